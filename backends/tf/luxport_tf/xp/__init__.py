@@ -1,0 +1,23 @@
+"""The Python array API standard, version 2025.12, over plain `tf.Tensor`s.
+
+>>> import tensorflow as tf
+>>> from luxport_tf import xp
+>>> x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+>>> xp.sum(x, axis=-1).numpy().tolist()
+[3.0, 7.0]
+
+Importing it changes nothing in TensorFlow. Dtypes promote inside the functions, as the standard has it.
+"""
+
+from ._creation import *
+from ._creation import astype as astype
+from ._dtypes import *
+from ._elementwise import *
+from ._indexing import *
+from ._info import *
+from ._info import __array_api_version__ as __array_api_version__
+from ._info import __array_namespace_info__ as __array_namespace_info__
+from ._manipulation import *
+from ._products import *
+from ._searching import *
+from ._statistical import *

@@ -1,0 +1,169 @@
+"""What every function does to its arguments: tensors, promotion, axes and shapes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ._dtypes import as_dtype, promote_dtypes, scalar_dtype
+
+R = tf.raw_ops
+Tensor = tf.Tensor
+SCALARS = (int, float, complex)  # bool is an int
+
+
+def tensor(x: Any) -> tf.Tensor:
+    """``x`` if it is a tensor, the value of a variable; TypeError for all else."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, tf.Variable) or hasattr(type(x), "__tf_tensor__"):  # TensorFlow's and Keras's variables
+        return tf.convert_to_tensor(x)
+    raise TypeError(
+        f"expected a tf.Tensor, got {type(x).__module__}.{type(x).__qualname__}; convert it with asarray"
+    )
+
+
+def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """``x`` in type ``dtype``."""
+    return x if x.dtype is dtype else R.Cast(x=x, DstT=dtype)
+
+
+def promote(x1: Any, x2: Any) -> tuple[tf.Tensor, tf.Tensor, tf.DType]:
+    """The two in their common type, and that type. At most one may be a Python scalar."""
+    if isinstance(x1, Tensor):
+        dtype = x1.dtype
+        if isinstance(x2, Tensor):
+            if x2.dtype is dtype:
+                return x1, x2, dtype
+            dtype = promote_dtypes(dtype, x2.dtype)
+            return cast(x1, dtype), cast(x2, dtype), dtype
+        if isinstance(x2, SCALARS):
+            common = scalar_dtype(x2, dtype)
+            return cast(x1, common), tf.constant(x2, common), common
+    elif isinstance(x1, SCALARS):
+        if isinstance(x2, SCALARS):
+            raise TypeError("at least one of the two arguments must be an array")
+        x2 = tensor(x2)
+        common = scalar_dtype(x1, x2.dtype)
+        return tf.constant(x1, common), cast(x2, common), common
+    return promote(tensor(x1), x2 if isinstance(x2, SCALARS) else tensor(x2))
+
+
+def promote_all(arrays: Iterable[Any]) -> list[tf.Tensor]:
+    """The arrays in their common type."""
+    tensors = [tensor(x) for x in arrays]
+    if not tensors:
+        raise ValueError("expected at least one array")
+    dtype = tensors[0].dtype
+    for x in tensors[1:]:
+        if x.dtype is not dtype:
+            dtype = promote_dtypes(dtype, x.dtype)
+    return [cast(x, dtype) for x in tensors]
+
+
+def rank(x: tf.Tensor) -> int:
+    """The number of axes, which must be known."""
+    ndim = x.shape.rank
+    if ndim is None:
+        raise ValueError(
+            "the number of axes must be known when a function is traced; give the argument's shape"
+        )
+    return ndim
+
+
+def normalize_axis(axis: Any, ndim: int) -> int:
+    """``axis`` counted from the front; AxisError (an IndexError) if there is none such."""
+    axis = operator.index(axis)
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis + ndim if axis < 0 else axis
+
+
+def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that None (all), an int or a tuple name, counted from the front, each once."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, Iterable):
+        axes = tuple(normalize_axis(a, ndim) for a in axis)
+        if len(set(axes)) != len(axes):
+            raise ValueError(f"axes must differ from one another, got {tuple(axis)}")
+        return axes
+    return (normalize_axis(axis, ndim),)
+
+
+def ints(values: Iterable[int]) -> tf.Tensor:
+    """A host-side int32 vector: raw operations take Python sequences some 30 µs slower."""
+    return tf.constant(list(values), tf.int32)
+
+
+def dims(x: tf.Tensor) -> list[Any]:
+    """The sizes of the axes: ints where they are known, else scalar tensors."""
+    static = x.shape.as_list()
+    if None not in static:
+        return static
+    dynamic = tf.unstack(R.Shape(input=x), num=len(static))
+    return [d if s is None else s for s, d in zip(static, dynamic, strict=True)]
+
+
+def shape_tensor(shape: Iterable[Any]) -> tf.Tensor:
+    """A shape of ints and scalar tensors as one int32 vector."""
+    if isinstance(shape, Tensor):
+        return cast(shape, tf.int32)
+    entries = list(shape)
+    if all(isinstance(d, int) for d in entries):
+        return ints(entries)
+    return R.Pack(
+        values=[
+            cast(d, tf.int32) if isinstance(d, Tensor) else tf.constant(operator.index(d)) for d in entries
+        ]
+    )
+
+
+def shape_tuple(shape: Any) -> Any:
+    """The shape that an int, a tuple, a TensorShape or a shape tensor gives."""
+    if isinstance(shape, Tensor):
+        return shape if shape.shape.rank == 1 else (shape,)
+    if isinstance(shape, Iterable):
+        return tuple(d if isinstance(d, Tensor) or d is None else operator.index(d) for d in shape)
+    return (operator.index(shape),)
+
+
+def product(sizes: Iterable[Any]) -> Any:
+    """The product of ints and scalar tensors: an int if all are."""
+    result: Any = 1
+    for size in sizes:
+        result = size if isinstance(result, int) and result == 1 else result * size
+    return result
+
+
+def reshape_to(x: tf.Tensor, shape: Iterable[Any]) -> tf.Tensor:
+    """``x`` in a shape of ints and scalar tensors."""
+    return R.Reshape(tensor=x, shape=shape_tensor(shape))
+
+
+def flatten(x: tf.Tensor) -> tf.Tensor:
+    """``x`` as a vector."""
+    return x if x.shape.rank == 1 else R.Reshape(tensor=x, shape=ints([-1]))
+
+
+def optional_dtype(dtype: Any, default: tf.DType) -> tf.DType:
+    """``dtype`` checked, or ``default`` for None."""
+    return default if dtype is None else as_dtype(dtype)
+
+
+def on(device: str | None):
+    """The context that places what is made inside it on ``device`` (None: wherever TensorFlow would)."""
+    return _NOWHERE if device is None else tf.device(device)
+
+
+class _Nowhere:
+    def __enter__(self): ...
+
+    def __exit__(self, *_): ...
+
+
+_NOWHERE = _Nowhere()

@@ -1,0 +1,318 @@
+"""Creation functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ._arrays import (
+    SCALARS,
+    R,
+    Tensor,
+    cast,
+    dims,
+    on,
+    optional_dtype,
+    promote_all,
+    rank,
+    shape_tensor,
+    shape_tuple,
+    tensor,
+)  # fmt: skip
+from ._dtypes import (
+    DEFAULT_COMPLEX,
+    DEFAULT_FLOAT,
+    DEFAULT_INT,
+    INTEGER,
+    LIMITS,
+    as_dtype,
+    is_complex,
+    is_floating,
+    is_integer,
+)  # fmt: skip
+
+__all__ = [
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
+    "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def default_dtype(value: Any) -> tf.DType:
+    """The default type of a Python scalar."""
+    if isinstance(value, bool):
+        return tf.bool
+    if isinstance(value, int):
+        return DEFAULT_INT
+    if isinstance(value, float):
+        return DEFAULT_FLOAT
+    if isinstance(value, complex):
+        return DEFAULT_COMPLEX
+    raise TypeError(f"expected a Python scalar, got {type(value).__name__}")
+
+
+def _leaves(obj: Any):
+    if isinstance(obj, (list, tuple)):
+        for item in obj:
+            yield from _leaves(item)
+    else:
+        yield obj
+
+
+def _from_sequence(obj: Any, dtype: tf.DType | None) -> tf.Tensor:
+    leaves = list(_leaves(obj))
+    if any(isinstance(leaf, tf.Variable | Tensor) for leaf in leaves):
+        return _stacked(obj, dtype)
+    values = np.asarray(obj)
+    if all(isinstance(leaf, SCALARS) for leaf in leaves):
+        if dtype is None:
+            kinds = {"b": tf.bool, "i": DEFAULT_INT, "u": tf.uint64, "f": DEFAULT_FLOAT, "c": DEFAULT_COMPLEX}
+            if not leaves:
+                dtype = DEFAULT_FLOAT
+            elif values.dtype.kind not in kinds:
+                raise OverflowError("a Python int is too large for every integer dtype")
+            else:
+                dtype = kinds[values.dtype.kind]
+    return _from_numpy(values, dtype)
+
+
+def _stacked(obj: Any, dtype: tf.DType | None) -> tf.Tensor:
+    # Stacked level by level, so that gradients reach the tensors inside.
+    if isinstance(obj, (list, tuple)):
+        items = [_stacked(item, dtype) for item in obj]
+        found = [x for x in items if isinstance(x, Tensor)]
+        common = promote_all(found)[0].dtype if found else default_dtype(obj[0])
+        return R.Pack(
+            values=[cast(x, common) if isinstance(x, Tensor) else tf.constant(x, common) for x in items]
+        )
+    if isinstance(obj, SCALARS):
+        return obj if dtype is None else tf.constant(obj, dtype)
+    x = tensor(obj)
+    return x if dtype is None else astype(x, dtype)
+
+
+def _from_numpy(values: np.ndarray, dtype: tf.DType | None) -> tf.Tensor:
+    if dtype is None:
+        dtype = as_dtype(values.dtype)
+    if values.dtype.kind not in "biufcV" or (values.dtype.kind == "V" and values.dtype.fields):
+        raise TypeError(f"asarray takes numbers and booleans, got NumPy's {values.dtype}")
+    if values.dtype.kind in "iu" and dtype in INTEGER and values.size:
+        low, high = LIMITS[dtype]
+        if int(values.min()) < low or int(values.max()) > high:
+            raise OverflowError(f"values {values.min()} … {values.max()} are out of bounds for {dtype.name}")
+    if values.dtype.kind == "c" and not is_complex(dtype):
+        raise TypeError(f"complex values do not convert to {dtype.name}; take real or imag first")
+    return tf.constant(values.astype(dtype.as_numpy_dtype), dtype)
+
+
+def asarray(obj, /, *, dtype=None, device=None, copy=None):
+    """A tensor of ``obj``: a tensor, a Python scalar, nested sequences of those, a NumPy array or a buffer.
+
+    Tensors inside sequences keep their gradients. Python floats become float32, ints int64, complex
+    numbers complex64. ``copy=False`` raises ValueError where a copy is needed, which is all but tensors.
+    """
+    dtype = None if dtype is None else as_dtype(dtype)
+    with on(device):
+        if isinstance(obj, tf.Variable) or (
+            not isinstance(obj, Tensor) and hasattr(type(obj), "__tf_tensor__")
+        ):
+            obj = tensor(obj)
+        if isinstance(obj, Tensor):
+            if dtype is not None and obj.dtype is not dtype:
+                if copy is False:
+                    raise ValueError(
+                        f"{obj.dtype.name} to {dtype.name} needs a copy, which copy=False forbids"
+                    )
+                return astype(obj, dtype)
+            return R.Identity(input=obj) if copy or device is not None else obj
+        if copy is False:
+            raise ValueError(f"a tensor of a {type(obj).__name__} is a copy, which copy=False forbids")
+        if isinstance(obj, SCALARS) and not isinstance(obj, np.generic):
+            if dtype is None:
+                dtype = default_dtype(obj)
+            if is_integer(dtype) or isinstance(obj, complex):
+                return _from_numpy(np.asarray(obj), dtype)
+            return tf.constant(obj, dtype) if dtype is not tf.bool else tf.constant(obj != 0)
+        if isinstance(obj, (list, tuple)):
+            return _from_sequence(obj, dtype)
+        return _from_numpy(np.asarray(obj), dtype)
+
+
+def astype(x, dtype, /, *, copy=True, device=None):
+    """``x`` in type ``dtype``. Complex to real keeps the real part; anything but zero is True.
+
+    Tensors never change, so ``x`` itself is returned if it has the type already, whatever ``copy``.
+    """
+    x, dtype = tensor(x), as_dtype(dtype)
+    with on(device):
+        if x.dtype is dtype:
+            return x if device is None else R.Identity(input=x)
+        if dtype is tf.bool:
+            return R.NotEqual(x=x, y=tf.constant(0, x.dtype))
+        return R.Cast(x=x, DstT=dtype)
+
+
+def from_dlpack(x, /, *, device=None, copy=None):
+    """A tensor of an object with ``__dlpack__``, sharing its memory where that is aligned to 64 bytes."""
+    if isinstance(x, Tensor):
+        return asarray(x, device=device, copy=copy)
+    shared = np.from_dlpack(x)
+    if shared.ctypes.data % 64 or copy:  # TensorFlow ends the process on a misaligned buffer
+        if copy is False:
+            raise ValueError(
+                "the buffer is not aligned to 64 bytes: a copy is needed, which copy=False forbids"
+            )
+        return asarray(shared, device=device)
+    with on(device):
+        result = tf.experimental.dlpack.from_dlpack(x.__dlpack__())
+    return result if device is None else asarray(result, device=device)
+
+
+def full(shape, fill_value, *, dtype=None, device=None):
+    """A tensor of ``fill_value`` everywhere."""
+    if isinstance(fill_value, Tensor):
+        value = fill_value if dtype is None else astype(fill_value, dtype)
+    else:
+        value = asarray(fill_value, dtype=dtype)
+    with on(device):
+        return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
+
+
+def zeros(shape, *, dtype=None, device=None):
+    """A tensor of zeros, float32 unless ``dtype`` says otherwise."""
+    with on(device):
+        value = tf.constant(0, optional_dtype(dtype, DEFAULT_FLOAT))
+        return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
+
+
+def ones(shape, *, dtype=None, device=None):
+    """A tensor of ones, float32 unless ``dtype`` says otherwise."""
+    with on(device):
+        value = tf.constant(1, optional_dtype(dtype, DEFAULT_FLOAT))
+        return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
+
+
+def empty(shape, *, dtype=None, device=None):
+    """A tensor whose values are not promised: zeros."""
+    return zeros(shape, dtype=dtype, device=device)
+
+
+def zeros_like(x, /, *, dtype=None, device=None):
+    """Zeros in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
+    x = tensor(x)
+    return full_like(x, False if optional_dtype(dtype, x.dtype) is tf.bool else 0, dtype=dtype, device=device)
+
+
+def ones_like(x, /, *, dtype=None, device=None):
+    """Ones in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
+    x = tensor(x)
+    return full_like(x, optional_dtype(dtype, x.dtype) is tf.bool or 1, dtype=dtype, device=device)
+
+
+def empty_like(x, /, *, dtype=None, device=None):
+    """Values that are not promised (zeros), in the shape of ``x``."""
+    return zeros_like(x, dtype=dtype, device=device)
+
+
+def full_like(x, /, fill_value, *, dtype=None, device=None):
+    """``fill_value`` in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
+    x = tensor(x)
+    dtype = optional_dtype(dtype, x.dtype)
+    if isinstance(fill_value, Tensor):
+        value = astype(fill_value, dtype)
+    else:
+        value = asarray(fill_value, dtype=dtype)
+    with on(device):
+        known = x.shape.is_fully_defined()
+        return R.Fill(dims=shape_tensor(x.shape) if known else R.Shape(input=x), value=value)
+
+
+def arange(start, /, stop=None, step=1, *, dtype=None, device=None):
+    """``start, start + step, …`` up to ``stop``, which is left out; int64 if all are ints, else float32."""
+    if stop is None:
+        start, stop = 0, start
+    dynamic = any(isinstance(v, Tensor) for v in (start, stop, step))
+    if dtype is None:
+        exact = all(
+            is_integer(v.dtype) if isinstance(v, Tensor) else isinstance(v, int) for v in (start, stop, step)
+        )
+        dtype = DEFAULT_INT if exact else DEFAULT_FLOAT
+    dtype = as_dtype(dtype)
+    with on(device):
+        if dynamic:
+            work = tf.float64 if is_floating(dtype) else tf.int64
+            return cast(tf.range(*(cast(tf.convert_to_tensor(v), work) for v in (start, stop, step))), dtype)
+        if step == 0:
+            raise ValueError("arange needs a step other than 0")
+        if all(isinstance(v, int) for v in (start, stop, step)):
+            count = max(0, -((start - stop) // step))
+        else:
+            count = max(0, math.ceil((stop - start) / step))
+        if is_integer(dtype) and all(isinstance(v, int) for v in (start, stop, step)):
+            ends = [tf.constant(v, tf.int64) for v in (start, start + count * step, step)]
+            if all(-(2**62) < v < 2**62 for v in (start, start + count * step)):
+                return cast(R.Range(start=ends[0], limit=ends[1], delta=ends[2]), dtype)
+        if not is_floating(dtype):
+            return _from_numpy(np.arange(start, stop, step), dtype)
+        steps = R.Range(start=tf.constant(0), limit=tf.constant(count), delta=tf.constant(1))
+        work = tf.float64 if dtype is not tf.complex128 else dtype
+        return cast(cast(steps, work) * tf.constant(step, work) + tf.constant(start, work), dtype)
+
+
+def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True):
+    """``num`` evenly spaced values from ``start`` to ``stop``, which is left out if not ``endpoint``."""
+    if dtype is None:
+        dtype = DEFAULT_COMPLEX if isinstance(start, complex) or isinstance(stop, complex) else DEFAULT_FLOAT
+    dtype = as_dtype(dtype)
+    with on(device):
+        if isinstance(start, Tensor) or isinstance(stop, Tensor):
+            weights = cast(tf.constant(np.linspace(0.0, 1.0, num, endpoint=endpoint)), dtype)
+            start, stop = (
+                cast(tf.convert_to_tensor(v, None if isinstance(v, Tensor) else dtype), dtype)
+                for v in (start, stop)
+            )
+            return start * (1 - weights) + stop * weights
+        return tf.constant(np.linspace(start, stop, num, endpoint=endpoint).astype(dtype.as_numpy_dtype))
+
+
+def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
+    """A matrix of ones on diagonal ``k`` and zeros elsewhere."""
+    dtype = optional_dtype(dtype, DEFAULT_FLOAT)
+    with on(device):
+        rows = tf.range(n_rows)[:, None]
+        columns = tf.range(n_rows if n_cols is None else n_cols)[None, :]
+        return R.Cast(x=R.Equal(x=columns - rows, y=tf.constant(k)), DstT=dtype)
+
+
+def meshgrid(*arrays, indexing="xy"):
+    """Coordinate arrays of coordinate vectors."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
+    arrays = tuple(tensor(x) for x in arrays)
+    if len({x.dtype for x in arrays}) > 1:
+        raise ValueError("meshgrid wants arrays of one dtype")
+    return list(tf.meshgrid(*arrays, indexing=indexing)) if arrays else []
+
+
+def _band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
+    x = tensor(x)
+    if rank(x) < 2:
+        raise ValueError(f"tril and triu want at least two axes, got {rank(x)}")
+    height, width = dims(x)[-2:]
+    offset = tf.range(width)[None, :] - tf.range(height)[:, None]
+    keep = R.LessEqual(x=offset, y=tf.constant(k)) if lower else R.GreaterEqual(x=offset, y=tf.constant(k))
+    return R.SelectV2(
+        condition=keep, t=x, e=tf.constant(0, x.dtype) if x.dtype is not tf.bool else tf.constant(False)
+    )
+
+
+def tril(x, /, *, k=0):
+    """The lower triangles of matrices: zero above diagonal ``k``."""
+    return _band(x, k, lower=True)
+
+
+def triu(x, /, *, k=0):
+    """The upper triangles of matrices: zero below diagonal ``k``."""
+    return _band(x, k, lower=False)

@@ -1,0 +1,242 @@
+"""Reductions and cumulative functions."""
+
+from __future__ import annotations
+
+import builtins
+
+import tensorflow as tf
+
+from ._arrays import R, cast, dims, flatten, ints, normalize_axes, normalize_axis, product, rank, tensor
+from ._dtypes import (
+    DEFAULT_INT,
+    FLOATING,
+    HALF,
+    INDEX,
+    NUMERIC,
+    REAL,
+    REAL_FLOATING,
+    as_dtype,
+    is_complex,
+    is_integer,
+    is_signed,
+    is_unsigned,
+)  # fmt: skip
+
+__all__ = [
+    "all", "any", "argmax", "argmin", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "max", "mean",
+    "min", "prod", "std", "sum", "var",
+]  # fmt: skip
+
+_NUMERIC, _REAL, _FLOATING, _HALF = map(frozenset, (NUMERIC, REAL, FLOATING, HALF))
+_REAL_FLOATING = frozenset(REAL_FLOATING)
+
+
+def _checked(name, x, allowed):
+    x = tensor(x)
+    if x.dtype not in allowed:
+        raise TypeError(f"{name} does not take arrays of {x.dtype.name}; convert with astype")
+    return x
+
+
+def _accumulator(dtype, x):
+    """The type that sums and products have: whole numbers at least as wide as the default."""
+    if dtype is not None:
+        return as_dtype(dtype)
+    if is_signed(x.dtype):
+        return DEFAULT_INT
+    return tf.uint64 if is_unsigned(x.dtype) else x.dtype
+
+
+def _axes(axis, x):
+    return ints(normalize_axes(axis, rank(x)))
+
+
+def sum(x, /, *, axis=None, dtype=None, keepdims=False):
+    """The sum over ``axis`` (an int, a tuple or None for all); small integers are summed as 64-bit ones."""
+    x = _checked("sum", x, _NUMERIC)
+    return R.Sum(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
+
+
+def prod(x, /, *, axis=None, dtype=None, keepdims=False):
+    """The product over ``axis`` (an int, a tuple or None for all); small integers are taken as 64-bit ones."""
+    x = _checked("prod", x, _NUMERIC)
+    return R.Prod(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
+
+
+def mean(x, /, *, axis=None, keepdims=False):
+    """The mean over ``axis``; half-precision types are averaged in float32."""
+    x = _checked("mean", x, _FLOATING)
+    if x.dtype in _HALF:  # TensorFlow's own mean of float16 overflows its count
+        return R.Cast(
+            x=R.Mean(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims), DstT=x.dtype
+        )
+    return R.Mean(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+
+
+def _var(x, axis, correction, keepdims):
+    axes = normalize_axes(axis, rank(x))
+    centred = R.Sub(x=x, y=R.Mean(input=x, axis=ints(axes), keep_dims=True))
+    total = R.Sum(input=R.Square(x=centred), axis=ints(axes), keep_dims=keepdims)
+    sizes = dims(x)
+    count = product(sizes[a] for a in axes)
+    if isinstance(count, int):
+        free = tf.constant(float(builtins.max(count - correction, 0)), x.dtype)
+    else:
+        free = R.Maximum(x=cast(count, x.dtype) - tf.constant(correction, x.dtype), y=tf.constant(0, x.dtype))
+    return R.RealDiv(x=total, y=free)
+
+
+def var(x, /, *, axis=None, correction=0.0, keepdims=False):
+    """The variance over ``axis``, divided by the count less ``correction``."""
+    x = _checked("var", x, _REAL_FLOATING)
+    if x.dtype in _HALF:
+        return R.Cast(x=_var(cast(x, tf.float32), axis, correction, keepdims), DstT=x.dtype)
+    return _var(x, axis, correction, keepdims)
+
+
+def std(x, /, *, axis=None, correction=0.0, keepdims=False):
+    """The square root of `var`."""
+    x = _checked("std", x, _REAL_FLOATING)
+    if x.dtype in _HALF:
+        return R.Cast(x=R.Sqrt(x=_var(cast(x, tf.float32), axis, correction, keepdims)), DstT=x.dtype)
+    return R.Sqrt(x=_var(x, axis, correction, keepdims))
+
+
+def _extreme(name, kernel, x, axis, keepdims):
+    x = _checked(name, x, _REAL)
+    axes = normalize_axes(axis, rank(x))
+    if builtins.any(x.shape[a] == 0 for a in axes):
+        raise ValueError(f"{name} of no elements is not defined: axes {axes} of shape {tuple(x.shape)}")
+    result = kernel(input=x, axis=ints(axes), keep_dims=keepdims)
+    if is_integer(x.dtype) or tf.executing_eagerly():
+        return result
+    # XLA's reduction passes over NaN.
+    unordered = R.Any(input=R.NotEqual(x=x, y=x), axis=ints(axes), keep_dims=keepdims)
+    return R.SelectV2(condition=unordered, t=tf.constant(float("nan"), x.dtype), e=result)
+
+
+def max(x, /, *, axis=None, keepdims=False):
+    """The largest over ``axis``, NaN if there is one."""
+    return _extreme("max", R.Max, x, axis, keepdims)
+
+
+def min(x, /, *, axis=None, keepdims=False):
+    """The smallest over ``axis``, NaN if there is one."""
+    return _extreme("min", R.Min, x, axis, keepdims)
+
+
+def _truth(x):
+    x = tensor(x)
+    return x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
+
+
+def any(x, /, *, axis=None, keepdims=False):
+    """Whether any over ``axis`` is true (not zero)."""
+    x = _truth(x)
+    return R.Any(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+
+
+def all(x, /, *, axis=None, keepdims=False):
+    """Whether all over ``axis`` are true (not zero)."""
+    x = _truth(x)
+    return R.All(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+
+
+def count_nonzero(x, /, *, axis=None, keepdims=False):
+    """How many over ``axis`` are not zero."""
+    x = R.Cast(x=_truth(x), DstT=INDEX)
+    return R.Sum(input=x, axis=_axes(axis, x), keep_dims=keepdims)
+
+
+def _arg_extreme(name, kernel, x, axis, keepdims):
+    x = _checked(name, x, _REAL | {tf.bool})
+    if axis is None:
+        flat = flatten(x)
+        index = _arg_along(name, kernel, flat, 0)
+        return R.Reshape(tensor=index, shape=ints([1] * rank(x))) if keepdims else index
+    axis = normalize_axis(axis, rank(x))
+    index = _arg_along(name, kernel, x, axis)
+    return R.ExpandDims(input=index, axis=axis) if keepdims else index
+
+
+def _arg_along(name, kernel, x, axis):
+    if x.shape[axis] == 0:
+        raise ValueError(f"{name} of no elements is not defined: axis {axis} of shape {tuple(x.shape)}")
+    index = kernel(input=x, dimension=axis, output_type=INDEX)
+    if x.dtype not in _REAL_FLOATING:
+        return index
+    # The first NaN is the extreme, as in NumPy; TensorFlow passes over it.
+    unordered = R.NotEqual(x=x, y=x)
+    first = R.ArgMax(input=unordered, dimension=axis, output_type=INDEX)
+    return R.SelectV2(condition=R.Any(input=unordered, axis=axis), t=first, e=index)
+
+
+def argmax(x, /, *, axis=None, keepdims=False):
+    """Where the largest over ``axis`` is, first if several are (of the flattened array for None)."""
+    return _arg_extreme("argmax", R.ArgMax, x, axis, keepdims)
+
+
+def argmin(x, /, *, axis=None, keepdims=False):
+    """Where the smallest over ``axis`` is, first if several are (of the flattened array for None)."""
+    return _arg_extreme("argmin", R.ArgMin, x, axis, keepdims)
+
+
+# The types whose cumulative kernels XLA has too.
+_CUMULATIVE = frozenset((tf.int32, tf.int64, *REAL_FLOATING))
+
+
+def _cumulative(name, kernel, initial, x, axis, dtype, include_initial):
+    x = _checked(name, x, _NUMERIC)
+    if axis is None:
+        if rank(x) != 1:
+            raise ValueError(f"{name} needs an axis for an array of {rank(x)} axes")
+        axis = 0
+    axis = normalize_axis(axis, rank(x))
+    dtype = _accumulator(dtype, x)
+    x = cast(x, dtype)
+    if is_complex(dtype) and kernel is R.Cumsum:
+        real, imag = (kernel(x=part, axis=axis) for part in (tf.math.real(x), tf.math.imag(x)))
+        result = R.Complex(real=real, imag=imag, Tout=dtype)
+    elif dtype in _CUMULATIVE or is_complex(dtype):
+        result = kernel(x=x, axis=axis)
+    else:  # exact modulo 2**64, so the low bits are right
+        result = cast(kernel(x=cast(x, tf.int64), axis=axis), dtype)
+    if include_initial:
+        sizes = dims(x)
+        sizes[axis] = 1
+        first = tf.fill(sizes, tf.constant(initial, dtype))
+        result = R.ConcatV2(values=[first, result], axis=axis)
+    return result
+
+
+def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False):
+    """The running sum along ``axis``, with a leading 0 if ``include_initial``."""
+    return _cumulative("cumulative_sum", R.Cumsum, 0, x, axis, dtype, include_initial)
+
+
+def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False):
+    """The running product along ``axis``, with a leading 1 if ``include_initial``."""
+    return _cumulative("cumulative_prod", R.Cumprod, 1, x, axis, dtype, include_initial)
+
+
+def _along(x, axis, start, stop):
+    index = [slice(None)] * rank(x)
+    index[axis] = slice(start, stop)
+    return x[tuple(index)]
+
+
+def diff(x, /, *, axis=-1, n=1, prepend=None, append=None):
+    """The ``n``-th differences of neighbours along ``axis``, after joining ``prepend`` and ``append``."""
+    from ._arrays import promote_all
+
+    x = _checked("diff", x, _NUMERIC | {tf.bool})
+    axis = normalize_axis(axis, rank(x))
+    if n < 0:
+        raise ValueError(f"diff needs n >= 0, got {n}")
+    parts = [part for part in (prepend, x, append) if part is not None]
+    if len(parts) > 1 and n > 0:
+        x = R.ConcatV2(values=promote_all(parts), axis=axis)
+    for _ in range(n):
+        minus = R.NotEqual if x.dtype is tf.bool else R.Sub
+        x = minus(x=_along(x, axis, 1, None), y=_along(x, axis, None, -1))
+    return x
