@@ -1,0 +1,99 @@
+"""The JAX backend. It never changes JAX's global configuration: 64 bits stay the user's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as xp
+import numpy as np
+
+from luxport.static import Static, flatten_static, unflatten_static
+from luxport_jax import ops
+
+__all__ = ["name", "ops", "xp"]
+
+name = "jax"
+
+jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
+
+
+def owns_type(array_type: type) -> bool:
+    """Own arrays and the tracers that stand for them."""
+    return issubclass(array_type, (jax.Array, jax.core.Tracer))
+
+
+def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
+    """Copy values to a new array."""
+    if not owns_type(type(values)):
+        values = np.asarray(values)
+    wanted = xp.dtype(dtype) if dtype is not None else values.dtype
+    array = xp.array(values, dtype=wanted if _held(wanted) else None, copy=True)
+    if dtype is not None and array.dtype != wanted:
+        raise ValueError(
+            f"jax holds {wanted.name} only in 64-bit mode: jax.config.update('jax_enable_x64', True) first"
+        )
+    return array if device is None else jax.device_put(array, _device(device))
+
+
+def to_numpy(array: Any) -> Any:
+    """Copy to the host."""
+    return np.array(array)
+
+
+def from_dlpack(array: Any, *, share: bool) -> Any:
+    """Take another framework's array."""
+    return jax.dlpack.from_dlpack(array, copy=not share)
+
+
+def devices() -> list[str]:
+    """Name the devices: "cpu", "gpu:0", …"""
+    names = [f"{device.platform}:{device.id}" for device in jax.devices()]
+    return ["cpu"] + [name for name in names if not name.startswith("cpu")]
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
+) -> Callable[..., Any]:
+    """Differentiate by `jax.value_and_grad`."""
+    return jax.value_and_grad(f, argnums, has_aux=has_aux)
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Differentiate by `jax.vjp`."""
+    return jax.vjp(f, *primals)
+
+
+def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Differentiate by `jax.jvp`."""
+    return jax.jvp(f, primals, tangents)
+
+
+def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
+    """Differentiate by `jax.jacrev`."""
+    return jax.jacrev(f, argnums)
+
+
+def stop_gradient(array: Any) -> Any:
+    """Cut the gradient."""
+    return jax.lax.stop_gradient(array)
+
+
+def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile by `jax.jit`."""
+    return jax.jit(f)
+
+
+def _held(dtype: np.dtype[Any]) -> bool:
+    # JAX would warn that it truncates; asked for by name, that is an error of ours instead.
+    return dtype.itemsize < 8 or dtype.name == "complex64" or bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+
+
+def _device(name: str) -> Any:
+    platform, _, index = name.partition(":")
+    try:
+        return jax.devices(platform)[int(index or 0)]
+    except (RuntimeError, IndexError, ValueError):
+        raise ValueError(f"jax has the devices {', '.join(devices())}, got {name!r}") from None
+

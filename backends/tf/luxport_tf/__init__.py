@@ -1,0 +1,26 @@
+"""The TensorFlow backend."""
+
+from __future__ import annotations
+
+from luxport_tf import ops, xp
+from luxport_tf.arrays import asarray, devices, from_dlpack, owns_type, to_numpy
+from luxport_tf.transforms import jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
+
+__all__ = [
+    "asarray",
+    "devices",
+    "from_dlpack",
+    "jacobian",
+    "jit",
+    "jvp",
+    "name",
+    "ops",
+    "owns_type",
+    "stop_gradient",
+    "to_numpy",
+    "value_and_grad",
+    "vjp",
+    "xp",
+]
+
+name = "tf"

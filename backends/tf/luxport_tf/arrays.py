@@ -1,0 +1,59 @@
+"""Making, moving and owning TensorFlow tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["asarray", "devices", "from_dlpack", "owns_type", "to_numpy"]
+
+
+def owns_type(array_type: type) -> bool:
+    """Own tensors, eager or symbolic, and variables."""
+    return issubclass(array_type, (tf.Tensor, tf.Variable))
+
+
+def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
+    """Copy values to a new tensor."""
+    wanted = None
+    if dtype is not None:
+        try:
+            wanted = tf.as_dtype(dtype)
+        except TypeError:
+            raise ValueError(f"tf has no dtype {dtype!r}") from None
+    with tf.device(None if device is None else _device(device)):
+        if owns_type(type(values)):
+            return tf.identity(values if wanted is None else tf.cast(values, wanted))
+        host = np.asarray(values)
+        if wanted is not None and wanted.as_numpy_dtype != host.dtype.type:
+            host = host.astype(wanted.as_numpy_dtype)
+        return tf.constant(host)
+
+
+def to_numpy(array: Any) -> Any:
+    """Copy to the host."""
+    return np.array(array)
+
+
+def from_dlpack(array: Any, *, share: bool) -> Any:
+    """Take another framework's array.
+
+    TensorFlow aborts the process on a buffer that is not aligned to 64 bytes: such a one is always copied.
+    """
+    view = np.from_dlpack(array)
+    if share and view.ctypes.data % 64 == 0 and view.flags.c_contiguous:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(view)
+
+
+def devices() -> list[str]:
+    """Name the devices: "cpu", "gpu:0", …"""
+    return ["cpu"] + [f"gpu:{i}" for i, _ in enumerate(tf.config.list_physical_devices("GPU"))]
+
+
+def _device(name: str) -> str:
+    if name not in ("gpu", *devices()) or (name == "gpu" and len(devices()) == 1):
+        raise ValueError(f"tf has the devices {', '.join(devices())}, got {name!r}")
+    return f"/{name if ':' in name else name + ':0'}".replace("gpu", "GPU").replace("cpu", "CPU")

@@ -1,0 +1,141 @@
+"""Differentiation and compilation by TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from luxport import tree
+
+__all__ = ["jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
+) -> Callable[..., Any]:
+    """Differentiate by `tf.GradientTape`; tapes nest."""
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        positions = (argnums,) if isinstance(argnums, int) else argnums
+        wrt = tuple(args[i] for i in positions)
+        # An argument may be the same tensor as another: an identity is a variable of its own.
+        variables = [tf.identity(leaf) for leaf in tree.leaves(wrt)]
+        fresh = tree.unflatten(tree.structure(wrt), iter(variables))
+        replaced = list(args)
+        for i, argument in zip(positions, fresh, strict=True):
+            replaced[i] = argument
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            for variable in variables:
+                tape.watch(variable)
+            result = f(*replaced, **kwargs)
+        found = _gradient(tape, result[0] if has_aux else result, variables)
+        gradients = tree.unflatten(tree.structure(wrt), iter(found))
+        return result, gradients[0] if isinstance(argnums, int) else gradients
+
+    return transformed
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Differentiate by a tape that lives as long as the returned function."""
+    variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
+    fresh = tree.unflatten(tree.structure(primals), iter(variables))
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        for variable in variables:
+            tape.watch(variable)
+        y = f(*fresh)
+
+    def pull(cotangent: Any) -> tuple[Any, ...]:
+        found = _gradient(tape, tree.leaves(y), variables, tree.leaves(cotangent))
+        return tree.unflatten(tree.structure(primals), iter(found))
+
+    return y, pull
+
+
+def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Differentiate by `tf.autodiff.ForwardAccumulator`."""
+    variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
+    fresh = tree.unflatten(tree.structure(primals), iter(variables))
+    with tf.autodiff.ForwardAccumulator(variables, tree.leaves(tangents)) as accumulator:
+        y = f(*fresh)
+    return y, tree.map(lambda leaf: accumulator.jvp(leaf, tf.UnconnectedGradients.ZERO), y)
+
+
+def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
+    """Differentiate by `tf.GradientTape.jacobian`."""
+
+    def transformed(*args: Any) -> Any:
+        variables = [tf.identity(leaf) for leaf in tree.leaves(args[argnums])]
+        shape = tree.structure(args[argnums])
+        replaced = list(args)
+        replaced[argnums] = tree.unflatten(shape, iter(variables))
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            for variable in variables:
+                tape.watch(variable)
+            y = f(*replaced)
+
+        def rows(leaf: Any) -> Any:
+            found = tape.jacobian(leaf, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return tree.unflatten(shape, iter(found))
+
+        return tree.map(rows, y)
+
+    return transformed
+
+
+def stop_gradient(array: Any) -> Any:
+    """Cut the gradient."""
+    return tf.stop_gradient(array)
+
+
+def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile by `tf.function`: one graph per structure, shapes and dtypes of the arguments.
+
+    A graph is called with a flat list of tensors: `tf.function` itself takes tens of microseconds for every
+    leaf of a nested dict.
+    """
+    graphs: dict[Any, tuple[Callable[..., Any], list[Any]]] = {}
+
+    def program(*args: Any, **kwargs: Any) -> Any:
+        arguments = (args, kwargs)
+        tensors = tree.leaves(arguments)
+        if not tf.executing_eagerly():
+            return f(*args, **kwargs)
+        signature = (tree.structure(arguments), tuple([_kind(tensor) for tensor in tensors]))
+        entry = graphs.get(signature)
+        if entry is None:
+            entry = graphs[signature] = _trace(f, signature[0], tensors)
+        graph, results = entry
+        return tree.unflatten(results[0], iter(graph(*[t for t in tensors if _is_tensor(t)])))
+
+    return program
+
+
+def _trace(f: Callable[..., Any], structure: Any, tensors: list[Any]) -> tuple[Callable[..., Any], list[Any]]:
+    results: list[Any] = []
+
+    def flat(*traced: Any) -> list[Any]:
+        arrays = iter(traced)
+        leaves = [next(arrays) if _is_tensor(leaf) else leaf for leaf in tensors]
+        args, kwargs = tree.unflatten(structure, iter(leaves))
+        result = f(*args, **kwargs)
+        results[:] = [tree.structure(result)]
+        return [tf.convert_to_tensor(leaf) for leaf in tree.leaves(result)]
+
+    specs = [tf.TensorSpec.from_tensor(t) for t in tensors if _is_tensor(t)]
+    return tf.function(flat).get_concrete_function(*specs), results
+
+
+def _kind(leaf: Any) -> Any:
+    return (leaf.dtype, tuple(leaf.shape)) if _is_tensor(leaf) else (type(leaf), leaf)
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, (tf.Tensor, tf.Variable))
+
+
+def _gradient(tape: Any, target: Any, variables: list[Any], cotangents: Any = None) -> list[Any]:
+    found = tape.gradient(target, variables, cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    # A gather's gradient arrives as slices of the whole.
+    return [tf.convert_to_tensor(gradient) for gradient in found]

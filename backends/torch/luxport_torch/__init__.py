@@ -1,0 +1,44 @@
+"""The PyTorch backend."""
+
+from __future__ import annotations
+
+import sys
+
+import array_api_compat.torch as xp
+import torch
+
+from luxport.backend import adopt_type
+from luxport.static import Static, flatten_static, unflatten_static
+from luxport_torch import ops
+from luxport_torch.arrays import asarray, devices, from_dlpack, owns_type, to_numpy
+from luxport_torch.transforms import jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
+
+__all__ = [
+    "asarray",
+    "devices",
+    "from_dlpack",
+    "jacobian",
+    "jit",
+    "jvp",
+    "name",
+    "ops",
+    "owns_type",
+    "stop_gradient",
+    "to_numpy",
+    "value_and_grad",
+    "vjp",
+    "xp",
+]
+
+name = "torch"
+
+torch.utils._pytree.register_pytree_node(
+    Static,
+    lambda static: ([], static.value),
+    lambda children, value: Static(value),
+    serialized_type_name="luxport.Static",
+)
+
+# torch.compile must find these already known: it cannot trace the import of a backend.
+for _type in (torch.Tensor, torch.nn.Parameter):
+    adopt_type(_type, sys.modules[__name__])  # type: ignore[arg-type]

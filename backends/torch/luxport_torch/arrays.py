@@ -1,0 +1,55 @@
+"""Making, moving and owning PyTorch tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+__all__ = ["asarray", "devices", "from_dlpack", "owns_type", "to_numpy"]
+
+
+def owns_type(array_type: type) -> bool:
+    """Own tensors and their subclasses."""
+    return issubclass(array_type, torch.Tensor)
+
+
+def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> torch.Tensor:
+    """Copy values to a new tensor."""
+    wanted = None if dtype is None else getattr(torch, dtype, None)
+    if dtype is not None and not isinstance(wanted, torch.dtype):
+        raise ValueError(f"torch has no dtype {dtype!r}")
+    place = None if device is None else _device(device)
+    if isinstance(values, torch.Tensor):
+        return values.to(dtype=wanted, device=place, copy=True)
+    host = np.array(values)
+    if host.dtype.name == "bfloat16":  # NumPy's extension type: PyTorch takes its bits
+        return torch.from_numpy(host.view(np.int16)).view(torch.bfloat16).to(dtype=wanted, device=place)
+    return torch.from_numpy(host).to(dtype=wanted, device=place)
+
+
+def to_numpy(array: torch.Tensor) -> Any:
+    """Copy to the host."""
+    host = array.detach().cpu().resolve_conj().resolve_neg()
+    if host.dtype == torch.bfloat16:
+        return np.array(host.view(torch.int16).numpy()).view("bfloat16")
+    return np.array(host.numpy())
+
+
+def from_dlpack(array: Any, *, share: bool) -> torch.Tensor:
+    """Take another framework's array."""
+    tensor = torch.from_dlpack(array)
+    return tensor if share else tensor.clone()
+
+
+def devices() -> list[str]:
+    """Name the devices: "cpu", "gpu:0", …, "mps"."""
+    names = [f"gpu:{i}" for i in range(torch.cuda.device_count())]
+    return ["cpu", *names] + (["mps"] if torch.backends.mps.is_available() else [])
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("gpu", *devices()) or (name == "gpu" and not torch.cuda.is_available()):
+        raise ValueError(f"torch has the devices {', '.join(devices())}, got {name!r}")
+    return torch.device(name.replace("gpu", "cuda"))

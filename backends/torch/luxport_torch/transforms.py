@@ -1,0 +1,95 @@
+"""Differentiation and compilation by PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+
+from luxport import tree
+
+__all__ = ["jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+
+_depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
+) -> Callable[..., Any]:
+    """Differentiate by `torch.autograd.grad`, or by `torch.func` inside another transform or a compiled program.
+
+    One level of autograd costs a third of `torch.func`, which in turn nests and compiles.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling() or _nested(args):
+            gradient, result = torch.func.grad_and_value(f, argnums, has_aux)(*args, **kwargs)
+            return result, gradient
+        positions = (argnums,) if isinstance(argnums, int) else argnums
+        wrt = tuple(args[i] for i in positions)
+        variables = [leaf.detach().requires_grad_() for leaf in tree.leaves(wrt)]
+        fresh = tree.unflatten(tree.structure(wrt), iter(variables))
+        replaced = list(args)
+        for i, argument in zip(positions, fresh, strict=True):
+            replaced[i] = argument
+        token = _depth.set(_depth.get() + 1)
+        try:
+            with torch.enable_grad():
+                result = f(*replaced, **kwargs)
+        finally:
+            _depth.reset(token)
+        value = result[0] if has_aux else result
+        if value.requires_grad:
+            found = torch.autograd.grad(value, variables, materialize_grads=True)
+        else:
+            found = [torch.zeros_like(variable) for variable in variables]
+        gradients = tree.unflatten(tree.structure(wrt), iter(found))
+        return tree.map(_constant, result), gradients[0] if isinstance(argnums, int) else gradients
+
+    return transformed
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Differentiate by `torch.func.vjp`."""
+    return torch.func.vjp(f, *primals)  # type: ignore[return-value]
+
+
+def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Differentiate by `torch.func.jvp`."""
+    return torch.func.jvp(f, primals, tangents)  # type: ignore[return-value]
+
+
+def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
+    """Differentiate by `torch.func.jacrev`."""
+    return torch.func.jacrev(f, argnums)
+
+
+def stop_gradient(array: torch.Tensor) -> torch.Tensor:
+    """Cut the gradient."""
+    return array.detach()
+
+
+def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile by `torch.compile`, the whole of f in one graph."""
+
+    def program(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)
+
+    # Dynamo counts recompilations by code object, and stops at eight: each program gets its own.
+    program.__code__ = program.__code__.replace()
+    return torch.compile(program, fullgraph=True)
+
+
+def _nested(args: tuple[Any, ...]) -> bool:
+    """Tell whether a gradient taken here may itself be differentiated."""
+    if _depth.get() or torch._C._are_functorch_transforms_active():
+        return True
+    return torch.is_grad_enabled() and any(
+        isinstance(leaf, torch.Tensor) and leaf.requires_grad for leaf in tree.leaves(args)
+    )
+
+
+def _constant(leaf: Any) -> Any:
+    return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf

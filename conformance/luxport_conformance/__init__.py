@@ -1,0 +1,1 @@
+"""The conformance suite: what every backend must mean, case by case and number by number."""

@@ -1,0 +1,296 @@
+"""Backends: which one owns an array, which one makes new arrays, and what each of them must offer.
+
+A backend is a module (or any object) that satisfies `Backend`. Two entry points make one known: in the group
+``luxport.backends`` its name, and in ``luxport.arrays`` the root module of its array types, so that an array
+of a framework finds its backend without any other framework being imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from luxport.errors import BackendNotFoundError
+
+__all__ = [
+    "Array",
+    "Backend",
+    "asarray",
+    "available_backends",
+    "backend_of",
+    "default_backend",
+    "get_backend",
+    "namespace",
+    "register_backend",
+    "set_backend",
+    "using",
+]
+
+Array: TypeAlias = Any
+"""An array of any framework: `numpy.ndarray`, `jax.Array`, `torch.Tensor`, `tensorflow.Tensor`, …"""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What a backend offers. What it cannot do raises an error that says so and names who can."""
+
+    @property
+    def name(self) -> str:
+        """The name by which users ask for it."""
+        ...
+
+    @property
+    def xp(self) -> Any:
+        """Its Array API namespace."""
+        ...
+
+    @property
+    def ops(self) -> Any:
+        """Its own versions of functions in `luxport.ops`, by the same names; empty is fine."""
+        ...
+
+    def owns_type(self, array_type: type) -> bool:
+        """Tell whether values of this type are this backend's arrays."""
+        ...
+
+    def asarray(self, values: Any, *, dtype: str | None = None, device: str | None = None) -> Array:
+        """Copy host values (or one of its own arrays) to a new array; `dtype` is a name such as "float32"."""
+        ...
+
+    def to_numpy(self, array: Array) -> Any:
+        """Copy to a `numpy.ndarray` on the host."""
+        ...
+
+    def from_dlpack(self, array: Array, *, share: bool) -> Array:
+        """Take another framework's array through DLPack: a copy, or the same memory if `share`."""
+        ...
+
+    def devices(self) -> list[str]:
+        """Name the devices that arrays can live on: "cpu", "gpu:0", …"""
+        ...
+
+    def value_and_grad(
+        self, f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
+    ) -> Callable[..., Any]:
+        """Differentiate a scalar function of trees with respect to the trees at `argnums`."""
+        ...
+
+    def vjp(self, f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        """Evaluate f and return the function that pulls a cotangent back to the arguments."""
+        ...
+
+    def jvp(
+        self, f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
+    ) -> tuple[Any, Any]:
+        """Evaluate f and push tangents forward."""
+        ...
+
+    def jacobian(self, f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
+        """Differentiate every output of f with respect to every entry of one argument."""
+        ...
+
+    def stop_gradient(self, array: Array) -> Array:
+        """Return the same values, constant under differentiation."""
+        ...
+
+    def jit(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile a function of trees."""
+        ...
+
+
+_BY_NAME: dict[str, Backend] = {}
+_BY_TYPE: dict[type, Backend] = {}
+_chosen: str | None = None
+_using: ContextVar[str | None] = ContextVar("luxport_using", default=None)
+
+
+def backend_of(*arrays: Array) -> Backend:
+    """Return the one backend that owns all of these arrays; entries that are None are passed over.
+
+    Raises: TypeError if an argument is no array of a known backend, or if two backends meet
+
+    >>> import numpy as np
+    >>> backend_of(np.zeros(2)).name
+    'numpy'
+    """
+    found: Backend | None = None
+    for array in arrays:
+        if array is None:
+            continue
+        backend = _BY_TYPE.get(type(array)) or _owner(type(array))
+        if found is None:
+            found = backend
+        elif backend is not found:
+            raise TypeError(
+                f"arrays of one backend expected, got {found.name} and {backend.name} together: "
+                f"move one with luxport.to(..., backend={found.name!r})"
+            )
+    if found is None:
+        raise TypeError("an array expected, got none")
+    return found
+
+
+def namespace(*arrays: Array) -> Any:
+    """Return the Array API namespace of these arrays.
+
+    >>> import numpy as np
+    >>> namespace(np.zeros(2)).__name__
+    'array_api_compat.numpy'
+    """
+    return backend_of(*arrays).xp
+
+
+def default_backend() -> Backend:
+    """Return the backend that new arrays come from.
+
+    The innermost `using`, else `set_backend`, else the environment's ``LUXPORT_BACKEND``, else NumPy.
+    """
+    return get_backend(_using.get() or _chosen or os.environ.get("LUXPORT_BACKEND") or "numpy")
+
+
+def set_backend(name: str | None) -> None:
+    """Choose the backend that new arrays come from, for the whole process; None takes the choice back.
+
+    Raises: ValueError if no such backend is known; BackendNotFoundError if its framework is not installed
+    """
+    global _chosen
+    if name is not None:
+        get_backend(name)
+    _chosen = name
+
+
+@contextmanager
+def using(name: str) -> Iterator[Backend]:
+    """Choose the backend that new arrays come from, inside a ``with`` block (and its thread or task only).
+
+    >>> with using("numpy") as backend:
+    ...     default_backend().name
+    'numpy'
+    """
+    backend = get_backend(name)
+    token = _using.set(name)
+    try:
+        yield backend
+    finally:
+        _using.reset(token)
+
+
+def get_backend(name: str | Backend) -> Backend:
+    """Return a backend by name, importing it (and its framework) the first time.
+
+    Raises: ValueError if no such backend is known; BackendNotFoundError if its framework is not installed
+    """
+    if not isinstance(name, str):
+        return name
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    entry = _named().get(name)
+    if entry is None:
+        raise ValueError(f"unknown backend {name!r}: expected one of {', '.join(sorted(_named()))}")
+    return _load(entry)
+
+
+def available_backends() -> list[str]:
+    """Name the backends whose frameworks are installed, without importing them."""
+    installed = {
+        entry.value for entry in _array_roots().values() if find_spec(entry.name.partition(".")[0]) is not None
+    }
+    return sorted({name for name, entry in _named().items() if entry.value in installed} | set(_BY_NAME))
+
+
+def register_backend(backend: Backend) -> None:
+    """Make a backend known under its name, in this process; packages do it by their entry points instead."""
+    missing = [name for name in _REQUIRED if getattr(backend, name, None) is None]
+    if missing:
+        raise TypeError(f"backend {backend!r} misses {', '.join(missing)}: see luxport.backend.Backend")
+    _BY_NAME[backend.name] = backend
+
+
+def load_present_backends() -> None:
+    """Load the backends of frameworks that the process has already imported.
+
+    A framework's pytree library learns of `Static` when its backend loads, and a user may hand a state made
+    on NumPy straight to `jax.jit`.
+    """
+    import sys
+
+    for root, entry in _array_roots().items():
+        if root in sys.modules and entry.value not in sys.modules:
+            _load(entry)
+
+
+def asarray(
+    values: Any, *, backend: str | Backend | None = None, device: str | None = None, dtype: str | None = None
+) -> Array:
+    """Copy values to a new array of the chosen backend.
+
+    Raises: ValueError if the backend cannot hold the dtype asked for
+
+    >>> asarray([1.0, 2.0], backend="numpy", dtype="float32")
+    array([1., 2.], dtype=float32)
+    """
+    owner = default_backend() if backend is None else get_backend(backend)
+    return owner.asarray(values, dtype=dtype, device=device)
+
+
+def adopt_type(array_type: type, backend: Backend) -> None:
+    """Let a backend own a type from now on: no look-up is left to the first array of it."""
+    _BY_TYPE[array_type] = backend
+
+
+# A backend may leave the rest out only by raising where it is called.
+_REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
+
+
+def _owner(array_type: type) -> Backend:
+    """Find the backend of a type seen for the first time, and remember it."""
+    for backend in tuple(_BY_NAME.values()):
+        if backend.owns_type(array_type):
+            return _BY_TYPE.setdefault(array_type, backend)
+    for ancestor in array_type.__mro__:
+        entry = _array_roots().get(ancestor.__module__.partition(".")[0])
+        if entry is not None:
+            backend = _load(entry)
+            if backend.owns_type(array_type):
+                return _BY_TYPE.setdefault(array_type, backend)
+    raise TypeError(
+        f"an array of {', '.join(available_backends())} expected, got {array_type.__qualname__}: "
+        "make one with luxport.asarray"
+    )
+
+
+def _load(entry: EntryPoint) -> Backend:
+    module, _, attribute = entry.value.partition(":")
+    try:
+        loaded: ModuleType | Any = import_module(module)
+    except ModuleNotFoundError as error:
+        roots = [root for root, other in _array_roots().items() if other.value == entry.value]
+        if error.name is None or error.name.partition(".")[0] not in roots:
+            raise
+        name = next((n for n, other in _named().items() if other.value == entry.value), entry.name)
+        raise BackendNotFoundError(
+            f"backend {name!r} needs {error.name}, which is not installed: pip install 'luxport-nn[{name}]'",
+            name=error.name,
+        ) from None
+    for part in filter(None, attribute.split(".")):
+        loaded = getattr(loaded, part)
+    register_backend(loaded)
+    return loaded
+
+
+@functools.cache
+def _named() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="luxport.backends")}
+
+
+@functools.cache
+def _array_roots() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="luxport.arrays")}

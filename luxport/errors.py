@@ -1,0 +1,39 @@
+"""The errors that luxport raises itself: one line each, the same text on every backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["BackendNotFoundError", "LayerError", "LayerTypeError"]
+
+
+class LayerError(ValueError):
+    """A layer was given something it cannot take.
+
+    A layer raises it with what it expects and what it got; the layers around it add where:
+    ``Dense at layer_2.layer_1 expects (..., 256), got (32, 128)``.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.culprit = ""
+        self.path: tuple[str, ...] = ()
+        # The innermost layer reached so far on the way out, with its parameters: identities that the layer
+        # around it looks up among its children.
+        self.layer: Any = None
+        self.ps: Any = None
+
+    def __str__(self) -> str:
+        if not self.culprit:
+            return self.detail
+        where = f" at {'.'.join(self.path)}" if self.path else ""
+        return f"{self.culprit}{where} {self.detail}"
+
+
+class LayerTypeError(LayerError, TypeError):
+    """A layer was given the wrong type of thing: a dtype, or something that is no array."""
+
+
+class BackendNotFoundError(ImportError):
+    """A backend was asked for whose framework is not installed."""

@@ -1,0 +1,451 @@
+"""The contract of a layer, and the functions that every layer answers to.
+
+A layer is an immutable value that holds no arrays. It describes its parameters and its states, and is a pure
+function of all three: ``y, st = layer(x, ps, st)``. Parameters and states are plain nested dicts.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias, dataclass_transform
+
+import numpy as np
+
+from luxport import tree
+from luxport.abstract import AbstractArray, AbstractRng, ValuesNeededError
+from luxport.backend import Array, Backend, default_backend, get_backend, load_present_backends
+from luxport.errors import LayerError
+from luxport.random import Rng
+from luxport.static import Static
+
+__all__ = [
+    "ContainerLayer",
+    "Layer",
+    "NamedLayers",
+    "Parameters",
+    "States",
+    "WrapperLayer",
+    "apply",
+    "initial_parameters",
+    "initial_states",
+    "output_shape",
+    "parameter_length",
+    "setup",
+    "state_length",
+    "stateless_apply",
+    "test_mode",
+    "train_mode",
+    "update_state",
+]
+
+Parameters: TypeAlias = Mapping[str, Any]
+States: TypeAlias = Mapping[str, Any]
+
+
+@dataclass_transform(frozen_default=True)
+class Layer(ABC):
+    """A layer: fields, initial values and a formula.
+
+    A subclass becomes a frozen dataclass by being one; it gives its fields, `initial_parameters` if it has
+    parameters, `initial_states` if it has states, and ``__call__``.
+
+    >>> import numpy as np, luxport
+    >>> class Shift(Layer):
+    ...     dims: int
+    ...     def initial_parameters(self, rng):
+    ...         return {"shift": luxport.ones(rng, (self.dims,))}
+    ...     def __call__(self, x, ps, st):
+    ...         return x + ps["shift"], st
+    >>> ps, st = luxport.setup(0, Shift(2))
+    >>> Shift(2)(np.zeros((1, 2), np.float32), ps, st)
+    (array([[1., 1.]], dtype=float32), {})
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):
+            cls.__call__ = _located(cls.__call__)
+        dataclass(frozen=True, repr=False)(cls)
+
+    @abstractmethod
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Return the output and the new state; the inputs stay as they were."""
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the initial parameters on the host, in field order."""
+        return {}
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make the initial states on the host."""
+        return {}
+
+    def children(self) -> Mapping[str, Any]:
+        """Return the layers inside this one by the keys of their parameters."""
+        return {}
+
+    def __repr__(self) -> str:
+        from luxport.display import one_line
+
+        return one_line(self)
+
+    def __str__(self) -> str:
+        from luxport.display import display
+
+        return display(self)
+
+
+class NamedLayers(Mapping[str, Layer]):
+    """An immutable, hashable, ordered mapping of names to layers: the field of a container that has many."""
+
+    __slots__ = ("_items", "_layers")
+
+    def __init__(self, layers: Mapping[str, Layer] | Iterable[tuple[str, Layer]] = ()) -> None:
+        self._layers = dict(layers)
+        self._items = tuple(self._layers.items())
+
+    def __getitem__(self, name: str) -> Layer:
+        return self._layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedLayers) and self._items == other._items
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+    def __repr__(self) -> str:
+        return f"NamedLayers({self._layers!r})"
+
+
+class ContainerLayer(Layer):
+    """A layer made of layers. It finds them in its own fields: layers, and tuples, lists or dicts of layers.
+
+    Params: one entry per such field, under the field's name; inside a tuple ``layer_1``, ``layer_2``, …
+    State:  likewise
+
+    >>> import luxport
+    >>> class Residual(ContainerLayer):
+    ...     inner: Layer
+    ...     def __call__(self, x, ps, st):
+    ...         y, inner = self.inner(x, ps["inner"], st["inner"])
+    ...         return x + y, {"inner": inner}
+    >>> luxport.parameter_length(Residual(luxport.Dense(3, 3)))
+    12
+    """
+
+    def __post_init__(self) -> None:
+        _freeze_layers(self)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw those of the children, in field order."""
+        return initial_parameters(rng, self.children())
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of the children, in field order."""
+        return initial_states(rng, self.children())
+
+    def children(self) -> Mapping[str, Any]:
+        """Return the fields that hold layers."""
+        return {f.name: value for f in fields(self) if _is_layers(value := getattr(self, f.name))}  # type: ignore[arg-type]
+
+
+class WrapperLayer(Layer):
+    """A layer around exactly one field of layers, whose parameters and states are that field's, with no key between.
+
+    Raises: TypeError when it is built, if not exactly one field holds layers
+    """
+
+    def __post_init__(self) -> None:
+        _freeze_layers(self)
+        self._wrapped()
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw those of what is wrapped."""
+        return initial_parameters(rng, self._wrapped())
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of what is wrapped."""
+        return initial_states(rng, self._wrapped())
+
+    def children(self) -> Mapping[str, Any]:
+        """Return the layers that are wrapped, by the keys of their parameters."""
+        wrapped = self._wrapped()
+        return wrapped.children() if isinstance(wrapped, Layer) else _by_name(wrapped)
+
+    def _wrapped(self) -> Any:
+        found = [value for f in fields(self) if _is_layers(value := getattr(self, f.name))]  # type: ignore[arg-type]
+        if len(found) != 1:
+            raise TypeError(f"{type(self).__name__} expects exactly one field of layers, got {len(found)}")
+        return found[0]
+
+
+def initial_parameters(rng: int | Rng, layers: Any) -> Any:
+    """Draw the initial parameters of a layer, or of a mapping or sequence of layers, as NumPy arrays.
+
+    >>> import luxport
+    >>> {k: v.shape for k, v in initial_parameters(0, luxport.Dense(2, 3)).items()}
+    {'weight': (2, 3), 'bias': (3,)}
+    """
+    rng = Rng.of(rng)
+    if isinstance(layers, Layer):
+        return layers.initial_parameters(rng)
+    return {name: initial_parameters(rng, layer) for name, layer in _by_name(layers).items()}
+
+
+def initial_states(rng: int | Rng, layers: Any) -> Any:
+    """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
+    rng = Rng.of(rng)
+    if isinstance(layers, Layer):
+        return layers.initial_states(rng)
+    return {name: initial_states(rng, layer) for name, layer in _by_name(layers).items()}
+
+
+def setup(
+    rng: int | Rng,
+    model: Layer,
+    *,
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw the parameters and make the states of a model: ``ps, st``, in training mode.
+
+    The values are drawn in float32 on the host and are the same on every backend; `dtype` converts those that
+    are floating. Without `backend` they go to the default one (see `luxport.default_backend`).
+
+    Raises: TypeError if rng is neither a seed nor an `Rng`; ValueError if the backend cannot hold `dtype`
+
+    >>> import luxport
+    >>> ps, st = setup(0, luxport.Dense(2, 1), dtype="float64")
+    >>> ps["weight"].shape, str(ps["weight"].dtype)
+    ((2, 1), 'float64')
+    """
+    if not isinstance(model, Layer):
+        raise TypeError(f"setup expects a layer, got {type(model).__name__}")
+    rng = Rng.of(rng)
+    load_present_backends()
+    owner = default_backend() if backend is None else get_backend(backend)
+
+    def place(value: Any) -> Array:
+        floating = np.issubdtype(value.dtype, np.inexact) if isinstance(value, np.ndarray) else True
+        return owner.asarray(value, dtype=dtype if floating else None, device=device)
+
+    return tree.map(place, initial_parameters(rng, model)), tree.map(place, initial_states(rng, model))
+
+
+def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+    """Return ``model(x, ps, st)``."""
+    return model(x, ps, st)
+
+
+def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
+    """Return only the output of a model that has no states.
+
+    Raises: LayerError if the model has states
+
+    >>> import numpy as np, luxport
+    >>> stateless_apply(luxport.NoOpLayer(), np.ones(2), {})
+    array([1., 1.])
+    """
+    st = initial_states(AbstractRng(), model)
+    if state_length(st):
+        error = LayerError("has states: stateless_apply expects a model without any, call model(x, ps, st)")
+        error.culprit = type(model).__name__
+        raise error
+    return model(x, ps, st)[0]
+
+
+def parameter_length(model: Layer | Parameters) -> int:
+    """Count the scalars among the parameters of a layer, or in a tree of parameters.
+
+    >>> import luxport
+    >>> parameter_length(luxport.Dense(128, 256))
+    33024
+    """
+    ps = _abstract_values(initial_parameters, model) if isinstance(model, Layer) else model
+    return sum(_size(leaf) for leaf in tree.leaves(ps))
+
+
+def state_length(model: Layer | States) -> int:
+    """Count the entries of the states of a layer, or of a tree of states.
+
+    An array counts its scalars; a `Static`, a None and a generator (an entry named ``rng``) count one each.
+
+    >>> import luxport
+    >>> state_length(luxport.BatchNorm(128)), state_length(luxport.Dropout(0.5))
+    (257, 2)
+    """
+    st = _abstract_values(initial_states, model) if isinstance(model, Layer) else model
+    if isinstance(st, Mapping):
+        return sum(1 if name == "rng" else state_length(value) for name, value in st.items())
+    if isinstance(st, (tuple, list)):
+        return sum(state_length(value) for value in st)
+    return 1 if st is None or isinstance(st, Static) else _size(st)
+
+
+def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> Any:
+    """Return the shape of the output for an input of this shape (batch included), without computing anything.
+
+    The model runs on arrays without values, in test mode. A tree of shapes (tuples of ints) stands for a tree
+    of inputs.
+
+    Raises: LayerError as the model itself does; TypeError if a function in the model needs values
+
+    >>> import luxport
+    >>> output_shape(luxport.Chain(luxport.Dense(3, 5), luxport.Dense(5, 2)), (64, 3))
+    (64, 2)
+    """
+    ps = _abstract_values(initial_parameters, model)
+    st = test_mode(_abstract_values(initial_states, model))
+    y, _ = model(_abstract_inputs(input_shape, dtype), ps, st)
+    return tree.map(lambda leaf: tuple(leaf.shape), y)
+
+
+def train_mode(st: States) -> dict[str, Any]:
+    """Return the state with every ``training`` entry set.
+
+    >>> import luxport
+    >>> ps, st = luxport.setup(0, luxport.Dropout(0.5))
+    >>> test_mode(st)["training"], train_mode(test_mode(st))["training"]
+    (Static(False), Static(True))
+    """
+    return update_state(st, "training", Static(True))
+
+
+def test_mode(st: States) -> dict[str, Any]:
+    """Return the state with every ``training`` entry cleared."""
+    return update_state(st, "training", Static(False))
+
+
+test_mode.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it for its name
+
+
+def update_state(
+    st: States, name: str, value: Any, *, exclude: Callable[[Any], bool] = lambda entry: False
+) -> dict[str, Any]:
+    """Return the state with every entry of this name replaced, at any depth.
+
+    Subtrees for which `exclude` holds stay as they are.
+
+    >>> update_state({"a": {"carry": 1}, "carry": 2, "b": 3}, "carry", None)
+    {'a': {'carry': None}, 'carry': None, 'b': 3}
+    """
+
+    def replace(entry: Any) -> Any:
+        if exclude(entry):
+            return entry
+        if isinstance(entry, Mapping):
+            return {key: value if key == name else replace(inner) for key, inner in entry.items()}
+        if isinstance(entry, (tuple, list)) and type(entry) in (tuple, list):
+            return type(entry)(replace(inner) for inner in entry)
+        return entry
+
+    return replace(st)
+
+
+def _located(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Let errors that leave a layer say which layer it was, and missing keys say what was expected."""
+
+    @functools.wraps(call)
+    def located(self: Layer, x: Any, ps: Parameters, st: States) -> Any:
+        try:
+            return call(self, x, ps, st)
+        except LayerError as error:
+            raise _place(error, self, ps) from error.__cause__
+        except (KeyError, TypeError) as error:
+            missing = _missing_entry(self, ps, st)
+            if missing is None:
+                raise
+            raise _place(LayerError(missing), self, ps) from error
+
+    return located
+
+
+def _place(error: LayerError, layer: Layer, ps: Any) -> LayerError:
+    if error.layer is None:
+        error.culprit = type(layer).__name__
+    elif error.layer is not layer:
+        for name, child in _by_name(layer.children()).items():
+            inner = ps.get(name) if isinstance(ps, Mapping) else None
+            if child is error.layer and (inner is error.ps or inner is None):
+                error.path = (name, *error.path)
+                break
+    error.layer, error.ps = layer, ps
+    return error
+
+
+def _missing_entry(layer: Layer, ps: Any, st: Any) -> str | None:
+    """Say which entry of ps or st the layer wants and was not given, if any."""
+    for what, given, initial in (("parameters", ps, initial_parameters), ("states", st, initial_states)):
+        wanted = _abstract_values(initial, layer)
+        if not isinstance(given, Mapping):
+            return f"expects {what} as a mapping with {_names(wanted)}, got {type(given).__name__}"
+        if any(name not in given for name in wanted):
+            return f"expects {what} {_names(wanted)}, got {_names(given)}: make them with luxport.setup"
+    return None
+
+
+def _names(entries: Iterable[str]) -> str:
+    return "{" + ", ".join(entries) + "}"
+
+
+def _abstract_values(initial: Callable[[Any, Any], Any], layer: Layer) -> Any:
+    """Describe the initial values by shape and dtype, drawing them only if an initialiser needs to see them."""
+    try:
+        values = initial(AbstractRng(), layer)
+    except ValuesNeededError:
+        values = initial(Rng(0), layer)
+    return tree.map(AbstractArray.like, values)
+
+
+def _abstract_inputs(shape: Any, dtype: str) -> Any:
+    if isinstance(shape, Mapping):
+        return {key: _abstract_inputs(value, dtype) for key, value in shape.items()}
+    if all(isinstance(entry, (int, np.integer)) for entry in shape):
+        return AbstractArray(tuple(int(entry) for entry in shape), np.dtype(dtype))
+    return type(shape)(_abstract_inputs(entry, dtype) for entry in shape)
+
+
+def _size(leaf: Any) -> int:
+    size = 1
+    for dim in leaf.shape:
+        size *= int(dim)
+    return size
+
+
+def _is_layers(value: Any) -> bool:
+    if isinstance(value, Layer):
+        return True
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    return isinstance(value, (tuple, list)) and len(value) > 0 and all(_is_layers(entry) for entry in value)
+
+
+def _by_name(layers: Any) -> Mapping[str, Any]:
+    if isinstance(layers, Mapping):
+        return layers
+    return {f"layer_{i}": layer for i, layer in enumerate(layers, start=1)}
+
+
+def _freeze_layers(container: Layer) -> None:
+    """Make fields of layers given as lists or dicts hashable."""
+
+    def freeze(value: Any) -> Any:
+        if isinstance(value, Mapping) and not isinstance(value, NamedLayers):
+            return NamedLayers({name: freeze(entry) for name, entry in value.items()})
+        if isinstance(value, (tuple, list)):
+            return tuple(freeze(entry) for entry in value)
+        return value
+
+    for f in fields(container):  # type: ignore[arg-type]
+        value = getattr(container, f.name)
+        if not isinstance(value, Layer) and _is_layers(value):
+            object.__setattr__(container, f.name, freeze(value))

@@ -1,0 +1,117 @@
+"""Layers of products with weights: `Dense` and `Scale`."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any
+
+from luxport import ops
+from luxport.backend import Array
+from luxport.errors import LayerError
+from luxport.initializers import Initializer, glorot_uniform, ones, zeros
+from luxport.layer import Layer, Parameters, States
+from luxport.layers.checks import check_axis, check_dtype, shape_text
+from luxport.ops import Activation, identity
+from luxport.random import Rng
+
+__all__ = ["Dense", "Diagonal", "Scale"]
+
+
+class Dense(Layer):
+    """``activation(x @ weight + bias)`` on the last axis.
+
+    Shapes: x (..., in_dims) -> y (..., out_dims)
+    Params: weight (in_dims, out_dims); bias (out_dims,), absent if not ``use_bias``
+    State:  none
+    Raises: LayerError if the last axis of x is not in_dims, LayerTypeError if its dtype is not the weight's
+    Source: Lux.jl ``Dense``; initial values as Flux's ``Dense``
+
+    >>> import numpy as np, luxport
+    >>> model = Dense(3, 2, luxport.relu)
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((4, 3), np.float32), ps, st)
+    >>> y.shape
+    (4, 2)
+    """
+
+    in_dims: int
+    out_dims: int
+    activation: Activation = identity
+    _: KW_ONLY
+    use_bias: bool = True
+    init_weight: Initializer = glorot_uniform
+    init_bias: Initializer = zeros
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the weight, then the bias."""
+        weight = {"weight": self.init_weight(rng, (self.in_dims, self.out_dims))}
+        return weight | {"bias": self.init_bias(rng, (self.out_dims,))} if self.use_bias else weight
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Multiply, add, activate."""
+        weight, bias = ps["weight"], ps["bias"] if self.use_bias else None
+        check_axis(x, -1, self.in_dims, f"(..., {self.in_dims})")
+        check_dtype(x, weight)
+        return self.activation(ops.dense(x, weight, bias)), st
+
+
+class Scale(Layer):
+    """``activation(weight * x + bias)``, elementwise on the trailing axes.
+
+    Shapes: x (..., *dims) -> y of the shape that x and dims broadcast to
+    Params: weight (*dims); bias (*dims), absent if not ``use_bias``
+    State:  none
+    Raises: LayerError if the shape of x does not broadcast with dims, LayerTypeError if its dtype is not the weight's
+    Source: Lux.jl ``Scale``; initial weight 1 as Flux's ``Scale``
+    """
+
+    dims: tuple[int, ...]
+    activation: Activation = identity
+    _: KW_ONLY
+    use_bias: bool = True
+    init_weight: Initializer = ones
+    init_bias: Initializer = zeros
+
+    def __init__(
+        self,
+        *dims: int | tuple[int, ...] | Activation,
+        activation: Activation = identity,
+        use_bias: bool = True,
+        init_weight: Initializer = ones,
+        init_bias: Initializer = zeros,
+    ) -> None:
+        """Take the sizes, then the activation if there is one: ``Scale(2, 3, relu)``."""
+        *sizes, last = dims if dims else (None,)
+        if callable(last):
+            activation = last
+        else:
+            sizes.append(last)
+        if len(sizes) == 1 and isinstance(sizes[0], tuple):
+            sizes = list(sizes[0])
+        if not sizes or not all(isinstance(n, int) for n in sizes):
+            raise ValueError(f"Scale expects one or more sizes, then an activation if any, got {dims}")
+        for name, value in (
+            *(("dims", tuple(sizes)), ("activation", activation), ("use_bias", use_bias)),
+            *(("init_weight", init_weight), ("init_bias", init_bias)),
+        ):
+            object.__setattr__(self, name, value)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the weight, then the bias."""
+        weight = {"weight": self.init_weight(rng, self.dims)}
+        return weight | {"bias": self.init_bias(rng, self.dims)} if self.use_bias else weight
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Multiply, add, activate."""
+        weight = ps["weight"]
+        trailing = tuple(x.shape)[-len(self.dims) :]
+        dims = self.dims[len(self.dims) - len(trailing) :]
+        if any(n not in (m, 1, None) and m != 1 for n, m in zip(trailing, dims, strict=True)):
+            wanted = ", ".join(map(str, self.dims))
+            raise LayerError(f"expects (..., {wanted}), got {shape_text(x)}")
+        check_dtype(x, weight)
+        y = x * weight
+        return self.activation(y + ps["bias"] if self.use_bias else y), st
+
+
+Diagonal = Scale

@@ -1,0 +1,97 @@
+"""Layers that rearrange: `FlattenLayer`, `ReshapeLayer`, `SelectDim`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.errors import LayerError
+from luxport.layer import Layer, Parameters, States
+from luxport.layers.checks import shape_text
+
+__all__ = ["FlattenLayer", "ReshapeLayer", "SelectDim"]
+
+
+class FlattenLayer(Layer):
+    """Merge all axes but the batch's into one, or only the last N.
+
+    Shapes: x (batch, d1, d2, ...) -> (batch, d1 d2 ...), with N: (batch, ..., product of the last N)
+    Params: none
+    State:  none
+    Raises: ValueError when built if N is not positive; LayerError unless N < the number of axes of x
+    Source: Lux.jl ``FlattenLayer``
+    """
+
+    N: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.N is not None and self.N < 1:
+            raise ValueError(f"FlattenLayer expects N of at least 1, got {self.N}")
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Reshape."""
+        kept = 1 if self.N is None else len(x.shape) - self.N
+        if kept < 1 or len(x.shape) == 0:
+            least = 1 if self.N is None else self.N + 1
+            raise LayerError(f"expects at least {least} axes, got {shape_text(x)}")
+        return _reshape(x, kept, tuple(x.shape)[1:kept] + (math.prod(tuple(x.shape)[kept:]),)), st
+
+
+class ReshapeLayer(Layer):
+    """Give each sample a new shape; one size may be -1.
+
+    Shapes: x (batch, ...) -> (batch, *dims)
+    Params: none
+    State:  none
+    Raises: ValueError when built if more than one size is -1; LayerError if the sizes do not multiply to a sample's
+    Source: Lux.jl ``ReshapeLayer``
+    """
+
+    dims: tuple[int, ...]
+
+    def __init__(self, *dims: int | tuple[int, ...]) -> None:
+        sizes = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+        if sum(n == -1 for n in sizes) > 1 or any(not isinstance(n, int) or n < -1 for n in sizes):
+            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {sizes}")
+        object.__setattr__(self, "dims", tuple(sizes))
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Reshape."""
+        sample = math.prod(tuple(x.shape)[1:])
+        known = math.prod(n for n in self.dims if n != -1)
+        fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
+        if not fits or len(x.shape) == 0:
+            raise LayerError(f"expects samples of {known} elements for {self.dims}, got {shape_text(x)}")
+        return _reshape(x, 1, tuple(sample // known if n == -1 else n for n in self.dims)), st
+
+
+class SelectDim(Layer):
+    """Take the slice at an index of an axis, which disappears.
+
+    Shapes: x (..., n, ...) -> (..., ...)
+    Params: none
+    State:  none
+    Raises: LayerError if x has no such axis or the axis no such index
+    Source: Lux.jl ``SelectDim``; axis and index are 0-based, and negative ones count from the end
+    """
+
+    axis: int
+    index: int
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Index."""
+        ndim = len(x.shape)
+        if not -ndim <= self.axis < ndim:
+            raise LayerError(f"expects an axis {self.axis}, got {shape_text(x)}")
+        axis = self.axis % ndim
+        n = x.shape[axis]
+        if n is not None and not -n <= self.index < n:
+            raise LayerError(f"expects an index {self.index} along axis {self.axis}, got {shape_text(x)}")
+        return x[(slice(None),) * axis + (self.index,)], st
+
+
+def _reshape(x: Array, kept: int, dims: tuple[Any, ...]) -> Array:
+    """Reshape behind the batch axis, whose size may be known only when the program runs."""
+    batch = -1 if math.prod(dims) else x.shape[0]
+    return namespace(x).reshape(x, (batch, *dims))

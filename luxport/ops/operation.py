@@ -1,0 +1,53 @@
+"""`operation`: a function on arrays with a definition that always works, and faster versions where a backend has one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from luxport.backend import backend_of
+
+__all__ = ["definition_of", "operation"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def operation(definition: Callable[P, R]) -> Callable[P, R]:
+    """Dispatch a function by the type of its first array.
+
+    Arrays come first and by position (None for one that is absent), options by keyword. The definition is
+    written in Array API terms alone. A backend whose ``ops`` has a function of the same name supplies its own;
+    the conformance suite holds it against the definition, which stays at hand as `definition_of`.
+
+    Raises: TypeError if arrays of two backends meet, or if there is none
+    """
+    name = definition.__name__
+    implementations: dict[type, Callable[..., Any]] = {}
+
+    @functools.wraps(definition)
+    def dispatch(*arrays: Any, **options: Any) -> Any:
+        kind = type(arrays[0])
+        implementation = implementations.get(kind)
+        if implementation is None:
+            implementation = getattr(backend_of(arrays[0]).ops, name, definition)
+            implementations[kind] = implementation
+        for array in arrays:
+            if type(array) is not kind and array is not None:
+                backend_of(*arrays)
+                break
+        return implementation(*arrays, **options)
+
+    dispatch.definition = definition  # type: ignore[attr-defined]
+    return cast("Callable[P, R]", dispatch)
+
+
+def definition_of(op: Callable[P, R]) -> Callable[P, R]:
+    """Return an operation's definition, whatever a backend supplies.
+
+    >>> from luxport import ops
+    >>> definition_of(ops.relu) is ops.relu
+    False
+    """
+    return op.definition  # type: ignore[attr-defined]

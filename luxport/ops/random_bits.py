@@ -1,0 +1,85 @@
+"""Random bits for layers: Threefry-2x32-20 in int32 arithmetic, the same bits on every backend.
+
+int32 with masked shifts is the arithmetic that all of them have; sums wrap around as uint32's would.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.ops.operation import operation
+
+__all__ = ["random_bits", "threefry_2x32", "uniform"]
+
+
+@operation
+def threefry_2x32(key: Array, counters: Array) -> Array:
+    """Encrypt pairs of words: the Threefry-2x32 block cipher with 20 rounds.
+
+    Shapes: key (2,), counters (..., 2) -> (..., 2), all int32 read as 32-bit words
+    Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011), with Random123's constants
+
+    >>> import numpy as np
+    >>> words = threefry_2x32(np.zeros(2, np.int32), np.zeros((1, 2), np.int32))
+    >>> [hex(int(word) & 0xFFFFFFFF) for word in words[0]]
+    ['0x6b200159', '0x99ba4efe']
+    """
+    xp = namespace(key)
+    return xp.stack(threefry_words(xp, key, counters[..., 0], counters[..., 1]), axis=-1)
+
+
+@operation
+def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
+    """Draw 32 random bits per element, as int32.
+
+    Block j of the cipher, at the words (counter, j), gives elements 2j and 2j + 1 in C order: neighbours come
+    from one block, so that shards of the result need nothing from each other.
+
+    Shapes: key (2,) int32, counter () int32 -> shape, int32
+    """
+    xp = namespace(key)
+    size = math.prod(shape)
+    blocks = xp.arange((size + 1) // 2, dtype=xp.int32)
+    first = xp.zeros_like(blocks) + counter
+    bits = xp.stack(threefry_words(xp, key, first, blocks), axis=-1)
+    return xp.reshape(xp.reshape(bits, (-1,))[:size], shape)
+
+
+def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
+    """Draw float32 values from [0, 1): the top 24 of 32 random bits, bit-identical on every backend.
+
+    Shapes: key (2,) int32, counter () int32 -> shape, float32
+    """
+    xp = namespace(key)
+    bits = random_bits(key, counter, shape=shape)
+    top = xp.bitwise_and(xp.bitwise_right_shift(bits, 8), 0xFFFFFF)
+    return xp.astype(top, xp.float32) * 2.0**-24
+
+
+def threefry_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
+    """Run the 20 rounds on two arrays of words of one shape."""
+    # Slices, not scalars: NumPy warns when scalars wrap around.
+    k0, k1 = key[0:1], key[1:2]
+    parity = xp.bitwise_xor(xp.bitwise_xor(k0, k1), 0x1BD11BDA)
+    keys = (k0, k1, parity)
+    shape = x0.shape
+    x0, x1 = xp.reshape(x0, (-1,)) + k0, xp.reshape(x1, (-1,)) + k1
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = xp.bitwise_xor(_rotate_left(xp, x1, rotation), x0)
+        x0 = x0 + keys[(group + 1) % 3]
+        x1 = x1 + (keys[(group + 2) % 3] + (group + 1))
+    return [xp.reshape(x0, shape), xp.reshape(x1, shape)]
+
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+
+
+def _rotate_left(xp: Any, x: Array, distance: int) -> Array:
+    left = xp.bitwise_left_shift(x, distance)
+    # An int32 shifts its sign in from the left: the mask takes it out again.
+    right = xp.bitwise_right_shift(x, 32 - distance)
+    return xp.bitwise_or(left, xp.bitwise_and(right, (1 << distance) - 1))

@@ -1,0 +1,174 @@
+"""Random numbers: a host generator for initial values, and keys for layers that draw as they run.
+
+Both are counter-based and written out here, so the same seed means the same numbers on every backend, machine
+and version of NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Rng", "rng", "standard_normal_quantile"]
+
+
+class Rng:
+    """A stream of numbers on the host: Philox-4x64-10 with the seed as its key.
+
+    It moves on with every draw. All floating values are float32.
+
+    Raises: ValueError if the seed is not in [0, 2**128)
+    Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011)
+
+    >>> Rng(0).uniform((2,)).dtype.name
+    'float32'
+    """
+
+    def __init__(self, seed: int) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**128:
+            raise ValueError(f"a seed expected, an int in [0, 2**128), got {seed!r}")
+        self.seed = int(seed)
+        self._bits = np.random.Philox(key=self.seed)
+
+    @classmethod
+    def of(cls, rng: int | Rng) -> Rng:
+        """Return the generator itself, or a new one for a seed."""
+        if isinstance(rng, Rng):
+            return rng
+        if isinstance(rng, (int, np.integer)):
+            return cls(int(rng))
+        raise TypeError(f"a seed or a luxport.Rng expected, got {type(rng).__name__}")
+
+    def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Any:
+        """Draw float32 values from [low, high): 24 random bits each."""
+        unit = (self._raw(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+        return unit if (low, high) == (0.0, 1.0) else unit * np.float32(high - low) + np.float32(low)
+
+    def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> Any:
+        """Draw float32 values from the normal distribution by its quantile function: 52 random bits each."""
+        unit = ((self._raw(shape) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+        return (standard_normal_quantile(unit) * std + mean).astype(np.float32)
+
+    def key(self) -> Any:
+        """Draw a key for a layer's own generator, int32[2]."""
+        return np.frombuffer(self._raw((1,)).astype("<u8").tobytes(), dtype="<i4").astype(np.int32)
+
+    def _raw(self, shape: tuple[int, ...]) -> Any:
+        return self._bits.random_raw(math.prod(shape)).reshape(shape)
+
+
+def rng(seed: int) -> Rng:
+    """Return the host generator for a seed.
+
+    >>> rng(1).normal((3,)).shape
+    (3,)
+    """
+    return Rng(seed)
+
+
+def standard_normal_quantile(p: Any) -> Any:
+    """Return x with P(X <= x) = p for a standard normal X, in float64.
+
+    Only additions, products, quotients and square roots of IEEE doubles are used, which are exact to the last
+    bit everywhere; a library's logarithm is not, so the tails bring their own.
+
+    Shapes: p (...), float64 in (0, 1) -> x (...)
+    Source: M. Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (1988), PPND16
+
+    >>> float(standard_normal_quantile(np.array(0.5)))
+    0.0
+    """
+    q = p - 0.5
+    central = np.abs(q) <= 0.425
+    # Outside its own range each branch is evaluated at a harmless point.
+    r = np.where(central, 0.180625 - q * q, 0.0)
+    middle = q * _polynomial(_A, r) / _polynomial(_B, r)
+    tail = np.where(central, 0.25, np.minimum(p, 1.0 - p))
+    r = np.sqrt(-_log(tail))
+    near = _polynomial(_C, r - 1.6) / _polynomial(_D, r - 1.6)
+    far = _polynomial(_E, r - 5.0) / _polynomial(_F, r - 5.0)
+    outer = np.where(r <= 5.0, near, far)
+    return np.where(central, middle, np.where(q < 0, -outer, outer))
+
+
+def _log(x: Any) -> Any:
+    """Natural logarithm from exact operations: log(m 2^e) = e log 2 + 2 artanh((m - 1) / (m + 1))."""
+    mantissa, exponent = np.frexp(x)
+    small = mantissa < math.sqrt(0.5)
+    mantissa = np.where(small, 2.0 * mantissa, mantissa)
+    exponent = np.where(small, exponent - 1, exponent)
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    series = _polynomial([1.0 / (2 * k + 1) for k in range(13)], s * s)
+    return exponent * math.log(2.0) + 2.0 * s * series
+
+
+def _polynomial(coefficients: list[float], x: Any) -> Any:
+    value = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * x + coefficient
+    return value
+
+
+# The coefficients of PPND16: numerator and denominator for the centre, the near tail and the far tail.
+_A = [
+    3.3871328727963666080,
+    133.14166789178437745,
+    1971.5909503065514427,
+    13731.693765509461125,
+    45921.953931549871457,
+    67265.770927008700853,
+    33430.575583588128105,
+    2509.0809287301226727,
+]
+_B = [
+    1.0,
+    42.313330701600911252,
+    687.18700749205790830,
+    5394.1960214247511077,
+    21213.794301586595867,
+    39307.895800092710610,
+    28729.085735721942674,
+    5226.4952788528545610,
+]
+_C = [
+    1.42343711074968357734,
+    4.63033784615654529590,
+    5.76949722146069140550,
+    3.64784832476320460504,
+    1.27045825245236838258,
+    0.241780725177450611770,
+    0.0227238449892691845833,
+    0.000774545014278341407640,
+]
+_D = [
+    1.0,
+    2.05319162663775882187,
+    1.67638483018380384940,
+    0.689767334985100004550,
+    0.148103976427480074590,
+    0.0151986665636164571966,
+    0.000547593808499534494600,
+    1.05075007164441684324e-9,
+]
+_E = [
+    6.65790464350110377720,
+    5.46378491116411436990,
+    1.78482653991729133580,
+    0.296560571828504891230,
+    0.0265321895265761230930,
+    0.00124266094738807843860,
+    2.71155556874348757815e-5,
+    2.01033439929228813265e-7,
+]
+_F = [
+    1.0,
+    0.599832206555887937690,
+    0.136929880922735805310,
+    0.0148753612908506148525,
+    0.000786869131145613259100,
+    1.84631831751005468180e-5,
+    1.42151175831644588870e-7,
+    2.04426310338993978564e-15,
+]
