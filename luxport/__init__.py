@@ -8,65 +8,34 @@
 (1, 1)
 """
 
-from luxport import ops, optimisers, random, tree
-from luxport.backend import (
-    Backend,
-    asarray,
-    available_backends,
-    backend_of,
-    default_backend,
-    get_backend,
-    namespace,
-    register_backend,
-    set_backend,
-    using,
+from luxport import (
+    backend,
+    errors,
+    initializers,
+    layer,
+    layers,
+    move,
+    ops,
+    optimisers,
+    random,
+    static,
+    transforms,
+    tree,
 )
+from luxport.backend import *
 from luxport.display import display
-from luxport.errors import BackendNotFoundError, LayerError, LayerTypeError
-from luxport.initializers import (
-    Initializer,
-    glorot_normal,
-    glorot_uniform,
-    kaiming_normal,
-    kaiming_uniform,
-    normal,
-    ones,
-    uniform,
-    zeros,
-)
-from luxport.layer import (
-    ContainerLayer,
-    Layer,
-    NamedLayers,
-    WrapperLayer,
-    apply,
-    initial_parameters,
-    initial_states,
-    output_shape,
-    parameter_length,
-    setup,
-    state_length,
-    stateless_apply,
-    test_mode,
-    train_mode,
-    update_state,
-)
-from luxport.layers import (
-    BatchNorm,
-    Chain,
-    Dense,
-    Diagonal,
-    Dropout,
-    FlattenLayer,
-    NoOpLayer,
-    ReshapeLayer,
-    Scale,
-    SelectDim,
-    WrappedFunction,
-)
-from luxport.move import to
-from luxport.ops import identity, relu, sigmoid, tanh
+from luxport.errors import *
+from luxport.initializers import *
+from luxport.layer import *
+from luxport.layers import *
+from luxport.move import *
+from luxport.ops import activations
+from luxport.ops.activations import *
 from luxport.random import Rng, rng
-from luxport.static import Static
-from luxport.transforms import grad, jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
+from luxport.static import *
+from luxport.transforms import *
 from luxport.version import __version__
+
+__all__ = ["Rng", "__version__", "display", "ops", "optimisers", "random", "rng", "tree"]
+__all__ += backend.__all__ + errors.__all__ + initializers.__all__ + layer.__all__ + layers.__all__
+__all__ += move.__all__ + activations.__all__ + static.__all__ + transforms.__all__

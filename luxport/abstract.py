@@ -290,6 +290,7 @@ _BINARY = (
     "add subtract multiply pow remainder floor_divide maximum minimum atan2 hypot logaddexp copysign bitwise_and "
     "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift"
 )
+_DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128"
 _COMPARISONS = "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_xor"
 
 
@@ -323,10 +324,7 @@ abstract_namespace = _Namespace(
     isdtype=lambda dtype, kind: _strict_kind(dtype, kind),
     finfo=np.finfo,
     iinfo=np.iinfo,
-    **{
-        name: np.dtype(name)
-        for name in "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128".split()
-    },
+    **{name: np.dtype(name) for name in _DTYPES.split()},
     pi=math.pi,
     e=math.e,
     inf=math.inf,

@@ -15,8 +15,9 @@ from contextvars import ContextVar
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from types import ModuleType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
 
 from luxport.errors import BackendNotFoundError
 
@@ -87,9 +88,7 @@ class Backend(Protocol):
         """Evaluate f and return the function that pulls a cotangent back to the arguments."""
         ...
 
-    def jvp(
-        self, f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
-    ) -> tuple[Any, Any]:
+    def jvp(self, f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         """Evaluate f and push tangents forward."""
         ...
 
@@ -232,12 +231,17 @@ def asarray(
 ) -> Array:
     """Copy values to a new array of the chosen backend.
 
+    Python's floats become float32, as everything in luxport does unless told otherwise; arrays keep their dtype.
+
     Raises: ValueError if the backend cannot hold the dtype asked for
 
-    >>> asarray([1.0, 2.0], backend="numpy", dtype="float32")
+    >>> asarray([1.0, 2.0], backend="numpy")
     array([1., 2.], dtype=float32)
     """
     owner = default_backend() if backend is None else get_backend(backend)
+    if isinstance(values, (float, complex, list, tuple)):
+        values = np.asarray(values)
+        values = values.astype({"float64": "float32", "complex128": "complex64"}.get(values.dtype.name, values.dtype))
     return owner.asarray(values, dtype=dtype, device=device)
 
 
@@ -270,7 +274,7 @@ def _owner(array_type: type) -> Backend:
 def _load(entry: EntryPoint) -> Backend:
     module, _, attribute = entry.value.partition(":")
     try:
-        loaded: ModuleType | Any = import_module(module)
+        loaded: Any = import_module(module)
     except ModuleNotFoundError as error:
         roots = [root for root, other in _array_roots().items() if other.value == entry.value]
         if error.name is None or error.name.partition(".")[0] not in roots:

@@ -47,9 +47,7 @@ class _Init:
         known = self.draw.__kwdefaults__ or {}
         unknown = [name for name in options if name not in known]
         if unknown:
-            raise TypeError(
-                f"{self.draw.__name__} expects options among {sorted(known)}, got {', '.join(unknown)}"
-            )
+            raise TypeError(f"{self.draw.__name__} expects options among {sorted(known)}, got {', '.join(unknown)}")
         merged = {**dict(self.options), **options}
         if rng is None or shape is None:
             return _Init(self.draw, tuple(sorted(merged.items())))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, get_backend
 

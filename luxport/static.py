@@ -37,9 +37,7 @@ class Static(Generic[T]):
 
     def __eq__(self, other: object) -> bool:
         # 1 == True in Python, but a program specialised on one is not the program of the other.
-        return (
-            isinstance(other, Static) and type(self.value) is type(other.value) and self.value == other.value
-        )
+        return isinstance(other, Static) and type(self.value) is type(other.value) and self.value == other.value
 
     def __hash__(self) -> int:
         return hash((Static, self.value))
@@ -73,7 +71,7 @@ def unflatten_static(value: Any, children: Any) -> Static[Any]:
 
 
 optree.register_pytree_node(
-    Static,
+    Static,  # type: ignore[arg-type]
     flatten_static,  # type: ignore[arg-type]
     unflatten_static,  # type: ignore[arg-type]
     namespace=optree.registry.__GLOBAL_NAMESPACE,  # type: ignore[attr-defined]

@@ -40,9 +40,7 @@ def value_and_grad(
     return transformed
 
 
-def grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
-) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """Return the gradient function of f; with `has_aux` it returns ``(gradient, aux)``. See `value_and_grad`."""
     with_value = value_and_grad(f, argnums, has_aux=has_aux)
 
@@ -114,7 +112,7 @@ def _present(f: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
-    """Find the backend of the first array among the arguments; a call without arrays goes to the default one."""
+    """Find the backend of the first array among the arguments, or the default one if there is none."""
     for value in (*args, *kwargs.values()):
         leaf = _first_array(value)
         if leaf is not None:

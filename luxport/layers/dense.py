@@ -81,11 +81,9 @@ class Scale(Layer):
         init_bias: Initializer = zeros,
     ) -> None:
         """Take the sizes, then the activation if there is one: ``Scale(2, 3, relu)``."""
-        *sizes, last = dims if dims else (None,)
-        if callable(last):
-            activation = last
-        else:
-            sizes.append(last)
+        sizes: list[Any] = list(dims)
+        if sizes and callable(sizes[-1]):
+            activation = sizes.pop()
         if len(sizes) == 1 and isinstance(sizes[0], tuple):
             sizes = list(sizes[0])
         if not sizes or not all(isinstance(n, int) for n in sizes):

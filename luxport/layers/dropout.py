@@ -36,6 +36,7 @@ class Dropout(Layer):
     axes: tuple[int, ...] | None = None
 
     def __new__(cls, p: float, axes: Any = None) -> Any:
+        """Return a `NoOpLayer` if nothing is ever dropped."""
         return NoOpLayer() if p == 0 else super().__new__(cls)
 
     def __post_init__(self) -> None:

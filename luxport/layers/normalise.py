@@ -58,7 +58,10 @@ class BatchNorm(Layer):
         if not self.track_stats:
             return training
         shape = (self.channels,)
-        return {"running_mean": np.zeros(shape, np.float32), "running_var": np.ones(shape, np.float32)} | training
+        return {
+            "running_mean": np.zeros(shape, np.float32),
+            "running_var": np.ones(shape, np.float32),
+        } | training
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise by the batch's statistics or the running ones."""

@@ -1,4 +1,4 @@
-"""`operation`: a function on arrays with a definition that always works, and faster versions where a backend has one."""
+"""`operation`: a function on arrays with a definition that always works, and a faster one where a backend has it."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core
+import jax.dlpack
 import jax.numpy as xp
 import numpy as np
 
@@ -53,9 +55,7 @@ def devices() -> list[str]:
     return ["cpu"] + [name for name in names if not name.startswith("cpu")]
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
-) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
     """Differentiate by `jax.value_and_grad`."""
     return jax.value_and_grad(f, argnums, has_aux=has_aux)
 
@@ -96,4 +96,3 @@ def _device(name: str) -> Any:
         return jax.devices(platform)[int(index or 0)]
     except (RuntimeError, IndexError, ValueError):
         raise ValueError(f"jax has the devices {', '.join(devices())}, got {name!r}") from None
-

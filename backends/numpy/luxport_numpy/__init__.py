@@ -53,9 +53,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     return f
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
-) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
     """Refuse."""
     return _refuse
 

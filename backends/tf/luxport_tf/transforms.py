@@ -12,9 +12,7 @@ from luxport import tree
 __all__ = ["jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
-) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
     """Differentiate by `tf.GradientTape`; tapes nest."""
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -100,7 +98,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     def program(*args: Any, **kwargs: Any) -> Any:
         arguments = (args, kwargs)
         tensors = tree.leaves(arguments)
-        if not tf.executing_eagerly():
+        if not tf.executing_eagerly():  # inside a larger graph there is nothing to compile apart
             return f(*args, **kwargs)
         signature = (tree.structure(arguments), tuple([_kind(tensor) for tensor in tensors]))
         entry = graphs.get(signature)
@@ -124,7 +122,7 @@ def _trace(f: Callable[..., Any], structure: Any, tensors: list[Any]) -> tuple[C
         return [tf.convert_to_tensor(leaf) for leaf in tree.leaves(result)]
 
     specs = [tf.TensorSpec.from_tensor(t) for t in tensors if _is_tensor(t)]
-    return tf.function(flat).get_concrete_function(*specs), results
+    return tf.function(flat, autograph=False).get_concrete_function(*specs), results
 
 
 def _kind(leaf: Any) -> Any:

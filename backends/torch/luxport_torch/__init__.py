@@ -6,9 +6,10 @@ import sys
 
 import array_api_compat.torch as xp
 import torch
+import torch.utils._pytree
 
 from luxport.backend import adopt_type
-from luxport.static import Static, flatten_static, unflatten_static
+from luxport.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, devices, from_dlpack, owns_type, to_numpy
 from luxport_torch.transforms import jacobian, jit, jvp, stop_gradient, value_and_grad, vjp

@@ -15,9 +15,7 @@ __all__ = ["jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
-) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
     """Differentiate by `torch.autograd.grad`, or by `torch.func` inside another transform or a compiled program.
 
     One level of autograd costs a third of `torch.func`, which in turn nests and compiles.

@@ -1,4 +1,4 @@
-"""TensorFlow's own versions of operations."""
+"""Products with weights by TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["dense", "relu", "sigmoid", "tanh"]
-
-relu = tf.nn.relu
-sigmoid = tf.math.sigmoid
-tanh = tf.math.tanh
+__all__ = ["dense"]
 
 
 def dense(x: Any, weight: Any, bias: Any) -> Any:

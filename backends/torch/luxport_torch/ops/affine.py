@@ -1,15 +1,11 @@
-"""PyTorch's own versions of operations."""
+"""Products with weights by PyTorch."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional
 
-__all__ = ["dense", "relu", "sigmoid", "tanh"]
-
-relu = torch.relu
-sigmoid = torch.sigmoid
-tanh = torch.tanh
+__all__ = ["dense"]
 
 
 def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

@@ -1,1 +1,0 @@
-"""JAX's own versions of operations."""

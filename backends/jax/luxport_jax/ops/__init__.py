@@ -1,0 +1,1 @@
+"""JAX's own versions of operations, one file a family."""

@@ -1,1 +1,0 @@
-"""NumPy's own versions of operations."""

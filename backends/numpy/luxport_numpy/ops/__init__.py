@@ -1,0 +1,1 @@
+"""NumPy's own versions of operations, one file a family."""
