@@ -1,3 +1,4 @@
+# ruff: noqa: F403
 """The Python array API standard, version 2025.12, over plain `tf.Tensor`s.
 
 >>> import tensorflow as tf
@@ -9,15 +10,16 @@
 Importing it changes nothing in TensorFlow. Dtypes promote inside the functions, as the standard has it.
 """
 
+from . import fft as fft
+from . import linalg as linalg
 from ._creation import *
-from ._creation import astype as astype
 from ._dtypes import *
 from ._elementwise import *
 from ._indexing import *
 from ._info import *
-from ._info import __array_api_version__ as __array_api_version__
-from ._info import __array_namespace_info__ as __array_namespace_info__
 from ._manipulation import *
 from ._products import *
 from ._searching import *
+from ._sets import *
+from ._sorting import *
 from ._statistical import *

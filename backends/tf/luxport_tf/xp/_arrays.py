@@ -22,9 +22,7 @@ def tensor(x: Any) -> tf.Tensor:
         return x
     if isinstance(x, tf.Variable) or hasattr(type(x), "__tf_tensor__"):  # TensorFlow's and Keras's variables
         return tf.convert_to_tensor(x)
-    raise TypeError(
-        f"expected a tf.Tensor, got {type(x).__module__}.{type(x).__qualname__}; convert it with asarray"
-    )
+    raise TypeError(f"expected a tf.Tensor, got {type(x).__module__}.{type(x).__qualname__}; convert it with asarray")
 
 
 def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -69,9 +67,7 @@ def rank(x: tf.Tensor) -> int:
     """The number of axes, which must be known."""
     ndim = x.shape.rank
     if ndim is None:
-        raise ValueError(
-            "the number of axes must be known when a function is traced; give the argument's shape"
-        )
+        raise ValueError("the number of axes must be known when a function is traced; give the argument's shape")
     return ndim
 
 
@@ -117,9 +113,7 @@ def shape_tensor(shape: Iterable[Any]) -> tf.Tensor:
     if all(isinstance(d, int) for d in entries):
         return ints(entries)
     return R.Pack(
-        values=[
-            cast(d, tf.int32) if isinstance(d, Tensor) else tf.constant(operator.index(d)) for d in entries
-        ]
+        values=[cast(d, tf.int32) if isinstance(d, Tensor) else tf.constant(operator.index(d)) for d in entries]
     )
 
 

@@ -35,7 +35,7 @@ from ._dtypes import (
 )  # fmt: skip
 
 __all__ = [
-    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
+    "arange", "asarray", "astype", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
     "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -84,9 +84,7 @@ def _stacked(obj: Any, dtype: tf.DType | None) -> tf.Tensor:
         items = [_stacked(item, dtype) for item in obj]
         found = [x for x in items if isinstance(x, Tensor)]
         common = promote_all(found)[0].dtype if found else default_dtype(obj[0])
-        return R.Pack(
-            values=[cast(x, common) if isinstance(x, Tensor) else tf.constant(x, common) for x in items]
-        )
+        return R.Pack(values=[cast(x, common) if isinstance(x, Tensor) else tf.constant(x, common) for x in items])
     if isinstance(obj, SCALARS):
         return obj if dtype is None else tf.constant(obj, dtype)
     x = tensor(obj)
@@ -115,16 +113,12 @@ def asarray(obj, /, *, dtype=None, device=None, copy=None):
     """
     dtype = None if dtype is None else as_dtype(dtype)
     with on(device):
-        if isinstance(obj, tf.Variable) or (
-            not isinstance(obj, Tensor) and hasattr(type(obj), "__tf_tensor__")
-        ):
+        if isinstance(obj, tf.Variable) or (not isinstance(obj, Tensor) and hasattr(type(obj), "__tf_tensor__")):
             obj = tensor(obj)
         if isinstance(obj, Tensor):
             if dtype is not None and obj.dtype is not dtype:
                 if copy is False:
-                    raise ValueError(
-                        f"{obj.dtype.name} to {dtype.name} needs a copy, which copy=False forbids"
-                    )
+                    raise ValueError(f"{obj.dtype.name} to {dtype.name} needs a copy, which copy=False forbids")
                 return astype(obj, dtype)
             return R.Identity(input=obj) if copy or device is not None else obj
         if copy is False:
@@ -161,9 +155,7 @@ def from_dlpack(x, /, *, device=None, copy=None):
     shared = np.from_dlpack(x)
     if shared.ctypes.data % 64 or copy:  # TensorFlow ends the process on a misaligned buffer
         if copy is False:
-            raise ValueError(
-                "the buffer is not aligned to 64 bytes: a copy is needed, which copy=False forbids"
-            )
+            raise ValueError("the buffer is not aligned to 64 bytes: a copy is needed, which copy=False forbids")
         return asarray(shared, device=device)
     with on(device):
         result = tf.experimental.dlpack.from_dlpack(x.__dlpack__())
@@ -235,9 +227,7 @@ def arange(start, /, stop=None, step=1, *, dtype=None, device=None):
         start, stop = 0, start
     dynamic = any(isinstance(v, Tensor) for v in (start, stop, step))
     if dtype is None:
-        exact = all(
-            is_integer(v.dtype) if isinstance(v, Tensor) else isinstance(v, int) for v in (start, stop, step)
-        )
+        exact = all(is_integer(v.dtype) if isinstance(v, Tensor) else isinstance(v, int) for v in (start, stop, step))
         dtype = DEFAULT_INT if exact else DEFAULT_FLOAT
     dtype = as_dtype(dtype)
     with on(device):
@@ -270,8 +260,7 @@ def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True):
         if isinstance(start, Tensor) or isinstance(stop, Tensor):
             weights = cast(tf.constant(np.linspace(0.0, 1.0, num, endpoint=endpoint)), dtype)
             start, stop = (
-                cast(tf.convert_to_tensor(v, None if isinstance(v, Tensor) else dtype), dtype)
-                for v in (start, stop)
+                cast(tf.convert_to_tensor(v, None if isinstance(v, Tensor) else dtype), dtype) for v in (start, stop)
             )
             return start * (1 - weights) + stop * weights
         return tf.constant(np.linspace(start, stop, num, endpoint=endpoint).astype(dtype.as_numpy_dtype))
@@ -303,9 +292,7 @@ def _band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
     height, width = dims(x)[-2:]
     offset = tf.range(width)[None, :] - tf.range(height)[:, None]
     keep = R.LessEqual(x=offset, y=tf.constant(k)) if lower else R.GreaterEqual(x=offset, y=tf.constant(k))
-    return R.SelectV2(
-        condition=keep, t=x, e=tf.constant(0, x.dtype) if x.dtype is not tf.bool else tf.constant(False)
-    )
+    return R.SelectV2(condition=keep, t=x, e=tf.constant(0, x.dtype) if x.dtype is not tf.bool else tf.constant(False))
 
 
 def tril(x, /, *, k=0):

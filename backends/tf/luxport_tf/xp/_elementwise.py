@@ -220,17 +220,11 @@ def _nothing_left(x, _):
 
 
 def _sign_left(x, _):
-    return (
-        R.ZerosLike(x=x)
-        if x.dtype in SIGNED_OF
-        else R.RightShift(x=x, y=tf.constant(8 * x.dtype.size - 1, x.dtype))
-    )
+    return R.ZerosLike(x=x) if x.dtype in SIGNED_OF else R.RightShift(x=x, y=tf.constant(8 * x.dtype.size - 1, x.dtype))
 
 
 bitwise_left_shift = _shift("bitwise_left_shift", "``x1 << x2``.", R.LeftShift, _nothing_left)
-bitwise_right_shift = _shift(
-    "bitwise_right_shift", "``x1 >> x2``, keeping the sign.", R.RightShift, _sign_left
-)
+bitwise_right_shift = _shift("bitwise_right_shift", "``x1 >> x2``, keeping the sign.", R.RightShift, _sign_left)
 
 
 # Rounding
@@ -245,9 +239,7 @@ def _trunc(x):
 
 
 _INTEGERS_AS_THEY_ARE = _each(INTEGER, _same)
-floor = _unary(
-    "floor", "The largest whole number up to ``x``.", R.Floor, REAL_FLOATING, **_INTEGERS_AS_THEY_ARE
-)
+floor = _unary("floor", "The largest whole number up to ``x``.", R.Floor, REAL_FLOATING, **_INTEGERS_AS_THEY_ARE)
 ceil = _unary("ceil", "The smallest whole number from ``x``.", R.Ceil, REAL_FLOATING, **_INTEGERS_AS_THEY_ARE)
 trunc = _unary("trunc", "``x`` without its fraction.", _trunc, REAL_FLOATING, **_INTEGERS_AS_THEY_ARE)
 round = _unary(

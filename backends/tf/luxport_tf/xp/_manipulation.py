@@ -43,9 +43,7 @@ def _known_shape(x, shape):
         return tuple(-1 if d is None else d for d in shape)
     sizes = dims(x)
     if any(d is None and i >= len(sizes) for i, d in enumerate(shape)):
-        raise ValueError(
-            f"shape {shape} leaves more than one size open for an array of shape {tuple(x.shape)}"
-        )
+        raise ValueError(f"shape {shape} leaves more than one size open for an array of shape {tuple(x.shape)}")
     return tuple(sizes[i] if d is None else d for i, d in enumerate(shape))
 
 
@@ -261,6 +259,4 @@ def broadcast_arrays(*arrays):
             target = R.BroadcastArgs(s0=target, s1=R.Shape(input=x))
     else:
         target = shape
-    return tuple(
-        x if tuple(x.shape) == shape and None not in shape else broadcast_to(x, target) for x in tensors
-    )
+    return tuple(x if tuple(x.shape) == shape and None not in shape else broadcast_to(x, target) for x in tensors)

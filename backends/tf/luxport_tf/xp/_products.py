@@ -33,23 +33,15 @@ def matmul(x1, x2, /):
         raise ValueError("matmul wants arrays of at least one axis; use multiply for scalars")
     inner = x2.shape[0] if right == 1 else x2.shape[-2]
     if x1.shape[-1] is not None and inner is not None and x1.shape[-1] != inner:
-        raise ValueError(
-            f"matmul of shapes {tuple(x1.shape)} and {tuple(x2.shape)}: {x1.shape[-1]} is not {inner}"
-        )
+        raise ValueError(f"matmul of shapes {tuple(x1.shape)} and {tuple(x2.shape)}: {x1.shape[-1]} is not {inner}")
     if right <= 2:  # one matrix or vector on the right: one product of all the rows on the left
         *lead, size = dims(x1)
-        rows = (
-            reshape_to(x1, (-1, size))
-            if left != 2 and 0 not in x1.shape
-            else reshape_to(x1, (_count(lead), size))
-        )
+        rows = reshape_to(x1, (-1, size)) if left != 2 and 0 not in x1.shape else reshape_to(x1, (_count(lead), size))
         columns = R.ExpandDims(input=x2, axis=1) if right == 1 else x2
         result = R.MatMul(a=rows, b=columns)
         return cast(reshape_to(result, (*lead, *([] if right == 1 else [dims(x2)[1]]))), dtype)
     if left == 1:
-        return cast(
-            R.Squeeze(input=R.BatchMatMulV2(x=R.ExpandDims(input=x1, axis=0), y=x2), axis=[-2]), dtype
-        )
+        return cast(R.Squeeze(input=R.BatchMatMulV2(x=R.ExpandDims(input=x1, axis=0), y=x2), axis=[-2]), dtype)
     return cast(R.BatchMatMulV2(x=x1, y=x2), dtype)
 
 
@@ -71,9 +63,7 @@ def tensordot(x1, x2, /, *, axes=2):
     right = tuple(normalize_axis(a, rank(x2)) for a in axes[1])
     for a, b in zip(left, right, strict=True):
         if x1.shape[a] is not None and x2.shape[b] is not None and x1.shape[a] != x2.shape[b]:
-            raise ValueError(
-                f"tensordot: axis {a} of {tuple(x1.shape)} and axis {b} of {tuple(x2.shape)} differ"
-            )
+            raise ValueError(f"tensordot: axis {a} of {tuple(x1.shape)} and axis {b} of {tuple(x2.shape)} differ")
     if not left:
         sizes = dims(x1) + [1] * rank(x2)
         return cast(R.Mul(x=reshape_to(x1, sizes), y=x2), dtype)

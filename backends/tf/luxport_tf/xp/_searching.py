@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import SCALARS, R, promote, tensor
+from ._arrays import SCALARS, R, dims, flatten, promote, rank, reshape_to, tensor
 from ._creation import asarray
+from ._dtypes import INDEX, is_complex
+from ._indexing import take
+from ._sorting import sort_keys
 
-__all__ = ["where"]
+__all__ = ["nonzero", "searchsorted", "where"]
+
+
+def _kind(value):
+    return (bool, int, float, complex).index(type(value))
 
 
 def where(condition, x1, x2, /):
@@ -16,12 +23,36 @@ def where(condition, x1, x2, /):
     if condition.dtype is not tf.bool:
         raise TypeError(f"where wants a condition of bool, got {condition.dtype.name}")
     if isinstance(x1, SCALARS) and isinstance(x2, SCALARS):
-        x1 = (
-            asarray(x1)
-            if not isinstance(x2, complex) and not (isinstance(x2, float) and isinstance(x1, int))
-            else x1
-        )
-        if isinstance(x1, SCALARS):
+        if _kind(x1) >= _kind(x2):
+            x1 = asarray(x1)
+        else:
             x2 = asarray(x2)
     x, y, _ = promote(x1, x2)
     return R.SelectV2(condition=condition, t=x, e=y)
+
+
+def nonzero(x, /):
+    """The places of the elements that are not zero: a vector for each axis. Not under XLA."""
+    x = tensor(x)
+    if rank(x) == 0:
+        raise ValueError("nonzero wants an array of at least one axis")
+    mask = x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
+    return tuple(R.Unpack(value=R.Where(condition=mask), num=rank(x), axis=1))
+
+
+def searchsorted(x1, x2, /, *, side="left", sorter=None):
+    """Where to insert the elements of ``x2`` into the ascending vector ``x1`` to keep it in order."""
+    if side not in ("left", "right"):
+        raise ValueError(f"side must be 'left' or 'right', got {side!r}")
+    x1 = tensor(x1)
+    if rank(x1) != 1:
+        raise ValueError(f"searchsorted wants a vector to search, got {rank(x1)} axes")
+    if sorter is not None:
+        x1 = take(x1, sorter, axis=0)
+    x1, x2, dtype = promote(x1, x2)
+    if is_complex(dtype):
+        raise TypeError(f"{dtype.name} has no order")
+    bound = R.LowerBound if side == "left" else R.UpperBound
+    values = R.ExpandDims(input=flatten(sort_keys(x2)), axis=0)
+    places = bound(sorted_inputs=R.ExpandDims(input=sort_keys(x1), axis=0), values=values, out_type=INDEX)
+    return reshape_to(places, dims(x2))

@@ -67,9 +67,7 @@ def mean(x, /, *, axis=None, keepdims=False):
     """The mean over ``axis``; half-precision types are averaged in float32."""
     x = _checked("mean", x, _FLOATING)
     if x.dtype in _HALF:  # TensorFlow's own mean of float16 overflows its count
-        return R.Cast(
-            x=R.Mean(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims), DstT=x.dtype
-        )
+        return R.Cast(x=R.Mean(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims), DstT=x.dtype)
     return R.Mean(input=x, axis=_axes(axis, x), keep_dims=keepdims)
 
 

@@ -1,0 +1,99 @@
+"""Set functions, on the sorted array. Results whose size depends on the data are not for XLA."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ._arrays import R, dims, flatten, ints, promote, reshape_to, tensor
+from ._dtypes import INDEX, is_complex
+from ._elementwise import imag, logical_not, real
+from ._indexing import take
+from ._searching import searchsorted
+from ._sorting import argsort, sort
+
+__all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]
+
+
+class UniqueAll(NamedTuple):
+    """What `unique_all` returns."""
+
+    values: tf.Tensor
+    indices: tf.Tensor
+    inverse_indices: tf.Tensor
+    counts: tf.Tensor
+
+
+class UniqueCounts(NamedTuple):
+    """What `unique_counts` returns."""
+
+    values: tf.Tensor
+    counts: tf.Tensor
+
+
+class UniqueInverse(NamedTuple):
+    """What `unique_inverse` returns."""
+
+    values: tf.Tensor
+    inverse_indices: tf.Tensor
+
+
+def _stable_order(flat):
+    if not is_complex(flat.dtype):
+        return argsort(flat)
+    by_imag = argsort(imag(flat))
+    return take(by_imag, argsort(real(take(flat, by_imag))))
+
+
+def unique_all(x, /):
+    """The distinct values in order, their first places, where each element's value is, and their counts.
+
+    Each NaN is distinct; -0. and 0. are not.
+    """
+    x = tensor(x)
+    flat = flatten(x)
+    order = _stable_order(flat)
+    ordered = take(flat, order)
+    first = R.ConcatV2(values=[R.OnesLike(x=ordered[:1] == ordered[:1]), ordered[1:] != ordered[:-1]], axis=0)
+    starts = flatten(R.Where(condition=first))
+    groups = R.Cumsum(x=R.Cast(x=first, DstT=INDEX), axis=0) - 1
+    size = R.Size(input=flat, out_type=INDEX)
+    inverse = R.ScatterNd(indices=order[:, None], updates=groups, shape=R.ExpandDims(input=size, axis=0))
+    counts = (
+        R.ConcatV2(values=[starts[1:], R.Reshape(tensor=size, shape=ints([1]))[: tf.size(starts)]], axis=0) - starts
+    )
+    return UniqueAll(take(ordered, starts), take(order, starts), reshape_to(inverse, dims(x)), counts)
+
+
+def unique_counts(x, /):
+    """The distinct values in order, and how often each occurs."""
+    found = unique_all(x)
+    return UniqueCounts(found.values, found.counts)
+
+
+def unique_inverse(x, /):
+    """The distinct values in order, and where each element's value is among them."""
+    found = unique_all(x)
+    return UniqueInverse(found.values, found.inverse_indices)
+
+
+def unique_values(x, /):
+    """The distinct values in order."""
+    return unique_all(x).values
+
+
+def isin(x1, x2, /, *, invert=False):
+    """Where the elements of ``x1`` are among those of ``x2`` (or are not, if ``invert``)."""
+    x1, x2, dtype = promote(x1, x2)
+    pool = flatten(x2)
+    if is_complex(dtype):
+        found = R.Any(input=R.Equal(x=R.ExpandDims(input=x1, axis=-1), y=pool), axis=-1)
+    elif pool.shape[0] == 0:
+        found = R.NotEqual(x=R.ZerosLike(x=x1), y=R.ZerosLike(x=x1))
+    else:
+        pool = sort(pool)
+        last = R.Size(input=pool, out_type=INDEX) - 1
+        places = R.Minimum(x=searchsorted(pool, x1), y=last)
+        found = R.Equal(x=R.GatherV2(params=pool, indices=places, axis=0), y=x1)
+    return logical_not(found) if invert else found

@@ -1,0 +1,62 @@
+"""Sorting functions.
+
+TensorFlow sorts by `top_k`, which takes the first of equals first but misplaces NaN. So floating-point
+numbers are sorted by integer keys in their order, NaN last; a key's complement reverses the order.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ._arrays import R, cast, dims, normalize_axis, rank, tensor
+from ._dtypes import BITS_OF, INDEX, INTEGER, REAL_FLOATING
+from ._indexing import take_along_axis
+from ._manipulation import moveaxis
+
+__all__ = ["argsort", "sort"]
+
+_INTEGER, _REAL_FLOATING = frozenset(INTEGER), frozenset(REAL_FLOATING)
+
+
+def sort_keys(x: tf.Tensor) -> tf.Tensor:
+    """Integers in the order of ``x``: equal where it is equal, the largest where it is NaN."""
+    if x.dtype is tf.bool:
+        return R.Cast(x=x, DstT=tf.uint8)
+    if x.dtype is tf.uint16:  # no top_k in XLA
+        return R.Cast(x=x, DstT=tf.int32)
+    if x.dtype in _INTEGER:
+        return x
+    if x.dtype not in _REAL_FLOATING:
+        raise TypeError(f"{x.dtype.name} has no order")
+    integer = BITS_OF[x.dtype]
+    zero = tf.constant(0, x.dtype)
+    bits = R.Bitcast(input=R.SelectV2(condition=R.Equal(x=x, y=zero), t=zero, e=x), type=integer)
+    # Sign and magnitude to two's complement.
+    negative = R.Less(x=bits, y=tf.constant(0, integer))
+    keys = R.SelectV2(condition=negative, t=R.BitwiseXor(x=bits, y=tf.constant(integer.max, integer)), e=bits)
+    return R.SelectV2(condition=R.NotEqual(x=x, y=x), t=tf.constant(integer.max, integer), e=keys)
+
+
+def _order(keys: tf.Tensor, descending: bool) -> tf.Tensor:
+    """The stable order of the keys along the last axis."""
+    keys = keys if descending else R.Invert(x=keys)
+    return cast(R.TopKV2(input=keys, k=dims(keys)[-1]).indices, INDEX)
+
+
+def argsort(x, /, *, axis=-1, descending=False, stable=True):
+    """The places of the elements of ``x`` in order along ``axis``; the order is stable always.
+
+    NaN is the largest: last, or first if ``descending``.
+    """
+    x = tensor(x)
+    axis = normalize_axis(axis, rank(x))
+    keys = sort_keys(x)
+    if axis == rank(x) - 1:
+        return _order(keys, descending)
+    return moveaxis(_order(moveaxis(keys, axis, -1), descending), -1, axis)
+
+
+def sort(x, /, *, axis=-1, descending=False, stable=True):
+    """``x`` in order along ``axis``. NaN is the largest: last, or first if ``descending``."""
+    x = tensor(x)
+    return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)

@@ -1,0 +1,217 @@
+"""The Fourier transform extension."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ._arrays import R, cast, dims, normalize_axes, normalize_axis, rank, tensor
+from ._creation import arange
+from ._dtypes import DEFAULT_FLOAT, HALF, as_dtype, is_complex, is_floating, is_real_floating
+from ._elementwise import conj
+from ._manipulation import moveaxis, roll
+
+__all__ = [
+    "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",
+    "rfftfreq", "rfftn",
+]  # fmt: skip
+
+
+def _floating(name, x):
+    x = tensor(x)
+    if not is_floating(x.dtype):
+        raise TypeError(f"{name} wants floating-point numbers, got {x.dtype.name}; convert with astype")
+    return cast(x, tf.float32) if x.dtype in HALF else x
+
+
+def _complex(x):
+    return x if is_complex(x.dtype) else cast(x, tf.complex128 if x.dtype is tf.float64 else tf.complex64)
+
+
+def _length(x, n):
+    """The last axis cut, or filled with zeros, to ``n``."""
+    size = dims(x)[-1]
+    if isinstance(size, int) and isinstance(n, int):
+        if size == n:
+            return x
+        if size > n:
+            return x[..., :n]
+    x = x[..., :n]
+    missing = n - dims(x)[-1]
+    return tf.pad(x, [[0, 0]] * (rank(x) - 1) + [[0, missing]])
+
+
+def _scaled(x, n, norm, forward):
+    """``x`` divided as ``norm`` asks; TensorFlow's inverse has divided by n already."""
+    if norm not in ("backward", "ortho", "forward"):
+        raise ValueError(f"norm must be 'backward', 'ortho' or 'forward', got {norm!r}")
+    if norm == "backward":
+        return x
+    n = cast(n, tf.float64) if isinstance(n, tf.Tensor) else tf.constant(float(n), tf.float64)
+    power = (-0.5 if norm == "ortho" else -1.0) if forward else (0.5 if norm == "ortho" else 1.0)
+    return x * cast(n**power, x.dtype)
+
+
+def _check_length(n):
+    if isinstance(n, int) and n < 1:
+        raise ValueError(f"a transform needs a length of at least 1, got {n}")
+    return n
+
+
+def _along(x, axis, transform):
+    axis = normalize_axis(axis, rank(x))
+    if axis == rank(x) - 1:
+        return transform(x)
+    return moveaxis(transform(moveaxis(x, axis, -1)), -1, axis)
+
+
+def _fft(x, n, axis, norm, forward):
+    def transform(x):
+        size = _check_length(dims(x)[-1] if n is None else n)
+        kernel = R.FFT if forward else R.IFFT
+        return _scaled(kernel(input=_length(x, size)), size, norm, forward)
+
+    return _along(_complex(x), axis, transform)
+
+
+def fft(x, /, *, n=None, axis=-1, norm="backward"):
+    """The discrete Fourier transform along ``axis``, of length ``n``."""
+    return _fft(_floating("fft", x), n, axis, norm, True)
+
+
+def ifft(x, /, *, n=None, axis=-1, norm="backward"):
+    """The inverse of `fft`."""
+    return _fft(_floating("ifft", x), n, axis, norm, False)
+
+
+def _sizes_and_axes(x, s, axes):
+    if axes is None:
+        count = rank(x) if s is None else len(s)
+        if count > rank(x):
+            raise ValueError(f"s names {count} axes of an array of {rank(x)}")
+        axes = tuple(range(rank(x) - count, rank(x)))
+    axes = normalize_axes(tuple(axes), rank(x))
+    if s is None:
+        s = (None,) * len(axes)
+    if len(s) != len(axes):
+        raise ValueError(f"s and axes must be as long, got {len(s)} and {len(axes)}")
+    return s, axes
+
+
+def _fftn(x, s, axes, norm, forward):
+    s, axes = _sizes_and_axes(x, s, axes)
+    x = _complex(x)
+    for n, axis in zip(s, axes, strict=True):
+        x = _fft(x, n, axis, norm, forward)
+    return x
+
+
+def fftn(x, /, *, s=None, axes=None, norm="backward"):
+    """The discrete Fourier transform along several axes, of lengths ``s``."""
+    return _fftn(_floating("fftn", x), s, axes, norm, True)
+
+
+def ifftn(x, /, *, s=None, axes=None, norm="backward"):
+    """The inverse of `fftn`."""
+    return _fftn(_floating("ifftn", x), s, axes, norm, False)
+
+
+def _real(name, x):
+    x = _floating(name, x)
+    if not is_real_floating(x.dtype):
+        raise TypeError(f"{name} wants real numbers, got {x.dtype.name}")
+    return x
+
+
+def rfft(x, /, *, n=None, axis=-1, norm="backward"):
+    """The first half (and the middle) of the Fourier transform of real numbers along ``axis``."""
+
+    def transform(x):
+        size = _check_length(dims(x)[-1] if n is None else n)
+        length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
+        kind = tf.complex128 if x.dtype is tf.float64 else tf.complex64
+        return _scaled(R.RFFT(input=_length(x, size), fft_length=length, Tcomplex=kind), size, norm, True)
+
+    return _along(_real("rfft", x), axis, transform)
+
+
+def irfft(x, /, *, n=None, axis=-1, norm="backward"):
+    """The inverse of `rfft`: real numbers, ``n`` of them (by default twice the size less 2)."""
+
+    def transform(x):
+        size = _check_length(2 * (dims(x)[-1] - 1) if n is None else n)
+        length = tf.reshape(tf.convert_to_tensor(size, tf.int32), [1])
+        kind = tf.float64 if x.dtype is tf.complex128 else tf.float32
+        return _scaled(R.IRFFT(input=_length(x, size // 2 + 1), fft_length=length, Treal=kind), size, norm, False)
+
+    return _along(_complex(_floating("irfft", x)), axis, transform)
+
+
+def rfftn(x, /, *, s=None, axes=None, norm="backward"):
+    """`rfft` along the last of ``axes``, `fft` along the others."""
+    x = _real("rfftn", x)
+    s, axes = _sizes_and_axes(x, s, axes)
+    x = rfft(x, n=s[-1], axis=axes[-1], norm=norm)
+    return _fftn(x, s[:-1], axes[:-1], norm, True)
+
+
+def irfftn(x, /, *, s=None, axes=None, norm="backward"):
+    """The inverse of `rfftn`."""
+    x = _floating("irfftn", x)
+    s, axes = _sizes_and_axes(x, s, axes)
+    return irfft(_fftn(x, s[:-1], axes[:-1], norm, False), n=s[-1], axis=axes[-1], norm=norm)
+
+
+_OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
+
+
+def _opposite(norm):
+    if norm not in _OPPOSITE:
+        raise ValueError(f"norm must be 'backward', 'ortho' or 'forward', got {norm!r}")
+    return _OPPOSITE[norm]
+
+
+def hfft(x, /, *, n=None, axis=-1, norm="backward"):
+    """The Fourier transform of a signal with Hermitian symmetry, of which ``x`` is the first half: real."""
+    return irfft(conj(_complex(_floating("hfft", x))), n=n, axis=axis, norm=_opposite(norm))
+
+
+def ihfft(x, /, *, n=None, axis=-1, norm="backward"):
+    """The inverse of `hfft`."""
+    return conj(rfft(x, n=n, axis=axis, norm=_opposite(norm)))
+
+
+def _frequency_dtype(dtype):
+    dtype = DEFAULT_FLOAT if dtype is None else as_dtype(dtype)
+    if not is_real_floating(dtype):
+        raise TypeError(f"frequencies are real floating-point numbers, not {dtype.name}")
+    return dtype
+
+
+def fftfreq(n, /, *, d=1.0, dtype=None, device=None):
+    """The frequencies of `fft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
+    dtype = _frequency_dtype(dtype)
+    middle = (n - 1) // 2 + 1
+    steps = (arange(n, dtype=tf.float64, device=device) + (n - middle)) % float(n) - (n - middle)
+    return cast(steps / (n * d), dtype)
+
+
+def rfftfreq(n, /, *, d=1.0, dtype=None, device=None):
+    """The frequencies of `rfft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
+    dtype = _frequency_dtype(dtype)
+    return cast(arange(n // 2 + 1, dtype=tf.float64, device=device) / (n * d), dtype)
+
+
+def _shifted(x, axes, half):
+    x = tensor(x)
+    axes = normalize_axes(axes, rank(x))
+    return roll(x, tuple(half(x.shape[a]) for a in axes), axis=axes)
+
+
+def fftshift(x, /, *, axes=None):
+    """``x`` with the zero frequency moved to the middle of ``axes``."""
+    return _shifted(x, axes, lambda size: size // 2)
+
+
+def ifftshift(x, /, *, axes=None):
+    """The inverse of `fftshift`."""
+    return _shifted(x, axes, lambda size: -(size // 2))
