@@ -1,0 +1,49 @@
+# Every target makes its own environment in $(VENV) first and works from a clean clone.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# TensorFlow's greetings on standard error drown what the targets say.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help env demo test lint types tests conformance bench dist clean
+
+help:
+	@echo "make demo         train one model on real digits with every backend and compare"
+	@echo "make test         environment, linters, types, tests, doctests"
+	@echo "make conformance  the conformance suite alone"
+	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
+	@echo "make dist         wheel and sdist in dist/"
+
+env: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+demo: env
+	$(BIN)/python examples/digits.py
+
+test: lint types tests
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+tests: env
+	$(BIN)/python -m pytest
+
+conformance: env
+	$(BIN)/python -m pytest conformance/luxport_conformance
+
+bench: env
+	$(BIN)/python -m benchmarks
+
+dist: env
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache
