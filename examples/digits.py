@@ -10,12 +10,13 @@ import os
 import time
 from typing import Any
 
-import luxport
 import numpy as np
-from luxport import BatchNorm, Chain, Dense, Dropout, optimisers, relu
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
+
+import luxport
+from luxport import BatchNorm, Chain, Dense, Dropout, optimisers, relu
 
 SEED, EPOCHS, BATCH = 0, 8, 32
 
