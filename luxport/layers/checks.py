@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
-from luxport.backend import Array
+from typing import Any
+
+from luxport.backend import Array, backend_of, dtype_name
 from luxport.errors import LayerError, LayerTypeError
 
-__all__ = ["check_axis", "check_dtype", "check_rank", "shape_text"]
+__all__ = ["check_axis", "check_dtype", "check_floating", "check_rank", "shape_of", "shape_text"]
 
 
 def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
     """Expect a size along an axis; a size that a compiled program does not know yet passes.
 
-    Raises: LayerError, with the pattern of shapes that the layer takes
+    Raises: LayerError, with the pattern of shapes that the layer takes; LayerTypeError if x is no array
     """
-    ndim = len(x.shape)
-    if not -ndim <= axis < ndim or x.shape[axis] not in (size, None):
+    shape = shape_of(x)
+    if not -len(shape) <= axis < len(shape) or shape[axis] not in (size, None):
         raise LayerError(f"expects {pattern}, got {shape_text(x)}")
 
 
 def check_rank(x: Array, rank: int, pattern: str) -> None:
     """Expect a number of axes."""
-    if len(x.shape) != rank:
+    if len(shape_of(x)) != rank:
         raise LayerError(f"expects {pattern}, got {shape_text(x)}")
 
 
 def check_dtype(x: Array, parameter: Array) -> None:
-    """Expect the dtype of the parameters.
+    """Expect the backend and the dtype of the parameters.
 
     Raises: LayerTypeError
     """
+    if type(x) is not type(parameter):
+        backend_of(x, parameter)
     if x.dtype != parameter.dtype:
-        want, got = _name(parameter), _name(x)
-        if not (got.startswith("complex") and want.startswith("float")):
-            raise LayerTypeError(
-                f"expects {want} as its parameters, got {got}: convert the input or the parameters "
-                f"with luxport.to(..., dtype={want!r})"
-            )
+        want = dtype_name(parameter)
+        raise LayerTypeError(
+            f"expects {want} as its parameters, got {dtype_name(x)}: convert the input or the parameters "
+            f"with luxport.to(..., dtype={want!r})"
+        )
+
+
+def check_floating(x: Array) -> None:
+    """Expect a real floating dtype.
+
+    Raises: LayerTypeError
+    """
+    shape_of(x)
+    if "float" not in dtype_name(x):
+        raise LayerTypeError(f"expects a floating input, got {dtype_name(x)}")
+
+
+def shape_of(x: Array) -> Any:
+    """Return the shape of an array; in a compiled program sizes may be unknown, None.
+
+    Raises: LayerTypeError if x is no array
+    """
+    try:
+        return x.shape
+    except AttributeError:
+        backend_of(x)  # says what x is instead
+        raise
 
 
 def shape_text(x: Array) -> str:
     """Write a shape as every backend would."""
-    dims = ["?" if n is None else str(int(n)) for n in x.shape]
+    dims = ["?" if n is None else f"{int(n)}" for n in x.shape]
     return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
-
-
-def _name(x: Array) -> str:
-    return getattr(x.dtype, "name", None) or str(x.dtype).rpartition(".")[2]

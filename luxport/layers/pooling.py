@@ -1,0 +1,110 @@
+"""Layers that pool: `MaxPool` and `MeanPool`."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, field
+from typing import Any
+
+from luxport import ops
+from luxport.backend import Array
+from luxport.layer import Layer, Parameters, States
+from luxport.layers.checks import check_kind
+from luxport.layers.padding import Padding, PerAxis, Windows
+
+__all__ = ["MaxPool", "MeanPool"]
+
+
+class MaxPool(Layer):
+    """The largest element at each place of a window; the gradient goes to the first of equal ones.
+
+    Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
+    Outside x there is -inf. A NaN counts as the largest.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
+            ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
+    Params: none
+    State:  none
+    Raises: ValueError when built if an option is out of range; LayerError if x has other axes or no room for the
+            window; LayerTypeError if its dtype has no order
+    Source: Lux.jl ``MaxPool``
+
+    >>> import numpy as np
+    >>> MaxPool((2, 2))(np.reshape(np.arange(16.0), (1, 1, 4, 4)), {}, {})[0]
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    """
+
+    window: PerAxis
+    _: KW_ONLY
+    stride: PerAxis | None = None
+    padding: Padding = 0
+    dilation: PerAxis = 1
+    _windows: Windows = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        stride = self.window if self.stride is None else self.stride
+        windows = Windows.of(type(self).__name__, self.window, stride, self.padding, self.dilation)
+        object.__setattr__(self, "_windows", windows)
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take maxima."""
+        windows = self._windows
+        windows.check(x)
+        check_kind(x, ("real floating", "integral"))
+        y = ops.max_pool(
+            x,
+            window=windows.window,
+            stride=windows.stride,
+            padding=windows.padding,
+            dilation=windows.dilation,
+        )
+        return y, st
+
+
+class MeanPool(Layer):
+    """The mean at each place of a window.
+
+    Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
+    Outside x there are zeros, and they count, unless `count_include_pad` is False.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
+            ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
+    Params: none
+    State:  none
+    Raises: ValueError when built if an option is out of range; LayerError if x has other axes or no room for the
+            window; LayerTypeError if its dtype is not floating
+    Source: Lux.jl ``MeanPool``; NNlib ``meanpool`` for count_include_pad
+
+    >>> import numpy as np
+    >>> MeanPool((2, 2))(np.reshape(np.arange(16.0), (1, 1, 4, 4)), {}, {})[0]
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
+
+    window: PerAxis
+    _: KW_ONLY
+    stride: PerAxis | None = None
+    padding: Padding = 0
+    dilation: PerAxis = 1
+    count_include_pad: bool = True
+    _windows: Windows = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        stride = self.window if self.stride is None else self.stride
+        windows = Windows.of(type(self).__name__, self.window, stride, self.padding, self.dilation)
+        object.__setattr__(self, "_windows", windows)
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take means."""
+        windows = self._windows
+        windows.check(x)
+        check_kind(x, ("real floating", "complex floating"))
+        y = ops.mean_pool(
+            x,
+            window=windows.window,
+            stride=windows.stride,
+            padding=windows.padding,
+            dilation=windows.dilation,
+            count_include_pad=self.count_include_pad,
+        )
+        return y, st
