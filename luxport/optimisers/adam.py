@@ -1,0 +1,108 @@
+"""Adaptive moments: `Adam` and `AdamW`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from luxport.backend import Array, dtype_name, namespace
+from luxport.ops.operation import operation
+from luxport.optimisers.rule import abs2, check_eta, in_dtype_of
+
+__all__ = ["Adam", "AdamW", "adam_direction"]
+
+Moments: TypeAlias = tuple[Array, Array, Array]
+"""``(m, v, powers)``: the two moments, and the powers of the two betas that the next step divides by."""
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Steps of ``eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)``.
+
+    The moments become ``m = beta1 m + (1 - beta1) dx`` and ``v = beta2 v + (1 - beta2) |dx|²`` first. In
+    float16 epsilon is at least 1e-7, unless it is 0.
+
+    State: m like x and v like x, from 0; powers (2,), from beta
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``Adam``; D. P. Kingma, J. Ba (2015)
+    """
+
+    eta: float = 0.001
+    beta: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> Moments:
+        """Start from moments of 0."""
+        return _init(x, self.beta)
+
+    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+        """Scale the direction."""
+        *state, direction = adam_direction(dx, *state, beta=self.beta, epsilon=self.epsilon)
+        return tuple(state), direction * in_dtype_of(x, self.eta)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """`Adam` with weight decay: steps of ``eta (direction + lambda_ x)``, or ``eta direction + lambda_ x``.
+
+    The first if `couple`, as in PyTorch and Optax; the second, with a decay that does not scale with eta, is
+    the paper's.
+
+    State: as `Adam`
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``AdamW``; I. Loshchilov, F. Hutter (2019)
+    """
+
+    eta: float = 0.001
+    beta: tuple[float, float] = (0.9, 0.999)
+    lambda_: float = 0.0
+    epsilon: float = 1e-8
+    couple: bool = True
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> Moments:
+        """Start from moments of 0."""
+        return _init(x, self.beta)
+
+    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+        """Scale the direction and add the decay."""
+        eta, decay = in_dtype_of(x, self.eta), in_dtype_of(x, self.lambda_)
+        *state, direction = adam_direction(dx, *state, beta=self.beta, epsilon=self.epsilon)
+        step = eta * (direction + decay * x) if self.couple else eta * direction + decay * x
+        return tuple(state), step  # type: ignore[return-value]
+
+
+@operation
+def adam_direction(
+    dx: Array, m: Array, v: Array, powers: Array, *, beta: tuple[float, float], epsilon: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return the next moments and powers, and Adam's step for a learning rate of 1.
+
+    Shapes: dx, m, v (...), powers (2,) -> m, v, powers, direction (...)
+    Source: Optimisers.jl ``Adam``
+    """
+    xp = namespace(dx)
+    beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
+    m = beta1 * m + (1.0 - beta1) * dx
+    v = beta2 * v + (1.0 - beta2) * abs2(dx)
+    direction = m / (1.0 - powers[0]) / (xp.sqrt(v / (1.0 - powers[1])) + rounded_epsilon(dx, epsilon))
+    return m, v, xp.stack([beta1 * powers[0], beta2 * powers[1]]), direction
+
+
+def rounded_epsilon(x: Array, epsilon: float) -> float:
+    """Round epsilon to the precision of x; the default would vanish in float16, and 0 / 0 with it."""
+    if epsilon != 0 and dtype_name(x) == "float16":
+        epsilon = max(epsilon, 1e-7)
+    return in_dtype_of(x, epsilon)
+
+
+def _init(x: Array, beta: tuple[float, float]) -> Moments:
+    xp = namespace(x)
+    zero = xp.sum(xp.zeros_like(x), dtype=x.dtype)  # a scalar on the device of x
+    powers = xp.stack([zero + in_dtype_of(x, beta[0]), zero + in_dtype_of(x, beta[1])])
+    return xp.zeros_like(x), xp.zeros_like(x), powers

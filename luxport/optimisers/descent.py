@@ -1,0 +1,59 @@
+"""Gradient descent: `Descent` and `Momentum`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from luxport.backend import Array, namespace
+from luxport.optimisers.rule import check_eta, in_dtype_of
+
+__all__ = ["Descent", "Momentum"]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Steps of ``eta dx``.
+
+    State: none
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``Descent``
+    """
+
+    eta: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> None:
+        """Keep nothing."""
+
+    def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
+        """Scale the gradient."""
+        return state, in_dtype_of(x, self.eta) * dx
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Steps of the velocity ``v``, which becomes ``rho v + eta dx`` first.
+
+    The learning rate is inside the velocity: after a change of eta, older gradients keep their weight.
+
+    State: v like x, from 0
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``Momentum``
+    """
+
+    eta: float = 0.01
+    rho: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> Array:
+        """Start at rest."""
+        return namespace(x).zeros_like(x)
+
+    def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
+        """Add to the velocity; it is the step."""
+        v = in_dtype_of(x, self.rho) * state + in_dtype_of(x, self.eta) * dx
+        return v, v
