@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from luxport.errors import BackendNotFoundError
+from luxport.errors import BackendNotFoundError, LayerTypeError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -113,7 +113,7 @@ _chosen: str | None = None
 _using: ContextVar[str | None] = ContextVar("luxport_using", default=None)
 
 
-def backend_of(*arrays: Array) -> Backend:
+def backend_of(array: Array = None, /, *more: Array) -> Backend:
     """Return the one backend that owns all of these arrays; entries that are None are passed over.
 
     Raises: TypeError if an argument is no array of a known backend, or if two backends meet
@@ -122,20 +122,25 @@ def backend_of(*arrays: Array) -> Backend:
     >>> backend_of(np.zeros(2)).name
     'numpy'
     """
+    if not more:
+        backend = _BY_TYPE.get(type(array))
+        if backend is not None:
+            return backend
     found: Backend | None = None
-    for array in arrays:
-        if array is None:
+    for one in (array, *more):
+        if one is None:
             continue
-        backend = _BY_TYPE.get(type(array)) or _owner(type(array))
+        backend = _BY_TYPE.get(type(one)) or _owner(type(one))
         if found is None:
             found = backend
         elif backend is not found:
-            raise TypeError(
-                f"arrays of one backend expected, got {found.name} and {backend.name} together: "
-                f"move one with luxport.to(..., backend={found.name!r})"
+            raise LayerTypeError(
+                f"expects arrays of one backend, got {found.name} and {backend.name} together: "
+                f"move one with luxport.to(..., backend={found.name!r})",
+                culprit="luxport",
             )
     if found is None:
-        raise TypeError("an array expected, got none")
+        raise LayerTypeError("expects an array, got None: make one with luxport.asarray", culprit="luxport")
     return found
 
 
@@ -233,18 +238,54 @@ def asarray(
 ) -> Array:
     """Copy values to a new array of the chosen backend.
 
-    Python's floats become float32, as everything in luxport does unless told otherwise; arrays keep their dtype.
+    Python's floats become float32, as everything in luxport does unless told otherwise; arrays keep their dtype,
+    whichever backend they come from. (JAX outside its 64-bit mode takes int64 as int32, if the values fit.)
 
-    Raises: ValueError if the backend cannot hold the dtype asked for
+    Raises: ValueError if the dtype is unknown, or if the backend cannot hold it or the values;
+            TypeError if the values are no numbers
 
     >>> asarray([1.0, 2.0], backend="numpy")
     array([1., 2.], dtype=float32)
     """
     owner = default_backend() if backend is None else get_backend(backend)
-    if isinstance(values, (float, complex, list, tuple)):
+    check_dtype_name(dtype)
+    source = _BY_TYPE.get(type(values)) or _find_owner(type(values))
+    if source is None:
         values = np.asarray(values)
         values = values.astype({"float64": "float32", "complex128": "complex64"}.get(values.dtype.name, values.dtype))
+    elif source is not owner:
+        values = source.to_numpy(values)
+    if isinstance(values, (np.ndarray, np.generic)) and values.dtype.kind in "OSUMm":
+        raise TypeError(f"asarray expects numbers, got values of the dtype {values.dtype}")
     return owner.asarray(values, dtype=dtype, device=device)
+
+
+def check_dtype_name(dtype: Any, *, floating: bool = False) -> None:
+    """Expect the name of a dtype, or None.
+
+    Raises: TypeError for anything but a string, ValueError for an unknown name
+    """
+    known = _FLOATING if floating else (*_FLOATING, *_COUNTING)
+    if dtype is not None and not isinstance(dtype, str):
+        raise TypeError(f"a dtype expected by name, such as 'float32', got {dtype!r}")
+    if dtype is not None and dtype not in known:
+        raise ValueError(
+            f"{'a floating dtype' if floating else 'a dtype'} expected, got {dtype!r}: one of {', '.join(known)}"
+        )
+
+
+def dtype_name(array: Array) -> str:
+    """Return the name of an array's dtype, the same on every backend: "float32".
+
+    >>> import numpy as np
+    >>> dtype_name(np.zeros(2, np.float32))
+    'float32'
+    """
+    return getattr(array.dtype, "name", None) or str(array.dtype).rpartition(".")[2]
+
+
+_FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+_COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
 def adopt_type(array_type: type, backend: Backend) -> None:
@@ -257,6 +298,15 @@ _REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
 
 
 def _owner(array_type: type) -> Backend:
+    backend = _find_owner(array_type)
+    if backend is None:
+        raise LayerTypeError(
+            f"expects an array, got {array_type.__name__}: make one with luxport.asarray", culprit="luxport"
+        )
+    return backend
+
+
+def _find_owner(array_type: type) -> Backend | None:
     """Find the backend of a type seen for the first time, and remember it."""
     for backend in tuple(_BY_NAME.values()):
         if backend.owns_type(array_type):
@@ -267,10 +317,7 @@ def _owner(array_type: type) -> Backend:
             backend = _load(entry)
             if backend.owns_type(array_type):
                 return _BY_TYPE.setdefault(array_type, backend)
-    raise TypeError(
-        f"an array of {', '.join(available_backends())} expected, got {array_type.__qualname__}: "
-        "make one with luxport.asarray"
-    )
+    return None
 
 
 def _load(entry: EntryPoint) -> Backend:

@@ -14,10 +14,10 @@ class LayerError(ValueError):
     ``Dense at layer_2.layer_1 expects (..., 256), got (32, 128)``.
     """
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, culprit: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
-        self.culprit = ""
+        self.culprit = culprit
         self.path: tuple[str, ...] = ()
         # The innermost layer reached so far on the way out, with its parameters: identities that the layer
         # around it looks up among its children.
@@ -32,7 +32,7 @@ class LayerError(ValueError):
 
 
 class LayerTypeError(LayerError, TypeError):
-    """A layer was given the wrong type of thing: a dtype, or something that is no array."""
+    """A layer was given the wrong type of thing: a dtype, another backend's array, or something that is no array."""
 
 
 class BackendNotFoundError(ImportError):

@@ -53,6 +53,10 @@ class _Init:
             return _Init(self.draw, tuple(sorted(merged.items())))
         return self.draw(rng, tuple(shape), **merged)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The function itself is hidden behind its initialiser's name.
+        return _restore, (self.draw.__name__, self.options)
+
     def __repr__(self) -> str:
         if not self.options:
             return self.draw.__name__
@@ -61,6 +65,10 @@ class _Init:
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
         return self.draw.__doc__
+
+
+def _restore(name: str, options: tuple[tuple[str, float], ...]) -> _Init:
+    return globals()[name](**dict(options))
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -6,7 +6,6 @@ function of all three: ``y, st = layer(x, ps, st)``. Parameters and states are p
 
 from __future__ import annotations
 
-import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -16,8 +15,9 @@ import numpy as np
 
 from luxport import tree
 from luxport.abstract import AbstractArray, AbstractRng, ValuesNeededError
-from luxport.backend import Array, Backend, default_backend, get_backend, load_present_backends
+from luxport.backend import Array, Backend, check_dtype_name, default_backend, get_backend, load_present_backends
 from luxport.errors import LayerError
+from luxport.located import located
 from luxport.random import Rng
 from luxport.static import Static
 
@@ -67,8 +67,10 @@ class Layer(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):
-            cls.__call__ = _located(cls.__call__)
-        dataclass(frozen=True, repr=False)(cls)
+            cls.__call__ = located(cls.__call__)
+        # A subclass without fields of its own is built as its parent is, whose __init__ may be written by hand.
+        own_fields = "__annotations__" in vars(cls)
+        dataclass(frozen=True, repr=False, init=own_fields)(cls)
 
     @abstractmethod
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -160,12 +162,25 @@ class ContainerLayer(Layer):
 class WrapperLayer(Layer):
     """A layer around exactly one field of layers, whose parameters and states are that field's, with no key between.
 
+    Without a ``__call__`` of its own it calls what it wraps.
+
     Raises: TypeError when it is built, if not exactly one field holds layers
+
+    >>> import luxport
+    >>> class Named(WrapperLayer):
+    ...     inner: Layer
+    ...     note: str = ""
+    >>> list(luxport.setup(0, Named(luxport.Dense(2, 3)))[0])
+    ['weight', 'bias']
     """
 
     def __post_init__(self) -> None:
         _freeze_layers(self)
         self._wrapped()
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call what is wrapped."""
+        return self._wrapped()(x, ps, st)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw those of what is wrapped."""
@@ -178,7 +193,7 @@ class WrapperLayer(Layer):
     def children(self) -> Mapping[str, Any]:
         """Return the layers that are wrapped, by the keys of their parameters."""
         wrapped = self._wrapped()
-        return wrapped.children() if isinstance(wrapped, Layer) else _by_name(wrapped)
+        return wrapped.children() if isinstance(wrapped, Layer) else by_name(wrapped)
 
     def _wrapped(self) -> Any:
         found = [value for f in fields(self) if _is_layers(value := getattr(self, f.name))]  # type: ignore[arg-type]
@@ -197,7 +212,7 @@ def initial_parameters(rng: int | Rng, layers: Any) -> Any:
     rng = Rng.of(rng)
     if isinstance(layers, Layer):
         return layers.initial_parameters(rng)
-    return {name: initial_parameters(rng, layer) for name, layer in _by_name(layers).items()}
+    return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
 
 
 def initial_states(rng: int | Rng, layers: Any) -> Any:
@@ -205,7 +220,7 @@ def initial_states(rng: int | Rng, layers: Any) -> Any:
     rng = Rng.of(rng)
     if isinstance(layers, Layer):
         return layers.initial_states(rng)
-    return {name: initial_states(rng, layer) for name, layer in _by_name(layers).items()}
+    return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
 
 
 def setup(
@@ -221,7 +236,8 @@ def setup(
     The values are drawn in float32 on the host and are the same on every backend; `dtype` converts those that
     are floating. Without `backend` they go to the default one (see `luxport.default_backend`).
 
-    Raises: TypeError if rng is neither a seed nor an `Rng`; ValueError if the backend cannot hold `dtype`
+    Raises: TypeError if rng is neither a seed nor an `Rng`; ValueError if `dtype` is not floating or the
+            backend cannot hold it
 
     >>> import luxport
     >>> ps, st = setup(0, luxport.Dense(2, 1), dtype="float64")
@@ -231,6 +247,7 @@ def setup(
     if not isinstance(model, Layer):
         raise TypeError(f"setup expects a layer, got {type(model).__name__}")
     rng = Rng.of(rng)
+    check_dtype_name(dtype, floating=True)
     load_present_backends()
     owner = default_backend() if backend is None else get_backend(backend)
 
@@ -257,9 +274,10 @@ def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
     """
     st = initial_states(AbstractRng(), model)
     if state_length(st):
-        error = LayerError("has states: stateless_apply expects a model without any, call model(x, ps, st)")
-        error.culprit = type(model).__name__
-        raise error
+        raise LayerError(
+            "has states, and stateless_apply expects a model without any: call model(x, ps, st)",
+            culprit=type(model).__name__,
+        )
     return model(x, ps, st)[0]
 
 
@@ -270,7 +288,7 @@ def parameter_length(model: Layer | Parameters) -> int:
     >>> parameter_length(luxport.Dense(128, 256))
     33024
     """
-    ps = _abstract_values(initial_parameters, model) if isinstance(model, Layer) else model
+    ps = abstract_values(initial_parameters, model) if isinstance(model, Layer) else model
     return sum(_size(leaf) for leaf in tree.leaves(ps))
 
 
@@ -283,7 +301,7 @@ def state_length(model: Layer | States) -> int:
     >>> state_length(luxport.BatchNorm(128)), state_length(luxport.Dropout(0.5))
     (257, 2)
     """
-    st = _abstract_values(initial_states, model) if isinstance(model, Layer) else model
+    st = abstract_values(initial_states, model) if isinstance(model, Layer) else model
     if isinstance(st, Mapping):
         return sum(1 if name == "rng" else state_length(value) for name, value in st.items())
     if isinstance(st, (tuple, list)):
@@ -297,14 +315,15 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     The model runs on arrays without values, in test mode. A tree of shapes (tuples of ints) stands for a tree
     of inputs.
 
-    Raises: LayerError as the model itself does; TypeError if a function in the model needs values
+    Raises: LayerError as the model itself does; TypeError if a function in the model needs values, or if this
+            is no shape; ValueError if a size is negative
 
     >>> import luxport
     >>> output_shape(luxport.Chain(luxport.Dense(3, 5), luxport.Dense(5, 2)), (64, 3))
     (64, 2)
     """
-    ps = _abstract_values(initial_parameters, model)
-    st = test_mode(_abstract_values(initial_states, model))
+    ps = abstract_values(initial_parameters, model)
+    st = test_mode(abstract_values(initial_states, model))
     y, _ = model(_abstract_inputs(input_shape, dtype), ps, st)
     return tree.map(lambda leaf: tuple(leaf.shape), y)
 
@@ -351,53 +370,7 @@ def update_state(
     return replace(st)
 
 
-def _located(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Let errors that leave a layer say which layer it was, and missing keys say what was expected."""
-
-    @functools.wraps(call)
-    def located(self: Layer, x: Any, ps: Parameters, st: States) -> Any:
-        try:
-            return call(self, x, ps, st)
-        except LayerError as error:
-            raise _place(error, self, ps) from error.__cause__
-        except (KeyError, TypeError) as error:
-            missing = _missing_entry(self, ps, st)
-            if missing is None:
-                raise
-            raise _place(LayerError(missing), self, ps) from error
-
-    return located
-
-
-def _place(error: LayerError, layer: Layer, ps: Any) -> LayerError:
-    if error.layer is None:
-        error.culprit = type(layer).__name__
-    elif error.layer is not layer:
-        for name, child in _by_name(layer.children()).items():
-            inner = ps.get(name) if isinstance(ps, Mapping) else None
-            if child is error.layer and (inner is error.ps or inner is None):
-                error.path = (name, *error.path)
-                break
-    error.layer, error.ps = layer, ps
-    return error
-
-
-def _missing_entry(layer: Layer, ps: Any, st: Any) -> str | None:
-    """Say which entry of ps or st the layer wants and was not given, if any."""
-    for what, given, initial in (("parameters", ps, initial_parameters), ("states", st, initial_states)):
-        wanted = _abstract_values(initial, layer)
-        if not isinstance(given, Mapping):
-            return f"expects {what} as a mapping with {_names(wanted)}, got {type(given).__name__}"
-        if any(name not in given for name in wanted):
-            return f"expects {what} {_names(wanted)}, got {_names(given)}: make them with luxport.setup"
-    return None
-
-
-def _names(entries: Iterable[str]) -> str:
-    return "{" + ", ".join(entries) + "}"
-
-
-def _abstract_values(initial: Callable[[Any, Any], Any], layer: Layer) -> Any:
+def abstract_values(initial: Callable[[Any, Any], Any], layer: Layer) -> Any:
     """Describe the initial values by shape and dtype, drawing them only if an initialiser needs to see them."""
     try:
         values = initial(AbstractRng(), layer)
@@ -409,9 +382,15 @@ def _abstract_values(initial: Callable[[Any, Any], Any], layer: Layer) -> Any:
 def _abstract_inputs(shape: Any, dtype: str) -> Any:
     if isinstance(shape, Mapping):
         return {key: _abstract_inputs(value, dtype) for key, value in shape.items()}
-    if all(isinstance(entry, (int, np.integer)) for entry in shape):
-        return AbstractArray(tuple(int(entry) for entry in shape), np.dtype(dtype))
-    return type(shape)(_abstract_inputs(entry, dtype) for entry in shape)
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shape!r}")
+    if any(isinstance(entry, (Mapping, tuple, list)) for entry in shape):
+        return tuple(_abstract_inputs(entry, dtype) for entry in shape)
+    if not all(isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in shape):
+        raise TypeError(f"output_shape expects ints as sizes, got {tuple(shape)}")
+    if any(entry < 0 for entry in shape):
+        raise ValueError(f"output_shape expects sizes of at least 0, got {tuple(shape)}")
+    return AbstractArray(tuple(int(entry) for entry in shape), np.dtype(dtype))
 
 
 def _size(leaf: Any) -> int:
@@ -429,7 +408,13 @@ def _is_layers(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) > 0 and all(_is_layers(entry) for entry in value)
 
 
-def _by_name(layers: Any) -> Mapping[str, Any]:
+def _has_layers(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    return isinstance(value, Layer) or (isinstance(value, (tuple, list)) and any(_has_layers(entry) for entry in value))
+
+
+def by_name(layers: Any) -> Mapping[str, Any]:
     if isinstance(layers, Mapping):
         return layers
     return {f"layer_{i}": layer for i, layer in enumerate(layers, start=1)}
@@ -447,5 +432,12 @@ def _freeze_layers(container: Layer) -> None:
 
     for f in fields(container):  # type: ignore[arg-type]
         value = getattr(container, f.name)
-        if not isinstance(value, Layer) and _is_layers(value):
+        if isinstance(value, Layer):
+            continue
+        if _is_layers(value):
             object.__setattr__(container, f.name, freeze(value))
+        elif _has_layers(value):
+            raise TypeError(
+                f"{type(container).__name__} expects nothing but layers in {f.name}, got {value!r}: "
+                "wrap functions in luxport.WrappedFunction"
+            )

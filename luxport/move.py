@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, Backend, backend_of, get_backend
+from luxport.backend import Array, Backend, backend_of, check_dtype_name, dtype_name, get_backend
 
 __all__ = ["to"]
 
@@ -20,42 +20,42 @@ def to(
 ) -> tree.Tree:
     """Return the tree with its arrays on another backend, on another device, or in another floating dtype.
 
-    Arrays are copied. With `share` an array keeps its memory wherever the two frameworks allow (through
-    DLPack, on the same device, without a change of dtype): what then changes in one changes in the other.
-    `dtype` converts floating and complex arrays and leaves integers and booleans alone.
+    Arrays are copied, and leave behind what they were computed from. With `share` an array keeps its memory
+    wherever the two frameworks allow (through DLPack, on the same device, without a change of dtype): what then
+    changes in one changes in the other. `dtype` converts floating arrays and leaves integers and booleans alone,
+    and complex arrays too unless it is complex.
 
-    Raises: ValueError if the backend cannot hold the dtype or has no such device
+    Raises: ValueError if the dtype is unknown, or the backend cannot hold it or has no such device
 
     >>> import numpy as np
     >>> to({"a": np.array([1.5]), "n": np.array([1])}, dtype="float32")
     {'a': array([1.5], dtype=float32), 'n': array([1])}
     """
     target = None if backend is None else get_backend(backend)
+    check_dtype_name(dtype, floating=True)
 
     def move(leaf: Any) -> Array:
-        owner = target or backend_of(leaf)
-        kind = str(leaf.dtype)
-        wanted = dtype if dtype is not None and ("float" in kind or "complex" in kind) else None
-        if wanted is None and device is None and share:
-            if owner is backend_of(leaf):
-                return leaf
-            moved = _through_dlpack(leaf, owner, share=True)
-            if moved is not None:
-                return moved
-        if owner is backend_of(leaf):
-            return owner.asarray(leaf, dtype=wanted, device=device)
-        return owner.asarray(backend_of(leaf).to_numpy(leaf), dtype=wanted or _name(leaf), device=device)
+        source = backend_of(leaf)
+        owner = target or source
+        wanted = dtype if _converts(dtype_name(leaf), dtype) else None
+        if share and device is None and wanted in (None, dtype_name(leaf)):
+            shared = leaf if owner is source else _shared(leaf, owner)
+            if shared is not None:
+                return shared
+        return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
 
     return tree.map(move, values)
 
 
-def _through_dlpack(leaf: Array, owner: Backend, *, share: bool) -> Array | None:
+def _converts(kind: str, dtype: str | None) -> bool:
+    if dtype is None:
+        return False
+    return "float" in kind or ("complex" in kind and "complex" in dtype)
+
+
+def _shared(leaf: Array, owner: Backend) -> Array | None:
     try:
-        return owner.from_dlpack(leaf, share=share)
+        return owner.from_dlpack(leaf, share=True)
     except (BufferError, TypeError, ValueError, RuntimeError, AttributeError):
         # Frameworks refuse in their own ways what they cannot view: read-only memory, strides, bfloat16.
         return None
-
-
-def _name(leaf: Array) -> str:
-    return getattr(leaf.dtype, "name", None) or str(leaf.dtype).rpartition(".")[2]

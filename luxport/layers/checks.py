@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from luxport.backend import Array, backend_of, dtype_name
 from luxport.errors import LayerError, LayerTypeError
 
-__all__ = ["check_axis", "check_dtype", "check_floating", "check_rank", "shape_of", "shape_text"]
+__all__ = ["check_axis", "check_dtype", "check_floating", "check_rank", "check_sizes", "shape_of", "shape_text"]
 
 
 def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
@@ -34,11 +35,14 @@ def check_dtype(x: Array, parameter: Array) -> None:
     if type(x) is not type(parameter):
         backend_of(x, parameter)
     if x.dtype != parameter.dtype:
-        want = dtype_name(parameter)
-        raise LayerTypeError(
-            f"expects {want} as its parameters, got {dtype_name(x)}: convert the input or the parameters "
-            f"with luxport.to(..., dtype={want!r})"
-        )
+        want, got = dtype_name(parameter), dtype_name(x)
+        if "float" in got:
+            remedy = f"the input or the parameters with luxport.to(..., dtype={want!r})"
+        elif "complex" in got:
+            remedy = f"the parameters with luxport.to(..., dtype={got!r})"
+        else:
+            remedy = f"the input to {want}"
+        raise LayerTypeError(f"expects {want} as its parameters, got {got}: convert {remedy}")
 
 
 def check_floating(x: Array) -> None:
@@ -49,6 +53,16 @@ def check_floating(x: Array) -> None:
     shape_of(x)
     if "float" not in dtype_name(x):
         raise LayerTypeError(f"expects a floating input, got {dtype_name(x)}")
+
+
+def check_sizes(layer: str, **sizes: Any) -> None:
+    """Expect ints of at least 0, when a layer is built.
+
+    Raises: ValueError
+    """
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, Integral) or size < 0:
+            raise ValueError(f"{layer} expects an int of at least 0 as {name}, got {size!r}")
 
 
 def shape_of(x: Array) -> Any:

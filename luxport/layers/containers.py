@@ -17,13 +17,14 @@ class Chain(WrapperLayer):
     Functions become `WrappedFunction`; tuples and lists of layers are laid out flat; an empty chain holds one
     `NoOpLayer`. Layers are named ``layer_1``, ``layer_2``, … or by keyword (or a dict).
 
-    ``chain[0]`` and ``chain["layer_1"]`` are a layer, ``chain[1:]`` is a chain that keeps the names, so the
-    parameters of the whole serve the part; ``chain.layers.layer_1`` is not a thing, but ``chain.layer_1`` is.
+    ``chain[0]``, ``chain["layer_1"]`` and ``chain.layer_1`` are a layer; ``chain[1:]`` is a chain that keeps the
+    names, so that the parameters of the whole serve the part.
 
     Shapes: those of the layers
     Params: one entry per layer, by name
     State:  likewise
-    Raises: TypeError for anything that is neither layer nor function; LayerError as the layers do
+    Raises: TypeError when built with anything that is neither layer nor function, ValueError for a layer named
+            ``name`` or ``layers``, which are the chain's own; LayerError as the layers do
     Source: Lux.jl ``Chain``
 
     >>> import luxport
@@ -38,12 +39,14 @@ class Chain(WrapperLayer):
     name: str | None = None
 
     def __init__(self, *layers: Any, name: str | None = None, **named: Any) -> None:
+        if not isinstance(name, (str, type(None))):
+            raise ValueError(f"Chain expects a string as its name, got {name!r}: a layer cannot be called so")
         if layers and named:
             raise TypeError("Chain expects layers by position or by keyword, got both")
         if len(layers) == 1 and isinstance(layers[0], Mapping):
             named, layers = dict(layers[0]), ()
         if named:
-            items = {key: _as_layer(layer) for key, layer in named.items()}
+            items = {_as_name(key): _as_layer(layer) for key, layer in named.items()}
         else:
             flat = list(_flat(layers)) or [NoOpLayer()]
             items = {f"layer_{i}": layer for i, layer in enumerate(flat, start=1)}
@@ -86,6 +89,12 @@ def _flat(layers: Any) -> Iterator[Layer]:
             yield from _flat(layer)
         else:
             yield _as_layer(layer)
+
+
+def _as_name(key: Any) -> str:
+    if not isinstance(key, str) or key in ("name", "layers"):
+        raise ValueError(f"Chain expects strings other than 'name' and 'layers' as names of layers, got {key!r}")
+    return key
 
 
 def _as_layer(value: Layer | Callable[..., Any]) -> Layer:

@@ -10,7 +10,7 @@ from luxport.backend import Array
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, ones, zeros
 from luxport.layer import Layer, Parameters, States
-from luxport.layers.checks import check_axis, check_dtype, shape_text
+from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.ops import Activation, identity
 from luxport.random import Rng
 
@@ -23,7 +23,8 @@ class Dense(Layer):
     Shapes: x (..., in_dims) -> y (..., out_dims)
     Params: weight (in_dims, out_dims); bias (out_dims,), absent if not ``use_bias``
     State:  none
-    Raises: LayerError if the last axis of x is not in_dims, LayerTypeError if its dtype is not the weight's
+    Raises: ValueError when built with sizes that are no ints of at least 0; LayerError if the last axis of x is
+            not in_dims, LayerTypeError if its dtype is not the weight's
     Source: Lux.jl ``Dense``; initial values as Flux's ``Dense``
 
     >>> import numpy as np, luxport
@@ -41,6 +42,9 @@ class Dense(Layer):
     use_bias: bool = True
     init_weight: Initializer = glorot_uniform
     init_bias: Initializer = zeros
+
+    def __post_init__(self) -> None:
+        check_sizes("Dense", in_dims=self.in_dims, out_dims=self.out_dims)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the weight, then the bias."""
@@ -61,7 +65,8 @@ class Scale(Layer):
     Shapes: x (..., *dims) -> y of the shape that x and dims broadcast to
     Params: weight (*dims); bias (*dims), absent if not ``use_bias``
     State:  none
-    Raises: LayerError if the shape of x does not broadcast with dims, LayerTypeError if its dtype is not the weight's
+    Raises: ValueError when built with sizes that are no ints of at least 0; LayerError if the shape of x does not
+            broadcast with dims, LayerTypeError if its dtype is not the weight's
     Source: Lux.jl ``Scale``; initial weight 1 as Flux's ``Scale``
     """
 
@@ -84,10 +89,11 @@ class Scale(Layer):
         sizes: list[Any] = list(dims)
         if sizes and callable(sizes[-1]):
             activation = sizes.pop()
-        if len(sizes) == 1 and isinstance(sizes[0], tuple):
+        if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
             sizes = list(sizes[0])
-        if not sizes or not all(isinstance(n, int) for n in sizes):
+        if not sizes:
             raise ValueError(f"Scale expects one or more sizes, then an activation if any, got {dims}")
+        check_sizes("Scale", **{f"dims[{i}]": n for i, n in enumerate(sizes)})
         for name, value in (
             *(("dims", tuple(sizes)), ("activation", activation), ("use_bias", use_bias)),
             *(("init_weight", init_weight), ("init_bias", init_bias)),
@@ -102,7 +108,7 @@ class Scale(Layer):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Multiply, add, activate."""
         weight = ps["weight"]
-        trailing = tuple(x.shape)[-len(self.dims) :]
+        trailing = tuple(shape_of(x))[-len(self.dims) :]
         dims = self.dims[len(self.dims) - len(trailing) :]
         if any(n not in (m, 1, None) and m != 1 for n, m in zip(trailing, dims, strict=True)):
             wanted = ", ".join(map(str, self.dims))

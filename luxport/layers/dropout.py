@@ -10,7 +10,7 @@ from luxport import ops
 from luxport.backend import Array
 from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States
-from luxport.layers.checks import shape_text
+from luxport.layers.checks import shape_of, shape_text
 from luxport.layers.wrapped import NoOpLayer
 from luxport.random import Rng
 from luxport.static import Static
@@ -39,6 +39,9 @@ class Dropout(Layer):
         """Return a `NoOpLayer` if nothing is ever dropped."""
         return NoOpLayer() if p == 0 else super().__new__(cls)
 
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return self.p, self.axes
+
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
             raise ValueError(f"Dropout expects a probability in [0, 1], got {self.p}")
@@ -56,7 +59,7 @@ class Dropout(Layer):
         key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
         if not training:
             return x, st
-        ndim = len(x.shape)
+        ndim = len(shape_of(x))
         if self.axes is not None and not all(-ndim <= axis < ndim for axis in self.axes):
             raise LayerError(f"expects an input with axes {self.axes}, got {shape_text(x)}")
         y = ops.dropout(x, key, counter, p=float(self.p), axes=self.axes)

@@ -12,7 +12,7 @@ from luxport.backend import Array
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, ones, zeros
 from luxport.layer import Layer, Parameters, States
-from luxport.layers.checks import check_axis, check_dtype, shape_text
+from luxport.layers.checks import check_axis, check_dtype, check_floating, check_sizes, shape_of, shape_text
 from luxport.ops import Activation, identity
 from luxport.random import Rng
 from luxport.static import Static
@@ -30,8 +30,9 @@ class BatchNorm(Layer):
     Shapes: x (N, channels, ...) -> like x; (channels,) in testing
     Params: scale (channels,), bias (channels,); none if not ``affine``
     State:  running_mean (channels,), running_var (channels,), absent if not ``track_stats``; training
-    Raises: LayerError if axis 1 is not channels, or in training if a channel has a single value;
-            LayerTypeError if the dtype of x is not the parameters'
+    Raises: ValueError when built with channels that is no int of at least 0; LayerError if axis 1 is not channels,
+            or where the batch's statistics are taken if a channel has a single value or none;
+            LayerTypeError if x is not floating, or its dtype is not the parameters'
     Source: Lux.jl ``BatchNorm``; S. Ioffe, C. Szegedy (2015)
     """
 
@@ -44,6 +45,9 @@ class BatchNorm(Layer):
     momentum: float = 0.1
     init_scale: Initializer = ones
     init_bias: Initializer = zeros
+
+    def __post_init__(self) -> None:
+        check_sizes("BatchNorm", channels=self.channels)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale, then the bias."""
@@ -68,10 +72,11 @@ class BatchNorm(Layer):
         training = st["training"]
         scale, bias = (ps["scale"], ps["bias"]) if self.affine else (None, None)
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
-        check_axis(x, 1 if len(x.shape) > 1 else 0, self.channels, f"(N, {self.channels}, ...)")
+        check_axis(x, 1 if len(shape_of(x)) > 1 else 0, self.channels, f"(N, {self.channels}, ...)")
+        check_floating(x)
         if scale is not None:
             check_dtype(x, scale)
-        if (training or mean is None) and _values_per_channel(x) == 1:
+        if (training or mean is None) and _values_per_channel(x) in (0, 1):
             raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
         y, mean, var = ops.batch_norm(
             *(x, scale, bias, mean, var),

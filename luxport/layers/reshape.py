@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States
-from luxport.layers.checks import shape_text
+from luxport.layers.checks import shape_of, shape_text
 
 __all__ = ["FlattenLayer", "ReshapeLayer", "SelectDim"]
 
@@ -31,11 +32,13 @@ class FlattenLayer(Layer):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Reshape."""
-        kept = 1 if self.N is None else len(x.shape) - self.N
-        if kept < 1 or len(x.shape) == 0:
+        shape = tuple(shape_of(x))
+        kept = 1 if self.N is None else len(shape) - self.N
+        if kept < 1 or not shape:
             least = 1 if self.N is None else self.N + 1
-            raise LayerError(f"expects at least {least} axes, got {shape_text(x)}")
-        return _reshape(x, kept, tuple(x.shape)[1:kept] + (math.prod(tuple(x.shape)[kept:]),)), st
+            raise LayerError(f"expects at least {least} {'axis' if least == 1 else 'axes'}, got {shape_text(x)}")
+        _check_known(x)
+        return _reshape(x, (*shape[1:kept], math.prod(shape[kept:]))), st
 
 
 class ReshapeLayer(Layer):
@@ -51,19 +54,24 @@ class ReshapeLayer(Layer):
     dims: tuple[int, ...]
 
     def __init__(self, *dims: int | tuple[int, ...]) -> None:
-        sizes = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-        if sum(n == -1 for n in sizes) > 1 or any(not isinstance(n, int) or n < -1 for n in sizes):
-            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {sizes}")
-        object.__setattr__(self, "dims", tuple(sizes))
+        sizes: Any = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+        if any(not isinstance(n, Integral) or n < -1 for n in sizes) or sum(n == -1 for n in sizes) > 1:
+            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {tuple(sizes)}")
+        object.__setattr__(self, "dims", tuple(int(n) for n in sizes))
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Reshape."""
-        sample = math.prod(tuple(x.shape)[1:])
+        shape = tuple(shape_of(x))
+        if not shape:
+            raise LayerError("expects at least 1 axis, got ()")
+        _check_known(x)
+        sample = math.prod(shape[1:])
         known = math.prod(n for n in self.dims if n != -1)
         fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
-        if not fits or len(x.shape) == 0:
-            raise LayerError(f"expects samples of {known} elements for {self.dims}, got {shape_text(x)}")
-        return _reshape(x, 1, tuple(sample // known if n == -1 else n for n in self.dims)), st
+        if not fits:
+            wanted = f"a multiple of {known}" if -1 in self.dims else f"{known}"
+            raise LayerError(f"expects samples of {wanted} elements for {self.dims}, got {shape_text(x)}")
+        return _reshape(x, tuple(sample // known if n == -1 else n for n in self.dims)), st
 
 
 class SelectDim(Layer):
@@ -81,7 +89,7 @@ class SelectDim(Layer):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Index."""
-        ndim = len(x.shape)
+        ndim = len(shape_of(x))
         if not -ndim <= self.axis < ndim:
             raise LayerError(f"expects an axis {self.axis}, got {shape_text(x)}")
         axis = self.axis % ndim
@@ -91,7 +99,14 @@ class SelectDim(Layer):
         return x[(slice(None),) * axis + (self.index,)], st
 
 
-def _reshape(x: Array, kept: int, dims: tuple[Any, ...]) -> Array:
+def _check_known(x: Array) -> None:
+    if None in tuple(x.shape)[1:]:
+        raise LayerError(
+            f"expects sizes that are known before the program runs, all but the batch's, got {shape_text(x)}"
+        )
+
+
+def _reshape(x: Array, dims: tuple[int, ...]) -> Array:
     """Reshape behind the batch axis, whose size may be known only when the program runs."""
     batch = -1 if math.prod(dims) else x.shape[0]
     return namespace(x).reshape(x, (batch, *dims))

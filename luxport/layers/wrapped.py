@@ -16,10 +16,15 @@ class WrappedFunction(Layer):
     Shapes: the function's
     Params: none
     State:  none
+    Raises: TypeError when built with something that cannot be called
     Source: Lux.jl ``WrappedFunction``
     """
 
     function: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(f"WrappedFunction expects a function, got {self.function!r}")
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the function."""

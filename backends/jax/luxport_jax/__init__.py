@@ -30,12 +30,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     """Copy values to a new array."""
     if not owns_type(type(values)):
         values = np.asarray(values)
-    wanted = xp.dtype(dtype) if dtype is not None else values.dtype
-    array = xp.array(values, dtype=wanted if _held(wanted) else None, copy=True)
-    if dtype is not None and array.dtype != wanted:
-        raise ValueError(
-            f"jax holds {wanted.name} only in 64-bit mode: jax.config.update('jax_enable_x64', True) first"
-        )
+    array = xp.array(values, dtype=_held(values, dtype), copy=True)
     return array if device is None else jax.device_put(array, _device(device))
 
 
@@ -85,9 +80,23 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(f)
 
 
-def _held(dtype: np.dtype[Any]) -> bool:
-    # JAX would warn that it truncates; asked for by name, that is an error of ours instead.
-    return dtype.itemsize < 8 or dtype.name == "complex64" or bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+def _held(values: Any, dtype: str | None) -> Any:
+    """Return the dtype to hold values in; JAX alone would cut 64 bits in half with at most a warning."""
+    wanted = xp.dtype(values.dtype if dtype is None else dtype)
+    if wanted.name not in _HALVES or jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        return wanted
+    half = xp.dtype(_HALVES[wanted.name])
+    if dtype is None and half.kind in "iu":
+        limits = np.iinfo(half)
+        if values.size == 0 or (limits.min <= values.min() and values.max() <= limits.max):
+            return half
+    raise ValueError(
+        f"jax holds {wanted.name} only in 64-bit mode: ask for {half.name!r}, "
+        "or jax.config.update('jax_enable_x64', True) first"
+    )
+
+
+_HALVES = {"float64": "float32", "complex128": "complex64", "int64": "int32", "uint64": "uint32"}
 
 
 def _device(name: str) -> Any:

@@ -24,7 +24,11 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     """Copy values to a new array."""
     if device not in (None, "cpu"):
         raise ValueError(f"numpy has the device 'cpu', got {device!r}")
-    return np.array(values, dtype=dtype)
+    try:
+        wanted = np.dtype(dtype) if dtype is not None else None
+    except TypeError:  # bfloat16 is an extension's
+        raise ValueError(f"numpy has no dtype {dtype!r}: import ml_dtypes, which adds it, first") from None
+    return np.array(values, dtype=wanted)
 
 
 def to_numpy(array: Any) -> Any:
