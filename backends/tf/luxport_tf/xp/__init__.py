@@ -18,6 +18,7 @@ from ._elementwise import *
 from ._indexing import *
 from ._info import *
 from ._manipulation import *
+from ._operators import *
 from ._products import *
 from ._searching import *
 from ._sets import *

@@ -30,6 +30,18 @@ def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return x if x.dtype is dtype else R.Cast(x=x, DstT=dtype)
 
 
+def constant(value: Any, dtype: tf.DType) -> tf.Tensor:
+    """A Python scalar as a tensor."""
+    if dtype is tf.bool:
+        return tf.constant(value != 0)
+    if isinstance(value, int):
+        return tf.constant(int(value), dtype)
+    if value == 0 or isinstance(value, complex):
+        # TensorFlow keeps eager scalars in a cache that takes 0. and -0. for the same.
+        return tf.constant(np.asarray(value, dtype.as_numpy_dtype))
+    return tf.constant(value, dtype)
+
+
 def promote(x1: Any, x2: Any) -> tuple[tf.Tensor, tf.Tensor, tf.DType]:
     """The two in their common type, and that type. At most one may be a Python scalar."""
     if isinstance(x1, Tensor):
@@ -41,13 +53,13 @@ def promote(x1: Any, x2: Any) -> tuple[tf.Tensor, tf.Tensor, tf.DType]:
             return cast(x1, dtype), cast(x2, dtype), dtype
         if isinstance(x2, SCALARS):
             common = scalar_dtype(x2, dtype)
-            return cast(x1, common), tf.constant(x2, common), common
+            return cast(x1, common), constant(x2, common), common
     elif isinstance(x1, SCALARS):
         if isinstance(x2, SCALARS):
             raise TypeError("at least one of the two arguments must be an array")
         x2 = tensor(x2)
         common = scalar_dtype(x1, x2.dtype)
-        return tf.constant(x1, common), cast(x2, common), common
+        return constant(x1, common), cast(x2, common), common
     return promote(tensor(x1), x2 if isinstance(x2, SCALARS) else tensor(x2))
 
 

@@ -13,6 +13,7 @@ from ._arrays import (
     R,
     Tensor,
     cast,
+    constant,
     dims,
     on,
     optional_dtype,
@@ -53,6 +54,9 @@ def default_dtype(value: Any) -> tf.DType:
     raise TypeError(f"expected a Python scalar, got {type(value).__name__}")
 
 
+_OF_PYTHON = {"b": tf.bool, "i": DEFAULT_INT, "u": tf.uint64, "f": DEFAULT_FLOAT, "c": DEFAULT_COMPLEX}
+
+
 def _leaves(obj: Any):
     if isinstance(obj, (list, tuple)):
         for item in obj:
@@ -66,15 +70,10 @@ def _from_sequence(obj: Any, dtype: tf.DType | None) -> tf.Tensor:
     if any(isinstance(leaf, tf.Variable | Tensor) for leaf in leaves):
         return _stacked(obj, dtype)
     values = np.asarray(obj)
-    if all(isinstance(leaf, SCALARS) for leaf in leaves):
-        if dtype is None:
-            kinds = {"b": tf.bool, "i": DEFAULT_INT, "u": tf.uint64, "f": DEFAULT_FLOAT, "c": DEFAULT_COMPLEX}
-            if not leaves:
-                dtype = DEFAULT_FLOAT
-            elif values.dtype.kind not in kinds:
-                raise OverflowError("a Python int is too large for every integer dtype")
-            else:
-                dtype = kinds[values.dtype.kind]
+    if dtype is None and all(isinstance(leaf, SCALARS) for leaf in leaves):
+        if values.dtype.kind not in _OF_PYTHON:
+            raise OverflowError("a Python int is too large for every integer dtype")
+        dtype = _OF_PYTHON[values.dtype.kind] if leaves else DEFAULT_FLOAT
     return _from_numpy(values, dtype)
 
 
@@ -84,9 +83,9 @@ def _stacked(obj: Any, dtype: tf.DType | None) -> tf.Tensor:
         items = [_stacked(item, dtype) for item in obj]
         found = [x for x in items if isinstance(x, Tensor)]
         common = promote_all(found)[0].dtype if found else default_dtype(obj[0])
-        return R.Pack(values=[cast(x, common) if isinstance(x, Tensor) else tf.constant(x, common) for x in items])
+        return R.Pack(values=[cast(x, common) if isinstance(x, Tensor) else constant(x, common) for x in items])
     if isinstance(obj, SCALARS):
-        return obj if dtype is None else tf.constant(obj, dtype)
+        return obj if dtype is None else constant(obj, dtype)
     x = tensor(obj)
     return x if dtype is None else astype(x, dtype)
 
@@ -102,7 +101,7 @@ def _from_numpy(values: np.ndarray, dtype: tf.DType | None) -> tf.Tensor:
             raise OverflowError(f"values {values.min()} … {values.max()} are out of bounds for {dtype.name}")
     if values.dtype.kind == "c" and not is_complex(dtype):
         raise TypeError(f"complex values do not convert to {dtype.name}; take real or imag first")
-    return tf.constant(values.astype(dtype.as_numpy_dtype), dtype)
+    return tf.constant(np.asarray(values, dtype.as_numpy_dtype), dtype)
 
 
 def asarray(obj, /, *, dtype=None, device=None, copy=None):
@@ -128,7 +127,7 @@ def asarray(obj, /, *, dtype=None, device=None, copy=None):
                 dtype = default_dtype(obj)
             if is_integer(dtype) or isinstance(obj, complex):
                 return _from_numpy(np.asarray(obj), dtype)
-            return tf.constant(obj, dtype) if dtype is not tf.bool else tf.constant(obj != 0)
+            return constant(obj, dtype)
         if isinstance(obj, (list, tuple)):
             return _from_sequence(obj, dtype)
         return _from_numpy(np.asarray(obj), dtype)
@@ -175,14 +174,14 @@ def full(shape, fill_value, *, dtype=None, device=None):
 def zeros(shape, *, dtype=None, device=None):
     """A tensor of zeros, float32 unless ``dtype`` says otherwise."""
     with on(device):
-        value = tf.constant(0, optional_dtype(dtype, DEFAULT_FLOAT))
+        value = constant(0, optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
 def ones(shape, *, dtype=None, device=None):
     """A tensor of ones, float32 unless ``dtype`` says otherwise."""
     with on(device):
-        value = tf.constant(1, optional_dtype(dtype, DEFAULT_FLOAT))
+        value = constant(1, optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
@@ -270,19 +269,19 @@ def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
     """A matrix of ones on diagonal ``k`` and zeros elsewhere."""
     dtype = optional_dtype(dtype, DEFAULT_FLOAT)
     with on(device):
-        rows = tf.range(n_rows)[:, None]
-        columns = tf.range(n_rows if n_cols is None else n_cols)[None, :]
-        return R.Cast(x=R.Equal(x=columns - rows, y=tf.constant(k)), DstT=dtype)
+        rows = arange(n_rows)[:, None]
+        columns = arange(n_rows if n_cols is None else n_cols)[None, :]
+        return R.Cast(x=R.Equal(x=columns - rows, y=tf.constant(k, DEFAULT_INT)), DstT=dtype)
 
 
 def meshgrid(*arrays, indexing="xy"):
-    """Coordinate arrays of coordinate vectors."""
+    """A tuple of coordinate arrays of coordinate vectors."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
     arrays = tuple(tensor(x) for x in arrays)
     if len({x.dtype for x in arrays}) > 1:
         raise ValueError("meshgrid wants arrays of one dtype")
-    return list(tf.meshgrid(*arrays, indexing=indexing)) if arrays else []
+    return tuple(tf.meshgrid(*arrays, indexing=indexing)) if arrays else ()
 
 
 def _band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
@@ -290,9 +289,9 @@ def _band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
     if rank(x) < 2:
         raise ValueError(f"tril and triu want at least two axes, got {rank(x)}")
     height, width = dims(x)[-2:]
-    offset = tf.range(width)[None, :] - tf.range(height)[:, None]
-    keep = R.LessEqual(x=offset, y=tf.constant(k)) if lower else R.GreaterEqual(x=offset, y=tf.constant(k))
-    return R.SelectV2(condition=keep, t=x, e=tf.constant(0, x.dtype) if x.dtype is not tf.bool else tf.constant(False))
+    offset = arange(width)[None, :] - arange(height)[:, None]
+    keep = (R.LessEqual if lower else R.GreaterEqual)(x=offset, y=tf.constant(k, DEFAULT_INT))
+    return R.SelectV2(condition=keep, t=x, e=constant(0, x.dtype))
 
 
 def tril(x, /, *, k=0):

@@ -100,7 +100,12 @@ def _pow_unsigned(x, y):
 
 
 def _floor_divide(x, y):
-    return R.FloorDiv(x=x, y=y)
+    # The quotient without the remainder is whole but for rounding: floor(1. / .1) is 10, 1. // .1 is 9.
+    quotient = R.RealDiv(x=x, y=y)
+    whole = R.Round(x=R.RealDiv(x=R.Sub(x=x, y=R.FloorMod(x=x, y=y)), y=y))
+    whole = R.SelectV2(condition=R.Equal(x=whole, y=_zero(x)), t=_copysign(whole, quotient), e=whole)
+    plain = R.LogicalAnd(x=R.IsFinite(x=x), y=R.LogicalAnd(x=R.IsFinite(x=y), y=R.NotEqual(x=y, y=_zero(y))))
+    return R.SelectV2(condition=plain, t=whole, e=quotient)
 
 
 def _remainder(x, y):
@@ -117,7 +122,13 @@ add = _binary("add", "``x1 + x2``.", R.AddV2, NUMERIC)
 subtract = _binary("subtract", "``x1 - x2``.", R.Sub, NUMERIC)
 multiply = _binary("multiply", "``x1 * x2``.", R.Mul, NUMERIC)
 divide = _binary("divide", "``x1 / x2``, of floating-point arrays.", R.RealDiv, FLOATING)
-floor_divide = _binary("floor_divide", "The largest whole number up to ``x1 / x2``.", _floor_divide, REAL)
+floor_divide = _binary(
+    "floor_divide",
+    "The largest whole number up to ``x1 / x2``.",
+    R.FloorDiv,
+    REAL,
+    **_each(REAL_FLOATING, _floor_divide),
+)
 remainder = _binary(
     "remainder",
     "What `floor_divide` leaves, with the sign of ``x2``.",
@@ -250,15 +261,53 @@ round = _unary(
 
 # Exponentials, logarithms, trigonometry
 
+
+def _complex_expm1(x):
+    power = R.Exp(x=x)  # right where the formula for the real part meets an infinity
+    a, b = real(x), imag(x)
+    half = R.Sin(x=R.Mul(x=b, y=tf.constant(0.5, b.dtype)))
+    exact = 0.0 - 2 * R.Square(x=half) + R.Expm1(x=a) * R.Cos(x=b)
+    plain = R.LogicalAnd(x=R.IsFinite(x=exact), y=R.IsFinite(x=real(power)))
+    return R.Complex(real=tf.where(plain, exact, real(power) - 1), imag=imag(power), Tout=x.dtype)
+
+
+def _complex_log(x):
+    # Scaled to where the squares of the parts neither overflow nor vanish.
+    a, b = real(x), imag(x)
+    size = R.Maximum(x=R.Abs(x=a), y=R.Abs(x=b))
+    exponent = 600 if x.dtype is tf.complex128 else 70
+    huge = R.Greater(x=size, y=tf.constant(2.0 ** (exponent - 1), a.dtype))
+    tiny = R.Less(x=size, y=tf.constant(2.0 ** (1 - exponent), a.dtype))
+    shift = tf.where(huge, -exponent, tf.where(tiny, exponent, 0))
+    scale = R.Pow(x=tf.constant(2, a.dtype), y=cast(shift, a.dtype))
+    scaled = R.Log(x=R.Complex(real=a * scale, imag=b * scale, Tout=x.dtype))
+    return R.Complex(real=real(scaled) - cast(shift, a.dtype) * math.log(2), imag=imag(scaled), Tout=x.dtype)
+
+
+def _complex_log1p(x):
+    a, b = real(x), imag(x)
+    near = R.Less(x=R.Maximum(x=R.Abs(x=a), y=R.Abs(x=b)), y=tf.constant(0.5, a.dtype))
+    far = _complex_log(R.Complex(real=a + 1, imag=b, Tout=x.dtype))
+    safe_a, safe_b = (R.SelectV2(condition=near, t=part, e=_zero(part)) for part in (a, b))
+    exact = 0.5 * R.Log1p(x=safe_a * (2 + safe_a) + R.Square(x=safe_b))
+    return R.Complex(real=tf.where(near, exact, real(far)), imag=imag(far), Tout=x.dtype)
+
+
+def _complex_tanh(x):
+    a, b = real(x), imag(x)
+    limit = R.Complex(real=R.Sign(x=a), imag=_copysign(R.ZerosLike(x=b), b), Tout=x.dtype)
+    return R.SelectV2(condition=R.LogicalAnd(x=R.IsInf(x=a), y=R.IsFinite(x=b)), t=limit, e=R.Tanh(x=x))
+
+
 exp = _unary("exp", "``e ** x``.", R.Exp, FLOATING)
-expm1 = _unary("expm1", "``exp(x) - 1``, exact near 0.", R.Expm1, FLOATING)
-log = _unary("log", "The natural logarithm.", R.Log, FLOATING)
-log1p = _unary("log1p", "``log(1 + x)``, exact near 0.", R.Log1p, FLOATING)
+expm1 = _unary("expm1", "``exp(x) - 1``, exact near 0.", R.Expm1, FLOATING, **_each(COMPLEX, _complex_expm1))
+log = _unary("log", "The natural logarithm.", R.Log, FLOATING, **_each(COMPLEX, _complex_log))
+log1p = _unary("log1p", "``log(1 + x)``, exact near 0.", R.Log1p, FLOATING, **_each(COMPLEX, _complex_log1p))
 
 
 def _log_base(base: float):
     def apply(x):
-        return R.Mul(x=R.Log(x=x), y=tf.constant(1 / math.log(base), x.dtype))
+        return R.Mul(x=log(x), y=tf.constant(1 / math.log(base), x.dtype))
 
     return apply
 
@@ -274,7 +323,7 @@ acos = _unary("acos", "The inverse cosine.", R.Acos, FLOATING)
 atan = _unary("atan", "The inverse tangent.", R.Atan, FLOATING)
 sinh = _unary("sinh", "The hyperbolic sine.", R.Sinh, FLOATING)
 cosh = _unary("cosh", "The hyperbolic cosine.", R.Cosh, FLOATING)
-tanh = _unary("tanh", "The hyperbolic tangent.", R.Tanh, FLOATING)
+tanh = _unary("tanh", "The hyperbolic tangent.", R.Tanh, FLOATING, **_each(COMPLEX, _complex_tanh))
 asinh = _unary("asinh", "The inverse hyperbolic sine.", R.Asinh, FLOATING)
 acosh = _unary("acosh", "The inverse hyperbolic cosine.", R.Acosh, FLOATING)
 atanh = _unary("atanh", "The inverse hyperbolic tangent.", R.Atanh, FLOATING)

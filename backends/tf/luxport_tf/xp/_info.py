@@ -20,7 +20,8 @@ from ._dtypes import (
 
 __all__ = ["__array_api_version__", "__array_namespace_info__", "e", "inf", "nan", "newaxis", "pi"]
 
-__array_api_version__ = "2025.12"
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+__array_api_version__ = VERSIONS[-1]
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
 
@@ -40,7 +41,7 @@ class Info:
 
     def devices(self):
         """The names of the devices."""
-        return [_full_name(device.name) for device in tf.config.list_logical_devices()]
+        return tuple(_full_name(device.name) for device in tf.config.list_logical_devices())
 
     def default_dtypes(self, *, device=None):
         """The types of arrays that are made without naming one."""

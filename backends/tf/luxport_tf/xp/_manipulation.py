@@ -221,9 +221,9 @@ def broadcast_to(x, /, shape):
     shape = _open_shape(x, shape_tuple(shape))
     if not isinstance(shape, Tensor):
         static = tf.TensorShape([d if isinstance(d, int) else None for d in shape])
-        if x.shape.is_fully_defined() and static.is_fully_defined():
-            if broadcast_shapes(tuple(x.shape), tuple(static)) != tuple(static):
-                raise ValueError(f"an array of shape {tuple(x.shape)} does not broadcast to {tuple(static)}")
+        known = x.shape.is_fully_defined() and static.is_fully_defined()
+        if known and broadcast_shapes(tuple(x.shape), tuple(static)) != tuple(static):
+            raise ValueError(f"an array of shape {tuple(x.shape)} does not broadcast to {tuple(static)}")
         if len(shape) > _BROADCAST_RANK:
             return tile(reshape_to(x, [1] * (len(shape) - rank(x)) + dims(x)), _stretches(x, shape))
     return R.BroadcastTo(input=x, shape=shape_tensor(shape))

@@ -12,6 +12,7 @@ from ._arrays import (
     R,
     Tensor,
     cast,
+    constant,
     dims,
     normalize_axis,
     promote,
@@ -20,7 +21,7 @@ from ._arrays import (
     tensor,
 )
 from ._creation import eye
-from ._dtypes import FLOATING, HALF, NUMERIC, is_complex, is_floating
+from ._dtypes import FLOATING, HALF, NUMERIC, finfo, is_complex, is_floating
 from ._elementwise import abs as _abs
 from ._elementwise import conj, real
 from ._manipulation import broadcast_arrays, broadcast_shapes, broadcast_to, matrix_transpose
@@ -129,8 +130,7 @@ def diagonal(x, /, *, offset=0):
     rows, columns = x.shape[-2], x.shape[-1]
     if rows is not None and columns is not None and (offset >= columns or -offset >= rows):
         return reshape_to(x[..., :0, :0], (*dims(x)[:-2], 0))
-    zero = tf.constant(False) if x.dtype is tf.bool else tf.constant(0, x.dtype)
-    return R.MatrixDiagPartV3(input=x, k=offset, padding_value=zero)
+    return R.MatrixDiagPartV3(input=x, k=offset, padding_value=constant(0, x.dtype))
 
 
 def _complex_of(x):
@@ -206,9 +206,7 @@ def matrix_power(x, n, /):
 
 def _threshold(x, singular, rtol):
     if rtol is None:
-        eps = tf.constant(tf.as_dtype(singular.dtype).as_numpy_dtype(1), singular.dtype)
-        eps = 2.0 ** (-52 if singular.dtype is tf.float64 else -23) * eps
-        rtol = cast(tf.reduce_max(tf.shape(x)[-2:]), singular.dtype) * eps
+        rtol = cast(tf.reduce_max(tf.shape(x)[-2:]), singular.dtype) * finfo(singular.dtype).eps
     rtol = cast(rtol, singular.dtype) if isinstance(rtol, Tensor) else tf.constant(rtol, singular.dtype)
     return rtol[..., None] * _max(singular, axis=-1, keepdims=True)
 
@@ -279,14 +277,13 @@ def svd(x, /, *, full_matrices=True):
     """Matrices as ``U * S @ Vh``, the singular values S descending."""
     x, dtype = _matrices("svd", x)
     singular, u, v = R.Svd(input=x, full_matrices=full_matrices)
-    return SVDResult(cast(u, dtype), cast(singular, dtype) if dtype in _HALF else singular, cast(_adjoint(v), dtype))
+    return SVDResult(cast(u, dtype), real(cast(singular, dtype)), cast(_adjoint(v), dtype))
 
 
 def svdvals(x, /):
     """The singular values of matrices, descending."""
     x, dtype = _matrices("svdvals", x)
-    singular = R.Svd(input=x, compute_uv=False)[0]
-    return cast(singular, dtype) if dtype in _HALF else singular
+    return real(cast(R.Svd(input=x, compute_uv=False)[0], dtype))
 
 
 def trace(x, /, *, offset=0, dtype=None):

@@ -1,0 +1,212 @@
+"""What the standard asks of the array object, given to `tf.Tensor` on request."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from . import _elementwise as elementwise
+from . import _products as products
+from ._arrays import SCALARS, R, Tensor, cast, dims, flatten, ints, rank, reshape_to
+from ._dtypes import INDEX, is_integer
+from ._manipulation import broadcast_arrays, matrix_transpose
+
+__all__ = ["patch_operators", "unpatch_operators"]
+
+_MISSING = object()
+_before: dict[tuple[type, str], Any] = {}
+
+_BINARY = {
+    "add": elementwise.add,
+    "sub": elementwise.subtract,
+    "mul": elementwise.multiply,
+    "truediv": elementwise.divide,
+    "floordiv": elementwise.floor_divide,
+    "mod": elementwise.remainder,
+    "pow": elementwise.pow,
+    "matmul": products.matmul,
+    "and": elementwise.bitwise_and,
+    "or": elementwise.bitwise_or,
+    "xor": elementwise.bitwise_xor,
+    "lshift": elementwise.bitwise_left_shift,
+    "rshift": elementwise.bitwise_right_shift,
+}
+_COMPARISONS = {
+    "eq": elementwise.equal,
+    "ne": elementwise.not_equal,
+    "lt": elementwise.less,
+    "le": elementwise.less_equal,
+    "gt": elementwise.greater,
+    "ge": elementwise.greater_equal,
+}
+_UNARY = {
+    "abs": elementwise.abs,
+    "neg": elementwise.negative,
+    "pos": elementwise.positive,
+    "invert": elementwise.bitwise_invert,
+}
+
+
+def patch_operators() -> None:
+    """Give `tf.Tensor` the operators, methods and attributes of the standard's array object.
+
+    Operators promote mixed dtypes; ``x[mask]`` and ``x[integers]`` index; ``T``, ``mT``, ``size``,
+    ``to_device``, ``__array_namespace__`` and ``<<`` are there. What `tf.Tensor` does that the standard
+    leaves open (``int / int`` is float64) stays. This changes every tensor in the process, and calls of
+    this function are its only cause; `unpatch_operators` takes it back. `tf.Variable` is not changed, and
+    tensors stay immutable: assignment to a part raises TypeError.
+    """
+    if _before:
+        return
+    for name, function in (_BINARY | _COMPARISONS).items():
+        _patch(f"__{name}__", _binary(f"__{name}__", function, reflected=False))
+    for name, function in _BINARY.items():
+        _patch(f"__r{name}__", _binary(f"__r{name}__", function, reflected=True))
+    for name, function in _UNARY.items():
+        _patch(f"__{name}__", _unary(f"__{name}__", function))
+    for name, value in _MEMBERS.items():
+        _patch(name, value)
+    eager = next(c for c in type(tf.constant(0)).__mro__ if "__dlpack__" in c.__dict__)
+    _patch("__dlpack__", _exporter(eager.__dict__["__dlpack__"]), eager)
+
+
+def unpatch_operators() -> None:
+    """Take back what `patch_operators` did."""
+    for (owner, name), value in _before.items():
+        if value is _MISSING:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, value)
+    _before.clear()
+
+
+def _patch(name: str, value: Any, owner: type = Tensor) -> None:
+    _before[owner, name] = owner.__dict__.get(name, _MISSING)
+    setattr(owner, name, value)
+
+
+def _binary(name, function, reflected):
+    original = getattr(Tensor, name, None)
+
+    def method(self, other, /):
+        if isinstance(other, (Tensor, tf.Variable, *SCALARS)):
+            try:
+                return function(other, self) if reflected else function(self, other)
+            except TypeError:
+                if original is None:
+                    raise
+        return NotImplemented if original is None else original(self, other)
+
+    method.__name__ = name
+    return method
+
+
+def _unary(name, function):
+    original = getattr(Tensor, name, None)
+
+    def method(self, /):
+        try:
+            return function(self)
+        except TypeError:
+            if original is None:
+                raise
+            return original(self)
+
+    method.__name__ = name
+    return method
+
+
+_getitem = Tensor.__getitem__
+
+
+def _is_array(key) -> bool:
+    return isinstance(key, Tensor) and key.shape.rank != 0 and is_integer(key.dtype)
+
+
+def _plain(entry):
+    """An index that TensorFlow takes beside others: a scalar tensor as an int, or in a graph as an int32."""
+    if isinstance(entry, slice):
+        return slice(_plain(entry.start), _plain(entry.stop), _plain(entry.step))
+    if isinstance(entry, Tensor) and entry.shape.rank == 0 and is_integer(entry.dtype):
+        return int(entry) if tf.executing_eagerly() else cast(entry, tf.int32)
+    return entry
+
+
+def _indexed(self, key, /):
+    if isinstance(key, tuple) and len(key) == 1:
+        key = key[0]
+    if isinstance(key, Tensor) and key.dtype is tf.bool:
+        return _masked(self, key)
+    entries = key if isinstance(key, tuple) else (key,)
+    if not any(_is_array(entry) for entry in entries):
+        return _getitem(self, tuple(_plain(entry) for entry in entries))
+    if not all(_is_array(entry) or isinstance(entry, (int, Tensor)) for entry in entries):
+        raise IndexError("integer arrays index together with integers only; use take for slices beside them")
+    if len(entries) > rank(self):
+        raise IndexError(f"{len(entries)} indices for an array of {rank(self)} axes")
+    places = []
+    for entry, size in zip(entries, dims(self), strict=False):
+        entry = cast(entry, INDEX) if isinstance(entry, Tensor) else tf.constant(entry, INDEX)
+        places.append(R.SelectV2(condition=entry < 0, t=entry + cast(tf.convert_to_tensor(size), INDEX), e=entry))
+    return R.GatherNd(params=self, indices=R.Pack(values=list(broadcast_arrays(*places)), axis=-1))
+
+
+def _masked(x, mask):
+    n = rank(mask)
+    fits = n <= rank(x) and all(b in (a, 0, None) or a is None for a, b in zip(x.shape, mask.shape, strict=False))
+    if not fits:
+        raise IndexError(f"a mask of shape {tuple(mask.shape)} does not fit an array of shape {tuple(x.shape)}")
+    if 0 in mask.shape:
+        return reshape_to(flatten(x)[:0], (0, *dims(x)[n:]))
+    rest = dims(x)[n:]
+    rows = reshape_to(x, (-1, *rest)) if 0 not in rest else tf.zeros((tf.size(mask), *rest), x.dtype)
+    return tf.gather(rows, R.Reshape(tensor=R.Where(condition=flatten(mask)), shape=ints([-1])))
+
+
+def _array_namespace(self, /, *, api_version=None):
+    from .. import xp
+    from . import _info
+
+    if api_version not in (None, *_info.VERSIONS):
+        raise ValueError(f"api_version must be one of {', '.join(_info.VERSIONS)}; got {api_version!r}")
+    return xp
+
+
+def _to_device(self, device, /, *, stream=None):
+    if stream is not None:
+        raise ValueError("TensorFlow has no streams to name")
+    with tf.device(device):
+        return R.Identity(input=self)
+
+
+def _exporter(original):
+    def __dlpack__(self, /, *, stream=None, max_version=None, dl_device=None, copy=None):  # noqa: N807
+        here = self.__dlpack_device__()
+        if dl_device is not None and tuple(dl_device) != tuple(here):
+            raise BufferError(f"a tensor on device {here} is not exported to {dl_device}; use to_device")
+        return original(R.DeepCopy(x=self) if copy else self, stream=stream)
+
+    return __dlpack__
+
+
+def _transpose(self):
+    if rank(self) != 2:
+        raise ValueError(f"T wants a matrix, got {rank(self)} axes; use mT or permute_dims")
+    return matrix_transpose(self)
+
+
+def _set_item(self, key, value, /):
+    raise TypeError("tensors are immutable; make a new one with where or tf.tensor_scatter_nd_update")
+
+
+_MEMBERS = {
+    "__getitem__": _indexed,
+    "__setitem__": _set_item,
+    "__array_namespace__": _array_namespace,
+    "to_device": _to_device,
+    "T": property(_transpose),
+    "mT": property(matrix_transpose),
+    "size": property(lambda self: None if None in self.shape else math.prod(self.shape)),
+}
