@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, field
-from typing import Any
+from typing import Any, Self
 
 from luxport import ops
-from luxport.backend import Array
+from luxport.backend import Array, namespace
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_dtype
@@ -70,8 +70,10 @@ class Conv(Layer):
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the weight, then the bias."""
         shape = (self.out_channels, self.in_channels // self.groups, *self._windows.window)
-        weight = {"weight": self.init_weight(rng, shape)}
-        return weight | {"bias": self.init_bias(rng, (self.out_channels,))} if self.use_bias else weight
+        weight = self.init_weight(rng, shape)
+        if tuple(weight.shape) != shape:
+            raise ValueError(f"{type(self).__name__} expects init_weight to return {shape}, got {tuple(weight.shape)}")
+        return {"weight": weight} | ({"bias": self.init_bias(rng, (self.out_channels,))} if self.use_bias else {})
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Convolve, add, activate."""
@@ -87,6 +89,38 @@ class Conv(Layer):
             flip=not self.cross_correlation,
         )
         return self.activation(y), st
+
+    @classmethod
+    def from_weight(
+        cls, weight: Array, bias: Array | bool = True, activation: Activation = identity, **options: Any
+    ) -> tuple[Self, dict[str, Any]]:
+        """Build the layer that a weight belongs to, and its parameters: ``layer, ps``.
+
+        The bias is an array, True for zeros, or False for none.
+
+        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
+        Source: Flux.jl ``Conv(weight, bias, activation)``
+
+        >>> import numpy as np
+        >>> layer, ps = Conv.from_weight(np.ones((4, 1, 3, 3)), groups=2)
+        >>> layer, ps["bias"].shape
+        (Conv((3, 3), 2, 4, groups=2), (4,))
+        """
+        shape = tuple(weight.shape)
+        if len(shape) < 3:
+            raise ValueError(f"{cls.__name__} expects a weight (out, in / groups, *kernel), got {shape}")
+        layer = cls(
+            shape[2:], shape[1] * options.get("groups", 1), shape[0], activation, use_bias=bias is not False, **options
+        )
+        if bias is False:
+            return layer, {"weight": weight}
+        if bias is True:
+            bias = namespace(weight).zeros_like(weight[:, *[0] * (len(shape) - 1)])
+        if tuple(bias.shape) != shape[:1]:
+            raise ValueError(
+                f"{cls.__name__} expects a bias {shape[:1]} for its weight {shape}, got {tuple(bias.shape)}"
+            )
+        return layer, {"weight": weight, "bias": bias}
 
 
 class CrossCor(Conv):

@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport.backend import Array
 from luxport.errors import LayerError
-from luxport.layers.checks import shape_text
+from luxport.layers.checks import shape_of, shape_text
 from luxport.ops.windows import Pairs, Sizes
 
 __all__ = ["Padding", "PerAxis", "SamePad", "Windows"]
@@ -62,7 +62,7 @@ class Windows:
 
         Raises: LayerError
         """
-        shape = x.shape
+        shape = shape_of(x)
         rank = len(self.window)
         if len(shape) != rank + 2 or (channels is not None and shape[1] not in (channels, None)):
             raise LayerError(f"expects (N, {channels or 'C'}, {_axes(rank)}), got {shape_text(x)}")
@@ -77,7 +77,8 @@ class Windows:
 def _sizes(layer: str, option: str, value: PerAxis, rank: int) -> Sizes:
     sizes = (value,) * rank if _is_int(value) else value
     if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(_is_int(n) and n > 0 for n in sizes):
-        raise ValueError(f"{layer} expects {option} as a positive int or a tuple of {rank or 'one or more'}, got {value!r}")
+        count = rank or "one or more"
+        raise ValueError(f"{layer} expects {option} as a positive int or a tuple of {count}, got {value!r}")
     return tuple(map(int, sizes))
 
 

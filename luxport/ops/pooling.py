@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import reduce
 from operator import add
 
 from luxport.backend import Array, namespace
 from luxport.ops.operation import operation
-from luxport.ops.windows import Pairs, Sizes, pad_spatial, window_slices
+from luxport.ops.windows import Pairs, Sizes, fold_windows, pad_spatial
 
 __all__ = ["max_pool", "mean_pool"]
 
@@ -35,7 +33,7 @@ def max_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation
         beaten = xp.logical_and(xp.logical_not(second <= first), first == first)
         return xp.where(beaten, second, first)
 
-    return _by_axis(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
+    return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
 
 
 @operation
@@ -57,23 +55,9 @@ def mean_pool(
     array([[[1. , 2.5, 4.5]]])
     """
     xp = namespace(x)
-    total = _by_axis(add, pad_spatial(x, padding), window, stride, dilation)
+    total = fold_windows(add, pad_spatial(x, padding), window, stride, dilation)
     if count_include_pad or not any(map(any, padding)):
         return total * (1.0 / math.prod(window))
-    inside = pad_spatial(xp.ones_like(x[:1, :1]), padding)
-    count = _by_axis(add, inside, window, stride, dilation)
+    inside = pad_spatial(xp.ones_like(x[:1, :1, ...]), padding)
+    count = fold_windows(add, inside, window, stride, dilation)
     return total / xp.where(count == 0, xp.ones_like(count), count)
-
-
-def _by_axis(
-    combine: Callable[[Array, Array], Array], x: Array, window: Sizes, stride: Sizes, dilation: Sizes
-) -> Array:
-    """Combine the elements of each window: one axis after the other, as a window is a product of intervals.
-
-    The last axis comes first, so that of equal elements the first in C order stays the first.
-    """
-    alone = (1,) * len(window)
-    for i in reversed(range(len(window))):
-        k, s, d = ((*alone[:i], option[i], *alone[i + 1 :]) for option in (window, stride, dilation))
-        x = reduce(combine, window_slices(x, k, stride=s, dilation=d))
-    return x

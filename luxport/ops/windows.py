@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
 
-__all__ = ["Pairs", "Sizes", "output_sizes", "pad_spatial", "window_slices"]
+__all__ = ["Pairs", "Sizes", "fold_windows", "output_sizes", "pad_spatial", "window_slices"]
 
 Sizes: TypeAlias = tuple[int, ...]
 """One number per spatial axis."""
@@ -44,7 +45,7 @@ def pad_spatial(x: Array, padding: Pairs, value: float = 0.0) -> Array:
     for axis, (low, high) in enumerate(padding, start=2):
         if low or high:
             # Filled like a slice: the batch's size may be known only when the program runs.
-            edge = xp.full_like(x[(slice(None),) * axis + (slice(0, 1),)], value)
+            edge = xp.full_like(x[(slice(None),) * axis + (slice(0, 1), ...)], value)
             x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
     return x
 
@@ -62,3 +63,20 @@ def window_slices(x: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) ->
             for i, d, n, s in zip(position, dilation, places, stride, strict=True)
         )
         yield x[(slice(None), slice(None), *spatial)]
+
+
+def fold_windows(
+    combine: Callable[[Array, Array], Array], x: Array, window: Sizes, stride: Sizes, dilation: Sizes
+) -> Array:
+    """Combine the elements at each place of the window by a function of two arrays.
+
+    One axis after the other, as a window is a product of intervals; the last one first, so that where `combine`
+    prefers the first of equal elements, that is the first in C order.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places)
+    """
+    alone = (1,) * len(window)
+    for i in reversed(range(len(window))):
+        k, s, d = ((*alone[:i], option[i], *alone[i + 1 :]) for option in (window, stride, dilation))
+        x = reduce(combine, window_slices(x, k, stride=s, dilation=d))
+    return x

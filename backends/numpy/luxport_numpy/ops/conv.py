@@ -1,0 +1,39 @@
+"""Convolution by NumPy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from luxport.ops.windows import Pairs, Sizes, pad_spatial, window_slices
+
+__all__ = ["conv"]
+
+_COLUMNS_BYTES = 1 << 19  # of a block that a core's second-level cache holds
+
+
+def conv(
+    x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
+) -> Any:
+    """Products of the kernels with copied-out windows, for as many samples at a time as the cache holds."""
+    kernel = weight.shape[2:]
+    dtype = np.result_type(x, weight)
+    if flip:
+        weight = np.flip(weight, range(2, weight.ndim))
+    rows = weight.reshape(groups, weight.shape[0] // groups, -1)
+    slices = list(window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation))
+    places = slices[0].shape[2:]
+    samples, channels = x.shape[:2]
+    sample = (channels, len(slices), *places)
+    at_once = max(1, min(samples, _COLUMNS_BYTES // (math.prod(sample) * dtype.itemsize)))
+    columns = np.empty((at_once, *sample), dtype)
+    y = np.empty((samples, groups, rows.shape[1], math.prod(places)), dtype)
+    for start in range(0, samples, at_once):
+        block = columns[: samples - start]
+        for position, values in enumerate(slices):
+            block[:, :, position] = values[start : start + at_once]
+        np.matmul(rows, block.reshape(len(block), groups, rows.shape[2], y.shape[3]), out=y[start : start + at_once])
+    y = y.reshape(samples, len(weight), *places)
+    return y if bias is None else y + bias.reshape(-1, *[1] * len(kernel))

@@ -1,0 +1,84 @@
+"""Convolution by TensorFlow: channels last, which is the layout that a CPU has for every dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from luxport import ops
+from luxport.ops.windows import Pairs, Sizes
+
+__all__ = ["channels_first", "channels_last", "conv"]
+
+_definition = ops.definition_of(ops.conv)
+
+
+def conv(
+    x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
+) -> Any:
+    """The library's correlation of the flipped kernel, with what it has not for every dtype made from what it has."""
+    rank = len(stride)
+    if rank > 3 or x.dtype != weight.dtype or not x.dtype.is_floating:
+        return _definition(
+            *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
+        )
+    if flip:
+        weight = tf.reverse(weight, list(range(2, rank + 2)))
+    weight = tf.transpose(weight, [*range(2, rank + 2), 1, 0])
+    if any(d > 1 for d in dilation):
+        weight = _spread(weight, dilation)
+    x = channels_last(x)
+    if rank == 1:
+        y = tf.squeeze(_conv2d(x[:, None], weight[None], (1, *stride), ((0, 0), *padding), groups), 1)
+    elif rank == 2:
+        y = _conv2d(x, weight, stride, padding, groups)
+    else:
+        y = _conv3d(x, weight, stride, padding, groups)
+    return channels_first(y if bias is None else tf.nn.bias_add(y, bias))
+
+
+def channels_last(x: Any) -> Any:
+    """Move the channels behind the spatial axes."""
+    return tf.transpose(x, [0, *range(2, len(x.shape)), 1])
+
+
+def channels_first(x: Any) -> Any:
+    """Move the channels before the spatial axes."""
+    rank = len(x.shape)
+    return tf.transpose(x, [0, rank - 1, *range(1, rank - 1)])
+
+
+def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
+    explicit = [[0, 0], *map(list, padding), [0, 0]]
+    if groups == 1:
+        return tf.nn.conv2d(x, weight, stride, explicit)
+    if weight.shape[2] == 1 and stride[0] == stride[1]:
+        per_channel = tf.reshape(weight, (*weight.shape[:2], groups, weight.shape[3] // groups))
+        return tf.nn.depthwise_conv2d(x, per_channel, (1, *stride, 1), explicit)
+    return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, explicit), x, weight, groups)
+
+
+def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
+    if any(map(any, padding)):
+        x = tf.pad(x, [[0, 0], *padding, [0, 0]])
+    return _by_group(lambda part, kernel: tf.nn.conv3d(part, kernel, (1, *stride, 1), "VALID"), x, weight, groups)
+
+
+def _by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:
+    if groups == 1:
+        return correlate(x, weight)
+    parts = zip(tf.split(x, groups, -1), tf.split(weight, groups, -1), strict=True)
+    return tf.concat([correlate(part, kernel) for part, kernel in parts], -1)
+
+
+def _spread(weight: Any, dilation: Sizes) -> Any:
+    """Put zeros between a kernel's entries: the library's own dilation is not there for every dtype."""
+    for axis, d in enumerate(dilation):
+        shape = list(weight.shape)
+        gaps = [[0, 0]] * (axis + 1) + [[0, d - 1]] + [[0, 0]] * (len(shape) - axis - 1)
+        spread = tf.pad(tf.expand_dims(weight, axis + 1), gaps)
+        size = d * (shape[axis] - 1) + 1
+        shape[axis] *= d
+        weight = tf.reshape(spread, shape)[(slice(None),) * axis + (slice(size),)]
+    return weight

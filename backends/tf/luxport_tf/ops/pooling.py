@@ -1,0 +1,66 @@
+"""Pooling by TensorFlow: in two dimensions with the channels last, which a CPU has for every dtype."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from luxport import ops
+from luxport.ops.windows import Pairs, Sizes
+from luxport_tf.ops.conv import channels_first, channels_last
+
+__all__ = ["max_pool", "mean_pool"]
+
+_max_definition = ops.definition_of(ops.max_pool)
+_mean_definition = ops.definition_of(ops.mean_pool)
+
+
+def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
+    """The library's, whose gradient goes to the first maximum too; NaN, which it passes over, is put back."""
+    if any(d > 1 for d in dilation) or not x.dtype.is_floating:
+        return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
+    x = _padded(channels_last(x), padding, -math.inf)
+    y = _by_axis(tf.nn.max_pool2d, x, window, stride)
+    is_nan = _by_axis(tf.nn.max_pool2d, tf.cast(tf.math.is_nan(x), x.dtype), window, stride)
+    return channels_first(tf.where(is_nan > 0, tf.constant(math.nan, x.dtype), y))
+
+
+def mean_pool(
+    x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool = True
+) -> Any:
+    """The library's, over x with its padding; divided by the mean of ones where padding does not count."""
+    if any(d > 1 for d in dilation) or not x.dtype.is_floating:
+        return _mean_definition(
+            x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad
+        )
+    x = channels_last(x)
+    y = _by_axis(tf.nn.avg_pool2d, _padded(x, padding, 0.0), window, stride)
+    if not count_include_pad and any(map(any, padding)):
+        share = _by_axis(tf.nn.avg_pool2d, _padded(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
+        y = tf.math.divide_no_nan(y, share)
+    return channels_first(y)
+
+
+def _padded(x: Any, padding: Pairs, value: float) -> Any:
+    return tf.pad(x, [[0, 0], *padding, [0, 0]], constant_values=value) if any(map(any, padding)) else x
+
+
+def _by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes) -> Any:
+    """Pool two axes at once, or each after the other: a window is a product of intervals."""
+    if len(window) == 2:
+        return pool(x, window, stride, "VALID")
+    for axis in reversed(range(1, len(window) + 1)):
+        sizes = _sizes(x)
+        flat = tf.reshape(x, (math.prod(sizes[:axis]), sizes[axis], math.prod(sizes[axis + 1 : -1]), sizes[-1]))
+        pooled = pool(flat, (window[axis - 1], 1), (stride[axis - 1], 1), "VALID")
+        x = tf.reshape(pooled, (*sizes[:axis], _sizes(pooled)[1], *sizes[axis + 1 :]))
+    return x
+
+
+def _sizes(x: Any) -> list[Any]:
+    """Return each size, as a tensor where only the running program knows it."""
+    running = tf.shape(x)
+    return [running[axis] if size is None else size for axis, size in enumerate(x.shape)]

@@ -1,0 +1,59 @@
+"""Pooling by PyTorch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional
+
+from luxport import ops
+from luxport.ops.windows import Pairs, Sizes
+from luxport_torch.ops.conv import padded
+
+__all__ = ["max_pool", "mean_pool"]
+
+_MAX = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
+_MEAN = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
+_max_definition = ops.definition_of(ops.max_pool)
+_mean_definition = ops.definition_of(ops.mean_pool)
+
+
+def max_pool(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> torch.Tensor:
+    """One call of the library's, whose gradient goes to the first maximum too."""
+    pool = _MAX.get(len(window))
+    if pool is None or not x.is_floating_point():
+        return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
+    around = _around(window, padding)
+    if around is None:
+        x, around = padded(x, padding, -math.inf), (0,) * len(window)
+    return pool(x, window, stride, around, dilation)
+
+
+def mean_pool(
+    x: torch.Tensor,
+    *,
+    window: Sizes,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    count_include_pad: bool = True,
+) -> torch.Tensor:
+    """One call of the library's where it has the options."""
+    pool = _MEAN.get(len(window))
+    around = _around(window, padding)
+    missing = pool is None or not x.is_floating_point() or (len(window) == 3 and x.dtype.itemsize < 4)
+    if missing or any(d > 1 for d in dilation) or (around is None and not count_include_pad):
+        return _mean_definition(
+            x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad
+        )
+    if around is None:
+        x, around = padded(x, padding, 0.0), (0,) * len(window)
+    return pool(x, window, stride, around, False, count_include_pad)
+
+
+def _around(window: Sizes, padding: Pairs) -> Sizes | None:
+    """Give the padding as the library takes it: the same on either side, and half a window at most."""
+    if all(low == high and 2 * low <= k for k, (low, high) in zip(window, padding, strict=True)):
+        return tuple(low for low, _ in padding)
+    return None
