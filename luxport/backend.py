@@ -249,7 +249,7 @@ def asarray(
     """
     owner = default_backend() if backend is None else get_backend(backend)
     check_dtype_name(dtype)
-    source = _BY_TYPE.get(type(values)) or _find_owner(type(values))
+    source = find_owner(type(values))
     if source is None:
         values = np.asarray(values)
         values = values.astype({"float64": "float32", "complex128": "complex64"}.get(values.dtype.name, values.dtype))
@@ -298,7 +298,7 @@ _REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
 
 
 def _owner(array_type: type) -> Backend:
-    backend = _find_owner(array_type)
+    backend = find_owner(array_type)
     if backend is None:
         raise LayerTypeError(
             f"expects an array, got {array_type.__name__}: make one with luxport.asarray", culprit="luxport"
@@ -306,8 +306,11 @@ def _owner(array_type: type) -> Backend:
     return backend
 
 
-def _find_owner(array_type: type) -> Backend | None:
-    """Find the backend of a type seen for the first time, and remember it."""
+def find_owner(array_type: type) -> Backend | None:
+    """Return the backend that owns a type, and remember it; None if there is none."""
+    known = _BY_TYPE.get(array_type)
+    if known is not None:
+        return known
     for backend in tuple(_BY_NAME.values()):
         if backend.owns_type(array_type):
             return _BY_TYPE.setdefault(array_type, backend)

@@ -135,4 +135,8 @@ def _sequence(kind: type, values: list[Any]) -> Any:
 
 
 def _mismatch(tree: Tree, other: Tree) -> ValueError:
-    return ValueError(f"trees of one structure expected, got {structure(tree)} and {structure(other)}")
+    return ValueError(f"trees of one structure expected, got {_outline(tree)} and {_outline(other)}")
+
+
+def _outline(tree: Tree) -> str:
+    return str(map(lambda leaf: _LEAF, tree)).replace(repr(_LEAF), _LEAF)

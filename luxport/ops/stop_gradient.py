@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from luxport.backend import Array, backend_of
+from luxport import tree
+from luxport.backend import backend_of
 
 __all__ = ["stop_gradient"]
 
 
-def stop_gradient(x: Array) -> Array:
-    """Return the same values, through which no gradient flows.
+def stop_gradient(x: tree.Tree) -> tree.Tree:
+    """Return the same array, or tree of arrays, through which no gradient flows.
 
     >>> import numpy as np
     >>> stop_gradient(np.ones(2))
     array([1., 1.])
     """
-    return backend_of(x).stop_gradient(x)
+    return tree.map(lambda leaf: backend_of(leaf).stop_gradient(leaf), x)

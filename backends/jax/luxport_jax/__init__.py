@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -76,8 +77,51 @@ def stop_gradient(array: Any) -> Any:
 
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile by `jax.jit`."""
-    return jax.jit(f)
+    """Compile by `jax.jit`; arguments and results that are no arrays become part of the program."""
+    returns_constants = False
+
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        nonlocal returns_constants
+        result = f(*map(_open, args), **{name: _open(value) for name, value in kwargs.items()})
+        closed = jax.tree_util.tree_map(_close, result)
+        returns_constants |= any(map(_is_constant, jax.tree_util.tree_leaves(closed, is_leaf=_is_constant)))
+        return closed
+
+    compiled = jax.jit(functools.wraps(f, updated=())(traced))
+
+    def program(*args: Any, **kwargs: Any) -> Any:
+        result = compiled(*map(_close, args), **{name: _close(value) for name, value in kwargs.items()})
+        return jax.tree_util.tree_map(_open, result, is_leaf=_is_constant) if returns_constants else result
+
+    return program
+
+
+class _Constant(Static[Any]):
+    """A value of ours in place of an argument or a result that is no array."""
+
+    __slots__ = ()
+
+
+jax.tree_util.register_pytree_node(_Constant, flatten_static, lambda value, children: _Constant(value))
+
+
+def _close(value: Any) -> Any:
+    if type(value) in _TREES or owns_type(type(value)) or isinstance(value, (np.ndarray, np.generic)):
+        return value
+    # What someone has registered with JAX is a tree, too.
+    is_leaf = jax.tree_util.treedef_is_leaf(jax.tree_util.tree_structure(value))
+    return _Constant(value) if is_leaf else value
+
+
+_TREES = (dict, tuple, list, type(None), Static)
+
+
+def _open(value: Any) -> Any:
+    return value.value if isinstance(value, _Constant) else value
+
+
+def _is_constant(value: Any) -> bool:
+    return isinstance(value, _Constant)
 
 
 def _held(values: Any, dtype: str | None) -> Any:

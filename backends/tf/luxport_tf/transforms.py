@@ -93,36 +93,47 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     A graph is called with a flat list of tensors: `tf.function` itself takes tens of microseconds for every
     leaf of a nested dict.
     """
-    graphs: dict[Any, tuple[Callable[..., Any], list[Any]]] = {}
+    graphs: dict[Any, Callable[..., Any]] = {}
 
     def program(*args: Any, **kwargs: Any) -> Any:
-        arguments = (args, kwargs)
-        tensors = tree.leaves(arguments)
         if not tf.executing_eagerly():  # inside a larger graph there is nothing to compile apart
             return f(*args, **kwargs)
-        signature = (tree.structure(arguments), tuple([_kind(tensor) for tensor in tensors]))
-        entry = graphs.get(signature)
-        if entry is None:
-            entry = graphs[signature] = _trace(f, signature[0], tensors)
-        graph, results = entry
-        return tree.unflatten(results[0], iter(graph(*[t for t in tensors if _is_tensor(t)])))
+        arguments = (args, kwargs)
+        leaves = tree.leaves(arguments)
+        signature = (tree.structure(arguments), tuple([_kind(leaf) for leaf in leaves]))
+        graph = graphs.get(signature)
+        if graph is None:
+            graph = graphs[signature] = _trace(f, signature[0], leaves)
+        return graph([leaf for leaf in leaves if _is_tensor(leaf)])
 
     return program
 
 
-def _trace(f: Callable[..., Any], structure: Any, tensors: list[Any]) -> tuple[Callable[..., Any], list[Any]]:
-    results: list[Any] = []
+def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> Callable[..., Any]:
+    """Make the graph of f for leaves like these, as a function from the tensors among them to f's result."""
+    result_structure: Any = None
+    result_leaves: list[Any] = []
 
-    def flat(*traced: Any) -> list[Any]:
-        arrays = iter(traced)
-        leaves = [next(arrays) if _is_tensor(leaf) else leaf for leaf in tensors]
-        args, kwargs = tree.unflatten(structure, iter(leaves))
+    def flat(*tensors: Any) -> list[Any]:
+        nonlocal result_structure, result_leaves
+        arrays = iter(tensors)
+        args, kwargs = tree.unflatten(structure, iter([next(arrays) if _is_tensor(leaf) else leaf for leaf in leaves]))
         result = f(*args, **kwargs)
-        results[:] = [tree.structure(result)]
-        return [tf.convert_to_tensor(leaf) for leaf in tree.leaves(result)]
+        result_structure, result_leaves = tree.structure(result), tree.leaves(result)
+        return [leaf for leaf in result_leaves if _is_tensor(leaf)]
 
-    specs = [tf.TensorSpec.from_tensor(t) for t in tensors if _is_tensor(t)]
-    return tf.function(flat, autograph=False).get_concrete_function(*specs), results
+    specs = [tf.TensorSpec.from_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
+    graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
+    # What f returns besides tensors is part of the program; the graph's own tensors are not kept.
+    result_leaves = [None if _is_tensor(leaf) else leaf for leaf in result_leaves]
+
+    def call(tensors: list[Any]) -> Any:
+        results = iter(graph(*tensors))
+        return tree.unflatten(
+            result_structure, iter([next(results) if leaf is None else leaf for leaf in result_leaves])
+        )
+
+    return call
 
 
 def _kind(leaf: Any) -> Any:

@@ -22,7 +22,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or _nested(args):
+        if torch.compiler.is_compiling() or _nested(args, kwargs):
             gradient, result = torch.func.grad_and_value(f, argnums, has_aux)(*args, **kwargs)
             return result, gradient
         positions = (argnums,) if isinstance(argnums, int) else argnums
@@ -71,7 +71,29 @@ def stop_gradient(array: torch.Tensor) -> torch.Tensor:
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     """Compile by `torch.compile`, the whole of f in one graph."""
+    if torch.compiler.is_compiling():  # inside a larger graph there is nothing to compile apart
+        return f
+    program = _program(f)
 
+    def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal program
+        try:
+            return program(*args, **kwargs)
+        except torch._dynamo.exc.FailOnRecompileLimitHit:
+            program = _program(f)
+            return program(*args, **kwargs)
+        except torch._dynamo.exc.TorchDynamoException:
+            # Dynamo words an error in f as code that it cannot trace: f itself says it better.
+            try:
+                f(*args, **kwargs)
+            except Exception as error:
+                raise error from None
+            raise
+
+    return call
+
+
+def _program(f: Callable[..., Any]) -> Callable[..., Any]:
     def program(*args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)
 
@@ -80,12 +102,12 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     return torch.compile(program, fullgraph=True)
 
 
-def _nested(args: tuple[Any, ...]) -> bool:
+def _nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Tell whether a gradient taken here may itself be differentiated."""
     if _depth.get() or torch._C._are_functorch_transforms_active():
         return True
     return torch.is_grad_enabled() and any(
-        isinstance(leaf, torch.Tensor) and leaf.requires_grad for leaf in tree.leaves(args)
+        isinstance(leaf, torch.Tensor) and leaf.requires_grad for leaf in tree.leaves((args, kwargs))
     )
 
 
