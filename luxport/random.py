@@ -2,16 +2,30 @@
 
 Both are counter-based and written out here, so the same seed means the same numbers on every backend, machine
 and version of NumPy.
+
+A key is a small dict of arrays, ``{"key": int32 (2,), "counter": int32 ()}``: what a layer that draws keeps in
+its state. To draw is a pure function that returns the values and the key with its counter one higher:
+
+>>> from luxport import random
+>>> noise, k = random.normal(random.key(0), (2, 3))
+>>> noise.shape, int(k["counter"])
+((2, 3), 1)
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Rng", "rng", "standard_normal_quantile"]
+from luxport import ops
+from luxport.backend import Array, Backend, default_backend, get_backend, namespace
+
+__all__ = ["Key", "Rng", "fold_in", "key", "normal", "rng", "split", "standard_normal_quantile", "uniform"]
+
+Key: TypeAlias = dict[str, Array]
+"""``{"key": int32 (2,), "counter": int32 ()}``"""
 
 
 class Rng:
@@ -26,7 +40,7 @@ class Rng:
     'float32'
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | np.integer) -> None:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**128:
             raise ValueError(f"a seed expected, an int in [0, 2**128), got {seed!r}")
         self.seed = int(seed)
@@ -38,11 +52,11 @@ class Rng:
         if isinstance(rng, Rng):
             return rng
         if isinstance(rng, (int, np.integer)):
-            return cls(int(rng))
+            return cls(rng)
         raise TypeError(f"a seed or a luxport.Rng expected, got {type(rng).__name__}")
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Any:
-        """Draw float32 values from [low, high): 24 random bits each."""
+        """Draw float32 values from [low, high): 24 random bits each; rounding may reach `high`."""
         unit = (self._raw(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
         return unit if (low, high) == (0.0, 1.0) else unit * np.float32(high - low) + np.float32(low)
 
@@ -66,6 +80,73 @@ def rng(seed: int) -> Rng:
     (3,)
     """
     return Rng(seed)
+
+
+def key(seed: int, *, backend: str | Backend | None = None, device: str | None = None) -> Key:
+    """Return the key of a seed, with its counter at 0. The words are those of JAX's key for the same seed.
+
+    Raises: ValueError if the seed is not an int in [0, 2**64)
+
+    >>> key(7)["key"]
+    array([0, 7], dtype=int32)
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**64:
+        raise ValueError(f"a seed expected, an int in [0, 2**64), got {seed!r}")
+    owner = default_backend() if backend is None else get_backend(backend)
+    words = np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32).view(np.int32)
+    return {"key": owner.asarray(words, device=device), "counter": owner.asarray(np.zeros((), np.int32), device=device)}
+
+
+def fold_in(key: Key, data: int | Array) -> Key:
+    """Return a new key made of a key and a number: the cipher at (counter, data).
+
+    For a key with its counter at 0 that is JAX's ``fold_in``.
+
+    Shapes: data an int or an int32 array ()
+
+    >>> fold_in(key(0), 1)["key"]
+    array([ 928981903, -841280227], dtype=int32)
+    """
+    words, counter = key["key"], key["counter"]
+    zero = namespace(words).zeros_like(counter)
+    # Written as a sum, the number takes the key's backend, device and dtype.
+    at = namespace(words).stack([counter, zero + data])
+    return {"key": ops.threefry_2x32(words, at), "counter": zero}
+
+
+def split(key: Key, count: int = 2) -> list[Key]:
+    """Return new keys whose streams have nothing to do with each other: ``fold_in`` of 0, 1, …
+
+    >>> len(split(key(0), 3))
+    3
+    """
+    return [fold_in(key, i) for i in range(count)]
+
+
+def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> tuple[Array, Key]:
+    """Draw float32 values from [low, high), and return the key that comes next.
+
+    In [0, 1) they are the same, bit for bit, on every backend; elsewhere rounding may differ, and reach `high`.
+
+    >>> values, k = uniform(key(0), (2,))
+    >>> values
+    array([0.4184571 , 0.60049903], dtype=float32)
+    """
+    values = ops.uniform(key["key"], key["counter"], shape=tuple(shape))
+    return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _next(key)
+
+
+def normal(key: Key, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> tuple[Array, Key]:
+    """Draw float32 values from a normal distribution, and return the key that comes next.
+
+    Backends agree to a few units in the last place.
+    """
+    values = ops.normal(key["key"], key["counter"], shape=tuple(shape))
+    return values if (mean, std) == (0.0, 1.0) else values * std + mean, _next(key)
+
+
+def _next(key: Key) -> Key:
+    return {"key": key["key"], "counter": key["counter"] + 1}
 
 
 def standard_normal_quantile(p: Any) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from luxport import ops
-from luxport.backend import Array
-from luxport.errors import LayerError
+from luxport.backend import Array, dtype_name
+from luxport.errors import LayerTypeError
 from luxport.layer import Layer, Parameters, States
-from luxport.layers.checks import shape_of, shape_text
+from luxport.layers.checks import shape_of
 from luxport.layers.wrapped import NoOpLayer
 from luxport.random import Rng
 from luxport.static import Static
@@ -25,11 +26,20 @@ class Dropout(Layer):
     mask, bit for bit, on every backend; each call in training returns the state with its counter one higher.
     ``Dropout(0)`` is a `NoOpLayer`.
 
-    Shapes: x (...) -> like x
+    Shapes: x (...) floating or complex -> like x
     Params: none
     State:  rng {key int32 (2,), counter int32 ()}; training
-    Raises: ValueError when built unless 0 <= p <= 1; LayerError if x has not all the axes
+    Raises: when built, ValueError unless 0 <= p <= 1, TypeError if p is no number or an axis no int, ValueError if
+            an axis is there twice; when called in training, LayerError if x has not all the axes, LayerTypeError
+            if it holds integers
     Source: Lux.jl ``Dropout``
+
+    >>> import numpy as np, luxport
+    >>> model = Dropout(0.5, axes=(0, 1))  # whole channels of images (N, C, H, W)
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((1, 2, 2, 2), np.float32), ps, st)
+    >>> y.shape, int(st["rng"]["counter"])
+    ((1, 2, 2, 2), 1)
     """
 
     p: float
@@ -37,18 +47,19 @@ class Dropout(Layer):
 
     def __new__(cls, p: float, axes: Any = None) -> Any:
         """Return a `NoOpLayer` if nothing is ever dropped."""
-        return NoOpLayer() if p == 0 else super().__new__(cls)
+        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return self.p, self.axes
 
     def __post_init__(self) -> None:
+        if isinstance(self.p, bool) or not isinstance(self.p, Real):
+            raise TypeError(f"Dropout expects a probability in [0, 1], got {self.p!r}")
         if not 0 <= self.p <= 1:
             raise ValueError(f"Dropout expects a probability in [0, 1], got {self.p}")
-        if isinstance(self.axes, int):
-            object.__setattr__(self, "axes", (self.axes,))
-        elif self.axes is not None:
-            object.__setattr__(self, "axes", tuple(self.axes))
+        object.__setattr__(self, "p", float(self.p))
+        if self.axes is not None:
+            object.__setattr__(self, "axes", _distinct_axes(self.axes))
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on."""
@@ -59,8 +70,17 @@ class Dropout(Layer):
         key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
         if not training:
             return x, st
-        ndim = len(shape_of(x))
-        if self.axes is not None and not all(-ndim <= axis < ndim for axis in self.axes):
-            raise LayerError(f"expects an input with axes {self.axes}, got {shape_text(x)}")
-        y = ops.dropout(x, key, counter, p=float(self.p), axes=self.axes)
+        shape_of(x)
+        if "float" not in (dtype := dtype_name(x)) and "complex" not in dtype:
+            raise LayerTypeError(f"expects a floating or complex input, got {dtype}")
+        y = ops.dropout(x, key, counter, p=self.p, axes=self.axes)
         return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
+
+
+def _distinct_axes(axes: Any) -> tuple[int, ...]:
+    found = axes if isinstance(axes, (tuple, list)) else (axes,)
+    if any(isinstance(axis, bool) or not isinstance(axis, Integral) for axis in found):
+        raise TypeError(f"Dropout expects an int or a tuple of ints as axes, got {axes!r}")
+    if len(set(found)) != len(found):
+        raise ValueError(f"Dropout expects axes that differ, got {axes!r}")
+    return tuple(int(axis) for axis in found)

@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from luxport.backend import Array, namespace
+from luxport.errors import LayerError
 from luxport.ops.operation import operation
 from luxport.ops.random_bits import random_bits
 
-__all__ = ["dropout", "keep_mask"]
+__all__ = ["dropout", "keep_mask", "mask_shape"]
 
 
 @operation
 def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
     """Zero each entry with probability p and scale the others by 1 / (1 - p).
 
-    The mask varies along `axes` (all of them if None) and is shared along the others.
+    The mask varies along `axes` (all of them if None) and is shared along the others. An entry that is dropped
+    is zero whatever it was, a NaN too.
 
-    Shapes: x (...), key (2,) int32, counter () int32 -> like x
+    Shapes: x (...) floating or complex, key (2,) int32, counter () int32 -> like x
+    Raises: ValueError unless 0 <= p <= 1; LayerError (a ValueError) unless the axes are distinct axes of x
     Source: NNlib ``dropout``
+
+    >>> import numpy as np
+    >>> dropout(np.ones((2, 3), np.float32), np.zeros(2, np.int32), np.array(0, np.int32), p=0.5, axes=(1,))
+    array([[2., 0., 2.],
+           [2., 0., 2.]], dtype=float32)
     """
     xp = namespace(x, key, counter)
-    if p >= 1.0:
+    shape = mask_shape(tuple(x.shape), axes)
+    if p == 1:
         return xp.zeros_like(x)
-    shape = tuple(x.shape)
-    if axes is not None:
-        varying = {axis % len(shape) for axis in axes}
-        shape = tuple(n if axis in varying else 1 for axis, n in enumerate(shape))
     return xp.where(keep_mask(key, counter, shape=shape, p=p), x * (1.0 / (1.0 - p)), xp.zeros_like(x))
 
 
+@operation
 def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -> Array:
-    """Draw booleans that are false with probability p, to 32 bits: integers against a threshold.
+    """Draw booleans that are false with probability p, exact to 32 bits: integers against a threshold.
 
     Shapes: key (2,) int32, counter () int32 -> shape, bool
+    Raises: ValueError unless 0 <= p <= 1
     """
-    threshold = min(round(p * 2**32), 2**32 - 1) - 2**31
-    return random_bits(key, counter, shape=shape) >= threshold
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout expects a probability in [0, 1], got {p}")
+    bits = random_bits(key, counter, shape=shape)
+    # 2^32 of 2^32 words are below the threshold at p = 1: one more than an int32 can be compared to.
+    return bits >= round(p * 2**32) - 2**31 if p < 1 - 2**-33 else bits != bits
+
+
+def mask_shape(shape: tuple[Any, ...], axes: tuple[int, ...] | None) -> tuple[Any, ...]:
+    """Return the shape of a mask that varies along `axes` of an array and is shared along the others.
+
+    Raises: LayerError unless the axes are distinct axes of the array
+
+    >>> mask_shape((8, 3, 32, 32), (0, 1))
+    (8, 3, 1, 1)
+    """
+    if axes is None:
+        return shape
+    ndim = len(shape)
+    varying = {axis % ndim for axis in axes if -ndim <= axis < ndim}
+    if len(varying) != len(axes):
+        raise LayerError(f"expects axes that differ and lie in [-{ndim}, {ndim}), got {axes}")
+    return tuple(n if axis in varying else 1 for axis, n in enumerate(shape))

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from array_api_compat import device
+
 from luxport.backend import Array, namespace
 from luxport.ops.operation import operation
 
-__all__ = ["random_bits", "threefry_2x32", "uniform"]
+__all__ = ["normal", "random_bits", "threefry_2x32", "uniform"]
 
 
 @operation
@@ -35,18 +37,24 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw 32 random bits per element, as int32.
 
     Block j of the cipher, at the words (counter, j), gives elements 2j and 2j + 1 in C order: neighbours come
-    from one block, so that shards of the result need nothing from each other.
+    from one block, so that shards of the result need nothing from each other. The bits of a smaller shape begin
+    those of a larger one. They live where the key lives.
 
     Shapes: key (2,) int32, counter () int32 -> shape, int32
+
+    >>> import numpy as np
+    >>> random_bits(np.zeros(2, np.int32), np.array(0, np.int32), shape=(2,))
+    array([ 1797259609, -1715843330], dtype=int32)
     """
     xp = namespace(key)
     size = math.prod(shape)
-    blocks = xp.arange((size + 1) // 2, dtype=xp.int32)
+    blocks = xp.arange((size + 1) // 2, dtype=xp.int32, device=device(key))
     first = xp.zeros_like(blocks) + counter
     bits = xp.stack(threefry_words(xp, key, first, blocks), axis=-1)
     return xp.reshape(xp.reshape(bits, (-1,))[:size], shape)
 
 
+@operation
 def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw float32 values from [0, 1): the top 24 of 32 random bits, bit-identical on every backend.
 
@@ -56,6 +64,27 @@ def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     bits = random_bits(key, counter, shape=shape)
     top = xp.bitwise_and(xp.bitwise_right_shift(bits, 8), 0xFFFFFF)
     return xp.astype(top, xp.float32) * 2.0**-24
+
+
+@operation
+def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
+    """Draw float32 values from the standard normal distribution, none beyond 5.5.
+
+    ``sqrt(2) erfinv(x)`` at the odd multiples x of 2^-23 in (-1, 1), from the top 23 of 32 random bits. Backends
+    differ in the last bits of their logarithms, so the values agree to a few units in the last place.
+
+    Shapes: key (2,) int32, counter () int32 -> shape, float32
+    Source: M. Giles, "Approximating the erfinv function" (2011), single precision
+    """
+    xp = namespace(key)
+    bits = random_bits(key, counter, shape=shape)
+    # 23 bits, for with the half added they fill a float32: x is exact, and never 1.
+    top = xp.bitwise_and(xp.bitwise_right_shift(bits, 9), 0x7FFFFF)
+    x = (xp.astype(top, xp.float32) + 0.5) * 2.0**-22 - 1.0
+    w = -xp.log((1.0 - x) * (1.0 + x))
+    centre = _horner(_CENTRE, w - 2.5)
+    tail = _horner(_TAIL, xp.sqrt(w) - 3.0)
+    return xp.where(w < 5.0, centre, tail) * x * math.sqrt(2.0)
 
 
 def threefry_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
@@ -83,3 +112,21 @@ def _rotate_left(xp: Any, x: Array, distance: int) -> Array:
     # An int32 shifts its sign in from the left: the mask takes it out again.
     right = xp.bitwise_right_shift(x, 32 - distance)
     return xp.bitwise_or(left, xp.bitwise_and(right, (1 << distance) - 1))
+
+
+def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
+    value = coefficients[0] * x + coefficients[1]
+    for coefficient in coefficients[2:]:
+        value = value * x + coefficient
+    return value
+
+
+# Giles' polynomials for erfinv(x) / x, the highest power first: in w - 2.5 below w = 5, in sqrt(w) - 3 above.
+_CENTRE = (
+    *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
+    *(-0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
+)
+_TAIL = (
+    *(-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773),
+    *(-0.0076224613, 0.00943887047, 1.00167406, 2.83297682),
+)

@@ -1,0 +1,60 @@
+"""Random bits and dropout by TensorFlow: the cipher compiled by XLA wherever the number of words is known."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from luxport import ops
+from luxport.ops.dropout import mask_shape
+from luxport.ops.operation import definition_of
+from luxport.ops.random_bits import threefry_words
+from luxport_tf import xp
+
+__all__ = ["dropout", "random_bits"]
+
+
+def dropout(x: Any, key: Any, counter: Any, *, p: float, axes: tuple[int, ...] | None = None) -> Any:
+    """Draw a mask of the shape that x has when the program runs."""
+    if x.shape.is_fully_defined():
+        return definition_of(ops.dropout)(x, key, counter, p=p, axes=axes)
+    sizes = tf.shape(x)
+    shape = tuple([sizes[axis] if n is None else n for axis, n in enumerate(x.shape)])
+    mask = ops.keep_mask(key, counter, shape=mask_shape(shape, axes), p=p)
+    return tf.zeros_like(x) if p == 1 else tf.where(mask, x * (1.0 / (1.0 - p)), tf.zeros_like(x))
+
+
+def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
+    """Run the compiled program of the next larger size; a size that is a tensor leaves nothing to compile for."""
+    if not all(isinstance(n, int) for n in shape):
+        return _bits_of_unknown_size(key, counter, shape)
+    size = math.prod(shape)
+    with tf.device(key.device):
+        bits = _program(_rounded(size))(tf.convert_to_tensor(key), tf.convert_to_tensor(counter))
+    return tf.reshape(bits[:size], shape)
+
+
+def _rounded(size: int) -> int:
+    """Round up to three significant bits, so that sizes that vary share a few programs."""
+    step = 1 << max(6, size.bit_length() - 3)
+    return -(-size // step) * step
+
+
+@functools.cache
+def _program(size: int) -> Callable[..., Any]:
+    def bits(key: Any, counter: Any) -> Any:
+        return definition_of(ops.random_bits)(key, counter, shape=(size,))
+
+    signature = [tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32)]
+    return tf.function(bits, input_signature=signature, autograph=False, jit_compile=True)
+
+
+def _bits_of_unknown_size(key: Any, counter: Any, shape: tuple[Any, ...]) -> Any:
+    size = tf.reduce_prod(tf.stack(shape))
+    blocks = tf.range((size + 1) // 2)
+    words = threefry_words(xp, key, tf.fill(tf.shape(blocks), counter), blocks)
+    return tf.reshape(tf.reshape(tf.stack(words, -1), [-1])[:size], shape)
