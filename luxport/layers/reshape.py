@@ -66,7 +66,7 @@ class ReshapeLayer(Layer):
             raise LayerError("expects at least 1 axis, got ()")
         _check_known(x)
         sample = math.prod(shape[1:])
-        known = math.prod(n for n in self.dims if n != -1)
+        known = math.prod([n for n in self.dims if n != -1])
         fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
         if not fits:
             wanted = f"a multiple of {known}" if -1 in self.dims else f"{known}"
@@ -96,7 +96,7 @@ class SelectDim(Layer):
         n = x.shape[axis]
         if n is not None and not -n <= self.index < n:
             raise LayerError(f"expects an index {self.index} along axis {self.axis}, got {shape_text(x)}")
-        return x[(slice(None),) * axis + (self.index,)], st
+        return x[(slice(None),) * axis + (self.index, ...)], st
 
 
 def _check_known(x: Array) -> None:

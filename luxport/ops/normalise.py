@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from luxport.backend import Array, namespace
@@ -42,7 +43,7 @@ def batch_norm(
         centred = wide - xp.reshape(mean, broadcast)
         var = xp.mean(centred * centred, axis=over)
         if training and running_mean is not None and running_var is not None:
-            n = _count(xp, x, over)
+            n = _count(xp, wide, over)
             running_mean = _blend(xp, running_mean, stop_gradient(mean), momentum)
             running_var = _blend(xp, running_var, stop_gradient(var) * (n / (n - 1)), momentum)
     else:
@@ -69,10 +70,8 @@ def _wide(xp: Any, x: Array) -> Array:
 
 def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:
     """Count the elements along axes: an int, or an array where a compiled program knows them only as it runs."""
-    n = 1
-    for axis in axes:
-        n = n * x.shape[axis]
-    return n
+    sizes = [x.shape[axis] for axis in axes]
+    return xp.sum(xp.ones_like(x), axis=axes) if None in sizes else math.prod(sizes)
 
 
 def _blend(xp: Any, running: Array, batch: Array, momentum: float) -> Array:

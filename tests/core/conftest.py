@@ -1,0 +1,54 @@
+"""What the tests of the core share: the four backends, and short ways to make and to read arrays."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import luxport
+import numpy as np
+import pytest
+
+BACKENDS = ("numpy", "jax", "torch", "tf")
+DIFFERENTIATING = ("jax", "torch", "tf")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture(params=DIFFERENTIATING)
+def ad_backend(request):
+    return request.param
+
+
+@pytest.fixture
+def array():
+    """Make an array of a backend by name."""
+
+    def make(values, backend, dtype="float32"):
+        return luxport.asarray(np.asarray(values), backend=backend, dtype=dtype)
+
+    return make
+
+
+@pytest.fixture
+def host():
+    """Copy a tree to NumPy."""
+    return lambda values: luxport.to(values, backend="numpy")
+
+
+@pytest.fixture
+def message():
+    """Return the text of the error that a call raises, which has to be one line."""
+
+    def text_of(kind, call, *args, **kwargs):
+        with pytest.raises(kind) as caught:
+            call(*args, **kwargs)
+        text = str(caught.value)
+        assert "\n" not in text
+        return text
+
+    return text_of

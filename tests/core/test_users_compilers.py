@@ -1,0 +1,181 @@
+"""The user's own transforms and compilers, directly on ``model(x, ps, st)``, states in and out."""
+
+from __future__ import annotations
+
+import jax
+import luxport as lp
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+
+LAYERS = {
+    "Chain": (lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lp.Dropout(0.5), lp.Dense(4, 2)), (4, 3)),
+    "Dense": (lp.Dense(3, 5, lp.relu), (4, 3)),
+    "Scale": (lp.Scale(3, lp.tanh), (4, 3)),
+    "BatchNorm": (lp.BatchNorm(3, lp.relu), (4, 3, 5)),
+    "BatchNorm untracked": (lp.BatchNorm(3, track_stats=False, affine=False), (4, 3)),
+    "Dropout": (lp.Dropout(0.5), (4, 3)),
+    "FlattenLayer": (lp.FlattenLayer(), (4, 3, 2)),
+    "ReshapeLayer": (lp.ReshapeLayer(2, -1), (4, 3, 2)),
+    "SelectDim": (lp.SelectDim(1, -1), (4, 3, 2)),
+    "NoOpLayer": (lp.NoOpLayer(), (4, 3)),
+    "WrappedFunction": (lp.WrappedFunction(lambda x: x * x + 1.0), (4, 3)),
+    "Conv": (lp.Conv((2, 2), 3, 4, lp.relu), (2, 3, 5, 4)),
+    "CrossCor": (lp.CrossCor((2, 2), 3, 4, padding=1), (2, 3, 5, 4)),
+    "MaxPool": (lp.MaxPool((2, 2)), (2, 3, 5, 4)),
+    "MeanPool": (lp.MeanPool((2, 2)), (2, 3, 5, 4)),
+}
+# Two gradients in float32 that sum in another order.
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(params=LAYERS)
+def layer_and_shape(request):
+    return LAYERS[request.param]
+
+
+@pytest.fixture(params=["train", "test"])
+def training(request):
+    return request.param == "train"
+
+
+def prepare(model, shape, training, backend):
+    """Return inputs without ties or kinks, parameters and states."""
+    ps, st = lp.setup(1, model, backend=backend)
+    x = lp.asarray(
+        np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / 10 - 0.52,
+        dtype="float32",
+        backend=backend,
+    )
+    return x, ps, lp.train_mode(st) if training else lp.test_mode(st)
+
+
+def loss_of(model):
+    def loss(ps, x, st):
+        y, st = model(x, ps, st)
+        return (y * y).mean() if not isinstance(y, tf.Tensor) else tf.reduce_mean(y * y)
+
+    return loss
+
+
+def assert_same(got, want):
+    """Compare trees: structure with statics, shapes, dtypes, values."""
+    assert lp.tree.structure(lp.tree.map(np.asarray, ordered(got))) == lp.tree.structure(ordered(want))
+    lp.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), **CLOSE), want, got)
+    for a, b in zip(lp.tree.leaves(ordered(got)), lp.tree.leaves(ordered(want)), strict=True):
+        assert a.dtype == b.dtype
+
+
+def ordered(values):
+    """JAX gives dicts back with their keys sorted."""
+    if isinstance(values, dict):
+        return {key: ordered(values[key]) for key in sorted(values)}
+    return tuple(map(ordered, values)) if isinstance(values, tuple) else values
+
+
+class TestJax:
+    def test_jit(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "jax")
+        assert_same(jax.jit(model)(x, ps, st), model(x, ps, st))
+        assert_same(lp.jit(model)(x, ps, st), model(x, ps, st))
+
+    def test_grad(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "jax")
+        loss = loss_of(model)
+        got = jax.grad(loss, (0, 1))(ps, x, st)
+        assert_same(got, lp.grad(loss, (0, 1))(ps, x, st))
+        assert_same(jax.jit(jax.grad(loss, (0, 1)))(ps, x, st), got)
+
+    def test_vmap(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "jax")
+        xs = jax.numpy.stack([x, x * 2.0, x - 1.0])
+        y, new = jax.vmap(model, in_axes=(0, None, None))(xs, ps, st)
+        for i in range(3):
+            assert_same(jax.tree.map(lambda leaf, i=i: leaf[i], (y, new)), model(xs[i], ps, st))
+
+
+class TestTorch:
+    def test_grad(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "torch")
+        loss = loss_of(model)
+        assert_same(torch.func.grad(loss, (0, 1))(ps, x, st), lp.grad(loss, (0, 1))(ps, x, st))
+
+    def test_vmap(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "torch")
+        xs = torch.stack([x, x * 2.0, x - 1.0])
+        y, new = torch.func.vmap(model, in_dims=(0, None, None))(xs, ps, st)
+        for i in range(3):
+            got = lp.tree.map(lambda leaf, i=i: leaf[i], (y, new))
+            assert_same(got, model(xs[i], ps, st))
+
+    def test_compile(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "torch")
+        torch.compiler.reset()
+        compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+        assert_same(compiled(x, ps, st), model(x, ps, st))
+
+    def test_backward(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "torch")
+        leaves = [leaf.requires_grad_() for leaf in (x, *lp.tree.leaves(ps))]
+        loss_of(model)(ps, x, st).backward()
+        want = lp.grad(loss_of(model), (1, 0))(lp.stop_gradient(ps), lp.stop_gradient(x), st)
+        for leaf, gradient in zip(leaves, lp.tree.leaves(want), strict=True):
+            np.testing.assert_allclose(leaf.grad, gradient, **CLOSE)
+
+
+class TestTensorFlow:
+    def test_function(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "tf")
+        assert_same(tf.function(model)(x, ps, st), model(x, ps, st))
+        assert_same(lp.jit(model)(x, ps, st), model(x, ps, st))
+
+    def test_function_with_unknown_batch(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "tf")
+        compiled = tf.function(
+            lambda x: model(x, ps, st), input_signature=[tf.TensorSpec((None, *shape[1:]), tf.float32)]
+        )
+        assert_same(compiled(x), model(x, ps, st))
+        assert_same(compiled(tf.concat([x, x + 1.0], 0)), model(tf.concat([x, x + 1.0], 0), ps, st))
+
+    def test_tape(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "tf")
+        with tf.GradientTape() as tape:
+            tape.watch((ps, x))
+            value = loss_of(model)(ps, x, st)
+        assert_same(tape.gradient(value, (ps, x)), lp.grad(loss_of(model), (0, 1))(ps, x, st))
+
+    def test_variables(self, layer_and_shape, training):
+        model, shape = layer_and_shape
+        x, ps, st = prepare(model, shape, training, "tf")
+        variables = lp.tree.map(tf.Variable, ps)
+        with tf.GradientTape() as tape:
+            value = loss_of(model)(variables, x, st)
+        want = lp.grad(loss_of(model))(ps, x, st)
+        got = tape.gradient(value, lp.tree.leaves(variables))
+        for a, b in zip(got, lp.tree.leaves(want), strict=True):
+            np.testing.assert_allclose(a, b, **CLOSE)
+
+
+def test_every_backend_means_the_same(layer_and_shape, training):
+    model, shape = layer_and_shape
+    want = model(*prepare(model, shape, training, "numpy"))
+    for backend in ("jax", "torch", "tf"):
+        got = model(*prepare(model, shape, training, backend))
+        assert_same(lp.to(got, backend="numpy"), want)
+
+
+def test_inductor_compiles_a_chain():
+    model, shape = LAYERS["Chain"]
+    x, ps, st = prepare(model, shape, True, "torch")
+    assert_same(torch.compile(model, fullgraph=True)(x, ps, st), model(x, ps, st))
