@@ -6,9 +6,9 @@ With LUXPORT_TF_OPERATORS=1 in the environment the tensors' operators are patche
 """
 
 import os
+from typing import Any
 
 import tensorflow as tf
-
 from luxport_tf import xp
 
 TensorShape = tf.TensorShape
@@ -22,9 +22,9 @@ class TupleShape(tuple):
 
 
 def _show_shapes_as_tuples():
-    eager = type(tf.constant(0))
-    shape = eager.shape
-    eager.shape = property(lambda x: TupleShape(shape.fget(x)))
+    eager: Any = type(tf.constant(0))
+    shape = eager.shape.fget
+    eager.shape = property(lambda x: TupleShape(shape(x)))
 
 
 _show_shapes_as_tuples()

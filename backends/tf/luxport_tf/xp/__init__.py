@@ -12,15 +12,18 @@ Importing it changes nothing in TensorFlow. Dtypes promote inside the functions,
 
 from . import fft as fft
 from . import linalg as linalg
+from ._arithmetic import *
 from ._creation import *
 from ._dtypes import *
-from ._elementwise import *
 from ._indexing import *
 from ._info import *
+from ._logic import *
 from ._manipulation import *
 from ._operators import *
+from ._parts import *
 from ._products import *
 from ._searching import *
 from ._sets import *
 from ._sorting import *
 from ._statistical import *
+from ._transcendental import *

@@ -117,7 +117,7 @@ def dims(x: tf.Tensor) -> list[Any]:
     return [d if s is None else s for s, d in zip(static, dynamic, strict=True)]
 
 
-def shape_tensor(shape: Iterable[Any]) -> tf.Tensor:
+def shape_tensor(shape: Any) -> tf.Tensor:
     """A shape of ints and scalar tensors as one int32 vector."""
     if isinstance(shape, Tensor):
         return cast(shape, tf.int32)

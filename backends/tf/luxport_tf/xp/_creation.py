@@ -36,8 +36,8 @@ from ._dtypes import (
 )  # fmt: skip
 
 __all__ = [
-    "arange", "asarray", "astype", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
-    "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
+    "arange", "asarray", "astype", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace",
+    "meshgrid", "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def _from_sequence(obj: Any, dtype: tf.DType | None) -> tf.Tensor:
     return _from_numpy(values, dtype)
 
 
-def _stacked(obj: Any, dtype: tf.DType | None) -> tf.Tensor:
+def _stacked(obj: Any, dtype: tf.DType | None) -> Any:
     # Stacked level by level, so that gradients reach the tensors inside.
     if isinstance(obj, (list, tuple)):
         items = [_stacked(item, dtype) for item in obj]
@@ -258,9 +258,7 @@ def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True):
     with on(device):
         if isinstance(start, Tensor) or isinstance(stop, Tensor):
             weights = cast(tf.constant(np.linspace(0.0, 1.0, num, endpoint=endpoint)), dtype)
-            start, stop = (
-                cast(tf.convert_to_tensor(v, None if isinstance(v, Tensor) else dtype), dtype) for v in (start, stop)
-            )
+            start, stop = (cast(v, dtype) if isinstance(v, Tensor) else constant(v, dtype) for v in (start, stop))
             return start * (1 - weights) + stop * weights
         return tf.constant(np.linspace(start, stop, num, endpoint=endpoint).astype(dtype.as_numpy_dtype))
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from . import _elementwise as elementwise
+from . import _arithmetic as arithmetic
+from . import _logic as logic
 from . import _products as products
 from ._arrays import SCALARS, R, Tensor, cast, dims, flatten, ints, rank, reshape_to
 from ._dtypes import INDEX, is_integer
@@ -19,33 +20,33 @@ _MISSING = object()
 _before: dict[tuple[type, str], Any] = {}
 
 _BINARY = {
-    "add": elementwise.add,
-    "sub": elementwise.subtract,
-    "mul": elementwise.multiply,
-    "truediv": elementwise.divide,
-    "floordiv": elementwise.floor_divide,
-    "mod": elementwise.remainder,
-    "pow": elementwise.pow,
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "pow": arithmetic.pow,
     "matmul": products.matmul,
-    "and": elementwise.bitwise_and,
-    "or": elementwise.bitwise_or,
-    "xor": elementwise.bitwise_xor,
-    "lshift": elementwise.bitwise_left_shift,
-    "rshift": elementwise.bitwise_right_shift,
+    "and": logic.bitwise_and,
+    "or": logic.bitwise_or,
+    "xor": logic.bitwise_xor,
+    "lshift": logic.bitwise_left_shift,
+    "rshift": logic.bitwise_right_shift,
 }
 _COMPARISONS = {
-    "eq": elementwise.equal,
-    "ne": elementwise.not_equal,
-    "lt": elementwise.less,
-    "le": elementwise.less_equal,
-    "gt": elementwise.greater,
-    "ge": elementwise.greater_equal,
+    "eq": arithmetic.equal,
+    "ne": arithmetic.not_equal,
+    "lt": arithmetic.less,
+    "le": arithmetic.less_equal,
+    "gt": arithmetic.greater,
+    "ge": arithmetic.greater_equal,
 }
 _UNARY = {
-    "abs": elementwise.abs,
-    "neg": elementwise.negative,
-    "pos": elementwise.positive,
-    "invert": elementwise.bitwise_invert,
+    "abs": arithmetic.abs,
+    "neg": arithmetic.negative,
+    "pos": arithmetic.positive,
+    "invert": logic.bitwise_invert,
 }
 
 
@@ -125,7 +126,7 @@ def _is_array(key) -> bool:
     return isinstance(key, Tensor) and key.shape.rank != 0 and is_integer(key.dtype)
 
 
-def _plain(entry):
+def _plain(entry: Any) -> Any:
     """An index that TensorFlow takes beside others: a scalar tensor as an int, or in a graph as an int32."""
     if isinstance(entry, slice):
         return slice(_plain(entry.start), _plain(entry.stop), _plain(entry.step))

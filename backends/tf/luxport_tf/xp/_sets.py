@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from ._arrays import R, dims, flatten, ints, promote, reshape_to, tensor
 from ._dtypes import INDEX, is_complex
-from ._elementwise import imag, logical_not, real
 from ._indexing import take
+from ._logic import logical_not
+from ._parts import imag, real
 from ._searching import searchsorted
 from ._sorting import argsort, sort
 

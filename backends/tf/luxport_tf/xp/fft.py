@@ -7,8 +7,8 @@ import tensorflow as tf
 from ._arrays import R, cast, dims, normalize_axes, normalize_axis, rank, tensor
 from ._creation import arange
 from ._dtypes import DEFAULT_FLOAT, HALF, as_dtype, is_complex, is_floating, is_real_floating
-from ._elementwise import conj
 from ._manipulation import moveaxis, roll
+from ._parts import conj
 
 __all__ = [
     "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ._arithmetic import abs as _abs
 from ._arrays import (
     R,
     Tensor,
@@ -17,14 +18,12 @@ from ._arrays import (
     normalize_axis,
     promote,
     rank,
-    reshape_to,
     tensor,
 )
-from ._creation import eye
+from ._creation import eye, full
 from ._dtypes import FLOATING, HALF, NUMERIC, finfo, is_complex, is_floating
-from ._elementwise import abs as _abs
-from ._elementwise import conj, real
 from ._manipulation import broadcast_arrays, broadcast_shapes, broadcast_to, matrix_transpose
+from ._parts import conj, real
 from ._products import matmul, tensordot, vecdot
 from ._statistical import count_nonzero
 from ._statistical import max as _max
@@ -110,9 +109,9 @@ def cross(x1, x2, /, *, axis=-1):
     place = normalize_axis(axis, least) - least if axis < 0 else normalize_axis(axis, least)
     if x1.shape[place] != 3 or x2.shape[place] != 3:
         raise ValueError(f"cross wants axis {axis} of size 3, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
-    x1, x2 = broadcast_arrays(x1, x2)
-    place = normalize_axis(place, rank(x1))
-    a, b = (tf.unstack(x, num=3, axis=place) for x in (x1, x2))
+    both = list(broadcast_arrays(x1, x2))
+    place = normalize_axis(place, rank(both[0]))
+    a, b = (tf.unstack(x, num=3, axis=place) for x in both)
     return R.Pack(values=[a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)], axis=place)
 
 
@@ -129,7 +128,7 @@ def diagonal(x, /, *, offset=0):
         raise ValueError(f"diagonal wants at least two axes, got shape {tuple(x.shape)}")
     rows, columns = x.shape[-2], x.shape[-1]
     if rows is not None and columns is not None and (offset >= columns or -offset >= rows):
-        return reshape_to(x[..., :0, :0], (*dims(x)[:-2], 0))
+        return full((*dims(x)[:-2], 0), False if x.dtype is tf.bool else 0, dtype=x.dtype)
     return R.MatrixDiagPartV3(input=x, k=offset, padding_value=constant(0, x.dtype))
 
 
@@ -208,7 +207,7 @@ def _threshold(x, singular, rtol):
     if rtol is None:
         rtol = cast(tf.reduce_max(tf.shape(x)[-2:]), singular.dtype) * finfo(singular.dtype).eps
     rtol = cast(rtol, singular.dtype) if isinstance(rtol, Tensor) else tf.constant(rtol, singular.dtype)
-    return rtol[..., None] * _max(singular, axis=-1, keepdims=True)
+    return R.ExpandDims(input=rtol, axis=-1) * _max(singular, axis=-1, keepdims=True)
 
 
 def matrix_rank(x, /, *, rtol=None):
@@ -237,7 +236,7 @@ def pinv(x, /, *, rtol=None):
     kept = singular > _threshold(x, singular, rtol)
     ones = R.OnesLike(x=singular)
     inverse = tf.where(kept, ones / tf.where(kept, singular, ones), R.ZerosLike(x=singular))
-    return cast(matmul(_adjoint(vh) * cast(inverse, x.dtype)[..., None, :], _adjoint(u)), dtype)
+    return cast(matmul(_adjoint(vh) * R.ExpandDims(input=cast(inverse, x.dtype), axis=-2), _adjoint(u)), dtype)
 
 
 def qr(x, /, *, mode="reduced"):

@@ -1,0 +1,139 @@
+"""Arithmetic, order and rounding."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ._arrays import R, cast, tensor
+from ._dtypes import ALL, COMPLEX, FLOATING, INTEGER, NUMERIC, REAL, REAL_FLOATING, UNSIGNED
+from ._kernels import Kernel, binary, each, same, unary, zero
+from ._parts import copysign, imag, real
+
+__all__ = [
+    "abs", "add", "ceil", "clip", "divide", "equal", "floor", "floor_divide", "greater", "greater_equal",
+    "less", "less_equal", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "pow",
+    "reciprocal", "remainder", "round", "sign", "square", "subtract", "trunc",
+]  # fmt: skip
+
+
+def _pow_unsigned(x, y):
+    # Products modulo 2**64 do not depend on the sign bit's meaning; the cast back keeps the low bits.
+    return cast(R.Pow(x=cast(x, tf.int64), y=cast(y, tf.int64)), x.dtype)
+
+
+def _floor_divide(x, y):
+    # The quotient without the remainder is whole but for rounding: floor(1. / .1) is 10, 1. // .1 is 9.
+    quotient = R.RealDiv(x=x, y=y)
+    whole = R.Round(x=R.RealDiv(x=R.Sub(x=x, y=R.FloorMod(x=x, y=y)), y=y))
+    whole = R.SelectV2(condition=R.Equal(x=whole, y=zero(x)), t=copysign(whole, quotient), e=whole)
+    plain = R.LogicalAnd(x=R.IsFinite(x=x), y=R.LogicalAnd(x=R.IsFinite(x=y), y=R.NotEqual(x=y, y=zero(y))))
+    return R.SelectV2(condition=plain, t=whole, e=quotient)
+
+
+def _remainder(x, y):
+    rest = R.FloorMod(x=x, y=y)
+    # FloorMod(-0., 3.) is -0.; the standard wants the divisor's sign.
+    return R.SelectV2(condition=R.Equal(x=rest, y=zero(x)), t=copysign(rest, y), e=rest)
+
+
+def _sign_unsigned(x):
+    return R.Cast(x=R.NotEqual(x=x, y=zero(x)), DstT=x.dtype)
+
+
+add = binary("add", "``x1 + x2``.", R.AddV2, NUMERIC)
+subtract = binary("subtract", "``x1 - x2``.", R.Sub, NUMERIC)
+multiply = binary("multiply", "``x1 * x2``.", R.Mul, NUMERIC)
+divide = binary("divide", "``x1 / x2``, of floating-point arrays.", R.RealDiv, FLOATING)
+floor_divide = binary(
+    "floor_divide",
+    "The largest whole number up to ``x1 / x2``.",
+    R.FloorDiv,
+    REAL,
+    **each(REAL_FLOATING, _floor_divide),
+)
+remainder = binary(
+    "remainder",
+    "What `floor_divide` leaves, with the sign of ``x2``.",
+    R.FloorMod,
+    REAL,
+    **each(REAL_FLOATING, _remainder),
+)
+pow = binary("pow", "``x1 ** x2``.", R.Pow, NUMERIC, **each(UNSIGNED, _pow_unsigned))
+negative = unary("negative", "``-x``.", R.Neg, NUMERIC, **each(UNSIGNED, lambda x: R.Sub(x=zero(x), y=x)))
+positive = unary("positive", "``x``.", same, NUMERIC)
+square = unary("square", "``x * x``.", R.Square, NUMERIC)
+reciprocal = unary("reciprocal", "``1 / x``.", R.Reciprocal, FLOATING)
+sign = unary(
+    "sign",
+    "-1, 0 or 1; ``x / abs(x)`` of complex numbers.",
+    R.Sign,
+    NUMERIC,
+    **each(UNSIGNED, _sign_unsigned),
+)
+abs = unary(
+    "abs", "The absolute value.", R.Abs, NUMERIC,
+    **each(UNSIGNED, same), complex64=R.ComplexAbs, complex128=lambda x: R.ComplexAbs(x=x, Tout=tf.float64),
+)  # fmt: skip
+
+
+# Order. XLA's maximum and minimum lose a NaN in one of their arguments.
+
+
+def _extremum(kernel: Kernel):
+    def apply(x, y):
+        result = kernel(x=x, y=y)
+        if tf.executing_eagerly():
+            return result
+        return R.SelectV2(condition=R.NotEqual(x=y, y=y), t=R.AddV2(x=x, y=y), e=result)
+
+    return apply
+
+
+maximum = binary(
+    "maximum", "The larger; NaN if either is.", R.Maximum, REAL, **each(REAL_FLOATING, _extremum(R.Maximum))
+)
+minimum = binary(
+    "minimum", "The smaller; NaN if either is.", R.Minimum, REAL, **each(REAL_FLOATING, _extremum(R.Minimum))
+)
+equal = binary("equal", "Where ``x1 == x2``.", R.Equal, ALL)
+not_equal = binary("not_equal", "Where ``x1 != x2``.", R.NotEqual, ALL)
+less = binary("less", "Where ``x1 < x2``.", R.Less, REAL)
+less_equal = binary("less_equal", "Where ``x1 <= x2``.", R.LessEqual, REAL)
+greater = binary("greater", "Where ``x1 > x2``.", R.Greater, REAL)
+greater_equal = binary("greater_equal", "Where ``x1 >= x2``.", R.GreaterEqual, REAL)
+
+
+def clip(x, /, min=None, max=None):
+    """``x`` held between ``min`` and ``max``, which broadcast; None is no bound."""
+    x = tensor(x)
+    if x.dtype not in _REAL:
+        raise TypeError(f"clip takes real numbers, got {x.dtype.name}")
+    if min is not None:
+        x = maximum(x, min)
+    if max is not None:
+        x = minimum(x, max)
+    return x
+
+
+_REAL = frozenset(REAL)
+
+
+# Rounding
+
+
+def _complex_round(x):
+    return R.Complex(real=R.Round(x=real(x)), imag=R.Round(x=imag(x)), Tout=x.dtype)
+
+
+def _trunc(x):
+    return R.SelectV2(condition=R.Less(x=x, y=zero(x)), t=R.Ceil(x=x), e=R.Floor(x=x))
+
+
+_INTEGERS_AS_THEY_ARE = each(INTEGER, same)
+floor = unary("floor", "The largest whole number up to ``x``.", R.Floor, REAL_FLOATING, **_INTEGERS_AS_THEY_ARE)
+ceil = unary("ceil", "The smallest whole number from ``x``.", R.Ceil, REAL_FLOATING, **_INTEGERS_AS_THEY_ARE)
+trunc = unary("trunc", "``x`` without its fraction.", _trunc, REAL_FLOATING, **_INTEGERS_AS_THEY_ARE)
+round = unary(
+    "round", "The nearest whole number, halves to even.", R.Round, REAL_FLOATING,
+    **_INTEGERS_AS_THEY_ARE, **each(COMPLEX, _complex_round),
+)  # fmt: skip
