@@ -1,1 +1,11 @@
-"""The conformance suite: what every backend must mean, case by case and number by number."""
+"""The conformance suite: what every backend must mean, case by case and number by number.
+
+A `Case` is one check with numbers and their source; a law holds for every layer without being written for it.
+``python -m luxport_conformance`` prints them as a table, ``pytest --pyargs luxport_conformance`` runs them as tests.
+"""
+
+from luxport_conformance.case import Case, Property, Shape
+from luxport_conformance.compare import Tolerance, Violation
+from luxport_conformance.runner import Check, Outcome, checks, run
+
+__all__ = ["Case", "Check", "Outcome", "Property", "Shape", "Tolerance", "Violation", "checks", "run"]

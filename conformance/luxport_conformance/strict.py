@@ -12,12 +12,13 @@ from luxport_numpy import jacobian, jit, jvp, value_and_grad, vjp
 __all__ = ["jacobian", "jit", "jvp", "name", "ops", "value_and_grad", "vjp", "xp"]
 
 name = "strict"
+_ARRAY = type(xp.zeros(0))
 ops = SimpleNamespace()
 
 
 def owns_type(array_type: type) -> bool:
     """Own the strict arrays."""
-    return issubclass(array_type, type(xp.zeros(0)))
+    return issubclass(array_type, _ARRAY)
 
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:

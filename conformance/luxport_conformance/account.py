@@ -1,0 +1,95 @@
+"""The account of upstream's assertions: each is ported (by which case), not portable (why), or open.
+
+``account.tsv`` has one row for every assertion of the test suites of Flux, NNlib and Optimisers, in the order of
+the files. ``python -m luxport_conformance.account`` writes the cases' sources into it; the suite fails if it is
+not up to date.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from luxport_conformance.case import Case
+from luxport_conformance.cases import CASES
+
+__all__ = ["ACCOUNT", "REASONS", "Row", "read", "updated", "write"]
+
+ACCOUNT = Path(__file__).with_name("account.tsv")
+
+REASONS = {
+    "julia types": "asks for a Julia type, its inference or its promotion",
+    "julia dispatch": "asks which method Julia finds, or finds none",
+    "julia macros": "is about a macro",
+    "arrays in constructors": "builds a layer from its weights: here they are parameters, handed to the call",
+    "modes in layers": "reads or sets a mode inside a layer: here it is in the state",
+    "generators in layers": "is about the generator object that a layer holds: here a key is in the state",
+    "mixed dtypes": "lets a layer convert its input: here an input of another dtype is an error",
+    "in-place": "mutates an array",
+    "memory": "measures allocation",
+    "printing": "compares text as Julia prints it",
+    "other AD": "is about a Julia AD package or its rules",
+    "helper": "is inside a helper that other tests call",
+}
+"""Why an assertion cannot mean anything here."""
+
+COLUMNS = ("suite", "file", "line", "kind", "test_set", "status", "detail")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One assertion; `detail` is the ids of cases (ported), a reason (not portable) or nothing (open)."""
+
+    suite: str
+    file: str
+    line: str
+    kind: str
+    test_set: str
+    status: str
+    detail: str
+
+    @property
+    def assertion(self) -> str:
+        """Its name in a case's source."""
+        return f"{self.suite}:{self.file}:{self.line}"
+
+
+def read() -> list[Row]:
+    """Read the account."""
+    lines = ACCOUNT.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    if tuple(rows[0]) != COLUMNS:
+        raise ValueError(f"{ACCOUNT.name} expects the columns {COLUMNS}, got {rows[0]}")
+    return [Row(*row) for row in rows[1:]]
+
+
+def updated(rows: list[Row], cases: tuple[Case, ...] = CASES) -> list[Row]:
+    """Write into the rows which cases port them; what no case ports any more is open again."""
+    ported: dict[str, list[str]] = {}
+    for case in cases:
+        for assertion in case.assertions:
+            ported.setdefault(assertion, []).append(case.id)
+    unknown = ported.keys() - {row.assertion for row in rows}
+    if unknown:
+        raise ValueError(f"cases name assertions that upstream does not have: {', '.join(sorted(unknown))}")
+
+    def update(row: Row) -> Row:
+        if row.assertion in ported:
+            return replace(row, status="ported", detail=" ".join(ported[row.assertion]))
+        return replace(row, status="open", detail="") if row.status == "ported" else row
+
+    return [update(row) for row in rows]
+
+
+def write(rows: list[Row]) -> None:
+    """Write the account, keeping its comments."""
+    comments = [line for line in ACCOUNT.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    body = ["\t".join((r.suite, r.file, r.line, r.kind, r.test_set, r.status, r.detail)) for r in rows]
+    ACCOUNT.write_text("\n".join([*comments, "\t".join(COLUMNS), *body]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(updated(read()))
+    for status, count in Counter(row.status for row in read()).most_common():
+        print(f"{count:5} {status}")

@@ -1,0 +1,57 @@
+"""Trees on their way to a backend and back to the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import Backend, backend_of
+from luxport_conformance.compare import Violation
+
+__all__ = ["dtype_name", "on_backend", "on_host", "widened"]
+
+_COMPLEX = {"float32": "complex64", "float64": "complex128"}
+
+
+def on_backend(values: Any, backend: Backend, dtype: str) -> Any:
+    """Copy a tree of host arrays to the backend: floating ones in this dtype, complex ones in its complex one."""
+
+    def place(leaf: Any) -> Any:
+        kind = np.asarray(leaf).dtype.kind
+        return backend.asarray(leaf, dtype=dtype if kind == "f" else _COMPLEX[dtype] if kind == "c" else None)
+
+    return tree.map(place, values)
+
+
+def on_host(values: Any, backend: Backend | None) -> Any:
+    """Copy a tree of the backend's arrays to the host; plain Python values stay as they are.
+
+    Raises: Violation if an array is of another backend
+    """
+
+    def take(leaf: Any) -> Any:
+        if backend is None or isinstance(leaf, (bool, int, float, str)):
+            return leaf
+        owner = backend_of(leaf)
+        if owner is not backend:
+            raise Violation(f"an array of {backend.name} expected, got one of {owner.name}")
+        return backend.to_numpy(leaf)
+
+    return tree.map(take, values)
+
+
+def widened(values: Any) -> Any:
+    """Convert the floating leaves of a host tree to float64."""
+
+    def widen(leaf: Any) -> Any:
+        array = np.asarray(leaf)
+        return array if array.dtype.kind in "biu" else array.astype("complex128" if array.dtype.kind == "c" else "f8")
+
+    return tree.map(widen, values)
+
+
+def dtype_name(array: Any) -> str:
+    """Name a dtype as NumPy does, whatever the framework calls it."""
+    return getattr(array.dtype, "name", None) or str(array.dtype).rpartition(".")[2]

@@ -1,0 +1,137 @@
+"""What the suite must know of each backend, in one place: its abilities, its 64 bits, its quick compiler."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from luxport import jit
+from luxport.backend import Backend, available_backends, get_backend
+
+__all__ = [
+    "BACKENDS",
+    "HOST",
+    "Abilities",
+    "abilities",
+    "compiled",
+    "holding",
+    "load",
+    "missing",
+    "prepared",
+    "selected",
+    "ways",
+]
+
+BACKENDS = ("numpy", "jax", "torch", "tf", "strict")
+"""Those that a run covers unless they are excluded by name."""
+
+HOST = "host"
+"""Where cases run that need no arrays."""
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a backend can do beyond running layers forward."""
+
+    gradients: bool = True
+    compiles: bool = True
+    dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64")
+
+
+_KNOWN = {
+    "numpy": Abilities(gradients=False, compiles=False, dtypes=("float16", "float32", "float64")),
+    "strict": Abilities(gradients=False, compiles=False, dtypes=("float32", "float64")),
+    HOST: Abilities(gradients=False, compiles=False, dtypes=("float64",)),
+}
+
+
+def abilities(name: str) -> Abilities:
+    """Return what a backend is expected to do: everything, if it is not one of ours. A test holds ours to it."""
+    return _KNOWN.get(name, Abilities())
+
+
+def selected(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:
+    """Name the backends of a run: those chosen (all if none), without those excluded here or by LUXPORT_EXCLUDE.
+
+    Raises: ValueError if a backend is excluded that does not exist, for then something else was meant
+    """
+    out = [*(excluded or []), *filter(None, os.environ.get("LUXPORT_EXCLUDE", "").split(","))]
+    unknown = [name for name in out if name not in BACKENDS]
+    if unknown:
+        raise ValueError(f"backends to exclude are among {', '.join(BACKENDS)}, got {', '.join(unknown)}")
+    return [name for name in chosen or BACKENDS if name not in out]
+
+
+def missing(names: list[str]) -> str | None:
+    """Say in one line which of these backends cannot run for want of their framework, if any."""
+    absent = [name for name in names if name not in available_backends()]
+    if not absent:
+        return None
+    return (
+        f"backends whose framework is not installed: {', '.join(absent)}. Install 'luxport-nn[{absent[0]}]', "
+        f"or leave them out by name: --exclude-backend {','.join(absent)} or LUXPORT_EXCLUDE={','.join(absent)}"
+    )
+
+
+def load(name: str) -> Backend | None:
+    """Return the backend, or None for the host."""
+    return None if name == HOST else get_backend(name)
+
+
+@contextmanager
+def holding(backend: Backend | None, dtype: str) -> Iterator[None]:
+    """Let a backend hold a dtype for a while: JAX has float64 only where it is asked for."""
+    if backend is not None and backend.name == "jax" and dtype == "float64":
+        import jax
+
+        with jax.enable_x64(True):
+            yield
+    else:
+        yield
+
+
+_count = itertools.count()
+
+
+def compiled(backend: Backend | None, program: Callable[..., Any], *, tracing_only: bool = False) -> Callable[..., Any]:
+    """Compile a program as luxport does, or on PyTorch without Inductor, which takes seconds for each.
+
+    With `tracing_only` PyTorch captures the program as one graph and runs its operations as they are.
+    """
+    if backend is None or backend.name != "torch":
+        return jit(program)
+    import torch
+
+    def traced(*args: Any) -> Any:
+        return program(*args)
+
+    # Dynamo remembers by file, line and name what changed between calls, and makes it dynamic: a name of its own
+    # makes each program a first one.
+    traced.__code__ = traced.__code__.replace(co_name=f"traced_{next(_count)}")
+    return torch.compile(traced, fullgraph=True, backend="eager" if tracing_only else "aot_eager")
+
+
+def prepared(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the program as it runs fastest once.
+
+    JAX compiles every operation for every shape and dtype, 20 to 80 ms each, whether it is asked to or not: all
+    of them at once is several times faster.
+    """
+    return jit(program) if backend.name == "jax" else program
+
+
+def ways(name: str, dtypes: tuple[str, ...], *, compiles: bool, thorough: bool) -> list[tuple[str, str]]:
+    """List the modes and dtypes in which a case runs on a backend: all, or as many as take a few minutes."""
+    able = abilities(name)
+    dtypes = tuple(dtype for dtype in dtypes if dtype in able.dtypes)
+    if not (able.compiles and compiles):
+        return [("eager", dtype) for dtype in dtypes]
+    if thorough:
+        return [(mode, dtype) for mode in ("eager", "jit") for dtype in dtypes]
+    if name == "jax":
+        return [("jit", dtype) for dtype in dtypes]
+    return [*(("eager", dtype) for dtype in dtypes), ("jit", dtypes[0])]

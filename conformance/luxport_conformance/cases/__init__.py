@@ -1,0 +1,24 @@
+"""The cases, one file a family."""
+
+from luxport_conformance.case import Case
+from luxport_conformance.cases import (
+    containers,
+    dense,
+    dropout,
+    normalise,
+    output_shape,
+    reshape,
+)
+
+__all__ = ["BY_ID", "CASES"]
+
+CASES: tuple[Case, ...] = (
+    *dense.CASES,
+    *containers.CASES,
+    *normalise.CASES,
+    *dropout.CASES,
+    *reshape.CASES,
+    *output_shape.CASES,
+)
+
+BY_ID = {case.id: case for case in CASES}

@@ -1,0 +1,143 @@
+"""Short ways to declare a `Case`: a layer forward, a gradient, an operation, a fact, a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import LayerError
+from luxport.layer import Layer
+from luxport_conformance.case import Case
+
+__all__ = ["at", "draw", "fact", "fails", "forward", "function", "gradient"]
+
+
+def at(suite_and_file: str, *lines: int) -> tuple[str, ...]:
+    """Name upstream assertions: ``at("flux:layers/basic.jl", 85)``."""
+    return tuple(f"{suite_and_file}:{line}" for line in lines)
+
+
+def draw(*shape: int, seed: int = 0) -> Any:
+    """Draw normal numbers: what upstream leaves to chance is seeded here."""
+    return np.random.Generator(np.random.Philox(seed)).normal(size=shape)
+
+
+def forward(
+    id: str,  # noqa: A002
+    source: tuple[str, ...],
+    layer: Layer,
+    x: Any,
+    *,
+    y: Any = None,
+    state: Any = None,
+    ps: Any = None,
+    training: bool = False,
+    subject: str = "",
+    **options: Any,
+) -> Case:
+    """A layer called once. `y` and `state` say what must come out; y may be a function of (x, ps, st)."""
+    ps, st = _filled(layer, ps, training)
+
+    def program(x: Any, ps: Any, st: Any) -> Any:
+        y, st = layer(x, ps, st)
+        return {"y": y, "st": st}
+
+    def computed(x: Any, ps: Any, st: Any) -> Any:
+        return {"y": y(x, ps, st)} | ({} if state is None else {"st": state})
+
+    wanted = {name: value for name, value in (("y", y), ("st", state)) if value is not None}
+    return Case(
+        id=id,
+        subject=subject or type(layer).__name__,
+        source=source,
+        program=program,
+        inputs={"x": np.asarray(x), "ps": ps, "st": st},
+        expected=computed if callable(y) else wanted,
+        **options,
+    )
+
+
+def gradient(
+    id: str,  # noqa: A002
+    source: tuple[str, ...],
+    subject: str,
+    f: Callable[..., Any],
+    inputs: dict[str, Any],
+    *,
+    expected: Any,
+    wrt: int | tuple[int, ...] = 0,
+    **options: Any,
+) -> Case:
+    """The gradient of the scalar f of the inputs."""
+    program = luxport.grad(f, wrt)
+    return Case(
+        id=id,
+        subject=subject,
+        source=source,
+        program=lambda *arrays: program(*arrays),
+        inputs=inputs,
+        expected=expected,
+        differentiates=True,
+        **options,
+    )
+
+
+def function(
+    id: str,  # noqa: A002
+    source: tuple[str, ...],
+    subject: str,
+    f: Callable[..., Any],
+    *arrays: Any,
+    expected: Any,
+    **options: Any,
+) -> Case:
+    """A function of arrays, such as an operation."""
+    inputs = {f"x{i}": np.asarray(array) for i, array in enumerate(arrays)}
+    return Case(id=id, subject=subject, source=source, program=f, inputs=inputs, expected=expected, **options)
+
+
+def fact(
+    id: str,  # noqa: A002
+    source: tuple[str, ...],
+    subject: str,
+    program: Callable[[], Any],
+    expected: Any = True,
+) -> Case:
+    """Something true of layers without arrays: names, indices, shapes."""
+    return Case(id=id, subject=subject, source=source, program=program, expected=expected)
+
+
+def fails(
+    id: str,  # noqa: A002
+    source: tuple[str, ...],
+    layer: Layer | Callable[[], Any],
+    x: Any = None,
+    *,
+    message: str,
+    training: bool = False,
+    raises: type[Exception] = LayerError,
+    subject: str = "",
+) -> Case:
+    """A layer given an input that it refuses, or a function of nothing that fails."""
+    if not isinstance(layer, Layer):
+        return Case(id=id, subject=subject, source=source, program=layer, raises=raises, message=message)
+    ps, st = _filled(layer, None, training)
+    return Case(
+        id=id,
+        subject=subject or type(layer).__name__,
+        source=source,
+        program=lambda x, ps, st: layer(x, ps, st),
+        inputs={"x": np.asarray(x), "ps": ps, "st": st},
+        raises=raises,
+        message=message,
+        dtypes=("float32",),
+    )
+
+
+def _filled(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:
+    initial, st = luxport.setup(0, layer, backend="numpy")
+    mode = luxport.train_mode if training else luxport.test_mode
+    return initial if ps is None else ps, mode(st)

@@ -1,0 +1,180 @@
+"""Cases of the layers that normalise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import BatchNorm, sigmoid
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, fact, fails, forward
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+NORMALISATION = "flux:layers/normalisation.jl"
+FIVE_DECIMALS = Tolerance(reduction=3, rounding=1e-5, reason="upstream gives five decimals and asks for atol=1e-5")
+ONE, TWO = BatchNorm(1), BatchNorm(2)
+THREE_ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+
+
+def _initial(layer: Any) -> Any:
+    return luxport.setup(0, layer, backend="numpy")
+
+
+def _flat(x: Any, ps: Any, st: Any) -> Any:
+    """Normalise a (values, channels) matrix column by column: what batch norm is, with no axes to mistake."""
+    matrix = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+    columns = [(column - column.mean()) / np.sqrt(column.var() + 1e-5) for column in matrix.T]
+    return np.moveaxis(np.stack(columns, axis=-1).reshape(*x.shape[:1], *x.shape[2:], -1), -1, 1)
+
+
+def _axes(lines: int, *shape: int) -> Case:
+    count = int(np.prod(shape))
+    return forward(
+        f"batch_norm.train_{len(shape)}d",
+        at(NORMALISATION, lines),
+        BatchNorm(2),
+        np.arange(1.0, count + 1).reshape(shape),
+        training=True,
+        y=_flat,
+        tolerance=Tolerance(reduction=count),
+    )
+
+
+ONE_VALUE = r"BatchNorm expects more than one value per channel in training, got \(1, 1\)"
+
+CASES: list[Case] = [
+    fact(
+        "batch_norm.parameters",
+        at(NORMALISATION, 129, 128),
+        "BatchNorm",
+        lambda: list(_initial(BatchNorm(2))[0]) == ["scale", "bias"],
+    ),
+    fact(
+        "batch_norm.initial_bias",
+        at(NORMALISATION, 131),
+        "BatchNorm",
+        lambda: _initial(BatchNorm(2))[0]["bias"].tolist() == [0.0, 0.0],
+    ),
+    fact(
+        "batch_norm.initial_scale",
+        at(NORMALISATION, 132),
+        "BatchNorm",
+        lambda: _initial(BatchNorm(2))[0]["scale"].tolist() == [1.0, 1.0],
+    ),
+    forward(
+        "batch_norm.train",
+        at(NORMALISATION, 137),
+        BatchNorm(2),
+        THREE_ROWS,
+        training=True,
+        y=[[-1.22474, -1.22474], [0.0, 0.0], [1.22474, 1.22474]],
+        tolerance=FIVE_DECIMALS,
+    ),
+    forward(
+        "batch_norm.running_mean",
+        at(NORMALISATION, 150),
+        BatchNorm(2),
+        THREE_ROWS,
+        training=True,
+        state={"running_mean": [0.3, 0.4]},
+        tolerance=Tolerance(reduction=3),
+    ),
+    forward(
+        "batch_norm.running_var",
+        at(NORMALISATION, 156),
+        BatchNorm(2),
+        THREE_ROWS,
+        training=True,
+        state={"running_var": [1.3, 1.3]},  # the comment at line 154 gives the number
+        tolerance=Tolerance(reduction=3),
+    ),
+    Case(
+        id="batch_norm.test_after_train",
+        subject="BatchNorm",
+        source=at(NORMALISATION, 159),
+        program=lambda x, ps, st: _train_then_test(x, ps, st)[0, 0],
+        inputs={"x": np.array(THREE_ROWS), "ps": _initial(BatchNorm(2))[0], "st": _initial(BatchNorm(2))[1]},
+        expected=(1 - 0.3) / np.sqrt(1.3),
+        tolerance=FIVE_DECIMALS,
+    ),
+    fails(
+        "batch_norm.one_value", at(NORMALISATION, 178), BatchNorm(1), np.zeros((1, 1)), training=True, message=ONE_VALUE
+    ),
+    Case(
+        id="batch_norm.one_value_gradient",
+        subject="BatchNorm",
+        source=at(NORMALISATION, 179),
+        program=lambda x, ps, st: luxport.grad(lambda ps: luxport.namespace(x).sum(ONE(x, ps, st)[0]))(ps),
+        inputs={"x": np.zeros((1, 1)), "ps": _initial(BatchNorm(1))[0], "st": _initial(BatchNorm(1))[1]},
+        raises=luxport.LayerError,
+        message=ONE_VALUE,
+        differentiates=True,
+        dtypes=("float32",),
+    ),
+    forward(
+        "batch_norm.one_sample",
+        at(NORMALISATION, 180),
+        BatchNorm(1),
+        [[[0.0, 1.0, 2.0, 3.0]]],
+        training=True,
+        y=_flat,
+        tolerance=Tolerance(reduction=4),
+    ),
+    forward("batch_norm.test_one_value", at(NORMALISATION, 184), BatchNorm(1), np.zeros((1, 1)), y=np.zeros((1, 1))),
+    forward(
+        "batch_norm.sigmoid",
+        at(NORMALISATION, 191),
+        BatchNorm(2, sigmoid),
+        THREE_ROWS,
+        y=lambda x, ps, st: 1 / (1 + np.exp(-(x - st["running_mean"]) / np.sqrt(st["running_var"] + 1e-5))),
+    ),
+    _axes(204, 1, 2, 3),
+    _axes(211, 1, 2, 3, 2),
+    _axes(218, 1, 2, 3, 2, 2),
+    fact("batch_norm.two_parameters", at(NORMALISATION, 228), "BatchNorm", lambda: len(_initial(BatchNorm(10))[0]), 2),
+    fact(
+        "batch_norm.affine",
+        at(NORMALISATION, 229),
+        "BatchNorm",
+        lambda: len(_initial(BatchNorm(10, affine=True))[0]),
+        2,
+    ),
+    fact(
+        "batch_norm.not_affine",
+        at(NORMALISATION, 230),
+        "BatchNorm",
+        lambda: len(_initial(BatchNorm(10, affine=False))[0]),
+        0,
+    ),
+    forward(
+        "batch_norm.momentum",
+        ("lux: running = (1 - momentum) running + momentum batch, variance unbiased",),
+        BatchNorm(3, momentum=0.25),
+        draw(8, 3),
+        training=True,
+        state={
+            "running_mean": 0.25 * draw(8, 3).mean(0),
+            "running_var": 0.75 + 0.25 * draw(8, 3).var(0, ddof=1),
+            "training": luxport.Static(True),
+        },
+        tolerance=Tolerance(reduction=8, magnitude=1.0),
+    ),
+    forward(
+        "batch_norm.epsilon_in_the_root",
+        ("definition: (x - mean) / sqrt(var + epsilon)",),
+        BatchNorm(2, epsilon=0.5, affine=False),
+        THREE_ROWS,
+        training=True,
+        y=lambda x, ps, st: (x - x.mean(0)) / np.sqrt(x.var(0) + 0.5),
+        tolerance=Tolerance(reduction=3),
+    ),
+]
+
+
+def _train_then_test(x: Any, ps: Any, st: Any) -> Any:
+    _, st = TWO(x, ps, luxport.train_mode(st))
+    return TWO(x, ps, luxport.test_mode(st))[0]

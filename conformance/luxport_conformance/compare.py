@@ -1,0 +1,112 @@
+"""Comparing what came with what was wanted: how far apart, and how far apart is too far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luxport.static import Static
+
+__all__ = ["EPSILON", "Tolerance", "Violation", "compare"]
+
+EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+"""The distance from 1 to the next number of a dtype."""
+
+
+class Violation(AssertionError):
+    """A backend did not do what a case or a law demands."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a result may be from the value wanted.
+
+    A sum of n products is off by at most about n eps times the size of what is added; four more eps are for the
+    rounding of the inputs, an elementary function and the store. Whatever is allowed beyond that has a reason.
+
+    ``allowed = factor (reduction + 4) eps scale + rounding``, where scale is the largest entry wanted, or
+    `magnitude` if that is larger (sums that cancel are as inexact as their terms are large).
+    """
+
+    reduction: int = 1
+    magnitude: float = 0.0
+    factor: float = 1.0
+    rounding: float = 0.0
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.factor, self.rounding) != (1.0, 0.0) and not self.reason:
+            raise ValueError("a tolerance beyond the derived one expects a reason")
+
+
+def compare(got: Any, want: Any, *, dtype: str, tolerance: Tolerance, path: str = "y") -> float:
+    """Return the largest deviation in units of eps times the scale, over all entries of all leaves wanted.
+
+    Both are trees of host arrays; of a mapping only the keys wanted are looked at.
+
+    Raises: Violation if a structure, a shape or a value differs by more than is allowed
+    """
+    if isinstance(want, Mapping):
+        if not isinstance(got, Mapping) or not want.keys() <= got.keys():
+            raise Violation(f"{path}: keys {list(want)} expected, got {list(got) if isinstance(got, Mapping) else got}")
+        parts = [(got[key], value, f"{path}.{key}") for key, value in want.items()]
+    elif isinstance(want, tuple) and not _is_shape(want):
+        if not isinstance(got, (tuple, list)) or len(got) != len(want):
+            raise Violation(f"{path}: {len(want)} entries expected, got {got!r}")
+        parts = [(inner, value, f"{path}.{i}") for i, (inner, value) in enumerate(zip(got, want, strict=True))]
+    else:
+        return _compare_leaf(got, want, dtype, tolerance, path)
+    return max(
+        [compare(inner, value, dtype=dtype, tolerance=tolerance, path=where) for inner, value, where in parts],
+        default=0.0,
+    )
+
+
+def _compare_leaf(got: Any, want: Any, dtype: str, tolerance: Tolerance, path: str) -> float:
+    judge = getattr(want, "judge", None)  # a Shape or a Property decides by itself
+    if judge is not None:
+        complaint = judge(got)
+        if complaint:
+            raise Violation(f"{path}: {complaint}")
+        return 0.0
+    if want is None or isinstance(want, (Static, str, bool)) or _is_shape(want):
+        if type(got) is not type(want) or got != want:
+            raise Violation(f"{path}: {want!r} expected, got {got!r}")
+        return 0.0
+    return _compare_numbers(np.asarray(got), np.asarray(want), dtype, tolerance, path)
+
+
+def _compare_numbers(got: Any, want: Any, dtype: str, tolerance: Tolerance, path: str) -> float:
+    if got.shape != want.shape:
+        raise Violation(f"{path}: shape {want.shape} expected, got {got.shape}")
+    if got.dtype.kind in "biu" or want.size == 0:
+        if not np.array_equal(got, want):
+            raise Violation(f"{path}: {_text(want)} expected, got {_text(got)}")
+        return 0.0
+    wide = np.complex128 if want.dtype.kind == "c" or got.dtype.kind == "c" else np.float64
+    got, want = got.astype(wide), want.astype(wide)
+    odd = ~np.isfinite(want)
+    if not np.array_equal(got[odd], want[odd], equal_nan=True) or not np.isfinite(got[~odd]).all():
+        raise Violation(f"{path}: {_text(want)} expected, got {_text(got)}")
+    distance = np.where(odd, 0.0, np.abs(np.where(odd, 0.0, got) - np.where(odd, 0.0, want)))
+    largest = float(np.abs(want[~odd]).max(initial=0.0))
+    unit = EPSILON[dtype] * max(largest, tolerance.magnitude)
+    allowed = tolerance.factor * (tolerance.reduction + 4) * unit + tolerance.rounding
+    worst = np.unravel_index(int(np.argmax(distance)), distance.shape)
+    if distance[worst] > allowed:
+        raise Violation(
+            f"{path}: {want[worst]!r} expected at {[int(i) for i in worst]}, got {got[worst]!r}: "
+            f"{distance[worst]:.3g} apart, {allowed:.3g} allowed"
+        )
+    return max(0.0, float(distance[worst]) - tolerance.rounding) / unit if unit else 0.0
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(type(n) is int for n in value)
+
+
+def _text(array: Any) -> str:
+    return np.array2string(array, threshold=12, separator=", ").replace("\n", "")

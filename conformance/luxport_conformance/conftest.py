@@ -1,0 +1,63 @@
+"""Runs the suite under pytest: which backends, and that none is missing without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from luxport_conformance import backends
+from luxport_conformance.runner import Check, checks
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("luxport conformance")
+    group.addoption(
+        "--exclude-backend", action="append", default=[], metavar="NAMES", help="leave these backends out (a,b)"
+    )
+    group.addoption("--thorough", action="store_true", help="run every case in every mode and dtype")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = _names(metafunc.config)
+    if "backend_name" in metafunc.fixturenames:
+        metafunc.parametrize("backend_name", names)
+    kind = getattr(metafunc.function, "checks_of", None)
+    if kind is not None:
+        chosen = [check for check in _checks(metafunc.config, names) if check.kind == kind]
+        metafunc.parametrize("check", chosen, ids=[check.id for check in chosen])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if any(HERE in item.path.parents for item in items):
+        complaint = backends.missing(_names(config))
+        if complaint:
+            raise pytest.UsageError(complaint)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    names = _names(terminalreporter.config)
+    left_out = [name for name in backends.BACKENDS if name not in names]
+    line = f"luxport_conformance: {', '.join(names)}"
+    terminalreporter.write_line(f"{line}; left out by name: {', '.join(left_out)}" if left_out else line)
+
+
+@pytest.fixture
+def backend_names(request: pytest.FixtureRequest) -> list[str]:
+    """Name the backends of this run."""
+    return _names(request.config)
+
+
+def _names(config: pytest.Config) -> list[str]:
+    excluded = ",".join(config.getoption("--exclude-backend", default=[]))
+    try:
+        return backends.selected(excluded=list(filter(None, excluded.split(","))))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _checks(config: pytest.Config, names: list[str]) -> Iterator[Check]:
+    return checks(names, thorough=config.getoption("--thorough", default=False))

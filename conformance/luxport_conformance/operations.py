@@ -1,0 +1,108 @@
+"""Examples of every public operation, on which a backend's own version is held against the definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops, tree
+from luxport.backend import Backend
+from luxport.ops import definition_of
+from luxport_conformance.arrays import dtype_name, on_backend, on_host
+from luxport_conformance.backends import abilities, prepared
+from luxport_conformance.compare import Tolerance, Violation, compare
+
+__all__ = ["OPERATIONS", "OverrideExample", "operation_names", "override_is_definition"]
+
+
+@dataclass(frozen=True)
+class OverrideExample:
+    """Arrays (None for one that is absent) and options of an operation."""
+
+    arrays: tuple[Any, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: Tolerance = Tolerance()
+
+
+def operation_names() -> list[str]:
+    """Name the public operations that a backend may supply itself."""
+    return [name for name in ops.__all__ if getattr(getattr(ops, name), "definition", None) is not None]
+
+
+def override_is_definition(name: str, example: OverrideExample, backend: Backend, dtype: str) -> float:
+    """Hold values, dtypes and gradients of a backend's own version against the definition on the same arrays."""
+    override = getattr(backend.ops, name, None)
+    if override is None:
+        return 0.0
+    definition = definition_of(getattr(ops, name))
+    arrays = [on_backend(array, backend, dtype) for array in example.arrays]
+    got, want = (
+        prepared(backend, lambda *arrays, version=version: version(*arrays, **example.options))(*arrays)
+        for version in (override, definition)
+    )
+    for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
+        if dtype_name(leaf) != dtype_name(wanted):
+            raise Violation(f"a result in {dtype_name(wanted)} expected, got {dtype_name(leaf)}")
+    worst = compare(on_host(got, backend), on_host(want, backend), dtype=dtype, tolerance=example.tolerance)
+    floating = tuple(i for i, array in enumerate(example.arrays) if array is not None and array.dtype.kind == "f")
+    if abilities(backend.name).gradients and floating and dtype_name(tree.leaves(want)[0]) == dtype:
+        slopes = [
+            on_host(prepared(backend, luxport.grad(_loss(version, example.options), floating))(*arrays), backend)
+            for version in (override, definition)
+        ]
+        worst = max(worst, compare(*slopes, dtype=dtype, tolerance=example.tolerance, path="gradient"))
+    return worst
+
+
+def _loss(version: Any, options: Mapping[str, Any]) -> Any:
+    def loss(*arrays: Any) -> Any:
+        y = tree.leaves(version(*arrays, **options))[0]
+        xp = luxport.namespace(y)
+        # Weights that differ from entry to entry: a plain sum would not see a gradient that went to the wrong one.
+        weights = xp.cos(xp.astype(xp.reshape(xp.arange(int(np.prod(y.shape))), tuple(y.shape)), y.dtype))
+        return xp.sum(y * weights)
+
+    return loss
+
+
+def _draw(*shape: int, seed: int = 3) -> Any:
+    return np.random.Generator(np.random.Philox(seed)).normal(size=shape)
+
+
+_KEY, _COUNTER = np.array([1, 2], np.int32), np.array(5, np.int32)
+
+# Away from the kinks of activations, on both sides of them, and far out.
+_POINTS = np.array([-20.0, -5.5, -3.2, -1.5, -0.7, -0.2, 0.1, 0.4, 0.9, 1.6, 2.5, 3.3, 6.5, 20.0])
+
+
+OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
+    **dict.fromkeys(("relu", "tanh", "sigmoid"), (OverrideExample((_POINTS,)),)),
+    "dense": (
+        OverrideExample((_draw(4, 3), _draw(3, 2), _draw(2)), tolerance=Tolerance(reduction=4)),
+        OverrideExample((_draw(2, 4, 3), _draw(3, 2), None), tolerance=Tolerance(reduction=8)),
+        OverrideExample((_draw(3), _draw(3, 2), _draw(2)), tolerance=Tolerance(reduction=3)),
+    ),
+    "batch_norm": tuple(
+        OverrideExample(
+            (_draw(*shape), _draw(3), _draw(3), _draw(3), np.abs(_draw(3)) + 0.1),
+            {"training": training, "momentum": 0.1, "epsilon": 1e-5},
+            Tolerance(reduction=6 * 4),
+        )
+        for shape in ((6, 3), (6, 3, 2, 2))
+        for training in (True, False)
+    ),
+    "dropout": (
+        OverrideExample((_draw(5, 7), _KEY, _COUNTER), {"p": 0.4}),
+        OverrideExample((_draw(5, 7), _KEY, _COUNTER), {"p": 0.4, "axes": (0,)}),
+    ),
+    "threefry_2x32": (
+        OverrideExample(
+            (_KEY, np.arange(10, dtype=np.int32).reshape(5, 2)),
+        ),
+    ),
+    "random_bits": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5)}),),
+}

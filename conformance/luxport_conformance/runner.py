@@ -1,0 +1,178 @@
+"""Crossing cases and laws with backends, modes and dtypes, and running what comes of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from luxport_conformance.arrays import on_backend, on_host, widened
+from luxport_conformance.backends import HOST, abilities, compiled, holding, load, ways
+from luxport_conformance.case import Case
+from luxport_conformance.cases import CASES
+from luxport_conformance.compare import Violation, compare
+from luxport_conformance.examples import EXAMPLES, Example
+from luxport_conformance.laws import LAWS, Law
+from luxport_conformance.operations import OPERATIONS, OverrideExample, override_is_definition
+
+__all__ = ["Check", "Outcome", "checks", "run", "run_case", "run_law", "run_override"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One case or law on one backend, in one mode and dtype. `run` returns a deviation or raises `Violation`."""
+
+    id: str
+    kind: str
+    subject: str
+    name: str
+    backend: str
+    run: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a check: how far off in units of eps, or the complaint."""
+
+    check: Check
+    deviation: float
+    complaint: str | None
+    seconds: float
+
+
+def checks(
+    backends: list[str], cases: tuple[Case, ...] = CASES, *, pattern: str = "", thorough: bool = False
+) -> Iterator[Check]:
+    """Yield every check of these cases, and of all laws, on these backends.
+
+    `pattern` is a regular expression that a subject (a layer or operation) or a check's id must contain. With
+    `thorough` cases run in every mode and dtype; without it a few pairs that take long are left out.
+    """
+    for check in (*_case_checks(backends, cases, thorough), *_law_checks(backends), *_override_checks(backends)):
+        if re.search(pattern, check.subject) or re.search(pattern, check.id):
+            yield check
+
+
+def run(check: Check) -> Outcome:
+    """Run one check, whatever comes of it: a failure of any kind becomes a complaint."""
+    start = time.perf_counter()
+    try:
+        deviation, complaint = check.run(), None
+    except Exception as error:
+        deviation = float("inf")
+        complaint = str(error) if isinstance(error, Violation) else f"{type(error).__name__}: {error}"
+    return Outcome(check, deviation, complaint, time.perf_counter() - start)
+
+
+def run_case(case: Case, backend_name: str, mode: str = "eager", dtype: str = "float32") -> float:
+    """Run a case on a backend and return the deviation in units of eps.
+
+    Raises: Violation, with the case and its source
+    """
+    backend = load(backend_name)
+    with holding(backend, dtype):
+        inputs = [on_backend(value, backend, dtype) for value in case.inputs.values()] if backend else []
+        program = compiled(backend, case.program, tracing_only=True) if mode == "jit" else case.program
+        try:
+            if case.raises is not None:
+                return _expect_error(case, program, inputs)
+            got = on_host(program(*inputs), backend)
+            expected = case.expected
+            if callable(expected):
+                expected = expected(*[widened(on_host(value, backend)) for value in inputs])
+            return compare(got, expected, dtype=dtype, tolerance=case.tolerance)
+        except Violation as violation:
+            raise Violation(f"{case.id} on {backend_name} ({', '.join(case.source)}): {violation}") from None
+
+
+def run_law(law: Law, example: Example, backend_name: str, dtype: str = "float32") -> float:
+    """Hold a layer to a law on a backend and return the deviation in units of eps.
+
+    Raises: Violation, with the law and the layer
+    """
+    backend = load("numpy" if backend_name == HOST else backend_name)
+    assert backend is not None
+    with holding(backend, dtype):
+        try:
+            return law.holds(example, backend, dtype)
+        except Violation as violation:
+            raise Violation(f"{law.name} of {example} on {backend_name}: {violation}") from None
+
+
+def _expect_error(case: Case, program: Callable[..., Any], inputs: list[Any]) -> float:
+    assert case.raises is not None
+    try:
+        program(*inputs)
+    except case.raises as error:
+        if not re.search(case.message, str(error)):
+            raise Violation(f"an error like {case.message!r} expected, got {str(error)!r}") from error
+        return 0.0
+    raise Violation(f"{case.raises.__name__} expected, got a result")
+
+
+def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -> Iterator[Check]:
+    for case in cases:
+        for backend in [HOST] if case.on_host else backends:
+            if case.differentiates and not abilities(backend).gradients:
+                continue
+            compiles = case.compiles and case.raises is None
+            for mode, dtype in ways(backend, case.dtypes, compiles=compiles, thorough=thorough):
+                yield Check(
+                    id=case.id if case.on_host else f"{case.id}-{backend}-{mode}-{dtype}",
+                    kind="case",
+                    subject=case.subject,
+                    name=case.id,
+                    backend=backend,
+                    run=partial(run_case, case, backend, mode, dtype),
+                )
+
+
+def _law_checks(backends: list[str]) -> Iterator[Check]:
+    for subject, examples in EXAMPLES.items():
+        for law in LAWS.values():
+            for backend in [HOST] if law.on_host else backends:
+                able = abilities(backend)
+                if (law.gradients and not able.gradients) or (law.compiles and not able.compiles):
+                    continue
+                for position, example in enumerate(examples, start=1):
+                    for dtype in [HOST] if law.on_host else [dtype for dtype in law.dtypes if dtype in able.dtypes]:
+                        yield Check(
+                            id=f"{law.name}-{subject}_{position}-{backend}" + ("" if law.on_host else f"-{dtype}"),
+                            kind="law",
+                            subject=subject,
+                            name=law.name,
+                            backend=backend,
+                            run=partial(run_law, law, example, backend, dtype),
+                        )
+
+
+def _override_checks(backends: list[str]) -> Iterator[Check]:
+    for name, examples in OPERATIONS.items():
+        for position, example in enumerate(examples, start=1):
+            for backend in backends:
+                for dtype in ("float32", "float64"):
+                    yield Check(
+                        id=f"override_is_definition-{name}_{position}-{backend}-{dtype}",
+                        kind="override",
+                        subject=name,
+                        name="override_is_definition",
+                        backend=backend,
+                        run=partial(run_override, name, example, backend, dtype),
+                    )
+
+
+def run_override(name: str, example: OverrideExample, backend_name: str, dtype: str = "float32") -> float:
+    """Hold a backend's own version of an operation to the definition; 0 if it has none.
+
+    Raises: Violation, with the operation
+    """
+    backend = load(backend_name)
+    assert backend is not None
+    with holding(backend, dtype):
+        try:
+            return override_is_definition(name, example, backend, dtype)
+        except Violation as violation:
+            raise Violation(f"override_is_definition of {name} on {backend_name}: {violation}") from None

@@ -1,0 +1,52 @@
+"""The account of upstream's assertions is complete, and what it calls ported is really run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from luxport_conformance import account
+from luxport_conformance.backends import HOST, abilities
+from luxport_conformance.cases import BY_ID, CASES
+from luxport_conformance.runner import run_case
+
+# Counted in the suites themselves, at the commits named at the head of the account.
+ASSERTIONS = {"flux": 1190, "nnlib": 874, "optimisers": 411}
+
+
+def test_ids_are_unique() -> None:
+    assert [name for name, count in Counter(case.id for case in CASES).items() if count > 1] == []
+
+
+def test_every_assertion_is_there_once() -> None:
+    rows = account.read()
+    assert Counter(row.suite for row in rows) == ASSERTIONS
+    # Two lines of Flux's utils.jl make two assertions each.
+    twice = [name for name, count in Counter(row.assertion for row in rows).items() if count > 1]
+    assert twice == ["flux:utils.jl:128", "flux:utils.jl:135"]
+
+
+def test_every_row_is_accounted_for() -> None:
+    for row in account.read():
+        assert row.status in ("ported", "not portable", "open"), row
+        if row.status == "not portable":
+            assert row.detail in account.REASONS, row
+        if row.status == "open":
+            assert row.detail == "", row
+
+
+def test_account_is_what_the_cases_say() -> None:
+    rows = account.read()
+    assert account.updated(rows) == rows, "run python -m luxport_conformance.account"
+
+
+def test_a_hundred_are_ported() -> None:
+    assert sum(row.status == "ported" for row in account.read()) >= 100
+
+
+def test_everything_ported_is_run(backend_names: list[str]) -> None:
+    ported = {name for row in account.read() if row.status == "ported" for name in row.detail.split()}
+    for name in ported:
+        case = BY_ID[name]
+        able = [b for b in backend_names if abilities(b).gradients or not case.differentiates]
+        assert case.on_host or able, f"{name} needs a backend that differentiates"
+        assert run_case(case, HOST if case.on_host else able[0], "eager", case.dtypes[0]) < float("inf")

@@ -1,0 +1,104 @@
+"""The suite as tests: cases, laws, and backends' own operations, on every backend of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import luxport
+from luxport import tree
+from luxport.backend import get_backend
+from luxport_conformance.arrays import on_backend, on_host
+from luxport_conformance.backends import abilities, holding
+from luxport_conformance.compare import Tolerance, compare
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.operations import OPERATIONS, operation_names
+from luxport_conformance.runner import Check
+
+
+def _over(kind: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        test.checks_of = kind  # type: ignore[attr-defined]  # conftest parametrises by it
+        return test
+
+    return mark
+
+
+@_over("case")
+def test_case(check: Check) -> None:
+    assert check.run() < float("inf")
+
+
+@_over("law")
+def test_law(check: Check) -> None:
+    assert check.run() < float("inf")
+
+
+@_over("override")
+def test_override(check: Check) -> None:
+    assert check.run() < float("inf")
+
+
+def test_every_public_layer_has_an_example() -> None:
+    layers = {name for name in luxport.layers.__all__ if isinstance(getattr(luxport, name), type)}
+    layers = {name for name in layers if issubclass(getattr(luxport, name), luxport.Layer)}
+    assert layers <= EXAMPLES.keys(), f"layers without an example: {sorted(layers - EXAMPLES.keys())}"
+    assert EXAMPLES.keys() <= layers, f"examples of no public layer: {sorted(EXAMPLES.keys() - layers)}"
+    for name, examples in EXAMPLES.items():
+        assert examples
+        assert all(type(example.layer) is getattr(luxport, name) for example in examples)
+
+
+def test_every_operation_has_an_example() -> None:
+    names = set(operation_names())
+    assert names <= OPERATIONS.keys(), f"operations without an example: {sorted(names - OPERATIONS.keys())}"
+    assert all(OPERATIONS.values())
+
+
+def test_abilities(backend_name: str) -> None:
+    backend, able = get_backend(backend_name), abilities(backend_name)
+
+    def program(x: object) -> object:
+        return x
+
+    assert able.compiles == (backend.jit(program) is not program)
+    x = backend.asarray([1.0, 2.0], dtype="float32")
+    if able.gradients:
+        gradient = luxport.grad(lambda x: luxport.namespace(x).sum(x * x))(x)
+        assert backend.to_numpy(gradient).tolist() == [2.0, 4.0]
+    else:
+        with pytest.raises(TypeError, match="differentiates nothing"):
+            luxport.grad(lambda x: luxport.namespace(x).sum(x * x))(x)
+    held = {name for name in ("float16", "bfloat16", "float32", "float64") if _holds(backend_name, name)}
+    assert held == set(able.dtypes)
+
+
+def _holds(backend_name: str, dtype: str) -> bool:
+    backend = get_backend(backend_name)
+    with holding(backend, dtype):
+        return getattr(backend.xp, dtype, None) is not None
+
+
+def test_inductor(backend_names: list[str]) -> None:
+    """All layers compiled into one program by PyTorch's default compiler, which takes seconds each alone."""
+    if "torch" not in backend_names:
+        pytest.skip("left out by name: torch")
+    torch = get_backend("torch")
+    examples = [example for group in EXAMPLES.values() for example in group]
+    inputs = [on_backend(example.values(), torch, "float32") for example in examples]
+
+    def program(inputs: list[tuple[object, object, object]]) -> list[object]:
+        pairs = zip(examples, inputs, strict=True)
+        return [example.layer(x, ps, st) for example, (x, ps, st) in pairs]  # type: ignore[arg-type]
+
+    got, want = on_host(luxport.jit(program)(inputs), torch), on_host(program(inputs), torch)
+    assert tree.structure(got) == tree.structure(want)
+    for example, mine, eager in zip(examples, got, want, strict=True):
+        for leaf, wanted in zip(tree.leaves(mine), tree.leaves(eager), strict=True):
+            compare(leaf, wanted, dtype="float32", tolerance=example.tolerance, path=str(example))
+
+
+def test_tolerances_have_reasons() -> None:
+    with pytest.raises(ValueError, match="a reason"):
+        Tolerance(factor=10.0)
