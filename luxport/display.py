@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from luxport.layer import Layer, NamedLayers, parameter_length, state_length
+from luxport.layer import Layer, NamedLayers, by_name, parameter_length, state_length
 
 __all__ = ["display", "one_line"]
 
@@ -14,7 +14,7 @@ __all__ = ["display", "one_line"]
 def display(model: Layer) -> str:
     """Write a model as Lux does: a line per layer, each with its numbers of parameters and states.
 
-    Neighbours that are equal share a line.
+    Neighbours that are equal share a line, ``# 40 (20 x 2) parameters``.
 
     >>> import luxport
     >>> print(display(luxport.Chain(luxport.Dense(2, 3, luxport.tanh), luxport.Dense(3, 1))))
@@ -67,49 +67,57 @@ def _text(value: Any) -> str:
     return repr(value)
 
 
-def _counts(layer: Layer) -> str:
+def _counts(layer: Layer, copies: int) -> str:
     parameters, states = parameter_length(layer), state_length(layer)
-    texts = [_plural(parameters, "parameter")] if parameters else []
-    texts += [_plural(states, "state")] if states else []
+    texts = [_plural(parameters, copies, "parameter")] if parameters else []
+    texts += [_plural(states, copies, "state")] if states else []
     return ", ".join(texts)
 
 
-def _plural(n: int, noun: str) -> str:
-    return f"{n:_} {noun}{'' if n == 1 else 's'}"
+def _plural(n: int, copies: int, noun: str) -> str:
+    total = n * copies
+    return f"{total:_}{f' ({n:_} x {copies})' if copies > 1 else ''} {noun}{'' if total == 1 else 's'}"
 
 
-def _lines(node: Any, indent: str, label: str, end: str = "") -> list[tuple[str, str]]:
-    children = node.children() if isinstance(node, Layer) else node
-    if isinstance(children, (tuple, list)):
-        children = {f"layer_{i}": child for i, child in enumerate(children, start=1)}
+def _lines(node: Any, indent: str, label: str, end: str = "", copies: int = 1) -> list[tuple[str, str]]:
+    children = node.children() if isinstance(node, Layer) else by_name(node)
     if isinstance(node, Layer) and not children:
-        return [(f"{indent}{label}{one_line(node)}{end}", _counts(node))]
+        return [(f"{indent}{label}{one_line(node)}{end}", _counts(node, copies))]
     title = _title(node) if isinstance(node, Layer) else ""
     lines = [(f"{indent}{label}{title}(", "")]
-    for names, child in _grouped(children):
-        lines += _lines(child, indent + "    ", f"{names} = ", ",")
-    closing = _counts(node) if isinstance(node, Layer) else ""
+    for name, child, repeated in _grouped(children):
+        lines += _lines(child, indent + "    ", f"{name} = ", ",", copies * repeated)
+    closing = _counts(node, copies) if isinstance(node, Layer) else ""
     if isinstance(node, Layer) and not indent:
         closing = closing or "0 parameters"
     return [*lines, (f"{indent}){end}", closing)]
 
 
-def _grouped(children: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Join neighbours that are equal and numbered: layer_1, layer_2 become layer_(1-2)."""
-    groups: list[tuple[list[str], Any]] = []
+def _grouped(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
+    """Join neighbours that are equal and numbered: layer_1 and layer_2 become layer_(1-2), two of them."""
+    groups: list[tuple[str, int, int, Any]] = []
     for name, child in children.items():
-        stem, _, number = name.rpartition("_")
-        if groups and number.isdigit() and groups[-1][1] == child:
-            last_stem, _, last = groups[-1][0][-1].rpartition("_")
-            if last_stem == stem and last.isdigit() and int(number) == int(last) + 1:
-                groups[-1][0].append(name)
+        stem, number = _numbered(name)
+        if groups and number is not None:
+            last_stem, first, last, layer = groups[-1]
+            if (last_stem, last + 1, layer) == (stem, number, child):
+                groups[-1] = (stem, first, number, layer)
                 continue
-        groups.append(([name], child))
-    return [(_range(names), child) for names, child in groups]
+        # A name without a number stands for itself, and no number follows it.
+        groups.append((name, -1, -1, child) if number is None else (stem, number, number, child))
+    return [
+        (
+            stem if first < 0 else f"{stem}{first}" if first == last else f"{stem}({first}-{last})",
+            child,
+            last - first + 1,
+        )
+        for stem, first, last, child in groups
+    ]
 
 
-def _range(names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    stem, _, first = names[0].rpartition("_")
-    return f"{stem}_({first}-{names[-1].rpartition('_')[2]})"
+def _numbered(name: str) -> tuple[str, int | None]:
+    """Split a name from the number it ends in; one with a leading zero is part of the name."""
+    digits = name[len(name.rstrip("0123456789")) :]
+    if not digits or digits != str(int(digits)):
+        return name, None
+    return name.removesuffix(digits), int(digits)

@@ -363,8 +363,8 @@ def update_state(
             return entry
         if isinstance(entry, Mapping):
             return {key: value if key == name else replace(inner) for key, inner in entry.items()}
-        if isinstance(entry, (tuple, list)) and type(entry) in (tuple, list):
-            return type(entry)(replace(inner) for inner in entry)
+        if isinstance(entry, (tuple, list)):
+            return tree.like_sequence(entry, [replace(inner) for inner in entry])
         return entry
 
     return replace(st)

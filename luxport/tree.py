@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from luxport.static import Static
 
-__all__ = ["Tree", "leaves", "leaves_with_path", "map", "map_with_path", "structure", "unflatten"]
+__all__ = ["Tree", "leaves", "leaves_with_path", "like_sequence", "map", "map_with_path", "structure", "unflatten"]
 
 Tree: TypeAlias = Any
 """An array, or a mapping, tuple or list of trees."""
@@ -34,7 +34,7 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
         for other in rest:
             if not isinstance(other, (tuple, list)) or len(other) != len(tree):
                 raise _mismatch(tree, other)
-        return _rebuild(tree, [map(f, value, *others) for value, *others in zip(tree, *rest, strict=True)])
+        return like_sequence(tree, [map(f, value, *others) for value, *others in zip(tree, *rest, strict=True)])
     if tree is None or isinstance(tree, Static):
         return tree
     return f(tree, *rest)
@@ -49,7 +49,7 @@ def map_with_path(f: Callable[..., Any], tree: Tree, path: tuple[str, ...] = ())
     if isinstance(tree, Mapping):
         return {key: map_with_path(f, value, (*path, str(key))) for key, value in tree.items()}
     if isinstance(tree, (tuple, list)):
-        return _rebuild(tree, [map_with_path(f, value, (*path, str(i))) for i, value in enumerate(tree)])
+        return like_sequence(tree, [map_with_path(f, value, (*path, str(i))) for i, value in enumerate(tree)])
     if tree is None or isinstance(tree, Static):
         return tree
     return f(path, tree)
@@ -93,6 +93,11 @@ def structure(tree: Tree) -> Any:
     return _LEAF
 
 
+def like_sequence(like: Any, values: list[Any]) -> Any:
+    """Build a list, tuple or named tuple of the kind of another."""
+    return _sequence(type(like), values)
+
+
 def unflatten(shape: Any, new_leaves: Iterator[Any]) -> Tree:
     """Build the tree that `structure` described, drawing its leaves in order.
 
@@ -120,10 +125,6 @@ def _collect(tree: Tree, found: list[Any]) -> None:
             _collect(value, found)
     elif tree is not None and not isinstance(tree, Static):
         found.append(tree)
-
-
-def _rebuild(like: Any, values: list[Any]) -> Any:
-    return _sequence(type(like), values)
 
 
 def _sequence(kind: type, values: list[Any]) -> Any:

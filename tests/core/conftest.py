@@ -6,9 +6,10 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import luxport
 import numpy as np
 import pytest
+
+import luxport
 
 BACKENDS = ("numpy", "jax", "torch", "tf")
 DIFFERENTIATING = ("jax", "torch", "tf")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import jax
-import luxport as lp
 import numpy as np
 import pytest
 import tensorflow as tf
 import torch
+
+import luxport as lp
 
 LAYERS = {
     "Chain": (lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lp.Dropout(0.5), lp.Dense(4, 2)), (4, 3)),

@@ -1,0 +1,373 @@
+"""The contract: layers as values, containers and wrappers of the user's own, setup, counts, states, shapes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections import namedtuple
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+import luxport as lp
+
+
+class Shift(lp.Layer):
+    dims: int
+
+    def initial_parameters(self, rng):
+        return {"shift": rng.normal((self.dims,))}
+
+    def __call__(self, x, ps, st):
+        return x + ps["shift"], st
+
+
+class Counter(lp.Layer):
+    def initial_states(self, rng):
+        return {"calls": np.zeros((), np.int32), "carry": None, "training": lp.Static(True)}
+
+    def __call__(self, x, ps, st):
+        return x, {**st, "calls": st["calls"] + 1}
+
+
+class Residual(lp.ContainerLayer):
+    inner: lp.Layer
+    shortcut: lp.Layer | None = None
+
+    def __call__(self, x, ps, st):
+        y, inner = self.inner(x, ps["inner"], st["inner"])
+        return x + y, {"inner": inner}
+
+
+class Blocks(lp.ContainerLayer):
+    """Layers in a list, a dict and both nested."""
+
+    first: tuple
+    named: dict
+    nested: list
+
+    def __call__(self, x, ps, st):
+        new = {"first": {}, "named": {}, "nested": {"layer_1": {}, "layer_2": None}}
+        for (name, p), layer in zip(ps["first"].items(), self.first, strict=True):
+            x, new["first"][name] = layer(x, p, st["first"][name])
+        for name, layer in self.named.items():
+            x, new["named"][name] = layer(x, ps["named"][name], st["named"][name])
+        inner, last = self.nested
+        x, new["nested"]["layer_1"]["a"] = inner["a"](x, ps["nested"]["layer_1"]["a"], st["nested"]["layer_1"]["a"])
+        x, new["nested"]["layer_2"] = last(x, ps["nested"]["layer_2"], st["nested"]["layer_2"])
+        return x, new
+
+
+class Twice(lp.WrapperLayer):
+    inner: lp.Layer
+    times: int = 2
+
+    def __call__(self, x, ps, st):
+        for _ in range(self.times):
+            x, st = self.inner(x, ps, st)
+        return x, st
+
+
+class Forwarding(lp.WrapperLayer):
+    inner: lp.Layer
+
+
+def blocks():
+    return Blocks(
+        [Shift(2), Shift(2)], {"dense": lp.Dense(2, 3), "count": Counter()}, [{"a": lp.Dense(3, 2)}, Shift(2)]
+    )
+
+
+LAYERS = [
+    Shift(3),
+    Residual(lp.Dense(3, 3)),
+    blocks(),
+    Twice(Shift(2)),
+    lp.Chain(lp.Dense(2, 3, lp.tanh), lp.BatchNorm(3), lp.WrappedFunction(np.tanh), lp.NoOpLayer()),
+    lp.Chain(encoder=lp.Dense(2, 3), name="named"),
+    lp.Dense(2, 3, init_weight=lp.glorot_uniform(gain=2.0)),
+    lp.Scale(2, 3, lp.relu),
+    lp.BatchNorm(4, affine=False),
+    lp.Dropout(0.5, axes=(0,)),
+    lp.FlattenLayer(2),
+    lp.ReshapeLayer(2, -1),
+    lp.SelectDim(1, 0),
+]
+
+
+class TestValues:
+    @pytest.mark.parametrize("layer", LAYERS, ids=repr)
+    def test_copies_are_equal_and_hash_alike(self, layer):
+        for other in (copy.copy(layer), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            assert other == layer
+            assert hash(other) == hash(layer)
+            assert repr(other) == repr(layer)
+
+    @pytest.mark.parametrize("layer", LAYERS, ids=repr)
+    def test_is_immutable(self, layer):
+        with pytest.raises(AttributeError):
+            layer.anything = 1
+
+    def test_differs_by_class_and_by_field(self):
+        class MyDense(lp.Dense):
+            pass
+
+        assert lp.Dense(2, 3) != lp.Dense(2, 4)
+        assert lp.Dense(2, 3) != lp.Dense(2, 3, lp.tanh)
+        assert MyDense(2, 3) != lp.Dense(2, 3)
+        assert lp.Dense(2, 3) == lp.Dense(2, 3, lp.identity)
+        assert lp.glorot_uniform(gain=2.0) == lp.glorot_uniform(gain=2.0) != lp.glorot_uniform
+
+    def test_holds_no_arrays_after_a_call(self):
+        model = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
+        before = copy.deepcopy(model.__dict__)
+        model(np.ones((4, 2), np.float32), *lp.setup(0, model))
+        assert model.__dict__ == before
+
+    def test_subclasses_without_fields_are_built_as_their_parents(self):
+        class MyChain(lp.Chain):
+            def __call__(self, x, ps, st):
+                return super().__call__(2 * x, ps, st)
+
+        class MyScale(lp.Scale):
+            pass
+
+        assert [type(layer) for layer in MyChain(lp.Dense(2, 3), np.tanh)] == [lp.Dense, lp.WrappedFunction]
+        assert MyScale(2, 3, lp.tanh).dims == (2, 3)
+
+    def test_a_layer_without_a_call_cannot_be_built(self):
+        class Nothing(lp.Layer):
+            pass
+
+        with pytest.raises(TypeError, match="abstract"):
+            Nothing()
+
+
+class TestContainers:
+    def test_parameters_by_field(self):
+        ps, st = lp.setup(0, Residual(lp.Dense(3, 3)))
+        assert list(ps) == list(st) == ["inner"]
+        assert list(ps["inner"]) == ["weight", "bias"]
+
+    def test_optional_children_that_are_there(self):
+        assert list(lp.setup(0, Residual(lp.Dense(3, 3), lp.NoOpLayer()))[0]) == ["inner", "shortcut"]
+
+    def test_tuples_lists_dicts_and_nests(self):
+        model = blocks()
+        ps, st = lp.setup(0, model)
+        assert lp.tree.map(np.shape, ps) == {
+            "first": {"layer_1": {"shift": (2,)}, "layer_2": {"shift": (2,)}},
+            "named": {"dense": {"weight": (2, 3), "bias": (3,)}, "count": {}},
+            "nested": {"layer_1": {"a": {"weight": (3, 2), "bias": (2,)}}, "layer_2": {"shift": (2,)}},
+        }
+        y, new = model(np.ones((4, 2), np.float32), ps, st)
+        assert y.shape == (4, 2)
+        assert new["named"]["count"]["calls"] == 1
+        assert lp.tree.structure(new) == lp.tree.structure(st)
+
+    def test_draws_in_field_order(self):
+        ps, _ = lp.setup(3, blocks())
+        rng = lp.rng(3)
+        np.testing.assert_array_equal(ps["first"]["layer_1"]["shift"], rng.normal((2,)))
+        np.testing.assert_array_equal(ps["first"]["layer_2"]["shift"], rng.normal((2,)))
+        np.testing.assert_array_equal(ps["named"]["dense"]["weight"], lp.glorot_uniform(rng, (2, 3)))
+
+    def test_a_function_among_layers_is_an_error(self, message):
+        text = message(TypeError, Blocks, [Shift(2), np.tanh], {}, [])
+        assert text.startswith("Blocks expects nothing but layers in first, got ")
+        assert text.endswith("wrap functions in luxport.WrappedFunction")
+
+    def test_wrapper_adds_no_key(self):
+        ps, st = lp.setup(0, Twice(Shift(2)))
+        assert list(ps) == ["shift"]
+        y, _ = Twice(Shift(2))(np.zeros(2, np.float32), ps, st)
+        np.testing.assert_allclose(y, 2 * ps["shift"])
+
+    def test_wrapper_forwards(self):
+        layer = Forwarding(Shift(2))
+        ps, st = lp.setup(0, layer)
+        np.testing.assert_array_equal(layer(np.zeros(2, np.float32), ps, st)[0], ps["shift"])
+
+    def test_wrapper_of_nothing_or_two(self, message):
+        class Both(lp.WrapperLayer):
+            a: lp.Layer
+            b: lp.Layer
+
+        assert message(TypeError, Forwarding, 3) == "Forwarding expects exactly one field of layers, got 0"
+        assert message(TypeError, Both, Shift(2), Shift(2)) == "Both expects exactly one field of layers, got 2"
+
+    def test_any_mapping_will_do(self):
+        model = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
+        ps, st = lp.setup(0, model)
+        x = np.ones((4, 2), np.float32)
+        views = [MappingProxyType({k: MappingProxyType(v) for k, v in entries.items()}) for entries in (ps, st)]
+        np.testing.assert_array_equal(model(x, *views)[0], model(x, ps, st)[0])
+
+
+class TestSetup:
+    def test_seed_or_rng(self):
+        model = lp.Dense(2, 3)
+        np.testing.assert_array_equal(lp.setup(5, model)[0]["weight"], lp.setup(lp.rng(5), model)[0]["weight"])
+        np.testing.assert_array_equal(lp.setup(np.int64(5), model)[0]["weight"], lp.setup(5, model)[0]["weight"])
+        rng = lp.rng(5)
+        assert (lp.setup(rng, model)[0]["weight"] != lp.setup(rng, model)[0]["weight"]).any()
+
+    def test_same_numbers_everywhere(self, backend, host):
+        model = lp.Chain(lp.Dense(3, 4), lp.BatchNorm(4), lp.Dropout(0.5))
+        want, got = lp.setup(7, model, backend="numpy"), lp.setup(7, model, backend=backend)
+        assert {lp.backend_of(leaf).name for leaf in lp.tree.leaves(got)} == {backend}
+        lp.tree.map(np.testing.assert_array_equal, host(got), want)
+
+    @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64"])
+    def test_dtype_converts_floating_values_alone(self, backend, dtype):
+        ps, st = lp.setup(0, lp.Chain(lp.BatchNorm(3), lp.Dropout(0.5)), backend=backend, dtype=dtype)
+        assert {lp.backend.dtype_name(leaf) for leaf in lp.tree.leaves(ps)} == {dtype}
+        assert lp.backend.dtype_name(st["layer_1"]["running_mean"]) == dtype
+        assert lp.backend.dtype_name(st["layer_2"]["rng"]["key"]) == "int32"
+
+    def test_device(self, backend, message):
+        lp.setup(0, lp.Dense(2, 3), backend=backend, device="cpu")
+        text = message(ValueError, lp.setup, 0, lp.Dense(2, 3), backend=backend, device="abacus")
+        assert "'abacus'" in text and backend in text and "cpu" in text
+
+    def test_bad_arguments(self, message):
+        layer = lp.Dense(2, 3)
+        assert message(TypeError, lp.setup, None, layer) == "a seed or a luxport.Rng expected, got NoneType"
+        assert "got -1" in message(ValueError, lp.setup, -1, layer)
+        assert message(TypeError, lp.setup, 0, np.tanh) == "setup expects a layer, got ufunc"
+        assert "a floating dtype expected, got 'int32'" in message(ValueError, lp.setup, 0, layer, dtype="int32")
+        assert "a floating dtype expected, got 'float33'" in message(ValueError, lp.setup, 0, layer, dtype="float33")
+        assert "a dtype expected by name" in message(TypeError, lp.setup, 0, layer, dtype=np.float64)
+
+    def test_initial_values_of_trees_of_layers(self):
+        ps = lp.initial_parameters(0, {"a": lp.Dense(2, 3), "b": [lp.Dense(3, 1), lp.NoOpLayer()]})
+        assert lp.tree.map(np.shape, ps) == {
+            "a": {"weight": (2, 3), "bias": (3,)},
+            "b": {"layer_1": {"weight": (3, 1), "bias": (1,)}, "layer_2": {}},
+        }
+        assert lp.initial_states(0, (lp.NoOpLayer(), lp.Dropout(0.5)))["layer_2"]["training"] == lp.Static(True)
+
+
+class TestCounts:
+    # FEATURES KEY-01, 02, 06, 12, 23, 27, after Lux's parameterlength and statelength.
+    @pytest.mark.parametrize(
+        ("layer", "parameters", "states"),
+        [
+            (lp.Dense(128, 256), 128 * 256 + 256, 0),
+            (lp.Dense(128, 256, use_bias=False), 128 * 256, 0),
+            (lp.Scale(2, 3), 12, 0),
+            (lp.BatchNorm(7), 14, 15),
+            (lp.BatchNorm(7, affine=False), 0, 15),
+            (lp.BatchNorm(7, track_stats=False), 14, 1),
+            (lp.Dropout(0.5), 0, 2),
+            (lp.NoOpLayer(), 0, 0),
+            (lp.FlattenLayer(), 0, 0),
+            (lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3), np.tanh), 15, 7),
+            (Counter(), 0, 3),
+        ],
+    )
+    def test_exact(self, layer, parameters, states):
+        ps, st = lp.setup(0, layer)
+        assert lp.parameter_length(layer) == lp.parameter_length(ps) == parameters
+        assert lp.state_length(layer) == lp.state_length(st) == states
+
+    def test_counts_without_drawing(self):
+        assert lp.parameter_length(lp.Dense(10**6, 10**6)) == 10**12 + 10**6
+
+    def test_an_initialiser_that_looks_at_its_values(self):
+        layer = lp.Dense(2, 3, init_weight=lambda rng, shape: rng.normal(shape) / np.linalg.norm(rng.normal(shape)))
+        assert lp.parameter_length(layer) == 9
+
+
+class TestApply:
+    def test_apply_is_the_call(self):
+        model = lp.Dense(2, 3)
+        ps, st = lp.setup(0, model)
+        x = np.ones((1, 2), np.float32)
+        np.testing.assert_array_equal(lp.apply(model, x, ps, st)[0], model(x, ps, st)[0])
+
+    def test_stateless_apply(self, message):
+        model = lp.Chain(lp.Dense(2, 3), np.tanh)
+        ps, st = lp.setup(0, model)
+        x = np.ones((1, 2), np.float32)
+        np.testing.assert_array_equal(lp.stateless_apply(model, x, ps), model(x, ps, st)[0])
+        text = message(lp.LayerError, lp.stateless_apply, lp.BatchNorm(2), x, {})
+        assert text == "BatchNorm has states, and stateless_apply expects a model without any: call model(x, ps, st)"
+
+    def test_inputs_stay_as_they_were(self, backend, host):
+        model = lp.Chain(lp.Dense(3, 3), lp.BatchNorm(3), lp.Dropout(0.5))
+        ps, st = lp.setup(0, model, backend=backend)
+        x = lp.asarray(np.ones((4, 3)), dtype="float32", backend=backend)
+        before = host((x, ps, st))
+        first, _ = model(x, ps, st)
+        second, _ = model(x, ps, st)
+        lp.tree.map(np.testing.assert_array_equal, host((x, ps, st)), before)
+        np.testing.assert_array_equal(*host((first, second)))
+
+
+class TestStates:
+    def test_modes(self):
+        _, st = lp.setup(0, lp.Chain(lp.BatchNorm(2), lp.Chain(lp.Dropout(0.5), Counter())))
+        training = [
+            st["layer_1"]["training"],
+            st["layer_2"]["layer_1"]["training"],
+            st["layer_2"]["layer_2"]["training"],
+        ]
+        assert training == [lp.Static(True)] * 3
+        off = lp.test_mode(st)
+        assert off["layer_2"]["layer_2"]["training"] == lp.Static(False)
+        assert st["layer_1"]["training"] == lp.Static(True)
+        assert lp.tree.structure(lp.train_mode(off)) == lp.tree.structure(st)
+        assert off["layer_1"]["running_mean"] is st["layer_1"]["running_mean"]
+
+    def test_update_state(self):
+        pair = namedtuple("pair", "carry other")
+        st = {"a": {"carry": 1, "b": [{"carry": 2}, 3]}, "carry": {"carry": 4}, "p": pair({"carry": 5}, 6)}
+        new = lp.update_state(st, "carry", 0)
+        assert new == {"a": {"carry": 0, "b": [{"carry": 0}, 3]}, "carry": 0, "p": pair({"carry": 0}, 6)}
+        assert isinstance(new["p"], pair)
+        assert st["a"]["carry"] == 1
+
+    def test_update_state_leaves_excluded_subtrees_alone(self):
+        st = {"frozen": {"keep": True, "training": 1}, "free": {"training": 1}}
+        new = lp.update_state(st, "training", 2, exclude=lambda entry: isinstance(entry, dict) and "keep" in entry)
+        assert new == {"frozen": {"keep": True, "training": 1}, "free": {"training": 2}}
+
+
+class TestOutputShape:
+    @pytest.mark.parametrize(
+        ("layer", "shape", "want"),
+        [
+            (lp.Dense(3, 5), (7, 2, 3), (7, 2, 5)),
+            (lp.Dense(3, 5), (3,), (5,)),
+            (lp.Scale(2, 1), (5, 2, 3), (5, 2, 3)),
+            (lp.BatchNorm(3), (1, 3), (1, 3)),
+            (lp.FlattenLayer(), (5, 2, 3), (5, 6)),
+            (lp.ReshapeLayer(-1, 2), (5, 2, 3), (5, 3, 2)),
+            (lp.SelectDim(1, -1), (5, 2, 3), (5, 3)),
+            (lp.Dropout(0.5), (5, 2), (5, 2)),
+            (lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lambda x: x * 2), (0, 3), (0, 4)),
+            (lp.Dense(10**6, 10**6), (1000, 10**6), (1000, 10**6)),
+            (blocks(), (4, 2), (4, 2)),
+        ],
+    )
+    def test_shapes(self, layer, shape, want):
+        assert lp.output_shape(layer, shape) == want
+
+    def test_trees(self):
+        layer = lp.WrappedFunction(lambda d: {"sum": d["a"] + d["b"][0], "rest": d["b"][1:]})
+        got = lp.output_shape(layer, {"a": (2, 3), "b": [(3,), (4,), ()]})
+        assert got == {"sum": (2, 3), "rest": ((4,), ())}
+
+    def test_errors(self, message):
+        layer = lp.Chain(lp.Dense(2, 3), lp.Dense(4, 1))
+        text = message(lp.LayerError, lp.output_shape, layer, (5, 2))
+        assert text == "Dense at layer_2 expects (..., 4), got (5, 3)"
+        assert "got 5" in message(TypeError, lp.output_shape, layer, 5)
+        assert "got (None, 2)" in message(TypeError, lp.output_shape, layer, (None, 2))
+        assert "got (64, 'a')" in message(TypeError, lp.output_shape, layer, (64, "a"))
+        assert "got (-1, 2)" in message(ValueError, lp.output_shape, layer, (-1, 2))
+        assert "values of an array needed" in message(
+            TypeError, lp.output_shape, lp.WrappedFunction(np.linalg.inv), (2, 2)
+        )
