@@ -1,32 +1,95 @@
 """Functions on arrays that layers are made of: written once in Array API terms, faster where a backend can."""
 
-from luxport.ops.activations import Activation, identity, relu, sigmoid, tanh
+from luxport.ops.activations import (
+    Activation,
+    celu,
+    elu,
+    gelu,
+    gelu_erf,
+    gelu_sigmoid,
+    gelu_tanh,
+    glu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    identity,
+    leakyrelu,
+    lisht,
+    logcosh,
+    logsigmoid,
+    mish,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    sigmoid,
+    sigmoid_fast,
+    softplus,
+    softshrink,
+    softsign,
+    swish,
+    tanh,
+    tanh_fast,
+    tanhshrink,
+    thresholdrelu,
+    trelu,
+)
 from luxport.ops.affine import dense
 from luxport.ops.conv import conv
 from luxport.ops.dropout import dropout, keep_mask
+from luxport.ops.erf import erf
 from luxport.ops.normalise import batch_norm
 from luxport.ops.operation import definition_of, operation
 from luxport.ops.pooling import max_pool, mean_pool
-from luxport.ops.random_bits import random_bits, threefry_2x32, uniform
+from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = [
     "Activation",
     "batch_norm",
+    "celu",
     "conv",
     "definition_of",
     "dense",
     "dropout",
+    "elu",
+    "erf",
+    "gelu",
+    "gelu_erf",
+    "gelu_sigmoid",
+    "gelu_tanh",
+    "glu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "identity",
     "keep_mask",
+    "leakyrelu",
+    "lisht",
+    "logcosh",
+    "logsigmoid",
     "max_pool",
     "mean_pool",
+    "mish",
+    "normal",
     "operation",
     "random_bits",
     "relu",
+    "relu6",
+    "rrelu",
+    "selu",
     "sigmoid",
+    "sigmoid_fast",
+    "softplus",
+    "softshrink",
+    "softsign",
     "stop_gradient",
+    "swish",
     "tanh",
+    "tanh_fast",
+    "tanhshrink",
     "threefry_2x32",
+    "thresholdrelu",
+    "trelu",
     "uniform",
 ]

@@ -34,7 +34,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
 
 def to_numpy(array: Any) -> Any:
     """Copy to the host."""
-    return np.array(array)
+    return np.array(array.numpy())
 
 
 def from_dlpack(array: Any, *, share: bool) -> Any:

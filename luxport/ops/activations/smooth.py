@@ -1,0 +1,213 @@
+"""Smooth activation functions. Where one is analytic it takes complex numbers too.
+
+Exponentials are of ``-abs(x)``, so that none overflows; it is written with `where`, since the derivative of abs at 0
+is 0, or 1, by the library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from luxport.backend import Array, namespace
+from luxport.ops.dtypes import is_complex, numbers, real_numbers
+from luxport.ops.erf import erf
+from luxport.ops.operation import operation
+
+__all__ = [
+    "Activation",
+    "gelu_erf",
+    "gelu_sigmoid",
+    "gelu_tanh",
+    "glu",
+    "identity",
+    "lisht",
+    "logcosh",
+    "logsigmoid",
+    "mish",
+    "sigmoid",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+    "tanhshrink",
+]
+
+Activation: TypeAlias = Callable[[Array], Array]
+
+
+def identity(x: Array) -> Array:
+    """Return x itself."""
+    return x
+
+
+@operation
+def tanh(x: Array) -> Array:
+    """Return the hyperbolic tangent. Also called tanh_fast."""
+    xp = namespace(x)
+    return xp.tanh(numbers(xp, x, "tanh"))
+
+
+@operation
+def sigmoid(x: Array) -> Array:
+    """Return ``1 / (1 + exp(-x))`` without overflow. Also called sigmoid_fast.
+
+    >>> import numpy as np
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    xp = namespace(x)
+    x = numbers(xp, x, "sigmoid")
+    right = _right_half(xp, x)
+    t = xp.exp(xp.where(right, -x, x))
+    return xp.where(right, 1.0, t) / (1.0 + t)
+
+
+@operation
+def logsigmoid(x: Array) -> Array:
+    """Return ``log(sigmoid(x))``, that is ``-softplus(-x)``."""
+    xp = namespace(x)
+    return -softplus(-numbers(xp, x, "logsigmoid"))
+
+
+@operation
+def softplus(x: Array) -> Array:
+    """Return ``log(1 + exp(x))`` without overflow.
+
+    Source: X. Glorot et al., "Deep sparse rectifier neural networks" (2011)
+
+    >>> import numpy as np
+    >>> softplus(np.array([-1000.0, 1000.0]))
+    array([   0., 1000.])
+    """
+    xp = namespace(x)
+    x = numbers(xp, x, "softplus")
+    right = _right_half(xp, x)
+    rest = xp.log1p(xp.exp(xp.where(right, -x, x)))
+    return xp.where(right, x + rest, rest)
+
+
+@operation
+def logcosh(x: Array) -> Array:
+    """Return ``log(cosh(x))`` without overflow."""
+    xp = namespace(x)
+    x = numbers(xp, x, "logcosh")
+    distance = xp.where(_right_half(xp, x), x, -x)
+    t = xp.exp(-distance)
+    return distance + xp.log1p(t * t) - math.log(2)
+
+
+@operation
+def swish(x: Array) -> Array:
+    """Return ``x * sigmoid(x)``.
+
+    Source: P. Ramachandran et al., "Swish: a self-gated activation function" (2017)
+    """
+    xp = namespace(x)
+    x = numbers(xp, x, "swish")
+    return x * sigmoid(x)
+
+
+@operation
+def mish(x: Array) -> Array:
+    """Return ``x * tanh(softplus(x))``.
+
+    Source: D. Misra, "Mish: a self regularized non-monotonic activation function" (2019)
+    """
+    xp = namespace(x)
+    x = numbers(xp, x, "mish")
+    return x * tanh(softplus(x))
+
+
+@operation
+def lisht(x: Array) -> Array:
+    """Return ``x * tanh(x)``.
+
+    Source: S. K. Roy et al., "LiSHT: non-parametric linearly scaled hyperbolic tangent" (2019)
+    """
+    xp = namespace(x)
+    x = numbers(xp, x, "lisht")
+    return x * tanh(x)
+
+
+@operation
+def tanhshrink(x: Array) -> Array:
+    """Return ``x - tanh(x)``."""
+    xp = namespace(x)
+    x = numbers(xp, x, "tanhshrink")
+    return x - tanh(x)
+
+
+@operation
+def gelu_tanh(x: Array) -> Array:
+    """Return ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``. Also called gelu.
+
+    Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016)
+    """
+    xp = namespace(x)
+    x = numbers(xp, x, "gelu_tanh")
+    return 0.5 * x * (1.0 + tanh(_cubic(xp, x, math.sqrt(2 / math.pi))))
+
+
+@operation
+def gelu_sigmoid(x: Array) -> Array:
+    """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which is `gelu_tanh` in other terms."""
+    xp = namespace(x)
+    x = numbers(xp, x, "gelu_sigmoid")
+    return x * sigmoid(_cubic(xp, x, math.sqrt(8 / math.pi)))
+
+
+@operation
+def gelu_erf(x: Array) -> Array:
+    """Return ``x / 2 * (1 + erf(x / sqrt(2)))``: x times the normal distribution function.
+
+    Raises: TypeError if x is complex or boolean
+    Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016)
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "gelu_erf")
+    return 0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))
+
+
+@operation
+def softsign(x: Array) -> Array:
+    """Return ``x / (1 + abs(x))``.
+
+    Raises: TypeError if x is complex or boolean
+    Source: J. Bergstra et al., "Quadratic polynomials learn better image features" (2009)
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "softsign")
+    return x / (1.0 + xp.abs(x))
+
+
+@operation
+def glu(x: Array, *, axis: int = -1) -> Array:
+    """Return the first half along an axis times the sigmoid of the second half.
+
+    Shapes: x (..., 2 n, ...) -> (..., n, ...)
+    Raises: ValueError if the size along the axis is odd
+    Source: Y. N. Dauphin et al., "Language modeling with gated convolutional networks" (2017)
+
+    >>> import numpy as np
+    >>> glu(np.array([[1.0, 2.0, 0.0, 0.0]]))
+    array([[0.5, 1. ]])
+    """
+    xp = namespace(x)
+    x = numbers(xp, x, "glu")
+    shape = tuple(x.shape)
+    if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
+        raise ValueError(f"glu expects an even size along axis {axis}, got the shape {shape}")
+    before, half = (slice(None),) * (axis % len(shape)), shape[axis] // 2
+    return x[(*before, slice(None, half), ...)] * sigmoid(x[(*before, slice(half, None), ...)])
+
+
+def _right_half(xp: Any, x: Array) -> Array:
+    return (xp.real(x) if is_complex(xp, x) else x) >= 0
+
+
+def _cubic(xp: Any, x: Array, scale: float) -> Array:
+    # Beyond 30 the gate is 0 or 1 in any dtype, and the cube, or its derivative, would overflow.
+    near = x if is_complex(xp, x) else xp.clip(x, -30.0, 30.0)
+    return near * (scale + (scale * 0.044715) * (near * near))
