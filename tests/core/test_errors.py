@@ -1,0 +1,201 @@
+"""Bad input: one line, the same text on every backend, eager and compiled, with the path in the model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+
+MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lp.Chain(lp.Dense(4, 2), lp.Dense(2, 1)))
+
+
+def without(entries, *path):
+    """Return nested dicts without the entry at a path."""
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in entries.items() if key != name}
+    return {**entries, name: without(entries[name], *rest)}
+
+
+def replaced(entries, value, *path):
+    name, *rest = path
+    return {**entries, name: replaced(entries[name], value, *rest) if rest else value}
+
+
+# (what x, ps and st are made into, the error, its text)
+CASES = {
+    "channels": (
+        lambda x, ps, st: (x[:, :2], ps, st),
+        lp.LayerError,
+        "Dense at layer_1 expects (..., 3), got (5, 2)",
+    ),
+    "rank": (lambda x, ps, st: (x[0, 0], ps, st), lp.LayerError, "Dense at layer_1 expects (..., 3), got ()"),
+    "one value per channel": (
+        lambda x, ps, st: (x[:1], ps, st),
+        lp.LayerError,
+        "BatchNorm at layer_2 expects more than one value per channel in training, got (1, 4)",
+    ),
+    "float dtype": (
+        lambda x, ps, st: (lp.to(x, dtype="float16"), ps, st),
+        lp.LayerTypeError,
+        "Dense at layer_1 expects float32 as its parameters, got float16: "
+        "convert the input or the parameters with luxport.to(..., dtype='float32')",
+    ),
+    "complex dtype": (
+        lambda x, ps, st: (lp.to(x, dtype="complex64"), ps, st),
+        lp.LayerTypeError,
+        "Dense at layer_1 expects float32 as its parameters, got complex64: "
+        "convert the parameters with luxport.to(..., dtype='complex64')",
+    ),
+    "integer dtype": (
+        lambda x, ps, st: (lp.asarray(np.ones((5, 3), np.int32), backend=lp.backend_of(x)), ps, st),
+        lp.LayerTypeError,
+        "Dense at layer_1 expects float32 as its parameters, got int32: convert the input to float32",
+    ),
+    "a list": (
+        lambda x, ps, st: ([[1.0, 2.0, 3.0]], ps, st),
+        lp.LayerTypeError,
+        "Dense at layer_1 expects an array, got list: make one with luxport.asarray",
+    ),
+    "None": (
+        lambda x, ps, st: (None, ps, st),
+        lp.LayerTypeError,
+        "Dense at layer_1 expects an array, got None: make one with luxport.asarray",
+    ),
+    "no such layer in ps": (
+        lambda x, ps, st: (x, without(ps, "layer_2"), st),
+        lp.LayerError,
+        "Chain expects parameters {layer_1, layer_2, layer_3}, got {layer_1, layer_3}: make them with luxport.setup",
+    ),
+    "no weight": (
+        lambda x, ps, st: (x, without(ps, "layer_3", "layer_2", "weight"), st),
+        lp.LayerError,
+        "Dense at layer_3.layer_2 expects parameters {weight, bias}, got {bias}: make them with luxport.setup",
+    ),
+    "weight None": (
+        lambda x, ps, st: (x, replaced(ps, None, "layer_1", "weight"), st),
+        lp.LayerError,
+        "Dense at layer_1 expects an array as weight, got None: make one with luxport.setup",
+    ),
+    "weight of another shape": (
+        lambda x, ps, st: (x, replaced(ps, x, "layer_1", "weight"), st),
+        lp.LayerError,
+        "Dense at layer_1 expects weight (3, 4), got (5, 3)",
+    ),
+    "ps no mapping": (
+        lambda x, ps, st: (x, [x], st),
+        lp.LayerError,
+        "Chain expects parameters as a mapping with {layer_1, layer_2, layer_3}, got list",
+    ),
+    "no such layer in st": (
+        lambda x, ps, st: (x, ps, without(st, "layer_3", "layer_1")),
+        lp.LayerError,
+        "Chain at layer_3 expects states {layer_1, layer_2}, got {layer_2}: make them with luxport.setup",
+    ),
+    "no running mean": (
+        lambda x, ps, st: (x, ps, without(st, "layer_2", "running_mean")),
+        lp.LayerError,
+        "BatchNorm at layer_2 expects states {running_mean, running_var, training}, "
+        "got {running_var, training}: make them with luxport.setup",
+    ),
+    "st None": (
+        lambda x, ps, st: (x, ps, None),
+        lp.LayerError,
+        "Chain expects states as a mapping with {layer_1, layer_2, layer_3}, got NoneType",
+    ),
+}
+
+
+def prepared(backend):
+    ps, st = lp.setup(0, MODEL, backend=backend)
+    return lp.asarray(np.ones((5, 3)), dtype="float32", backend=backend), ps, st
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_eager(case, backend, message):
+    spoil, kind, text = CASES[case]
+    assert message(kind, MODEL, *spoil(*prepared(backend))) == text
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_compiled(case, backend, message):
+    spoil, kind, text = CASES[case]
+    assert message(kind, lp.jit(MODEL), *spoil(*prepared(backend))) == text
+
+
+@pytest.mark.parametrize("case", ["channels", "no weight", "one value per channel"])
+def test_under_a_gradient(case, ad_backend, message):
+    spoil, kind, text = CASES[case]
+    x, ps, st = spoil(*prepared(ad_backend))
+    assert message(kind, lp.grad(lambda ps: lp.namespace(x).sum(MODEL(x, ps, st)[0])), ps) == text
+
+
+@pytest.mark.parametrize("other", ["numpy", "jax", "torch", "tf"])
+def test_mixed_backends_in_a_layer(backend, other, message):
+    x, _, _ = prepared(backend)
+    _, ps, st = prepared(other)
+    if backend == other:
+        assert MODEL(x, ps, st)[0].shape[0] == 5
+        return
+    want = (
+        f"expects arrays of one backend, got {backend} and {other} together: "
+        f"move one with luxport.to(..., backend={backend!r})"
+    )
+    assert message(TypeError, MODEL, x, ps, st) == f"Dense at layer_1 {want}"
+    assert message(TypeError, lp.jit(MODEL), x, ps, st) == f"luxport {want}"
+    assert message(TypeError, lp.ops.dense, x, ps["layer_1"]["weight"], None) == f"luxport {want}"
+    assert message(TypeError, lp.backend_of, x, None, ps["layer_1"]["weight"]) == f"luxport {want}"
+
+
+class Both(lp.ContainerLayer):
+    parts: tuple
+    named: dict
+
+    def __call__(self, x, ps, st):
+        for name, layer in zip(ps["parts"], self.parts, strict=True):
+            x, _ = layer(x, ps["parts"][name], st["parts"][name])
+        return self.named["last"](x, ps["named"]["last"], st["named"]["last"])[0], st
+
+
+def test_paths_through_the_users_containers(message):
+    shared = lp.Dense(3, 3)
+    model = lp.Chain(net=Both((shared, shared, lp.Dense(3, 2)), {"last": lp.Chain(lp.Dense(3, 1))}))
+    x, (ps, st) = np.ones((5, 3), np.float32), lp.setup(0, model)
+    text = message(lp.LayerError, model, x, ps, st)
+    assert text == "Dense at net.named.last.layer_1 expects (..., 3), got (5, 2)"
+    # The same layer in two places: its parameters tell them apart.
+    spoilt = replaced(ps, {"weight": ps["net"]["parts"]["layer_2"]["weight"]}, "net", "parts", "layer_2")
+    text = message(lp.LayerError, model, x, spoilt, st)
+    assert (
+        text
+        == "Dense at net.parts.layer_2 expects parameters {weight, bias}, got {weight}: make them with luxport.setup"
+    )
+
+
+def test_wrappers_leave_no_trace_in_the_path(message):
+    class Quiet(lp.WrapperLayer):
+        inner: lp.Layer
+
+    model = lp.Chain(Quiet(lp.Chain(lp.NoOpLayer(), lp.Dense(3, 2))))
+    text = message(lp.LayerError, model, np.ones((1, 2), np.float32), *lp.setup(0, model))
+    assert text == "Dense at layer_1.layer_2 expects (..., 3), got (1, 2)"
+
+
+def test_the_users_own_errors_pass_untouched():
+    class Picky(lp.Layer):
+        def __call__(self, x, ps, st):
+            return {}["mine"], st
+
+    with pytest.raises(KeyError, match="^'mine'$"):
+        lp.Chain(Picky())(np.ones(2), {"layer_1": {}}, {"layer_1": {}})
+
+
+def test_errors_are_value_and_type_errors():
+    assert issubclass(lp.LayerError, ValueError)
+    assert issubclass(lp.LayerTypeError, (lp.LayerError, TypeError))
+
+
+def test_an_array_is_expected_in_operations(message):
+    assert message(TypeError, lp.relu, [1.0]) == "luxport expects an array, got list: make one with luxport.asarray"
+    assert message(TypeError, lp.relu, None) == "luxport expects an array, got None: make one with luxport.asarray"
