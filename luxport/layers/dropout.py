@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Dropout(Layer):
     """
 
     p: float
-    axes: tuple[int, ...] | None = None
+    axes: int | tuple[int, ...] | None = None
 
     def __new__(cls, p: float, axes: Any = None) -> Any:
         """Return a `NoOpLayer` if nothing is ever dropped."""
@@ -73,7 +73,7 @@ class Dropout(Layer):
         shape_of(x)
         if "float" not in (dtype := dtype_name(x)) and "complex" not in dtype:
             raise LayerTypeError(f"expects a floating or complex input, got {dtype}")
-        y = ops.dropout(x, key, counter, p=self.p, axes=self.axes)
+        y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
         return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import ndtri
@@ -140,6 +142,7 @@ def test_setup_takes_a_seed_or_a_generator_and_nothing_else():
     model = luxport.Dense(3, 2)
     from_seed, from_rng = luxport.setup(5, model)[0], luxport.setup(luxport.rng(5), model)[0]
     np.testing.assert_array_equal(from_seed["weight"], from_rng["weight"])
+    wrong: Any
     for wrong in (None, 1.5, "0", np.random.default_rng(0)):
         with pytest.raises(TypeError, match="a seed or a luxport.Rng expected, got"):
             luxport.setup(wrong, model)
