@@ -1,0 +1,544 @@
+"""Convolution: upstream's numbers, every backend against the definition, the layer's options and errors."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import ops
+from luxport.backend import Backend, get_backend, namespace
+from luxport.errors import LayerError, LayerTypeError
+
+
+def arrays(backend: Backend, *values: Any, dtype: str | None = None) -> list[Any]:
+    return [None if v is None else backend.asarray(v, dtype=dtype) for v in values]
+
+
+def pullback(backend: Backend, f: Any, values: Any, cotangent: np.ndarray) -> list[np.ndarray]:
+    """Return the gradients of ``sum(f(*values) * cotangent)``."""
+    weights = backend.asarray(cotangent)
+    gradient = luxport.grad(lambda inputs: namespace(weights).sum(f(*inputs) * weights))
+    return [backend.to_numpy(g) for g in gradient(tuple(arrays(backend, *values)))]
+
+
+# --- NNlib's numbers: x and w count up from 1; nnlib:test/conv.jl:75-245 with the uses in 249-400
+
+SETTINGS = {
+    "plain": {},
+    "stride": {"stride": 2},
+    "pad": {"padding": 1},
+    "dil": {"dilation": 2},
+    "flip": {"cross_correlation": True},
+}
+
+
+Answers = Callable[[str, int, str], np.ndarray]
+
+
+def pinned(nnlib: Answers, rank: int, setting: str) -> tuple[luxport.Conv, np.ndarray, np.ndarray, np.ndarray]:
+    x, w = (counting(nnlib("conv", rank, name).shape) for name in ("dx", "dw"))
+    if setting in ("pad", "dil", "flip"):
+        y = nnlib("conv", rank, f"y_{setting}")
+    else:  # nnlib:test/conv.jl:258-260
+        y = nnlib("conv", rank, "y_pad")[(slice(1, -1, 2 if setting == "stride" else 1),) * rank]
+    return luxport.Conv((2,) * rank, 1, 1, use_bias=False, **SETTINGS[setting]), x, w, y
+
+
+def counting(shape: tuple[int, ...]) -> np.ndarray:
+    return np.arange(1.0, np.prod(shape) + 1).reshape(1, 1, *shape)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nnlib_values(nnlib: Answers, backend: Backend, rank: int, setting: str) -> None:
+    layer, x, w, y = pinned(nnlib, rank, setting)
+    x, w = arrays(backend, x, w)
+    np.testing.assert_allclose(backend.to_numpy(layer(x, {"weight": w}, {})[0])[0, 0], y, rtol=1e-7)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nnlib_gradients(nnlib: Answers, differentiating: Backend, rank: int, setting: str) -> None:
+    layer, x, w, y = pinned(nnlib, rank, setting)
+    dx, dw = pullback(differentiating, lambda x, w: layer(x, {"weight": w}, {})[0], (x, w), y[None, None])
+    suffix = "" if setting == "plain" else f"_{setting}"
+    np.testing.assert_allclose(dx[0, 0], nnlib("conv", rank, f"dx{suffix}"), rtol=1e-7)
+    np.testing.assert_allclose(dw[0, 0], nnlib("conv", rank, f"dw{suffix}"), rtol=1e-7)
+
+
+# --- Every backend against the definition, and the definition against loops
+
+CASES = [
+    # rank, size, kernel, stride, padding, dilation, channels, out, groups
+    ((9,), (3,), (1,), ((0, 0),), (1,), 2, 3, 1),
+    ((9,), (4,), (2,), ((3, 1),), (1,), 2, 4, 2),
+    ((11,), (2,), (3,), ((0, 2),), (4,), 3, 6, 3),
+    ((1,), (1,), (1,), ((0, 0),), (1,), 1, 1, 1),
+    ((6, 7), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 2, 3, 1),
+    ((7, 5), (2, 3), (2, 1), ((1, 0), (0, 2)), (1, 1), 4, 2, 2),
+    ((7, 8), (3, 2), (2, 2), ((2, 1), (0, 3)), (2, 3), 2, 4, 1),
+    ((6, 6), (3, 3), (2, 2), ((0, 1), (1, 1)), (1, 1), 3, 6, 3),
+    ((5, 6), (2, 2), (1, 2), ((1, 1), (0, 0)), (2, 1), 3, 3, 3),
+    ((5, 5), (5, 1), (1, 1), ((0, 0), (4, 4)), (1, 1), 1, 2, 1),
+    ((4, 5, 3), (2, 3, 2), (1, 2, 1), ((0, 1), (1, 1), (0, 0)), (1, 1, 1), 2, 2, 1),
+    ((4, 4, 5), (2, 1, 2), (2, 1, 1), ((1, 0), (0, 0), (2, 1)), (2, 1, 3), 2, 4, 2),
+    ((3, 3, 2, 3), (2, 2, 1, 2), (1, 1, 1, 2), ((0, 0), (1, 0), (0, 0), (0, 1)), (1, 1, 1, 1), 2, 2, 1),
+]
+
+
+def options(case: Any, flip: bool) -> dict[str, Any]:
+    return {"stride": case[2], "padding": case[3], "dilation": case[4], "groups": case[7], "flip": flip}
+
+
+def inputs(case: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    sizes, kernel, *_, channels, out, groups = case
+    rng = np.random.default_rng(len(sizes))
+    shapes = ((2, channels, *sizes), (out, channels // groups, *kernel), (out,))
+    x, weight, bias = (rng.standard_normal(shape) for shape in shapes)
+    return x, weight, bias
+
+
+def loops(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, case: Any, flip: bool) -> np.ndarray:
+    """Compute the sum that defines a convolution, term by term."""
+    sizes, kernel, stride, padding, dilation, channels, out, groups = case
+    places = [
+        (n + low + high - d * (k - 1) - 1) // s + 1
+        for n, k, s, (low, high), d in zip(sizes, kernel, stride, padding, dilation, strict=True)
+    ]
+    y = np.zeros((len(x), out, *places))
+    for o, place in itertools.product(range(out), np.ndindex(*places)):
+        for c, k in itertools.product(range(channels // groups), np.ndindex(*kernel)):
+            at = [p * s + i * d - low for p, s, i, d, (low, _) in zip(place, stride, k, dilation, padding, strict=True)]
+            if all(0 <= i < n for i, n in zip(at, sizes, strict=True)):
+                tap = tuple(n - 1 - i for n, i in zip(kernel, k, strict=True)) if flip else k
+                source = o // (out // groups) * (channels // groups) + c
+                y[(slice(None), o, *place)] += x[(slice(None), source, *at)] * weight[(o, c, *tap)]
+    return y + bias.reshape(-1, *[1] * len(sizes))
+
+
+@functools.cache
+def reference(number: int, flip: bool) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Return the loops' value, and the definition's first and second gradients in PyTorch."""
+    case = CASES[number]
+    values = inputs(case)
+    y = loops(*values, case, flip)
+    definition = functools.partial(ops.definition_of(ops.conv), **options(case, flip))
+    return y, *gradients(get_backend("torch"), definition, values, np.cos(y))
+
+
+def gradients(
+    backend: Backend, f: Any, values: Any, cotangent: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the gradients of ``sum(f² cotangent)``, and those of the sum of their squares."""
+    weights = backend.asarray(cotangent)
+    xp = namespace(weights)
+
+    def loss(inputs: Any) -> Any:
+        y = f(*inputs)
+        return xp.sum(y * y * weights)
+
+    def size(inputs: Any) -> Any:
+        return sum(xp.sum(g * g) for g in luxport.grad(loss)(inputs))
+
+    def both(inputs: Any) -> Any:
+        return luxport.grad(loss)(inputs), luxport.grad(size)(inputs)
+
+    # JAX compiles every operation that runs by itself: one program takes a tenth of the time.
+    first, second = (luxport.jit(both) if backend.name == "jax" else both)(tuple(arrays(backend, *values)))
+    return [backend.to_numpy(g) for g in first], [backend.to_numpy(g) for g in second]
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_values_are_the_sum_that_defines_them(backend: Backend, number: int) -> None:
+    case, flip = CASES[number], number % 3 != 0
+    values = inputs(case)
+    y = ops.conv(*arrays(backend, *values), **options(case, flip))
+    np.testing.assert_allclose(backend.to_numpy(y), loops(*values, case, flip), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_gradients_are_the_definitions(differentiating: Backend, number: int) -> None:
+    case, flip = CASES[number], number % 3 != 0
+    y, first, second = reference(number, flip)
+    conv = functools.partial(ops.conv, **options(case, flip))
+    got_first, got_second = gradients(differentiating, conv, inputs(case), np.cos(y))
+    for got, want in zip(got_first + got_second, first + second, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
+def test_gradient_equals_finite_differences(differentiating: Backend) -> None:
+    case = CASES[6]
+    values = inputs(case)
+    conv = functools.partial(ops.conv, **options(case, True))
+    cotangent = np.cos(loops(*values, case, True))
+    step = 1e-6
+    for which, gradient in enumerate(pullback(differentiating, conv, values, cotangent)):
+        direction = np.random.default_rng(which).standard_normal(gradient.shape)
+        ends = [
+            float(
+                np.sum(
+                    conv(*[v + sign * step * direction if i == which else v for i, v in enumerate(values)]) * cotangent
+                )
+            )
+            for sign in (1, -1)
+        ]
+        # Central differences of a linear function: only rounding, about 1e-16 / 1e-6 of values near 10.
+        assert np.sum(gradient * direction) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-7)
+
+
+def test_dtypes_are_promoted(backend: Backend) -> None:
+    x, weight, bias = inputs(CASES[4])
+    y = ops.conv(*(*arrays(backend, x, dtype="float32"), *arrays(backend, weight), None), **options(CASES[4], True))
+    want = loops(x.astype(np.float32), weight, 0 * bias, CASES[4], True)
+    assert backend.to_numpy(y).dtype == np.float64  # nnlib:test/conv.jl:810-817: the types of x and w may differ
+    np.testing.assert_allclose(backend.to_numpy(y), want, rtol=1e-12, atol=1e-12)
+
+
+def test_complex_input_is_convolved_by_parts(backend: Backend) -> None:
+    # nnlib:test/conv.jl:455-478: convolution is linear in real and imaginary parts
+    x, weight, bias = inputs(CASES[4])
+    y = ops.conv(*arrays(backend, x + 1j * x[::-1], weight, None), **options(CASES[4], True))
+    real, imaginary = (loops(part, weight, 0 * bias, CASES[4], True) for part in (x, x[::-1]))
+    np.testing.assert_allclose(backend.to_numpy(y), real + 1j * imaginary, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("number", [2, 6, 11])
+def test_half_precision(differentiating: Backend, dtype: str, number: int) -> None:
+    case = CASES[number]
+    values = [v.astype(dtype).astype(np.float64) for v in inputs(case)] if dtype == "float16" else inputs(case)
+    y = loops(*values, case, True)
+    given = tuple(arrays(differentiating, *values, dtype=dtype))
+    xp = namespace(given[0])
+    conv = functools.partial(ops.conv, **options(case, True))
+    got = xp.astype(conv(*given), xp.float32)
+    # A sum of up to 16 terms near 1, rounded to 11 or 8 bits, inputs too.
+    tolerance = 2e-2 if dtype == "float16" else 1.5e-1
+    np.testing.assert_allclose(differentiating.to_numpy(got), y, rtol=tolerance, atol=tolerance)
+    differentiate = luxport.grad(lambda inputs: xp.sum(xp.astype(conv(*inputs), xp.float32)))
+    gradient = (luxport.jit(differentiate) if differentiating.name == "jax" else differentiate)(given)
+    want = pullback(get_backend("torch"), conv, values, np.ones_like(y))
+    for g, w in zip(gradient, want, strict=True):
+        assert g.dtype == given[0].dtype
+        np.testing.assert_allclose(
+            differentiating.to_numpy(xp.astype(g, xp.float32)), w, rtol=tolerance, atol=10 * tolerance
+        )
+
+
+# --- The layer: flux:test/layers/conv.jl, flux:test/outputsize.jl, nnlib:test/conv.jl, with axes reversed
+
+KERNELS = [(1,), (2,), (3,), (5, 4), (8, 7, 6)]  # flux:test/layers/conv.jl:279
+
+
+@pytest.mark.parametrize("cross_correlation", [True, False])
+def test_impulse_response_is_the_kernel(backend: Backend, cross_correlation: bool) -> None:
+    # flux:test/layers/conv.jl:240-258: a true convolution lays its kernel out around an impulse
+    impulse = np.zeros((1, 1, 7, 7))
+    impulse[0, 0, 3, 3] = 1
+    for kernel, spot in (((3, 3), np.s_[1:4, 1:4]), ((1, 3), np.s_[3:4, 1:4]), ((3, 1), np.s_[1:4, 3:4])):
+        layer = luxport.Conv(kernel, 1, 1, cross_correlation=cross_correlation)
+        ps, st = luxport.setup(1, layer, backend=backend, dtype="float64")
+        weight = backend.to_numpy(ps["weight"])[0, 0]
+        want = np.zeros([7 - k + 1 for k in kernel])
+        want[spot] = weight[::-1, ::-1] if cross_correlation else weight
+        np.testing.assert_allclose(backend.to_numpy(layer(*arrays(backend, impulse), ps, st)[0])[0, 0], want)
+
+
+def test_asymmetric_padding(backend: Backend) -> None:
+    # flux:test/layers/conv.jl:132-147: pad (0, 1, 1, 2) there is (low, high) of the width, then of the height
+    layer = luxport.Conv((3, 3), 1, 1, luxport.relu, padding=((1, 2), (0, 1)))
+    ps = {"weight": backend.asarray(np.ones((1, 1, 3, 3))), "bias": backend.asarray(np.zeros(1))}
+    y = backend.to_numpy(layer(backend.asarray(np.ones((1, 1, 28, 28))), ps, {})[0])[0, 0]
+    assert y.shape == (29, 27)
+    assert [y[0, 0], y[1, 1], y[0, -1], y[-1, 0], y[-2, 0], y[-1, -1]] == [6, 9, 4, 3, 6, 2]
+
+
+def test_cross_correlation_is_convolution_with_the_flipped_kernel(backend: Backend) -> None:
+    # flux:test/layers/conv.jl:219-237
+    rng = np.random.default_rng(0)
+    x, w = rng.random((1, 1, 28, 28)), rng.random((1, 1, 2, 2))
+    convolved, correlated, flipped = (
+        backend.to_numpy(layer(backend.asarray(x), {"weight": backend.asarray(weight)}, {})[0])
+        for layer, weight in (
+            (luxport.Conv((2, 2), 1, 1, use_bias=False), w),
+            (luxport.CrossCor((2, 2), 1, 1, use_bias=False), w),
+            (luxport.CrossCor((2, 2), 1, 1, use_bias=False), w[:, :, ::-1, ::-1].copy()),
+        )
+    )
+    assert correlated[0, 0, 0, 0] == pytest.approx(np.sum(w * x[:, :, :2, :2]), rel=2e-7)
+    assert np.all(convolved != correlated)
+    np.testing.assert_allclose(flipped, convolved, rtol=1e-7)
+
+
+def test_chain_of_convolutions_and_pools(backend: Backend) -> None:
+    # flux:test/layers/conv.jl:26-35 and 226-235
+    for layer in (luxport.Conv, luxport.CrossCor):
+        model = luxport.Chain(
+            *(layer((2, 2), 1, 16, luxport.relu), luxport.MaxPool((2, 2))),
+            *(layer((2, 2), 16, 8, luxport.relu, use_bias=False), luxport.MaxPool((2, 2))),
+            *(luxport.FlattenLayer(), luxport.Dense(288, 10)),
+        )
+        ps, st = luxport.setup(0, model, backend=backend)
+        assert tuple(model(backend.asarray(np.zeros((5, 1, 28, 28), np.float32)), ps, st)[0].shape) == (5, 10)
+
+
+def test_bias_is_added_per_channel(backend: Backend) -> None:
+    # flux:test/layers/conv.jl:38-43: of zeros nothing but the bias, 1, is left
+    layer, ps = luxport.Conv.from_weight(np.ones((3, 1, 2, 2), np.float32), np.ones(3, np.float32))
+    ps = luxport.to(ps, backend=backend)
+    y = backend.to_numpy(layer(backend.asarray(np.zeros((1, 1, 28, 28), np.float32)), ps, {})[0])
+    assert y.sum() == y.size == 3 * 27 * 27
+
+
+def test_without_bias_nothing_is_learned_from_zeros(differentiating: Backend) -> None:
+    # flux:test/layers/conv.jl:45-64: no bias, and no gradient, so that the mean square error stays 4
+    layer = luxport.Conv((2, 2), 1, 3, use_bias=False)
+    ps, st = luxport.setup(0, layer, backend=differentiating)
+    x = differentiating.asarray(np.zeros((1, 1, 28, 28), np.float32))
+    xp = namespace(x)
+    value, gradient = luxport.value_and_grad(lambda ps: xp.mean((layer(x, ps, st)[0] - 2.0) ** 2))(ps)
+    assert list(ps) == list(gradient) == ["weight"]
+    assert float(value) == 4.0 and not np.any(differentiating.to_numpy(gradient["weight"]))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "sizes", "places"),
+    [((3,), (28,), (26,)), ((3, 3), (28, 28), (26, 26)), ((5, 4, 3), (12, 11, 10), (8, 8, 8))],
+)
+def test_grouped_shapes(kernel: tuple[int, ...], sizes: tuple[int, ...], places: tuple[int, ...]) -> None:
+    # flux:test/layers/conv.jl:67-81
+    layer = luxport.Conv(kernel, 100, 25, groups=5)
+    ps, st = luxport.setup(0, layer)
+    assert ps["weight"].shape == (25, 20, *kernel)
+    assert layer(np.zeros((2, 100, *sizes), np.float32), ps, st)[0].shape == (2, 25, *places)
+
+
+def test_groups_do_not_see_each_other(differentiating: Backend) -> None:
+    # nnlib:test/conv.jl:765-790
+    rng = np.random.default_rng(0)
+    x, w = rng.random((2, 20, 8, 8)), rng.random((15, 4, 3, 3))
+
+    def conv(groups: int) -> Callable[..., Any]:
+        options = {"stride": (1, 1), "padding": ((0, 0),) * 2, "dilation": (1, 1), "flip": True}
+        return lambda x, w: ops.conv(x, w, None, groups=groups, **options)
+
+    y = differentiating.to_numpy(conv(5)(*arrays(differentiating, x, w)))
+    gx, gw = pullback(differentiating, conv(5), (x, w), np.ones_like(y))
+    for i in range(5):
+        into, out = slice(4 * i, 4 * i + 4), slice(3 * i, 3 * i + 3)
+        part = differentiating.to_numpy(conv(1)(*arrays(differentiating, x[:, into], w[out])))
+        part_gx, part_gw = pullback(differentiating, conv(1), (x[:, into], w[out]), np.ones_like(part))
+        np.testing.assert_allclose(y[:, out], part, rtol=1e-12)
+        np.testing.assert_allclose(gx[:, into], part_gx, rtol=1e-12)
+        np.testing.assert_allclose(gw[out], part_gw, rtol=1e-12)
+
+
+def test_depthwise(backend: Backend) -> None:
+    # nnlib:test/conv.jl:676-681: x of two channels 1 and 2, kernels 1 2 3 and 4 5 6, padded by one: 2 and 10
+    layer, ps = luxport.Conv.from_weight(
+        backend.asarray(np.arange(1.0, 7.0).reshape(2, 1, 3)), bias=False, groups=2, padding=1
+    )
+    y, _ = layer(backend.asarray(np.array([[[1.0], [2.0]]])), ps, {})
+    np.testing.assert_allclose(backend.to_numpy(y).ravel(), [2, 10], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes", "places"),
+    [
+        # flux:test/outputsize.jl:66-76 (and 97-104 for CrossCor)
+        ({}, (10, 10), (8, 8)),
+        ({"stride": 2}, (5, 5), (2, 2)),
+        ({"stride": 2, "padding": 3}, (5, 5), (5, 5)),
+        ({"stride": 2, "padding": 3, "dilation": 2}, (5, 5), (4, 4)),
+        # nnlib:test/conv.jl:802-806
+        ({"kernel": (2, 2)}, (10, 10), (9, 9)),
+        ({"kernel": (2, 2), "stride": (2, 2), "padding": (2, 2)}, (10, 10), (7, 7)),
+        ({"kernel": (4, 3), "stride": (2, 1), "padding": (3, 2)}, (10, 10), (7, 12)),
+        ({"kernel": (2, 2), "stride": (2, 1), "padding": (3, 2), "dilation": (2, 2)}, (10, 10), (7, 12)),
+        # nnlib:test/conv.jl:34, 43, 51, 56: a 1 x 2 kernel on 5 x 4 there
+        ({"kernel": (2, 1)}, (4, 5), (3, 5)),
+        ({"kernel": (2, 1), "stride": 2, "dilation": 2, "padding": 3}, (4, 5), (4, 6)),
+        ({"kernel": (2, 1), "stride": (2, 1), "dilation": (2, 1), "padding": (1, 0)}, (4, 5), (2, 5)),
+        ({"kernel": (2, 1), "padding": ((3, 4), (1, 2))}, (4, 5), (10, 8)),
+    ],
+)
+def test_output_sizes(options: dict[str, Any], sizes: tuple[int, ...], places: tuple[int, ...]) -> None:
+    kernel = options.get("kernel", (3, 3))
+    rest = {name: value for name, value in options.items() if name != "kernel"}
+    for layer in (luxport.Conv(kernel, 3, 16, **rest), luxport.CrossCor(kernel, 3, 16, **rest)):
+        assert luxport.output_shape(layer, (7, 3, *sizes)) == (7, 16, *places)
+        ps, st = luxport.setup(0, layer)
+        assert layer(np.zeros((7, 3, *sizes), np.float32), ps, st)[0].shape == (7, 16, *places)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_one_pad_per_axis_is_for_both_of_its_sides(rank: int) -> None:
+    # flux:test/layers/conv.jl:266-277
+    shape = (1, 1, *[8] * rank)
+    pads = tuple(range(1, rank + 1))
+    both = luxport.Conv((3,) * rank, 1, 1, padding=tuple((n, n) for n in pads))
+    assert luxport.output_shape(luxport.Conv((3,) * rank, 1, 1, padding=pads), shape) == luxport.output_shape(
+        both, shape
+    )
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_same_pad(kernel: tuple[int, ...]) -> None:
+    # flux:test/layers/conv.jl:279-295
+    shape = (1, 1, *(k + 3 for k in kernel))
+    dilation = tuple(max(k // 2, 1) for k in kernel)
+    same = luxport.SamePad()
+    assert luxport.output_shape(luxport.Conv(kernel, 1, 1, padding=same), shape) == shape
+    assert luxport.output_shape(luxport.Conv(kernel, 1, 1, padding=same, dilation=dilation), shape) == shape
+    thirds = (1, 1, *(-(-(k + 3) // 3) for k in kernel))
+    assert luxport.output_shape(luxport.Conv(kernel, 1, 1, padding=same, stride=3), shape) == thirds
+
+
+def test_same_pad_puts_the_odd_one_low() -> None:
+    # Lux.jl calc_padding: ceil(total / 2) below, floor above. A kernel of 2 at 1 2 3 sees 0 1, 1 2, 2 3.
+    layer, ps = luxport.CrossCor.from_weight(np.ones((1, 1, 2)), bias=False, padding=luxport.SamePad())
+    assert layer(np.array([[[1.0, 2.0, 3.0]]]), ps, {})[0].ravel().tolist() == [1, 3, 5]
+
+
+def test_from_weight() -> None:
+    # flux:test/layers/conv.jl:303-313
+    for layer in (luxport.Conv, luxport.CrossCor):
+        assert layer.from_weight(np.ones((4, 3, 2)))[1]["bias"].dtype == np.float64
+        assert list(layer.from_weight(np.ones((5, 4, 3, 2)), False)[1]) == ["weight"]
+        assert layer.from_weight(np.ones((6, 5, 4, 3, 2)), np.ones(6))[0] == layer((4, 3, 2), 5, 6)
+        with pytest.raises(ValueError, match=r"expects a bias \(4,\) for its weight \(4, 3, 2\), got \(6,\)"):
+            layer.from_weight(np.ones((4, 3, 2)), np.ones(6))
+    with pytest.raises(ValueError, match="expects a weight"):
+        luxport.Conv.from_weight(np.ones((4, 3)))
+
+
+def test_parameters_and_display() -> None:
+    layer = luxport.Conv((3, 2), 4, 6, luxport.relu, stride=(2, 1), padding=luxport.SamePad(), groups=2)
+    assert repr(layer) == "Conv((3, 2), 4, 6, relu, stride=(2, 1), padding=SamePad(), groups=2)"
+    assert repr(luxport.CrossCor(3, 1, 2, use_bias=False)) == "CrossCor(3, 1, 2, use_bias=False)"
+    assert luxport.parameter_length(layer) == 6 * 2 * 3 * 2 + 6
+    assert layer == luxport.Conv((3, 2), 4, 6, luxport.relu, stride=(2, 1), padding=luxport.SamePad(), groups=2)
+    assert len({layer, layer, luxport.Conv((3, 2), 4, 6)}) == 2
+    ps, _ = luxport.setup(0, layer)
+    # glorot_uniform: fan in 2 · 6, fan out 6 · 6 as flux:test/utils.jl:54-59 counts them
+    assert np.abs(ps["weight"]).max() <= np.sqrt(6 / (12 + 36)) and not ps["bias"].any()
+
+
+# --- Compiled
+
+
+def compiled(backend: Backend, f: Callable[..., Any]) -> Callable[..., Any]:
+    if backend.name == "torch":
+        import torch
+
+        return torch.compile(f, backend="aot_eager", fullgraph=True)
+    return luxport.jit(f)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_compiled_equals_eager(differentiating: Backend, rank: int) -> None:
+    layer = luxport.Conv((2, 3, 2)[:rank], 4, 4, luxport.tanh, stride=2, padding=luxport.SamePad(), groups=2)
+    ps, st = luxport.setup(0, layer, backend=differentiating)
+    x = differentiating.asarray(np.random.default_rng(0).random((3, 4, 6, 5, 4)[: rank + 2], np.float32))
+    xp = namespace(x)
+
+    def step(x: Any, ps: Any) -> Any:
+        return luxport.value_and_grad(lambda ps: xp.sum(layer(x, ps, st)[0] ** 2))(ps)
+
+    for got, want in zip(
+        luxport.tree.leaves(compiled(differentiating, step)(x, ps)), luxport.tree.leaves(step(x, ps)), strict=True
+    ):
+        np.testing.assert_allclose(differentiating.to_numpy(got), differentiating.to_numpy(want), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("kernel", [(2,), (3, 2), (2, 1, 2)])
+def test_tensorflow_graph(kernel: tuple[int, ...], xla: bool) -> None:
+    import tensorflow as tf
+
+    layer = luxport.Conv(kernel, 2, 4, groups=2, padding=luxport.SamePad(), dilation=2)
+    ps, st = luxport.setup(0, layer, backend="tf")
+    spec = tf.TensorSpec((None, 2, *[5] * len(kernel)), tf.float32)
+    graph = tf.function(lambda x: layer(x, ps, st)[0], input_signature=[spec], jit_compile=xla, autograph=False)
+    x = tf.random.stateless_uniform((3, *spec.shape[1:]), [0, 0])
+    np.testing.assert_allclose(graph(x), layer(x, ps, st)[0], rtol=1e-5, atol=1e-5)
+    if not xla:  # XLA reads the sizes where it is called
+        assert graph.get_concrete_function().output_shapes.as_list() == [None, 4, *[5] * len(kernel)]
+
+
+def test_tensorflow_graph_of_unknown_sizes() -> None:
+    import tensorflow as tf
+
+    layer = luxport.Conv((3, 3), 1, 2, stride=2, padding=1)
+    ps, st = luxport.setup(0, layer, backend="tf")
+    graph = tf.function(lambda x: layer(x, ps, st)[0], input_signature=[tf.TensorSpec((None, 1, None, None))])
+    x = tf.ones((1, 1, 7, 6))
+    np.testing.assert_allclose(graph(x), layer(x, ps, st)[0], rtol=1e-6)
+
+
+# --- Errors
+
+BAD_OPTIONS = [
+    ({"groups": 2}, "groups divides, got 3 -> 10 in groups=2"),  # flux:test/layers/conv.jl:84
+    ({"in_channels": 2, "out_channels": 9, "groups": 2}, "got 2 -> 9 in groups=2"),  # flux:test/layers/conv.jl:85
+    ({"in_channels": 0}, "positive numbers of channels"),
+    ({"kernel": (2, 0)}, "its window as a positive int or a tuple of 2, got (2, 0)"),
+    ({"kernel": ()}, "its window as a positive int or a tuple of one or more, got ()"),
+    ({"kernel": 2.5}, "got 2.5"),
+    ({"stride": (1,)}, "stride as a positive int or a tuple of 2, got (1,)"),  # nnlib:test/conv.jl:60
+    ({"stride": (1, 1, 1)}, "stride"),  # nnlib:test/conv.jl:61
+    ({"stride": 0}, "stride"),
+    ({"dilation": (1,)}, "dilation"),  # nnlib:test/conv.jl:64
+    ({"dilation": (1, 1, 1)}, "dilation"),  # nnlib:test/conv.jl:65
+    ({"padding": (1, 1, 1)}, "padding as an int of at least 0, a tuple of 2"),  # nnlib:test/conv.jl:62
+    ({"padding": (1, 1, 1, 1)}, "or of pairs (low, high), or SamePad(), got (1, 1, 1, 1)"),
+    ({"padding": -1}, "got -1"),
+    ({"padding": ((0, 1), (-1, 0))}, "got ((0, 1), (-1, 0))"),
+    ({"padding": ((0, 1, 2), 0)}, "padding"),
+    ({"padding": "same"}, "got 'same'"),
+    ({"padding": 1.5}, "got 1.5"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+def test_bad_options_raise_when_built(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        luxport.Conv(**{"kernel": (2, 2), "in_channels": 3, "out_channels": 10, **options})
+    assert str(raised.value).startswith("Conv expects ") and message in str(raised.value)
+
+
+def test_initial_weight_of_the_wrong_shape() -> None:
+    # flux:test/layers/conv.jl:88-92
+    layer = luxport.Conv((3, 3), 1, 1, init_weight=lambda rng, shape: np.zeros((1, 3, 3), np.float32))
+    with pytest.raises(ValueError, match=r"init_weight to return \(1, 1, 3, 3\), got \(1, 3, 3\)"):
+        luxport.setup(0, layer)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "message"),
+    [
+        # flux:test/outputsize.jl:75: an axis is missing
+        ((2, 5, 5), "float32", "Conv at layer_1 expects (N, 3, H, W), got (2, 5, 5)"),
+        ((1, 2, 5, 5), "float32", "Conv at layer_1 expects (N, 3, H, W), got (1, 2, 5, 5)"),
+        # nnlib:test/conv.jl:67: dilation reaches beyond the input
+        (
+            (1, 3, 5, 2),
+            "float32",
+            "expects at least 3 along axis 3 for its window of 3, got (1, 3, 5, 2): pad the input",
+        ),
+        ((1, 3, 0, 5), "float32", "along axis 2"),
+        ((1, 3, 5, 5), "float64", "Conv at layer_1 expects float32 as its parameters, got float64"),
+    ],
+)
+def test_bad_input(backend: Backend, shape: tuple[int, ...], dtype: str, message: str) -> None:
+    model = luxport.Chain(luxport.Conv((3, 3), 3, 2, padding=((1, 1), 0)))
+    ps, st = luxport.setup(0, model, backend=backend)
+    with pytest.raises(LayerTypeError if dtype == "float64" else LayerError) as raised:
+        model(backend.asarray(np.zeros(shape, dtype)), ps, st)
+    assert message in str(raised.value) and "\n" not in str(raised.value)
