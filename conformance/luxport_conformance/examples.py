@@ -114,6 +114,41 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example(layer=luxport.Dropout(0.4), x=(6, 7), states=2),
         Example(layer=luxport.Dropout(0.5, axes=(0, 1)), x=(6, 5, 3), states=2),
     ),
+    "Conv": (
+        Example(layer=luxport.Conv((3, 2), 2, 4), x=(3, 2, 6, 5), parameters=6 * 2 * 4 + 4, tolerance=_sum_of(12)),
+        Example(
+            layer=luxport.Conv(
+                (3, 4), 4, 2, luxport.tanh, stride=2, padding=((2, 0), (0, 1)), dilation=(2, 1), groups=2
+            ),
+            x=(2, 4, 7, 6),
+            parameters=12 * 4 * 2 // 2 + 2,
+            tolerance=_sum_of(24),
+        ),
+        Example(
+            layer=luxport.Conv((4,), 3, 3, stride=2, padding=luxport.SamePad(), groups=3, use_bias=False),
+            x=(2, 3, 7),
+            parameters=4 * 3 * 3 // 3,
+            tolerance=_sum_of(4),
+        ),
+        Example(layer=luxport.Conv((2, 1, 2), 1, 2), x=(2, 1, 3, 2, 3), parameters=4 * 2 + 2, tolerance=_sum_of(4)),
+    ),
+    "CrossCor": (
+        Example(layer=luxport.CrossCor((3, 2), 2, 4), x=(3, 2, 6, 5), parameters=6 * 2 * 4 + 4, tolerance=_sum_of(12)),
+    ),
+    "MaxPool": (
+        Example(layer=luxport.MaxPool((2, 2)), x=(2, 3, 5, 6)),
+        Example(layer=luxport.MaxPool((3, 2), stride=(1, 2), padding=((1, 0), (0, 1)), dilation=2), x=(2, 2, 6, 7)),
+        Example(layer=luxport.MaxPool((3,), stride=2, padding=luxport.SamePad()), x=(2, 2, 7)),
+    ),
+    "MeanPool": (
+        Example(layer=luxport.MeanPool((2, 2)), x=(2, 3, 5, 6), tolerance=_sum_of(4)),
+        Example(
+            layer=luxport.MeanPool((3, 2), stride=(1, 2), padding=((1, 0), (0, 1)), count_include_pad=False),
+            x=(2, 2, 6, 7),
+            tolerance=_sum_of(6),
+        ),
+        Example(layer=luxport.MeanPool((2, 1, 2), padding=(1, 0, 1)), x=(2, 1, 3, 2, 3), tolerance=_sum_of(4)),
+    ),
     "FlattenLayer": (
         Example(layer=luxport.FlattenLayer(), x=(5, 2, 3, 4)),
         Example(layer=luxport.FlattenLayer(2), x=(5, 2, 3, 4)),

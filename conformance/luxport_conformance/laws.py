@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from luxport.backend import Backend, backend_of, get_backend
 from luxport_conformance import backends
 from luxport_conformance.arrays import dtype_name, on_backend, on_host, widened
 from luxport_conformance.compare import Tolerance, Violation, compare
+from luxport_conformance.evaluation import Evaluation, Evaluations, cotangent, gradient_tolerance, placed
 from luxport_conformance.examples import Example
 
 __all__ = ["LAWS", "Law"]
@@ -24,7 +24,7 @@ __all__ = ["LAWS", "Law"]
 class Law:
     """A function of an example, a backend and a dtype that returns a deviation or raises `Violation`."""
 
-    holds: Callable[[Example, Backend, str], float]
+    holds: Callable[[Example, Backend, str, Evaluations], float]
     dtypes: tuple[str, ...] = ("float32",)
     gradients: bool = False
     compiles: bool = False
@@ -36,7 +36,7 @@ class Law:
         return self.holds.__name__
 
 
-def counts(example: Example, backend: Backend, dtype: str) -> float:
+def counts(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Parameters and states are as many as the formulas say, and as many as `setup` makes."""
     ps, st = luxport.setup(0, example.layer, backend="numpy")
     for what, wanted, counted, made in (
@@ -48,9 +48,9 @@ def counts(example: Example, backend: Backend, dtype: str) -> float:
     return 0.0
 
 
-def shape(example: Example, backend: Backend, dtype: str) -> float:
+def shape(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """`output_shape` tells the shape of the output without computing it."""
-    x, ps, st = _placed(example, backend, dtype)
+    x, ps, st = placed(example, backend, dtype)
     y, _ = example.layer(x, ps, luxport.test_mode(st))
     told = luxport.output_shape(example.layer, example.x)
     if tree.map(lambda leaf: tuple(leaf.shape), y) != told:
@@ -58,34 +58,33 @@ def shape(example: Example, backend: Backend, dtype: str) -> float:
     return 0.0
 
 
-def values(example: Example, backend: Backend, dtype: str) -> float:
+def values(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Output and new state are those of the definitions in float64, and the output has the input's dtype."""
+    found = evaluations.cheapest(example, backend, dtype, gradients=False)
+    x, ps, st = on_host(placed(example, backend, dtype), backend)
     worst = 0.0
-    for mode in _MODES:
-        x, ps, st = _placed(example, backend, dtype)
-        got = backends.prepared(backend, lambda x, ps, st: example.layer(x, ps, st))(x, ps, mode(st))
+    for mode, got in ((luxport.train_mode, found.train), (luxport.test_mode, found.test)):
         for leaf in tree.leaves(got[0]):
             if dtype_name(leaf) != dtype:
                 raise Violation(f"an output in {dtype} expected, as the input, got {dtype_name(leaf)}")
-        want = _oracle(example, on_host((x, ps, mode(st)), backend))
-        worst = max(worst, _compare(on_host(got, backend), want, dtype, example.tolerance))
+        worst = max(worst, _compare(got, _oracle(example, (x, ps, mode(st))), dtype, example.tolerance))
     return worst
 
 
-def repeats(example: Example, backend: Backend, dtype: str) -> float:
+def repeats(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Called twice with the same inputs, a layer returns the same, bit for bit."""
     for mode in _MODES:
-        x, ps, st = _placed(example, backend, dtype)
+        x, ps, st = placed(example, backend, dtype)
         first = on_host(example.layer(x, ps, mode(st)), backend)
         second = on_host(example.layer(x, ps, mode(st)), backend)
         _expect_equal(second, first, "the second call")
     return 0.0
 
 
-def inputs_untouched(example: Example, backend: Backend, dtype: str) -> float:
+def inputs_untouched(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Input, parameters and states are after the call what they were before it."""
     for mode in _MODES:
-        inputs = _placed(example, backend, dtype)
+        inputs = placed(example, backend, dtype)
         inputs = (*inputs[:2], mode(inputs[2]))
         before = on_host(inputs, backend)
         example.layer(*inputs)
@@ -93,10 +92,10 @@ def inputs_untouched(example: Example, backend: Backend, dtype: str) -> float:
     return 0.0
 
 
-def state_kept(example: Example, backend: Backend, dtype: str) -> float:
+def state_kept(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """The new state has the structure, the shapes and the dtypes of the old one, and serves the next call."""
     for mode in _MODES:
-        x, ps, st = _placed(example, backend, dtype)
+        x, ps, st = placed(example, backend, dtype)
         st = mode(st)
         _, new = example.layer(x, ps, st)
         _, newer = example.layer(x, ps, new)
@@ -112,9 +111,9 @@ def state_kept(example: Example, backend: Backend, dtype: str) -> float:
     return 0.0
 
 
-def modes(example: Example, backend: Backend, dtype: str) -> float:
+def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Setting the modes changes ``training`` entries only; testing leaves the state, and each counter counts."""
-    x, ps, st = _placed(example, backend, dtype)
+    x, ps, st = placed(example, backend, dtype)
     test = luxport.test_mode(st)
     _expect_equal(on_host(luxport.train_mode(test), backend), on_host(st, backend), "train_mode after test_mode")
     _expect_equal(on_host(example.layer(x, ps, test)[1], backend), on_host(test, backend), "the state in testing")
@@ -125,55 +124,47 @@ def modes(example: Example, backend: Backend, dtype: str) -> float:
     return 0.0
 
 
-def samples_apart(example: Example, backend: Backend, dtype: str) -> float:
+def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """In testing, a sample's output does not depend on the others in its batch."""
     if not example.per_sample:
         return 0.0
-    x, ps, st = _placed(example, backend, dtype)
+    x, ps, st = placed(example, backend, dtype)
     st = luxport.test_mode(st)
-    together = on_host(example.layer(x, ps, st)[0], backend)
-    alone = on_host(example.layer(x[1:2, ...], ps, st)[0], backend)
+    program = backends.prepared(
+        backend, lambda x, ps, st: (example.layer(x, ps, st), example.layer(x[1:2, ...], ps, st))
+    )
+    (together, _), (alone, _) = on_host(program(x, ps, st), backend)
     return _compare(alone, tree.map(lambda leaf: leaf[1:2, ...], together), dtype, example.tolerance)
 
 
-def jit_is_eager(example: Example, backend: Backend, dtype: str) -> float:
-    """Compiled, a layer returns what it returns eagerly in both modes, and so do its gradients."""
-    x, ps, st = _placed(example, backend, dtype)
+def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
+    """Compiled, a layer returns what it returns eagerly in both modes, and so do its gradients.
 
-    def program(x: Any, ps: Any, train: Any, test: Any, cotangent: Any) -> Any:
-        gradients = luxport.grad(_loss(example), (0, 1))(x, ps, train, cotangent)
-        return example.layer(x, ps, train), example.layer(x, ps, test), gradients
-
-    inputs = (x, ps, luxport.train_mode(st), luxport.test_mode(st), on_backend(_cotangent(example), backend, dtype))
-    eager = program(*inputs)
-    compiled = backends.compiled(backend, program)(*inputs)
-    return _compare(on_host(compiled, backend), on_host(eager, backend), dtype, _of_gradients(example))
+    JAX traces a gradient in the same way eagerly as compiled, and takes a second to do so eagerly: there it is
+    left to the laws of gradients, which see it compiled.
+    """
+    compiled = evaluations.compiled(example, backend, dtype, gradients=True)
+    eager = evaluations.eager(example, backend, dtype, gradients=backend.name != "jax")
+    got = Evaluation(*[None if want is None else part for part, want in zip(compiled, eager, strict=True)])
+    return _compare(tuple(got), tuple(eager), dtype, gradient_tolerance(example))
 
 
-def gradient_is_slope(example: Example, backend: Backend, dtype: str) -> float:
+def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Gradients with respect to input and parameters are the slopes of the definitions in float64."""
-    for mode in _MODES:
-        x, ps, st = _placed(example, backend, dtype)
-        cotangent = _cotangent(example)
-        gradients = on_host(_gradients(example, x, ps, mode(st), cotangent, backend, dtype), backend)
-        host = widened(on_host((x, ps, mode(st)), backend))
-        _compare_slopes(example, tree.map(lambda leaf, gradient: gradient, host[:2], gradients), host, cotangent)
+    found = evaluations.cheapest(example, backend, dtype, gradients=True)
+    x, ps, st = widened(on_host(placed(example, backend, dtype), backend))
+    for mode, gradients in ((luxport.train_mode, found.train_gradients), (luxport.test_mode, found.test_gradients)):
+        _compare_slopes(example, gradients, (x, ps, mode(st)))
     return 0.0  # a slope is less exact than a gradient: how far apart they are says nothing about the backend
 
 
-def gradients_agree(example: Example, backend: Backend, dtype: str) -> float:
+def gradients_agree(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Gradients are those of another backend, entry by entry."""
     other = get_backend("jax" if backend.name == "torch" else "torch")
-    worst = 0.0
-    for mode in _MODES:
-        found = []
-        for owner in (backend, other):
-            with backends.holding(owner, dtype):
-                x, ps, st = _placed(example, owner, dtype)
-                gradients = _gradients(example, x, ps, mode(st), _cotangent(example), owner, dtype)
-                found.append(on_host(gradients, owner))
-        worst = max(worst, _compare(found[0], found[1], dtype, _of_gradients(example)))
-    return worst
+    mine = evaluations.cheapest(example, backend, dtype, gradients=True)
+    with backends.holding(other, dtype):
+        theirs = evaluations.cheapest(example, other, dtype, gradients=True)
+    return _compare(tuple(mine[2:]), tuple(theirs[2:]), dtype, gradient_tolerance(example))
 
 
 _WIDE = ("float32", "float64")
@@ -196,11 +187,6 @@ LAWS: Mapping[str, Law] = {
 }
 
 _MODES = (luxport.train_mode, luxport.test_mode)
-
-
-def _placed(example: Example, backend: Backend, dtype: str) -> tuple[Any, Any, Any]:
-    x, ps, st = example.values()
-    return on_backend(x, backend, dtype), on_backend(ps, backend, dtype), on_backend(st, backend, dtype)
 
 
 def _oracle(example: Example, inputs: Any) -> Any:
@@ -229,12 +215,6 @@ def _sorted(values: Any) -> Any:
     return tuple(map(_sorted, values)) if isinstance(values, (tuple, list)) else values
 
 
-def _of_gradients(example: Example) -> Tolerance:
-    """A gradient adds up at most one term per entry of the output, each as inexact as the layer itself."""
-    entries = math.prod(luxport.output_shape(example.layer, example.x))
-    return replace(example.tolerance, reduction=example.tolerance.reduction + entries)
-
-
 def _expect_equal(got: Any, want: Any, what: str) -> None:
     if tree.structure(got) != tree.structure(want):
         raise Violation(f"{what}: {tree.structure(want)} expected, got {tree.structure(got)}")
@@ -247,44 +227,25 @@ def _kind(leaf: Any) -> str:
     return f"{dtype_name(leaf)} {tuple(leaf.shape)}"
 
 
-def _cotangent(example: Example) -> Any:
-    """Draw weights for the outputs: their weighted sum is the scalar that is differentiated."""
-    draw = np.random.Generator(np.random.Philox(11))
-    wanted = luxport.output_shape(example.layer, example.x)
-    return draw.normal(size=wanted)
-
-
-def _loss(example: Example) -> Callable[..., Any]:
-    def loss(x: Any, ps: Any, st: Any, cotangent: Any) -> Any:
-        y, _ = example.layer(x, ps, st)
-        return luxport.namespace(y).sum(y * cotangent)
-
-    return loss
-
-
-def _gradients(example: Example, x: Any, ps: Any, st: Any, cotangent: Any, backend: Backend, dtype: str) -> Any:
-    program = backends.prepared(backend, luxport.grad(_loss(example), (0, 1)))
-    return program(x, ps, st, on_backend(cotangent, backend, dtype))
-
-
 _STEP = 1e-4
 _SLOPE_TOLERANCE = 1e-9
 """A four-point slope with steps of 1e-4 has an error of about 1e-16 / 1e-4 from rounding and 1e-16 from the step."""
 
 
-def _compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any], cotangent: Any) -> None:
+def _compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any]) -> None:
     """Compare the gradient at each leaf with the slopes along two random directions that move this leaf alone."""
     draw = np.random.Generator(np.random.Philox(13))
     x, ps, st = host
     strict = get_backend("strict")
     variables = (x, ps)
-    leaves = tree.leaves(variables)
+    gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
+    leaves, weights = tree.leaves(variables), cotangent(example)
 
     def value(position: int, moved: Any) -> float:
         at = tree.unflatten(tree.structure(variables), iter([*leaves[:position], moved, *leaves[position + 1 :]]))
         inputs = on_backend((*at, st), strict, "float64")
         y = on_host(example.layer(*inputs)[0], strict)
-        return float(np.sum(y * cotangent))
+        return float(np.sum(y * weights))
 
     for position, ((path, leaf), gradient) in enumerate(
         zip(tree.leaves_with_path(variables), tree.leaves(gradients), strict=True)

@@ -14,6 +14,7 @@ from luxport.backend import Backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.backends import abilities, prepared
+from luxport_conformance.cases.activations import ELEMENTWISE, WITH_PARAMETER
 from luxport_conformance.compare import Tolerance, Violation, compare
 
 __all__ = ["OPERATIONS", "OverrideExample", "operation_names", "override_is_definition"]
@@ -79,8 +80,43 @@ _KEY, _COUNTER = np.array([1, 2], np.int32), np.array(5, np.int32)
 _POINTS = np.array([-20.0, -5.5, -3.2, -1.5, -0.7, -0.2, 0.1, 0.4, 0.9, 1.6, 2.5, 3.3, 6.5, 20.0])
 
 
+_CONVOLUTIONS: tuple[dict[str, Any], ...] = (
+    {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1, "flip": True},
+    {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1, "flip": False},
+    {"stride": (2, 1), "padding": ((2, 0), (0, 1)), "dilation": (1, 2), "groups": 2, "flip": True},
+    {"stride": (1, 3), "padding": ((0, 0), (1, 2)), "dilation": (2, 1), "groups": 4, "flip": False},
+)
+_WINDOWS: tuple[dict[str, Any], ...] = (
+    {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)},
+    {"window": (3, 2), "stride": (1, 2), "padding": ((1, 0), (0, 1)), "dilation": (1, 1)},
+    {"window": (2, 3), "stride": (2, 1), "padding": ((1, 1), (0, 2)), "dilation": (2, 1)},
+)
+
+
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
-    **dict.fromkeys(("relu", "tanh", "sigmoid"), (OverrideExample((_POINTS,)),)),
+    **dict.fromkeys((*ELEMENTWISE, "sigmoid_fast", "tanh_fast", "thresholdrelu"), (OverrideExample((_POINTS,)),)),
+    **{
+        name: (OverrideExample((_POINTS,)), OverrideExample((_POINTS,), {parameter: 0.3}))
+        for name, parameter in WITH_PARAMETER.items()
+    },
+    "rrelu": (OverrideExample((_POINTS, _KEY, _COUNTER)),),
+    "glu": (OverrideExample((_draw(3, 6),)), OverrideExample((_draw(4, 3, 2),), {"axis": 0})),
+    "erf": (OverrideExample((_POINTS / 4,)),),
+    "conv": tuple(
+        OverrideExample(
+            (_draw(2, 4, 7, 6), _draw(4, 4 // options["groups"], 3, 2), _draw(4) if bias else None),
+            options,
+            Tolerance(reduction=4 * 6 * 12),
+        )
+        for options in _CONVOLUTIONS
+        for bias in (True, False)
+    ),
+    "max_pool": tuple(OverrideExample((_draw(2, 2, 6, 7),), options) for options in _WINDOWS),
+    "mean_pool": tuple(
+        OverrideExample((_draw(2, 2, 6, 7),), {**options, "count_include_pad": counted}, Tolerance(reduction=6))
+        for options in _WINDOWS
+        for counted in (True, False)
+    ),
     "dense": (
         OverrideExample((_draw(4, 3), _draw(3, 2), _draw(2)), tolerance=Tolerance(reduction=4)),
         OverrideExample((_draw(2, 4, 3), _draw(3, 2), None), tolerance=Tolerance(reduction=8)),
@@ -105,4 +141,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         ),
     ),
     "random_bits": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5)}),),
+    "keep_mask": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5), "p": 0.3}),),
+    "uniform": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5)}),),
+    "normal": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5)}),),
 }

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from luxport.backend import Backend
 from luxport_conformance.arrays import on_backend, on_host, widened
 from luxport_conformance.backends import HOST, abilities, compiled, holding, load, ways
 from luxport_conformance.case import Case
 from luxport_conformance.cases import CASES
 from luxport_conformance.compare import Violation, compare
+from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.laws import LAWS, Law
 from luxport_conformance.operations import OPERATIONS, OverrideExample, override_is_definition
+from luxport_conformance.together import Together
 
 __all__ = ["Check", "Outcome", "checks", "run", "run_case", "run_law", "run_override"]
 
@@ -67,19 +70,24 @@ def run(check: Check) -> Outcome:
     return Outcome(check, deviation, complaint, time.perf_counter() - start)
 
 
-def run_case(case: Case, backend_name: str, mode: str = "eager", dtype: str = "float32") -> float:
-    """Run a case on a backend and return the deviation in units of eps.
+def run_case(
+    case: Case, backend_name: str, mode: str = "eager", dtype: str = "float32", batch: _Batch | None = None
+) -> float:
+    """Run a case on a backend and return the deviation in units of eps; compiled, with the others of its batch.
 
     Raises: Violation, with the case and its source
     """
     backend = load(backend_name)
     with holding(backend, dtype):
         inputs = [on_backend(value, backend, dtype) for value in case.inputs.values()] if backend else []
-        program = compiled(backend, case.program, tracing_only=True) if mode == "jit" else case.program
         try:
             if case.raises is not None:
-                return _expect_error(case, program, inputs)
-            got = on_host(program(*inputs), backend)
+                return _expect_error(case, inputs)
+            if mode == "jit" and backend is not None:
+                results = (batch or _Batch((case,))).compiled(backend, dtype)[case.id]
+            else:
+                results = case.program(*inputs)
+            got = on_host(results, backend)
             expected = case.expected
             if callable(expected):
                 expected = expected(*[widened(on_host(value, backend)) for value in inputs])
@@ -88,7 +96,9 @@ def run_case(case: Case, backend_name: str, mode: str = "eager", dtype: str = "f
             raise Violation(f"{case.id} on {backend_name} ({', '.join(case.source)}): {violation}") from None
 
 
-def run_law(law: Law, example: Example, backend_name: str, dtype: str = "float32") -> float:
+def run_law(
+    law: Law, example: Example, backend_name: str, dtype: str = "float32", evaluations: Evaluations | None = None
+) -> float:
     """Hold a layer to a law on a backend and return the deviation in units of eps.
 
     Raises: Violation, with the law and the layer
@@ -97,15 +107,46 @@ def run_law(law: Law, example: Example, backend_name: str, dtype: str = "float32
     assert backend is not None
     with holding(backend, dtype):
         try:
-            return law.holds(example, backend, dtype)
+            return law.holds(example, backend, dtype, evaluations or Evaluations())
         except Violation as violation:
             raise Violation(f"{law.name} of {example} on {backend_name}: {violation}") from None
 
 
-def _expect_error(case: Case, program: Callable[..., Any], inputs: list[Any]) -> float:
+class _Batch:
+    """Cases whose programs are compiled as one on a backend and in a dtype."""
+
+    def __init__(self, cases: tuple[Case, ...]) -> None:
+        self._cases = cases
+        self._results: dict[tuple[str, str], Together] = {}
+
+    def compiled(self, backend: Backend, dtype: str) -> Together:
+        """Return the results of those that run there, by their ids."""
+        key = (backend.name, dtype)
+        if key not in self._results:
+            jobs = {
+                case.id: (case.program, tuple([on_backend(value, backend, dtype) for value in case.inputs.values()]))
+                for case in self._cases
+                if dtype in case.dtypes
+            }
+            self._results[key] = Together(lambda f: compiled(backend, f, tracing_only=True), jobs)
+        return self._results[key]
+
+
+def _batches(cases: tuple[Case, ...]) -> dict[str, _Batch]:
+    """Put each case that can be compiled in a batch with its neighbours."""
+    able = [case for case in cases if case.compiles and case.raises is None and not case.on_host]
+    groups = [tuple(able[i : i + _BATCH]) for i in range(0, len(able), _BATCH)]
+    return {case.id: batch for group in groups for batch in [_Batch(group)] for case in group}
+
+
+_BATCH = 12
+"""More at a time saves little: a compiler's work grows with the program."""
+
+
+def _expect_error(case: Case, inputs: list[Any]) -> float:
     assert case.raises is not None
     try:
-        program(*inputs)
+        case.program(*inputs)
     except case.raises as error:
         if not re.search(case.message, str(error)):
             raise Violation(f"an error like {case.message!r} expected, got {str(error)!r}") from error
@@ -114,6 +155,7 @@ def _expect_error(case: Case, program: Callable[..., Any], inputs: list[Any]) ->
 
 
 def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -> Iterator[Check]:
+    batches = _batches(cases)
     for case in cases:
         for backend in [HOST] if case.on_host else backends:
             if case.differentiates and not abilities(backend).gradients:
@@ -126,11 +168,12 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
                     subject=case.subject,
                     name=case.id,
                     backend=backend,
-                    run=partial(run_case, case, backend, mode, dtype),
+                    run=partial(run_case, case, backend, mode, dtype, batches.get(case.id)),
                 )
 
 
 def _law_checks(backends: list[str]) -> Iterator[Check]:
+    evaluations = Evaluations()
     for subject, examples in EXAMPLES.items():
         for law in LAWS.values():
             for backend in [HOST] if law.on_host else backends:
@@ -145,7 +188,7 @@ def _law_checks(backends: list[str]) -> Iterator[Check]:
                             subject=subject,
                             name=law.name,
                             backend=backend,
-                            run=partial(run_law, law, example, backend, dtype),
+                            run=partial(run_law, law, example, backend, dtype, evaluations),
                         )
 
 

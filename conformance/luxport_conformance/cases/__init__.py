@@ -2,11 +2,14 @@
 
 from luxport_conformance.case import Case
 from luxport_conformance.cases import (
+    activations,
     containers,
+    conv,
     dense,
     dropout,
     normalise,
     output_shape,
+    pooling,
     reshape,
 )
 
@@ -15,9 +18,12 @@ __all__ = ["BY_ID", "CASES"]
 CASES: tuple[Case, ...] = (
     *dense.CASES,
     *containers.CASES,
+    *conv.CASES,
+    *pooling.CASES,
     *normalise.CASES,
     *dropout.CASES,
     *reshape.CASES,
+    *activations.CASES,
     *output_shape.CASES,
 )
 

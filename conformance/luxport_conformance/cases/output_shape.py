@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import luxport
-from luxport import BatchNorm, Chain, Dense, Dropout, FlattenLayer, Scale, sigmoid
+from luxport import BatchNorm, Chain, Conv, CrossCor, Dense, Dropout, FlattenLayer, MaxPool, MeanPool, Scale, sigmoid
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails
 
@@ -34,6 +34,23 @@ def _refused(line: int, layer: Any, shape: tuple[int, ...], message: str) -> Cas
     )
 
 
+def _every_activation(name: str) -> Case:
+    return fact(
+        f"output_shape.{name}",
+        at(FILE, 62),
+        name,
+        lambda: luxport.output_shape(Dense(10, 5, getattr(luxport, name)), (1, 10)),
+        (1, 5),
+    )
+
+
+ACTIVATIONS = (
+    *("celu", "elu", "gelu", "hardsigmoid", "hardtanh", "leakyrelu", "lisht", "logcosh", "logsigmoid", "mish", "relu"),
+    *("relu6", "selu", "sigmoid", "softplus", "softshrink", "softsign", "swish", "tanhshrink", "trelu"),
+)
+TWO_CONV = Chain(Conv((3, 3), 3, 16), Conv((3, 3), 16, 32))
+CLASSIFIER = Chain(Conv((3, 3), 3, 16), BatchNorm(16), FlattenLayer(), Dense(1024, 10))
+DILATED = Conv((3, 3), 3, 16, stride=2, padding=3, dilation=2)
 THREE = Chain(Dense(10, 8, sigmoid), Dense(8, 5), Dense(5, 2))
 MISFIT = Chain(Dense(10, 8, sigmoid), Dense(8, 4), Dense(5, 2))
 
@@ -45,6 +62,35 @@ CASES: list[Case] = [
     _refused(14, MISFIT, (10,), r"Dense at layer_3 expects \(..., 5\), got \(4,\)"),
     _told(17, Scale(10), (1, 10), (1, 10)),
     _told(23, FlattenLayer(), (10, 3, 5, 5), (10, 75)),
+    _told(3, TWO_CONV, (1, 3, 10, 10), (1, 32, 6, 6)),
+    _told(33, CLASSIFIER, (50, 3, 10, 10), (50, 10)),
+    _told(34, CLASSIFIER, (2, 3, 10, 10), (2, 10)),
+    *map(_every_activation, ACTIVATIONS),
+    *(
+        _told(line, convolution((3, 3), 3, 16, **options), (1, 3, size, size), (1, 16, places, places))
+        for convolution, lines in ((Conv, (68, 70, 72, 74)), (CrossCor, (97, 99, 101, 103)))
+        for line, (options, size, places) in zip(
+            lines,
+            (
+                ({}, 10, 8),
+                ({"stride": 2}, 5, 2),
+                ({"stride": 2, "padding": 3}, 5, 5),
+                ({"stride": 2, "padding": 3, "dilation": 2}, 5, 4),
+            ),
+            strict=True,
+        )
+    ),
+    _refused(75, DILATED, (2, 5, 5), r"Conv expects \(N, 3, H, W\), got \(2, 5, 5\)"),
+    _told(76, DILATED, (100, 3, 5, 5), (100, 16, 4, 4)),
+    *(
+        _told(line, pool((2, 2), **options), (1, channels, size, size), (1, channels, places, places))
+        for pool, lines in ((MaxPool, (118, 120, 122)), (MeanPool, (125, 127, 129)))
+        for line, (options, channels, size, places) in zip(
+            lines,
+            (({}, 3, 10, 5), ({"stride": 1}, 4, 5, 4), ({"stride": 2, "padding": 3}, 2, 5, 5)),
+            strict=True,
+        )
+    ),
     _told(134, Dropout(0.1), (10, 10), (10, 10)),
     _told(135, Dropout(0.1), (1, 10), (1, 10)),
     _told(148, BatchNorm(3), (16, 3, 32, 32), (16, 3, 32, 32)),

@@ -1,0 +1,332 @@
+"""Cases of `Conv` and `CrossCor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import Chain, Conv, CrossCor, Dense, FlattenLayer, MaxPool, SamePad, relu, sigmoid
+from luxport_conformance.case import Case, Property, Shape
+from luxport_conformance.cases.answers import answer, counting
+from luxport_conformance.cases.declare import at, draw, fact, fails, forward
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+LAYER = "flux:layers/conv.jl"
+OP = "nnlib:conv.jl"
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "stride": {"stride": 2},
+    "dil": {"dilation": 2},
+    "pad": {"padding": 1},
+    "flip": {"cross_correlation": True},
+}
+
+
+def _layers(rank: int) -> dict[str, Conv]:
+    return {name: Conv((2,) * rank, 1, 1, use_bias=False, **options) for name, options in SETTINGS.items()}
+
+
+def _values(rank: int) -> Callable[..., Any]:
+    layers = _layers(rank)
+    return lambda x, weight: {name: layer(x, {"weight": weight}, {})[0] for name, layer in layers.items()}
+
+
+def _gradients(rank: int) -> Callable[..., Any]:
+    """Pull the output itself back to x and weight, as upstream does."""
+    layers = _layers(rank)
+
+    def gradients(x: Any, weight: Any) -> Any:
+        xp = luxport.namespace(x)
+
+        def loss(layer: Conv) -> Callable[..., Any]:
+            def of(x: Any, weight: Any) -> Any:
+                y, _ = layer(x, {"weight": weight}, {})
+                return xp.sum(y * luxport.stop_gradient(y))
+
+            return of
+
+        return {name: luxport.grad(loss(layer), (0, 1))(x, weight) for name, layer in layers.items()}
+
+    return gradients
+
+
+def _wanted(rank: int) -> dict[str, Any]:
+    padded = answer("conv", rank, "y_pad")
+    inner = tuple(slice(1, n - 1) for n in padded.shape[2:])
+    every_other = tuple(slice(1, n - 1, 2) for n in padded.shape[2:])
+    return {
+        "plain": padded[(..., *inner)],
+        "stride": padded[(..., *every_other)],
+        "dil": answer("conv", rank, "y_dil"),
+        "pad": padded,
+        "flip": answer("conv", rank, "y_flip"),
+    }
+
+
+def _wanted_gradients(rank: int) -> dict[str, Any]:
+    suffixes = {name: "" if name == "plain" else f"_{name}" for name in SETTINGS}
+    return {
+        name: (answer("conv", rank, f"dx{suffix}"), answer("conv", rank, f"dw{suffix}"))
+        for name, suffix in suffixes.items()
+    }
+
+
+def _inputs(rank: int) -> dict[str, Any]:
+    return {name: counting(*answer("conv", rank, key).shape) for name, key in (("x", "dx"), ("weight", "dw"))}
+
+
+SIX_DIGITS = Tolerance(reduction=64, rounding=5.0, reason="upstream gives 3-d weight gradients of 1e6 to six digits")
+
+
+def _naive(x: Any, weight: Any, *, flip: bool) -> Any:
+    """Correlate in two dimensions with loops: an independent computation, stride 1 and no padding."""
+    weight = weight[:, :, ::-1, ::-1] if flip else weight
+    height, width = weight.shape[2:]
+    y = np.zeros((x.shape[0], weight.shape[0], x.shape[2] - height + 1, x.shape[3] - width + 1))
+    for i, j in np.ndindex(*y.shape[2:]):
+        y[:, :, i, j] = np.einsum("nchw,ochw->no", x[:, :, i : i + height, j : j + width], weight)
+    return y
+
+
+def _softmax(x: Any) -> Any:
+    xp = luxport.namespace(x)
+    e = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
+    return e / xp.sum(e, axis=-1, keepdims=True)
+
+
+def _network(convolution: Any, **last: Any) -> Chain:
+    return Chain(
+        *(convolution((2, 2), 1, 16, relu), MaxPool((2, 2)), convolution((2, 2), 16, 8, relu, **last)),
+        *(MaxPool((2, 2)), FlattenLayer(), Dense(288, 10), _softmax),
+    )
+
+
+def _grouped(lines: tuple[int, int], kernel: tuple[int, ...], sizes: tuple[int, ...], places: tuple[int, ...]) -> Any:
+    layer = Conv(kernel, 100, 25, groups=5)
+    rank = len(kernel)
+    yield fact(
+        f"conv.grouped_weight_{rank}d",
+        at(LAYER, lines[0]),
+        "Conv",
+        lambda: tuple(luxport.setup(0, layer, backend="numpy")[0]["weight"].shape),
+        (25, 20, *kernel),
+    )
+    yield forward(
+        f"conv.grouped_{rank}d", at(LAYER, lines[1]), layer, np.ones((2, 100, *sizes)), y=Shape(2, 25, *places)
+    )
+
+
+def _impulse(line: int, kernel: tuple[int, int], size: tuple[int, int], where: tuple[Any, Any]) -> Case:
+    """The response to an impulse is the kernel itself: a true convolution."""
+    impulse = np.zeros((1, 1, 7, 7))
+    impulse[0, 0, 3, 3] = 1.0
+
+    def response(x: Any, ps: Any, st: Any) -> Any:
+        y = np.zeros((1, 1, *size))
+        y[(0, 0, *where)] = ps["weight"].reshape(y[(0, 0, *where)].shape)
+        return y
+
+    return forward(f"conv.impulse_{kernel[0]}_{kernel[1]}", at(LAYER, line), Conv(kernel, 1, 1), impulse, y=response)
+
+
+def _corners(x: Any, weight: Any, bias: Any) -> Any:
+    y = ASYMMETRIC(x, {"weight": weight, "bias": bias}, {})[0][0, 0, ...]
+    picked = {"first": (0, 0), "inner": (1, 1), "right": (0, -1), "below": (-1, 0), "above": (-2, 0), "last": (-1, -1)}
+    return {"y": y} | {name: y[place] for name, place in picked.items()}
+
+
+ASYMMETRIC = Conv((3, 3), 1, 1, relu, padding=((1, 2), (0, 1)))
+IMAGE, SMALL = np.abs(draw(1, 1, 28, 28)), np.abs(draw(1, 1, 2, 2, seed=1))
+NO_BIAS = Conv((2, 2), 1, 3, use_bias=False)
+
+
+DEPTHWISE = Conv((3,), 2, 2, groups=2, padding=1, use_bias=False)
+PAIR = (Conv((2, 2), 1, 1, use_bias=False), CrossCor((2, 2), 1, 1, use_bias=False))
+
+
+def _same_pad(layer: Any, kernel: tuple[int, ...], stride: int) -> bool:
+    sizes = tuple(k + 3 for k in kernel)
+    shape = (1, 1, *sizes)
+    ps, st = luxport.setup(0, layer, backend="numpy")
+    wanted = (1, 1, *(-(-n // stride) for n in sizes))
+    computed = layer(np.ones(shape, np.float32), ps, st)[0].shape
+    return luxport.output_shape(layer, shape) == computed == wanted
+
+
+KERNELS = ((1,), (2,), (3,), (5, 4), (8, 7, 6))
+
+CASES: list[Case] = [
+    *(
+        Case(
+            id=f"conv.counting_{rank}d",
+            subject="Conv",
+            source=at(OP, 284, 288, 292, 296, 300, 304),
+            program=_values(rank),
+            inputs=_inputs(rank),
+            expected=_wanted(rank),
+            tolerance=Tolerance(reduction=2**rank),
+        )
+        for rank in (1, 2, 3)
+    ),
+    *(
+        Case(
+            id=f"conv.counting_gradients_{rank}d",
+            subject="Conv",
+            source=at(OP, 355, 356, 362, 363, 368, 369, 374, 375, 380, 381, 386, 387),
+            program=_gradients(rank),
+            inputs=_inputs(rank),
+            expected=_wanted_gradients(rank),
+            differentiates=True,
+            tolerance=Tolerance(reduction=64) if rank < 3 else SIX_DIGITS,
+        )
+        for rank in (1, 2, 3)
+    ),
+    Case(
+        id="conv.depthwise",
+        subject="Conv",
+        source=at(OP, 680),
+        program=lambda x, weight: DEPTHWISE(x, {"weight": weight}, {})[0],
+        inputs={"x": counting(1, 2, 1), "weight": counting(2, 1, 3)},
+        expected=[[[2.0], [10.0]]],
+    ),
+    *(
+        fact(
+            f"conv.size_line_{line}",
+            at(OP, line),
+            "Conv",
+            lambda kernel=kernel, options=options: luxport.output_shape(
+                Conv(kernel, 3, 16, **options), (10, 3, 10, 10)
+            ),
+            (10, 16, *places),
+        )
+        for line, kernel, options, places in (
+            (802, (2, 2), {}, (9, 9)),
+            (803, (2, 2), {"stride": 2, "padding": 2}, (7, 7)),
+            (804, (4, 3), {"stride": (2, 1), "padding": (3, 2)}, (7, 12)),
+            (805, (2, 2), {"stride": (2, 1), "padding": (3, 2), "dilation": 2}, (7, 12)),
+            (806, (2, 2), {"stride": (2, 1), "padding": (3, 2), "dilation": 2, "cross_correlation": True}, (7, 12)),
+        )
+    ),
+    forward("conv.network", at(LAYER, 32), _network(Conv), np.zeros((5, 1, 28, 28)), y=Shape(5, 10), subject="Conv"),
+    forward(
+        "conv.bias_alone",
+        at(LAYER, 39),
+        Conv((2, 2), 1, 3, init_weight=luxport.ones, init_bias=luxport.ones),
+        np.zeros((1, 1, 28, 28)),
+        y=np.ones((1, 3, 27, 27)),
+    ),
+    forward("conv.no_bias", at(LAYER, 44), NO_BIAS, np.zeros((1, 1, 28, 28)), y=np.zeros((1, 3, 27, 27))),
+    Case(
+        id="conv.no_bias_gradient",
+        subject="Conv",
+        source=at(LAYER, 46),
+        program=lambda x, weight: (
+            list(luxport.grad(lambda ps: luxport.namespace(x).sum(NO_BIAS(x, ps, {})[0]))({"weight": weight}))
+            == ["weight"]
+        ),
+        inputs={"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
+        expected=True,
+        differentiates=True,
+        compiles=False,  # what comes out is a list of names
+        dtypes=("float32",),
+    ),
+    *_grouped((70, 71), (3,), (28,), (26,)),
+    *_grouped((75, 76), (3, 3), (28, 28), (26, 26)),
+    *_grouped((80, 81), (5, 4, 3), (12, 11, 10), (8, 8, 8)),
+    *(
+        fails(
+            f"conv.groups_line_{line}",
+            at(LAYER, line),
+            lambda channels=channels: Conv((2, 2), *channels, groups=2),
+            subject="Conv",
+            raises=ValueError,
+            message="channels that groups divides",
+        )
+        for line, channels in ((84, (3, 10)), (85, (2, 9)))
+    ),
+    *(
+        fact(
+            f"conv.channels_{len(kernel)}d",
+            at(LAYER, 100 + i, 103 + i),
+            "Conv",
+            lambda kernel=kernel: (Conv(kernel, 2, 4).in_channels, Conv(kernel, 2, 4).out_channels),
+            (2, 4),
+        )
+        for i, kernel in enumerate(((3,), (6, 5), (3, 2, 1)))
+    ),
+    Case(
+        id="conv.asymmetric_padding",
+        subject="Conv",
+        source=at(LAYER, 140, 141, 142, 143, 144, 145, 146),
+        program=_corners,
+        inputs={"x": np.ones((1, 1, 28, 28)), "weight": np.ones((1, 1, 3, 3)), "bias": np.zeros(1)},
+        expected={
+            "y": Shape(29, 27),
+            "first": 6.0,
+            "inner": 9.0,
+            "right": 4.0,
+            "below": 3.0,
+            "above": 6.0,
+            "last": 2.0,
+        },
+    ),
+    Case(
+        id="cross_cor.first_window",
+        subject="CrossCor",
+        source=at(LAYER, 224),
+        program=lambda x, weight: PAIR[1](x, {"weight": weight}, {})[0],
+        inputs={"x": IMAGE, "weight": SMALL},
+        expected=lambda x, weight: _naive(x, weight, flip=False),
+        tolerance=Tolerance(reduction=4),
+    ),
+    forward(
+        "cross_cor.network",
+        at(LAYER, 235),
+        _network(CrossCor, use_bias=False),
+        np.zeros((5, 1, 28, 28)),
+        y=Shape(5, 10),
+        subject="CrossCor",
+    ),
+    Case(
+        id="cross_cor.is_not_conv",
+        subject="CrossCor",
+        source=at(LAYER, 236),
+        program=lambda x, weight: PAIR[0](x, {"weight": weight}, {})[0] - PAIR[1](x, {"weight": weight}, {})[0],
+        inputs={"x": IMAGE, "weight": SMALL},
+        expected=Property("something other than zeros", lambda d: bool(np.abs(d).max() > 0.1)),
+    ),
+    Case(
+        id="cross_cor.flipped_is_conv",
+        subject="CrossCor",
+        source=at(LAYER, 237),
+        program=lambda x, weight: {
+            "conv": PAIR[0](x, {"weight": weight}, {})[0],
+            "cross_cor": PAIR[1](x, {"weight": luxport.namespace(x).flip(weight, axis=(2, 3))}, {})[0],
+        },
+        inputs={"x": IMAGE, "weight": SMALL},
+        expected=lambda x, weight: dict.fromkeys(("conv", "cross_cor"), _naive(x, weight, flip=True)),
+        tolerance=Tolerance(reduction=4),
+    ),
+    _impulse(247, (3, 3), (5, 5), (slice(1, -1), slice(1, -1))),
+    _impulse(252, (1, 3), (7, 5), (3, slice(1, -1))),
+    _impulse(257, (3, 1), (5, 7), (slice(1, -1), 3)),
+    forward("conv.wide_window", at(LAYER, 259), Conv((1, 6), 1, 1, sigmoid), draw(1, 1, 10, 10), y=Shape(1, 1, 10, 5)),
+    *(
+        fact(
+            f"{convolution.__name__.lower()}.same_pad_stride_{'_'.join(map(str, kernel))}",
+            at(LAYER, 292),
+            convolution.__name__,
+            lambda convolution=convolution, kernel=kernel: _same_pad(
+                convolution(kernel, 1, 1, padding=SamePad(), stride=3), kernel, 3
+            ),
+        )
+        for convolution in (Conv, CrossCor)
+        for kernel in KERNELS
+    ),
+]

@@ -1,0 +1,99 @@
+"""What the laws look at: a layer's results and gradients on a backend, computed once for all of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import luxport
+from luxport.backend import Backend
+from luxport_conformance import backends
+from luxport_conformance.arrays import on_backend, on_host
+from luxport_conformance.compare import Tolerance
+from luxport_conformance.examples import EXAMPLES, Example
+from luxport_conformance.together import Together
+
+__all__ = ["Evaluation", "Evaluations", "cotangent", "gradient_tolerance", "placed"]
+
+
+class Evaluation(NamedTuple):
+    """Host trees: output and new state in both modes; gradients with respect to x and ps in both modes, or None."""
+
+    train: Any
+    test: Any
+    train_gradients: Any
+    test_gradients: Any
+
+
+class Evaluations:
+    """Evaluations of the examples, kept for as long as a run takes."""
+
+    def __init__(self) -> None:
+        self._eager: dict[Any, Evaluation] = {}
+        self._groups: dict[Any, Together] = {}
+
+    def cheapest(self, example: Example, backend: Backend, dtype: str, *, gradients: bool) -> Evaluation:
+        """Evaluate eagerly, or compiled where each operation is compiled in any case (JAX)."""
+        if backend.name == "jax":
+            return self.compiled(example, backend, dtype, gradients=gradients)
+        return self.eager(example, backend, dtype, gradients=gradients)
+
+    def eager(self, example: Example, backend: Backend, dtype: str, *, gradients: bool) -> Evaluation:
+        """Evaluate operation by operation."""
+        key = (example, backend.name, dtype, gradients)
+        if key not in self._eager:
+            program, inputs = _job(example, backend, dtype, gradients)
+            self._eager[key] = Evaluation(*on_host(program(*inputs), backend))
+        return self._eager[key]
+
+    def compiled(self, example: Example, backend: Backend, dtype: str, *, gradients: bool) -> Evaluation:
+        """Evaluate compiled, together with all examples of layers that lie close."""
+        group = next(group for group in _GROUPS if example in group) if example in _GROUPED else (example,)
+        key = (group, backend.name, dtype, gradients)
+        if key not in self._groups:
+            jobs = {member: _job(member, backend, dtype, gradients) for member in group}
+            self._groups[key] = Together(lambda program: backends.compiled(backend, program), jobs)
+        return Evaluation(*on_host(self._groups[key][example], backend))
+
+
+def placed(example: Example, backend: Backend, dtype: str) -> tuple[Any, Any, Any]:
+    """Return x, parameters and states on the backend, the states as `setup` makes them."""
+    x, ps, st = example.values()
+    return on_backend(x, backend, dtype), on_backend(ps, backend, dtype), on_backend(st, backend, dtype)
+
+
+def cotangent(example: Example) -> Any:
+    """Draw weights for the outputs: their weighted sum is the scalar that is differentiated."""
+    draw = np.random.Generator(np.random.Philox(11))
+    return draw.normal(size=luxport.output_shape(example.layer, example.x))
+
+
+def gradient_tolerance(example: Example) -> Tolerance:
+    """A gradient adds up at most one term per entry of the output, each as inexact as the layer itself."""
+    entries = math.prod(luxport.output_shape(example.layer, example.x))
+    return replace(example.tolerance, reduction=example.tolerance.reduction + entries)
+
+
+def _job(example: Example, backend: Backend, dtype: str, gradients: bool) -> tuple[Any, tuple[Any, ...]]:
+    def loss(x: Any, ps: Any, st: Any, weights: Any) -> Any:
+        y, _ = example.layer(x, ps, st)
+        return luxport.namespace(y).sum(y * weights)
+
+    def program(x: Any, ps: Any, train: Any, test: Any, weights: Any) -> Any:
+        results = example.layer(x, ps, train), example.layer(x, ps, test)
+        if not gradients:
+            return (*results, None, None)
+        gradient = luxport.grad(loss, (0, 1))
+        return (*results, gradient(x, ps, train, weights), gradient(x, ps, test, weights))
+
+    x, ps, st = placed(example, backend, dtype)
+    weights = on_backend(cotangent(example), backend, dtype)
+    return program, (x, ps, luxport.train_mode(st), luxport.test_mode(st), weights)
+
+
+_ALL = tuple(example for examples in EXAMPLES.values() for example in examples)
+_GROUPED = frozenset(_ALL)
+_GROUPS = tuple(_ALL[i : i + 8] for i in range(0, len(_ALL), 8))
