@@ -107,7 +107,6 @@ def _keeps_integers(name: str, lines: tuple[int, int]) -> Case:
         expected=(True, True),
         dtypes=("float32",),
         compiles=False,  # a dtype is known before anything runs
-        compiles=False,  # a dtype is known before anything runs
     )
 
 
@@ -232,7 +231,6 @@ CASES: list[Case] = [
         | {f"{name} {value}": True for name in WITH_PARAMETER for value in (0.1, 0.5, 1)},
         dtypes=("float16", "float32", "float64"),
         compiles=False,  # a dtype is known before anything runs
-        compiles=False,  # a dtype is known before anything runs
     ),
     function(
         "activations.keep_shape",
@@ -325,7 +323,6 @@ CASES: list[Case] = [
         expected=True,
         dtypes=("float32",),
         compiles=False,  # a dtype is known before anything runs
-        compiles=False,
     ),
     _point("slope", (176, 177), "leakyrelu", [0.4, -0.4], [0.4, -0.12], a=0.3),
     _point("six", (179,), "relu6", [10.0], [6.0]),
