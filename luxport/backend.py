@@ -229,7 +229,7 @@ def load_present_backends() -> None:
     import sys
 
     for root, entry in _array_roots().items():
-        if root in sys.modules and entry.value not in sys.modules:
+        if sys.modules.get(root) is not None and entry.value not in sys.modules:
             _load(entry)
 
 

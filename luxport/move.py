@@ -20,7 +20,8 @@ def to(
 ) -> tree.Tree:
     """Return the tree with its arrays on another backend, on another device, or in another floating dtype.
 
-    Arrays are copied, and leave behind what they were computed from. With `share` an array keeps its memory
+    Arrays are copied, and to another backend leave behind what they were computed from (gradients flow through a
+    change of dtype). With `share` an array keeps its memory
     wherever the two frameworks allow (through DLPack, on the same device, without a change of dtype): what then
     changes in one changes in the other. `dtype` converts floating arrays and leaves integers and booleans alone,
     and complex arrays too unless it is complex.

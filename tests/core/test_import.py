@@ -1,0 +1,101 @@
+"""What `import luxport` takes and brings in, and what is said where a framework is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+FRAMEWORKS = ("jax", "jaxlib", "torch", "tensorflow", "keras", "array_api_strict", "scipy", "ml_dtypes")
+
+
+def run(code, **environment):
+    kept = {name: value for name, value in os.environ.items() if name != "LUXPORT_BACKEND"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**kept, **environment}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_brings_in_no_framework():
+    code = "import sys, luxport; print([name for name in {} if name in sys.modules])"
+    assert run(code.format(FRAMEWORKS)) == "[]"
+
+
+def test_numpy_work_brings_in_no_framework():
+    code = """
+import sys, numpy as np, luxport as lp
+model = lp.Chain(lp.Dense(2, 3, lp.tanh), lp.BatchNorm(3), lp.Dropout(0.5))
+ps, st = lp.setup(0, model)
+model(np.ones((4, 2), np.float32), ps, st)
+lp.jit(model)(np.ones((4, 2), np.float32), ps, st)
+lp.available_backends(), str(model), lp.output_shape(model, (4, 2))
+print([name for name in {} if name in sys.modules])
+"""
+    assert run(code.format(FRAMEWORKS)) == "[]"
+
+
+def test_one_framework_does_not_bring_in_another():
+    code = """
+import sys, luxport as lp
+lp.setup(0, lp.Dense(2, 3), backend="torch")
+print([name for name in ("jax", "tensorflow") if name in sys.modules])
+"""
+    assert run(code) == "[]"
+
+
+def test_import_takes_at_most_150_ms_beyond_numpy():
+    code = """
+import time
+started = time.process_time()
+import numpy
+between = time.process_time()
+import luxport
+print(between - started, time.process_time() - between)
+"""
+    # Processor time, the smallest of several. Where others use the same cores everything takes longer: NumPy's
+    # own import, a tenth of a second when nothing else runs, says how much.
+    times = [tuple(map(float, run(code).split())) for _ in range(5)]
+    assert min(luxport for _, luxport in times) <= max(0.15, min(numpy for numpy, _ in times) * 1.5)
+
+
+@pytest.mark.parametrize(("name", "root"), [("jax", "jax"), ("torch", "torch"), ("tf", "tensorflow")])
+def test_a_missing_framework_says_what_to_install(name, root):
+    code = f"""
+import sys
+sys.modules[{root!r}] = None
+import luxport as lp
+for ask in (lambda: lp.get_backend({name!r}), lambda: lp.setup(0, lp.Dense(1, 1), backend={name!r}),
+            lambda: lp.asarray([1.0])):
+    try:
+        ask()
+    except lp.BackendNotFoundError as error:
+        print(error)
+lp.setup(0, lp.Dense(1, 1), backend="numpy")
+"""
+    text = f"backend {name!r} needs {root}, which is not installed: pip install 'luxport-nn[{name}]'"
+    assert run(code, LUXPORT_BACKEND=name).splitlines() == [text] * 3
+
+
+def test_a_missing_framework_is_not_available():
+    code = """
+import importlib.util, luxport.backend as b
+find = importlib.util.find_spec
+b.find_spec = lambda name: None if name == "torch" else find(name)
+print(b.available_backends())
+"""
+    assert "torch" not in run(code)
+    assert "jax" in run(code)
+
+
+def test_states_made_on_numpy_go_straight_into_jax_jit():
+    code = """
+import numpy as np, jax, luxport as lp
+model = lp.Dropout(0.5)
+ps, st = lp.setup(0, model)
+print(jax.jit(model)(np.ones((2, 2), np.float32), ps, st)[1]["training"])
+"""
+    assert run(code) == "Static(True)"
