@@ -50,19 +50,21 @@ def channels_first(x: Any) -> Any:
 
 
 def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
-    explicit = [[0, 0], *map(list, padding), [0, 0]]
-    if groups == 1:
-        return tf.nn.conv2d(x, weight, stride, explicit)
-    if weight.shape[2] == 1 and stride[0] == stride[1]:
+    if 1 < groups == x.shape[3] and stride[0] == stride[1]:
         per_channel = tf.reshape(weight, (*weight.shape[:2], groups, weight.shape[3] // groups))
-        return tf.nn.depthwise_conv2d(x, per_channel, (1, *stride, 1), explicit)
+        # With explicit padding and a bias behind it, a graph's fused kernel aborts the process.
+        return tf.nn.depthwise_conv2d(_padded(x, padding), per_channel, (1, *stride, 1), "VALID")
+    explicit = [[0, 0], *map(list, padding), [0, 0]]
     return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, explicit), x, weight, groups)
 
 
 def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
-    if any(map(any, padding)):
-        x = tf.pad(x, [[0, 0], *padding, [0, 0]])
-    return _by_group(lambda part, kernel: tf.nn.conv3d(part, kernel, (1, *stride, 1), "VALID"), x, weight, groups)
+    x, strides = _padded(x, padding), (1, *stride, 1)
+    return _by_group(lambda part, kernel: tf.nn.conv3d(part, kernel, strides, "VALID"), x, weight, groups)
+
+
+def _padded(x: Any, padding: Pairs) -> Any:
+    return tf.pad(x, [[0, 0], *padding, [0, 0]]) if any(map(any, padding)) else x
 
 
 def _by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:
