@@ -16,11 +16,11 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 import luxport
-from luxport import BatchNorm, Chain, Dense, Dropout, optimisers, relu
+from luxport import BatchNorm, Chain, Dense, Dropout, optimisers, tanh
 
 SEED, EPOCHS, BATCH = 0, 8, 32
 
-model = Chain(Dense(64, 128, relu), BatchNorm(128), Dropout(0.2), Dense(128, 64, relu), Dense(64, 10))
+model = Chain(Dense(64, 128, tanh), BatchNorm(128), Dropout(0.2), Dense(128, 64, tanh), Dense(64, 10))
 
 
 def cross_entropy(logits: Any, one_hot: Any) -> Any:

@@ -10,7 +10,8 @@ import math
 from typing import Any, TypeAlias
 
 import torch
-from luxport_numpy import ops as host
+
+from luxport import host_bits as host
 
 __all__ = ["random_bits", "threefry_2x32"]
 
