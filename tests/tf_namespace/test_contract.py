@@ -172,13 +172,13 @@ KERAS = """
 import keras, numpy as np
 keras.utils.set_random_seed(0)
 inputs = keras.Input((6, 4))
-x = keras.layers.MultiHeadAttention(2, 2)(inputs, inputs)
+x = keras.layers.Attention()([inputs, inputs])
 x = keras.layers.LayerNormalization()(x)
 x = keras.layers.GlobalAveragePooling1D()(x)
 model = keras.Model(inputs, keras.layers.Dense(2)(x))
 model.compile("adam", "mse")
 data = np.linspace(-1, 1, 8 * 24, dtype="float32").reshape(8, 6, 4)
-history = model.fit(data, data[:, 0, :2], epochs=2, verbose=0, shuffle=False).history["loss"]
+history = model.fit(data, data[:, 0, :2], epochs=1, verbose=0, shuffle=False).history["loss"]
 """
 
 

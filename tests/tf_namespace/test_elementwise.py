@@ -92,7 +92,7 @@ def test_every_function_is_tested():
 
 
 @pytest.mark.parametrize("name", UNARY)
-@few(12)
+@few(10)
 @given(data=st.data())
 def test_unary(name, data):
     kind, low, high = UNARY[name]
@@ -111,7 +111,7 @@ def _same_kind(kind):
 
 
 @pytest.mark.parametrize("name", BINARY)
-@few(20)
+@few(12)
 @given(data=st.data())
 def test_binary_promotes_and_broadcasts(name, data):
     kind, low, high = BINARY[name]
@@ -127,7 +127,7 @@ def test_binary_promotes_and_broadcasts(name, data):
 
 
 @pytest.mark.parametrize("name", sorted(set(BINARY) - {"bitwise_left_shift", "bitwise_right_shift"}))
-@few(8)
+@few(5)
 @given(data=st.data())
 def test_python_scalars_take_the_arrays_type(name, data):
     kind, low, high = BINARY[name]

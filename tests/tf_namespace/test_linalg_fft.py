@@ -12,7 +12,7 @@ FLOATS = ("float64", "complex128")
 ATOL = 1e3  # times 1e-12: conditions up to a thousand
 
 
-@few(40)
+@few(25)
 @given(data=st.data())
 def test_products(data):
     dtype = data.draw(st.sampled_from(KINDS["numeric"]))
@@ -63,9 +63,7 @@ def test_square_matrices(x, power):
     agree(xp.linalg.solve(t, xp.asarray(b)), np.linalg.solve(x, b), atol=ATOL)
     agree(xp.linalg.matrix_rank(t), np.asarray(np.linalg.matrix_rank(x)))
     values, vectors = xp.linalg.eig(t)
-    np.testing.assert_allclose(
-        (t + 0j).numpy() @ vectors.numpy(), vectors.numpy() * values.numpy()[..., None, :], atol=1e-10
-    )
+    np.testing.assert_allclose(x @ vectors.numpy(), vectors.numpy() * values.numpy()[..., None, :], atol=1e-10)
     np.testing.assert_allclose(
         np.sort_complex(xp.linalg.eigvals(t).numpy()), np.sort_complex(values.numpy()), atol=1e-8
     )
@@ -119,7 +117,7 @@ COMPLEX_TRANSFORMS = ("fft", "ifft", "hfft", "irfft")
 
 
 @pytest.mark.parametrize("name", [*COMPLEX_TRANSFORMS, "rfft", "ihfft"])
-@few(25)
+@few(15)
 @given(data=st.data(), norm=st.sampled_from(["backward", "ortho", "forward"]))
 def test_transforms(name, data, norm):
     kinds = KINDS["floating"] if name in COMPLEX_TRANSFORMS else KINDS["real floating"]
@@ -131,7 +129,7 @@ def test_transforms(name, data, norm):
 
 
 @pytest.mark.parametrize("name", ["fftn", "ifftn", "rfftn", "irfftn"])
-@few(25)
+@few(15)
 @given(data=st.data(), norm=st.sampled_from(["backward", "ortho", "forward"]))
 def test_transforms_of_several_axes(name, data, norm):
     kinds = ("float64",) if name == "rfftn" else ("complex128",)

@@ -35,15 +35,14 @@ REDUCTIONS = {
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
-@few(25)
+@few(15)
 @given(data=st.data())
 def test_reductions(name, data):
     x = data.draw(some_array(REDUCTIONS[name], min_side=1))
     axis = data.draw(axis_of(x, none=True, several=True))
     keepdims = data.draw(st.booleans())
-    kw = {"correction": 1} if name in ("var", "std") and x.size > 1 and data.draw(st.booleans()) else {}
-    with np.errstate(all="ignore"):
-        want = getattr(oracle, name)(x, axis=axis, keepdims=keepdims, **kw)
+    kw = {"correction": data.draw(st.sampled_from([0, 0.5]))} if name in ("var", "std") else {}
+    want = getattr(oracle, name)(x, axis=axis, keepdims=keepdims, **kw)
     # Cancelled sums: relative to the sum of the magnitudes.
     agree(getattr(xp, name)(xp.asarray(x), axis=axis, keepdims=keepdims, **kw), want, atol=float(np.abs(x).sum()))
 
@@ -82,7 +81,7 @@ def test_diff(data):
     agree(xp.diff(xp.asarray(x), n=n, axis=axis, **{k: xp.asarray(v) for k, v in ends.items()}), want, atol=40)
 
 
-@few(40)
+@few(20)
 @given(data=st.data())
 def test_axes(data):
     x = data.draw(some_array(min_dims=2))
@@ -102,7 +101,7 @@ def test_axes(data):
         agree(got, want)
 
 
-@few(30)
+@few(15)
 @given(data=st.data())
 def test_joining_and_repeating(data):
     x = data.draw(some_array(min_dims=1))
@@ -124,7 +123,7 @@ def test_joining_and_repeating(data):
     agree(xp.reshape(t, (*x.shape, 1)), x.reshape(*x.shape, 1))
 
 
-@few(30)
+@few(15)
 @given(data=st.data())
 def test_broadcasting(data):
     common = data.draw(hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, max_side=3, min_side=0))
@@ -136,7 +135,7 @@ def test_broadcasting(data):
     assert xp.broadcast_shapes(*common.input_shapes) == common.result_shape
 
 
-@few(30)
+@few(15)
 @given(data=st.data())
 def test_indexing(data):
     x = data.draw(some_array(min_dims=1, min_side=1))
@@ -153,7 +152,7 @@ def test_indexing(data):
     )
 
 
-@few(40)
+@few(20)
 @given(data=st.data())
 def test_sorting(data):
     x = data.draw(some_array("real", min_dims=1))
@@ -170,7 +169,7 @@ def test_sorting(data):
         np.testing.assert_array_equal(kept, downwards if descending else np.sort(x, axis=axis))
 
 
-@few(40)
+@few(20)
 @given(data=st.data())
 def test_searching(data):
     x = np.sort(data.draw(arrays(KINDS["real"], shapes(min_dims=1, max_dims=1))))
@@ -182,7 +181,7 @@ def test_searching(data):
         agree(got, want)
 
 
-@few(40)
+@few(20)
 @given(data=st.data())
 def test_sets(data):
     x = data.draw(some_array())
@@ -197,7 +196,7 @@ def test_sets(data):
         agree(xp.isin(xp.asarray(x), xp.asarray(y), invert=invert), np.isin(x, y, invert=invert))
 
 
-@few(40)
+@few(20)
 @given(data=st.data())
 def test_triangles_and_diagonals(data):
     x = data.draw(some_array(min_dims=2))
@@ -210,7 +209,7 @@ def test_triangles_and_diagonals(data):
     agree(xp.linalg.trace(t, offset=k), oracle.linalg.trace(x, offset=k), atol=20)
 
 
-@few(40)
+@few(20)
 @given(
     start=st.integers(-20, 20), stop=st.integers(-20, 20), step=st.sampled_from([-3, -1, 1, 2, 7]),
     dtype=st.sampled_from([None, "int8", "int32", "float32", "float64"]),
@@ -222,7 +221,7 @@ def test_arange(start, stop, step, dtype):
     agree(xp.arange(start / 4, stop / 4, step / 4, dtype=xp.float64), want, atol=5)
 
 
-@few(40)
+@few(20)
 @given(
     shape=shapes(), dtype=st.sampled_from(KINDS["all"]), n=st.integers(0, 6), m=st.integers(0, 6), k=st.integers(-7, 7),
     endpoint=st.booleans(),
@@ -244,7 +243,7 @@ def test_filled_arrays(shape, dtype, n, m, k, endpoint):
         agree(got, want)
 
 
-@few(40)
+@few(20)
 @given(data=st.data(), to=st.sampled_from(KINDS["all"]))
 def test_asarray_and_astype(data, to):
     x = data.draw(some_array())

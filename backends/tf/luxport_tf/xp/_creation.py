@@ -91,10 +91,10 @@ def _stacked(obj: Any, dtype: tf.DType | None) -> Any:
 
 
 def _from_numpy(values: np.ndarray, dtype: tf.DType | None) -> tf.Tensor:
-    if dtype is None:
-        dtype = as_dtype(values.dtype)
     if values.dtype.kind not in "biufcV" or (values.dtype.kind == "V" and values.dtype.fields):
         raise TypeError(f"asarray takes numbers and booleans, got NumPy's {values.dtype}")
+    if dtype is None:
+        dtype = as_dtype(values.dtype)
     if values.dtype.kind in "iu" and dtype in INTEGER and values.size:
         low, high = LIMITS[dtype]
         if int(values.min()) < low or int(values.max()) > high:
