@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from luxport.backend import Array, namespace
+from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
@@ -65,7 +65,7 @@ def channel_axis(x: Array) -> int:
 
 def _wide(xp: Any, x: Array) -> Array:
     # A mean over more than 65,504 float16 ones overflows: half types take their statistics in float32.
-    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+    return xp.astype(x, xp.float32) if dtype_name(x) in ("float16", "bfloat16") else x
 
 
 def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:

@@ -24,11 +24,12 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     """Copy values to a new array."""
     if device not in (None, "cpu"):
         raise ValueError(f"numpy has the device 'cpu', got {device!r}")
-    try:
-        wanted = np.dtype(dtype) if dtype is not None else None
-    except TypeError:  # bfloat16 is an extension's
-        raise ValueError(f"numpy has no dtype {dtype!r}: import ml_dtypes, which adds it, first") from None
-    return np.array(values, dtype=wanted)
+    if dtype == "bfloat16":
+        try:
+            import ml_dtypes  # noqa: F401  # NumPy learns of the dtype from it
+        except ModuleNotFoundError:
+            raise ValueError("numpy has no dtype 'bfloat16' without ml_dtypes: pip install ml_dtypes") from None
+    return np.array(values, dtype=dtype)
 
 
 def to_numpy(array: Any) -> Any:

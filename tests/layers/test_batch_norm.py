@@ -1,0 +1,140 @@
+"""`BatchNorm`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+from luxport.backend import dtype_name
+
+SMALL = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+
+
+def ready(model, backend, x, dtype="float64"):
+    ps, st = lp.setup(0, model, backend=backend, dtype=dtype)
+    return backend.asarray(np.asarray(x), dtype=dtype), ps, st
+
+
+def by_hand(x, epsilon=1e-5):
+    over = tuple(axis for axis in range(x.ndim) if axis != 1)
+    # A value that is the mean comes out as zero or as rounding of the order of 1e-16: compare with an absolute 1e-12.
+    return (x - x.mean(over, keepdims=True)) / np.sqrt(x.var(over, keepdims=True) + epsilon)
+
+
+def test_training_and_testing(backend):  # flux:test/layers/normalisation.jl:125-159, axes reversed
+    model = lp.BatchNorm(2)
+    x, ps, st = ready(model, backend, SMALL)
+    np.testing.assert_array_equal(backend.to_numpy(ps["scale"]), [1, 1])
+    np.testing.assert_array_equal(backend.to_numpy(ps["bias"]), [0, 0])
+    y, new = model(x, ps, st)
+    np.testing.assert_allclose(backend.to_numpy(y), [[-1.22474] * 2, [0, 0], [1.22474] * 2], atol=1e-5)
+    np.testing.assert_allclose(backend.to_numpy(new["running_mean"]), [0.3, 0.4])
+    np.testing.assert_allclose(backend.to_numpy(new["running_var"]), [1.3, 1.3])
+    assert new["training"] == lp.Static(True)
+    tested, same = model(x, ps, lp.test_mode(new))
+    np.testing.assert_allclose(backend.to_numpy(tested)[0, 0], (1 - 0.3) / 1.3**0.5, atol=1e-5)
+    np.testing.assert_array_equal(backend.to_numpy(same["running_mean"]), backend.to_numpy(new["running_mean"]))
+
+
+def test_activation(backend):  # flux:test/layers/normalisation.jl:188-191
+    model = lp.BatchNorm(2, lp.sigmoid)
+    x, ps, st = ready(model, backend, SMALL)
+    y, _ = model(x, ps, lp.test_mode(st))
+    np.testing.assert_allclose(backend.to_numpy(y), 1 / (1 + np.exp(-SMALL / np.sqrt(1 + 1e-5))), atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(6, 2), (5, 2, 3), (4, 2, 3, 2), (2, 2, 3, 2, 2)])
+def test_ranks(backend, shape):  # flux:test/layers/normalisation.jl:201-220
+    values = np.random.default_rng(0).normal(size=shape)
+    model = lp.BatchNorm(2, init_scale=lp.normal, init_bias=lp.normal, momentum=0.25, epsilon=1e-2)
+    x, ps, st = ready(model, backend, values)
+    wide = (1, 2) + (1,) * (len(shape) - 2)
+    scale, bias = (backend.to_numpy(ps[name]).reshape(wide) for name in ("scale", "bias"))
+    y, new = model(x, ps, st)
+    np.testing.assert_allclose(backend.to_numpy(y), by_hand(values, 1e-2) * scale + bias, rtol=1e-10, atol=1e-12)
+    over = tuple(axis for axis in range(len(shape)) if axis != 1)
+    np.testing.assert_allclose(backend.to_numpy(new["running_mean"]), 0.25 * values.mean(over))
+    np.testing.assert_allclose(backend.to_numpy(new["running_var"]), 0.75 + 0.25 * values.var(over, ddof=1))
+
+
+def test_one_axis_in_testing(backend):
+    model = lp.BatchNorm(2)
+    x, ps, st = ready(model, backend, [3.0, 4.0])
+    y, _ = model(x, ps, lp.test_mode(st))
+    np.testing.assert_allclose(backend.to_numpy(y), np.array([3.0, 4.0]) / np.sqrt(1 + 1e-5))
+
+
+def test_without_affine(backend):  # flux:test/layers/normalisation.jl:230
+    model = lp.BatchNorm(2, affine=False)
+    x, ps, st = ready(model, backend, SMALL)
+    assert ps == {}
+    np.testing.assert_allclose(backend.to_numpy(model(x, ps, st)[0]), by_hand(SMALL), atol=1e-12)
+
+
+def test_without_tracking_the_batch_counts_in_testing_too(backend):
+    model = lp.BatchNorm(2, track_stats=False)
+    x, ps, st = ready(model, backend, SMALL)
+    assert st == {"training": lp.Static(True)}
+    for state in (st, lp.test_mode(st)):
+        y, new = model(x, ps, state)
+        np.testing.assert_allclose(backend.to_numpy(y), by_hand(SMALL), atol=1e-12)
+        assert new == state
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1,), (1, 1, 1), (0, 1)])
+def test_a_single_value_per_channel(backend, shape):  # flux:test/layers/normalisation.jl:176-185
+    model = lp.BatchNorm(1)
+    x, ps, st = ready(model, backend, np.zeros(shape))
+    with pytest.raises(lp.LayerError, match="^BatchNorm expects more than one value per channel in training, got "):
+        model(x, ps, st)
+    np.testing.assert_array_equal(backend.to_numpy(model(x, ps, lp.test_mode(st))[0]), np.zeros(shape))
+
+
+def test_one_sample_of_several_values(backend):  # flux:test/layers/normalisation.jl:180
+    model = lp.BatchNorm(1)
+    x, ps, st = ready(model, backend, np.arange(4.0).reshape(1, 1, 4))
+    np.testing.assert_allclose(backend.to_numpy(model(x, ps, st)[0]), by_hand(np.arange(4.0).reshape(1, 1, 4)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_types_take_their_statistics_in_single(backend, dtype):
+    if backend.name == "strict":
+        return  # the standard has no half types
+    # In float16 the sum of 90,000 ones is infinite.
+    model = lp.BatchNorm(1)
+    x, ps, st = ready(model, backend, np.tile([[[1.0, 3.0]]], (45_000, 1, 1)), dtype)
+    y, new = model(x, ps, st)
+    assert dtype_name(y) == dtype_name(new["running_mean"]) == dtype
+    np.testing.assert_allclose(backend.to_numpy(y).astype(np.float32)[0, 0], [-1.0, 1.0], atol=1e-2)
+    np.testing.assert_allclose(backend.to_numpy(new["running_mean"]).astype(np.float32), [0.2], atol=1e-2)
+
+
+def test_running_statistics_stay_out_of_gradients(differentiating):
+    model = lp.BatchNorm(2)
+    x, ps, st = ready(model, differentiating, SMALL)
+    xp = differentiating.xp
+    gradient = lp.grad(lambda x: xp.sum(model(x, ps, st)[1]["running_var"]))(x)
+    np.testing.assert_array_equal(differentiating.to_numpy(gradient), np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "text"),
+    [
+        ((4, 3), "float64", r"^BatchNorm expects \(N, 2, \.\.\.\), got \(4, 3\)$"),
+        ((3,), "float64", r"^BatchNorm expects \(N, 2, \.\.\.\), got \(3,\)$"),
+        ((), "float64", r"^BatchNorm expects \(N, 2, \.\.\.\), got \(\)$"),
+        ((4, 2), "int32", "^BatchNorm expects a floating input, got int32$"),
+        ((4, 2), "float32", "^BatchNorm expects float64 as its parameters, got float32: "),
+    ],
+)
+def test_bad_input(backend, shape, dtype, text):
+    _, ps, st = ready(lp.BatchNorm(2), backend, SMALL)
+    for mode in (st, lp.test_mode(st)):
+        with pytest.raises(lp.LayerError, match=text):
+            lp.BatchNorm(2)(backend.asarray(np.ones(shape), dtype=dtype), ps, mode)
+
+
+def test_bad_sizes():
+    with pytest.raises(ValueError, match="^BatchNorm expects an int of at least 0 as channels, got 2.5$"):
+        lp.BatchNorm(2.5)

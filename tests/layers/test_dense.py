@@ -1,0 +1,134 @@
+"""`Dense` and `Scale`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+from luxport.backend import dtype_name
+
+
+def rand(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def ready(model, backend, x, dtype="float64"):
+    ps, st = lp.setup(1, model, backend=backend, dtype=dtype)
+    return backend.asarray(np.asarray(x), dtype=dtype), ps, st
+
+
+class TestDense:
+    @pytest.mark.parametrize("shape", [(10,), (2, 10), (3, 2, 10), (4, 3, 2, 10), (0, 10)])
+    def test_shapes_and_values(self, backend, shape):  # flux:test/layers/basic.jl:76-79
+        x, ps, st = ready(lp.Dense(10, 5, lp.tanh), backend, rand(*shape))
+        y, new = lp.Dense(10, 5, lp.tanh)(x, ps, st)
+        weight, bias = map(backend.to_numpy, (ps["weight"], ps["bias"]))
+        np.testing.assert_allclose(backend.to_numpy(y), np.tanh(rand(*shape) @ weight + bias), rtol=1e-12)
+        assert tuple(y.shape) == (*shape[:-1], 5)
+        assert new == {}
+
+    def test_ones(self, backend):  # flux:test/layers/basic.jl:83-87
+        for use_bias in (True, False):
+            model = lp.Dense(10, 2, init_weight=lp.ones, use_bias=use_bias)
+            x, ps, st = ready(model, backend, np.stack([np.ones(10), 2 * np.ones(10)]))
+            assert list(ps) == (["weight", "bias"] if use_bias else ["weight"])
+            np.testing.assert_array_equal(backend.to_numpy(model(x, ps, st)[0]), [[10, 10], [20, 20]])
+
+    def test_initial_values(self):
+        # Flux's: glorot_uniform, U(-a, a) with a = sqrt(6 / (in + out)); zero bias.
+        ps, _ = lp.setup(0, lp.Dense(300, 100), backend="numpy")
+        bound = (6 / 400) ** 0.5
+        assert ps["weight"].shape == (300, 100)
+        assert ps["weight"].dtype == np.float32
+        assert np.abs(ps["weight"]).max() == pytest.approx(bound, rel=1e-3)
+        assert np.abs(ps["weight"]).max() <= bound
+        assert ps["weight"].std() == pytest.approx(bound / 3**0.5, rel=2e-2)
+        assert (ps["bias"] == 0).all()
+
+    @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"])
+    def test_dtypes_stay(self, backend, dtype):
+        if backend.name == "strict" and dtype in ("float16", "bfloat16"):
+            return  # the standard has none of the two
+        model = lp.Dense(3, 2, lp.tanh if "complex" in dtype else lp.relu)
+        x, ps, st = ready(model, backend, rand(4, 3), dtype)
+        y, _ = model(x, ps, st)
+        assert dtype_name(y) == dtype
+
+    def test_complex_gradient(self, differentiating):
+        model = lp.Dense(3, 2, lp.tanh)
+        x, ps, st = ready(model, differentiating, rand(4, 3) + 1j * rand(4, 3, seed=1), "complex128")
+        xp = differentiating.xp
+
+        def loss(ps):
+            y, _ = model(x, ps, st)
+            return xp.sum(xp.real(y) ** 2 + xp.imag(y) ** 2)
+
+        gradient = differentiating.to_numpy(lp.grad(loss)(ps)["weight"])
+        # d loss / d Re(w) is the real part of the gradient in every convention.
+        eps = 1e-6
+        step = np.zeros((3, 2))
+        step[1, 0] = eps
+        weight = differentiating.to_numpy(ps["weight"])
+        up, down = (differentiating.asarray(weight + s * step, dtype="complex128") for s in (1, -1))
+        change = float(loss({**ps, "weight": up}) - loss({**ps, "weight": down})) / (2 * eps)
+        assert gradient[1, 0].real == pytest.approx(change, rel=1e-6)
+
+    @pytest.mark.parametrize("shape", [(1,), (11, 3), (3, 2, 11), ()])
+    def test_wrong_shapes(self, backend, shape):  # flux:test/layers/basic.jl:73, 80
+        x, ps, st = ready(lp.Dense(10, 5), backend, rand(*shape))
+        with pytest.raises(lp.LayerError, match=r"^Dense expects \(\.\.\., 10\), got \("):
+            lp.Dense(10, 5)(x, ps, st)
+
+    @pytest.mark.parametrize("sizes", [(10, 10.5), (-1, 3), (True, 3), ("3", 2), (3, lp.tanh)])
+    def test_wrong_sizes(self, sizes):  # flux:test/layers/basic.jl:64
+        with pytest.raises(ValueError, match="^Dense expects an int of at least 0 as (in|out)_dims, got "):
+            lp.Dense(*sizes)
+
+
+class TestScale:
+    @pytest.mark.parametrize(
+        ("dims", "shape", "want"),
+        [
+            # flux:test/layers/basic.jl:111-112, 123-126, axes reversed
+            ((10,), (10,), (10,)),
+            ((10,), (1,), (10,)),
+            ((2,), (4, 3, 2), (4, 3, 2)),
+            ((3, 2), (4, 3, 2), (4, 3, 2)),
+            ((4, 3, 2), (4, 3, 2), (4, 3, 2)),
+            ((3, 2), (4, 1, 2), (4, 3, 2)),
+            ((3, 2), (2,), (3, 2)),
+        ],
+    )
+    def test_shapes(self, backend, dims, shape, want):
+        model = lp.Scale(*dims, lp.tanh, init_weight=lp.normal, init_bias=lp.normal)
+        x, ps, st = ready(model, backend, rand(*shape))
+        assert tuple(ps["weight"].shape) == tuple(ps["bias"].shape) == dims
+        weight, bias = map(backend.to_numpy, (ps["weight"], ps["bias"]))
+        y, _ = model(x, ps, st)
+        np.testing.assert_allclose(backend.to_numpy(y), np.tanh(rand(*shape) * weight + bias), rtol=1e-12)
+        assert tuple(y.shape) == want
+
+    def test_values(self, backend):  # flux:test/layers/basic.jl:117-121
+        for model, values, want in (
+            (lp.Scale(2), [[1], [2]], [[1, 1], [2, 2]]),
+            (lp.Scale(2, use_bias=False), [[1, 3], [2, 4]], [[1, 3], [2, 4]]),
+            (lp.Scale(2, lambda x: x * x, use_bias=False), [[1, 3], [2, 4]], [[1, 9], [4, 16]]),
+        ):
+            x, ps, st = ready(model, backend, np.array(values, np.float64))
+            np.testing.assert_array_equal(backend.to_numpy(model(x, ps, st)[0]), want)
+
+    def test_ways_to_build_it(self):
+        want = lp.Scale(2, 3, lp.tanh)
+        assert lp.Scale((2, 3), lp.tanh) == lp.Scale([2, 3], activation=lp.tanh) == lp.Diagonal(2, 3, lp.tanh) == want
+        assert list(lp.setup(0, lp.Scale(2, use_bias=False))[0]) == ["weight"]
+
+    @pytest.mark.parametrize("arguments", [(1.0,), (1.0, 2.0), (), (lp.tanh,), (-2,)])
+    def test_wrong_sizes(self, arguments):  # flux:test/layers/basic.jl:129-132
+        with pytest.raises(ValueError, match="^Scale expects "):
+            lp.Scale(*arguments)
+
+    def test_wrong_shapes(self, backend):  # flux:test/layers/basic.jl:115
+        x, ps, st = ready(lp.Scale(10), backend, rand(2))
+        with pytest.raises(lp.LayerError, match=r"^Scale expects \(\.\.\., 10\), got \(2,\)$"):
+            lp.Scale(10)(x, ps, st)

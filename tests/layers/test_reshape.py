@@ -1,0 +1,112 @@
+"""`FlattenLayer`, `ReshapeLayer` and `SelectDim`, against NumPy's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+
+
+def call(layer, backend, values):
+    y, st = layer(backend.asarray(values), *lp.setup(0, layer, backend=backend))
+    assert st == {}
+    return backend.to_numpy(y)
+
+
+def numbered(*shape):
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+@pytest.mark.parametrize(
+    ("n", "shape", "want"),
+    [
+        (None, (2, 3, 4), (2, 12)),
+        (None, (2,), (2, 1)),
+        (None, (2, 0, 3), (2, 0)),
+        (None, (0, 3, 4), (0, 12)),
+        (2, (5, 2, 3, 4), (5, 2, 12)),
+        (1, (5, 2, 3), (5, 2, 3)),
+        (3, (5, 2, 3, 4), (5, 24)),
+    ],
+)
+def test_flatten(backend, n, shape, want):  # FEATURES CON-12: N counts the last axes
+    np.testing.assert_array_equal(call(lp.FlattenLayer(n), backend, numbered(*shape)), numbered(*shape).reshape(want))
+
+
+@pytest.mark.parametrize(
+    ("dims", "shape", "want"),
+    [
+        ((2, 6), (5, 3, 4), (5, 2, 6)),
+        ((-1,), (5, 3, 4), (5, 12)),
+        ((2, -1, 3), (5, 3, 4), (5, 2, 2, 3)),
+        ((), (5, 1), (5,)),
+        ((3, 0), (5, 0, 2), (5, 3, 0)),
+        ((2, 6), (0, 3, 4), (0, 2, 6)),
+    ],
+)
+def test_reshape(backend, dims, shape, want):
+    assert lp.ReshapeLayer(dims) == lp.ReshapeLayer(*dims) == lp.ReshapeLayer(list(dims))
+    np.testing.assert_array_equal(
+        call(lp.ReshapeLayer(*dims), backend, numbered(*shape)), numbered(*shape).reshape(want)
+    )
+
+
+@pytest.mark.parametrize(("axis", "index"), [(0, 0), (1, 2), (2, -1), (-1, 3), (-3, 1)])
+def test_select(backend, axis, index):
+    values = numbered(2, 3, 4)
+    np.testing.assert_array_equal(call(lp.SelectDim(axis, index), backend, values), np.take(values, index, axis))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "text"),
+    [
+        (lp.FlattenLayer(), (), "FlattenLayer expects at least 1 axis, got ()"),
+        (lp.FlattenLayer(2), (3, 4), "FlattenLayer expects at least 3 axes, got (3, 4)"),
+        (lp.ReshapeLayer(2, 3), (5, 7), "ReshapeLayer expects samples of 6 elements for (2, 3), got (5, 7)"),
+        (
+            lp.ReshapeLayer(2, -1),
+            (5, 7),
+            "ReshapeLayer expects samples of a multiple of 2 elements for (2, -1), got (5, 7)",
+        ),
+        (lp.ReshapeLayer(2), (), "ReshapeLayer expects at least 1 axis, got ()"),
+        (lp.SelectDim(2, 0), (3, 4), "SelectDim expects an axis 2, got (3, 4)"),
+        (lp.SelectDim(-1, 4), (3, 4), "SelectDim expects an index 4 along axis -1, got (3, 4)"),
+        (lp.SelectDim(0, -4), (3, 4), "SelectDim expects an index -4 along axis 0, got (3, 4)"),
+    ],
+)
+def test_shapes_that_do_not_fit(backend, layer, shape, text):
+    with pytest.raises(lp.LayerError) as caught:
+        call(layer, backend, np.ones(shape, np.float32))
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: lp.FlattenLayer(0),
+        lambda: lp.ReshapeLayer(-1, -1),
+        lambda: lp.ReshapeLayer(-2),
+        lambda: lp.ReshapeLayer(2.5),
+    ],
+)
+def test_layers_that_cannot_be_built(build):
+    with pytest.raises(ValueError, match="expects"):
+        build()
+
+
+@pytest.mark.parametrize("layer", [lp.FlattenLayer(), lp.ReshapeLayer(2), lp.SelectDim(0, 0)])
+def test_no_array(layer):
+    with pytest.raises(lp.LayerTypeError, match="expects an array, got list: make one with luxport.asarray$"):
+        layer([1, 2], {}, {})
+
+
+def test_sizes_unknown_to_tensorflow():
+    import tensorflow as tf
+
+    lp.get_backend("tf")
+    f = tf.function(
+        lambda x: lp.FlattenLayer()(x, {}, {})[0], input_signature=[tf.TensorSpec((None, None, 3))], autograph=False
+    )
+    with pytest.raises(lp.LayerError, match=r"known before the program runs, all but the batch's, got \(\?, \?, 3\)$"):
+        f(tf.ones((2, 2, 3)))
