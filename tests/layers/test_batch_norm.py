@@ -99,8 +99,8 @@ def test_one_sample_of_several_values(backend):  # flux:test/layers/normalisatio
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_types_take_their_statistics_in_single(backend, dtype):
-    if backend.name == "strict":
-        return  # the standard has no half types
+    if (backend.name, dtype) in (("strict", "float16"), ("strict", "bfloat16"), ("numpy", "bfloat16")):
+        return  # the standard has neither; NumPy only stores bfloat16: arithmetic makes float32 of it
     # In float16 the sum of 90,000 ones is infinite.
     model = lp.BatchNorm(1)
     x, ps, st = ready(model, backend, np.tile([[[1.0, 3.0]]], (45_000, 1, 1)), dtype)

@@ -48,8 +48,8 @@ class TestDense:
 
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"])
     def test_dtypes_stay(self, backend, dtype):
-        if backend.name == "strict" and dtype in ("float16", "bfloat16"):
-            return  # the standard has none of the two
+        if (backend.name, dtype) in (("strict", "float16"), ("strict", "bfloat16"), ("numpy", "bfloat16")):
+            return  # the standard has neither; NumPy only stores bfloat16: arithmetic makes float32 of it
         model = lp.Dense(3, 2, lp.tanh if "complex" in dtype else lp.relu)
         x, ps, st = ready(model, backend, rand(4, 3), dtype)
         y, _ = model(x, ps, st)
