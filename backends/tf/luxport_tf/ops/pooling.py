@@ -19,13 +19,18 @@ _mean_definition = ops.definition_of(ops.mean_pool)
 
 
 def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
-    """The library's, whose gradient goes to the first maximum too; NaN, which it passes over, is put back."""
+    """The library's, whose gradient goes to the first maximum too.
+
+    It passes over NaN, and makes a window of -inf alone the least finite number: marks say where to put them back.
+    """
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
     x = _padded(channels_last(x), padding, -math.inf)
     y = _by_axis(tf.nn.max_pool2d, x, window, stride)
-    is_nan = _by_axis(tf.nn.max_pool2d, tf.cast(tf.math.is_nan(x), x.dtype), window, stride)
-    return channels_first(tf.where(is_nan > 0, tf.constant(math.nan, x.dtype), y))
+    marks = tf.cast(x > -math.inf, x.dtype) + 2 * tf.cast(tf.math.is_nan(x), x.dtype)
+    marks = _by_axis(tf.nn.max_pool2d, marks, window, stride)
+    y = tf.where(marks > 1, tf.constant(math.nan, x.dtype), y)
+    return channels_first(tf.where(marks > 0, y, tf.constant(-math.inf, x.dtype)))
 
 
 def mean_pool(

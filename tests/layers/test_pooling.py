@@ -1,0 +1,325 @@
+"""Pooling: upstream's numbers, every backend against the definition, the layers' options and errors."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import ops
+from luxport.backend import Backend, get_backend, namespace
+from luxport.errors import LayerError, LayerTypeError
+
+Answers = Callable[[str, int, str], np.ndarray]
+POOLS = {"max_pool": luxport.MaxPool, "mean_pool": luxport.MeanPool}
+
+
+def pullback(backend: Backend, f: Any, x: np.ndarray, cotangent: np.ndarray) -> np.ndarray:
+    """Return the gradient of ``sum(f(x) * cotangent)``."""
+    weights = backend.asarray(cotangent)
+    return backend.to_numpy(
+        jitted_on_jax(backend, luxport.grad(lambda x: namespace(weights).sum(f(x) * weights)))(backend.asarray(x))
+    )
+
+
+def jitted_on_jax(backend: Backend, f: Any) -> Any:
+    # JAX compiles every operation that runs by itself: one program takes a tenth of the time.
+    return luxport.jit(f) if backend.name == "jax" else f
+
+
+# --- NNlib's numbers: x counts up from 1; nnlib:test/pooling.jl:3-313 with the uses in 314-362
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("setting", ["", "_nostride", "_pad"])
+@pytest.mark.parametrize("operation", POOLS)
+def test_nnlib(nnlib: Answers, backend: Backend, operation: str, setting: str, rank: int) -> None:
+    options: dict[str, Any] = {"": {}, "_nostride": {"stride": 1}, "_pad": {"padding": 1}}[setting]
+    y, dx = nnlib(operation, rank, f"y{setting}"), nnlib(operation, rank, f"dx{setting}")
+    x = np.arange(1.0, dx.size + 1).reshape(1, 1, *dx.shape)
+    layer = POOLS[operation]((2,) * rank, **options)
+    np.testing.assert_array_equal(backend.to_numpy(layer(backend.asarray(x), {}, {})[0])[0, 0], y)
+    if backend.name in ("jax", "torch", "tf"):
+        got = pullback(backend, lambda x: layer(x, {}, {})[0], x, y[None, None])
+        np.testing.assert_array_equal(got[0, 0], dx)
+
+
+@pytest.mark.parametrize("operation", POOLS)
+def test_window_of_one_returns_the_input(backend: Backend, operation: str) -> None:
+    x = np.arange(24.0).reshape(1, 2, 3, 4)  # nnlib:test/pooling.jl:341
+    np.testing.assert_array_equal(backend.to_numpy(POOLS[operation]((1, 1))(backend.asarray(x), {}, {})[0]), x)
+
+
+def test_mean_counts_padding(backend: Backend) -> None:
+    # nnlib:test/pooling.jl:888-896
+    y, _ = luxport.MeanPool((2, 2), padding=1)(backend.asarray(-np.ones((1, 1, 4, 4))), {}, {})
+    want = [[-0.25, -0.5, -0.25], [-0.5, -1, -0.5], [-0.25, -0.5, -0.25]]
+    np.testing.assert_array_equal(backend.to_numpy(y)[0, 0], want)
+
+
+def test_mean_without_padding(backend: Backend) -> None:
+    # nnlib:test/pooling.jl:962-965
+    x = np.arange(1.0, 17.0).reshape(1, 1, 4, 4)
+    y, _ = luxport.MeanPool((2, 2), padding=1, count_include_pad=False)(backend.asarray(x), {}, {})
+    np.testing.assert_allclose(backend.to_numpy(y)[0, 0], [[1, 2.5, 4], [7, 8.5, 10], [13, 14.5, 16]])
+
+
+def test_complex_mean(backend: Backend) -> None:
+    # nnlib:test/pooling.jl:993-1007: by real and imaginary parts
+    layer = luxport.MeanPool((2, 2), padding=1, count_include_pad=False)
+    x = np.random.default_rng(0).standard_normal((2, 2, 1, 7, 7))
+    y = backend.to_numpy(layer(backend.asarray(x[0] + 1j * x[1]), {}, {})[0])
+    parts = [layer(part, {}, {})[0] for part in x]
+    np.testing.assert_allclose(y, parts[0] + 1j * parts[1], rtol=1e-12)
+
+
+# --- Every backend against the definition, and the definition against loops
+
+CASES = [
+    # sizes, window, stride, padding, dilation
+    ((9,), (2,), (2,), ((0, 0),), (1,)),
+    ((9,), (3,), (1,), ((1, 2),), (2,)),
+    ((6, 8), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1)),
+    ((7, 5), (3, 2), (2, 1), ((1, 1), (1, 0)), (1, 1)),
+    ((7, 6), (2, 3), (1, 2), ((0, 0), (1, 1)), (3, 1)),
+    ((5, 5), (2, 2), (2, 2), ((3, 3), (3, 3)), (1, 1)),  # flux:test/outputsize.jl:121: windows of padding alone
+    ((4, 5, 6), (2, 3, 2), (2, 1, 2), ((1, 0), (1, 1), (0, 0)), (1, 1, 1)),
+    ((4, 4, 5), (2, 1, 2), (1, 1, 1), ((1, 1), (0, 0), (1, 1)), (1, 1, 2)),
+    ((3, 2, 3, 2), (2, 2, 2, 1), (1, 1, 1, 1), ((0, 0), (1, 0), (0, 0), (0, 0)), (1, 1, 1, 1)),
+]
+KINDS = ["max", "mean", "mean_of_inside"]
+
+
+def options(case: Any) -> dict[str, Any]:
+    return dict(zip(("window", "stride", "padding", "dilation"), case[1:], strict=True))
+
+
+def pool(kind: str, case: Any, definition: bool = False) -> Callable[..., Any]:
+    operation = ops.max_pool if kind == "max" else ops.mean_pool
+    rest = {} if kind == "max" else {"count_include_pad": kind == "mean"}
+    return functools.partial(ops.definition_of(operation) if definition else operation, **options(case), **rest)
+
+
+def sample(case: Any) -> np.ndarray:
+    """Distinct numbers, so that each window has one largest."""
+    shape = (2, 3, *case[0])
+    return np.random.default_rng(0).permutation(np.arange(float(np.prod(shape)))).reshape(shape) / 8 - 10
+
+
+def loops(x: np.ndarray, kind: str, case: Any) -> np.ndarray:
+    """Collect each window's elements and take their maximum or mean."""
+    sizes, window, stride, padding, dilation = case
+    places = [
+        (n + low + high - d * (k - 1) - 1) // s + 1
+        for n, k, s, (low, high), d in zip(sizes, window, stride, padding, dilation, strict=True)
+    ]
+    y = np.zeros((*x.shape[:2], *places))
+    for place in np.ndindex(*places):
+        inside = []
+        for k in itertools.product(*map(range, window)):
+            at = [p * s + i * d - low for p, s, i, d, (low, _) in zip(place, stride, k, dilation, padding, strict=True)]
+            if all(0 <= i < n for i, n in zip(at, sizes, strict=True)):
+                inside.append(x[(slice(None), slice(None), *at)])
+        here = (slice(None), slice(None), *place)
+        if kind == "max":
+            y[here] = np.max(inside, axis=0) if inside else -np.inf
+        else:
+            y[here] = sum(inside) / (np.prod(window) if kind == "mean" else max(len(inside), 1))
+    return y
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_values_are_those_of_the_windows(backend: Backend, number: int, kind: str) -> None:
+    case = CASES[number]
+    x = sample(case)
+    y = backend.to_numpy(jitted_on_jax(backend, pool(kind, case))(backend.asarray(x)))
+    np.testing.assert_allclose(y, loops(x, kind, case), rtol=1e-12, atol=1e-12)
+
+
+def gradients(backend: Backend, f: Any, x: np.ndarray, cotangent: np.ndarray) -> list[np.ndarray]:
+    """Return the gradient of ``sum(f(x)² cotangent)``, and that of the sum of its squares."""
+    weights = backend.asarray(cotangent)
+    xp = namespace(weights)
+
+    def loss(x: Any) -> Any:
+        y = f(x)
+        y = xp.where(y < -1e300, xp.zeros_like(y), y)  # of padding alone
+        return xp.sum(y * y * weights)
+
+    def both(x: Any) -> Any:
+        return luxport.grad(loss)(x), luxport.grad(lambda x: xp.sum(luxport.grad(loss)(x) ** 2))(x)
+
+    return [backend.to_numpy(g) for g in jitted_on_jax(backend, both)(backend.asarray(x))]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_gradients_are_the_definitions(differentiating: Backend, number: int, kind: str) -> None:
+    case = CASES[number]
+    x = sample(case)
+    cotangent = np.cos(np.arange(loops(x, kind, case).size, dtype=float)).reshape(loops(x, kind, case).shape)
+    want = gradients(get_backend("torch"), pool(kind, case, definition=True), x, cotangent)
+    for got, wanted in zip(gradients(differentiating, pool(kind, case), x, cotangent), want, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_gradient_of_the_maximum_goes_to_the_first(differentiating: Backend, number: int) -> None:
+    case = CASES[number]
+    x = np.ones((1, 1, *case[0]))
+    y = loops(x, "max", case)
+    got = pullback(differentiating, pool("max", case), x, np.ones_like(y))[0, 0]
+    want = np.zeros(case[0])
+    for place in np.ndindex(*y.shape[2:]):
+        for k in itertools.product(*map(range, case[1])):
+            at = tuple(
+                p * s + i * d - low for p, s, i, d, (low, _) in zip(place, case[2], k, case[4], case[3], strict=True)
+            )
+            if all(0 <= i < n for i, n in zip(at, case[0], strict=True)):
+                want[at] += 1
+                break
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("number", [0, 3, 4, 6])
+def test_nan_is_the_maximum_of_its_windows(backend: Backend, number: int) -> None:
+    case = CASES[number]
+    x = sample(case)
+    x[(0, 1) + (2,) * len(case[0])] = np.nan
+    x[(1, 0) + (1,) * len(case[0])] = np.inf
+    x[1, 1] = -np.inf
+    got = backend.to_numpy(jitted_on_jax(backend, pool("max", case))(backend.asarray(x)))
+    want = loops(x, "max", case)
+    assert np.isnan(want).any() and np.isposinf(want).any() and np.isneginf(want).any()
+    np.testing.assert_array_equal(got, want)
+
+
+def test_maximum_of_integers(backend: Backend) -> None:
+    x = np.array([[[-5, -7, -2]]])
+    y, _ = luxport.MaxPool((2,), padding=1)(backend.asarray(x, dtype="int32"), {}, {})
+    assert backend.to_numpy(y).tolist() == [[[-5, -2]]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("number", [1, 3, 6])
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision(differentiating: Backend, kind: str, number: int, dtype: str) -> None:
+    case = CASES[number]
+    x = sample(case) / 16
+    given = differentiating.asarray(x, dtype=dtype)
+    xp = namespace(given)
+    y = jitted_on_jax(differentiating, pool(kind, case))(given)
+    assert y.dtype == given.dtype
+    # Rounded to 11 or 8 bits a few times on the way.
+    tolerance = 5e-3 if dtype == "float16" else 4e-2
+    got = differentiating.to_numpy(xp.astype(y, xp.float32))
+    np.testing.assert_allclose(got, loops(x, kind, case), rtol=tolerance, atol=tolerance)
+
+
+# --- The layers
+
+
+@pytest.mark.parametrize("layer", [luxport.MaxPool, luxport.MeanPool])
+@pytest.mark.parametrize(
+    ("options", "sizes", "places"),
+    [
+        # flux:test/outputsize.jl:116-128
+        ({}, (10, 10), (5, 5)),
+        ({"stride": 1}, (5, 5), (4, 4)),
+        ({"stride": 2, "padding": 3}, (5, 5), (5, 5)),
+        # nnlib:test/pooling.jl:409-414
+        ({"padding": (1, 1), "stride": (2, 2)}, (10, 10), (6, 6)),
+    ],
+)
+def test_output_sizes(layer: Any, options: dict[str, Any], sizes: tuple[int, ...], places: tuple[int, ...]) -> None:
+    assert luxport.output_shape(layer((2, 2), **options), (7, 3, *sizes)) == (7, 3, *places)
+    assert layer((2, 2), **options)(np.zeros((7, 3, *sizes)), {}, {})[0].shape == (7, 3, *places)
+
+
+@pytest.mark.parametrize("layer", [luxport.MaxPool, luxport.MeanPool])
+@pytest.mark.parametrize("window", [(1,), (2,), (3,), (5, 4), (8, 7, 6)])
+def test_same_pad(layer: Any, window: tuple[int, ...]) -> None:
+    # flux:test/layers/conv.jl:297-302: places are ceil(size / window)
+    want = (1, 1, *(-(-(k + 3) // k) for k in window))
+    assert luxport.output_shape(layer(window, padding=luxport.SamePad()), (1, 1, *(k + 3 for k in window))) == want
+
+
+def test_display() -> None:
+    assert repr(luxport.MaxPool((2, 2))) == "MaxPool((2, 2))"
+    assert repr(luxport.MeanPool(3, stride=1, count_include_pad=False)) == (
+        "MeanPool(3, stride=1, count_include_pad=False)"
+    )
+    assert luxport.parameter_length(luxport.MaxPool((2, 2))) == luxport.state_length(luxport.MaxPool((2, 2))) == 0
+
+
+@pytest.mark.parametrize("layer", [luxport.MaxPool((2, 2)), luxport.MeanPool((3, 2), padding=1, stride=2)])
+def test_compiled_equals_eager(differentiating: Backend, layer: Any) -> None:
+    x = differentiating.asarray(np.random.default_rng(0).random((3, 4, 6, 5), np.float32))
+    xp = namespace(x)
+
+    def step(x: Any) -> Any:
+        return luxport.value_and_grad(lambda x: xp.sum(layer(x, {}, {})[0] ** 2))(x)
+
+    if differentiating.name == "torch":
+        import torch
+
+        compiled = torch.compile(step, backend="aot_eager", fullgraph=True)
+    else:
+        compiled = luxport.jit(step)
+    for got, want in zip(compiled(x), step(x), strict=True):
+        np.testing.assert_allclose(differentiating.to_numpy(got), differentiating.to_numpy(want), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("layer", [luxport.MaxPool, functools.partial(luxport.MeanPool, count_include_pad=False)])
+@pytest.mark.parametrize("window", [(2,), (3, 2), (2, 1, 2)])
+def test_tensorflow_graph(window: tuple[int, ...], layer: Any, xla: bool) -> None:
+    import tensorflow as tf
+
+    model = layer(window, padding=1)
+    spec = tf.TensorSpec((None, 2, *[5] * len(window)), tf.float32)
+    graph = tf.function(lambda x: model(x, {}, {})[0], input_signature=[spec], jit_compile=xla, autograph=False)
+    x = tf.random.stateless_uniform((3, *spec.shape[1:]), [0, 0])
+    np.testing.assert_allclose(graph(x), model(x, {}, {})[0], rtol=1e-6)
+
+
+# --- Errors
+
+
+@pytest.mark.parametrize("layer", [luxport.MaxPool, luxport.MeanPool])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 0}, "its window as a positive int"),
+        ({"window": (2, -1)}, "got (2, -1)"),
+        ({"stride": (1,)}, "stride as a positive int or a tuple of 2, got (1,)"),
+        ({"padding": -1}, "padding as an int of at least 0"),
+        ({"padding": (1, 2, 3)}, "got (1, 2, 3)"),
+        ({"dilation": 0}, "dilation"),
+    ],
+)
+def test_bad_options_raise_when_built(layer: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        layer(**{"window": (2, 2), **options})
+    assert str(raised.value).startswith(f"{layer.__name__} expects ") and message in str(raised.value)
+
+
+def test_bad_input(backend: Backend) -> None:
+    for layer in (luxport.MaxPool, luxport.MeanPool):
+        name = layer.__name__
+        with pytest.raises(LayerError, match=rf"{name} expects \(N, C, H, W\), got \(2, 3, 4\)"):
+            layer((2, 2))(backend.asarray(np.zeros((2, 3, 4))), {}, {})
+        with pytest.raises(LayerError, match=rf"{name} expects at least 3 along axis 3 for its window of 3, got"):
+            layer((1, 3))(backend.asarray(np.zeros((2, 3, 4, 2))), {}, {})
+        with pytest.raises(LayerTypeError, match=rf"{name} expects .*, got bool"):
+            layer(2)(backend.asarray(np.zeros((1, 1, 4), bool)), {}, {})
+    with pytest.raises(LayerTypeError, match="MaxPool expects real numbers, got complex128"):
+        luxport.MaxPool(2)(backend.asarray(np.zeros((1, 1, 4), complex)), {}, {})
+    with pytest.raises(LayerTypeError, match="MeanPool expects .*, got int64"):
+        luxport.MeanPool(2)(backend.asarray(np.zeros((1, 1, 4), np.int64)), {}, {})
