@@ -9,7 +9,7 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
 from luxport.optimisers.rule import abs2, check_eta, in_dtype_of
 
-__all__ = ["Adam", "AdamW", "adam_direction"]
+__all__ = ["Adam", "AdamW", "adam_step"]
 
 Moments: TypeAlias = tuple[Array, Array, Array]
 """``(m, v, powers)``: the two moments, and the powers of the two betas that the next step divides by."""
@@ -39,9 +39,9 @@ class Adam:
         return _init(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Scale the direction."""
-        *state, direction = adam_direction(dx, *state, beta=self.beta, epsilon=self.epsilon)
-        return tuple(state), direction * in_dtype_of(x, self.eta)  # type: ignore[return-value]
+        """Move the moments, then step."""
+        *moments, step = adam_step(dx, *state, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
+        return tuple(moments), step  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -70,20 +70,21 @@ class AdamW:
         return _init(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Scale the direction and add the decay."""
-        eta, decay = in_dtype_of(x, self.eta), in_dtype_of(x, self.lambda_)
-        *state, direction = adam_direction(dx, *state, beta=self.beta, epsilon=self.epsilon)
-        step = eta * (direction + decay * x) if self.couple else eta * direction + decay * x
-        return tuple(state), step  # type: ignore[return-value]
+        """Step as `Adam`, and towards 0."""
+        *moments, step = adam_step(dx, *state, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
+        if self.lambda_ != 0:
+            decay = in_dtype_of(x, self.lambda_)
+            step = step + (in_dtype_of(x, self.eta) * decay if self.couple else decay) * x
+        return tuple(moments), step  # type: ignore[return-value]
 
 
 @operation
-def adam_direction(
-    dx: Array, m: Array, v: Array, powers: Array, *, beta: tuple[float, float], epsilon: float
+def adam_step(
+    dx: Array, m: Array, v: Array, powers: Array, *, eta: float, beta: tuple[float, float], epsilon: float
 ) -> tuple[Array, Array, Array, Array]:
-    """Return the next moments and powers, and Adam's step for a learning rate of 1.
+    """Return the next moments and powers, and the step.
 
-    Shapes: dx, m, v (...), powers (2,) -> m, v, powers, direction (...)
+    Shapes: dx, m, v (...), powers (2,) -> m, v, powers, step (...)
     Source: Optimisers.jl ``Adam``
     """
     xp = namespace(dx)
@@ -91,7 +92,7 @@ def adam_direction(
     m = beta1 * m + (1.0 - beta1) * dx
     v = beta2 * v + (1.0 - beta2) * abs2(dx)
     direction = m / (1.0 - powers[0]) / (xp.sqrt(v / (1.0 - powers[1])) + rounded_epsilon(dx, epsilon))
-    return m, v, xp.stack([beta1 * powers[0], beta2 * powers[1]]), direction
+    return m, v, xp.stack([beta1 * powers[0], beta2 * powers[1]]), direction * in_dtype_of(dx, eta)
 
 
 def rounded_epsilon(x: Array, epsilon: float) -> float:

@@ -19,8 +19,9 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     """Make the state of a rule for a tree of parameters.
 
     The state is a plain tree like ps. Where ps has a floating or complex array, the state has a leaf,
-    ``{"frozen": Static(False), "rule": Static(rule), "state": ...}``; where it has anything else, None. So
-    compilers and transforms take it as an argument, and compile anew for another rule.
+    ``{"rule": Static(rule), "state": ...}``, with ``"frozen": Static(True)`` if `update` is to pass it over; where
+    ps has anything else, the state has None. So compilers and transforms take it as an argument, and compile anew
+    for another rule.
 
     Warns: UserWarning if there is nothing to optimise
 
@@ -33,7 +34,7 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     def leaf(x: Any) -> Any:
         if not _is_trainable(x):
             return None
-        return {"frozen": Static(False), "rule": Static(rule), "state": rule.init(x)}
+        return {"rule": Static(rule), "state": rule.init(x)}
 
     if not any(_is_trainable(leaf) for leaf in tree.leaves(ps)):
         warnings.warn("optimisers.setup found no floating array to optimise", stacklevel=2)
@@ -71,11 +72,10 @@ def _update(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> tuple[Any, An
         return _like(x, [s for s, _ in each]), _like(x, [y for _, y in each])
     if not (isinstance(state, Mapping) and isinstance(state.get("rule"), Static)):
         raise ValueError(f"update expects a leaf of optimisers.setup{_at(path)}, got {type(state).__name__}")
-    if state["frozen"]:
+    if state.get("frozen"):
         return state, x
     inner, step = state["rule"].value.apply(state["state"], x, _fitting(dx, x, path))
-    new_state = {"frozen": state["frozen"], "rule": state["rule"], "state": inner}
-    return new_state, x if step is None else x - step
+    return {**state, "state": inner}, x if step is None else x - step
 
 
 def _like(sequence: Any, values: list[Any]) -> Any:

@@ -110,8 +110,8 @@ def test_nothing_to_optimise_warns():
 
 def test_the_state_is_plain():
     opt = optimisers.setup(optimisers.Adam(), {"w": np.ones((2, 3), np.float32)})
-    assert set(opt["w"]) == {"rule", "state", "frozen"}
-    assert opt["w"]["rule"] == Static(optimisers.Adam()) and opt["w"]["frozen"] == Static(False)
+    assert set(opt["w"]) == {"rule", "state"}
+    assert opt["w"]["rule"] == Static(optimisers.Adam())
     m, v, powers = opt["w"]["state"]
     assert m.shape == v.shape == (2, 3)
     np.testing.assert_array_equal(powers, np.array([0.9, 0.999], np.float32))

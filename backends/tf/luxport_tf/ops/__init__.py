@@ -15,10 +15,12 @@ from luxport_tf.ops.activations import (
 )
 from luxport_tf.ops.affine import dense
 from luxport_tf.ops.conv import conv
+from luxport_tf.ops.optimisers import adam_step
 from luxport_tf.ops.pooling import max_pool, mean_pool
 from luxport_tf.ops.random_bits import dropout, random_bits
 
 __all__ = [
+    "adam_step",
     "conv",
     "dense",
     "dropout",

@@ -27,10 +27,14 @@ from luxport_torch.ops.activations import (
 )
 from luxport_torch.ops.affine import dense
 from luxport_torch.ops.conv import conv
+from luxport_torch.ops.normalise import batch_norm
+from luxport_torch.ops.optimisers import adam_step
 from luxport_torch.ops.pooling import max_pool, mean_pool
 from luxport_torch.ops.random_bits import random_bits, threefry_2x32
 
 __all__ = [
+    "adam_step",
+    "batch_norm",
     "celu",
     "conv",
     "dense",
