@@ -60,14 +60,14 @@ class Static(Generic[T]):
         return cls(*metadata)
 
 
-def flatten_static(static: Static[Any]) -> tuple[tuple[()], Any]:
-    """Return the children (none) and the structure (the value), as every pytree library wants them."""
-    return (), static.value
+def flatten_static(static: Static[T]) -> tuple[tuple[()], Static[T]]:
+    """Return the children (none) and the structure (the whole of it), as every pytree library wants them."""
+    return (), static
 
 
-def unflatten_static(value: Any, children: Any) -> Static[Any]:
-    """Rebuild a `Static` from its structure."""
-    return Static(value)
+def unflatten_static(static: Static[T], children: Any) -> Static[T]:
+    """Rebuild a `Static` from its structure: it cannot change, so it may be the same one."""
+    return static
 
 
 optree.register_pytree_node(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from luxport import tree
 from luxport.backend import Backend, backend_of, default_backend, dtype_name, find_owner
 from luxport.ops.stop_gradient import stop_gradient
+from luxport.static import Static
 
 __all__ = ["grad", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -148,6 +149,8 @@ def _backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
 
 
 def _first_array(value: Any) -> Any:
+    if isinstance(value, Static):
+        return None
     if isinstance(value, (dict, tuple, list, Mapping)):
         for inner in value.values() if isinstance(value, Mapping) else value:
             leaf = _first_array(inner)

@@ -102,7 +102,7 @@ class _Constant(Static[Any]):
     __slots__ = ()
 
 
-jax.tree_util.register_pytree_node(_Constant, flatten_static, lambda value, children: _Constant(value))
+jax.tree_util.register_pytree_node(_Constant, flatten_static, unflatten_static)
 
 
 def _close(value: Any) -> Any:

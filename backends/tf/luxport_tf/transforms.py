@@ -104,7 +104,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         graph = graphs.get(signature)
         if graph is None:
             graph = graphs[signature] = _trace(f, signature[0], leaves)
-        return graph([leaf for leaf in leaves if _is_tensor(leaf)])
+        return graph([_as_tensor(leaf) for leaf in leaves if _is_tensor(leaf)])
 
     return program
 
@@ -128,7 +128,8 @@ def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> Callable
     result_leaves = [None if _is_tensor(leaf) else leaf for leaf in result_leaves]
 
     def call(tensors: list[Any]) -> Any:
-        results = iter(graph(*tensors))
+        # The public way binds and checks every argument by name, which takes 20 microseconds each.
+        results = iter(graph._call_flat(tensors, graph.captured_inputs))
         return tree.unflatten(
             result_structure, iter([next(results) if leaf is None else leaf for leaf in result_leaves])
         )
@@ -137,7 +138,11 @@ def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> Callable
 
 
 def _kind(leaf: Any) -> Any:
-    return (leaf.dtype, tuple(leaf.shape)) if _is_tensor(leaf) else (type(leaf), leaf)
+    return (leaf.dtype, tuple(leaf.shape.as_list())) if _is_tensor(leaf) else (type(leaf), leaf)
+
+
+def _as_tensor(leaf: Any) -> Any:
+    return tf.convert_to_tensor(leaf) if isinstance(leaf, tf.Variable) else leaf
 
 
 def _is_tensor(leaf: Any) -> bool:
