@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from luxport_conformance.compare import Tolerance
+
+_ASSERTION = re.compile(r"(flux|nnlib|optimisers):[\w/]+\.jl:\d+")
 
 __all__ = ["Case", "Property", "Shape"]
 
@@ -72,4 +75,4 @@ class Case:
     @property
     def assertions(self) -> tuple[str, ...]:
         """The upstream assertions that this case ports."""
-        return tuple(source for source in self.source if source.partition(":")[0] in ("flux", "nnlib", "optimisers"))
+        return tuple([source for source in self.source if _ASSERTION.fullmatch(source)])

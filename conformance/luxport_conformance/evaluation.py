@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import luxport
+from luxport import tree
 from luxport.backend import Backend
 from luxport_conformance import backends
-from luxport_conformance.arrays import on_backend, on_host
+from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.together import Together
@@ -20,12 +21,23 @@ __all__ = ["Evaluation", "Evaluations", "cotangent", "gradient_tolerance", "plac
 
 
 class Evaluation(NamedTuple):
-    """Host trees: output and new state in both modes; gradients with respect to x and ps in both modes, or None."""
+    """Host trees: output and new state in both modes; gradients with respect to x and ps in both modes, or None.
+
+    `dtypes` names those that the outputs had on the backend.
+    """
 
     train: Any
     test: Any
     train_gradients: Any
     test_gradients: Any
+    dtypes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, results: Any, backend: Backend) -> Evaluation:
+        """Bring the results of a program to the host."""
+        (trained, _), (tested, _) = results[:2]
+        dtypes = tuple(dtype_name(leaf) for leaf in tree.leaves((trained, tested)))
+        return cls(*on_host(results, backend), dtypes)
 
 
 class Evaluations:
@@ -46,7 +58,7 @@ class Evaluations:
         key = (example, backend.name, dtype, gradients)
         if key not in self._eager:
             program, inputs = _job(example, backend, dtype, gradients)
-            self._eager[key] = Evaluation(*on_host(program(*inputs), backend))
+            self._eager[key] = Evaluation.of(program(*inputs), backend)
         return self._eager[key]
 
     def compiled(self, example: Example, backend: Backend, dtype: str, *, gradients: bool) -> Evaluation:
@@ -56,7 +68,7 @@ class Evaluations:
         if key not in self._groups:
             jobs = {member: _job(member, backend, dtype, gradients) for member in group}
             self._groups[key] = Together(lambda program: backends.compiled(backend, program), jobs)
-        return Evaluation(*on_host(self._groups[key][example], backend))
+        return Evaluation.of(self._groups[key][example], backend)
 
 
 def placed(example: Example, backend: Backend, dtype: str) -> tuple[Any, Any, Any]:

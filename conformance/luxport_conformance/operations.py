@@ -16,8 +16,9 @@ from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.backends import abilities, prepared
 from luxport_conformance.cases.activations import ELEMENTWISE, WITH_PARAMETER
 from luxport_conformance.compare import Tolerance, Violation, compare
+from luxport_conformance.together import Together
 
-__all__ = ["OPERATIONS", "OverrideExample", "operation_names", "override_is_definition"]
+__all__ = ["OPERATIONS", "OverrideExample", "Overrides", "operation_names"]
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,56 @@ def operation_names() -> list[str]:
     return [name for name in ops.__all__ if getattr(getattr(ops, name), "definition", None) is not None]
 
 
-def override_is_definition(name: str, example: OverrideExample, backend: Backend, dtype: str) -> float:
-    """Hold values, dtypes and gradients of a backend's own version against the definition on the same arrays."""
-    override = getattr(backend.ops, name, None)
-    if override is None:
-        return 0.0
-    definition = definition_of(getattr(ops, name))
-    arrays = [on_backend(array, backend, dtype) for array in example.arrays]
-    got, want = (
-        prepared(backend, lambda *arrays, version=version: version(*arrays, **example.options))(*arrays)
-        for version in (override, definition)
-    )
-    for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
-        if dtype_name(leaf) != dtype_name(wanted):
-            raise Violation(f"a result in {dtype_name(wanted)} expected, got {dtype_name(leaf)}")
-    worst = compare(on_host(got, backend), on_host(want, backend), dtype=dtype, tolerance=example.tolerance)
+class Overrides:
+    """A backend's own versions and the definitions, run side by side on the examples; kept for a run."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Any, Together] = {}
+
+    def compare(self, name: str, position: int, backend: Backend, dtype: str) -> float:
+        """Hold values, dtypes and gradients of an operation's override against its definition on the same arrays.
+
+        Returns 0 if the backend has no override. Raises: Violation
+        """
+        if getattr(backend.ops, name, None) is None:
+            return 0.0
+        example = OPERATIONS[name][position]
+        got, want, got_slopes, want_slopes = self._results(name, position, backend, dtype)
+        for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
+            if dtype_name(leaf) != dtype_name(wanted):
+                raise Violation(f"a result in {dtype_name(wanted)} expected, got {dtype_name(leaf)}")
+        got, want = on_host(got, backend), on_host(want, backend)
+        worst = compare(got, want, dtype=dtype, tolerance=example.tolerance)
+        slopes = on_host(got_slopes, backend), on_host(want_slopes, backend)
+        return max(worst, compare(*slopes, dtype=dtype, tolerance=example.tolerance, path="gradient"))
+
+    def _results(self, name: str, position: int, backend: Backend, dtype: str) -> Any:
+        if backend.name != "jax":
+            program, arrays = _job(name, position, backend, dtype)
+            return program(*arrays)
+        # Each operation is compiled in any case, see `backends.prepared`: those of one name together.
+        key = (name, backend.name, dtype)
+        if key not in self._groups:
+            jobs = {i: _job(name, i, backend, dtype) for i in range(len(OPERATIONS[name]))}
+            self._groups[key] = Together(lambda program: prepared(backend, program), jobs)
+        return self._groups[key][position]
+
+
+def _job(name: str, position: int, backend: Backend, dtype: str) -> tuple[Any, tuple[Any, ...]]:
+    """Return a program of the arrays of an example: override and definition, and the gradients of both if any."""
+    example = OPERATIONS[name][position]
+    versions = getattr(backend.ops, name), definition_of(getattr(ops, name))
     floating = tuple(i for i, array in enumerate(example.arrays) if array is not None and array.dtype.kind == "f")
-    if abilities(backend.name).gradients and floating and dtype_name(tree.leaves(want)[0]) == dtype:
-        slopes = [
-            on_host(prepared(backend, luxport.grad(_loss(version, example.options), floating))(*arrays), backend)
-            for version in (override, definition)
-        ]
-        worst = max(worst, compare(*slopes, dtype=dtype, tolerance=example.tolerance, path="gradient"))
-    return worst
+    differentiates = abilities(backend.name).gradients and bool(floating)
+
+    def program(*arrays: Any) -> Any:
+        results = [version(*arrays, **example.options) for version in versions]
+        if not differentiates:
+            return (*results, None, None)
+        losses = [_loss(version, example.options) for version in versions]
+        return (*results, *[luxport.grad(loss, floating)(*arrays) for loss in losses])
+
+    return program, tuple([on_backend(array, backend, dtype) for array in example.arrays])
 
 
 def _loss(version: Any, options: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from luxport_conformance.compare import Violation, compare
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.laws import LAWS, Law
-from luxport_conformance.operations import OPERATIONS, OverrideExample, override_is_definition
+from luxport_conformance.operations import OPERATIONS, Overrides
 from luxport_conformance.together import Together
 
 __all__ = ["Check", "Outcome", "checks", "run", "run_case", "run_law", "run_override"]
@@ -54,7 +54,11 @@ def checks(
     `pattern` is a regular expression that a subject (a layer or operation) or a check's id must contain. With
     `thorough` cases run in every mode and dtype; without it a few pairs that take long are left out.
     """
-    for check in (*_case_checks(backends, cases, thorough), *_law_checks(backends), *_override_checks(backends)):
+    for check in (
+        *_case_checks(backends, cases, thorough),
+        *_law_checks(backends),
+        *_override_checks(backends, thorough),
+    ):
         if re.search(pattern, check.subject) or re.search(pattern, check.id):
             yield check
 
@@ -192,23 +196,27 @@ def _law_checks(backends: list[str]) -> Iterator[Check]:
                         )
 
 
-def _override_checks(backends: list[str]) -> Iterator[Check]:
+def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
+    overrides = Overrides()
     for name, examples in OPERATIONS.items():
-        for position, example in enumerate(examples, start=1):
-            for backend in backends:
-                for dtype in ("float32", "float64"):
+        for backend in backends:
+            dtypes = {dtype for _, dtype in ways(backend, ("float32", "float64"), compiles=True, thorough=thorough)}
+            for position in range(len(examples)):
+                for dtype in sorted(dtypes):
                     yield Check(
-                        id=f"override_is_definition-{name}_{position}-{backend}-{dtype}",
+                        id=f"override_is_definition-{name}_{position + 1}-{backend}-{dtype}",
                         kind="override",
                         subject=name,
                         name="override_is_definition",
                         backend=backend,
-                        run=partial(run_override, name, example, backend, dtype),
+                        run=partial(run_override, name, position, backend, dtype, overrides),
                     )
 
 
-def run_override(name: str, example: OverrideExample, backend_name: str, dtype: str = "float32") -> float:
-    """Hold a backend's own version of an operation to the definition; 0 if it has none.
+def run_override(
+    name: str, position: int, backend_name: str, dtype: str = "float32", overrides: Overrides | None = None
+) -> float:
+    """Hold a backend's own version of an operation to the definition, on one of the examples; 0 if it has none.
 
     Raises: Violation, with the operation
     """
@@ -216,6 +224,6 @@ def run_override(name: str, example: OverrideExample, backend_name: str, dtype: 
     assert backend is not None
     with holding(backend, dtype):
         try:
-            return override_is_definition(name, example, backend, dtype)
+            return (overrides or Overrides()).compare(name, position, backend, dtype)
         except Violation as violation:
             raise Violation(f"override_is_definition of {name} on {backend_name}: {violation}") from None

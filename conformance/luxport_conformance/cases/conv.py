@@ -316,6 +316,14 @@ CASES: list[Case] = [
     _impulse(247, (3, 3), (5, 5), (slice(1, -1), slice(1, -1))),
     _impulse(252, (1, 3), (7, 5), (3, slice(1, -1))),
     _impulse(257, (3, 1), (5, 7), (slice(1, -1), 3)),
+    forward(
+        "conv.same_pad_low",
+        ("flux: SamePad puts the odd one low (src/layers/conv.jl, calc_padding)",),
+        Conv((2,), 1, 1, padding=SamePad(), use_bias=False),
+        [[[1.0, 2.0, 3.0]]],
+        ps={"weight": np.array([[[1.0, 10.0]]])},
+        y=[[[1.0, 12.0, 23.0]]],
+    ),
     forward("conv.wide_window", at(LAYER, 259), Conv((1, 6), 1, 1, sigmoid), draw(1, 1, 10, 10), y=Shape(1, 1, 10, 5)),
     *(
         fact(

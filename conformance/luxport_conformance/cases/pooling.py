@@ -213,4 +213,11 @@ CASES: list[Case] = [
         tolerance=Tolerance(reduction=4),
     ),
     *map(_brute_force, (1, 2, 3)),
+    forward(
+        "max_pool.same_pad_low",
+        ("flux: SamePad puts the odd one low (src/layers/conv.jl, calc_padding)",),
+        MaxPool((2,), stride=1, padding=SamePad()),
+        [[[3.0, 1.0, 2.0]]],
+        y=[[[3.0, 3.0, 2.0]]],
+    ),
 ]
