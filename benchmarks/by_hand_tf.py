@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import luxport
 import tensorflow as tf
 
+import luxport
 from benchmarks.models import CASES
 
 __all__ = ["COMPILED", "ready", "step"]

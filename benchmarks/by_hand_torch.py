@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import luxport
 import torch
 from torch import nn
 
+import luxport
 from benchmarks.models import CASES
 
 __all__ = ["COMPILED", "ready", "step"]

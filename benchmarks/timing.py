@@ -9,7 +9,9 @@ from collections.abc import Callable
 __all__ = ["compare"]
 
 
-def compare(ours: Callable[[], object], theirs: Callable[[], object], seconds: float = 4.0) -> tuple[float, float, float]:
+def compare(
+    ours: Callable[[], object], theirs: Callable[[], object], seconds: float = 4.0
+) -> tuple[float, float, float]:
     """Return microseconds a call of each, and the median of the ratios of neighbouring measurements.
 
     Each function does its work to the end before it returns. A measurement is a few calls in a row.

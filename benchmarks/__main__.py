@@ -1,0 +1,61 @@
+"""``python -m benchmarks``: every table, each framework in a process of its own. Ratios above 1 mean we are slower.
+
+``python -m benchmarks --seconds 1 jax torch`` spends a second on each comparison, on these backends only. On a
+machine that does other work too, ``OMP_NUM_THREADS=1`` keeps PyTorch's threads from waiting for one another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks import dropout_mask, import_time, training_step
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios of time; above 1, we are slower.")
+    parser.add_argument("backends", nargs="*", default=["jax", "torch", "tf"], help="jax, torch, tf; all if none")
+    parser.add_argument("--seconds", type=float, default=4.0, help="time spent on each comparison")
+    options = parser.parse_args()
+    show("Training step", training_step.HEADER, measured("training_step", options.backends, options.seconds))
+    show("Dropout mask", dropout_mask.HEADER, measured("dropout_mask", ["numpy", *options.backends], options.seconds))
+    show("Import", import_time.HEADER, import_time.rows())
+
+
+def measured(module: str, backends: Iterable[str], seconds: float) -> list[Sequence[Any]]:
+    """Run a module's table for each backend, one process after the other."""
+    found: list[Sequence[Any]] = []
+    for backend in backends:
+        command = [sys.executable, "-m", f"benchmarks.{module}", backend, str(seconds)]
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        )
+        found += json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def show(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table in columns."""
+    cells = [list(header), *[[_text(value) for value in row] for row in rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    print(f"\n{title}")
+    for row in cells:
+        left = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        print("  ".join(left + right), flush=True)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    main()
