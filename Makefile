@@ -1,6 +1,8 @@
 # Every target makes its own environment in $(VENV) first and works from a clean clone.
 PYTHON ?= python3
 VENV ?= .venv
+# Files of tests that run side by side; each process imports every framework, some 2 GB.
+WORKERS ?= 2
 BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -34,10 +36,10 @@ types: env
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 tests: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 conformance: env
-	$(BIN)/python -m pytest conformance/luxport_conformance
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile conformance/luxport_conformance
 
 bench: env
 	$(BIN)/python -m benchmarks
