@@ -64,6 +64,9 @@ class Layer(ABC):
     (array([[1., 1.]], dtype=float32), {})
     """
 
+    # TensorFlow's AutoGraph finds this by its name, and runs layers as they are written instead of rewriting them.
+    autograph_info__ = True
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):

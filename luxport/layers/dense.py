@@ -79,7 +79,7 @@ class Scale(Layer):
 
     def __init__(
         self,
-        *dims: int | tuple[int, ...] | Activation,
+        *dims: int | tuple[int, ...] | list[int] | Activation,
         activation: Activation = identity,
         use_bias: bool = True,
         init_weight: Initializer = ones,

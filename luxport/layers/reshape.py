@@ -53,7 +53,7 @@ class ReshapeLayer(Layer):
 
     dims: tuple[int, ...]
 
-    def __init__(self, *dims: int | tuple[int, ...]) -> None:
+    def __init__(self, *dims: int | tuple[int, ...] | list[int]) -> None:
         sizes: Any = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
         if any(not isinstance(n, Integral) or n < -1 for n in sizes) or sum(n == -1 for n in sizes) > 1:
             raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {tuple(sizes)}")

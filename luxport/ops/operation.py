@@ -40,6 +40,7 @@ def operation(definition: Callable[P, R]) -> Callable[P, R]:
         return implementation(*arrays, **options)
 
     dispatch.definition = definition  # type: ignore[attr-defined]
+    dispatch.autograph_info__ = True  # type: ignore[attr-defined]  # TensorFlow's AutoGraph rewrites nothing in here
     return cast("Callable[P, R]", dispatch)
 
 

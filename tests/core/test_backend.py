@@ -1,5 +1,7 @@
 """Which backend owns an array, and which one makes new ones."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import threading

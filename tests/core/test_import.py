@@ -1,5 +1,7 @@
 """What `import luxport` takes and brings in, and what is said where a framework is missing."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import os

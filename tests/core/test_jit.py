@@ -1,5 +1,7 @@
 """`luxport.jit`: what may be compiled, called and returned, the same on every backend."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import functools

@@ -1,5 +1,7 @@
 """`luxport.to`: from each backend to each, by copy or sharing memory."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import subprocess

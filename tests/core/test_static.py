@@ -1,5 +1,7 @@
 """`Static`: a hashable constant that every tree library takes for structure."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import copy

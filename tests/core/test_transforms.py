@@ -1,5 +1,7 @@
 """Differentiation: one spelling, the same values and the same errors on every backend that has it."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import gc

@@ -1,5 +1,7 @@
 """Trees: nested dicts, tuples and lists of arrays, in the order in which they were built."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from collections import OrderedDict, namedtuple

@@ -1,6 +1,10 @@
 """The user's own transforms and compilers, directly on ``model(x, ps, st)``, states in and out."""
 
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,7 +32,7 @@ LAYERS = {
     "MeanPool": (lp.MeanPool((2, 2)), (2, 3, 5, 4)),
 }
 # Two gradients in float32 that sum in another order.
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
 @pytest.fixture(params=LAYERS)
@@ -138,6 +142,12 @@ class TestTensorFlow:
         x, ps, st = prepare(model, shape, training, "tf")
         assert_same(tf.function(model)(x, ps, st), model(x, ps, st))
         assert_same(lp.jit(model)(x, ps, st), model(x, ps, st))
+
+    def test_errors_in_a_function_are_one_line(self, message):
+        model = LAYERS["Chain"][0]
+        x, ps, st = prepare(model, (4, 2), True, "tf")
+        text = message(lp.LayerError, tf.function(model), x, ps, st)
+        assert text == "Dense at layer_1 expects (..., 3), got (4, 2)"
 
     def test_function_with_unknown_batch(self, layer_and_shape, training):
         model, shape = layer_and_shape

@@ -79,10 +79,10 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         nonlocal program
         try:
             return program(*args, **kwargs)
-        except torch._dynamo.exc.FailOnRecompileLimitHit:
+        except torch._dynamo.exc.FailOnRecompileLimitHit:  # type: ignore[attr-defined]
             program = _program(f)
             return program(*args, **kwargs)
-        except torch._dynamo.exc.TorchDynamoException:
+        except torch._dynamo.exc.TorchDynamoException:  # type: ignore[attr-defined]
             # Dynamo words an error in f as code that it cannot trace: f itself says it better.
             try:
                 f(*args, **kwargs)
