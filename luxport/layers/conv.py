@@ -92,7 +92,7 @@ class Conv(Layer):
 
     @classmethod
     def from_weight(
-        cls, weight: Array, bias: Array | bool = True, activation: Activation = identity, **options: Any
+        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
     ) -> tuple[Self, dict[str, Any]]:
         """Build the layer that a weight belongs to, and its parameters: ``layer, ps``.
 

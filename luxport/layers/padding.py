@@ -74,7 +74,7 @@ class Windows:
                 )
 
 
-def _sizes(layer: str, option: str, value: PerAxis, rank: int) -> Sizes:
+def _sizes(layer: str, option: str, value: Any, rank: int) -> Sizes:
     sizes = (value,) * rank if _is_int(value) else value
     if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(_is_int(n) and n > 0 for n in sizes):
         count = rank or "one or more"
@@ -82,7 +82,7 @@ def _sizes(layer: str, option: str, value: PerAxis, rank: int) -> Sizes:
     return tuple(map(int, sizes))
 
 
-def _pairs(layer: str, padding: Padding, window: Sizes, dilation: Sizes) -> Pairs:
+def _pairs(layer: str, padding: Any, window: Sizes, dilation: Sizes) -> Pairs:
     if isinstance(padding, SamePad):
         totals = [d * (k - 1) for k, d in zip(window, dilation, strict=True)]
         return tuple((total - total // 2, total // 2) for total in totals)

@@ -21,7 +21,7 @@ def conv(
     kernel = weight.shape[2:]
     dtype = np.result_type(x, weight)
     if flip:
-        weight = np.flip(weight, range(2, weight.ndim))
+        weight = np.flip(weight, tuple(range(2, weight.ndim)))
     rows = weight.reshape(groups, weight.shape[0] // groups, -1)
     slices = list(window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation))
     places = slices[0].shape[2:]

@@ -54,7 +54,7 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
         per_channel = tf.reshape(weight, (*weight.shape[:2], groups, weight.shape[3] // groups))
         # With explicit padding and a bias behind it, a graph's fused kernel aborts the process.
         return tf.nn.depthwise_conv2d(_padded(x, padding), per_channel, (1, *stride, 1), "VALID")
-    explicit = [[0, 0], *map(list, padding), [0, 0]]
+    explicit: Any = [[0, 0], *map(list, padding), [0, 0]]
     return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, explicit), x, weight, groups)
 
 

@@ -42,8 +42,8 @@ def mean_pool(
     """One call of the library's where it has the options."""
     pool = _MEAN.get(len(window))
     around = _around(window, padding)
-    missing = pool is None or not x.is_floating_point() or (len(window) == 3 and x.dtype.itemsize < 4)
-    if missing or any(d > 1 for d in dilation) or (around is None and not count_include_pad):
+    there = x.is_floating_point() and (len(window) < 3 or x.dtype.itemsize >= 4)
+    if pool is None or not there or any(d > 1 for d in dilation) or (around is None and not count_include_pad):
         return _mean_definition(
             x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad
         )
