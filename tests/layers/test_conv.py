@@ -213,8 +213,8 @@ def test_complex_input_is_convolved_by_parts(backend: Backend) -> None:
 @pytest.mark.parametrize("number", [2, 6, 11])
 def test_half_precision(differentiating: Backend, dtype: str, number: int) -> None:
     case = CASES[number]
-    values: Any = [v.astype(dtype).astype(np.float64) for v in inputs(case)] if dtype == "float16" else inputs(case)
-    y = loops(*values, case, True)
+    x, weight, bias = values = inputs(case)
+    y = loops(x, weight, bias, case, True)
     given: Any = tuple(arrays(differentiating, *values, dtype=dtype))
     xp = namespace(given[0])
     conv = functools.partial(ops.conv, **options(case, True))
