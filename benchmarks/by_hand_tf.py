@@ -60,7 +60,7 @@ def step(case: str) -> Callable[[], Any]:
     ps, st = luxport.setup(0, model, backend="tf")
     ps, st = ([tf.Variable(leaf) for leaf in luxport.tree.leaves(values)] for values in (ps, st))
     ms, vs = ([tf.Variable(tf.zeros_like(p)) for p in ps] for _ in range(2))
-    t = tf.Variable(0.0)
+    t: Any = tf.Variable(tf.zeros(()))
     x, target = tf.constant(x), tf.constant(target)
 
     @tf.function
@@ -69,7 +69,8 @@ def step(case: str) -> Callable[[], Any]:
             value = loss(forward(ps, st, x), target)
         t.assign_add(1.0)
         c1, c2 = 1.0 - 0.9**t, 1.0 - 0.999**t
-        for p, g, m, v in zip(ps, tape.gradient(value, ps), ms, vs, strict=True):
+        grads: Any = tape.gradient(value, ps)
+        for p, g, m, v in zip(ps, grads, ms, vs, strict=True):
             m.assign(0.9 * m + 0.1 * g)
             v.assign(0.999 * v + 0.001 * g * g)
             p.assign_sub(0.0001 * (m / c1) / (tf.sqrt(v / c2) + 1e-8))

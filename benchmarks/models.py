@@ -60,8 +60,8 @@ def luxport_step(case: str, backend: str, *, compiled: bool, ready: Callable[[An
         opt, ps = optimisers.update(opt, ps, grads)
         return value, opt, ps, new_st
 
-    program = luxport.jit(step) if compiled else step
-    carried = [opt, ps, st]
+    program: Any = luxport.jit(step) if compiled else step
+    carried: Any = [opt, ps, st]
 
     def once() -> Any:
         value, *carried[:] = program(*carried, x, target)

@@ -128,6 +128,7 @@ def transcribed(rule, x, dxs):
     t = x.dtype.type
     eta = t(rule.eta)
     m, v = np.zeros_like(x), np.zeros_like(x)
+    b1 = b2 = eps = p1 = p2 = t(0)
     if not isinstance(rule, (optimisers.Descent, optimisers.Momentum)):
         b1, b2, eps = t(rule.beta[0]), t(rule.beta[1]), t(rule.epsilon)
         p1, p2 = b1, b2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ import optree
 import pytest
 import tensorflow as tf
 import torch
+import torch._dynamo.testing
 
 import luxport
 from luxport import optimisers
@@ -48,8 +50,10 @@ COMPILERS = {
 @pytest.mark.parametrize("whose", [0, 1], ids=["the framework's", "luxport's"])
 @pytest.mark.parametrize("backend", COMPILERS)
 def test_a_training_step_compiles(backend, whose):
-    step, x = COMPILERS[backend][whose](train_step), batch(backend)
-    eager, compiled = start(backend), start(backend)
+    compile_it: Any = COMPILERS[backend][whose]
+    step, x = compile_it(train_step), batch(backend)
+    eager: Any = start(backend)
+    compiled: Any = start(backend)
     values = []
     for _ in range(4):
         value, *eager = train_step(*eager, x)
@@ -76,7 +80,7 @@ def test_jax_compiles_once_for_one_rule():
 
 def test_torch_compiles_once_for_one_rule():
     traces = torch._dynamo.testing.CompileCounter()
-    step = torch.compile(lambda *args: optimisers.update(*args), backend=traces, fullgraph=True)
+    step = torch.compile(lambda opt, ps, dx: optimisers.update(opt, ps, dx), backend=traces, fullgraph=True)
     opt, ps, _ = start("torch")
     for _ in range(3):
         opt, ps = step(opt, ps, ps)

@@ -24,14 +24,14 @@ def batch_norm(
     epsilon: float,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """The library's kernel, which changes the running statistics in place, on copies of them."""
-    tracked = running_mean is not None and running_var is not None
     if not _native(x, scale, running_mean):
         return _define_batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
         )
-    if training and tracked:
+    use_batch = training or running_mean is None
+    if training and running_mean is not None and running_var is not None:
         running_mean, running_var = running_mean.clone(), running_var.clone()
-    y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), training or not tracked, momentum, epsilon, True)
+    y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), use_batch, momentum, epsilon, True)
     return y, running_mean, running_var
 
 

@@ -38,7 +38,7 @@ def adam_step(
     root = math.sqrt(1.0 - power2)
     step = torch.zeros_like(dx)
     m, v = m.clone(), v.clone()
-    torch._fused_adam_(
+    torch._fused_adam_(  # type: ignore[attr-defined]
         *([step], [dx], [m], [v], [], [_LATE]),
         # The kernel subtracts; the step is to be subtracted by who asked for it.
         lr=-in_dtype_of(dx, eta) * root / (1.0 - power1),
