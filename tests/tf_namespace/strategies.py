@@ -1,11 +1,15 @@
 """Arrays for the tests: NumPy arrays drawn by hypothesis, and the same values as tensors."""
 
-import array_api_compat.numpy as oracle
+from typing import Any
+
+import array_api_compat.numpy
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from luxport_tf import xp
+
+oracle: Any = array_api_compat.numpy
 
 __all__ = ["KINDS", "agree", "arrays", "few", "oracle", "shapes", "xp"]
 

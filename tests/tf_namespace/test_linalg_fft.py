@@ -1,5 +1,7 @@
 """Products, the linalg and the fft extensions against NumPy."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,7 +52,7 @@ def regular(draw):
 @few(25)
 @given(x=regular(), power=st.integers(-2, 3))
 def test_square_matrices(x, power):
-    t = xp.asarray(x)
+    t: Any = xp.asarray(x)
     agree(xp.linalg.det(t), np.linalg.det(x), atol=ATOL)
     sign, logabsdet = xp.linalg.slogdet(t)
     agree(sign, np.linalg.slogdet(x).sign, atol=ATOL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import R, cast, tensor
+from ._arrays import Array, ArrayOrScalar, R, cast, tensor
 from ._dtypes import ALL, COMPLEX, FLOATING, INTEGER, NUMERIC, REAL, REAL_FLOATING, UNSIGNED
 from ._kernels import Kernel, binary, each, same, unary, zero
 from ._parts import copysign, imag, real
@@ -103,7 +103,7 @@ greater = binary("greater", "Where ``x1 > x2``.", R.Greater, REAL)
 greater_equal = binary("greater_equal", "Where ``x1 >= x2``.", R.GreaterEqual, REAL)
 
 
-def clip(x, /, min=None, max=None):
+def clip(x: Array, /, min: ArrayOrScalar | None = None, max: ArrayOrScalar | None = None) -> tf.Tensor:
     """``x`` held between ``min`` and ``max``, which broadcast; None is no bound."""
     x = tensor(x)
     if x.dtype not in _REAL:

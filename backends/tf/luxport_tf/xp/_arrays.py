@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,9 @@ from ._dtypes import as_dtype, promote_dtypes, scalar_dtype
 
 R = tf.raw_ops
 Tensor = tf.Tensor
+Array: TypeAlias = "tf.Tensor | tf.Variable"
+ArrayOrScalar: TypeAlias = "tf.Tensor | tf.Variable | bool | int | float | complex"
+Shape: TypeAlias = "int | Iterable[Any] | tf.Tensor"  # sizes are ints, scalar tensors or None
 SCALARS = (int, float, complex)  # bool is an int
 
 
@@ -37,7 +42,9 @@ def constant(value: Any, dtype: tf.DType) -> tf.Tensor:
     if isinstance(value, int):
         return tf.constant(int(value), dtype)
     if value == 0 or isinstance(value, complex):
-        # TensorFlow keeps eager scalars in a cache that takes 0. and -0. for the same.
+        # TensorFlow keeps eager scalars in a cache that takes 0. and -0. for the same, but not 0 and 0.
+        if isinstance(value, float) and math.copysign(1, value) > 0:
+            return tf.constant(0, dtype)
         return tf.constant(np.asarray(value, dtype.as_numpy_dtype))
     return tf.constant(value, dtype)
 
@@ -104,8 +111,17 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def ints(values: Iterable[int]) -> tf.Tensor:
-    """A host-side int32 vector: raw operations take Python sequences some 30 µs slower."""
+    """An int32 vector of axes or sizes on the host."""
+    if tf.executing_eagerly():
+        return _eager_ints(tuple(values))
     return tf.constant(list(values), tf.int32)
+
+
+@functools.lru_cache(maxsize=4096)
+def _eager_ints(values: tuple[int, ...]) -> tf.Tensor:
+    # Making such a tensor takes as long as most operations on small arrays.
+    with tf.device("CPU:0"):
+        return tf.constant(values, tf.int32, shape=(len(values),))
 
 
 def dims(x: tf.Tensor) -> list[Any]:

@@ -10,7 +10,10 @@ import tensorflow as tf
 
 from ._arrays import (
     SCALARS,
+    Array,
+    ArrayOrScalar,
     R,
+    Shape,
     Tensor,
     cast,
     constant,
@@ -104,7 +107,9 @@ def _from_numpy(values: np.ndarray, dtype: tf.DType | None) -> tf.Tensor:
     return tf.constant(np.asarray(values, dtype.as_numpy_dtype), dtype)
 
 
-def asarray(obj, /, *, dtype=None, device=None, copy=None):
+def asarray(
+    obj: Any, /, *, dtype: tf.DType | None = None, device: str | None = None, copy: bool | None = None
+) -> tf.Tensor:
     """A tensor of ``obj``: a tensor, a Python scalar, nested sequences of those, a NumPy array or a buffer.
 
     Tensors inside sequences keep their gradients. Python floats become float32, ints int64, complex
@@ -133,7 +138,7 @@ def asarray(obj, /, *, dtype=None, device=None, copy=None):
         return _from_numpy(np.asarray(obj), dtype)
 
 
-def astype(x, dtype, /, *, copy=True, device=None):
+def astype(x: Array, dtype: tf.DType, /, *, copy: bool = True, device: str | None = None) -> tf.Tensor:
     """``x`` in type ``dtype``. Complex to real keeps the real part; anything but zero is True.
 
     Tensors never change, so ``x`` itself is returned if it has the type already, whatever ``copy``.
@@ -147,7 +152,7 @@ def astype(x, dtype, /, *, copy=True, device=None):
         return R.Cast(x=x, DstT=dtype)
 
 
-def from_dlpack(x, /, *, device=None, copy=None):
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> tf.Tensor:
     """A tensor of an object with ``__dlpack__``, sharing its memory where that is aligned to 64 bytes."""
     if isinstance(x, Tensor):
         return asarray(x, device=device, copy=copy)
@@ -161,7 +166,9 @@ def from_dlpack(x, /, *, device=None, copy=None):
     return result if device is None else asarray(result, device=device)
 
 
-def full(shape, fill_value, *, dtype=None, device=None):
+def full(
+    shape: Shape, fill_value: ArrayOrScalar, *, dtype: tf.DType | None = None, device: str | None = None
+) -> tf.Tensor:
     """A tensor of ``fill_value`` everywhere."""
     if isinstance(fill_value, Tensor):
         value = fill_value if dtype is None else astype(fill_value, dtype)
@@ -171,43 +178,45 @@ def full(shape, fill_value, *, dtype=None, device=None):
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
-def zeros(shape, *, dtype=None, device=None):
+def zeros(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """A tensor of zeros, float32 unless ``dtype`` says otherwise."""
     with on(device):
         value = constant(0, optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
-def ones(shape, *, dtype=None, device=None):
+def ones(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """A tensor of ones, float32 unless ``dtype`` says otherwise."""
     with on(device):
         value = constant(1, optional_dtype(dtype, DEFAULT_FLOAT))
         return R.Fill(dims=shape_tensor(shape_tuple(shape)), value=value)
 
 
-def empty(shape, *, dtype=None, device=None):
+def empty(shape: Shape, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """A tensor whose values are not promised: zeros."""
     return zeros(shape, dtype=dtype, device=device)
 
 
-def zeros_like(x, /, *, dtype=None, device=None):
+def zeros_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Zeros in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
     x = tensor(x)
     return full_like(x, False if optional_dtype(dtype, x.dtype) is tf.bool else 0, dtype=dtype, device=device)
 
 
-def ones_like(x, /, *, dtype=None, device=None):
+def ones_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Ones in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
     x = tensor(x)
     return full_like(x, optional_dtype(dtype, x.dtype) is tf.bool or 1, dtype=dtype, device=device)
 
 
-def empty_like(x, /, *, dtype=None, device=None):
+def empty_like(x: Array, /, *, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """Values that are not promised (zeros), in the shape of ``x``."""
     return zeros_like(x, dtype=dtype, device=device)
 
 
-def full_like(x, /, fill_value, *, dtype=None, device=None):
+def full_like(
+    x: Array, /, fill_value: ArrayOrScalar, *, dtype: tf.DType | None = None, device: str | None = None
+) -> tf.Tensor:
     """``fill_value`` in the shape of ``x``, and in its type unless ``dtype`` says otherwise."""
     x = tensor(x)
     dtype = optional_dtype(dtype, x.dtype)
@@ -220,7 +229,15 @@ def full_like(x, /, fill_value, *, dtype=None, device=None):
         return R.Fill(dims=shape_tensor(x.shape) if known else R.Shape(input=x), value=value)
 
 
-def arange(start, /, stop=None, step=1, *, dtype=None, device=None):
+def arange(
+    start: Any,
+    /,
+    stop: Any = None,
+    step: Any = 1,
+    *,
+    dtype: tf.DType | None = None,
+    device: str | None = None,
+) -> tf.Tensor:
     """``start, start + step, …`` up to ``stop``, which is left out; int64 if all are ints, else float32."""
     if stop is None:
         start, stop = 0, start
@@ -250,7 +267,16 @@ def arange(start, /, stop=None, step=1, *, dtype=None, device=None):
         return cast(cast(steps, work) * tf.constant(step, work) + tf.constant(start, work), dtype)
 
 
-def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True):
+def linspace(
+    start: Any,
+    stop: Any,
+    /,
+    num: int,
+    *,
+    dtype: tf.DType | None = None,
+    device: str | None = None,
+    endpoint: bool = True,
+) -> tf.Tensor:
     """``num`` evenly spaced values from ``start`` to ``stop``, which is left out if not ``endpoint``."""
     if dtype is None:
         dtype = DEFAULT_COMPLEX if isinstance(start, complex) or isinstance(stop, complex) else DEFAULT_FLOAT
@@ -263,7 +289,15 @@ def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True):
         return tf.constant(np.linspace(start, stop, num, endpoint=endpoint).astype(dtype.as_numpy_dtype))
 
 
-def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
+def eye(
+    n_rows: int | Array,
+    n_cols: int | Array | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: tf.DType | None = None,
+    device: str | None = None,
+) -> tf.Tensor:
     """A matrix of ones on diagonal ``k`` and zeros elsewhere."""
     dtype = optional_dtype(dtype, DEFAULT_FLOAT)
     with on(device):
@@ -272,7 +306,7 @@ def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None):
         return R.Cast(x=R.Equal(x=columns - rows, y=tf.constant(k, DEFAULT_INT)), DstT=dtype)
 
 
-def meshgrid(*arrays, indexing="xy"):
+def meshgrid(*arrays: Array, indexing: str = "xy") -> tuple[tf.Tensor, ...]:
     """A tuple of coordinate arrays of coordinate vectors."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
@@ -292,11 +326,11 @@ def _band(x: tf.Tensor, k: int, lower: bool) -> tf.Tensor:
     return R.SelectV2(condition=keep, t=x, e=constant(0, x.dtype))
 
 
-def tril(x, /, *, k=0):
+def tril(x: Array, /, *, k: int = 0) -> tf.Tensor:
     """The lower triangles of matrices: zero above diagonal ``k``."""
     return _band(x, k, lower=True)
 
 
-def triu(x, /, *, k=0):
+def triu(x: Array, /, *, k: int = 0) -> tf.Tensor:
     """The upper triangles of matrices: zero below diagonal ``k``."""
     return _band(x, k, lower=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 from typing import Any
 
@@ -154,7 +155,7 @@ def scalar_dtype(value: Any, dtype: tf.DType) -> tf.DType:
     )
 
 
-def result_type(*arrays_and_dtypes) -> tf.DType:
+def result_type(*arrays_and_dtypes: Any) -> tf.DType:
     """The type that the standard's promotion gives the arrays, types and Python scalars together."""
     dtypes, scalars = [], []
     for item in arrays_and_dtypes:
@@ -177,14 +178,14 @@ def result_type(*arrays_and_dtypes) -> tf.DType:
 bool_int_float_complex = (int, float, complex)
 
 
-def can_cast(from_, to, /):
+def can_cast(from_: tf.DType | Any, to: tf.DType | Any, /) -> builtins.bool:
     """Whether promotion alone takes ``from_`` (a dtype or an array) to the type ``to``."""
     source = as_dtype(getattr(from_, "dtype", from_))
     target = as_dtype(to)
     return PROMOTIONS.get((source, target)) == target
 
 
-def isdtype(dtype, kind):
+def isdtype(dtype: tf.DType, kind: Any) -> builtins.bool:
     """Whether ``dtype`` is of ``kind``: a dtype, a kind's name, or a tuple of those."""
     if isinstance(kind, tuple):
         return any(isdtype(dtype, k) for k in kind)
@@ -222,7 +223,7 @@ class iinfo_object:  # noqa: N801 (the standard's name)
 _FLOAT_FORMAT = {float16: (10, 15), bfloat16: (7, 127), float32: (23, 127), float64: (52, 1023)}
 
 
-def finfo(type, /):
+def finfo(type: tf.DType | Any, /) -> finfo_object:
     """Machine limits of a floating-point dtype, or of an array's; a complex type has its parts'."""
     dtype = as_dtype(getattr(type, "dtype", type))
     real = REAL_OF.get(dtype, dtype)
@@ -233,7 +234,7 @@ def finfo(type, /):
     return finfo_object(8 * real.size, 2.0**-fraction, largest, -largest, 2.0 ** (1 - exponent), real)
 
 
-def iinfo(type, /):
+def iinfo(type: tf.DType | Any, /) -> iinfo_object:
     """Machine limits of an integer dtype, or of an array's."""
     dtype = as_dtype(getattr(type, "dtype", type))
     if dtype not in _INTEGER:

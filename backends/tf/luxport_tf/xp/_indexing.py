@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import R, cast, dims, normalize_axis, rank, reshape_to, tensor
+from ._arrays import Array, R, cast, dims, normalize_axis, rank, reshape_to, tensor
 from ._dtypes import INDEX, is_floating, is_integer
 from ._manipulation import broadcast_shapes, broadcast_to, moveaxis
 
@@ -23,7 +23,7 @@ def _indices(indices, size):
     return R.SelectV2(condition=negative, t=R.AddV2(x=indices, y=size), e=indices)
 
 
-def take(x, indices, /, *, axis=None):
+def take(x: Array, indices: Array, /, *, axis: int | None = None) -> tf.Tensor:
     """The slices of ``x`` at ``indices`` (negative ones count from the end) along ``axis``."""
     x = tensor(x)
     if axis is None:
@@ -39,7 +39,7 @@ def take(x, indices, /, *, axis=None):
     return R.GatherV2(params=x, indices=indices, axis=axis)
 
 
-def take_along_axis(x, indices, /, *, axis=-1):
+def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> tf.Tensor:
     """For each vector along ``axis``, its elements at that vector of ``indices``."""
     x, indices = tensor(x), tensor(indices)
     n = rank(x)

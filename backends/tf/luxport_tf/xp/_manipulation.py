@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from ._arrays import (
+    Array,
     R,
+    Shape,
     Tensor,
     cast,
     dims,
@@ -47,7 +50,7 @@ def _known_shape(x, shape):
     return tuple(sizes[i] if d is None else d for i, d in enumerate(shape))
 
 
-def reshape(x, /, shape, *, copy=None):
+def reshape(x: Array, /, shape: Shape, *, copy: bool | None = None) -> tf.Tensor:
     """``x`` in another shape of as many elements; one size may be -1.
 
     A size may be a scalar tensor, and None (an axis whose size is not known while tracing) is
@@ -66,7 +69,7 @@ def reshape(x, /, shape, *, copy=None):
     return R.Reshape(tensor=x, shape=shape_tensor(shape))
 
 
-def permute_dims(x, /, axes):
+def permute_dims(x: Array, /, axes: Sequence[int]) -> tf.Tensor:
     """``x`` with its axes in the order ``axes``."""
     x = tensor(x)
     order = normalize_axes(tuple(axes), rank(x))
@@ -75,7 +78,7 @@ def permute_dims(x, /, axes):
     return R.Transpose(x=x, perm=ints(order))
 
 
-def matrix_transpose(x, /):
+def matrix_transpose(x: Array, /) -> tf.Tensor:
     """``x`` with its last two axes swapped."""
     x = tensor(x)
     n = rank(x)
@@ -84,7 +87,7 @@ def matrix_transpose(x, /):
     return R.Transpose(x=x, perm=ints((*range(n - 2), n - 1, n - 2)))
 
 
-def moveaxis(x, source, destination, /):
+def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[int], /) -> tf.Tensor:
     """``x`` with axes ``source`` moved to the places ``destination``, the others in their order."""
     x = tensor(x)
     n = rank(x)
@@ -97,7 +100,7 @@ def moveaxis(x, source, destination, /):
     return R.Transpose(x=x, perm=ints(order))
 
 
-def expand_dims(x, /, axis):
+def expand_dims(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
     """``x`` with new axes of size 1 in the places ``axis`` of the result."""
     x = tensor(x)
     n = rank(x)
@@ -108,7 +111,7 @@ def expand_dims(x, /, axis):
     return x
 
 
-def squeeze(x, /, axis):
+def squeeze(x: Array, /, axis: int | Sequence[int]) -> tf.Tensor:
     """``x`` without the axes ``axis``, each of size 1."""
     x = tensor(x)
     axes = normalize_axes(axis, rank(x))
@@ -118,7 +121,7 @@ def squeeze(x, /, axis):
     return R.Squeeze(input=x, axis=list(axes)) if axes else x
 
 
-def concat(arrays, /, *, axis=0):
+def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> tf.Tensor:
     """The arrays joined along ``axis``, or one after the other, flattened, for None."""
     arrays = promote_all(arrays)
     if axis is None:
@@ -127,13 +130,13 @@ def concat(arrays, /, *, axis=0):
     return R.ConcatV2(values=arrays, axis=axis) if len(arrays) > 1 else arrays[0]
 
 
-def stack(arrays, /, *, axis=0):
+def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> tf.Tensor:
     """The arrays joined along a new axis."""
     arrays = promote_all(arrays)
     return R.Pack(values=arrays, axis=normalize_axis(axis, rank(arrays[0]) + 1))
 
 
-def unstack(x, /, *, axis=0):
+def unstack(x: Array, /, *, axis: int = 0) -> tuple[tf.Tensor, ...]:
     """A tuple of the slices along ``axis``, whose size must be known."""
     x = tensor(x)
     axis = normalize_axis(axis, rank(x))
@@ -142,14 +145,14 @@ def unstack(x, /, *, axis=0):
     return tuple(R.Unpack(value=x, num=x.shape[axis], axis=axis))
 
 
-def flip(x, /, *, axis=None):
+def flip(x: Array, /, *, axis: int | Sequence[int] | None = None) -> tf.Tensor:
     """``x`` in reverse order along ``axis`` (an int, a tuple, or None for all)."""
     x = tensor(x)
     axes = normalize_axes(axis, rank(x))
     return R.ReverseV2(tensor=x, axis=ints(axes)) if axes else x
 
 
-def roll(x, /, shift, *, axis=None):
+def roll(x: Array, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> tf.Tensor:
     """``x`` shifted along ``axis``, what leaves at the end coming in at the start."""
     x = tensor(x)
     shifts = tuple(shift) if isinstance(shift, Iterable) else (shift,)
@@ -166,7 +169,7 @@ def roll(x, /, shift, *, axis=None):
     return R.Roll(input=x, shift=ints(shifts), axis=ints(axes)) if axes else x
 
 
-def repeat(x, repeats, /, *, axis=None):
+def repeat(x: Array, repeats: int | Array, /, *, axis: int | None = None) -> tf.Tensor:
     """Each element (or slice along ``axis``) of ``x`` ``repeats`` times over: an int, or one per element."""
     x = tensor(x)
     if axis is None:
@@ -190,7 +193,7 @@ def repeat(x, repeats, /, *, axis=None):
     return tf.gather(x, tf.searchsorted(ends, places, side="right"), axis=axis)
 
 
-def tile(x, repetitions, /):
+def tile(x: Array, repetitions: Sequence[int], /) -> tf.Tensor:
     """``x`` laid side by side, ``repetitions`` times along each axis, counted from the last."""
     x = tensor(x)
     counts = list(repetitions)
@@ -215,18 +218,18 @@ def _open_shape(x, shape):
     return tuple(sizes[i - offset] if d is None else d for i, d in enumerate(shape))
 
 
-def broadcast_to(x, /, shape):
+def broadcast_to(x: Array, /, shape: Shape) -> tf.Tensor:
     """``x`` with its axes of size 1, and new leading ones, stretched to ``shape``."""
     x = tensor(x)
-    shape = _open_shape(x, shape_tuple(shape))
-    if not isinstance(shape, Tensor):
-        static = tf.TensorShape([d if isinstance(d, int) else None for d in shape])
+    sizes: Any = _open_shape(x, shape_tuple(shape))
+    if not isinstance(sizes, Tensor):
+        static = tf.TensorShape([d if isinstance(d, int) else None for d in sizes])
         known = x.shape.is_fully_defined() and static.is_fully_defined()
         if known and broadcast_shapes(tuple(x.shape), tuple(static)) != tuple(static):
             raise ValueError(f"an array of shape {tuple(x.shape)} does not broadcast to {tuple(static)}")
-        if len(shape) > _BROADCAST_RANK:
-            return tile(reshape_to(x, [1] * (len(shape) - rank(x)) + dims(x)), _stretches(x, shape))
-    return R.BroadcastTo(input=x, shape=shape_tensor(shape))
+        if len(sizes) > _BROADCAST_RANK:
+            return tile(reshape_to(x, [1] * (len(sizes) - rank(x)) + dims(x)), _stretches(x, sizes))
+    return R.BroadcastTo(input=x, shape=shape_tensor(sizes))
 
 
 def _stretches(x, shape):
@@ -234,7 +237,7 @@ def _stretches(x, shape):
     return [1 if isinstance(a, int) and a == b else b for a, b in zip(sizes, shape, strict=True)]
 
 
-def broadcast_shapes(*shapes):
+def broadcast_shapes(*shapes: Sequence[int | None]) -> tuple[int | None, ...]:
     """The shape to which all the shapes broadcast; a size that is not known is None."""
     ndim = max((len(tuple(shape)) for shape in shapes), default=0)
     result = []
@@ -247,7 +250,7 @@ def broadcast_shapes(*shapes):
     return tuple(result)
 
 
-def broadcast_arrays(*arrays):
+def broadcast_arrays(*arrays: Array) -> tuple[tf.Tensor, ...]:
     """The arrays, each broadcast to the shape that they have together."""
     tensors = [tensor(x) for x in arrays]
     if not tensors:

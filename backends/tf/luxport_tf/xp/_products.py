@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
-from ._arrays import R, cast, dims, normalize_axis, promote, rank, reshape_to, tensor
+from ._arrays import Array, R, cast, dims, normalize_axis, promote, rank, reshape_to, tensor
 from ._dtypes import NUMERIC, is_complex, is_integer
 
 __all__ = ["matmul", "tensordot", "vecdot"]
@@ -23,7 +25,7 @@ def _numeric_pair(name, x1, x2):
     return x1, x2, dtype
 
 
-def matmul(x1, x2, /):
+def matmul(x1: Array, x2: Array, /) -> tf.Tensor:
     """The matrix product; vectors are a row on the left, a column on the right; leading axes broadcast."""
     x1, x2, dtype = _numeric_pair("matmul", x1, x2)
     left, right = rank(x1), rank(x2)
@@ -52,7 +54,7 @@ def _count(sizes):
     return total
 
 
-def tensordot(x1, x2, /, *, axes=2):
+def tensordot(x1: Array, x2: Array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> tf.Tensor:
     """The sum of products over ``axes``: that many last axes of ``x1`` and first of ``x2``, or two lists of axes."""
     x1, x2, dtype = _numeric_pair("tensordot", x1, x2)
     if isinstance(axes, int):
@@ -70,7 +72,7 @@ def tensordot(x1, x2, /, *, axes=2):
     return cast(tf.tensordot(x1, x2, axes=[list(left), list(right)]), dtype)
 
 
-def vecdot(x1, x2, /, *, axis=-1):
+def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
     """The sum of ``conj(x1) * x2`` over ``axis``; the other axes broadcast."""
     x1, x2, dtype = promote(tensor(x1), tensor(x2))
     if dtype not in _NUMERIC:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import SCALARS, R, dims, flatten, promote, rank, reshape_to, tensor
+from ._arrays import SCALARS, Array, ArrayOrScalar, R, dims, flatten, promote, rank, reshape_to, tensor
 from ._creation import asarray
 from ._dtypes import INDEX, is_complex
 from ._indexing import take
@@ -17,7 +17,7 @@ def _kind(value):
     return (bool, int, float, complex).index(type(value))
 
 
-def where(condition, x1, x2, /):
+def where(condition: Array, x1: ArrayOrScalar, x2: ArrayOrScalar, /) -> tf.Tensor:
     """``x1`` where ``condition`` is true, else ``x2``."""
     condition = tensor(condition)
     if condition.dtype is not tf.bool:
@@ -31,7 +31,7 @@ def where(condition, x1, x2, /):
     return R.SelectV2(condition=condition, t=x, e=y)
 
 
-def nonzero(x, /):
+def nonzero(x: Array, /) -> tuple[tf.Tensor, ...]:
     """The places of the elements that are not zero: a vector for each axis. Not under XLA."""
     x = tensor(x)
     if rank(x) == 0:
@@ -40,7 +40,7 @@ def nonzero(x, /):
     return tuple(R.Unpack(value=R.Where(condition=mask), num=rank(x), axis=1))
 
 
-def searchsorted(x1, x2, /, *, side="left", sorter=None):
+def searchsorted(x1: Array, x2: ArrayOrScalar, /, *, side: str = "left", sorter: Array | None = None) -> tf.Tensor:
     """Where to insert the elements of ``x2`` into the ascending vector ``x1`` to keep it in order."""
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', got {side!r}")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ._arrays import R, dims, flatten, ints, promote, reshape_to, tensor
+from ._arrays import Array, ArrayOrScalar, R, dims, flatten, ints, promote, reshape_to, tensor
 from ._dtypes import INDEX, is_complex
 from ._indexing import take
 from ._logic import logical_not
@@ -47,7 +47,7 @@ def _stable_order(flat):
     return take(by_imag, argsort(real(take(flat, by_imag))))
 
 
-def unique_all(x, /):
+def unique_all(x: Array, /) -> UniqueAll:
     """The distinct values in order, their first places, where each element's value is, and their counts.
 
     Each NaN is distinct; -0. and 0. are not.
@@ -67,24 +67,24 @@ def unique_all(x, /):
     return UniqueAll(take(ordered, starts), take(order, starts), reshape_to(inverse, dims(x)), counts)
 
 
-def unique_counts(x, /):
+def unique_counts(x: Array, /) -> UniqueCounts:
     """The distinct values in order, and how often each occurs."""
     found = unique_all(x)
     return UniqueCounts(found.values, found.counts)
 
 
-def unique_inverse(x, /):
+def unique_inverse(x: Array, /) -> UniqueInverse:
     """The distinct values in order, and where each element's value is among them."""
     found = unique_all(x)
     return UniqueInverse(found.values, found.inverse_indices)
 
 
-def unique_values(x, /):
+def unique_values(x: Array, /) -> tf.Tensor:
     """The distinct values in order."""
     return unique_all(x).values
 
 
-def isin(x1, x2, /, *, invert=False):
+def isin(x1: ArrayOrScalar, x2: ArrayOrScalar, /, *, invert: bool = False) -> tf.Tensor:
     """Where the elements of ``x1`` are among those of ``x2`` (or are not, if ``invert``)."""
     x1, x2, dtype = promote(x1, x2)
     pool = flatten(x2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ._arrays import R, cast, dims, normalize_axis, rank, tensor
+from ._arrays import Array, R, cast, dims, normalize_axis, rank, tensor
 from ._dtypes import BITS_OF, INDEX, INTEGER, REAL_FLOATING
 from ._indexing import take_along_axis
 from ._manipulation import moveaxis
@@ -43,7 +43,7 @@ def _order(keys: tf.Tensor, descending: bool) -> tf.Tensor:
     return cast(R.TopKV2(input=keys, k=dims(keys)[-1]).indices, INDEX)
 
 
-def argsort(x, /, *, axis=-1, descending=False, stable=True):
+def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> tf.Tensor:
     """The places of the elements of ``x`` in order along ``axis``; the order is stable always.
 
     NaN is the largest: last, or first if ``descending``.
@@ -56,7 +56,7 @@ def argsort(x, /, *, axis=-1, descending=False, stable=True):
     return moveaxis(_order(moveaxis(keys, axis, -1), descending), -1, axis)
 
 
-def sort(x, /, *, axis=-1, descending=False, stable=True):
+def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> tf.Tensor:
     """``x`` in order along ``axis``. NaN is the largest: last, or first if ``descending``."""
     x = tensor(x)
     return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)

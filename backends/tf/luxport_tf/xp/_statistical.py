@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ._arrays import R, cast, dims, flatten, ints, normalize_axes, normalize_axis, product, rank, tensor
+from ._arrays import Array, R, cast, dims, flatten, ints, normalize_axes, normalize_axis, product, rank, tensor
 from ._dtypes import (
     DEFAULT_INT,
     FLOATING,
@@ -51,19 +52,23 @@ def _axes(axis, x):
     return ints(normalize_axes(axis, rank(x)))
 
 
-def sum(x, /, *, axis=None, dtype=None, keepdims=False):
+def sum(
+    x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
+) -> tf.Tensor:
     """The sum over ``axis`` (an int, a tuple or None for all); small integers are summed as 64-bit ones."""
     x = _checked("sum", x, _NUMERIC)
     return R.Sum(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
 
 
-def prod(x, /, *, axis=None, dtype=None, keepdims=False):
+def prod(
+    x: Array, /, *, axis: int | Sequence[int] | None = None, dtype: tf.DType | None = None, keepdims: bool = False
+) -> tf.Tensor:
     """The product over ``axis`` (an int, a tuple or None for all); small integers are taken as 64-bit ones."""
     x = _checked("prod", x, _NUMERIC)
     return R.Prod(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
 
 
-def mean(x, /, *, axis=None, keepdims=False):
+def mean(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """The mean over ``axis``; half-precision types are averaged in float32."""
     x = _checked("mean", x, _FLOATING)
     if x.dtype in _HALF:  # TensorFlow's own mean of float16 overflows its count
@@ -84,7 +89,9 @@ def _var(x, axis, correction, keepdims):
     return R.RealDiv(x=total, y=free)
 
 
-def var(x, /, *, axis=None, correction=0.0, keepdims=False):
+def var(
+    x: Array, /, *, axis: int | Sequence[int] | None = None, correction: float = 0.0, keepdims: bool = False
+) -> tf.Tensor:
     """The variance over ``axis``, divided by the count less ``correction``."""
     x = _checked("var", x, _REAL_FLOATING)
     if x.dtype in _HALF:
@@ -92,7 +99,9 @@ def var(x, /, *, axis=None, correction=0.0, keepdims=False):
     return _var(x, axis, correction, keepdims)
 
 
-def std(x, /, *, axis=None, correction=0.0, keepdims=False):
+def std(
+    x: Array, /, *, axis: int | Sequence[int] | None = None, correction: float = 0.0, keepdims: bool = False
+) -> tf.Tensor:
     """The square root of `var`."""
     x = _checked("std", x, _REAL_FLOATING)
     if x.dtype in _HALF:
@@ -113,12 +122,12 @@ def _extreme(name, kernel, x, axis, keepdims):
     return R.SelectV2(condition=unordered, t=tf.constant(float("nan"), x.dtype), e=result)
 
 
-def max(x, /, *, axis=None, keepdims=False):
+def max(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """The largest over ``axis``, NaN if there is one."""
     return _extreme("max", R.Max, x, axis, keepdims)
 
 
-def min(x, /, *, axis=None, keepdims=False):
+def min(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """The smallest over ``axis``, NaN if there is one."""
     return _extreme("min", R.Min, x, axis, keepdims)
 
@@ -128,19 +137,19 @@ def _truth(x):
     return x if x.dtype is tf.bool else R.NotEqual(x=x, y=tf.constant(0, x.dtype))
 
 
-def any(x, /, *, axis=None, keepdims=False):
+def any(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Whether any over ``axis`` is true (not zero)."""
     x = _truth(x)
     return R.Any(input=x, axis=_axes(axis, x), keep_dims=keepdims)
 
 
-def all(x, /, *, axis=None, keepdims=False):
+def all(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """Whether all over ``axis`` are true (not zero)."""
     x = _truth(x)
     return R.All(input=x, axis=_axes(axis, x), keep_dims=keepdims)
 
 
-def count_nonzero(x, /, *, axis=None, keepdims=False):
+def count_nonzero(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> tf.Tensor:
     """How many over ``axis`` are not zero."""
     x = R.Cast(x=_truth(x), DstT=INDEX)
     return R.Sum(input=x, axis=_axes(axis, x), keep_dims=keepdims)
@@ -169,12 +178,12 @@ def _arg_along(name, kernel, x, axis):
     return R.SelectV2(condition=R.Any(input=unordered, axis=axis), t=first, e=index)
 
 
-def argmax(x, /, *, axis=None, keepdims=False):
+def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
     """Where the largest over ``axis`` is, first if several are (of the flattened array for None)."""
     return _arg_extreme("argmax", R.ArgMax, x, axis, keepdims)
 
 
-def argmin(x, /, *, axis=None, keepdims=False):
+def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
     """Where the smallest over ``axis`` is, first if several are (of the flattened array for None)."""
     return _arg_extreme("argmin", R.ArgMin, x, axis, keepdims)
 
@@ -207,12 +216,16 @@ def _cumulative(name, kernel, initial, x, axis, dtype, include_initial):
     return result
 
 
-def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False):
+def cumulative_sum(
+    x: Array, /, *, axis: int | None = None, dtype: tf.DType | None = None, include_initial: bool = False
+) -> tf.Tensor:
     """The running sum along ``axis``, with a leading 0 if ``include_initial``."""
     return _cumulative("cumulative_sum", R.Cumsum, 0, x, axis, dtype, include_initial)
 
 
-def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False):
+def cumulative_prod(
+    x: Array, /, *, axis: int | None = None, dtype: tf.DType | None = None, include_initial: bool = False
+) -> tf.Tensor:
     """The running product along ``axis``, with a leading 1 if ``include_initial``."""
     return _cumulative("cumulative_prod", R.Cumprod, 1, x, axis, dtype, include_initial)
 
@@ -223,7 +236,9 @@ def _along(x, axis, start, stop):
     return x[tuple(index)]
 
 
-def diff(x, /, *, axis=-1, n=1, prepend=None, append=None):
+def diff(
+    x: Array, /, *, axis: int = -1, n: int = 1, prepend: Array | None = None, append: Array | None = None
+) -> tf.Tensor:
     """The ``n``-th differences of neighbours along ``axis``, after joining ``prepend`` and ``append``."""
     from ._arrays import promote_all
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
-from ._arrays import R, cast, dims, normalize_axes, normalize_axis, rank, tensor
+from ._arithmetic import remainder
+from ._arrays import Array, R, cast, dims, normalize_axes, normalize_axis, rank, tensor
 from ._creation import arange
 from ._dtypes import DEFAULT_FLOAT, HALF, as_dtype, is_complex, is_floating, is_real_floating
 from ._manipulation import moveaxis, roll
@@ -73,12 +76,12 @@ def _fft(x, n, axis, norm, forward):
     return _along(_complex(x), axis, transform)
 
 
-def fft(x, /, *, n=None, axis=-1, norm="backward"):
+def fft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The discrete Fourier transform along ``axis``, of length ``n``."""
     return _fft(_floating("fft", x), n, axis, norm, True)
 
 
-def ifft(x, /, *, n=None, axis=-1, norm="backward"):
+def ifft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The inverse of `fft`."""
     return _fft(_floating("ifft", x), n, axis, norm, False)
 
@@ -105,12 +108,16 @@ def _fftn(x, s, axes, norm, forward):
     return x
 
 
-def fftn(x, /, *, s=None, axes=None, norm="backward"):
+def fftn(
+    x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+) -> tf.Tensor:
     """The discrete Fourier transform along several axes, of lengths ``s``."""
     return _fftn(_floating("fftn", x), s, axes, norm, True)
 
 
-def ifftn(x, /, *, s=None, axes=None, norm="backward"):
+def ifftn(
+    x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+) -> tf.Tensor:
     """The inverse of `fftn`."""
     return _fftn(_floating("ifftn", x), s, axes, norm, False)
 
@@ -122,7 +129,7 @@ def _real(name, x):
     return x
 
 
-def rfft(x, /, *, n=None, axis=-1, norm="backward"):
+def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The first half (and the middle) of the Fourier transform of real numbers along ``axis``."""
 
     def transform(x):
@@ -134,7 +141,7 @@ def rfft(x, /, *, n=None, axis=-1, norm="backward"):
     return _along(_real("rfft", x), axis, transform)
 
 
-def irfft(x, /, *, n=None, axis=-1, norm="backward"):
+def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The inverse of `rfft`: real numbers, ``n`` of them (by default twice the size less 2)."""
 
     def transform(x):
@@ -146,19 +153,23 @@ def irfft(x, /, *, n=None, axis=-1, norm="backward"):
     return _along(_complex(_floating("irfft", x)), axis, transform)
 
 
-def rfftn(x, /, *, s=None, axes=None, norm="backward"):
+def rfftn(
+    x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+) -> tf.Tensor:
     """`rfft` along the last of ``axes``, `fft` along the others."""
     x = _real("rfftn", x)
-    s, axes = _sizes_and_axes(x, s, axes)
-    x = rfft(x, n=s[-1], axis=axes[-1], norm=norm)
-    return _fftn(x, s[:-1], axes[:-1], norm, True)
+    sizes, places = _sizes_and_axes(x, s, axes)
+    x = rfft(x, n=sizes[-1], axis=places[-1], norm=norm)
+    return _fftn(x, sizes[:-1], places[:-1], norm, True)
 
 
-def irfftn(x, /, *, s=None, axes=None, norm="backward"):
+def irfftn(
+    x: Array, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+) -> tf.Tensor:
     """The inverse of `rfftn`."""
     x = _floating("irfftn", x)
-    s, axes = _sizes_and_axes(x, s, axes)
-    return irfft(_fftn(x, s[:-1], axes[:-1], norm, False), n=s[-1], axis=axes[-1], norm=norm)
+    sizes, places = _sizes_and_axes(x, s, axes)
+    return irfft(_fftn(x, sizes[:-1], places[:-1], norm, False), n=sizes[-1], axis=places[-1], norm=norm)
 
 
 _OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
@@ -170,12 +181,12 @@ def _opposite(norm):
     return _OPPOSITE[norm]
 
 
-def hfft(x, /, *, n=None, axis=-1, norm="backward"):
+def hfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The Fourier transform of a signal with Hermitian symmetry, of which ``x`` is the first half: real."""
     return irfft(conj(_complex(_floating("hfft", x))), n=n, axis=axis, norm=_opposite(norm))
 
 
-def ihfft(x, /, *, n=None, axis=-1, norm="backward"):
+def ihfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> tf.Tensor:
     """The inverse of `hfft`."""
     return conj(rfft(x, n=n, axis=axis, norm=_opposite(norm)))
 
@@ -187,15 +198,15 @@ def _frequency_dtype(dtype):
     return dtype
 
 
-def fftfreq(n, /, *, d=1.0, dtype=None, device=None):
+def fftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """The frequencies of `fft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
     dtype = _frequency_dtype(dtype)
     middle = (n - 1) // 2 + 1
-    steps = (arange(n, dtype=tf.float64, device=device) + (n - middle)) % float(n) - (n - middle)
+    steps = remainder(arange(n, dtype=tf.float64, device=device) + (n - middle), float(n)) - (n - middle)
     return cast(steps / (n * d), dtype)
 
 
-def rfftfreq(n, /, *, d=1.0, dtype=None, device=None):
+def rfftfreq(n: int, /, *, d: float = 1.0, dtype: tf.DType | None = None, device: str | None = None) -> tf.Tensor:
     """The frequencies of `rfft` of ``n`` samples ``d`` apart: cycles per unit of ``d``."""
     dtype = _frequency_dtype(dtype)
     return cast(arange(n // 2 + 1, dtype=tf.float64, device=device) / (n * d), dtype)
@@ -207,11 +218,11 @@ def _shifted(x, axes, half):
     return roll(x, tuple(half(x.shape[a]) for a in axes), axis=axes)
 
 
-def fftshift(x, /, *, axes=None):
+def fftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> tf.Tensor:
     """``x`` with the zero frequency moved to the middle of ``axes``."""
     return _shifted(x, axes, lambda size: size // 2)
 
 
-def ifftshift(x, /, *, axes=None):
+def ifftshift(x: Array, /, *, axes: int | Sequence[int] | None = None) -> tf.Tensor:
     """The inverse of `fftshift`."""
     return _shifted(x, axes, lambda size: -(size // 2))

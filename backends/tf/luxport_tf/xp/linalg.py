@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from ._arithmetic import abs as _abs
 from ._arrays import (
+    Array,
     R,
     Tensor,
     cast,
@@ -93,14 +94,14 @@ def _adjoint(x):
     return matrix_transpose(conj(x))
 
 
-def cholesky(x, /, *, upper=False):
+def cholesky(x: Array, /, *, upper: bool = False) -> tf.Tensor:
     """The triangular factor of Hermitian positive-definite matrices: lower, or upper if asked."""
     x, dtype = _matrices("cholesky", x, square=True)
     factor = cast(R.Cholesky(input=x), dtype)
     return _adjoint(factor) if upper else factor
 
 
-def cross(x1, x2, /, *, axis=-1):
+def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> tf.Tensor:
     """The cross product of vectors of 3 along ``axis``."""
     x1, x2, dtype = promote(tensor(x1), tensor(x2))
     if dtype not in _NUMERIC:
@@ -115,13 +116,13 @@ def cross(x1, x2, /, *, axis=-1):
     return R.Pack(values=[a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)], axis=place)
 
 
-def det(x, /):
+def det(x: Array, /) -> tf.Tensor:
     """The determinants of square matrices."""
     x, dtype = _matrices("det", x, square=True)
     return cast(R.MatrixDeterminant(input=x), dtype)
 
 
-def diagonal(x, /, *, offset=0):
+def diagonal(x: Array, /, *, offset: int = 0) -> tf.Tensor:
     """The diagonals of matrices: above the main one for a positive ``offset``, below for a negative."""
     x = tensor(x)
     if rank(x) < 2:
@@ -136,39 +137,39 @@ def _complex_of(x):
     return x.dtype if is_complex(x.dtype) else tf.complex128 if x.dtype is tf.float64 else tf.complex64
 
 
-def eig(x, /):
+def eig(x: Array, /) -> EigResult:
     """The eigenvalues and eigenvectors of square matrices, complex always."""
     x, _ = _matrices("eig", x, square=True)
     values, vectors = R.Eig(input=x, Tout=_complex_of(x))
     return EigResult(values, vectors)
 
 
-def eigvals(x, /):
+def eigvals(x: Array, /) -> tf.Tensor:
     """The eigenvalues of square matrices, complex always."""
     x, _ = _matrices("eigvals", x, square=True)
     return R.Eig(input=x, Tout=_complex_of(x), compute_v=False)[0]
 
 
-def eigh(x, /):
+def eigh(x: Array, /) -> EighResult:
     """The eigenvalues, ascending, and eigenvectors of Hermitian matrices."""
     x, dtype = _matrices("eigh", x, square=True)
     values, vectors = R.SelfAdjointEigV2(input=x)
     return EighResult(real(cast(values, dtype)), cast(vectors, dtype))
 
 
-def eigvalsh(x, /):
+def eigvalsh(x: Array, /) -> tf.Tensor:
     """The eigenvalues of Hermitian matrices, ascending."""
     x, dtype = _matrices("eigvalsh", x, square=True)
     return real(cast(R.SelfAdjointEigV2(input=x, compute_v=False)[0], dtype))
 
 
-def inv(x, /):
+def inv(x: Array, /) -> tf.Tensor:
     """The inverses of square matrices."""
     x, dtype = _matrices("inv", x, square=True)
     return cast(R.MatrixInverse(input=x), dtype)
 
 
-def matrix_norm(x, /, *, keepdims=False, ord="fro"):
+def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: float | str = "fro") -> tf.Tensor:
     """The norms of matrices: 'fro', 'nuc', 1, -1, 2, -2, inf or -inf."""
     x, dtype = _matrices("matrix_norm", x)
     if ord == "fro":
@@ -186,7 +187,7 @@ def matrix_norm(x, /, *, keepdims=False, ord="fro"):
     return cast(norm, dtype) if dtype in _HALF else norm
 
 
-def matrix_power(x, n, /):
+def matrix_power(x: Array, n: int, /) -> tf.Tensor:
     """Square matrices to the whole power ``n``; negative powers are those of the inverse."""
     x = tensor(x)
     x, dtype = _matrices("matrix_power", x, square=True)
@@ -210,7 +211,7 @@ def _threshold(x, singular, rtol):
     return R.ExpandDims(input=rtol, axis=-1) * _max(singular, axis=-1, keepdims=True)
 
 
-def matrix_rank(x, /, *, rtol=None):
+def matrix_rank(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
     """How many singular values exceed the largest times ``rtol`` (by default the larger size times eps)."""
     x, _ = _matrices("matrix_rank", x)
     singular = svdvals(x)
@@ -219,7 +220,7 @@ def matrix_rank(x, /, *, rtol=None):
     return count_nonzero(singular > _threshold(x, singular, rtol), axis=-1)
 
 
-def outer(x1, x2, /):
+def outer(x1: Array, x2: Array, /) -> tf.Tensor:
     """The products of every element of one vector with every element of the other."""
     x1, x2, dtype = promote(tensor(x1), tensor(x2))
     if rank(x1) != 1 or rank(x2) != 1 or dtype not in _NUMERIC:
@@ -227,7 +228,7 @@ def outer(x1, x2, /):
     return R.Mul(x=x1[:, None], y=x2[None, :])
 
 
-def pinv(x, /, *, rtol=None):
+def pinv(x: Array, /, *, rtol: float | Array | None = None) -> tf.Tensor:
     """The pseudo-inverses of matrices; singular values up to the largest times ``rtol`` count as zero."""
     x, dtype = _matrices("pinv", x)
     if 0 in (x.shape[-2], x.shape[-1]):
@@ -239,7 +240,7 @@ def pinv(x, /, *, rtol=None):
     return cast(matmul(_adjoint(vh) * R.ExpandDims(input=cast(inverse, x.dtype), axis=-2), _adjoint(u)), dtype)
 
 
-def qr(x, /, *, mode="reduced"):
+def qr(x: Array, /, *, mode: str = "reduced") -> QRResult:
     """Matrices as an orthonormal factor times an upper triangular one."""
     if mode not in ("reduced", "complete"):
         raise ValueError(f"mode must be 'reduced' or 'complete', got {mode!r}")
@@ -248,14 +249,14 @@ def qr(x, /, *, mode="reduced"):
     return QRResult(cast(q, dtype), cast(r, dtype))
 
 
-def slogdet(x, /):
+def slogdet(x: Array, /) -> SlogdetResult:
     """The sign and the logarithm of the magnitude of determinants."""
     x, dtype = _matrices("slogdet", x, square=True)
     sign, logabsdet = R.LogMatrixDeterminant(input=x)
     return SlogdetResult(cast(sign, dtype), real(cast(logabsdet, dtype)))
 
 
-def solve(x1, x2, /):
+def solve(x1: Array, x2: Array, /) -> tf.Tensor:
     """``x`` with ``x1 @ x = x2``; ``x2`` is one vector if it has one axis, else matrices."""
     x1, x2, dtype = promote(tensor(x1), tensor(x2))
     x1, _ = _matrices("solve", x1, square=True)
@@ -272,25 +273,27 @@ def solve(x1, x2, /):
     return cast(result[..., 0] if rank(x2) == 1 else result, dtype)
 
 
-def svd(x, /, *, full_matrices=True):
+def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
     """Matrices as ``U * S @ Vh``, the singular values S descending."""
     x, dtype = _matrices("svd", x)
     singular, u, v = R.Svd(input=x, full_matrices=full_matrices)
     return SVDResult(cast(u, dtype), real(cast(singular, dtype)), cast(_adjoint(v), dtype))
 
 
-def svdvals(x, /):
+def svdvals(x: Array, /) -> tf.Tensor:
     """The singular values of matrices, descending."""
     x, dtype = _matrices("svdvals", x)
     return real(cast(R.Svd(input=x, compute_uv=False)[0], dtype))
 
 
-def trace(x, /, *, offset=0, dtype=None):
+def trace(x: Array, /, *, offset: int = 0, dtype: tf.DType | None = None) -> tf.Tensor:
     """The sums of the diagonals of matrices."""
     return _sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
-def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
+def vector_norm(
+    x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, ord: float = 2
+) -> tf.Tensor:
     """The norms of vectors along ``axis`` (several axes, or None for all, count as one)."""
     x = tensor(x)
     if not is_floating(x.dtype):
