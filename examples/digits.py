@@ -81,11 +81,10 @@ def main() -> None:
     chosen = os.environ.get("LUXPORT_BACKEND")
     if chosen:
         print(f"LUXPORT_BACKEND chose {luxport.get_backend(chosen).name}")
-    digits = load_digits()
-    images = (digits.data / 16.0).astype(np.float32)
-    x_train, x_test, y_train, y_test = train_test_split(
-        images, digits.target, test_size=360, random_state=SEED, stratify=digits.target
-    )
+    pixels, labels = load_digits(return_X_y=True)
+    images = (np.asarray(pixels) / 16.0).astype(np.float32)
+    data: Any = train_test_split(images, labels, test_size=360, random_state=SEED, stratify=labels)
+    x_train, x_test, y_train, y_test = data
     data = x_train, y_train, x_test, y_test
     print(model)
 
