@@ -24,15 +24,12 @@ def operation(definition: Callable[P, R]) -> Callable[P, R]:
     Raises: TypeError if arrays of two backends meet, or if there is none
     """
     name = definition.__name__
-    implementations: dict[type, Callable[..., Any]] = {}
 
     @functools.wraps(definition)
     def dispatch(*arrays: Any, **options: Any) -> Any:
+        # Nothing is remembered here: torch.compile would compile a program again that had seen a table grow.
         kind = type(arrays[0])
-        implementation = implementations.get(kind)
-        if implementation is None:
-            implementation = getattr(backend_of(arrays[0]).ops, name, definition)
-            implementations[kind] = implementation
+        implementation = getattr(backend_of(arrays[0]).ops, name, definition)
         for array in arrays:
             if type(array) is not kind and array is not None:
                 backend_of(*arrays)

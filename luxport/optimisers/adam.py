@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
-from luxport.optimisers.rule import abs2, check_eta, in_dtype_of
+from luxport.optimisers.rule import abs2, check_eta, in_dtype_of, round_ahead
 
 __all__ = ["Adam", "AdamW", "adam_step"]
 
@@ -36,6 +36,8 @@ class Adam:
 
     def init(self, x: Array) -> Moments:
         """Start from moments of 0."""
+        round_ahead(x, self.eta)
+        rounded_epsilon(x, self.epsilon)
         return _init(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
@@ -67,6 +69,8 @@ class AdamW:
 
     def init(self, x: Array) -> Moments:
         """Start from moments of 0."""
+        round_ahead(x, self.eta, self.lambda_)
+        rounded_epsilon(x, self.epsilon)
         return _init(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
-from luxport.optimisers.rule import check_eta, in_dtype_of
+from luxport.optimisers.rule import check_eta, in_dtype_of, round_ahead
 
 __all__ = ["Descent", "Momentum"]
 
@@ -26,6 +26,7 @@ class Descent:
 
     def init(self, x: Array) -> None:
         """Keep nothing."""
+        round_ahead(x, self.eta)
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Scale the gradient."""
@@ -51,6 +52,7 @@ class Momentum:
 
     def init(self, x: Array) -> Array:
         """Start at rest."""
+        round_ahead(x, self.eta, self.rho)
         return namespace(x).zeros_like(x)
 
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from luxport.backend import Array, dtype_name, namespace
 from luxport.tree import Tree
 
-__all__ = ["Rule", "abs2", "check_eta", "in_dtype_of"]
+__all__ = ["Rule", "abs2", "check_eta", "in_dtype_of", "round_ahead"]
 
 
 class Rule(Protocol):
@@ -52,6 +52,12 @@ def in_dtype_of(x: Array, value: float) -> float:
         finfo = namespace(x).finfo(x.dtype)
         known = _ROUNDED[key] = _round(value, float(finfo.eps), float(finfo.smallest_normal))
     return known
+
+
+def round_ahead(x: Array, *values: float) -> None:
+    """Round hyper-parameters early: `torch.compile` compiles again if it sees the table of them grow."""
+    for value in values:
+        in_dtype_of(x, value)
 
 
 def abs2(x: Array) -> Array:

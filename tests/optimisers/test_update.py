@@ -56,7 +56,7 @@ def test_a_training_step_compiles(backend, whose):
     compiled: Any = start(backend)
     values = []
     for _ in range(4):
-        value, *eager = train_step(*eager, x)
+        value, *eager = train_step(eager[0], eager[1], eager[2], x)
         other, *compiled = step(*compiled, x)
         np.testing.assert_allclose(float(value), float(other), rtol=1e-5)
         values.append(float(value))
