@@ -73,7 +73,7 @@ def missing(names: list[str]) -> str | None:
         return None
     return (
         f"backends whose framework is not installed: {', '.join(absent)}. Install 'luxport-nn[{absent[0]}]', "
-        f"or leave them out by name: --exclude-backend {','.join(absent)} or LUXPORT_EXCLUDE={','.join(absent)}"
+        f"or leave them out by name: LUXPORT_EXCLUDE={','.join(absent)} or --exclude-backend {','.join(absent)}"
     )
 
 

@@ -52,7 +52,7 @@ def backend_names(request: pytest.FixtureRequest) -> list[str]:
 
 
 def _names(config: pytest.Config) -> list[str]:
-    excluded = ",".join(config.getoption("--exclude-backend", default=[]))
+    excluded = ",".join(config.getoption("--exclude-backend", default=None) or [])
     try:
         return backends.selected(excluded=list(filter(None, excluded.split(","))))
     except ValueError as error:
@@ -60,4 +60,4 @@ def _names(config: pytest.Config) -> list[str]:
 
 
 def _checks(config: pytest.Config, names: list[str]) -> Iterator[Check]:
-    return checks(names, thorough=config.getoption("--thorough", default=False))
+    return checks(names, thorough=bool(config.getoption("--thorough", default=False)))

@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
         """Bring the results of a program to the host."""
         (trained, _), (tested, _) = results[:2]
         dtypes = tuple(dtype_name(leaf) for leaf in tree.leaves((trained, tested)))
-        return cls(*on_host(results, backend), dtypes)
+        return cls(*on_host(results, backend), dtypes)  # type: ignore[call-arg]
 
 
 class Evaluations:

@@ -16,7 +16,7 @@ class Together:
     If that fails, each is compiled alone as it is wanted, so that the one at fault fails and no other.
     """
 
-    def __init__(self, compiled: Callable[[Callable[..., Any]], Callable[..., Any]], jobs: Mapping[Hashable, Job]):
+    def __init__(self, compiled: Callable[[Callable[..., Any]], Callable[..., Any]], jobs: Mapping[Any, Job]):
         self._compiled = compiled
         self._jobs = jobs
         self._results: dict[Hashable, Any] | None = None

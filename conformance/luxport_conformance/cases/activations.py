@@ -73,7 +73,7 @@ def _named(name: str) -> Callable[..., Any]:
 
 
 def _at_zero_and_ones(name: str) -> Case:
-    lines, values = zip(*TABLE[name], strict=True)
+    lines, values = [line for line, _ in TABLE[name]], [value for _, value in TABLE[name]]
     return function(
         f"{name}.zero_and_ones", at(FILE, *lines), name, _named(name), [0.0, 1.0, -1.0], expected=np.array(values)
     )
@@ -107,6 +107,21 @@ def _keeps_integers(name: str, lines: tuple[int, int]) -> Case:
         expected=(True, True),
         dtypes=("float32",),
         compiles=False,  # a dtype is known before anything runs
+    )
+
+
+def _keeps_dtype(dtype: str) -> Case:
+    calls: dict[str, Callable[..., Any]] = {name: _named(name) for name in ELEMENTWISE}
+    for name, parameter in WITH_PARAMETER.items():
+        calls |= {f"{name} {value}": partial(_named(name), **{parameter: value}) for value in (0.1, 0.5, 1)}
+    return function(
+        f"activations.keep_{dtype}",
+        at(FILE, 92, 100),
+        "activations",
+        lambda x: {name: call(x) for name, call in calls.items()},
+        np.array([-10.0, -1.0, 0.0, 1.0, 10.0]),
+        expected=dict.fromkeys(calls, Property(f"numbers in {dtype}", lambda y: y.dtype.name == dtype)),
+        dtypes=(dtype,),
     )
 
 
@@ -214,24 +229,7 @@ CASES: list[Case] = [
         *(np.full(100, -0.4), KEY, COUNTER),
         expected=_between(-0.2000001, -0.0999999),
     ),
-    function(
-        "activations.keep_dtypes",
-        at(FILE, 92, 100),
-        "activations",
-        lambda x: (
-            {name: y.dtype == x.dtype for name, y in _each(x).items()}
-            | {
-                f"{name} {value}": _named(name)(x, **{parameter: value}).dtype == x.dtype
-                for name, parameter in WITH_PARAMETER.items()
-                for value in (0.1, 0.5, 1)
-            }
-        ),
-        [-10.0, -1.0, 0.0, 1.0, 10.0],
-        expected=dict.fromkeys(ELEMENTWISE, True)
-        | {f"{name} {value}": True for name in WITH_PARAMETER for value in (0.1, 0.5, 1)},
-        dtypes=("float16", "float32", "float64"),
-        compiles=False,  # a dtype is known before anything runs
-    ),
+    *map(_keeps_dtype, ("float16", "float32", "float64")),
     function(
         "activations.keep_shape",
         at(FILE, 109, 114),

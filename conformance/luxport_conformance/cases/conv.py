@@ -159,6 +159,13 @@ def _same_pad(layer: Any, kernel: tuple[int, ...], stride: int) -> bool:
     return luxport.output_shape(layer, shape) == computed == wanted
 
 
+SIZES: tuple[tuple[int, tuple[int, int], dict[str, Any], tuple[int, int]], ...] = (
+    (802, (2, 2), {}, (9, 9)),
+    (803, (2, 2), {"stride": 2, "padding": 2}, (7, 7)),
+    (804, (4, 3), {"stride": (2, 1), "padding": (3, 2)}, (7, 12)),
+    (805, (2, 2), {"stride": (2, 1), "padding": (3, 2), "dilation": 2}, (7, 12)),
+    (806, (2, 2), {"stride": (2, 1), "padding": (3, 2), "dilation": 2, "cross_correlation": True}, (7, 12)),
+)
 KERNELS = ((1,), (2,), (3,), (5, 4), (8, 7, 6))
 
 CASES: list[Case] = [
@@ -205,13 +212,7 @@ CASES: list[Case] = [
             ),
             (10, 16, *places),
         )
-        for line, kernel, options, places in (
-            (802, (2, 2), {}, (9, 9)),
-            (803, (2, 2), {"stride": 2, "padding": 2}, (7, 7)),
-            (804, (4, 3), {"stride": (2, 1), "padding": (3, 2)}, (7, 12)),
-            (805, (2, 2), {"stride": (2, 1), "padding": (3, 2), "dilation": 2}, (7, 12)),
-            (806, (2, 2), {"stride": (2, 1), "padding": (3, 2), "dilation": 2, "cross_correlation": True}, (7, 12)),
-        )
+        for line, kernel, options, places in SIZES
     ),
     forward("conv.network", at(LAYER, 32), _network(Conv), np.zeros((5, 1, 28, 28)), y=Shape(5, 10), subject="Conv"),
     forward(

@@ -32,7 +32,7 @@ def _initial(layer: Any, name: str) -> Any:
     return tuple(luxport.setup(0, layer, backend="numpy")[0][name].shape)
 
 
-ONES = {"init_weight": luxport.ones}
+ONES: dict[str, Any] = {"init_weight": luxport.ones}
 ONE_THEN_TWO = np.stack([np.ones(10), 2 * np.ones(10)])
 
 CASES: list[Case] = [

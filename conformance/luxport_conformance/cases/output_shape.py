@@ -51,6 +51,19 @@ ACTIVATIONS = (
 TWO_CONV = Chain(Conv((3, 3), 3, 16), Conv((3, 3), 16, 32))
 CLASSIFIER = Chain(Conv((3, 3), 3, 16), BatchNorm(16), FlattenLayer(), Dense(1024, 10))
 DILATED = Conv((3, 3), 3, 16, stride=2, padding=3, dilation=2)
+# options, the size going in, the size coming out
+CONVOLUTIONS: tuple[tuple[dict[str, Any], int, int], ...] = (
+    ({}, 10, 8),
+    ({"stride": 2}, 5, 2),
+    ({"stride": 2, "padding": 3}, 5, 5),
+    ({"stride": 2, "padding": 3, "dilation": 2}, 5, 4),
+)
+# likewise, with the channels after the options
+POOLINGS: tuple[tuple[dict[str, Any], int, int, int], ...] = (
+    ({}, 3, 10, 5),
+    ({"stride": 1}, 4, 5, 4),
+    ({"stride": 2, "padding": 3}, 2, 5, 5),
+)
 THREE = Chain(Dense(10, 8, sigmoid), Dense(8, 5), Dense(5, 2))
 MISFIT = Chain(Dense(10, 8, sigmoid), Dense(8, 4), Dense(5, 2))
 
@@ -71,12 +84,7 @@ CASES: list[Case] = [
         for convolution, lines in ((Conv, (68, 70, 72, 74)), (CrossCor, (97, 99, 101, 103)))
         for line, (options, size, places) in zip(
             lines,
-            (
-                ({}, 10, 8),
-                ({"stride": 2}, 5, 2),
-                ({"stride": 2, "padding": 3}, 5, 5),
-                ({"stride": 2, "padding": 3, "dilation": 2}, 5, 4),
-            ),
+            CONVOLUTIONS,
             strict=True,
         )
     ),
@@ -87,7 +95,7 @@ CASES: list[Case] = [
         for pool, lines in ((MaxPool, (118, 120, 122)), (MeanPool, (125, 127, 129)))
         for line, (options, channels, size, places) in zip(
             lines,
-            (({}, 3, 10, 5), ({"stride": 1}, 4, 5, 4), ({"stride": 2, "padding": 3}, 2, 5, 5)),
+            POOLINGS,
             strict=True,
         )
     ),
