@@ -37,5 +37,12 @@ from luxport.transforms import *
 from luxport.version import __version__
 
 __all__ = ["Rng", "__version__", "display", "ops", "optimisers", "random", "rng", "tree"]
-__all__ += backend.__all__ + errors.__all__ + initializers.__all__ + layer.__all__ + layers.__all__
-__all__ += move.__all__ + activations.__all__ + static.__all__ + transforms.__all__
+__all__ += activations.__all__
+__all__ += backend.__all__
+__all__ += errors.__all__
+__all__ += initializers.__all__
+__all__ += layer.__all__
+__all__ += layers.__all__
+__all__ += move.__all__
+__all__ += static.__all__
+__all__ += transforms.__all__
