@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import luxport
@@ -78,6 +79,16 @@ def _holds(backend_name: str, dtype: str) -> bool:
     backend = get_backend(backend_name)
     with holding(backend, dtype):
         return getattr(backend.xp, dtype, None) is not None
+
+
+def test_models_of_several_sizes_compile(backend_name: str) -> None:
+    """One process compiles many models: what a compiler learns from one must not break the next."""
+    backend = get_backend(backend_name)
+    for size in (3, 4, 7):
+        model = luxport.Chain(luxport.Dense(size, size + 1), luxport.BatchNorm(size + 1))
+        ps, st = luxport.setup(0, model, backend=backend)
+        y, _ = luxport.jit(model)(backend.asarray(np.ones((2, size)), dtype="float32"), ps, st)
+        assert tuple(y.shape) == (2, size + 1)
 
 
 def test_inductor(backend_names: list[str]) -> None:

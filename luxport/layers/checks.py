@@ -14,11 +14,14 @@ __all__ = ["check_axis", "check_dtype", "check_floating", "check_rank", "check_s
 def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
     """Expect a size along an axis; a size that a compiled program does not know yet passes.
 
-    Raises: LayerError, with the pattern of shapes that the layer takes; LayerTypeError if x is no array
+    The pattern of shapes that the layer takes has ``{}`` for the size: PyTorch's compiler cannot format a size that
+    differs from model to model, so it is filled in when all is lost.
+
+    Raises: LayerError, with the pattern; LayerTypeError if x is no array
     """
     shape = shape_of(x)
     if not -len(shape) <= axis < len(shape) or shape[axis] not in (size, None):
-        raise LayerError(f"expects {pattern}, got {shape_text(x)}")
+        raise LayerError(f"expects {pattern.format(size)}, got {shape_text(x)}")
 
 
 def check_rank(x: Array, rank: int, pattern: str) -> None:

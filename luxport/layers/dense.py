@@ -54,7 +54,7 @@ class Dense(Layer):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Multiply, add, activate."""
         weight, bias = ps["weight"], ps["bias"] if self.use_bias else None
-        check_axis(x, -1, self.in_dims, f"(..., {self.in_dims})")
+        check_axis(x, -1, self.in_dims, "(..., {})")
         check_dtype(x, weight)
         return self.activation(ops.dense(x, weight, bias)), st
 

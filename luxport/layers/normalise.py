@@ -72,7 +72,7 @@ class BatchNorm(Layer):
         training = st["training"]
         scale, bias = (ps["scale"], ps["bias"]) if self.affine else (None, None)
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
-        check_axis(x, 1 if len(shape_of(x)) > 1 else 0, self.channels, f"(N, {self.channels}, ...)")
+        check_axis(x, 1 if len(shape_of(x)) > 1 else 0, self.channels, "(N, {}, ...)")
         check_floating(x)
         if scale is not None:
             check_dtype(x, scale)
