@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias, dataclass_transform
 
 import numpy as np
@@ -45,7 +45,7 @@ Parameters: TypeAlias = Mapping[str, Any]
 States: TypeAlias = Mapping[str, Any]
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 class Layer(ABC):
     """A layer: fields, initial values and a formula.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import array_api_strict as xp
 import numpy as np
+
 from luxport_numpy import jacobian, jit, jvp, value_and_grad, vjp
 
 __all__ = ["jacobian", "jit", "jvp", "name", "ops", "value_and_grad", "vjp", "xp"]

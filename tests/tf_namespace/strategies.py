@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from luxport_tf import xp
 
 oracle: Any = array_api_compat.numpy

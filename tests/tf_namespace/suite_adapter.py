@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 import tensorflow as tf
+
 from luxport_tf import xp
 
 TensorShape = tf.TensorShape

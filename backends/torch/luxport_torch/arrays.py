@@ -33,7 +33,7 @@ def to_numpy(array: torch.Tensor) -> Any:
     """Copy to the host."""
     host = array.detach().cpu().resolve_conj().resolve_neg()
     if host.dtype == torch.bfloat16:
-        return np.array(host.view(torch.int16).numpy()).view("bfloat16")
+        return np.array(host.view(torch.int16).numpy()).view(_numpy_bfloat16())
     return np.array(host.numpy())
 
 
@@ -47,6 +47,18 @@ def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …, "mps"."""
     names = [f"gpu:{i}" for i in range(torch.cuda.device_count())]
     return ["cpu", *names] + (["mps"] if torch.backends.mps.is_available() else [])
+
+
+def _numpy_bfloat16() -> Any:
+    """Find the extension type, which importing ml_dtypes makes known."""
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise TypeError(
+            "numpy has no bfloat16 of its own: pip install ml-dtypes, or convert with luxport.to(..., dtype='float32') "
+            "first"
+        ) from None
+    return ml_dtypes.bfloat16
 
 
 def _device(name: str) -> torch.device:
