@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from luxport_conformance.cases import BY_ID
-from luxport_conformance.compare import Violation
-from luxport_conformance.examples import EXAMPLES
-from luxport_conformance.laws import LAWS
-from luxport_conformance.runner import run_case, run_law, run_override
 
 import luxport
 from luxport import ops
 from luxport.backend import get_backend, namespace
 from luxport.ops import definition_of
+from luxport_conformance.cases import BY_ID
+from luxport_conformance.compare import Violation
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.laws import LAWS
+from luxport_conformance.runner import run_case, run_law, run_override
 
 # Taken before any fault is planted.
 CONV, BATCH_NORM_OP, DENSE_OP = definition_of(ops.conv), definition_of(ops.batch_norm), definition_of(ops.dense)

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from luxport_conformance.arrays import dtype_name
-from luxport_conformance.backends import BACKENDS, abilities, compiled, holding
 
 import luxport
 from luxport import ops
 from luxport.abstract import AbstractArray
 from luxport.backend import Backend, get_backend
 from luxport.ops import activations, definition_of
+from luxport_conformance.arrays import dtype_name
+from luxport_conformance.backends import BACKENDS, abilities, compiled, holding
 
 DIFFERENTIATING = [name for name in BACKENDS if abilities(name).gradients]
 
