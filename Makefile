@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test lint types tests conformance bench dist clean
+.PHONY: help env demo test lint types tests conformance array-api-tests bench dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
 	@echo "make test         environment, linters, types, tests, doctests"
 	@echo "make conformance  the conformance suite alone"
+	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make dist         wheel and sdist in dist/"
 
@@ -40,6 +41,9 @@ tests: env
 
 conformance: env
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile conformance/luxport_conformance
+
+array-api-tests: env
+	$(BIN)/python tests/array_api/run.py --jobs $(WORKERS) $(RUNS)
 
 bench: env
 	$(BIN)/python -m benchmarks

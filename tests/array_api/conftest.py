@@ -1,0 +1,1 @@
+collect_ignore = ["run.py"]  # it runs another suite, which `make array-api-tests` does

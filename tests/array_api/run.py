@@ -1,0 +1,138 @@
+"""The official suite, data-apis/array-api-tests, on every namespace: ``make array-api-tests``.
+
+``python tests/array_api/run.py numpy tf`` runs those two only. The suite is cloned into build/ at a pinned commit;
+where that is not possible, the environment variable ARRAY_API_TESTS names a checkout that has its submodule.
+What is known to fail, and why, is in xfails/; any other failure makes the command fail, and what passes though it
+is listed there is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = ROOT / "build" / "array-api"
+ADDRESS = "https://github.com/data-apis/array-api-tests"
+COMMIT = "55fcc60179efa2680ddd6cd926ddf17b83530e2b"
+STANDARD = "2025.12"
+FLAGS = ["-p", "no:cacheprovider", "--max-examples", "20", "--disable-deadline", "--derandomize"]
+# The suite finds the adapter of TensorFlow's namespace on the path; processors compute, whatever else there is.
+ENVIRONMENT = {
+    "ARRAY_API_TESTS_VERSION": STANDARD,
+    "PYTHONPATH": str(ROOT / "tests" / "tf_namespace"),
+    "CUDA_VISIBLE_DEVICES": "",
+    "JAX_PLATFORMS": "cpu",
+    "OMP_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+OUTCOMES = ("passed", "failed", "xfailed", "xpassed", "skipped", "error")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A namespace, how many of the suite's tests pass on it, and what the environment has to say to it."""
+
+    module: str
+    passed: int
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+RUNS = {
+    "numpy": Run("array_api_compat.numpy", 1352),
+    # PyTorch has hardly an operation for these types; array-api-compat's own CI leaves them out as well.
+    "torch": Run("array_api_compat.torch", 1323, {"ARRAY_API_TESTS_SKIP_DTYPES": "uint16,uint32,uint64"}),
+    "jax": Run("jax.numpy", 0, {"JAX_ENABLE_X64": "1"}),
+    "tf": Run("suite_adapter", 1316, {"LUXPORT_TF_OPERATORS": "0"}),
+    "tf-operators": Run("suite_adapter", 1376, {"LUXPORT_TF_OPERATORS": "1"}),
+}
+
+
+def main() -> None:
+    """Run the suite on the namespaces asked for and print a line for each."""
+    parser = argparse.ArgumentParser(description="The official Array API suite on every namespace.")
+    parser.add_argument("runs", nargs="*", metavar="run", help=f"{', '.join(RUNS)}; all if none")
+    parser.add_argument("--jobs", type=int, default=1, help="how many run side by side")
+    options = parser.parse_args()
+    if unknown := set(options.runs) - set(RUNS):
+        parser.error(f"no run called {', '.join(sorted(unknown))}; there are {', '.join(RUNS)}")
+    folder = suite()
+    with ThreadPoolExecutor(options.jobs) as pool:
+        as_expected = list(pool.map(lambda name: passes(name, folder), options.runs or RUNS))
+    sys.exit(not all(as_expected))
+
+
+def suite() -> Path:
+    """The suite's folder: the caller's, or a clone at the pinned commit."""
+    if given := os.environ.get("ARRAY_API_TESTS"):
+        folder = Path(given).resolve()
+        if not complete(folder):
+            sys.exit(f"ARRAY_API_TESTS={given} is no checkout of {ADDRESS} with its submodule array-api")
+        return folder
+    folder = BUILD / "suite"
+    steps = [
+        ["git", "init", "--quiet", str(folder)],
+        ["git", "-C", str(folder), "fetch", "--quiet", "--depth", "1", ADDRESS, COMMIT],
+        ["git", "-C", str(folder), "checkout", "--quiet", "FETCH_HEAD"],
+        ["git", "-C", str(folder), "submodule", "--quiet", "update", "--init", "--depth", "1"],
+    ]
+    if not complete(folder):
+        for step in steps:
+            if subprocess.run(step, capture_output=True).returncode:
+                sys.exit(f"Cannot get {ADDRESS} at {COMMIT}: set ARRAY_API_TESTS to a checkout with its submodule")
+    return folder
+
+
+def complete(folder: Path) -> bool:
+    """Whether the suite and the standard that it reads are there."""
+    return (folder / "array_api_tests").is_dir() and (folder / "array-api" / "spec" / STANDARD).is_dir()
+
+
+def passes(name: str, folder: Path) -> bool:
+    """Run the suite on one namespace; True if nothing failed that is not known to fail."""
+    run = RUNS[name]
+    xfails = HERE / "xfails" / f"{name}.txt"
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", "array_api_tests", *FLAGS, "-q", "-rfEX", "--tb=short", f"--xfails-file={xfails}"],
+        cwd=folder,
+        env=os.environ | ENVIRONMENT | run.environment | {"ARRAY_API_TESTS_MODULE": run.module},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    BUILD.mkdir(parents=True, exist_ok=True)
+    log = BUILD / f"{name}.log"
+    log.write_text(finished.stdout)
+    lines = finished.stdout.splitlines()
+    count = counts(lines[-1] if lines else "")
+    known = sum(1 for line in xfails.read_text().splitlines() if line and not line.startswith("#"))
+    # Anything but 0 (all as expected) and 1 (some failed) means that the suite did not run.
+    good = finished.returncode == 0 and count["passed"] + count["xpassed"] >= run.passed
+    told = [f"{count[what]} {what}" for what in OUTCOMES]
+    verdict = "as expected" if good and not count["xpassed"] else "NOT as expected"
+    print(f"{name}: {', '.join(told)}; {verdict} ({run.passed} passed, {known} xfailed), {log}", flush=True)
+    for line in unexpected(lines):
+        print(f"    {line}", flush=True)
+    return good
+
+
+def counts(summary: str) -> dict[str, int]:
+    """The figures of pytest's last line."""
+    return {what: sum(map(int, re.findall(rf"(\d+) {what}", summary))) for what in OUTCOMES}
+
+
+def unexpected(lines: Iterable[str]) -> list[str]:
+    """Tests that failed though not listed, that passed though listed, and listed ones that the suite has not."""
+    return [line for line in lines if re.match(r"FAILED|ERROR|XPASS|.*ids in xfails file don't match", line)]
+
+
+if __name__ == "__main__":
+    main()
