@@ -254,3 +254,15 @@ def test_asarray_and_astype(data, to):
     with np.errstate(all="ignore"):
         want = (positive.real if to not in (*KINDS["floating"][2:], "bool") else positive).astype(to)
     agree(xp.astype(xp.asarray(positive), getattr(xp, to)), want)
+
+
+@pytest.mark.parametrize("target", ["int8", "int32", "int64", "float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("source", ["bool", "int8", "uint8", "int32", "float32", "float64", "complex64"])
+def test_can_cast_as_numpy_promotes(source, target):
+    # The standard: a cast is allowed where promotion of the two dtypes gives the target, within what it defines.
+    kinds = {np.dtype(source).kind, np.dtype(target).kind}
+    if kinds <= {"i", "u"} or kinds <= {"f", "c"} or len(kinds) == 1:
+        expected = np.can_cast(source, target)
+        assert xp.can_cast(getattr(xp, source), getattr(xp, target)) == expected
+    else:
+        assert xp.can_cast(getattr(xp, source), getattr(xp, target)) in (False, np.can_cast(source, target))
