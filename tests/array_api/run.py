@@ -24,9 +24,9 @@ BUILD = ROOT / "build" / "array-api"
 ADDRESS = "https://github.com/data-apis/array-api-tests"
 COMMIT = "55fcc60179efa2680ddd6cd926ddf17b83530e2b"
 STANDARD = "2025.12"
-FLAGS = ["-p", "no:cacheprovider", "-p", "fixed_examples", "--max-examples", "20", "--disable-deadline", "--derandomize"]
-REPORT = ["-q", "-rfEX", "--tb=short"]
-# On the path are the adapter of TensorFlow's namespace and the plugin fixed_examples; processors compute, whatever else there is.
+FLAGS = ["-p", "no:cacheprovider", "--max-examples", "20", "--disable-deadline", "--derandomize"]
+REPORT = ["-p", "fixed_examples", "-q", "-rfEX", "--tb=short"]
+# On the path are the adapter of TensorFlow's namespace and a plugin; processors compute, whatever else there is.
 ENVIRONMENT = {
     "ARRAY_API_TESTS_VERSION": STANDARD,
     "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "tf_namespace"), str(HERE)]),
