@@ -8,6 +8,10 @@
 (1, 1)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from luxport import (
     backend,
     errors,
@@ -27,7 +31,6 @@ from luxport.display import display
 from luxport.errors import *
 from luxport.initializers import *
 from luxport.layer import *
-from luxport.layers import *
 from luxport.move import *
 from luxport.ops import activations
 from luxport.ops.activations import *
@@ -36,13 +39,31 @@ from luxport.static import *
 from luxport.transforms import *
 from luxport.version import __version__
 
+if TYPE_CHECKING:
+    from luxport.layers import *
+
 __all__ = ["Rng", "__version__", "display", "ops", "optimisers", "random", "rng", "tree"]
 __all__ += activations.__all__
 __all__ += backend.__all__
 __all__ += errors.__all__
 __all__ += initializers.__all__
 __all__ += layer.__all__
-__all__ += layers.__all__
 __all__ += move.__all__
 __all__ += static.__all__
 __all__ += transforms.__all__
+
+if not TYPE_CHECKING:
+    __all__ += layers.__all__
+
+
+def __getattr__(name: str) -> Any:
+    # Layers are imported when they are used, see `luxport.layers`.
+    if name not in layers.__all__:
+        raise AttributeError(f"module 'luxport' has no attribute {name!r}")
+    value = getattr(layers, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *layers.__all__})

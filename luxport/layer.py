@@ -15,7 +15,16 @@ import numpy as np
 
 from luxport import tree
 from luxport.abstract import AbstractArray, AbstractRng, ValuesNeededError
-from luxport.backend import Array, Backend, check_dtype_name, default_backend, get_backend, load_present_backends
+from luxport.backend import (
+    Array,
+    Backend,
+    check_dtype_name,
+    default_backend,
+    dtype_name,
+    find_owner,
+    get_backend,
+    load_present_backends,
+)
 from luxport.errors import LayerError
 from luxport.located import located
 from luxport.random import Rng
@@ -316,7 +325,7 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     """Return the shape of the output for an input of this shape (batch included), without computing anything.
 
     The model runs on arrays without values, in test mode. A tree of shapes (tuples of ints) stands for a tree
-    of inputs.
+    of inputs; an array stands for its own shape and dtype.
 
     Raises: LayerError as the model itself does; TypeError if a function in the model needs values, or if this
             is no shape; ValueError if a size is negative
@@ -386,14 +395,26 @@ def _abstract_inputs(shape: Any, dtype: str) -> Any:
     if isinstance(shape, Mapping):
         return {key: _abstract_inputs(value, dtype) for key, value in shape.items()}
     if not isinstance(shape, (tuple, list)):
+        if _is_array(shape):
+            return AbstractArray(tuple(shape.shape), _abstract_dtype(shape))
         raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shape!r}")
-    if any(isinstance(entry, (Mapping, tuple, list)) for entry in shape):
+    if any(isinstance(entry, (Mapping, tuple, list)) or _is_array(entry) for entry in shape):
         return tuple(_abstract_inputs(entry, dtype) for entry in shape)
     if not all(isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in shape):
         raise TypeError(f"output_shape expects ints as sizes, got {tuple(shape)}")
     if any(entry < 0 for entry in shape):
         raise ValueError(f"output_shape expects sizes of at least 0, got {tuple(shape)}")
     return AbstractArray(tuple(int(entry) for entry in shape), np.dtype(dtype))
+
+
+def _is_array(value: Any) -> bool:
+    return not isinstance(value, np.generic) and find_owner(type(value)) is not None
+
+
+def _abstract_dtype(array: Array) -> Any:
+    # NumPy has no bfloat16; for shapes it does not matter.
+    name = dtype_name(array)
+    return np.dtype("float32" if name == "bfloat16" else name)
 
 
 def _size(leaf: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,11 +16,20 @@ from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.together import Together
 
-__all__ = ["Evaluation", "Evaluations", "cotangent", "gradient_tolerance", "placed"]
+__all__ = [
+    "Evaluation",
+    "Evaluations",
+    "cotangent",
+    "floats",
+    "gradient_tolerance",
+    "placed",
+    "weighted_sum",
+    "with_floats",
+]
 
 
 class Evaluation(NamedTuple):
-    """Host trees: output and new state in both modes; gradients with respect to x and ps in both modes, or None.
+    """Host trees: output and new state in both modes; gradients with respect to x's floats and ps in both, or None.
 
     `dtypes` names those that the outputs had on the backend.
     """
@@ -78,28 +86,50 @@ def placed(example: Example, backend: Backend, dtype: str) -> tuple[Any, Any, An
 
 
 def cotangent(example: Example) -> Any:
-    """Draw weights for the outputs: their weighted sum is the scalar that is differentiated."""
+    """Draw weights for the outputs: the weighted sum of them all is the scalar that is differentiated."""
     draw = np.random.Generator(np.random.Philox(11))
-    return draw.normal(size=luxport.output_shape(example.layer, example.x))
+    return tree.map(lambda leaf: draw.normal(size=leaf.shape), _outputs(example))
+
+
+def weighted_sum(y: Any, weights: Any) -> Any:
+    """Add up the products of all leaves of y and their weights."""
+    products = [leaf * weight for leaf, weight in zip(tree.leaves(y), tree.leaves(weights), strict=True)]
+    xp = luxport.namespace(*products)
+    return sum([xp.sum(product) for product in products[1:]], start=xp.sum(products[0]))
 
 
 def gradient_tolerance(example: Example) -> Tolerance:
     """A gradient adds up at most one term per entry of the output, each as inexact as the layer itself."""
-    entries = math.prod(luxport.output_shape(example.layer, example.x))
+    entries = sum(leaf.size for leaf in tree.leaves(_outputs(example)))
     return replace(example.tolerance, reduction=example.tolerance.reduction + entries)
 
 
+def floats(x: Any) -> tuple[Any, ...]:
+    """List the leaves of x that are differentiated: not indices, nor flags."""
+    return tuple([leaf for leaf in tree.leaves(x) if "float" in dtype_name(leaf)])
+
+
+def with_floats(x: Any, leaves: tuple[Any, ...]) -> Any:
+    """Return x with these for its floating leaves."""
+    given = iter(leaves)
+    return tree.map(lambda leaf: next(given) if "float" in dtype_name(leaf) else leaf, x)
+
+
+def _outputs(example: Example) -> Any:
+    x, ps, st = example.values()
+    return example.layer(x, ps, luxport.test_mode(st))[0]
+
+
 def _job(example: Example, backend: Backend, dtype: str, gradients: bool) -> tuple[Any, tuple[Any, ...]]:
-    def loss(x: Any, ps: Any, st: Any, weights: Any) -> Any:
-        y, _ = example.layer(x, ps, st)
-        return luxport.namespace(y).sum(y * weights)
+    def loss(leaves: Any, ps: Any, x: Any, st: Any, weights: Any) -> Any:
+        return weighted_sum(example.layer(with_floats(x, leaves), ps, st)[0], weights)
 
     def program(x: Any, ps: Any, train: Any, test: Any, weights: Any) -> Any:
         results = example.layer(x, ps, train), example.layer(x, ps, test)
         if not gradients:
             return (*results, None, None)
         gradient = luxport.grad(loss, (0, 1))
-        return (*results, gradient(x, ps, train, weights), gradient(x, ps, test, weights))
+        return (*results, *[gradient(floats(x), ps, x, st, weights) for st in (train, test)])
 
     x, ps, st = placed(example, backend, dtype)
     weights = on_backend(cotangent(example), backend, dtype)

@@ -14,7 +14,15 @@ from luxport.backend import Backend, backend_of, get_backend
 from luxport_conformance import backends
 from luxport_conformance.arrays import dtype_name, on_backend, on_host, widened
 from luxport_conformance.compare import Tolerance, Violation, compare
-from luxport_conformance.evaluation import Evaluations, cotangent, gradient_tolerance, placed
+from luxport_conformance.evaluation import (
+    Evaluations,
+    cotangent,
+    floats,
+    gradient_tolerance,
+    placed,
+    weighted_sum,
+    with_floats,
+)
 from luxport_conformance.examples import Example
 
 __all__ = ["LAWS", "Law"]
@@ -52,7 +60,7 @@ def shape(example: Example, backend: Backend, dtype: str, evaluations: Evaluatio
     """`output_shape` tells the shape of the output without computing it."""
     x, ps, st = placed(example, backend, dtype)
     y, _ = example.layer(x, ps, luxport.test_mode(st))
-    told = luxport.output_shape(example.layer, example.x)
+    told = luxport.output_shape(example.layer, x)
     if tree.map(lambda leaf: tuple(leaf.shape), y) != told:
         raise Violation(f"output_shape {told} expected, got {tree.map(lambda leaf: tuple(leaf.shape), y)}")
     return 0.0
@@ -123,10 +131,10 @@ def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: E
     x, ps, st = placed(example, backend, dtype)
     st = luxport.test_mode(st)
     program = backends.prepared(
-        backend, lambda x, ps, st: (example.layer(x, ps, st), example.layer(x[1:2, ...], ps, st))
+        backend, lambda x, ps, st: (example.layer(x, ps, st), example.layer(_second_sample(x), ps, st))
     )
     (together, _), (alone, _) = on_host(program(x, ps, st), backend)
-    return _compare(alone, tree.map(lambda leaf: leaf[1:2, ...], together), dtype, example.tolerance)
+    return _compare(alone, _second_sample(together), dtype, example.tolerance)
 
 
 def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
@@ -142,7 +150,7 @@ def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Ev
 
 
 def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Gradients with respect to input and parameters are the slopes of the definitions in float64."""
+    """Gradients with respect to inputs and parameters are the slopes of the definitions in float64."""
     found = evaluations.cheapest(example, backend, dtype, gradients=True)
     x, ps, st = widened(on_host(placed(example, backend, dtype), backend))
     for mode, gradients in ((luxport.train_mode, found.train_gradients), (luxport.test_mode, found.test_gradients)):
@@ -179,6 +187,10 @@ LAWS: Mapping[str, Law] = {
 }
 
 _MODES = (luxport.train_mode, luxport.test_mode)
+
+
+def _second_sample(x: Any) -> Any:
+    return tree.map(lambda leaf: leaf[1:2, ...], x)
 
 
 def _oracle(example: Example, inputs: Any) -> Any:
@@ -239,15 +251,14 @@ def _compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any]
     draw = np.random.Generator(np.random.Philox(13))
     x, ps, st = host
     strict = get_backend("strict")
-    variables = (x, ps)
+    variables = (floats(x), ps)
     gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
     leaves, weights = tree.leaves(variables), cotangent(example)
 
     def value(position: int, moved: Any) -> float:
         at = tree.unflatten(tree.structure(variables), iter([*leaves[:position], moved, *leaves[position + 1 :]]))
-        inputs = on_backend((*at, st), strict, "float64")
-        y = on_host(example.layer(*inputs)[0], strict)
-        return float(np.sum(y * weights))
+        inputs = on_backend((with_floats(x, at[0]), at[1], st), strict, "float64")
+        return float(weighted_sum(on_host(example.layer(*inputs)[0], strict), weights))
 
     for position, ((path, leaf), gradient) in enumerate(
         zip(tree.leaves_with_path(variables), tree.leaves(gradients), strict=True)

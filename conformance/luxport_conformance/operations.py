@@ -1,9 +1,8 @@
-"""Examples of every public operation, on which a backend's own version is held against the definition."""
+"""A backend's own versions of operations, held against the definitions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,11 @@ from luxport.backend import Backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.backends import abilities, prepared
-from luxport_conformance.cases.activations import ELEMENTWISE, WITH_PARAMETER
-from luxport_conformance.compare import Tolerance, Violation, compare
+from luxport_conformance.compare import Violation, compare
+from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.together import Together
 
-__all__ = ["OPERATIONS", "OverrideExample", "Overrides", "operation_names"]
-
-
-@dataclass(frozen=True)
-class OverrideExample:
-    """Arrays (None for one that is absent) and options of an operation."""
-
-    arrays: tuple[Any, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    tolerance: Tolerance = Tolerance()
+__all__ = ["Overrides", "operation_names"]
 
 
 def operation_names() -> list[str]:
@@ -96,80 +86,3 @@ def _loss(version: Any, options: Mapping[str, Any]) -> Any:
         return xp.sum(y * weights)
 
     return loss
-
-
-def _draw(*shape: int, seed: int = 3) -> Any:
-    return np.random.Generator(np.random.Philox(seed)).normal(size=shape)
-
-
-_KEY, _COUNTER = np.array([1, 2], np.int32), np.array(5, np.int32)
-
-# Away from the kinks of activations, on both sides of them, and far out.
-_POINTS = np.array([-20.0, -5.5, -3.2, -1.5, -0.7, -0.2, 0.1, 0.4, 0.9, 1.6, 2.5, 3.3, 6.5, 20.0])
-
-
-_CONVOLUTIONS: tuple[dict[str, Any], ...] = (
-    {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1, "flip": True},
-    {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1, "flip": False},
-    {"stride": (2, 1), "padding": ((2, 0), (0, 1)), "dilation": (1, 2), "groups": 2, "flip": True},
-    {"stride": (1, 3), "padding": ((0, 0), (1, 2)), "dilation": (2, 1), "groups": 4, "flip": False},
-)
-_WINDOWS: tuple[dict[str, Any], ...] = (
-    {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)},
-    {"window": (3, 2), "stride": (1, 2), "padding": ((1, 0), (0, 1)), "dilation": (1, 1)},
-    {"window": (2, 3), "stride": (2, 1), "padding": ((1, 1), (0, 2)), "dilation": (2, 1)},
-)
-
-
-OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
-    **dict.fromkeys((*ELEMENTWISE, "sigmoid_fast", "tanh_fast", "thresholdrelu"), (OverrideExample((_POINTS,)),)),
-    **{
-        name: (OverrideExample((_POINTS,)), OverrideExample((_POINTS,), {parameter: 0.3}))
-        for name, parameter in WITH_PARAMETER.items()
-    },
-    "rrelu": (OverrideExample((_POINTS, _KEY, _COUNTER)),),
-    "glu": (OverrideExample((_draw(3, 6),)), OverrideExample((_draw(4, 3, 2),), {"axis": 0})),
-    "erf": (OverrideExample((_POINTS / 4,)),),
-    "conv": tuple(
-        OverrideExample(
-            (_draw(2, 4, 7, 6), _draw(4, 4 // options["groups"], 3, 2), _draw(4) if bias else None),
-            options,
-            Tolerance(reduction=4 * 6 * 12),
-        )
-        for options in _CONVOLUTIONS
-        for bias in (True, False)
-    ),
-    "max_pool": tuple(OverrideExample((_draw(2, 2, 6, 7),), options) for options in _WINDOWS),
-    "mean_pool": tuple(
-        OverrideExample((_draw(2, 2, 6, 7),), {**options, "count_include_pad": counted}, Tolerance(reduction=6))
-        for options in _WINDOWS
-        for counted in (True, False)
-    ),
-    "dense": (
-        OverrideExample((_draw(4, 3), _draw(3, 2), _draw(2)), tolerance=Tolerance(reduction=4)),
-        OverrideExample((_draw(2, 4, 3), _draw(3, 2), None), tolerance=Tolerance(reduction=8)),
-        OverrideExample((_draw(3), _draw(3, 2), _draw(2)), tolerance=Tolerance(reduction=3)),
-    ),
-    "batch_norm": tuple(
-        OverrideExample(
-            (_draw(*shape), _draw(3), _draw(3), _draw(3), np.abs(_draw(3)) + 0.1),
-            {"training": training, "momentum": 0.1, "epsilon": 1e-5},
-            Tolerance(reduction=6 * 4),
-        )
-        for shape in ((6, 3), (6, 3, 2, 2))
-        for training in (True, False)
-    ),
-    "dropout": (
-        OverrideExample((_draw(5, 7), _KEY, _COUNTER), {"p": 0.4}),
-        OverrideExample((_draw(5, 7), _KEY, _COUNTER), {"p": 0.4, "axes": (0,)}),
-    ),
-    "threefry_2x32": (
-        OverrideExample(
-            (_KEY, np.arange(10, dtype=np.int32).reshape(5, 2)),
-        ),
-    ),
-    "random_bits": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5)}),),
-    "keep_mask": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5), "p": 0.3}),),
-    "uniform": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5)}),),
-    "normal": (OverrideExample((_KEY, _COUNTER), {"shape": (3, 5)}),),
-}

@@ -20,7 +20,8 @@ from luxport_conformance.compare import Violation, compare
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.laws import LAWS, Law
-from luxport_conformance.operations import OPERATIONS, Overrides
+from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.operations import Overrides
 from luxport_conformance.together import Together
 
 __all__ = ["Check", "Outcome", "checks", "run", "run_case", "run_law", "run_override"]

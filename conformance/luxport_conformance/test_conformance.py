@@ -14,7 +14,8 @@ from luxport_conformance.arrays import on_backend, on_host
 from luxport_conformance.backends import abilities, holding
 from luxport_conformance.compare import Tolerance, compare
 from luxport_conformance.examples import EXAMPLES
-from luxport_conformance.operations import OPERATIONS, operation_names
+from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.operations import operation_names
 from luxport_conformance.runner import Check
 
 

@@ -1,30 +1,50 @@
-"""The layers, one file a family."""
+"""The layers, one file a family; a family is imported when one of its names is first used.
 
-from luxport.layers.containers import Chain
-from luxport.layers.conv import Conv, CrossCor
-from luxport.layers.dense import Dense, Diagonal, Scale
-from luxport.layers.dropout import Dropout
-from luxport.layers.normalise import BatchNorm
-from luxport.layers.padding import SamePad
-from luxport.layers.pooling import MaxPool, MeanPool
-from luxport.layers.reshape import FlattenLayer, ReshapeLayer, SelectDim
-from luxport.layers.wrapped import NoOpLayer, WrappedFunction
+Each layer is a dataclass, which takes Python a millisecond to make: all of them would slow ``import luxport`` down.
+"""
 
-__all__ = [
-    "BatchNorm",
-    "Chain",
-    "Conv",
-    "CrossCor",
-    "Dense",
-    "Diagonal",
-    "Dropout",
-    "FlattenLayer",
-    "MaxPool",
-    "MeanPool",
-    "NoOpLayer",
-    "ReshapeLayer",
-    "SamePad",
-    "Scale",
-    "SelectDim",
-    "WrappedFunction",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from luxport.layers.containers import *
+    from luxport.layers.conv import *
+    from luxport.layers.dense import *
+    from luxport.layers.dropout import *
+    from luxport.layers.normalise import *
+    from luxport.layers.padding import *
+    from luxport.layers.pooling import *
+    from luxport.layers.reshape import *
+    from luxport.layers.wrapped import *
+
+FAMILIES = {
+    "containers": ("Chain",),
+    "conv": ("Conv", "CrossCor"),
+    "dense": ("Dense", "Diagonal", "Scale"),
+    "dropout": ("Dropout",),
+    "normalise": ("BatchNorm",),
+    "padding": ("SamePad",),
+    "pooling": ("MaxPool", "MeanPool"),
+    "reshape": ("FlattenLayer", "ReshapeLayer", "SelectDim"),
+    "wrapped": ("NoOpLayer", "WrappedFunction"),
+}
+"""The public names of each family's file: what its ``__all__`` says, known before it is imported."""
+
+_FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names}
+
+if not TYPE_CHECKING:
+    __all__ = sorted(_FAMILY_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FAMILY_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_FAMILY_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FAMILY_OF})

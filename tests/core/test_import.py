@@ -7,8 +7,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
+
+import luxport as lp
 
 FRAMEWORKS = ("jax", "jaxlib", "torch", "tensorflow", "keras", "array_api_strict", "scipy", "ml_dtypes")
 
@@ -67,6 +70,7 @@ print(time.process_time() - started)
 def test_a_missing_framework_says_what_to_install(name, root):
     code = f"""
 import sys
+from importlib import import_module
 sys.modules[{root!r}] = None
 import luxport as lp
 for ask in (lambda: lp.get_backend({name!r}), lambda: lp.setup(0, lp.Dense(1, 1), backend={name!r}),
@@ -100,3 +104,25 @@ ps, st = lp.setup(0, model)
 print(jax.jit(model)(np.ones((2, 2), np.float32), ps, st)[1]["training"])
 """
     assert run(code) == "Static(True)"
+
+
+@pytest.mark.parametrize("family", lp.layers.FAMILIES)
+def test_a_family_is_listed_as_it_is(family):
+    module = import_module(f"luxport.layers.{family}")
+    listed = set(lp.layers.FAMILIES[family])
+    assert listed <= set(module.__all__)
+    layers = {
+        name
+        for name in module.__all__
+        if isinstance(value := getattr(module, name), type) and issubclass(value, lp.Layer)
+    }
+    assert layers <= listed <= set(lp.__all__)
+
+
+def test_layers_wait_until_they_are_used():
+    code = "import sys, luxport; print('luxport.layers.conv' in sys.modules, luxport.Conv is luxport.layers.conv.Conv)"
+    assert run(code) == "False True"
+    assert run("import luxport; print('Conv' in dir(luxport), 'Conv' in dir(luxport.layers))") == "True True"
+    assert run("from luxport import *; print(Conv((3,), 1, 1))") == str(lp.Conv((3,), 1, 1))
+    with pytest.raises(AttributeError, match="'luxport' has no attribute 'Konv'"):
+        lp.Konv  # noqa: B018

@@ -362,6 +362,11 @@ class TestOutputShape:
         got = lp.output_shape(layer, {"a": (2, 3), "b": [(3,), (4,), ()]})
         assert got == {"sum": (2, 3), "rest": ((4,), ())}
 
+    def test_arrays_stand_for_their_shapes(self, backend, array):
+        x = array(np.zeros((4, 2)), backend)
+        assert lp.output_shape(lp.Dense(2, 3), x) == (4, 3)
+        assert lp.output_shape(lp.WrappedFunction(lambda pair: pair[0] + pair[1]), (x, (2,))) == (4, 2)
+
     def test_errors(self, message):
         layer = lp.Chain(lp.Dense(2, 3), lp.Dense(4, 1))
         text = message(lp.LayerError, lp.output_shape, layer, (5, 2))

@@ -1,0 +1,32 @@
+"""An example or more of every public layer: what the laws are tried on.
+
+A layer that is public has an example here, or the suite fails. Counts are written out from the formulas of Lux's
+documentation (a Dense has in x out + out parameters), not asked of the layer.
+"""
+
+from collections.abc import Mapping
+
+from luxport_conformance.examples import (
+    containers,
+    conv,
+    dense,
+    dropout,
+    normalise,
+    pooling,
+    reshape,
+    wrapped,
+)
+from luxport_conformance.examples.example import Example, Flags, Indices
+
+__all__ = ["EXAMPLES", "Example", "Flags", "Indices"]
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    **containers.EXAMPLES,
+    **conv.EXAMPLES,
+    **dense.EXAMPLES,
+    **dropout.EXAMPLES,
+    **normalise.EXAMPLES,
+    **pooling.EXAMPLES,
+    **reshape.EXAMPLES,
+    **wrapped.EXAMPLES,
+}

@@ -1,0 +1,30 @@
+"""Examples of the layers in `luxport.layers.containers`."""
+
+from collections.abc import Mapping
+
+import luxport
+from luxport_conformance.examples.example import Example, double, sum_of
+
+__all__ = ["EXAMPLES"]
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    "Chain": (
+        Example(
+            layer=luxport.Chain(luxport.Dense(3, 4, luxport.tanh), double, luxport.Dense(4, 2)),
+            x=(5, 3),
+            parameters=(3 * 4 + 4) + (4 * 2 + 2),
+            tolerance=sum_of(3 + 4),
+        ),
+        Example(
+            layer=luxport.Chain(
+                luxport.BatchNorm(3),
+                luxport.Chain(inner=luxport.Dense(3, 4), drop=luxport.Dropout(0.5)),
+                luxport.Scale(4),
+            ),
+            x=(5, 3),
+            parameters=(3 + 3) + (3 * 4 + 4) + (4 + 4),
+            states=(3 + 3 + 1) + 2,
+            tolerance=sum_of(5 * 3 + 3),
+        ),
+    ),
+}

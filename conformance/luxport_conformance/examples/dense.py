@@ -1,0 +1,22 @@
+"""Examples of the layers in `luxport.layers.dense`."""
+
+from collections.abc import Mapping
+
+import luxport
+from luxport_conformance.examples.example import Example, sum_of
+
+__all__ = ["EXAMPLES"]
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    "Dense": (
+        Example(layer=luxport.Dense(3, 2), x=(5, 3), parameters=3 * 2 + 2, tolerance=sum_of(3)),
+        Example(layer=luxport.Dense(3, 4, luxport.tanh), x=(5, 3), parameters=3 * 4 + 4, tolerance=sum_of(3)),
+        Example(layer=luxport.Dense(3, 2, luxport.relu, use_bias=False), x=(5, 3), parameters=6, tolerance=sum_of(3)),
+        Example(layer=luxport.Dense(3, 2, luxport.sigmoid), x=(5, 4, 3), parameters=3 * 2 + 2, tolerance=sum_of(3)),
+    ),
+    "Scale": (
+        Example(layer=luxport.Scale(3, luxport.tanh), x=(5, 3), parameters=3 + 3),
+        Example(layer=luxport.Scale(2, 3, use_bias=False), x=(5, 2, 3), parameters=2 * 3),
+    ),
+    "Diagonal": (Example(layer=luxport.Diagonal(3), x=(5, 3), parameters=3 + 3),),
+}

@@ -1,0 +1,15 @@
+"""Examples of the layers in `luxport.layers.dropout`."""
+
+from collections.abc import Mapping
+
+import luxport
+from luxport_conformance.examples.example import Example
+
+__all__ = ["EXAMPLES"]
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    "Dropout": (
+        Example(layer=luxport.Dropout(0.4), x=(6, 7), states=2),
+        Example(layer=luxport.Dropout(0.5, axes=(0, 1)), x=(6, 5, 3), states=2),
+    ),
+}

@@ -1,0 +1,85 @@
+"""`Example`: a layer and what to try it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+import luxport
+from luxport import tree
+from luxport.layer import Layer
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["Example", "Flags", "Indices", "double", "sum_of"]
+
+
+@dataclass(frozen=True)
+class Indices:
+    """An input of this shape of int32 from 0 to below a number."""
+
+    shape: tuple[int, ...]
+    below: int
+
+
+@dataclass(frozen=True)
+class Flags:
+    """An input of this shape of bools."""
+
+    shape: tuple[int, ...]
+
+
+Input: TypeAlias = "tuple[int, ...] | Indices | Flags | tuple[Input, ...]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A layer, the input for it, and its counts of parameters and states.
+
+    `x` is a shape (of normal numbers), `Indices` or `Flags`, or a tuple of inputs for a layer that takes one.
+    `per_sample`: in test mode the first axes of inputs and outputs are the batch, and samples do not meet.
+    """
+
+    layer: Layer
+    x: Input
+    parameters: int = 0
+    states: int = 0
+    tolerance: Tolerance = Tolerance()
+    per_sample: bool = True
+
+    def __str__(self) -> str:
+        return repr(self.layer)
+
+    def values(self) -> tuple[Any, Any, Any]:
+        """Draw x, the parameters and the states, as host arrays.
+
+        Floats are moved off their initial values, where a bias of 0 or a variance of 1 would hide a mistake.
+        """
+        draw = np.random.Generator(np.random.Philox(7))
+        ps, st = luxport.setup(1, self.layer, backend="numpy")
+
+        def moved(leaf: Any) -> Any:
+            return leaf + draw.uniform(0.05, 0.45, leaf.shape) if leaf.dtype.kind == "f" else leaf
+
+        return _drawn(self.x, draw), tree.map(moved, ps), tree.map(moved, st)
+
+
+def sum_of(n: int) -> Tolerance:
+    """Allow for what a sum of n products loses."""
+    return Tolerance(reduction=n)
+
+
+def double(x: Any) -> Any:
+    """Return 2 x, a user's own function."""
+    return 2.0 * x
+
+
+def _drawn(what: Any, draw: np.random.Generator) -> Any:
+    if isinstance(what, Indices):
+        return draw.integers(0, what.below, what.shape, dtype=np.int32)
+    if isinstance(what, Flags):
+        return draw.uniform(size=what.shape) < 0.6
+    if all(isinstance(size, int) for size in what):
+        return draw.normal(size=what)
+    return tuple([_drawn(part, draw) for part in what])

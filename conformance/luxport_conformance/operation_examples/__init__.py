@@ -1,0 +1,26 @@
+"""Examples of every public operation, on which a backend's own version is held against the definition."""
+
+from collections.abc import Mapping
+
+from luxport_conformance.operation_examples import (
+    activations,
+    affine,
+    conv,
+    dropout,
+    normalise,
+    pooling,
+    random_bits,
+)
+from luxport_conformance.operation_examples.example import OverrideExample
+
+__all__ = ["OPERATIONS", "OverrideExample"]
+
+OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
+    **activations.OPERATIONS,
+    **affine.OPERATIONS,
+    **conv.OPERATIONS,
+    **dropout.OPERATIONS,
+    **normalise.OPERATIONS,
+    **pooling.OPERATIONS,
+    **random_bits.OPERATIONS,
+}
