@@ -35,13 +35,15 @@ from luxport.ops.activations import (
     trelu,
 )
 from luxport.ops.affine import dense
-from luxport.ops.conv import conv
+from luxport.ops.conv import conv, conv_transpose, fold, unfold
 from luxport.ops.dropout import dropout, keep_mask
 from luxport.ops.erf import erf
 from luxport.ops.normalise import batch_norm
 from luxport.ops.operation import definition_of, operation
+from luxport.ops.padding import pad_circular, pad_constant, pad_edge, pad_reflect, pad_symmetric, pad_zeros
 from luxport.ops.pooling import max_pool, mean_pool
 from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
+from luxport.ops.softmax import logsoftmax, logsumexp, softmax
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = [
@@ -49,11 +51,13 @@ __all__ = [
     "batch_norm",
     "celu",
     "conv",
+    "conv_transpose",
     "definition_of",
     "dense",
     "dropout",
     "elu",
     "erf",
+    "fold",
     "gelu",
     "gelu_erf",
     "gelu_sigmoid",
@@ -68,11 +72,19 @@ __all__ = [
     "lisht",
     "logcosh",
     "logsigmoid",
+    "logsoftmax",
+    "logsumexp",
     "max_pool",
     "mean_pool",
     "mish",
     "normal",
     "operation",
+    "pad_circular",
+    "pad_constant",
+    "pad_edge",
+    "pad_reflect",
+    "pad_symmetric",
+    "pad_zeros",
     "random_bits",
     "relu",
     "relu6",
@@ -80,6 +92,7 @@ __all__ = [
     "selu",
     "sigmoid",
     "sigmoid_fast",
+    "softmax",
     "softplus",
     "softshrink",
     "softsign",
@@ -91,5 +104,6 @@ __all__ = [
     "threefry_2x32",
     "thresholdrelu",
     "trelu",
+    "unfold",
     "uniform",
 ]

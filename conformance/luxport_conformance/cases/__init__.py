@@ -11,6 +11,7 @@ from luxport_conformance.cases import (
     output_shape,
     pooling,
     reshape,
+    softmax,
 )
 
 __all__ = ["BY_ID", "CASES"]
@@ -25,6 +26,7 @@ CASES: tuple[Case, ...] = (
     *reshape.CASES,
     *activations.CASES,
     *output_shape.CASES,
+    *softmax.CASES,
 )
 
 BY_ID = {case.id: case for case in CASES}

@@ -10,6 +10,7 @@ from luxport_conformance.operation_examples import (
     normalise,
     pooling,
     random_bits,
+    softmax,
 )
 from luxport_conformance.operation_examples.example import OverrideExample
 
@@ -23,4 +24,5 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **normalise.OPERATIONS,
     **pooling.OPERATIONS,
     **random_bits.OPERATIONS,
+    **softmax.OPERATIONS,
 }

@@ -4,3 +4,4 @@ from luxport_numpy.ops.activations import *
 from luxport_numpy.ops.conv import *
 from luxport_numpy.ops.pooling import *
 from luxport_numpy.ops.random_bits import *
+from luxport_numpy.ops.softmax import *

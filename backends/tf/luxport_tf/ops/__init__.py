@@ -6,3 +6,4 @@ from luxport_tf.ops.conv import *
 from luxport_tf.ops.optimisers import *
 from luxport_tf.ops.pooling import *
 from luxport_tf.ops.random_bits import *
+from luxport_tf.ops.softmax import *

@@ -7,3 +7,4 @@ from luxport_torch.ops.normalise import *
 from luxport_torch.ops.optimisers import *
 from luxport_torch.ops.pooling import *
 from luxport_torch.ops.random_bits import *
+from luxport_torch.ops.softmax import *

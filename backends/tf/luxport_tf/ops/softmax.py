@@ -1,0 +1,37 @@
+"""Softmax and its logarithm by TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from luxport import ops
+from luxport.ops.softmax import Axes
+
+__all__ = ["logsoftmax", "softmax"]
+
+_softmax_definition = ops.definition_of(ops.softmax)
+_logsoftmax_definition = ops.definition_of(ops.logsoftmax)
+
+
+def softmax(x: Any, *, axis: Axes = -1) -> Any:
+    """The formula, with the largest finite number in place of inf.
+
+    The library's own makes NaN of inf, and passes over a NaN.
+    """
+    if x.dtype not in (tf.float32, tf.float64):
+        return _softmax_definition(x, axis=axis)
+    x = tf.minimum(x, tf.constant(x.dtype.max, x.dtype))
+    powers = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
+    return powers / tf.reduce_sum(powers, axis, keepdims=True)
+
+
+def logsoftmax(x: Any, *, axis: Axes = -1) -> Any:
+    """One call, on 0 and -inf where there is an inf."""
+    if not isinstance(axis, int) or not x.dtype.is_floating:
+        return _logsoftmax_definition(x, axis=axis)
+    infinite = tf.equal(x, tf.constant(math.inf, x.dtype))
+    beside = tf.where(infinite, tf.zeros_like(x), tf.constant(-math.inf, x.dtype))
+    return tf.nn.log_softmax(tf.where(tf.reduce_any(infinite, axis, keepdims=True), beside, x), axis)

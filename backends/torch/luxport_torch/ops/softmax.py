@@ -1,0 +1,31 @@
+"""Softmax and its logarithm by PyTorch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from luxport import ops
+from luxport.ops.softmax import Axes
+
+__all__ = ["logsoftmax", "softmax"]
+
+_softmax_definition = ops.definition_of(ops.softmax)
+_logsoftmax_definition = ops.definition_of(ops.logsoftmax)
+
+
+def softmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
+    """One call, which makes NaN of inf: the largest finite number stands in for it."""
+    if not isinstance(axis, int) or not x.is_floating_point():
+        return _softmax_definition(x, axis=axis)
+    return torch.softmax(x.clamp(max=torch.finfo(x.dtype).max), axis)
+
+
+def logsoftmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
+    """One call, on 0 and -inf where there is an inf."""
+    if not isinstance(axis, int) or not x.is_floating_point():
+        return _logsoftmax_definition(x, axis=axis)
+    infinite = x.detach() == math.inf
+    beside = torch.where(infinite, 0.0, -math.inf)
+    return torch.log_softmax(torch.where(infinite.any(axis, keepdim=True), beside.to(x.dtype), x), axis)

@@ -1,0 +1,268 @@
+"""Cases of `luxport.ops.softmax`, `logsoftmax` and `logsumexp`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, function, gradient
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:softmax.jl"
+inf, nan = math.inf, math.nan
+
+# Upstream's matrices are transposed: its columns are rows here, along the last axis.
+SLOPED = np.array(
+    [
+        [-0.238639, 0.690384, -1.146370],
+        [0.748142, 0.211427, -0.577988],
+        [-0.283194, 0.254794, 0.718952],
+        [-0.525461, -0.213572, 0.919720],
+        [-1.5348, -0.314174, -0.620773],
+        [-0.797842, -0.372663, 0.929977],
+    ]
+)
+SLOPES = np.array(
+    [
+        [0.237703, -0.930163, 0.69246],
+        [-0.621474, 0.0519798, 0.569494],
+        [0.448193, 0.0549979, -0.503191],
+        [0.546047, 0.3799, -0.925947],
+        [0.564185, -0.477112, -0.0870738],
+        [0.632273, 0.437428, -1.0697],
+    ]
+)
+SIX_DIGITS = Tolerance(rounding=2e-6, reason="upstream writes the numbers with six digits")
+LOW, HIGH = 0.11920292, 0.880797
+EIGHT_DIGITS = Tolerance(rounding=1e-7, reason="upstream writes the numbers in single precision")
+
+# id, line, x, softmax of x, axis
+INFINITE: tuple[tuple[str, int, Any, Any, Any], ...] = (
+    ("inf", 63, [[1.0, 3.0], [2.0, inf]], [[LOW, HIGH], [0.0, 1.0]], -1),
+    ("both_inf", 64, [[1.0, 3.0], [-inf, inf]], [[LOW, HIGH], [0.0, 1.0]], -1),
+    ("two_inf", 65, [[1.0, 3.0], [inf, inf]], [[LOW, HIGH], [0.5, 0.5]], -1),
+    ("nan", 67, [[1.0, 3.0], [2.0, nan]], [[LOW, HIGH], [nan, nan]], -1),
+    ("inf_first_axis", 68, [[1.0, 3.0], [2.0, inf]], [[0.26894143, 0.0], [0.7310586, 1.0]], 0),
+    ("inf_all_axes", 69, [[1.0, 3.0], [2.0, inf]], [[0.0, 0.0], [0.0, 1.0]], None),
+    ("inf_two_axes", 70, [[1.0, 3.0], [2.0, inf]], [[0.0, 0.0], [0.0, 1.0]], (0, 1)),
+)
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "softmax": ops.softmax,
+    "logsoftmax": ops.logsoftmax,
+    "logsumexp": ops.logsumexp,
+}
+
+
+def _softmax(x: Any, axis: Any = -1) -> Any:
+    return np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True)
+
+
+def _logsumexp(x: Any, axis: Any = -1) -> Any:
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+def _every_axis(name: str) -> Case:
+    operation = OPERATIONS[name]
+    axes = (-1, 0, 1, 2, (0, 2), None)
+
+    def formula(x: Any) -> Any:
+        return tuple([np.log(_softmax(x, axis)) if name == "logsoftmax" else _softmax(x, axis) for axis in axes])
+
+    return function(
+        f"{name}.every_axis",
+        at(FILE, *((12, 18, 19, 20, 28) if name == "softmax" else (21, 29))),
+        name,
+        lambda x: tuple([operation(x, axis=axis) for axis in axes]),
+        draw(3, 4, 2),
+        expected=formula,
+        tolerance=Tolerance(reduction=24),
+    )
+
+
+def _slope(name: str, lines: tuple[int, ...], weights: Any, axis: Any) -> Case:
+    """The gradient of a weighted sum of the outputs, by the formulas of the derivatives."""
+    operation = OPERATIONS[name]
+
+    def formula(x: Any, weights: Any) -> Any:
+        y = _softmax(x, axis)
+        if name == "softmax":
+            return y * (weights - np.sum(weights * y, axis=axis, keepdims=True))
+        if name == "logsoftmax":
+            return weights - y * np.sum(weights, axis=axis, keepdims=True)
+        return y * weights
+
+    options = {"keepdims": True} if name == "logsumexp" else {}
+    return gradient(
+        f"{name}.gradient_{'all' if axis is None else axis % 2}",
+        at(FILE, *lines),
+        name,
+        lambda x, weights: luxport.namespace(x).sum(operation(x, axis=axis, **options) * weights),
+        {"x": draw(3, 4), "weights": weights},
+        expected=formula,
+        tolerance=Tolerance(reduction=12, magnitude=4.0),
+    )
+
+
+def _hessian(name: str, line: int) -> Case:
+    operation = OPERATIONS[name]
+
+    def slopes(x: Any) -> Any:
+        def total(x: Any) -> Any:
+            xp = luxport.namespace(x)
+            return xp.sum(xp.sin(operation(x, axis=0)))
+
+        return luxport.grad(total)(x)
+
+    def by_differences(x: Any) -> Any:
+        def total(x: Any) -> Any:
+            lowered = x - _logsumexp(x, 0)
+            y = {"softmax": np.exp(lowered), "logsoftmax": lowered, "logsumexp": _logsumexp(x, 0)}[name]
+            return np.sum(np.sin(y))
+
+        moves = 1e-4 * np.eye(x.size).reshape(x.size, *x.shape)
+
+        def second(a: Any, b: Any) -> Any:
+            return (total(x + a + b) - total(x + a - b) - total(x - a + b) + total(x - a - b)) / 4e-8
+
+        return np.array([[second(a, b) for b in moves] for a in moves]).reshape(*x.shape, *x.shape)
+
+    return function(
+        f"{name}.hessian",
+        at(FILE, line),
+        name,
+        lambda x: luxport.jacobian(slopes)(x),
+        np.array([[1.0, 2.0, 3.0], [6.0, 5.0, 4.0]]),
+        expected=by_differences,
+        tolerance=Tolerance(reduction=12, rounding=1e-6, reason="wanted by differences, whose error is 1e-7"),
+        differentiates=True,
+        compiles=False,  # a compiled gradient is in the cases above
+    )
+
+
+CASES: list[Case] = [
+    function("softmax.integers", at(FILE, 5), "softmax", ops.softmax, np.zeros(2, np.int32), expected=[0.5, 0.5]),
+    _every_axis("softmax"),
+    _every_axis("logsoftmax"),
+    function("softmax.far", at(FILE, 24), "softmax", ops.softmax, [-1e5, -1e5], expected=[0.5, 0.5]),
+    function("logsoftmax.far", at(FILE, 25), "logsoftmax", ops.logsoftmax, [-1e5, -1e5], expected=2 * [-math.log(2)]),
+    function(
+        "logsoftmax.apart",
+        at(FILE, 32, 35),
+        "logsoftmax",
+        ops.logsoftmax,
+        [[1.0, 2.0, 3000.0], [1.0, 1000.0, 1000.0]],
+        expected=[[-2999.0, -2998.0, 0.0], [-999.0 - math.log(2), -math.log(2), -math.log(2)]],
+    ),
+    gradient(
+        "logsoftmax.gradient_apart",
+        at(FILE, 38),
+        "logsoftmax",
+        lambda x: luxport.namespace(x).sum(ops.logsoftmax(x)),
+        {"x": np.array([[1.0, 1000.0], [2.0, 2000.0], [3.0, 3000.0]])},
+        expected=[[1.0, -1.0], [1.0, -1.0], [1.0, -1.0]],
+    ),
+    gradient(
+        "softmax.gradient_apart",
+        at(FILE, 41),
+        "softmax",
+        lambda x: luxport.namespace(x).sum(ops.softmax(x)),
+        {"x": np.array([[1.0, 1000.0], [2.0, 2000.0], [3.0, 3000.0]])},
+        expected=np.zeros((3, 2)),
+        tolerance=Tolerance(magnitude=1.0),
+    ),
+    gradient(
+        "logsoftmax.gradient",
+        at(FILE, 56),
+        "logsoftmax",
+        lambda x: luxport.namespace(x).sum(ops.logsoftmax(x)),
+        {"x": SLOPED},
+        expected=SLOPES,
+        tolerance=SIX_DIGITS,
+    ),
+    gradient(
+        "softmax.gradient",
+        at(FILE, 59),
+        "softmax",
+        lambda x: luxport.namespace(x).sum(ops.softmax(x)),
+        {"x": SLOPED},
+        expected=np.zeros((6, 3)),
+        tolerance=Tolerance(magnitude=1.0),
+    ),
+    *[
+        function(
+            f"softmax.{name}",
+            at(FILE, line),
+            "softmax",
+            lambda x, axis=axis: ops.softmax(x, axis=axis),
+            x,
+            expected=y,
+            tolerance=EIGHT_DIGITS,
+        )
+        for name, line, x, y, axis in INFINITE
+    ],
+    *[
+        function(
+            f"logsoftmax.{name}",
+            at(FILE, line),
+            "logsoftmax",
+            lambda x: luxport.namespace(x).exp(ops.logsoftmax(x)),
+            x,
+            expected=y,
+            tolerance=EIGHT_DIGITS,
+        )
+        for (name, _, x, y, _), line in zip(INFINITE[:3], (72, 73, 74), strict=True)
+    ],
+    function(
+        "softmax.minus_inf_alone",
+        ("nnlib: softmax.jl subtracts the maximum, -inf from -inf",),
+        "softmax",
+        ops.softmax,
+        [[-inf, -inf], [-inf, 1.0]],
+        expected=[[nan, nan], [0.0, 1.0]],
+    ),
+    gradient(
+        "softmax.gradient_inf",
+        ("luxport: no gradient flows to where x is inf, and none of it is NaN",),
+        "softmax",
+        lambda x: luxport.namespace(x).sum(ops.softmax(x)[..., 0]),
+        {"x": np.array([[1.0, inf], [inf, inf], [-inf, inf]])},
+        expected=np.zeros((3, 2)),
+    ),
+    function(
+        "logsumexp.formula",
+        at(FILE, 109, 110),
+        "logsumexp",
+        lambda x: (ops.logsumexp(x), ops.logsumexp(x, axis=-1, keepdims=True), ops.logsumexp(x, axis=(0,))),
+        draw(4, 3),
+        expected=lambda x: (_logsumexp(x, None)[0, 0], _logsumexp(x), _logsumexp(x, 0)[0]),
+        tolerance=Tolerance(reduction=12),
+    ),
+    function(
+        "logsumexp.infinities",
+        ("scipy: scipy.special.logsumexp is inf with an inf in the sum, -inf for -inf alone",),
+        "logsumexp",
+        lambda x: ops.logsumexp(x, axis=-1),
+        [[1.0, inf], [-inf, -inf], [-inf, 2.0], [nan, inf]],
+        expected=[inf, -inf, 2.0, nan],
+    ),
+    _slope("softmax", (115, 117, 118), np.array([1.0, 2.0, 3.0, 4.0]), -1),
+    _slope("softmax", (119,), np.array([[1.0], [2.0], [3.0]]), 0),
+    _slope("softmax", (), draw(3, 4, seed=4), None),
+    _slope("logsoftmax", (121, 122), np.array([1.0, 2.0, 3.0, 4.0]), -1),
+    _slope("logsoftmax", (123,), np.array([[1.0], [2.0], [3.0]]), 0),
+    _slope("logsumexp", (126,), draw(3, 1), -1),
+    _slope("logsumexp", (), draw(1, 4), 0),
+    _slope("logsumexp", (), draw(1, 1), None),
+    _hessian("softmax", 133),
+    _hessian("logsoftmax", 136),
+    _hessian("logsumexp", 139),
+]

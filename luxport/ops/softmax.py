@@ -1,0 +1,99 @@
+"""Softmax and its logarithms, along one axis or several."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from luxport.backend import Array, namespace
+from luxport.ops.dtypes import real_numbers
+from luxport.ops.operation import operation
+from luxport.ops.stop_gradient import stop_gradient
+
+__all__ = ["Axes", "logsoftmax", "logsumexp", "softmax"]
+
+Axes: TypeAlias = "int | tuple[int, ...] | None"
+"""One axis, several, or all of them (None)."""
+
+
+@operation
+def softmax(x: Array, *, axis: Axes = -1) -> Array:
+    """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
+
+    Entries that are inf share the whole of it, and no gradient flows to where they are; of -inf alone, or of a NaN,
+    come NaNs.
+
+    Shapes: x (...), real -> like x; integers become float32
+    Source: NNlib ``softmax``
+
+    >>> import numpy as np
+    >>> print(softmax(np.array([0.0, np.inf, np.inf])))
+    [0.  0.5 0.5]
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "softmax")
+    powers = xp.exp(_lowered(xp, _wide(xp, x), axis))
+    return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
+
+
+@operation
+def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
+    """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, also where that is too small for a number.
+
+    Shapes: x (...), real -> like x; integers become float32
+    Source: NNlib ``logsoftmax``
+
+    >>> import numpy as np
+    >>> print(logsoftmax(np.array([1.0, 2.0, 3000.0])))
+    [-2999. -2998.     0.]
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "logsoftmax")
+    lowered = _lowered(xp, _wide(xp, x), axis)
+    return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
+
+
+@operation
+def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    """Return ``log(sum(exp(x)))`` without overflow, over all entries unless an axis is given.
+
+    It is inf where an entry is, and -inf where all are; no gradient flows to either.
+
+    Shapes: x (...), real -> x without the axes, or with 1 for each if `keepdims`; integers become float32
+    Source: NNlib ``logsumexp``, which keeps the axes
+
+    >>> import numpy as np
+    >>> print(logsumexp(np.array([1000.0, 1000.0])) - 1000.0)
+    0.6931471805599663
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "logsumexp")
+    wide = _wide(xp, x)
+    top = stop_gradient(xp.max(wide, axis=axis, keepdims=True))
+    finite = xp.isfinite(top)
+    # An infinite top decides alone; what stands beside it is kept from the exponential.
+    origin = xp.where(finite, top, xp.zeros_like(top))
+    lowered = xp.where(finite, wide - origin, xp.zeros_like(wide))
+    total = xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True))
+    total = xp.astype(total + top, x.dtype)
+    return total if keepdims else xp.squeeze(total, axis=_dropped(x, axis))
+
+
+def _lowered(xp: Any, x: Array, axis: Axes) -> Array:
+    """Take the largest entry away, so that no exponential overflows; an infinite one leaves 0 and -inf behind."""
+    top = stop_gradient(xp.max(x, axis=axis, keepdims=True))
+    infinite = top == math.inf
+    beside_infinity = xp.where(x == math.inf, xp.zeros_like(x), xp.full_like(x, -math.inf))
+    origin = xp.where(infinite, xp.zeros_like(top), top)
+    return xp.where(infinite, beside_infinity, x - origin)
+
+
+def _wide(xp: Any, x: Array) -> Array:
+    # Sums of many small numbers stand still in half precision.
+    return x if x.dtype == xp.float32 or x.dtype == xp.float64 else xp.astype(x, xp.float32)
+
+
+def _dropped(x: Array, axis: Axes) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(len(x.shape)))
+    return axis if isinstance(axis, tuple) else (axis,)
