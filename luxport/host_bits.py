@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["random_bits", "threefry_2x32"]
+__all__ = ["ROTATIONS", "random_bits", "threefry_2x32"]
+
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+"""How far Threefry-2x32 turns its words, for groups of four rounds in turn."""
 
 _PIECE = 2**16
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 def threefry_2x32(key: Any, counters: Any) -> Any:
@@ -53,7 +55,7 @@ def _encrypt(key: Any, x0: Any, x1: Any) -> None:
     x0 += np.uint32(k0)
     x1 += np.uint32(k1)
     for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
+        for rotation in ROTATIONS[group % 2]:
             x0 += x1
             np.left_shift(x1, np.uint32(rotation), out=left)
             x1 >>= np.uint32(32 - rotation)

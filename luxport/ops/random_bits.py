@@ -11,6 +11,7 @@ from typing import Any
 from array_api_compat import device
 
 from luxport.backend import Array, namespace
+from luxport.host_bits import ROTATIONS
 from luxport.ops.operation import operation
 
 __all__ = ["normal", "random_bits", "threefry_2x32", "uniform"]
@@ -96,15 +97,12 @@ def threefry_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
     shape = x0.shape
     x0, x1 = xp.reshape(x0, (-1,)) + k0, xp.reshape(x1, (-1,)) + k1
     for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
+        for rotation in ROTATIONS[group % 2]:
             x0 = x0 + x1
             x1 = xp.bitwise_xor(_rotate_left(xp, x1, rotation), x0)
         x0 = x0 + keys[(group + 1) % 3]
         x1 = x1 + (keys[(group + 2) % 3] + (group + 1))
     return [xp.reshape(x0, shape), xp.reshape(x1, shape)]
-
-
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 def _rotate_left(xp: Any, x: Array, distance: int) -> Array:

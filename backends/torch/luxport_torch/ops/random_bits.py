@@ -7,16 +7,13 @@ operator they cost nothing, and still less time than the library's own dropout.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 
 from luxport import host_bits as host
 
 __all__ = ["random_bits", "threefry_2x32"]
-
-Dims: TypeAlias = tuple[Any, ...]
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 def threefry_2x32(key: torch.Tensor, counters: torch.Tensor) -> torch.Tensor:
@@ -85,7 +82,7 @@ def _encrypted(key: torch.Tensor, counters: torch.Tensor) -> torch.Tensor:
     keys = (k0, k1, k0 ^ k1 ^ 0x1BD11BDA)
     x0, x1 = counters[..., 0] + k0, counters[..., 1] + k1
     for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
+        for rotation in host.ROTATIONS[group % 2]:
             x0.add_(x1)
             # int32 shifts its sign in from the left, which the mask takes out; alpha shifts to the left.
             right = (x1 >> (32 - rotation)).bitwise_and_((1 << rotation) - 1)
