@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from luxport import tree
 from luxport.backend import adopt_type
 from luxport.errors import LayerTypeError
 from luxport.random import Rng
@@ -181,6 +182,14 @@ def matmul(x1: Any, x2: Any, /) -> AbstractArray:
     return AbstractArray((*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), _result_type(x1, x2))
 
 
+def tensordot(x1: Any, x2: Any, /, *, axes: int = 2) -> AbstractArray:
+    """Contract the last axes of one with as many first ones of the other."""
+    a, b = _shape(x1), _shape(x2)
+    if axes > min(len(a), len(b)) or a[len(a) - axes :] != b[:axes]:
+        raise ValueError(f"tensordot over {axes} axes of {a} and {b}")
+    return AbstractArray((*a[: len(a) - axes], *b[axes:]), _result_type(x1, x2))
+
+
 def reshape(x: Any, /, shape: Sequence[int], *, copy: bool | None = None) -> AbstractArray:
     """Keep the number of elements; one entry may be -1."""
     wanted = list(shape)
@@ -222,6 +231,12 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> AbstractArray:
     shape = list(arrays[0].shape)
     shape.insert(_axis(axis, len(shape) + 1), len(arrays))
     return AbstractArray(tuple(shape), _result_type(*arrays))
+
+
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[AbstractArray, ...]:
+    """Drop an axis, as often as it is long."""
+    axis = _axis(axis, x.ndim)
+    return (AbstractArray((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype),) * x.shape[axis]
 
 
 def expand_dims(x: Any, /, *, axis: int | Sequence[int] = 0) -> AbstractArray:
@@ -315,7 +330,7 @@ abstract_namespace = _Namespace(
     **{
         f.__name__: f
         for f in (
-            *(where, clip, matmul, reshape, permute_dims, matrix_transpose, moveaxis, concat, stack),
+            *(where, clip, matmul, reshape, permute_dims, matrix_transpose, moveaxis, concat, stack, unstack),
             *(expand_dims, squeeze, broadcast_to, take, take_along_axis, astype, asarray, arange),
         )
     },
@@ -368,6 +383,11 @@ class _AbstractBackend:
     def stop_gradient(self, array: AbstractArray) -> AbstractArray:
         """Return it: there is nothing to differentiate."""
         return array
+
+    def scan(self, f: Callable[..., Any], init: Any, xs: Any, length: int, reverse: bool) -> tuple[Any, Any]:
+        """Take one step, which has the shapes of them all."""
+        carry, y = f(init, tree.map(lambda leaf: AbstractArray(leaf.shape[1:], leaf.dtype), xs))
+        return carry, tree.map(lambda leaf: AbstractArray((length, *leaf.shape), leaf.dtype), y)
 
 
 adopt_type(AbstractArray, _AbstractBackend())  # type: ignore[arg-type]

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from luxport import tree
 from luxport.backend import Backend, backend_of, default_backend, dtype_name, find_owner
+from luxport.loops import scan
 from luxport.ops.stop_gradient import stop_gradient
 from luxport.static import Static
 
-__all__ = ["grad", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["grad", "jacobian", "jit", "jvp", "scan", "stop_gradient", "value_and_grad", "vjp"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -76,6 +76,13 @@ def stop_gradient(array: Any) -> Any:
     return jax.lax.stop_gradient(array)
 
 
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
+) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan`."""
+    return jax.lax.scan(f, init, xs, length=length, reverse=reverse)
+
+
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     """Compile by `jax.jit`; arguments and results that are no arrays become part of the program."""
     returns_constants = False

@@ -1,0 +1,99 @@
+"""Loops over an axis that gradients and compilers take: `scan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from luxport import tree
+from luxport.backend import backend_of, default_backend, find_owner
+
+__all__ = ["scan", "unrolled_scan"]
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any,
+    *,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Carry a value along the first axis of xs: ``carry, y = f(carry, x)`` for each slice x in turn.
+
+    Returns the last carry and the slices y stacked along a new first axis. `init`, `xs` and what f returns are
+    trees; the carry keeps its structure, shapes and dtypes. Without `xs` (None), `length` says how many steps
+    there are, and x is None. With `reverse` the steps go from the last slice to the first; y of a slice stays at
+    its place.
+
+    JAX compiles f once for all steps, and so does TensorFlow inside `tf.function`, where the length need not be
+    known; elsewhere this is a loop in Python.
+
+    Shapes: xs (T, ...) -> carry like init, ys (T, ...)
+    Raises: ValueError if the first axes of xs differ from each other or from `length`, or if there is neither;
+            TypeError if f does not return a pair
+
+    >>> import luxport
+    >>> x = luxport.asarray([1.0, 2.0, 3.0])
+    >>> total, sums = scan(lambda total, x: (total + x, total + x), 0.0 * x[0], x)
+    >>> float(total), sums
+    (6.0, array([1., 3., 6.], dtype=float32))
+    """
+    length = _length(xs, length)
+
+    def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        result = f(carry, x)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(f"scan expects a pair (carry, y) from its function, got {type(result).__name__}")
+        return result
+
+    arrays = [leaf for leaf in tree.leaves((init, xs)) if find_owner(type(leaf)) is not None]
+    backend = backend_of(*arrays) if arrays else default_backend()
+    return getattr(backend, "scan", unrolled_scan)(step, init, xs, length, reverse)
+
+
+def unrolled_scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
+) -> tuple[Any, Any]:
+    """Scan by a loop in Python: the definition, for backends that have no loop of their own.
+
+    Raises: ValueError if the length is not known
+    """
+    if length is None:
+        raise ValueError("scan expects a first axis whose size is known here, got an unknown one")
+    if length == 0:
+        return init, tree.map(lambda leaf: _stack([leaf])[:0, ...], f(init, tree.map(_zero_slice, xs))[1])
+    # One unstacking, not a slice at each step: the gradient of a slice is as large as the whole.
+    columns = [backend_of(leaf).xp.unstack(leaf, axis=0) for leaf in tree.leaves(xs)]
+    structure = tree.structure(xs)
+    carry, ys = init, []
+    for t in reversed(range(length)) if reverse else range(length):
+        carry, y = f(carry, tree.unflatten(structure, iter([column[t] for column in columns])))
+        ys.append(y)
+    return carry, tree.map(lambda *leaves: _stack(leaves), *(reversed(ys) if reverse else ys))
+
+
+def _stack(leaves: Any) -> Any:
+    return backend_of(*leaves).xp.stack(list(leaves), axis=0)
+
+
+def _zero_slice(leaf: Any) -> Any:
+    xp = backend_of(leaf).xp
+    return xp.sum(leaf, axis=0, dtype=leaf.dtype) if leaf.dtype != xp.bool else xp.any(leaf, axis=0)
+
+
+def _length(xs: Any, length: int | None) -> int | None:
+    """Return the number of steps; None if a compiled program learns it only as it runs."""
+    sizes = []
+    for leaf in tree.leaves(xs):
+        if len(leaf.shape) == 0:
+            raise ValueError("scan expects arrays with at least one axis as xs, got a scalar")
+        sizes.append(leaf.shape[0])
+    if length is not None:
+        sizes.append(length)
+    elif not sizes:
+        raise ValueError("scan expects xs or a length, got neither")
+    known = [size for size in sizes if size is not None]
+    if any(size != known[0] for size in known):
+        raise ValueError(f"scan expects one size of the first axes of xs, got {', '.join(map(str, sizes))}")
+    return known[0] if known else None
