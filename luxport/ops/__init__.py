@@ -35,10 +35,19 @@ from luxport.ops.activations import (
     trelu,
 )
 from luxport.ops.affine import dense
+from luxport.ops.batched import (
+    batched_adjoint,
+    batched_matmul,
+    batched_mul,
+    batched_transpose,
+    batched_vec,
+    bias_activation,
+    multigate,
+)
 from luxport.ops.conv import conv, conv_transpose, fold, unfold
 from luxport.ops.dropout import dropout, keep_mask
 from luxport.ops.erf import erf
-from luxport.ops.normalise import batch_norm
+from luxport.ops.normalise import batch_norm, group_norm, instance_norm, layer_norm, normalise, rms_norm
 from luxport.ops.operation import definition_of, operation
 from luxport.ops.padding import pad_circular, pad_constant, pad_edge, pad_reflect, pad_symmetric, pad_zeros
 from luxport.ops.pooling import max_pool, mean_pool
@@ -49,6 +58,12 @@ from luxport.ops.stop_gradient import stop_gradient
 __all__ = [
     "Activation",
     "batch_norm",
+    "batched_adjoint",
+    "batched_matmul",
+    "batched_mul",
+    "batched_transpose",
+    "batched_vec",
+    "bias_activation",
     "celu",
     "conv",
     "conv_transpose",
@@ -63,11 +78,14 @@ __all__ = [
     "gelu_sigmoid",
     "gelu_tanh",
     "glu",
+    "group_norm",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "identity",
+    "instance_norm",
     "keep_mask",
+    "layer_norm",
     "leakyrelu",
     "lisht",
     "logcosh",
@@ -77,7 +95,9 @@ __all__ = [
     "max_pool",
     "mean_pool",
     "mish",
+    "multigate",
     "normal",
+    "normalise",
     "operation",
     "pad_circular",
     "pad_constant",
@@ -88,6 +108,7 @@ __all__ = [
     "random_bits",
     "relu",
     "relu6",
+    "rms_norm",
     "rrelu",
     "selu",
     "sigmoid",

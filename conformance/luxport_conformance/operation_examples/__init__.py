@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from luxport_conformance.operation_examples import (
     activations,
     affine,
+    batched,
     conv,
     dropout,
     normalise,
+    padding,
     pooling,
     random_bits,
     softmax,
@@ -19,9 +21,11 @@ __all__ = ["OPERATIONS", "OverrideExample"]
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **activations.OPERATIONS,
     **affine.OPERATIONS,
+    **batched.OPERATIONS,
     **conv.OPERATIONS,
     **dropout.OPERATIONS,
     **normalise.OPERATIONS,
+    **padding.OPERATIONS,
     **pooling.OPERATIONS,
     **random_bits.OPERATIONS,
     **softmax.OPERATIONS,

@@ -1,0 +1,299 @@
+"""Cases of the products in `luxport.ops.batched`: each matrix multiplied by itself, by NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import LayerError, ops
+from luxport.ops import batched_adjoint, batched_mul, batched_transpose, batched_vec
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, fails, function, gradient
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:batchedmul.jl"
+SUM = Tolerance(reduction=50)
+
+A, B, C = draw(3, 7, 5), draw(3, 5, 7, seed=1), draw(3, 7, 6, seed=2)
+ZA, ZB, ZC = (x + 1j * draw(*x.shape, seed=3) for x in (A, B, C))
+SQUARE, MATRIX, VECTOR = draw(3, 3, 3) + 1j * draw(3, 3, 3, seed=1), draw(3, 3, seed=2) + 1j, draw(3, seed=3) + 0j
+
+
+def _each(a: Any, b: Any) -> Any:
+    """Multiply one matrix after the other; a single one counts for all."""
+    n = max(len(x) if x.ndim == 3 else 1 for x in (a, b))
+    a, b = (np.broadcast_to(x, (n, *x.shape[-2:])) for x in (a, b))
+    return np.stack([x @ y for x, y in zip(a, b, strict=True)])
+
+
+def _turned(x: Any) -> Any:
+    return np.swapaxes(x, -1, -2)
+
+
+def _adjoint(x: Any) -> Any:
+    return np.conj(_turned(x))
+
+
+def _mul(id: str, lines: tuple[int, ...], f: Callable[..., Any], wanted: Callable[..., Any], *arrays: Any) -> Case:  # noqa: A002
+    return function(f"batched_mul.{id}", at(FILE, *lines), "batched_mul", f, *arrays, expected=wanted, tolerance=SUM)
+
+
+def _slopes(
+    id: str,  # noqa: A002
+    lines: tuple[int, ...],
+    f: Callable[[Any, Any], Any],
+    formula: str,
+    a: Any,
+    b: Any,
+    subject: str = "batched_mul",
+) -> Case:
+    """Gradients of a weighted sum by the rule for ``einsum(formula)``: the same sums, letters exchanged."""
+    operands, result = formula.split("->")
+    left, right = operands.split(",")
+    weights = draw(*np.einsum(formula, a, b).shape, seed=9)
+
+    def wanted(a: Any, b: Any, weights: Any) -> Any:
+        return np.einsum(f"{result},{right}->{left}", weights, b), np.einsum(f"{result},{left}->{right}", weights, a)
+
+    return gradient(
+        f"{subject}.gradient_{id}",
+        at(FILE, *lines),
+        subject,
+        lambda a, b, weights: luxport.namespace(a).sum(f(a, b) * weights),
+        {"a": a, "b": b, "weights": weights},
+        expected=wanted,
+        wrt=(0, 1),
+        tolerance=Tolerance(reduction=50, magnitude=4.0),
+    )
+
+
+def _refused(id: str, lines: tuple[int, ...], f: Callable[..., Any], a: tuple[int, ...], b: tuple[int, ...]) -> Case:  # noqa: A002
+    name = getattr(f, "__name__", "")
+    return fails(
+        f"{name}.{id}",
+        at(FILE, *lines),
+        lambda: f(np.zeros(a), np.zeros(b)),
+        subject=name,
+        raises=LayerError,
+        message=rf"{name} expects .*, got ",
+    )
+
+
+INTEGERS = np.random.Generator(np.random.Philox(6)).integers(1, 99, (3, 7, 5)).astype(np.int32)
+
+CASES: list[Case] = [
+    _mul("plain", (46,), batched_mul, _each, A, B),
+    _mul(
+        "transposed",
+        (47,),
+        lambda a, b: batched_mul(batched_transpose(a), batched_transpose(b)),
+        lambda a, b: _each(_turned(a), _turned(b)),
+        *(A, B),
+    ),
+    _mul(
+        "left_transposed",
+        (48,),
+        lambda a, c: batched_mul(batched_transpose(a), c),
+        lambda a, c: _each(_turned(a), c),
+        *(A, C),
+    ),
+    _mul("with_itself", (49,), lambda a: batched_mul(a, batched_transpose(a)), lambda a: _each(a, _turned(a)), A),
+    _mul("complex", (56,), batched_mul, _each, ZA, ZB),
+    _mul(
+        "adjoint",
+        (57,),
+        lambda a, b: batched_mul(batched_adjoint(a), batched_adjoint(b)),
+        lambda a, b: _each(_adjoint(a), _adjoint(b)),
+        *(ZA, ZB),
+    ),
+    _mul(
+        "left_adjoint",
+        (58,),
+        lambda a, c: batched_mul(batched_adjoint(a), c),
+        lambda a, c: _each(_adjoint(a), c),
+        *(ZA, ZC),
+    ),
+    _mul(
+        "with_its_adjoint",
+        (59,),
+        lambda a: batched_mul(a, batched_adjoint(a)),
+        lambda a: _each(a, _adjoint(a)),
+        ZA,
+    ),
+    _mul(
+        "turned_twice",
+        (62, 64),
+        lambda a, z: (batched_transpose(batched_transpose(a)), batched_adjoint(batched_adjoint(z))),
+        lambda a, z: (a, z),
+        *(A, ZA),
+    ),
+    _mul(
+        "integers",
+        (72,),
+        lambda a: batched_mul(a, batched_transpose(a)),
+        lambda a: _each(a, _turned(a)).astype(int),
+        INTEGERS,
+    ),
+    _refused("other_batch", (76,), batched_mul, (2, 2, 2), (10, 2, 2)),
+    _refused("other_sum", (77,), batched_mul, (2, 2, 2), (2, 10, 2)),
+    *[
+        _mul(
+            f"permuted_{''.join(map(str, axes))}",
+            (84, 85),
+            lambda a, b, axes=axes: (
+                batched_mul(a, luxport.namespace(b).permute_dims(b, axes)),
+                batched_mul(luxport.namespace(a).permute_dims(a, axes), batched_adjoint(b)),
+            ),
+            lambda a, b, axes=axes: (_each(a, np.transpose(b, axes)), _each(np.transpose(a, axes), _adjoint(b))),
+            *(draw(4, 4, 4) + 1j, draw(4, 4, 4, seed=1) + 0j),
+        )
+        for axes in ((1, 0, 2), (0, 2, 1), (2, 1, 0))
+    ],
+    _mul("one_on_the_right", (105, 106, 118), batched_mul, _each, draw(2, 4, 3), draw(1, 3, 5)),
+    _mul("many", (114,), batched_mul, _each, draw(20, 6, 6), draw(20, 6, 6, seed=1)),
+    *[
+        _mul(f"sizes_{n}{k}{m}", (135,), batched_mul, _each, draw(3, n, k), draw(3, k, m, seed=1))
+        for n, k, m in ((1, 1, 1), (1, 3, 1), (3, 1, 3), (1, 1, 3), (3, 3, 1))
+    ],
+    _mul(
+        "one_matrix",
+        (225, 226, 227, 229, 230, 231),
+        lambda a, m: (
+            *(batched_mul(a, m), batched_mul(a, batched_adjoint(m)), batched_mul(a, batched_transpose(m))),
+            *(batched_mul(m, a), batched_mul(batched_adjoint(m), a), batched_mul(batched_transpose(m), a)),
+        ),
+        lambda a, m: (
+            *(_each(a, m), _each(a, _adjoint(m)), _each(a, _turned(m))),
+            *(_each(m, a), _each(_adjoint(m), a), _each(_turned(m), a)),
+        ),
+        *(SQUARE, MATRIX),
+    ),
+    function(
+        "batched_vec.one_each",
+        at(FILE, 234, 235),
+        "batched_vec",
+        lambda a, m: (batched_vec(a, m), batched_vec(a, batched_adjoint(m))),
+        *(SQUARE, MATRIX),
+        expected=lambda a, m: tuple([np.stack([x @ v for x, v in zip(a, vs, strict=True)]) for vs in (m, _adjoint(m))]),
+        tolerance=SUM,
+    ),
+    function(
+        "batched_vec.one_for_all",
+        at(FILE, 236),
+        "batched_vec",
+        batched_vec,
+        *(SQUARE, VECTOR),
+        expected=lambda a, v: np.stack([x @ v for x in a]),
+        tolerance=SUM,
+    ),
+    function(
+        "batched_vec.two_axes",
+        at(FILE, 343, 347),
+        "batched_vec",
+        batched_vec,
+        *(draw(2, 3, 4, 5), draw(2, 3, 5)),
+        expected=lambda a, b: np.array([[a[i, j] @ b[i, j] for j in range(3)] for i in range(2)]),
+        tolerance=SUM,
+    ),
+    function(
+        "batched_vec.three_axes",
+        at(FILE, 355, 358, 359),
+        "batched_vec",
+        batched_vec,
+        *(draw(2, 3, 2, 3, 4), draw(2, 3, 2, 4)),
+        expected=lambda a, b: np.array(
+            [[[a[i, j, k] @ b[i, j, k] for k in range(2)] for j in range(3)] for i in range(2)]
+        ),
+        tolerance=SUM,
+    ),
+    _refused("fewer_axes", (362,), batched_vec, (2, 2, 3, 4), (3, 4)),
+    _refused("other_batch", (363,), batched_vec, (3, 2, 3, 4), (2, 2, 4)),
+    _slopes("plain", (278,), batched_mul, "bnk,bkm->bnm", draw(3, 4, 2), draw(3, 2, 3)),
+    _slopes(
+        "left_turned",
+        (279, 288),
+        lambda a, b: batched_mul(batched_adjoint(a), b),
+        "bkn,bkm->bnm",
+        *(draw(3, 2, 4), draw(3, 2, 3)),
+    ),
+    _slopes(
+        "right_turned",
+        (280, 285),
+        lambda a, b: batched_mul(a, batched_transpose(b)),
+        "bnk,bmk->bnm",
+        *(draw(3, 4, 2), draw(3, 3, 2)),
+    ),
+    _slopes("left_matrix", (283, 284), batched_mul, "nk,bkm->bnm", draw(4, 2), draw(3, 2, 3)),
+    _slopes("right_matrix", (287, 289), batched_mul, "bnk,km->bnm", draw(3, 4, 2), draw(2, 3)),
+    _slopes(
+        "left_alone",
+        (292, 293, 294),
+        lambda a, b: batched_mul(a[None, ...], b),
+        "nk,bkm->bnm",
+        *(draw(4, 2), draw(3, 2, 3)),
+    ),
+    _slopes(
+        "right_alone",
+        (296, 297, 298),
+        lambda a, b: batched_mul(a, b[None, ...]),
+        "bnk,km->bnm",
+        *(draw(3, 4, 2), draw(2, 3)),
+    ),
+    _slopes("one_each", (301, 302), batched_vec, "bnk,bk->bn", draw(3, 4, 2), draw(3, 2), subject="batched_vec"),
+    _slopes("one_for_all", (304,), batched_vec, "bnk,k->bn", draw(3, 4, 2), draw(2), subject="batched_vec"),
+    function(
+        "batched_matmul.einsum",
+        ("numpy: einsum says the same sums",),
+        "batched_matmul",
+        lambda a, b: (
+            ops.batched_matmul(a, b, contract=(3, 3), batch=((0, 2), (0, 2))),
+            ops.batched_matmul(a, b, contract=(-1, -1), batch=((2,), (2,)))[:, 0, ...],
+            ops.batched_matmul(a[0, :, 0, ...], b[0, :, 0, ...], contract=(1, 1)),
+        ),
+        *(draw(2, 3, 4, 5), draw(2, 6, 4, 5, seed=1)),
+        expected=lambda a, b: (
+            np.einsum("nqhd,nkhd->nhqk", a, b),
+            np.einsum("nqhd,mkhd->hnqmk", a, b)[:, 0],
+            np.einsum("qd,kd->qk", a[0, :, 0], b[0, :, 0]),
+        ),
+        tolerance=SUM,
+    ),
+    function(
+        "bias_activation.channels",
+        ("luxlib: bias_activation adds along axis 1, or along the only one",),
+        "bias_activation",
+        lambda x, bias: (
+            ops.bias_activation(x, bias, activation=ops.relu),
+            ops.bias_activation(x[..., 0], bias),
+            ops.bias_activation(x[0, :, 0], bias),
+            ops.bias_activation(x, None, activation=ops.relu),
+        ),
+        *(draw(2, 3, 4), draw(3)),
+        expected=lambda x, bias: (
+            np.maximum(x + bias[:, None], 0),
+            x[..., 0] + bias,
+            x[0, :, 0] + bias,
+            np.maximum(x, 0),
+        ),
+    ),
+    fails(
+        "multigate.uneven",
+        ("luxlib: multigate is an error if the parts are not equal",),
+        lambda: ops.multigate(np.zeros((2, 5)), 3),
+        subject="multigate",
+        message="expects a last axis that 3 divides, got",
+    ),
+    function(
+        "multigate.parts",
+        ("luxlib: multigate cuts the features into equal parts",),
+        "multigate",
+        lambda x: ops.multigate(x, 3),
+        draw(2, 6),
+        expected=lambda x: tuple(np.split(x, 3, axis=-1)),
+    ),
+]
