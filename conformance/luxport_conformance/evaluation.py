@@ -55,33 +55,49 @@ class Evaluations:
         self._eager: dict[Any, Evaluation] = {}
         self._groups: dict[Any, Together] = {}
 
-    def cheapest(self, example: Example, backend: Backend, dtype: str, *, gradients: bool) -> Evaluation:
-        """Evaluate eagerly, or compiled where each operation is compiled in any case (JAX)."""
-        if backend.name == "jax":
-            return self.compiled(example, backend, dtype, gradients=gradients)
-        return self.eager(example, backend, dtype, gradients=gradients)
+    def cheapest(
+        self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
+    ) -> Evaluation:
+        """Evaluate eagerly, or compiled where each operation is compiled in any case (JAX).
 
-    def eager(self, example: Example, backend: Backend, dtype: str, *, gradients: bool) -> Evaluation:
+        `rounded` names the dtype that inputs are rounded to before they are placed, if it is another.
+        """
+        if backend.name == "jax":
+            return self.compiled(example, backend, dtype, gradients=gradients, rounded=rounded)
+        return self.eager(example, backend, dtype, gradients=gradients, rounded=rounded)
+
+    def eager(
+        self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
+    ) -> Evaluation:
         """Evaluate operation by operation."""
-        key = (example, backend.name, dtype, gradients)
+        rounded = rounded or dtype
+        key = (example, backend.name, dtype, gradients, rounded)
         if key not in self._eager:
-            program, inputs = _job(example, backend, dtype, gradients)
+            program, inputs = _job(example, backend, dtype, gradients, rounded)
             self._eager[key] = Evaluation.of(program(*inputs), backend)
         return self._eager[key]
 
-    def compiled(self, example: Example, backend: Backend, dtype: str, *, gradients: bool) -> Evaluation:
+    def compiled(
+        self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
+    ) -> Evaluation:
         """Evaluate compiled, together with all examples of layers that lie close."""
+        rounded = rounded or dtype
         group = next(group for group in _GROUPS if example in group) if example in _GROUPED else (example,)
-        key = (group, backend.name, dtype, gradients)
+        key = (group, backend.name, dtype, gradients, rounded)
         if key not in self._groups:
-            jobs = {member: _job(member, backend, dtype, gradients) for member in group}
+            jobs = {member: _job(member, backend, dtype, gradients, rounded) for member in group}
             self._groups[key] = Together(lambda program: backends.compiled(backend, program), jobs)
         return Evaluation.of(self._groups[key][example], backend)
 
 
-def placed(example: Example, backend: Backend, dtype: str) -> tuple[Any, Any, Any]:
-    """Return x, parameters and states on the backend, the states as `setup` makes them."""
+def placed(example: Example, backend: Backend, dtype: str, rounded: str = "") -> tuple[Any, Any, Any]:
+    """Return x, parameters and states on the backend, the states as `setup` makes them.
+
+    `rounded` names the dtype that floats are rounded to before, on the host.
+    """
     x, ps, st = example.values()
+    if rounded in ("float16", "float32"):
+        x, ps, st = tree.map(lambda leaf: leaf.astype(rounded) if leaf.dtype.kind == "f" else leaf, (x, ps, st))
     return on_backend(x, backend, dtype), on_backend(ps, backend, dtype), on_backend(st, backend, dtype)
 
 
@@ -120,7 +136,7 @@ def _outputs(example: Example) -> Any:
     return example.layer(x, ps, luxport.test_mode(st))[0]
 
 
-def _job(example: Example, backend: Backend, dtype: str, gradients: bool) -> tuple[Any, tuple[Any, ...]]:
+def _job(example: Example, backend: Backend, dtype: str, gradients: bool, rounded: str) -> tuple[Any, tuple[Any, ...]]:
     def loss(leaves: Any, ps: Any, x: Any, st: Any, weights: Any) -> Any:
         return weighted_sum(example.layer(with_floats(x, leaves), ps, st)[0], weights)
 
@@ -131,8 +147,11 @@ def _job(example: Example, backend: Backend, dtype: str, gradients: bool) -> tup
         gradient = luxport.grad(loss, (0, 1))
         return (*results, *[gradient(floats(x), ps, x, st, weights) for st in (train, test)])
 
-    x, ps, st = placed(example, backend, dtype)
-    weights = on_backend(cotangent(example), backend, dtype)
+    x, ps, st = placed(example, backend, dtype, rounded)
+    weights = cotangent(example)
+    if rounded in ("float16", "float32"):
+        weights = tree.map(lambda leaf: leaf.astype(rounded), weights)
+    weights = on_backend(weights, backend, dtype)
     return program, (x, ps, luxport.train_mode(st), luxport.test_mode(st), weights)
 
 

@@ -159,11 +159,11 @@ def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluation
 
 
 def gradients_agree(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Gradients are those of another backend, entry by entry."""
+    """Gradients are those of another backend in float64, entry by entry, at the same rounded inputs."""
     other = get_backend("jax" if backend.name == "torch" else "torch")
     mine = evaluations.cheapest(example, backend, dtype, gradients=True)
-    with backends.holding(other, dtype):
-        theirs = evaluations.cheapest(example, other, dtype, gradients=True)
+    with backends.holding(other, "float64"):
+        theirs = evaluations.cheapest(example, other, "float64", gradients=True, rounded=dtype)
     return _compare(tuple(mine[2:4]), tuple(theirs[2:4]), dtype, gradient_tolerance(example))
 
 

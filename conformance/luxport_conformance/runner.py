@@ -29,7 +29,10 @@ __all__ = ["Check", "Outcome", "checks", "run", "run_case", "run_law", "run_over
 
 @dataclass(frozen=True)
 class Check:
-    """One case or law on one backend, in one mode and dtype. `run` returns a deviation or raises `Violation`."""
+    """One case or law on one backend, in one mode and dtype. `run` returns a deviation or raises `Violation`.
+
+    `of` is what the deviation is one of: a value ("forward") or a gradient ("backward").
+    """
 
     id: str
     kind: str
@@ -37,6 +40,10 @@ class Check:
     name: str
     backend: str
     run: Callable[[], float]
+    mode: str = "eager"
+    dtype: str = ""
+    of: str = "forward"
+    source: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,6 +183,10 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
                     name=case.id,
                     backend=backend,
                     run=partial(run_case, case, backend, mode, dtype, batches.get(case.id)),
+                    mode=mode,
+                    dtype=dtype,
+                    of="backward" if case.differentiates else "forward",
+                    source=case.source,
                 )
 
 
@@ -196,6 +207,9 @@ def _law_checks(backends: list[str]) -> Iterator[Check]:
                             name=law.name,
                             backend=backend,
                             run=partial(run_law, law, example, backend, dtype, evaluations),
+                            mode="jit" if law.compiles else "eager",
+                            dtype=dtype,
+                            of="backward" if law.gradients and not law.compiles else "forward",
                         )
 
 
@@ -213,6 +227,7 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
                         name="override_is_definition",
                         backend=backend,
                         run=partial(run_override, name, position, backend, dtype, overrides),
+                        dtype=dtype,
                     )
 
 

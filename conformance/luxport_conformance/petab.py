@@ -1,0 +1,99 @@
+"""Cases from folders of the PEtab SciML test suite: networks with inputs and the outputs that Lux.jl computed.
+
+Each folder has a `solutions.yaml`, which names the network, and inputs, parameters and outputs in threes. Outputs
+of networks that drop out are means over many draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import tree
+from luxport.porting import petab
+from luxport_conformance.case import Case, Property
+from luxport_conformance.compare import EPSILON, Tolerance
+
+__all__ = ["petab_cases"]
+
+
+def petab_cases(folder: Path) -> list[Case]:
+    """Make a case of every input in every folder in here that has a `solutions.yaml`.
+
+    Raises: FileFormatError as the readers do; ValueError if there is no such folder
+    """
+    solutions = sorted(folder.glob("**/solutions.yaml"))
+    if not solutions:
+        raise ValueError(f"no solutions.yaml in {folder}: a folder of the PEtab SciML test suite expected")
+    return [case for path in solutions for case in _cases(path)]
+
+
+def _cases(path: Path) -> list[Case]:
+    import yaml
+
+    solutions = yaml.safe_load(path.read_text())
+    if "net_file" not in solutions:
+        return []
+    folder = path.parent
+    model = petab.load(folder / solutions["net_file"])
+    keys = sorted(key for key in solutions if key.startswith("net_input"))
+    cases = []
+    for number, output in enumerate(solutions["net_output"]):
+        inputs = [petab.load_array(folder / solutions[key][number]) for key in keys]
+        initial, st = luxport.setup(0, model, backend="numpy")
+        files = solutions.get("net_ps")
+        ps = petab.load_parameters(folder / files[number], model) if files else initial
+        x = inputs[0] if len(inputs) == 1 else tuple(inputs)
+        want = petab.load_array(folder / output)
+        case = _drawn if "dropout" in solutions else _computed
+        name = f"petab.{folder.name}_{number + 1}"
+        cases.append(case(name, model, {"x": x, "ps": ps, "st": st}, want, solutions))
+    return cases
+
+
+def _computed(name: str, model: petab.Network, inputs: dict[str, Any], want: Any, solutions: Any) -> Case:
+    def program(x: Any, ps: Any, st: Any) -> Any:
+        return model(x, ps, st)[0]
+
+    # Both sides are computed in float32: a sum of as many products as a weight has inputs for an output, or a
+    # mean over all of x, at either side.
+    weights = [leaf for leaf in tree.leaves(inputs["ps"]) if leaf.ndim > 1]
+    terms = sum(leaf.size // min(leaf.shape) for leaf in weights) + sum(leaf.size for leaf in tree.leaves(inputs["x"]))
+    return Case(
+        id=name,
+        subject="PEtab",
+        source=(f"Lux.jl, in the PEtab SciML test suite: {name}",),
+        program=program,
+        inputs=inputs,
+        expected=want,
+        tolerance=Tolerance(reduction=2 * terms),
+        dtypes=("float32",),
+    )
+
+
+def _drawn(name: str, model: petab.Network, inputs: dict[str, Any], want: Any, solutions: Mapping[str, Any]) -> Case:
+    draws = int(solutions["dropout"])
+
+    def program(x: Any, ps: Any, st: Any) -> Any:
+        xp = luxport.namespace(x)
+        y = model(xp.broadcast_to(x[None, ...], (draws, *x.shape)), ps, st)[0]
+        return xp.stack([xp.mean(y, axis=0), xp.std(y, axis=0)])
+
+    def close(got: Any) -> bool:
+        mean, deviation = got
+        # Two means of as many draws each: six times the deviation of their difference.
+        return bool(np.all(np.abs(mean - want) <= 6 * deviation * np.sqrt(2 / draws) + 8 * EPSILON["float32"]))
+
+    return Case(
+        id=name,
+        subject="PEtab",
+        source=(f"Lux.jl, in the PEtab SciML test suite: {name}, the mean of {draws} draws",),
+        program=program,
+        inputs=inputs,
+        expected=Property(f"a mean over {draws} draws near {want.ravel()[:4]}…", close),
+        dtypes=("float32",),
+    )

@@ -1,0 +1,18 @@
+"""Networks of the PEtab SciML format: a graph of calls in YAML, with parameters and arrays in HDF5.
+
+The format writes networks down as PyTorch would trace them, and means what PyTorch means: a layer takes its input
+with a batch or without one, kernels are not flipped. What luxport has no counterpart for is refused by name.
+Needs the extra ``luxport-nn[petab]``.
+
+    model = petab.load("net.yaml")
+    ps = petab.load_parameters("net_ps_1.hdf5", model)
+    st = luxport.initial_states(0, model)
+    y, st = model(petab.load_array("net_input_1.hdf5"), ps, st)
+
+Source: the PEtab SciML specification (https://petab-sciml.readthedocs.io)
+"""
+
+from luxport.porting.petab.files import load, load_array, load_parameters
+from luxport.porting.petab.network import Network
+
+__all__ = ["Network", "load", "load_array", "load_parameters"]

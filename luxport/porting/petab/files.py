@@ -1,0 +1,158 @@
+"""Reading the files: the graph from YAML, parameters and arrays from HDF5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from luxport.layer import Layer, NamedLayers, abstract_values, initial_parameters
+from luxport.porting.errors import FileFormatError
+from luxport.porting.petab.functions import FUNCTIONS, IGNORED
+from luxport.porting.petab.modules import build
+from luxport.porting.petab.network import BatchOptional, Call, Network, Result
+
+__all__ = ["load", "load_array", "load_parameters"]
+
+
+def load(path: str | PathLike[str]) -> Network:
+    """Build the network that a YAML file describes.
+
+    Raises: FileFormatError if the file is no such description, or has a layer, function or argument without a
+            counterpart; ModuleNotFoundError without PyYAML
+    """
+    yaml = _needed("yaml")
+    path = Path(path)
+    try:
+        description = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"no YAML: {' '.join(str(error).split())}", path=str(path)) from None
+    try:
+        return _network(description)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FileFormatError(f"no network of PEtab SciML: {error!r}", path=str(path)) from None
+    except ValueError as error:
+        raise FileFormatError(str(error), path=str(path)) from None
+
+
+def load_parameters(path: str | PathLike[str], model: Network, *, net: str | None = None) -> dict[str, Any]:
+    """Read the parameters of a network, as NumPy arrays in luxport's layout.
+
+    `net` names the network in a file that has several. Weights of linear and bilinear layers are turned round, as
+    PyTorch keeps them the other way; a norm's weight is luxport's scale.
+
+    Raises: FileFormatError if an array is missing, is left over or has another shape; ModuleNotFoundError without
+            h5py
+    """
+    with _opened(path) as file:
+        nets = file.get("parameters", {})
+        if net is None and len(nets) != 1:
+            raise FileFormatError(f"one network expected, got {', '.join(nets) or 'none'}: name it", path=str(path))
+        net = next(iter(nets)) if net is None else net
+        if net not in nets:
+            raise FileFormatError(f"no network {net!r}; there are {', '.join(nets)}", path=str(path))
+        found = {name: {key: np.asarray(value) for key, value in nets[net][name].items()} for name in nets[net]}
+    wanted = abstract_values(initial_parameters, model)
+    try:
+        if unknown := [name for name in found if name not in wanted]:
+            raise ValueError(f"parameters of {', '.join(unknown)}, which the model has not")
+        return {name: _parameters(name, model.layers[name], ps, found.get(name, {})) for name, ps in wanted.items()}
+    except ValueError as error:
+        raise FileFormatError(str(error), path=str(path)) from None
+
+
+def load_array(path: str | PathLike[str]) -> Any:
+    """Read an input or output of a network: the one array called ``data`` in the file.
+
+    Raises: FileFormatError if there is not exactly one; ModuleNotFoundError without h5py
+    """
+    with _opened(path) as file:
+        found = [
+            np.asarray(file[side][name]["data"])
+            for side in ("inputs", "outputs")
+            if side in file
+            for name in file[side]
+            if "data" in file[side][name]
+        ]
+    if len(found) != 1:
+        raise FileFormatError(f"one array expected, got {len(found)}", path=str(path))
+    return found[0]
+
+
+def _network(description: Mapping[str, Any]) -> Network:
+    layers = {entry["layer_id"]: build(entry["layer_type"], entry.get("args") or {}) for entry in description["layers"]}
+    calls, names, inputs, output = [], set(), [], None
+    for step in description["forward"]:
+        name, op, target = step["name"], step["op"], step["target"]
+        args, options = step.get("args") or (), step.get("kwargs") or {}
+        if op == "placeholder":
+            inputs.append(name)
+        elif op == "output":
+            output = _references(args[0], names)
+        elif op == "call_module":
+            if target not in layers:
+                raise ValueError(f"{name} calls the layer {target}; there are {', '.join(layers)}")
+            calls.append(Call(name, target, _references(args, names)))
+        elif op in ("call_function", "call_method"):
+            if target not in FUNCTIONS:
+                raise ValueError(f"the function {target} has no counterpart; there are {', '.join(FUNCTIONS)}")
+            kept = tuple((key, _references(value, names)) for key, value in options.items() if key not in IGNORED)
+            calls.append(Call(name, FUNCTIONS[target], _references(args, names), kept))
+        else:
+            raise ValueError(f"{name}: a placeholder, a call or an output expected, got {op}")
+        names.add(name)
+    if output is None:
+        raise ValueError("a graph with an output expected")
+    return Network(NamedLayers(layers), tuple(inputs), tuple(calls), output)
+
+
+def _references(value: Any, names: set[str]) -> Any:
+    """Tell the names of earlier results from other values."""
+    if isinstance(value, str) and value in names:
+        return Result(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple([_references(entry, names) for entry in value])
+    return value
+
+
+_REVERSED = frozenset({"Dense", "Bilinear"})
+_SCALED = frozenset({"BatchNorm", "InstanceNorm", "LayerNorm"})
+
+
+def _parameters(name: str, layer: Layer, wanted: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    kind = type(layer.layer if isinstance(layer, BatchOptional) else layer).__name__
+    given = {}
+    for key, value in found.items():
+        reverse = kind in _REVERSED and key == "weight"
+        given["scale" if kind in _SCALED and key == "weight" else key] = value.T if reverse else value
+    if set(given) != set(wanted):
+        raise ValueError(
+            f"{name} ({kind}): {', '.join(wanted) or 'no parameters'} expected, got {', '.join(given) or 'none'}"
+        )
+    for key, leaf in wanted.items():
+        if given[key].shape != leaf.shape:
+            raise ValueError(f"{name}.{key}: shape {leaf.shape} expected, got {given[key].shape}")
+    return {key: np.ascontiguousarray(given[key]) for key in wanted}
+
+
+def _opened(path: str | PathLike[str]) -> Any:
+    h5py = _needed("h5py")
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise FileFormatError(f"no HDF5: {error}", path=str(path)) from None
+
+
+def _needed(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            f"PEtab SciML files need {module}, which is not installed: pip install 'luxport-nn[petab]'"
+        ) from None

@@ -1,0 +1,111 @@
+"""`Network`: named layers and functions, and in which order they are called on what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from luxport.errors import LayerError
+from luxport.layer import Layer, NamedLayers, Parameters, States, WrapperLayer, initial_parameters, initial_states
+from luxport.layers.checks import shape_of, shape_text
+from luxport.random import Rng
+
+__all__ = ["BatchOptional", "Call", "Network", "Result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of an earlier call, or an input, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer (by its name) or a function, called on earlier results and constants; the result gets a name."""
+
+    name: str
+    target: str | Callable[..., Any]
+    args: tuple[Any, ...]
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+class Network(Layer):
+    """Layers called as a graph says: any result may go anywhere, and a layer may be called more than once.
+
+    Shapes: an array per input: alone, or a tuple in order, or a mapping by name -> as the graph says
+    Params: one entry per layer, by name
+    State:  likewise; a layer that is called twice finds at the second call the state that the first one left
+    Raises: LayerError if the inputs are not as many as the graph has
+    Source: the PEtab SciML specification
+    """
+
+    layers: NamedLayers
+    inputs: tuple[str, ...]
+    calls: tuple[Call, ...]
+    output: Result | tuple[Result, ...]
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw those of the layers."""
+        return initial_parameters(rng, self.layers)
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of the layers."""
+        return initial_states(rng, self.layers)
+
+    def children(self) -> Mapping[str, Layer]:
+        """Return the layers by name."""
+        return self.layers
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Make the calls in order."""
+        results, new_st = self._named(x), dict(st)
+        for call in self.calls:
+            args = _filled(call.args, results)
+            if isinstance(call.target, str):
+                name = call.target
+                argument = args[0] if len(args) == 1 else args
+                results[call.name], new_st[name] = self.layers[name](argument, ps[name], new_st[name])
+            else:
+                results[call.name] = call.target(*args, **dict(call.options))
+        return _filled(self.output, results), new_st
+
+    def _named(self, x: Any) -> dict[str, Any]:
+        if isinstance(x, Mapping):
+            if set(x) != set(self.inputs):
+                raise LayerError(f"expects the inputs {', '.join(self.inputs)}, got {', '.join(map(str, x))}")
+            return dict(x)
+        values = tuple(x) if isinstance(x, (tuple, list)) else (x,)
+        if len(values) != len(self.inputs):
+            raise LayerError(f"expects {len(self.inputs)} inputs ({', '.join(self.inputs)}), got {len(values)}")
+        return dict(zip(self.inputs, values, strict=True))
+
+
+class BatchOptional(WrapperLayer):
+    """A layer that takes its input without a batch as well, as PyTorch's do: one sample in, one sample out.
+
+    Shapes: x with `axes` axes -> as the layer's; with one less -> the same without the first axis
+    Params: the layer's
+    State:  the layer's
+    Raises: LayerError if x has another number of axes
+    """
+
+    layer: Layer
+    axes: int
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layer, on a batch of one if need be."""
+        axes = len(shape_of(x))
+        if axes == self.axes:
+            return self.layer(x, ps, st)
+        if axes != self.axes - 1:
+            raise LayerError(f"expects {self.axes} axes, or {self.axes - 1} without a batch, got {shape_text(x)}")
+        y, st = self.layer(x[None, ...], ps, st)
+        return y[0, ...], st
+
+
+def _filled(value: Any, results: Mapping[str, Any]) -> Any:
+    if isinstance(value, Result):
+        return results[value.name]
+    return tuple([_filled(entry, results) for entry in value]) if isinstance(value, tuple) else value
