@@ -331,7 +331,7 @@ abstract_namespace = _Namespace(
         f.__name__: f
         for f in (
             *(where, clip, matmul, reshape, permute_dims, matrix_transpose, moveaxis, concat, stack, unstack),
-            *(expand_dims, squeeze, broadcast_to, take, take_along_axis, astype, asarray, arange),
+            *(tensordot, expand_dims, squeeze, broadcast_to, take, take_along_axis, astype, asarray, arange),
         )
     },
     divide=_division,

@@ -9,25 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from luxport.layers.bilinear import *
+    from luxport.layers.compacted import *
     from luxport.layers.containers import *
     from luxport.layers.conv import *
     from luxport.layers.dense import *
     from luxport.layers.dropout import *
+    from luxport.layers.fusion import *
     from luxport.layers.normalise import *
     from luxport.layers.padding import *
+    from luxport.layers.parallel import *
     from luxport.layers.pooling import *
     from luxport.layers.reshape import *
     from luxport.layers.wrapped import *
 
 FAMILIES = {
-    "containers": ("Chain",),
-    "conv": ("Conv", "CrossCor"),
+    "bilinear": ("Bilinear",),
+    "compacted": ("CompactLayer", "compact", "non_trainable", "parameter"),
+    "containers": ("Chain", "RepeatedLayer"),
+    "conv": ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv"),
     "dense": ("Dense", "Diagonal", "Scale"),
-    "dropout": ("Dropout",),
-    "normalise": ("BatchNorm",),
+    "dropout": ("AlphaDropout", "Dropout", "VariationalHiddenDropout"),
+    "fusion": ("PairwiseFold", "PairwiseFusion"),
+    "normalise": ("BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"),
     "padding": ("SamePad",),
+    "parallel": ("BranchLayer", "Maxout", "Parallel", "SkipConnection"),
     "pooling": ("MaxPool", "MeanPool"),
-    "reshape": ("FlattenLayer", "ReshapeLayer", "SelectDim"),
+    "reshape": ("FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"),
     "wrapped": ("NoOpLayer", "WrappedFunction"),
 }
 """The public names of each family's file: what its ``__all__`` says, known before it is imported."""

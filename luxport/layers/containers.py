@@ -1,17 +1,20 @@
-"""Layers made of layers: `Chain`."""
+"""Layers one after the other: `Chain` and `RepeatedLayer`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, overload
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from numbers import Integral
+from typing import Any
 
 from luxport.layer import Layer, NamedLayers, Parameters, States, WrapperLayer
-from luxport.layers.wrapped import NoOpLayer, WrappedFunction
+from luxport.layers.named import LayersByName, as_layer, named_layers
+from luxport.layers.wrapped import NoOpLayer
 
-__all__ = ["Chain"]
+__all__ = ["Chain", "RepeatedLayer"]
 
 
-class Chain(WrapperLayer):
+class Chain(LayersByName, WrapperLayer):
     """Layers one after the other: the output of each is the input of the next.
 
     Functions become `WrappedFunction`; tuples and lists of layers are laid out flat; an empty chain holds one
@@ -39,18 +42,8 @@ class Chain(WrapperLayer):
     name: str | None = None
 
     def __init__(self, *layers: Any, name: str | None = None, **named: Any) -> None:
-        if not isinstance(name, (str, type(None))):
-            raise ValueError(f"Chain expects a string as its name, got {name!r}: a layer cannot be called so")
-        if layers and named:
-            raise TypeError("Chain expects layers by position or by keyword, got both")
-        if len(layers) == 1 and isinstance(layers[0], Mapping):
-            named, layers = dict(layers[0]), ()
-        if named:
-            items = {_as_name(key): _as_layer(layer) for key, layer in named.items()}
-        else:
-            flat = list(_flat(layers)) or [NoOpLayer()]
-            items = {f"layer_{i}": layer for i, layer in enumerate(flat, start=1)}
-        object.__setattr__(self, "layers", NamedLayers(items))
+        found = named_layers("Chain", layers, named, reserved=("name", "layers"), name=name)
+        object.__setattr__(self, "layers", found or NamedLayers({"layer_1": NoOpLayer()}))
         object.__setattr__(self, "name", name)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -60,46 +53,42 @@ class Chain(WrapperLayer):
             x, new_st[name] = layer(x, ps[name], st[name])
         return x, new_st
 
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __iter__(self) -> Iterator[Layer]:
-        return iter(self.layers.values())
-
-    @overload
-    def __getitem__(self, key: int | str) -> Layer: ...
-    @overload
-    def __getitem__(self, key: slice) -> Chain: ...
-    def __getitem__(self, key: int | str | slice) -> Layer:
-        if isinstance(key, str):
-            return self.layers[key]
-        chosen = list(self.layers.items())[key]
-        return Chain(dict(chosen), name=self.name) if isinstance(key, slice) else chosen[1]  # type: ignore[arg-type]
-
-    def __getattr__(self, name: str) -> Layer:
-        layers = self.__dict__.get("layers", {})
-        if name in layers:
-            return layers[name]
-        raise AttributeError(f"Chain has no attribute or layer {name!r}: its layers are {', '.join(layers)}")
+    def _part(self, layers: Mapping[str, Layer]) -> Chain:
+        return Chain(layers, name=self.name)
 
 
-def _flat(layers: Any) -> Iterator[Layer]:
-    for layer in layers:
-        if isinstance(layer, (tuple, list)):
-            yield from _flat(layer)
-        else:
-            yield _as_layer(layer)
+class RepeatedLayer(WrapperLayer):
+    """One layer several times over, with the same parameters: each output is the next input.
 
+    With ``input_injection`` the layer is called with the tuple (output, x), at first (x, x). Its state goes from
+    call to call.
 
-def _as_name(key: Any) -> str:
-    if not isinstance(key, str) or key in ("name", "layers"):
-        raise ValueError(f"Chain expects strings other than 'name' and 'layers' as names of layers, got {key!r}")
-    return key
+    Shapes: those of the layer, whose output has the shape of its input
+    Params: the layer's
+    State:  the layer's
+    Raises: ValueError when built with fewer than one repeat
+    Source: Lux.jl ``RepeatedLayer``, as it is documented (its code calls the layer with x every time)
 
+    >>> import numpy as np
+    >>> RepeatedLayer(lambda x: 2.0 * x, repeats=3)(np.ones(2), {}, {})[0]
+    array([8., 8.])
+    >>> RepeatedLayer(lambda y_x: y_x[0] + y_x[1], repeats=3, input_injection=True)(np.ones(2), {}, {})[0]
+    array([4., 4.])
+    """
 
-def _as_layer(value: Layer | Callable[..., Any]) -> Layer:
-    if isinstance(value, Layer):
-        return value
-    if callable(value):
-        return WrappedFunction(value)
-    raise TypeError(f"a layer or a function expected, got {type(value).__name__}: {value!r}")
+    model: Any
+    _: KW_ONLY
+    repeats: int = 10
+    input_injection: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", as_layer(self.model))
+        if isinstance(self.repeats, bool) or not isinstance(self.repeats, Integral) or self.repeats < 1:
+            raise ValueError(f"RepeatedLayer expects an int of at least 1 as repeats, got {self.repeats!r}")
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layer again and again."""
+        y = x
+        for _ in range(self.repeats):
+            y, st = self.model((y, x) if self.input_injection else y, ps, st)
+        return y, st

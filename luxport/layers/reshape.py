@@ -1,4 +1,4 @@
-"""Layers that rearrange: `FlattenLayer`, `ReshapeLayer`, `SelectDim`."""
+"""Layers that rearrange: `FlattenLayer`, `ReshapeLayer`, `ReverseSequence`, `SelectDim`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import shape_of, shape_text
 
-__all__ = ["FlattenLayer", "ReshapeLayer", "SelectDim"]
+__all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 
 
 class FlattenLayer(Layer):
@@ -72,6 +72,33 @@ class ReshapeLayer(Layer):
             wanted = f"a multiple of {known}" if -1 in self.dims else f"{known}"
             raise LayerError(f"expects samples of {wanted} elements for {self.dims}, got {shape_text(x)}")
         return _reshape(x, tuple(sample // known if n == -1 else n for n in self.dims)), st
+
+
+class ReverseSequence(Layer):
+    """Turn an axis around: by default the second, that of time in (batch, time, features), or the only one.
+
+    Shapes: x (..., n, ...) -> the same
+    Params: none
+    State:  none
+    Raises: LayerError if x has no such axis
+    Source: Lux.jl ``ReverseSequence``; the axis is 0-based, and a negative one counts from the end
+
+    >>> import numpy as np
+    >>> ReverseSequence()(np.asarray([[1, 2, 3], [4, 5, 6]]), {}, {})[0]
+    array([[3, 2, 1],
+           [6, 5, 4]])
+    """
+
+    axis: int | None = None
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Flip."""
+        ndim = len(shape_of(x))
+        axis = min(1, ndim - 1) if self.axis is None else self.axis
+        if not -ndim <= axis < ndim:
+            wanted = "at least 1 axis" if self.axis is None else f"an axis {axis}"
+            raise LayerError(f"expects {wanted}, got {shape_text(x)}")
+        return namespace(x).flip(x, axis=axis), st
 
 
 class SelectDim(Layer):

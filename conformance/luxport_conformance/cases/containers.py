@@ -53,6 +53,14 @@ CASES: list[Case] = [
     ),
     fact("chain.first", at(BASIC, 33), "Chain", lambda: THREE[0] == THREE[-3] == _layers()[0]),
     fact("chain.last", at(BASIC, 34), "Chain", lambda: THREE[2] == THREE[-1] == Dense(2, 1, relu)),
+    fails(
+        "chain.called_layers",
+        at(BASIC, 28),
+        lambda: Chain(layers=Dense(10, 10), two=identity),
+        subject="Chain",
+        raises=ValueError,
+        message="Chain expects strings other than 'name', 'layers' as names of layers, got 'layers'",
+    ),
     forward(
         "chain.functions",
         ("lux: Chain wraps functions",),

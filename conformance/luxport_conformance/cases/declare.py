@@ -38,7 +38,7 @@ def forward(
     subject: str = "",
     **options: Any,
 ) -> Case:
-    """A layer called once. `y` and `state` say what must come out; y may be a function of (x, ps, st)."""
+    """A layer called once, x an array or a tuple of inputs. `y` and `state` say what must come out; y may be a function of (x, ps, st)."""
     ps, st = _filled(layer, ps, training)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
@@ -54,7 +54,7 @@ def forward(
         subject=subject or type(layer).__name__,
         source=source,
         program=program,
-        inputs={"x": np.asarray(x), "ps": ps, "st": st},
+        inputs={"x": _arrays(x), "ps": ps, "st": st},
         expected=computed if callable(y) else wanted,
         **options,
     )
@@ -130,11 +130,16 @@ def fails(
         subject=subject or type(layer).__name__,
         source=source,
         program=lambda x, ps, st: layer(x, ps, st),
-        inputs={"x": np.asarray(x), "ps": ps, "st": st},
+        inputs={"x": _arrays(x), "ps": ps, "st": st},
         raises=raises,
         message=message,
         dtypes=("float32",),
     )
+
+
+def _arrays(x: Any) -> Any:
+    """Make an array of numbers and nested lists of them; a tuple is one of inputs."""
+    return tuple([_arrays(part) for part in x]) if isinstance(x, tuple) else np.asarray(x)
 
 
 def _filled(layer: Layer, ps: Any, training: bool) -> tuple[Any, Any]:

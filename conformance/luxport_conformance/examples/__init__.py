@@ -7,11 +7,13 @@ documentation (a Dense has in x out + out parameters), not asked of the layer.
 from collections.abc import Mapping
 
 from luxport_conformance.examples import (
+    compacted,
     containers,
     conv,
     dense,
     dropout,
     normalise,
+    parallel,
     pooling,
     reshape,
     wrapped,
@@ -21,11 +23,13 @@ from luxport_conformance.examples.example import Example, Flags, Indices
 __all__ = ["EXAMPLES", "Example", "Flags", "Indices"]
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    **compacted.EXAMPLES,
     **containers.EXAMPLES,
     **conv.EXAMPLES,
     **dense.EXAMPLES,
     **dropout.EXAMPLES,
     **normalise.EXAMPLES,
+    **parallel.EXAMPLES,
     **pooling.EXAMPLES,
     **reshape.EXAMPLES,
     **wrapped.EXAMPLES,

@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.dense`."""
+"""Examples of the layers in `luxport.layers.dense` and `luxport.layers.bilinear`."""
 
 from collections.abc import Mapping
 
@@ -19,4 +19,18 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example(layer=luxport.Scale(2, 3, use_bias=False), x=(5, 2, 3), parameters=2 * 3),
     ),
     "Diagonal": (Example(layer=luxport.Diagonal(3), x=(5, 3), parameters=3 + 3),),
+    "Bilinear": (
+        Example(
+            layer=luxport.Bilinear((3, 4), 2, luxport.tanh),
+            x=((5, 3), (5, 4)),
+            parameters=4 * 3 * 2 + 2,
+            tolerance=sum_of(3 * 4),
+        ),
+        Example(
+            layer=luxport.Bilinear(3, 2, use_bias=False),
+            x=(5, 2, 3),
+            parameters=3 * 3 * 2,
+            tolerance=sum_of(3 * 3),
+        ),
+    ),
 }
