@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from luxport import (
@@ -35,14 +36,17 @@ from luxport.move import *
 from luxport.ops import activations
 from luxport.ops.activations import *
 from luxport.random import Rng, rng
+from luxport.stateful import StatefulLayer
 from luxport.static import *
 from luxport.transforms import *
 from luxport.version import __version__
 
 if TYPE_CHECKING:
+    from luxport import schedules
+    from luxport.flat import FlatParameters, flatten
     from luxport.layers import *
 
-__all__ = ["Rng", "__version__", "display", "ops", "optimisers", "random", "rng", "tree"]
+__all__ = ["Rng", "StatefulLayer", "__version__", "display", "ops", "optimisers", "random", "rng", "tree"]
 __all__ += activations.__all__
 __all__ += backend.__all__
 __all__ += errors.__all__
@@ -52,18 +56,26 @@ __all__ += move.__all__
 __all__ += static.__all__
 __all__ += transforms.__all__
 
+_LATER = {"FlatParameters": "luxport.flat", "flatten": "luxport.flat", "schedules": "luxport.schedules"}
+"""Other names that are imported when they are used, with their modules."""
+
 if not TYPE_CHECKING:
     __all__ += layers.__all__
+    __all__ += _LATER
 
 
 def __getattr__(name: str) -> Any:
     # Layers are imported when they are used, see `luxport.layers`.
-    if name not in layers.__all__:
+    if name in layers.__all__:
+        value = getattr(layers, name)
+    elif name in _LATER:
+        module = import_module(_LATER[name])
+        value = getattr(module, name, module)
+    else:
         raise AttributeError(f"module 'luxport' has no attribute {name!r}")
-    value = getattr(layers, name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *layers.__all__})
+    return sorted({*globals(), *layers.__all__, *_LATER})

@@ -1,0 +1,53 @@
+"""`StatefulLayer`."""
+
+# Wrong on purpose:
+# pyright: reportArgumentType=false, reportIndexIssue=false
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+
+
+def test_state_moves_on(backend, draw):
+    model = lp.Chain(lp.Dense(3, 4), lp.BatchNorm(4), lp.Dropout(0.5))
+    ps, st = lp.setup(0, model, backend=backend)
+    m = lp.StatefulLayer(model, ps, st)
+    x = draw(backend, 5, 3)
+    want, after = model(x, ps, st)
+    np.testing.assert_array_equal(backend.to_numpy(m(x)), backend.to_numpy(want))
+    np.testing.assert_array_equal(
+        backend.to_numpy(m.st["layer_2"]["running_mean"]), backend.to_numpy(after["layer_2"]["running_mean"])
+    )
+    assert int(m.st["layer_3"]["rng"]["counter"]) == 1
+    assert int(st["layer_3"]["rng"]["counter"]) == 0
+    m.st = lp.test_mode(m.st)
+    np.testing.assert_array_equal(backend.to_numpy(m(x)), backend.to_numpy(m(x)))
+
+
+def test_parameters_by_call():
+    m = lp.StatefulLayer(lp.Dense(2, 1), None, {})
+    ps, _ = lp.setup(0, lp.Dense(2, 1, init_weight=lp.ones), backend="numpy")
+    assert m(np.ones((1, 2), np.float32), ps).tolist() == [[2.0]]
+    with pytest.raises(TypeError, match=r"holds no parameters: call it with them, m\(x, ps\)"):
+        m(np.ones((1, 2), np.float32))
+    with pytest.raises(TypeError, match="expects a layer, got function"):
+        lp.StatefulLayer(lambda x: x, {}, {})
+
+
+def test_inside_a_gradient(differentiating, draw):
+    model = lp.Dense(3, 1, lp.tanh)
+    ps, st = lp.setup(0, model, backend=differentiating)
+    x, xp = draw(differentiating, 4, 3), differentiating.xp
+
+    def held(ps, x):
+        return xp.sum(lp.StatefulLayer(model, ps, st)(x))
+
+    def plain(ps, x):
+        return xp.sum(model(x, ps, st)[0])
+
+    got, want = lp.grad(held)(ps, x), lp.grad(plain)(ps, x)
+    np.testing.assert_allclose(
+        differentiating.to_numpy(got["weight"]), differentiating.to_numpy(want["weight"]), rtol=1e-5
+    )
