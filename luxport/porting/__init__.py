@@ -1,0 +1,12 @@
+"""Bring models over: read what Flux.jl and Lux.jl saved with BSON.jl and JLD2.
+
+>>> from luxport import porting
+>>> porting.read(b"\\x05\\x00\\x00\\x00\\x00").values
+{}
+"""
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.reading import SavedFile, read
+
+__all__ = ["FileFormatError", "SavedFile", "julia", "read"]

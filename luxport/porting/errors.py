@@ -1,0 +1,26 @@
+"""The one error of the readers: a file that cannot be read, why, and where in it."""
+
+from __future__ import annotations
+
+__all__ = ["FileFormatError"]
+
+
+class FileFormatError(ValueError):
+    """A file is not what it should be, is damaged, or holds what no reader outside Julia can read.
+
+    >>> raise FileFormatError("the file ends inside a string", offset=120, path="model.bson")
+    Traceback (most recent call last):
+    luxport.porting.errors.FileFormatError: model.bson at byte 120: the file ends inside a string
+    """
+
+    def __init__(self, reason: str, *, offset: int | None = None, path: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.offset = offset
+        self.path = path
+
+    def __str__(self) -> str:
+        place = [self.path] if self.path else []
+        if self.offset is not None:
+            place.append(f"at byte {self.offset}")
+        return f"{' '.join(place)}: {self.reason}" if place else self.reason

@@ -1,0 +1,67 @@
+"""The bytes of a file, read with every size checked, and a bound on the work that they may cause."""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import Any
+
+from luxport.porting.errors import FileFormatError
+
+__all__ = ["MAX_DEPTH", "Source"]
+
+MAX_DEPTH = 100
+"""How deep values may be nested; the deepest models in use need some twenty."""
+
+# A sound file has each of its bytes read a few times, a hostile one the same bytes for ever.
+_READS_PER_BYTE = 32
+_READS_OF_ANY_FILE = 400_000
+_LEAST_CHARGE = 4
+
+
+@lru_cache(maxsize=64)
+def _layout(form: str) -> struct.Struct:
+    return struct.Struct(form)
+
+
+class Source:
+    """Bytes with checked access; offsets count from the beginning of the file."""
+
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        self.data = memoryview(data).toreadonly().cast("B")
+        self.size = len(self.data)
+        self._work_left = _READS_OF_ANY_FILE + _READS_PER_BYTE * self.size
+
+    def view(self, offset: int, size: int, what: str = "data") -> memoryview:
+        """Return ``size`` bytes from ``offset`` on, without a copy.
+
+        Raises: FileFormatError if the file has fewer, or if the same bytes have been read out of all proportion
+        """
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise FileFormatError(
+                f"{what} of {size} bytes at byte {offset} is outside the file of {self.size}: truncated or damaged",
+                offset=min(max(offset, 0), self.size),
+            )
+        self.work(size, offset)
+        return self.data[offset : offset + size]
+
+    def unpack(self, form: str, offset: int, what: str = "data") -> tuple[Any, ...]:
+        """Return little-endian numbers by ``struct``'s letters.
+
+        Raises: FileFormatError as `view`
+        """
+        layout = _layout("<" + form)
+        if offset < 0 or offset + layout.size > self.size:
+            self.view(offset, layout.size, what)
+        self.work(layout.size, offset)
+        return layout.unpack_from(self.data, offset)
+
+    def unsigned(self, offset: int, size: int, what: str = "data") -> int:
+        """Return a little-endian unsigned number of any size."""
+        return int.from_bytes(self.view(offset, size, what), "little")
+
+    def work(self, amount: int, offset: int) -> None:
+        """Count work against the bound that the size of the file sets."""
+        self._work_left -= max(amount, _LEAST_CHARGE)
+        if self._work_left < 0:
+            raise FileFormatError("the file refers to the same bytes over and over; it is damaged", offset=offset)

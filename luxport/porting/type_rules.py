@@ -1,0 +1,133 @@
+"""What both readers ask of types: that parameters can be parameters, and what values the empty types have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+
+__all__ = ["TypeSizes", "instance", "is_function", "is_gpu_array", "named_tuple_names", "tuple_types"]
+
+_PARAMETERS = (
+    *(julia.TypeName, julia.TypeVar, julia.UnionAll, julia.Union, julia.Symbol, julia.Char, julia.Module, julia.Bits),
+    *(julia.NamedTuple, julia.Struct, julia.Function, tuple, bool, int, float, str, np.generic, type(None)),
+)
+_LARGEST_TYPE = 200_000
+_LONGEST_TUPLE = 65_536
+_GPU_ARRAYS = frozenset({"CuArray", "ROCArray", "MtlArray", "oneArray", "CuDeviceArray", "CuSparseMatrixCSC"})
+_EMPTY = {"Core.Nothing": None, "Base.Missing": julia.MISSING, "BSON.Undef": julia.UNDEFINED}
+
+
+class TypeSizes:
+    """Measures types when they are made: one that names itself, or is astronomically large by sharing, is refused.
+
+    Printing, comparing and hashing a type walks it; this bounds what that can cost.
+    """
+
+    def __init__(self) -> None:
+        # The values are kept with their sizes, else another could come to have the same id.
+        self._sizes: dict[int, tuple[int | None, Any]] = {}
+
+    def check(self, params: tuple[Any, ...], offset: int) -> None:
+        """Raise FileFormatError if one of the parameters cannot be one."""
+        if sum(self._size(param, offset) for param in params) > _LARGEST_TYPE:
+            raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
+
+    def _size(self, param: Any, offset: int) -> int:
+        if not isinstance(param, _PARAMETERS):
+            raise FileFormatError(f"a type has a parameter that is a {type(param).__name__}", offset=offset)
+        if isinstance(param, (bool, int, float, np.generic, type(None), julia.Symbol)):
+            return 1
+        known = self._sizes.get(id(param))
+        if known is not None:
+            if known[0] is None:
+                raise FileFormatError("a parameter of a type contains itself", offset=offset)
+            return known[0]
+        self._sizes[id(param)] = (None, param)
+        size = 1 + sum(self._size(part, offset) for part in _parts(param))
+        if size > _LARGEST_TYPE:
+            raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
+        self._sizes[id(param)] = (size, param)
+        return size
+
+
+def _parts(param: Any) -> list[Any]:
+    match param:
+        case julia.TypeName():
+            return list(param.params)
+        case julia.UnionAll():
+            return [param.variable, param.body]
+        case julia.Union():
+            return list(param.types)
+        case julia.TypeVar():
+            return [param.lower, param.upper]
+        case julia.Struct() | julia.Function():
+            return [param.type, *(child for _, child in julia.children(param))]
+        case _:
+            return [child for _, child in julia.children(param)]
+
+
+def is_function(type: Any) -> bool:
+    """Return whether values of this type are functions: Julia names their types with a ``#``."""
+    return isinstance(type, julia.TypeName) and type.name.startswith("#")
+
+
+def is_gpu_array(type: Any) -> bool:
+    """Return whether values of this type are arrays in the memory of a GPU."""
+    return isinstance(type, julia.TypeName) and type.name in _GPU_ARRAYS
+
+
+def named_tuple_names(type: Any) -> tuple[str, ...] | None:
+    """Return the names in a ``NamedTuple`` type, None if it is another type or has none."""
+    if not isinstance(type, julia.TypeName) or type.path != "Core.NamedTuple" or not type.params:
+        return None
+    names = type.params[0]
+    if not isinstance(names, tuple) or not all(isinstance(name, julia.Symbol) for name in names):
+        return None
+    return tuple(name.name for name in names)
+
+
+def tuple_types(type: Any) -> tuple[Any, ...] | None:
+    """Return the types of a tuple type's elements, None if it is another type or their number is open or absurd."""
+    if not isinstance(type, julia.TypeName):
+        return None
+    if type.path == "Core.Tuple" or (type.name == "Tuple" and not type.module):
+        return type.params
+    if type.name == "NTuple" and len(type.params) == 2:
+        count, element = type.params
+        if isinstance(count, int) and 0 <= count <= _LONGEST_TUPLE:
+            return (element,) * count
+    return None
+
+
+def instance(type: Any, offset: int, depth: int = 0) -> Any:
+    """Return the value of a type that has only one: ``nothing``, a function, a tuple or struct of such.
+
+    Raises: FileFormatError if the type is nested too deep, or is a tuple too long to be real
+    """
+    if depth > 50:
+        raise FileFormatError("an empty type is nested more than 50 deep", offset=offset)
+    if not isinstance(type, julia.TypeName):
+        return julia.Struct(type, [])
+    if type.path in _EMPTY:
+        return _EMPTY[type.path]
+    if is_function(type):
+        return julia.Function(type)
+    if type.path == "Core.TypeofBottom":
+        return julia.BOTTOM
+    types = tuple_types(type)
+    if types is not None:
+        # One value stands for a run of equal types, so that tuples of tuples cost no more than their description.
+        made: dict[int, Any] = {}
+        return tuple(
+            made.setdefault(id(t), instance(t, offset, depth + 1)) if id(t) not in made else made[id(t)] for t in types
+        )
+    names = named_tuple_names(type)
+    if names is not None and len(type.params) == 2:
+        values = instance(type.params[1], offset, depth + 1)
+        if isinstance(values, tuple) and len(values) == len(names):
+            return julia.NamedTuple(names, values)
+    return julia.Struct(type, [])
