@@ -9,33 +9,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from luxport.layers.attention import *
     from luxport.layers.bilinear import *
     from luxport.layers.compacted import *
     from luxport.layers.containers import *
     from luxport.layers.conv import *
     from luxport.layers.dense import *
     from luxport.layers.dropout import *
+    from luxport.layers.embedding import *
+    from luxport.layers.freezing import *
     from luxport.layers.fusion import *
     from luxport.layers.normalise import *
     from luxport.layers.padding import *
     from luxport.layers.parallel import *
     from luxport.layers.pooling import *
+    from luxport.layers.recurrence import *
+    from luxport.layers.recurrent import *
+    from luxport.layers.recurrent_cells import *
     from luxport.layers.reshape import *
+    from luxport.layers.tying import *
     from luxport.layers.wrapped import *
 
 FAMILIES = {
+    "attention": ("MultiHeadAttention",),
     "bilinear": ("Bilinear",),
     "compacted": ("CompactLayer", "compact", "non_trainable", "parameter"),
     "containers": ("Chain", "RepeatedLayer"),
     "conv": ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv"),
     "dense": ("Dense", "Diagonal", "Scale"),
     "dropout": ("AlphaDropout", "Dropout", "VariationalHiddenDropout"),
+    "embedding": ("Embedding", "EmbeddingBag"),
+    "freezing": ("FrozenLayer", "freeze", "unfreeze"),
     "fusion": ("PairwiseFold", "PairwiseFusion"),
     "normalise": ("BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"),
     "padding": ("SamePad",),
     "parallel": ("BranchLayer", "Maxout", "Parallel", "SkipConnection"),
     "pooling": ("MaxPool", "MeanPool"),
+    "recurrence": ("BidirectionalRNN", "Recurrence", "StatefulRecurrentCell"),
+    "recurrent": ("GRU", "GRUv3", "LSTM", "RNN"),
+    "recurrent_cells": ("GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell", "RecurrentCell"),
     "reshape": ("FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"),
+    "tying": ("Tied", "share_parameters", "tie", "untie"),
     "wrapped": ("NoOpLayer", "WrappedFunction"),
 }
 """The public names of each family's file: what its ``__all__`` says, known before it is imported."""

@@ -35,6 +35,12 @@ from luxport.ops.activations import (
     trelu,
 )
 from luxport.ops.affine import dense
+from luxport.ops.attention import (
+    dot_product_attention,
+    dot_product_attention_scores,
+    make_causal_mask,
+    scaled_dot_product_attention,
+)
 from luxport.ops.batched import (
     batched_adjoint,
     batched_matmul,
@@ -45,18 +51,21 @@ from luxport.ops.batched import (
     multigate,
 )
 from luxport.ops.conv import conv, conv_transpose, fold, unfold
-from luxport.ops.dropout import dropout, keep_mask
+from luxport.ops.dropout import alpha_dropout, dropout, keep_mask
+from luxport.ops.embedding import embedding
 from luxport.ops.erf import erf
 from luxport.ops.normalise import batch_norm, group_norm, instance_norm, layer_norm, normalise, rms_norm
 from luxport.ops.operation import definition_of, operation
 from luxport.ops.padding import pad_circular, pad_constant, pad_edge, pad_reflect, pad_symmetric, pad_zeros
 from luxport.ops.pooling import max_pool, mean_pool
 from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
+from luxport.ops.recurrent import gru_sweep, lstm_sweep, rnn_sweep
 from luxport.ops.softmax import logsoftmax, logsumexp, softmax
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = [
     "Activation",
+    "alpha_dropout",
     "batch_norm",
     "batched_adjoint",
     "batched_matmul",
@@ -69,8 +78,11 @@ __all__ = [
     "conv_transpose",
     "definition_of",
     "dense",
+    "dot_product_attention",
+    "dot_product_attention_scores",
     "dropout",
     "elu",
+    "embedding",
     "erf",
     "fold",
     "gelu",
@@ -79,6 +91,7 @@ __all__ = [
     "gelu_tanh",
     "glu",
     "group_norm",
+    "gru_sweep",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -92,6 +105,8 @@ __all__ = [
     "logsigmoid",
     "logsoftmax",
     "logsumexp",
+    "lstm_sweep",
+    "make_causal_mask",
     "max_pool",
     "mean_pool",
     "mish",
@@ -109,7 +124,9 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "rnn_sweep",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "sigmoid_fast",

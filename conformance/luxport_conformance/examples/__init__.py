@@ -7,15 +7,20 @@ documentation (a Dense has in x out + out parameters), not asked of the layer.
 from collections.abc import Mapping
 
 from luxport_conformance.examples import (
+    attention,
     compacted,
     containers,
     conv,
     dense,
     dropout,
+    freezing,
+    embedding,
     normalise,
     parallel,
     pooling,
+    recurrent,
     reshape,
+    tying,
     wrapped,
 )
 from luxport_conformance.examples.example import Example, Flags, Indices
@@ -23,14 +28,19 @@ from luxport_conformance.examples.example import Example, Flags, Indices
 __all__ = ["EXAMPLES", "Example", "Flags", "Indices"]
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    **attention.EXAMPLES,
     **compacted.EXAMPLES,
     **containers.EXAMPLES,
     **conv.EXAMPLES,
     **dense.EXAMPLES,
     **dropout.EXAMPLES,
+    **freezing.EXAMPLES,
+    **embedding.EXAMPLES,
     **normalise.EXAMPLES,
     **parallel.EXAMPLES,
     **pooling.EXAMPLES,
+    **recurrent.EXAMPLES,
     **reshape.EXAMPLES,
+    **tying.EXAMPLES,
     **wrapped.EXAMPLES,
 }

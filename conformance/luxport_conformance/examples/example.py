@@ -39,6 +39,7 @@ class Example:
 
     `x` is a shape (of normal numbers), `Indices` or `Flags`, or a tuple of inputs for a layer that takes one.
     `per_sample`: in test mode the first axes of inputs and outputs are the batch, and samples do not meet.
+    `remembers`: the state carries something from call to call, in test mode too.
     """
 
     layer: Layer
@@ -47,6 +48,7 @@ class Example:
     states: int = 0
     tolerance: Tolerance = Tolerance()
     per_sample: bool = True
+    remembers: bool = False
 
     def __str__(self) -> str:
         return repr(self.layer)
