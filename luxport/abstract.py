@@ -368,6 +368,12 @@ class AbstractRng(Rng):
         """Describe float32 values."""
         return AbstractArray(shape)
 
+    def truncated_normal(
+        self, shape: Shape, mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0
+    ) -> AbstractArray:
+        """Describe float32 values."""
+        return AbstractArray(shape)
+
     def key(self) -> AbstractArray:
         """Describe a key."""
         return AbstractArray((2,), np.int32)
@@ -378,7 +384,7 @@ class _AbstractBackend:
 
     name = "abstract"
     xp = abstract_namespace
-    ops = SimpleNamespace()
+    ops = SimpleNamespace(value_range=lambda x: None)
 
     def stop_gradient(self, array: AbstractArray) -> AbstractArray:
         """Return it: there is nothing to differentiate."""

@@ -3,11 +3,13 @@
 from luxport_conformance.case import Case
 from luxport_conformance.cases import (
     activations,
+    attention,
     batched,
     containers,
     conv,
     dense,
     dropout,
+    embedding,
     normalise,
     output_shape,
     parallel,
@@ -22,6 +24,7 @@ CASES: tuple[Case, ...] = (
     *dense.CASES,
     *containers.CASES,
     *parallel.CASES,
+    *embedding.CASES,
     *conv.CASES,
     *pooling.CASES,
     *normalise.CASES,
@@ -31,6 +34,7 @@ CASES: tuple[Case, ...] = (
     *output_shape.CASES,
     *softmax.CASES,
     *batched.CASES,
+    *attention.CASES,
 )
 
 BY_ID = {case.id: case for case in CASES}

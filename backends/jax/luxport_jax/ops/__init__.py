@@ -2,4 +2,7 @@
 
 from luxport_jax.ops.activations import *
 from luxport_jax.ops.conv import *
+from luxport_jax.ops.embedding import *
+from luxport_jax.ops.flat import *
+from luxport_jax.ops.optimisers import *
 from luxport_jax.ops.random_bits import *

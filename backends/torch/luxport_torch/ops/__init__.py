@@ -2,8 +2,11 @@
 
 from luxport_torch.ops.activations import *
 from luxport_torch.ops.affine import *
+from luxport_torch.ops.attention import *
 from luxport_torch.ops.conv import *
-from luxport_torch.ops.normalise import *
+from luxport_torch.ops.embedding import *
+from luxport_torch.ops.flat import *
+from luxport_torch.ops.normalisation import *
 from luxport_torch.ops.optimisers import *
 from luxport_torch.ops.pooling import *
 from luxport_torch.ops.random_bits import *

@@ -1,0 +1,30 @@
+"""Rows of a table by PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+__all__ = ["embedding", "value_range"]
+
+
+def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """Adds gradients up row by row, where that of an indexed tensor sorts them."""
+    if table.ndim != 2:
+        return table[indices]
+    if indices.dtype not in (torch.int32, torch.int64):
+        indices = indices.to(torch.int64)
+    return functional.embedding(indices, table)
+
+
+def value_range(x: torch.Tensor) -> tuple[int, int] | None:
+    """Not on a GPU, whose kernels assert the range without being waited for."""
+    if (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or x.device.type != "cpu"
+        or x.numel() == 0
+    ):
+        return None
+    low, high = torch.aminmax(x)
+    return int(low), int(high)

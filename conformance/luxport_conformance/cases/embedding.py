@@ -1,0 +1,269 @@
+"""Cases of `Embedding` and `EmbeddingBag`. Upstream's indices start at 1, ours at 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import Embedding, EmbeddingBag
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gradient
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+BASIC = "flux:layers/basic.jl"
+TABLE = {"weight": draw(10, 4)}
+PAD = 1
+HOT = np.eye(10, dtype=bool)
+VECTOR = np.asarray([7, 0, 7], np.int32)
+MATRIX = np.asarray([[3, 9, 0], [3, 3, 2], [5, 1, 8], [0, 4, 6]], np.int32)
+PADDED = np.asarray([0, PAD, 2, PAD, 3], np.int32)
+PLAIN, BLANK = Embedding(10, 4), Embedding(10, 4, padding_idx=PAD)
+
+
+def rows(x: Any, ps: Any, st: Any) -> Any:
+    """Index with NumPy."""
+    return ps["weight"][x]
+
+
+def blanked(x: Any, ps: Any, st: Any) -> Any:
+    """Index with NumPy a table whose row PAD is zeros."""
+    return np.where(np.arange(10)[:, None] == PAD, 0.0, ps["weight"])[x]
+
+
+def _summed(layer: Any) -> Callable[[Any, Any], Any]:
+    def loss(weight: Any, x: Any) -> Any:
+        y, _ = layer(x, {"weight": weight}, {})
+        return luxport.namespace(y).sum(y)
+
+    return loss
+
+
+def _counted(x: Any, *, without: int | None = None) -> Any:
+    """The gradient of the sum of all rows looked up: how often each was."""
+    counts = np.bincount(np.ravel(x), minlength=10).astype(float)
+    if without is not None:
+        counts[without] = 0.0
+    return np.repeat(counts[:, None], 4, axis=1)
+
+
+def _out_of_range(id: str, line: int | None, x: Any, message: str) -> Case:  # noqa: A002
+    return fails(id, at(BASIC, line) if line else ("luxport",), PLAIN, x, message=message)
+
+
+def _trained() -> bool:
+    """Five steps of Adam leave the row of padding as it is."""
+    ps, st = luxport.setup(0, BLANK, backend="numpy")
+    optimiser = luxport.optimisers.Adam(0.1)
+    opt_st = luxport.optimisers.setup(optimiser, ps)
+    for _ in range(5):
+        y, _ = BLANK(PADDED, ps, st)
+        slopes = np.zeros((10, 4), np.float32)
+        np.add.at(slopes, PADDED[PADDED != PAD], 2 * (y[PADDED != PAD] - 1))
+        opt_st, ps = luxport.optimisers.update(opt_st, ps, {"weight": slopes})
+    return bool((ps["weight"][PAD] == 0).all())
+
+
+EMBEDDING: list[Case] = [
+    fact(
+        "embedding.weight_shape",
+        at(BASIC, 317),
+        "Embedding",
+        lambda: tuple(luxport.setup(0, PLAIN, backend="numpy")[0]["weight"].shape),
+        (10, 4),
+    ),
+    forward("embedding.index", at(BASIC, 320, 321), PLAIN, np.asarray(2), ps=TABLE, y=TABLE["weight"][2]),
+    forward("embedding.one_hot_vector", at(BASIC, 322, 324), PLAIN, HOT[3], ps=TABLE, y=TABLE["weight"][3]),
+    _out_of_range("embedding.long_one_hot", 323, np.arange(1000) == 3, r"Embedding expects \(..., 10\), one-hot"),
+    forward("embedding.vector", at(BASIC, 329, 330), PLAIN, VECTOR, ps=TABLE, y=rows),
+    forward(
+        "embedding.one_hot_matrix", at(BASIC, 333, 334, 336), PLAIN, HOT[VECTOR], ps=TABLE, y=TABLE["weight"][VECTOR]
+    ),
+    forward(
+        "embedding.float_one_hot", ("flux: one-hot",), PLAIN, HOT[VECTOR] * 1.0, ps=TABLE, y=TABLE["weight"][VECTOR]
+    ),
+    _out_of_range(
+        "embedding.long_one_hot_matrix", 335, np.zeros((3, 1000), bool), r"Embedding expects \(..., 10\), one-hot"
+    ),
+    forward("embedding.matrix", at(BASIC, 341, 342), PLAIN, MATRIX, ps=TABLE, y=rows),
+    forward("embedding.one_hot_batch", at(BASIC, 344, 346), PLAIN, HOT[MATRIX], ps=TABLE, y=TABLE["weight"][MATRIX]),
+    fact("embedding.padding_idx", at(BASIC, 351), "Embedding", lambda: BLANK.padding_idx, PAD),
+    fact(
+        "embedding.padding_starts_as_zeros",
+        at(BASIC, 352),
+        "Embedding",
+        lambda: np.flatnonzero(~luxport.setup(0, BLANK, backend="numpy")[0]["weight"].any(axis=1)).tolist() == [PAD],
+    ),
+    fact("embedding.padding_shown", at(BASIC, 353), "Embedding", lambda: f"padding_idx={PAD}" in repr(BLANK)),
+    *(
+        fails(
+            f"embedding.padding_{'below' if padding < 0 else 'above'}",
+            at(BASIC, line),
+            lambda padding=padding: Embedding(10, 4, padding_idx=padding),
+            subject="Embedding",
+            raises=ValueError,
+            message=f"Embedding expects padding_idx of at least 0 and below 10, got {padding}",
+        )
+        for line, padding in ((354, -1), (355, 10))
+    ),
+    forward("embedding.pad", at(BASIC, 358), BLANK, np.asarray(PAD), ps=TABLE, y=np.zeros(4)),
+    forward("embedding.padded_vector", at(BASIC, 361), BLANK, PADDED, ps=TABLE, y=blanked),
+    forward(
+        "embedding.padded_one_hot",
+        at(BASIC, 362),
+        BLANK,
+        HOT[PADDED],
+        ps=TABLE,
+        y=lambda x, ps, st: blanked(PADDED, ps, st),
+    ),
+    forward("embedding.one_hot_pad", at(BASIC, 363), BLANK, HOT[PAD], ps=TABLE, y=np.zeros(4)),
+    forward("embedding.padded_matrix", at(BASIC, 365), BLANK, MATRIX, ps=TABLE, y=blanked),
+    *(
+        gradient(
+            f"embedding.gradient_{name}",
+            at(BASIC, *lines),
+            "Embedding",
+            _summed(layer),
+            {"weight": TABLE["weight"], "x": x},
+            expected=_counted(indices, without=layer.padding_idx),
+        )
+        for name, lines, layer, x, indices in (
+            ("of_pad", (377,), BLANK, np.asarray(PAD), PAD),
+            ("masked", (372, 374, 380), BLANK, PADDED, PADDED),
+            ("masked_one_hot", (372, 374, 381), BLANK, HOT[PADDED], PADDED),
+            ("unmasked", (373,), PLAIN, PADDED, PADDED),
+        )
+    ),
+    fact("embedding.padding_through_training", at(BASIC, 386), "Embedding", _trained),
+    _out_of_range(
+        "embedding.too_large", None, VECTOR + 3, "Embedding expects indices of at least 0 and below 10, got 10"
+    ),
+    _out_of_range(
+        "embedding.negative", None, VECTOR - 1, "Embedding expects indices of at least 0 and below 10, got -1"
+    ),
+    forward(
+        "embedding.int",
+        ("luxport: a Python int is an index",),
+        luxport.Chain(lambda x: 2, PLAIN),
+        np.ones(1),
+        ps={"layer_1": {}, "layer_2": TABLE},
+        y=TABLE["weight"][2],
+        subject="Embedding",
+    ),
+    forward(
+        "embedding.two_axes",
+        ("lux: Embedding((in_1, in_2) => out), axes reversed",),
+        Embedding((2, 5), 3),
+        (np.asarray([[0, 1], [1, 1]]), np.asarray([[4, 0], [2, 3]])),
+        ps={"weight": draw(2, 5, 3)},
+        y=lambda x, ps, st: ps["weight"][x],
+    ),
+    fails(
+        "embedding.shapes_differ",
+        ("lux: input arrays must have the same shape",),
+        Embedding((2, 5), 3),
+        (np.asarray([0, 1]), np.asarray([4])),
+        message=r"Embedding expects indices of one shape, got \(2,\) and \(1,\)",
+    ),
+]
+
+REDUCTIONS = {"mean": np.mean, "sum": np.sum, "max": np.max}
+FLAT, OFFSETS = np.asarray([0, 2, 1, 3, 4, 6], np.int32), np.asarray([0, 2, 4], np.int32)
+PAIRS = np.asarray([[0, 2], [1, 3], [4, 6]], np.int32)
+TEN, UNEVEN = np.arange(10, dtype=np.int32), np.asarray([0, 4, 5, 7], np.int32)
+
+
+class _Listed(luxport.Layer):
+    """An `EmbeddingBag` whose bags, a tuple, are handed to it as a list."""
+
+    layer: EmbeddingBag
+
+    def initial_parameters(self, rng: Any) -> Any:
+        return self.layer.initial_parameters(rng)
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> Any:
+        return self.layer(list(x), ps, st)
+
+
+def _of_bags(name: str) -> list[Case]:
+    layer, reduction = EmbeddingBag(10, 4, name), REDUCTIONS[name]
+    tolerance = Tolerance(reduction=4)
+
+    def reduced(*bags: Any) -> Any:
+        return np.stack([reduction(TABLE["weight"][bag], axis=0) for bag in bags])
+
+    def case(id: str, lines: tuple[int, ...], x: Any, y: Any, layer: Any = layer) -> Case:  # noqa: A002
+        return forward(
+            f"embedding_bag.{name}_{id}",
+            at(BASIC, *lines),
+            layer,
+            x,
+            ps=TABLE,
+            y=y,
+            tolerance=tolerance,
+            subject="EmbeddingBag",
+        )
+
+    uneven = (TEN[:4], TEN[4:5], TEN[5:7], TEN[7:])
+    return [
+        case("one_bag", (425, 426), VECTOR, reduced(VECTOR)[0]),
+        case("offsets", (429, 430), (FLAT, OFFSETS), reduced(*PAIRS)),
+        case("pairs", (429, 430), PAIRS, reduced(*PAIRS)),
+        case("list_of_pairs", (429,), tuple(PAIRS), reduced(*PAIRS), _Listed(layer)),
+        case("uneven_offsets", (399, 435), (TEN, UNEVEN), reduced(*uneven)),
+        case("each_alone", (400,), (TEN, TEN), reduced(*TEN[:, None])),
+        case("one_offset", (401,), (TEN, TEN[:1]), reduced(TEN)),
+        case("all_but_last", (402,), (TEN[:9], np.asarray([0, 8], np.int32)), reduced(TEN[:8], TEN[8:9])),
+        case("uneven_list", (435, 441, 442), uneven, reduced(*uneven), _Listed(layer)),
+        case("matrix", (449, 450), MATRIX, reduced(*MATRIX)),
+        case("one_hot_matrix", (459, 460), HOT[VECTOR], reduced(VECTOR)[0]),
+    ]
+
+
+def _refused_bag(id: str, lines: tuple[int, ...], x: Any, message: str) -> Case:  # noqa: A002
+    return fails(f"embedding_bag.{id}", at(BASIC, *lines), EmbeddingBag(10, 4), x, message=message)
+
+
+def _offsets(*values: int) -> Any:
+    return TEN[:9], np.asarray(values, np.int32)
+
+
+BAG: list[Case] = [
+    *[case for name in REDUCTIONS for case in _of_bags(name)],
+    fact(
+        "embedding_bag.weight_shape",
+        at(BASIC, 418),
+        "EmbeddingBag",
+        lambda: tuple(luxport.setup(0, EmbeddingBag(10, 4), backend="numpy")[0]["weight"].shape),
+        (10, 4),
+    ),
+    _refused_bag("one_index", (419,), np.asarray(2), r"EmbeddingBag expects bags of indices \(..., bag\), got \(\)"),
+    _refused_bag("one_hot_vector", (453,), HOT[3], "EmbeddingBag expects bags of indices .* one-hot along a further"),
+    _refused_bag("long_one_hot", (461,), np.zeros((5, 1000), bool), r"EmbeddingBag expects \(..., 10\), one-hot"),
+    _refused_bag("offset_twice", (409,), _offsets(0, 1, 1, 4), "EmbeddingBag expects offsets that start at 0 and rise"),
+    _refused_bag("offsets_fall", (410,), _offsets(0, 4, 1), "EmbeddingBag expects offsets that start at 0 and rise"),
+    _refused_bag("first_offset", (411, 431), _offsets(1, 2, 4), "EmbeddingBag expects offsets that start at 0"),
+    _refused_bag("last_offset", (412, 432), _offsets(0, 4, 10), "EmbeddingBag expects offsets .* below 9"),
+    forward(
+        "embedding_bag.own_reduction",
+        ("flux: any reduction of an array and its dims",),
+        EmbeddingBag(10, 4, lambda rows, axis: luxport.namespace(rows).min(rows, axis=axis)),
+        MATRIX,
+        ps=TABLE,
+        y=TABLE["weight"][MATRIX].min(axis=-2),
+    ),
+    gradient(
+        "embedding_bag.gradient_of_offsets",
+        ("definition: each row counts once in each bag that has it",),
+        "EmbeddingBag",
+        lambda weight, x, offsets: _summed(EmbeddingBag(10, 4, "sum"))(weight, (x, offsets)),
+        {"weight": TABLE["weight"], "x": np.asarray([7, 7, 0, 3], np.int32), "offsets": OFFSETS[:2]},
+        expected=_counted([7, 7, 0, 3]),
+    ),
+]
+
+CASES: list[Case] = [*EMBEDDING, *BAG]
