@@ -12,7 +12,7 @@ from luxport.errors import LayerError
 from luxport.layers.checks import shape_of, shape_text
 from luxport.ops.windows import Pairs, Sizes
 
-__all__ = ["Padding", "PerAxis", "SamePad", "Windows"]
+__all__ = ["Padding", "PerAxis", "SamePad", "Windows", "check_spatial", "sizes_of"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class SamePad:
 
     A window of k elements with dilation d needs ``d (k - 1)`` in all, whatever the stride: half of it on either
     side, and an odd one below. (PyTorch, Keras and JAX put the odd one above, and let the stride count.)
+    `ConvTranspose` multiplies the sizes by the stride: it cuts away ``d (k - 1) + 1 - s`` in all, in the same way.
 
     Source: Flux.jl ``SamePad``
 
@@ -47,25 +48,39 @@ class Windows:
     dilation: Sizes
 
     @classmethod
-    def of(cls, layer: str, window: PerAxis, stride: PerAxis, padding: Padding, dilation: PerAxis) -> Windows:
-        """Read a layer's options; the window says how many spatial axes there are.
+    def of(
+        cls,
+        layer: str,
+        window: PerAxis,
+        stride: PerAxis | None,
+        padding: Padding,
+        dilation: PerAxis,
+        *,
+        transposed: bool = False,
+    ) -> Windows:
+        """Read a layer's options; the window says how many spatial axes there are, and is the stride if None is given.
 
         Raises: ValueError if one is of the wrong length or out of range
         """
         rank = len(window) if isinstance(window, tuple) else int(_is_int(window))
-        window = _sizes(layer, "its window", window, rank)
-        dilation = _sizes(layer, "dilation", dilation, rank)
-        return cls(window, _sizes(layer, "stride", stride, rank), _pairs(layer, padding, window, dilation), dilation)
+        window = sizes_of(layer, "its window", window, rank)
+        stride = window if stride is None else sizes_of(layer, "stride", stride, rank)
+        dilation = sizes_of(layer, "dilation", dilation, rank)
+        if isinstance(padding, SamePad):
+            kept = stride if transposed else (1,) * rank
+            totals = [d * (k - 1) + 1 - s for k, d, s in zip(window, dilation, kept, strict=True)]
+            pairs: Pairs = tuple((total - total // 2, total // 2) for total in totals)
+        else:
+            pairs = _pairs(layer, padding, rank)
+        return cls(window, stride, pairs, dilation)
 
     def check(self, x: Array, channels: int | None = None) -> None:
         """Expect (N, channels, *spatial) with room for the window; a size that is not known yet passes.
 
         Raises: LayerError
         """
-        shape = shape_of(x)
-        rank = len(self.window)
-        if len(shape) != rank + 2 or (channels is not None and shape[1] not in (channels, None)):
-            raise LayerError(f"expects (N, {channels or 'C'}, {_axes(rank)}), got {shape_text(x)}")
+        check_spatial(x, len(self.window), channels)
+        shape = x.shape
         for i, (k, (low, high), d) in enumerate(zip(self.window, self.padding, self.dilation, strict=True), start=2):
             if shape[i] is not None and (shape[i] == 0 or shape[i] + low + high <= d * (k - 1)):
                 least = max(1, d * (k - 1) + 1 - low - high)
@@ -74,23 +89,34 @@ class Windows:
                 )
 
 
-def _sizes(layer: str, option: str, value: Any, rank: int) -> Sizes:
+def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
+    """Expect (N, channels, *spatial) with so many spatial axes.
+
+    Raises: LayerError
+    """
+    shape = shape_of(x)
+    if len(shape) != rank + 2 or (channels is not None and shape[1] not in (channels, None)):
+        raise LayerError(f"expects (N, {channels or 'C'}, {_axes(rank)}), got {shape_text(x)}")
+
+
+def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
+    """Read an option that is a number for all of `rank` spatial axes, or one each.
+
+    Raises: ValueError
+    """
     sizes = (value,) * rank if _is_int(value) else value
-    if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(_is_int(n) and n > 0 for n in sizes):
-        count = rank or "one or more"
-        raise ValueError(f"{layer} expects {option} as a positive int or a tuple of {count}, got {value!r}")
+    if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(_is_int(n) and n >= least for n in sizes):
+        what = "a positive int" if least == 1 else f"an int of at least {least}"
+        raise ValueError(f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {value!r}")
     return tuple(map(int, sizes))
 
 
-def _pairs(layer: str, padding: Any, window: Sizes, dilation: Sizes) -> Pairs:
-    if isinstance(padding, SamePad):
-        totals = [d * (k - 1) for k, d in zip(window, dilation, strict=True)]
-        return tuple((total - total // 2, total // 2) for total in totals)
-    entries = (padding,) * len(window) if _is_int(padding) else padding
+def _pairs(layer: str, padding: Any, rank: int) -> Pairs:
+    entries = (padding,) * rank if _is_int(padding) else padding
     pairs = [(n, n) if _is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
-    if len(pairs) != len(window) or not all(map(_is_pair, pairs)):
+    if len(pairs) != rank or not all(map(_is_pair, pairs)):
         raise ValueError(
-            f"{layer} expects padding as an int of at least 0, a tuple of {len(window)} of them or of pairs "
+            f"{layer} expects padding as an int of at least 0, a tuple of {rank} of them or of pairs "
             f"(low, high), or SamePad(), got {padding!r}"
         )
     return tuple((int(low), int(high)) for low, high in pairs)

@@ -42,8 +42,7 @@ class MaxPool(Layer):
     _windows: Windows = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        stride = self.window if self.stride is None else self.stride
-        windows = Windows.of(type(self).__name__, self.window, stride, self.padding, self.dilation)
+        windows = Windows.of(type(self).__name__, self.window, self.stride, self.padding, self.dilation)
         object.__setattr__(self, "_windows", windows)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
@@ -91,8 +90,7 @@ class MeanPool(Layer):
     _windows: Windows = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        stride = self.window if self.stride is None else self.stride
-        windows = Windows.of(type(self).__name__, self.window, stride, self.padding, self.dilation)
+        windows = Windows.of(type(self).__name__, self.window, self.stride, self.padding, self.dilation)
         object.__setattr__(self, "_windows", windows)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:

@@ -1,4 +1,4 @@
-"""Convolution on arrays."""
+"""Convolution on arrays, its transpose, and the windows that both are made of."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 
 from luxport.backend import Array, namespace
 from luxport.ops.operation import operation
-from luxport.ops.windows import Pairs, Sizes, pad_spatial, window_slices
+from luxport.ops.windows import Pairs, Sizes, add_windows, output_sizes, pad_spatial, transposed_sizes, window_slices
 
-__all__ = ["conv"]
+__all__ = ["conv", "conv_transpose", "fold", "unfold"]
 
 
 @operation
@@ -41,10 +41,8 @@ def conv(
     >>> conv(x, weight, None, flip=False, **options)
     array([[[ 5.,  8., 11., 14.]]])
     """
+    x, weight = _promoted(x, weight)
     xp = namespace(x, weight, bias)
-    if x.dtype != weight.dtype:
-        dtype = xp.result_type(x.dtype, weight.dtype)
-        x, weight = xp.astype(x, dtype), xp.astype(weight, dtype)
     out, kernel = weight.shape[0], tuple(weight.shape)[2:]
     if flip:
         weight = xp.flip(weight, axis=tuple(range(2, len(kernel) + 2)))
@@ -55,3 +53,114 @@ def conv(
     rows = xp.reshape(weight, (groups, out // groups, terms))
     y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+
+
+@operation
+def conv_transpose(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    flip: bool,
+) -> Array:
+    """Lay the weight's kernels where x is: the gradient of `conv` with respect to its input.
+
+    ``y[n, o, s i + d k - low] = bias[o] + sum over c, i, k of x[n, c, i] weight[c, o, flip ? K - 1 - k : k]``.
+    Padding cuts away below and above (a negative one adds zeros); `output_padding` adds zeros above. Different
+    dtypes are promoted.
+
+    Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial), see
+            `transposed_sizes`
+    Source: NNlib ``∇conv_data``
+
+    >>> import numpy as np
+    >>> x, weight = np.asarray([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 3.0]]])
+    >>> options = dict(stride=(2,), padding=((0, 0),), dilation=(1,), output_padding=(0,), groups=1)
+    >>> conv_transpose(x, weight, None, flip=False, **options)
+    array([[[ 1.,  2., 13., 20., 30.]]])
+    >>> conv_transpose(x, weight, None, flip=True, **options)
+    array([[[ 3.,  2., 31., 20., 10.]]])
+    """
+    x, weight = _promoted(x, weight)
+    xp = namespace(x, weight, bias)
+    channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], tuple(x.shape)[2:]
+    out = weight.shape[1] * groups
+    rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
+    columns = xp.matmul(xp.matrix_transpose(rows), xp.reshape(x, (-1, groups, channels // groups, math.prod(places))))
+    y = fold(
+        xp.reshape(columns, (-1, out * math.prod(kernel), math.prod(places))),
+        output_size=transposed_sizes(
+            places, kernel, stride=stride, padding=padding, dilation=dilation, output_padding=output_padding
+        ),
+        window=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        flip=flip,
+    )
+    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+
+
+@operation
+def unfold(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool = False) -> Array:
+    """Copy out what each place of a window sees, one column a place; with `flip`, each window back to front.
+
+    A convolution is a product with these columns. x is 0 outside.
+
+    Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places)), see `output_sizes`; the channels
+            slowest, both parts in C order
+    Source: NNlib ``unfold``, whose ``flipped=true`` is ``flip=False``
+
+    >>> import numpy as np
+    >>> x = np.arange(1.0, 5.0)[None, None]
+    >>> unfold(x, window=(2,), stride=(1,), padding=((0, 0),), dilation=(1,))
+    array([[[1., 2., 3.],
+            [2., 3., 4.]]])
+    """
+    xp = namespace(x)
+    slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
+    columns = xp.stack(slices[::-1] if flip else slices, axis=2)
+    shape = tuple(columns.shape)
+    return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
+
+
+@operation
+def fold(
+    columns: Array,
+    *,
+    output_size: Sizes,
+    window: Sizes,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    flip: bool = False,
+) -> Array:
+    """Add columns up where `unfold` took them from: its transpose, not its inverse.
+
+    Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)
+    Source: NNlib ``fold``
+
+    >>> import numpy as np
+    >>> columns = np.asarray([[[1.0, 2.0, 3.0], [20.0, 30.0, 40.0]]])
+    >>> fold(columns, output_size=(4,), window=(2,), stride=(1,), padding=((0, 0),), dilation=(1,))
+    array([[[ 1., 22., 33., 40.]]])
+    """
+    xp = namespace(columns)
+    places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
+    columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
+    if flip:
+        columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
+    return add_windows(columns, output_size, stride=stride, padding=padding, dilation=dilation)
+
+
+def _promoted(x: Array, weight: Array) -> tuple[Array, Array]:
+    if x.dtype == weight.dtype:
+        return x, weight
+    xp = namespace(x, weight)
+    dtype = xp.result_type(x.dtype, weight.dtype)
+    return xp.astype(x, dtype), xp.astype(weight, dtype)

@@ -5,11 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import reduce
+from operator import add
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
 
-__all__ = ["Pairs", "Sizes", "fold_windows", "output_sizes", "pad_spatial", "window_slices"]
+__all__ = [
+    "Pairs",
+    "Sizes",
+    "add_windows",
+    "fold_windows",
+    "output_sizes",
+    "pad_axis",
+    "pad_spatial",
+    "transposed_sizes",
+    "window_slices",
+]
 
 Sizes: TypeAlias = tuple[int, ...]
 """One number per spatial axis."""
@@ -32,6 +43,40 @@ def output_sizes(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, 
     )
 
 
+def transposed_sizes(
+    places: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes, output_padding: Sizes
+) -> Sizes:
+    """Return the sizes that a transposed convolution makes: ``(n - 1) s + d (k - 1) + 1 - low - high + output_pad``.
+
+    Source: NNlib ``conv_transpose_dims``
+
+    >>> transposed_sizes((4,), (3,), stride=(2,), padding=((1, 0),), dilation=(2,), output_padding=(0,))
+    (10,)
+    """
+    return tuple(
+        (n - 1) * s + d * (k - 1) + 1 - low - high + more
+        for n, k, s, (low, high), d, more in zip(places, window, stride, padding, dilation, output_padding, strict=True)
+    )
+
+
+def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Array:
+    """Put a constant below and above along an axis; a negative number cuts that much away.
+
+    >>> import numpy as np
+    >>> pad_axis(np.asarray([1.0, 2.0, 3.0]), 0, -1, 2)
+    array([2., 3., 0., 0.])
+    """
+    xp = namespace(x)
+    before = (slice(None),) * axis
+    if low < 0 or high < 0:
+        x = x[(*before, slice(max(-low, 0), x.shape[axis] - max(-high, 0)), ...)]
+    if low > 0 or high > 0:
+        # Filled like a slice: the batch's size may be known only when the program runs.
+        edge = xp.full_like(x[(*before, slice(0, 1), ...)], value)
+        x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
+    return x
+
+
 def pad_spatial(x: Array, padding: Pairs, value: float = 0.0) -> Array:
     """Put a constant around the spatial axes.
 
@@ -41,12 +86,8 @@ def pad_spatial(x: Array, padding: Pairs, value: float = 0.0) -> Array:
     >>> pad_spatial(np.ones((1, 1, 2)), ((1, 2),))
     array([[[0., 1., 1., 0., 0.]]])
     """
-    xp = namespace(x)
     for axis, (low, high) in enumerate(padding, start=2):
-        if low or high:
-            # Filled like a slice: the batch's size may be known only when the program runs.
-            edge = xp.full_like(x[(slice(None),) * axis + (slice(0, 1), ...)], value)
-            x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
+        x = pad_axis(x, axis, low, high, value)
     return x
 
 
@@ -80,3 +121,37 @@ def fold_windows(
         k, s, d = ((*alone[:i], option[i], *alone[i + 1 :]) for option in (window, stride, dilation))
         x = reduce(combine, window_slices(x, k, stride=s, dilation=d))
     return x
+
+
+def add_windows(columns: Array, sizes: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
+    """Add up windows where they lie: what `window_slices` of a padded array does, transposed.
+
+    One axis after the other, the last one first. What lies in the padding is dropped.
+
+    Shapes: columns (N, C, *window, *places) -> (N, C, *sizes)
+    """
+    rank = len(sizes)
+    for i in reversed(range(rank)):
+        axis, s, d, (low, _) = 2 + 2 * i, stride[i], dilation[i], padding[i]
+        taps = columns.shape[2 + i]
+        spread = _spread(columns, axis + 1, s)
+        reach = spread.shape[axis + 1] + d * (taps - 1)
+        laid = (
+            pad_axis(spread[(slice(None),) * (2 + i) + (tap, ...)], axis, tap * d, (taps - 1 - tap) * d)
+            for tap in range(taps)
+        )
+        columns = pad_axis(reduce(add, laid), axis, -low, sizes[i] + low - reach)
+    return columns
+
+
+def _spread(x: Array, axis: int, stride: int) -> Array:
+    """Put stride - 1 zeros between neighbours along an axis."""
+    if stride == 1:
+        return x
+    xp = namespace(x)
+    n = x.shape[axis]
+    x = xp.expand_dims(x, axis=axis + 1)
+    x = pad_axis(x, axis + 1, 0, stride - 1)
+    shape = tuple(x.shape)
+    x = xp.reshape(x, (-1, *shape[1:axis], n * stride, *shape[axis + 2 :]))
+    return x[(slice(None),) * axis + (slice(0, (n - 1) * stride + 1), ...)]

@@ -17,6 +17,17 @@ _CONVOLUTIONS: tuple[dict[str, Any], ...] = (
     {"stride": (1, 3), "padding": ((0, 0), (1, 2)), "dilation": (2, 1), "groups": 4, "flip": False},
 )
 
+_TRANSPOSED: tuple[dict[str, Any], ...] = (
+    {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1},
+    {"stride": (2, 2), "padding": ((1, 1), (0, 0)), "dilation": (1, 1), "output_padding": (1, 1), "groups": 1},
+    {"stride": (2, 3), "padding": ((2, 0), (0, 1)), "dilation": (1, 2), "output_padding": (0, 2), "groups": 2},
+    {"stride": (5, 1), "padding": ((-1, -1), (1, 2)), "dilation": (2, 1), "output_padding": (0, 0), "groups": 4},
+)
+_COLUMNS: tuple[dict[str, Any], ...] = (
+    {"window": (2, 2), "stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "flip": False},
+    {"window": (3, 2), "stride": (2, 1), "padding": ((1, 1), (0, 2)), "dilation": (1, 2), "flip": True},
+)
+
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "conv": tuple(
         OverrideExample(
@@ -26,5 +37,18 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         )
         for options in _CONVOLUTIONS
         for bias in (True, False)
+    ),
+    "conv_transpose": tuple(
+        OverrideExample(
+            (draw(2, 4, 3, 4), draw(4, 4 // options["groups"], 3, 2), draw(4) if number % 2 else None),
+            {**options, "flip": number > 1},
+            Tolerance(reduction=4 * 6 * 12),
+        )
+        for number, options in enumerate(_TRANSPOSED)
+    ),
+    "unfold": tuple(OverrideExample((draw(2, 2, 5, 4),), options) for options in _COLUMNS),
+    "fold": tuple(
+        OverrideExample((draw(2, 2 * rows, places),), {**options, "output_size": (5, 4)}, Tolerance(reduction=6))
+        for options, rows, places in zip(_COLUMNS, (4, 6), (12, 12), strict=True)
     ),
 }

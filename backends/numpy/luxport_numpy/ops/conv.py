@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from luxport.ops.windows import Pairs, Sizes, pad_spatial, window_slices
+from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_axis, pad_spatial, window_slices
 
-__all__ = ["conv"]
+__all__ = ["conv", "fold"]
 
 _COLUMNS_BYTES = 1 << 19  # of a block that a core's second-level cache holds
 
@@ -37,3 +37,25 @@ def conv(
         np.matmul(rows, block.reshape(len(block), groups, rows.shape[2], y.shape[3]), out=y[start : start + at_once])
     y = y.reshape(samples, len(weight), *places)
     return y if bias is None else y + bias.reshape(-1, *[1] * len(kernel))
+
+
+def fold(
+    columns: Any,
+    *,
+    output_size: Sizes,
+    window: Sizes,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    flip: bool = False,
+) -> Any:
+    """Sums in place, over all of what the windows reach."""
+    places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
+    columns = columns.reshape(len(columns), -1, math.prod(window), *places)
+    reach = tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True))
+    y = np.zeros((*columns.shape[:2], *reach), columns.dtype)
+    for tap, part in enumerate(window_slices(y, window, stride=stride, dilation=dilation)):
+        part += columns[:, :, -1 - tap if flip else tap]
+    for axis, (low, _) in enumerate(padding):
+        y = pad_axis(y, axis + 2, -low, output_size[axis] + low - reach[axis])
+    return y

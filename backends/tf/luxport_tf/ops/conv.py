@@ -9,9 +9,10 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes
 
-__all__ = ["channels_first", "channels_last", "conv"]
+__all__ = ["channels_first", "channels_last", "conv", "conv_transpose"]
 
 _definition = ops.definition_of(ops.conv)
+_transpose_definition = ops.definition_of(ops.conv_transpose)
 
 
 def conv(
@@ -38,6 +39,54 @@ def conv(
     return channels_first(y if bias is None else tf.nn.bias_add(y, bias))
 
 
+def conv_transpose(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    flip: bool,
+) -> Any:
+    """The library's for one and two axes, without its padding, which is cut away after it."""
+    rank = len(stride)
+    if rank > 2 or x.dtype != weight.dtype or not x.dtype.is_floating:
+        return _transpose_definition(
+            *(x, weight, bias),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            output_padding=output_padding,
+            groups=groups,
+            flip=flip,
+        )
+    if flip:
+        weight = tf.reverse(weight, list(range(2, rank + 2)))
+    weight = tf.transpose(weight, [*range(2, rank + 2), 1, 0])
+    if any(d > 1 for d in dilation):
+        weight = _spread(weight, dilation)
+    x = channels_last(x)
+    if rank == 1:
+        x, weight = x[:, None], weight[None]
+        stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
+    y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
+    sizes = [*y.shape[1:3]]
+    kept = [
+        slice(max(low, 0), size - max(high - more, 0))
+        for size, (low, high), more in zip(sizes, padding, output_padding, strict=True)
+    ]
+    added = [[max(-low, 0), max(more - high, 0)] for (low, high), more in zip(padding, output_padding, strict=True)]
+    y = y[:, kept[0], kept[1]]
+    if any(map(any, added)):
+        y = tf.pad(y, [[0, 0], *added, [0, 0]])
+    if rank == 1:
+        y = tf.squeeze(y, 1)
+    return channels_first(y if bias is None else tf.nn.bias_add(y, bias))
+
+
 def channels_last(x: Any) -> Any:
     """Move the channels behind the spatial axes."""
     return tf.transpose(x, [0, *range(2, len(x.shape)), 1])
@@ -56,6 +105,14 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
         return tf.nn.depthwise_conv2d(_padded(x, padding), per_channel, (1, *stride, 1), "VALID")
     explicit: Any = [[0, 0], *map(list, padding), [0, 0]]
     return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, explicit), x, weight, groups)
+
+
+def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
+    # Only the running program may know the batch's size.
+    sizes = [(n - 1) * s + k for n, s, k in zip(x.shape[1:3], stride, weight.shape[:2], strict=True)]
+    shape: Any = (tf.shape(x)[0], *sizes, weight.shape[2])
+    y = tf.nn.conv2d_transpose(x, weight, shape, stride, "VALID")
+    return tf.ensure_shape(y, (x.shape[0], *sizes, weight.shape[2]))
 
 
 def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:

@@ -8,10 +8,12 @@ from torch.nn import functional
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes
 
-__all__ = ["conv", "padded"]
+__all__ = ["conv", "conv_transpose", "padded"]
 
 _CONV = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
+_TRANSPOSE = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}
 _definition = ops.definition_of(ops.conv)
+_transpose_definition = ops.definition_of(ops.conv_transpose)
 
 
 def conv(
@@ -41,6 +43,44 @@ def conv(
     return correlate(x, weight, bias, stride, around, dilation, groups)
 
 
+def conv_transpose(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    flip: bool,
+) -> torch.Tensor:
+    """One call of the library's transposed correlation, of the flipped kernel; uneven padding is cut away after it."""
+    correlate = _TRANSPOSE.get(len(stride))
+    if correlate is None or x.dtype is not weight.dtype or not (x.is_floating_point() or x.is_complex()):
+        return _transpose_definition(
+            *(x, weight, bias),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            output_padding=output_padding,
+            groups=groups,
+            flip=flip,
+        )
+    if flip:
+        weight = weight.flip(tuple(range(2, weight.ndim)))
+    if all(low == high >= 0 for low, high in padding):
+        around = tuple(low for low, _ in padding)
+        return correlate(x, weight, bias, stride, around, output_padding, groups, dilation)
+    y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
+    pairs = tuple((-low, more - high) for (low, high), more in zip(padding, output_padding, strict=True))
+    y = padded(y, pairs, 0.0)
+    return y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
+
+
 def padded(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:
-    """Put a constant around the spatial axes, which the library lists from the last to the first."""
+    """Put a constant around the spatial axes, which the library lists from the last to the first.
+
+    Negative numbers cut away.
+    """
     return functional.pad(x, [n for pair in reversed(padding) for n in pair], value=value)
