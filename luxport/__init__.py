@@ -24,6 +24,7 @@ from luxport import (
     optimisers,
     random,
     static,
+    surgery,
     transforms,
     tree,
 )
@@ -38,12 +39,13 @@ from luxport.ops.activations import *
 from luxport.random import Rng, rng
 from luxport.stateful import StatefulLayer
 from luxport.static import *
+from luxport.surgery import *
 from luxport.transforms import *
 from luxport.version import __version__
 
 if TYPE_CHECKING:
-    from luxport import schedules
-    from luxport.flat import FlatParameters, flatten
+    from luxport import schedules as schedules
+    from luxport.flat import *
     from luxport.layers import *
 
 __all__ = ["Rng", "StatefulLayer", "__version__", "display", "ops", "optimisers", "random", "rng", "tree"]
@@ -54,6 +56,7 @@ __all__ += initializers.__all__
 __all__ += layer.__all__
 __all__ += move.__all__
 __all__ += static.__all__
+__all__ += surgery.__all__
 __all__ += transforms.__all__
 
 _LATER = {"FlatParameters": "luxport.flat", "flatten": "luxport.flat", "schedules": "luxport.schedules"}

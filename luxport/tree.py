@@ -6,15 +6,40 @@ leaf. Dict order is kept, not sorted: a flat vector holds the layers in the orde
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from luxport.static import Static
 
-__all__ = ["Tree", "leaves", "leaves_with_path", "like_sequence", "map", "map_with_path", "structure", "unflatten"]
+__all__ = [
+    "Tree",
+    "VectorTree",
+    "leaves",
+    "leaves_with_path",
+    "like_sequence",
+    "map",
+    "map_with_path",
+    "structure",
+    "unflatten",
+]
 
 Tree: TypeAlias = Any
 """An array, or a mapping, tuple or list of trees."""
+
+
+class VectorTree(Mapping[str, Any], ABC):
+    """A mapping whose leaves are slices of one vector: for trees a node with the vector as its only child."""
+
+    __slots__ = ()
+
+    vector: Any
+    layout: Any
+
+    @classmethod
+    @abstractmethod
+    def from_child(cls, layout: Any, children: Any) -> VectorTree:
+        """Build the node again, with another vector for its one child."""
 
 
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
@@ -26,6 +51,11 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     {'a': 11, 'b': (22, 33)}
     """
     if type(tree) is dict or isinstance(tree, Mapping):
+        if isinstance(tree, VectorTree):
+            for other in rest:
+                if not isinstance(other, VectorTree) or other.layout != tree.layout:
+                    raise _mismatch(tree, other)
+            return tree.from_child(tree.layout, (map(f, tree.vector, *[other.vector for other in rest]),))
         for other in rest:
             if not isinstance(other, Mapping) or other.keys() != tree.keys():
                 raise _mismatch(tree, other)
@@ -46,6 +76,8 @@ def map_with_path(f: Callable[..., Any], tree: Tree, path: tuple[str, ...] = ())
     >>> map_with_path(lambda path, x: ".".join(path), {"layer_1": {"weight": 0}})
     {'layer_1': {'weight': 'layer_1.weight'}}
     """
+    if isinstance(tree, VectorTree):
+        return tree.from_child(tree.layout, (map_with_path(f, tree.vector, path),))
     if isinstance(tree, Mapping):
         return {key: map_with_path(f, value, (*path, str(key))) for key, value in tree.items()}
     if isinstance(tree, (tuple, list)):
@@ -68,6 +100,8 @@ def leaves(tree: Tree) -> list[Any]:
 
 def leaves_with_path(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield ``(path, leaf)`` in order."""
+    if isinstance(tree, VectorTree):
+        tree = tree.vector
     if isinstance(tree, Mapping):
         for key, value in tree.items():
             yield from leaves_with_path(value, (*path, str(key)))
@@ -84,6 +118,8 @@ def structure(tree: Tree) -> Any:
     >>> structure({"a": 1}) == structure({"a": 2}), structure({"a": 1}) == structure((1,))
     (True, False)
     """
+    if isinstance(tree, VectorTree):
+        return (type(tree), tree.layout)
     if isinstance(tree, Mapping):
         return (dict, tuple(tree), tuple([structure(value) for value in tree.values()]))
     if isinstance(tree, (tuple, list)):
@@ -110,6 +146,8 @@ def unflatten(shape: Any, new_leaves: Iterator[Any]) -> Tree:
         return shape
     if shape[0] is dict:
         return {key: unflatten(child, new_leaves) for key, child in zip(shape[1], shape[2], strict=True)}
+    if issubclass(shape[0], VectorTree):
+        return shape[0].from_child(shape[1], (next(new_leaves),))
     return _sequence(shape[0], [unflatten(child, new_leaves) for child in shape[1]])
 
 
@@ -118,6 +156,9 @@ _LEAF = "*"
 
 def _collect(tree: Tree, found: list[Any]) -> None:
     if type(tree) is dict or isinstance(tree, Mapping):
+        if isinstance(tree, VectorTree):
+            found.append(tree.vector)
+            return
         for value in tree.values():
             _collect(value, found)
     elif isinstance(tree, (tuple, list)):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
-from luxport.optimisers.rule import abs2, check_eta, in_dtype_of, round_ahead
+from luxport.optimisers.rule import abs2, check_eta, in_dtype_of, is_number, round_ahead, scalar_like
 
-__all__ = ["Adam", "AdamW", "adam_step"]
+__all__ = ["Adam", "AdamW", "Moments", "adam_step", "initial_moments", "rounded_epsilon"]
 
 Moments: TypeAlias = tuple[Array, Array, Array]
 """``(m, v, powers)``: the two moments, and the powers of the two betas that the next step divides by."""
@@ -38,7 +38,7 @@ class Adam:
         """Start from moments of 0."""
         round_ahead(x, self.eta)
         rounded_epsilon(x, self.epsilon)
-        return _init(x, self.beta)
+        return initial_moments(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
@@ -71,12 +71,12 @@ class AdamW:
         """Start from moments of 0."""
         round_ahead(x, self.eta, self.lambda_)
         rounded_epsilon(x, self.epsilon)
-        return _init(x, self.beta)
+        return initial_moments(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Step as `Adam`, and towards 0."""
         *moments, step = adam_step(dx, *state, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
-        if self.lambda_ != 0:
+        if not is_number(self.lambda_) or self.lambda_ != 0:
             decay = in_dtype_of(x, self.lambda_)
             step = step + (in_dtype_of(x, self.eta) * decay if self.couple else decay) * x
         return tuple(moments), step  # type: ignore[return-value]
@@ -84,9 +84,9 @@ class AdamW:
 
 @operation
 def adam_step(
-    dx: Array, m: Array, v: Array, powers: Array, *, eta: float, beta: tuple[float, float], epsilon: float
+    dx: Array, m: Array, v: Array, powers: Array, *, eta: Any, beta: tuple[Any, Any], epsilon: Any
 ) -> tuple[Array, Array, Array, Array]:
-    """Return the next moments and powers, and the step.
+    """Return the next moments and powers, and the step; eta, beta and epsilon are numbers, or arrays like x.
 
     Shapes: dx, m, v (...), powers (2,) -> m, v, powers, step (...)
     Source: Optimisers.jl ``Adam``
@@ -99,15 +99,15 @@ def adam_step(
     return m, v, xp.stack([beta1 * powers[0], beta2 * powers[1]]), direction * in_dtype_of(dx, eta)
 
 
-def rounded_epsilon(x: Array, epsilon: float) -> float:
+def rounded_epsilon(x: Array, epsilon: Any) -> Any:
     """Round epsilon to the precision of x; the default would vanish in float16, and 0 / 0 with it."""
-    if epsilon != 0 and dtype_name(x) == "float16":
+    if is_number(epsilon) and epsilon != 0 and dtype_name(x) == "float16":
         epsilon = max(epsilon, 1e-7)
     return in_dtype_of(x, epsilon)
 
 
-def _init(x: Array, beta: tuple[float, float]) -> Moments:
+def initial_moments(x: Array, beta: tuple[float, float]) -> Moments:
+    """Start from moments of 0 and the first powers of beta."""
     xp = namespace(x)
-    zero = xp.sum(xp.zeros_like(x), dtype=x.dtype)  # a scalar on the device of x
-    powers = xp.stack([zero + in_dtype_of(x, beta[0]), zero + in_dtype_of(x, beta[1])])
+    powers = xp.stack([scalar_like(x, in_dtype_of(x, beta[0])), scalar_like(x, in_dtype_of(x, beta[1]))])
     return xp.zeros_like(x), xp.zeros_like(x), powers

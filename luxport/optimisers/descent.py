@@ -1,4 +1,4 @@
-"""Gradient descent: `Descent` and `Momentum`."""
+"""Gradient descent: `Descent`, `Momentum` and `Nesterov`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from luxport.backend import Array, namespace
 from luxport.optimisers.rule import check_eta, in_dtype_of, round_ahead
 
-__all__ = ["Descent", "Momentum"]
+__all__ = ["Descent", "Momentum", "Nesterov"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,32 @@ class Momentum:
         """Add to the velocity; it is the step."""
         v = in_dtype_of(x, self.rho) * state + in_dtype_of(x, self.eta) * dx
         return v, v
+
+
+@dataclass(frozen=True)
+class Nesterov:
+    """Steps of ``(1 + rho) eta dx - rho² v``, after which the velocity v becomes ``rho v - eta dx``.
+
+    The same path as stepping first and correcting by the gradient there, with x where the gradient is taken.
+
+    State: v like x, from 0
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``Nesterov``
+    """
+
+    eta: float = 0.001
+    rho: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> Array:
+        """Start at rest."""
+        round_ahead(x, self.eta, self.rho)
+        return namespace(x).zeros_like(x)
+
+    def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
+        """Look ahead by the old velocity, then change it."""
+        rho, scaled = in_dtype_of(x, self.rho), in_dtype_of(x, self.eta) * dx
+        step = (1.0 + rho) * scaled - rho * rho * state
+        return rho * state - scaled, step

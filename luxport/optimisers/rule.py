@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, backend_of, dtype_name, namespace
 from luxport.tree import Tree
 
-__all__ = ["Rule", "abs2", "check_eta", "in_dtype_of", "round_ahead"]
+__all__ = [
+    "Compound",
+    "HigherOrder",
+    "Replacement",
+    "Rule",
+    "StepIf",
+    "abs2",
+    "apply_rule",
+    "check_eta",
+    "check_real",
+    "in_dtype_of",
+    "is_number",
+    "round_ahead",
+    "scalar_like",
+    "subtract",
+]
 
 
 class Rule(Protocol):
@@ -34,18 +51,81 @@ class Rule(Protocol):
         """Make the state for an array: a tree of arrays, or None."""
         ...
 
-    def apply(self, state: Tree, x: Array, dx: Array) -> tuple[Tree, Array | None]:
+    def apply(self, state: Tree, x: Array, dx: Array) -> tuple[Tree, Step]:
         """Return the next state and the step to subtract from x, or None for no step; dx has the dtype of x."""
         ...
 
 
-def in_dtype_of(x: Array, value: float) -> float:
+class HigherOrder(ABC):
+    """A rule that takes more than the gradient: whatever further trees `update` was given, in their order.
+
+    Other rules are not shown them.
+    """
+
+    @abstractmethod
+    def apply(self, state: Tree, x: Array, dx: Array, *more: Array) -> tuple[Tree, Step]:
+        """Return the next state and the step."""
+
+
+class Compound(HigherOrder):
+    """A rule made of other rules."""
+
+    @property
+    @abstractmethod
+    def inner_rules(self) -> tuple[Rule, ...]:
+        """The rules it is made of."""
+
+    @abstractmethod
+    def map_rules(self, f: Callable[[Rule], Rule]) -> Rule:
+        """Return the same, made of ``f(rule)`` for each of them."""
+
+
+class StepIf(NamedTuple):
+    """A step that is taken only where a scalar condition holds; a compiled program learns it when it runs.
+
+    The rules after it in a chain step as well, and keep their states unless the condition holds.
+    """
+
+    condition: Array
+    step: Array
+
+
+class Replacement(NamedTuple):
+    """New values of a parameter in place of a step, where subtraction would round them."""
+
+    x: Array
+
+
+Step = Array | StepIf | Replacement | None
+
+
+def apply_rule(rule: Rule, state: Tree, x: Array, dx: Array, more: tuple[Array, ...]) -> tuple[Tree, Step]:
+    """Apply a rule, with the further gradients if it takes them."""
+    return rule.apply(state, x, dx, *more) if more and isinstance(rule, HigherOrder) else rule.apply(state, x, dx)
+
+
+def subtract(x: Array, step: Step) -> Array:
+    """Take a step from x."""
+    if step is None:
+        return x
+    if isinstance(step, Replacement):
+        return step.x
+    if isinstance(step, StepIf):
+        return namespace(x).where(step.condition, x - step.step, x)
+    return x - step
+
+
+def in_dtype_of(x: Array, value: Any) -> Any:
     """Round a hyper-parameter to the precision of x, so that arithmetic such as ``1 - beta`` starts from there.
+
+    A hyper-parameter that is an array, as `adjust` can make it, becomes one of the dtype of x.
 
     >>> import numpy as np
     >>> in_dtype_of(np.ones(1, np.float32), 0.9)
     0.8999999761581421
     """
+    if not is_number(value):
+        return value if value.dtype == x.dtype else backend_of(x, value).xp.astype(value, x.dtype)
     key = (dtype_name(x), value)
     known = _ROUNDED.get(key)
     if known is None:
@@ -60,6 +140,11 @@ def round_ahead(x: Array, *values: float) -> None:
         in_dtype_of(x, value)
 
 
+def is_number(value: Any) -> bool:
+    """Tell a number of Python's from an array."""
+    return isinstance(value, (int, float))
+
+
 def abs2(x: Array) -> Array:
     """Return ``|x|²`` in the dtype of x."""
     if "complex" not in dtype_name(x):
@@ -69,10 +154,23 @@ def abs2(x: Array) -> Array:
     return xp.astype(real * real + imaginary * imaginary, x.dtype)
 
 
+def scalar_like(x: Array, value: float, dtype: Any = None) -> Array:
+    """Make an array without axes on the device of x, in its dtype unless told another."""
+    xp = namespace(x)
+    zero = xp.sum(xp.zeros_like(x), dtype=x.dtype)
+    return (zero if dtype is None else xp.astype(zero, dtype)) + value
+
+
 def check_eta(rule: Any) -> None:
     """Expect a learning rate that is not negative."""
-    if rule.eta < 0:
+    if is_number(rule.eta) and rule.eta < 0:
         raise ValueError(f"{type(rule).__name__} expects a learning rate eta >= 0, got {rule.eta}")
+
+
+def check_real(rule: Any, x: Array) -> None:
+    """Expect parameters that have an order."""
+    if "complex" in dtype_name(x):
+        raise ValueError(f"{type(rule).__name__} expects real parameters, got {dtype_name(x)}")
 
 
 _ROUNDED: dict[tuple[str, float], float] = {}

@@ -12,6 +12,7 @@ import jax.dlpack
 import jax.numpy as xp
 import numpy as np
 
+from luxport.flat import FlatParameters, flatten_view
 from luxport.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
 
@@ -20,6 +21,7 @@ __all__ = ["name", "ops", "xp"]
 name = "jax"
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
+jax.tree_util.register_pytree_node(FlatParameters, flatten_view, FlatParameters.from_child)
 
 
 def owns_type(array_type: type) -> bool:

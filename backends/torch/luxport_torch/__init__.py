@@ -9,6 +9,7 @@ import torch
 import torch.utils._pytree
 
 from luxport.backend import adopt_type
+from luxport.flat import FlatParameters
 from luxport.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, devices, from_dlpack, owns_type, to_numpy
@@ -38,6 +39,12 @@ torch.utils._pytree.register_pytree_node(
     lambda static: ([], static.value),
     lambda children, value: Static(value),
     serialized_type_name="luxport.Static",
+)
+torch.utils._pytree.register_pytree_node(
+    FlatParameters,
+    lambda flat: ([flat.vector], flat.layout),
+    lambda children, layout: FlatParameters.from_child(layout, children),
+    serialized_type_name="luxport.FlatParameters",
 )
 
 # torch.compile must find these already known: it cannot trace the import of a backend.

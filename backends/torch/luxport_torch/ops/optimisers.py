@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
 from luxport.ops import definition_of
-from luxport.optimisers import adam
-from luxport.optimisers.rule import in_dtype_of
+from luxport.optimisers import adam, clip
+from luxport.optimisers.rule import in_dtype_of, is_number
 
-__all__ = ["adam_step"]
+__all__ = ["adam_step", "finite_norm"]
 
 _define_adam_step = definition_of(adam.adam_step)
+_define_finite_norm = definition_of(clip.finite_norm)
 _LATE = torch.tensor(1e9)
 
 
@@ -22,17 +24,20 @@ def adam_step(
     v: torch.Tensor,
     powers: torch.Tensor,
     *,
-    eta: float,
-    beta: tuple[float, float],
-    epsilon: float,
+    eta: Any,
+    beta: tuple[Any, Any],
+    epsilon: Any,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """One pass over memory by PyTorch's fused kernel where there are plain numbers on the CPU; else the definition.
 
     The kernel would take the powers of beta from a count of steps; so late that they are 0 it corrects nothing,
     and the correction by our own powers goes into its learning rate and epsilon.
     """
-    if not _plain(dx, m, v, powers):
+    hyperparameters = [value for value in (eta, *beta, epsilon) if not is_number(value)]
+    if not _plain(dx, m, v, powers, *hyperparameters):
         return _define_adam_step(dx, m, v, powers, eta=eta, beta=beta, epsilon=epsilon)
+    if hyperparameters:
+        eta, beta, epsilon = float(eta), (float(beta[0]), float(beta[1])), float(epsilon)
     beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
     power1, power2 = powers.tolist()
     root = math.sqrt(1.0 - power2)
@@ -50,6 +55,13 @@ def adam_step(
         maximize=False,
     )
     return m, v, torch.tensor([beta1 * power1, beta2 * power2], dtype=powers.dtype), step
+
+
+def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torch.Tensor:
+    """Ask whether it is finite, unless there is no value yet."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return size
+    return _define_finite_norm(size, p=p, shape=shape)
 
 
 def _plain(*tensors: torch.Tensor) -> bool:
