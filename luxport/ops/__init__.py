@@ -34,6 +34,7 @@ from luxport.ops.activations import (
     thresholdrelu,
     trelu,
 )
+from luxport.ops.adaptive_pooling import adaptive_lp_pool, adaptive_max_pool, adaptive_mean_pool
 from luxport.ops.affine import dense
 from luxport.ops.attention import (
     dot_product_attention,
@@ -57,7 +58,14 @@ from luxport.ops.erf import erf
 from luxport.ops.normalise import batch_norm, group_norm, instance_norm, layer_norm, normalise, rms_norm
 from luxport.ops.operation import definition_of, operation
 from luxport.ops.padding import pad_circular, pad_constant, pad_edge, pad_reflect, pad_symmetric, pad_zeros
-from luxport.ops.pooling import max_pool, mean_pool
+from luxport.ops.pooling import (
+    global_lp_pool,
+    global_max_pool,
+    global_mean_pool,
+    lp_pool,
+    max_pool,
+    mean_pool,
+)
 from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
 from luxport.ops.recurrent import gru_sweep, lstm_sweep, rnn_sweep
 from luxport.ops.softmax import logsoftmax, logsumexp, softmax
@@ -65,6 +73,9 @@ from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = [
     "Activation",
+    "adaptive_lp_pool",
+    "adaptive_max_pool",
+    "adaptive_mean_pool",
     "alpha_dropout",
     "batch_norm",
     "batched_adjoint",
@@ -89,6 +100,9 @@ __all__ = [
     "gelu_erf",
     "gelu_sigmoid",
     "gelu_tanh",
+    "global_lp_pool",
+    "global_max_pool",
+    "global_mean_pool",
     "glu",
     "group_norm",
     "gru_sweep",
@@ -107,6 +121,7 @@ __all__ = [
     "logsumexp",
     "lstm_sweep",
     "make_causal_mask",
+    "lp_pool",
     "max_pool",
     "mean_pool",
     "mish",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from luxport.backend import Array, namespace
@@ -9,7 +10,7 @@ from luxport.errors import LayerError
 from luxport.ops.operation import operation
 from luxport.ops.random_bits import random_bits
 
-__all__ = ["dropout", "keep_mask", "mask_shape"]
+__all__ = ["alpha_dropout", "dropout", "keep_mask", "mask_shape"]
 
 
 @operation
@@ -33,6 +34,36 @@ def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, 
     if p == 1:
         return xp.zeros_like(x)
     return xp.where(keep_mask(key, counter, shape=shape, p=p), x * (1.0 / (1.0 - p)), xp.zeros_like(x))
+
+
+@operation
+def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
+    """Set each entry to the limit of `selu` with probability p, then restore a mean of 0 and a variance of 1.
+
+    ``a where(kept, x, -1.758...) + b`` with a and b such that entries of mean 0 and variance 1 keep both. At p = 1
+    nothing is left: zeros.
+
+    Shapes: x (...) floating, key (2,) int32, counter () int32 -> like x
+    Raises: ValueError unless 0 <= p <= 1
+    Source: G. Klambauer et al., "Self-normalizing neural networks" (2017); LuxLib ``alpha_dropout``
+
+    >>> import numpy as np
+    >>> alpha_dropout(np.ones(4, np.float32), np.zeros(2, np.int32), np.array(0, np.int32), p=0.5).round(3)
+    array([ 1.666, -0.779,  1.666, -0.779], dtype=float32)
+    """
+    xp = namespace(x, key, counter)
+    mask = keep_mask(key, counter, shape=tuple(x.shape), p=p)
+    return xp.zeros_like(x) if p == 1 else alpha_dropped(xp, x, mask, p)
+
+
+def alpha_dropped(xp: Any, x: Array, mask: Array, p: float) -> Array:
+    """Apply the mask of an alpha dropout, for p < 1."""
+    a = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * _SELU_LIMIT**2))
+    return xp.where(mask, x * a, xp.full_like(x, a * _SELU_LIMIT)) - a * _SELU_LIMIT * p
+
+
+_SELU_LIMIT = -1.7580993408473766
+"""What `selu` tends to: minus its scale times its alpha."""
 
 
 @operation

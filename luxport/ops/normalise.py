@@ -9,7 +9,16 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
-__all__ = ["batch_norm", "channel_axis"]
+__all__ = [
+    "batch_norm",
+    "channel_axis",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "normalise",
+    "rms_norm",
+    "single_or_double",
+]
 
 
 @operation
@@ -36,26 +45,120 @@ def batch_norm(
     xp = namespace(x, scale, bias, running_mean, running_var)
     axis = channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
-    broadcast = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
-    wide = _wide(xp, x)
+    channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
+    wide = single_or_double(xp, x)
     if training or running_mean is None or running_var is None:
         mean = xp.mean(wide, axis=over)
-        centred = wide - xp.reshape(mean, broadcast)
+        centred = wide - xp.reshape(mean, channels)
         var = xp.mean(centred * centred, axis=over)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
             running_mean = _blend(xp, running_mean, stop_gradient(mean), momentum)
             running_var = _blend(xp, running_var, stop_gradient(var) * (n / (n - 1)), momentum)
     else:
-        centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), broadcast)
+        centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
         var = xp.astype(running_var, wide.dtype)
-    factor = 1.0 / xp.sqrt(var + epsilon)
-    if scale is not None:
-        factor = factor * xp.astype(scale, wide.dtype)
-    y = centred * xp.reshape(factor, broadcast)
-    if bias is not None:
-        y = y + xp.reshape(xp.astype(bias, wide.dtype), broadcast)
+    y = _scaled(xp, centred, xp.reshape(var, channels), epsilon, scale, bias, channels)
     return xp.astype(y, x.dtype), running_mean, running_var
+
+
+@operation
+def instance_norm(
+    x: Array,
+    scale: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    *,
+    training: bool,
+    momentum: float,
+    epsilon: float,
+) -> tuple[Array, Array | None, Array | None]:
+    """Normalise each channel of each sample over its positions; return the result and the new running statistics.
+
+    In training, and where nothing is tracked, by the sample's own mean and biased variance; otherwise by the
+    running ones. These follow, as in `batch_norm`, the means of the samples' means and unbiased variances.
+
+    Shapes: x (N, C, d1, ...), the others (C,) or None -> like x, (C,) or None, (C,) or None
+    Source: LuxLib ``instancenorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
+    """
+    xp = namespace(x, scale, bias, running_mean, running_var)
+    over = tuple(range(2, len(x.shape)))
+    channels = (-1, *(1 for _ in over))
+    wide = single_or_double(xp, x)
+    if training or running_mean is None or running_var is None:
+        mean = xp.mean(wide, axis=over, keepdims=True)
+        centred = wide - mean
+        var = xp.mean(centred * centred, axis=over, keepdims=True)
+        if training and running_mean is not None and running_var is not None:
+            n = _count(xp, wide, over)
+            unbiased = xp.mean(stop_gradient(var), axis=over) * (n / (n - 1))
+            running_mean = _blend(xp, running_mean, stop_gradient(xp.mean(mean, axis=(0, *over))), momentum)
+            running_var = _blend(xp, running_var, xp.mean(unbiased, axis=0), momentum)
+    else:
+        centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
+        var = xp.reshape(xp.astype(running_var, wide.dtype), channels)
+    y = _scaled(xp, centred, var, epsilon, scale, bias, channels)
+    return xp.astype(y, x.dtype), running_mean, running_var
+
+
+@operation
+def group_norm(x: Array, scale: Array | None, bias: Array | None, *, groups: int, epsilon: float) -> Array:
+    """Normalise each group of neighbouring channels of each sample over the group and all positions.
+
+    Shapes: x (N, C, ...) with C a multiple of groups, scale (C,) or None, bias (C,) or None -> like x
+    Source: LuxLib ``groupnorm``; Y. Wu, K. He (2018)
+    """
+    xp = namespace(x, scale, bias)
+    over = tuple(range(2, len(x.shape)))
+    wide = single_or_double(xp, x)
+    centred = wide - _group_mean(xp, wide, over, groups)
+    var = _group_mean(xp, centred * centred, over, groups)
+    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias, (-1, *(1 for _ in over))), x.dtype)
+
+
+@operation
+def layer_norm(
+    x: Array, scale: Array | None, bias: Array | None, *, axes: tuple[int, ...] = (-1,), epsilon: float
+) -> Array:
+    """Normalise over these axes, for each place along the others; then scale and shift.
+
+    Shapes: x (...), scale and bias of a shape that broadcasts with x, or None -> like x
+    Source: LuxLib ``layernorm``; J. Ba, J. Kiros, G. Hinton (2016)
+    """
+    xp = namespace(x, scale, bias)
+    centred, var = _moments(xp, single_or_double(xp, x), axes)
+    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias), x.dtype)
+
+
+@operation
+def rms_norm(x: Array, scale: Array | None, *, axes: tuple[int, ...] = (-1,), epsilon: float) -> Array:
+    """``x / sqrt(mean(x²) + epsilon) * scale``, the mean taken over these axes.
+
+    Shapes: x (...), scale of a shape that broadcasts with x, or None -> like x
+    Source: B. Zhang, R. Sennrich, "Root mean square layer normalization" (2019)
+    """
+    xp = namespace(x, scale)
+    wide = single_or_double(xp, x)
+    square = xp.mean(wide * wide, axis=axes, keepdims=True)
+    return xp.astype(_scaled(xp, wide, square, epsilon, scale, None), x.dtype)
+
+
+@operation
+def normalise(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
+    """Return ``(x - mean) / sqrt(var + epsilon)`` with the mean and the biased variance along an axis, or several.
+
+    Shapes: x (...) -> like x
+    Source: Flux ``normalise``
+
+    >>> import numpy as np
+    >>> normalise(np.array([[1.0, 10.0], [3.0, 10.0]]), epsilon=1e-12).round(3)
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    """
+    xp = namespace(x)
+    centred, var = _moments(xp, single_or_double(xp, x), axis)
+    return xp.astype(_scaled(xp, centred, var, epsilon, None, None), x.dtype)
 
 
 def channel_axis(x: Array) -> int:
@@ -63,9 +166,47 @@ def channel_axis(x: Array) -> int:
     return 1 if len(x.shape) > 1 else 0
 
 
-def _wide(xp: Any, x: Array) -> Array:
+def single_or_double(xp: Any, x: Array) -> Array:
+    """Convert half types to float32, in which sums of many are taken."""
     # A mean over more than 65,504 float16 ones overflows: half types take their statistics in float32.
     return xp.astype(x, xp.float32) if dtype_name(x) in ("float16", "bfloat16") else x
+
+
+def _moments(xp: Any, x: Array, axes: int | tuple[int, ...]) -> tuple[Array, Array]:
+    """Return x without its mean, and its biased variance."""
+    centred = x - xp.mean(x, axis=axes, keepdims=True)
+    return centred, xp.mean(centred * centred, axis=axes, keepdims=True)
+
+
+def _group_mean(xp: Any, x: Array, over: tuple[int, ...], groups: int) -> Array:
+    """Average over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
+    # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
+    # compiled program the number of positions may be unknown.
+    channels = x.shape[1]
+    mean = xp.mean(x, axis=over) if over else x
+    grouped = xp.reshape(mean, (-1, groups, channels // groups))
+    shared = xp.mean(grouped, axis=-1, keepdims=True) + xp.zeros_like(grouped)
+    return xp.reshape(shared, (-1, channels, *(1 for _ in over)))
+
+
+def _scaled(
+    xp: Any,
+    centred: Array,
+    var: Array,
+    epsilon: float,
+    scale: Array | None,
+    bias: Array | None,
+    shape: tuple[int, ...] | None = None,
+) -> Array:
+    """Divide by the standard deviation, multiply by the scale, add the bias; these two take on a shape first."""
+
+    def placed(parameter: Array) -> Array:
+        wide = xp.astype(parameter, centred.dtype)
+        return wide if shape is None else xp.reshape(wide, shape)
+
+    factor = 1.0 / xp.sqrt(var + epsilon)
+    y = centred * (factor if scale is None else factor * placed(scale))
+    return y if bias is None else y + placed(bias)
 
 
 def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:

@@ -9,6 +9,7 @@ from luxport_conformance.operation_examples.example import COUNTER, KEY, Overrid
 __all__ = ["OPERATIONS"]
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
+    "alpha_dropout": (OverrideExample((draw(5, 7), KEY, COUNTER), {"p": 0.4}),),
     "dropout": (
         OverrideExample((draw(5, 7), KEY, COUNTER), {"p": 0.4}),
         OverrideExample((draw(5, 7), KEY, COUNTER), {"p": 0.4, "axes": (0,)}),

@@ -10,22 +10,33 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops.dropout import mask_shape
+from luxport.ops.dropout import alpha_dropped, mask_shape
 from luxport.ops.operation import definition_of
 from luxport.ops.random_bits import threefry_words
 from luxport_tf import xp
 
-__all__ = ["dropout", "random_bits"]
+__all__ = ["alpha_dropout", "dropout", "random_bits"]
 
 
 def dropout(x: Any, key: Any, counter: Any, *, p: float, axes: tuple[int, ...] | None = None) -> Any:
     """Draw a mask of the shape that x has when the program runs."""
     if x.shape.is_fully_defined():
         return definition_of(ops.dropout)(x, key, counter, p=p, axes=axes)
-    sizes = tf.shape(x)
-    shape = tuple([sizes[axis] if n is None else n for axis, n in enumerate(x.shape)])
-    mask = ops.keep_mask(key, counter, shape=mask_shape(shape, axes), p=p)
+    mask = ops.keep_mask(key, counter, shape=mask_shape(_running_shape(x), axes), p=p)
     return tf.zeros_like(x) if p == 1 else tf.where(mask, x * (1.0 / (1.0 - p)), tf.zeros_like(x))
+
+
+def alpha_dropout(x: Any, key: Any, counter: Any, *, p: float) -> Any:
+    """Draw a mask of the shape that x has when the program runs."""
+    if x.shape.is_fully_defined():
+        return definition_of(ops.alpha_dropout)(x, key, counter, p=p)
+    mask = ops.keep_mask(key, counter, shape=_running_shape(x), p=p)
+    return tf.zeros_like(x) if p == 1 else alpha_dropped(xp, x, mask, p)
+
+
+def _running_shape(x: Any) -> tuple[Any, ...]:
+    sizes = tf.shape(x)
+    return tuple([sizes[axis] if n is None else n for axis, n in enumerate(x.shape)])
 
 
 def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:

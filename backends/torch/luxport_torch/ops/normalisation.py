@@ -1,0 +1,103 @@
+"""Normalisation by PyTorch."""
+
+from __future__ import annotations
+
+import torch
+
+from luxport import ops
+from luxport.ops import definition_of
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
+
+_define_batch_norm = definition_of(ops.batch_norm)
+_define_instance_norm = definition_of(ops.instance_norm)
+_define_group_norm = definition_of(ops.group_norm)
+_define_layer_norm = definition_of(ops.layer_norm)
+
+
+def batch_norm(
+    x: torch.Tensor,
+    scale: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    running_mean: torch.Tensor | None,
+    running_var: torch.Tensor | None,
+    *,
+    training: bool,
+    momentum: float,
+    epsilon: float,
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    """The library's kernel, which changes the running statistics in place, on copies of them."""
+    if not _native(x, scale, running_mean):
+        return _define_batch_norm(
+            *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
+        )
+    use_batch = training or running_mean is None
+    if training and running_mean is not None and running_var is not None:
+        running_mean, running_var = running_mean.clone(), running_var.clone()
+    y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), use_batch, momentum, epsilon, True)
+    return y, running_mean, running_var
+
+
+def instance_norm(
+    x: torch.Tensor,
+    scale: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    running_mean: torch.Tensor | None,
+    running_var: torch.Tensor | None,
+    *,
+    training: bool,
+    momentum: float,
+    epsilon: float,
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    """Groups of one channel where nothing is tracked; otherwise the library's, on copies of the statistics."""
+    if running_mean is None or running_var is None:
+        y = group_norm(x, scale, bias, groups=max(1, x.shape[1]), epsilon=epsilon)
+        return y, running_mean, running_var
+    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
+    if not training:
+        return batch_norm(x, scale, bias, running_mean, running_var, **options)
+    if not _native(x, scale, running_mean):
+        return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
+    running_mean, running_var = running_mean.clone(), running_var.clone()
+    y = torch.instance_norm(x, scale, bias, running_mean, running_var, True, momentum, epsilon, True)
+    return y, running_mean, running_var
+
+
+def group_norm(
+    x: torch.Tensor, scale: torch.Tensor | None, bias: torch.Tensor | None, *, groups: int, epsilon: float
+) -> torch.Tensor:
+    """The library's, where all have one dtype."""
+    if _one_dtype(x, scale, bias):
+        return torch.group_norm(x, groups, scale, bias, epsilon)
+    return _define_group_norm(x, scale, bias, groups=groups, epsilon=epsilon)
+
+
+def layer_norm(
+    x: torch.Tensor,
+    scale: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float,
+) -> torch.Tensor:
+    """The library's, which normalises trailing axes, with a scale and a bias of just their shape."""
+    shape = x.shape[x.ndim - len(axes) :]
+    trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
+    shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))
+    if trailing and shaped and _one_dtype(x, scale, bias):
+        return torch.layer_norm(x, shape, scale, bias, epsilon)
+    return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
+
+
+def _one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
+    return all(parameter is None or parameter.dtype == x.dtype for parameter in parameters)
+
+
+def _native(x: torch.Tensor, scale: torch.Tensor | None, running: torch.Tensor | None) -> bool:
+    """Tell whether the kernel takes these: one dtype, no transform that forbids changes in place."""
+    return (
+        x.ndim > 1
+        and (scale is None or scale.dtype == x.dtype)
+        and (running is None or (running.dtype == x.dtype and not running.requires_grad))
+        and not torch._C._are_functorch_transforms_active()
+    )
