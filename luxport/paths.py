@@ -1,0 +1,92 @@
+"""Entries of nested dicts by their paths: ``"layer_1.weight"`` or ``("layer_1", "weight")``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+__all__ = ["Path", "as_path", "entry", "merged", "ordered", "replaced", "selected", "without"]
+
+Path: TypeAlias = str | tuple[str, ...]
+
+
+def as_path(path: Path) -> tuple[str, ...]:
+    """Split a dotted path.
+
+    >>> as_path("layer_1.weight")
+    ('layer_1', 'weight')
+    """
+    return tuple(path.split(".")) if isinstance(path, str) else tuple(path)
+
+
+def entry(tree: Any, path: Path) -> Any:
+    """Return the subtree or leaf at a path.
+
+    Raises: ValueError, naming the entries that there are
+
+    >>> entry({"a": {"b": 1}}, "a.b")
+    1
+    """
+    steps = as_path(path)
+    for depth, step in enumerate(steps):
+        if not isinstance(tree, Mapping) or step not in tree:
+            found = ", ".join(map(str, tree)) if isinstance(tree, Mapping) else "an array"
+            where = f" at {'.'.join(steps[:depth])}" if depth else ""
+            raise ValueError(f"a path of an entry expected, got {'.'.join(steps)!r}:{where or ' there'} is {found}")
+        tree = tree[step]
+    return tree
+
+
+def replaced(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """Return the tree with another subtree or leaf at a path; where there was none it comes last.
+
+    >>> replaced({"a": {"b": 1}, "c": 2}, "a.b", 3)
+    {'a': {'b': 3}, 'c': 2}
+    """
+    first, *rest = as_path(path)
+    return {**tree, first: replaced(tree.get(first, {}), tuple(rest), value) if rest else value}
+
+
+def without(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+    """Return the tree without what is at these paths.
+
+    >>> without({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
+    {'a': {'c': 2}}
+    """
+    result = dict(tree)
+    for path in map(as_path, paths):
+        if len(path) == 1:
+            result.pop(path[0], None)
+        elif path[0] in result:
+            result[path[0]] = without(result[path[0]], [path[1:]])
+    return result
+
+
+def selected(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+    """Return only what is at these paths.
+
+    >>> selected({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
+    {'a': {'b': 1}, 'd': 3}
+    """
+    result: dict[str, Any] = {}
+    for path in paths:
+        result = replaced(result, path, entry(tree, path))
+    return result
+
+
+def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of both; where both have a dict, that of both.
+
+    >>> merged({"a": {"b": 1}}, {"a": {"c": 2}, "d": 3})
+    {'a': {'b': 1, 'c': 2}, 'd': 3}
+    """
+    result = dict(one)
+    for key, value in other.items():
+        mine = result.get(key)
+        result[key] = merged(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def ordered(tree: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tree in the order of another that has the same keys."""
+    return {key: ordered(tree[key], inner) if isinstance(inner, Mapping) else tree[key] for key, inner in like.items()}
