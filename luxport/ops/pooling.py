@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from operator import add
 
-from luxport.backend import Array, namespace
+from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
 from luxport.ops.windows import Pairs, Sizes, fold_windows, pad_spatial
 
-__all__ = ["max_pool", "mean_pool"]
+__all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
 
 
 @operation
@@ -27,12 +27,6 @@ def max_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation
     """
     xp = namespace(x)
     lowest = -math.inf if xp.isdtype(x.dtype, "real floating") else xp.iinfo(x.dtype).min
-
-    def larger(first: Array, second: Array) -> Array:
-        # Not `maximum`, whose gradient equal elements share: the first one takes it all.
-        beaten = xp.logical_and(xp.logical_not(second <= first), first == first)
-        return xp.where(beaten, second, first)
-
     return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
 
 
@@ -61,3 +55,91 @@ def mean_pool(
     inside = pad_spatial(xp.ones_like(x[:1, :1, ...]), padding)
     count = fold_windows(add, inside, window, stride, dilation)
     return total / xp.where(count == 0, xp.ones_like(count), count)
+
+
+@operation
+def lp_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float = 2) -> Array:
+    """Return ``(sum of x^p)^(1 / p)`` at each place of the window, without absolute values.
+
+    x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0 the gradient is that of the sum itself.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Source: NNlib ``lpnormpool``
+
+    >>> import numpy as np
+    >>> lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), window=(2,), stride=(2,), padding=((0, 0),), dilation=(1,))
+    array([[[ 5., 10.]]])
+    """
+    xp = namespace(x)
+    powers = pad_spatial(_wide(x) ** p, padding)
+    return xp.astype(root(fold_windows(add, powers, window, stride, dilation), p), x.dtype)
+
+
+@operation
+def global_max_pool(x: Array) -> Array:
+    """Return each channel's largest element; the gradient goes to the first of equal ones.
+
+    Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Source: Flux.jl ``GlobalMaxPool``
+
+    >>> import numpy as np
+    >>> global_max_pool(np.asarray([[[3.0, 7.0, 5.0]]]))
+    array([[[7.]]])
+    """
+    xp = namespace(x)
+    shape = tuple(x.shape)
+    flat = xp.reshape(x, (-1, shape[1], math.prod(shape[2:])))
+    # Not `max`, whose gradient equal elements share on some backends.
+    largest = xp.take_along_axis(flat, xp.argmax(flat, axis=2, keepdims=True), axis=2)
+    return xp.reshape(largest, (-1, shape[1], *[1] * (len(shape) - 2)))
+
+
+@operation
+def global_mean_pool(x: Array) -> Array:
+    """Return each channel's mean.
+
+    Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Source: Flux.jl ``GlobalMeanPool``
+
+    >>> import numpy as np
+    >>> global_mean_pool(np.asarray([[[3.0, 7.0, 5.0]]]))
+    array([[[5.]]])
+    """
+    xp = namespace(x)
+    return xp.astype(xp.mean(_wide(x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
+
+
+@operation
+def global_lp_pool(x: Array, *, p: float = 2) -> Array:
+    """Return each channel's ``(sum of x^p)^(1 / p)``, as `lp_pool` with one window.
+
+    Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Source: Lux.jl ``GlobalLPPool``
+
+    >>> import numpy as np
+    >>> global_lp_pool(np.asarray([[[2.0, 6.0, 9.0]]]))
+    array([[[11.]]])
+    """
+    xp = namespace(x)
+    total = xp.sum(_wide(x) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
+    return xp.astype(root(total, p), x.dtype)
+
+
+def larger(first: Array, second: Array) -> Array:
+    """Return the larger of two, a NaN being the largest; of equal ones the first, which gets the whole gradient."""
+    xp = namespace(first)
+    beaten = xp.logical_and(xp.logical_not(second <= first), first == first)
+    return xp.where(beaten, second, first)
+
+
+def root(total: Array, p: float) -> Array:
+    """Return ``total^(1 / p)``, whose slope at 0 is finite: with it, a window of zeros has a gradient of zeros."""
+    xp = namespace(total)
+    zero = total == 0
+    return xp.where(zero, total, xp.where(zero, xp.ones_like(total), total) ** (1.0 / p))
+
+
+def _wide(x: Array) -> Array:
+    # Sums of many float16 overflow: half types are added up in float32.
+    xp = namespace(x)
+    return xp.astype(x, xp.float32) if dtype_name(x) in ("float16", "bfloat16") else x

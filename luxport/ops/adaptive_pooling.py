@@ -1,0 +1,105 @@
+"""Pooling to a size that is given: windows that cover an axis evenly, not all as long as each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from operator import add
+from typing import Any
+
+from array_api_compat import device
+
+from luxport.backend import Array, namespace
+from luxport.ops.operation import operation
+from luxport.ops.pooling import larger, root
+from luxport.ops.windows import Sizes
+
+__all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
+
+
+@operation
+def adaptive_max_pool(x: Array, *, output_size: Sizes) -> Array:
+    """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
+
+    Of n elements and o windows, window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *output_size)
+    Source: PyTorch ``adaptive_max_pool2d``
+
+    >>> import numpy as np
+    >>> adaptive_max_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
+    array([[[5., 4., 4.]]])
+    """
+    return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _entries(x, axis, windows)))
+
+
+@operation
+def adaptive_mean_pool(x: Array, *, output_size: Sizes) -> Array:
+    """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *output_size)
+    Source: PyTorch ``adaptive_avg_pool2d``
+
+    >>> import numpy as np
+    >>> adaptive_mean_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
+    array([[[3.        , 2.33333333, 3.5       ]]])
+    """
+
+    def mean(x: Array, axis: int, windows: Any) -> Array:
+        lengths = [stop - start for start, stop in windows]
+        return _sum(x, axis, windows) * _along(x, axis, [1.0 / n for n in lengths], x.dtype)
+
+    return _pool_axes(x, output_size, mean)
+
+
+@operation
+def adaptive_lp_pool(x: Array, *, output_size: Sizes, p: float = 2) -> Array:
+    """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *output_size)
+    Source: Lux.jl ``AdaptiveLPPool``; windows as PyTorch's ``adaptive_avg_pool2d``
+
+    >>> import numpy as np
+    >>> adaptive_lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), output_size=(2,))
+    array([[[ 5., 10.]]])
+    """
+    return root(_pool_axes(x**p, output_size, _sum), p)
+
+
+Windows = list[tuple[int, int]]
+
+
+def _pool_axes(x: Array, output_size: Sizes, pool: Callable[[Array, int, Windows], Array]) -> Array:
+    """Pool one axis after the other, the last one first, so that the first of equal elements is that in C order."""
+    for axis in reversed(range(2, len(output_size) + 2)):
+        n, places = x.shape[axis], output_size[axis - 2]
+        x = pool(x, axis, [(i * n // places, -(-(i + 1) * n // places)) for i in range(places)])
+    return x
+
+
+def _entries(x: Array, axis: int, windows: Windows) -> list[Array]:
+    """Return the first entries of the windows, the second ones, …; a window that has ended repeats its last."""
+    xp = namespace(x)
+    longest = max(stop - start for start, stop in windows)
+    rows = [[min(start + i, stop - 1) for start, stop in windows] for i in range(longest)]
+    return [xp.take(x, xp.asarray(row, dtype=xp.int32, device=device(x)), axis=axis) for row in rows]
+
+
+def _sum(x: Array, axis: int, windows: Windows) -> Array:
+    xp = namespace(x)
+
+    def kept(entry: int, values: Array) -> Array:
+        there = [entry < stop - start for start, stop in windows]
+        if all(there):
+            return values
+        # Not a product with 0, which makes NaN of an infinity.
+        return xp.where(_along(x, axis, there, xp.bool), values, xp.zeros_like(values))
+
+    return reduce(add, [kept(i, values) for i, values in enumerate(_entries(x, axis, windows))])
+
+
+def _along(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
+    """Lay values along an axis, to be broadcast with x."""
+    xp = namespace(x)
+    shape = (len(values), *[1] * (len(x.shape) - axis - 1))
+    return xp.reshape(xp.asarray(values, dtype=dtype, device=device(x)), shape)
