@@ -374,6 +374,10 @@ class AbstractRng(Rng):
         """Describe float32 values."""
         return AbstractArray(shape)
 
+    def drawn(self, draw: Callable[..., Any], shape: Shape, **options: Any) -> AbstractArray:
+        """Describe float32 values, without calling the function."""
+        return AbstractArray(shape)
+
     def key(self) -> AbstractArray:
         """Describe a key."""
         return AbstractArray((2,), np.int32)

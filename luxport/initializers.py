@@ -8,21 +8,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import getfullargspec
 from typing import Any, Protocol
 
 import numpy as np
 
+from luxport.host_sums import orthonormal_rows
 from luxport.random import Rng
 
 __all__ = [
     "Initializer",
+    "calculate_gain",
+    "constant",
     "fans",
     "glorot_normal",
     "glorot_uniform",
+    "identity_init",
     "kaiming_normal",
     "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
+    "sparse_init",
+    "truncated_normal",
     "uniform",
     "zeros",
 ]
@@ -41,17 +51,25 @@ class _Init:
     """An initialiser of ours with its options: equal to another with the same ones."""
 
     draw: Callable[..., Any]
-    options: tuple[tuple[str, float], ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
 
-    def __call__(self, rng: Rng | None = None, shape: tuple[int, ...] | None = None, /, **options: float) -> Any:
-        known = self.draw.__kwdefaults__ or {}
+    def __call__(self, rng: Rng | int | None = None, shape: tuple[int, ...] | None = None, /, **options: Any) -> Any:
+        known = getfullargspec(self.draw).kwonlyargs
         unknown = [name for name in options if name not in known]
         if unknown:
             raise TypeError(f"{self.draw.__name__} expects options among {sorted(known)}, got {', '.join(unknown)}")
         merged = {**dict(self.options), **options}
+        if rng is None and shape is None:
+            return _Init(self.draw, self._distinct(merged))
         if rng is None or shape is None:
-            return _Init(self.draw, tuple(sorted(merged.items())))
-        return self.draw(rng, tuple(shape), **merged)
+            raise TypeError(f"{self.draw.__name__} expects a generator and a shape, or options alone, got one of two")
+        return Rng.of(rng).drawn(self.draw, tuple(shape), **merged)
+
+    def _distinct(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """Sort the options and leave out those that are the defaults: equal initialisers are written alike."""
+        defaults = self.draw.__kwdefaults__ or {}
+        hashable = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        return tuple(sorted((n, v) for n, v in hashable.items() if n not in defaults or v != defaults[n]))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The function itself is hidden behind its initialiser's name.
@@ -67,8 +85,35 @@ class _Init:
         return self.draw.__doc__
 
 
-def _restore(name: str, options: tuple[tuple[str, float], ...]) -> _Init:
+def _restore(name: str, options: tuple[tuple[str, Any], ...]) -> _Init:
     return globals()[name](**dict(options))
+
+
+def calculate_gain(activation: Any, slope: float = 0.01) -> float:
+    """Return the gain of a weight before an activation that keeps the variance of what flows through.
+
+    1 for `identity` and `sigmoid`, 5/3 for `tanh`, the root of 2 for `relu` and of ``2 / (1 + slope²)`` for
+    `leakyrelu`, 3/4 for `selu`; a function or its name.
+
+    Raises: ValueError for any other
+    Source: PyTorch ``torch.nn.init.calculate_gain``
+
+    >>> import luxport
+    >>> calculate_gain(luxport.relu) ** 2, calculate_gain("tanh") * 3
+    (2.0000000000000004, 5.0)
+    """
+    gains = {
+        "identity": 1.0,
+        "sigmoid": 1.0,
+        "tanh": 5.0 / 3.0,
+        "relu": math.sqrt(2.0),
+        "leakyrelu": math.sqrt(2.0 / (1.0 + slope**2)),
+        "selu": 0.75,
+    }
+    name = getattr(activation, "__name__", activation)
+    if name not in gains:
+        raise ValueError(f"a gain is known for {', '.join(gains)}, got {name}")
+    return gains[name]
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -99,6 +144,12 @@ def zeros(rng: Rng, shape: tuple[int, ...]) -> Any:
 def ones(rng: Rng, shape: tuple[int, ...]) -> Any:
     """Fill with 1."""
     return np.ones(shape, np.float32)
+
+
+@_Init
+def constant(rng: Rng, shape: tuple[int, ...], *, value: float = 0.0) -> Any:
+    """Fill with a value."""
+    return np.full(shape, value, np.float32)
 
 
 @_Init
@@ -143,3 +194,90 @@ def kaiming_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt
 def kaiming_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt(2.0)) -> Any:
     """Draw from N(0, gain² / fan_in)."""
     return rng.normal(shape, 0.0, gain / math.sqrt(fans(shape)[0]))
+
+
+@_Init
+def truncated_normal(
+    rng: Rng, shape: tuple[int, ...], *, mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0
+) -> Any:
+    """Draw from N(mean, std²) within [low, high], which are values and no multiples of std.
+
+    Raises: ValueError unless std > 0 and low < high
+    """
+    return rng.truncated_normal(shape, mean, std, low, high)
+
+
+@_Init
+def lecun_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
+    """Draw from a normal distribution cut off at two deviations, then scaled to a variance of gain² / fan_in.
+
+    Source: Y. LeCun et al., "Efficient backprop" (1998); JAX and Keras ``lecun_normal``
+    """
+    std = gain / math.sqrt(max(1, fans(shape)[0])) / _STD_WITHIN_TWO
+    return rng.truncated_normal(shape, 0.0, std, -2.0 * std, 2.0 * std)
+
+
+_STD_WITHIN_TWO = 0.87962566103423978
+"""The standard deviation of a standard normal variable within [-2, 2]: sqrt(1 - 4 pdf(2) / (1 - 2 cdf(-2)))."""
+
+
+@_Init
+def lecun_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
+    """Draw from U(-a, a) with a = gain sqrt(3 / fan_in)."""
+    bound = gain * math.sqrt(3.0 / max(1, fans(shape)[0]))
+    return rng.uniform(shape, -bound, bound)
+
+
+@_Init
+def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
+    """Draw a matrix with orthogonal rows, or columns if it has fewer of them, of norm gain.
+
+    More axes than two are one matrix: the first against all others, which for a weight (out, in, *kernel) are its
+    outputs. A vector is a column.
+
+    Raises: ValueError for a shape of no axes
+    Source: A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning" (2014)
+    """
+    if not shape:
+        raise ValueError("orthogonal expects one or more axes, got the shape ()")
+    rows, columns = shape[0], math.prod(shape[1:])
+    fewer, more = min(rows, columns), max(rows, columns)
+    matrix = orthonormal_rows(rng.normal((fewer, more)))
+    return (gain * (matrix if rows <= columns else matrix.T)).astype(np.float32).reshape(shape)
+
+
+@_Init
+def sparse_init(rng: Rng, shape: tuple[int, ...], *, sparsity: float, std: float = 0.01) -> Any:
+    """Draw from N(0, std²), then set a part of each row to 0: ``ceil(sparsity * row length)`` entries, at random.
+
+    For a weight (in, out) these are the connections of an input.
+
+    Raises: TypeError without a sparsity; ValueError for a shape that is no matrix's
+    Source: J. Martens, "Deep learning via Hessian-free optimization" (2010)
+    """
+    if len(shape) != 2:
+        raise ValueError(f"sparse_init expects the shape of a matrix, got {shape}")
+    values, order = rng.normal(shape, 0.0, std), np.argsort(rng.uniform(shape), axis=-1, kind="stable")
+    zeros = math.ceil(min(1.0, max(0.0, sparsity)) * shape[1])
+    np.put_along_axis(values, order[:, :zeros], 0.0, axis=-1)
+    return values
+
+
+@_Init
+def identity_init(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0, shift: int | tuple[int, ...] = 0) -> Any:
+    """Make a weight that passes its input on, times the gain, where a layer has as many outputs as inputs.
+
+    A vector, a bias that is, is 0. A matrix (in, out) has the gain on its diagonal. A weight (out, in, *kernel)
+    has such a matrix in the middle of its kernel, the lower of two middles. Then it is rolled: by a shift along the
+    outputs of a matrix, along outputs and inputs of a kernel; by a tuple of shifts along all axes.
+
+    Source: WeightInitializers.jl ``identity_init``; Flux.jl for shifts that are tuples
+    """
+    weight = np.zeros(shape, np.float32)
+    if len(shape) < 2:
+        return weight
+    diagonal = np.arange(min(shape[:2]))
+    weight[(diagonal, diagonal, *((n - 1) // 2 for n in shape[2:]))] = gain
+    if isinstance(shift, tuple):
+        return np.roll(weight, shift, tuple(range(len(shape))))
+    return np.roll(weight, shift, 1) if len(shape) == 2 else np.roll(weight, (shift, shift), (0, 1))

@@ -1,0 +1,70 @@
+"""Sums on the host whose roundings are the same on every machine.
+
+A library adds in the order that suits its processor, and the last bits tell. Here whole arrays are added, entry by
+entry, in an order of our own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["orthonormal_rows", "row_sums"]
+
+
+def row_sums(a: Any) -> Any:
+    """Sum along the last axis: halves are added until one entry is left.
+
+    >>> row_sums(np.arange(10.0).reshape(2, 5))
+    array([10., 35.])
+    """
+    if a.shape[-1] == 0:
+        return np.zeros(a.shape[:-1], a.dtype)
+    while (n := a.shape[-1]) > 1:
+        half = n // 2
+        odd = a[..., 2 * half :]
+        a = a[..., :half] + a[..., half : 2 * half]
+        a[..., : n % 2] += odd
+    return a[..., 0]
+
+
+def orthonormal_rows(a: Any) -> Any:
+    """Make the rows of a matrix, no more than it has columns, orthonormal: Gram-Schmidt by blocks, twice.
+
+    Rows of normal numbers give matrices uniform among those with orthonormal rows (Haar's measure), as a QR
+    decomposition does whose R has a positive diagonal.
+    """
+    rows = np.array(a, np.float64)
+    for start in range(0, len(rows), _BLOCK):
+        done, block = rows[:start], rows[start : start + _BLOCK]
+        block /= np.sqrt(row_sums(block * block))[:, None]
+        for _ in range(2):
+            block -= _product(_product(block, done.T), done)
+            _gram_schmidt(block)
+    return rows
+
+
+_BLOCK = 32
+
+
+def _gram_schmidt(rows: Any) -> None:
+    for i, row in enumerate(rows):
+        row /= np.sqrt(row_sums(row * row))
+        below = rows[i + 1 :]
+        below -= row_sums(below * row)[:, None] * row
+
+
+def _product(a: Any, b: Any) -> Any:
+    """Multiply matrices of numbers of at most 1 to 40 bits after the point, by the library's fast product.
+
+    Each is split into two numbers of 20 bits. Their products and the sums of these fit a float64 without rounding,
+    so that the order in which the library adds makes no difference.
+    """
+    (a1, a2), (b1, b2) = _split(a), _split(b)
+    return a1 @ b1 + (a1 @ b2 + a2 @ b1)
+
+
+def _split(x: Any) -> tuple[Any, Any]:
+    first = np.rint(x * 2.0**20) * 2.0**-20
+    return first, np.rint((x - first) * 2.0**40) * 2.0**-40

@@ -1,0 +1,65 @@
+"""Weights made of other arrays: by direction and size, and by their largest singular value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.ops.normalise import single_or_double
+from luxport.ops.operation import operation
+from luxport.ops.stop_gradient import stop_gradient
+
+__all__ = ["spectral_norm", "weight_norm"]
+
+
+@operation
+def weight_norm(direction: Array, size: Array) -> Array:
+    """``size direction / norm(direction)``, with a norm along all axes along which there is but one size.
+
+    A direction of zeros gives zeros.
+
+    Shapes: direction (...), size of as many axes, each as long or 1 -> like direction
+    Source: T. Salimans, D. Kingma, "Weight normalization" (2016)
+
+    >>> import numpy as np
+    >>> weight_norm(np.array([[3.0, 1.0], [4.0, 0.0]]), np.array([[10.0, 7.0]]))
+    array([[6., 7.],
+           [8., 0.]])
+    """
+    xp = namespace(direction, size)
+    wide = single_or_double(xp, direction)
+    axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
+    square = xp.sum(wide * wide, axis=axes, keepdims=True) if axes else wide * wide
+    return xp.astype(wide * (xp.astype(size, wide.dtype) / _root_or_one(xp, square)), direction.dtype)
+
+
+@operation
+def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:
+    """Divide a weight by an estimate of its largest singular value; return it and the left singular vector's estimate.
+
+    The weight is read as a matrix W whose rows lie along `axis`. Each iteration makes u a unit vector along W Wᵀu;
+    the singular value is then ``norm(Wᵀu)``. To differentiation u is a constant. A weight of zeros stays.
+
+    Shapes: weight (...), u (n,) with n the size along the axis -> like weight, (n,)
+    Source: T. Miyato et al., "Spectral normalization for generative adversarial networks" (2018)
+    """
+    xp = namespace(weight, u)
+    wide = single_or_double(xp, weight)
+    rest = [i for i in range(len(weight.shape)) if i != axis % len(weight.shape)]
+    matrix = xp.reshape(xp.permute_dims(wide, (axis % len(weight.shape), *rest)), (weight.shape[axis], -1))
+    fixed, transposed = stop_gradient(matrix), xp.matrix_transpose(matrix)
+    vector = _unit(xp, stop_gradient(xp.astype(u, wide.dtype)))
+    for _ in range(iterations):
+        vector = _unit(xp, fixed @ _unit(xp, xp.matrix_transpose(fixed) @ vector))
+    image = transposed @ vector
+    scaled = wide / _root_or_one(xp, xp.sum(image * image))
+    return xp.astype(scaled, weight.dtype), xp.astype(vector, u.dtype)
+
+
+def _unit(xp: Any, x: Array) -> Array:
+    return x / _root_or_one(xp, xp.sum(x * x))
+
+
+def _root_or_one(xp: Any, square: Array) -> Array:
+    # The root's gradient at 0 is infinite, and 0 times infinity is no number: the root is taken of ones there.
+    return xp.sqrt(xp.where(square > 0, square, xp.ones_like(square)))
