@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from luxport.layers.adaptive_pooling import *
     from luxport.layers.attention import *
     from luxport.layers.bilinear import *
     from luxport.layers.compacted import *
     from luxport.layers.containers import *
     from luxport.layers.conv import *
+    from luxport.layers.debugging import *
     from luxport.layers.dense import *
     from luxport.layers.dropout import *
     from luxport.layers.embedding import *
@@ -26,16 +28,22 @@ if TYPE_CHECKING:
     from luxport.layers.recurrence import *
     from luxport.layers.recurrent import *
     from luxport.layers.recurrent_cells import *
+    from luxport.layers.reparameterise import *
     from luxport.layers.reshape import *
     from luxport.layers.tying import *
     from luxport.layers.wrapped import *
 
 FAMILIES = {
+    "adaptive_pooling": (
+        *("AdaptiveLPPool", "AdaptiveMaxPool", "AdaptiveMeanPool"),
+        *("GlobalLPPool", "GlobalMaxPool", "GlobalMeanPool"),
+    ),
     "attention": ("MultiHeadAttention",),
     "bilinear": ("Bilinear",),
     "compacted": ("CompactLayer", "compact", "non_trainable", "parameter"),
     "containers": ("Chain", "RepeatedLayer"),
     "conv": ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv"),
+    "debugging": ("DebugLayer", "debug"),
     "dense": ("Dense", "Diagonal", "Scale"),
     "dropout": ("AlphaDropout", "Dropout", "VariationalHiddenDropout"),
     "embedding": ("Embedding", "EmbeddingBag"),
@@ -44,10 +52,11 @@ FAMILIES = {
     "normalise": ("BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"),
     "padding": ("SamePad",),
     "parallel": ("BranchLayer", "Maxout", "Parallel", "SkipConnection"),
-    "pooling": ("MaxPool", "MeanPool"),
+    "pooling": ("LPPool", "MaxPool", "MeanPool"),
     "recurrence": ("BidirectionalRNN", "Recurrence", "StatefulRecurrentCell"),
     "recurrent": ("GRU", "GRUv3", "LSTM", "RNN"),
     "recurrent_cells": ("GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell", "RecurrentCell"),
+    "reparameterise": ("SpectralNorm", "WeightNorm", "remove_spectral_norm", "remove_weight_norm"),
     "reshape": ("FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"),
     "tying": ("Tied", "share_parameters", "tie", "untie"),
     "wrapped": ("NoOpLayer", "WrappedFunction"),

@@ -56,6 +56,7 @@ from luxport.ops.dropout import alpha_dropout, dropout, keep_mask
 from luxport.ops.embedding import embedding
 from luxport.ops.erf import erf
 from luxport.ops.normalise import batch_norm, group_norm, instance_norm, layer_norm, normalise, rms_norm
+from luxport.ops.observe import observe
 from luxport.ops.operation import definition_of, operation
 from luxport.ops.padding import pad_circular, pad_constant, pad_edge, pad_reflect, pad_symmetric, pad_zeros
 from luxport.ops.pooling import (
@@ -69,7 +70,9 @@ from luxport.ops.pooling import (
 from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
 from luxport.ops.recurrent import gru_sweep, lstm_sweep, rnn_sweep
 from luxport.ops.softmax import logsoftmax, logsumexp, softmax
+from luxport.ops.reparameterise import spectral_norm, weight_norm
 from luxport.ops.stop_gradient import stop_gradient
+from luxport.ops.xlogy import xlogx, xlogy
 
 __all__ = [
     "Activation",
@@ -128,6 +131,7 @@ __all__ = [
     "multigate",
     "normal",
     "normalise",
+    "observe",
     "operation",
     "pad_circular",
     "pad_constant",
@@ -159,4 +163,6 @@ __all__ = [
     "trelu",
     "unfold",
     "uniform",
+    "xlogx",
+    "xlogy",
 ]

@@ -11,11 +11,13 @@ from luxport_conformance.operation_examples import (
     dropout,
     embedding,
     normalise,
+    observe,
     padding,
     pooling,
     random_bits,
     recurrent,
     softmax,
+    xlogy,
 )
 from luxport_conformance.operation_examples.example import OverrideExample
 
@@ -30,9 +32,11 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **dropout.OPERATIONS,
     **embedding.OPERATIONS,
     **normalise.OPERATIONS,
+    **observe.OPERATIONS,
     **padding.OPERATIONS,
     **pooling.OPERATIONS,
     **random_bits.OPERATIONS,
+    **xlogy.OPERATIONS,
     **recurrent.OPERATIONS,
     **softmax.OPERATIONS,
 }

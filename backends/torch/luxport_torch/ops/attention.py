@@ -1,0 +1,55 @@
+"""Attention by PyTorch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from luxport import ops
+from luxport.ops.attention import Dropping, check_attention
+
+__all__ = ["scaled_dot_product_attention"]
+
+_definition = ops.definition_of(ops.scaled_dot_product_attention)
+
+
+def scaled_dot_product_attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    token_axis: int = -3,
+    dropout: Dropping = ops.identity,
+    return_scores: bool = True,
+) -> Any:
+    """The fused kernel where nobody wants the scores.
+
+    It is left alone where transforms nest, of which it knows only the first, and where a bias may be infinite.
+    """
+    kernel = not return_scores and dropout is ops.identity and bias is None and query.ndim > 3
+    if not kernel or token_axis not in (-2, -3) or torch._C._are_functorch_transforms_active():
+        return _definition(
+            *(query, key, value, bias, mask),
+            scale=scale,
+            is_causal=is_causal,
+            token_axis=token_axis,
+            dropout=dropout,
+            return_scores=return_scores,
+        )
+    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
+    if token_axis == -3:
+        query, key, value = query.transpose(-2, -3), key.transpose(-2, -3), value.transpose(-2, -3)
+    y = functional.scaled_dot_product_attention(
+        *(query, key, value, mask),
+        is_causal=is_causal,
+        scale=1.0 / (math.sqrt(query.shape[-1]) if scale is None else scale),
+        enable_gqa=query.shape[-3] != key.shape[-3],
+    )
+    return y.transpose(-2, -3) if token_axis == -3 else y
