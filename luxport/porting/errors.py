@@ -14,8 +14,9 @@ class FileFormatError(ValueError):
     """
 
     def __init__(self, reason: str, *, offset: int | None = None, path: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        # Names from the file may be in it: whatever these are, the message is one line, and not a long one.
+        self.reason = " ".join(reason.split())[:400]
+        super().__init__(self.reason)
         self.offset = offset
         self.path = path
 

@@ -52,6 +52,8 @@ def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = Fals
     except FileFormatError as error:
         error.path = path
         raise
+    except MemoryError:
+        raise FileFormatError("the file's arrays need more memory than there is", path=path) from None
     except RecursionError:
         raise FileFormatError("values are nested too deep for this Python's stack", path=path) from None
 

@@ -16,7 +16,9 @@ _PARAMETERS = (
     *(julia.NamedTuple, julia.Struct, julia.Function, tuple, bool, int, float, str, np.generic, type(None)),
 )
 _LARGEST_TYPE = 200_000
+_DEEPEST_TYPE = 100
 _LONGEST_TUPLE = 65_536
+_LONGEST_EMPTY_TUPLE = 1024
 _GPU_ARRAYS = frozenset({"CuArray", "ROCArray", "MtlArray", "oneArray", "CuDeviceArray", "CuSparseMatrixCSC"})
 _EMPTY = {"Core.Nothing": None, "Base.Missing": julia.MISSING, "BSON.Undef": julia.UNDEFINED}
 
@@ -28,30 +30,31 @@ class TypeSizes:
     """
 
     def __init__(self) -> None:
-        # The values are kept with their sizes, else another could come to have the same id.
-        self._sizes: dict[int, tuple[int | None, Any]] = {}
+        # Size and depth by identity. The values are kept with them, else another could come to have the same id.
+        self._known: dict[int, tuple[int, int, Any]] = {}
 
     def check(self, params: tuple[Any, ...], offset: int) -> None:
         """Raise FileFormatError if one of the parameters cannot be one."""
-        if sum(self._size(param, offset) for param in params) > _LARGEST_TYPE:
+        if sum(self._measure(param, offset)[0] for param in params) > _LARGEST_TYPE:
             raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
 
-    def _size(self, param: Any, offset: int) -> int:
+    def _measure(self, param: Any, offset: int) -> tuple[int, int]:
         if not isinstance(param, _PARAMETERS):
             raise FileFormatError(f"a type has a parameter that is a {type(param).__name__}", offset=offset)
         if isinstance(param, (bool, int, float, np.generic, type(None), julia.Symbol)):
-            return 1
-        known = self._sizes.get(id(param))
-        if known is not None:
-            if known[0] is None:
-                raise FileFormatError("a parameter of a type contains itself", offset=offset)
-            return known[0]
-        self._sizes[id(param)] = (None, param)
-        size = 1 + sum(self._size(part, offset) for part in _parts(param))
-        if size > _LARGEST_TYPE:
+            return 1, 1
+        size, depth, _ = self._known.get(id(param), (0, 0, None))
+        if size:
+            return size, depth
+        if depth:
+            raise FileFormatError("a parameter of a type contains itself", offset=offset)
+        self._known[id(param)] = (0, 1, param)
+        measures = [self._measure(part, offset) for part in _parts(param)]
+        size, depth = 1 + sum(size for size, _ in measures), 1 + max((depth for _, depth in measures), default=0)
+        if size > _LARGEST_TYPE or depth > _DEEPEST_TYPE:
             raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
-        self._sizes[id(param)] = (size, param)
-        return size
+        self._known[id(param)] = (size, depth, param)
+        return size, depth
 
 
 def _parts(param: Any) -> list[Any]:
@@ -120,11 +123,11 @@ def instance(type: Any, offset: int, depth: int = 0) -> Any:
         return julia.BOTTOM
     types = tuple_types(type)
     if types is not None:
-        # One value stands for a run of equal types, so that tuples of tuples cost no more than their description.
-        made: dict[int, Any] = {}
-        return tuple(
-            made.setdefault(id(t), instance(t, offset, depth + 1)) if id(t) not in made else made[id(t)] for t in types
-        )
+        if len(types) > _LONGEST_EMPTY_TUPLE:
+            raise FileFormatError(f"an empty tuple of {len(types)} elements", offset=offset)
+        # One value stands for equal types, so that tuples of tuples cost no more than their description.
+        values = {id(t): instance(t, offset, depth + 1) for t in {id(t): t for t in types}.values()}
+        return tuple(values[id(t)] for t in types)
     names = named_tuple_names(type)
     if names is not None and len(type.params) == 2:
         values = instance(type.params[1], offset, depth + 1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.bson.backrefs import resolve
 from luxport.porting.bson.documents import Binary, Document, DocumentList
+from luxport.porting.bson.methods import methods_of
 from luxport.porting.errors import FileFormatError
 from luxport.porting.primitives import (
     array_of_bits,
@@ -19,12 +21,17 @@ from luxport.porting.primitives import (
     reversed_shape,
     value_of_bits,
 )
-from luxport.porting.source import MAX_DEPTH
 from luxport.porting.type_rules import TypeSizes, instance, is_function, is_gpu_array, named_tuple_names
 
 __all__ = ["values_of"]
 
+_Making: TypeAlias = Generator[Any, Any, Any]
+"""The making of a value: it yields each document whose value it needs, is sent that value, and returns its own."""
+
 _PENDING: Final = object()
+
+# Beyond any list or graph that Julia's own recursive writer could have saved.
+_DEEPEST = 100_000
 
 
 def values_of(root: Document) -> dict[str, Any]:
@@ -34,178 +41,180 @@ def values_of(root: Document) -> dict[str, Any]:
         data differ, or something immutable contains itself
     """
     resolve(root)
-    return _Values().of_entries(root)
+    values = _Values()
+    return values.run(values.entries(root))
 
 
 class _Values:
     """The values of a graph of documents.
 
     Every document becomes one value however many references lead to it. The values of mutable things are there
-    before their contents, so that these may refer to them.
+    before their contents, so that these may refer to them. What is being made waits in a list, not on Python's
+    stack: a network that was saved with its tape may be thousands of references deep.
     """
 
     def __init__(self) -> None:
         self._made: dict[int, Any] = {}
         self._code: dict[int, list[julia.Method]] = {}
         self._sizes = TypeSizes()
-        self._depth = 0
 
-    def of_entries(self, doc: Document) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        self._made[id(doc)] = result
-        result.update((key, self.of(value)) for key, value in doc.items())
-        return result
-
-    def of(self, node: Any) -> Any:
-        if isinstance(node, Binary):
-            return np.frombuffer(node.data, np.uint8)
-        if not isinstance(node, (Document, DocumentList)):
-            return node
-        made = self._made.get(id(node), self)
-        if made is _PENDING:
-            raise FileFormatError("something immutable contains itself", offset=node.offset)
-        if made is not self:
-            return made
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise FileFormatError(f"values are nested more than {MAX_DEPTH} deep", offset=node.offset)
-        try:
-            return self._list(node) if isinstance(node, DocumentList) else self._document(node)
-        finally:
-            self._depth -= 1
-
-    def _list(self, node: DocumentList) -> list[Any]:
-        result: list[Any] = []
-        self._made[id(node)] = result
-        for child in node:
-            result.append(self.of(child))
-        return result
-
-    def _document(self, doc: Document) -> Any:
-        tag = doc.get("tag")
-        if tag == "struct":
-            return self._struct(doc)
-        make = _TAGS.get(tag) if isinstance(tag, str) else None
-        if make is None:
-            return self.of_entries(doc)
-        self._made[id(doc)] = _PENDING
-        value = self._made[id(doc)] = make(self, doc)
+    def run(self, first: _Making) -> Any:
+        waiting = [first]
+        value: Any = None
+        while waiting:
+            try:
+                node = waiting[-1].send(value)
+            except StopIteration as done:
+                waiting.pop()
+                value = done.value
+                continue
+            value = None
+            if isinstance(node, Binary):
+                value = np.frombuffer(node.data, np.uint8)
+            elif not isinstance(node, (Document, DocumentList)):
+                value = node
+            elif id(node) in self._made:
+                value = self._made[id(node)]
+                if value is _PENDING:
+                    raise FileFormatError("something immutable contains itself", offset=node.offset)
+            elif len(waiting) > _DEEPEST:
+                raise FileFormatError(f"values are nested more than {_DEEPEST} deep", offset=node.offset)
+            else:
+                waiting.append(self._list(node) if isinstance(node, DocumentList) else self._document(node))
         return value
 
-    def _part(self, doc: Document, key: str) -> Any:
-        if key not in doc:
-            raise FileFormatError(f"a document with the tag {doc['tag']} has no {key}", offset=doc.offset)
-        return doc[key]
+    def entries(self, doc: Document) -> _Making:
+        result: dict[str, Any] = {}
+        self._made[id(doc)] = result
+        for key, node in doc.items():
+            result[key] = yield node
+        return result
 
-    def _items(self, doc: Document, key: str) -> list[Any]:
-        """Return the values in a list; one of numbers alone may have been saved as an array of them."""
-        node = self._part(doc, key)
-        if isinstance(node, DocumentList):
-            return [self.of(item) for item in node]
-        value = self.of(node)
+    def _list(self, nodes: DocumentList) -> _Making:
+        result: list[Any] = []
+        self._made[id(nodes)] = result
+        for node in nodes:
+            result.append((yield node))
+        return result
+
+    def _document(self, doc: Document) -> _Making:
+        tag = doc.get("tag")
+        if tag == "struct":
+            return (yield from self._struct(doc))
+        make = _TAGS.get(tag) if isinstance(tag, str) else None
+        if make is None:
+            return (yield from self.entries(doc))
+        self._made[id(doc)] = _PENDING
+        value = self._made[id(doc)] = yield from make(self, doc)
+        return value
+
+    def _items(self, doc: Document, key: str) -> _Making:
+        """Make a list of values; one of numbers alone may have been saved as an array of them."""
+        value = yield _part(doc, key)
         if isinstance(value, np.ndarray) and value.ndim == 1:
             return value.tolist()
         if not isinstance(value, list):
             raise FileFormatError(f"{key} of a document with the tag {doc['tag']} is no list", offset=doc.offset)
         return value
 
-    def _strings(self, doc: Document, key: str) -> tuple[str, ...]:
-        items = self._items(doc, key)
-        if not items or not all(isinstance(item, str) for item in items):
-            raise FileFormatError(f"{key} of a document with the tag {doc['tag']} has no names", offset=doc.offset)
-        return tuple(items)
-
     # One method for each tag.
 
-    def symbol(self, doc: Document) -> julia.Symbol:
-        name = self._part(doc, "name")
+    def symbol(self, doc: Document) -> _Making:
+        name = yield _part(doc, "name")
         if not isinstance(name, str):
             raise FileFormatError("a symbol has no name", offset=doc.offset)
         return julia.Symbol(name)
 
-    def tuple(self, doc: Document) -> tuple[Any, ...]:
-        return tuple(self._items(doc, "data"))
+    def tuple(self, doc: Document) -> _Making:
+        return tuple((yield from self._items(doc, "data")))
 
-    def module(self, doc: Document) -> julia.Module:
-        return julia.Module(julia.without_main(self._strings(doc, "path")))
+    def module(self, doc: Document) -> _Making:
+        path = yield from self._items(doc, "path")
+        return julia.Module(julia.without_main(_names(path, doc)))
 
-    def datatype(self, doc: Document) -> julia.TypeName:
-        path = self._strings(doc, "name")
-        return self._type(julia.without_main(path[:-1]), path[-1], doc)
+    def datatype(self, doc: Document) -> _Making:
+        path = _names((yield from self._items(doc, "name")), doc)
+        return (yield from self._type(julia.without_main(path[:-1]), path[-1], doc, []))
 
-    def anonymous(self, doc: Document) -> julia.TypeName:
-        typename = self._part(doc, "typename")
+    def anonymous(self, doc: Document) -> _Making:
+        typename = _part(doc, "typename")
         data = typename.get("data") if isinstance(typename, Document) else None
-        name = self.of(data[1]) if isinstance(data, list) and len(data) > 1 else None
+        name = (yield data[1]) if isinstance(data, list) and len(data) > 1 else None
         if not isinstance(name, julia.Symbol):
             raise FileFormatError("an anonymous function has no name", offset=doc.offset)
-        return self._type((), name.name, doc, self._methods(typename))
+        known = self._code.get(id(typename))
+        if known is None:
+            # The list is there before the methods, whose signatures name this type.
+            known = self._code[id(typename)] = []
+            yield from methods_of(typename, known)
+        return (yield from self._type((), name.name, doc, known))
 
-    def _type(self, module: Any, name: str, doc: Document, methods: Any = None) -> julia.TypeName:
-        params = tuple(self._items(doc, "params"))
+    def _type(self, module: Any, name: str, doc: Document, methods: list[julia.Method]) -> _Making:
+        params = tuple((yield from self._items(doc, "params")))
         self._sizes.check(params, doc.offset)
-        return julia.TypeName(module, name, params, [] if methods is None else methods)
+        return julia.TypeName(module, name, params, methods)
 
-    def unionall(self, doc: Document) -> julia.UnionAll:
-        variable, body = self.of(self._part(doc, "var")), self.of(self._part(doc, "body"))
+    def unionall(self, doc: Document) -> _Making:
+        variable = yield _part(doc, "var")
+        body = yield _part(doc, "body")
         self._sizes.check((variable, body), doc.offset)
         return julia.UnionAll(variable, body)
 
-    def bottom(self, doc: Document) -> julia.TypeName:
+    def bottom(self, doc: Document) -> _Making:
+        yield None
         return julia.BOTTOM
 
-    def array(self, doc: Document) -> Any:
-        element = self.of(self._part(doc, "type"))
-        shape = reversed_shape(self._items(doc, "size"), doc.offset)
-        data = self._part(doc, "data")
+    def array(self, doc: Document) -> _Making:
+        element = yield _part(doc, "type")
+        shape = reversed_shape((yield from self._items(doc, "size")), doc.offset)
         count = int(np.prod(shape, dtype=object))
-        if isinstance(data, list):
-            if len(data) != count:
-                raise FileFormatError(f"an array of the shape {shape} has {len(data)} elements", offset=doc.offset)
-            values = [self.of(item) for item in data]
-            return values if len(shape) == 1 else object_array(values, shape)
-        if not isinstance(data, Binary):
+        data = _part(doc, "data")
+        if isinstance(data, Binary):
+            if not data.data and count and element_size(element) is None:
+                return julia.Filled(instance(element, doc.offset), shape)
+            return array_of_bits(element, data.data, shape, data.offset)
+        if not isinstance(data, list):
             raise FileFormatError("an array has no data", offset=doc.offset)
-        if not data.data and count and element_size(element) is None:
-            return julia.Filled(instance(element, doc.offset), shape)
-        return array_of_bits(element, data.data, shape, data.offset)
+        if len(data) != count:
+            raise FileFormatError(f"an array of the shape {shape} has {len(data)} elements", offset=doc.offset)
+        values = yield data
+        return values if len(shape) == 1 else object_array(values, shape)
 
-    def _struct(self, doc: Document) -> Any:
+    def _struct(self, doc: Document) -> _Making:
         self._made[id(doc)] = _PENDING
-        type = self.of(self._part(doc, "type"))
+        type = yield _part(doc, "type")
         if not isinstance(type, (julia.TypeName, julia.UnionAll)):
             raise FileFormatError("a struct has no type", offset=doc.offset)
-        data = self._part(doc, "data")
+        data = _part(doc, "data")
         if isinstance(data, Binary):
             value = value_of_bits(type, data.data, data.offset)
         elif not isinstance(data, list):
             raise FileFormatError(f"a {type} has no data", offset=doc.offset)
-        elif isinstance(type, julia.TypeName) and (type.path in _STRUCTS or is_function(type) or number_type(type)):
-            value = self._special(type, data, doc)
+        elif isinstance(type, julia.TypeName) and is_function(type):
+            value = self._made[id(doc)] = julia.Function(type)
+            for node in data:
+                value.captured.append((yield node))
+        elif isinstance(type, julia.TypeName) and type.path in ("Base.Dict", "Base.IdDict") and len(data) == 2:
+            value = self._made[id(doc)] = julia.Dict(type, [])
+            keys = yield data[0]
+            values = yield data[1]
+            value.pairs.extend(_pairs(keys, values, doc.offset))
+        elif isinstance(type, julia.TypeName) and (type.path in _IMMUTABLE or number_type(type) is not None):
+            fields = []
+            for node in data:
+                fields.append((yield node))
+            value = self._immutable(type, fields, doc.offset)
         else:
-            value = julia.Struct(type, [])
-            self._made[id(doc)] = value
-            value.fields.extend([self.of(item) for item in data])
+            value = self._made[id(doc)] = julia.Struct(type, [])
+            for node in data:
+                value.fields.append((yield node))
             if is_gpu_array(type) and not _has_array(value):
                 value = julia.Unavailable(type, "the weights were on a GPU and were never written to the file")
         self._made[id(doc)] = value
         return value
 
-    def _special(self, type: julia.TypeName, data: list[Any], doc: Document) -> Any:
-        if is_function(type):
-            function = self._made[id(doc)] = julia.Function(type)
-            function.captured.extend([self.of(item) for item in data])
-            return function
-        if type.path in ("Base.Dict", "Base.IdDict") and len(data) == 2:
-            result = self._made[id(doc)] = julia.Dict(type, [])
-            keys, values = self.of(data[0]), self.of(data[1])
-            if not isinstance(keys, (list, np.ndarray)) or not isinstance(values, (list, np.ndarray)):
-                raise FileFormatError(f"a {type.path} has no keys and values", offset=doc.offset)
-            if len(keys) != len(values):
-                raise FileFormatError(f"a {type.path} has {len(keys)} keys and {len(values)} values", offset=doc.offset)
-            result.pairs.extend(zip(_elements(keys), _elements(values), strict=True))
-            return result
-        fields = [self.of(item) for item in data]
+    def _immutable(self, type: julia.TypeName, fields: list[Any], offset: int) -> Any:
+        """Return the value of a struct of Julia's own that has a form here."""
         names = named_tuple_names(type)
         if names is not None and len(names) == len(fields):
             return julia.NamedTuple(names, tuple(fields))
@@ -214,47 +223,18 @@ class _Values:
             try:
                 return dtype.type(complex(*fields))
             except (TypeError, ValueError, OverflowError):
-                raise FileFormatError(f"a {type} is made of {fields!r:.60}", offset=doc.offset) from None
+                raise FileFormatError(f"a {type} is made of {fields!r:.60}", offset=offset) from None
         if type.path == "Core.Union":
-            self._sizes.check(tuple(fields), doc.offset)
+            self._sizes.check(tuple(fields), offset)
             return julia.Union(tuple(fields))
         if type.path == "Core.TypeVar" and len(fields) == 3 and isinstance(fields[0], julia.Symbol):
-            self._sizes.check(tuple(fields), doc.offset)
+            self._sizes.check(tuple(fields), offset)
             return julia.TypeVar(fields[0].name, fields[1], fields[2])
         if type.path in ("Core.Nothing", "Base.Missing", "BSON.Undef") and not fields:
-            return instance(type, doc.offset)
+            return instance(type, offset)
         if type.path == "Base.GMP.BigInt":
             return julia.Unavailable(type, "BSON.jl stores the address of a BigInt, not its digits")
         return julia.Struct(type, fields)
-
-    def _methods(self, typename: Document) -> list[julia.Method]:
-        """Return the methods of a function's type name; the list is shared and filled once."""
-        known = self._code.get(id(typename))
-        if known is not None:
-            return known
-        methods = self._code[id(typename)] = []
-        for definition in _at(_at(typename["data"], -1), 1, list) or ():
-            method = self._method(definition)
-            if method is not None:
-                methods.append(method)
-        return methods
-
-    def _method(self, definition: Any) -> julia.Method | None:
-        """Return a method, whose fields stand in the order of BSON.jl; one of another form is left out."""
-        data = definition.get("data") if isinstance(definition, Document) else None
-        if not isinstance(data, list) or len(data) < 10:
-            return None
-        module, name, file, line, signature = (self.of(item) for item in data[:5])
-        # Julia before 1.6 has one more field in between; the number of arguments is the fourth from the end.
-        count, code = self.of(data[-4]), self.of(data[-1])
-        if not isinstance(name, julia.Symbol) or not isinstance(code, julia.Struct) or not code.fields:
-            return None
-        statements = code.fields[0] if isinstance(code.fields[0], list) else []
-        slots = next((names for item in code.fields[1:] if (names := _names(item))), ())
-        arguments = slots[1 : count if _is_whole(count) and count > 0 else 1]
-        where = file.name if isinstance(file, julia.Symbol) else ""
-        line = line if _is_whole(line) else 0
-        return julia.Method(name.name, module, where, line, signature, arguments, slots, statements, code)
 
 
 _TAGS = {
@@ -268,33 +248,32 @@ _TAGS = {
     "unionall": _Values.unionall,
     "jl_bottom_type": _Values.bottom,
 }
-_STRUCTS = frozenset(
+_IMMUTABLE = frozenset(
     {
-        *("Core.NamedTuple", "Core.Union", "Core.TypeVar", "Core.Nothing", "Base.Missing", "BSON.Undef"),
-        *("Base.Dict", "Base.IdDict", "Base.GMP.BigInt"),
+        *("Core.NamedTuple", "Core.Union", "Core.TypeVar", "Core.Nothing", "Base.Missing"),
+        *("BSON.Undef", "Base.GMP.BigInt"),
     }
 )
 
 
-def _at(node: Any, index: int, kind: type = object) -> Any:
-    """Return an element of a list that is of a kind, None if there is none."""
-    if isinstance(node, list) and -len(node) <= index < len(node) and isinstance(node[index], kind):
-        return node[index]
-    return None
+def _part(doc: Document, key: str) -> Any:
+    if key not in doc:
+        raise FileFormatError(f"a document with the tag {doc['tag']} has no {key}", offset=doc.offset)
+    return doc[key]
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _names(items: list[Any], doc: Document) -> tuple[str, ...]:
+    if not items or not all(isinstance(item, str) for item in items):
+        raise FileFormatError(f"a document with the tag {doc['tag']} has no names", offset=doc.offset)
+    return tuple(items)
 
 
-def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, list) and value and all(isinstance(item, julia.Symbol) for item in value):
-        return tuple(item.name for item in value)
-    return ()
-
-
-def _elements(values: Any) -> list[Any]:
-    return values if isinstance(values, list) else list(values)
+def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
+    if not isinstance(keys, (list, np.ndarray)) or not isinstance(values, (list, np.ndarray)):
+        raise FileFormatError("a dictionary has no keys and values", offset=offset)
+    if len(keys) != len(values):
+        raise FileFormatError(f"a dictionary has {len(keys)} keys and {len(values)} values", offset=offset)
+    return list(zip(keys, values, strict=True))
 
 
 def _has_array(value: julia.Struct) -> bool:

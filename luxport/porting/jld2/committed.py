@@ -79,20 +79,20 @@ class CommittedTypes:
         else:
             type = self._read(described)
         written = self._read(attributes["written_type"]) if "written_type" in attributes else None
-        names, fields, order = self._list(attributes, "field_names"), None, []
-        addresses = self._list(attributes, "field_types") or self._list(attributes, "field_datatypes")
+        names, fields, order = self._list(attributes, "field_names", str), None, []
+        addresses = self._list(attributes, "field_types", int) or self._list(attributes, "field_datatypes", int)
         if names is not None:
-            if addresses is None or len(addresses) != len(names) or not all(isinstance(name, str) for name in names):
+            if addresses is None or len(addresses) != len(names):
                 raise FileFormatError("the fields of a type have names and no types", offset=header.offset)
             fields = dict(zip(names, addresses, strict=True))
         elif addresses is not None:
             order = addresses
         return CommittedType(address, type, written, header.datatype, "empty" in attributes, fields, order)
 
-    def _list(self, attributes: dict[str, Attribute], name: str) -> list[Any] | None:
+    def _list(self, attributes: dict[str, Attribute], name: str, kind: type) -> list[Any] | None:
         if name not in attributes:
             return None
         value = self._read(attributes[name])
-        if not isinstance(value, list):
-            raise FileFormatError(f"the attribute {name} is no list", offset=attributes[name].offset)
+        if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
+            raise FileFormatError(f"the attribute {name} is no list of {kind.__name__}", offset=attributes[name].offset)
         return value

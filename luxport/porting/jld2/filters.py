@@ -16,7 +16,7 @@ __all__ = ["LARGEST_RATIO", "undo_filters"]
 LARGEST_RATIO = 1032
 """No data are more times their compressed size: the bound of deflate, taken as that of all filters."""
 
-_SLACK = 1 << 16
+_SLACK = 1 << 10
 _KNOWN = {4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "LZF", 32001: "Blosc", 32015: "Zstandard"}
 
 

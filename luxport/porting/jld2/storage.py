@@ -69,6 +69,9 @@ def _chunked(
     if len(chunks) == 1 and chunk_shape == shape:
         return _chunk(file, chunks[0], header.filters, total, element_size), chunks[0].offset
     chunk_size = math.prod(chunk_shape) * element_size
+    expected = math.prod(-(-n // c) for n, c in zip(shape, chunk_shape, strict=True))
+    if len(chunks) != expected:
+        raise FileFormatError(f"{len(chunks)} chunks of {expected} were written", offset=start)
     result = np.zeros((*shape, element_size), np.uint8)
     filled: set[tuple[int, ...]] = set()
     for chunk in chunks:
@@ -81,9 +84,6 @@ def _chunked(
         part = np.frombuffer(data, np.uint8).reshape(*chunk_shape, element_size)
         inside = tuple(slice(0, min(c, n - i)) for i, n, c in zip(at, shape, chunk_shape, strict=True))
         result[tuple(slice(i, i + s.stop) for i, s in zip(at, inside, strict=True))] = part[inside]
-    expected = math.prod(-(-n // c) for n, c in zip(shape, chunk_shape, strict=True))
-    if len(filled) != expected:
-        raise FileFormatError(f"{len(filled)} chunks of {expected} were written", offset=start)
     result.flags.writeable = False
     return result.reshape(-1).data if total else memoryview(b""), start
 

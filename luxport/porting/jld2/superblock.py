@@ -29,7 +29,7 @@ class Hdf5:
 
         Raises: FileFormatError if it is outside
         """
-        if address >= self.source.size:
+        if not 0 <= address < self.source.size:
             raise FileFormatError(f"an address ({address}) is outside the file: truncated or damaged")
         return self.base + address
 

@@ -53,6 +53,7 @@ class Values:
         self._made: dict[int, Any] = {}
         self._types = CommittedTypes(file, self._attribute)
         self._sizes = TypeSizes()
+        self._instances: dict[int, tuple[Any, Any]] = {}
         self._depth = 0
 
     def root(self) -> dict[str, Any]:
@@ -273,7 +274,7 @@ class Values:
         if type is None:
             return self._element(storage, data, place, 0)
         if committed.empty:
-            return instance(type, place)
+            return self._instance(type, place)
         if isinstance(storage, Opaque):
             return value_of_bits(type, data, place)
         if isinstance(storage, Compound):
@@ -317,6 +318,12 @@ class Values:
             return julia.Unavailable(type, "the weights were on a GPU and were never written to the file")
         return self._finished(struct, place) if not plain else special(struct)
 
+    def _instance(self, type: Any, place: int) -> Any:
+        """Return the one value of a type without data, the same object each time."""
+        if id(type) not in self._instances:
+            self._instances[id(type)] = (instance(type, place), type)
+        return self._instances[id(type)][0]
+
     def _finished(self, struct: julia.Struct, place: int) -> Any:
         """Return a function, tuple or named tuple, with the elements that have no data and were left out."""
         type, names = struct.type, struct.names or ()
@@ -335,12 +342,14 @@ class Values:
     def _elements(
         self, keys: tuple[str, ...], types: tuple[Any, ...] | None, stored: dict[str, Any], place: int
     ) -> tuple[Any, ...]:
+        # The number of elements is the type's word alone.
+        self._file.source.work(8 * len(keys), place)
         if types is None or len(types) != len(keys):
             if keys != tuple(stored):
                 raise FileFormatError("a named tuple has other elements than its type says", offset=place)
             return tuple(stored.values())
         return tuple(
-            stored[key] if key in stored else instance(type, place) for key, type in zip(keys, types, strict=True)
+            stored[key] if key in stored else self._instance(type, place) for key, type in zip(keys, types, strict=True)
         )
 
     # Types as values.

@@ -1,0 +1,122 @@
+"""Sound files of both formats that the tests write themselves: what the readers' tests and the fuzzer begin with."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import bson_writer as bw
+import jld2_writer as jw
+import numpy as np
+
+WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
+BIAS = np.array([1, -1, 0.5], np.float32)
+
+
+def bson_model() -> bytes:
+    """A Dense whose bias is the same object twice, a closure over a number, names with and without Main."""
+    dense = bw.struct_of(
+        bw.datatype("Flux.Dense", bw.datatype("Main.NNlib.#relu"), bw.backref(1)),
+        bw.array(WEIGHT),
+        bw.backref(2),
+        bw.function("Main.NNlib.relu"),
+    )
+    closure = bw.struct_of({"tag": "jl_anonymous", "typename": bw.backref(3), "params": [bw.datatype("Core.Int64")]}, 4)
+    softmax = bw.struct_of(bw.datatype("Core.GlobalRef"), {"tag": "ref", "path": ["Main"]}, bw.symbol("softmax"))
+    statements = [
+        bw.expression("call", softmax, bw.struct_of(bw.datatype("Core.SlotNumber"), 2)),
+        bw.expression("return", bw.struct_of(bw.datatype("Core.SSAValue"), 1)),
+    ]
+    return bw.bson(
+        {
+            "model": bw.struct_of(bw.datatype("Flux.Chain"), bw.tuple_of(dense, closure)),
+            "bias": bw.backref(2),
+            "epochs": 3,
+            "loss": [0.5, None, "text", bw.symbol("mse"), {"rate": 0.1}],
+            "_backrefs": [
+                bw.datatype("Core.Array", bw.datatype("Core.Float32"), 2),
+                bw.array(BIAS),
+                bw.anonymous("#1", statements, ["x"]),
+            ],
+        }
+    )
+
+
+def bson_cycle() -> bytes:
+    """A mutable struct that contains itself, and one with an undefined field."""
+    undefined = bw.struct_of(bw.datatype("BSON.Undef"))
+    node = bw.struct_of(bw.datatype("Main.Node"), 1, bw.backref(1), undefined)
+    return bw.bson({"node": bw.backref(1), "_backrefs": [node]})
+
+
+def jld2_state(form: str = "new") -> bytes:
+    """A state as Flux.state gives it: named tuples, a Bool for a missing bias, elements without data."""
+    w = jw.JLD2Writer(form)
+    float32 = w.type_value("Core.Float32")
+    rank = w.scalar(jw.INT64, struct.pack("<q", 2))
+    boolean = w.commit(w.type_record("Core.Bool"), jw.BOOL)
+    symbol = w.commit(w.type_record("Core.Symbol"), jw.TEXT)
+    names_type = w.type_record("NTuple", w.scalar(jw.INT64, struct.pack("<q", 3)), symbol)
+    names_record = jw.compound([("1", jw.TEXT), ("2", jw.TEXT), ("3", jw.TEXT)])
+    names_of = w.commit(names_type, names_record, fields=[("1", symbol), ("2", symbol), ("3", symbol)])
+    names = w.scalar(jw.shared(names_of), w.text("weight") + w.text("bias") + w.text("σ"))
+    array = w.type_value("Core.Array", float32, rank)
+    empty = w.singleton("Core.Tuple")
+    values = w.type_value("Core.Tuple", array, boolean, empty)
+    record = jw.compound([("weight", jw.REFERENCE), ("bias", jw.BOOL)])
+    fields = [("weight", 0), ("bias", boolean), *([("σ", empty)] if form == "new" else [])]
+    state = w.commit(w.type_record("Core.NamedTuple", names, values), record, fields=fields)
+    weight = w.array(WEIGHT, jw.FLOAT32)
+    value = w.scalar(jw.shared(state), struct.pack("<QB", weight, 0))
+    return w.finish(model_state=value)
+
+
+def jld2_values() -> bytes:
+    """Strings, symbols, functions, complex numbers, vectors of objects, a dictionary, compressed arrays, a group."""
+    w = jw.JLD2Writer()
+    float32 = w.type_value("Core.Float32")
+    symbol = w.commit(w.type_record("Core.Symbol"), jw.TEXT)
+    pair_type = w.commit(
+        w.type_record("Core.Pair", symbol, w.type_value("Core.Any")),
+        jw.compound([("first", jw.TEXT), ("second", jw.REFERENCE)]),
+        fields=[("first", symbol), ("second", 0)],
+    )
+    text = w.scalar(jw.fixed_text(5), b"naive")
+    pair = w.scalar(jw.shared(pair_type), w.text("name") + struct.pack("<Q", text))
+    dictionary = w.commit(
+        w.type_record("Base.Dict", symbol), jw.REFERENCE, written=w.type_record("Core.Array", w.type_value("Core.Pair"))
+    )
+    complex_type = w.commit(
+        w.type_record("Base.Complex", float32), jw.compound([("re", jw.FLOAT32), ("im", jw.FLOAT32)])
+    )
+    node = w.commit(w.type_record("Main.Node"), jw.compound([("value", jw.INT64), ("next", jw.REFERENCE)]))
+    relu = w.singleton("NNlib.#relu")
+    ghosts = w.null(
+        jw.shared(w.singleton("Core.Nothing")),
+        w.attribute("dimensions", jw.INT64, jw.simple(1), struct.pack("<q", 4)),
+    )
+    shuffled = np.frombuffer(WEIGHT.tobytes(), np.uint8).reshape(-1, 4).T.tobytes()
+    first = w.scalar(jw.shared(node), struct.pack("<qQ", 7, 0))
+    return w.finish(
+        text=text,
+        symbol=w.scalar(jw.shared(symbol), w.text("adam")),
+        activation=w.null(jw.shared(relu)),
+        complex=w.array(np.array([1 + 2j, -0.5j], np.complex64), jw.shared(complex_type)),
+        bools=w.array(np.array([True, False]), jw.BOOL, compact=True),
+        objects=w.vector_of_references(text, first, w.array(BIAS, jw.FLOAT32)),
+        settings=w.scalar(jw.shared(dictionary), struct.pack("<Q", w.vector_of_references(pair))),
+        ghosts=ghosts,
+        deflated=w.chunked(WEIGHT, jw.FLOAT32, zlib.compress(WEIGHT.tobytes()), [(1, (5,))]),
+        shuffled=w.chunked(WEIGHT, jw.FLOAT32, zlib.compress(shuffled), [(2, (4,)), (1, (5,))]),
+        group=w.group({"scalar": w.scalar(jw.FLOAT64, struct.pack("<d", 2.5))}),
+        node=first,
+    )
+
+
+FILES = {
+    "bson_model": bson_model(),
+    "bson_cycle": bson_cycle(),
+    "jld2_state_new": jld2_state("new"),
+    "jld2_state_old": jld2_state("old"),
+    "jld2_values": jld2_values(),
+}
