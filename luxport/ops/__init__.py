@@ -69,8 +69,8 @@ from luxport.ops.pooling import (
 )
 from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
 from luxport.ops.recurrent import gru_sweep, lstm_sweep, rnn_sweep
-from luxport.ops.softmax import logsoftmax, logsumexp, softmax
 from luxport.ops.reparameterise import spectral_norm, weight_norm
+from luxport.ops.softmax import logsoftmax, logsumexp, softmax
 from luxport.ops.stop_gradient import stop_gradient
 from luxport.ops.xlogy import xlogx, xlogy
 
@@ -153,6 +153,7 @@ __all__ = [
     "softplus",
     "softshrink",
     "softsign",
+    "spectral_norm",
     "stop_gradient",
     "swish",
     "tanh",
@@ -163,6 +164,7 @@ __all__ = [
     "trelu",
     "unfold",
     "uniform",
+    "weight_norm",
     "xlogx",
     "xlogy",
 ]

@@ -16,6 +16,7 @@ from luxport_conformance.operation_examples import (
     pooling,
     random_bits,
     recurrent,
+    reparameterise,
     softmax,
     xlogy,
 )
@@ -38,5 +39,6 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **random_bits.OPERATIONS,
     **xlogy.OPERATIONS,
     **recurrent.OPERATIONS,
+    **reparameterise.OPERATIONS,
     **softmax.OPERATIONS,
 }
