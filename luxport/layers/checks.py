@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 from typing import Any
 
 from luxport.backend import Array, backend_of, dtype_name
 from luxport.errors import LayerError, LayerTypeError
 
-__all__ = ["check_axis", "check_dtype", "check_floating", "check_rank", "check_sizes", "shape_of", "shape_text"]
+__all__ = [
+    "check_axis",
+    "check_dtype",
+    "check_floating",
+    "check_ordered",
+    "check_positive",
+    "check_rank",
+    "check_sizes",
+    "shape_of",
+    "shape_text",
+]
 
 
 def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
@@ -56,6 +67,26 @@ def check_floating(x: Array) -> None:
     shape_of(x)
     if "float" not in dtype_name(x):
         raise LayerTypeError(f"expects a floating input, got {dtype_name(x)}")
+
+
+def check_ordered(x: Array) -> None:
+    """Expect a dtype whose numbers have an order: floating, or integers.
+
+    Raises: LayerTypeError
+    """
+    shape_of(x)
+    if dtype_name(x).startswith(("complex", "bool")):
+        raise LayerTypeError(f"expects real numbers, got {dtype_name(x)}")
+
+
+def check_positive(layer: str, **numbers: float) -> None:
+    """Expect positive finite numbers, when a layer is built.
+
+    Raises: ValueError
+    """
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, Real) or not 0 < number < math.inf:
+            raise ValueError(f"{layer} expects {name} as a positive finite number, got {number!r}")
 
 
 def check_sizes(layer: str, **sizes: Any) -> None:

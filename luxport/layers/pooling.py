@@ -1,4 +1,4 @@
-"""Layers that pool: `MaxPool` and `MeanPool`."""
+"""Layers that pool windows: `MaxPool`, `MeanPool` and `LPPool`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import KW_ONLY, field
 
 from luxport import ops
 from luxport.backend import Array, dtype_name
-from luxport.errors import LayerTypeError
 from luxport.layer import Layer, Parameters, States
-from luxport.layers.checks import check_floating
+from luxport.layers.checks import check_floating, check_ordered, check_positive
 from luxport.layers.padding import Padding, PerAxis, Windows
 
-__all__ = ["MaxPool", "MeanPool"]
+__all__ = ["LPPool", "MaxPool", "MeanPool"]
 
 
 class MaxPool(Layer):
@@ -49,8 +48,7 @@ class MaxPool(Layer):
         """Take maxima."""
         windows = self._windows
         windows.check(x)
-        if dtype_name(x).startswith(("complex", "bool")):
-            raise LayerTypeError(f"expects real numbers, got {dtype_name(x)}")
+        check_ordered(x)
         y = ops.max_pool(
             x,
             window=windows.window,
@@ -106,5 +104,53 @@ class MeanPool(Layer):
             padding=windows.padding,
             dilation=windows.dilation,
             count_include_pad=self.count_include_pad,
+        )
+        return y, st
+
+
+class LPPool(Layer):
+    """``(sum of x^p)^(1 / p)`` at each place of a window, without absolute values.
+
+    Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
+    Outside x there are zeros. An odd p makes NaN of a negative sum; a window of zeros has a gradient of zeros.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
+            ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
+    Params: none
+    State:  none
+    Raises: ValueError when built if an option is out of range; LayerError if x has other axes or no room for the
+            window; LayerTypeError if its dtype is not floating
+    Source: Lux.jl ``LPPool``; Gulcehre et al. 2014, arXiv:1311.1780
+
+    >>> import numpy as np
+    >>> LPPool(2)(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), {}, {})[0]
+    array([[[ 5., 10.]]])
+    """
+
+    window: PerAxis
+    _: KW_ONLY
+    stride: PerAxis | None = None
+    padding: Padding = 0
+    dilation: PerAxis = 1
+    p: float = 2
+    _windows: Windows = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_positive(type(self).__name__, p=self.p)
+        windows = Windows.of(type(self).__name__, self.window, self.stride, self.padding, self.dilation)
+        object.__setattr__(self, "_windows", windows)
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take roots of sums of powers."""
+        windows = self._windows
+        windows.check(x)
+        check_floating(x)
+        y = ops.lp_pool(
+            x,
+            window=windows.window,
+            stride=windows.stride,
+            padding=windows.padding,
+            dilation=windows.dilation,
+            p=self.p,
         )
         return y, st

@@ -22,4 +22,23 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
         Example(layer=luxport.MeanPool((2, 1, 2), padding=(1, 0, 1)), x=(2, 1, 3, 2, 3), tolerance=sum_of(4)),
     ),
+    "LPPool": (
+        Example(layer=luxport.LPPool((2, 2)), x=(2, 3, 5, 4), tolerance=sum_of(4)),
+        Example(layer=luxport.LPPool(2, stride=1, padding=((1, 0),), p=4), x=(2, 2, 5), tolerance=sum_of(4)),
+    ),
+    "GlobalMaxPool": (Example(layer=luxport.GlobalMaxPool(), x=(2, 3, 3, 4)),),
+    "GlobalMeanPool": (Example(layer=luxport.GlobalMeanPool(), x=(2, 3, 3, 4), tolerance=sum_of(12)),),
+    "GlobalLPPool": (Example(layer=luxport.GlobalLPPool(), x=(2, 3, 5), tolerance=sum_of(5)),),
+    "AdaptiveMaxPool": (
+        Example(layer=luxport.AdaptiveMaxPool((2, 3)), x=(2, 2, 5, 6)),
+        Example(layer=luxport.AdaptiveMaxPool((3, 2), variable_windows=True), x=(2, 2, 5, 4)),
+    ),
+    "AdaptiveMeanPool": (
+        Example(layer=luxport.AdaptiveMeanPool((2, 3)), x=(2, 2, 5, 6), tolerance=sum_of(6)),
+        Example(layer=luxport.AdaptiveMeanPool((3, 2), variable_windows=True), x=(2, 2, 5, 4), tolerance=sum_of(6)),
+    ),
+    "AdaptiveLPPool": (
+        Example(layer=luxport.AdaptiveLPPool(2), x=(2, 2, 5), tolerance=sum_of(3)),
+        Example(layer=luxport.AdaptiveLPPool(3, variable_windows=True, p=4), x=(2, 2, 5), tolerance=sum_of(4)),
+    ),
 }

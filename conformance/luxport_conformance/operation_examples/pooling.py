@@ -23,4 +23,12 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         for options in _WINDOWS
         for counted in (True, False)
     ),
+    "lp_pool": (OverrideExample((draw(2, 2, 6, 7),), _WINDOWS[1], Tolerance(reduction=6)),),
+    "global_max_pool": (OverrideExample((draw(2, 3, 3, 4),)),),
+    "global_mean_pool": (OverrideExample((draw(2, 3, 3, 4),)),),
+    "global_lp_pool": (OverrideExample((draw(2, 3, 3, 4),)),),
+    **{
+        name: (OverrideExample((draw(2, 2, 5, 4),), {"output_size": (3, 2)}),)
+        for name in ("adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool")
+    },
 }
