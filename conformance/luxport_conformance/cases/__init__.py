@@ -17,6 +17,7 @@ from luxport_conformance.cases import (
     output_shape,
     parallel,
     pooling,
+    positional,
     recurrent,
     reshape,
     softmax,
@@ -43,6 +44,7 @@ CASES: tuple[Case, ...] = (
     *attention.CASES,
     *optimisers.CASES,
     *flat.CASES,
+    *positional.CASES,
 )
 
 BY_ID = {case.id: case for case in CASES}

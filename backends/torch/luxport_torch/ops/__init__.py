@@ -11,4 +11,5 @@ from luxport_torch.ops.observe import *
 from luxport_torch.ops.optimisers import *
 from luxport_torch.ops.pooling import *
 from luxport_torch.ops.random_bits import *
+from luxport_torch.ops.recurrent import *
 from luxport_torch.ops.softmax import *
