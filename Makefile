@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 # Files of tests that run side by side; each process imports every framework, some 2 GB.
 WORKERS ?= 2
+# Inputs of the fuzzer.
+COUNT ?= 1000000
 BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test lint types tests conformance array-api-tests bench dist clean
+.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -15,6 +17,7 @@ help:
 	@echo "make conformance  the conformance suite alone"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
+	@echo "make fuzz         a million damaged model files through the readers (COUNT=10000 for fewer)"
 	@echo "make dist         wheel and sdist in dist/"
 
 env: $(VENV)/.installed
@@ -47,6 +50,9 @@ array-api-tests: env
 
 bench: env
 	$(BIN)/python -m benchmarks
+
+fuzz: env
+	$(BIN)/python tests/porting/fuzz.py $(COUNT)
 
 dist: env
 	$(BIN)/python -m build
