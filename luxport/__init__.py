@@ -19,6 +19,7 @@ from luxport import (
     initializers,
     layer,
     layers,
+    losses,
     move,
     ops,
     optimisers,
@@ -46,9 +47,11 @@ from luxport.version import __version__
 if TYPE_CHECKING:
     from luxport import schedules as schedules
     from luxport.flat import *
+    from luxport.intermediate import *
     from luxport.layers import *
+    from luxport.losses.objects import *
 
-__all__ = ["Rng", "StatefulLayer", "__version__", "display", "ops", "optimisers", "random", "rng", "tree"]
+__all__ = ["Rng", "StatefulLayer", "__version__", "display", "losses", "ops", "optimisers", "random", "rng", "tree"]
 __all__ += activations.__all__
 __all__ += backend.__all__
 __all__ += errors.__all__
@@ -60,6 +63,7 @@ __all__ += surgery.__all__
 __all__ += transforms.__all__
 
 _LATER = {"FlatParameters": "luxport.flat", "flatten": "luxport.flat", "schedules": "luxport.schedules"}
+_LATER |= {"intermediate_outputs": "luxport.intermediate", **dict.fromkeys(losses.OBJECTS, "luxport.losses")}
 """Other names that are imported when they are used, with their modules."""
 
 if not TYPE_CHECKING:

@@ -31,8 +31,8 @@ def layer_map(
     """Replace every layer that holds no others, with its parameters and states: ``f(layer, ps, st, path)``.
 
     f returns the three anew. The path is that of the parameters, a tuple of keys; a layer around one other that
-    adds no key to it (`WrapperLayer`) is looked into. Containers are rebuilt around what changed, and the model
-    that comes back is a new one.
+    adds no key to it (`WrapperLayer`) is looked into, but a recurrent network is one layer. Containers are rebuilt
+    around what changed, and the model that comes back is a new one.
 
     Source: Lux.jl ``Experimental.layer_map``
 
@@ -96,11 +96,13 @@ def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
 
 def _walk(f: LayerFunction, layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
     inner = _only_layer(layer)
-    if inner is not None and _same_entries(layer, inner):
+    if inner is not None and not _is_cell(inner) and _same_entries(layer, inner):
         new, ps, st = _walk(f, inner, ps, st, path)
         return _rebuilt(layer, [(inner, new)]), ps, st
     children = layer.children()
-    if not children or not (children.keys() <= ps.keys() and children.keys() <= st.keys()):
+    if not (children.keys() <= ps.keys() and children.keys() <= st.keys()):
+        return f(layer, ps, st, path)
+    if not children or any(_is_cell(child) for child in children.values()):
         return f(layer, ps, st, path)
     pairs: list[tuple[Layer, Layer]] = []
     changed = _walk_children(f, children, ps, st, path, pairs)
@@ -127,6 +129,13 @@ def _only_layer(layer: Layer) -> Layer | None:
     if len(held) != 1 or any(child is held[0] for child in layer.children().values()):
         return None
     return held[0]
+
+
+def _is_cell(layer: Any) -> bool:
+    """Tell whether a layer is a cell, which networks take steps with in ways of its own: each of them is one layer."""
+    from luxport.layers.recurrent_cells import RecurrentCell
+
+    return isinstance(layer, RecurrentCell)
 
 
 def _same_entries(layer: Layer, inner: Layer) -> bool:

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from luxport.layers.padding import *
     from luxport.layers.parallel import *
     from luxport.layers.pooling import *
+    from luxport.layers.positional import *
     from luxport.layers.recurrence import *
     from luxport.layers.recurrent import *
     from luxport.layers.recurrent_cells import *
     from luxport.layers.reparameterise import *
     from luxport.layers.reshape import *
     from luxport.layers.tying import *
+    from luxport.layers.upsample import *
     from luxport.layers.wrapped import *
 
 FAMILIES = {
@@ -53,12 +55,14 @@ FAMILIES = {
     "padding": ("SamePad",),
     "parallel": ("BranchLayer", "Maxout", "Parallel", "SkipConnection"),
     "pooling": ("LPPool", "MaxPool", "MeanPool"),
+    "positional": ("RotaryPositionalEmbedding", "SinusoidalPositionalEmbedding"),
     "recurrence": ("BidirectionalRNN", "Recurrence", "StatefulRecurrentCell"),
     "recurrent": ("GRU", "GRUv3", "LSTM", "RNN"),
     "recurrent_cells": ("GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell", "RecurrentCell"),
     "reparameterise": ("SpectralNorm", "WeightNorm", "remove_spectral_norm", "remove_weight_norm"),
     "reshape": ("FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"),
     "tying": ("Tied", "share_parameters", "tie", "untie"),
+    "upsample": ("PixelShuffle", "Upsample"),
     "wrapped": ("NoOpLayer", "WrappedFunction"),
 }
 """The public names of each family's file: what its ``__all__`` says, known before it is imported."""

@@ -70,8 +70,16 @@ from luxport.ops.pooling import (
 from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
 from luxport.ops.recurrent import gru_sweep, lstm_sweep, rnn_sweep
 from luxport.ops.reparameterise import spectral_norm, weight_norm
+from luxport.ops.rotary import apply_rotary_embedding, compute_rotary_embedding_params
 from luxport.ops.softmax import logsoftmax, logsumexp, softmax
 from luxport.ops.stop_gradient import stop_gradient
+from luxport.ops.upsample import (
+    pixel_shuffle,
+    upsample_bilinear,
+    upsample_linear,
+    upsample_nearest,
+    upsample_trilinear,
+)
 from luxport.ops.xlogy import xlogx, xlogy
 
 __all__ = [
@@ -80,6 +88,7 @@ __all__ = [
     "adaptive_max_pool",
     "adaptive_mean_pool",
     "alpha_dropout",
+    "apply_rotary_embedding",
     "batch_norm",
     "batched_adjoint",
     "batched_matmul",
@@ -88,6 +97,7 @@ __all__ = [
     "batched_vec",
     "bias_activation",
     "celu",
+    "compute_rotary_embedding_params",
     "conv",
     "conv_transpose",
     "definition_of",
@@ -122,9 +132,9 @@ __all__ = [
     "logsigmoid",
     "logsoftmax",
     "logsumexp",
+    "lp_pool",
     "lstm_sweep",
     "make_causal_mask",
-    "lp_pool",
     "max_pool",
     "mean_pool",
     "mish",
@@ -139,6 +149,7 @@ __all__ = [
     "pad_reflect",
     "pad_symmetric",
     "pad_zeros",
+    "pixel_shuffle",
     "random_bits",
     "relu",
     "relu6",
@@ -164,6 +175,10 @@ __all__ = [
     "trelu",
     "unfold",
     "uniform",
+    "upsample_bilinear",
+    "upsample_linear",
+    "upsample_nearest",
+    "upsample_trilinear",
     "weight_norm",
     "xlogx",
     "xlogy",

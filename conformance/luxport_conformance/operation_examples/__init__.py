@@ -17,7 +17,9 @@ from luxport_conformance.operation_examples import (
     random_bits,
     recurrent,
     reparameterise,
+    rotary,
     softmax,
+    upsample,
     xlogy,
 )
 from luxport_conformance.operation_examples.example import OverrideExample
@@ -37,8 +39,10 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **padding.OPERATIONS,
     **pooling.OPERATIONS,
     **random_bits.OPERATIONS,
+    **rotary.OPERATIONS,
     **xlogy.OPERATIONS,
     **recurrent.OPERATIONS,
     **reparameterise.OPERATIONS,
     **softmax.OPERATIONS,
+    **upsample.OPERATIONS,
 }

@@ -1,0 +1,31 @@
+"""Looking at values and gradients as they pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["observe"]
+
+
+def observe(x: Any, *, forward: Any = None, backward: Any = None) -> Any:
+    """Show x and its gradient where they have values, which a graph's do not."""
+    if not tf.executing_eagerly():
+        return x
+    if forward is not None:
+        forward(x)
+    if backward is None:
+        return x
+
+    @tf.custom_gradient
+    def identity(x: Any) -> Any:
+        def pull(gradient: Any) -> Any:
+            gradient = tf.convert_to_tensor(gradient)
+            if tf.executing_eagerly():
+                backward(gradient)
+            return gradient
+
+        return tf.identity(x), pull
+
+    return identity(x)
