@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from luxport.layers.recurrent import *
     from luxport.layers.recurrent_cells import *
     from luxport.layers.reparameterise import *
+    from luxport.layers.precision import *
     from luxport.layers.reshape import *
     from luxport.layers.tying import *
     from luxport.layers.upsample import *
@@ -60,6 +61,7 @@ FAMILIES = {
     "recurrent": ("GRU", "GRUv3", "LSTM", "RNN"),
     "recurrent_cells": ("GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell", "RecurrentCell"),
     "reparameterise": ("SpectralNorm", "WeightNorm", "remove_spectral_norm", "remove_weight_norm"),
+    "precision": ("AlternatePrecision",),
     "reshape": ("FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"),
     "tying": ("Tied", "share_parameters", "tie", "untie"),
     "upsample": ("PixelShuffle", "Upsample"),

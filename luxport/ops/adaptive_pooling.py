@@ -12,7 +12,7 @@ from array_api_compat import device
 from luxport.backend import Array, namespace
 from luxport.ops.operation import operation
 from luxport.ops.pooling import larger, root
-from luxport.ops.windows import Sizes
+from luxport.ops.windows import Sizes, along_axis
 
 __all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
 
@@ -47,7 +47,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes) -> Array:
 
     def mean(x: Array, axis: int, windows: Any) -> Array:
         lengths = [stop - start for start, stop in windows]
-        return _sum(x, axis, windows) * _along(x, axis, [1.0 / n for n in lengths], x.dtype)
+        return _sum(x, axis, windows) * along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
 
     return _pool_axes(x, output_size, mean)
 
@@ -93,13 +93,6 @@ def _sum(x: Array, axis: int, windows: Windows) -> Array:
         if all(there):
             return values
         # Not a product with 0, which makes NaN of an infinity.
-        return xp.where(_along(x, axis, there, xp.bool), values, xp.zeros_like(values))
+        return xp.where(along_axis(x, axis, there, xp.bool), values, xp.zeros_like(values))
 
     return reduce(add, [kept(i, values) for i, values in enumerate(_entries(x, axis, windows))])
-
-
-def _along(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
-    """Lay values along an axis, to be broadcast with x."""
-    xp = namespace(x)
-    shape = (len(values), *[1] * (len(x.shape) - axis - 1))
-    return xp.reshape(xp.asarray(values, dtype=dtype, device=device(x)), shape)

@@ -8,12 +8,15 @@ from functools import reduce
 from operator import add
 from typing import Any, TypeAlias
 
+from array_api_compat import device
+
 from luxport.backend import Array, namespace
 
 __all__ = [
     "Pairs",
     "Sizes",
     "add_windows",
+    "along_axis",
     "fold_windows",
     "output_sizes",
     "pad_axis",
@@ -121,6 +124,18 @@ def fold_windows(
         k, s, d = ((*alone[:i], option[i], *alone[i + 1 :]) for option in (window, stride, dilation))
         x = reduce(combine, window_slices(x, k, stride=s, dilation=d))
     return x
+
+
+def along_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
+    """Lay host values along an axis of x, with which they can be broadcast.
+
+    >>> import numpy as np
+    >>> along_axis(np.ones((4, 2, 3)), 1, [1.0, 2.0], np.float32).shape
+    (2, 1)
+    """
+    xp = namespace(x)
+    shape = (len(values), *[1] * (len(x.shape) - axis - 1))
+    return xp.reshape(xp.asarray(values, dtype=dtype, device=device(x)), shape)
 
 
 def add_windows(columns: Array, sizes: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:

@@ -1,0 +1,20 @@
+"""Examples of the layers in `luxport.layers.upsample`."""
+
+from collections.abc import Mapping
+
+import luxport
+from luxport_conformance.examples.example import Example, sum_of
+
+__all__ = ["EXAMPLES"]
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = {
+    "Upsample": (
+        Example(layer=luxport.Upsample((2, 3)), x=(2, 2, 3, 2)),
+        Example(layer=luxport.Upsample((1.5, 2), "bilinear"), x=(2, 2, 3, 2), tolerance=sum_of(4)),
+        Example(layer=luxport.Upsample(mode="linear", size=7, align_corners=False), x=(2, 2, 4), tolerance=sum_of(2)),
+    ),
+    "PixelShuffle": (
+        Example(layer=luxport.PixelShuffle(2), x=(2, 8, 2, 3)),
+        Example(layer=luxport.PixelShuffle(3), x=(2, 6, 2)),
+    ),
+}

@@ -1,0 +1,164 @@
+"""More pixels: by repetition, by linear interpolation, out of channels."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+from array_api_compat import device
+
+from luxport.backend import Array, namespace
+from luxport.errors import LayerError
+from luxport.ops.operation import operation
+from luxport.ops.windows import Sizes, along_axis
+
+__all__ = ["pixel_shuffle", "upsample_bilinear", "upsample_linear", "upsample_nearest", "upsample_trilinear"]
+
+Scale: TypeAlias = float | tuple[float, ...] | None
+"""One for all spatial axes, or one each; fewer are for the last axes."""
+
+Size: TypeAlias = int | tuple[int, ...] | None
+"""One for all spatial axes, or one each."""
+
+
+@operation
+def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
+    """Repeat every element along the spatial axes, as often as `scale` says or as makes `size`.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *spatial * scale) or (N, C, *size)
+    Raises: LayerError unless just one of scale and size is given, with whole scales that fit x
+    Source: NNlib ``upsample_nearest``
+
+    >>> import numpy as np
+    >>> upsample_nearest(np.asarray([[[1.0, 2.0]]]), scale=3)
+    array([[[1., 1., 1., 2., 2., 2.]]])
+    """
+    xp = namespace(x)
+    shape = tuple(x.shape)
+    sizes = _sizes(shape[2:], scale, size)
+    if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
+        raise LayerError(f"expects multiples of the sizes {shape[2:]} to repeat to, got {sizes}", culprit="luxport")
+    # The last one first, so that the axes before it stay where they are.
+    for axis in reversed(range(2, len(shape))):
+        times = sizes[axis - 2] // shape[axis]
+        if times > 1:
+            x = xp.stack([x] * times, axis=axis + 1)
+    return xp.reshape(x, (-1, shape[1], *sizes))
+
+
+@operation
+def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
+    """Interpolate linearly along each spatial axis, to ``floor(size * scale)`` elements or to `size`.
+
+    Of n elements and m wanted, element i is at ``i (n - 1) / (m - 1)``: corners lie on corners. Without
+    `align_corners` it is at ``max(0, (i + 1/2) n / m - 1/2)``: elements are cells that are cut up evenly, as is the
+    default of PyTorch, JAX and TensorFlow. Integers are interpolated in float32 and rounded.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *floor(spatial * scale)) or (N, C, *size)
+    Raises: LayerError unless just one of scale and size is given, for the axes of x
+    Source: NNlib ``upsample_linear``
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[0.0, 4.0, 8.0]]])
+    >>> upsample_linear(x, size=5)
+    array([[[0., 2., 4., 6., 8.]]])
+    >>> upsample_linear(x, scale=2, align_corners=False)
+    array([[[0., 1., 3., 5., 7., 8.]]])
+    """
+    xp = namespace(x)
+    if xp.isdtype(x.dtype, "integral"):
+        exact = upsample_linear(xp.astype(x, xp.float32), scale=scale, size=size, align_corners=align_corners)
+        return xp.astype(xp.round(exact), x.dtype)
+    for axis, new in enumerate(_sizes(tuple(x.shape)[2:], scale, size), start=2):
+        n = x.shape[axis]
+        if new == n:
+            continue
+        places = _places(n, new, align_corners)
+        below, above = (
+            xp.take(x, xp.asarray(indices, dtype=xp.int32, device=device(x)), axis=axis)
+            for indices in ([int(place) for place in places], [min(int(place) + 1, n - 1) for place in places])
+        )
+        x = below * along_axis(x, axis, [1.0 - place % 1.0 for place in places], x.dtype) + above * along_axis(
+            x, axis, [place % 1.0 for place in places], x.dtype
+        )
+    return x
+
+
+def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
+    """Interpolate linearly along two spatial axes: `upsample_linear` of (N, C, H, W).
+
+    Source: NNlib ``upsample_bilinear``
+    """
+    _expect_axes(x, 4)
+    return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
+
+
+def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
+    """Interpolate linearly along three spatial axes: `upsample_linear` of (N, C, D, H, W).
+
+    Source: NNlib ``upsample_trilinear``
+    """
+    _expect_axes(x, 5)
+    return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
+
+
+@operation
+def pixel_shuffle(x: Array, *, factor: int) -> Array:
+    """Lay channels out in space: each pixel becomes a block of ``factor`` pixels along every spatial axis.
+
+    In two axes ``y[n, c, factor h + i, factor w + j] = x[n, factor^2 c + factor i + j, h, w]``.
+
+    Shapes: x (N, C factor^rank, *spatial) -> (N, C, *spatial * factor)
+    Raises: LayerError if the channels do not make whole blocks
+    Source: NNlib ``pixel_shuffle``; Shi et al. 2016, arXiv:1609.05158
+
+    >>> import numpy as np
+    >>> pixel_shuffle(np.asarray([[[1.0], [2.0], [3.0], [4.0]]]), factor=2)
+    array([[[1., 2.],
+            [3., 4.]]])
+    """
+    xp = namespace(x)
+    _, channels, *sizes = tuple(x.shape)
+    rank = len(sizes)
+    if channels % factor**rank:
+        raise LayerError(
+            f"expects channels in blocks of {factor**rank} for a factor of {factor} along {rank} axes, got {channels}",
+            culprit="luxport",
+        )
+    out = channels // factor**rank
+    x = xp.reshape(x, (-1, out, *[factor] * rank, *sizes))
+    axes = [axis for i in range(rank) for axis in (2 + rank + i, 2 + i)]
+    return xp.reshape(xp.permute_dims(x, (0, 1, *axes)), (-1, out, *[n * factor for n in sizes]))
+
+
+def _places(n: int, new: int, align_corners: bool) -> list[float]:
+    """Return where each new element lies among the n old ones, as numbers from 0 to n - 1."""
+    if align_corners:
+        step = (n - 1) / (new - 1) if new > 1 else 0.0
+        return [min(i * step, n - 1.0) for i in range(new)]
+    return [min(max(0.0, (i + 0.5) * n / new - 0.5), n - 1.0) for i in range(new)]
+
+
+def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
+    if (scale is None) == (size is None):
+        raise LayerError(f"expects either a scale or a size, got scale={scale!r} and size={size!r}", culprit="luxport")
+    rank = len(sizes)
+    if size is not None:
+        wanted = (size,) * rank if isinstance(size, int) else size
+        fits = len(wanted) == rank and all(n > 0 for n in wanted)
+    else:
+        scales = scale if isinstance(scale, tuple) else (scale,) * rank
+        scales = (1,) * (rank - len(scales)) + scales
+        wanted = tuple(math.floor(n * s) for n, s in zip(sizes, scales, strict=False))
+        fits = len(scales) == rank and all(n > 0 for n in wanted)
+    if not fits:
+        raise LayerError(
+            f"expects a positive scale or size for {rank} spatial axes, got scale={scale!r} and size={size!r}",
+            culprit="luxport",
+        )
+    return wanted
+
+
+def _expect_axes(x: Array, count: int) -> None:
+    if len(x.shape) != count:
+        raise LayerError(f"expects an array of {count} axes, got {len(x.shape)}", culprit="luxport")
