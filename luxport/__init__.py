@@ -23,6 +23,7 @@ from luxport import (
     move,
     ops,
     optimisers,
+    precision,
     random,
     static,
     surgery,
@@ -37,6 +38,7 @@ from luxport.layer import *
 from luxport.move import *
 from luxport.ops import activations
 from luxport.ops.activations import *
+from luxport.precision import *
 from luxport.random import Rng, rng
 from luxport.stateful import StatefulLayer
 from luxport.static import *
@@ -58,6 +60,7 @@ __all__ += errors.__all__
 __all__ += initializers.__all__
 __all__ += layer.__all__
 __all__ += move.__all__
+__all__ += precision.__all__
 __all__ += static.__all__
 __all__ += surgery.__all__
 __all__ += transforms.__all__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from luxport.backend import Array, namespace
 from luxport.ops.operation import operation
 
-__all__ = ["embedding", "value_range"]
+__all__ = ["embedding", "pick", "value_range"]
 
 
 @operation
@@ -35,3 +35,12 @@ def value_range(x: Array) -> tuple[int, int] | None:
         return None
     xp = namespace(x)
     return int(xp.min(x)), int(xp.max(x))
+
+
+@operation
+def pick(x: Array, indices: Array, *, axis: int) -> Array:
+    """Return, for each vector along an axis, its elements at that vector of indices.
+
+    Shapes: x (..., n, ...), indices (..., m, ...) of integers -> like indices
+    """
+    return namespace(x, indices).take_along_axis(x, indices, axis=axis)

@@ -3,6 +3,7 @@
 from luxport_conformance.case import Case
 from luxport_conformance.cases import (
     activations,
+    alpha_dropout,
     attention,
     batched,
     containers,
@@ -11,6 +12,7 @@ from luxport_conformance.cases import (
     dropout,
     embedding,
     flat,
+    initializers,
     losses,
     normalise,
     optimisers,
@@ -19,7 +21,9 @@ from luxport_conformance.cases import (
     pooling,
     positional,
     recurrent,
+    reparameterise,
     reshape,
+    sample_norms,
     softmax,
 )
 
@@ -35,6 +39,10 @@ CASES: tuple[Case, ...] = (
     *pooling.CASES,
     *normalise.CASES,
     *dropout.CASES,
+    *sample_norms.CASES,
+    *reparameterise.CASES,
+    *initializers.CASES,
+    *alpha_dropout.CASES,
     *recurrent.CASES,
     *reshape.CASES,
     *activations.CASES,

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+import luxport
 from luxport import Chain, Dense, identity, relu, sigmoid
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fact, fails, forward
+from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gradient
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES"]
@@ -23,12 +24,58 @@ def _two_dense(x: Any, ps: Any, st: Any) -> Any:
     return hidden @ second["weight"] + second["bias"]
 
 
+def _square(x: Any) -> Any:
+    return x * x
+
+
+def _less_three(x: Any) -> Any:
+    return x - 3.0
+
+
+def _tangent(x: Any) -> Any:
+    return luxport.namespace(x).tan(x)
+
+
+def _between(model: Chain, *, last: bool = False) -> Any:
+    """Return the intermediate outputs, or the last of them summed, of x and the parameters."""
+
+    def outputs(x: Any, ps: Any) -> Any:
+        outputs, _ = luxport.intermediate_outputs(model, x, ps, {name: {} for name in ps})
+        return luxport.namespace(outputs[-1]).sum(outputs[-1]) if last else outputs
+
+    return outputs
+
+
 def _layers() -> tuple[Dense, Dense]:
     return Dense(10, 5, sigmoid), Dense(5, 2)
 
 
 NAMED = Chain(first=_layers()[0], second=_layers()[1])
 THREE = Chain(*_layers(), Dense(2, 1, relu))
+
+ENCODER = Chain(enc=Dense(3, 5, relu), dec=Dense(5, 1, relu))
+ENCODER_PS = {
+    "enc": {"weight": np.abs(draw(3, 5)), "bias": np.ones(5)},
+    "dec": {"weight": np.abs(draw(5, 1)), "bias": np.ones(1)},
+}
+"""Positive, so that every `relu` lets through."""
+
+
+def _through(x: Any, ps: Any) -> Any:
+    for part in ps.values():
+        x = x @ part["weight"] + part["bias"]
+        yield x
+
+
+def _last_slopes(x: Any, ps: Any) -> Any:
+    first, second = ps
+    hidden, _ = _through(x, ps)
+    back = ps[second]["weight"][:, 0]
+    return {
+        first: {"weight": np.outer(x, back), "bias": back},
+        second: {"weight": hidden[:, None], "bias": np.ones(1)},
+    }
+
 
 CASES: list[Case] = [
     forward("chain.two_dense", at(BASIC, 16), Chain(*_layers()), draw(10), y=_two_dense, tolerance=TEN_THEN_FIVE),
@@ -74,5 +121,36 @@ CASES: list[Case] = [
         ("lux: layer_1, layer_2, …",),
         "Chain",
         lambda: list(THREE.layers) == ["layer_1", "layer_2", "layer_3"],
+    ),
+    Case(
+        id="chain.intermediate_outputs",
+        subject="Chain",
+        source=at(BASIC, 6, 7, 8),
+        program=_between(Chain(_square, _less_three, _tangent)),
+        inputs={"x": np.linspace(1.0, 2.0, 10), "ps": {f"layer_{i}": {} for i in (1, 2, 3)}},
+        expected=lambda x, ps: (x * x, x * x - 3, np.tan(x * x - 3)),
+        tolerance=Tolerance(magnitude=4.0, reduction=20),  # a tangent's slope of up to 20 here
+    ),
+    Case(
+        id="chain.intermediate_outputs_named",
+        subject="Chain",
+        source=at(BASIC, 45),
+        program=_between(ENCODER),
+        inputs={"x": np.ones(3), "ps": ENCODER_PS},
+        expected=lambda x, ps: tuple(_through(x, ps)),
+        tolerance=Tolerance(reduction=3 + 5),
+    ),
+    *(
+        gradient(
+            f"chain.gradient_of_intermediate_{name}",
+            at(BASIC, line),
+            "Chain",
+            _between(model, last=True),
+            {"x": np.ones(3), "ps": dict(zip(model.layers, ENCODER_PS.values(), strict=True))},
+            expected=lambda x, ps: _last_slopes(x, ps),
+            wrt=1,
+            tolerance=Tolerance(reduction=3 + 5),
+        )
+        for line, name, model in ((42, "numbered", Chain(*ENCODER)), (46, "named", ENCODER))
     ),
 ]

@@ -38,7 +38,10 @@ def forward(
     subject: str = "",
     **options: Any,
 ) -> Case:
-    """A layer called once, x an array or a tuple of inputs. `y` and `state` say what must come out; y may be a function of (x, ps, st)."""
+    """A layer called once, with an array or a tuple of inputs.
+
+    `y` and `state` say what must come out; y may be a function of (x, ps, st).
+    """
     ps, st = _filled(layer, ps, training)
 
     def program(x: Any, ps: Any, st: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-__all__ = ["embedding", "value_range"]
+__all__ = ["embedding", "pick", "value_range"]
 
 
 def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
@@ -28,3 +28,8 @@ def value_range(x: torch.Tensor) -> tuple[int, int] | None:
         return None
     low, high = torch.aminmax(x)
     return int(low), int(high)
+
+
+def pick(x: torch.Tensor, indices: torch.Tensor, *, axis: int) -> torch.Tensor:
+    """Takes 64-bit indices only."""
+    return torch.take_along_dim(x, indices.to(torch.int64), dim=axis)

@@ -1,0 +1,277 @@
+"""Cases of losses of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.losses.common import (
+    DIGITS,
+    SINGLE_EPSILON,
+    loss_case,
+    softmax,
+)
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+
+def _classes() -> list[Case]:
+    labels = np.asarray([1, 1, 0, 0])
+    y = np.eye(2)[labels]
+    y_hat = np.asarray([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])
+    v = np.log(0.1 / 0.9)
+    logits = np.asarray([[v, 0.0], [0.0, v], [0.0, v], [v, 0.0]])
+    one, smooth = np.asarray([[0.0, 1.0]]), np.asarray([[0.1, 0.9]])
+    probable, its_logits = np.asarray([[0.9, 0.1]]), np.asarray([[0.0, v]])
+    many = np.eye(2)[[1, 1, 1, 0, 0]]
+    similar = many * 0.8 + 0.1
+    value = 1.203972804325936
+    three = np.asarray([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]])
+    sloped = np.reshape(np.arange(-7.0, 8.0), (5, 3))
+    docs = "lux: docstring of "
+
+    def smoothed(y: Any, alpha: float) -> Any:
+        return losses.label_smoothing(y, alpha)
+
+    def with_smooth(loss: Callable[..., Any], alpha: float) -> Callable[..., Any]:
+        def smooth_loss(y_hat: Any, y: Any, **options: Any) -> Any:
+            return loss(y_hat, smoothed(y, alpha), **options)
+
+        smooth_loss.__name__ = loss.__name__
+        return smooth_loss
+
+    def difference(y_hat: Any, y: Any) -> Any:
+        return losses.crossentropy(y_hat, y) - losses.crossentropy(y_hat, smoothed(y, 0.2))
+
+    def without_middle(loss: Callable[..., Any]) -> Callable[..., Any]:
+        def both(y_hat: Any, y: Any) -> Any:
+            ends = [luxport.namespace(x).concat([x[:1], x[2:]]) for x in (y_hat, y)]
+            return loss(y_hat, y) - loss(*ends)
+
+        both.__name__ = loss.__name__
+        return both
+
+    middle = np.asarray([0.1, 0.0, 0.9])
+    near_zero = Tolerance(magnitude=1.0)
+    return [
+        loss_case(
+            "crossentropy_of_nothing", 68, without_middle(losses.crossentropy), middle, middle, 0.0, tolerance=near_zero
+        ),
+        loss_case("crossentropy", 69, losses.crossentropy, y_hat, y, value),
+        loss_case("crossentropy_smoothed", 70, with_smooth(losses.crossentropy, 0.1), y_hat, y, value),
+        loss_case(
+            "crossentropy_smoothed_more",
+            71,
+            with_smooth(losses.crossentropy, 0.2),
+            probable,
+            one,
+            -np.sum(smooth * np.log(probable)),
+        ),
+        loss_case("crossentropy_one", 72, losses.crossentropy, probable, one, -np.log(0.1)),
+        loss_case("crossentropy_of_equal", 73, losses.crossentropy, many, many, 0.0, epsilon=0.0),
+        loss_case("crossentropy_of_bools", 74, losses.crossentropy, many, many.astype(bool), 0.0, epsilon=0.0),
+        loss_case(
+            "smoothing_where_right",
+            75,
+            difference,
+            similar,
+            many,
+            Property("less without", lambda x: x < 0),
+            subject="crossentropy",
+        ),
+        loss_case(
+            "smoothing_where_wrong",
+            76,
+            difference,
+            similar[:, ::-1],
+            many,
+            Property("more without", lambda x: x > 0),
+            subject="crossentropy",
+        ),
+        loss_case("logitcrossentropy", 80, losses.logitcrossentropy, logits, y, value),
+        loss_case(
+            "logitcrossentropy_one",
+            81,
+            losses.logitcrossentropy,
+            its_logits,
+            one,
+            -np.sum(one * np.log(softmax(its_logits))),
+        ),
+        loss_case(
+            "logitcrossentropy_smoothed",
+            82,
+            with_smooth(losses.logitcrossentropy, 0.2),
+            its_logits,
+            one,
+            -np.sum(smooth * np.log(softmax(its_logits))),
+        ),
+        loss_case(
+            "crossentropy_other_axis",
+            "definition: the sum is along the axis",
+            losses.logitcrossentropy,
+            draw(2, 3, 4),
+            np.abs(draw(2, 3, 4, seed=1)),
+            lambda a, b: -np.sum(b * np.log(softmax(np.moveaxis(a, 1, -1)).swapaxes(1, -1)), axis=1),
+            axis=1,
+            agg=None,
+        ),
+        loss_case(
+            "CrossEntropyLoss",
+            f"{docs}CrossEntropyLoss",
+            luxport.CrossEntropyLoss(),
+            softmax(sloped),
+            three,
+            1.6076053,
+            tolerance=DIGITS,
+        ),
+        loss_case(
+            "CrossEntropyLoss_sum",
+            f"{docs}CrossEntropyLoss",
+            luxport.CrossEntropyLoss(agg="sum"),
+            softmax(sloped),
+            three,
+            5 * 1.6076053,
+            tolerance=Tolerance(rounding=5e-6, reason="five times a number given in single precision"),
+        ),
+        loss_case(
+            "CrossEntropyLoss_smooth",
+            f"{docs}CrossEntropyLoss",
+            luxport.CrossEntropyLoss(label_smoothing=0.15),
+            softmax(sloped),
+            three,
+            1.5776052,
+            tolerance=DIGITS,
+        ),
+        loss_case(
+            "CrossEntropyLoss_logits",
+            f"{docs}CrossEntropyLoss",
+            luxport.CrossEntropyLoss(logits=True),
+            sloped,
+            three,
+            1.6076053,
+            tolerance=DIGITS,
+        ),
+        loss_case(
+            "focal_loss", 191, losses.focal_loss, softmax(sloped), three, 1.1277571935622628, tolerance=SINGLE_EPSILON
+        ),
+        loss_case(
+            "focal_loss_two",
+            192,
+            losses.focal_loss,
+            np.asarray([[0.4, 0.5, 0.1], [0.2, 0.5, 0.3]]),
+            np.asarray([[1, 0, 0], [0, 0, 1]]),
+            0.45990566879720157,
+        ),
+        loss_case(
+            "focal_loss_gamma_0",
+            193,
+            lambda a, b: losses.focal_loss(a, b, gamma=0) - losses.crossentropy(a, b),
+            softmax(sloped),
+            three,
+            0.0,
+            subject="focal_loss",
+            tolerance=near_zero,
+        ),
+        loss_case(
+            "FocalLoss",
+            f"{docs}FocalLoss",
+            luxport.FocalLoss(),
+            softmax(sloped),
+            three,
+            1.1277556,
+            tolerance=SINGLE_EPSILON,
+        ),
+        loss_case(
+            "kldivergence_of_nothing",
+            113,
+            without_middle(losses.kldivergence),
+            middle,
+            middle,
+            0.0,
+            tolerance=near_zero,
+        ),
+        loss_case(
+            "kldivergence",
+            114,
+            losses.kldivergence,
+            np.asarray([[4.0], [5.0], [6.0]]),
+            np.asarray([[1], [2], [3]]),
+            -1.7661057888493457,
+        ),
+        loss_case(
+            "kldivergence_of_equal",
+            115,
+            losses.kldivergence,
+            np.asarray([[1.0], [2.0], [3.0]]),
+            np.asarray([[1], [2], [3]]),
+            0.0,
+            tolerance=Tolerance(magnitude=3.0),
+        ),
+        loss_case(
+            "KLDivergenceLoss",
+            f"{docs}KLDivergenceLoss",
+            luxport.KLDivergenceLoss(),
+            np.full((2, 2), 0.5),
+            np.eye(2),
+            np.log(2),
+        ),
+        loss_case(
+            "KLDivergenceLoss_sum",
+            f"{docs}KLDivergenceLoss",
+            luxport.KLDivergenceLoss(agg="sum"),
+            np.full((2, 2), 0.5),
+            np.eye(2),
+            2 * np.log(2),
+        ),
+        loss_case(
+            "KLDivergenceLoss_equal",
+            f"{docs}KLDivergenceLoss",
+            luxport.KLDivergenceLoss(epsilon=0.0),
+            np.full((2, 2), 0.5),
+            np.full((2, 2), 0.5),
+            0.0,
+        ),
+        loss_case(
+            "KLDivergenceLoss_impossible",
+            f"{docs}KLDivergenceLoss",
+            luxport.KLDivergenceLoss(epsilon=0.0),
+            np.eye(2),
+            np.full((2, 2), 0.5),
+            np.inf,
+        ),
+        *[
+            loss_case(
+                f"{name}_ignoring_{ignored}",
+                "definition: -log of the probability of the class",
+                getattr(losses, name),
+                prepare(sloped),
+                np.asarray([0, 1, 2, 1, 0], np.int32),
+                -np.log(softmax(sloped))[np.arange(5), [0, 1, 2, 1, 0]][kept].mean(),
+                ignore_index=ignored,
+            )
+            for name, prepare in (
+                ("nll_loss", lambda x: np.log(softmax(x))),
+                ("sparse_crossentropy", softmax),
+                ("sparse_logitcrossentropy", lambda x: x),
+            )
+            for ignored, kept in ((None, [0, 1, 2, 3, 4]), (1, [0, 2, 4]))
+        ],
+        loss_case(
+            "SparseCrossEntropyLoss",
+            "definition: -log of the probability of the class",
+            luxport.SparseCrossEntropyLoss(logits=True, axis=1, agg="sum"),
+            np.stack([sloped.T, -sloped.T]),
+            np.asarray([[0, 1, 2, 1, 0], [2, 2, 2, 2, 2]], np.int32),
+            -np.log(softmax(sloped))[np.arange(5), [0, 1, 2, 1, 0]].sum() - 5 * np.log(softmax(-sloped)[0, 2]),
+        ),
+    ]
+
+
+CASES: list[Case] = _classes()

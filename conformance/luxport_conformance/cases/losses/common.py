@@ -1,0 +1,67 @@
+"""What cases of losses share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["DIGITS", "FILE", "NEAR_ONE", "SINGLE", "SINGLE_EPSILON", "loss_case", "optioned", "sigmoid", "softmax"]
+
+FILE = "flux:losses.jl"
+NEAR_ONE = Tolerance(magnitude=1.0)
+SINGLE = Tolerance(rounding=2e-7, reduction=15, reason="upstream computes the number in single precision")
+SINGLE_EPSILON = Tolerance(rounding=2e-6, reason="upstream adds the epsilon of single precision")
+DIGITS = Tolerance(rounding=1e-6, reason="upstream's documentation gives the number in single precision")
+
+
+def loss_case(
+    id: str,  # noqa: A002
+    source: Any,
+    loss: Callable[..., Any],
+    y_hat: Any,
+    y: Any,
+    expected: Any,
+    *,
+    subject: str = "",
+    tolerance: Tolerance | None = None,
+    **options: Any,
+) -> Case:
+    """One loss. A line number is one of Flux's tests of losses; text says where else the value comes from."""
+    lines = source if isinstance(source, tuple) else (source,)
+    return function(
+        f"losses.{id}",
+        lines if isinstance(lines[0], str) else at(FILE, *lines),
+        subject or getattr(loss, "__name__", type(loss).__name__),
+        lambda y_hat, y: loss(y_hat, y, **options),
+        y_hat,
+        y,
+        expected=expected,
+        tolerance=tolerance or Tolerance(reduction=int(np.size(y_hat))),
+    )
+
+
+def softmax(x: Any) -> Any:
+    """Normalise exponentials along the last axis."""
+    powers = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(x: Any) -> Any:
+    """Return the logistic function."""
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def optioned(loss: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Return a loss with options of its own, under its name."""
+
+    def with_options(*arrays: Any, **more: Any) -> Any:
+        return loss(*arrays, **options, **more)
+
+    with_options.__name__ = loss.__name__
+    return with_options

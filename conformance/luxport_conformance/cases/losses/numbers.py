@@ -1,0 +1,185 @@
+"""Cases of losses of numbers and regions, and of what losses are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import luxport
+from luxport import losses, ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.cases.losses.common import (
+    DIGITS,
+    FILE,
+    NEAR_ONE,
+    loss_case,
+)
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+
+def _numbers() -> list[Case]:
+    y, y_hat = np.asarray([1, 1, 0, 0]), np.asarray([0.9, 0.1, 0.1, 0.9])
+    three, around = np.asarray([1, 2, 3]), np.asarray([1.1, 1.9, 3.1])
+    measured, told = np.asarray([123.0, 456.0, 789.0]), np.asarray([345.0, 332.0, 789.0])
+    row, above = np.asarray([[0.1], [0.2], [0.3]]), np.asarray([[0.4], [0.5], [0.6]])
+    docs = "lux: docstring of "
+    return [
+        loss_case("mse", 23, losses.mse, y_hat, y, (0.1**2 + 0.9**2) / 2),
+        loss_case("mse_complex", 26, losses.mse, np.asarray(0j), np.asarray(1 + 1j), 2.0),
+        loss_case("mae", 30, losses.mae, y_hat, y, 0.5),
+        loss_case(
+            "mae_complex", "definition: |y_hat - y|", losses.mae, np.asarray([0j, 3j]), np.asarray([3 + 4j, 0]), 4.0
+        ),
+        loss_case("huber_loss", 34, losses.huber_loss, y_hat, y, 0.20500000000000002),
+        loss_case("msle", 40, losses.msle, told, measured, 0.38813985859136585),
+        loss_case("poisson_loss", 135, losses.poisson_loss, above, row, 0.6278353988097339),
+        loss_case("poisson_loss_of_equal", 136, losses.poisson_loss, row, row, 0.5044459776946685),
+        loss_case("sum", f"{docs}MAELoss", losses.mae, around, three, 0.3, agg="sum"),
+        loss_case(
+            "not_aggregated", f"{docs}MSELoss", losses.mse, around, three, [0.01] * 3, agg=None, tolerance=NEAR_ONE
+        ),
+        loss_case(
+            "own_aggregation",
+            "lux: agg is any function",
+            losses.mse,
+            around * 1.0,
+            three,
+            0.01,
+            tolerance=NEAR_ONE,
+            agg=lambda x: luxport.namespace(x).max(x),
+        ),
+        loss_case("MSELoss", f"{docs}MSELoss", luxport.MSELoss(), around, three, 0.01, tolerance=NEAR_ONE),
+        loss_case("L2Loss", f"{docs}MSELoss", luxport.L2Loss(agg="sum"), around, three, 0.03, tolerance=NEAR_ONE),
+        loss_case(
+            "MAELoss", f"{docs}MAELoss", luxport.MAELoss(), around, three, 0.1, tolerance=Tolerance(magnitude=3.0)
+        ),
+        loss_case("HuberLoss", f"{docs}HuberLoss", luxport.HuberLoss(), around, three, 0.005, tolerance=NEAR_ONE),
+        loss_case("HuberLoss_delta", f"{docs}HuberLoss", luxport.HuberLoss(delta=0.05), around, three, 0.00375),
+        loss_case(
+            "MSLELoss_above", f"{docs}MSLELoss", luxport.MSLELoss(), 1.1 * three, three, 0.009084041, tolerance=DIGITS
+        ),
+        loss_case(
+            "MSLELoss_below", f"{docs}MSLELoss", luxport.MSLELoss(), 0.9 * three, three, 0.011100831, tolerance=DIGITS
+        ),
+        loss_case(
+            "PoissonLoss",
+            f"{docs}PoissonLoss",
+            luxport.PoissonLoss(),
+            np.asarray([1.0, 3.0, 3.0]),
+            three,
+            0.502312852219817,
+        ),
+        loss_case(
+            "GenericLossFunction",
+            f"{docs}GenericLossFunction",
+            luxport.GenericLossFunction(lambda y_hat, y: (y_hat - y) * (y_hat - y)),
+            around,
+            three,
+            0.01,
+            tolerance=Tolerance(magnitude=1.0),
+        ),
+        function(
+            "losses.gaussian_nll",
+            ("definition: the negative logarithm of the normal density",),
+            "gaussian_nll",
+            lambda y_hat, y, v: losses.gaussian_nll(y_hat, y, v, full=True, agg=None),
+            np.asarray([0.0, 1.0, 2.0]),
+            np.asarray([0.5, -1.0, 2.0]),
+            np.asarray([1.0, 4.0, 0.0]),
+            expected=lambda y_hat, y, v: (
+                -np.log(
+                    np.exp(-((y_hat - y) ** 2) / (2 * np.maximum(v, 1e-6))) / np.sqrt(2 * np.pi * np.maximum(v, 1e-6))
+                )
+            ),
+        ),
+    ]
+
+
+def _regions() -> list[Case]:
+    y, y_hat = np.asarray([[1.0], [0.5], [0.3], [2.4]]), np.asarray([[0.0], [1.4], [0.5], [1.2]])
+    three, above = np.asarray([1, 2, 3]), np.asarray([1.1, 2.1, 3.1])
+    docs = "lux: docstring of DiceCoeffLoss"
+    cancelling = Tolerance(reduction=3, magnitude=1.0)
+    return [
+        loss_case("dice_coeff_loss", 143, losses.dice_coeff_loss, y_hat, y, 0.2799999999999999),
+        loss_case("dice_coeff_loss_of_equal", 144, losses.dice_coeff_loss, y, y, 0.0, tolerance=cancelling),
+        loss_case("tversky_loss", 148, losses.tversky_loss, y_hat, y, -0.06772009029345383, tolerance=cancelling),
+        loss_case(
+            "tversky_loss_beta",
+            149,
+            losses.tversky_loss,
+            y_hat,
+            y,
+            -0.09490740740740744,
+            beta=0.8,
+            tolerance=cancelling,
+        ),
+        loss_case(
+            "tversky_loss_of_equal",
+            150,
+            losses.tversky_loss,
+            y,
+            y,
+            -0.5576923076923075,
+            tolerance=Tolerance(reduction=8),
+        ),
+        loss_case(
+            "DiceCoeffLoss", docs, luxport.DiceCoeffLoss(), above, three, 0.000992391663909964, tolerance=cancelling
+        ),
+        loss_case(
+            "DiceCoeffLoss_sample",
+            docs,
+            luxport.DiceCoeffLoss(),
+            above[None],
+            three[None],
+            0.000992391663909964,
+            tolerance=cancelling,
+        ),
+        loss_case(
+            "DiceCoeffLoss_samples",
+            "lux: one loss per sample",
+            luxport.DiceCoeffLoss(agg=None),
+            draw(2, 3, 2),
+            draw(2, 3, 2, seed=1),
+            lambda a, b: 1 - (2 * (a * b).sum((1, 2)) + 1) / ((a**2).sum((1, 2)) + (b**2).sum((1, 2)) + 1),
+        ),
+    ]
+
+
+def _xlog() -> list[Case]:
+    nan = np.nan
+    return [
+        function(
+            "losses.xlogx", at(FILE, 3, 4, 5), "xlogx", ops.xlogx, [0.0, nan, 2.0], expected=[0.0, nan, 2 * np.log(2.0)]
+        ),
+        function(
+            "losses.xlogy",
+            at(FILE, 9, 10, 11, 12, 13),
+            "xlogy",
+            ops.xlogy,
+            [0.0, nan, 1.0, nan, 2.0],
+            [1.0, 1.0, nan, nan, 3.0],
+            expected=[0.0, nan, nan, nan, 2 * np.log(3.0)],
+        ),
+        function(
+            "losses.label_smoothing",
+            at(FILE, 103),
+            "label_smoothing",
+            lambda y: losses.label_smoothing(y, 0.2),
+            [[0.0, 1.0]],
+            expected=[[0.1, 0.9]],
+        ),
+        function(
+            "losses.label_smoothing_two",
+            at(FILE, 104),
+            "label_smoothing",
+            lambda y: losses.label_smoothing(y, 0.2, axis=None),
+            [[0.0, 1.0, 1.0]],
+            expected=[[0.1, 0.9, 0.9]],
+        ),
+    ]
+
+
+CASES: list[Case] = [*_numbers(), *_regions(), *_xlog()]

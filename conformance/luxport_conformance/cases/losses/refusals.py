@@ -1,0 +1,110 @@
+"""What losses refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, fails
+from luxport_conformance.cases.losses.common import (
+    FILE,
+)
+
+__all__ = ["CASES"]
+
+
+def _refusals() -> list[Case]:
+    def refused(
+        id: str, source: tuple[str, ...], subject: str, program: Any, message: str, kind: type[Exception]
+    ) -> Case:  # noqa: A002
+        return fails(f"losses.{id}", source, program, subject=subject, raises=kind, message=message)
+
+    two, three = np.ones(2), np.ones(3)
+    siamese = losses.siamese_contrastive_loss
+    return [
+        *(
+            refused(
+                f"label_smoothing_{alpha}",
+                at(FILE, line),
+                "label_smoothing",
+                lambda alpha=alpha: losses.label_smoothing(np.asarray([0.0, 0.0, 1.0, 0.0]), alpha),
+                f"label_smoothing expects alpha between 0 and 1, got {alpha}",
+                ValueError,
+            )
+            for line, alpha in ((105, 1.2), (106, 0.0))
+        ),
+        *(
+            refused(
+                f"siamese_{line}",
+                at(FILE, line),
+                "siamese_contrastive_loss",
+                lambda margin=margin: siamese(two, two, margin=margin),
+                f"siamese_contrastive_loss expects a margin of at least 0, got {margin}",
+                ValueError,
+            )
+            for line, margin in ((230, -0.5), (231, -1))
+        ),
+        refused(
+            "shapes",
+            ("lux: sizes must match",),
+            "mse",
+            lambda: losses.mse(two, three),
+            r"^mse expects y_hat and y of one shape, got \(2,\) and \(3,\)$",
+            ValueError,
+        ),
+        refused(
+            "dtypes",
+            ("luxport",),
+            "mae",
+            lambda: losses.mae(two, two.astype("f4")),
+            "^mae expects y in float64 as y_hat, got float32",
+            TypeError,
+        ),
+        refused(
+            "integers",
+            ("luxport",),
+            "mse",
+            lambda: losses.mse(np.ones(2, int), two),
+            "^mse expects a floating y_hat, got int64",
+            TypeError,
+        ),
+        refused(
+            "aggregation",
+            ("luxport",),
+            "mse",
+            lambda: losses.mse(two, two, agg="median"),
+            '^agg expects "mean", "sum", a function or None',
+            ValueError,
+        ),
+        refused(
+            "class",
+            ("luxport",),
+            "nll_loss",
+            lambda: losses.nll_loss(np.ones((1, 2)), np.asarray([2])),
+            "^nll_loss expects classes of at least 0 and below 2, got 2",
+            ValueError,
+        ),
+        refused(
+            "arguments",
+            ("luxport",),
+            "MSELoss",
+            lambda: luxport.MSELoss()(two),  # type: ignore[call-overload]
+            r"^MSELoss expects \(y_hat, y\) or \(model",
+            TypeError,
+        ),
+        refused(
+            "smoothing",
+            ("lux: label_smoothing in [0, 1]",),
+            "CrossEntropyLoss",
+            lambda: luxport.CrossEntropyLoss(label_smoothing=1.5),
+            r"^CrossEntropyLoss expects label_smoothing in \[0, 1\], got 1.5",
+            ValueError,
+        ),
+    ]
+
+
+CASES: list[Case] = _refusals()

@@ -1,0 +1,195 @@
+"""Gradients of losses where they are delicate, and the dtypes of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses, ops
+from luxport_conformance.arrays import dtype_name
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import at, draw, gradient
+from luxport_conformance.cases.losses.common import (
+    FILE,
+    optioned,
+)
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+ALL: tuple[Callable[..., Any], ...] = (
+    *(losses.mse, losses.mae, losses.msle, losses.crossentropy, losses.logitcrossentropy, losses.binarycrossentropy),
+    *(losses.logitbinarycrossentropy, losses.kldivergence, losses.huber_loss, losses.tversky_loss),
+    *(losses.dice_coeff_loss, losses.poisson_loss, losses.hinge_loss, losses.squared_hinge_loss),
+    *(losses.binary_focal_loss, losses.focal_loss, losses.siamese_contrastive_loss, losses.cosine_similarity_loss),
+)
+"""Flux's list of all losses, and ours of the same kind."""
+
+
+def _dtypes(y_hat: Any, y: Any) -> dict[str, bool]:
+    return {f.__name__: dtype_name(f(y_hat, y)) == dtype_name(y_hat) for f in ALL}
+
+
+def _dtypes_of_gradients(y_hat: Any, y: Any) -> dict[str, bool]:
+    return {f.__name__: dtype_name(luxport.grad(f)(y_hat, y)) == dtype_name(y_hat) for f in ALL}
+
+
+def _slopes() -> list[Case]:
+    def summed(loss: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arrays: loss(*arrays, agg="sum")
+
+    def total(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def f(*arrays: Any) -> Any:
+            y = operation(*arrays)
+            return luxport.namespace(y).sum(y)
+
+        return f
+
+    def case(id: str, why: str, loss: Any, y_hat: Any, y: Any, expected: Any, **options: Any) -> Case:  # noqa: A002
+        inputs = {"y_hat": np.asarray(y_hat), "y": np.asarray(y)}
+        return gradient(
+            f"losses.gradient_{id}", (why,), loss.__name__, summed(loss), inputs, expected=expected, **options
+        )
+
+    signs = np.asarray([1.0, -1.0, 1.0, -1.0])
+    scores = np.asarray([0.5, -0.25, 2.0, 3.0])
+    violated = scores * signs < 1
+    vectors = np.asarray([[0.0, 0.0], [1.0, 0.0]])
+    xlog = ("lux: xlogx and xlogy are 0 at 0, and so is their slope",)
+    return [
+        gradient(
+            "losses.gradient_xlogx",
+            xlog,
+            "xlogx",
+            total(ops.xlogx),
+            {"x": np.asarray([0.0, 2.0])},
+            expected=[0.0, np.log(2.0) + 1],
+        ),
+        gradient(
+            "losses.gradient_xlogy",
+            xlog,
+            "xlogy",
+            total(ops.xlogy),
+            {"x": np.asarray([0.0, 2.0, 0.0]), "y": np.asarray([0.0, 3.0, 5.0])},
+            expected=([0.0, np.log(3.0), 0.0], [0.0, 2 / 3, 0.0]),
+            wrt=(0, 1),
+        ),
+        case(
+            "hinge", "derivative: -y where y_hat y < 1", losses.hinge_loss, scores, signs, np.where(violated, -signs, 0)
+        ),
+        case(
+            "squared_hinge",
+            "derivative: -2 y (1 - y_hat y) where y_hat y < 1",
+            losses.squared_hinge_loss,
+            scores,
+            signs,
+            np.where(violated, -2 * signs * (1 - scores * signs), 0),
+        ),
+        case(
+            "huber",
+            "derivative: d up to delta, its sign beyond",
+            losses.huber_loss,
+            [0.0, 0.5, -3.0],
+            np.zeros(3),
+            [0.0, 0.5, -1.0],
+        ),
+        case(
+            "crossentropy",
+            "derivative: -y / y_hat, 0 where y is 0",
+            optioned(losses.crossentropy, epsilon=0.0),
+            [[0.0, 0.25]],
+            [[0.0, 1.0]],
+            [[0.0, -4.0]],
+        ),
+        case("poisson", "derivative: 1 - y / y_hat", losses.poisson_loss, [0.0, 2.0], [0.0, 4.0], [1.0, -1.0]),
+        case(
+            "focal_sure",
+            "derivative: 0 where the class is certain",
+            losses.focal_loss,
+            [[1.0, 0.0]],
+            [[1.0, 0.0]],
+            Property("about 0", lambda x: np.abs(x).max() < 1e-4),
+        ),
+        case(
+            "focal_gamma_0",
+            "derivative: -y / y_hat",
+            optioned(losses.focal_loss, gamma=0, epsilon=0.0),
+            [[0.5, 0.5]],
+            [[1.0, 0.0]],
+            [[-2.0, 0.0]],
+        ),
+        case(
+            "cosine_of_zero",
+            "derivative: finite at a zero vector",
+            losses.cosine_similarity_loss,
+            vectors,
+            vectors,
+            Property("finite numbers", lambda x: np.isfinite(x).all()),
+        ),
+        case(
+            "sparse",
+            "derivative: softmax minus one-hot",
+            losses.sparse_logitcrossentropy,
+            [[0.0, np.log(3.0)]] * 2,
+            np.asarray([1, 1], np.int32),
+            [[0.25, -0.25]] * 2,
+        ),
+        case(
+            "ignored",
+            "derivative: 0 for a label that is ignored",
+            optioned(losses.sparse_logitcrossentropy, ignore_index=-1),
+            [[0.0, np.log(3.0)]] * 2,
+            np.asarray([-1, 1], np.int32),
+            [[0.0, 0.0], [0.25, -0.25]],
+        ),
+        gradient(
+            "losses.gradient_triplet_of_equal",
+            ("derivative: finite where points coincide",),
+            "triplet_margin_loss",
+            losses.triplet_margin_loss,
+            {name: np.ones((2, 3)) for name in ("anchor", "positive", "negative")},
+            expected=tuple([Property("finite numbers", lambda x: np.isfinite(x).all())] * 3),
+            wrt=(0, 1, 2),
+        ),
+        gradient(
+            "losses.objective",
+            ("lux: loss(model, ps, st, (x, y)) is an objective of training",),
+            "MSELoss",
+            lambda ps, x, y: luxport.MSELoss()(luxport.Dense(3, 2), ps, {}, (x, y))[0],
+            {"ps": {"weight": draw(3, 2), "bias": draw(2)}, "x": draw(4, 3), "y": draw(4, 2, seed=1)},
+            expected=lambda ps, x, y: {
+                "weight": x.T @ (x @ ps["weight"] + ps["bias"] - y) / 4,
+                "bias": (x @ ps["weight"] + ps["bias"] - y).sum(axis=0) / 4,
+            },
+            tolerance=Tolerance(reduction=16),
+        ),
+    ]
+
+
+_TWO = {"y_hat": np.asarray([0.25, 0.75]), "y": np.asarray([0.5, 0.125])}
+
+CASES: list[Case] = [
+    *_slopes(),
+    Case(
+        id="losses.dtypes",
+        subject="mse",
+        source=at(FILE, 159),
+        program=_dtypes,
+        inputs=_TWO,
+        expected={f.__name__: True for f in ALL},
+        compiles=False,
+    ),
+    Case(
+        id="losses.dtypes_of_gradients",
+        subject="mse",
+        source=at(FILE, 160),
+        program=_dtypes_of_gradients,
+        inputs=_TWO,
+        expected={f.__name__: True for f in ALL},
+        compiles=False,
+        differentiates=True,
+    ),
+]

@@ -1,0 +1,77 @@
+"""Losses of pairs and triplets: what belongs together should lie close."""
+
+from __future__ import annotations
+
+from luxport import ops
+from luxport.backend import Array
+from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands
+
+__all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
+
+
+@as_written
+def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", margin: float = 1.0) -> Array:
+    """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, y_hat the distances of pairs.
+
+    y is 1 for a pair that should be at least the margin apart, 0 for one that should coincide.
+
+    Raises: ValueError for a negative margin
+    Source: Flux.jl ``siamese_contrastive_loss``; R. Hadsell et al., "Dimensionality reduction by learning an
+            invariant mapping" (2006)
+    """
+    if margin < 0:
+        raise ValueError(f"siamese_contrastive_loss expects a margin of at least 0, got {margin}")
+    _, y_hat, y = operands("siamese_contrastive_loss", y_hat, y)
+    short = ops.relu(margin - y_hat)
+    return aggregate((1.0 - y) * y_hat * y_hat + y * short * short, agg)
+
+
+@as_written
+def cosine_similarity_loss(
+    y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
+) -> Array:
+    """Return ``agg(1 - y_hat · y / (|y_hat| |y|))``: 0 for vectors of one direction, 2 for opposite ones.
+
+    A norm counts as at least epsilon, by default the dtype's, so that the loss of a zero vector is 1. (Keras leaves
+    the 1 out.)
+
+    Shapes: y_hat, y (..., n), vectors along the axis; the losses (...)
+    Source: PyTorch ``CosineEmbeddingLoss`` for the label 1
+    """
+    xp, y_hat, y = operands("cosine_similarity_loss", y_hat, y)
+    least = epsilon_of(y_hat, epsilon) ** 2
+
+    def squared_norm(x: Array) -> Array:
+        total = xp.sum(x * x, axis=axis)
+        return xp.where(total < least, xp.full_like(total, least), total)
+
+    norms = xp.sqrt(squared_norm(y_hat)) * xp.sqrt(squared_norm(y))
+    return aggregate(1.0 - xp.sum(y_hat * y, axis=axis) / norms, agg)
+
+
+@as_written
+def triplet_margin_loss(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    margin: float = 1.0,
+    epsilon: float = 1e-6,
+) -> Array:
+    """Return ``agg(max(0, |anchor - positive| - |anchor - negative| + margin))``.
+
+    Epsilon is added to every difference, so that coinciding points have a gradient.
+
+    Shapes: anchor, positive, negative (..., n), vectors along the axis; the losses (...)
+    Source: PyTorch ``TripletMarginLoss``
+    """
+    xp, anchor, positive = operands("triplet_margin_loss", anchor, positive)
+    _, _, negative = operands("triplet_margin_loss", anchor, negative)
+
+    def distance(x: Array) -> Array:
+        difference = anchor - x + epsilon
+        return xp.sqrt(xp.sum(difference * difference, axis=axis))
+
+    return aggregate(ops.relu(distance(positive) - distance(negative) + margin), agg)
