@@ -390,6 +390,10 @@ class _AbstractBackend:
     xp = abstract_namespace
     ops = SimpleNamespace(value_range=lambda x: None)
 
+    def asarray(self, values: AbstractArray, *, dtype: str | None = None, device: str | None = None) -> AbstractArray:
+        """Change the dtype; NumPy has no bfloat16, and for shapes it does not matter."""
+        return AbstractArray(values.shape, values.dtype if dtype is None else dtype.replace("bfloat16", "float32"))
+
     def stop_gradient(self, array: AbstractArray) -> AbstractArray:
         """Return it: there is nothing to differentiate."""
         return array

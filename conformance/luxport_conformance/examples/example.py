@@ -39,6 +39,7 @@ class Example:
 
     `x` is a shape (of normal numbers), `Indices` or `Flags`, or a tuple of inputs for a layer that takes one.
     `per_sample`: in test mode the first axes of inputs and outputs are the batch, and samples do not meet.
+    `dtypes`: those in which the layer is as exact as they are.
     `remembers`: the state carries something from call to call, in test mode too.
     """
 
@@ -48,6 +49,7 @@ class Example:
     states: int = 0
     tolerance: Tolerance = Tolerance()
     per_sample: bool = True
+    dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64")
     remembers: bool = False
 
     def __str__(self) -> str:

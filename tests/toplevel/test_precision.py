@@ -1,0 +1,126 @@
+"""`f16` … `f64`, `match_eltype` and `AlternatePrecision`."""
+
+# Wrong on purpose:
+# pyright: reportArgumentType=false
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+from luxport.backend import dtype_name
+
+
+class TestConversions:
+    def test_floats_only(self, backend):  # flux:test/utils.jl:300-301
+        values = {name: lp.asarray(np.ones(2), backend=backend, dtype=name) for name in ("float32", "int32", "bool")}
+        half = lp.f16({"inner": values, "training": lp.Static(True), "none": None})
+        assert [dtype_name(leaf) for leaf in half["inner"].values()] == ["float16", "int32", "bool"]
+        assert (half["training"], half["none"]) == (lp.Static(True), None)
+        assert half["inner"]["int32"] is values["int32"]
+
+    def test_the_same_array_if_nothing_changes(self, backend):  # flux:test/utils.jl:294
+        x = lp.asarray([1.0], backend=backend)
+        assert lp.f32(x) is x
+        assert lp.f32({"x": x})["x"] is x
+
+    def test_there_and_back(self, backend):  # flux:test/utils.jl:289
+        x = lp.asarray([1.0, 1.5, -2.25, 96.0], backend=backend)
+        for convert, name in ((lp.f16, "float16"), (lp.bf16, "bfloat16")):
+            assert dtype_name(convert(x)) == name
+            assert backend.to_numpy(lp.f32(convert(x))).tolist() == [1.0, 1.5, -2.25, 96.0]
+
+    @pytest.mark.parametrize("name", ["numpy", "torch", "tf"])
+    def test_double(self, name):
+        ps, _ = lp.setup(0, lp.Dense(2, 3), backend=name)
+        assert {dtype_name(leaf) for leaf in lp.f64(ps).values()} == {"float64"}
+
+    def test_complex(self):  # flux:test/utils.jl:342-346
+        single, double = np.ones(2, np.complex64), np.ones(2, np.complex128)
+        assert lp.f32(single) is single
+        assert lp.f32(double).dtype == np.complex64
+        assert {leaf.dtype for leaf in lp.f64({"a": double, "b": single}).values()} == {np.dtype(np.complex128)}
+        assert lp.f16(single) is single
+
+    def test_gradients_flow_through(self, differentiating, draw):  # flux:test/utils.jl:296, 312
+        x, xp = draw(differentiating, 3), differentiating.xp
+        for convert in (lp.f16, lp.bf16):
+            gradient = lp.grad(lambda x, convert=convert: lp.f32(xp.sum(convert(x))))(x)
+            assert dtype_name(gradient) == "float32"
+            assert differentiating.to_numpy(gradient).tolist() == [1.0, 1.0, 1.0]
+
+
+class TestMatchEltype:
+    MODEL = lp.Dense(2, 1)
+
+    def test_policies(self, backend, monkeypatch):
+        ps, st = lp.setup(0, self.MODEL, backend=backend, dtype="float16")
+        wide = {"x": lp.asarray(np.ones((1, 2)), backend=backend, dtype="float32")}
+        assert lp.match_eltype(self.MODEL, ps, st, wide) is wide
+        assert dtype_name(lp.match_eltype(self.MODEL, ps, st, wide, policy="convert")["x"]) == "float16"
+        with pytest.warns(UserWarning, match="^Dense has float16 parameters, and was given float32$"):
+            assert lp.match_eltype(self.MODEL, ps, st, wide, policy="warn")["x"] is wide["x"]
+        with pytest.raises(lp.LayerTypeError, match="^Dense expects float16 as its parameters, got float32$"):
+            lp.match_eltype(self.MODEL, ps, st, wide, policy="error")
+        monkeypatch.setenv("LUXPORT_ELTYPE_MISMATCH", "convert")
+        assert dtype_name(lp.match_eltype(self.MODEL, ps, st, wide)["x"]) == "float16"
+        monkeypatch.setenv("LUXPORT_ELTYPE_MISMATCH", "always")
+        with pytest.raises(ValueError, match="'convert' or 'error' as policy, got 'always'"):
+            lp.match_eltype(self.MODEL, ps, st, wide)
+
+    @pytest.mark.parametrize(
+        ("parameters", "given", "converted"),
+        [  # the table in lux:src/helpers/match_eltype.jl
+            ("float64", "int32", "float64"),
+            ("float32", "float64", "float32"),
+            ("float32", "int64", "float32"),
+            ("float16", "float64", "float16"),
+            ("float16", "float32", "float16"),
+            ("float16", "int32", "float16"),
+            ("float64", "float32", "float32"),
+            ("float32", "float16", "float16"),
+            ("float32", "bool", "bool"),
+        ],
+    )
+    def test_table(self, parameters, given, converted):
+        ps, st = lp.setup(0, self.MODEL, backend="numpy", dtype=parameters)
+        x = np.ones((1, 2), given)
+        assert lp.match_eltype(self.MODEL, ps, st, x, policy="convert").dtype.name == converted
+
+    def test_a_layer_without_parameters(self):
+        x = np.ones(2)
+        assert lp.match_eltype(lp.NoOpLayer(), {}, {}, x, policy="error") is x
+
+
+class TestAlternatePrecision:
+    def test_computes_in_half(self, backend, draw):
+        seen = []
+
+        def note(x):
+            seen.append(dtype_name(x))
+            return x
+
+        model = lp.AlternatePrecision(lp.Chain(lp.Dense(3, 2), note, lp.BatchNorm(2)), "float16")
+        ps, st = lp.setup(0, model, backend=backend)
+        y, new = model(draw(backend, 5, 3), ps, st)
+        assert seen == ["float16"]
+        assert dtype_name(y) == "float32"
+        assert {dtype_name(new["layer_3"][name]) for name in ("running_mean", "running_var")} == {"float32"}
+        half, _ = model.layer(lp.f16(draw(backend, 5, 3)), lp.f16(ps), lp.f16(st))
+        np.testing.assert_array_equal(backend.to_numpy(y), backend.to_numpy(half).astype(np.float32))
+
+    def test_gradients_are_in_the_parameters_dtype(self, differentiating, draw):
+        model = lp.AlternatePrecision(lp.Dense(3, 2, lp.tanh), "bfloat16")
+        ps, st = lp.setup(0, model, backend=differentiating)
+        xp = differentiating.xp
+        x = draw(differentiating, 5, 3)
+        gradient = lp.grad(lambda ps: xp.sum(model(x, ps, st)[0]))(ps)
+        want = lp.grad(lambda ps: xp.sum(model.layer(x, ps, st)[0]))(ps)
+        assert dtype_name(gradient["weight"]) == "float32"
+        # bfloat16 has 8 bits: five terms of size 1 are off by a few times 2**-8.
+        np.testing.assert_allclose(*[differentiating.to_numpy(g["weight"]) for g in (gradient, want)], atol=0.1)
+
+    def test_wrong_dtype(self):
+        with pytest.raises(ValueError, match="the name of a real floating dtype, got 'int32'"):
+            lp.AlternatePrecision(lp.Dense(1, 1), "int32")
+        assert repr(lp.AlternatePrecision(lp.Dense(1, 1), "float16")) == "AlternatePrecision(Dense(1, 1), 'float16')"
