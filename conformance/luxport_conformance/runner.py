@@ -199,7 +199,8 @@ def _law_checks(backends: list[str]) -> Iterator[Check]:
                 if (law.gradients and not able.gradients) or (law.compiles and not able.compiles):
                     continue
                 for position, example in enumerate(examples, start=1):
-                    for dtype in [HOST] if law.on_host else [dtype for dtype in law.dtypes if dtype in able.dtypes]:
+                    dtypes = [dtype for dtype in law.dtypes if dtype in able.dtypes and dtype in example.dtypes]
+                    for dtype in [HOST] if law.on_host else dtypes:
                         yield Check(
                             id=f"{law.name}-{subject}_{position}-{backend}" + ("" if law.on_host else f"-{dtype}"),
                             kind="law",
