@@ -71,6 +71,7 @@ from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
 from luxport.ops.recurrent import gru_sweep, lstm_sweep, rnn_sweep
 from luxport.ops.reparameterise import spectral_norm, weight_norm
 from luxport.ops.rotary import apply_rotary_embedding, compute_rotary_embedding_params
+from luxport.ops.sampling import grid_sample, imrotate
 from luxport.ops.softmax import logsoftmax, logsumexp, softmax
 from luxport.ops.stop_gradient import stop_gradient
 from luxport.ops.upsample import (
@@ -119,11 +120,13 @@ __all__ = [
     "glu",
     "group_norm",
     "gru_sweep",
+    "grid_sample",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "identity",
     "instance_norm",
+    "imrotate",
     "keep_mask",
     "layer_norm",
     "leakyrelu",

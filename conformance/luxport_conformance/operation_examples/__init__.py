@@ -18,6 +18,7 @@ from luxport_conformance.operation_examples import (
     recurrent,
     reparameterise,
     rotary,
+    sampling,
     softmax,
     upsample,
     xlogy,
@@ -44,5 +45,6 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **recurrent.OPERATIONS,
     **reparameterise.OPERATIONS,
     **softmax.OPERATIONS,
+    **sampling.OPERATIONS,
     **upsample.OPERATIONS,
 }
