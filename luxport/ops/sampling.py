@@ -1,0 +1,152 @@
+"""Reading images between their pixels: along a grid, and rotated."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Literal, TypeAlias
+
+import numpy as np
+from array_api_compat import device
+
+from luxport.backend import Array, namespace
+from luxport.errors import LayerError
+from luxport.ops.operation import operation
+
+__all__ = ["grid_sample", "imrotate"]
+
+GridPadding: TypeAlias = Literal["zeros", "border"]
+Interpolation: TypeAlias = Literal["bilinear", "nearest"]
+
+
+@operation
+def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros") -> Array:
+    """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
+
+    The last axis of the grid holds (x, y) or (x, y, z): the coordinate along the last spatial axis first. -1 is the
+    centre of the first element and 1 that of the last one (``align_corners=True`` in PyTorch). Outside there are
+    zeros, or with "border" the nearest element, where the gradient with respect to the grid is 0.
+
+    Shapes: x (N, C, H, W), grid (N, H', W', 2) -> (N, C, H', W'); x (N, C, D, H, W), grid (N, D', H', W', 3) ->
+            (N, C, D', H', W')
+    Raises: LayerError if x and the grid have other axes, or for another mode
+    Source: NNlib ``grid_sample``; Jaderberg et al. 2015, arXiv:1506.02025
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[[0.0, 2.0], [4.0, 6.0]]]])
+    >>> grid_sample(x, np.asarray([[[[0.0, -1.0], [1.0, 1.0], [3.0, 0.0]]]]))
+    array([[[[1., 6., 0.]]]])
+    """
+    xp = namespace(x, grid)
+    if padding_mode not in ("zeros", "border"):
+        raise LayerError(f"expects padding_mode as zeros or border, got {padding_mode!r}", culprit="luxport")
+    sizes, places = tuple(x.shape)[2:], tuple(grid.shape)[1:-1]
+    rank = len(sizes)
+    if rank not in (2, 3) or len(places) != rank or grid.shape[-1] != rank:
+        raise LayerError(
+            f"expects (N, C, H, W) with (N, H', W', 2), or one axis more in both, got {tuple(x.shape)} and "
+            f"{tuple(grid.shape)}",
+            culprit="luxport",
+        )
+    grid = xp.reshape(grid, (-1, 1, math.prod(places), rank))
+    flat = xp.reshape(x, (-1, x.shape[1], math.prod(sizes)))
+    below, parts = [], []
+    for axis, n in enumerate(sizes):
+        place = (grid[..., rank - 1 - axis] + 1.0) * (0.5 * (n - 1))
+        if padding_mode == "border":
+            # Not `clip`, whose slope at its bounds differs between backends.
+            place = xp.where(place <= 0.0, xp.zeros_like(place), place)
+            place = xp.where(place >= n - 1.0, xp.full_like(place, n - 1.0), place)
+        below.append(xp.floor(place))
+        parts.append(place - below[-1])
+    whole = xp.asarray(0).dtype  # of indices: no other one does on every backend
+    total = xp.zeros_like(flat[:, :, :1])
+    for corner in itertools.product((0, 1), repeat=rank):
+        weight, there, index = None, None, None
+        for n, first, part, above in zip(sizes, below, parts, corner, strict=True):
+            at = first + above
+            share = part if above else 1.0 - part
+            inside = xp.logical_and(at >= 0.0, at <= n - 1.0)
+            # A place that is not a number, or out of reach of the integers, is outside too.
+            at = xp.astype(xp.where(inside, at, xp.zeros_like(at)), whole)
+            weight = share if weight is None else weight * share
+            there = inside if there is None else xp.logical_and(there, inside)
+            index = at if index is None else index * n + at
+        # The index takes on the channels of x.
+        index = index + xp.astype(xp.zeros_like(flat[:, :, :1]), whole)
+        values = xp.take_along_axis(flat, index, axis=2)
+        total = total + xp.where(there, values, xp.zeros_like(values)) * weight
+    return xp.reshape(total, (-1, x.shape[1], *places))
+
+
+@operation
+def imrotate(
+    x: Array,
+    *,
+    angle: float,
+    method: Interpolation = "bilinear",
+    rotation_center: tuple[float, float] | None = None,
+) -> Array:
+    """Rotate images by an angle in radians, counter-clockwise as they are shown; what comes from outside is 0.
+
+    What is (dh, dw) from the centre comes from ``(cos dh + sin dw, cos dw - sin dh)`` there, interpolated ("bilinear")
+    or from the nearest element. The centre (h, w) counts from 0 and is ``(H // 2, W // 2)`` if not given; that of the
+    whole image is ``((H - 1) / 2, (W - 1) / 2)``, about which quarter turns of a square are exact.
+
+    Shapes: x (N, C, H, W) -> (N, C, H, W)
+    Raises: LayerError if x has other axes, for another method, or for integers to be interpolated
+    Source: NNlib ``imrotate``
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> imrotate(x, angle=np.pi / 2, rotation_center=(0.5, 0.5))
+    array([[[[2., 4.],
+             [1., 3.]]]])
+    """
+    xp = namespace(x)
+    if len(x.shape) != 4 or method not in ("bilinear", "nearest"):
+        raise LayerError(
+            f"expects (N, C, H, W) and method bilinear or nearest, got {tuple(x.shape)} and {method!r}",
+            culprit="luxport",
+        )
+    if method == "bilinear" and xp.isdtype(x.dtype, "integral"):
+        raise LayerError(
+            "expects floating numbers to interpolate: rotate integers by method nearest", culprit="luxport"
+        )
+    sizes = tuple(x.shape)[2:]
+    centre = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
+    places = _rotated(sizes, angle, centre)
+    flat = xp.reshape(x, (-1, x.shape[1], math.prod(sizes)))
+    total = xp.zeros_like(flat)
+    for above in itertools.product((0, 1), repeat=2) if method == "bilinear" else (None,):
+        indices, weights = _taps(places, sizes, above)
+        values = xp.take(flat, xp.asarray(indices, dtype=xp.int32, device=device(x)), axis=2)
+        weights = xp.asarray(weights, dtype=x.dtype, device=device(x))
+        # Not a product alone, which makes NaN of an infinity that is outside.
+        total = total + xp.where(weights == 0, xp.zeros_like(values), values * weights)
+    return xp.reshape(total, (-1, x.shape[1], *sizes))
+
+
+def _rotated(sizes: tuple[int, ...], angle: float, centre: tuple[float, ...]) -> np.ndarray:
+    """Return where each element of the result, in C order, comes from: (2, H * W)."""
+    sin, cos = math.sin(angle), math.cos(angle)
+    dh, dw = np.indices(sizes).reshape(2, -1) - np.array(centre, np.float64)[:, None]
+    # The sine of a quarter turn is off by rounding, which must not put a place outside.
+    return np.round(np.stack([sin * dw + cos * dh + centre[0], cos * dw - sin * dh + centre[1]]), 9)
+
+
+def _taps(places: np.ndarray, sizes: tuple[int, ...], above: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return one of the elements around each place, or the nearest, and its weight; both 0 if outside."""
+    last = np.array(sizes)[:, None] - 1
+    if above is None:
+        at = np.floor(places + 0.5).astype(np.int64)
+        shares, inside = np.ones_like(places), (at >= 0) & (at <= last)
+    else:
+        step = np.array(above)[:, None]
+        below = np.floor(places)
+        at = below.astype(np.int64) + step
+        shares = np.where(step == 1, places - below, 1.0 - (places - below))
+        inside = (places >= 0) & (places <= last)
+    weights = shares.prod(axis=0) * inside.all(axis=0)
+    h, w = np.where(weights == 0, 0, at)
+    return h * sizes[1] + w, weights
