@@ -47,11 +47,12 @@ def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tup
     wide = single_or_double(xp, weight)
     rest = [i for i in range(len(weight.shape)) if i != axis % len(weight.shape)]
     matrix = xp.reshape(xp.permute_dims(wide, (axis % len(weight.shape), *rest)), (weight.shape[axis], -1))
-    fixed, transposed = stop_gradient(matrix), xp.matrix_transpose(matrix)
+    fixed = stop_gradient(matrix)
     vector = _unit(xp, stop_gradient(xp.astype(u, wide.dtype)))
     for _ in range(iterations):
-        vector = _unit(xp, fixed @ _unit(xp, xp.matrix_transpose(fixed) @ vector))
-    image = transposed @ vector
+        right = _unit(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
+        vector = _unit(xp, xp.matmul(fixed, right))
+    image = xp.matmul(xp.matrix_transpose(matrix), vector)
     scaled = wide / _root_or_one(xp, xp.sum(image * image))
     return xp.astype(scaled, weight.dtype), xp.astype(vector, u.dtype)
 

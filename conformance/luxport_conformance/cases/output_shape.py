@@ -5,7 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import luxport
-from luxport import BatchNorm, Chain, Conv, CrossCor, Dense, Dropout, FlattenLayer, MaxPool, MeanPool, Scale, sigmoid
+from luxport import (
+    AlphaDropout,
+    BatchNorm,
+    Chain,
+    Conv,
+    CrossCor,
+    Dense,
+    Dropout,
+    FlattenLayer,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    MaxPool,
+    MeanPool,
+    Scale,
+    sigmoid,
+)
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails
 
@@ -111,4 +127,26 @@ CASES: list[Case] = [
         message=r"BatchNorm expects \(N, 3, ...\), got \(1, 5, 32, 32\)",
     ),
     _refused(151, BatchNorm(3), (1, 5, 32, 32), r"BatchNorm expects \(N, 3, ...\), got \(1, 5, 32, 32\)"),
+    _told(138, AlphaDropout(0.1), (10, 10), (10, 10)),
+    _told(139, AlphaDropout(0.1), (1, 10), (1, 10)),
+    _told(142, LayerNorm(32), (16, 3, 32, 32), (16, 3, 32, 32)),
+    _told(143, LayerNorm(32), (1, 3, 32, 32), (1, 3, 32, 32)),
+    _told(145, LayerNorm((2, 3)), (2, 3), (2, 3)),
+    *[
+        case
+        for first, layer, channels in ((154, InstanceNorm(3), 3), (160, GroupNorm(16, 4), 16))
+        for case in (
+            _told(first, layer, (16, channels, 32, 32), (16, channels, 32, 32)),
+            _told(first + 1, layer, (1, channels, 32, 32), (1, channels, 32, 32)),
+            fails(
+                f"output_shape.line_{first + 2}",
+                at(FILE, first + 2),
+                layer,
+                draw(1, channels + 1, 4, 4),
+                training=True,
+                message=rf"expects \(N, {channels}, .*\), got \(1, {channels + 1}, 4, 4\)",
+            ),
+            _refused(first + 3, layer, (1, channels + 1, 32, 32), rf"expects \(N, {channels}, .*\), got"),
+        )
+    ],
 ]

@@ -1,0 +1,181 @@
+"""Cases of the layers whose weights are made of other arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import (
+    Chain,
+    Conv,
+    Dense,
+    FlattenLayer,
+    SpectralNorm,
+    WeightNorm,
+    ops,
+    remove_spectral_norm,
+    remove_weight_norm,
+)
+from luxport_conformance.case import Case, Shape
+from luxport_conformance.cases.declare import at, draw, fact, fails, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "flux:test_common/normalization.jl"
+NORMED = WeightNorm(Dense(3, 2))
+CHAIN = Chain(
+    WeightNorm(Conv((3,), 1, 2)),
+    Conv((3,), 2, 2),
+    WeightNorm(Conv((3,), 2, 3)),
+    FlattenLayer(),
+    WeightNorm(Dense(18, 4)),
+    Dense(4, 1),
+)
+
+
+def _initial(layer: Any) -> Any:
+    return luxport.setup(0, layer, backend="numpy")
+
+
+def _plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:  # noqa: A002
+    ps, st = _initial(model)
+
+    def program(x: Any, ps: Any, st: Any) -> Any:
+        plain, plain_ps, plain_st = remove_weight_norm(model, ps, st)
+        return plain(x, plain_ps, plain_st)[0] - model(x, ps, st)[0]
+
+    return Case(
+        id=id,
+        subject="WeightNorm",
+        source=at(FILE, line),
+        program=program,
+        inputs={"x": x, "ps": ps, "st": st},
+        expected=np.zeros(luxport.output_shape(model, np.shape(x))),
+        tolerance=Tolerance(reduction=terms, magnitude=1.0),
+    )
+
+
+def _gradients(x: Any, ps: Any) -> Any:
+    xp = luxport.namespace(x)
+    return luxport.grad(lambda ps: xp.sum(NORMED(x, ps, {})[0]))(ps)
+
+
+def _by_hand(x: Any, ps: Any) -> Any:
+    """Split the plain layer's gradient into its part along the direction and the rest, as the paper has it."""
+    v, g = ps["normalized"]["weight_v"], ps["normalized"]["weight_g"]
+    plain = x.sum(0)[:, None] * np.ones((1, 2))
+    size = np.sqrt((v**2).sum(0, keepdims=True))
+    along = (plain * v / size).sum(0, keepdims=True)
+    return {
+        "normalized": {"weight_g": along, "weight_v": g / size * (plain - along * v / size)},
+        "unnormalized": {"bias": np.full(2, float(len(x)))},
+    }
+
+
+def _gradient_case(id: str, lines: tuple[int, ...], expected: Any) -> Case:  # noqa: A002
+    return Case(
+        id=id,
+        subject="WeightNorm",
+        source=at(FILE, *lines),
+        program=_gradients,
+        inputs={"x": draw(4, 3), "ps": _initial(NORMED)[0]},
+        expected=expected,
+        differentiates=True,
+        tolerance=Tolerance(reduction=4 * 3),
+    )
+
+
+def _removed(i: int) -> Any:
+    return remove_weight_norm(CHAIN, *_initial(CHAIN))[0].layers[f"layer_{i}"]
+
+
+def _types(id: str, lines: tuple[int, ...], layer: Any, wanted: tuple[tuple[int, type], ...]) -> Case:  # noqa: A002
+    return fact(id, at(FILE, *lines), "WeightNorm", lambda: all(isinstance(layer(i), kind) for i, kind in wanted))
+
+
+SPECTRAL = SpectralNorm(Dense(3, 2))
+
+
+def _spectral_difference(x: Any, ps: Any, st: Any) -> Any:
+    plain, plain_ps, plain_st = remove_spectral_norm(SPECTRAL, ps, st)
+    return plain(x, plain_ps, plain_st)[0] - SPECTRAL(x, ps, st)[0]
+
+
+def _largest_singular_value(weight: Any) -> float:
+    return float(np.linalg.svd(weight, compute_uv=False)[0])
+
+
+CASES: list[Case] = [
+    _plain_agrees("weight_norm.plain", 6, NORMED, draw(4, 3), 6),
+    fails(
+        "weight_norm.unknown",
+        at(FILE, 8, 9),
+        lambda: WeightNorm(Dense(1, 2), "weights"),
+        subject="WeightNorm",
+        raises=ValueError,
+        message="WeightNorm expects names among weight, bias, got weights",
+    ),
+    fails(
+        "weight_norm.all_zero",
+        at(FILE, 11, 12),
+        lambda: _initial(WeightNorm(Dense(1, 2), "bias")),
+        subject="WeightNorm",
+        message="WeightNorm expects a direction as bias, which is all zero",
+    ),
+    _gradient_case(
+        "weight_norm.gradient_shapes",
+        (21, 22, 23),
+        {"normalized": {"weight_g": Shape(1, 2), "weight_v": Shape(3, 2)}, "unnormalized": {"bias": Shape(2)}},
+    ),
+    # With one input, as upstream has it, the second is 0; three tell more.
+    _gradient_case("weight_norm.gradients", (32, 33), _by_hand),
+    fact(
+        "weight_norm.removed",
+        at(FILE, 38),
+        "WeightNorm",
+        lambda: remove_weight_norm(NORMED, *_initial(NORMED))[0] == Dense(3, 2),
+    ),
+    Case(
+        id="weight_norm.removed_parameters",
+        subject="WeightNorm",
+        source=at(FILE, 39, 40),
+        program=lambda ps: remove_weight_norm(NORMED, ps, {})[1],
+        inputs={"ps": _initial(NORMED)[0]},
+        expected=lambda ps: {"weight": ps["normalized"]["weight_v"], "bias": ps["unnormalized"]["bias"]},
+        tolerance=Tolerance(reduction=3, rounding=2.0**-22, reason="the first sizes are rounded to float32"),
+    ),
+    _types(
+        "weight_norm.in_chain",
+        (52, 53, 54, 55, 56),
+        lambda i: CHAIN[i],
+        ((0, WeightNorm), (1, Conv), (2, WeightNorm), (4, WeightNorm), (5, Dense)),
+    ),
+    _types(
+        "weight_norm.removed_from_chain",
+        (59, 60, 61, 62, 63),
+        _removed,
+        ((1, Conv), (2, Conv), (3, Conv), (5, Dense), (6, Dense)),
+    ),
+    _plain_agrees("weight_norm.plain_chain", 66, CHAIN, draw(1, 1, 12), 18 + 9),
+    function(
+        "spectral_norm.many_steps",
+        ("definition: the largest singular value, by NumPy's SVD",),
+        "spectral_norm",
+        lambda weight, u: ops.spectral_norm(weight, u, axis=1, iterations=50)[0],
+        *(draw(5, 3) * [1.0, 3.0, 0.3], draw(3, seed=1)),
+        expected=lambda x0, x1: x0 / _largest_singular_value(x0),
+        tolerance=Tolerance(reduction=2 * 5),
+    ),
+    Case(
+        id="spectral_norm.removed",
+        subject="SpectralNorm",
+        source=("definition: in testing the layer with the weights divided",),
+        program=_spectral_difference,
+        inputs={"x": draw(4, 3), "ps": _initial(SPECTRAL)[0], "st": luxport.test_mode(_initial(SPECTRAL)[1])},
+        expected=np.zeros((4, 2)),
+        tolerance=Tolerance(reduction=3, magnitude=1.0),
+    ),
+]
