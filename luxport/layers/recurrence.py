@@ -133,7 +133,8 @@ class StatefulRecurrentCell(WrapperLayer):
         if self.batch_size is None:
             return {"cell": cell, "carry": None}
         x = np.zeros((self.batch_size, getattr(self.cell, "in_dims", 1)), np.float32)
-        return {"cell": cell, "carry": self.cell.initial_carry(x, {}, cell)}
+        # Of the parameters only the shapes matter: the carry is not trained.
+        return {"cell": cell, "carry": self.cell.initial_carry(x, self.cell.initial_parameters(Rng(0)), cell)}
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step from the carry in the state."""

@@ -121,7 +121,9 @@ class _Cell(RecurrentCell):
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
         """Return the trained initial state for each sample, or one made by `init_state`."""
         check_axis(x, -1, self.in_dims, "(..., {})")
-        return (self._start(x, self.init_state, ps["hidden_state"] if self.train_state else None, st, 0),)
+        check_dtype(x, ps["weight_ih"])
+        trained = ps["hidden_state"] if self.train_state else None
+        return (self._start(x, ps["weight_hh"], self.init_state, trained, st, 0),)
 
     def _initial_trained(self, rng: Rng) -> dict[str, Any]:
         return {"hidden_state": self.init_state(rng, (self.out_dims,))} if self.train_state else {}
@@ -141,13 +143,15 @@ class _Cell(RecurrentCell):
             return AbstractArray(shape)
         return namespace(*parts).concat(parts, axis=-1)
 
-    def _start(self, x: Array, init: Initializer, trained: Array | None, st: States, index: int) -> Array:
+    def _start(
+        self, x: Array, weight_hh: Array, init: Initializer, trained: Array | None, st: States, index: int
+    ) -> Array:
         xp = namespace(x)
         samples = xp.zeros_like(x[..., :1])
         if trained is not None:
             return samples + trained
         if init == zeros:
-            return samples + xp.zeros((self.out_dims,), dtype=x.dtype, device=device(x))
+            return samples + xp.zeros_like(weight_hh[0, : self.out_dims])
         draws = _KeyRng(st["rng"]["key"], index)
         return xp.astype(xp.asarray(init(draws, (*x.shape[:-1], self.out_dims))), x.dtype)
 
@@ -245,8 +249,9 @@ class LSTMCell(_Cell):
 
     def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
         """Return hidden state and memory, trained or made by `init_state` and `init_memory`."""
-        memory = self._start(x, self.init_memory, ps["memory"] if self.train_memory else None, st, 1)
-        return (*super().initial_carry(x, ps, st), memory)
+        (hidden,) = super().initial_carry(x, ps, st)
+        trained = ps["memory"] if self.train_memory else None
+        return hidden, self._start(x, ps["weight_hh"], self.init_memory, trained, st, 1)
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
