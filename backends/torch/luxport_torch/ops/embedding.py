@@ -5,13 +5,18 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from luxport import ops
+from luxport.ops import definition_of
+
 __all__ = ["embedding", "pick", "value_range"]
+
+_define_embedding = definition_of(ops.embedding)
 
 
 def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     """Adds gradients up row by row, where that of an indexed tensor sorts them."""
     if table.ndim != 2:
-        return table[indices]
+        return _define_embedding(table, indices)
     if indices.dtype not in (torch.int32, torch.int64):
         indices = indices.to(torch.int64)
     return functional.embedding(indices, table)
