@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from luxport import (
     backend,
+    derivatives,
     errors,
     initializers,
     layer,
@@ -31,6 +32,7 @@ from luxport import (
     tree,
 )
 from luxport.backend import *
+from luxport.derivatives import *
 from luxport.display import display
 from luxport.errors import *
 from luxport.initializers import *
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["Rng", "StatefulLayer", "__version__", "display", "losses", "ops", "optimisers", "random", "rng", "tree"]
 __all__ += activations.__all__
 __all__ += backend.__all__
+__all__ += derivatives.__all__
 __all__ += errors.__all__
 __all__ += initializers.__all__
 __all__ += layer.__all__
