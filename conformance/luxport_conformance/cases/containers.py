@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import Chain, Dense, identity, relu, sigmoid
+from luxport import Chain, Conv, Dense, identity, relu, sigmoid, tanh
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gradient
 from luxport_conformance.compare import Tolerance
@@ -76,6 +76,60 @@ def _last_slopes(x: Any, ps: Any) -> Any:
         second: {"weight": hidden[:, None], "bias": np.ones(1)},
     }
 
+
+def _curvature(model: Chain) -> Any:
+    """Return the function that makes the matrix of second derivatives of the sum of the outputs."""
+
+    def total(x: Any, ps: Any) -> Any:
+        y, _ = model(x, ps, {name: {} for name in ps})
+        return luxport.namespace(y).sum(y)
+
+    return lambda x, ps: luxport.jacobian(luxport.grad(total))(x, ps)
+
+
+def _curved(x: Any, ps: Any) -> Any:
+    """Compute with NumPy the second derivatives of the sum of a second Dense after tanh of a first."""
+    first, second = (part["weight"] for part in list(ps.values())[:2])
+    t = np.tanh(x @ first)
+    return first @ np.diag(-2 * t * (1 - t * t) * second.sum(axis=1)) @ first.T
+
+
+def _second_derivatives(id: str, source: Any, model: Chain, x: Any, expected: Any) -> Case:  # noqa: A002
+    return Case(
+        id=f"chain.{id}",
+        subject="Chain",
+        source=source,
+        program=_curvature(model),
+        inputs={"x": x, "ps": luxport.setup(0, model, backend="numpy")[0]},
+        expected=expected,
+        differentiates=True,
+        compiles=False,
+        dtypes=("float64",),
+        tolerance=Tolerance(reduction=32, magnitude=1.0),
+    )
+
+
+def _slopes_of(model: Chain) -> Any:
+    """Return the function that makes the gradient of a loss."""
+
+    def loss(ps: Any, x: Any, y: Any) -> Any:
+        return luxport.losses.logitcrossentropy(model(x, ps, {name: {} for name in ps})[0], y)
+
+    return luxport.grad(loss)
+
+
+def _expected_slopes(ps: Any, x: Any, y: Any) -> Any:
+    (first, w1), (second, w2) = ps.items()
+    t = np.tanh(x @ w1["weight"])
+    z = t @ w2["weight"] + w2["bias"]
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    back = (p * y.sum(axis=1, keepdims=True) - y) / len(x)
+    inner = back @ w2["weight"].T * (1 - t * t)
+    return {first: {"weight": x.T @ inner}, second: {"weight": t.T @ back, "bias": back.sum(axis=0)}}
+
+
+BENT = (Dense(3, 4, tanh, use_bias=False), Dense(4, 2))
+ONE_TO_THREE = np.asarray([1.0, 2.0, 3.0])
 
 CASES: list[Case] = [
     forward("chain.two_dense", at(BASIC, 16), Chain(*_layers()), draw(10), y=_two_dense, tolerance=TEN_THEN_FIVE),
@@ -152,5 +206,53 @@ CASES: list[Case] = [
             tolerance=Tolerance(reduction=3 + 5),
         )
         for line, name, model in ((42, "numbered", Chain(*ENCODER)), (46, "named", ENCODER))
+    ),
+    _second_derivatives("second_derivatives", at(BASIC, 468), Chain(*BENT), ONE_TO_THREE, _curved),
+    _second_derivatives("second_derivatives_of_list", at(BASIC, 471, 472), Chain([*BENT]), ONE_TO_THREE, _curved),
+    _second_derivatives(
+        "second_derivatives_of_softmax",
+        at(BASIC, 476),  # of probabilities, whose sum is always 1
+        Chain(Dense(3, 4, tanh), Dense(4, 2), luxport.ops.softmax),
+        ONE_TO_THREE,
+        np.zeros((3, 3)),
+    ),
+    _second_derivatives(
+        "second_derivatives_of_relu",
+        at(BASIC, 481),  # which is made of planes
+        Chain(Conv((3,), 2, 3, relu), Dense(2, 2)),
+        np.asarray([[[1.0, 3.0, 5.0, 7.0], [2.0, 4.0, 6.0, 8.0]]]),
+        np.zeros((1, 2, 4, 1, 2, 4)),
+    ),
+    fact(
+        "chain.parameters_of_list",
+        at(BASIC, 487, 499),
+        "Chain",
+        lambda: (
+            Chain([*BENT]) == Chain(*BENT)
+            and luxport.parameter_length(Chain([*BENT])) == 3 * 4 + 4 * 2 + 2
+            and list(luxport.setup(0, Chain([*BENT]))[0]) == ["layer_1", "layer_2"]
+        ),
+    ),
+    forward(
+        "chain.value_of_list",
+        at(BASIC, 490),
+        Chain([*BENT]),
+        draw(5, 3),
+        y=lambda x, ps, st: np.tanh(x @ ps["layer_1"]["weight"]) @ ps["layer_2"]["weight"] + ps["layer_2"]["bias"],
+        tolerance=Tolerance(reduction=3 + 4),
+    ),
+    Case(
+        id="chain.gradient_of_list",
+        subject="Chain",
+        source=at(BASIC, 497),
+        program=_slopes_of(Chain([*BENT])),
+        inputs={
+            "ps": luxport.setup(0, Chain(*BENT), backend="numpy")[0],
+            "x": draw(5, 3),
+            "y": np.asarray([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], bool),
+        },
+        expected=_expected_slopes,
+        differentiates=True,
+        tolerance=Tolerance(reduction=5 + 3 + 4),
     ),
 ]
