@@ -401,6 +401,8 @@ def _notation(param: Value) -> str:
             return f":{param.name}"
         case bool():
             return str(param).lower()
+        case None:
+            return "nothing"
         case tuple():
             return f"({', '.join(_notation(p) for p in param)}{',' if len(param) == 1 else ''})"
         case NamedTuple():

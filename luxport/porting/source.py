@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from typing import Any
 
 from luxport.porting.errors import FileFormatError
@@ -18,10 +17,8 @@ _READS_PER_BYTE = 32
 _READS_OF_ANY_FILE = 400_000
 _LEAST_CHARGE = 4
 
-
-@lru_cache(maxsize=64)
-def _layout(form: str) -> struct.Struct:
-    return struct.Struct(form)
+# One for each arrangement of numbers that the formats have, and for a few lengths of lists.
+_layouts: dict[str, struct.Struct] = {}
 
 
 class Source:
@@ -50,10 +47,15 @@ class Source:
 
         Raises: FileFormatError as `view`
         """
-        layout = _layout("<" + form)
-        if offset < 0 or offset + layout.size > self.size:
-            self.view(offset, layout.size, what)
-        self.work(layout.size, offset)
+        layout = _layouts.get(form)
+        if layout is None:
+            layout = struct.Struct("<" + form)
+            if len(_layouts) < 1000:
+                _layouts[form] = layout
+        size = layout.size
+        if offset < 0 or offset + size > self.size:
+            self.view(offset, size, what)
+        self.work(size, offset)
         return layout.unpack_from(self.data, offset)
 
     def unsigned(self, offset: int, size: int, what: str = "data") -> int:
@@ -62,6 +64,6 @@ class Source:
 
     def work(self, amount: int, offset: int) -> None:
         """Count work against the bound that the size of the file sets."""
-        self._work_left -= max(amount, _LEAST_CHARGE)
+        self._work_left -= amount if amount > _LEAST_CHARGE else _LEAST_CHARGE
         if self._work_left < 0:
             raise FileFormatError("the file refers to the same bytes over and over; it is damaged", offset=offset)

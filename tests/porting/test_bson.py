@@ -101,6 +101,15 @@ def test_tuples_named_tuples_and_dictionaries():
     assert value({"a": {"tag": "no tag of BSON.jl"}}) == {"a": {"tag": "no tag of BSON.jl"}}
 
 
+def test_sets_of_parameters():
+    # Zygote.Params: an IdSet is an IdDict whose values are all nothing, an array without bytes.
+    nothings = {"tag": "array", "type": bw.datatype("Core.Nothing"), "size": [2], "data": b""}
+    found = value(
+        bw.struct_of(bw.datatype("Base.IdDict"), [bw.array(samples.WEIGHT), bw.array(samples.BIAS)], nothings)
+    )
+    assert [(key.shape, item) for key, item in found.pairs] == [((2, 3), None), ((3,), None)]
+
+
 def test_complex_missing_undefined():
     complex32 = bw.datatype("Base.Complex", bw.datatype("Core.Float32"))
     half = bw.bits_of("Core.Float32", np.float32(0.5).tobytes())

@@ -3,6 +3,7 @@
 import bz2
 import struct
 import zlib
+from typing import Any
 
 import h5py
 import jld2_writer as jw
@@ -260,6 +261,14 @@ def test_sizes_are_checked_before_anything_is_allocated():
     assert "cannot come from a file" in text_of(lambda w: w.dataset(jw.FLOAT32, huge, [deflate, chunked]))
 
 
+def test_early_files_say_so_at_their_beginning():
+    early = samples.jld2_state().replace(
+        b"HDF5-based Julia Data Format, version 0.2.0", b"Julia data file (HDF5), version 0.2.0"
+    )
+    early = early[:100].ljust(106, b"\0") + early[100:]
+    assert porting.read(early).written_by == "0.2.0 (Julia 1.10.5 64-bit LE)"
+
+
 def test_damage_is_found_by_checksums_and_truncation_by_the_size():
     whole = samples.jld2_state()
     damaged = bytearray(whole)
@@ -285,6 +294,7 @@ def test_h5py_reads_the_plain_arrays_of_the_writer(tmp_path):
     file = tmp_path / "values.jld2"
     file.write_bytes(samples.jld2_values())
     with h5py.File(file) as opened:
+        root: Any = opened
         for name in ("deflated", "shuffled"):
-            np.testing.assert_array_equal(opened[name][...], samples.WEIGHT)
-        assert opened["group/scalar"][()] == 2.5
+            np.testing.assert_array_equal(root[name][...], samples.WEIGHT)
+        assert root["group/scalar"][()] == 2.5

@@ -269,11 +269,18 @@ def _names(items: list[Any], doc: Document) -> tuple[str, ...]:
 
 
 def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
-    if not isinstance(keys, (list, np.ndarray)) or not isinstance(values, (list, np.ndarray)):
+    # The values of a set are all nothing, which takes no bytes; the parameters that Zygote collects are such a set.
+    if isinstance(values, julia.Filled) and isinstance(keys, list) and values.shape == (len(keys),):
+        values = [values.value] * len(keys)
+    if not (_is_vector(keys) and _is_vector(values)):
         raise FileFormatError("a dictionary has no keys and values", offset=offset)
     if len(keys) != len(values):
         raise FileFormatError(f"a dictionary has {len(keys)} keys and {len(values)} values", offset=offset)
     return list(zip(keys, values, strict=True))
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
 def _has_array(value: julia.Struct) -> bool:

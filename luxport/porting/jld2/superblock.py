@@ -11,7 +11,8 @@ from luxport.porting.source import Source
 __all__ = ["UNDEFINED_ADDRESS", "Hdf5", "open_file"]
 
 UNDEFINED_ADDRESS = 0xFFFF_FFFF_FFFF_FFFF
-_MAGIC = "HDF5-based Julia Data Format, version "
+# Early versions of JLD2 called their files as JLD does.
+_MAGIC = ("HDF5-based Julia Data Format, version ", "Julia data file (HDF5), version ")
 
 
 @dataclass
@@ -73,9 +74,9 @@ def open_file(source: Source, offset: int) -> Hdf5:
 
 def _writer(source: Source) -> str:
     """Return the line of text at the beginning, in which JLD2 says its version of the format and of Julia."""
-    start = bytes(source.data[:512])
-    if not start.startswith(_MAGIC.encode()):
-        return ""
-    parts = start.split(b"\0")
+    parts = bytes(source.data[:512]).split(b"\0")
     text = " ".join(part.decode("ascii", "replace").strip() for part in parts[:2])
-    return text.removeprefix(_MAGIC).strip()
+    for magic in _MAGIC:
+        if text.startswith(magic):
+            return text.removeprefix(magic).strip()
+    return ""
