@@ -89,7 +89,8 @@ def _gradient_case(id: str, lines: tuple[int, ...], expected: Any) -> Case:  # n
 
 
 def _removed(i: int) -> Any:
-    return remove_weight_norm(CHAIN, *_initial(CHAIN))[0].layers[f"layer_{i}"]
+    plain: Any = remove_weight_norm(CHAIN, *_initial(CHAIN))[0]
+    return plain[i - 1]
 
 
 def _types(id: str, lines: tuple[int, ...], layer: Any, wanted: tuple[tuple[int, type], ...]) -> Case:  # noqa: A002

@@ -178,7 +178,8 @@ INSTANCE: list[Case] = [
         at(FILE, 362, 363, 364),
         "InstanceNorm",
         lambda: [
-            len(_initial(InstanceNorm(10, **options))[0]) for options in ({}, {"affine": True}, {"affine": False})
+            len(_initial(layer)[0])
+            for layer in (InstanceNorm(10), InstanceNorm(10, affine=True), InstanceNorm(10, affine=False))
         ],
         [0, 2, 0],
     ),
