@@ -55,6 +55,7 @@ from luxport.ops.conv import conv, conv_transpose, fold, unfold
 from luxport.ops.dropout import alpha_dropout, dropout, keep_mask
 from luxport.ops.embedding import embedding
 from luxport.ops.erf import erf
+from luxport.ops.gather import gather, scatter, segment_reduce
 from luxport.ops.normalise import batch_norm, group_norm, instance_norm, layer_norm, normalise, rms_norm
 from luxport.ops.observe import observe
 from luxport.ops.operation import definition_of, operation
@@ -110,6 +111,7 @@ __all__ = [
     "embedding",
     "erf",
     "fold",
+    "gather",
     "gelu",
     "gelu_erf",
     "gelu_sigmoid",
@@ -118,15 +120,15 @@ __all__ = [
     "global_max_pool",
     "global_mean_pool",
     "glu",
+    "grid_sample",
     "group_norm",
     "gru_sweep",
-    "grid_sample",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "identity",
-    "instance_norm",
     "imrotate",
+    "instance_norm",
     "keep_mask",
     "layer_norm",
     "leakyrelu",
@@ -160,6 +162,8 @@ __all__ = [
     "rnn_sweep",
     "rrelu",
     "scaled_dot_product_attention",
+    "scatter",
+    "segment_reduce",
     "selu",
     "sigmoid",
     "sigmoid_fast",

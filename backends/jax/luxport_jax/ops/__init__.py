@@ -3,6 +3,7 @@
 from luxport_jax.ops.activations import *
 from luxport_jax.ops.conv import *
 from luxport_jax.ops.flat import *
+from luxport_jax.ops.segments import *
 from luxport_jax.ops.indices import *
 from luxport_jax.ops.observe import *
 from luxport_jax.ops.optimisers import *

@@ -1,0 +1,25 @@
+"""Scattering by JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from luxport import ops
+from luxport.ops.gather import empty_segment
+
+__all__ = ["segment_reduce"]
+
+_definition = ops.definition_of(ops.segment_reduce)
+
+
+def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
+    """One call, but for products, of which the library has no gradient where indices are repeated."""
+    if op == "prod":
+        return _definition(src, segments, op=op, size=size)
+    if op == "sum":
+        return jax.ops.segment_sum(src, segments, size)
+    y = jnp.full((size, *src.shape[1:]), empty_segment(jnp, src.dtype, op), src.dtype)
+    return y.at[segments].max(src) if op == "max" else y.at[segments].min(src)

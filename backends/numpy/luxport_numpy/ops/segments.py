@@ -1,0 +1,21 @@
+"""Scattering by NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+
+from luxport.ops.gather import empty_segment
+
+__all__ = ["segment_reduce"]
+
+_UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
+    """One pass over the slices, in their order."""
+    y = np.full((size, *src.shape[1:]), empty_segment(xp, src.dtype, op), src.dtype)
+    _UFUNCS[op].at(y, segments, src)
+    return y

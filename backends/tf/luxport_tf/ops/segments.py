@@ -1,0 +1,28 @@
+"""Scattering by TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["segment_reduce"]
+
+_CALLS = {
+    "sum": tf.math.unsorted_segment_sum,
+    "prod": tf.math.unsorted_segment_prod,
+    "max": tf.math.unsorted_segment_max,
+    "min": tf.math.unsorted_segment_min,
+}
+
+
+def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
+    """One call, whose extremes of nothing are the last finite numbers."""
+    y = _CALLS[op](src, segments, size)
+    if op in ("sum", "prod") or not src.dtype.is_floating:
+        return y
+    extreme = -math.inf if op == "max" else math.inf
+    empty = tf.equal(tf.math.unsorted_segment_sum(tf.ones_like(segments), segments, size), 0)
+    empty = tf.reshape(empty, (size, *[1] * (len(src.shape) - 1)))
+    return tf.where(empty, tf.constant(extreme, src.dtype), y)

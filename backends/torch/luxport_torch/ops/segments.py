@@ -1,0 +1,22 @@
+"""Scattering by PyTorch."""
+
+from __future__ import annotations
+
+import array_api_compat.torch as xp
+import torch
+
+from luxport.ops.gather import empty_segment
+
+__all__ = ["segment_reduce"]
+
+_NAMES = {"prod": "prod", "max": "amax", "min": "amin"}
+
+
+def segment_reduce(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
+    """One call of the library."""
+    shape = (size, *src.shape[1:])
+    if op == "sum":
+        return src.new_zeros(shape).index_add(0, segments, src)
+    y = src.new_full(shape, empty_segment(xp, src.dtype, op))
+    places = segments.to(torch.int64).reshape(-1, *[1] * (src.ndim - 1)).expand(src.shape)
+    return y.scatter_reduce(0, places, src, _NAMES[op])

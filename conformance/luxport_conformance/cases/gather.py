@@ -1,0 +1,262 @@
+"""Cases of `luxport.ops.gather` and `scatter`: NNlib's, with axes reversed and indices counted from 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import LayerError, ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, fails, function, gradient
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+GATHER, SCATTER = "nnlib:testsuite/gather.jl", "nnlib:testsuite/scatter.jl"
+
+INDEX = np.array([[1, 2, 3, 4], [4, 2, 1, 3], [3, 5, 5, 3]], np.int32).T - 1  # (4, 3), upstream's (3, 4)
+COUNTED = np.array([3.0, 4.0, 5.0, 6.0, 7.0])
+SRC = np.array([[3.0, 5.0, 7.0], [4.0, 6.0, 8.0]]).T  # (3, 2), upstream's (2, 3)
+COLUMNS = np.array([[1, 2, 3], [2, 2, 1], [3, 1, 3]], np.int32).T - 1
+PAIRS = (np.array([0, 1, 2, 0, 1, 2], np.int32), np.array([0, 0, 0, 1, 1, 1], np.int32))
+
+# What upstream scatters, where to, and what comes of it: by operator, with and without features.
+DESTINATIONS = {0: COUNTED, 1: np.array([[3.0, 3, 4, 4, 5], [5, 5, 6, 6, 7]]).T}
+ONES = {0: np.ones((4, 3)), 1: np.ones((4, 3, 2))}
+RISING = np.tile(np.arange(1.0, 5.0)[:, None], (1, 3))
+RISINGS = {0: RISING, 1: RISING[..., None] * [1.0, 2.0]}
+ONTO: dict[tuple[str, int], Any] = {
+    ("+", 0): [5, 6, 9, 8, 9],
+    ("+", 1): [[5, 5, 8, 6, 7], [7, 7, 10, 8, 9]],
+    ("-", 0): [1, 2, 1, 4, 5],
+    ("-", 1): [[1, 1, 0, 2, 3], [3, 3, 2, 4, 5]],
+    ("max", 0): [3, 4, 5, 6, 7],
+    ("max", 1): [[3, 3, 4, 4, 5], [5, 5, 6, 6, 7]],
+    ("min", 0): [1, 1, 1, 1, 1],
+    ("min", 1): [[1, 1, 1, 1, 1], [1, 1, 1, 1, 1]],
+    ("*", 0): [3, 4, 5, 6, 7],
+    ("*", 1): [[3, 3, 4, 4, 5], [5, 5, 6, 6, 7]],
+    ("/", 0): [0.75, 1.0, 0.3125, 1.5, 1.75],
+    ("/", 1): [[0.75, 0.75, 0.25, 1.0, 1.25], [1.25, 1.25, 0.375, 1.5, 1.75]],
+    ("mean", 0): [4, 5, 6, 7, 8],
+    ("mean", 1): [[4, 4, 5, 5, 6], [6, 6, 7, 7, 8]],
+}
+ALONE: dict[tuple[str, int], Any] = {
+    ("+", 0): [4, 4, 12, 5, 5],
+    ("+", 1): [[4, 4, 12, 5, 5], [8, 8, 24, 10, 10]],
+    ("-", 0): [-4, -4, -12, -5, -5],
+    ("-", 1): [[-4, -4, -12, -5, -5], [-8, -8, -24, -10, -10]],
+    ("max", 0): [3, 2, 4, 4, 3],
+    ("max", 1): [[3, 2, 4, 4, 3], [6, 4, 8, 8, 6]],
+    ("min", 0): [1, 2, 1, 1, 2],
+    ("min", 1): [[1, 2, 1, 1, 2], [2, 4, 2, 2, 4]],
+    ("*", 0): [3, 4, 48, 4, 6],
+    ("*", 1): [[3, 4, 48, 4, 6], [12, 16, 768, 16, 24]],
+    ("/", 0): [1 / 3, 1 / 4, 1 / 48, 1 / 4, 1 / 6],
+    ("/", 1): [[1 / 3, 1 / 4, 1 / 48, 1 / 4, 1 / 6], [1 / 12, 1 / 16, 1 / 768, 1 / 16, 1 / 24]],
+    ("mean", 0): [2, 2, 3, 2.5, 2.5],
+    ("mean", 1): [[2, 2, 3, 2.5, 2.5], [4, 4, 6, 5, 5]],
+}
+NAMES = {"+": "sum", "-": "minus", "*": "times", "/": "over", "max": "max", "min": "min", "mean": "mean"}
+
+
+def _scatters(op: str) -> Case:
+    factor = 2.0 if op == "/" else 1.0
+
+    def program(*arrays: Any) -> Any:
+        *given, index = arrays
+        results = []
+        for ones, destination, risings in zip(given[::3], given[1::3], given[2::3], strict=True):
+            results.append(ops.scatter(ones * factor, index, op=op, init=destination, size=5))
+            results.append(ops.scatter(risings, index, op=op, size=5))
+        return tuple(results)
+
+    given = [array for dims in (0, 1) for array in (ONES[dims], DESTINATIONS[dims], RISINGS[dims])]
+    wanted = [np.array(table[op, dims], float).T for dims in (0, 1) for table in (ONTO, ALONE)]
+    return function(
+        f"scatter.{NAMES[op]}",
+        at(SCATTER, 93 if op == "/" else 90, 101),
+        "scatter",
+        program,
+        *(*given, INDEX),
+        expected=tuple(wanted),
+        tolerance=Tolerance(reduction=5),
+    )
+
+
+def _integers(op: str) -> Case:
+    return function(
+        f"scatter.{NAMES[op]}_of_integers",
+        at(SCATTER, 101),
+        "scatter",
+        lambda x, index: ops.scatter(x, index, op=op, size=5),
+        *(RISING.astype(np.int32), INDEX.astype(np.int8)),
+        expected=np.array(ALONE[op, 0]).astype(np.int32),
+        dtypes=("float32",),
+    )
+
+
+def _slopes(op: str, dims: int) -> Case:
+    """Gradients with respect to the destination and to what is scattered, of a sum with weights.
+
+    Upstream compares with one-sided differences, which give each of equal extremes the whole slope.
+    """
+
+    def loss(destination: Any, src: Any, index: Any) -> Any:
+        y = ops.scatter(src, index, op=op, init=destination, size=5)
+        xp = luxport.namespace(y)
+        return xp.sum(y * xp.cos(xp.astype(xp.reshape(xp.arange(_count(y)), y.shape), y.dtype)))
+
+    def wanted(destination: Any, src: Any, index: Any) -> Any:
+        return _host_slopes(op, destination, src, index)
+
+    return gradient(
+        f"scatter.gradient_{NAMES[op]}_{dims}",
+        ("nnlib: testsuite/scatter.jl:184, 201 and 214, gradtests",),
+        "scatter",
+        loss,
+        {"destination": DESTINATIONS[dims], "src": RISINGS[dims], "index": INDEX},
+        expected=wanted,
+        wrt=(0, 1),
+        tolerance=Tolerance(reduction=10),
+    )
+
+
+def _count(y: Any) -> int:
+    return int(np.prod(tuple(y.shape)))
+
+
+def _host_slopes(op: str, destination: Any, src: Any, index: Any) -> Any:
+    """Pull the weights back by hand, slice after slice."""
+    weights = np.cos(np.arange(destination.size, dtype=float)).reshape(destination.shape)
+    flat, rows = index.reshape(-1), src.reshape(-1, *src.shape[2:])
+    to_rows = np.zeros_like(rows)
+    to_destination = weights.copy()
+    for place in range(len(destination)):
+        here = np.flatnonzero(flat == place)
+        group, start, weight = rows[here], destination[place], weights[place]
+        if op in ("+", "-"):
+            to_rows[here] = weight if op == "+" else -weight
+        if op == "mean":
+            to_rows[here] = weight / len(here)
+        if op in ("*", "/"):
+            product = group.prod(0)
+            to_destination[place] = weight * (product if op == "*" else 1 / product)
+            to_rows[here] = weight * start * (product / group if op == "*" else -1 / (product * group))
+        if op in ("max", "min"):
+            every = np.concatenate([start[None], group])
+            extreme = every.max(0) if op == "max" else every.min(0)
+            to_rows[here] = (group == extreme) * weight
+            to_destination[place] = (start == extreme) * weight
+    return to_destination, to_rows.reshape(src.shape)
+
+
+CASES: list[Case] = [
+    function(
+        "gather.numbers",
+        at(GATHER, 23, 24, 25, 51, 52, 53),
+        "gather",
+        lambda src, index: (ops.gather(src, index), ops.gather(src, index[None, ...])),
+        *(COUNTED, INDEX),
+        expected=(COUNTED[INDEX], COUNTED[INDEX][None]),
+    ),
+    function(
+        "gather.slices",
+        at(GATHER, 78, 79, 80),
+        "gather",
+        ops.gather,
+        *(SRC, COLUMNS),
+        expected=np.array(
+            [
+                [[3.0, 4.0], [5.0, 6.0], [7.0, 8.0]],
+                [[5.0, 6.0], [5.0, 6.0], [3.0, 4.0]],
+                [[7.0, 8.0], [3.0, 4.0], [7, 8]],
+            ]
+        ),
+    ),
+    function(
+        "gather.pairs",
+        at(GATHER, 94, 95, 96, 122, 123, 124),
+        "gather",
+        ops.gather,
+        *(SRC, *PAIRS),
+        expected=[3.0, 5.0, 7.0, 4.0, 6.0, 8.0],
+    ),
+    function(
+        "gather.pairs_of_slices",
+        at(GATHER, 107, 108, 135, 136),
+        "gather",
+        ops.gather,
+        *(draw(3, 3, 2), np.array([[0, 2], [1, 1]], np.int32), np.array([[1, 0], [2, 2]], np.int32)),
+        expected=lambda src, i, j: src[i.astype(int), j.astype(int)],
+    ),
+    function(
+        "gather.one_by_one",
+        at(GATHER, 193, 195),
+        "gather",
+        lambda x, i, j: (ops.gather(x, i, j), ops.gather(x, j)),
+        *(np.arange(1, 16, dtype=np.int32).reshape(5, 3), np.array([1, 3], np.int32), np.array([0, 1], np.int32)),
+        expected=(np.array([4, 11], np.int32), np.array([[1, 2, 3], [4, 5, 6]], np.int32)),
+        dtypes=("float32",),
+    ),
+    fails(
+        "gather.too_many",
+        ("luxport: an array of indices for each axis, and no more",),
+        lambda: ops.gather(COUNTED, PAIRS[0], PAIRS[1]),
+        subject="gather",
+        raises=LayerError,
+        message="expects 1 to 1 arrays of indices of one shape",
+    ),
+    *[_scatters(op) for op in NAMES],
+    *[_integers(op) for op in ("+", "-", "*", "max", "min")],
+    function(
+        "scatter.pairs",
+        ("numpy: add.at with two arrays of indices",),
+        "scatter",
+        lambda x, i, j: ops.scatter(x, i, j, size=(3, 4)),
+        *(draw(6, 2), np.array([0, 2, 2, 1, 2, 0], np.int32), np.array([1, 3, 3, 0, 0, 1], np.int32)),
+        expected=lambda x, i, j: _added_at(np.zeros((3, 4, 2)), (i.astype(int), j.astype(int)), x),
+        tolerance=Tolerance(reduction=4),
+    ),
+    function(
+        "scatter.nothing_there",
+        ("nnlib: scatter.jl starts from 0, 1, the extremes, and 0 for a mean",),
+        "scatter",
+        lambda x, index: tuple([ops.scatter(x, index, op=op, size=2)[1, ...] for op in NAMES]),
+        *(np.array([2.0]), np.array([0], np.int32)),
+        expected=(0.0, 0.0, 1.0, 1.0, -np.inf, np.inf, 0.0),
+    ),
+    function(
+        "scatter.size",
+        at(SCATTER, 163, 164),
+        "scatter",
+        lambda x, index: ops.scatter(x, index, size=6),
+        *(np.ones((5, 3)), np.array([1, 1, 2, 3, 3], np.int32)),
+        expected=np.repeat([[0.0], [2.0], [1.0], [2.0], [0.0], [0.0]], 3, axis=1),
+    ),
+    fails(
+        "scatter.own_size",
+        at(SCATTER, 150),
+        lambda: ops.scatter(np.ones((4, 2)), np.array([0, 1, 1])),
+        subject="scatter",
+        raises=LayerError,
+        message=r"expects \(3,\) and further axes, as the indices, got \(4, 2\)",
+    ),
+    *[_slopes(op, dims) for op in NAMES for dims in (0, 1)],
+    gradient(
+        "gather.gradient",
+        ("nnlib: testsuite/gather.jl:151, a gradtest",),
+        "gather",
+        lambda src, index: luxport.namespace(src).sum(ops.gather(src, index) ** 2),
+        {"src": COUNTED, "index": INDEX},
+        expected=lambda src, index: 2 * src * np.bincount(index.reshape(-1).astype(int), minlength=5),
+        tolerance=Tolerance(reduction=5),
+    ),
+]
+
+
+def _added_at(y: Any, places: Any, x: Any) -> Any:
+    np.add.at(y, places, x)
+    return y
