@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from luxport import (
     backend,
     derivatives,
+    device,
     errors,
     initializers,
     layer,
@@ -33,6 +34,7 @@ from luxport import (
 )
 from luxport.backend import *
 from luxport.derivatives import *
+from luxport.device import *
 from luxport.display import display
 from luxport.errors import *
 from luxport.initializers import *
@@ -50,15 +52,19 @@ from luxport.version import __version__
 
 if TYPE_CHECKING:
     from luxport import schedules as schedules
+    from luxport.batching import *
     from luxport.flat import *
     from luxport.intermediate import *
     from luxport.layers import *
     from luxport.losses.objects import *
+    from luxport.one_hot import *
+    from luxport.stopping import *
 
 __all__ = ["Rng", "StatefulLayer", "__version__", "display", "losses", "ops", "optimisers", "random", "rng", "tree"]
 __all__ += activations.__all__
 __all__ += backend.__all__
 __all__ += derivatives.__all__
+__all__ += device.__all__
 __all__ += errors.__all__
 __all__ += initializers.__all__
 __all__ += layer.__all__
@@ -70,6 +76,9 @@ __all__ += transforms.__all__
 
 _LATER = {"FlatParameters": "luxport.flat", "flatten": "luxport.flat", "schedules": "luxport.schedules"}
 _LATER |= {"intermediate_outputs": "luxport.intermediate", **dict.fromkeys(losses.OBJECTS, "luxport.losses")}
+_LATER |= dict.fromkeys(("early_stopping", "patience", "plateau", "throttle"), "luxport.stopping")
+_LATER |= dict.fromkeys(("onecold", "onehot", "onehotbatch"), "luxport.one_hot")
+_LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
 """Other names that are imported when they are used, with their modules."""
 
 if not TYPE_CHECKING:

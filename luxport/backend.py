@@ -80,6 +80,10 @@ class Backend(Protocol):
         """Name the devices that arrays can live on: "cpu", "gpu:0", …"""
         ...
 
+    def device_of(self, array: Array) -> str:
+        """Name the device that an array lives on, as `devices` does."""
+        ...
+
     def value_and_grad(
         self, f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
     ) -> Callable[..., Any]:

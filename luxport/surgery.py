@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, overload
@@ -165,7 +164,7 @@ def _rebuilt(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
                 return type(value)(parts)
         return value
 
-    rebuilt = copy.copy(layer)
+    rebuilt = object.__new__(type(layer))
     for f in fields(layer):  # type: ignore[arg-type]
         object.__setattr__(rebuilt, f.name, substitute(getattr(layer, f.name)))
     if waiting:

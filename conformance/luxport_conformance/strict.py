@@ -43,6 +43,11 @@ def devices() -> list[str]:
     return ["cpu"]
 
 
+def device_of(array: Any) -> str:
+    """Name the one device."""
+    return "cpu"
+
+
 def stop_gradient(array: Any) -> Any:
     """Return it: everything is constant here."""
     return array

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -193,6 +195,11 @@ class CompactLayer(WrapperLayer):
     def _wrapped(self) -> Any:
         return self.layers
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Under a decorated function's name pickle would find the layer, which it is then restored as.
+        where = self.function.__module__, self.function.__qualname__
+        return (_found, where) if _found(*where) is self else super().__reduce_ex__(protocol)
+
     def __str__(self) -> str:
         source = _source(self.function)
         return super().__str__() + (f"\n{source}" if source else "")
@@ -292,6 +299,13 @@ def _check_signature(function: Callable[..., Any], values: Mapping[str, Any]) ->
 def _title(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", "compact")
     return "compact" if name == "<lambda>" else name
+
+
+def _found(module: str, name: str) -> Any:
+    found: Any = sys.modules.get(module) or import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def _source(function: Callable[..., Any]) -> str:

@@ -4,6 +4,8 @@
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportIndexIssue=false
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -147,6 +149,21 @@ def test_value_equality():
     assert layer != lp.compact(weight=np.ones(3), flag=1)(double)
     with pytest.raises(AttributeError):
         layer.name = "other"
+
+
+@lp.compact(scale=np.ones(2))
+def scaled(x, scale):
+    return x * scale
+
+
+def times(x, weight):
+    return x * weight
+
+
+def test_pickle():
+    assert pickle.loads(pickle.dumps(lp.Chain(scaled))) == lp.Chain(scaled)
+    layer = lp.compact(weight=np.ones(2))(times)
+    assert pickle.loads(pickle.dumps(layer)) == layer
 
 
 def test_what_is_given_may_change_later():

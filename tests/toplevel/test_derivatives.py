@@ -63,7 +63,7 @@ def test_wrong_batches(ready):
         lp.batched_jacobian(lambda x: x[1:, ...])(x)
 
 
-def test_gradient_of_a_batched_jacobian(ready):  # lux:test/autodiff/batched_autodiff.jl, nested
+def test_gradient_of_a_batched_jacobian(ready):  # lux:test/autodiff/nested_batched_jacobian_tests.jl
     backend, ps, st, x, (x64, weight, bias, last) = ready
     xp = backend.xp
 

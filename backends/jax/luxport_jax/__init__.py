@@ -53,6 +53,12 @@ def devices() -> list[str]:
     return ["cpu"] + [name for name in names if not name.startswith("cpu")]
 
 
+def device_of(array: Any) -> str:
+    """Name an array's device, or the first of those that it is spread over."""
+    device = min(array.devices(), key=lambda device: device.id)
+    return "cpu" if device.platform == "cpu" else f"{device.platform}:{device.id}"
+
+
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
     """Differentiate by `jax.value_and_grad`."""
     return jax.value_and_grad(f, argnums, has_aux=has_aux)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["asarray", "devices", "from_dlpack", "owns_type", "to_numpy"]
+__all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
 
 
 def owns_type(array_type: type) -> bool:
@@ -51,6 +51,12 @@ def from_dlpack(array: Any, *, share: bool) -> Any:
 def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …"""
     return ["cpu"] + [f"gpu:{i}" for i, _ in enumerate(tf.config.list_physical_devices("GPU"))]
+
+
+def device_of(array: Any) -> str:
+    """Name a tensor's device."""
+    kind, _, index = array.device.rpartition("device:")[2].lower().partition(":")
+    return "cpu" if kind in ("", "cpu") else f"{kind}:{index}"
 
 
 def _device(name: str) -> str:

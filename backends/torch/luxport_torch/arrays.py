@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["asarray", "devices", "from_dlpack", "owns_type", "to_numpy"]
+__all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
 
 
 def owns_type(array_type: type) -> bool:
@@ -47,6 +47,11 @@ def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …, "mps"."""
     names = [f"gpu:{i}" for i in range(torch.cuda.device_count())]
     return ["cpu", *names] + (["mps"] if torch.backends.mps.is_available() else [])
+
+
+def device_of(array: torch.Tensor) -> str:
+    """Name a tensor's device."""
+    return f"gpu:{array.device.index or 0}" if array.device.type == "cuda" else array.device.type
 
 
 def _numpy_bfloat16() -> Any:

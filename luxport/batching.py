@@ -1,0 +1,46 @@
+"""Samples and batches of them: `batch`, `unbatch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from luxport import tree
+from luxport.backend import namespace
+
+__all__ = ["batch", "unbatch"]
+
+
+def batch(samples: Iterable[Any]) -> Any:
+    """Stack samples, arrays or trees of them, along a new first axis.
+
+    Shapes: samples (*a) -> (N, *a)
+    Raises: ValueError if there is none, or if their structures differ
+    Source: MLUtils.jl ``batch``, axes reversed
+
+    >>> import numpy as np
+    >>> batch([np.array([1, 2]), np.array([3, 4])]).shape
+    (2, 2)
+    """
+    listed = list(samples)
+    if not listed:
+        raise ValueError("batch expects samples, got none")
+    return tree.map(lambda *leaves: namespace(*leaves).stack(leaves, axis=0), *listed)
+
+
+def unbatch(batch: Any) -> list[Any]:
+    """List the samples of a batch, an array or a tree of them.
+
+    Shapes: batch (N, *a) -> N times (*a)
+    Raises: ValueError if the arrays of the tree have not one first size
+    Source: MLUtils.jl ``unbatch``
+
+    >>> import numpy as np
+    >>> unbatch({"x": np.ones((2, 3)), "y": np.array([0, 1])})[1]["x"].shape
+    (3,)
+    """
+    sizes = {int(leaf.shape[0]) if len(leaf.shape) else None for leaf in tree.leaves(batch)}
+    if len(sizes) != 1 or None in sizes:
+        raise ValueError(f"unbatch expects arrays with one first size, got {sorted(map(str, sizes))}")
+    (size,) = sizes
+    return [tree.map(lambda leaf, i=i: leaf[i, ...], batch) for i in range(size or 0)]

@@ -1,0 +1,124 @@
+"""Labels as numbers: `onehot`, `onehotbatch`, `onecold`. Plain arrays, classes counted from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from luxport.backend import Array, Backend, asarray, backend_of, find_owner, namespace
+
+__all__ = ["onecold", "onehot", "onehotbatch"]
+
+_NOTHING = object()
+
+
+def onehot(
+    label: Any,
+    labels: int | Sequence[Any],
+    default: Any = _NOTHING,
+    *,
+    dtype: str = "float32",
+    backend: str | Backend | None = None,
+) -> Array:
+    """Return the vector with a one where a label stands among the labels, zeros elsewhere.
+
+    `labels` is a sequence, or a number n for 0 … n - 1. An unknown label stands where `default` does.
+
+    Shapes: y (classes,)
+    Raises: ValueError for an unknown label without a default
+    Source: OneHotArrays.jl ``onehot``
+
+    >>> onehot("b", "abc")
+    array([0., 1., 0.], dtype=float32)
+    """
+    return onehotbatch([label], labels, default, dtype=dtype, backend=backend)[0, ...]
+
+
+def onehotbatch(
+    data: Iterable[Any] | Array,
+    labels: int | Sequence[Any],
+    default: Any = _NOTHING,
+    *,
+    dtype: str = "float32",
+    backend: str | Backend | None = None,
+) -> Array:
+    """Return one such vector for each label: for a sequence of anything, or for an array of integers of any shape.
+
+    For an array of JAX, PyTorch or TensorFlow the result stays on its backend and device, and what this does may be
+    compiled. Compiled code raises nothing, so there an unknown label without a default is a vector of zeros.
+
+    Shapes: data (N,) -> y (N, classes); array (*n) -> (*n, classes)
+    Raises: ValueError for an unknown label without a default, unless in such an array
+    Source: OneHotArrays.jl ``onehotbatch``, axes reversed
+
+    >>> import numpy as np
+    >>> onehotbatch("cab?", "abc", "a", dtype="bool").astype(int)
+    array([[0, 0, 1],
+           [1, 0, 0],
+           [0, 1, 0],
+           [1, 0, 0]])
+    """
+    known = list(range(labels)) if isinstance(labels, int) else list(labels)
+    position = {label: i for i, label in enumerate(known)}
+    if len(position) != len(known):
+        raise ValueError(f"labels expected that differ from each other, got {known}")
+    if default is not _NOTHING and default not in position:
+        raise ValueError(f"a default among the labels expected, got {default!r}")
+    if find_owner(type(data)) is not None and not isinstance(data, np.ndarray):
+        return _of_array(data, known, None if default is _NOTHING else position[default], dtype)
+    shape = data.shape if isinstance(data, np.ndarray) else None
+    flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
+    indices = [
+        position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
+    ]
+    if -1 in indices:
+        unknown = flat[indices.index(-1)]
+        raise ValueError(f"a label among {_some(known)} expected, got {unknown!r}: give a default for others")
+    hot = np.zeros((len(flat), len(known)), np.float32)
+    hot[np.arange(len(flat)), indices] = 1.0
+    hot = hot if shape is None else hot.reshape(*shape, len(known))
+    return asarray(hot, backend=backend, dtype=dtype)
+
+
+def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) -> Any:
+    """Return where the largest entry stands along the classes: indices, or with `labels` the labels there.
+
+    The first of several that are equally large wins. Labels come as a label, a list, or nested lists.
+
+    Shapes: y (..., classes) -> (...)
+    Raises: ValueError if there are not as many labels as classes
+    Source: OneHotArrays.jl ``onecold``
+
+    >>> import numpy as np
+    >>> y = np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]])
+    >>> onecold(y), onecold(y, ["cat", "dog", "bird"])
+    (array([1, 0]), ['dog', 'cat'])
+    """
+    indices = namespace(y).argmax(y, axis=axis)
+    if labels is None:
+        return indices
+    if len(labels) != y.shape[axis]:
+        raise ValueError(f"onecold expects a label for each of {y.shape[axis]} classes, got {len(labels)}")
+    return _named(backend_of(indices).to_numpy(indices).tolist(), labels)
+
+
+def _of_array(data: Array, known: list[Any], default: int | None, dtype: str) -> Array:
+    backend = backend_of(data)
+    xp = backend.xp
+    # Compared one by one, so that nothing is made anew on a device.
+    hot = xp.stack([data == label for label in known], axis=-1)
+    if default is not None:
+        unknown = xp.logical_not(xp.any(hot, axis=-1))
+        rows = [xp.logical_or(hot[..., i], unknown) if i == default else hot[..., i] for i in range(len(known))]
+        hot = xp.stack(rows, axis=-1)
+    return xp.astype(hot, getattr(xp, dtype))
+
+
+def _named(indices: Any, labels: Sequence[Any]) -> Any:
+    return [_named(i, labels) for i in indices] if isinstance(indices, list) else labels[indices]
+
+
+def _some(known: list[Any]) -> str:
+    return repr(known) if len(known) <= 10 else f"[{known[0]!r}, …, {known[-1]!r}]"

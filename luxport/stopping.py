@@ -1,0 +1,150 @@
+"""When to stop, and when to wait: `patience`, `early_stopping`, `plateau`, `throttle`."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from operator import sub
+from typing import Any
+
+__all__ = ["early_stopping", "patience", "plateau", "throttle"]
+
+
+def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
+    """Return a function that says True once the predicate has held in `wait` calls in a row.
+
+    Source: Flux.jl ``patience``
+
+    >>> trigger = patience(lambda loss: loss < 1, 2)
+    >>> [trigger(loss) for loss in (0.5, 2.0, 0.5, 0.5, 0.5)]
+    [False, False, False, True, True]
+    """
+    count = 0
+
+    def trigger(*args: Any, **kwargs: Any) -> bool:
+        nonlocal count
+        count = count + 1 if predicate(*args, **kwargs) else 0
+        return count >= wait
+
+    return trigger
+
+
+def early_stopping(
+    f: Callable[..., Any],
+    delay: int,
+    *,
+    distance: Callable[[Any, Any], Any] = sub,
+    init_score: float = math.inf,
+    min_dist: float = 0.0,
+) -> Callable[..., bool]:
+    """Return a function that says True once `delay` calls in a row have not improved on the best score.
+
+    f gives the score. A call improves if ``distance(best, score) >= min_dist``; a distance of at least 0 makes a
+    score the best. Smaller is better; for larger take
+    ``distance=lambda best, score: score - best, init_score=-math.inf``.
+
+    Source: Flux.jl ``early_stopping`` (its code: the documentation has <= for <)
+
+    >>> stop = early_stopping(lambda loss: loss, 2)
+    >>> [stop(loss) for loss in (3.0, 2.0, 2.5, 1.0, 1.5, 1.2)]
+    [False, False, False, False, False, True]
+    """
+    best = init_score
+
+    def no_improvement(*args: Any, **kwargs: Any) -> bool:
+        nonlocal best
+        score = f(*args, **kwargs)
+        gained = distance(best, score)
+        best = best if gained < 0 else score
+        return bool(gained < min_dist)
+
+    return patience(no_improvement, delay)
+
+
+def plateau(
+    f: Callable[..., Any],
+    width: int,
+    *,
+    distance: Callable[[Any, Any], Any] = sub,
+    init_score: float = math.inf,
+    min_dist: float = 1e-6,
+) -> Callable[..., bool]:
+    """Return a function that says True once `width` scores in a row are less than `min_dist` from the one before.
+
+    Source: Flux.jl ``plateau`` (its code: the documentation has <= for <)
+
+    >>> flat = plateau(lambda loss: loss, 2, min_dist=0.1)
+    >>> [flat(loss) for loss in (3.0, 2.0, 1.95, 1.94)]
+    [False, False, False, True]
+    """
+    last = init_score
+
+    def is_flat(*args: Any, **kwargs: Any) -> bool:
+        nonlocal last
+        score = f(*args, **kwargs)
+        moved = abs(distance(last, score))
+        last = score
+        return bool(moved < min_dist)
+
+    return patience(is_flat, width)
+
+
+def throttle(
+    f: Callable[..., Any], timeout: float, *, leading: bool = True, trailing: bool = False
+) -> Callable[..., Any]:
+    """Return f such that it runs at most once in `timeout` seconds; other calls return what it returned last.
+
+    With `leading` the first call runs at once, without it after the timeout. With `trailing` the last of the calls
+    made during a timeout runs at its end. What does not run at once runs in a thread of its own.
+
+    Source: Flux.jl ``throttle``
+
+    >>> log = throttle(lambda step: f"step {step}", 60.0)
+    >>> log(1), log(2)
+    ('step 1', 'step 1')
+    """
+    lock = threading.RLock()
+    waiting = False
+    later: Callable[[], Any] | None = None
+    result: Any = None
+
+    def throttled(*args: Any, **kwargs: Any) -> Any:
+        nonlocal waiting, later, result
+        with lock:
+            if waiting:
+                if trailing:
+                    later = _bound(f, args, kwargs)
+                return result
+            if leading:
+                result = f(*args, **kwargs)
+            else:
+                later = _bound(f, args, kwargs)
+            waiting = True
+            start()
+            return result
+
+    def start() -> None:
+        timer = threading.Timer(timeout, end)
+        timer.daemon = True
+        timer.start()
+
+    def end() -> None:
+        nonlocal waiting, later, result
+        with lock:
+            call, later = later, None
+            waiting = call is not None
+            if call is None:
+                return
+            try:
+                result = call()
+            except BaseException:
+                waiting = False
+                raise
+            start()
+
+    return throttled
+
+
+def _bound(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
+    return lambda: f(*args, **kwargs)

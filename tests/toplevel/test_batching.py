@@ -1,0 +1,28 @@
+"""`batch` and `unbatch`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+
+
+def test_there_and_back(backend):
+    samples = [{"x": lp.asarray([i, 2.0 * i], backend=backend), "y": lp.asarray(i, backend=backend)} for i in range(3)]
+    batched = lp.batch(iter(samples))
+    np.testing.assert_array_equal(backend.to_numpy(batched["x"]), [[0, 0], [1, 2], [2, 4]])
+    assert backend.to_numpy(batched["y"]).tolist() == [0, 1, 2]
+    last = lp.unbatch(batched)[2]
+    assert (backend.to_numpy(last["x"]).tolist(), int(last["y"])) == ([2.0, 4.0], 2)
+
+
+def test_mistakes():
+    with pytest.raises(ValueError, match="batch expects samples, got none"):
+        lp.batch([])
+    with pytest.raises(ValueError, match="trees of one structure expected"):
+        lp.batch([{"a": np.ones(1)}, {"b": np.ones(1)}])
+    with pytest.raises(ValueError, match=r"arrays with one first size, got \['2', '3'\]"):
+        lp.unbatch((np.ones(2), np.ones(3)))
+    with pytest.raises(ValueError, match=r"arrays with one first size, got \['None'\]"):
+        lp.unbatch(np.ones(()))
