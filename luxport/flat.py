@@ -214,6 +214,8 @@ class FlatParameters(tree.VectorTree):
     In Julia, a ComponentArray. To trees, compilers and transforms it is a node whose one child is the vector, so its
     gradient is another one, and an optimiser steps the vector at once. All slices have the dtype of the vector.
     Made in a loss from a vector, ``FlatParameters(vector, layout)``, it has a gradient with respect to the vector.
+    (`tf.function` and `tf.nest` take any mapping apart and cannot put this one together again: hand them the vector,
+    or compile by `luxport.jit`.)
 
     Raises: TypeError if the layout is not that of a mapping; ValueError if the vector has another length
 
@@ -259,14 +261,6 @@ class FlatParameters(tree.VectorTree):
     def replace(self, vector: Array) -> FlatParameters:
         """Return the same view of another vector."""
         return self.from_child(self.layout, (vector,))
-
-    # TensorFlow's own protocol for nodes of `tf.nest`: found by name, so nothing needs to be registered there.
-    def __tf_flatten__(self) -> tuple[tuple[Layout], tuple[Array]]:
-        return (self.layout,), (self.vector,)
-
-    @classmethod
-    def __tf_unflatten__(cls, metadata: tuple[Layout], components: tuple[Array]) -> FlatParameters:
-        return cls.from_child(metadata[0], components)
 
     def __getitem__(self, key: str) -> Any:
         return self.layout.child(self.vector, key) if self._tree is None else self._tree[key]
