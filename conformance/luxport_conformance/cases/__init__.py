@@ -9,6 +9,7 @@ from luxport_conformance.cases import (
     containers,
     conv,
     conv_transpose,
+    ctc,
     dense,
     dropout,
     embedding,
@@ -61,6 +62,7 @@ CASES: tuple[Case, ...] = (
     *fold.CASES,
     *positional.CASES,
     *gather.CASES,
+    *ctc.CASES,
 )
 
 BY_ID = {case.id: case for case in CASES}

@@ -1,0 +1,124 @@
+"""Cases of `unfold` and `fold`."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, fact, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:testsuite/fold.jl"
+ROWS: tuple[tuple[int, dict[str, Any], int], ...] = (
+    (10, {}, 144),
+    (11, {"padding": ((2, 2), (2, 2))}, 256),
+    (12, {"stride": (2, 2)}, 36),
+    (13, {"dilation": (2, 2)}, 64),
+)
+
+
+def _options(rank: int, **changed: Any) -> dict[str, Any]:
+    return {"stride": (1,) * rank, "padding": ((0, 0),) * rank, "dilation": (1,) * rank} | changed
+
+
+UNEVEN = _options(2, window=(2, 3), stride=(2, 1), padding=((1, 0), (0, 2)), dilation=(1, 2))
+
+
+def _columns(x: Any) -> Any:
+    """Copy out the windows of UNEVEN element by element."""
+    x = np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 2)))
+    places = list(itertools.product(range(0, x.shape[2] - 1, 2), range(x.shape[3] - 4)))
+    columns = [x[:, :, [h, h + 1]][:, :, :, [w, w + 2, w + 4]].reshape(len(x), -1) for h, w in places]
+    return np.stack(columns, axis=2)
+
+
+def _there_and_back(rank: int) -> Case:
+    sizes = (8,) * rank
+    both = [_options(rank, window=(3,) * rank, padding=((1, 1),) * rank, stride=(s,) * rank) for s in (1, 2)]
+
+    def program(x: Any) -> Any:
+        ones = luxport.namespace(x).ones_like(x)
+        return [
+            ops.fold(ops.unfold(x, **options), output_size=sizes, **options)
+            / ops.fold(ops.unfold(ones, **options), output_size=sizes, **options)
+            for options in both
+        ]
+
+    return function(
+        f"fold.inverse_{rank}d",
+        at(FILE, 26, 33),
+        "fold",
+        program,
+        draw(2, 3, *sizes),
+        expected=lambda x0: (x0, x0),
+        tolerance=Tolerance(reduction=3**rank),
+    )
+
+
+def _transpose(x: Any, columns: Any) -> Any:
+    """Products of one's result with the other's argument: equal, as the two are transposes; and their gradients."""
+    xp = luxport.namespace(x)
+
+    def unfolded(x: Any, columns: Any) -> Any:
+        return xp.sum(ops.unfold(x, **UNEVEN) * columns)
+
+    def folded(x: Any, columns: Any) -> Any:
+        return xp.sum(ops.fold(columns, output_size=(5, 4), **UNEVEN) * x)
+
+    return {
+        "unfolded": unfolded(x, columns),
+        "folded": folded(x, columns),
+        "slopes": luxport.grad(unfolded, (0, 1))(x, columns),
+        "other_slopes": luxport.grad(folded, (0, 1))(x, columns),
+    }
+
+
+def _transpose_by_numpy(x: Any, columns: Any) -> Any:
+    out = _columns(x)
+    matrix = np.stack([_columns(one.reshape(1, 2, 5, 4)).ravel() for one in np.eye(40)])
+    back = (columns.reshape(len(x), -1) @ matrix.T).reshape(x.shape)
+    product = np.sum(out * columns)
+    return {"unfolded": product, "folded": product, "slopes": (back, out), "other_slopes": (back, out)}
+
+
+CASES: list[Case] = [
+    *(
+        fact(
+            f"unfold.line_{line}",
+            at(FILE, line),
+            "unfold",
+            lambda options=options: ops.unfold(np.ones((10, 3, 16, 16)), **_options(2, window=(5, 5), **options)).shape,
+            (10, 75, rows),
+        )
+        for line, options, rows in ROWS
+    ),
+    *map(_there_and_back, (1, 2, 3)),
+    function(
+        "unfold.elements",
+        ("numpy, window by window",),
+        "unfold",
+        lambda x: {"y": ops.unfold(x, **UNEVEN), "flipped": ops.unfold(x, **UNEVEN, flip=True)},
+        draw(2, 2, 5, 4),
+        expected=lambda x0: {
+            "y": _columns(x0),
+            "flipped": _columns(x0).reshape(2, 2, 6, -1)[:, :, ::-1].reshape(2, 12, -1),
+        },
+    ),
+    Case(
+        id="fold.transpose_of_unfold",
+        subject="fold",
+        source=(*at(FILE, 42, 46), "the matrix of unfold"),
+        program=_transpose,
+        inputs={"x": draw(2, 2, 5, 4), "columns": draw(2, 12, 6, seed=1)},
+        expected=_transpose_by_numpy,
+        differentiates=True,
+        tolerance=Tolerance(reduction=144, magnitude=10.0),
+    ),
+]
