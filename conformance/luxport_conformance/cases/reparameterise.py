@@ -55,6 +55,7 @@ def _plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:  
         inputs={"x": x, "ps": ps, "st": st},
         expected=np.zeros(luxport.output_shape(model, np.shape(x))),
         tolerance=Tolerance(reduction=terms, magnitude=1.0),
+        compiles=False,  # models are changed outside of programs
     )
 
 
@@ -147,6 +148,7 @@ CASES: list[Case] = [
         inputs={"ps": _initial(NORMED)[0]},
         expected=lambda ps: {"weight": ps["normalized"]["weight_v"], "bias": ps["unnormalized"]["bias"]},
         tolerance=Tolerance(reduction=3, rounding=2.0**-22, reason="the first sizes are rounded to float32"),
+        compiles=False,
     ),
     _types(
         "weight_norm.in_chain",
@@ -165,10 +167,11 @@ CASES: list[Case] = [
         "spectral_norm.many_steps",
         ("definition: the largest singular value, by NumPy's SVD",),
         "spectral_norm",
-        lambda weight, u: ops.spectral_norm(weight, u, axis=1, iterations=50)[0],
+        lambda weight, u: ops.spectral_norm(weight, u, axis=1, iterations=12)[0],
         *(draw(5, 3) * [1.0, 3.0, 0.3], draw(3, seed=1)),
         expected=lambda x0, x1: x0 / _largest_singular_value(x0),
         tolerance=Tolerance(reduction=2 * 5),
+        compiles=False,
     ),
     Case(
         id="spectral_norm.removed",
@@ -178,5 +181,6 @@ CASES: list[Case] = [
         inputs={"x": draw(4, 3), "ps": _initial(SPECTRAL)[0], "st": luxport.test_mode(_initial(SPECTRAL)[1])},
         expected=np.zeros((4, 2)),
         tolerance=Tolerance(reduction=3, magnitude=1.0),
+        compiles=False,
     ),
 ]
