@@ -16,6 +16,9 @@ MAX_DEPTH = 100
 _READS_PER_BYTE = 32
 _READS_OF_ANY_FILE = 400_000
 _LEAST_CHARGE = 4
+# Deflate makes at most 1032 bytes of one. Other compressions make more, of zeros above all.
+_EXPANSION = 2 * 1032
+_EXPANSION_OF_ANY_FILE = 128 << 20
 
 # One for each arrangement of numbers that the formats have, and for a few lengths of lists.
 _layouts: dict[str, struct.Struct] = {}
@@ -28,6 +31,7 @@ class Source:
         self.data = memoryview(data).toreadonly().cast("B")
         self.size = len(self.data)
         self._work_left = _READS_OF_ANY_FILE + _READS_PER_BYTE * self.size
+        self._expansion_left = _EXPANSION_OF_ANY_FILE + _EXPANSION * self.size
 
     def view(self, offset: int, size: int, what: str = "data") -> memoryview:
         """Return ``size`` bytes from ``offset`` on, without a copy.
@@ -61,6 +65,12 @@ class Source:
     def unsigned(self, offset: int, size: int, what: str = "data") -> int:
         """Return a little-endian unsigned number of any size."""
         return int.from_bytes(self.view(offset, size, what), "little")
+
+    def expand(self, amount: int, offset: int) -> None:
+        """Count bytes that are about to be made of compressed ones against what the file can hold."""
+        self._expansion_left -= amount
+        if self._expansion_left < 0:
+            raise FileFormatError(f"{amount} bytes cannot come from a file of {self.size}", offset=offset)
 
     def work(self, amount: int, offset: int) -> None:
         """Count work against the bound that the size of the file sets."""

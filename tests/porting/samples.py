@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
 
@@ -10,6 +11,13 @@ import jld2_writer as jw
 import numpy as np
 
 WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
+ZSTD_WAVES = """
+D77#B07&%(0Ak7-9<Vjd0g$g=q{NCAYhW|LP^yL;DfxV0$Fb4#;6VxjBVY&=0>xsD42!pBh8M6LhtUC+<1iZ$p%B)aDR(nBWKd9U=SH|C
+H{@n!ZkCv-*L(SSBjrveIm)SUI;X)YIUy%Aa-+mZecm4;001OFd4PxkrH}x1pkoA30o_56G6d)WR|w7v5+#rrkQ=B4!Fiy*1gC<UF+c*`V}LR!
+paR*QnJYucH&nivnZ=&>5b|3p%g%hitds!""".replace("\n", "")
+# One frame of one block that is not compressed; one block of literals alone.
+ZSTD = b"\x28\xb5\x2f\xfd\x20\x18" + struct.pack("<I", 24 << 3 | 1)[:3] + WEIGHT.tobytes()
+LZ4 = struct.pack(">QII", 24, 24, 26) + b"\xf0\x09" + WEIGHT.tobytes()
 BIAS = np.array([1, -1, 0.5], np.float32)
 
 
@@ -108,9 +116,18 @@ def jld2_values() -> bytes:
         ghosts=ghosts,
         deflated=w.chunked(WEIGHT, jw.FLOAT32, zlib.compress(WEIGHT.tobytes()), [(1, (5,))]),
         shuffled=w.chunked(WEIGHT, jw.FLOAT32, zlib.compress(shuffled), [(2, (4,)), (1, (5,))]),
+        packed=w.chunked(WEIGHT, jw.FLOAT32, ZSTD, [(32015, (3,))]),
+        lz4=w.chunked(WEIGHT, jw.FLOAT32, LZ4, [(32004, ())]),
         group=w.group({"scalar": w.scalar(jw.FLOAT64, struct.pack("<d", 2.5))}),
         node=first,
     )
+
+
+def jld2_zstd() -> bytes:
+    """An array that the program zstd compressed, with Huffman codes and tables of its own (see test_zstd.py)."""
+    w = jw.JLD2Writer()
+    waves = np.round(np.sin(np.arange(400) / 7) * 50).astype(np.float32)
+    return w.finish(waves=w.chunked(waves, jw.FLOAT32, base64.b85decode(ZSTD_WAVES), [(32015, (3,))]))
 
 
 FILES = {
@@ -119,4 +136,5 @@ FILES = {
     "jld2_state_new": jld2_state("new"),
     "jld2_state_old": jld2_state("old"),
     "jld2_values": jld2_values(),
+    "jld2_zstd": jld2_zstd(),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -279,7 +279,7 @@ def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
     return list(zip(keys, values, strict=True))
 
 
-def _is_vector(value: Any) -> bool:
+def _is_vector(value: Any) -> TypeGuard[list[Any] | np.ndarray]:
     return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 

@@ -10,14 +10,11 @@ import numpy as np
 from luxport.porting.errors import FileFormatError
 from luxport.porting.jld2.headers import Filter
 from luxport.porting.jld2.lz4 import lz4_chunk
+from luxport.porting.jld2.zstd import zstd_chunk
 
-__all__ = ["LARGEST_RATIO", "undo_filters"]
+__all__ = ["undo_filters"]
 
-LARGEST_RATIO = 1032
-"""No data are more times their compressed size: the bound of deflate, taken as that of all filters."""
-
-_SLACK = 1 << 10
-_KNOWN = {4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "LZF", 32001: "Blosc", 32015: "Zstandard"}
+_KNOWN = {4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "LZF", 32001: "Blosc"}
 
 
 def undo_filters(data: memoryview, filters: list[Filter], size: int, element_size: int, offset: int) -> memoryview:
@@ -25,8 +22,6 @@ def undo_filters(data: memoryview, filters: list[Filter], size: int, element_siz
 
     Raises: FileFormatError if a filter is not known here, or the bytes are not what it makes
     """
-    if size > LARGEST_RATIO * len(data) + _SLACK:
-        raise FileFormatError(f"{len(data)} bytes cannot be the compressed form of {size}", offset=offset)
     for used in reversed(filters):
         match used.number:
             case 1:
@@ -40,6 +35,8 @@ def undo_filters(data: memoryview, filters: list[Filter], size: int, element_siz
                 data = _inflate(bz2.BZ2Decompressor(), data, size, offset)
             case 32004:
                 data = memoryview(lz4_chunk(data, size, offset))
+            case 32015:
+                data = memoryview(zstd_chunk(data, size, offset))
             case number:
                 name = _KNOWN.get(number) or used.name or f"number {number}"
                 raise FileFormatError(

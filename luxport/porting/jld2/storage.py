@@ -8,7 +8,7 @@ import numpy as np
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.jld2.chunks import Chunk, chunks_of_btree, chunks_of_fixed_array
-from luxport.porting.jld2.filters import LARGEST_RATIO, undo_filters
+from luxport.porting.jld2.filters import undo_filters
 from luxport.porting.jld2.headers import Filter, Header
 from luxport.porting.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 
@@ -61,8 +61,7 @@ def _chunked(
     assert header.layout is not None
     start, end = header.layout
     total = math.prod(shape) * element_size
-    if total > LARGEST_RATIO * file.source.size:
-        raise FileFormatError(f"an array of {total} bytes cannot come from a file of {file.source.size}", offset=start)
+    file.source.expand(total, start)
     chunk_shape, chunks = _index(file, start, end, shape, bool(header.filters), element_size, version)
     if len(chunk_shape) != len(shape) or not all(chunk_shape):
         raise FileFormatError(f"chunks {chunk_shape} of an array {shape}", offset=start)
@@ -74,6 +73,7 @@ def _chunked(
         raise FileFormatError(f"{len(chunks)} chunks of {expected} were written", offset=start)
     result = np.zeros((*shape, element_size), np.uint8)
     filled: set[tuple[int, ...]] = set()
+    file.source.expand(chunk_size * len(chunks), start)
     for chunk in chunks:
         at = chunk.index
         outside = any(i >= n or i % c for i, n, c in zip(at, shape, chunk_shape, strict=True))
