@@ -52,6 +52,7 @@ from luxport.ops.batched import (
     multigate,
 )
 from luxport.ops.conv import conv, conv_transpose, fold, unfold
+from luxport.ops.ctc import ctc_loss
 from luxport.ops.dropout import alpha_dropout, dropout, keep_mask
 from luxport.ops.embedding import embedding
 from luxport.ops.erf import erf
@@ -69,7 +70,7 @@ from luxport.ops.pooling import (
     mean_pool,
 )
 from luxport.ops.random_bits import normal, random_bits, threefry_2x32, uniform
-from luxport.ops.recurrent import gru_sweep, lstm_sweep, rnn_sweep
+from luxport.ops.recurrent import gru_sweep, gru_v3_sweep, lstm_sweep, rnn_sweep
 from luxport.ops.reparameterise import spectral_norm, weight_norm
 from luxport.ops.rotary import apply_rotary_embedding, compute_rotary_embedding_params
 from luxport.ops.sampling import grid_sample, imrotate
@@ -102,6 +103,7 @@ __all__ = [
     "compute_rotary_embedding_params",
     "conv",
     "conv_transpose",
+    "ctc_loss",
     "definition_of",
     "dense",
     "dot_product_attention",
@@ -123,6 +125,7 @@ __all__ = [
     "grid_sample",
     "group_norm",
     "gru_sweep",
+    "gru_v3_sweep",
     "hardsigmoid",
     "hardswish",
     "hardtanh",

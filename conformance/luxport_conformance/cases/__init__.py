@@ -29,7 +29,10 @@ from luxport_conformance.cases import (
     reparameterise,
     reshape,
     sample_norms,
+    sampling,
     softmax,
+    upsample,
+    utilities,
 )
 
 __all__ = ["BY_ID", "CASES"]
@@ -46,6 +49,7 @@ CASES: tuple[Case, ...] = (
     *normalise.CASES,
     *dropout.CASES,
     *sample_norms.CASES,
+    *sampling.CASES,
     *reparameterise.CASES,
     *initializers.CASES,
     *alpha_dropout.CASES,
@@ -55,6 +59,7 @@ CASES: tuple[Case, ...] = (
     *output_shape.CASES,
     *padding.CASES,
     *softmax.CASES,
+    *upsample.CASES,
     *batched.CASES,
     *attention.CASES,
     *optimisers.CASES,
@@ -63,6 +68,7 @@ CASES: tuple[Case, ...] = (
     *positional.CASES,
     *gather.CASES,
     *ctc.CASES,
+    *utilities.CASES,
 )
 
 BY_ID = {case.id: case for case in CASES}

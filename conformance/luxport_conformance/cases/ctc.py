@@ -1,0 +1,176 @@
+"""Cases of `luxport.ops.ctc_loss`: upstream's numbers, and sums over all ways to stretch the labels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from luxport import LayerError, ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import draw, fails, function, gradient
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+NNLIB, FLUX = "nnlib:ctc.jl", "flux:ctc.jl"
+FIRST = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0], [3.0, 3.0, 2.0]]).T  # upstream's are (classes, steps)
+SECOND = np.array([[-3.0, 12.0, 8.0, 15.0], [4.0, 20.0, -2.0, 20.0], [8.0, -33.0, 6.0, 5.0]]).T
+LABELS = np.array([0, 1], np.int32)
+FIRST_LOSS, SECOND_LOSS = 3.6990738275138035, 8.02519869363453
+FIRST_SLOPES = np.array(
+    [[-0.317671, -0.427729, 0.665241], [0.244728, -0.0196172, -0.829811], [0.0729422, 0.447346, 0.16457]]
+).T
+SECOND_SLOPES = np.array(
+    [
+        [-2.29294774655333e-06, -0.999662657278862, 1.75500863563993e-06, 0.00669284889063],
+        [0.017985914969696, 0.999662657278861, -1.9907078755387e-06, -0.006693150917307],
+        [-0.01798362202195, -2.52019580677916e-20, 2.35699239251042e-07, 3.02026677058789e-07],
+    ]
+).T
+SIX_DIGITS = Tolerance(reduction=20, rounding=1e-5, reason="upstream compares to 1e-5")
+SUM = Tolerance(reduction=100)
+LONG = np.array([1, 1, 3, 0, 2, 4, 4, 1], np.int32)
+
+
+def _source(nnlib: int, flux: int) -> tuple[str, ...]:
+    return f"{NNLIB}:{nnlib}", f"{FLUX}:{flux}"
+
+
+def enumerated(logits: Any, labels: Any, blank: int) -> float:
+    """Add up the probabilities of all sequences of classes that shrink to the labels."""
+    steps, classes = logits.shape
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    total = 0.0
+    for path in itertools.product(range(classes), repeat=steps):
+        if [k for k, _ in itertools.groupby(path) if k != blank] == list(labels):
+            total += math.prod(p[t, k] for t, k in enumerate(path))
+    return -math.log(total) if total else math.inf
+
+
+def by_probabilities(logits: Any, labels: Any) -> float:
+    """Walk the path forward with probabilities, not their logarithms: exact enough in float64 for a few steps."""
+    blank = logits.shape[-1] - 1
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    path = [blank] + [k for label in labels for k in (int(label), blank)]
+    skips = np.array([k > 1 and path[k] != blank and path[k] != path[k - 2] for k in range(len(path))])
+    reached = p[0, path] * (np.arange(len(path)) < 2)
+    for row in p[1:]:
+        one, two = np.append(0.0, reached[:-1]), np.append([0.0, 0.0], reached[:-2])
+        reached = (reached + one + two * skips) * row[path]
+    return -math.log(reached[-1] + reached[-2])
+
+
+def _slopes(logits: Any, labels: Any) -> Any:
+    """Differentiate by four-point differences."""
+    slopes = np.zeros_like(logits)
+    for entry in np.ndindex(logits.shape):
+
+        def moved(step: int, entry: tuple[int, ...] = entry) -> float:
+            changed = logits.copy()
+            changed[entry] += step * 1e-3
+            return by_probabilities(changed, labels)
+
+        slopes[entry] = (8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / 12e-3
+    return slopes
+
+
+def _gradient(id: str, source: tuple[str, ...], x: Any, labels: Any, expected: Any, tolerance: Tolerance) -> Case:  # noqa: A002
+    return gradient(
+        f"ctc_loss.{id}",
+        source,
+        "ctc_loss",
+        lambda x, labels: ops.ctc_loss(x, labels),
+        {"x": x, "labels": labels},
+        expected=expected,
+        tolerance=tolerance,
+    )
+
+
+BATCH = draw(3, 5, 3)
+BATCH_LABELS = np.array([[0, 1], [1, 7], [1, 1]], np.int32)  # what lies beyond a length is not looked at
+STEPS, COUNTS = np.array([5, 4, 3], np.int32), np.array([2, 1, 2], np.int32)
+
+CASES: list[Case] = [
+    _gradient(
+        "gradient_long",
+        _source(29, 24),
+        draw(20, 6),
+        LONG,
+        _slopes,
+        Tolerance(reduction=300, rounding=1e-8, reason="wanted by differences with an error of about 1e-10"),
+    ),
+    function(
+        "ctc_loss.first",
+        _source(34, 29),
+        "ctc_loss",
+        ops.ctc_loss,
+        *(FIRST, LABELS),
+        expected=3.6990738275138035,
+        tolerance=SUM,
+    ),
+    _gradient("first_gradient", _source(38, 33), FIRST, LABELS, FIRST_SLOPES, SIX_DIGITS),
+    function(
+        "ctc_loss.second",
+        _source(42, 37),
+        "ctc_loss",
+        ops.ctc_loss,
+        *(SECOND, LABELS),
+        expected=8.02519869363453,
+        tolerance=SUM,
+    ),
+    _gradient("second_gradient", _source(46, 41), SECOND, LABELS, SECOND_SLOPES, SIX_DIGITS),
+    function(
+        "ctc_loss.batch",
+        ("luxport: the sum over all sequences of classes that shrink to the labels",),
+        "ctc_loss",
+        lambda x, labels, steps, counts: (
+            ops.ctc_loss(x, labels % 2),
+            ops.ctc_loss(x, labels, steps, counts),
+            ops.ctc_loss(x, labels % 2 + 1, blank=0),
+        ),
+        *(BATCH, BATCH_LABELS, STEPS, COUNTS),
+        expected=lambda x, labels, steps, counts: (
+            np.array([enumerated(x[i], labels[i] % 2, 2) for i in range(3)]),
+            np.array([enumerated(x[i, : int(steps[i])], labels[i, : int(counts[i])], 2) for i in range(3)]),
+            np.array([enumerated(x[i], labels[i] % 2 + 1, 0) for i in range(3)]),
+        ),
+        tolerance=SUM,
+    ),
+    function(
+        "ctc_loss.no_labels",
+        ("luxport: nothing but blanks",),
+        "ctc_loss",
+        lambda x, labels, none: (ops.ctc_loss(x, labels[:, :0]), ops.ctc_loss(x, labels % 2, None, none)),
+        *(BATCH, BATCH_LABELS, np.zeros(3, np.int32)),
+        expected=lambda x, labels, none: 2 * (np.array([enumerated(x[i], [], 2) for i in range(3)]),),
+        tolerance=SUM,
+    ),
+    function(
+        "ctc_loss.no_room",
+        ("nnlib: ctc.jl adds logarithms of 0 only, and torch says inf too",),
+        "ctc_loss",
+        ops.ctc_loss,
+        *(draw(2, 2, 3), np.array([[0, 0], [0, 1]], np.int32)),
+        expected=lambda x, labels: np.array([enumerated(x[i], labels[i], 2) for i in range(2)]),
+        tolerance=SUM,
+    ),
+    gradient(
+        "ctc_loss.gradient_no_room",
+        ("luxport: a loss of inf has a gradient of 0, not NaN",),
+        "ctc_loss",
+        lambda x, labels: ops.ctc_loss(x, labels),
+        {"x": draw(2, 3), "labels": np.array([0, 0], np.int32)},
+        expected=np.zeros((2, 3)),
+    ),
+    fails(
+        "ctc_loss.shapes",
+        ("luxport: shapes that do not fit are an error",),
+        lambda: ops.ctc_loss(np.zeros((2, 3)), np.zeros((1, 2), int)),
+        subject="ctc_loss",
+        raises=LayerError,
+        message=r"expects logits \(T, classes\) with labels \(L,\).* got \(2, 3\) and \(1, 2\)",
+    ),
+]

@@ -1,0 +1,23 @@
+"""Examples of the operations in `luxport.ops.ctc`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from luxport_conformance.compare import Tolerance
+from luxport_conformance.operation_examples.example import OverrideExample, draw
+
+__all__ = ["OPERATIONS"]
+
+_LABELS = np.array([[0, 1, 1], [2, 0, 0]], np.int32)
+_SUM = Tolerance(reduction=60)
+
+OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
+    "ctc_loss": (
+        OverrideExample((draw(2, 6, 4), _LABELS), tolerance=_SUM),
+        OverrideExample((draw(2, 6, 4), _LABELS, np.array([5, 6]), np.array([2, 1])), tolerance=_SUM),
+        OverrideExample((draw(5, 4), _LABELS[0]), tolerance=_SUM),
+    ),
+}
