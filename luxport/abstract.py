@@ -264,6 +264,11 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> AbstractArray:
     return AbstractArray((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
+def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> AbstractArray:
+    """Find a place for every value."""
+    return AbstractArray(x2.shape, np.int64)
+
+
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> AbstractArray:
     """Take on the shape of the indices."""
     return AbstractArray(indices.shape, x.dtype)
@@ -331,7 +336,18 @@ abstract_namespace = _Namespace(
         f.__name__: f
         for f in (
             *(where, clip, matmul, reshape, permute_dims, matrix_transpose, moveaxis, concat, stack, unstack),
-            *(tensordot, expand_dims, squeeze, broadcast_to, take, take_along_axis, astype, asarray, arange),
+            *(
+                tensordot,
+                expand_dims,
+                squeeze,
+                broadcast_to,
+                take,
+                take_along_axis,
+                searchsorted,
+                astype,
+                asarray,
+                arange,
+            ),
         )
     },
     divide=_division,

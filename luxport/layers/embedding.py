@@ -214,22 +214,26 @@ def _rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
 
 
 def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str | Callable[..., Array]) -> Array:
-    """Reduce the rows from each offset to the next.
-
-    Compares every row with every offset, so that neither needs to be known before the program runs.
-    """
-    xp = namespace(rows, offsets)
+    """Reduce the rows from each offset to the next."""
     if not isinstance(reduction, str):
         raise LayerError("expects a list of bags for a reduction of its own, got offsets")
+    bags = offsets.shape[0]
+    if bags is None:
+        raise LayerError("expects a number of offsets that is known before the program runs")
+    xp = namespace(rows, indices, offsets)
     places = xp.astype(xp.cumulative_sum(xp.ones_like(indices)), offsets.dtype) - 1
-    started = xp.expand_dims(offsets, axis=-1) <= places
-    member = xp.logical_and(started, xp.logical_not(xp.concat([started[1:, ...], xp.zeros_like(started[:1, ...])])))
+    segments = xp.searchsorted(offsets, places, side="right") - 1
     if reduction == "max":
-        outside = xp.full_like(rows, -math.inf)
-        return xp.max(xp.where(xp.expand_dims(member, axis=-1), rows, outside), axis=1)
-    weights = xp.astype(member, rows.dtype)
-    sums = xp.matmul(weights, rows)
-    return sums if reduction == "sum" else sums / xp.sum(weights, axis=-1, keepdims=True)
+        top = ops.segment_reduce(ops.stop_gradient(rows), segments, op="max", size=bags)
+        # The gradient goes in equal shares to the rows that are the largest: a row may be in a bag twice.
+        largest = xp.astype(rows == xp.take(top, segments, axis=0), rows.dtype)
+        count = ops.segment_reduce(largest, segments, op="sum", size=bags)
+        share = largest / xp.take(count, segments, axis=0)
+        return top + ops.segment_reduce(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
+    sums = ops.segment_reduce(rows, segments, op="sum", size=bags)
+    if reduction == "sum":
+        return sums
+    return sums / ops.segment_reduce(xp.ones_like(rows), segments, op="sum", size=bags)
 
 
 def _check_offsets(offsets: Array, count: int | None) -> None:

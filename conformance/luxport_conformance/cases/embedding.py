@@ -171,6 +171,7 @@ EMBEDDING: list[Case] = [
     ),
 ]
 
+RISING = np.arange(40.0).reshape(10, 4)
 REDUCTIONS = {"mean": np.mean, "sum": np.sum, "max": np.max}
 FLAT, OFFSETS = np.asarray([0, 2, 1, 3, 4, 6], np.int32), np.asarray([0, 2, 4], np.int32)
 PAIRS = np.asarray([[0, 2], [1, 3], [4, 6]], np.int32)
@@ -256,13 +257,27 @@ BAG: list[Case] = [
         ps=TABLE,
         y=TABLE["weight"][MATRIX].min(axis=-2),
     ),
-    gradient(
-        "embedding_bag.gradient_of_offsets",
-        ("definition: each row counts once in each bag that has it",),
+    *(
+        gradient(
+            f"embedding_bag.gradient_of_{name}",
+            ("definition: bags of rows 7, 7 and 0, 1, 2; of equal rows each has its share",),
+            "EmbeddingBag",
+            lambda weight, x, offsets, name=name: _summed(EmbeddingBag(10, 4, name))(weight, (x, offsets)),
+            {"weight": RISING, "x": np.asarray([7, 7, 0, 1, 2], np.int32), "offsets": OFFSETS[:2]},
+            expected=_counted([0, 1, 2, 7]) * np.asarray(slopes)[:, None],
+        )
+        for name, slopes in (
+            ("mean", [1 / 3, 1 / 3, 1 / 3, 0, 0, 0, 0, 1, 0, 0]),
+            ("sum", [1, 1, 1, 0, 0, 0, 0, 2, 0, 0]),
+            ("max", [0, 0, 1, 0, 0, 0, 0, 1, 0, 0]),
+        )
+    ),
+    fact(
+        "embedding_bag.output_shape_of_offsets",
+        ("luxport",),
         "EmbeddingBag",
-        lambda weight, x, offsets: _summed(EmbeddingBag(10, 4, "sum"))(weight, (x, offsets)),
-        {"weight": TABLE["weight"], "x": np.asarray([7, 7, 0, 3], np.int32), "offsets": OFFSETS[:2]},
-        expected=_counted([7, 7, 0, 3]),
+        lambda: luxport.output_shape(EmbeddingBag(10, 4, "max"), (FLAT, OFFSETS)),
+        (3, 4),
     ),
 ]
 

@@ -1,0 +1,62 @@
+"""`luxport.losses` as values and as a lazily imported package; the suite tries the numbers."""
+
+# Wrong on purpose, or typed too narrowly by NumPy's and TensorFlow's own annotations:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+import luxport as lp
+
+
+def test_families_are_what_their_files_say():
+    for family, names in lp.losses.FAMILIES.items():
+        public = import_module(f"luxport.losses.{family}").__all__
+        assert set(names) <= set(public), family
+        assert family == "common" or set(names) == set(public), family
+    assert set(lp.losses.OBJECTS) <= set(lp.__all__)
+
+
+def test_losses_are_imported_when_used():
+    code = """
+import sys, luxport
+before = "luxport.losses.objects" in sys.modules
+luxport.MSELoss()
+print(before, "luxport.losses.objects" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_losses_are_values():
+    loss = lp.CrossEntropyLoss(logits=True, label_smoothing=0.1)
+    assert loss == lp.CrossEntropyLoss(label_smoothing=0.1, logits=True) != lp.CrossEntropyLoss()
+    assert hash(loss) == hash(lp.CrossEntropyLoss(logits=True, label_smoothing=0.1))
+    assert pickle.loads(pickle.dumps(loss)) == loss
+    assert lp.L1Loss is lp.MAELoss
+    with pytest.raises(AttributeError):
+        loss.agg = "sum"
+
+
+def test_objective():
+    model = lp.Chain(lp.Dense(2, 1), lp.Dropout(0.5))
+    ps, st = lp.setup(0, model)
+    x, y = np.ones((4, 2), np.float32), np.zeros((4, 1), np.float32)
+    loss, new, statistics = lp.MSELoss()(model, ps, st, (x, y))
+    want, st_after = model(x, ps, st)
+    assert loss == np.mean(want**2)
+    assert int(new["layer_2"]["rng"]["counter"]) == int(st_after["layer_2"]["rng"]["counter"]) == 1
+    assert statistics == {}
+
+
+def test_integer_and_bool_targets(backend):
+    y_hat = lp.asarray([0.25, 0.5], dtype="float32", backend=backend)
+    for y in ([1, 0], [True, False]):
+        loss = lp.losses.mse(y_hat, lp.asarray(np.asarray(y), backend=backend))
+        assert float(loss) == (0.75**2 + 0.5**2) / 2
