@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from luxport import tree
-from luxport.backend import namespace
+from luxport.backend import Array, asarray, find_owner, namespace
 
 __all__ = ["batch", "unbatch"]
 
 
 def batch(samples: Iterable[Any]) -> Any:
-    """Stack samples, arrays or trees of them, along a new first axis.
+    """Stack samples, arrays or trees of them, along a new first axis; plain numbers become an array of them.
 
     Shapes: samples (*a) -> (N, *a)
     Raises: ValueError if there is none, or if their structures differ
@@ -25,7 +25,7 @@ def batch(samples: Iterable[Any]) -> Any:
     listed = list(samples)
     if not listed:
         raise ValueError("batch expects samples, got none")
-    return tree.map(lambda *leaves: namespace(*leaves).stack(leaves, axis=0), *listed)
+    return tree.map(_stacked, *listed)
 
 
 def unbatch(batch: Any) -> list[Any]:
@@ -44,3 +44,9 @@ def unbatch(batch: Any) -> list[Any]:
         raise ValueError(f"unbatch expects arrays with one first size, got {sorted(map(str, sizes))}")
     (size,) = sizes
     return [tree.map(lambda leaf, i=i: leaf[i, ...], batch) for i in range(size or 0)]
+
+
+def _stacked(*leaves: Any) -> Array:
+    if find_owner(type(leaves[0])) is None:
+        return asarray(leaves)
+    return namespace(*leaves).stack(leaves, axis=0)

@@ -1,0 +1,312 @@
+"""Cases of utilities: stopping, throttling, precision, batches, modules, trainables, devices."""
+
+from __future__ import annotations
+
+import operator
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import BatchNorm, Chain, Conv, Dense, LayerNorm, SkipConnection
+from luxport.backend import dtype_name
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, fact, function, gradient
+
+__all__ = ["CASES"]
+
+UTILS = "flux:utils.jl"
+TIMEOUT = 0.05
+
+
+def _throttle_leading() -> list[int]:
+    calls: list[float] = []
+    f = luxport.throttle(lambda: calls.append(0.0), TIMEOUT)
+    seen = []
+    for wait in (False, False, True, False):
+        if wait:
+            time.sleep(3 * TIMEOUT)
+        f()
+        seen.append(len(calls))
+    return seen
+
+
+def _throttle_trailing() -> list[int]:
+    calls: list[float] = []
+    f = luxport.throttle(lambda: calls.append(0.0), TIMEOUT, leading=False, trailing=True)
+    seen = []
+    for _ in range(2):
+        f()
+        seen.append(len(calls))
+    return [*seen, _settled(calls, 1)]
+
+
+def _throttle_arguments() -> list[list[int]]:
+    calls: list[int] = []
+    f = luxport.throttle(calls.append, TIMEOUT, leading=True, trailing=True)
+    seen = []
+    for x in (1, 2, 3):
+        f(x)
+        seen.append(list(calls))
+    _settled(calls, 2)
+    return [*seen, list(calls)]
+
+
+def _settled(calls: list[Any], count: int) -> int:
+    """Wait for that many calls, a machine under load as long as it takes, and for one too many a little."""
+    deadline = time.monotonic() + 5.0
+    while len(calls) < count and time.monotonic() < deadline:
+        time.sleep(TIMEOUT / 10)
+    time.sleep(2 * TIMEOUT)
+    return len(calls)
+
+
+def _until(stop: Any, scores: Any) -> int:
+    """Count the calls before the one that stops."""
+    return next((i for i, score in enumerate(scores) if stop(score)), len(scores))
+
+
+def _patience() -> tuple[list[bool], int]:
+    always = luxport.patience(lambda: True, 3)
+    held = (False, True, False, True, True, True)
+    return [always() for _ in range(3)], _until(luxport.patience(lambda i: held[i], 3), range(len(held)))
+
+
+def _early_stopping() -> dict[str, int]:
+    def with_keyword(score: float) -> bool:
+        return keyword(score, y=score)
+
+    keyword = luxport.early_stopping(lambda x, y: x + y, 10)
+    rising = luxport.early_stopping(
+        lambda x: x, 10, distance=lambda best, score: score - best, init_score=-float("inf")
+    )
+    least = luxport.early_stopping(lambda x: x, 10, min_dist=3)
+    return {
+        "decreasing": _until(luxport.early_stopping(lambda x: x, 10), range(0, -99, -1)),
+        "increasing": _until(rising, range(99)),
+        "arguments": _until(with_keyword, range(0, -99, -1)),
+        "by at least 3": _until(least, range(0, -99, -3)),
+        # The best score is -96 by now, which these do not reach by 3 until the tenth.
+        "by less": _until(least, range(0, -99, -1)),
+    }
+
+
+def _plateau() -> int:
+    value = 10.0
+
+    def f() -> float:  # -9, 8, -7, 6, …
+        nonlocal value
+        value = value / abs(value) - value
+        return value
+
+    trigger = luxport.plateau(f, 3, init_score=10, min_dist=18)
+    return _until(lambda _: trigger(), range(99))
+
+
+def _single_and_double() -> dict[str, Any]:
+    model = Chain(Dense(10, 5, luxport.relu, use_bias=False), Dense(5, 2))
+    ps, st = luxport.setup(0, model, backend="numpy")
+    wide = luxport.f64(ps)
+    x = {name: np.ones(10, name) for name in ("float32", "float64", "int32", "int64")}
+    return {
+        "initially": {leaf.dtype.name for leaf in luxport.tree.leaves(ps)},
+        "output": model(x["float32"], ps, st)[0].dtype.name,
+        "wide output": model(x["float64"], wide, st)[0].dtype.name,
+        "wide": wide["layer_1"]["weight"].dtype.name,
+        "back": luxport.f32(wide)["layer_1"]["weight"].dtype.name,
+        "array": luxport.f32(x["float64"]).dtype.name,
+        "the same": all(luxport.f32(x[name]) is x[name] for name in ("float32", "int32", "int64")),
+        "no bias": [list(f(ps)["layer_1"]) for f in (luxport.f64, luxport.f32)],
+    }
+
+
+def _complex() -> dict[str, Any]:
+    single, double = np.ones((2, 2), np.complex64), np.ones((2, 2), np.complex128)
+    return {
+        "the same": luxport.f32(single) is single,
+        "narrowed": luxport.f32(double).dtype.name,
+        "widened": [leaf.dtype.name for leaf in luxport.f64({"a": double, "b": single}).values()],
+    }
+
+
+def _half(x: Any) -> dict[str, Any]:
+    dtypes = {}
+    for name, convert in (("f16", luxport.f16), ("bf16", luxport.bf16)):
+        ps = luxport.setup(0, LayerNorm((3,)), backend=luxport.backend_of(x))[0]
+        dtypes[name] = [dtype_name(leaf) for leaf in (convert(x), *luxport.tree.leaves(convert(ps)))]
+        dtypes[name] += [dtype_name(leaf) for leaf in luxport.tree.leaves(luxport.f32(convert(ps)))]
+    indices = luxport.namespace(x).asarray([1, 2])
+    return {**dtypes, "integers": luxport.bf16(indices) is indices, "there and back": luxport.f32(luxport.bf16(x))}
+
+
+def _half_gradient(convert: Any) -> Any:
+    return lambda x: luxport.f32(luxport.namespace(x).sum(convert(x)))
+
+
+M1, M2 = Conv((2, 3), 4, 5, padding=6, stride=7), LayerNorm((8,))
+M4 = SkipConnection(M1, operator.add)
+M5 = Chain(M4, M2)
+
+
+def _trainables() -> dict[str, list[tuple[int, ...]]]:
+    dense, _ = luxport.setup(0, Dense(10, 5), backend="numpy")
+    twice, _ = luxport.setup(0, Chain(Dense(10, 5), Dense(10, 5)), backend="numpy")
+    shared = luxport.share_parameters(twice, [("layer_1", "layer_2")])
+    rnn, _ = luxport.setup(0, luxport.RNN(10, 5), backend="numpy")
+    models = (("dense", dense), ("twice", shared), ("rnn", rnn))
+    return {name: [leaf.shape for leaf in luxport.trainables(ps)] for name, ps in models}
+
+
+def _norms(ps: Any) -> Any:
+    xp = luxport.namespace(*luxport.trainables(ps))
+    norms = [xp.sqrt(xp.sum(leaf * leaf)) for leaf in luxport.trainables(ps)]
+    return norms[0] + norms[1]
+
+
+def _moved() -> list[bool]:
+    x = np.random.Generator(np.random.Philox(0)).uniform(size=(10, 10)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gpu = luxport.gpu_device(backend="numpy")
+    cpu = luxport.cpu_device()
+    return [bool((gpu(x) == x).all()), isinstance(cpu, luxport.Device) and cpu.name == "cpu", bool((cpu(x) == x).all())]
+
+
+STACKED = np.array([[8, 9, 9, 7], [9, 6, 1, 4], [3, 6, 7, 10], [5, 9, 2, 6]], np.float64)
+HALVES = np.array([1.0, 1.5, -2.25, 96.0])
+
+CASES: list[Case] = [
+    fact("utilities.throttle", at(UTILS, 9, 16, 18, 21), "throttle", _throttle_leading, [1, 1, 2, 2]),
+    fact("utilities.throttle_trailing", at(UTILS, 28, 30, 32), "throttle", _throttle_trailing, [0, 0, 1]),
+    fact(
+        "utilities.throttle_arguments",
+        at(UTILS, 39, 41, 43, 45),
+        "throttle",
+        lambda: repr(_throttle_arguments()),
+        "[[1], [1], [1], [1, 3]]",
+    ),
+    fact(
+        "utilities.patience",
+        at(UTILS, 495, 496, 497, 510),
+        "patience",
+        lambda: repr(_patience()),
+        "([False, False, True], 5)",
+    ),
+    fact(
+        "utilities.early_stopping",
+        at(UTILS, 523, 535, 547, 559, 567),
+        "early_stopping",
+        _early_stopping,
+        {"decreasing": 99, "increasing": 99, "arguments": 99, "by at least 3": 33, "by less": 9},
+    ),
+    fact("utilities.plateau", at(UTILS, 584), "plateau", _plateau, 3),
+    fact(
+        "utilities.precision",
+        at(UTILS, 283, 284, 287, 288, 289, 292, 294, 300, 301, 360, 361),
+        "f32",
+        lambda: repr(_single_and_double()),
+        repr(
+            {
+                "initially": {"float32"},
+                "output": "float32",
+                "wide output": "float64",
+                "wide": "float64",
+                "back": "float32",
+                "array": "float32",
+                "the same": True,
+                "no bias": [["weight"]] * 2,
+            }
+        ),
+    ),
+    fact(
+        "utilities.precision_complex",
+        at(UTILS, 342, 343, 345),
+        "f32",
+        lambda: repr(_complex()),
+        repr({"the same": True, "narrowed": "complex64", "widened": ["complex128"] * 2}),
+    ),
+    Case(
+        id="utilities.precision_half",
+        subject="bf16",
+        source=at(UTILS, 304, 306, 307, 308, 310, 311, 326),
+        program=lambda x: {**(found := _half(x)), "f16": repr(found["f16"]), "bf16": repr(found["bf16"])},
+        inputs={"x": HALVES},
+        expected={
+            "f16": repr(["float16"] * 3 + ["float32"] * 2),
+            "bf16": repr(["bfloat16"] * 3 + ["float32"] * 2),
+            "integers": True,
+            "there and back": HALVES,
+        },
+        differentiates=True,  # which leaves out NumPy and the standard: neither has bfloat16
+        compiles=False,
+    ),
+    *[
+        gradient(
+            f"utilities.precision_gradient_{name}",
+            at(UTILS, line),
+            name,
+            _half_gradient(convert),
+            {"x": HALVES},
+            expected=np.ones(4),
+            dtypes=("float32",),
+        )
+        for name, convert, line in (("f16", luxport.f16, 296), ("bf16", luxport.bf16, 312))
+    ],
+    function(
+        "utilities.batch",
+        at(UTILS, 403, 410),
+        "batch",
+        lambda x: (luxport.batch([x[i, ...] for i in range(4)]), luxport.batch(iter([x[0, :2]] * 3))),
+        STACKED,
+        expected=(STACKED, np.tile(STACKED[0, :2], (3, 1))),
+    ),
+    function(
+        "utilities.unbatch",
+        at(UTILS, 402, 411),
+        "unbatch",
+        lambda x: tuple(luxport.unbatch(x)),
+        STACKED,
+        expected=tuple(STACKED),
+    ),
+    fact(
+        "utilities.batch_of_numbers",
+        at(UTILS, 406, 407),
+        "batch",
+        lambda: repr((luxport.batch([1, 2, 3]).tolist(), [int(i) for i in luxport.unbatch(np.array([1, 2, 3]))])),
+        "([1, 2, 3], [1, 2, 3])",
+    ),
+    fact(
+        "utilities.modules",
+        at(UTILS, 470, 471, 472, 473),
+        "modules",
+        # Flux counts the tuple of layers, too, which is its second.
+        lambda: all(one is want for one, want in zip(luxport.modules(M5), (M5, M4, M1, M2), strict=True)),
+    ),
+    fact(
+        "utilities.modules_recurrent",
+        at(UTILS, 481),
+        "modules",
+        lambda: type([*luxport.modules(Chain(Dense(2, 3), BatchNorm(3), luxport.LSTM(3, 4)))][-1]).__name__,
+        "LSTMCell",
+    ),
+    fact(
+        "utilities.trainables",
+        at(UTILS, 249, 251, 255, 591),
+        "trainables",
+        lambda: repr(_trainables()),
+        repr({"dense": [(10, 5), (5,)], "twice": [(10, 5), (5,)], "rnn": [(10, 5), (5, 5), (5,)]}),
+    ),
+    gradient(
+        "utilities.trainables_gradient",
+        at(UTILS, 271, 272),
+        "trainables",
+        _norms,
+        {"ps": {"x": np.array([1.0, 2.0]), "y": np.array([3.0])}},
+        expected={"x": np.array([0.4472135954999579, 0.8944271909999159]), "y": np.array([1.0])},
+    ),
+    fact(
+        "utilities.devices", at("flux:functors.jl", 3, 7, 8), "cpu_device", lambda: repr(_moved()), "[True, True, True]"
+    ),
+]
