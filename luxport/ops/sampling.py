@@ -131,8 +131,9 @@ def _rotated(sizes: tuple[int, ...], angle: float, centre: tuple[float, ...]) ->
     """Return where each element of the result, in C order, comes from: (2, H * W)."""
     sin, cos = math.sin(angle), math.cos(angle)
     dh, dw = np.indices(sizes).reshape(2, -1) - np.array(centre, np.float64)[:, None]
+    places = np.stack([sin * dw + cos * dh + centre[0], cos * dw - sin * dh + centre[1]])
     # The sine of a quarter turn is off by rounding, which must not put a place outside.
-    return np.round(np.stack([sin * dw + cos * dh + centre[0], cos * dw - sin * dh + centre[1]]), 9)
+    return np.where(np.abs(places - np.round(places)) < 1e-9, np.round(places), places)
 
 
 def _taps(places: np.ndarray, sizes: tuple[int, ...], above: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,191 @@
+"""Cases of `grid_sample` and `imrotate`."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+GRID = "nnlib:sampling.jl"
+ROTATION = "nnlib:testsuite/rotation.jl"
+
+
+def _corners(rank: int) -> Any:
+    """Return the grid that names every corner of an image of two elements along each axis."""
+    places = [place[::-1] for place in itertools.product((-1.0, 1.0), repeat=rank)]
+    return np.array(places).reshape(1, *[2] * rank, rank)
+
+
+def _sampled_and_slopes(x: Any, grid: Any) -> Any:
+    xp = luxport.namespace(x)
+
+    def total(mode: str) -> Any:
+        return lambda x, grid: xp.sum(ops.grid_sample(x, grid, padding_mode=mode))
+
+    return {
+        mode: (ops.grid_sample(x, grid, padding_mode=mode), luxport.grad(total(mode), (0, 1))(x, grid))
+        for mode in ("zeros", "border")
+    }
+
+
+def _known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
+    grid, ones = _corners(rank), np.ones((1, 1, *[2] * rank))
+    # Beyond the last element there is nothing: only there does a step outwards change what is read.
+    slopes = np.where(grid > 0, -0.5, 0.0)
+    return Case(
+        id=f"grid_sample.corners_{rank}d",
+        subject="grid_sample",
+        source=at(GRID, *lines),
+        program=_sampled_and_slopes,
+        inputs={"x": ones, "grid": grid},
+        expected={"zeros": (ones, (ones, slopes)), "border": (ones, (ones, np.zeros_like(grid)))},
+        differentiates=True,
+        compiles=False,  # `grid_sample.elements` is; this one would take PyTorch ten seconds
+        tolerance=Tolerance(reduction=2**rank),
+    )
+
+
+def _outside(rank: int, lines: tuple[int, int], grid: Any, inside: Any) -> Case:
+    return function(
+        f"grid_sample.outside_{rank}d",
+        at(GRID, *lines),
+        "grid_sample",
+        lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode) for mode in ("zeros", "border")],
+        *(np.ones((1, 1, *[2] * rank)), np.array(grid)),
+        expected=(np.array(inside), np.ones(np.shape(inside))),
+    )
+
+
+def _read(x: Any, grid: Any, border: bool) -> Any:
+    """Sample in two dimensions element by element."""
+    height, width = x.shape[2:]
+    y = np.zeros((*x.shape[:2], *grid.shape[1:3]))
+    for n, i, j in np.ndindex(*grid.shape[:3]):
+        w, h = (grid[n, i, j] + 1) / 2 * (width - 1, height - 1)
+        if border:
+            h, w = np.clip(h, 0, height - 1), np.clip(w, 0, width - 1)
+        for a, b in itertools.product((0, 1), repeat=2):
+            row, column = math.floor(h) + a, math.floor(w) + b
+            if 0 <= row < height and 0 <= column < width:
+                y[n, :, i, j] += x[n, :, row, column] * (1 - abs(h - row)) * (1 - abs(w - column))
+    return y
+
+
+def _turned(x: Any, angle: float, centre: tuple[float, float], nearest: bool) -> Any:
+    """Rotate element by element."""
+    height, width = x.shape[2:]
+    y = np.zeros_like(x)
+    for h, w in np.ndindex(height, width):
+        turn = complex(w - centre[1], h - centre[0]) * complex(math.cos(angle), math.sin(angle))
+        row, column = round(turn.imag + centre[0], 9), round(turn.real + centre[1], 9)
+        if nearest:
+            row, column = math.floor(row + 0.5), math.floor(column + 0.5)
+        if not (0 <= row <= height - 1 and 0 <= column <= width - 1):
+            continue
+        for i, j in np.ndindex(height, width):
+            y[:, :, h, w] += x[:, :, i, j] * max(0, 1 - abs(row - i)) * max(0, 1 - abs(column - j))
+    return y
+
+
+ANGLES = tuple(math.radians(degrees) for degrees in (0, 0.0001, 35, -90.0123, 1234.1234))
+METHODS: tuple[Any, ...] = ("bilinear", "nearest")
+# a bar of two ones, turned by an eighth about (3, 3): NNlib's numbers, axes reversed
+EIGHTH = np.zeros((6, 6))
+EIGHTH[3, 2:5] = 0.29289321881345254, 1.0, 0.08578643762690495
+EIGHTH[4, 2:4] = 0.585786437626905, 0.2928932188134524
+EIGHTH[2, 3] = 0.08578643762690495
+BAR = np.zeros((1, 1, 6, 6))
+BAR[0, 0, 3, 2:4] = 1.0
+CENTRE = np.zeros((3, 1, 10, 10))
+CENTRE[:, 0, 5, 5] = 1.0, 2.0, 3.0
+
+
+def _rotations(sizes: tuple[int, int]) -> Case:
+    centre = ((sizes[0] - 1) / 2, (sizes[1] - 1) / 2)
+
+    def program(x: Any) -> Any:
+        return {
+            method: [ops.imrotate(x, angle=angle, method=method, rotation_center=centre) for angle in ANGLES]
+            for method in METHODS
+        }
+
+    return function(
+        f"imrotate.angles_{sizes[0]}_{sizes[1]}",
+        at(ROTATION, 36, 37, 38, 40, 41, 42),
+        "imrotate",
+        program,
+        draw(2, 1, *sizes),
+        expected=lambda x0: {
+            method: tuple([_turned(x0, angle, centre, method == "nearest") for angle in ANGLES]) for method in METHODS
+        },
+        compiles=False,  # the indices are made on the host: there is little to compile, and much to trace
+        tolerance=Tolerance(reduction=8),
+    )
+
+
+CASES: list[Case] = [
+    _known_slopes(2, (15, 16, 19, 20, 21, 22, 30, 31, 34, 35, 36, 37)),
+    _known_slopes(3, (98, 99, 102, 103, 104, 105, 113, 114, 117, 118, 119, 120)),
+    _outside(2, (56, 62), [[[[-3, -1], [0, -1], [3, -1]], [[-1, 3], [0, 1], [1, 3.0]]]], [[[[0, 1, 0], [0, 1, 0.0]]]]),
+    _outside(
+        3,
+        (141, 147),
+        [
+            [
+                [[[-3, -1, -1], [0, -1, -1]], [[-1, 3, -1], [0, 1, -1]]],
+                [[[-1, -1, 3], [0, -1, 3]], [[-1, 1, 3], [0, 1, 3.0]]],
+            ]
+        ],
+        [[[[[0, 1], [0, 1]], [[0, 0], [0, 0.0]]]]],
+    ),
+    function(
+        "grid_sample.elements",
+        ("element by element",),
+        "grid_sample",
+        lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode) for mode in ("zeros", "border")],
+        *(draw(2, 3, 4, 5), draw(2, 3, 4, 2, seed=1)),
+        expected=lambda x0, x1: (_read(x0, x1, border=False), _read(x0, x1, border=True)),
+        # A place has an error of eps times the size; its weights have it too.
+        tolerance=Tolerance(reduction=16),
+    ),
+    function(
+        "imrotate.eighth",
+        at(ROTATION, 13),
+        "imrotate",
+        lambda x: ops.imrotate(x, angle=math.pi / 4),
+        BAR,
+        expected=EIGHTH[None, None],
+        tolerance=Tolerance(reduction=4),
+    ),
+    *map(_rotations, ((5, 5), (4, 5))),
+    function(
+        "imrotate.quarters",
+        at(ROTATION, 58, 59, 60, 61, 62),
+        "imrotate",
+        lambda x: [
+            ops.imrotate(x, angle=math.radians(degrees), method=method)
+            for method in METHODS
+            for degrees in (0, 90, 180, 270, 360)
+        ],
+        CENTRE,
+        expected=lambda x0: (x0,) * 10,
+    ),
+    function(
+        "imrotate.quarters_of_a_whole",
+        ("numpy.rot90",),
+        "imrotate",
+        lambda x: [ops.imrotate(x, angle=quarters * math.pi / 2, rotation_center=(2, 2)) for quarters in (1, 2, 3)],
+        draw(1, 2, 5, 5),
+        expected=lambda x0: tuple([np.rot90(x0, quarters, axes=(2, 3)) for quarters in (1, 2, 3)]),
+    ),
+]

@@ -1,0 +1,262 @@
+"""Cases of `Upsample`, `PixelShuffle` and their operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import PixelShuffle, Upsample, ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.answers import counting
+from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+LAYER = "flux:layers/upsample.jl"
+OP = "nnlib:testsuite/upsample.jl"
+
+TWO, THREE, ONE = (3, 2, 4, 3), (4, 3, 2, 4, 3), (3, 2, 3)
+LAYERS: tuple[tuple[tuple[int, ...], Any, tuple[int, ...], tuple[int, ...]], ...] = (
+    ((5, 6), Upsample((3, 2), "bilinear"), TWO, (12, 6)),
+    ((11, 12), Upsample(3, "bilinear"), TWO, (12, 9)),
+    ((17, 18), Upsample(mode="bilinear", size=(6, 4)), TWO, (6, 4)),
+    ((25, 26), Upsample((2, 3, 2), "trilinear"), THREE, (4, 12, 6)),
+    ((31, 32), Upsample(3, "trilinear"), THREE, (6, 12, 9)),
+    ((37, 38), Upsample(mode="trilinear", size=(4, 6, 4)), THREE, (4, 6, 4)),
+    ((45, 46), Upsample((2,)), ONE, (6,)),
+    ((52, 53), Upsample((3, 2)), TWO, (12, 6)),
+    ((57, 58), Upsample((2,)), TWO, (4, 6)),
+    ((62, 63), Upsample(2), TWO, (8, 6)),
+    ((71, 72), Upsample(size=(8, 6)), TWO, (8, 6)),
+    ((79, 80), PixelShuffle(2), (3, 18, 3), (3, 9, 6)),
+    ((85, 86), PixelShuffle(3), (3, 18, 4, 3), (3, 2, 12, 9)),
+)
+
+
+def _kind(layer: Any, shape: tuple[int, ...]) -> Any:
+    y, _ = layer(np.ones(shape, np.float32), {}, {})
+    return y.dtype.name, y.shape, luxport.output_shape(layer, shape)
+
+
+def _interpolated(x: Any, *sizes: int, align_corners: bool = True) -> Any:
+    """Interpolate one axis after the other by `numpy.interp`, which holds the ends."""
+    for axis, new in enumerate(sizes, start=2):
+        n = x.shape[axis]
+        places = np.linspace(0, n - 1, new) if align_corners else (np.arange(new) + 0.5) * n / new - 0.5
+        x = np.apply_along_axis(lambda line, places=places, n=n: np.interp(places, np.arange(n), line), axis, x)
+    return x
+
+
+def _repeated(x: Any, *times: int) -> Any:
+    for axis, n in enumerate(times, start=2):
+        x = np.repeat(x, n, axis=axis)
+    return x
+
+
+def _parts(x: Any) -> Any:
+    """A complex image, larger in every way there is."""
+    return {
+        "linear": ops.upsample_linear(x, scale=2),
+        "linear_size": ops.upsample_linear(x, size=(16, 5)),
+        "nearest": ops.upsample_nearest(x, scale=(2, 2)),
+        "nearest_size": ops.upsample_nearest(x, size=(24, 8)),
+    }
+
+
+def _parts_by_numpy(x: Any) -> Any:
+    return {
+        "linear": _interpolated(x.real, 16, 8) + 1j * _interpolated(x.imag, 16, 8),
+        "linear_size": _interpolated(x.real, 16, 5) + 1j * _interpolated(x.imag, 16, 5),
+        "nearest": _repeated(x, 2, 2),
+        "nearest_size": _repeated(x, 3, 2),
+    }
+
+
+def _slopes(x: Any, ones: Any, cells: Any) -> Any:
+    """Pull ones back through an upsampling: how often each element counts."""
+    xp = luxport.namespace(x)
+    return {
+        "nearest": luxport.grad(lambda x: xp.sum(ops.upsample_nearest(x, scale=(3, 2)) * _weights(xp, x)))(x),
+        "bilinear": luxport.grad(lambda x: xp.sum(ops.upsample_bilinear(x, size=(4, 6))))(ones),
+        "trilinear": luxport.grad(lambda x: xp.sum(ops.upsample_trilinear(x, scale=2, align_corners=False)))(cells),
+    }
+
+
+def _weights(xp: Any, x: Any) -> Any:
+    return ops.upsample_nearest(luxport.stop_gradient(x), scale=(3, 2))
+
+
+# 1 2 / 3 4 to six columns and four rows in NNlib's order, to four columns and six rows in this one
+BILINEAR = np.array(
+    [
+        [1, 4 / 3, 5 / 3, 2],
+        [7 / 5, 26 / 15, 31 / 15, 12 / 5],
+        [9 / 5, 32 / 15, 37 / 15, 14 / 5],
+        [11 / 5, 38 / 15, 43 / 15, 16 / 5],
+        [13 / 5, 44 / 15, 49 / 15, 18 / 5],
+        [3, 10 / 3, 11 / 3, 4],
+    ]
+).T
+SHUFFLED = np.array([[1, 9, 3, 11], [5, 13, 7, 15], [2, 10, 4, 12], [6, 14, 8, 16]]).T
+DEPTH = np.broadcast_to(np.array([1.0, 2.0, 3.0])[:, None, None], (1, 1, 3, 3, 3))
+INTEGERS = np.array([[[[1, 3], [3, 5]]]], np.uint8)
+
+
+def _shuffled(x: Any) -> Any:
+    """Lay out NNlib's 4 x 3 x 27 x 2 counting numbers, element by element."""
+    y = np.zeros((2, 3, 9, 12))
+    for n, c, i, j, h, w in np.ndindex(2, 3, 3, 3, 3, 4):
+        y[n, c, 3 * h + i, 3 * w + j] = x[n, 9 * c + 3 * i + j, h, w]
+    return y
+
+
+CASES: list[Case] = [
+    *(
+        fact(
+            f"upsample.line_{lines[0]}",
+            at(LAYER, *lines),
+            type(layer).__name__,
+            lambda layer=layer, shape=shape: _kind(layer, shape),
+            ("float32", (*wanted,), (*wanted,)),
+        )
+        for lines, layer, shape, places in LAYERS
+        for wanted in [places if isinstance(layer, PixelShuffle) else (*shape[:2], *places)]
+    ),
+    forward(
+        "upsample.nearest",
+        (*at(LAYER, 67), "numpy.repeat"),
+        Upsample(2),
+        draw(*TWO),
+        y=lambda x, ps, st: _repeated(x, 2, 2),
+    ),
+    *(
+        forward(
+            f"upsample.bilinear_{'corners' if align_corners else 'cells'}",
+            ("numpy.interp",),
+            Upsample(mode="bilinear", size=(7, 5), align_corners=align_corners),
+            draw(2, 2, 4, 3),
+            y=lambda x, ps, st, align_corners=align_corners: _interpolated(x, 7, 5, align_corners=align_corners),
+            tolerance=Tolerance(reduction=4),
+        )
+        for align_corners in (True, False)
+    ),
+    function(
+        "upsample_nearest.blocks",
+        (*at(OP, 9, 12, 14), "numpy.repeat"),
+        "upsample_nearest",
+        lambda x: [ops.upsample_nearest(x, **to) for to in ({"scale": 3}, {"scale": (3, 2)}, {"size": (6, 4)})],
+        np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
+        expected=lambda x0: (_repeated(x0, 3, 3), _repeated(x0, 3, 2), _repeated(x0, 3, 2)),
+    ),
+    Case(
+        id="upsample.slopes",
+        subject="upsample_linear",
+        source=at(OP, 16, 70, 127),
+        program=_slopes,
+        inputs={
+            "x": np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
+            "ones": np.ones((1, 2, 2, 2)),
+            "cells": np.ones((1, 1, 4, 4, 4)),
+        },
+        expected={
+            "nearest": np.array([[[[6.0, 18.0], [12.0, 24.0]]]]),
+            "bilinear": np.full((1, 2, 2, 2), 6.0),
+            "trilinear": np.full((1, 1, 4, 4, 4), 8.0),
+        },
+        differentiates=True,
+        tolerance=Tolerance(reduction=24),
+    ),
+    *(
+        fails(
+            f"upsample_nearest.line_{line}",
+            at(OP, line),
+            lambda to=to: ops.upsample_nearest(np.ones((1, 1, 2, 2)), **to),
+            subject="upsample_nearest",
+            message=message,
+        )
+        for line, to, message in (
+            (25, {"scale": (1, 2, 3, 4, 5)}, "scale or size for 2 spatial axes"),
+            (26, {"size": (4, 3)}, r"multiples of the sizes \(2, 2\)"),
+        )
+    ),
+    function(
+        "upsample_linear.thirds",
+        at(OP, 37, 38),
+        "upsample_linear",
+        lambda x: [ops.upsample_linear(x, scale=2.5), ops.upsample_linear(x, size=10)],
+        np.broadcast_to(np.arange(1.0, 5.0), (1, 3, 4)),
+        expected=(np.broadcast_to(np.linspace(1, 4, 10), (1, 3, 10)),) * 2,
+        tolerance=Tolerance(reduction=2),
+    ),
+    function(
+        "upsample_bilinear.as_pytorch",
+        at(OP, 61, 62, 63),
+        "upsample_bilinear",
+        lambda x: ops.upsample_bilinear(x, scale=(2, 3)),
+        np.broadcast_to(np.array([[1.0, 3.0], [2.0, 4.0]]), (2, 2, 2, 2)),
+        expected=np.broadcast_to(BILINEAR, (2, 2, 4, 6)),
+        tolerance=Tolerance(reduction=4),
+    ),
+    function(
+        "upsample_bilinear.quarters",
+        at(OP, 85),
+        "upsample_bilinear",
+        lambda x: ops.upsample_bilinear(x, scale=2.5),
+        np.array([[[[1.0, 3.0], [2.0, 4.0]]]]),
+        expected=(1 + np.arange(5) / 4 + np.arange(5)[:, None] / 2).T[None, None],
+        tolerance=Tolerance(reduction=4),
+    ),
+    fact(
+        "upsample_bilinear.integers",
+        at(OP, 93, 94),
+        "upsample_bilinear",
+        lambda: (lambda y: (y.dtype.name, y[0, 0].tolist()))(ops.upsample_bilinear(INTEGERS, scale=1.5)),
+        ("uint8", [[1, 2, 3], [2, 3, 4], [3, 4, 5]]),
+    ),
+    function(
+        "upsample_trilinear.depth",
+        at(OP, 116, 117, 118),
+        "upsample_trilinear",
+        lambda x: ops.upsample_trilinear(x, size=5),
+        DEPTH,
+        expected=np.broadcast_to(np.linspace(1, 3, 5)[:, None, None], (1, 1, 5, 5, 5)),
+        tolerance=Tolerance(reduction=8),
+    ),
+    function(
+        "pixel_shuffle.elements",
+        at(OP, 151, 152, 167, 168, 172, 179),
+        "pixel_shuffle",
+        lambda four, eight, many: {
+            "four": ops.pixel_shuffle(four, factor=2),
+            "eight": ops.pixel_shuffle(eight, factor=2),
+            "many": ops.pixel_shuffle(many, factor=3),
+            "first": ops.pixel_shuffle(many[:1, ...], factor=3),
+        },
+        *(counting(1, 4, 2, 2), counting(1, 8, 2, 2), counting(2, 27, 3, 4)),
+        expected=lambda x0, x1, x2: {
+            "four": SHUFFLED[None, None],
+            "eight": np.stack([SHUFFLED, SHUFFLED + 16])[None],
+            "many": _shuffled(x2),
+            "first": _shuffled(x2)[:1],
+        },
+    ),
+    fact(
+        "pixel_shuffle.sizes",
+        at(OP, 190),
+        "pixel_shuffle",
+        lambda: tuple([ops.pixel_shuffle(np.ones((2, 2 * 3**d, 2, 4, 1)[: d + 2]), factor=3).shape for d in (1, 2, 3)]),
+        ((2, 2, 6), (2, 2, 6, 12), (2, 2, 6, 12, 3)),
+    ),
+    Case(
+        id="upsample.complex",
+        subject="upsample_linear",
+        source=at(OP, 202, 203, 204, 208, 209, 210),
+        program=_parts,
+        inputs={"x": draw(1, 1, 8, 4) + 1j * draw(1, 1, 8, 4, seed=1)},
+        expected=_parts_by_numpy,
+        tolerance=Tolerance(reduction=4),
+    ),
+]
