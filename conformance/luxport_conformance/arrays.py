@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ from luxport import tree
 from luxport.backend import Backend, backend_of
 from luxport_conformance.compare import Violation
 
-__all__ = ["dtype_name", "on_backend", "on_host", "widened"]
+__all__ = ["dtype_name", "on_backend", "on_host", "place_on", "widened"]
+
+_device: ContextVar[str | None] = ContextVar("device", default=None)
+
+
+def place_on(device: str | None) -> None:
+    """Let arrays be placed on this device from now on; None leaves it to the backend."""
+    _device.set(device)
+
 
 _COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
@@ -20,7 +29,8 @@ def on_backend(values: Any, backend: Backend, dtype: str) -> Any:
 
     def place(leaf: Any) -> Any:
         kind = np.asarray(leaf).dtype.kind
-        return backend.asarray(leaf, dtype=dtype if kind == "f" else _COMPLEX[dtype] if kind == "c" else None)
+        wanted = dtype if kind == "f" else _COMPLEX[dtype] if kind == "c" else None
+        return backend.asarray(leaf, dtype=wanted, device=_device.get())
 
     return tree.map(place, values)
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from luxport import jit
@@ -18,6 +19,7 @@ __all__ = [
     "Abilities",
     "abilities",
     "compiled",
+    "differentiating",
     "holding",
     "load",
     "missing",
@@ -43,6 +45,9 @@ class Abilities:
 
 
 _KNOWN = {
+    "jax": Abilities(),
+    "torch": Abilities(),
+    "tf": Abilities(),
     "numpy": Abilities(gradients=False, compiles=False, dtypes=("float16", "float32", "float64")),
     "strict": Abilities(gradients=False, compiles=False, dtypes=("float32", "float64")),
     HOST: Abilities(gradients=False, compiles=False, dtypes=("float64",)),
@@ -50,8 +55,28 @@ _KNOWN = {
 
 
 def abilities(name: str) -> Abilities:
-    """Return what a backend is expected to do: everything, if it is not one of ours. A test holds ours to it."""
-    return _KNOWN.get(name, Abilities())
+    """Return what a backend is expected to do, which a test holds ours to; of others, what they are found to do."""
+    if name not in _KNOWN:
+        _KNOWN[name] = _found(get_backend(name))
+    return _KNOWN[name]
+
+
+def _found(backend: Backend) -> Abilities:
+    """Try a gradient, a compilation and each dtype: what a backend does not have, it need not."""
+
+    def square(x: Any) -> Any:
+        return x * x
+
+    try:
+        backend.value_and_grad(square, (0,), False)(backend.asarray(2.0, dtype="float32"))
+        gradients = True
+    except Exception:  # whatever a backend raises where it has no gradients
+        gradients = False
+    return Abilities(
+        gradients=gradients,
+        compiles=backend.jit(square) is not square,
+        dtypes=tuple(name for name in Abilities.dtypes if getattr(backend.xp, name, None) is not None),
+    )
 
 
 def selected(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:
@@ -64,6 +89,12 @@ def selected(chosen: list[str] | None = None, excluded: list[str] | None = None)
     if unknown:
         raise ValueError(f"backends to exclude are among {', '.join(BACKENDS)}, got {', '.join(unknown)}")
     return [name for name in chosen or BACKENDS if name not in out]
+
+
+@cache
+def differentiating() -> list[str]:
+    """Name our backends that have gradients and whose framework is installed; PyTorch, the quickest here, first."""
+    return [name for name in ("torch", "jax", "tf") if name in available_backends()]
 
 
 def missing(names: list[str]) -> str | None:

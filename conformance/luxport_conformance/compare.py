@@ -98,7 +98,7 @@ def _compare_numbers(got: Any, want: Any, dtype: str, tolerance: Tolerance, path
     worst = np.unravel_index(int(np.argmax(distance)), distance.shape)
     if distance[worst] > allowed:
         raise Violation(
-            f"{path}: {want[worst]!r} expected at {[int(i) for i in worst]}, got {got[worst]!r}: "
+            f"{path}: {want[worst]} expected at {[int(i) for i in worst]}, got {got[worst]}: "
             f"{distance[worst]:.3g} apart, {allowed:.3g} allowed"
         )
     return max(0.0, float(distance[worst]) - tolerance.rounding) / unit if unit else 0.0

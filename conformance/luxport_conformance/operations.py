@@ -51,7 +51,12 @@ class Overrides:
     def _results(self, name: str, position: int, backend: Backend, dtype: str) -> Any:
         if backend.name != "jax":
             program, arrays = _job(name, position, backend, dtype)
-            return program(*arrays)
+            before = on_host(list(arrays), backend)
+            results = program(*arrays)
+            if not all(map(_same_bits, before, on_host(list(arrays), backend))):
+                raise Violation("inputs as they were expected, got one that has changed")
+            _expect_own_memory(*results[:2], arrays)
+            return results
         # Each operation is compiled in any case, see `backends.prepared`: those of one name together.
         key = (name, backend.name, dtype)
         if key not in self._groups:
@@ -75,6 +80,27 @@ def _job(name: str, position: int, backend: Backend, dtype: str) -> tuple[Any, t
         return (*results, *[luxport.grad(loss, floating)(*arrays) for loss in losses])
 
     return program, tuple([on_backend(array, backend, dtype) for array in example.arrays])
+
+
+def _expect_own_memory(got: Any, want: Any, arrays: tuple[Any, ...]) -> None:
+    """Expect that a result is no view of an input, unless the definition's is one."""
+    inputs = [_memory(array) for array in arrays if array is not None]
+    for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
+        views = [any(np.shares_memory(memory, held) for held in inputs) for memory in (_memory(leaf), _memory(wanted))]
+        if views == [True, False]:
+            raise Violation("a result of its own expected, got a view of an input")
+
+
+def _same_bits(before: Any, after: Any) -> bool:
+    return before is after is None or before.tobytes() == after.tobytes()
+
+
+def _memory(array: Any) -> Any:
+    """Look at an array's memory from NumPy, or at nothing where that is not possible."""
+    try:
+        return np.from_dlpack(array)
+    except (TypeError, AttributeError, BufferError, RuntimeError, ValueError):
+        return np.empty(0)
 
 
 def _loss(version: Any, options: Mapping[str, Any]) -> Any:

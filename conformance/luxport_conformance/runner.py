@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from luxport import tree
 from luxport.backend import Backend
 from luxport_conformance.arrays import on_backend, on_host, widened
 from luxport_conformance.backends import HOST, abilities, compiled, holding, load, ways
@@ -24,7 +25,7 @@ from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import Overrides
 from luxport_conformance.together import Together
 
-__all__ = ["Check", "Outcome", "checks", "run", "run_case", "run_law", "run_override"]
+__all__ = ["Check", "Evidence", "Outcome", "checks", "run", "run_case", "run_law", "run_override"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,19 @@ class Check:
     dtype: str = ""
     of: str = "forward"
     source: tuple[str, ...] = ()
+    inputs: Callable[[], str] = str
+
+
+class Evidence:
+    """What a case wanted and what it got, written down if someone asks for it."""
+
+    def __init__(self) -> None:
+        self.expected = ""
+        self.got = ""
+
+    def note(self, expected: Any, got: Any) -> None:
+        """Write both down, in short."""
+        self.expected, self.got = _short(expected), _short(got)
 
 
 @dataclass(frozen=True)
@@ -73,11 +87,12 @@ def checks(
             yield check
 
 
-def run(check: Check) -> Outcome:
+def run(check: Check, evidence: Evidence | None = None) -> Outcome:
     """Run one check, whatever comes of it: a failure of any kind becomes a complaint."""
     start = time.perf_counter()
     try:
-        deviation, complaint = check.run(), None
+        noting = {"evidence": evidence} if evidence is not None and check.kind == "case" else {}
+        deviation, complaint = check.run(**noting), None
     except Exception as error:
         deviation = float("inf")
         complaint = str(error) if isinstance(error, Violation) else f"{type(error).__name__}: {error}"
@@ -85,7 +100,12 @@ def run(check: Check) -> Outcome:
 
 
 def run_case(
-    case: Case, backend_name: str, mode: str = "eager", dtype: str = "float32", batch: _Batch | None = None
+    case: Case,
+    backend_name: str,
+    mode: str = "eager",
+    dtype: str = "float32",
+    batch: _Batch | None = None,
+    evidence: Evidence | None = None,
 ) -> float:
     """Run a case on a backend and return the deviation in units of eps; compiled, with the others of its batch.
 
@@ -105,6 +125,8 @@ def run_case(
             expected = case.expected
             if callable(expected):
                 expected = expected(*[widened(on_host(value, backend)) for value in inputs])
+            if evidence is not None:
+                evidence.note(expected, got)
             return compare(got, expected, dtype=dtype, tolerance=case.tolerance)
         except Violation as violation:
             raise Violation(f"{case.id} on {backend_name} ({', '.join(case.source)}): {violation}") from None
@@ -144,6 +166,34 @@ class _Batch:
             }
             self._results[key] = Together(lambda f: compiled(backend, f, tracing_only=True), jobs)
         return self._results[key]
+
+
+def _short(value: Any) -> str:
+    """Write values down in a line, long arrays by their ends."""
+    text = repr(tree.map(_rounded, value)) if isinstance(value, (dict, tuple, list)) else repr(_rounded(value))
+    return text if len(text) <= _LINE else f"{text[:_LINE]}…"
+
+
+def _rounded(leaf: Any) -> Any:
+    if not isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf
+    return _Text(np.array2string(leaf, precision=7, threshold=8, edgeitems=2, separator=", ").replace("\n", ""))
+
+
+class _Text(str):
+    """A text that is its own repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+_LINE = 400
+
+
+def _drawn(example: Example) -> str:
+    return f"{example} on {example.x}: x by Philox(7), parameters from seed 1 and moved, weights by Philox(11)"
 
 
 def _batches(cases: tuple[Case, ...]) -> dict[str, _Batch]:
@@ -187,6 +237,7 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
                     dtype=dtype,
                     of="backward" if case.differentiates else "forward",
                     source=case.source,
+                    inputs=partial(_short, case.inputs),
                 )
 
 
@@ -211,6 +262,7 @@ def _law_checks(backends: list[str]) -> Iterator[Check]:
                             mode="jit" if law.compiles else "eager",
                             dtype=dtype,
                             of="backward" if law.gradients and not law.compiles else "forward",
+                            inputs=partial(_drawn, example),
                         )
 
 

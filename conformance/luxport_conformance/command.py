@@ -1,0 +1,113 @@
+"""``luxport conformance``: the suite on any backend, as a table, as JSON and as a page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from luxport_conformance import backends, report
+from luxport_conformance.schedule import Finding, findings
+from luxport_conformance.selection import Selection
+
+__all__ = ["add_arguments", "main", "run"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the suite, print the table, and return the exit status: 0 if every check passed, 1 if not, 2 if none ran."""
+    parser = argparse.ArgumentParser(prog="luxport conformance", description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments), parser.error)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add = parser.add_argument
+    add("--backend", action="append", metavar="B", help="run on this one only, a name or module:object; repeatable")
+    add("--exclude-backend", action="append", metavar="B", default=[], help="leave this one out; repeatable")
+    add("--device", metavar="D", help="place arrays on this device of the backend")
+    add(
+        "--dtype",
+        action="append",
+        metavar="T",
+        choices=backends.Abilities.dtypes,
+        help="in this dtype only; repeatable",
+    )
+    add("--layer", metavar="PATTERN", default="", help="a regular expression for layers, operations and checks")
+    add("--jit", action="store_true", help="compiled as well")
+    add("--full", "--thorough", action="store_true", help="every case in every mode and dtype")
+    add("--petab", metavar="DIR", help="also the networks in this folder of the PEtab SciML test suite")
+    add("--report", metavar="DIR", help="write report.json and report.html there")
+    add("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes side by side")
+    add("--limit", type=float, default=180.0, metavar="S", help="seconds after which a check is given up")
+
+
+def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
+    """Carry out a parsed command; `error` ends the program with a message about its arguments."""
+    try:
+        if any(":" in name for name in options.backend or ()):
+            sys.path.insert(0, os.getcwd())  # where a user's own module most likely is
+        names = backends.selected(options.backend, options.exclude_backend)
+        if complaint := backends.missing([name for name in names if ":" not in name]):
+            error(complaint)
+        selection = Selection(
+            backends=tuple(names),
+            pattern=options.layer,
+            dtypes=tuple(options.dtype or ()),
+            device=options.device,
+            jit=options.jit,
+            full=options.full,
+            petab=options.petab,
+        )
+        columns = list(selection.loaded().backends)
+        with _Progress() as progress:
+            found = findings(
+                selection,
+                jobs=options.jobs,
+                limit=options.limit,
+                on_start=progress.start,
+                on_finding=progress.step,
+            )
+    except ValueError as wrong:
+        error(str(wrong))
+        raise
+    print(report.table(found, columns))
+    failed = sum(finding.complaint is not None for finding in found)
+    left_out = [name for name in backends.BACKENDS if name not in columns]
+    told = f"{len(found) - failed} passed, {failed} failed"
+    print(told + (f"; left out: {', '.join(left_out)}" if left_out else ""))
+    if options.report:
+        for path in report.write(found, columns, Path(options.report)):
+            print(path)
+    return 2 if not found else 1 if failed else 0
+
+
+class _Progress:
+    """A bar on standard error, by tqdm where it is installed; failures as they come."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def start(self, total: int) -> None:
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            return
+        self._bar = tqdm(total=total, unit="check", file=sys.stderr, disable=None)
+
+    def step(self, finding: Finding) -> None:
+        if finding.complaint:
+            line = f"FAILED {finding.id}: {finding.complaint}"
+            self._bar.write(line, file=sys.stderr) if self._bar is not None else print(line, file=sys.stderr)
+        if self._bar is not None:
+            self._bar.update()

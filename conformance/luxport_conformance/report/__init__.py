@@ -1,0 +1,7 @@
+"""What a run found, for people and for programs: a table, JSON, and one self-contained page."""
+
+from luxport_conformance.report.data import as_data
+from luxport_conformance.report.files import write
+from luxport_conformance.report.text import table
+
+__all__ = ["as_data", "table", "write"]

@@ -1,0 +1,73 @@
+"""The findings as plain data, with the versions of all that took part."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from luxport_conformance.compare import EPSILON
+from luxport_conformance.schedule import Finding
+
+__all__ = ["as_data"]
+
+PACKAGES = (
+    *("luxport-nn", "numpy", "array-api-compat", "array-api-strict", "jax", "jaxlib", "torch"),
+    *("tensorflow", "tensorflow-cpu", "keras", "optree"),
+)
+
+
+def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, Any]:
+    """Return a tree of what JSON can hold.
+
+    Deviations are in units of the dtype's eps times the largest entry (`ulps`) and as a part of it (`relative`);
+    both are null for a check that failed.
+    """
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "backends": list(columns),
+        "passed": sum(finding.complaint is None for finding in findings),
+        "failed": sum(finding.complaint is not None for finding in findings),
+        "seconds": round(sum(finding.seconds for finding in findings), 1),
+        "checks": [_check(finding) for finding in findings],
+    }
+
+
+def _check(finding: Finding) -> dict[str, Any]:
+    passed = finding.complaint is None
+    relative = finding.deviation * EPSILON.get(finding.dtype, 0.0)
+    return {
+        **asdict(finding),
+        "source": [{"text": source, "link": _link(source)} for source in finding.source],
+        "seconds": round(finding.seconds, 4),
+        "deviation": None,
+        "ulps": round(finding.deviation, 3) if passed else None,
+        "relative": float(f"{relative:.3g}") if passed else None,
+    }
+
+
+_HOMES = {
+    "flux": "https://github.com/FluxML/Flux.jl/blob/master/test/",
+    "nnlib": "https://github.com/FluxML/NNlib.jl/blob/master/test/",
+    "optimisers": "https://github.com/FluxML/Optimisers.jl/blob/master/test/",
+}
+
+
+def _link(source: str) -> str | None:
+    """Where an upstream assertion stands: ``flux:layers/conv.jl:139``."""
+    suite, _, rest = source.partition(":")
+    file, _, line = rest.rpartition(":")
+    return f"{_HOMES[suite]}{file}#L{line}" if suite in _HOMES and line.isdigit() else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,36 @@
+"""The table in the terminal: layers and operations down, backends across."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from luxport_conformance import backends
+from luxport_conformance.schedule import Finding
+
+__all__ = ["table"]
+
+
+def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
+    """Lay out the worst deviation of each subject on each backend, in units of the dtype's eps.
+
+    What a peer deviates is information: its column says so, and counts no failures.
+    """
+    names = [*columns, backends.HOST]
+    worst: dict[tuple[str, str], float] = {}
+    for finding in findings:
+        key = finding.subject, finding.backend
+        worst[key] = max(worst.get(key, 0.0), finding.deviation)
+    subjects = sorted({subject for subject, _ in worst})
+    width = max(map(len, subjects), default=0)
+    widths = {name: max(9, len(name) + 2) for name in names}
+    lines = [" " * width + "".join(f"{name:>{widths[name]}}" for name in names) + "   (deviation / eps)"]
+    for subject in subjects:
+        cells = "".join(f"{_cell(worst.get((subject, name))):>{widths[name]}}" for name in names)
+        lines.append(f"{subject:<{width}}{cells}")
+    return "\n".join(lines)
+
+
+def _cell(deviation: float | None) -> str:
+    if deviation is None:
+        return "."
+    return "FAILED" if deviation == float("inf") else f"{deviation:.3g}"

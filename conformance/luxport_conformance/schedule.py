@@ -1,0 +1,193 @@
+"""Running checks in processes of their own: several at a time, each with a limit, and none that ends the run.
+
+A backend that crashes takes its process along, and one that hangs never comes back. Both become a finding of the
+check that was under way; a new process goes on with the next.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from luxport_conformance.runner import Check, Evidence, run
+from luxport_conformance.selection import Selection
+
+__all__ = ["Finding", "findings"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a check, as plain values: `deviation` in units of the dtype's eps, `complaint` if it failed."""
+
+    id: str
+    kind: str
+    subject: str
+    name: str
+    backend: str
+    mode: str
+    dtype: str
+    of: str
+    source: tuple[str, ...]
+    deviation: float
+    complaint: str | None
+    seconds: float
+    inputs: str = ""
+    expected: str = ""
+    got: str = ""
+
+
+def findings(
+    selection: Selection,
+    *,
+    jobs: int = 2,
+    limit: float = 120.0,
+    on_start: Callable[[int], Any] = lambda total: None,
+    on_finding: Callable[[Finding], Any] = lambda finding: None,
+) -> list[Finding]:
+    """Run the checks of a selection in `jobs` processes and return what came of them, in their order.
+
+    A check that takes longer than `limit` seconds is given up, with its process.
+    """
+    checks = list(selection.checks())
+    on_start(len(checks))
+    found: dict[str, Finding] = {}
+
+    def add(finding: Finding) -> None:
+        found[finding.id] = finding
+        on_finding(finding)
+
+    queue = deque(_shares(checks))
+    by_id = {check.id: check for check in checks}
+    workers = [_Worker(selection) for _ in range(min(jobs, len(queue)))]
+    try:
+        while queue or any(worker.busy for worker in workers):
+            for worker in workers:
+                if not worker.busy and queue:
+                    worker.give(queue.popleft())
+            wait([worker.connection for worker in workers if worker.busy], timeout=0.5)
+            for worker in workers:
+                worker.collect(by_id, add, limit)
+    finally:
+        for worker in workers:
+            worker.stop()
+    return [found[check.id] for check in checks]
+
+
+def _shares(checks: Iterable[Check]) -> list[list[str]]:
+    """Divide the checks by backend and kind: what is computed once for many stays in one process. Longest first."""
+    shares: dict[tuple[str, str], list[str]] = {}
+    for check in checks:
+        shares.setdefault((check.backend, check.kind), []).append(check.id)
+    return sorted(shares.values(), key=len, reverse=True)
+
+
+@dataclass
+class _Worker:
+    """A process that runs one share after the other."""
+
+    selection: Selection
+    _left: deque[str] = field(default_factory=deque)
+    _since: float = 0.0
+    _ready: bool = False
+
+    def __post_init__(self) -> None:
+        self._start()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._left)
+
+    def give(self, share: Iterable[str]) -> None:
+        self._left = deque(share)
+        self._since = time.monotonic()
+        self.connection.send(list(self._left))
+
+    def collect(self, by_id: dict[str, Check], add: Callable[[Finding], None], limit: float) -> None:
+        """Take what has come; give up what takes too long, or died."""
+        while self.busy:
+            complaint, come = None, False
+            try:
+                come = self.connection.poll()
+                finding = self.connection.recv() if come else None
+            except (EOFError, OSError):
+                self._process.join()
+                complaint = f"the process ended by itself, with exit code {self._process.exitcode}"
+            if come and complaint is None:
+                self._since = time.monotonic()
+                if finding is None:
+                    self._ready = True
+                else:
+                    add(finding)
+                    self._left.popleft()
+                continue
+            allowed = limit if self._ready else _START
+            if complaint is None and time.monotonic() - self._since > allowed:
+                complaint = f"given up after {allowed:g} s"
+            if complaint is None:
+                return
+            add(_lost(by_id[self._left.popleft()], complaint, time.monotonic() - self._since))
+            self.stop()
+            self._start()
+            self.give(self._left)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+    def _start(self) -> None:
+        self._ready = False
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, self.selection), daemon=True)
+        self._process.start()
+        theirs.close()
+
+
+_START = 300.0
+"""What a new process may take to import its frameworks and list the checks."""
+
+
+def _work(connection: Connection, selection: Selection) -> None:
+    checks = {check.id: check for check in selection.checks()}
+    connection.send(None)
+    while True:
+        try:
+            share = connection.recv()
+        except EOFError:
+            return
+        for name in share:
+            evidence = Evidence()
+            outcome = run(checks[name], evidence)
+            connection.send(_told(outcome.check, outcome.deviation, outcome.complaint, outcome.seconds, evidence))
+
+
+def _told(
+    check: Check, deviation: float, complaint: str | None, seconds: float, evidence: Evidence | None = None
+) -> Finding:
+    return Finding(
+        id=check.id,
+        kind=check.kind,
+        subject=check.subject,
+        name=check.name,
+        backend=check.backend,
+        mode=check.mode,
+        dtype=check.dtype,
+        of=check.of,
+        source=check.source,
+        deviation=float(deviation),
+        complaint=complaint,
+        seconds=seconds,
+        inputs=check.inputs(),
+        expected=evidence.expected if evidence else "",
+        got=evidence.got if evidence else "",
+    )
+
+
+def _lost(check: Check, complaint: str, seconds: float) -> Finding:
+    return _told(check, float("inf"), complaint, seconds)

@@ -1,0 +1,78 @@
+"""`Selection`: which checks a run covers; a value that can be sent to another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from luxport.backend import register_backend
+from luxport_conformance import arrays, backends
+from luxport_conformance.cases import CASES
+from luxport_conformance.runner import Check, checks
+
+__all__ = ["Selection"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Backends (of ours, or ``module:object`` for a third party's), a pattern for layers and checks, and how.
+
+    Without `jit` and `full` everything runs eagerly; with `full` every case runs in every mode and dtype. `dtypes`
+    and `device` narrow it down. `petab` is a folder of the PEtab SciML test suite, whose networks are run as well.
+    """
+
+    backends: tuple[str, ...]
+    pattern: str = ""
+    dtypes: tuple[str, ...] = ()
+    device: str | None = None
+    jit: bool = False
+    full: bool = False
+    petab: str | None = None
+
+    def loaded(self) -> Selection:
+        """Import and register third parties' backends: from here on they go by their names.
+
+        Raises: ValueError if there is no such module, or no backend in it
+        """
+        return replace(self, backends=tuple(_by_name(name) for name in self.backends))
+
+    def checks(self) -> Iterator[Check]:
+        """Yield the checks, those of one backend one after the other where they share work."""
+        names = list(self.loaded().backends)
+        arrays.place_on(self.device)
+        cases = CASES if self.petab is None else (*CASES, *_petab(self.petab))
+        for check in checks(names, cases, pattern=self.pattern, thorough=self.full):
+            wanted = not self.dtypes or check.dtype in self.dtypes or check.backend == backends.HOST
+            # JAX compiles every operation in any case: there the compiled cases are the quick ones.
+            if wanted and (self.jit or self.full or check.mode == "eager" or _quick(check)):
+                yield check
+
+
+def _quick(check: Check) -> bool:
+    return check.backend == "jax" and check.kind == "case"
+
+
+def _petab(folder: str) -> Any:
+    from luxport_conformance.petab import petab_cases
+
+    return petab_cases(Path(folder))
+
+
+def _by_name(name: str) -> str:
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        return name
+    try:
+        backend = import_module(module)
+        for part in filter(None, attribute.split(".")):
+            backend = getattr(backend, part)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ValueError(f"no backend at {name!r}: {error}") from None
+    try:
+        register_backend(backend)  # type: ignore[arg-type]  # this is what it checks
+    except TypeError as error:
+        raise ValueError(f"no backend at {name!r}: {error}") from None
+    return backend.name  # type: ignore[attr-defined]

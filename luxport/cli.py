@@ -1,0 +1,23 @@
+"""The command ``luxport``."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "conformance": ("luxport_conformance.command", "run the conformance suite on one backend or on all"),
+}
+"""Each command's module, imported when it is called, and what it is for."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="luxport", description="Neural-network layers written once.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (_, purpose) in COMMANDS.items():
+        commands.add_parser(name, help=purpose, add_help=False)
+    options, rest = parser.parse_known_args(arguments)
+    return import_module(COMMANDS[options.command][0]).main(rest)

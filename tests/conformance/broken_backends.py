@@ -1,0 +1,26 @@
+"""Backends that misbehave, for the command to survive: the toy of examples/, each with another `tanh`."""
+
+# pyright: reportMissingImports=false
+from __future__ import annotations
+
+import os
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from toy_backend import ToyArray, toy
+
+
+def _with(tanh: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{**vars(toy), "ops": SimpleNamespace(tanh=tanh)})
+
+
+crashing = _with(lambda x: os._exit(3))
+hanging = _with(lambda x: time.sleep(600))
+wrong_type = _with(lambda x: x.values)
+wrong_shape = _with(lambda x: ToyArray(np.tanh(x.values)[..., None]))
+wrong_dtype = _with(lambda x: ToyArray(np.tanh(x.values).astype(np.float16)))
+not_a_number = _with(lambda x: ToyArray(np.full_like(x.values, np.nan)))
+in_place = _with(lambda x: ToyArray(np.tanh(x.values, out=x.values)))
+incomplete = SimpleNamespace(name="incomplete")

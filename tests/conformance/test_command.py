@@ -1,0 +1,103 @@
+"""`luxport conformance`: on a backend from outside, on broken ones, and what it writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from luxport.cli import main
+from luxport_conformance.schedule import findings
+from luxport_conformance.selection import Selection
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are started from here find these modules as well."""
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+def test_a_backend_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--backend", "toy_backend:toy", "--layer", "^(tanh|Dense)$", "--report", str(tmp_path)]
+    assert main(["conformance", *arguments, "--jobs", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["toy", "host", "(deviation", "/", "eps)"]
+    assert [line.split()[0] for line in lines[1:3]] == ["Dense", "tanh"]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["failed"] == 0
+    assert report["passed"] == len(report["checks"]) > 50
+    assert {check["backend"] for check in report["checks"]} == {"toy", "host"}
+    assert report["versions"]["numpy"].count(".") == 2
+    ported = next(check for check in report["checks"] if check["id"].startswith("dense.ones_and_twos-toy"))
+    assert ported["source"][0]["link"].endswith("test/layers/basic.jl#L88")
+    assert "[20.0, 20.0]" in ported["expected"]
+    assert "[20., 20.]" in ported["got"]
+    page = (tmp_path / "report.html").read_text()
+    assert '"made": "' in page
+    assert "/*DATA*/" not in page
+    assert "http://" not in page.replace("https://github.com", "")
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        ("crashing", "the process ended by itself, with exit code 3"),
+        ("hanging", "given up after 2 s"),
+        ("wrong_type", "an array of toy expected, got one of numpy"),
+        ("wrong_shape", r"shape \(14,\) expected, got \(14, 1\)"),
+        ("wrong_dtype", "a result in float32 expected, got float16"),
+        ("not_a_number", "got .*nan"),
+        ("in_place", "inputs as they were expected"),
+    ],
+)
+def test_a_broken_backend_is_a_finding(broken: str, complaint: str) -> None:
+    pattern = "^(override_is_definition-tanh|values-Dense)_1-"
+    selection = Selection((f"broken_backends:{broken}",), pattern=pattern, dtypes=("float32",))
+    found = {finding.id: finding.complaint for finding in findings(selection, jobs=1, limit=2.0)}
+    assert re.search(complaint, found["override_is_definition-tanh_1-toy-float32"] or ""), found
+    assert found["values-Dense_1-toy-float32"] is None, "the run goes on, and what does not use tanh is as it was"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--backend", "broken_backends:incomplete"], "misses xp"),
+        (["--backend", "broken_backends:nothing"], "no backend at 'broken_backends:nothing'"),
+        (["--backend", "nowhere:toy"], "no backend at 'nowhere:toy'"),
+        (["--backend", "tinygrad"], "tinygrad"),
+        (["--dtype", "float8"], "invalid choice: 'float8'"),
+        (["--petab", "/nowhere"], "no solutions.yaml in /nowhere"),
+    ],
+)
+def test_wrong_arguments(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["conformance", *arguments, "--layer", "^nothing$"])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_to_run_is_no_success() -> None:
+    assert main(["conformance", "--backend", "numpy", "--layer", "^nothing$", "--jobs", "1"]) == 2
+
+
+def test_the_command_is_installed() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("luxport")), "conformance", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "--report" in done.stdout
+
+
+def test_the_toy_is_short() -> None:
+    """The tutorial promises a backend in under 60 lines."""
+    assert len((ROOT / "examples" / "toy_backend.py").read_text().splitlines()) < 60
