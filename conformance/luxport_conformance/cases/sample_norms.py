@@ -74,18 +74,27 @@ def _same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x: Any,
 
 
 def _trained(layer: Any) -> Callable[[Any], Any]:
-    """Call a layer in training with its initial scale, bias and statistics."""
+    """Call a layer in training with its initial scale, bias and statistics, each of which is one number."""
+    ps, st = luxport.tree.map(lambda leaf: float(leaf[0]), _initial(layer))
 
     def call(x: Any) -> Any:
-        xp = luxport.namespace(x)
-        ps, st = _initial(layer)
+        def filled(number: float) -> Any:
+            return luxport.namespace(x).zeros_like(x[0, :, *(0 for _ in x.shape[2:])]) + number
 
-        def place(leaf: Any) -> Any:
-            return xp.zeros_like(x[0, :, *(0 for _ in x.shape[2:])]) + float(leaf[0])
-
-        return layer(x, luxport.tree.map(place, ps), luxport.train_mode(luxport.tree.map(place, st)))[0]
+        return layer(x, luxport.tree.map(filled, ps), luxport.train_mode(luxport.tree.map(filled, st)))[0]
 
     return call
+
+
+def _reshaped(layer: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
+    """Call a layer with its input in another shape, and give the result the input's."""
+    call = _trained(layer)
+
+    def reshaped(x: Any) -> Any:
+        xp = luxport.namespace(x)
+        return xp.reshape(call(xp.reshape(x, shape)), tuple(x.shape))
+
+    return reshaped
 
 
 FIVE = np.arange(1.0, 49.0).reshape(3, 2, 1, 4, 2)
@@ -147,9 +156,7 @@ INSTANCE: list[Case] = [
         at(FILE, 333),
         "InstanceNorm",
         _trained(InstanceNorm(2, affine=True)),
-        lambda x: luxport.namespace(x).reshape(
-            _trained(InstanceNorm(2, affine=True))(luxport.namespace(x).reshape(x, (3, 2, 8))), (3, 2, 1, 4, 2)
-        ),
+        _reshaped(InstanceNorm(2, affine=True), (3, 2, 8)),
         FIVE,
         8,
     ),
@@ -167,9 +174,7 @@ INSTANCE: list[Case] = [
         at(FILE, 352),
         "InstanceNorm",
         _trained(InstanceNorm(2, affine=True)),
-        lambda x: luxport.namespace(x).reshape(
-            _trained(BatchNorm(12))(luxport.namespace(x).reshape(x, (1, 12, 4, 3, 5, 5))), (6, 2, 4, 3, 5, 5)
-        ),
+        _reshaped(BatchNorm(12), (1, 12, 4, 3, 5, 5)),
         HIGH,
         300,
     ),
@@ -253,9 +258,7 @@ GROUP: list[Case] = [
         at(FILE, 439),
         "GroupNorm",
         _trained(GroupNorm(2, 2)),
-        lambda x: luxport.namespace(x).reshape(
-            _trained(GroupNorm(2, 2))(luxport.namespace(x).reshape(x, (3, 2, 8))), (3, 2, 1, 4, 2)
-        ),
+        _reshaped(GroupNorm(2, 2), (3, 2, 8)),
         FIVE,
         8,
     ),
