@@ -28,7 +28,8 @@ memory of a GPU, a pointer   `Unavailable`: the file never held it
 ===========================  ==================================================================
 
 Names of modules have no leading ``Main`` where another module follows: ``Main.Base`` is ``Base``.
-BSON stores the fields of a struct without names, so ``Struct.names`` is ``None`` there. JLD2 stores names, but files
+BSON does not tell Int32 from Int64, nor ``Vector{Any}`` from other vectors of objects: they are ``int`` and ``list``.
+It stores the fields of a struct without names, so ``Struct.names`` is ``None`` there. JLD2 stores names, but files
 of JLD2 before 0.4.54 leave out the fields without data (functions, ``nothing``, empty tuples): then ``names`` lacks
 them, and the parameters of the type say what they were.
 

@@ -95,7 +95,7 @@ def array_of_bits(type: Any, data: memoryview, shape: tuple[int, ...], offset: i
         raise FileFormatError(f"an array {shape} of {type} has {size * count} bytes, here {len(data)}", offset=offset)
     dtype = number_type(type)
     if dtype is not None:
-        if dtype == np.bool_ and data and max(data) > 1:
+        if dtype == np.bool_ and np.any(np.frombuffer(data, np.uint8) > 1):
             raise FileFormatError("an array of Bool has bytes other than 0 and 1", offset=offset)
         return _aligned(np.frombuffer(data, dtype).reshape(shape))
     match type:
@@ -117,9 +117,8 @@ def array_of_bits(type: Any, data: memoryview, shape: tuple[int, ...], offset: i
 def object_array(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
     """Return an array of Python objects; NumPy would take lists among them for further axes."""
     result = np.empty(len(values), object)
-    result[:] = values if len(values) != 1 else [None]
-    if len(values) == 1:
-        result[0] = values[0]
+    for i, value in enumerate(values):
+        result[i] = value
     return result.reshape(shape)
 
 

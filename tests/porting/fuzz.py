@@ -8,7 +8,6 @@ the same number and seed make the same input again.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import resource
 import signal
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import real_files
 import samples
 
 from luxport import porting
@@ -178,8 +178,7 @@ def _main() -> int:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--first", type=int, default=0, help="number of the first input")
     options.add_argument("--keep", type=Path, help="folder for the inputs that fail")
-    default = Path(__file__).parents[3] / "shared" / "fixtures"
-    options.add_argument("--fixtures", type=Path, default=Path(os.environ.get("LUXPORT_FIXTURES", default)))
+    options.add_argument("--fixtures", type=Path, default=real_files.FIXTURES)
     chosen = options.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST, LARGEST))
     sys.addaudithook(WATCH)

@@ -40,6 +40,7 @@ def bson_model() -> bytes:
             "model": bw.struct_of(bw.datatype("Flux.Chain"), bw.tuple_of(dense, closure)),
             "bias": bw.backref(2),
             "epochs": 3,
+            "history": {"tag": "array", "type": bw.datatype("Core.Any"), "size": [1, 2], "data": [[1, 2], [0.5, 0.25]]},
             "loss": [0.5, None, "text", bw.symbol("mse"), {"rate": 0.1}],
             "_backrefs": [
                 bw.datatype("Core.Array", bw.datatype("Core.Float32"), 2),

@@ -77,6 +77,8 @@ def test_arrays_of_other_elements():
     found = value(mixed)
     assert found.shape == (2, 1)
     assert found.ravel().tolist() == [1, "two"]
+    lists = value({"tag": "array", "type": bw.datatype("Core.Any"), "size": [1, 2], "data": [[1, 2], [3, 4]]})
+    assert (lists.shape, lists[1, 0]) == ((2, 1), [3, 4])
     unknown = {"tag": "array", "type": bw.datatype("Flux.OneHot"), "size": [2], "data": bytes(8)}
     found = value(unknown)
     assert (found.shape, found.data, found.type.path) == ((2,), bytes(8), "Flux.OneHot")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import real_files
 
 from luxport import porting
 from luxport.porting import julia
 
+FLUX = real_files.folder("flux")
 FILES = ["boston_dense.bson", "cartpole_policy_tracker.bson", "course_mnist.jld2", "course_mnist_flux011.bson",
          "lightglow_777.jld2"]  # fmt: skip
 
@@ -24,8 +26,8 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_array_is_found(flux_files, name):
-    saved = porting.read(flux_files / name)
+def test_every_array_is_found(name):
+    saved = porting.read(FLUX / name)
     assert saved.format == ("JLD2" if name.endswith("jld2") else "BSON")
     found = [value for _, value in julia.walk(saved.values) if isinstance(value, np.ndarray)]
     assert [array.shape for array in found] == ARRAYS[name]
@@ -58,55 +60,55 @@ def course_network(x, first, second, dense):
     return x.reshape(len(x), -1) @ dense[0] + dense[1]
 
 
-def test_boston(flux_files):
-    weight, bias, activation = porting.read(flux_files / "boston_dense.bson").values["model"].fields
+def test_boston():
+    weight, bias, activation = porting.read(FLUX / "boston_dense.bson").values["model"].fields
     assert activation.path == "Base.identity"
-    data = np.load(flux_files / "boston_dense.npz")
+    data = np.load(FLUX / "boston_dense.npz")
     error = ((data["x"].T @ weight.astype(np.float64) + bias).ravel() - data["target"]) ** 2
     # The figures of the author's notebook, to as many digits as SOURCES.md has.
     np.testing.assert_allclose(error[:355].mean(), 4.3577601e14, rtol=1e-8)
     np.testing.assert_allclose(error[355:].mean(), 7.4994467e14, rtol=1e-8)
 
 
-def test_lightglow(flux_files):
-    layer, flatten = porting.read(flux_files / "lightglow_777.jld2").values["model_state"]["layers"]
+def test_lightglow():
+    layer, flatten = porting.read(FLUX / "lightglow_777.jld2").values["model_state"]["layers"]
     assert (layer.names, layer["bias"], layer["σ"], flatten) == (("weight", "bias", "σ"), False, (), ())
-    data = np.load(flux_files / "lightglow_777.npz")
+    data = np.load(FLUX / "lightglow_777.npz")
     output = np.tanh(data["x"].T @ layer["weight"].astype(np.float64)).ravel()
     np.testing.assert_allclose(output, data["y"].ravel(), rtol=1e-12)
     # Recorded by its author, who computed in Float32.
     np.testing.assert_allclose(((output - data["target"]) ** 2).mean(), 0.04338834434747696, rtol=1e-6)
 
 
-def test_course_network_as_a_state(flux_files):
-    layers = porting.read(flux_files / "course_mnist.jld2").values["model_state"]["layers"]
+def test_course_network_as_a_state():
+    layers = porting.read(FLUX / "course_mnist.jld2").values["model_state"]["layers"]
     weights = [(layers[i]["weight"], layers[i]["bias"]) for i in (0, 2, 5)]
     assert layers[0]["stride"] == (1, 1)
     assert layers[0]["groups"] == 1
-    data = np.load(flux_files / "course_jld2_relu.npz")
+    data = np.load(FLUX / "course_jld2_relu.npz")
     logits = course_network(data["x"].T, *weights)
     np.testing.assert_allclose(logits, data["logits"].T, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(softmax(logits), data["y"].T, atol=1e-6)
 
 
-def test_course_network_as_a_model(flux_files):
-    (layers,) = porting.read(flux_files / "course_mnist_flux011.bson").values["m"].fields
+def test_course_network_as_a_model():
+    (layers,) = porting.read(FLUX / "course_mnist_flux011.bson").values["m"].fields
     first, _, second, pool, flatten, dense, last = layers
     assert first.type.path == "Flux.Conv"
     assert first.type.params[:2] == (2, 4)
     assert pool.fields == [(2, 2), (0, 0, 0, 0), (2, 2)]
     assert (flatten.path, last.path) == ("Flux.flatten", "NNlib.softmax")
-    data = np.load(flux_files / "course_bson_flux011.npz")
+    data = np.load(FLUX / "course_bson_flux011.npz")
     logits = course_network(data["x"].T, first.fields[1:3], second.fields[1:3], dense.fields[:2])
     np.testing.assert_allclose(softmax(logits), data["y"].T, atol=1e-6)
 
 
-def test_cartpole(flux_files):
-    (layers,) = porting.read(flux_files / "cartpole_policy_tracker.bson").values["π"].fields
+def test_cartpole():
+    (layers,) = porting.read(FLUX / "cartpole_policy_tracker.bson").values["π"].fields
     first, second, last = layers
     (method,) = last.methods
     assert str(method).splitlines()[1] == "    %1 = Main.softmax(x)"
-    data = np.load(flux_files / "ppo_cartpole_policy.npz")
+    data = np.load(FLUX / "ppo_cartpole_policy.npz")
     weights = [[tracked.fields[1] for tracked in layer.fields[:2]] for layer in (first, second)]
     hidden = relu(data["x"].T @ weights[0][0] + weights[0][1])
     output = softmax(hidden @ weights[1][0] + weights[1][1])

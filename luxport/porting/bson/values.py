@@ -30,8 +30,8 @@ _Making: TypeAlias = Generator[Any, Any, Any]
 
 _PENDING: Final = object()
 
-# Beyond any list or graph that Julia's own recursive writer could have saved.
-_DEEPEST = 100_000
+# Beyond what the recursive writer in Julia could have saved on its stack.
+_DEEPEST = 10_000
 
 
 def values_of(root: Document) -> dict[str, Any]:

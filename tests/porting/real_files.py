@@ -1,0 +1,22 @@
+"""Where the files are that others wrote; a fresh clone does not have them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+FIXTURES = Path(os.environ.get("LUXPORT_FIXTURES", Path(__file__).parents[3] / "shared" / "fixtures"))
+
+
+def folder(name: str) -> Path:
+    """Return a folder of real files, for a whole module of tests.
+
+    Where it is absent the module is skipped with one line that says so; with ``CI=true`` its absence is a failure.
+    """
+    found = FIXTURES / name
+    if not found.is_dir():
+        reason = f"no files at {found}; set LUXPORT_FIXTURES to the folder that holds {name}/"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(reason)
+        pytest.skip(reason, allow_module_level=True)
+    return found
