@@ -19,7 +19,7 @@ from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes
 from luxport.loops import scan
 from luxport.ops import Activation, tanh
-from luxport.ops.recurrent import gru_step, held, lstm_step, rnn_step, split_gates, sum_of_biases, without_masked
+from luxport.ops.recurrent import gru_step, gru_v3_step, held, lstm_step, rnn_step, sum_of_biases, without_masked
 from luxport.random import Rng
 
 __all__ = ["GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell", "RecurrentCell"]
@@ -339,31 +339,17 @@ class GRUv3Cell(_Cell):
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        weight_ih, _, bias_ih, _ = self._weights(x, carry, ps)
-        return self._from_projected(ops.dense(x, weight_ih, bias_ih), carry, ps), st
+        weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
+        y = gru_v3_step(ops.dense(x, weight_ih, bias_ih), carry[0], weight_hh, ps["weight_hn"])
+        return (y, (y,)), st
 
     def sweep(
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        weight_ih, _, bias_ih, _ = self._weights(x, carry, ps)
-
-        def step(carry: Any, inputs: Any) -> tuple[Any, Any]:
-            projected, keep = inputs
-            y, new = self._from_projected(projected, carry, ps)
-            return held(keep, new, carry), without_masked(keep, y)
-
-        carry, y = scan(step, tuple(carry), (ops.dense(x, weight_ih, bias_ih), mask), reverse=reverse)
-        return y, carry, st
-
-    def _from_projected(self, projected: Array, carry: Any, ps: Parameters) -> tuple[Array, tuple[Array]]:
-        (hidden,) = carry
-        r_x, z_x, n_x = split_gates(projected, 3)
-        r_h, z_h, _ = split_gates(ops.dense(hidden, ps["weight_hh"], None), 3)
-        r, z = ops.sigmoid(r_x + r_h), ops.sigmoid(z_x + z_h)
-        n = ops.tanh(n_x + ops.dense(r * hidden, ps["weight_hn"], None))
-        y = (1.0 - z) * n + z * hidden
-        return y, (y,)
+        weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
+        y, hidden = ops.gru_v3_sweep(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0], mask, reverse=reverse)
+        return y, (hidden,), st
 
 
 class _KeyRng(Rng):

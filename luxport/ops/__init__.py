@@ -75,6 +75,16 @@ from luxport.ops.reparameterise import spectral_norm, weight_norm
 from luxport.ops.rotary import apply_rotary_embedding, compute_rotary_embedding_params
 from luxport.ops.sampling import grid_sample, imrotate
 from luxport.ops.softmax import logsoftmax, logsumexp, softmax
+from luxport.ops.spectral import (
+    db_to_power,
+    hamming_window,
+    hann_window,
+    istft,
+    melscale_filterbanks,
+    power_to_db,
+    spectrogram,
+    stft,
+)
 from luxport.ops.stop_gradient import stop_gradient
 from luxport.ops.upsample import (
     pixel_shuffle,
@@ -104,6 +114,7 @@ __all__ = [
     "conv",
     "conv_transpose",
     "ctc_loss",
+    "db_to_power",
     "definition_of",
     "dense",
     "dot_product_attention",
@@ -126,12 +137,15 @@ __all__ = [
     "group_norm",
     "gru_sweep",
     "gru_v3_sweep",
+    "hamming_window",
+    "hann_window",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "identity",
     "imrotate",
     "instance_norm",
+    "istft",
     "keep_mask",
     "layer_norm",
     "leakyrelu",
@@ -145,6 +159,7 @@ __all__ = [
     "make_causal_mask",
     "max_pool",
     "mean_pool",
+    "melscale_filterbanks",
     "mish",
     "multigate",
     "normal",
@@ -158,6 +173,7 @@ __all__ = [
     "pad_symmetric",
     "pad_zeros",
     "pixel_shuffle",
+    "power_to_db",
     "random_bits",
     "relu",
     "relu6",
@@ -175,6 +191,8 @@ __all__ = [
     "softshrink",
     "softsign",
     "spectral_norm",
+    "spectrogram",
+    "stft",
     "stop_gradient",
     "swish",
     "tanh",

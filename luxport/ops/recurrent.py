@@ -16,7 +16,7 @@ from luxport.ops.activations import Activation, sigmoid, tanh
 from luxport.ops.affine import dense
 from luxport.ops.operation import operation
 
-__all__ = ["gru_sweep", "lstm_sweep", "rnn_sweep"]
+__all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
 
 @operation
@@ -107,6 +107,34 @@ def gru_sweep(
     return y, hidden
 
 
+@operation
+def gru_v3_sweep(
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    weight_hn: Array,
+    bias_ih: Array | None,
+    hidden: Array,
+    mask: Array | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Array, Array]:
+    """Run a GRU with its reset gate before the product over time: return all outputs and the last hidden state.
+
+    Shapes: x (T, N, in), weight_ih (in, 3 out), weight_hh (out, 3 out) with its last third unused, weight_hn
+            (out, out), bias (3 out,) or None, hidden (N, out), mask (T, N) bool or None -> (T, N, out), (N, out)
+    Source: Flux.jl ``GRUv3``
+    """
+
+    def step(hidden: Array, inputs: Any) -> tuple[Array, Array]:
+        projected, keep = inputs
+        y = gru_v3_step(projected, hidden, weight_hh, weight_hn)
+        return held(keep, y, hidden), without_masked(keep, y)
+
+    hidden, y = scan(step, hidden, (dense(x, weight_ih, bias_ih), mask), reverse=reverse)
+    return y, hidden
+
+
 def rnn_step(projected: Array, hidden: Array, weight_hh: Array, activation: Activation) -> Array:
     """Return ``activation(projected + hidden @ weight_hh)``, the next hidden state."""
     return activation(dense(hidden, weight_hh, None) + projected)
@@ -125,6 +153,15 @@ def gru_step(projected: Array, hidden: Array, weight_hh: Array, bias_hh: Array |
     r_h, z_h, n_h = split_gates(dense(hidden, weight_hh, bias_hh), 3)
     z = sigmoid(z_x + z_h)
     n = tanh(n_x + sigmoid(r_x + r_h) * n_h)
+    return (1.0 - z) * n + z * hidden
+
+
+def gru_v3_step(projected: Array, hidden: Array, weight_hh: Array, weight_hn: Array) -> Array:
+    """Return the next hidden state; the reset gate comes before the product with weight_hn."""
+    r_x, z_x, n_x = split_gates(projected, 3)
+    r_h, z_h, _ = split_gates(dense(hidden, weight_hh, None), 3)
+    z = sigmoid(z_x + z_h)
+    n = tanh(n_x + dense(sigmoid(r_x + r_h) * hidden, weight_hn, None))
     return (1.0 - z) * n + z * hidden
 
 

@@ -8,3 +8,4 @@ from luxport_jax.ops.indices import *
 from luxport_jax.ops.observe import *
 from luxport_jax.ops.optimisers import *
 from luxport_jax.ops.random_bits import *
+from luxport_jax.ops.recurrent import *

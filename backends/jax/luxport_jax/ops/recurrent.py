@@ -1,0 +1,129 @@
+"""Recurrent sweeps by JAX.
+
+Each is compiled: called operation by operation, JAX would compile the loop anew at every call, for its step is a
+new function each time. The product for the inputs is taken inside the loop, joined with that for the hidden state
+where the gates only need their sum: on a CPU that takes half the time of one large product before the loop.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from luxport import ops
+from luxport.ops.recurrent import (
+    gru_step,
+    gru_v3_step,
+    held,
+    lstm_step,
+    rnn_step,
+    sum_of_biases,
+    without_masked,
+)
+
+__all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
+
+
+@partial(jax.jit, static_argnames=("activation", "reverse"))
+def rnn_sweep(
+    x: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any,
+    bias_hh: Any,
+    hidden: Any,
+    mask: Any = None,
+    *,
+    activation: Any = ops.tanh,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan`."""
+    weights, bias = jnp.concatenate([weight_ih, weight_hh]), _bias(bias_ih, bias_hh, x)
+
+    def step(hidden: Any, inputs: Any) -> tuple[Any, Any]:
+        x, keep = inputs
+        y = rnn_step(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation)
+        return held(keep, y, hidden), without_masked(keep, y)
+
+    hidden, y = jax.lax.scan(step, hidden, (x, mask), reverse=reverse)
+    return y, hidden
+
+
+@partial(jax.jit, static_argnames="reverse")
+def lstm_sweep(
+    x: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any,
+    bias_hh: Any,
+    hidden: Any,
+    memory: Any,
+    mask: Any = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Any, Any, Any]:
+    """Loop by `jax.lax.scan`."""
+    weights, bias = jnp.concatenate([weight_ih, weight_hh]), _bias(bias_ih, bias_hh, x)
+
+    def step(carry: Any, inputs: Any) -> tuple[Any, Any]:
+        x, keep = inputs
+        hidden, memory = carry
+        new = lstm_step(bias, jnp.concatenate([x, hidden], axis=-1), memory, weights)
+        return held(keep, new, carry), without_masked(keep, new[0])
+
+    (hidden, memory), y = jax.lax.scan(step, (hidden, memory), (x, mask), reverse=reverse)
+    return y, hidden, memory
+
+
+@partial(jax.jit, static_argnames="reverse")
+def gru_sweep(
+    x: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any,
+    bias_hh: Any,
+    hidden: Any,
+    mask: Any = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan`."""
+
+    def step(hidden: Any, inputs: Any) -> tuple[Any, Any]:
+        x, keep = inputs
+        y = gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh)
+        return held(keep, y, hidden), without_masked(keep, y)
+
+    hidden, y = jax.lax.scan(step, hidden, (x, mask), reverse=reverse)
+    return y, hidden
+
+
+@partial(jax.jit, static_argnames="reverse")
+def gru_v3_sweep(
+    x: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    weight_hn: Any,
+    bias_ih: Any,
+    hidden: Any,
+    mask: Any = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan`."""
+
+    def step(hidden: Any, inputs: Any) -> tuple[Any, Any]:
+        x, keep = inputs
+        y = gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn)
+        return held(keep, y, hidden), without_masked(keep, y)
+
+    hidden, y = jax.lax.scan(step, hidden, (x, mask), reverse=reverse)
+    return y, hidden
+
+
+def _bias(bias_ih: Any, bias_hh: Any, x: Any) -> Any:
+    bias = sum_of_biases(bias_ih, bias_hh)
+    return jnp.zeros((), x.dtype) if bias is None else bias
