@@ -3,6 +3,7 @@
 from luxport_conformance.case import Case
 from luxport_conformance.cases import (
     activations,
+    adaptive_pooling,
     alpha_dropout,
     attention,
     batched,
@@ -31,6 +32,7 @@ from luxport_conformance.cases import (
     sample_norms,
     sampling,
     softmax,
+    spectral,
     upsample,
     utilities,
 )
@@ -46,6 +48,7 @@ CASES: tuple[Case, ...] = (
     *conv.CASES,
     *conv_transpose.CASES,
     *pooling.CASES,
+    *adaptive_pooling.CASES,
     *normalise.CASES,
     *dropout.CASES,
     *sample_norms.CASES,
@@ -69,6 +72,7 @@ CASES: tuple[Case, ...] = (
     *gather.CASES,
     *ctc.CASES,
     *utilities.CASES,
+    *spectral.CASES,
 )
 
 BY_ID = {case.id: case for case in CASES}

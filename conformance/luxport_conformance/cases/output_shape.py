@@ -6,14 +6,20 @@ from typing import Any
 
 import luxport
 from luxport import (
+    AdaptiveMaxPool,
+    AdaptiveMeanPool,
     AlphaDropout,
     BatchNorm,
     Chain,
     Conv,
+    ConvTranspose,
     CrossCor,
     Dense,
+    DepthwiseConv,
     Dropout,
     FlattenLayer,
+    GlobalMaxPool,
+    GlobalMeanPool,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
@@ -106,6 +112,23 @@ CASES: list[Case] = [
     ),
     _refused(75, DILATED, (2, 5, 5), r"Conv expects \(N, 3, H, W\), got \(2, 5, 5\)"),
     _told(76, DILATED, (100, 3, 5, 5), (100, 16, 4, 4)),
+    *(
+        _told(line, DepthwiseConv((3, 3), 3, 6, **options), (1, 3, size, size), (1, 6, places, places))
+        for line, (options, size, places) in zip((88, 90, 92, 94), CONVOLUTIONS, strict=True)
+    ),
+    *(
+        _told(line, ConvTranspose((3, 3), 3, 16, **options), (1, 3, places, places), (1, 16, size, size))
+        for line, (options, size, places) in zip((79, 81, 83, 85), CONVOLUTIONS, strict=True)
+    ),
+    *(
+        _told(line, pool, (1, 3, 10, 10), (1, 3, places, places))
+        for line, pool, places in (
+            (106, AdaptiveMaxPool((2, 2)), 2),
+            (109, AdaptiveMeanPool((2, 2)), 2),
+            (112, GlobalMaxPool(), 1),
+            (115, GlobalMeanPool(), 1),
+        )
+    ),
     *(
         _told(line, pool((2, 2), **options), (1, channels, size, size), (1, channels, places, places))
         for pool, lines in ((MaxPool, (118, 120, 122)), (MeanPool, (125, 127, 129)))

@@ -81,13 +81,18 @@ def _read(x: Any, grid: Any, border: bool) -> Any:
     return y
 
 
+def _whole(place: float) -> float:
+    """Mend the rounding of a quarter turn, which must not put a place outside."""
+    return round(place) if abs(place - round(place)) < 1e-9 else place
+
+
 def _turned(x: Any, angle: float, centre: tuple[float, float], nearest: bool) -> Any:
     """Rotate element by element."""
     height, width = x.shape[2:]
     y = np.zeros_like(x)
     for h, w in np.ndindex(height, width):
         turn = complex(w - centre[1], h - centre[0]) * complex(math.cos(angle), math.sin(angle))
-        row, column = round(turn.imag + centre[0], 9), round(turn.real + centre[1], 9)
+        row, column = _whole(turn.imag + centre[0]), _whole(turn.real + centre[1])
         if nearest:
             row, column = math.floor(row + 0.5), math.floor(column + 0.5)
         if not (0 <= row <= height - 1 and 0 <= column <= width - 1):

@@ -1,0 +1,260 @@
+"""Cases of `LPPool`, of global and adaptive pools, and of pools of complex numbers."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import (
+    AdaptiveLPPool,
+    AdaptiveMaxPool,
+    AdaptiveMeanPool,
+    GlobalLPPool,
+    GlobalMaxPool,
+    GlobalMeanPool,
+    LPPool,
+    MaxPool,
+    MeanPool,
+)
+from luxport_conformance.case import Case
+from luxport_conformance.cases.answers import counting
+from luxport_conformance.cases.declare import at, draw, fails, forward, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+LAYER = "flux:layers/conv.jl"
+OP = "nnlib:pooling.jl"
+
+# NNlib pins the pools of 1 to 5 by windows of two, and what comes of pulling them back to x.
+POWERS: dict[str, tuple[LPPool, list[float], list[float]]] = {
+    "plain": (
+        LPPool(2, p=4.5),
+        [2.019312856150994, 4.221163518110637],
+        [0.17258020254042603, 1.9525221042381296, 1.2774501198988355, 3.496467771732918, 0.0],
+    ),
+    "stride": (
+        LPPool(2, stride=1, p=3.0),
+        [2.080083823051904, 3.2710663101885897, 4.497941445275415, 5.738793548317167],
+        [0.48074985676913606, 3.1458422620080637, 4.752311710531486, 6.345225258061685, 4.356316321455918],
+    ),
+    "padded": (
+        LPPool(2, padding=1, p=2.0),
+        [1.0, 3.605551275463989, 6.4031242374328485],
+        [1.0, 2.0, 3.0, 4.0, 5.0],
+    ),
+}
+ALONE, PAIRS = LPPool(1, p=4.5), LPPool(2)
+
+
+def _slopes(x: Any) -> Any:
+    xp = luxport.namespace(x)
+
+    def pulled_back(layer: LPPool) -> Any:
+        def loss(x: Any) -> Any:
+            y, _ = layer(x, {}, {})
+            return xp.sum(y * luxport.stop_gradient(y))
+
+        return luxport.grad(loss)(x)
+
+    return {name: pulled_back(layer) for name, (layer, _, _) in POWERS.items()}
+
+
+def _blocks(reduce: Any, places: tuple[int, int]) -> Any:
+    """Cut into equal blocks."""
+    height, width = places
+    return lambda x, ps, st: reduce(
+        x.reshape(*x.shape[:2], height, x.shape[2] // height, width, x.shape[3] // width), axis=(3, 5)
+    )
+
+
+def _variable(reduce: Any, places: tuple[int, int]) -> Any:
+    """Take PyTorch's windows one by one."""
+
+    def pooled(x: Any, ps: Any, st: Any) -> Any:
+        cuts = [
+            [slice(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
+            for n, m in zip(x.shape[2:], places, strict=True)
+        ]
+        y = [reduce(x[:, :, rows, columns], axis=(2, 3)) for rows, columns in itertools.product(*cuts)]
+        return np.stack(y, axis=2).reshape(*x.shape[:2], *places)
+
+    return pooled
+
+
+def _fixed(reduce: Any, places: int) -> Any:
+    """Take Flux's windows one by one, in one dimension."""
+
+    def pooled(x: Any, ps: Any, st: Any) -> Any:
+        step = x.shape[2] // places
+        size = x.shape[2] - (places - 1) * step
+        return np.stack([reduce(x[:, :, i * step : i * step + size], axis=2) for i in range(places)], axis=2)
+
+    return pooled
+
+
+def _cubic(x: Any, axis: Any) -> Any:
+    return np.cbrt(np.sum(x**3, axis=axis))
+
+
+def _ties(x: Any) -> Any:
+    xp = luxport.namespace(x)
+    layers = (GlobalMaxPool(), AdaptiveMaxPool((1, 2)), AdaptiveMaxPool((1, 2), variable_windows=True))
+    return [luxport.grad(lambda x, layer=layer: xp.sum(layer(x, {}, {})[0]))(x) for layer in layers]
+
+
+FIRST, FIRST_TWO = np.zeros((1, 1, 2, 4)), np.zeros((1, 1, 2, 4))
+FIRST[..., 0, 0] = FIRST_TWO[..., 0, 0] = FIRST_TWO[..., 0, 2] = 1.0
+
+
+def _complex_means(rank: int) -> Case:
+    layers = [
+        MeanPool((2,) * rank, **options, count_include_pad=counted)
+        for options in ({}, {"padding": 1, "stride": 2})
+        for counted in (True, False)
+    ]
+
+    def program(x: Any) -> Any:
+        return [layer(x, {}, {})[0] for layer in layers]
+
+    def by_parts(x: Any) -> Any:
+        return tuple([layer(x.real, {}, {})[0] + 1j * layer(x.imag, {}, {})[0] for layer in layers])
+
+    return Case(
+        id=f"mean_pool.complex_{rank}d",
+        subject="MeanPool",
+        source=at(OP, 1002, 1004, 1005),
+        program=program,
+        inputs={"x": draw(1, 2, *[7] * rank) + 1j * draw(1, 2, *[7] * rank, seed=1)},
+        expected=by_parts,
+        tolerance=Tolerance(reduction=2**rank),
+    )
+
+
+CASES: list[Case] = [
+    *(
+        forward(
+            f"{layer.__name__}.blocks_{line}",
+            at(LAYER, line),
+            layer(places),
+            draw(2, 3, *shape),
+            y=_blocks(reduce, places),
+            tolerance=Tolerance(reduction=8),
+        )
+        for line, layer, reduce, places, shape in (
+            (5, AdaptiveMaxPool, np.max, (5, 5), (10, 10)),
+            (7, AdaptiveMeanPool, np.mean, (5, 5), (10, 10)),
+            (9, AdaptiveMaxPool, np.max, (5, 10), (20, 20)),
+            (11, AdaptiveMeanPool, np.mean, (5, 10), (20, 20)),
+        )
+    ),
+    *(
+        forward(
+            f"{layer.__name__}.uneven",
+            ("flux: one window and one stride (src/layers/conv.jl, AdaptiveMaxPool)",),
+            layer(3, **options),
+            np.abs(draw(2, 2, 7)),
+            y=_fixed(reduce, 3),
+            tolerance=Tolerance(reduction=8),
+        )
+        for layer, options, reduce in (
+            (AdaptiveMaxPool, {}, np.max),
+            (AdaptiveMeanPool, {}, np.mean),
+            (AdaptiveLPPool, {"p": 3}, _cubic),
+        )
+    ),
+    *(
+        forward(
+            f"{layer.__name__}.variable",
+            ("PyTorch's windows, one by one",),
+            layer((3, 4), **options, variable_windows=True),
+            np.abs(draw(2, 2, 7, 3)),
+            y=_variable(reduce, (3, 4)),
+            tolerance=Tolerance(reduction=12),
+        )
+        for layer, options, reduce in (
+            (AdaptiveMaxPool, {}, np.max),
+            (AdaptiveMeanPool, {}, np.mean),
+            (AdaptiveLPPool, {"p": 3}, _cubic),
+        )
+    ),
+    *(
+        forward(
+            f"{type(layer).__name__}.all",
+            (*at(LAYER, *lines), "NumPy"),
+            layer,
+            np.abs(draw(2, 3, 10, 10)),
+            y=_blocks(reduce, (1, 1)),
+            tolerance=Tolerance(reduction=100),
+        )
+        for lines, layer, reduce in (
+            ((13,), GlobalMaxPool(), np.max),
+            ((15,), GlobalMeanPool(), np.mean),
+            ((), GlobalLPPool(p=3), _cubic),
+        )
+    ),
+    Case(
+        id="max_pools.first_of_equals",
+        subject="GlobalMaxPool",
+        source=("nnlib: the gradient goes to the first of equal ones (src/impl/pooling_direct.jl)",),
+        program=_ties,
+        inputs={"x": np.ones((1, 1, 2, 4))},
+        expected=(FIRST, FIRST_TWO, FIRST_TWO),
+        differentiates=True,
+    ),
+    function(
+        "lp_pool.counting",
+        at(OP, 383, 388, 394, 400),
+        "LPPool",
+        lambda x: {name: layer(x, {}, {})[0] for name, (layer, _, _) in POWERS.items()} | {"one": ALONE(x, {}, {})[0]},
+        counting(1, 1, 5),
+        expected={name: np.array(y).reshape(1, 1, -1) for name, (_, y, _) in POWERS.items()}
+        | {"one": counting(1, 1, 5)},
+        tolerance=Tolerance(reduction=8),
+    ),
+    Case(
+        id="lp_pool.counting_gradients",
+        subject="LPPool",
+        source=at(OP, 389, 395, 401),
+        program=_slopes,
+        inputs={"x": counting(1, 1, 5)},
+        expected={name: np.array(dx).reshape(1, 1, -1) for name, (_, _, dx) in POWERS.items()},
+        differentiates=True,
+        tolerance=Tolerance(reduction=16),
+    ),
+    Case(
+        id="lp_pool.flat_at_zero",
+        subject="LPPool",
+        source=("a sum of squares has no slope at 0: NNlib divides 0 by 0",),
+        program=luxport.grad(lambda x: luxport.namespace(x).sum(PAIRS(x, {}, {})[0])),
+        inputs={"x": np.zeros((1, 1, 4))},
+        expected=np.zeros((1, 1, 4)),
+        differentiates=True,
+    ),
+    *map(_complex_means, (1, 2, 3)),
+    fails(
+        "max_pool.no_complex",
+        at(OP, 1028),
+        MaxPool(2),
+        draw(1, 2, 7) + 1j * draw(1, 2, 7, seed=1),
+        message="MaxPool expects real numbers, got complex64",
+    ),
+    fails(
+        "adaptive_pool.fewer_than_places",
+        ("one stride of at least 1",),
+        AdaptiveMaxPool((3, 3)),
+        np.ones((1, 1, 4, 2)),
+        message=r"AdaptiveMaxPool expects at least \(3, 3\) along its spatial axes, got \(1, 1, 4, 2\)",
+    ),
+    fails(
+        "lp_pool.no_norm",
+        ("nnlib: p is a positive finite number (src/pooling.jl, lpnormpool)",),
+        lambda: LPPool((2, 2), p=0),
+        subject="LPPool",
+        raises=ValueError,
+        message="p as a positive finite number",
+    ),
+]
