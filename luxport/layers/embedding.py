@@ -150,6 +150,7 @@ class EmbeddingBag(Layer):
         indices, offsets = x
         _check_integers(indices)
         _check_integers(offsets)
+        offsets = _as_int32(offsets)
         _check_offsets(offsets, indices.shape[0])
         return _reduce_segments(_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction), st
 
@@ -162,7 +163,7 @@ class EmbeddingBag(Layer):
             raise LayerError(
                 f"expects {wanted}{'' if least == 1 else ', one-hot along a further axis'}, got {shape_text(x)}"
             )
-        if x.shape[least - 1 - least] == 0:
+        if x.shape[-least] == 0:
             raise LayerError(f"expects bags of at least one index, got {shape_text(x)}")
         rows = _rows(weight, x, self.in_dims, None)
         reduction = getattr(namespace(rows), self.reduction) if isinstance(self.reduction, str) else self.reduction
@@ -179,11 +180,9 @@ def _rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
     if _is_integer(x):
         _check_range(value_range(x), size)
         rows = ops.embedding(weight, x)
-        return (
-            rows
-            if padding_idx is None
-            else xp.where(xp.expand_dims(x == padding_idx, axis=-1), xp.zeros_like(rows), rows)
-        )
+        if padding_idx is None:
+            return rows
+        return xp.where(xp.expand_dims(x == padding_idx, axis=-1), xp.zeros_like(rows), rows)
     check_axis(x, -1, size, "(..., {}), one-hot, or integers")
     if dtype_name(x) == "bool":
         x = xp.astype(x, weight.dtype)
@@ -206,6 +205,7 @@ def _rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
         else:
             _check_integers(part)
             _check_range(value_range(part), size)
+            part = _as_int32(part)
         if not isinstance(part, Integral) and not isinstance(place, Integral) and part.shape != place.shape:
             raise LayerError(f"expects indices of one shape, got {shape_text(place)} and {shape_text(part)}")
         place = place * size + part
@@ -221,7 +221,7 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
     if bags is None:
         raise LayerError("expects a number of offsets that is known before the program runs")
     xp = namespace(rows, indices, offsets)
-    places = xp.astype(xp.cumulative_sum(xp.ones_like(indices)), offsets.dtype) - 1
+    places = xp.astype(xp.cumulative_sum(xp.ones_like(indices, dtype=xp.int32)), xp.int32) - 1
     segments = xp.searchsorted(offsets, places, side="right") - 1
     if reduction == "max":
         top = ops.segment_reduce(ops.stop_gradient(rows), segments, op="max", size=bags)
@@ -255,6 +255,12 @@ def _check_integers(x: Array) -> None:
     shape_of(x)
     if not _is_integer(x):
         raise LayerTypeError(f"expects integers as indices, got {dtype_name(x)}")
+
+
+def _as_int32(x: Array) -> Array:
+    """Return indices in a dtype that holds sums, differences and products of them."""
+    xp = namespace(x)
+    return xp.astype(x, xp.int32)
 
 
 def _is_integer(x: Array) -> bool:

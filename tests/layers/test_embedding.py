@@ -19,6 +19,21 @@ def test_integers_of_every_size(backend, dtype):
     np.testing.assert_array_equal(backend.to_numpy(y), TABLE[[[3, 0], [1, 3]]])
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_small_integers_do_not_overflow(backend, dtype):
+    weight = np.arange(200.0 * 100).reshape(200, 100, 1)
+    places = np.asarray([100, 99, 0], dtype), np.asarray([99, 0, 50], dtype)
+    y, _ = lp.Embedding((200, 100), 1)(
+        tuple(backend.asarray(place) for place in places), {"weight": backend.asarray(weight)}, {}
+    )
+    np.testing.assert_array_equal(backend.to_numpy(y)[:, 0], [10099, 9900, 50])
+    indices, offsets = np.zeros(300, dtype), np.asarray([0, 100], dtype)
+    y, _ = lp.EmbeddingBag(4, 2, "sum")(
+        (backend.asarray(indices), backend.asarray(offsets)), {"weight": backend.asarray(TABLE + 1)}, {}
+    )
+    np.testing.assert_array_equal(backend.to_numpy(y), [[100, 200], [200, 400]])
+
+
 def test_nothing_to_look_up(backend):
     x, weight = backend.asarray(np.zeros((3, 0), np.int32)), backend.asarray(TABLE)
     assert tuple(lp.Embedding(4, 2)(x, {"weight": weight}, {})[0].shape) == (3, 0, 2)
@@ -30,6 +45,8 @@ def test_nothing_to_look_up(backend):
         (2, "expects bags of indices, got an int"),
         ([], "expects one bag or more, got an empty list"),
         ([np.asarray([1]), np.asarray([], int)], r"expects bags of at least one index, got \(0,\)"),
+        (np.zeros((2, 0, 4)), r"expects bags of at least one index, got \(2, 0, 4\)"),
+        ((np.asarray([1, 2]), np.asarray([0, 2, 1], np.uint8)), "expects offsets that start at 0 and rise"),
         ([np.asarray([[1]])], r"expects a bag as a vector of indices, got \(1, 1\)"),
         ((np.asarray([1, 2]), np.asarray([0]), np.asarray([1])), "expects a tuple of two vectors"),
         ((np.asarray([1, 2]), np.asarray([0.0])), "expects integers as indices, got float64"),
