@@ -1,4 +1,4 @@
-"""PyTorch's own batch normalisation and product against the definitions: values, gradients, second gradients."""
+"""PyTorch's own normalisations and product against the definitions: values, gradients, second gradients."""
 
 from __future__ import annotations
 
@@ -75,6 +75,49 @@ def test_batch_norm_under_vmap():
     alone = batch_norm(2 * x, scale, bias, mean, var, **options)
     for together, single in zip(mapped, alone, strict=True):
         torch.testing.assert_close(together[1], single)
+
+
+OF_SAMPLES: Any = [  # operation, shape of x, shape of scale and bias, options
+    (ops.layer_norm, (4, 5), (5,), {"axes": (1,)}),
+    (ops.layer_norm, (2, 4, 5), (4, 5), {"axes": (-1, -2)}),
+    (ops.layer_norm, (2, 4, 5), (4, 1), {"axes": (1,)}),
+    (ops.group_norm, (3, 6), (6,), {"groups": 2}),
+    (ops.group_norm, (2, 6, 2, 3), (6,), {"groups": 3}),
+    (ops.instance_norm, (2, 3, 5), (3,), {"training": True, "momentum": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("op", "shape", "parameters", "options"), OF_SAMPLES)
+@pytest.mark.parametrize("affine", [True, False])
+def test_norms_of_samples(op, shape, parameters, options, affine):
+    generator = torch.Generator().manual_seed(0)
+    x, scale, bias = (torch.randn(s, generator=generator, dtype=torch.float64) for s in (shape, parameters, parameters))
+
+    def slopes(op):
+        variables = [array.clone().requires_grad_() for array in ((x, scale, bias) if affine else (x,))]
+        given = [*variables, *(() if affine else (None, None)), *((None, None) if "training" in options else ())]
+        y = op(*given, epsilon=1e-3, **options)
+        y = y[0] if isinstance(y, tuple) else y
+        first = torch.autograd.grad(torch.sin(y).sum(), variables, create_graph=True)
+        return y, first, torch.autograd.grad(torch.stack([(g**2).sum() for g in first]).sum(), variables)
+
+    torch.testing.assert_close(slopes(op), slopes(definition_of(op)), rtol=1e-9, atol=1e-9)
+    plain = lambda x: _first(op(x, *_absent(options), epsilon=1e-3, **options))  # noqa: E731
+    torch.testing.assert_close(torch.func.vmap(plain)(torch.stack([x, 2 * x]))[1], plain(2 * x))
+
+
+def test_axes_out_of_range_are_an_error():
+    for op in (ops.layer_norm, definition_of(ops.layer_norm)):
+        with pytest.raises(IndexError, match="out of range"):
+            op(torch.ones(2, 3), None, None, axes=(3,), epsilon=1e-3)
+
+
+def _absent(options) -> Any:
+    return (None,) * (4 if "training" in options else 2)
+
+
+def _first(result) -> Any:
+    return result[0] if isinstance(result, tuple) else result
 
 
 @pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3), (0, 3)])

@@ -1,0 +1,129 @@
+"""Initialisers: options, equality, the same numbers on every machine. Upstream's statistics are conformance cases."""
+
+# pyright: reportArgumentType=false, reportCallIssue=false
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+from scipy.stats import kstest, truncnorm
+
+import luxport as lp
+from luxport.host_sums import orthonormal_rows, row_sums
+from luxport.random import Rng, standard_normal_cdf
+
+
+def test_equality_and_text():
+    assert lp.orthogonal(gain=2.0) == lp.orthogonal(gain=2.0) != lp.orthogonal
+    assert lp.glorot_uniform(gain=1.0) == lp.glorot_uniform == lp.glorot_uniform()
+    assert lp.identity_init(shift=[0, 1]) == lp.identity_init(shift=(0, 1))
+    assert repr(lp.truncated_normal(std=0.5)(low=-1.0)) == "truncated_normal(low=-1.0, std=0.5)"
+    for init in (lp.sparse_init(sparsity=0.5), lp.constant(value=2.0), lp.lecun_uniform):
+        assert pickle.loads(pickle.dumps(init)) == init and hash(init) == hash(init())
+
+
+def test_wrong_calls():
+    with pytest.raises(TypeError, match=r"^glorot_uniform expects options among \['gain'\], got std$"):
+        lp.glorot_uniform(std=1.0)
+    with pytest.raises(TypeError, match="^normal expects a generator and a shape, or options alone, got one of two$"):
+        lp.normal((3, 4))
+    with pytest.raises(TypeError, match="sparsity"):
+        lp.sparse_init(0, (3, 4))
+    with pytest.raises(ValueError, match=r"^a truncated normal expects std > 0 and low < high, got 1.0, 2.0 and 2.0$"):
+        lp.truncated_normal(0, (3,), low=2.0)
+    with pytest.raises(ValueError, match=r"^orthogonal expects one or more axes, got the shape \(\)$"):
+        lp.orthogonal(0, ())
+
+
+def test_gains():  # torch.nn.init.calculate_gain's table
+    assert lp.calculate_gain(lp.identity) == lp.calculate_gain("sigmoid") == 1.0
+    assert lp.calculate_gain(lp.tanh) == 5 / 3 and lp.calculate_gain(lp.selu) == 0.75
+    assert lp.calculate_gain(lp.relu) == 2**0.5 and lp.calculate_gain(lp.leakyrelu, 0.5) == pytest.approx(1.6**0.5)
+    with pytest.raises(ValueError, match="^a gain is known for identity, .*, got mish$"):
+        lp.calculate_gain(lp.mish)
+
+
+def test_cdf_is_scipy_s():
+    x = np.array([-35.0, -8.3, -2.0, -1.0, -1e-9, 0.0, 0.5, 2.0, 9.0])
+    # At x a relative error of 1e-16 in the quantile is one of x² 1e-16 in the probability.
+    for point, wanted in zip(x, ndtr(x), strict=True):
+        assert standard_normal_cdf(float(point)) == pytest.approx(wanted, rel=4e-16 * max(1.0, point * point), abs=0)
+
+
+@pytest.mark.parametrize("bounds", [(-2.0, 2.0), (-1.0, 3.0), (2.5, 4.0), (-9.0, -3.0)])
+def test_truncated_normals_are_distributed_so(bounds):
+    values = Rng(3).truncated_normal((4000,), 1.0, 2.0, *(1.0 + 2.0 * b for b in bounds))
+    assert kstest((values - 1.0) / 2.0, truncnorm(*bounds).cdf).pvalue > 0.01  # one seed, so the same every time
+    assert values.min() >= 1.0 + 2.0 * bounds[0] and values.max() <= 1.0 + 2.0 * bounds[1]
+
+
+def test_lecun_s_variance_and_bounds():
+    values = lp.lecun_normal(0, (100, 500)) * 10.0
+    assert values.var() == pytest.approx(1.0, rel=4 * (2 / values.size) ** 0.5)
+    assert np.abs(values).max() <= 2.0 / truncnorm(-2, 2).std() * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (33, 100), (70, 90)])
+def test_orthonormal_rows_are_qr_s(shape):
+    a = Rng(0).normal(shape).astype(np.float64)
+    q, r = np.linalg.qr(a.T)
+    # 40 bits after the point, times what the last rows of a square matrix lose.
+    np.testing.assert_allclose(orthonormal_rows(a), (q * np.sign(np.diag(r))).T, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(orthonormal_rows(a) @ orthonormal_rows(a).T, np.eye(len(a)), rtol=0, atol=1e-10)
+
+
+def test_orthonormal_rows_do_not_depend_on_the_library_s_product(monkeypatch):
+    import luxport.host_sums as module
+
+    a = Rng(0).normal((70, 90)).astype(np.float64)
+    split = module._split
+
+    class Backwards(np.ndarray):
+        def __matmul__(self, other):  # another order of adding, as another library's
+            total = np.zeros((self.shape[0], other.shape[1]))
+            for k in reversed(range(self.shape[1])):
+                total += np.asarray(self)[:, k, None] * np.asarray(other)[None, k]
+            return total
+
+    wanted = orthonormal_rows(a)
+    monkeypatch.setattr(module, "_split", lambda x: tuple(part.view(Backwards) for part in split(x)))
+    np.testing.assert_array_equal(np.asarray(orthonormal_rows(a)), wanted)
+
+
+def test_row_sums():
+    for n in (0, 1, 2, 3, 7, 8, 100):
+        np.testing.assert_allclose(row_sums(np.arange(2.0 * n).reshape(2, n)), np.arange(2.0 * n).reshape(2, n).sum(1))
+
+
+def test_gains_scale_and_shapes_flatten():
+    matrix = lp.orthogonal(0, (4, 2, 3), gain=2.0).reshape(4, 6)
+    np.testing.assert_allclose(matrix @ matrix.T, 4.0 * np.eye(4), atol=1e-6)
+    assert np.linalg.norm(lp.orthogonal(0, (5,))) == pytest.approx(1.0)
+    assert lp.orthogonal(0, (0, 3)).shape == (0, 3)
+
+
+FIRST = {  # a change here changes every model's start
+    "truncated_normal": [
+        "-0x1.d3faaa0000000p+0",
+        "-0x1.5406b60000000p-1",
+        "-0x1.2170c40000000p+0",
+        "0x1.3ce4300000000p-3",
+    ],
+    "lecun_normal": ["-0x1.78320e0000000p+0", "-0x1.1156720000000p-1", "-0x1.d158b00000000p-1", "0x1.fd7afc0000000p-4"],
+    "orthogonal": ["-0x1.e938620000000p-1", "-0x1.2e0b1c0000000p-2", "-0x1.2e0b1c0000000p-2", "0x1.e938620000000p-1"],
+    "sparse_init": ["-0x1.7439ba0000000p-6", "0x0.0p+0", "0x0.0p+0", "0x1.a91f7e0000000p-10"],
+}
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_first_draws_of_seed_0_stay(name):
+    init = lp.sparse_init(sparsity=0.5) if name == "sparse_init" else getattr(lp, name)
+    assert [float(value).hex() for value in init(0, (2, 2)).ravel()] == FIRST[name]
+
+
+def test_shapes_are_told_without_drawing(monkeypatch):
+    monkeypatch.setattr(Rng, "_raw", lambda self, shape: pytest.fail("drawn"))
+    for init in (lp.orthogonal, lp.truncated_normal, lp.sparse_init(sparsity=0.5), lp.lecun_normal, lp.identity_init):
+        assert lp.parameter_length(lp.Dense(30, 20, init_weight=init)) == 30 * 20 + 20
