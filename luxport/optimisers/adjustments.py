@@ -9,7 +9,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, namespace
 from luxport.optimisers.hyperparameters import names_of, with_values
-from luxport.optimisers.rule import is_number
+from luxport.optimisers.rule import is_number, round_in_all_dtypes
 from luxport.static import Static
 
 __all__ = ["adjust", "freeze", "is_leaf", "is_tied", "rule_of", "thaw"]
@@ -41,6 +41,9 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
     if not values:
         raise ValueError("adjust expects a hyper-parameter to change: adjust(state, eta=0.01)")
     found: set[str] = set()
+    for value in values.values():
+        if _is_number(value):
+            round_in_all_dtypes(value)
 
     def adjusted(leaf: dict[str, Any]) -> dict[str, Any]:
         rule, arrays = leaf["rule"].value, dict(leaf.get("adjusted", {}))

@@ -23,6 +23,7 @@ __all__ = [
     "in_dtype_of",
     "is_number",
     "round_ahead",
+    "round_in_all_dtypes",
     "scalar_like",
     "subtract",
 ]
@@ -127,10 +128,14 @@ def in_dtype_of(x: Array, value: Any) -> Any:
     if not is_number(value):
         return value if value.dtype == x.dtype else backend_of(x, value).xp.astype(value, x.dtype)
     key = (dtype_name(x), value)
-    known = _ROUNDED.get(key)
+    try:
+        known = _ROUNDED.get(key)
+    except TypeError:  # torch.compile's stand-in for a number that has changed since it last compiled: no key
+        return scalar_like(x, value)
     if known is None:
         finfo = namespace(x).finfo(x.dtype)
-        known = _ROUNDED[key] = _round(value, float(finfo.eps), float(finfo.smallest_normal))
+        precision = _PRECISIONS[key[0]] = float(finfo.eps), float(finfo.smallest_normal)
+        known = _ROUNDED[key] = _round(value, *precision)
     return known
 
 
@@ -138,6 +143,15 @@ def round_ahead(x: Array, *values: float) -> None:
     """Round hyper-parameters early: `torch.compile` compiles again if it sees the table of them grow."""
     for value in values:
         in_dtype_of(x, value)
+
+
+def round_in_all_dtypes(values: Any) -> None:
+    """Round hyper-parameters early, for every dtype that parameters have had so far."""
+    if len(_ROUNDED) > 10_000:  # a loop may adjust forever
+        _ROUNDED.clear()
+    for value in values if isinstance(values, tuple) else (values,):
+        for dtype, precision in _PRECISIONS.items():
+            _ROUNDED[dtype, value] = _round(value, *precision)
 
 
 def is_number(value: Any) -> bool:
@@ -174,6 +188,7 @@ def check_real(rule: Any, x: Array) -> None:
 
 
 _ROUNDED: dict[tuple[str, float], float] = {}
+_PRECISIONS: dict[str, tuple[float, float]] = {}
 
 
 def _round(value: float, eps: float, smallest_normal: float) -> float:

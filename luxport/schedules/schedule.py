@@ -1,0 +1,95 @@
+"""`Schedule`, what all schedules can do, and what they share."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from luxport.backend import Array, namespace
+
+__all__ = ["Number", "Schedule", "between", "keep_tuple", "quotient", "until", "value_at"]
+
+
+Number: TypeAlias = Any
+"""A float, or an array without axes."""
+
+
+class Schedule(ABC):
+    """What all schedules can do.
+
+    A schedule of one's own has a method `at`, in Array API terms:
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class InverseRoot(Schedule):
+    ...     start: float
+    ...     def at(self, t):
+    ...         return self.start / namespace(t).sqrt(t)
+    >>> InverseRoot(0.1)(4)
+    0.05
+    """
+
+    @abstractmethod
+    def at(self, t: Array) -> Array:
+        """Return the value at t, a floating array; NaN beyond the end, if there is one."""
+
+    def __call__(self, t: Number) -> Number:
+        """Return the value at t: a float for a number, an array for an array.
+
+        Raises: IndexError if t is a number beyond the schedule's end; for an array the value is NaN there
+        """
+        if isinstance(t, (int, float)):
+            value = float(self.at(np.asarray(t, np.float64)))
+            if math.isnan(value):
+                raise IndexError(f"{self} has no value at step {t}")
+            return value
+        xp = namespace(t)
+        return self.at(t if xp.isdtype(t.dtype, "real floating") else xp.astype(t, xp.float32))
+
+    def __iter__(self) -> Iterator[float]:
+        for t in itertools.count(1):
+            try:
+                yield self(t)
+            except IndexError:
+                return
+
+
+def value_at(schedule: Any, t: Array) -> Array:
+    """Return the value of a schedule, a number or any function, at an array."""
+    if isinstance(schedule, Schedule):
+        return schedule.at(t)
+    return schedule(t) if callable(schedule) else namespace(t).zeros_like(t) + schedule
+
+
+def until(t: Array, end: int, value: Array) -> Array:
+    """Return the value up to the end, and NaN after it."""
+    xp = namespace(t)
+    return xp.where(t <= end, value, xp.zeros_like(t) + math.nan)
+
+
+def between(l0: Number, l1: Number, part: Array) -> Array:
+    """Return the value that is this part of the way from the smaller to the larger."""
+    if isinstance(l0, (int, float)) and isinstance(l1, (int, float)):
+        return abs(l0 - l1) * part + min(l0, l1)
+    xp = namespace(part)
+    l0, l1 = xp.zeros_like(part) + l0, xp.zeros_like(part) + l1
+    return xp.abs(l0 - l1) * part + xp.minimum(l0, l1)
+
+
+def quotient(t: Array, size: Number) -> Array:
+    """Return ``t / size`` rounded up; a compiler's division may be above a whole number where it should be one."""
+    xp = namespace(t)
+    rest = t % size
+    return xp.round((t - rest) / size) + xp.astype(rest > 0, t.dtype)
+
+
+def keep_tuple(schedule: Any, name: str) -> None:
+    """Let any iterable be given where a tuple is kept."""
+    value = getattr(schedule, name)
+    if not isinstance(value, (int, tuple)):
+        object.__setattr__(schedule, name, tuple(value))
