@@ -29,12 +29,6 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "RepeatedLayer": (
         Example(
-            layer=luxport.RepeatedLayer(luxport.Dense(3, 3, luxport.tanh), repeats=3),
-            x=(5, 3),
-            parameters=3 * 3 + 3,
-            tolerance=sum_of(3 * 3),
-        ),
-        Example(
             layer=luxport.RepeatedLayer(luxport.Bilinear(2, 2, luxport.tanh), repeats=2, input_injection=True),
             x=(5, 2),
             parameters=2 * 2 * 2 + 2,
