@@ -321,6 +321,23 @@ class _Namespace(SimpleNamespace):
         raise LayerTypeError(f"uses the function {name!r}, for which no shape rule is known")
 
 
+def _transform(size: Callable[[int], int], kind: Callable[[Any], Any]) -> Callable[..., AbstractArray]:
+    def rule(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> AbstractArray:
+        shape = list(x.shape)
+        shape[axis] = size(shape[axis]) if n is None else n if kind is _to_real else size(n)
+        return AbstractArray(tuple(shape), kind(x.dtype))
+
+    return rule
+
+
+def _to_complex(dtype: Any) -> Any:
+    return np.result_type(dtype, np.complex64)
+
+
+def _to_real(dtype: Any) -> Any:
+    return np.zeros((), dtype).real.dtype
+
+
 abstract_namespace = _Namespace(
     **dict.fromkeys(_UNARY.split(), _same),
     **dict.fromkeys(_BINARY.split(), _arithmetic),
@@ -350,6 +367,12 @@ abstract_namespace = _Namespace(
             ),
         )
     },
+    fft=SimpleNamespace(
+        fft=_transform(lambda n: n, _to_complex),
+        ifft=_transform(lambda n: n, _to_complex),
+        rfft=_transform(lambda n: n // 2 + 1, _to_complex),
+        irfft=_transform(lambda n: 2 * (n - 1), _to_real),
+    ),
     divide=_division,
     result_type=lambda *xs: _result_type(*xs),
     isdtype=lambda dtype, kind: _strict_kind(dtype, kind),

@@ -22,6 +22,7 @@ from luxport_conformance.operation_examples import (
     rotary,
     sampling,
     softmax,
+    spectral,
     upsample,
     xlogy,
 )
@@ -45,6 +46,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **pooling.OPERATIONS,
     **random_bits.OPERATIONS,
     **rotary.OPERATIONS,
+    **spectral.OPERATIONS,
     **xlogy.OPERATIONS,
     **recurrent.OPERATIONS,
     **reparameterise.OPERATIONS,

@@ -1,0 +1,194 @@
+"""Cases of the short-time Fourier transform: sums written out, and the way back."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import LayerError, ops
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import at, draw, fact, fails, function, gradient
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:testsuite/spectral.jl"
+SUM = Tolerance(reduction=256)
+
+
+def transformed(x: Any, window: Any, n_fft: int, hop: int, center: bool = True) -> Any:
+    """Multiply each stretch with the matrix of the Fourier transform."""
+    if center:
+        x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(n_fft // 2, n_fft // 2)], mode="reflect")
+    full = np.zeros(n_fft)
+    low = (n_fft - len(window)) // 2
+    full[low : low + len(window)] = window
+    frames = [x[..., at : at + n_fft] * full for at in range(0, x.shape[-1] - n_fft + 1, hop)]
+    turns = np.outer(np.arange(n_fft), np.arange(n_fft // 2 + 1)) / n_fft
+    return np.stack(frames, -2) @ np.exp(-2j * math.pi * turns)
+
+
+def hann(n: int) -> Any:
+    """Return the periodic window."""
+    return (1 - np.cos(2 * math.pi * np.arange(n) / n)) / 2
+
+
+def _and_back(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings: dict[str, Any]) -> Case:  # noqa: A002
+    """Transform and transform back, with several settings."""
+
+    def program(x: Any, window: Any) -> Any:
+        results = []
+        for setting in settings:
+            options = {name: value for name, value in setting.items() if name not in ("window", "length")}
+            given = window if setting.get("window") else None
+            y = ops.stft(x, given, **options)
+            length = x.shape[-1] if setting.get("length", True) else None
+            results.append(ops.istft(y, given, **options, original_length=length))
+        return tuple(results)
+
+    def wanted(x: Any, window: Any) -> Any:
+        results = []
+        for setting in settings:
+            n_fft = setting["n_fft"]
+            hop = setting.get("hop_length", n_fft // 4)
+            kept = x.shape[-1] if setting.get("length", True) else (x.shape[-1] + n_fft // 2 * 2 - n_fft) // hop * hop
+            results.append(x[..., :kept])
+        return tuple(results)
+
+    return function(
+        f"istft.{id}", at(FILE, *lines), "istft", program, *(draw(*shape), hann(64)), expected=wanted, tolerance=SUM
+    )
+
+
+X = draw(200)
+WINDOW = hann(64)
+
+CASES: list[Case] = [
+    *[
+        function(
+            f"{name}.values",
+            at(FILE, 12, 13, 16, 18),
+            name,
+            # The input says which backend to ask.
+            lambda x, make=make: tuple(
+                [make(10, periodic=periodic, backend=luxport.backend_of(x)) for periodic in (True, False)]
+            ),
+            np.zeros(1),
+            expected=tuple([a - b * np.cos(2 * math.pi * np.arange(10) / n) for n in (10, 9)]),
+            dtypes=("float32",),
+            compiles=False,  # they are made on the host
+        )
+        for name, make, a, b in (
+            ("hann_window", ops.hann_window, 0.5, 0.5),
+            ("hamming_window", ops.hamming_window, 0.54, 0.46),
+        )
+    ],
+    function(
+        "stft.of_ones",
+        at(FILE, 48, 49),
+        "stft",
+        lambda x: luxport.namespace(x).real(ops.stft(x, n_fft=16)),
+        np.ones((3, 16)),
+        expected=np.broadcast_to(16.0 * (np.arange(9) == 0), (3, 5, 9)),
+        tolerance=SUM,
+    ),
+    function(
+        "stft.sums",
+        ("luxport: the sums of the transform, written out",),
+        "stft",
+        lambda x, window: (
+            ops.stft(x, window, n_fft=64),
+            ops.stft(x, window, n_fft=65, hop_length=7, center=False, normalized=True),
+        ),
+        *(X, WINDOW),
+        expected=lambda x, window: (
+            transformed(x, window, 64, 16),
+            transformed(x, window, 65, 7, center=False) / math.sqrt(65),
+        ),
+        tolerance=SUM,
+    ),
+    _and_back("of_ones", (52, 53), (3, 16), {"n_fft": 16, "length": False}),
+    _and_back("many_hops", (59,), (256,), {"n_fft": 128, "length": False}),
+    _and_back("odd_size", (65, 70, 71), (2, 139), {"n_fft": 32}, {"n_fft": 32, "length": False}),
+    _and_back("normalized", (79,), (155,), {"n_fft": 64, "normalized": True}),
+    _and_back("window", (85,), (155,), {"n_fft": 64, "window": True}),
+    _and_back("hops", (91,), (155,), *[{"n_fft": 64, "hop_length": hop} for hop in (4, 5, 31, 32, 63, 64)]),
+    _and_back("sizes", (98,), (155,), *[{"n_fft": n} for n in (8, 9, 16, 17, 32, 33, 64)]),
+    function(
+        "istft.complex",
+        ("luxport: a complex signal comes back, all of it",),
+        "istft",
+        lambda x, window: ops.istft(
+            ops.stft(x, window, n_fft=64), window, n_fft=64, return_complex=True, original_length=155
+        ),
+        *(draw(155) + 1j * draw(155, seed=1), WINDOW),
+        expected=lambda x, window: x,
+        tolerance=SUM,
+    ),
+    function(
+        "spectrogram.is_power",
+        at(FILE, 113, 135),
+        "spectrogram",
+        lambda x, window: (
+            ops.spectrogram(x, window, n_fft=64, hop_length=8),
+            ops.spectrogram(x[0, ...], window, n_fft=64, hop_length=8, pad=2, power=1, window_normalized=True),
+        ),
+        *(draw(3, 200), WINDOW),
+        expected=lambda x, window: (
+            np.abs(transformed(x, window, 64, 8)) ** 2,
+            np.abs(transformed(np.pad(x[0], 2), window, 64, 8)) / np.linalg.norm(window),
+        ),
+        tolerance=SUM,
+    ),
+    gradient(
+        "spectrogram.gradient_of_ones",
+        at(FILE, 124),
+        "spectrogram",
+        lambda x, window: luxport.namespace(x).sum(ops.spectrogram(x, window, n_fft=64, hop_length=8)),
+        {"x": np.ones(64), "window": WINDOW},
+        expected=Property("no NaN", lambda g: np.isfinite(g).all()),
+    ),
+    function(
+        "power_to_db.and_back",
+        at(FILE, 157),
+        "power_to_db",
+        lambda x: (ops.db_to_power(ops.power_to_db(x)), ops.power_to_db(x, ref=2.0, top_db=None)),
+        np.abs(draw(40)) + 0.01,
+        expected=lambda x: (x, 10 * np.log10(x / 2)),
+        tolerance=Tolerance(reduction=30),
+    ),
+    function(
+        "power_to_db.floors",
+        ("librosa: power_to_db cuts below amin, and top_db below the peak",),
+        "power_to_db",
+        lambda x: (ops.power_to_db(x), ops.power_to_db(x, top_db=None)),
+        [1.0, 1e-3, 0.0],
+        expected=([0.0, -30.0, -80.0], [0.0, -30.0, -100.0]),
+    ),
+    fact(
+        "melscale_filterbanks.triangles",
+        ("nnlib: mel = 2595 log10(1 + f / 700), triangles with peaks of 1, columns here rows",),
+        "melscale_filterbanks",
+        lambda: _is_a_bank(ops.melscale_filterbanks(n_freqs=201, n_mels=8, sample_rate=16000, backend="numpy")),
+    ),
+    fails(
+        "stft.short",
+        ("nnlib: stft refuses less than one frame",),
+        lambda: ops.stft(np.ones(8), n_fft=16, center=False),
+        subject="stft",
+        raises=LayerError,
+        message="expects at least n_fft = 16 samples, got 8",
+    ),
+]
+
+
+def _is_a_bank(banks: Any) -> bool:
+    """Compare with straight lines between the corners, even in mels."""
+    top = 2595 * math.log10(1 + 8000 / 700)
+    corners = [700 * (10 ** (top * i / 9 / 2595) - 1) for i in range(10)]
+    frequencies = np.linspace(0, 8000, 201)
+    want = [np.interp(frequencies, corners[i : i + 3], [0, 1, 0]) for i in range(8)]
+    return banks.dtype.name == "float32" and bool(np.allclose(banks, want, atol=1e-6))

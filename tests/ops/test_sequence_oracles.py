@@ -1,0 +1,59 @@
+"""Operations on sequences against PyTorch's own: CTC loss and the short-time Fourier transform."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from luxport import ops
+
+torch = pytest.importorskip("torch")
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def test_ctc_loss_is_torchs():
+    logits, labels = torch.tensor(draw(3, 12, 5)), torch.tensor([[0, 1, 1, 3], [2, 2, 0, 0], [3, 0, 1, 2]])
+    steps, counts = torch.tensor([12, 9, 5]), torch.tensor([4, 2, 3])
+    logits.requires_grad_()
+    want = torch.nn.functional.ctc_loss(
+        *(torch.log_softmax(logits, -1).transpose(0, 1), labels, steps, counts), blank=4, reduction="none"
+    )
+    got = ops.ctc_loss(logits, labels, steps, counts)
+    torch.testing.assert_close(got, want)
+    torch.testing.assert_close(*(torch.autograd.grad(loss.sum(), logits) for loss in (got, want)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_fft": 32, "hop_length": 8, "center": True, "normalized": False},
+        {"n_fft": 30, "hop_length": 7, "center": False, "normalized": True},
+    ],
+)
+def test_stft_and_istft_are_torchs(options):
+    x, window = torch.tensor(draw(2, 150)), torch.tensor(draw(20) + 3.0)
+    theirs = {**options, "window": window, "win_length": 20}
+    want = torch.stft(x, return_complex=True, pad_mode="reflect", **theirs)
+    got = ops.stft(x, window, **options)
+    torch.testing.assert_close(got.mT, want, rtol=1e-10, atol=1e-10)
+    if options["center"]:  # PyTorch refuses windows that leave samples out
+        moved = want * torch.linspace(0.5, 2.0, want.shape[-1])
+        back = ops.istft(moved.mT, window, **options)
+        torch.testing.assert_close(back, torch.istft(moved, **theirs), rtol=1e-10, atol=1e-10)
+    else:
+        assert ops.istft(got, window, **options).shape == (2, 30 + 7 * 17)
+
+
+def test_windows_are_torchs():
+    for ours, theirs in ((ops.hann_window, torch.hann_window), (ops.hamming_window, torch.hamming_window)):
+        for n, periodic in ((1, True), (7, True), (8, False)):
+            got = ours(n, periodic=periodic, backend="torch")
+            torch.testing.assert_close(got, theirs(n, periodic=periodic), rtol=0, atol=2e-7)
+
+
+def test_empty_mel_filter_warns():
+    with pytest.warns(UserWarning, match="fewer n_mels than 40"):
+        ops.melscale_filterbanks(n_freqs=10, n_mels=40, sample_rate=8000)
