@@ -1,4 +1,4 @@
-"""Pooling: upstream's numbers, every backend against the definition, the layers' options and errors."""
+"""Pooling: every backend against the definition, the layers' options and errors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ from luxport import ops
 from luxport.backend import Backend, get_backend, namespace
 from luxport.errors import LayerError, LayerTypeError
 
-Answers = Callable[[str, int, str], np.ndarray]
-POOLS = {"max_pool": luxport.MaxPool, "mean_pool": luxport.MeanPool}
-
 
 def pullback(backend: Backend, f: Any, x: np.ndarray, cotangent: np.ndarray) -> np.ndarray:
     """Return the gradient of ``sum(f(x) * cotangent)``."""
@@ -30,52 +27,6 @@ def pullback(backend: Backend, f: Any, x: np.ndarray, cotangent: np.ndarray) -> 
 def jitted_on_jax(backend: Backend, f: Any) -> Any:
     # JAX compiles every operation that runs by itself: one program takes a tenth of the time.
     return luxport.jit(f) if backend.name == "jax" else f
-
-
-# --- NNlib's numbers: x counts up from 1; nnlib:test/pooling.jl:3-313 with the uses in 314-362
-
-
-@pytest.mark.parametrize("rank", [1, 2, 3])
-@pytest.mark.parametrize("setting", ["", "_nostride", "_pad"])
-@pytest.mark.parametrize("operation", POOLS)
-def test_nnlib(nnlib: Answers, backend: Backend, operation: str, setting: str, rank: int) -> None:
-    options: dict[str, Any] = {"": {}, "_nostride": {"stride": 1}, "_pad": {"padding": 1}}[setting]
-    y, dx = nnlib(operation, rank, f"y{setting}"), nnlib(operation, rank, f"dx{setting}")
-    x = np.arange(1.0, dx.size + 1).reshape(1, 1, *dx.shape)
-    layer = POOLS[operation]((2,) * rank, **options)
-    np.testing.assert_array_equal(backend.to_numpy(layer(backend.asarray(x), {}, {})[0])[0, 0], y)
-    if backend.name in ("jax", "torch", "tf"):
-        got = pullback(backend, lambda x: layer(x, {}, {})[0], x, y[None, None])
-        np.testing.assert_array_equal(got[0, 0], dx)
-
-
-@pytest.mark.parametrize("operation", POOLS)
-def test_window_of_one_returns_the_input(backend: Backend, operation: str) -> None:
-    x = np.arange(24.0).reshape(1, 2, 3, 4)  # nnlib:test/pooling.jl:341
-    np.testing.assert_array_equal(backend.to_numpy(POOLS[operation]((1, 1))(backend.asarray(x), {}, {})[0]), x)
-
-
-def test_mean_counts_padding(backend: Backend) -> None:
-    # nnlib:test/pooling.jl:888-896
-    y, _ = luxport.MeanPool((2, 2), padding=1)(backend.asarray(-np.ones((1, 1, 4, 4))), {}, {})
-    want = [[-0.25, -0.5, -0.25], [-0.5, -1, -0.5], [-0.25, -0.5, -0.25]]
-    np.testing.assert_array_equal(backend.to_numpy(y)[0, 0], want)
-
-
-def test_mean_without_padding(backend: Backend) -> None:
-    # nnlib:test/pooling.jl:962-965
-    x = np.arange(1.0, 17.0).reshape(1, 1, 4, 4)
-    y, _ = luxport.MeanPool((2, 2), padding=1, count_include_pad=False)(backend.asarray(x), {}, {})
-    np.testing.assert_allclose(backend.to_numpy(y)[0, 0], [[1, 2.5, 4], [7, 8.5, 10], [13, 14.5, 16]])
-
-
-def test_complex_mean(backend: Backend) -> None:
-    # nnlib:test/pooling.jl:993-1007: by real and imaginary parts
-    layer = luxport.MeanPool((2, 2), padding=1, count_include_pad=False)
-    x = np.random.default_rng(0).standard_normal((2, 2, 1, 7, 7))
-    y = backend.to_numpy(layer(backend.asarray(x[0] + 1j * x[1]), {}, {})[0])
-    parts = [layer(part, {}, {})[0] for part in x]
-    np.testing.assert_allclose(y, parts[0] + 1j * parts[1], rtol=1e-12)
 
 
 # --- Every backend against the definition, and the definition against loops

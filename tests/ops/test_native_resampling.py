@@ -1,0 +1,140 @@
+"""Transposed convolution, adaptive pools, upsampling and sampling against PyTorch's own, and in TensorFlow's graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from torch.nn import functional
+
+import luxport
+from luxport import ops
+from luxport.ops import definition_of
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.tensor(np.random.default_rng(seed).standard_normal(shape), requires_grad=True)
+
+
+def expect_equal(ours: torch.Tensor, theirs: torch.Tensor, *inputs: torch.Tensor) -> None:
+    """Compare values, and gradients by weights that differ from entry to entry."""
+    torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11)
+    weights = torch.cos(torch.arange(ours.numel(), dtype=ours.dtype)).reshape(ours.shape)
+    got, want = (torch.autograd.grad((y * weights).sum(), inputs) for y in (ours, theirs))
+    for g, w in zip(got, want, strict=True):
+        torch.testing.assert_close(g, w, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_transposed_convolution(rank: int) -> None:
+    # torch.nn.functional.conv_transpose1d, 2d, 3d, which do not flip
+    x, weight, bias = draw(2, 4, *(3, 4, 2)[:rank]), draw(4, 3, *(3, 2, 2)[:rank], seed=1), draw(6, seed=2)
+    stride, around, more, dilation = ((2, 3, 1)[:rank], (2, 0, 1)[:rank], (1, 2, 0)[:rank], (1, 2, 2)[:rank])
+    theirs = getattr(functional, f"conv_transpose{rank}d")(x, weight, bias, stride, around, more, 2, dilation)
+    ours = definition_of(ops.conv_transpose)(
+        *(x, weight, bias),
+        stride=stride,
+        padding=tuple((n, n) for n in around),
+        output_padding=more,
+        dilation=dilation,
+        groups=2,
+        flip=False,
+    )
+    expect_equal(ours, theirs, x, weight, bias)
+
+
+def test_unfold_and_fold() -> None:
+    # torch.nn.functional.unfold and fold: channels slowest, windows in C order
+    x, columns = draw(2, 3, 6, 5), draw(2, 18, 12, seed=1)
+    options: dict[str, Any] = {"window": (3, 2), "stride": (2, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 3)}
+    theirs = {"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 1), "dilation": (1, 3)}
+    expect_equal(ops.unfold(x, **options), functional.unfold(x, **theirs), x)
+    expect_equal(ops.fold(columns, output_size=(6, 5), **options), functional.fold(columns, (6, 5), **theirs), columns)
+
+
+@pytest.mark.parametrize("places", [(3, 2), (7, 5), (5, 4), (9, 3), (1, 1)])
+def test_variable_windows(places: tuple[int, int]) -> None:
+    # torch.nn.functional.adaptive_max_pool2d, adaptive_avg_pool2d
+    x = draw(2, 3, 7, 5)
+    expect_equal(ops.adaptive_max_pool(x, output_size=places), functional.adaptive_max_pool2d(x, places), x)
+    expect_equal(ops.adaptive_mean_pool(x, output_size=places), functional.adaptive_avg_pool2d(x, places), x)
+
+
+def test_powers() -> None:
+    # torch.nn.functional.lp_pool2d, of positive numbers
+    x = draw(2, 3, 7, 5).detach().abs().requires_grad_()
+    y, _ = luxport.LPPool((2, 3), stride=1, p=3)(x, {}, {})
+    expect_equal(y, functional.lp_pool2d(x, 3.0, (2, 3), 1), x)
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize("size", [(7, 9), (8, 10), (3, 2), (1, 5), (1, 1)])
+def test_bilinear(size: tuple[int, int], align_corners: bool) -> None:
+    # torch.nn.functional.interpolate
+    x = draw(2, 3, 4, 5)
+    theirs = functional.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+    expect_equal(ops.upsample_linear(x, size=size, align_corners=align_corners), theirs, x)
+
+
+def test_repeated_and_shuffled() -> None:
+    # torch.nn.functional.interpolate and pixel_shuffle
+    x = draw(2, 18, 4, 5)
+    expect_equal(ops.upsample_nearest(x, scale=(2, 3)), functional.interpolate(x, scale_factor=(2, 3)), x)
+    expect_equal(ops.pixel_shuffle(x, factor=3), functional.pixel_shuffle(x, 3), x)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "border"])
+@pytest.mark.parametrize("rank", [2, 3])
+def test_grid(rank: int, mode: Any) -> None:
+    # torch.nn.functional.grid_sample, align_corners=True
+    x, grid = draw(2, 3, *(4, 5, 3)[:rank]), draw(2, *(3, 2, 4)[:rank], rank, seed=1)
+    theirs = functional.grid_sample(x, grid, padding_mode=mode, align_corners=True)
+    expect_equal(ops.grid_sample(x, grid, padding_mode=mode), theirs, x, grid)
+
+
+LAYERS: list[Any] = [
+    luxport.ConvTranspose((3, 2), 4, 2, stride=(2, 1), padding=((1, 0), (0, 1)), groups=2),
+    luxport.ConvTranspose((3, 2), 4, 2, stride=3, padding=luxport.SamePad()),
+    luxport.Conv((3, 2), 4, 2, padding=luxport.SamePad(), padding_mode="reflect"),
+    luxport.DepthwiseConv((3, 2), 4, 8),
+    luxport.GlobalMaxPool(),
+    luxport.GlobalMeanPool(),
+    luxport.GlobalLPPool(),
+    luxport.AdaptiveMaxPool((2, 3)),
+    luxport.AdaptiveMeanPool((2, 3), variable_windows=True),
+    luxport.Upsample(2),
+    luxport.Upsample((1.5, 2), "bilinear"),
+    luxport.PixelShuffle(2),
+]
+
+
+def test_tensorflow_graph_of_any_batch() -> None:
+    settings = [luxport.setup(0, layer, backend="tf") for layer in LAYERS]
+
+    def programs(x: Any) -> list[Any]:
+        return [layer(x, ps, st)[0] for layer, (ps, st) in zip(LAYERS, settings, strict=True)]
+
+    graph: Callable[..., Any] = tf.function(
+        programs, input_signature=[tf.TensorSpec((None, 4, 5, 6), tf.float32)], autograph=False
+    )
+    x = tf.constant(np.random.default_rng(0).standard_normal((3, 4, 5, 6)), tf.float32)
+    for got, want in zip(graph(x), programs(x), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_tensorflow_graph_samples_any_batch() -> None:
+    rng = np.random.default_rng(0)
+    x, grid = (tf.constant(rng.standard_normal(shape), tf.float32) for shape in ((3, 2, 4, 5), (3, 2, 3, 2)))
+
+    def programs(x: Any, grid: Any) -> list[Any]:
+        columns = ops.unfold(x, window=(2, 2), stride=(1, 1), padding=((0, 0),) * 2, dilation=(1, 1))
+        return [ops.grid_sample(x, grid), ops.imrotate(x, angle=0.5), columns]
+
+    specs = [tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in (x, grid)]
+    graph: Callable[..., Any] = tf.function(programs, input_signature=specs, autograph=False)
+    for got, want in zip(graph(x, grid), programs(x, grid), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
