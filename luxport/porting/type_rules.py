@@ -13,7 +13,8 @@ __all__ = ["TypeSizes", "instance", "is_function", "is_gpu_array", "named_tuple_
 
 _PARAMETERS = (
     *(julia.TypeName, julia.TypeVar, julia.UnionAll, julia.Union, julia.Symbol, julia.Char, julia.Module, julia.Bits),
-    *(julia.NamedTuple, julia.Struct, julia.Function, tuple, bool, int, float, str, np.generic, type(None)),
+    *(julia.NamedTuple, julia.Struct, julia.Function, julia.Converted, julia.Unavailable),
+    *(tuple, bool, int, float, str, np.generic, type(None)),
 )
 _LARGEST_TYPE = 200_000
 _DEEPEST_TYPE = 100

@@ -1,4 +1,5 @@
-"""Bounded fuzzing of the readers: `python tests/porting/fuzz.py 100000` mutates sound files and reads what comes out.
+"""Bounded fuzzing of the readers: `python tests/porting/fuzz.py 100000` mutates sound files, or grows
+random ones from their parts, and reads what comes out.
 
 Every input has to be read, or refused with the one documented error, within two seconds, within the memory limit,
 and without code being run, files being opened or modules being loaded. An input that fails is kept, with its number:
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import grown
 import real_files
 import samples
 
@@ -152,7 +154,15 @@ def run(count: int, seed: int, files: list[bytes], first: int = 0, keep: Path | 
     outcomes: Counter[str] = Counter()
     for number in range(first, first + count):
         rng = random.Random(f"{seed}/{number}")
-        data = mutate(rng, files)
+        match rng.randrange(8):
+            case 0:
+                data = grown.bson_file(rng)
+            case 1:
+                data = grown.jld2_file(rng)
+            case 2:
+                data = mutate(rng, [grown.jld2_file(rng) if rng.random() < 0.5 else grown.bson_file(rng)])
+            case _:
+                data = mutate(rng, files)
         checked = rng.random() < 0.3
         try:
             # Where no handler is set, as under pytest, a hang is found by its time alone.

@@ -6,9 +6,9 @@ import pytest
 
 def test_damaged_files_are_read_or_refused_and_nothing_else():
     # The real files are for `make fuzz`: what this test does must not depend on their being there.
-    outcomes = fuzz.run(2000, 12, fuzz.seeds(None))
+    outcomes = fuzz.run(800, 12, fuzz.seeds(None))
     assert outcomes["failed"] == 0
-    assert outcomes["refused"] > 1000
+    assert outcomes["refused"] > 300
     assert outcomes["read"] > 20
 
 
