@@ -27,7 +27,8 @@ def scan(
     its place.
 
     JAX compiles f once for all steps, and so does TensorFlow inside `tf.function`, where the length need not be
-    known; elsewhere this is a loop in Python.
+    known; elsewhere this is a loop in Python. (Outside `jit`, JAX compiles anew for each f that is a new function.
+    Forward-mode gradients of TensorFlow take the loop in Python alone.)
 
     Shapes: xs (T, ...) -> carry like init, ys (T, ...)
     Raises: ValueError if the first axes of xs differ from each other or from `length`, or if there is neither;

@@ -213,8 +213,10 @@ class RNNCell(_Cell):
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        weights = self._weights(x, carry, ps)
-        y, hidden = ops.rnn_sweep(x, *weights, carry[0], mask, activation=self.activation, reverse=reverse)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
+        y, hidden = ops.rnn_sweep(
+            *(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], mask), activation=self.activation, reverse=reverse
+        )
         return y, (hidden,), st
 
 
@@ -256,14 +258,17 @@ class LSTMCell(_Cell):
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps, 2)
-        hidden, memory = lstm_step(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), *carry, weight_hh)
+        projected = ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh))
+        hidden, memory = lstm_step(projected, carry[0], carry[1], weight_hh)
         return (hidden, (hidden, memory)), st
 
     def sweep(
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        y, hidden, memory = ops.lstm_sweep(x, *self._weights(x, carry, ps, 2), *carry, mask, reverse=reverse)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps, 2)
+        weights = weight_ih, weight_hh, bias_ih, bias_hh
+        y, hidden, memory = ops.lstm_sweep(x, *weights, carry[0], carry[1], mask, reverse=reverse)
         return y, (hidden, memory), st
 
     def _initial_trained(self, rng: Rng) -> dict[str, Any]:
@@ -304,7 +309,8 @@ class GRUCell(_Cell):
         self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
     ) -> tuple[Any, Any, States]:
         """Take all steps."""
-        y, hidden = ops.gru_sweep(x, *self._weights(x, carry, ps), carry[0], mask, reverse=reverse)
+        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
+        y, hidden = ops.gru_sweep(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], mask, reverse=reverse)
         return y, (hidden,), st
 
 

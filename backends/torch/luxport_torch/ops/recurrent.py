@@ -11,7 +11,9 @@ from luxport.ops import definition_of
 
 __all__ = ["gru_sweep", "lstm_sweep", "rnn_sweep"]
 
-_define_rnn, _define_lstm, _define_gru = map(definition_of, (ops.rnn_sweep, ops.lstm_sweep, ops.gru_sweep))
+_define_rnn: Any = definition_of(ops.rnn_sweep)
+_define_lstm: Any = definition_of(ops.lstm_sweep)
+_define_gru: Any = definition_of(ops.gru_sweep)
 
 
 def rnn_sweep(
@@ -84,14 +86,14 @@ def _is_native(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
     )
 
 
-def _sweep(native: Any, x: torch.Tensor, weights: tuple[Any, ...], carry: tuple[Any, ...], reverse: bool) -> Any:
+def _sweep(native: Any, x: torch.Tensor, weights: tuple[Any, ...], carry: Any, reverse: bool) -> Any:
     alone = x.ndim == 2
     # The library wants a batch, and an axis for the one level of its states.
     x = x.unsqueeze(1) if alone else x
     carry = tuple([part.reshape(1, -1, part.shape[-1]) for part in carry])
-    weight_ih, weight_hh, *biases = weights
+    weight_ih, weight_hh, bias_ih, bias_hh = weights
     zeros = x.new_zeros(weight_ih.shape[-1])
-    flat = [weight_ih.mT, weight_hh.mT, *[zeros if bias is None else bias for bias in biases]]
+    flat = [weight_ih.mT, weight_hh.mT, *[zeros if bias is None else bias for bias in (bias_ih, bias_hh)]]
     y, *ends = native(
         x.flip(0) if reverse else x,
         carry if len(carry) > 1 else carry[0],
