@@ -131,6 +131,20 @@ def test_strings_of_jld2_0_1_12_to_0_3_1_are_arrays_of_their_bytes():
     assert value(old) == "naïve"
 
 
+def test_empty_strings_and_vectors():
+    assert value(lambda w: w.scalar(jw.fixed_text(0), b"")) == ""
+    assert value(lambda w: w.array(np.zeros(0, np.uint8), jw.fixed_text(0), compact=True)) == ""
+    assert value(lambda w: w.array(np.zeros(0, "<u8"), jw.REFERENCE, compact=True)) == []
+    assert value(lambda w: w.array(np.zeros((0, 3), "<f4"), jw.FLOAT32, compact=True)).shape == (0, 3)
+    assert value(lambda w: w.scalar(jw.TEXT, w.text(""))) == ""
+    assert value(lambda w: w.scalar(jw.TEXT, bytes(16))) is julia.UNDEFINED
+    assert "without bytes" in text_of(lambda w: w.array(np.zeros(0, "u1").reshape(2, 0), jw.fixed_text(0)))
+
+
+def test_arrays_of_text_of_one_length():
+    assert value(lambda w: w.array(np.array([b"ab", b"cd", b"ef"]), jw.fixed_text(2))) == ["ab", "cd", "ef"]
+
+
 def test_arrays_without_axes_have_them_in_an_attribute():
     def scalar_array(w):
         return w.array(np.array([2.5]), jw.FLOAT64, w.attribute("dimensions", jw.INT64, jw.simple(0), b""))

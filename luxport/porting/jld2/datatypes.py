@@ -118,7 +118,8 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
     kind, version = kind_and_version & 15, kind_and_version >> 4
     if not 1 <= version <= 5 or kind >= len(_CLASSES):
         raise FileFormatError(f"a datatype of class {kind}, version {version} is unknown", offset=offset)
-    if size == 0:
+    # An empty string is text of no bytes.
+    if size == 0 and _CLASSES[kind] != "string":
         raise FileFormatError("a datatype has no bytes", offset=offset)
     after = offset + 8
     found: Datatype

@@ -106,11 +106,9 @@ class Values:
             return self._empty(header, type)
         shape = self._shape(header.attributes, space)
         size = self._storage(type).size
-        if isinstance(type, Text) and space.kind == "simple" and len(shape) == 1 and header.layout is not None:
+        if isinstance(type, Text) and space.kind == "simple" and shape == (size,):
             # JLD2 0.1.12 to 0.3.1 wrote a string as an array of its bytes.
-            size = 1
-            data, place = raw_data(self._file, header, shape, size)
-            return _text(data, place)
+            return _text(*raw_data(self._file, header, shape, 1))
         data, place = raw_data(self._file, header, space.shape if space.kind == "simple" else (), size)
         if space.kind == "simple":
             return self._array(type, data, shape, place, header.address)
@@ -169,6 +167,8 @@ class Values:
         if whole is not None:
             return whole
         size = self._storage(type).size
+        if size == 0:
+            raise FileFormatError("an array of elements without bytes", offset=place)
         values: list[Any] = []
         if len(shape) == 1 and address:
             # A vector may contain itself.
