@@ -42,7 +42,7 @@ class WeightNorm(Layer):
     """
 
     layer: Layer
-    which: str | tuple[str, ...] = "weight"
+    which: str | tuple[str, ...] = ("weight",)
     _: KW_ONLY
     axes: int | tuple[int | None, ...] | None = None
 
@@ -100,7 +100,7 @@ class SpectralNorm(Layer):
     """
 
     layer: Layer
-    which: str | tuple[str, ...] = "weight"
+    which: str | tuple[str, ...] = ("weight",)
     _: KW_ONLY
     axes: int | tuple[int | None, ...] | None = None
     iterations: int = 1

@@ -58,7 +58,7 @@ def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
 
 def alpha_dropped(xp: Any, x: Array, mask: Array, p: float) -> Array:
     """Apply the mask of an alpha dropout, for p < 1."""
-    a = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * _SELU_LIMIT**2))
+    a = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * _SELU_LIMIT * _SELU_LIMIT))
     return xp.where(mask, x * a, xp.full_like(x, a * _SELU_LIMIT)) - a * _SELU_LIMIT * p
 
 
