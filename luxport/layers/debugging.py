@@ -68,6 +68,12 @@ class DebugLayer(WrapperLayer):
         y = self._watched(y, "made", "in its output", "was given", "in the gradient of its output")
         return y, self._watched(st, "made", "in its new state", "", "")
 
+    def __getattr__(self, name: str) -> Any:
+        # A container may ask its layers for more than a call: a pair of recurrent networks, how theirs take time.
+        if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
+            raise AttributeError(f"DebugLayer has no attribute {name!r}")
+        return getattr(self.layer, name)
+
     def _watched(self, values: Any, verb: str, place: str, back_verb: str, back_place: str) -> Any:
         """Return the same values, whose floats are looked at on the way forward, and back if that has a verb."""
 

@@ -88,7 +88,7 @@ def test_backward_from_the_loss(differentiating):
 
 
 def test_nothing_wrong_changes_nothing(differentiating, draw):
-    model = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lp.Dropout(0.5))
+    model = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Scale(4))
     debugged = lp.debug(model)
     ps, st = lp.setup(0, model, backend=differentiating)
     x, xp = draw(differentiating, 5, 3), differentiating.xp
