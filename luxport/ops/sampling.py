@@ -136,7 +136,7 @@ def _rotated(sizes: tuple[int, ...], angle: float, centre: tuple[float, ...]) ->
     return np.where(np.abs(places - np.round(places)) < 1e-9, np.round(places), places)
 
 
-def _taps(places: np.ndarray, sizes: tuple[int, ...], above: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
+def _taps(places: np.ndarray, sizes: tuple[int, ...], above: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:
     """Return one of the elements around each place, or the nearest, and its weight; both 0 if outside."""
     last = np.array(sizes)[:, None] - 1
     if above is None:

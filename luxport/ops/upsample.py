@@ -143,8 +143,8 @@ def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
     if (scale is None) == (size is None):
         raise LayerError(f"expects either a scale or a size, got scale={scale!r} and size={size!r}", culprit="luxport")
     rank = len(sizes)
-    if size is not None:
-        wanted = (size,) * rank if isinstance(size, int) else size
+    if scale is None:
+        wanted = size if isinstance(size, tuple) else (size or 0,) * rank
         fits = len(wanted) == rank and all(n > 0 for n in wanted)
     else:
         scales = scale if isinstance(scale, tuple) else (scale,) * rank

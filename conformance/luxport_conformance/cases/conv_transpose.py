@@ -123,7 +123,7 @@ def _error_and_slope(x: Any, weight: Any) -> Any:
     return luxport.value_and_grad(error)(weight)
 
 
-def _padded_by_numpy(mode: str) -> Callable[..., Any]:
+def _padded_by_numpy(mode: Any) -> Callable[..., Any]:
     return lambda x, ps, st: np.stack(
         [
             sum(
@@ -147,6 +147,8 @@ COMPLEX = tuple(
     np.arange(1.0, 5.0).reshape(1, 4, 1) + low + (np.arange(1.0, 5.0).reshape(1, 4, 1) + low + 1) * 1j for low in (0, 2)
 )
 POINT: dict[str, Any] = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1, "flip": True}
+
+MODES: tuple[tuple[Any, str], ...] = (("reflect", "reflect"), ("edge", "edge"), ("circular", "wrap"))
 
 CASES: list[Case] = [
     *map(_back, (1, 2, 3)),
@@ -319,7 +321,7 @@ CASES: list[Case] = [
             y=_padded_by_numpy(by_numpy),
             tolerance=Tolerance(reduction=6),
         )
-        for mode, by_numpy in (("reflect", "reflect"), ("edge", "edge"), ("circular", "wrap"))
+        for mode, by_numpy in MODES
     ),
     function(
         "conv.bias_then_activation",

@@ -17,7 +17,7 @@ __all__ = ["CASES"]
 FILE = "nnlib:padding.jl"
 
 # name, NumPy's name, and what NNlib pins: lines, padding, axes and the padded 1 2 3 / 4 5 6 / 7 8 9, axes reversed
-PINNED: tuple[tuple[str, str, tuple[tuple[tuple[int, ...], Any, Any, list[list[int]]], ...]], ...] = (
+PINNED: tuple[tuple[str, Any, tuple[tuple[tuple[int, ...], Any, Any, list[list[int]]], ...]], ...] = (
     (
         "pad_edge",
         "edge",
@@ -55,7 +55,7 @@ ALL_ROUND = {"pad_edge": (79,), "pad_reflect": (92, 101), "pad_symmetric": (128,
 SLOPES = {"pad_edge": 82, "pad_reflect": 106, "pad_symmetric": 140, "pad_circular": 174}
 
 
-def _pinned(name: str, by_numpy: str, pins: Any) -> Case:
+def _pinned(name: str, by_numpy: Any, pins: Any) -> Case:
     op = getattr(ops, name)
     uses = {f"line_{lines[0]}": (padding, axes, wanted) for lines, padding, axes, wanted in pins}
 

@@ -29,7 +29,7 @@ def _corners(rank: int) -> Any:
 def _sampled_and_slopes(x: Any, grid: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def total(mode: str) -> Any:
+    def total(mode: Any) -> Any:
         return lambda x, grid: xp.sum(ops.grid_sample(x, grid, padding_mode=mode))
 
     return {
