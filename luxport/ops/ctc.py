@@ -56,7 +56,7 @@ def ctc_loss(
         places = xp.arange(count, dtype=xp.int32, device=device(logits))
         used = places[None, :] < xp.astype(label_lengths, xp.int32)[:, None]
         labels = xp.where(used, labels, xp.full_like(labels, blank))
-    path = _between_blanks(xp, labels, blank)
+    path = _between_blanks(xp, labels, xp.full_like(logits[:, 0, :1], blank, dtype=xp.int32))
     scores = _scores(xp, logsoftmax(logits), path)
 
     # A path goes on where it is, or one place further, or two where that leaves out a blank between labels that differ.
@@ -88,17 +88,21 @@ def ctc_loss(
     return -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
 
 
-def _between_blanks(xp: Any, labels: Array, blank: int) -> Array:
-    """Put a blank before, between and after the labels: (N, L) -> (N, 2 L + 1)."""
-    sequences, count = labels.shape
-    pairs = xp.reshape(xp.stack([xp.full_like(labels, blank), labels], axis=-1), (sequences, 2 * count))
-    return xp.concat([pairs, xp.full((sequences, 1), blank, dtype=labels.dtype, device=device(labels))], axis=1)
+def _between_blanks(xp: Any, labels: Array, blank: Array) -> Array:
+    """Put a blank before, between and after the labels: (N, L) and (N, 1) -> (N, 2 L + 1)."""
+    count = labels.shape[1]
+    if count == 0:
+        return blank
+    blanks = xp.zeros_like(labels) + blank
+    pairs = xp.reshape(xp.stack([blanks, labels], axis=-1), (-1, 2 * count))
+    return xp.concat([pairs, blank], axis=1)
 
 
 def _scores(xp: Any, log_probabilities: Array, path: Array) -> Array:
     """Return the logarithm of the probability of each place of the path at each step: (T, N, 2 L + 1)."""
-    sequences, steps, classes = log_probabilities.shape
-    rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, sequences * classes))
-    firsts = xp.arange(sequences, dtype=path.dtype, device=device(path)) * classes
-    places = xp.reshape(path + firsts[:, None], (-1,))
-    return xp.reshape(xp.take(rows, places, axis=1), (steps, sequences, path.shape[1]))
+    steps, classes = log_probabilities.shape[1:]
+    rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, -1))
+    # Counted by a sum: how many sequences there are may be known only as the program runs.
+    sequences = xp.cumulative_sum(xp.ones_like(path[:, :1]), axis=0, dtype=path.dtype) - 1
+    places = xp.reshape(path + sequences * classes, (-1,))
+    return xp.reshape(xp.take(rows, places, axis=1), (steps, -1, path.shape[1]))

@@ -41,7 +41,7 @@ def gather(src: Array, *indices: Array) -> Array:
     rest = tuple(src.shape)[len(indices) :]
     rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
     picked = xp.take(rows, _flat(xp, indices, sizes), axis=0)
-    return xp.reshape(picked, (*indices[0].shape, *rest))
+    return picked if len(indices[0].shape) == 1 else xp.reshape(picked, _filled((*indices[0].shape, *rest)))
 
 
 @operation
@@ -74,14 +74,17 @@ def scatter(
         raise ValueError(f"scatter expects op to be one of {', '.join(_OPERATORS)}, got {op!r}")
     _check_indices(indices, len(indices))
     places = tuple(indices[0].shape)
-    if tuple(src.shape)[: len(places)] != places:
+    if len(src.shape) < len(places) or any(
+        n != m and None not in (n, m) for n, m in zip(src.shape, places, strict=False)
+    ):
         raise LayerError(f"expects {places} and further axes, as the indices, got {tuple(src.shape)}")
     if op in ("mean", "/"):
         src = real_numbers(xp, src, f"scatter with {op!r}")
     sizes = _sizes(xp, indices, size)
     rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
     segments = _flat(xp, indices, sizes)
-    src = xp.reshape(src, (math.prod(places), *rest))
+    if len(places) != 1:
+        src = xp.reshape(src, _filled((math.prod(places) if None not in places else None, *rest)))
     if init is not None and tuple(getattr(init, "shape", ())):
         init = xp.reshape(init, (rows, *rest))
     return xp.reshape(_OPERATORS[op](xp, src, segments, rows, init), (*sizes, *rest))
@@ -149,8 +152,8 @@ def _over(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
 
 def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     total = segment_reduce(src, segments, op="sum", size=size)
-    ones = xp.ones_like(xp.reshape(src, (src.shape[0], -1))[:, 0])
-    count = segment_reduce(stop_gradient(ones), segments, op="sum", size=size)
+    ones = xp.astype(xp.ones_like(segments), src.dtype)
+    count = segment_reduce(ones, segments, op="sum", size=size)
     count = xp.where(count == 0, xp.ones_like(count), count)
     mean = total / xp.reshape(count, (size, *[1] * (len(src.shape) - 1)))
     return mean if init is None else init + mean
@@ -189,6 +192,11 @@ _OPERATORS: dict[str, Any] = {
     "min": _extreme("min"),
     "mean": _mean,
 }
+
+
+def _filled(sizes: tuple[int | None, ...]) -> tuple[int, ...]:
+    """Leave a size that a compiled program does not know yet to `reshape`."""
+    return tuple([-1 if n is None else n for n in sizes])
 
 
 def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
