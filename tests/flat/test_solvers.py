@@ -1,7 +1,7 @@
 """Solvers that want one vector train models: SciPy's L-BFGS, an ODE solver of JAX (Diffrax), and torchdiffeq."""
 
 # Diffrax and torchdiffeq leave much of their interfaces unannotated:
-# pyright: reportArgumentType=false, reportCallIssue=false, reportOptionalSubscript=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportOptionalSubscript=false, reportOperatorIssue=false
 from __future__ import annotations
 
 import diffrax

@@ -86,7 +86,9 @@ def test_nothing_is_compiled_for_a_new_value_of_an_array():
         counter = torch._dynamo.testing.CompileCounter()
         compiled = {
             "jax": lambda: jax.jit(step),
-            "torch": lambda: torch.compile(lambda *args: optimisers.update(*args), fullgraph=True, backend=counter),
+            "torch": lambda: torch.compile(
+                lambda state, x, dx: optimisers.update(state, x, dx), fullgraph=True, backend=counter
+            ),
             "tf": lambda: tf.function(step),
         }[backend]()
         x, dx = (asarray(np.full(2, value, np.float32)) for value in (1.0, 0.5))

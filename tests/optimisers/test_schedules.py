@@ -1,5 +1,7 @@
 """Schedules against ParameterSchedulers.jl's own tests and formulas; arrays of every framework, eager and compiled."""
 
+# Tuples are what the schedules keep, and any iterable is what they take:
+# pyright: reportArgumentType=false
 from __future__ import annotations
 
 import math
