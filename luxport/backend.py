@@ -220,7 +220,8 @@ def register_backend(backend: Backend) -> None:
     """Make a backend known under its name, in this process; packages do it by their entry points instead."""
     missing = [name for name in _REQUIRED if getattr(backend, name, None) is None]
     if missing:
-        raise TypeError(f"backend {getattr(backend, 'name', backend)!r} misses {', '.join(missing)}: see luxport.backend.Backend")
+        name = getattr(backend, "name", backend)
+        raise TypeError(f"backend {name!r} misses {', '.join(missing)}: see luxport.backend.Backend")
     _BY_NAME[backend.name] = backend
 
 

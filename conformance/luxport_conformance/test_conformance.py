@@ -60,6 +60,12 @@ def test_every_operation_has_an_example() -> None:
     assert all(OPERATIONS.values())
 
 
+def test_a_backends_operations_are_functions(backend_name: str) -> None:
+    """A file of a backend that is called like an operation would stand in the operation's place."""
+    own = {name: getattr(get_backend(backend_name).ops, name, None) for name in operation_names()}
+    assert [name for name, value in own.items() if value is not None and not callable(value)] == []
+
+
 def test_abilities(backend_name: str) -> None:
     backend, able = get_backend(backend_name), abilities(backend_name)
 

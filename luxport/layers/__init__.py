@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from luxport.layers.parallel import *
     from luxport.layers.pooling import *
     from luxport.layers.positional import *
+    from luxport.layers.precision import *
     from luxport.layers.recurrence import *
     from luxport.layers.recurrent import *
     from luxport.layers.recurrent_cells import *
     from luxport.layers.reparameterise import *
-    from luxport.layers.precision import *
     from luxport.layers.reshape import *
     from luxport.layers.tying import *
     from luxport.layers.upsample import *

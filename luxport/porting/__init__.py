@@ -7,6 +7,8 @@
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
+from luxport.porting.loading import load
+from luxport.porting.parameters import load_parameters
 from luxport.porting.reading import SavedFile, read
 
-__all__ = ["FileFormatError", "SavedFile", "julia", "read"]
+__all__ = ["FileFormatError", "SavedFile", "julia", "load", "load_parameters", "read"]

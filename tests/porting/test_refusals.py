@@ -80,3 +80,10 @@ def test_only_regular_files(tmp_path):
 def test_names_in_the_file_cannot_break_the_line():
     type = bw.datatype("Main.A\n B")
     assert "a Main.A B has no data" in text_of(bw.bson({"x": {"tag": "struct", "type": type, "data": 3}}))
+
+
+def test_a_document_as_long_as_a_pickles_first_bytes_is_a_document():
+    # 0x480 bytes: the file begins with 80 04, as a pickle of protocol 4 does.
+    document = bw.bson({"text": "a" * (0x480 - len(bw.bson({"text": ""})))})
+    assert document[:2] == b"\x80\x04"
+    assert porting.read(document).format == "BSON"

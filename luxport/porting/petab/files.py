@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.layer import Layer, NamedLayers, abstract_values, initial_parameters
+from luxport.layer import Layer, NamedLayers, abstract_values, initial_parameters, parameter_length
 from luxport.porting.errors import FileFormatError
 from luxport.porting.petab.functions import FUNCTIONS, IGNORED
 from luxport.porting.petab.modules import build
@@ -50,6 +50,8 @@ def load_parameters(path: str | PathLike[str], model: Network, *, net: str | Non
     """
     with _opened(path) as file:
         nets = file.get("parameters", {})
+        if not nets and not parameter_length(model):
+            return initial_parameters(0, model)
         if net is None and len(nets) != 1:
             raise FileFormatError(f"one network expected, got {', '.join(nets) or 'none'}: name it", path=str(path))
         net = next(iter(nets)) if net is None else net

@@ -5,9 +5,9 @@ from luxport_tf.ops.affine import *
 from luxport_tf.ops.conv import *
 from luxport_tf.ops.embedding import *
 from luxport_tf.ops.flat import *
-from luxport_tf.ops.segments import *
 from luxport_tf.ops.observe import *
 from luxport_tf.ops.optimisers import *
 from luxport_tf.ops.pooling import *
 from luxport_tf.ops.random_bits import *
+from luxport_tf.ops.segments import *
 from luxport_tf.ops.softmax import *

@@ -6,11 +6,11 @@ from luxport_torch.ops.attention import *
 from luxport_torch.ops.conv import *
 from luxport_torch.ops.embedding import *
 from luxport_torch.ops.flat import *
-from luxport_torch.ops.segments import *
 from luxport_torch.ops.normalisation import *
 from luxport_torch.ops.observe import *
 from luxport_torch.ops.optimisers import *
 from luxport_torch.ops.pooling import *
 from luxport_torch.ops.random_bits import *
 from luxport_torch.ops.recurrent import *
+from luxport_torch.ops.segments import *
 from luxport_torch.ops.softmax import *

@@ -1,0 +1,146 @@
+"""The fields of Flux's structs by name, whatever generation wrote them, and the arrays inside wrappers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+
+__all__ = ["GENERATIONS", "array", "fields_of", "number", "numbers"]
+
+_NORM = ("λ", "β", "γ", "μ", "σ²", "ϵ", "momentum")
+_TRACKED_NORM = (*_NORM, "affine", "track_stats", "active", "chs")
+_CONV = ("σ", "weight", "bias", "stride", "pad")
+
+GENERATIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "AdaptiveMaxPool": (("out",),),
+    "AdaptiveMeanPool": (("out",),),
+    "AlphaDropout": (("p",), ("p", "active"), ("p", "active", "rng")),
+    "BatchNorm": (_NORM, (*_NORM, "active"), _TRACKED_NORM),
+    "Bilinear": (("weight", "bias", "σ"),),
+    "Chain": (("layers",),),
+    "Conv": (_CONV, (*_CONV, "dilation"), (*_CONV, "dilation", "groups")),
+    "ConvTranspose": (
+        (*_CONV, "dilation"),
+        (*_CONV, "dilation", "groups"),
+        (*_CONV, "outpad", "dilation", "groups"),
+    ),
+    "CrossCor": ((*_CONV, "dilation"),),
+    "Dense": (("weight", "bias", "σ"),),
+    "DepthwiseConv": (_CONV, (*_CONV, "dilation")),
+    "Diagonal": (("scale", "bias"),),
+    "Dropout": (("p", "dims"), ("p", "dims", "active"), ("p", "dims", "active", "rng")),
+    "Embedding": (("weight",), ("weight", "padding_idx")),
+    "EmbeddingBag": (("weight", "reduction"),),
+    "GRU": (("cell",),),
+    "GRUCell": (("Wi", "Wh", "b"), ("Wi", "Wh", "b", "state0")),
+    "GRUv3": (("cell",),),
+    "GRUv3Cell": (("Wi", "Wh", "b", "Wh_h̃"), ("Wi", "Wh", "b", "Wh_h̃", "state0")),
+    "GlobalMaxPool": ((),),
+    "GlobalMeanPool": ((),),
+    "GroupNorm": (("G", *_NORM), ("G", *_NORM, "active"), ("G", *_TRACKED_NORM)),
+    "InstanceNorm": (_NORM, (*_NORM, "active"), _TRACKED_NORM),
+    "LSTM": (("cell",),),
+    "LSTMCell": (("Wi", "Wh", "b"), ("Wi", "Wh", "b", "state0"), ("Wi", "Wh", "b", "h", "c")),
+    "LayerNorm": (("diag",), ("λ", "diag", "ϵ", "size", "affine")),
+    "MaxPool": (("k", "pad", "stride"),),
+    "Maxout": (("layers",),),
+    "MeanPool": (("k", "pad", "stride"),),
+    "PairwiseFusion": (("connection", "layers"),),
+    "Parallel": (("connection", "layers"),),
+    "PixelShuffle": (("r",),),
+    "RNN": (("cell",),),
+    "RNNCell": (("σ", "Wi", "Wh", "b"), ("σ", "Wi", "Wh", "b", "state0")),
+    "Recur": (("cell", "state"), ("cell", "init", "state")),
+    "Scale": (("scale", "bias", "σ"),),
+    "SkipConnection": (("layers", "connection"),),
+    "Upsample": (("scale", "size"),),
+}
+"""The fields of each struct in Flux 0.6 to 0.16, one entry a number of them; what was renamed has its last name."""
+
+_RENAMED = {"W": "weight", "α": "scale", "over": "layers", "h": "state0"}
+
+
+def fields_of(struct: julia.Struct, kind: str) -> dict[str, Any]:
+    """Return the fields by name.
+
+    A file of JLD2 has names, but may leave out fields without data: functions come from the type's parameters then.
+
+    Raises: FileFormatError if no generation of Flux has a struct with so many fields
+    """
+    if struct.names is not None:
+        fields = dict(zip(struct.names, struct.fields, strict=True))
+        renamed = {_RENAMED.get(name, name): value for name, value in fields.items()}
+        if "β" in renamed and kind == "Diagonal":
+            renamed["bias"] = renamed.pop("β")
+        if "bias" in renamed and kind.endswith("Cell"):
+            renamed["b"] = renamed.pop("bias")
+        return _with_functions(struct, renamed)
+    for names in GENERATIONS[kind]:
+        if len(names) == len(struct.fields):
+            return dict(zip(names, struct.fields, strict=True))
+    known = " or ".join(str(len(names)) for names in GENERATIONS[kind])
+    raise FileFormatError(f"a Flux.{kind} with {len(struct.fields)} fields; Flux 0.6 to 0.16 know {known}")
+
+
+def _with_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, Any]:
+    if "σ" not in fields:
+        for parameter in struct.type.params:
+            if isinstance(parameter, julia.TypeName) and parameter.name.startswith("#"):
+                return {**fields, "σ": julia.Function(parameter)}
+    return fields
+
+
+def array(value: Any, what: str) -> Any:
+    """Return the array inside wrappers: Tracker's, parameters', transposes, reshapes.
+
+    Raises: FileFormatError if there is none, or the file never held it
+    """
+    match value:
+        case np.ndarray():
+            return value
+        case julia.Unavailable():
+            raise FileFormatError(f"{what}: {value.reason}")
+        case julia.Struct():
+            name = value.type.name if isinstance(value.type, julia.TypeName) else str(value.type)
+            if name in ("Transpose", "Adjoint"):
+                return array(value.fields[0], what).T
+            if name == "ReshapedArray":
+                return array(value.fields[0], what).reshape(tuple(value.fields[1])[::-1])
+            if name == "TrackedArray":  # the tape, the data, the gradient
+                return array(value.fields[1], what)
+            if len(value.fields) >= 1 and "Array" in name:
+                return array(value.fields[0], what)
+    raise FileFormatError(f"{what}: an array expected, got {_name(value)}")
+
+
+def number(value: Any, what: str) -> float:
+    """Return a real number.
+
+    Raises: FileFormatError
+    """
+    if isinstance(value, julia.Struct) and len(value.fields) >= 1:  # Tracker's numbers
+        return number(value.fields[0], what)
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return float(str(value)) if isinstance(value, np.floating) else value
+    raise FileFormatError(f"{what}: a number expected, got {_name(value)}")
+
+
+def numbers(value: Any, what: str) -> tuple[int, ...]:
+    """Return ints along the spatial axes, in our order: the last of Julia's first.
+
+    Raises: FileFormatError
+    """
+    if isinstance(value, (int, np.integer)):
+        return (int(value),)
+    if isinstance(value, (tuple, list, np.ndarray)) and all(isinstance(n, (int, np.integer)) for n in value):
+        return tuple([int(n) for n in value])[::-1]
+    raise FileFormatError(f"{what}: ints expected, got {_name(value)}")
+
+
+def _name(value: Any) -> str:
+    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__

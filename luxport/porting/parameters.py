@@ -1,0 +1,261 @@
+"""`load_parameters`: arrays in a file of Julia's, fitted to a model that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from luxport.backend import Backend
+from luxport.layer import Layer, initial_parameters, initial_states
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.fields import GENERATIONS, array, fields_of
+from luxport.porting.loading import placed
+from luxport.porting.reading import read
+
+__all__ = ["fit", "load_parameters"]
+
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "bias": ("bias", "b", "β"),
+    "bias_ih": ("bias_ih", "b", "bias"),
+    "running_mean": ("running_mean", "μ"),
+    "running_var": ("running_var", "σ²"),
+    "scale": ("scale", "γ", "α"),
+    "weight": ("weight", "W", "scale", "α"),
+    "weight_hh": ("weight_hh", "Wh"),
+    "weight_hn": ("weight_hn", "Wh_h̃"),
+    "weight_ih": ("weight_ih", "Wi"),
+}
+"""What Flux has called a parameter of ours."""
+
+_INSIDE = ("layers", "cell", "diag", "over", "layer")
+"""Fields of Flux around a layer's own."""
+
+_KEPT_OUT = ("state0", "state", "init", "h", "c", "σ", "active", "rng", "training", "carry")
+
+
+def load_parameters(
+    path: str | PathLike[str],
+    model: Layer,
+    *,
+    name: str | None = None,
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the parameters and states of a model: ``ps, st``, on the default backend or the one named.
+
+    The file may hold `Flux.state`, a whole Flux model, Lux's ``ps`` and ``st`` (NamedTuples or a ComponentVector),
+    the list of `Flux.params` or a flat vector as `Flux.destructure` makes it. What it holds is fitted by path, by
+    order, or by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimiser,
+    say) is left alone; `name` chooses the entry if more than one fits. States that the file has not are initial.
+
+    Raises: FileFormatError if the file cannot be read, or says of each entry what did not fit
+    """
+    values = read(path).values
+    entries = dict(values) if isinstance(values, dict) else {"": values}
+    if name is not None:
+        if name not in entries:
+            raise FileFormatError(f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=str(path))
+        entries = {name: entries[name]}
+    fitting, complaints = {}, []
+    for key, value in entries.items():
+        ps, st, problems = fit(model, value)
+        if problems:
+            told = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
+            complaints.append(f"{key or 'the file'}: {told}")
+        else:
+            fitting[key] = ps, st
+    if len(fitting) != 1:
+        why = (
+            f"more than one entry fits: {', '.join(fitting)}; choose one by name" if fitting else ". ".join(complaints)
+        )
+        raise FileFormatError(why or "nothing is in it", path=str(path))
+    ps, st = next(iter(fitting.values()))
+    states = next((entries[key] for key in ("st", "states", "state") if key in entries), None)
+    if states is not None:
+        st = _states(states, st)
+    return placed((ps, st), backend, device, dtype)
+
+
+def fit(model: Layer, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Fit a value of the readers to a model: parameters, states and what did not fit."""
+    ps, st = initial_parameters(0, model), initial_states(0, model)
+    value = _unwrapped(value)
+    problems: list[str] = []
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return _by_layout(ps, value, problems), st, problems
+    if isinstance(value, (list, tuple)) and value and all(_is_array(_unwrapped(entry)) for entry in value):
+        return _by_order(ps, [_unwrapped(entry) for entry in value], problems), st, problems
+    if not _is_node(value):
+        return ps, st, [f"parameters expected, got {_name(value)}"]
+    ps, st = _by_path(ps, st, value, "", problems)
+    return ps, st, problems
+
+
+def _by_path(ps: Any, st: Any, value: Any, path: str, problems: list[str]) -> tuple[Any, Any]:
+    node = _entries(value)
+    names = set(ps) | set(st)
+    for inside in _INSIDE:
+        if inside in node and inside not in names:
+            return _by_path(ps, st, node[inside], path, problems)
+    new_ps, new_st, used = dict(ps), dict(st), set()
+    for side, new in ((ps, new_ps), (st, new_st)):
+        for name, wanted in side.items():
+            here = f"{path}.{name}" if path else name
+            found = next((alias for alias in _ALIASES.get(name, (name,)) if alias in node), None)
+            if isinstance(wanted, Mapping):
+                used.add(name)
+                if side is st and name in ps:
+                    continue  # goes with the parameters of the same name
+                inner = ps.get(name, {}), st.get(name, {})
+                if name in node:
+                    filled = _by_path(*inner, node[name], here, problems)
+                    new_ps |= {name: filled[0]} if name in ps else {}
+                    new_st |= {name: filled[1]} if name in st else {}
+                elif next(_arrays(inner[0]), None) is not None:
+                    problems.append(f"{here} is missing")
+            elif found is not None:
+                used.add(found)
+                new[name] = _checked(_unwrapped(node[found]), wanted, here, problems)
+            elif side is ps:
+                problems.append(f"{here} is missing")
+    for name, entry in node.items():
+        if name not in used and name not in _KEPT_OUT and any(_arrays_of(entry)):
+            problems.append(f"{f'{path}.{name}' if path else name} is left over")
+    return new_ps, new_st
+
+
+def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
+    """Flux lists the parameters layer by layer, of a norm the bias first."""
+    wanted = list(_flux_order(ps))
+    if len(wanted) != len(arrays):
+        problems.append(f"{len(wanted)} arrays expected, got {len(arrays)}")
+        return ps
+    given = {
+        path: _checked(found, leaf, ".".join(path), problems)
+        for (path, leaf), found in zip(wanted, arrays, strict=True)
+    }
+    return _filled(ps, given.__getitem__)
+
+
+def _by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
+    wanted = list(_flux_order(ps))
+    total = sum(leaf.size for _, leaf in wanted)
+    if total != vector.size:
+        problems.append(f"a vector of {total} numbers expected, got {vector.size}")
+        return ps
+    given, start = {}, 0
+    for path, leaf in wanted:
+        given[path] = vector[start : start + leaf.size].reshape(leaf.shape)
+        start += leaf.size
+    return _filled(ps, given.__getitem__)
+
+
+def _flux_order(ps: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    names = list(ps)
+    if names == ["scale", "bias"] and ps["scale"].ndim == 1:
+        names = ["bias", "scale"]
+    for name in names:
+        if isinstance(ps[name], Mapping):
+            yield from _flux_order(ps[name], (*path, name))
+        else:
+            yield (*path, name), ps[name]
+
+
+def _filled(ps: Any, value_at: Callable[[tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:
+    return {
+        name: _filled(entry, value_at, (*path, name)) if isinstance(entry, Mapping) else value_at((*path, name))
+        for name, entry in ps.items()
+    }
+
+
+def _states(value: Any, st: dict[str, Any]) -> dict[str, Any]:
+    """Take the running statistics that a Lux state has."""
+    node, new = _entries(value), dict(st)
+    for name, entry in st.items():
+        if name in node and isinstance(entry, Mapping):
+            new[name] = _states(node[name], dict(entry))
+        elif name in node and _is_array(node[name]) and np.shape(node[name]) == np.shape(entry):
+            new[name] = node[name]
+    return new
+
+
+def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
+    if not _is_array(found):
+        problems.append(f"{path}: an array expected, got {_name(found)}")
+        return wanted
+    if found.shape != wanted.shape and tuple(n for n in found.shape if n != 1) == tuple(
+        n for n in wanted.shape if n != 1
+    ):
+        found = found.reshape(wanted.shape)  # Lux keeps a bias of one axis with an axis of 1 in some versions
+    if found.shape != wanted.shape:
+        problems.append(f"{path}: shape {wanted.shape} expected, got {found.shape}")
+        return wanted
+    return found
+
+
+def _entries(value: Any) -> dict[str, Any]:
+    match value:
+        case dict():
+            return {str(key): entry for key, entry in value.items()}
+        case julia.NamedTuple():
+            return dict(zip(value.names, value.values, strict=True))
+        case julia.Dict():
+            return {getattr(key, "name", str(key)): entry for key, entry in value.pairs}
+        case tuple() | list():
+            return {f"layer_{i}": entry for i, entry in enumerate(value, start=1)}
+        case julia.Struct(type=julia.TypeName(name=name)) if name in GENERATIONS:
+            return fields_of(value, name)
+        case julia.Struct() if value.names is not None:
+            return dict(zip(value.names, value.fields, strict=True))
+    return {}
+
+
+def _unwrapped(value: Any) -> Any:
+    """Take an array out of its wrappers, and the list out of Zygote's or Flux's Params."""
+    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
+        name = value.type.name
+        if name == "Params":
+            lists = [entry for entry in value.fields if isinstance(entry, (list, tuple))]
+            return lists[0] if lists else value
+        if name == "ComponentArray" or "Array" in name or name in ("Transpose", "Adjoint"):
+            try:
+                return array(value, name)
+            except FileFormatError:
+                return value
+    return value
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, (dict, tuple, list, julia.NamedTuple, julia.Dict, julia.Struct))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fciu"
+
+
+def _arrays(ps: Any) -> Iterator[Any]:
+    for entry in ps.values():
+        if isinstance(entry, Mapping):
+            yield from _arrays(entry)
+        else:
+            yield entry
+
+
+def _arrays_of(value: Any) -> Iterator[bool]:
+    value = _unwrapped(value)
+    if _is_array(value):
+        yield True
+    elif _is_node(value):
+        for _, entry in julia.walk(value):
+            if _is_array(entry):
+                yield True
+                return
+
+
+def _name(value: Any) -> str:
+    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__

@@ -1,0 +1,343 @@
+"""Whole Flux models as layers: every generation of the structs, anonymous functions, holes; parameters fitted."""
+
+# torch is the second implementation: its kernels are not flipped, its weights the other way round.
+from __future__ import annotations
+
+import bson_writer as bw
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import luxport as lp
+from luxport.porting import FileFormatError, load, load_parameters
+from luxport.porting.flux import Hole
+
+DRAW = np.random.Generator(np.random.Philox(21))
+
+
+def draw(*shape):
+    return DRAW.normal(size=shape).astype(np.float32)
+
+
+def flux(name, *fields, params=()):
+    return bw.struct_of(bw.datatype(f"Flux.{name}", *params), *fields)
+
+
+def chain(*layers):
+    return flux("Chain", bw.tuple_of(*layers))
+
+
+def ints(*values):
+    return bw.tuple_of(*values)
+
+
+def loaded(model, tmp_path, **options):
+    path = tmp_path / "model.bson"
+    path.write_bytes(bw.bson({"model": model}))
+    return load(path, backend="numpy", **options)
+
+
+def outputs(model, x, tmp_path, **options):
+    layer, ps, st = loaded(model, tmp_path, **options)
+    return layer(x, ps, lp.test_mode(st))[0]
+
+
+def close(got, want):
+    np.testing.assert_allclose(got, np.asarray(want), rtol=1e-5, atol=1e-5)
+
+
+IDENTITY, RELU, TANH = bw.function("Base.identity"), bw.function("NNlib.relu"), bw.function("Base.tanh")
+WEIGHT, BIAS = draw(3, 2), draw(2)  # (in, out), as Julia's (out, in) reads
+KERNEL, CHANNELS = draw(4, 3, 3, 2), draw(4)
+IMAGES = draw(2, 3, 7, 6)
+
+
+@pytest.mark.parametrize(
+    ("bias", "want"),
+    [(bw.array(BIAS), BIAS), (False, 0), (flux("Zeros", bw.tuple_of(2)), 0)],
+    ids=["array", "false", "Zeros"],
+)
+def test_dense(bias, want, tmp_path):
+    x = draw(5, 3)
+    close(outputs(flux("Dense", bw.array(WEIGHT), bias, TANH), x, tmp_path), np.tanh(x @ WEIGHT + want))
+
+
+def convolved(x, weight, bias, **options):
+    flipped = torch.tensor(np.ascontiguousarray(weight[:, :, ::-1, ::-1]))
+    return F.conv2d(torch.tensor(x), flipped, torch.tensor(bias), **options)
+
+
+@pytest.mark.parametrize("rest", [(), (ints(1, 2),), (ints(1, 2), 1)], ids=["5 fields", "6 fields", "7 fields"])
+def test_conv_of_each_generation(rest, tmp_path):
+    # Julia's (1, 2) is along (w, h); a pad of four is (w low, w high, h low, h high).
+    model = flux("Conv", RELU, bw.array(KERNEL), bw.array(CHANNELS), ints(2, 1), ints(1, 0, 2, 1), *rest)
+    padded = np.pad(IMAGES, ((0, 0), (0, 0), (2, 1), (1, 0)))
+    dilation = (2, 1) if rest else (1, 1)
+    close(
+        outputs(model, IMAGES, tmp_path), convolved(padded, KERNEL, CHANNELS, stride=(1, 2), dilation=dilation).relu()
+    )
+
+
+def test_grouped_conv(tmp_path):
+    kernel, x = draw(4, 2, 3, 3), draw(2, 4, 5, 5)
+    model = flux("Conv", IDENTITY, bw.array(kernel), bw.array(CHANNELS), ints(1, 1), ints(1, 1), ints(1, 1), 2)
+    close(outputs(model, x, tmp_path), convolved(x, kernel, CHANNELS, padding=1, groups=2))
+
+
+def test_cross_correlation(tmp_path):
+    model = flux("CrossCor", IDENTITY, bw.array(KERNEL), bw.array(CHANNELS), ints(1, 1), ints(0, 0), ints(1, 1))
+    close(outputs(model, IMAGES, tmp_path), F.conv2d(*map(torch.tensor, (IMAGES, KERNEL, CHANNELS))))
+
+
+@pytest.mark.parametrize("fields", [6, 7, 8])
+def test_conv_transpose_of_each_generation(fields, tmp_path):
+    weight, bias = draw(3, 4, 3, 2), draw(4)
+    rest = {6: (ints(1, 1),), 7: (ints(1, 1), 1), 8: (ints(1, 0), ints(1, 1), 1)}[fields]
+    model = flux("ConvTranspose", IDENTITY, bw.array(weight), bw.array(bias), ints(2, 2), ints(0, 1), *rest)
+    flipped = torch.tensor(np.ascontiguousarray(weight[:, :, ::-1, ::-1]))
+    outpad = (0, 1) if fields == 8 else 0
+    want = F.conv_transpose2d(
+        torch.tensor(IMAGES), flipped, torch.tensor(bias), stride=2, padding=(1, 0), output_padding=outpad
+    )
+    close(outputs(model, IMAGES, tmp_path), want)
+
+
+def test_depthwise_conv(tmp_path):
+    weight = draw(3, 2, 3, 3)  # (channels, multiplier, h, w)
+    model = flux("DepthwiseConv", IDENTITY, bw.array(weight), bw.array(draw(6) * 0), ints(1, 1), ints(0, 0), ints(1, 1))
+    want = convolved(IMAGES, weight.reshape(6, 1, 3, 3), np.zeros(6, np.float32), groups=3)
+    close(outputs(model, IMAGES, tmp_path), want)
+
+
+def test_pools(tmp_path):
+    x = torch.tensor(IMAGES)
+    model = flux("MaxPool", ints(2, 3), ints(0, 0, 0, 0), ints(2, 1))
+    close(outputs(model, IMAGES, tmp_path), F.max_pool2d(x, (3, 2), stride=(1, 2)))
+    model = flux("MeanPool", ints(2, 3), ints(1, 0), ints(2, 3))
+    close(outputs(model, IMAGES, tmp_path), F.avg_pool2d(x, (3, 2), padding=(0, 1)))
+    close(outputs(flux("GlobalMeanPool"), IMAGES, tmp_path), IMAGES.mean((2, 3), keepdims=True))
+    close(outputs(flux("GlobalMaxPool"), IMAGES, tmp_path), IMAGES.max((2, 3), keepdims=True))
+    close(outputs(flux("AdaptiveMaxPool", ints(3, 7)), IMAGES, tmp_path), F.adaptive_max_pool2d(x, (7, 3)))
+
+
+SCALE, SHIFT, MEAN, VARIANCE = draw(3), draw(3), draw(3), np.abs(draw(3)) + 0.5
+NORM = [bw.array(a) for a in (SHIFT, SCALE, MEAN, VARIANCE)]
+
+
+@pytest.mark.parametrize("rest", [(), (None,), (True, True, None, 3)], ids=["0.10.0", "until 0.11", "since 0.12"])
+def test_batch_norm_of_each_generation(rest, tmp_path):
+    model = flux("BatchNorm", RELU, *NORM, bw.bits_of("Core.Float32", np.float32(1e-3).tobytes()), 0.1, *rest)
+    want = F.batch_norm(*map(torch.tensor, (IMAGES, MEAN, VARIANCE, SCALE, SHIFT)), eps=1e-3).relu()
+    close(outputs(model, IMAGES, tmp_path), want)
+
+
+def test_norms(tmp_path):
+    group = flux("GroupNorm", 3, IDENTITY, *NORM[:2], None, None, 1e-3, 0.1, True, False, None, 3)
+    want = F.group_norm(torch.tensor(IMAGES), 3, torch.tensor(SCALE), torch.tensor(SHIFT), eps=1e-3)
+    close(outputs(group, IMAGES, tmp_path), want)
+    instance = flux("InstanceNorm", IDENTITY, *NORM[:2], None, None, 1e-3, 0.1, True, False, None, 3)
+    close(outputs(instance, IMAGES, tmp_path), want)
+    x = draw(5, 3)
+    diagonal = flux("Scale", bw.array(SCALE), bw.array(SHIFT), TANH)
+    layer = flux("LayerNorm", TANH, diagonal, 1e-3, ints(3), True)
+    want = F.layer_norm(torch.tensor(x), (3,), torch.tensor(SCALE), torch.tensor(SHIFT), eps=1e-3).tanh()
+    close(outputs(layer, x, tmp_path), want)
+    old = flux("LayerNorm", flux("Diagonal", bw.array(SCALE), bw.array(SHIFT)))
+    close(outputs(old, x, tmp_path), F.layer_norm(torch.tensor(x), (3,), torch.tensor(SCALE), torch.tensor(SHIFT)))
+
+
+@pytest.mark.parametrize("rest", [(), (None,), (None, None)])
+def test_dropout(rest, tmp_path):
+    model, _, _ = loaded(flux("Dropout", 0.25, bw.struct_of(bw.datatype("Base.Colon")), *rest), tmp_path)
+    assert model == lp.Dropout(0.25)
+
+
+def test_containers(tmp_path):
+    dense = flux("Dense", bw.array(draw(2, 2)), False, IDENTITY)
+    layer, ps, _ = loaded(flux("SkipConnection", dense, bw.function("Base.+")), tmp_path)
+    x = draw(4, 2)
+    close(layer(x, ps, {})[0], x @ ps["weight"] + x)
+    layer, ps, st = loaded(flux("Parallel", bw.function("Base.vcat"), bw.tuple_of(dense, dense)), tmp_path)
+    weights = ps["layer_1"]["weight"], ps["layer_2"]["weight"]
+    close(layer(x, ps, st)[0], np.concatenate([x @ weight for weight in weights], -1))
+    layer, ps, st = loaded(flux("Maxout", bw.tuple_of(dense, dense)), tmp_path)
+    close(layer(x, ps, st)[0], x @ weights[0])
+
+
+def test_embedding_and_bilinear(tmp_path):
+    table = draw(5, 3)
+    indices = np.array([0, 4, 2], np.int32)
+    close(outputs(flux("Embedding", bw.array(table)), indices, tmp_path), table[indices])
+    weight, x1, x2 = draw(4, 3, 2), draw(5, 3), draw(5, 4)
+    model = flux("Bilinear", bw.array(weight), bw.array(BIAS), IDENTITY)
+    close(outputs(model, (x1, x2), tmp_path), np.einsum("ni,nj,jio->no", x1, x2, weight) + BIAS)
+
+
+WI, WH, GATES = draw(3, 8), draw(2, 8), draw(8)
+
+
+def torch_lstm(x):
+    cell = torch.nn.LSTM(3, 2, batch_first=True)
+    weights = (WI.T, WH.T, GATES, np.zeros(8, np.float32))
+    for parameter, value in zip(cell.parameters(), weights, strict=True):
+        parameter.data = torch.tensor(np.ascontiguousarray(value))
+    return cell(torch.tensor(x))[0].detach()
+
+
+def test_lstm_since_0_15(tmp_path):
+    model = flux("LSTM", flux("LSTMCell", *map(bw.array, (WI, WH, GATES))))
+    x = draw(4, 5, 3)
+    close(outputs(model, x, tmp_path), torch_lstm(x))
+
+
+@pytest.mark.parametrize("state", [1, 2], ids=["state0", "h and c"])
+def test_recur_remembers(state, tmp_path):
+    zeros = bw.array(np.zeros((1, 2), np.float32))
+    cell = flux(
+        "LSTMCell", *map(bw.array, (WI, WH, GATES)), *([bw.tuple_of(zeros, zeros)] if state == 1 else [zeros] * 2)
+    )
+    layer, ps, st = loaded(flux("Recur", cell, bw.tuple_of(zeros, zeros)), tmp_path)
+    x, steps = draw(4, 5, 3), []
+    for i in range(5):
+        y, st = layer(x[:, i], ps, st)
+        steps.append(y)
+    close(np.stack(steps, 1), torch_lstm(x))
+
+
+SLOT_X = bw.struct_of(bw.datatype("Core.SlotNumber"), 2)
+
+
+def name(path):
+    module, _, last = path.rpartition(".")
+    return bw.struct_of(bw.datatype("Core.GlobalRef"), {"tag": "ref", "path": [module]}, bw.symbol(last))
+
+
+def result(number):
+    return bw.struct_of(bw.datatype("Core.SSAValue"), number)
+
+
+def call(function, *args):
+    return bw.expression("call", name(function), *args)
+
+
+def lambda_of(*statements):
+    statements = [*statements, bw.expression("return", result(len(statements)))]
+    typename = bw.anonymous("#7#8", statements, ["x"])
+    return bw.struct_of({"tag": "jl_anonymous", "typename": typename, "params": []})
+
+
+PATTERNS = {
+    "x -> reshape(x, :, size(x, 4))": (
+        [call("Main.size", SLOT_X, 4), call("Main.reshape", SLOT_X, name("Main.:"), result(1))],
+        lambda x: x.reshape(x.shape[0], -1),
+    ),
+    "x -> reshape(x, (21, :))": (
+        [call("Core.tuple", 21, name("Main.:")), call("Main.reshape", SLOT_X, result(1))],
+        lambda x: x.reshape(-1, 21),
+    ),
+    "x -> maxpool(x, (2, 3))": (
+        [call("Core.tuple", 2, 3), call("Main.maxpool", SLOT_X, result(1))],
+        lambda x: F.max_pool2d(torch.tensor(x), (3, 2)),
+    ),
+    "x -> softmax(x)": ([call("Main.softmax", SLOT_X)], lambda x: torch.tensor(x).softmax(-1)),
+    "x -> relu.(x) ./ 2": (
+        [
+            call("Base.broadcasted", name("Main.relu"), SLOT_X),
+            call("Base.broadcasted", name("Main./"), result(1), 2),
+            call("Base.materialize", result(2)),
+        ],
+        lambda x: np.maximum(x, 0) / 2,
+    ),
+    "x -> x .* x": (
+        [call("Base.broadcasted", name("Main.*"), SLOT_X, SLOT_X), call("Base.materialize", result(1))],
+        lambda x: x * x,
+    ),
+}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_anonymous_functions_are_read(pattern, tmp_path):
+    statements, want = PATTERNS[pattern]
+    x = draw(2, 3, 6, 7)
+    close(outputs(chain(lambda_of(*statements)), x, tmp_path), want(x))
+
+
+def test_a_function_that_is_not_read_is_a_hole(tmp_path):
+    model = chain(lambda_of(call("Main.my_layer", SLOT_X)))
+    layer, ps, st = loaded(model, tmp_path)
+    assert isinstance(layer[0], Hole)
+    with pytest.raises(lp.LayerError, match=r"Hole at layer_1 is a function .*#7#8.*functions=.*my_layer\(x\)"):
+        layer(draw(2, 3), ps, st)
+    x = draw(2, 3)
+    for key in ("layer_1", "##7#8#2"):
+        close(outputs(model, x, tmp_path, functions={key: lambda x: 3 * x}), 3 * x)
+
+
+def test_what_is_no_layer_is_refused(tmp_path):
+    with pytest.raises(FileFormatError, match=r"layer_1: MyPackage.Magic is no layer of Flux"):
+        loaded(chain(bw.struct_of(bw.datatype("MyPackage.Magic"), 1)), tmp_path)
+    with pytest.raises(FileFormatError, match=r"a Flux.Dense with 2 fields; Flux 0.6 to 0.16 know 3"):
+        loaded(flux("Dense", bw.array(WEIGHT), bw.array(BIAS)), tmp_path)
+    with pytest.raises(FileFormatError, match=r"bias of Dense\(3, 2.*shape \(2,\) expected, got \(3,\)"):
+        loaded(flux("Dense", bw.array(WEIGHT), bw.array(draw(3)), IDENTITY), tmp_path)
+    with pytest.raises(FileFormatError, match="one model expected, got none; for parameters alone"):
+        loaded(1, tmp_path)
+
+
+MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.BatchNorm(4), lp.Dense(4, 2, use_bias=False))
+W1, B1, W2 = draw(3, 4), draw(4), draw(4, 2)
+GAMMA, BETA, MU, SIGMA2 = draw(4), draw(4), draw(4), np.abs(draw(4)) + 0.5
+
+
+def saved(entries, tmp_path):
+    path = tmp_path / "parameters.bson"
+    path.write_bytes(bw.bson(entries))
+    return path
+
+
+def expect_fitted(path, statistics=False, **options):
+    ps, st = load_parameters(path, MODEL, backend="numpy", **options)
+    leaves = lp.tree.leaves(ps)
+    for got, want in zip(leaves, (W1, B1, GAMMA, BETA, W2), strict=True):
+        np.testing.assert_array_equal(got, want)
+    if statistics:
+        np.testing.assert_array_equal(st["layer_2"]["running_mean"], MU)
+        np.testing.assert_array_equal(st["layer_2"]["running_var"], SIGMA2)
+
+
+def named(**entries):
+    names = bw.tuple_of(*[bw.symbol(name) for name in entries])
+    return bw.struct_of(bw.datatype("Core.NamedTuple", names, bw.datatype("Core.Tuple")), *entries.values())
+
+
+def test_a_list_of_params_has_a_norms_bias_first(tmp_path):
+    expect_fitted(saved({"params": [bw.array(a) for a in (W1, B1, BETA, GAMMA, W2)]}, tmp_path))
+
+
+def test_a_flat_vector(tmp_path):
+    flat = np.concatenate([a.ravel() for a in (W1, B1, BETA, GAMMA, W2)])
+    expect_fitted(saved({"θ": bw.array(flat), "epoch": 3}, tmp_path))
+    with pytest.raises(FileFormatError, match="a vector of 32 numbers expected, got 31"):
+        load_parameters(saved({"θ": bw.array(flat[1:])}, tmp_path), MODEL)
+
+
+def test_a_whole_model(tmp_path):
+    norm = [bw.array(a) for a in (BETA, GAMMA, MU, SIGMA2)]
+    model = chain(
+        flux("Dense", bw.array(W1), bw.array(B1), TANH),
+        flux("BatchNorm", IDENTITY, *norm, 1e-5, 0.1, True, True, None, 4),
+        flux("Dense", bw.array(W2), False, IDENTITY),
+    )
+    expect_fitted(saved({"model": model}, tmp_path), statistics=True)
+
+
+def test_what_does_not_fit_is_named(tmp_path):
+    with pytest.raises(FileFormatError, match=r"layer_1\.weight: shape \(3, 4\) expected, got \(4, 2\)"):
+        load_parameters(saved({"p": [bw.array(a) for a in (W2, B1, BETA, GAMMA, W2)]}, tmp_path), MODEL)
+    with pytest.raises(FileFormatError, match="5 arrays expected, got 4"):
+        load_parameters(saved({"p": [bw.array(a) for a in (W1, B1, BETA, GAMMA)]}, tmp_path), MODEL)
+    several = {key: [bw.array(a) for a in (W1, B1, BETA, GAMMA, W2)] for key in ("best", "last")}
+    with pytest.raises(FileFormatError, match="more than one entry fits: best, last; choose one by name"):
+        load_parameters(saved(several, tmp_path), MODEL)
+    expect_fitted(saved(several, tmp_path), name="last")
