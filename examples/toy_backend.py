@@ -3,7 +3,8 @@
 import re
 from types import ModuleType, SimpleNamespace
 
-import array_api_compat.numpy as np
+import array_api_compat.numpy as xp
+import numpy as np
 
 import luxport_numpy
 from luxport import tree
@@ -12,7 +13,7 @@ from luxport import tree
 class ToyArray:
     """A box around a NumPy array."""
 
-    __array_ufunc__, __hash__ = None, None  # NumPy's scalars leave their operators to the box
+    __array_ufunc__ = None  # NumPy's scalars leave their operators to the box
 
     def __init__(self, values):
         self.values = values
@@ -45,7 +46,7 @@ for name in (*BINARY, *["r" + name for name in BINARY], *OTHERS):
 
 toy = SimpleNamespace(
     name="toy",
-    xp=forwarding(np),
+    xp=forwarding(xp),
     ops=SimpleNamespace(tanh=lambda x: ToyArray(1 - 2 / (np.exp(2 * x.values) + 1))),
     owns_type=lambda array_type: array_type is ToyArray,
     asarray=lambda values, dtype=None, device=None: ToyArray(np.array(opened(values), dtype=dtype)),
@@ -54,6 +55,5 @@ toy = SimpleNamespace(
     devices=lambda: ["cpu"],
     device_of=lambda array: "cpu",
     jit=lambda f: f,
-    stop_gradient=luxport_numpy.stop_gradient,
-    **{name: getattr(luxport_numpy, name) for name in ("value_and_grad", "vjp", "jvp", "jacobian")},
+    **{name: getattr(luxport_numpy, name) for name in ("stop_gradient", "value_and_grad", "vjp", "jvp", "jacobian")},
 )

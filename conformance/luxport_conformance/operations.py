@@ -55,7 +55,7 @@ class Overrides:
             results = program(*arrays)
             if not all(map(_same_bits, before, on_host(list(arrays), backend))):
                 raise Violation("inputs as they were expected, got one that has changed")
-            _expect_own_memory(*results[:2], arrays)
+            _expect_own_memory(results[0], results[1], arrays)
             return results
         # Each operation is compiled in any case, see `backends.prepared`: those of one name together.
         key = (name, backend.name, dtype)

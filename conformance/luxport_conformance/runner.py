@@ -177,7 +177,9 @@ def _short(value: Any) -> str:
 def _rounded(leaf: Any) -> Any:
     if not isinstance(leaf, (np.ndarray, np.generic)):
         return leaf
-    return _Text(np.array2string(leaf, precision=7, threshold=8, edgeitems=2, separator=", ").replace("\n", ""))
+    return _Text(
+        np.array2string(np.asarray(leaf), precision=7, threshold=8, edgeitems=2, separator=", ").replace("\n", "")
+    )
 
 
 class _Text(str):

@@ -1,6 +1,8 @@
 """Whole Flux models as layers: every generation of the structs, anonymous functions, holes; parameters fitted."""
 
 # torch is the second implementation: its kernels are not flipped, its weights the other way round.
+# PyTorch's own annotations are narrower than what it takes:
+# pyright: reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 import bson_writer as bw

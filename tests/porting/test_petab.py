@@ -1,5 +1,7 @@
 """Networks of the PEtab SciML format: layers and functions against PyTorch's, which the format follows."""
 
+# PyTorch's own annotations are narrower than what it takes:
+# pyright: reportArgumentType=false, reportIndexIssue=false
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -155,7 +155,7 @@ CASES: list[Case] = [
         forward(
             f"{layer.__name__}.uneven",
             ("flux: one window and one stride (src/layers/conv.jl, AdaptiveMaxPool)",),
-            layer(3, **options),
+            layer(3, **options),  # type: ignore[arg-type]
             np.abs(draw(2, 2, 7)),
             y=_fixed(reduce, 3),
             tolerance=Tolerance(reduction=8),

@@ -118,7 +118,7 @@ def array(value: Any, what: str) -> Any:
     raise FileFormatError(f"{what}: an array expected, got {_name(value)}")
 
 
-def number(value: Any, what: str) -> float:
+def number(value: Any, what: str) -> Any:
     """Return a real number.
 
     Raises: FileFormatError

@@ -17,12 +17,13 @@ from luxport import ops
 from luxport.backend import namespace
 from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States
+from luxport.ops import activations
 from luxport.porting import julia
 
 __all__ = ["ACTIVATIONS", "Hole", "JuliaFunction", "function_layer", "named_function"]
 
 ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
-    **{name: getattr(ops, name) for name in luxport.ops.activations.__all__ if callable(getattr(ops, name, None))},
+    **{name: getattr(ops, name) for name in activations.__all__ if callable(getattr(ops, name, None))},
     "hardσ": ops.hardsigmoid,
     "logσ": ops.logsigmoid,
     "logsoftmax": ops.logsoftmax,

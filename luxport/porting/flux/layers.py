@@ -145,7 +145,7 @@ def _with(layer: Layer, ps: dict[str, Any], st: dict[str, Any] | None = None) ->
 
 def _dense(source: _Source) -> Ported:
     weight, bias = source.array("weight"), source.bias()
-    layer = luxport.Dense(*weight.shape, source.activation(), use_bias=bool(bias))
+    layer = luxport.Dense(weight.shape[0], weight.shape[1], source.activation(), use_bias=bool(bias))
     return _with(layer, {"weight": weight, **bias})
 
 
@@ -176,7 +176,8 @@ def _windows(source: _Source, axes: int) -> dict[str, Any]:
 def _conv(source: _Source) -> Ported:
     weight, bias = source.array("weight"), source.bias()
     kernel = weight.shape[2:]
-    options = _windows(source, len(kernel)) | {"dilation": source.numbers("dilation", len(kernel), 1)}
+    options: dict[str, Any] = _windows(source, len(kernel))
+    options["dilation"] = source.numbers("dilation", len(kernel), 1)
     groups = int(source.fields.get("groups", 1))
     layer = luxport.Conv(
         *(kernel, weight.shape[1] * groups, weight.shape[0], source.activation()),
@@ -191,7 +192,8 @@ def _conv(source: _Source) -> Ported:
 def _depthwise(source: _Source) -> Ported:
     weight, bias = source.array("weight"), source.bias()  # (channels, multiplier, *kernel)
     channels, multiplier, *kernel = weight.shape
-    options = _windows(source, len(kernel)) | {"dilation": source.numbers("dilation", len(kernel), 1)}
+    options: dict[str, Any] = _windows(source, len(kernel))
+    options["dilation"] = source.numbers("dilation", len(kernel), 1)
     layer = luxport.Conv(
         *(tuple(kernel), channels, channels * multiplier, source.activation()),
         **options,
@@ -288,14 +290,17 @@ def _dropout(source: _Source) -> Ported:
 
 def _embedding(source: _Source) -> Ported:
     weight, padding = source.array("weight"), source.fields.get("padding_idx")
-    layer = luxport.Embedding(*weight.shape, padding_idx=None if padding is None else int(padding) - 1)
+    layer = luxport.Embedding(
+        weight.shape[0], weight.shape[1], padding_idx=None if padding is None else int(padding) - 1
+    )
     return _with(layer, {"weight": weight})
 
 
 def _embedding_bag(source: _Source) -> Ported:
     weight, reduction = source.array("weight"), source["reduction"]
     name = reduction.name if isinstance(reduction, julia.Function) else str(reduction)
-    return _with(luxport.EmbeddingBag(*weight.shape, {"maximum": "max"}.get(name, name)), {"weight": weight})
+    layer = luxport.EmbeddingBag(weight.shape[0], weight.shape[1], {"maximum": "max"}.get(name, name))
+    return _with(layer, {"weight": weight})
 
 
 def _upsample(source: _Source) -> Ported:
@@ -432,10 +437,10 @@ _BUILDERS: Mapping[str, Callable[[_Source], Ported]] = {
     "LSTMCell": _cell("LSTMCell", 4),
     "LayerNorm": _layer_norm,
     "MaxPool": _pool("MaxPool"),
-    "Maxout": _container(lambda source, layers: luxport.Maxout(**layers)),
+    "Maxout": _container(lambda source, layers: luxport.Maxout(layers)),
     "MeanPool": _pool("MeanPool"),
-    "PairwiseFusion": _container(lambda source, layers: luxport.PairwiseFusion(_connection(source), **layers)),
-    "Parallel": _container(lambda source, layers: luxport.Parallel(_connection(source), **layers)),
+    "PairwiseFusion": _container(lambda source, layers: luxport.PairwiseFusion(_connection(source), layers)),
+    "Parallel": _container(lambda source, layers: luxport.Parallel(_connection(source), layers)),
     "PixelShuffle": lambda source: _bare(luxport.PixelShuffle(int(source["r"]))),
     "RNN": _sequence,
     "RNNCell": _cell("RNNCell", 1),

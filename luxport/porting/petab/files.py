@@ -87,10 +87,13 @@ def load_array(path: str | PathLike[str]) -> Any:
 
 def _network(description: Mapping[str, Any]) -> Network:
     layers = {entry["layer_id"]: build(entry["layer_type"], entry.get("args") or {}) for entry in description["layers"]}
-    calls, names, inputs, output = [], set(), [], None
+    calls: list[Call] = []
+    names: set[str] = set()
+    inputs: list[str] = []
+    output: Any = None
     for step in description["forward"]:
         name, op, target = step["name"], step["op"], step["target"]
-        args, options = step.get("args") or (), step.get("kwargs") or {}
+        args, options = list(step.get("args") or ()), step.get("kwargs") or {}
         if op == "placeholder":
             inputs.append(name)
         elif op == "output":

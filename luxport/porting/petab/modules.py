@@ -79,10 +79,15 @@ def _bilinear(arguments: Arguments, axes: int) -> Layer:
     return luxport.Bilinear(inputs, arguments.take("out_features"), use_bias=arguments.take("bias", True))
 
 
+_PADDING_MODES: Any = {"zeros": "zeros", "reflect": "reflect", "replicate": "edge", "circular": "circular"}
+
+
 def _conv(arguments: Arguments, axes: int) -> Layer:
     kernel = arguments.per_axis("kernel_size", axes)
     dilation = arguments.per_axis("dilation", axes, 1)
     mode = arguments.take("padding_mode", "zeros")
+    if mode not in _PADDING_MODES:
+        raise ValueError(f"a padding_mode among {', '.join(_PADDING_MODES)} expected, got {mode!r}")
     return BatchOptional(
         luxport.Conv(
             kernel,
@@ -92,7 +97,7 @@ def _conv(arguments: Arguments, axes: int) -> Layer:
             dilation=dilation,
             groups=arguments.take("groups", 1),
             use_bias=arguments.take("bias", True),
-            padding_mode={"replicate": "edge"}.get(mode, mode),
+            padding_mode=_PADDING_MODES[mode],
             cross_correlation=True,
         ),
         axes + 2,
