@@ -51,6 +51,7 @@ from luxport.transforms import *
 from luxport.version import __version__
 
 if TYPE_CHECKING:
+    from luxport import porting as porting
     from luxport import schedules as schedules
     from luxport.batching import *
     from luxport.flat import *
@@ -79,6 +80,7 @@ _LATER |= {"intermediate_outputs": "luxport.intermediate", **dict.fromkeys(losse
 _LATER |= dict.fromkeys(("early_stopping", "patience", "plateau", "throttle"), "luxport.stopping")
 _LATER |= dict.fromkeys(("onecold", "onehot", "onehotbatch"), "luxport.one_hot")
 _LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
+_LATER |= {"porting": "luxport.porting"}
 """Other names that are imported when they are used, with their modules."""
 
 if not TYPE_CHECKING:
