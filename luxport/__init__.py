@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from luxport.layers import *
     from luxport.losses.objects import *
     from luxport.one_hot import *
+    from luxport.porting.saving import *
     from luxport.stopping import *
 
 __all__ = ["Rng", "StatefulLayer", "__version__", "display", "losses", "ops", "optimisers", "random", "rng", "tree"]
@@ -81,6 +82,7 @@ _LATER |= dict.fromkeys(("early_stopping", "patience", "plateau", "throttle"), "
 _LATER |= dict.fromkeys(("onecold", "onehot", "onehotbatch"), "luxport.one_hot")
 _LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
 _LATER |= {"porting": "luxport.porting"}
+_LATER |= dict.fromkeys(("load", "save"), "luxport.porting.saving")
 """Other names that are imported when they are used, with their modules."""
 
 if not TYPE_CHECKING:

@@ -1,0 +1,196 @@
+"""Saved trees come back bit for bit, on every backend; a file is whole or not there; what does not fit is named."""
+
+import builtins
+import json
+import os
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import luxport
+from luxport.porting import FileFormatError
+from luxport.tree import leaves, structure
+
+MODEL = luxport.Chain(
+    luxport.Dense(3, 4, luxport.relu), luxport.BatchNorm(4), luxport.Dropout(0.5), luxport.Dense(4, 2, use_bias=False)
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+def bits(trees):
+    def of(leaf):
+        if isinstance(leaf, (bool, int, float, str)):
+            return type(leaf), leaf
+        host = luxport.backend_of(leaf).to_numpy(leaf)
+        return host.dtype.name, host.shape, host.tobytes()
+
+    return [of(leaf) for leaf in leaves(trees)]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
+def test_the_same_bits_come_back(backend, path):
+    ps, st = luxport.setup(3, MODEL, backend=backend)
+    extra = {
+        "flags": luxport.asarray(np.array([True, False]), backend=backend),
+        "half": luxport.asarray([0.1, -2.5], dtype="bfloat16" if backend != "numpy" else "float16", backend=backend),
+        "numbers": (luxport.asarray(np.array([-128, 127], np.int8), backend=backend), None, 3, 0.5, "text", True),
+        "none": luxport.asarray(np.zeros((0, 3), np.float32), backend=backend),
+        "odd": [luxport.asarray(np.array([np.nan, -0.0, np.inf], np.float32), backend=backend)],
+        "static": luxport.Static((1, True, None, ("a", 2.5))),
+        "empty": {},
+    }
+    luxport.save(path, ps, {**luxport.test_mode(st), "extra": extra})
+    found_ps, found_st = luxport.load(path, backend=backend)
+    assert bits((found_ps, found_st)) == bits((ps, {**st, "extra": extra}))
+    assert structure(found_ps) == structure(ps)
+    assert structure(found_st) == structure({**luxport.test_mode(st), "extra": extra})
+    assert luxport.backend_of(*leaves(found_ps), *leaves(found_st["layer_2"])).name == backend
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
+def test_what_one_backend_wrote_another_reads(backend, path):
+    ps, st = luxport.setup(3, MODEL)
+    luxport.save(path, *luxport.to((ps, st), backend=backend))
+    assert bits(luxport.load(path, backend="numpy")) == bits((ps, st))
+    assert bits(luxport.load(path, backend="numpy", dtype="float64")[0]) == bits(luxport.to(ps, dtype="float64"))
+
+
+def test_other_readers_find_arrays_by_dotted_names(path):
+    luxport.save(path, *luxport.setup(3, MODEL), model=MODEL)
+    found = load_file(path)
+    assert set(found) == {
+        *("ps.layer_1.weight", "ps.layer_1.bias", "ps.layer_2.scale", "ps.layer_2.bias", "ps.layer_4.weight"),
+        *("st.layer_2.running_mean", "st.layer_2.running_var", "st.layer_3.rng.key", "st.layer_3.rng.counter"),
+    }
+    header = path.read_bytes()
+    metadata = json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]
+    assert (metadata["luxport"], metadata["model"]) == (luxport.__version__, repr(MODEL))
+
+
+def test_without_states(path):
+    ps, st = luxport.setup(3, MODEL)
+    luxport.save(path, ps)
+    assert luxport.load(path)[1] == {}
+    assert structure(luxport.load(path, model=MODEL)[1]) == structure(st)
+
+
+def test_strides_and_flat_parameters(path):
+    ps = {"weight": np.arange(6.0).reshape(2, 3).T, "big": np.arange(3, dtype=">i4")}
+    luxport.save(path, ps)
+    found = luxport.load(path, backend="numpy")[0]
+    assert found["weight"].tolist() == ps["weight"].tolist() and found["big"].tolist() == [0, 1, 2]
+    ps, _ = luxport.setup(3, MODEL)
+    vector, layout = luxport.flatten(ps)
+    luxport.save(path, luxport.FlatParameters(vector, layout))
+    assert bits(luxport.load(path, backend="numpy")[0]) == bits(ps)
+
+
+def test_every_mismatch_is_named_at_once(path):
+    luxport.save(path, *luxport.setup(0, MODEL), model=MODEL)
+    other = luxport.Chain(luxport.Dense(3, 5), luxport.BatchNorm(4, track_stats=False), luxport.NoOpLayer())
+    with pytest.raises(ValueError) as caught:
+        luxport.load(path, model=other)
+    message = str(caught.value)
+    for part in (
+        "ps.layer_1.weight: shape (3, 5) expected, got shape (3, 4)",
+        "ps.layer_1.bias: shape (5,) expected, got shape (4,)",
+        "ps.layer_4 is left over",
+        "st.layer_2.running_mean is left over",
+        "st.layer_3.rng is left over",
+        "saved from Chain(",
+    ):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_a_carry_may_have_come_or_gone(path):
+    model = luxport.StatefulRecurrentCell(luxport.RNNCell(3, 2))
+    ps, st = luxport.setup(0, model)
+    _, st = model(np.ones((4, 3), np.float32), ps, st)
+    luxport.save(path, ps, st)
+    found = luxport.load(path, model=model, backend="numpy")[1]
+    assert isinstance(found["carry"], tuple) and bits(found) == bits(st)
+
+
+def test_nothing_half_written_is_left(path, monkeypatch):
+    luxport.save(path, {"a": np.ones(2)})
+    before = path.read_bytes()
+
+    def fail(*_):
+        raise OSError("no space left on device")
+
+    for function in ("fsync", "replace"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, function, fail)
+            with pytest.raises(OSError, match="no space"):
+                luxport.save(path, {"a": np.zeros(2)})
+        assert os.listdir(path.parent) == [path.name] and path.read_bytes() == before
+    with pytest.raises(FileNotFoundError):
+        luxport.save(path.parent / "nowhere" / "file", {"a": np.zeros(2)})
+
+
+def test_a_link_stays_a_link(path):
+    path.with_name("link").symlink_to(path)
+    luxport.save(path.with_name("link"), {"a": np.ones(2)})
+    assert path.with_name("link").is_symlink() and luxport.load(path)[0]["a"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("entry", "error", "text"),
+    [
+        ({"a": object()}, TypeError, "object at ps.a"),
+        ({"a": luxport.Static(frozenset())}, TypeError, "at ps.a"),
+        ({"a": {1: np.ones(1)}}, TypeError, "got 1 at ps.a"),
+        ({"a": np.ones(1, np.complex128)}, TypeError, "complex128 at ps.a"),
+        ({"a.b": np.ones(1), "a": {"b": np.ones(1)}}, ValueError, "two at ps.a.b"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(entry, error, text, path):
+    with pytest.raises(error, match=text):
+        luxport.save(path, entry)
+    assert not path.exists()
+
+
+def test_files_of_others_are_refused(path):
+    path.write_bytes(b"no such thing")
+    with pytest.raises(FileFormatError, match="no whole safetensors file"):
+        luxport.load(path)
+    luxport.save(path, {"a": np.ones(200)})
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FileFormatError, match="no whole safetensors file"):
+        luxport.load(path)
+    with pytest.raises(FileNotFoundError):
+        luxport.load(path.with_name("nothing"))
+    a = {"ps.a": np.ones(2)}
+    for metadata, text in (
+        ({}, "metadata are missing"),
+        ({"format": "2", "trees": "{}"}, "newer"),
+        ({"format": "1", "trees": "{"}, "damaged"),
+        ({"format": "1", "trees": "{}"}, "damaged"),
+        ({"format": "1", "trees": '{"ps": []}'}, "damaged"),
+        ({"format": "1", "trees": '{"ps": {"dict": 1}}'}, "damaged"),
+        ({"format": "1", "trees": '{"ps": {"static": {"tuple": [[]]}}}'}, "damaged"),
+        ({"format": "1", "trees": '{"ps": {"dict": {"b": "array"}}}'}, "ps.b is missing"),
+        ({"format": "1", "trees": "[" * 100_000}, "damaged"),
+    ):
+        save_file(a, path, metadata)
+        with pytest.raises(FileFormatError, match=text):
+            luxport.load(path)
+
+
+def test_without_the_extra_one_line_says_what_to_install(path, monkeypatch):
+    real_import = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name.startswith("safetensors"):
+            raise ModuleNotFoundError(name)
+        return real_import(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'luxport-nn\[safetensors\]'"):
+        luxport.save(path, {})
