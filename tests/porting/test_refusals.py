@@ -30,7 +30,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c
         (LFS, "pointer of Git LFS"),
         # Julia 1.9: serialize(io, 1) begins with 37 4a 4c and the version.
         (b"7JL\x13\x04\0\0\0\xe2", "Julia's Serialization"),
-        (gzip.compress(b"x" * 40), "gzip"),
+        (gzip.compress(b"x" * 40, mtime=0), "gzip"),
         (b"PK\x03\x04" + bytes(40), "zip archive"),
         (b"\x80\x04\x95" + bytes(40), "pickle"),
         (b"<!DOCTYPE html><html></html>", "web page"),

@@ -175,7 +175,7 @@ def _batch_norm(arguments: Arguments, axes: int) -> Layer:
         arguments.take("num_features"),
         epsilon=arguments.take("eps", 1e-5),
         momentum=_momentum(arguments),
-        affine=arguments.take("affine", True),
+        affine=_affine(arguments, "affine", True),
         track_stats=arguments.take("track_running_stats", True),
     )
 
@@ -186,11 +186,18 @@ def _instance_norm(arguments: Arguments, axes: int) -> Layer:
             arguments.take("num_features"),
             epsilon=arguments.take("eps", 1e-5),
             momentum=_momentum(arguments),
-            affine=arguments.take("affine", False),
+            affine=_affine(arguments, "affine", False),
             track_stats=arguments.take("track_running_stats", False),
         ),
         axes + 2,
     )
+
+
+def _affine(arguments: Arguments, name: str, default: bool) -> bool:
+    affine, bias = arguments.take(name, default), arguments.take("bias", True)
+    if affine and not bias:
+        raise ValueError("a norm with a weight and without a bias has no counterpart")
+    return affine
 
 
 def _momentum(arguments: Arguments) -> float:
@@ -202,11 +209,10 @@ def _momentum(arguments: Arguments) -> float:
 
 def _layer_norm(arguments: Arguments, axes: int) -> Layer:
     shape = arguments.take("normalized_shape")
-    arguments.expect("bias", True)
     return luxport.LayerNorm(
         tuple(shape) if isinstance(shape, (list, tuple)) else (shape,),
         epsilon=arguments.take("eps", 1e-5),
-        affine=arguments.take("elementwise_affine", True),
+        affine=_affine(arguments, "elementwise_affine", True),
     )
 
 
