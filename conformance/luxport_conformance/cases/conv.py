@@ -240,6 +240,17 @@ CASES: list[Case] = [
     *_grouped((70, 71), (3,), (28,), (26,)),
     *_grouped((75, 76), (3, 3), (28, 28), (26, 26)),
     *_grouped((80, 81), (5, 4, 3), (12, 11, 10), (8, 8, 8)),
+    forward(
+        "conv.groups_in_order",
+        ("definition: the outputs of a group are neighbours, and see the input channels of their group",),
+        Conv((1,), 4, 6, groups=2, use_bias=False),
+        draw(2, 4, 3),
+        y=lambda x, ps, st: np.concatenate(
+            [np.einsum("ncl,oc->nol", x[:, 2 * g : 2 * g + 2], ps["weight"][3 * g : 3 * g + 3, :, 0]) for g in (0, 1)],
+            1,
+        ),
+        tolerance=Tolerance(reduction=2),
+    ),
     *(
         fails(
             f"conv.groups_line_{line}",

@@ -173,6 +173,13 @@ CASES: list[Case] = [
         y=Shape(3, 1, 4, 6),
     ),
     forward(
+        "max_pool.padding_loses_to_negatives",
+        ("definition: x is -inf outside",),
+        MaxPool((2,), padding=1),
+        [[[-3.0, -1.0, -2.0, -4.0]]],
+        y=[[[-3.0, -1.0, -4.0]]],
+    ),
+    forward(
         "max_pool.padded_on_one_side",
         at(OP, 887),
         MaxPool((1, 2), padding=((0, 0), (1, 0)), stride=1),

@@ -134,6 +134,24 @@ def _differentiated(f: Callable[..., Any], *arguments: Any) -> Any:
     return prepared(luxport.backend_of(tree.leaves(arguments)[0]), gradient)(*arguments)
 
 
+def _two_biases(kind: str, cell: Any) -> Case:
+    return Case(
+        id=f"{kind}_cell.two_biases",
+        subject=type(cell).__name__,
+        source=("torch: a bias for the input and one for the hidden state",),
+        program=lambda x, ps, carry: cell((x, carry), ps, {})[0][1],
+        inputs={"x": draw(BATCH, IN), "ps": _drawn_apart(cell), "carry": carries(kind, BATCH, OUT)},
+        expected=lambda x, ps, carry: reference(kind, ps, x, carry),
+        tolerance=DEEP,
+    )
+
+
+def _drawn_apart(cell: Any) -> Any:
+    """Draw parameters, of which two of one shape differ."""
+    values = luxport.setup(0, cell, backend="numpy")[0]
+    return {name: 0.6 * draw(*leaf.shape, seed=30 + i) for i, (name, leaf) in enumerate(values.items())}
+
+
 def _steps(kind: str, *lines: int) -> Case:
     """One step from a carry, from none and from zeros; a vector for a carry serves each sample."""
     cell = CELLS[kind]
@@ -401,6 +419,9 @@ CASES: list[Case] = [
     fact("gru_cell.arrays_no_bias", at(RECURRENT, 228), "GRUCell", _arrays(CELLS["gru"], use_bias=False), 2),
     fact("gru.arrays_no_bias", at(RECURRENT, 259), "GRU", _arrays(LAYERS["gru"], use_bias=False), 2),
     fact("gru_v3_cell.arrays", at(RECURRENT, 275), "GRUv3Cell", _arrays(CELLS["gru_v3"]), 4),
+    _two_biases("rnn", RNNCell(IN, OUT)),
+    _two_biases("lstm", LSTMCell(IN, OUT)),
+    _two_biases("gru", GRUCell(IN, OUT)),
     _steps("rnn", 48, 52, 53),
     _steps("lstm", 122, 123, 124, 125, 126, 132, 133, 138, 139),
     _steps("gru", 208, 212, 215),

@@ -111,6 +111,15 @@ def _largest_singular_value(weight: Any) -> float:
 
 
 CASES: list[Case] = [
+    function(
+        "weight_norm.values",
+        ("paper: g v / |v|, one size for each column",),
+        "weight_norm",
+        ops.weight_norm,
+        *(draw(3, 2), draw(1, 2, seed=1)),
+        expected=lambda v, g: g * v / np.sqrt((v**2).sum(0, keepdims=True)),
+        tolerance=Tolerance(reduction=3),
+    ),
     _plain_agrees("weight_norm.plain", 6, NORMED, draw(4, 3), 6),
     fails(
         "weight_norm.unknown",

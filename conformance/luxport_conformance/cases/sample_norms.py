@@ -232,6 +232,40 @@ LAYER: list[Case] = [
     ),
 ]
 
+SHARP = draw(3, 4, 5, seed=3)
+
+
+def _by_definition(subject: str, layer: Any, f: Callable[[Any], Any]) -> Case:
+    """Hold a layer to its formula on random numbers, with an epsilon that shows, a scale and a bias that differ."""
+    ps = luxport.tree.map(lambda leaf: draw(*leaf.shape, seed=4 + leaf.size), _initial(layer)[0])
+    ps = {name: leaf + (name == "scale") for name, leaf in ps.items()}
+    return forward(
+        f"{subject}.by_definition",
+        ("definition: (x - mean) / sqrt(var + epsilon) * scale + bias",),
+        layer,
+        SHARP,
+        ps=ps,
+        training=True,
+        y=lambda x, ps, st: f(x) * _per_channel(ps["scale"], layer) + _per_channel(ps.get("bias", 0.0), layer),
+        tolerance=Tolerance(reduction=20),
+    )
+
+
+def _per_channel(parameter: Any, layer: Any) -> Any:
+    return np.reshape(parameter, (-1, 1)) if isinstance(layer, (InstanceNorm, GroupNorm)) else parameter
+
+
+def _over_groups(x: Any) -> Any:
+    return _over(2, 3, epsilon=0.5)(x.reshape(3, 2, 2, 5)).reshape(3, 4, 5)
+
+
+DEFINITIONS: list[Case] = [
+    _by_definition("instance_norm", InstanceNorm(4, affine=True, epsilon=0.5), _over(2, epsilon=0.5)),
+    _by_definition("group_norm", GroupNorm(4, 2, epsilon=0.5), _over_groups),
+    _by_definition("layer_norm", LayerNorm((5,), epsilon=0.5), _over(2, epsilon=0.5)),
+    _by_definition("rms_norm", RMSNorm(5, epsilon=0.5), lambda x: x / np.sqrt((x**2).mean(2, keepdims=True) + 0.5)),
+]
+
 GROUP: list[Case] = [
     fact(
         "group_norm.parameters",
@@ -363,4 +397,4 @@ SECOND: list[Case] = [
     _second("rms_norm", RMSNorm(4, affine=False), (2,), centred=False),
 ]
 
-CASES: list[Case] = [*INSTANCE, *LAYER, *GROUP, *SECOND]
+CASES: list[Case] = [*INSTANCE, *LAYER, *GROUP, *DEFINITIONS, *SECOND]

@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport import losses
 from luxport_conformance.case import Case, Property
-from luxport_conformance.cases.declare import draw
+from luxport_conformance.cases.declare import draw, function
 from luxport_conformance.cases.losses.common import (
     DIGITS,
     SINGLE_EPSILON,
@@ -274,4 +274,23 @@ def _classes() -> list[Case]:
     ]
 
 
-CASES: list[Case] = _classes()
+CASES: list[Case] = [
+    *_classes(),
+    loss_case(
+        "crossentropy_of_the_impossible",
+        "definition: -log(0 + epsilon) for a class that has no probability",
+        losses.crossentropy,
+        *([[0.0, 1.0]], [[1.0, 0.0]]),
+        np.log(8.0),
+        epsilon=0.125,
+    ),
+    function(
+        "losses.crossentropy_in_double_precision",
+        ("flux: epsilon is eps of the dtype, 2^-52",),
+        "crossentropy",
+        losses.crossentropy,
+        *([[0.0, 1.0]], [[1.0, 0.0]]),
+        expected=52 * np.log(2.0),
+        dtypes=("float64",),
+    ),
+]

@@ -172,6 +172,23 @@ def _xlog() -> list[Case]:
             expected=[[0.1, 0.9]],
         ),
         function(
+            "losses.label_smoothing_four",
+            ("definition: (1 - alpha) y + alpha / K",),
+            "label_smoothing",
+            lambda y: losses.label_smoothing(y, 0.2),
+            [[0.0, 1.0, 0.0, 0.0]],
+            expected=[[0.05, 0.85, 0.05, 0.05]],
+        ),
+        function(
+            "losses.PoissonLoss_of_nothing",
+            ("lux: PoissonLoss adds the epsilon of the dtype to what it takes the logarithm of",),
+            "PoissonLoss",
+            luxport.PoissonLoss(),
+            *([0.0, 1.0], [1.0, 1.0]),
+            expected=(52 * np.log(2.0) + 1.0) / 2,
+            dtypes=("float64",),
+        ),
+        function(
             "losses.label_smoothing_two",
             at(FILE, 104),
             "label_smoothing",

@@ -57,7 +57,7 @@ def _refusals() -> list[Case]:
             ValueError,
         ),
         refused(
-            "dtypes",
+            "other_dtypes",
             ("luxport",),
             "mae",
             lambda: losses.mae(two, two.astype("f4")),

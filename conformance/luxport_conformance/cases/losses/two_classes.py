@@ -91,6 +91,15 @@ def _two_classes() -> list[Case]:
             "logitbinarycrossentropy", 97, losses.logitbinarycrossentropy, logits, y, entropy(sigmoid(logits), y).mean()
         ),
         loss_case(
+            "logitbinarycrossentropy_far",
+            "definition: log(1 + exp(200)) is 200",
+            losses.logitbinarycrossentropy,
+            np.asarray([-200.0, 200.0]),
+            np.asarray([1.0, 0.0]),
+            np.asarray([200.0, 200.0]),
+            agg=None,
+        ),
+        loss_case(
             "BinaryCrossEntropyLoss_logits",
             f"{docs}BinaryCrossEntropyLoss",
             luxport.BinaryCrossEntropyLoss(logits=True),

@@ -1,0 +1,177 @@
+"""Planted faults in attention, softmax, gathering, scattering and embedding."""
+
+from __future__ import annotations
+
+import pytest
+
+import luxport
+from luxport import ops
+from luxport.layers import embedding
+from luxport.ops import attention
+from luxport.ops.gather import _OPERATORS, _flat, _mean, _minus, _over, _sum
+from luxport.ops.softmax import _lowered
+
+from .planting import Mutants, case, edited, expect_caught
+
+MAXIMUM = _OPERATORS["max"]
+
+MUTANTS: Mutants = {
+    "attention unscaled": (
+        edited(attention._scores, "query * (1.0 / scale)", "query"),
+        case("dot_product_attention.numbers"),
+    ),
+    "attention scaled by the width": (
+        edited(attention._scores, "math.sqrt(query.shape[-1])", "float(query.shape[-1])"),
+        case("dot_product_attention.numbers"),
+    ),
+    "attention's mask hides what it should show": (
+        edited(
+            attention._scores,
+            "return softmax(xp.where(mask, logits, hidden)) *",
+            "return softmax(xp.where(mask, hidden, logits)) *",
+        ),
+        case("dot_product_attention_scores.mask"),
+    ),
+    "causal mask without the query's own place": (
+        edited(attention._causal, ">=", ">"),
+        case("make_causal_mask.values"),
+    ),
+    "causal mask aligned at the end": (
+        edited(attention._causal, "places[0][:, None] >=", "places[0][:, None] + (keys - queries) >="),
+        case("scaled_dot_product_attention.causal_3_5"),
+    ),
+    "softmax over the queries": (
+        edited(
+            attention._scores,
+            "    if mask is None:\n        return softmax(logits)",
+            "    if mask is None:\n        return softmax(logits, axis=-2)",
+        ),
+        case("dot_product_attention_scores.heads_apart"),
+    ),
+    "a blind query sees everything": (
+        edited(attention._scores, " * xp.astype(sighted, logits.dtype)", ""),
+        case("scaled_dot_product_attention.blind"),
+    ),
+    "heads share keys in turn": (
+        edited(
+            attention._grouped,
+            "xp.reshape(x, (*_filled(leading), fewer, heads // fewer * n, k))",
+            "xp.reshape(xp.flip(x, axis=-3), (*_filled(leading), fewer, heads // fewer * n, k))",
+        ),
+        case("scaled_dot_product_attention.groups"),
+    ),
+    "bias scaled with the products": (
+        edited(attention._scores, "logits = logits + bias", "logits = logits + bias / scale"),
+        case("dot_product_attention.bias"),
+    ),
+    "heads across the features": (
+        edited(
+            attention.split_heads,
+            "return xp.reshape(x, (*_filled(leading), nheads, features // nheads))",
+            "return xp.matrix_transpose(xp.reshape(x, (*_filled(leading), features // nheads, nheads)))",
+        ),
+        case("dot_product_attention.numbers"),
+    ),
+    "rotation the other way": (
+        edited(
+            ops.apply_rotary_embedding,
+            "first * cos - second * sin, second * cos + first * sin",
+            "first * cos + second * sin, second * cos - first * sin",
+        ),
+        case("apply_rotary_embedding.positions"),
+    ),
+    "softmax of infinities is NaN": (
+        edited(_lowered, "infinite = top == math.inf", "infinite = top != top", op="softmax"),
+        case("softmax.inf_first_axis"),
+    ),
+    "softmax overflows": (edited(_lowered, "x - origin", "x", op="softmax"), case("softmax.far")),
+    "softmax over another axis": (
+        edited(
+            ops.softmax,
+            "powers / xp.sum(powers, axis=axis, keepdims=True)",
+            "powers / xp.sum(powers, axis=0, keepdims=True)",
+        ),
+        case("softmax.every_axis"),
+    ),
+    "logsoftmax as the logarithm of softmax": (
+        edited(
+            ops.logsoftmax,
+            "lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True))",
+            "xp.log(xp.exp(lowered) / xp.sum(xp.exp(lowered), axis=axis, keepdims=True))",
+        ),
+        case("logsoftmax.apart"),
+    ),
+    "logsumexp of infinities is NaN": (
+        edited(ops.logsumexp, "finite = xp.isfinite(top)", "finite = top == top"),
+        case("logsumexp.infinities"),
+    ),
+    "gather swaps its axes": (
+        edited(_flat, "flat = flat * n + index", "flat = index * n + flat"),
+        case("gather.pairs"),
+    ),
+    "scatter's mean counts empty places": (
+        edited(
+            _mean,
+            'count = segment_reduce(ones, segments, op="sum", size=size)',
+            'count = segment_reduce(ones, segments, op="sum", size=size) + 1.0',
+        ),
+        case("scatter.mean"),
+    ),
+    "scatter subtracts from nothing": (
+        edited(_minus, "init - total", "init + total"),
+        case("scatter.minus"),
+    ),
+    "scatter's maximum forgets where it starts": (
+        lambda patch: patch.setitem(_OPERATORS, "max", lambda *arguments: MAXIMUM(*arguments[:-1], None)),
+        case("scatter.max"),
+    ),
+    "scatter divides the other way": (
+        edited(_over, "(1.0 if init is None else init) / segment", "(1.0 if init is None else init) * segment"),
+        case("scatter.over"),
+    ),
+    "scatter keeps the last alone": (
+        edited(
+            _sum,
+            'total = segment_reduce(src, segments, op="sum", size=size)',
+            'total = segment_reduce(src, segments, op="max", size=size)',
+        ),
+        case("scatter.sum_of_integers"),
+    ),
+    "padding_idx shown": (
+        edited(
+            embedding._rows,
+            "    if padding_idx is None:\n            return rows",
+            "    if True:\n            return rows",
+        ),
+        case("embedding.padded_vector"),
+    ),
+    "padding_idx starts as others": (
+        edited(luxport.Embedding.initial_parameters, "if self.padding_idx is None:", "if True:"),
+        case("embedding.padding_starts_as_zeros"),
+    ),
+    "padding_idx has a gradient": (
+        edited(embedding._rows, "xp.zeros_like(rows), rows)", "rows - ops.stop_gradient(rows), rows)", backend="torch"),
+        case("embedding.gradient_masked", "torch"),
+    ),
+    "a one-hot padding is looked up": (
+        edited(embedding._rows, "    if padding_idx is not None:", "    if False:"),
+        case("embedding.padded_one_hot"),
+    ),
+    "a bag without its first": (
+        edited(embedding._reduce_segments, 'side="right"', 'side="left"'),
+        case("embedding_bag.sum_offsets"),
+    ),
+    "a mean bag is a sum": (
+        edited(embedding._reduce_segments, 'if reduction == "sum":', "if True:"),
+        case("embedding_bag.mean_uneven_offsets"),
+    ),
+    "indices out of range pass": (
+        edited(embedding._check_range, "seen is not None and not", "seen is not None and seen[0] > 10**6 and not"),
+        case("embedding.negative"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expect_caught(*MUTANTS[mutant], monkeypatch)

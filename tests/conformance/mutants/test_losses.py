@@ -1,0 +1,119 @@
+"""Planted faults in losses."""
+
+from __future__ import annotations
+
+import pytest
+
+from luxport import losses
+from luxport.losses import common, objects, regression, sparse
+
+from .planting import Mutants, case, edited, expect_caught
+
+MUTANTS: Mutants = {
+    "cross-entropy's epsilon outside the logarithm": (
+        edited(
+            losses.crossentropy,
+            "ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
+            "(ops.xlogy(y, y_hat) + epsilon_of(y_hat, epsilon))",
+        ),
+        case("losses.crossentropy_of_the_impossible"),
+    ),
+    "epsilon is float32's in double precision": (
+        edited(common.epsilon_of, "EPSILON[dtype_name(y_hat)] if", 'EPSILON["float32"] if'),
+        case("losses.crossentropy_in_double_precision", dtype="float64"),
+    ),
+    "cross-entropy over the samples": (
+        edited(losses.crossentropy, "axis=axis), agg", "axis=0), agg"),
+        case("losses.crossentropy"),
+    ),
+    "logits over the last axis whatever is asked": (
+        edited(losses.logitcrossentropy, "ops.logsoftmax(y_hat, axis=axis)", "ops.logsoftmax(y_hat)"),
+        case("losses.crossentropy_other_axis"),
+    ),
+    "labels smoothed for two classes": (
+        edited(common.smoothed, "2 if axis is None else y.shape[axis]", "2"),
+        case("losses.label_smoothing_four"),
+    ),
+    "smoothing without lowering": (
+        edited(common.smoothed, "y * (1.0 - alpha)", "y"),
+        case("losses.label_smoothing_two"),
+    ),
+    "mean of sums is a sum": (
+        edited(common.aggregate, "getattr(namespace(losses), agg)", "namespace(losses).sum"),
+        case("losses.mse"),
+    ),
+    "binary cross-entropy forgets the other class": (
+        edited(losses.binarycrossentropy, " - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon)", ""),
+        case("losses.binarycrossentropy"),
+    ),
+    "binary cross-entropy of logits overflows": (
+        edited(losses.logitbinarycrossentropy, "- ops.logsigmoid(y_hat)", "- namespace(y_hat).log(ops.sigmoid(y_hat))"),
+        case("losses.logitbinarycrossentropy_far"),
+    ),
+    "focal loss without its weight": (
+        edited(losses.focal_loss, "_power(1.0 - p, gamma) * ", ""),
+        case("losses.focal_loss"),
+    ),
+    "divergence the other way": (
+        edited(
+            losses.kldivergence,
+            "ops.xlogx(y) - ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))",
+            "ops.xlogx(y_hat) - ops.xlogy(y_hat, y + epsilon_of(y_hat, epsilon))",
+        ),
+        case("losses.kldivergence"),
+    ),
+    "hinge for labels 0 and 1": (
+        edited(losses.hinge_loss, "y_hat * y", "y_hat * (2.0 * y - 1.0)"),
+        case("losses.hinge_loss"),
+    ),
+    "Huber's line from the origin": (
+        edited(losses.huber_loss, "(distance - 0.5 * delta)", "distance"),
+        case("losses.HuberLoss_delta"),
+    ),
+    "Poisson's epsilon by default": (
+        edited(objects.PoissonLoss.of, "epsilon_of(y_hat, self.epsilon)", "self.epsilon or 0.0"),
+        case("losses.PoissonLoss_of_nothing", dtype="float64"),
+    ),
+    "MSLE adds 1": (edited(losses.msle, "epsilon = epsilon_of(y_hat, epsilon)", "epsilon = 1.0"), case("losses.msle")),
+    "a complex error squared, not its size": (
+        edited(regression._squared, "real * real + imag * imag", "real * real - imag * imag"),
+        case("losses.mse_complex"),
+    ),
+    "dice without its smoothing below": (
+        edited(losses.dice_coeff_loss, "(both + smooth)", "both"),
+        case("losses.dice_coeff_loss"),
+    ),
+    "Tversky's beta on the negatives": (
+        edited(
+            losses.tversky_loss,
+            "beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (1.0 - y_hat)",
+            "(1.0 - beta) * (1.0 - y) * y_hat + beta * y * (1.0 - y_hat)",
+        ),
+        case("losses.tversky_loss_beta"),
+    ),
+    "pairs that should coincide are pushed apart": (
+        edited(
+            losses.siamese_contrastive_loss,
+            "(1.0 - y) * y_hat * y_hat + y * short",
+            "y * y_hat * y_hat + (1.0 - y) * short",
+        ),
+        case("losses.SiameseContrastiveLoss"),
+    ),
+    "ignored labels count in the mean": (
+        edited(sparse._from_logarithms, 'if agg == "mean":', "if False:"),
+        case("losses.sparse_crossentropy_ignoring_1"),
+    ),
+    "triplets without their margin": (
+        edited(losses.triplet_margin_loss, " + margin), agg", "), agg"),
+        case("losses.triplet_margin_loss"),
+    ),
+    "a density without its variance": (
+        edited(losses.gaussian_nll, "(y_hat - y) * (y_hat - y) / v", "(y_hat - y) * (y_hat - y)"),
+        case("losses.gaussian_nll"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expect_caught(*MUTANTS[mutant], monkeypatch)
