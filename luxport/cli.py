@@ -8,6 +8,7 @@ from importlib import import_module
 __all__ = ["main"]
 
 COMMANDS = {
+    "port": ("luxport.porting.code.command", "turn Julia code of a Flux or Lux model into Python"),
     "conformance": ("luxport_conformance.command", "run the conformance suite on one backend or on all"),
 }
 """Each command's module, imported when it is called, and what it is for."""

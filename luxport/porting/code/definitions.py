@@ -1,0 +1,199 @@
+"""Julia's functions as Python's: named, short and anonymous ones, and what `@compact` makes layers from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luxport.porting.code.functions import ELEMENTWISE
+from luxport.porting.code.layers import INITIALIZERS, LAYERS
+from luxport.porting.code.parse import Unported, arguments, last_name, names_in, one_line, text
+from luxport.porting.code.writing import Code, group, named, python_name, render
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.code.expressions import Translator
+
+__all__ = ["define", "makes_layers", "parameters_and_body", "signature"]
+
+
+def makes_layers(t: Translator, node: Node) -> bool:
+    """Whether there is a constructor of layers anywhere in a node, or a function that makes some."""
+    if node.type == "call_expression":
+        function = node.named_children[0]
+        name = last_name(function)
+        if name in LAYERS if name not in t.kinds else t.kinds[name] == "builder":
+            return True
+    if node.type == "macrocall_expression" and "@compact" in text(node).partition("(")[0]:
+        return True
+    return any(makes_layers(t, child) for child in node.named_children)
+
+
+def signature(node: Node) -> Node | None:
+    """Return the call that a function's head is, None if the node defines no function by a name."""
+    head = node.named_children[0]
+    while head.type in ("signature", "where_expression", "typed_expression"):
+        head = head.named_children[0]
+    if head.type != "call_expression" or head.named_children[0].type != "identifier":
+        return None
+    return head
+
+
+def parameters_and_body(node: Node) -> tuple[list[Node], list[Node]]:
+    """Return the parameters and the statements of a function, however it is written."""
+    if node.type in ("function_definition", "assignment"):
+        head = signature(node)
+        assert head is not None
+        listed = [child for child in head.named_children if child.type == "argument_list"]
+        parameters = listed[0].children if listed else []
+        body = node.named_children[1:] if node.type == "function_definition" else node.named_children[-1:]
+    elif node.type == "arrow_function_expression":
+        first, *body = node.named_children
+        parameters = first.children if first.type in ("argument_list", "tuple_expression") else [first]
+    else:  # a do block
+        parameters, body = [], node.named_children
+        if body and body[0].type == "argument_list":
+            parameters, body = body[0].named_children, body[1:]
+    if len(body) == 1 and body[0].type == "compound_statement":
+        body = body[0].named_children
+    return [p for p in parameters if p.is_named or p.type == ";"], body
+
+
+def define(t: Translator, node: Node, *, mode: str, name: str = "") -> str:
+    """Write a function above the statement that is being written, and return its name in Python.
+
+    Raises: Unported
+    """
+    if mode == "compact":
+        return _compact(t, node, name)
+    if node.type in ("identifier", "field_expression"):
+        function = ELEMENTWISE[last_name(node)]
+        chosen = _fresh(t, name or function)
+        t.put(f"def {chosen}(x):")
+        t.put(f"    return luxport.namespace(x).{function}(x)")
+        return chosen
+    if names_in(node) & t.fleeting:
+        raise Unported("a function that uses a variable of the loop around it")
+    parameters, body = parameters_and_body(node)
+    if node.type == "arrow_function_expression":
+        mode = "build" if makes_layers(t, node) else mode
+    chosen = name or _fresh(t, "function")
+    if node.type == "arrow_function_expression":
+        t.put(f"# {one_line(node)}")
+    _write(t, chosen, parameters, body, mode, anonymous=not name or node.type == "arrow_function_expression")
+    return chosen
+
+
+def _fresh(t: Translator, stem: str) -> str:
+    t.functions += 1
+    return f"{stem}_{t.functions}"
+
+
+def _write(t: Translator, name: str, parameters: list[Node], body: list[Node], mode: str, *, anonymous: bool) -> None:
+    kinds = dict(t.kinds)
+    default = "unknown" if mode == "build" or not anonymous else "array"
+    listed, first, opening = _parameters(t, parameters, default)
+    _body(t, f"def {name}({', '.join(listed)}):", body, mode, first, opening)
+    t.kinds = kinds
+
+
+def _body(t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str]) -> None:
+    from luxport.porting.code.statements import block
+
+    lines, before, outer, uses_xp = t.lines, t.mode, t.outer, t.uses_xp
+    t.uses_xp = False
+    t.outer = t.outer | t.locals
+    t.locals, locals_before = set(), t.locals
+    t.lines, t.mode = [], mode if mode != "compact" else "array"
+    t.indent += 4
+    for line in opening:
+        t.put(line)
+    try:
+        block(t, body, returns=True)
+        written = t.lines
+        if t.uses_xp:
+            if not first:
+                raise Unported("an operation on arrays in a function without one")
+            written.insert(len(opening), " " * t.indent + f"xp = luxport.namespace({first})")
+        if not any(line.strip() and not line.lstrip().startswith("#") for line in written):
+            t.put("return None")
+    finally:
+        t.indent -= 4
+        t.lines, t.mode, t.outer, t.locals, t.uses_xp = lines, before, outer, locals_before, uses_xp
+    t.put(head)
+    t.lines += written
+
+
+def _parameters(t: Translator, parameters: list[Node], default: str) -> tuple[list[str], str, list[str]]:
+    """Return what stands in the head, the first parameter's name, and lines that take tuples apart."""
+    listed: list[str] = []
+    opening: list[str] = []
+    first = ""
+    for node in parameters:
+        if node.type == ";":
+            listed.append("*")
+            continue
+        value, kind = None, default
+        if node.type in ("named_argument", "named_field", "assignment"):
+            value = t.code(node.named_children[-1])
+            kind = value.kind if value.kind in ("number", "sizes", "flag", "function") else default
+            node = node.named_children[0]
+        if node.type == "typed_expression" and len(node.named_children) == 2:
+            kind = {"Int": "number", "Integer": "number", "Bool": "flag", "Float32": "number"}.get(
+                text(node.named_children[1]), kind
+            )
+            node = node.named_children[0]
+        if node.type in ("tuple_expression", "open_tuple"):
+            name = f"inputs_{len(listed)}" if listed else "inputs"
+            opening.append(f"{t.target(node)} = {name}")
+            t.kinds |= dict.fromkeys(names_in(node), kind)
+            first = first or python_name(text(node.named_children[0]))
+        elif node.type == "identifier":
+            name = python_name(text(node))
+            t.kinds[text(node)] = kind
+            first = first or name
+        else:
+            raise Unported(f"the parameter {text(node)}")
+        listed.append(f"{name}={value.text}" if value else name)
+    return listed, first, opening
+
+
+def _compact(t: Translator, node: Node, name: str) -> str:
+    given = arguments(node)
+    if given.block is None or given.splats:
+        raise Unported("@compact without values in place, or without a do block")
+    titles = [t.code(value) for key, value in given.named.items() if key == "name"]
+    bindings = {key: value for key, value in given.named.items() if key != "name"}
+    if given.positional or any(python_name(key) != key for key in bindings):
+        raise Unported("values without a name that Python has")
+    if names_in(given.block) & t.fleeting:
+        raise Unported("a function that uses a variable of the loop around it")
+    values = {key: _binding(t, value) for key, value in bindings.items()}
+    parameters, body = parameters_and_body(given.block)
+    if len(parameters) != 1:
+        raise Unported("a function of other than one argument")
+    chosen = name or _fresh(t, "compact")
+    kinds = dict(t.kinds)
+    listed, first, opening = _parameters(t, parameters, "array")
+    t.kinds |= {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}
+    head = group("luxport.compact(", [*titles, *(named(key, code) for key, code in values.items())], ")")
+    for line in render(head, "@", t.indent):
+        t.lines.append(line)
+    star = ["*"] if values else []
+    _body(t, f"def {chosen}({', '.join([*listed, *star, *values])}):", body, "compact", first, opening)
+    t.kinds = kinds
+    return chosen
+
+
+def _binding(t: Translator, node: Node) -> Code:
+    """A value of `@compact`: arrays that Julia draws at once are described, to be drawn by `setup`."""
+    if node.type == "call_expression" and last_name(node.named_children[0]) in INITIALIZERS:
+        given = arguments(node)
+        given.only()
+        sizes = [n for n in given.positional if text(n) not in ("Float32", "rng", "Random.default_rng()")]
+        entries = [t.code(size) for size in sizes]
+        if not entries or any(entry.kind not in ("number", "unknown") for entry in entries):
+            raise Unported("an array without its sizes in place")
+        drawn = t.initial(last_name(node.named_children[0]))
+        return group("luxport.parameter(", [drawn, group("(", entries[::-1], ")", "sizes")], ")", "array")
+    return t.layer(node) if node.type != "vector_expression" and makes_layers(t, node) else t.code(node)

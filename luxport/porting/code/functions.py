@@ -1,0 +1,245 @@
+"""Functions of arrays: Julia's with its axes, as Python's with the axes reversed.
+
+Julia's axis k is the axis -k here, whatever the number of axes. So ``size(x, 1)`` is the size of the last axis, and
+``reshape(x, a, b, :)`` is a reshape to ``(-1, b, a)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from luxport.ops import activations
+from luxport.porting.code.parse import Arguments, Unported, last_name, text
+from luxport.porting.code.writing import Code, call, group, operand
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.code.expressions import Translator
+
+__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "HELPERS"]
+
+ACTIVATIONS: Mapping[str, str] = {
+    **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
+    "hardσ": "luxport.hardsigmoid",
+    "logσ": "luxport.logsigmoid",
+    "softmax": "luxport.ops.softmax",
+    "logsoftmax": "luxport.ops.logsoftmax",
+    "σ": "luxport.sigmoid",
+    "σ_fast": "luxport.sigmoid_fast",
+}
+"""Functions of one array by their names in Julia."""
+
+ELEMENTWISE: Mapping[str, str] = {
+    **{name: name for name in ("abs", "ceil", "cos", "cosh", "exp", "expm1", "floor", "log", "log10", "log1p", "log2")},
+    **{name: name for name in ("sign", "sin", "sinh", "sqrt", "tan", "conj", "real", "imag")},
+    "acos": "acos",
+    "asin": "asin",
+    "atan": "atan",
+    "max": "maximum",
+    "min": "minimum",
+}
+"""Functions of each element, by their names in Julia: the Array API's."""
+
+HELPERS: Mapping[str, str] = {
+    "not_ported": '''def not_ported(julia):
+    """Say which Julia code has no counterpart here."""
+    raise NotImplementedError(f"not ported: {julia}")''',
+    "spatial": '''def spatial(sizes):
+    """Sizes along spatial axes in our order: Julia's last axis comes first."""
+    return tuple(sizes)[::-1] if isinstance(sizes, (tuple, list)) else sizes''',
+    "vcat": '''def vcat(*xs):
+    """Join along Julia's first axis, our last."""
+    return luxport.namespace(*xs).concat(xs, axis=-1)''',
+    "hcat": '''def hcat(*xs):
+    """Join along Julia's second axis, our second to last."""
+    return luxport.namespace(*xs).concat(xs, axis=-2)''',
+    "add": '''def add(*xs):
+    """Add all."""
+    return functools.reduce(operator.add, xs)''',
+    "multiply": '''def multiply(*xs):
+    """Multiply all, element by element."""
+    return functools.reduce(operator.mul, xs)''',
+}
+"""Functions that the generated file defines where it needs them."""
+
+
+def _first(given: Arguments, *counts: int) -> list[Node]:
+    if len(given.positional) not in counts:
+        raise Unported("other arguments than expected")
+    return given.positional
+
+
+def _axis(node: Node) -> str:
+    """Return the axis of a literal dimension."""
+    if node.type != "integer_literal":
+        raise Unported("a dimension that is no number in place")
+    return f"-{text(node)}"
+
+
+def _size(t: Translator, given: Arguments) -> Code:
+    given.only()
+    array, *dims = _first(given, 1, 2)
+    x = operand(t.code(array))
+    if not dims:
+        return Code(f"{x}.shape[::-1]", "sizes")
+    if dims[0].type == "call_expression" and last_name(dims[0].named_children[0]) == "ndims":
+        return Code(f"{x}.shape[0]", "number")
+    return Code(f"{x}.shape[{_axis(dims[0])}]", "number")
+
+
+def _reshape(t: Translator, given: Arguments) -> Code:
+    given.only()
+    array, *sizes = given.positional
+    if len(sizes) == 1 and sizes[0].type == "tuple_expression":
+        sizes = sizes[0].named_children
+    found = [Code("-1", "number") if text(size) in (":", "Colon()") else t.code(size) for size in sizes]
+    if len(found) == 1 and found[0].kind not in ("number",):
+        raise Unported("a shape in a variable")
+    bad = [size for size in found if size.kind not in ("number", "unknown") or size.text.startswith("*")]
+    if bad or not found:
+        raise Unported("sizes in place expected")
+    return t.xp("reshape", [t.code(array), group("(", found[::-1], ")", "sizes")])
+
+
+def _flatten(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    return t.xp("reshape", [x, Code(f"({operand(x)}.shape[0], -1)")])
+
+
+def _pool(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        from luxport.porting.code.layers import LAYERS
+
+        array, window = _first(given, 2)
+        layer = LAYERS[name](t, Arguments([window], given.named, given.splats, given.block))
+        return Code(f"{layer.text}({t.code(array).text}, {{}}, {{}})[0]", "array")
+
+    return build
+
+
+def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only("dims")
+        x = t.code(_first(given, 1)[0])
+        if x.kind == "sizes" and not given.named:
+            return Code(f"{name}({x.text})", "number")
+        if "dims" not in given.named:
+            return t.xp(name, [x])
+        dims = given.named["dims"]
+        entries = dims.named_children if dims.type == "tuple_expression" else [dims]
+        axes = [Code(_axis(entry)) for entry in entries]
+        axis = axes[0] if dims.type != "tuple_expression" else group("(", axes[::-1], ")")
+        return t.xp(name, [x], {"axis": axis, "keepdims": Code("True")})
+
+    return build
+
+
+def _product(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("sizes", "unknown") or t.mode != "build":
+        raise Unported("a product of anything but sizes")
+    return Code(f"math.prod({x.text})", "number")
+
+
+def _length(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("sizes", "layers") and t.mode != "build":
+        raise Unported("the length of anything but sizes")
+    return Code(f"len({x.text})", "number")
+
+
+def _joined(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only()
+        return t.helper(name, [t.code(node) for node in given.positional])
+
+    return build
+
+
+def _cat(t: Translator, given: Arguments) -> Code:
+    given.only("dims")
+    dims = given.named.get("dims")
+    if dims is None:
+        raise Unported("cat without dims")
+    axis = _axis(dims.named_children[0] if dims.type == "call_expression" else dims)
+    return t.xp("concat", [group("[", [t.code(node) for node in given.positional], "]")], {"axis": Code(axis)})
+
+
+def _dropdims(t: Translator, given: Arguments) -> Code:
+    given.only("dims")
+    if "dims" not in given.named:
+        raise Unported("dropdims without dims")
+    return t.xp("squeeze", [t.code(_first(given, 1)[0])], {"axis": Code(_axis(given.named["dims"]))})
+
+
+def _unsqueeze(t: Translator, given: Arguments) -> Code:
+    # Julia's new axis is its axis k among those of the result, which negative axes count too.
+    given.only("dims")
+    if "dims" not in given.named:
+        raise Unported("unsqueeze without dims")
+    return t.xp("expand_dims", [t.code(_first(given, 1)[0])], {"axis": Code(_axis(given.named["dims"]))})
+
+
+def _permutedims(t: Translator, given: Arguments) -> Code:
+    given.only()
+    array, *order = _first(given, 1, 2)
+    if not order:
+        return t.xp("matrix_transpose", [t.code(array)])
+    if order[0].type not in ("tuple_expression", "vector_expression"):
+        raise Unported("an order that is not in place")
+    places = [int(text(entry)) for entry in order[0].named_children]
+    axes = [Code(str(len(places) - place)) for place in reversed(places)]
+    return t.xp("permute_dims", [t.code(array), group("(", axes, ")")])
+
+
+def _softmax(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only("dims")
+        options = {"axis": Code(_axis(given.named["dims"]))} if "dims" in given.named else {}
+        return call(f"luxport.ops.{name}", [t.code(_first(given, 1)[0])], options, "array")
+
+    return build
+
+
+def _dimensions(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return Code(f"len({operand(t.code(_first(given, 1)[0]))}.shape)", "number")
+
+
+def _integer(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind != "number":
+        raise Unported("a number expected")
+    return Code(f"int({x.text})", "number")
+
+
+ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
+    "Int": _integer,
+    "cat": _cat,
+    "dropdims": _dropdims,
+    "flatten": _flatten,
+    "hcat": _joined("hcat"),
+    "length": _length,
+    "logsoftmax": _softmax("logsoftmax"),
+    "maximum": _reduction("max"),
+    "maxpool": _pool("MaxPool"),
+    "mean": _reduction("mean"),
+    "meanpool": _pool("MeanPool"),
+    "minimum": _reduction("min"),
+    "ndims": _dimensions,
+    "permutedims": _permutedims,
+    "prod": _product,
+    "reshape": _reshape,
+    "size": _size,
+    "softmax": _softmax("softmax"),
+    "sum": _reduction("sum"),
+    "unsqueeze": _unsqueeze,
+    "vcat": _joined("vcat"),
+}
+"""Functions of whole arrays and of sizes, by their names in Julia."""

@@ -1,0 +1,95 @@
+"""Julia's operators: those of elements and of numbers as Python's, products of matrices with the axes reversed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luxport.porting.code.functions import ACTIVATIONS
+from luxport.porting.code.parse import Unported, last_name, text
+from luxport.porting.code.writing import Code, call, operand, python_name
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.code.expressions import Translator
+
+__all__ = ["binary", "unary"]
+
+_SAME = {"+": "+", "-": "-", "÷": "//", "%": "%", "^": "**", "/": "/"}
+_COMPARISONS = {
+    "==": "==",
+    "===": "is",
+    "!=": "!=",
+    "≠": "!=",
+    "!==": "is not",
+    "<": "<",
+    ">": ">",
+    "<=": "<=",
+    ">=": ">=",
+}
+_COMPARISONS |= {"≤": "<=", "≥": ">="}
+_LOGIC = {"&&": "and", "||": "or"}
+
+
+def binary(t: Translator, node: Node) -> Code:
+    """Return an operator with two sides."""
+    if node.type == "juxtaposition_expression":
+        (left, right), symbol = node.named_children, "*"
+    else:
+        left, operator, right = node.named_children
+        symbol = text(operator)
+    if symbol == "|>":
+        return _piped(t, left, right)
+    if symbol in ("=>", "∘"):
+        raise Unported(f"{symbol} in this place")
+    a, b = t.code(left), t.code(right)
+    written = f"{operand(a)} {{}} {operand(b)}"
+    if symbol in _COMPARISONS:
+        sign = _COMPARISONS[symbol]
+        if sign in ("is", "is not") and "None" not in (a.text, b.text):
+            sign = {"is": "==", "is not": "!="}[sign]
+        return Code(written.format(sign), "flag", True)
+    if symbol in _LOGIC:
+        return Code(written.format(_LOGIC[symbol]), "flag", True)
+    if {a.kind, b.kind} & {"layer", "function", "layers", "flag", "text", "sizes"}:
+        raise Unported(f"{symbol} of something that is neither number nor array")
+    dotted = symbol.startswith(".") or t.mode == "scalar"
+    sign = {**_SAME, "*": "*", "×": "*"}.get(symbol.removeprefix("."))
+    if sign is None:
+        raise Unported(f"the operator {symbol}")
+    numbers = [side.kind == "number" or t.mode == "build" for side in (a, b)]
+    kind = "number" if all(numbers) else "array"
+    if symbol == "*" and not dotted and not any(numbers):
+        if a.kind == b.kind == "array":  # with the axes reversed the factors change places
+            return Code(f"{operand(b)} @ {operand(a)}", "array", True)
+        raise Unported("a product of what may be matrices")
+    if symbol in ("^", "÷", "%") and not dotted and not all(numbers):
+        raise Unported(f"{symbol} of what may be a matrix")
+    if symbol == "/" and not dotted and not numbers[1]:
+        raise Unported("a division by what may be a matrix")
+    if sign in ("//", "%") and kind == "array":
+        raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
+    return Code(written.format(sign), kind, True)
+
+
+def unary(t: Translator, node: Node) -> Code:
+    """Return an operator with one side."""
+    operator, inner = node.named_children
+    code, symbol = t.code(inner), text(operator)
+    if symbol == "!":
+        return Code(f"not {operand(code)}", "flag", True)
+    if symbol.removeprefix(".") not in ("-", "+") or code.kind not in ("number", "array", "unknown"):
+        raise Unported(f"the operator {symbol}")
+    return Code(f"{symbol.removeprefix('.')}{operand(code)}", code.kind, True)
+
+
+def _piped(t: Translator, left: Node, right: Node) -> Code:
+    """``x |> f``; what moves a model to a device leaves it what it is."""
+    name = last_name(right)
+    if name in ("cpu", "gpu", "f32") and name not in t.kinds:
+        return t.layer(left)
+    if name in t.kinds and t.kinds[name] in ("function", "builder", "bound"):
+        return call(python_name(name), [t.code(left)], None, "layer" if t.kinds[name] == "builder" else "array")
+    if name in ACTIVATIONS and name not in t.kinds and t.mode != "build":
+        return call(ACTIVATIONS[name], [t.code(left)], None, "array")
+    raise Unported("a pipe into a function that is not known here")

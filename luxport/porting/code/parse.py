@@ -1,0 +1,124 @@
+"""Julia source as a syntax tree, and the parts of its calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["Arguments", "Unported", "arguments", "last_name", "line_of", "names_in", "one_line", "parse", "text"]
+
+
+class Unported(Exception):
+    """A piece of Julia that has no certain counterpart, with the reason."""
+
+
+@dataclass
+class Arguments:
+    """What a call hands over: by position, by name, and the body of its ``do`` block."""
+
+    positional: list[Node] = field(default_factory=list)
+    named: dict[str, Node] = field(default_factory=dict)
+    splats: list[Node] = field(default_factory=list)
+    block: Node | None = None
+
+    def only(self, *names: str) -> None:
+        """Expect no other keywords than these.
+
+        Raises: Unported
+        """
+        unknown = [name for name in self.named if name not in names]
+        if unknown or self.splats or self.block is not None:
+            what = ", ".join(unknown) or ("keywords in a variable" if self.splats else "a do block")
+            raise Unported(f"no counterpart of {what}")
+
+
+def parse(source: str) -> Node:
+    """Return the root of the syntax tree.
+
+    Raises: ImportError, with what to install, without the grammar
+    """
+    try:
+        import tree_sitter_julia
+        from tree_sitter import Language, Parser
+    except ImportError as missing:
+        raise ImportError(f"{missing}: Julia's grammar comes with `pip install 'luxport-nn[code]'`") from None
+    return Parser(Language(tree_sitter_julia.language())).parse(source.encode()).root_node
+
+
+def text(node: Node) -> str:
+    """Return the source of a node."""
+    return (node.text or b"").decode()
+
+
+def one_line(node: Node, longest: int = 160) -> str:
+    """Return the source of a node on one line, cut where it is long."""
+    line = " ".join(text(node).split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def line_of(node: Node) -> int:
+    """Return the line on which a node begins, from 1."""
+    return node.start_point[0] + 1
+
+
+def last_name(node: Node) -> str:
+    """Return a name without its modules, nothing for what is no name."""
+    if node.type == "identifier":
+        return text(node)
+    if node.type == "field_expression" and text(node.named_children[0]).partition(".")[0] in _MODULES:
+        return last_name(node.named_children[-1])
+    return ""
+
+
+_MODULES = {
+    "Base",
+    "Flux",
+    "Lux",
+    "LuxCore",
+    "LuxLib",
+    "MLUtils",
+    "NNlib",
+    "Random",
+    "Statistics",
+    "WeightInitializers",
+}
+
+
+def names_in(node: Node) -> set[str]:
+    """Return every name in a piece of source."""
+    if node.type == "identifier":
+        return {text(node)}
+    return set().union(*(names_in(child) for child in node.named_children)) if node.named_children else set()
+
+
+def arguments(call: Node) -> Arguments:
+    """Return what a call hands over."""
+    found = Arguments()
+    for part in call.named_children:
+        if part.type == "do_clause":
+            found.block = part
+        elif part.type == "argument_list":
+            _gather(part, found)
+    return found
+
+
+def _gather(listed: Node, found: Arguments) -> None:
+    named_only = False
+    for child in listed.children:
+        if child.type == ";":
+            named_only = True
+        elif child.type in ("named_argument", "named_field"):
+            name, value = child.named_children[0], child.named_children[-1]
+            found.named[text(name.named_children[0] if name.type == "typed_expression" else name)] = value
+        elif child.type == "for_clause":
+            raise Unported("a generator in a call")
+        elif child.is_named and child.type not in ("line_comment", "block_comment"):
+            if not named_only:
+                found.positional.append(child)
+            elif child.type == "identifier":
+                found.named[text(child)] = child
+            else:
+                found.splats.append(child)

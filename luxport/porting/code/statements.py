@@ -1,0 +1,260 @@
+"""Julia's statements as Python's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from luxport.porting.code.definitions import define, makes_layers, signature
+from luxport.porting.code.expressions import Hole
+from luxport.porting.code.parse import Unported, arguments, last_name, line_of, names_in, one_line, text
+from luxport.porting.code.writing import Code, operand, python_name, render
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.code.expressions import Translator
+
+__all__ = ["block", "top_level"]
+
+_TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train!", "trainmode!", "update!")
+_SILENT = ("using_statement", "import_statement", "export_statement")
+
+
+def block(t: Translator, statements: Sequence[Node], *, returns: bool) -> None:
+    """Write statements; the value of the last one is returned, if any is."""
+    for position, node in enumerate(statements):
+        last = returns and all(later.type.endswith("_comment") for later in statements[position + 1 :])
+        lines, holes = len(t.lines), len(t.holes)
+        try:
+            _statement(t, node, last)
+        except Unported as unported:
+            del t.lines[lines:], t.holes[holes:]
+            t.put(t.hole(node, str(unported)).text)
+
+
+def top_level(t: Translator, node: Node) -> None:
+    """Write a statement of the file.
+
+    One that makes no layer (of a training loop, say) and is not understood is left out, with a remark; whatever
+    uses a name from it is marked in its place.
+    """
+    lines, holes, kinds = len(t.lines), len(t.holes), dict(t.kinds)
+    if node.type in ("struct_definition", "module_definition", "abstract_definition"):
+        reason = "a definition of types"
+    else:
+        try:
+            _statement(t, node, False)
+            if len(t.holes) == holes or makes_layers(t, node):
+                return
+            reason = t.holes[holes].reason
+        except Unported as unported:
+            reason = str(unported)
+            if makes_layers(t, node) and node.type in ("assignment", "call_expression"):
+                del t.lines[lines:], t.holes[holes:]
+                t.put(t.hole(node, reason).text)
+                return
+    del t.lines[lines:], t.holes[holes:]
+    t.kinds = kinds
+    t.holes.append(Hole(line_of(node), one_line(node), reason))
+    t.put(f"# TODO: not ported: {one_line(node)} ({reason})")
+    if any(t.kinds.get(name, "unported") != "unported" for name in _changed(node)):
+        t.put(t.helper("not_ported", [Code(repr(one_line(node)))]).text)  # what it changes would be left as it was
+    t.kinds |= dict.fromkeys(_defined(node), "unported")
+
+
+def _changed(node: Node) -> set[str]:
+    """Return the names that a statement assigns to, or changes in place; training changes no structure."""
+    found: set[str] = set()
+    if node.type in ("assignment", "compound_assignment_expression") and signature(node) is None:
+        found |= names_in(node.named_children[0])
+    if node.type in ("call_expression", "broadcast_call_expression"):
+        name = last_name(node.named_children[0])
+        given = arguments(node).positional if name.endswith("!") and name not in _TRAINING else []
+        found |= names_in(given[0]) if given else set()
+    return found.union(*map(_changed, node.named_children))
+
+
+def _defined(node: Node) -> set[str]:
+    if node.type in ("const_statement", "macrocall_expression"):
+        return set().union(*map(_defined, node.named_children)) if node.named_children else set()
+    if node.type == "struct_definition":
+        return {
+            name for child in node.named_children if child.type == "type_head" for name in sorted(names_in(child))[:1]
+        }
+    if node.type in ("function_definition", "assignment"):
+        head = signature(node)
+        return {text(head.named_children[0])} if head is not None else names_in(node.named_children[0])
+    return set()
+
+
+def _statement(t: Translator, node: Node, last: bool) -> None:
+    if node.has_error:
+        raise Unported("a syntax error")
+    kind = node.type
+    if kind in _SILENT:
+        return
+    if kind.endswith("_comment"):
+        for line in text(node).strip("#=").splitlines():
+            t.put(f"# {line.strip()}".rstrip())
+    elif kind in ("const_statement", "local_statement"):
+        _statement(t, node.named_children[0], last)
+    elif kind == "function_definition" or (kind == "assignment" and signature(node) is not None):
+        _function(t, node)
+    elif kind == "assignment":
+        _assignment(t, node, last)
+    elif kind == "compound_assignment_expression":
+        _compound(t, node)
+    elif kind == "return_statement":
+        value = parts_of(node)
+        _put(t, t.layer(value[0]) if value else Code("None"), "return ")
+    elif kind == "if_statement":
+        _if(t, node, last)
+    elif kind == "for_statement":
+        _for(t, node)
+    elif kind == "macrocall_expression" and text(node).startswith("@return"):
+        _put(t, t.code(node.named_children[-1].named_children[0]), "return ")
+    elif kind == "call_expression" and last_name(node.named_children[0]) in ("push!", "append!"):
+        _pushed(t, node)
+    elif kind == "string_literal" and not last:
+        return
+    elif last:
+        _put(t, t.layer(node) if t.mode == "build" else t.code(node), "return ")
+    elif t.indent == 0 and makes_layers(t, node):
+        code = t.layer(node)
+        _put(t, code, "model = ")
+        t.kinds["model"] = code.kind
+    else:
+        raise Unported("a statement without a counterpart")
+
+
+def parts_of(node: Node) -> list[Node]:
+    """Return what stands in a statement besides remarks."""
+    return [child for child in node.named_children if not child.type.endswith("_comment")]
+
+
+def _put(t: Translator, code: Code, before: str) -> None:
+    t.lines += render(code, before, t.indent)
+
+
+def _assignment(t: Translator, node: Node, last: bool) -> None:
+    target, _, *values = parts_of(node)
+    if len(values) != 1:
+        raise Unported("an assignment of several values")
+    value, names = values[0], names_in(target)
+    if names & t.outer - t.locals:
+        raise Unported("an assignment to a variable of the function around")
+    name = python_name(text(target)) if target.type == "identifier" else ""
+    t.locals |= names
+    if name and (value.type == "arrow_function_expression" or text(value).startswith(("@compact", "Lux.@compact"))):
+        compact = value.type == "macrocall_expression"
+        kind = "layer" if compact else "builder" if makes_layers(t, value) else "function"
+        define(t, value, mode="compact" if compact else "array", name=name)
+        t.kinds[text(target)] = kind
+    else:
+        written = t.target(target)
+        code = t.layer(value) if makes_layers(t, value) else t.code(value)
+        _put(t, code, f"{written.removeprefix('(').removesuffix(')')} = ")
+        known = code.kind
+        if not name:
+            kinds = [entry.kind for entry in code.entries]
+            t.kinds |= dict.fromkeys(names, kinds[0] if len(set(kinds)) == 1 else "unknown")
+        else:
+            t.kinds[text(target)] = known
+    if last and name:
+        t.put(f"return {name}")
+
+
+def _compound(t: Translator, node: Node) -> None:
+    target, operator, value = parts_of(node)
+    symbol = text(operator)
+    if target.type != "identifier" or text(target) not in t.kinds or symbol not in ("+=", "-=", "*="):
+        raise Unported(f"an assignment with {symbol}")
+    if text(target) in t.outer - t.locals:
+        raise Unported("an assignment to a variable of the function around")
+    code, kind = t.code(value), t.kinds[text(target)]
+    if symbol == "*=" and (code.kind, kind) != ("number", "number"):
+        raise Unported("a product of what may be matrices")
+    name = python_name(text(target))
+    _put(t, Code(f"{name} {symbol[0]} {operand(code)}", code.kind), f"{name} = ")
+
+
+def _function(t: Translator, node: Node) -> None:
+    head = signature(node)
+    if head is None:
+        raise Unported("a method of a struct, or of another module's function")
+    name = text(head.named_children[0])
+    if t.kinds.get(name) in ("builder", "function") and (name in t.methods):
+        raise Unported(f"a second method of {name}, which Julia chooses by the arguments' types")
+    builds = makes_layers(t, node)
+    define(t, node, mode="build" if builds else "array", name=python_name(name))
+    t.methods.add(name)
+    t.locals.add(name)
+    t.kinds[name] = "builder" if builds else "function"
+
+
+def _if(t: Translator, node: Node, last: bool) -> None:
+    keyword = "if"
+    condition, *rest = parts_of(node)
+    clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
+    branches = [(keyword, condition, [child for child in rest if child not in clauses])]
+    for clause in clauses:
+        inner = parts_of(clause)
+        if clause.type == "elseif_clause":
+            branches.append(("elif", inner[0], inner[1:]))
+        else:
+            branches.append(("else", None, inner))
+    for word, test, body in branches:
+        if test is not None:
+            code = t.code(test)
+            if code.kind not in ("flag", "unknown"):
+                raise Unported("a condition that is no flag")
+            t.put(f"{word} {code.text}:")
+        else:
+            t.put("else:")
+        _indented(t, body, last)
+
+
+def _for(t: Translator, node: Node) -> None:
+    bindings = [child for child in node.named_children if child.type == "for_binding"]
+    if len(bindings) != 1:
+        raise Unported("a loop over several ranges")
+    variable, over, kind = t.binding(bindings[0])
+    body = [child for child in node.named_children if child.type != "for_binding"]
+    fleeting = t.fleeting
+    t.fleeting |= names_in(variable)
+    for statement in body:
+        if statement.type in ("assignment", "compound_assignment_expression"):
+            t.fleeting |= names_in(statement.named_children[0])
+    t.kinds |= dict.fromkeys(names_in(variable), kind)
+    t.put(f"for {t.target(variable).removeprefix('(').removesuffix(')')} in {over}:")
+    try:
+        _indented(t, body, False)
+    finally:
+        t.fleeting = fleeting
+
+
+def _indented(t: Translator, body: Sequence[Node], last: bool) -> None:
+    t.indent += 4
+    count = len(t.lines)
+    try:
+        block(t, body, returns=last)
+        if not any(not line.lstrip().startswith("#") for line in t.lines[count:]):
+            t.put("pass")
+    finally:
+        t.indent -= 4
+
+
+def _pushed(t: Translator, node: Node) -> None:
+    given = arguments(node)
+    given.only()
+    if len(given.positional) != 2 or last_name(given.positional[0]) not in t.kinds:
+        raise Unported("push! of other than one layer")
+    listed, value = given.positional
+    method = "append" if last_name(node.named_children[0]) == "push!" else "extend"
+    code = t.layer(value)
+    t.lines += render(
+        Code(f"{code.text})", opening=code.opening, entries=code.entries, closing=f"{code.closing})"),
+        f"{t.code(listed).text}.{method}(",
+        t.indent,
+    )

@@ -1,0 +1,112 @@
+"""`translate`: a file of Julia code as a module of Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from luxport.porting.code.definitions import define
+from luxport.porting.code.expressions import Hole, Translator
+from luxport.porting.code.functions import HELPERS
+from luxport.porting.code.parse import names_in, parse, text
+from luxport.porting.code.statements import top_level
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["Hole", "Translation", "translate"]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """The Python module, and the pieces of Julia that it only marks."""
+
+    python: str
+    holes: tuple[Hole, ...]
+
+
+def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translation:
+    """Turn Julia code that defines Flux or Lux models into Python that builds the same models of luxport's.
+
+    Sizes in variables stay in Julia's order and are turned round where a layer takes them; functions of arrays are
+    written with the axes reversed. What is not understood is marked with ``# TODO: not ported`` and raises
+    NotImplementedError where it is executed. Statements that make no layer, as those of training, are only marked;
+    what uses their names raises.
+
+    Args:
+        source: Julia code
+        flux: the version it was written for, (0, 14) say, if recurrent layers are to be ported: until 0.14 they
+            take one step a call, since then a sequence
+
+    Raises: ImportError without Julia's grammar, which ``luxport-nn[code]`` installs
+
+    >>> print(translate("using Flux; model = Chain(Dense(2 => 3, relu), Dense(3 => 1))").python)
+    import luxport
+    <BLANKLINE>
+    model = luxport.Chain(luxport.Dense(2, 3, luxport.relu), luxport.Dense(3, 1))
+    <BLANKLINE>
+    """
+    root = parse(source)
+    steps = None if flux is None else flux < (0, 15)
+    if steps is None and "reset!" in source:  # Flux 0.15 has no such function
+        steps = True
+    t = Translator(_dialect(root), steps)
+    t.define = define
+    chunks = []
+    for node in _statements(root):
+        t.lines = []
+        top_level(t, node)
+        if t.lines:
+            chunks.append("\n".join(t.lines))
+    return Translation(_module(chunks, t.helpers), tuple(t.holes))
+
+
+def _statements(node: Node) -> list[Node]:
+    """Return a file's statements, those of modules in it among them."""
+    found = []
+    for child in node.named_children:
+        if child.type == "module_definition":
+            inner = [n for n in child.named_children if n.type != "identifier"]
+            found += [statement for n in inner for statement in (_statements(n) if n.type == "block" else [n])]
+        else:
+            found.append(child)
+    return found
+
+
+def _dialect(root: Node) -> str | None:
+    """Tell Flux's code from Lux's by what it uses; a file of both is either."""
+    used: set[str] = set()
+    for node in _all(root):
+        if node.type in ("using_statement", "import_statement", "field_expression"):
+            used |= names_in(node) if node.type != "field_expression" else {text(node.named_children[0])}
+        elif node.type == "macrocall_expression" and text(node).startswith("@compact"):
+            used.add("Lux")
+    return "flux" if "Flux" in used and "Lux" not in used else "lux" if "Lux" in used and "Flux" not in used else None
+
+
+def _all(node: Node) -> list[Node]:
+    found, pending = [], [node]
+    while pending:
+        found.append(pending.pop())
+        pending += found[-1].named_children
+    return found
+
+
+def _module(chunks: list[str], helpers: set[str]) -> str:
+    statements = "\n".join([*(HELPERS[name] for name in sorted(helpers)), *chunks])
+    imports = [f"import {name}" for name in ("functools", "math", "operator") if f"{name}." in statements]
+    lines = [*imports, *([""] if imports else []), "import luxport", ""]
+    inside = False
+    for line in statements.splitlines():
+        outermost = bool(line) and line[0] not in " )"
+        starts = line.startswith(("def ", "@"))
+        if outermost and (starts or inside) and not lines[-1].startswith("@") and lines[-1] != ")":
+            remarks = 0
+            while starts and lines[-1 - remarks].startswith("#"):
+                remarks += 1
+            while lines[-1 - remarks] == "":
+                del lines[-1 - remarks]
+            lines[len(lines) - remarks : len(lines) - remarks] = ["", ""]
+        inside = line.startswith("def ") or (inside and not outermost)
+        lines.append(line)
+    return "\n".join(lines) + "\n"
