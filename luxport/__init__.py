@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from luxport.losses.objects import *
     from luxport.one_hot import *
     from luxport.porting.saving import *
+    from luxport.porting.torch_modules import *
     from luxport.stopping import *
 
 __all__ = ["Rng", "StatefulLayer", "__version__", "display", "losses", "ops", "optimisers", "random", "rng", "tree"]
@@ -83,6 +84,7 @@ _LATER |= dict.fromkeys(("onecold", "onehot", "onehotbatch"), "luxport.one_hot")
 _LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
 _LATER |= {"porting": "luxport.porting"}
 _LATER |= dict.fromkeys(("load", "save"), "luxport.porting.saving")
+_LATER |= dict.fromkeys(("from_torch", "to_torch"), "luxport.porting.torch_modules")
 """Other names that are imported when they are used, with their modules."""
 
 if not TYPE_CHECKING:
