@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz dist clean
+.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz docs dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -18,6 +18,7 @@ help:
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make fuzz         a million damaged model files through the readers (COUNT=10000 for fewer)"
+	@echo "make docs         docs/names.md, the page of all public names"
 	@echo "make dist         wheel and sdist in dist/"
 
 env: $(VENV)/.installed
@@ -53,6 +54,9 @@ bench: env
 
 fuzz: env
 	$(BIN)/python tests/porting/fuzz.py $(COUNT)
+
+docs: env
+	$(BIN)/python docs/names.py
 
 dist: env
 	$(BIN)/python -m build

@@ -51,7 +51,10 @@ __all__ = [
 ]
 
 Parameters: TypeAlias = Mapping[str, Any]
+"""The parameters of a layer: arrays by name, or dicts of them by the names of the layers inside."""
+
 States: TypeAlias = Mapping[str, Any]
+"""The state of a layer, which each call returns anew: like `Parameters`."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

@@ -123,8 +123,12 @@ class Conv(Layer):
 class CrossCor(Conv):
     """`Conv` without the flip of the kernel: ``activation(cross_correlation(x, weight) + bias)``.
 
-    What PyTorch, Keras and JAX call a convolution. Options, shapes, parameters and errors are those of `Conv`.
+    What PyTorch, Keras and JAX call a convolution. Its options are those of `Conv`.
 
+    Shapes: as `Conv`
+    Params: as `Conv`
+    State:  none
+    Raises: as `Conv`
     Source: Flux.jl ``CrossCor``
 
     >>> CrossCor((3, 3), 1, 8)
@@ -137,10 +141,13 @@ class CrossCor(Conv):
 class DepthwiseConv(Conv):
     """`Conv` of each channel by itself: as many groups as input channels.
 
-    Output channels ``m c`` to ``m c + m - 1`` see input channel c, where m = out_channels / in_channels. Options,
-    shapes, parameters and errors are those of `Conv`.
+    Output channels ``m c`` to ``m c + m - 1`` see input channel c, where m = out_channels / in_channels. Its
+    options are those of `Conv`.
 
+    Shapes: as `Conv`
     Params: weight (out_channels, 1, *kernel); bias (out_channels,), absent if not ``use_bias``
+    State:  none
+    Raises: as `Conv`
     Source: Flux.jl ``DepthwiseConv``
 
     >>> import luxport

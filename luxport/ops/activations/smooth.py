@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Activation: TypeAlias = Callable[[Array], Array]
+"""A function of an array, entry by entry: what layers take as their activation."""
 
 
 def identity(x: Array) -> Array:

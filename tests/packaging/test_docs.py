@@ -1,0 +1,51 @@
+"""The page of names is up to date, and what it lists is documented."""
+
+import inspect
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import luxport
+from luxport import layers
+
+NAMES = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "names.py"))
+LAYERS = [
+    name
+    for name in layers.__all__
+    if inspect.isclass(getattr(layers, name))
+    and issubclass(getattr(layers, name), luxport.Layer)
+    and not inspect.isabstract(getattr(layers, name))
+]
+
+
+def test_page_of_names_is_up_to_date() -> None:
+    assert NAMES["PAGE"].read_text(encoding="utf-8") == NAMES["page"](), "run `make docs`"
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    undocumented = [
+        f"{module.__name__}.{name}"
+        for _, module, names in NAMES["public_names"]()
+        for name in names
+        if not NAMES["docstring_of"](getattr(module, name), name)
+    ]
+    assert undocumented == []
+
+
+def test_page_lists_every_public_name() -> None:
+    page = NAMES["page"]()
+    for module in (luxport.ops, luxport.losses, luxport.optimisers, luxport.schedules, luxport.initializers):
+        assert [name for name in module.__all__ if f"`{module.__name__}.{name}`" not in page] == []
+    elsewhere = {*luxport.ops.__all__, *luxport.losses.__all__, *luxport.initializers.__all__}
+    own = [name for name in luxport.__all__ if name not in elsewhere and not name.startswith("_")]
+    assert [name for name in own if f"`luxport.{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer_says_its_shapes_parameters_state_and_source(name: str) -> None:
+    documentation = inspect.getdoc(getattr(layers, name)) or ""
+    lines = re.findall(r"^(Shapes|Params|State|Raises|Source):", documentation, re.MULTILINE)
+    assert [line for line in lines if line != "Raises"] == ["Shapes", "Params", "State", "Source"]
+    assert lines in (["Shapes", "Params", "State", "Source"], ["Shapes", "Params", "State", "Raises", "Source"])
