@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from luxport_conformance import backends, report
+from luxport_conformance.peers import PEERS
 from luxport_conformance.schedule import Finding, findings
 from luxport_conformance.selection import Selection
 
@@ -40,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--jit", action="store_true", help="compiled as well")
     add("--full", "--thorough", action="store_true", help="every case in every mode and dtype")
     add("--petab", metavar="DIR", help="also the networks in this folder of the PEtab SciML test suite")
+    add(
+        "--peer", action="append", choices=list(PEERS), default=[], help="also these frameworks' own layers; repeatable"
+    )
     add("--report", metavar="DIR", help="write report.json and report.html there")
     add("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes side by side")
     add("--limit", type=float, default=180.0, metavar="S", help="seconds after which a check is given up")
@@ -61,8 +65,9 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             jit=options.jit,
             full=options.full,
             petab=options.petab,
+            peers=tuple(options.peer),
         )
-        columns = list(selection.loaded().backends)
+        columns = [*selection.loaded().backends, *selection.peers]
         with _Progress() as progress:
             found = findings(
                 selection,

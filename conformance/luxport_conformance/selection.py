@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -11,6 +12,7 @@ from typing import Any
 from luxport.backend import register_backend
 from luxport_conformance import arrays, backends
 from luxport_conformance.cases import CASES
+from luxport_conformance.peers import peer_checks
 from luxport_conformance.runner import Check, checks
 
 __all__ = ["Selection"]
@@ -22,6 +24,7 @@ class Selection:
 
     Without `jit` and `full` everything runs eagerly; with `full` every case runs in every mode and dtype. `dtypes`
     and `device` narrow it down. `petab` is a folder of the PEtab SciML test suite, whose networks are run as well.
+    `peers` are frameworks' own layers (`luxport_conformance.peers`).
     """
 
     backends: tuple[str, ...]
@@ -31,6 +34,7 @@ class Selection:
     jit: bool = False
     full: bool = False
     petab: str | None = None
+    peers: tuple[str, ...] = ()
 
     def loaded(self) -> Selection:
         """Import and register third parties' backends: from here on they go by their names.
@@ -48,6 +52,9 @@ class Selection:
             wanted = not self.dtypes or check.dtype in self.dtypes or check.backend == backends.HOST
             # JAX compiles every operation in any case: there the compiled cases are the quick ones.
             if wanted and (self.jit or self.full or check.mode == "eager" or _quick(check)):
+                yield check
+        for check in peer_checks(self.peers):
+            if re.search(self.pattern, check.subject):
                 yield check
 
 

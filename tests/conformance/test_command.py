@@ -65,6 +65,16 @@ def test_a_broken_backend_is_a_finding(broken: str, complaint: str) -> None:
     assert found["values-Dense_1-toy-float32"] is None, "the run goes on, and what does not use tanh is as it was"
 
 
+def test_peers_are_information(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    arguments = ["--backend", "numpy", "--peer", "torch.nn", "--peer", "keras", "--jobs", "1"]
+    assert main(["conformance", *arguments, "--layer", "^(Dense|GroupNorm|BatchNorm)$", "--dtype", "float64"]) == 0
+    table = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    for name in ("Dense", "BatchNorm"):
+        assert all(0.0 < float(deviation) < 8.0 for deviation in table[name][1:3])
+    assert table["GroupNorm"][2] == ".", "Keras has a GroupNormalization, but no counterpart is written down"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,12 +36,13 @@ def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, An
         "passed": sum(finding.complaint is None for finding in findings),
         "failed": sum(finding.complaint is not None for finding in findings),
         "seconds": round(sum(finding.seconds for finding in findings), 1),
-        "checks": [_check(finding) for finding in findings],
+        # A peer that has no counterpart says NaN.
+        "checks": [_check(finding) for finding in findings if not math.isnan(finding.deviation)],
     }
 
 
 def _check(finding: Finding) -> dict[str, Any]:
-    passed = finding.complaint is None
+    passed = finding.complaint is None and math.isfinite(finding.deviation)
     relative = finding.deviation * EPSILON.get(finding.dtype, 0.0)
     return {
         **asdict(finding),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from luxport_conformance import backends
+from luxport_conformance.peers import PEERS
 from luxport_conformance.schedule import Finding
 
 __all__ = ["table"]
@@ -18,19 +20,23 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
     names = [*columns, backends.HOST]
     worst: dict[tuple[str, str], float] = {}
     for finding in findings:
-        key = finding.subject, finding.backend
-        worst[key] = max(worst.get(key, 0.0), finding.deviation)
+        if not math.isnan(finding.deviation):  # a peer without a counterpart
+            key = finding.subject, finding.backend
+            worst[key] = max(worst.get(key, 0.0), finding.deviation)
     subjects = sorted({subject for subject, _ in worst})
     width = max(map(len, subjects), default=0)
     widths = {name: max(9, len(name) + 2) for name in names}
     lines = [" " * width + "".join(f"{name:>{widths[name]}}" for name in names) + "   (deviation / eps)"]
     for subject in subjects:
-        cells = "".join(f"{_cell(worst.get((subject, name))):>{widths[name]}}" for name in names)
+        told = {name: _cell(worst.get((subject, name)), name in PEERS) for name in names}
+        cells = "".join(f"{cell:>{widths[name]}}" for name, cell in told.items())
         lines.append(f"{subject:<{width}}{cells}")
     return "\n".join(lines)
 
 
-def _cell(deviation: float | None) -> str:
+def _cell(deviation: float | None, is_peer: bool) -> str:
     if deviation is None:
         return "."
-    return "FAILED" if deviation == float("inf") else f"{deviation:.3g}"
+    if deviation == float("inf"):
+        return "differs" if is_peer else "FAILED"
+    return f"{deviation:.3g}"
