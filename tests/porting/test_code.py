@@ -1,6 +1,7 @@
 """`luxport port`: Julia sources, the Python made from them, and the models written by hand that it must build."""
 
 import operator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def ported(source, **options):
 
 
 def executed(python):
-    namespace = {"__name__": "ported"}
+    namespace: dict[str, Any] = {"__name__": "ported"}
     exec(compile(python, "ported.py", "exec"), namespace)
     return namespace
 
@@ -240,7 +241,7 @@ def test_a_gan():
     found = ported(source)
     disc = found["Discriminator"]()
     assert (disc[0], disc[2]) == (luxport.Conv((4, 4), 1, 64, stride=2, padding=1), luxport.Dropout(0.25))
-    np.testing.assert_allclose(disc[1].function(np.float32([-1.0, 2.0])), [-0.2, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(disc[1].function(np.array([-1.0, 2.0], np.float32)), [-0.2, 2.0], rtol=1e-6)
     assert found["generator"][2].function(np.zeros((3, 7 * 7 * 256))).shape == (3, 256, 7, 7)
 
 

@@ -209,7 +209,7 @@ class Translator:
             raise Unported("a sequence made by a function")
         if not own and name in ARRAYS:
             return ARRAYS[name](self, given)
-        if not own and name in (ACTIVATIONS | ELEMENTWISE):
+        if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
             return self._applied(node, name, given)
         if own and self.kinds[name] == "unported":
             raise Unported(f"{name} was not ported")
@@ -249,7 +249,7 @@ class Translator:
         name = last_name(function)
         given = arguments(node)
         own = function.type == "identifier" and name in self.kinds
-        if not own and name in (ACTIVATIONS | ELEMENTWISE):
+        if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
             return self._applied(node, name, given)
         if not own and name in ("Float32", "Float64"):
             return self.xp("astype", [self.code(given.positional[0]), Code(f"xp.{name.lower()}")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from luxport.porting.code.parse import Arguments, Unported, arguments, last_name, text
 from luxport.porting.code.writing import Code, call, group, named
@@ -62,7 +62,7 @@ def _activation(t: Translator, rest: list[Node]) -> list[Code]:
 
 
 def _options(
-    t: Translator, given: Arguments, *, ignored: tuple[str, ...] = ("name",), **known: object
+    t: Translator, given: Arguments, *, **known: Any
 ) -> dict[str, Code]:
     """Return keywords by our names. `known` gives Julia's for each, or how it is read besides."""
     options: dict[str, Code] = {}
@@ -74,7 +74,7 @@ def _options(
         )
         for name in names if isinstance(names, tuple) else (names,):
             theirs[str(name)] = ours, reader
-    given.only(*theirs, *ignored)
+    given.only(*theirs, "name")
     for name, node in given.named.items():
         if name in theirs:
             ours, reader = theirs[name]
@@ -102,7 +102,7 @@ def _dense(t: Translator, given: Arguments) -> Code:
     return call("luxport.Dense", [*sizes, *_activation(t, rest)], options)
 
 
-def _windows(t: Translator, rank: int | None) -> dict[str, object]:
+def _windows(t: Translator, rank: int | None) -> dict[str, Any]:
     return {
         "stride": ("stride", t.spatial),
         "padding": ("pad", lambda node: _padding(t, node, rank)),
@@ -171,7 +171,7 @@ def _adaptive(name: str) -> Builder:
     return build
 
 
-def _plain(name: str, *counts: int, **known: object) -> Builder:
+def _plain(name: str, *counts: int, **known: Any) -> Builder:
     """A layer whose arguments are numbers, the same ones in the same order."""
 
     def build(t: Translator, given: Arguments) -> Code:
@@ -184,7 +184,7 @@ def _norm(name: str, numbers: int) -> Builder:
     def build(t: Translator, given: Arguments) -> Code:
         if len(given.positional) < numbers:
             raise Unported(f"{numbers} sizes expected")
-        known: dict[str, object] = {"affine": ("affine", t.flag), "epsilon": _EPSILON}
+        known: dict[str, Any] = {"affine": ("affine", t.flag), "epsilon": _EPSILON}
         if name in ("BatchNorm", "InstanceNorm"):
             known |= {"track_stats": ("track_stats", t.flag), "momentum": "momentum"}
         known |= {"init_bias": (("init_bias", "initβ"), lambda n: initializer(t, n))}
@@ -284,7 +284,7 @@ def _cell(name: str) -> Builder:
         sizes, rest = _in_out(t, given.positional)
         if name != "RNNCell" and rest:
             raise Unported("more arguments than the sizes")
-        known: dict[str, object] = {"use_bias": _BIAS}
+        known: dict[str, Any] = {"use_bias": _BIAS}
         if t.dialect == "lux":
             known["train_state"] = ("train_state", t.flag)
             if name == "LSTMCell":

@@ -197,7 +197,9 @@ def _if(t: Translator, node: Node, last: bool) -> None:
     keyword = "if"
     condition, *rest = parts_of(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
-    branches = [(keyword, condition, [child for child in rest if child not in clauses])]
+    branches: list[tuple[str, Node | None, list[Node]]] = [
+        (keyword, condition, [child for child in rest if child not in clauses])
+    ]
     for clause in clauses:
         inner = parts_of(clause)
         if clause.type == "elseif_clause":

@@ -1,0 +1,65 @@
+"""The command ``luxport convert``: a model of Julia's as parameters and states in a safetensors file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from luxport.errors import LayerError
+from luxport.layer import Layer
+from luxport.porting.errors import FileFormatError
+from luxport.porting.loading import load
+from luxport.porting.parameters import load_parameters
+from luxport.porting.saving import save
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Convert a file: status 0, or 2 for a wrong argument, a file that cannot be read, or one that does not fit."""
+    parser = argparse.ArgumentParser(
+        prog="luxport convert", description="Write what a BSON.jl or JLD2 file holds as safetensors."
+    )
+    parser.add_argument("file", help="a file of a whole Flux model, or of parameters for --model")
+    parser.add_argument("output", help="the safetensors file to write")
+    parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model that the parameters are for")
+    parser.add_argument("--name", help="the entry of the file, if it holds several")
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stopped:  # argparse has said why
+        return int(stopped.code or 0)
+    try:
+        if options.model is None:
+            model, ps, st = load(options.file, name=options.name, backend="numpy")
+        else:
+            model = _imported(options.model)
+            ps, st = load_parameters(options.file, model, name=options.name, backend="numpy")
+        save(options.output, ps, st, model=model)
+    except (FileFormatError, LayerError, OSError, ImportError, ValueError, TypeError) as error:
+        print(f"luxport convert: {' '.join(str(error).split())[:500]}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _imported(place: str) -> Layer:
+    """Return a layer by its module and its name in it; modules are looked for in the current folder too.
+
+    Raises: ValueError if there is no such layer
+    """
+    module, colon, name = place.partition(":")
+    if not (module and colon and name):
+        raise ValueError(f"--model expects module:object, got {place!r}")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found = import_module(module)
+    except Exception as error:  # the module is the user's, and can raise anything
+        raise ValueError(f"--model {place}: {type(error).__name__}: {error}") from None
+    finally:
+        sys.path.remove(os.getcwd())
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, Layer):
+        raise ValueError(f"--model expects a layer, and {place} is {type(found).__name__}")
+    return found
