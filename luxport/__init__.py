@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from luxport.layers import *
     from luxport.losses.objects import *
     from luxport.one_hot import *
+    from luxport.porting.keras_layers import *
     from luxport.porting.saving import *
     from luxport.porting.torch_modules import *
     from luxport.stopping import *
@@ -84,6 +85,7 @@ _LATER |= dict.fromkeys(("onecold", "onehot", "onehotbatch"), "luxport.one_hot")
 _LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
 _LATER |= {"porting": "luxport.porting"}
 _LATER |= dict.fromkeys(("load", "save"), "luxport.porting.saving")
+_LATER |= {"to_keras": "luxport.porting.keras_layers"}
 _LATER |= dict.fromkeys(("from_torch", "to_torch"), "luxport.porting.torch_modules")
 """Other names that are imported when they are used, with their modules."""
 

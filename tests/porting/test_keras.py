@@ -1,0 +1,63 @@
+"""A model as a Keras layer, on each of Keras's backends: one process each, as Keras chooses when it is imported."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import keras, numpy as np, luxport
+from luxport.tree import leaves, structure
+
+def host(trees):
+    return [np.array(keras.ops.convert_to_numpy(leaf)) for leaf in leaves(trees)]
+
+dense = luxport.Dense(3, 8, luxport.tanh), luxport.Dense(8, 2)
+model = luxport.Chain(dense[0], luxport.BatchNorm(8), luxport.Dropout(0.25), dense[1])
+ps, st = luxport.setup(0, model, backend="numpy")
+layer = luxport.to_keras(model, ps, st, name="net")
+x = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+assert keras.backend.backend() == BACKEND
+assert [weight.name for weight in layer.trainable_weights][:2] == ["ps-layer_1-weight", "ps-layer_1-bias"]
+
+# the outputs and the states are those of the model on NumPy
+y, after = model(x, ps, st)
+np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x, training=True)), y, rtol=1e-5, atol=1e-6)
+for mine, theirs in zip(host(layer.trees()[1]), host(after), strict=True):
+    np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+assert structure(layer.trees()) == structure((ps, st))
+y, _ = model(x, ps, luxport.test_mode(after))
+np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x)), y, rtol=1e-5, atol=1e-6)
+
+# inside a Keras model: shapes, training, weights
+inputs = keras.Input((3,))
+outputs = layer(inputs)
+assert outputs.shape == (None, 2), outputs.shape
+whole = keras.Model(inputs, outputs)
+before = host(layer.trees())
+whole.compile("adam", "mse")
+losses = whole.fit(x, x[:, :2], epochs=2, batch_size=3, verbose=0).history["loss"]
+assert np.isfinite(losses).all()
+changed = [not np.array_equal(*pair) for pair in zip(before, host(layer.trees()), strict=True)]
+names = [weight.name for weight in (*layer._ps, *layer._st)]
+assert [name for name, new in zip(names, changed, strict=True) if not new] == ["st-layer_3-rng-key"]
+whole.save_weights(PATH)
+other = luxport.to_keras(model, *luxport.setup(1, model, backend="numpy"), name="net")
+again = keras.Model(inputs, other(inputs))
+again.load_weights(PATH)
+np.testing.assert_array_equal(again.predict(x, verbose=0), whole.predict(x, verbose=0))
+
+pair = luxport.to_keras(luxport.Bilinear((3, 2), 4), *luxport.setup(0, luxport.Bilinear((3, 2), 4), backend="numpy"))
+assert pair([keras.Input((3,)), keras.Input((2,))]).shape == (None, 4)
+assert tuple(pair([x, x[:, :2]]).shape) == (6, 4)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tensorflow"])
+def test_a_layer_on_each_backend_of_keras(backend, tmp_path):
+    program = f"BACKEND, PATH = {backend!r}, {str(tmp_path / 'net.weights.h5')!r}\n{PROGRAM}"
+    environment = os.environ | {"KERAS_BACKEND": backend, "KERAS_HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=240)
+    assert ran.stdout.strip().endswith("done"), ran.stderr[-3000:]
