@@ -61,9 +61,7 @@ def _activation(t: Translator, rest: list[Node]) -> list[Code]:
     return [t.activation(node) for node in rest if last_name(node) != "identity"]
 
 
-def _options(
-    t: Translator, given: Arguments, *, **known: Any
-) -> dict[str, Code]:
+def _options(t: Translator, given: Arguments, **known: Any) -> dict[str, Code]:
     """Return keywords by our names. `known` gives Julia's for each, or how it is read besides."""
     options: dict[str, Code] = {}
     theirs: dict[str, tuple[str, Callable[[Node], Code]]] = {}

@@ -194,7 +194,6 @@ def _function(t: Translator, node: Node) -> None:
 
 
 def _if(t: Translator, node: Node, last: bool) -> None:
-    keyword = "if"
     condition, *rest = parts_of(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
     branches: list[tuple[str, Node | None, list[Node]]] = [
