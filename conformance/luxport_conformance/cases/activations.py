@@ -229,6 +229,25 @@ CASES: list[Case] = [
         *(np.full(100, -0.4), KEY, COUNTER),
         expected=_between(-0.2000001, -0.0999999),
     ),
+    function(
+        "rrelu.slopes_spread",
+        ("definition: a slope for each element, drawn from the whole of [lower, upper)",),
+        "rrelu",
+        lambda x, key, counter: ops.rrelu(x, key, counter, lower=0.25, upper=0.5),
+        *(np.full(100, -0.4), KEY, COUNTER),
+        expected=Property(
+            "a mean near -0.15, and extremes near -0.2 and -0.1",
+            lambda y: abs(y.mean() + 0.15) < 0.01 and y.min() < -0.195 and y.max() > -0.105,
+        ),
+    ),
+    function(
+        "elu.alpha",
+        ("definition: alpha (exp(x) - 1) below 0",),
+        "elu",
+        lambda x: ops.elu(x, alpha=2.5),
+        [-1.0, 2.0],
+        expected=[2.5 * math.expm1(-1.0), 2.0],
+    ),
     *map(_keeps_dtype, ("float16", "float32", "float64")),
     function(
         "activations.keep_shape",
