@@ -320,3 +320,43 @@ def test_a_change_that_is_not_understood_leaves_no_model_as_it_was(change):
     source = f"using Flux\nlayers = [Dense(2 => 3)]\nfor i in 1:2\n    {change}\nend\nmodel = Chain(layers...)"
     with pytest.raises(NotImplementedError, match="weird"):
         executed(translate(source).python)
+
+
+def test_conditions_and_comparisons():
+    source = """
+    using Flux
+    function mlp(dims; act=relu, p=0.2)
+        layers = [Dense(dims[i] => dims[i+1], act) for i in 1:length(dims)-1]
+        if p > 0
+            push!(layers, Dropout(p))
+        elseif p == 0
+            push!(layers, identity)
+        else
+            return Chain(layers[1])
+        end
+        return Chain(layers...)
+    end
+    dropping, plain, short = mlp([2, 3, 4]), mlp([2, 3, 4]; p=0, act=tanh), mlp((2, 3, 4), p=-1)
+    """
+    found = ported(source)
+    dense = [luxport.Dense(2, 3, luxport.relu), luxport.Dense(3, 4, luxport.relu)]
+    assert found["dropping"] == luxport.Chain(*dense, luxport.Dropout(0.2))
+    tanh = [luxport.Dense(2, 3, luxport.tanh), luxport.Dense(3, 4, luxport.tanh)]
+    assert found["plain"] == luxport.Chain(*tanh, luxport.NoOpLayer())
+    assert found["short"] == luxport.Chain(dense[0])
+
+
+def test_what_python_would_do_otherwise_is_marked():
+    shared = "using Flux\nd = Dense(2 => 2)\nm = Chain(d, x -> x .+ 1, d)"  # one set of parameters in Flux, two in Lux
+    assert [hole.julia for hole in translate(shared).holes] == ["d"]
+    assert not translate(shared.replace("Flux", "Lux")).holes
+    defaults = "using Flux\nn = 4\nf(n, m=n) = Dense(n => m)\nmodel = Chain(f(2))"  # Python's n would be 4
+    with pytest.raises(NotImplementedError):
+        executed(translate(defaults).python)
+    methods = "using Flux\nf(n) = Dense(n => 1)\nf(n, m) = Dense(n => m)\nmodel = Chain(f(2))"
+    with pytest.raises(NotImplementedError):
+        executed(translate(methods).python)
+    enclosing = (
+        "using Flux\nfunction f(n)\n k = 1\n g() = begin\n k = 2\n k\n end\n g()\n Dense(n => k)\nend\nm = Chain(f(2))"
+    )
+    assert translate(enclosing).holes

@@ -100,7 +100,7 @@ def _write(t: Translator, name: str, parameters: list[Node], body: list[Node], m
 def _body(t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str]) -> None:
     from luxport.porting.code.statements import block
 
-    lines, before, outer, uses_xp = t.lines, t.mode, t.outer, t.uses_xp
+    lines, before, outer, uses_xp, layers_used = t.lines, t.mode, t.outer, t.uses_xp, t.layers_used
     t.uses_xp = False
     t.outer = t.outer | t.locals
     t.locals, locals_before = set(), t.locals
@@ -120,6 +120,7 @@ def _body(t: Translator, head: str, body: list[Node], mode: str, first: str, ope
     finally:
         t.indent -= 4
         t.lines, t.mode, t.outer, t.locals, t.uses_xp = lines, before, outer, locals_before, uses_xp
+        t.layers_used = layers_used
     t.put(head)
     t.lines += written
 
@@ -129,12 +130,15 @@ def _parameters(t: Translator, parameters: list[Node], default: str) -> tuple[li
     listed: list[str] = []
     opening: list[str] = []
     first = ""
+    every = set().union(*(names_in(node.named_children[0] if node.named_children else node) for node in parameters))
     for node in parameters:
         if node.type == ";":
             listed.append("*")
             continue
         value, kind = None, default
         if node.type in ("named_argument", "named_field", "assignment"):
+            if names_in(node.named_children[-1]) & every:
+                raise Unported("a default that another parameter gives")
             value = t.code(node.named_children[-1])
             kind = value.kind if value.kind in ("number", "sizes", "flag", "function") else default
             node = node.named_children[0]

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE
 from luxport.porting.code.layers import INITIALIZERS, LAYERS
 from luxport.porting.code.operators import binary, unary
-from luxport.porting.code.parse import Arguments, Unported, arguments, last_name, line_of, names_in, one_line, text
+from luxport.porting.code.parse import (
+    UNUSUAL,
+    Arguments,
+    Unported,
+    arguments,
+    last_name,
+    line_of,
+    names_in,
+    one_line,
+    reason_of,
+    text,
+)
 from luxport.porting.code.writing import Code, call, group, operand, python_name
 
 if TYPE_CHECKING:
@@ -48,6 +59,7 @@ class Translator:
         self.fleeting: frozenset[str] = frozenset()
         self.functions = 0
         self.uses_xp = False
+        self.layers_used: dict[str, int] = {}
         self.methods: set[str] = set()
         self.locals: set[str] = set()
         self.outer: set[str] = set()
@@ -58,9 +70,9 @@ class Translator:
         lines, holes = len(self.lines), len(self.holes)
         try:
             return self._code(node)
-        except Unported as unported:
+        except (Unported, *UNUSUAL) as error:
             del self.lines[lines:], self.holes[holes:]
-            return self.hole(node, str(unported))
+            return self.hole(node, reason_of(error))
 
     def hole(self, node: Node, reason: str) -> Code:
         """Mark what is not ported, and return what raises in its place."""
@@ -183,6 +195,9 @@ class Translator:
         if node.type == "identifier" and name in self.kinds:
             if self.kinds[name] == "unported":
                 raise Unported(f"{name} was not ported")
+            layer = self.kinds[name] == "layer" and self.dialect != "lux"
+            if layer and self.layers_used.setdefault(name, node.start_byte) != node.start_byte:
+                raise Unported(f"{name} twice, which in Flux has one set of parameters: see luxport.tie")
             return Code(python_name(name), self.kinds[name])
         if name in _CONSTANTS:
             return _CONSTANTS[name]
@@ -310,6 +325,8 @@ class Translator:
         code = self.code(node)
         if code.kind not in ("number", "unknown"):
             raise Unported("an index that is no number")
+        if code.text.endswith(" + 1"):
+            return code.text.removesuffix(" + 1")
         return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
 
     def _comprehension(self, node: Node) -> Code:

@@ -73,9 +73,18 @@ def _first(given: Arguments, *counts: int) -> list[Node]:
 
 def _axis(node: Node) -> str:
     """Return the axis of a literal dimension."""
+    if text(node).startswith("Val("):
+        node = node.named_children[-1].named_children[0]
     if node.type != "integer_literal":
         raise Unported("a dimension that is no number in place")
     return f"-{text(node)}"
+
+
+def _axes(node: Node) -> Code:
+    """Return the axis of a literal dimension, or the axes of several."""
+    if node.type != "tuple_expression":
+        return Code(_axis(node))
+    return group("(", [Code(_axis(entry)) for entry in reversed(node.named_children)], ")")
 
 
 def _size(t: Translator, given: Arguments) -> Code:
@@ -128,11 +137,7 @@ def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
             return Code(f"{name}({x.text})", "number")
         if "dims" not in given.named:
             return t.xp(name, [x])
-        dims = given.named["dims"]
-        entries = dims.named_children if dims.type == "tuple_expression" else [dims]
-        axes = [Code(_axis(entry)) for entry in entries]
-        axis = axes[0] if dims.type != "tuple_expression" else group("(", axes[::-1], ")")
-        return t.xp(name, [x], {"axis": axis, "keepdims": Code("True")})
+        return t.xp(name, [x], {"axis": _axes(given.named["dims"]), "keepdims": Code("True")})
 
     return build
 
@@ -166,15 +171,14 @@ def _cat(t: Translator, given: Arguments) -> Code:
     dims = given.named.get("dims")
     if dims is None:
         raise Unported("cat without dims")
-    axis = _axis(dims.named_children[0] if dims.type == "call_expression" else dims)
-    return t.xp("concat", [group("[", [t.code(node) for node in given.positional], "]")], {"axis": Code(axis)})
+    return t.xp("concat", [group("[", [t.code(node) for node in given.positional], "]")], {"axis": Code(_axis(dims))})
 
 
 def _dropdims(t: Translator, given: Arguments) -> Code:
     given.only("dims")
     if "dims" not in given.named:
         raise Unported("dropdims without dims")
-    return t.xp("squeeze", [t.code(_first(given, 1)[0])], {"axis": Code(_axis(given.named["dims"]))})
+    return t.xp("squeeze", [t.code(_first(given, 1)[0])], {"axis": _axes(given.named["dims"])})
 
 
 def _unsqueeze(t: Translator, given: Arguments) -> Code:

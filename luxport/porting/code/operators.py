@@ -43,14 +43,13 @@ def binary(t: Translator, node: Node) -> Code:
     if symbol in ("=>", "∘"):
         raise Unported(f"{symbol} in this place")
     a, b = t.code(left), t.code(right)
-    written = f"{operand(a)} {{}} {operand(b)}"
     if symbol in _COMPARISONS:
         sign = _COMPARISONS[symbol]
         if sign in ("is", "is not") and "None" not in (a.text, b.text):
             sign = {"is": "==", "is not": "!="}[sign]
-        return Code(written.format(sign), "flag", True)
+        return Code(f"{operand(a)} {sign} {operand(b)}", "flag", True)
     if symbol in _LOGIC:
-        return Code(written.format(_LOGIC[symbol]), "flag", True)
+        return Code(f"{operand(a)} {_LOGIC[symbol]} {operand(b)}", "flag", True)
     if {a.kind, b.kind} & {"layer", "function", "layers", "flag", "text", "sizes"}:
         raise Unported(f"{symbol} of something that is neither number nor array")
     dotted = symbol.startswith(".") or t.mode == "scalar"
@@ -69,7 +68,7 @@ def binary(t: Translator, node: Node) -> Code:
         raise Unported("a division by what may be a matrix")
     if sign in ("//", "%") and kind == "array":
         raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
-    return Code(written.format(sign), kind, True)
+    return Code(f"{operand(a)} {sign} {operand(b)}", kind, True)
 
 
 def unary(t: Translator, node: Node) -> Code:

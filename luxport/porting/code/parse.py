@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Arguments", "Unported", "arguments", "last_name", "line_of", "names_in", "one_line", "parse", "text"]
+__all__ = [
+    *("UNUSUAL", "Arguments", "Unported", "arguments", "last_name", "line_of", "names_in", "one_line", "parse"),
+    *("reason_of", "text"),
+]
 
 
 class Unported(Exception):
     """A piece of Julia that has no certain counterpart, with the reason."""
+
+
+UNUSUAL = (AttributeError, IndexError, KeyError, ValueError)
+"""What comes of a form of the grammar with other parts than expected: it is as little understood as an unknown one."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a piece is not ported."""
+    return str(error) if isinstance(error, Unported) else "an unusual form"
 
 
 @dataclass

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.code.definitions import define, makes_layers, signature
 from luxport.porting.code.expressions import Hole
-from luxport.porting.code.parse import Unported, arguments, last_name, line_of, names_in, one_line, text
+from luxport.porting.code.parse import (
+    UNUSUAL,
+    Unported,
+    arguments,
+    last_name,
+    line_of,
+    names_in,
+    one_line,
+    reason_of,
+    text,
+)
 from luxport.porting.code.writing import Code, operand, python_name, render
 
 if TYPE_CHECKING:
@@ -28,9 +38,9 @@ def block(t: Translator, statements: Sequence[Node], *, returns: bool) -> None:
         lines, holes = len(t.lines), len(t.holes)
         try:
             _statement(t, node, last)
-        except Unported as unported:
+        except (Unported, *UNUSUAL) as error:
             del t.lines[lines:], t.holes[holes:]
-            t.put(t.hole(node, str(unported)).text)
+            t.put(t.hole(node, reason_of(error)).text)
 
 
 def top_level(t: Translator, node: Node) -> None:
@@ -48,9 +58,10 @@ def top_level(t: Translator, node: Node) -> None:
             if len(t.holes) == holes or makes_layers(t, node):
                 return
             reason = t.holes[holes].reason
-        except Unported as unported:
-            reason = str(unported)
-            if makes_layers(t, node) and node.type in ("assignment", "call_expression"):
+        except (Unported, *UNUSUAL) as error:
+            reason = reason_of(error)
+            defines = node.type == "assignment" and signature(node) is not None
+            if makes_layers(t, node) and node.type in ("assignment", "call_expression") and not defines:
                 del t.lines[lines:], t.holes[holes:]
                 t.put(t.hole(node, reason).text)
                 return
@@ -91,6 +102,7 @@ def _defined(node: Node) -> set[str]:
 def _statement(t: Translator, node: Node, last: bool) -> None:
     if node.has_error:
         raise Unported("a syntax error")
+    t.layers_used = {}
     kind = node.type
     if kind in _SILENT:
         return
@@ -197,7 +209,7 @@ def _if(t: Translator, node: Node, last: bool) -> None:
     condition, *rest = parts_of(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
     branches: list[tuple[str, Node | None, list[Node]]] = [
-        (keyword, condition, [child for child in rest if child not in clauses])
+        ("if", condition, [child for child in rest if child not in clauses])
     ]
     for clause in clauses:
         inner = parts_of(clause)

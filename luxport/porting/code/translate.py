@@ -96,17 +96,18 @@ def _module(chunks: list[str], helpers: set[str]) -> str:
     statements = "\n".join([*(HELPERS[name] for name in sorted(helpers)), *chunks])
     imports = [f"import {name}" for name in ("functools", "math", "operator") if f"{name}." in statements]
     lines = [*imports, *([""] if imports else []), "import luxport", ""]
-    inside = False
+    inside = decorated = False
     for line in statements.splitlines():
         outermost = bool(line) and line[0] not in " )"
         starts = line.startswith(("def ", "@"))
-        if outermost and (starts or inside) and not lines[-1].startswith("@") and lines[-1] != ")":
+        if outermost and (starts or inside) and not decorated:
             remarks = 0
             while starts and lines[-1 - remarks].startswith("#"):
                 remarks += 1
             while lines[-1 - remarks] == "":
                 del lines[-1 - remarks]
             lines[len(lines) - remarks : len(lines) - remarks] = ["", ""]
+        decorated = line.startswith("@") or (decorated and not line.startswith("def "))
         inside = line.startswith("def ") or (inside and not outermost)
         lines.append(line)
     return "\n".join(lines) + "\n"
