@@ -7,7 +7,6 @@ from dataclasses import fields
 from typing import Any, overload
 
 from luxport import tree
-from luxport.backend import dtype_name
 from luxport.layer import (
     Layer,
     NamedLayers,
@@ -76,6 +75,8 @@ def trainables(ps: Parameters, *, path: bool) -> list[Any] | list[tuple[tuple[st
 def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
     """List the arrays that training changes, each once: the floating and complex ones among the parameters.
 
+    Everything else in the tree (integers, functions) is left out.
+
     With `path` each comes with its path, ``(("layer_1", "weight"), array)``.
 
     Source: Optimisers.jl ``trainables``
@@ -87,7 +88,7 @@ def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
     """
     found: dict[int, tuple[tuple[str, ...], Any]] = {}
     for where, leaf in tree.leaves_with_path(ps):
-        kind = dtype_name(leaf)
+        kind = str(getattr(leaf, "dtype", None))
         if "float" in kind or "complex" in kind:
             found.setdefault(id(leaf), (where, leaf))
     return list(found.values()) if path else [leaf for _, leaf in found.values()]

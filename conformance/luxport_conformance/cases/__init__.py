@@ -36,6 +36,7 @@ from luxport_conformance.cases import (
     sampling,
     softmax,
     spectral,
+    trainables,
     upsample,
     utilities,
 )
@@ -73,6 +74,7 @@ CASES: tuple[Case, ...] = (
     *optimisers.CASES,
     *optimiser_steps.CASES,
     *flat.CASES,
+    *trainables.CASES,
     *fold.CASES,
     *positional.CASES,
     *gather.CASES,

@@ -1,0 +1,215 @@
+"""Cases of `luxport.trainables`: Optimisers.jl's own tests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import trainables
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, fact
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "optimisers:trainables.jl"
+
+ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+FOUR, FIVE = np.array([4.0]), np.array([5.0])
+MATRIX = np.array([[4.0, 5.0], [6.0, 7.0]])
+COMPLEX = np.array([4.0 + 1.0j])
+
+
+# Upstream's models, of the arrays that they share; a struct is a dict here.
+def _alone(a: Any) -> Any:
+    return a
+
+
+def _pair(a: Any, b: Any) -> Any:
+    return (a, b)
+
+
+def _with_function(a: Any, b: Any) -> Any:
+    return {"x": a, "y": math.sin, "z": b}
+
+
+def _tied(a: Any, b: Any) -> Any:
+    return {"x": a, "y": a, "z": b}
+
+
+def _nested(a: Any, b: Any, c: Any) -> Any:
+    return {"a": (_with_function(a, b), True), "b": (a, False), "c": (_tied(a, c), True)}
+
+
+def _with_complex(a: Any, z: Any) -> Any:
+    return {"a": a, "b": z, "c": a}
+
+
+def _in_list(a: Any, b: Any, c: Any) -> Any:
+    return [{"x": a, "y": a}, {"a": True, "b": {"x": b, "y": False}, "c": ()}, [[c]]]
+
+
+def _with_matrix(a: Any, matrix: Any) -> Any:
+    return {"a": a, "b": matrix, "c": (matrix, a)}
+
+
+def _listed(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:  # noqa: A002
+    """Each array once, in order."""
+    return Case(
+        id=f"trainables.{id}",
+        subject="trainables",
+        source=at(FILE, *lines),
+        program=lambda *arrays: tuple(trainables(model(*arrays))),
+        inputs={f"x{i}": array for i, array in enumerate(arrays)},
+        expected=arrays,
+    )
+
+
+def _squares(ps: Any) -> Any:
+    xp = luxport.namespace(*trainables(ps))
+    terms = [
+        xp.sum(xp.real(p * xp.conj(p)) if xp.isdtype(p.dtype, "complex floating") else p * p) for p in trainables(ps)
+    ]
+    return sum(terms[1:], start=terms[0])
+
+
+def _slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:  # noqa: A002
+    """The gradient of all squares with respect to the arrays of the model, of which each counts once."""
+    return Case(
+        id=f"trainables.{id}",
+        subject="trainables",
+        source=at(FILE, *lines),
+        program=lambda *arrays: luxport.grad(lambda *arrays: _squares(model(*arrays)), tuple(range(len(arrays))))(
+            *arrays
+        ),
+        inputs={f"x{i}": array for i, array in enumerate(arrays)},
+        expected=tuple([2 * array for array in arrays]),
+        differentiates=True,
+    )
+
+
+def _tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:  # noqa: A002
+    """The gradient of all squares with respect to the model itself: every place of an array has one."""
+    return Case(
+        id=f"trainables.{id}",
+        subject="trainables",
+        source=at(FILE, *lines),
+        program=luxport.grad(_squares),
+        inputs={"ps": model},
+        expected=luxport.tree.map(lambda leaf: 2 * leaf, model),
+        differentiates=True,
+    )
+
+
+def _complex_slope(a: Any, re: Any, im: Any) -> Any:
+    """By real and imaginary part: free of any convention for complex gradients."""
+
+    def loss(a: Any, re: Any, im: Any) -> Any:
+        xp = luxport.namespace(a)
+        dtype = xp.result_type(a.dtype, xp.complex64)
+        return _squares(_with_complex(a, xp.astype(re, dtype) + xp.astype(im, dtype) * 1j))
+
+    return luxport.grad(loss, (0, 1, 2))(a, re, im)
+
+
+def _two_of_a_dict(ps: Any) -> Any:
+    xp = luxport.namespace(*trainables(ps))
+    first, second = trainables(ps)
+    return xp.sum(first * first) / 2 + xp.sum(second)
+
+
+def _second_order(ps: Any) -> Any:
+    return luxport.grad(lambda ps: _squares(luxport.grad(_squares)(ps)))(ps)
+
+
+def _paths() -> list[Any]:
+    return [(path, array.tolist()) for path, array in trainables(_tied(ONE, TWO), path=True)]
+
+
+def _first_squared(a: Any, b: Any) -> Any:
+    """The square of the first array of a model in which it stands twice: upstream shows it in both places."""
+
+    def loss(a: Any) -> Any:
+        _, first = trainables(_tied(a, b), path=True)[0]
+        return luxport.namespace(first).sum(first * first)
+
+    gradient = luxport.grad(loss)(a)
+    return {"x": gradient, "y": gradient}
+
+
+DICT = {"a": draw(2), "b": np.ones(2)}
+DENSE = {"w": np.array([[1.0, 2.0], [3.0, 4.0]]), "b": np.zeros(2)}
+
+CASES: list[Case] = [
+    _listed("array", (18, 19, 20), _alone, ONE),
+    _listed("pair", (23, 24, 25, 26), _pair, ONE, TWO),
+    _listed("function", (29, 30, 31), _with_function, ONE, TWO),
+    _listed("tied", (34, 35, 36), _tied, ONE, TWO),
+    _listed("nested", (39, 40, 41, 42), _nested, ONE, TWO, TWO),
+    _listed("complex", (45, 46, 47), _with_complex, ONE, COMPLEX),
+    _listed("list", (54, 55, 56, 57), _in_list, ONE, FOUR, FIVE),
+    _listed("matrix", (60, 61, 62), _with_matrix, ONE, MATRIX),
+    _slope("array_gradient", (68,), _alone, ONE),
+    _slope("pair_gradient", (71,), _pair, ONE, TWO),
+    _slope("function_gradient", (74, 76), _with_function, ONE, TWO),
+    _slope("nested_gradient", (83,), _nested, ONE, TWO, TWO),
+    _slope("list_gradient", (92, 93, 94), _in_list, ONE, FOUR, FIVE),
+    _tree_slope("tied_gradient", (79,), _tied(ONE, TWO)),
+    _tree_slope("matrix_gradient", (97,), _with_matrix(ONE, MATRIX)),
+    Case(
+        id="trainables.complex_gradient",
+        subject="trainables",
+        source=at(FILE, 86),
+        program=_complex_slope,
+        inputs={"a": ONE, "re": COMPLEX.real, "im": COMPLEX.imag},
+        expected=(2 * ONE, np.array([8.0]), np.array([2.0])),
+        differentiates=True,
+    ),
+    Case(
+        id="trainables.dict",
+        subject="trainables",
+        source=at(FILE, 103, 104, 105),
+        program=lambda ps: tuple(trainables(ps)),
+        inputs={"ps": DICT},
+        expected=lambda ps: (ps["a"], ps["b"]),
+    ),
+    Case(
+        id="trainables.dict_gradient",
+        subject="trainables",
+        source=at(FILE, 108, 109),
+        program=luxport.grad(_two_of_a_dict),
+        inputs={"ps": DICT},
+        expected=lambda ps: {"a": ps["a"], "b": np.ones(2)},
+        differentiates=True,
+    ),
+    Case(
+        id="trainables.second_order",
+        subject="trainables",
+        source=at(FILE, 125, 126),
+        program=_second_order,
+        inputs={"ps": DENSE},
+        expected={"w": np.array([[8.0, 16.0], [24.0, 32.0]]), "b": np.zeros(2)},
+        differentiates=True,
+        tolerance=Tolerance(reduction=2),
+    ),
+    fact(
+        "trainables.paths",
+        at(FILE, 133, 134, 135),
+        "trainables",
+        lambda: repr(_paths()),
+        repr([(("x",), [1.0, 2.0, 3.0]), (("z",), [4.0, 5.0, 6.0])]),
+    ),
+    Case(
+        id="trainables.path_gradient",
+        subject="trainables",
+        source=at(FILE, 138, 139),
+        program=_first_squared,
+        inputs={"a": ONE, "b": TWO},
+        expected={"x": 2 * ONE, "y": 2 * ONE},
+        differentiates=True,
+    ),
+]
