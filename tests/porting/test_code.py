@@ -360,3 +360,24 @@ def test_what_python_would_do_otherwise_is_marked():
         "using Flux\nfunction f(n)\n k = 1\n g() = begin\n k = 2\n k\n end\n g()\n Dense(n => k)\nend\nm = Chain(f(2))"
     )
     assert translate(enclosing).holes
+
+
+def test_conditions_as_values():
+    source = """
+    using Lux
+    function block(a, b)
+        inner = Chain(Dense(a => b), Base.BroadcastFunction(relu))
+        connection = if a == b
+            NoOpLayer()
+        else
+            Dense(a => b)
+        end
+        return Parallel(+, connection, a > 2 ? inner : Dense(a => b, tanh))
+    end
+    one, other = block(2, 2), block(3, 2)
+    """
+    found = ported(source)
+    plain = luxport.Parallel(operator.add, luxport.NoOpLayer(), luxport.Dense(2, 2, luxport.tanh))
+    assert found["one"] == plain
+    inner = luxport.Chain(luxport.Dense(3, 2), luxport.relu)
+    assert found["other"] == luxport.Parallel(operator.add, luxport.Dense(3, 2), inner)

@@ -220,6 +220,8 @@ class Translator:
             return LAYERS[name](self, given)
         if not own and name in _SAME and len(given.positional) == 1:
             return self.layer(given.positional[0])
+        if not own and name == "BroadcastFunction" and len(given.positional) == 1:
+            return self.activation(given.positional[0])
         if name == "ntuple" or name == "fill":
             raise Unported("a sequence made by a function")
         if not own and name in ARRAYS:
@@ -370,7 +372,12 @@ class Translator:
         raise Unported("an assignment to something that is no name")
 
     def _ternary(self, node: Node) -> Code:
-        condition, yes, no = [self.code(child) for child in node.named_children]
+        branches = parts(node)
+        if node.type == "if_statement":  # as a value: one expression in either branch
+            branches = [*branches[:-1], *parts(branches[-1])] if branches[-1].type == "else_clause" else []
+        if len(branches) != 3:
+            raise Unported("a condition as a value with other than two branches of one expression")
+        condition, yes, no = [self.code(child) for child in branches]
         kind = yes.kind if yes.kind == no.kind else "unknown"
         return Code(f"{operand(yes)} if {operand(condition)} else {operand(no)}", kind, True)
 
@@ -453,6 +460,7 @@ _READERS: dict[str, Callable[[Translator, Node], Code]] = {
     "field_expression": Translator._named,
     "float_literal": Translator._float,
     "identifier": Translator._named,
+    "if_statement": Translator._ternary,
     "index_expression": Translator._index,
     "integer_literal": Translator._integer,
     "juxtaposition_expression": binary,

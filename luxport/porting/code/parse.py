@@ -9,8 +9,17 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 __all__ = [
-    *("UNUSUAL", "Arguments", "Unported", "arguments", "last_name", "line_of", "names_in", "one_line", "parse"),
-    *("reason_of", "text"),
+    "UNUSUAL",
+    "Arguments",
+    "Unported",
+    "arguments",
+    "last_name",
+    "line_of",
+    "names_in",
+    "one_line",
+    "parse",
+    "reason_of",
+    "text",
 ]
 
 
