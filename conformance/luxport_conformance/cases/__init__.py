@@ -2,6 +2,7 @@
 
 from luxport_conformance.case import Case
 from luxport_conformance.cases import (
+    activation_gradients,
     activations,
     adaptive_pooling,
     alpha_dropout,
@@ -65,6 +66,7 @@ CASES: tuple[Case, ...] = (
     *recurrent.CASES,
     *reshape.CASES,
     *activations.CASES,
+    *activation_gradients.CASES,
     *output_shape.CASES,
     *padding.CASES,
     *softmax.CASES,

@@ -1,0 +1,242 @@
+"""Cases of gradients of activation functions: kept dtypes, after an affine map, of second order, complex."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport.ops import definition_of
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.activations import COMPLEX, ELEMENTWISE, HOLOMORPHIC, WITH_PARAMETER
+from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:activations.jl"
+SUITE = "nnlib:testsuite/activations.jl"
+
+STEP = 1e-3
+NUMERIC = Tolerance(
+    reduction=16, magnitude=4.0, rounding=1e-8, reason="four-point differences with steps of 1e-3 are exact to 1e-8"
+)
+
+
+def _named(name: str, value: float | None = None) -> Callable[..., Any]:
+    f: Callable[..., Any] = getattr(ops, name)
+    return f if value is None else partial(f, **{WITH_PARAMETER[name]: value})
+
+
+def _defined(name: str, value: float | None = None) -> Callable[..., Any]:
+    f = definition_of(getattr(ops, name))
+    return f if value is None else partial(f, **{WITH_PARAMETER[name]: value})
+
+
+def _slope(f: Callable[..., Any], x: Any) -> Any:
+    h = STEP
+    return (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
+
+
+def _curvature(f: Callable[..., Any], x: Any) -> Any:
+    h = STEP
+    return (16 * (f(x + h) + f(x - h)) - (f(x + 2 * h) + f(x - 2 * h)) - 30 * f(x)) / (12 * h * h)
+
+
+def _keeps_dtype(dtype: str) -> Case:
+    def program(x: Any) -> Any:
+        xp = luxport.namespace(x)
+        return {name: luxport.grad(lambda x, name=name: xp.sum(_named(name)(x)))(x) for name in ELEMENTWISE}
+
+    return Case(
+        id=f"activations.gradients_keep_{dtype}",
+        subject="activations",
+        source=at(FILE, 329),
+        program=program,
+        inputs={"x": np.array([-10.0, -1.0, 0.0, 1.0, 10.0])},
+        expected=dict.fromkeys(ELEMENTWISE, Property(f"numbers in {dtype}", lambda y: y.dtype.name == dtype)),
+        dtypes=(dtype,),
+        differentiates=True,
+    )
+
+
+# name, its parameter, upstream's lines
+AFFINE: tuple[tuple[str, float | None, tuple[int, ...]], ...] = (
+    *(("sigmoid", None, (378, 379)), ("relu", None, (380, 381)), ("selu", None, (382, 383)), ("elu", 2, (384, 385))),
+    *(("logsigmoid", None, (387, 388)), ("leakyrelu", 0.2, (391,)), ("leakyrelu", 0.7, (392,))),
+)
+
+
+def _after_affine(x: Any, weight: Any, bias: Any, c: Any) -> Any:
+    xp = luxport.namespace(x)
+
+    def gradients(f: Any) -> Any:
+        many = luxport.grad(lambda x, w, b: xp.sum(f(xp.matmul(x, w) + b) * c), (0, 1, 2))(x, weight, bias)
+        one = luxport.grad(lambda x, w, b: xp.sum(f(xp.matmul(x, w) + b) * c[0, :]), (0, 1, 2))(x[0, :], weight, bias)
+        return {"many": many, "one": one}
+
+    return {f"{name} {value}": gradients(_named(name, value)) for name, value, _ in AFFINE}
+
+
+def _after_affine_expected(x: Any, weight: Any, bias: Any, c: Any) -> Any:
+    def gradients(f: Any) -> Any:
+        pulled = _slope(f, x @ weight + bias) * c
+        return {
+            "many": (pulled @ weight.T, x.T @ pulled, pulled.sum(0)),
+            "one": (weight @ pulled[0], np.outer(x[0], pulled[0]), pulled[0]),
+        }
+
+    return {f"{name} {value}": gradients(_defined(name, value)) for name, value, _ in AFFINE}
+
+
+POINTS = np.array([-0.9, -0.2, 0.1, 0.3, 1.2])
+VECTOR = draw(5, seed=3)
+
+
+def _second_order(id: str, lines: tuple[int, int], names: tuple[str, ...], value: float | None, point: float) -> Case:  # noqa: A002
+    """The second derivative of sin(f) at a point, and the Hessian of sum(f(x + 0.1)^2), diagonal, times a vector."""
+
+    def program(point: Any, x: Any, vector: Any) -> Any:
+        xp = luxport.namespace(x)
+
+        def derivatives(f: Any) -> Any:
+            slope = luxport.grad(lambda z: xp.sin(f(z)))
+            gradient = luxport.grad(lambda x: xp.sum(f(x + 0.1) ** 2))
+            return luxport.grad(slope)(point), luxport.grad(lambda x: xp.sum(gradient(x) * vector))(x)
+
+        return {name: derivatives(_named(name, value)) for name in names}
+
+    def expected(point: Any, x: Any, vector: Any) -> Any:
+        def derivatives(f: Any) -> Any:
+            return _curvature(lambda z: np.sin(f(z)), point), vector * _curvature(lambda x: f(x + 0.1) ** 2, x)
+
+        return {name: derivatives(_defined(name, value)) for name in names}
+
+    return Case(
+        id=f"activations.{id}",
+        subject="activations",
+        source=at(FILE, *lines),
+        program=program,
+        inputs={"point": np.array(point), "x": POINTS, "vector": VECTOR},
+        expected=expected,
+        differentiates=True,
+        tolerance=NUMERIC,
+    )
+
+
+FAR = np.concatenate([np.arange(6.0, 200.0, 3.0), [1e3, 1e6, np.inf]])
+
+
+def _far(name: str, lines: tuple[int, ...], expected: Callable[[Any], Any]) -> Case:
+    f = getattr(ops, name)
+    return function(
+        f"{name}.beyond_six",
+        at(FILE, *lines),
+        name,
+        lambda x: (f(x), f(-x)),
+        FAR,
+        expected=lambda x: (expected(x), expected(-x)),
+    )
+
+
+# sigmoid_fast besides: here it is sigmoid.
+COMPLEX_ACTS: dict[str, Callable[[Any], Any]] = {**HOLOMORPHIC, "sigmoid_fast": HOLOMORPHIC["sigmoid"]}
+
+
+def _complex_gradients(re: Any, im: Any) -> Any:
+    """By real and imaginary part: free of any convention for complex gradients."""
+    xp = luxport.namespace(re)
+    dtype = xp.complex64 if re.dtype == xp.float32 else xp.complex128
+
+    def loss(f: Any) -> Callable[..., Any]:
+        def of(re: Any, im: Any) -> Any:
+            y = f(xp.astype(re, dtype) + xp.astype(im, dtype) * 1j)
+            return xp.sum(xp.real(y) ** 2 + xp.imag(y) ** 2)
+
+        return of
+
+    return {name: luxport.grad(loss(_named(name)), (0, 1))(re, im) for name in COMPLEX_ACTS}
+
+
+def _complex_expected(re: Any, im: Any) -> Any:
+    z = re + 1j * im
+
+    def gradients(f: Any) -> Any:
+        pulled = 2 * np.conj(f(z)) * _slope(f, z)
+        return pulled.real, -pulled.imag
+
+    return {name: gradients(f) for name, f in COMPLEX_ACTS.items()}
+
+
+IS_COMPLEX = Property("four complex numbers", lambda y: y.dtype.kind == "c" and y.shape == (4,))
+
+
+def _complex_gradient_types(z: Any) -> Any:
+    xp = luxport.namespace(z)
+
+    def loss(f: Any) -> Callable[..., Any]:
+        return lambda z: xp.sum(xp.real(f(z)) ** 2 + xp.imag(f(z)) ** 2)
+
+    return {name: luxport.grad(loss(_named(name)))(z) for name in COMPLEX_ACTS}
+
+
+CASES: list[Case] = [
+    *map(_keeps_dtype, ("float16", "float32", "float64")),
+    Case(
+        id="activations.after_affine",
+        subject="activations",
+        source=tuple(source for *_, lines in AFFINE for source in at(FILE, *lines)),
+        program=_after_affine,
+        inputs={"x": draw(3, 5), "weight": draw(5, 2, seed=1), "bias": draw(2, seed=2), "c": draw(3, 2, seed=3)},
+        expected=_after_affine_expected,
+        differentiates=True,
+        tolerance=NUMERIC,
+    ),
+    _second_order("second_order", (430, 435), ELEMENTWISE, None, 0.23),
+    _second_order("second_order_with_parameter", (442, 447), tuple(WITH_PARAMETER), 0.3, 0.45),
+    _far("tanh_fast", (259, 260, 295, 296), np.tanh),
+    _far(
+        "sigmoid_fast",
+        (275, 276, 311, 312),
+        lambda x: 1 / (1 + np.exp(-x)) if x[0] > 0 else np.exp(x) / (1 + np.exp(x)),
+    ),
+    function(
+        "activations.complex",
+        at(SUITE, 24, 25),
+        "activations",
+        lambda z: {name: _named(name)(z) for name in COMPLEX_ACTS},
+        COMPLEX,
+        expected=lambda z: {name: f(z) for name, f in COMPLEX_ACTS.items()},
+    ),
+    Case(
+        id="activations.complex_gradients",
+        subject="activations",
+        source=at(FILE, 474, 477) + at(SUITE, 33),
+        program=_complex_gradients,
+        inputs={"re": COMPLEX.real, "im": COMPLEX.imag},
+        expected=_complex_expected,
+        differentiates=True,
+        tolerance=NUMERIC,
+    ),
+    Case(
+        id="activations.complex_gradient_types",
+        subject="activations",
+        source=at(SUITE, 32),
+        program=_complex_gradient_types,
+        inputs={"z": COMPLEX},
+        expected=dict.fromkeys(COMPLEX_ACTS, IS_COMPLEX),
+        differentiates=True,
+    ),
+    function(
+        "activations.complex_far",
+        at(SUITE, 41),
+        "activations",
+        lambda z: (ops.sigmoid(z), ops.softplus(z), ops.swish(z)),
+        [600 + 2j, -600 + 2j, 80 - 50j, -80 + 50j],
+        expected=(Property("finite numbers", lambda y: bool(np.isfinite(y).all())),) * 3,
+    ),
+]
