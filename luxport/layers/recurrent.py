@@ -34,7 +34,7 @@ class _Levels(WrapperLayer):
     init_recurrent_weight: GateInitializer = None
     init_bias: GateInitializer = None
     init_state: Initializer = zeros
-    layers: Any = field(init=False, compare=False)
+    layers: Any = field(init=False)
 
     def __post_init__(self) -> None:
         name = type(self).__name__
