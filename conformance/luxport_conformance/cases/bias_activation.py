@@ -1,0 +1,208 @@
+"""Cases of `bias_activation`: a bias added to the channels, then an activation, and the gradients of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import LayerTypeError, identity, ops
+from luxport.ops import definition_of
+from luxport_conformance.case import Case
+from luxport_conformance.cases.activations import ELEMENTWISE
+from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:bias_act.jl"
+
+X, BIAS = draw(4, 3, seed=21), draw(3, seed=22)
+INTEGERS, INTEGER_BIAS = np.array([[-3, 0, 2], [1, 3, -2]], np.int32), np.array([-2, 1, 2], np.int32)
+NUMERIC = Tolerance(
+    reduction=16, magnitude=4.0, rounding=1e-8, reason="four-point differences with steps of 1e-4 are exact to 1e-9"
+)
+
+
+def cbrt(x: Any) -> Any:
+    """Return the real cube root: a function that no backend has a rule for."""
+    xp = luxport.namespace(x)
+    return xp.sign(x) * xp.abs(x) ** (1 / 3)
+
+
+def _fraction(x: Any) -> Any:
+    return 1 / (x**2 + 2)
+
+
+def _leaky_third(x: Any) -> Any:
+    return ops.leakyrelu(x, a=0.33)
+
+
+# upstream leaves out hardsigmoid
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "identity": identity,
+    "cbrt": cbrt,
+    "x": lambda x: x,
+    "fraction": _fraction,
+    "leaky_third": _leaky_third,
+    **{name: getattr(ops, name) for name in ELEMENTWISE if name != "hardsigmoid"},
+}
+# the same on NumPy alone
+ON_NUMPY: dict[str, Callable[..., Any]] = {
+    **FUNCTIONS,
+    "cbrt": np.cbrt,
+    "leaky_third": lambda x: np.where(x > 0, x, 0.33 * x),
+    **{name: definition_of(getattr(ops, name)) for name in ELEMENTWISE},
+}
+
+
+def _slope(f: Callable[..., Any], x: Any) -> Any:
+    h = 1e-4
+    return (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
+
+
+def _values(x: Any, bias: Any) -> Any:
+    return {
+        name: (ops.bias_activation(x, bias, activation=f), ops.bias_activation(x, None, activation=f))
+        for name, f in FUNCTIONS.items()
+    }
+
+
+def _gradients(x: Any, bias: Any) -> Any:
+    xp = luxport.namespace(x)
+
+    def both(f: Any) -> Any:
+        dx, db = luxport.grad(lambda x, b: xp.sum(ops.bias_activation(x, b, activation=f)), (0, 1))(x, bias)
+        return dx, db, luxport.grad(lambda x: xp.sum(ops.bias_activation(x, None, activation=f)))(x)
+
+    return {name: both(f) for name, f in FUNCTIONS.items()}
+
+
+def _expected_gradients(x: Any, bias: Any) -> Any:
+    slopes = {name: (_slope(f, x + bias), _slope(f, x)) for name, f in ON_NUMPY.items() if name in FUNCTIONS}
+    return {name: (biased, biased.sum(0), plain) for name, (biased, plain) in slopes.items()}
+
+
+def _swish(x: Any) -> Any:
+    return x / (1 + np.exp(-x))
+
+
+def _swish_slopes(x: Any) -> tuple[Any, Any]:
+    s = 1 / (1 + np.exp(-x))
+    d = s * (1 - s)
+    return s + x * d, 2 * d + x * d * (1 - 2 * s)
+
+
+def _second_order(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The gradient in x of the squares of the gradient in x of the squares."""
+
+    def squares(x: Any) -> Any:
+        return luxport.namespace(x).sum(x * x)
+
+    def program(x: Any, bias: Any) -> Any:
+        inner = luxport.grad(lambda x: squares(ops.bias_activation(x, bias, activation=f)))
+        return luxport.grad(lambda x: squares(inner(x)))(x)
+
+    return program
+
+
+def _of_squares(f: Any, first: Any, second: Any) -> Any:
+    """The same by hand: 2 h' h'' of h = f^2."""
+    return 2 * (2 * f * first) * (2 * first**2 + 2 * f * second)
+
+
+def _relu_expected(x: Any, bias: Any) -> Any:
+    u = x + bias
+    return _of_squares(np.maximum(u, 0), (u > 0).astype(u.dtype), 0 * u)
+
+
+def _swish_expected(x: Any, bias: Any) -> Any:
+    return _of_squares(_swish(x + bias), *_swish_slopes(x + bias))
+
+
+def _cbrt_expected(x: Any, bias: Any) -> Any:
+    u = (x + bias) / 3
+    root = np.cbrt(u)
+    return _of_squares(root, 1 / (9 * root**2), -2 / (81 * root**5))
+
+
+def _twice(id: str, line: int, f: Callable[..., Any], expected: Callable[..., Any]) -> Case:  # noqa: A002
+    return Case(
+        id=f"bias_activation.{id}",
+        subject="bias_activation",
+        source=at(FILE, line),
+        program=_second_order(f),
+        inputs={"x": X, "bias": BIAS},
+        expected=expected,
+        differentiates=True,
+        tolerance=Tolerance(reduction=64),
+    )
+
+
+CASES: list[Case] = [
+    function(
+        "bias_activation.passes_through",
+        at(FILE, 10),
+        "bias_activation",
+        lambda x: ops.bias_activation(x, None) is x,
+        X,
+        expected=True,
+        dtypes=("float32",),
+        compiles=False,  # whether it is the same object is known before anything runs
+    ),
+    function(
+        "bias_activation.values",
+        at(FILE, 11, 12, 13, 14, 18, 22, 52, 53),
+        "bias_activation",
+        _values,
+        *(X, BIAS),
+        expected=lambda x0, x1: {name: (ON_NUMPY[name](x0 + x1), ON_NUMPY[name](x0)) for name in FUNCTIONS},
+        tolerance=Tolerance(reduction=4, magnitude=1.0),
+    ),
+    Case(
+        id="bias_activation.gradients",
+        subject="bias_activation",
+        source=at(FILE, 62, 71, 74),
+        program=_gradients,
+        inputs={"x": X, "bias": BIAS},
+        expected=_expected_gradients,
+        differentiates=True,
+        tolerance=NUMERIC,
+    ),
+    function(
+        "bias_activation.integers",
+        at(FILE, 36),
+        "bias_activation",
+        ops.bias_activation,
+        *(INTEGERS, INTEGER_BIAS),
+        expected=INTEGERS + INTEGER_BIAS,
+        dtypes=("float32",),
+    ),
+    function(
+        "bias_activation.integers_to_tanh",
+        at(FILE, 37, 38),
+        "bias_activation",
+        lambda x, b: tuple([ops.bias_activation(x, bias, activation=ops.tanh) for bias in (b, None)]),
+        *(INTEGERS, INTEGER_BIAS),
+        expected=(np.tanh(INTEGERS + INTEGER_BIAS), np.tanh(INTEGERS)),
+        dtypes=("float32",),
+    ),
+    *(
+        Case(
+            id=f"bias_activation.refuses_true_line_{line}",
+            subject="bias_activation",
+            source=at(FILE, line),
+            program=lambda x, f=f: ops.bias_activation(x, True, activation=f),  # type: ignore[arg-type]
+            inputs={"x": x},
+            raises=LayerTypeError,
+            message="expects an array, got bool",
+            dtypes=("float32",),
+        )
+        for line, f, x in ((41, identity, BIAS), (42, cbrt, BIAS), (43, cbrt, INTEGER_BIAS))
+    ),
+    _twice("relu_twice", 94, ops.relu, _relu_expected),
+    _twice("swish_twice", 101, ops.swish, _swish_expected),
+    _twice("cbrt_twice", 109, lambda x: cbrt(x / 3), _cbrt_expected),
+]
