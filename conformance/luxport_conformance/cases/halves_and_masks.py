@@ -1,0 +1,89 @@
+"""Cases of `glu` and of what `dropout` refuses: the small rest of NNlib's tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, function
+
+__all__ = ["CASES"]
+
+GLU, DROPOUT = "nnlib:functions.jl", "nnlib:dropout.jl"
+
+# Rows and columns change places with respect to upstream, as all axes do.
+COUNTING = np.arange(1.0, 13.0).reshape(4, 3).T
+KEY, COUNTER = np.array([3, 4], np.int32), np.array(0, np.int32)
+
+
+def _glu_gradient(x: Any, c: Any) -> Any:
+    xp = luxport.namespace(x)
+    return luxport.grad(lambda x: xp.sum(ops.glu(x) * c))(x)
+
+
+def _glu_expected(x: Any, c: Any) -> Any:
+    left, gate = x[:, :2], 1 / (1 + np.exp(-x[:, 2:]))
+    return np.concatenate([c * gate, c * left * gate * (1 - gate)], axis=1)
+
+
+def _dropout_twice(x: Any, key: Any, counter: Any) -> Any:
+    """Each row of the Hessian of the sum, which is linear in x: the term of 0 keeps x in what is differentiated."""
+    xp = luxport.namespace(x)
+    inner = luxport.grad(lambda x: xp.sum(ops.dropout(x, key, counter, p=0.5)))
+    return tuple([luxport.grad(lambda x, i=i: inner(x)[i] + 0 * xp.sum(x))(x) for i in range(3)])
+
+
+CASES: list[Case] = [
+    function(
+        "glu.counting",
+        at(GLU, 6),
+        "glu",
+        lambda x: luxport.namespace(x).ceil(ops.glu(x)),
+        COUNTING,
+        expected=COUNTING[:, :2],
+    ),
+    Case(
+        id="glu.odd",
+        subject="glu",
+        source=at(GLU, 7),
+        program=lambda x: ops.glu(x, axis=0),
+        inputs={"x": COUNTING},
+        raises=ValueError,
+        dtypes=("float32",),
+    ),
+    Case(
+        id="glu.gradient",
+        subject="glu",
+        source=at(GLU, 12),
+        program=_glu_gradient,
+        inputs={"x": draw(3, 4), "c": draw(3, 2, seed=1)},
+        expected=_glu_expected,
+        differentiates=True,
+    ),
+    Case(
+        id="dropout.second_order",
+        subject="dropout",
+        source=at(DROPOUT, 61),
+        program=_dropout_twice,
+        inputs={"x": np.array([1.0, 2.0, 3.0]), "key": KEY, "counter": COUNTER},
+        expected=(np.zeros(3),) * 3,
+        differentiates=True,
+    ),
+    *(
+        Case(
+            id=f"dropout.refuses_line_{line}",
+            subject="dropout",
+            source=at(DROPOUT, line),
+            program=lambda x, key, counter, p=p: ops.dropout(x, key, counter, p=p),
+            inputs={"x": np.ones((3, 4)), "key": KEY, "counter": COUNTER},
+            raises=ValueError,
+            message="p",
+            dtypes=("float32",),
+        )
+        for line, p in ((72, -1), (73, 2))
+    ),
+]

@@ -1,0 +1,104 @@
+"""Cases of gradients of pooling, in one and two dimensions, against loops over the windows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import MaxPool, MeanPool
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:pooling.jl"
+
+
+def _distinct(rank: int) -> Any:
+    """A permutation: in every window one element is the largest, by far."""
+    shape = (2, 3, *(10,) * rank)
+    return np.random.Generator(np.random.Philox(rank)).permutation(np.arange(float(np.prod(shape)))).reshape(shape)
+
+
+def _pulled(c: Any, x: Any, windows: Callable[[], Any], *, largest: bool) -> Any:
+    """Hand each number of c on to the largest element of its window, or in equal parts to all inside x."""
+    dx = np.zeros(x.shape)
+    for place, window in windows():
+        for n, channel in np.ndindex(*x.shape[:2]):
+            seen, given = x[(n, channel, *window)], c[(n, channel, *place)]
+            share = (seen == seen.max()) if largest else np.full(seen.shape, 1 / seen.size)
+            dx[(n, channel, *window)] += share * given
+    return dx
+
+
+def _windows(sizes: tuple[int, ...], places: tuple[int, ...], low: int) -> Callable[[], Any]:
+    """Windows of 2 with stride 2, cut to what lies inside."""
+
+    def each() -> Any:
+        for place in itertools.product(*map(range, places)):
+            starts = [2 * i - low for i in place]
+            yield place, [slice(max(start, 0), min(start + 2, n)) for start, n in zip(starts, sizes, strict=True)]
+
+    return each
+
+
+def _gradients(layers: dict[str, Any]) -> Callable[..., Any]:
+    def program(x: Any, c: Any) -> Any:
+        xp = luxport.namespace(x)
+        return {
+            name: (
+                luxport.grad(lambda x, layer=layer: xp.sum(layer(x, {}, {})[0] * c))(x),
+                luxport.grad(lambda x, layer=layer: xp.sum(layer(x, {}, {})[0]))(x),
+            )
+            for name, layer in layers.items()
+        }
+
+    return program
+
+
+def _plain(rank: int) -> Case:
+    places = (5,) * rank
+
+    def expected(x: Any, c: Any) -> Any:
+        windows, ones = _windows(x.shape[2:], places, 0), np.ones(c.shape)
+        return {
+            name: tuple([_pulled(given, x, windows, largest=name == "max") for given in (c, ones)])
+            for name in ("max", "mean")
+        }
+
+    return Case(
+        id=f"pooling.gradients_{rank}d",
+        subject="MaxPool",
+        source=at(FILE, *range(1040, 1044), *range(1046, 1050)),
+        program=_gradients({"max": MaxPool((2,) * rank), "mean": MeanPool((2,) * rank)}),
+        inputs={"x": _distinct(rank), "c": draw(2, 3, *places, seed=1)},
+        expected=expected,
+        differentiates=True,
+    )
+
+
+def _padding_left_out(rank: int) -> Case:
+    places = (4,) * rank
+
+    def expected(x: Any, c: Any) -> Any:
+        windows = _windows(x.shape[2:], places, 1)
+        return {"mean": tuple([_pulled(given, x, windows, largest=False) for given in (c, np.ones(c.shape))])}
+
+    return Case(
+        id=f"mean_pool.gradients_without_padding_{rank}d",
+        subject="MeanPool",
+        source=at(FILE, 1055, 1056),
+        program=_gradients({"mean": MeanPool((2,) * rank, stride=2, padding=1, count_include_pad=False)}),
+        inputs={"x": draw(2, 3, *(7,) * rank), "c": draw(2, 3, *places, seed=1)},
+        expected=expected,
+        differentiates=True,
+        tolerance=Tolerance(reduction=4),
+    )
+
+
+CASES: list[Case] = [*map(_plain, (1, 2)), *map(_padding_left_out, (1, 2))]
