@@ -165,7 +165,7 @@ CASES: list[Case] = [
         subject="trainables",
         source=at(FILE, 86),
         program=_complex_slope,
-        inputs={"a": ONE, "re": COMPLEX.real, "im": COMPLEX.imag},
+        inputs={"a": ONE, "re": np.real(COMPLEX), "im": np.imag(COMPLEX)},
         expected=(2 * ONE, np.array([8.0]), np.array([2.0])),
         differentiates=True,
     ),
