@@ -104,7 +104,7 @@ def _fuzzed(id: str, lines: tuple[int, ...], *layers_and_sizes: tuple[Any, tuple
     )
 
 
-# NNlib's lists of sizes, strides, paddings and dilations, axes reversed: each entry at least once.
+# NNlib's lists of sizes, strides, paddings and dilations, axes reversed: entries of each list.
 FUZZ: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
     ((7,), (3,), {"stride": 2, "padding": 1, "dilation": 2}),
     ((3,), (1,), {"stride": 4, "padding": 2}),
