@@ -11,6 +11,8 @@ from luxport_conformance import backends
 from luxport_conformance.runner import Check, checks
 
 HERE = Path(__file__).parent
+# A file a kind, for pytest-xdist gives whole files to its processes.
+_KINDS = {"test_case": "case", "test_law": "law", "test_override": "override"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,8 +27,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = _names(metafunc.config)
     if "backend_name" in metafunc.fixturenames:
         metafunc.parametrize("backend_name", names)
-    kind = getattr(metafunc.function, "checks_of", None)
-    if kind is not None:
+    kind = _KINDS.get(metafunc.function.__name__)
+    if kind is not None and "check" in metafunc.fixturenames:
         chosen = [check for check in _checks(metafunc.config, names) if check.kind == kind]
         metafunc.parametrize("check", chosen, ids=[check.id for check in chosen])
 

@@ -1,9 +1,8 @@
-"""The suite as tests: cases, laws, and backends' own operations, on every backend of the run."""
+"""What the suite needs as a whole: an example of everything public, abilities as told, programs that compile."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,30 +16,6 @@ from luxport_conformance.compare import Tolerance, compare
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import operation_names
-from luxport_conformance.runner import Check
-
-
-def _over(kind: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    def mark(test: Callable[..., None]) -> Callable[..., None]:
-        test.checks_of = kind  # type: ignore[attr-defined]  # conftest parametrises by it
-        return test
-
-    return mark
-
-
-@_over("case")
-def test_case(check: Check) -> None:
-    assert check.run() < float("inf")
-
-
-@_over("law")
-def test_law(check: Check) -> None:
-    assert check.run() < float("inf")
-
-
-@_over("override")
-def test_override(check: Check) -> None:
-    assert check.run() < float("inf")
 
 
 def test_every_public_layer_has_an_example() -> None:
