@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,10 @@ def _summed(layer: Any) -> Callable[[Any, Any], Any]:
         return luxport.namespace(y).sum(y)
 
     return loss
+
+
+def _with_offsets(summed: Any, weight: Any, x: Any, offsets: Any) -> Any:
+    return summed(weight, (x, offsets))
 
 
 def _counted(x: Any, *, without: int | None = None) -> Any:
@@ -262,7 +267,7 @@ BAG: list[Case] = [
             f"embedding_bag.gradient_of_{name}",
             ("definition: bags of rows 7, 7 and 0, 1, 2; of equal rows each has its share",),
             "EmbeddingBag",
-            lambda weight, x, offsets, name=name: _summed(EmbeddingBag(10, 4, name))(weight, (x, offsets)),
+            partial(_with_offsets, _summed(EmbeddingBag(10, 4, name))),
             {"weight": RISING, "x": np.asarray([7, 7, 0, 1, 2], np.int32), "offsets": OFFSETS[:2]},
             expected=_counted([0, 1, 2, 7]) * np.asarray(slopes)[:, None],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -121,11 +122,13 @@ def _slopes(op: str, dims: int) -> Case:
         expected=wanted,
         wrt=(0, 1),
         tolerance=Tolerance(reduction=10),
+        # The gradient of PyTorch's product looks for zeros among the values, which its compiler cannot follow.
+        compiles=op not in ("*", "/"),
     )
 
 
 def _count(y: Any) -> int:
-    return int(np.prod(tuple(y.shape)))
+    return math.prod(y.shape)
 
 
 def _host_slopes(op: str, destination: Any, src: Any, index: Any) -> Any:

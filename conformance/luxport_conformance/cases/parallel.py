@@ -124,14 +124,18 @@ def _calls(*layers: Any, x: Any) -> dict[str, int]:
     return dict(calls)
 
 
+# PyTorch's compiler cannot follow the building of a layer.
+_PRODUCTS = Parallel(operator.add, a=Dense(3, 2, use_bias=False), b=Dense(3, 2, use_bias=False))
+_INTERACTIONS = Bilinear(3, 2)
+
+
 def _sum_of_products(x: Any, y: Any, ps: Any) -> Any:
-    model = Parallel(operator.add, a=Dense(3, 2, use_bias=False), b=Dense(3, 2, use_bias=False))
-    out, _ = model((x, y), ps, {"a": {}, "b": {}})
+    out, _ = _PRODUCTS((x, y), ps, {"a": {}, "b": {}})
     return luxport.namespace(out).sum(out)
 
 
 def _sum_of_interactions(x: Any, ps: Any) -> Any:
-    y, _ = Bilinear(3, 2)(x, ps, {})
+    y, _ = _INTERACTIONS(x, ps, {})
     return luxport.namespace(y).sum(y)
 
 
