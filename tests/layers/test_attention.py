@@ -3,8 +3,10 @@
 # pyright: reportArgumentType=false, reportCallIssue=false
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
+import torch
 
 import luxport as lp
 from luxport import ops
@@ -15,7 +17,6 @@ def draw(*shape, seed=0):
 
 
 def test_layer_is_torchs():
-    torch = pytest.importorskip("torch")
     theirs = torch.nn.MultiheadAttention(6, 3, kdim=4, vdim=5, bias=True, batch_first=True, dtype=torch.float64)
     ours = lp.MultiHeadAttention((6, 4, 5), 6, 6, nheads=3, use_bias=True)
     ps, st = lp.setup(0, ours, backend="torch", dtype="float64")
@@ -36,7 +37,6 @@ def test_layer_is_torchs():
 
 @pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"scale": 2.5}])
 def test_operation_is_torchs_and_jaxs(options):
-    torch, jax = pytest.importorskip("torch"), pytest.importorskip("jax")
     q, k, v = draw(2, 3, 4, 6), draw(2, 7, 2, 6, seed=1), draw(2, 7, 2, 6, seed=2)
     y, _ = ops.scaled_dot_product_attention(q, k, v, **options)
     factor = {"scale": 1 / options["scale"]} if "scale" in options else {}
@@ -49,7 +49,6 @@ def test_operation_is_torchs_and_jaxs(options):
 
 
 def test_fused_kernel_is_used_only_for_the_result(monkeypatch):
-    torch = pytest.importorskip("torch")
     calls = []
     native = torch.nn.functional.scaled_dot_product_attention
     monkeypatch.setattr(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from luxport import ops
-
-torch = pytest.importorskip("torch")
 
 
 def draw(*shape, seed=0):
