@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any
 
-from luxport.backend import Backend, default_backend
+import numpy as np
+
+from luxport import tree
+from luxport.backend import Backend, default_backend, get_backend
 from luxport.layer import Layer
-from luxport.move import to
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux import is_model, port
@@ -54,7 +56,14 @@ def load(
 
 def placed(values: Any, backend: str | Backend | None, device: str | None, dtype: str | None) -> Any:
     """Copy the arrays of a tree to a backend, floating ones in a dtype."""
-    return to(values, backend=default_backend() if backend is None else backend, device=device, dtype=dtype)
+    owner = default_backend() if backend is None else get_backend(backend)
+
+    def place(value: Any) -> Any:
+        if not isinstance(value, (np.ndarray, np.generic)):
+            return value
+        return owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
+
+    return tree.map(place, values)
 
 
 def _models(values: Any) -> dict[str, Any]:
