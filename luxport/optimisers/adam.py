@@ -1,4 +1,4 @@
-"""Adaptive moments: `Adam` and `AdamW`."""
+"""Adaptive moments: `Adam`, `AdamW`, and the fields and the start that Adam's variants share with it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,32 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
 from luxport.optimisers.rule import abs2, check_eta, in_dtype_of, is_number, round_ahead, scalar_like
 
-__all__ = ["Adam", "AdamW", "Moments", "adam_step", "initial_moments", "rounded_epsilon"]
+__all__ = ["Adam", "AdamLike", "AdamW", "Moments", "adam_step", "initial_moments", "rounded_epsilon"]
 
 Moments: TypeAlias = tuple[Array, Array, Array]
 """``(m, v, powers)``: the two moments, and the powers of the two betas that the next step divides by."""
 
 
 @dataclass(frozen=True)
-class Adam:
+class AdamLike:
+    """The hyper-parameters of `Adam` and most of its variants, and the state that they start from."""
+
+    eta: float = 0.001
+    beta: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> tuple[Array, ...]:
+        """Start from moments of 0."""
+        round_ahead(x, self.eta, *self.beta, self.epsilon, 1.0)
+        rounded_epsilon(x, self.epsilon)
+        return initial_moments(x, self.beta)
+
+
+@dataclass(frozen=True)
+class Adam(AdamLike):
     """Steps of ``eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)``.
 
     The moments become ``m = beta1 m + (1 - beta1) dx`` and ``v = beta2 v + (1 - beta2) |dx|²`` first. In
@@ -26,19 +44,6 @@ class Adam:
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``Adam``; D. P. Kingma, J. Ba (2015)
     """
-
-    eta: float = 0.001
-    beta: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
-
-    def init(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        round_ahead(x, self.eta)
-        rounded_epsilon(x, self.epsilon)
-        return initial_moments(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""

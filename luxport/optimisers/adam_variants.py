@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.optimisers.adam import Moments, adam_step, initial_moments, rounded_epsilon
-from luxport.optimisers.rule import abs2, check_eta, check_real, in_dtype_of, is_number, round_ahead, scalar_like
+from luxport.optimisers.adam import AdamLike, Moments, adam_step, rounded_epsilon
+from luxport.optimisers.rule import abs2, check_real, in_dtype_of, is_number, scalar_like
 
 __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
 
 
 @dataclass(frozen=True)
-class RAdam:
+class RAdam(AdamLike):
     """`Adam`, rectified: without the division by ``sqrt(v)`` until enough is known of v, then growing into it.
 
     With ``r∞ = 2 / (1 - beta2) - 1`` and ``r = r∞ - 2 t beta2^t / (1 - beta2^t)`` at the t-th step, the direction
@@ -25,19 +25,11 @@ class RAdam:
     Source: Optimisers.jl ``RAdam``; L. Liu et al. (2020)
     """
 
-    eta: float = 0.001
-    beta: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
-
     def init(self, x: Array) -> tuple[Array, Array, Array, Array]:
         """Start from moments of 0."""
-        _round_ahead(x, self)
         xp = namespace(x)
         count = xp.astype(xp.real(scalar_like(x, 0.0)) if "complex" in dtype_name(x) else scalar_like(x, 0.0), xp.int32)
-        return *initial_moments(x, self.beta), count + 1
+        return *super().init(x), count + 1
 
     def apply(
         self, state: tuple[Array, Array, Array, Array], x: Array, dx: Array
@@ -73,7 +65,7 @@ def _rectification(xp: Any, t: Array, beta2: Any, dtype: Any) -> tuple[Array, Ar
 
 
 @dataclass(frozen=True)
-class AdaMax:
+class AdaMax(AdamLike):
     """Steps of ``eta / (1 - beta1^t) m / (u + epsilon)``, with a maximum in the place of Adam's second moment.
 
     First ``m = beta1 m + (1 - beta1) dx`` and ``u = max(beta2 u, |dx|)``. PyTorch has epsilon inside the maximum.
@@ -83,18 +75,10 @@ class AdaMax:
     Source: Optimisers.jl ``AdaMax``; D. P. Kingma, J. Ba (2015)
     """
 
-    eta: float = 0.001
-    beta: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
-
     def init(self, x: Array) -> Moments:
         """Start from moments of 0."""
         check_real(self, x)
-        _round_ahead(x, self)
-        return initial_moments(x, self.beta)
+        return super().init(x)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moment and the maximum, then step."""
@@ -108,7 +92,7 @@ class AdaMax:
 
 
 @dataclass(frozen=True)
-class OAdam:
+class OAdam(AdamLike):
     """Optimistic `Adam`, for adversarial training: twice Adam's step less the one before.
 
     State: as `Adam`, and Adam's last step like x, from 0
@@ -116,17 +100,11 @@ class OAdam:
     Source: Optimisers.jl ``OAdam``; C. Daskalakis et al. (2018)
     """
 
-    eta: float = 0.001
     beta: tuple[float, float] = (0.5, 0.9)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
 
     def init(self, x: Array) -> tuple[Array, Array, Array, Array]:
         """Start from moments of 0."""
-        _round_ahead(x, self)
-        return *initial_moments(x, self.beta), namespace(x).zeros_like(x)
+        return *super().init(x), namespace(x).zeros_like(x)
 
     def apply(
         self, state: tuple[Array, Array, Array, Array], x: Array, dx: Array
@@ -138,7 +116,7 @@ class OAdam:
 
 
 @dataclass(frozen=True)
-class AMSGrad:
+class AMSGrad(AdamLike):
     """Steps of ``eta m / (sqrt(w) + epsilon)``, by the largest second moment so far and without bias corrections.
 
     First ``m = beta1 m + (1 - beta1) dx``, ``v = beta2 v + (1 - beta2) |dx|²`` and ``w = max(w, v)``.
@@ -148,20 +126,12 @@ class AMSGrad:
     Source: Optimisers.jl ``AMSGrad``; S. J. Reddi, S. Kale, S. Kumar (2018)
     """
 
-    eta: float = 0.001
-    beta: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
-
     def init(self, x: Array) -> Moments:
         """Start from epsilon."""
         check_real(self, x)
-        _round_ahead(x, self)
-        xp = namespace(x)
+        m, v, _ = super().init(x)
         epsilon = in_dtype_of(x, self.epsilon)
-        return xp.zeros_like(x) + epsilon, xp.zeros_like(x) + epsilon, xp.zeros_like(x) + epsilon
+        return m + epsilon, v + epsilon, v + epsilon
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
@@ -176,7 +146,7 @@ class AMSGrad:
 
 
 @dataclass(frozen=True)
-class NAdam:
+class NAdam(AdamLike):
     """`Adam` with Nesterov's look ahead.
 
     Steps of ``eta (beta1 m / (1 - beta1^(t+1)) + (1 - beta1) dx / (1 - beta1^t)) / (sqrt(beta2 v / (1 - beta2^t)) +
@@ -186,18 +156,6 @@ class NAdam:
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``NAdam``; T. Dozat (2016)
     """
-
-    eta: float = 0.001
-    beta: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        check_eta(self)
-
-    def init(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        _round_ahead(x, self)
-        return initial_moments(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
@@ -212,7 +170,7 @@ class NAdam:
 
 
 @dataclass(frozen=True)
-class AdaBelief:
+class AdaBelief(AdamLike):
     """`Adam` by the distance of the gradient from its mean: ``s = beta2 s + (1 - beta2) |dx - m|² + epsilon``.
 
     State: m and s like x, from 0; powers (2,), from beta
@@ -220,17 +178,7 @@ class AdaBelief:
     Source: Optimisers.jl ``AdaBelief``; J. Zhuang et al. (2020)
     """
 
-    eta: float = 0.001
-    beta: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-16
-
-    def __post_init__(self) -> None:
-        check_eta(self)
-
-    def init(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        _round_ahead(x, self)
-        return initial_moments(x, self.beta)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
@@ -250,11 +198,6 @@ def _adam(moments: Any, dx: Array, rule: Any, eta: Any) -> tuple[Array, Array, A
 
 def _next_powers(xp: Any, powers: Array, beta1: Any, beta2: Any) -> Array:
     return xp.stack([beta1 * powers[0], beta2 * powers[1]])
-
-
-def _round_ahead(x: Array, rule: Any) -> None:
-    round_ahead(x, rule.eta, *rule.beta, rule.epsilon, 1.0)
-    rounded_epsilon(x, rule.epsilon)
 
 
 def _real_dtype(xp: Any, x: Array) -> Any:
