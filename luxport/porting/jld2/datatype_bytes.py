@@ -1,0 +1,100 @@
+"""Datatypes, dataspaces, layouts and attributes of HDF5 as bytes: what the writer puts into object headers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "EMPTY",
+    "FILL",
+    "NULL",
+    "PLAIN",
+    "REFERENCE",
+    "REFERENCES",
+    "SCALAR",
+    "TEXT",
+    "UINT8",
+    "attribute",
+    "compact",
+    "compound",
+    "datatype_message",
+    "shared",
+    "simple",
+    "size_of",
+]
+
+UINT8 = struct.pack("<BBBBIHH", 0x30, 0, 0, 0, 1, 0, 8)
+REFERENCE = struct.pack("<BBBBI", 0x37, 0, 0, 0, 8)
+TEXT = struct.pack("<BBBBI", 0x39, 0x11, 1, 0, 16) + UINT8
+REFERENCES = struct.pack("<BBBBI", 0x39, 0, 0, 0, 16) + REFERENCE
+EMPTY = struct.pack("<BBBBI", 0x35, 0, 0, 0, 1)
+SCALAR = struct.pack("<BBBB", 2, 0, 0, 0)
+NULL = struct.pack("<BBBB", 2, 0, 0, 2)
+
+
+def _number(kind: int, size: int) -> bytes:
+    return struct.pack("<BBBBIHH", kind & 0xFF, kind >> 8, 0, 0, size, 0, 8 * size)
+
+
+def _float(size: int, exponent: int, mantissa: int) -> bytes:
+    bits = 8 * size
+    head = struct.pack("<BBBBIHH", 0x31, 0x20, bits - 1, 0, size, 0, bits)
+    return head + struct.pack("<BBBBI", mantissa, exponent, 0, mantissa, (1 << exponent - 1) - 1)
+
+
+PLAIN: Mapping[str, bytes] = {
+    "Core.Bool": _number(0x34, 1),
+    **{f"Core.Int{8 * size}": _number(0x0830, size) for size in (1, 2, 4, 8)},
+    **{f"Core.UInt{8 * size}": _number(0x30, size) for size in (1, 2, 4, 8)},
+    "Core.Float16": _float(2, 5, 10),
+    "Core.Float32": _float(4, 8, 23),
+    "Core.Float64": _float(8, 11, 52),
+}
+"""The datatypes of numbers, which stand without a committed type."""
+
+FILL = (0x05, 0, b"\3\x09")
+
+
+def compound(members: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return the datatype of a record, its members one after the other."""
+    size = sum(size_of(datatype) for _, datatype in members)
+    width = (size.bit_length() + 7) // 8
+    parts, offset = [], 0
+    for name, datatype in members:
+        parts.append(name.encode() + b"\0" + offset.to_bytes(width, "little") + datatype)
+        offset += size_of(datatype)
+    return struct.pack("<BHBI", 0x36, len(members), 0, size) + b"".join(parts)
+
+
+def size_of(datatype: bytes) -> int:
+    """Return how many bytes a value of a datatype has."""
+    return struct.unpack_from("<I", datatype, 4)[0]
+
+
+def shared(address: int) -> bytes:
+    """Return what stands for the committed type at an address."""
+    return struct.pack("<BBQ", 3, 2, address)
+
+
+def datatype_message(datatype: bytes) -> tuple[int, int, bytes]:
+    """Return the message of an object header that says which datatype the object has."""
+    return 0x03, 3 if datatype[:2] == b"\3\2" else 1, datatype
+
+
+def simple(*shape: int) -> bytes:
+    """Return the dataspace of an array."""
+    return struct.pack(f"<BBBB{len(shape)}Q", 2, len(shape), 0, 1, *shape)
+
+
+def compact(data: bytes) -> bytes:
+    """Return the layout of data that are in the object header itself."""
+    return struct.pack("<BBH", 4, 0, len(data)) + data
+
+
+def attribute(
+    name: str, datatype: bytes, dataspace: bytes, data: bytes, is_shared: bool = False
+) -> tuple[int, int, bytes]:
+    """Return a small value under a name as a message of an object header."""
+    head = struct.pack("<BBHHH", 2, is_shared, len(name) + 1, len(datatype), len(dataspace))
+    return 0x0C, 0, head + name.encode() + b"\0" + datatype + dataspace + data
