@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from os import PathLike
 from typing import Any
 
@@ -17,6 +15,7 @@ from luxport.backend import Array, Backend, backend_of, find_owner
 from luxport.layer import Layer, Parameters, States, initial_parameters, initial_states
 from luxport.porting.errors import FileFormatError
 from luxport.porting.loading import placed
+from luxport.porting.replacing import replacing
 from luxport.static import Static
 from luxport.version import __version__
 
@@ -58,7 +57,7 @@ def save(path: str | PathLike[str], ps: Parameters, st: States | None = None, *,
     }
     if model is not None:
         metadata["model"] = repr(model)
-    _write_whole(os.path.realpath(path), arrays, metadata)
+    _write(path, arrays, metadata)
 
 
 def load(
@@ -98,7 +97,7 @@ def load(
         raise FileFormatError(f"its metadata are damaged: {error!r}", path=str(path)) from None
     if model is not None:
         problems: list[str] = []
-        ps, st = _fitted(model, ps, st, problems)
+        ps, st = fitted(model, ps, st, problems)
         if problems:
             origin = f", which was saved from {metadata['model']}" if "model" in metadata else ""
             raise ValueError(f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}")
@@ -142,24 +141,15 @@ def _host(leaf: Array, path: str) -> Any:
     return host.astype(host.dtype.newbyteorder("<"), copy=False)
 
 
-def _write_whole(path: str, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
+def _write(path: str | PathLike[str], arrays: dict[str, Any], metadata: dict[str, str]) -> None:
     safetensors = _safetensors()
     from safetensors.numpy import save_file
 
-    folder, name = os.path.split(path)
-    unfinished = os.path.join(folder, f".{name}.{secrets.token_hex(4)}")
-    with open(unfinished, "xb"):  # what the file system has against it, in Python's own errors
-        pass
     try:
-        save_file(arrays, unfinished, metadata)
-        with open(unfinished, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            save_file(arrays, unfinished, metadata)
     except safetensors.SafetensorError as error:
         raise OSError(f"{path} could not be written: {error}") from None
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(unfinished)
 
 
 def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -209,8 +199,8 @@ def _built_constant(value: Any) -> Any:
     return tuple([_built_constant(entry) for entry in value["tuple"]]) if isinstance(value, dict) else value
 
 
-def _fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
-    """Hold trees against a model, and put them in its order."""
+def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
+    """Hold trees against a model, note what does not fit, and put them in its order."""
     ps = _compared(initial_parameters(0, model), ps, "ps", problems)
     initial = initial_states(0, model)
     return ps, initial if st is None else _compared(initial, st, "st", problems)
@@ -236,4 +226,4 @@ def _kind(entry: Any) -> str:
         return f"{'a dict' if isinstance(entry, Mapping) else 'a sequence'} of {len(entry)}"
     if entry is None or isinstance(entry, (Static, str)):
         return type(entry).__name__
-    return f"shape {np.shape(entry)}"
+    return f"shape {tuple(np.shape(entry))}"
