@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from luxport import paths, tree
 from luxport.backend import Backend
 from luxport.layer import Layer, initial_parameters, initial_states
+from luxport.layers.tying import Tied
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.fields import GENERATIONS, array, fields_of
@@ -82,7 +84,13 @@ def load_parameters(
 
 
 def fit(model: Layer, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Fit a value of the readers to a model: parameters, states and what did not fit."""
+    """Fit a value of the readers to a model: parameters, states and what did not fit.
+
+    A bias that is absent, ``false``, and a bias of zeros are the same. What a `Tied` model has once the value has in
+    all its places, with the same numbers.
+    """
+    if isinstance(model, Tied):
+        return _fit_tied(model, value)
     ps, st = initial_parameters(0, model), initial_states(0, model)
     value = _unwrapped(value)
     problems: list[str] = []
@@ -94,6 +102,18 @@ def fit(model: Layer, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[
         return ps, st, [f"parameters expected, got {_name(value)}"]
     ps, st = _by_path(ps, st, value, "", problems)
     return ps, st, problems
+
+
+def _fit_tied(model: Tied, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    full, st, problems = fit(model.layer, value)
+    later = []
+    for first, *others in model.groups:
+        wanted = tree.leaves(paths.entry(full, first))
+        for place in others:
+            later.append(place)
+            if not all(map(np.array_equal, wanted, tree.leaves(paths.entry(full, place)))):
+                problems.append(f"{'.'.join(place)} differs from {'.'.join(first)}, to which it is tied")
+    return paths.without(full, later), st, problems
 
 
 def _by_path(ps: Any, st: Any, value: Any, path: str, problems: list[str]) -> tuple[Any, Any]:
@@ -124,7 +144,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, problems: list[str]) -> tu
             elif side is ps:
                 problems.append(f"{here} is missing")
     for name, entry in node.items():
-        if name not in used and name not in _KEPT_OUT and any(_arrays_of(entry)):
+        if name not in used and name not in _KEPT_OUT and any(_arrays_of(entry)) and not _no_bias(name, entry):
             problems.append(f"{f'{path}.{name}' if path else name} is left over")
     return new_ps, new_st
 
@@ -184,7 +204,15 @@ def _states(value: Any, st: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
+def _no_bias(name: str, entry: Any) -> bool:
+    """Tell whether adding this changes nothing."""
+    entry = _unwrapped(entry)
+    return name in _ALIASES["bias"] and _is_array(entry) and not np.any(entry)
+
+
 def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
+    if found is False:
+        return np.zeros_like(wanted)
     if not _is_array(found):
         problems.append(f"{path}: an array expected, got {_name(found)}")
         return wanted
