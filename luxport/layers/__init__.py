@@ -5,8 +5,9 @@ Each layer is a dataclass, which takes Python a millisecond to make: all of them
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from luxport.lazy import lazy_names
 
 if TYPE_CHECKING:
     from luxport.layers.adaptive_pooling import *
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from luxport.layers.compacted import *
     from luxport.layers.containers import *
     from luxport.layers.conv import *
+    from luxport.layers.conv_transpose import *
     from luxport.layers.debugging import *
     from luxport.layers.dense import *
     from luxport.layers.dropout import *
@@ -45,7 +47,8 @@ FAMILIES = {
     "bilinear": ("Bilinear",),
     "compacted": ("CompactLayer", "compact", "non_trainable", "parameter"),
     "containers": ("Chain", "RepeatedLayer"),
-    "conv": ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv"),
+    "conv": ("Conv", "CrossCor", "DepthwiseConv"),
+    "conv_transpose": ("ConvTranspose",),
     "debugging": ("DebugLayer", "debug"),
     "dense": ("Dense", "Diagonal", "Scale"),
     "dropout": ("AlphaDropout", "Dropout", "VariationalHiddenDropout"),
@@ -69,19 +72,7 @@ FAMILIES = {
 }
 """The public names of each family's file: what its ``__all__`` says, known before it is imported."""
 
-_FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names}
+_names, __getattr__, __dir__ = lazy_names(__name__, FAMILIES)
 
 if not TYPE_CHECKING:
-    __all__ = sorted(_FAMILY_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _FAMILY_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_FAMILY_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_FAMILY_OF})
+    __all__ = _names

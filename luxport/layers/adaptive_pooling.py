@@ -93,7 +93,20 @@ class GlobalLPPool(Layer):
         return ops.global_lp_pool(x, p=self.p), st
 
 
-class AdaptiveMaxPool(Layer):
+class _AdaptivePool(Layer):
+    """What the adaptive pools share: how many windows there are along each spatial axis, and of which kind."""
+
+    output_size: PerAxis
+    _: KW_ONLY
+    variable_windows: bool = False
+    _sizes: Sizes = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rank = len(self.output_size) if isinstance(self.output_size, tuple) else 1
+        object.__setattr__(self, "_sizes", sizes_of(type(self).__name__, "output_size", self.output_size, rank))
+
+
+class AdaptiveMaxPool(_AdaptivePool):
     """The largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
     Of n elements and o windows, all windows have ``n - (o - 1) s`` elements at steps of ``s = n // o``. With
@@ -114,14 +127,6 @@ class AdaptiveMaxPool(Layer):
     (array([[[5., 5., 5.]]]), array([[[2., 5., 3.]]]))
     """
 
-    output_size: PerAxis
-    _: KW_ONLY
-    variable_windows: bool = False
-    _sizes: Sizes = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_sizes", _output_sizes(type(self).__name__, self.output_size))
-
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take maxima."""
         check_spatial(x, len(self._sizes))
@@ -131,7 +136,7 @@ class AdaptiveMaxPool(Layer):
         return ops.max_pool(x, **_windows(x, self._sizes)), st
 
 
-class AdaptiveMeanPool(Layer):
+class AdaptiveMeanPool(_AdaptivePool):
     """The mean of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
 
     Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
@@ -145,14 +150,6 @@ class AdaptiveMeanPool(Layer):
     (2, 3, 2, 2)
     """
 
-    output_size: PerAxis
-    _: KW_ONLY
-    variable_windows: bool = False
-    _sizes: Sizes = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_sizes", _output_sizes(type(self).__name__, self.output_size))
-
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take means."""
         check_spatial(x, len(self._sizes))
@@ -162,7 +159,7 @@ class AdaptiveMeanPool(Layer):
         return ops.mean_pool(x, **_windows(x, self._sizes)), st
 
 
-class AdaptiveLPPool(Layer):
+class AdaptiveLPPool(_AdaptivePool):
     """``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
 
     Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
@@ -177,15 +174,12 @@ class AdaptiveLPPool(Layer):
     array([[[ 5., 10.]]])
     """
 
-    output_size: PerAxis
     _: KW_ONLY
     p: float = 2
-    variable_windows: bool = False
-    _sizes: Sizes = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         check_positive(type(self).__name__, p=self.p)
-        object.__setattr__(self, "_sizes", _output_sizes(type(self).__name__, self.output_size))
+        super().__post_init__()
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take roots of sums of powers."""
@@ -194,10 +188,6 @@ class AdaptiveLPPool(Layer):
         if self.variable_windows:
             return ops.adaptive_lp_pool(x, output_size=self._sizes, p=self.p), st
         return ops.lp_pool(x, **_windows(x, self._sizes), p=self.p), st
-
-
-def _output_sizes(layer: str, output_size: PerAxis) -> Sizes:
-    return sizes_of(layer, "output_size", output_size, len(output_size) if isinstance(output_size, tuple) else 1)
 
 
 def _windows(x: Array, output_size: Sizes) -> dict[str, Any]:

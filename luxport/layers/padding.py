@@ -74,6 +74,10 @@ class Windows:
             pairs = _pairs(layer, padding, rank)
         return cls(window, stride, pairs, dilation)
 
+    def options(self) -> dict[str, Any]:
+        """Return the options of an operation that pools."""
+        return {"window": self.window, "stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+
     def check(self, x: Array, channels: int | None = None) -> None:
         """Expect (N, channels, *spatial) with room for the window; a size that is not known yet passes.
 

@@ -13,7 +13,22 @@ from luxport.layers.padding import Padding, PerAxis, Windows
 __all__ = ["LPPool", "MaxPool", "MeanPool"]
 
 
-class MaxPool(Layer):
+class _Pool(Layer):
+    """What these layers share: a window, and where it goes."""
+
+    window: PerAxis
+    _: KW_ONLY
+    stride: PerAxis | None = None
+    padding: Padding = 0
+    dilation: PerAxis = 1
+    _windows: Windows = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        windows = Windows.of(type(self).__name__, self.window, self.stride, self.padding, self.dilation)
+        object.__setattr__(self, "_windows", windows)
+
+
+class MaxPool(_Pool):
     """The largest element at each place of a window; the gradient goes to the first of equal ones.
 
     Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
@@ -33,33 +48,14 @@ class MaxPool(Layer):
              [13., 15.]]]])
     """
 
-    window: PerAxis
-    _: KW_ONLY
-    stride: PerAxis | None = None
-    padding: Padding = 0
-    dilation: PerAxis = 1
-    _windows: Windows = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        windows = Windows.of(type(self).__name__, self.window, self.stride, self.padding, self.dilation)
-        object.__setattr__(self, "_windows", windows)
-
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take maxima."""
-        windows = self._windows
-        windows.check(x)
+        self._windows.check(x)
         check_ordered(x)
-        y = ops.max_pool(
-            x,
-            window=windows.window,
-            stride=windows.stride,
-            padding=windows.padding,
-            dilation=windows.dilation,
-        )
-        return y, st
+        return ops.max_pool(x, **self._windows.options()), st
 
 
-class MeanPool(Layer):
+class MeanPool(_Pool):
     """The mean at each place of a window.
 
     Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
@@ -79,36 +75,18 @@ class MeanPool(Layer):
              [10.5, 12.5]]]])
     """
 
-    window: PerAxis
     _: KW_ONLY
-    stride: PerAxis | None = None
-    padding: Padding = 0
-    dilation: PerAxis = 1
     count_include_pad: bool = True
-    _windows: Windows = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        windows = Windows.of(type(self).__name__, self.window, self.stride, self.padding, self.dilation)
-        object.__setattr__(self, "_windows", windows)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take means."""
-        windows = self._windows
-        windows.check(x)
+        self._windows.check(x)
         if not dtype_name(x).startswith("complex"):
             check_floating(x)
-        y = ops.mean_pool(
-            x,
-            window=windows.window,
-            stride=windows.stride,
-            padding=windows.padding,
-            dilation=windows.dilation,
-            count_include_pad=self.count_include_pad,
-        )
-        return y, st
+        return ops.mean_pool(x, **self._windows.options(), count_include_pad=self.count_include_pad), st
 
 
-class LPPool(Layer):
+class LPPool(_Pool):
     """``(sum of x^p)^(1 / p)`` at each place of a window, without absolute values.
 
     Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
@@ -127,30 +105,15 @@ class LPPool(Layer):
     array([[[ 5., 10.]]])
     """
 
-    window: PerAxis
     _: KW_ONLY
-    stride: PerAxis | None = None
-    padding: Padding = 0
-    dilation: PerAxis = 1
     p: float = 2
-    _windows: Windows = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         check_positive(type(self).__name__, p=self.p)
-        windows = Windows.of(type(self).__name__, self.window, self.stride, self.padding, self.dilation)
-        object.__setattr__(self, "_windows", windows)
+        super().__post_init__()
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take roots of sums of powers."""
-        windows = self._windows
-        windows.check(x)
+        self._windows.check(x)
         check_floating(x)
-        y = ops.lp_pool(
-            x,
-            window=windows.window,
-            stride=windows.stride,
-            padding=windows.padding,
-            dilation=windows.dilation,
-            p=self.p,
-        )
-        return y, st
+        return ops.lp_pool(x, **self._windows.options(), p=self.p), st

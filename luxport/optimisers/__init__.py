@@ -13,8 +13,9 @@ A rule is a value; a family of rules is imported when one of its names is first 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from luxport.lazy import lazy_names
 
 if TYPE_CHECKING:
     from luxport.optimisers.adam import *
@@ -46,19 +47,7 @@ FAMILIES = {
 }
 """The public names of each family's file, known before it is imported."""
 
-_FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names}
+_names, __getattr__, __dir__ = lazy_names(__name__, FAMILIES)
 
 if not TYPE_CHECKING:
-    __all__ = sorted(_FAMILY_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _FAMILY_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_FAMILY_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_FAMILY_OF})
+    __all__ = _names

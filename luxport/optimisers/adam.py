@@ -1,4 +1,4 @@
-"""Adaptive moments: `Adam`, `AdamW`, and the fields and the start that Adam's variants share with it."""
+"""Adaptive moments: `Adam` and `AdamW`."""
 
 from __future__ import annotations
 
