@@ -170,14 +170,14 @@ def glorot_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> An
 
     Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010)
     """
-    bound = gain * math.sqrt(6.0 / sum(fans(shape)))
+    bound = gain * math.sqrt(6.0 / max(1, sum(fans(shape))))
     return rng.uniform(shape, -bound, bound)
 
 
 @_Init
 def glorot_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
     """Draw from N(0, gain² 2 / (fan_in + fan_out))."""
-    return rng.normal(shape, 0.0, gain * math.sqrt(2.0 / sum(fans(shape))))
+    return rng.normal(shape, 0.0, gain * math.sqrt(2.0 / max(1, sum(fans(shape)))))
 
 
 @_Init
@@ -186,14 +186,14 @@ def kaiming_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt
 
     Source: K. He et al., "Delving deep into rectifiers" (2015)
     """
-    bound = gain * math.sqrt(3.0 / fans(shape)[0])
+    bound = gain * math.sqrt(3.0 / max(1, fans(shape)[0]))
     return rng.uniform(shape, -bound, bound)
 
 
 @_Init
 def kaiming_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt(2.0)) -> Any:
     """Draw from N(0, gain² / fan_in)."""
-    return rng.normal(shape, 0.0, gain / math.sqrt(fans(shape)[0]))
+    return rng.normal(shape, 0.0, gain / math.sqrt(max(1, fans(shape)[0])))
 
 
 @_Init

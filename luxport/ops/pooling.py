@@ -52,7 +52,8 @@ def mean_pool(
     total = fold_windows(add, pad_spatial(x, padding), window, stride, dilation)
     if count_include_pad or not any(map(any, padding)):
         return total * (1.0 / math.prod(window))
-    inside = pad_spatial(xp.ones_like(x[:1, :1, ...]), padding)
+    sample = x if x.shape[0] == 0 else x[:1, ...]
+    inside = pad_spatial(xp.ones_like(sample[:, :1, ...]), padding)
     count = fold_windows(add, inside, window, stride, dilation)
     return total / xp.where(count == 0, xp.ones_like(count), count)
 

@@ -37,6 +37,13 @@ def test_wrong_calls():
         lp.orthogonal(0, ())
 
 
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0), (2, 0, 3)])
+def test_empty_weights(shape):  # Flux's sqrt(24 / 0) is Inf, and of no number
+    inits = [lp.glorot_normal, lp.glorot_uniform, lp.kaiming_normal, lp.kaiming_uniform, lp.lecun_normal, lp.orthogonal]
+    assert all(init(0, shape).shape == shape for init in inits)
+    assert lp.Dense(0, 0)(np.ones((2, 0), np.float32), *lp.setup(0, lp.Dense(0, 0)))[0].shape == (2, 0)
+
+
 def test_gains():  # torch.nn.init.calculate_gain's table
     assert lp.calculate_gain(lp.identity) == lp.calculate_gain("sigmoid") == 1.0
     assert lp.calculate_gain(lp.tanh) == 5 / 3 and lp.calculate_gain(lp.selu) == 0.75

@@ -37,7 +37,8 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         )
         for options in _CONVOLUTIONS
         for bias in (True, False)
-    ),
+    )
+    + (OverrideExample((draw(0, 4, 7, 6), draw(4, 4, 3, 2), draw(4)), _CONVOLUTIONS[0]),),
     "conv_transpose": tuple(
         OverrideExample(
             (draw(2, 4, 3, 4), draw(4, 4 // options["groups"], 3, 2), draw(4) if number % 2 else None),
@@ -45,7 +46,8 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
             Tolerance(reduction=4 * 6 * 12),
         )
         for number, options in enumerate(_TRANSPOSED)
-    ),
+    )
+    + (OverrideExample((draw(0, 4, 3, 4), draw(4, 2, 3, 2), draw(4)), {**_TRANSPOSED[2], "flip": True}),),
     "unfold": tuple(OverrideExample((draw(2, 2, 5, 4),), options) for options in _COLUMNS),
     "fold": tuple(
         OverrideExample((draw(2, 2 * rows, places),), {**options, "output_size": (5, 4)}, Tolerance(reduction=6))

@@ -51,7 +51,7 @@ def fold(
 ) -> Any:
     """Sums in place, over all of what the windows reach."""
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
-    columns = columns.reshape(len(columns), -1, math.prod(window), *places)
+    columns = columns.reshape(len(columns), columns.shape[1] // math.prod(window), math.prod(window), *places)
     reach = tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True))
     y = np.zeros((*columns.shape[:2], *reach), columns.dtype)
     for tap, part in enumerate(window_slices(y, window, stride=stride, dilation=dilation)):

@@ -20,7 +20,8 @@ def conv(
 ) -> Any:
     """The library's correlation of the flipped kernel, with what it has not for every dtype made from what it has."""
     rank = len(stride)
-    if rank > 3 or x.dtype != weight.dtype or not x.dtype.is_floating:
+    # Of an empty batch the library makes one of another shape.
+    if rank > 3 or x.dtype != weight.dtype or not x.dtype.is_floating or x.shape[0] == 0:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
@@ -53,7 +54,7 @@ def conv_transpose(
 ) -> Any:
     """The library's for one and two axes, without its padding, which is cut away after it."""
     rank = len(stride)
-    if rank > 2 or x.dtype != weight.dtype or not x.dtype.is_floating:
+    if rank > 2 or x.dtype != weight.dtype or not x.dtype.is_floating or x.shape[0] == 0:
         return _transpose_definition(
             *(x, weight, bias),
             stride=stride,
