@@ -8,7 +8,10 @@ from importlib import import_module
 __all__ = ["main"]
 
 COMMANDS = {
-    "convert": ("luxport.porting.converting", "write what a BSON.jl or JLD2 file holds as safetensors"),
+    "convert": (
+        "luxport.porting.converting",
+        "write what a BSON.jl or JLD2 file holds as safetensors, or JLD2 for Julia",
+    ),
     "inspect": ("luxport.porting.inspecting", "show what a BSON.jl or JLD2 file holds"),
     "port": ("luxport.porting.code.command", "turn Julia code of a Flux or Lux model into Python"),
     "conformance": ("luxport_conformance.command", "run the conformance suite on one backend or on all"),

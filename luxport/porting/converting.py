@@ -1,4 +1,4 @@
-"""The command ``luxport convert``: a model of Julia's as parameters and states in a safetensors file."""
+"""The command ``luxport convert``: parameters and states from Julia's files to safetensors, and back to Julia."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from importlib import import_module
 
 from luxport.errors import LayerError
 from luxport.layer import Layer
+from luxport.porting import saving
 from luxport.porting.errors import FileFormatError
+from luxport.porting.flux_state import save_flux_state
 from luxport.porting.loading import load
 from luxport.porting.parameters import load_parameters
-from luxport.porting.saving import save
 
 __all__ = ["main"]
 
@@ -20,10 +21,11 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> int:
     """Convert a file: status 0, or 2 for a wrong argument, a file that cannot be read, or one that does not fit."""
     parser = argparse.ArgumentParser(
-        prog="luxport convert", description="Write what a BSON.jl or JLD2 file holds as safetensors."
+        prog="luxport convert",
+        description="Write what a BSON.jl or JLD2 file holds as safetensors, or for Flux.loadmodel! as JLD2.",
     )
-    parser.add_argument("file", help="a file of a whole Flux model, or of parameters for --model")
-    parser.add_argument("output", help="the safetensors file to write")
+    parser.add_argument("file", help="a file of a whole Flux model, or of parameters for --model, also safetensors")
+    parser.add_argument("output", help="the safetensors file to write; for Julia, one whose name ends in .jld2")
     parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model that the parameters are for")
     parser.add_argument("--name", help="the entry of the file, if it holds several")
     try:
@@ -35,12 +37,25 @@ def main(arguments: list[str] | None = None) -> int:
             model, ps, st = load(options.file, name=options.name, backend="numpy")
         else:
             model = _imported(options.model)
-            ps, st = load_parameters(options.file, model, name=options.name, backend="numpy")
-        save(options.output, ps, st, model=model)
+            if _is_safetensors(options.file):
+                ps, st = saving.load(options.file, model=model, backend="numpy")
+            else:
+                ps, st = load_parameters(options.file, model, name=options.name, backend="numpy")
+        if options.output.endswith(".jld2"):
+            save_flux_state(options.output, model, ps, st)
+        else:
+            saving.save(options.output, ps, st, model=model)
     except (FileFormatError, LayerError, OSError, ImportError, ValueError, TypeError) as error:
         print(f"luxport convert: {' '.join(str(error).split())[:500]}", file=sys.stderr)
         return 2
     return 0
+
+
+def _is_safetensors(path: str) -> bool:
+    """Tell by the first bytes: the length of a header, which begins like JSON."""
+    with open(path, "rb") as file:
+        head = file.read(9)
+    return head[4:8] == bytes(4) and head[8:] == b"{"
 
 
 def _imported(place: str) -> Layer:

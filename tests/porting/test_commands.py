@@ -111,6 +111,22 @@ def test_converting_parameters_for_a_model(flux_file, tmp_path, monkeypatch):
     np.testing.assert_array_equal(ps["layer_1"]["weight"], samples.WEIGHT)
 
 
+def test_converting_for_julia_and_back(flux_file, tmp_path, monkeypatch):
+    (tmp_path / "networks_for_julia.py").write_text(
+        "import luxport\nmodel = luxport.Chain(luxport.Dense(2, 3, luxport.relu))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    model = ["--model", "networks_for_julia:model"]
+    assert main(["convert", str(flux_file), "whole.jld2"]) == 0
+    assert main(["convert", str(flux_file), "model.jld2", *model]) == 0
+    assert main(["convert", "model.jld2", "model.safetensors", *model]) == 0
+    assert main(["convert", "model.safetensors", "again.jld2", *model]) == 0
+    for name in ("whole.jld2", "model.jld2", "again.jld2"):
+        (state,) = read(name).values["model_state"]["layers"]
+        np.testing.assert_array_equal(state["weight"], samples.WEIGHT)
+        assert state.names == ("weight", "bias", "σ")
+
+
 @pytest.mark.parametrize("place", ["networks", "no_such_module_here:model", "math:pi", "math:nothing.here"])
 def test_models_that_cannot_be_had(flux_file, tmp_path, capsys, place):
     output = tmp_path / "out.safetensors"

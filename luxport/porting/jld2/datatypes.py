@@ -187,8 +187,12 @@ def _compound(
     width = 4 if version < 3 else 1 if size < 0x100 else 2 if size < 0x10000 else 3 if size < 0x1000000 else 4
     for _ in range(count):
         start = after
-        name = bytes(source.view(after, min(limit - after, 4096), "the name of a field"))
-        end = name.find(b"\0")
+        name, end = b"", -1
+        # What is looked at counts as work, and a large record has thousands of names, nearly all of them short.
+        for longest in (64, 4096):
+            if end < 0:
+                name = bytes(source.view(after, min(limit - after, longest), "the name of a field"))
+                end = name.find(b"\0")
         if end < 0:
             raise FileFormatError("the name of a field has no end", offset=after)
         after += end + 1 if version >= 3 else (end + 8) // 8 * 8
