@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from luxport.porting import julia
+from luxport.porting.component_arrays import is_component_array
+from luxport.porting.entries import children_of
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux import is_model
 from luxport.porting.flux.fields import GENERATIONS
@@ -117,6 +119,8 @@ class _Left:
 
 def _children(value: Any) -> list[tuple[str, Any]]:
     """What a value contains; the fields of Flux's structs have names although BSON leaves them out."""
+    if is_component_array(value) and (tree := children_of(value)):
+        return list(tree.items())
     inner = list(julia.children(value))
     if isinstance(value, julia.Struct) and value.names is None and isinstance(value.type, julia.TypeName):
         fitting = [names for names in GENERATIONS.get(value.type.name, ()) if len(names) == len(inner)]

@@ -13,16 +13,21 @@ from luxport.backend import Backend
 from luxport.layer import Layer, initial_parameters, initial_states
 from luxport.layers.tying import Tied
 from luxport.porting import julia
+from luxport.porting.component_arrays import component_tree, is_component_array
+from luxport.porting.entries import children_of, entries_inside, entry_at, is_enclosure, states_beside
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.fields import GENERATIONS, array, fields_of
+from luxport.porting.flux.fields import GENERATIONS, fields_of
 from luxport.porting.loading import placed
 from luxport.porting.reading import read
+from luxport.porting.wrappers import array
+from luxport.surgery import named_modules
 
 __all__ = ["fit", "load_parameters"]
 
 _ALIASES: Mapping[str, tuple[str, ...]] = {
     "bias": ("bias", "b", "β"),
     "bias_ih": ("bias_ih", "b", "bias"),
+    "fusion": ("fusion", "connection"),
     "running_mean": ("running_mean", "μ"),
     "running_var": ("running_var", "σ²"),
     "scale": ("scale", "γ", "α"),
@@ -35,6 +40,9 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
 
 _INSIDE = ("layers", "cell", "diag", "over", "layer")
 """Fields of Flux around a layer's own."""
+
+_DEEPEST = 3
+"""How far inside a file's entries parameters are looked for."""
 
 _KEPT_OUT = ("state0", "state", "init", "h", "c", "σ", "active", "rng", "training", "carry")
 
@@ -54,33 +62,54 @@ def load_parameters(
     the list of `Flux.params` or a flat vector as `Flux.destructure` makes it. What it holds is fitted by path, by
     order, or by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimiser,
     say) is left alone; `name` chooses the entry if more than one fits. States that the file has not are initial.
+    The state of a Flux `Conv` or `ConvTranspose` in a layer here that does not flip its kernel is turned round.
 
     Raises: FileFormatError if the file cannot be read, or says of each entry what did not fit
     """
     values = read(path).values
-    entries = dict(values) if isinstance(values, dict) else {"": values}
+    entries = {key: (value, values) for key, value in values.items()}
     if name is not None:
-        if name not in entries:
-            raise FileFormatError(f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=str(path))
-        entries = {name: entries[name]}
+        try:
+            entries = {name: entry_at(values, name)}
+        except KeyError:
+            raise FileFormatError(
+                f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=str(path)
+            ) from None
+    fitting, complaints = _fitting(model, entries)
+    level, hint = entries, ""
+    for _ in range(_DEEPEST if name is None else 0):
+        if fitting or hint:
+            break
+        level = entries_inside(level)
+        fitting, _ = _fitting(model, level)
+        if not all(is_enclosure(level[key][1]) for key in fitting):
+            hint, fitting = f". Inside, {' and '.join(fitting)} would fit: choose it by name", {}
+    if len(fitting) != 1:
+        why = (
+            f"more than one entry fits: {', '.join(fitting)}; choose one by name" if fitting else ". ".join(complaints)
+        )
+        raise FileFormatError(why + hint or "nothing is in it", path=str(path))
+    ((chosen, (ps, st)),) = fitting.items()
+    value, parent = level[chosen]
+    states = states_beside(parent, value)
+    if states is not None:
+        st = _states(states, st)
+    return placed((ps, st), backend, device, dtype)
+
+
+def _fitting(
+    model: Layer, entries: Mapping[str, tuple[Any, Any]]
+) -> tuple[dict[str, tuple[dict[str, Any], dict[str, Any]]], list[str]]:
+    """Return the entries that fit, and of the others why they do not."""
     fitting, complaints = {}, []
-    for key, value in entries.items():
+    for key, (value, _) in entries.items():
         ps, st, problems = fit(model, value)
         if problems:
             told = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
             complaints.append(f"{key or 'the file'}: {told}")
         else:
             fitting[key] = ps, st
-    if len(fitting) != 1:
-        why = (
-            f"more than one entry fits: {', '.join(fitting)}; choose one by name" if fitting else ". ".join(complaints)
-        )
-        raise FileFormatError(why or "nothing is in it", path=str(path))
-    ps, st = next(iter(fitting.values()))
-    states = next((entries[key] for key in ("st", "states", "state") if key in entries), None)
-    if states is not None:
-        st = _states(states, st)
-    return placed((ps, st), backend, device, dtype)
+    return fitting, complaints
 
 
 def fit(model: Layer, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
@@ -100,7 +129,8 @@ def fit(model: Layer, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[
         return _by_order(ps, [_unwrapped(entry) for entry in value], problems), st, problems
     if not _is_node(value):
         return ps, st, [f"parameters expected, got {_name(value)}"]
-    ps, st = _by_path(ps, st, value, "", problems)
+    crossing = {".".join(path) for path, layer in named_modules(model) if getattr(layer, "cross_correlation", False)}
+    ps, st = _by_path(ps, st, value, "", crossing, problems)
     return ps, st, problems
 
 
@@ -116,12 +146,12 @@ def _fit_tied(model: Tied, value: Any) -> tuple[dict[str, Any], dict[str, Any], 
     return paths.without(full, later), st, problems
 
 
-def _by_path(ps: Any, st: Any, value: Any, path: str, problems: list[str]) -> tuple[Any, Any]:
+def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], problems: list[str]) -> tuple[Any, Any]:
     node = _entries(value)
     names = set(ps) | set(st)
     for inside in _INSIDE:
         if inside in node and inside not in names:
-            return _by_path(ps, st, node[inside], path, problems)
+            return _by_path(ps, st, node[inside], path, crossing, problems)
     new_ps, new_st, used = dict(ps), dict(st), set()
     for side, new in ((ps, new_ps), (st, new_st)):
         for name, wanted in side.items():
@@ -132,8 +162,9 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, problems: list[str]) -> tu
                 if side is st and name in ps:
                     continue  # goes with the parameters of the same name
                 inner = ps.get(name, {}), st.get(name, {})
-                if name in node:
-                    filled = _by_path(*inner, node[name], here, problems)
+                if found is not None:
+                    used.add(found)
+                    filled = _by_path(*inner, node[found], here, crossing, problems)
                     new_ps |= {name: filled[0]} if name in ps else {}
                     new_st |= {name: filled[1]} if name in st else {}
                 elif next(_arrays(inner[0]), None) is not None:
@@ -141,6 +172,9 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, problems: list[str]) -> tu
             elif found is not None:
                 used.add(found)
                 new[name] = _checked(_unwrapped(node[found]), wanted, here, problems)
+                # Flux convolves with what it has groups for, and its CrossCor has none.
+                if name == "weight" and path in crossing and "groups" in node:
+                    new[name] = np.ascontiguousarray(np.flip(new[name], tuple(range(2, np.ndim(new[name])))))
             elif side is ps:
                 problems.append(f"{here} is missing")
     for name, entry in node.items():
@@ -236,6 +270,8 @@ def _entries(value: Any) -> dict[str, Any]:
             return {getattr(key, "name", str(key)): entry for key, entry in value.pairs}
         case tuple() | list():
             return {f"layer_{i}": entry for i, entry in enumerate(value, start=1)}
+        case julia.Struct() if is_component_array(value):
+            return children_of(value)
         case julia.Struct(type=julia.TypeName(name=name)) if name in GENERATIONS:
             return fields_of(value, name)
         case julia.Struct() if value.names is not None:
@@ -250,9 +286,9 @@ def _unwrapped(value: Any) -> Any:
         if name == "Params":
             lists = [entry for entry in value.fields if isinstance(entry, (list, tuple))]
             return lists[0] if lists else value
-        if name == "ComponentArray" or "Array" in name or name in ("Transpose", "Adjoint"):
+        if is_component_array(value) or "Array" in name or name in ("Transpose", "Adjoint"):
             try:
-                return array(value, name)
+                return component_tree(value) if is_component_array(value) else array(value, name)
             except FileFormatError:
                 return value
     return value

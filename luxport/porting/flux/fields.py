@@ -1,4 +1,4 @@
-"""The fields of Flux's structs by name, whatever generation wrote them, and the arrays inside wrappers."""
+"""The fields of Flux's structs by name, whatever generation wrote them, and the numbers in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 
-__all__ = ["GENERATIONS", "array", "fields_of", "number", "numbers"]
+__all__ = ["GENERATIONS", "fields_of", "number", "numbers"]
 
 _NORM = ("λ", "β", "γ", "μ", "σ²", "ϵ", "momentum")
 _TRACKED_NORM = (*_NORM, "affine", "track_stats", "active", "chs")
@@ -93,29 +93,6 @@ def _with_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, A
             if isinstance(parameter, julia.TypeName) and parameter.name.startswith("#"):
                 return {**fields, "σ": julia.Function(parameter)}
     return fields
-
-
-def array(value: Any, what: str) -> Any:
-    """Return the array inside wrappers: Tracker's, parameters', transposes, reshapes.
-
-    Raises: FileFormatError if there is none, or the file never held it
-    """
-    match value:
-        case np.ndarray():
-            return value
-        case julia.Unavailable():
-            raise FileFormatError(f"{what}: {value.reason}")
-        case julia.Struct():
-            name = value.type.name if isinstance(value.type, julia.TypeName) else str(value.type)
-            if name in ("Transpose", "Adjoint"):
-                return array(value.fields[0], what).T
-            if name == "ReshapedArray":
-                return array(value.fields[0], what).reshape(tuple(value.fields[1])[::-1])
-            if name == "TrackedArray":  # the tape, the data, the gradient
-                return array(value.fields[1], what)
-            if len(value.fields) >= 1 and "Array" in name:
-                return array(value.fields[0], what)
-    raise FileFormatError(f"{what}: an array expected, got {_name(value)}")
 
 
 def number(value: Any, what: str) -> Any:

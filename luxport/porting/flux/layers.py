@@ -15,8 +15,9 @@ from luxport.errors import LayerError
 from luxport.layer import Layer, initial_parameters, initial_states
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.fields import GENERATIONS, array, fields_of, number, numbers
+from luxport.porting.flux.fields import GENERATIONS, fields_of, number, numbers
 from luxport.porting.flux.functions import Hole, function_layer, named_function
+from luxport.porting.wrappers import array
 
 __all__ = ["Ported", "is_model", "port"]
 

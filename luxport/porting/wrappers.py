@@ -1,0 +1,86 @@
+"""The array inside Julia's wrappers: views, transposes, reshapes, and those of Tracker and of other packages."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+
+__all__ = ["array"]
+
+_DEEPEST = 16
+
+
+def array(value: Any, what: str, depth: int = 0) -> Any:
+    """Return the array inside wrappers: Tracker's, parameters', transposes, reshapes, views.
+
+    Raises: FileFormatError if there is none, or the file never held it
+    """
+    match value:
+        case np.ndarray():
+            return value
+        case julia.Unavailable():
+            raise FileFormatError(f"{what}: {value.reason}")
+        case julia.Struct(fields=[_, *_] as fields) if depth < _DEEPEST:
+            name = value.type.name if isinstance(value.type, julia.TypeName) else str(value.type)
+
+            def inner(position: int = 0) -> Any:
+                return array(fields[position], what, depth + 1)
+
+            match name:
+                case "Transpose" | "Adjoint":
+                    # Of a vector, it is a row.
+                    found = inner()
+                    return found[:, None] if found.ndim == 1 else found.T
+                case "ReshapedArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
+                    sizes = fields[1][::-1]
+                    found = inner()
+                    if all(isinstance(n, int) and n >= 0 for n in sizes) and math.prod(sizes) == found.size:
+                        return found.reshape(sizes)
+                case "PermutedDimsArray":
+                    return _permuted(inner(), value.type.params, what)
+                case "SubArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
+                    return _viewed(inner(), fields[1], what)
+                case "TrackedArray" if len(fields) >= 2:  # the tape, the data, the gradient
+                    return inner(1)
+                case _ if "Array" in name:
+                    return inner()
+    raise FileFormatError(f"{what}: an array expected, got {_name(value)}")
+
+
+def _permuted(parent: Any, params: tuple[Any, ...], what: str) -> Any:
+    order = params[2] if len(params) > 2 else None
+    axes = parent.ndim
+    if not isinstance(order, tuple) or sorted(map(str, order)) != sorted(str(n) for n in range(1, axes + 1)):
+        raise FileFormatError(f"{what}: a PermutedDimsArray without its order")
+    return parent.transpose([axes - order[axes - 1 - axis] for axis in range(axes)])
+
+
+def _viewed(parent: Any, indices: tuple[Any, ...], what: str) -> Any:
+    if len(indices) != parent.ndim:
+        raise FileFormatError(f"{what}: a view with {len(indices)} indices of an array with {parent.ndim} axes")
+    places = [_places(index, size, what) for index, size in zip(indices[::-1], parent.shape, strict=True)]
+    return parent[tuple(places)]
+
+
+def _places(index: Any, size: int, what: str) -> int | slice:
+    """Return 1-based places along an axis as Python's."""
+    kind = index.type.name if isinstance(index, julia.Struct) and isinstance(index.type, julia.TypeName) else ""
+    match kind, index:
+        case _, int() if 1 <= index <= size:
+            return index - 1
+        case "Slice", _:
+            return slice(None)
+        case "UnitRange", julia.Struct(fields=[int(first), int(last)]) if 1 <= first <= last + 1 <= size + 1:
+            return slice(first - 1, last)
+        case "OneTo", julia.Struct(fields=[int(last)]) if 0 <= last <= size:
+            return slice(0, last)
+    raise FileFormatError(f"{what}: a view of places that are not read: {_name(index)}")
+
+
+def _name(value: Any) -> str:
+    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__

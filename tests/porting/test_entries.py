@@ -1,0 +1,76 @@
+"""Where in a file the parameters are: beside states, inside other things, by dotted names; never guessed."""
+
+import bson_writer as bw
+import numpy as np
+import pytest
+
+import luxport as lp
+from luxport.porting import FileFormatError, load_parameters
+
+MODEL = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
+WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3)
+VECTOR = np.array([1, 2, 3], np.float32)
+
+
+def named(**entries):
+    symbols = bw.tuple_of(*map(bw.symbol, entries))
+    return bw.struct_of(bw.datatype("Core.NamedTuple", symbols, bw.datatype("Core.Tuple")), *entries.values())
+
+
+def parameters(factor=1):
+    norm = named(scale=bw.array(VECTOR), bias=bw.array(-VECTOR))
+    return named(layer_1=named(weight=bw.array(factor * WEIGHT), bias=bw.array(VECTOR)), layer_2=norm)
+
+
+def states(factor=2):
+    return named(
+        layer_1=named(), layer_2=named(running_mean=bw.array(factor * VECTOR), running_var=bw.array(3 * VECTOR))
+    )
+
+
+def fitted(entries, tmp_path, **options):
+    path = tmp_path / "trained.bson"
+    path.write_bytes(bw.bson(entries))
+    return load_parameters(path, MODEL, backend="numpy", **options)
+
+
+def check(ps, st, factor=1, mean=2):
+    np.testing.assert_array_equal(ps["layer_1"]["weight"], factor * WEIGHT)
+    np.testing.assert_array_equal(st["layer_2"]["running_mean"], mean * VECTOR)
+
+
+def test_states_beside_the_parameters(tmp_path):
+    check(*fitted({"ps": parameters(), "st": states()}, tmp_path))
+    check(*fitted({"ps": parameters(), "best": parameters(2), "st": states()}, tmp_path, name="best"), factor=2)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        lambda: named(parameters=parameters(), states=states(), step=3),
+        lambda: {"ps": parameters(), "st": states(), "opt": parameters()},
+        lambda: {"run": {"ps": parameters(), "st": states()}},
+    ],
+    ids=["TrainState", "dictionary", "dictionaries"],
+)
+def test_parameters_with_their_states_inside_an_entry(inside, tmp_path):
+    check(*fitted({"checkpoint": inside(), "losses": [0.5, 0.25]}, tmp_path))
+
+
+def test_several_are_chosen_among_by_dotted_names(tmp_path):
+    runs = {
+        "first": {"ps": parameters(), "st": states()},
+        "second": {"ps": parameters(4), "st": states(5)},
+    }
+    with pytest.raises(FileFormatError, match=r"more than one entry fits: first\.ps, second\.ps; choose one by name"):
+        fitted(runs, tmp_path)
+    check(*fitted(runs, tmp_path, name="second.ps"), factor=4, mean=5)
+    with pytest.raises(FileFormatError, match="no entry 'third.ps'; there are first, second"):
+        fitted(runs, tmp_path, name="third.ps")
+
+
+def test_a_part_of_other_parameters_is_named_and_not_taken(tmp_path):
+    whole = {"p": named(network=parameters(), rate=bw.array(VECTOR))}
+    with pytest.raises(FileFormatError, match=r"Inside, p\.network would fit: choose it by name"):
+        fitted(whole, tmp_path)
+    check(*fitted(whole, tmp_path, name="p.network"), mean=0)
