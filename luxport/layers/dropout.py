@@ -19,7 +19,25 @@ from luxport.static import Static
 __all__ = ["AlphaDropout", "Dropout", "VariationalHiddenDropout"]
 
 
-class Dropout(Layer):
+class _AlongAxes(Layer):
+    """What `Dropout` and `VariationalHiddenDropout` share: a probability, and axes along which the mask varies."""
+
+    p: float
+    axes: int | tuple[int, ...] | None = None
+
+    def __new__(cls, p: float, axes: Any = None) -> Any:
+        """Return a `NoOpLayer` if nothing is ever dropped."""
+        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return self.p, self.axes
+
+    def __post_init__(self) -> None:
+        _check_p(self)
+        _check_axes(self)
+
+
+class Dropout(_AlongAxes):
     """Zero each entry with probability p and scale the others by ``1 / (1 - p)``, in training.
 
     The mask varies along `axes` (all if None) and is shared along the others. The same state draws the same
@@ -41,20 +59,6 @@ class Dropout(Layer):
     >>> y.shape, int(st["rng"]["counter"])
     ((1, 2, 2, 2), 1)
     """
-
-    p: float
-    axes: int | tuple[int, ...] | None = None
-
-    def __new__(cls, p: float, axes: Any = None) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped."""
-        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
-
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return self.p, self.axes
-
-    def __post_init__(self) -> None:
-        _check_p(self)
-        _check_axes(self)
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on."""
@@ -110,7 +114,7 @@ class AlphaDropout(Layer):
         return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
 
 
-class VariationalHiddenDropout(Layer):
+class VariationalHiddenDropout(_AlongAxes):
     """`Dropout` whose mask stays the same from call to call, until it is told to change.
 
     The mask is not stored: key and counter define it, and the counter stands still. An entry `update_mask` that
@@ -133,20 +137,6 @@ class VariationalHiddenDropout(Layer):
     >>> bool((first == second).all()), bool((first == third).all())
     (True, False)
     """
-
-    p: float
-    axes: int | tuple[int, ...] | None = None
-
-    def __new__(cls, p: float, axes: Any = None) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped."""
-        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
-
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return self.p, self.axes
-
-    def __post_init__(self) -> None:
-        _check_p(self)
-        _check_axes(self)
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on, and a mask is to be drawn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from luxport.errors import LayerError
 from luxport.layer import Layer, NamedLayers, Parameters, States, WrapperLayer
@@ -12,7 +12,30 @@ from luxport.layers.named import LayersByName, named_layers
 __all__ = ["PairwiseFold", "PairwiseFusion"]
 
 
-class PairwiseFusion(LayersByName, WrapperLayer):
+class _Pairwise(LayersByName, WrapperLayer):
+    """What these layers share: layers in order, and the connection that joins two arrays."""
+
+    connection: Callable[[Any, Any], Any]
+    layers: NamedLayers
+    name: str | None = None
+
+    def __init__(
+        self, connection: Callable[[Any, Any], Any], *layers: Any, name: str | None = None, **named: Any
+    ) -> None:
+        kind = type(self).__name__
+        found = named_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
+        if not found:
+            raise ValueError(f"{kind} expects one or more layers, got none")
+        if isinstance(connection, Layer) or not callable(connection):
+            raise TypeError(f"{kind} expects a function of two arguments as connection, got {connection!r}")
+        for field, value in (("connection", connection), ("layers", found), ("name", name)):
+            object.__setattr__(self, field, value)
+
+    def _part(self, layers: Mapping[str, Layer]) -> Self:
+        return type(self)(self.connection, layers, name=self.name)
+
+
+class PairwiseFusion(_Pairwise):
     """Layers of which each takes the last output joined with an input of its own; returns every output.
 
     ``y_1 = layer_1(x_1)``, then ``y_i = layer_i(connection(y_(i-1), x_i))``. A tuple (or list) holds one input per
@@ -32,15 +55,6 @@ class PairwiseFusion(LayersByName, WrapperLayer):
     ((10, 30), (10, 10))
     """
 
-    connection: Callable[[Any, Any], Any]
-    layers: NamedLayers
-    name: str | None = None
-
-    def __init__(
-        self, connection: Callable[[Any, Any], Any], *layers: Any, name: str | None = None, **named: Any
-    ) -> None:
-        _build(self, connection, layers, named, name)
-
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         """Call the layers in order."""
         inputs = _inputs(x, len(self.layers), "one per layer")
@@ -51,11 +65,8 @@ class PairwiseFusion(LayersByName, WrapperLayer):
             outputs.append(y)
         return tuple(outputs), new_st
 
-    def _part(self, layers: Mapping[str, Layer]) -> PairwiseFusion:
-        return PairwiseFusion(self.connection, layers, name=self.name)
 
-
-class PairwiseFold(LayersByName, WrapperLayer):
+class PairwiseFold(_Pairwise):
     """Layers after each of which an input is joined to the output; returns the last.
 
     ``y = x_1``, then ``y = connection(layer_i(y), x_(i+1))`` for every layer. A tuple (or list) holds one input
@@ -77,15 +88,6 @@ class PairwiseFold(LayersByName, WrapperLayer):
     77.0
     """
 
-    connection: Callable[[Any, Any], Any]
-    layers: NamedLayers
-    name: str | None = None
-
-    def __init__(
-        self, connection: Callable[[Any, Any], Any], *layers: Any, name: str | None = None, **named: Any
-    ) -> None:
-        _build(self, connection, layers, named, name)
-
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers in order."""
         y, *others = _inputs(x, len(self.layers) + 1, "one more than layers")
@@ -94,21 +96,6 @@ class PairwiseFold(LayersByName, WrapperLayer):
             y, new_st[name] = layer(y, ps[name], st[name])
             y = self.connection(y, own)
         return y, new_st
-
-    def _part(self, layers: Mapping[str, Layer]) -> PairwiseFold:
-        return PairwiseFold(self.connection, layers, name=self.name)
-
-
-def _build(container: Any, connection: Any, layers: tuple[Any, ...], named: Mapping[str, Any], name: Any) -> None:
-    """Set the fields of a container."""
-    kind = type(container).__name__
-    found = named_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
-    if not found:
-        raise ValueError(f"{kind} expects one or more layers, got none")
-    if isinstance(connection, Layer) or not callable(connection):
-        raise TypeError(f"{kind} expects a function of two arguments as connection, got {connection!r}")
-    for field, value in (("connection", connection), ("layers", found), ("name", name)):
-        object.__setattr__(container, field, value)
 
 
 def _inputs(x: Any, count: int, wanted: str) -> tuple[Any, ...]:

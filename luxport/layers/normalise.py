@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any, cast
 
@@ -21,7 +22,52 @@ from luxport.static import Static
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
 
 
-class BatchNorm(Layer):
+class _Tracking(Layer):
+    """What `BatchNorm` and `InstanceNorm` share: statistics over a batch or a sample, and running ones for testing."""
+
+    channels: int
+    activation: Activation = identity
+    _: KW_ONLY
+    affine: bool = True
+    track_stats: bool = True
+    epsilon: float = 1e-5
+    momentum: float = 0.1
+    init_scale: Initializer = ones
+    init_bias: Initializer = zeros
+
+    def __post_init__(self) -> None:
+        check_sizes(type(self).__name__, channels=self.channels)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the scale, then the bias."""
+        return _scale_and_bias(self, rng, (self.channels,))
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Start from mean 0 and variance 1; training is on."""
+        training = {"training": Static(True)}
+        if not self.track_stats:
+            return training
+        shape = (self.channels,)
+        return {"running_mean": np.zeros(shape, np.float32), "running_var": np.ones(shape, np.float32)} | training
+
+    def _normalised(
+        self, normalise: Callable[..., Any], x: Array, ps: Parameters, st: States, over: tuple[int, ...], unit: str
+    ) -> tuple[Array, States]:
+        """Normalise by the statistics over these axes of x, or by the running ones."""
+        scale, bias = _checked(self, x, ps)
+        training = st["training"]
+        mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
+        sizes = [x.shape[axis] for axis in over]
+        if (training or mean is None) and None not in sizes and math.prod(sizes) in (0, 1):
+            raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}")
+        y, mean, var = normalise(
+            *(x, scale, bias, mean, var), training=bool(training), momentum=self.momentum, epsilon=self.epsilon
+        )
+        tracked = {"running_mean": mean, "running_var": var} if self.track_stats else {}
+        return self.activation(y), tracked | {"training": training}
+
+
+class BatchNorm(_Tracking):
     """Normalise each channel over the batch and all positions, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``. In training the mean and the biased
@@ -37,35 +83,14 @@ class BatchNorm(Layer):
     Source: Lux.jl ``BatchNorm``; S. Ioffe, C. Szegedy (2015)
     """
 
-    channels: int
-    activation: Activation = identity
-    _: KW_ONLY
-    affine: bool = True
-    track_stats: bool = True
-    epsilon: float = 1e-5
-    momentum: float = 0.1
-    init_scale: Initializer = ones
-    init_bias: Initializer = zeros
-
-    def __post_init__(self) -> None:
-        check_sizes("BatchNorm", channels=self.channels)
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the scale, then the bias."""
-        return _scale_and_bias(self, rng, (self.channels,))
-
-    def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Start from mean 0 and variance 1; training is on."""
-        return _statistics(self)
-
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise by the batch's statistics or the running ones."""
         check_axis(x, 1 if len(shape_of(x)) > 1 else 0, self.channels, "(N, {}, ...)")
         over = tuple(axis for axis in range(len(x.shape)) if axis != 1) if len(x.shape) > 1 else ()
-        return _by_statistics(self, ops.batch_norm, x, ps, st, over, "channel")
+        return self._normalised(ops.batch_norm, x, ps, st, over, "channel")
 
 
-class InstanceNorm(Layer):
+class InstanceNorm(_Tracking):
     """Normalise each channel of each sample over its positions, then scale, shift and activate.
 
     As `BatchNorm`, but with a mean and a variance for each sample. Where running ones are tracked, they follow the
@@ -80,31 +105,14 @@ class InstanceNorm(Layer):
     Source: Lux.jl ``InstanceNorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
     """
 
-    channels: int
-    activation: Activation = identity
     _: KW_ONLY
     affine: bool = False
     track_stats: bool = False
-    epsilon: float = 1e-5
-    momentum: float = 0.1
-    init_scale: Initializer = ones
-    init_bias: Initializer = zeros
-
-    def __post_init__(self) -> None:
-        check_sizes("InstanceNorm", channels=self.channels)
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the scale, then the bias."""
-        return _scale_and_bias(self, rng, (self.channels,))
-
-    def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Start from mean 0 and variance 1; training is on."""
-        return _statistics(self)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise by the sample's statistics or the running ones."""
         check_axis(x, 1 if len(shape_of(x)) > 2 else len(x.shape), self.channels, "(N, {}, d1, ...)")
-        return _by_statistics(self, ops.instance_norm, x, ps, st, tuple(range(2, len(x.shape))), "channel and sample")
+        return self._normalised(ops.instance_norm, x, ps, st, tuple(range(2, len(x.shape))), "channel and sample")
 
 
 class GroupNorm(Layer):
@@ -226,14 +234,6 @@ def _scale_and_bias(layer: Any, rng: Rng, shape: tuple[int, ...]) -> dict[str, A
     return {"scale": layer.init_scale(rng, shape), "bias": layer.init_bias(rng, shape)} if layer.affine else {}
 
 
-def _statistics(layer: BatchNorm | InstanceNorm) -> dict[str, Any]:
-    shape = (layer.channels,)
-    training = {"training": Static(True)}
-    if not layer.track_stats:
-        return training
-    return {"running_mean": np.zeros(shape, np.float32), "running_var": np.ones(shape, np.float32)} | training
-
-
 def _checked(layer: Any, x: Array, ps: Parameters) -> tuple[Array | None, Array | None]:
     """Return scale and bias, None for one that the layer has not, when x may meet them."""
     check_floating(x)
@@ -241,29 +241,6 @@ def _checked(layer: Any, x: Array, ps: Parameters) -> tuple[Array | None, Array 
         return None, None
     check_dtype(x, ps["scale"])
     return ps["scale"], ps.get("bias")
-
-
-def _by_statistics(
-    layer: BatchNorm | InstanceNorm,
-    normalise: Any,
-    x: Array,
-    ps: Parameters,
-    st: States,
-    over: tuple[int, ...],
-    unit: str,
-) -> tuple[Array, States]:
-    """Normalise by the statistics over these axes of x, or by the running ones."""
-    scale, bias = _checked(layer, x, ps)
-    training = st["training"]
-    mean, var = (st["running_mean"], st["running_var"]) if layer.track_stats else (None, None)
-    sizes = [x.shape[axis] for axis in over]
-    if (training or mean is None) and None not in sizes and math.prod(sizes) in (0, 1):
-        raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}")
-    y, mean, var = normalise(
-        *(x, scale, bias, mean, var), training=bool(training), momentum=layer.momentum, epsilon=layer.epsilon
-    )
-    tracked = {"running_mean": mean, "running_var": var} if layer.track_stats else {}
-    return layer.activation(y), tracked | {"training": training}
 
 
 def _sizes(layer: str, shape: Any) -> tuple[int, ...]:
