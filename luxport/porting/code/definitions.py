@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luxport.porting.code.drawn import array_drawn, scaled_initializer
 from luxport.porting.code.functions import ELEMENTWISE
 from luxport.porting.code.layers import INITIALIZERS, LAYERS
-from luxport.porting.code.parse import Unported, arguments, last_name, names_in, one_line, text
+from luxport.porting.code.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
+from luxport.porting.code.structs import is_new
 from luxport.porting.code.writing import Code, group, named, python_name, render
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.code.expressions import Translator
 
-__all__ = ["define", "makes_layers", "parameters_and_body", "signature"]
+__all__ = ["define", "makes_layers", "parameters_and_body", "signature", "write_body", "written_parameters"]
 
 
 def makes_layers(t: Translator, node: Node) -> bool:
@@ -26,23 +28,21 @@ def makes_layers(t: Translator, node: Node) -> bool:
             return True
     if node.type == "macrocall_expression" and "@compact" in text(node).partition("(")[0]:
         return True
+    if node.type in ("call_expression", "parametrized_type_expression") and is_new(node.named_children[0]):
+        return True
     return any(makes_layers(t, child) for child in node.named_children)
 
 
 def signature(node: Node) -> Node | None:
     """Return the call that a function's head is, None if the node defines no function by a name."""
-    head = node.named_children[0]
-    while head.type in ("signature", "where_expression", "typed_expression"):
-        head = head.named_children[0]
-    if head.type != "call_expression" or head.named_children[0].type != "identifier":
-        return None
-    return head
+    head = head_of(node)
+    return head if head is not None and head.named_children[0].type == "identifier" else None
 
 
 def parameters_and_body(node: Node) -> tuple[list[Node], list[Node]]:
     """Return the parameters and the statements of a function, however it is written."""
     if node.type in ("function_definition", "assignment"):
-        head = signature(node)
+        head = head_of(node)
         assert head is not None
         listed = [child for child in head.named_children if child.type == "argument_list"]
         parameters = listed[0].children if listed else []
@@ -56,7 +56,7 @@ def parameters_and_body(node: Node) -> tuple[list[Node], list[Node]]:
             parameters, body = body[0].named_children, body[1:]
     if len(body) == 1 and body[0].type == "compound_statement":
         body = body[0].named_children
-    return [p for p in parameters if p.is_named or p.type == ";"], body
+    return [p for p in parameters if (p.is_named or p.type == ";") and not p.type.endswith("_comment")], body
 
 
 def define(t: Translator, node: Node, *, mode: str, name: str = "") -> str:
@@ -75,6 +75,12 @@ def define(t: Translator, node: Node, *, mode: str, name: str = "") -> str:
     if names_in(node) & t.fleeting:
         raise Unported("a function that uses a variable of the loop around it")
     parameters, body = parameters_and_body(node)
+    drawing = scaled_initializer(t, parameters, [child for child in body if not child.type.endswith("_comment")])
+    if drawing is not None:
+        chosen = name or _fresh(t, "initializer")
+        t.put(f"{chosen} = {drawing.text}")
+        t.initializers.add(chosen)
+        return chosen
     if node.type == "arrow_function_expression":
         mode = "build" if makes_layers(t, node) else mode
     chosen = name or _fresh(t, "function")
@@ -92,12 +98,12 @@ def _fresh(t: Translator, stem: str) -> str:
 def _write(t: Translator, name: str, parameters: list[Node], body: list[Node], mode: str, *, anonymous: bool) -> None:
     kinds = dict(t.kinds)
     default = "unknown" if mode == "build" or not anonymous else "array"
-    listed, first, opening = _parameters(t, parameters, default)
-    _body(t, f"def {name}({', '.join(listed)}):", body, mode, first, opening)
+    listed, first, opening = written_parameters(t, parameters, default)
+    write_body(t, f"def {name}({', '.join(listed)}):", body, mode, first, opening)
     t.kinds = kinds
 
 
-def _body(t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str]) -> None:
+def write_body(t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str]) -> None:
     from luxport.porting.code.statements import block
 
     lines, before, outer, uses_xp, layers_used = t.lines, t.mode, t.outer, t.uses_xp, t.layers_used
@@ -125,22 +131,38 @@ def _body(t: Translator, head: str, body: list[Node], mode: str, first: str, ope
     t.lines += written
 
 
-def _parameters(t: Translator, parameters: list[Node], default: str) -> tuple[list[str], str, list[str]]:
+def written_parameters(t: Translator, parameters: list[Node], default: str) -> tuple[list[str], str, list[str]]:
     """Return what stands in the head, the first parameter's name, and lines that take tuples apart."""
     listed: list[str] = []
     opening: list[str] = []
-    first = ""
+    first, after = "", False
     every = set().union(*(names_in(node.named_children[0] if node.named_children else node) for node in parameters))
     for node in parameters:
         if node.type == ";":
-            listed.append("*")
+            after = True
+            several = any(entry.startswith("*") for entry in listed)
+            if not several and not (node == parameters[-2] and parameters[-1].type == "splat_expression"):
+                listed.append("*")
+            continue
+        if node.type == "splat_expression":
+            inner = node.named_children[0]
+            inner = inner.named_children[0] if inner.type == "typed_expression" else inner
+            t.kinds[text(inner)] = "keywords" if after else "several"
+            listed.append(f"{'**' if after else '*'}{t.name(text(inner))}")
             continue
         value, kind = None, default
         if node.type in ("named_argument", "named_field", "assignment"):
             if names_in(node.named_children[-1]) & every:
                 raise Unported("a default that another parameter gives")
             value = t.code(node.named_children[-1])
-            kind = value.kind if value.kind in ("number", "sizes", "flag", "function") else default
+            if "not_ported(" in value.text:  # Python would raise where the function is defined, called or not
+                if not after and any("=" in entry for entry in listed):
+                    raise Unported("a default that is not ported")
+                value = None
+            if value is not None:
+                kind = value.kind if value.kind in ("number", "sizes", "flag", "function", "device") else default
+            if value is not None and value.kind == "function" and last_name(node.named_children[-1]) in INITIALIZERS:
+                kind = "initializer"
             node = node.named_children[0]
         if node.type == "typed_expression" and len(node.named_children) == 2:
             kind = {"Int": "number", "Integer": "number", "Bool": "flag", "Float32": "number"}.get(
@@ -151,9 +173,9 @@ def _parameters(t: Translator, parameters: list[Node], default: str) -> tuple[li
             name = f"inputs_{len(listed)}" if listed else "inputs"
             opening.append(f"{t.target(node)} = {name}")
             t.kinds |= dict.fromkeys(names_in(node), kind)
-            first = first or python_name(text(node.named_children[0]))
+            first = first or t.name(text(node.named_children[0]))
         elif node.type == "identifier":
-            name = python_name(text(node))
+            name = t.name(text(node))
             t.kinds[text(node)] = kind
             first = first or name
         else:
@@ -178,26 +200,20 @@ def _compact(t: Translator, node: Node, name: str) -> str:
         raise Unported("a function of other than one argument")
     chosen = name or _fresh(t, "compact")
     kinds = dict(t.kinds)
-    listed, first, opening = _parameters(t, parameters, "array")
+    listed, first, opening = written_parameters(t, parameters, "array")
     t.kinds |= {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}
     head = group("luxport.compact(", [*titles, *(named(key, code) for key, code in values.items())], ")")
     for line in render(head, "@", t.indent):
         t.lines.append(line)
     star = ["*"] if values else []
-    _body(t, f"def {chosen}({', '.join([*listed, *star, *values])}):", body, "compact", first, opening)
+    write_body(t, f"def {chosen}({', '.join([*listed, *star, *values])}):", body, "compact", first, opening)
     t.kinds = kinds
     return chosen
 
 
 def _binding(t: Translator, node: Node) -> Code:
     """A value of `@compact`: arrays that Julia draws at once are described, to be drawn by `setup`."""
-    if node.type == "call_expression" and last_name(node.named_children[0]) in INITIALIZERS:
-        given = arguments(node)
-        given.only()
-        sizes = [n for n in given.positional if text(n) not in ("Float32", "rng", "Random.default_rng()")]
-        entries = [t.code(size) for size in sizes]
-        if not entries or any(entry.kind not in ("number", "unknown") for entry in entries):
-            raise Unported("an array without its sizes in place")
-        drawn = t.initial(last_name(node.named_children[0]))
-        return group("luxport.parameter(", [drawn, group("(", entries[::-1], ")", "sizes")], ")", "array")
+    found = array_drawn(t, node)
+    if found is not None:
+        return Code(found.text, "array", False, found.opening, found.entries, found.closing)
     return t.layer(node) if node.type != "vector_expression" and makes_layers(t, node) else t.code(node)

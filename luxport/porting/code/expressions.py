@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from luxport.porting.code.drawn import array_drawn
 from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE
 from luxport.porting.code.layers import INITIALIZERS, LAYERS
 from luxport.porting.code.operators import binary, unary
@@ -15,19 +16,23 @@ from luxport.porting.code.parse import (
     Arguments,
     Unported,
     arguments,
+    is_named_tuple,
     last_name,
     line_of,
-    names_in,
+    named_entries,
     one_line,
+    parts,
     reason_of,
     text,
 )
+from luxport.porting.code.sequences import SEQUENCES, comprehension, index
+from luxport.porting.code.structs import Struct, constructor_of, is_new
 from luxport.porting.code.writing import Code, call, group, operand, python_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Hole", "Translator", "parts"]
+__all__ = ["Hole", "Translator"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,22 @@ class Translator:
         self.methods: set[str] = set()
         self.locals: set[str] = set()
         self.outer: set[str] = set()
+        self.structs: dict[str, Struct] = {}
+        self.owners: dict[tuple[int, int], Struct] = {}
+        self.record_fields: dict[str, str] = {}
+        self.initializers: set[str] = set()
+        self.receivers: dict[str, dict[str, Code]] = {}
+        self.names: dict[str, str] = {}
+        self.reserved: frozenset[str] = frozenset()
+        self.making: Struct | None = None
         self.define: Callable[..., str] = _no_definitions
+
+    def name(self, julia: str) -> str:
+        """Return a variable's name in Python, other than those that the layer's own parts have."""
+        python = python_name(julia)
+        while python in self.reserved or self.names.setdefault(python, julia) != julia:
+            python += "_"
+        return python
 
     def code(self, node: Node) -> Code:
         """Return an expression; where it is not understood, one that raises, with a remark above the statement."""
@@ -83,7 +103,7 @@ class Translator:
 
     def put(self, line: str) -> None:
         """Add a line to the block that is being written."""
-        self.lines.append(" " * self.indent + line)
+        self.lines.append(" " * self.indent + line if line else "")
 
     def helper(self, name: str, given: Iterable[Code]) -> Code:
         """Return a call of a function that the file shall define."""
@@ -150,11 +170,8 @@ class Translator:
             return call("luxport.NoOpLayer", [])
         if name in ("flatten", "vec") and name not in self.kinds:
             return call("luxport.FlattenLayer", []) if name == "flatten" else self.hole(node, "vec has no batch")
-        if node.type == "tuple_expression" and any(part.type == "named_field" for part in node.named_children):
-            named = arguments_of(node)
-            return group(
-                "{", [Code(f"{key!r}: {self.layer(value).text}") for key, value in named.items()], "}", "layers"
-            )
+        if is_named_tuple(node):
+            return self._tuple(node)
         if node.type in ("vector_expression", "tuple_expression"):
             return group("[", [self.layer(entry) for entry in parts(node)], "]", "layers")
         code = self.code(node)
@@ -198,7 +215,9 @@ class Translator:
             layer = self.kinds[name] == "layer" and self.dialect != "lux"
             if layer and self.layers_used.setdefault(name, node.start_byte) != node.start_byte:
                 raise Unported(f"{name} twice, which in Flux has one set of parameters: see luxport.tie")
-            return Code(python_name(name), self.kinds[name])
+            return Code(self.name(name), self.kinds[name])
+        if name in _DEVICES:
+            return self._device()
         if name in _CONSTANTS:
             return _CONSTANTS[name]
         if name in ACTIVATIONS:
@@ -207,38 +226,143 @@ class Translator:
             return call("luxport.FlattenLayer", [])
         raise Unported(f"{name} is not defined here")
 
+    def _device(self) -> Code:
+        self.helpers.add("keep")
+        return Code("keep", "device")
+
+    def _field(self, node: Node) -> Code:
+        if last_name(node):
+            return self._named(node)
+        base, field = node.named_children
+        if base.type == "identifier" and text(base) in self.receivers:
+            own = self.receivers[text(base)]
+            if text(field) not in own:
+                raise Unported(f"{text(node)} is no field")
+            return own[text(field)]
+        value = self.code(base)
+        if value.kind in ("bound", "part") and text(field) in _INNER:
+            raise Unported("a field of a layer")
+        if value.kind in ("bound", "tree"):
+            return Code(f"{operand(value)}[{text(field)!r}]", value.kind)
+        if text(field) in self.record_fields and value.kind in ("unknown", "record"):
+            return Code(f"{operand(value)}.{python_name(text(field))}", self.record_fields[text(field)])
+        raise Unported("a field of a struct")
+
+    def _part_called(self, callee: Code, given: Arguments) -> Code:
+        """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
+        given.only()
+        values = [self.code(value) for value in given.positional]
+        if any(value.text.startswith("*") for value in values):
+            raise Unported("a splat in the call of a layer")
+        if callee.kind == "bound" and len(values) > 1:
+            return self.helper("applied", [callee, *values])
+        return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
+
+    def _constructed(self, struct: Struct, given: Arguments) -> Code:
+        values = [self._value(value) for value in given.positional]
+        name = constructor_of(struct, given, [value.kind for value in values])
+        options = {python_name(key): self._value(value) for key, value in given.named.items()}
+        if given.splats or given.block is not None:
+            raise Unported("keywords in a variable, or a do block")
+        if self.kinds.get(struct.name) == "unported" and name == struct.python:
+            raise Unported(f"{struct.name} was not ported")
+        kind = "record" if not struct.forwards else "layer"
+        return call(name, values, options, kind)
+
+    def _value(self, node: Node) -> Code:
+        """What a struct holds: a layer, an array to be drawn, or a constant."""
+        name = last_name(node)
+        if name == "identity" and name not in self.kinds:
+            return Code("luxport.identity", "function")
+        if node.type == "quote_expression":
+            raise Unported("a symbol")
+        return self.layer(node) if node.type in ("vector_expression", "tuple_expression") else self.code(node)
+
     def _called(self, node: Node) -> Code:
         function = node.named_children[0]
         name = last_name(function)
         given = arguments(node)
         own = function.type == "identifier" and name in self.kinds
-        if function.type == "index_expression" and len(given.positional) == 1 and not given.named:
+        if function.type == "parenthesized_expression" and not given.named:
+            inner = self.code(function)
+            if inner.kind not in ("function", "bound"):
+                raise Unported("what is called is no function")
+            given.only()
+            return call(operand(inner), [self.code(value) for value in given.positional], None, "array")
+        if function.type in ("index_expression", "field_expression") and not name:
             callee = self.code(function)
-            if callee.kind == "bound":
-                return call(callee.text, [self.code(given.positional[0])], None, "array")
+            if callee.kind in ("bound", "part"):
+                return self._part_called(callee, given)
+        if is_new(function):
+            if self.making is None:
+                raise Unported("new outside of a constructor")
+            values = [self._value(value) for value in given.positional]
+            given.only()
+            if len(values) != len(self.making.fields) or any(value.text.startswith("*") for value in values):
+                raise Unported("new with other than all fields")
+            return call(self.making.python, values, None, "layer")
+        if name in self.structs and function.type == "identifier" and self.kinds.get(name) not in ("bound", "array"):
+            return self._constructed(self.structs[name], given)
+        if self.mode == "build" and not own:
+            drawn = array_drawn(self, node)
+            if drawn is not None:
+                return drawn
+        if not own and name in _RANDOM and self.mode == "build":
+            return Code("None", "rng")
+        if not own and name in _DEVICE_MAKERS:
+            return self._device()
+        if not own and name in ("merge", "NamedTuple"):
+            return self._merged(name, given)
+        if not own and name in SEQUENCES:
+            return SEQUENCES[name](self, given)
+        if not own and name == "apply" and len(given.positional) == 4:
+            callee, *values = [self.code(value) for value in given.positional]
+            return call(callee.text, values, None, "unknown")
+        if not own and name in ("first", "last") and len(given.positional) == 1:
+            return self.helper("item", [self.code(given.positional[0]), Code("0" if name == "first" else "-1")])
         if not own and name in LAYERS:
             return LAYERS[name](self, given)
         if not own and name in _SAME and len(given.positional) == 1:
             return self.layer(given.positional[0])
         if not own and name == "BroadcastFunction" and len(given.positional) == 1:
             return self.activation(given.positional[0])
-        if name == "ntuple" or name == "fill":
-            raise Unported("a sequence made by a function")
+        if own and self.kinds[name] == "initializer":
+            raise Unported("an array drawn in a place without a random state")
         if not own and name in ARRAYS:
             return ARRAYS[name](self, given)
         if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
             return self._applied(node, name, given)
         if own and self.kinds[name] == "unported":
             raise Unported(f"{name} was not ported")
-        if own and not (self.kinds[name] == "layer" and self.mode != "build"):
+        if own and self.kinds[name] != "layer":
+            if self.kinds[name] == "bound":
+                return self._part_called(self.code(function), given)
+            if self.kinds[name] == "device" and len(given.positional) == 1:
+                return self.layer(given.positional[0]) if self.mode == "build" else self.code(given.positional[0])
+            if given.block is not None:
+                raise Unported("a do block")
             options = {python_name(key): self.code(value) for key, value in given.named.items()}
-            if given.splats or given.block is not None:
-                raise Unported("keywords in a variable, or a do block")
-            result = {"builder": "layer", "bound": "array"}.get(self.kinds[name], "unknown")
-            return call(python_name(name), [self.code(value) for value in given.positional], options, result)
+            values = [self.code(value) for value in given.positional]
+            for splat in given.splats:
+                inner = splat.named_children[0] if splat.type == "splat_expression" else splat
+                if self.kinds.get(text(inner)) != "keywords":
+                    raise Unported("keywords in a variable")
+                values.append(Code(f"**{self.name(text(inner))}"))
+            result = {"builder": "layer"}.get(self.kinds[name], "unknown")
+            return call(self.name(name), values, options, result)
         if own:
             raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
         raise Unported(f"{name or one_line(function, 40)} is not known here")
+
+    def _merged(self, name: str, given: Arguments) -> Code:
+        given.only()
+        values = [self.code(value) for value in given.positional]
+        if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or self.mode == "build":
+            raise Unported(f"{name} of something that is no named tuple")
+        return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
+
+    def _adjoint(self, node: Node) -> Code:
+        return self.helper("adjoint", [self.code(node.named_children[0])])
 
     def _applied(self, node: Node, name: str, given: Arguments) -> Code:
         """A function of each element, called on an element or broadcast."""
@@ -266,21 +390,26 @@ class Translator:
         name = last_name(function)
         given = arguments(node)
         own = function.type == "identifier" and name in self.kinds
+        if not name:
+            callee = self.code(function)
+            if callee.kind not in ("bound", "part", "function"):
+                raise Unported("what is broadcast is not known here")
+            given.only()
+            return call(callee.text, [self.code(value) for value in given.positional], None, "array")
         if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
             return self._applied(node, name, given)
         if not own and name in ("Float32", "Float64"):
             return self.xp("astype", [self.code(given.positional[0]), Code(f"xp.{name.lower()}")])
         if own and self.kinds[name] in ("function", "unknown", "bound"):
             given.only()
-            return call(python_name(name), [self.code(value) for value in given.positional], None, "array")
+            return call(self.name(name), [self.code(value) for value in given.positional], None, "array")
         raise Unported(f"{name or 'what is broadcast'} is not known here")
 
     def _tuple(self, node: Node) -> Code:
-        if any(part.type == "named_field" for part in node.named_children):
-            named = arguments_of(node)
-            return group(
-                "{", [Code(f"{key!r}: {self.layer(value).text}") for key, value in named.items()], "}", "layers"
-            )
+        if is_named_tuple(node):
+            value_of = self.layer if self.mode == "build" else self.code
+            entries = [Code(f"{key!r}: {value_of(value).text}") for key, value in named_entries(node).items()]
+            return group("{", entries, "}", "layers" if self.mode == "build" else "tree")
         entries = [self.code(part) for part in parts(node)]
         numbers = all(entry.kind == "number" for entry in entries)
         return group("(", entries, ")", "sizes" if numbers else "unknown")
@@ -290,83 +419,11 @@ class Translator:
         kinds = {entry.kind for entry in entries}
         return group("[", entries, "]", "sizes" if kinds == {"number"} else "layers")
 
-    def _index(self, node: Node) -> Code:
-        base, index = node.named_children
-        if last_name(base) in _ELEMENTS and last_name(base) not in self.kinds:
-            return self._vector(index)
-        value, entries = self.code(base), parts(index)
-        if len(entries) > 1:
-            if value.kind not in ("array", "unknown") or self.mode == "build":
-                raise Unported("several indices of something that is no array")
-            places = [self._place(entry) for entry in reversed(entries)]
-            return Code(f"{operand(value)}[{', '.join(places)}]", "array")
-        if value.kind == "array" or (value.kind == "unknown" and self.mode != "build"):
-            raise Unported("one index of what may be an array or a tuple")
-        place = self._place(entries[0])
-        kind = "number" if value.kind == "sizes" and ":" not in place else value.kind if ":" in place else "unknown"
-        kind = "bound" if value.kind == "bound" else kind
-        return Code(f"{operand(value)}[{place}]", kind)
-
-    def _place(self, node: Node) -> str:
-        """An index, or a range of them, counted from 0."""
-        if text(node) == ":":
-            return ":"
-        if node.type == "range_expression" and len(node.named_children) == 2:
-            first, last = node.named_children
-            start, stop = self._place(first), "" if text(last) == "end" else self._place(last)
-            if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
-                return f"{start}:{int(stop) + 1}"
-            return f"{start}:{stop and _plus_one(stop)}"
-        if text(node) == "end":
-            return "-1"
-        found = re.fullmatch(r"end\s*-\s*(\d+)", text(node))
-        if found:
-            return str(-1 - int(found[1]))
-        if "end" in names_in(node):
-            raise Unported("an index computed from the end")
-        code = self.code(node)
-        if code.kind not in ("number", "unknown"):
-            raise Unported("an index that is no number")
-        if code.text.endswith(" + 1"):
-            return code.text.removesuffix(" + 1")
-        return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
-
-    def _comprehension(self, node: Node) -> Code:
-        made, *clauses = node.named_children
-        if len(clauses) != 1 or clauses[0].type != "for_clause" or len(clauses[0].named_children) != 1:
-            raise Unported("a comprehension over several ranges, or with a condition")
-        variable, over, kind = self.binding(clauses[0].named_children[0])
-        before, fleeting = dict(self.kinds), self.fleeting
-        self.kinds |= dict.fromkeys(names_in(variable), kind)
-        self.fleeting |= names_in(variable)
-        entry = self.layer(made)
-        self.kinds, self.fleeting = before, fleeting
-        target = self.target(variable)
-        return Code(f"[{entry.text} for {target} in {over}]", "sizes" if entry.kind == "number" else "layers")
-
-    def binding(self, node: Node) -> tuple[Node, str, str]:
-        """Return the variable of a loop, what it runs over, and its kind."""
-        variable, over = node.named_children[0], node.named_children[-1]
-        if over.type == "range_expression":
-            ends = over.named_children
-            if ends[0].type == "range_expression":
-                (first, step), last = ends[0].named_children, ends[1]
-                raise Unported(f"a range with the step {text(step)}, from {text(first)} to {text(last)}")
-            first, last = [self.code(end) for end in ends]
-            return variable, f"range({first.text}, {_plus_one(last.text)})", "number"
-        if over.type == "call_expression" and last_name(over.named_children[0]) == "eachindex":
-            inner = self.code(arguments(over).positional[0])
-            return variable, f"range(1, len({inner.text}) + 1)", "number"
-        code = self.code(over)
-        if code.kind in ("array", "number", "layer"):
-            raise Unported("a loop over something that is no sequence")
-        return variable, code.text, {"sizes": "number", "bound": "bound"}.get(code.kind, "unknown")
-
     def target(self, node: Node) -> str:
         """Return names that are assigned to, nested in tuples or not."""
         if node.type == "identifier":
-            return python_name(text(node))
-        if node.type in ("tuple_expression", "open_tuple", "argument_list"):
+            return self.name(text(node))
+        if node.type in ("tuple_expression", "open_tuple", "argument_list") and not is_named_tuple(node):
             names = [self.target(child) for child in node.named_children]
             return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
         raise Unported("an assignment to something that is no name")
@@ -412,27 +469,6 @@ class Translator:
         raise Unported("a macro")
 
 
-def parts(node: Node) -> list[Node]:
-    """Return the entries of a tuple, a vector or an index."""
-    return [child for child in node.named_children if child.type not in ("line_comment", "block_comment")]
-
-
-def arguments_of(node: Node) -> dict[str, Node]:
-    """Return the entries of a named tuple."""
-    found = {}
-    for part in parts(node):
-        if part.type != "named_field":
-            raise Unported("a named tuple with other entries")
-        found[text(part.named_children[0])] = part.named_children[-1]
-    return found
-
-
-def _plus_one(number: str) -> str:
-    if number.isdigit():
-        return str(int(number) + 1)
-    return number.removesuffix(" - 1") if number.endswith(" - 1") else f"{number} + 1"
-
-
 def _no_definitions(*_: object, **__: object) -> str:
     raise Unported("a function in this place")
 
@@ -444,9 +480,13 @@ _CONSTANTS = {
     "Inf": Code("math.inf", "number"),
     "Inf32": Code("math.inf", "number"),
 }
-_ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 _SAME = {"cpu", "f32", "gpu"}
 """Functions that leave a model what it is."""
+_DEVICES = {"cpu", "gpu"}
+_DEVICE_MAKERS = {"cpu_device", "get_device", "gpu_device", "reactant_device"}
+_RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
+_INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
+"""Fields of Flux's own layers, which stand elsewhere here."""
 
 _PARAMETERS = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}
 
@@ -456,12 +496,13 @@ _READERS: dict[str, Callable[[Translator, Node], Code]] = {
     "boolean_literal": lambda t, node: Code(text(node).capitalize(), "flag"),
     "broadcast_call_expression": Translator._broadcast,
     "call_expression": Translator._called,
-    "comprehension_expression": Translator._comprehension,
-    "field_expression": Translator._named,
+    "adjoint_expression": Translator._adjoint,
+    "comprehension_expression": comprehension,
+    "field_expression": Translator._field,
     "float_literal": Translator._float,
     "identifier": Translator._named,
     "if_statement": Translator._ternary,
-    "index_expression": Translator._index,
+    "index_expression": index,
     "integer_literal": Translator._integer,
     "juxtaposition_expression": binary,
     "macrocall_expression": Translator._macro,

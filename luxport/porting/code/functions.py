@@ -55,6 +55,34 @@ HELPERS: Mapping[str, str] = {
     "hcat": '''def hcat(*xs):
     """Join along Julia's second axis, our second to last."""
     return luxport.namespace(*xs).concat(xs, axis=-2)''',
+    "keep": '''def keep(x):
+    """Julia's device: here a model is where its arrays are."""
+    return x''',
+    "item": '''def item(x, place):
+    """Take what is at a place of a tuple, or of an array's entries in Julia's order, which reversed axes keep."""
+    return x[place] if isinstance(x, (tuple, list)) else luxport.namespace(x).reshape(x, (-1,))[place]''',
+    "product": '''def product(a, b):
+    """Multiply as Julia's `a * b` does: numbers, or matrices, whose order reversed axes change."""
+    if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
+        return a * b
+    if a.ndim != 2 or b.ndim > 2:
+        raise ValueError(f"a product of arrays with {a.ndim} and {b.ndim} axes")
+    return b @ a''',
+    "adjoint": '''def adjoint(x):
+    """Exchange the axes of a matrix, conjugated."""
+    if x.ndim != 2:
+        raise ValueError(f"a transpose of an array with {x.ndim} axes")
+    xp = luxport.namespace(x)
+    turned = xp.matrix_transpose(x)
+    return xp.conj(turned) if xp.isdtype(x.dtype, "complex floating") else turned''',
+    "transposed": '''def transposed(x):
+    """Exchange the axes of a matrix."""
+    if x.ndim != 2:
+        raise ValueError(f"a transpose of an array with {x.ndim} axes")
+    return luxport.namespace(x).matrix_transpose(x)''',
+    "applied": '''def applied(part, *inputs):
+    """Call a function with several inputs, a layer with one tuple of them."""
+    return part(inputs) if isinstance(part, luxport.StatefulLayer) else part(*inputs)''',
     "add": '''def add(*xs):
     """Add all."""
     return functools.reduce(operator.add, xs)''',
@@ -106,7 +134,9 @@ def _reshape(t: Translator, given: Arguments) -> Code:
     found = [Code("-1", "number") if text(size) in (":", "Colon()") else t.code(size) for size in sizes]
     if len(found) == 1 and found[0].kind not in ("number",):
         raise Unported("a shape in a variable")
-    bad = [size for size in found if size.kind not in ("number", "unknown") or size.text.startswith("*")]
+    bad = [
+        size for size in found if size.kind not in ("number", "unknown", "bound", "part") or size.text.startswith("*")
+    ]
     if bad or not found:
         raise Unported("sizes in place expected")
     return t.xp("reshape", [t.code(array), group("(", found[::-1], ")", "sizes")])
@@ -193,7 +223,7 @@ def _permutedims(t: Translator, given: Arguments) -> Code:
     given.only()
     array, *order = _first(given, 1, 2)
     if not order:
-        return t.xp("matrix_transpose", [t.code(array)])
+        return t.helper("transposed", [t.code(array)])
     if order[0].type not in ("tuple_expression", "vector_expression"):
         raise Unported("an order that is not in place")
     places = [int(text(entry)) for entry in order[0].named_children]
@@ -223,6 +253,16 @@ def _integer(t: Translator, given: Arguments) -> Code:
     return Code(f"int({x.text})", "number")
 
 
+def _transpose(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return t.helper("transposed", [t.code(_first(given, 1)[0])])
+
+
+def _vec(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return t.xp("reshape", [t.code(_first(given, 1)[0]), Code("(-1,)")])
+
+
 ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "Int": _integer,
     "cat": _cat,
@@ -243,7 +283,9 @@ ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "size": _size,
     "softmax": _softmax("softmax"),
     "sum": _reduction("sum"),
+    "transpose": _transpose,
     "unsqueeze": _unsqueeze,
     "vcat": _joined("vcat"),
+    "vec": _vec,
 }
 """Functions of whole arrays and of sizes, by their names in Julia."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.code.functions import ACTIVATIONS
 from luxport.porting.code.parse import Unported, last_name, text
-from luxport.porting.code.writing import Code, call, operand, python_name
+from luxport.porting.code.writing import Code, call, operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -28,6 +28,7 @@ _COMPARISONS = {
     ">=": ">=",
 }
 _COMPARISONS |= {"≤": "<=", "≥": ">="}
+_DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
 _LOGIC = {"&&": "and", "||": "or"}
 
 
@@ -50,7 +51,19 @@ def binary(t: Translator, node: Node) -> Code:
         return Code(f"{operand(a)} {sign} {operand(b)}", "flag", True)
     if symbol in _LOGIC:
         return Code(f"{operand(a)} {_LOGIC[symbol]} {operand(b)}", "flag", True)
-    if {a.kind, b.kind} & {"layer", "function", "layers", "flag", "text", "sizes"}:
+    if {a.kind, b.kind} & {
+        "drawn",
+        "tuple",
+        "rng",
+        "device",
+        "record",
+        "layer",
+        "function",
+        "layers",
+        "flag",
+        "text",
+        "sizes",
+    }:
         raise Unported(f"{symbol} of something that is neither number nor array")
     dotted = symbol.startswith(".") or t.mode == "scalar"
     sign = {**_SAME, "*": "*", "×": "*"}.get(symbol.removeprefix("."))
@@ -61,7 +74,7 @@ def binary(t: Translator, node: Node) -> Code:
     if symbol == "*" and not dotted and not any(numbers):
         if a.kind == b.kind == "array":  # with the axes reversed the factors change places
             return Code(f"{operand(b)} @ {operand(a)}", "array", True)
-        raise Unported("a product of what may be matrices")
+        return t.helper("product", [a, b])
     if symbol in ("^", "÷", "%") and not dotted and not all(numbers):
         raise Unported(f"{symbol} of what may be a matrix")
     if symbol == "/" and not dotted and not numbers[1]:
@@ -85,10 +98,20 @@ def unary(t: Translator, node: Node) -> Code:
 def _piped(t: Translator, left: Node, right: Node) -> Code:
     """``x |> f``; what moves a model to a device leaves it what it is."""
     name = last_name(right)
-    if name in ("cpu", "gpu", "f32") and name not in t.kinds:
-        return t.layer(left)
+    if name in ("cpu", "gpu", "f32") and name not in t.kinds or t.kinds.get(name) == "device":
+        return t.layer(left) if t.mode == "build" else t.code(left)
+    if right.type == "call_expression" and last_name(right.named_children[0]) in _DEVICE_MAKERS:
+        return t.layer(left) if t.mode == "build" else t.code(left)
+    if right.type == "field_expression" and not name:
+        part = t.code(right)
+        if part.kind == "bound":
+            return call(part.text, [t.code(left)], None, "array")
+        if part.kind == "device":
+            return t.layer(left) if t.mode == "build" else t.code(left)
+    if right.type == "arrow_function_expression" and t.mode != "build":
+        return call(t.code(right).text, [t.code(left)], None, "array")
     if name in t.kinds and t.kinds[name] in ("function", "builder", "bound"):
-        return call(python_name(name), [t.code(left)], None, "layer" if t.kinds[name] == "builder" else "array")
+        return call(t.name(name), [t.code(left)], None, "layer" if t.kinds[name] == "builder" else "array")
     if name in ACTIVATIONS and name not in t.kinds and t.mode != "build":
         return call(ACTIVATIONS[name], [t.code(left)], None, "array")
     raise Unported("a pipe into a function that is not known here")

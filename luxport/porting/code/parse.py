@@ -13,11 +13,15 @@ __all__ = [
     "Arguments",
     "Unported",
     "arguments",
+    "head_of",
+    "is_named_tuple",
     "last_name",
     "line_of",
+    "named_entries",
     "names_in",
     "one_line",
     "parse",
+    "parts",
     "reason_of",
     "text",
 ]
@@ -108,11 +112,51 @@ _MODULES = {
 }
 
 
+def head_of(node: Node) -> Node | None:
+    """Return the call that the head of a function's definition looks like, None for what defines no function."""
+    if node.type not in ("function_definition", "assignment") or not node.named_children:
+        return None
+    head = node.named_children[0]
+    while head.type in ("signature", "where_expression", "typed_expression") and head.named_children:
+        head = head.named_children[0]
+    return head if head.type == "call_expression" else None
+
+
 def names_in(node: Node) -> set[str]:
     """Return every name in a piece of source."""
     if node.type == "identifier":
         return {text(node)}
     return set().union(*(names_in(child) for child in node.named_children)) if node.named_children else set()
+
+
+def parts(node: Node) -> list[Node]:
+    """Return the entries of a tuple, a vector or an index."""
+    return [child for child in node.named_children if child.type not in ("line_comment", "block_comment")]
+
+
+def named_entries(node: Node) -> dict[str, Node]:
+    """Return the entries of a named tuple.
+
+    Raises: Unported for entries without a name
+    """
+    found = {}
+    for part in parts(node):
+        if part.type in ("named_field", "named_argument", "assignment"):
+            found[text(part.named_children[0])] = part.named_children[-1]
+        elif part.type == "identifier":
+            found[text(part)] = part
+        elif part.type == "field_expression":
+            found[text(part.named_children[-1])] = part
+        else:
+            raise Unported("a named tuple with other entries")
+    return found
+
+
+def is_named_tuple(node: Node) -> bool:
+    """Whether a tuple has names: ``(a=1,)`` or ``(; a)``."""
+    if node.type != "tuple_expression":
+        return False
+    return any(child.type in ("named_field", ";") for child in node.children)
 
 
 def arguments(call: Node) -> Arguments:

@@ -11,6 +11,7 @@ from luxport.porting.code.parse import (
     UNUSUAL,
     Unported,
     arguments,
+    is_named_tuple,
     last_name,
     line_of,
     names_in,
@@ -18,16 +19,21 @@ from luxport.porting.code.parse import (
     reason_of,
     text,
 )
-from luxport.porting.code.writing import Code, operand, python_name, render
+from luxport.porting.code.sequences import binding
+from luxport.porting.code.struct_layers import write_struct
+from luxport.porting.code.structs import place_of
+from luxport.porting.code.writing import Code, operand, render
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
     from luxport.porting.code.expressions import Translator
+    from luxport.porting.code.structs import Struct
 
 __all__ = ["block", "top_level"]
 
 _TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train!", "trainmode!", "update!")
+_LOGGING = ("@info", "@warn", "@debug", "@show", "@assert", "@printf")
 _SILENT = ("using_statement", "import_statement", "export_statement")
 
 
@@ -50,7 +56,20 @@ def top_level(t: Translator, node: Node) -> None:
     uses a name from it is marked in its place.
     """
     lines, holes, kinds = len(t.lines), len(t.holes), dict(t.kinds)
-    if node.type in ("struct_definition", "module_definition", "abstract_definition"):
+    owner = t.owners.get(place_of(node))
+    if owner is not None:
+        if place_of(node) != place_of(owner.last):
+            t.kinds[owner.name] = "builder"
+            return
+        try:
+            write_struct(t, owner)
+            t.kinds[owner.name] = "builder" if owner.forwards else "record"
+            _inner_constructors(t, owner)
+            return
+        except (Unported, *UNUSUAL) as error:
+            reason = reason_of(error)
+            node = owner.node
+    elif node.type in ("struct_definition", "module_definition", "abstract_definition"):
         reason = "a definition of types"
     else:
         try:
@@ -74,6 +93,15 @@ def top_level(t: Translator, node: Node) -> None:
     t.kinds |= dict.fromkeys(_defined(node), "unported")
 
 
+def _inner_constructors(t: Translator, owner: Struct) -> None:
+    t.making = owner
+    try:
+        for constructor in owner.constructors[: len(owner.inner)]:
+            define(t, constructor.node, mode="build", name=constructor.python)
+    finally:
+        t.making = None
+
+
 def _changed(node: Node) -> set[str]:
     """Return the names that a statement assigns to, or changes in place; training changes no structure."""
     found: set[str] = set()
@@ -87,12 +115,13 @@ def _changed(node: Node) -> set[str]:
 
 
 def _defined(node: Node) -> set[str]:
-    if node.type in ("const_statement", "macrocall_expression"):
+    if node.type in ("const_statement", "macrocall_expression", "macro_argument_list"):
         return set().union(*map(_defined, node.named_children)) if node.named_children else set()
     if node.type == "struct_definition":
-        return {
-            name for child in node.named_children if child.type == "type_head" for name in sorted(names_in(child))[:1]
-        }
+        head = next(child for child in node.named_children if child.type == "type_head")
+        while head.named_children:
+            head = head.named_children[0]
+        return {text(head)}
     if node.type in ("function_definition", "assignment"):
         head = signature(node)
         return {text(head.named_children[0])} if head is not None else names_in(node.named_children[0])
@@ -111,6 +140,20 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
             t.put(f"# {line.strip()}".rstrip())
     elif kind in ("const_statement", "local_statement"):
         _statement(t, node.named_children[0], last)
+    elif kind in ("compound_statement", "let_statement"):
+        _let(t, node, last)
+    elif kind == "while_statement":
+        _while(t, node)
+    elif kind == "break_statement" or kind == "continue_statement":
+        t.put(kind.partition("_")[0])
+    elif kind == "macrocall_expression" and text(node).startswith(_LOGGING):
+        t.put(f"# {one_line(node)}")
+        if last:
+            t.put("return None")
+    elif kind == "call_expression" and last_name(node.named_children[0]) in ("println", "print") and not last:
+        t.put(f"# {one_line(node)}")
+    elif kind == "macrocall_expression" and text(node).startswith(("@set! ", "@reset ")):
+        _set(t, node)
     elif kind == "function_definition" or (kind == "assignment" and signature(node) is not None):
         _function(t, node)
     elif kind == "assignment":
@@ -156,12 +199,18 @@ def _assignment(t: Translator, node: Node, last: bool) -> None:
     value, names = values[0], names_in(target)
     if names & t.outer - t.locals:
         raise Unported("an assignment to a variable of the function around")
-    name = python_name(text(target)) if target.type == "identifier" else ""
+    if target.type == "typed_expression":
+        target = target.named_children[0]
+        names = names_in(target)
+    name = t.name(text(target)) if target.type == "identifier" else ""
     t.locals |= names
+    if is_named_tuple(target):
+        raise Unported("fields taken out of a struct by their names")
     if name and (value.type == "arrow_function_expression" or text(value).startswith(("@compact", "Lux.@compact"))):
         compact = value.type == "macrocall_expression"
         kind = "layer" if compact else "builder" if makes_layers(t, value) else "function"
         define(t, value, mode="compact" if compact else "array", name=name)
+        kind = "initializer" if name in t.initializers else kind
         t.kinds[text(target)] = kind
     else:
         written = t.target(target)
@@ -187,7 +236,7 @@ def _compound(t: Translator, node: Node) -> None:
     code, kind = t.code(value), t.kinds[text(target)]
     if symbol == "*=" and (code.kind, kind) != ("number", "number"):
         raise Unported("a product of what may be matrices")
-    name = python_name(text(target))
+    name = t.name(text(target))
     _put(t, Code(f"{name} {symbol[0]} {operand(code)}", code.kind), f"{name} = ")
 
 
@@ -196,13 +245,74 @@ def _function(t: Translator, node: Node) -> None:
     if head is None:
         raise Unported("a method of a struct, or of another module's function")
     name = text(head.named_children[0])
+    struct = t.structs.get(name)
+    if struct is not None:
+        _constructor(t, node, struct)
+        return
     if t.kinds.get(name) in ("builder", "function") and (name in t.methods):
         raise Unported(f"a second method of {name}, which Julia chooses by the arguments' types")
     builds = makes_layers(t, node)
-    define(t, node, mode="build" if builds else "array", name=python_name(name))
+    python = t.name(name)
+    define(t, node, mode="build" if builds else "array", name=python)
     t.methods.add(name)
     t.locals.add(name)
-    t.kinds[name] = "builder" if builds else "function"
+    t.kinds[name] = "initializer" if python in t.initializers else "builder" if builds else "function"
+
+
+def _constructor(t: Translator, node: Node, struct: Struct) -> None:
+    if t.kinds.get(struct.name) == "unported":
+        raise Unported(f"{struct.name} was not ported")
+    if any(entry.most < 0 for entry in struct.constructors):
+        raise Unported(f"{struct.name}, which has constructors by type")
+    (found,) = [entry for entry in struct.constructors if place_of(entry.node) == place_of(node)]
+    define(t, node, mode="build", name=found.python)
+
+
+def _let(t: Translator, node: Node, last: bool) -> None:
+    """Statements of a block of their own; Julia's new variables must not be names that there are."""
+    bindings = [child for child in node.named_children if child.type == "let_binding"]
+    body = [child for child in node.named_children if child.type != "let_binding"]
+    for entry in bindings:
+        names = names_in(entry.named_children[0])
+        if names & (set(t.kinds) | t.locals):
+            raise Unported("a let of names that are taken")
+        _assignment(t, entry, False)
+    if node.type == "let_statement":
+        assigned = set().union(*(names_in(child.named_children[0]) for child in body if child.type == "assignment"))
+        if assigned & set(t.kinds) - t.locals:
+            raise Unported("a let of names that are taken")
+    block(t, body, returns=last)
+
+
+def _while(t: Translator, node: Node) -> None:
+    condition, *body = parts_of(node)
+    code = t.code(condition)
+    if code.kind not in ("flag", "unknown"):
+        raise Unported("a condition that is no flag")
+    fleeting = t.fleeting
+    t.fleeting |= _assigned(body)
+    t.put(f"while {code.text}:")
+    try:
+        _indented(t, body, False)
+    finally:
+        t.fleeting = fleeting
+
+
+def _set(t: Translator, node: Node) -> None:
+    """``@set! st.a = b``: a named tuple with another entry."""
+    (given,) = node.named_children[-1].named_children
+    target, _, value = given.named_children
+    base, field = target.named_children
+    if base.type != "identifier" or t.kinds.get(text(base)) != "tree":
+        raise Unported("a change in something that is no named tuple")
+    name = t.name(text(base))
+    _put(t, Code(f"{{**{name}, {text(field)!r}: {t.code(value).text}}}"), f"{name} = ")
+
+
+def _assigned(body: Sequence[Node]) -> set[str]:
+    """Return the names that statements assign to."""
+    kinds = ("assignment", "compound_assignment_expression")
+    return set().union(*(names_in(child.named_children[0]) for child in body if child.type in kinds))
 
 
 def _if(t: Translator, node: Node, last: bool) -> None:
@@ -230,21 +340,19 @@ def _if(t: Translator, node: Node, last: bool) -> None:
 
 def _for(t: Translator, node: Node) -> None:
     bindings = [child for child in node.named_children if child.type == "for_binding"]
-    if len(bindings) != 1:
-        raise Unported("a loop over several ranges")
-    variable, over, kind = t.binding(bindings[0])
     body = [child for child in node.named_children if child.type != "for_binding"]
-    fleeting = t.fleeting
-    t.fleeting |= names_in(variable)
-    for statement in body:
-        if statement.type in ("assignment", "compound_assignment_expression"):
-            t.fleeting |= names_in(statement.named_children[0])
-    t.kinds |= dict.fromkeys(names_in(variable), kind)
-    t.put(f"for {t.target(variable).removeprefix('(').removesuffix(')')} in {over}:")
+    fleeting, indent = t.fleeting, t.indent
+    t.fleeting |= _assigned(body)
     try:
+        for position, entry in enumerate(bindings):
+            variable, over, kinds = binding(t, entry)
+            t.fleeting |= names_in(variable)
+            t.kinds |= kinds
+            t.indent = indent + 4 * position
+            t.put(f"for {t.target(variable).removeprefix('(').removesuffix(')')} in {over}:")
         _indented(t, body, False)
     finally:
-        t.fleeting = fleeting
+        t.fleeting, t.indent = fleeting, indent
 
 
 def _indented(t: Translator, body: Sequence[Node], last: bool) -> None:

@@ -10,6 +10,7 @@ from luxport.porting.code.expressions import Hole, Translator
 from luxport.porting.code.functions import HELPERS
 from luxport.porting.code.parse import names_in, parse, text
 from luxport.porting.code.statements import top_level
+from luxport.porting.code.structs import find_structs, place_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -52,8 +53,15 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
         steps = True
     t = Translator(_dialect(root), steps)
     t.define = define
+    statements = _statements(root)
+    t.structs = find_structs(statements)
+    t.owners = {
+        place_of(node): struct
+        for struct in t.structs.values()
+        for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
+    }
     chunks = []
-    for node in _statements(root):
+    for node in statements:
         t.lines = []
         top_level(t, node)
         if t.lines:
@@ -94,12 +102,14 @@ def _all(node: Node) -> list[Node]:
 
 def _module(chunks: list[str], helpers: set[str]) -> str:
     statements = "\n".join([*(HELPERS[name] for name in sorted(helpers)), *chunks])
-    imports = [f"import {name}" for name in ("functools", "math", "operator") if f"{name}." in statements]
+    imports = [
+        f"import {name}" for name in ("dataclasses", "functools", "math", "operator") if f"{name}." in statements
+    ]
     lines = [*imports, *([""] if imports else []), "import luxport", ""]
     inside = decorated = False
     for line in statements.splitlines():
         outermost = bool(line) and line[0] not in " )"
-        starts = line.startswith(("def ", "@"))
+        starts = line.startswith(("def ", "class ", "@"))
         if outermost and (starts or inside) and not decorated:
             remarks = 0
             while starts and lines[-1 - remarks].startswith("#"):
@@ -107,7 +117,7 @@ def _module(chunks: list[str], helpers: set[str]) -> str:
             while lines[-1 - remarks] == "":
                 del lines[-1 - remarks]
             lines[len(lines) - remarks : len(lines) - remarks] = ["", ""]
-        decorated = line.startswith("@") or (decorated and not line.startswith("def "))
-        inside = line.startswith("def ") or (inside and not outermost)
+        decorated = line.startswith("@") or (decorated and not line.startswith(("def ", "class ")))
+        inside = line.startswith(("def ", "class ")) or (inside and not outermost)
         lines.append(line)
     return "\n".join(lines) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,10 +65,14 @@ def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> li
 
 _TAKEN = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
 _TAKEN |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
+_TAKEN |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
+_TAKEN |= {"dict", "forward", "inputs", "isinstance", "list", "object", "print", "repr", "round", "self", "set", "str"}
+_SPELLED = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 
 
 def python_name(name: str) -> str:
     """Return a Julia name as one of Python's that nothing else here has."""
-    plain = re.sub(r"\W", "_", name.replace("²", "2").replace("!", "_"))
+    spelled = name.translate(_SPELLED)
+    plain = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in spelled)
     plain = plain if plain.isidentifier() else f"_{plain}"
     return f"{plain}_" if keyword.iskeyword(plain) or plain in _TAKEN else plain
