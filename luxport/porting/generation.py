@@ -7,48 +7,99 @@ from typing import Any
 
 from luxport.porting import julia
 
-__all__ = ["flux_generation"]
+__all__ = ["FIRST", "LAST", "flux_generation", "flux_versions"]
 
-_FIRST, _LAST = 6, 16  # Flux 0.6 to 0.16
+FIRST, LAST = 6, 16
+"""The minor versions that are told apart: Flux 0.6 to 0.16."""
 
 _COUNTS: Mapping[tuple[str, int], tuple[int, int]] = {
     ("BatchNorm", 7): (10, 10),
-    ("BatchNorm", 8): (_FIRST, 11),
-    ("BatchNorm", 11): (12, _LAST),
-    ("Conv", 6): (_FIRST, 12),
-    ("Conv", 7): (12, _LAST),
+    ("BatchNorm", 8): (FIRST, 11),
+    ("BatchNorm", 11): (12, LAST),
+    ("Conv", 6): (FIRST, 12),
+    ("Conv", 7): (12, LAST),
     ("ConvTranspose", 6): (8, 12),
     ("ConvTranspose", 7): (12, 14),
-    ("ConvTranspose", 8): (14, _LAST),
-    ("Dropout", 2): (_FIRST, 10),
+    ("ConvTranspose", 8): (14, LAST),
     ("Dropout", 3): (9, 12),
-    ("Dropout", 4): (12, _LAST),
-    ("Embedding", 2): (16, _LAST),
-    ("LSTMCell", 3): (15, _LAST),
+    ("Dropout", 4): (13, LAST),
+    ("Embedding", 2): (16, LAST),
+    ("GroupNorm", 8): (10, 10),
+    ("GroupNorm", 9): (8, 11),
+    ("GroupNorm", 12): (12, LAST),
+    ("InstanceNorm", 7): (10, 10),
+    ("InstanceNorm", 8): (8, 11),
+    ("InstanceNorm", 11): (12, LAST),
+    ("GRUCell", 3): (15, LAST),
+    ("GRUv3Cell", 4): (15, LAST),
+    ("LSTMCell", 3): (15, LAST),
     ("LSTMCell", 4): (12, 14),
-    ("LSTMCell", 5): (_FIRST, 11),
-    ("LayerNorm", 1): (_FIRST, 11),
-    ("LayerNorm", 5): (12, _LAST),
+    ("LSTMCell", 5): (FIRST, 11),
+    ("LayerNorm", 1): (FIRST, 11),
+    ("LayerNorm", 5): (12, LAST),
+    ("RNNCell", 4): (15, LAST),
+    ("RNNCell", 5): (FIRST, 14),
     ("Recur", 2): (12, 14),
-    ("Recur", 3): (_FIRST, 11),
+    ("Recur", 3): (FIRST, 11),
 }
 """The minor versions, first and last, in which a struct has so many fields.
 
-Source: the structs' definitions at Flux.jl's tags v0.6.10 to v0.15.0
+Source: the structs' definitions at Flux.jl's tags v0.6.0 to v0.16.11
 """
 
 _NAMES: Mapping[tuple[str, str], tuple[int, int]] = {
-    ("BatchNorm", "track_stats"): (12, _LAST),
-    ("Conv", "groups"): (12, _LAST),
-    ("ConvTranspose", "outpad"): (14, _LAST),
-    ("Dense", "W"): (_FIRST, 11),
-    ("Dense", "weight"): (12, _LAST),
-    ("Dropout", "rng"): (12, _LAST),
+    ("BatchNorm", "track_stats"): (12, LAST),
+    ("BatchNorm", "σ"): (FIRST, 6),
+    ("BatchNorm", "σ²"): (7, LAST),
+    ("Conv", "groups"): (12, LAST),
+    ("ConvTranspose", "outpad"): (14, LAST),
+    ("Dense", "W"): (FIRST, 11),
+    ("Dense", "weight"): (12, LAST),
+    ("Dropout", "rng"): (13, LAST),
     ("LSTMCell", "state0"): (12, 14),
-    ("LayerNorm", "affine"): (12, _LAST),
-    ("Recur", "init"): (_FIRST, 11),
+    ("LayerNorm", "affine"): (12, LAST),
+    ("Maxout", "over"): (8, 12),
+    ("Recur", "init"): (FIRST, 11),
 }
 """Likewise for a field of that name, where the file has names: it may leave some out, so their number says nothing."""
+
+_KINDS: Mapping[str, tuple[int, int]] = {
+    "AlphaDropout": (8, LAST),
+    "Bilinear": (12, LAST),
+    "CrossCor": (9, LAST),
+    "DepthwiseConv": (7, 12),
+    "Diagonal": (FIRST, 12),
+    "Embedding": (12, LAST),
+    "EmbeddingBag": (13, LAST),
+    "GRU": (15, LAST),
+    "GRUv3": (15, LAST),
+    "LSTM": (15, LAST),
+    "MultiHeadAttention": (13, LAST),
+    "PairwiseFusion": (13, LAST),
+    "Parallel": (12, LAST),
+    "PixelShuffle": (12, LAST),
+    "RNN": (15, LAST),
+    "Recur": (FIRST, 14),
+    "Recurrence": (16, LAST),
+    "Scale": (13, LAST),
+    "SkipConnection": (9, LAST),
+    "Upsample": (12, LAST),
+    "WeightNorm": (16, LAST),
+}
+"""Likewise for a struct that some versions have not."""
+
+
+def flux_versions(values: Any) -> tuple[int, int, list[str]]:
+    """Return the first and the last minor version of Flux that can have written values, and what says so.
+
+    Nothing says so, or what does contradicts itself: 6 and 16, all that there are.
+    """
+    first, last, reasons = FIRST, LAST, []
+    for reason, (low, high) in _signs(values):
+        if reason not in reasons:
+            reasons.append(reason)
+            first, last = max(first, low), min(last, high)
+    return (first, last, reasons) if first <= last else (FIRST, LAST, reasons)
 
 
 def flux_generation(values: Any) -> tuple[str, list[str]]:
@@ -58,14 +109,10 @@ def flux_generation(values: Any) -> tuple[str, list[str]]:
     >>> flux_generation({"model": julia.Struct(call, [None, None])})
     ('Flux 0.12 to 0.14', ['Recur has 2 fields'])
     """
-    first, last, reasons = _FIRST, _LAST, []
-    for reason, (low, high) in _signs(values):
-        if reason not in reasons:
-            reasons.append(reason)
-            first, last = max(first, low), min(last, high)
+    first, last, reasons = flux_versions(values)
     if not reasons:
         return "", []
-    if first > last:
+    if (first, last) == (FIRST, LAST):
         return "several versions of Flux, or changed structs", reasons
     return f"Flux 0.{first}" if first == last else f"Flux 0.{first} to 0.{last}", reasons
 
@@ -74,13 +121,28 @@ def _signs(values: Any) -> Iterator[tuple[str, tuple[int, int]]]:
     for _, value in julia.walk(values):
         if not isinstance(value, julia.Struct) or not isinstance(value.type, julia.TypeName):
             continue
-        name, module = value.type.name, value.type.module
-        if module[:1] == ("Tracker",) or (module[:1] == ("Flux",) and name.startswith("Tracked")):
-            yield "its arrays are Tracker's, which Flux had until 0.9", (_FIRST, 9)
+        name, module, fields = value.type.name, value.type.module, value.fields
+        if module[:1] == ("Tracker",):
+            yield "its arrays are of the package Tracker, which Flux had in 0.8 and 0.9", (8, 9)
+        elif module[:2] == ("Flux", "Tracker") or (module[:1] == ("Flux",) and name.startswith("Tracked")):
+            yield "its arrays are of Flux's own Tracker, which it had until 0.7", (FIRST, 7)
         if module[:1] != ("Flux",):
             continue
-        if value.names is None and (name, len(value.fields)) in _COUNTS:
-            yield f"{name} has {len(value.fields)} fields", _COUNTS[name, len(value.fields)]
+        if value.names is None and (name, len(fields)) in _COUNTS:
+            yield f"{name} has {len(fields)} fields", _COUNTS[name, len(fields)]
+        elif name in _KINDS:
+            yield f"it has a {name}", _KINDS[name]
         for field in value.names or ():
             if (name, field) in _NAMES:
                 yield f"{name} has a field {field}", _NAMES[name, field]
+        if name == "BatchNorm" and value.names is None and len(fields) == 8 and fields[7] is None:
+            yield "BatchNorm decides by itself whether it trains", (10, 11)
+        if name == "Dropout" and value.names is None and len(fields) == 2:
+            yield ("Dropout has no axes", (FIRST, 8)) if isinstance(fields[1], bool) else ("Dropout has axes", (10, 10))
+        if name == "Chain" and len(fields) == 1:
+            if isinstance(fields[0], list) and not value.type.params:
+                yield "Chain says nothing of its layers' types", (FIRST, 6)
+            elif isinstance(fields[0], tuple):
+                yield "Chain has its layers in a tuple", (7, LAST)
+            elif isinstance(fields[0], julia.NamedTuple):
+                yield "Chain has names for its layers", (12, LAST)

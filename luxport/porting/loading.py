@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from os import PathLike
 from typing import Any
 
@@ -12,11 +14,19 @@ from luxport import tree
 from luxport.backend import Backend, default_backend, get_backend
 from luxport.layer import Layer
 from luxport.porting import julia
+from luxport.porting.entries import entries_inside, entry_at
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux import is_model, port
+from luxport.porting.generation import flux_versions
 from luxport.porting.reading import read
 
-__all__ = ["load", "placed"]
+__all__ = ["filled", "load", "placed"]
+
+_DEEPEST = 4
+"""How far inside a file's entries models are looked for."""
+
+_MOST = 10_000
+"""How many values of a file without a model are looked at."""
 
 
 def load(
@@ -24,29 +34,29 @@ def load(
     *,
     name: str | None = None,
     functions: Mapping[str, Callable[..., Any]] | None = None,
+    flux: str | None = None,
     backend: str | Backend | None = None,
     device: str | None = None,
     dtype: str | None = None,
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Read a Flux model that was saved whole: ``model, ps, st``, on the default backend or the one named.
 
-    `name` chooses among several models in the file. A function that the file has only by name becomes a `Hole`,
-    which says so when it is called; `functions` fills holes, by the Julia name or the path in the model.
+    `name` chooses among several models in the file, as ``"agent.policy"`` where they are inside other things. A
+    function that the file has only by name becomes a `Hole`, which says so when it is called; `functions` fills holes,
+    by the Julia name or the path in the model.
+
+    Some layers compute otherwise in later versions of Flux: `flux` names the version that wrote the file, ``"0.6"``,
+    where the file does not say (`luxport inspect` shows what it says). Such a layer warns, if it matters.
 
     Raises: FileFormatError if the file cannot be read, or holds no model: parameters alone are for
-            `load_parameters`
+            `load_parameters`; ValueError if `flux` is no version
     """
+    versions = None if flux is None else _version(flux)
     saved = read(path)
-    models = _models(saved.values)
-    if name is not None:
-        if name not in models:
-            raise FileFormatError(f"no model {name!r}; there are {', '.join(models) or 'none'}", path=str(path))
-        models = {name: models[name]}
-    if len(models) != 1:
-        advice = f"choose one by name: {', '.join(models)}" if models else "for parameters alone, see load_parameters"
-        raise FileFormatError(f"one model expected, got {len(models) or 'none'}; {advice}", path=str(path))
+    value = _chosen(saved.values, name, str(path))
+    first, last, _ = flux_versions(saved.values)
     try:
-        ported = port(next(iter(models.values())), functions or {})
+        ported = port(value, functions or {}, versions=versions or (first, last))
     except FileFormatError as error:
         raise FileFormatError(error.reason, offset=error.offset, path=str(path)) from None
     except (ValueError, TypeError) as error:
@@ -66,16 +76,69 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
     return tree.map(place, values)
 
 
-def _models(values: Any) -> dict[str, Any]:
-    """Find the models at the top of a file, or in what is there by name."""
-    if is_model(values):
-        return {"": values}
-    found = {}
-    named = values.items() if isinstance(values, dict) else ()
-    for key, value in named:
-        if is_model(value):
-            found[key] = value
-        elif isinstance(value, julia.NamedTuple):
-            inner = dict(zip(value.names, value.values, strict=True))
-            found |= {f"{key}.{part}": model for part, model in inner.items() if is_model(model)}
-    return found
+def filled(initial: Any, given: Mapping[str, Any], caller: str) -> dict[str, Any]:
+    """Return a tree of initial values with those that are given, and no others."""
+    strange = [name for name in given if name not in initial]
+    if strange:
+        raise ValueError(f"{caller}: an entry {strange[0]!r} has no place among {', '.join(initial) or 'none'}")
+    return {
+        name: filled(value, given.get(name, {}), caller) if isinstance(value, Mapping) else given.get(name, value)
+        for name, value in initial.items()
+    }
+
+
+def _version(flux: str) -> tuple[int, int]:
+    found = re.fullmatch(r"v?0\.(\d{1,2})(\.\d+)?", flux)
+    if found is None:
+        raise ValueError(f"load expects a version of Flux as flux, '0.6' to '0.16', got {flux!r}")
+    return int(found[1]), int(found[1])
+
+
+def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:
+    """Return the model of a name, or the only one in a file.
+
+    Raises: FileFormatError if there is none, or more than one
+    """
+    if name is not None:
+        try:
+            value, _ = entry_at(values, name)
+        except KeyError:
+            there = ", ".join(_models(values)) or "none"
+            raise FileFormatError(f"no model {name!r}; there are {there}", path=path) from None
+        if not is_model(value):
+            raise FileFormatError(f"{name} is no layer of Flux; {_advice(value)}", path=path)
+        return value
+    models = _models(values)
+    if len(models) == 1:
+        ((value, sure),) = models.values()
+        if sure:
+            return value
+    if models:
+        found = f"{len(models)}" if len(models) > 1 else "one inside another thing"
+        raise FileFormatError(f"one model expected, got {found}; choose one by name: {', '.join(models)}", path=path)
+    raise FileFormatError(f"one model expected, got none; {_advice(values)}", path=path)
+
+
+def _models(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
+    """Find the models at the top of a file, or else inside: each with whether it is all that it is in."""
+    level = {name: (value, values) for name, value in values.items()}
+    sure = True
+    for _ in range(_DEEPEST):
+        found = {name: (value, sure) for name, (value, _) in level.items() if is_model(value)}
+        if found:
+            return found
+        level = entries_inside(level)
+        sure = sure and all(isinstance(parent, (dict, julia.Dict, julia.NamedTuple)) for _, parent in level.values())
+    return {}
+
+
+def _advice(values: Any) -> str:
+    """Say what to do with a file without a model of Flux."""
+    for _, value in islice(julia.walk(values), _MOST):
+        kind = getattr(value, "type", None)
+        if isinstance(kind, julia.TypeName) and kind.module[:1] in (("Lux",), ("LuxCore",)):
+            return (
+                f"it has Lux's layer {kind.name}: build the model with luxport, or from its source by `luxport port`, "
+                "and load its parameters with load_parameters"
+            )
+    return "for parameters alone, see load_parameters"

@@ -86,7 +86,7 @@ def test_generations_by_their_fields(name, count, versions):
 def test_tracker_dates_a_file():
     tracked = bw.struct_of(bw.datatype("Tracker.TrackedArray"), None, bw.array(samples.BIAS), None)
     found, reasons = flux_generation(read(bw.bson({"b": tracked})).values)
-    assert found == "Flux 0.6 to 0.9"
+    assert found == "Flux 0.8 to 0.9"
     assert "Tracker" in reasons[0]
 
 

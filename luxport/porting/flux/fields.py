@@ -50,15 +50,18 @@ GENERATIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "MaxPool": (("k", "pad", "stride"),),
     "Maxout": (("layers",),),
     "MeanPool": (("k", "pad", "stride"),),
+    "MultiHeadAttention": (("nheads", "q_proj", "k_proj", "v_proj", "attn_drop", "out_proj"),),
     "PairwiseFusion": (("connection", "layers"),),
     "Parallel": (("connection", "layers"),),
     "PixelShuffle": (("r",),),
     "RNN": (("cell",),),
     "RNNCell": (("σ", "Wi", "Wh", "b"), ("σ", "Wi", "Wh", "b", "state0")),
     "Recur": (("cell", "state"), ("cell", "init", "state")),
+    "Recurrence": (("cell",),),
     "Scale": (("scale", "bias", "σ"),),
     "SkipConnection": (("layers", "connection"),),
     "Upsample": (("scale", "size"),),
+    "WeightNorm": (("layer", "g", "which", "dims"),),
 }
 """The fields of each struct in Flux 0.6 to 0.16, one entry a number of them; what was renamed has its last name."""
 
@@ -75,6 +78,8 @@ def fields_of(struct: julia.Struct, kind: str) -> dict[str, Any]:
     if struct.names is not None:
         fields = dict(zip(struct.names, struct.fields, strict=True))
         renamed = {_RENAMED.get(name, name): value for name, value in fields.items()}
+        if kind == "BatchNorm" and "σ²" not in fields and "σ" in fields:  # until 0.6, a standard deviation
+            renamed["σ²"] = renamed.pop("σ")
         if "β" in renamed and kind == "Diagonal":
             renamed["bias"] = renamed.pop("β")
         if "bias" in renamed and kind.endswith("Cell"):

@@ -1,0 +1,136 @@
+"""What the builders of Flux's layers share: a struct on its way to becoming a layer, and the layer with its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import luxport
+from luxport.errors import LayerError
+from luxport.layer import Layer, initial_parameters, initial_states
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.fields import GENERATIONS, fields_of, numbers
+from luxport.porting.flux.functions import Hole, function_layer, named_function
+from luxport.porting.wrappers import array
+
+__all__ = ["Functions", "Missing", "Ported", "Source", "bare", "kind_of", "with_parameters"]
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Ported:
+    """A layer with its parameters and states, as NumPy arrays."""
+
+    layer: Layer
+    ps: dict[str, Any]
+    st: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A struct on its way: its kind, its fields by name, and where in the model it is."""
+
+    kind: str
+    fields: Mapping[str, Any]
+    struct: julia.Struct
+    functions: Functions
+    path: str
+    # The first and the last minor version of Flux that can have written the file.
+    versions: tuple[int, int]
+    build: Callable[[Any, Functions, str, tuple[int, int]], Ported]
+
+    def port(self, value: Any, name: str) -> Ported:
+        """Build the layer that is there under a name."""
+        return self.build(value, self.functions, self.at(name), self.versions)
+
+    def inner(self, struct: julia.Struct) -> dict[str, Any]:
+        """Return the fields by name of another layer of Flux."""
+        kind = kind_of(struct)
+        if kind not in GENERATIONS:
+            raise FileFormatError(f"{self.path or 'the model'}: {struct.type} is no layer of Flux that luxport knows")
+        return fields_of(struct, kind)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name]
+
+    def at(self, name: str) -> str:
+        """Return the path of a field in the model."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def array(self, name: str) -> Any:
+        """Return the array in a field."""
+        return array(self.fields[name], self.at(name))
+
+    def numbers(self, name: str, axes: int, default: Any = None) -> tuple[int, ...]:
+        """Return a number for each axis, in our order; the default if there is no such field."""
+        if name not in self.fields and default is not None:
+            return (default,) * axes
+        found = numbers(self.fields[name], self.at(name))
+        return found * axes if len(found) == 1 else found
+
+    def bias(self) -> dict[str, Any]:
+        """Return the bias, if there is one: Flux writes ``false`` or ``Zeros`` where there is none."""
+        value = self.fields.get("bias")
+        if value is None or isinstance(value, bool) or kind_of(value) == "Zeros":
+            return {}
+        return {"bias": self.array("bias")}
+
+    def activation(self) -> Callable[..., Any]:
+        """Return the function in the field ``σ`` or ``λ``, or one that raises where the file has only its name."""
+        value = self.fields.get("σ", self.fields.get("λ"))
+        if value is None or (isinstance(value, julia.Function) and value.name == "identity"):
+            return luxport.identity
+        name = value.path if isinstance(value, julia.Function) else str(value)
+        given = self.functions.get(self.at("activation"), self.functions.get(name))
+        known = given or named_function(value)
+        if known is not None:
+            return known
+        layer = function_layer(value) if isinstance(value, julia.Function) else Hole(name)
+        if isinstance(layer, luxport.WrappedFunction):
+            return layer.function
+        return Missing(self.at("activation"), name)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An activation that the file has only by name."""
+
+    path: str
+    name: str
+
+    def __call__(self, x: Any) -> Any:
+        """Say what is missing."""
+        raise LayerError(
+            f"has an activation that the file has only by the name {self.name!r}: "
+            f"hand it over as load(..., functions={{{self.name!r}: f}})"
+        )
+
+
+def kind_of(value: Any) -> str:
+    """Return the name of a struct of Flux, or of a package of its layers; nothing for anything else.
+
+    Lux has layers of the same names with other fields.
+    """
+    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
+        return "" if value.type.module[:1] in (("Lux",), ("LuxCore",), ("LuxLib",)) else value.type.name
+    return ""
+
+
+def bare(layer: Layer) -> Ported:
+    """Return a layer of which the file has no arrays."""
+    return Ported(layer, initial_parameters(0, layer), initial_states(0, layer))
+
+
+def with_parameters(layer: Layer, ps: dict[str, Any], st: dict[str, Any] | None = None) -> Ported:
+    """Check the parameters against those that the layer has, and put them in its order."""
+    wanted = initial_parameters(0, layer)
+    if set(wanted) != set(ps):
+        raise FileFormatError(f"{layer} has {', '.join(wanted) or 'no parameters'}, the file {', '.join(ps) or 'none'}")
+    for name, value in wanted.items():
+        if value.shape != ps[name].shape:
+            raise FileFormatError(f"{name} of {layer}: shape {value.shape} expected, got {ps[name].shape}")
+    states = initial_states(0, layer)
+    return Ported(layer, {name: ps[name] for name in wanted}, {**states, **(st or {})})

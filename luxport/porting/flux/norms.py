@@ -1,0 +1,150 @@
+"""Flux's normalisations, whose formulas and fields differ between its versions.
+
+BatchNorm
+    Until 0.6 it kept a moving standard deviation, since 0.7 a moving variance, in the same place.
+LayerNorm
+    ==========  =============================================
+    0.5, 0.6    ``(x - mean) / std``, std with ``n - 1``
+    0.7         since 0.7.3 std with ``n``
+    0.11        ``(x - mean) / (std + 1e-5)``
+    0.12, 0.13, 0.14  ``(x - mean) / (std + ϵ)``
+    0.15, 0.16  ``(x - mean) / sqrt(var + ϵ²)``
+    ==========  =============================================
+GroupNorm
+    Until 0.11 it kept moving statistics of each group, and used them in tests.
+
+Source: src/layers/normalise.jl and src/layers/stateless.jl at Flux.jl's tags v0.5.0 to v0.16.11
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport.layer import Layer
+from luxport.porting import julia
+from luxport.porting.flux.building import Ported, Source, kind_of, with_parameters
+from luxport.porting.flux.fields import number, numbers
+from luxport.porting.flux.old_layer_norm import OldLayerNorm
+from luxport.porting.wrappers import array
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
+
+_STATISTICS = {"running_mean": "μ", "running_var": "σ²"}
+# The default of BatchNorm until 0.6; that of later versions is 1e-5.
+_OLD_EPSILON = 1e-8
+
+
+def batch_norm(source: Source) -> Ported:
+    """Build a BatchNorm, its moving statistics as variances."""
+    ported = _tracking_norm(luxport.BatchNorm)(source)
+    if "running_var" in ported.st and _has_deviation(source):
+        epsilon = number(source["ϵ"], source.at("ϵ"))
+        variance = np.maximum(np.square(ported.st["running_var"]) - epsilon, 0).astype(ported.st["running_var"].dtype)
+        return Ported(ported.layer, ported.ps, {**ported.st, "running_var": variance})
+    return ported
+
+
+def instance_norm(source: Source) -> Ported:
+    """Build an InstanceNorm; until 0.11 it had moving statistics always."""
+    return _tracking_norm(luxport.InstanceNorm)(source)
+
+
+def group_norm(source: Source) -> Ported:
+    """Build a GroupNorm; with the moving statistics of a group it is in tests a BatchNorm of its channels."""
+    channels, groups = _channels(source), int(source["G"])
+    if not source.fields.get("track_stats", source.fields.get("μ") is not None):
+        layer = luxport.GroupNorm(channels, groups, source.activation(), **_options(source))
+        return _norm(source, layer, {})
+    warnings.warn(
+        f"{source.path or 'the model'}: a GroupNorm with moving statistics, as Flux had it until 0.11, is a BatchNorm "
+        "here: the same in tests, another thing in training",
+        stacklevel=2,
+    )
+    layer = luxport.BatchNorm(channels, source.activation(), **_options(source))
+    states = {
+        ours: np.repeat(source.array(theirs).reshape(groups), channels // groups)
+        for ours, theirs in _STATISTICS.items()
+    }
+    return _norm(source, layer, states)
+
+
+def layer_norm(source: Source) -> Ported:
+    """Build a LayerNorm with the formula of its version."""
+    ps, shape, activation = _affine(source)
+    first, last = source.versions
+    if "ϵ" in source.fields:
+        epsilon = number(source["ϵ"], source.at("ϵ"))
+        if first >= 15:
+            layer = luxport.LayerNorm(shape, activation, epsilon=epsilon**2, affine=bool(ps))
+        else:
+            layer = OldLayerNorm(shape, activation, epsilon=epsilon, affine=bool(ps))
+        return with_parameters(layer, ps)
+    corrected = last <= 6
+    if first <= 6 < last or last == 7:
+        _warn(source, "a LayerNorm that divides by n - 1 until Flux 0.7.2 and by n later", "n")
+    epsilon = 0.0 if last <= 10 else 1e-5
+    return with_parameters(OldLayerNorm(shape, activation, epsilon=epsilon, corrected=corrected, affine=bool(ps)), ps)
+
+
+def _has_deviation(source: Source) -> bool:
+    """Tell whether moving statistics are standard deviations: the file's version says so, or else ϵ's default."""
+    first, last = source.versions
+    if source.struct.names is not None or first >= 7 or last <= 6:
+        return "σ" in (source.struct.names or ()) or last <= 6
+    epsilon = number(source["ϵ"], source.at("ϵ"))
+    old = bool(np.isclose(epsilon, _OLD_EPSILON, atol=0))
+    if old or not np.isclose(epsilon, 1e-5, atol=0):
+        meant = "a standard deviation" if old else "a variance"
+        _warn(source, "a BatchNorm that has a standard deviation until Flux 0.6 and a variance since", meant)
+    return old
+
+
+def _warn(source: Source, what: str, taken: str) -> None:
+    warnings.warn(
+        f"{source.path or 'the model'}: {what}; the file does not say which, and {taken} is taken: "
+        "name the version, as load(..., flux='0.6')",
+        stacklevel=2,
+    )
+
+
+def _affine(source: Source) -> tuple[dict[str, Any], tuple[int, ...], Callable[..., Any]]:
+    """Return what a LayerNorm has in its Diagonal or Scale: parameters, shape, activation."""
+    diagonal = source["diag"]
+    if not isinstance(diagonal, julia.Struct):
+        return {}, numbers(source["size"], source.at("size")), source.activation()
+    fields = source.inner(diagonal)
+    ps = {"scale": array(fields["scale"], source.at("scale")), "bias": array(fields["bias"], source.at("bias"))}
+    inner = Source(kind_of(diagonal), fields, diagonal, source.functions, source.path, source.versions, source.build)
+    return ps, ps["scale"].shape, inner.activation()
+
+
+def _tracking_norm(kind: Callable[..., Layer]) -> Callable[[Source], Ported]:
+    def build(source: Source) -> Ported:
+        tracks = bool(source.fields.get("track_stats", source.fields.get("μ") is not None))
+        options = _options(source) | {"momentum": number(source["momentum"], source.at("momentum"))}
+        layer = kind(_channels(source), source.activation(), track_stats=tracks, **options)
+        return _norm(source, layer, {ours: source.array(theirs) for ours, theirs in _STATISTICS.items() if tracks})
+
+    return build
+
+
+def _norm(source: Source, layer: Layer, states: Mapping[str, Any]) -> Ported:
+    ps = {"scale": source.array("γ"), "bias": source.array("β")} if _is_affine(source) else {}
+    return with_parameters(layer, ps, dict(states))
+
+
+def _options(source: Source) -> dict[str, Any]:
+    return {"affine": _is_affine(source), "epsilon": number(source["ϵ"], source.at("ϵ"))}
+
+
+def _is_affine(source: Source) -> bool:
+    return bool(source.fields.get("affine", True)) and source.fields.get("γ") is not None
+
+
+def _channels(source: Source) -> int:
+    return int(source["chs"]) if "chs" in source.fields else source.array("β").shape[0]

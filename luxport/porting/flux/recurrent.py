@@ -1,0 +1,79 @@
+"""Flux's recurrent cells and what runs them: one step a call until 0.14, a whole sequence since 0.15."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport.layer import initial_states
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.building import Ported, Source, kind_of, with_parameters
+from luxport.porting.wrappers import array
+
+__all__ = ["cell", "recur", "sequence"]
+
+
+def cell(name: str, gates: int) -> Callable[[Source], Ported]:
+    """Return the builder of a cell. Flux has one bias, that of the input, and trains the initial state until 0.14."""
+
+    def build(source: Source) -> Ported:
+        ps = {"weight_ih": source.array("Wi"), "weight_hh": source.array("Wh")}
+        options: dict[str, Any] = {}
+        bias = source.fields.get("b")
+        if bias is None or isinstance(bias, bool) or kind_of(bias) == "Zeros":
+            options["use_bias"] = False
+        else:
+            ps["bias_ih"] = source.array("b")
+        if name == "GRUv3Cell":
+            ps["weight_hn"] = source.array("Wh_h̃")
+        else:
+            options["use_recurrent_bias"] = False
+        if name == "RNNCell":
+            options["activation"] = source.activation()
+        for entry, value in _initial(source).items():
+            options["train_memory" if entry == "memory" else "train_state"] = True
+            ps[entry] = value
+        in_dims, width = ps["weight_ih"].shape
+        return with_parameters(getattr(luxport, name)(in_dims, width // gates, **options), ps)
+
+    return build
+
+
+def _initial(source: Source) -> dict[str, Any]:
+    """Return the initial state where it is not zero, as it is unless it was trained."""
+    first, second = source.fields.get("state0"), source.fields.get("c")
+    if isinstance(first, tuple) and len(first) == 2:
+        first, second = first
+    given = {"hidden_state": first, "memory": second}
+    found = {
+        name: array(value, source.at(name)).reshape(-1)
+        for name, value in given.items()
+        if isinstance(value, (np.ndarray, julia.Struct))
+    }
+    return {name: value for name, value in found.items() if np.any(value)}
+
+
+def sequence(source: Source) -> Ported:
+    """Build one of 0.15's layers: a cell run over (T, F) or (N, T, F), with all outputs and maybe the last state."""
+    inner = _cell_of(source)
+    params = source.struct.type.params
+    layer = luxport.Recurrence(inner.layer, return_sequence=True, return_state=params[:1] == (True,))  # type: ignore[arg-type]
+    return Ported(layer, inner.ps, inner.st)
+
+
+def recur(source: Source) -> Ported:
+    """Build a Recur, which takes one step a call and remembers: so does StatefulRecurrentCell."""
+    inner = _cell_of(source)
+    layer = luxport.StatefulRecurrentCell(inner.layer)  # type: ignore[arg-type]
+    return Ported(layer, inner.ps, initial_states(0, layer))
+
+
+def _cell_of(source: Source) -> Ported:
+    inner = source.port(source["cell"], "cell")
+    if not isinstance(inner.layer, luxport.RecurrentCell):
+        raise FileFormatError(f"{source.at('cell')}: a recurrent cell of Flux expected, got {inner.layer}")
+    return inner
