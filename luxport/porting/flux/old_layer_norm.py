@@ -53,7 +53,8 @@ class OldLayerNorm(Layer):
         axes = tuple(range(-len(self.shape), 0))
         check_floating(x)
         for axis, size in zip(axes, self.shape, strict=True):
-            check_axis(x, axis, size, "{} entries")
+            sizes = ["{}" if other == axis else str(n) for other, n in zip(axes, self.shape, strict=True)]
+            check_axis(x, axis, size, f"(..., {', '.join(sizes)})")
         mean = xp.mean(x, axis=axes, keepdims=True)
         deviation = xp.std(x, axis=axes, keepdims=True, correction=float(self.corrected))
         y = (x - mean) / (deviation + self.epsilon)

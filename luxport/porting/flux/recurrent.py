@@ -30,6 +30,9 @@ def cell(name: str, gates: int) -> Callable[[Source], Ported]:
             ps["bias_ih"] = source.array("b")
         if name == "GRUv3Cell":
             ps["weight_hn"] = source.array("Wh_h̃")
+            # Until 0.14 the third of Wh that nothing uses is not there.
+            width = ps["weight_ih"].shape[-1] - ps["weight_hh"].shape[-1]
+            ps["weight_hh"] = np.pad(ps["weight_hh"], ((0, 0), (0, max(width, 0))))
         else:
             options["use_recurrent_bias"] = False
         if name == "RNNCell":
@@ -45,7 +48,7 @@ def cell(name: str, gates: int) -> Callable[[Source], Ported]:
 
 def _initial(source: Source) -> dict[str, Any]:
     """Return the initial state where it is not zero, as it is unless it was trained."""
-    first, second = source.fields.get("state0"), source.fields.get("c")
+    first, second = source.fields.get("state0", source.fields.get("h")), source.fields.get("c")
     if isinstance(first, tuple) and len(first) == 2:
         first, second = first
     given = {"hidden_state": first, "memory": second}
