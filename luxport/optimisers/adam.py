@@ -17,7 +17,7 @@ Moments: TypeAlias = tuple[Array, Array, Array]
 
 @dataclass(frozen=True)
 class AdamLike:
-    """The hyper-parameters of `Adam` and most of its variants, and the state that they start from."""
+    """The hyper-parameters of `Adam` and most of its variants."""
 
     eta: float = 0.001
     beta: tuple[float, float] = (0.9, 0.999)
@@ -25,12 +25,6 @@ class AdamLike:
 
     def __post_init__(self) -> None:
         check_eta(self)
-
-    def init(self, x: Array) -> tuple[Array, ...]:
-        """Start from moments of 0."""
-        round_ahead(x, self.eta, *self.beta, self.epsilon, 1.0)
-        rounded_epsilon(x, self.epsilon)
-        return initial_moments(x, self.beta)
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,10 @@ class Adam(AdamLike):
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``Adam``; D. P. Kingma, J. Ba (2015)
     """
+
+    def init(self, x: Array) -> Moments:
+        """Start from moments of 0."""
+        return initial_moments(self, x)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
@@ -74,9 +72,8 @@ class AdamW:
 
     def init(self, x: Array) -> Moments:
         """Start from moments of 0."""
-        round_ahead(x, self.eta, self.lambda_)
-        rounded_epsilon(x, self.epsilon)
-        return initial_moments(x, self.beta)
+        round_ahead(x, self.lambda_)
+        return initial_moments(self, x)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Step as `Adam`, and towards 0."""
@@ -111,8 +108,10 @@ def rounded_epsilon(x: Array, epsilon: Any) -> Any:
     return in_dtype_of(x, epsilon)
 
 
-def initial_moments(x: Array, beta: tuple[float, float]) -> Moments:
+def initial_moments(rule: AdamLike | AdamW, x: Array) -> Moments:
     """Start from moments of 0 and the first powers of beta."""
+    round_ahead(x, rule.eta, *rule.beta, rule.epsilon, 1.0)
+    rounded_epsilon(x, rule.epsilon)
     xp = namespace(x)
-    powers = xp.stack([scalar_like(x, in_dtype_of(x, beta[0])), scalar_like(x, in_dtype_of(x, beta[1]))])
+    powers = xp.stack([scalar_like(x, in_dtype_of(x, beta)) for beta in rule.beta])
     return xp.zeros_like(x), xp.zeros_like(x), powers

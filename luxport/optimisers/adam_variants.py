@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.optimisers.adam import AdamLike, Moments, adam_step, rounded_epsilon
+from luxport.optimisers.adam import AdamLike, Moments, adam_step, initial_moments, rounded_epsilon
 from luxport.optimisers.rule import abs2, check_real, in_dtype_of, is_number, scalar_like
 
 __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
@@ -29,7 +29,7 @@ class RAdam(AdamLike):
         """Start from moments of 0."""
         xp = namespace(x)
         count = xp.astype(xp.real(scalar_like(x, 0.0)) if "complex" in dtype_name(x) else scalar_like(x, 0.0), xp.int32)
-        return *super().init(x), count + 1
+        return *initial_moments(self, x), count + 1
 
     def apply(
         self, state: tuple[Array, Array, Array, Array], x: Array, dx: Array
@@ -78,7 +78,7 @@ class AdaMax(AdamLike):
     def init(self, x: Array) -> Moments:
         """Start from moments of 0."""
         check_real(self, x)
-        return super().init(x)
+        return initial_moments(self, x)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moment and the maximum, then step."""
@@ -104,7 +104,7 @@ class OAdam(AdamLike):
 
     def init(self, x: Array) -> tuple[Array, Array, Array, Array]:
         """Start from moments of 0."""
-        return *super().init(x), namespace(x).zeros_like(x)
+        return *initial_moments(self, x), namespace(x).zeros_like(x)
 
     def apply(
         self, state: tuple[Array, Array, Array, Array], x: Array, dx: Array
@@ -129,7 +129,7 @@ class AMSGrad(AdamLike):
     def init(self, x: Array) -> Moments:
         """Start from epsilon."""
         check_real(self, x)
-        m, v, _ = super().init(x)
+        m, v, _ = initial_moments(self, x)
         epsilon = in_dtype_of(x, self.epsilon)
         return m + epsilon, v + epsilon, v + epsilon
 
@@ -157,6 +157,10 @@ class NAdam(AdamLike):
     Source: Optimisers.jl ``NAdam``; T. Dozat (2016)
     """
 
+    def init(self, x: Array) -> Moments:
+        """Start from moments of 0."""
+        return initial_moments(self, x)
+
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
         xp = namespace(x)
@@ -179,6 +183,10 @@ class AdaBelief(AdamLike):
     """
 
     epsilon: float = 1e-16
+
+    def init(self, x: Array) -> Moments:
+        """Start from moments of 0."""
+        return initial_moments(self, x)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
