@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from luxport import porting as porting
     from luxport import schedules as schedules
     from luxport.batching import *
+    from luxport.data_loader import *
     from luxport.flat import *
     from luxport.intermediate import *
     from luxport.layers import *
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from luxport.porting.saving import *
     from luxport.porting.torch_modules import *
     from luxport.stopping import *
+    from luxport.training import *
 
 __all__ = ["Rng", "StatefulLayer", "__version__", "display", "losses", "ops", "optimisers", "random", "rng", "tree"]
 __all__ += activations.__all__
@@ -83,6 +85,7 @@ _LATER |= {"intermediate_outputs": "luxport.intermediate", **dict.fromkeys(losse
 _LATER |= dict.fromkeys(("early_stopping", "patience", "plateau", "throttle"), "luxport.stopping")
 _LATER |= dict.fromkeys(("onecold", "onehot", "onehotbatch"), "luxport.one_hot")
 _LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
+_LATER |= {"DataLoader": "luxport.data_loader", **dict.fromkeys(("train", "train_step"), "luxport.training")}
 _LATER |= {"porting": "luxport.porting"}
 _LATER |= dict.fromkeys(("load", "save"), "luxport.porting.saving")
 _LATER |= {"to_keras": "luxport.porting.keras_layers"}
