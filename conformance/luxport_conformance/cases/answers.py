@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["answer", "counting"]
+__all__ = ["answer", "counting", "pooling_answers"]
 
 
 @functools.cache
@@ -21,6 +21,20 @@ def answer(operation: str, rank: int, name: str) -> np.ndarray:
     """Read one answer, with a batch and a channel of one: ``answer("conv", 2, "dx_pad")``."""
     entry = _all()[operation][str(rank)][name]
     return np.array(entry["values"].split(), np.float64).reshape(1, 1, *entry["shape"])
+
+
+def pooling_answers(rank: int) -> dict[str, dict[str, Any]]:
+    """Read the pools whose gradients are pinned: window, stride, padding, x, dx_max and dx_mean."""
+    entries: dict[str, dict[str, Any]] = _all()["pool_gradients"][str(rank)]
+    return {
+        name: {key: entry[key] for key in ("stride", "padding")}
+        | {"window": tuple(entry["window"])}
+        | {
+            key: np.array(entry[key].split(), np.float64).reshape(1, 1, *entry["shape"])
+            for key in ("x", "dx_max", "dx_mean")
+        }
+        for name, entry in entries.items()
+    }
 
 
 def counting(*shape: int) -> np.ndarray:

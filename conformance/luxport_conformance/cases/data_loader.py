@@ -1,0 +1,195 @@
+"""Cases of `luxport.DataLoader`: Flux's, with the samples along the first axis."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import luxport
+from luxport import DataLoader
+from luxport.optimisers import Descent, setup
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import at, fact, function
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "flux:data.jl"
+X = np.arange(1, 11).reshape(5, 2)
+Y = np.arange(1, 6)
+PAIRS = ((X[:2], Y[:2]), (X[2:4], Y[2:4]), (X[4:], Y[4:]))
+PASSES = 10
+INTEGERS = ("float32",)  # there are none but integers: one dtype says it all
+
+
+class Named(NamedTuple):
+    """A sample and its label."""
+
+    x: Any
+    y: Any
+
+
+def _batches(**options: Any) -> Any:
+    return lambda x: tuple(DataLoader(x, 2, **options))
+
+
+def _on_the_cpu(x: Any) -> Any:
+    loader = DataLoader(x, 2)
+    moved = tuple(luxport.cpu_device(luxport.backend_of(x).name).each(loader))
+    return {"first": moved[0], "count": len(moved), "told": len(loader)}
+
+
+def _named(x: Any, y: Any) -> Any:
+    found = tuple(DataLoader(Named(x, y), 2))
+    of_dicts = tuple(DataLoader({"x": x, "y": y}, 2))
+    return {
+        "kinds": all(type(batch) is Named for batch in found),
+        "by position": tuple([(batch[0], batch[1]) for batch in found]),
+        "by name": tuple([(batch.x, batch.y) for batch in found]),
+        "dicts": tuple([(batch["x"], batch["y"]) for batch in of_dicts]),
+    }
+
+
+def _two_passes_at_once() -> dict[str, bool]:
+    loader = DataLoader(np.arange(1, 11), shuffle=True, seed=0)
+    passes = [[int(batch[0]) for batch in batches] for batches in zip(*zip(loader, loader, strict=True), strict=True)]
+    return {
+        "differ": passes[0][1:] != passes[1][1:],
+        "complete": [sorted(one) for one in passes] == [[*range(1, 11)]] * 2,
+    }
+
+
+def _shuffled(x: Any, y: Any) -> Any:
+    """Put the batches of a pass one after another, and of one from the same seed."""
+    xp = luxport.namespace(x)
+    (xs, ys), (again, _) = [
+        [xp.concat(parts, axis=0) for parts in zip(*DataLoader((x, y), 2, shuffle=True, seed=5), strict=True)]
+        for _ in range(2)
+    ]
+    return {"order": ys, "rows": xs - xp.take(x, ys - 1, axis=0), "again": again - xs}
+
+
+def _trained(loss: Any, rate: float) -> Any:
+    def program(theta: Any, *data: Any) -> Any:
+        loader = DataLoader(data)
+        state = setup(Descent(rate), theta)
+        *_, (_, _, trained) = luxport.train(loss, state, theta, itertools.chain(*[loader] * PASSES))
+        return trained
+
+    return program
+
+
+def _distance(theta: Any, x: Any) -> Any:
+    xp = luxport.namespace(x)
+    return xp.sum((x - theta) ** 2)
+
+
+def _misfit(theta: Any, x: Any, y: Any) -> Any:
+    xp = luxport.namespace(x)
+    return xp.sum((y - xp.matmul(x, theta)) ** 2)
+
+
+CASES: list[Case] = [
+    function(
+        "data_loader.batches",
+        at(FILE, 10, 11, 12, 13, 14),
+        "DataLoader",
+        _batches(),
+        X,
+        expected=(X[:2], X[2:4], X[4:]),
+        dtypes=INTEGERS,
+    ),
+    function(
+        "data_loader.on_the_cpu",
+        at(FILE, 17, 18),
+        "DataLoader",
+        _on_the_cpu,
+        X,
+        expected={"first": X[:2], "count": 3, "told": 3},
+        dtypes=INTEGERS,
+        compiles=False,  # a device is not changed in a program
+    ),
+    function(
+        "data_loader.whole_batches_only",
+        at(FILE, 24, 25, 26, 27),
+        "DataLoader",
+        _batches(partial=False),
+        X,
+        expected=(X[:2], X[2:4]),
+        dtypes=INTEGERS,
+    ),
+    function(
+        "data_loader.tuple_of_one",
+        at(FILE, 33, 34, 35, 36),
+        "DataLoader",
+        lambda x: tuple(DataLoader((x,), 2, partial=False)),
+        X,
+        expected=((X[:2],), (X[2:4],)),
+        dtypes=INTEGERS,
+    ),
+    function(
+        "data_loader.pairs",
+        at(FILE, *range(42, 53)),
+        "DataLoader",
+        lambda x, y: tuple(DataLoader((x, y), 2)),
+        *(X, Y),
+        expected=PAIRS,
+        dtypes=INTEGERS,
+    ),
+    function(
+        "data_loader.names",
+        at(FILE, *range(59, 70)),
+        "DataLoader",
+        _named,
+        *(X, Y),
+        expected={"kinds": True, "by position": PAIRS, "by name": PAIRS, "dicts": PAIRS},
+        dtypes=INTEGERS,
+    ),
+    fact(
+        "data_loader.two_passes_at_once",
+        at(FILE, 75),
+        "DataLoader",
+        lambda: repr(_two_passes_at_once()),
+        repr({"differ": True, "complete": True}),
+    ),
+    function(
+        "data_loader.shuffled",
+        ("flux: data.jl:97 shuffles by a seed, and looks at nothing",),
+        "DataLoader",
+        _shuffled,
+        *(X, Y),
+        expected={
+            "order": Property("each label once, in another order", lambda y: sorted(y) == [*Y] and [*y] != [*Y]),
+            "rows": np.zeros_like(X),
+            "again": np.zeros_like(X),
+        },
+        dtypes=INTEGERS,
+        compiles=False,
+    ),
+    Case(
+        id="data_loader.training",
+        subject="DataLoader",
+        source=at(FILE, 84),
+        program=_trained(_distance, 0.1),
+        inputs={"theta": np.ones(2), "x": np.zeros((10, 2))},
+        # Each step leaves 0.8 of it: this is far below upstream's 1e-4.
+        expected=np.full(2, 0.8 ** (10 * PASSES)),
+        differentiates=True,
+        tolerance=Tolerance(magnitude=1.0),
+        dtypes=("float32",),
+        compiles=False,  # a hundred steps are a long program
+    ),
+    Case(
+        id="data_loader.training_on_pairs",
+        subject="DataLoader",
+        source=at(FILE, 94),
+        program=_trained(_misfit, 0.1),
+        inputs={"theta": np.zeros(2), "x": np.ones((10, 2)), "y": np.full(10, 2.0)},
+        expected=np.ones(2),
+        differentiates=True,
+        dtypes=("float64",),  # upstream wants it to 1e-10
+        compiles=False,
+    ),
+]

@@ -1,0 +1,148 @@
+"""Cases of gradients of pooling that NNlib pins, by the operation and by its definition; of means of complex numbers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport_conformance.backends import prepared
+from luxport_conformance.case import Case
+from luxport_conformance.cases.answers import pooling_answers
+from luxport_conformance.cases.declare import at, draw
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+FILE = "nnlib:pooling.jl"
+MAX, MEAN = ops.definition_of(ops.max_pool), ops.definition_of(ops.mean_pool)
+SIX_DIGITS = Tolerance(reduction=8, rounding=5e-7, reason="the numbers are written with six digits")
+
+
+def _pinned(rank: int) -> Case:
+    answers = pooling_answers(rank)
+    options = {
+        name: _options(rank, entry["window"], entry["stride"], entry["padding"]) for name, entry in answers.items()
+    }
+
+    def gradients(pool: Callable[..., Any], x: Any, options: Any) -> Any:
+        xp = luxport.namespace(x)
+        return luxport.grad(lambda x: xp.sum(pool(x, **options)))(x)
+
+    def program(xs: Any) -> Any:
+        return {
+            name: {
+                "max": gradients(ops.max_pool, x, options[name]),
+                "mean": gradients(ops.mean_pool, x, options[name]),
+                "defined max": gradients(MAX, x, options[name]),
+                "defined mean": gradients(MEAN, x, options[name]),
+                "apart": ops.max_pool(x, **options[name]) - MAX(x, **options[name]),
+            }
+            for name, x in xs.items()
+        }
+
+    def expected(xs: Any) -> Any:
+        return {
+            name: {
+                "max": entry["dx_max"],
+                "mean": entry["dx_mean"],
+                "defined max": entry["dx_max"],
+                "defined mean": entry["dx_mean"],
+                "apart": np.zeros_like(ops.max_pool(xs[name], **options[name])),
+            }
+            for name, entry in answers.items()
+        }
+
+    return Case(
+        id=f"pooling.pinned_gradients_{rank}d",
+        subject="MaxPool",
+        source=at(FILE, 864, 865, 869, 870, 871),
+        program=lambda xs: prepared(luxport.backend_of(*xs.values()), program)(xs),
+        inputs={"xs": {name: entry["x"] for name, entry in answers.items()}},
+        expected=expected,
+        differentiates=True,
+        tolerance=SIX_DIGITS,
+        dtypes=("float32",),
+        compiles=False,  # twenty programs: JAX alone is quicker with them compiled
+    )
+
+
+def _complex(rank: int) -> Case:
+    """Pull complex numbers back, and differentiate by real and imaginary part: free of any convention for them."""
+    ways = [*itertools.product((0, 1), (True, False))]
+
+    def program(re: Any, im: Any, dys: Any) -> Any:
+        xp = luxport.namespace(re)
+        results = []
+        for (padding, counted), dy in zip(ways, dys, strict=True):
+            pooled = partial(ops.mean_pool, **_options(rank, (2,) * rank, 2, padding), count_include_pad=counted)
+
+            def squared(re: Any, im: Any, pooled: Any = pooled) -> Any:
+                total = xp.sum(pooled(_joined(re, im)))
+                return xp.real(total * xp.conj(total))
+
+            dx = luxport.vjp(pooled, _joined(re, im))[1](dy)[0]
+            results.append({"real": xp.real(dx), "imag": xp.imag(dx), "slopes": luxport.grad(squared, (0, 1))(re, im)})
+        return results
+
+    def expected(re: Any, im: Any, dys: Any) -> Any:
+        results = []
+        for (padding, counted), dy in zip(ways, dys, strict=True):
+            weights = _weights(re.shape, padding, counted)
+            slope = weights.sum(0)
+            total = [slope @ part.reshape(-1, slope.size).T for part in (re, im)]
+            # |sum|² is the square of the real sum and that of the imaginary one.
+            slopes = tuple(
+                [2 * np.sum(part) * np.tile(slope, re.size // slope.size).reshape(re.shape) for part in total]
+            )
+            real, imag = [(part.reshape(-1, len(weights)) @ weights).reshape(re.shape) for part in (dy.real, dy.imag)]
+            results.append({"real": real, "imag": imag, "slopes": slopes})
+        return tuple(results)
+
+    shape = (1, 2, *[5] * rank)
+    places = [2 + padding for padding, _ in ways]
+    dys = [draw(1, 2, *[n] * rank, seed=i) + 1j * draw(1, 2, *[n] * rank, seed=i + 9) for i, n in enumerate(places)]
+    return Case(
+        id=f"mean_pool.complex_gradients_{rank}d",
+        subject="MeanPool",
+        source=at(FILE, 1010, 1011, 1012, 1022, 1023),
+        program=lambda *arrays: prepared(luxport.backend_of(*arrays[:2]), program)(*arrays),
+        inputs={"re": draw(*shape, seed=3), "im": draw(*shape, seed=4), "dys": dys},
+        expected=expected,
+        differentiates=True,
+        tolerance=Tolerance(reduction=4**rank),
+        dtypes=("float32",),
+        compiles=False,
+    )
+
+
+def _options(rank: int, window: Any, stride: int, padding: int) -> dict[str, Any]:
+    sides = ((padding, padding),) * rank
+    return {"window": window, "stride": (stride,) * rank, "padding": sides, "dilation": (1,) * rank}
+
+
+def _joined(re: Any, im: Any) -> Any:
+    xp = luxport.namespace(re)
+    dtype = xp.result_type(re.dtype, xp.complex64)
+    return xp.astype(re, dtype) + xp.astype(im, dtype) * 1j
+
+
+def _weights(shape: tuple[int, ...], padding: int, counted: bool) -> Any:
+    """Return how much of each element goes into the mean at each place, in one channel; windows and strides of 2."""
+    sizes = shape[2:]
+    places = [(n + 2 * padding) // 2 for n in sizes]
+    weights = np.zeros((*places, *sizes))
+    for place in np.ndindex(*places):
+        starts = [2 * i - padding for i in place]
+        inside = tuple([slice(max(start, 0), min(start + 2, n)) for start, n in zip(starts, sizes, strict=True)])
+        seen = weights[place][inside]
+        seen += 1 / (2 ** len(sizes) if counted else seen.size)
+    return weights.reshape(int(np.prod(places)), -1)
+
+
+CASES: list[Case] = [*map(_pinned, (1, 2, 3)), *map(_complex, (1, 2, 3))]
