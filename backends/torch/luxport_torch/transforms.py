@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from luxport import tree
 
@@ -23,8 +24,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling() or _nested(args, kwargs):
-            gradient, result = torch.func.grad_and_value(f, argnums, has_aux)(*args, **kwargs)
-            return result, gradient
+            return _functional(f, argnums, has_aux, args, kwargs)
         positions = (argnums,) if isinstance(argnums, int) else argnums
         wrt = tuple(args[i] for i in positions)
         variables = [leaf.detach().requires_grad_() for leaf in tree.leaves(wrt)]
@@ -47,6 +47,29 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         return tree.map(_constant, result), gradients[0] if isinstance(argnums, int) else gradients
 
     return transformed
+
+
+def _functional(
+    f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Any]:
+    positions = (argnums,) if isinstance(argnums, int) else argnums
+    wrt = [args[i] for i in positions]
+    variables = tree.leaves(wrt)
+    if len(variables) == len(tree_leaves(wrt)):
+        gradient, result = torch.func.grad_and_value(f, argnums, has_aux)(*args, **kwargs)
+        return result, gradient
+    # PyTorch takes a None or a `Static` for a leaf, and refuses it.
+    structure = tree.structure(wrt)
+
+    def of_variables(variables: list[Any]) -> Any:
+        replaced = list(args)
+        for i, argument in zip(positions, tree.unflatten(structure, iter(variables)), strict=True):
+            replaced[i] = argument
+        return f(*replaced, **kwargs)
+
+    found, result = torch.func.grad_and_value(of_variables, 0, has_aux)(variables)
+    gradients = tree.unflatten(structure, iter(found))
+    return result, gradients[0] if isinstance(argnums, int) else tuple(gradients)
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
