@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn, scaled_initializer
 from luxport.porting.code.functions import ELEMENTWISE
-from luxport.porting.code.layers import INITIALIZERS, LAYERS
+from luxport.porting.code.layers import LAYERS
+from luxport.porting.code.options import INITIALIZERS
 from luxport.porting.code.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
 from luxport.porting.code.structs import is_new
 from luxport.porting.code.writing import Code, group, named, python_name, render
@@ -104,6 +105,7 @@ def _write(t: Translator, name: str, parameters: list[Node], body: list[Node], m
 
 
 def write_body(t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str]) -> None:
+    """Write a function with this head and body; `first` is its first array, `opening` what its body begins with."""
     from luxport.porting.code.statements import block
 
     lines, before, outer, uses_xp, layers_used = t.lines, t.mode, t.outer, t.uses_xp, t.layers_used

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.code.layers import INITIALIZERS, initializer
+from luxport.porting.code.options import INITIALIZERS, initializer
 from luxport.porting.code.parse import Unported, arguments, last_name, named_entries, parts, text
 from luxport.porting.code.writing import Code, group
 
@@ -117,7 +117,7 @@ def _scaled(t: Translator, node: Node) -> _Drawn | None:
 
 
 def scaled_initializer(t: Translator, parameters: list[Node], body: list[Node]) -> Code | None:
-    """Return the initialiser that a function of sizes alone is, as ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
+    """Return the initialiser that a function of sizes alone is: ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
     if len(parameters) != 1 or len(body) != 1 or parameters[0].type != "splat_expression":
         return None
     inner = parameters[0].named_children[0]

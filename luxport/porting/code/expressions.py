@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn
 from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE
-from luxport.porting.code.layers import INITIALIZERS, LAYERS
+from luxport.porting.code.layers import LAYERS
 from luxport.porting.code.operators import binary, unary
+from luxport.porting.code.options import INITIALIZERS
 from luxport.porting.code.parse import (
     UNUSUAL,
     Arguments,
@@ -20,7 +21,9 @@ from luxport.porting.code.parse import (
     last_name,
     line_of,
     named_entries,
+    names_in,
     one_line,
+    parse,
     parts,
     reason_of,
     text,
@@ -313,6 +316,12 @@ class Translator:
             return self._device()
         if not own and name in ("merge", "NamedTuple"):
             return self._merged(name, given)
+        if not own and name in ("Fix1", "Fix2") and len(given.positional) == 2:
+            function, fixed = [text(value) for value in given.positional]
+            order = f"({fixed}), x" if name == "Fix1" else f"x, ({fixed})"
+            return self._rewritten(
+                node, f"x -> ({function})({order})" if "->" in function else f"x -> {function}({order})"
+            )
         if not own and name in SEQUENCES:
             return SEQUENCES[name](self, given)
         if not own and name == "apply" and len(given.positional) == 4:
@@ -364,6 +373,16 @@ class Translator:
     def _adjoint(self, node: Node) -> Code:
         return self.helper("adjoint", [self.code(node.named_children[0])])
 
+    def _rewritten(self, node: Node, julia: str) -> Code:
+        """What stands for a node: the same in other words, with its holes at its place."""
+        if "x" in names_in(node):
+            raise Unported("a function of something named x")
+        (statement,) = parse(julia).named_children
+        holes = len(self.holes)
+        code = self.code(statement)
+        self.holes[holes:] = [Hole(line_of(node), hole.julia, hole.reason) for hole in self.holes[holes:]]
+        return code
+
     def _applied(self, node: Node, name: str, given: Arguments) -> Code:
         """A function of each element, called on an element or broadcast."""
         broadcast = node.type == "broadcast_call_expression"
@@ -377,6 +396,9 @@ class Translator:
                     return call(f"math.{name}", values, None, "number")
             if not broadcast and self.mode != "scalar":
                 raise Unported(f"{name} without a dot is no function of arrays")
+            if name == "abs2":
+                (value,) = values
+                return self.xp("square", [self.xp("abs", [value])])
             return self.xp(ELEMENTWISE[name], values)
         options = {}
         if name in _PARAMETERS and len(values) == 2:
@@ -466,6 +488,16 @@ class Translator:
     def _macro(self, node: Node) -> Code:
         if text(node).startswith(("@compact", "Lux.@compact")):
             return Code(self.define(self, node, mode="compact"), "layer")
+        name = text(node).split(maxsplit=1)[0]
+        inner = node.named_children[-1].named_children
+        if name in ("@view", "@views", "@inbounds", "Zygote.@ignore") and len(inner) == 1:
+            return self.code(inner[0])
+        if name == "@." and len(inner) == 1 and self.mode in ("array", "scalar"):
+            mode, self.mode = self.mode, "scalar"  # a dot at every call and operator
+            try:
+                return self.code(inner[0])
+            finally:
+                self.mode = mode
         raise Unported("a macro")
 
 

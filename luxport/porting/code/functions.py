@@ -34,6 +34,9 @@ ACTIVATIONS: Mapping[str, str] = {
 ELEMENTWISE: Mapping[str, str] = {
     **{name: name for name in ("abs", "ceil", "cos", "cosh", "exp", "expm1", "floor", "log", "log10", "log1p", "log2")},
     **{name: name for name in ("sign", "sin", "sinh", "sqrt", "tan", "conj", "real", "imag")},
+    "abs2": "abs2",
+    "clamp": "clip",
+    "ifelse": "where",
     "acos": "acos",
     "asin": "asin",
     "atan": "atan",
@@ -162,7 +165,10 @@ def _pool(name: str) -> Callable[[Translator, Arguments], Code]:
 def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
     def build(t: Translator, given: Arguments) -> Code:
         given.only("dims")
-        x = t.code(_first(given, 1)[0])
+        *function, array = _first(given, 1, 2)
+        x = t.code(array)
+        if function:  # sum(f, x) is sum(f.(x))
+            x = _each(t, function[0], x)
         if x.kind == "sizes" and not given.named:
             return Code(f"{name}({x.text})", "number")
         if "dims" not in given.named:
@@ -170,6 +176,25 @@ def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
         return t.xp(name, [x], {"axis": _axes(given.named["dims"]), "keepdims": Code("True")})
 
     return build
+
+
+def _each(t: Translator, function: Node, x: Code) -> Code:
+    name = last_name(function)
+    if name in t.kinds or t.mode == "build" or not name:
+        raise Unported("a function of each element that is not known here")
+    if name == "abs2":
+        return t.xp("square", [t.xp("abs", [x])])
+    if name in ELEMENTWISE:
+        return t.xp(ELEMENTWISE[name], [x])
+    if name in ACTIVATIONS and "softmax" not in name:
+        return call(ACTIVATIONS[name], [x], {}, "array")
+    raise Unported("a function of each element that is not known here")
+
+
+def _batched(t: Translator, given: Arguments) -> Code:
+    given.only()
+    a, b = [t.code(node) for node in _first(given, 2)]
+    return Code(f"{operand(b)} @ {operand(a)}", "array", True)
 
 
 def _product(t: Translator, given: Arguments) -> Code:
@@ -265,6 +290,7 @@ def _vec(t: Translator, given: Arguments) -> Code:
 
 ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "Int": _integer,
+    "batched_mul": _batched,
     "cat": _cat,
     "dropdims": _dropdims,
     "flatten": _flatten,
@@ -277,6 +303,7 @@ ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "meanpool": _pool("MeanPool"),
     "minimum": _reduction("min"),
     "ndims": _dimensions,
+    "PermutedDimsArray": _permutedims,
     "permutedims": _permutedims,
     "prod": _product,
     "reshape": _reshape,

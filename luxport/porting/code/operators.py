@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.code.functions import ACTIVATIONS
 from luxport.porting.code.parse import Unported, last_name, text
-from luxport.porting.code.writing import Code, call, operand
+from luxport.porting.code.writing import Code, call, group, operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -41,9 +41,16 @@ def binary(t: Translator, node: Node) -> Code:
         symbol = text(operator)
     if symbol == "|>":
         return _piped(t, left, right)
+    if symbol == "∘" and t.mode == "build":
+        return group("luxport.Chain(", [t.layer(right), t.layer(left)], ")", "layer")
     if symbol in ("=>", "∘"):
         raise Unported(f"{symbol} in this place")
     a, b = t.code(left), t.code(right)
+    if symbol.removeprefix(".") == "⊠":
+        return Code(f"{operand(b)} @ {operand(a)}", "array", True)
+    if symbol.startswith(".") and symbol[1:] in _COMPARISONS and t.mode != "build":
+        sign = {"===": "==", "!==": "!="}.get(symbol[1:], _COMPARISONS[symbol[1:]])
+        return Code(f"{operand(a)} {sign} {operand(b)}", "array", True)
     if symbol in _COMPARISONS:
         sign = _COMPARISONS[symbol]
         if sign in ("is", "is not") and "None" not in (a.text, b.text):
