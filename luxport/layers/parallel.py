@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
+from numbers import Integral
 from typing import Any, ClassVar
 
 from luxport.backend import namespace
@@ -189,7 +190,7 @@ class Maxout(LayersByName, WrapperLayer):
     layers: NamedLayers
 
     def __init__(self, *layers: Any, **named: Any) -> None:
-        if len(layers) == 2 and isinstance(layers[1], int):
+        if len(layers) == 2 and isinstance(layers[1], Integral):
             make, n = layers
             if isinstance(make, Layer) or not callable(make):
                 raise TypeError(f"Maxout expects a function that makes a layer and a number of them, got {make!r}")

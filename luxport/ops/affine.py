@@ -9,7 +9,7 @@ __all__ = ["dense"]
 
 
 @operation
-def dense(x: Array, weight: Array, bias: Array | None) -> Array:
+def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """Return ``x @ weight + bias`` on the last axis.
 
     Shapes: x (..., in), weight (in, out), bias (out,) or None -> (..., out)

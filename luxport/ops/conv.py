@@ -3,31 +3,73 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.ops.operation import operation
-from luxport.ops.windows import Pairs, Sizes, add_windows, output_sizes, pad_spatial, transposed_sizes, window_slices
+from luxport.ops.windows import (
+    PerAxis,
+    PerSide,
+    Sizes,
+    add_windows,
+    output_sizes,
+    pad_spatial,
+    per_axis,
+    transposed_sizes,
+    window_slices,
+    written_out,
+)
 
 __all__ = ["conv", "conv_transpose", "fold", "unfold"]
 
 
-@operation
+def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    x, _, *bias = arrays
+    absent = {} if bias else {"bias": None}
+    return arrays, _written(len(x.shape) - 2, {**absent, "groups": 1, "flip": True, **options})
+
+
+def _complete_transposed(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    x, *_ = arrays
+    more = per_axis("output_padding", options.get("output_padding", 0), len(x.shape) - 2)
+    return _complete(arrays, options | {"output_padding": more})
+
+
+def _complete_unfold(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    (x,) = arrays
+    return arrays, _written(len(x.shape) - 2, options)
+
+
+def _complete_fold(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return arrays, _written(len(options["output_size"]), options)
+
+
+def _written(rank: int, options: dict[str, Any]) -> dict[str, Any]:
+    values = written_out(rank, options.get("stride", 1), options.get("padding", 0), options.get("dilation", 1))
+    written: dict[str, Any] = dict(zip(("stride", "padding", "dilation"), values, strict=True))
+    if "window" in options:
+        written["window"] = per_axis("window", options["window"], rank)
+    return options | written
+
+
+@operation(complete=_complete)
 def conv(
     x: Array,
     weight: Array,
-    bias: Array | None,
+    bias: Array | None = None,
     *,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    groups: int,
-    flip: bool,
+    stride: PerAxis = 1,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+    flip: bool = True,
 ) -> Array:
     """Convolve x with the weight's kernels; without `flip`, correlate it with them.
 
     ``y[n, o, i] = bias[o] + sum over c, k of x[n, c, s i + d k - low] weight[o, c, flip ? K - 1 - k : k]``, in as
     many spatial axes as there are; output channel o sees the input channels c of its group. x is 0 outside.
-    Different dtypes are promoted.
+    Different dtypes are promoted. Stride s and dilation d are one for all spatial axes or one each, padding is one
+    for all sides, or an entry or a (low, high) pair per spatial axis.
 
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places), see
             `output_sizes`
@@ -35,13 +77,13 @@ def conv(
 
     >>> import numpy as np
     >>> x, weight = np.arange(1.0, 6.0)[None, None], np.array([[[1.0, 2.0]]])
-    >>> options = dict(stride=(1,), padding=((0, 0),), dilation=(1,), groups=1)
-    >>> conv(x, weight, None, flip=True, **options)
+    >>> conv(x, weight)
     array([[[ 4.,  7., 10., 13.]]])
-    >>> conv(x, weight, None, flip=False, **options)
+    >>> conv(x, weight, flip=False)
     array([[[ 5.,  8., 11., 14.]]])
     """
     x, weight = _promoted(x, weight)
+    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
     xp = namespace(x, weight, bias)
     out, kernel = weight.shape[0], tuple(weight.shape)[2:]
     if flip:
@@ -55,24 +97,24 @@ def conv(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation
+@operation(complete=_complete_transposed)
 def conv_transpose(
     x: Array,
     weight: Array,
-    bias: Array | None,
+    bias: Array | None = None,
     *,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    output_padding: Sizes,
-    groups: int,
-    flip: bool,
+    stride: PerAxis = 1,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    flip: bool = True,
 ) -> Array:
     """Lay the weight's kernels where x is: the gradient of `conv` with respect to its input.
 
     ``y[n, o, s i + d k - low] = bias[o] + sum over c, i, k of x[n, c, i] weight[c, o, flip ? K - 1 - k : k]``.
     Padding cuts away below and above (a negative one adds zeros); `output_padding` adds zeros above. Different
-    dtypes are promoted.
+    dtypes are promoted. Options are written as for `conv`.
 
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial), see
             `transposed_sizes`
@@ -80,13 +122,14 @@ def conv_transpose(
 
     >>> import numpy as np
     >>> x, weight = np.asarray([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 3.0]]])
-    >>> options = dict(stride=(2,), padding=((0, 0),), dilation=(1,), output_padding=(0,), groups=1)
-    >>> conv_transpose(x, weight, None, flip=False, **options)
+    >>> conv_transpose(x, weight, stride=2, flip=False)
     array([[[ 1.,  2., 13., 20., 30.]]])
-    >>> conv_transpose(x, weight, None, flip=True, **options)
+    >>> conv_transpose(x, weight, stride=2)
     array([[[ 3.,  2., 31., 20., 10.]]])
     """
     x, weight = _promoted(x, weight)
+    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
+    more = per_axis("output_padding", output_padding, len(x.shape) - 2)
     xp = namespace(x, weight, bias)
     channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], tuple(x.shape)[2:]
     out = weight.shape[1] * groups
@@ -95,7 +138,7 @@ def conv_transpose(
     y = fold(
         xp.reshape(columns, (-1, out * math.prod(kernel), math.prod(places))),
         output_size=transposed_sizes(
-            places, kernel, stride=stride, padding=padding, dilation=dilation, output_padding=output_padding
+            places, kernel, stride=stride, padding=padding, dilation=dilation, output_padding=more
         ),
         window=kernel,
         stride=stride,
@@ -106,11 +149,19 @@ def conv_transpose(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation
-def unfold(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool = False) -> Array:
+@operation(complete=_complete_unfold)
+def unfold(
+    x: Array,
+    *,
+    window: PerAxis,
+    stride: PerAxis = 1,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
+    flip: bool = False,
+) -> Array:
     """Copy out what each place of a window sees, one column a place; with `flip`, each window back to front.
 
-    A convolution is a product with these columns. x is 0 outside.
+    A convolution is a product with these columns. x is 0 outside. Options are written as for `conv`.
 
     Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places)), see `output_sizes`; the channels
             slowest, both parts in C order
@@ -118,26 +169,28 @@ def unfold(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: 
 
     >>> import numpy as np
     >>> x = np.arange(1.0, 5.0)[None, None]
-    >>> unfold(x, window=(2,), stride=(1,), padding=((0, 0),), dilation=(1,))
+    >>> unfold(x, window=2)
     array([[[1., 2., 3.],
             [2., 3., 4.]]])
     """
     xp = namespace(x)
+    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
+    window = per_axis("window", window, len(x.shape) - 2)
     slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
     columns = xp.stack(slices[::-1] if flip else slices, axis=2)
     shape = tuple(columns.shape)
     return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
 
 
-@operation
+@operation(complete=_complete_fold)
 def fold(
     columns: Array,
     *,
     output_size: Sizes,
-    window: Sizes,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
+    window: PerAxis,
+    stride: PerAxis = 1,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
     flip: bool = False,
 ) -> Array:
     """Add columns up where `unfold` took them from: its transpose, not its inverse.
@@ -147,10 +200,12 @@ def fold(
 
     >>> import numpy as np
     >>> columns = np.asarray([[[1.0, 2.0, 3.0], [20.0, 30.0, 40.0]]])
-    >>> fold(columns, output_size=(4,), window=(2,), stride=(1,), padding=((0, 0),), dilation=(1,))
+    >>> fold(columns, output_size=(4,), window=2)
     array([[[ 1., 22., 33., 40.]]])
     """
     xp = namespace(columns)
+    stride, padding, dilation = written_out(len(output_size), stride, padding, dilation)
+    window = per_axis("window", window, len(output_size))
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
     columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
     if flip:

@@ -21,23 +21,38 @@ __all__ = [
 ]
 
 
-@operation
+def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    x, *parameters = arrays
+    absent = {} if len(parameters) > 1 else {"bias": None} if parameters else {"scale": None, "bias": None}
+    return arrays, {**absent, **options, "epsilon": _epsilon(x, options.get("epsilon"))}
+
+
+def _complete_with_statistics(
+    arrays: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    arrays, options = _complete(arrays, options)
+    absent = {} if len(arrays) > 4 else {"running_mean": None, "running_var": None}
+    return arrays, {**absent, "momentum": 0.1, **options}
+
+
+@operation(complete=_complete_with_statistics)
 def batch_norm(
     x: Array,
-    scale: Array | None,
-    bias: Array | None,
-    running_mean: Array | None,
-    running_var: Array | None,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
     *,
     training: bool,
-    momentum: float,
-    epsilon: float,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
     """Normalise each channel over all other axes; return the result and the new running statistics.
 
     In training, and where nothing is tracked, by the batch's mean and biased variance; otherwise by the running
     ones. In training the running mean becomes ``(1 - momentum) running + momentum batch``, the running variance
-    likewise with the unbiased variance.
+    likewise with the unbiased variance. Epsilon, if it is not given, is the 5/7th power of the spacing of the
+    dtype's numbers at 1, as in the other normalisations but `normalise`.
 
     Shapes: x (N, C, ...) or (C,), the others (C,) or None -> like x, (C,) or None, (C,) or None
     Source: LuxLib ``batchnorm``; NNlib ``batchnorm``
@@ -58,21 +73,21 @@ def batch_norm(
     else:
         centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
         var = xp.astype(running_var, wide.dtype)
-    y = _scaled(xp, centred, xp.reshape(var, channels), epsilon, scale, bias, channels)
+    y = _scaled(xp, centred, xp.reshape(var, channels), _epsilon(x, epsilon), scale, bias, channels)
     return xp.astype(y, x.dtype), running_mean, running_var
 
 
-@operation
+@operation(complete=_complete_with_statistics)
 def instance_norm(
     x: Array,
-    scale: Array | None,
-    bias: Array | None,
-    running_mean: Array | None,
-    running_var: Array | None,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
     *,
     training: bool,
-    momentum: float,
-    epsilon: float,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
     """Normalise each channel of each sample over its positions; return the result and the new running statistics.
 
@@ -98,12 +113,14 @@ def instance_norm(
     else:
         centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
         var = xp.reshape(xp.astype(running_var, wide.dtype), channels)
-    y = _scaled(xp, centred, var, epsilon, scale, bias, channels)
+    y = _scaled(xp, centred, var, _epsilon(x, epsilon), scale, bias, channels)
     return xp.astype(y, x.dtype), running_mean, running_var
 
 
-@operation
-def group_norm(x: Array, scale: Array | None, bias: Array | None, *, groups: int, epsilon: float) -> Array:
+@operation(complete=_complete)
+def group_norm(
+    x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
+) -> Array:
     """Normalise each group of neighbouring channels of each sample over the group and all positions.
 
     Shapes: x (N, C, ...) with C a multiple of groups, scale (C,) or None, bias (C,) or None -> like x
@@ -114,12 +131,18 @@ def group_norm(x: Array, scale: Array | None, bias: Array | None, *, groups: int
     wide = single_or_double(xp, x)
     centred = wide - _group_mean(xp, wide, over, groups)
     var = _group_mean(xp, centred * centred, over, groups)
-    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias, (-1, *(1 for _ in over))), x.dtype)
+    shape = (-1, *(1 for _ in over))
+    return xp.astype(_scaled(xp, centred, var, _epsilon(x, epsilon), scale, bias, shape), x.dtype)
 
 
-@operation
+@operation(complete=_complete)
 def layer_norm(
-    x: Array, scale: Array | None, bias: Array | None, *, axes: tuple[int, ...] = (-1,), epsilon: float
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float | None = None,
 ) -> Array:
     """Normalise over these axes, for each place along the others; then scale and shift.
 
@@ -128,11 +151,19 @@ def layer_norm(
     """
     xp = namespace(x, scale, bias)
     centred, var = _moments(xp, single_or_double(xp, x), axes)
-    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias), x.dtype)
+    return xp.astype(_scaled(xp, centred, var, _epsilon(x, epsilon), scale, bias), x.dtype)
 
 
-@operation
-def rms_norm(x: Array, scale: Array | None, *, axes: tuple[int, ...] = (-1,), epsilon: float) -> Array:
+def _complete_scale(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    x, *scale = arrays
+    absent = {} if scale else {"scale": None}
+    return arrays, {**absent, **options, "epsilon": _epsilon(x, options.get("epsilon"))}
+
+
+@operation(complete=_complete_scale)
+def rms_norm(
+    x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
+) -> Array:
     """``x / sqrt(mean(x²) + epsilon) * scale``, the mean taken over these axes.
 
     Shapes: x (...), scale of a shape that broadcasts with x, or None -> like x
@@ -141,7 +172,7 @@ def rms_norm(x: Array, scale: Array | None, *, axes: tuple[int, ...] = (-1,), ep
     xp = namespace(x, scale)
     wide = single_or_double(xp, x)
     square = xp.mean(wide * wide, axis=axes, keepdims=True)
-    return xp.astype(_scaled(xp, wide, square, epsilon, scale, None), x.dtype)
+    return xp.astype(_scaled(xp, wide, square, _epsilon(x, epsilon), scale, None), x.dtype)
 
 
 @operation
@@ -170,6 +201,15 @@ def single_or_double(xp: Any, x: Array) -> Array:
     """Convert half types to float32, in which sums of many are taken."""
     # A mean over more than 65,504 float16 ones overflows: half types take their statistics in float32.
     return xp.astype(x, xp.float32) if dtype_name(x) in ("float16", "bfloat16") else x
+
+
+def _epsilon(x: Array, epsilon: float | None) -> float:
+    """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
+    return _SPACING[dtype_name(x)] ** (5 / 7) if epsilon is None else epsilon
+
+
+_SPACING = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+"""Between 1 and the next number."""
 
 
 def _moments(xp: Any, x: Array, axes: int | tuple[int, ...]) -> tuple[Array, Array]:

@@ -4,51 +4,72 @@ from __future__ import annotations
 
 import math
 from operator import add
+from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
+from luxport.errors import LayerError
 from luxport.ops.operation import operation
-from luxport.ops.windows import Pairs, Sizes, fold_windows, pad_spatial
+from luxport.ops.windows import Pairs, PerAxis, PerSide, Sizes, fold_windows, pad_spatial, per_axis, written_out
 
 __all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
 
 
-@operation
-def max_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
+def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    names = ("window", "stride", "padding", "dilation")
+    defaults = (options.get(name, default) for name, default in zip(names[1:], (None, 0, 1), strict=True))
+    values = _written_out(arrays[0], options["window"], *defaults)
+    return arrays, options | dict(zip(names, values, strict=True))
+
+
+@operation(complete=_complete)
+def max_pool(
+    x: Array, *, window: PerAxis, stride: PerAxis | None = None, padding: PerSide = 0, dilation: PerAxis = 1
+) -> Array:
     """Return the largest element at each place of the window; a NaN counts as the largest.
 
-    The gradient goes to the first of equal ones. x is -inf outside (for integers, their least value).
+    The gradient goes to the first of equal ones. x is -inf outside (for integers, their least value). The stride is
+    the window if it is not given; window, stride and dilation are one for all spatial axes or one each, padding is
+    one for all sides, or an entry or a (low, high) pair per spatial axis.
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
     Source: NNlib ``maxpool``
 
     >>> import numpy as np
-    >>> max_pool(np.arange(1.0, 6.0)[None, None], window=(2,), stride=(2,), padding=((1, 1),), dilation=(1,))
+    >>> max_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1)
     array([[[1., 3., 5.]]])
     """
     xp = namespace(x)
+    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
     lowest = -math.inf if xp.isdtype(x.dtype, "real floating") else xp.iinfo(x.dtype).min
     return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
 
 
-@operation
+@operation(complete=_complete)
 def mean_pool(
-    x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool = True
+    x: Array,
+    *,
+    window: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
+    count_include_pad: bool = True,
 ) -> Array:
     """Return the mean at each place of the window.
 
-    x is 0 outside; without `count_include_pad` the mean is over the elements of x alone, and 0 where there are none.
+    Options are written as for `max_pool`. x is 0 outside; without `count_include_pad` the mean is over the elements
+    of x alone, and 0 where there are none.
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
     Source: NNlib ``meanpool``
 
     >>> import numpy as np
-    >>> options = dict(window=(2,), stride=(2,), padding=((1, 1),), dilation=(1,))
-    >>> mean_pool(np.arange(1.0, 6.0)[None, None], **options)
+    >>> mean_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1)
     array([[[0.5, 2.5, 4.5]]])
-    >>> mean_pool(np.arange(1.0, 6.0)[None, None], **options, count_include_pad=False)
+    >>> mean_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1, count_include_pad=False)
     array([[[1. , 2.5, 4.5]]])
     """
     xp = namespace(x)
+    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
     total = fold_windows(add, pad_spatial(x, padding), window, stride, dilation)
     if count_include_pad or not any(map(any, padding)):
         return total * (1.0 / math.prod(window))
@@ -58,20 +79,37 @@ def mean_pool(
     return total / xp.where(count == 0, xp.ones_like(count), count)
 
 
-@operation
-def lp_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float = 2) -> Array:
+def _complete_lp(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    _check_power(options.get("p", 2))
+    return _complete(arrays, options)
+
+
+@operation(complete=_complete_lp)
+def lp_pool(
+    x: Array,
+    *,
+    window: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
+    p: float = 2,
+) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` at each place of the window, without absolute values.
 
-    x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0 the gradient is that of the sum itself.
+    Options are written as for `max_pool`. x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0
+    the gradient is that of the sum itself.
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Raises: LayerError unless p is positive and finite
     Source: NNlib ``lpnormpool``
 
     >>> import numpy as np
-    >>> lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), window=(2,), stride=(2,), padding=((0, 0),), dilation=(1,))
+    >>> lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), window=2)
     array([[[ 5., 10.]]])
     """
     xp = namespace(x)
+    _check_power(p)
+    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
     powers = pad_spatial(_wide(x) ** p, padding)
     return xp.astype(root(fold_windows(add, powers, window, stride, dilation), p), x.dtype)
 
@@ -115,6 +153,7 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     """Return each channel's ``(sum of x^p)^(1 / p)``, as `lp_pool` with one window.
 
     Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Raises: LayerError unless p is positive and finite
     Source: Lux.jl ``GlobalLPPool``
 
     >>> import numpy as np
@@ -122,6 +161,7 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     array([[[11.]]])
     """
     xp = namespace(x)
+    _check_power(p)
     total = xp.sum(_wide(x) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
     return xp.astype(root(total, p), x.dtype)
 
@@ -138,6 +178,19 @@ def root(total: Array, p: float) -> Array:
     xp = namespace(total)
     zero = total == 0
     return xp.where(zero, total, xp.where(zero, xp.ones_like(total), total) ** (1.0 / p))
+
+
+def _written_out(
+    x: Array, window: PerAxis, stride: PerAxis | None, padding: PerSide, dilation: PerAxis
+) -> tuple[Sizes, Sizes, Pairs, Sizes]:
+    rank = len(x.shape) - 2
+    window = per_axis("window", window, rank)
+    return window, *written_out(rank, window if stride is None else stride, padding, dilation)
+
+
+def _check_power(p: float) -> None:
+    if not 0 < p < math.inf:
+        raise LayerError(f"expects a positive finite p, got {p}", culprit="luxport")
 
 
 def _wide(x: Array) -> Array:

@@ -11,14 +11,19 @@ from typing import Any, TypeAlias
 from array_api_compat import device
 
 from luxport.backend import Array, namespace
+from luxport.errors import LayerError
 
 __all__ = [
     "Pairs",
+    "PerAxis",
+    "PerSide",
     "Sizes",
     "add_windows",
     "along_axis",
     "fold_windows",
     "output_sizes",
+    "per_axis",
+    "written_out",
     "pad_axis",
     "pad_spatial",
     "transposed_sizes",
@@ -30,6 +35,35 @@ Sizes: TypeAlias = tuple[int, ...]
 
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
 """How much to pad below and above, per spatial axis."""
+
+PerAxis: TypeAlias = int | Sizes
+"""One for all spatial axes, or one each."""
+
+PerSide: TypeAlias = int | tuple[int | tuple[int, int], ...]
+"""One for all sides, or an entry or a (low, high) pair per spatial axis."""
+
+
+def per_axis(option: str, value: Any, rank: int) -> tuple[Any, ...]:
+    """Write out what may be one for all of `rank` spatial axes.
+
+    Raises: LayerError if it is not one for each
+    """
+    if not isinstance(value, tuple):
+        return (value,) * rank
+    if len(value) != rank:
+        raise LayerError(f"expects one {option} for all or for each of {rank} spatial axes, got {value!r}")
+    return value
+
+
+def written_out(rank: int, stride: PerAxis, padding: PerSide, dilation: PerAxis) -> tuple[Sizes, Pairs, Sizes]:
+    """Write the options of windows on `rank` spatial axes out, one for each.
+
+    >>> written_out(2, 1, (1, (2, 0)), (3, 1))
+    ((1, 1), ((1, 1), (2, 0)), (3, 1))
+    """
+    entries = per_axis("padding", padding, rank)
+    pairs = tuple([entry if isinstance(entry, tuple) else (entry, entry) for entry in entries])
+    return per_axis("stride", stride, rank), pairs, per_axis("dilation", dilation, rank)
 
 
 def output_sizes(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:

@@ -9,7 +9,7 @@ import tensorflow as tf
 __all__ = ["dense"]
 
 
-def dense(x: Any, weight: Any, bias: Any) -> Any:
+def dense(x: Any, weight: Any, bias: Any = None) -> Any:
     """One matrix product for any number of leading axes."""
     if len(x.shape) == 2:
         y = tf.linalg.matmul(x, weight)

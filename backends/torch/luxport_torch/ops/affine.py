@@ -13,7 +13,7 @@ __all__ = ["dense"]
 _define_dense = definition_of(ops.dense)
 
 
-def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """One call of the library, which adds the bias while it multiplies."""
     if x.dtype != weight.dtype:  # complex inputs for real weights
         return _define_dense(x, weight, bias)

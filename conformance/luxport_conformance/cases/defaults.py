@@ -1,0 +1,141 @@
+"""Cases of what operations fill in: options that a call leaves out, or writes shortly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport import ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import function
+
+__all__ = ["CASES"]
+
+LINE = np.arange(1.0, 6.0)[None, None]
+SAMPLES = np.array([[-1e-3, 5.0], [1e-3, 7.0]])
+
+
+def _convolutions(x: Any, weight: Any) -> dict[str, Any]:
+    columns = ops.unfold(x, window=2)
+    return {
+        "plain": ops.conv(x, weight),
+        "correlated": ops.conv(x, weight, flip=False),
+        "strided": ops.conv(x, weight, stride=2, padding=1),
+        "one_side": ops.conv(x, weight, padding=((0, 1),), dilation=(2,)),
+        "transposed": ops.conv_transpose(x[..., :2], weight, stride=2, output_padding=1),
+        "columns": columns,
+        "folded": ops.fold(columns, output_size=(5,), window=2),
+        "dense": ops.dense(x[0, ...], weight[0, ...] * x[0, :, :, None][0, ...]),
+    }
+
+
+def _pools(x: Any) -> dict[str, Any]:
+    return {
+        "max": ops.max_pool(x, window=2),
+        "max_dense": ops.max_pool(x, window=(2,), stride=1, dilation=2),
+        "mean": ops.mean_pool(x, window=2, padding=1),
+        "mean_inside": ops.mean_pool(x, window=2, padding=((1, 0),), count_include_pad=False),
+        "lp": ops.lp_pool(x, window=2, stride=3),
+    }
+
+
+def _norms(x: Any) -> dict[str, Any]:
+    y, mean, var = ops.batch_norm(x, training=True)
+    _, tracked, _ = ops.batch_norm(x, None, None, x[0, ...], x[0, ...], training=True)
+    return {
+        "batch": y,
+        "untracked": mean is None and var is None,
+        "tracked": tracked,
+        "instance": ops.instance_norm(ops.batched_transpose(x)[None, ...], training=True)[0],
+        "group": ops.group_norm(ops.batched_transpose(x)[None, ...], groups=2),
+        "layer": ops.layer_norm(ops.batched_transpose(x)),
+        "rms": ops.rms_norm(ops.batched_transpose(x)),
+    }
+
+
+def _normalised(x: Any) -> dict[str, Any]:
+    epsilon = 2.0 ** (-23 * 5 / 7)
+    y = (x - x.mean(0)) / np.sqrt(x.var(0) + epsilon)
+    return {
+        "batch": y,
+        "untracked": True,
+        "tracked": 0.9 * x[0] + 0.1 * x.mean(0),
+        "instance": y.T[None],
+        "group": y.T[None],
+        "layer": y.T,
+        "rms": (x / np.sqrt((x * x).mean(0) + epsilon)).T,
+    }
+
+
+CASES: tuple[Case, ...] = (
+    function(
+        "conv.short",
+        ("nnlib: conv(x, w; stride=1, pad=0, dilation=1, flipped=false, groups=1), counted by hand",),
+        "conv",
+        _convolutions,
+        LINE,
+        np.array([[[1.0, 2.0]]]),
+        expected={
+            "plain": [[[4.0, 7.0, 10.0, 13.0]]],
+            "correlated": [[[5.0, 8.0, 11.0, 14.0]]],
+            "strided": [[[1.0, 7.0, 13.0]]],
+            "one_side": [[[5.0, 8.0, 11.0, 8.0]]],
+            "transposed": [[[2.0, 1.0, 4.0, 2.0, 0.0]]],
+            "columns": [[[1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0]]],
+            "folded": [[[1.0, 4.0, 6.0, 8.0, 5.0]]],
+            "dense": [[55.0, 110.0]],
+        },
+        dtypes=("float32",),
+        compiles=False,
+    ),
+    function(
+        "max_pool.short",
+        ("nnlib: maxpool(x, k; pad=0, stride=k, dilation=1) and its like, counted by hand",),
+        "max_pool",
+        _pools,
+        LINE,
+        expected={
+            "max": [[[2.0, 4.0]]],
+            "max_dense": [[[3.0, 4.0, 5.0]]],
+            "mean": [[[0.5, 2.5, 4.5]]],
+            "mean_inside": [[[1.0, 2.5, 4.5]]],
+            "lp": [[[5**0.5, 41**0.5]]],
+        },
+        dtypes=("float32",),
+        compiles=False,
+    ),
+    function(
+        "batch_norm.short",
+        ("lux: epsilon is eps(T)^(5/7) and momentum 0.1 in LuxLib's normalisations",),
+        "batch_norm",
+        _norms,
+        SAMPLES,
+        expected=_normalised,
+        dtypes=("float32",),
+        compiles=False,
+    ),
+    *(
+        Case(
+            id=f"lp_pool.power_{name}",
+            subject="lp_pool",
+            source=("nnlib: p is positive and finite",),
+            program=lambda x, p=p: ops.lp_pool(x, window=2, p=p),
+            inputs={"x": LINE},
+            raises=ValueError,
+            message=f"expects a positive finite p, got {p}",
+            dtypes=("float32",),
+        )
+        for name, p in (("zero", 0), ("negative", -1.0), ("infinite", float("inf")))
+    ),
+    Case(
+        id="conv.uneven_options",
+        subject="conv",
+        source=("nnlib: options of another length than the spatial axes are an error",),
+        program=lambda x: ops.conv(x, x, stride=(1, 1)),
+        inputs={"x": LINE},
+        raises=ValueError,
+        message=r"expects one stride for all or for each of 1 spatial axes, got \(1, 1\)",
+        dtypes=("float32",),
+    ),
+)
