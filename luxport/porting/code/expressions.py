@@ -127,6 +127,8 @@ class Translator:
     def flag(self, node: Node) -> Code:
         """Return true or false, also where Julia has it as a type."""
         plain = {
+            "static(true)": "True",
+            "static(false)": "False",
             "Val(true)": "True",
             "True()": "True",
             "Val(false)": "False",
@@ -171,8 +173,10 @@ class Translator:
         name = last_name(node)
         if name == "identity" and name not in self.kinds:
             return call("luxport.NoOpLayer", [])
-        if name in ("flatten", "vec") and name not in self.kinds:
-            return call("luxport.FlattenLayer", []) if name == "flatten" else self.hole(node, "vec has no batch")
+        if name == "flatten" and name not in self.kinds:
+            return call("luxport.FlattenLayer", [])
+        if name in ("transpose", "vec") and name not in self.kinds:
+            return self._rewritten(node, f"x -> {name}(x)")
         if is_named_tuple(node):
             return self._tuple(node)
         if node.type in ("vector_expression", "tuple_expression"):
@@ -184,8 +188,12 @@ class Translator:
 
     def connection(self, node: Node, two: bool) -> Code:
         """Return what joins outputs: a function, a layer, or nothing."""
-        operators = {"+": ("operator.add", "add"), "*": ("operator.mul", "multiply"), "-": ("operator.sub", "")}
-        symbol = text(node).strip("()").removeprefix(".")
+        operators = {"+": ("operator.add", "add"), ".*": ("operator.mul", "multiply"), "-": ("operator.sub", "")}
+        symbol = text(node).strip("()")
+        symbol = symbol if symbol == ".*" else symbol.removeprefix(".")
+        if symbol == "*" and two:  # a product of matrices
+            self.helpers.add("product")
+            return Code("product", "function")
         if symbol in operators and symbol not in self.kinds:
             both, many = operators[symbol]
             if two:
@@ -283,6 +291,8 @@ class Translator:
 
     def _called(self, node: Node) -> Code:
         function = node.named_children[0]
+        if text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
+            function = function.named_children[0]
         name = last_name(function)
         given = arguments(node)
         own = function.type == "identifier" and name in self.kinds
@@ -318,7 +328,12 @@ class Translator:
             return self._merged(name, given)
         if not own and name in ("Fix1", "Fix2") and len(given.positional) == 2:
             function, fixed = [text(value) for value in given.positional]
-            order = f"({fixed}), x" if name == "Fix1" else f"x, ({fixed})"
+            order = f"{fixed}, x" if name == "Fix1" else f"x, {fixed}"
+            if function in _OPERATORS:
+                if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
+                    raise Unported("an operator with something fixed that is no number in place")
+                left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
+                return self._rewritten(node, f"x -> {left} .{function} {right}")
             return self._rewritten(
                 node, f"x -> ({function})({order})" if "->" in function else f"x -> {function}({order})"
             )
@@ -492,7 +507,7 @@ class Translator:
         inner = node.named_children[-1].named_children
         if name in ("@view", "@views", "@inbounds", "Zygote.@ignore") and len(inner) == 1:
             return self.code(inner[0])
-        if name == "@." and len(inner) == 1 and self.mode in ("array", "scalar"):
+        if name.startswith("@.") and len(inner) == 1 and self.mode in ("array", "scalar"):
             mode, self.mode = self.mode, "scalar"  # a dot at every call and operator
             try:
                 return self.code(inner[0])
@@ -516,6 +531,7 @@ _SAME = {"cpu", "f32", "gpu"}
 """Functions that leave a model what it is."""
 _DEVICES = {"cpu", "gpu"}
 _DEVICE_MAKERS = {"cpu_device", "get_device", "gpu_device", "reactant_device"}
+_OPERATORS = ("+", "-", "*", "/", "^")
 _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
 _INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
 """Fields of Flux's own layers, which stand elsewhere here."""

@@ -165,7 +165,7 @@ def _check_dims(t: Translator, given: Arguments, shape: Code) -> None:
         numbers = numbers if numbers[0] == numbers[-1] else ["1", numbers[-1]] if numbers[0] == "1" else []
         numbers = [str(i) for i in range(1, int(numbers[-1]) + 1)] if numbers else []
     count = len(shape.entries) or 1
-    if sorted(numbers) != [str(i) for i in range(1, count + 1)] or (count == 1 and shape.kind != "number"):
+    if sorted(numbers) != [str(i) for i in range(1, count + 1)] or (not shape.entries and shape.kind != "number"):
         raise Unported("dims that may be others than those of the sizes")
 
 
@@ -255,7 +255,11 @@ def _upsample(t: Translator, given: Arguments) -> Code:
 
 def _reshape(t: Translator, given: Arguments) -> Code:
     given.only("name")
-    return call("luxport.ReshapeLayer", [t.spatial(exactly(given, 1)[0])])
+    (shape,) = exactly(given, 1)
+    if shape.type != "tuple_expression":
+        return call("luxport.ReshapeLayer", [t.spatial(shape)])
+    sizes = [Code("-1", "number") if text(size) == ":" else t.code(size) for size in parts(shape)]
+    return call("luxport.ReshapeLayer", [group("(", sizes[::-1], ")", "sizes")])
 
 
 def _attention(t: Translator, given: Arguments) -> Code:
