@@ -15,7 +15,6 @@ __all__ = [
     "check_floating",
     "check_ordered",
     "check_positive",
-    "check_rank",
     "check_sizes",
     "shape_of",
     "shape_text",
@@ -33,12 +32,6 @@ def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
     shape = shape_of(x)
     if not -len(shape) <= axis < len(shape) or shape[axis] not in (size, None):
         raise LayerError(f"expects {pattern.format(size)}, got {shape_text(x)}")
-
-
-def check_rank(x: Array, rank: int, pattern: str) -> None:
-    """Expect a number of axes."""
-    if len(shape_of(x)) != rank:
-        raise LayerError(f"expects {pattern}, got {shape_text(x)}")
 
 
 def check_dtype(x: Array, parameter: Array) -> None:
