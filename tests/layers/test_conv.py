@@ -178,7 +178,7 @@ def test_half_precision(differentiating: Backend, dtype: str, number: int) -> No
     # A sum of n products is off by at most n + 3 roundings, to 11 or 8 bits, of the sum of their sizes: one for either
     # factor and for the product, one for each addition.
     unit = 2.0 ** (-11 if dtype == "float16" else -8)
-    sizes: Any = [np.abs(part) for part in values]
+    sizes = np.abs(x), np.abs(weight), np.abs(bias)
     bound = (weight[0].size + 3) * unit * loops(*sizes, case, True)
     assert (np.abs(differentiating.to_numpy(got) - y) <= bound).all()
     differentiate = luxport.grad(lambda inputs: xp.sum(xp.astype(conv(*inputs), xp.float32)))
