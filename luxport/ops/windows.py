@@ -22,12 +22,13 @@ __all__ = [
     "along_axis",
     "fold_windows",
     "output_sizes",
-    "per_axis",
-    "written_out",
     "pad_axis",
     "pad_spatial",
+    "per_axis",
+    "transposed_padding",
     "transposed_sizes",
     "window_slices",
+    "written_out",
 ]
 
 Sizes: TypeAlias = tuple[int, ...]
@@ -94,6 +95,15 @@ def transposed_sizes(
         (n - 1) * s + d * (k - 1) + 1 - low - high + more
         for n, k, s, (low, high), d, more in zip(places, window, stride, padding, dilation, output_padding, strict=True)
     )
+
+
+def transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:
+    """Return what a transposed convolution puts around what its kernels cover, per side: negative where it cuts away.
+
+    >>> transposed_padding(((1, 0),), (2,))
+    ((-1, 2),)
+    """
+    return tuple([(-low, more - high) for (low, high), more in zip(padding, output_padding, strict=True)])
 
 
 def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Array:
