@@ -7,6 +7,7 @@ last axis. Where a mask (T, N) is false the step does not count: the state is he
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from luxport import tree
@@ -39,14 +40,10 @@ def rnn_sweep(
     Source: Lux.jl ``RNNCell``; torch ``nn.RNN``
     """
 
-    def step(hidden: Array, inputs: Any) -> tuple[Array, Array]:
-        projected, keep = inputs
-        y = rnn_step(projected, hidden, weight_hh, activation)
-        return held(keep, y, hidden), without_masked(keep, y)
+    def step(projected: Array, hidden: Array) -> tuple[Array]:
+        return (rnn_step(projected, hidden, weight_hh, activation),)
 
-    projected = dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh))
-    hidden, y = scan(step, hidden, (projected, mask), reverse=reverse)
-    return y, hidden
+    return sweep(step, dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse)
 
 
 @operation
@@ -69,14 +66,10 @@ def lstm_sweep(
     Source: Lux.jl ``LSTMCell``; torch ``nn.LSTM``
     """
 
-    def step(carry: tuple[Array, Array], inputs: Any) -> tuple[tuple[Array, Array], Array]:
-        projected, keep = inputs
-        new = lstm_step(projected, *carry, weight_hh)
-        return held(keep, new, carry), without_masked(keep, new[0])
+    def step(projected: Array, hidden: Array, memory: Array) -> tuple[Array, Array]:
+        return lstm_step(projected, hidden, memory, weight_hh)
 
-    projected = dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh))
-    (hidden, memory), y = scan(step, (hidden, memory), (projected, mask), reverse=reverse)
-    return y, hidden, memory
+    return sweep(step, dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden, memory), mask, reverse)
 
 
 @operation
@@ -98,13 +91,10 @@ def gru_sweep(
     Source: Lux.jl ``GRUCell``; torch ``nn.GRU``
     """
 
-    def step(hidden: Array, inputs: Any) -> tuple[Array, Array]:
-        projected, keep = inputs
-        y = gru_step(projected, hidden, weight_hh, bias_hh)
-        return held(keep, y, hidden), without_masked(keep, y)
+    def step(projected: Array, hidden: Array) -> tuple[Array]:
+        return (gru_step(projected, hidden, weight_hh, bias_hh),)
 
-    hidden, y = scan(step, hidden, (dense(x, weight_ih, bias_ih), mask), reverse=reverse)
-    return y, hidden
+    return sweep(step, dense(x, weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
 @operation
@@ -126,13 +116,27 @@ def gru_v3_sweep(
     Source: Flux.jl ``GRUv3``
     """
 
-    def step(hidden: Array, inputs: Any) -> tuple[Array, Array]:
-        projected, keep = inputs
-        y = gru_v3_step(projected, hidden, weight_hh, weight_hn)
-        return held(keep, y, hidden), without_masked(keep, y)
+    def step(projected: Array, hidden: Array) -> tuple[Array]:
+        return (gru_v3_step(projected, hidden, weight_hh, weight_hn),)
 
-    hidden, y = scan(step, hidden, (dense(x, weight_ih, bias_ih), mask), reverse=reverse)
-    return y, hidden
+    return sweep(step, dense(x, weight_ih, bias_ih), (hidden,), mask, reverse)
+
+
+def sweep(
+    step: Callable[..., tuple[Array, ...]], x: Array, carry: tuple[Array, ...], mask: Array | None, reverse: bool
+) -> Any:
+    """Run ``carry = step(x[t], *carry)`` over time: return the first entry of every carry, and the last carry.
+
+    Shapes: x (T, N, in), carry (N, out) each, mask (T, N) bool or None -> (T, N, out), (N, out) each
+    """
+
+    def masked_step(carry: tuple[Array, ...], inputs: Any) -> tuple[tuple[Array, ...], Array]:
+        x, keep = inputs
+        new = step(x, *carry)
+        return held(keep, new, carry), without_masked(keep, new[0])
+
+    carry, y = scan(masked_step, carry, (x, mask), reverse=reverse)
+    return y, *carry
 
 
 def rnn_step(projected: Array, hidden: Array, weight_hh: Array, activation: Activation) -> Array:

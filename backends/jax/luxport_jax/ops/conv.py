@@ -7,7 +7,7 @@ from typing import Any
 from jax import lax
 
 from luxport import ops
-from luxport.ops.windows import Pairs, Sizes
+from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
 __all__ = ["conv", "conv_transpose"]
 
@@ -58,8 +58,8 @@ def conv_transpose(
     if not flip:
         weight = lax.rev(weight, tuple(range(2, weight.ndim)))
     around = [
-        (d * (k - 1) - low, d * (k - 1) - high + more)
-        for k, d, (low, high), more in zip(kernel, dilation, padding, output_padding, strict=True)
+        (d * (k - 1) + low, d * (k - 1) + high)
+        for k, d, (low, high) in zip(kernel, dilation, transposed_padding(padding, output_padding), strict=True)
     ]
     y = lax.conv_general_dilated(
         *(x, weight, (1,) * len(kernel), around),

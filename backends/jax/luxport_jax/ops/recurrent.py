@@ -14,15 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from luxport import ops
-from luxport.ops.recurrent import (
-    gru_step,
-    gru_v3_step,
-    held,
-    lstm_step,
-    rnn_step,
-    sum_of_biases,
-    without_masked,
-)
+from luxport.ops.recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases, sweep
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
@@ -40,16 +32,13 @@ def rnn_sweep(
     activation: Any = ops.tanh,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan`."""
+    """One loop, compiled."""
     weights, bias = jnp.concatenate([weight_ih, weight_hh]), _bias(bias_ih, bias_hh, x)
 
-    def step(hidden: Any, inputs: Any) -> tuple[Any, Any]:
-        x, keep = inputs
-        y = rnn_step(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation)
-        return held(keep, y, hidden), without_masked(keep, y)
+    def step(x: Any, hidden: Any) -> tuple[Any]:
+        return (rnn_step(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation),)
 
-    hidden, y = jax.lax.scan(step, hidden, (x, mask), reverse=reverse)
-    return y, hidden
+    return sweep(step, x, (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
@@ -65,17 +54,13 @@ def lstm_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """Loop by `jax.lax.scan`."""
+    """One loop, compiled."""
     weights, bias = jnp.concatenate([weight_ih, weight_hh]), _bias(bias_ih, bias_hh, x)
 
-    def step(carry: Any, inputs: Any) -> tuple[Any, Any]:
-        x, keep = inputs
-        hidden, memory = carry
-        new = lstm_step(bias, jnp.concatenate([x, hidden], axis=-1), memory, weights)
-        return held(keep, new, carry), without_masked(keep, new[0])
+    def step(x: Any, hidden: Any, memory: Any) -> tuple[Any, Any]:
+        return lstm_step(bias, jnp.concatenate([x, hidden], axis=-1), memory, weights)
 
-    (hidden, memory), y = jax.lax.scan(step, (hidden, memory), (x, mask), reverse=reverse)
-    return y, hidden, memory
+    return sweep(step, x, (hidden, memory), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
@@ -90,15 +75,12 @@ def gru_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan`."""
+    """One loop, compiled."""
 
-    def step(hidden: Any, inputs: Any) -> tuple[Any, Any]:
-        x, keep = inputs
-        y = gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh)
-        return held(keep, y, hidden), without_masked(keep, y)
+    def step(x: Any, hidden: Any) -> tuple[Any]:
+        return (gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh),)
 
-    hidden, y = jax.lax.scan(step, hidden, (x, mask), reverse=reverse)
-    return y, hidden
+    return sweep(step, x, (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
@@ -113,15 +95,12 @@ def gru_v3_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan`."""
+    """One loop, compiled."""
 
-    def step(hidden: Any, inputs: Any) -> tuple[Any, Any]:
-        x, keep = inputs
-        y = gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn)
-        return held(keep, y, hidden), without_masked(keep, y)
+    def step(x: Any, hidden: Any) -> tuple[Any]:
+        return (gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn),)
 
-    hidden, y = jax.lax.scan(step, hidden, (x, mask), reverse=reverse)
-    return y, hidden
+    return sweep(step, x, (hidden,), mask, reverse)
 
 
 def _bias(bias_ih: Any, bias_hh: Any, x: Any) -> Any:

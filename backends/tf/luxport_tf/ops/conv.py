@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops.windows import Pairs, Sizes
+from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
 __all__ = ["channels_first", "channels_last", "conv", "conv_transpose"]
 
@@ -25,12 +25,7 @@ def conv(
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
-    if flip:
-        weight = tf.reverse(weight, list(range(2, rank + 2)))
-    weight = tf.transpose(weight, [*range(2, rank + 2), 1, 0])
-    if any(d > 1 for d in dilation):
-        weight = _spread(weight, dilation)
-    x = channels_last(x)
+    x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
     if rank == 1:
         y = tf.squeeze(_conv2d(x[:, None], weight[None], (1, *stride), ((0, 0), *padding), groups), 1)
     elif rank == 2:
@@ -64,25 +59,14 @@ def conv_transpose(
             groups=groups,
             flip=flip,
         )
-    if flip:
-        weight = tf.reverse(weight, list(range(2, rank + 2)))
-    weight = tf.transpose(weight, [*range(2, rank + 2), 1, 0])
-    if any(d > 1 for d in dilation):
-        weight = _spread(weight, dilation)
-    x = channels_last(x)
+    x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
     if rank == 1:
         x, weight = x[:, None], weight[None]
         stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
     y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
-    sizes = [*y.shape[1:3]]
-    kept = [
-        slice(max(low, 0), size - max(high - more, 0))
-        for size, (low, high), more in zip(sizes, padding, output_padding, strict=True)
-    ]
-    added = [[max(-low, 0), max(more - high, 0)] for (low, high), more in zip(padding, output_padding, strict=True)]
-    y = y[:, kept[0], kept[1]]
-    if any(map(any, added)):
-        y = tf.pad(y, [[0, 0], *added, [0, 0]])
+    around = transposed_padding(padding, output_padding)
+    kept = [slice(max(-low, 0), size + min(high, 0)) for size, (low, high) in zip(y.shape[1:3], around, strict=True)]
+    y = _padded(y[:, kept[0], kept[1]], tuple((max(low, 0), max(high, 0)) for low, high in around))
     if rank == 1:
         y = tf.squeeze(y, 1)
     return channels_first(y if bias is None else tf.nn.bias_add(y, bias))
@@ -132,8 +116,20 @@ def _by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:
     return tf.concat([correlate(part, kernel) for part, kernel in parts], -1)
 
 
+def _kernel_first(weight: Any, dilation: Sizes, flip: bool) -> Any:
+    """Lay a weight (a, b, *kernel) out as (*kernel, b, a), with zeros between a dilated kernel's entries.
+
+    The library's own dilation is not there for every dtype.
+    """
+    axes = list(range(2, len(weight.shape)))
+    if flip:
+        weight = tf.reverse(weight, axes)
+    weight = tf.transpose(weight, [*axes, 1, 0])
+    return _spread(weight, dilation) if any(d > 1 for d in dilation) else weight
+
+
 def _spread(weight: Any, dilation: Sizes) -> Any:
-    """Put zeros between a kernel's entries: the library's own dilation is not there for every dtype."""
+    """Put zeros between a kernel's entries."""
     for axis, d in enumerate(dilation):
         shape = list(weight.shape)
         gaps = [[0, 0]] * (axis + 1) + [[0, d - 1]] + [[0, 0]] * (len(shape) - axis - 1)

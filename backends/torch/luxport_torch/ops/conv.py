@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
-from luxport.ops.windows import Pairs, Sizes
+from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
 __all__ = ["conv", "conv_transpose", "padded"]
 
@@ -73,8 +73,7 @@ def conv_transpose(
         around = tuple(low for low, _ in padding)
         return correlate(x, weight, bias, stride, around, output_padding, groups, dilation)
     y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
-    pairs = tuple((-low, more - high) for (low, high), more in zip(padding, output_padding, strict=True))
-    y = padded(y, pairs, 0.0)
+    y = padded(y, transposed_padding(padding, output_padding), 0.0)
     return y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
 
 
