@@ -12,7 +12,9 @@ from luxport import ops
 from luxport.errors import LayerError
 from luxport.host_sums import row_sums
 from luxport.layer import Layer, Parameters, States, abstract_values, initial_parameters
+from luxport.layers.bilinear import Bilinear
 from luxport.layers.checks import check_sizes
+from luxport.layers.conv_transpose import ConvTranspose
 from luxport.random import Rng
 from luxport.static import Static
 from luxport.surgery import layer_map
@@ -24,8 +26,9 @@ class WeightNorm(Layer):
     """A layer with each weight w named in `which` made of a direction v and sizes g: ``w = g v / norm(v)``.
 
     There is a size for each place along one axis, and the norm is taken along all others. That axis is the
-    outputs' if `axes` is None: the last of a matrix (in, out), the first of a weight (out, in, *kernel). An int
-    names another, a tuple one for each weight, with None again for the outputs'.
+    outputs' if `axes` is None: the last of a matrix (in, out), and of a `Bilinear`'s weight; the first of a weight
+    (out, in, *kernel), the second of a `ConvTranspose`'s. An int names another, a tuple one for each weight, with
+    None again for the outputs'.
 
     Shapes: the layer's
     Params: normalized {<name>_g, with size 1 along the other axes, <name>_v, like the weight}; unnormalized {the
@@ -199,4 +202,13 @@ def _kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any]) -> I
     axes = cast("tuple[int | None, ...]", layer.axes or (None,) * len(layer.which))
     for name, axis in zip(layer.which, axes, strict=True):
         ndim = len(arrays[name].shape)
-        yield name, (1 if ndim == 2 else 0) if axis is None else axis % ndim
+        yield name, (_outputs(layer.layer, ndim) if axis is None else axis) % ndim
+
+
+def _outputs(layer: Layer, ndim: int) -> int:
+    """Return the axis of the outputs in a layer's weight."""
+    while isinstance(layer, (WeightNorm, SpectralNorm)):
+        layer = layer.layer
+    if ndim < 3 or isinstance(layer, Bilinear):
+        return -1
+    return 1 if isinstance(layer, ConvTranspose) else 0

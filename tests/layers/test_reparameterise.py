@@ -55,6 +55,12 @@ def test_spectral_norm_is_torch_s(backend):
     np.testing.assert_allclose(backend.to_numpy(st["u"]["weight"]), power._u.numpy(), rtol=0, atol=1e-14)
 
 
+def test_rows_of_a_transposed_convolution_are_torch_s():
+    theirs: Any = parametrizations.spectral_norm(torch.nn.ConvTranspose2d(2, 4, (3, 5))).parametrizations
+    _, st = lp.setup(0, SpectralNorm(lp.ConvTranspose((3, 5), 2, 4)))
+    assert st["u"]["weight"].shape == tuple(theirs.weight[0]._u.shape)
+
+
 def test_spectral_norm_s_gradient_is_torch_s(differentiating):
     # The vector is a constant to differentiation, in PyTorch's as in ours.
     model = SpectralNorm(Dense(3, 2, use_bias=False))
@@ -79,6 +85,8 @@ def test_spectral_norm_s_gradient_is_torch_s(differentiating):
         (Dense(3, 2), {"axes": 0}, (3, 1)),
         (Conv((3, 5), 2, 4), {}, (4, 1, 1, 1)),
         (Conv((3, 5), 2, 4), {"axes": (-1,)}, (1, 1, 1, 5)),
+        (lp.ConvTranspose((3, 5), 2, 4), {}, (1, 4, 1, 1)),
+        (lp.Bilinear((3, 5), 2), {}, (1, 1, 2)),
     ],
 )
 def test_the_axis_that_is_kept(layer, options, shape):
