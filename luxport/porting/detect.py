@@ -9,6 +9,7 @@ __all__ = ["HDF5_SIGNATURE", "hdf5_offset", "identify"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+_REPLACED = "\N{REPLACEMENT CHARACTER}".encode()
 _JULIA_SERIALIZATION = b"7JL"
 _FOREIGN = (
     (_JULIA_SERIALIZATION, "a stream of Julia's Serialization, which only the Julia that wrote it can read; "
@@ -45,6 +46,11 @@ def identify(source: Source) -> str:
     for magic, what in () if says_its_size else _FOREIGN:
         if start.startswith(magic):
             raise FileFormatError(f"this is {what}", offset=0)
+    if not says_its_size and _is_mangled(bytes(source.data[:4096])):
+        raise FileFormatError(
+            "some program took this file for text and put U+FFFD for bytes that are none; fetch it again, as binary",
+            offset=source.data[:4096].tobytes().find(_REPLACED),
+        )
     if start.startswith((b"HDF5-based Julia Data Format", b"Julia data file (HDF5)")):
         raise FileFormatError("a JLD2 file without its superblock: it was never closed, or it is truncated", offset=0)
     if source.size < 5:
@@ -60,6 +66,11 @@ def identify(source: Source) -> str:
     if size < 5 or not (1 <= kind <= 0x13 or kind in (0x7F, 0xFF)) or not key[1]:
         raise FileFormatError("neither BSON nor JLD2 nor any other format that is known here", offset=0)
     return _whole(source, size)
+
+
+def _is_mangled(start: bytes) -> bool:
+    # The first of HDF5's signature, or a few of a document: in a text saved by BSON.jl there may be one.
+    return start.count(_REPLACED) > 3 or _REPLACED + b"HDF" in start
 
 
 def _whole(source: Source, size: int) -> str:

@@ -15,9 +15,9 @@ from luxport.porting import julia
 from luxport.porting.component_arrays import is_component_array
 from luxport.porting.entries import children_of
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux import is_model
 from luxport.porting.flux.fields import GENERATIONS
 from luxport.porting.generation import flux_generation
+from luxport.porting.loading import models_in
 from luxport.porting.reading import SavedFile, read
 
 __all__ = ["describe", "main"]
@@ -66,8 +66,7 @@ def describe(saved: SavedFile, *, longest: int | None = _LONGEST) -> list[str]:
 
 def _purpose(saved: SavedFile) -> str:
     values = saved.values
-    models = [str(key) for key, value in values.items() if is_model(value)] if isinstance(values, dict) else []
-    if models:
+    if models := models_in(values):
         return f"whole Flux models: {_plain(', '.join(models))}; luxport.porting.load builds the layers"
     found = [value for _, value in julia.walk(values)]
     if any(isinstance(value, julia.Unavailable) for value in found):

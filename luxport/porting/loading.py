@@ -20,7 +20,7 @@ from luxport.porting.flux import is_model, port
 from luxport.porting.generation import flux_versions
 from luxport.porting.reading import read
 
-__all__ = ["filled", "load", "placed"]
+__all__ = ["filled", "load", "models_in", "placed"]
 
 _DEEPEST = 4
 """How far inside a file's entries models are looked for."""
@@ -59,7 +59,9 @@ def load(
         ported = port(value, functions or {}, versions=versions or (first, last))
     except FileFormatError as error:
         raise FileFormatError(error.reason, offset=error.offset, path=str(path)) from None
-    except (ValueError, TypeError) as error:
+    except RecursionError:
+        raise FileFormatError("layers are nested too deep for this Python's stack", path=str(path)) from None
+    except (ValueError, TypeError, IndexError) as error:
         raise FileFormatError(f"no layer can be built: {error}", path=str(path)) from None
     return ported.layer, *placed((ported.ps, ported.st), backend, device, dtype)
 
@@ -103,12 +105,12 @@ def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:
         try:
             value, _ = entry_at(values, name)
         except KeyError:
-            there = ", ".join(_models(values)) or "none"
+            there = ", ".join(models_in(values)) or "none"
             raise FileFormatError(f"no model {name!r}; there are {there}", path=path) from None
         if not is_model(value):
             raise FileFormatError(f"{name} is no layer of Flux; {_advice(value)}", path=path)
         return value
-    models = _models(values)
+    models = models_in(values)
     if len(models) == 1:
         ((value, sure),) = models.values()
         if sure:
@@ -119,8 +121,8 @@ def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:
     raise FileFormatError(f"one model expected, got none; {_advice(values)}", path=path)
 
 
-def _models(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
-    """Find the models at the top of a file, or else inside: each with whether it is all that it is in."""
+def models_in(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
+    """Return the models at the top of a file, or else inside: each with whether nothing but dictionaries is around."""
     level = {name: (value, values) for name, value in values.items()}
     sure = True
     for _ in range(_DEEPEST):

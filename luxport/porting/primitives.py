@@ -9,8 +9,19 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
+from luxport.porting.type_rules import tuple_types
 
-__all__ = ["array_of_bits", "complex_type", "element_size", "number_type", "reversed_shape", "scalar", "value_of_bits"]
+__all__ = [
+    "array_of_bits",
+    "complex_type",
+    "element_size",
+    "items_of_bits",
+    "number_type",
+    "object_array",
+    "reversed_shape",
+    "scalar",
+    "value_of_bits",
+]
 
 _NUMBERS = {
     "Bool": np.dtype(np.bool_),
@@ -112,6 +123,26 @@ def array_of_bits(type: Any, data: memoryview, shape: tuple[int, ...], offset: i
             return upper.view("<f4").reshape(shape)
         case _:
             return julia.BitsArray(type, shape, bytes(data))
+
+
+def items_of_bits(array: julia.BitsArray) -> list[Any]:
+    """Return the elements of a vector of plain bits: tuples of numbers as tuples, all others as `julia.Bits`.
+
+    >>> pair = julia.TypeName(("Core",), "Tuple", (julia.TypeName(("Core",), "Int64"),) * 2)
+    >>> items_of_bits(julia.BitsArray(pair, (1,), bytes([1, *bytes(7), 2, *bytes(7)])))
+    [(1, 2)]
+    """
+    count = math.prod(array.shape)
+    types = tuple_types(array.type)
+    dtypes = [number_type(type) for type in types or ()]
+    fields = [(str(i), dtype) for i, dtype in enumerate(dtypes) if dtype is not None]
+    if 0 < len(fields) == len(dtypes) <= 64:
+        record = np.dtype(fields, align=True)
+        if record.itemsize * count == len(array.data):
+            return np.frombuffer(array.data, record).tolist()
+    size = len(array.data) // count if count else 0
+    # Elements without bytes are none: their number would be the file's word alone.
+    return [julia.Bits(array.type, array.data[i * size : (i + 1) * size]) for i in range(count if size else 0)]
 
 
 def object_array(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:

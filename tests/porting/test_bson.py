@@ -249,3 +249,15 @@ def test_nan_and_infinity():
     found = porting.read(bw.bson({"a": math.nan, "b": -math.inf})).values
     assert math.isnan(found["a"])
     assert found["b"] == -math.inf
+
+
+def test_a_dictionary_of_tuples_of_numbers():
+    """Vectors of plain tuples are bytes in the file; NumPy aligns the parts of each as Julia does."""
+    number, small = bw.datatype("Core.Float64"), bw.datatype("Core.Int8")
+    points = np.array([(0.5, 1), (2.0, -3)], np.dtype([("x", "f8"), ("n", "i1")], align=True))
+    values = {"tag": "array", "type": bw.datatype("Core.Tuple", number, small), "size": [2], "data": points.tobytes()}
+    dictionary = bw.struct_of(bw.datatype("Base.Dict"), ["a", "b"], values)
+    assert porting.read(bw.bson({"d": dictionary})).values["d"].pairs == [("a", (0.5, 1)), ("b", (2.0, -3))]
+    values["type"] = bw.datatype("Main.Point")
+    pairs = porting.read(bw.bson({"d": dictionary})).values["d"].pairs
+    assert [value.data for _, value in pairs] == [points[:1].tobytes(), points[1:].tobytes()]

@@ -264,6 +264,8 @@ def test_a_function_that_is_not_read_is_a_hole(tmp_path):
     assert isinstance(layer[0], Hole)
     with pytest.raises(lp.LayerError, match=r"Hole at layer_1 is a function .*#7#8.*functions=.*my_layer\(x\)"):
         layer(draw(2, 3), ps, st)
+    magic = chain(bw.struct_of(bw.datatype("MyPackage.Magic"), 1))
+    close(outputs(magic, WEIGHT, tmp_path, functions={"MyPackage.Magic": lambda x: 2 * x}), 2 * WEIGHT)
     x = draw(2, 3)
     for key in ("layer_1", "##7#8#2"):
         close(outputs(model, x, tmp_path, functions={key: lambda x: 3 * x}), 3 * x)
@@ -272,6 +274,10 @@ def test_a_function_that_is_not_read_is_a_hole(tmp_path):
 def test_what_is_no_layer_is_refused(tmp_path):
     with pytest.raises(FileFormatError, match=r"layer_1: MyPackage.Magic is no layer of Flux"):
         loaded(chain(bw.struct_of(bw.datatype("MyPackage.Magic"), 1)), tmp_path)
+    with pytest.raises(FileFormatError, match=r"layer_1: MyPackage.Dense is no layer of Flux"):
+        loaded(chain(bw.struct_of(bw.datatype("MyPackage.Dense"), bw.array(WEIGHT), False, IDENTITY)), tmp_path)
+    with pytest.raises(FileFormatError, match=r"layer_1: int is no layer of Flux"):
+        loaded(chain(1), tmp_path)
     with pytest.raises(FileFormatError, match=r"a Flux.Dense with 2 fields; Flux 0.6 to 0.16 know 3"):
         loaded(flux("Dense", bw.array(WEIGHT), bw.array(BIAS)), tmp_path)
     with pytest.raises(FileFormatError, match=r"bias of Dense\(3, 2.*shape \(2,\) expected, got \(3,\)"):

@@ -37,6 +37,8 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c
         (b'{"weight": [1, 2]}', "JSON"),
         (b"\x93NUMPY" + bytes(40), "NumPy"),
         (b"HDF5-based Julia Data Format, version 0.2.0\0".ljust(600, b"\0"), "never closed"),
+        (samples.jld2_values()[:600].decode(errors="replace").encode(), "took this file for text"),
+        (samples.bson_model().decode(errors="replace").encode(), "took this file for text"),
         (b"just some text that is long enough to be a document", "nor any other format"),
         (struct.pack("<i", 4000) + b"\x03model\0", "truncated"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "JLD.jl, h5py or another program"),

@@ -16,6 +16,7 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.primitives import (
     array_of_bits,
     element_size,
+    items_of_bits,
     number_type,
     object_array,
     reversed_shape,
@@ -269,6 +270,7 @@ def _names(items: list[Any], doc: Document) -> tuple[str, ...]:
 
 
 def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
+    keys, values = _elements(keys), _elements(values)
     # The values of a set are all nothing, which takes no bytes; the parameters that Zygote collects are such a set.
     if isinstance(values, julia.Filled) and isinstance(keys, list) and values.shape == (len(keys),):
         values = [values.value] * len(keys)
@@ -277,6 +279,10 @@ def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
     if len(keys) != len(values):
         raise FileFormatError(f"a dictionary has {len(keys)} keys and {len(values)} values", offset=offset)
     return list(zip(keys, values, strict=True))
+
+
+def _elements(values: Any) -> Any:
+    return items_of_bits(values) if isinstance(values, julia.BitsArray) and len(values.shape) == 1 else values
 
 
 def _is_vector(value: Any) -> TypeGuard[list[Any] | np.ndarray]:

@@ -60,9 +60,13 @@ class Source:
         """Return the path of a field in the model."""
         return f"{self.path}.{name}" if self.path else name
 
-    def array(self, name: str) -> Any:
-        """Return the array in a field."""
-        return array(self.fields[name], self.at(name))
+    def array(self, name: str, axes: int | None = None, *, least: int = 0) -> Any:
+        """Return the array in a field, which has so many axes."""
+        found = array(self.fields[name], self.at(name))
+        if found.ndim != (found.ndim if axes is None else axes) or found.ndim < least:
+            wanted = f"at least {least}" if axes is None else axes
+            raise FileFormatError(f"{self.at(name)}: an array with {wanted} axes expected, got {found.ndim}")
+        return found
 
     def numbers(self, name: str, axes: int, default: Any = None) -> tuple[int, ...]:
         """Return a number for each axis, in our order; the default if there is no such field."""
@@ -110,12 +114,9 @@ class Missing:
 
 
 def kind_of(value: Any) -> str:
-    """Return the name of a struct of Flux, or of a package of its layers; nothing for anything else.
-
-    Lux has layers of the same names with other fields.
-    """
-    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
-        return "" if value.type.module[:1] in (("Lux",), ("LuxCore",), ("LuxLib",)) else value.type.name
+    """Return the name of a struct of Flux, nothing for anything else: others have layers of the same names."""
+    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) and "Flux" in value.type.module:
+        return value.type.name
     return ""
 
 

@@ -41,7 +41,9 @@ def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, 
         return bare(luxport.WrappedFunction(given) if given is not None else function_layer(value))
     kind = kind_of(value)
     if kind not in _BUILDERS:
-        given = functions.get(path, functions.get(kind))
+        custom = value.type if isinstance(value, julia.Struct) else None
+        names = (custom.path, custom.name) if isinstance(custom, julia.TypeName) else ()
+        given = next((functions[name] for name in (path, *names) if name in functions), None)
         if given is not None:
             return bare(luxport.WrappedFunction(given))
         what = value.type if isinstance(value, julia.Struct) else type(value).__name__
@@ -53,7 +55,7 @@ def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, 
 
 
 def _dense(source: Source) -> Ported:
-    weight, bias = source.array("weight"), source.bias()
+    weight, bias = source.array("weight", 2), source.bias()
     layer = luxport.Dense(weight.shape[0], weight.shape[1], source.activation(), use_bias=bool(bias))
     return with_parameters(layer, {"weight": weight, **bias})
 
@@ -65,7 +67,7 @@ def _scale(source: Source) -> Ported:
 
 
 def _bilinear(source: Source) -> Ported:
-    weight, bias = source.array("weight"), source.bias()
+    weight, bias = source.array("weight", 3), source.bias()
     in2, in1, out = weight.shape
     return with_parameters(
         luxport.Bilinear((in1, in2), out, source.activation(), use_bias=bool(bias)), {"weight": weight, **bias}
@@ -83,7 +85,7 @@ def _windows(source: Source, axes: int) -> dict[str, Any]:
 
 
 def _conv(source: Source) -> Ported:
-    weight, bias = source.array("weight"), source.bias()
+    weight, bias = source.array("weight", least=3), source.bias()
     kernel = weight.shape[2:]
     options: dict[str, Any] = _windows(source, len(kernel))
     options["dilation"] = source.numbers("dilation", len(kernel), 1)
@@ -99,7 +101,7 @@ def _conv(source: Source) -> Ported:
 
 
 def _depthwise(source: Source) -> Ported:
-    weight, bias = source.array("weight"), source.bias()  # (channels, multiplier, *kernel)
+    weight, bias = source.array("weight", least=3), source.bias()  # (channels, multiplier, *kernel)
     channels, multiplier, *kernel = weight.shape
     options: dict[str, Any] = _windows(source, len(kernel))
     options["dilation"] = source.numbers("dilation", len(kernel), 1)
@@ -113,7 +115,7 @@ def _depthwise(source: Source) -> Ported:
 
 
 def _conv_transpose(source: Source) -> Ported:
-    weight, bias = source.array("weight"), source.bias()
+    weight, bias = source.array("weight", least=3), source.bias()
     kernel = weight.shape[2:]
     groups = int(source.fields.get("groups", 1))
     layer = luxport.ConvTranspose(
@@ -151,7 +153,7 @@ def _dropout(source: Source) -> Ported:
 
 
 def _embedding(source: Source) -> Ported:
-    weight, padding = source.array("weight"), source.fields.get("padding_idx")
+    weight, padding = source.array("weight", 2), source.fields.get("padding_idx")
     layer = luxport.Embedding(
         weight.shape[0], weight.shape[1], padding_idx=None if padding is None else int(padding) - 1
     )
@@ -159,7 +161,7 @@ def _embedding(source: Source) -> Ported:
 
 
 def _embedding_bag(source: Source) -> Ported:
-    weight, reduction = source.array("weight"), source["reduction"]
+    weight, reduction = source.array("weight", 2), source["reduction"]
     name = reduction.name if isinstance(reduction, julia.Function) else str(reduction)
     layer = luxport.EmbeddingBag(weight.shape[0], weight.shape[1], {"maximum": "max"}.get(name, name))
     return with_parameters(layer, {"weight": weight})
@@ -190,7 +192,7 @@ def _attention(source: Source) -> Ported:
 
 
 def _upsample(source: Source) -> Ported:
-    mode = source.struct.type.params[0]
+    mode = next(iter(source.struct.type.params), None)
     name = mode.name if isinstance(mode, julia.Symbol) else str(mode)
     scale, size = source.fields.get("scale"), source.fields.get("size")
     if size is not None:
@@ -289,7 +291,7 @@ _BUILDERS: Mapping[str, Callable[[Source], Ported]] = {
     "Maxout": _container(lambda source, layers: luxport.Maxout(layers)),
     "MeanPool": _pool("MeanPool"),
     "MultiHeadAttention": _attention,
-    "PairwiseFusion": _container(lambda source, layers: luxport.PairwiseFusion(_connection(source), layers)),
+    "PairwiseFusion": _container(lambda source, layers: luxport.PairwiseFusion(_connection(source), layers)),  # type: ignore[arg-type]
     "Parallel": _container(lambda source, layers: luxport.Parallel(_connection(source), layers)),
     "PixelShuffle": lambda source: bare(luxport.PixelShuffle(int(source["r"]))),
     "RNN": sequence,

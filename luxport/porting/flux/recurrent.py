@@ -21,7 +21,7 @@ def cell(name: str, gates: int) -> Callable[[Source], Ported]:
     """Return the builder of a cell. Flux has one bias, that of the input, and trains the initial state until 0.14."""
 
     def build(source: Source) -> Ported:
-        ps = {"weight_ih": source.array("Wi"), "weight_hh": source.array("Wh")}
+        ps = {"weight_ih": source.array("Wi", 2), "weight_hh": source.array("Wh", 2)}
         options: dict[str, Any] = {}
         bias = source.fields.get("b")
         if bias is None or isinstance(bias, bool) or kind_of(bias) == "Zeros":
