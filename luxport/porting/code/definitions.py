@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn, scaled_initializer
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
     from luxport.porting.code.expressions import Translator
 
-__all__ = ["define", "makes_layers", "parameters_and_body", "signature", "write_body", "written_parameters"]
+__all__ = [
+    "define",
+    "makes_layers",
+    "kind_of_type",
+    "parameters_and_body",
+    "signature",
+    "write_body",
+    "written_parameters",
+]
 
 
 def makes_layers(t: Translator, node: Node) -> bool:
@@ -133,6 +142,22 @@ def write_body(t: Translator, head: str, body: list[Node], mode: str, first: str
     t.lines += written
 
 
+_NUMBERS = {"Int", "Integer", "Int64", "Int32", "IntegerType", "Float32", "Float64", "Real", "Number", "AbstractFloat"}
+_SIZES = re.compile(
+    r"Dims(\{\d+\})?|NTuple\{\w+, *(<:)?Int(eger)?\}|Tuple\{Vararg\{Int(eger)?\}\}|(Abstract)?Vector\{(<:)?Int(eger)?\}"
+)
+
+
+def kind_of_type(julia: str) -> str:
+    """Return the kind that a declared type tells, nothing if it tells none."""
+    plain = julia.rpartition(".")[2] if "{" not in julia else julia
+    if plain in _NUMBERS:
+        return "number"
+    if _SIZES.fullmatch(plain):
+        return "sizes"
+    return {"Bool": "flag", "Pair": "pair", "String": "text"}.get(plain.partition("{")[0], "")
+
+
 def written_parameters(t: Translator, parameters: list[Node], default: str) -> tuple[list[str], str, list[str]]:
     """Return what stands in the head, the first parameter's name, and lines that take tuples apart."""
     listed: list[str] = []
@@ -167,9 +192,7 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
                 kind = "initializer"
             node = node.named_children[0]
         if node.type == "typed_expression" and len(node.named_children) == 2:
-            kind = {"Int": "number", "Integer": "number", "Bool": "flag", "Float32": "number"}.get(
-                text(node.named_children[1]), kind
-            )
+            kind = kind_of_type(text(node.named_children[1])) or kind
             node = node.named_children[0]
         if node.type in ("tuple_expression", "open_tuple"):
             name = f"inputs_{len(listed)}" if listed else "inputs"

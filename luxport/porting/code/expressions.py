@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn
-from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE
+from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE, rounded
 from luxport.porting.code.layers import LAYERS
 from luxport.porting.code.operators import binary, unary
 from luxport.porting.code.options import INITIALIZERS
@@ -273,12 +273,20 @@ class Translator:
         values = [self._value(value) for value in given.positional]
         name = constructor_of(struct, given, [value.kind for value in values])
         options = {python_name(key): self._value(value) for key, value in given.named.items()}
-        if given.splats or given.block is not None:
-            raise Unported("keywords in a variable, or a do block")
+        values += self._keywords(given)
         if self.kinds.get(struct.name) == "unported" and name == struct.python:
             raise Unported(f"{struct.name} was not ported")
         kind = "record" if not struct.forwards else "layer"
         return call(name, values, options, kind)
+
+    def _keywords(self, given: Arguments) -> list[Code]:
+        """Keywords that a function was given and hands on."""
+        if given.block is not None:
+            raise Unported("a do block")
+        names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
+        if any(self.kinds.get(text(name)) != "keywords" for name in names):
+            raise Unported("keywords in a variable")
+        return [Code(f"**{self.name(text(name))}") for name in names]
 
     def _value(self, node: Node) -> Code:
         """What a struct holds: a layer, an array to be drawn, or a constant."""
@@ -352,6 +360,8 @@ class Translator:
             return self.activation(given.positional[0])
         if own and self.kinds[name] == "initializer":
             raise Unported("an array drawn in a place without a random state")
+        if not own and name in _ROUNDED and len(given.positional) == 2:
+            return _ROUNDED[name](self, given)
         if not own and name in ARRAYS:
             return ARRAYS[name](self, given)
         if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
@@ -363,15 +373,8 @@ class Translator:
                 return self._part_called(self.code(function), given)
             if self.kinds[name] == "device" and len(given.positional) == 1:
                 return self.layer(given.positional[0]) if self.mode == "build" else self.code(given.positional[0])
-            if given.block is not None:
-                raise Unported("a do block")
             options = {python_name(key): self.code(value) for key, value in given.named.items()}
-            values = [self.code(value) for value in given.positional]
-            for splat in given.splats:
-                inner = splat.named_children[0] if splat.type == "splat_expression" else splat
-                if self.kinds.get(text(inner)) != "keywords":
-                    raise Unported("keywords in a variable")
-                values.append(Code(f"**{self.name(text(inner))}"))
+            values = [self.code(value) for value in given.positional] + self._keywords(given)
             result = {"builder": "layer"}.get(self.kinds[name], "unknown")
             return call(self.name(name), values, options, result)
         if own:
@@ -531,6 +534,7 @@ _SAME = {"cpu", "f32", "gpu"}
 """Functions that leave a model what it is."""
 _DEVICES = {"cpu", "gpu"}
 _DEVICE_MAKERS = {"cpu_device", "get_device", "gpu_device", "reactant_device"}
+_ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
 _OPERATORS = ("+", "-", "*", "/", "^")
 _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
 _INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.code.expressions import Translator
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "HELPERS"]
+__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "HELPERS", "rounded"]
 
 ACTIVATIONS: Mapping[str, str] = {
     **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
@@ -137,9 +137,8 @@ def _reshape(t: Translator, given: Arguments) -> Code:
     found = [Code("-1", "number") if text(size) in (":", "Colon()") else t.code(size) for size in sizes]
     if len(found) == 1 and found[0].kind not in ("number",):
         raise Unported("a shape in a variable")
-    bad = [
-        size for size in found if size.kind not in ("number", "unknown", "bound", "part") or size.text.startswith("*")
-    ]
+    wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
+    bad = [size for size in found if size.kind in wrong or size.text.startswith("*")]
     if bad or not found:
         raise Unported("sizes in place expected")
     return t.xp("reshape", [t.code(array), group("(", found[::-1], ")", "sizes")])
@@ -288,6 +287,33 @@ def _vec(t: Translator, given: Arguments) -> Code:
     return t.xp("reshape", [t.code(_first(given, 1)[0]), Code("(-1,)")])
 
 
+def _is_nothing(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return Code(f"{operand(t.code(_first(given, 1)[0]))} is None", "flag", True)
+
+
+def _is_empty(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("sizes", "layers", "several", "keywords"):
+        raise Unported("whether an array has entries")
+    return Code(f"len({x.text}) == 0", "flag", True)
+
+
+def rounded(name: str) -> Callable[[Translator, Arguments], Code]:
+    """Return what reads ``floor(Int, x)``, by Python's name of it."""
+
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only()
+        kind, number = _first(given, 2)
+        x = t.code(number)
+        if text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
+            raise Unported("rounding of anything but numbers to whole ones")
+        return Code(f"{name}({x.text})", "number")
+
+    return build
+
+
 ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "Int": _integer,
     "batched_mul": _batched,
@@ -295,6 +321,8 @@ ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "dropdims": _dropdims,
     "flatten": _flatten,
     "hcat": _joined("hcat"),
+    "isempty": _is_empty,
+    "isnothing": _is_nothing,
     "length": _length,
     "logsoftmax": _softmax("logsoftmax"),
     "maximum": _reduction("max"),

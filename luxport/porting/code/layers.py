@@ -68,7 +68,8 @@ def _rank(node: Node) -> int | None:
 
 def _conv(name: str) -> Builder:
     def build(t: Translator, given: Arguments) -> Code:
-        if len(given.positional) < 2 or not is_pair(given.positional[1]):
+        known_pair = len(given.positional) > 1 and t.kinds.get(text(given.positional[1])) == "pair"
+        if len(given.positional) < 2 or not (is_pair(given.positional[1]) or known_pair):
             raise Unported("a kernel and in => out are expected")
         kernel = given.positional[0]
         sizes, rest = in_out(t, given.positional[1:])

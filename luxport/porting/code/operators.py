@@ -43,6 +43,11 @@ def binary(t: Translator, node: Node) -> Code:
         return _piped(t, left, right)
     if symbol == "∘" and t.mode == "build":
         return group("luxport.Chain(", [t.layer(right), t.layer(left)], ")", "layer")
+    if symbol == "=>" and t.mode == "build":
+        ends = [t.code(left), t.code(right)]
+        if any(end.kind not in ("number", "unknown") for end in ends):
+            raise Unported("a pair of other than numbers")
+        return group("(", ends, ")", "pair")
     if symbol in ("=>", "∘"):
         raise Unported(f"{symbol} in this place")
     a, b = t.code(left), t.code(right)
@@ -60,6 +65,7 @@ def binary(t: Translator, node: Node) -> Code:
         return Code(f"{operand(a)} {_LOGIC[symbol]} {operand(b)}", "flag", True)
     if {a.kind, b.kind} & {
         "drawn",
+        "pair",
         "tuple",
         "rng",
         "device",

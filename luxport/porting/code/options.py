@@ -56,6 +56,8 @@ def in_out(t: Translator, positional: list[Node]) -> tuple[list[Code], list[Node
     """Return in and out, written ``in => out`` or ``in, out``, and the arguments that follow."""
     if positional and is_pair(positional[0]):
         sizes, rest = pair(t, positional[0]), positional[1:]
+    elif positional and positional[0].type == "identifier" and t.kinds.get(text(positional[0])) == "pair":
+        return [Code(f"*{t.name(text(positional[0]))}", "number")], positional[1:]
     else:
         sizes, rest = [t.code(node) for node in positional[:2]], positional[2:]
     if len(sizes) != 2 or any(size.kind in ("array", "layer", "function", "flag") for size in sizes):

@@ -185,8 +185,18 @@ def mapped(t: Translator, given: Arguments) -> Code:
         variables = variable.named_children if variable.type == "argument_list" else [variable]
     if len(body) == 1 and body[0].type in ("block", "compound_statement"):
         body = [child for child in body[0].named_children if not child.type.endswith("_comment")]
-    if len(variables) != 1 or len(body) != 1 or body[0].type in ("return_statement", "assignment"):
-        raise Unported("map of a function of more than one expression")
+    if len(variables) != 1:
+        raise Unported("map of a function of more than one variable")
+    if len(body) != 1 or body[0].type in _STATEMENTS:
+        from luxport.porting.code.definitions import makes_layers
+
+        function = given_block if given_block is not None else given.positional[0]
+        _, over, kinds = _over(t, variables[0], sequence)
+        if set(kinds.values()) != {"number"} and t.mode != "build":
+            raise Unported("map of a function of more than one expression")
+        name = t.define(t, function, mode="build" if makes_layers(t, function) else "array")
+        target = t.target(variables[0])
+        return Code(f"[{name}({target}) for {target} in {over}]", "layers")
     return _listed(t, variables[0], body[0], sequence)
 
 
@@ -222,6 +232,8 @@ def _listed(t: Translator, variable: Node, made: Node, sequence: Node | str) -> 
         t.kinds, t.fleeting = before, fleeting
     return Code(f"[{entry.text} for {target} in {over}]", "sizes" if entry.kind == "number" else "layers")
 
+
+_STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")
 
 SEQUENCES = {"map": mapped, "ntuple": ntuple}
 """What makes sequences, by its name in Julia."""

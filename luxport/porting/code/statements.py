@@ -173,6 +173,12 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
         _pushed(t, node)
     elif kind == "string_literal" and not last:
         return
+    elif kind == "binary_expression" and text(parts_of(node)[1]) in ("&&", "||") and _acts(parts_of(node)[2]):
+        _shortcut(t, node, last)
+    elif kind == "ternary_expression" and not last and any(_acts(part) for part in parts_of(node)[1:]):
+        _branches(t, node)
+    elif kind == "call_expression" and last_name(node.named_children[0]) in ("error", "throw"):
+        t.put(f"raise ValueError({one_line(node)!r})")
     elif last:
         _put(t, t.layer(node) if t.mode == "build" else t.code(node), "return ")
     elif t.indent == 0 and makes_layers(t, node):
@@ -218,7 +224,7 @@ def _assignment(t: Translator, node: Node, last: bool) -> None:
         _put(t, code, f"{written.removeprefix('(').removesuffix(')')} = ")
         known = code.kind
         if not name:
-            kinds = [entry.kind for entry in code.entries]
+            kinds = ["number"] if code.kind == "sizes" else [entry.kind for entry in code.entries]
             t.kinds |= dict.fromkeys(names, kinds[0] if len(set(kinds)) == 1 else "unknown")
         else:
             t.kinds[text(target)] = known
@@ -266,6 +272,38 @@ def _constructor(t: Translator, node: Node, struct: Struct) -> None:
         raise Unported(f"{struct.name}, which has constructors by type")
     (found,) = [entry for entry in struct.constructors if place_of(entry.node) == place_of(node)]
     define(t, node, mode="build", name=found.python)
+
+
+def _acts(node: Node) -> bool:
+    """Whether an expression is there for what it does, not for its value."""
+    if node.type == "call_expression":
+        name = last_name(node.named_children[0])
+        return name.endswith("!") or name in ("error", "throw")
+    return node.type in ("return_statement", "assignment", "break_statement", "continue_statement")
+
+
+def _shortcut(t: Translator, node: Node, last: bool) -> None:
+    """``condition && act``, and ``condition || act``."""
+    left, operator, right = parts_of(node)
+    condition = t.code(left)
+    if condition.kind not in ("flag", "unknown"):
+        raise Unported("a condition that is no flag")
+    negated = "not " if text(operator) == "||" else ""
+    t.put(f"if {negated}{operand(condition) if negated else condition.text}:")
+    _indented(t, [right], False)
+    if last:
+        t.put("return None")
+
+
+def _branches(t: Translator, node: Node) -> None:
+    """``condition ? act : act``."""
+    test, yes, no = parts_of(node)
+    condition = t.code(test)
+    if condition.kind not in ("flag", "unknown"):
+        raise Unported("a condition that is no flag")
+    for head, body in ((f"if {condition.text}:", yes), ("else:", no)):
+        t.put(head)
+        _indented(t, [] if text(body) == "nothing" else [body], False)
 
 
 def _let(t: Translator, node: Node, last: bool) -> None:
@@ -369,9 +407,14 @@ def _indented(t: Translator, body: Sequence[Node], last: bool) -> None:
 def _pushed(t: Translator, node: Node) -> None:
     given = arguments(node)
     given.only()
-    if len(given.positional) != 2 or last_name(given.positional[0]) not in t.kinds:
-        raise Unported("push! of other than one layer")
-    listed, value = given.positional
+    if len(given.positional) < 2 or last_name(given.positional[0]) not in t.kinds:
+        raise Unported("push! of other than layers")
+    listed, *values = given.positional
+    for value in values:
+        _pushed_one(t, node, listed, value)
+
+
+def _pushed_one(t: Translator, node: Node, listed: Node, value: Node) -> None:
     method = "append" if last_name(node.named_children[0]) == "push!" else "extend"
     code = t.layer(value)
     t.lines += render(

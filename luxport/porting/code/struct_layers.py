@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luxport.porting.code.definitions import parameters_and_body, write_body, written_parameters
+from luxport.porting.code.definitions import kind_of_type, parameters_and_body, write_body, written_parameters
 from luxport.porting.code.drawn import arrays_drawn
 from luxport.porting.code.parse import Unported, head_of, names_in, text
 from luxport.porting.code.structs import Struct
@@ -17,21 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["write_struct"]
 
-_PLAIN = {"Int": "number", "Integer": "number", "Int64": "number", "Float32": "number", "Float64": "number"}
-_PLAIN |= {"Real": "number", "Number": "number", "Bool": "flag", "String": "text"}
-_LAYERS = {
-    "Chain",
-    "Dense",
-    "Conv",
-    "ConvTranspose",
-    "Embedding",
-    "Recur",
-    "LSTM",
-    "GRU",
-    "RNN",
-    "LayerNorm",
-    "Parallel",
-}
 _FUNCTIONS = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol", "Float32", "Float64", "Real"}
 
 
@@ -57,13 +42,13 @@ def _record(t: Translator, struct: Struct) -> None:
     if struct.base or struct.marks or struct.inner:
         raise Unported("a struct without a forward method")
     for name in struct.fields:
-        if name not in struct.defaults and struct.type_of(name) not in _PLAIN:
+        if name not in struct.defaults and not _kind(struct, name):
             raise Unported("a struct without a forward method, whose fields may hold anything")
     lines = [f'    """Julia\'s struct {struct.name}."""', ""]
     if not struct.fields:
         raise Unported("an empty struct")
     for name in struct.fields:
-        kind = _PLAIN.get(struct.type_of(name), "unknown")
+        kind = _kind(struct, name) or "unknown"
         line = f"    {python_name(name)}: object"
         if name in struct.defaults:
             node = struct.defaults[name]
@@ -85,6 +70,11 @@ def _record(t: Translator, struct: Struct) -> None:
     t.put(f"class {struct.python}:")
     t.lines += lines
     t.kinds[struct.name] = "record"
+
+
+def _kind(struct: Struct, name: str) -> str:
+    node = struct.fields[name]
+    return kind_of_type(text(node)) if node is not None else ""
 
 
 def _fields(t: Translator, struct: Struct) -> list[str]:
@@ -140,7 +130,7 @@ def _compact(t: Translator, struct: Struct) -> None:
         )
         t.lines += render(head, "@", t.indent)
         receiver = _receiver(t, forward)
-        kinds = {name: _PLAIN.get(struct.type_of(name), "bound") for name in fields}
+        kinds = {name: _kind(struct, name) or "bound" for name in fields}
         t.receivers = {receiver: {name: Code(fields[name], kinds[name]) for name in fields}} if receiver else {}
         t.reserved = frozenset(fields.values())
         parameters, body = parameters_and_body(forward)
@@ -195,7 +185,7 @@ def _class(t: Translator, struct: Struct) -> None:
                 raise Unported(f"a field named {name}")
             default = f" = {t.code(struct.defaults[name]).text}" if name in struct.defaults else ""
             t.put(f"{name}: object{default}")
-        own = {name: Code(f"self.{name}", _PLAIN.get(struct.type_of(name), "part")) for name in struct.fields}
+        own = {name: Code(f"self.{name}", _kind(struct, name) or "part") for name in struct.fields}
         for kind, methods in (("initial_parameters", struct.parameters), ("initial_states", struct.states)):
             if len(methods) > 1:
                 raise Unported(f"{struct.name} with several methods")

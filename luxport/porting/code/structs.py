@@ -260,7 +260,7 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
         made = [kind in ("layer", "layers", "drawn", "function", "array") for kind in kinds]
         if any(made):
             return struct.python
-        if len(fitting) == 1 and fitting[0].numbers and kinds and all(kind == "number" for kind in kinds):
+        if len(fitting) == 1 and fitting[0].numbers and kinds and all(kind in ("number", "unknown") for kind in kinds):
             return fitting[0].python
         raise Unported(f"which constructor of {struct.name} this is")
     if by_fields:
