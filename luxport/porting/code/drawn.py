@@ -138,6 +138,8 @@ def scaled_initializer(t: Translator, parameters: list[Node], body: list[Node]) 
         return None
     given = arguments(drawn)
     sizes = [text(part) for part in given.positional if text(part) not in _TYPES]
+    if last_name(drawn.named_children[0]) not in INITIALIZERS:
+        return None
     if sizes not in ([name], [f"{name}..."]) or given.named or given.splats:
         return None
     init = initializer(t, drawn.named_children[0])

@@ -29,7 +29,7 @@ from luxport.porting.code.parse import (
     text,
 )
 from luxport.porting.code.sequences import SEQUENCES, comprehension, index
-from luxport.porting.code.structs import Struct, constructor_of, is_new
+from luxport.porting.code.structs import Constructor, Struct, chosen_method, constructor_of, is_new
 from luxport.porting.code.writing import Code, call, group, operand, python_name
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Translator:
         self.locals: set[str] = set()
         self.outer: set[str] = set()
         self.structs: dict[str, Struct] = {}
+        self.several: dict[str, list[Constructor]] = {}
         self.owners: dict[tuple[int, int], Struct] = {}
         self.record_fields: dict[str, str] = {}
         self.initializers: set[str] = set()
@@ -233,6 +234,11 @@ class Translator:
             return _CONSTANTS[name]
         if name in ACTIVATIONS:
             return Code(ACTIVATIONS[name], "function")
+        if name in ("vcat", "hcat"):
+            self.helpers.add(name)
+            return Code(name, "function")
+        if name in INITIALIZERS and self.mode == "build":
+            return self.initial(name)
         if name == "flatten":
             return call("luxport.FlattenLayer", [])
         raise Unported(f"{name} is not defined here")
@@ -263,9 +269,10 @@ class Translator:
         """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
         given.only()
         values = [self.code(value) for value in given.positional]
-        if any(value.text.startswith("*") for value in values):
+        splat = any(value.text.startswith("*") for value in values)
+        if splat and callee.kind != "bound":
             raise Unported("a splat in the call of a layer")
-        if callee.kind == "bound" and len(values) > 1:
+        if callee.kind == "bound" and (splat or len(values) > 1):
             return self.helper("applied", [callee, *values])
         return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
 
@@ -295,6 +302,8 @@ class Translator:
             return Code("luxport.identity", "function")
         if node.type == "quote_expression":
             raise Unported("a symbol")
+        if node.type == "operator":
+            return self.connection(node, two=False)
         return self.layer(node) if node.type in ("vector_expression", "tuple_expression") else self.code(node)
 
     def _called(self, node: Node) -> Code:
@@ -324,7 +333,7 @@ class Translator:
             return call(self.making.python, values, None, "layer")
         if name in self.structs and function.type == "identifier" and self.kinds.get(name) not in ("bound", "array"):
             return self._constructed(self.structs[name], given)
-        if self.mode == "build" and not own:
+        if self.mode == "build" and (not own or self.kinds[name] == "initializer"):
             drawn = array_drawn(self, node)
             if drawn is not None:
                 return drawn
@@ -376,7 +385,8 @@ class Translator:
             options = {python_name(key): self.code(value) for key, value in given.named.items()}
             values = [self.code(value) for value in given.positional] + self._keywords(given)
             result = {"builder": "layer"}.get(self.kinds[name], "unknown")
-            return call(self.name(name), values, options, result)
+            python = chosen_method(name, self.several[name], given) if name in self.several else self.name(name)
+            return call(python, values, options, result)
         if own:
             raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
         raise Unported(f"{name or one_line(function, 40)} is not known here")

@@ -61,6 +61,11 @@ HELPERS: Mapping[str, str] = {
     "keep": '''def keep(x):
     """Julia's device: here a model is where its arrays are."""
     return x''',
+    "entries": '''def entries(xs):
+    """Take a tuple's entries; those of an array are other things in Julia."""
+    if not isinstance(xs, (tuple, list)):
+        raise TypeError(f"a tuple expected, got {type(xs).__name__}")
+    return xs''',
     "item": '''def item(x, place):
     """Take what is at a place of a tuple, or of an array's entries in Julia's order, which reversed axes keep."""
     return x[place] if isinstance(x, (tuple, list)) else luxport.namespace(x).reshape(x, (-1,))[place]''',

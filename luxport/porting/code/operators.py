@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luxport.porting.code.drawn import array_drawn
 from luxport.porting.code.functions import ACTIVATIONS
 from luxport.porting.code.parse import Unported, last_name, text
 from luxport.porting.code.writing import Code, call, group, operand
@@ -50,6 +51,10 @@ def binary(t: Translator, node: Node) -> Code:
         return group("(", ends, ")", "pair")
     if symbol in ("=>", "∘"):
         raise Unported(f"{symbol} in this place")
+    if t.mode == "build" and symbol.removeprefix(".") in ("*", "/"):
+        drawn = array_drawn(t, node)
+        if drawn is not None:
+            return drawn
     a, b = t.code(left), t.code(right)
     if symbol.removeprefix(".") == "⊠":
         return Code(f"{operand(b)} @ {operand(a)}", "array", True)

@@ -177,6 +177,8 @@ def mapped(t: Translator, given: Arguments) -> Code:
         inner = [child for child in given_block.named_children if not child.type.endswith("_comment")]
         listed, *body = inner
         variables = listed.named_children if listed.type == "argument_list" else []
+    elif len(given.positional) > 2:
+        return _zipped(t, given)
     else:
         function, sequence = given.positional
         if function.type != "arrow_function_expression":
@@ -198,6 +200,34 @@ def mapped(t: Translator, given: Arguments) -> Code:
         target = t.target(variables[0])
         return Code(f"[{name}({target}) for {target} in {over}]", "layers")
     return _listed(t, variables[0], body[0], sequence)
+
+
+def _zipped(t: Translator, given: Arguments) -> Code:
+    """``map(f, xs, ys)``."""
+    function, *sequences = given.positional
+    if function.type != "arrow_function_expression" or function.named_children[0].type != "argument_list":
+        raise Unported("map of a function that is not written in place")
+    listed, *body = function.named_children
+    variables = listed.named_children
+    if len(variables) != len(sequences) or len(body) != 1 or body[0].type in _STATEMENTS:
+        raise Unported("map of a function of more than one expression")
+    before, fleeting = dict(t.kinds), t.fleeting
+    overs = []
+    for variable, sequence in zip(variables, sequences, strict=True):
+        if text(sequence) in t.kinds and t.kinds[text(sequence)] == "array":
+            over, kinds = t.name(text(sequence)), {text(variable): "unknown"}
+            over = t.helper("entries", [Code(over)]).text
+        else:
+            _, over, kinds = _over(t, variable, sequence)
+        overs.append(over)
+        t.kinds |= kinds
+        t.fleeting |= names_in(variable)
+    try:
+        entry = t.layer(body[0]) if t.mode == "build" else t.code(body[0])
+        targets = ", ".join(t.target(variable) for variable in variables)
+    finally:
+        t.kinds, t.fleeting = before, fleeting
+    return Code(f"[{entry.text} for {targets} in zip({', '.join(overs)}, strict=True)]", "layers")
 
 
 def ntuple(t: Translator, given: Arguments) -> Code:

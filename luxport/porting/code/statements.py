@@ -11,6 +11,7 @@ from luxport.porting.code.parse import (
     UNUSUAL,
     Unported,
     arguments,
+    head_of,
     is_named_tuple,
     last_name,
     line_of,
@@ -91,6 +92,11 @@ def top_level(t: Translator, node: Node) -> None:
     if any(t.kinds.get(name, "unported") != "unported" for name in _changed(node)):
         t.put(t.helper("not_ported", [Code(repr(one_line(node)))]).text)  # what it changes would be left as it was
     t.kinds |= dict.fromkeys(_defined(node), "unported")
+    head = head_of(node)
+    if head is not None and head.named_children[0].type == "identifier":  # functions before this one may call it
+        stub = t.name(text(head.named_children[0]))
+        t.put(f"def {stub}(*_, **__):")
+        t.put(f"    return {t.helper('not_ported', [Code(repr(one_line(node)))]).text}")
 
 
 def _inner_constructors(t: Translator, owner: Struct) -> None:
@@ -255,10 +261,12 @@ def _function(t: Translator, node: Node) -> None:
     if struct is not None:
         _constructor(t, node, struct)
         return
-    if t.kinds.get(name) in ("builder", "function") and (name in t.methods):
-        raise Unported(f"a second method of {name}, which Julia chooses by the arguments' types")
+    methods = t.several.get(name, []) if t.indent == 0 else []
+    if any(not entry.python for entry in methods) or (t.indent and name in t.locals & t.methods):
+        raise Unported(f"{name} with several methods, which Julia chooses by the arguments' types")
     builds = makes_layers(t, node)
-    python = t.name(name)
+    own = [entry.python for entry in methods if place_of(entry.node) == place_of(node)]
+    python = own[0] if own else t.name(name)
     define(t, node, mode="build" if builds else "array", name=python)
     t.methods.add(name)
     t.locals.add(name)

@@ -25,6 +25,7 @@ def write_struct(t: Translator, struct: Struct) -> None:
 
     Raises: Unported
     """
+    struct.forwards = [node for node in struct.forwards if not _gathers(node)] or struct.forwards
     if len(struct.forwards) > 1:
         raise Unported(f"{struct.name} with several methods, which Julia chooses by the arguments' types")
     if not struct.fields and struct.inner:
@@ -35,6 +36,17 @@ def write_struct(t: Translator, struct: Struct) -> None:
         _class(t, struct)
     else:
         _compact(t, struct)
+
+
+def _gathers(forward: Node) -> bool:
+    """Whether a method is ``(m::M)(xs...) = m(xs)``: a layer's inputs are one tuple here anyway."""
+    head = head_of(forward)
+    parameters, body = parameters_and_body(forward)
+    if head is None or len(parameters) != 1 or parameters[0].type != "splat_expression" or len(body) != 1:
+        return False
+    receiver = text(head.named_children[0].named_children[0].named_children[0])
+    name = text(parameters[0].named_children[0]).partition("::")[0]
+    return "".join(text(body[0]).split()) in (f"{receiver}({name})", f"return{receiver}({name})")
 
 
 def _record(t: Translator, struct: Struct) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.parse import Arguments, Unported, head_of, line_of, names_in, text
@@ -12,7 +13,8 @@ from luxport.porting.code.writing import python_name
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Constructor", "Struct", "constructor_of", "find_structs", "is_new", "place_of"]
+__all__ = ["Constructor", "Struct"]
+__all__ += ["chosen_method", "constructor_of", "find_methods", "find_structs", "is_new", "place_of"]
 
 
 @dataclass
@@ -24,8 +26,8 @@ class Constructor:
     least: int
     most: int
     keywords: frozenset[str]
-    numbers: bool
-    """Whether every parameter is declared a number."""
+    types: tuple[str, ...]
+    """The declared type of each parameter, nothing where there is none."""
 
 
 @dataclass
@@ -68,6 +70,7 @@ _BASES = {
     "AbstractLuxWrapperLayer": "WrapperLayer",
 }
 _MARKS = ("@layer", "@functor", "@treelike")
+_ANY = 1000
 _SILENT = ("parameterlength", "statelength", "show", "outputsize")
 _NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
 
@@ -88,7 +91,7 @@ def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
         _assign(node, found)
     for struct in found.values():
         for node in struct.inner:
-            struct.constructors.append(_constructor(node))
+            struct.constructors.append(method_of(node))
         for position, constructor in enumerate(struct.constructors, 1):
             constructor.python = python_name(struct.name) + (f"_{position}" if position > 1 else "")
         plain = python_name(struct.name)
@@ -179,10 +182,10 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
     name = text(function).partition("{")[0]
     if name in found:
         if function.type != "identifier":
-            raise_later = Constructor(node, "", 0, -1, frozenset(), False)
+            raise_later = Constructor(node, "", 0, -1, frozenset(), ())
             found[name].constructors.append(raise_later)
         else:
-            found[name].constructors.append(_constructor(node))
+            found[name].constructors.append(method_of(node))
         return
     owner = found.get(_receiver(head))
     plain = text(function).rpartition(".")[2]
@@ -210,13 +213,15 @@ def _mark(struct: Struct, node: Node) -> None:
             struct.trainable = frozenset(names_in(part)) & set(struct.fields)
 
 
-def _constructor(node: Node) -> Constructor:
+def method_of(node: Node) -> Constructor:
+    """Return what a method can be called with."""
     head = head_of(node)
     assert head is not None
     listed = [child for child in head.named_children if child.type == "argument_list"]
     least = most = 0
     keywords: set[str] = set()
-    numbers, after = True, False
+    types: list[str] = []
+    after = False
     for child in listed[0].children if listed else []:
         if child.type == ";":
             after = True
@@ -226,13 +231,14 @@ def _constructor(node: Node) -> Constructor:
         if after:
             keywords.add(next(iter(names_in(name)), "") if child.type != "splat_expression" else "...")
         elif child.type == "splat_expression":
-            most = 1000
+            most = _ANY
         else:
             most += 1
             typed = name if child.type in ("named_argument", "assignment") else child
-            numbers &= typed.type == "typed_expression" and text(typed.named_children[-1]) in _NUMBERS
+            declared = typed.type == "typed_expression" and len(typed.named_children) == 2
+            types.append(text(typed.named_children[-1]).partition("{")[0] if declared else "")
             least += child.type not in ("named_argument", "assignment")
-    return Constructor(node, "", least, most, frozenset(keywords), numbers)
+    return Constructor(node, "", least, most, frozenset(keywords), tuple(types))
 
 
 def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> str:
@@ -256,11 +262,12 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
         by_fields = named <= set(struct.fields)
     else:
         by_fields = count == len(struct.fields) and not named
+    if by_fields:  # one parameter for each field is more special than any number of them
+        fitting = [entry for entry in fitting if entry.most < _ANY]
     if by_fields and fitting:
-        made = [kind in ("layer", "layers", "drawn", "function", "array") for kind in kinds]
-        if any(made):
+        if any(kind in ("layer", "layers", "drawn", "array") for kind in kinds):
             return struct.python
-        if len(fitting) == 1 and fitting[0].numbers and kinds and all(kind in ("number", "unknown") for kind in kinds):
+        if len(fitting) == 1 and _fits(fitting[0], kinds):
             return fitting[0].python
         raise Unported(f"which constructor of {struct.name} this is")
     if by_fields:
@@ -268,6 +275,53 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
     if len(fitting) == 1:
         return fitting[0].python
     raise Unported(f"no constructor of {struct.name} is known for this call, or several (line {line_of(struct.node)})")
+
+
+def _fits(entry: Constructor, kinds: Sequence[str]) -> bool:
+    """Whether declared types make this method the one for arguments of these kinds."""
+    declared = 0
+    for kind, julia in zip(kinds, entry.types, strict=False):
+        wanted = "number" if julia in _NUMBERS else {"Pair": "pair", "Bool": "flag"}.get(julia, "")
+        if wanted and kind not in (wanted, "unknown"):
+            return False
+        declared += bool(wanted)
+    return declared > 0
+
+
+def chosen_method(name: str, methods: Sequence[Constructor], given: Arguments) -> str:
+    """Return the name in Python of the one method that can be called so.
+
+    Raises: Unported if that cannot be told
+    """
+    count, named = len(given.positional), set(given.named)
+    if given.splats or any(node.type == "splat_expression" for node in given.positional):
+        raise Unported(f"which method of {name} this is")
+    fitting = [
+        entry
+        for entry in methods
+        if entry.least <= count <= entry.most and (named <= entry.keywords or "..." in entry.keywords)
+    ]
+    if len(fitting) != 1:
+        raise Unported(f"which method of {name} this is")
+    return fitting[0].python
+
+
+def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Constructor]]:
+    """Return the functions with several methods, which numbers of arguments must tell apart, or none is named."""
+    found: dict[str, list[Constructor]] = {}
+    for node in statements:
+        head = head_of(node)
+        if head is not None and head.named_children[0].type == "identifier":
+            name = text(head.named_children[0])
+            if name not in structs:
+                found.setdefault(name, []).append(method_of(node))
+    several = {name: methods for name, methods in found.items() if len(methods) > 1}
+    for name, methods in several.items():
+        counts = sorted((entry.least, entry.most) for entry in methods)
+        if all(before[1] < after[0] for before, after in pairwise(counts)):
+            for position, entry in enumerate(methods, 1):
+                entry.python = python_name(name) + (f"_{position}" if position > 1 else "")
+    return several
 
 
 def is_new(node: Node) -> bool:

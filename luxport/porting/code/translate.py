@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.code.definitions import define
+from luxport.porting.code.definitions import define, makes_layers, signature
 from luxport.porting.code.expressions import Hole, Translator
 from luxport.porting.code.functions import HELPERS
 from luxport.porting.code.parse import names_in, parse, text
 from luxport.porting.code.statements import top_level
-from luxport.porting.code.structs import find_structs, place_of
+from luxport.porting.code.structs import find_methods, find_structs, place_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -60,6 +60,8 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
         for struct in t.structs.values()
         for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
     }
+    t.several = find_methods(statements, t.structs)
+    _announce(t, statements)
     chunks = []
     for node in statements:
         t.lines = []
@@ -67,6 +69,20 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
         if t.lines:
             chunks.append("\n".join(t.lines))
     return Translation(_module(chunks, t.helpers), tuple(t.holes))
+
+
+def _announce(t: Translator, statements: list[Node]) -> None:
+    """Make functions known before their definitions, where others may call them."""
+    named = {place_of(node): signature(node) for node in statements}
+    functions = [(text(head.named_children[0]), node) for node in statements if (head := named[place_of(node)])]
+    functions = [(name, node) for name, node in functions if name not in t.structs]
+    t.kinds |= {name: "builder" for name, struct in t.structs.items() if struct.forwards}
+    t.kinds |= {name: "function" for name, _ in functions}
+    changed = True
+    while changed:
+        makers = {name for name, node in functions if t.kinds[name] == "function" and makes_layers(t, node)}
+        t.kinds |= dict.fromkeys(makers, "builder")
+        changed = bool(makers)
 
 
 def _statements(node: Node) -> list[Node]:
