@@ -12,7 +12,7 @@ from luxport.loops import scan
 from luxport.ops.stop_gradient import stop_gradient
 from luxport.static import Static
 
-__all__ = ["grad", "jacobian", "jit", "jvp", "scan", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "grad", "jacobian", "jit", "jvp", "scan", "stop_gradient", "value_and_grad", "vjp"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -134,6 +134,49 @@ def jit(f: F) -> F:
         if program is None:
             program = compiled[backend] = backend.jit(f)
         return program(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def checkpoint(f: F) -> F:
+    """Return f, whose gradient computes the values on the way again instead of keeping them: more time, less memory.
+
+    Values and gradients are those of f, which should be pure. What is differentiated must be among the arguments:
+    TensorFlow passes no gradient on to arrays that f closes over, and has no second gradients here. Compiled, or in
+    a gradient of a gradient, PyTorch runs f as it is. NumPy, which has no gradients, does so always.
+
+    Source: Zygote.jl ``checkpointed``, which Flux exports
+
+    >>> import luxport
+    >>> model = luxport.Chain(luxport.Dense(2, 8, luxport.tanh), luxport.Dense(8, 1))
+    >>> ps, st = luxport.setup(0, model, backend="torch")
+    >>> x = luxport.asarray([[1.0, 2.0]], backend="torch", dtype="float32")
+    >>> gradient = luxport.grad(lambda ps: checkpoint(model)(x, ps, st)[0].sum())(ps)
+    >>> gradient["layer_2"]["bias"]
+    tensor([1.])
+    """
+
+    @functools.wraps(f, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recomputed = getattr(_backend_of(args, kwargs), "checkpoint", None)
+        if recomputed is None:
+            return f(*args, **kwargs)
+        structure, leaves = tree.structure((args, kwargs)), tree.leaves((args, kwargs))
+        floating = [i for i, leaf in enumerate(leaves) if _is_inexact(leaf)]
+        result: tuple[Any, list[Any]] = None, []
+
+        def of_arrays(*arrays: Any) -> tuple[Any, ...]:
+            nonlocal result
+            filled = dict(enumerate(leaves)) | dict(zip(floating, arrays, strict=True))
+            args, kwargs = tree.unflatten(structure, iter(filled.values()))
+            y = f(*args, **kwargs)
+            found = tree.leaves(y)
+            result = tree.structure(y), [leaf if find_owner(type(leaf)) is None else None for leaf in found]
+            return tuple([leaf for leaf in found if find_owner(type(leaf)) is not None])
+
+        arrays = iter(recomputed(of_arrays)(*[leaves[i] for i in floating]))
+        shape, others = result
+        return tree.unflatten(shape, iter([next(arrays) if leaf is None else leaf for leaf in others]))
 
     return call  # type: ignore[return-value]
 

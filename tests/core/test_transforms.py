@@ -160,6 +160,47 @@ class TestProducts:
         assert same(lp.jit(lp.jacobian(lambda p: p * p))(x), np.diag([2.0, 4.0]))
 
 
+class TestCheckpoint:
+    def test_results_and_gradients_are_those_of_the_function(self, ad_backend, array, host):
+        model = lp.Chain(lp.Dense(2, 3, lp.tanh), lp.Dropout(0.5), lp.Dense(3, 1))
+        ps, st = lp.setup(0, model, backend=ad_backend)
+        x = array(np.random.default_rng(0).standard_normal((4, 2)), ad_backend)
+
+        def loss(f, ps):
+            y, new = f(x, ps, st)
+            return total(y * y), (new, "a note")
+
+        want = lp.value_and_grad(lambda ps: loss(model, ps), has_aux=True)(ps)
+        got = lp.value_and_grad(lambda ps: loss(lp.checkpoint(model), ps), has_aux=True)(ps)
+        assert got[0][1][1] == "a note" and got[0][1][0]["layer_2"]["training"] == lp.Static(True)
+        compiled = lp.jit(lp.grad(lambda ps: loss(lp.checkpoint(model), ps)[0]))(ps)
+        numbers = host((want[0][0], want[0][1][0], want[1], want[1]))
+        # Sums of some ten terms of single precision, which a compiler may take in another order.
+        lp.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=10 * 2.0**-23, atol=10 * 2.0**-23 * np.abs(b).max()),
+            host((got[0][0], got[0][1][0], got[1], compiled)), numbers,
+        )  # fmt: skip
+
+    def test_the_function_runs_again_for_its_gradient(self, ad_backend, x):
+        runs = []
+
+        def f(p):
+            runs.append(1)
+            return total(lp.tanh(p) ** 2)
+
+        gradient = lp.grad(lp.checkpoint(f))
+        if ad_backend == "jax":  # which runs what it traced, not f
+            import jax
+
+            assert str(jax.make_jaxpr(gradient)(x)).count(" tanh") == 2 * str(jax.make_jaxpr(f)(x)).count(" tanh")
+        else:
+            gradient(x)
+            assert len(runs) == 2
+
+    def test_numpy_runs_the_function(self):
+        assert lp.checkpoint(lambda x, n: (x * n, "a note"))(np.ones(1), 3) == (3.0, "a note")
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("loss", "got"),

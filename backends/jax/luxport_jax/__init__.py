@@ -84,6 +84,11 @@ def stop_gradient(array: Any) -> Any:
     return jax.lax.stop_gradient(array)
 
 
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Recompute by `jax.checkpoint`."""
+    return jax.checkpoint(f)
+
+
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:

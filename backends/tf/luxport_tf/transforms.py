@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from luxport import tree
 
-__all__ = ["jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
@@ -85,6 +85,11 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 def stop_gradient(array: Any) -> Any:
     """Cut the gradient."""
     return tf.stop_gradient(array)
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Recompute by `tf.recompute_grad`."""
+    return tf.recompute_grad(f)
 
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import torch
+import torch.utils.checkpoint
 from torch.utils._pytree import tree_leaves
 
 from luxport import tree
 
-__all__ = ["jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
@@ -90,6 +92,16 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 def stop_gradient(array: torch.Tensor) -> torch.Tensor:
     """Cut the gradient."""
     return array.detach()
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Recompute by `torch.utils.checkpoint`.
+
+    `torch.func` has nothing of the kind, and the compiler decides by itself what to keep.
+    """
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return f
+    return partial(torch.utils.checkpoint.checkpoint, f, use_reentrant=False, preserve_rng_state=False)
 
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
