@@ -88,7 +88,7 @@ _LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
 _LATER |= {"DataLoader": "luxport.data_loader", **dict.fromkeys(("train", "train_step"), "luxport.training")}
 _LATER |= {"porting": "luxport.porting"}
 _LATER |= dict.fromkeys(("load", "save"), "luxport.porting.saving")
-_LATER |= {"to_keras": "luxport.porting.keras_layers"}
+_LATER |= dict.fromkeys(("from_keras", "to_keras"), "luxport.porting.keras_layers")
 _LATER |= dict.fromkeys(("from_torch", "to_torch"), "luxport.porting.torch_modules")
 """Other names that are imported when they are used, with their modules."""
 

@@ -1,18 +1,37 @@
-"""`to_keras`: a model with its parameters and states as a layer of Keras 3, on whichever backend Keras runs."""
+"""`to_keras` and `from_keras`: models as layers of Keras 3 on whichever backend it runs, and the other way round."""
 
 from __future__ import annotations
 
 import functools
 from importlib import import_module
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from luxport import tree
-from luxport.backend import backend_of
-from luxport.layer import Layer, Parameters, States, output_shape, test_mode, train_mode
+from luxport.backend import Backend, backend_of
+from luxport.layer import (
+    Layer,
+    Parameters,
+    States,
+    initial_parameters,
+    initial_states,
+    output_shape,
+    test_mode,
+    train_mode,
+)
+from luxport.layers.containers import Chain
+from luxport.layers.wrapped import NoOpLayer, WrappedFunction
+from luxport.porting.filled import filled
+from luxport.porting.keras_arguments import steps
+from luxport.porting.keras_functions import move_channels
+from luxport.porting.keras_steps import Step
+from luxport.porting.loading import placed
+from luxport.porting.with_options import WithOptions
+from luxport.random import Rng
 
-__all__ = ["to_keras"]
+__all__ = ["from_keras", "to_keras"]
 
 
 def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> Any:
@@ -40,6 +59,137 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
             "to_keras needs Keras 3, which is not installed: pip install keras", name="keras"
         ) from None
     return layer_type(model, ps, st, name=name)
+
+
+def from_keras(
+    layer: Any,
+    *,
+    rng: int | Rng = 0,
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
+    """Return the layer that means what a layer or model of Keras's own means: ``model, ps, st``.
+
+    Arrays are copies. Sequential, and a Functional model that is one chain, become `Chain`, with the layers' names.
+    Inputs and outputs are as Keras has them: images with the channels last are turned by a layer of the chain before
+    the first that wants them in front, and turned back where that matters, so that a Flatten sees them as in Keras.
+    Recurrent layers with ``return_state`` return (y, carry). The state is for testing, as Keras calls a model unless
+    told otherwise (see `train_mode`); `rng` draws what only luxport has, the keys of dropout. Arrays go to the
+    default backend or the one named, floating ones in `dtype`.
+
+    In training, running variances are updated with the unbiased variance of the batch, Keras's with the biased one;
+    ``trainable``, regularizers and constraints are left out.
+
+    Raises: TypeError if this is no layer of Keras; ValueError, with its name and path, for one that has no
+            counterpart: another class, an option that luxport has not, no weights yet, or a model that is no chain
+    """
+    if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
+        raise TypeError(f"from_keras expects a layer or model of Keras, got {type(layer).__name__}")
+    model, given_ps, given_st = _ported(layer, "")
+    rng = Rng.of(rng)
+    ps = filled(initial_parameters(rng, model), given_ps, "from_keras")
+    st = test_mode(filled(initial_states(rng, model), given_st, "from_keras"))
+    return model, *placed((ps, st), backend, device, dtype)
+
+
+Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
+"""A layer, its parameters, and those of its states that Keras has."""
+
+
+def _ported(layer: Any, path: str) -> Ported:
+    """Port a model as a chain, and a layer as itself unless it takes more than one of ours."""
+    children = _children(layer, path)
+    found = _steps(layer, path) if children is None else None
+    if found is not None and len(found) == 1 and found[0].needs != "first":
+        return found[0].layer, found[0].ps, found[0].st
+    named: dict[str, Step] = {}
+    moved = False
+    for child, parts in [(layer, found)] if found is not None else [(c, _steps(c, path)) for c in children or ()]:
+        for step in parts:
+            if step.needs != "any" and moved != (step.needs == "first"):
+                moved = not moved
+                _add(named, _MOVES[moved], _moving(moved))
+            _add(named, f"{child.name}_{step.after}" if step.after else child.name, step)
+            moved = moved and not step.flat
+    if moved:
+        _add(named, _MOVES[False], _moving(False))
+    if not named:
+        return NoOpLayer(), {}, {}
+    chain = Chain({name: step.layer for name, step in named.items()})
+    return chain, {name: step.ps for name, step in named.items()}, {name: step.st for name, step in named.items()}
+
+
+_MOVES = {True: "channels_first", False: "channels_last"}
+
+
+def _moving(first: bool) -> Step:
+    return Step(WrappedFunction(WithOptions.of(move_channels, to="first" if first else "last")))
+
+
+def _add(named: dict[str, Step], name: str, step: Step) -> None:
+    """Put a step under its name, or under the next that is free."""
+    free = name if name not in named else next(f"{name}_{i}" for i in count(2) if f"{name}_{i}" not in named)
+    named[free] = step
+
+
+def _steps(layer: Any, path: str) -> list[Step]:
+    here = f"{path}.{layer.name}" if path else layer.name
+    try:
+        if isinstance(layer, _layer_type()):
+            ps, st = layer.trees()
+            host = functools.partial(tree.map, lambda leaf: np.array(backend_of(leaf).to_numpy(leaf)))
+            return [Step(layer._model, host(ps), host(st), needs="keras")]
+        if type(layer).__name__ in ("Sequential", "Functional"):
+            return [Step(*_ported(layer, here), needs="keras")]
+        return steps(layer)
+    except _RefusedError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise _RefusedError(f"from_keras: {type(layer).__name__} at {here} has no counterpart: {error}") from None
+
+
+class _RefusedError(ValueError):
+    """Has the path of the layer already."""
+
+
+def _children(model: Any, path: str) -> list[Any] | None:
+    """Return the layers of a model in the order in which they are called, None for a layer that is no model."""
+    kind = type(model).__name__
+    here = f"{kind} at {path or model.name}"
+    if not any(base.__module__ == "keras.src.models.model" for base in type(model).__mro__):
+        return None
+    if not type(model).__module__.startswith("keras.src.models."):
+        raise _RefusedError(f"from_keras: {here} has no counterpart: is neither Sequential nor Functional")
+    if kind == "Sequential":
+        layers = list(model.layers)
+    else:
+        layers = _called(model, here)
+    again = [layer.name for i, layer in enumerate(layers) if layer.weights and any(layer is one for one in layers[:i])]
+    if again:
+        raise _RefusedError(f"from_keras: {here} has no counterpart: {again[0]} is used more than once")
+    return [layer for layer in layers if type(layer).__name__ != "InputLayer"]
+
+
+def _called(model: Any, here: str) -> list[Any]:
+    """Walk from the output to the input of a Functional model, each layer of which has one of both."""
+    layers: list[Any] = []
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise _RefusedError(f"from_keras: {here} has no counterpart: several inputs or outputs, which are no chain")
+    tensor = model.outputs[0]
+    while tensor is not model.inputs[0]:
+        layer, index, _ = tensor._keras_history
+        node = layer._inbound_nodes[index]
+        if len(node.input_tensors) != 1 or len(node.outputs) != 1:
+            raise _RefusedError(
+                f"from_keras: {here} has no counterpart: {layer.name} has several inputs or outputs, which are no chain"
+            )
+        given = [name for name, value in node.arguments.kwargs.items() if value is not None]
+        if given:
+            raise _RefusedError(f"from_keras: {here} has no counterpart: {layer.name} is called with {given[0]}")
+        layers.append(layer)
+        (tensor,) = node.input_tensors
+    return layers[::-1]
 
 
 @functools.cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import luxport
@@ -13,6 +12,7 @@ from luxport.backend import Array, namespace
 from luxport.layer import Layer
 from luxport.porting.petab.modules import MODULES, build
 from luxport.porting.petab.network import BatchOptional
+from luxport.porting.with_options import WithOptions
 
 __all__ = ["ARRAYLESS", "built"]
 
@@ -34,27 +34,12 @@ def built(module: Any) -> Layer:
     return layer.layer if isinstance(layer, BatchOptional) else layer
 
 
-@dataclass(frozen=True)
-class _With:
-    """A function with options, which compares by what it does, as the layer around it has to."""
-
-    function: Callable[..., Array]
-    options: tuple[tuple[str, Any], ...]
-
-    def __call__(self, x: Array) -> Array:
-        return self.function(x, **dict(self.options))
-
-    def __repr__(self) -> str:
-        options = "".join(f", {name}={value!r}" for name, value in self.options)
-        return f"{self.function.__name__}(x{options})"
-
-
 def _function(function: Callable[..., Array], **attributes: str) -> Callable[[Any], Layer]:
     """Return what makes a layer of a function, its options taken from attributes of the module."""
 
     def make(module: Any) -> Layer:
         options = tuple([(ours, getattr(module, theirs)) for ours, theirs in attributes.items()])
-        return luxport.WrappedFunction(_With(function, options) if options else function)
+        return luxport.WrappedFunction(WithOptions(function, options) if options else function)
 
     return make
 
@@ -67,7 +52,7 @@ def _along(function: Callable[..., Array]) -> Callable[[Any], Layer]:
     def make(module: Any) -> Layer:
         if module.dim is None:
             raise ValueError("dim=None, which depends on the input's number of axes: give one")
-        return luxport.WrappedFunction(_With(function, (("axis", module.dim),)))
+        return luxport.WrappedFunction(WithOptions.of(function, axis=module.dim))
 
     return make
 

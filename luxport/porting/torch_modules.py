@@ -10,6 +10,7 @@ import luxport
 from luxport.backend import Backend, get_backend
 from luxport.layer import Layer, Parameters, States, initial_parameters, initial_states
 from luxport.move import to
+from luxport.porting.filled import filled
 from luxport.porting.loading import placed
 from luxport.porting.torch_arguments import ARRAYLESS, built
 from luxport.random import Rng
@@ -66,8 +67,8 @@ def from_torch(
         raise ValueError(f"from_torch: the parameter at {shared} is used elsewhere, too, which has no counterpart")
     layer, given_ps, given_st = _ported(module, "")
     rng = Rng.of(rng)
-    ps = _filled(initial_parameters(rng, layer), given_ps)
-    return layer, *placed((ps, _filled(initial_states(rng, layer), given_st)), backend, device, dtype)
+    ps = filled(initial_parameters(rng, layer), given_ps, "from_torch")
+    return layer, *placed((ps, filled(initial_states(rng, layer), given_st, "from_torch")), backend, device, dtype)
 
 
 Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
@@ -244,17 +245,6 @@ def _attention(module: Any) -> Ported:
         ps["out_proj"]["bias"] = _host(module.out_proj.bias)
     training = {"attention_dropout": {"training": Static(bool(module.training))}} if module.dropout else {}
     return layer, ps, training
-
-
-def _filled(initial: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tree of initial values with those that are given, and no others."""
-    strange = [name for name in given if name not in initial]
-    if strange:
-        raise ValueError(f"from_torch: an entry {strange[0]!r} has no place among {', '.join(initial) or 'none'}")
-    return {
-        name: _filled(value, given.get(name, {})) if isinstance(value, Mapping) else given.get(name, value)
-        for name, value in initial.items()
-    }
 
 
 _MODULES: Mapping[str, Callable[[Any], Ported]] = {

@@ -1,4 +1,4 @@
-"""A model as a Keras layer, on each of Keras's backends: one process each, as Keras chooses when it is imported."""
+"""Models as Keras layers and Keras's as ours, on each of its backends: a process each, as it chooses when imported."""
 
 import os
 import subprocess
@@ -51,6 +51,9 @@ np.testing.assert_array_equal(again.predict(x, verbose=0), whole.predict(x, verb
 pair = luxport.to_keras(luxport.Bilinear((3, 2), 4), *luxport.setup(0, luxport.Bilinear((3, 2), 4), backend="numpy"))
 assert pair([keras.Input((3,)), keras.Input((2,))]).shape == (None, 4)
 assert tuple(pair([x, x[:, :2]]).shape) == (6, 4)
+
+import from_keras_program
+from_keras_program.main(BACKEND, layer, model)
 print("done")
 """
 
@@ -59,5 +62,6 @@ print("done")
 def test_a_layer_on_each_backend_of_keras(backend, tmp_path):
     program = f"BACKEND, PATH = {backend!r}, {str(tmp_path / 'net.weights.h5')!r}\n{PROGRAM}"
     environment = os.environ | {"KERAS_BACKEND": backend, "KERAS_HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment["PYTHONPATH"] = os.path.dirname(__file__)
     ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=240)
     assert ran.stdout.strip().endswith("done"), ran.stderr[-3000:]

@@ -1,0 +1,147 @@
+"""Layers from the attributes of Keras's layers, each with the arrays it has there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import luxport
+from luxport import ops
+from luxport.layer import Layer
+from luxport.porting import keras_functions as functions
+from luxport.porting import keras_norms as norms
+from luxport.porting import keras_recurrent
+from luxport.porting import keras_windows as windows
+from luxport.porting.keras_steps import Needs, Step, arrays, function_step, host, layout
+from luxport.porting.with_options import WithOptions
+from luxport.static import Static
+
+__all__ = ["steps"]
+
+
+def steps(layer: Any) -> list[Step]:
+    """Return the layers that a layer of Keras is, one after the other.
+
+    Raises: ValueError if there is no counterpart
+    """
+    if not type(layer).__module__.startswith("keras.src.layers."):
+        raise ValueError("is no class of keras.layers")
+    if layer.compute_dtype != layer.variable_dtype or getattr(layer, "quantization_mode", None):
+        raise ValueError(f"computes in {layer.compute_dtype} with weights in another form")
+    name = re.sub("[123]D$|[123]D(?=Transpose$)", "", type(layer).__name__)
+    if name in _WITH_ARRAYS:
+        if not layer.built:
+            raise ValueError("has no weights yet: call it once, or give the model an Input")
+        found = _WITH_ARRAYS[name](layer)
+    elif name in _WITHOUT_ARRAYS:
+        found = _WITHOUT_ARRAYS[name](layer)
+    else:
+        raise ValueError("luxport has no such layer")
+    return found if isinstance(found, list) else [found]
+
+
+def _dense(layer: Any) -> Step:
+    ps = arrays(layer, weight="kernel", bias="bias")
+    activation = functions.activation(layer.activation)
+    in_dims, out_dims = ps["weight"].shape
+    return Step(luxport.Dense(in_dims, out_dims, activation, use_bias="bias" in ps), ps, needs="keras")
+
+
+def _embedding(layer: Any) -> Step:
+    if layer.mask_zero:
+        raise ValueError("mask_zero=True: masks do not go from layer to layer here")
+    weight = host(layer.embeddings)
+    return Step(luxport.Embedding(*weight.shape), {"weight": weight}, needs="keras")
+
+
+def _dropout(kind: Any) -> Callable[[Any], Step]:
+    def make(layer: Any) -> Step:
+        if getattr(layer, "noise_shape", None) is not None:
+            raise ValueError(f"noise_shape={layer.noise_shape}")
+        return _dropped(kind(float(layer.rate)), "any") if layer.rate else Step(luxport.NoOpLayer())
+
+    return make
+
+
+def _spatial_dropout(layer: Any) -> Step:
+    if not layer.rate:
+        return Step(luxport.NoOpLayer())
+    return _dropped(luxport.Dropout(float(layer.rate), axes=(0, 1)), layout(layer))
+
+
+def _dropped(layer: Layer, needs: Needs) -> Step:
+    return Step(layer, {}, {"training": Static(False)}, needs)
+
+
+def _flatten(layer: Any) -> list[Step]:
+    flat = Step(luxport.FlattenLayer(), needs="keras")
+    if layer.data_format == "channels_last":
+        return [flat]
+    # Keras flattens as if the channels were last.
+    moved = luxport.WrappedFunction(WithOptions.of(functions.move_channels, to="last"))
+    return [Step(moved, needs="keras", after="moved"), flat]
+
+
+def _softmax(layer: Any) -> Step:
+    axes = tuple(layer.axis) if isinstance(layer.axis, (tuple, list)) else layer.axis
+    return function_step(ops.softmax, "keras", axis=axes)
+
+
+def _activation(layer: Any) -> Step:
+    found = functions.activation(layer.activation)
+    return Step(luxport.WrappedFunction(found), needs="any" if functions.is_elementwise(found) else "keras")
+
+
+def _relu(layer: Any) -> Step:
+    options = (layer.max_value, float(layer.negative_slope), float(layer.threshold))
+    if options == (None, 0.0, 0.0):
+        return function_step(ops.relu)
+    return function_step(functions.relu, max_value=options[0], negative_slope=options[1], threshold=options[2])
+
+
+_WITH_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
+    "BatchNormalization": norms.batch_norm,
+    "Bidirectional": keras_recurrent.bidirectional,
+    "Conv": windows.conv,
+    "ConvTranspose": windows.conv_transpose,
+    "Dense": _dense,
+    "DepthwiseConv": windows.depthwise,
+    "Embedding": _embedding,
+    "GRU": keras_recurrent.recurrent,
+    "GroupNormalization": norms.group_norm,
+    "LSTM": keras_recurrent.recurrent,
+    "LayerNormalization": norms.layer_norm,
+    "RMSNormalization": norms.rms_norm,
+    "SeparableConv": windows.separable,
+    "SimpleRNN": keras_recurrent.recurrent,
+}
+"""Layers of Keras that have weights, by their names without the number of axes."""
+
+_WITHOUT_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
+    "Activation": _activation,
+    "ActivityRegularization": lambda layer: Step(luxport.NoOpLayer()),
+    "AlphaDropout": _dropout(luxport.AlphaDropout),
+    "AveragePooling": windows.pool(luxport.MeanPool, count_include_pad=False),
+    "Cropping": windows.cropping,
+    "Dropout": _dropout(luxport.Dropout),
+    "ELU": lambda layer: function_step(ops.elu, alpha=float(layer.alpha)),
+    "Flatten": _flatten,
+    "GlobalAveragePooling": windows.global_pool(luxport.GlobalMeanPool),
+    "GlobalMaxPooling": windows.global_pool(luxport.GlobalMaxPool),
+    "Identity": lambda layer: Step(luxport.NoOpLayer()),
+    "LeakyReLU": lambda layer: function_step(ops.leakyrelu, a=float(layer.negative_slope)),
+    "MaxPooling": windows.pool(luxport.MaxPool),
+    "Permute": lambda layer: function_step(functions.permute, "keras", dims=tuple(layer.dims)),
+    "ReLU": _relu,
+    "RepeatVector": lambda layer: function_step(functions.repeat, "keras", times=layer.n),
+    "Rescaling": lambda layer: function_step(
+        functions.rescale, "keras", scale=float(layer.scale), offset=float(layer.offset)
+    ),
+    "Reshape": lambda layer: Step(luxport.ReshapeLayer(tuple(layer.target_shape)), needs="keras"),
+    "Softmax": _softmax,
+    "SpatialDropout": _spatial_dropout,
+    "UpSampling": windows.upsampling,
+    "ZeroPadding": windows.zero_padding,
+}
+"""Layers of Keras that have none."""

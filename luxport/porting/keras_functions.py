@@ -1,0 +1,156 @@
+"""Keras's activations, and the functions that its layers without arrays are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import luxport
+from luxport import ops
+from luxport.backend import Array, namespace
+from luxport.errors import LayerError
+from luxport.layer import Parameters, States, WrapperLayer
+from luxport.layers.checks import shape_of, shape_text
+from luxport.porting.with_options import WithOptions
+
+__all__ = [
+    "SamePadded",
+    "activation",
+    "crop",
+    "is_elementwise",
+    "move_channels",
+    "pad",
+    "permute",
+    "relu",
+    "repeat",
+    "rescale",
+    "same_pads",
+]
+
+
+def activation(function: Any) -> Callable[..., Any]:
+    """Return the counterpart of an activation of Keras.
+
+    Raises: ValueError if there is none
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    if not getattr(function, "__module__", "").startswith("keras.src.activations") or name not in _ACTIVATIONS:
+        raise ValueError(f"the activation {name}")
+    return _ACTIVATIONS[name]
+
+
+def is_elementwise(function: Any) -> bool:
+    """Tell whether an activation of ours takes each entry by itself."""
+    return function not in (ops.softmax, ops.logsoftmax)
+
+
+def relu(x: Array, max_value: float | None, negative_slope: float, threshold: float) -> Array:
+    """Return x where it is at least the threshold, at most max_value, and below a line through the threshold."""
+    xp = namespace(x)
+    above = x if max_value is None else xp.minimum(x, xp.full_like(x, max_value))
+    return xp.where(x > threshold, above, negative_slope * (x - threshold))
+
+
+def move_channels(x: Array, to: str) -> Array:
+    """Move the axis of the channels to the front, behind the batch, or to the end."""
+    ndim = len(shape_of(x))
+    axes = (0, ndim - 1, *range(1, ndim - 1)) if to == "first" else (0, *range(2, ndim), 1)
+    return namespace(x).permute_dims(x, axes)
+
+
+def pad(x: Array, padding: tuple[tuple[int, int], ...]) -> Array:
+    """Put zeros around the spatial axes."""
+    return ops.pad_constant(x, padding=padding, axes=tuple(range(2, 2 + len(padding))))
+
+
+def crop(x: Array, cropping: tuple[tuple[int, int], ...]) -> Array:
+    """Cut away the ends of the spatial axes."""
+    places = [slice(low, -high if high else None) for low, high in cropping]
+    return x[(slice(None), slice(None), *places)]
+
+
+def permute(x: Array, dims: tuple[int, ...]) -> Array:
+    """Put the axes of each sample, counted from 1, into this order."""
+    return namespace(x).permute_dims(x, (0, *dims))
+
+
+def repeat(x: Array, times: int) -> Array:
+    """Make a sequence of a vector."""
+    n, features = shape_of(x)
+    return namespace(x).broadcast_to(x[:, None, :], (n, times, features))
+
+
+def rescale(x: Array, scale: Any, offset: Any) -> Array:
+    """Multiply and add."""
+    return x * scale + offset
+
+
+def same_pads(sizes: tuple[int, ...], windows: Any) -> tuple[tuple[int, int], ...]:
+    """Return the padding with which there are ceil(size / stride) places: half of it below, an odd one above."""
+    pairs = []
+    for size, k, stride, dilation in zip(sizes, windows.window, windows.stride, windows.dilation, strict=True):
+        total = max((math.ceil(size / stride) - 1) * stride + (k - 1) * dilation + 1 - size, 0)
+        pairs.append((total // 2, total - total // 2))
+    return tuple(pairs)
+
+
+class SamePadded(WrapperLayer):
+    """A layer of windows with a stride, padded as Keras pads for "same", which depends on the size of the input.
+
+    Shapes: x (N, C, *sizes) -> y (N, out, *ceil(sizes / stride))
+    Params: the layer's
+    State:  the layer's
+    Raises: LayerError as the layer does, or for an input of sizes that are not known
+    """
+
+    layer: Any
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Pad as much as this input needs."""
+        sizes = tuple(shape_of(x))[2:]
+        windows = self.layer._windows
+        if None in sizes or len(sizes) != len(windows.window):
+            raise LayerError(
+                f"expects (N, C, ...) with {len(windows.window)} sizes that are known, got {shape_text(x)}"
+            )
+        return replace(self.layer, padding=same_pads(sizes, windows))(x, ps, st)
+
+
+def _exponential(x: Array) -> Array:
+    return namespace(x).exp(x)
+
+
+def _hard_shrink(x: Array) -> Array:
+    xp = namespace(x)
+    return xp.where(xp.abs(x) > 0.5, x, xp.zeros_like(x))
+
+
+_ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
+    "celu": ops.celu,
+    "elu": ops.elu,
+    "exponential": _exponential,
+    "gelu": ops.gelu_erf,
+    "hard_shrink": _hard_shrink,
+    "hard_sigmoid": ops.hardsigmoid,
+    "hard_silu": ops.hardswish,
+    "hard_tanh": ops.hardtanh,
+    "leaky_relu": WithOptions.of(ops.leakyrelu, a=0.2),
+    "linear": luxport.identity,
+    "log_sigmoid": ops.logsigmoid,
+    "log_softmax": ops.logsoftmax,
+    "mish": ops.mish,
+    "relu": ops.relu,
+    "relu6": ops.relu6,
+    "selu": ops.selu,
+    "sigmoid": ops.sigmoid,
+    "silu": ops.swish,
+    "soft_shrink": ops.softshrink,
+    "softmax": ops.softmax,
+    "softplus": ops.softplus,
+    "softsign": ops.softsign,
+    "tanh": ops.tanh,
+    "tanh_shrink": ops.tanhshrink,
+}
+"""Activations by their names in Keras, with the options that they have there if none are given."""

@@ -1,0 +1,92 @@
+"""Keras's layers that normalise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport.layer import Layer
+from luxport.porting.keras_steps import Needs, Step, arrays, sizes_of
+from luxport.static import Static
+
+__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
+
+
+def _rank(layer: Any) -> int:
+    return len(layer.get_build_config()["input_shape"])
+
+
+def _channels(layer: Any) -> Needs:
+    """Say where a norm expects the channels, which are along its axis."""
+    rank = _rank(layer)
+    axis = layer.axis % rank
+    if axis not in (1, rank - 1):
+        raise ValueError(f"axis={layer.axis} of {rank}")
+    return "keras" if axis == 1 else "first"
+
+
+def _norm(layer: Any, make: Callable[[bool], Layer], shape: tuple[int, ...], st: Any, needs: Needs) -> Step:
+    """Return a norm with its scale and shift; one that it has not is frozen at what changes nothing."""
+    ps = arrays(layer, scale="gamma", bias="beta")
+    if not ps:
+        return Step(make(False), {}, st, needs)
+    missing = [name for name in ("scale", "bias") if name not in ps]
+    dtype = next(iter(ps.values())).dtype
+    whole = {"scale": np.ones(shape, dtype), "bias": np.zeros(shape, dtype)} | ps
+    if not missing:
+        return Step(make(True), whole, st, needs)
+    frozen, ps, st = luxport.freeze(make(True), whole, st, missing)
+    return Step(frozen, ps, st, needs)
+
+
+def batch_norm(layer: Any) -> Step:
+    """Return a BatchNormalization."""
+    statistics = arrays(layer, running_mean="moving_mean", running_var="moving_variance")
+    (channels,) = statistics["running_mean"].shape
+
+    def make(affine: bool) -> Layer:
+        return luxport.BatchNorm(
+            channels, affine=affine, epsilon=float(layer.epsilon), momentum=1.0 - float(layer.momentum)
+        )
+
+    return _norm(layer, make, (channels,), statistics | {"training": Static(False)}, _channels(layer))
+
+
+def group_norm(layer: Any) -> Step:
+    """Return a GroupNormalization."""
+    channels = layer.get_build_config()["input_shape"][layer.axis]
+
+    def make(affine: bool) -> Layer:
+        return luxport.GroupNorm(channels, layer.groups, affine=affine, epsilon=float(layer.epsilon))
+
+    return _norm(layer, make, (channels,), {}, _channels(layer))
+
+
+def _trailing(layer: Any) -> tuple[int, ...]:
+    """Return the sizes of the last axes, over which a norm goes."""
+    shape = layer.get_build_config()["input_shape"]
+    axes = sorted(axis % len(shape) for axis in sizes_of(layer.axis))
+    if axes != list(range(len(shape) - len(axes), len(shape))):
+        raise ValueError(f"axis={layer.axis}, which are not the last ones")
+    return tuple(shape[-len(axes) :])
+
+
+def layer_norm(layer: Any) -> Step:
+    """Return a LayerNormalization."""
+    if layer.rms_scaling:
+        raise ValueError("rms_scaling=True")
+    shape = _trailing(layer)
+
+    def make(affine: bool) -> Layer:
+        return luxport.LayerNorm(shape, affine=affine, epsilon=float(layer.epsilon))
+
+    return _norm(layer, make, shape, {}, "keras")
+
+
+def rms_norm(layer: Any) -> Step:
+    """Return an RMSNormalization."""
+    shape = _trailing(layer)
+    return Step(luxport.RMSNorm(shape, epsilon=float(layer.epsilon)), arrays(layer, scale="scale"), needs="keras")

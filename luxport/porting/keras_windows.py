@@ -1,0 +1,196 @@
+"""Keras's convolutions, pools, and what else works on the spatial axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import luxport
+from luxport.layer import Layer
+from luxport.porting import keras_functions as functions
+from luxport.porting.keras_steps import Step, activated, arrays, function_step, layout, sizes_of
+
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "cropping",
+    "depthwise",
+    "global_pool",
+    "pool",
+    "separable",
+    "upsampling",
+    "zero_padding",
+]
+
+
+def _padded(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> Layer:
+    """Make a layer of windows with the padding that Keras has a word for."""
+    plain = make(0)
+    if layer.padding == "valid":
+        return plain
+    windows = plain._windows
+    if layer.padding == "causal":
+        return make(tuple([(d * (k - 1), 0) for d, k in zip(dilation, windows.window, strict=True)]))
+    if any(stride > 1 for stride in windows.stride):
+        return functions.SamePadded(plain)
+    return make(functions.same_pads(windows.window, windows))
+
+
+def conv(layer: Any) -> list[Step]:
+    """Return a convolution, which flips no kernel in Keras."""
+    ps = arrays(layer, weight="kernel", bias="bias")
+    rank = ps["weight"].ndim - 2
+    ps["weight"] = ps["weight"].transpose(rank + 1, rank, *range(rank))
+    out, part, *kernel = ps["weight"].shape
+    dilation = sizes_of(layer.dilation_rate)
+
+    def make(activation: Any) -> Layer:
+        def conv(padding: Any) -> Layer:
+            return luxport.CrossCor(
+                *(tuple(kernel), part * layer.groups, out, activation),
+                stride=sizes_of(layer.strides),
+                padding=padding,
+                dilation=dilation,
+                groups=layer.groups,
+                use_bias="bias" in ps,
+            )
+
+        return _padded(layer, conv, dilation)
+
+    return activated(layer, make, ps)
+
+
+def depthwise(layer: Any) -> list[Step]:
+    """Return a convolution of each channel by itself."""
+    ps = arrays(layer, weight="kernel", bias="bias")
+    return activated(layer, _depthwise_layer(layer, ps), ps)
+
+
+def _depthwise_layer(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
+    """Turn the weight round, and return what makes the layer."""
+    rank = ps["weight"].ndim - 2
+    *kernel, channels, multiplier = ps["weight"].shape
+    weight = ps["weight"].transpose(rank, rank + 1, *range(rank))
+    ps["weight"] = weight.reshape(channels * multiplier, 1, *kernel)
+    dilation = sizes_of(layer.dilation_rate)
+
+    def make(activation: Any) -> Layer:
+        def conv(padding: Any) -> Layer:
+            return luxport.DepthwiseConv(
+                *(tuple(kernel), channels, channels * multiplier, activation),
+                stride=sizes_of(layer.strides),
+                padding=padding,
+                dilation=dilation,
+                use_bias="bias" in ps,
+                cross_correlation=True,
+            )
+
+        return _padded(layer, conv, dilation)
+
+    return make
+
+
+def separable(layer: Any) -> list[Step]:
+    """Return a convolution of each channel by itself and one across channels."""
+    each = arrays(layer, weight="depthwise_kernel")
+    first = _depthwise_layer(layer, each)(luxport.identity)
+    pointwise = arrays(layer, weight="pointwise_kernel", bias="bias")
+    rank = pointwise["weight"].ndim - 2
+    pointwise["weight"] = pointwise["weight"].transpose(rank + 1, rank, *range(rank))
+    out, channels, *kernel = pointwise["weight"].shape
+
+    def make(activation: Any) -> Layer:
+        return luxport.CrossCor(tuple(kernel), channels, out, activation, use_bias="bias" in pointwise)
+
+    return [Step(first, each, needs=layout(layer), after="depthwise"), *activated(layer, make, pointwise)]
+
+
+def conv_transpose(layer: Any) -> list[Step]:
+    """Return a transposed convolution."""
+    ps = arrays(layer, weight="kernel", bias="bias")
+    rank = ps["weight"].ndim - 2
+    ps["weight"] = ps["weight"].transpose(rank + 1, rank, *range(rank))
+    channels, out, *kernel = ps["weight"].shape
+    strides, dilation = sizes_of(layer.strides), sizes_of(layer.dilation_rate)
+    more = layer.output_padding
+    more = (None,) * rank if more is None else sizes_of(more) * (rank if isinstance(more, int) else 1)
+    cuts = [
+        _cut(layer.padding, d * (k - 1) + 1, s, n) for k, s, d, n in zip(kernel, strides, dilation, more, strict=True)
+    ]
+
+    def make(activation: Any) -> Layer:
+        return luxport.ConvTranspose(
+            *(tuple(kernel), channels, out, activation),
+            stride=strides,
+            padding=tuple([(low, high) for low, high, _ in cuts]),
+            output_padding=tuple([added for *_, added in cuts]),
+            dilation=dilation,
+            use_bias="bias" in ps,
+            cross_correlation=True,
+        )
+
+    return activated(layer, make, ps)
+
+
+def _cut(padding: str, k: int, stride: int, more: int | None) -> tuple[int, int, int]:
+    """Return what is cut away below and above, and what is added above, of (size - 1) stride + k elements."""
+    if padding == "valid":
+        return 0, 0, max(k, stride) - k if more is None else more
+    around = stride + k - 2 if more is None else k + k % 2 - 2 + more
+    below = min(around // 2 + around % 2, k - 1)
+    above = around - below
+    return k - 1 - below, max(k - 1 - above, 0), max(above - (k - 1), 0)
+
+
+def pool(kind: Any, **options: Any) -> Callable[[Any], Step]:
+    """Return what makes a pool of this kind."""
+
+    def make(layer: Any) -> Step:
+        window = sizes_of(layer.pool_size)
+        strides = window if layer.strides is None else sizes_of(layer.strides)
+
+        def pool(padding: Any) -> Layer:
+            return kind(window, stride=strides, padding=padding, **options)
+
+        return Step(_padded(layer, pool, (1,) * len(window)), needs=layout(layer))
+
+    return make
+
+
+def global_pool(kind: Any) -> Callable[[Any], Step]:
+    """Return what makes a pool of this kind over all places."""
+
+    def make(layer: Any) -> Step:
+        if layer.keepdims:
+            return Step(kind(), needs=layout(layer))
+        return Step(luxport.Chain(kind(), luxport.FlattenLayer()), _TWO, _TWO, layout(layer), flat=True)
+
+    return make
+
+
+_TWO: dict[str, Any] = {"layer_1": {}, "layer_2": {}}
+
+
+def _pairs(values: Any) -> tuple[tuple[int, int], ...]:
+    """Read pads: a pair for one axis, or a pair for each."""
+    values = tuple(values)
+    return (values,) if isinstance(values[0], int) else tuple([tuple(pair) for pair in values])  # type: ignore[return-value]
+
+
+def zero_padding(layer: Any) -> Step:
+    """Return a padding with zeros."""
+    return function_step(functions.pad, layout(layer), padding=_pairs(layer.padding))
+
+
+def cropping(layer: Any) -> Step:
+    """Return a cropping."""
+    return function_step(functions.crop, layout(layer), cropping=_pairs(layer.cropping))
+
+
+def upsampling(layer: Any) -> Step:
+    """Return an upsampling; Keras does not align corners."""
+    mode = getattr(layer, "interpolation", "nearest")
+    if mode not in ("nearest", "bilinear"):
+        raise ValueError(f"interpolation={mode!r}")
+    corners = {} if mode == "nearest" else {"align_corners": False}
+    return Step(luxport.Upsample(sizes_of(layer.size), mode, **corners), needs=layout(layer))
