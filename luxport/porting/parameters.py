@@ -28,6 +28,8 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "bias": ("bias", "b", "β"),
     "bias_ih": ("bias_ih", "b", "bias"),
     "fusion": ("fusion", "connection"),
+    "hidden_state": ("hidden_state", "state0", "h"),
+    "memory": ("memory", "c"),
     "running_mean": ("running_mean", "μ"),
     "running_var": ("running_var", "σ²"),
     "scale": ("scale", "γ", "α"),
@@ -44,7 +46,10 @@ _INSIDE = ("layers", "cell", "diag", "over", "layer")
 _DEEPEST = 3
 """How far inside a file's entries parameters are looked for."""
 
-_KEPT_OUT = ("state0", "state", "init", "h", "c", "σ", "active", "rng", "training", "carry")
+_INITIAL = ("state0", "h", "c")
+"""What a cell of Flux starts from, trained until 0.14. Zeros are what a cell here starts from."""
+
+_KEPT_OUT = ("state", "init", "σ", "active", "rng", "training", "carry")
 
 
 def load_parameters(
@@ -148,9 +153,8 @@ def _fit_tied(model: Tied, value: Any) -> tuple[dict[str, Any], dict[str, Any], 
 
 def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], problems: list[str]) -> tuple[Any, Any]:
     node = _entries(value)
-    names = set(ps) | set(st)
     for inside in _INSIDE:
-        if inside in node and inside not in names:
+        if inside in node and inside not in ps:
             return _by_path(ps, st, node[inside], path, crossing, problems)
     new_ps, new_st, used = dict(ps), dict(st), set()
     for side, new in ((ps, new_ps), (st, new_st)):
@@ -178,14 +182,17 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], proble
             elif side is ps:
                 problems.append(f"{here} is missing")
     for name, entry in node.items():
-        if name not in used and name not in _KEPT_OUT and any(_arrays_of(entry)) and not _no_bias(name, entry):
+        if name in used or name in _KEPT_OUT or _no_bias(name, entry):
+            continue
+        if any(_arrays_of(entry)):
             problems.append(f"{f'{path}.{name}' if path else name} is left over")
     return new_ps, new_st
 
 
 def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
-    """Flux lists the parameters layer by layer, of a norm the bias first."""
+    """Flux lists the parameters layer by layer, of a norm the bias first, of a cell what it starts from last."""
     wanted = list(_flux_order(ps))
+    arrays = _without_zeros(arrays, [leaf for _, leaf in wanted])
     if len(wanted) != len(arrays):
         problems.append(f"{len(wanted)} arrays expected, got {len(arrays)}")
         return ps
@@ -194,6 +201,21 @@ def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
         for (path, leaf), found in zip(wanted, arrays, strict=True)
     }
     return _filled(ps, given.__getitem__)
+
+
+def _without_zeros(arrays: list[Any], wanted: list[Any]) -> list[Any]:
+    """Leave out vectors of zeros that have no place, as biases and initial states that were never trained."""
+    kept: list[Any] = []
+    for position, found in enumerate(arrays):
+        left, places = len(arrays) - position, len(wanted) - len(kept)
+        fits = places > 0 and _essential(found) == _essential(wanted[len(kept)])
+        if fits or left <= places or len(_essential(found)) > 1 or np.any(found):
+            kept.append(found)
+    return kept
+
+
+def _essential(array: Any) -> tuple[int, ...]:
+    return tuple([n for n in array.shape if n != 1])
 
 
 def _by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
@@ -239,9 +261,9 @@ def _states(value: Any, st: dict[str, Any]) -> dict[str, Any]:
 
 
 def _no_bias(name: str, entry: Any) -> bool:
-    """Tell whether adding this changes nothing."""
+    """Tell whether adding this, or starting from it, changes nothing."""
     entry = _unwrapped(entry)
-    return name in _ALIASES["bias"] and _is_array(entry) and not np.any(entry)
+    return name in (*_ALIASES["bias"], *_INITIAL) and _is_array(entry) and not np.any(entry)
 
 
 def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
@@ -250,9 +272,7 @@ def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     if not _is_array(found):
         problems.append(f"{path}: an array expected, got {_name(found)}")
         return wanted
-    if found.shape != wanted.shape and tuple(n for n in found.shape if n != 1) == tuple(
-        n for n in wanted.shape if n != 1
-    ):
+    if found.shape != wanted.shape and _essential(found) == _essential(wanted):
         found = found.reshape(wanted.shape)  # Lux keeps a bias of one axis with an axis of 1 in some versions
     if found.shape != wanted.shape:
         problems.append(f"{path}: shape {wanted.shape} expected, got {found.shape}")
@@ -261,6 +281,14 @@ def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
 
 
 def _entries(value: Any) -> dict[str, Any]:
+    entries = _entries_of(value)
+    state = entries.get("state0")
+    if isinstance(state, tuple) and len(state) == 2:  # of an LSTMCell
+        entries = {**entries, "state0": state[0], "c": state[1]}
+    return entries
+
+
+def _entries_of(value: Any) -> dict[str, Any]:
     match value:
         case dict():
             return {str(key): entry for key, entry in value.items()}

@@ -320,6 +320,8 @@ def test_jld2_names_what_batch_norm_kept(name, tmp_path):
         warnings.simplefilter("error")
         model, ps, st = load(path, backend="numpy")
     close(model(IMAGES, ps, lp.test_mode(st))[0], normed(MEAN, MOVING if name == "σ" else np.sqrt(MOVING)))
+    _, fitted = load_parameters(path, lp.BatchNorm(4), backend="numpy")
+    close(fitted["running_var"], MOVING**2 if name == "σ" else MOVING)
 
 
 ROWS = draw(5, 4) / 100
@@ -430,3 +432,36 @@ def test_arrays_in_wrappers(wrapped, want, tmp_path):
     np.testing.assert_array_equal(
         load_parameters(path, lp.Dense(n, m, use_bias=False), backend="numpy")[0]["weight"], want(inner)
     )
+
+
+LSTM = lp.StatefulRecurrentCell(lp.LSTMCell(3, 2, use_recurrent_bias=False))
+TRAINED_LSTM = lp.StatefulRecurrentCell(
+    lp.LSTMCell(3, 2, use_recurrent_bias=False, train_state=True, train_memory=True)
+)
+
+
+@pytest.mark.parametrize("form", ["params", "state", "model"])
+@pytest.mark.parametrize("trained", [False, True])
+def test_initial_states_in_parameters(form, trained, tmp_path):
+    """Flux 0.12 to 0.14 count them among the parameters: those of zeros have no place here and need none."""
+    h, c = (draw(1, 2), draw(1, 2)) if trained else (np.zeros((1, 2), np.float32),) * 2
+    arrays = [bw.array(a) for a in (WI, WH, GATES)]
+    start = bw.tuple_of(bw.array(h), bw.array(c))
+    names = bw.tuple_of(*map(bw.symbol, ("Wi", "Wh", "b", "state0")))
+    saved = {
+        "params": [*arrays, bw.array(h), bw.array(c)],
+        "state": {"cell": bw.struct_of(bw.datatype("Core.NamedTuple", names, bw.datatype("Core.Tuple")),
+                                       *arrays, start)},
+        "model": flux("Recur", flux("LSTMCell", *arrays, start), start),
+    }[form]  # fmt: skip
+    path = tmp_path / "lstm.bson"
+    path.write_bytes(bw.bson({"p": saved}))
+    ps, _ = load_parameters(path, TRAINED_LSTM, backend="numpy")
+    np.testing.assert_array_equal(ps["hidden_state"], h[0])
+    np.testing.assert_array_equal(ps["memory"], c[0])
+    if trained:
+        wrong = "3 arrays expected, got 5" if form == "params" else "state0 is left over; c is left over"
+        with pytest.raises(FileFormatError, match=wrong):
+            load_parameters(path, LSTM)
+    else:
+        np.testing.assert_array_equal(load_parameters(path, LSTM, backend="numpy")[0]["bias_ih"], GATES)

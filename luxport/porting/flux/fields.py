@@ -9,8 +9,9 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
+from luxport.porting.wrappers import array
 
-__all__ = ["GENERATIONS", "fields_of", "number", "numbers"]
+__all__ = ["GENERATIONS", "fields_of", "number", "numbers", "variance_of"]
 
 _NORM = ("λ", "β", "γ", "μ", "σ²", "ϵ", "momentum")
 _TRACKED_NORM = (*_NORM, "affine", "track_stats", "active", "chs")
@@ -79,7 +80,7 @@ def fields_of(struct: julia.Struct, kind: str) -> dict[str, Any]:
         fields = dict(zip(struct.names, struct.fields, strict=True))
         renamed = {_RENAMED.get(name, name): value for name, value in fields.items()}
         if kind == "BatchNorm" and "σ²" not in fields and "σ" in fields:  # until 0.6, a standard deviation
-            renamed["σ²"] = renamed.pop("σ")
+            renamed["σ²"] = variance_of(array(renamed.pop("σ"), "σ"), number(renamed.get("ϵ", 0), "ϵ"))
         if "β" in renamed and kind == "Diagonal":
             renamed["bias"] = renamed.pop("β")
         if "bias" in renamed and kind.endswith("Cell"):
@@ -98,6 +99,11 @@ def _with_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, A
             if isinstance(parameter, julia.TypeName) and parameter.name.startswith("#"):
                 return {**fields, "σ": julia.Function(parameter)}
     return fields
+
+
+def variance_of(deviation: np.ndarray, epsilon: float) -> np.ndarray:
+    """Return the variance of which, with epsilon, a standard deviation is the root."""
+    return np.maximum(np.square(deviation) - epsilon, 0).astype(deviation.dtype)
 
 
 def number(value: Any, what: str) -> Any:

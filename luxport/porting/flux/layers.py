@@ -47,7 +47,10 @@ def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, 
         if given is not None:
             return bare(luxport.WrappedFunction(given))
         what = value.type if isinstance(value, julia.Struct) else type(value).__name__
-        raise FileFormatError(f"{path or 'the model'}: {what} is no layer of Flux that luxport knows")
+        raise FileFormatError(
+            f"{path or 'the model'}: {what} is no layer of Flux that luxport knows; hand over a function as "
+            f"load(..., functions={{{path or 'the path'!r}: f}}), or load the parts by their names"
+        )
     try:
         return _BUILDERS[kind](Source(kind, fields_of(value, kind), value, functions, path, versions, port))
     except KeyError as missing:

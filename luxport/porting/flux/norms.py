@@ -28,7 +28,7 @@ import luxport
 from luxport.layer import Layer
 from luxport.porting import julia
 from luxport.porting.flux.building import Ported, Source, kind_of, with_parameters
-from luxport.porting.flux.fields import number, numbers
+from luxport.porting.flux.fields import number, numbers, variance_of
 from luxport.porting.flux.old_layer_norm import OldLayerNorm
 from luxport.porting.wrappers import array
 
@@ -43,8 +43,7 @@ def batch_norm(source: Source) -> Ported:
     """Build a BatchNorm, its moving statistics as variances."""
     ported = _tracking_norm(luxport.BatchNorm)(source)
     if "running_var" in ported.st and _has_deviation(source):
-        epsilon = number(source["ϵ"], source.at("ϵ"))
-        variance = np.maximum(np.square(ported.st["running_var"]) - epsilon, 0).astype(ported.st["running_var"].dtype)
+        variance = variance_of(ported.st["running_var"], number(source["ϵ"], source.at("ϵ")))
         return Ported(ported.layer, ported.ps, {**ported.st, "running_var": variance})
     return ported
 
@@ -94,8 +93,10 @@ def layer_norm(source: Source) -> Ported:
 def _has_deviation(source: Source) -> bool:
     """Tell whether moving statistics are standard deviations: the file's version says so, or else ϵ's default."""
     first, last = source.versions
-    if source.struct.names is not None or first >= 7 or last <= 6:
-        return "σ" in (source.struct.names or ()) or last <= 6
+    if source.struct.names is not None:  # which say so themselves
+        return False
+    if first >= 7 or last <= 6:
+        return last <= 6
     epsilon = number(source["ϵ"], source.at("ϵ"))
     old = bool(np.isclose(epsilon, _OLD_EPSILON, atol=0))
     if old or not np.isclose(epsilon, 1e-5, atol=0):
