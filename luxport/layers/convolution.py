@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, field
 from typing import Any
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layer import Layer
+from luxport.layers.given import given_parameters
 from luxport.layers.padding import Padding, PerAxis, Windows
 from luxport.ops import Activation, identity
 from luxport.ops.windows import Sizes
@@ -54,15 +53,7 @@ class Convolution(Layer):
 
     def given_parameters(self, weight: Array, bias: Any) -> dict[str, Any]:
         """Return the parameters that a user hands in; a bias of True is zeros."""
-        if bias is False:
-            return {"weight": weight}
-        wanted = (self.out_channels,)
-        if bias is True:
-            bias = namespace(weight).zeros(wanted, dtype=weight.dtype, device=device(weight))
-        if tuple(bias.shape) != wanted:
-            name, shape = type(self).__name__, tuple(weight.shape)
-            raise ValueError(f"{name} expects a bias {wanted} for its weight {shape}, got {tuple(bias.shape)}")
-        return {"weight": weight, "bias": bias}
+        return given_parameters(type(self).__name__, weight, bias, self.out_channels)
 
     @classmethod
     def sizes_of_weight(cls, weight: Array, pattern: str) -> Sizes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, Self
 
 from luxport import ops
 from luxport.backend import Array
@@ -11,6 +11,7 @@ from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, ones, zeros
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
+from luxport.layers.given import given_parameters
 from luxport.ops import Activation, identity
 from luxport.random import Rng
 
@@ -57,6 +58,28 @@ class Dense(Layer):
         check_axis(x, -1, self.in_dims, "(..., {})")
         check_dtype(x, weight)
         return self.activation(ops.dense(x, weight, bias)), st
+
+    @classmethod
+    def from_weight(
+        cls, weight: Array, bias: Any = True, activation: Activation = identity
+    ) -> tuple[Self, dict[str, Any]]:
+        """Build the layer that a weight (in_dims, out_dims) belongs to, and its parameters: ``layer, ps``.
+
+        The bias is an array, True for zeros, or False for none.
+
+        Raises: ValueError if the weight is no matrix or the bias is not one number per output
+        Source: Flux.jl ``Dense(weight, bias, activation)``
+
+        >>> import numpy as np
+        >>> layer, ps = Dense.from_weight(np.ones((3, 2)))
+        >>> layer, ps["bias"]
+        (Dense(3, 2), array([0., 0.]))
+        """
+        if len(weight.shape) != 2:
+            raise ValueError(f"{cls.__name__} expects a weight (in_dims, out_dims), got {tuple(weight.shape)}")
+        in_dims, out_dims = weight.shape
+        layer = cls(in_dims, out_dims, activation, use_bias=bias is not False)
+        return layer, given_parameters(cls.__name__, weight, bias, layer.out_dims)
 
 
 class Scale(Layer):

@@ -34,6 +34,11 @@ class RecurrentCell(Layer):
     The carry is a tuple of arrays; without one, ``cell(x, ps, st)`` starts from `initial_carry`. A cell of one's
     own gives `initial_carry` and `step`, and runs in `Recurrence` and the other wrappers like those here.
 
+    Shapes: x (N, in), a carry of arrays (N, ...) -> y (N, out), a carry of the same shapes
+    Params: the cell's own
+    State:  the cell's own
+    Source: Lux.jl ``AbstractRecurrentCell``
+
     >>> import numpy as np, luxport
     >>> class Sum(RecurrentCell):
     ...     def initial_carry(self, x, ps, st):

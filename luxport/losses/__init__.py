@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from luxport.losses.objects import *
     from luxport.losses.overlap import *
     from luxport.losses.regression import *
+    from luxport.losses.sequence import *
     from luxport.losses.sparse import *
 
 OBJECTS = (
@@ -43,6 +44,7 @@ FAMILIES = {
     "objects": OBJECTS,
     "overlap": ("dice_coeff_loss", "tversky_loss"),
     "regression": ("gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"),
+    "sequence": ("ctc_loss",),
     "sparse": ("nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"),
 }
 """The public names of each family's file, known before it is imported."""

@@ -81,7 +81,10 @@ class Loss(ABC):
 
 
 class MSELoss(Loss):
-    """`mse` with its options."""
+    """`mse` with its options.
+
+    Source: Lux.jl ``MSELoss``
+    """
 
     agg: Aggregation = "mean"
 
@@ -91,7 +94,10 @@ class MSELoss(Loss):
 
 
 class MAELoss(Loss):
-    """`mae` with its options."""
+    """`mae` with its options.
+
+    Source: Lux.jl ``MAELoss``
+    """
 
     agg: Aggregation = "mean"
 
@@ -104,7 +110,10 @@ L1Loss, L2Loss = MAELoss, MSELoss
 
 
 class MSLELoss(Loss):
-    """`msle` with its options."""
+    """`msle` with its options.
+
+    Source: Lux.jl ``MSLELoss``
+    """
 
     agg: Aggregation = "mean"
     epsilon: float | None = None
@@ -115,7 +124,10 @@ class MSLELoss(Loss):
 
 
 class HuberLoss(Loss):
-    """`huber_loss` with its options."""
+    """`huber_loss` with its options.
+
+    Source: Lux.jl ``HuberLoss``
+    """
 
     delta: float = 1.0
     agg: Aggregation = "mean"
@@ -126,7 +138,10 @@ class HuberLoss(Loss):
 
 
 class PoissonLoss(Loss):
-    """`poisson_loss` with its options, of which epsilon is by default the dtype's, as Lux's."""
+    """`poisson_loss` with its options, of which epsilon is by default the dtype's, as Lux's.
+
+    Source: Lux.jl ``PoissonLoss``
+    """
 
     agg: Aggregation = "mean"
     epsilon: float | None = None
@@ -139,6 +154,8 @@ class PoissonLoss(Loss):
 
 class CrossEntropyLoss(Loss):
     """`crossentropy`, or `logitcrossentropy` with `logits`; labels are smoothed by ``label_smoothing`` in [0, 1].
+
+    Source: Lux.jl ``CrossEntropyLoss``
 
     >>> import numpy as np
     >>> y_hat = np.array([[0.09003057, 0.24472847, 0.66524096]])
@@ -164,7 +181,10 @@ class CrossEntropyLoss(Loss):
 
 
 class SparseCrossEntropyLoss(Loss):
-    """`sparse_crossentropy`, or `sparse_logitcrossentropy` with `logits`: labels are indices of classes."""
+    """`sparse_crossentropy`, or `sparse_logitcrossentropy` with `logits`: labels are indices of classes.
+
+    Source: Keras ``SparseCategoricalCrossentropy``; PyTorch ``CrossEntropyLoss`` for ignore_index
+    """
 
     axis: int = -1
     logits: bool = False
@@ -181,7 +201,10 @@ class SparseCrossEntropyLoss(Loss):
 
 
 class BinaryCrossEntropyLoss(Loss):
-    """`binarycrossentropy`, or `logitbinarycrossentropy` with `logits`; ``label_smoothing`` in [0, 1]."""
+    """`binarycrossentropy`, or `logitbinarycrossentropy` with `logits`; ``label_smoothing`` in [0, 1].
+
+    Source: Lux.jl ``BinaryCrossEntropyLoss``
+    """
 
     logits: bool = False
     label_smoothing: float | None = None
@@ -200,7 +223,10 @@ class BinaryCrossEntropyLoss(Loss):
 
 
 class FocalLoss(Loss):
-    """`focal_loss` with its options."""
+    """`focal_loss` with its options.
+
+    Source: Lux.jl ``FocalLoss``
+    """
 
     gamma: float = 2.0
     axis: int = -1
@@ -213,7 +239,10 @@ class FocalLoss(Loss):
 
 
 class BinaryFocalLoss(Loss):
-    """`binary_focal_loss` with its options."""
+    """`binary_focal_loss` with its options.
+
+    Source: Lux.jl ``BinaryFocalLoss``
+    """
 
     gamma: float = 2.0
     agg: Aggregation = "mean"
@@ -229,6 +258,8 @@ class KLDivergenceLoss(Loss):
 
     (Lux smooths the labels of the cross-entropy in it, and not those of the entropy: then the divergence of equal
     distributions is not 0.)
+
+    Source: Lux.jl ``KLDivergenceLoss``
     """
 
     axis: int = -1
@@ -246,7 +277,10 @@ class KLDivergenceLoss(Loss):
 
 
 class HingeLoss(Loss):
-    """`hinge_loss` with its options."""
+    """`hinge_loss` with its options.
+
+    Source: Lux.jl ``HingeLoss``
+    """
 
     agg: Aggregation = "mean"
 
@@ -256,7 +290,10 @@ class HingeLoss(Loss):
 
 
 class SquaredHingeLoss(Loss):
-    """`squared_hinge_loss` with its options."""
+    """`squared_hinge_loss` with its options.
+
+    Source: Lux.jl ``SquaredHingeLoss``
+    """
 
     agg: Aggregation = "mean"
 
@@ -266,7 +303,10 @@ class SquaredHingeLoss(Loss):
 
 
 class DiceCoeffLoss(Loss):
-    """`dice_coeff_loss` of each sample, over all axes but the first, then aggregated; of a vector as a whole."""
+    """`dice_coeff_loss` of each sample, over all axes but the first, then aggregated; of a vector as a whole.
+
+    Source: Lux.jl ``DiceCoeffLoss``
+    """
 
     smooth: float = 1.0
     agg: Aggregation = "mean"
@@ -279,7 +319,10 @@ class DiceCoeffLoss(Loss):
 
 
 class SiameseContrastiveLoss(Loss):
-    """`siamese_contrastive_loss` with its options."""
+    """`siamese_contrastive_loss` with its options.
+
+    Source: Lux.jl ``SiameseContrastiveLoss``
+    """
 
     margin: float = 1.0
     agg: Aggregation = "mean"
@@ -295,6 +338,8 @@ class SiameseContrastiveLoss(Loss):
 
 class GenericLossFunction(Loss):
     """``agg(loss_fn(y_hat, y))`` for any function of two arrays that works entry by entry.
+
+    Source: Lux.jl ``GenericLossFunction``
 
     >>> import numpy as np
     >>> loss = GenericLossFunction(lambda y_hat, y: (y_hat - y) ** 2)

@@ -27,6 +27,7 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
 
     Raises: ValueError if eta is negative, or nothing is given
     Warns: UserWarning if no rule has a hyper-parameter of that name
+    Source: Optimisers.jl ``adjust``
 
     >>> import numpy as np
     >>> from luxport import optimisers
@@ -69,6 +70,7 @@ def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
     """Return a state with which `update` leaves the parameters as they are, all of them or those of a part.
 
     Raises: ValueError if this is no state of `setup`
+    Source: Optimisers.jl ``freeze!``
 
     >>> import numpy as np
     >>> from luxport import optimisers
@@ -84,6 +86,7 @@ def thaw(state: tree.Tree, at: str = "") -> tree.Tree:
     """Return a state with which `update` changes the parameters again, the reverse of `freeze`.
 
     Raises: ValueError if this is no state of `setup`
+    Source: Optimisers.jl ``thaw!``
     """
     return _map_leaves(lambda leaf: {key: leaf[key] for key in leaf if key != "frozen"}, state, at)
 

@@ -29,6 +29,7 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     the first, and in each of the others ``{"tied": Static(path)}``. `FlatParameters` are one parameter, their vector.
 
     Warns: UserWarning if there is nothing to optimise
+    Source: Optimisers.jl ``setup``
 
     >>> import numpy as np
     >>> from luxport import optimisers
@@ -52,6 +53,7 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
     Further trees, such as second derivatives, go to the rules that take them.
 
     Raises: ValueError if a gradient does not fit its parameter, or the state the parameters
+    Source: Optimisers.jl ``update``
 
     >>> import numpy as np
     >>> from luxport import optimisers

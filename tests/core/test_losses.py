@@ -11,6 +11,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import torch
 
 import luxport as lp
 
@@ -53,6 +54,20 @@ def test_objective():
     assert loss == np.mean(want**2)
     assert int(new["layer_2"]["rng"]["counter"]) == int(st_after["layer_2"]["rng"]["counter"]) == 1
     assert statistics == {}
+
+
+def test_ctc_is_torch_s(backend):
+    logits, labels = np.random.default_rng(0).normal(size=(2, 7, 4)), np.array([[0, 1, 1], [2, 0, 0]])
+    lengths = np.array([7, 5]), np.array([3, 2])
+    scores = torch.from_numpy(logits).log_softmax(-1).transpose(0, 1)
+    wanted = torch.nn.functional.ctc_loss(
+        scores, *map(torch.from_numpy, (labels, *lengths)), blank=3, reduction="none"
+    ).numpy()
+    whole = [lp.asarray(part.astype(np.int32), backend=backend) for part in (labels, *lengths)]
+    arrays = [lp.asarray(logits, dtype="float32", backend=backend), *whole]
+    for agg, want in ((None, wanted), ("mean", wanted.mean()), ("sum", wanted.sum())):
+        loss = lp.to(lp.losses.ctc_loss(*arrays, agg=agg), backend="numpy")
+        np.testing.assert_allclose(loss, want, rtol=1e-5)
 
 
 def test_integer_and_bool_targets(backend):

@@ -21,6 +21,23 @@ def ready(model, backend, x, dtype="float64"):
 
 
 class TestDense:
+    def test_from_weight(self, backend):  # flux:test/layers/basic.jl:55-66
+        weight, bias = backend.asarray(rand(3, 2)), backend.asarray(rand(2, seed=1))
+        x = backend.asarray(rand(4, 3))
+        layer, ps = lp.Dense.from_weight(weight, bias, lp.tanh)
+        assert layer == lp.Dense(3, 2, lp.tanh)
+        np.testing.assert_allclose(
+            backend.to_numpy(layer(x, ps, {})[0]), np.tanh(rand(4, 3) @ rand(3, 2) + rand(2, seed=1))
+        )
+        layer, ps = lp.Dense.from_weight(weight)
+        assert layer == lp.Dense(3, 2) and not backend.to_numpy(ps["bias"]).any() and ps["bias"].dtype == weight.dtype
+        layer, ps = lp.Dense.from_weight(weight, False)
+        assert layer == lp.Dense(3, 2, use_bias=False) and list(ps) == ["weight"]
+        with pytest.raises(ValueError, match=r"^Dense expects a bias \(2,\) for its weight \(3, 2\), got \(3,\)$"):
+            lp.Dense.from_weight(np.ones((3, 2)), np.ones(3))
+        with pytest.raises(ValueError, match=r"^Dense expects a weight \(in_dims, out_dims\), got \(3,\)$"):
+            lp.Dense.from_weight(np.ones(3))
+
     @pytest.mark.parametrize("shape", [(10,), (2, 10), (3, 2, 10), (4, 3, 2, 10), (0, 10)])
     def test_shapes_and_values(self, backend, shape):  # flux:test/layers/basic.jl:76-79
         x, ps, st = ready(lp.Dense(10, 5, lp.tanh), backend, rand(*shape))

@@ -1,0 +1,26 @@
+"""Parameters that a user hands in: a weight, and a bias that may be True or False."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import device
+
+from luxport.backend import Array, namespace
+
+__all__ = ["given_parameters"]
+
+
+def given_parameters(layer: str, weight: Array, bias: Any, size: int) -> dict[str, Any]:
+    """Return the parameters of a layer: with a bias of True zeros like the weight, with one of False none.
+
+    Raises: ValueError if the bias is not one number per output
+    """
+    if bias is False:
+        return {"weight": weight}
+    if bias is True:
+        bias = namespace(weight).zeros((size,), dtype=weight.dtype, device=device(weight))
+    if tuple(bias.shape) != (size,):
+        shape = tuple(weight.shape)
+        raise ValueError(f"{layer} expects a bias {(size,)} for its weight {shape}, got {tuple(bias.shape)}")
+    return {"weight": weight, "bias": bias}
