@@ -2,6 +2,7 @@
 
 from luxport_conformance.case import Case
 from luxport_conformance.cases import (
+    activation_accuracy,
     activation_gradients,
     activations,
     adaptive_pooling,
@@ -83,6 +84,7 @@ CASES: tuple[Case, ...] = (
     *recurrent.CASES,
     *reshape.CASES,
     *activations.CASES,
+    *activation_accuracy.CASES,
     *activation_gradients.CASES,
     *output_shape.CASES,
     *output_shape_joined.CASES,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 import luxport
-from luxport import BatchNorm, flatten
+from luxport import BatchNorm, BranchLayer, Chain, Dense, Tied, flatten
+from luxport.paths import ordered
 from luxport_conformance.case import Case, Shape
-from luxport_conformance.cases.declare import at, draw
+from luxport_conformance.cases.declare import at, draw, function
+from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES"]
 
@@ -25,7 +28,174 @@ def _pulled_back(x: Any, scale: Any, bias: Any, st: Any) -> Any:
     return {"vector": vector, "dx": dx, "dp": dp}
 
 
+def _counted(use_bias: bool) -> tuple[Chain, Any]:
+    """Three layers whose weights count from 1 in Julia's order, which is that of the bytes here."""
+    sizes = ((3, 5), (5, 4), (4, 3))
+    ps = {}
+    for i, (n, m) in enumerate(sizes, start=1):
+        weight = np.arange(1.0, n * m + 1).reshape(n, m)
+        ps[f"layer_{i}"] = {"weight": weight} | ({"bias": np.zeros(m)} if use_bias else {})
+    return Chain(*[Dense(n, m, use_bias=use_bias) for n, m in sizes]), ps
+
+
+def _there_and_back(ps: Any) -> Any:
+    vector, unflatten = flatten(ps)
+    return unflatten(vector)
+
+
+FIRST = Dense(3, 1)
+COUNTED, COUNTED_PS = _counted(use_bias=True)
+SHARED = Tied(Chain(Dense(1, 1), Dense(1, 1)), ((("layer_1",), ("layer_2",)),))
+SHARED_PS = {"layer_1": {"weight": np.array([[0.5]]), "bias": np.array([0.25])}}
+TWO_PS = {
+    "first": {"weight": draw(3, 1), "bias": np.zeros(1)},
+    "second": {"weight": draw(3, 2), "bias": np.zeros(2)},
+}
+SPLIT = Chain(Dense(5, 11), BranchLayer(Dense(11, 3), Dense(11, 7)))
+SPLIT_PS, SPLIT_ST = luxport.setup(1, SPLIT, backend="numpy")
+
+
+# A program of JAX gets its dicts sorted: where the order counts, it is put back by `ordered`.
+def _two_gradients(ps: Any, x: Any) -> Any:
+    """The gradient of the parameters, made flat, less that of the flat parameters."""
+    xp, st = luxport.namespace(x), {name: {} for name in ps}
+    vector, unflatten = flatten(ordered(ps, COUNTED_PS))
+    whole = luxport.grad(lambda ps: xp.sum(COUNTED(x, ps, st)[0]))(ps)
+    return unflatten.flatten(whole), luxport.grad(lambda v: xp.sum(COUNTED(x, unflatten(v), st)[0]))(vector)
+
+
+def _by_layers(ps: Any, x: Any) -> Any:
+    """Without activations each weight's gradient is an input times the sums of the weights behind it."""
+    weights = [ps[f"layer_{i}"]["weight"] for i in (1, 2, 3)]
+    inputs, behind = [x], [np.ones((x.shape[0], 3))]
+    for weight in weights[:2]:
+        inputs.append(inputs[-1] @ weight)
+    for weight in weights[:0:-1]:
+        behind.insert(0, behind[0] @ weight.T)
+    parts = [part for i, b in zip(inputs, behind, strict=True) for part in (i.T @ b, b.sum(0))]
+    flat = np.concatenate([part.ravel() for part in parts])
+    return flat, flat
+
+
+def _one_of_two(ps: Any, x: Any, dy: Any) -> Any:
+    """Pull back through the first of two layers: the second's parameters have gradients, too, of zeros."""
+    vector, unflatten = flatten(ordered(ps, TWO_PS))
+    dx, dp = luxport.vjp(lambda x, vector: FIRST(x, unflatten(vector)["first"], {})[0], x, vector)[1](dy)
+    return {"dx": dx, "dp": dp}
+
+
+def _norm_without_warning(x: Any, st: Any) -> Any:
+    xp = luxport.namespace(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vector, unflatten = flatten({"scale": xp.ones_like(x[0, ...]), "bias": xp.zeros_like(x[0, ...])})
+        y, pull = luxport.vjp(lambda x, vector: NORM(x, unflatten(vector), st)[0], x, vector)
+        dx, dp = pull(y)
+    return {"dx": dx, "dp": dp}
+
+
+def _shared(ps: Any, x: Any) -> Any:
+    xp, st = luxport.namespace(x), {"layer_1": {}, "layer_2": {}}
+    vector, unflatten = flatten(ordered(ps, SHARED_PS))
+    return luxport.grad(lambda v: xp.sum(SHARED(x, unflatten(v), st)[0]))(vector)
+
+
+def _first_output(ps: Any, x: Any) -> Any:
+    xp = luxport.namespace(x)
+    vector, unflatten = flatten(ordered(ps, SPLIT_PS))
+    return luxport.grad(lambda v: xp.sum(SPLIT(x, unflatten(v), SPLIT_ST)[0][0] ** 2))(vector)
+
+
+def _first_output_by_hand(ps: Any, x: Any) -> Any:
+    one, two = ps["layer_1"], ps["layer_2"]
+    shared = x @ one["weight"] + one["bias"]
+    dy = 2 * (shared @ two["layer_1"]["weight"] + two["layer_1"]["bias"])
+    dshared = dy @ two["layer_1"]["weight"].T
+    parts = [x.T @ dshared, dshared.sum(0), shared.T @ dy, dy.sum(0), np.zeros((11, 7)), np.zeros(7)]
+    return np.concatenate([part.ravel() for part in parts])
+
+
 CASES: list[Case] = [
+    *[
+        Case(
+            id=f"flat.three_layers_{name}_bias",
+            subject="flatten",
+            source=at(FILE, 425, 426),
+            program=_there_and_back,
+            inputs={"ps": ps},
+            expected=ps,
+        )
+        for name, ps in (("with", COUNTED_PS), ("without", _counted(use_bias=False)[1]))
+    ],
+    Case(
+        id="flat.three_layers_gradient",
+        subject="flatten",
+        source=at(FILE, 443),
+        program=_two_gradients,
+        inputs={"ps": COUNTED_PS, "x": draw(1, 3)},
+        expected=_by_layers,
+        differentiates=True,
+        tolerance=Tolerance(reduction=15),
+    ),
+    function(
+        "flat.shared_matrix",
+        at(FILE, 596),
+        "flatten",
+        lambda matrix: flatten((None, matrix, (3, matrix, 4)))[0],
+        np.array([[1.0, 3.0], [2.0, 4.0]]),  # upstream's matrix, axes reversed
+        expected=np.array([1.0, 3.0, 2.0, 4.0]),
+    ),
+    Case(
+        id="flat.one_of_two_layers",
+        subject="flatten",
+        source=at(FILE, 623),
+        program=_one_of_two,
+        inputs={
+            "ps": TWO_PS,
+            "x": np.array([1.0, 2.0, 3.0]),
+            "dy": np.array([4.0]),
+        },
+        expected=lambda ps, x, dy: {
+            "dx": 4 * ps["first"]["weight"][:, 0],
+            "dp": np.array([4.0, 8.0, 12.0, 4.0, *[0.0] * 8]),
+        },
+        differentiates=True,
+    ),
+    Case(
+        id="flat.batch_norm_without_warning",
+        subject="flatten",
+        source=at(FILE, 634),
+        program=_norm_without_warning,
+        inputs={"x": draw(4, 3), "st": luxport.test_mode(STATES)},
+        # In testing y is x / sqrt(1 + 1e-5), and so is the factor of its slope.
+        expected=lambda x, st: {
+            "dx": x / (1 + 1e-5),
+            "dp": np.concatenate([np.sum(x**2, 0) / (1 + 1e-5), np.sum(x, 0) / np.sqrt(1 + 1e-5)]),
+        },
+        differentiates=True,
+        compiles=False,  # a compiler may warn of itself
+        tolerance=Tolerance(reduction=4),
+    ),
+    Case(
+        id="flat.shared_layer",
+        subject="flatten",
+        source=at(FILE, 662),
+        program=_shared,
+        inputs={"ps": SHARED_PS, "x": np.array([[3.0]])},
+        # w (w x + b) + b: the slopes are 2 w x + b and w + 1
+        expected=np.array([3.25, 1.5]),
+        differentiates=True,
+    ),
+    Case(
+        id="flat.two_outputs",
+        subject="flatten",
+        source=at(FILE, 685),
+        program=_first_output,
+        inputs={"ps": SPLIT_PS, "x": draw(13, 5)},
+        expected=_first_output_by_hand,
+        differentiates=True,
+        tolerance=Tolerance(reduction=13 * 11),
+    ),
     Case(
         id="flat.batch_norm",
         subject="flatten",

@@ -10,12 +10,14 @@ import numpy as np
 import luxport
 from luxport import LayerError, ops
 from luxport_conformance.case import Case
-from luxport_conformance.cases.declare import at, draw, fails, function, gradient
+from luxport_conformance.cases.declare import at, draw, fact, fails, function, gradient
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES"]
 
-GATHER, SCATTER = "nnlib:testsuite/gather.jl", "nnlib:testsuite/scatter.jl"
+GATHER, SCATTER, UTILS = "nnlib:testsuite/gather.jl", "nnlib:testsuite/scatter.jl", "nnlib:utils.jl"
+# two by three places on three axes, counted from 1
+PLACES = np.moveaxis(np.array([[[3, 4, 5], [1, 2, 3], [2, 3, 9]], [[4, 6, 2], [5, 3, 2], [4, 4, 4]]]), -1, 0)
 
 INDEX = np.array([[1, 2, 3, 4], [4, 2, 1, 3], [3, 5, 5, 3]], np.int32).T - 1  # (4, 3), upstream's (3, 4)
 COUNTED = np.array([3.0, 4.0, 5.0, 6.0, 7.0])
@@ -247,6 +249,29 @@ CASES: list[Case] = [
         raises=LayerError,
         message=r"expects \(3,\) and further axes, as the indices, got \(4, 2\)",
     ),
+    fails(
+        "scatter.beyond_the_end",
+        at(SCATTER, 151),
+        # On the host: a compiled program raises nothing, and JAX drops what has no place.
+        lambda: ops.scatter(np.ones((3, 4)), np.array([[0, 1, 2, 3], [3, 1, 0, 2], [5, 6, 7, 8]]), size=5),
+        subject="scatter",
+        raises=IndexError,
+        message="out of bounds",
+    ),
+    *[
+        fact(
+            f"scatter.own_size_{name}",
+            at(UTILS, *lines),
+            "scatter",
+            lambda index=index: ops.scatter(np.ones(index[0].shape), *[i - 1 for i in index]).shape,
+            size,
+        )
+        for name, lines, index, size in (
+            ("1d", (9,), (np.arange(1, 7),), (6,)),
+            ("3d", (11,), tuple(np.array([[3, 4, 5], [1, 2, 3], [2, 3, 9]]).T), (3, 4, 9)),
+            ("3d_of_matrices", (14, 18), tuple(PLACES), (5, 6, 9)),
+        )
+    ],
     *[_slopes(op, dims) for op in NAMES for dims in (0, 1)],
     gradient(
         "gather.gradient",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import BatchNorm, sigmoid
+from luxport import BatchNorm, relu, sigmoid
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward
 from luxport_conformance.compare import Tolerance
@@ -44,9 +44,47 @@ def _axes(lines: int, *shape: int) -> Case:
     )
 
 
+RELU_FIVE = BatchNorm(5, relu)
+_, TRAINING = _initial(RELU_FIVE)
+
+
+def _slopes_both_ways(x: Any, direction: Any, ps: Any, st: Any) -> Any:
+    """The gradient of the sum of the outputs' squares, and the slope along a direction, taken forwards."""
+
+    def squares(x: Any) -> Any:
+        y, _ = RELU_FIVE(x, ps, st)
+        return luxport.namespace(y).sum(y**2)
+
+    return {"backwards": luxport.grad(squares)(x), "forwards": luxport.jvp(squares, (x,), (direction,))[1]}
+
+
+def _slopes_by_hand(x: Any, direction: Any, ps: Any, st: Any) -> Any:
+    deviation = np.sqrt(x.var(0) + 1e-5)
+    normed = (x - x.mean(0)) / deviation
+    dy = 2 * np.maximum(normed, 0)
+    slopes = (dy - dy.mean(0) - normed * (dy * normed).mean(0)) / deviation
+    return {"backwards": slopes, "forwards": np.sum(slopes * direction)}
+
+
 ONE_VALUE = r"BatchNorm expects more than one value per channel in training, got \(1, 1\)"
 
 CASES: list[Case] = [
+    Case(
+        id="batch_norm.slopes_both_ways",
+        subject="BatchNorm",
+        source=at(NORMALISATION, 481),
+        program=_slopes_both_ways,
+        inputs={
+            "x": draw(3, 5, seed=2),
+            "direction": draw(3, 5, seed=3),
+            "ps": {"scale": np.ones(5), "bias": np.zeros(5)},
+            "st": TRAINING,
+        },
+        expected=_slopes_by_hand,
+        differentiates=True,
+        # The slopes are small beside the terms that they are made of.
+        tolerance=Tolerance(reduction=15, magnitude=4.0),
+    ),
     fact(
         "batch_norm.parameters",
         at(NORMALISATION, 129, 128),

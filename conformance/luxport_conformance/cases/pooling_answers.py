@@ -1,4 +1,4 @@
-"""Cases of gradients of pooling that NNlib pins, by the operation and by its definition; of means of complex numbers."""
+"""Cases of gradients of pooling that NNlib pins, of operations and definitions; of means of complex numbers."""
 
 from __future__ import annotations
 

@@ -85,6 +85,10 @@ def _slopes(x: Any, ones: Any, cells: Any) -> Any:
     }
 
 
+def _pulled_from_another_size(x: Any, dy: Any) -> Any:
+    return luxport.vjp(lambda x: ops.upsample_nearest(x, scale=(3, 2)), x)[1](dy)
+
+
 def _weights(xp: Any, x: Any) -> Any:
     return ops.upsample_nearest(luxport.stop_gradient(x), scale=(3, 2))
 
@@ -168,6 +172,16 @@ CASES: list[Case] = [
         },
         differentiates=True,
         tolerance=Tolerance(reduction=24),
+    ),
+    Case(
+        id="upsample_nearest.gradient_of_another_size",
+        subject="upsample_nearest",
+        source=at(OP, 24),
+        program=_pulled_from_another_size,
+        inputs={"x": np.ones((1, 1, 2, 2)), "dy": np.ones((1, 1, 8, 4))},
+        raises=ValueError,
+        message=r"a cotangent expects float\d\d \(1, 1, 6, 4\), got float\d\d \(1, 1, 8, 4\)",
+        differentiates=True,
     ),
     *(
         fails(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import BatchNorm, Chain, Conv, Dense, LayerNorm, SkipConnection
+from luxport import BatchNorm, Bilinear, Chain, Conv, Dense, LayerNorm, Parallel, SkipConnection
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, function, gradient
@@ -177,6 +177,29 @@ def _moved() -> list[bool]:
 STACKED = np.array([[8, 9, 9, 7], [9, 6, 1, 4], [3, 6, 7, 10], [5, 9, 2, 6]], np.float64)
 HALVES = np.array([1.0, 1.5, -2.25, 96.0])
 
+CUBE = np.random.Generator(np.random.Philox(6)).normal(size=(2, 3, 2))
+
+
+def _stacked_and_unstacked(x: Any, one: Any) -> dict[str, Any]:
+    xp = luxport.namespace(x)
+    rows, columns = xp.unstack(x, axis=0), xp.unstack(x, axis=1)
+    return {
+        "pair": xp.stack([one, one], axis=1),
+        "unstacked": rows,
+        "stacked": xp.stack(rows, axis=0),
+        "columns": columns,
+        "there and back": xp.stack(columns, axis=1),
+    }
+
+
+def _kinds() -> dict[str, list[str]]:
+    parallel = Parallel(operator.add, Bilinear((2, 2), 2, np.cbrt), Dense(2, 2, np.abs), Dense(2, 2, np.square))
+    return {
+        name: [type(one).__name__ for one in luxport.modules(model)]
+        for name, model in (("skip", M5), ("parallel", parallel))
+    }
+
+
 CASES: list[Case] = [
     fact("utilities.throttle", at(UTILS, 9, 16, 18, 21), "throttle", _throttle_leading, [1, 1, 2, 2]),
     fact("utilities.throttle_trailing", at(UTILS, 28, 30, 32), "throttle", _throttle_trailing, [0, 0, 1]),
@@ -276,6 +299,41 @@ CASES: list[Case] = [
         "batch",
         lambda: repr((luxport.batch([1, 2, 3]).tolist(), [int(i) for i in luxport.unbatch(np.array([1, 2, 3]))])),
         "([1, 2, 3], [1, 2, 3])",
+    ),
+    function(
+        "utilities.unsqueeze",
+        at(UTILS, 378, 379, 380, 381),
+        "namespace",
+        lambda x: [luxport.namespace(x).expand_dims(x, axis=axis) for axis in (3, 2, 1, 0)],
+        CUBE,
+        expected=tuple([CUBE.reshape(shape) for shape in ((2, 3, 2, 1), (2, 3, 1, 2), (2, 1, 3, 2), (1, 2, 3, 2))]),
+    ),
+    function(
+        "utilities.stacking",
+        at(UTILS, 387, 391, 392, 393),
+        "namespace",
+        _stacked_and_unstacked,
+        *(STACKED, CUBE[0]),
+        expected=lambda x0, x1: {
+            "pair": np.stack([x1, x1], 1),
+            "unstacked": tuple(x0),
+            "stacked": x0,
+            "columns": tuple(x0.T),
+            "there and back": x0,
+        },
+    ),
+    fact(
+        "utilities.module_kinds",
+        at(UTILS, 469, 477, 487),
+        "modules",
+        lambda: repr(_kinds()),
+        # Flux counts the tuple of layers of a container, too, and of a LayerNorm the Scale that it holds there.
+        repr(
+            {
+                "skip": ["Chain", "SkipConnection", "Conv", "LayerNorm"],
+                "parallel": ["Parallel", "Bilinear", "Dense", "Dense"],
+            }
+        ),
     ),
     fact(
         "utilities.modules",
