@@ -393,7 +393,19 @@ def without_main(modules: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _key(key: Value) -> str:
-    return key if isinstance(key, str) else key.name if isinstance(key, Symbol) else str(key)
+    match key:
+        case str():
+            return key
+        case Symbol():
+            return key.name
+        case np.ndarray():
+            return f"{key.dtype.name} array {key.shape}"
+        case Struct() | Function() | Converted() | Bits() | BitsArray():
+            return str(key.type)
+        case dict() | list() | Dict():
+            return type(key).__name__
+        case _:
+            return str(key)
 
 
 def _notation(param: Value) -> str:

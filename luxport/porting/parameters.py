@@ -311,9 +311,12 @@ def _unwrapped(value: Any) -> Any:
     """Take an array out of its wrappers, and the list out of Zygote's or Flux's Params."""
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
         name = value.type.name
-        if name == "Params":
-            lists = [entry for entry in value.fields if isinstance(entry, (list, tuple))]
-            return lists[0] if lists else value
+        if name == "Params" and value.fields:
+            order = value.fields[0]
+            # Zygote keeps the list in a Buffer since 0.5, beside a set of the same arrays.
+            if isinstance(order, julia.Struct) and order.fields:
+                order = order.fields[0]
+            return order if isinstance(order, (list, tuple)) else value
         if is_component_array(value) or "Array" in name or name in ("Transpose", "Adjoint"):
             try:
                 return component_tree(value) if is_component_array(value) else array(value, name)

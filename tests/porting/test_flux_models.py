@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 
 import luxport as lp
-from luxport.porting import FileFormatError, load, load_parameters
+from luxport.porting import FileFormatError, load, load_parameters, read
 from luxport.porting.flux import Hole
+from luxport.porting.inspecting import describe
 
 DRAW = np.random.Generator(np.random.Philox(21))
 
@@ -314,6 +315,18 @@ def named(**entries):
 
 def test_a_list_of_params_has_a_norms_bias_first(tmp_path):
     expect_fitted(saved({"params": [bw.array(a) for a in (W1, B1, BETA, GAMMA, W2)]}, tmp_path))
+
+
+@pytest.mark.parametrize("buffered", [False, True], ids=["until 0.4", "since 0.5"])
+def test_parameters_of_zygote(buffered, tmp_path):
+    """Params has them in a vector, later in a Buffer, and once more as the keys of an IdDict of nothing."""
+    arrays = [bw.array(a) for a in (W1, B1, BETA, GAMMA, W2)]
+    nothing = {"tag": "array", "type": bw.datatype("Core.Nothing"), "size": [5], "data": b""}
+    keys = bw.struct_of(bw.datatype("Zygote.IdSet"), bw.struct_of(bw.datatype("Base.IdDict"), arrays, nothing))
+    order = bw.struct_of(bw.datatype("Zygote.Buffer"), arrays, False) if buffered else arrays
+    path = saved({"ps": bw.struct_of(bw.datatype("Zygote.Params"), order, keys)}, tmp_path)
+    expect_fitted(path)
+    assert "        float32 array (3, 4): nothing" in describe(read(path))
 
 
 def test_a_flat_vector(tmp_path):
