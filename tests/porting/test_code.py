@@ -381,3 +381,308 @@ def test_conditions_as_values():
     assert found["one"] == plain
     inner = luxport.Chain(luxport.Dense(3, 2), luxport.relu)
     assert found["other"] == luxport.Parallel(operator.add, luxport.Dense(3, 2), inner)
+
+
+def counted(model):
+    return luxport.parameter_length(model)
+
+
+def output(model, *shape):
+    x = np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
+    ps, st = luxport.setup(0, model)
+    return x, ps, model(x, ps, st)[0]
+
+
+def test_a_struct_with_arrays_of_its_own():
+    source = """
+    using Flux
+    struct Affine{M <: AbstractMatrix, V, F}
+        W::M
+        b::V
+        σ::F
+    end
+    function Affine((in, out)::Pair, σ = identity; init = Flux.glorot_uniform)
+        W = init(out, in)
+        Affine(W, zeros(Float32, out), σ)
+    end
+    Flux.@layer Affine
+    function (m::Affine)(x::AbstractMatrix)
+        W, σ = m.W, m.σ
+        return σ.(W * x .+ m.b)
+    end
+    model = Chain(Affine(10 => 5, tanh), Affine(5 => 2; init = Flux.glorot_normal))
+    """
+    model = ported(source)["model"]
+    assert counted(model) == 10 * 5 + 5 + 5 * 2 + 2
+    x, ps, y = output(model, 3, 10)
+    first, second = ps["layer_1"], ps["layer_2"]
+    assert (first["W"].shape, second["W"].shape) == ((10, 5), (5, 2))
+    expected = np.tanh(x @ first["W"] + first["b"]) @ second["W"] + second["b"]
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_struct_of_layers_with_an_inner_constructor():
+    source = """
+    using Flux
+    mutable struct VAE
+        encoder::Chain
+        μ
+        logσ
+        decoder
+        width::Int
+        VAE(d::Int, h::Int) = new(Chain(Dense(d, h, relu)), Dense(h, 2), Dense(h, 2), Dense(2, d), 2)
+    end
+    @functor VAE
+    function (v::VAE)(x)
+        h = v.encoder(x)
+        μ, logσ = v.μ(h), v.logσ(h)
+        v.decoder(reshape(μ .+ exp.(logσ), v.width, :)), μ
+    end
+    model = VAE(10, 5)
+    """
+    model = ported(source)["model"]
+    assert counted(model) == (10 * 5 + 5) + 2 * (5 * 2 + 2) + (2 * 10 + 10)
+    x, ps, (y, mean) = output(model, 3, 10)
+    h = np.maximum(x @ ps["encoder"]["layer_1"]["weight"] + ps["encoder"]["layer_1"]["bias"], 0)
+    np.testing.assert_allclose(mean, h @ ps["μ"]["weight"] + ps["μ"]["bias"], rtol=1e-5, atol=1e-6)
+    assert y.shape == (3, 10)
+
+
+def test_structs_of_several_inputs_and_of_any_number_of_layers():
+    source = """
+    using Flux
+    struct Join{T, F}
+        combine::F
+        paths::T
+    end
+    Join(combine, paths...) = Join(combine, paths)
+    Flux.@layer Join
+    (m::Join)(xs::Tuple) = m.combine(map((f, x) -> f(x), m.paths, xs)...)
+    (m::Join)(xs...) = m(xs)
+    struct Split{T}
+        paths::T
+    end
+    Split(paths...) = Split(paths)
+    Flux.@functor Split
+    (m::Split)(x::AbstractArray) = map(f -> f(x), m.paths)
+    struct Two
+        a
+        b
+    end
+    (m::Two)(x, y) = m.a(x) .* m.b(y)
+    join = Join(vcat, Dense(1 => 5), Dense(1 => 7))
+    split = Split(Dense(10 => 5), Dense(10 => 3))
+    two = Two(Dense(3 => 4), Bilinear((3, 2) => 4))
+    """
+    found = ported(source)
+    one = np.ones((2, 1), np.float32)
+    ps, st = luxport.setup(0, found["join"])
+    assert found["join"]((one, one), ps, st)[0].shape == (2, 12)
+    assert [y.shape for y in output(found["split"], 2, 10)[2]] == [(2, 5), (2, 3)]
+    assert (counted(found["join"]), counted(found["split"])) == (10 + 14, 55 + 33)
+    ps, st = luxport.setup(0, found["two"])
+    x, pair = np.ones((2, 3), np.float32), (np.ones((2, 3), np.float32), np.ones((2, 2), np.float32))
+    assert found["two"]((x, pair), ps, st)[0].shape == (2, 4)
+
+
+def test_layers_of_lux_as_structs():
+    source = """
+    using Lux, Random
+    struct Linear{F} <: Lux.AbstractLuxLayer
+        in_dims::Int
+        out_dims::Int
+        init::F
+    end
+    Linear(in::Int, out::Int; init = glorot_uniform) = Linear(in, out, init)
+    function Lux.initialparameters(rng::AbstractRNG, l::Linear)
+        return (weight = l.init(rng, l.out_dims, l.in_dims), bias = zeros(Float32, l.out_dims))
+    end
+    Lux.initialstates(::AbstractRNG, ::Linear) = NamedTuple()
+    Lux.parameterlength(l::Linear) = l.out_dims * (l.in_dims + 1)
+    (l::Linear)(x::AbstractMatrix, ps, st::NamedTuple) = ps.weight * x .+ ps.bias, st
+
+    struct Residual{A, B} <: Lux.AbstractLuxContainerLayer{(:inner, :norm)}
+        inner::A
+        norm::B
+    end
+    function (r::Residual)(x, ps, st)
+        y, st_inner = r.inner(x, ps.inner, st.inner)
+        y, st_norm = Lux.apply(r.norm, x .+ y, ps.norm, st.norm)
+        @set! st.inner = st_inner
+        return y, merge(st, (; norm = st_norm))
+    end
+    abstract type Mine <: AbstractExplicitContainerLayer{(:model,)} end
+    struct Halved{M} <: AbstractExplicitContainerLayer{(:model,)}
+        model::M
+    end
+    function (h::Halved)(x, ps, st)
+        y, st = h.model(x, ps, st)
+        return y ./ 2, st
+    end
+    model = Chain(Linear(3, 4), Residual(Linear(4, 4), BatchNorm(4)), Halved(Dense(4 => 2)))
+    """
+    model = ported(source)["model"]
+    assert counted(model) == (3 * 4 + 4) + (4 * 4 + 4 + 2 * 4) + (4 * 2 + 2)
+    x, ps, y = output(model, 5, 3)
+    h = x @ ps["layer_1"]["weight"] + ps["layer_1"]["bias"]
+    h = h + h @ ps["layer_2"]["inner"]["weight"]
+    h = (h - h.mean(0)) / np.sqrt(h.var(0) + 1e-5)
+    np.testing.assert_allclose(y, h @ ps["layer_3"]["weight"] / 2, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("source", "reason"), [
+    ("struct A\n x\nend\n(a::A)(x::Int) = x\n(a::A)(x::Float32) = 2x\nmodel = A(Dense(1 => 1))", "several methods"),
+    ("struct A\n a\n b\nend\nFlux.@layer A trainable=(a,)\n(m::A)(x) = m.a(x)\nmodel = A(Dense(1 => 1), Dense(1 => 1))",
+     "trains only some"),
+    ("struct A\n a\nend\nA(x) = A(Dense(x => 1))\n(m::A)(x) = m.a(x)\nf(n) = A(n)\nmodel = f(1)", "which constructor"),
+    ("struct A\n a\nend\n(m::A)(x, ps, st) = m.a(x, ps, st)\nmodel = A(Dense(1 => 1))", "forward method with three"),
+])  # fmt: skip
+def test_structs_that_are_not_understood(source, reason):
+    translation = translate(("using Lux\n" if "ps, st" in source else "using Flux\n") + source)
+    assert any(reason in hole.reason for hole in translation.holes)
+    with pytest.raises(NotImplementedError):
+        executed(translation.python)
+
+
+def test_the_residual_network_of_eighteen_layers():
+    source = """
+    using Flux
+    struct BasicBlock{C, S}
+        convs::C
+        shortcut::S
+    end
+    Flux.@layer BasicBlock
+    function BasicBlock(inplanes::Int, planes::Int; stride = 1)
+        convs = Chain(Conv((3, 3), inplanes => planes; stride, pad = 1, bias = false), BatchNorm(planes, relu),
+                      Conv((3, 3), planes => planes; pad = 1, bias = false), BatchNorm(planes))
+        shortcut = stride == 1 && inplanes == planes ? identity :
+            Chain(Conv((1, 1), inplanes => planes; stride, bias = false), BatchNorm(planes))
+        return BasicBlock(convs, shortcut)
+    end
+    (b::BasicBlock)(x) = relu.(b.convs(x) .+ b.shortcut(x))
+    stage(in, out, n; kw...) = Chain(BasicBlock(in, out; kw...), [BasicBlock(out, out) for _ in 2:n]...)
+    function resnet18(; nclasses = 1000)
+        widths = [64, 128, 256, 512]
+        layers = Any[Conv((7, 7), 3 => 64; stride = 2, pad = 3, bias = false), BatchNorm(64, relu),
+                     MaxPool((3, 3); stride = 2, pad = 1), stage(64, 64, 2)]
+        for (i, width) in enumerate(widths[2:end])
+            push!(layers, stage(widths[i], width, 2; stride = 2))
+        end
+        return Chain(layers..., GlobalMeanPool(), Flux.flatten, Dense(widths[end] => nclasses))
+    end
+    model = resnet18()
+    """
+    model = ported(source)["model"]
+    assert counted(model) == 11_689_512  # torchvision's count for resnet18
+    assert luxport.output_shape(model, (2, 3, 64, 64)) == (2, 1000)
+
+
+@pytest.mark.parametrize(("dialect", "julia", "expected"), [
+    ("Flux", "Flux.WeightNorm(Dense(2 => 3))", luxport.WeightNorm(luxport.Dense(2, 3))),
+    ("Lux", "WeightNorm(Dense(2 => 3), (:weight,))", luxport.WeightNorm(luxport.Dense(2, 3), ("weight",), axes=(0,))),
+    ("Flux", "Flux.EmbeddingBag(10 => 4, maximum)", luxport.EmbeddingBag(10, 4, "max")),
+    ("Flux", "Flux.Diagonal(5)", luxport.Diagonal(5)),
+    ("Lux", "RMSNorm((3, 4); epsilon=1f-6)", luxport.RMSNorm((4, 3), epsilon=1e-6)),
+    ("Lux", "LayerNorm((3, 4); dims=(1, 2))", luxport.LayerNorm((4, 3))),
+    ("Lux", "BidirectionalRNN(LSTMCell(2 => 3); merge_mode=nothing)",
+     luxport.BidirectionalRNN(luxport.LSTMCell(2, 3), merge_mode=None)),
+    ("Lux", "Recurrence(LSTMCell(2 => 3); ordering=TimeLastIndex())",
+     luxport.Recurrence(luxport.LSTMCell(2, 3), time_major=True)),
+    ("Lux", "RepeatedLayer(Dense(2 => 2); repeats=Val(3), input_injection=Val(true))",
+     luxport.RepeatedLayer(luxport.Dense(2, 2), repeats=3, input_injection=True)),
+    ("Lux", "SelectDim(2, 1)", luxport.SelectDim(-2, 0)),
+    ("Lux", "ReverseSequence(1)", luxport.ReverseSequence(-1)),
+    ("Lux", "PairwiseFusion(+, Dense(2 => 2))", luxport.PairwiseFold(operator.add, luxport.Dense(2, 2))),
+    ("Flux", "PairwiseFusion(+, Dense(2 => 2))", luxport.PairwiseFusion(operator.add, luxport.Dense(2, 2))),
+    ("Lux", "LPPool((2, 3); p=3)", luxport.LPPool((3, 2), p=3)),
+    ("Lux", "SinusoidalPositionalEmbedding(8)", luxport.SinusoidalPositionalEmbedding(8)),
+    ("Flux", "MultiHeadAttention((3, 4, 5) => (6, 7) => 8; nheads=1)",
+     luxport.MultiHeadAttention((3, 4, 5), (6, 7), 8, nheads=1)),
+    ("Flux", "LSTM(2 => 3; return_state=true)",
+     luxport.Recurrence(luxport.LSTMCell(2, 3, use_recurrent_bias=False), return_sequence=True, return_state=True)),
+    ("Flux", "Chain(map(i -> Dense(i => i + 1), 1:2)...)", luxport.Chain(luxport.Dense(1, 2), luxport.Dense(2, 3))),
+    ("Flux", "Chain(ntuple(i -> Dense(2 => 2), 2)...)", luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))),
+    ("Flux", "softmax ∘ Dense(2 => 2)", luxport.Chain(luxport.Dense(2, 2), luxport.ops.softmax)),
+    ("Flux", "Conv((3, 3), 1 => 8; init=(dims...) -> 0.02f0 * randn(Float32, dims...))",
+     luxport.Conv((3, 3), 1, 8, init_weight=luxport.normal(std=0.02))),
+])  # fmt: skip
+def test_layers_whose_meaning_hangs_on_the_package(dialect, julia, expected):
+    assert ported(f"using {dialect}\nmodel = {julia}")["model"] == expected
+
+
+@pytest.mark.parametrize(("dialect", "julia"), [
+    ("Lux", "LayerNorm((3, 4))"),  # over the whole batch
+    ("Flux", "Flux.WeightNorm(Conv((3,), 1 => 2))"),  # a size for each tap and input
+    ("Lux", "RepeatedLayer(Dense(2 => 2))"),  # hands every repetition the first input
+    ("MLUtils", "PairwiseFusion(+, Dense(2 => 2))"),
+    ("Flux", "Embedding(10 => 4; padding_idx=1)"),
+    ("Flux", "Parallel(*, Dense(2 => 2), Dense(2 => 2), Dense(2 => 2))"),  # products of matrices
+])  # fmt: skip
+def test_what_the_packages_compute_otherwise_is_marked(dialect, julia):
+    translation = translate(f"using {dialect}\nmodel = {julia}")
+    assert translation.holes
+    with pytest.raises(NotImplementedError):
+        executed(translation.python)
+
+
+def test_products_and_indices_are_settled_by_what_there_is():
+    source = """
+    using Flux
+    both = Chain(((a, b),) -> a * b)
+    turned = Chain(x -> x' * x)
+    fixed = Chain(Base.Fix1(*, 2), Base.Fix2(reshape, (3, :)), x -> @. tanh(x) + 1)
+    entry = Chain(x -> x[2])
+    squares = Chain(x -> sum(abs2, x; dims=2))
+    """
+    found = ported(source)
+    a, b = np.arange(6.0).reshape(3, 2), np.arange(12.0).reshape(4, 3)  # Julia's sizes (2, 3) and (3, 4)
+    state = luxport.setup(0, found["both"])
+    np.testing.assert_array_equal(found["both"]((a, b), *state)[0].T, a.T @ b.T)
+    np.testing.assert_array_equal(found["both"]((2.0, b), *state)[0], 2 * b)
+    np.testing.assert_array_equal(found["turned"](a, *luxport.setup(0, found["turned"]))[0], (a @ a.T).T)
+    y = found["fixed"](a, *luxport.setup(0, found["fixed"]))[0]
+    np.testing.assert_allclose(y, np.tanh(2 * a).reshape(2, 3) + 1)
+    state = luxport.setup(0, found["entry"])
+    assert found["entry"](a, *state)[0] == a.T[1, 0] == 1.0  # Julia counts along the first axis
+    np.testing.assert_array_equal(found["entry"]((a, b), *state)[0], b)
+    squares = found["squares"](a, *luxport.setup(0, found["squares"]))[0]
+    np.testing.assert_array_equal(squares, (a**2).sum(axis=0, keepdims=True))
+
+
+def test_options_in_structs_and_functions_in_any_order():
+    source = """
+    using Flux
+    Base.@kwdef struct Args
+        width::Int = 4
+        act = relu
+        dev = gpu
+    end
+    build(args::Args; kw...) = conv_bn((3, 3), 3 => args.width, args.act; kw...) |> args.dev
+    function conv_bn(k, ch::Pair, act; pad = 0, stride = 1)
+        layers = []
+        push!(layers, Conv(k, ch; pad, stride, bias = false), BatchNorm(last(ch), act))
+        stride > 1 && push!(layers, MaxPool((2, 2)))
+        @info "built"
+        return Chain(layers...)
+    end
+    f(n) = Dense(n => 1)
+    f(n, m) = Dense(n => m)
+    i, layers = 1, []
+    while i < 3
+        push!(layers, f(i, i + 1))
+        i += 1
+    end
+    model, dense = build(Args(; width = 2); stride = 2), Chain(layers..., f(3))
+    """
+    found = ported(source)
+    conv = luxport.Conv((3, 3), 3, 2, padding=0, stride=2, use_bias=False)
+    pool = luxport.MaxPool((2, 2))
+    assert found["model"] == luxport.Chain(conv, luxport.BatchNorm(2, luxport.relu), pool)
+    assert found["dense"] == luxport.Chain(*[luxport.Dense(*sizes) for sizes in ((1, 2), (2, 3), (3, 1))])
+
+
+def test_what_is_not_ported_raises_also_where_it_was_called_before():
+    source = "using Flux\nmodel() = Chain(Dense(2 => 3), helper(3))\nhelper(n) = weird!(n)[n:end, 1] => magic"
+    found = executed(translate(source).python)
+    with pytest.raises(NotImplementedError, match="helper"):
+        found["model"]()

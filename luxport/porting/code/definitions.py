@@ -197,7 +197,7 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
         if node.type in ("tuple_expression", "open_tuple"):
             name = f"inputs_{len(listed)}" if listed else "inputs"
             opening.append(f"{t.target(node)} = {name}")
-            t.kinds |= dict.fromkeys(names_in(node), kind)
+            t.kinds |= dict.fromkeys(names_in(node), "number" if kind in ("pair", "sizes") else kind)
             first = first or t.name(text(node.named_children[0]))
         elif node.type == "identifier":
             name = t.name(text(node))

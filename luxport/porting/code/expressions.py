@@ -339,6 +339,10 @@ class Translator:
                 return drawn
         if not own and name in _RANDOM and self.mode == "build":
             return Code("None", "rng")
+        if not own and name in ("Float32", "Float64") and len(given.positional) == 1:
+            number = self.code(given.positional[0])
+            if number.kind == "number":  # which takes the dtype of the array beside it
+                return number
         if not own and name in _DEVICE_MAKERS:
             return self._device()
         if not own and name in ("merge", "NamedTuple"):

@@ -90,8 +90,6 @@ def binary(t: Translator, node: Node) -> Code:
     numbers = [side.kind == "number" or t.mode == "build" for side in (a, b)]
     kind = "number" if all(numbers) else "array"
     if symbol == "*" and not dotted and not any(numbers):
-        if a.kind == b.kind == "array":  # with the axes reversed the factors change places
-            return Code(f"{operand(b)} @ {operand(a)}", "array", True)
         return t.helper("product", [a, b])
     if symbol in ("^", "÷", "%") and not dotted and not all(numbers):
         raise Unported(f"{symbol} of what may be a matrix")

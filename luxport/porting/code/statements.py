@@ -35,7 +35,7 @@ __all__ = ["block", "top_level"]
 
 _TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train!", "trainmode!", "update!")
 _LOGGING = ("@info", "@warn", "@debug", "@show", "@assert", "@printf")
-_SILENT = ("using_statement", "import_statement", "export_statement")
+_SILENT = ("abstract_definition", "export_statement", "import_statement", "using_statement")
 
 
 def block(t: Translator, statements: Sequence[Node], *, returns: bool) -> None:
@@ -69,8 +69,8 @@ def top_level(t: Translator, node: Node) -> None:
             return
         except (Unported, *UNUSUAL) as error:
             reason = reason_of(error)
-            node = owner.node
-    elif node.type in ("struct_definition", "module_definition", "abstract_definition"):
+            node, kinds = owner.node, kinds | {owner.name: "unported"}
+    elif node.type in ("struct_definition", "module_definition"):
         reason = "a definition of types"
     else:
         try:
@@ -93,8 +93,10 @@ def top_level(t: Translator, node: Node) -> None:
         t.put(t.helper("not_ported", [Code(repr(one_line(node)))]).text)  # what it changes would be left as it was
     t.kinds |= dict.fromkeys(_defined(node), "unported")
     head = head_of(node)
-    if head is not None and head.named_children[0].type == "identifier":  # functions before this one may call it
+    stub = owner.python if owner is not None else ""
+    if head is not None and head.named_children[0].type == "identifier":
         stub = t.name(text(head.named_children[0]))
+    if stub:  # functions before this place may call it
         t.put(f"def {stub}(*_, **__):")
         t.put(f"    return {t.helper('not_ported', [Code(repr(one_line(node)))]).text}")
 
@@ -177,7 +179,7 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
         _put(t, t.code(node.named_children[-1].named_children[0]), "return ")
     elif kind == "call_expression" and last_name(node.named_children[0]) in ("push!", "append!"):
         _pushed(t, node)
-    elif kind == "string_literal" and not last:
+    elif not last and (kind in ("string_literal", "prefixed_string_literal", "identifier") or text(node) == "nothing"):
         return
     elif kind == "binary_expression" and text(parts_of(node)[1]) in ("&&", "||") and _acts(parts_of(node)[2]):
         _shortcut(t, node, last)

@@ -146,6 +146,8 @@ def _compact(t: Translator, struct: Struct) -> None:
         t.receivers = {receiver: {name: Code(fields[name], kinds[name]) for name in fields}} if receiver else {}
         t.reserved = frozenset(fields.values())
         parameters, body = parameters_and_body(forward)
+        if t.dialect != "flux" and len(parameters) == 3:
+            raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
         listed, first, opening = _inputs(t, parameters)
         keywords = ["*", *fields.values()] if fields else []
         write_body(t, f"def forward({', '.join([*listed, *keywords])}):", body, "compact", first, opening)

@@ -83,8 +83,12 @@ def place_of(node: Node) -> tuple[int, int]:
 def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
     """Return the structs of a file by name, with their methods."""
     found: dict[str, Struct] = {}
+    bases = dict(_BASES)
     for node in statements:
-        struct = _definition(node)
+        if node.type == "abstract_definition":
+            _add_base(node, bases)
+    for node in statements:
+        struct = _definition(node, bases)
         if struct is not None:
             found[struct.name] = struct
     for node in statements:
@@ -100,7 +104,17 @@ def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
     return found
 
 
-def _definition(node: Node) -> Struct | None:
+def _add_base(node: Node, bases: dict[str, str]) -> None:
+    """Take an abstract type that is one of Lux's."""
+    head = next(child for child in node.named_children if child.type == "type_head").named_children[0]
+    if head.type == "binary_expression":
+        name, above = [text(child).partition("{")[0] for child in (head.named_children[0], head.named_children[-1])]
+        base = bases.get(above.rpartition(".")[2])
+        if base is not None:
+            bases[name] = base
+
+
+def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     definition, macro = node, ""
     if node.type == "macrocall_expression":
         macro = text(node).split(maxsplit=1)[0]
@@ -113,7 +127,10 @@ def _definition(node: Node) -> Struct | None:
     head = next(child for child in definition.named_children if child.type == "type_head").named_children[0]
     base = ""
     if head.type == "binary_expression":
-        base = text(head.named_children[-1]).partition("{")[0].rpartition(".")[2]
+        above = text(head.named_children[-1])
+        base = above.partition("{")[0].rpartition(".")[2]
+        if base == "AbstractExplicitContainerLayer" and above.count(":") == 1:  # old Lux has no key above one layer
+            base = "AbstractLuxWrapperLayer"
         head = head.named_children[0]
     bounds: dict[str, Node] = {}
     if head.type == "parametrized_type_expression":
@@ -121,7 +138,7 @@ def _definition(node: Node) -> Struct | None:
             if bound.type == "binary_expression":
                 bounds[text(bound.named_children[0])] = bound.named_children[-1]
         head = head.named_children[0]
-    struct = Struct(text(head), node, _BASES.get(base, ""), macro.endswith(("@kwdef", "@with_kw")))
+    struct = Struct(text(head), node, bases.get(base, ""), macro.endswith(("@kwdef", "@with_kw")))
     for child in definition.named_children:
         entry = child
         if entry.type == "const_statement":
