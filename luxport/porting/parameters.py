@@ -10,6 +10,7 @@ import numpy as np
 
 from luxport import paths, tree
 from luxport.backend import Backend
+from luxport.flat import Layout
 from luxport.layer import Layer, initial_parameters, initial_states
 from luxport.layers.tying import Tied
 from luxport.porting import julia
@@ -44,7 +45,9 @@ _INSIDE = ("layers", "cell", "diag", "over", "layer")
 """Fields of Flux around a layer's own."""
 
 _DEEPEST = 3
-"""How far inside a file's entries parameters are looked for."""
+"""How far inside a file's entries parameters are looked for, where there are several."""
+
+_MOST_LEVELS = 100
 
 _INITIAL = ("state0", "h", "c")
 """What a cell of Flux starts from, trained until 0.14. Zeros are what a cell here starts from."""
@@ -81,10 +84,16 @@ def load_parameters(
                 f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=str(path)
             ) from None
     fitting, complaints = _fitting(model, entries)
-    level, hint = entries, ""
-    for _ in range(_DEEPEST if name is None else 0):
-        if fitting or hint:
+    level, hint, wide = entries, "", 0
+    if not fitting and name is None:
+        level = {"the file": (values, values)}
+        fitting, _ = _fitting(model, level)
+        level = level if fitting else entries
+    for _ in range(_MOST_LEVELS if name is None else 0):
+        if fitting or hint or wide == _DEEPEST or not level:
             break
+        # What is wrapped again and again, one thing in another, is as good as at the top.
+        wide += len(level) > 1
         level = entries_inside(level)
         fitting, _ = _fitting(model, level)
         if not all(is_enclosure(level[key][1]) for key in fitting):
@@ -106,9 +115,9 @@ def _fitting(
     model: Layer, entries: Mapping[str, tuple[Any, Any]]
 ) -> tuple[dict[str, tuple[dict[str, Any], dict[str, Any]]], list[str]]:
     """Return the entries that fit, and of the others why they do not."""
-    fitting, complaints = {}, []
+    fitting, complaints, initial = {}, [], _initial(model)
     for key, (value, _) in entries.items():
-        ps, st, problems = fit(model, value)
+        ps, st, problems = fit(model, value, initial)
         if problems:
             told = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
             complaints.append(f"{key or 'the file'}: {told}")
@@ -117,15 +126,24 @@ def _fitting(
     return fitting, complaints
 
 
-def fit(model: Layer, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+def _initial(model: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
+    if isinstance(model, Tied):
+        return _initial(model.layer)
+    return initial_parameters(0, model), initial_states(0, model)
+
+
+def fit(
+    model: Layer, value: Any, initial: tuple[dict[str, Any], dict[str, Any]] | None = None
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Fit a value of the readers to a model: parameters, states and what did not fit.
 
+    `initial` are the values of parameters and states that the model begins with, if they are at hand.
     A bias that is absent, ``false``, and a bias of zeros are the same. What a `Tied` model has once the value has in
     all its places, with the same numbers.
     """
+    ps, st = _initial(model) if initial is None else initial
     if isinstance(model, Tied):
-        return _fit_tied(model, value)
-    ps, st = initial_parameters(0, model), initial_states(0, model)
+        return _fit_tied(model, value, (ps, st))
     value = _unwrapped(value)
     problems: list[str] = []
     if isinstance(value, np.ndarray) and value.ndim == 1:
@@ -139,8 +157,10 @@ def fit(model: Layer, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[
     return ps, st, problems
 
 
-def _fit_tied(model: Tied, value: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    full, st, problems = fit(model.layer, value)
+def _fit_tied(
+    model: Tied, value: Any, initial: tuple[dict[str, Any], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    full, st, problems = fit(model.layer, value, initial)
     later = []
     for first, *others in model.groups:
         wanted = tree.leaves(paths.entry(full, first))
@@ -219,16 +239,11 @@ def _essential(array: Any) -> tuple[int, ...]:
 
 
 def _by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
-    wanted = list(_flux_order(ps))
-    total = sum(leaf.size for _, leaf in wanted)
-    if total != vector.size:
-        problems.append(f"a vector of {total} numbers expected, got {vector.size}")
+    layout = Layout.of(dict(_flux_order(ps)))
+    if layout.size != vector.size:
+        problems.append(f"a vector of {layout.size} numbers expected, got {vector.size}")
         return ps
-    given, start = {}, 0
-    for path, leaf in wanted:
-        given[path] = vector[start : start + leaf.size].reshape(leaf.shape)
-        start += leaf.size
-    return _filled(ps, given.__getitem__)
+    return _filled(ps, layout.build(vector, restore=False).__getitem__)
 
 
 def _flux_order(ps: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

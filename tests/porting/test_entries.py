@@ -57,6 +57,16 @@ def test_parameters_with_their_states_inside_an_entry(inside, tmp_path):
     check(*fitted({"checkpoint": inside(), "losses": [0.5, 0.25]}, tmp_path))
 
 
+def test_a_file_that_is_the_parameters_itself(tmp_path):
+    norm = {"scale": bw.array(VECTOR), "bias": bw.array(-VECTOR)}
+    layers = {"layer_1": {"weight": bw.array(WEIGHT), "bias": bw.array(VECTOR)}, "layer_2": norm}
+    check(*fitted(layers, tmp_path), mean=0)
+    wrapped = {"ps": parameters()}
+    for _ in range(9):
+        wrapped = {"saved": wrapped}
+    check(*fitted(wrapped, tmp_path), mean=0)
+
+
 def test_several_are_chosen_among_by_dotted_names(tmp_path):
     runs = {
         "first": {"ps": parameters(), "st": states()},
