@@ -592,8 +592,8 @@ def test_the_residual_network_of_eighteen_layers():
      luxport.RepeatedLayer(luxport.Dense(2, 2), repeats=3, input_injection=True)),
     ("Lux", "SelectDim(2, 1)", luxport.SelectDim(-2, 0)),
     ("Lux", "ReverseSequence(1)", luxport.ReverseSequence(-1)),
-    ("Lux", "PairwiseFusion(+, Dense(2 => 2))", luxport.PairwiseFold(operator.add, luxport.Dense(2, 2))),
-    ("Flux", "PairwiseFusion(+, Dense(2 => 2))", luxport.PairwiseFusion(operator.add, luxport.Dense(2, 2))),
+    ("Lux", "PairwiseFusion(+; a=Dense(2 => 2))", luxport.PairwiseFold(operator.add, a=luxport.Dense(2, 2))),
+    ("Flux", "PairwiseFusion(+; a=Dense(2 => 2))", luxport.PairwiseFusion(operator.add, a=luxport.Dense(2, 2))),
     ("Lux", "LPPool((2, 3); p=3)", luxport.LPPool((3, 2), p=3)),
     ("Lux", "SinusoidalPositionalEmbedding(8)", luxport.SinusoidalPositionalEmbedding(8)),
     ("Flux", "MultiHeadAttention((3, 4, 5) => (6, 7) => 8; nheads=1)",
@@ -686,3 +686,26 @@ def test_what_is_not_ported_raises_also_where_it_was_called_before():
     found = executed(translate(source).python)
     with pytest.raises(NotImplementedError, match="helper"):
         found["model"]()
+
+
+def test_keywords_that_are_handed_on_to_layers():
+    source = """
+    using Flux
+    function conv_bn(kernel, (in, out)::Pair, act = identity; kwargs...)
+        return Chain(Conv(kernel, in => out; bias = false, kwargs...), BatchNorm(out, act))
+    end
+    pool(window; pad) = MaxPool(window; pad)
+    dense(n; kwargs...) = Dense(n => 1, tanh; kwargs...)
+    sizes(shape::Dims{2}) = Dense(prod(shape .÷ 4) => vcat(1, [2, 3])[end])
+    model = conv_bn((3, 5), 1 => 8, relu; stride = (1, 2), pad = (1, 2, 3, 4), init = Flux.glorot_normal)
+    same, pooled = conv_bn((3, 3), 2 => 4; pad = SamePad()), pool((2, 3); pad = (0, 1))
+    linear, flat = dense(3; bias = false), sizes((8, 12))
+    """
+    found = ported(source)
+    options = {"use_bias": False, "init_weight": luxport.glorot_normal}
+    conv = luxport.Conv((5, 3), 1, 8, stride=(2, 1), padding=((3, 4), (1, 2)), **options)
+    assert found["model"] == luxport.Chain(conv, luxport.BatchNorm(8, luxport.relu))
+    assert found["same"][0] == luxport.Conv((3, 3), 2, 4, padding=luxport.SamePad(), use_bias=False)
+    assert found["pooled"] == luxport.MaxPool((3, 2), padding=(1, 0))
+    assert found["linear"] == luxport.Dense(3, 1, luxport.tanh, use_bias=False)
+    assert found["flat"] == luxport.Dense(6, 3)

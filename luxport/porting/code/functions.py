@@ -52,6 +52,27 @@ HELPERS: Mapping[str, str] = {
     "spatial": '''def spatial(sizes):
     """Sizes along spatial axes in our order: Julia's last axis comes first."""
     return tuple(sizes)[::-1] if isinstance(sizes, (tuple, list)) else sizes''',
+    "padded": '''def padded(pad, window):
+    """Padding of a window in our order, given in Julia as a number, or one or two numbers for each axis."""
+    if not isinstance(pad, (tuple, list)):
+        return pad
+    if len(pad) == len(window):
+        return tuple(pad)[::-1]
+    if len(pad) != 2 * len(window):
+        raise ValueError(f"padding {pad} for a window {window}")
+    return tuple(zip(pad[::2], pad[1::2], strict=True))[::-1]''',
+    "keywords": '''def keywords(given, window=()):
+    """Keywords of Julia's layers as luxport's."""
+    names = {"bias": "use_bias", "init": "init_weight", "initW": "init_weight", "pad": "padding"}
+    names |= {"outpad": "output_padding", "eps": "epsilon", "ε": "epsilon", "ϵ": "epsilon"}
+    found = {}
+    for name, value in given.items():
+        if name == "dims":
+            raise NotImplementedError("not ported: dims in a variable")
+        if name in ("stride", "dilation", "outpad"):
+            value = spatial(value)
+        found[names.get(name, name)] = padded(value, window) if name == "pad" else value
+    return found''',
     "vcat": '''def vcat(*xs):
     """Join along Julia's first axis, our last."""
     return luxport.namespace(*xs).concat(xs, axis=-1)''',
@@ -220,7 +241,13 @@ def _length(t: Translator, given: Arguments) -> Code:
 def _joined(name: str) -> Callable[[Translator, Arguments], Code]:
     def build(t: Translator, given: Arguments) -> Code:
         given.only()
-        return t.helper(name, [t.code(node) for node in given.positional])
+        values = [t.code(node) for node in given.positional]
+        if t.mode != "build":
+            return t.helper(name, values)
+        if name != "vcat" or any(value.kind not in ("number", "sizes") for value in values):
+            raise Unported("an operation on arrays outside of a function")
+        entries = [value if value.kind == "number" else Code(f"*{operand(value)}") for value in values]
+        return group("[", entries, "]", "sizes")
 
     return build
 

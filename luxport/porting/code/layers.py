@@ -38,21 +38,24 @@ def _dense(t: Translator, given: Arguments) -> Code:
     return call("luxport.Dense", [*sizes, *activations(t, rest)], options)
 
 
-def _windows(t: Translator, rank: int | None) -> dict[str, Any]:
+def _windows(t: Translator, rank: int | None, window: Code) -> dict[str, Any]:
     return {
         "stride": ("stride", t.spatial),
-        "padding": ("pad", lambda node: _padding(t, node, rank)),
+        "padding": ("pad", lambda node: _padding(t, node, rank, window)),
         "dilation": ("dilation", t.spatial),
     }
 
 
-def _padding(t: Translator, node: Node, rank: int | None) -> Code:
+def _padding(t: Translator, node: Node, rank: int | None, window: Code) -> Code:
     if node.type == "call_expression" and last_name(node.named_children[0]) == "SamePad":
         return call("luxport.SamePad", [])
     if node.type != "tuple_expression":
-        if t.code(node).kind != "number":
+        code = t.code(node)
+        if code.kind in ("number", "padding"):
+            return code
+        if code.kind not in ("unknown", "sizes") or not window.text or code.text.startswith("not_ported("):
             raise Unported("padding that may be numbers or pairs: write it in place")
-        return t.code(node)
+        return t.helper("padded", [code, window])
     entries = [t.code(entry) for entry in node.named_children]
     if rank is None and len(entries) > 1:
         raise Unported("padding of a window with an unknown number of axes")
@@ -73,14 +76,18 @@ def _conv(name: str) -> Builder:
             raise Unported("a kernel and in => out are expected")
         kernel = given.positional[0]
         sizes, rest = in_out(t, given.positional[1:])
-        known = _windows(t, _rank(kernel)) | {"use_bias": BIAS, "init_weight": INIT, "init_bias": "init_bias"}
+        known = _windows(t, _rank(kernel), t.code(kernel)) | {
+            "use_bias": BIAS,
+            "init_weight": INIT,
+            "init_bias": "init_bias",
+        }
         if name == "ConvTranspose":
             known["output_padding"] = ("outpad", t.spatial)
         if name != "DepthwiseConv":
             known["groups"] = "groups"
         if name in ("Conv", "ConvTranspose"):
             known["cross_correlation"] = ("cross_correlation", t.flag)
-        options = options_of(t, given, **known)
+        options = options_of(t, given, window=t.code(kernel), **known)
         return call(f"luxport.{name}", [t.spatial(kernel), *sizes, *activations(t, rest)], options)
 
     return build
@@ -89,7 +96,7 @@ def _conv(name: str) -> Builder:
 def _pool(name: str) -> Builder:
     def build(t: Translator, given: Arguments) -> Code:
         (window,) = exactly(given, 1)
-        known = _windows(t, _rank(window)) | ({"p": "p"} if name == "LPPool" else {})
+        known = _windows(t, _rank(window), t.code(window)) | ({"p": "p"} if name == "LPPool" else {})
         return call(f"luxport.{name}", [t.spatial(window)], options_of(t, given, **known))
 
     return build

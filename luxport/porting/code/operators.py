@@ -29,6 +29,7 @@ _COMPARISONS = {
     ">=": ">=",
 }
 _COMPARISONS |= {"≤": "<=", "≥": ">="}
+_EACH = {".+": "+", ".-": "-", ".*": "*", ".÷": "//"}
 _DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
 _LOGIC = {"&&": "and", "||": "or"}
 
@@ -68,6 +69,8 @@ def binary(t: Translator, node: Node) -> Code:
         return Code(f"{operand(a)} {sign} {operand(b)}", "flag", True)
     if symbol in _LOGIC:
         return Code(f"{operand(a)} {_LOGIC[symbol]} {operand(b)}", "flag", True)
+    if (a.kind, b.kind, t.mode) == ("sizes", "number", "build") and symbol in _EACH:
+        return Code(f"tuple([size {_EACH[symbol]} {operand(b)} for size in {a.text}])", "sizes")
     if {a.kind, b.kind} & {
         "drawn",
         "pair",

@@ -72,7 +72,7 @@ def activations(t: Translator, rest: list[Node]) -> list[Code]:
     return [t.activation(node) for node in rest if last_name(node) != "identity"]
 
 
-def options_of(t: Translator, given: Arguments, **known: Any) -> dict[str, Code]:
+def options_of(t: Translator, given: Arguments, *, window: Code | None = None, **known: Any) -> dict[str, Code]:
     """Return keywords by our names. `known` gives Julia's for each, or how it is read besides."""
     options: dict[str, Code] = {}
     theirs: dict[str, tuple[str, Callable[[Node], Code]]] = {}
@@ -83,11 +83,18 @@ def options_of(t: Translator, given: Arguments, **known: Any) -> dict[str, Code]
         )
         for name in names if isinstance(names, tuple) else (names,):
             theirs[str(name)] = ours, reader
+    handed_on, given.splats = given.splats, []
     given.only(*theirs, "name")
     for name, node in given.named.items():
         if name in theirs:
             ours, reader = theirs[name]
             options[ours] = reader(node)
+    for splat in handed_on:
+        inner = splat.named_children[0] if splat.type == "splat_expression" else splat
+        if len(handed_on) > 1 or t.kinds.get(text(inner)) != "keywords":
+            raise Unported("keywords in a variable")
+        t.helpers |= {"keywords", "padded", "spatial"}
+        options["**"] = t.helper("keywords", [Code(t.name(text(inner))), *([window] if window is not None else [])])
     return options
 
 

@@ -43,7 +43,9 @@ def call(
 
 
 def named(name: str, value: Code) -> Code:
-    """Return a keyword of a call."""
+    """Return a keyword of a call, or with the name ``**`` a dict of them."""
+    if name == "**":
+        return Code(f"**{value.text}", value.kind)
     return Code(f"{name}={value.text}", value.kind, False, f"{name}={value.opening}", value.entries, value.closing)
 
 
@@ -66,6 +68,7 @@ def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> li
 _TAKEN = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
 _TAKEN |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
 _TAKEN |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
+_TAKEN |= {"entries", "keywords", "padded"}
 _TAKEN |= {"dict", "forward", "inputs", "isinstance", "list", "object", "print", "repr", "round", "self", "set", "str"}
 _SPELLED = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 
