@@ -54,11 +54,12 @@ class HangError(BaseException):
 
 
 class _Watch:
-    """Notes what Python's audit hooks report while a file is read."""
+    """Notes what Python's audit hooks report while a file is read, and the longest that one took."""
 
     def __init__(self) -> None:
         self.on = False
         self.seen: list[str] = []
+        self.slowest = 0.0
 
     def __call__(self, event: str, _: Any) -> None:
         if self.on and event.startswith(FORBIDDEN):
@@ -137,6 +138,7 @@ def exercise(data: bytes, checked: bool) -> str:
     finally:
         WATCH.on = False
         took = time.process_time() - begin
+        WATCH.slowest = max(WATCH.slowest, took)
     if WATCH.seen:
         raise AssertionError(f"reading caused {sorted(set(WATCH.seen))}")
     if took > SLOWEST:
@@ -201,7 +203,8 @@ def _main() -> int:
         total += run(min(1000, chosen.first + chosen.count - first), chosen.seed, files, first, chosen.keep)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         took = time.perf_counter() - begin
-        print(f"{total.total()} inputs in {took:.0f} s, peak {peak} MiB: {dict(total)}", flush=True)
+        slowest = f"the slowest {WATCH.slowest:.2f} s"
+        print(f"{total.total()} inputs in {took:.0f} s, {slowest}, peak {peak} MiB: {dict(total)}", flush=True)
     return 1 if total["failed"] else 0
 
 
