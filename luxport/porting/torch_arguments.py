@@ -10,7 +10,7 @@ import luxport
 from luxport import ops
 from luxport.backend import Array, namespace
 from luxport.layer import Layer
-from luxport.porting.petab.modules import MODULES, build
+from luxport.porting.petab.modules import MODULES, build, kind_and_axes
 from luxport.porting.petab.network import BatchOptional
 from luxport.porting.with_options import WithOptions
 
@@ -23,7 +23,7 @@ def built(module: Any) -> Layer:
     Raises: ValueError if there is no counterpart
     """
     name = type(module).__name__
-    if (name[:-2] if name[-2:] in ("1d", "2d", "3d") else name) not in MODULES:
+    if kind_and_axes(name)[0] not in MODULES:
         raise ValueError("luxport has no such layer")
     names = set(inspect.signature(type(module).__init__).parameters) - {"self", "device", "dtype", "bias"}
     values = {name: getattr(module, name) for name in names}
@@ -67,7 +67,7 @@ def _softplus(x: Array, beta: float) -> Array:
 
 def _adaptive(layer: Callable[..., Layer]) -> Callable[[Any], Layer]:
     def make(module: Any) -> Layer:
-        axes = int(type(module).__name__[-2])
+        _, axes = kind_and_axes(type(module).__name__)
         sizes = module.output_size if isinstance(module.output_size, (tuple, list)) else (module.output_size,) * axes
         if None in sizes or getattr(module, "return_indices", False):
             raise ValueError("sizes that are None, or return_indices")

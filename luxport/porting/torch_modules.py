@@ -12,6 +12,7 @@ from luxport.layer import Layer, Parameters, States, initial_parameters, initial
 from luxport.move import to
 from luxport.porting.filled import filled
 from luxport.porting.loading import placed
+from luxport.porting.petab.modules import kind_and_axes
 from luxport.porting.torch_arguments import ARRAYLESS, built
 from luxport.random import Rng
 from luxport.static import Static
@@ -84,7 +85,7 @@ def _ported(module: Any, path: str) -> Ported:
             raise ValueError("has hooks")
         if name == "Sequential":
             return _sequential(module, path)
-        port = _MODULES.get(name[:-2] if name[-2:] in ("1d", "2d", "3d") else name)
+        port = _MODULES.get(kind_and_axes(name)[0])
         if port is not None:
             return port(module)
         return (ARRAYLESS[name](module) if name in ARRAYLESS else built(module)), {}, {}

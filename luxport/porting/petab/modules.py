@@ -12,7 +12,7 @@ from luxport.layer import Layer
 from luxport.porting.petab.functions import flatten
 from luxport.porting.petab.network import BatchOptional
 
-__all__ = ["MODULES", "Arguments", "build"]
+__all__ = ["MODULES", "Arguments", "build", "kind_and_axes"]
 
 
 class Arguments:
@@ -60,13 +60,23 @@ def build(layer_type: str, values: Mapping[str, Any]) -> Layer:
 
     Raises: ValueError if there is no counterpart
     """
-    name, axes = re.fullmatch(r"(\w*?)(?:([123])d)?", layer_type).groups()  # type: ignore[union-attr]
+    name, axes = kind_and_axes(layer_type)
     if name not in MODULES:
         raise ValueError(f"the layer type {layer_type} has no counterpart; there are {', '.join(MODULES)}")
     arguments = Arguments(layer_type, values)
-    layer = MODULES[name](arguments, int(axes or 0))
+    layer = MODULES[name](arguments, axes)
     arguments.finish()
     return layer
+
+
+def kind_and_axes(layer_type: str) -> tuple[str, int]:
+    """Take PyTorch's name for a layer apart: what it is, and for how many spatial axes, 0 if it does not say.
+
+    >>> kind_and_axes("Conv2d"), kind_and_axes("Linear")
+    (('Conv', 2), ('Linear', 0))
+    """
+    name, axes = re.fullmatch(r"(.*?)(?:([123])d)?", layer_type, re.DOTALL).groups()  # type: ignore[union-attr]
+    return name, int(axes or 0)
 
 
 def _linear(arguments: Arguments, axes: int) -> Layer:
