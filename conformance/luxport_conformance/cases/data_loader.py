@@ -10,6 +10,7 @@ import numpy as np
 import luxport
 from luxport import DataLoader
 from luxport.optimisers import Descent, setup
+from luxport_conformance.backends import prepared
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, function
 from luxport_conformance.compare import Tolerance
@@ -75,7 +76,8 @@ def _trained(loss: Any, rate: float) -> Any:
     def program(theta: Any, *data: Any) -> Any:
         loader = DataLoader(data)
         state = setup(Descent(rate), theta)
-        *_, (_, _, trained) = luxport.train(loss, state, theta, itertools.chain(*[loader] * PASSES))
+        step = prepared(luxport.backend_of(theta), luxport.train_step)
+        *_, (_, _, trained) = luxport.train(loss, state, theta, itertools.chain(*[loader] * PASSES), step=step)
         return trained
 
     return program
