@@ -134,7 +134,8 @@ def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
     array([[ True, False],
            [ True,  True]])
     """
-    return _causal(namespace(x), x, x.shape[axis], x.shape[axis])
+    places = _places(namespace(x), x, axis)
+    return places[:, None] >= places[None, :]
 
 
 def check_attention(
@@ -168,12 +169,17 @@ def split_heads(xp: Any, x: Array, nheads: int) -> Array:
     *leading, features = x.shape
     if features % nheads:
         raise LayerError(f"expects features that {nheads} heads divide, got {features}")
-    return xp.reshape(x, (*_filled(leading), nheads, features // nheads))
+    size = features // nheads
+    if _unknown(leading) > 1:
+        return xp.stack([x[..., i * size : (i + 1) * size] for i in range(nheads)], axis=-2)
+    return xp.reshape(x, (*_filled(leading), nheads, size))
 
 
 def join_heads(xp: Any, x: Array) -> Array:
     """Undo `split_heads`."""
     *leading, heads, features = x.shape
+    if _unknown(leading) > 1:
+        return xp.concat(list(xp.unstack(x, axis=-2)), axis=-1)
     return xp.reshape(x, (*_filled(leading), heads * features))
 
 
@@ -190,7 +196,7 @@ def _scores(
     scale = math.sqrt(query.shape[-1]) if scale is None else scale
     logits = _grouped(xp, query * (1.0 / scale), xp.matrix_transpose(key))
     if is_causal:
-        mask = _causal(xp, query, query.shape[-2], key.shape[-2])
+        mask = _places(xp, query, -2)[:, None] >= _places(xp, key, -2)[None, :]
     if bias is not None:
         logits = logits + bias
         finite = bias > -math.inf
@@ -212,18 +218,29 @@ def _grouped(xp: Any, x: Array, y: Array) -> Array:
     fewer, m = y.shape[-3], y.shape[-1]
     if fewer == heads:
         return xp.matmul(x, y)
+    if _unknown((*leading, n)) > 1:
+        return xp.matmul(x, xp.repeat(y, heads // fewer, axis=-3))
     x = xp.reshape(x, (*_filled(leading), fewer, heads // fewer * n, k))
     return xp.reshape(xp.matmul(x, y), (*_filled(leading), heads, n, m))
 
 
-def _causal(xp: Any, x: Array, queries: int, keys: int) -> Array:
-    places = [xp.arange(n, dtype=xp.int32, device=device(x)) for n in (queries, keys)]
-    return places[0][:, None] >= places[1][None, :]
+def _places(xp: Any, x: Array, axis: int) -> Array:
+    """Count the entries along an axis: 0, 1, …"""
+    if x.shape[axis] is not None:
+        return xp.arange(x.shape[axis], dtype=xp.int32, device=device(x))
+    others = tuple([i for i in range(len(x.shape)) if i != axis % len(x.shape)])
+    zeros = xp.sum(xp.zeros_like(x, dtype=xp.int32), axis=others, dtype=xp.int32)
+    return xp.cumulative_sum(zeros + 1, axis=0) - 1
 
 
 def _heads_and_tokens_swapped(xp: Any, x: Array) -> Array:
     n = len(x.shape)
     return xp.permute_dims(x, (*range(n - 3), n - 2, n - 3, n - 1))
+
+
+def _unknown(sizes: Any) -> int:
+    """Count the sizes that a compiled program does not know yet: `reshape` takes one of them."""
+    return sum([n is None for n in sizes])
 
 
 def _filled(sizes: Any) -> tuple[int, ...]:

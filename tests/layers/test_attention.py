@@ -3,9 +3,12 @@
 # pyright: reportArgumentType=false, reportCallIssue=false
 from __future__ import annotations
 
+import functools
+
 import jax
 import numpy as np
 import pytest
+import tensorflow as tf
 import torch
 
 import luxport as lp
@@ -101,3 +104,23 @@ def test_sizes():
         model = lp.MultiHeadAttention(4)
         ps, st = lp.setup(0, model)
         model((np.zeros((2, 5, 4), np.float32), np.zeros((2, 5, 3), np.float32)), ps, st)
+
+
+def test_tensorflow_may_learn_batch_and_length_as_it_runs():
+    model = lp.MultiHeadAttention(8, nheads=2, is_causal=True)
+    ps, st = lp.setup(0, model, backend="tf")
+    sequences = tf.TensorSpec((None, None, 8), tf.float32)
+    layer = tf.function(lambda x: model(x, ps, st)[0], input_signature=[sequences], autograph=False)
+    for batch, length in ((2, 3), (0, 4)):
+        x = tf.constant(draw(batch, length, 8), tf.float32)
+        for got, want in zip(layer(x), model(x, ps, st)[0], strict=True):
+            # Single precision, in which sums of 8 terms are taken in another order.
+            np.testing.assert_allclose(got, want, rtol=8 * 2.0**-23, atol=8 * 2.0**-23)
+
+
+def test_tensorflow_may_learn_lengths_of_shared_heads_as_it_runs():
+    specs = [tf.TensorSpec((None, None, heads, 8), tf.float32) for heads in (4, 2, 2)]
+    attend = functools.partial(ops.scaled_dot_product_attention, is_causal=True, return_scores=False)
+    arrays = [tf.constant(draw(2, n, heads, 8), tf.float32) for n, heads in ((3, 4), (5, 2), (5, 2))]
+    got = tf.function(attend, input_signature=specs, autograph=False)(*arrays)
+    np.testing.assert_allclose(got, attend(*arrays), rtol=8 * 2.0**-23, atol=8 * 2.0**-23)
