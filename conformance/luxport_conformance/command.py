@@ -80,6 +80,8 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         error(str(wrong))
         raise
     print(report.table(found, columns))
+    if remarks := report.remarks(found):
+        print(remarks)
     failed = sum(finding.complaint is not None for finding in found)
     left_out = [name for name in backends.BACKENDS if name not in columns]
     told = f"{len(found) - failed} passed, {failed} failed"

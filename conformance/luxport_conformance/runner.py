@@ -49,11 +49,12 @@ class Check:
 
 
 class Evidence:
-    """What a case wanted and what it got, written down if someone asks for it."""
+    """What a case wanted and what it got, and what is to be said about it, written down if someone asks for it."""
 
     def __init__(self) -> None:
         self.expected = ""
         self.got = ""
+        self.remark = ""
 
     def note(self, expected: Any, got: Any) -> None:
         """Write both down, in short."""
@@ -91,7 +92,7 @@ def run(check: Check, evidence: Evidence | None = None) -> Outcome:
     """Run one check, whatever comes of it: a failure of any kind becomes a complaint."""
     start = time.perf_counter()
     try:
-        noting = {"evidence": evidence} if evidence is not None and check.kind == "case" else {}
+        noting = {"evidence": evidence} if evidence is not None and check.kind in ("case", "peer") else {}
         deviation, complaint = check.run(**noting), None
     except Exception as error:
         deviation = float("inf")

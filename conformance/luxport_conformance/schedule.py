@@ -22,7 +22,10 @@ __all__ = ["Finding", "findings"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a check, as plain values: `deviation` in units of the dtype's eps, `complaint` if it failed."""
+    """What came of a check, as plain values: `deviation` in units of the dtype's eps, `complaint` if it failed.
+
+    A deviation of NaN is one that could not be measured; `remark` says why.
+    """
 
     id: str
     kind: str
@@ -39,6 +42,7 @@ class Finding:
     inputs: str = ""
     expected: str = ""
     got: str = ""
+    remark: str = ""
 
 
 def findings(
@@ -186,6 +190,7 @@ def _told(
         inputs=check.inputs(),
         expected=evidence.expected if evidence else "",
         got=evidence.got if evidence else "",
+        remark=evidence.remark if evidence else "",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from luxport.backend import register_backend
 from luxport_conformance import arrays, backends
 from luxport_conformance.cases import CASES
-from luxport_conformance.peers import peer_checks
+from luxport_conformance.peers import PEERS, peer_checks
 from luxport_conformance.runner import Check, checks
 
 __all__ = ["Selection"]
@@ -53,8 +53,8 @@ class Selection:
             # JAX compiles every operation in any case: there the compiled cases are the quick ones.
             if wanted and (self.jit or self.full or check.mode == "eager" or _quick(check)):
                 yield check
-        for check in peer_checks(self.peers):
-            if re.search(self.pattern, check.subject):
+        for check in peer_checks(tuple([PEERS[name] for name in self.peers])):
+            if re.search(self.pattern, check.subject) or re.search(self.pattern, check.id):
                 yield check
 
 

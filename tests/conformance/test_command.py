@@ -65,14 +65,28 @@ def test_a_broken_backend_is_a_finding(broken: str, complaint: str) -> None:
     assert found["values-Dense_1-toy-float32"] is None, "the run goes on, and what does not use tanh is as it was"
 
 
-def test_peers_are_information(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peers_are_information(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "numpy")
     arguments = ["--backend", "numpy", "--peer", "torch.nn", "--peer", "keras", "--jobs", "1"]
-    assert main(["conformance", *arguments, "--layer", "^(Dense|GroupNorm|BatchNorm)$", "--dtype", "float64"]) == 0
-    table = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
-    for name in ("Dense", "BatchNorm"):
-        assert all(0.0 < float(deviation) < 8.0 for deviation in table[name][1:3])
-    assert table["GroupNorm"][2] == ".", "Keras has a GroupNormalization, but no counterpart is written down"
+    arguments += ["--report", str(tmp_path), "--layer", "^peer.*-(BatchNorm_1|GRUv3|LSTMCell|softmax_2)"]
+    assert main(["conformance", *arguments]) == 0
+    out = capsys.readouterr().out
+    checks = {check["id"]: check for check in json.loads((tmp_path / "report.json").read_text())["checks"]}
+    for name in ("peer-BatchNorm_1", "peer-LSTMCell_1"):
+        assert all(0.0 < checks[f"{name}-{peer}"]["ulps"] < 8.0 for peer in ("torch.nn", "keras"))
+    gradient = checks["peer_gradient-LSTMCell_1-torch.nn"]
+    assert gradient["of"] == "backward"
+    assert 0.0 < gradient["ulps"] < 16.0
+    assert checks["peer_gradient-LSTMCell_1-keras"]["remark"] == "no counterpart: differentiates nothing on numpy"
+    assert checks["peer-GRUv3_1-torch.nn"]["outcome"] == "left out"
+    assert 0.0 < checks["peer-GRUv3_1-keras"]["ulps"] < 8.0, "GRU(reset_after=False)"
+    # In training PyTorch's running variance is that of luxport, and Keras's is n / (n - 1) times smaller.
+    assert checks["peer_training-BatchNorm_1-torch.nn"]["ulps"] < 8.0
+    assert checks["peer_training-BatchNorm_1-keras"]["ulps"] > 1e4
+    assert "BatchNorm on keras: the running variance is of the biased variance" in out
+    assert checks["peer-softmax_2-torch.nn"]["outcome"] == "differs", "NaN beside infinity"
 
 
 @pytest.mark.parametrize(

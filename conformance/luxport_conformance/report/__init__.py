@@ -2,6 +2,6 @@
 
 from luxport_conformance.report.data import as_data
 from luxport_conformance.report.files import write
-from luxport_conformance.report.text import table
+from luxport_conformance.report.text import remarks, table
 
-__all__ = ["as_data", "table", "write"]
+__all__ = ["as_data", "remarks", "table", "write"]

@@ -25,7 +25,7 @@ def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, An
     """Return a tree of what JSON can hold.
 
     Deviations are in units of the dtype's eps times the largest entry (`ulps`) and as a part of it (`relative`);
-    both are null for a check that failed.
+    both are null for a check that failed, for a peer that differs in more than numbers, and for one left out.
     """
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -33,25 +33,34 @@ def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, An
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
         "backends": list(columns),
-        "passed": sum(finding.complaint is None for finding in findings),
+        "passed": sum(_outcome(finding) in ("passed", "differs") for finding in findings),
         "failed": sum(finding.complaint is not None for finding in findings),
         "seconds": round(sum(finding.seconds for finding in findings), 1),
-        # A peer that has no counterpart says NaN.
-        "checks": [_check(finding) for finding in findings if not math.isnan(finding.deviation)],
+        "checks": [_check(finding) for finding in findings],
     }
 
 
 def _check(finding: Finding) -> dict[str, Any]:
-    passed = finding.complaint is None and math.isfinite(finding.deviation)
+    passed = _outcome(finding) == "passed"
     relative = finding.deviation * EPSILON.get(finding.dtype, 0.0)
     return {
         **asdict(finding),
+        "outcome": _outcome(finding),
         "source": [{"text": source, "link": _link(source)} for source in finding.source],
         "seconds": round(finding.seconds, 4),
         "deviation": None,
         "ulps": round(finding.deviation, 3) if passed else None,
         "relative": float(f"{relative:.3g}") if passed else None,
     }
+
+
+def _outcome(finding: Finding) -> str:
+    """Tell what came of a check in a word; a peer may differ, or be left out, and none of it is a failure."""
+    if finding.complaint is not None:
+        return "failed"
+    if math.isnan(finding.deviation):
+        return "left out"
+    return "passed" if math.isfinite(finding.deviation) else "differs"
 
 
 _HOMES = {

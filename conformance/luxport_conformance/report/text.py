@@ -9,7 +9,7 @@ from luxport_conformance import backends
 from luxport_conformance.peers import PEERS
 from luxport_conformance.schedule import Finding
 
-__all__ = ["table"]
+__all__ = ["remarks", "table"]
 
 
 def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
@@ -32,6 +32,16 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
         cells = "".join(f"{cell:>{widths[name]}}" for name, cell in told.items())
         lines.append(f"{subject:<{width}}{cells}")
     return "\n".join(lines)
+
+
+def remarks(findings: Sequence[Finding]) -> str:
+    """List what peers do otherwise by design, each remark once for a subject."""
+    told = [
+        f"{finding.subject} on {finding.backend}: {finding.remark}"
+        for finding in findings
+        if finding.remark and not math.isnan(finding.deviation)
+    ]
+    return "\n".join(dict.fromkeys(told))
 
 
 def _cell(deviation: float | None, is_peer: bool) -> str:

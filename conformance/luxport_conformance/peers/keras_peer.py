@@ -1,0 +1,357 @@
+"""Keras's own layers: those without recurrence, and activation functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport.static import Static
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.keras_recurrent import RECURRENT
+from luxport_conformance.peers.keras_tools import activation_of, backend_name, called, layers
+
+__all__ = ["KERAS"]
+
+
+def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
+    dense = layers().Dense(layer.out_dims, activation_of(layer), layer.use_bias)
+    return called(dense, x.shape, lambda ps: [ps["weight"], ps.get("bias")])
+
+
+def _turned(layer: Any, weight: Any) -> Any:
+    """Turn luxport's weight (a, b, *kernel) into Keras's (*kernel, b, a), mirrored for a convolution proper."""
+    import keras
+
+    axes = tuple(range(2, len(weight.shape)))
+    weight = weight if layer.cross_correlation else keras.ops.flip(weight, axes)
+    return keras.ops.transpose(weight, (*axes, 1, 0))
+
+
+def _check_dilation(windows: Any) -> None:
+    if max(windows.dilation) > 1 < max(windows.stride):
+        raise NoCounterpartError("dilates only where it takes no strides")
+
+
+def _is_padded(windows: Any) -> bool:
+    return any(map(any, windows.padding))
+
+
+def _padded(windows: Any, x: Any, made: Callable[[tuple[int, ...]], Counterpart]) -> Counterpart:
+    """Let Keras's layer of zeros go before a layer that is made for the shape of its input."""
+    if not _is_padded(windows):
+        return made(x.shape)
+    axes = x.ndim - 2
+    sizes = [n + low + high for n, (low, high) in zip(x.shape[2:], windows.padding, strict=True)]
+    padding = windows.padding[0] if axes == 1 else windows.padding
+    zeros = getattr(layers(), f"ZeroPadding{axes}D")(padding, data_format="channels_last")
+    first, then = called(zeros, x.shape, last=True), made((*x.shape[:2], *sizes))
+    return Counterpart(lambda x, ps: then.call(first.call(x, ps), ps), f"padded by ZeroPadding{axes}D before")
+
+
+def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, axes = layer._windows, x.ndim - 2
+    _check_dilation(windows)
+    if _is_padded(windows) and layer.padding_mode != "zeros":
+        raise NoCounterpartError("pads by zeros alone")
+    conv = getattr(layers(), f"Conv{axes}D")(
+        *(layer.out_channels, windows.window, windows.stride),
+        data_format="channels_last",
+        dilation_rate=windows.dilation,
+        groups=layer.groups,
+        activation=activation_of(layer),
+        use_bias=layer.use_bias,
+    )
+
+    def weights(ps: Any) -> list[Any]:
+        return [_turned(layer, ps["weight"]), ps.get("bias")]
+
+    return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
+
+
+def _depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
+    import keras
+
+    windows, axes = layer._windows, x.ndim - 2
+    if axes == 3 or max(windows.dilation) > 1:
+        raise NoCounterpartError("is asked of one or two spatial axes without dilation")
+    multiplier = layer.out_channels // layer.in_channels
+    conv = getattr(layers(), f"DepthwiseConv{axes}D")(
+        *(windows.window, windows.stride),
+        depth_multiplier=multiplier,
+        data_format="channels_last",
+        activation=activation_of(layer),
+        use_bias=layer.use_bias,
+    )
+
+    def weights(ps: Any) -> list[Any]:
+        kernel = _turned(layer, ps["weight"])  # (*kernel, 1, out)
+        return [keras.ops.reshape(kernel, (*windows.window, layer.in_channels, multiplier)), ps.get("bias")]
+
+    return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
+
+
+def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, axes = layer._windows, x.ndim - 2
+    if _is_padded(windows) or layer.groups > 1 or any(layer._output_padding):
+        raise NoCounterpartError("has no groups, and cuts and adds by a rule of its own")
+    _check_dilation(windows)
+    if any(stride > size for stride, size in zip(windows.stride, windows.window, strict=True)):
+        raise NoCounterpartError("adds to the output where a stride is longer than the window")
+    conv = getattr(layers(), f"Conv{axes}DTranspose")(
+        *(layer.out_channels, windows.window, windows.stride),
+        data_format="channels_last",
+        dilation_rate=windows.dilation,
+        activation=activation_of(layer),
+        use_bias=layer.use_bias,
+    )
+    return called(conv, x.shape, lambda ps: [_turned(layer, ps["weight"]), ps.get("bias")], last=True)
+
+
+def _pool(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        windows = layer._windows
+        if max(windows.dilation) > 1 or (_is_padded(windows) and not _is_same(windows, x)):
+            raise NoCounterpartError("has no dilation, and pads by as much as it takes for the same size")
+        if _is_padded(windows) and getattr(layer, "count_include_pad", False):
+            raise NoCounterpartError("counts no padding")
+        padding = "same" if _is_padded(windows) else "valid"
+        pool = getattr(layers(), f"{name}{x.ndim - 2}D")(windows.window, windows.stride, padding, "channels_last")
+        return called(pool, x.shape, last=True)
+
+    return build
+
+
+def _is_same(windows: Any, x: Any) -> bool:
+    """Whether the padding is what TensorFlow calls the same: for as many windows as strides fit, the odd one above."""
+    sizes = zip(x.shape[2:], windows.window, windows.stride, strict=True)
+    totals = [max((-(-n // stride) - 1) * stride + size - n, 0) for n, size, stride in sizes]
+    return tuple(windows.padding) == tuple([(total // 2, total - total // 2) for total in totals])
+
+
+def _global_pool(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        return called(
+            getattr(layers(), f"{name}{x.ndim - 2}D")(data_format="channels_last", keepdims=True), x.shape, last=True
+        )
+
+    return build
+
+
+def _adaptive_pool(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        if not layer.variable_windows and any(n % m for n, m in zip(x.shape[2:], layer._sizes, strict=True)):
+            raise NoCounterpartError("has windows of several sizes where the output's does not divide the input's")
+        return called(
+            getattr(layers(), f"{name}{x.ndim - 2}D")(layer._sizes, data_format="channels_last"), x.shape, last=True
+        )
+
+    return build
+
+
+def _norm(ps: Any) -> list[Any]:
+    return [ps.get("scale"), ps.get("bias")]
+
+
+def _expect_no_activation(layer: Any) -> None:
+    if activation_of(layer) != "linear":
+        raise NoCounterpartError("has no activation in a norm")
+
+
+def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    if not layer.track_stats:
+        raise NoCounterpartError("always keeps statistics")
+    training = st["training"] == Static(True)
+    norm = layers().BatchNormalization(
+        axis=1, momentum=1 - layer.momentum, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine
+    )
+    remark = (
+        "the running variance is of the biased variance of the batch, luxport's of the unbiased" if training else ""
+    )
+    made = called(
+        norm, x.shape, _norm, others=(st["running_mean"], st["running_var"]), training=training, remark=remark
+    )
+    return _activated(made, layer, training)
+
+
+def _activated(made: Counterpart, layer: Any, training: bool = False) -> Counterpart:
+    """Let Keras's own activation follow."""
+    import keras
+
+    activation = keras.activations.get(activation_of(layer))
+
+    def call(x: Any, ps: Any) -> Any:
+        if not training:
+            return activation(made.call(x, ps))
+        y, statistics = made.call(x, ps)
+        return activation(y), statistics
+
+    return Counterpart(call, made.remark)
+
+
+def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    norm = layers().GroupNormalization(
+        layer.groups, axis=1, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine
+    )
+    return _activated(called(norm, x.shape, _norm), layer)
+
+
+def _instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    if layer.track_stats:
+        raise NoCounterpartError("keeps no statistics of instances")
+    norm = layers().GroupNormalization(-1, axis=1, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine)
+    return _activated(called(norm, x.shape, _norm), layer)
+
+
+def _layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    axes = tuple(range(-len(layer.shape), 0))
+    norm = layers().LayerNormalization(axis=axes, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine)
+    return _activated(called(norm, x.shape, _norm), layer)
+
+
+def _rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    if not layer.affine:
+        raise NoCounterpartError("always has a scale")
+    axes = tuple(range(-len(layer.shape), 0))
+    return called(layers().RMSNormalization(axis=axes, epsilon=layer.epsilon), x.shape, lambda ps: [ps["scale"]])
+
+
+def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
+    if isinstance(x, tuple) or x.dtype.kind != "i":
+        raise NoCounterpartError("takes one array of indices")
+    remark = "has no row of zeros for padding" if layer.padding_idx is not None else ""
+    return called(layers().Embedding(layer.in_dims, layer.out_dims), x.shape, lambda ps: [ps["weight"]], remark=remark)
+
+
+def _upsample(layer: Any, x: Any, st: Any) -> Counterpart:
+    if x.ndim != 4 or layer.scale is None or any(scale != int(scale) for scale in layer.scale):
+        raise NoCounterpartError("is asked of two spatial axes and whole scales")
+    if layer.mode != "nearest" and layer.align_corners:
+        raise NoCounterpartError("does not align corners")
+    sizes = tuple(map(int, layer.scale))
+    return called(
+        layers().UpSampling2D(sizes, data_format="channels_last", interpolation=layer.mode), x.shape, last=True
+    )
+
+
+def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+    import keras
+
+    x = x if isinstance(x, tuple) else (x, x, x)
+    heads, keys, values = layer.nheads, layer.q_proj.out_dims, layer.v_proj.out_dims
+    if len(x) > 4:
+        raise NoCounterpartError("adds nothing to the scores but a mask")
+    attention = layers().MultiHeadAttention(
+        *(heads, keys // heads, values // heads),
+        use_bias=layer.use_bias,
+        output_shape=layer.out_proj.out_dims,
+    )
+    attention.build(x[0].shape, x[2].shape, x[1].shape)
+
+    def weights(ps: Any) -> list[Any]:
+        found = []
+        for name, size in (("q_proj", keys), ("k_proj", keys), ("v_proj", values)):
+            part = ps[name]
+            found.append(keras.ops.reshape(part["weight"], (-1, heads, size // heads)))
+            found += [keras.ops.reshape(part["bias"], (heads, -1))] if layer.use_bias else []
+        found.append(keras.ops.reshape(ps["out_proj"]["weight"], (heads, values // heads, -1)))
+        return [*found, ps["out_proj"]["bias"]] if layer.use_bias else found
+
+    def call(x: Any, ps: Any) -> Any:
+        query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
+        held = [variable.value for variable in attention.non_trainable_variables]
+        options = {"attention_mask": mask[0][:, 0]} if mask else {}
+        y, _ = attention.stateless_call(
+            *(weights(ps), held, query, value, key),
+            return_attention_scores=layer.return_scores,
+            use_causal_mask=layer.is_causal,
+            **options,
+        )
+        return tuple(y) if layer.return_scores else y
+
+    return Counterpart(call)
+
+
+def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
+    if layer.N is not None:
+        raise NoCounterpartError("merges all axes")
+    return called(layers().Flatten(data_format="channels_last"), x.shape)
+
+
+def _reshape(layer: Any, x: Any, st: Any) -> Counterpart:
+    return called(layers().Reshape(layer.dims), x.shape)
+
+
+def _dropout(name: str) -> Build:
+    return lambda layer, x, st: called(getattr(layers(), name)(layer.p), x.shape)
+
+
+def _activation(name: str, /, renamed: dict[str, str] | None = None, **defaults: Any) -> Build:
+    """Return Keras's function of this name, with luxport's options by their names there, and luxport's defaults."""
+
+    def build(options: Any, x: Any, st: Any) -> Counterpart:
+        import keras
+
+        given = defaults | {str((renamed or {}).get(key, key)): value for key, value in options.items()}
+        remark = "" if np.isfinite(x).all() else "gives NaN beside an entry of +inf"
+        return Counterpart(lambda x, ps: getattr(keras.activations, name)(x, **given), remark)
+
+    return build
+
+
+KERAS = Peer(
+    "keras",
+    backend_name,
+    {
+        "AdaptiveMaxPool": _adaptive_pool("AdaptiveMaxPooling"),
+        "AdaptiveMeanPool": _adaptive_pool("AdaptiveAveragePooling"),
+        "AlphaDropout": _dropout("AlphaDropout"),
+        "BatchNorm": _batch_norm,
+        "Conv": _conv,
+        "ConvTranspose": _conv_transpose,
+        "CrossCor": _conv,
+        "Dense": _dense,
+        "DepthwiseConv": _depthwise,
+        "Dropout": _dropout("Dropout"),
+        "Embedding": _embedding,
+        "FlattenLayer": _flatten,
+        "GlobalMaxPool": _global_pool("GlobalMaxPooling"),
+        "GlobalMeanPool": _global_pool("GlobalAveragePooling"),
+        "GroupNorm": _group_norm,
+        "InstanceNorm": _instance_norm,
+        "LayerNorm": _layer_norm,
+        "MaxPool": _pool("MaxPooling"),
+        "MeanPool": _pool("AveragePooling"),
+        "MultiHeadAttention": _attention,
+        "RMSNorm": _rms_norm,
+        "ReshapeLayer": _reshape,
+        "Upsample": _upsample,
+        **RECURRENT,
+    },
+    {
+        "celu": _activation("celu"),
+        "elu": _activation("elu"),
+        "gelu_erf": _activation("gelu", approximate=False),
+        "gelu_tanh": _activation("gelu", approximate=True),
+        "glu": _activation("glu"),
+        "hardsigmoid": _activation("hard_sigmoid"),
+        "hardswish": _activation("hard_silu"),
+        "hardtanh": _activation("hard_tanh"),
+        "leakyrelu": _activation("leaky_relu", {"a": "negative_slope"}, negative_slope=0.01),
+        "logsigmoid": _activation("log_sigmoid"),
+        "logsoftmax": _activation("log_softmax"),
+        "mish": _activation("mish"),
+        "relu": _activation("relu"),
+        "relu6": _activation("relu6"),
+        "selu": _activation("selu"),
+        "sigmoid": _activation("sigmoid"),
+        "softmax": _activation("softmax"),
+        "softplus": _activation("softplus"),
+        "softshrink": _activation("soft_shrink", {"lambda_": "threshold"}),
+        "softsign": _activation("softsign"),
+        "swish": _activation("silu"),
+        "tanh": _activation("tanh"),
+        "tanhshrink": _activation("tanh_shrink"),
+    },
+)

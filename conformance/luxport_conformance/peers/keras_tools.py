@@ -1,0 +1,68 @@
+"""Calling a layer of Keras with weights that are given to the call, on whichever backend Keras runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
+
+__all__ = ["activation_of", "backend_name", "called", "layers"]
+
+
+def layers() -> Any:
+    """Return ``keras.layers``; Keras is imported when it is wanted, and fixes its backend then."""
+    import keras
+
+    return keras.layers
+
+
+def backend_name() -> str:
+    """Name luxport's backend for the one that Keras runs on."""
+    import keras
+
+    name = keras.backend.backend()
+    return {"tensorflow": "tf"}.get(name, name)
+
+
+def activation_of(layer: Any) -> str:
+    """Return Keras's name for a layer's activation.
+
+    Raises: NoCounterpartError
+    """
+    name = {"identity": "linear"}.get(layer.activation.__name__, layer.activation.__name__)
+    if name not in ("linear", "relu", "sigmoid", "tanh"):
+        raise NoCounterpartError("is asked of activations linear, relu, sigmoid, tanh")
+    return name
+
+
+def called(
+    built: Any,
+    shape: tuple[int, ...],
+    weights: Callable[[Any], Sequence[Any]] = lambda ps: (),
+    *,
+    others: Sequence[Any] = (),
+    last: bool = False,
+    training: bool = False,
+    remark: str = "",
+) -> Counterpart:
+    """Build a layer for inputs of a shape and call it with its trainable weights, None for those it has not.
+
+    `others` are its weights that are not trainable; in training they come out as a layer of luxport's has them,
+    ``(y, statistics)``. With `last` the input is turned so that Keras finds the channels last, and turned back.
+    """
+    import keras
+
+    built.build((None, *shape[2:], shape[1]) if last else (None, *shape[1:]))
+    options = {"training": True} if training else {}
+
+    def call(x: Any, ps: Any) -> Any:
+        given = [weight for weight in weights(ps) if weight is not None]
+        held = [variable.value for variable in built.non_trainable_variables[len(others) :]]
+        held = [*[keras.ops.convert_to_tensor(value) for value in others], *held]
+        x = keras.ops.moveaxis(x, 1, -1) if last else x
+        y, ends = built.stateless_call(given, held, x, **options)
+        y = keras.ops.moveaxis(y, -1, 1) if last else y
+        return (y, {"running_mean": ends[0], "running_var": ends[1]}) if training else y
+
+    return Counterpart(call, remark)

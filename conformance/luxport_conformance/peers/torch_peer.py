@@ -1,0 +1,339 @@
+"""PyTorch's own modules: layers without recurrence, and activation functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport.static import Static
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
+from luxport_conformance.peers.torch_recurrent import RECURRENT
+from luxport_conformance.peers.torch_tools import called, module
+
+__all__ = ["TORCH"]
+
+
+def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
+    linear = module("Linear")(layer.in_dims, layer.out_dims, layer.use_bias)
+    return called(linear, lambda ps: {"weight": ps["weight"].T, "bias": ps.get("bias")}, layer)
+
+
+def _bilinear(layer: Any, x: Any, st: Any) -> Counterpart:
+    pair = layer.in_dims if isinstance(layer.in_dims, tuple) else (layer.in_dims,) * 2
+    bilinear = module("Bilinear")(*pair, layer.out_dims, layer.use_bias)
+    made = called(bilinear, lambda ps: {"weight": ps["weight"].permute(2, 1, 0), "bias": ps.get("bias")}, layer)
+    return made if isinstance(x, tuple) else Counterpart(lambda x, ps: made.call((x, x), ps))
+
+
+_MODES = {"zeros": "constant", "edge": "replicate", "reflect": "reflect", "circular": "circular"}
+
+
+def _padded(pairs: Any, mode: str = "constant", value: float | None = None) -> Callable[[Any], Any]:
+    """Return PyTorch's padding by a pair for each axis, which it takes from the last one on."""
+    from torch.nn import functional
+
+    flat = [size for pair in reversed(tuple(pairs)) for size in pair]
+    return lambda x: functional.pad(x, flat, mode, value) if any(flat) else x
+
+
+def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, axes = layer._windows, len(layer._windows.window)
+    mode = _MODES[layer.padding_mode]
+    alike = all(low == high for low, high in windows.padding)
+    conv = module("Conv", axes)(
+        *(layer.in_channels, layer.out_channels, windows.window, windows.stride),
+        symmetric(windows.padding) if alike else 0,
+        *(windows.dilation, _groups(layer), layer.use_bias),
+        "zeros" if mode == "constant" else mode,
+    )
+    made = called(conv, lambda ps: {"weight": _turned(layer, ps["weight"]), "bias": ps.get("bias")}, layer)
+    if alike:
+        return made
+    pad = _padded(windows.padding, mode)
+    return Counterpart(lambda x, ps: made.call(pad(x), ps), "pads both sides alike: padded by nn.functional.pad before")
+
+
+def _groups(layer: Any) -> int:
+    return layer.in_channels if type(layer).__name__ == "DepthwiseConv" else layer.groups
+
+
+def _turned(layer: Any, weight: Any) -> Any:
+    return weight if layer.cross_correlation else weight.flip(tuple(range(2, weight.ndim)))
+
+
+def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, axes = layer._windows, len(layer._windows.window)
+    alike = all(low == high for low, high in windows.padding)
+    conv = module("ConvTranspose", axes)(
+        *(layer.in_channels, layer.out_channels, windows.window, windows.stride),
+        symmetric(windows.padding) if alike else 0,
+        *(layer._output_padding, layer.groups, layer.use_bias, windows.dilation),
+    )
+    weight = (lambda w: w.flip(tuple(range(2, w.ndim)))) if not layer.cross_correlation else (lambda w: w)
+    made = called(conv, lambda ps: {"weight": weight(ps["weight"]), "bias": ps.get("bias")}, layer)
+    if alike:
+        return made
+
+    def cut(x: Any, ps: Any) -> Any:
+        y = made.call(x, ps)
+        for axis, (low, high) in enumerate(windows.padding, start=2):
+            y = y.narrow(axis, low, y.shape[axis] - low - high)
+        return y
+
+    return Counterpart(cut, "cuts both sides alike: cut afterwards")
+
+
+def _max_pool(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows = layer._windows
+    alike = all(
+        low == high and 2 * low <= size for (low, high), size in zip(windows.padding, windows.window, strict=True)
+    )
+    padding = symmetric(windows.padding) if alike else 0
+    pool = module("MaxPool", len(windows.window))(windows.window, windows.stride, padding, windows.dilation)
+    if alike:
+        return called(pool)
+    pad = _padded(windows.padding, value=-np.inf)
+    return Counterpart(lambda x, ps: pool(pad(x)), "pads both sides alike: padded by nn.functional.pad before")
+
+
+def _mean_pool(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows = layer._windows
+    if max(windows.dilation) > 1:
+        raise NoCounterpartError("has no dilation")
+    padding = symmetric(windows.padding)
+    return called(
+        module("AvgPool", len(windows.window))(
+            windows.window, windows.stride, padding, count_include_pad=layer.count_include_pad
+        )
+    )
+
+
+def _lp_pool(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows = layer._windows
+    if max(windows.dilation) > 1:
+        raise NoCounterpartError("has no dilation")
+    pool, pad = _lp(layer.p, windows.window, windows.stride), _padded(windows.padding)
+    remark = "has no padding: padded by nn.functional.pad before" if any(map(any, windows.padding)) else ""
+    return Counterpart(lambda x, ps: pool(pad(x)), remark)
+
+
+def _global_pool(name: str) -> Build:
+    return lambda layer, x, st: called(module(name, x.ndim - 2)(1))
+
+
+def _global_lp_pool(layer: Any, x: Any, st: Any) -> Counterpart:
+    return called(_lp(layer.p, x.shape[2:], x.shape[2:]))
+
+
+def _lp(p: float, window: Any, stride: Any) -> Any:
+    one = len(window) == 1  # with one axis PyTorch takes numbers alone
+    return module("LPPool", len(window))(p, window[0] if one else window, stride[0] if one else stride)
+
+
+def _adaptive_pool(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        sizes = layer.output_size if isinstance(layer.output_size, tuple) else (layer.output_size,)
+        if not layer.variable_windows and any(n % m for n, m in zip(x.shape[2:], sizes, strict=True)):
+            raise NoCounterpartError("windows that differ in size where sizes do not divide (variable_windows)")
+        return called(module(name, len(sizes))(sizes))
+
+    return build
+
+
+def _norm(layer: Any) -> Any:
+    return lambda ps: {"weight": ps.get("scale"), "bias": ps.get("bias")}
+
+
+def _tracking(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        import torch
+
+        axes = max(1, x.ndim - 2)
+        norm = module(name, axes)(layer.channels, layer.epsilon, layer.momentum, layer.affine, layer.track_stats)
+        for statistic in ("running_mean", "running_var") if layer.track_stats else ():
+            getattr(norm, statistic).data = torch.tensor(st[statistic])
+        made = called(norm, _norm(layer), layer)
+        if st["training"] != Static(True):
+            return made
+        norm.train()
+        return Counterpart(
+            lambda x, ps: (made.call(x, ps), {"running_mean": norm.running_mean, "running_var": norm.running_var})
+        )
+
+    return build
+
+
+def _layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    return called(module("LayerNorm")(layer.shape, layer.epsilon, layer.affine), _norm(layer), layer)
+
+
+def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    return called(module("GroupNorm")(layer.groups, layer.channels, layer.epsilon, layer.affine), _norm(layer), layer)
+
+
+def _rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    return called(module("RMSNorm")(layer.shape, layer.epsilon, layer.affine), lambda ps: {"weight": ps.get("scale")})
+
+
+def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
+    if isinstance(x, tuple) or x.dtype.kind != "i":
+        raise NoCounterpartError("takes one array of indices")
+    table = module("Embedding")(layer.in_dims, layer.out_dims, layer.padding_idx)
+    remark = "" if layer.padding_idx is None else "gives the row padding_idx as it is, where luxport gives zeros"
+    return called(table, lambda ps: {"weight": ps["weight"]}, remark=remark)
+
+
+def _embedding_bag(layer: Any, x: Any, st: Any) -> Counterpart:
+    if x.dtype.kind != "i" or layer.reduction not in ("mean", "sum", "max"):
+        raise NoCounterpartError("takes indices, and their mean, sum or maximum")
+    bag = module("EmbeddingBag")(layer.in_dims, layer.out_dims, mode=layer.reduction)
+    return called(bag, lambda ps: {"weight": ps["weight"]})
+
+
+def _pixel_shuffle(layer: Any, x: Any, st: Any) -> Counterpart:
+    if x.ndim != 4:
+        raise NoCounterpartError("takes two spatial axes")
+    return called(module("PixelShuffle")(layer.factor))
+
+
+def _upsample(layer: Any, x: Any, st: Any) -> Counterpart:
+    corners = {} if layer.mode == "nearest" else {"align_corners": layer.align_corners}
+    return called(module("Upsample")(layer.size, layer.scale, layer.mode, **corners))
+
+
+def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+    size = layer.out_proj.out_dims
+    if isinstance(x, tuple) or {layer.q_proj.in_dims, layer.q_proj.out_dims, layer.v_proj.out_dims} != {size}:
+        raise NoCounterpartError("has one size for queries, keys, values and output")
+    import torch
+
+    attention = module("MultiheadAttention")(size, layer.nheads, bias=layer.use_bias, batch_first=True)
+    attention.eval()
+    length = x.shape[-2]
+    mask = torch.ones(length, length, dtype=torch.bool).triu(1) if layer.is_causal else None
+
+    def parameters(ps: Any) -> dict[str, Any]:
+        parts = [ps[f"{name}_proj"] for name in "qkv"]
+        found = {"in_proj_weight": torch.cat([part["weight"].T for part in parts])}
+        if layer.use_bias:
+            found |= {"in_proj_bias": torch.cat([part["bias"] for part in parts])}
+            found |= {"out_proj.bias": ps["out_proj"]["bias"]}
+        return found | {"out_proj.weight": ps["out_proj"]["weight"].T}
+
+    def call(x: Any, ps: Any) -> Any:
+        options = {"attn_mask": mask, "average_attn_weights": False, "need_weights": layer.return_scores}
+        y, scores = torch.func.functional_call(attention, parameters(ps), (x, x, x), options)
+        return (y, scores) if layer.return_scores else y
+
+    return Counterpart(call)
+
+
+def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    if type(layer.layer).__name__ != "Dense" or layer.axes is not None:
+        raise NoCounterpartError("is asked of Dense alone")
+    from torch.nn.utils import parametrizations
+
+    inner = layer.layer
+    linear = parametrizations.weight_norm(module("Linear")(inner.in_dims, inner.out_dims, inner.use_bias))
+
+    def parameters(ps: Any) -> dict[str, Any]:
+        sizes = {"original0": ps["normalized"]["weight_g"].T, "original1": ps["normalized"]["weight_v"].T}
+        weights = {f"parametrizations.weight.{name}": value for name, value in sizes.items()}
+        return weights | {"bias": ps["unnormalized"].get("bias")}
+
+    return called(linear, parameters, inner)
+
+
+def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
+    if layer.N is None:
+        return called(module("Flatten")())
+    return called(module("Flatten")(x.ndim - layer.N))
+
+
+def _dropout(name: str) -> Build:
+    return lambda layer, x, st: called(module(name)(layer.p))
+
+
+def _function(name: str, /, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
+    """Build a module of an activation function from the options of luxport's, by their names there."""
+
+    def build(options: Any, x: Any, st: Any) -> Counterpart:
+        given = {str((renamed or {}).get(key, key)): value for key, value in options.items()}
+        return called(module(name)(**given, **fixed))
+
+    return build
+
+
+def _along(name: str, default: int = -1) -> Build:
+    def build(options: Any, x: Any, st: Any) -> Counterpart:
+        axis = options.get("axis", default)
+        if not isinstance(axis, int):
+            raise NoCounterpartError("goes along one axis")
+        remark = "" if np.isfinite(x).all() else "gives NaN beside an entry of +inf"
+        return called(module(name)(dim=axis), remark=remark)
+
+    return build
+
+
+TORCH = Peer(
+    "torch.nn",
+    lambda: "torch",
+    {
+        "AdaptiveMaxPool": _adaptive_pool("AdaptiveMaxPool"),
+        "AdaptiveMeanPool": _adaptive_pool("AdaptiveAvgPool"),
+        "AlphaDropout": _dropout("AlphaDropout"),
+        "BatchNorm": _tracking("BatchNorm"),
+        "Bilinear": _bilinear,
+        "Conv": _conv,
+        "ConvTranspose": _conv_transpose,
+        "CrossCor": _conv,
+        "Dense": _dense,
+        "DepthwiseConv": _conv,
+        "Dropout": _dropout("Dropout"),
+        "Embedding": _embedding,
+        "EmbeddingBag": _embedding_bag,
+        "FlattenLayer": _flatten,
+        "GlobalLPPool": _global_lp_pool,
+        "GlobalMaxPool": _global_pool("AdaptiveMaxPool"),
+        "GlobalMeanPool": _global_pool("AdaptiveAvgPool"),
+        "GroupNorm": _group_norm,
+        "InstanceNorm": _tracking("InstanceNorm"),
+        "LPPool": _lp_pool,
+        "LayerNorm": _layer_norm,
+        "MaxPool": _max_pool,
+        "MeanPool": _mean_pool,
+        "MultiHeadAttention": _attention,
+        "PixelShuffle": _pixel_shuffle,
+        "RMSNorm": _rms_norm,
+        "Upsample": _upsample,
+        "WeightNorm": _weight_norm,
+        **RECURRENT,
+    },
+    {
+        "celu": _function("CELU"),
+        "elu": _function("ELU"),
+        "gelu_erf": _function("GELU"),
+        "gelu_tanh": _function("GELU", approximate="tanh"),
+        "glu": _along("GLU"),
+        "hardsigmoid": _function("Hardsigmoid"),
+        "hardswish": _function("Hardswish"),
+        "hardtanh": _function("Hardtanh"),
+        "leakyrelu": _function("LeakyReLU", {"a": "negative_slope"}),
+        "logsigmoid": _function("LogSigmoid"),
+        "logsoftmax": _along("LogSoftmax"),
+        "mish": _function("Mish"),
+        "relu": _function("ReLU"),
+        "relu6": _function("ReLU6"),
+        "selu": _function("SELU"),
+        "sigmoid": _function("Sigmoid"),
+        "softmax": _along("Softmax"),
+        "softplus": _function("Softplus"),
+        "softshrink": _function("Softshrink", {"lambda_": "lambd"}),
+        "softsign": _function("Softsign"),
+        "swish": _function("SiLU"),
+        "tanh": _function("Tanh"),
+        "tanhshrink": _function("Tanhshrink"),
+    },
+)

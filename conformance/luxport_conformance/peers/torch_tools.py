@@ -1,0 +1,50 @@
+"""Calling a module of PyTorch's with parameters that are given to the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
+
+__all__ = ["activation_of", "called", "module"]
+
+
+def module(name: str, axes: int | None = None) -> Any:
+    """Return the class of this name, for so many spatial axes."""
+    from torch import nn
+
+    return getattr(nn, name if axes is None else f"{name}{axes}d")
+
+
+def activation_of(layer: Any) -> Callable[[Any], Any]:
+    """Return PyTorch's own function in place of a layer's activation, which modules have not.
+
+    Raises: NoCounterpartError
+    """
+    import torch
+
+    name = layer.activation.__name__ if layer is not None and "activation" in layer.__dataclass_fields__ else "identity"
+    known = {"identity": lambda x: x, "relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+    if name not in known:
+        raise NoCounterpartError(f"is asked of activations {', '.join(known)}")
+    return known[name]
+
+
+def called(
+    built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: {}, layer: Any = None, *, remark: str = ""
+) -> Counterpart:
+    """Call a module with parameters by PyTorch's names, those that are not None, and then luxport's layer's activation.
+
+    The module is put out of training; whoever wants it in training puts it there afterwards.
+    """
+    import torch
+
+    built.eval()
+    activation = activation_of(layer)
+
+    def call(x: Any, ps: Any) -> Any:
+        given = {name: value for name, value in parameters(ps).items() if value is not None}
+        return activation(torch.func.functional_call(built, given, x if isinstance(x, tuple) else (x,)))
+
+    return Counterpart(call, remark)
