@@ -49,7 +49,7 @@ def batch_norm(layer: Any) -> Step:
 
     def make(affine: bool) -> Layer:
         return luxport.BatchNorm(
-            channels, affine=affine, epsilon=float(layer.epsilon), momentum=1.0 - float(layer.momentum)
+            channels, affine=affine, epsilon=float(layer.epsilon), momentum=round(1.0 - float(layer.momentum), 12)
         )
 
     return _norm(layer, make, (channels,), statistics | {"training": Static(False)}, _channels(layer))

@@ -23,6 +23,11 @@ __all__ = [
 ]
 
 
+def _short(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Say once what is the same along all axes."""
+    return sizes[0] if len(set(sizes)) == 1 else sizes
+
+
 def _padded(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> Layer:
     """Make a layer of windows with the padding that Keras has a word for."""
     plain = make(0)
@@ -48,9 +53,9 @@ def conv(layer: Any) -> list[Step]:
         def conv(padding: Any) -> Layer:
             return luxport.CrossCor(
                 *(tuple(kernel), part * layer.groups, out, activation),
-                stride=sizes_of(layer.strides),
+                stride=_short(sizes_of(layer.strides)),
                 padding=padding,
-                dilation=dilation,
+                dilation=_short(dilation),
                 groups=layer.groups,
                 use_bias="bias" in ps,
             )
@@ -78,9 +83,9 @@ def _depthwise_layer(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
         def conv(padding: Any) -> Layer:
             return luxport.DepthwiseConv(
                 *(tuple(kernel), channels, channels * multiplier, activation),
-                stride=sizes_of(layer.strides),
+                stride=_short(sizes_of(layer.strides)),
                 padding=padding,
-                dilation=dilation,
+                dilation=_short(dilation),
                 use_bias="bias" in ps,
                 cross_correlation=True,
             )
@@ -121,10 +126,10 @@ def conv_transpose(layer: Any) -> list[Step]:
     def make(activation: Any) -> Layer:
         return luxport.ConvTranspose(
             *(tuple(kernel), channels, out, activation),
-            stride=strides,
+            stride=_short(strides),
             padding=tuple([(low, high) for low, high, _ in cuts]),
-            output_padding=tuple([added for *_, added in cuts]),
-            dilation=dilation,
+            output_padding=_short(tuple([added for *_, added in cuts])),
+            dilation=_short(dilation),
             use_bias="bias" in ps,
             cross_correlation=True,
         )
