@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any
 
 import luxport
 from luxport.backend import Array, namespace
-from luxport.layer import Layer, Parameters, States
+from luxport.layer import Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_floating
-from luxport.random import Rng
 
 __all__ = ["OldLayerNorm"]
 
 
-class OldLayerNorm(Layer):
+class OldLayerNorm(luxport.LayerNorm):
     """`luxport.LayerNorm` with the standard deviation where that has a root of the variance with epsilon.
 
     ``y = activation((x - mean) / (std + epsilon) * scale + bias)``; std divides by n, by ``n - 1`` if `corrected`.
@@ -32,19 +30,8 @@ class OldLayerNorm(Layer):
     array([[-0.5,  0.5]], dtype=float32)
     """
 
-    shape: int | tuple[int, ...]
-    activation: Any = luxport.identity
     _: KW_ONLY
-    affine: bool = True
-    epsilon: float = 1e-5
     corrected: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", self._modern().shape)
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the scale, then the bias."""
-        return self._modern().initial_parameters(rng)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise each sample."""
@@ -62,6 +49,3 @@ class OldLayerNorm(Layer):
             check_dtype(x, ps["scale"])
             y = y * ps["scale"] + ps["bias"]
         return self.activation(y), st
-
-    def _modern(self) -> luxport.LayerNorm:
-        return luxport.LayerNorm(self.shape, affine=self.affine)
