@@ -27,7 +27,7 @@ def save_flux_state(
     There, with a model built of the layers of these names, ``Flux.loadmodel!(model, JLD2.load(path, "model_state"))``
     puts them in. The structure is that of `Flux.state` in Flux 0.16: axes are Julia's, names are Flux's, and settings
     that are no arrays (stride, epsilon) go along. A layer that Flux has not, but that has no parameters either, stands
-    as a function does there. Kernels keep their meaning: `CrossCor` is Flux's, and where Flux only convolves (in
+    as a function does there; a container of your own stands as a struct whose fields are its layers. Kernels keep their meaning: `CrossCor` is Flux's, and where Flux only convolves (in
     groups, or transposed) a kernel that is not flipped here is written flipped. A bias of a recurrent cell's hidden
     state is added to that of its input; bfloat16 is written as Float32.
 
@@ -78,10 +78,10 @@ def _state(layer: Layer, ps: Any, st: Any, path: str) -> julia.Value:
         for kind in type(layer).__mro__:
             if kind.__name__ in _STATES and kind.__module__.startswith("luxport."):
                 return _STATES[kind.__name__](layer, ps, st, path)
-        if parameter_length(ps) == 0:
-            return _FUNCTION
         if isinstance(layer, ContainerLayer) and not type(layer).__module__.startswith("luxport."):
             return _children(layer.children(), ps, st, path)
+        if parameter_length(ps) == 0:
+            return _FUNCTION
         raise ValueError(_ADVICE.get(name, "Flux has no such layer"))
     except _RefusedError:
         raise
@@ -282,12 +282,9 @@ def _recurrence(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
 
 def _attention(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     dropout = {"p": float(layer.attention_dropout_probability), "dims": _FUNCTION, "active": None, "rng": _FUNCTION}
-    parts = {name: _state(getattr(layer, name), ps[name], st[name], path) for name in (*_PROJECTIONS, "out_proj")}
-    out = parts.pop("out_proj")
-    return _named({"nheads": layer.nheads, **parts, "attn_drop": _named(dropout), "out_proj": out})
-
-
-_PROJECTIONS = ("q_proj", "k_proj", "v_proj")
+    projected = {name: _dense(layer, ps[name], st[name], path) for name in ("q_proj", "k_proj", "v_proj", "out_proj")}
+    out = projected.pop("out_proj")
+    return _named({"nheads": layer.nheads, **projected, "attn_drop": _named(dropout), "out_proj": out})
 
 
 # Containers.

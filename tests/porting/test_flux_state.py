@@ -256,6 +256,14 @@ def test_biases_of_cells_are_added_up(path):
         np.testing.assert_allclose(y, both(x, ps, st)[0][0], rtol=1e-6)
 
 
+def test_containers_of_functions_keep_their_fields():
+    own = Residual(luxport.MaxPool(2), (luxport.NoOpLayer(),))
+    assert nested(flux_state(own, *filled(own))) == [
+        ("inner", [("k", (2,)), ("pad", (0, 0)), ("stride", (2,))]),
+        ("blocks", ((),)),
+    ]
+
+
 class Residual(luxport.ContainerLayer):
     inner: luxport.Layer
     blocks: tuple
