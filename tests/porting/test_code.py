@@ -577,6 +577,10 @@ def test_the_residual_network_of_eighteen_layers():
     assert luxport.output_shape(model, (2, 3, 64, 64)) == (2, 1000)
 
 
+FOLD: Any = luxport.PairwiseFold
+FUSION: Any = luxport.PairwiseFusion
+
+
 @pytest.mark.parametrize(("dialect", "julia", "expected"), [
     ("Flux", "Flux.WeightNorm(Dense(2 => 3))", luxport.WeightNorm(luxport.Dense(2, 3))),
     ("Lux", "WeightNorm(Dense(2 => 3), (:weight,))", luxport.WeightNorm(luxport.Dense(2, 3), ("weight",), axes=(0,))),
@@ -592,8 +596,8 @@ def test_the_residual_network_of_eighteen_layers():
      luxport.RepeatedLayer(luxport.Dense(2, 2), repeats=3, input_injection=True)),
     ("Lux", "SelectDim(2, 1)", luxport.SelectDim(-2, 0)),
     ("Lux", "ReverseSequence(1)", luxport.ReverseSequence(-1)),
-    ("Lux", "PairwiseFusion(+; a=Dense(2 => 2))", luxport.PairwiseFold(operator.add, a=luxport.Dense(2, 2))),
-    ("Flux", "PairwiseFusion(+; a=Dense(2 => 2))", luxport.PairwiseFusion(operator.add, a=luxport.Dense(2, 2))),
+    ("Lux", "PairwiseFusion(+, Dense(2 => 2))", FOLD(operator.add, luxport.Dense(2, 2))),
+    ("Flux", "PairwiseFusion(+, Dense(2 => 2))", FUSION(operator.add, luxport.Dense(2, 2))),
     ("Lux", "LPPool((2, 3); p=3)", luxport.LPPool((3, 2), p=3)),
     ("Lux", "SinusoidalPositionalEmbedding(8)", luxport.SinusoidalPositionalEmbedding(8)),
     ("Flux", "MultiHeadAttention((3, 4, 5) => (6, 7) => 8; nheads=1)",
@@ -709,3 +713,36 @@ def test_keywords_that_are_handed_on_to_layers():
     assert found["pooled"] == luxport.MaxPool((3, 2), padding=(1, 0))
     assert found["linear"] == luxport.Dense(3, 1, luxport.tanh, use_bias=False)
     assert found["flat"] == luxport.Dense(6, 3)
+
+
+@pytest.mark.parametrize(
+    "julia", ["atan.(x, 2 .* x)", "log.(2, x)", "max.(x, x, 1)", "softshrink.(x, 0.1)", "x[1:2:3, 1]"]
+)
+def test_arguments_that_python_would_take_for_others(julia):
+    translation = translate(f"using Flux\nf(x) = {julia}")
+    (hole,) = translation.holes
+    assert hole.line == 2
+    with pytest.raises(NotImplementedError):
+        executed(translation.python)["f"](np.ones((2, 2)))
+
+
+def test_loops_over_places_and_slices():
+    source = """
+    using Flux
+    function columns(x)
+        y = x[:, 1] .* 0
+        for i in size(x, 2):-1:1, j in (1, 2)
+            y = y .+ x[:, i] .* (i - j)
+        end
+        return y
+    end
+    mlp(sizes) = Chain([Dense(a => b) for (a, b) in zip(sizes[1:end-1], sizes[2:end])]...)
+    model = mlp([2, 3, 4])
+    every = [Dense(i => n) for (i, n) in enumerate([5, 6, 7]) if i != 2]
+    """
+    found = ported(source)
+    x = np.arange(12.0).reshape(4, 3)  # Julia's size (3, 4): its columns are our rows
+    expected = sum(x[i - 1] * (i - j) for i in (4, 3, 2, 1) for j in (1, 2))
+    np.testing.assert_array_equal(found["columns"](x), expected)
+    assert found["model"] == luxport.Chain(luxport.Dense(2, 3), luxport.Dense(3, 4))
+    assert found["every"] == [luxport.Dense(1, 5), luxport.Dense(3, 7)]

@@ -182,7 +182,8 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
             if names_in(node.named_children[-1]) & every:
                 raise Unported("a default that another parameter gives")
             value = t.code(node.named_children[-1])
-            if "not_ported(" in value.text:  # Python would raise where the function is defined, called or not
+            later = t.indent == 0 and names_in(node.named_children[-1]) & t.announced
+            if later or "not_ported(" in value.text:  # Python would raise where the function is defined, called or not
                 if not after and any("=" in entry for entry in listed):
                     raise Unported("a default that is not ported")
                 value = None

@@ -72,6 +72,7 @@ class Translator:
         self.locals: set[str] = set()
         self.outer: set[str] = set()
         self.structs: dict[str, Struct] = {}
+        self.announced: set[str] = set()
         self.several: dict[str, list[Constructor]] = {}
         self.owners: dict[tuple[int, int], Struct] = {}
         self.record_fields: dict[str, str] = {}
@@ -237,6 +238,8 @@ class Translator:
         if name in ("vcat", "hcat"):
             self.helpers.add(name)
             return Code(name, "function")
+        if name in _NORMS and self.mode == "build":
+            return Code(f"luxport.{name}", "function")
         if name in INITIALIZERS and self.mode == "build":
             return self.initial(name)
         if name == "flatten":
@@ -300,8 +303,6 @@ class Translator:
         name = last_name(node)
         if name == "identity" and name not in self.kinds:
             return Code("luxport.identity", "function")
-        if node.type == "quote_expression":
-            raise Unported("a symbol")
         if node.type == "operator":
             return self.connection(node, two=False)
         return self.layer(node) if node.type in ("vector_expression", "tuple_expression") else self.code(node)
@@ -423,6 +424,8 @@ class Translator:
         given.only()
         values = [self.code(value) for value in given.positional]
         if name in ELEMENTWISE:
+            if len(values) != _COUNTS.get(name, 1):  # Python's function would take another for something else
+                raise Unported(f"{name} of {len(values)} arguments")
             if self.mode == "build" and not broadcast:
                 if name in ("min", "max", "abs"):
                     return call(name, values, None, "number")
@@ -513,6 +516,11 @@ class Translator:
             raise Unported("a string with values in it")
         return Code(repr("".join(text(child) for child in node.named_children)), "text")
 
+    def _symbol(self, node: Node) -> Code:
+        if not re.fullmatch(r":[A-Za-z_]\w*", text(node)):
+            raise Unported("quoted code")
+        return Code(repr(text(node)[1:]), "text")
+
     def _float(self, node: Node) -> Code:
         return Code(repr(float(re.sub("f", "e", text(node).replace("_", "")))), "number")
 
@@ -550,7 +558,10 @@ _SAME = {"cpu", "f32", "gpu"}
 """Functions that leave a model what it is."""
 _DEVICES = {"cpu", "gpu"}
 _DEVICE_MAKERS = {"cpu_device", "get_device", "gpu_device", "reactant_device"}
+_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 _ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
+_NORMS = ("BatchNorm", "GroupNorm", "InstanceNorm")
+"""Layers that functions are handed to make, by position, what they make."""
 _OPERATORS = ("+", "-", "*", "/", "^")
 _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
 _INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
@@ -579,6 +590,7 @@ _READERS: dict[str, Callable[[Translator, Node], Code]] = {
     "string_literal": Translator._string,
     "ternary_expression": Translator._ternary,
     "open_tuple": Translator._tuple,
+    "quote_expression": Translator._symbol,
     "tuple_expression": Translator._tuple,
     "unary_expression": unary,
     "vector_expression": Translator._vector,

@@ -194,7 +194,7 @@ def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
         x = t.code(array)
         if function:  # sum(f, x) is sum(f.(x))
             x = _each(t, function[0], x)
-        if x.kind == "sizes" and not given.named:
+        if x.kind == "sizes" and not given.named and name != "mean" and not function:
             return Code(f"{name}({x.text})", "number")
         if "dims" not in given.named:
             return t.xp(name, [x])
@@ -242,11 +242,12 @@ def _joined(name: str) -> Callable[[Translator, Arguments], Code]:
     def build(t: Translator, given: Arguments) -> Code:
         given.only()
         values = [t.code(node) for node in given.positional]
+        kinds = {value.kind for value in values}
         if t.mode != "build":
             return t.helper(name, values)
-        if name != "vcat" or any(value.kind not in ("number", "sizes") for value in values):
+        if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes", "unknown"}:
             raise Unported("an operation on arrays outside of a function")
-        entries = [value if value.kind == "number" else Code(f"*{operand(value)}") for value in values]
+        entries = [Code(f"*{operand(value)}") if value.kind == "sizes" else value for value in values]
         return group("[", entries, "]", "sizes")
 
     return build

@@ -96,7 +96,7 @@ def _conv(name: str) -> Builder:
 def _pool(name: str) -> Builder:
     def build(t: Translator, given: Arguments) -> Code:
         (window,) = exactly(given, 1)
-        known = _windows(t, _rank(window), t.code(window)) | ({"p": "p"} if name == "LPPool" else {})
+        known: dict[str, Any] = _windows(t, _rank(window), t.code(window)) | ({"p": "p"} if name == "LPPool" else {})
         return call(f"luxport.{name}", [t.spatial(window)], options_of(t, given, **known))
 
     return build
@@ -104,7 +104,7 @@ def _pool(name: str) -> Builder:
 
 def _adaptive(name: str) -> Builder:
     def build(t: Translator, given: Arguments) -> Code:
-        known = {"p": "p"} if name == "AdaptiveLPPool" else {}
+        known: dict[str, Any] = {"p": "p"} if name == "AdaptiveLPPool" else {}
         return call(f"luxport.{name}", [t.spatial(exactly(given, 1)[0])], options_of(t, given, **known))
 
     return build
@@ -181,7 +181,7 @@ def _rms_norm(t: Translator, given: Arguments) -> Code:
     shape, rest = _sizes_then_activation(t, given.positional)
     if rest:
         raise Unported("more arguments than the sizes")
-    known = {"affine": ("affine", t.flag), "epsilon": EPSILON}
+    known: dict[str, Any] = {"affine": ("affine", t.flag), "epsilon": EPSILON}
     known |= {"init_scale": ("init_scale", lambda node: initializer(t, node))}
     return call("luxport.RMSNorm", [shape], options_of(t, given, **known))
 
@@ -221,7 +221,7 @@ def _dropout(name: str) -> Builder:
         dims = given.named.get("dims")
         if dims is not None and text(dims) == ":":  # every entry by itself, which is what there is without dims
             del given.named["dims"]
-        known = {"axes": ("dims", lambda node: axes(t, node))} if name != "AlphaDropout" else {}
+        known: dict[str, Any] = {"axes": ("dims", lambda node: axes(t, node))} if name != "AlphaDropout" else {}
         return call(f"luxport.{name}", [t.code(node) for node in exactly(given, 1)], options_of(t, given, **known))
 
     return build
@@ -274,7 +274,7 @@ def _attention(t: Translator, given: Arguments) -> Code:
     if t.dialect is None:
         raise Unported("Flux's attention has 8 heads by itself and Lux's one: say which it is, with `using`")
     (dims,) = exactly(given, 1)
-    known = {
+    known: dict[str, Any] = {
         "nheads": "nheads",
         "attention_dropout_probability": ("dropout_prob", "attention_dropout_probability"),
         "use_bias": BIAS,

@@ -64,6 +64,7 @@ def top_level(t: Translator, node: Node) -> None:
             return
         try:
             write_struct(t, owner)
+            t.announced.discard(owner.name)
             t.kinds[owner.name] = "builder" if owner.forwards else "record"
             _inner_constructors(t, owner)
             return
@@ -187,6 +188,8 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
         _branches(t, node)
     elif kind == "call_expression" and last_name(node.named_children[0]) in ("error", "throw"):
         t.put(f"raise ValueError({one_line(node)!r})")
+    elif kind == "call_expression" and not last and t.indent and _is_own(t, node):
+        _put(t, t.code(node), "")
     elif last:
         _put(t, t.layer(node) if t.mode == "build" else t.code(node), "return ")
     elif t.indent == 0 and makes_layers(t, node):
@@ -271,6 +274,7 @@ def _function(t: Translator, node: Node) -> None:
     python = own[0] if own else t.name(name)
     define(t, node, mode="build" if builds else "array", name=python)
     t.methods.add(name)
+    t.announced.discard(name)
     t.locals.add(name)
     t.kinds[name] = "initializer" if python in t.initializers else "builder" if builds else "function"
 
@@ -282,6 +286,11 @@ def _constructor(t: Translator, node: Node, struct: Struct) -> None:
         raise Unported(f"{struct.name}, which has constructors by type")
     (found,) = [entry for entry in struct.constructors if place_of(entry.node) == place_of(node)]
     define(t, node, mode="build", name=found.python)
+
+
+def _is_own(t: Translator, node: Node) -> bool:
+    function = node.named_children[0]
+    return function.type == "identifier" and t.kinds.get(text(function)) in ("function", "builder")
 
 
 def _acts(node: Node) -> bool:

@@ -78,6 +78,7 @@ def _announce(t: Translator, statements: list[Node]) -> None:
     functions = [(name, node) for name, node in functions if name not in t.structs]
     t.kinds |= {name: "builder" for name, struct in t.structs.items() if struct.forwards}
     t.kinds |= {name: "function" for name, _ in functions}
+    t.announced = {*t.structs, *(name for name, _ in functions)}
     changed = True
     while changed:
         makers = {name for name, node in functions if t.kinds[name] == "function" and makes_layers(t, node)}
@@ -89,9 +90,10 @@ def _statements(node: Node) -> list[Node]:
     """Return a file's statements, those of modules in it among them."""
     found = []
     for child in node.named_children:
-        if child.type == "module_definition":
-            inner = [n for n in child.named_children if n.type != "identifier"]
-            found += [statement for n in inner for statement in (_statements(n) if n.type == "block" else [n])]
+        if child.type == "module_definition" or child.type == "block" and node.type == "module_definition":
+            found += _statements(child)
+        elif child.type == "identifier" and node.type == "module_definition":  # its name
+            continue
         else:
             found.append(child)
     return found
