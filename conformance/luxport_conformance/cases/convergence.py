@@ -14,7 +14,7 @@ from luxport import optimisers
 from luxport.optimisers import Descent
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact
-from luxport_conformance.cases.optimisers import ALL_RULES
+from luxport_conformance.cases.optimiser_parts import ALL_RULES
 
 __all__ = ["CASES"]
 

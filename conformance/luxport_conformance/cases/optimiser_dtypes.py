@@ -1,0 +1,136 @@
+"""Cases of the dtypes in which optimisers compute, and of `MixedPrecision`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport import optimisers, tree
+from luxport.backend import dtype_name, namespace
+from luxport.optimisers import Adam, Descent, MixedPrecision, OptimiserChain, Rprop
+from luxport.static import Static
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import at, fact, fails
+from luxport_conformance.cases.optimiser_parts import ALL_RULES, MAIN, RULES, TIED, step
+
+__all__ = ["CASES"]
+
+
+def _is(dtype: str) -> Property:
+    return Property(f"an array of {dtype}", lambda value: value.dtype.name == dtype)
+
+
+def _in_single_and_double(rules: Any) -> Callable[..., Any]:
+    def program(x: Any) -> Any:
+        ps = (namespace(x).astype(x, namespace(x).float32), x)
+        results = []
+        for rule in rules:
+            state, new = optimisers.update(optimisers.setup(rule, ps), ps, (x, x))
+            arrays = [tuple([a for a in tree.leaves(leaf["state"]) if "int" not in dtype_name(a)]) for leaf in state]
+            results.append({"ps": new, "state": arrays})
+        return tuple(results)
+
+    return program
+
+
+EVERY_DTYPE = tuple([{"ps": (_is("float32"), _is("float64"))} for _ in ALL_RULES])
+
+
+def _mixed(rule: Any) -> Callable[..., Any]:
+    def program(x: Any, dx: Any) -> Any:
+        first = optimisers.setup(rule, x)
+        state, new = optimisers.update(first, x, dx)
+        copy = namespace(x).astype(state["state"][0], x.dtype)
+        return {"state": first["state"], "new": new, "off": new - copy}
+
+    return program
+
+
+CASES: list[Case] = [
+    Case(
+        id="optimisers.dtypes_of_descent",
+        subject="Descent",
+        source=at(MAIN, 197, 198, 203, 204),
+        program=_in_single_and_double((Descent(0.1),)),
+        inputs={"x": TIED},
+        expected=({"ps": (_is("float32"), _is("float64"))},),
+        dtypes=("float64",),
+    ),
+    Case(
+        id="optimisers.dtypes_of_rprop",
+        subject="Rprop",
+        source=at(MAIN, 210, 211, 212, 213, 214, 215),
+        program=_in_single_and_double((Rprop(0.1),)),
+        inputs={"x": TIED},
+        expected=(
+            {
+                "ps": (_is("float32"), _is("float64")),
+                "state": ((_is("float32"), _is("float32")), (_is("float64"), _is("float64"))),
+            },
+        ),
+        dtypes=("float64",),
+    ),
+    Case(
+        id="optimisers.dtypes",
+        subject="update",
+        source=at(RULES, 120, 125),
+        program=_in_single_and_double(ALL_RULES),
+        inputs={"x": TIED},
+        expected=EVERY_DTYPE,
+        dtypes=("float64",),
+        compiles=False,  # the rules' own tests compile them all
+    ),
+    step(
+        "float16_epsilon",
+        at(RULES, 264),
+        Adam(1e-4),
+        np.array([0.579, -0.729, 0.5493]),
+        np.array([-0.001497, 0.0001875, -0.013176]),
+        expected={"ps": np.array([1.835, -0.886, 0.5493])},
+        dtypes=("float16",),
+        compiles=False,  # a compiler may keep more digits in between, and then nothing underflows
+    ),
+    Case(
+        id="optimisers.mixed_precision",
+        subject="MixedPrecision",
+        source=at(RULES, 270, 271, 274, 275),
+        program=_mixed(MixedPrecision(Adam(1e-3))),
+        inputs={"x": np.array([0.25, 0.75]), "dx": np.array([0.5, 0.125])},
+        expected={
+            "state": (_is("float32"), (_is("float32"), _is("float32"), _is("float32"))),
+            "off": np.zeros(2),
+            "new": np.array([0.249, 0.749]),
+        },
+        dtypes=("float16",),
+    ),
+    Case(
+        id="optimisers.mixed_precision_double",
+        subject="MixedPrecision",
+        source=at(RULES, 279, 280),
+        program=lambda x: optimisers.setup(
+            MixedPrecision(Adam(1e-3), "float64"), namespace(x).astype(x, namespace(x).float32)
+        )["state"],
+        inputs={"x": np.array([0.25, 0.75])},
+        expected=(_is("float64"), (_is("float64"), _is("float64"), _is("float64"))),
+        dtypes=("float64",),
+    ),
+    fact(
+        "optimisers.mixed_precision_adjusted",
+        at(RULES, 284, 285),
+        "MixedPrecision",
+        lambda: (
+            optimisers.adjust(optimisers.setup(MixedPrecision(Adam(1e-3), "float64"), TIED), 2e-3)["rule"]
+            == Static(MixedPrecision(Adam(2e-3), "float64"))
+        ),
+    ),
+    fails(
+        "optimisers.mixed_precision_in_chain",
+        at(RULES, 287),
+        lambda: OptimiserChain(MixedPrecision(Adam())),
+        message="OptimiserChain expects MixedPrecision around it, not in it",
+        raises=ValueError,
+        subject="OptimiserChain",
+    ),
+]
