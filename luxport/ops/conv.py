@@ -12,6 +12,7 @@ from luxport.ops.windows import (
     PerSide,
     Sizes,
     add_windows,
+    is_written_out,
     output_sizes,
     pad_spatial,
     per_axis,
@@ -24,12 +25,16 @@ __all__ = ["conv", "conv_transpose", "fold", "unfold"]
 
 
 def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if len(arrays) == 3 and is_written_out(options) and "groups" in options and "flip" in options:
+        return arrays, options
     x, _, *bias = arrays
     absent = {} if bias else {"bias": None}
     return arrays, _written(len(x.shape) - 2, {**absent, "groups": 1, "flip": True, **options})
 
 
 def _complete_transposed(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if type(options.get("output_padding")) is tuple:
+        return _complete(arrays, options)
     x, *_ = arrays
     more = per_axis("output_padding", options.get("output_padding", 0), len(x.shape) - 2)
     return _complete(arrays, options | {"output_padding": more})

@@ -9,12 +9,24 @@ from typing import Any
 from luxport.backend import Array, dtype_name, namespace
 from luxport.errors import LayerError
 from luxport.ops.operation import operation
-from luxport.ops.windows import Pairs, PerAxis, PerSide, Sizes, fold_windows, pad_spatial, per_axis, written_out
+from luxport.ops.windows import (
+    Pairs,
+    PerAxis,
+    PerSide,
+    Sizes,
+    fold_windows,
+    is_written_out,
+    pad_spatial,
+    per_axis,
+    written_out,
+)
 
 __all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
 
 
 def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if is_written_out(options) and type(options["window"]) is tuple:
+        return arrays, options
     names = ("window", "stride", "padding", "dilation")
     defaults = (options.get(name, default) for name, default in zip(names[1:], (None, 0, 1), strict=True))
     values = _written_out(arrays[0], options["window"], *defaults)

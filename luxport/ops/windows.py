@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import add
 from typing import Any, TypeAlias
@@ -21,6 +21,7 @@ __all__ = [
     "add_windows",
     "along_axis",
     "fold_windows",
+    "is_written_out",
     "output_sizes",
     "pad_axis",
     "pad_spatial",
@@ -95,6 +96,14 @@ def transposed_sizes(
         (n - 1) * s + d * (k - 1) + 1 - low - high + more
         for n, k, s, (low, high), d, more in zip(places, window, stride, padding, dilation, output_padding, strict=True)
     )
+
+
+def is_written_out(options: Mapping[str, Any]) -> bool:
+    """Tell quickly whether all options of windows are there, one for each spatial axis: layers hand them over so."""
+    padding = options.get("padding")
+    if type(padding) is not tuple or not all([type(pair) is tuple for pair in padding]):
+        return False
+    return type(options.get("stride")) is type(options.get("dilation")) is tuple
 
 
 def transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:
