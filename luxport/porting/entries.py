@@ -76,6 +76,8 @@ _MAY_HOLD = (dict, list, tuple, np.ndarray, julia.NamedTuple, julia.Struct, juli
 def _is_optimiser(name: str, value: Any) -> bool:
     """Tell the state of an optimiser, whose moments are shaped as the parameters are."""
     kind = value.type.path if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) else ""
+    if kind == "Optimisers.Restructure":  # what destructure makes of a model, besides the flat vector
+        return False
     return name.rpartition(".")[2].lower().startswith("opt") or kind.startswith(("Optimisers.", "Flux.Optimise."))
 
 

@@ -393,6 +393,10 @@ def test_a_model_inside_other_things_is_named(tmp_path):
     with pytest.raises(FileFormatError, match=r"got one inside another thing; choose one by name: agent\.1"):
         load(path)
     assert load(path, name="agent.1")[0] == lp.Dense(4, 2, use_bias=False)
+    rebuild = bw.struct_of(bw.datatype("Optimisers.Restructure"), dense, {}, 8)
+    path.write_bytes(bw.bson({"flat": bw.array(draw(8)), "rebuild": rebuild, "opt": {"model": dense}}))
+    with pytest.raises(FileFormatError, match=r"choose one by name: rebuild\.0$"):
+        load(path)
     path.write_bytes(bw.bson({"run": {"best": {"model": dense, "loss": 0.5}}}))
     assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
     with pytest.raises(FileFormatError, match=r"no model 'last'; there are run\.best\.model"):
