@@ -93,8 +93,8 @@ def selected(chosen: list[str] | None = None, excluded: list[str] | None = None)
 
 @cache
 def differentiating() -> list[str]:
-    """Name our backends that have gradients and whose framework is installed; PyTorch, the quickest here, first."""
-    return [name for name in ("torch", "jax", "tf") if name in available_backends()]
+    """Name our backends that have gradients and whose framework is installed; the quickest for a few, first."""
+    return [name for name in ("torch", "tf", "jax") if name in available_backends()]
 
 
 def missing(names: list[str]) -> str | None:
@@ -156,13 +156,15 @@ def prepared(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any
 
 
 def ways(name: str, dtypes: tuple[str, ...], *, compiles: bool, thorough: bool) -> list[tuple[str, str]]:
-    """List the modes and dtypes in which a case runs on a backend: all, or as many as take a few minutes."""
+    """List the modes and dtypes in which a case runs on a backend.
+
+    It runs in each dtype in the mode that is the quicker there, and in its first dtype in the other mode, as a
+    program is traced alike in all of them; on JAX, where both modes compile, all but one only if `thorough`.
+    """
     able = abilities(name)
     dtypes = tuple(dtype for dtype in dtypes if dtype in able.dtypes)
     if not (able.compiles and compiles):
         return [("eager", dtype) for dtype in dtypes]
-    if thorough:
-        return [(mode, dtype) for mode in ("eager", "jit") for dtype in dtypes]
     if name == "jax":
-        return [("jit", dtypes[0])]
+        return [("eager", dtypes[0]), *(("jit", dtype) for dtype in dtypes)] if thorough else [("jit", dtypes[0])]
     return [*(("eager", dtype) for dtype in dtypes), ("jit", dtypes[0])]

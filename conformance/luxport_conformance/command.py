@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--layer", metavar="PATTERN", default="", help="a regular expression for layers, operations and checks")
     add("--jit", action="store_true", help="compiled as well")
-    add("--full", "--thorough", action="store_true", help="every case in every mode and dtype")
+    add("--full", "--thorough", action="store_true", help="each case in both modes, and in each dtype")
     add("--petab", metavar="DIR", help="also the networks in this folder of the PEtab SciML test suite")
     add(
         "--peer", action="append", choices=list(PEERS), default=[], help="also these frameworks' own layers; repeatable"

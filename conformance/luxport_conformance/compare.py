@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +25,18 @@ class Violation(AssertionError):
 class Tolerance:
     """How far a result may be from the value wanted.
 
-    A sum of n products is off by at most about n eps times the size of what is added; four more eps are for the
-    rounding of the inputs, an elementary function and the store. Whatever is allowed beyond that has a reason.
+    A sum of n products is off by at most about n eps times the size of what is added. Its 2 n roundings, of up to
+    eps / 2 each and eps / sqrt(12) on average, hardly ever add up to more than ``2 sqrt(n) eps``, which is five
+    standard deviations. Four more eps are for the rounding of the inputs, an elementary function and the store.
+    Whatever is allowed beyond that has a reason.
 
-    ``allowed = factor (reduction + 4) eps scale + rounding``, where scale is the largest entry wanted, or
-    `magnitude` if that is larger (sums that cancel are as inexact as their terms are large).
+    ``allowed = factor (min(n, 2 sqrt(n)) + 4) eps scale + rounding``, where n is `reduction`, and scale the largest
+    entry wanted, or `magnitude` if that is larger (sums that cancel are as inexact as their terms are large).
+
+    Measured (NumPy, JAX, PyTorch, TensorFlow and the definitions under array-api-strict, float32 and float64, values
+    and gradients, the worst of each of 583 cases and laws that are off by 0.1 eps and more): half of them are off by
+    less than 0.06 of what is allowed, nine in ten by less than 0.16, one in a hundred by 0.7 and more. In eps:
+    0.3 for n = 1, 0.7 for n from 8 to 15, 1.7 for n from 64 to 127, at the median.
     """
 
     reduction: int = 1
@@ -36,6 +44,11 @@ class Tolerance:
     factor: float = 1.0
     rounding: float = 0.0
     reason: str = ""
+
+    @property
+    def units(self) -> float:
+        """What is allowed, but for `rounding`, in eps times the scale."""
+        return self.factor * (min(self.reduction, 2.0 * math.sqrt(self.reduction)) + 4.0)
 
     def __post_init__(self) -> None:
         if (self.factor, self.rounding) != (1.0, 0.0) and not self.reason:
@@ -94,7 +107,7 @@ def _compare_numbers(got: Any, want: Any, dtype: str, tolerance: Tolerance, path
     distance = np.where(odd, 0.0, np.abs(np.where(odd, 0.0, got) - np.where(odd, 0.0, want)))
     largest = float(np.abs(want[~odd]).max(initial=0.0))
     unit = EPSILON[dtype] * max(largest, tolerance.magnitude)
-    allowed = tolerance.factor * (tolerance.reduction + 4) * unit + tolerance.rounding
+    allowed = tolerance.units * unit + tolerance.rounding
     worst = np.unravel_index(int(np.argmax(distance)), distance.shape)
     if distance[worst] > allowed:
         raise Violation(

@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--exclude-backend", action="append", default=[], metavar="NAMES", help="leave these backends out (a,b)"
     )
-    group.addoption("--thorough", action="store_true", help="run every case in every mode and dtype")
+    group.addoption("--thorough", action="store_true", help="run each case in both modes, and in each dtype")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

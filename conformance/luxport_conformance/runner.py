@@ -77,7 +77,7 @@ def checks(
     """Yield every check of these cases, and of all laws, on these backends.
 
     `pattern` is a regular expression that a subject (a layer or operation) or a check's id must contain. With
-    `thorough` cases run in every mode and dtype; without it a few pairs that take long are left out.
+    `thorough` cases run in both modes, and in each dtype; without it a few that take long are left out.
     """
     for check in (
         *_case_checks(backends, cases, thorough),

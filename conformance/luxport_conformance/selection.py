@@ -22,9 +22,9 @@ __all__ = ["Selection"]
 class Selection:
     """Backends (of ours, or ``module:object`` for a third party's), a pattern for layers and checks, and how.
 
-    Without `jit` and `full` everything runs eagerly; with `full` every case runs in every mode and dtype. `dtypes`
-    and `device` narrow it down. `petab` is a folder of the PEtab SciML test suite, whose networks are run as well.
-    `peers` are frameworks' own layers (`luxport_conformance.peers`).
+    Without `jit` and `full` everything runs eagerly; with `full` each case runs in both modes, and in each dtype.
+    `dtypes` and `device` narrow it down. `petab` is a folder of the PEtab SciML test suite, whose networks are run as
+    well. `peers` are frameworks' own layers (`luxport_conformance.peers`).
     """
 
     backends: tuple[str, ...]

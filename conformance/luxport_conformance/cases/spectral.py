@@ -108,7 +108,9 @@ CASES: list[Case] = [
             transformed(x, window, 64, 16),
             transformed(x, window, 65, 7, center=False) / math.sqrt(65),
         ),
-        tolerance=SUM,
+        tolerance=Tolerance(
+            reduction=256, factor=4.0, reason="in float64 the sums wanted are off by 30 eps: sines of angles up to 400"
+        ),
     ),
     _and_back("of_ones", (52, 53), (3, 16), {"n_fft": 16, "length": False}),
     _and_back("many_hops", (59,), (256,), {"n_fft": 128, "length": False}),

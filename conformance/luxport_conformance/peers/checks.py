@@ -121,7 +121,7 @@ def _values(peer: Peer, build: Build, question: _Question, evidence: Evidence | 
 def _gradients(peer: Peer, build: Build, question: _Question, evidence: Evidence | None) -> float:
     own = peer.backend()
     # Gradients of the definitions come from another framework, where there is one.
-    others = [name for name in ("torch", "tf", "jax") if name != own and name in backends.differentiating()]
+    others = [name for name in backends.differentiating() if name != own]
     if own not in backends.differentiating():
         return _left_out(evidence, f"differentiates nothing on {own}")
     wanted = partial(question.gradients, (*others, own)[0])
