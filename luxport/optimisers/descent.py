@@ -34,15 +34,8 @@ class Descent:
 
 
 @dataclass(frozen=True)
-class Momentum:
-    """Steps of the velocity ``v``, which becomes ``rho v + eta dx`` first.
-
-    The learning rate is inside the velocity: after a change of eta, older gradients keep their weight.
-
-    State: v like x, from 0
-    Raises: ValueError if eta is negative
-    Source: Optimisers.jl ``Momentum``
-    """
+class _WithVelocity:
+    """What `Momentum` and `Nesterov` share: hyper-parameters, and a velocity that is 0 at first."""
 
     eta: float = 0.01
     rho: float = 0.9
@@ -55,6 +48,18 @@ class Momentum:
         round_ahead(x, self.eta, self.rho)
         return namespace(x).zeros_like(x)
 
+
+@dataclass(frozen=True)
+class Momentum(_WithVelocity):
+    """Steps of the velocity ``v``, which becomes ``rho v + eta dx`` first.
+
+    The learning rate is inside the velocity: after a change of eta, older gradients keep their weight.
+
+    State: v like x, from 0
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``Momentum``
+    """
+
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
         """Add to the velocity; it is the step."""
         v = in_dtype_of(x, self.rho) * state + in_dtype_of(x, self.eta) * dx
@@ -62,7 +67,7 @@ class Momentum:
 
 
 @dataclass(frozen=True)
-class Nesterov:
+class Nesterov(_WithVelocity):
     """Steps of ``(1 + rho) eta dx - rho² v``, after which the velocity v becomes ``rho v - eta dx``.
 
     The same path as stepping first and correcting by the gradient there, with x where the gradient is taken.
@@ -73,15 +78,6 @@ class Nesterov:
     """
 
     eta: float = 0.001
-    rho: float = 0.9
-
-    def __post_init__(self) -> None:
-        check_eta(self)
-
-    def init(self, x: Array) -> Array:
-        """Start at rest."""
-        round_ahead(x, self.eta, self.rho)
-        return namespace(x).zeros_like(x)
 
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
         """Look ahead by the old velocity, then change it."""
