@@ -7,29 +7,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.code.drawn import array_drawn
-from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE, rounded
-from luxport.porting.code.layers import LAYERS
+from luxport.porting.code.calls import broadcast, called, device, rewritten
+from luxport.porting.code.functions import ACTIVATIONS, ELEMENTWISE
 from luxport.porting.code.operators import binary, unary
 from luxport.porting.code.options import INITIALIZERS
 from luxport.porting.code.parse import (
     UNUSUAL,
-    Arguments,
     Unported,
-    arguments,
     is_named_tuple,
     last_name,
     line_of,
     named_entries,
-    names_in,
     one_line,
-    parse,
     parts,
     reason_of,
     text,
 )
-from luxport.porting.code.sequences import SEQUENCES, comprehension, index
-from luxport.porting.code.structs import Constructor, Struct, chosen_method, constructor_of, is_new
+from luxport.porting.code.sequences import comprehension, index
+from luxport.porting.code.structs import Constructor, Struct
 from luxport.porting.code.writing import Code, call, group, operand, python_name
 
 if TYPE_CHECKING:
@@ -178,7 +173,7 @@ class Translator:
         if name == "flatten" and name not in self.kinds:
             return call("luxport.FlattenLayer", [])
         if name in ("transpose", "vec") and name not in self.kinds:
-            return self._rewritten(node, f"x -> {name}(x)")
+            return rewritten(self, node, f"x -> {name}(x)")
         if is_named_tuple(node):
             return self._tuple(node)
         if node.type in ("vector_expression", "tuple_expression"):
@@ -230,7 +225,7 @@ class Translator:
                 raise Unported(f"{name} twice, which in Flux has one set of parameters: see luxport.tie")
             return Code(self.name(name), self.kinds[name])
         if name in _DEVICES:
-            return self._device()
+            return device(self)
         if name in _CONSTANTS:
             return _CONSTANTS[name]
         if name in ACTIVATIONS:
@@ -245,10 +240,6 @@ class Translator:
         if name == "flatten":
             return call("luxport.FlattenLayer", [])
         raise Unported(f"{name} is not defined here")
-
-    def _device(self) -> Code:
-        self.helpers.add("keep")
-        return Code("keep", "device")
 
     def _field(self, node: Node) -> Code:
         if last_name(node):
@@ -268,201 +259,8 @@ class Translator:
             return Code(f"{operand(value)}.{python_name(text(field))}", self.record_fields[text(field)])
         raise Unported("a field of a struct")
 
-    def _part_called(self, callee: Code, given: Arguments) -> Code:
-        """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
-        given.only()
-        values = [self.code(value) for value in given.positional]
-        splat = any(value.text.startswith("*") for value in values)
-        if splat and callee.kind != "bound":
-            raise Unported("a splat in the call of a layer")
-        if callee.kind == "bound" and (splat or len(values) > 1):
-            return self.helper("applied", [callee, *values])
-        return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
-
-    def _constructed(self, struct: Struct, given: Arguments) -> Code:
-        values = [self._value(value) for value in given.positional]
-        name = constructor_of(struct, given, [value.kind for value in values])
-        options = {python_name(key): self._value(value) for key, value in given.named.items()}
-        values += self._keywords(given)
-        if self.kinds.get(struct.name) == "unported" and name == struct.python:
-            raise Unported(f"{struct.name} was not ported")
-        kind = "record" if not struct.forwards else "layer"
-        return call(name, values, options, kind)
-
-    def _keywords(self, given: Arguments) -> list[Code]:
-        """Keywords that a function was given and hands on."""
-        if given.block is not None:
-            raise Unported("a do block")
-        names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
-        if any(self.kinds.get(text(name)) != "keywords" for name in names):
-            raise Unported("keywords in a variable")
-        return [Code(f"**{self.name(text(name))}") for name in names]
-
-    def _value(self, node: Node) -> Code:
-        """What a struct holds: a layer, an array to be drawn, or a constant."""
-        name = last_name(node)
-        if name == "identity" and name not in self.kinds:
-            return Code("luxport.identity", "function")
-        if node.type == "operator":
-            return self.connection(node, two=False)
-        return self.layer(node) if node.type in ("vector_expression", "tuple_expression") else self.code(node)
-
-    def _called(self, node: Node) -> Code:
-        function = node.named_children[0]
-        if text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
-            function = function.named_children[0]
-        name = last_name(function)
-        given = arguments(node)
-        own = function.type == "identifier" and name in self.kinds
-        if function.type == "parenthesized_expression" and not given.named:
-            inner = self.code(function)
-            if inner.kind not in ("function", "bound"):
-                raise Unported("what is called is no function")
-            given.only()
-            return call(operand(inner), [self.code(value) for value in given.positional], None, "array")
-        if function.type in ("index_expression", "field_expression") and not name:
-            callee = self.code(function)
-            if callee.kind in ("bound", "part"):
-                return self._part_called(callee, given)
-        if is_new(function):
-            if self.making is None:
-                raise Unported("new outside of a constructor")
-            values = [self._value(value) for value in given.positional]
-            given.only()
-            if len(values) != len(self.making.fields) or any(value.text.startswith("*") for value in values):
-                raise Unported("new with other than all fields")
-            return call(self.making.python, values, None, "layer")
-        if name in self.structs and function.type == "identifier" and self.kinds.get(name) not in ("bound", "array"):
-            return self._constructed(self.structs[name], given)
-        if self.mode == "build" and (not own or self.kinds[name] == "initializer"):
-            drawn = array_drawn(self, node)
-            if drawn is not None:
-                return drawn
-        if not own and name in _RANDOM and self.mode == "build":
-            return Code("None", "rng")
-        if not own and name in ("Float32", "Float64") and len(given.positional) == 1:
-            number = self.code(given.positional[0])
-            if number.kind == "number":  # which takes the dtype of the array beside it
-                return number
-        if not own and name == "SamePad" and not given.positional:
-            return call("luxport.SamePad", [], None, "padding")
-        if not own and name in _DEVICE_MAKERS:
-            return self._device()
-        if not own and name in ("merge", "NamedTuple"):
-            return self._merged(name, given)
-        if not own and name in ("Fix1", "Fix2") and len(given.positional) == 2:
-            function, fixed = [text(value) for value in given.positional]
-            order = f"{fixed}, x" if name == "Fix1" else f"x, {fixed}"
-            if function in _OPERATORS:
-                if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
-                    raise Unported("an operator with something fixed that is no number in place")
-                left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
-                return self._rewritten(node, f"x -> {left} .{function} {right}")
-            return self._rewritten(
-                node, f"x -> ({function})({order})" if "->" in function else f"x -> {function}({order})"
-            )
-        if not own and name in SEQUENCES:
-            return SEQUENCES[name](self, given)
-        if not own and name == "apply" and len(given.positional) == 4:
-            callee, *values = [self.code(value) for value in given.positional]
-            return call(callee.text, values, None, "unknown")
-        if not own and name in ("first", "last") and len(given.positional) == 1:
-            return self.helper("item", [self.code(given.positional[0]), Code("0" if name == "first" else "-1")])
-        if not own and name in LAYERS:
-            return LAYERS[name](self, given)
-        if not own and name in _SAME and len(given.positional) == 1:
-            return self.layer(given.positional[0])
-        if not own and name == "BroadcastFunction" and len(given.positional) == 1:
-            return self.activation(given.positional[0])
-        if own and self.kinds[name] == "initializer":
-            raise Unported("an array drawn in a place without a random state")
-        if not own and name in _ROUNDED and len(given.positional) == 2:
-            return _ROUNDED[name](self, given)
-        if not own and name in ARRAYS:
-            return ARRAYS[name](self, given)
-        if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
-            return self._applied(node, name, given)
-        if own and self.kinds[name] == "unported":
-            raise Unported(f"{name} was not ported")
-        if own and self.kinds[name] != "layer":
-            if self.kinds[name] == "bound":
-                return self._part_called(self.code(function), given)
-            if self.kinds[name] == "device" and len(given.positional) == 1:
-                return self.layer(given.positional[0]) if self.mode == "build" else self.code(given.positional[0])
-            options = {python_name(key): self.code(value) for key, value in given.named.items()}
-            values = [self.code(value) for value in given.positional] + self._keywords(given)
-            result = {"builder": "layer"}.get(self.kinds[name], "unknown")
-            python = chosen_method(name, self.several[name], given) if name in self.several else self.name(name)
-            return call(python, values, options, result)
-        if own:
-            raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
-        raise Unported(f"{name or one_line(function, 40)} is not known here")
-
-    def _merged(self, name: str, given: Arguments) -> Code:
-        given.only()
-        values = [self.code(value) for value in given.positional]
-        if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or self.mode == "build":
-            raise Unported(f"{name} of something that is no named tuple")
-        return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
-
     def _adjoint(self, node: Node) -> Code:
         return self.helper("adjoint", [self.code(node.named_children[0])])
-
-    def _rewritten(self, node: Node, julia: str) -> Code:
-        """What stands for a node: the same in other words, with its holes at its place."""
-        if "x" in names_in(node):
-            raise Unported("a function of something named x")
-        (statement,) = parse(julia).named_children
-        holes = len(self.holes)
-        code = self.code(statement)
-        self.holes[holes:] = [Hole(line_of(node), hole.julia, hole.reason) for hole in self.holes[holes:]]
-        return code
-
-    def _applied(self, node: Node, name: str, given: Arguments) -> Code:
-        """A function of each element, called on an element or broadcast."""
-        broadcast = node.type == "broadcast_call_expression"
-        given.only()
-        values = [self.code(value) for value in given.positional]
-        if name in ELEMENTWISE:
-            if len(values) != _COUNTS.get(name, 1):  # Python's function would take another for something else
-                raise Unported(f"{name} of {len(values)} arguments")
-            if self.mode == "build" and not broadcast:
-                if name in ("min", "max", "abs"):
-                    return call(name, values, None, "number")
-                if name in ("sqrt", "log", "log2", "exp", "floor", "ceil"):
-                    return call(f"math.{name}", values, None, "number")
-            if not broadcast and self.mode != "scalar":
-                raise Unported(f"{name} without a dot is no function of arrays")
-            if name == "abs2":
-                (value,) = values
-                return self.xp("square", [self.xp("abs", [value])])
-            return self.xp(ELEMENTWISE[name], values)
-        options = {}
-        if name in _PARAMETERS and len(values) == 2:
-            options = {_PARAMETERS[name]: values.pop()}
-        if len(values) != 1:
-            raise Unported("more arguments than one")
-        return call(ACTIVATIONS[name], values, options, "array")
-
-    def _broadcast(self, node: Node) -> Code:
-        function = node.named_children[0]
-        name = last_name(function)
-        given = arguments(node)
-        own = function.type == "identifier" and name in self.kinds
-        if not name:
-            callee = self.code(function)
-            if callee.kind not in ("bound", "part", "function"):
-                raise Unported("what is broadcast is not known here")
-            given.only()
-            return call(callee.text, [self.code(value) for value in given.positional], None, "array")
-        if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
-            return self._applied(node, name, given)
-        if not own and name in ("Float32", "Float64"):
-            return self.xp("astype", [self.code(given.positional[0]), Code(f"xp.{name.lower()}")])
-        if own and self.kinds[name] in ("function", "unknown", "bound"):
-            given.only()
-            return call(self.name(name), [self.code(value) for value in given.positional], None, "array")
-        raise Unported(f"{name or 'what is broadcast'} is not known here")
 
     def _tuple(self, node: Node) -> Code:
         if is_named_tuple(node):
@@ -554,27 +352,18 @@ _CONSTANTS = {
     "Inf": Code("math.inf", "number"),
     "Inf32": Code("math.inf", "number"),
 }
-_SAME = {"cpu", "f32", "gpu"}
-"""Functions that leave a model what it is."""
 _DEVICES = {"cpu", "gpu"}
-_DEVICE_MAKERS = {"cpu_device", "get_device", "gpu_device", "reactant_device"}
-_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
-_ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
 _NORMS = ("BatchNorm", "GroupNorm", "InstanceNorm")
 """Layers that functions are handed to make, by position, what they make."""
-_OPERATORS = ("+", "-", "*", "/", "^")
-_RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
 _INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
 """Fields of Flux's own layers, which stand elsewhere here."""
-
-_PARAMETERS = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}
 
 _READERS: dict[str, Callable[[Translator, Node], Code]] = {
     "arrow_function_expression": Translator._arrow,
     "binary_expression": binary,
     "boolean_literal": lambda t, node: Code(text(node).capitalize(), "flag"),
-    "broadcast_call_expression": Translator._broadcast,
-    "call_expression": Translator._called,
+    "broadcast_call_expression": broadcast,
+    "call_expression": called,
     "adjoint_expression": Translator._adjoint,
     "comprehension_expression": comprehension,
     "field_expression": Translator._field,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.code.expressions import Translator
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "HELPERS", "rounded"]
+__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "rounded"]
 
 ACTIVATIONS: Mapping[str, str] = {
     **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
@@ -44,82 +44,6 @@ ELEMENTWISE: Mapping[str, str] = {
     "min": "minimum",
 }
 """Functions of each element, by their names in Julia: the Array API's."""
-
-HELPERS: Mapping[str, str] = {
-    "not_ported": '''def not_ported(julia):
-    """Say which Julia code has no counterpart here."""
-    raise NotImplementedError(f"not ported: {julia}")''',
-    "spatial": '''def spatial(sizes):
-    """Sizes along spatial axes in our order: Julia's last axis comes first."""
-    return tuple(sizes)[::-1] if isinstance(sizes, (tuple, list)) else sizes''',
-    "padded": '''def padded(pad, window):
-    """Padding of a window in our order, given in Julia as a number, or one or two numbers for each axis."""
-    if not isinstance(pad, (tuple, list)):
-        return pad
-    if len(pad) == len(window):
-        return tuple(pad)[::-1]
-    if len(pad) != 2 * len(window):
-        raise ValueError(f"padding {pad} for a window {window}")
-    return tuple(zip(pad[::2], pad[1::2], strict=True))[::-1]''',
-    "keywords": '''def keywords(given, window=()):
-    """Keywords of Julia's layers as luxport's."""
-    names = {"bias": "use_bias", "init": "init_weight", "initW": "init_weight", "pad": "padding"}
-    names |= {"outpad": "output_padding", "eps": "epsilon", "ε": "epsilon", "ϵ": "epsilon"}
-    found = {}
-    for name, value in given.items():
-        if name == "dims":
-            raise NotImplementedError("not ported: dims in a variable")
-        if name in ("stride", "dilation", "outpad"):
-            value = spatial(value)
-        found[names.get(name, name)] = padded(value, window) if name == "pad" else value
-    return found''',
-    "vcat": '''def vcat(*xs):
-    """Join along Julia's first axis, our last."""
-    return luxport.namespace(*xs).concat(xs, axis=-1)''',
-    "hcat": '''def hcat(*xs):
-    """Join along Julia's second axis, our second to last."""
-    return luxport.namespace(*xs).concat(xs, axis=-2)''',
-    "keep": '''def keep(x):
-    """Julia's device: here a model is where its arrays are."""
-    return x''',
-    "entries": '''def entries(xs):
-    """Take a tuple's entries; those of an array are other things in Julia."""
-    if not isinstance(xs, (tuple, list)):
-        raise TypeError(f"a tuple expected, got {type(xs).__name__}")
-    return xs''',
-    "item": '''def item(x, place):
-    """Take what is at a place of a tuple, or of an array's entries in Julia's order, which reversed axes keep."""
-    return x[place] if isinstance(x, (tuple, list)) else luxport.namespace(x).reshape(x, (-1,))[place]''',
-    "product": '''def product(a, b):
-    """Multiply as Julia's `a * b` does: numbers, or matrices, whose order reversed axes change."""
-    if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:
-        return a * b
-    if a.ndim != 2 or b.ndim > 2:
-        raise ValueError(f"a product of arrays with {a.ndim} and {b.ndim} axes")
-    return b @ a''',
-    "adjoint": '''def adjoint(x):
-    """Exchange the axes of a matrix, conjugated."""
-    if x.ndim != 2:
-        raise ValueError(f"a transpose of an array with {x.ndim} axes")
-    xp = luxport.namespace(x)
-    turned = xp.matrix_transpose(x)
-    return xp.conj(turned) if xp.isdtype(x.dtype, "complex floating") else turned''',
-    "transposed": '''def transposed(x):
-    """Exchange the axes of a matrix."""
-    if x.ndim != 2:
-        raise ValueError(f"a transpose of an array with {x.ndim} axes")
-    return luxport.namespace(x).matrix_transpose(x)''',
-    "applied": '''def applied(part, *inputs):
-    """Call a function with several inputs, a layer with one tuple of them."""
-    return part(inputs) if isinstance(part, luxport.StatefulLayer) else part(*inputs)''',
-    "add": '''def add(*xs):
-    """Add all."""
-    return functools.reduce(operator.add, xs)''',
-    "multiply": '''def multiply(*xs):
-    """Multiply all, element by element."""
-    return functools.reduce(operator.mul, xs)''',
-}
-"""Functions that the generated file defines where it needs them."""
 
 
 def _first(given: Arguments, *counts: int) -> list[Node]:

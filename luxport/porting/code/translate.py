@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.code.definitions import define, makes_layers, signature
 from luxport.porting.code.expressions import Hole, Translator
-from luxport.porting.code.functions import HELPERS
+from luxport.porting.code.helpers import HELPERS
 from luxport.porting.code.parse import names_in, parse, text
 from luxport.porting.code.statements import top_level
 from luxport.porting.code.structs import find_methods, find_structs, place_of
@@ -64,11 +64,23 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
     _announce(t, statements)
     chunks = []
     for node in statements:
-        t.lines = []
+        t.lines, holes = [], len(t.holes)
         top_level(t, node)
+        if not _compiles(t.lines):
+            del t.holes[holes:]
+            t.lines = []
+            t.put(t.hole(node, "a form that Python has not").text)
         if t.lines:
             chunks.append("\n".join(t.lines))
     return Translation(_module(chunks, t.helpers), tuple(t.holes))
+
+
+def _compiles(lines: list[str]) -> bool:
+    try:
+        compile("\n".join(lines), "ported", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _announce(t: Translator, statements: list[Node]) -> None:
