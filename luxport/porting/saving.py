@@ -12,7 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, find_owner
-from luxport.layer import Layer, Parameters, States, initial_parameters, initial_states
+from luxport.layer import Layer, Parameters, States, abstract_values, initial_parameters, initial_states
 from luxport.porting.errors import FileFormatError
 from luxport.porting.loading import placed
 from luxport.porting.replacing import replacing
@@ -201,7 +201,7 @@ def _built_constant(value: Any) -> Any:
 
 def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
     """Hold trees against a model, note what does not fit, and put them in its order."""
-    ps = _compared(initial_parameters(0, model), ps, "ps", problems)
+    ps = _compared(abstract_values(initial_parameters, model), ps, "ps", problems)
     initial = initial_states(0, model)
     return ps, initial if st is None else _compared(initial, st, "st", problems)
 
