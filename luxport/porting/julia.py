@@ -380,8 +380,13 @@ def dotted(path: str) -> tuple[tuple[str, ...], str]:
 
     >>> dotted("Main.Base.#identity"), dotted("Main.Policy"), dotted("Base.#.+")
     ((('Base',), '#identity'), (('Main',), 'Policy'), (('Base',), '#.+'))
+
+    So may a module's name, where it is a notebook's:
+
+    >>> dotted("Main.workspace#4.Policy"), dotted("Main.workspace#4.#relu")
+    ((('workspace#4',), 'Policy'), (('workspace#4',), '#relu'))
     """
-    mark = path.find("#")
+    mark = 0 if path.startswith("#") else path.find(".#") + 1 or -1
     end = path.rfind(".") if mark < 0 else path.rfind(".", 0, mark)
     modules = tuple(path[:end].split(".")) if end > 0 else ()
     return without_main(modules), path[end + 1 :] if end > 0 else path
