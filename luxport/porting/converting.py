@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from importlib import import_module
 
 from luxport.errors import LayerError
@@ -27,14 +28,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("file", help="a file of a whole Flux model, or of parameters for --model, also safetensors")
     parser.add_argument("output", help="the safetensors file to write; for Julia, one whose name ends in .jld2")
     parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model that the parameters are for")
-    parser.add_argument("--name", help="the entry of the file, if it holds several")
+    parser.add_argument("--name", help="the entry of the file, if it holds several; dotted if it is inside another")
+    parser.add_argument(
+        "--flux", metavar="VERSION", help="the Flux that wrote a model, 0.6, where the file does not say"
+    )
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stopped:  # argparse has said why
         return int(stopped.code or 0)
     try:
         if options.model is None:
-            model, ps, st = load(options.file, name=options.name, backend="numpy")
+            with warnings.catch_warnings(record=True) as doubts:
+                warnings.simplefilter("always")
+                model, ps, st = load(options.file, name=options.name, flux=options.flux, backend="numpy")
+            for doubt in doubts:
+                print(f"luxport convert: {doubt.message}", file=sys.stderr)
         else:
             model = _imported(options.model)
             if _is_safetensors(options.file):

@@ -100,6 +100,22 @@ def test_converting_a_whole_model(flux_file, tmp_path):
     assert st == {"layer_1": {}}
 
 
+def test_converting_a_model_whose_version_matters(tmp_path, capsys):
+    norm = bw.struct_of(
+        bw.datatype("Flux.LayerNorm"),
+        bw.struct_of(bw.datatype("Flux.Diagonal"), bw.array(samples.BIAS), bw.array(samples.BIAS)),
+    )
+    source, output = tmp_path / "norm.bson", str(tmp_path / "norm.safetensors")
+    source.write_bytes(bw.bson({"model": norm}))
+    assert main(["convert", str(source), output]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("luxport convert: the model: a LayerNorm that divides by n - 1 until Flux 0.7.2")
+    assert error.count("\n") == 1
+    assert main(["convert", str(source), output, "--flux", "0.9"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["convert", str(source), output, "--flux", "x"]) == 2
+
+
 def test_converting_parameters_for_a_model(flux_file, tmp_path, monkeypatch):
     (tmp_path / "networks_to_convert.py").write_text(
         "import luxport\nmodel = luxport.Chain(luxport.Dense(2, 3, luxport.relu))\nnumber = 3\n"
