@@ -20,7 +20,7 @@ from luxport.porting.flux import is_model, port
 from luxport.porting.generation import flux_versions
 from luxport.porting.reading import read
 
-__all__ = ["filled", "load", "models_in", "placed"]
+__all__ = ["load", "models_in", "placed"]
 
 _DEEPEST = 4
 """How far inside a file's entries models are looked for."""
@@ -76,17 +76,6 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
         return owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
 
     return tree.map(place, values)
-
-
-def filled(initial: Any, given: Mapping[str, Any], caller: str) -> dict[str, Any]:
-    """Return a tree of initial values with those that are given, and no others."""
-    strange = [name for name in given if name not in initial]
-    if strange:
-        raise ValueError(f"{caller}: an entry {strange[0]!r} has no place among {', '.join(initial) or 'none'}")
-    return {
-        name: filled(value, given.get(name, {}), caller) if isinstance(value, Mapping) else given.get(name, value)
-        for name, value in initial.items()
-    }
 
 
 def _version(flux: str) -> tuple[int, int]:
