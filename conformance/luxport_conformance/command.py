@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -84,7 +85,9 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         print(remarks)
     failed = sum(finding.complaint is not None for finding in found)
     left_out = [name for name in backends.BACKENDS if name not in columns]
-    told = f"{len(found) - failed} passed, {failed} failed"
+    unasked = sum(math.isnan(finding.deviation) for finding in found)
+    told = f"{len(found) - failed - unasked} passed, {failed} failed"
+    told += f", {unasked} without a counterpart" if unasked else ""
     print(told + (f"; left out: {', '.join(left_out)}" if left_out else ""))
     if options.report:
         for path in report.write(found, columns, Path(options.report)):
