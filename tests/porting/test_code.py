@@ -746,3 +746,30 @@ def test_loops_over_places_and_slices():
     np.testing.assert_array_equal(found["columns"](x), expected)
     assert found["model"] == luxport.Chain(luxport.Dense(2, 3), luxport.Dense(3, 4))
     assert found["every"] == [luxport.Dense(1, 5), luxport.Dense(3, 7)]
+
+
+def test_attention_as_a_struct():
+    source = """
+    using Flux
+    struct Attention
+        q::Dense
+        k::Dense
+        v::Dense
+        scale::Float32
+    end
+    Flux.@layer Attention trainable=(q, k, v)
+    Attention(d::Int) = Attention(Dense(d => d; bias=false), Dense(d => d), Dense(d => d), 0.5)
+    function (a::Attention)(x)  # features, time, batch
+        d, T, B = size(x)
+        q, k, v = a.q(x), a.k(x), a.v(x)
+        scores = batched_mul(permutedims(k, (2, 1, 3)), q) ./ Float32(sqrt(d))
+        return reshape(batched_mul(v, softmax(scores; dims=1)), d, T, B) .* a.scale
+    end
+    model = Attention(4)
+    """
+    model = ported(source)["model"]
+    assert counted(model) == 4 * 4 + 2 * (4 * 4 + 4)
+    x, ps, y = output(model, 2, 3, 4)
+    q, k, v = (x @ ps[name]["weight"] + ps[name].get("bias", 0) for name in "qkv")
+    scores = np.exp(np.einsum("bqd,bkd->bqk", q, k) / 2)  # the softmax over keys, in NumPy
+    np.testing.assert_allclose(y, 0.5 * (scores / scores.sum(-1, keepdims=True)) @ v, rtol=1e-5, atol=1e-6)

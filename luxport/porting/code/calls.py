@@ -218,7 +218,8 @@ def _applied(t: Translator, node: Node, name: str, given: Arguments) -> Code:
     if name in ELEMENTWISE:
         if len(values) != _COUNTS.get(name, 1):  # Python's function would take another for something else
             raise Unported(f"{name} of {len(values)} arguments")
-        if t.mode == "build" and not dotted:
+        numbers = all(value.kind == "number" for value in values) and t.mode == "array"
+        if (t.mode == "build" and not dotted) or numbers:
             if name in ("min", "max", "abs"):
                 return call(name, values, None, "number")
             if name in ("sqrt", "log", "log2", "exp", "floor", "ceil"):

@@ -169,7 +169,7 @@ def _joined(name: str) -> Callable[[Translator, Arguments], Code]:
         kinds = {value.kind for value in values}
         if t.mode != "build":
             return t.helper(name, values)
-        if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes", "unknown"}:
+        if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
             raise Unported("an operation on arrays outside of a function")
         entries = [Code(f"*{operand(value)}") if value.kind == "sizes" else value for value in values]
         return group("[", entries, "]", "sizes")

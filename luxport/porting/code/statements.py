@@ -93,6 +93,9 @@ def top_level(t: Translator, node: Node) -> None:
     if any(t.kinds.get(name, "unported") != "unported" for name in _changed(node)):
         t.put(t.helper("not_ported", [Code(repr(one_line(node)))]).text)  # what it changes would be left as it was
     t.kinds |= dict.fromkeys(_defined(node), "unported")
+    loaded = text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load "))
+    if loaded:  # weights of a model that there is leave its layers what they are
+        t.kinds |= {name: "unported" for name in names_in(node) if t.kinds.get(name) != "layer"}
     head = head_of(node)
     stub = owner.python if owner is not None else ""
     if head is not None and head.named_children[0].type == "identifier":

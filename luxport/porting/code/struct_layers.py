@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luxport.layer import Layer
 from luxport.porting.code.definitions import kind_of_type, parameters_and_body, write_body, written_parameters
 from luxport.porting.code.drawn import arrays_drawn
 from luxport.porting.code.parse import Unported, head_of, names_in, text
@@ -195,7 +196,7 @@ def _class(t: Translator, struct: Struct) -> None:
         t.put(f'"""Julia\'s struct {struct.name}."""')
         t.put("")
         for name in struct.fields:
-            if not name.isidentifier() or python_name(name) != name:
+            if not name.isidentifier() or python_name(name) != name or name in dir(Layer):
                 raise Unported(f"a field named {name}")
             default = f" = {t.code(struct.defaults[name]).text}" if name in struct.defaults else ""
             t.put(f"{name}: object{default}")

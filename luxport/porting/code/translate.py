@@ -30,9 +30,10 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
     """Turn Julia code that defines Flux or Lux models into Python that builds the same models of luxport's.
 
     Sizes in variables stay in Julia's order and are turned round where a layer takes them; functions of arrays are
-    written with the axes reversed. What is not understood is marked with ``# TODO: not ported`` and raises
-    NotImplementedError where it is executed. Statements that make no layer, as those of training, are only marked;
-    what uses their names raises.
+    written with the axes reversed. A struct with a forward method becomes a function that makes a `luxport.compact`
+    layer of its fields, or for Lux's abstract types a class. What is not understood is marked with
+    ``# TODO: not ported`` and raises NotImplementedError where it is executed. Statements that make no layer, as
+    those of training, are only marked; what uses their names raises.
 
     Args:
         source: Julia code
