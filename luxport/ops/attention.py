@@ -134,8 +134,7 @@ def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
     array([[ True, False],
            [ True,  True]])
     """
-    places = _places(namespace(x), x, axis)
-    return places[:, None] >= places[None, :]
+    return _causal(namespace(x), x, x, axis)
 
 
 def check_attention(
@@ -169,10 +168,10 @@ def split_heads(xp: Any, x: Array, nheads: int) -> Array:
     *leading, features = x.shape
     if features % nheads:
         raise LayerError(f"expects features that {nheads} heads divide, got {features}")
-    size = features // nheads
     if _unknown(leading) > 1:
+        size = features // nheads
         return xp.stack([x[..., i * size : (i + 1) * size] for i in range(nheads)], axis=-2)
-    return xp.reshape(x, (*_filled(leading), nheads, size))
+    return xp.reshape(x, (*_filled(leading), nheads, features // nheads))
 
 
 def join_heads(xp: Any, x: Array) -> Array:
@@ -196,7 +195,7 @@ def _scores(
     scale = math.sqrt(query.shape[-1]) if scale is None else scale
     logits = _grouped(xp, query * (1.0 / scale), xp.matrix_transpose(key))
     if is_causal:
-        mask = _places(xp, query, -2)[:, None] >= _places(xp, key, -2)[None, :]
+        mask = _causal(xp, query, key, -2)
     if bias is not None:
         logits = logits + bias
         finite = bias > -math.inf
@@ -222,6 +221,10 @@ def _grouped(xp: Any, x: Array, y: Array) -> Array:
         return xp.matmul(x, xp.repeat(y, heads // fewer, axis=-3))
     x = xp.reshape(x, (*_filled(leading), fewer, heads // fewer * n, k))
     return xp.reshape(xp.matmul(x, y), (*_filled(leading), heads, n, m))
+
+
+def _causal(xp: Any, query: Array, key: Array, axis: int) -> Array:
+    return _places(xp, query, axis)[:, None] >= _places(xp, key, axis)[None, :]
 
 
 def _places(xp: Any, x: Array, axis: int) -> Array:

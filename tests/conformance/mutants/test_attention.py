@@ -37,7 +37,7 @@ MUTANTS: Mutants = {
         case("make_causal_mask.values"),
     ),
     "causal mask aligned at the end": (
-        edited(attention._causal, "places[0][:, None] >=", "places[0][:, None] + (keys - queries) >="),
+        edited(attention._causal, "[:, None] >=", "[:, None] + (key.shape[axis] - query.shape[axis]) >="),
         case("scaled_dot_product_attention.causal_3_5"),
     ),
     "softmax over the queries": (

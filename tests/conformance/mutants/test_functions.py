@@ -53,7 +53,7 @@ MUTANTS: Mutants = {
         case("relu.keeps_integers"),
     ),
     "Glorot by fan-in alone": (
-        edited(initializers.glorot_normal.draw, "2.0 / sum(fans(shape))", "1.0 / fans(shape)[0]"),
+        edited(initializers.glorot_normal.draw, "2.0 / max(1, sum(fans(shape)))", "1.0 / fans(shape)[0]"),
         case("initializers.glorot_normal.variance"),
     ),
     "Kaiming by fan-out": (

@@ -88,7 +88,7 @@ MUTANTS: Mutants = {
         case("recurrence.orders_masks_and_directions"),
     ),
     "reverse runs forwards": (
-        edited(recurrent.gru_sweep, "reverse=reverse", "reverse=False"),
+        edited(recurrent.sweep, "reverse=reverse", "reverse=False", op="gru_sweep"),
         case("recurrence.orders_masks_and_directions"),
     ),
     "a stateful cell forgets": (
