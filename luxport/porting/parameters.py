@@ -13,14 +13,11 @@ from luxport.backend import Backend
 from luxport.flat import Layout
 from luxport.layer import Layer, initial_parameters, initial_states
 from luxport.layers.tying import Tied
-from luxport.porting import julia
-from luxport.porting.component_arrays import component_tree, is_component_array
-from luxport.porting.entries import children_of, entries_inside, entry_at, is_enclosure, states_beside
+from luxport.porting.entries import entries_inside, entry_at, is_enclosure, states_beside
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.fields import GENERATIONS, fields_of
 from luxport.porting.loading import placed
+from luxport.porting.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
 from luxport.porting.reading import read
-from luxport.porting.wrappers import array
 from luxport.surgery import named_modules
 
 __all__ = ["fit", "load_parameters"]
@@ -144,14 +141,14 @@ def fit(
     ps, st = _initial(model) if initial is None else initial
     if isinstance(model, Tied):
         return _fit_tied(model, value, (ps, st))
-    value = _unwrapped(value)
+    value = unwrapped(value)
     problems: list[str] = []
     if isinstance(value, np.ndarray) and value.ndim == 1:
         return _by_layout(ps, value, problems), st, problems
-    if isinstance(value, (list, tuple)) and value and all(_is_array(_unwrapped(entry)) for entry in value):
-        return _by_order(ps, [_unwrapped(entry) for entry in value], problems), st, problems
-    if not _is_node(value):
-        return ps, st, [f"parameters expected, got {_name(value)}"]
+    if isinstance(value, (list, tuple)) and value and all(is_array(unwrapped(entry)) for entry in value):
+        return _by_order(ps, [unwrapped(entry) for entry in value], problems), st, problems
+    if not is_node(value):
+        return ps, st, [f"parameters expected, got {type_of(value)}"]
     crossing = {".".join(path) for path, layer in named_modules(model) if getattr(layer, "cross_correlation", False)}
     ps, st = _by_path(ps, st, value, "", crossing, problems)
     return ps, st, problems
@@ -172,7 +169,7 @@ def _fit_tied(
 
 
 def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], problems: list[str]) -> tuple[Any, Any]:
-    node = _entries(value)
+    node = entries_of(value)
     for inside in _INSIDE:
         if inside in node and inside not in ps:
             return _by_path(ps, st, node[inside], path, crossing, problems)
@@ -195,7 +192,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], proble
                     problems.append(f"{here} is missing")
             elif found is not None:
                 used.add(found)
-                new[name] = _checked(_unwrapped(node[found]), wanted, here, problems)
+                new[name] = _checked(unwrapped(node[found]), wanted, here, problems)
                 # Flux convolves with what it has groups for, and its CrossCor has none.
                 if name == "weight" and path in crossing and "groups" in node:
                     new[name] = np.ascontiguousarray(np.flip(new[name], tuple(range(2, np.ndim(new[name])))))
@@ -204,7 +201,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], proble
     for name, entry in node.items():
         if name in used or name in _KEPT_OUT or _no_bias(name, entry):
             continue
-        if any(_arrays_of(entry)):
+        if any(arrays_of(entry)):
             problems.append(f"{f'{path}.{name}' if path else name} is left over")
     return new_ps, new_st
 
@@ -266,26 +263,26 @@ def _filled(ps: Any, value_at: Callable[[tuple[str, ...]], Any], path: tuple[str
 
 def _states(value: Any, st: dict[str, Any]) -> dict[str, Any]:
     """Take the running statistics that a Lux state has."""
-    node, new = _entries(value), dict(st)
+    node, new = entries_of(value), dict(st)
     for name, entry in st.items():
         if name in node and isinstance(entry, Mapping):
             new[name] = _states(node[name], dict(entry))
-        elif name in node and _is_array(node[name]) and np.shape(node[name]) == np.shape(entry):
+        elif name in node and is_array(node[name]) and np.shape(node[name]) == np.shape(entry):
             new[name] = node[name]
     return new
 
 
 def _no_bias(name: str, entry: Any) -> bool:
     """Tell whether adding this, or starting from it, changes nothing."""
-    entry = _unwrapped(entry)
-    return name in (*_ALIASES["bias"], *_INITIAL) and _is_array(entry) and not np.any(entry)
+    entry = unwrapped(entry)
+    return name in (*_ALIASES["bias"], *_INITIAL) and is_array(entry) and not np.any(entry)
 
 
 def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     if found is False:
         return np.zeros_like(wanted)
-    if not _is_array(found):
-        problems.append(f"{path}: an array expected, got {_name(found)}")
+    if not is_array(found):
+        problems.append(f"{path}: an array expected, got {type_of(found)}")
         return wanted
     if found.shape != wanted.shape and _essential(found) == _essential(wanted):
         found = found.reshape(wanted.shape)  # Lux keeps a bias of one axis with an axis of 1 in some versions
@@ -295,77 +292,9 @@ def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     return found
 
 
-def _entries(value: Any) -> dict[str, Any]:
-    entries = _entries_of(value)
-    state = entries.get("state0")
-    if isinstance(state, tuple) and len(state) == 2:  # of an LSTMCell
-        entries = {**entries, "state0": state[0], "c": state[1]}
-    return entries
-
-
-def _entries_of(value: Any) -> dict[str, Any]:
-    match value:
-        case dict():
-            return {str(key): entry for key, entry in value.items()}
-        case julia.NamedTuple():
-            return dict(zip(value.names, value.values, strict=True))
-        case julia.Dict():
-            return {getattr(key, "name", str(key)): entry for key, entry in value.pairs}
-        case tuple() | list():
-            return {f"layer_{i}": entry for i, entry in enumerate(value, start=1)}
-        case julia.Struct() if is_component_array(value):
-            return children_of(value)
-        case julia.Struct(type=julia.TypeName(name=name)) if name in GENERATIONS:
-            return fields_of(value, name)
-        case julia.Struct() if value.names is not None:
-            return dict(zip(value.names, value.fields, strict=True))
-    return {}
-
-
-def _unwrapped(value: Any) -> Any:
-    """Take an array out of its wrappers, and the list out of Zygote's or Flux's Params."""
-    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
-        name = value.type.name
-        if name == "Params" and value.fields:
-            order = value.fields[0]
-            # Zygote keeps the list in a Buffer since 0.5, beside a set of the same arrays.
-            if isinstance(order, julia.Struct) and order.fields:
-                order = order.fields[0]
-            return order if isinstance(order, (list, tuple)) else value
-        if is_component_array(value) or "Array" in name or name in ("Transpose", "Adjoint"):
-            try:
-                return component_tree(value) if is_component_array(value) else array(value, name)
-            except FileFormatError:
-                return value
-    return value
-
-
-def _is_node(value: Any) -> bool:
-    return isinstance(value, (dict, tuple, list, julia.NamedTuple, julia.Dict, julia.Struct))
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind in "fciu"
-
-
 def _arrays(ps: Any) -> Iterator[Any]:
     for entry in ps.values():
         if isinstance(entry, Mapping):
             yield from _arrays(entry)
         else:
             yield entry
-
-
-def _arrays_of(value: Any) -> Iterator[bool]:
-    value = _unwrapped(value)
-    if _is_array(value):
-        yield True
-    elif _is_node(value):
-        for _, entry in julia.walk(value):
-            if _is_array(entry):
-                yield True
-                return
-
-
-def _name(value: Any) -> str:
-    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__
