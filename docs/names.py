@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import luxport
-from luxport import initializers, layers, losses, ops, optimisers, schedules
+from luxport import initializers, layers, losses, ops, optimisers, porting, schedules
 
 PAGE = Path(__file__).with_name("names.md")
 AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
@@ -22,6 +22,7 @@ AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("Optimisers", optimisers, optimisers),
     ("Schedules", schedules, schedules),
     ("Initialisers", initializers, initializers),
+    ("Models from Julia", porting, porting),
 )
 """The title of an area, the module that its names are written with, and the one whose ``__all__`` lists them."""
 
@@ -84,7 +85,7 @@ def _by_family(entry: tuple[str, str]) -> tuple[str, str]:
 def _family(value: Any, name: str, module: ModuleType) -> str:
     """Return the module that a name comes from."""
     if inspect.ismodule(value):
-        return "luxport"
+        return module.__name__
     if _is_plain(value):
         return _assigned(name)[0] or module.__name__
     return value.__module__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 from luxport.errors import LayerError
 from luxport.layer import Layer, NamedLayers, Parameters, States, WrapperLayer
@@ -18,21 +18,6 @@ class _Pairwise(LayersByName, WrapperLayer):
     connection: Callable[[Any, Any], Any]
     layers: NamedLayers
     name: str | None = None
-
-    def __init__(
-        self, connection: Callable[[Any, Any], Any], *layers: Any, name: str | None = None, **named: Any
-    ) -> None:
-        kind = type(self).__name__
-        found = named_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
-        if not found:
-            raise ValueError(f"{kind} expects one or more layers, got none")
-        if isinstance(connection, Layer) or not callable(connection):
-            raise TypeError(f"{kind} expects a function of two arguments as connection, got {connection!r}")
-        for field, value in (("connection", connection), ("layers", found), ("name", name)):
-            object.__setattr__(self, field, value)
-
-    def _part(self, layers: Mapping[str, Layer]) -> Self:
-        return type(self)(self.connection, layers, name=self.name)
 
 
 class PairwiseFusion(_Pairwise):
@@ -55,6 +40,11 @@ class PairwiseFusion(_Pairwise):
     ((10, 30), (10, 10))
     """
 
+    def __init__(
+        self, connection: Callable[[Any, Any], Any], *layers: Any, name: str | None = None, **named: Any
+    ) -> None:
+        _build(self, connection, layers, named, name)
+
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         """Call the layers in order."""
         inputs = _inputs(x, len(self.layers), "one per layer")
@@ -64,6 +54,9 @@ class PairwiseFusion(_Pairwise):
             y, new_st[name] = layer(joined, ps[name], st[name])
             outputs.append(y)
         return tuple(outputs), new_st
+
+    def _part(self, layers: Mapping[str, Layer]) -> PairwiseFusion:
+        return PairwiseFusion(self.connection, layers, name=self.name)
 
 
 class PairwiseFold(_Pairwise):
@@ -88,6 +81,11 @@ class PairwiseFold(_Pairwise):
     77.0
     """
 
+    def __init__(
+        self, connection: Callable[[Any, Any], Any], *layers: Any, name: str | None = None, **named: Any
+    ) -> None:
+        _build(self, connection, layers, named, name)
+
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers in order."""
         y, *others = _inputs(x, len(self.layers) + 1, "one more than layers")
@@ -96,6 +94,27 @@ class PairwiseFold(_Pairwise):
             y, new_st[name] = layer(y, ps[name], st[name])
             y = self.connection(y, own)
         return y, new_st
+
+    def _part(self, layers: Mapping[str, Layer]) -> PairwiseFold:
+        return PairwiseFold(self.connection, layers, name=self.name)
+
+
+def _build(
+    layer: _Pairwise,
+    connection: Callable[[Any, Any], Any],
+    layers: tuple[Any, ...],
+    named: Mapping[str, Any],
+    name: str | None,
+) -> None:
+    """Set the fields; not an `__init__` to inherit, which type checkers would take the one of a dataclass for."""
+    kind = type(layer).__name__
+    found = named_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
+    if not found:
+        raise ValueError(f"{kind} expects one or more layers, got none")
+    if isinstance(connection, Layer) or not callable(connection):
+        raise TypeError(f"{kind} expects a function of two arguments as connection, got {connection!r}")
+    for field, value in (("connection", connection), ("layers", found), ("name", name)):
+        object.__setattr__(layer, field, value)
 
 
 def _inputs(x: Any, count: int, wanted: str) -> tuple[Any, ...]:
