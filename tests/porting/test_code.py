@@ -552,7 +552,7 @@ def test_the_residual_network_of_eighteen_layers():
         shortcut::S
     end
     Flux.@layer BasicBlock
-    function BasicBlock(inplanes::Int, planes::Int; stride = 1)
+    function BasicBlock(inplanes::Int, planes::Int; stride::Int = 1)
         convs = Chain(Conv((3, 3), inplanes => planes; stride, pad = 1, bias = false), BatchNorm(planes, relu),
                       Conv((3, 3), planes => planes; pad = 1, bias = false), BatchNorm(planes))
         shortcut = stride == 1 && inplanes == planes ? identity :

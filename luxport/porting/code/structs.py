@@ -230,6 +230,13 @@ def _mark(struct: Struct, node: Node) -> None:
             struct.trainable = frozenset(names_in(part)) & set(struct.fields)
 
 
+def _named(parameter: Node) -> Node:
+    """Return the name of a parameter, which may have a type and a default."""
+    while parameter.named_children:
+        parameter = parameter.named_children[0]
+    return parameter
+
+
 def method_of(node: Node) -> Constructor:
     """Return what a method can be called with."""
     head = head_of(node)
@@ -246,7 +253,7 @@ def method_of(node: Node) -> Constructor:
             continue
         name = child.named_children[0] if child.named_children else child
         if after:
-            keywords.add(next(iter(names_in(name)), "") if child.type != "splat_expression" else "...")
+            keywords.add("..." if child.type == "splat_expression" else text(_named(child)))
         elif child.type == "splat_expression":
             most = _ANY
         else:
