@@ -1,14 +1,13 @@
-"""Keras's own layers: those without recurrence, and activation functions."""
+"""Keras's own layers: those without recurrence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from luxport.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
 from luxport_conformance.peers.keras_tools import activation_of, backend_name, called, layers
 
@@ -287,19 +286,6 @@ def _dropout(name: str) -> Build:
     return lambda layer, x, st: called(getattr(layers(), name)(layer.p), x.shape)
 
 
-def _activation(name: str, /, renamed: dict[str, str] | None = None, **defaults: Any) -> Build:
-    """Return Keras's function of this name, with luxport's options by their names there, and luxport's defaults."""
-
-    def build(options: Any, x: Any, st: Any) -> Counterpart:
-        import keras
-
-        given = defaults | {str((renamed or {}).get(key, key)): value for key, value in options.items()}
-        remark = "" if np.isfinite(x).all() else "gives NaN beside an entry of +inf"
-        return Counterpart(lambda x, ps: getattr(keras.activations, name)(x, **given), remark)
-
-    return build
-
-
 KERAS = Peer(
     "keras",
     backend_name,
@@ -329,29 +315,5 @@ KERAS = Peer(
         "Upsample": _upsample,
         **RECURRENT,
     },
-    {
-        "celu": _activation("celu"),
-        "elu": _activation("elu"),
-        "gelu_erf": _activation("gelu", approximate=False),
-        "gelu_tanh": _activation("gelu", approximate=True),
-        "glu": _activation("glu"),
-        "hardsigmoid": _activation("hard_sigmoid"),
-        "hardswish": _activation("hard_silu"),
-        "hardtanh": _activation("hard_tanh"),
-        "leakyrelu": _activation("leaky_relu", {"a": "negative_slope"}, negative_slope=0.01),
-        "logsigmoid": _activation("log_sigmoid"),
-        "logsoftmax": _activation("log_softmax"),
-        "mish": _activation("mish"),
-        "relu": _activation("relu"),
-        "relu6": _activation("relu6"),
-        "selu": _activation("selu"),
-        "sigmoid": _activation("sigmoid"),
-        "softmax": _activation("softmax"),
-        "softplus": _activation("softplus"),
-        "softshrink": _activation("soft_shrink", {"lambda_": "threshold"}),
-        "softsign": _activation("softsign"),
-        "swish": _activation("silu"),
-        "tanh": _activation("tanh"),
-        "tanhshrink": _activation("tanh_shrink"),
-    },
+    FUNCTIONS,
 )

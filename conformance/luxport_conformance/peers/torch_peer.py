@@ -1,4 +1,4 @@
-"""PyTorch's own modules: layers without recurrence, and activation functions."""
+"""PyTorch's own modules: those without recurrence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from luxport.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
+from luxport_conformance.peers.torch_functions import FUNCTIONS
 from luxport_conformance.peers.torch_recurrent import RECURRENT
 from luxport_conformance.peers.torch_tools import called, module
 
@@ -256,27 +257,6 @@ def _dropout(name: str) -> Build:
     return lambda layer, x, st: called(module(name)(layer.p))
 
 
-def _function(name: str, /, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
-    """Build a module of an activation function from the options of luxport's, by their names there."""
-
-    def build(options: Any, x: Any, st: Any) -> Counterpart:
-        given = {str((renamed or {}).get(key, key)): value for key, value in options.items()}
-        return called(module(name)(**given, **fixed))
-
-    return build
-
-
-def _along(name: str, default: int = -1) -> Build:
-    def build(options: Any, x: Any, st: Any) -> Counterpart:
-        axis = options.get("axis", default)
-        if not isinstance(axis, int):
-            raise NoCounterpartError("goes along one axis")
-        remark = "" if np.isfinite(x).all() else "gives NaN beside an entry of +inf"
-        return called(module(name)(dim=axis), remark=remark)
-
-    return build
-
-
 TORCH = Peer(
     "torch.nn",
     lambda: "torch",
@@ -311,29 +291,5 @@ TORCH = Peer(
         "WeightNorm": _weight_norm,
         **RECURRENT,
     },
-    {
-        "celu": _function("CELU"),
-        "elu": _function("ELU"),
-        "gelu_erf": _function("GELU"),
-        "gelu_tanh": _function("GELU", approximate="tanh"),
-        "glu": _along("GLU"),
-        "hardsigmoid": _function("Hardsigmoid"),
-        "hardswish": _function("Hardswish"),
-        "hardtanh": _function("Hardtanh"),
-        "leakyrelu": _function("LeakyReLU", {"a": "negative_slope"}),
-        "logsigmoid": _function("LogSigmoid"),
-        "logsoftmax": _along("LogSoftmax"),
-        "mish": _function("Mish"),
-        "relu": _function("ReLU"),
-        "relu6": _function("ReLU6"),
-        "selu": _function("SELU"),
-        "sigmoid": _function("Sigmoid"),
-        "softmax": _along("Softmax"),
-        "softplus": _function("Softplus"),
-        "softshrink": _function("Softshrink", {"lambda_": "lambd"}),
-        "softsign": _function("Softsign"),
-        "swish": _function("SiLU"),
-        "tanh": _function("Tanh"),
-        "tanhshrink": _function("Tanhshrink"),
-    },
+    FUNCTIONS,
 )
