@@ -1,9 +1,8 @@
 """All parameters of a model in one vector: `flatten`, and `FlatParameters`, a view that layers take as parameters.
 
 The vector holds the arrays in the order of the model, each in C order: the numbers and the order of Flux's
-``destructure``, but that Flux has the bias of a BatchNorm, GroupNorm or InstanceNorm before its scale, and Lux, as
-here, after it (`luxport.porting.load_parameters` takes Flux's own order). The order is that of the tree given to
-`flatten`, and stays; what a compiler does to the order of dicts later is no matter.
+``destructure``. The order is that of the tree given to `flatten`, and stays; what a compiler does to the order of
+dicts later is no matter.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class _Tracking(Layer):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale, then the bias."""
-        return _scale_and_bias(self, rng, (self.channels,))
+        return _bias_and_scale(self, rng, (self.channels,))
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Start from mean 0 and variance 1; training is on."""
@@ -75,7 +75,7 @@ class BatchNorm(_Tracking):
     unbiased variance; in testing the running ones are used.
 
     Shapes: x (N, channels, ...) -> like x; (channels,) in testing
-    Params: scale (channels,), bias (channels,); none if not ``affine``
+    Params: bias (channels,), scale (channels,); none if not ``affine``
     State:  running_mean (channels,), running_var (channels,), absent if not ``track_stats``; training
     Raises: ValueError when built with channels that is no int of at least 0; LayerError if axis 1 is not channels,
             or where the batch's statistics are taken if a channel has a single value or none;
@@ -97,7 +97,7 @@ class InstanceNorm(_Tracking):
     means of the samples' and are used in testing; else testing is as training.
 
     Shapes: x (N, channels, d1, ...) -> like x
-    Params: scale (channels,), bias (channels,); none unless ``affine``
+    Params: bias (channels,), scale (channels,); none unless ``affine``
     State:  running_mean (channels,), running_var (channels,), absent unless ``track_stats``; training
     Raises: ValueError when built with channels that is no int of at least 0; LayerError if axis 1 is not channels or
             the last, or where the sample's statistics are taken if it has a single value in a channel or none;
@@ -122,7 +122,7 @@ class GroupNorm(Layer):
     of the group and all positions.
 
     Shapes: x (N, channels, ...) -> like x
-    Params: scale (channels,), bias (channels,); none if not ``affine``
+    Params: bias (channels,), scale (channels,); none if not ``affine``
     State:  none
     Raises: ValueError when built with sizes that are no ints of at least 0, or groups that do not divide channels;
             LayerError if axis 1 is not channels, LayerTypeError if x is not floating or its dtype is not the
@@ -146,7 +146,7 @@ class GroupNorm(Layer):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale, then the bias."""
-        return _scale_and_bias(self, rng, (self.channels,))
+        return _bias_and_scale(self, rng, (self.channels,))
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise each group."""
@@ -191,7 +191,7 @@ class LayerNorm(Layer):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale, then the bias."""
-        return _scale_and_bias(self, rng, cast("tuple[int, ...]", self.shape))
+        return dict(reversed(_bias_and_scale(self, rng, cast("tuple[int, ...]", self.shape)).items()))
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise each sample."""
@@ -230,8 +230,12 @@ class RMSNorm(Layer):
         return ops.rms_norm(x, scale, axes=axes, epsilon=self.epsilon), st
 
 
-def _scale_and_bias(layer: Any, rng: Rng, shape: tuple[int, ...]) -> dict[str, Any]:
-    return {"scale": layer.init_scale(rng, shape), "bias": layer.init_bias(rng, shape)} if layer.affine else {}
+def _bias_and_scale(layer: Any, rng: Rng, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Draw both in the order of the fields; they stand in the order of Flux's, which flat vectors follow."""
+    if not layer.affine:
+        return {}
+    scale = layer.init_scale(rng, shape)
+    return {"bias": layer.init_bias(rng, shape), "scale": scale}
 
 
 def _checked(layer: Any, x: Array, ps: Parameters) -> tuple[Array | None, Array | None]:

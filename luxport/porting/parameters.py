@@ -208,7 +208,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], proble
 
 def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
     """Flux lists the parameters layer by layer, of a norm the bias first, of a cell what it starts from last."""
-    wanted = list(_flux_order(ps))
+    wanted = list(tree.leaves_with_path(ps))
     arrays = _without_zeros(arrays, [leaf for _, leaf in wanted])
     if len(wanted) != len(arrays):
         problems.append(f"{len(wanted)} arrays expected, got {len(arrays)}")
@@ -236,22 +236,11 @@ def _essential(array: Any) -> tuple[int, ...]:
 
 
 def _by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
-    layout = Layout.of(dict(_flux_order(ps)))
+    layout = Layout.of(dict(tree.leaves_with_path(ps)))
     if layout.size != vector.size:
         problems.append(f"a vector of {layout.size} numbers expected, got {vector.size}")
         return ps
     return _filled(ps, layout.build(vector, restore=False).__getitem__)
-
-
-def _flux_order(ps: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    names = list(ps)
-    if names == ["scale", "bias"] and ps["scale"].ndim == 1:
-        names = ["bias", "scale"]
-    for name in names:
-        if isinstance(ps[name], Mapping):
-            yield from _flux_order(ps[name], (*path, name))
-        else:
-            yield (*path, name), ps[name]
 
 
 def _filled(ps: Any, value_at: Callable[[tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:

@@ -238,3 +238,19 @@ def test_what_does_not_fit():
         FlatParameters(*flatten((np.ones(1),)))
     with pytest.raises(TypeError, match="arrays of one backend, got numpy and torch together"):
         flatten({"a": np.ones(2), "b": torch.ones(1)})
+
+
+@pytest.mark.parametrize(
+    ("layer", "wanted"),
+    [
+        # Flux.jl src/layers/normalise.jl: BatchNorm (259), InstanceNorm and GroupNorm have β before γ; LayerNorm (186)
+        # has a Scale, whose scale comes first. A scale starts as ones, a bias as zeros.
+        (luxport.BatchNorm(2), [0, 0, 1, 1]),
+        (luxport.InstanceNorm(2, affine=True), [0, 0, 1, 1]),
+        (luxport.GroupNorm(2, 1), [0, 0, 1, 1]),
+        (luxport.LayerNorm(2), [1, 1, 0, 0]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_scales_and_biases_are_in_flux_s_order(layer, wanted):
+    assert flatten(luxport.setup(0, layer, backend="numpy")[0])[0].tolist() == wanted

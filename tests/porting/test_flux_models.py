@@ -301,7 +301,7 @@ def saved(entries, tmp_path):
 def expect_fitted(path, statistics=False, **options):
     ps, st = load_parameters(path, MODEL, backend="numpy", **options)
     leaves = lp.tree.leaves(ps)
-    for got, want in zip(leaves, (W1, B1, GAMMA, BETA, W2), strict=True):
+    for got, want in zip(leaves, (W1, B1, BETA, GAMMA, W2), strict=True):
         np.testing.assert_array_equal(got, want)
     if statistics:
         np.testing.assert_array_equal(st["layer_2"]["running_mean"], MU)
@@ -315,6 +315,14 @@ def named(**entries):
 
 def test_a_list_of_params_has_a_norms_bias_first(tmp_path):
     expect_fitted(saved({"params": [bw.array(a) for a in (W1, B1, BETA, GAMMA, W2)]}, tmp_path))
+
+
+def test_a_list_of_params_has_a_layer_norms_scale_first(tmp_path):
+    """Flux.jl src/layers/normalise.jl:186: its parameters are those of a Scale."""
+    path = saved({"params": [bw.array(GAMMA), bw.array(BETA)]}, tmp_path)
+    ps, _ = load_parameters(path, lp.LayerNorm(4), backend="numpy")
+    np.testing.assert_array_equal(ps["scale"], GAMMA)
+    np.testing.assert_array_equal(ps["bias"], BETA)
 
 
 @pytest.mark.parametrize("buffered", [False, True], ids=["until 0.4", "since 0.5"])

@@ -47,7 +47,7 @@ class TestToTorch:
 
         assert set(module().state_dict()) == set(load_file(tmp_path / "file"))
         assert [name for name, _ in module().named_parameters()] == [
-            *("ps.layer_1.weight", "ps.layer_1.bias", "ps.layer_2.scale", "ps.layer_2.bias"),
+            *("ps.layer_1.weight", "ps.layer_1.bias", "ps.layer_2.bias", "ps.layer_2.scale"),
             *("ps.layer_4.weight", "ps.layer_4.bias"),
         ]
 

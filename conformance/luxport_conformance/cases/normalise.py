@@ -89,7 +89,7 @@ CASES: list[Case] = [
         "batch_norm.parameters",
         at(NORMALISATION, 129, 128),
         "BatchNorm",
-        lambda: list(_initial(BatchNorm(2))[0]) == ["scale", "bias"],
+        lambda: list(_initial(BatchNorm(2))[0]) == ["bias", "scale"],
     ),
     fact(
         "batch_norm.initial_bias",

@@ -115,7 +115,7 @@ INSTANCE: list[Case] = [
         "instance_norm.parameters",
         at(FILE, 241),
         "InstanceNorm",
-        lambda: list(_initial(TRACKING)[0]) == ["scale", "bias"],
+        lambda: list(_initial(TRACKING)[0]) == ["bias", "scale"],
     ),
     fact("instance_norm.bias", at(FILE, 243), "InstanceNorm", lambda: _initial(TRACKING)[0]["bias"].tolist() == [0, 0]),
     fact(
@@ -271,7 +271,7 @@ GROUP: list[Case] = [
         "group_norm.parameters",
         at(FILE, 400),
         "GroupNorm",
-        lambda: list(_initial(GroupNorm(4, 2))[0]) == ["scale", "bias"],
+        lambda: list(_initial(GroupNorm(4, 2))[0]) == ["bias", "scale"],
     ),
     fact(
         "group_norm.bias", at(FILE, 402), "GroupNorm", lambda: _initial(GroupNorm(4, 2))[0]["bias"].tolist() == [0] * 4
