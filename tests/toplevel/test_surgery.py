@@ -107,8 +107,8 @@ def test_trainables(backend):
     assert [".".join(path) for path, _ in lp.trainables(ps, path=True)] == [
         "layer_1.weight",
         "layer_1.bias",
-        "layer_2.scale",
         "layer_2.bias",
+        "layer_2.scale",
     ]
 
 
