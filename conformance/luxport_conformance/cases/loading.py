@@ -446,8 +446,8 @@ CASES: list[Case] = [
                 "bias": [0.0, 0.0],
                 "mode": Static(True),
                 "norm": {
-                    "scale": [1.0, 1.0],
                     "bias": [0.0, 0.0],
+                    "scale": [1.0, 1.0],
                     "running_mean": [0.0, 0.0],
                     "running_var": [1.0, 1.0],
                     "training": Static(True),
