@@ -47,8 +47,9 @@ def on_host(values: Any, backend: Backend | None) -> Any:
         owner = backend_of(leaf)
         if owner is not backend:
             raise Violation(f"an array of {backend.name} expected, got one of {owner.name}")
+        array = backend.to_numpy(leaf)
         # NumPy has no bfloat16 of its own; float32 holds all of its numbers.
-        return backend.to_numpy(backend.asarray(leaf, dtype="float32") if dtype_name(leaf) == "bfloat16" else leaf)
+        return array.astype("float32") if dtype_name(leaf) == "bfloat16" else array
 
     return tree.map(take, values)
 

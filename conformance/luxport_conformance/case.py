@@ -51,6 +51,8 @@ class Case:
     numbers, `Shape`s and `Property`s, or a function that computes it from the inputs (as the backend has rounded
     them, in float64): an independent computation. With `raises` the program must fail instead, with a message
     that matches `message`. `subject` is the layer or operation, the row of the table that the case counts for.
+    `compiles`: it runs compiled as well; `traces`: it can, so that JAX, which is quicker then, does so in any case. A
+    program that looks at its numbers, or calls a compiler itself, does not trace.
     `source` says where the expectation comes from: ``flux:layers/conv.jl:139`` for an assertion of the account.
     """
 
@@ -66,6 +68,7 @@ class Case:
     dtypes: tuple[str, ...] = ("float32", "float64")
     differentiates: bool = False
     compiles: bool = True
+    traces: bool = True
 
     @property
     def on_host(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -49,11 +50,32 @@ class Evaluation(NamedTuple):
 
 
 class Evaluations:
-    """Evaluations of the examples, kept for as long as a run takes."""
+    """Evaluations of the examples, kept for as long as a run takes.
 
-    def __init__(self) -> None:
-        self._eager: dict[Any, Evaluation] = {}
-        self._groups: dict[Any, Together] = {}
+    Without `thorough` JAX, slow to run one operation after the other, does so with the first example of a layer only.
+    """
+
+    def __init__(self, *, thorough: bool = False) -> None:
+        self._thorough = thorough
+        self._kept: dict[Any, Any] = {}
+
+    def kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what was made for this key, or make it now."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def layer(self, example: Example, backend: Backend) -> Callable[..., Any]:
+        """Return the layer of the example as it is to be called on a backend."""
+        if self._thorough or example in _FIRST:
+            return example.layer
+        prepared = self.kept(("layer", example, backend.name), lambda: backends.prepared(backend, example.layer))
+
+        def layer(x: Any, ps: Any, st: Any) -> Any:
+            y, new = prepared(x, ps, st)
+            return y, _in_order_of(st, new)
+
+        return layer
 
     def cheapest(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
@@ -71,11 +93,12 @@ class Evaluations:
     ) -> Evaluation:
         """Evaluate operation by operation."""
         rounded = rounded or dtype
-        key = (example, backend.name, dtype, gradients, rounded)
-        if key not in self._eager:
+
+        def run() -> Evaluation:
             program, inputs = _job(example, backend, dtype, gradients, rounded)
-            self._eager[key] = Evaluation.of(program(*inputs), backend)
-        return self._eager[key]
+            return Evaluation.of(program(*inputs), backend)
+
+        return self.kept(("eager", example, backend.name, dtype, gradients, rounded), run)
 
     def compiled(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
@@ -83,11 +106,13 @@ class Evaluations:
         """Evaluate compiled, together with all examples of layers that lie close."""
         rounded = rounded or dtype
         group = next(group for group in _GROUPS if example in group) if example in _GROUPED else (example,)
-        key = (group, backend.name, dtype, gradients, rounded)
-        if key not in self._groups:
+
+        def together() -> Together:
             jobs = {member: _job(member, backend, dtype, gradients, rounded) for member in group}
-            self._groups[key] = Together(lambda program: backends.compiled(backend, program), jobs)
-        return Evaluation.of(self._groups[key][example], backend)
+            return Together(lambda program: backends.compiled(backend, program), jobs)
+
+        results = self.kept(("compiled", group, backend.name, dtype, gradients, rounded), together)
+        return Evaluation.of(results[example], backend)
 
 
 def placed(example: Example, backend: Backend, dtype: str, rounded: str = "") -> tuple[Any, Any, Any]:
@@ -131,6 +156,13 @@ def with_floats(x: Any, leaves: tuple[Any, ...]) -> Any:
     return tree.map(lambda leaf: next(given) if "float" in dtype_name(leaf) else leaf, x)
 
 
+def _in_order_of(like: Any, values: Any) -> Any:
+    """Put keys that JAX has sorted back in their order."""
+    if isinstance(like, Mapping) and isinstance(values, Mapping) and like.keys() == values.keys():
+        return {key: _in_order_of(like[key], values[key]) for key in like}
+    return values
+
+
 def _outputs(example: Example) -> Any:
     x, ps, st = example.values()
     return example.layer(x, ps, luxport.test_mode(st))[0]
@@ -141,11 +173,11 @@ def _job(example: Example, backend: Backend, dtype: str, gradients: bool, rounde
         return weighted_sum(example.layer(with_floats(x, leaves), ps, st)[0], weights)
 
     def program(x: Any, ps: Any, train: Any, test: Any, weights: Any) -> Any:
-        results = example.layer(x, ps, train), example.layer(x, ps, test)
-        if not gradients:
-            return (*results, None, None)
-        gradient = luxport.grad(loss, (0, 1))
-        return (*results, *[gradient(floats(x), ps, x, st, weights) for st in (train, test)])
+        modes = (train,) if tree.structure(train) == tree.structure(test) else (train, test)
+        results = [example.layer(x, ps, st) for st in modes]
+        gradient = luxport.grad(loss, (0, 1)) if gradients else lambda *inputs: None
+        slopes = [gradient(floats(x), ps, x, st, weights) for st in modes]
+        return results[0], results[-1], slopes[0], slopes[-1]
 
     x, ps, st = placed(example, backend, dtype, rounded)
     weights = cotangent(example)
@@ -157,4 +189,5 @@ def _job(example: Example, backend: Backend, dtype: str, gradients: bool, rounde
 
 _ALL = tuple(example for examples in EXAMPLES.values() for example in examples)
 _GROUPED = frozenset(_ALL)
+_FIRST = frozenset(examples[0] for examples in EXAMPLES.values())
 _GROUPS = tuple(_ALL[i : i + 8] for i in range(0, len(_ALL), 8))

@@ -58,9 +58,8 @@ def counts(example: Example, backend: Backend, dtype: str, evaluations: Evaluati
 
 def shape(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """`output_shape` tells the shape of the output without computing it."""
-    x, ps, st = placed(example, backend, dtype)
-    y, _ = example.layer(x, ps, luxport.test_mode(st))
-    told = luxport.output_shape(example.layer, x)
+    y, _ = evaluations.cheapest(example, backend, dtype, gradients=False).test
+    told = luxport.output_shape(example.layer, placed(example, backend, dtype)[0])
     if tree.map(lambda leaf: tuple(leaf.shape), y) != told:
         raise Violation(f"output_shape {told} expected, got {tree.map(lambda leaf: tuple(leaf.shape), y)}")
     return 0.0
@@ -80,10 +79,11 @@ def values(example: Example, backend: Backend, dtype: str, evaluations: Evaluati
 
 def repeats(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Called twice with the same inputs, a layer returns the same, bit for bit."""
+    layer = evaluations.layer(example, backend)
     for mode in _MODES:
         x, ps, st = placed(example, backend, dtype)
-        first = on_host(example.layer(x, ps, mode(st)), backend)
-        second = on_host(example.layer(x, ps, mode(st)), backend)
+        first = on_host(layer(x, ps, mode(st)), backend)
+        second = on_host(layer(x, ps, mode(st)), backend)
         _expect_equal(second, first, "the second call")
     return 0.0
 
@@ -94,7 +94,7 @@ def inputs_untouched(example: Example, backend: Backend, dtype: str, evaluations
         inputs = placed(example, backend, dtype)
         inputs = (*inputs[:2], mode(inputs[2]))
         before = on_host(inputs, backend)
-        example.layer(*inputs)
+        evaluations.layer(example, backend)(*inputs)
         _expect_equal(on_host(inputs, backend), before, "an input after the call")
     return 0.0
 
@@ -106,20 +106,21 @@ def state_kept(example: Example, backend: Backend, dtype: str, evaluations: Eval
         st = mode(st)
         later = st
         for _ in range(2):
-            _, later = example.layer(x, ps, later)
+            _, later = evaluations.layer(example, backend)(x, ps, later)
             _expect_same_state(later, st, backend)
     return 0.0
 
 
 def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Setting the modes changes ``training`` entries only; testing leaves the state, and each counter counts."""
+    layer = evaluations.layer(example, backend)
     x, ps, st = placed(example, backend, dtype)
     test = luxport.test_mode(st)
     _expect_equal(on_host(luxport.train_mode(test), backend), on_host(st, backend), "train_mode after test_mode")
     if not example.remembers:
-        tested = example.layer(x, ps, test)[1]
+        tested = layer(x, ps, test)[1]
         _expect_equal(on_host(tested, backend), on_host(test, backend), "the state in testing")
-    trained = on_host(example.layer(x, ps, st)[1], backend)
+    trained = on_host(layer(x, ps, st)[1], backend)
     for (path, old), new in zip(tree.leaves_with_path(on_host(st, backend)), tree.leaves(trained), strict=True):
         if path[-1] == "counter" and int(new) != int(old) + 1:
             raise Violation(f"{'.'.join(path)} one higher after a call in training expected, got {new} after {old}")
@@ -156,7 +157,7 @@ def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluation
     found = evaluations.cheapest(example, backend, dtype, gradients=True)
     x, ps, st = widened(on_host(placed(example, backend, dtype), backend))
     for mode, gradients in ((luxport.train_mode, found.train_gradients), (luxport.test_mode, found.test_gradients)):
-        _compare_slopes(example, gradients, (x, ps, mode(st)))
+        _compare_slopes(example, gradients, (x, ps, mode(st)), evaluations)
     return 0.0  # a slope is less exact than a gradient: how far apart they are says nothing about the backend
 
 
@@ -251,13 +252,30 @@ _SLOPE_TOLERANCE = 1e-9
 """A four-point slope with steps of 1e-4 has an error of about 1e-16 / 1e-4 from rounding and 1e-16 from the step."""
 
 
-def _compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any]) -> None:
+def _compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any], evaluations: Evaluations) -> None:
     """Compare the gradient at each leaf with the slopes along two random directions that move this leaf alone."""
+    key = ("slopes", example, tree.structure(host[2]))  # the inputs are those of every backend: float64 rounds nothing
+    slopes = evaluations.kept(key, lambda: _slopes(example, host))
+    variables = (floats(host[0]), host[1])
+    gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
+    for (path, leaf), gradient, wanted in zip(
+        tree.leaves_with_path(variables), tree.leaves(gradients), slopes, strict=True
+    ):
+        if gradient.shape != leaf.shape:
+            raise Violation(f"gradient at {'.'.join(path)}: shape {leaf.shape} expected, got {gradient.shape}")
+        for direction, slope, size in wanted:
+            told = float(np.sum(gradient * direction))
+            scale = float(np.sum(np.abs(gradient * direction))) + size
+            if not abs(told - slope) <= _SLOPE_TOLERANCE * scale:
+                raise Violation(f"gradient at {'.'.join(path)}: a slope of {slope!r} expected, got {told!r}")
+
+
+def _slopes(example: Example, host: tuple[Any, Any, Any]) -> list[list[tuple[Any, float, float]]]:
+    """Return for each leaf directions, the slopes along them, and how large the sums were whose difference they are."""
     draw = np.random.Generator(np.random.Philox(13))
     x, ps, st = host
     strict = get_backend("strict")
     variables = (floats(x), ps)
-    gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
     leaves, weights = tree.leaves(variables), cotangent(example)
 
     def value(position: int, moved: Any) -> float:
@@ -265,16 +283,9 @@ def _compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any]
         inputs = on_backend((with_floats(x, at[0]), at[1], st), strict, "float64")
         return float(weighted_sum(on_host(example.layer(*inputs)[0], strict), weights))
 
-    for position, ((path, leaf), gradient) in enumerate(
-        zip(tree.leaves_with_path(variables), tree.leaves(gradients), strict=True)
-    ):
-        if gradient.shape != leaf.shape:
-            raise Violation(f"gradient at {'.'.join(path)}: shape {leaf.shape} expected, got {gradient.shape}")
-        for _ in range(2):
-            direction = draw.normal(size=leaf.shape)
-            ends = [value(position, leaf + step * _STEP * direction) for step in (-2, -1, 1, 2)]
-            slope = (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / (12 * _STEP)
-            told = float(np.sum(gradient * direction))
-            scale = float(np.sum(np.abs(gradient * direction))) + float(np.abs(ends).max())
-            if not abs(told - slope) <= _SLOPE_TOLERANCE * scale:
-                raise Violation(f"gradient at {'.'.join(path)}: a slope of {slope!r} expected, got {told!r}")
+    def slope(position: int, leaf: Any) -> tuple[Any, float, float]:
+        direction = draw.normal(size=leaf.shape)
+        ends = [value(position, leaf + step * _STEP * direction) for step in (-2, -1, 1, 2)]
+        return direction, (8 * (ends[2] - ends[1]) - (ends[3] - ends[0])) / (12 * _STEP), float(np.abs(ends).max())
+
+    return [[slope(position, leaf) for _ in range(2)] for position, leaf in enumerate(leaves)]

@@ -81,7 +81,7 @@ def checks(
     """
     for check in (
         *_case_checks(backends, cases, thorough),
-        *_law_checks(backends),
+        *_law_checks(backends, thorough),
         *_override_checks(backends, thorough),
     ):
         if re.search(pattern, check.subject) or re.search(pattern, check.id):
@@ -227,8 +227,8 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
         for backend in [HOST] if case.on_host else backends:
             if case.differentiates and not abilities(backend).gradients:
                 continue
-            compiles = case.compiles and case.raises is None
-            for mode, dtype in ways(backend, case.dtypes, compiles=compiles, thorough=thorough):
+            compiles, traces = case.compiles and case.raises is None, case.traces and case.raises is None
+            for mode, dtype in ways(backend, case.dtypes, compiles=compiles, traces=traces, thorough=thorough):
                 yield Check(
                     id=case.id if case.on_host else f"{case.id}-{backend}-{mode}-{dtype}",
                     kind="case",
@@ -244,8 +244,8 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
                 )
 
 
-def _law_checks(backends: list[str]) -> Iterator[Check]:
-    evaluations = Evaluations()
+def _law_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
+    evaluations = Evaluations(thorough=thorough)
     for subject, examples in EXAMPLES.items():
         for law in LAWS.values():
             for backend in [HOST] if law.on_host else backends:
@@ -273,7 +273,7 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
     overrides = Overrides()
     for name, examples in OPERATIONS.items():
         for backend in backends:
-            dtypes = {dtype for _, dtype in ways(backend, ("float32", "float64"), compiles=True, thorough=thorough)}
+            dtypes = {dtype for _, dtype in ways(backend, ("float32", "float64"), thorough=thorough)}
             for position in range(len(examples)):
                 for dtype in sorted(dtypes):
                     yield Check(

@@ -52,7 +52,7 @@ def test_everything_ported_is_run(backend_names: list[str]) -> None:
         if not (case.on_host or able):
             continue
         backend = HOST if case.on_host else able[0]
-        mode, dtype = ways(backend, case.dtypes, compiles=case.compiles and case.raises is None, thorough=False)[0]
+        mode, dtype = ways(backend, case.dtypes, traces=case.traces and case.raises is None)[0]
         assert run_case(case, backend, mode, dtype) < float("inf")
     if not any(abilities(name).gradients for name in backend_names):
         pytest.skip("no backend of this run differentiates: gradients were not run")

@@ -31,9 +31,12 @@ def owns_type(array_type: type) -> bool:
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
     """Copy values to a new array."""
-    if not owns_type(type(values)):
+    if owns_type(type(values)):
+        array = xp.array(values, dtype=_held(values, dtype), copy=True)
+    else:
         values = np.asarray(values)
-    array = xp.array(values, dtype=_held(values, dtype), copy=True)
+        # Converted here and not by JAX, which compiles a conversion for each shape.
+        array = jax.device_put(np.array(values, dtype=_held(values, dtype)))
     return array if device is None else jax.device_put(array, _device(device))
 
 
@@ -96,8 +99,8 @@ def scan(
     return jax.lax.scan(f, init, xs, length=length, reverse=reverse)
 
 
-def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile by `jax.jit`; arguments and results that are no arrays become part of the program."""
+def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Compile by `jax.jit` and its options; arguments and results that are no arrays become part of the program."""
     returns_constants = False
 
     def traced(*args: Any, **kwargs: Any) -> Any:
@@ -107,7 +110,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         returns_constants |= any(map(_is_constant, jax.tree_util.tree_leaves(closed, is_leaf=_is_constant)))
         return closed
 
-    compiled = jax.jit(functools.wraps(f, updated=())(traced))
+    compiled = jax.jit(functools.wraps(f, updated=())(traced), **options)
 
     def program(*args: Any, **kwargs: Any) -> Any:
         result = compiled(*map(_close, args), **{name: _close(value) for name, value in kwargs.items()})

@@ -111,7 +111,8 @@ CASES: list[Case] = [
         X,
         expected={"first": X[:2], "count": 3, "told": 3},
         dtypes=INTEGERS,
-        compiles=False,  # a device is not changed in a program
+        compiles=False,
+        traces=False,  # a device is not changed in a program
     ),
     function(
         "data_loader.whole_batches_only",
@@ -169,6 +170,7 @@ CASES: list[Case] = [
         },
         dtypes=INTEGERS,
         compiles=False,
+        traces=False,
     ),
     Case(
         id="data_loader.training",
@@ -181,7 +183,8 @@ CASES: list[Case] = [
         differentiates=True,
         tolerance=Tolerance(magnitude=1.0),
         dtypes=("float32",),
-        compiles=False,  # a hundred steps are a long program
+        compiles=False,
+        traces=False,  # a hundred steps are a long program
     ),
     Case(
         id="data_loader.training_on_pairs",
@@ -193,5 +196,6 @@ CASES: list[Case] = [
         differentiates=True,
         dtypes=("float64",),  # upstream wants it to 1e-10
         compiles=False,
+        traces=False,
     ),
 ]

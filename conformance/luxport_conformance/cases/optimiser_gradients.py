@@ -76,6 +76,7 @@ CASES: list[Case] = [
         inputs={"ps": BRANCHES, "dx": {"a": (np.array([0.1]),), "c": HUNDRED}},
         expected={"a": (np.array([-0.1]),)},
         compiles=False,
+        traces=False,
     ),
     fails(
         "optimisers.two_gradients_that_differ",

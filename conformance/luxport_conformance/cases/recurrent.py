@@ -22,7 +22,6 @@ from luxport import (
     StatefulRecurrentCell,
     tree,
 )
-from luxport_conformance.backends import prepared
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails
 from luxport_conformance.compare import Tolerance
@@ -129,9 +128,7 @@ def _arrays(layer: Any, **options: Any) -> Callable[[], int]:
 
 
 def _differentiated(f: Callable[..., Any], *arguments: Any) -> Any:
-    # Compiled on JAX alone: compiled gradients of the same layers are the laws' business, and take PyTorch a minute.
-    gradient = luxport.grad(f, tuple(range(len(arguments))))
-    return prepared(luxport.backend_of(tree.leaves(arguments)[0]), gradient)(*arguments)
+    return luxport.grad(f, tuple(range(len(arguments))))(*arguments)
 
 
 def _two_biases(kind: str, cell: Any) -> Case:

@@ -188,7 +188,8 @@ CASES: list[Case] = [
         differentiates=True,
         dtypes=("float32",),
         tolerance=Tolerance(reduction=50),
-        compiles=False,  # it looks at every loss
+        compiles=False,
+        traces=False,  # it looks at every loss
     ),
     fails(
         "train.no_callbacks",
@@ -213,6 +214,7 @@ CASES: list[Case] = [
         differentiates=True,
         dtypes=("float32",),
         compiles=False,
+        traces=False,
     ),
     Case(
         id="train_step.converges",
@@ -233,6 +235,7 @@ CASES: list[Case] = [
         differentiates=True,
         dtypes=("float32",),
         compiles=False,
+        traces=False,
     ),
     Case(
         id="update.downhill",
