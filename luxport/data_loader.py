@@ -9,6 +9,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, backend_of, namespace
+from luxport.layers.checks import shape_of
 
 __all__ = ["DataLoader"]
 
@@ -39,12 +40,13 @@ class DataLoader:
         partial: bool = True,
         seed: int | None = None,
     ) -> None:
-        sizes = {int(leaf.shape[0]) if len(leaf.shape) else None for leaf in tree.leaves(data)}
-        if len(sizes) != 1 or None in sizes:
-            raise ValueError(f"DataLoader expects arrays with one first size, got {sorted(map(str, sizes))}")
+        sizes = {".".join(path) or "data": shape_of(leaf)[:1] for path, leaf in tree.leaves_with_path(data)}
+        if len(set(sizes.values())) != 1 or () in sizes.values():
+            got = ", ".join([f"{size[0] if size else 'no axis'} at {path}" for path, size in sizes.items()])
+            raise ValueError(f"DataLoader expects arrays with one first size, got {got or 'no array'}")
         if batch_size < 1:
             raise ValueError(f"DataLoader expects a positive batch_size, got {batch_size}")
-        (self._size,) = sizes
+        self._size: int = next(iter(sizes.values()))[0]
         self.data = data
         self.batch_size = batch_size
         self.partial = partial
@@ -52,15 +54,14 @@ class DataLoader:
 
     def __len__(self) -> int:
         """Return the number of batches of a pass."""
-        whole, rest = divmod(self._size or 0, self.batch_size)
+        whole, rest = divmod(self._size, self.batch_size)
         return whole + (1 if rest and self.partial else 0)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of one pass."""
-        size = self._size or 0
-        order = None if self._rng is None else self._rng.permutation(size)
+        order = None if self._rng is None else self._rng.permutation(self._size)
         for start in range(0, len(self) * self.batch_size, self.batch_size):
-            batch = slice(start, min(start + self.batch_size, size))
+            batch = slice(start, min(start + self.batch_size, self._size))
             if order is None:
                 yield tree.map(lambda leaf, batch=batch: leaf[batch, ...], self.data)
             else:

@@ -56,7 +56,8 @@ def train(
     """Yield what `train_step` returns for each batch of the data; a tuple is several arguments of the loss.
 
     Whatever else there is to do in training (a schedule, a line in a log, stopping early) is done in the loop over it.
-    `step` is another way to take a step, such as ``luxport.jit(luxport.train_step)``.
+    `step` is another way to take a step, such as ``luxport.jit(luxport.train_step)``. The loss returns a number alone:
+    a model with states takes `train_step` with `has_aux` in a loop of its own.
 
     Raises: FloatingPointError at the first loss that is not finite; the last parameters are those before it
     Source: Flux.jl ``train!``

@@ -112,6 +112,8 @@ def _shaped(data: np.ndarray, shape: Any) -> np.ndarray:
 
 def _view(data: np.ndarray, place: Any) -> Any:
     """Return one number or a run of them by 1-based places."""
+    if not np.ndim(data):
+        raise FileFormatError(f"a ComponentArray has a part {place!r} of a single number")
     if isinstance(place, int) and 1 <= place <= data.size:
         return data[place - 1]
     if _name(place) == "UnitRange" and isinstance(place, julia.Struct) and len(place.fields) == 2:

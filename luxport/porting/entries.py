@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -43,8 +44,9 @@ def entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:
     while dot:
         if first in values:
             found = children_of(values[first])
-            entry, parent = entry_at(found, rest)
-            return entry, values[first] if parent is found else parent
+            with suppress(KeyError):  # a longer name may go on with the dot
+                entry, parent = entry_at(found, rest)
+                return entry, values[first] if parent is found else parent
         more, dot, rest = rest.partition(".")
         first = f"{first}.{more}"
     raise KeyError(name)

@@ -263,7 +263,7 @@ def _one_bias(layer: Any, ps: Any) -> Any:
     if "bias_hh" not in ps:
         return _bias(ps, "bias_ih")
     recurrent = _host(ps["bias_hh"])
-    if type(layer).__name__ == "GRUCell" and recurrent[2 * layer.out_dims :].any():
+    if isinstance(layer, luxport.GRUCell) and recurrent[2 * layer.out_dims :].any():
         raise ValueError("a recurrent bias that the reset gate acts on: use_recurrent_bias=False leaves it out")
     return _host(ps["bias_ih"]) + recurrent
 

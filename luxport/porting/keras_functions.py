@@ -50,7 +50,9 @@ def relu(x: Array, max_value: float | None, negative_slope: float, threshold: fl
     """Return x where it is at least the threshold, at most max_value, and below a line through the threshold."""
     xp = namespace(x)
     above = x if max_value is None else xp.minimum(x, xp.full_like(x, max_value))
-    return xp.where(x > threshold, above, negative_slope * (x - threshold))
+    # No product with 0, which is NaN at -inf.
+    below = negative_slope * (x - threshold) if negative_slope else xp.zeros_like(x)
+    return xp.where(x > threshold, above, below)
 
 
 def move_channels(x: Array, to: str) -> Array:

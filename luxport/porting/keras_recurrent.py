@@ -17,6 +17,8 @@ __all__ = ["bidirectional", "recurrent"]
 def _cell(cell: Any) -> tuple[Any, dict[str, Any]]:
     """Return a cell with its arrays; of the gates only the GRU's are in another order there."""
     name = type(cell).__name__
+    if name not in ("SimpleRNNCell", "LSTMCell", "GRUCell"):
+        raise ValueError(f"the cell {name}")
     if cell.dropout or cell.recurrent_dropout:
         raise ValueError("dropout or recurrent_dropout, which act inside the cell")
     activation = functions.activation(cell.activation)

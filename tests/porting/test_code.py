@@ -773,3 +773,32 @@ def test_attention_as_a_struct():
     q, k, v = (x @ ps[name]["weight"] + ps[name].get("bias", 0) for name in "qkv")
     scores = np.exp(np.einsum("bqd,bkd->bqk", q, k) / 2)  # the softmax over keys, in NumPy
     np.testing.assert_allclose(y, 0.5 * (scores / scores.sum(-1, keepdims=True)) @ v, rtol=1e-5, atol=1e-6)
+
+
+def test_what_binds_less_than_a_sum_counts_whole():
+    """A range up to ``deep ? 4 : 2`` has 4 or 2 numbers, as Julia counts them."""
+    source = """
+    using Flux
+    deepened(deep) = Chain([Dense(4 => 4) for i in 1:(deep ? 4 : 2)]...)
+    """
+    deepened = ported(source)["deepened"]
+    assert [len(deepened(deep).layers) for deep in (True, False)] == [4, 2]
+
+
+def test_a_chain_of_comparisons_is_a_hole():
+    """Julia's ``1 < n < 3`` is false for 7, Python's ``(1 < 7) < 3`` true."""
+    assert translate("using Flux\nmake(n) = 1 < n < 3 ? Dense(n => n) : Dense(1 => n)\n").holes
+
+
+def test_inner_constructors_come_before_outer_ones():
+    source = """
+    using Flux
+    struct M
+        a
+        M(n::Int) = new(Dense(n => n))
+    end
+    M() = M(3)
+    (m::M)(x) = m.a(x)
+    model = M()
+    """
+    assert luxport.parameter_length(ported(source)["model"]) == 12

@@ -338,3 +338,12 @@ def test_arrays_of_other_backends(backend, path):
     weight = load_parameters(path, model, backend="numpy")[0]["weight"]
     assert weight.dtype == np.float32
     np.testing.assert_array_equal(weight, luxport.to(ps, backend="numpy", dtype="float32")["weight"])
+
+
+@pytest.mark.parametrize("name", ["", "_types", "a/b"])
+def test_a_name_that_jld2_would_not_find_is_refused(tmp_path, name):
+    model = luxport.Dense(2, 1)
+    ps, st = luxport.setup(0, model)
+    with pytest.raises(ValueError, match="a name that JLD2.jl finds expected"):
+        luxport.porting.save_flux_state(tmp_path / "model.jld2", model, ps, st, name=name)
+    assert not list(tmp_path.iterdir())

@@ -153,11 +153,6 @@ def _norm(ps: Any) -> list[Any]:
     return [ps.get("scale"), ps.get("bias")]
 
 
-def _expect_no_activation(layer: Any) -> None:
-    if activation_of(layer) != "linear":
-        raise NoCounterpartError("has no activation in a norm")
-
-
 def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if not layer.track_stats:
         raise NoCounterpartError("always keeps statistics")

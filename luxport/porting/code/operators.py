@@ -63,6 +63,8 @@ def binary(t: Translator, node: Node) -> Code:
         sign = {"===": "==", "!==": "!="}.get(symbol[1:], _COMPARISONS[symbol[1:]])
         return Code(f"{operand(a)} {sign} {operand(b)}", "array", True)
     if symbol in _COMPARISONS:
+        if left.type == "binary_expression" and a.kind == "flag":
+            raise Unported("a chain of comparisons")
         sign = _COMPARISONS[symbol]
         if sign in ("is", "is not") and "None" not in (a.text, b.text):
             sign = {"is": "==", "is not": "!="}[sign]

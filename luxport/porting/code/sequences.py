@@ -59,7 +59,7 @@ def place(t: Translator, node: Node) -> str:
         start, stop = place(t, first), "" if text(last) == "end" else place(t, last)
         if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
             return f"{start}:{int(stop) + 1}"
-        return f"{start}:{stop and _plus_one(stop)}"
+        return f"{start}:{stop and _plus_one(Code(stop, "number", True))}"
     if text(node) == "end":
         return "-1"
     found = re.fullmatch(r"end\s*-\s*(\d+)", text(node))
@@ -153,18 +153,25 @@ def _range(t: Translator, node: Node) -> str:
         signed = by.text.removeprefix("-").isdigit()
         if not signed or by.text in ("0", "-0"):
             raise Unported("a range with a step that is no number in place")
-        end = f"{operand(stop)} - 1" if by.text.startswith("-") else _plus_one(operand(stop))
+        end = f"{operand(stop)} - 1" if by.text.startswith("-") else _plus_one(stop)
         return f"range({start.text}, {end}, {by.text})"
     ends = [t.code(end) for end in (first, last)]
     if any(end.kind not in ("number", "unknown") for end in ends):
         raise Unported("a range of other than whole numbers")
-    return f"range({ends[0].text}, {_plus_one(ends[1].text)})"
+    return f"range({ends[0].text}, {_plus_one(ends[1])})"
 
 
-def _plus_one(number: str) -> str:
-    if number.isdigit():
-        return str(int(number) + 1)
-    return number.removesuffix(" - 1") if number.endswith(" - 1") else f"{number} + 1"
+def _plus_one(number: Code) -> str:
+    if number.text.isdigit():
+        return str(int(number.text) + 1)
+    looser = any(sign in number.text for sign in _LOOSER)
+    if number.text.endswith(" - 1") and not looser:
+        return number.text.removesuffix(" - 1")
+    return f"{operand(number) if looser else number.text} + 1"
+
+
+_LOOSER = (" if ", " or ", " and ", " | ", " & ", " << ", " >> ")
+"""What binds less than a sum."""
 
 
 def mapped(t: Translator, given: Arguments) -> Code:
@@ -244,7 +251,7 @@ def ntuple(t: Translator, given: Arguments) -> Code:
     number = t.code(count)
     if number.kind not in ("number", "unknown"):
         raise Unported("a number expected")
-    return _listed(t, variable, body[0], f"range(1, {_plus_one(number.text)})")
+    return _listed(t, variable, body[0], f"range(1, {_plus_one(number)})")
 
 
 def _listed(t: Translator, variable: Node, made: Node, sequence: Node | str) -> Code:

@@ -94,8 +94,7 @@ def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
     for node in statements:
         _assign(node, found)
     for struct in found.values():
-        for node in struct.inner:
-            struct.constructors.append(method_of(node))
+        struct.constructors[:0] = [method_of(node) for node in struct.inner]
         for position, constructor in enumerate(struct.constructors, 1):
             constructor.python = python_name(struct.name) + (f"_{position}" if position > 1 else "")
         plain = python_name(struct.name)

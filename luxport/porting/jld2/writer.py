@@ -51,8 +51,12 @@ _HEAP = 4096
 def write(file: BinaryIO, values: Mapping[str, julia.Value]) -> None:
     """Write values by their names, which JLD2.jl's ``load`` finds them by.
 
-    Raises: TypeError for a value that is not written here, by its path; ValueError for a tuple too long for HDF5
+    Raises: TypeError for a value that is not written here, by its path; ValueError for a tuple too long for HDF5, and
+    for a name that JLD2.jl would not find again
     """
+    for name in values:
+        if name in ("", "_types") or "/" in name:
+            raise ValueError(f"a name that JLD2.jl finds expected, not '' nor '_types', without '/', got {name!r}")
     writer = _Writer()
     links = {name: writer.dataset(value, name) for name, value in values.items()}
     writer.finish(file, links)

@@ -69,7 +69,9 @@ def conv_transpose(
         )
     if flip:
         weight = weight.flip(tuple(range(2, weight.ndim)))
-    if all(low == high >= 0 for low, high in padding):
+    # The library wants an output_padding below the stride or the dilation.
+    usual = all(more < max(pace) for more, *pace in zip(output_padding, stride, dilation, strict=True))
+    if usual and all(low == high >= 0 for low, high in padding):
         around = tuple(low for low, _ in padding)
         return correlate(x, weight, bias, stride, around, output_padding, groups, dilation)
     y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
