@@ -14,6 +14,7 @@ from luxport.ops.windows import (
     add_windows,
     is_written_out,
     output_sizes,
+    pad_axis,
     pad_spatial,
     per_axis,
     transposed_sizes,
@@ -140,10 +141,12 @@ def conv_transpose(
     out = weight.shape[1] * groups
     rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
     columns = xp.matmul(xp.matrix_transpose(rows), xp.reshape(x, (-1, groups, channels // groups, math.prod(places))))
+    # From a size that is larger by a whole stride `fold` would conclude that there are more places.
+    within = tuple([min(n, s - 1) for n, s in zip(more, stride, strict=True)])
     y = fold(
         xp.reshape(columns, (-1, out * math.prod(kernel), math.prod(places))),
         output_size=transposed_sizes(
-            places, kernel, stride=stride, padding=padding, dilation=dilation, output_padding=more
+            places, kernel, stride=stride, padding=padding, dilation=dilation, output_padding=within
         ),
         window=kernel,
         stride=stride,
@@ -151,6 +154,8 @@ def conv_transpose(
         dilation=dilation,
         flip=flip,
     )
+    for axis, (n, less) in enumerate(zip(more, within, strict=True), start=2):
+        y = pad_axis(y, axis, 0, n - less) if n > less else y
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 

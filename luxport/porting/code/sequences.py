@@ -59,7 +59,8 @@ def place(t: Translator, node: Node) -> str:
         start, stop = place(t, first), "" if text(last) == "end" else place(t, last)
         if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
             return f"{start}:{int(stop) + 1}"
-        return f"{start}:{stop and _plus_one(Code(stop, "number", True))}"
+        end = stop and _plus_one(Code(stop, "number", True))
+        return f"{start}:{end}"
     if text(node) == "end":
         return "-1"
     found = re.fullmatch(r"end\s*-\s*(\d+)", text(node))
