@@ -44,7 +44,7 @@ MUTANTS: Mutants = {
         case("conv_transpose.counting_2d"),
     ),
     "transposed conv drops output padding": (
-        edited(ops.conv_transpose, "output_padding=more", "output_padding=(0,) * len(kernel)"),
+        edited(ops.conv_transpose, "output_padding=within", "output_padding=(0,) * len(kernel)"),
         case("conv_transpose.output_padding_2d"),
     ),
     "transposed conv swaps its padding": (
