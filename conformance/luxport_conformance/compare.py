@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from luxport import tree
 from luxport.static import Static
 
-__all__ = ["EPSILON", "Tolerance", "Violation", "compare"]
+__all__ = ["EPSILON", "Tolerance", "Violation", "compare", "compare_trees"]
 
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 """The distance from 1 to the next number of a dtype."""
@@ -71,6 +72,29 @@ def compare(got: Any, want: Any, *, dtype: str, tolerance: Tolerance, path: str 
         [compare(inner, value, dtype=dtype, tolerance=tolerance, path=where) for inner, value, where in parts],
         default=0.0,
     )
+
+
+def compare_trees(got: Any, want: Any, dtype: str, tolerance: Tolerance) -> float:
+    """Return the largest deviation of two results of one structure; keys may come in any order, as JAX sorts them.
+
+    Raises: Violation
+    """
+    got, want = _sorted(got), _sorted(want)
+    if tree.structure(got) != tree.structure(want):
+        raise Violation(f"a result like {tree.structure(want)} expected, got {tree.structure(got)}")
+    return max(
+        [
+            compare(leaf, wanted, dtype=dtype, tolerance=tolerance, path=".".join(path))
+            for (path, wanted), leaf in zip(tree.leaves_with_path(want), tree.leaves(got), strict=True)
+        ],
+        default=0.0,
+    )
+
+
+def _sorted(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _sorted(values[key]) for key in sorted(values)}
+    return tuple(map(_sorted, values)) if isinstance(values, (tuple, list)) else values
 
 
 def _compare_leaf(got: Any, want: Any, dtype: str, tolerance: Tolerance, path: str) -> float:

@@ -13,7 +13,7 @@ from luxport import tree
 from luxport.backend import Backend, backend_of, get_backend
 from luxport_conformance import backends
 from luxport_conformance.arrays import dtype_name, on_backend, on_host, widened
-from luxport_conformance.compare import Tolerance, Violation, compare
+from luxport_conformance.compare import Violation, compare_trees
 from luxport_conformance.evaluation import (
     Evaluations,
     cotangent,
@@ -73,7 +73,7 @@ def values(example: Example, backend: Backend, dtype: str, evaluations: Evaluati
     x, ps, st = on_host(placed(example, backend, dtype), backend)
     worst = 0.0
     for mode, got in ((luxport.train_mode, found.train), (luxport.test_mode, found.test)):
-        worst = max(worst, _compare(got, _oracle(example, (x, ps, mode(st))), dtype, example.tolerance))
+        worst = max(worst, compare_trees(got, _oracle(example, (x, ps, mode(st))), dtype, example.tolerance))
     return worst
 
 
@@ -137,7 +137,7 @@ def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: E
         backend, lambda x, ps, st: (example.layer(x, ps, st), example.layer(_second_sample(x), ps, st))
     )
     (together, _), (alone, _) = on_host(program(x, ps, st), backend)
-    return _compare(alone, _second_sample(together), dtype, example.tolerance)
+    return compare_trees(alone, _second_sample(together), dtype, example.tolerance)
 
 
 def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
@@ -149,7 +149,7 @@ def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Ev
     compiled = evaluations.compiled(example, backend, dtype, gradients=True)
     eager = evaluations.eager(example, backend, dtype, gradients=backend.name != "jax")
     got = tuple([None if want is None else part for part, want in zip(compiled[:4], eager[:4], strict=True)])
-    return _compare(got, tuple(eager[:4]), dtype, gradient_tolerance(example))
+    return compare_trees(got, tuple(eager[:4]), dtype, gradient_tolerance(example))
 
 
 def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
@@ -170,7 +170,7 @@ def gradients_agree(example: Example, backend: Backend, dtype: str, evaluations:
     mine = evaluations.cheapest(example, backend, dtype, gradients=True)
     with backends.holding(other, "float64"):
         theirs = evaluations.cheapest(example, other, "float64", gradients=True, rounded=dtype)
-    return _compare(tuple(mine[2:4]), tuple(theirs[2:4]), dtype, gradient_tolerance(example))
+    return compare_trees(tuple(mine[2:4]), tuple(theirs[2:4]), dtype, gradient_tolerance(example))
 
 
 _WIDE = ("float32", "float64")
@@ -203,26 +203,6 @@ def _oracle(example: Example, inputs: Any) -> Any:
     """Run the definitions in float64, on arrays for which no backend has operations of its own."""
     strict = get_backend("strict")
     return on_host(example.layer(*on_backend(widened(inputs), strict, "float64")), strict)
-
-
-def _compare(got: Any, want: Any, dtype: str, tolerance: Tolerance) -> float:
-    """Compare two results of one structure; keys of dicts may come in any order, as JAX sorts them."""
-    got, want = _sorted(got), _sorted(want)
-    if tree.structure(got) != tree.structure(want):
-        raise Violation(f"a result like {tree.structure(want)} expected, got {tree.structure(got)}")
-    return max(
-        [
-            compare(leaf, wanted, dtype=dtype, tolerance=tolerance, path=".".join(path))
-            for (path, wanted), leaf in zip(tree.leaves_with_path(want), tree.leaves(got), strict=True)
-        ],
-        default=0.0,
-    )
-
-
-def _sorted(values: Any) -> Any:
-    if isinstance(values, Mapping):
-        return {key: _sorted(values[key]) for key in sorted(values)}
-    return tuple(map(_sorted, values)) if isinstance(values, (tuple, list)) else values
 
 
 def _expect_equal(got: Any, want: Any, what: str) -> None:

@@ -14,9 +14,9 @@ from luxport.ops.windows import (
     add_windows,
     is_written_out,
     output_sizes,
-    pad_axis,
     pad_spatial,
     per_axis,
+    transposed_padding,
     transposed_sizes,
     window_slices,
     written_out,
@@ -141,21 +141,20 @@ def conv_transpose(
     out = weight.shape[1] * groups
     rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
     columns = xp.matmul(xp.matrix_transpose(rows), xp.reshape(x, (-1, groups, channels // groups, math.prod(places))))
-    # From a size that is larger by a whole stride `fold` would conclude that there are more places.
-    within = tuple([min(n, s - 1) for n, s in zip(more, stride, strict=True)])
+    # All that the kernels cover: from another size `fold` might conclude that there are more places, or fewer.
+    nothing, uncut = (0,) * len(kernel), ((0, 0),) * len(kernel)
     y = fold(
         xp.reshape(columns, (-1, out * math.prod(kernel), math.prod(places))),
         output_size=transposed_sizes(
-            places, kernel, stride=stride, padding=padding, dilation=dilation, output_padding=within
+            places, kernel, stride=stride, padding=uncut, dilation=dilation, output_padding=nothing
         ),
         window=kernel,
         stride=stride,
-        padding=padding,
+        padding=uncut,
         dilation=dilation,
         flip=flip,
     )
-    for axis, (n, less) in enumerate(zip(more, within, strict=True), start=2):
-        y = pad_axis(y, axis, 0, n - less) if n > less else y
+    y = pad_spatial(y, transposed_padding(padding, more))
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 

@@ -22,7 +22,7 @@ _TRANSPOSED: tuple[dict[str, Any], ...] = (
     {"stride": (2, 2), "padding": ((1, 1), (0, 0)), "dilation": (1, 1), "output_padding": (1, 1), "groups": 1},
     {"stride": (2, 3), "padding": ((2, 0), (0, 1)), "dilation": (1, 2), "output_padding": (0, 2), "groups": 2},
     {"stride": (5, 1), "padding": ((-1, -1), (1, 2)), "dilation": (2, 1), "output_padding": (0, 0), "groups": 4},
-    {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "output_padding": (1, 2), "groups": 1},
+    {"stride": (1, 1), "padding": ((0, 0), (1, 3)), "dilation": (1, 1), "output_padding": (1, 2), "groups": 1},
 )
 _COLUMNS: tuple[dict[str, Any], ...] = (
     {"window": (2, 2), "stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "flip": False},

@@ -44,15 +44,11 @@ MUTANTS: Mutants = {
         case("conv_transpose.counting_2d"),
     ),
     "transposed conv drops output padding": (
-        edited(ops.conv_transpose, "output_padding=within", "output_padding=(0,) * len(kernel)"),
+        edited(ops.conv_transpose, "(padding, more)", "(padding, nothing)"),
         case("conv_transpose.output_padding_2d"),
     ),
     "transposed conv swaps its padding": (
-        edited(
-            ops.conv_transpose,
-            "padding=padding,\n        dilation=dilation,\n        flip",
-            "padding=tuple([pair[::-1] for pair in padding]),\n        dilation=dilation,\n        flip",
-        ),
+        edited(ops.conv_transpose, "(padding, more)", "(tuple([pair[::-1] for pair in padding]), more)"),
         case("conv_transpose.uneven"),
     ),
     "windows come out back to front": (
