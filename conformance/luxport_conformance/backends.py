@@ -19,6 +19,7 @@ __all__ = [
     "Abilities",
     "abilities",
     "compiled",
+    "compiles_operations",
     "differentiating",
     "holding",
     "load",
@@ -153,21 +154,27 @@ def _quick_xla() -> dict[str, Any]:
     """Return options of XLA that halve the time of its compiler on the CPU, if it knows them."""
     import jax
 
+    if jax.default_backend() != "cpu":
+        return {}
     options = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
     try:
         jax.jit(abs, compiler_options=options)(1.0)
     except jax.errors.JaxRuntimeError:  # another version of XLA, with other options
         return {}
-    return options if jax.default_backend() == "cpu" else {}
+    return options
+
+
+def compiles_operations(name: str) -> bool:
+    """Say whether a backend compiles every operation for every shape and dtype, whether it is asked to or not.
+
+    JAX does, in 20 to 80 ms each: what is to run once is several times faster compiled as a whole.
+    """
+    return name == "jax"
 
 
 def prepared(backend: Backend, program: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the program as it runs fastest once.
-
-    JAX compiles every operation for every shape and dtype, 20 to 80 ms each, whether it is asked to or not: all
-    of them at once is several times faster.
-    """
-    return compiled(backend, program) if backend.name == "jax" else program
+    """Return the program as it runs fastest once."""
+    return compiled(backend, program) if compiles_operations(backend.name) else program
 
 
 def ways(
@@ -176,12 +183,12 @@ def ways(
     """List the modes and dtypes in which a case runs on a backend.
 
     It runs in each dtype in the mode that is the quicker there, and in its first dtype in the other mode, as a
-    program is traced alike in all of them; on JAX, where both modes compile, all but one only if `thorough`.
+    program is traced alike in all of them; where both modes compile, all but one only if `thorough`.
     """
     able = abilities(name)
     dtypes = tuple(dtype for dtype in dtypes if dtype in able.dtypes)
-    one_of_all = name == "jax" and not thorough
-    quick, other = ("jit", "eager") if name == "jax" and traces else ("eager", "jit")
+    one_of_all = compiles_operations(name) and not thorough
+    quick, other = ("jit", "eager") if compiles_operations(name) and traces else ("eager", "jit")
     both = able.compiles and compiles and not one_of_all
     return [
         *((quick, dtype) for dtype in (dtypes[:1] if one_of_all else dtypes)),

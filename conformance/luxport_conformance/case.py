@@ -51,8 +51,8 @@ class Case:
     numbers, `Shape`s and `Property`s, or a function that computes it from the inputs (as the backend has rounded
     them, in float64): an independent computation. With `raises` the program must fail instead, with a message
     that matches `message`. `subject` is the layer or operation, the row of the table that the case counts for.
-    `compiles`: it runs compiled as well; `traces`: it can, so that JAX, which is quicker then, does so in any case. A
-    program that looks at its numbers, or calls a compiler itself, does not trace.
+    `traces`: it can be compiled, which a program that looks at its numbers, or calls a compiler itself, cannot.
+    `compiles`: it is compiled also where that takes longer than running it.
     `source` says where the expectation comes from: ``flux:layers/conv.jl:139`` for an assertion of the account.
     """
 
@@ -74,6 +74,16 @@ class Case:
     def on_host(self) -> bool:
         """Whether the case needs no arrays, and so no backend."""
         return not self.inputs
+
+    @property
+    def may_trace(self) -> bool:
+        """Whether the case can be compiled at all: an error is looked for where it is raised."""
+        return self.traces and self.raises is None
+
+    @property
+    def may_compile(self) -> bool:
+        """Whether the case is to be compiled wherever there is a compiler."""
+        return self.compiles and self.may_trace
 
     @property
     def assertions(self) -> tuple[str, ...]:

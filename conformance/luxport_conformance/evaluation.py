@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
 class Evaluations:
     """Evaluations of the examples, kept for as long as a run takes.
 
-    Without `thorough` JAX, slow to run one operation after the other, does so with the first example of a layer only.
+    Without `thorough` only a layer's first example runs one operation after the other where each is compiled.
     """
 
     def __init__(self, *, thorough: bool = False) -> None:
@@ -82,11 +82,11 @@ class Evaluations:
     def cheapest(
         self, example: Example, backend: Backend, dtype: str, *, gradients: bool, rounded: str = ""
     ) -> Evaluation:
-        """Evaluate eagerly, or compiled where each operation is compiled in any case (JAX).
+        """Evaluate eagerly, or compiled where each operation is compiled in any case.
 
         `rounded` names the dtype that inputs are rounded to before they are placed, if it is another.
         """
-        if backend.name == "jax":
+        if backends.compiles_operations(backend.name):
             return self.compiled(example, backend, dtype, gradients=gradients, rounded=rounded)
         return self.eager(example, backend, dtype, gradients=gradients, rounded=rounded)
 

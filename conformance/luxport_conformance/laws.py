@@ -143,11 +143,11 @@ def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: E
 def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Compiled, a layer returns what it returns eagerly in both modes, and so do its gradients.
 
-    JAX traces a gradient in the same way eagerly as compiled, and takes a second to do so eagerly: there it is
-    left to the laws of gradients, which see it compiled.
+    Where each operation is compiled, an eager gradient takes a second and is traced as a compiled one is: there it
+    is left to the laws of gradients, which see it compiled.
     """
     compiled = evaluations.compiled(example, backend, dtype, gradients=True)
-    eager = evaluations.eager(example, backend, dtype, gradients=backend.name != "jax")
+    eager = evaluations.eager(example, backend, dtype, gradients=not backends.compiles_operations(backend.name))
     got = tuple([None if want is None else part for part, want in zip(compiled[:4], eager[:4], strict=True)])
     return compare_trees(got, tuple(eager[:4]), dtype, gradient_tolerance(example))
 

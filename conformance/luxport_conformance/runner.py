@@ -201,7 +201,7 @@ def _drawn(example: Example) -> str:
 
 def _batches(cases: tuple[Case, ...]) -> dict[str, _Batch]:
     """Put each case that can be compiled in a batch with its neighbours."""
-    able = [case for case in cases if case.compiles and case.raises is None and not case.on_host]
+    able = [case for case in cases if case.may_compile and not case.on_host]
     groups = [tuple(able[i : i + _BATCH]) for i in range(0, len(able), _BATCH)]
     return {case.id: batch for group in groups for batch in [_Batch(group)] for case in group}
 
@@ -227,8 +227,9 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
         for backend in [HOST] if case.on_host else backends:
             if case.differentiates and not abilities(backend).gradients:
                 continue
-            compiles, traces = case.compiles and case.raises is None, case.traces and case.raises is None
-            for mode, dtype in ways(backend, case.dtypes, compiles=compiles, traces=traces, thorough=thorough):
+            for mode, dtype in ways(
+                backend, case.dtypes, compiles=case.may_compile, traces=case.may_trace, thorough=thorough
+            ):
                 yield Check(
                     id=case.id if case.on_host else f"{case.id}-{backend}-{mode}-{dtype}",
                     kind="case",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from luxport_conformance.backends import compiles_operations
 from luxport_conformance.runner import Check, Evidence, run
 from luxport_conformance.selection import Selection
 
@@ -85,12 +86,12 @@ def findings(
 def _shares(checks: Iterable[Check]) -> list[list[str]]:
     """Divide the checks by backend and kind: what is computed once for many stays in one process.
 
-    Longest first, that is JAX's, and then by number.
+    Longest first: those of a backend that compiles each operation, and then by number.
     """
     shares: dict[tuple[str, str], list[str]] = {}
     for check in checks:
         shares.setdefault((check.backend, check.kind), []).append(check.id)
-    by_length = sorted(shares, key=lambda share: (share[0] == "jax", len(shares[share])), reverse=True)
+    by_length = sorted(shares, key=lambda share: (compiles_operations(share[0]), len(shares[share])), reverse=True)
     return [shares[share] for share in by_length]
 
 

@@ -50,7 +50,6 @@ class Selection:
         cases = CASES if self.petab is None else (*CASES, *_petab(self.petab))
         for check in checks(names, cases, pattern=self.pattern, thorough=self.full):
             wanted = not self.dtypes or check.dtype in self.dtypes or check.backend == backends.HOST
-            # JAX compiles every operation in any case: there the compiled cases are the quick ones.
             if wanted and (self.jit or self.full or check.mode == "eager" or _quick(check)):
                 yield check
         for check in peer_checks(tuple([PEERS[name] for name in self.peers])):
@@ -59,7 +58,7 @@ class Selection:
 
 
 def _quick(check: Check) -> bool:
-    return check.backend == "jax" and check.kind == "case"
+    return backends.compiles_operations(check.backend) and check.kind == "case"
 
 
 def _petab(folder: str) -> Any:

@@ -63,7 +63,6 @@ def _accurate(name: str, f: Callable[[Decimal], Decimal], lines: tuple[int, ...]
         lambda x: (operation(x), operation(-x)),
         PLACES,
         expected=expected,
-        compiles=False,
         traces=False,  # the suite's quick compilers choose less exact instructions than those that users get
     )
 

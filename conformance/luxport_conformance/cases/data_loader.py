@@ -111,7 +111,6 @@ CASES: list[Case] = [
         X,
         expected={"first": X[:2], "count": 3, "told": 3},
         dtypes=INTEGERS,
-        compiles=False,
         traces=False,  # a device is not changed in a program
     ),
     function(
@@ -169,7 +168,6 @@ CASES: list[Case] = [
             "again": np.zeros_like(X),
         },
         dtypes=INTEGERS,
-        compiles=False,
         traces=False,
     ),
     Case(
@@ -183,7 +181,6 @@ CASES: list[Case] = [
         differentiates=True,
         tolerance=Tolerance(magnitude=1.0),
         dtypes=("float32",),
-        compiles=False,
         traces=False,  # a hundred steps are a long program
     ),
     Case(
@@ -195,7 +192,6 @@ CASES: list[Case] = [
         expected=np.ones(2),
         differentiates=True,
         dtypes=("float64",),  # upstream wants it to 1e-10
-        compiles=False,
         traces=False,
     ),
 ]

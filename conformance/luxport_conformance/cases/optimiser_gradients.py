@@ -75,7 +75,6 @@ CASES: list[Case] = [
         program=lambda ps, dx: optimisers.update(optimisers.setup(Both(), ps), ps, dx, dx)[1],
         inputs={"ps": BRANCHES, "dx": {"a": (np.array([0.1]),), "c": HUNDRED}},
         expected={"a": (np.array([-0.1]),)},
-        compiles=False,
         traces=False,
     ),
     fails(

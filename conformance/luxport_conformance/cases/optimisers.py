@@ -219,7 +219,6 @@ CASES: list[Case] = [
         np.array([1.0 + 1.0j]),
         expected=Property("losses that fall from 2 at each of 10 steps, below 1.9", _falls),
         dtypes=("float64",),
-        compiles=False,
         traces=False,  # forty rules in one program compile slowly
     ),
     Case(

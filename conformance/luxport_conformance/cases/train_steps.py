@@ -188,7 +188,6 @@ CASES: list[Case] = [
         differentiates=True,
         dtypes=("float32",),
         tolerance=Tolerance(reduction=50),
-        compiles=False,
         traces=False,  # it looks at every loss
     ),
     fails(
@@ -213,7 +212,6 @@ CASES: list[Case] = [
         expected={"weight": np.zeros((3, 2)), "bias": BIAS},
         differentiates=True,
         dtypes=("float32",),
-        compiles=False,
         traces=False,
     ),
     Case(
@@ -234,7 +232,6 @@ CASES: list[Case] = [
         },
         differentiates=True,
         dtypes=("float32",),
-        compiles=False,
         traces=False,
     ),
     Case(
