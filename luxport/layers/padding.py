@@ -10,7 +10,7 @@ import numpy as np
 from luxport.backend import Array
 from luxport.errors import LayerError
 from luxport.layers.checks import shape_of, shape_text
-from luxport.ops.windows import Pairs, Sizes
+from luxport.ops.windows import Pairs, PerAxis, Sizes
 
 __all__ = ["Padding", "PerAxis", "SamePad", "Windows", "check_spatial", "sizes_of"]
 
@@ -30,9 +30,6 @@ class SamePad:
     (1, 1, 7, 7)
     """
 
-
-PerAxis: TypeAlias = int | tuple[int, ...]
-"""One for all spatial axes, or one each."""
 
 Padding: TypeAlias = int | tuple[int | tuple[int, int], ...] | SamePad
 """One for all sides, an entry or a (low, high) pair per spatial axis, or `SamePad`."""

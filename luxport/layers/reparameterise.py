@@ -11,10 +11,12 @@ import numpy as np
 from luxport import ops
 from luxport.errors import LayerError
 from luxport.host_sums import row_sums
-from luxport.layer import Layer, Parameters, States, abstract_values, initial_parameters
+from luxport.layer import Layer, Parameters, States, WrapperLayer, abstract_values, initial_parameters
 from luxport.layers.bilinear import Bilinear
 from luxport.layers.checks import check_sizes
 from luxport.layers.conv_transpose import ConvTranspose
+from luxport.layers.freezing import FrozenLayer
+from luxport.layers.tying import Tied
 from luxport.random import Rng
 from luxport.static import Static
 from luxport.surgery import layer_map
@@ -207,8 +209,8 @@ def _kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any]) -> I
 
 def _outputs(layer: Layer, ndim: int) -> int:
     """Return the axis of the outputs in a layer's weight."""
-    while isinstance(layer, (WeightNorm, SpectralNorm)):
-        layer = layer.layer
+    while isinstance(layer, (WeightNorm, SpectralNorm, FrozenLayer, Tied, WrapperLayer)):
+        layer = layer._wrapped() if isinstance(layer, WrapperLayer) else layer.layer
     if ndim < 3 or isinstance(layer, Bilinear):
         return -1
     return 1 if isinstance(layer, ConvTranspose) else 0

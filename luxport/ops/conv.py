@@ -12,7 +12,7 @@ from luxport.ops.windows import (
     PerSide,
     Sizes,
     add_windows,
-    is_written_out,
+    options_written_out,
     output_sizes,
     pad_spatial,
     per_axis,
@@ -25,37 +25,12 @@ from luxport.ops.windows import (
 __all__ = ["conv", "conv_transpose", "fold", "unfold"]
 
 
-def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if len(arrays) == 3 and is_written_out(options) and "groups" in options and "flip" in options:
-        return arrays, options
-    x, _, *bias = arrays
-    absent = {} if bias else {"bias": None}
-    return arrays, _written(len(x.shape) - 2, {**absent, "groups": 1, "flip": True, **options})
+def _complete(x: Array, options: dict[str, Any]) -> dict[str, Any]:
+    return options_written_out(len(x.shape) - 2, options)
 
 
-def _complete_transposed(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if type(options.get("output_padding")) is tuple:
-        return _complete(arrays, options)
-    x, *_ = arrays
-    more = per_axis("output_padding", options.get("output_padding", 0), len(x.shape) - 2)
-    return _complete(arrays, options | {"output_padding": more})
-
-
-def _complete_unfold(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    (x,) = arrays
-    return arrays, _written(len(x.shape) - 2, options)
-
-
-def _complete_fold(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    return arrays, _written(len(options["output_size"]), options)
-
-
-def _written(rank: int, options: dict[str, Any]) -> dict[str, Any]:
-    values = written_out(rank, options.get("stride", 1), options.get("padding", 0), options.get("dilation", 1))
-    written: dict[str, Any] = dict(zip(("stride", "padding", "dilation"), values, strict=True))
-    if "window" in options:
-        written["window"] = per_axis("window", options["window"], rank)
-    return options | written
+def _complete_fold(columns: Array, options: dict[str, Any]) -> dict[str, Any]:
+    return options_written_out(len(options["output_size"]), options)
 
 
 @operation(complete=_complete)
@@ -103,7 +78,7 @@ def conv(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation(complete=_complete_transposed)
+@operation(complete=_complete)
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -158,7 +133,7 @@ def conv_transpose(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation(complete=_complete_unfold)
+@operation(complete=_complete)
 def unfold(
     x: Array,
     *,

@@ -22,21 +22,11 @@ __all__ = [
 ]
 
 
-def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    x, *parameters = arrays
-    absent = {} if len(parameters) > 1 else {"bias": None} if parameters else {"scale": None, "bias": None}
-    return arrays, {**absent, **options, "epsilon": _epsilon(x, options.get("epsilon"))}
+def _complete(x: Array, options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "epsilon": _epsilon(x, options["epsilon"])}
 
 
-def _complete_with_statistics(
-    arrays: tuple[Any, ...], options: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    arrays, options = _complete(arrays, options)
-    absent = {} if len(arrays) > 4 else {"running_mean": None, "running_var": None}
-    return arrays, {**absent, "momentum": 0.1, **options}
-
-
-@operation(complete=_complete_with_statistics)
+@operation(complete=_complete)
 def batch_norm(
     x: Array,
     scale: Array | None = None,
@@ -78,7 +68,7 @@ def batch_norm(
     return xp.astype(y, x.dtype), running_mean, running_var
 
 
-@operation(complete=_complete_with_statistics)
+@operation(complete=_complete)
 def instance_norm(
     x: Array,
     scale: Array | None = None,
@@ -155,13 +145,7 @@ def layer_norm(
     return xp.astype(_scaled(xp, centred, var, _epsilon(x, epsilon), scale, bias), x.dtype)
 
 
-def _complete_scale(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    x, *scale = arrays
-    absent = {} if scale else {"scale": None}
-    return arrays, {**absent, **options, "epsilon": _epsilon(x, options.get("epsilon"))}
-
-
-@operation(complete=_complete_scale)
+@operation(complete=_complete)
 def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Array:

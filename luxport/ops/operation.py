@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
-from luxport.backend import backend_of
+from luxport.backend import Array, backend_of
 
 __all__ = ["definition_of", "operation"]
 
@@ -14,8 +15,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-Completion = Callable[[tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
-"""From the arrays and the options of a call, all of the arrays and all of the options."""
+Completion = Callable[[Array, dict[str, Any]], dict[str, Any]]
+"""From a call's first array and all of its options, the options as a backend's function takes them."""
 
 
 @overload
@@ -28,7 +29,8 @@ def operation(definition: Any = None, /, *, complete: Completion | None = None) 
     Arrays come first and by position (None for one that is absent), options by keyword. The definition is
     written in Array API terms alone. A backend whose ``ops`` has a function of the same name supplies its own;
     the conformance suite holds it against the definition, which stays at hand as `definition_of`. Where a call may
-    leave options out or write them shortly, `complete` writes them out for a backend's function.
+    leave options out or write them shortly, `complete` writes them out for a backend's function; those left out come
+    with the definition's defaults.
 
     Raises: TypeError if arrays of two backends meet, or if there is none
     """
@@ -49,6 +51,7 @@ def definition_of(op: Callable[P, R]) -> Callable[P, R]:
 
 def _dispatched(definition: Callable[..., Any], complete: Completion | None) -> Callable[..., Any]:
     name = definition.__name__
+    required, left_out = _options(definition)
 
     @functools.wraps(definition)
     def dispatch(*arrays: Any, **options: Any) -> Any:
@@ -61,10 +64,22 @@ def _dispatched(definition: Callable[..., Any], complete: Completion | None) -> 
                 break
         if native is None:
             return definition(*arrays, **options)
-        if complete is not None:
-            arrays, options = complete(arrays, options)
-        return native(*arrays, **options)
+        if complete is None:
+            return native(*arrays, **options)
+        if not options.keys() >= required:
+            return definition(*arrays, **options)  # which says what is missing
+        return native(*arrays, **complete(arrays[0], {**left_out[len(arrays)], **options}))
 
     dispatch.definition = definition  # type: ignore[attr-defined]
     dispatch.autograph_info__ = True  # type: ignore[attr-defined]  # TensorFlow's AutoGraph rewrites nothing in here
     return dispatch
+
+
+def _options(definition: Callable[..., Any]) -> tuple[set[str], list[dict[str, Any]]]:
+    """Name the options without a default, and list the defaults that a call with n arrays leaves out, by n."""
+    parameters = inspect.signature(definition).parameters
+    defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+    required = {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY and name not in defaults}
+    names = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    left_out = [{k: v for k, v in defaults.items() if k not in names[:n]} for n in range(len(names) + 1)]
+    return required, left_out

@@ -15,7 +15,7 @@ from luxport.ops.windows import (
     PerSide,
     Sizes,
     fold_windows,
-    is_written_out,
+    options_written_out,
     pad_spatial,
     per_axis,
     written_out,
@@ -24,13 +24,8 @@ from luxport.ops.windows import (
 __all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
 
 
-def _complete(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if is_written_out(options) and type(options["window"]) is tuple:
-        return arrays, options
-    names = ("window", "stride", "padding", "dilation")
-    defaults = (options.get(name, default) for name, default in zip(names[1:], (None, 0, 1), strict=True))
-    values = _written_out(arrays[0], options["window"], *defaults)
-    return arrays, options | dict(zip(names, values, strict=True))
+def _complete(x: Array, options: dict[str, Any]) -> dict[str, Any]:
+    return options_written_out(len(x.shape) - 2, options)
 
 
 @operation(complete=_complete)
@@ -91,9 +86,9 @@ def mean_pool(
     return total / xp.where(count == 0, xp.ones_like(count), count)
 
 
-def _complete_lp(arrays: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    _check_power(options.get("p", 2))
-    return _complete(arrays, options)
+def _complete_lp(x: Array, options: dict[str, Any]) -> dict[str, Any]:
+    _check_power(options["p"])
+    return _complete(x, options)
 
 
 @operation(complete=_complete_lp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
+from numbers import Integral
 from operator import add
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ __all__ = [
     "add_windows",
     "along_axis",
     "fold_windows",
-    "is_written_out",
+    "options_written_out",
     "output_sizes",
     "pad_axis",
     "pad_spatial",
@@ -50,22 +51,51 @@ def per_axis(option: str, value: Any, rank: int) -> tuple[Any, ...]:
 
     Raises: LayerError if it is not one for each
     """
-    if not isinstance(value, tuple):
+    if isinstance(value, Integral):
         return (value,) * rank
-    if len(value) != rank:
-        raise LayerError(f"expects one {option} for all or for each of {rank} spatial axes, got {value!r}")
+    if not isinstance(value, tuple) or len(value) != rank:
+        raise LayerError(f"expects one {option} for all spatial axes or a tuple of {rank}, got {value!r}")
     return value
 
 
 def written_out(rank: int, stride: PerAxis, padding: PerSide, dilation: PerAxis) -> tuple[Sizes, Pairs, Sizes]:
     """Write the options of windows on `rank` spatial axes out, one for each.
 
+    Raises: LayerError if there is not one for each, or a stride or dilation is not positive
+
     >>> written_out(2, 1, (1, (2, 0)), (3, 1))
     ((1, 1), ((1, 1), (2, 0)), (3, 1))
     """
     entries = per_axis("padding", padding, rank)
     pairs = tuple([entry if isinstance(entry, tuple) else (entry, entry) for entry in entries])
-    return per_axis("stride", stride, rank), pairs, per_axis("dilation", dilation, rank)
+    steps = []
+    for option, value in (("stride", stride), ("dilation", dilation)):
+        sizes = per_axis(option, value, rank)
+        if not all([size > 0 for size in sizes]):
+            raise LayerError(f"expects a positive {option}, got {value!r}")
+        steps.append(sizes)
+    return steps[0], pairs, steps[1]
+
+
+def options_written_out(rank: int, options: dict[str, Any]) -> dict[str, Any]:
+    """Write those options out that are about windows; layers have done so, which is seen quickly.
+
+    Raises: LayerError as `written_out`
+    """
+    if _is_written_out(rank, options):
+        return options
+    once = {name: per_axis(name, options[name], rank) for name in ("window", "output_padding") if name in options}
+    stride = once["window"] if options["stride"] is None else options["stride"]
+    values = written_out(rank, stride, options["padding"], options["dilation"])
+    return {**options, **once, **dict(zip(("stride", "padding", "dilation"), values, strict=True))}
+
+
+def _is_written_out(rank: int, options: Mapping[str, Any]) -> bool:
+    for name in ("stride", "padding", "dilation", "window", "output_padding"):
+        if name in options and (type(options[name]) is not tuple or len(options[name]) != rank):
+            return False
+    pairs = all([type(pair) is tuple for pair in options["padding"]])
+    return pairs and 0 not in options["stride"] and 0 not in options["dilation"]
 
 
 def output_sizes(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:
@@ -96,14 +126,6 @@ def transposed_sizes(
         (n - 1) * s + d * (k - 1) + 1 - low - high + more
         for n, k, s, (low, high), d, more in zip(places, window, stride, padding, dilation, output_padding, strict=True)
     )
-
-
-def is_written_out(options: Mapping[str, Any]) -> bool:
-    """Tell quickly whether all options of windows are there, one for each spatial axis: layers hand them over so."""
-    padding = options.get("padding")
-    if type(padding) is not tuple or not all([type(pair) is tuple for pair in padding]):
-        return False
-    return type(options.get("stride")) is type(options.get("dilation")) is tuple
 
 
 def transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:

@@ -86,6 +86,8 @@ def test_spectral_norm_s_gradient_is_torch_s(differentiating):
         (Conv((3, 5), 2, 4), {}, (4, 1, 1, 1)),
         (Conv((3, 5), 2, 4), {"axes": (-1,)}, (1, 1, 1, 5)),
         (lp.ConvTranspose((3, 5), 2, 4), {}, (1, 4, 1, 1)),
+        (lp.DebugLayer(lp.ConvTranspose((3, 5), 2, 4)), {}, (1, 4, 1, 1)),
+        (lp.FrozenLayer(lp.ConvTranspose((3, 5), 2, 4), ("bias",)), {}, (1, 4, 1, 1)),
         (lp.Bilinear((3, 5), 2), {}, (1, 1, 2)),
     ],
 )
