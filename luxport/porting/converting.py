@@ -44,8 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
             for doubt in doubts:
                 print(f"luxport convert: {doubt.message}", file=sys.stderr)
         else:
+            if options.flux is not None:
+                raise ValueError("--flux is about a model in the file: with --model it has no meaning")
             model = _imported(options.model)
             if _is_safetensors(options.file):
+                if options.name is not None:
+                    raise ValueError("--name chooses in a file of Julia's: a safetensors file is one whole")
                 ps, st = saving.load(options.file, model=model, backend="numpy")
             else:
                 ps, st = load_parameters(options.file, model, name=options.name, backend="numpy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
@@ -215,7 +216,7 @@ def _layer_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     return _named({
         "λ": _FUNCTION,
         "diag": scale,
-        "ϵ": np.float32(layer.epsilon),
+        "ϵ": np.float32(math.sqrt(layer.epsilon)),  # Flux squares it
         "size": _each(layer.shape),
         "affine": layer.affine,
     })  # fmt: skip

@@ -17,7 +17,7 @@ from luxport.porting import julia
 from luxport.porting.entries import entries_inside, entry_at
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux import is_model, port
-from luxport.porting.generation import flux_versions
+from luxport.porting.generation import FIRST, flux_versions
 from luxport.porting.reading import read
 
 __all__ = ["load", "models_in", "placed"]
@@ -80,8 +80,8 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
 
 def _version(flux: str) -> tuple[int, int]:
     found = re.fullmatch(r"v?0\.(\d{1,2})(\.\d+)?", flux)
-    if found is None:
-        raise ValueError(f"load expects a version of Flux as flux, '0.6' to '0.16', got {flux!r}")
+    if found is None or int(found[1]) < FIRST:
+        raise ValueError(f"load expects a version of Flux as flux, '0.{FIRST}' to '0.16', got {flux!r}")
     return int(found[1]), int(found[1])
 
 

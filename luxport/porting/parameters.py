@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -13,8 +15,11 @@ from luxport.backend import Backend
 from luxport.flat import Layout
 from luxport.layer import Layer, initial_parameters, initial_states
 from luxport.layers.tying import Tied
+from luxport.porting import julia
 from luxport.porting.entries import entries_inside, entry_at, is_enclosure, states_beside
 from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.fields import keeps_deviation, number, variance_of
+from luxport.porting.generation import FIRST, LAST, flux_versions
 from luxport.porting.loading import placed
 from luxport.porting.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
 from luxport.porting.reading import read
@@ -80,11 +85,12 @@ def load_parameters(
             raise FileFormatError(
                 f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=str(path)
             ) from None
-    fitting, complaints = _fitting(model, entries)
+    versions = flux_versions(values)[:2]
+    fitting, complaints = _fitting(model, entries, versions)
     level, hint, wide = entries, "", 0
     if not fitting and name is None:
         level = {"the file": (values, values)}
-        fitting, _ = _fitting(model, level)
+        fitting, _ = _fitting(model, level, versions)
         level = level if fitting else entries
     for _ in range(_MOST_LEVELS if name is None else 0):
         if fitting or hint or wide == _DEEPEST or not level:
@@ -92,7 +98,7 @@ def load_parameters(
         # What is wrapped again and again, one thing in another, is as good as at the top.
         wide += len(level) > 1
         level = entries_inside(level)
-        fitting, _ = _fitting(model, level)
+        fitting, _ = _fitting(model, level, versions)
         if not all(is_enclosure(level[key][1]) for key in fitting):
             hint, fitting = f". Inside, {' and '.join(fitting)} would fit: choose it by name", {}
     if len(fitting) != 1:
@@ -109,12 +115,12 @@ def load_parameters(
 
 
 def _fitting(
-    model: Layer, entries: Mapping[str, tuple[Any, Any]]
+    model: Layer, entries: Mapping[str, tuple[Any, Any]], versions: tuple[int, int]
 ) -> tuple[dict[str, tuple[dict[str, Any], dict[str, Any]]], list[str]]:
     """Return the entries that fit, and of the others why they do not."""
     fitting, complaints, initial = {}, [], _initial(model)
     for key, (value, _) in entries.items():
-        ps, st, problems = fit(model, value, initial)
+        ps, st, problems = fit(model, value, initial, versions)
         if problems:
             told = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
             complaints.append(f"{key or 'the file'}: {told}")
@@ -130,17 +136,21 @@ def _initial(model: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def fit(
-    model: Layer, value: Any, initial: tuple[dict[str, Any], dict[str, Any]] | None = None
+    model: Layer,
+    value: Any,
+    initial: tuple[dict[str, Any], dict[str, Any]] | None = None,
+    versions: tuple[int, int] = (FIRST, LAST),
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Fit a value of the readers to a model: parameters, states and what did not fit.
 
-    `initial` are the values of parameters and states that the model begins with, if they are at hand.
+    `initial` are the values of parameters and states that the model begins with, if they are at hand; `versions` the
+    first and the last minor version of Flux that can have written the value.
     A bias that is absent, ``false``, and a bias of zeros are the same. What a `Tied` model has once the value has in
     all its places, with the same numbers.
     """
     ps, st = _initial(model) if initial is None else initial
     if isinstance(model, Tied):
-        return _fit_tied(model, value, (ps, st))
+        return _fit_tied(model, value, (ps, st), versions)
     value = unwrapped(value)
     problems: list[str] = []
     if isinstance(value, np.ndarray) and value.ndim == 1:
@@ -150,14 +160,14 @@ def fit(
     if not is_node(value):
         return ps, st, [f"parameters expected, got {type_of(value)}"]
     crossing = {".".join(path) for path, layer in named_modules(model) if getattr(layer, "cross_correlation", False)}
-    ps, st = _by_path(ps, st, value, "", crossing, problems)
+    ps, st = _by_path(ps, st, value, "", _Fit(crossing, versions, problems))
     return ps, st, problems
 
 
 def _fit_tied(
-    model: Tied, value: Any, initial: tuple[dict[str, Any], dict[str, Any]]
+    model: Tied, value: Any, initial: tuple[dict[str, Any], dict[str, Any]], versions: tuple[int, int]
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    full, st, problems = fit(model.layer, value, initial)
+    full, st, problems = fit(model.layer, value, initial, versions)
     later = []
     for first, *others in model.groups:
         wanted = tree.leaves(paths.entry(full, first))
@@ -168,11 +178,21 @@ def _fit_tied(
     return paths.without(full, later), st, problems
 
 
-def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], problems: list[str]) -> tuple[Any, Any]:
-    node = entries_of(value)
+@dataclass(frozen=True)
+class _Fit:
+    """What is known of model and file, and what did not fit."""
+
+    crossing: set[str]
+    """Where the model has layers that do not flip their kernels."""
+    versions: tuple[int, int]
+    problems: list[str]
+
+
+def _by_path(ps: Any, st: Any, value: Any, path: str, fit: _Fit) -> tuple[Any, Any]:
+    node, problems = _with_variance(value, entries_of(value), path, fit.versions), fit.problems
     for inside in _INSIDE:
         if inside in node and inside not in ps:
-            return _by_path(ps, st, node[inside], path, crossing, problems)
+            return _by_path(ps, st, node[inside], path, fit)
     new_ps, new_st, used = dict(ps), dict(st), set()
     for side, new in ((ps, new_ps), (st, new_st)):
         for name, wanted in side.items():
@@ -185,7 +205,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], proble
                 inner = ps.get(name, {}), st.get(name, {})
                 if found is not None:
                     used.add(found)
-                    filled = _by_path(*inner, node[found], here, crossing, problems)
+                    filled = _by_path(*inner, node[found], here, fit)
                     new_ps |= {name: filled[0]} if name in ps else {}
                     new_st |= {name: filled[1]} if name in st else {}
                 elif next(_arrays(inner[0]), None) is not None:
@@ -193,8 +213,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], proble
             elif found is not None:
                 used.add(found)
                 new[name] = _checked(unwrapped(node[found]), wanted, here, problems)
-                # Flux convolves with what it has groups for, and its CrossCor has none.
-                if name == "weight" and path in crossing and "groups" in node:
+                if name == "weight" and path in fit.crossing and _convolves(value, node):
                     new[name] = np.ascontiguousarray(np.flip(new[name], tuple(range(2, np.ndim(new[name])))))
             elif side is ps:
                 problems.append(f"{here} is missing")
@@ -204,6 +223,34 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, crossing: set[str], proble
         if any(arrays_of(entry)):
             problems.append(f"{f'{path}.{name}' if path else name} is left over")
     return new_ps, new_st
+
+
+def _convolves(value: Any, node: Mapping[str, Any]) -> bool:
+    """Tell whether Flux flips the kernels of a layer: a struct says so by its name, a state by having groups."""
+    kind = _flux_name(value)
+    return kind != "CrossCor" if kind else "groups" in node
+
+
+def _with_variance(value: Any, node: dict[str, Any], path: str, versions: tuple[int, int]) -> dict[str, Any]:
+    """Turn the moving standard deviation that Flux kept until 0.6 into the variance that it keeps since."""
+    if _flux_name(value) != "BatchNorm" or "ϵ" not in node:
+        return node
+    deviates, sure = keeps_deviation(value, node, versions)
+    if not sure:
+        warnings.warn(
+            f"{path or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance since; "
+            f"the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken",
+            stacklevel=2,
+        )
+    if not deviates:
+        return node
+    return {**node, "σ²": variance_of(unwrapped(node["σ²"]), number(node["ϵ"], "ϵ"))}
+
+
+def _flux_name(value: Any) -> str:
+    """Return the name of a struct of Flux, nothing for any other value."""
+    struct = isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName)
+    return value.type.name if struct and "Flux" in value.type.module else ""
 
 
 def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:

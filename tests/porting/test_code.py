@@ -102,8 +102,9 @@ def test_an_autoencoder_with_sizes_in_variables():
     ("MaxPool((2, 3); stride=(1, 2), pad=(0, 1))", luxport.MaxPool((3, 2), stride=(2, 1), padding=(1, 0))),
     ("BatchNorm(8, relu; momentum=0.3f0, eps=1f-3)", luxport.BatchNorm(8, luxport.relu, momentum=0.3, epsilon=1e-3)),
     ("GroupNorm(8, 4; affine=false)", luxport.GroupNorm(8, 4, affine=False)),
-    ("LayerNorm((3, 5))", luxport.LayerNorm((5, 3))),
-    ("LayerNorm(3, 5, relu)", luxport.LayerNorm((5, 3), luxport.relu)),
+    # Flux adds the square of its epsilon to the variance (layers/stateless.jl of 0.16).
+    ("LayerNorm((3, 5))", luxport.LayerNorm((5, 3), epsilon=1e-10)),
+    ("LayerNorm(3, 5, relu; eps=0.5f0)", luxport.LayerNorm((5, 3), luxport.relu, epsilon=0.25)),
     ("Dropout(0.5; dims=3)", luxport.Dropout(0.5, axes=(-3,))),
     ("Scale(2, 3; bias=false)", luxport.Scale(3, 2, use_bias=False)),
     ("Bilinear((2, 3) => 4, relu)", luxport.Bilinear((2, 3), 4, luxport.relu)),

@@ -114,6 +114,8 @@ def test_converting_a_model_whose_version_matters(tmp_path, capsys):
     assert main(["convert", str(source), output, "--flux", "0.9"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["convert", str(source), output, "--flux", "x"]) == 2
+    assert main(["convert", str(source), output, "--flux", "0.9", "--model", "any:model"]) == 2
+    assert "--flux is about a model in the file" in capsys.readouterr().err
 
 
 def test_converting_parameters_for_a_model(flux_file, tmp_path, monkeypatch):

@@ -93,6 +93,19 @@ def test_cross_correlation(tmp_path):
     close(outputs(model, IMAGES, tmp_path), F.conv2d(*map(torch.tensor, (IMAGES, KERNEL, CHANNELS))))
 
 
+@pytest.mark.parametrize(("kind", "fields"), [("Conv", 6), ("Conv", 7), ("CrossCor", 6)])
+def test_kernels_for_a_layer_that_does_not_flip_them(kind, fields, tmp_path):
+    """Conv had no groups until Flux 0.12."""
+    groups = [1] if fields == 7 else []
+    model = flux(kind, IDENTITY, bw.array(KERNEL), bw.array(CHANNELS), ints(1, 1), ints(0, 0), ints(1, 1), *groups)
+    out, channels, *window = KERNEL.shape
+    layer = lp.CrossCor(tuple(window), channels, out)
+    ps, st = load_parameters(saved({"model": model}, tmp_path), layer, backend="numpy")
+    flip = torch.flip if kind == "Conv" else lambda kernel, axes: kernel
+    want = F.conv2d(torch.tensor(IMAGES), flip(torch.tensor(KERNEL), (2, 3)), torch.tensor(CHANNELS))
+    close(layer(IMAGES, ps, st)[0], want)
+
+
 @pytest.mark.parametrize("fields", [6, 7, 8])
 def test_conv_transpose_of_each_generation(fields, tmp_path):
     weight, bias = draw(3, 4, 3, 2), draw(4)

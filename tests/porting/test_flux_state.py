@@ -132,7 +132,7 @@ STATES = [
     (luxport.BatchNorm(3), NORM),  # normalise.jl:259
     (luxport.GroupNorm(3, 1), GROUP_NORM),  # normalise.jl:448
     (
-        luxport.LayerNorm((3, 2)),  # normalise.jl:186
+        luxport.LayerNorm((3, 2), epsilon=1e-10),  # normalise.jl:186; Flux adds the square
         [("λ", ()), ("diag", [("scale", array(3, 2)), ("bias", array(3, 2)), ("σ", ())]), ("ϵ", np.float32(1e-5)),
          ("size", (2, 3)), ("affine", True)],
     ),

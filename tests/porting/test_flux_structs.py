@@ -298,6 +298,16 @@ def test_batch_norm_kept_a_standard_deviation_until_0_6(wrap, epsilon, options, 
     assert len(caught) == warned
     if warned:
         assert "name the version, as load(..., flux='0.6')" in str(caught[0].message)
+    if not options:  # parameters alone are read as a model is
+        path = tmp_path / "norm.bson"
+        path.write_bytes(bw.bson({"model": model}))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            layer, _, st = load(path, backend="numpy")
+            _, again = load_parameters(path, layer, backend="numpy")
+        assert len(caught) == 2 * warned
+        for one, other in zip(lp.tree.leaves(st), lp.tree.leaves(again), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("name", ["σ", "σ²"])
@@ -403,6 +413,8 @@ def test_a_model_inside_other_things_is_named(tmp_path):
         load(path, name="last")
     with pytest.raises(ValueError, match=r"a version of Flux as flux, '0.6' to '0.16', got '1'"):
         load(path, flux="1")
+    with pytest.raises(ValueError, match=r"a version of Flux as flux, '0.6' to '0.16', got '0.3'"):
+        load(path, flux="0.3")
 
 
 def test_lux_layers_are_no_layers_of_flux(tmp_path):

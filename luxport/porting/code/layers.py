@@ -22,7 +22,7 @@ from luxport.porting.code.options import (
 from luxport.porting.code.parse import Arguments, Unported, last_name, parts, text
 from luxport.porting.code.recurrent import RECURRENT
 from luxport.porting.code.wrappers import WRAPPERS
-from luxport.porting.code.writing import Code, call, group
+from luxport.porting.code.writing import Code, call, group, operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -157,6 +157,9 @@ def _layer_norm(t: Translator, given: Arguments) -> Code:
     if t.dialect != "flux":
         _check_dims(t, given, shape)
     options = options_of(t, given, affine=("affine", t.flag), epsilon=EPSILON)
+    if t.dialect == "flux":  # whose epsilon, 1e-5 by itself, is that of the deviation
+        epsilon = options.get("epsilon")
+        options["epsilon"] = Code("1e-10" if epsilon is None else f"{operand(epsilon)} ** 2", "number", True)
     return call("luxport.LayerNorm", [shape, *activations(t, rest)], options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.wrappers import array
 
-__all__ = ["GENERATIONS", "fields_of", "number", "numbers", "variance_of"]
+__all__ = ["GENERATIONS", "fields_of", "keeps_deviation", "number", "numbers", "variance_of"]
 
 _NORM = ("λ", "β", "γ", "μ", "σ²", "ϵ", "momentum")
 _TRACKED_NORM = (*_NORM, "affine", "track_stats", "active", "chs")
@@ -99,6 +100,22 @@ def _with_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, A
             if isinstance(parameter, julia.TypeName) and parameter.name.startswith("#"):
                 return {**fields, "σ": julia.Function(parameter)}
     return fields
+
+
+def keeps_deviation(struct: julia.Struct, fields: Mapping[str, Any], versions: tuple[int, int]) -> tuple[bool, bool]:
+    """Tell whether a BatchNorm keeps a moving standard deviation, as it did until Flux 0.6, and whether this is sure.
+
+    `versions` are the first and the last that can have written it. If they leave it open, the default of epsilon
+    tells: 1e-8 until 0.6, 1e-5 since.
+    """
+    first, last = versions
+    if struct.names is not None or first >= 7:  # a file with names says it by them, see `fields_of`
+        return False, True
+    if last <= 6:
+        return True, True
+    epsilon = number(fields["ϵ"], "ϵ")
+    old, new = (math.isclose(epsilon, default, rel_tol=1e-5) for default in (1e-8, 1e-5))
+    return old, new
 
 
 def variance_of(deviation: np.ndarray, epsilon: float) -> np.ndarray:

@@ -28,15 +28,13 @@ import luxport
 from luxport.layer import Layer
 from luxport.porting import julia
 from luxport.porting.flux.building import Ported, Source, kind_of, with_parameters
-from luxport.porting.flux.fields import number, numbers, variance_of
+from luxport.porting.flux.fields import keeps_deviation, number, numbers, variance_of
 from luxport.porting.flux.old_layer_norm import OldLayerNorm
 from luxport.porting.wrappers import array
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
 
 _STATISTICS = {"running_mean": "μ", "running_var": "σ²"}
-# The default of BatchNorm until 0.6; that of later versions is 1e-5.
-_OLD_EPSILON = 1e-8
 
 
 def batch_norm(source: Source) -> Ported:
@@ -91,18 +89,11 @@ def layer_norm(source: Source) -> Ported:
 
 
 def _has_deviation(source: Source) -> bool:
-    """Tell whether moving statistics are standard deviations: the file's version says so, or else ϵ's default."""
-    first, last = source.versions
-    if source.struct.names is not None:  # which say so themselves
-        return False
-    if first >= 7 or last <= 6:
-        return last <= 6
-    epsilon = number(source["ϵ"], source.at("ϵ"))
-    old = bool(np.isclose(epsilon, _OLD_EPSILON, atol=0))
-    if old or not np.isclose(epsilon, 1e-5, atol=0):
-        meant = "a standard deviation" if old else "a variance"
+    deviates, sure = keeps_deviation(source.struct, source.fields, source.versions)
+    if not sure:
+        meant = "a standard deviation" if deviates else "a variance"
         _warn(source, "a BatchNorm that has a standard deviation until Flux 0.6 and a variance since", meant)
-    return old
+    return deviates
 
 
 def _warn(source: Source, what: str, taken: str) -> None:
