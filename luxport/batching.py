@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, asarray, find_owner, namespace
+from luxport.layers.checks import shape_of
 
 __all__ = ["batch", "unbatch"]
 
@@ -39,11 +40,19 @@ def unbatch(batch: Any) -> list[Any]:
     >>> unbatch({"x": np.ones((2, 3)), "y": np.array([0, 1])})[1]["x"].shape
     (3,)
     """
-    sizes = {int(leaf.shape[0]) if len(leaf.shape) else None for leaf in tree.leaves(batch)}
-    if len(sizes) != 1 or None in sizes:
-        raise ValueError(f"unbatch expects arrays with one first size, got {sorted(map(str, sizes))}")
-    (size,) = sizes
-    return [tree.map(lambda leaf, i=i: leaf[i, ...], batch) for i in range(size or 0)]
+    return [tree.map(lambda leaf, i=i: leaf[i, ...], batch) for i in range(first_size("unbatch", batch))]
+
+
+def first_size(caller: str, batch: tree.Tree) -> int:
+    """Return the number of samples in a batch.
+
+    Raises: ValueError if the arrays of the tree have not one first size
+    """
+    sizes = {".".join(path) or "data": shape_of(leaf)[:1] for path, leaf in tree.leaves_with_path(batch)}
+    if len(set(sizes.values())) != 1 or () in sizes.values():
+        got = ", ".join([f"{size[0] if size else 'no axis'} at {path}" for path, size in sizes.items()])
+        raise ValueError(f"{caller} expects arrays with one first size, got {got or 'no array'}")
+    return next(iter(sizes.values()))[0]
 
 
 def _stacked(*leaves: Any) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, backend_of, namespace
-from luxport.layers.checks import shape_of
+from luxport.batching import first_size
 
 __all__ = ["DataLoader"]
 
@@ -40,13 +40,9 @@ class DataLoader:
         partial: bool = True,
         seed: int | None = None,
     ) -> None:
-        sizes = {".".join(path) or "data": shape_of(leaf)[:1] for path, leaf in tree.leaves_with_path(data)}
-        if len(set(sizes.values())) != 1 or () in sizes.values():
-            got = ", ".join([f"{size[0] if size else 'no axis'} at {path}" for path, size in sizes.items()])
-            raise ValueError(f"DataLoader expects arrays with one first size, got {got or 'no array'}")
         if batch_size < 1:
             raise ValueError(f"DataLoader expects a positive batch_size, got {batch_size}")
-        self._size: int = next(iter(sizes.values()))[0]
+        self._size: int = first_size("DataLoader", data)
         self.data = data
         self.batch_size = batch_size
         self.partial = partial

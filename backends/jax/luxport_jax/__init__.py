@@ -31,13 +31,13 @@ def owns_type(array_type: type) -> bool:
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
     """Copy values to a new array."""
+    place = None if device is None else _device(device)
     if owns_type(type(values)):
         array = xp.array(values, dtype=_held(values, dtype), copy=True)
-    else:
-        values = np.asarray(values)
-        # Converted here and not by JAX, which compiles a conversion for each shape.
-        array = jax.device_put(np.array(values, dtype=_held(values, dtype)))
-    return array if device is None else jax.device_put(array, _device(device))
+        return array if place is None else jax.device_put(array, place)
+    values = np.asarray(values)
+    # Converted here and not by JAX, which compiles a conversion for each shape.
+    return jax.device_put(np.array(values, dtype=_held(values, dtype)), place)
 
 
 def to_numpy(array: Any) -> Any:
