@@ -145,9 +145,12 @@ class _Worker:
             self.give(self._left)
 
     def stop(self) -> None:
+        """End the process: one that has nothing to do by itself, so that its framework can clean up."""
+        self.connection.close()
+        if not self.busy:
+            self._process.join(_END)
         self._process.kill()
         self._process.join()
-        self.connection.close()
 
     def _start(self) -> None:
         self._ready = False
@@ -160,6 +163,10 @@ class _Worker:
 
 _START = 300.0
 """What a new process may take to import its frameworks and list the checks."""
+
+
+_END = 5.0
+"""What an idle process may take to end."""
 
 
 def _work(connection: Connection, selection: Selection) -> None:
