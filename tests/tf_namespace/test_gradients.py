@@ -227,3 +227,13 @@ def test_compiled_for_any_batch_size(name):
     jit = name not in (*NOT_IN_XLA, *SLOW_IN_XLA)
     compiled = tf.function(run, input_signature=[spec, spec], jit_compile=jit, autograph=False)
     check(compiled, CASES[name], seed=7)
+
+
+def test_a_cast_to_complex_numbers_drops_imaginary_parts_without_a_warning(caplog):
+    """The slope of Re(c z) with respect to a real z is Re(c)."""
+    x, factors = tf.constant([1.0, 2.0]), tf.constant([3.0 - 4.0j, 0.5j])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = xp.sum(xp.real(factors * xp.astype(x, xp.complex64)))
+    np.testing.assert_array_equal(tape.gradient(y, x), [3.0, 0.0])
+    assert not caplog.records

@@ -32,7 +32,11 @@ def tensor(x: Any) -> tf.Tensor:
 
 def cast(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """``x`` in type ``dtype``."""
-    return x if x.dtype is dtype else R.Cast(x=x, DstT=dtype)
+    if x.dtype is dtype:
+        return x
+    if dtype.is_complex and x.dtype is dtype.real_dtype:  # a cast's gradient warns that it drops imaginary parts
+        return R.Complex(real=x, imag=R.ZerosLike(x=x), Tout=dtype)
+    return R.Cast(x=x, DstT=dtype)
 
 
 def constant(value: Any, dtype: tf.DType) -> tf.Tensor:

@@ -149,7 +149,7 @@ def astype(x: Array, dtype: tf.DType, /, *, copy: bool = True, device: str | Non
             return x if device is None else R.Identity(input=x)
         if dtype is tf.bool:
             return R.NotEqual(x=x, y=tf.constant(0, x.dtype))
-        return R.Cast(x=x, DstT=dtype)
+        return cast(x, dtype)
 
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> tf.Tensor:
