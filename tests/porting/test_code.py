@@ -803,3 +803,43 @@ def test_inner_constructors_come_before_outer_ones():
     model = M()
     """
     assert luxport.parameter_length(ported(source)["model"]) == 12
+
+
+def test_a_method_returns_a_tuple_as_a_tuple():
+    found = ported("using Flux\nsplit(x) = begin\n  y = 2 .* x\n  return (y, x)\nend")
+    x = np.ones((2, 3))
+    y = found["split"](x)
+    assert isinstance(y, tuple) and [part.tolist() for part in y] == [(2 * x).tolist(), x.tolist()]
+
+
+def test_the_variable_of_a_loop_is_another_than_the_one_before_it():
+    source = "using Flux\nfunction f(n)\n  i = 10\n  for i in 1:n\n    println(i)\n  end\n  return Dense(i => 3)\nend"
+    (hole,) = translate(source).holes
+    assert (hole.line, hole.reason) == (4, "a loop over a variable that there is already")
+    again = source.replace("i = 10\n", "").replace("return Dense(i", "for i in 1:n\n  end\n  return Dense(n")
+    assert ported(again)["f"](2) == luxport.Dense(2, 3)
+
+
+def test_a_struct_with_keywords_takes_its_fields_by_position_too():
+    """Base.@kwdef leaves the constructor of all fields in place."""
+    source = "using Flux\nBase.@kwdef struct M\n  a = Dense(2 => 3)\n  b = 2\nend\n(m::M)(x) = m.a(x) .* m.b\n"
+    found = ported(source + "one = M(Dense(2 => 4), 5)\ntwo = M(b=3)")
+    for model, out, factor in ((found["one"], 4, 5), (found["two"], 3, 3)):
+        ps, st = luxport.setup(0, model, backend="numpy")
+        x = np.ones((1, 2), np.float32)
+        y, _ = luxport.Dense(2, out)(x, ps["a"], {})
+        np.testing.assert_allclose(model(x, ps, st)[0], factor * y)
+
+
+def test_functions_of_elements_as_activations():
+    found = ported("using Flux\nmodel = Chain(Dense(2 => 3, abs2), Dense(3 => 3, abs))")
+    square, size = [layer.activation for layer in found["model"].layers.values()]
+    np.testing.assert_array_equal(square(np.array([-3.0, 2.0])), [9.0, 4.0])
+    np.testing.assert_array_equal(size(np.array([-3.0, 2.0])), [3.0, 2.0])
+    (hole,) = translate("using Flux\nmodel = Dense(2 => 3, max)").holes
+    assert hole.reason == "max of 1 argument"
+
+
+def test_a_size_or_an_activation_is_not_guessed():
+    (hole,) = translate("using Flux\nf(k, act) = LayerNorm(k, 4, act)").holes
+    assert hole.reason == "a last argument that may be a size or an activation"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn
-from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE, rounded
+from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE, of_elements, rounded
 from luxport.porting.code.layers import LAYERS
 from luxport.porting.code.parse import (
     Arguments,
@@ -54,6 +54,9 @@ def _constructed(t: Translator, struct: Struct, given: Arguments) -> Code:
     values = [_value(t, value) for value in given.positional]
     name = constructor_of(struct, given, [value.kind for value in values])
     options = {python_name(key): _value(t, value) for key, value in given.named.items()}
+    if struct.by_keyword and name == struct.python:  # Python's takes its fields by name alone
+        options |= dict(zip(map(python_name, struct.fields), values, strict=False))
+        values = []
     values += _keywords(t, given)
     if t.kinds.get(struct.name) == "unported" and name == struct.python:
         raise Unported(f"{struct.name} was not ported")
@@ -216,8 +219,7 @@ def _applied(t: Translator, node: Node, name: str, given: Arguments) -> Code:
     given.only()
     values = [t.code(value) for value in given.positional]
     if name in ELEMENTWISE:
-        if len(values) != _COUNTS.get(name, 1):  # Python's function would take another for something else
-            raise Unported(f"{name} of {len(values)} arguments")
+        elements = of_elements(t, name, values)
         numbers = all(value.kind == "number" for value in values) and t.mode == "array"
         if (t.mode == "build" and not dotted) or numbers:
             if name in ("min", "max", "abs"):
@@ -226,10 +228,7 @@ def _applied(t: Translator, node: Node, name: str, given: Arguments) -> Code:
                 return call(f"math.{name}", values, None, "number")
         if not dotted and t.mode != "scalar":
             raise Unported(f"{name} without a dot is no function of arrays")
-        if name == "abs2":
-            (value,) = values
-            return t.xp("square", [t.xp("abs", [value])])
-        return t.xp(ELEMENTWISE[name], values)
+        return elements
     options = {}
     if name in _PARAMETERS and len(values) == 2:
         options = {_PARAMETERS[name]: values.pop()}
@@ -263,7 +262,6 @@ def broadcast(t: Translator, node: Node) -> Code:
     raise Unported(f"{name or 'what is broadcast'} is not known here")
 
 
-_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 _ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
 _OPERATORS = ("+", "-", "*", "/", "^")
 _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}

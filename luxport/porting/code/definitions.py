@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn, scaled_initializer
-from luxport.porting.code.functions import ELEMENTWISE
+from luxport.porting.code.functions import of_elements
 from luxport.porting.code.layers import LAYERS
 from luxport.porting.code.options import INITIALIZERS
 from luxport.porting.code.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
@@ -77,10 +77,14 @@ def define(t: Translator, node: Node, *, mode: str, name: str = "") -> str:
     if mode == "compact":
         return _compact(t, node, name)
     if node.type in ("identifier", "field_expression"):
-        function = ELEMENTWISE[last_name(node)]
-        chosen = _fresh(t, name or function)
-        t.put(f"def {chosen}(x):")
-        t.put(f"    return luxport.namespace(x).{function}(x)")
+        mode, uses_xp, t.mode = t.mode, t.uses_xp, "scalar"
+        try:
+            value = of_elements(t, last_name(node), [Code("x", "array")])
+        finally:
+            t.mode, t.uses_xp = mode, uses_xp
+        chosen = _fresh(t, name or last_name(node))
+        for line in (f"def {chosen}(x):", "    xp = luxport.namespace(x)", f"    return {value.text}"):
+            t.put(line)
         return chosen
     if names_in(node) & t.fleeting:
         raise Unported("a function that uses a variable of the loop around it")

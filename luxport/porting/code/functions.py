@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.code.expressions import Translator
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "rounded"]
+__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "of_elements", "rounded"]
 
 ACTIVATIONS: Mapping[str, str] = {
     **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
@@ -44,6 +44,20 @@ ELEMENTWISE: Mapping[str, str] = {
     "min": "minimum",
 }
 """Functions of each element, by their names in Julia: the Array API's."""
+
+_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
+
+
+def of_elements(t: Translator, name: str, values: list[Code]) -> Code:
+    """Return one of `ELEMENTWISE` on values.
+
+    Raises: Unported for another number of values: Python's function would take another for something else
+    """
+    if len(values) != _COUNTS.get(name, 1):
+        raise Unported(f"{name} of {len(values)} {'argument' if len(values) == 1 else 'arguments'}")
+    if name == "abs2":
+        return t.xp("square", [t.xp("abs", values)])
+    return t.xp(ELEMENTWISE[name], values)
 
 
 def _first(given: Arguments, *counts: int) -> list[Node]:
@@ -131,10 +145,8 @@ def _each(t: Translator, function: Node, x: Code) -> Code:
     name = last_name(function)
     if name in t.kinds or t.mode == "build" or not name:
         raise Unported("a function of each element that is not known here")
-    if name == "abs2":
-        return t.xp("square", [t.xp("abs", [x])])
     if name in ELEMENTWISE:
-        return t.xp(ELEMENTWISE[name], [x])
+        return of_elements(t, name, [x])
     if name in ACTIVATIONS and "softmax" not in name:
         return call(ACTIVATIONS[name], [x], {}, "array")
     raise Unported("a function of each element that is not known here")

@@ -149,6 +149,8 @@ def _sizes_then_activation(t: Translator, positional: list[Node]) -> tuple[Code,
         raise Unported("sizes and an activation expected")
     if len(sizes) == 1:
         return t.spatial(sizes[0]), positional[1:]
+    if t.code(sizes[-1]).kind == "unknown":
+        raise Unported("a last argument that may be a size or an activation")
     return group("(", [t.code(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
 
 

@@ -174,7 +174,8 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
         _compound(t, node)
     elif kind == "return_statement":
         value = parts_of(node)
-        _put(t, t.layer(value[0]) if value else Code("None"), "return ")
+        known = t.layer if t.mode == "build" else t.code
+        _put(t, known(value[0]) if value else Code("None"), "return ")
     elif kind == "if_statement":
         _if(t, node, last)
     elif kind == "for_statement":
@@ -401,11 +402,15 @@ def _if(t: Translator, node: Node, last: bool) -> None:
 def _for(t: Translator, node: Node) -> None:
     bindings = [child for child in node.named_children if child.type == "for_binding"]
     body = [child for child in node.named_children if child.type != "for_binding"]
-    fleeting, indent = t.fleeting, t.indent
+    fleeting, indent, before = t.fleeting, t.indent, dict(t.kinds)
     t.fleeting |= _assigned(body)
+    looped: set[str] = set()
     try:
         for position, entry in enumerate(bindings):
             variable, over, kinds = binding(t, entry)
+            if names_in(variable) & (set(before) - (t.outer - t.locals)):  # Julia's is another, and ends with the loop
+                raise Unported("a loop over a variable that there is already")
+            looped |= names_in(variable)
             t.fleeting |= names_in(variable)
             t.kinds |= kinds
             t.indent = indent + 4 * position
@@ -413,6 +418,8 @@ def _for(t: Translator, node: Node) -> None:
         _indented(t, body, False)
     finally:
         t.fleeting, t.indent = fleeting, indent
+        t.kinds = {name: kind for name, kind in t.kinds.items() if name not in looped}
+        t.kinds |= {name: before[name] for name in looped & set(before)}
 
 
 def _indented(t: Translator, body: Sequence[Node], last: bool) -> None:
