@@ -138,10 +138,13 @@ def _compared(
 ) -> float:
     """Tell how far the peer is off, in eps of the largest entry wanted; NaN if it cannot be asked."""
     backend = get_backend(peer.backend())
+    try:
+        counterpart = build(question.subject, question.x, question.st)
+    except NoCounterpartError as reason:
+        return _left_out(evidence, str(reason))
     values = on_backend((question.x, question.ps, question.st, question.weights()), backend, "float32")
     want = wanted()
     try:
-        counterpart = build(question.subject, question.x, question.st)
         got = on_host(asked(lambda x, ps, st: counterpart.call(x, ps), values), backend)
     except NoCounterpartError as reason:
         return _left_out(evidence, str(reason))
