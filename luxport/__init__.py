@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from luxport import (
     backend,
@@ -39,6 +38,7 @@ from luxport.display import display
 from luxport.errors import *
 from luxport.initializers import *
 from luxport.layer import *
+from luxport.lazy import lazy_names
 from luxport.move import *
 from luxport.ops import activations
 from luxport.ops.activations import *
@@ -80,35 +80,22 @@ __all__ += static.__all__
 __all__ += surgery.__all__
 __all__ += transforms.__all__
 
-_LATER = {"FlatParameters": "luxport.flat", "flatten": "luxport.flat", "schedules": "luxport.schedules"}
-_LATER |= {"intermediate_outputs": "luxport.intermediate", **dict.fromkeys(losses.OBJECTS, "luxport.losses")}
-_LATER |= dict.fromkeys(("early_stopping", "patience", "plateau", "throttle"), "luxport.stopping")
-_LATER |= dict.fromkeys(("onecold", "onehot", "onehotbatch"), "luxport.one_hot")
-_LATER |= dict.fromkeys(("batch", "unbatch"), "luxport.batching")
-_LATER |= {"DataLoader": "luxport.data_loader", **dict.fromkeys(("train", "train_step"), "luxport.training")}
-_LATER |= {"porting": "luxport.porting"}
-_LATER |= dict.fromkeys(("load", "save"), "luxport.porting.saving")
-_LATER |= dict.fromkeys(("from_keras", "to_keras"), "luxport.porting.keras_layers")
-_LATER |= dict.fromkeys(("from_torch", "to_torch"), "luxport.porting.torch_modules")
-"""Other names that are imported when they are used, with their modules."""
-
+_LATER = {
+    "batching": ["batch", "unbatch"],
+    "data_loader": ["DataLoader"],
+    "flat": ["FlatParameters", "flatten"],
+    "intermediate": ["intermediate_outputs"],
+    "layers": layers.__all__,
+    "losses": losses.OBJECTS,
+    "one_hot": ["onecold", "onehot", "onehotbatch"],
+    "porting": [],
+    "porting.keras_layers": ["from_keras", "to_keras"],
+    "porting.saving": ["load", "save"],
+    "porting.torch_modules": ["from_torch", "to_torch"],
+    "schedules": [],
+    "stopping": ["early_stopping", "patience", "plateau", "throttle"],
+    "training": ["train", "train_step"],
+}
+_names, __getattr__, __dir__ = lazy_names(__name__, _LATER)
 if not TYPE_CHECKING:
-    __all__ += layers.__all__
-    __all__ += _LATER
-
-
-def __getattr__(name: str) -> Any:
-    # Layers are imported when they are used, see `luxport.layers`.
-    if name in layers.__all__:
-        value = getattr(layers, name)
-    elif name in _LATER:
-        module = import_module(_LATER[name])
-        value = getattr(module, name, module)
-    else:
-        raise AttributeError(f"module 'luxport' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *layers.__all__, *_LATER})
+    __all__ += _names

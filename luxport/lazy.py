@@ -15,16 +15,19 @@ def lazy_names(
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """Return a package's ``__all__``, ``__getattr__`` and ``__dir__``, from the public names of each of its files.
 
+    A file without names is public itself.
+
     >>> names, get, _ = lazy_names("luxport.layers", {"dense": ["Dense", "Scale"]})
     >>> names, get("Dense")(2, 3)
     (['Dense', 'Scale'], Dense(2, 3))
     """
-    family_of = {name: family for family, names in families.items() for name in names}
+    family_of = {name: family for family, names in families.items() for name in names or [family]}
 
     def get(name: str) -> Any:
         if name not in family_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{family_of[name]}"), name)
+        module = import_module(f"{package}.{family_of[name]}")
+        value = getattr(module, name) if families[family_of[name]] else module
         setattr(sys.modules[package], name, value)
         return value
 
