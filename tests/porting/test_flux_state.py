@@ -7,19 +7,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import real_files
 
 import luxport
-from luxport.porting import julia, load_parameters, read, save_flux_state
+from luxport.porting import julia, load_parameters, save_flux_state
 from luxport.porting.flux_state import flux_state
-from luxport.porting.jld2.headers import read_header
-from luxport.porting.jld2.superblock import open_file
-from luxport.porting.jld2.values import Values
-from luxport.porting.jld2.writer import write
-from luxport.porting.source import Source
 from luxport.tree import leaves_with_path
 
-FLUX = real_files.folder("flux")
 relu = luxport.relu
 
 
@@ -180,39 +173,6 @@ def test_fields_are_those_of_flux():
     state = flux_state(attention, *luxport.setup(0, attention))
     assert state.names == ("nheads", "q_proj", "k_proj", "v_proj", "attn_drop", "out_proj")  # attention.jl:68
     assert nested(state["attn_drop"]) == [("p", 0.0), ("dims", ()), ("active", None), ("rng", ())]
-
-
-def test_a_state_that_flux_wrote_is_written_alike(path):
-    """Loaded into a model and saved again, the file has the structure, and the types, that JLD2.jl gave it."""
-    model = luxport.Chain(
-        luxport.Conv((2, 2), 1, 16, relu), luxport.MaxPool((2, 2)), luxport.Conv((2, 2), 16, 8, relu),
-        luxport.MaxPool((2, 2)), luxport.FlattenLayer(), luxport.Dense(288, 10), luxport.ops.softmax,
-    )  # fmt: skip
-    original = FLUX / "course_mnist.jld2"
-    ps, st = load_parameters(original, model, backend="numpy")
-    save_flux_state(path, model, ps, st)
-    # Flux 0.14, which wrote it, took a pool for a function; 0.16 looks into it.
-    pool = [("k", (2, 2)), ("pad", (0, 0, 0, 0)), ("stride", (2, 2))]
-    (layers,) = [value for _, value in nested(read(original).values["model_state"])]
-    wanted = tuple(pool if i in (1, 3) else layer for i, layer in enumerate(layers))
-    assert nested(read(path).values["model_state"]) == [("layers", wanted)]
-    with open(path, "wb") as file:
-        write(file, read(original).values)
-    assert nested(read(path).values["model_state"]) == [("layers", layers)]
-    assert committed_types(path) == committed_types(original)
-
-
-def committed_types(path):
-    """The types in a file with how their values are stored, as text."""
-    file = open_file(Source(path.read_bytes()), 512)
-    types = Values(file)._types
-    links = read_header(file, read_header(file, file.root).links["_types"]).links
-    found = [types[address] for address in links.values()]
-    names = {one.address: str(one.type) for one in found}
-    return {
-        (str(one.type), str(one.datatype), one.empty, str({k: names.get(v) for k, v in (one.fields or {}).items()}))
-        for one in found
-    }
 
 
 def test_h5py_finds_the_arrays(path):

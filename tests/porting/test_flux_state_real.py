@@ -1,0 +1,47 @@
+"""What `save_flux_state` writes, beside a file of Flux's own."""
+
+import real_files
+from test_flux_state import nested
+
+import luxport
+from luxport.porting import load_parameters, read, save_flux_state
+from luxport.porting.jld2.headers import read_header
+from luxport.porting.jld2.superblock import open_file
+from luxport.porting.jld2.values import Values
+from luxport.porting.jld2.writer import write
+from luxport.porting.source import Source
+
+FLUX = real_files.folder("flux")
+
+
+def test_a_state_that_flux_wrote_is_written_alike(tmp_path):
+    """Loaded into a model and saved again, the file has the structure, and the types, that JLD2.jl gave it."""
+    model = luxport.Chain(
+        luxport.Conv((2, 2), 1, 16, luxport.relu), luxport.MaxPool((2, 2)), luxport.Conv((2, 2), 16, 8, luxport.relu),
+        luxport.MaxPool((2, 2)), luxport.FlattenLayer(), luxport.Dense(288, 10), luxport.ops.softmax,
+    )  # fmt: skip
+    path, original = tmp_path / "model.jld2", FLUX / "course_mnist.jld2"
+    ps, st = load_parameters(original, model, backend="numpy")
+    save_flux_state(path, model, ps, st)
+    # Flux 0.14, which wrote it, took a pool for a function; 0.16 looks into it.
+    pool = [("k", (2, 2)), ("pad", (0, 0, 0, 0)), ("stride", (2, 2))]
+    (layers,) = [value for _, value in nested(read(original).values["model_state"])]
+    wanted = tuple(pool if i in (1, 3) else layer for i, layer in enumerate(layers))
+    assert nested(read(path).values["model_state"]) == [("layers", wanted)]
+    with open(path, "wb") as file:
+        write(file, read(original).values)
+    assert nested(read(path).values["model_state"]) == [("layers", layers)]
+    assert committed_types(path) == committed_types(original)
+
+
+def committed_types(path):
+    """The types in a file with how their values are stored, as text."""
+    file = open_file(Source(path.read_bytes()), 512)
+    types = Values(file)._types
+    links = read_header(file, read_header(file, file.root).links["_types"]).links
+    found = [types[address] for address in links.values()]
+    names = {one.address: str(one.type) for one in found}
+    return {
+        (str(one.type), str(one.datatype), one.empty, str({k: names.get(v) for k, v in (one.fields or {}).items()}))
+        for one in found
+    }
