@@ -60,9 +60,9 @@ if TYPE_CHECKING:
     from luxport.layers import *
     from luxport.losses.objects import *
     from luxport.one_hot import *
-    from luxport.porting.keras_layers import *
+    from luxport.porting.keras.layers import *
     from luxport.porting.saving import *
-    from luxport.porting.torch_modules import *
+    from luxport.porting.torch.modules import *
     from luxport.stopping import *
     from luxport.training import *
 
@@ -89,9 +89,9 @@ _LATER = {
     "losses": losses.OBJECTS,
     "one_hot": ["onecold", "onehot", "onehotbatch"],
     "porting": [],
-    "porting.keras_layers": ["from_keras", "to_keras"],
+    "porting.keras.layers": ["from_keras", "to_keras"],
     "porting.saving": ["load", "save"],
-    "porting.torch_modules": ["from_torch", "to_torch"],
+    "porting.torch.modules": ["from_torch", "to_torch"],
     "schedules": [],
     "stopping": ["early_stopping", "patience", "plateau", "throttle"],
     "training": ["train", "train_step"],

@@ -11,7 +11,7 @@ import numpy as np
 
 import luxport
 from luxport.layer import Layer
-from luxport.porting import keras_functions as functions
+from luxport.porting.keras import functions
 from luxport.porting.with_options import WithOptions
 
 __all__ = ["Needs", "Step", "activated", "arrays", "function_step", "host", "layout", "sizes_of"]

@@ -13,7 +13,7 @@ from luxport.move import to
 from luxport.porting.filled import filled
 from luxport.porting.loading import placed
 from luxport.porting.petab.modules import kind_and_axes
-from luxport.porting.torch_arguments import ARRAYLESS, built
+from luxport.porting.torch.arguments import ARRAYLESS, built
 from luxport.random import Rng
 from luxport.static import Static
 

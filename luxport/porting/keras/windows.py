@@ -7,8 +7,8 @@ from typing import Any
 
 import luxport
 from luxport.layer import Layer
-from luxport.porting import keras_functions as functions
-from luxport.porting.keras_steps import Step, activated, arrays, function_step, layout, sizes_of
+from luxport.porting.keras import functions
+from luxport.porting.keras.steps import Step, activated, arrays, function_step, layout, sizes_of
 
 __all__ = [
     "conv",

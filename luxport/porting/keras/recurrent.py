@@ -8,8 +8,8 @@ import numpy as np
 
 import luxport
 from luxport import ops
-from luxport.porting import keras_functions as functions
-from luxport.porting.keras_steps import Step, arrays
+from luxport.porting.keras import functions
+from luxport.porting.keras.steps import Step, arrays
 
 __all__ = ["bidirectional", "recurrent"]
 

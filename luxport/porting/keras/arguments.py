@@ -9,11 +9,8 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.layer import Layer
-from luxport.porting import keras_functions as functions
-from luxport.porting import keras_norms as norms
-from luxport.porting import keras_recurrent
-from luxport.porting import keras_windows as windows
-from luxport.porting.keras_steps import Needs, Step, arrays, function_step, host, layout
+from luxport.porting.keras import functions, norms, recurrent, windows
+from luxport.porting.keras.steps import Needs, Step, arrays, function_step, host, layout
 from luxport.porting.with_options import WithOptions
 from luxport.static import Static
 
@@ -102,19 +99,19 @@ def _relu(layer: Any) -> Step:
 
 _WITH_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "BatchNormalization": norms.batch_norm,
-    "Bidirectional": keras_recurrent.bidirectional,
+    "Bidirectional": recurrent.bidirectional,
     "Conv": windows.conv,
     "ConvTranspose": windows.conv_transpose,
     "Dense": _dense,
     "DepthwiseConv": windows.depthwise,
     "Embedding": _embedding,
-    "GRU": keras_recurrent.recurrent,
+    "GRU": recurrent.recurrent,
     "GroupNormalization": norms.group_norm,
-    "LSTM": keras_recurrent.recurrent,
+    "LSTM": recurrent.recurrent,
     "LayerNormalization": norms.layer_norm,
     "RMSNormalization": norms.rms_norm,
     "SeparableConv": windows.separable,
-    "SimpleRNN": keras_recurrent.recurrent,
+    "SimpleRNN": recurrent.recurrent,
 }
 """Layers of Keras that have weights, by their names without the number of axes."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import luxport
 from luxport.layer import Layer
-from luxport.porting.keras_steps import Needs, Step, arrays, sizes_of
+from luxport.porting.keras.steps import Needs, Step, arrays, sizes_of
 from luxport.static import Static
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]

@@ -24,9 +24,9 @@ from luxport.layer import (
 from luxport.layers.containers import Chain
 from luxport.layers.wrapped import NoOpLayer, WrappedFunction
 from luxport.porting.filled import filled
-from luxport.porting.keras_arguments import steps
-from luxport.porting.keras_functions import move_channels
-from luxport.porting.keras_steps import Step
+from luxport.porting.keras.arguments import steps
+from luxport.porting.keras.functions import move_channels
+from luxport.porting.keras.steps import Step
 from luxport.porting.loading import placed
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
