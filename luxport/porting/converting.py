@@ -11,6 +11,7 @@ from importlib import import_module
 from luxport.errors import LayerError
 from luxport.layer import Layer
 from luxport.porting import saving
+from luxport.porting.detect import is_safetensors
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux_state import save_flux_state
 from luxport.porting.loading import load
@@ -64,10 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _is_safetensors(path: str) -> bool:
-    """Tell by the first bytes: the length of a header, which begins like JSON."""
     with open(path, "rb") as file:
-        head = file.read(9)
-    return head[4:8] == bytes(4) and head[8:] == b"{"
+        return is_safetensors(file.read(9))
 
 
 def _imported(place: str) -> Layer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from luxport.porting.errors import FileFormatError
 from luxport.porting.source import Source
 
-__all__ = ["HDF5_SIGNATURE", "hdf5_offset", "identify"]
+__all__ = ["HDF5_SIGNATURE", "hdf5_offset", "identify", "is_safetensors"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -63,9 +63,16 @@ def identify(source: Source) -> str:
         return _whole(source, size)
     # The first element of a document: a type that exists, then a key of text.
     key = bytes(source.data[5:261]).partition(b"\0")
+    if is_safetensors(start):
+        raise FileFormatError("this is a safetensors file, which luxport.load reads", offset=0)
     if size < 5 or not (1 <= kind <= 0x13 or kind in (0x7F, 0xFF)) or not key[1]:
         raise FileFormatError("neither BSON nor JLD2 nor any other format that is known here", offset=0)
     return _whole(source, size)
+
+
+def is_safetensors(start: bytes) -> bool:
+    """Tell a safetensors file by its first bytes: the length of a header, which begins like JSON."""
+    return start[4:8] == bytes(4) and start[8:9] == b"{"
 
 
 def _is_mangled(start: bytes) -> bool:

@@ -159,7 +159,8 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
         with safetensors.safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except safetensors.SafetensorError as error:
-        raise FileFormatError(f"no whole safetensors file: {error}", path=str(path)) from None
+        advice = "; luxport.porting.load and load_parameters read BSON and JLD2"
+        raise FileFormatError(f"no whole safetensors file: {error}{advice}", path=str(path)) from None
 
 
 def _safetensors() -> Any:

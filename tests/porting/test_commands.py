@@ -139,6 +139,7 @@ def test_converting_for_julia_and_back(flux_file, tmp_path, monkeypatch):
     assert main(["convert", str(flux_file), "model.jld2", *model]) == 0
     assert main(["convert", "model.jld2", "model.safetensors", *model]) == 0
     assert main(["convert", "model.safetensors", "again.jld2", *model]) == 0
+    assert main(["convert", "model.safetensors", "again.jld2", *model, "--name", "ps"]) == 2
     for name in ("whole.jld2", "model.jld2", "again.jld2"):
         (state,) = read(name).values["model_state"]["layers"]
         np.testing.assert_array_equal(state["weight"], samples.WEIGHT)

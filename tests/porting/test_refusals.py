@@ -36,6 +36,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b'{"weight": [1, 2]}', "JSON"),
         (b"\x93NUMPY" + bytes(40), "NumPy"),
+        (struct.pack("<Q", 40) + b'{"weight":' + bytes(40), "safetensors file, which luxport.load reads"),
         (b"HDF5-based Julia Data Format, version 0.2.0\0".ljust(600, b"\0"), "never closed"),
         (samples.jld2_values()[:600].decode(errors="replace").encode(), "took this file for text"),
         (samples.bson_model().decode(errors="replace").encode(), "took this file for text"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn
-from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, ELEMENTWISE, of_elements, rounded
+from luxport.porting.code.functions import ACTIVATIONS, ARRAYS, DEVICE_MAKERS, ELEMENTWISE, of_elements, rounded
 from luxport.porting.code.layers import LAYERS
 from luxport.porting.code.parse import (
     Arguments,
@@ -172,7 +172,7 @@ def _of_packages(t: Translator, node: Node, name: str, given: Arguments) -> Code
         return Code("None", "rng")
     if name == "SamePad" and not count:
         return call("luxport.SamePad", [], None, "padding")
-    if name in _DEVICE_MAKERS:
+    if name in DEVICE_MAKERS:
         return device(t)
     if name in ("merge", "NamedTuple"):
         return _merged(t, name, given)
@@ -267,5 +267,4 @@ _OPERATORS = ("+", "-", "*", "/", "^")
 _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
 _SAME = {"cpu", "f32", "gpu"}
 """Functions that leave a model what it is."""
-_DEVICE_MAKERS = {"cpu_device", "get_device", "gpu_device", "reactant_device"}
 _PARAMETERS = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}

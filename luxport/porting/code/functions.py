@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.code.expressions import Translator
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "ELEMENTWISE", "of_elements", "rounded"]
+__all__ = ["ACTIVATIONS", "ARRAYS", "DEVICE_MAKERS", "ELEMENTWISE", "of_elements", "rounded"]
 
 ACTIVATIONS: Mapping[str, str] = {
     **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
@@ -44,6 +44,9 @@ ELEMENTWISE: Mapping[str, str] = {
     "min": "minimum",
 }
 """Functions of each element, by their names in Julia: the Array API's."""
+
+DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
+"""Functions that make what moves a model to a device: arrays here are moved by `luxport.to`."""
 
 _COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 

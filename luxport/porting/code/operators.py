@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.drawn import array_drawn
-from luxport.porting.code.functions import ACTIVATIONS
+from luxport.porting.code.functions import ACTIVATIONS, DEVICE_MAKERS
 from luxport.porting.code.parse import Unported, last_name, text
 from luxport.porting.code.writing import Code, call, group, operand
 
@@ -30,7 +30,6 @@ _COMPARISONS = {
 }
 _COMPARISONS |= {"≤": "<=", "≥": ">="}
 _EACH = {".+": "+", ".-": "-", ".*": "*", ".÷": "//"}
-_DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
 _LOGIC = {"&&": "and", "||": "or"}
 
 
@@ -121,7 +120,7 @@ def _piped(t: Translator, left: Node, right: Node) -> Code:
     name = last_name(right)
     if name in ("cpu", "gpu", "f32") and name not in t.kinds or t.kinds.get(name) == "device":
         return t.layer(left) if t.mode == "build" else t.code(left)
-    if right.type == "call_expression" and last_name(right.named_children[0]) in _DEVICE_MAKERS:
+    if right.type == "call_expression" and last_name(right.named_children[0]) in DEVICE_MAKERS:
         return t.layer(left) if t.mode == "build" else t.code(left)
     if right.type == "field_expression" and not name:
         part = t.code(right)

@@ -130,7 +130,7 @@ def names_in(node: Node) -> set[str]:
 
 
 def parts(node: Node) -> list[Node]:
-    """Return the entries of a tuple, a vector or an index."""
+    """Return the entries of a tuple, a vector or an index, or what a statement is made of; not the remarks."""
     return [child for child in node.named_children if child.type not in ("line_comment", "block_comment")]
 
 

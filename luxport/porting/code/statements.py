@@ -17,6 +17,7 @@ from luxport.porting.code.parse import (
     line_of,
     names_in,
     one_line,
+    parts,
     reason_of,
     text,
 )
@@ -173,7 +174,7 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
     elif kind == "compound_assignment_expression":
         _compound(t, node)
     elif kind == "return_statement":
-        value = parts_of(node)
+        value = parts(node)
         known = t.layer if t.mode == "build" else t.code
         _put(t, known(value[0]) if value else Code("None"), "return ")
     elif kind == "if_statement":
@@ -186,9 +187,9 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
         _pushed(t, node)
     elif not last and (kind in ("string_literal", "prefixed_string_literal", "identifier") or text(node) == "nothing"):
         return
-    elif kind == "binary_expression" and text(parts_of(node)[1]) in ("&&", "||") and _acts(parts_of(node)[2]):
+    elif kind == "binary_expression" and text(parts(node)[1]) in ("&&", "||") and _acts(parts(node)[2]):
         _shortcut(t, node, last)
-    elif kind == "ternary_expression" and not last and any(_acts(part) for part in parts_of(node)[1:]):
+    elif kind == "ternary_expression" and not last and any(_acts(part) for part in parts(node)[1:]):
         _branches(t, node)
     elif kind == "call_expression" and last_name(node.named_children[0]) in ("error", "throw"):
         t.put(f"raise ValueError({one_line(node)!r})")
@@ -204,17 +205,12 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
         raise Unported("a statement without a counterpart")
 
 
-def parts_of(node: Node) -> list[Node]:
-    """Return what stands in a statement besides remarks."""
-    return [child for child in node.named_children if not child.type.endswith("_comment")]
-
-
 def _put(t: Translator, code: Code, before: str) -> None:
     t.lines += render(code, before, t.indent)
 
 
 def _assignment(t: Translator, node: Node, last: bool) -> None:
-    target, _, *values = parts_of(node)
+    target, _, *values = parts(node)
     if len(values) != 1:
         raise Unported("an assignment of several values")
     value, names = values[0], names_in(target)
@@ -248,7 +244,7 @@ def _assignment(t: Translator, node: Node, last: bool) -> None:
 
 
 def _compound(t: Translator, node: Node) -> None:
-    target, operator, value = parts_of(node)
+    target, operator, value = parts(node)
     symbol = text(operator)
     if target.type != "identifier" or text(target) not in t.kinds or symbol not in ("+=", "-=", "*="):
         raise Unported(f"an assignment with {symbol}")
@@ -307,7 +303,7 @@ def _acts(node: Node) -> bool:
 
 def _shortcut(t: Translator, node: Node, last: bool) -> None:
     """``condition && act``, and ``condition || act``."""
-    left, operator, right = parts_of(node)
+    left, operator, right = parts(node)
     condition = t.code(left)
     if condition.kind not in ("flag", "unknown"):
         raise Unported("a condition that is no flag")
@@ -320,7 +316,7 @@ def _shortcut(t: Translator, node: Node, last: bool) -> None:
 
 def _branches(t: Translator, node: Node) -> None:
     """``condition ? act : act``."""
-    test, yes, no = parts_of(node)
+    test, yes, no = parts(node)
     condition = t.code(test)
     if condition.kind not in ("flag", "unknown"):
         raise Unported("a condition that is no flag")
@@ -346,7 +342,7 @@ def _let(t: Translator, node: Node, last: bool) -> None:
 
 
 def _while(t: Translator, node: Node) -> None:
-    condition, *body = parts_of(node)
+    condition, *body = parts(node)
     code = t.code(condition)
     if code.kind not in ("flag", "unknown"):
         raise Unported("a condition that is no flag")
@@ -377,13 +373,13 @@ def _assigned(body: Sequence[Node]) -> set[str]:
 
 
 def _if(t: Translator, node: Node, last: bool) -> None:
-    condition, *rest = parts_of(node)
+    condition, *rest = parts(node)
     clauses = [child for child in rest if child.type in ("elseif_clause", "else_clause")]
     branches: list[tuple[str, Node | None, list[Node]]] = [
         ("if", condition, [child for child in rest if child not in clauses])
     ]
     for clause in clauses:
-        inner = parts_of(clause)
+        inner = parts(clause)
         if clause.type == "elseif_clause":
             branches.append(("elif", inner[0], inner[1:]))
         else:

@@ -1,7 +1,7 @@
 """Writing JLD2: named tuples, tuples, arrays and numbers, in the form that JLD2.jl has had since 0.5.
 
 Julia's types are written with the values, so that Julia reads back what `luxport.porting.julia` says the values are.
-Arrays have their axes in our order, the reverse of Julia's, and are written without a copy in memory.
+Arrays have their axes in our order, the reverse of Julia's.
 """
 
 from __future__ import annotations
