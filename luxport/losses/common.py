@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from luxport.backend import Array, backend_of, dtype_name, namespace
 from luxport.layers.checks import shape_of, shape_text
+from luxport.ops.dtypes import EPSILON
 
 __all__ = ["Aggregation", "aggregate", "as_written", "epsilon_of", "label_smoothing", "operands"]
 
@@ -14,8 +15,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Aggregation: TypeAlias = str | Callable[[Array], Array] | None
 """How many losses become one: "mean", "sum", a function of their array, or None to keep them all."""
-
-EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 def as_written(loss: F) -> F:

@@ -6,7 +6,11 @@ from typing import Any
 
 from luxport.backend import Array
 
-__all__ = ["is_complex", "numbers", "real_numbers", "reals_or_integers"]
+__all__ = ["EPSILON", "is_complex", "numbers", "real_numbers", "reals_or_integers"]
+
+
+EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+"""The distance from 1 to the next number of a dtype."""
 
 
 def numbers(xp: Any, x: Array, name: str) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.errors import LayerTypeError
+from luxport.ops.dtypes import EPSILON
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
@@ -192,13 +193,9 @@ def _epsilon(x: Array, epsilon: float | None) -> float:
     """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
     if epsilon is not None:
         return epsilon
-    if dtype_name(x) not in _SPACING:
+    if dtype_name(x) not in EPSILON:
         raise LayerTypeError(f"expects a floating input, got {dtype_name(x)}: convert it first", culprit="luxport")
-    return _SPACING[dtype_name(x)] ** (5 / 7)
-
-
-_SPACING = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-"""Between 1 and the next number."""
+    return EPSILON[dtype_name(x)] ** (5 / 7)
 
 
 def _moments(xp: Any, x: Array, axes: int | tuple[int, ...]) -> tuple[Array, Array]:

@@ -1,8 +1,8 @@
-"""The one error of the readers: a file that cannot be read, why, and where in it."""
+"""Errors of porting: a file that cannot be read, why, and where in it; a layer that has no counterpart."""
 
 from __future__ import annotations
 
-__all__ = ["FileFormatError"]
+__all__ = ["FileFormatError", "NoCounterpartError"]
 
 
 class FileFormatError(ValueError):
@@ -25,3 +25,7 @@ class FileFormatError(ValueError):
         if self.offset is not None:
             place.append(f"at byte {self.offset}")
         return f"{' '.join(place)}: {self.reason}" if place else self.reason
+
+
+class NoCounterpartError(ValueError):
+    """A layer cannot be written in another framework. The message has its path already."""

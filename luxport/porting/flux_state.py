@@ -13,6 +13,7 @@ import luxport
 from luxport.backend import backend_of
 from luxport.layer import ContainerLayer, Layer, Parameters, States, by_name, parameter_length
 from luxport.porting import julia
+from luxport.porting.errors import NoCounterpartError
 from luxport.porting.jld2.writer import write
 from luxport.porting.replacing import replacing
 from luxport.porting.saving import fitted
@@ -70,10 +71,6 @@ _FUNCTION = ()
 """What `Flux.state` has for a function, and for whatever else holds no numbers."""
 
 
-class _RefusedError(ValueError):
-    """Has the path of the layer already."""
-
-
 def _state(layer: Layer, ps: Any, st: Any, path: str) -> julia.Value:
     name = type(layer).__name__
     try:
@@ -85,10 +82,12 @@ def _state(layer: Layer, ps: Any, st: Any, path: str) -> julia.Value:
         if parameter_length(ps) == 0:
             return _FUNCTION
         raise ValueError(_ADVICE.get(name, "Flux has no such layer"))
-    except _RefusedError:
+    except NoCounterpartError:
         raise
     except ValueError as error:
-        raise _RefusedError(f"save_flux_state: {name} at {path or 'the top'} has no counterpart: {error}") from None
+        raise NoCounterpartError(
+            f"save_flux_state: {name} at {path or 'the top'} has no counterpart: {error}"
+        ) from None
 
 
 _ADVICE = {

@@ -23,6 +23,7 @@ from luxport.layer import (
 )
 from luxport.layers.containers import Chain
 from luxport.layers.wrapped import NoOpLayer, WrappedFunction
+from luxport.porting.errors import NoCounterpartError
 from luxport.porting.filled import filled
 from luxport.porting.keras.arguments import steps
 from luxport.porting.keras.functions import move_channels
@@ -143,14 +144,10 @@ def _steps(layer: Any, path: str) -> list[Step]:
         if type(layer).__name__ in ("Sequential", "Functional"):
             return [Step(*_ported(layer, here), needs="keras")]
         return steps(layer)
-    except _RefusedError:
+    except NoCounterpartError:
         raise
     except (ValueError, TypeError) as error:
-        raise _RefusedError(f"from_keras: {type(layer).__name__} at {here} has no counterpart: {error}") from None
-
-
-class _RefusedError(ValueError):
-    """Has the path of the layer already."""
+        raise NoCounterpartError(f"from_keras: {type(layer).__name__} at {here} has no counterpart: {error}") from None
 
 
 def _children(model: Any, path: str) -> list[Any] | None:
@@ -160,14 +157,14 @@ def _children(model: Any, path: str) -> list[Any] | None:
     if not any(base.__module__ == "keras.src.models.model" for base in type(model).__mro__):
         return None
     if not type(model).__module__.startswith("keras.src.models."):
-        raise _RefusedError(f"from_keras: {here} has no counterpart: is neither Sequential nor Functional")
+        raise NoCounterpartError(f"from_keras: {here} has no counterpart: is neither Sequential nor Functional")
     if kind == "Sequential":
         layers = list(model.layers)
     else:
         layers = _called(model, here)
     again = [layer.name for i, layer in enumerate(layers) if layer.weights and any(layer is one for one in layers[:i])]
     if again:
-        raise _RefusedError(f"from_keras: {here} has no counterpart: {again[0]} is used more than once")
+        raise NoCounterpartError(f"from_keras: {here} has no counterpart: {again[0]} is used more than once")
     return [layer for layer in layers if type(layer).__name__ != "InputLayer"]
 
 
@@ -175,18 +172,20 @@ def _called(model: Any, here: str) -> list[Any]:
     """Walk from the output to the input of a Functional model, each layer of which has one of both."""
     layers: list[Any] = []
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise _RefusedError(f"from_keras: {here} has no counterpart: several inputs or outputs, which are no chain")
+        raise NoCounterpartError(
+            f"from_keras: {here} has no counterpart: several inputs or outputs, which are no chain"
+        )
     tensor = model.outputs[0]
     while tensor is not model.inputs[0]:
         layer, index, _ = tensor._keras_history
         node = layer._inbound_nodes[index]
         if len(node.input_tensors) != 1 or len(node.outputs) != 1:
-            raise _RefusedError(
+            raise NoCounterpartError(
                 f"from_keras: {here} has no counterpart: {layer.name} has several inputs or outputs, which are no chain"
             )
         given = [name for name, value in node.arguments.kwargs.items() if value is not None]
         if given:
-            raise _RefusedError(f"from_keras: {here} has no counterpart: {layer.name} is called with {given[0]}")
+            raise NoCounterpartError(f"from_keras: {here} has no counterpart: {layer.name} is called with {given[0]}")
         layers.append(layer)
         (tensor,) = node.input_tensors
     return layers[::-1]

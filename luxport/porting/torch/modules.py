@@ -10,6 +10,7 @@ import luxport
 from luxport.backend import Backend, get_backend
 from luxport.layer import Layer, Parameters, States, initial_parameters, initial_states
 from luxport.move import to
+from luxport.porting.errors import NoCounterpartError
 from luxport.porting.filled import filled
 from luxport.porting.loading import placed
 from luxport.porting.petab.modules import kind_and_axes
@@ -89,14 +90,10 @@ def _ported(module: Any, path: str) -> Ported:
         if port is not None:
             return port(module)
         return (ARRAYLESS[name](module) if name in ARRAYLESS else built(module)), {}, {}
-    except _RefusedError:
+    except NoCounterpartError:
         raise
     except (ValueError, TypeError) as error:
-        raise _RefusedError(f"from_torch: {name} at {path or 'the top'} has no counterpart: {error}") from None
-
-
-class _RefusedError(ValueError):
-    """Has the path of the module already."""
+        raise NoCounterpartError(f"from_torch: {name} at {path or 'the top'} has no counterpart: {error}") from None
 
 
 def _sequential(module: Any, path: str) -> Ported:
