@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -83,16 +82,14 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
     print(report.table(found, columns))
     if remarks := report.remarks(found):
         print(remarks)
-    failed = sum(finding.complaint is not None for finding in found)
+    outcomes = report.outcomes(found)
     left_out = [name for name in backends.BACKENDS if name not in columns]
-    unasked = sum(math.isnan(finding.deviation) for finding in found)
-    told = f"{len(found) - failed - unasked} passed, {failed} failed"
-    told += f", {unasked} without a counterpart" if unasked else ""
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     print(told + (f"; left out: {', '.join(left_out)}" if left_out else ""))
     if options.report:
         for path in report.write(found, columns, Path(options.report)):
             print(path)
-    return 2 if not found else 1 if failed else 0
+    return 2 if not found else 1 if outcomes["failed"] else 0
 
 
 class _Progress:

@@ -191,7 +191,8 @@ class LayerNorm(Layer):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale, then the bias."""
-        return dict(reversed(_bias_and_scale(self, rng, cast("tuple[int, ...]", self.shape)).items()))
+        drawn = _bias_and_scale(self, rng, cast("tuple[int, ...]", self.shape))
+        return {name: drawn[name] for name in ("scale", "bias") if name in drawn}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise each sample."""

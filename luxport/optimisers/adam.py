@@ -111,7 +111,7 @@ def rounded_epsilon(x: Array, epsilon: Any) -> Any:
 def initial_moments(rule: AdamLike | AdamW, x: Array) -> Moments:
     """Start from moments of 0 and the first powers of beta."""
     round_ahead(x, rule.eta, *rule.beta, rule.epsilon, 1.0)
-    rounded_epsilon(x, rule.epsilon)
+    rounded_epsilon(x, rule.epsilon)  # ahead as well
     xp = namespace(x)
     powers = xp.stack([scalar_like(x, in_dtype_of(x, beta)) for beta in rule.beta])
     return xp.zeros_like(x), xp.zeros_like(x), powers

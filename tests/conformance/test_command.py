@@ -31,8 +31,8 @@ def test_a_backend_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert lines[0].split() == ["toy", "host", "(deviation", "/", "eps)"]
     assert [line.split()[0] for line in lines[1:3]] == ["Dense", "tanh"]
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["failed"] == 0
-    assert report["passed"] == len(report["checks"]) > 50
+    assert report["outcomes"] == {"passed": len(report["checks"]), "failed": 0}
+    assert len(report["checks"]) > 50
     assert {check["backend"] for check in report["checks"]} == {"toy", "host"}
     assert report["versions"]["numpy"].count(".") == 2
     ported = next(check for check in report["checks"] if check["id"].startswith("dense.ones_and_twos-toy"))
@@ -80,7 +80,7 @@ def test_peers_are_information(
     assert gradient["of"] == "backward"
     assert 0.0 < gradient["ulps"] < 16.0
     assert checks["peer_gradient-LSTMCell_1-keras"]["remark"] == "no counterpart: differentiates nothing on numpy"
-    assert checks["peer-GRUv3_1-torch.nn"]["outcome"] == "left out"
+    assert checks["peer-GRUv3_1-torch.nn"]["outcome"] == "no counterpart"
     assert 0.0 < checks["peer-GRUv3_1-keras"]["ulps"] < 8.0, "GRU(reset_after=False)"
     # In training PyTorch's running variance is that of luxport, and Keras's is n / (n - 1) times smaller.
     assert checks["peer_training-BatchNorm_1-torch.nn"]["ulps"] < 8.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 from luxport_conformance.compare import EPSILON
 from luxport_conformance.schedule import Finding
 
-__all__ = ["as_data"]
+__all__ = ["as_data", "outcomes"]
 
 PACKAGES = (
     *("luxport-nn", "numpy", "array-api-compat", "array-api-strict", "jax", "jaxlib", "torch"),
@@ -25,7 +26,7 @@ def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, An
     """Return a tree of what JSON can hold.
 
     Deviations are in units of the dtype's eps times the largest entry (`ulps`) and as a part of it (`relative`);
-    both are null for a check that failed, for a peer that differs in more than numbers, and for one left out.
+    both are null where a check failed, and where a peer differs in more than numbers or has no counterpart.
     """
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -33,11 +34,15 @@ def as_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, An
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
         "backends": list(columns),
-        "passed": sum(_outcome(finding) in ("passed", "differs") for finding in findings),
-        "failed": sum(finding.complaint is not None for finding in findings),
+        "outcomes": outcomes(findings),
         "seconds": round(sum(finding.seconds for finding in findings), 1),
         "checks": [_check(finding) for finding in findings],
     }
+
+
+def outcomes(findings: Sequence[Finding]) -> dict[str, int]:
+    """Count what came of the checks: passed and failed always, the rest where a peer has it."""
+    return {"passed": 0, "failed": 0} | Counter(map(_outcome, findings))
 
 
 def _check(finding: Finding) -> dict[str, Any]:
@@ -55,11 +60,11 @@ def _check(finding: Finding) -> dict[str, Any]:
 
 
 def _outcome(finding: Finding) -> str:
-    """Tell what came of a check in a word; a peer may differ, or be left out, and none of it is a failure."""
+    """Tell what came of a check in a word; a peer may differ, or lack a counterpart, and neither is a failure."""
     if finding.complaint is not None:
         return "failed"
     if math.isnan(finding.deviation):
-        return "left out"
+        return "no counterpart"
     return "passed" if math.isfinite(finding.deviation) else "differs"
 
 
