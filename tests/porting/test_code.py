@@ -813,11 +813,78 @@ def test_a_method_returns_a_tuple_as_a_tuple():
 
 
 def test_the_variable_of_a_loop_is_another_than_the_one_before_it():
-    source = "using Flux\nfunction f(n)\n  i = 10\n  for i in 1:n\n    println(i)\n  end\n  return Dense(i => 3)\nend"
-    (hole,) = translate(source).holes
-    assert (hole.line, hole.reason) == (4, "a loop over a variable that there is already")
-    again = source.replace("i = 10\n", "").replace("return Dense(i", "for i in 1:n\n  end\n  return Dense(n")
-    assert ported(again)["f"](2) == luxport.Dense(2, 3)
+    """Julia's manual, "Scope of Variables": the variable of a for loop is new, whatever there is around it."""
+    source = """
+    using Flux
+    i = 10
+    function hides_a_global(n)
+        k = i
+        widths = []
+        for i in 1:n
+            i += 1
+            push!(widths, Dense(i => k))
+        end
+        return Chain(widths..., Dense(i => 3))
+    end
+    function hides_a_parameter(i)
+        for i in 1:2
+        end
+        return Dense(i => 3)
+    end
+    function hides_a_local(n)
+        i_ = 5
+        layers = []
+        for n in n:n+1, i_ in (n, 7)
+            push!(layers, Dense(n => i_))
+        end
+        return Chain(layers..., Dense(n => i_))
+    end
+    function in_a_closure(n)
+        j = 4
+        scaled = x -> begin
+            for j in 1:2
+            end
+            x .* j
+        end
+        return scaled
+    end
+    for i in 1:2
+        println(i)
+    end
+    last = Dense(i => 1)
+    """
+    found, dense = ported(source), luxport.Dense
+    assert found["hides_a_global"](2) == luxport.Chain(dense(2, 10), dense(3, 10), dense(10, 3))
+    assert found["hides_a_parameter"](6) == dense(6, 3)
+    pairs = (2, 2), (2, 7), (3, 3), (3, 7), (2, 5)
+    assert found["hides_a_local"](2) == luxport.Chain(*[dense(n, m) for n, m in pairs])
+    assert found["in_a_closure"](1)(np.ones(1)) == 4
+    assert found["last"] == dense(10, 1)
+
+
+def test_loops_without_a_variable_nest():
+    source = """
+    using Flux
+    function f(n)
+        layers = []
+        for _ in 1:n
+            for _ in 1:2
+                push!(layers, x -> relu.(x))
+            end
+        end
+        return Chain(layers...)
+    end
+    """
+    assert len(ported(source)["f"](2).layers) == 4
+
+
+def test_a_parameter_belongs_to_its_function():
+    """Assigned inside the function it is no global; a function inside that assigns to it would change it."""
+    source = "using Flux\nn = 1\nfunction f(n)\n  n = n + 1\n  return Dense(n => 3)\nend"
+    assert ported(source)["f"](4) == luxport.Dense(5, 3)
+    inside = "using Flux\nfunction f(n)\n  g() = begin\n    n = 2\n    n\n  end\n  g()\n  Dense(n => 3)\nend"
+    (hole,) = translate(inside).holes
+    assert (hole.line, hole.reason) == (4, "an assignment to a variable of the function around")
 
 
 def test_a_struct_with_keywords_takes_its_fields_by_position_too():

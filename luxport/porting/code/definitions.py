@@ -22,6 +22,7 @@ __all__ = [
     "define",
     "makes_layers",
     "kind_of_type",
+    "names_of",
     "parameters_and_body",
     "signature",
     "write_body",
@@ -113,18 +114,33 @@ def _write(t: Translator, name: str, parameters: list[Node], body: list[Node], m
     kinds = dict(t.kinds)
     default = "unknown" if mode == "build" or not anonymous else "array"
     listed, first, opening = written_parameters(t, parameters, default)
-    write_body(t, f"def {name}({', '.join(listed)}):", body, mode, first, opening)
+    write_body(t, f"def {name}({', '.join(listed)}):", body, mode, first, opening, names_of(parameters))
     t.kinds = kinds
 
 
-def write_body(t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str]) -> None:
-    """Write a function with this head and body; `first` is its first array, `opening` what its body begins with."""
+def names_of(parameters: list[Node]) -> set[str]:
+    """Return the names that parameters give what a function is called with."""
+    found: set[str] = set()
+    for node in parameters:
+        for around in (("named_argument", "named_field", "assignment"), ("splat_expression",), ("typed_expression",)):
+            node = node.named_children[0] if node.type in around else node
+        found |= names_in(node)
+    return found
+
+
+def write_body(
+    t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str], own: set[str]
+) -> None:
+    """Write a function with this head and body.
+
+    `first` is its first array, `opening` what its body begins with, `own` are Julia's names of its parameters.
+    """
     from luxport.porting.code.statements import block
 
     lines, before, outer, uses_xp, layers_used = t.lines, t.mode, t.outer, t.uses_xp, t.layers_used
     t.uses_xp = False
     t.outer = t.outer | t.locals
-    t.locals, locals_before = set(), t.locals
+    t.locals, locals_before = set(own), t.locals
     t.lines, t.mode = [], mode if mode != "compact" else "array"
     t.indent += 4
     for line in opening:
@@ -167,7 +183,7 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
     listed: list[str] = []
     opening: list[str] = []
     first, after = "", False
-    every = set().union(*(names_in(node.named_children[0] if node.named_children else node) for node in parameters))
+    every = names_of(parameters)
     for node in parameters:
         if node.type == ";":
             after = True
@@ -236,7 +252,8 @@ def _compact(t: Translator, node: Node, name: str) -> str:
     for line in render(head, "@", t.indent):
         t.lines.append(line)
     star = ["*"] if values else []
-    write_body(t, f"def {chosen}({', '.join([*listed, *star, *values])}):", body, "compact", first, opening)
+    inner = f"def {chosen}({', '.join([*listed, *star, *values])}):"
+    write_body(t, inner, body, "compact", first, opening, names_of(parameters))
     t.kinds = kinds
     return chosen
 

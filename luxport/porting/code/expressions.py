@@ -74,14 +74,23 @@ class Translator:
         self.initializers: set[str] = set()
         self.receivers: dict[str, dict[str, Code]] = {}
         self.names: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
         self.reserved: frozenset[str] = frozenset()
         self.making: Struct | None = None
         self.define: Callable[..., str] = _no_definitions
 
     def name(self, julia: str) -> str:
         """Return a variable's name in Python, other than those that the layer's own parts have."""
-        python = python_name(julia)
-        while python in self.reserved or self.names.setdefault(python, julia) != julia:
+        return self.renamed.get(julia) or self._name_of(python_name(julia), julia)
+
+    def rename(self, julia: str) -> None:
+        """Name a variable otherwise than one of the same name that it hides, until `renamed` is set back."""
+        hidden = self.name(julia)
+        self.renamed = {**self.renamed, julia: self._name_of(f"{hidden}_", f"{julia} beside {hidden}")}
+
+    def _name_of(self, python: str, what: str) -> str:
+        """Return a name that no other variable has in Python."""
+        while python in self.reserved or self.names.setdefault(python, what) != what:
             python += "_"
         return python
 

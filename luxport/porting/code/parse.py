@@ -123,9 +123,9 @@ def head_of(node: Node) -> Node | None:
 
 
 def names_in(node: Node) -> set[str]:
-    """Return every name in a piece of source."""
+    """Return every name in a piece of source; those of underscores alone name nothing in Julia."""
     if node.type == "identifier":
-        return {text(node)}
+        return {text(node)} if text(node).strip("_") else set()
     return set().union(*(names_in(child) for child in node.named_children)) if node.named_children else set()
 
 

@@ -398,22 +398,25 @@ def _if(t: Translator, node: Node, last: bool) -> None:
 def _for(t: Translator, node: Node) -> None:
     bindings = [child for child in node.named_children if child.type == "for_binding"]
     body = [child for child in node.named_children if child.type != "for_binding"]
-    fleeting, indent, before = t.fleeting, t.indent, dict(t.kinds)
+    fleeting, indent, renamed = t.fleeting, t.indent, t.renamed
+    before, own = dict(t.kinds), set(t.locals)
     t.fleeting |= _assigned(body)
     looped: set[str] = set()
     try:
         for position, entry in enumerate(bindings):
             variable, over, kinds = binding(t, entry)
-            if names_in(variable) & (set(before) - (t.outer - t.locals)):  # Julia's is another, and ends with the loop
-                raise Unported("a loop over a variable that there is already")
+            for name in sorted(names_in(variable) & set(t.kinds)):  # Julia's is another, and ends with the loop
+                t.rename(name)
             looped |= names_in(variable)
             t.fleeting |= names_in(variable)
+            t.locals |= names_in(variable)
             t.kinds |= kinds
             t.indent = indent + 4 * position
             t.put(f"for {t.target(variable).removeprefix('(').removesuffix(')')} in {over}:")
         _indented(t, body, False)
     finally:
-        t.fleeting, t.indent = fleeting, indent
+        t.fleeting, t.indent, t.renamed = fleeting, indent, renamed
+        t.locals -= looped - own
         t.kinds = {name: kind for name, kind in t.kinds.items() if name not in looped}
         t.kinds |= {name: before[name] for name in looped & set(before)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from luxport.layer import Layer
-from luxport.porting.code.definitions import kind_of_type, parameters_and_body, write_body, written_parameters
+from luxport.porting.code.definitions import kind_of_type, names_of, parameters_and_body, write_body, written_parameters
 from luxport.porting.code.drawn import arrays_drawn
 from luxport.porting.code.parse import Unported, head_of, names_in, text
 from luxport.porting.code.structs import Struct
@@ -151,7 +151,8 @@ def _compact(t: Translator, struct: Struct) -> None:
             raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
         listed, first, opening = _inputs(t, parameters)
         keywords = ["*", *fields.values()] if fields else []
-        write_body(t, f"def forward({', '.join([*listed, *keywords])}):", body, "compact", first, opening)
+        inner = f"def forward({', '.join([*listed, *keywords])}):"
+        write_body(t, inner, body, "compact", first, opening, names_of(parameters))
         t.put("")
         t.put("return forward")
     finally:
@@ -216,7 +217,8 @@ def _class(t: Translator, struct: Struct) -> None:
             t.kinds[text(node if node.type == "identifier" else node.named_children[0])] = "tree"
         if struct.fields or struct.parameters or struct.states:
             t.put("")
-        write_body(t, f"def __call__({', '.join(['self', *listed])}):", body, "lux", first, opening)
+        head = f"def __call__({', '.join(['self', *listed])}):"
+        write_body(t, head, body, "lux", first, opening, names_of(parameters))
     finally:
         t.receivers, t.kinds = saved
         t.indent -= 4
