@@ -9,6 +9,7 @@ import pytest
 import luxport
 from luxport.cli import main
 from luxport.porting.code import translate
+from luxport.porting.flux import OldLayerNorm
 
 
 def ported(source, **options):
@@ -910,3 +911,71 @@ def test_functions_of_elements_as_activations():
 def test_a_size_or_an_activation_is_not_guessed():
     (hole,) = translate("using Flux\nf(k, act) = LayerNorm(k, 4, act)").holes
     assert hole.reason == "a last argument that may be a size or an activation"
+    found = ported("using Flux\nf(sizes) = LayerNorm(sizes[1], sizes[2])\ng(n, sizes) = LayerNorm(n, sizes[1], relu)")
+    assert found["f"]((2, 3)) == luxport.LayerNorm((3, 2), epsilon=1e-10)
+    assert found["g"](2, (3,)) == luxport.LayerNorm((3, 2), luxport.relu, epsilon=1e-10)
+
+
+def test_keywords_that_are_handed_on_to_a_layer_norm():
+    """Flux's epsilon is squared (layers/stateless.jl of 0.16), wherever it comes from."""
+    found = ported("using Flux\nnorm(n; kw...) = LayerNorm(n; kw...)\nplain = norm(3)\nlarge = norm(3; eps=0.5)")
+    assert found["plain"] == luxport.LayerNorm(3, epsilon=1e-10)
+    assert found["large"] == luxport.LayerNorm(3, epsilon=0.25)
+    assert found["norm"](3, affine=False) == luxport.LayerNorm(3, affine=False, epsilon=1e-10)
+
+
+@pytest.mark.parametrize(("flux", "plain", "large"), [
+    # normalise in src/layers/stateless.jl at v0.6.10, v0.9.0, v0.11.6, v0.14.25, v0.15.0; epsilon is told since 0.12
+    ((0, 6), OldLayerNorm(3, epsilon=0.0, corrected=True), None),
+    ((0, 9), OldLayerNorm(3, epsilon=0.0), None),
+    ((0, 11), OldLayerNorm(3, epsilon=1e-5), None),
+    ((0, 14), OldLayerNorm(3, epsilon=1e-5), OldLayerNorm(3, luxport.relu, epsilon=0.5)),
+    ((0, 15), luxport.LayerNorm(3, epsilon=1e-10), luxport.LayerNorm(3, luxport.relu, epsilon=0.25)),
+])  # fmt: skip
+def test_layer_norm_has_the_formula_of_the_version(flux, plain, large):
+    found = ported("using Flux\nplain = LayerNorm(3)\nnorm(; kw...) = LayerNorm(3, relu; kw...)", flux=flux)
+    assert found["plain"] == plain
+    if large is not None:
+        assert found["norm"](eps=0.5) == large
+        assert ported("using Flux\nlarge = LayerNorm(3, relu; eps=0.5)", flux=flux)["large"] == large
+
+
+def test_layer_norm_of_a_version_with_two_formulas_is_a_hole():
+    (hole,) = translate("using Flux\nmodel = LayerNorm(3)", flux=(0, 7)).holes
+    assert hole.reason == "a LayerNorm that divides by n - 1 until Flux 0.7.2 and by n later: say 0.6 or 0.8"
+
+
+def test_new_in_a_struct_with_keywords():
+    source = """
+    using Flux
+    Base.@kwdef struct M
+        a = Dense(2 => 3)
+        b = 2
+        M(a, b) = new(a, b)
+        M(n::Int) = new(Dense(2 => n), 7)
+    end
+    (m::M)(x) = m.a(x) .* m.b
+    one, two = M(Dense(2 => 5), 4), M(6)
+    """
+    found = ported(source)
+    assert (counted(found["one"]), counted(found["two"])) == (2 * 5 + 5, 2 * 6 + 6)
+    x, ps, y = output(found["one"], 1, 2)
+    np.testing.assert_allclose(y, 4 * (x @ ps["a"]["weight"] + ps["a"]["bias"]))
+
+
+def test_constructors_of_a_record_that_is_not_ported_raise():
+    source = """
+    using Flux
+    early() = C(5, 6)
+    Base.@kwdef struct C
+        a = 1
+        b = 2
+        C(a, b) = new(a, b)
+        C(a) = new(a, a)
+    end
+    late() = C(3)
+    """
+    found = executed(translate(source).python)
+    for make in ("early", "late"):
+        with pytest.raises(NotImplementedError, match="C"):
+            found[make]()

@@ -54,14 +54,21 @@ def _constructed(t: Translator, struct: Struct, given: Arguments) -> Code:
     values = [_value(t, value) for value in given.positional]
     name = constructor_of(struct, given, [value.kind for value in values])
     options = {python_name(key): _value(t, value) for key, value in given.named.items()}
-    if struct.by_keyword and name == struct.python:  # Python's takes its fields by name alone
-        options |= dict(zip(map(python_name, struct.fields), values, strict=False))
-        values = []
+    if name == struct.python:
+        values, named = _fields(struct, values)
+        options |= named
     values += _keywords(t, given)
-    if t.kinds.get(struct.name) == "unported" and name == struct.python:
+    if t.kinds.get(struct.name) == "unported":
         raise Unported(f"{struct.name} was not ported")
     kind = "record" if not struct.forwards else "layer"
     return call(name, values, options, kind)
+
+
+def _fields(struct: Struct, values: list[Code]) -> tuple[list[Code], dict[str, Code]]:
+    """Return fields given by position as Python takes them: those of a struct with keywords by name alone."""
+    if not struct.by_keyword:
+        return values, {}
+    return [], dict(zip(map(python_name, struct.fields), values, strict=False))
 
 
 def _keywords(t: Translator, given: Arguments) -> list[Code]:
@@ -129,7 +136,7 @@ def _new(t: Translator, given: Arguments) -> Code:
     given.only()
     if len(values) != len(t.making.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("new with other than all fields")
-    return call(t.making.python, values, None, "layer")
+    return call(t.making.python, *_fields(t.making, values), "layer")
 
 
 def _own(t: Translator, function: Node, name: str, given: Arguments) -> Code:

@@ -46,13 +46,14 @@ class Translator:
     """What is known where an expression is translated, and what comes out besides: lines, helpers and holes.
 
     ``mode`` says what names without a kind stand for: "build" numbers and sizes (code that makes layers), "array"
-    arrays or anything (functions of arrays), "scalar" one element (activations). ``steps`` says whether Flux's
-    recurrent layers take one step a call, None if that is not known.
+    arrays or anything (functions of arrays), "scalar" one element (activations). ``flux`` is the version that the
+    code is for, None if that is not known; ``steps`` whether its recurrent layers take one step a call, likewise.
     """
 
-    def __init__(self, dialect: str | None, steps: bool | None) -> None:
+    def __init__(self, dialect: str | None, flux: tuple[int, int] | None) -> None:
         self.dialect = dialect
-        self.steps = steps
+        self.flux = flux
+        self.steps = None if flux is None else flux < (0, 15)
         self.mode = "build"
         self.kinds: dict[str, str] = {}
         self.lines: list[str] = []

@@ -34,6 +34,9 @@ HELPERS: Mapping[str, str] = {
             value = spatial(value)
         found[names.get(name, name)] = padded(value, window) if name == "pad" else value
     return found''',
+    "squared_epsilon": '''def squared_epsilon(options):
+    """Flux's LayerNorm adds the square of its epsilon, 1e-5 by itself, to the variance."""
+    return {**options, "epsilon": options["epsilon"] ** 2 if "epsilon" in options else 1e-10}''',
     "vcat": '''def vcat(*xs):
     """Join along Julia's first axis, our last."""
     return luxport.namespace(*xs).concat(xs, axis=-1)''',

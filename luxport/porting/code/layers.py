@@ -149,7 +149,7 @@ def _sizes_then_activation(t: Translator, positional: list[Node]) -> tuple[Code,
         raise Unported("sizes and an activation expected")
     if len(sizes) == 1:
         return t.spatial(sizes[0]), positional[1:]
-    if t.code(sizes[-1]).kind == "unknown":
+    if t.code(sizes[-1]).kind == "unknown" and sizes[-1].type != "index_expression":
         raise Unported("a last argument that may be a size or an activation")
     return group("(", [t.code(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
 
@@ -159,10 +159,26 @@ def _layer_norm(t: Translator, given: Arguments) -> Code:
     if t.dialect != "flux":
         _check_dims(t, given, shape)
     options = options_of(t, given, affine=("affine", t.flag), epsilon=EPSILON)
-    if t.dialect == "flux":  # whose epsilon, 1e-5 by itself, is that of the deviation
-        epsilon = options.get("epsilon")
-        options["epsilon"] = Code("1e-10" if epsilon is None else f"{operand(epsilon)} ** 2", "number", True)
-    return call("luxport.LayerNorm", [shape, *activations(t, rest)], options)
+    kind = "luxport.LayerNorm"
+    if t.dialect == "flux" and t.flux is not None and t.flux < (0, 15):
+        kind = "luxport.porting.flux.OldLayerNorm"
+        options |= _formula(t.flux)
+    elif t.dialect == "flux":  # whose epsilon, 1e-5 by itself, is that of the deviation
+        if "epsilon" in options:
+            options["epsilon"] = Code(f"{operand(options['epsilon'])} ** 2", "number", True)
+        elif "**" in options:
+            options["**"] = t.helper("squared_epsilon", [options["**"]])
+        else:
+            options["epsilon"] = Code("1e-10", "number")
+    return call(kind, [shape, *activations(t, rest)], options)
+
+
+def _formula(flux: tuple[int, int]) -> dict[str, Code]:
+    """Return what `OldLayerNorm` is told of the formula of a version: see luxport/porting/flux/norms.py."""
+    if flux == (0, 7):
+        raise Unported("a LayerNorm that divides by n - 1 until Flux 0.7.2 and by n later: say 0.6 or 0.8")
+    epsilon = {"epsilon": Code("0.0", "number")} if flux < (0, 11) else {}
+    return epsilon | ({"corrected": Code("True", "flag")} if flux < (0, 7) else {})
 
 
 def _check_dims(t: Translator, given: Arguments, shape: Code) -> None:

@@ -98,10 +98,10 @@ def top_level(t: Translator, node: Node) -> None:
     if loaded:  # weights of a model that there is leave its layers what they are
         t.kinds |= {name: "unported" for name in names_in(node) if t.kinds.get(name) != "layer"}
     head = head_of(node)
-    stub = owner.python if owner is not None else ""
+    stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     if head is not None and head.named_children[0].type == "identifier":
-        stub = t.name(text(head.named_children[0]))
-    if stub:  # functions before this place may call it
+        stubs = [t.name(text(head.named_children[0]))]
+    for stub in stubs:  # functions before this place may call them
         t.put(f"def {stub}(*_, **__):")
         t.put(f"    return {t.helper('not_ported', [Code(repr(one_line(node)))]).text}")
 

@@ -37,8 +37,9 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
 
     Args:
         source: Julia code
-        flux: the version it was written for, (0, 14) say, if recurrent layers are to be ported: until 0.14 they
-            take one step a call, since then a sequence
+        flux: the version it was written for, (0, 14) say. Recurrent layers are ported if it is known: until 0.14
+            they take one step a call, since then a sequence. Until 0.14 LayerNorm has another formula, too; without
+            a version it is that of 0.15 and later
 
     Raises: ImportError without Julia's grammar, which ``luxport-nn[code]`` installs
 
@@ -49,10 +50,9 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
     <BLANKLINE>
     """
     root = parse(source)
-    steps = None if flux is None else flux < (0, 15)
-    if steps is None and "reset!" in source:  # Flux 0.15 has no such function
-        steps = True
-    t = Translator(_dialect(root), steps)
+    if flux is None and "reset!" in source:  # Flux 0.15 has no such function
+        flux = (0, 14)
+    t = Translator(_dialect(root), flux)
     t.define = define
     statements = _statements(root)
     t.structs = find_structs(statements)

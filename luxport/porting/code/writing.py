@@ -68,7 +68,7 @@ def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> li
 _TAKEN = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
 _TAKEN |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
 _TAKEN |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
-_TAKEN |= {"entries", "keywords", "padded"}
+_TAKEN |= {"entries", "keywords", "padded", "squared_epsilon"}
 _TAKEN |= {"dict", "forward", "inputs", "isinstance", "list", "object", "print", "repr", "round", "self", "set", "str"}
 _SPELLED = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 

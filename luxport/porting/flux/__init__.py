@@ -2,5 +2,6 @@
 
 from luxport.porting.flux.functions import Hole
 from luxport.porting.flux.layers import Ported, is_model, port
+from luxport.porting.flux.old_layer_norm import OldLayerNorm
 
-__all__ = ["Hole", "Ported", "is_model", "port"]
+__all__ = ["Hole", "OldLayerNorm", "Ported", "is_model", "port"]
