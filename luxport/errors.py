@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BackendNotFoundError", "LayerError", "LayerTypeError"]
+__all__ = ["BackendNotFoundError", "LayerError", "LayerTypeError", "shape_text"]
 
 
 class LayerError(ValueError):
@@ -37,3 +37,9 @@ class LayerTypeError(LayerError, TypeError):
 
 class BackendNotFoundError(ImportError):
     """A backend was asked for whose framework is not installed."""
+
+
+def shape_text(x: Any) -> str:
+    """Write the shape of an array as every backend would, with ``?`` for a size that is not known yet."""
+    dims = ["?" if n is None else f"{int(n)}" for n in x.shape]
+    return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"

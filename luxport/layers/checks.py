@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from luxport.backend import Array, backend_of, dtype_name
-from luxport.errors import LayerError, LayerTypeError
+from luxport.errors import LayerError, LayerTypeError, shape_text
 
 __all__ = [
     "check_axis",
@@ -102,9 +102,3 @@ def shape_of(x: Array) -> Any:
     except AttributeError:
         backend_of(x)  # says what x is instead
         raise
-
-
-def shape_text(x: Array) -> str:
-    """Write a shape as every backend would."""
-    dims = ["?" if n is None else f"{int(n)}" for n in x.shape]
-    return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"

@@ -10,8 +10,9 @@ from luxport.backend import Array, namespace
 from luxport.layer import Parameters, States
 from luxport.layers.checks import check_dtype
 from luxport.layers.convolution import Convolution
-from luxport.layers.padding import Windows
+from luxport.layers.padding import Windows, check_spatial
 from luxport.ops import Activation, identity
+from luxport.ops.windows import check_room
 from luxport.random import Rng
 
 __all__ = ["Conv", "CrossCor", "DepthwiseConv"]
@@ -65,10 +66,11 @@ class Conv(Convolution):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Pad, convolve, add, activate."""
         weight, bias, windows = ps["weight"], ps["bias"] if self.use_bias else None, self._windows
-        windows.check(x, self.in_channels)
+        check_spatial(x, len(windows.window), self.in_channels)
         check_dtype(x, weight)
         padding = windows.padding
         if self.padding_mode != "zeros":
+            check_room(x, windows.window, padding, windows.dilation)
             x = _PAD[self.padding_mode](x, padding=padding)
             padding = ((0, 0),) * len(padding)
         y = ops.conv(

@@ -7,13 +7,12 @@ from typing import Any, Self
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.errors import LayerError
 from luxport.layer import Parameters, States
-from luxport.layers.checks import check_dtype, shape_text
+from luxport.layers.checks import check_dtype
 from luxport.layers.convolution import Convolution
 from luxport.layers.padding import PerAxis, Windows, check_spatial, sizes_of
 from luxport.ops import Activation, identity
-from luxport.ops.windows import Sizes, transposed_sizes
+from luxport.ops.windows import Sizes
 from luxport.random import Rng
 
 __all__ = ["ConvTranspose"]
@@ -69,18 +68,14 @@ class ConvTranspose(Convolution):
         weight, bias, windows = ps["weight"], ps["bias"] if self.use_bias else None, self._windows
         check_spatial(x, len(windows.window), self.in_channels)
         check_dtype(x, weight)
-        options = {"stride": windows.stride, "padding": windows.padding, "dilation": windows.dilation}
-        sizes = tuple(x.shape)[2:]
-        if None not in sizes:
-            made = transposed_sizes(sizes, windows.window, output_padding=self._output_padding, **options)
-            if min(*sizes, *made) < 1:
-                raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
         y = ops.conv_transpose(
             *(x, weight, bias),
+            stride=windows.stride,
+            padding=windows.padding,
+            dilation=windows.dilation,
             output_padding=self._output_padding,
             groups=self.groups,
             flip=not self.cross_correlation,
-            **options,
         )
         return self.activation(y), st
 

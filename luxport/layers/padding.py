@@ -75,20 +75,6 @@ class Windows:
         """Return the options of an operation that pools."""
         return {"window": self.window, "stride": self.stride, "padding": self.padding, "dilation": self.dilation}
 
-    def check(self, x: Array, channels: int | None = None) -> None:
-        """Expect (N, channels, *spatial) with room for the window; a size that is not known yet passes.
-
-        Raises: LayerError
-        """
-        check_spatial(x, len(self.window), channels)
-        shape = x.shape
-        for i, (k, (low, high), d) in enumerate(zip(self.window, self.padding, self.dilation, strict=True), start=2):
-            if shape[i] is not None and (shape[i] == 0 or shape[i] + low + high <= d * (k - 1)):
-                least = max(1, d * (k - 1) + 1 - low - high)
-                raise LayerError(
-                    f"expects at least {least} along axis {i} for its window of {k}, got {shape_text(x)}: pad the input"
-                )
-
 
 def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
     """Expect (N, channels, *spatial) with so many spatial axes.

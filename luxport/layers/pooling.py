@@ -8,7 +8,7 @@ from luxport import ops
 from luxport.backend import Array, dtype_name
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_floating, check_ordered, check_positive
-from luxport.layers.padding import Padding, PerAxis, Windows
+from luxport.layers.padding import Padding, PerAxis, Windows, check_spatial
 
 __all__ = ["LPPool", "MaxPool", "MeanPool"]
 
@@ -50,7 +50,7 @@ class MaxPool(_Pool):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take maxima."""
-        self._windows.check(x)
+        check_spatial(x, len(self._windows.window))
         check_ordered(x)
         return ops.max_pool(x, **self._windows.options()), st
 
@@ -80,7 +80,7 @@ class MeanPool(_Pool):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take means."""
-        self._windows.check(x)
+        check_spatial(x, len(self._windows.window))
         if not dtype_name(x).startswith("complex"):
             check_floating(x)
         return ops.mean_pool(x, **self._windows.options(), count_include_pad=self.count_include_pad), st
@@ -114,6 +114,6 @@ class LPPool(_Pool):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Take roots of sums of powers."""
-        self._windows.check(x)
+        check_spatial(x, len(self._windows.window))
         check_floating(x)
         return ops.lp_pool(x, **self._windows.options(), p=self.p), st

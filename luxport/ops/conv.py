@@ -6,12 +6,15 @@ import math
 from typing import Any
 
 from luxport.backend import Array, namespace
+from luxport.errors import LayerError, shape_text
 from luxport.ops.operation import operation
 from luxport.ops.windows import (
+    Pairs,
     PerAxis,
     PerSide,
     Sizes,
     add_windows,
+    check_room,
     options_written_out,
     output_sizes,
     pad_spatial,
@@ -25,12 +28,30 @@ from luxport.ops.windows import (
 __all__ = ["conv", "conv_transpose", "fold", "unfold"]
 
 
-def _complete(x: Array, options: dict[str, Any]) -> dict[str, Any]:
-    return options_written_out(len(x.shape) - 2, options)
+def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    x, weight = arrays[:2]
+    options = options_written_out(len(x.shape) - 2, options)
+    _check(x, weight, options["groups"], options["padding"], options["dilation"])
+    return options
 
 
-def _complete_fold(columns: Array, options: dict[str, Any]) -> dict[str, Any]:
-    return options_written_out(len(options["output_size"]), options)
+def _complete_transpose(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    x, weight = arrays[:2]
+    options = options_written_out(len(x.shape) - 2, options, cuts=True)
+    windows = {name: options[name] for name in ("stride", "padding", "dilation", "output_padding")}
+    _check_transpose(x, weight, options["groups"], **windows)
+    return options
+
+
+def _complete_unfold(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    (x,) = arrays
+    options = options_written_out(len(x.shape) - 2, options)
+    check_room(x, options["window"], options["padding"], options["dilation"])
+    return options
+
+
+def _complete_fold(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    return options_written_out(len(_output_size(options["output_size"])), options)
 
 
 @operation(complete=_complete)
@@ -65,6 +86,7 @@ def conv(
     """
     x, weight = _promoted(x, weight)
     stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
+    _check(x, weight, groups, padding, dilation)
     xp = namespace(x, weight, bias)
     out, kernel = weight.shape[0], tuple(weight.shape)[2:]
     if flip:
@@ -78,7 +100,7 @@ def conv(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation(complete=_complete)
+@operation(complete=_complete_transpose)
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -109,8 +131,9 @@ def conv_transpose(
     array([[[ 3.,  2., 31., 20., 10.]]])
     """
     x, weight = _promoted(x, weight)
-    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
-    more = per_axis("output_padding", output_padding, len(x.shape) - 2)
+    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation, cuts=True)
+    more = per_axis("output_padding", output_padding, len(x.shape) - 2, least=0)
+    _check_transpose(x, weight, groups, stride=stride, padding=padding, dilation=dilation, output_padding=more)
     xp = namespace(x, weight, bias)
     channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], tuple(x.shape)[2:]
     out = weight.shape[1] * groups
@@ -133,7 +156,7 @@ def conv_transpose(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation(complete=_complete)
+@operation(complete=_complete_unfold)
 def unfold(
     x: Array,
     *,
@@ -160,6 +183,7 @@ def unfold(
     xp = namespace(x)
     stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
     window = per_axis("window", window, len(x.shape) - 2)
+    check_room(x, window, padding, dilation)
     slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
     columns = xp.stack(slices[::-1] if flip else slices, axis=2)
     shape = tuple(columns.shape)
@@ -188,13 +212,41 @@ def fold(
     array([[[ 1., 22., 33., 40.]]])
     """
     xp = namespace(columns)
-    stride, padding, dilation = written_out(len(output_size), stride, padding, dilation)
+    stride, padding, dilation = written_out(len(_output_size(output_size)), stride, padding, dilation)
     window = per_axis("window", window, len(output_size))
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
     columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
     return add_windows(columns, output_size, stride=stride, padding=padding, dilation=dilation)
+
+
+def _check(x: Array, weight: Array, groups: int, padding: Pairs, dilation: Sizes) -> None:
+    sizes = tuple(weight.shape)
+    _check_weight(x, sizes, sizes[1] * groups, groups, "(out, in / groups, *kernel)")
+    check_room(x, sizes[2:], padding, dilation)
+
+
+def _check_transpose(x: Array, weight: Array, groups: int, **windows: Any) -> None:
+    sizes = tuple(weight.shape)
+    _check_weight(x, sizes, sizes[0], groups, "(in, out / groups, *kernel)")
+    places = tuple(x.shape)[2:]
+    if None not in places and min(*places, *transposed_sizes(places, sizes[2:], **windows)) < 1:
+        raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
+
+
+def _check_weight(x: Array, sizes: Sizes, channels: int, groups: int, pattern: str) -> None:
+    shape = x.shape
+    matches = len(sizes) == len(shape) and shape[1] in (channels, None) and 0 not in sizes[2:]
+    if not matches or groups < 1 or sizes[0] % groups:
+        got = f"{sizes} for {shape_text(x)} in {groups} groups"
+        raise LayerError(f"expects a weight {pattern} that fits x (N, in, *spatial), got {got}")
+
+
+def _output_size(value: Any) -> Sizes:
+    if not isinstance(value, tuple):
+        raise LayerError(f"expects output_size as a tuple, one per spatial axis, got {value!r}")
+    return value
 
 
 def _promoted(x: Array, weight: Array) -> tuple[Array, Array]:

@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 
-def _complete(x: Array, options: dict[str, Any]) -> dict[str, Any]:
-    return {**options, "epsilon": _epsilon(x, options["epsilon"])}
+def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "epsilon": _epsilon(arrays[0], options["epsilon"])}
 
 
 @operation(complete=_complete)

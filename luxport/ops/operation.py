@@ -15,8 +15,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-Completion = Callable[[Array, dict[str, Any]], dict[str, Any]]
-"""From a call's first array and all of its options, the options as a backend's function takes them."""
+Completion = Callable[[tuple[Array, ...], dict[str, Any]], dict[str, Any]]
+"""From a call's arrays and all of its options, the options as a backend's function takes them."""
 
 
 @overload
@@ -51,11 +51,15 @@ def definition_of(op: Callable[P, R]) -> Callable[P, R]:
 
 def _dispatched(definition: Callable[..., Any], complete: Completion | None) -> Callable[..., Any]:
     name = definition.__name__
-    required, left_out = _options(definition)
+    names, required, left_out = _options(definition)
 
     @functools.wraps(definition)
     def dispatch(*arrays: Any, **options: Any) -> Any:
         # Nothing is remembered here: torch.compile would compile a program again that had seen a table grow.
+        while len(arrays) < len(names):
+            if names[len(arrays)] not in options:
+                return definition(*arrays, **options)  # which says what is missing
+            arrays = (*arrays, options.pop(names[len(arrays)]))
         kind = type(arrays[0])
         native = getattr(backend_of(arrays[0]).ops, name, None)
         for array in arrays:
@@ -66,20 +70,20 @@ def _dispatched(definition: Callable[..., Any], complete: Completion | None) -> 
             return definition(*arrays, **options)
         if complete is None:
             return native(*arrays, **options)
-        if not options.keys() >= required:
-            return definition(*arrays, **options)  # which says what is missing
-        return native(*arrays, **complete(arrays[0], {**left_out[len(arrays)], **options}))
+        if len(arrays) >= len(left_out) or not options.keys() >= required:
+            return definition(*arrays, **options)  # which says what is too much or missing
+        return native(*arrays, **complete(arrays, {**left_out[len(arrays)], **options}))
 
     dispatch.definition = definition  # type: ignore[attr-defined]
     dispatch.autograph_info__ = True  # type: ignore[attr-defined]  # TensorFlow's AutoGraph rewrites nothing in here
     return dispatch
 
 
-def _options(definition: Callable[..., Any]) -> tuple[set[str], list[dict[str, Any]]]:
-    """Name the options without a default, and list the defaults that a call with n arrays leaves out, by n."""
+def _options(definition: Callable[..., Any]) -> tuple[list[str], set[str], list[dict[str, Any]]]:
+    """Name arrays and options without a default, and list the defaults that a call with n arrays leaves out, by n."""
     parameters = inspect.signature(definition).parameters
     defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
     required = {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY and name not in defaults}
     names = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
     left_out = [{k: v for k, v in defaults.items() if k not in names[:n]} for n in range(len(names) + 1)]
-    return required, left_out
+    return [name for name in names if name not in defaults], required, left_out

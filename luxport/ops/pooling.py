@@ -14,6 +14,7 @@ from luxport.ops.windows import (
     PerAxis,
     PerSide,
     Sizes,
+    check_room,
     fold_windows,
     options_written_out,
     pad_spatial,
@@ -24,8 +25,13 @@ from luxport.ops.windows import (
 __all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
 
 
-def _complete(x: Array, options: dict[str, Any]) -> dict[str, Any]:
-    return options_written_out(len(x.shape) - 2, options)
+def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    (x,) = arrays
+    if options["stride"] is None:
+        options = {**options, "stride": options["window"]}
+    options = options_written_out(len(x.shape) - 2, options)
+    check_room(x, options["window"], options["padding"], options["dilation"])
+    return options
 
 
 @operation(complete=_complete)
@@ -86,9 +92,9 @@ def mean_pool(
     return total / xp.where(count == 0, xp.ones_like(count), count)
 
 
-def _complete_lp(x: Array, options: dict[str, Any]) -> dict[str, Any]:
+def _complete_lp(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
     _check_power(options["p"])
-    return _complete(x, options)
+    return _complete(arrays, options)
 
 
 @operation(complete=_complete_lp)
@@ -191,8 +197,10 @@ def _written_out(
     x: Array, window: PerAxis, stride: PerAxis | None, padding: PerSide, dilation: PerAxis
 ) -> tuple[Sizes, Sizes, Pairs, Sizes]:
     rank = len(x.shape) - 2
+    stride, padding, dilation = written_out(rank, window if stride is None else stride, padding, dilation)
     window = per_axis("window", window, rank)
-    return window, *written_out(rank, window if stride is None else stride, padding, dilation)
+    check_room(x, window, padding, dilation)
+    return window, stride, padding, dilation
 
 
 def _check_power(p: float) -> None:

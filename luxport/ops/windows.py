@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from array_api_compat import device
 
 from luxport.backend import Array, namespace
-from luxport.errors import LayerError
+from luxport.errors import LayerError, shape_text
 
 __all__ = [
     "Pairs",
@@ -21,6 +21,7 @@ __all__ = [
     "Sizes",
     "add_windows",
     "along_axis",
+    "check_room",
     "fold_windows",
     "options_written_out",
     "output_sizes",
@@ -46,56 +47,89 @@ PerSide: TypeAlias = int | tuple[int | tuple[int, int], ...]
 """One for all sides, or an entry or a (low, high) pair per spatial axis."""
 
 
-def per_axis(option: str, value: Any, rank: int) -> tuple[Any, ...]:
-    """Write out what may be one for all of `rank` spatial axes.
+def per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
+    """Write out what may be one int for all of `rank` spatial axes, or one each.
 
-    Raises: LayerError if it is not one for each
+    Raises: LayerError if it is neither, or one is less than `least`
     """
-    if isinstance(value, Integral):
-        return (value,) * rank
-    if not isinstance(value, tuple) or len(value) != rank:
+    sizes = (value,) * rank if _is_int(value) else value
+    if not isinstance(sizes, tuple) or len(sizes) != rank or not all([_is_int(n) for n in sizes]):
         raise LayerError(f"expects one {option} for all spatial axes or a tuple of {rank}, got {value!r}")
-    return value
+    if not all([n >= least for n in sizes]):
+        raise LayerError(f"expects a {'positive' if least else 'non-negative'} {option}, got {value!r}")
+    return tuple([int(n) for n in sizes])
 
 
-def written_out(rank: int, stride: PerAxis, padding: PerSide, dilation: PerAxis) -> tuple[Sizes, Pairs, Sizes]:
-    """Write the options of windows on `rank` spatial axes out, one for each.
+def written_out(
+    rank: int, stride: PerAxis, padding: PerSide, dilation: PerAxis, *, cuts: bool = False
+) -> tuple[Sizes, Pairs, Sizes]:
+    """Write the options of windows on `rank` spatial axes out, one for each; only where it cuts, padding is negative.
 
-    Raises: LayerError if there is not one for each, or a stride or dilation is not positive
+    Raises: LayerError if there is not one for each, or one is out of range
 
     >>> written_out(2, 1, (1, (2, 0)), (3, 1))
     ((1, 1), ((1, 1), (2, 0)), (3, 1))
     """
-    entries = per_axis("padding", padding, rank)
-    pairs = tuple([entry if isinstance(entry, tuple) else (entry, entry) for entry in entries])
-    steps = []
-    for option, value in (("stride", stride), ("dilation", dilation)):
-        sizes = per_axis(option, value, rank)
-        if not all([size > 0 for size in sizes]):
-            raise LayerError(f"expects a positive {option}, got {value!r}")
-        steps.append(sizes)
-    return steps[0], pairs, steps[1]
+    if rank < 1:
+        raise LayerError(f"expects an array (N, C, *spatial) with a spatial axis or more, got one of {rank + 2} axes")
+    entries: Any = (padding,) * rank if _is_int(padding) else padding
+    pairs: list[Any] = [(n, n) if _is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
+    if len(pairs) != rank or not all([_is_pair(pair) for pair in pairs]):
+        raise LayerError(f"expects one padding for all sides or a tuple of {rank} ints or pairs, got {padding!r}")
+    if not cuts and min([n for pair in pairs for n in pair]) < 0:
+        raise LayerError(f"expects a non-negative padding, got {padding!r}")
+    around = tuple([(int(low), int(high)) for low, high in pairs])
+    return per_axis("stride", stride, rank), around, per_axis("dilation", dilation, rank)
 
 
-def options_written_out(rank: int, options: dict[str, Any]) -> dict[str, Any]:
+def options_written_out(rank: int, options: dict[str, Any], *, cuts: bool = False) -> dict[str, Any]:
     """Write those options out that are about windows; layers have done so, which is seen quickly.
 
     Raises: LayerError as `written_out`
     """
-    if _is_written_out(rank, options):
+    if _is_written_out(rank, options, cuts):
         return options
-    once = {name: per_axis(name, options[name], rank) for name in ("window", "output_padding") if name in options}
-    stride = once["window"] if options["stride"] is None else options["stride"]
-    values = written_out(rank, stride, options["padding"], options["dilation"])
-    return {**options, **once, **dict(zip(("stride", "padding", "dilation"), values, strict=True))}
+    values = written_out(rank, options["stride"], options["padding"], options["dilation"], cuts=cuts)
+    more = {name: per_axis(name, options[name], rank, least=n) for name, n in _LEAST.items() if name in options}
+    return {**options, **more, "padding": values[1]}
 
 
-def _is_written_out(rank: int, options: Mapping[str, Any]) -> bool:
-    for name in ("stride", "padding", "dilation", "window", "output_padding"):
-        if name in options and (type(options[name]) is not tuple or len(options[name]) != rank):
+_LEAST = {"stride": 1, "dilation": 1, "window": 1, "output_padding": 0}
+
+
+def _is_written_out(rank: int, options: Mapping[str, Any], cuts: bool) -> bool:
+    for name, least in _LEAST.items():
+        if name in options:
+            sizes = options[name]
+            if type(sizes) is not tuple or len(sizes) != rank:
+                return False
+            for n in sizes:
+                if type(n) is not int or n < least:
+                    return False
+    if type(options["padding"]) is not tuple or len(options["padding"]) != rank or rank < 1:
+        return False
+    for pair in options["padding"]:
+        if type(pair) is not tuple or len(pair) != 2:
             return False
-    pairs = all([type(pair) is tuple for pair in options["padding"]])
-    return pairs and 0 not in options["stride"] and 0 not in options["dilation"]
+        low, high = pair
+        if type(low) is not int or type(high) is not int or not (cuts or low >= 0 <= high):
+            return False
+    return True
+
+
+def check_room(x: Array, window: Sizes, padding: Pairs, dilation: Sizes) -> None:
+    """Expect room for the window along each spatial axis; a size that is not known yet passes.
+
+    Raises: LayerError
+    """
+    shape = x.shape
+    for i, (k, (low, high), d) in enumerate(zip(window, padding, dilation, strict=True), start=2):
+        size = shape[i]
+        if size is not None and (size == 0 or size + low + high <= d * (k - 1)):
+            least = max(1, d * (k - 1) + 1 - low - high)
+            raise LayerError(
+                f"expects at least {least} along axis {i} for its window of {k}, got {shape_text(x)}: pad the input"
+            )
 
 
 def output_sizes(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:
@@ -146,12 +180,13 @@ def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Ar
     """
     xp = namespace(x)
     before = (slice(None),) * axis
-    if low < 0 or high < 0:
-        x = x[(*before, slice(max(-low, 0), x.shape[axis] - max(-high, 0)), ...)]
+    # First put, then cut: what is cut may be more than was there.
     if low > 0 or high > 0:
         # Filled like a slice: the batch's size may be known only when the program runs.
         edge = xp.full_like(x[(*before, slice(0, 1), ...)], value)
         x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
+    if low < 0 or high < 0:
+        x = x[(*before, slice(max(-low, 0), x.shape[axis] - max(-high, 0)), ...)]
     return x
 
 
@@ -232,6 +267,14 @@ def add_windows(columns: Array, sizes: Sizes, *, stride: Sizes, padding: Pairs, 
         )
         columns = pad_axis(reduce(add, laid), axis, -low, sizes[i] + low - reach)
     return columns
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all([_is_int(n) for n in value])
 
 
 def _spread(x: Array, axis: int, stride: int) -> Array:

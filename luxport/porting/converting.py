@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from luxport.errors import LayerError
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model that the parameters are for")
     parser.add_argument("--name", help="the entry of the file, if it holds several; dotted if it is inside another")
     parser.add_argument(
-        "--flux", metavar="VERSION", help="the Flux that wrote a model, 0.6, where the file does not say"
+        "--flux", metavar="VERSION", help="the Flux that wrote the file, 0.6, where the file does not say"
     )
     try:
         options = parser.parse_args(arguments)
@@ -39,21 +41,18 @@ def main(arguments: list[str] | None = None) -> int:
         return int(stopped.code or 0)
     try:
         if options.model is None:
-            with warnings.catch_warnings(record=True) as doubts:
-                warnings.simplefilter("always")
+            with _doubts_told():
                 model, ps, st = load(options.file, name=options.name, flux=options.flux, backend="numpy")
-            for doubt in doubts:
-                print(f"luxport convert: {doubt.message}", file=sys.stderr)
         else:
-            if options.flux is not None:
-                raise ValueError("--flux is about a model in the file: with --model it has no meaning")
             model = _imported(options.model)
             if _is_safetensors(options.file):
-                if options.name is not None:
-                    raise ValueError("--name chooses in a file of Julia's: a safetensors file is one whole")
+                if options.name is not None or options.flux is not None:
+                    raise ValueError("--name and --flux are about a file of Julia's: a safetensors file is one whole")
                 ps, st = saving.load(options.file, model=model, backend="numpy")
             else:
-                ps, st = load_parameters(options.file, model, name=options.name, backend="numpy")
+                chosen = {"name": options.name, "flux": options.flux}
+                with _doubts_told():
+                    ps, st = load_parameters(options.file, model, **chosen, backend="numpy")
         if options.output.endswith(".jld2"):
             save_flux_state(options.output, model, ps, st)
         else:
@@ -62,6 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"luxport convert: {' '.join(str(error).split())[:500]}", file=sys.stderr)
         return 2
     return 0
+
+
+@contextmanager
+def _doubts_told() -> Iterator[None]:
+    """Print the warnings of a reader as the command's own lines."""
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always")
+        yield
+    for doubt in doubts:
+        print(f"luxport convert: {doubt.message}", file=sys.stderr)
 
 
 def _is_safetensors(path: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from luxport.porting import julia
 
-__all__ = ["FIRST", "LAST", "flux_generation", "flux_versions"]
+__all__ = ["FIRST", "LAST", "flux_generation", "flux_versions", "version_told", "versions_for"]
 
 FIRST, LAST = 6, 16
 """The minor versions that are told apart: Flux 0.6 to 0.16."""
@@ -100,6 +101,26 @@ def flux_versions(values: Any) -> tuple[int, int, list[str]]:
             reasons.append(reason)
             first, last = max(first, low), min(last, high)
     return (first, last, reasons) if first <= last else (FIRST, LAST, reasons)
+
+
+def versions_for(value: Any, values: Any) -> tuple[int, int]:
+    """Return the first and the last minor version of Flux that can have written one of the values of a file.
+
+    All of the file speaks for it; where that contradicts itself, as two models of two versions do, the value alone.
+    """
+    found = flux_versions(values)[:2]
+    return found if found != (FIRST, LAST) else flux_versions(value)[:2]
+
+
+def version_told(caller: str, flux: str) -> tuple[int, int]:
+    """Return a version that a caller named, as the first and the last minor version.
+
+    Raises: ValueError if it is none of those that are told apart
+    """
+    found = re.fullmatch(r"v?0\.([1-9][0-9]?)(\.[0-9]+)?", flux)
+    if found is None or not FIRST <= int(found[1]) <= LAST:
+        raise ValueError(f"{caller} expects a version of Flux as flux, '0.{FIRST}' to '0.{LAST}', got {flux!r}")
+    return int(found[1]), int(found[1])
 
 
 def flux_generation(values: Any) -> tuple[str, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from itertools import islice
 from os import PathLike
@@ -17,7 +16,7 @@ from luxport.porting import julia
 from luxport.porting.entries import entries_inside, entry_at
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux import is_model, port
-from luxport.porting.generation import FIRST, flux_versions
+from luxport.porting.generation import version_told, versions_for
 from luxport.porting.reading import read
 
 __all__ = ["load", "models_in", "placed"]
@@ -51,12 +50,11 @@ def load(
     Raises: FileFormatError if the file cannot be read, or holds no model: parameters alone are for
             `load_parameters`; ValueError if `flux` is no version
     """
-    versions = None if flux is None else _version(flux)
+    told = None if flux is None else version_told("load", flux)
     saved = read(path)
     value = _chosen(saved.values, name, str(path))
-    first, last, _ = flux_versions(saved.values)
     try:
-        ported = port(value, functions or {}, versions=versions or (first, last))
+        ported = port(value, functions or {}, versions=told or versions_for(value, saved.values))
     except FileFormatError as error:
         raise FileFormatError(error.reason, offset=error.offset, path=str(path)) from None
     except RecursionError:
@@ -76,13 +74,6 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
         return owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
 
     return tree.map(place, values)
-
-
-def _version(flux: str) -> tuple[int, int]:
-    found = re.fullmatch(r"v?0\.(\d{1,2})(\.\d+)?", flux)
-    if found is None or int(found[1]) < FIRST:
-        raise ValueError(f"load expects a version of Flux as flux, '0.{FIRST}' to '0.16', got {flux!r}")
-    return int(found[1]), int(found[1])
 
 
 def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:

@@ -19,7 +19,7 @@ from luxport.porting import julia
 from luxport.porting.entries import entries_inside, entry_at, is_enclosure, states_beside
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.fields import keeps_deviation, number, variance_of
-from luxport.porting.generation import FIRST, LAST, flux_versions
+from luxport.porting.generation import FIRST, LAST, version_told, versions_for
 from luxport.porting.loading import placed
 from luxport.porting.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
 from luxport.porting.reading import read
@@ -62,6 +62,7 @@ def load_parameters(
     model: Layer,
     *,
     name: str | None = None,
+    flux: str | None = None,
     backend: str | Backend | None = None,
     device: str | None = None,
     dtype: str | None = None,
@@ -74,8 +75,13 @@ def load_parameters(
     say) is left alone; `name` chooses the entry if more than one fits. States that the file has not are initial.
     The state of a Flux `Conv` or `ConvTranspose` in a layer here that does not flip its kernel is turned round.
 
-    Raises: FileFormatError if the file cannot be read, or says of each entry what did not fit
+    A BatchNorm of Flux 0.6 kept a standard deviation, which becomes a variance: `flux` names the version that wrote
+    the file, ``"0.6"``, where the file does not say. It warns then.
+
+    Raises: FileFormatError if the file cannot be read, or says of each entry what did not fit; ValueError if `flux`
+            is no version
     """
+    told = None if flux is None else version_told("load_parameters", flux)
     values = read(path).values
     entries = {key: (value, values) for key, value in values.items()}
     if name is not None:
@@ -85,12 +91,12 @@ def load_parameters(
             raise FileFormatError(
                 f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=str(path)
             ) from None
-    versions = flux_versions(values)[:2]
-    fitting, complaints = _fitting(model, entries, versions)
+    initial = _initial(model)
+    fitting, complaints = _fitting(model, entries, initial)
     level, hint, wide = entries, "", 0
     if not fitting and name is None:
         level = {"the file": (values, values)}
-        fitting, _ = _fitting(model, level, versions)
+        fitting, _ = _fitting(model, level, initial)
         level = level if fitting else entries
     for _ in range(_MOST_LEVELS if name is None else 0):
         if fitting or hint or wide == _DEEPEST or not level:
@@ -98,16 +104,19 @@ def load_parameters(
         # What is wrapped again and again, one thing in another, is as good as at the top.
         wide += len(level) > 1
         level = entries_inside(level)
-        fitting, _ = _fitting(model, level, versions)
+        fitting, _ = _fitting(model, level, initial)
         if not all(is_enclosure(level[key][1]) for key in fitting):
-            hint, fitting = f". Inside, {' and '.join(fitting)} would fit: choose it by name", {}
+            hint, fitting = f". Inside, {' and '.join(fitting)} would fit: choose it by name", []
     if len(fitting) != 1:
         why = (
             f"more than one entry fits: {', '.join(fitting)}; choose one by name" if fitting else ". ".join(complaints)
         )
         raise FileFormatError(why + hint or "nothing is in it", path=str(path))
-    ((chosen, (ps, st)),) = fitting.items()
+    (chosen,) = fitting
     value, parent = level[chosen]
+    ps, st, problems = fit(model, value, initial, told or versions_for(value, values))
+    if problems:
+        raise FileFormatError(_complaint(chosen, problems), path=str(path))
     states = states_beside(parent, value)
     if states is not None:
         st = _states(states, st)
@@ -115,18 +124,22 @@ def load_parameters(
 
 
 def _fitting(
-    model: Layer, entries: Mapping[str, tuple[Any, Any]], versions: tuple[int, int]
-) -> tuple[dict[str, tuple[dict[str, Any], dict[str, Any]]], list[str]]:
+    model: Layer, entries: Mapping[str, tuple[Any, Any]], initial: tuple[dict[str, Any], dict[str, Any]]
+) -> tuple[list[str], list[str]]:
     """Return the entries that fit, and of the others why they do not."""
-    fitting, complaints, initial = {}, [], _initial(model)
+    fitting, complaints = [], []
     for key, (value, _) in entries.items():
-        ps, st, problems = fit(model, value, initial, versions)
+        *_, problems = fit(model, value, initial, None)
         if problems:
-            told = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
-            complaints.append(f"{key or 'the file'}: {told}")
+            complaints.append(_complaint(key, problems))
         else:
-            fitting[key] = ps, st
+            fitting.append(key)
     return fitting, complaints
+
+
+def _complaint(key: str, problems: list[str]) -> str:
+    more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
+    return f"{key or 'the file'}: {'; '.join(problems[:8])}{more}"
 
 
 def _initial(model: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -139,12 +152,12 @@ def fit(
     model: Layer,
     value: Any,
     initial: tuple[dict[str, Any], dict[str, Any]] | None = None,
-    versions: tuple[int, int] = (FIRST, LAST),
+    versions: tuple[int, int] | None = (FIRST, LAST),
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Fit a value of the readers to a model: parameters, states and what did not fit.
 
     `initial` are the values of parameters and states that the model begins with, if they are at hand; `versions` the
-    first and the last minor version of Flux that can have written the value.
+    first and the last minor version of Flux that can have written the value, None to take its numbers as they are.
     A bias that is absent, ``false``, and a bias of zeros are the same. What a `Tied` model has once the value has in
     all its places, with the same numbers.
     """
@@ -165,7 +178,7 @@ def fit(
 
 
 def _fit_tied(
-    model: Tied, value: Any, initial: tuple[dict[str, Any], dict[str, Any]], versions: tuple[int, int]
+    model: Tied, value: Any, initial: tuple[dict[str, Any], dict[str, Any]], versions: tuple[int, int] | None
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     full, st, problems = fit(model.layer, value, initial, versions)
     later = []
@@ -184,15 +197,15 @@ class _Fit:
 
     crossing: set[str]
     """Where the model has layers that do not flip their kernels."""
-    versions: tuple[int, int]
+    versions: tuple[int, int] | None
     problems: list[str]
 
 
-def _by_path(ps: Any, st: Any, value: Any, path: str, fit: _Fit) -> tuple[Any, Any]:
-    node, problems = _with_variance(value, entries_of(value), path, fit.versions), fit.problems
+def _by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[Any, Any]:
+    node, problems = _with_variance(value, entries_of(value), path, known), known.problems
     for inside in _INSIDE:
         if inside in node and inside not in ps:
-            return _by_path(ps, st, node[inside], path, fit)
+            return _by_path(ps, st, node[inside], path, known)
     new_ps, new_st, used = dict(ps), dict(st), set()
     for side, new in ((ps, new_ps), (st, new_st)):
         for name, wanted in side.items():
@@ -205,7 +218,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, fit: _Fit) -> tuple[Any, A
                 inner = ps.get(name, {}), st.get(name, {})
                 if found is not None:
                     used.add(found)
-                    filled = _by_path(*inner, node[found], here, fit)
+                    filled = _by_path(*inner, node[found], here, known)
                     new_ps |= {name: filled[0]} if name in ps else {}
                     new_st |= {name: filled[1]} if name in st else {}
                 elif next(_arrays(inner[0]), None) is not None:
@@ -213,7 +226,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, fit: _Fit) -> tuple[Any, A
             elif found is not None:
                 used.add(found)
                 new[name] = _checked(unwrapped(node[found]), wanted, here, problems)
-                if name == "weight" and path in fit.crossing and _convolves(value, node):
+                if name == "weight" and path in known.crossing and _convolves(value, node):
                     new[name] = np.ascontiguousarray(np.flip(new[name], tuple(range(2, np.ndim(new[name])))))
             elif side is ps:
                 problems.append(f"{here} is missing")
@@ -231,20 +244,25 @@ def _convolves(value: Any, node: Mapping[str, Any]) -> bool:
     return kind != "CrossCor" if kind else "groups" in node
 
 
-def _with_variance(value: Any, node: dict[str, Any], path: str, versions: tuple[int, int]) -> dict[str, Any]:
+def _with_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> dict[str, Any]:
     """Turn the moving standard deviation that Flux kept until 0.6 into the variance that it keeps since."""
-    if _flux_name(value) != "BatchNorm" or "ϵ" not in node:
+    deviation = unwrapped(node.get("σ²"))
+    if known.versions is None or _flux_name(value) != "BatchNorm" or not is_array(deviation):
         return node
-    deviates, sure = keeps_deviation(value, node, versions)
+    try:
+        deviates, sure = keeps_deviation(value, node, known.versions)
+        variance = variance_of(deviation, number(node["ϵ"], "ϵ")) if deviates else deviation
+    except FileFormatError as error:
+        known.problems.append(f"{path}.{error.reason}" if path else error.reason)
+        return node
     if not sure:
         warnings.warn(
             f"{path or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance since; "
-            f"the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken",
+            f"the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
+            "name the version, as load_parameters(..., flux='0.6')",
             stacklevel=2,
         )
-    if not deviates:
-        return node
-    return {**node, "σ²": variance_of(unwrapped(node["σ²"]), number(node["ϵ"], "ϵ"))}
+    return {**node, "σ²": variance}
 
 
 def _flux_name(value: Any) -> str:

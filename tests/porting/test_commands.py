@@ -114,8 +114,30 @@ def test_converting_a_model_whose_version_matters(tmp_path, capsys):
     assert main(["convert", str(source), output, "--flux", "0.9"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["convert", str(source), output, "--flux", "x"]) == 2
-    assert main(["convert", str(source), output, "--flux", "0.9", "--model", "any:model"]) == 2
-    assert "--flux is about a model in the file" in capsys.readouterr().err
+
+
+def test_converting_parameters_whose_version_matters(tmp_path, capsys, monkeypatch):
+    """Flux 0.6 kept a standard deviation: src/layers/normalise.jl at v0.6.10."""
+    (tmp_path / "norms_to_convert.py").write_text("import luxport\nmodel = luxport.BatchNorm(3)\n")
+    monkeypatch.chdir(tmp_path)
+    arrays = [bw.array(samples.BIAS)] * 3 + [bw.array(np.full(3, 2, np.float32))]
+    function = bw.function("Base.identity")
+    source = tmp_path / "norm.bson"
+    source.write_bytes(bw.bson({"model": bw.struct_of(bw.datatype("Flux.BatchNorm"), function, *arrays, 0.5, 0.1, 1)}))
+    convert = ["convert", str(source), "norm.safetensors", "--model", "norms_to_convert:model"]
+    assert main(convert) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("luxport convert: the model: a BatchNorm that has a standard deviation until Flux 0.6")
+    assert error.count("\n") == 1
+    for version, variance in (("0.6", 3.5), ("0.9", 2)):
+        assert main([*convert, "--flux", version]) == 0
+        assert capsys.readouterr().err == ""
+        assert saving.load("norm.safetensors", backend="numpy")[1]["running_var"].tolist() == [variance] * 3
+    assert main([*convert, "--flux", "0.99"]) == 2
+    assert "a version of Flux as flux, '0.6' to '0.16', got '0.99'" in capsys.readouterr().err
+    again = ["convert", "norm.safetensors", "again.jld2", "--model", "norms_to_convert:model"]
+    assert main([*again, "--flux", "0.6"]) == 2
+    assert "--flux are about a file of Julia's" in capsys.readouterr().err
 
 
 def test_converting_parameters_for_a_model(flux_file, tmp_path, monkeypatch):

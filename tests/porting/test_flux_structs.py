@@ -257,6 +257,7 @@ def test_weight_norm(layer, dims, axes, tmp_path):
 
 SCALE, SHIFT, MEAN, MOVING = draw(4), draw(4), draw(4), np.abs(draw(4)) + 0.5
 NORM = [bw.array(a) for a in (SHIFT, SCALE, MEAN, MOVING)]
+UNSURE = flux("BatchNorm", IDENTITY, *[bw.array(draw(3)) for _ in range(4)], 1e-3, 0.1, True)
 
 
 def normed(mean, root, x=IMAGES):
@@ -298,16 +299,58 @@ def test_batch_norm_kept_a_standard_deviation_until_0_6(wrap, epsilon, options, 
     assert len(caught) == warned
     if warned:
         assert "name the version, as load(..., flux='0.6')" in str(caught[0].message)
-    if not options:  # parameters alone are read as a model is
-        path = tmp_path / "norm.bson"
-        path.write_bytes(bw.bson({"model": model}))
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            layer, _, st = load(path, backend="numpy")
-            _, again = load_parameters(path, layer, backend="numpy")
-        assert len(caught) == 2 * warned
-        for one, other in zip(lp.tree.leaves(st), lp.tree.leaves(again), strict=True):
-            np.testing.assert_array_equal(one, other)
+    # Parameters alone are read as a model is, wherever they are and whatever is beside them.
+    path = tmp_path / "norm.bson"
+    path.write_bytes(bw.bson({"run": {"best": {"model": model}, "last": [UNSURE, UNSURE]}}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        layer, _, st = load(path, name="run.best.model", backend="numpy", **options)
+        told = len(caught)
+        _, again = load_parameters(path, layer, backend="numpy", **options)
+    assert len(caught) == 2 * warned and told == warned
+    for one, other in zip(lp.tree.leaves(st), lp.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    if warned:
+        assert "name the version, as load_parameters(..., flux='0.6')" in str(caught[1].message)
+
+
+def test_the_models_of_two_versions_in_one_file(tmp_path):
+    """A file that contradicts itself says nothing; each of its models does, and so does a struct of 11 fields."""
+    eight = flux("BatchNorm", IDENTITY, *NORM, 1e-5, 0.1, True)
+    eleven = flux("BatchNorm", IDENTITY, *NORM, 1e-8, 0.1, True, True, None, 4)
+    dense = flux("Dense", bw.array(draw(4, 4)), False, IDENTITY)
+    path = tmp_path / "both.bson"
+    models = {"old": old_chain(eight), "new": new_chain(eleven), "bare": eleven, "late": new_chain(dense)}
+    path.write_bytes(bw.bson(models))
+    norm, chained = lp.BatchNorm(4), lp.Chain(lp.BatchNorm(4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, model, want in (("old", chained, MOVING**2 - 1e-5), ("new", chained, MOVING), ("bare", norm, MOVING)):
+            _, _, st = load(path, name=name, backend="numpy")
+            _, fitted = load_parameters(path, model, name=name, backend="numpy")
+            for states in (st, fitted):
+                np.testing.assert_allclose(states.get("layer_1", states)["running_var"], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("variance", [None, {"a": 1}], ids=["nothing", "a dict"])
+def test_a_batch_norm_without_a_variance_is_no_obstacle(variance, tmp_path):
+    broken = flux("BatchNorm", IDENTITY, *NORM[:3], variance, 1e-8, 0.1, True)
+    dense = flux("Dense", bw.array(draw(4, 2)), False, IDENTITY)
+    path = tmp_path / "norm.bson"
+    path.write_bytes(bw.bson({"model": dense, "old": broken}))
+    assert load_parameters(path, lp.Dense(4, 2, use_bias=False), backend="numpy")[0]["weight"].shape == (4, 2)
+    got = "NoneType" if variance is None else "dict"
+    with pytest.raises(FileFormatError, match=rf"norm\.bson: old: running_var: an array expected, got {got}$"):
+        load_parameters(path, lp.BatchNorm(4), name="old")
+
+
+def test_an_epsilon_that_is_no_number_is_named(tmp_path):
+    path = tmp_path / "norm.bson"
+    broken = flux("BatchNorm", IDENTITY, *NORM, "small", 0.1, True)
+    path.write_bytes(bw.bson({"model": chain(broken), "other": 3}))
+    with pytest.raises(FileFormatError, match=r"norm\.bson: model: layer_1\.ϵ: a number expected, got str$"):
+        load_parameters(path, lp.Chain(lp.BatchNorm(4)), flux="0.6")
+    assert load_parameters(path, lp.Chain(lp.BatchNorm(4)), flux="0.9", backend="numpy")[1]["layer_1"]
 
 
 @pytest.mark.parametrize("name", ["σ", "σ²"])
@@ -411,10 +454,10 @@ def test_a_model_inside_other_things_is_named(tmp_path):
     assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
     with pytest.raises(FileFormatError, match=r"no model 'last'; there are run\.best\.model"):
         load(path, name="last")
-    with pytest.raises(ValueError, match=r"a version of Flux as flux, '0.6' to '0.16', got '1'"):
-        load(path, flux="1")
-    with pytest.raises(ValueError, match=r"a version of Flux as flux, '0.6' to '0.16', got '0.3'"):
-        load(path, flux="0.3")
+    for version in ("1", "0.3", "0.17", "0.99", "0.06", "0.6.x"):
+        for reader in (load, lambda path, flux: load_parameters(path, lp.Dense(4, 2), flux=flux)):
+            with pytest.raises(ValueError, match=rf"a version of Flux as flux, '0.6' to '0.16', got '{version}'"):
+                reader(path, flux=version)
 
 
 def test_lux_layers_are_no_layers_of_flux(tmp_path):

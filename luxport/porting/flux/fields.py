@@ -105,11 +105,13 @@ def _with_functions(struct: julia.Struct, fields: dict[str, Any]) -> dict[str, A
 def keeps_deviation(struct: julia.Struct, fields: Mapping[str, Any], versions: tuple[int, int]) -> tuple[bool, bool]:
     """Tell whether a BatchNorm keeps a moving standard deviation, as it did until Flux 0.6, and whether this is sure.
 
-    `versions` are the first and the last that can have written it. If they leave it open, the default of epsilon
-    tells: 1e-8 until 0.6, 1e-5 since.
+    Until 0.6 it had 8 fields, as in some versions since. `versions` are the first and the last that can have written
+    it. If they leave it open, the default of epsilon tells: 1e-8 until 0.6, 1e-5 since.
     """
     first, last = versions
-    if struct.names is not None or first >= 7:  # a file with names says it by them, see `fields_of`
+    if struct.names is not None or len(struct.fields) != len(_NORM) + 1:  # names say it, see `fields_of`
+        return False, True
+    if first >= 7:
         return False, True
     if last <= 6:
         return True, True

@@ -65,8 +65,9 @@ def conv_transpose(
         stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
     y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
     around = transposed_padding(padding, output_padding)
+    y = _padded(y, tuple((max(low, 0), max(high, 0)) for low, high in around))
     kept = [slice(max(-low, 0), size + min(high, 0)) for size, (low, high) in zip(y.shape[1:3], around, strict=True)]
-    y = _padded(y[:, kept[0], kept[1]], tuple((max(low, 0), max(high, 0)) for low, high in around))
+    y = y[:, kept[0], kept[1]]
     if rank == 1:
         y = tf.squeeze(y, 1)
     return channels_first(y if bias is None else tf.nn.bias_add(y, bias))

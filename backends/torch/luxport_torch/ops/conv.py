@@ -82,6 +82,11 @@ def conv_transpose(
 def padded(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:
     """Put a constant around the spatial axes, which the library lists from the last to the first.
 
-    Negative numbers cut away.
+    Negative numbers cut away, which may be more than was there: that is done last.
     """
-    return functional.pad(x, [n for pair in reversed(padding) for n in pair], value=value)
+    around = [n for pair in reversed(padding) for n in pair]
+    if min(around) >= 0:
+        return functional.pad(x, around, value=value)
+    if max(around) > 0:
+        x = functional.pad(x, [max(n, 0) for n in around], value=value)
+    return functional.pad(x, [min(n, 0) for n in around])
