@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from luxport import porting as porting
     from luxport import schedules as schedules
     from luxport.batching import *
+    from luxport.custom_gradient import *
     from luxport.data_loader import *
     from luxport.flat import *
     from luxport.intermediate import *
@@ -82,6 +83,7 @@ __all__ += transforms.__all__
 
 _LATER = {
     "batching": ["batch", "unbatch"],
+    "custom_gradient": ["custom_vjp"],
     "data_loader": ["DataLoader"],
     "flat": ["FlatParameters", "flatten"],
     "intermediate": ["intermediate_outputs"],

@@ -8,9 +8,9 @@ from typing import Any
 import array_api_strict as xp
 import numpy as np
 
-from luxport_numpy import jacobian, jit, jvp, value_and_grad, vjp
+from luxport_numpy import custom_vjp, jacobian, jit, jvp, value_and_grad, vjp
 
-__all__ = ["jacobian", "jit", "jvp", "name", "ops", "value_and_grad", "vjp", "xp"]
+__all__ = ["custom_vjp", "jacobian", "jit", "jvp", "name", "ops", "value_and_grad", "vjp", "xp"]
 
 name = "strict"
 _ARRAY = type(xp.zeros(0))

@@ -9,9 +9,11 @@ from typing import Any
 import jax
 import jax.core
 import jax.dlpack
+import jax.dtypes
 import jax.numpy as xp
 import numpy as np
 
+from luxport.custom_gradient import CustomCall, CustomGradient
 from luxport.flat import FlatParameters, flatten_view
 from luxport.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
@@ -85,6 +87,25 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 def stop_gradient(array: Any) -> Any:
     """Cut the gradient."""
     return jax.lax.stop_gradient(array)
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Differentiate by `jax.custom_vjp`."""
+    call = CustomCall(rule, args)
+    program = jax.custom_vjp(call.value)
+
+    def backward(kept: tuple[Any, ...], cotangents: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(map(_conjugate, call.pull(kept, tuple(map(_conjugate, cotangents)))))
+
+    program.defvjp(call.value_and_kept, backward)
+    return call.result(program(*call.arrays))
+
+
+def _conjugate(cotangent: Any) -> Any:
+    """Turn JAX's cotangent of a complex array into that of the other frameworks, or back; of an integer into None."""
+    if cotangent is None or cotangent.dtype == jax.dtypes.float0:
+        return None
+    return xp.conj(cotangent) if xp.iscomplexobj(cotangent) else cotangent
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

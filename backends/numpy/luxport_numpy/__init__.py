@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import array_api_compat.numpy as xp
 import numpy as np
 
+from luxport.custom_gradient import CustomGradient
 from luxport_numpy import ops
 
 __all__ = ["name", "ops", "xp"]
@@ -56,6 +57,11 @@ def device_of(array: Any) -> str:
 def stop_gradient(array: Any) -> Any:
     """Return it: everything is constant here."""
     return array
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Run the function: there are no gradients here."""
+    return rule.f(*args)
 
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:

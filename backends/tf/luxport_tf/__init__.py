@@ -5,11 +5,12 @@ from __future__ import annotations
 from luxport_tf import ops, xp
 from luxport_tf.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
 from luxport_tf.loops import scan
-from luxport_tf.transforms import checkpoint, jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
+from luxport_tf.transforms import checkpoint, custom_vjp, jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "asarray",
     "checkpoint",
+    "custom_vjp",
     "device_of",
     "devices",
     "from_dlpack",

@@ -8,8 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import tree
+from luxport.custom_gradient import CustomCall, CustomGradient
 
-__all__ = ["checkpoint", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
@@ -85,6 +86,18 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 def stop_gradient(array: Any) -> Any:
     """Cut the gradient."""
     return tf.stop_gradient(array)
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Differentiate by `tf.custom_gradient`."""
+    call = CustomCall(rule, args)
+
+    @tf.custom_gradient
+    def program(*arrays: Any) -> Any:
+        values, kept = call.value_and_kept(*arrays)
+        return values, lambda *cotangents: call.pull(kept, cotangents)
+
+    return call.result(program(*call.arrays))
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,11 +13,12 @@ from luxport.flat import FlatParameters
 from luxport.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
-from luxport_torch.transforms import checkpoint, jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
+from luxport_torch.transforms import checkpoint, custom_vjp, jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
 
 __all__ = [
     "asarray",
     "checkpoint",
+    "custom_vjp",
     "device_of",
     "devices",
     "from_dlpack",

@@ -12,8 +12,9 @@ import torch.utils.checkpoint
 from torch.utils._pytree import tree_leaves
 
 from luxport import tree
+from luxport.custom_gradient import CustomCall, CustomGradient
 
-__all__ = ["checkpoint", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
@@ -92,6 +93,53 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 def stop_gradient(array: torch.Tensor) -> torch.Tensor:
     """Cut the gradient."""
     return array.detach()
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Differentiate by `torch.autograd.Function`."""
+    return _traced_custom_vjp(rule, args) if torch.compiler.is_compiling() else _custom_vjp(rule, args)
+
+
+def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    call = CustomCall(rule, args)
+    inside = torch._C._are_functorch_transforms_active()
+    if not inside and not (torch.is_grad_enabled() and any([array.requires_grad for array in call.arrays])):
+        return rule.f(*args)
+    return call.result(_CustomVjp.apply(call, inside, *call.arrays))  # type: ignore[arg-type]
+
+
+# Dynamo itself would follow the function's own derivative instead: it records the call, and what comes after it
+# in compilation, which knows of the rule, traces through.
+torch.utils._pytree.register_constant(CustomGradient)
+_traced_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
+
+
+class _CustomVjp(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(call: CustomCall, inside: bool, *arrays: torch.Tensor) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
+        if inside:  # what is kept here would belong to the innermost transform
+            values = call.value(*arrays)
+        else:
+            values, call.kept = call.value_and_kept(*arrays)
+        # PyTorch wants another tensor where an argument is the value.
+        return tuple([value.view_as(value) if any([value is x for x in arrays]) else value for value in values])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.call, ctx.inside, *arrays = inputs
+        ctx.save_for_backward(*arrays)
+        ctx.set_materialize_grads(True)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        arrays = ctx.saved_tensors
+        if ctx.inside or torch.is_grad_enabled():  # a gradient of this gradient goes through all of the arithmetic
+            _, kept = ctx.call.value_and_kept(*arrays)
+        else:
+            kept = ctx.call.kept
+        return None, None, *ctx.call.pull(kept, cotangents)
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
