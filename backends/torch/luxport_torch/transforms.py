@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.utils.checkpoint
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import register_constant, tree_leaves
 
 from luxport import tree
 from luxport.custom_gradient import CustomCall, CustomGradient
@@ -110,7 +110,7 @@ def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 # Dynamo itself would follow the function's own derivative instead: it records the call, and what comes after it
 # in compilation, which knows of the rule, traces through.
-torch.utils._pytree.register_constant(CustomGradient)
+register_constant(CustomGradient)
 _traced_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
 
 
