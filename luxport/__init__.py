@@ -59,7 +59,10 @@ if TYPE_CHECKING:
     from luxport.flat import *
     from luxport.intermediate import *
     from luxport.layers import *
+    from luxport.loss_scaling import *
     from luxport.losses.objects import *
+    from luxport.metrics import *
+    from luxport.moving_average import *
     from luxport.one_hot import *
     from luxport.porting.keras.layers import *
     from luxport.porting.saving import *
@@ -88,7 +91,10 @@ _LATER = {
     "flat": ["FlatParameters", "flatten"],
     "intermediate": ["intermediate_outputs"],
     "layers": layers.__all__,
+    "loss_scaling": ["DynamicLossScale", "all_finite", "select"],
     "losses": losses.OBJECTS,
+    "metrics": ["accuracy"],
+    "moving_average": ["MovingAverage"],
     "one_hot": ["onecold", "onehot", "onehotbatch"],
     "porting": [],
     "porting.keras.layers": ["from_keras", "to_keras"],

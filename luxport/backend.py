@@ -289,6 +289,19 @@ def dtype_name(array: Array) -> str:
     return getattr(array.dtype, "name", None) or str(array.dtype).rpartition(".")[2]
 
 
+def is_inexact(value: Any) -> bool:
+    """Tell a floating or complex array from whatever else stands in a tree.
+
+    >>> import numpy as np
+    >>> is_inexact(np.zeros(2)), is_inexact(np.array(1)), is_inexact(0.5)
+    (True, False, False)
+    """
+    if find_owner(type(value)) is None:
+        return False
+    kind = dtype_name(value)
+    return "float" in kind or "complex" in kind
+
+
 _FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 _COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
@@ -316,6 +329,8 @@ def find_owner(array_type: type) -> Backend | None:
     known = _BY_TYPE.get(array_type)
     if known is not None:
         return known
+    if array_type in _NO_ARRAYS:
+        return None
     for backend in tuple(_BY_NAME.values()):
         if backend.owns_type(array_type):
             return _BY_TYPE.setdefault(array_type, backend)
@@ -326,6 +341,10 @@ def find_owner(array_type: type) -> Backend | None:
             if backend.owns_type(array_type):
                 return _BY_TYPE.setdefault(array_type, backend)
     return None
+
+
+# Seen quickly, and by torch.compile, which cannot look up the ancestors of a type of Python's own.
+_NO_ARRAYS = frozenset({type(None), bool, int, float, complex, str, bytes, dict, tuple, list})
 
 
 def _load(entry: EntryPoint) -> Backend:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, find_owner
+from luxport.backend import Array, backend_of, dtype_name, find_owner, is_inexact
 from luxport.errors import LayerTypeError, shape_text
 
 __all__ = ["CustomCall", "CustomGradient", "custom_vjp"]
@@ -142,7 +142,7 @@ class _Leaf:
 
     def __init__(self, value: Any) -> None:
         self.is_array = find_owner(type(value)) is not None
-        self.is_inexact = self.is_array and any(kind in str(value.dtype) for kind in ("float", "complex"))
+        self.is_inexact = is_inexact(value)
         self.shape, self.dtype = (value.shape, value.dtype) if self.is_array else (None, None)
         self._constant = None if self.is_array else value
 

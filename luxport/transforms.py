@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from luxport import tree
-from luxport.backend import Backend, backend_of, default_backend, dtype_name, find_owner
+from luxport.backend import Backend, backend_of, default_backend, dtype_name, find_owner, is_inexact
 from luxport.loops import scan
 from luxport.ops.stop_gradient import stop_gradient
 from luxport.static import Static
@@ -162,7 +162,7 @@ def checkpoint(f: F) -> F:
         if recomputed is None:
             return f(*args, **kwargs)
         structure, leaves = tree.structure((args, kwargs)), tree.leaves((args, kwargs))
-        floating = [i for i, leaf in enumerate(leaves) if _is_inexact(leaf)]
+        floating = [i for i, leaf in enumerate(leaves) if is_inexact(leaf)]
         result: tuple[Any, list[Any]] = None, []
 
         def of_arrays(*arrays: Any) -> tuple[Any, ...]:
@@ -211,19 +211,14 @@ def _argument(args: tuple[Any, ...], position: int) -> Any:
 
 
 def _check_floating(argument: Any) -> None:
-    if all(_is_inexact(leaf) for leaf in tree.leaves(argument)):
+    if all(is_inexact(leaf) for leaf in tree.leaves(argument)):
         return
     for path, leaf in tree.leaves_with_path(argument):
-        if not _is_inexact(leaf):
+        if not is_inexact(leaf):
             where = f" at {'.'.join(path)}" if path else ""
             raise TypeError(
                 f"a gradient expects floating arrays, got {_text(leaf)}{where}: leave it out of the argument"
             )
-
-
-def _is_inexact(leaf: Any) -> bool:
-    kind = str(getattr(leaf, "dtype", ""))
-    return "float" in kind or "complex" in kind
 
 
 def _check_scalar(value: Any) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from luxport.optimisers.clip import *
     from luxport.optimisers.decay import *
     from luxport.optimisers.descent import *
+    from luxport.optimisers.norms import *
     from luxport.optimisers.rule import *
     from luxport.optimisers.scheduler import *
     from luxport.optimisers.signs import *
@@ -40,6 +41,7 @@ FAMILIES = {
     "clip": ("ClipGrad", "ClipNorm"),
     "decay": ("SignDecay", "WeightDecay"),
     "descent": ("Descent", "Momentum", "Nesterov"),
+    "norms": ("clip_by_global_norm", "global_norm"),
     "rule": ("HigherOrder", "Replacement", "Rule", "StepIf", "in_dtype_of"),
     "scheduler": ("Scheduler",),
     "signs": ("Lion", "Rprop"),

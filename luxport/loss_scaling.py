@@ -1,0 +1,137 @@
+"""`DynamicLossScale`: gradients in half precision that do not vanish, by a loss that is multiplied first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, dtype_name, find_owner, is_inexact, namespace
+
+__all__ = ["DynamicLossScale", "all_finite", "select"]
+
+
+@dataclass(frozen=True)
+class DynamicLossScale:
+    """A factor for the loss that is as large as float16 allows, found while training, by pure functions.
+
+    The loss is multiplied before it is differentiated and the gradients divided afterwards. Gradients that overflow
+    make no step, and the factor smaller; after `interval` steps in a row without, it grows. bfloat16 has the range of
+    float32 and needs none.
+
+    Args:
+        initial: the factor to begin with, a power of two as the others are: multiplying by them is exact
+        growth: what the factor is multiplied by after `interval` finite steps
+        backoff: what it is multiplied by after an overflow
+        interval: so many finite steps before it grows
+        least: the factor goes no lower
+
+    Raises: ValueError if a number is out of range
+    State: ``scale`` (), a float32, and ``finite_steps`` (), an int32
+    Source: P. Micikevicius et al., "Mixed precision training" (2018), section 3.2; PyTorch ``GradScaler``
+
+    >>> import luxport
+    >>> scaling = DynamicLossScale(initial=2.0**10)
+    >>> ps = {"a": luxport.asarray([3.0], backend="torch", dtype="float16")}
+    >>> state = scaling.setup(ps)
+    >>> grads = luxport.grad(lambda ps: scaling.scaled(state, (ps["a"] ** 2).sum() * 1e-7))(ps)
+    >>> grads, finite = scaling.unscaled(state, grads)
+    >>> bool(finite), round(float(grads["a"][0]) * 1e7, 1)
+    (True, 6.0)
+    >>> state = scaling.update(state, finite)
+    """
+
+    initial: float = 2.0**15
+    growth: float = 2.0
+    backoff: float = 0.5
+    interval: int = 2000
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.least <= self.initial < math.inf and self.growth >= 1 and 0 < self.backoff < 1):
+            raise ValueError(
+                f"DynamicLossScale expects 0 < least <= initial, growth of at least 1 and 0 < backoff < 1, got {self}"
+            )
+        if isinstance(self.interval, bool) or not isinstance(self.interval, int) or self.interval < 1:
+            raise ValueError(f"DynamicLossScale expects a positive int as interval, got {self.interval!r}")
+
+    def setup(self, ps: tree.Tree) -> dict[str, Array]:
+        """Make the state, on the backend and the device of the parameters.
+
+        Raises: ValueError if ps has no floating array
+        """
+        found = [leaf for leaf in tree.leaves(ps) if is_inexact(leaf)]
+        if not found:
+            raise ValueError("DynamicLossScale expects a tree with floating arrays, got none")
+        xp = namespace(found[0])
+        none = xp.sum(xp.zeros_like(found[0])) != 0
+        return {
+            "scale": xp.astype(none, xp.float32) + self.initial,
+            "finite_steps": xp.astype(none, xp.int32),
+        }
+
+    def scaled(self, state: dict[str, Array], loss: Array) -> Array:
+        """Return the loss times the factor, in float32: that is what is to be differentiated."""
+        xp = namespace(loss)
+        return xp.astype(loss, state["scale"].dtype) * state["scale"]
+
+    def unscaled(self, state: dict[str, Array], grads: tree.Tree) -> tuple[tree.Tree, Array]:
+        """Return the gradients divided by the factor, in float32 where they were half, and whether all are finite."""
+
+        def divided(dx: Any) -> Any:
+            if not is_inexact(dx):
+                return dx
+            xp = namespace(dx)
+            wide = xp.astype(dx, xp.float32) if dtype_name(dx) in ("float16", "bfloat16") else dx
+            return wide / xp.astype(state["scale"], wide.dtype)
+
+        divided_grads = tree.map(divided, grads)
+        return divided_grads, all_finite(divided_grads)
+
+    def update(self, state: dict[str, Array], finite: Array) -> dict[str, Array]:
+        """Return the next state: a smaller factor after an overflow, a larger one after many steps without."""
+        scale, steps = state["scale"], state["finite_steps"]
+        xp = namespace(scale)
+        steps = xp.where(finite, steps + 1, xp.zeros_like(steps))
+        grown = scale * self.growth
+        ready = xp.logical_and(steps >= self.interval, xp.isfinite(grown))
+        smaller = xp.maximum(scale * self.backoff, xp.full_like(scale, self.least))
+        return {
+            "scale": xp.where(finite, xp.where(ready, grown, scale), smaller),
+            "finite_steps": xp.where(steps >= self.interval, xp.zeros_like(steps), steps),
+        }
+
+
+def all_finite(values: tree.Tree) -> Array:
+    """Tell whether no floating number in a tree is infinite or NaN, as a boolean array without axes.
+
+    Raises: ValueError if there is no floating array
+
+    >>> import numpy as np
+    >>> bool(all_finite({"a": np.ones(2), "b": np.array([np.nan])}))
+    False
+    """
+    found = [leaf for leaf in tree.leaves(values) if is_inexact(leaf)]
+    if not found:
+        raise ValueError("all_finite expects a tree with floating arrays, got none")
+    xp = namespace(*found)
+    return xp.all(xp.stack([xp.all(xp.isfinite(leaf)) for leaf in found]))
+
+
+def select(condition: Array, new: tree.Tree, old: tree.Tree) -> tree.Tree:
+    """Return one tree or the other by a condition that a compiled program learns when it runs: to skip a step.
+
+    Raises: ValueError if the trees differ
+
+    >>> import numpy as np
+    >>> select(np.array(False), {"a": np.ones(1)}, {"a": np.zeros(1)})
+    {'a': array([0.])}
+    """
+
+    def chosen(new: Any, old: Any) -> Any:
+        if new is old or find_owner(type(new)) is None:
+            return new
+        return namespace(new, old).where(condition, new, old)
+
+    return tree.map(chosen, new, old)

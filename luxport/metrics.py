@@ -1,0 +1,69 @@
+"""How good predictions are: `accuracy`."""
+
+from __future__ import annotations
+
+from luxport.backend import Array, dtype_name, namespace
+from luxport.errors import LayerError, LayerTypeError, shape_text
+
+__all__ = ["accuracy"]
+
+
+def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
+    """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
+
+    Scores may be logits or probabilities. Of classes with one score the first is the higher, as in `argmax`; a class
+    with a score of NaN is not found. It may be compiled.
+
+    Args:
+        y_hat: the scores of the classes
+        y: the classes as indices from 0, or one-hot (or any weights, of which the largest is the class)
+        axis: the axis of the classes in y_hat, and in y if it is one-hot
+        top: how many of the highest scores may have the class among them
+        ignore_index: samples with this index as their class do not count; without any other the share is NaN
+
+    Shapes: y_hat (..., classes); y (...) of integers, or like y_hat -> ()
+    Raises: LayerError if the shapes do not fit, or top is not positive; LayerTypeError for scores that are not floating
+
+    >>> import numpy as np
+    >>> scores = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]], np.float32)
+    >>> float(accuracy(scores, np.array([1, 1]))), float(accuracy(scores, np.array([1, 1]), top=2))
+    (0.5, 1.0)
+    """
+    xp = namespace(y_hat, y)
+    if "float" not in dtype_name(y_hat):
+        raise LayerTypeError(f"accuracy expects floating scores, got {dtype_name(y_hat)}")
+    rank = len(y_hat.shape)
+    if not -rank <= axis < rank:
+        raise LayerError(f"accuracy expects an axis of y_hat, got {axis} for {shape_text(y_hat)}")
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise LayerError(f"accuracy expects a positive int as top, got {top!r}")
+    scores = xp.moveaxis(y_hat, axis, -1)
+    if _alike(y.shape, y_hat.shape):
+        classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
+    elif dtype_name(y).startswith(("int", "uint")) and _alike(y.shape, scores.shape[:-1]):
+        classes = y
+    else:
+        raise LayerError(
+            f"accuracy expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
+            f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
+        )
+    numbers = xp.arange(scores.shape[-1], dtype=xp.int32)
+    is_class = numbers == xp.astype(classes, xp.int32)[..., None]
+    zero = xp.zeros_like(scores)
+    mine = xp.sum(xp.where(is_class, scores, zero), axis=-1, keepdims=True)
+    first = xp.astype(classes, xp.int32)[..., None]
+    ahead = xp.logical_or(scores > mine, xp.logical_and(scores == mine, numbers < first))
+    # A class out of range, and one with a score of NaN, is nowhere.
+    known = xp.any(xp.logical_and(is_class, scores == scores), axis=-1)
+    ahead = xp.sum(xp.astype(ahead, xp.int32), axis=-1)
+    right = xp.astype(xp.logical_and(known, ahead < top), xp.float32)
+    if ignore_index is None:
+        return xp.mean(right)
+    counted = xp.astype(classes != ignore_index, xp.float32)
+    return xp.sum(right * counted) / xp.sum(counted)
+
+
+def _alike(shape: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
+    """Compare two shapes, in which a compiled program may not know every size yet."""
+    shape, other = tuple(shape), tuple(other)
+    return len(shape) == len(other) and all([n == m or None in (n, m) for n, m in zip(shape, other, strict=True)])

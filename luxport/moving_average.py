@@ -1,0 +1,92 @@
+"""`MovingAverage`: parameters averaged over the steps of training, which often generalize better than the last ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, dtype_name, is_inexact, namespace
+
+__all__ = ["MovingAverage"]
+
+
+@dataclass(frozen=True)
+class MovingAverage:
+    """An exponential moving average of a tree: ``average = d average + (1 - d) ps`` at each update, by pure functions.
+
+    With `warm_up` the decay d of update t, from 1, is at most ``(1 + t) / (10 + t)``, so that the first averages do
+    not stay near the initial parameters. Averages of half precision are kept in float32. What is no floating array
+    is as it was last. An update may be compiled; it is the same program for every t.
+
+    Args:
+        decay: the share of the average that an update keeps, from 0 to below 1
+        warm_up: begin with a smaller decay
+
+    Raises: ValueError if decay is out of range
+    State: ``average``, a tree like ps, and ``updates`` (), an int32
+    Source: TensorFlow ``ExponentialMovingAverage``; B. Polyak and A. Juditsky, "Acceleration of stochastic
+            approximation by averaging" (1992)
+
+    >>> import luxport
+    >>> ema = MovingAverage(0.9, warm_up=False)
+    >>> ps = {"a": luxport.asarray([1.0], backend="numpy")}
+    >>> state = ema.setup(ps)
+    >>> state = ema.update(state, {"a": ps["a"] * 2.0})
+    >>> ema.parameters(state, ps)
+    {'a': array([1.1], dtype=float32)}
+    """
+
+    decay: float = 0.999
+    warm_up: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.decay, bool) or not isinstance(self.decay, (int, float)) or not 0 <= self.decay < 1:
+            raise ValueError(f"MovingAverage expects a decay of at least 0 and below 1, got {self.decay!r}")
+
+    def setup(self, ps: tree.Tree) -> dict[str, Any]:
+        """Start from these parameters.
+
+        Raises: ValueError if no leaf is a floating array
+        """
+        found = [leaf for leaf in tree.leaves(ps) if is_inexact(leaf)]
+        if not found:
+            raise ValueError("MovingAverage expects a tree with floating arrays, got none")
+        xp = namespace(found[0])
+        none = xp.astype(xp.sum(xp.zeros_like(found[0])) != 0, xp.int32)  # on the device of the parameters
+        return {"average": tree.map(lambda x: _copy(x) if is_inexact(x) else x, ps), "updates": none}
+
+    def update(self, state: dict[str, Any], ps: tree.Tree) -> dict[str, Any]:
+        """Return the state after one more step of training.
+
+        Raises: ValueError if ps is another tree than it began with
+        """
+        updates = state["updates"] + 1
+        xp = namespace(updates)
+        kept = xp.astype(updates, xp.float32)
+        kept = (kept + 1.0) / (kept + 10.0)
+        decay = xp.full_like(kept, self.decay)
+        if self.warm_up:
+            decay = xp.where(kept < decay, kept, decay)
+
+        def averaged(old: Any, new: Any) -> Any:
+            if not is_inexact(new):
+                return new
+            # As a difference: what has converged stays to the last bit.
+            return old + xp.astype(1.0 - decay, old.dtype) * (xp.astype(new, old.dtype) - old)
+
+        return {"average": tree.map(averaged, state["average"], ps), "updates": updates}
+
+    def parameters(self, state: dict[str, Any], ps: tree.Tree) -> tree.Tree:
+        """Return the average in the dtypes of ps, for a model in test mode."""
+        return tree.map(
+            lambda average, x: namespace(x).astype(average, x.dtype, copy=False) if is_inexact(x) else average,
+            state["average"],
+            ps,
+        )
+
+
+def _copy(x: Array) -> Array:
+    """Give the average an array of its own, of single precision at least."""
+    xp = namespace(x)
+    return xp.astype(x, xp.float32 if dtype_name(x) in ("float16", "bfloat16") else x.dtype, copy=True)

@@ -1,0 +1,71 @@
+"""The norm of a whole tree of gradients, and a bound on it: `global_norm`, `clip_by_global_norm`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, dtype_name, is_inexact, namespace
+from luxport.errors import LayerError
+
+__all__ = ["clip_by_global_norm", "global_norm"]
+
+
+def global_norm(grads: tree.Tree) -> Array:
+    """Return the Euclidean norm of all the numbers in a tree, as of one vector.
+
+    Half precision is summed in float32. Where squares would overflow or vanish and the norm does not, it is right:
+    the numbers are divided by the largest first.
+
+    Shapes: any -> ()
+    Raises: LayerError if there is no floating or complex array
+
+    >>> import numpy as np
+    >>> print(global_norm({"weight": np.array([3e30, 0.0], np.float32), "bias": np.array([4e30], np.float32)}))
+    5e+30
+    """
+    arrays = [leaf for leaf in tree.leaves(grads) if is_inexact(leaf)]
+    if not arrays:
+        raise LayerError("global_norm expects a tree with floating arrays, got none")
+    xp = namespace(*arrays)
+    wide = xp.float64 if any([dtype_name(x) in ("float64", "complex128") for x in arrays]) else xp.float32
+    sizes = [xp.astype(xp.abs(_single(x)), wide) for x in arrays if math.prod(x.shape)]
+    if not sizes:
+        return xp.zeros((), dtype=wide)
+    largest = xp.max(xp.stack([xp.max(size) for size in sizes]))
+    unit = xp.where(xp.logical_and(largest > 0, xp.isfinite(largest)), largest, xp.ones_like(largest))
+    return unit * xp.sqrt(xp.sum(xp.stack([xp.sum((size / unit) ** 2) for size in sizes])))
+
+
+def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
+    """Return the gradients, all scaled down alike if the norm of the whole tree is larger.
+
+    Their direction stays. A norm that is not finite makes every gradient NaN: see `luxport.train_step` for what to do
+    then. What is no floating array stays as it is. It may be compiled, and `largest` may be an array.
+
+    Raises: LayerError if there is no floating array, or `largest` is a number that is not positive
+    Source: PyTorch ``clip_grad_norm_``; R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+            recurrent neural networks" (2013)
+
+    >>> import numpy as np
+    >>> clip_by_global_norm({"weight": np.array([3.0, 0.0]), "bias": np.array([4.0])}, 1.0)
+    {'weight': array([0.6, 0. ]), 'bias': array([0.8])}
+    """
+    if isinstance(largest, (int, float)) and not largest > 0:
+        raise LayerError(f"clip_by_global_norm expects a positive norm, got {largest}")
+    norm = global_norm(grads)
+    xp = namespace(norm)
+    # NaN is not below 1, and must not become 1; infinity must not become 0.
+    scale = largest / xp.where(norm > largest, norm, xp.full_like(norm, 1.0) * largest)
+    scale = xp.where(xp.isfinite(norm), scale, xp.full_like(norm, math.nan))
+
+    def scaled(x: Any) -> Any:
+        return xp.astype(_single(x) * xp.astype(scale, _single(x).dtype), x.dtype) if is_inexact(x) else x
+
+    return tree.map(scaled, grads)
+
+
+def _single(x: Array) -> Array:
+    """Bring half precision to single."""
+    return namespace(x).astype(x, namespace(x).float32) if dtype_name(x) in ("float16", "bfloat16") else x

@@ -1,0 +1,189 @@
+"""`accuracy`, `MovingAverage`, `DynamicLossScale`, the global norm: values by hand, on every backend, compiled too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import luxport as lp
+from luxport import optimisers
+
+BACKENDS = ("numpy", "strict", "jax", "torch", "tf")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+def on(backend, values, dtype="float32"):
+    return lp.asarray(np.asarray(values), backend=backend, dtype=dtype)
+
+
+def host(values):
+    return lp.to(values, backend="numpy")
+
+
+class TestAccuracy:
+    SCORES = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.2, 0.2], [np.nan, 0.0, 1.0]], np.float32)
+
+    def test_indices_one_hot_and_top(self, backend):
+        scores = on(backend, self.SCORES)
+        y = on(backend, [1, 1, 0, 0], "int32")
+        # The first is right; the second is the second best; of three alike the first; a NaN is never found.
+        assert float(lp.accuracy(scores, y)) == 0.5
+        assert float(lp.accuracy(scores, y, top=2)) == 0.75
+        assert float(lp.accuracy(scores, y, top=3)) == 0.75
+        one_hot = on(backend, np.eye(3)[[1, 1, 0, 0]])
+        assert float(lp.accuracy(scores, one_hot)) == 0.5
+        assert float(lp.accuracy(lp.namespace(scores).matrix_transpose(scores), y, axis=0)) == 0.5
+        assert float(lp.accuracy(scores, y, ignore_index=0)) == 0.5
+        assert np.isnan(float(lp.accuracy(scores[:1, :], y[:1], ignore_index=1)))
+        assert float(lp.jit(lp.accuracy)(scores, y)) == 0.5
+
+    def test_a_class_out_of_range_is_never_right(self, backend):
+        assert float(lp.accuracy(on(backend, [[1.0, 0.0]] * 2), on(backend, [2, -1], "int32"), top=2)) == 0.0
+
+    def test_random_scores_as_sorted(self):
+        rng = np.random.default_rng(0)
+        scores, y = rng.normal(size=(200, 9)).astype(np.float32), rng.integers(0, 9, 200)
+        for top in (1, 3, 5):
+            want = np.mean([y[i] in np.argsort(-scores[i])[:top] for i in range(200)])
+            assert float(lp.accuracy(scores, y, top=top)) == pytest.approx(want)
+
+    @pytest.mark.parametrize(
+        ("arguments", "options", "text"),
+        [
+            ((np.zeros((2, 3)), np.zeros(3, int)), {}, "y as integers with the shape of y_hat without its axis -1"),
+            ((np.zeros((2, 3)), np.zeros(2)), {}, "got float64 (2,) for (2, 3)"),
+            ((np.zeros((2, 3), int), np.zeros(2, int)), {}, "floating scores, got int64"),
+            ((np.zeros((2, 3)), np.zeros(2, int)), {"top": 0}, "a positive int as top, got 0"),
+            ((np.zeros((2, 3)), np.zeros(2, int)), {"axis": 2}, "an axis of y_hat, got 2 for (2, 3)"),
+        ],
+    )
+    def test_refusals(self, arguments, options, text):
+        with pytest.raises(ValueError) as caught:
+            lp.accuracy(*arguments, **options)
+        assert text in str(caught.value)
+
+
+class TestGlobalNorm:
+    def test_is_the_norm_of_one_vector(self, backend):
+        grads = {"a": on(backend, [[3.0, 0.0]]), "b": (on(backend, [4.0]), None, lp.Static(1)), "n": 5}
+        assert float(optimisers.global_norm(grads)) == 5.0
+        clipped = lp.jit(optimisers.clip_by_global_norm)(grads, 1.0)
+        assert clipped.pop("n") == grads.pop("n")
+        np.testing.assert_allclose(host(clipped["a"]), [[0.6, 0.0]], rtol=1e-6)
+        np.testing.assert_allclose(host(clipped["b"][0]), [0.8], rtol=1e-6)
+        same = host(optimisers.clip_by_global_norm(grads, 5.0))
+        np.testing.assert_array_equal(same["a"], [[3.0, 0.0]])
+
+    def test_where_squares_overflow_vanish_or_are_nothing(self, backend):
+        for size in (1e30, 1e-30):
+            grads = {"a": on(backend, [3 * size]), "b": on(backend, [4 * size])}
+            np.testing.assert_allclose(float(optimisers.global_norm(grads)), 5 * size, rtol=1e-6)
+            clipped = host(optimisers.clip_by_global_norm(grads, size))
+            np.testing.assert_allclose(clipped["a"], [0.6 * size], rtol=1e-6)
+        zeros = {"a": on(backend, [0.0, 0.0]), "e": on(backend, np.zeros((0, 2)))}
+        np.testing.assert_array_equal(host(optimisers.clip_by_global_norm(zeros, 1.0))["a"], [0.0, 0.0])
+
+    @pytest.mark.parametrize("bad", [np.inf, np.nan])
+    def test_what_is_not_finite_spreads(self, backend, bad):
+        grads = {"a": on(backend, [bad]), "b": on(backend, [1.0])}
+        assert np.isnan(host(optimisers.clip_by_global_norm(grads, 1.0))["b"]).all()
+
+    def test_half_precision_is_summed_in_single(self):
+        grads = {"a": on("torch", np.full(10_000, 100.0), "float16")}
+        assert float(optimisers.global_norm(grads)) == 10_000.0
+        clipped = optimisers.clip_by_global_norm(grads, 1.0)["a"]
+        assert str(clipped.dtype) == "torch.float16" and float(clipped[0]) == pytest.approx(0.01, rel=1e-3)
+
+    def test_torch_agrees(self):
+        import torch
+
+        rng = np.random.default_rng(0)
+        leaves = [rng.normal(size=n).astype(np.float32) for n in (5, 7)]
+        tensors = [torch.zeros(n.size, requires_grad=True) for n in leaves]
+        for tensor, leaf in zip(tensors, leaves, strict=True):
+            tensor.grad = torch.tensor(leaf)
+        torch.nn.utils.clip_grad_norm_(tensors, 0.5)
+        for got, tensor in zip(optimisers.clip_by_global_norm(leaves, 0.5), tensors, strict=True):
+            assert tensor.grad is not None
+            np.testing.assert_allclose(got, tensor.grad.numpy(), rtol=1e-5)
+
+    def test_refusals(self):
+        with pytest.raises(ValueError, match="a positive norm, got 0"):
+            optimisers.clip_by_global_norm({"a": np.ones(1)}, 0)
+        with pytest.raises(ValueError, match="a tree with floating arrays, got none"):
+            optimisers.global_norm({"a": np.array(1)})
+
+
+class TestMovingAverage:
+    def test_is_the_formula(self, backend):
+        ema = lp.MovingAverage(0.9)
+        steps = [{"w": on(backend, [float(n)]), "n": on(backend, [n], "int32"), "s": lp.Static(1)} for n in range(30)]
+        state, want = ema.setup(steps[0]), 0.0
+        update = lp.jit(ema.update)
+        for t, ps in enumerate(steps[1:], start=1):
+            state = update(state, ps)
+            decay = min(0.9, (1 + t) / (10 + t))
+            want = decay * want + (1 - decay) * t
+        mean = host(ema.parameters(state, steps[-1]))
+        np.testing.assert_allclose(mean["w"], [want], rtol=1e-5)
+        assert mean["n"].tolist() == [29] and mean["s"] == lp.Static(1)
+
+    def test_half_precision_does_not_stall(self):
+        ema = lp.MovingAverage(0.999, warm_up=False)
+        state = ema.setup({"w": on("torch", [0.0], "bfloat16")})
+        for _ in range(1000):
+            state = ema.update(state, {"w": on("torch", [1.0], "bfloat16")})
+        assert float(state["average"]["w"][0]) == pytest.approx(1 - 0.999**1000, rel=1e-4)
+        assert str(ema.parameters(state, {"w": on("torch", [1.0], "bfloat16")})["w"].dtype) == "torch.bfloat16"
+
+    def test_refusals(self):
+        with pytest.raises(ValueError, match="a decay of at least 0 and below 1, got 1"):
+            lp.MovingAverage(1.0)
+        with pytest.raises(ValueError, match="floating arrays, got none"):
+            lp.MovingAverage().setup({})
+
+
+class TestDynamicLossScale:
+    @pytest.mark.parametrize("name", ["jax", "torch", "tf"])
+    def test_a_gradient_that_would_vanish_in_float16(self, name):
+        scaling = lp.DynamicLossScale(initial=2.0**12)
+        ps, small = {"a": on(name, [1.0], "float16")}, on(name, [2.0**-13], "float16")
+
+        def loss(ps, x):
+            return lp.namespace(x).sum(ps["a"] * x * x)
+
+        assert float(host(lp.grad(loss)(ps, small))["a"][0]) == 0.0
+        state = scaling.setup(ps)
+
+        @lp.jit
+        def step(state, ps, x):
+            grads = lp.grad(lambda ps: scaling.scaled(state, loss(ps, x)))(ps)
+            return scaling.unscaled(state, grads)
+
+        grads, finite = step(state, ps, small)
+        assert bool(finite) and float(host(grads)["a"][0]) == 2.0**-26
+
+    def test_the_factor_falls_and_grows(self, backend):
+        scaling = lp.DynamicLossScale(initial=8.0, interval=2, least=2.0)
+        state = scaling.setup({"a": on(backend, [1.0])})
+        update, seen = lp.jit(scaling.update), []
+        for good in (True, False, False, False, True, True, True, True):
+            state = update(state, lp.namespace(state["scale"]).isfinite(on(backend, 1.0 if good else np.inf)))
+            seen.append(float(state["scale"]))
+        assert seen == [8.0, 4.0, 2.0, 2.0, 2.0, 4.0, 4.0, 8.0]
+
+    def test_a_step_is_skipped(self, backend):
+        old, new = {"a": on(backend, [1.0]), "s": lp.Static(3)}, {"a": on(backend, [np.nan]), "s": lp.Static(3)}
+        assert not bool(lp.all_finite(new))
+        assert host(lp.select(lp.all_finite(new), new, old))["a"].tolist() == [1.0]
+        assert host(lp.select(lp.all_finite(old), old, new))["a"].tolist() == [1.0]
+
+    def test_refusals(self):
+        with pytest.raises(ValueError, match="0 < backoff < 1"):
+            lp.DynamicLossScale(backoff=1.0)
+        with pytest.raises(ValueError, match="a positive int as interval, got 0"):
+            lp.DynamicLossScale(interval=0)
