@@ -7,6 +7,22 @@ from typing import Any
 __all__ = ["BackendNotFoundError", "LayerError", "LayerTypeError", "shape_text"]
 
 
+class Place:
+    """Where in a model an error came from, as it is known on its way out."""
+
+    def __init__(self) -> None:
+        self.culprit = ""
+        self.path: tuple[str, ...] = ()
+        # The innermost layer reached so far on the way out, with its parameters: identities that the layer
+        # around it looks up among its children.
+        self.layer: Any = None
+        self.ps: Any = None
+
+    def text(self) -> str:
+        """Name the layer and its path."""
+        return self.culprit + (f" at {'.'.join(self.path)}" if self.path else "")
+
+
 class LayerError(ValueError):
     """A layer was given something it cannot take.
 
@@ -17,18 +33,12 @@ class LayerError(ValueError):
     def __init__(self, detail: str, *, culprit: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
-        self.culprit = culprit
-        self.path: tuple[str, ...] = ()
-        # The innermost layer reached so far on the way out, with its parameters: identities that the layer
-        # around it looks up among its children.
-        self.layer: Any = None
-        self.ps: Any = None
+        self.place = Place()
+        self.place.culprit = culprit
 
     def __str__(self) -> str:
-        if not self.culprit:
-            return self.detail
-        where = f" at {'.'.join(self.path)}" if self.path else ""
-        return f"{self.culprit}{where} {self.detail}"
+        where = self.place.text()
+        return f"{where} {self.detail}" if where else self.detail
 
 
 class LayerTypeError(LayerError, TypeError):

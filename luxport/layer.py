@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias, dataclass_transform
+from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from luxport.backend import (
     get_backend,
     load_present_backends,
 )
+from luxport.building import completed
+from luxport.entries import Entries, Own
 from luxport.errors import LayerError
 from luxport.located import located
 from luxport.random import Rng
@@ -79,6 +81,11 @@ class Layer(ABC):
     # TensorFlow's AutoGraph finds this by its name, and runs layers as they are written instead of rewriting them.
     autograph_info__ = True
 
+    _entries: ClassVar[Entries | None] = None
+    _own: ClassVar[Own | None] = None
+    # The field of a layer that is not called but taken apart: its entries are looked at in its place.
+    _entries_of: ClassVar[str | None] = None
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):
@@ -86,6 +93,8 @@ class Layer(ABC):
         # A subclass without fields of its own is built as its parent is, whose __init__ may be written by hand.
         own_fields = "__annotations__" in vars(cls)
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
+        if "__init__" in vars(cls):
+            cls.__init__ = completed(cls.__init__)
 
     @abstractmethod
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -171,7 +180,7 @@ class ContainerLayer(Layer):
 
     def children(self) -> Mapping[str, Any]:
         """Return the fields that hold layers."""
-        return {f.name: value for f in fields(self) if _is_layers(value := getattr(self, f.name))}  # type: ignore[arg-type]
+        return {f.name: value for f in fields(self) if is_layers(value := getattr(self, f.name))}  # type: ignore[arg-type]
 
 
 class WrapperLayer(Layer):
@@ -211,7 +220,7 @@ class WrapperLayer(Layer):
         return wrapped.children() if isinstance(wrapped, Layer) else by_name(wrapped)
 
     def _wrapped(self) -> Any:
-        found = [value for f in fields(self) if _is_layers(value := getattr(self, f.name))]  # type: ignore[arg-type]
+        found = [value for f in fields(self) if is_layers(value := getattr(self, f.name))]  # type: ignore[arg-type]
         if len(found) != 1:
             raise TypeError(f"{type(self).__name__} expects exactly one field of layers, got {len(found)}")
         return found[0]
@@ -427,12 +436,12 @@ def _size(leaf: Any) -> int:
     return size
 
 
-def _is_layers(value: Any) -> bool:
+def is_layers(value: Any) -> bool:
     if isinstance(value, Layer):
         return True
     if isinstance(value, Mapping):
         value = tuple(value.values())
-    return isinstance(value, (tuple, list)) and len(value) > 0 and all(_is_layers(entry) for entry in value)
+    return isinstance(value, (tuple, list)) and len(value) > 0 and all(is_layers(entry) for entry in value)
 
 
 def _has_layers(value: Any) -> bool:
@@ -461,7 +470,7 @@ def _freeze_layers(container: Layer) -> None:
         value = getattr(container, f.name)
         if isinstance(value, Layer):
             continue
-        if _is_layers(value):
+        if is_layers(value):
             object.__setattr__(container, f.name, freeze(value))
         elif _has_layers(value):
             raise TypeError(

@@ -3,50 +3,111 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from luxport.abstract import AbstractArray
-from luxport.errors import LayerError
+from luxport.entries import check_entries, find_wrong_entry, fits
+from luxport.errors import LayerError, Place
 
 __all__ = ["located"]
 
+_ABSENT: Any = object()
+
 
 def located(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Let errors that leave a layer say which layer it was, and missing entries say what was expected."""
+    """Let a layer's call look at its parameters and states first, and errors that leave it say which layer it was.
+
+    An error of luxport's gets the layer's name and path into its line. Every framework words it differently when an
+    entry is absent or no array: there the line says what was expected. Any other error stays the one that it is,
+    with a note of the place.
+    """
 
     @functools.wraps(call)
-    def wrapper(self: Any, x: Any, ps: Any, st: Any) -> Any:
+    def wrapper(self: Any, x: Any = _ABSENT, ps: Any = _ABSENT, st: Any = _ABSENT, *more: Any, **inputs: Any) -> Any:
+        if st is _ABSENT:
+            return _call_by_name(call, self, [x, ps], inputs)
         try:
+            own = self._own
+            if own is not None and not fits(own, ps, st):
+                check_entries(self, ps, st)
+            if more or inputs:
+                return call(self, x, ps, st, *more, **inputs)
             return call(self, x, ps, st)
         except LayerError as error:
-            raise _place(error, self, ps) from error.__cause__
+            _move_out(error.place, self, ps)
+            raise error from error.__cause__
         except Exception as error:
-            # Every framework words it differently when an entry is absent or has the wrong shape.
-            wrong = _wrong_entry(self, ps, st)
+            wrong = find_wrong_entry(self, ps, st)
             if wrong is None:
+                _note_place(error, self, ps)
                 raise
-            raise _place(LayerError(wrong), self, ps) from error
+            explained = LayerError(wrong)
+            _move_out(explained.place, self, ps)
+            raise explained from error
 
     return wrapper
 
 
-def _place(error: LayerError, layer: Any, ps: Any) -> LayerError:
-    if error.layer is None:
-        error.culprit = type(layer).__name__
-    elif error.layer is not layer:
+def _call_by_name(call: Callable[..., Any], layer: Any, given: list[Any], named: Mapping[str, Any]) -> Any:
+    """Call a layer that names its arguments otherwise, or say what is missing."""
+    positional = [value for value in given if value is not _ABSENT]
+    signature = inspect.signature(call)
+    try:
+        bound = signature.bind(layer, *positional, **named)
+    except TypeError:
+        got = ", ".join([*list(signature.parameters)[1 : 1 + len(positional)], *named])
+        error = LayerError(
+            f"is called as y, st = model(x, ps, st), got model({got}): "
+            "luxport.setup(0, model) makes ps and st, and each call returns the next st"
+        )
+        _move_out(error.place, layer, None)
+        raise error from None
+    return call(*bound.args, **bound.kwargs)
+
+
+def _move_out(place: Place, layer: Any, ps: Any) -> None:
+    """Let a place be seen from the layer that the error leaves next."""
+    if place.layer is None:
+        place.culprit = type(layer).__name__
+    elif place.layer is not layer:
         # One layer may have several places: the parameters it was called with tell which.
-        places = [(path, inner) for path, child, inner in _places(layer.children(), ps) if child is error.layer]
-        exact = [(path, inner) for path, inner in places if inner is error.ps]
+        places = [(path, inner) for path, child, inner in _places(layer, ps) if child is place.layer]
+        exact = [(path, inner) for path, inner in places if inner is place.ps]
         found = exact if exact else places
         if len(found) == 1:
-            error.path = (*found[0][0], *error.path)
-    error.layer, error.ps = layer, ps
-    return error
+            place.path = (*found[0][0], *place.path)
+    place.layer, place.ps = layer, ps
 
 
-def _places(layers: Any, ps: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Yield where each layer in a tree of layers is, the layer and its parameters."""
+def _note_place(error: Exception, layer: Any, ps: Any) -> None:
+    """Add to somebody else's error a note of where in the model it came from; never raise another instead."""
+    try:
+        place = vars(error).setdefault("luxport_place", Place())
+        before = place.text()
+        _move_out(place, layer, ps)
+        notes = getattr(error, "__notes__", [])
+        if before and notes and notes[-1] == _note(before):
+            notes[-1] = _note(place.text())
+        else:
+            error.add_note(_note(place.text()))
+    except Exception:
+        return
+
+
+def _note(where: str) -> str:
+    return f"This came from {where}."
+
+
+def _places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
+    """List where each layer inside is, the layer and its parameters."""
+    try:
+        return list(_walk(layer.children(), ps, ()))
+    except Exception:  # a layer of the user's own may tell its children wrongly: the error has no path then
+        return []
+
+
+def _walk(layers: Any, ps: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     from luxport.layer import Layer, by_name
 
     for name, child in by_name(layers).items():
@@ -54,30 +115,4 @@ def _places(layers: Any, ps: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[
         if isinstance(child, Layer):
             yield (*path, name), child, inner
         else:
-            yield from _places(child, inner, (*path, name))
-
-
-def _wrong_entry(layer: Any, ps: Any, st: Any) -> str | None:
-    """Say which entry of ps or st the layer wants and was not given, if any."""
-    from luxport.layer import abstract_values, initial_parameters, initial_states
-
-    parameters = abstract_values(initial_parameters, layer)
-    for what, given, wanted in (
-        ("parameters", ps, parameters),
-        ("states", st, abstract_values(initial_states, layer)),
-    ):
-        if not isinstance(given, Mapping):
-            return f"expects {what} as a mapping with {_names(wanted)}, got {type(given).__name__}"
-        if any(name not in given for name in wanted):
-            return f"expects {what} {_names(wanted)}, got {_names(given)}: make them with luxport.setup"
-        for name, value in wanted.items():
-            if isinstance(value, AbstractArray) and given[name] is None:
-                return f"expects an array as {name}, got None: make one with luxport.setup"
-    for name, value in parameters.items():
-        if isinstance(value, AbstractArray) and tuple(ps[name].shape) != value.shape:
-            return f"expects {name} {value.shape}, got {tuple(ps[name].shape)}"
-    return None
-
-
-def _names(entries: Iterable[str]) -> str:
-    return "{" + ", ".join(entries) + "}"
+            yield from _walk(child, inner, (*path, name))

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, overload
 
 from luxport import tree
+from luxport.entries import learn_entries
 from luxport.layer import (
     Layer,
     NamedLayers,
@@ -168,6 +169,7 @@ def _rebuilt(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
     rebuilt = object.__new__(type(layer))
     for f in fields(layer):  # type: ignore[arg-type]
         object.__setattr__(rebuilt, f.name, substitute(getattr(layer, f.name)))
+    learn_entries(rebuilt)
     if waiting:
         raise TypeError(f"{type(layer).__name__} expects its layers in its fields, and {waiting[0][0]!r} is in none")
     return rebuilt

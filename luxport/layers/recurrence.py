@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -57,6 +57,8 @@ class Recurrence(WrapperLayer):
     reverse: bool = False
     time_major: bool = False
     masked: bool = False
+
+    _entries_of: ClassVar[str | None] = "cell"
 
     def __post_init__(self) -> None:
         _check_cell("Recurrence", self.cell)

@@ -83,12 +83,12 @@ CASES = {
     "weight of another shape": (
         lambda x, ps, st: (x, replaced(ps, x, "layer_1", "weight"), st),
         lp.LayerError,
-        "Dense at layer_1 expects weight (3, 4), got (5, 3)",
+        "Dense at layer_1 expects weight (3, 4), got (5, 3): parameters of another layer? make them with luxport.setup",
     ),
     "ps no mapping": (
         lambda x, ps, st: (x, [x], st),
         lp.LayerError,
-        "Chain expects parameters as a mapping with {layer_1, layer_2, layer_3}, got list",
+        "Chain expects parameters as a mapping with {layer_1, layer_2, layer_3}, got list: make them with luxport.setup",
     ),
     "no such layer in st": (
         lambda x, ps, st: (x, ps, without(st, "layer_3", "layer_1")),
@@ -104,7 +104,7 @@ CASES = {
     "st None": (
         lambda x, ps, st: (x, ps, None),
         lp.LayerError,
-        "Chain expects states as a mapping with {layer_1, layer_2, layer_3}, got NoneType",
+        "Chain expects states as a mapping with {layer_1, layer_2, layer_3}, got NoneType: make them with luxport.setup",
     ),
 }
 
@@ -189,8 +189,10 @@ def test_the_users_own_errors_pass_untouched():
         def __call__(self, x, ps, st):
             return {}["mine"], st
 
-    with pytest.raises(KeyError, match="^'mine'$"):
+    with pytest.raises(KeyError, match="^'mine'") as caught:
         lp.Chain(Picky())(np.ones(2), {"layer_1": {}}, {"layer_1": {}})
+    assert str(caught.value) == "'mine'"
+    assert caught.value.__notes__ == ["This came from Picky at layer_1."]
 
 
 def test_errors_are_value_and_type_errors():

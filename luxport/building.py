@@ -1,0 +1,58 @@
+"""How layers are built: each learns which entries it has, and wrong arguments are answered in one line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+from luxport.arguments import wrong_arguments
+from luxport.entries import learn_entries
+
+__all__ = ["completed"]
+
+
+def completed(init: Callable[..., None]) -> Callable[..., None]:
+    """Let a layer's ``__init__`` say which argument is wrong, and complete the layer when it has its fields."""
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            init(self, *args, **options)
+        except FrozenInstanceError as error:
+            raise TypeError(_own_init(type(self))) from error
+        except TypeError:
+            wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
+            if wrong is None:
+                raise
+            raise TypeError(wrong) from None
+        if type(self).__init__ is wrapper:  # else a subclass calls this on its way
+            _check_held_layers(self)
+            learn_entries(self)
+
+    return wrapper
+
+
+def _own_init(kind: type) -> str:
+    return (
+        f"{kind.__name__} is a frozen dataclass, as every layer: name its fields with their types in the class, and "
+        "leave __init__ out (__post_init__ is the place to check them)"
+    )
+
+
+def _check_held_layers(layer: Any) -> None:
+    """Expect a layer that holds layers to tell so: else they get neither parameters nor states."""
+    from luxport.layer import Layer, is_layers
+
+    kind: Any = type(layer)
+    base: Any = Layer
+    tells = (kind.children, kind.initial_parameters, kind.initial_states)
+    if tells != (base.children, base.initial_parameters, base.initial_states):
+        return
+    held = [f.name for f in fields(layer) if is_layers(getattr(layer, f.name, None))]
+    if held:
+        raise TypeError(
+            f"{kind.__name__} holds layers in {', '.join(held)}: derive it from luxport.ContainerLayer, "
+            "so that they get parameters and states"
+        )

@@ -1,0 +1,251 @@
+"""Which arrays a layer has of its own: learnt when it is built, and looked at in each of its calls."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Any, NamedTuple, TypeAlias
+
+from luxport.abstract import AbstractArray, AbstractRng
+from luxport.backend import find_owner
+from luxport.errors import LayerError, LayerTypeError
+
+__all__ = ["Entries", "Own", "check_entries", "find_wrong_entry", "fits", "learn_entries"]
+
+Shapes: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
+Own: TypeAlias = tuple[Shapes, Shapes, bool]
+"""The arrays among the parameters and among the states, and whether there are no other parameters."""
+
+
+class Entries(NamedTuple):
+    """What a layer expects to find: all names at the top, and the shapes of the arrays that are no layer's inside."""
+
+    parameter_names: tuple[str, ...]
+    state_names: tuple[str, ...]
+    parameters: Shapes
+    states: Shapes
+    groups: tuple[tuple[str, Shapes], ...]
+    """Arrays one level down in the state, such as key and counter of a generator: looked at when a call has failed."""
+    exact: bool
+    """Whether there are no other parameters: the layer holds no layers."""
+
+    @property
+    def own(self) -> Own | None:
+        """What every call looks at."""
+        return (self.parameters, self.states, self.exact) if self.parameters or self.states else None
+
+
+def learn_entries(layer: Any) -> None:
+    """Let a layer that is built remember which entries it has, by its initial values without drawing any."""
+    entries = _entries_of(layer)
+    object.__setattr__(layer, "_entries", entries)
+    object.__setattr__(layer, "_own", None if entries is None else entries.own)
+
+
+def _entries_of(layer: Any) -> Entries | None:
+    if layer._entries_of is not None:
+        return getattr(layer, layer._entries_of)._entries
+    described = [
+        {} if _is_handed_on(layer, name) else _described(layer, name)
+        for name in ("initial_parameters", "initial_states")
+    ]
+    ps, st = described
+    if not ps and not st:
+        return None
+    try:
+        inside = layer.children()
+    except Exception:  # a layer of the user's own that is not complete: its call will say so
+        return None
+    handed_on = _hands_entries_on(layer, inside)
+    own_ps = {} if handed_on else {name: value for name, value in ps.items() if name not in inside}
+    own_st = {} if handed_on else {name: value for name, value in st.items() if name not in inside}
+    groups = tuple([(name, _shapes(value)) for name, value in own_st.items() if isinstance(value, Mapping)])
+    return Entries(
+        parameter_names=tuple(ps),
+        state_names=tuple(st),
+        parameters=_shapes(own_ps),
+        states=_shapes(own_st),
+        groups=tuple([group for group in groups if group[1]]),
+        exact=0 < len(ps) == len(_shapes(own_ps)),
+    )
+
+
+def fits(own: Own, ps: Any, st: Any) -> bool:
+    """Tell quickly that these are the arrays wanted; what does not look so is for `check_entries` to judge."""
+    parameters, states, exact = own
+    kind = None
+    try:
+        for name, wanted in parameters:
+            array = ps[name]
+            shape = array.shape
+            # TensorFlow's shapes are no tuples, and slow to compare with one.
+            if shape != wanted if isinstance(shape, tuple) else tuple(shape) != wanted:
+                return False
+            if type(array) is not kind:
+                if kind is not None:
+                    return False
+                kind = type(array)
+        if exact and len(ps) != len(parameters):
+            return False
+        for name, wanted in states:
+            shape = st[name].shape
+            if shape != wanted if isinstance(shape, tuple) else tuple(shape) != wanted:
+                return False
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def check_entries(layer: Any, ps: Any, st: Any) -> None:
+    """Refuse parameters and states that are not the layer's.
+
+    Raises: LayerError; LayerTypeError for arrays of two backends
+    """
+    wrong = find_wrong_entry(layer, ps, st)
+    if wrong is not None:
+        raise LayerError(wrong)
+    entries = layer._entries
+    found: dict[str, str] = {}
+    for given, shapes in ((ps, entries.parameters), (st, entries.states)):
+        for name, _ in shapes:
+            owner = find_owner(type(given[name]))
+            if owner is not None:
+                found.setdefault(owner.name, name)
+    if len(found) > 1:
+        (first, one), (second, other) = list(found.items())[:2]
+        raise LayerTypeError(
+            f"expects parameters and states of one backend, got {one} of {first} and {other} of {second}: "
+            f"move them with luxport.to(..., backend={first!r})"
+        )
+
+
+def find_wrong_entry(layer: Any, ps: Any, st: Any) -> str | None:
+    """Say which entry of ps or st the layer wants and was not given, if any; draw nothing, and never raise."""
+    try:
+        return _wrong_name(layer, ps, st) or _wrong_array(layer._entries, ps, st)
+    except Exception:  # the error that is being explained counts, not what went wrong with its explanation
+        return None
+
+
+_REMEDY = "make them with luxport.setup"
+
+
+def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
+    entries = layer._entries
+    inside = tuple(layer.children())
+    wanted_ps = inside if entries is None else entries.parameter_names or inside
+    wanted_st = inside if entries is None else entries.state_names or inside
+    if wanted_ps and not _has_all(ps, wanted_ps) and _has_all(st, wanted_ps) and _has_all(ps, wanted_st):
+        return f"expects parameters {_names(wanted_ps)}, got {_names(ps)}: call model(x, ps, st), parameters first"
+    for what, given, wanted in (("parameters", ps, wanted_ps), ("states", st, wanted_st)):
+        if wanted and not isinstance(given, Mapping):
+            got = type(given).__name__
+            return f"expects {what} as a mapping with {_names(wanted)}, got {got}: {_REMEDY}"
+        if not _has_all(given, wanted):
+            return f"expects {what} {_names(wanted)}, got {_names(given)}: {_REMEDY}"
+    if entries is not None and entries.exact and len(ps) > len(wanted_ps):
+        return f"expects no parameters but {_names(wanted_ps)}, got {_names(ps)}: leave the others out"
+    return None
+
+
+def _wrong_array(entries: Entries | None, ps: Any, st: Any) -> str | None:
+    if entries is None:
+        return None
+    found = _wrong_shape(entries.parameters, ps, "parameters") or _wrong_shape(entries.states, st, "states")
+    for group, shapes in entries.groups:
+        if found is None and not _has_all(st[group], [name for name, _ in shapes]):
+            names = _names(name for name, _ in shapes)
+            got = _names(st[group]) if isinstance(st[group], Mapping) else type(st[group]).__name__
+            found = f"expects states {names} in {group}, got {got}: {_REMEDY}"
+        found = found or _wrong_shape(shapes, st[group], "states")
+    return found
+
+
+def _wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
+    for name, wanted in shapes:
+        value = given[name]
+        shape = getattr(value, "shape", None)
+        if shape is None:
+            if wanted == () and isinstance(value, (bool, int, float)):
+                continue
+            got = "None" if value is None else type(value).__name__
+            return f"expects an array as {name}, got {got}: make one with luxport.setup"
+        if not _agree(shape, wanted):
+            got = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+            return f"expects {name} {wanted}, got {got}: {what} of another layer? {_REMEDY}"
+    return None
+
+
+def _agree(shape: Any, wanted: tuple[int, ...]) -> bool:
+    """Compare shapes, of which a compiled program may not know every size yet, or not even the rank."""
+    try:
+        sizes = tuple(shape)
+    except ValueError:
+        return True
+    return len(sizes) == len(wanted) and all(
+        n == m or not isinstance(n, int) for n, m in zip(sizes, wanted, strict=True)
+    )
+
+
+def _has_all(given: Any, wanted: Iterable[str]) -> bool:
+    return all(name in given for name in wanted) if isinstance(given, Mapping) else not tuple(wanted)
+
+
+def _names(entries: Iterable[str]) -> str:
+    return "{" + ", ".join(map(str, entries)) + "}"
+
+
+def _is_handed_on(layer: Any, initial: str) -> bool:
+    """Tell whether a layer makes its initial values as its base class does: of nothing, or of the layers inside."""
+    method = getattr(type(layer), initial)
+    return method.__module__ == "luxport.layer"
+
+
+def _hands_entries_on(layer: Any, inside: Mapping[str, Any]) -> bool:
+    """Tell whether a layer's entries are those of one layer that it holds, which looks at them itself."""
+    from luxport.layer import Layer
+
+    held = [value for f in fields(layer) if isinstance(value := getattr(layer, f.name, None), Layer)]
+    return any(all(child is not one for child in inside.values()) for one in held)
+
+
+def _described(layer: Any, initial: str) -> Mapping[str, Any]:
+    """Return the initial values as shapes; nothing if they cannot be known without drawing."""
+    try:
+        values = getattr(_without_initialisers(layer), initial)(_rng())
+    except Exception:  # whatever a user's own method raises, it raises again in `setup`
+        return {}
+    return values if isinstance(values, Mapping) else {}
+
+
+@functools.cache
+def _rng() -> AbstractRng:
+    return AbstractRng()
+
+
+def _without_initialisers(layer: Any) -> Any:
+    """Copy a layer whose initialisers, the fields ``init_…``, tell a shape and draw nothing."""
+    copy = object.__new__(type(layer))
+    for name, value in vars(layer).items():
+        object.__setattr__(copy, name, _shape_alone(value) if name.startswith("init_") else value)
+    return copy
+
+
+def _shape_alone(initialiser: Any) -> Any:
+    if isinstance(initialiser, (tuple, list)):
+        return tuple(map(_shape_alone, initialiser))
+    return _describe if callable(initialiser) else initialiser
+
+
+_describe: Callable[..., AbstractArray] = lambda rng, shape: AbstractArray(shape)  # noqa: E731
+
+
+def _shapes(values: Mapping[str, Any]) -> Shapes:
+    """List the arrays at the top, by name and shape; what a tuple holds, as a carry, may change its size."""
+    found = []
+    for name, value in values.items():
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple) and not isinstance(value, Mapping):
+            found.append((name, tuple(map(int, shape))))
+    return tuple(found)
