@@ -11,9 +11,10 @@ from luxport.abstract import AbstractArray, AbstractRng
 from luxport.backend import find_owner
 from luxport.errors import LayerError, LayerTypeError
 
-__all__ = ["Entries", "Own", "check_entries", "find_wrong_entry", "fits", "learn_entries"]
+__all__ = ["Entries", "Own", "check_entries", "check_groups", "find_wrong_entry", "fits", "learn_entries"]
 
 Shapes: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
+Groups: TypeAlias = tuple[tuple[str, Shapes], ...]
 Own: TypeAlias = tuple[Shapes, Shapes, bool]
 """The arrays among the parameters and among the states, and whether there are no other parameters."""
 
@@ -25,8 +26,9 @@ class Entries(NamedTuple):
     state_names: tuple[str, ...]
     parameters: Shapes
     states: Shapes
-    groups: tuple[tuple[str, Shapes], ...]
-    """Arrays one level down in the state, such as key and counter of a generator: looked at when a call has failed."""
+    parameter_groups: Groups
+    state_groups: Groups
+    """Arrays one level down, such as key and counter of a generator: looked at when a call has failed, or asks."""
     exact: bool
     """Whether there are no other parameters: the layer holds no layers."""
 
@@ -58,15 +60,22 @@ def _entries_of(layer: Any) -> Entries | None:
     except Exception:  # a layer of the user's own that is not complete: its call will say so
         return None
     handed_on = _hands_entries_on(layer, inside)
-    own_ps = {} if handed_on else {name: value for name, value in ps.items() if name not in inside}
-    own_st = {} if handed_on else {name: value for name, value in st.items() if name not in inside}
-    groups = tuple([(name, _shapes(value)) for name, value in own_st.items() if isinstance(value, Mapping)])
+
+    def own(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in values.items()
+            if (name in layer._own_names if handed_on else name not in inside)
+        }
+
+    own_ps, own_st = own(ps), own(st)
     return Entries(
         parameter_names=tuple(ps),
         state_names=tuple(st),
         parameters=_shapes(own_ps),
         states=_shapes(own_st),
-        groups=tuple([group for group in groups if group[1]]),
+        parameter_groups=_groups(own_ps),
+        state_groups=_groups(own_st),
         exact=0 < len(ps) == len(_shapes(own_ps)),
     )
 
@@ -120,6 +129,17 @@ def check_entries(layer: Any, ps: Any, st: Any) -> None:
         )
 
 
+def check_groups(layer: Any, ps: Any, st: Any) -> None:
+    """Refuse arrays one level down that are not the layer's, where nothing else would: they might broadcast.
+
+    Raises: LayerError
+    """
+    for given, groups in ((ps, layer._entries.parameter_groups), (st, layer._entries.state_groups)):
+        for group, shapes in groups:
+            if not fits((shapes, (), False), given[group], None):
+                check_entries(layer, ps, st)
+
+
 def find_wrong_entry(layer: Any, ps: Any, st: Any) -> str | None:
     """Say which entry of ps or st the layer wants and was not given, if any; draw nothing, and never raise."""
     try:
@@ -153,12 +173,13 @@ def _wrong_array(entries: Entries | None, ps: Any, st: Any) -> str | None:
     if entries is None:
         return None
     found = _wrong_shape(entries.parameters, ps, "parameters") or _wrong_shape(entries.states, st, "states")
-    for group, shapes in entries.groups:
-        if found is None and not _has_all(st[group], [name for name, _ in shapes]):
-            names = _names(name for name, _ in shapes)
-            got = _names(st[group]) if isinstance(st[group], Mapping) else type(st[group]).__name__
-            found = f"expects states {names} in {group}, got {got}: {_REMEDY}"
-        found = found or _wrong_shape(shapes, st[group], "states")
+    for what, given, groups in (("parameters", ps, entries.parameter_groups), ("states", st, entries.state_groups)):
+        for group, shapes in groups:
+            inner = given[group]
+            if found is None and not _has_all(inner, [name for name, _ in shapes]):
+                got = _names(inner) if isinstance(inner, Mapping) else type(inner).__name__
+                found = f"expects {what} {_names(name for name, _ in shapes)} in {group}, got {got}: {_REMEDY}"
+            found = found or _wrong_shape(shapes, inner, what)
     return found
 
 
@@ -239,6 +260,11 @@ def _shape_alone(initialiser: Any) -> Any:
 
 
 _describe: Callable[..., AbstractArray] = lambda rng, shape: AbstractArray(shape)  # noqa: E731
+
+
+def _groups(values: Mapping[str, Any]) -> Groups:
+    groups = [(name, _shapes(value)) for name, value in values.items() if isinstance(value, Mapping)]
+    return tuple([group for group in groups if group[1]])
 
 
 def _shapes(values: Mapping[str, Any]) -> Shapes:

@@ -85,6 +85,8 @@ class Layer(ABC):
     _own: ClassVar[Own | None] = None
     # The field of a layer that is not called but taken apart: its entries are looked at in its place.
     _entries_of: ClassVar[str | None] = None
+    # Entries that a layer uses itself, where all others are handed on to a layer that it holds.
+    _own_names: ClassVar[Any] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from luxport.errors import LayerError, Place
 __all__ = ["located"]
 
 _ABSENT: Any = object()
+# What an absent entry, or None in its place, raises; anything else has another cause.
+_OF_ABSENCE = (KeyError, AttributeError, IndexError, TypeError)
 
 
 def located(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,8 +28,9 @@ def located(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(call)
     def wrapper(self: Any, x: Any = _ABSENT, ps: Any = _ABSENT, st: Any = _ABSENT, *more: Any, **inputs: Any) -> Any:
-        if st is _ABSENT:
-            return _call_by_name(call, self, [x, ps], inputs)
+        if st is _ABSENT or ps is _ABSENT or x is _ABSENT:
+            given = {"x": x, "ps": ps, "st": st, **inputs}
+            return _call_by_name(call, self, {name: v for name, v in given.items() if v is not _ABSENT})
         try:
             own = self._own
             if own is not None and not fits(own, ps, st):
@@ -38,7 +42,7 @@ def located(call: Callable[..., Any]) -> Callable[..., Any]:
             _move_out(error.place, self, ps)
             raise error from error.__cause__
         except Exception as error:
-            wrong = find_wrong_entry(self, ps, st)
+            wrong = find_wrong_entry(self, ps, st) if isinstance(error, _OF_ABSENCE) else None
             if wrong is None:
                 _note_place(error, self, ps)
                 raise
@@ -49,16 +53,15 @@ def located(call: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _call_by_name(call: Callable[..., Any], layer: Any, given: list[Any], named: Mapping[str, Any]) -> Any:
-    """Call a layer that names its arguments otherwise, or say what is missing."""
-    positional = [value for value in given if value is not _ABSENT]
-    signature = inspect.signature(call)
+def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]) -> Any:
+    """Call a layer that names its arguments otherwise or leaves some out, or say what is missing."""
+    first = list(itertools.takewhile(lambda name: name in given, ("x", "ps", "st")))
+    named = {name: value for name, value in given.items() if name not in first}
     try:
-        bound = signature.bind(layer, *positional, **named)
+        bound = inspect.signature(call).bind(layer, *[given[name] for name in first], **named)
     except TypeError:
-        got = ", ".join([*list(signature.parameters)[1 : 1 + len(positional)], *named])
         error = LayerError(
-            f"is called as y, st = model(x, ps, st), got model({got}): "
+            f"is called as y, st = model(x, ps, st), got model({', '.join(given)}): "
             "luxport.setup(0, model) makes ps and st, and each call returns the next st"
         )
         _move_out(error.place, layer, None)

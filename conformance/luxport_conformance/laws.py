@@ -127,6 +127,23 @@ def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluatio
     return 0.0
 
 
+def others_refused(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
+    """Arrays of another size, even where they broadcast, and missing ones are an error, in NumPy's words too."""
+    x, ps, st = placed(example, backend, dtype)
+    on_numpy = tuple([luxport.to(part, backend="numpy") for part in (x, ps, st)])
+    for which in (1, 2):
+        spoilt = _spoilt(on_numpy[which])
+        for path, entries in spoilt:
+            wrong = tuple([entries if i == which else part for i, part in enumerate(on_numpy)])
+            told = _refusal(example, wrong)
+            placed_wrong = list((x, ps, st))
+            placed_wrong[which] = luxport.to(entries, backend=backend)
+            got = _refusal(example, placed_wrong)
+            if got is None or got != told:
+                raise Violation(f"with another {path}: {told!r} expected as on NumPy, got {got!r}")
+    return 0.0
+
+
 def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """In testing, a sample's output does not depend on the others in its batch."""
     if not example.per_sample:
@@ -185,6 +202,7 @@ LAWS: Mapping[str, Law] = {
         Law(inputs_untouched),
         Law(state_kept),
         Law(modes),
+        Law(others_refused),
         Law(samples_apart),
         Law(jit_is_eager, compiles=True, gradients=True),
         Law(gradient_is_slope, dtypes=("float64",), gradients=True),
@@ -193,6 +211,47 @@ LAWS: Mapping[str, Law] = {
 }
 
 _MODES = (luxport.train_mode, luxport.test_mode)
+
+
+def _spoilt(entries: Any) -> list[tuple[str, Any]]:
+    """List trees in which one array has another size, or is missing: each array once, in one of three ways."""
+    spoilt = []
+    for i, (path, array) in enumerate(tree.leaves_with_path(entries)):
+        if "carry" in path:  # which is as large as the batch
+            continue
+        shape = tuple(array.shape)
+        if "rng" in path:  # a cell's key serves an initial state that is drawn, and most are not
+            if path[-1] == "counter":
+                spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
+            continue
+        ones, larger = (1,) * len(shape), (*shape[:-1], shape[-1] + 1) if shape else (2,)
+        other = ones if i % 2 == 0 and ones != shape else larger
+        name = f"{'.'.join(path)} {other}"
+        spoilt.append((name, _replaced(entries, path, np.ones(other, array.dtype))))
+        if i == 0:
+            spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
+    return spoilt
+
+
+def _replaced(entries: Any, path: tuple[str, ...], array: Any) -> Any:
+    return tree.map_with_path(lambda place, leaf: array if place == path else leaf, entries)
+
+
+def _without(entries: Any, path: tuple[str, ...]) -> Any:
+    first, *rest = path
+    if isinstance(entries, (tuple, list)):
+        return type(entries)([_without(e, tuple(rest)) if str(i) == first else e for i, e in enumerate(entries)])
+    if not rest:
+        return {name: entry for name, entry in entries.items() if str(name) != first}
+    return {name: _without(entry, tuple(rest)) if str(name) == first else entry for name, entry in entries.items()}
+
+
+def _refusal(example: Example, inputs: Any) -> str | None:
+    try:
+        example.layer(*inputs)
+    except luxport.LayerError as error:
+        return str(error)
+    return None
 
 
 def _second_sample(x: Any) -> Any:

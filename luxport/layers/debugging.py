@@ -104,6 +104,7 @@ def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> L
     >>> model(np.zeros(2), *luxport.setup(0, model))
     Traceback (most recent call last):
     FloatingPointError: WrappedFunction at layer_2 made 2 NaN of 2 entries in its output
+    This came from DebugLayer at layer_2.
     """
 
     def wrap(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from luxport import ops
+from luxport.abstract import AbstractArray
+from luxport.entries import check_groups
 from luxport.errors import LayerError
 from luxport.host_sums import row_sums
 from luxport.layer import Layer, Parameters, States, WrapperLayer, abstract_values, initial_parameters
@@ -51,6 +53,8 @@ class WeightNorm(Layer):
     _: KW_ONLY
     axes: int | tuple[int | None, ...] | None = None
 
+    _own_names: ClassVar[tuple[str, ...]] = ("normalized",)
+
     def __post_init__(self) -> None:
         _check_which(self)
 
@@ -58,12 +62,16 @@ class WeightNorm(Layer):
         """Draw the layer's, and take the norms of those that are to have one."""
         normalized, others = {}, dict(self.layer.initial_parameters(rng))
         for name, axis in _kept_axes(self, others):
-            weight = np.asarray(others.pop(name))
+            weight = others.pop(name)
+            shape = tuple(n if i == axis else 1 for i, n in enumerate(weight.shape))
+            if isinstance(weight, AbstractArray):
+                normalized |= {f"{name}_g": AbstractArray(shape), f"{name}_v": weight}
+                continue
+            weight = np.asarray(weight)
             rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
             norms = np.sqrt(row_sums(rows * rows))
             if norms.size and not norms.any():
                 raise LayerError(f"expects a direction as {name}, which is all zero", culprit="WeightNorm")
-            shape = tuple(n if i == axis else 1 for i, n in enumerate(weight.shape))
             normalized |= {f"{name}_g": norms.astype(np.float32).reshape(shape), f"{name}_v": weight}
         return {"normalized": normalized, "unnormalized": others}
 
@@ -73,6 +81,7 @@ class WeightNorm(Layer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Make the weights and call the layer with them."""
+        check_groups(self, ps, st)
         return self.layer(x, self._plain(ps), st)
 
     def _plain(self, ps: Parameters) -> dict[str, Any]:
@@ -127,10 +136,15 @@ class SpectralNorm(Layer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Divide the weights and call the layer with them."""
+        check_groups(self, ps, st)
         training = st["training"]
         weights, u = self._divided(ps, st["u"], self.iterations if training else 0)
         y, layer = self.layer(x, {**ps, **weights}, st["layer"])
         return y, {"layer": layer, "u": u if training else st["u"], "training": training}
+
+    @property
+    def _own_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("u", *self.which)
 
     def _divided(self, ps: Parameters, u: States, iterations: int) -> tuple[dict[str, Any], dict[str, Any]]:
         pairs = {

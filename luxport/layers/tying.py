@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from luxport import paths, tree
+from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States, abstract_values, initial_parameters, initial_states
 from luxport.paths import Path
 from luxport.random import Rng
@@ -46,7 +47,11 @@ class Tied(Layer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layer with all its parameters."""
-        return self.layer(x, _spread(ps, self.groups), st)
+        try:
+            spread = _spread(ps, self.groups)
+        except ValueError as error:
+            raise LayerError(f"expects parameters as luxport.tie returns them: {error}") from None
+        return self.layer(x, spread, st)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw all the layer's parameters, and leave out those that are another's."""

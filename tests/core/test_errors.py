@@ -88,7 +88,8 @@ CASES = {
     "ps no mapping": (
         lambda x, ps, st: (x, [x], st),
         lp.LayerError,
-        "Chain expects parameters as a mapping with {layer_1, layer_2, layer_3}, got list: make them with luxport.setup",
+        "Chain expects parameters as a mapping with {layer_1, layer_2, layer_3}, got list: "
+        "make them with luxport.setup",
     ),
     "no such layer in st": (
         lambda x, ps, st: (x, ps, without(st, "layer_3", "layer_1")),
@@ -104,7 +105,8 @@ CASES = {
     "st None": (
         lambda x, ps, st: (x, ps, None),
         lp.LayerError,
-        "Chain expects states as a mapping with {layer_1, layer_2, layer_3}, got NoneType: make them with luxport.setup",
+        "Chain expects states as a mapping with {layer_1, layer_2, layer_3}, got NoneType: "
+        "make them with luxport.setup",
     ),
 }
 
@@ -203,3 +205,125 @@ def test_errors_are_value_and_type_errors():
 def test_an_array_is_expected_in_operations(message):
     assert message(TypeError, lp.relu, [1.0]) == "luxport expects an array, got list: make one with luxport.asarray"
     assert message(TypeError, lp.relu, None) == "luxport expects an array, got None: make one with luxport.asarray"
+
+
+def huge(rng, shape):
+    raise AssertionError("a diagnosis draws nothing")
+
+
+def test_a_diagnosis_draws_nothing(message):
+    model = lp.Dense(3, 2, init_weight=huge)
+    for _ in range(3):
+        model = lp.Chain(model)
+    ps, st = lp.setup(0, lp.Chain(lp.Chain(lp.Chain(lp.Dense(3, 2)))))
+    x = np.ones((5, 3), np.float32)
+    assert model(x, ps, st)[0].shape == (5, 2)
+    place = "Dense at layer_1.layer_1.layer_1"
+    assert message(lp.LayerError, model, x[:, :2], ps, st) == f"{place} expects (..., 3), got (5, 2)"
+    other = {"layer_1": {"layer_1": {"layer_1": lp.setup(0, lp.Dense(3, 7))[0]}}}
+    text = message(lp.LayerError, model, x, other, st)
+    assert text.startswith(f"{place} expects weight (3, 2), got (3, 7)")
+
+
+class Odd(lp.Layer):
+    """A layer whose every method but the call raises something of its own."""
+
+    def initial_parameters(self, rng):
+        raise AttributeError("of its own")
+
+    def children(self):
+        raise AttributeError("of its own")
+
+    def __call__(self, x, ps, st):
+        raise RuntimeError("the user's")
+
+
+def test_a_diagnosis_never_replaces_the_users_error():
+    class Holder(lp.ContainerLayer):
+        inner: lp.Layer
+
+        def __call__(self, x, ps, st):
+            return self.inner(x, {}, {})
+
+    with pytest.raises(RuntimeError, match="^the user's") as caught:
+        lp.Chain(Holder(Odd()))(np.ones(2), {"layer_1": {}}, {"layer_1": {}})
+    assert type(caught.value) is RuntimeError
+    error = KeyError("raised twice")
+
+    class Raising(lp.Layer):
+        def __call__(self, x, ps, st):
+            raise error
+
+    model = lp.Chain(first=lp.NoOpLayer(), second=lp.Chain(Raising()))
+    with pytest.raises(KeyError) as caught:
+        model(np.ones(2), *lp.setup(0, model))
+    assert caught.value.__notes__ == ["This came from Raising at second.layer_1."]
+
+
+class Masked(lp.Layer):
+    dims: int
+
+    def initial_parameters(self, rng):
+        return {"gain": np.ones(self.dims, np.float32)}
+
+    def __call__(self, x, ps, st, mask=None, *, scale=1.0):
+        return x * ps["gain"] * scale * (1.0 if mask is None else mask), st
+
+
+class Masking(lp.ContainerLayer):
+    inner: lp.Layer
+
+    def __call__(self, x, ps, st, *, mask):
+        y, inner = self.inner(x, ps["inner"], st["inner"], mask=mask)
+        return y, {"inner": inner}
+
+
+def test_layers_have_inputs_of_their_own(message):
+    x, gain = np.ones(3, np.float32), {"gain": np.ones(3, np.float32)}
+    assert Masked(3)(x, gain, {}, mask=2.0, scale=3.0)[0].tolist() == [6.0] * 3
+    assert Masked(3)(x, gain, {}, 2.0)[0].tolist() == [2.0] * 3
+    assert Masked(3)(x=x, ps=gain, st={})[0].tolist() == [1.0] * 3
+    model = Masking(Masked(3))
+    assert model(x, {"inner": gain}, {"inner": {}}, mask=2.0)[0].tolist() == [2.0] * 3
+    text = message(lp.LayerError, model, x, {"inner": {"gain": x[:1]}}, {"inner": {}}, mask=2.0)
+    assert text.startswith("Masked at inner expects gain (3,), got (1,)")
+
+
+CALL = "is called as y, st = model(x, ps, st), got"
+MAKES = "luxport.setup(0, model) makes ps and st, and each call returns the next st"
+
+
+def test_a_call_without_parameters_or_states(message):
+    model = lp.Chain(lp.Dense(3, 2))
+    x, (ps, st) = np.ones((1, 3), np.float32), lp.setup(0, model)
+    assert message(lp.LayerError, model) == f"Chain {CALL} model(): {MAKES}"
+    assert message(lp.LayerError, model, x) == f"Chain {CALL} model(x): {MAKES}"
+    assert message(lp.LayerError, model, x, ps) == f"Chain {CALL} model(x, ps): {MAKES}"
+    assert message(lp.LayerError, model, x, st=st) == f"Chain {CALL} model(x, st): {MAKES}"
+    swapped = "expects parameters {weight, bias}, got {}: call model(x, ps, st), parameters first"
+    assert message(lp.LayerError, model, x, st, ps) == f"Dense at layer_1 {swapped}"
+
+
+def test_parameters_of_another_layer(backend, message):
+    x = lp.asarray(np.ones((4, 3)), dtype="float32", backend=backend)
+    remedy = "parameters of another layer? make them with luxport.setup"
+    ps, st = lp.setup(0, lp.Dense(3, 7), backend=backend)
+    assert message(lp.LayerError, lp.Dense(3, 2), x, ps, st) == f"Dense expects weight (3, 2), got (3, 7): {remedy}"
+    ps, st = lp.setup(0, lp.Dense(3, 2), backend=backend)
+    one = {**ps, "bias": ps["bias"][:1]}
+    assert message(lp.LayerError, lp.Dense(3, 2), x, one, st) == f"Dense expects bias (2,), got (1,): {remedy}"
+    text = message(lp.LayerError, lp.Dense(3, 2, use_bias=False), x, ps, st)
+    assert text == "Dense expects no parameters but {weight}, got {weight, bias}: leave the others out"
+    ps, st = lp.setup(0, lp.LayerNorm(3), backend=backend)
+    text = message(lp.LayerError, lp.LayerNorm(3), x, {"scale": ps["scale"]}, st)
+    assert text == "LayerNorm expects parameters {scale, bias}, got {scale}: make them with luxport.setup"
+    ps, st = lp.setup(0, lp.BatchNorm(3), backend=backend)
+    text = message(lp.LayerError, lp.BatchNorm(3), x, ps, {**st, "running_mean": st["running_mean"][:1]})
+    assert text == f"BatchNorm expects running_mean (3,), got (1,): {remedy.replace('parameters', 'states')}"
+    ps, st = lp.setup(0, lp.Scale(3), backend=backend)
+    other = "numpy" if backend != "numpy" else "torch"
+    mixed = {**ps, "bias": lp.to(ps["bias"], backend=other)}
+    assert message(lp.LayerTypeError, lp.Scale(3), x, mixed, st) == (
+        f"Scale expects parameters and states of one backend, got weight of {backend} and bias of {other}: "
+        f"move them with luxport.to(..., backend={backend!r})"
+    )
