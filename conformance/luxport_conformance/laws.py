@@ -230,7 +230,8 @@ def _spoilt(entries: Any) -> list[tuple[str, Any]]:
         spoilt.append((name, _replaced(entries, path, np.ones(other, array.dtype))))
         if i == 0:
             spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
-    return spoilt
+    # A layer made of layers that have examples of their own need not show each of them again.
+    return spoilt if len(spoilt) < 6 else spoilt[:3]
 
 
 def _replaced(entries: Any, path: tuple[str, ...], array: Any) -> Any:
