@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from luxport.loss_scaling import *
     from luxport.losses.objects import *
     from luxport.metrics import *
+    from luxport.model_summary import *
     from luxport.moving_average import *
     from luxport.one_hot import *
     from luxport.porting.keras.layers import *
@@ -94,6 +95,7 @@ _LATER = {
     "loss_scaling": ["DynamicLossScale", "all_finite", "select"],
     "losses": losses.OBJECTS,
     "metrics": ["accuracy"],
+    "model_summary": ["LayerSummary", "ModelSummary", "summary"],
     "moving_average": ["MovingAverage"],
     "one_hot": ["onecold", "onehot", "onehotbatch"],
     "porting": [],

@@ -7,7 +7,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, check_dtype_name, dtype_name, get_backend
 
-__all__ = ["to"]
+__all__ = ["to", "to_numpy"]
 
 
 def to(
@@ -46,6 +46,16 @@ def to(
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
 
     return tree.map(move, values)
+
+
+def to_numpy(values: tree.Tree) -> tree.Tree:
+    """Return the tree with its arrays copied to NumPy, from whichever backend and device they are on.
+
+    >>> import luxport
+    >>> to_numpy({"a": luxport.asarray([1.5], backend="torch")})
+    {'a': array([1.5], dtype=float32)}
+    """
+    return to(values, backend="numpy")
 
 
 def _converts(kind: str, dtype: str | None) -> bool:

@@ -162,7 +162,7 @@ class LayerNorm(Layer):
     each sample and each place along the other axes has its own. The batch is never among them.
 
     Shapes: x (..., *shape) -> like x
-    Params: scale (*shape), bias (*shape); none if not ``affine``
+    Params: scale (*shape), bias (*shape), which is absent if not ``use_bias``; none if not ``affine``
     State:  none
     Raises: ValueError when built without a size, or with sizes that are no ints of at least 0; LayerError if the
             trailing axes of x are not of the shape, LayerTypeError if x is not floating or its dtype is not the
@@ -182,6 +182,7 @@ class LayerNorm(Layer):
     activation: Activation = identity
     _: KW_ONLY
     affine: bool = True
+    use_bias: bool = True
     epsilon: float = 1e-5
     init_scale: Initializer = ones
     init_bias: Initializer = zeros
@@ -191,13 +192,14 @@ class LayerNorm(Layer):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the scale, then the bias."""
-        drawn = _bias_and_scale(self, rng, cast("tuple[int, ...]", self.shape))
-        return {name: drawn[name] for name in ("scale", "bias") if name in drawn}
+        shape = cast("tuple[int, ...]", self.shape)
+        scale = {"scale": self.init_scale(rng, shape)} if self.affine else {}
+        return {**scale, "bias": self.init_bias(rng, shape)} if self.affine and self.use_bias else scale
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalise each sample."""
         axes = _trailing(x, self.shape)
-        scale, bias = _checked(self, x, ps)
+        scale, bias = _checked(self, x, ps, use_bias=self.use_bias)
         return self.activation(ops.layer_norm(x, scale, bias, axes=axes, epsilon=self.epsilon)), st
 
 
@@ -227,7 +229,7 @@ class RMSNorm(Layer):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Divide by the root of the mean square."""
         axes = _trailing(x, self.shape)
-        scale, _ = _checked(self, x, ps)
+        scale, _ = _checked(self, x, ps, use_bias=False)
         return ops.rms_norm(x, scale, axes=axes, epsilon=self.epsilon), st
 
 
@@ -239,13 +241,13 @@ def _bias_and_scale(layer: Any, rng: Rng, shape: tuple[int, ...]) -> dict[str, A
     return {"bias": layer.init_bias(rng, shape), "scale": scale}
 
 
-def _checked(layer: Any, x: Array, ps: Parameters) -> tuple[Array | None, Array | None]:
+def _checked(layer: Any, x: Array, ps: Parameters, *, use_bias: bool = True) -> tuple[Array | None, Array | None]:
     """Return scale and bias, None for one that the layer has not, when x may meet them."""
     check_floating(x)
     if not layer.affine:
         return None, None
     check_dtype(x, ps["scale"])
-    return ps["scale"], ps.get("bias")
+    return ps["scale"], ps["bias"] if use_bias else None
 
 
 def _sizes(layer: str, shape: Any) -> tuple[int, ...]:

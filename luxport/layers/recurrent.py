@@ -54,14 +54,15 @@ class _Levels(WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Run the levels one after the other."""
-        if isinstance(self.layers, Recurrence):
+        # Told by number and name: a level may have been wrapped, to be looked at.
+        if self.num_layers == 1:
             (y, carry), st = self.layers(x, ps, st)
             return (y, carry) if self.return_state else y, st
         x, mask, carries = split_input(x, self.masked)
         starts = iter(carries if carries is not None else [None] * self.num_layers)
         ends, new_st = [], {}
         for name, layer in self.layers.items():
-            if isinstance(layer, Recurrence):
+            if name.startswith("layer_"):
                 (x, carry), new_st[name] = layer(join_input(x, mask, next(starts)), ps[name], st[name])
                 ends.append(carry)
             else:

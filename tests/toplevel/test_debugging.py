@@ -172,3 +172,10 @@ def test_observe(differentiating):
     lp.grad(lambda x: xp.sum(ops.observe(x, backward=note("backward")) ** 2) + xp.sum(x))(x)
     ops.observe(x, forward=note("forward"))
     assert seen == [("backward", [2.0, 4.0]), ("forward", [1.0, 2.0])]  # d(x²)/dx, without the other use of x
+
+
+def test_the_levels_of_a_recurrent_network():
+    model = lp.LSTM(2, 3, num_layers=2)
+    ps, st = lp.setup(0, model)
+    x = np.ones((1, 4, 2), np.float32)
+    np.testing.assert_array_equal(lp.debug(model)(x, ps, st)[0], model(x, ps, st)[0])

@@ -56,6 +56,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             tolerance=sum_of(3 * 2),
         ),
         Example(layer=luxport.LayerNorm(4, affine=False), x=(2, 3, 4), tolerance=sum_of(4)),
+        Example(layer=luxport.LayerNorm(4, use_bias=False), x=(2, 3, 4), parameters=4, tolerance=sum_of(4)),
     ),
     "RMSNorm": (
         Example(layer=luxport.RMSNorm(5), x=(3, 5), parameters=5, tolerance=sum_of(5)),

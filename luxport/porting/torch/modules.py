@@ -148,6 +148,9 @@ def _norm_arrays(module: Any) -> dict[str, Any]:
 
 
 def _layer_norm(module: Any) -> Ported:
+    if module.weight is not None and module.bias is None:
+        layer = luxport.LayerNorm(tuple(module.normalized_shape), use_bias=False, epsilon=module.eps)
+        return layer, _arrays(module, scale="weight"), {}
     return built(module), _norm_arrays(module), {}
 
 
