@@ -10,7 +10,7 @@ from luxport.initializers import Initializer, zeros
 from luxport.layer import Layer, NamedLayers, Parameters, States, WrapperLayer
 from luxport.layers.checks import check_sizes
 from luxport.layers.dropout import Dropout
-from luxport.layers.recurrence import Recurrence, join_input, split_input
+from luxport.layers.recurrence import BidirectionalRNN, Recurrence, join_input, split_input
 from luxport.layers.recurrent_cells import GateInitializer, GRUCell, GRUv3Cell, LSTMCell, RecurrentCell, RNNCell
 from luxport.ops import Activation, tanh
 
@@ -24,6 +24,7 @@ class _Levels(WrapperLayer):
     out_dims: int
     _: KW_ONLY
     num_layers: int = 1
+    bidirectional: bool = False
     dropout: float = 0.0
     return_state: bool = False
     time_major: bool = False
@@ -43,8 +44,10 @@ class _Levels(WrapperLayer):
             raise ValueError(f"{name} expects at least one layer, got num_layers=0")
         levels: dict[str, Layer] = {}
         for level in range(1, self.num_layers + 1):
-            cell = self._cell(self.in_dims if level == 1 else self.out_dims)
-            levels[f"layer_{level}"] = Recurrence(
+            below = self.out_dims * (2 if self.bidirectional else 1)
+            cell = self._cell(self.in_dims if level == 1 else below)
+            run = BidirectionalRNN if self.bidirectional else Recurrence
+            levels[f"layer_{level}"] = run(
                 cell, return_sequence=True, return_state=True, time_major=self.time_major, masked=self.masked
             )
             if self.dropout and level < self.num_layers:
@@ -82,11 +85,12 @@ class RNN(_Levels):
 
     With Flux's one bias, unless ``use_recurrent_bias``. With `return_state` the last carry comes back too: a tuple
     of arrays, or with `num_layers` > 1 a tuple of these. One to start from comes last in the input. Between levels
-    entries are dropped with the probability `dropout`. Time and masks are as in `Recurrence`.
+    entries are dropped with the probability `dropout`. Time and masks are as in `Recurrence`. With `bidirectional`
+    each level is a `BidirectionalRNN`, whose two outputs stand side by side, and its carry is a pair of theirs.
 
-    Shapes: x (N, T, in_dims), or (T, in_dims) -> y (N, T, out_dims), or (T, out_dims). Input x, (x, carry),
-            (x, mask) or (x, mask, carry); output y, or (y, carry) with `return_state`
-    Params: the cell's; with `num_layers` > 1, layer_1, layer_2, …: the cells'
+    Shapes: x (N, T, in_dims), or (T, in_dims) -> y (N, T, out_dims), or (T, out_dims); with `bidirectional`
+            2 out_dims. Input x, (x, carry), (x, mask) or (x, mask, carry); output y, or (y, carry) with `return_state`
+    Params: the cell's, or the `BidirectionalRNN`'s; with `num_layers` > 1, layer_1, layer_2, …: theirs
     State:  likewise, and dropout_1, dropout_2, …: those of `Dropout`
     Raises: as `RNNCell` and `Recurrence`; ValueError when built with num_layers that is no int of at least 1
     Source: Flux.jl ``RNN``; torch ``nn.RNN`` for levels

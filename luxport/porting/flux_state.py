@@ -270,6 +270,8 @@ def _one_bias(layer: Any, ps: Any) -> Any:
 
 def _levels(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     """Return the state of Flux's layer, or of a chain of these."""
+    if layer.bidirectional:
+        raise ValueError("bidirectional=True")
     if layer.num_layers == 1:
         return _recurrence(layer.layers, ps, st, path)
     return _named({"layers": _children(layer.layers, ps, st, path)})

@@ -72,6 +72,26 @@ class TestAgainstPyTorch:
             np.testing.assert_allclose(carries[direction][0], h[direction].detach(), rtol=1e-12)
             np.testing.assert_allclose(carries[direction][1], c[direction].detach(), rtol=1e-12)
 
+    @pytest.mark.parametrize("num_layers", [1, 2])
+    def test_levels_of_both_directions(self, num_layers):
+        model = lp.LSTM(3, 5, num_layers=num_layers, bidirectional=True, use_recurrent_bias=True, return_state=True)
+        ps, st = lp.setup(0, model, backend="numpy", dtype="float64")
+        oracle = torch.nn.LSTM(3, 5, num_layers=num_layers, batch_first=True, bidirectional=True).double()
+        levels = [ps] if num_layers == 1 else [ps["layer_1"], ps["layer_2"]]
+        for level, both in enumerate(levels):
+            torch_level(oracle, level, both["forward_rnn"])
+            torch_level(oracle, level, both["backward_rnn"]["rnn"], "_reverse")
+        x, start = rand(2, 4, 3), [rand(2 * num_layers, 2, 5, seed=i) for i in range(2)]
+        want, ends = oracle(torch.tensor(x), tuple(map(torch.tensor, start)))
+        # PyTorch lists the directions of each level one after the other.
+        carries = [((start[0][i], start[1][i]), (start[0][i + 1], start[1][i + 1])) for i in range(0, len(start[0]), 2)]
+        (y, carry), _ = model((x, carries[0] if num_layers == 1 else tuple(carries)), ps, st)
+        np.testing.assert_allclose(y, want.detach(), rtol=1e-12, atol=1e-14)
+        for level, pair in enumerate([carry] if num_layers == 1 else carry):
+            for direction in range(2):
+                for got, end in zip(pair[direction], ends, strict=True):
+                    np.testing.assert_allclose(got, end[2 * level + direction].detach(), rtol=1e-12, atol=1e-14)
+
     def test_initial_values(self):
         # As torch.nn.LSTM's: U(-a, a) with a = 1 / sqrt(out), weights and biases.
         ps, _ = lp.setup(0, lp.LSTMCell(30, 100), backend="numpy")

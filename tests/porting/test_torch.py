@@ -237,6 +237,8 @@ class TestFromTorch:
             nn.LSTM(3, 4),
             nn.GRU(3, 4, num_layers=2, batch_first=True),
             nn.GRU(3, 4, batch_first=True),
+            nn.LSTM(3, 4, num_layers=2, batch_first=True, bidirectional=True),
+            nn.GRU(3, 4, batch_first=True, bidirectional=True),
         ],
         ids=str,
     )
@@ -247,6 +249,7 @@ class TestFromTorch:
         wanted, ends = module(x(2, 5, 3))
         np.testing.assert_allclose(y, wanted.detach().numpy(), rtol=1e-5, atol=1e-5)
         top = carry[-1] if module.num_layers > 1 else carry
+        top = top[-1] if module.bidirectional else top
         for mine, theirs in zip(top, ends if isinstance(ends, tuple) else (ends,), strict=True):
             np.testing.assert_allclose(mine, theirs[-1].detach().numpy(), rtol=1e-5, atol=1e-5)
 
@@ -291,7 +294,7 @@ class TestFromTorch:
             (nn.MaxPool2d(2, ceil_mode=True), "ceil_mode"),
             (nn.Upsample(scale_factor=2, mode="bicubic"), "bicubic"),
             (nn.Upsample(scale_factor=1.5, mode="bilinear"), "1.5"),
-            (nn.LSTM(2, 3, bidirectional=True), "bidirectional"),
+            (nn.LSTM(2, 4, proj_size=3), "proj_size"),
             (nn.MultiheadAttention(4, 2), "batch_first"),
             (nn.Softmax(), "dim=None"),
             (nn.Embedding(3, 2, max_norm=1.0), "max_norm"),

@@ -96,6 +96,13 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "GRU": (
         Example(
+            layer=luxport.GRU(3, 2, num_layers=2, bidirectional=True),
+            x=(5, 2, 3),
+            parameters=2 * 3 * (3 * 2 + 2 * 2 + 2) + 2 * 3 * (4 * 2 + 2 * 2 + 2),
+            states=4,
+            tolerance=_SUMS,
+        ),
+        Example(
             layer=luxport.GRU(3, 2, time_major=True),
             x=(3, 5, 3),
             parameters=3 * (3 * 2 + 2 * 2 + 2),

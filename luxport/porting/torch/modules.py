@@ -183,10 +183,11 @@ def _dropout(module: Any) -> Ported:
 
 
 def _recurrent(module: Any) -> Ported:
-    if module.bidirectional or module.proj_size:
-        raise ValueError("bidirectional or proj_size")
+    if module.proj_size:
+        raise ValueError("proj_size")
     options: dict[str, Any] = {
         "num_layers": module.num_layers,
+        "bidirectional": module.bidirectional,
         "dropout": float(module.dropout),
         "return_state": True,
         "time_major": not module.batch_first,
@@ -216,9 +217,16 @@ def _recurrent(module: Any) -> Ported:
 
 
 def _level(module: Any, level: int) -> dict[str, Any]:
-    weights = {name: _host(getattr(module, f"{name}_l{level}")).T for name in ("weight_ih", "weight_hh")}
+    if not module.bidirectional:
+        return _direction(module, f"l{level}")
+    forward, backward = _direction(module, f"l{level}"), _direction(module, f"l{level}_reverse")
+    return {"forward_rnn": forward, "backward_rnn": {"rnn": backward}}
+
+
+def _direction(module: Any, suffix: str) -> dict[str, Any]:
+    weights = {name: _host(getattr(module, f"{name}_{suffix}")).T for name in ("weight_ih", "weight_hh")}
     biases = ("bias_ih", "bias_hh") if module.bias else ()
-    return weights | {name: _host(getattr(module, f"{name}_l{level}")) for name in biases}
+    return weights | {name: _host(getattr(module, f"{name}_{suffix}")) for name in biases}
 
 
 def _attention(module: Any) -> Ported:
