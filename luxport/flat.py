@@ -1,8 +1,8 @@
 """All parameters of a model in one vector: `flatten`, and `FlatParameters`, a view that layers take as parameters.
 
 The vector holds the arrays in the order of the model, each in C order: the numbers and the order of Flux's
-``destructure``. The order is that of the tree given to `flatten`, and stays; what a compiler does to the order of
-dicts later is no matter.
+``destructure``. It is that of the tree that `setup` returned or that was given to `flatten`, and stays; what a compiler
+does to the order of dicts later is no matter.
 """
 
 from __future__ import annotations
@@ -16,21 +16,26 @@ import optree
 
 from luxport import tree
 from luxport.backend import Array, asarray, backend_of, dtype_name, namespace
+from luxport.keys import in_order
 from luxport.ops.operation import operation
 from luxport.static import Static
 
 __all__ = ["FlatParameters", "flatten"]
 
 
-def flatten(ps: tree.Tree) -> tuple[Array, Layout]:
+def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, Layout]:
     """Return all floating and complex arrays of a tree in one vector, and the function that turns it back.
+
+    The order is the model's where the tree comes from `luxport.setup` (or is a gradient of such a tree), although JAX
+    sorts the keys of dicts. Of a dict made by hand nothing is known but the order it has: lay its gradients out by
+    JAX's own transforms `like` the tree, or like the layout that came with its vector.
 
     Arrays of several dtypes are promoted to one, and come back in their own. An array that stands in several places
     (the same object, not only equal) is in the vector once, and comes back in all of them. Everything else in the
     tree (integers, functions) comes back as it is. Both ways can be differentiated.
 
     Shapes: arrays (...) -> vector (number of all their numbers,)
-    Raises: TypeError if arrays of two backends meet
+    Raises: TypeError if arrays of two backends meet; ValueError if the tree is not laid out like `like`
     Source: Optimisers.jl ``destructure``
 
     >>> import numpy as np
@@ -39,11 +44,23 @@ def flatten(ps: tree.Tree) -> tuple[Array, Layout]:
     array([1., 2., 3., 4., 5.])
     >>> unflatten(vector * 10)["bias"]
     array([50.])
+    >>> flatten({"bias": np.array([5.0]), "weight": np.ones((2, 2))}, like=unflatten)[0]
+    array([1., 1., 1., 1., 5.])
     """
+    if like is not None:
+        layout = _layout_of(like)
+        layout.check_tree(ps)
+        return layout.flatten(ps), layout
     if isinstance(ps, FlatParameters):
         return ps.vector, ps.layout
     layout = Layout.of(ps)
     return layout.flatten(ps), layout
+
+
+def _layout_of(like: tree.Tree | Layout) -> Layout:
+    if isinstance(like, Layout):
+        return like
+    return like.layout if isinstance(like, FlatParameters) else Layout.of(like)
 
 
 @dataclass(frozen=True)
@@ -99,7 +116,7 @@ class Layout:
         def lay(x: Any, path: tuple[Any, ...]) -> Any:
             nonlocal size
             if isinstance(x, Mapping):
-                return {key: lay(value, (*path, key)) for key, value in x.items()}
+                return {key: lay(x[key], (*path, key)) for key in in_order(x)}
             if isinstance(x, (tuple, list)):
                 return tree.like_sequence(x, [lay(value, (*path, i)) for i, value in enumerate(x)])
             if not _is_floating(x):
@@ -196,6 +213,22 @@ class Layout:
         if len(shape) != 1 or shape[0] not in (self.size, None):
             raise ValueError(f"unflatten expects a vector of {self.size} numbers, got shape {shape}")
         return namespace(vector)
+
+    def check_tree(self, ps: tree.Tree) -> None:
+        """Expect a tree with the same keys, and one array where one array stands in several places.
+
+        Raises: ValueError otherwise
+        """
+        if not isinstance(ps, FlatParameters):
+            tree.map(lambda leaf, x: None, self.template, ps)
+        firsts: dict[int, Any] = {}
+        for part in self.parts:
+            array = _at(ps, part.path)
+            if firsts.setdefault(part.index, array) is not array and not isinstance(ps, FlatParameters):
+                raise ValueError(
+                    f"flatten expects at {'.'.join(map(str, part.path))} the array that stands in an earlier place, "
+                    "got another: a gradient of arrays that are shared is laid out by layout.flatten_gradient"
+                )
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Layout) and self._key == other._key)

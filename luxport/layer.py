@@ -28,6 +28,7 @@ from luxport.backend import (
 from luxport.building import completed
 from luxport.entries import Entries, Own
 from luxport.errors import LayerError
+from luxport.keys import with_places
 from luxport.located import located
 from luxport.random import Rng
 from luxport.static import Static
@@ -259,6 +260,9 @@ def setup(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw the parameters and make the states of a model: ``ps, st``, in training mode.
 
+    Both are plain dicts in the order of the model, which is that of `luxport.flatten` too, even after JAX has sorted
+    their keys: these know their places.
+
     The values are drawn in float32 on the host and are the same on every backend; `dtype` converts those that
     are floating. Without `backend` they go to the default one (see `luxport.default_backend`).
 
@@ -281,7 +285,9 @@ def setup(
         floating = np.issubdtype(value.dtype, np.inexact) if isinstance(value, np.ndarray) else True
         return owner.asarray(value, dtype=dtype if floating else None, device=device)
 
-    return tree.map(place, initial_parameters(rng, model)), tree.map(place, initial_states(rng, model))
+    known = getattr(owner, "sorts_keys", False)
+    ps, st = initial_parameters(rng, model), initial_states(rng, model)
+    return with_places(tree.map(place, ps), known=known), with_places(tree.map(place, st), known=known)
 
 
 def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:

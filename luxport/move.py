@@ -6,6 +6,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, check_dtype_name, dtype_name, get_backend
+from luxport.keys import with_places
 
 __all__ = ["to", "to_numpy"]
 
@@ -45,7 +46,8 @@ def to(
                 return shared
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
 
-    return tree.map(move, values)
+    moved = tree.map(move, values)
+    return moved if target is None else with_places(moved, known=getattr(target, "sorts_keys", False))
 
 
 def to_numpy(values: tree.Tree) -> tree.Tree:

@@ -1,7 +1,8 @@
 """Trees of arrays: nested dicts (any mapping), tuples and lists, in the order in which they were built.
 
 Parameters and states are such trees. A `Static` and `None` are nodes without leaves; everything else is a
-leaf. Dict order is kept, not sorted: a flat vector holds the layers in the order of the model.
+leaf. Dict order is kept, not sorted: a flat vector holds the layers in the order of the model. Where the keys know
+their places (see `luxport.keys`), these are the order, and what a transform did to the dict is no matter.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from luxport.keys import in_order
 from luxport.static import Static
 
 __all__ = [
@@ -45,6 +47,8 @@ class VectorTree(Mapping[str, Any], ABC):
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     """Apply f to every leaf, and to the leaves in the same places of the other trees.
 
+    Dicts are matched by their keys, whatever their order; the result has the order of the first tree.
+
     Raises: ValueError if another tree has a different structure
 
     >>> map(lambda x, y: x + y, {"a": 1, "b": (2, 3)}, {"a": 10, "b": (20, 30)})
@@ -59,7 +63,7 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
         for other in rest:
             if not isinstance(other, Mapping) or other.keys() != tree.keys():
                 raise _mismatch(tree, other)
-        return {key: map(f, value, *[other[key] for other in rest]) for key, value in tree.items()}
+        return {key: map(f, tree[key], *[other[key] for other in rest]) for key in in_order(tree)}
     if isinstance(tree, (tuple, list)):
         for other in rest:
             if not isinstance(other, (tuple, list)) or len(other) != len(tree):
@@ -79,7 +83,7 @@ def map_with_path(f: Callable[..., Any], tree: Tree, path: tuple[str, ...] = ())
     if isinstance(tree, VectorTree):
         return tree.from_child(tree.layout, (map_with_path(f, tree.vector, path),))
     if isinstance(tree, Mapping):
-        return {key: map_with_path(f, value, (*path, str(key))) for key, value in tree.items()}
+        return {key: map_with_path(f, tree[key], (*path, str(key))) for key in in_order(tree)}
     if isinstance(tree, (tuple, list)):
         return like_sequence(tree, [map_with_path(f, value, (*path, str(i))) for i, value in enumerate(tree)])
     if tree is None or isinstance(tree, Static):
@@ -103,8 +107,8 @@ def leaves_with_path(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[t
     if isinstance(tree, VectorTree):
         tree = tree.vector
     if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            yield from leaves_with_path(value, (*path, str(key)))
+        for key in in_order(tree):
+            yield from leaves_with_path(tree[key], (*path, str(key)))
     elif isinstance(tree, (tuple, list)):
         for i, value in enumerate(tree):
             yield from leaves_with_path(value, (*path, str(i)))
@@ -113,7 +117,7 @@ def leaves_with_path(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[t
 
 
 def structure(tree: Tree) -> Any:
-    """Return a hashable description of everything but the leaves: keys, kinds of sequences, statics.
+    """Return a hashable description of everything but the leaves: keys in order, kinds of sequences, statics.
 
     >>> structure({"a": 1}) == structure({"a": 2}), structure({"a": 1}) == structure((1,))
     (True, False)
@@ -121,7 +125,8 @@ def structure(tree: Tree) -> Any:
     if isinstance(tree, VectorTree):
         return (type(tree), tree.layout)
     if isinstance(tree, Mapping):
-        return (dict, tuple(tree), tuple([structure(value) for value in tree.values()]))
+        keys = tuple(in_order(tree))
+        return (dict, keys, tuple([structure(tree[key]) for key in keys]))
     if isinstance(tree, (tuple, list)):
         return (type(tree), tuple([structure(value) for value in tree]))
     if tree is None or isinstance(tree, Static):
@@ -159,8 +164,8 @@ def _collect(tree: Tree, found: list[Any]) -> None:
         if isinstance(tree, VectorTree):
             found.append(tree.vector)
             return
-        for value in tree.values():
-            _collect(value, found)
+        for key in in_order(tree):
+            _collect(tree[key], found)
     elif isinstance(tree, (tuple, list)):
         for value in tree:
             _collect(value, found)

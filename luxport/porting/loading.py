@@ -11,6 +11,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, default_backend, get_backend
+from luxport.keys import with_places
 from luxport.layer import Layer
 from luxport.porting import julia
 from luxport.porting.entries import entries_inside, entry_at
@@ -73,7 +74,7 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
             return value
         return owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
 
-    return tree.map(place, values)
+    return with_places(tree.map(place, values), known=getattr(owner, "sorts_keys", False))
 
 
 def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:

@@ -110,7 +110,7 @@ def _described(node: Any, path: str, arrays: dict[str, Any]) -> Any:
         strange = [key for key in node if not isinstance(key, str)]
         if strange:
             raise TypeError(f"save expects strings as names, got {strange[0]!r} at {path}")
-        return {"dict": {key: _described(value, f"{path}.{key}", arrays) for key, value in node.items()}}
+        return {"dict": {key: _described(node[key], f"{path}.{key}", arrays) for key in in_order(node)}}
     if isinstance(node, (tuple, list)):
         kind = "list" if isinstance(node, list) else "tuple"
         return {kind: [_described(value, f"{path}.{i}", arrays) for i, value in enumerate(node)]}

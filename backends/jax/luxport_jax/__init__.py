@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -13,14 +14,18 @@ import jax.dtypes
 import jax.numpy as xp
 import numpy as np
 
+from luxport import tree
 from luxport.custom_gradient import CustomCall, CustomGradient
 from luxport.flat import FlatParameters, flatten_view
 from luxport.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
+from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["name", "ops", "xp"]
+__all__ = ["name", "ops", "sorts_keys", "xp"]
 
 name = "jax"
+
+sorts_keys = True
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
 jax.tree_util.register_pytree_node(FlatParameters, flatten_view, FlatParameters.from_child)
@@ -66,22 +71,64 @@ def device_of(array: Any) -> str:
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
     """Differentiate by `jax.value_and_grad`."""
-    return jax.value_and_grad(f, argnums, has_aux=has_aux)
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        kept = _Kept(f, args)
+        value, gradient = jax.value_and_grad(kept, argnums, has_aux=has_aux)(*args, **kwargs)
+        wrt = args[argnums] if isinstance(argnums, int) else tuple([args[i] for i in argnums])
+        return as_given(value, kept.order), as_given(gradient, wrt)
+
+    return transformed
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Differentiate by `jax.vjp`."""
-    return jax.vjp(f, *primals)
+    kept = _Kept(f, primals)
+    y, pull = jax.vjp(kept, *primals)
+    return as_given(y, kept.order), lambda cotangent: as_given(pull(cotangent), primals)
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Differentiate by `jax.jvp`."""
-    return jax.jvp(f, primals, tangents)
+    kept = _Kept(f, primals)
+    y, tangent = jax.jvp(kept, primals, tangents)
+    return as_given(y, kept.order), as_given(tangent, kept.order)
+
+
+class _Kept:
+    """A function that sees its arguments in the order in which they were given, and keeps that of its result."""
+
+    def __init__(self, f: Callable[..., Any], given: tuple[Any, ...]) -> None:
+        self.f = f
+        self.given = given
+        self.order: Any = None
+        functools.update_wrapper(self, f, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        result = self.f(*map(as_given, args, self.given), **kwargs)
+        self.order = skeleton(result)
+        return result
 
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
     """Differentiate by `jax.jacrev`."""
-    return jax.jacrev(f, argnums)
+
+    def transformed(*args: Any) -> Any:
+        structure, outside = tree.structure(args[argnums]), None
+
+        def of_leaves(leaves: list[Any]) -> list[Any]:
+            nonlocal outside
+            replaced = list(args)
+            replaced[argnums] = tree.unflatten(structure, iter(leaves))
+            y = f(*replaced)
+            outside = tree.structure(y)
+            return tree.leaves(y)
+
+        rows = jax.jacrev(of_leaves)(tree.leaves(args[argnums]))
+        return tree.unflatten(outside, iter([tree.unflatten(structure, iter(row)) for row in rows]))
+
+    return transformed
 
 
 def stop_gradient(array: Any) -> Any:
@@ -117,27 +164,45 @@ def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
     """Loop by `jax.lax.scan`."""
-    return jax.lax.scan(f, init, xs, length=length, reverse=reverse)
+    order: Any = None
+
+    def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        nonlocal order
+        carry, y = f(as_given(carry, init), as_given(x, xs))
+        order = skeleton(y)
+        return carry, y
+
+    carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
+    return as_given(carry, init), as_given(ys, order)
 
 
 def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Compile by `jax.jit` and its options; arguments and results that are no arrays become part of the program."""
-    returns_constants = False
+    if "out_shardings" in options:
+        options["out_shardings"] = (options["out_shardings"], None)
 
     def traced(*args: Any, **kwargs: Any) -> Any:
-        nonlocal returns_constants
-        result = f(*map(_open, args), **{name: _open(value) for name, value in kwargs.items()})
-        closed = jax.tree_util.tree_map(_close, result)
-        returns_constants |= any(map(_is_constant, jax.tree_util.tree_leaves(closed, is_leaf=_is_constant)))
-        return closed
+        given_args, given_kwargs = _given.get()
+        args = tuple(map(as_given, map(_open, args), given_args))
+        result = f(*args, **{name: as_given(_open(value), given_kwargs[name]) for name, value in kwargs.items()})
+        closed = as_given(jax.tree_util.tree_map(_close, result), skeleton(result))
+        return closed, _Constant(restoring(closed, _opening))
 
     compiled = jax.jit(functools.wraps(f, updated=())(traced), **options)
 
     def program(*args: Any, **kwargs: Any) -> Any:
-        result = compiled(*map(_close, args), **{name: _close(value) for name, value in kwargs.items()})
-        return jax.tree_util.tree_map(_open, result, is_leaf=_is_constant) if returns_constants else result
+        token = _given.set((args, kwargs))
+        try:
+            result, constant = compiled(*map(_close, args), **{name: _close(value) for name, value in kwargs.items()})
+        finally:
+            _given.reset(token)
+        return result if constant.value is None else constant.value(result)
 
     return program
+
+
+_given: ContextVar[tuple[tuple[Any, ...], dict[str, Any]]] = ContextVar("luxport_jax_given")
+"""What a program is called with: as it is traced, the order of dicts is read there."""
 
 
 class _Constant(Static[Any]):
@@ -164,8 +229,8 @@ def _open(value: Any) -> Any:
     return value.value if isinstance(value, _Constant) else value
 
 
-def _is_constant(value: Any) -> bool:
-    return isinstance(value, _Constant)
+def _opening(leaf: Any) -> Callable[[Any], Any] | None:
+    return _open if isinstance(leaf, _Constant) else None
 
 
 def _held(values: Any, dtype: str | None) -> Any:

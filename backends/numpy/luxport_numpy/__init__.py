@@ -11,9 +11,11 @@ import numpy as np
 from luxport.custom_gradient import CustomGradient
 from luxport_numpy import ops
 
-__all__ = ["name", "ops", "xp"]
+__all__ = ["name", "ops", "sorts_keys", "xp"]
 
 name = "numpy"
+
+sorts_keys = True  # JAX takes NumPy's arrays too
 
 
 def owns_type(array_type: type) -> bool:

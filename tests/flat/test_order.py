@@ -1,0 +1,151 @@
+"""The order of trees: the model's, whatever JAX did to the keys of their dicts."""
+
+# JAX's own annotations know nothing of a tree: pyright: reportArgumentType=false
+from __future__ import annotations
+
+import copy
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import luxport
+from luxport import flatten, optimisers, tree
+from luxport.keys import Key, in_order, with_places
+
+# More than ten layers, so that the order of the model is not that of the sorted names.
+DEEP = luxport.Chain(*[luxport.Dense(2, 2, luxport.tanh) for _ in range(11)], luxport.Dense(2, 1))
+NAMES = [f"layer_{i}" for i in range(1, 13)]
+X = np.ones((3, 2), np.float32)
+PS, ST = luxport.setup(0, DEEP, backend="jax")
+PLAIN = {str(layer): {str(name): PS[layer][name] for name in PS[layer]} for layer in PS}
+
+
+def loss(ps):
+    return jnp.sum(DEEP(jnp.asarray(X), ps, ST)[0])
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    """The gradient as a vector in the order of the model, from a backend that does not sort."""
+    ps, st = luxport.to((PS, ST), backend="tf")
+    x = luxport.asarray(X, backend="tf")
+    assert not any(type(key) is Key for key in ps)
+    gradient = luxport.grad(lambda ps: luxport.namespace(x).sum(DEEP(x, ps, st)[0]))(ps)
+    return np.concatenate([np.ravel(gradient[layer][name]) for layer in NAMES for name in ("weight", "bias")])
+
+
+def doubled(values):
+    return jax.tree.map(lambda a: jnp.stack([a, a]), values)
+
+
+TRANSFORMS = {
+    "grad": jax.grad(loss),
+    "jit": jax.jit(jax.grad(loss)),
+    "tree.map": lambda ps: jax.tree.map(lambda a: a, jax.grad(loss)(ps)),
+    "of a literal around it": lambda ps: jax.grad(loss)({**ps, "layer_3": ps["layer_3"]}),
+    "vmap": lambda ps: jax.tree.map(lambda a: a[0], jax.vmap(jax.grad(loss))(doubled(ps))),
+    "pickle": lambda ps: jax.grad(loss)(pickle.loads(pickle.dumps(ps))),
+    "deepcopy": lambda ps: jax.grad(loss)(copy.deepcopy(ps)),
+    "scan": lambda ps: jax.lax.scan(
+        lambda ps, _: (jax.tree.map(lambda p, g: g, ps, jax.grad(loss)(ps)), None), ps, None, 1
+    )[0],
+    "NumPy's arrays": lambda ps: jax.grad(loss)(luxport.to(ps, backend="numpy")),
+    "luxport.tree.map": lambda ps: tree.map(lambda p, g: g, dict(sorted(ps.items())), jax.grad(loss)(ps)),
+}
+OURS = {
+    "grad": luxport.grad(loss),
+    "jit": luxport.jit(luxport.grad(loss)),
+    "vjp": lambda ps: luxport.vjp(loss, ps)[1](jnp.ones(()))[0],
+    "jacobian": luxport.jacobian(loss),
+    "scan": lambda ps: luxport.scan(
+        lambda carry, _: ({name: luxport.grad(loss)(carry)[name] for name in sorted(carry)}, None), ps, None, length=1
+    )[0],
+    "aux": lambda ps: luxport.grad(lambda ps: (loss(ps), luxport.grad(loss)(ps)), has_aux=True)(ps)[1],
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_what_jax_sorted_is_laid_out_as_the_model(name, slopes):
+    gradient = TRANSFORMS[name](PS)
+    vector, layout = flatten(gradient)
+    np.testing.assert_allclose(vector, slopes, atol=1e-6)
+    assert layout == flatten(PS)[1]
+    assert tree.structure(gradient) == tree.structure(PS)
+    assert [path for path, _ in tree.leaves_with_path(gradient)] == [path for path, _ in tree.leaves_with_path(PS)]
+
+
+@pytest.mark.parametrize("ps", [PS, PLAIN], ids=["setup", "plain"])
+@pytest.mark.parametrize("name", OURS)
+def test_transforms_of_luxport_keep_the_order_of_any_dict(name, ps, slopes):
+    gradient = OURS[name](ps)
+    assert list(gradient) == NAMES
+    assert list(gradient["layer_1"]) == ["weight", "bias"]
+    np.testing.assert_allclose(flatten(gradient)[0], slopes, atol=1e-6)
+
+
+@pytest.mark.parametrize("ps", [PS, PLAIN], ids=["setup", "plain"])
+def test_a_function_sees_the_order_that_it_was_given(ps):
+    def vector(ps):
+        return flatten(ps)[0]
+
+    want = vector(PS)
+    for y in (
+        luxport.jit(vector)(ps),
+        luxport.vjp(vector, ps)[0],
+        luxport.jvp(vector, (ps,), (ps,))[1],
+        luxport.grad(lambda ps: (loss(ps), vector(ps)), has_aux=True)(ps)[1],
+        luxport.scan(lambda ps, _: (ps, vector(ps)), ps, None, length=1)[1][0],
+    ):
+        np.testing.assert_array_equal(y, want)
+
+
+def test_results_of_programs_keep_their_order_whichever_was_compiled_last():
+    program = luxport.jit(lambda values: {"z": values, "a": "text"})
+    pairs, triples = {"b": jnp.ones(1), "a": jnp.ones(2)}, {"c": jnp.ones(1), "b": jnp.ones(2), "a": jnp.ones(3)}
+    for _ in range(3):  # the second call and the third go another way through JAX than the first
+        for values in (pairs, triples):
+            result = program(values)
+            assert list(result) == ["z", "a"]
+            assert result["a"] == "text"
+            assert {key: len(value) for key, value in result["z"].items()} == {k: len(v) for k, v in values.items()}
+            assert list(result["z"]) == list(values)
+
+
+def test_a_dict_of_ones_own_is_laid_out_like_another(slopes):
+    gradient = jax.grad(loss)(PLAIN)
+    vector, unflatten = flatten(gradient, like=PLAIN)
+    np.testing.assert_allclose(vector, slopes, atol=1e-6)
+    np.testing.assert_array_equal(flatten(gradient, like=unflatten)[0], vector)
+    with pytest.raises(ValueError, match="trees of one structure expected"):
+        flatten({"weight": jnp.ones(1)}, like=PLAIN)
+    shared = jnp.ones(1)
+    with pytest.raises(ValueError, match="flatten expects at b the array that stands in an earlier place, got another"):
+        flatten({"a": jnp.ones(1), "b": jnp.ones(1)}, like={"a": shared, "b": shared})
+
+
+def test_optimisers_match_by_name(slopes):
+    state = optimisers.setup(optimisers.Momentum(1.0), PS)
+    state, ps = jax.jit(optimisers.update)(state, PS, jax.grad(loss)(PS))
+    np.testing.assert_allclose(flatten(ps)[0], flatten(PS)[0] - slopes, atol=1e-6)
+    state, ps = optimisers.update(state, ps, dict(sorted(ps.items())))
+    assert list(in_order(state)) == list(in_order(ps)) == NAMES
+
+
+def test_a_program_of_jax_that_was_exported():
+    """A dict is serialized by the names of its keys alone."""
+    exported = jax.export.export(jax.jit(loss))(PS)
+    np.testing.assert_allclose(jax.export.deserialize(exported.serialize()).call(PS), loss(PS), rtol=1e-6)
+
+
+def test_places():
+    assert list(in_order({Key("b", 1): 0, "x": 0, Key("a", 0): 0})) == ["a", "b", "x"]
+    assert list(in_order({"b": 0, "a": 0})) == ["b", "a"]
+    assert list(in_order(dict.fromkeys(sorted(NAMES)))) == NAMES
+    assert list(in_order(dict.fromkeys([*sorted(NAMES), "last"]))) == [*sorted(NAMES), "last"]
+    known = with_places({"b": (1, {"d": 2, "c": 3}), "a": [{"f": 4}]})
+    assert repr(known) == "{'b': (1, {'d': 2, 'c': 3}), 'a': [{'f': 4}]}"
+    assert [key.place for key in known["b"][1]] == [0, 1]
+    assert {type(key) for key in with_places(known, known=False)["b"][1]} == {str}
