@@ -47,7 +47,17 @@ def to(
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
 
     moved = tree.map(move, values)
-    return moved if target is None else with_places(moved, known=getattr(target, "sorts_keys", False))
+    if target is None:
+        return moved
+    if not _sorts_keys(target):
+        return with_places(moved, known=False)
+    # Where keys may have been sorted already, those without a place stay so.
+    first = next(iter(tree.leaves(values)), None)
+    return moved if first is None or _sorts_keys(backend_of(first)) else with_places(moved)
+
+
+def _sorts_keys(backend: Backend) -> bool:
+    return getattr(backend, "sorts_keys", False)
 
 
 def to_numpy(values: tree.Tree) -> tree.Tree:

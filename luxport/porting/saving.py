@@ -12,6 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, find_owner
+from luxport.keys import in_order
 from luxport.layer import Layer, Parameters, States, abstract_values, initial_parameters, initial_states
 from luxport.porting.errors import FileFormatError
 from luxport.porting.loading import placed

@@ -73,9 +73,9 @@ def assert_same(got, want):
 
 
 def ordered(values):
-    """JAX gives dicts back with their keys sorted."""
+    """JAX gives dicts back with their keys sorted; here every tree is, and its keys are plain."""
     if isinstance(values, dict):
-        return {key: ordered(values[key]) for key in sorted(values)}
+        return {str(key): ordered(values[key]) for key in sorted(values)}
     return tuple(map(ordered, values)) if isinstance(values, tuple) else values
 
 
