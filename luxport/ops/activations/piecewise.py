@@ -88,8 +88,9 @@ def hardswish(x: Array) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "hardswish")
-    shifted = x + 3.0
-    return x * xp.where(shifted < 0, 0.0, xp.where(shifted > 6, 1.0, shifted / 6.0))
+    # The product sees only what is between -3 and 3: 0 times infinity would be NaN.
+    near = xp.where(xp.abs(x) > 3, 0.0, x)
+    return xp.where(x > 3, x, near * ((near + 3.0) / 6.0))
 
 
 @operation

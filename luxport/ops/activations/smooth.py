@@ -106,8 +106,7 @@ def swish(x: Array) -> Array:
     Source: P. Ramachandran et al., "Swish: a self-gated activation function" (2017)
     """
     xp = namespace(x)
-    x = numbers(xp, x, "swish")
-    return x * sigmoid(x)
+    return _gated(xp, numbers(xp, x, "swish"), sigmoid, _EXPONENTIAL_VANISHES)
 
 
 @operation
@@ -117,8 +116,7 @@ def mish(x: Array) -> Array:
     Source: D. Misra, "Mish: a self regularized non-monotonic activation function" (2019)
     """
     xp = namespace(x)
-    x = numbers(xp, x, "mish")
-    return x * tanh(softplus(x))
+    return _gated(xp, numbers(xp, x, "mish"), lambda x: tanh(softplus(x)), _EXPONENTIAL_VANISHES)
 
 
 @operation
@@ -129,7 +127,11 @@ def lisht(x: Array) -> Array:
     """
     xp = namespace(x)
     x = numbers(xp, x, "lisht")
-    return x * tanh(x)
+    if is_complex(xp, x):
+        return x * tanh(x)
+    far = xp.abs(x) > _GATE_CLOSES
+    near = xp.where(far, 0.0, x)
+    return xp.where(far, xp.abs(x), near * tanh(near))
 
 
 @operation
@@ -148,7 +150,7 @@ def gelu_tanh(x: Array) -> Array:
     """
     xp = namespace(x)
     x = numbers(xp, x, "gelu_tanh")
-    return 0.5 * x * (1.0 + tanh(_cubic(xp, x, math.sqrt(2 / math.pi))))
+    return _gated(xp, x, lambda x: 0.5 * (1.0 + tanh(_cubic(x, math.sqrt(2 / math.pi)))), _GATE_CLOSES)
 
 
 @operation
@@ -156,7 +158,7 @@ def gelu_sigmoid(x: Array) -> Array:
     """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which is `gelu_tanh` in other terms."""
     xp = namespace(x)
     x = numbers(xp, x, "gelu_sigmoid")
-    return x * sigmoid(_cubic(xp, x, math.sqrt(8 / math.pi)))
+    return _gated(xp, x, lambda x: sigmoid(_cubic(x, math.sqrt(8 / math.pi))), _GATE_CLOSES)
 
 
 @operation
@@ -168,7 +170,7 @@ def gelu_erf(x: Array) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "gelu_erf")
-    return 0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))
+    return _gated(xp, x, lambda x: 0.5 * (1.0 + erf(x * math.sqrt(0.5))), _GATE_CLOSES)
 
 
 @operation
@@ -180,7 +182,9 @@ def softsign(x: Array) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "softsign")
-    return x / (1.0 + xp.abs(x))
+    finite = xp.where(xp.abs(x) == math.inf, 0.0, x)
+    y = finite / (1.0 + xp.abs(finite))
+    return xp.where(x == math.inf, 1.0, xp.where(x == -math.inf, -1.0, y))
 
 
 @operation
@@ -208,7 +212,23 @@ def _right_half(xp: Any, x: Array) -> Array:
     return (xp.real(x) if is_complex(xp, x) else x) >= 0
 
 
-def _cubic(xp: Any, x: Array, scale: float) -> Array:
-    # Beyond 30 the gate is 0 or 1 in any dtype, and the cube, or its derivative, would overflow.
-    near = x if is_complex(xp, x) else xp.clip(x, -30.0, 30.0)
-    return near * (scale + (scale * 0.044715) * (near * near))
+def _gated(xp: Any, x: Array, gate: Activation, far: float) -> Array:
+    """Return x times a gate between 0 and 1 that is one of these beyond `far`, so that there it is 0 or x.
+
+    The product itself never sees what is that far: 0 times infinity, and its gradient, would be NaN.
+    """
+    if is_complex(xp, x):
+        return x * gate(x)
+    near = xp.where(xp.abs(x) > far, 0.0, x)
+    return xp.where(x > far, x, near * gate(near))
+
+
+def _cubic(x: Array, scale: float) -> Array:
+    return x * (scale + (scale * 0.044715) * (x * x))
+
+
+_EXPONENTIAL_VANISHES = 750.0
+"""``exp(-745)`` is the last one that is not 0 in float64."""
+
+_GATE_CLOSES = 30.0
+"""From here on tanh, erf and the sigmoid of a cubic are 0 or 1 in any dtype."""

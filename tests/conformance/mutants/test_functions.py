@@ -33,15 +33,26 @@ MUTANTS: Mutants = {
     "the other GELU": (
         edited(
             ops.gelu_tanh,
-            "0.5 * x * (1.0 + tanh(_cubic(xp, x, math.sqrt(2 / math.pi))))",
-            "0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))",
+            "tanh(_cubic(x, math.sqrt(2 / math.pi)))",
+            "erf(x * math.sqrt(0.5))",
         ),
         case("gelu_tanh.zero_and_ones"),
     ),
-    "GELU's cubic constant": (edited(smooth._cubic, "0.044715", "0.044175"), case("gelu_tanh.zero_and_ones")),
+    "GELU's cubic constant": (
+        edited(smooth._cubic, "0.044715", "0.044175", op="gelu_tanh"),
+        case("gelu_tanh.zero_and_ones"),
+    ),
     "mish of a sigmoid": (
-        edited(ops.mish, "return x * tanh(softplus(x))", "return x * sigmoid(x)"),
+        edited(ops.mish, "lambda x: tanh(softplus(x))", "sigmoid"),
         case("mish.points"),
+    ),
+    "swish multiplies an infinity by 0": (
+        edited(smooth._gated, "xp.where(xp.abs(x) > far, 0.0, x)", "x", op="swish"),
+        case("activations.limits"),
+    ),
+    "softsign divides infinities": (
+        edited(ops.softsign, "xp.where(xp.abs(x) == math.inf, 0.0, x)", "x"),
+        case("activations.limits_and_slopes", "torch"),
     ),
     "log cosh without log 2": (edited(ops.logcosh, " - math.log(2)", ""), case("logcosh.thousand")),
     "ReLU of a NaN is 0": (

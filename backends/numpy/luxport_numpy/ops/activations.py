@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,21 @@ import numpy as np
 from luxport import ops
 from luxport.ops import definition_of
 
-__all__ = ["celu", "hardsigmoid", "hardswish", "hardtanh", "relu", "relu6"]
+__all__ = [
+    "celu",
+    "gelu_erf",
+    "gelu_sigmoid",
+    "gelu_tanh",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "lisht",
+    "mish",
+    "relu",
+    "relu6",
+    "softsign",
+    "swish",
+]
 
 
 def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -60,4 +75,56 @@ def hardsigmoid(x: Any) -> Any:
 @_of_floats(ops.hardswish)
 def hardswish(x: Any) -> Any:
     """A product with what lies between two bounds, scaled."""
-    return x * (np.clip(x + 3.0, 0, 6) / 6.0)
+    return np.maximum(x, -3.0) * (np.clip(x + 3.0, 0, 6) / 6.0)
+
+
+# Gates are 0 long before x is at the bounds below, which keep -inf from them.
+
+
+@_of_floats(ops.gelu_erf)
+def gelu_erf(x: Any) -> Any:
+    """The formula."""
+    return np.maximum(x, -30.0) * (0.5 * (1.0 + ops.erf(x * math.sqrt(0.5))))
+
+
+@_of_floats(ops.gelu_sigmoid)
+def gelu_sigmoid(x: Any) -> Any:
+    """The formula, whose cube would overflow."""
+    return np.maximum(x, -30.0) * ops.sigmoid(_cubic(x, math.sqrt(8 / math.pi)))
+
+
+@_of_floats(ops.gelu_tanh)
+def gelu_tanh(x: Any) -> Any:
+    """The formula, whose cube would overflow."""
+    return np.maximum(x, -30.0) * (0.5 * (1.0 + np.tanh(_cubic(x, math.sqrt(2 / math.pi)))))
+
+
+@_of_floats(ops.lisht)
+def lisht(x: Any) -> Any:
+    """A product."""
+    return x * np.tanh(x)
+
+
+@_of_floats(ops.mish)
+def mish(x: Any) -> Any:
+    """The formula."""
+    return np.maximum(x, -750.0) * np.tanh(ops.softplus(x))
+
+
+@_of_floats(ops.softsign)
+def softsign(x: Any) -> Any:
+    """A quotient of finite numbers."""
+    largest = np.finfo(x.dtype).max
+    finite = np.clip(x, -largest, largest)
+    return finite / (1.0 + np.abs(finite))
+
+
+@_of_floats(ops.swish)
+def swish(x: Any) -> Any:
+    """The formula."""
+    return np.maximum(x, -750.0) * ops.sigmoid(x)
+
+
+def _cubic(x: Any, scale: float) -> Any:
+    near = np.clip(x, -30.0, 30.0)
+    return near * (scale + (scale * 0.044715) * (near * near))

@@ -21,10 +21,12 @@ __all__ = [
     "hardswish",
     "leakyrelu",
     "logsigmoid",
+    "mish",
     "relu",
     "relu6",
     "sigmoid",
     "softplus",
+    "swish",
     "tanh",
 ]
 
@@ -69,8 +71,8 @@ def hardsigmoid(x: Any) -> Any:
 
 @_of_floats(ops.hardswish)
 def hardswish(x: Any) -> Any:
-    """A product with a clip, through whose edges gradients pass."""
-    return x * (tf.clip_by_value(x + 3.0, 0.0, 6.0) / 6.0)
+    """A product of clips, through whose edges gradients pass."""
+    return tf.maximum(x, -3.0) * (tf.clip_by_value(x + 3.0, 0.0, 6.0) / 6.0)
 
 
 @_of_floats(ops.leakyrelu)
@@ -83,3 +85,20 @@ def leakyrelu(x: Any, *, a: float = 0.01) -> Any:
 def logsigmoid(x: Any) -> Any:
     """One call between two signs."""
     return -tf.math.softplus(-x)
+
+
+@_of_floats(ops.mish)
+def mish(x: Any) -> Any:
+    """The formula."""
+    return _gated(x, lambda x: x * tf.math.tanh(tf.math.softplus(x)), 750.0)
+
+
+@_of_floats(ops.swish)
+def swish(x: Any) -> Any:
+    """The formula."""
+    return _gated(x, lambda x: x * tf.math.sigmoid(x), 750.0)
+
+
+def _gated(x: Any, product: Callable[[Any], Any], far: float) -> Any:
+    """Apply x times a gate that beyond `far` is 0 or 1, to what is nearer."""
+    return tf.where(x > far, x, product(tf.clip_by_value(x, -far, far)))

@@ -1,11 +1,14 @@
 """Activation functions by PyTorch: its own where values and derivatives, at kinks too, are the definition's.
 
+Those that multiply x by a gate make NaN of infinities: they are kept from what is far out.
+
 Its hardswish and hardsigmoid take other derivatives at their kinks, or no second one; the second derivative of its
 mish is NaN from 100 on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +38,7 @@ __all__ = [
     "sigmoid",
     "softplus",
     "softshrink",
+    "softsign",
     "swish",
     "tanh",
     "tanhshrink",
@@ -55,6 +59,26 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., torch.Tensor]]
     return wrap
 
 
+def _within(x: torch.Tensor, far: float) -> bool:
+    """Look whether all entries are nearer to 0 than `far`, where a look is quick: on the CPU, without transforms."""
+    if (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or type(x) is not torch.Tensor
+        or not x.is_cpu
+    ):
+        return False
+    if x.numel() == 0:
+        return True
+    low, high = torch.aminmax(x.detach())
+    return -far < low.item() and high.item() < far
+
+
+def _gated(native: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, far: float) -> torch.Tensor:
+    """Apply x times a gate that beyond `far` is 0 or 1; mostly one call, and one look at x."""
+    return native(x) if _within(x, far) else torch.where(x > far, x, native(x.clamp(-far, far)))
+
+
 erf = _of_floats(ops.erf)(torch.erf)
 hardtanh = _of_floats(ops.hardtanh)(functional.hardtanh)
 logsigmoid = _of_floats(ops.logsigmoid)(functional.logsigmoid)
@@ -62,7 +86,6 @@ relu = _of_floats(ops.relu)(torch.relu)
 relu6 = _of_floats(ops.relu6)(functional.relu6)
 selu = _of_floats(ops.selu)(torch.selu)
 sigmoid = _of_floats(ops.sigmoid)(torch.sigmoid)
-swish = _of_floats(ops.swish)(functional.silu)
 tanh = _of_floats(ops.tanh)(torch.tanh)
 
 
@@ -80,14 +103,14 @@ def elu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
 
 @_of_floats(ops.gelu_erf)
 def gelu_erf(x: torch.Tensor) -> torch.Tensor:
-    """One call, which makes NaN of infinity: hence the comparison."""
-    return torch.where(x > 30.0, x, functional.gelu(x))
+    """One call."""
+    return _gated(functional.gelu, x, 40.0)
 
 
 @_of_floats(ops.gelu_tanh)
 def gelu_tanh(x: torch.Tensor) -> torch.Tensor:
-    """One call. Its gradient is NaN where ``x**2`` overflows, from 1e19 on in float32."""
-    return functional.gelu(x, approximate="tanh")
+    """One call, whose gradient would be NaN where ``x**2`` overflows too."""
+    return _gated(_gelu_tanh, x, 30.0)
 
 
 @_of_floats(ops.glu)
@@ -105,8 +128,8 @@ def hardsigmoid(x: torch.Tensor) -> torch.Tensor:
 
 @_of_floats(ops.hardswish)
 def hardswish(x: torch.Tensor) -> torch.Tensor:
-    """A product with a clamp, through whose edges gradients pass."""
-    return x * (torch.clamp(x + 3.0, 0.0, 6.0) / 6.0)
+    """A product of clamps, through whose edges gradients pass."""
+    return x.clamp(min=-3.0) * (torch.clamp(x + 3.0, 0.0, 6.0) / 6.0)
 
 
 @_of_floats(ops.leakyrelu)
@@ -117,14 +140,14 @@ def leakyrelu(x: torch.Tensor, *, a: float = 0.01) -> torch.Tensor:
 
 @_of_floats(ops.lisht)
 def lisht(x: torch.Tensor) -> torch.Tensor:
-    """Two calls."""
-    return x * torch.tanh(x)
+    """Two calls, where no infinity meets a derivative of 0."""
+    return x * torch.tanh(x) if _within(x, math.inf) else definition_of(ops.lisht)(x)
 
 
 @_of_floats(ops.mish)
 def mish(x: torch.Tensor) -> torch.Tensor:
     """Three calls."""
-    return x * torch.tanh(functional.softplus(x, threshold=40.0))
+    return _gated(_mish, x, 750.0)
 
 
 @_of_floats(ops.softplus)
@@ -139,6 +162,18 @@ def softshrink(x: torch.Tensor, *, lambda_: float = 0.5) -> torch.Tensor:
     return functional.softshrink(x, lambda_)
 
 
+@_of_floats(ops.softsign)
+def softsign(x: torch.Tensor) -> torch.Tensor:
+    """Three calls, where nothing is infinite."""
+    return x / (1.0 + torch.abs(x)) if _within(x, math.inf) else definition_of(ops.softsign)(x)
+
+
+@_of_floats(ops.swish)
+def swish(x: torch.Tensor) -> torch.Tensor:
+    """One call."""
+    return _gated(functional.silu, x, 750.0)
+
+
 @_of_floats(ops.tanhshrink)
 def tanhshrink(x: torch.Tensor) -> torch.Tensor:
     """Two calls."""
@@ -149,3 +184,11 @@ def tanhshrink(x: torch.Tensor) -> torch.Tensor:
 def trelu(x: torch.Tensor, *, theta: float = 1) -> torch.Tensor:
     """One call."""
     return functional.threshold(x, theta, 0)
+
+
+def _gelu_tanh(x: torch.Tensor) -> torch.Tensor:
+    return functional.gelu(x, approximate="tanh")
+
+
+def _mish(x: torch.Tensor) -> torch.Tensor:
+    return x * torch.tanh(functional.softplus(x, threshold=40.0))

@@ -1,0 +1,96 @@
+"""Cases of limits: activations and losses at infinity and at the largest numbers, value and gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.activations import ELEMENTWISE
+
+__all__ = ["CASES"]
+
+INF = math.inf
+SELU, SELU_LIMIT = 1.0507009873554805, -1.7580993408473766  # selu's scale, and minus its scale times its alpha
+
+# What each tends to at -inf and at inf: a number (its slope then is 0), or an asymptote through 0 of this slope.
+TAILS: dict[str, tuple[tuple[str, float], tuple[str, float]]] = {
+    **dict.fromkeys(("relu", "trelu", "softplus", "hardswish"), (("number", 0.0), ("slope", 1.0))),
+    **dict.fromkeys(("gelu", "gelu_tanh", "gelu_sigmoid", "gelu_erf"), (("number", 0.0), ("slope", 1.0))),
+    **dict.fromkeys(("swish", "mish"), (("number", 0.0), ("slope", 1.0))),
+    **dict.fromkeys(("sigmoid", "hardsigmoid"), (("number", 0.0), ("number", 1.0))),
+    **dict.fromkeys(("tanh", "hardtanh", "softsign", "erf"), (("number", -1.0), ("number", 1.0))),
+    **dict.fromkeys(("elu", "celu"), (("number", -1.0), ("slope", 1.0))),
+    **dict.fromkeys(("tanhshrink", "softshrink"), (("slope", 1.0), ("slope", 1.0))),
+    **dict.fromkeys(("lisht", "logcosh"), (("slope", -1.0), ("slope", 1.0))),
+    "relu6": (("number", 0.0), ("number", 6.0)),
+    "selu": (("number", SELU_LIMIT), ("slope", SELU)),
+    "leakyrelu": (("slope", 0.01), ("slope", 1.0)),
+    "logsigmoid": (("slope", 1.0), ("number", 0.0)),
+}
+if missing := {name for name in ELEMENTWISE if not name.endswith("_fast") and name != "thresholdrelu"} - TAILS.keys():
+    raise AssertionError(f"limits of {missing} are missing")
+
+# In float16 the larger ones are infinite.
+POINTS = np.array([-INF, -3e38, -1e20, -4e4, 4e4, 1e20, 3e38, INF, math.nan])
+
+
+def _values_and_slopes(x: Any) -> Any:
+    xp = luxport.namespace(x)
+
+    def both(name: str) -> Any:
+        f = getattr(ops, name)
+        return {"value": f(x), "slope": luxport.grad(lambda x: xp.sum(f(x)))(x)}
+
+    return {name: both(name) for name in TAILS}
+
+
+def _values(x: Any) -> Any:
+    return {name: {"value": getattr(ops, name)(x)} for name in TAILS}
+
+
+def _limits(slopes: bool) -> Any:
+    def expected(x: Any) -> Any:
+        return {name: _tail(name, x, slopes) for name in TAILS}
+
+    return expected
+
+
+def _tail(name: str, x: Any, slopes: bool) -> Any:
+    tails = [TAILS[name][int(at > 0)] for at in x[:-1]]
+    with np.errstate(over="ignore"):
+        values = [number if kind == "number" else number * at for (kind, number), at in zip(tails, x, strict=False)]
+    wanted = {"value": _near([*values, math.nan])}
+    if slopes:
+        wanted["slope"] = _near([0.0 if kind == "number" else number for kind, number in tails])
+    return wanted
+
+
+def _near(wanted: list[float]) -> Property:
+    """Expect each number in its own precision, as they differ by many powers of ten; an overflow is infinite."""
+
+    def holds(y: Any) -> bool:
+        most = float(np.finfo(y.dtype).max)
+        limits = np.array([math.copysign(INF, at) if abs(at) > 1.02 * most else at for at in wanted])
+        return np.allclose(y[: len(wanted)], limits, rtol=1e-2, atol=4e-3, equal_nan=True)
+
+    return Property(f"{wanted}", holds)
+
+
+CASES: list[Case] = [
+    Case(
+        id=f"activations.{name}",
+        subject="activations",
+        source=("mathematics: the limits of the formulas",),
+        program=program,
+        inputs={"x": POINTS},
+        expected=_limits(differentiates),
+        dtypes=("float16", "float32", "float64", "bfloat16"),
+        differentiates=differentiates,
+    )
+    for name, program, differentiates in (("limits", _values, False), ("limits_and_slopes", _values_and_slopes, True))
+]
