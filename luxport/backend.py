@@ -194,7 +194,7 @@ def using(name: str) -> Iterator[Backend]:
 
 
 def get_backend(name: str | Backend) -> Backend:
-    """Return a backend by name, importing it (and its framework) the first time.
+    """Return a backend by name, importing it (and its framework) the first time; "pytorch" and "tensorflow" will do.
 
     Raises: ValueError if no such backend is known; BackendNotFoundError if its framework is not installed
     """
@@ -202,10 +202,19 @@ def get_backend(name: str | Backend) -> Backend:
         return name
     if name in _BY_NAME:
         return _BY_NAME[name]
-    entry = _named().get(name)
+    entry = _named().get(name) or _named().get(backend_name(name))
     if entry is None:
-        raise ValueError(f"unknown backend {name!r}: expected one of {', '.join(sorted(_named()))}")
+        raise ValueError(f"unknown backend {name!r}: expected one of {', '.join(known_backends())}")
     return _load(entry)
+
+
+def backend_name(name: str) -> str:
+    """Return the name of the backend that a framework's own name stands for.
+
+    >>> backend_name("pytorch"), backend_name("TensorFlow"), backend_name("jax")
+    ('torch', 'tf', 'jax')
+    """
+    return {"pytorch": "torch", "tensorflow": "tf"}.get(name.lower(), name)
 
 
 def available_backends() -> list[str]:
@@ -214,6 +223,11 @@ def available_backends() -> list[str]:
         entry.value for entry in _array_roots().values() if find_spec(entry.name.partition(".")[0]) is not None
     }
     return sorted({name for name, entry in _named().items() if entry.value in installed} | set(_BY_NAME))
+
+
+def known_backends() -> list[str]:
+    """Name the backends that are known, whether their frameworks are installed or not."""
+    return sorted({*_named(), *_BY_NAME})
 
 
 def register_backend(backend: Backend) -> None:

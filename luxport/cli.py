@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
+from luxport.version import __version__
+
 __all__ = ["main"]
 
 COMMANDS = {
@@ -22,6 +24,7 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status."""
     parser = argparse.ArgumentParser(prog="luxport", description="Neural-network layers written once.")
+    parser.add_argument("--version", action="version", version=f"luxport {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, purpose) in COMMANDS.items():
         commands.add_parser(name, help=purpose, add_help=False)

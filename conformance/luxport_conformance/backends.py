@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from luxport import jit
-from luxport.backend import Backend, available_backends, get_backend
+from luxport.backend import Backend, available_backends, backend_name, get_backend, known_backends
 
 __all__ = [
     "BACKENDS",
@@ -83,13 +83,19 @@ def _found(backend: Backend) -> Abilities:
 def selected(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:
     """Name the backends of a run: those chosen (all if none), without those excluded here or by LUXPORT_EXCLUDE.
 
-    Raises: ValueError if a backend is excluded that does not exist, for then something else was meant
+    Raises: ValueError if a backend is chosen or excluded that does not exist, for then something else was meant
     """
-    out = [*(excluded or []), *filter(None, os.environ.get("LUXPORT_EXCLUDE", "").split(","))]
+    out = [backend_name(name) for name in (excluded or [])]
+    out += filter(None, os.environ.get("LUXPORT_EXCLUDE", "").split(","))
     unknown = [name for name in out if name not in BACKENDS]
     if unknown:
         raise ValueError(f"backends to exclude are among {', '.join(BACKENDS)}, got {', '.join(unknown)}")
-    return [name for name in chosen or BACKENDS if name not in out]
+    wanted = [backend_name(name) for name in chosen or BACKENDS]
+    unknown = [name for name in wanted if ":" not in name and name not in known_backends()]
+    if unknown:
+        known = ", ".join(known_backends())
+        raise ValueError(f"unknown backend {', '.join(unknown)}: expected one of {known}, or module:object")
+    return [name for name in wanted if name not in out]
 
 
 @cache

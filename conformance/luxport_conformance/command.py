@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +55,12 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
     try:
         if any(":" in name for name in options.backend or ()):
             sys.path.insert(0, os.getcwd())  # where a user's own module most likely is
+        _check_pattern(options.layer)
         names = backends.selected(options.backend, options.exclude_backend)
         if complaint := backends.missing([name for name in names if ":" not in name]):
             error(complaint)
+        if options.report:
+            report.check_folder(Path(options.report))
         selection = Selection(
             backends=tuple(names),
             pattern=options.layer,
@@ -76,10 +80,12 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
                 on_start=progress.start,
                 on_finding=progress.step,
             )
-    except ValueError as wrong:
+    except (ValueError, OSError) as wrong:
         error(str(wrong))
         raise
     print(report.table(found, columns))
+    if failed := report.complaints(found):
+        print(failed)
     if remarks := report.remarks(found):
         print(remarks)
     outcomes = report.outcomes(found)
@@ -90,6 +96,13 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         for path in report.write(found, columns, Path(options.report)):
             print(path)
     return 2 if not found else 1 if outcomes["failed"] else 0
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as wrong:
+        raise ValueError(f"--layer expects a regular expression, got {pattern!r}: {wrong}") from None
 
 
 class _Progress:

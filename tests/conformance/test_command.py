@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from luxport.cli import main
-from luxport_conformance.schedule import findings
+from luxport_conformance.report import complaints
+from luxport_conformance.schedule import Finding, findings
 from luxport_conformance.selection import Selection
 
 ROOT = Path(__file__).parents[2]
@@ -95,16 +96,19 @@ def test_peers_are_information(
         (["--backend", "broken_backends:incomplete"], "misses xp"),
         (["--backend", "broken_backends:nothing"], "no backend at 'broken_backends:nothing'"),
         (["--backend", "nowhere:toy"], "no backend at 'nowhere:toy'"),
-        (["--backend", "tinygrad"], "tinygrad"),
+        (["--backend", "tinygrad"], "unknown backend tinygrad: expected one of jax, numpy, "),
+        (["--layer", "("], "--layer expects a regular expression, got '(': "),
+        (["--report", "/dev/null/report"], "no folder for the report at /dev/null/report: Not a directory"),
         (["--dtype", "float8"], "invalid choice: 'float8'"),
         (["--petab", "/nowhere"], "no solutions.yaml in /nowhere"),
     ],
 )
 def test_wrong_arguments(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["conformance", *arguments, "--layer", "^nothing$"])
+        main(["conformance", "--layer", "^nothing$", *arguments])
     assert caught.value.code == 2
-    assert message in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert message in told and "Traceback" not in told
 
 
 def test_nothing_to_run_is_no_success() -> None:
@@ -120,6 +124,20 @@ def test_the_command_is_installed() -> None:
     )
     assert done.returncode == 0
     assert "--report" in done.stdout
+
+
+def test_equal_complaints_are_told_once() -> None:
+    def failed(name: str, complaint: str | None) -> Finding:
+        return Finding(name, "law", "Dense", name, "toy", "eager", "float32", "forward", (), 0.0, complaint, 0.1)
+
+    findings = [failed(f"c{i}", f"shape ({i},) expected, got ({i}, 1)") for i in range(8)]
+    text = complaints([*findings, failed("d", "no complex numbers"), failed("e", None)])
+    assert text.splitlines() == [
+        "8 checks: shape (0,) expected, got (0, 1)",
+        "    c0, c1, c2, c3, c4, c5 and 2 more",
+        "1 check: no complex numbers",
+        "    d",
+    ]
 
 
 def test_the_toy_is_short() -> None:

@@ -144,6 +144,15 @@ class TestChoice:
         assert message(ValueError, lp.asarray, [1.0]).startswith(text)
         assert lp.default_backend is not None and lp.backend_of(np.zeros(1)).name == "numpy"
 
+    @pytest.mark.parametrize(("name", "known"), [("pytorch", "torch"), ("tensorflow", "tf"), ("TensorFlow", "tf")])
+    def test_frameworks_own_names(self, name, known, monkeypatch):
+        assert lp.get_backend(name).name == known
+        with lp.using(name):
+            assert lp.default_backend().name == known
+        assert lp.backend_of(lp.asarray([1.0], backend=name)).name == known
+        monkeypatch.setenv("LUXPORT_BACKEND", name)
+        assert lp.default_backend().name == known
+
     def test_available(self):
         assert {"numpy", "jax", "torch", "tf"} <= set(lp.available_backends())
 

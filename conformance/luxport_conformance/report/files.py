@@ -9,9 +9,20 @@ from pathlib import Path
 from luxport_conformance.report.data import as_data
 from luxport_conformance.schedule import Finding
 
-__all__ = ["write"]
+__all__ = ["check_folder", "write"]
 
 HERE = Path(__file__).parent
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder if it is not there: what is against it should be known before the checks run.
+
+    Raises: OSError, in one line
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"no folder for the report at {folder}: {error.strerror}") from None
 
 
 def write(findings: Sequence[Finding], columns: Sequence[str], folder: Path) -> list[Path]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from luxport_conformance import backends
 from luxport_conformance.peers import PEERS
 from luxport_conformance.schedule import Finding
 
-__all__ = ["remarks", "table"]
+__all__ = ["complaints", "remarks", "table"]
 
 
 def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
@@ -42,6 +43,28 @@ def remarks(findings: Sequence[Finding]) -> str:
         if finding.remark and not math.isnan(finding.deviation)
     ]
     return "\n".join(dict.fromkeys(told))
+
+
+def complaints(findings: Sequence[Finding], most: int = 6) -> str:
+    """List what failed, equal complaints once with their number and the first checks that have them.
+
+    Numbers in a complaint differ from check to check: those that are alike but for them are equal.
+    """
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.complaint:
+            groups.setdefault(_NUMBER.sub("#", finding.complaint), []).append(finding)
+    lines = []
+    for group in sorted(groups.values(), key=len, reverse=True):
+        names = [finding.id for finding in group[:most]]
+        more = f" and {len(group) - most} more" if len(group) > most else ""
+        checks = "check" if len(group) == 1 else "checks"
+        lines += [f"{len(group)} {checks}: {group[0].complaint}", f"    {', '.join(names)}{more}"]
+    return "\n".join(lines)
+
+
+# What a check measured, and the shapes that it names, are its own.
+_NUMBER = re.compile(r"[-+]?\b\d[\d.]*(?:e[-+]?\d+)?|\b(?:nan|inf)\b")
 
 
 def _cell(deviation: float | None, is_peer: bool) -> str:
