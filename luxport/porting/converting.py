@@ -14,9 +14,10 @@ from luxport.errors import LayerError
 from luxport.layer import Layer
 from luxport.porting import saving
 from luxport.porting.detect import is_safetensors
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, shown
 from luxport.porting.flux_state import save_flux_state
 from luxport.porting.loading import load
+from luxport.porting.opening import expect_regular
 from luxport.porting.parameters import load_parameters
 
 __all__ = ["main"]
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             saving.save(options.output, ps, st, model=model)
     except (FileFormatError, LayerError, OSError, ImportError, ValueError, TypeError) as error:
-        print(f"luxport convert: {' '.join(str(error).split())[:500]}", file=sys.stderr)
+        print(f"luxport convert: {shown(str(error), 500)}", file=sys.stderr)
         return 2
     return 0
 
@@ -70,10 +71,11 @@ def _doubts_told() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for doubt in doubts:
-        print(f"luxport convert: {doubt.message}", file=sys.stderr)
+        print(f"luxport convert: {shown(str(doubt.message))}", file=sys.stderr)
 
 
 def _is_safetensors(path: str) -> bool:
+    expect_regular(path)
     with open(path, "rb") as file:
         return is_safetensors(file.read(9))
 

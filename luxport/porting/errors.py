@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-__all__ = ["FileFormatError", "NoCounterpartError"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["FileFormatError", "NoCounterpartError", "refusing", "shown"]
+
+_LONGEST = 400
+
+
+def shown(text: str, longest: int | None = _LONGEST) -> str:
+    """Return text from a file as one line that is safe on any screen: nothing in it can move, colour or hide.
+
+    Spaces and line breaks become one space each; control characters, marks that turn the direction of writing,
+    separators of lines and whatever else does not print become escapes.
+
+    >>> shown("Flux.\\x1b[2JDense\\n{Float32}")
+    'Flux.\\\\x1b[2JDense {Float32}'
+    """
+    line = " ".join(text.split())
+    cut = line if longest is None else line[:longest]
+    return cut if cut.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
 
 
 class FileFormatError(ValueError):
@@ -15,13 +34,13 @@ class FileFormatError(ValueError):
 
     def __init__(self, reason: str, *, offset: int | None = None, path: str | None = None) -> None:
         # Names from the file may be in it: whatever these are, the message is one line, and not a long one.
-        self.reason = " ".join(reason.split())[:400]
+        self.reason = shown(reason)
         super().__init__(self.reason)
         self.offset = offset
         self.path = path
 
     def __str__(self) -> str:
-        place = [self.path] if self.path else []
+        place = [shown(self.path, None)] if self.path else []
         if self.offset is not None:
             place.append(f"at byte {self.offset}")
         return f"{' '.join(place)}: {self.reason}" if place else self.reason
@@ -29,3 +48,26 @@ class FileFormatError(ValueError):
 
 class NoCounterpartError(ValueError):
     """A layer cannot be written in another framework. The message has its path already."""
+
+
+@contextmanager
+def refusing(path: str | None, what: str = "damaged, or of a form that is not read") -> Iterator[None]:
+    """Make whatever goes wrong with a file the one documented error, with the file's path and the first error as cause.
+
+    What is not about the file's content passes: a file that cannot be opened, a package that is not installed, a
+    warning that the user made an error.
+    """
+    try:
+        yield
+    except FileFormatError as error:
+        if error.path is None:
+            error.path = path
+        raise
+    except MemoryError as error:
+        raise FileFormatError("its values need more memory than there is", path=path) from error
+    except RecursionError as error:
+        raise FileFormatError("values are nested too deep for this Python's stack", path=path) from error
+    except (OSError, ImportError, Warning):
+        raise
+    except Exception as error:
+        raise FileFormatError(f"{what}: {type(error).__name__}: {error}", path=path) from error

@@ -139,7 +139,7 @@ def flux_generation(values: Any) -> tuple[str, list[str]]:
 
 
 def _signs(values: Any) -> Iterator[tuple[str, tuple[int, int]]]:
-    for _, value in julia.walk(values):
+    for value in julia.every(values):
         if not isinstance(value, julia.Struct) or not isinstance(value.type, julia.TypeName):
             continue
         name, module, fields = value.type.name, value.type.module, value.fields

@@ -14,7 +14,7 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.component_arrays import is_component_array
 from luxport.porting.entries import children_of
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.flux.fields import GENERATIONS
 from luxport.porting.generation import flux_generation
 from luxport.porting.loading import models_in
@@ -37,12 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
         return int(stopped.code or 0)
     try:
         saved = read(options.file, allow_unavailable=True)
-        print(options.file + ": " + "\n".join(describe(saved, longest=None if options.all else _LONGEST)))
+        with refusing(options.file):
+            lines = describe(saved, longest=None if options.all else _LONGEST)
+        print(shown(options.file, None) + ": " + "\n".join(lines))
     except BrokenPipeError:  # as `| head` leaves it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (FileFormatError, OSError, ValueError) as error:
         told = str(error) if isinstance(error, FileFormatError) else f"{options.file}: {error}"
-        print(f"luxport inspect: {_plain(told, 500)}", file=sys.stderr)
+        print(f"luxport inspect: {shown(told, 500)}", file=sys.stderr)
         return 2
     return 0
 
@@ -68,7 +70,7 @@ def _purpose(saved: SavedFile) -> str:
     values = saved.values
     if models := models_in(values):
         return f"whole Flux models: {_plain(', '.join(models))}; luxport.porting.load builds the layers"
-    found = [value for _, value in julia.walk(values)]
+    found = list(julia.every(values))
     if any(isinstance(value, julia.Unavailable) for value in found):
         return "values that the file does not hold: see below"
     arrays = [value for value in found if isinstance(value, np.ndarray) and value.dtype.kind in "fc"]
@@ -90,7 +92,8 @@ def _tree(root: Any, longest: int | None) -> Iterator[str]:
         if isinstance(value, _Left):
             yield f"{margin}… {value.count} more …"
             continue
-        path = f"{path}.{name}" if path else name
+        # What is shown of a path is short, and a tree can be thousands deep.
+        path = (f"{path}.{name}" if path else name)[:200]
         inner = _children(value)
         if inner and id(value) in seen:
             yield f"{margin}{_plain(name)}: the same as {_plain(seen[id(value)])}"
@@ -137,7 +140,7 @@ def _numbers(values: Any, longest: int | None) -> str:
 
 
 def _number(value: Any) -> str:
-    return "nothing" if value is None else _plain(str(value))
+    return "nothing" if value is None else _plain(_text(value))
 
 
 def _is_simple(value: Any) -> bool:
@@ -176,9 +179,13 @@ def _summary(value: Any) -> str:
         case julia.Symbol():
             return f":{_plain(value.name)}"
         case None | bool() | int() | float() | np.generic():
-            return f"{_plain(str(value))} ({type(value).__name__})" if value is not None else "nothing"
+            return f"{_plain(_text(value))} ({type(value).__name__})" if value is not None else "nothing"
         case _:
             return _plain(str(value))
+
+
+def _text(value: Any) -> str:
+    return julia.whole_number(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _type_name(type: Any) -> str:
@@ -188,5 +195,5 @@ def _type_name(type: Any) -> str:
 
 def _plain(text: str, longest: int = 100) -> str:
     """Text from a file as it can be printed anywhere: no control characters, and not too long."""
-    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
+    printable = shown(text[: longest + 1], None)
     return printable if len(text) <= longest else f"{printable[:longest]}…"

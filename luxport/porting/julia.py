@@ -70,7 +70,9 @@ __all__ = [
     "Value",
     "children",
     "dotted",
+    "every",
     "walk",
+    "whole_number",
 ]
 
 Value: TypeAlias = Any
@@ -358,15 +360,37 @@ def walk(tree: Value) -> Iterator[tuple[tuple[str, ...], Value]]:
     [(('a',), [1, None]), (('a', '0'), 1), (('a', '1'), None)]
     """
     seen: set[int] = set()
-    pending: list[tuple[tuple[str, ...], Value]] = [((), tree)]
+    # A path is made when its value is reached: thousands that wait, each thousands long, would not fit into memory.
+    pending: list[tuple[tuple[str, ...], str | None, Value]] = [((), None, tree)]
     while pending:
-        path, value = pending.pop()
-        if isinstance(value, _CONTAINERS) and value != ():
+        path, name, value = pending.pop()
+        if _can_be_shared(value):
             if id(value) in seen:
                 continue
             seen.add(id(value))
+        path = path if name is None else (*path, name)
         yield path, value
-        pending.extend(reversed([((*path, name), child) for name, child in children(value)]))
+        pending.extend(reversed([(path, name, child) for name, child in children(value)]))
+
+
+def every(tree: Value) -> Iterator[Value]:
+    """Yield every value of a tree once, in the order of `walk`, whose paths cost more the deeper the tree is."""
+    seen: set[int] = set()
+    pending: list[Value] = [tree]
+    while pending:
+        value = pending.pop()
+        if _can_be_shared(value):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+        yield value
+        pending.extend(reversed([child for _, child in children(value)]))
+
+
+def _can_be_shared(value: Value) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype == object
+    return isinstance(value, _CONTAINERS) and value != ()
 
 
 # What can be shared; numbers and strings may be one object in many places and still be many values.
@@ -397,6 +421,15 @@ def without_main(modules: tuple[str, ...]) -> tuple[str, ...]:
     return modules[1:] if len(modules) > 1 and modules[0] == "Main" else modules
 
 
+def whole_number(number: int) -> str:
+    """Return a whole number as text; one of thousands of digits, which Python does not write in tens, in sixteens.
+
+    >>> whole_number(-12), whole_number(1 << 4000)[:6]
+    ('-12', '0x1000')
+    """
+    return str(number) if number.bit_length() <= 2000 else hex(number)
+
+
 def _key(key: Value) -> str:
     match key:
         case str():
@@ -409,6 +442,8 @@ def _key(key: Value) -> str:
             return str(key.type)
         case dict() | list() | Dict():
             return type(key).__name__
+        case int() if not isinstance(key, bool):
+            return whole_number(key)
         case _:
             return str(key)
 
@@ -419,6 +454,8 @@ def _notation(param: Value) -> str:
             return f":{param.name}"
         case bool():
             return str(param).lower()
+        case int():
+            return whole_number(param)
         case None:
             return "nothing"
         case tuple():

@@ -15,7 +15,7 @@ from luxport.keys import with_places
 from luxport.layer import Layer
 from luxport.porting import julia
 from luxport.porting.entries import entries_inside, entry_at
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, refusing
 from luxport.porting.flux import is_model, port
 from luxport.porting.generation import version_told, versions_for
 from luxport.porting.reading import read
@@ -53,15 +53,10 @@ def load(
     """
     told = None if flux is None else version_told("load", flux)
     saved = read(path)
-    value = _chosen(saved.values, name, str(path))
-    try:
+    with refusing(str(path)):
+        value = _chosen(saved.values, name, str(path))
+    with refusing(str(path), "no layer can be built"):
         ported = port(value, functions or {}, versions=told or versions_for(value, saved.values))
-    except FileFormatError as error:
-        raise FileFormatError(error.reason, offset=error.offset, path=str(path)) from None
-    except RecursionError:
-        raise FileFormatError("layers are nested too deep for this Python's stack", path=str(path)) from None
-    except (ValueError, TypeError, IndexError) as error:
-        raise FileFormatError(f"no layer can be built: {error}", path=str(path)) from None
     return ported.layer, *placed((ported.ps, ported.st), backend, device, dtype)
 
 
@@ -117,7 +112,7 @@ def models_in(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
 
 def _advice(values: Any) -> str:
     """Say what to do with a file without a model of Flux."""
-    for _, value in islice(julia.walk(values), _MOST):
+    for value in islice(julia.every(values), _MOST):
         kind = getattr(value, "type", None)
         if isinstance(kind, julia.TypeName) and kind.module[:1] in (("Lux",), ("LuxCore",)):
             return (

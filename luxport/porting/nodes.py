@@ -82,7 +82,7 @@ def arrays_of(value: Any) -> Iterator[bool]:
     if is_array(value):
         yield True
     elif is_node(value):
-        for _, entry in julia.walk(value):
+        for entry in julia.every(value):
             if is_array(entry):
                 yield True
                 return

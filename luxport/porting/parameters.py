@@ -17,7 +17,7 @@ from luxport.layer import Layer, initial_parameters, initial_states
 from luxport.layers.tying import Tied
 from luxport.porting import julia
 from luxport.porting.entries import entries_inside, entry_at, is_enclosure, states_beside
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.flux.fields import keeps_deviation, number, variance_of
 from luxport.porting.generation import FIRST, LAST, version_told, versions_for
 from luxport.porting.loading import placed
@@ -82,16 +82,30 @@ def load_parameters(
             is no version
     """
     told = None if flux is None else version_told("load_parameters", flux)
-    values = read(path).values
+    values, initial = read(path).values, _initial(model)
+    with refusing(str(path)):
+        ps, st = _chosen(values, model, initial, name, told, str(path))
+    return placed((ps, st), backend, device, dtype)
+
+
+def _chosen(
+    values: dict[str, Any],
+    model: Layer,
+    initial: tuple[dict[str, Any], dict[str, Any]],
+    name: str | None,
+    told: tuple[int, int] | None,
+    file: str,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return parameters and states from the one entry of a file that fits.
+
+    Raises: FileFormatError
+    """
     entries = {key: (value, values) for key, value in values.items()}
     if name is not None:
         try:
             entries = {name: entry_at(values, name)}
         except KeyError:
-            raise FileFormatError(
-                f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=str(path)
-            ) from None
-    initial = _initial(model)
+            raise FileFormatError(f"no entry {name!r}; there are {', '.join(entries) or 'none'}", path=file) from None
     fitting, complaints = _fitting(model, entries, initial)
     level, hint, wide = entries, "", 0
     if not fitting and name is None:
@@ -111,16 +125,16 @@ def load_parameters(
         why = (
             f"more than one entry fits: {', '.join(fitting)}; choose one by name" if fitting else ". ".join(complaints)
         )
-        raise FileFormatError(why + hint or "nothing is in it", path=str(path))
+        raise FileFormatError(why + hint or "nothing is in it", path=file)
     (chosen,) = fitting
     value, parent = level[chosen]
     ps, st, problems = fit(model, value, initial, told or versions_for(value, values))
     if problems:
-        raise FileFormatError(_complaint(chosen, problems), path=str(path))
+        raise FileFormatError(_complaint(chosen, problems), path=file)
     states = states_beside(parent, value)
     if states is not None:
         st = _states(states, st)
-    return placed((ps, st), backend, device, dtype)
+    return ps, st
 
 
 def _fitting(
@@ -257,8 +271,8 @@ def _with_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> 
         return node
     if not sure:
         warnings.warn(
-            f"{path or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance since; "
-            f"the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
+            f"{shown(path) or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance "
+            f"since; the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
             "name the version, as load_parameters(..., flux='0.6')",
             stacklevel=2,
         )

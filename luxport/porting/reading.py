@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from luxport.porting import bson, jld2, julia
 from luxport.porting.detect import identify
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, refusing
+from luxport.porting.opening import bytes_of
 from luxport.porting.source import Source
 from luxport.porting.type_rules import is_gpu_array
 
@@ -46,16 +45,9 @@ def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = Fals
     >>> read(document).values
     {'a': 7, 'b': True}
     """
-    data, path = (file, None) if isinstance(file, bytes) else (_bytes_of(Path(file)), str(file))
-    try:
+    data, path = (file, None) if isinstance(file, bytes) else (bytes_of(file), str(file))
+    with refusing(path):
         return _read(Source(data), allow_unavailable)
-    except FileFormatError as error:
-        error.path = path
-        raise
-    except MemoryError:
-        raise FileFormatError("the file's arrays need more memory than there is", path=path) from None
-    except RecursionError:
-        raise FileFormatError("values are nested too deep for this Python's stack", path=path) from None
 
 
 def _read(source: Source, allow_unavailable: bool) -> SavedFile:
@@ -67,14 +59,18 @@ def _read(source: Source, allow_unavailable: bool) -> SavedFile:
         _refuse_databases(source, root, end)
         saved = SavedFile("BSON", "", bson.values_of(root))
     if not allow_unavailable:
-        for place, value in julia.walk(saved.values):
-            if isinstance(value, julia.Unavailable) and is_gpu_array(value.type):
-                name = value.type.path
-                raise FileFormatError(
-                    f"{'.'.join(place)} is a {name}: {value.reason}; "
-                    "in Julia, move the model to the CPU and save it again"
-                )
+        left = next(filter(_is_left_on_gpu, julia.every(saved.values)), None)
+        if left is not None:
+            place = next(path for path, value in julia.walk(saved.values) if value is left)
+            raise FileFormatError(
+                f"{'.'.join(place)} is a {left.type.path}: {left.reason}; "
+                "in Julia, move the model to the CPU and save it again"
+            )
     return saved
+
+
+def _is_left_on_gpu(value: Any) -> bool:
+    return isinstance(value, julia.Unavailable) and is_gpu_array(value.type)
 
 
 def _refuse_databases(source: Source, root: bson.Document, end: int) -> None:
@@ -85,10 +81,3 @@ def _refuse_databases(source: Source, root: bson.Document, end: int) -> None:
         )
     if "_id" in root and "_backrefs" not in root:
         raise FileFormatError("this is a MongoDB document (it has an _id), not a file of BSON.jl", offset=0)
-
-
-def _bytes_of(path: Path) -> bytes:
-    # Devices and pipes may never end.
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise FileFormatError("not a regular file", path=str(path))
-    return path.read_bytes()

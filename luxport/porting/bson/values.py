@@ -290,4 +290,4 @@ def _is_vector(value: Any) -> TypeGuard[list[Any] | np.ndarray]:
 
 
 def _has_array(value: julia.Struct) -> bool:
-    return any(isinstance(part, np.ndarray) and part.dtype != object for _, part in islice(julia.walk(value), 200))
+    return any(isinstance(part, np.ndarray) and part.dtype != object for part in islice(julia.every(value), 200))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import luxport
+from luxport import tree
+from luxport.abstract import AbstractArray
 from luxport.errors import LayerError
-from luxport.layer import Layer, initial_parameters, initial_states
+from luxport.layer import Layer, abstract_values, initial_parameters, initial_states
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.fields import GENERATIONS, fields_of, numbers
 from luxport.porting.flux.functions import Hole, function_layer, named_function
 from luxport.porting.wrappers import array
 
-__all__ = ["Functions", "Missing", "Ported", "Source", "bare", "kind_of", "with_parameters"]
+__all__ = ["Functions", "Missing", "Ported", "Source", "bare", "kind_of", "states_of", "with_parameters"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -122,16 +125,35 @@ def kind_of(value: Any) -> str:
 
 def bare(layer: Layer) -> Ported:
     """Return a layer of which the file has no arrays."""
-    return Ported(layer, initial_parameters(0, layer), initial_states(0, layer))
+    _expect_small(layer, abstract_values(initial_parameters, layer), 0)
+    return Ported(layer, initial_parameters(0, layer), states_of(layer, 0))
 
 
 def with_parameters(layer: Layer, ps: dict[str, Any], st: dict[str, Any] | None = None) -> Ported:
     """Check the parameters against those that the layer has, and put them in its order."""
-    wanted = initial_parameters(0, layer)
+    wanted = abstract_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
     if set(wanted) != set(ps):
         raise FileFormatError(f"{layer} has {', '.join(wanted) or 'no parameters'}, the file {', '.join(ps) or 'none'}")
     for name, value in wanted.items():
         if value.shape != ps[name].shape:
             raise FileFormatError(f"{name} of {layer}: shape {value.shape} expected, got {ps[name].shape}")
-    states = initial_states(0, layer)
-    return Ported(layer, {name: ps[name] for name in wanted}, {**states, **(st or {})})
+    given = sum(array.size for array in (*ps.values(), *(st or {}).values()))
+    return Ported(layer, {name: ps[name] for name in wanted}, {**states_of(layer, given), **(st or {})})
+
+
+def states_of(layer: Layer, given: int) -> dict[str, Any]:
+    """Return the initial states of a layer that has so many numbers in the file.
+
+    Raises: FileFormatError if they are out of all proportion to these
+    """
+    _expect_small(layer, abstract_values(initial_states, layer), given)
+    return initial_states(0, layer)
+
+
+_MOST_MADE = 1 << 20
+
+
+def _expect_small(layer: Layer, values: Any, given: int) -> None:
+    made = sum(math.prod(leaf.shape) for leaf in tree.leaves(values) if isinstance(leaf, AbstractArray))
+    if made > _MOST_MADE + 4 * given:
+        raise FileFormatError(f"{layer} begins with {made} numbers and has {given} in the file")

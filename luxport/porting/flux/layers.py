@@ -10,10 +10,10 @@ import numpy as np
 
 import luxport
 from luxport.backend import namespace
-from luxport.layer import Layer
+from luxport.layer import Layer, abstract_values, initial_parameters
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Functions, Missing, Ported, Source, bare, kind_of, with_parameters
+from luxport.porting.flux.building import Functions, Missing, Ported, Source, bare, kind_of, states_of, with_parameters
 from luxport.porting.flux.fields import GENERATIONS, fields_of, number, numbers
 from luxport.porting.flux.functions import function_layer
 from luxport.porting.flux.norms import batch_norm, group_norm, instance_norm, layer_norm
@@ -29,6 +29,10 @@ def is_model(value: Any) -> bool:
     return kind_of(value) in _BUILDERS
 
 
+_MOST_LAYERS = 5000
+"""How many layers a model may have, one that is in several places counted in each; the largest in use have hundreds."""
+
+
 def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, int] = (FIRST, LAST)) -> Ported:
     """Build the layer that a value is. `functions` fills holes, by the path in the model or by the Julia name.
 
@@ -36,6 +40,26 @@ def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, 
 
     Raises: FileFormatError if a struct is no layer of Flux, or its fields are not what Flux has there
     """
+    left = _MOST_LAYERS
+
+    def build(value: Any, functions: Functions, path: str, versions: tuple[int, int]) -> Ported:
+        # A file of a few kilobytes can put one layer into another twice, again and again.
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise FileFormatError(f"the model has more than {_MOST_LAYERS} layers: some stand in it over and over")
+        return _port(value, functions, path, versions, build)
+
+    return build(value, functions, path, versions)
+
+
+def _port(
+    value: Any,
+    functions: Functions,
+    path: str,
+    versions: tuple[int, int],
+    build: Callable[[Any, Functions, str, tuple[int, int]], Ported],
+) -> Ported:
     if isinstance(value, julia.Function):
         given = functions.get(path, functions.get(value.path, functions.get(value.name)))
         return bare(luxport.WrappedFunction(given) if given is not None else function_layer(value))
@@ -52,7 +76,7 @@ def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, 
             f"load(..., functions={{{path or 'the path'!r}: f}}), or load the parts by their names"
         )
     try:
-        return _BUILDERS[kind](Source(kind, fields_of(value, kind), value, functions, path, versions, port))
+        return _BUILDERS[kind](Source(kind, fields_of(value, kind), value, functions, path, versions, build))
     except KeyError as missing:
         raise FileFormatError(f"{path or 'the model'}: a Flux.{kind} without the field {missing}") from None
 
@@ -186,7 +210,7 @@ def _attention(source: Source) -> Ported:
         attention_dropout_probability=dropout.layer.p,
         use_bias="bias" in parts["q_proj"].ps,
     )
-    whole = bare(layer)
+    whole = Ported(layer, abstract_values(initial_parameters, layer), states_of(layer, 0))
     ps = {name: parts[name].ps if name in parts else entry for name, entry in whole.ps.items()}
     for name in names:
         if set(ps[name]) != set(whole.ps[name]):
@@ -206,6 +230,8 @@ def _upsample(source: Source) -> Ported:
 
 def _named_layers(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, julia.NamedTuple):
+        if strange := [name for name in value.names if not name.isprintable()]:
+            raise FileFormatError(f"a layer has the name {strange[0]!r}, which cannot be shown")
         return list(zip(value.names, value.values, strict=True))
     if isinstance(value, julia.Struct) or not isinstance(value, (tuple, list)):
         raise FileFormatError(f"layers in a tuple, a vector or by names expected, got {type(value).__name__}")

@@ -27,6 +27,7 @@ import numpy as np
 import luxport
 from luxport.layer import Layer
 from luxport.porting import julia
+from luxport.porting.errors import shown
 from luxport.porting.flux.building import Ported, Source, kind_of, with_parameters
 from luxport.porting.flux.fields import keeps_deviation, number, numbers, variance_of
 from luxport.porting.flux.old_layer_norm import OldLayerNorm
@@ -58,8 +59,8 @@ def group_norm(source: Source) -> Ported:
         layer = luxport.GroupNorm(channels, groups, source.activation(), **_options(source))
         return _norm(source, layer, {})
     warnings.warn(
-        f"{source.path or 'the model'}: a GroupNorm with moving statistics, as Flux had it until 0.11, is a BatchNorm "
-        "here: the same in tests, another thing in training",
+        f"{shown(source.path) or 'the model'}: a GroupNorm with moving statistics, as Flux had it until 0.11, is a "
+        "BatchNorm here: the same in tests, another thing in training",
         stacklevel=2,
     )
     layer = luxport.BatchNorm(channels, source.activation(), **_options(source))
@@ -98,7 +99,7 @@ def _has_deviation(source: Source) -> bool:
 
 def _warn(source: Source, what: str, taken: str) -> None:
     warnings.warn(
-        f"{source.path or 'the model'}: {what}; the file does not say which, and {taken} is taken: "
+        f"{shown(source.path) or 'the model'}: {what}; the file does not say which, and {taken} is taken: "
         "name the version, as load(..., flux='0.6')",
         stacklevel=2,
     )

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport.layer import initial_states
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Ported, Source, kind_of, with_parameters
+from luxport.porting.flux.building import Ported, Source, kind_of, states_of, with_parameters
 from luxport.porting.wrappers import array
 
 __all__ = ["cell", "recur", "sequence"]
@@ -72,7 +71,7 @@ def recur(source: Source) -> Ported:
     """Build a Recur, which takes one step a call and remembers: so does StatefulRecurrentCell."""
     inner = _cell_of(source)
     layer = luxport.StatefulRecurrentCell(inner.layer)  # type: ignore[arg-type]
-    return Ported(layer, inner.ps, initial_states(0, layer))
+    return Ported(layer, inner.ps, states_of(layer, 0))
 
 
 def _cell_of(source: Source) -> Ported:

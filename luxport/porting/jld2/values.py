@@ -398,7 +398,7 @@ def _is_complex(type: Any, storage: Compound) -> bool:
 
 
 def _has_array(value: julia.Struct) -> bool:
-    return any(isinstance(part, np.ndarray) and part.dtype != object for _, part in islice(julia.walk(value), 200))
+    return any(isinstance(part, np.ndarray) and part.dtype != object for part in islice(julia.every(value), 200))
 
 
 def _text(data: memoryview, place: int) -> str:

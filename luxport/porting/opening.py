@@ -1,0 +1,47 @@
+"""Opening a file that others named: a regular one, read whole, and nothing else is touched."""
+
+from __future__ import annotations
+
+import os
+import stat
+from os import PathLike
+from pathlib import Path
+
+from luxport.porting.errors import FileFormatError
+
+__all__ = ["bytes_of", "expect_regular"]
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def expect_regular(path: str | PathLike[str]) -> None:
+    """Refuse what is no regular file, without opening it: devices and pipes may never end, or wait for ever.
+
+    Raises: FileFormatError; OSError if there is nothing
+    """
+    _refuse(os.stat(path).st_mode, path)
+
+
+def bytes_of(path: str | PathLike[str]) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises: FileFormatError if it is something else; OSError if it cannot be opened
+    """
+    expect_regular(path)
+    # Another thing may have come to this path since: nothing waits for the other end of a pipe here.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as file:
+        _refuse(os.fstat(descriptor).st_mode, path)
+        return file.read()
+
+
+def _refuse(mode: int, path: str | PathLike[str]) -> None:
+    if not stat.S_ISREG(mode):
+        what = next((name for test, name in _KINDS if test(mode)), "something else")
+        raise FileFormatError(f"not a regular file but {what}", path=str(Path(path)))
