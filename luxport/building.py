@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 from luxport.arguments import wrong_arguments
 from luxport.entries import learn_entries
+from luxport.kinds import wrong_option
 
 __all__ = ["completed"]
 
@@ -22,16 +24,34 @@ def completed(init: Callable[..., None]) -> Callable[..., None]:
             init(self, *args, **options)
         except FrozenInstanceError as error:
             raise TypeError(_own_init(type(self))) from error
-        except TypeError:
-            wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
+        except Exception as error:
+            wrong = _wrong_call(type(self), init, (self, *args), options, error)
             if wrong is None:
                 raise
             raise TypeError(wrong) from None
+        if type(self).__module__.startswith("luxport."):  # what annotations mean in other classes is theirs to say
+            wrong = wrong_option(type(self), vars(self))
+            if wrong is not None:
+                raise TypeError(wrong)
         if type(self).__init__ is wrapper:  # else a subclass calls this on its way
             _check_held_layers(self)
             learn_entries(self)
 
     return wrapper
+
+
+def _wrong_call(
+    kind: type, init: Callable[..., None], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
+) -> str | None:
+    """Say which argument made a layer's ``__init__`` fail, if the error does not; None if that is not known."""
+    if isinstance(error, TypeError):
+        wrong = wrong_arguments(kind.__name__, init, args, options)
+        if wrong is not None:
+            return wrong
+    if str(error).startswith(f"{kind.__name__} ") or not kind.__module__.startswith("luxport."):
+        return None
+    bound = inspect.signature(init).bind(*args, **options)
+    return wrong_option(kind, bound.arguments)
 
 
 def _own_init(kind: type) -> str:

@@ -164,8 +164,29 @@ def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
             return f"expects {what} as a mapping with {_names(wanted)}, got {got}: {_REMEDY}"
         if not _has_all(given, wanted):
             return f"expects {what} {_names(wanted)}, got {_names(given)}: {_REMEDY}"
+    for what, given in (("parameters", ps), ("states", st)):
+        wrong = _wrong_inside(layer.children(), given, what)
+        if wrong is not None:
+            return wrong
     if entries is not None and entries.exact and len(ps) > len(wanted_ps):
         return f"expects no parameters but {_names(wanted_ps)}, got {_names(ps)}: leave the others out"
+    return None
+
+
+def _wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | None:
+    """Look into tuples and dicts of layers; what belongs to one layer, that layer looks at."""
+    from luxport.layer import Layer, by_name
+
+    for name, child in layers.items():
+        if isinstance(child, Layer):
+            continue
+        named, inner = by_name(child), given[name]
+        if not isinstance(inner, Mapping) or not _has_all(inner, named):
+            got = _names(inner) if isinstance(inner, Mapping) else type(inner).__name__
+            return f"expects {what} {_names(named)} in {name}, got {got}: {_REMEDY}"
+        wrong = _wrong_inside(named, inner, what)
+        if wrong is not None:
+            return wrong
     return None
 
 

@@ -94,7 +94,7 @@ class Layer(ABC):
         if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):
             cls.__call__ = located(cls.__call__)
         # A subclass without fields of its own is built as its parent is, whose __init__ may be written by hand.
-        own_fields = "__annotations__" in vars(cls)
+        own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
         if "__init__" in vars(cls):
             cls.__init__ = completed(cls.__init__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -40,7 +41,12 @@ def check_dtype(x: Array, parameter: Array) -> None:
     Raises: LayerTypeError
     """
     if type(x) is not type(parameter):
-        backend_of(x, parameter)
+        want, got = backend_of(parameter).name, backend_of(x).name
+        if want != got:
+            raise LayerTypeError(
+                f"expects an input of {want} as its parameters, got one of {got}: "
+                f"move it with luxport.to(x, backend={want!r})"
+            )
     if x.dtype != parameter.dtype:
         want, got = dtype_name(parameter), dtype_name(x)
         if "float" in got:
@@ -100,5 +106,9 @@ def shape_of(x: Array) -> Any:
     try:
         return x.shape
     except AttributeError:
+        if isinstance(x, tuple) and len(x) == 2 and isinstance(x[1], Mapping):
+            raise LayerTypeError(
+                "expects an array, got a pair of an output and states: take it apart, y, st = model(x, ps, st)"
+            ) from None
         backend_of(x)  # says what x is instead
         raise

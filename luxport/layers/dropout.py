@@ -25,8 +25,8 @@ class _AlongAxes(Layer):
     p: float
     axes: int | tuple[int, ...] | None = None
 
-    def __new__(cls, p: float, axes: Any = None) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped."""
+    def __new__(cls, p: Any = None, *args: Any, **options: Any) -> Any:
+        """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
         return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
 
     def __getnewargs__(self) -> tuple[Any, ...]:
@@ -90,8 +90,8 @@ class AlphaDropout(Layer):
 
     p: float
 
-    def __new__(cls, p: float) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped."""
+    def __new__(cls, p: Any = None, *args: Any, **options: Any) -> Any:
+        """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
         return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
 
     def __getnewargs__(self) -> tuple[Any, ...]:

@@ -1,0 +1,386 @@
+"""Wrong calls of every layer and of the contract's functions: how many end in other words than luxport's own.
+
+    python tests/layers/wrong_calls.py [--backends numpy,jax,torch,tf] [--show N]
+
+Each backend runs in a child process, which is started again behind a call that ends it. A message counts as luxport's
+own if it is one line and luxport itself raised it.
+"""
+
+# Wrong on purpose:
+# pyright: reportArgumentType=false, reportCallIssue=false
+from __future__ import annotations
+
+import argparse
+import inspect
+import linecache
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import luxport
+from luxport import tree
+from luxport_conformance.examples import EXAMPLES
+
+BACKENDS = ("numpy", "jax", "torch", "tf")
+SOURCES = (str(Path(luxport.__file__).parent), *[f"luxport_{name}" for name in BACKENDS])
+
+Call = tuple[str, Callable[[], Any]]
+
+WRONG_ARGUMENTS: tuple[Any, ...] = (
+    *(-1, 0, 1.5, float("nan"), "relu", "3", True, None, (), (1,), (2, 3, 4, 5, 6), (2.5, 1), ("a", "b"), [], {}),
+    *(object(), np.zeros(2), b"x", lambda: None, luxport.relu, luxport.Dense(2, 2)),
+)
+
+
+def calls(backend: str) -> Iterator[Call]:
+    """Yield every wrong call with a line that says which it is."""
+    for family in EXAMPLES.values():
+        for name, examples in family.items() if isinstance(family, dict) else [("", family)]:
+            yield from _calls_of(name, examples, backend)
+    yield from contract_calls(backend)
+
+
+def _calls_of(name: str, examples: Any, backend: str) -> Iterator[Call]:
+    kind = type(examples[0].layer)
+    yield from construction_calls(kind, examples[0], backend)
+    if kind in (luxport.WrappedFunction, luxport.CompactLayer):
+        return  # what their functions raise is the user's
+    for example in examples[:2]:
+        yield from layer_calls(example, backend)
+
+
+def construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
+    """Yield a layer built with one wrong argument, set up and called."""
+    try:
+        signature = inspect.signature(kind.__init__)
+    except (TypeError, ValueError):
+        return
+    right = {
+        p.name: getattr(example.layer, p.name)
+        for p in list(signature.parameters.values())[1:]
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name in vars(example.layer)
+    }
+
+    def build(args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
+        def run() -> None:
+            layer = kind(*args, **options)
+            x = luxport.to(example.values()[0], backend=backend)
+            layer(x, *luxport.setup(0, layer, backend=backend))
+
+        return run
+
+    yield f"{kind.__name__}()", build((), {})
+    yield f"{kind.__name__}(misspelt=1)", build((), {**right, "misspelt": 1})
+    yield f"{kind.__name__}(*8)", build(tuple(range(1, 9)), {})
+    for option in right:
+        for value in WRONG_ARGUMENTS:
+            yield f"{kind.__name__}({option}={value!r:.40})", build((), {**right, option: value})
+    variadic = [p for p in signature.parameters.values() if p.kind == p.VAR_POSITIONAL]
+    if variadic:
+        for value in WRONG_ARGUMENTS:
+            yield f"{kind.__name__}({value!r:.40})", build((value,), {})
+            yield f"{kind.__name__}({value!r:.40}, Dense)", build((value, luxport.Dense(2, 2)), {})
+
+
+def layer_calls(example: Any, backend: str) -> Iterator[Call]:
+    """Yield calls of a layer with wrong inputs, parameters and states."""
+    layer = example.layer
+    host_x, host_ps, host_st = example.values()
+    x, ps, st = (luxport.to(part, backend=backend) for part in (host_x, host_ps, host_st))
+    title = repr(layer)[:60]
+
+    def run(*inputs: Any) -> Callable[[], Any]:
+        return lambda: layer(*inputs)
+
+    yield f"{title}()", run()
+    yield f"{title}(x)", run(x)
+    yield f"{title}(x, ps)", run(x, ps)
+    for name, wrong in wrong_inputs(x, backend):
+        yield f"{title}: x {name}", run(wrong, ps, st)
+    for what, entries in (("ps", ps), ("st", st)):
+        if not tree.leaves(entries):
+            continue
+        for name, wrong in wrong_entries(entries, backend):
+            yield f"{title}: {what} {name}", run(x, *((wrong, st) if what == "ps" else (ps, wrong)))
+    if tree.leaves(ps):
+        yield f"{title}: swapped", run(x, st, ps)
+        for other in (luxport.Dense(7, 9), luxport.BatchNorm(5), luxport.Chain(luxport.Dense(7, 9))):
+            yield f"{title}: of {other!r}", run(x, *luxport.setup(0, other, backend=backend))
+
+
+def wrong_inputs(x: Any, backend: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is no input of a layer that takes x; some of it may be one for some layers."""
+    other = "torch" if backend == "numpy" else "numpy"
+    first = tree.leaves(x)[0]
+    make = lambda shape, dtype="float32": luxport.asarray(np.ones(shape), backend=backend, dtype=dtype)  # noqa: E731
+    yield from (
+        ("None", None),
+        ("a string", "x"),
+        ("a number", 3.5),
+        ("a dict", {"x": first}),
+        ("a list of lists", [[1.0, 2.0]]),
+        ("an empty tuple", ()),
+        ("an empty list", []),
+        ("a tuple of None", (None, None)),
+        ("output and state", (first, {})),
+        ("a layer", luxport.Dense(2, 2)),
+        ("six arrays", (first,) * 6),
+        ("a pair with a string", (first, "x")),
+        ("without axes", make(())),
+        ("one axis", make((7,))),
+        ("two axes", make((7, 13))),
+        ("three axes", make((2, 7, 13))),
+        ("four axes", make((2, 7, 11, 13))),
+        ("six axes", make((2, 7, 1, 1, 3, 2))),
+        ("empty", make((0,))),
+        ("no samples", make((0, 3))),
+        ("no features", make((3, 0))),
+        ("empty images", make((2, 3, 0, 4))),
+        ("of bools", tree.map(lambda leaf: make(tuple(leaf.shape), "bool"), x)),
+        ("of ints", tree.map(lambda leaf: make(tuple(leaf.shape), "int32"), x)),
+        ("complex", tree.map(lambda leaf: make(tuple(leaf.shape), "complex64"), x)),
+        ("of float64", tree.map(lambda leaf: make(tuple(leaf.shape), "float16"), x)),
+        ("of another backend", luxport.to(x, backend=other)),
+        ("of Python", tree.map(lambda leaf: np.asarray(luxport.to(leaf, backend="numpy")).tolist(), x)),
+        ("of strings", np.array([["a", "b"]])),
+    )
+
+
+def wrong_entries(entries: Any, backend: str) -> Iterator[tuple[str, Any]]:
+    """Yield what are no parameters or states of a layer that has these."""
+    yield from (("None", None), ("{}", {}), ("a string", "x"), ("a list", [1.0]), ("a number", 1.0))
+    yield "an array", tree.leaves(entries)[0]
+    other = "torch" if backend == "numpy" else "numpy"
+    paths = [path for path, _ in tree.leaves_with_path(entries)]
+    for path in paths[:4] + paths[-1:]:
+        where = ".".join(path)
+        yield f"without {where}", _changed(entries, path, _MISSING)
+        leaf = dict(tree.leaves_with_path(entries))[path]
+        for name, value in (
+            ("None", None),
+            ("a string", "x"),
+            ("a number", 2.0),
+            ("a list", [1.0]),
+            ("without axes", luxport.asarray(np.ones(()), backend=backend, dtype="float32")),
+            ("empty", luxport.asarray(np.ones((0,)), backend=backend, dtype="float32")),
+            ("larger", luxport.asarray(np.ones((*leaf.shape, 2)), backend=backend, dtype="float32")),
+            ("of another backend", luxport.to(leaf, backend=other)),
+            ("of ints", luxport.asarray(np.ones(tuple(leaf.shape)), backend=backend, dtype="int32")),
+            ("complex", luxport.asarray(np.ones(tuple(leaf.shape)), backend=backend, dtype="complex64")),
+        ):
+            yield f"{where} {name}", _changed(entries, path, value)
+        if len(path) > 1:
+            yield f"{path[0]} None", {**entries, path[0]: None}
+            yield f"{path[0]} a string", {**entries, path[0]: "x"}
+
+
+_MISSING = object()
+
+
+def _changed(entries: Any, path: tuple[str, ...], value: Any) -> Any:
+    first, *rest = path
+    if isinstance(entries, (tuple, list)):
+        return tuple([_changed(e, tuple(rest), value) if str(i) == first and rest else
+                      value if str(i) == first else e for i, e in enumerate(entries)])  # fmt: skip
+    changed = {k: _changed(v, tuple(rest), value) if str(k) == first and rest else v for k, v in entries.items()}
+    if not rest:
+        changed[first] = value
+        if value is _MISSING:
+            del changed[first]
+    return changed
+
+
+def contract_calls(backend: str) -> Iterator[Call]:
+    """Yield wrong calls of setup and its like, of transforms and of the optimisers' functions."""
+    model = luxport.Chain(luxport.Dense(3, 2), luxport.Dropout(0.5))
+    ps, st = luxport.setup(0, model, backend=backend)
+    x = luxport.asarray(np.ones((4, 3)), backend=backend, dtype="float32")
+    rule = luxport.optimisers.Adam()
+    opt = luxport.optimisers.setup(rule, ps)
+    wrong = (
+        None,
+        "x",
+        3.5,
+        -1,
+        [],
+        {},
+        (),
+        object(),
+        x,
+        model,
+        ps,
+        opt,
+        np.zeros(2),
+        lambda z: z,
+        [model],
+        rule,
+        b"y",
+        True,
+    )
+    functions: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        "setup": (luxport.setup, (0, model)),
+        "train_mode": (luxport.train_mode, (st,)),
+        "test_mode": (luxport.test_mode, (st,)),
+        "update_state": (luxport.update_state, (st, "training", True)),
+        "output_shape": (luxport.output_shape, (model, (4, 3))),
+        "parameter_length": (luxport.parameter_length, (model,)),
+        "state_length": (luxport.state_length, (model,)),
+        "apply": (luxport.apply, (model, x, ps, st)),
+        "stateless_apply": (luxport.stateless_apply, (model, x, ps)),
+        "to": (luxport.to, (ps,)),
+        "flatten": (luxport.flatten, (ps,)),
+        "jit": (luxport.jit, (model,)),
+        "optimisers.setup": (luxport.optimisers.setup, (rule, ps)),
+        "optimisers.update": (luxport.optimisers.update, (opt, ps, ps)),
+        "optimisers.adjust": (luxport.optimisers.adjust, (opt, 0.1)),
+        "optimisers.freeze": (luxport.optimisers.freeze, (opt,)),
+        "freeze": (luxport.freeze, (model, ps, st)),
+    }
+    if backend != "numpy":
+        loss = lambda ps: luxport.namespace(x).sum(model(x, ps, st)[0])  # noqa: E731
+        functions["grad"] = (lambda f, p: luxport.grad(f)(p), (loss, ps))
+        functions["value_and_grad"] = (lambda f, p: luxport.value_and_grad(f)(p), (loss, ps))
+    for name, (function, right) in functions.items():
+        yield f"{name}()", lambda function=function: function()
+        for i in range(len(right)):
+            for value in wrong:
+                args = (*right[:i], value, *right[i + 1 :])
+                yield f"{name}(... {value!r:.30} as argument {i})", lambda f=function, args=args: f(*args)
+    for keyword in ("backend", "device", "dtype"):
+        for value in (3, "nope", (), 1.5, b"x", model):
+            for name in ("setup", "to"):
+                function, right = functions[name]
+                yield (
+                    f"{name}({keyword}={value!r:.30})",
+                    lambda f=function, r=right, k=keyword, v=value: f(*r, **{k: v}),
+                )
+    for name in luxport.optimisers.__all__:
+        kind = getattr(luxport.optimisers, name)
+        if not isinstance(kind, type) or name in ("Rule", "HigherOrder", "Compound"):
+            continue
+
+        def trained(kind: Any = kind, args: tuple[Any, ...] = (), options: Any = None) -> None:
+            state = luxport.optimisers.setup(kind(*args, **(options or {})), ps)
+            luxport.optimisers.update(state, ps, ps)
+
+        yield f"{name}(misspelt=1)", lambda t=trained: t(options={"misspelt": 1})
+        for value in (
+            *WRONG_ARGUMENTS,
+            luxport.schedules.Constant(0.1) if hasattr(luxport.schedules, "Constant") else 1j,
+        ):
+            for option in list(inspect.signature(kind).parameters)[:4]:
+                yield f"{name}({option}={value!r:.30})", lambda t=trained, o=option, v=value: t(options={o: v})
+
+
+def judge(call: Callable[[], Any]) -> tuple[str, str]:
+    """Run a call: taken, refused in luxport's own words, or raw; with the message."""
+    signal.alarm(20)  # a call that does not end is as bad as one that crashes
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call()
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        file = frame.tb_frame.f_code.co_filename if frame is not None else ""
+        line = linecache.getline(file, frame.tb_lineno).strip() if frame is not None else ""
+        own = any(source in file for source in SOURCES) and ("raise" in line or not line.startswith("return"))
+        own = own and isinstance(error, (luxport.LayerError, TypeError, ValueError, ImportError))
+        explicit = own and _raised_there(file, frame.tb_lineno)  # type: ignore[union-attr]
+        return ("own" if explicit and "\n" not in str(error) else "raw"), text
+    finally:
+        signal.alarm(0)
+    return "taken", ""
+
+
+def _raised_there(file: str, line: int) -> bool:
+    """Tell whether the statement on a line is a raise, which may have begun some lines above."""
+    for number in range(line, max(line - 8, 0), -1):
+        text = linecache.getline(file, number).strip()
+        if text.startswith("raise "):
+            return True
+        if text.endswith(":") and number != line:
+            return False
+    return False
+
+
+def _stop(*args: Any) -> None:
+    raise TimeoutError("the call takes more than 20 seconds")
+
+
+def child(backend: str, first: int) -> None:
+    """Judge the calls from a number on, a line each."""
+    signal.signal(signal.SIGALRM, _stop)
+    for number, (name, call) in enumerate(calls(backend)):
+        if number < first:
+            continue
+        print(f"@{number}\t{name}".replace("\n", " "), flush=True)
+        verdict, text = judge(call)
+        print(f"={verdict}\t{text!r}", flush=True)
+
+
+def sweep(backend: str) -> list[tuple[str, str, str]]:
+    """Judge all calls on one backend: the call, the verdict and the message of each."""
+    found: list[tuple[str, str, str]] = []
+    first = 0
+    while True:
+        run = subprocess.run(
+            [sys.executable, __file__, "--child", backend, "--first", str(first)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        name, number = "", first - 1
+        for line in run.stdout.splitlines():
+            if line.startswith("@"):
+                head, _, name = line[1:].partition("\t")
+                number = int(head)
+            elif line.startswith("="):
+                verdict, _, text = line[1:].partition("\t")
+                found.append((name, verdict, text))
+        if run.returncode == 0:
+            return found
+        if number < first:
+            raise RuntimeError(f"the calls on {backend} do not start: {run.stderr[-2000:]}")
+        found.append((name, "crash", f"exit status {run.returncode}"))
+        first = number + 1
+
+
+def main() -> int:
+    """Print what was found; the exit status tells whether more than 1 % were raw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backends", default=",".join(BACKENDS))
+    parser.add_argument("--show", type=int, default=20)
+    parser.add_argument("--taken", action="store_true")
+    parser.add_argument("--child")
+    parser.add_argument("--first", type=int, default=0)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child, options.first)
+        return 0
+    bad = False
+    for backend in options.backends.split(","):
+        found = sweep(backend)
+        counts = Counter(verdict for _, verdict, _ in found)
+        print(f"{backend}: {len(found)} wrong calls, {dict(counts)}")
+        for verdict in ("crash", "raw", *(["taken"] if options.taken else [])):
+            for name, _, text in [entry for entry in found if entry[1] == verdict][: options.show]:
+                print(f"  {verdict}: {name}: {text[:200]}")
+        bad = bad or counts["crash"] > 0 or counts["raw"] > 0.01 * len(found)
+    return int(bad)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
