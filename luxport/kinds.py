@@ -29,7 +29,7 @@ def wrong_option(kind: type, options: Mapping[str, Any]) -> str | None:
             return f"{kind.__name__} expects {f.name} as {wanted}, got {_short(value)}{_remedy(parts, f.name, value)}"
         if f.name in _RANGES and isinstance(value, Real):
             low, high = _RANGES[f.name]
-            if not low <= value <= high:
+            if not low <= float(value) <= high:
                 wanted = f"of at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
                 return f"{kind.__name__} expects {f.name} as a number {wanted}, got {value!r}"
     return None

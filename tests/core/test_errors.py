@@ -146,7 +146,10 @@ def test_mixed_backends_in_a_layer(backend, other, message):
         f"expects arrays of one backend, got {backend} and {other} together: "
         f"move one with luxport.to(..., backend={backend!r})"
     )
-    assert message(TypeError, MODEL, x, ps, st) == f"Dense at layer_1 {want}"
+    assert message(TypeError, MODEL, x, ps, st) == (
+        f"Dense at layer_1 expects an input of {other} as its parameters, got one of {backend}: "
+        f"move it with luxport.to(x, backend={other!r})"
+    )
     assert message(TypeError, lp.jit(MODEL), x, ps, st) == f"luxport {want}"
     assert message(TypeError, lp.ops.dense, x, ps["layer_1"]["weight"], None) == f"luxport {want}"
     assert message(TypeError, lp.backend_of, x, None, ps["layer_1"]["weight"]) == f"luxport {want}"
