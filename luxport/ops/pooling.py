@@ -197,8 +197,8 @@ def _written_out(
     x: Array, window: PerAxis, stride: PerAxis | None, padding: PerSide, dilation: PerAxis
 ) -> tuple[Sizes, Sizes, Pairs, Sizes]:
     rank = len(x.shape) - 2
-    stride, padding, dilation = written_out(rank, window if stride is None else stride, padding, dilation)
     window = per_axis("window", window, rank)
+    stride, padding, dilation = written_out(rank, window if stride is None else stride, padding, dilation)
     check_room(x, window, padding, dilation)
     return window, stride, padding, dilation
 

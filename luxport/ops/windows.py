@@ -89,12 +89,12 @@ def options_written_out(rank: int, options: dict[str, Any], *, cuts: bool = Fals
     """
     if _is_written_out(rank, options, cuts):
         return options
-    values = written_out(rank, options["stride"], options["padding"], options["dilation"], cuts=cuts)
     more = {name: per_axis(name, options[name], rank, least=n) for name, n in _LEAST.items() if name in options}
+    values = written_out(rank, options["stride"], options["padding"], options["dilation"], cuts=cuts)
     return {**options, **more, "padding": values[1]}
 
 
-_LEAST = {"stride": 1, "dilation": 1, "window": 1, "output_padding": 0}
+_LEAST = {"window": 1, "stride": 1, "dilation": 1, "output_padding": 0}
 
 
 def _is_written_out(rank: int, options: Mapping[str, Any], cuts: bool) -> bool:

@@ -24,3 +24,24 @@ wrong_dtype = _with(lambda x: ToyArray(np.tanh(x.values).astype(np.float16)))
 not_a_number = _with(lambda x: ToyArray(np.full_like(x.values, np.nan)))
 in_place = _with(lambda x: ToyArray(np.tanh(x.values, out=x.values)))
 incomplete = SimpleNamespace(name="incomplete")
+
+
+class _Narrow:
+    """A namespace without double precision and complex numbers."""
+
+    missing = ("float64", "complex64", "complex128")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.missing:
+            raise AttributeError(f"narrow has no {name}")
+        return getattr(toy.xp, name)
+
+
+def _as_narrow(values: Any, dtype: str | None = None, device: str | None = None) -> ToyArray:
+    array = toy.asarray(values, dtype=dtype, device=device)
+    if array.dtype.name in _Narrow.missing:
+        raise ValueError(f"narrow has no {array.dtype.name}")
+    return array
+
+
+narrow = SimpleNamespace(**{**vars(toy), "name": "narrow", "xp": _Narrow(), "asarray": _as_narrow})

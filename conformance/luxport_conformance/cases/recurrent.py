@@ -136,9 +136,12 @@ def _two_biases(kind: str, cell: Any) -> Case:
         id=f"{kind}_cell.two_biases",
         subject=type(cell).__name__,
         source=("torch: a bias for the input and one for the hidden state",),
-        program=lambda x, ps, carry: cell((x, carry), ps, {})[0][1],
-        inputs={"x": draw(BATCH, IN), "ps": _drawn_apart(cell), "carry": carries(kind, BATCH, OUT)},
-        expected=lambda x, ps, carry: reference(kind, ps, x, carry),
+        program=lambda x, ps, st, carry: cell((x, carry), ps, st)[0][1],
+        inputs={
+            **{"x": draw(BATCH, IN), "ps": _drawn_apart(cell)},
+            **{"st": luxport.setup(0, cell, backend="numpy")[1], "carry": carries(kind, BATCH, OUT)},
+        },
+        expected=lambda x, ps, st, carry: reference(kind, ps, x, carry),
         tolerance=DEEP,
     )
 
