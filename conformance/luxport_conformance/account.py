@@ -33,7 +33,7 @@ REASONS = {
     "helper": "is inside a helper that other tests call, or calls one",
     "state of a model": "takes arrays, settings or functions out of a model: here they are apart from it already",
     "inner parts": "is about inner parts of upstream's own: here layers and operations are made of other ones",
-    "rounding": "holds the rounding of NNlib's own approximation of a function: each framework has its own",
+    "rounding": "holds the rounding of one implementation: each framework has its own",
     "processes": "is about processes or threads that Julia starts",
     "lux differs": "asks for what Lux, and so luxport, does in another way",
     "broken upstream": "is marked as broken upstream, or cannot fail there",

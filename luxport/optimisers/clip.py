@@ -76,6 +76,8 @@ class ClipNorm:
 def norm(x: Array, p: float) -> Array:
     """Return ``sum(|x|^p)^(1 / p)`` over all of x; the count of numbers that are not 0 for p = 0.
 
+    It is right wherever it can be held, also where the powers could not.
+
     >>> import numpy as np
     >>> norm(np.array([3.0, 4.0]), 2).item(), norm(np.array([3.0, 4.0]), np.inf).item()
     (5.0, 4.0)
@@ -90,9 +92,24 @@ def norm(x: Array, p: float) -> Array:
         return xp.sum(xp.astype(size != 0, size.dtype))
     if p == 1:
         return xp.sum(size)
+    largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)
     if p == 2:
-        return xp.sqrt(xp.sum(size * size))
-    return xp.sum(size**p) ** (1.0 / p)
+        return _euclidean(size, largest)
+    plain = xp.sum(size**p) ** (1.0 / p)
+    # Powers of numbers that are divided by the largest do not overflow, and do not all vanish.
+    unit = xp.where(xp.logical_and(largest > 0, xp.isfinite(largest)), largest, xp.ones_like(largest))
+    scaled = unit * xp.sum((size / unit) ** p) ** (1.0 / p)
+    return xp.where(xp.logical_and(xp.isfinite(plain), plain > 0), plain, scaled)
+
+
+def _euclidean(size: Array, largest: Array) -> Array:
+    """Return the 2-norm; numbers whose squares might overflow or vanish are scaled by a power of 2, which is exact."""
+    xp = namespace(size)
+    large, small = (1e150, 2.0**-600) if dtype_name(size) == "float64" else (1e15, 2.0**-100)
+    one = xp.ones_like(largest)
+    unit = xp.where(largest > large, one * small, xp.where(largest < 1.0 / large, one / small, one))
+    size = size * unit
+    return xp.sqrt(xp.sum(size * size)) / unit
 
 
 @operation

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of
+from luxport.backend import Array, backend_of, dtype_name, namespace
 from luxport.flat import FlatParameters
 from luxport.layers.checks import shape_text
 from luxport.optimisers.adjustments import is_leaf, is_tied, rule_of
+from luxport.optimisers.chain import MixedPrecision
 from luxport.optimisers.rule import Rule, apply_rule, subtract
 from luxport.static import Static
 
@@ -22,8 +23,10 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
 
     The state is a plain tree like ps. Where ps has a floating or complex array, the state has a leaf,
     ``{"rule": Static(rule), "state": ...}``, with ``"frozen": Static(True)`` if `update` is to pass it over; where
-    ps has anything else, the state has None. So compilers and transforms take it as an argument, and compile anew
-    for another rule; `adjust` tells how hyper-parameters change without.
+    ps has anything else, the state has None. Half precision is too narrow for moments and for small steps: a rule
+    works on such an array in float32, and the leaf has a third entry, ``"remainder"``, which is what the rounding of
+    the array has cut off (`MixedPrecision` has a copy instead). So compilers and transforms take it as an argument,
+    and compile anew for another rule; `adjust` tells how hyper-parameters change without.
 
     An array that stands in several places of ps (the same object, not only equal) is one parameter: it has a leaf in
     the first, and in each of the others ``{"tied": Static(path)}``. `FlatParameters` are one parameter, their vector.
@@ -88,7 +91,13 @@ def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path]) -> Any:
     if not _is_trainable(x):
         return None
     first = places.setdefault(id(x), path)
-    return {"rule": Static(rule), "state": rule.init(x)} if first is path else {"tied": Static(first)}
+    if first is not path:
+        return {"tied": Static(first)}
+    if not _is_half(x):
+        return {"rule": Static(rule), "state": rule.init(x)}
+    wide = _widened(x)
+    leaf = {"rule": Static(rule), "state": rule.init(wide)}
+    return leaf if isinstance(rule, MixedPrecision) else {**leaf, "remainder": namespace(wide).zeros_like(wide)}
 
 
 def _update(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, sums: dict[Path, Any]) -> tuple[Any, Any]:
@@ -121,8 +130,25 @@ def _update(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, sums
         dx = _fitting(dx, x, path)
         total = dx if total is None else dx + total
     further = tuple([_fitting(one, x, path) for one in more])
+    if _is_half(x):
+        return _update_half(state, x, total, further)
     inner, step = apply_rule(rule_of(state), state["state"], x, total, further)
     return {**state, "state": inner}, subtract(x, step)
+
+
+def _update_half(state: Any, x: Array, dx: Array, more: tuple[Array, ...]) -> tuple[Any, Array]:
+    """Step in float32: from what the parameter would be if it had not been rounded, as far as the state knows."""
+    wide = _widened(x)
+    if "remainder" in state:
+        wide = wide + state["remainder"]
+    inner, step = apply_rule(rule_of(state), state["state"], wide, dx, more)
+    if step is None:
+        return {**state, "state": inner}, x
+    xp = namespace(x)
+    wide = subtract(wide, step)
+    y = xp.astype(wide, x.dtype)
+    state = {**state, "state": inner}
+    return ({**state, "remainder": wide - _widened(y)} if "remainder" in state else state), y
 
 
 def _entry(values: Any, key: Any) -> Any:
@@ -175,16 +201,26 @@ def _as_vector(dx: Any, x: FlatParameters) -> Any:
 
 
 def _fitting(dx: Any, x: Array, path: tuple[str, ...]) -> Array:
-    """Return the gradient in the dtype of its parameter."""
+    """Return the gradient in the dtype of its parameter, or in float32 if that is half precision."""
     shape, given = x.shape, getattr(dx, "shape", None)
     if given != shape and not _same_shape(given, shape):
         got = type(dx).__name__ if given is None else shape_text(dx)
         raise ValueError(f"update expects a gradient of shape {shape_text(x)}{_at(path)}, got {got}")
-    if dx.dtype == x.dtype:
+    if dx.dtype == x.dtype and not _is_half(x):
         return dx
     if "complex" in str(dx.dtype) and "complex" not in str(x.dtype):
         raise ValueError(f"update expects a real gradient{_at(path)}, got a complex one")
-    return backend_of(x, dx).xp.astype(dx, x.dtype)
+    xp = backend_of(x, dx).xp
+    return xp.astype(dx, xp.float32 if _is_half(x) else x.dtype)
+
+
+def _is_half(x: Array) -> bool:
+    return dtype_name(x) in ("float16", "bfloat16")
+
+
+def _widened(x: Array) -> Array:
+    xp = namespace(x)
+    return xp.astype(x, xp.float32)
 
 
 def _same_shape(given: Any, shape: Any) -> bool:

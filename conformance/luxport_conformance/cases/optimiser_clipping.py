@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from luxport import optimisers
-from luxport.backend import dtype_name
+from luxport.backend import dtype_name, namespace
 from luxport.optimisers import ClipGrad, ClipNorm
 from luxport.optimisers.clip import norm
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, draw, function
-from luxport_conformance.cases.optimiser_parts import BRANCHES, HUNDRED, MAIN
+from luxport_conformance.cases.optimiser_parts import BRANCHES, HUNDRED, MAIN, step
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES"]
@@ -49,6 +49,14 @@ def _norms(*arrays: Any) -> Any:
 
 def _numpy_norms(*arrays: Any) -> Any:
     return tuple([tuple([np.linalg.norm(np.ravel(x), p) for p in NORMS]) for x in arrays])
+
+
+def _norms_of_extremes(x: Any) -> Any:
+    largest = 2.0**1000 if dtype_name(x) == "float64" else 2.0**120
+    xp = namespace(x)
+    return tuple(
+        [xp.stack([norm(x * s, p) / s for p in (2, 3)]) for s in (largest, 1 / largest, largest**0.25, largest**-0.25)]
+    )
 
 
 CASES: list[Case] = [
@@ -110,5 +118,22 @@ CASES: list[Case] = [
         draw(10, 10),
         expected=True,
         compiles=False,
+    ),
+    function(
+        "optimisers.norms_of_extremes",
+        ("scaling: the norm of s x is s times the norm of x, also where the squares of s x overflow or vanish",),
+        "ClipNorm",
+        _norms_of_extremes,
+        np.array([3.0, 4.0, 0.0]),
+        expected=lambda x: tuple([np.array([5.0, 91.0 ** (1 / 3)])] * 4),
+        tolerance=Tolerance(factor=30.0, reason="a third is rounded, times the logarithm of up to 2^750"),
+    ),
+    step(
+        "clip_norm_of_large",
+        ("the gradient, scaled to the norm",),
+        ClipNorm(5.0),
+        np.zeros(2),
+        np.array([3e30, 4e30]),
+        expected={"ps": np.array([-3.0, -4.0])},
     ),
 ]
