@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from luxport import jit
+from luxport import jit, tree
 from luxport.backend import Backend, available_backends, backend_name, get_backend, known_backends
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "missing",
     "prepared",
     "selected",
+    "unsized",
     "ways",
 ]
 
@@ -130,6 +131,17 @@ def holding(backend: Backend | None, dtype: str) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def unsized(backend: Backend, x: Any) -> Any:
+    """Forget the sizes of x where a program is compiled that can learn them when it runs, as TensorFlow's can."""
+    if backend.name != "tf":
+        return x
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return x
+    return tree.map(lambda leaf: tf.raw_ops.PlaceholderWithDefault(input=leaf, shape=[None] * len(leaf.shape)), x)
 
 
 _count = itertools.count()

@@ -175,6 +175,7 @@ def _job(example: Example, backend: Backend, dtype: str, gradients: bool, rounde
         return weighted_sum(example.layer(with_floats(x, leaves), ps, st)[0], weights)
 
     def program(x: Any, ps: Any, train: Any, test: Any, weights: Any) -> Any:
+        x = backends.unsized(backend, x)
         modes = (train,) if tree.structure(train) == tree.structure(test) else (train, test)
         results = [example.layer(x, ps, st) for st in modes]
         gradient = luxport.grad(loss, (0, 1)) if gradients else lambda *inputs: None

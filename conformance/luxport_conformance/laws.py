@@ -160,6 +160,7 @@ def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: E
 def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
     """Compiled, a layer returns what it returns eagerly in both modes, and so do its gradients.
 
+    TensorFlow compiles it for an x of which no size is known before the program runs.
     Where each operation is compiled, an eager gradient takes a second and is traced as a compiled one is: there it
     is left to the laws of gradients, which see it compiled.
     """

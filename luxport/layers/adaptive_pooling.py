@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, field
-from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, dtype_name
@@ -131,9 +130,8 @@ class AdaptiveMaxPool(_AdaptivePool):
         """Take maxima."""
         check_spatial(x, len(self._sizes))
         check_ordered(x)
-        if self.variable_windows:
-            return ops.adaptive_max_pool(x, output_size=self._sizes), st
-        return ops.max_pool(x, **_windows(x, self._sizes)), st
+        y = ops.adaptive_max_pool(x, output_size=self._sizes, variable_windows=self.variable_windows)
+        return y, st
 
 
 class AdaptiveMeanPool(_AdaptivePool):
@@ -154,9 +152,8 @@ class AdaptiveMeanPool(_AdaptivePool):
         """Take means."""
         check_spatial(x, len(self._sizes))
         _check_numbers(x)
-        if self.variable_windows:
-            return ops.adaptive_mean_pool(x, output_size=self._sizes), st
-        return ops.mean_pool(x, **_windows(x, self._sizes)), st
+        y = ops.adaptive_mean_pool(x, output_size=self._sizes, variable_windows=self.variable_windows)
+        return y, st
 
 
 class AdaptiveLPPool(_AdaptivePool):
@@ -185,20 +182,8 @@ class AdaptiveLPPool(_AdaptivePool):
         """Take roots of sums of powers."""
         check_spatial(x, len(self._sizes))
         check_floating(x)
-        if self.variable_windows:
-            return ops.adaptive_lp_pool(x, output_size=self._sizes, p=self.p), st
-        return ops.lp_pool(x, **_windows(x, self._sizes), p=self.p), st
-
-
-def _windows(x: Array, output_size: Sizes) -> dict[str, Any]:
-    """Return the one window, and its stride, that has as many places as wanted."""
-    sizes = tuple(x.shape)[2:]
-    if any(n < places for n, places in zip(sizes, output_size, strict=True)):
-        raise LayerError(f"expects at least {output_size} along its spatial axes, got {shape_text(x)}")
-    stride = tuple(n // places for n, places in zip(sizes, output_size, strict=True))
-    window = tuple(n - (places - 1) * s for n, places, s in zip(sizes, output_size, stride, strict=True))
-    flat = (1,) * len(stride)
-    return {"window": window, "stride": stride, "padding": tuple((0, 0) for _ in stride), "dilation": flat}
+        y = ops.adaptive_lp_pool(x, output_size=self._sizes, variable_windows=self.variable_windows, p=self.p)
+        return y, st
 
 
 def _check_global(x: Array) -> None:

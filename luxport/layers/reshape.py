@@ -10,6 +10,7 @@ from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import shape_of, shape_text
+from luxport.ops.shapes import sizes_of
 
 __all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 
@@ -37,8 +38,8 @@ class FlattenLayer(Layer):
         if kept < 1 or not shape:
             least = 1 if self.N is None else self.N + 1
             raise LayerError(f"expects at least {least} {'axis' if least == 1 else 'axes'}, got {shape_text(x)}")
-        _check_known(x)
-        return _reshape(x, (*shape[1:kept], math.prod(shape[kept:]))), st
+        sizes = sizes_of(x)
+        return _reshape(x, (*sizes[1:kept], math.prod(sizes[kept:]))), st
 
 
 class ReshapeLayer(Layer):
@@ -64,9 +65,11 @@ class ReshapeLayer(Layer):
         shape = tuple(shape_of(x))
         if not shape:
             raise LayerError("expects at least 1 axis, got ()")
-        _check_known(x)
-        sample = math.prod(shape[1:])
         known = math.prod([n for n in self.dims if n != -1])
+        if None in shape[1:]:  # where the sizes do not fit, the running program will say so
+            sample = math.prod(sizes_of(x)[1:])
+            return _reshape(x, tuple(sample // known if n == -1 else n for n in self.dims), sizes_of(x)[0]), st
+        sample = math.prod(shape[1:])
         fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
         if not fits:
             wanted = f"a multiple of {known}" if -1 in self.dims else f"{known}"
@@ -126,14 +129,6 @@ class SelectDim(Layer):
         return x[(slice(None),) * axis + (self.index, ...)], st
 
 
-def _check_known(x: Array) -> None:
-    if None in tuple(x.shape)[1:]:
-        raise LayerError(
-            f"expects sizes that are known before the program runs, all but the batch's, got {shape_text(x)}"
-        )
-
-
-def _reshape(x: Array, dims: tuple[int, ...]) -> Array:
-    """Reshape behind the batch axis, whose size may be known only when the program runs."""
-    batch = -1 if math.prod(dims) else x.shape[0]
-    return namespace(x).reshape(x, (batch, *dims))
+def _reshape(x: Array, dims: tuple[Any, ...], batch: Any = None) -> Array:
+    """Reshape behind the batch axis; sizes may be known only when the program runs."""
+    return namespace(x).reshape(x, (sizes_of(x)[0] if batch is None else batch, *dims))

@@ -10,18 +10,21 @@ from typing import Any
 from array_api_compat import device
 
 from luxport.backend import Array, namespace
+from luxport.errors import LayerError, shape_text
 from luxport.ops.operation import operation
-from luxport.ops.pooling import larger, root
+from luxport.ops.pooling import larger, largest_along, lp_pool, max_pool, mean_pool, root
+from luxport.ops.shapes import are_fixed, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
 __all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
 
 
 @operation
-def adaptive_max_pool(x: Array, *, output_size: Sizes) -> Array:
+def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
-    Of n elements and o windows, window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``.
+    Of n elements and o windows, window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``; without
+    `variable_windows` all have ``n - (o - 1) s``, at steps of ``s = n // o``.
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
     Source: PyTorch ``adaptive_max_pool2d``
@@ -30,11 +33,15 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes) -> Array:
     >>> adaptive_max_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
     array([[[5., 4., 4.]]])
     """
+    if not are_fixed(x):
+        return _pool_slices(x, output_size, variable_windows, largest_along)
+    if not variable_windows:
+        return max_pool(x, **even_windows(x, output_size))
     return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _entries(x, axis, windows)))
 
 
 @operation
-def adaptive_mean_pool(x: Array, *, output_size: Sizes) -> Array:
+def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
@@ -45,6 +52,13 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes) -> Array:
     array([[[3.        , 2.33333333, 3.5       ]]])
     """
 
+    if not are_fixed(x):
+        return _pool_slices(
+            x, output_size, variable_windows, lambda x, axis: namespace(x).mean(x, axis=axis, keepdims=True)
+        )
+    if not variable_windows:
+        return mean_pool(x, **even_windows(x, output_size))
+
     def mean(x: Array, axis: int, windows: Any) -> Array:
         lengths = [stop - start for start, stop in windows]
         return _sum(x, axis, windows) * along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
@@ -53,7 +67,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes) -> Array:
 
 
 @operation
-def adaptive_lp_pool(x: Array, *, output_size: Sizes, p: float = 2) -> Array:
+def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True, p: float = 2) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
@@ -63,10 +77,46 @@ def adaptive_lp_pool(x: Array, *, output_size: Sizes, p: float = 2) -> Array:
     >>> adaptive_lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), output_size=(2,))
     array([[[ 5., 10.]]])
     """
+    if not are_fixed(x):
+        return root(
+            _pool_slices(
+                x**p, output_size, variable_windows, lambda x, axis: namespace(x).sum(x, axis=axis, keepdims=True)
+            ),
+            p,
+        )
+    if not variable_windows:
+        return lp_pool(x, **even_windows(x, output_size), p=p)
     return root(_pool_axes(x**p, output_size, _sum), p)
 
 
 Windows = list[tuple[int, int]]
+
+
+def even_windows(x: Array, output_size: Sizes) -> dict[str, Any]:
+    """Return the one window, and its stride, that has as many places as wanted.
+
+    Raises: LayerError if x has fewer elements
+    """
+    sizes = tuple(x.shape)[2:]
+    if any([n < places for n, places in zip(sizes, output_size, strict=True)]):
+        raise LayerError(f"expects at least {output_size} along its spatial axes, got {shape_text(x)}")
+    stride = tuple([n // places for n, places in zip(sizes, output_size, strict=True)])
+    window = tuple([n - (places - 1) * s for n, places, s in zip(sizes, output_size, stride, strict=True)])
+    return {"window": window, "stride": stride, "padding": ((0, 0),) * len(stride), "dilation": (1,) * len(stride)}
+
+
+def _pool_slices(x: Array, output_size: Sizes, variable: bool, pool: Callable[..., Array]) -> Array:
+    """Pool one slice after the other, whose sizes only the running program may know; axes as `_pool_axes`."""
+    xp = namespace(x)
+    for axis in reversed(range(2, len(output_size) + 2)):
+        n, places, before = sizes_of(x)[axis], output_size[axis - 2], (slice(None),) * axis
+        if variable:
+            windows = [slice(i * n // places, ((i + 1) * n + places - 1) // places) for i in range(places)]
+        else:
+            step = n // places
+            windows = [slice(i * step, i * step + (n - (places - 1) * step)) for i in range(places)]
+        x = xp.concat([pool(x[(*before, window, ...)], axis=axis) for window in windows], axis=axis)
+    return x
 
 
 def _pool_axes(x: Array, output_size: Sizes, pool: Callable[[Array, int, Windows], Array]) -> Array:

@@ -252,4 +252,5 @@ def _filled(sizes: Any) -> tuple[int, ...]:
 
 
 def _differ(*sizes: int | None) -> bool:
-    return len({n for n in sizes if n is not None}) > 1
+    known = [n for n in sizes if n is not None]  # not a set, which would ask for their values
+    return any([n != known[0] for n in known[1:]])

@@ -8,6 +8,7 @@ from typing import Any
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
 from luxport.ops.operation import operation
+from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
     Pairs,
     PerAxis,
@@ -92,7 +93,7 @@ def conv(
     if flip:
         weight = xp.flip(weight, axis=tuple(range(2, len(kernel) + 2)))
     columns = xp.stack(list(window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation)), axis=2)
-    places = tuple(columns.shape)[3:]
+    places = sizes_of(columns)[3:]
     terms = weight.shape[1] * math.prod(kernel)
     columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
     rows = xp.reshape(weight, (groups, out // groups, terms))
@@ -135,23 +136,14 @@ def conv_transpose(
     more = per_axis("output_padding", output_padding, len(x.shape) - 2, least=0)
     _check_transpose(x, weight, groups, stride=stride, padding=padding, dilation=dilation, output_padding=more)
     xp = namespace(x, weight, bias)
-    channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], tuple(x.shape)[2:]
+    channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], sizes_of(x)[2:]
     out = weight.shape[1] * groups
     rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
     columns = xp.matmul(xp.matrix_transpose(rows), xp.reshape(x, (-1, groups, channels // groups, math.prod(places))))
-    # All that the kernels cover: from another size `fold` might conclude that there are more places, or fewer.
-    nothing, uncut = (0,) * len(kernel), ((0, 0),) * len(kernel)
-    y = fold(
-        xp.reshape(columns, (-1, out * math.prod(kernel), math.prod(places))),
-        output_size=transposed_sizes(
-            places, kernel, stride=stride, padding=uncut, dilation=dilation, output_padding=nothing
-        ),
-        window=kernel,
-        stride=stride,
-        padding=uncut,
-        dilation=dilation,
-        flip=flip,
-    )
+    columns = xp.reshape(columns, (-1, out, *kernel, *places))
+    if flip:
+        columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
+    y = add_windows(columns, kernel, stride=stride, dilation=dilation)
     y = pad_spatial(y, transposed_padding(padding, more))
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
@@ -186,7 +178,7 @@ def unfold(
     check_room(x, window, padding, dilation)
     slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
     columns = xp.stack(slices[::-1] if flip else slices, axis=2)
-    shape = tuple(columns.shape)
+    shape = sizes_of(columns)
     return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
 
 
@@ -218,7 +210,11 @@ def fold(
     columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
-    return add_windows(columns, output_size, stride=stride, padding=padding, dilation=dilation)
+    y = add_windows(columns, window, stride=stride, dilation=dilation)
+    # What lies in the padding is dropped, and what no window sees is 0.
+    covered = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True)]
+    missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
+    return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
 
 
 def _check(x: Array, weight: Array, groups: int, padding: Pairs, dilation: Sizes) -> None:

@@ -9,6 +9,7 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.errors import LayerTypeError
 from luxport.ops.dtypes import EPSILON
 from luxport.ops.operation import operation
+from luxport.ops.shapes import sizes_of
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = [
@@ -208,7 +209,7 @@ def _group_mean(xp: Any, x: Array, over: tuple[int, ...], groups: int) -> Array:
     """Average over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
     # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
     # compiled program the number of positions may be unknown.
-    channels = x.shape[1]
+    channels = sizes_of(x)[1]
     mean = xp.mean(x, axis=over) if over else x
     grouped = xp.reshape(mean, (-1, groups, channels // groups))
     shared = xp.mean(grouped, axis=-1, keepdims=True) + xp.zeros_like(grouped)

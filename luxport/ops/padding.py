@@ -61,8 +61,8 @@ def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([1., 1., 1., 2., 3., 3.])
     """
 
-    def edges(n: int, low: int, high: int) -> tuple[list[slice], list[slice]]:
-        return [slice(0, 1)] * low, [slice(n - 1, n)] * high
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+        return [slice(0, 1)] * low, [slice(-1, None)] * high
 
     return _padded(x, padding, axes, edges, mirror=False)
 
@@ -82,9 +82,9 @@ def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([3., 2., 1., 2., 3., 2.])
     """
 
-    def edges(n: int, low: int, high: int) -> tuple[list[slice], list[slice]]:
-        _expect_room("reflect", n - 1, low, high)
-        return [slice(1, low + 1)], [slice(n - 1 - high, n - 1)]
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+        _expect_room("reflect", None if n is None else n - 1, low, high)
+        return [slice(1, low + 1)], [slice(-1 - high, -1)]
 
     return _padded(x, padding, axes, edges, mirror=True)
 
@@ -104,9 +104,9 @@ def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([2., 1., 1., 2., 3., 3.])
     """
 
-    def edges(n: int, low: int, high: int) -> tuple[list[slice], list[slice]]:
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
         _expect_room("symmetric", n, low, high)
-        return [slice(0, low)], [slice(n - high, n)]
+        return [slice(0, low)], [slice(-high, None)]
 
     return _padded(x, padding, axes, edges, mirror=True)
 
@@ -126,15 +126,18 @@ def pad_circular(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     array([2., 3., 1., 2., 3., 1.])
     """
 
-    def edges(n: int, low: int, high: int) -> tuple[list[slice], list[slice]]:
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
         _expect_room("circular", n, low, high)
-        return [slice(n - low, n)], [slice(0, high)]
+        return [slice(-low, None)], [slice(0, high)]
 
     return _padded(x, padding, axes, edges, mirror=False)
 
 
-Edges: TypeAlias = Callable[[int, int, int], tuple[list[slice], list[slice]]]
-"""From the size of an axis, low and high: the parts of it that go below it and above it."""
+Edges: TypeAlias = Callable[[int | None, int, int], tuple[list[slice], list[slice]]]
+"""From the size of an axis, low and high: the parts of it that go below it and above it.
+
+They are counted from the axis' ends: its size, for which there is a check, may not be known yet.
+"""
 
 
 def _padded(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool) -> Array:
@@ -154,8 +157,8 @@ def _padded(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: b
     return x
 
 
-def _expect_room(mode: str, most: int, low: int, high: int) -> None:
-    if max(low, high) > most:
+def _expect_room(mode: str, most: int | None, low: int, high: int) -> None:
+    if most is not None and max(low, high) > most:
         raise LayerError(f"expects padding of at most {most} to {mode} it, got ({low}, {high})", culprit="luxport")
 
 

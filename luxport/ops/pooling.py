@@ -9,6 +9,7 @@ from typing import Any
 from luxport.backend import Array, dtype_name, namespace
 from luxport.errors import LayerError
 from luxport.ops.operation import operation
+from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
     Pairs,
     PerAxis,
@@ -139,11 +140,9 @@ def global_max_pool(x: Array) -> Array:
     array([[[7.]]])
     """
     xp = namespace(x)
-    shape = tuple(x.shape)
+    shape = sizes_of(x)
     flat = xp.reshape(x, (-1, shape[1], math.prod(shape[2:])))
-    # Not `max`, whose gradient equal elements share on some backends.
-    largest = xp.take_along_axis(flat, xp.argmax(flat, axis=2, keepdims=True), axis=2)
-    return xp.reshape(largest, (-1, shape[1], *[1] * (len(shape) - 2)))
+    return xp.reshape(largest_along(flat, axis=2), (-1, shape[1], *[1] * (len(shape) - 2)))
 
 
 @operation
@@ -177,6 +176,14 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     _check_power(p)
     total = xp.sum(_wide(x) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
     return xp.astype(root(total, p), x.dtype)
+
+
+@operation
+def largest_along(x: Array, *, axis: int) -> Array:
+    """Return the largest elements along an axis, which stays; the gradient goes to the first of equal ones."""
+    xp = namespace(x)
+    # Not `max`, whose gradient equal elements share on some backends.
+    return xp.take_along_axis(x, xp.argmax(x, axis=axis, keepdims=True), axis=axis)
 
 
 def larger(first: Array, second: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.ops.operation import operation
+from luxport.ops.shapes import sizes_of
 
 __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
 
@@ -65,10 +66,13 @@ def apply_rotary_embedding(
     xp = namespace(x, cos_cache, sin_cache, positions)
     ndim, features = len(x.shape), x.shape[-1]
     turning = features if dims is None else dims
+    if turning is None:
+        raise LayerError("expects dims, where the number of features is not known yet")
     half = turning // 2
     if not -ndim <= seq_axis < ndim or seq_axis % ndim == ndim - 1:
         raise LayerError(f"expects a sequence along an axis in [-{ndim}, -1), got {seq_axis}")
-    if turning > features or turning % 2 or cos_cache.shape[-1] not in (turning, half):
+    short = features is not None and turning > features
+    if short or turning % 2 or cos_cache.shape[-1] not in (turning, half):
         raise LayerError(
             f"expects caches of {half} or {turning} columns for an even number of features of at least {turning}, "
             f"got {cos_cache.shape[-1]} and {features}"
@@ -85,14 +89,15 @@ def apply_rotary_embedding(
 
 def _at(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axis: int) -> Array:
     """Return the rows of the positions, with axes of 1 where x has others than batch, sequence and features."""
-    length = x.shape[seq_axis]
+    known, length = x.shape[seq_axis], sizes_of(x)[seq_axis]
     if positions is None:
-        if length > cache.shape[0]:
-            raise LayerError(f"expects a sequence of at most {cache.shape[0]}, got {length}")
+        if known is not None and known > cache.shape[0]:
+            raise LayerError(f"expects a sequence of at most {cache.shape[0]}, got {known}")
         rows = cache[:length, :]
     else:
-        if len(positions.shape) not in (1, 2) or positions.shape[-1] != length:
-            raise LayerError(f"expects a position for each of {length} places, got {tuple(positions.shape)}")
+        given = positions.shape[-1] if len(positions.shape) in (1, 2) else 0
+        if known is not None and given is not None and given != known:
+            raise LayerError(f"expects a position for each of {known} places, got {tuple(positions.shape)}")
         rows = xp.take(cache, xp.reshape(positions, (-1,)), axis=0)
     columns = cache.shape[1]
     after = (1,) * (len(x.shape) - seq_axis - 2)

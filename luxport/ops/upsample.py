@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from array_api_compat import device
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.ops.operation import operation
+from luxport.ops.shapes import are_fixed, is_number, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
 __all__ = ["pixel_shuffle", "upsample_bilinear", "upsample_linear", "upsample_nearest", "upsample_trilinear"]
@@ -34,15 +35,21 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     array([[[1., 1., 1., 2., 2., 2.]]])
     """
     xp = namespace(x)
-    shape = tuple(x.shape)
+    shape = sizes_of(x)
+    if scale is None and not are_fixed(x):
+        for axis, new in enumerate(_sizes(shape[2:], scale, size), start=2):
+            x = xp.take(x, (xp.arange(new, dtype=xp.int32, device=device(x)) * shape[axis]) // new, axis=axis)
+        return x
     sizes = _sizes(shape[2:], scale, size)
-    if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
-        raise LayerError(f"expects multiples of the sizes {shape[2:]} to repeat to, got {sizes}", culprit="luxport")
+    scales = _scales(scale, len(sizes))
+    if scales is None:
+        if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
+            raise LayerError(f"expects multiples of the sizes {shape[2:]} to repeat to, got {sizes}", culprit="luxport")
+        scales = tuple([new // n for n, new in zip(shape[2:], sizes, strict=True)])
     # The last one first, so that the axes before it stay where they are.
     for axis in reversed(range(2, len(shape))):
-        times = sizes[axis - 2] // shape[axis]
-        if times > 1:
-            x = xp.stack([x] * times, axis=axis + 1)
+        if scales[axis - 2] > 1:
+            x = xp.stack([x] * scales[axis - 2], axis=axis + 1)
     return xp.reshape(x, (-1, shape[1], *sizes))
 
 
@@ -69,8 +76,12 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
     if xp.isdtype(x.dtype, "integral"):
         exact = upsample_linear(xp.astype(x, xp.float32), scale=scale, size=size, align_corners=align_corners)
         return xp.astype(xp.round(exact), x.dtype)
-    for axis, new in enumerate(_sizes(tuple(x.shape)[2:], scale, size), start=2):
-        n = x.shape[axis]
+    fixed, shape = are_fixed(x), sizes_of(x)
+    for axis, new in enumerate(_sizes(shape[2:], scale, size), start=2):
+        n = shape[axis]
+        if not fixed:
+            x = _interpolated(xp, x, axis, n, new, align_corners)
+            continue
         if new == n:
             continue
         places = _places(n, new, align_corners)
@@ -118,17 +129,38 @@ def pixel_shuffle(x: Array, *, factor: int) -> Array:
             [3., 4.]]])
     """
     xp = namespace(x)
-    _, channels, *sizes = tuple(x.shape)
+    batch, channels, *sizes = sizes_of(x)
     rank = len(sizes)
-    if channels % factor**rank:
+    if x.shape[1] is not None and x.shape[1] % factor**rank:
         raise LayerError(
             f"expects channels in blocks of {factor**rank} for a factor of {factor} along {rank} axes, got {channels}",
             culprit="luxport",
         )
     out = channels // factor**rank
-    x = xp.reshape(x, (-1, out, *[factor] * rank, *sizes))
+    x = xp.reshape(x, (batch, out, *[factor] * rank, *sizes))
     axes = [axis for i in range(rank) for axis in (2 + rank + i, 2 + i)]
-    return xp.reshape(xp.permute_dims(x, (0, 1, *axes)), (-1, out, *[n * factor for n in sizes]))
+    return xp.reshape(xp.permute_dims(x, (0, 1, *axes)), (batch, out, *[n * factor for n in sizes]))
+
+
+def _interpolated(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:
+    """Interpolate along an axis of n elements, which only the running program may know, to `new` of them.
+
+    A place is a fraction of whole numbers, which are exact: `_places` are the same.
+    """
+    i = xp.arange(new, dtype=xp.int32, device=device(x))
+    zero = xp.zeros_like(i)
+    if align_corners:
+        places, whole = i * (n - 1), zero + (new - 1)
+        whole = xp.where(whole < 1, zero + 1, whole)
+    else:
+        places, whole = (2 * i + 1) * n - new, zero + 2 * new
+        places = xp.where(places < 0, zero, places)
+    below, last = places // whole, zero + (n - 1)
+    above = xp.where(below < last, below + 1, last)
+    wide = xp.float64 if x.dtype == xp.float64 else xp.float32
+    share = xp.astype(places % whole, wide) / xp.astype(whole, wide)
+    share = xp.reshape(xp.astype(share, x.dtype), (-1, *[1] * (len(x.shape) - axis - 1)))
+    return xp.take(x, below, axis=axis) * (1.0 - share) + xp.take(x, above, axis=axis) * share
 
 
 def _places(n: int, new: int, align_corners: bool) -> list[float]:
@@ -143,20 +175,35 @@ def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
     if (scale is None) == (size is None):
         raise LayerError(f"expects either a scale or a size, got scale={scale!r} and size={size!r}", culprit="luxport")
     rank = len(sizes)
-    if scale is None:
+    scales = _scales(scale, rank)
+    if scales is None:
         wanted = size if isinstance(size, tuple) else (size or 0,) * rank
         fits = len(wanted) == rank and all(n > 0 for n in wanted)
     else:
-        scales = scale if isinstance(scale, tuple) else (scale,) * rank
-        scales = (1,) * (rank - len(scales)) + scales
-        wanted = tuple(math.floor(n * s) for n, s in zip(sizes, scales, strict=False))
-        fits = len(scales) == rank and all(n > 0 for n in wanted)
+        wanted = tuple(_scaled(n, s) for n, s in zip(sizes, scales, strict=False))
+        fits = len(scales) == rank and all(n > 0 for n in wanted if is_number(n))
     if not fits:
         raise LayerError(
             f"expects a positive scale or size for {rank} spatial axes, got scale={scale!r} and size={size!r}",
             culprit="luxport",
         )
     return wanted
+
+
+def _scales(scale: Scale, rank: int) -> Any:
+    """Write the scales out, one for each of the spatial axes."""
+    if scale is None:
+        return None
+    scales = scale if isinstance(scale, tuple) else (scale,) * rank
+    return (1,) * (rank - len(scales)) + scales
+
+
+def _scaled(n: Any, scale: float) -> Any:
+    """Return ``floor(n * scale)``, an array if n is one."""
+    if isinstance(scale, int) or is_number(n):
+        return n * scale if isinstance(scale, int) else math.floor(n * scale)
+    xp = namespace(n)
+    return xp.astype(xp.floor(xp.astype(n, xp.float64) * scale), n.dtype)
 
 
 def _expect_axes(x: Array, count: int) -> None:

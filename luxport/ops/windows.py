@@ -13,6 +13,7 @@ from array_api_compat import device
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
+from luxport.ops.shapes import sizes_of
 
 __all__ = [
     "Pairs",
@@ -186,7 +187,7 @@ def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Ar
         edge = xp.full_like(x[(*before, slice(0, 1), ...)], value)
         x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)
     if low < 0 or high < 0:
-        x = x[(*before, slice(max(-low, 0), x.shape[axis] - max(-high, 0)), ...)]
+        x = x[(*before, slice(max(-low, 0), high if high < 0 else None), ...)]
     return x
 
 
@@ -209,12 +210,11 @@ def window_slices(x: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) ->
 
     Shapes: x (N, C, *spatial) -> math.prod(window) arrays (N, C, *places)
     """
-    sizes: Any = tuple(x.shape)[2:]
-    places = output_sizes(sizes, window, stride=stride, padding=((0, 0),) * len(window), dilation=dilation)
     for position in itertools.product(*map(range, window)):
+        # Counted from both ends, so that no size is asked for.
         spatial = (
-            slice(i * d, i * d + (n - 1) * s + 1, s)
-            for i, d, n, s in zip(position, dilation, places, stride, strict=True)
+            slice(i * d, -(k - 1 - i) * d or None, s)
+            for i, k, d, s in zip(position, window, dilation, stride, strict=True)
         )
         yield x[(slice(None), slice(None), *spatial)]
 
@@ -248,24 +248,22 @@ def along_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
     return xp.reshape(xp.asarray(values, dtype=dtype, device=device(x)), shape)
 
 
-def add_windows(columns: Array, sizes: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
-    """Add up windows where they lie: what `window_slices` of a padded array does, transposed.
+def add_windows(columns: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Array:
+    """Add up windows where they lie: what `window_slices` does, transposed.
 
-    One axis after the other, the last one first. What lies in the padding is dropped.
+    One axis after the other, the last one first.
 
-    Shapes: columns (N, C, *window, *places) -> (N, C, *sizes)
+    Shapes: columns (N, C, *window, *places) -> (N, C, *covered), along each axis
+            ``(places - 1) stride + dilation (k - 1) + 1``
     """
-    rank = len(sizes)
-    for i in reversed(range(rank)):
-        axis, s, d, (low, _) = 2 + 2 * i, stride[i], dilation[i], padding[i]
-        taps = columns.shape[2 + i]
+    for i in reversed(range(len(window))):
+        axis, taps, s, d = 2 + 2 * i, window[i], stride[i], dilation[i]
         spread = _spread(columns, axis + 1, s)
-        reach = spread.shape[axis + 1] + d * (taps - 1)
         laid = (
             pad_axis(spread[(slice(None),) * (2 + i) + (tap, ...)], axis, tap * d, (taps - 1 - tap) * d)
             for tap in range(taps)
         )
-        columns = pad_axis(reduce(add, laid), axis, -low, sizes[i] + low - reach)
+        columns = reduce(add, laid)
     return columns
 
 
@@ -282,9 +280,7 @@ def _spread(x: Array, axis: int, stride: int) -> Array:
     if stride == 1:
         return x
     xp = namespace(x)
-    n = x.shape[axis]
-    x = xp.expand_dims(x, axis=axis + 1)
-    x = pad_axis(x, axis + 1, 0, stride - 1)
-    shape = tuple(x.shape)
-    x = xp.reshape(x, (-1, *shape[1:axis], n * stride, *shape[axis + 2 :]))
-    return x[(slice(None),) * axis + (slice(0, (n - 1) * stride + 1), ...)]
+    shape = sizes_of(x)
+    x = pad_axis(xp.expand_dims(x, axis=axis + 1), axis + 1, 0, stride - 1)
+    x = xp.reshape(x, (-1, *shape[1:axis], shape[axis] * stride, *shape[axis + 1 :]))
+    return x[(slice(None),) * axis + (slice(0, 1 - stride), ...)]

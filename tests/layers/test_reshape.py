@@ -107,8 +107,16 @@ def test_sizes_unknown_to_tensorflow():
     import tensorflow as tf
 
     lp.get_backend("tf")
-    f = tf.function(
-        lambda x: lp.FlattenLayer()(x, {}, {})[0], input_signature=[tf.TensorSpec((None, None, 3))], autograph=False
-    )
-    with pytest.raises(lp.LayerError, match=r"known before the program runs, all but the batch's, got \(\?, \?, 3\)$"):
-        f(tf.ones((2, 2, 3)))
+    for layer, shape in (
+        (lp.FlattenLayer(), (2, 6)),
+        (lp.FlattenLayer(1), (2, 2, 3)),
+        (lp.ReshapeLayer(3, -1), (2, 3, 2)),
+    ):
+        f = tf.function(
+            lambda x, layer=layer: layer(x, {}, {})[0],
+            input_signature=[tf.TensorSpec((None, None, 3))],
+            autograph=False,
+        )
+        x = tf.reshape(tf.range(12.0), (2, 2, 3))
+        np.testing.assert_array_equal(f(x), layer(x, {}, {})[0])
+        assert tuple(f(x).shape) == shape

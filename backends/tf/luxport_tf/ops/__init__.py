@@ -10,4 +10,5 @@ from luxport_tf.ops.optimisers import *
 from luxport_tf.ops.pooling import *
 from luxport_tf.ops.random_bits import *
 from luxport_tf.ops.segments import *
+from luxport_tf.ops.shapes import *
 from luxport_tf.ops.softmax import *

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
+from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
 __all__ = ["channels_first", "channels_last", "conv", "conv_transpose"]
@@ -66,7 +67,7 @@ def conv_transpose(
     y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
     around = transposed_padding(padding, output_padding)
     y = _padded(y, tuple((max(low, 0), max(high, 0)) for low, high in around))
-    kept = [slice(max(-low, 0), size + min(high, 0)) for size, (low, high) in zip(y.shape[1:3], around, strict=True)]
+    kept = [slice(max(-low, 0), high if high < 0 else None) for low, high in around]
     y = y[:, kept[0], kept[1]]
     if rank == 1:
         y = tf.squeeze(y, 1)
@@ -94,11 +95,15 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
 
 
 def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
-    # Only the running program may know the batch's size.
-    sizes = [(n - 1) * s + k for n, s, k in zip(x.shape[1:3], stride, weight.shape[:2], strict=True)]
-    shape: Any = (tf.shape(x)[0], *sizes, weight.shape[2])
-    y = tf.nn.conv2d_transpose(x, weight, shape, stride, "VALID")
-    return tf.ensure_shape(y, (x.shape[0], *sizes, weight.shape[2]))
+    def covered(places: Any) -> list[Any]:
+        return [
+            None if n is None else (n - 1) * s + k for n, s, k in zip(places, stride, weight.shape[:2], strict=True)
+        ]
+
+    # Only the running program may know the sizes.
+    samples, *places, _ = sizes_of(x)
+    y = tf.nn.conv2d_transpose(x, weight, (samples, *covered(places), weight.shape[2]), stride, "VALID")  # type: ignore[arg-type]
+    return tf.ensure_shape(y, (x.shape[0], *covered(x.shape[1:3]), weight.shape[2]))
 
 
 def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:

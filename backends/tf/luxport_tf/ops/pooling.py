@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
+from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes
 from luxport_tf.ops.conv import channels_first, channels_last
 
@@ -58,14 +59,8 @@ def _by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes) -> 
     if len(window) == 2:
         return pool(x, window, stride, "VALID")
     for axis in reversed(range(1, len(window) + 1)):
-        sizes = _sizes(x)
+        sizes = sizes_of(x)
         flat = tf.reshape(x, (math.prod(sizes[:axis]), sizes[axis], math.prod(sizes[axis + 1 : -1]), sizes[-1]))
         pooled = pool(flat, (window[axis - 1], 1), (stride[axis - 1], 1), "VALID")
-        x = tf.reshape(pooled, (*sizes[:axis], _sizes(pooled)[1], *sizes[axis + 1 :]))
+        x = tf.reshape(pooled, (*sizes[:axis], sizes_of(pooled)[1], *sizes[axis + 1 :]))
     return x
-
-
-def _sizes(x: Any) -> list[Any]:
-    """Return each size, as a tensor where only the running program knows it."""
-    running = tf.shape(x)
-    return [running[axis] if size is None else size for axis, size in enumerate(x.shape)]

@@ -11,7 +11,7 @@ from luxport import ops
 from luxport.ops.windows import Pairs, Sizes
 from luxport_torch.ops.conv import padded
 
-__all__ = ["max_pool", "mean_pool"]
+__all__ = ["largest_along", "max_pool", "mean_pool"]
 
 _MAX = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
 _MEAN = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
@@ -27,7 +27,15 @@ def max_pool(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs, d
     around = _around(window, padding)
     if around is None:
         x, around = padded(x, padding, -math.inf), (0,) * len(window)
+    if len(window) == 1 and torch.compiler.is_compiling():  # the one for one axis gives every size a program of its own
+        y = functional.max_pool2d(x.unsqueeze(2), (1, *window), (1, *stride), (0, *around), (1, *dilation))
+        return y.squeeze(2)
     return pool(x, window, stride, around, dilation)
+
+
+def largest_along(x: torch.Tensor, *, axis: int) -> torch.Tensor:
+    """One call of the library's, whose gradient goes to the first maximum too."""
+    return torch.max(x, dim=axis, keepdim=True).values
 
 
 def mean_pool(

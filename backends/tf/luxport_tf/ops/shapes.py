@@ -1,0 +1,15 @@
+"""Sizes by TensorFlow, whose graphs learn some of them late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["running_sizes"]
+
+
+def running_sizes(x: Any) -> tuple[Any, ...]:
+    """The sizes that are known as ints, the others as scalars of int32."""
+    running = tf.shape(x)
+    return tuple([running[axis] if size is None else size for axis, size in enumerate(x.shape)])

@@ -1,0 +1,12 @@
+"""Sizes by PyTorch, whose compiler keeps them symbolic."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["are_fixed"]
+
+
+def are_fixed(x: torch.Tensor) -> bool:
+    """Not while a program is compiled: what it does with its sizes is to serve others, too."""
+    return not torch.compiler.is_compiling() and not any([isinstance(n, torch.SymInt) for n in x.shape])

@@ -1,0 +1,47 @@
+"""Sizes of arrays that may be learnt late: a compiled program may know them only when it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.backend import Array, find_owner
+from luxport.ops.operation import operation
+
+__all__ = ["are_fixed", "is_number", "sizes_of"]
+
+
+def sizes_of(x: Array) -> tuple[Any, ...]:
+    """Return the sizes of x to compute with: ints, or where only the running program knows one, a scalar array.
+
+    What is made of these, slices and shapes included, is right for every size; Python may branch on those alone
+    that are ints.
+
+    >>> import numpy as np
+    >>> sizes_of(np.ones((2, 3)))
+    (2, 3)
+    """
+    shape = x.shape
+    for n in shape:
+        if n is None:
+            return running_sizes(x)
+    return tuple(shape)
+
+
+def is_number(size: Any) -> bool:
+    """Tell whether a size has a value to look at, as opposed to an array that only the running program fills."""
+    return find_owner(type(size)) is None
+
+
+@operation
+def running_sizes(x: Array) -> tuple[Any, ...]:
+    """Return the sizes of x, as scalar arrays where they are unknown: a backend has a version that has such."""
+    return tuple(x.shape)
+
+
+@operation
+def are_fixed(x: Array) -> bool:
+    """Tell whether the sizes of x are numbers that belong to the program, of which Python may make tables and loops.
+
+    Where they are not, the program serves other sizes, too: see `sizes_of`.
+    """
+    return None not in tuple(x.shape)
