@@ -6,10 +6,9 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.layers import adaptive_pooling as adaptive_layers
 from luxport.ops import adaptive_pooling, pooling, upsample
 
-from .planting import Mutants, case, edited, expect_caught
+from .planting import Mutants, case, edited, expect_caught, law
 
 MUTANTS: Mutants = {
     "conv without its flip": (edited(ops.conv, "if flip:", "if not flip:"), case("conv.impulse_3_3")),
@@ -106,8 +105,12 @@ MUTANTS: Mutants = {
         case("AdaptiveMeanPool.variable"),
     ),
     "adaptive windows that do not reach the end": (
-        edited(adaptive_layers._windows, "n - (places - 1) * s", "s"),
+        edited(adaptive_pooling.even_windows, "n - (places - 1) * s", "s"),
         case("AdaptiveMaxPool.uneven"),
+    ),
+    "windows of a size that is learnt late end too soon": (
+        edited(adaptive_pooling._pool_slices, "(i + 1) * n + places - 1", "(i + 1) * n"),
+        law("jit_is_eager", "AdaptiveMaxPool", 2, "tf"),
     ),
     "adaptive mean by one length": (
         edited(ops.adaptive_mean_pool, "1.0 / n for n in lengths", "1.0 / lengths[0] for n in lengths"),
