@@ -43,8 +43,8 @@ class Key(str):
 def in_order(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     """Return the keys of a mapping in the order of their places; those without a place stay where they are, after.
 
-    Without places, ``layer_1`` to ``layer_10`` and more in alphabetical order were sorted by someone: they come by
-    number.
+    Keys of two trees in one mapping stay where they are. Without places, ``layer_1`` to ``layer_10`` and more in
+    alphabetical order were sorted by someone: they come by number.
 
     >>> list(in_order({Key("bias", 1): 0, Key("weight", 0): 0, "more": 0}))
     ['weight', 'bias', 'more']
@@ -79,9 +79,16 @@ def _by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
     for key in mapping:
         place = key.place if type(key) is Key else len(mapping)
         if place < last:
-            return sorted(mapping, key=lambda key: key.place if type(key) is Key else len(mapping))
+            return _sorted_by_place(mapping)
         last = place
     return mapping
+
+
+def _sorted_by_place(mapping: Mapping[Any, Any]) -> Iterable[Any]:
+    places = [key.place for key in mapping if type(key) is Key]
+    if len(set(places)) < len(places):  # two trees in one dict, {**ps, **st}: only the dict knows
+        return mapping
+    return sorted(mapping, key=lambda key: key.place if type(key) is Key else len(mapping))
 
 
 def _by_number(mapping: Mapping[Any, Any]) -> Iterable[Any]:
