@@ -5,11 +5,13 @@ VENV ?= .venv
 WORKERS ?= 2
 # Inputs of the fuzzer.
 COUNT ?= 1000000
+# Processes that are killed while they save.
+KILLS ?= 1000
 BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz docs dist clean
+.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz kills docs dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -18,6 +20,7 @@ help:
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make fuzz         a million damaged model files through the readers (COUNT=10000 for fewer)"
+	@echo "make kills        a thousand processes killed while they save: no torn file, no leftover (KILLS=100 for fewer)"
 	@echo "make docs         docs/names.md, the page of all public names"
 	@echo "make dist         wheel and sdist in dist/"
 
@@ -54,6 +57,9 @@ bench: env
 
 fuzz: env
 	$(BIN)/python tests/porting/fuzz.py $(COUNT)
+
+kills: env
+	$(BIN)/python tests/porting/kills.py $(KILLS)
 
 docs: env
 	$(BIN)/python docs/names.py

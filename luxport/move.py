@@ -21,6 +21,8 @@ def to(
 ) -> tree.Tree:
     """Return the tree with its arrays on another backend, on another device, or in another floating dtype.
 
+    An array that is in several places of the tree (the same object) is one array afterwards, too.
+
     Arrays are copied, and to another backend leave behind what they were computed from (gradients flow through a
     change of dtype). With `share` an array keeps its memory
     wherever the two frameworks allow (through DLPack, on the same device, without a change of dtype): what then
@@ -36,7 +38,15 @@ def to(
     target = None if backend is None else get_backend(backend)
     check_dtype_name(dtype, floating=True)
 
+    # With the arrays themselves: what a mapping makes when it is asked must live as long as its identity counts.
+    moved: dict[int, tuple[Any, Any]] = {}
+
     def move(leaf: Any) -> Array:
+        if id(leaf) not in moved:
+            moved[id(leaf)] = leaf, move_one(leaf)
+        return moved[id(leaf)][1]
+
+    def move_one(leaf: Any) -> Array:
         source = backend_of(leaf)
         owner = target or source
         wanted = dtype if _converts(dtype_name(leaf), dtype) else None
@@ -46,14 +56,14 @@ def to(
                 return shared
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
 
-    moved = tree.map(move, values)
+    result = tree.map(move, values)
     if target is None:
-        return moved
+        return result
     if not _sorts_keys(target):
-        return with_places(moved, known=False)
+        return with_places(result, known=False)
     # Where keys may have been sorted already, those without a place stay so.
     first = next(iter(tree.leaves(values)), None)
-    return moved if first is None or _sorts_keys(backend_of(first)) else with_places(moved)
+    return result if first is None or _sorts_keys(backend_of(first)) else with_places(result)
 
 
 def _sorts_keys(backend: Backend) -> bool:

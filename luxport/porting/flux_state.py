@@ -49,7 +49,7 @@ def save_flux_state(
     (2, 3)
     """
     state = flux_state(model, ps, st)
-    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+    with replacing(path) as file:
         write(file, {name: state})
 
 

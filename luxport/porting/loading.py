@@ -63,11 +63,14 @@ def load(
 def placed(values: Any, backend: str | Backend | None, device: str | None, dtype: str | None) -> Any:
     """Copy the arrays of a tree to a backend, floating ones in a dtype."""
     owner = default_backend() if backend is None else get_backend(backend)
+    known: dict[int, Any] = {}  # an array that is in several places is one array there, too
 
     def place(value: Any) -> Any:
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
-        return owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
+        if id(value) not in known:
+            known[id(value)] = owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
+        return known[id(value)]
 
     return with_places(tree.map(place, values), known=getattr(owner, "sorts_keys", False))
 

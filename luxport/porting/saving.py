@@ -4,43 +4,51 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Array, Backend, backend_of, find_owner
-from luxport.keys import in_order
+from luxport.backend import Backend
 from luxport.layer import Layer, Parameters, States, abstract_values, initial_parameters, initial_states
+from luxport.porting.described import TreeReader, TreeWriter
 from luxport.porting.errors import FileFormatError
 from luxport.porting.loading import placed
 from luxport.porting.replacing import replacing
+from luxport.porting.safetensors_file import write_safetensors
 from luxport.static import Static
 from luxport.version import __version__
 
 __all__ = ["load", "save"]
 
-_FORMAT = 1
-"""The version of what is written here; a reader takes its own and earlier ones."""
-
-_ARRAY = "array"
-"""What stands in the description of a tree for an array, which the file has under its dotted path."""
+_FORMAT = 2
+"""The latest version of what is written here. A reader takes it and earlier ones; a file says the first that it
+needs: 2 if an array is in several places or a rule of an optimizer is among the constants, else 1."""
 
 
-def save(path: str | PathLike[str], ps: Parameters, st: States | None = None, *, model: Layer | None = None) -> None:
+def save(
+    path: str | PathLike[str],
+    ps: Parameters,
+    st: States | None = None,
+    *,
+    model: Layer | None = None,
+    optimizer: tree.Tree = None,
+) -> None:
     """Write parameters and states to a safetensors file, which `load` reads back on any backend.
 
     Arrays are named by their dotted paths, ``ps.layer_1.weight`` and ``st.layer_2.running_mean``, so that any reader
-    of safetensors finds them; numbers, `Static` entries, None, and whether a sequence was a list or a tuple, are
-    kept as JSON beside them. With `model` its one-line description goes into the file, for who reads it later.
+    of safetensors finds them; numbers, `Static` entries, None, the order of names, and whether a sequence was a list
+    or a tuple, are kept as JSON beside them. An array that is in several places (the same object) is in the file
+    once, under the first; the metadata's ``aliases`` name the others. With `model` its one-line description goes into
+    the file, for who reads it later. `optimizer` takes the state that `optimisers.setup` made: with it a run goes on
+    from the file as if it had not stopped, on any backend.
 
     The file is there whole or not at all: it is written under another name in the same folder and then renamed, and
-    one that was there before stays until then.
+    one that was there before stays until then. What a killed process left behind the next `save` there removes.
 
-    Raises: TypeError for an entry that cannot be kept, by its path; ValueError for two of one dotted path;
-            ModuleNotFoundError without the extra ``safetensors``
+    Raises: TypeError for an entry that cannot be kept, by its path; ValueError for two of one dotted path; OSError
 
     >>> import luxport, os, tempfile
     >>> model = luxport.Dense(2, 3)
@@ -49,36 +57,78 @@ def save(path: str | PathLike[str], ps: Parameters, st: States | None = None, *,
     >>> load(path, model=model)[0]["weight"].shape
     (2, 3)
     """
-    arrays: dict[str, Any] = {}
-    states = {} if st is None else {"st": _described(st, "st", arrays)}
+    writer = TreeWriter()
+    given = {"ps": ps, "st": st, "opt": optimizer}
+    trees = {name: writer.describe(values, name) for name, values in given.items() if values is not None}
     metadata = {
         "luxport": __version__,
-        "format": str(_FORMAT),
-        "trees": json.dumps({"ps": _described(ps, "ps", arrays), **states}),
+        "format": str(_FORMAT if writer.aliases or writer.has_rules else 1),
+        "trees": json.dumps(trees),
     }
+    if writer.aliases:
+        metadata["aliases"] = json.dumps(writer.aliases)
     if model is not None:
         metadata["model"] = repr(model)
-    _write(path, arrays, metadata)
+    with replacing(path) as file:
+        write_safetensors(file, writer.arrays, metadata)
 
 
+@overload
 def load(
     path: str | PathLike[str],
     *,
     model: Layer | None = None,
+    optimizer: Literal[False] = False,
+    classes: Iterable[type] = (),
     backend: str | Backend | None = None,
     device: str | None = None,
     dtype: str | None = None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Any]]: ...
+@overload
+def load(
+    path: str | PathLike[str],
+    *,
+    model: Layer | None = None,
+    optimizer: Literal[True],
+    classes: Iterable[type] = (),
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> tuple[dict[str, Any], dict[str, Any], Any]: ...
+def load(
+    path: str | PathLike[str],
+    *,
+    model: Layer | None = None,
+    optimizer: bool = False,
+    classes: Iterable[type] = (),
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> Any:
     """Read what `save` wrote: ``ps, st``, on the default backend or the one named.
 
     `dtype` converts floating arrays. With `model` every name and size is held against it; what a model's state has
     not from the beginning (a carry, say) may be there or not. Of a file without states they are empty, or with
-    `model` initial.
+    `model` initial. An array that was in several places is one array again.
+
+    With `optimizer` the optimizer's state is the third of what is returned; it keeps its dtypes. Rules and schedules
+    are luxport's by their names, those of your own by the `classes` that you hand over.
 
     Models that Julia saved are for `luxport.porting.load`.
 
     Raises: FileFormatError if this is no such file; ValueError that names every entry that does not fit the model,
-            or if the backend cannot hold a dtype; ModuleNotFoundError without the extra ``safetensors``
+            or if the backend cannot hold a dtype, or for an optimizer's state that the file has not;
+            ModuleNotFoundError without the extra ``safetensors``
+
+    >>> import luxport, os, tempfile
+    >>> model = luxport.Dense(2, 3)
+    >>> ps, st = luxport.setup(0, model)
+    >>> opt = luxport.optimisers.setup(luxport.optimisers.Adam(0.01), ps)
+    >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
+    >>> save(path, ps, st, optimizer=opt)
+    >>> ps, st, opt = load(path, optimizer=True)
+    >>> opt["weight"]["rule"]
+    Static(Adam(eta=0.01, beta=(0.9, 0.999), epsilon=1e-08))
     """
     arrays, metadata = _read(path)
     try:
@@ -89,68 +139,26 @@ def load(
                 f"its format {metadata['format']} is newer than this luxport: "
                 f"update to {metadata.get('luxport', 'a later version')}"
             )
+        reader = TreeReader(arrays, json.loads(metadata.get("aliases", "{}")), classes)
         described = json.loads(metadata["trees"])
-        ps = _built(described["ps"], "ps", arrays)
-        st = _built(described["st"], "st", arrays) if "st" in described else None
+        ps = reader.build(described["ps"], "ps")
+        st = reader.build(described["st"], "st") if "st" in described else None
+        has_optimizer = "opt" in described
+        opt = reader.build(described["opt"], "opt") if optimizer and has_optimizer else None
     except FileFormatError as error:
         raise FileFormatError(error.reason, path=str(path)) from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FileFormatError(f"its metadata are damaged: {error!r}", path=str(path)) from None
+    if optimizer and not has_optimizer:
+        raise ValueError(f"load expects an optimizer's state in {path}, which was saved without: save(optimizer=...)")
     if model is not None:
         problems: list[str] = []
         ps, st = fitted(model, ps, st, problems)
         if problems:
             origin = f", which was saved from {metadata['model']}" if "model" in metadata else ""
             raise ValueError(f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}")
-    return placed((ps, {} if st is None else st), backend, device, dtype)
-
-
-def _described(node: Any, path: str, arrays: dict[str, Any]) -> Any:
-    """Describe a tree for JSON, and gather its arrays by their paths."""
-    if isinstance(node, Mapping):
-        strange = [key for key in node if not isinstance(key, str)]
-        if strange:
-            raise TypeError(f"save expects strings as names, got {strange[0]!r} at {path}")
-        return {"dict": {key: _described(node[key], f"{path}.{key}", arrays) for key in in_order(node)}}
-    if isinstance(node, (tuple, list)):
-        kind = "list" if isinstance(node, list) else "tuple"
-        return {kind: [_described(value, f"{path}.{i}", arrays) for i, value in enumerate(node)]}
-    if isinstance(node, Static):
-        return {"static": _constant(node.value, path)}
-    if node is None or isinstance(node, (bool, int, float, str)) and not isinstance(node, np.generic):
-        return {"value": node}
-    if path in arrays:
-        raise ValueError(f"save expects one array a path, got two at {path}: a name in the tree has a dot")
-    arrays[path] = _host(node, path)
-    return _ARRAY
-
-
-def _constant(value: Any, path: str) -> Any:
-    if type(value) is tuple:
-        return {"tuple": [_constant(entry, path) for entry in value]}
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    raise TypeError(f"save expects numbers, strings, None and tuples of these as Static, got {value!r} at {path}")
-
-
-def _host(leaf: Array, path: str) -> Any:
-    if find_owner(type(leaf)) is None:
-        raise TypeError(f"save expects arrays, numbers, Static and None, got {type(leaf).__name__} at {path}")
-    host = np.asarray(backend_of(leaf).to_numpy(leaf), order="C")
-    if host.dtype.kind in "OSUMm" or host.dtype.name == "complex128":
-        raise TypeError(f"save expects a dtype that safetensors has, got {host.dtype} at {path}")
-    return host.astype(host.dtype.newbyteorder("<"), copy=False)
-
-
-def _write(path: str | PathLike[str], arrays: dict[str, Any], metadata: dict[str, str]) -> None:
-    safetensors = _safetensors()
-    from safetensors.numpy import save_file
-
-    try:
-        with replacing(path) as unfinished:
-            save_file(arrays, unfinished, metadata)
-    except safetensors.SafetensorError as error:
-        raise OSError(f"{path} could not be written: {error}") from None
+    ps, st = placed((ps, {} if st is None else st), backend, device, dtype)
+    return (ps, st, placed(opt, backend, device, None)) if optimizer else (ps, st)
 
 
 def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -173,32 +181,6 @@ def _safetensors() -> Any:
             name="safetensors",
         ) from None
     return safetensors
-
-
-def _built(node: Any, path: str, arrays: Mapping[str, Any]) -> Any:
-    if node == _ARRAY:
-        if path not in arrays:
-            raise FileFormatError(f"{path} is missing")
-        return arrays[path]
-    if not isinstance(node, dict) or len(node) != 1:
-        raise ValueError(f"one kind expected at {path}")
-    ((kind, value),) = node.items()
-    match kind:
-        case "dict":
-            return {key: _built(entry, f"{path}.{key}", arrays) for key, entry in value.items()}
-        case "list":
-            return [_built(entry, f"{path}.{i}", arrays) for i, entry in enumerate(value)]
-        case "tuple":
-            return tuple([_built(entry, f"{path}.{i}", arrays) for i, entry in enumerate(value)])
-        case "static":
-            return Static(_built_constant(value))
-        case "value":
-            return value
-    raise ValueError(f"unknown kind {kind!r} at {path}")
-
-
-def _built_constant(value: Any) -> Any:
-    return tuple([_built_constant(entry) for entry in value["tuple"]]) if isinstance(value, dict) else value
 
 
 def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from luxport.porting.replacing import replacing
 from luxport_conformance.report.data import as_data
 from luxport_conformance.schedule import Finding
 
@@ -34,5 +35,6 @@ def write(findings: Sequence[Finding], columns: Sequence[str], folder: Path) -> 
     page = page.replace("/*DATA*/null", text.replace("</", "<\\/"))
     paths = [folder / "report.json", folder / "report.html"]
     for path, content in zip(paths, (text, page), strict=True):
-        path.write_text(content, encoding="utf-8")
+        with replacing(path) as file:
+            file.write(content.encode())
     return paths

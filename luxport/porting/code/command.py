@@ -28,8 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.output is None:
             print(translation.python, end="")
         else:
-            with replacing(options.output) as unfinished:
-                Path(unfinished).write_text(translation.python, encoding="utf-8")
+            with replacing(options.output) as file:
+                file.write(translation.python.encode())
     except (OSError, UnicodeDecodeError, ImportError, RecursionError) as error:
         what = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
         print(f"luxport port: {options.source}: {what}", file=sys.stderr)

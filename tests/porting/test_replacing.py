@@ -1,0 +1,162 @@
+"""Files of every writer are whole or not there, with the mode they should have; what is no file is written to."""
+
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+import threading
+
+import bson_writer as bw
+import kills
+import numpy as np
+import pytest
+import samples
+
+import luxport
+from luxport.cli import main
+from luxport.porting.replacing import replacing
+
+MODEL = luxport.Dense(2, 3)
+PS, ST = luxport.setup(0, MODEL)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    old = os.umask(0o027)
+    yield tmp_path
+    os.umask(old)
+
+
+def source_of(folder, content):
+    path = folder.parent / f"{folder.name}_{len(content)}.source"
+    path.write_bytes(content)
+    return str(path)
+
+
+def flux_model():
+    relu = bw.function("NNlib.relu")
+    return bw.bson(
+        {"model": bw.struct_of(bw.datatype("Flux.Dense"), bw.array(samples.WEIGHT), bw.array(samples.BIAS), relu)}
+    )
+
+
+def convert(path):
+    assert main(["convert", source_of(path.parent, flux_model()), str(path)]) == 0
+
+
+def port(path):
+    assert main(["port", source_of(path.parent, b"model = Chain(Dense(2 => 3))\n"), "-o", str(path)]) == 0
+
+
+WRITERS = {
+    "save": ("a.safetensors", lambda path: luxport.save(path, PS, ST)),
+    "save_flux_state": ("a.jld2", lambda path: luxport.porting.save_flux_state(path, MODEL, PS, ST)),
+    "convert": ("a.safetensors", convert),
+    "convert to Julia": ("a.jld2", convert),
+    "port": ("a.py", port),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_modes_links_and_leftovers(writer, folder):
+    name, write = WRITERS[writer]
+    path = folder / name
+    leftover, alive = (folder / f".luxport-{digit * 16}.unfinished" for digit in "ab")
+    leftover.write_bytes(b"of a process that was killed")
+    with open(alive, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write(path)
+        assert sorted(os.listdir(folder)) == sorted([alive.name, name])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    whole = path.read_bytes()
+    path.chmod(0o604)
+    path.write_bytes(b"old")
+    link = folder / f"link_{name}"
+    link.symlink_to(name)
+    write(link)
+    assert link.is_symlink() and path.read_bytes() == whole and stat.S_IMODE(path.stat().st_mode) == 0o604
+    assert sorted(os.listdir(folder)) == sorted([name, link.name])
+    folder.joinpath("new").mkdir()
+    link.unlink()
+    link.symlink_to(folder / "new" / name)
+    write(link)
+    assert link.is_symlink() and os.listdir(folder / "new") == [name]
+
+
+def test_what_is_no_file_is_written_to(folder, capfd):
+    with replacing(os.devnull) as file:
+        file.write(b"gone")
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        luxport.save("/dev/full", PS)
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    luxport.save(pipe, PS)
+    reader.join()
+    luxport.save(folder / "file", PS)
+    assert read == [(folder / "file").read_bytes()] and stat.S_ISFIFO(pipe.stat().st_mode)
+    # The shell's own file, opened to append, with something in it already.
+    code = "from luxport.porting.replacing import replacing\nwith replacing('/dev/stdout') as f: f.write(b'more')"
+    for end, before in ((">>", "some "), ("| cat >>", "")):
+        out = folder / "out"
+        out.write_text(before)
+        subprocess.run(["sh", "-c", f'"{sys.executable}" -c "{code}" {end} {out}'], check=True)
+        assert out.read_text() == f"{before}more"
+    assert sorted(os.listdir(folder)) == ["file", "out", "pipe"]
+
+
+def test_errors_are_one_line_about_the_path_that_was_given(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    os.mkdir("there")
+    os.symlink("loop", "loop")
+    for path, error in (
+        ("nowhere/a", FileNotFoundError),
+        ("there", IsADirectoryError),
+        ("there/", IsADirectoryError),
+        ("loop", OSError),
+        ("", FileNotFoundError),
+        ("a" * 300, OSError),
+    ):
+        with pytest.raises(error) as caught, replacing(path):
+            pass
+        assert caught.value.filename == path and "unfinished" not in str(caught.value)
+    for command in (["convert", source_of(folder, flux_model())], ["port", source_of(folder, b"x = 1"), "-o"]):
+        assert main([*command, "nowhere/out"]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and "nowhere/out" in told
+    assert sorted(os.listdir()) == ["loop", "there"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_file_alone(step, folder, monkeypatch):
+    path = folder / "a"
+    luxport.save(path, PS)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device", "a name of nobody's")
+
+    monkeypatch.setattr(os, step, full)
+    with pytest.raises(OSError, match=rf"^\[Errno 28\] No space left on device: '{path}'$"):
+        luxport.save(path, {"other": np.ones(3)})
+    assert os.listdir(folder) == ["a"] and path.read_bytes() == before
+
+
+def test_of_two_writers_the_last_whole_one_wins(folder):
+    path = folder / "a"
+    with replacing(path) as first:
+        first.write(b"first")
+        with replacing(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first" and os.listdir(folder) == ["a"]
+
+
+def test_kills_while_saving():
+    """A few of those that `make kills` makes."""
+    found = kills.run(12)
+    assert (found["kills"], found["torn files"], found["leftovers after the next save"]) == (12, 0, 0)
