@@ -10,7 +10,7 @@ from luxport.porting.jld2.datatypes import Datatype, Shared, parse_datatype
 from luxport.porting.jld2.superblock import Hdf5
 from luxport.porting.source import Source
 
-__all__ = ["Attribute", "Dataspace", "Filter", "Header", "read_header"]
+__all__ = ["Attribute", "Dataspace", "Filter", "Header", "read_header", "read_message"]
 
 _SIGNATURE = b"OHDR"
 _CONTINUATION = b"OCHK"
@@ -61,45 +61,51 @@ class Header:
     is_group: bool = False
 
 
-def read_header(file: Hdf5, address: int) -> Header:
-    """Read all messages of the object at an address.
+def read_header(file: Hdf5, address: int, *, attributes: bool = True) -> Header:
+    """Read all messages of the object at an address; without its attributes where nobody asks for them.
 
     Raises: FileFormatError if there is no object, or it is damaged, or of a form that JLD2 never writes
     """
     offset = file.offset(address)
     header = Header(address, offset)
     for kind, flags, start, end in _messages(file, offset):
-        source = file.source
-        match kind:
-            case 0x01:
-                header.dataspace = _dataspace(source, start, end)
-            case 0x02:
-                header.is_group = True
-                _link_info(source, start)
-            case 0x03:
-                header.datatype = _datatype(source, start, end, bool(flags & 2))
-            case 0x06:
-                header.is_group = True
-                name, target = _link(source, start, end)
-                header.links[name] = target
-            case 0x08:
-                header.layout = (start, end)
-            case 0x0A:
-                header.is_group = True
-            case 0x0B:
-                header.filters = _filters(source, start, end)
-            case 0x0C:
-                attribute = _attribute(source, start, end)
-                header.attributes[attribute.name] = attribute
-            case 0x11:
-                raise FileFormatError("a group in HDF5's old form, which JLD2 never writes", offset=start)
-            case 0x07:
-                raise FileFormatError("data in files of their own, which JLD2 never writes", offset=start)
-            case _ if flags & 0x80:
-                raise FileFormatError(
-                    f"a message of the kind {kind} that has to be understood, and is not", offset=start
-                )
+        if kind != 0x0C or attributes:
+            read_message(header, file.source, kind, flags, start, end)
     return header
+
+
+def read_message(header: Header, source: Source, kind: int, flags: int, start: int, end: int) -> None:
+    """Take what one message says into the header of its object.
+
+    Raises: FileFormatError if it is damaged, or of a form that JLD2 never writes
+    """
+    match kind:
+        case 0x01:
+            header.dataspace = _dataspace(source, start, end)
+        case 0x02:
+            header.is_group = True
+            _link_info(source, start)
+        case 0x03:
+            header.datatype = _datatype(source, start, end, bool(flags & 2))
+        case 0x06:
+            header.is_group = True
+            name, target = _link(source, start, end)
+            header.links[name] = target
+        case 0x08:
+            header.layout = (start, end)
+        case 0x0A:
+            header.is_group = True
+        case 0x0B:
+            header.filters = _filters(source, start, end)
+        case 0x0C:
+            attribute = _attribute(source, start, end)
+            header.attributes[attribute.name] = attribute
+        case 0x11:
+            raise FileFormatError("a group in HDF5's old form, which JLD2 never writes", offset=start)
+        case 0x07:
+            raise FileFormatError("data in files of their own, which are not read", offset=start)
+        case _ if flags & 0x80:
+            raise FileFormatError(f"a message of the kind {kind} that has to be understood, and is not", offset=start)
 
 
 def _messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:

@@ -61,10 +61,9 @@ def _chunked(
     assert header.layout is not None
     start, end = header.layout
     total = math.prod(shape) * element_size
-    file.source.expand(total, start)
     chunk_shape, chunks = _index(file, start, end, shape, bool(header.filters), element_size, version)
-    if len(chunk_shape) != len(shape) or not all(chunk_shape):
-        raise FileFormatError(f"chunks {chunk_shape} of an array {shape}", offset=start)
+    # Twice: while a chunk is made, there is another copy of it.
+    file.source.expand(2 * total, start)
     if len(chunks) == 1 and chunk_shape == shape:
         return _chunk(file, chunks[0], header.filters, total, element_size), chunks[0].offset
     chunk_size = math.prod(chunk_shape) * element_size
@@ -105,13 +104,13 @@ def _index(
     if version == 3:
         rank, address = source.unpack("BQ", start + 2, "a layout")
         dims = source.unpack(f"{rank}I", start + 11, "a layout")
-        chunk_shape = _checked(dims, element_size, start)
+        chunk_shape = _checked(dims, element_size, shape, start)
         return chunk_shape, [] if address == UNDEFINED_ADDRESS else chunks_of_btree(file, address, len(shape))
     flags, rank, width = source.unpack("BBB", start + 2, "a layout")
     if not 1 <= width <= 8 or rank > 33 or start + 5 + rank * width + 1 > end:
         raise FileFormatError("a layout in chunks runs over its end", offset=start)
     dims = tuple(source.unsigned(start + 5 + i * width, width, "a layout") for i in range(rank))
-    chunk_shape = _checked(dims, element_size, start)
+    chunk_shape = _checked(dims, element_size, shape, start)
     place = start + 5 + rank * width
     kind = source.unsigned(place, 1, "a layout")
     place += 1
@@ -133,8 +132,8 @@ def _index(
     )
 
 
-def _checked(dims: tuple[int, ...], element_size: int, offset: int) -> tuple[int, ...]:
-    """Return the shape of a chunk, whose last extent is the size of an element."""
-    if not dims or dims[-1] != element_size or math.prod(dims) >= 2**62:
-        raise FileFormatError(f"chunks {dims} of elements of {element_size} bytes", offset=offset)
+def _checked(dims: tuple[int, ...], element_size: int, shape: tuple[int, ...], offset: int) -> tuple[int, ...]:
+    """Return the shape of a chunk, whose last extent is the size of an element, of an array of a shape."""
+    if len(dims) != len(shape) + 1 or dims[-1] != element_size or not all(dims) or math.prod(dims) >= 2**62:
+        raise FileFormatError(f"chunks {dims} of an array {shape} of elements of {element_size} bytes", offset=offset)
     return dims[:-1]

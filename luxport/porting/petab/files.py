@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from luxport.layer import Layer, NamedLayers, abstract_values, initial_parameters, parameter_length
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, refusing
+from luxport.porting.opening import bytes_of
+from luxport.porting.petab.arrays import ArrayFile
+from luxport.porting.petab.description import parse_yaml
 from luxport.porting.petab.functions import FUNCTIONS, IGNORED
 from luxport.porting.petab.modules import build
 from luxport.porting.petab.network import BatchOptional, Call, Network, Result
@@ -26,17 +28,16 @@ def load(path: str | PathLike[str]) -> Network:
             counterpart; ModuleNotFoundError without PyYAML
     """
     yaml = _needed("yaml")
-    path = Path(path)
-    try:
-        description = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"no YAML: {' '.join(str(error).split())}", path=str(path)) from None
-    try:
-        return _network(description)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FileFormatError(f"no network of PEtab SciML: {error!r}", path=str(path)) from None
-    except ValueError as error:
-        raise FileFormatError(str(error), path=str(path)) from None
+    with refusing(str(path), "no YAML"):
+        try:
+            description = parse_yaml(yaml, bytes_of(path))
+        except yaml.YAMLError as error:
+            raise FileFormatError(f"no YAML: {error}") from error
+    with refusing(str(path), "no network of PEtab SciML"):
+        try:
+            return _network(description)
+        except ValueError as error:  # of our own, and of the layers
+            raise FileFormatError(str(error)) from error
 
 
 def load_parameters(path: str | PathLike[str], model: Network, *, net: str | None = None) -> dict[str, Any]:
@@ -45,54 +46,55 @@ def load_parameters(path: str | PathLike[str], model: Network, *, net: str | Non
     `net` names the network in a file that has several. Weights of linear and bilinear layers are turned round, as
     PyTorch keeps them the other way; a norm's weight is luxport's scale.
 
-    Raises: FileFormatError if an array is missing, is left over or has another shape; ModuleNotFoundError without
-            h5py
+    Raises: FileFormatError if an array is missing, is left over or has another shape
     """
-    with _opened(path) as file:
-        nets = file.get("parameters", {})
+    with refusing(str(path), "no HDF5"):
+        file = ArrayFile(bytes_of(path))
+        top = file.group(file.root)
+        nets = file.group(top["parameters"]) if "parameters" in top else {}
         if not nets and not parameter_length(model):
             return initial_parameters(0, model)
         if net is None and len(nets) != 1:
-            raise FileFormatError(f"one network expected, got {', '.join(nets) or 'none'}: name it", path=str(path))
+            raise FileFormatError(f"one network expected, got {', '.join(nets) or 'none'}: name it")
         net = next(iter(nets)) if net is None else net
         if net not in nets:
-            raise FileFormatError(f"no network {net!r}; there are {', '.join(nets)}", path=str(path))
-        found = {name: {key: np.asarray(value) for key, value in nets[net][name].items()} for name in nets[net]}
+            raise FileFormatError(f"no network {net!r}; there are {', '.join(nets)}")
+        found = {name: file.arrays(address) for name, address in file.group(nets[net]).items()}
     wanted = abstract_values(initial_parameters, model)
     try:
         if unknown := [name for name in found if name not in wanted]:
             raise ValueError(f"parameters of {', '.join(unknown)}, which the model has not")
         return {name: _parameters(name, model.layers[name], ps, found.get(name, {})) for name, ps in wanted.items()}
     except ValueError as error:
-        raise FileFormatError(str(error), path=str(path)) from None
+        raise FileFormatError(str(error), path=str(path)) from error
 
 
 def load_array(path: str | PathLike[str]) -> Any:
     """Read an input or output of a network: the one array called ``data`` in the file.
 
-    Raises: FileFormatError if there is not exactly one; ModuleNotFoundError without h5py
+    Raises: FileFormatError if there is not exactly one, or it is not in the file
     """
-    with _opened(path) as file:
-        found = [
-            np.asarray(file[side][name]["data"])
-            for side in ("inputs", "outputs")
-            if side in file
-            for name in file[side]
-            if "data" in file[side][name]
-        ]
-    if len(found) != 1:
-        raise FileFormatError(f"one array expected, got {len(found)}", path=str(path))
-    return found[0]
+    with refusing(str(path), "no HDF5"):
+        file = ArrayFile(bytes_of(path))
+        top = file.group(file.root)
+        sides = [file.group(top[side]) for side in ("inputs", "outputs") if side in top]
+        named = [file.group(address) for side in sides for address in side.values()]
+        found = [entries["data"] for entries in named if "data" in entries]
+        if len(found) != 1:
+            raise FileFormatError(f"one array expected, got {len(found)}")
+        return file.array(found[0])
 
 
 def _network(description: Mapping[str, Any]) -> Network:
-    layers = {entry["layer_id"]: build(entry["layer_type"], entry.get("args") or {}) for entry in description["layers"]}
+    layers = {
+        _name(entry["layer_id"]): build(entry["layer_type"], entry.get("args") or {}) for entry in description["layers"]
+    }
     calls: list[Call] = []
     names: set[str] = set()
     inputs: list[str] = []
     output: Any = None
     for step in description["forward"]:
-        name, op, target = step["name"], step["op"], step["target"]
+        name, op, target = _name(step["name"]), step["op"], step["target"]
         args, options = list(step.get("args") or ()), step.get("kwargs") or {}
         if op == "placeholder":
             inputs.append(name)
@@ -115,12 +117,20 @@ def _network(description: Mapping[str, Any]) -> Network:
     return Network(NamedLayers(layers), tuple(inputs), tuple(calls), output)
 
 
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"a name expected, of letters that can be shown, got {value!r:.60}")
+    return value
+
+
 def _references(value: Any, names: set[str]) -> Any:
     """Tell the names of earlier results from other values."""
     if isinstance(value, str) and value in names:
         return Result(value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return tuple([_references(entry, names) for entry in value])
+    if value is not None and not isinstance(value, (bool, int, float, str)):
+        raise ValueError(f"a number, a text, a result or a list of these expected, got {value!r:.60}")
     return value
 
 
@@ -142,16 +152,6 @@ def _parameters(name: str, layer: Layer, wanted: Any, found: Mapping[str, Any]) 
         if given[key].shape != leaf.shape:
             raise ValueError(f"{name}.{key}: shape {leaf.shape} expected, got {given[key].shape}")
     return {key: np.ascontiguousarray(given[key]) for key in wanted}
-
-
-def _opened(path: str | PathLike[str]) -> Any:
-    h5py = _needed("h5py")
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise FileFormatError(f"no HDF5: {error}", path=str(path)) from None
 
 
 def _needed(module: str) -> Any:

@@ -1,0 +1,188 @@
+"""Arrays of numbers in HDF5 files, read without HDF5's library: groups, and numbers that the file itself holds.
+
+The library follows what a file says: to any other file of this machine (external storage, external links, virtual
+datasets), to a plugin that undoes a filter, into memory for what was never written. Here none of these exist: a
+soft link, a reference, a text or another filter is refused with its place, and nothing is made that the size of the
+file does not account for.
+
+Source: the HDF5 file format specification, version 3.0 (superblocks 0 to 3, object headers 1 and 2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from luxport.porting.detect import hdf5_offset
+from luxport.porting.errors import FileFormatError
+from luxport.porting.jld2.datatypes import Number
+from luxport.porting.jld2.headers import Header, read_header, read_message
+from luxport.porting.jld2.storage import raw_data
+from luxport.porting.jld2.superblock import Hdf5, open_file
+from luxport.porting.source import Source
+
+__all__ = ["ArrayFile"]
+
+_MOST_PIECES = 4096
+_MOST_LINKS = 100_000
+
+
+class ArrayFile:
+    """Groups and arrays of a file, by the addresses of their headers; each header is read once.
+
+    Raises: FileFormatError if the bytes are no HDF5
+    """
+
+    def __init__(self, data: bytes) -> None:
+        source = Source(data)
+        offset = hdf5_offset(source)
+        if offset is None:
+            raise FileFormatError("no HDF5: its signature is missing", offset=0)
+        (version,) = source.unpack("B", offset + 8, "the superblock")
+        self._file = _open_old(source, offset, version) if version in (0, 1) else open_file(source, offset)
+        self._headers: dict[int, Header] = {}
+
+    @property
+    def root(self) -> int:
+        """The address of the root group."""
+        return self._file.root
+
+    def group(self, address: int) -> dict[str, int]:
+        """Return what a group has by name, nothing for an array.
+
+        Raises: FileFormatError if it is neither, or has links that lead elsewhere
+        """
+        header = self._header(address)
+        return header.links if header.is_group else {}
+
+    def array(self, address: int) -> np.ndarray:
+        """Return the numbers of a dataset, in an array of its own.
+
+        Raises: FileFormatError if it holds no numbers, or these are not in the file
+        """
+        header, source = self._header(address), self._file.source
+        if header.is_group or not isinstance(header.datatype, Number) or header.datatype.dtype is None:
+            raise FileFormatError("an array of numbers expected, of 64 bits at most", offset=header.offset)
+        space, dtype = header.dataspace, header.datatype.dtype
+        if space is None or space.kind == "null":
+            raise FileFormatError("an array without a shape", offset=header.offset)
+        data, _ = raw_data(self._file, header, space.shape, dtype.itemsize)
+        # The same numbers can stand under any number of names.
+        source.expand(len(data), header.offset)
+        return np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(space.shape)
+
+    def arrays(self, address: int) -> dict[str, np.ndarray]:
+        """Return the arrays of a group by name."""
+        return {name: self.array(target) for name, target in self.group(address).items()}
+
+    def _header(self, address: int) -> Header:
+        if address not in self._headers:
+            file = self._file
+            offset = file.offset(address)
+            if file.source.view(offset, 1, "an object") == b"\1":
+                self._headers[address] = _old_header(file, address, offset)
+            else:
+                self._headers[address] = read_header(file, address, attributes=False)
+        return self._headers[address]
+
+
+def _open_old(source: Source, offset: int, version: int) -> Hdf5:
+    """Read a superblock of version 0 or 1, which h5py writes unless it is told otherwise."""
+    if source.unpack("BB", offset + 13, "the superblock") != (8, 8):
+        raise FileFormatError("addresses and lengths of 8 bytes expected", offset=offset)
+    place = offset + 24 + 4 * version
+    base, _, end, _, _, root = source.unpack("QQQQQQ", place, "the superblock")
+    if base > offset or base + end > source.size:
+        raise FileFormatError(f"the file should have {end} bytes and has {source.size}: truncated", offset=source.size)
+    return Hdf5(source, base, root, "")
+
+
+def _old_header(file: Hdf5, address: int, offset: int) -> Header:
+    """Read an object header of version 1."""
+    header = Header(address, offset)
+    for kind, flags, start, end in _old_messages(file, offset):
+        if kind == 0x11:
+            header.is_group = True
+            tree, heap = file.source.unpack("QQ", start, "a group")
+            for name, target in _old_links(file, tree, heap):
+                header.links[name] = target
+        elif kind != 0x0C:
+            read_message(header, file.source, kind, flags, start, end)
+    return header
+
+
+def _old_messages(file: Hdf5, offset: int) -> Iterator[tuple[int, int, int, int]]:
+    source = file.source
+    _, _, size = source.unpack("HIQ", offset + 2, "an object")
+    size &= 0xFFFFFFFF  # four bytes, and four that fill up
+    pieces = [(offset + 16, offset + 16 + size)]
+    done = 0
+    while done < len(pieces):
+        place, end = pieces[done]
+        done += 1
+        while place + 8 <= end:
+            kind, size, flags = source.unpack("HHB", place, "a message")
+            place += 8
+            if place + size > end:
+                raise FileFormatError("a message runs over the end of its object header", offset=place)
+            if kind == 0x10:
+                address, length = source.unpack("QQ", place, "a continuation")
+                begin = file.offset(address)
+                if len(pieces) >= _MOST_PIECES or any(begin == piece[0] for piece in pieces):
+                    raise FileFormatError("an object header goes on in a circle", offset=begin)
+                pieces.append((begin, begin + length))
+            elif kind:
+                yield kind, flags, place, place + size
+            place += size
+
+
+def _old_links(file: Hdf5, tree: int, heap: int) -> Iterator[tuple[str, int]]:
+    """Yield the names in a group in HDF5's old form, a B-tree of tables with the names in a heap."""
+    source = file.source
+    start = file.offset(heap)
+    if source.view(start, 4, "a heap of names") != b"HEAP":
+        raise FileFormatError("a heap of names is damaged", offset=start)
+    size, _, address = source.unpack("QQQ", start + 8, "a heap of names")
+    names_at = file.offset(address)
+    if names_at + size > source.size:
+        raise FileFormatError("a heap of names runs over the end of the file", offset=start)
+    pending, seen, count = [tree], set(), 0
+    while pending:
+        node = pending.pop()
+        start = file.offset(node)
+        if node in seen:
+            raise FileFormatError("a group's tree leads to itself", offset=start)
+        seen.add(node)
+        signature = bytes(source.view(start, 4, "a group's tree"))
+        if signature == b"TREE":
+            kind, _, entries = source.unpack("BBH", start + 4, "a group's tree")
+            if kind != 0:
+                raise FileFormatError("a group's tree is one of chunks", offset=start)
+            pending += [source.unpack("Q", start + 32 + 16 * i, "a group's tree")[0] for i in range(entries)][::-1]
+            continue
+        if signature != b"SNOD":
+            raise FileFormatError("a group's tree is damaged", offset=start)
+        (entries,) = source.unpack("H", start + 6, "a table of names")
+        for i in range(entries):
+            place = start + 8 + 40 * i
+            name_at, target, cache = source.unpack("QQI", place, "a table of names")
+            name = _name(source, names_at, size, name_at)
+            if cache == 2:
+                raise FileFormatError(f"{name!r} is a soft link, which is not followed", offset=place)
+            count += 1
+            if count > _MOST_LINKS:
+                raise FileFormatError(f"a group has more than {_MOST_LINKS} entries", offset=start)
+            yield name, target
+
+
+def _name(source: Source, begin: int, size: int, at: int) -> str:
+    if at >= size:
+        raise FileFormatError("a name is outside its heap", offset=begin)
+    found, dot, _ = bytes(source.view(begin + at, min(size - at, 1024), "a name")).partition(b"\0")
+    try:
+        if dot:
+            return found.decode()
+    except UnicodeDecodeError:
+        pass
+    raise FileFormatError("a name has no end, or is no UTF-8", offset=begin + at)
