@@ -10,14 +10,19 @@ from luxport.porting import julia
 
 __all__ = ["text"]
 
-_LONGEST = 20_000
+_LONGEST = 4000
+_LONGEST_NAME = 200
 
 
 def text(method: julia.Method) -> str:
     """Return a method as text: its head, and one numbered statement a line."""
     printer = _Printer(method)
-    lines = [f"function {method.name}({', '.join(method.arguments)})  # {method.file}:{method.line}"]
-    lines += [f"    %{number} = {printer.show(s)}" for number, s in enumerate(method.statements, 1)]
+    arguments = ", ".join(name[:_LONGEST_NAME] for name in method.arguments[:_LONGEST_NAME])
+    lines = [f"function {method.name[:_LONGEST_NAME]}({arguments})  # {method.file[:_LONGEST_NAME]}:{method.line}"]
+    for number, statement in enumerate(method.statements, 1):
+        lines.append(f"    %{number} = {printer.show(statement)}")
+        if printer.full:
+            break
     return "\n".join([*lines, "end"])
 
 
@@ -28,13 +33,27 @@ class _Printer:
         self._slots = method.slots
         self._left = _LONGEST
 
+    @property
+    def full(self) -> bool:
+        """Whether no more is printed."""
+        return self._left < 0
+
     def show(self, node: Any, depth: int = 0) -> str:
         self._left -= 1
         if self._left < 0 or depth > 30:
             return "…"
+        if not isinstance(node, (julia.Struct, list, tuple)):
+            return self._leaf(node)[:_LONGEST_NAME]
         match node:
             case julia.Struct(type=julia.TypeName() as type):
-                return self._struct(type.path, node.fields, depth + 1)
+                return self._struct(type.path[:_LONGEST_NAME], node.fields, depth + 1)
+            case list() | tuple():
+                return f"({self._all(node, depth)})"
+            case _:
+                return str(node.type)[:_LONGEST_NAME]
+
+    def _leaf(self, node: Any) -> str:
+        match node:
             case julia.Symbol():
                 return f":{node.name}"
             case julia.Module():
@@ -43,28 +62,35 @@ class _Printer:
                 return node.path
             case str():
                 return f'"{node[:200]}"'
-            case bool():
-                return str(node).lower()
             case None:
                 return "nothing"
-            case list() | tuple():
-                return f"({self._all(node, depth)})"
             case np.ndarray():
                 return f"array{node.shape}"
+            case bool():
+                return str(node).lower()
+            case int():
+                return julia.whole_number(node)
+            case julia.TypeName() | julia.UnionAll() | julia.Union() | float() | np.generic():
+                return str(node)
             case _:
-                return str(node)[:200]
+                return type(node).__name__
 
     def _all(self, nodes: Any, depth: int) -> str:
-        return ", ".join(self.show(node, depth + 1) for node in nodes)
+        shown = []
+        for node in nodes:
+            shown.append(self.show(node, depth + 1))
+            if self.full:
+                break
+        return ", ".join(shown)
 
     def _struct(self, path: str, fields: list[Any], depth: int) -> str:
         match path, fields:
             case "Core.SSAValue", [int(number)]:
                 return f"%{number}"
             case (("Core.SlotNumber" | "Core.Argument"), [int(number)]):
-                return self._slots[number - 1] if 0 < number <= len(self._slots) else f"slot{number}"
+                return self._slots[number - 1][:_LONGEST_NAME] if 0 < number <= len(self._slots) else f"slot{number}"
             case "Core.GlobalRef", [module, julia.Symbol(name), *_]:
-                return f"{self.show(module, depth)}.{name}"
+                return f"{self.show(module, depth)}.{name[:_LONGEST_NAME]}"
             case "Core.QuoteNode", [value]:
                 return self.show(value, depth)
             case "Core.ReturnNode", [value]:
@@ -89,4 +115,4 @@ class _Printer:
             case "gotoifnot", [condition, label]:
                 return f"unless {self.show(condition, depth)} goto %{self.show(label, depth)}"
             case _:
-                return f"{head}({self._all(parts, depth)})"
+                return f"{head[:_LONGEST_NAME]}({self._all(parts, depth)})"

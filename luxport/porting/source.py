@@ -16,9 +16,12 @@ MAX_DEPTH = 100
 _READS_PER_BYTE = 32
 _READS_OF_ANY_FILE = 400_000
 _LEAST_CHARGE = 4
-# Deflate makes at most 1032 bytes of one. Other compressions make more, of zeros above all.
-_EXPANSION = 2 * 1032
-_EXPANSION_OF_ANY_FILE = 128 << 20
+# Weights hardly compress, and zeros do without end: a file's arrays fit into memory beside whatever it is.
+_EXPANSION = 4
+_EXPANSION_OF_ANY_FILE = 96 << 20
+# What compressed bytes say in few bits, a copy of three bytes or a table, takes a microsecond.
+_STEPS_PER_BYTE = 16
+_STEPS_OF_ANY_FILE = 300_000
 
 # One for each arrangement of numbers that the formats have, and for a few lengths of lists.
 _layouts: dict[str, struct.Struct] = {}
@@ -32,6 +35,7 @@ class Source:
         self.size = len(self.data)
         self._work_left = _READS_OF_ANY_FILE + _READS_PER_BYTE * self.size
         self._expansion_left = _EXPANSION_OF_ANY_FILE + _EXPANSION * self.size
+        self._steps_left = _STEPS_OF_ANY_FILE + _STEPS_PER_BYTE * self.size
 
     def view(self, offset: int, size: int, what: str = "data") -> memoryview:
         """Return ``size`` bytes from ``offset`` on, without a copy.
@@ -70,7 +74,15 @@ class Source:
         """Count bytes that are about to be made of compressed ones against what the file can hold."""
         self._expansion_left -= amount
         if self._expansion_left < 0:
-            raise FileFormatError(f"{amount} bytes cannot come from a file of {self.size}", offset=offset)
+            raise FileFormatError(
+                f"{amount} bytes of one of {self.size}: more than weights can be compressed", offset=offset
+            )
+
+    def step(self, amount: int, offset: int) -> None:
+        """Count steps that compressed bytes ask for against what so many bytes can mean."""
+        self._steps_left -= amount
+        if self._steps_left < 0:
+            raise FileFormatError("compressed data say the same over and over; the file is damaged", offset=offset)
 
     def work(self, amount: int, offset: int) -> None:
         """Count work against the bound that the size of the file sets."""

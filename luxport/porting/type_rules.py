@@ -42,8 +42,8 @@ class TypeSizes:
     def _measure(self, param: Any, offset: int) -> tuple[int, int]:
         if not isinstance(param, _PARAMETERS):
             raise FileFormatError(f"a type has a parameter that is a {type(param).__name__}", offset=offset)
-        if isinstance(param, (bool, int, float, np.generic, type(None), julia.Symbol)):
-            return 1, 1
+        if isinstance(param, (bool, int, float, np.generic, type(None), julia.Symbol, str)):
+            return 1 + _name_size(param), 1
         size, depth, _ = self._known.get(id(param), (0, 0, None))
         if size:
             return size, depth
@@ -51,11 +51,26 @@ class TypeSizes:
             raise FileFormatError("a parameter of a type contains itself", offset=offset)
         self._known[id(param)] = (0, 1, param)
         measures = [self._measure(part, offset) for part in _parts(param)]
-        size, depth = 1 + sum(size for size, _ in measures), 1 + max((depth for _, depth in measures), default=0)
+        size, depth = 1 + _name_size(param) + sum(size for size, _ in measures), 1 + max((depth for _, depth in measures), default=0)
         if size > _LARGEST_TYPE or depth > _DEEPEST_TYPE:
             raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
         self._known[id(param)] = (size, depth, param)
         return size, depth
+
+
+def _name_size(param: Any) -> int:
+    """Long names count like parameters: a type that has one a thousand times is as long as they all are."""
+    match param:
+        case str():
+            return len(param) // 64
+        case julia.Symbol() | julia.TypeVar():
+            return len(param.name) // 64
+        case julia.TypeName():
+            return (len(param.name) + sum(map(len, param.module))) // 64
+        case julia.NamedTuple():
+            return sum(map(len, param.names)) // 64
+        case _:
+            return 0
 
 
 def _parts(param: Any) -> list[Any]:

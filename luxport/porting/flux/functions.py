@@ -55,8 +55,12 @@ def function_layer(value: julia.Function) -> Layer:
         found = _compiled(value.methods[0])
         if found is not None:
             return luxport.WrappedFunction(found)
-    code = "\n".join(map(str, value.methods))
+    code = "\n".join(map(str, value.methods[:_MOST_METHODS]))
     return Hole(value.path, code)
+
+
+_MOST_METHODS = 4
+"""How many methods of a function that is not read are shown to who fills its place."""
 
 
 class Hole(Layer):
@@ -105,6 +109,10 @@ class _Call:
     args: tuple[Any, ...]
 
 
+_LARGEST = 10_000
+"""How many calls and arguments a function that is read may have, shared ones counted in each place."""
+
+
 class _Unknown(Exception):
     """The code has something that luxport does not read."""
 
@@ -114,7 +122,7 @@ def _compiled(method: julia.Method) -> JuliaFunction | None:
         return None
     try:
         body = _body(method)
-    except (_Unknown, IndexError, ValueError):
+    except (_Unknown, IndexError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     return JuliaFunction(body, f"{method.name} at line {method.line}")
 
@@ -122,16 +130,29 @@ def _compiled(method: julia.Method) -> JuliaFunction | None:
 def _body(method: julia.Method) -> Any:
     values: list[Any] = []
     slots: dict[int, Any] = {2: _X}  # the first slot is the function itself
+    # How large the tree of a statement or a slot is: a result that is used twice, again and again, is large at the end.
+    value_sizes: list[int] = []
+    slot_sizes: dict[int, int] = {}
+    left = _LARGEST
+
+    def spend(size: int) -> None:
+        nonlocal left
+        left -= size
+        if left < 0:
+            raise _Unknown
 
     def read(node: Any) -> Any:
+        spend(1)
         match node:
             case julia.Struct(type=julia.TypeName() as kind):
                 match kind.path, node.fields:
                     case "Core.SSAValue", [int(number)]:
+                        spend(value_sizes[number - 1])
                         return values[number - 1]
                     case (("Core.SlotNumber" | "Core.Argument" | "Core.TypedSlot"), [int(number), *_]):
                         if number not in slots:
                             raise _Unknown
+                        spend(slot_sizes.get(number, 1))
                         return slots[number]
                     case "Core.GlobalRef", [_, julia.Symbol(name), *_]:
                         return _Call("global", (name,))
@@ -155,7 +176,9 @@ def _body(method: julia.Method) -> Any:
             target, value = parts
             if not (isinstance(target, julia.Struct) and target.type.path == "Core.SlotNumber"):
                 raise _Unknown
+            before = left
             slots[target.fields[0]] = read(value)
+            slot_sizes[target.fields[0]] = before - left
             return slots[target.fields[0]]
         raise _Unknown
 
@@ -166,7 +189,9 @@ def _body(method: julia.Method) -> Any:
                 return _checked(read(fields[0]))
             if path == "Core.Expr" and isinstance(fields[0], julia.Symbol) and fields[0].name == "return":
                 return _checked(read(fields[1][0]))
+        before = left
         values.append(None if statement is None else read(statement))
+        value_sizes.append(before - left)
     raise _Unknown
 
 

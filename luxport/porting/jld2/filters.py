@@ -11,14 +11,17 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.jld2.headers import Filter
 from luxport.porting.jld2.lz4 import lz4_chunk
 from luxport.porting.jld2.zstd import zstd_chunk
+from luxport.porting.source import Source
 
 __all__ = ["undo_filters"]
 
 _KNOWN = {4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "LZF", 32001: "Blosc"}
 
 
-def undo_filters(data: memoryview, filters: list[Filter], size: int, element_size: int, offset: int) -> memoryview:
-    """Return the ``size`` bytes that a chunk held before the filters.
+def undo_filters(
+    data: memoryview, filters: list[Filter], size: int, element_size: int, offset: int, source: Source
+) -> memoryview:
+    """Return the ``size`` bytes that a chunk of a file held before the filters.
 
     Raises: FileFormatError if a filter is not known here, or the bytes are not what it makes
     """
@@ -30,13 +33,13 @@ def undo_filters(data: memoryview, filters: list[Filter], size: int, element_siz
                 data = _unshuffle(data, used.values[0] if used.values else element_size, offset)
             case 3:
                 # The last four bytes are a checksum.
-                data = data[:-4]
+                data = data[: max(len(data) - 4, 0)]
             case 307:
                 data = _inflate(bz2.BZ2Decompressor(), data, size, offset)
             case 32004:
-                data = memoryview(lz4_chunk(data, size, offset))
+                data = lz4_chunk(data, size, offset)
             case 32015:
-                data = memoryview(zstd_chunk(data, size, offset))
+                data = zstd_chunk(data, size, offset, source.step)
             case number:
                 name = _KNOWN.get(number) or used.name or f"number {number}"
                 raise FileFormatError(

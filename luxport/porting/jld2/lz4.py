@@ -11,7 +11,7 @@ __all__ = ["lz4_chunk"]
 _FRAME = b"\x04\x22\x4d\x18"
 
 
-def lz4_chunk(data: memoryview, size: int, offset: int) -> bytes:
+def lz4_chunk(data: memoryview, size: int, offset: int) -> memoryview:
     """Return the ``size`` bytes of a chunk that was compressed with LZ4.
 
     Raises: FileFormatError if the data are damaged
@@ -24,7 +24,7 @@ def lz4_chunk(data: memoryview, size: int, offset: int) -> bytes:
             _plugin(data, size, result)
     except (struct.error, IndexError, ValueError):
         raise FileFormatError("data compressed with LZ4 are damaged", offset=offset) from None
-    return bytes(result)
+    return memoryview(result)
 
 
 def _plugin(data: memoryview, size: int, result: bytearray) -> None:

@@ -93,7 +93,7 @@ def _chunk(file: Hdf5, chunk: Chunk, filters: list[Filter], size: int, element_s
         raise FileFormatError("a chunk left out filters that do not exist", offset=chunk.offset)
     data = file.source.view(chunk.offset, stored, "a chunk")
     used = [f for i, f in enumerate(filters) if not chunk.skipped >> i & 1]
-    return undo_filters(data, used, size, element_size, chunk.offset)
+    return undo_filters(data, used, size, element_size, chunk.offset, file.source)
 
 
 def _index(

@@ -6,6 +6,7 @@ dictionaries. Python decodes about a megabyte a second.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from luxport.porting.errors import FileFormatError
@@ -20,10 +21,10 @@ class _DamagedError(Exception):
     """Something that no encoder writes."""
 
 
-def zstd_chunk(data: memoryview, size: int, offset: int) -> bytes:
-    """Return the ``size`` bytes of a chunk that was compressed with Zstandard.
+def zstd_chunk(data: memoryview, size: int, offset: int, step: Callable[[int, int], None]) -> memoryview:
+    """Return the ``size`` bytes of a chunk that was compressed with Zstandard; ``step`` counts what that takes.
 
-    Raises: FileFormatError if the data are damaged
+    Raises: FileFormatError if the data are damaged; what ``step`` raises
     """
     result = bytearray()
     place = 0
@@ -34,12 +35,12 @@ def zstd_chunk(data: memoryview, size: int, offset: int) -> bytes:
                 # A frame to be skipped (3.1.2).
                 place += 8 + int.from_bytes(data[place + 4 : place + 8], "little")
             elif magic == _MAGIC:
-                place = _Frame(data, result, size).decode(place + 4)
+                place = _Frame(data, result, size, lambda steps: step(steps, offset)).decode(place + 4)
             else:
                 raise _DamagedError
     except (_DamagedError, IndexError):
         raise FileFormatError("data compressed with Zstandard are damaged", offset=offset) from None
-    return bytes(result)
+    return memoryview(result)
 
 
 class _Row(NamedTuple):
@@ -176,7 +177,8 @@ def _distribution(data: memoryview, place: int, most_accurate: int, last: int) -
 class _Frame:
     """One frame; tables and offsets live from block to block."""
 
-    def __init__(self, data: memoryview, result: bytearray, limit: int) -> None:
+    def __init__(self, data: memoryview, result: bytearray, limit: int, step: Callable[[int], None]) -> None:
+        self._step = step
         self._data = data
         self._result = result
         self._start = len(result)
@@ -200,6 +202,7 @@ class _Frame:
                 raise _DamagedError
             head = int.from_bytes(self._data[place : place + 3], "little")
             last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
+            self._step(1)
             place += 3
             if kind == 1:
                 self._append(bytes([self._data[place]]) * min(size, self._limit + 1))
@@ -259,7 +262,9 @@ class _Frame:
             raise _DamagedError
         content = data[width : width + stored]
         place = 0
+        self._step(size)
         if kind == 2:
+            self._step(2048)
             self._codes, place = _huffman(content)
         if self._codes is None:
             raise _DamagedError
@@ -308,6 +313,7 @@ class _Frame:
                     self._tables[i] = [_Row(data[place], 0, 0)]
                     place += 1
                 case 2:
+                    self._step(256)
                     self._tables[i], place = _distribution(data, place, _MOST_ACCURATE[i], _LAST_SYMBOL[i])
         return place
 
@@ -319,6 +325,7 @@ class _Frame:
         length_state = bits.read(len(lengths).bit_length() - 1)
         offset_state = bits.read(len(offsets).bit_length() - 1)
         match_state = bits.read(len(matches).bit_length() - 1)
+        self._step(count)
         used = 0
         for number in range(count):
             length_row, offset_row, match_row = lengths[length_state], offsets[offset_state], matches[match_state]
