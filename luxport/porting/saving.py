@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any, Literal, overload
@@ -14,9 +13,11 @@ from luxport import tree
 from luxport.backend import Backend
 from luxport.layer import Layer, Parameters, States, abstract_values, initial_parameters, initial_states
 from luxport.porting.described import TreeReader, TreeWriter
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.loading import placed
+from luxport.porting.opening import bytes_of
 from luxport.porting.replacing import replacing
+from luxport.porting.safetensors_arrays import read_safetensors
 from luxport.porting.safetensors_file import write_safetensors
 from luxport.static import Static
 from luxport.version import __version__
@@ -118,7 +119,7 @@ def load(
 
     Raises: FileFormatError if this is no such file; ValueError that names every entry that does not fit the model,
             or if the backend cannot hold a dtype, or for an optimizer's state that the file has not;
-            ModuleNotFoundError without the extra ``safetensors``
+            ModuleNotFoundError for a dtype that needs ml_dtypes, where that is not installed
 
     >>> import luxport, os, tempfile
     >>> model = luxport.Dense(2, 3)
@@ -131,7 +132,7 @@ def load(
     Static(Adam(eta=0.01, beta=(0.9, 0.999), epsilon=1e-08))
     """
     arrays, metadata = _read(path)
-    try:
+    with refusing(str(path), "its metadata are damaged"):
         if "trees" not in metadata or not metadata.get("format", "").isdecimal():
             raise FileFormatError("a file that luxport.save wrote expected: its metadata are missing")
         if int(metadata["format"]) > _FORMAT:
@@ -145,10 +146,6 @@ def load(
         st = reader.build(described["st"], "st") if "st" in described else None
         has_optimizer = "opt" in described
         opt = reader.build(described["opt"], "opt") if optimizer and has_optimizer else None
-    except FileFormatError as error:
-        raise FileFormatError(error.reason, path=str(path)) from None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise FileFormatError(f"its metadata are damaged: {error!r}", path=str(path)) from None
     if optimizer and not has_optimizer:
         raise ValueError(f"load expects an optimizer's state in {path}, which was saved without: save(optimizer=...)")
     if model is not None:
@@ -156,31 +153,20 @@ def load(
         ps, st = fitted(model, ps, st, problems)
         if problems:
             origin = f", which was saved from {metadata['model']}" if "model" in metadata else ""
-            raise ValueError(f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}")
+            told = f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}"
+            raise ValueError(shown(told, None))  # names are the file's
     ps, st = placed((ps, {} if st is None else st), backend, device, dtype)
     return (ps, st, placed(opt, backend, device, None)) if optimizer else (ps, st)
 
 
 def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    safetensors = _safetensors()
-    os.stat(path)
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        advice = "; luxport.porting.load and load_parameters read BSON and JLD2"
-        raise FileFormatError(f"no whole safetensors file: {error}{advice}", path=str(path)) from None
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "saving and loading need safetensors, which is not installed: pip install 'luxport-nn[safetensors]'",
-            name="safetensors",
-        ) from None
-    return safetensors
+    data = bytes_of(path)
+    with refusing(str(path)):
+        try:
+            return read_safetensors(data)
+        except FileFormatError as error:
+            advice = "; luxport.porting.load and load_parameters read BSON and JLD2"
+            raise FileFormatError(f"no whole safetensors file: {error.reason}{advice}", offset=error.offset) from error
 
 
 def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:

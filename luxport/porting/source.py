@@ -74,9 +74,7 @@ class Source:
         """Count bytes that are about to be made of compressed ones against what the file can hold."""
         self._expansion_left -= amount
         if self._expansion_left < 0:
-            raise FileFormatError(
-                f"{amount} bytes of one of {self.size}: more than weights can be compressed", offset=offset
-            )
+            raise FileFormatError(f"{amount} bytes cannot come from a file of {self.size}", offset=offset)
 
     def step(self, amount: int, offset: int) -> None:
         """Count steps that compressed bytes ask for against what so many bytes can mean."""

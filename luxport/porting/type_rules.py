@@ -51,7 +51,10 @@ class TypeSizes:
             raise FileFormatError("a parameter of a type contains itself", offset=offset)
         self._known[id(param)] = (0, 1, param)
         measures = [self._measure(part, offset) for part in _parts(param)]
-        size, depth = 1 + _name_size(param) + sum(size for size, _ in measures), 1 + max((depth for _, depth in measures), default=0)
+        size, depth = (
+            1 + _name_size(param) + sum(size for size, _ in measures),
+            1 + max((depth for _, depth in measures), default=0),
+        )
         if size > _LARGEST_TYPE or depth > _DEEPEST_TYPE:
             raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
         self._known[id(param)] = (size, depth, param)

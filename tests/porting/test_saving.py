@@ -177,25 +177,24 @@ def test_files_of_others_are_refused(path):
         ({"format": "1", "trees": '{"ps": {"dict": 1}}'}, "damaged"),
         ({"format": "1", "trees": '{"ps": {"static": {"tuple": [[]]}}}'}, "damaged"),
         ({"format": "1", "trees": '{"ps": {"dict": {"b": "array"}}}'}, "ps.b is missing"),
-        ({"format": "1", "trees": "[" * 100_000}, "damaged"),
+        ({"format": "1", "trees": "[" * 100_000}, "nested too deep"),
     ):
         save_file(a, path, metadata)
         with pytest.raises(FileFormatError, match=text):
             luxport.load(path)
 
 
-def test_without_the_extra_one_line_says_what_to_install(path, monkeypatch):
+def test_the_library_is_not_needed(path, monkeypatch):
     real_import = builtins.__import__
 
     def without(name, *arguments, **options):
-        if name.startswith("safetensors"):
+        if name.partition(".")[0] == "safetensors":
             raise ModuleNotFoundError(name)
         return real_import(name, *arguments, **options)
 
-    luxport.save(path, {})
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'luxport-nn\[safetensors\]'"):
-        luxport.load(path)
+    luxport.save(path, {"a": np.ones(2)})
+    assert luxport.load(path)[0]["a"].tolist() == [1, 1]
 
 
 def resumed(path, rule, backend, other, steps=9, stop=4):

@@ -138,8 +138,10 @@ def _two_biases(kind: str, cell: Any) -> Case:
         source=("torch: a bias for the input and one for the hidden state",),
         program=lambda x, ps, st, carry: cell((x, carry), ps, st)[0][1],
         inputs={
-            **{"x": draw(BATCH, IN), "ps": _drawn_apart(cell)},
-            **{"st": luxport.setup(0, cell, backend="numpy")[1], "carry": carries(kind, BATCH, OUT)},
+            "x": draw(BATCH, IN),
+            "ps": _drawn_apart(cell),
+            "st": luxport.setup(0, cell, backend="numpy")[1],
+            "carry": carries(kind, BATCH, OUT),
         },
         expected=lambda x, ps, st, carry: reference(kind, ps, x, carry),
         tolerance=DEEP,
