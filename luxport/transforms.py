@@ -23,7 +23,9 @@ def value_and_grad(
     """Return a function that returns ``f``'s value and its gradient with respect to the argument(s) at `argnums`.
 
     f returns a scalar, or with `has_aux` a pair of a scalar and anything else. The gradient is a tree like the
-    argument, zero where f does not depend on it. Gradients nest: f may use gradients itself. What f returns
+    argument, zero where f does not depend on it. Of a complex array it is ``df/dre + i df/dim``, the direction in which
+    f grows, so that descent goes against it on every framework (`vjp` follows: it multiplies by the conjugate of a
+    derivative). Gradients nest: f may use gradients itself. What f returns
     carries no graph, unless an argument takes part in a gradient of PyTorch's own; PyTorch tensors that f does
     not take as arguments are constants to that one.
 

@@ -13,7 +13,17 @@ from luxport.flat import FlatParameters
 from luxport.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
-from luxport_torch.transforms import checkpoint, custom_vjp, jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
+from luxport_torch.transforms import (
+    checkpoint,
+    custom_vjp,
+    jacobian,
+    jit,
+    jvp,
+    stop_gradient,
+    untracked,
+    value_and_grad,
+    vjp,
+)
 
 __all__ = [
     "asarray",
@@ -30,6 +40,7 @@ __all__ = [
     "owns_type",
     "stop_gradient",
     "to_numpy",
+    "untracked",
     "value_and_grad",
     "vjp",
     "xp",

@@ -14,7 +14,7 @@ from torch.utils._pytree import register_constant, tree_leaves
 from luxport import tree
 from luxport.custom_gradient import CustomCall, CustomGradient
 
-__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "untracked", "value_and_grad", "vjp"]
 
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
@@ -25,6 +25,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
     One level of autograd costs a third of `torch.func`, which in turn nests and compiles.
     """
 
+    @_tracked
     def transformed(*args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling() or _nested(args, kwargs):
             return _functional(f, argnums, has_aux, args, kwargs)
@@ -75,11 +76,35 @@ def _functional(
     return result, gradients[0] if isinstance(argnums, int) else tuple(gradients)
 
 
+def _tracked(transform: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a transform work inside `torch.inference_mode` too, where nothing is recorded and tensors cannot be.
+
+    Tensors among the arguments that were made there are copied. Those that a function closes over cannot be: PyTorch
+    says so where the gradient needs their values.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling() or not torch.is_inference_mode_enabled():
+            return transform(*args, **kwargs)
+        with torch.inference_mode(False):
+            args, kwargs = tree.map(_recordable, (args, kwargs))
+            return transform(*args, **kwargs)
+
+    return call
+
+
+def _recordable(leaf: Any) -> Any:
+    return leaf.clone() if isinstance(leaf, torch.Tensor) and leaf.is_inference() else leaf
+
+
+@_tracked
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Differentiate by `torch.func.vjp`."""
-    return torch.func.vjp(f, *primals)  # type: ignore[return-value]
+    y, pull = torch.func.vjp(f, *primals)  # type: ignore[misc]
+    return y, _tracked(pull)
 
 
+@_tracked
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Differentiate by `torch.func.jvp`."""
     return torch.func.jvp(f, primals, tangents)  # type: ignore[return-value]
@@ -87,7 +112,12 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
     """Differentiate by `torch.func.jacrev`."""
-    return torch.func.jacrev(f, argnums)
+    return _tracked(torch.func.jacrev(f, argnums))
+
+
+def untracked() -> Any:
+    """Record nothing inside of this context but what gradients taken there need."""
+    return torch.no_grad()
 
 
 def stop_gradient(array: torch.Tensor) -> torch.Tensor:

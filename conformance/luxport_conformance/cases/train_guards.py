@@ -1,0 +1,123 @@
+"""Cases of what a training step does not do: step by what is not finite, keep a state that is not, climb."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import optimisers
+from luxport.backend import dtype_name, namespace
+from luxport.optimisers import Descent, Momentum
+from luxport_conformance.case import Case
+
+__all__ = ["CASES"]
+
+DEEP = luxport.Chain(*[luxport.Dense(2, 2) for _ in range(11)])
+DEEP_PS, _ = luxport.setup(0, DEEP, backend="numpy")
+NORM = luxport.BatchNorm(2)
+_, STATE = luxport.setup(0, NORM, backend="numpy")
+
+
+def _infinite_slope(a: Any, x: Any) -> Any:
+    """The root of 0 is finite, its slope is not."""
+    xp = namespace(a)
+    ps = {"a": a}
+    state = optimisers.setup(Momentum(0.5), ps)
+    value, state, ps = luxport.train_step(lambda ps, x: xp.sum(xp.sqrt(ps["a"] * x)), state, ps, x)
+    return {"value": value, "ps": ps["a"], "state": state["a"]["state"]}
+
+
+def _states(x: Any, good: Any) -> Any:
+    """Two steps with a normalization, of which the first loss is not a number."""
+    xp = namespace(x)
+    ps = {"scale": xp.ones_like(x[0, ...]), "bias": xp.zeros_like(x[0, ...])}
+    st = {**STATE, "running_mean": xp.zeros_like(x[0, ...]), "running_var": xp.ones_like(x[0, ...])}
+    state = optimisers.setup(Descent(0.5), ps)
+
+    def loss(ps: Any, st: Any, x: Any) -> Any:
+        y, st = NORM(x, ps, st)
+        return xp.sum(y * y), {"st": st, "y": y}
+
+    means = []
+    for batch in (x, good):
+        (_, aux), state, ps = luxport.train_step(loss, state, ps, st, batch, has_aux=True)
+        st = aux["st"]
+        means.append(st["running_mean"])
+    return tuple(means)
+
+
+def _complex(re: Any, im: Any) -> Any:
+    """Gradients of ``sum |w|²``, through the derivative of w², and nested; and a step."""
+    xp = namespace(re)
+    kind = xp.complex128 if dtype_name(re) == "float64" else xp.complex64
+    w = xp.astype(re, kind) + 1j * xp.astype(im, kind)
+
+    def size(w: Any) -> Any:
+        return xp.sum(xp.real(w * xp.conj(w)))
+
+    slope = luxport.grad(size)(w)
+    pulled = luxport.vjp(lambda w: w * w, w)[1](1j * w)[0]
+    nested = luxport.grad(lambda w: size(luxport.grad(lambda w: xp.sum(xp.real(w * w * w)))(w)))(w)
+    _, _, ps = luxport.train_step(lambda ps: size(ps["w"]), optimisers.setup(Descent(0.25), {"w": w}), {"w": w})
+    return tuple([(xp.real(z), xp.imag(z)) for z in (slope, pulled, nested, ps["w"])])
+
+
+def _by_formula(re: Any, im: Any) -> Any:
+    w = re + 1j * im
+    # |grad Re w³|² is 9 |w|⁴.
+    found = (2 * w, 1j * w * np.conj(2 * w), 36 * np.abs(w) ** 2 * w, w / 2)
+    return tuple([(z.real, z.imag) for z in found])
+
+
+def _laid_out(x: Any) -> Any:
+    """A gradient as a vector; JAX sorts the keys of dicts."""
+    xp = namespace(x)
+    ps = luxport.tree.map(lambda a: xp.zeros(a.shape, dtype=x.dtype) + x[0], DEEP_PS)
+
+    def loss(ps: Any) -> Any:
+        weights = enumerate([ps[f"layer_{i}"][name] for i in range(1, 12) for name in ("weight", "bias")])
+        return sum([(i + 1.0) * xp.sum(leaf) for i, leaf in weights], start=0.0 * x[0])
+
+    return luxport.flatten(luxport.grad(loss)(ps))[0]
+
+
+CASES: list[Case] = [
+    Case(
+        id="train.infinite_gradient",
+        subject="train_step",
+        source=("a step by what is not finite would leave no number",),
+        program=_infinite_slope,
+        inputs={"a": np.array([0.0, 1.0]), "x": np.array([1.0, 4.0])},
+        expected={"value": 2.0, "ps": np.array([0.0, 1.0]), "state": np.zeros(2)},
+        differentiates=True,
+    ),
+    Case(
+        id="train.states_of_a_skipped_batch",
+        subject="train_step",
+        source=("Flux.BatchNorm: the running mean moves by a tenth of the way to that of the batch",),
+        program=_states,
+        inputs={"x": np.array([[1.0, 2.0], [np.nan, 3.0]]), "good": np.array([[1.0, 2.0], [3.0, 6.0]])},
+        expected=(np.zeros(2), np.array([0.2, 0.4])),
+        differentiates=True,
+    ),
+    Case(
+        id="gradients.of_complex_arrays",
+        subject="grad",
+        source=("df/dre + i df/dim, by the formula of each",),
+        program=_complex,
+        inputs={"re": np.array([1.0, -0.5]), "im": np.array([2.0, 0.25])},
+        expected=_by_formula,
+        differentiates=True,
+    ),
+    Case(
+        id="flat.gradient_of_a_deep_chain",
+        subject="flatten",
+        source=("the coefficients of a linear loss, in the order of the model",),
+        program=_laid_out,
+        inputs={"x": np.array([0.5])},
+        expected=np.concatenate([np.full(4 if i % 2 else 2, float(i)) for i in range(1, 23)]),
+        differentiates=True,
+    ),
+]
