@@ -22,7 +22,7 @@ from luxport.porting.code.parse import (
 )
 from luxport.porting.code.sequences import SEQUENCES
 from luxport.porting.code.structs import Struct, chosen_method, constructor_of, is_new
-from luxport.porting.code.writing import Code, call, group, operand, python_name
+from luxport.porting.code.writing import Code, call, field_name, group, operand, python_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -53,7 +53,8 @@ def _part_called(t: Translator, callee: Code, given: Arguments) -> Code:
 def _constructed(t: Translator, struct: Struct, given: Arguments) -> Code:
     values = [_value(t, value) for value in given.positional]
     name = constructor_of(struct, given, [value.kind for value in values])
-    options = {python_name(key): _value(t, value) for key, value in given.named.items()}
+    spelled = field_name if name == struct.python else python_name
+    options = {spelled(key): _value(t, value) for key, value in given.named.items()}
     if name == struct.python:
         values, named = _fields(struct, values)
         options |= named
@@ -68,7 +69,7 @@ def _fields(struct: Struct, values: list[Code]) -> tuple[list[Code], dict[str, C
     """Return fields given by position as Python takes them: those of a struct with keywords by name alone."""
     if not struct.by_keyword:
         return values, {}
-    return [], dict(zip(map(python_name, struct.fields), values, strict=False))
+    return [], dict(zip(map(field_name, struct.fields), values, strict=False))
 
 
 def _keywords(t: Translator, given: Arguments) -> list[Code]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import TYPE_CHECKING
 
 from luxport.porting.code.options import Builder, exactly
@@ -31,7 +32,7 @@ def _layers(t: Translator, given: Arguments, start: int = 0) -> list[Code]:
 
 
 def _checked(name: str) -> str:
-    if not name.isascii() or not name.isidentifier():
+    if not name.isascii() or not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
         raise Unported(f"a layer named {name}")
     return name
 

@@ -11,7 +11,7 @@ from luxport.porting.code.layers import LAYERS
 from luxport.porting.code.options import INITIALIZERS
 from luxport.porting.code.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
 from luxport.porting.code.structs import is_new
-from luxport.porting.code.writing import Code, group, named, python_name, render
+from luxport.porting.code.writing import Code, field_name, group, named, remark, render
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -100,7 +100,7 @@ def define(t: Translator, node: Node, *, mode: str, name: str = "") -> str:
         mode = "build" if makes_layers(t, node) else mode
     chosen = name or _fresh(t, "function")
     if node.type == "arrow_function_expression":
-        t.put(f"# {one_line(node)}")
+        t.put(remark(one_line(node)))
     _write(t, chosen, parameters, body, mode, anonymous=not name or node.type == "arrow_function_expression")
     return chosen
 
@@ -236,7 +236,7 @@ def _compact(t: Translator, node: Node, name: str) -> str:
         raise Unported("@compact without values in place, or without a do block")
     titles = [t.code(value) for key, value in given.named.items() if key == "name"]
     bindings = {key: value for key, value in given.named.items() if key != "name"}
-    if given.positional or any(python_name(key) != key for key in bindings):
+    if given.positional or any(field_name(key) != key for key in bindings):
         raise Unported("values without a name that Python has")
     if names_in(given.block) & t.fleeting:
         raise Unported("a function that uses a variable of the loop around it")
@@ -245,16 +245,19 @@ def _compact(t: Translator, node: Node, name: str) -> str:
     if len(parameters) != 1:
         raise Unported("a function of other than one argument")
     chosen = name or _fresh(t, "compact")
-    kinds = dict(t.kinds)
+    kinds, renamed = dict(t.kinds), t.renamed
     listed, first, opening = written_parameters(t, parameters, "array")
+    t.renamed = {**renamed, **{key: key for key in bindings}}  # which may be names of Python's, as keywords may
     t.kinds |= {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}
     head = group("luxport.compact(", [*titles, *(named(key, code) for key, code in values.items())], ")")
     for line in render(head, "@", t.indent):
         t.lines.append(line)
     star = ["*"] if values else []
     inner = f"def {chosen}({', '.join([*listed, *star, *values])}):"
-    write_body(t, inner, body, "compact", first, opening, names_of(parameters))
-    t.kinds = kinds
+    try:
+        write_body(t, inner, body, "compact", first, opening, names_of(parameters))
+    finally:
+        t.kinds, t.renamed = kinds, renamed
     return chosen
 
 

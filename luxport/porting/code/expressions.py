@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from luxport.porting.code.parse import (
 )
 from luxport.porting.code.sequences import comprehension, index
 from luxport.porting.code.structs import Constructor, Struct
-from luxport.porting.code.writing import Code, call, group, operand, python_name
+from luxport.porting.code.writing import Code, call, field_name, group, operand, python_name, remark, whole_number
+from luxport.porting.errors import FileFormatError
+from luxport.text import safe_to_show
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -40,6 +43,10 @@ class Hole:
     line: int
     julia: str
     reason: str
+
+    def __post_init__(self) -> None:
+        for name in ("julia", "reason"):  # both are shown, and written into comments
+            object.__setattr__(self, name, safe_to_show(getattr(self, name)))
 
 
 class Translator:
@@ -78,6 +85,7 @@ class Translator:
         self.renamed: dict[str, str] = {}
         self.reserved: frozenset[str] = frozenset()
         self.making: Struct | None = None
+        self.work, self.most = 0, 1_000_000
         self.define: Callable[..., str] = _no_definitions
 
     def name(self, julia: str) -> str:
@@ -99,16 +107,23 @@ class Translator:
         """Return an expression; where it is not understood, one that raises, with a remark above the statement."""
         lines, holes = len(self.lines), len(self.holes)
         try:
-            return self._code(node)
+            code = self._code(node)
+            self.work += 1 + len(code.text) // 300
+            if self.work > self.most:  # pieces that are looked at again in each of many that are in one another
+                raise FileFormatError("it takes more work than its length can explain")
+            return code
+        except FileFormatError:
+            raise
         except (Unported, *UNUSUAL) as error:
             del self.lines[lines:], self.holes[holes:]
+            self.work += 1
             return self.hole(node, reason_of(error))
 
     def hole(self, node: Node, reason: str) -> Code:
         """Mark what is not ported, and return what raises in its place."""
         julia = one_line(node)
         self.holes.append(Hole(line_of(node), julia, reason))
-        self.put(f"# TODO: not ported: {julia} ({reason})")
+        self.put(remark(f"TODO: not ported: {julia} ({reason})"))
         return self.helper("not_ported", [Code(repr(julia))])
 
     def put(self, line: str) -> None:
@@ -266,7 +281,7 @@ class Translator:
         if value.kind in ("bound", "tree"):
             return Code(f"{operand(value)}[{text(field)!r}]", value.kind)
         if text(field) in self.record_fields and value.kind in ("unknown", "record"):
-            return Code(f"{operand(value)}.{python_name(text(field))}", self.record_fields[text(field)])
+            return Code(f"{operand(value)}.{field_name(text(field))}", self.record_fields[text(field)])
         raise Unported("a field of a struct")
 
     def _adjoint(self, node: Node) -> Code:
@@ -330,10 +345,13 @@ class Translator:
         return Code(repr(text(node)[1:]), "text")
 
     def _float(self, node: Node) -> Code:
-        return Code(repr(float(re.sub("f", "e", text(node).replace("_", "")))), "number")
+        number = float(re.sub("f", "e", text(node).replace("_", "")))
+        if not math.isfinite(number):
+            raise Unported("a number beyond Float64")
+        return Code(repr(number), "number")
 
     def _integer(self, node: Node) -> Code:
-        return Code(str(int(text(node).replace("_", ""), 0 if text(node).startswith("0x") else 10)), "number")
+        return Code(whole_number(text(node)), "number")
 
     def _macro(self, node: Node) -> Code:
         if text(node).startswith(("@compact", "Lux.@compact")):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from luxport.ops import activations
 from luxport.porting.code.parse import Arguments, Unported, last_name, text
-from luxport.porting.code.writing import Code, call, group, operand
+from luxport.porting.code.writing import Code, call, group, operand, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -75,7 +75,7 @@ def _axis(node: Node) -> str:
         node = node.named_children[-1].named_children[0]
     if node.type != "integer_literal":
         raise Unported("a dimension that is no number in place")
-    return f"-{text(node)}"
+    return f"-{whole_number(text(node))}"
 
 
 def _axes(node: Node) -> Code:

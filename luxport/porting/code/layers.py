@@ -22,7 +22,7 @@ from luxport.porting.code.options import (
 from luxport.porting.code.parse import Arguments, Unported, last_name, parts, text
 from luxport.porting.code.recurrent import RECURRENT
 from luxport.porting.code.wrappers import WRAPPERS
-from luxport.porting.code.writing import Code, call, group, operand
+from luxport.porting.code.writing import Code, call, group, operand, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -236,7 +236,7 @@ def _dropout(name: str) -> Builder:
         entries = node.named_children if node.type == "tuple_expression" else [node]
         if not all(entry.type == "integer_literal" for entry in entries):
             raise Unported("dims in place expected")
-        return group("(", [Code(f"-{text(entry)}") for entry in reversed(entries)], ")", "sizes")
+        return group("(", [Code(f"-{whole_number(text(entry))}") for entry in reversed(entries)], ")", "sizes")
 
     def build(t: Translator, given: Arguments) -> Code:
         dims = given.named.get("dims")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from luxport.porting.errors import FileFormatError
+from luxport.text import safe_to_show
+
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    from tree_sitter import Node, Parser
 
 __all__ = [
     "UNUSUAL",
@@ -31,13 +36,13 @@ class Unported(Exception):
     """A piece of Julia that has no certain counterpart, with the reason."""
 
 
-UNUSUAL = (AttributeError, IndexError, KeyError, ValueError)
+UNUSUAL = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 """What comes of a form of the grammar with other parts than expected: it is as little understood as an unknown one."""
 
 
 def reason_of(error: Exception) -> str:
     """Return why a piece is not ported."""
-    return str(error) if isinstance(error, Unported) else "an unusual form"
+    return safe_to_show(str(error), 200) if isinstance(error, Unported) else "an unusual form"
 
 
 @dataclass
@@ -63,25 +68,52 @@ class Arguments:
 def parse(source: str) -> Node:
     """Return the root of the syntax tree.
 
-    Raises: ImportError, with what to install, without the grammar
+    Raises: ImportError, with what to install, without the grammar; FileFormatError if parsing takes too long
     """
     try:
         import tree_sitter_julia
         from tree_sitter import Language, Parser
     except ImportError as missing:
         raise ImportError(f"{missing}: Julia's grammar comes with `pip install 'luxport-nn[code]'`") from None
-    return Parser(Language(tree_sitter_julia.language())).parse(source.encode()).root_node
+    parser = Parser(Language(tree_sitter_julia.language()))
+    data = source.encode()
+    if len(data) > _QUICK:
+        _try(parser, data)
+    return parser.parse(data).root_node
+
+
+_QUICK = 2000
+"""So many bytes are parsed in no time, whatever they are."""
+_SLOWEST = 0.7
+
+
+def _try(parser: Parser, data: bytes) -> None:
+    """Parse for some time only: with errors the parser takes the square of the length.
+
+    It can be stopped only where it reads piece by piece, and such a tree is slow to ask for its text.
+    """
+    end = time.monotonic() + _SLOWEST + len(data) / 2e6
+
+    def is_late(*_: object) -> bool:
+        return time.monotonic() > end
+
+    def read(start: int, _: object) -> bytes:
+        return b"" if is_late() else data[start : start + 4096]
+
+    with suppress(ValueError):
+        parser.parse(read, progress_callback=is_late)
+    if is_late():
+        raise FileFormatError("it takes too long to parse: is it Julia?")
 
 
 def text(node: Node) -> str:
     """Return the source of a node."""
-    return (node.text or b"").decode()
+    return (node.text or b"").decode(errors="replace")
 
 
 def one_line(node: Node, longest: int = 160) -> str:
     """Return the source of a node on one line, cut where it is long."""
-    line = " ".join(text(node).split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return safe_to_show(text(node), longest)
 
 
 def line_of(node: Node) -> int:

@@ -24,7 +24,8 @@ from luxport.porting.code.parse import (
 from luxport.porting.code.sequences import binding
 from luxport.porting.code.struct_layers import write_struct
 from luxport.porting.code.structs import place_of
-from luxport.porting.code.writing import Code, operand, render
+from luxport.porting.code.writing import Code, operand, remark, render
+from luxport.porting.errors import FileFormatError
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from luxport.porting.code.expressions import Translator
     from luxport.porting.code.structs import Struct
 
-__all__ = ["block", "top_level"]
+__all__ = ["block", "leave_out", "top_level"]
 
 _TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train!", "trainmode!", "update!")
 _LOGGING = ("@info", "@warn", "@debug", "@show", "@assert", "@printf")
@@ -46,6 +47,8 @@ def block(t: Translator, statements: Sequence[Node], *, returns: bool) -> None:
         lines, holes = len(t.lines), len(t.holes)
         try:
             _statement(t, node, last)
+        except FileFormatError:
+            raise
         except (Unported, *UNUSUAL) as error:
             del t.lines[lines:], t.holes[holes:]
             t.put(t.hole(node, reason_of(error)).text)
@@ -69,6 +72,8 @@ def top_level(t: Translator, node: Node) -> None:
             t.kinds[owner.name] = "builder" if owner.forwards else "record"
             _inner_constructors(t, owner)
             return
+        except FileFormatError:
+            raise
         except (Unported, *UNUSUAL) as error:
             reason = reason_of(error)
             node, kinds = owner.node, kinds | {owner.name: "unported"}
@@ -80,6 +85,8 @@ def top_level(t: Translator, node: Node) -> None:
             if len(t.holes) == holes or makes_layers(t, node):
                 return
             reason = t.holes[holes].reason
+        except FileFormatError:
+            raise
         except (Unported, *UNUSUAL) as error:
             reason = reason_of(error)
             defines = node.type == "assignment" and signature(node) is not None
@@ -89,8 +96,14 @@ def top_level(t: Translator, node: Node) -> None:
                 return
     del t.lines[lines:], t.holes[holes:]
     t.kinds = kinds
+    leave_out(t, node, reason)
+
+
+def leave_out(t: Translator, node: Node, reason: str) -> None:
+    """Mark a statement that is not ported; what it defines raises where it is used."""
+    owner = t.owners.get(place_of(node))
     t.holes.append(Hole(line_of(node), one_line(node), reason))
-    t.put(f"# TODO: not ported: {one_line(node)} ({reason})")
+    t.put(remark(f"TODO: not ported: {one_line(node)} ({reason})"))
     if any(t.kinds.get(name, "unported") != "unported" for name in _changed(node)):
         t.put(t.helper("not_ported", [Code(repr(one_line(node)))]).text)  # what it changes would be left as it was
     t.kinds |= dict.fromkeys(_defined(node), "unported")
@@ -150,7 +163,7 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
         return
     if kind.endswith("_comment"):
         for line in text(node).strip("#=").splitlines():
-            t.put(f"# {line.strip()}".rstrip())
+            t.put(remark(line.strip()))
     elif kind in ("const_statement", "local_statement"):
         _statement(t, node.named_children[0], last)
     elif kind in ("compound_statement", "let_statement"):
@@ -160,11 +173,11 @@ def _statement(t: Translator, node: Node, last: bool) -> None:
     elif kind == "break_statement" or kind == "continue_statement":
         t.put(kind.partition("_")[0])
     elif kind == "macrocall_expression" and text(node).startswith(_LOGGING):
-        t.put(f"# {one_line(node)}")
+        t.put(remark(one_line(node)))
         if last:
             t.put("return None")
     elif kind == "call_expression" and last_name(node.named_children[0]) in ("println", "print") and not last:
-        t.put(f"# {one_line(node)}")
+        t.put(remark(one_line(node)))
     elif kind == "macrocall_expression" and text(node).startswith(("@set! ", "@reset ")):
         _set(t, node)
     elif kind == "function_definition" or (kind == "assignment" and signature(node) is not None):

@@ -9,7 +9,7 @@ from luxport.porting.code.definitions import kind_of_type, names_of, parameters_
 from luxport.porting.code.drawn import arrays_drawn
 from luxport.porting.code.parse import Unported, head_of, names_in, text
 from luxport.porting.code.structs import Struct
-from luxport.porting.code.writing import Code, named, python_name, render
+from luxport.porting.code.writing import Code, field_name, named, render
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -57,12 +57,12 @@ def _record(t: Translator, struct: Struct) -> None:
     for name in struct.fields:
         if name not in struct.defaults and not _kind(struct, name):
             raise Unported("a struct without a forward method, whose fields may hold anything")
-    lines = [f'    """Julia\'s struct {struct.name}."""', ""]
+    lines = [f'    """Julia\'s struct {struct.python}."""', ""]
     if not struct.fields:
         raise Unported("an empty struct")
     for name in struct.fields:
         kind = _kind(struct, name) or "unknown"
-        line = f"    {python_name(name)}: object"
+        line = f"    {field_name(name)}: object"
         if name in struct.defaults:
             node = struct.defaults[name]
             if names_in(node) & set(struct.fields):
@@ -93,15 +93,15 @@ def _kind(struct: Struct, name: str) -> str:
 def _fields(t: Translator, struct: Struct) -> list[str]:
     """Return what stands in the head of a constructor that takes the fields."""
     if not struct.by_keyword:
-        return [python_name(name) for name in struct.fields]
+        return [field_name(name) for name in struct.fields]
     listed = []
     for name in struct.fields:
         if name not in struct.defaults:
-            listed.append(python_name(name))
+            listed.append(field_name(name))
             continue
         if names_in(struct.defaults[name]) & set(struct.fields):
             raise Unported("a default that another field gives")
-        listed.append(f"{python_name(name)}={t.code(struct.defaults[name]).text}")
+        listed.append(f"{field_name(name)}={t.code(struct.defaults[name]).text}")
     return ["*", *listed]
 
 
@@ -124,14 +124,14 @@ def _receiver(t: Translator, forward: Node) -> str:
 def _compact(t: Translator, struct: Struct) -> None:
     _check_trainable(struct)
     (forward,) = struct.forwards
-    fields = {name: python_name(name) for name in struct.fields}
+    fields = {name: field_name(name) for name in struct.fields}
     if len(set(fields.values())) < len(fields) or "inputs" in fields.values() or "forward" in fields.values():
         raise Unported("fields whose names Python cannot tell apart")
     t.put(f"def {struct.python}({', '.join(_fields(t, struct))}):")
     t.indent += 4
     saved = t.receivers, t.reserved, dict(t.kinds)
     try:
-        t.put(f'"""Make Julia\'s struct {struct.name} from its fields."""')
+        t.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
         t.put("")
         bound = [named(fields[name], Code(fields[name])) for name in struct.fields]
         title = Code(repr(struct.name))
@@ -194,10 +194,10 @@ def _class(t: Translator, struct: Struct) -> None:
     t.indent += 4
     saved = t.receivers, dict(t.kinds)
     try:
-        t.put(f'"""Julia\'s struct {struct.name}."""')
+        t.put(f'"""Julia\'s struct {struct.python}."""')
         t.put("")
         for name in struct.fields:
-            if not name.isidentifier() or python_name(name) != name or name in dir(Layer):
+            if not name.isidentifier() or field_name(name) != name or name in dir(Layer):
                 raise Unported(f"a field named {name}")
             default = f" = {t.code(struct.defaults[name]).text}" if name in struct.defaults else ""
             t.put(f"{name}: object{default}")

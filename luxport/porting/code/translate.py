@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from luxport.porting.code.checked import names_bound, violation
 from luxport.porting.code.definitions import define, makes_layers, signature
 from luxport.porting.code.expressions import Hole, Translator
 from luxport.porting.code.helpers import HELPERS
-from luxport.porting.code.parse import names_in, parse, text
-from luxport.porting.code.statements import top_level
+from luxport.porting.code.parse import last_name, names_in, parse, text
+from luxport.porting.code.statements import leave_out, top_level
 from luxport.porting.code.structs import find_methods, find_structs, place_of
+from luxport.porting.code.writing import remark
+from luxport.porting.errors import FileFormatError
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -41,7 +45,11 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
             they take one step a call, since then a sequence. Until 0.14 LayerNorm has another formula, too; without
             a version it is that of 0.15 and later
 
-    Raises: ImportError without Julia's grammar, which ``luxport-nn[code]`` installs
+    The Python is parsed and every node of it compared with what such a module may hold, so that no text of the source
+    is run: it defines functions and classes, and builds layers.
+
+    Raises: ImportError without Julia's grammar, which ``luxport-nn[code]`` installs; FileFormatError for a source that
+        is too large, nested too deep or no text
 
     >>> print(translate("using Flux; model = Chain(Dense(2 => 3, relu), Dense(3 => 1))").python)
     import luxport
@@ -49,10 +57,35 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
     model = luxport.Chain(luxport.Dense(2, 3, luxport.relu), luxport.Dense(3, 1))
     <BLANKLINE>
     """
+    try:
+        return _translated(source, flux)
+    except (ImportError, FileFormatError):
+        raise
+    except RecursionError:
+        raise FileFormatError(_TOO_DEEP) from None
+    except MemoryError:
+        raise FileFormatError("it takes more memory than there is") from None
+    except UnicodeError:
+        raise FileFormatError("it is no text") from None
+    except Exception as error:  # of a form of the grammar that nobody thought of
+        raise FileFormatError(f"it has a form that is not understood ({type(error).__name__})") from error
+
+
+LARGEST = 1_000_000
+"""So many bytes a source may have."""
+_DEEPEST = 150
+_TOO_DEEP = "it is nested too deep"
+
+
+def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
+    if len(source.encode()) > LARGEST:
+        raise FileFormatError(f"it is larger than {LARGEST:,} bytes")
     root = parse(source)
+    size = _measured(root)
     if flux is None and "reset!" in source:  # Flux 0.15 has no such function
         flux = (0, 14)
     t = Translator(_dialect(root), flux)
+    t.most = 10_000 + 100 * size
     t.define = define
     statements = _statements(root)
     t.structs = find_structs(statements)
@@ -63,25 +96,84 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
     }
     t.several = find_methods(statements, t.structs)
     _announce(t, statements)
-    chunks = []
+    written: list[tuple[Node, list[str], list[Hole]]] = []
     for node in statements:
-        t.lines, holes = [], len(t.holes)
+        t.lines, t.holes = [], []
         top_level(t, node)
-        if not _compiles(t.lines):
-            del t.holes[holes:]
-            t.lines = []
-            t.put(t.hole(node, "a form that Python has not").text)
-        if t.lines:
-            chunks.append("\n".join(t.lines))
-    return Translation(_module(chunks, t.helpers), tuple(t.holes))
+        written.append((node, t.lines, t.holes))
+    _check_parts(t, written)
+    python = _module(["\n".join(lines) for _, lines, _ in written if lines], t.helpers)
+    holes = tuple(hole for _, _, found in written for hole in found)
+    python = _header(holes) + python
+    if wrong := violation(python):
+        raise FileFormatError(f"no Python is written that would have {wrong}")
+    return Translation(python, holes)
 
 
-def _compiles(lines: list[str]) -> bool:
+def _measured(root: Node) -> int:
+    """Return how many nodes there are.
+
+    Raises: FileFormatError if they are nested too deep to be followed
+    """
+    cursor, depth, count = root.walk(), 0, 1
+    while True:
+        if cursor.goto_first_child():
+            depth += 1
+            if depth > _DEEPEST:
+                raise FileFormatError(
+                    f"{_TOO_DEEP} at line {cursor.node.start_point[0] + 1}" if cursor.node else _TOO_DEEP
+                )
+        else:
+            while not cursor.goto_next_sibling():
+                if not cursor.goto_parent():
+                    return count
+                depth -= 1
+        count += 1
+
+
+def _check_parts(t: Translator, written: list[tuple[Node, list[str], list[Hole]]]) -> None:
+    """Mark the statements whose Python may not stand in the module."""
+    bound = [_bound(lines) for _, lines, _ in written]
+    tries = [0] * len(written)
+    changed = True
+    while changed:
+        changed = False
+        defined = set().union(*bound, HELPERS)
+        for place, (node, lines, holes) in enumerate(written):
+            if lines and violation("\n".join(lines), defined):
+                t.lines, t.holes = [], []
+                leave_out(t, node, holes[0].reason if holes else "a form that Python has not")
+                tries[place] += 1
+                if tries[place] > 1:  # not even what raises in its place may be defined
+                    t.lines = [line for line in t.lines if line.startswith("#")]
+                written[place] = node, t.lines, t.holes
+                bound[place] = _bound(t.lines)
+                changed = True
+
+
+def _bound(lines: list[str]) -> set[str]:
     try:
-        compile("\n".join(lines), "ported", "exec")
-    except SyntaxError:
-        return False
-    return True
+        return names_bound(ast.parse("\n".join(lines)).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+
+
+def _header(holes: tuple[Hole, ...]) -> str:
+    """Return what is said before anything else: what was not understood."""
+    if not holes:
+        return ""
+    count = f"{len(holes)} {'piece' if len(holes) == 1 else 'pieces'}"
+    lines = [
+        f"# Made from Julia code by `luxport port`, which did not understand {count} of it. Where the model needs one",
+        "# NotImplementedError is raised; the rest is left out. In the Julia file:",
+        *(remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
+    ]
+    if len(holes) > _LISTED:
+        lines.append(f"# and {len(holes) - _LISTED} more, marked below")
+    return "\n".join([*lines, "", ""])
+
+
+_LISTED = 100
 
 
 def _announce(t: Translator, statements: list[Node]) -> None:
@@ -92,11 +184,20 @@ def _announce(t: Translator, statements: list[Node]) -> None:
     t.kinds |= {name: "builder" for name, struct in t.structs.items() if struct.forwards}
     t.kinds |= {name: "function" for name, _ in functions}
     t.announced = {*t.structs, *(name for name, _ in functions)}
-    changed = True
-    while changed:
-        makers = {name for name, node in functions if t.kinds[name] == "function" and makes_layers(t, node)}
-        t.kinds |= dict.fromkeys(makers, "builder")
-        changed = bool(makers)
+    callers: dict[str, list[str]] = {}
+    for name, node in functions:
+        for called in _called_in(node):
+            callers.setdefault(called, []).append(name)
+    makers = [name for name, node in functions if makes_layers(t, node)]
+    while makers:
+        name = makers.pop()
+        if t.kinds[name] == "function":
+            t.kinds[name] = "builder"
+            makers += callers.get(name, [])
+
+
+def _called_in(node: Node) -> set[str]:
+    return {last_name(part.named_children[0]) for part in _all(node) if part.type == "call_expression"}
 
 
 def _statements(node: Node) -> list[Node]:
@@ -138,7 +239,7 @@ def _module(chunks: list[str], helpers: set[str]) -> str:
     ]
     lines = [*imports, *([""] if imports else []), "import luxport", ""]
     inside = decorated = False
-    for line in statements.splitlines():
+    for line in statements.split("\n"):
         outermost = bool(line) and line[0] not in " )"
         starts = line.startswith(("def ", "class ", "@"))
         if outermost and (starts or inside) and not decorated:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from luxport.porting.code.options import exactly, options_of
 from luxport.porting.code.parse import Arguments, Unported, arguments, last_name, parts, text
 from luxport.porting.code.sequences import place
-from luxport.porting.code.writing import Code, call, group
+from luxport.porting.code.writing import Code, call, group, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -39,7 +39,7 @@ def _weight_norm(t: Translator, given: Arguments) -> Code:
         dims = parts(rest[1]) if rest[1].type == "tuple_expression" else [rest[1]]
         if any(dim.type != "integer_literal" for dim in dims) or len(dims) != len(which):
             raise Unported("one dimension for each parameter, in place, expected")
-        axes = [Code(f"-{text(dim)}") for dim in dims]
+        axes = [Code(f"-{whole_number(text(dim))}") for dim in dims]
     else:
         axes = [Code("0") for _ in which]  # Julia's last axis
     names = group("(", [Code(repr(name)) for name in which], ")")
@@ -67,7 +67,7 @@ def _select_dim(t: Translator, given: Arguments) -> Code:
     dim, index = exactly(given, 2)
     if dim.type != "integer_literal":
         raise Unported("a dimension that is no number in place")
-    return call("luxport.SelectDim", [Code(f"-{text(dim)}"), Code(place(t, index))])
+    return call("luxport.SelectDim", [Code(f"-{whole_number(text(dim))}"), Code(place(t, index))])
 
 
 def _reverse_sequence(t: Translator, given: Arguments) -> Code:
@@ -75,7 +75,7 @@ def _reverse_sequence(t: Translator, given: Arguments) -> Code:
     dims = exactly(given, 0, 1)
     if any(dim.type != "integer_literal" for dim in dims):
         raise Unported("a dimension that is no number in place")
-    return call("luxport.ReverseSequence", [Code(f"-{text(dim)}") for dim in dims])
+    return call("luxport.ReverseSequence", [Code(f"-{whole_number(text(dim))}") for dim in dims])
 
 
 WRAPPERS = {

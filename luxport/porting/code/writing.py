@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Code", "call", "group", "named", "operand", "python_name", "render"]
+from luxport.text import safe_to_show
+
+__all__ = ["BUILTINS", "TAKEN", "Code", "call", "field_name", "group", "named", "operand", "python_name"]
+__all__ += ["remark", "render", "whole_number"]
 
 _WIDTH = 100
+_LONGEST = 200_000
+_LONGEST_NAME = 200
+BUILTINS = frozenset(dir(builtins)) | {
+    "copyright",
+    "credits",
+    "display",
+    "exit",
+    "get_ipython",
+    "help",
+    "license",
+    "quit",
+}
+"""Names that mean something in Python without a definition, those of an interactive one too."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +42,10 @@ class Code:
     opening: str = ""
     entries: tuple[Code, ...] = ()
     closing: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.text) > _LONGEST:  # a piece that is written twice in each of many that are in one another
+            raise ValueError("an expression that grows too long")
 
 
 def group(opening: str, entries: Iterable[Code], closing: str, kind: str = "unknown") -> Code:
@@ -65,17 +87,64 @@ def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> li
     return [*lines, f"{' ' * indent}{code.closing}{after}"]
 
 
-_TAKEN = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
-_TAKEN |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
-_TAKEN |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
-_TAKEN |= {"entries", "keywords", "padded", "squared_epsilon"}
-_TAKEN |= {"dict", "forward", "inputs", "isinstance", "list", "object", "print", "repr", "round", "self", "set", "str"}
+TAKEN = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
+TAKEN |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
+TAKEN |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
+TAKEN |= {"entries", "keywords", "padded", "squared_epsilon"}
+TAKEN |= {"dict", "forward", "inputs", "isinstance", "list", "object", "print", "repr", "round", "self", "set", "str"}
+_INNARDS = {
+    f"{kind}_{part}" for kind in ("gi", "cr", "ag") for part in ("frame", "code", "yieldfrom", "await", "running")
+}
+_INNARDS |= {
+    "f_back",
+    "f_builtins",
+    "f_code",
+    "f_globals",
+    "f_locals",
+    "tb_frame",
+    "tb_next",
+    "mro",
+    "format",
+    "format_map",
+}
+"""Attributes by which one gets from a value into Python itself."""
 _SPELLED = str.maketrans({"²": "2", "³": "3", "!": "_", "′": "_prime"} | {chr(0x2080 + i): str(i) for i in range(10)})
 
 
 def python_name(name: str) -> str:
-    """Return a Julia name as one of Python's that nothing else here has."""
-    spelled = name.translate(_SPELLED)
+    """Return a Julia name as a variable's in Python, which is none of Python's own nor of what the file uses."""
+    plain = field_name(name)
+    return f"{plain}_" if plain in BUILTINS or keyword.issoftkeyword(plain) and plain != "_" else plain
+
+
+def field_name(name: str) -> str:
+    """Return a Julia name as that of a field or keyword: where only attributes are meant, `input` may stay what it is.
+
+    It is normalized first, as Python does it, and begins with no underscore, as Python's own attributes do.
+    """
+    spelled = unicodedata.normalize("NFKC", name.translate(_SPELLED)).translate(_SPELLED)
     plain = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in spelled)
-    plain = plain if plain.isidentifier() else f"_{plain}"
-    return f"{plain}_" if keyword.iskeyword(plain) or plain in _TAKEN else plain
+    plain = unicodedata.normalize("NFKC", plain)
+    if plain.startswith("_") and plain != "_":
+        plain = f"{plain.lstrip('_')}_"
+    plain = plain if plain.isidentifier() else f"n{plain}"
+    if not plain.isidentifier() or len(plain) > _LONGEST_NAME:
+        raise ValueError("a name that Python cannot have")
+    return f"{plain}_" if keyword.iskeyword(plain) or plain in TAKEN or plain in _INNARDS else plain
+
+
+def remark(line: str) -> str:
+    """Return text of the source as a comment, which it cannot leave."""
+    return f"# {safe_to_show(line)}".rstrip()
+
+
+def whole_number(julia: str) -> str:
+    """Return a whole number of Julia's as Python's.
+
+    Raises: ValueError for one beyond 64 bits, which has another type in Julia
+    """
+    plain = julia.replace("_", "")
+    number = int(plain, 0 if plain[:2] in ("0x", "0b", "0o") else 10) if len(plain) < 80 else 1 << 64
+    if number >= 1 << 64:
+        raise ValueError("a whole number beyond 64 bits")
+    return str(number)
