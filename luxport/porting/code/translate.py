@@ -144,6 +144,8 @@ def _check_parts(t: Translator, written: list[tuple[Node, list[str], list[Hole]]
                 t.lines, t.holes = [], []
                 leave_out(t, node, holes[0].reason if holes else "a form that Python has not")
                 tries[place] += 1
+                if tries[place] > 2:
+                    raise FileFormatError(f"no Python can be written for line {node.start_point[0] + 1}")
                 if tries[place] > 1:  # not even what raises in its place may be defined
                     t.lines = [line for line in t.lines if line.startswith("#")]
                 written[place] = node, t.lines, t.holes
