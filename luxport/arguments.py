@@ -74,16 +74,16 @@ def wrong_arguments(name: str, function: Callable[..., Any], args: tuple[Any, ..
             return f"{name} has no option {option!r}: {_did_you_mean(option, named)}{takes}"
     given = args[1:]
     if len(given) > len(by_position):
-        return f"{name} expects {_call(name, known)}, got {len(given)} arguments by position"
+        return f"{name} is built as {_call(name, known)}, got {len(given)} arguments by position"
     twice = [option for option in by_position[: len(given)] if option in options]
     if twice:
-        return f"{name} expects {twice[0]} once, got it by position and by name: {_call(name, known)}"
+        return f"{name} is built as {_call(name, known)}, got {twice[0]} both by position and by name"
     missing = [
         p.name
         for p in known
         if p.default is Parameter.empty and p.name in named[len(given) :] and p.name not in options
     ]
-    return f"{name} expects {_call(name, known)}, got no {' and no '.join(missing)}"
+    return f"{name} is built as {_call(name, known)}, got no {' and no '.join(missing)}"
 
 
 def _did_you_mean(option: str, named: list[str]) -> str:

@@ -12,11 +12,29 @@ from luxport.arguments import wrong_arguments
 from luxport.entries import learn_entries
 from luxport.kinds import wrong_option
 
-__all__ = ["completed"]
+__all__ = ["completed", "explained"]
 
 
 def completed(init: Callable[..., None]) -> Callable[..., None]:
     """Let a layer's ``__init__`` say which argument is wrong, and complete the layer when it has its fields."""
+    explaining = explained(init)
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        explaining(self, *args, **options)
+        if type(self).__module__.startswith("luxport."):  # what annotations mean in other classes is theirs to say
+            wrong = wrong_option(type(self), vars(self))
+            if wrong is not None:
+                raise TypeError(wrong)
+        if type(self).__init__ is wrapper:  # else a subclass calls this on its way
+            _check_held_layers(self)
+            learn_entries(self)
+
+    return wrapper
+
+
+def explained(init: Callable[..., None]) -> Callable[..., None]:
+    """Let an ``__init__`` that fails say in one line which argument is wrong."""
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
@@ -29,13 +47,6 @@ def completed(init: Callable[..., None]) -> Callable[..., None]:
             if wrong is None:
                 raise
             raise TypeError(wrong) from None
-        if type(self).__module__.startswith("luxport."):  # what annotations mean in other classes is theirs to say
-            wrong = wrong_option(type(self), vars(self))
-            if wrong is not None:
-                raise TypeError(wrong)
-        if type(self).__init__ is wrapper:  # else a subclass calls this on its way
-            _check_held_layers(self)
-            learn_entries(self)
 
     return wrapper
 

@@ -29,6 +29,8 @@ class Entries(NamedTuple):
     parameter_groups: Groups
     state_groups: Groups
     """Arrays one level down, such as key and counter of a generator: looked at when a call has failed, or asks."""
+    nested: tuple[tuple[str, ...], tuple[str, ...]]
+    """The names of dicts among the parameters, and among the states."""
     exact: bool
     """Whether there are no other parameters: the layer holds no layers."""
 
@@ -76,6 +78,7 @@ def _entries_of(layer: Any) -> Entries | None:
         states=_shapes(own_st),
         parameter_groups=_groups(own_ps),
         state_groups=_groups(own_st),
+        nested=(_dicts(ps), _dicts(st)),
         exact=0 < len(ps) == len(_shapes(own_ps)),
     )
 
@@ -164,7 +167,12 @@ def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
             return f"expects {what} as a mapping with {_names(wanted)}, got {got}: {_REMEDY}"
         if not _has_all(given, wanted):
             return f"expects {what} {_names(wanted)}, got {_names(given)}: {_REMEDY}"
-    for what, given in (("parameters", ps), ("states", st)):
+    for what, given, nested in zip(
+        ("parameters", "states"), (ps, st), entries.nested if entries else ((), ()), strict=True
+    ):
+        for name in nested:
+            if not isinstance(given[name], Mapping):
+                return f"expects {what} in {name} as a mapping, got {type(given[name]).__name__}: {_REMEDY}"
         wrong = _wrong_inside(layer.children(), given, what)
         if wrong is not None:
             return wrong
@@ -178,9 +186,12 @@ def _wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | Non
     from luxport.layer import Layer, by_name
 
     for name, child in layers.items():
+        inner = given[name]
         if isinstance(child, Layer):
+            if not isinstance(inner, Mapping) and (child._entries is not None or child.children()):
+                return f"expects {what} in {name} as a mapping, got {type(inner).__name__}: {_REMEDY}"
             continue
-        named, inner = by_name(child), given[name]
+        named = by_name(child)
         if not isinstance(inner, Mapping) or not _has_all(inner, named):
             got = _names(inner) if isinstance(inner, Mapping) else type(inner).__name__
             return f"expects {what} {_names(named)} in {name}, got {got}: {_REMEDY}"
@@ -281,6 +292,10 @@ def _shape_alone(initialiser: Any) -> Any:
 
 
 _describe: Callable[..., AbstractArray] = lambda rng, shape: AbstractArray(shape)  # noqa: E731
+
+
+def _dicts(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple([name for name, value in values.items() if isinstance(value, Mapping)])
 
 
 def _groups(values: Mapping[str, Any]) -> Groups:

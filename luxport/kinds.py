@@ -110,6 +110,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "PerAxis": (lambda value: _is_int(value) or _all(_is_int)(value), "an int or a tuple of ints"),
     "tuple[int, ...]": (_all(_is_int), "a tuple of ints"),
     "tuple[int | None, ...]": (_all(lambda value: value is None or _is_int(value)), "a tuple of ints and None"),
+    "tuple[float, float]": (_all(_is_real, 2), "a pair of numbers"),
     "tuple[int, int]": (_all(_is_int, 2), "a pair of ints"),
     "tuple[int, int, int]": (_all(_is_int, 3), "three ints"),
     "tuple[float, ...]": (_all(_is_real), "a tuple of numbers"),

@@ -238,7 +238,7 @@ def initial_parameters(rng: int | Rng, layers: Any) -> Any:
     """
     rng = Rng.of(rng)
     if isinstance(layers, Layer):
-        return layers.initial_parameters(rng)
+        return _drawn(layers, layers.initial_parameters(rng), "initial_parameters")
     return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
 
 
@@ -246,8 +246,23 @@ def initial_states(rng: int | Rng, layers: Any) -> Any:
     """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
     rng = Rng.of(rng)
     if isinstance(layers, Layer):
-        return layers.initial_states(rng)
+        return _drawn(layers, layers.initial_states(rng), "initial_states")
     return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
+
+
+def _drawn(layer: Layer, values: Any, method: str) -> Any:
+    """Expect a dict of a layer's initial values, and arrays of the shapes that the layer has said."""
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f"{type(layer).__name__}.{method} returned {type(values).__name__}: return a dict of arrays by their names"
+        )
+    if layer._entries is not None and layer._entries_of is None and method == "initial_parameters":
+        for name, wanted in layer._entries.parameters:
+            shape = getattr(values.get(name), "shape", None)
+            if shape is None or tuple(shape) != wanted:
+                got = type(values.get(name)).__name__ if shape is None else tuple(shape)
+                raise TypeError(f"{type(layer).__name__} expects {name} {wanted} of its initialiser, got {got}")
+    return values
 
 
 def setup(
@@ -274,24 +289,35 @@ def setup(
     >>> ps["weight"].shape, str(ps["weight"].dtype)
     ((2, 1), 'float64')
     """
-    if not isinstance(model, Layer):
-        raise TypeError(f"setup expects a layer, got {type(model).__name__}")
+    _check_layer("setup", model)
     rng = Rng.of(rng)
     check_dtype_name(dtype, floating=True)
     load_present_backends()
     owner = default_backend() if backend is None else get_backend(backend)
 
-    def place(value: Any) -> Array:
-        floating = np.issubdtype(value.dtype, np.inexact) if isinstance(value, np.ndarray) else True
-        return owner.asarray(value, dtype=dtype if floating else None, device=device)
+    def place(path: tuple[str, ...], value: Any) -> Array:
+        name = getattr(getattr(value, "dtype", None), "name", None) or type(value).__name__
+        if isinstance(value, (float, int)) and not isinstance(value, bool):
+            value, name = np.asarray(value), f"{type(value).__name__}64"
+        elif not _is_array(value) and not isinstance(value, (np.generic, bool)):
+            raise TypeError(f"setup expects arrays as initial values, got {name} at {'.'.join(path)}")
+        wanted = dtype if "float" in name or "complex" in name else None
+        # Values that a layer of one's own makes with NumPy's defaults are in single precision, as all others.
+        return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)
 
     known = getattr(owner, "sorts_keys", False)
     ps, st = initial_parameters(rng, model), initial_states(rng, model)
-    return with_places(tree.map(place, ps), known=known), with_places(tree.map(place, st), known=known)
+    return with_places(tree.map_with_path(place, ps), known=known), with_places(
+        tree.map_with_path(place, st), known=known
+    )
+
+
+_SINGLE = {"float64": "float32", "complex128": "complex64"}
 
 
 def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
     """Return ``model(x, ps, st)``."""
+    _check_layer("apply", model)
     return model(x, ps, st)
 
 
@@ -304,6 +330,7 @@ def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
     >>> stateless_apply(luxport.NoOpLayer(), np.ones(2), {})
     array([1., 1.])
     """
+    _check_layer("stateless_apply", model)
     st = initial_states(AbstractRng(), model)
     if state_length(st):
         raise LayerError(
@@ -354,6 +381,7 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     >>> output_shape(luxport.Chain(luxport.Dense(3, 5), luxport.Dense(5, 2)), (64, 3))
     (64, 2)
     """
+    _check_layer("output_shape", model)
     ps = abstract_values(initial_parameters, model)
     st = test_mode(abstract_values(initial_states, model))
     y, _ = model(_abstract_inputs(input_shape, dtype), ps, st)
@@ -368,11 +396,13 @@ def train_mode(st: States) -> dict[str, Any]:
     >>> test_mode(st)["training"], train_mode(test_mode(st))["training"]
     (Static(False), Static(True))
     """
+    _check_states("train_mode", st)
     return update_state(st, "training", Static(True))
 
 
 def test_mode(st: States) -> dict[str, Any]:
     """Return the state with every ``training`` entry cleared."""
+    _check_states("test_mode", st)
     return update_state(st, "training", Static(False))
 
 
@@ -389,6 +419,7 @@ def update_state(
     >>> update_state({"a": {"carry": 1}, "carry": 2, "b": 3}, "carry", None)
     {'a': {'carry': None}, 'carry': None, 'b': 3}
     """
+    _check_states("update_state", st)
 
     def replace(entry: Any) -> Any:
         if exclude(entry):
@@ -400,6 +431,21 @@ def update_state(
         return entry
 
     return replace(st)
+
+
+def _check_layer(function: str, model: Any) -> None:
+    if not isinstance(model, Layer):
+        raise TypeError(f"{function} expects a layer, got {type(model).__name__}")
+
+
+def _check_states(function: str, st: Any) -> None:
+    if isinstance(st, Layer):
+        raise TypeError(
+            f"{function} expects states, got the layer {type(st).__name__}: a model has no mode, its states have: "
+            f"st = luxport.{function}(st), then model(x, ps, st)"
+        )
+    if not isinstance(st, (Mapping, tuple, list)):
+        raise TypeError(f"{function} expects states, as luxport.setup returns them, got {type(st).__name__}")
 
 
 def abstract_values(initial: Callable[[Any, Any], Any], layer: Layer) -> Any:
@@ -415,7 +461,7 @@ def _abstract_inputs(shape: Any, dtype: str) -> Any:
     if isinstance(shape, Mapping):
         return {key: _abstract_inputs(value, dtype) for key, value in shape.items()}
     if not isinstance(shape, (tuple, list)):
-        if _is_array(shape):
+        if _is_array(shape) and shape is not None:
             return AbstractArray(tuple(shape.shape), _abstract_dtype(shape))
         raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shape!r}")
     if any(isinstance(entry, (Mapping, tuple, list)) or _is_array(entry) for entry in shape):
@@ -438,8 +484,10 @@ def _abstract_dtype(array: Array) -> Any:
 
 
 def _size(leaf: Any) -> int:
-    size = 1
-    for dim in leaf.shape:
+    size, shape = 1, getattr(leaf, "shape", None)
+    if shape is None:
+        raise TypeError(f"a layer or a tree of arrays expected, got {type(leaf).__name__}")
+    for dim in shape:
         size *= int(dim)
     return size
 

@@ -11,9 +11,10 @@ from typing import Any
 from luxport.entries import check_entries, find_wrong_entry, fits
 from luxport.errors import LayerError, Place
 
-__all__ = ["located"]
+__all__ = ["located", "says_where"]
 
 _ABSENT: Any = object()
+_PLACE = "luxport_place"
 # What an absent entry, or None in its place, raises; anything else has another cause.
 _OF_ABSENCE = (KeyError, AttributeError, IndexError, TypeError)
 
@@ -86,7 +87,9 @@ def _move_out(place: Place, layer: Any, ps: Any) -> None:
 def _note_place(error: Exception, layer: Any, ps: Any) -> None:
     """Add to somebody else's error a note of where in the model it came from; never raise another instead."""
     try:
-        place = vars(error).setdefault("luxport_place", Place())
+        place = vars(error).setdefault(_PLACE, Place())
+        if place is None:
+            return
         before = place.text()
         _move_out(place, layer, ps)
         notes = getattr(error, "__notes__", [])
@@ -98,8 +101,14 @@ def _note_place(error: Exception, layer: Any, ps: Any) -> None:
         return
 
 
+def says_where(error: Exception) -> Exception:
+    """Mark an error whose line names the place already."""
+    vars(error)[_PLACE] = None
+    return error
+
+
 def _note(where: str) -> str:
-    return f"This came from {where}."
+    return f"raised in {where}"
 
 
 def _places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:

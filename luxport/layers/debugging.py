@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from luxport import ops, tree
 from luxport.abstract import AbstractArray
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, dtype_name, find_owner, namespace
 from luxport.layer import (
     Layer,
     Parameters,
@@ -19,6 +19,7 @@ from luxport.layer import (
     initial_parameters,
     initial_states,
 )
+from luxport.located import says_where
 from luxport.surgery import layer_map
 
 __all__ = ["DebugLayer", "debug"]
@@ -60,11 +61,7 @@ class DebugLayer(WrapperLayer):
         x = self._watched(x, "was given", "in its input", "made", "in the gradient of its input")
         ps = self._watched(ps, "was given", "in its parameter", "made", "in the gradient of its parameter")
         st = self._watched(st, "was given", "in its state", "", "")
-        try:
-            y, st = self.layer(x, ps, st)
-        except Exception as error:
-            error.add_note(f"raised in {self._where()}")
-            raise
+        y, st = self.layer(x, ps, st)
         y = self._watched(y, "made", "in its output", "was given", "in the gradient of its output")
         return y, self._watched(st, "made", "in its new state", "", "")
 
@@ -78,7 +75,8 @@ class DebugLayer(WrapperLayer):
         """Return the same values, whose floats are looked at on the way forward, and back if that has a verb."""
 
         def watch(path: tuple[str, ...], leaf: Any) -> Any:
-            if "float" not in dtype_name(leaf) and "complex" not in dtype_name(leaf):
+            kind = dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
+            if "float" not in kind and "complex" not in kind:
                 return leaf
             name = f" {'.'.join(path)}" if path else ""
             forward = self._look(verb, place + name) if self.check in ("both", "forward") else None
@@ -104,7 +102,6 @@ def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> L
     >>> model(np.zeros(2), *luxport.setup(0, model))
     Traceback (most recent call last):
     FloatingPointError: WrappedFunction at layer_2 made 2 NaN of 2 entries in its output
-    This came from DebugLayer at layer_2.
     """
 
     def wrap(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
@@ -124,6 +121,6 @@ def _look(x: Array, *, infinities: bool, verb: str, place: str, where: str) -> N
         for n in x.shape:
             size *= int(n)
         kind = "NaN or infinite" if infinities else "NaN"
-        raise FloatingPointError(
-            f"{where} {verb} {count} {kind} of {size} {'entry' if size == 1 else 'entries'} {place}"
+        raise says_where(
+            FloatingPointError(f"{where} {verb} {count} {kind} of {size} {'entry' if size == 1 else 'entries'} {place}")
         )

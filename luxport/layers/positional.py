@@ -114,6 +114,8 @@ class RotaryPositionalEmbedding(Layer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Array, States]:
         """Turn x, or the x of a pair."""
+        if isinstance(x, (tuple, list)) and len(x) != 2:
+            raise LayerError(f"expects x or (x, positions), got a {type(x).__name__} of {len(x)}")
         x, positions = x if isinstance(x, (tuple, list)) else (x, None)
         if len(shape_of(x)) != 4:
             raise LayerError(f"expects (N, sequence, heads, features), got {shape_text(x)}")

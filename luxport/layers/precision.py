@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name
+from luxport.backend import Array, backend_of, dtype_name, find_owner
 from luxport.layer import Layer, Parameters, States, WrapperLayer
 
 __all__ = ["AlternatePrecision"]
@@ -42,14 +42,19 @@ class AlternatePrecision(WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Convert, call, convert back."""
-        outer = next((name for leaf in tree.leaves(x) if "float" in (name := dtype_name(leaf))), self.dtype)
+        outer = next((name for leaf in tree.leaves(x) if "float" in (name := _kind(leaf))), self.dtype)
         y, new_st = self.layer(_cast(x, self.dtype), _cast(ps, self.dtype), _cast(st, self.dtype))
         return _cast(y, outer), _restored(new_st, st, outer)
 
 
+def _kind(leaf: Any) -> str:
+    """Name the dtype of an array; what is none goes on to the layer, which says so."""
+    return dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
+
+
 def _cast(values: Any, dtype: str) -> Any:
     def cast(leaf: Array) -> Array:
-        kind = dtype_name(leaf)
+        kind = _kind(leaf)
         return backend_of(leaf).asarray(leaf, dtype=dtype) if "float" in kind and kind != dtype else leaf
 
     return tree.map(cast, values)

@@ -53,6 +53,8 @@ class RecurrentCell(Layer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, Any], States]:
         """Take one step, from the carry in a pair (x, carry) or else from the initial one."""
+        if isinstance(x, tuple) and len(x) != 2:
+            raise LayerError(f"expects x or (x, carry), got a tuple of {len(x)}")
         x, carry = x if isinstance(x, tuple) else (x, None)
         return self.step(x, self.initial_carry(x, ps, st) if carry is None else carry, ps, st)
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import abs2, check_eta, in_dtype_of, is_number, round_ahead, scalar_like
 
 __all__ = ["Adam", "AdamLike", "AdamW", "Moments", "adam_step", "initial_moments", "rounded_epsilon"]
@@ -15,6 +16,7 @@ Moments: TypeAlias = tuple[Array, Array, Array]
 """``(m, v, powers)``: the two moments, and the powers of the two betas that the next step divides by."""
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AdamLike:
     """The hyper-parameters of `Adam` and most of its variants."""
@@ -27,6 +29,7 @@ class AdamLike:
         check_eta(self)
 
 
+@explains_itself
 @dataclass(frozen=True)
 class Adam(AdamLike):
     """Steps of ``eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)``.
@@ -49,6 +52,7 @@ class Adam(AdamLike):
         return tuple(moments), step  # type: ignore[return-value]
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AdamW:
     """`Adam` with weight decay: steps of ``eta (direction + lambda_ x)``, or ``eta direction + lambda_ x``.

@@ -7,11 +7,13 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimisers.adam import AdamLike, Moments, adam_step, initial_moments, rounded_epsilon
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import abs2, check_real, in_dtype_of, is_number, scalar_like
 
 __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
 
 
+@explains_itself
 @dataclass(frozen=True)
 class RAdam(AdamLike):
     """`Adam`, rectified: without the division by ``sqrt(v)`` until enough is known of v, then growing into it.
@@ -64,6 +66,7 @@ def _rectification(xp: Any, t: Array, beta2: Any, dtype: Any) -> tuple[Array, Ar
     return enough, xp.sqrt(ratio)
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AdaMax(AdamLike):
     """Steps of ``eta / (1 - beta1^t) m / (u + epsilon)``, with a maximum in the place of Adam's second moment.
@@ -91,6 +94,7 @@ class AdaMax(AdamLike):
         return (m, u, _next_powers(xp, powers, beta1, beta2)), step
 
 
+@explains_itself
 @dataclass(frozen=True)
 class OAdam(AdamLike):
     """Optimistic `Adam`, for adversarial training: twice Adam's step less the one before.
@@ -115,6 +119,7 @@ class OAdam(AdamLike):
         return (m, v, powers, step), 2.0 * step - last
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AMSGrad(AdamLike):
     """Steps of ``eta m / (sqrt(w) + epsilon)``, by the largest second moment so far and without bias corrections.
@@ -145,6 +150,7 @@ class AMSGrad(AdamLike):
         return (m, v, largest), step
 
 
+@explains_itself
 @dataclass(frozen=True)
 class NAdam(AdamLike):
     """`Adam` with Nesterov's look ahead.
@@ -173,6 +179,7 @@ class NAdam(AdamLike):
         return (m, v, _next_powers(xp, powers, beta1, beta2)), ahead / root * in_dtype_of(x, self.eta)
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AdaBelief(AdamLike):
     """`Adam` by the distance of the gradient from its mean: ``s = beta2 s + (1 - beta2) |dx - m|² + epsilon``.

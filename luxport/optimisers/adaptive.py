@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimisers.adam import rounded_epsilon
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import abs2, check_eta, in_dtype_of, round_ahead
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 
 
+@explains_itself
 @dataclass(frozen=True)
 class RMSProp:
     """Steps of ``eta dx / (sqrt(q) + epsilon)``, where ``q = rho q + (1 - rho) |dx|²`` first.
@@ -54,6 +56,7 @@ class RMSProp:
         return (square, mean), step
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AdaGrad:
     """Steps of ``eta dx / (sqrt(sum of all |dx|²) + epsilon)``.
@@ -82,6 +85,7 @@ class AdaGrad:
         return total, dx * in_dtype_of(x, self.eta) / root
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AdaDelta:
     """Steps of ``dx sqrt(u + epsilon) / sqrt(q + epsilon)``, without a learning rate.

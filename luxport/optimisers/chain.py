@@ -8,11 +8,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, check_dtype_name, namespace
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import Compound, Replacement, Rule, Step, StepIf, apply_rule, scalar_like, subtract
 
 __all__ = ["AccumGrad", "MixedPrecision", "OptimiserChain"]
 
 
+@explains_itself
 @dataclass(frozen=True, init=False, repr=False)
 class OptimiserChain(Compound):
     """Rules in a row: each takes the step of the one before for its gradient, and the last one's is the step.
@@ -71,6 +73,7 @@ class OptimiserChain(Compound):
         return tuple(states), step
 
 
+@explains_itself
 @dataclass(frozen=True)
 class AccumGrad:
     """Pass on the mean of n gradients at every n-th update; at the others there is no step.
@@ -104,6 +107,7 @@ class AccumGrad:
         return (total, number), StepIf(complete, total)
 
 
+@explains_itself
 @dataclass(frozen=True)
 class MixedPrecision(Compound):
     """Apply a rule to a copy of the parameters in higher precision, and round the copy to theirs after each step.

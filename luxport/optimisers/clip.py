@@ -8,11 +8,13 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops.operation import operation
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import check_real, in_dtype_of, is_number, round_ahead
 
 __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]
 
 
+@explains_itself
 @dataclass(frozen=True)
 class ClipGrad:
     """Pass on the gradient with each number brought into ``[-delta, delta]``.
@@ -38,6 +40,7 @@ class ClipGrad:
         return state, xp.minimum(xp.maximum(dx, -bound), bound)
 
 
+@explains_itself
 @dataclass(frozen=True)
 class ClipNorm:
     """Pass on the gradient, scaled down to the p-norm omega if its norm is larger.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import in_dtype_of, round_ahead
 
 __all__ = ["SignDecay", "WeightDecay"]
 
 
+@explains_itself
 @dataclass(frozen=True)
 class WeightDecay:
     """Pass on ``dx + lambda_ x``, as a loss with ``lambda_ / 2 sum(|x|²)`` more would: L2 regularisation.
@@ -31,6 +33,7 @@ class WeightDecay:
         return state, dx + in_dtype_of(x, self.lambda_) * x
 
 
+@explains_itself
 @dataclass(frozen=True)
 class SignDecay:
     """Pass on ``dx + lambda_ sign(x)``, as a loss with ``lambda_ sum(|x|)`` more would: L1 regularisation.

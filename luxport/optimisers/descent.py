@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import check_eta, in_dtype_of, round_ahead
 
 __all__ = ["Descent", "Momentum", "Nesterov"]
 
 
+@explains_itself
 @dataclass(frozen=True)
 class Descent:
     """Steps of ``eta dx``.
@@ -33,6 +35,7 @@ class Descent:
         return state, in_dtype_of(x, self.eta) * dx
 
 
+@explains_itself
 @dataclass(frozen=True)
 class _WithVelocity:
     """What `Momentum` and `Nesterov` share: hyper-parameters, and a velocity that is 0 at first."""
@@ -49,6 +52,7 @@ class _WithVelocity:
         return namespace(x).zeros_like(x)
 
 
+@explains_itself
 @dataclass(frozen=True)
 class Momentum(_WithVelocity):
     """Steps of the velocity ``v``, which becomes ``rho v + eta dx`` first.
@@ -66,6 +70,7 @@ class Momentum(_WithVelocity):
         return v, v
 
 
+@explains_itself
 @dataclass(frozen=True)
 class Nesterov(_WithVelocity):
     """Steps of ``(1 + rho) eta dx - rho² v``, after which the velocity v becomes ``rho v - eta dx``.

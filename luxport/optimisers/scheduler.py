@@ -8,11 +8,13 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimisers.hyperparameters import names_of, with_values
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import Compound, Rule, Step, apply_rule, is_number, scalar_like
 
 __all__ = ["Scheduler"]
 
 
+@explains_itself
 @dataclass(frozen=True, init=False, repr=False)
 class Scheduler(Compound):
     """A rule with hyper-parameters that are functions of the step's number, which counts from 1.

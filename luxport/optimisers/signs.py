@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
+from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import check_eta, check_real, in_dtype_of, round_ahead
 
 __all__ = ["Lion", "Rprop"]
 
 
+@explains_itself
 @dataclass(frozen=True)
 class Rprop:
     """Steps of ``size sign(dx)``, with a size for each number; for gradients of all the data at once.
@@ -51,6 +53,7 @@ class Rprop:
         return (dx, size), size * xp.sign(dx)
 
 
+@explains_itself
 @dataclass(frozen=True)
 class Lion:
     """Steps of ``eta sign(beta1 m + (1 - beta1) dx)``, after which ``m = beta2 m + (1 - beta2) dx``.

@@ -12,6 +12,7 @@ from luxport.flat import FlatParameters
 from luxport.layers.checks import shape_text
 from luxport.optimisers.adjustments import is_leaf, is_tied, rule_of
 from luxport.optimisers.chain import MixedPrecision
+from luxport.optimisers.making import check_rule
 from luxport.optimisers.rule import Rule, apply_rule, subtract
 from luxport.static import Static
 
@@ -39,6 +40,7 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     >>> setup(optimisers.Momentum(0.1), {"weight": np.ones(2), "steps": np.array(3)})["weight"]["state"]
     array([0., 0.])
     """
+    check_rule(rule)
     places: dict[int, tuple[Any, ...]] = {}
     state = _setup(rule, ps, (), places)
     if not places:

@@ -197,7 +197,7 @@ def test_the_users_own_errors_pass_untouched():
     with pytest.raises(KeyError, match="^'mine'") as caught:
         lp.Chain(Picky())(np.ones(2), {"layer_1": {}}, {"layer_1": {}})
     assert str(caught.value) == "'mine'"
-    assert caught.value.__notes__ == ["This came from Picky at layer_1."]
+    assert caught.value.__notes__ == ["raised in Picky at layer_1"]
 
 
 def test_errors_are_value_and_type_errors():
@@ -260,7 +260,7 @@ def test_a_diagnosis_never_replaces_the_users_error():
     model = lp.Chain(first=lp.NoOpLayer(), second=lp.Chain(Raising()))
     with pytest.raises(KeyError) as caught:
         model(np.ones(2), *lp.setup(0, model))
-    assert caught.value.__notes__ == ["This came from Raising at second.layer_1."]
+    assert caught.value.__notes__ == ["raised in Raising at second.layer_1"]
 
 
 class Masked(lp.Layer):

@@ -378,3 +378,141 @@ class TestOutputShape:
         assert "values of an array needed" in message(
             TypeError, lp.output_shape, lp.WrappedFunction(np.linalg.inv), (2, 2)
         )
+
+
+def test_initial_values_are_in_single_precision(backend):
+    class Doubles(lp.Layer):
+        def initial_parameters(self, rng):
+            return {"gain": np.ones(3), "phase": np.ones(2, np.complex128), "step": np.ones(1, np.int32), "one": 1.0}
+
+        def __call__(self, x, ps, st):
+            return x * ps["gain"], st
+
+    ps, _ = lp.setup(0, Doubles(), backend=backend)
+    kinds = {
+        name: str(array.dtype).rpartition(".")[2].strip("'<> ") for name, array in lp.to(ps, backend="numpy").items()
+    }
+    assert kinds == {"gain": "float32", "phase": "complex64", "step": "int32", "one": "float32"}
+    assert (
+        lp.to(lp.setup(0, Doubles(), backend="numpy", dtype="float64")[0]["gain"], backend="numpy").dtype == np.float64
+    )
+
+
+def test_initial_values_that_are_no_arrays(message):
+    class Wrong(lp.Layer):
+        value: object
+
+        def initial_parameters(self, rng):
+            return self.value
+
+        def __call__(self, x, ps, st):
+            return x, st
+
+    text = message(TypeError, lp.setup, 0, lp.Chain(Wrong({"gain": "one"})), backend="numpy")
+    assert text == "setup expects arrays as initial values, got str at layer_1.gain"
+    text = message(TypeError, lp.setup, 0, lp.Chain(Wrong(None)), backend="numpy")
+    assert text == "Wrong.initial_parameters returned NoneType: return a dict of arrays by their names"
+    text = message(TypeError, lp.setup, 0, lp.Dense(2, 3, init_weight=lambda rng, shape: np.ones(3)))
+    assert text == "Dense expects weight (2, 3) of its initialiser, got (3,)"
+
+
+def test_a_model_has_no_mode(message):
+    text = message(TypeError, lp.test_mode, lp.Dense(2, 3))
+    assert text == (
+        "test_mode expects states, got the layer Dense: a model has no mode, its states have: "
+        "st = luxport.test_mode(st), then model(x, ps, st)"
+    )
+    for change in (lp.train_mode, lp.test_mode, lambda st: lp.update_state(st, "carry", None)):
+        assert "expects states" in message(TypeError, change, None)
+        assert "expects states" in message(TypeError, change, lp.NoOpLayer())
+
+
+def test_layers_that_are_not_declared_as_they_should_be(message):
+    class Initialised(lp.Layer):
+        def __init__(self, n):
+            self.n = n
+
+        def __call__(self, x, ps, st):
+            return x, st
+
+    class Holding(lp.Layer):
+        inner: lp.Layer
+
+        def __call__(self, x, ps, st):
+            return self.inner(x, ps["inner"], st["inner"])
+
+    assert message(TypeError, Initialised, 3) == (
+        "Initialised is a frozen dataclass, as every layer: name its fields with their types in the class, and "
+        "leave __init__ out (__post_init__ is the place to check them)"
+    )
+    assert message(TypeError, Holding, lp.Dense(2, 3)) == (
+        "Holding holds layers in inner: derive it from luxport.ContainerLayer, so that they get parameters and states"
+    )
+
+
+WRONG_ARGUMENTS = {
+    "a string for a function": (
+        lambda: lp.Dense(3, 4, "relu"),
+        "Dense expects activation as a function of an array, got 'relu': pass luxport.relu",
+    ),
+    "a bias by position": (
+        lambda: lp.Dense(3, 4, False),
+        "Dense expects activation as a function of an array, got False: a bias is by name, use_bias=False",
+    ),
+    "a layer for a function": (
+        lambda: lp.Dense(3, 4, lp.Dense(4, 4)),
+        "Dense expects activation as a function of an array, got Dense(4, 4): "
+        "luxport.Chain puts layers one after the other",
+    ),
+    "a misspelt option": (
+        lambda: lp.LayerNorm(3, afine=False),
+        "LayerNorm has no option 'afine': did you mean affine? it takes ",
+    ),
+    "another library's option": (lambda: lp.Dropout(rate=0.5), "Dropout has no option 'rate': did you mean p? "),
+    "too few": (
+        lambda: lp.Dense(3),
+        "Dense is built as Dense(in_dims, out_dims, activation=..., *, ...), got no out_dims",
+    ),
+    "too many": (lambda: lp.NoOpLayer(3), "NoOpLayer is built as NoOpLayer(), got 1 arguments by position"),
+    "no flag": (lambda: lp.BatchNorm(3, affine="no"), "BatchNorm expects affine as True or False, got 'no'"),
+    "no number": (
+        lambda: lp.LayerNorm(3, epsilon=-1.0),
+        "LayerNorm expects epsilon as a number of at least 0, got -1.0",
+    ),
+    "an initialiser's name": (
+        lambda: lp.Dense(3, 4, init_weight="zeros"),
+        "Dense expects init_weight as a function of a generator and a shape, got 'zeros': pass luxport.zeros",
+    ),
+    "a rule's option": (
+        lambda: lp.optimisers.Adam(lr=0.1),
+        "Adam has no option 'lr': did you mean eta? it takes eta, ",
+    ),
+    "a schedule for a number": (
+        lambda: lp.optimisers.Adam(lp.schedules.Constant(0.1)),
+        "Adam expects numbers, got the schedule Constant(value=0.1): "
+        "luxport.optimisers.Scheduler(Adam(), eta=Constant(value=0.1)) follows one",
+    ),
+    "a rule's class": (
+        lambda: lp.optimisers.setup(lp.optimisers.Adam, {}),
+        "optimisers.setup expects a rule, such as luxport.optimisers.Adam(0.001), got the class Adam: call it",
+    ),
+    "a rule's hyper-parameter": (
+        lambda: lp.optimisers.setup(lp.optimisers.Adam(beta=0.9), {}),
+        "Adam expects beta as a pair of numbers, got 0.9",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_ARGUMENTS)
+def test_wrong_arguments(case, message):
+    call, text = WRONG_ARGUMENTS[case]
+    assert message(TypeError, call).startswith(text)
+
+
+def test_a_pair_that_was_not_taken_apart(message):
+    model = lp.Dense(3, 3)
+    ps, st = lp.setup(0, model)
+    pair = model(np.ones((1, 3), np.float32), ps, st)
+    assert message(lp.LayerError, model, pair, ps, st) == (
+        "Dense expects an array, got a pair of an output and states: take it apart, y, st = model(x, ps, st)"
+    )

@@ -266,7 +266,7 @@ def contract_calls(backend: str) -> Iterator[Call]:
                 )
     for name in luxport.optimisers.__all__:
         kind = getattr(luxport.optimisers, name)
-        if not isinstance(kind, type) or name in ("Rule", "HigherOrder", "Compound"):
+        if not isinstance(kind, type) or name in ("Rule", "HigherOrder", "Compound", "StepIf", "Replacement"):
             continue
 
         def trained(kind: Any = kind, args: tuple[Any, ...] = (), options: Any = None) -> None:
