@@ -68,7 +68,7 @@ class ReshapeLayer(Layer):
         known = math.prod([n for n in self.dims if n != -1])
         if None in shape[1:]:  # where the sizes do not fit, the running program will say so
             sample = math.prod(sizes_of(x)[1:])
-            return _reshape(x, tuple(sample // known if n == -1 else n for n in self.dims), sizes_of(x)[0]), st
+            return _reshape(x, tuple(sample // known if n == -1 else n for n in self.dims)), st
         sample = math.prod(shape[1:])
         fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
         if not fits:
@@ -129,6 +129,7 @@ class SelectDim(Layer):
         return x[(slice(None),) * axis + (self.index, ...)], st
 
 
-def _reshape(x: Array, dims: tuple[Any, ...], batch: Any = None) -> Array:
+def _reshape(x: Array, dims: tuple[Any, ...]) -> Array:
     """Reshape behind the batch axis; sizes may be known only when the program runs."""
-    return namespace(x).reshape(x, (sizes_of(x)[0] if batch is None else batch, *dims))
+    batch = sizes_of(x)[0]
+    return namespace(x).reshape(x, (batch, *dims))

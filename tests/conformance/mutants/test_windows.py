@@ -39,11 +39,11 @@ MUTANTS: Mutants = {
         case("conv.same_pad_low"),
     ),
     "transposed conv without its flip": (
-        edited(ops.conv_transpose, "flip=flip", "flip=not flip"),
+        edited(ops.conv_transpose, "if flip:", "if not flip:"),
         case("conv_transpose.counting_2d"),
     ),
     "transposed conv drops output padding": (
-        edited(ops.conv_transpose, "(padding, more)", "(padding, nothing)"),
+        edited(ops.conv_transpose, "(padding, more)", "(padding, (0,) * len(kernel))"),
         case("conv_transpose.output_padding_2d"),
     ),
     "transposed conv swaps its padding": (
@@ -63,12 +63,12 @@ MUTANTS: Mutants = {
         case("pad_symmetric.nine"),
     ),
     "a ring takes the wrong end": (
-        edited(ops.pad_circular, "slice(n - low, n)", "slice(0, low)"),
+        edited(ops.pad_circular, "slice(-low, None)", "slice(0, low)"),
         case("pad_circular.nine"),
     ),
-    "the edge is the other edge": (edited(ops.pad_edge, "slice(n - 1, n)", "slice(0, 1)"), case("pad_edge.nine")),
+    "the edge is the other edge": (edited(ops.pad_edge, "slice(-1, None)", "slice(0, 1)"), case("pad_edge.nine")),
     "conv's circular padding reflects": (
-        edited(ops.pad_circular, "slice(n - low, n)", "slice(0, low)"),
+        edited(ops.pad_circular, "slice(-low, None)", "slice(0, low)"),
         case("conv.padding_mode_circular"),
     ),
     "max pool pads with zeros": (
@@ -135,8 +135,8 @@ MUTANTS: Mutants = {
     "pixel shuffle takes channels in turn": (
         edited(
             ops.pixel_shuffle,
-            "xp.reshape(x, (-1, out, *[factor] * rank, *sizes))",
-            "xp.moveaxis(xp.reshape(x, (-1, *[factor] * rank, out, *sizes)), rank + 1, 1)",
+            "xp.reshape(x, (batch, out, *[factor] * rank, *sizes))",
+            "xp.moveaxis(xp.reshape(x, (batch, *[factor] * rank, out, *sizes)), rank + 1, 1)",
         ),
         case("pixel_shuffle.elements"),
     ),
