@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -11,6 +12,7 @@ import jax
 import jax.core
 import jax.dlpack
 import jax.dtypes
+import jax.export
 import jax.numpy as xp
 import numpy as np
 
@@ -28,6 +30,14 @@ name = "jax"
 sorts_keys = True
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
+# What an exported program keeps of a `Static` in its arguments: the value, if it is a plain one.
+jax.export.register_pytree_node_serialization(
+    Static,
+    serialized_name="luxport.Static",
+    serialize_auxdata=lambda static: repr(static.value).encode(),
+    deserialize_auxdata=lambda text: Static(ast.literal_eval(text.decode())),
+    from_children=lambda aux_data, children: aux_data,
+)
 jax.tree_util.register_pytree_node(FlatParameters, flatten_view, FlatParameters.from_child)
 
 
@@ -59,14 +69,19 @@ def from_dlpack(array: Any, *, share: bool) -> Any:
 
 def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …"""
-    names = [f"{device.platform}:{device.id}" for device in jax.devices()]
-    return ["cpu"] + [name for name in names if not name.startswith("cpu")]
+    found = {*jax.devices(), *jax.local_devices(backend="cpu")}
+    return sorted([_device_name(device) for device in found], key=lambda name: (not name.startswith("cpu"), name))
 
 
 def device_of(array: Any) -> str:
     """Name an array's device, or the first of those that it is spread over."""
     device = min(array.devices(), key=lambda device: device.id)
-    return "cpu" if device.platform == "cpu" else f"{device.platform}:{device.id}"
+    return _device_name(device)
+
+
+def _device_name(device: Any) -> str:
+    """The first of the host's is "cpu", as on every backend; it may be told to have more, "cpu:1", …"""
+    return "cpu" if device.platform == "cpu" and device.id == 0 else f"{device.platform}:{device.id}"
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:

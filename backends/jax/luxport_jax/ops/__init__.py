@@ -9,3 +9,4 @@ from luxport_jax.ops.optimisers import *
 from luxport_jax.ops.random_bits import *
 from luxport_jax.ops.recurrent import *
 from luxport_jax.ops.segments import *
+from luxport_jax.ops.sharded import *

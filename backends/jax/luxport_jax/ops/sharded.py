@@ -1,0 +1,82 @@
+"""Operations on arrays whose sharding is part of their type: on a mesh with explicit axes.
+
+There JAX asks for the sharding of every result that it cannot tell. The batch stays as it is spread; in between the
+compiler decides.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.sharding import PartitionSpec
+
+from luxport import ops
+from luxport.ops import definition_of
+from luxport_jax.ops.random_bits import alpha_dropout as compiled_alpha_dropout
+from luxport_jax.ops.random_bits import dropout as compiled_dropout
+
+__all__ = [
+    "adaptive_lp_pool",
+    "adaptive_max_pool",
+    "adaptive_mean_pool",
+    "alpha_dropout",
+    "apply_rotary_embedding",
+    "dropout",
+    "embedding",
+    "group_norm",
+    "mean_pool",
+    "pixel_shuffle",
+    "upsample_linear",
+    "upsample_nearest",
+]
+
+
+def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0) -> Callable[..., Any]:
+    """Let the compiler decide inside the operation, whose result is spread as the array at `like`.
+
+    It keeps the sharding of so many first axes, or of all if None; further axes of the result are whole.
+    """
+
+    @functools.wraps(operation)
+    def function(*arrays: Any, **options: Any) -> Any:
+        if jax.sharding.get_abstract_mesh().empty:
+            return operation(*arrays, **options)
+        spec = tuple(jax.typeof(arrays[like]).sharding.spec)[:keeps]
+        mesh = jax.sharding.get_abstract_mesh()
+        if not mesh.explicit_axes:
+            return operation(*arrays, **options)
+        present = [i for i, array in enumerate(arrays) if array is not None]
+
+        def inside(*given: Any) -> Any:
+            filled = dict(zip(present, given, strict=True))
+            return operation(*[filled.get(i) for i in range(len(arrays))], **options)
+
+        given = [arrays[i] for i in present]
+        placed = jax.tree.map(lambda leaf: PartitionSpec(*spec[: leaf.ndim]), _described(inside, given))
+        return jax.sharding.auto_axes(inside, out_sharding=placed)(*given)
+
+    return function
+
+
+def _described(function: Callable[..., Any], arrays: list[Any]) -> Any:
+    """Describe the result for arrays that are not spread."""
+    plain = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
+    with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), ())):
+        return jax.eval_shape(function, *plain)
+
+
+dropout = _spread(compiled_dropout, keeps=None)
+alpha_dropout = _spread(compiled_alpha_dropout, keeps=None)
+embedding = _spread(definition_of(ops.embedding), keeps=None, like=1)
+group_norm = _spread(definition_of(ops.group_norm), keeps=None)
+apply_rotary_embedding = _spread(definition_of(ops.apply_rotary_embedding), keeps=None)
+adaptive_lp_pool = _spread(definition_of(ops.adaptive_lp_pool))
+adaptive_max_pool = _spread(definition_of(ops.adaptive_max_pool))
+adaptive_mean_pool = _spread(definition_of(ops.adaptive_mean_pool))
+mean_pool = _spread(definition_of(ops.mean_pool))
+pixel_shuffle = _spread(definition_of(ops.pixel_shuffle))
+upsample_linear = _spread(definition_of(ops.upsample_linear))
+upsample_nearest = _spread(definition_of(ops.upsample_nearest))

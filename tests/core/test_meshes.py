@@ -1,0 +1,51 @@
+"""JAX with several devices and a mesh whose axes are explicit, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+import jax, jax.export, jax.numpy as jnp, numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+import luxport as lp
+
+names = ["cpu", "cpu:1", "cpu:2", "cpu:3"]
+assert [device.name for device in lp.devices("jax")] == names
+there = lp.asarray([1.0], backend="jax", device="cpu:2")
+assert lp.get_device(there).name == "cpu:2" and lp.get_device(there)(there).devices() == {jax.devices()[2]}
+
+mesh = jax.make_mesh((4,), ("batch",), axis_types=(AxisType.Explicit,))
+images, labels = jnp.asarray(np.random.default_rng(0).normal(size=(8, 4, 2, 3)), jnp.float32), jnp.arange(8) % 5
+for layer, x in (
+    (lp.Dropout(0.5), images),
+    (lp.AlphaDropout(0.5), images),
+    (lp.GroupNorm(4, 2), images),
+    (lp.Upsample(2), images),
+    (lp.PixelShuffle(2), images),
+    (lp.Embedding(5, 3), labels),
+):
+    ps, st = lp.setup(0, layer, backend="jax")
+    want = layer(x, ps, st)
+    with jax.set_mesh(mesh):
+        whole = jax.tree.map(lambda leaf: jax.device_put(leaf, NamedSharding(mesh, P())), (ps, st))
+        spread = jax.device_put(x, NamedSharding(mesh, P("batch")))
+        got = jax.jit(layer)(spread, *whole)
+        assert got[0].sharding.spec[0] == "batch", layer
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5), got, want)
+
+model = lp.Dropout(0.5)
+ps, st = lp.setup(0, model, backend="jax")
+text = jax.export.export(jax.jit(model))(images, ps, st).serialize()
+again = jax.export.deserialize(text).call(images, ps, st)
+jax.tree.map(np.testing.assert_array_equal, again, jax.jit(model)(images, ps, st))
+assert again[1]["training"] == lp.Static(True)
+print("held")
+"""
+
+
+def test_devices_explicit_meshes_and_export():
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    child = subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, **flags}, capture_output=True, text=True)
+    assert child.stdout.strip() == "held", child.stderr[-3000:]
