@@ -19,7 +19,7 @@ help:
 	@echo "make conformance  the conformance suite alone"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
-	@echo "make fuzz         a million damaged model files through the readers (COUNT=10000 for fewer)"
+	@echo "make fuzz         a million damaged files of each format through the readers (COUNT=10000 for fewer)"
 	@echo "make kills        a thousand processes killed while they save: no torn file, no leftover (KILLS=100 for fewer)"
 	@echo "make docs         docs/names.md, the page of all public names"
 	@echo "make dist         wheel and sdist in dist/"
@@ -57,6 +57,7 @@ bench: env
 
 fuzz: env
 	$(BIN)/python tests/porting/fuzz.py $(COUNT)
+	for form in yaml hdf5 safetensors models; do $(BIN)/python tests/porting/fuzz_formats.py $$form $(COUNT) || exit 1; done
 
 kills: env
 	$(BIN)/python tests/porting/kills.py $(KILLS)

@@ -29,8 +29,8 @@ def is_model(value: Any) -> bool:
     return kind_of(value) in _BUILDERS
 
 
-_MOST_LAYERS = 5000
-"""How many layers a model may have, one that is in several places counted in each; the largest in use have hundreds."""
+_MOST_REPEATED = 500
+"""How many layers of a model may be built that were built already, in another place."""
 
 
 def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, int] = (FIRST, LAST)) -> Ported:
@@ -40,14 +40,15 @@ def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, 
 
     Raises: FileFormatError if a struct is no layer of Flux, or its fields are not what Flux has there
     """
-    left = _MOST_LAYERS
+    left, seen = _MOST_REPEATED, set[int]()
 
     def build(value: Any, functions: Functions, path: str, versions: tuple[int, int]) -> Ported:
         # A file of a few kilobytes can put one layer into another twice, again and again.
         nonlocal left
-        left -= 1
+        left -= id(value) in seen and not isinstance(value, julia.Function)
+        seen.add(id(value))
         if left < 0:
-            raise FileFormatError(f"the model has more than {_MOST_LAYERS} layers: some stand in it over and over")
+            raise FileFormatError(f"more than {_MOST_REPEATED} layers of the model stand in it again and again")
         return _port(value, functions, path, versions, build)
 
     return build(value, functions, path, versions)

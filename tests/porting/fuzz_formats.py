@@ -1,0 +1,334 @@
+"""Bounded fuzzing of whatever else reads files: `python tests/porting/fuzz_formats.py yaml 100000`.
+
+The formats: ``yaml`` and ``hdf5`` (PEtab SciML), ``safetensors`` (`luxport.load`) and ``models`` (BSON and JLD2 through
+`load`, `load_parameters` and ``luxport inspect``). The rules are those of ``fuzz.py``: read or refused with the one
+documented error, within two seconds, within the memory limit, and nothing of the machine is touched. A number and a
+seed make the same input again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import signal
+import struct
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import bson_writer as bw
+import fuzz
+import grown
+import hdf5_forms
+import numpy as np
+import samples
+
+import luxport
+from luxport import porting
+from luxport.layer import NamedLayers
+from luxport.porting import inspecting, loading, parameters, petab, reading, saving
+from luxport.porting.jld2.superblock import Hdf5
+from luxport.porting.petab import files
+from luxport.porting.petab.network import Call, Network, Result
+
+LARGEST = (1 << 30) + (200 << 20)
+"""Address space: what the process has after its imports, some 900 MiB, and what reading may take."""
+
+NET = Network(NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m", (Result("x"),)),), Result("y"))
+MODEL = luxport.Chain(luxport.Dense(3, 2))
+
+LAYERS = [
+    ("Linear", "{in_features: 3, out_features: 2, bias: true}"),
+    ("Conv2d", "{in_channels: 2, out_channels: 4, kernel_size: [3, 2], stride: 2, padding: same, dilation: [1, 2]}"),
+    ("ConvTranspose1d", "{in_channels: 2, out_channels: 4, kernel_size: 3, output_padding: 0}"),
+    ("MaxPool2d", "{kernel_size: 2, stride: [], ceil_mode: false}"),
+    ("AdaptiveAvgPool1d", "{output_size: 5}"),
+    ("BatchNorm2d", "{num_features: 3, eps: 1.0e-05, momentum: 0.1, affine: true}"),
+    ("LayerNorm", "{normalized_shape: [2, 3]}"),
+    ("Dropout1d", "{p: 0.5, inplace: false}"),
+    ("Flatten", "{start_dim: 1, end_dim: -1}"),
+    ("Bilinear", "{in1_features: 3, in2_features: 4, out_features: 2}"),
+]
+TOKENS = [
+    *("null", "~", "true", ".inf", ".nan", "-1", "0", "1e400", "99999999999999999999", "0x7f", "1:30:00", "2001-13-45"),
+    *("2001-01-01T99:99:99Z", "[]", "{}", "[[[]]]", "{a: 1}", "!!binary x", "!!int x", "!!timestamp x", "!!set {a}"),
+    *("!!python/name:os.system", "&a [1]", "*a", "<<: {a: 1}", "!!float '1:2'", "!!omap [a: 1]", "? [1]", "|", ">"),
+    *("---", "...", "'", '"', '"\\x1b[2J"', '"\\u202e"', "\ufeff", "\x07", "x", "m", "y", "Linear", "relu", "output"),
+]  # fmt: skip
+
+
+def yaml_text(rng: random.Random) -> bytes:
+    """Return a description of a network, sound or with some of its words changed."""
+    chosen = rng.choices(LAYERS, k=rng.randrange(1, 4))
+    lines = ["nn_model_id: net", "layers:"]
+    for i, (kind, args) in enumerate(chosen):
+        lines += [f"- layer_id: m{i}", f"  layer_type: {kind}", f"  args: {args}"]
+    lines += ["forward:", "- {name: x, op: placeholder, target: x, args: [], kwargs: {}}"]
+    before = "x"
+    for i in range(len(chosen)):
+        lines.append(f"- {{name: y{i}, op: call_module, target: m{i}, args: [{before}], kwargs: {{}}}}")
+        before = f"y{i}"
+    lines.append(f"- {{name: z, op: call_function, target: relu, args: [{before}], kwargs: {{inplace: true}}}}")
+    lines.append("- {name: output, op: output, target: output, args: [z]}")
+    for _ in range(rng.choice((0, 1, 1, 2, 3, 6))):
+        at = rng.randrange(len(lines))
+        words = lines[at].split(" ")
+        match rng.randrange(7):
+            case 0 | 1 | 2:
+                words[rng.randrange(len(words))] = rng.choice(TOKENS) + rng.choice(("", ",", "}", "]", ":"))
+                lines[at] = " ".join(words)
+            case 3:
+                del lines[at]
+            case 4:
+                lines.insert(at, rng.choice(lines))
+            case 5:
+                lines[at] = " " * rng.randrange(4) + lines[at]
+            case _:
+                name = rng.choice("abc")
+                lines.insert(at, f"{name}{at}: &{name} [*{rng.choice('abc')}, *{rng.choice('abc')}]")
+        if not lines:
+            break
+    data = "\n".join(lines).encode("utf-8", "surrogatepass")
+    return fuzz.mutate(rng, [data]) if rng.random() < 0.3 else data
+
+
+HDF5 = [*hdf5_forms.SOUND.values(), *hdf5_forms.HOSTILE.values()]
+
+
+def hdf5_bytes(rng: random.Random) -> bytes:
+    """Return a file of h5py's, damaged; most of a file is empty, so that damage goes where something is."""
+    data = bytearray(rng.choice(HDF5))
+    taken = [i for i in range(0, len(data) - 8, 8) if any(data[i : i + 8])]
+    for _ in range(rng.choice((1, 1, 2, 3, 6))):
+        at = rng.choice(taken)
+        match rng.randrange(4):
+            case 0:
+                data[at + rng.randrange(8)] ^= 1 << rng.randrange(8)
+            case 1:
+                there = rng.choice(taken)
+                data[at : at + 8], data[there : there + 8] = data[there : there + 8], data[at : at + 8]
+            case 2:
+                width = rng.choice((1, 2, 4, 8))
+                value = rng.choice(fuzz.INTERESTING) % (1 << 8 * width)
+                place = at + rng.randrange(0, 8, width)
+                data[place : place + width] = value.to_bytes(width, "little")
+            case _:
+                data[at + rng.randrange(8)] = rng.randrange(256)
+    return fuzz.mutate(rng, [bytes(data)]) if rng.random() < 0.2 else bytes(data)
+
+
+TYPES = ["F32", "F64", "F16", "BF16", "F8_E4M3", "F8_E5M2", "I64", "U8", "BOOL", "C64", "F4", "", 3, None]
+
+
+def safetensors_bytes(rng: random.Random) -> bytes:
+    """Return a file as `luxport.save` writes it, with some of its header changed."""
+    width = {"F32": 4, "F64": 8, "F16": 2, "BF16": 2, "I64": 8, "C64": 8}
+    header: dict[str, Any] = {}
+    place, tree = 0, {}
+    for i in range(rng.randrange(1, 4)):
+        kind, shape = rng.choice(TYPES), [rng.randrange(4) for _ in range(rng.randrange(3))]
+        size = int(np.prod(shape)) * width.get(str(kind), 1)
+        header[f"ps.a{i}"] = {"dtype": kind, "shape": shape, "data_offsets": [place, place + size]}
+        place += size
+        tree[f"a{i}"] = rng.choice(
+            ("array", "array", {"value": 1}, {"static": {"tuple": [1]}}, {"list": ["array"]}, [])
+        )
+    odd = [-1, 2**62, 2**70, 1.5, True, None, "x", [], {}, [2**62, 0], [0] * 40, [[]]]
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        header[rng.choice(list(header))][rng.choice(("dtype", "shape", "data_offsets", "more"))] = rng.choice(odd)
+    about = {"format": rng.choice(("1", "1", "2", "99", "x")), "trees": json.dumps({"ps": {"dict": tree}})}
+    if rng.random() < 0.2:
+        about["aliases"] = rng.choice(("{}", '{"ps.a0": "ps.a1"}', "[1]", '{"ps.a0": []}', "{"))
+    if rng.random() < 0.1:
+        about["trees"] = rng.choice(
+            ("[" * 2000, '{"ps": {"dict": {"a": {"static": {"rule": "Adam", "fields": {}}}}}}', "1")
+        )
+    header["__metadata__"] = about if rng.random() < 0.95 else rng.choice(odd)
+    text = json.dumps(header).encode()
+    data = struct.pack("<Q", len(text)) + text + rng.randbytes(place)
+    return fuzz.mutate(rng, [data]) if rng.random() < 0.5 else data
+
+
+def _layer(rng: random.Random, depth: int) -> Any:
+    """Return a layer of Flux whose fields have the right kinds, mostly."""
+
+    def matrix() -> Any:
+        shape = rng.choice(((2, 3), (3,), (0, 2**31), (2, 0), (1,), (2, 3, 1, 1), (4, 3)))
+        empty = np.empty(0, np.float32) if 0 in shape else np.ones(shape, np.float32)
+        return bw.array(empty) | {"size": list(reversed(shape))}
+
+    def any_value() -> Any:
+        return rng.choice((matrix(), True, None, 3, 2**40, 0.5, bw.tuple_of(1, 1), bw.function("NNlib.relu"),
+                           bw.backref(rng.choice((1, 2))), [1, 2], "x", bw.symbol("a\x1b[2J")))  # fmt: skip
+
+    if depth < 3 and rng.random() < 0.4:
+        inner = [_layer(rng, depth + 1) for _ in range(rng.randrange(1, 4))]
+        return bw.struct_of(bw.datatype(f"Flux.{rng.choice(('Chain', 'Parallel', 'Maxout'))}"), bw.tuple_of(*inner))
+    name = rng.choice(list(GENERATIONS))
+    count = len(rng.choice(GENERATIONS[name]))
+    return bw.struct_of(bw.datatype(f"Flux.{name}"), *(any_value() for _ in range(count)))
+
+
+GENERATIONS = inspecting.GENERATIONS
+
+
+def shared_chain(depth: int, kind: str = "Chain") -> bytes:
+    """Return a file in which each layer holds the one before twice."""
+    dense = bw.struct_of(bw.datatype("Flux.Dense"), bw.array(samples.WEIGHT), bw.array(samples.BIAS), bw.backref(1))
+    levels = [bw.function("NNlib.relu"), dense]
+    for i in range(depth):
+        levels.append(bw.struct_of(bw.datatype(f"Flux.{kind}"), bw.tuple_of(bw.backref(i + 2), bw.backref(i + 2))))
+    return bw.bson({"model": bw.backref(len(levels)), "_backrefs": levels})
+
+
+def model_bytes(rng: random.Random) -> bytes:
+    """Return a file of a model or of parameters, in BSON or JLD2, sound or damaged."""
+    match rng.randrange(6):
+        case 0:
+            return fuzz.mutate(rng, list(samples.FILES.values()))
+        case 1:
+            return grown.jld2_file(rng) if rng.random() < 0.5 else grown.bson_file(rng)
+        case 2:
+            return shared_chain(rng.randrange(30), rng.choice(("Chain", "Parallel", "SkipConnection")))
+    data = bw.bson(
+        {rng.choice(("model", "ps", "a\x1b[31m")): _layer(rng, 0), "_backrefs": [_layer(rng, 2), _layer(rng, 3)]}
+    )
+    return fuzz.mutate(rng, [data]) if rng.random() < 0.3 else data
+
+
+def read_models(path: str) -> None:
+    """Read a file in all three ways."""
+    checked = []
+    for read in (
+        lambda: loading.load(path, backend="numpy"),
+        lambda: parameters.load_parameters(path, MODEL, backend="numpy"),
+        lambda: inspecting.describe(porting.read(path, allow_unavailable=True)),
+    ):
+        try:
+            checked.append(read())
+        except porting.FileFormatError as error:
+            _look_at(error)
+    if isinstance(checked[-1] if checked else None, list) and not all(line.isprintable() for line in checked[-1]):
+        raise AssertionError("a line of inspect has control characters")
+    if not checked:
+        raise porting.FileFormatError("by all three")
+
+
+FORMATS: dict[str, tuple[Callable[[random.Random], bytes], Callable[[str], Any]]] = {
+    "yaml": (yaml_text, petab.load),
+    "hdf5": (hdf5_bytes, lambda path: (_either(petab.load_array, path), petab.load_parameters(path, NET))),
+    "safetensors": (safetensors_bytes, lambda path: saving.load(path, backend="numpy")),
+    "models": (model_bytes, read_models),
+}
+
+
+def _either(read: Callable[[str], Any], path: str) -> None:
+    try:
+        read(path)
+    except porting.FileFormatError as error:
+        _look_at(error)
+
+
+causes: Counter[str] = Counter()
+
+
+def _look_at(error: porting.FileFormatError) -> None:
+    text = str(error)
+    if not text.isprintable():
+        raise AssertionError(f"a message has control characters: {text!r}") from None
+    cause = error.__cause__
+    if cause is not None and not isinstance(cause, porting.FileFormatError):
+        causes[type(cause).__name__] += 1
+
+
+def run(form: str, count: int, seed: int, first: int = 0, keep: Path | None = None) -> Counter[str]:
+    """Fuzz one format with ``count`` inputs and count how they ended; "failed" are those that should not have."""
+    make, read = FORMATS[form]
+    outcomes: Counter[str] = Counter()
+    for number in range(first, first + count):
+        rng = random.Random(f"{form}/{seed}/{number}")
+        data = make(rng)
+        try:
+            with given(data, checked=rng.random() < 0.3):
+                outcomes[timed(read)] += 1
+        except (Exception, fuzz.HangError) as error:
+            outcomes["failed"] += 1
+            print(f"{form} {number} of seed {seed}: {type(error).__name__}: {error}"[:400], flush=True)
+            if keep:
+                keep.mkdir(parents=True, exist_ok=True)
+                (keep / f"{form}-{seed}-{number}.bin").write_bytes(data)
+    return outcomes
+
+
+def timed(read: Callable[[str], Any]) -> str:
+    """Read as a user would, and return how that ended; whatever should not happen is raised."""
+    if signal.getsignal(signal.SIGPROF) is fuzz._hang:
+        signal.setitimer(signal.ITIMER_PROF, 5 * fuzz.SLOWEST)
+    fuzz.WATCH.seen.clear()
+    fuzz.WATCH.on = True
+    begin = time.process_time()
+    outcome = "read"
+    try:
+        read("file")
+    except porting.FileFormatError as error:
+        outcome = "refused"
+        _look_at(error)
+    finally:
+        fuzz.WATCH.on = False
+        took = time.process_time() - begin
+        fuzz.WATCH.slowest = max(fuzz.WATCH.slowest, took)
+    if touched := [event for event in fuzz.WATCH.seen if event != "import"]:
+        raise AssertionError(f"reading caused {sorted(set(touched))}")
+    if took > fuzz.SLOWEST:
+        raise AssertionError(f"took {took:.1f} s")
+    return outcome
+
+
+@contextmanager
+def given(data: bytes, checked: bool) -> Iterator[None]:
+    """Hand these bytes to the readers in the place of a file's."""
+    with ExitStack() as stack:
+        for module in (reading, saving, files):
+            stack.enter_context(mock.patch.object(module, "bytes_of", lambda _: data))
+        if not checked:  # else damage ends at the first checksum
+            stack.enter_context(mock.patch.object(Hdf5, "check", lambda *_: None))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("form", choices=FORMATS)
+    options.add_argument("count", type=int, nargs="?", default=10_000)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--first", type=int, default=0, help="number of the first input")
+    options.add_argument("--keep", type=Path, help="folder for the inputs that fail")
+    chosen = options.parse_args()
+    run(chosen.form, 500, -1)  # whatever is imported on first use is there
+    causes.clear()
+    resource.setrlimit(resource.RLIMIT_AS, (LARGEST, LARGEST))
+    sys.addaudithook(fuzz.WATCH)
+    signal.signal(signal.SIGPROF, fuzz._hang)
+    total: Counter[str] = Counter()
+    begin = time.perf_counter()
+    for first in range(chosen.first, chosen.first + chosen.count, 1000):
+        total += run(chosen.form, min(1000, chosen.first + chosen.count - first), chosen.seed, first, chosen.keep)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        took = time.perf_counter() - begin
+        told = f"the slowest {fuzz.WATCH.slowest:.2f} s, peak {peak} MiB"
+        print(f"{chosen.form}: {total.total()} inputs in {took:.0f} s, {told}: {dict(total)}", flush=True)
+    print(f"errors that the wrapper turned into the documented one: {dict(causes)}")
+    return 1 if total["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
