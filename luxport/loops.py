@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, default_backend, find_owner
+from luxport.backend import backend_of, default_backend, dtype_name, find_owner
 
 __all__ = ["scan", "unrolled_scan"]
 
@@ -80,7 +80,7 @@ def _stack(leaves: Any) -> Any:
 
 def _zero_slice(leaf: Any) -> Any:
     xp = backend_of(leaf).xp
-    return xp.sum(leaf, axis=0, dtype=leaf.dtype) if leaf.dtype != xp.bool else xp.any(leaf, axis=0)
+    return xp.sum(leaf, axis=0, dtype=leaf.dtype) if dtype_name(leaf) != "bool" else xp.any(leaf, axis=0)
 
 
 def _length(xs: Any, length: int | None) -> int | None:

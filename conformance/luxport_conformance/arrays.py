@@ -11,7 +11,7 @@ from luxport import tree
 from luxport.backend import Backend, backend_of
 from luxport_conformance.compare import Violation
 
-__all__ = ["dtype_name", "on_backend", "on_host", "place_on", "widened"]
+__all__ = ["dtype_name", "has_complex", "on_backend", "on_host", "place_on", "widened"]
 
 _device: ContextVar[str | None] = ContextVar("device", default=None)
 
@@ -52,6 +52,11 @@ def on_host(values: Any, backend: Backend | None) -> Any:
         return array.astype("float32") if dtype_name(leaf) == "bfloat16" else array
 
     return tree.map(take, values)
+
+
+def has_complex(values: Any) -> bool:
+    """Tell whether a tree of host arrays has complex numbers."""
+    return any(np.asarray(leaf).dtype.kind == "c" for leaf in tree.leaves(values))
 
 
 def widened(values: Any) -> Any:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from luxport import jit, tree
-from luxport.backend import Backend, available_backends, backend_name, get_backend, known_backends
+from luxport.backend import Backend, available_backends, backend_name, dtype_name, get_backend, known_backends
 
 __all__ = [
     "BACKENDS",
@@ -25,6 +25,7 @@ __all__ = [
     "load",
     "missing",
     "prepared",
+    "probes",
     "selected",
     "unsized",
     "ways",
@@ -44,6 +45,13 @@ class Abilities:
     gradients: bool = True
     compiles: bool = True
     dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64")
+    complex: bool = True
+
+    def missing(self) -> list[str]:
+        """Name what is not among these abilities."""
+        lacks = [what for what in ("gradients", "complex") if not getattr(self, what)]
+        lacks += [] if self.compiles else ["a compiler"]
+        return [*lacks, *[dtype for dtype in Abilities.dtypes if dtype not in self.dtypes]]
 
 
 _KNOWN = {
@@ -63,22 +71,47 @@ def abilities(name: str) -> Abilities:
     return _KNOWN[name]
 
 
-def _found(backend: Backend) -> Abilities:
-    """Try a gradient, a compilation and each dtype: what a backend does not have, it need not."""
+def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
+    """Return, by name, what tells whether a backend can do something: False if it says that it cannot.
+
+    Whatever else a probe raises is a fault to be seen: it is a check of its own, and fails.
+    """
 
     def square(x: Any) -> Any:
         return x * x
 
-    try:
-        backend.value_and_grad(square, (0,), False)(backend.asarray(2.0, dtype="float32"))
-        gradients = True
-    except (TypeError, NotImplementedError):  # that it has no gradients; any other error is one to see
-        gradients = False
-    return Abilities(
-        gradients=gradients,
-        compiles=backend.jit(square) is not square,
-        dtypes=tuple(name for name in Abilities.dtypes if getattr(backend.xp, name, None) is not None),
-    )
+    def gradients() -> bool:
+        try:
+            backend.value_and_grad(square, (0,), False)(backend.asarray(2.0, dtype="float32"))
+        except (TypeError, NotImplementedError):  # the ways to say that it has no gradients
+            return False
+        return True
+
+    def holds(dtype: str) -> bool:
+        if getattr(backend.xp, dtype, None) is None:
+            return False
+        return dtype_name(backend.asarray([1.0], dtype=dtype)) == dtype
+
+    return {
+        "gradients": gradients,
+        "compiles": lambda: backend.jit(square) is not square,
+        "complex": lambda: holds("complex64"),
+        **{dtype: partial(holds, dtype) for dtype in Abilities.dtypes},
+    }
+
+
+def _found(backend: Backend) -> Abilities:
+    """Try each probe: what a backend does not have, it need not."""
+
+    def able(probe: Callable[[], bool]) -> bool:
+        try:
+            return probe()
+        except Exception:  # shown by the check of this probe, which fails
+            return False
+
+    found = {name: able(probe) for name, probe in probes(backend).items()}
+    dtypes = tuple([dtype for dtype in Abilities.dtypes if found.pop(dtype)])
+    return Abilities(**found, dtypes=dtypes)
 
 
 def selected(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from luxport_conformance.arrays import has_complex
 from luxport_conformance.compare import Tolerance
 
 _ASSERTION = re.compile(r"(flux|nnlib|optimisers):[\w/]+\.jl:\d+")
@@ -74,6 +75,11 @@ class Case:
     def on_host(self) -> bool:
         """Whether the case needs no arrays, and so no backend."""
         return not self.inputs
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether its inputs have complex numbers."""
+        return has_complex(self.inputs)
 
     @property
     def may_trace(self) -> bool:

@@ -72,6 +72,9 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             peers=tuple(options.peer),
         )
         columns = [*selection.loaded().backends, *selection.peers]
+        for name in columns[: len(names)]:
+            if lacks := backends.abilities(name).missing():
+                print(f"{name} has no {', '.join(lacks)}: what needs it is left out", file=sys.stderr)
         with _Progress() as progress:
             found = findings(
                 selection,

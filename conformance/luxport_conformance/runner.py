@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Backend
-from luxport_conformance.arrays import on_backend, on_host, widened
-from luxport_conformance.backends import HOST, abilities, compiled, holding, load, ways
+from luxport.backend import Backend, get_backend
+from luxport_conformance.arrays import has_complex, on_backend, on_host, widened
+from luxport_conformance.backends import HOST, abilities, compiled, holding, load, probes, ways
 from luxport_conformance.case import Case
 from luxport_conformance.cases import CASES
 from luxport_conformance.compare import Violation, compare
@@ -25,7 +26,7 @@ from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import Overrides
 from luxport_conformance.together import Together
 
-__all__ = ["Check", "Evidence", "Outcome", "checks", "run", "run_case", "run_law", "run_override"]
+__all__ = ["Check", "Evidence", "Outcome", "checks", "run", "run_case", "run_law", "run_override", "run_probe"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def checks(
     `thorough` cases run in both modes, and in each dtype; without it a few that take long are left out.
     """
     for check in (
+        *_probe_checks(backends),
         *_case_checks(backends, cases, thorough),
         *_law_checks(backends, thorough),
         *_override_checks(backends, thorough),
@@ -221,11 +223,41 @@ def _expect_error(case: Case, inputs: list[Any]) -> float:
     raise Violation(f"{case.raises.__name__} expected, got a result")
 
 
+def _probe_checks(backends: list[str]) -> Iterator[Check]:
+    for backend in backends:
+        for name in probes(get_backend(backend)):
+            yield Check(
+                id=f"probe.{name}-{backend}",
+                kind="probe",
+                subject="abilities",
+                name=name,
+                backend=backend,
+                run=partial(run_probe, name, backend),
+            )
+
+
+def run_probe(name: str, backend_name: str) -> float:
+    """Ask a backend whether it can do something; yes and no are both fine, and no other error.
+
+    Raises: Violation, with the traceback
+    """
+    backend = get_backend(backend_name)
+    try:
+        with holding(backend, "float64"):
+            probes(backend)[name]()
+    except Exception:
+        told = traceback.format_exc()
+        raise Violation(f"{backend_name} does not say whether it has {name}:\n{told}") from None
+    return 0.0
+
+
 def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -> Iterator[Check]:
     batches = _batches(cases)
     for case in cases:
         for backend in [HOST] if case.on_host else backends:
-            if case.differentiates and not abilities(backend).gradients:
+            if (case.differentiates and not abilities(backend).gradients) or (
+                case.is_complex and not abilities(backend).complex
+            ):
                 continue
             for mode, dtype in ways(
                 backend, case.dtypes, compiles=case.may_compile, traces=case.may_trace, thorough=thorough
@@ -275,7 +307,9 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
     for name, examples in OPERATIONS.items():
         for backend in backends:
             dtypes = {dtype for _, dtype in ways(backend, ("float32", "float64"), thorough=thorough)}
-            for position in range(len(examples)):
+            for position, example in enumerate(examples):
+                if has_complex(example.arrays) and not abilities(backend).complex:
+                    continue
                 for dtype in sorted(dtypes):
                     yield Check(
                         id=f"override_is_definition-{name}_{position + 1}-{backend}-{dtype}",

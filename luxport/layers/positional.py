@@ -13,6 +13,7 @@ from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_floating, check_sizes, shape_of, shape_text
+from luxport.ops.dtypes import is_double
 from luxport.random import Rng
 
 __all__ = ["RotaryPositionalEmbedding", "SinusoidalPositionalEmbedding"]
@@ -65,12 +66,12 @@ class SinusoidalPositionalEmbedding(Layer):
         shape_of(x)
         sigmas = st["sigmas"]
         xp = namespace(x, sigmas)
-        dtype = x.dtype if "float" in str(x.dtype) else sigmas.dtype
+        like = x if "float" in str(x.dtype) else sigmas
         # A half type cannot tell one large angle from the next.
-        wide = xp.float64 if dtype == xp.float64 else xp.float32
+        wide = xp.float64 if is_double(xp, like) else xp.float32
         angles = xp.expand_dims(xp.astype(x, wide), axis=-1) * xp.astype(sigmas, wide)
         scale = math.sqrt(2.0 / max(self.dims, 1)) if self.scale is None else self.scale
-        return xp.astype(xp.concat([xp.sin(angles), xp.cos(angles)], axis=-1) * scale, dtype), st
+        return xp.astype(xp.concat([xp.sin(angles), xp.cos(angles)], axis=-1) * scale, like.dtype), st
 
 
 class RotaryPositionalEmbedding(Layer):

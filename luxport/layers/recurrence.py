@@ -14,6 +14,7 @@ from luxport.errors import LayerError
 from luxport.layer import ContainerLayer, NamedLayers, Parameters, States, WrapperLayer
 from luxport.layers.checks import check_sizes, shape_of, shape_text
 from luxport.layers.recurrent_cells import RecurrentCell
+from luxport.ops.dtypes import is_bool
 from luxport.ops.recurrent import without_masked
 from luxport.random import Rng
 
@@ -272,7 +273,7 @@ def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
     """Return a flag for each step of each sample, (T, N) or (T,)."""
     xp = namespace(x, mask)
     rank = min(len(x.shape) - 1, 2)
-    if mask.dtype == xp.bool:
+    if is_bool(xp, mask):
         if len(mask.shape) != rank:
             raise LayerError(f"expects flags {'(T,)' if rank == 1 else '(N, T)'} as its mask, got {shape_text(mask)}")
         return _swapped(mask) if batch_first else mask

@@ -6,7 +6,7 @@ from typing import Any
 
 from luxport.backend import Array
 
-__all__ = ["EPSILON", "is_complex", "numbers", "real_numbers", "reals_or_integers"]
+__all__ = ["EPSILON", "is_bool", "is_complex", "is_double", "numbers", "real_numbers", "reals_or_integers"]
 
 
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -35,22 +35,36 @@ def reals_or_integers(xp: Any, x: Array, name: str) -> Array:
 
 def is_complex(xp: Any, x: Array) -> bool:
     """Tell whether an array's numbers are complex."""
-    return x.dtype == xp.complex64 or x.dtype == xp.complex128
+    return x.dtype == getattr(xp, "complex64", _NO_DTYPE) or x.dtype == getattr(xp, "complex128", _NO_DTYPE)
+
+
+def is_double(xp: Any, x: Array) -> bool:
+    """Tell whether an array's numbers are of double precision, real or complex."""
+    return x.dtype == getattr(xp, "float64", _NO_DTYPE) or x.dtype == getattr(xp, "complex128", _NO_DTYPE)
+
+
+def is_bool(xp: Any, x: Array) -> bool:
+    """Tell whether an array's entries are booleans."""
+    return x.dtype == getattr(xp, "bool", _NO_DTYPE)
+
+
+_NO_DTYPE = object()
+"""Equal to no dtype: in place of one that a namespace has not."""
 
 
 # Comparisons, not `xp.isdtype`: it is slower, and knows neither bfloat16 nor what else a library adds.
 
 
 def _no_booleans(xp: Any, x: Array, name: str) -> Array:
-    if x.dtype == xp.bool:
+    if is_bool(xp, x):
         raise TypeError(f"{name} expects numbers, got booleans: convert them with luxport.to(..., dtype='float32')")
     return x
 
 
 def _integers_to_float32(xp: Any, x: Array) -> Array:
-    if x.dtype == xp.float32 or x.dtype == xp.float64:
+    if x.dtype == xp.float32 or x.dtype == getattr(xp, "float64", _NO_DTYPE):
         return x
-    return xp.astype(x, xp.float32) if any(x.dtype == getattr(xp, kind) for kind in _INTEGERS) else x
+    return xp.astype(x, xp.float32) if any(x.dtype == getattr(xp, kind, _NO_DTYPE) for kind in _INTEGERS) else x
 
 
 _INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.ops.dtypes import real_numbers
+from luxport.ops.dtypes import is_double, real_numbers
 from luxport.ops.operation import operation
 
 __all__ = ["erf"]
@@ -25,7 +25,7 @@ def erf(x: Array) -> Array:
     xp = namespace(x)
     x = real_numbers(xp, x, "erf")
     # The coefficients need float32's range and precision.
-    wide = x if x.dtype in (xp.float32, xp.float64) else xp.astype(x, xp.float32)
+    wide = x if x.dtype == xp.float32 or is_double(xp, x) else xp.astype(x, xp.float32)
     # Each formula sees its own interval only: elsewhere it would overflow, or spoil a gradient.
     near = xp.clip(wide, -_BORDER, _BORDER)
     far = xp.clip(xp.abs(wide), _BORDER, _ONE_FROM_HERE)

@@ -8,6 +8,7 @@ import numpy as np
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
+from luxport.ops.dtypes import is_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 
@@ -78,7 +79,7 @@ def apply_rotary_embedding(
             f"got {cos_cache.shape[-1]} and {features}"
         )
     seq_axis %= ndim
-    wide = xp.float64 if x.dtype == xp.float64 else xp.float32
+    wide = xp.float64 if is_double(xp, x) else xp.float32
     # Both halves of a doubled cache are the same.
     cos, sin = (xp.astype(_at(xp, cache, positions, x, seq_axis)[..., :half], wide) for cache in (cos_cache, sin_cache))
     first, second = (xp.astype(part, wide) for part in (x[..., :half], x[..., half:turning]))

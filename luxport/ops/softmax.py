@@ -6,7 +6,7 @@ import math
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.ops.dtypes import real_numbers
+from luxport.ops.dtypes import is_double, real_numbers
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
@@ -90,7 +90,7 @@ def _lowered(xp: Any, x: Array, axis: Axes) -> Array:
 
 def _wide(xp: Any, x: Array) -> Array:
     # Sums of many small numbers stand still in half precision.
-    return x if x.dtype == xp.float32 or x.dtype == xp.float64 else xp.astype(x, xp.float32)
+    return x if x.dtype == xp.float32 or is_double(xp, x) else xp.astype(x, xp.float32)
 
 
 def _dropped(x: Array, axis: Axes) -> tuple[int, ...]:

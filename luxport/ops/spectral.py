@@ -13,7 +13,7 @@ from array_api_compat import device
 
 from luxport.backend import Array, Backend, asarray, namespace
 from luxport.errors import LayerError
-from luxport.ops.dtypes import is_complex
+from luxport.ops.dtypes import is_complex, is_double
 from luxport.ops.operation import operation
 from luxport.ops.padding import pad_reflect, pad_zeros
 
@@ -276,7 +276,7 @@ def _hop(n_fft: int, hop_length: int | None) -> int:
 
 def _transformable(xp: Any, x: Array) -> Array:
     """Make float32 of half types and integers, which Fourier transforms do not take."""
-    known = x.dtype == xp.float32 or x.dtype == xp.float64 or is_complex(xp, x)
+    known = x.dtype == xp.float32 or is_double(xp, x) or is_complex(xp, x)
     return x if known else xp.astype(x, xp.float32)
 
 
@@ -290,7 +290,7 @@ def _as_wide(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
 
 
 def _real(xp: Any, x: Array) -> Any:
-    return xp.float64 if x.dtype in (xp.float64, xp.complex128) else xp.float32
+    return xp.float64 if is_double(xp, x) else xp.float32
 
 
 def _overlapped(xp: Any, columns: Array, hop: int) -> Array:

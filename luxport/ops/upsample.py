@@ -9,6 +9,7 @@ from array_api_compat import device
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
+from luxport.ops.dtypes import is_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import are_fixed, is_number, sizes_of
 from luxport.ops.windows import Sizes, along_axis
@@ -157,7 +158,7 @@ def _interpolated(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners:
         places = xp.where(places < 0, zero, places)
     below, last = places // whole, zero + (n - 1)
     above = xp.where(below < last, below + 1, last)
-    wide = xp.float64 if x.dtype == xp.float64 else xp.float32
+    wide = xp.float64 if is_double(xp, x) else xp.float32
     share = xp.astype(places % whole, wide) / xp.astype(whole, wide)
     share = xp.reshape(xp.astype(share, x.dtype), (-1, *[1] * (len(x.shape) - axis - 1)))
     return xp.take(x, below, axis=axis) * (1.0 - share) + xp.take(x, above, axis=axis) * share

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, check_dtype_name, namespace
+from luxport.backend import Array, backend_of, check_dtype_name, namespace
 from luxport.optimisers.making import explains_itself
 from luxport.optimisers.rule import Compound, Replacement, Rule, Step, StepIf, apply_rule, scalar_like, subtract
 
@@ -143,7 +143,12 @@ class MixedPrecision(Compound):
     def init(self, x: Array) -> tuple[Array, Any]:
         """Copy the parameters."""
         xp = namespace(x)
-        copy = xp.astype(x, getattr(xp, self.dtype))
+        dtype = getattr(xp, self.dtype, None)
+        if dtype is None:
+            raise ValueError(
+                f"MixedPrecision expects a dtype of the backend, and {backend_of(x).name} has no {self.dtype}"
+            )
+        copy = xp.astype(x, dtype)
         return copy, self.rule.init(copy)
 
     def apply(self, state: tuple[Array, Any], x: Array, dx: Array, *more: Array) -> tuple[tuple[Array, Any], Step]:

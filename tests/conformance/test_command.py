@@ -126,6 +126,24 @@ def test_the_command_is_installed() -> None:
     assert "--report" in done.stdout
 
 
+def test_a_backend_without_double_precision_and_complex_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it has not is left out, said first, and nothing of the rest asks for it."""
+    arguments = ["--backend", "broken_backends:narrow", "--jobs", "1"]
+    assert main(["conformance", *arguments]) == 0, capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "narrow has no gradients, complex, a compiler, bfloat16, float64: what needs it is left out" in told.err
+    assert int(told.out.splitlines()[-1].split()[0]) > 2000
+
+
+def test_a_probe_that_raises_is_a_finding() -> None:
+    selection = Selection(("broken_backends:unsure",), pattern="^(probe|values-Dense_1-)")
+    found = {finding.id: finding.complaint for finding in findings(selection, jobs=1)}
+    complaint = found["probe.gradients-unsure"] or ""
+    assert "Traceback" in complaint and "ZeroDivisionError" in complaint
+    assert [name for name, said in found.items() if said] == ["probe.gradients-unsure"]
+    assert "values-Dense_1-unsure-float32" in found, "the run goes on"
+
+
 def test_equal_complaints_are_told_once() -> None:
     def failed(name: str, complaint: str | None) -> Finding:
         return Finding(name, "law", "Dense", name, "toy", "eager", "float32", "forward", (), 0.0, complaint, 0.1)

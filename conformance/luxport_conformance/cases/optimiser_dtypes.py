@@ -39,6 +39,9 @@ def _quadratic(x: Any, a: Any) -> Any:
     """Thirty steps of every rule on ``a x² / 2``; a small a has squares that float16 cannot hold."""
     results = []
     for rule in ALL_RULES:
+        # One that asks for double precision itself is no matter of half precision, and not every backend has it.
+        if isinstance(rule, MixedPrecision):
+            continue
         state, y = optimisers.setup(rule, x), x
         for _ in range(30):
             state, y = optimisers.update(state, y, a * y)
