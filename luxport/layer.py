@@ -18,6 +18,7 @@ from luxport.abstract import AbstractArray, AbstractRng, ValuesNeededError
 from luxport.backend import (
     Array,
     Backend,
+    backend_of,
     check_dtype_name,
     default_backend,
     dtype_name,
@@ -30,7 +31,7 @@ from luxport.entries import Entries, Own
 from luxport.errors import LayerError
 from luxport.keys import with_places
 from luxport.located import located
-from luxport.random import Rng
+from luxport.random import Rng, key_words
 from luxport.static import Static
 
 __all__ = [
@@ -266,7 +267,7 @@ def _drawn(layer: Layer, values: Any, method: str) -> Any:
 
 
 def setup(
-    rng: int | Rng,
+    rng: int | Rng | Array,
     model: Layer,
     *,
     backend: str | Backend | None = None,
@@ -281,7 +282,11 @@ def setup(
     The values are drawn in float32 on the host and are the same on every backend; `dtype` converts those that
     are floating. Without `backend` they go to the default one (see `luxport.default_backend`).
 
-    Raises: TypeError if rng is neither a seed nor an `Rng`; ValueError if `dtype` is not floating or the
+    A key of JAX stands for the seed that its words are (that of ``jax.random.key(0)`` is 0), and the arrays are JAX's
+    then. Under `jax.vmap` and `jax.jit`, which show no words, the program calls the host as it runs:
+    ``jax.vmap(lambda key: luxport.setup(key, model)[0])(keys)`` is as many models.
+
+    Raises: TypeError if rng is neither a seed, an `Rng` nor one key; ValueError if `dtype` is not floating or the
             backend cannot hold it
 
     >>> import luxport
@@ -290,10 +295,19 @@ def setup(
     ((2, 1), 'float64')
     """
     _check_layer("setup", model)
-    rng = Rng.of(rng)
+    key = rng
+    words = None if isinstance(key, (int, np.integer, Rng)) else key_words(key)
+    if words is None or isinstance(words, tuple):
+        rng = Rng.of(rng if words is None else Rng.of_words(words))
     check_dtype_name(dtype, floating=True)
     load_present_backends()
-    owner = default_backend() if backend is None else get_backend(backend)
+    if backend is not None:
+        owner = get_backend(backend)
+    else:
+        owner = default_backend() if words is None else backend_of(key)
+
+    def drawn(rng: Rng) -> tuple[Any, Any]:
+        return initial_parameters(rng, model), initial_states(rng, model)
 
     def place(path: tuple[str, ...], value: Any) -> Array:
         name = getattr(getattr(value, "dtype", None), "name", None) or type(value).__name__
@@ -305,14 +319,25 @@ def setup(
         # Values that a layer of one's own makes with NumPy's defaults are in single precision, as all others.
         return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)
 
+    if isinstance(rng, Rng):
+        ps, st = drawn(rng)
+    else:
+        like = drawn(Rng(0))
+        later: Any = backend_of(key)
+        arrays = later.draw_later(lambda words: _in_single(drawn(Rng.of_words(words))), words, _in_single(like))
+        ps, st = tree.unflatten(tree.structure(like), iter(arrays))
     known = getattr(owner, "sorts_keys", False)
-    ps, st = initial_parameters(rng, model), initial_states(rng, model)
     return with_places(tree.map_with_path(place, ps), known=known), with_places(
         tree.map_with_path(place, st), known=known
     )
 
 
 _SINGLE = {"float64": "float32", "complex128": "complex64"}
+
+
+def _in_single(values: Any) -> list[Any]:
+    arrays = [np.asarray(leaf) for leaf in tree.leaves(values)]
+    return [array.astype(_SINGLE.get(array.dtype.name, array.dtype)) for array in arrays]
 
 
 def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:

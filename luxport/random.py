@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from luxport import ops
-from luxport.backend import Array, Backend, default_backend, get_backend, namespace
+from luxport.backend import Array, Backend, default_backend, find_owner, get_backend, namespace
 
 __all__ = [
     "Key",
@@ -60,13 +60,26 @@ class Rng:
         self._bits = np.random.Philox(key=self.seed)
 
     @classmethod
-    def of(cls, rng: int | Rng) -> Rng:
-        """Return the generator itself, or a new one for a seed."""
+    def of(cls, rng: int | Rng | Array) -> Rng:
+        """Return the generator itself, or a new one for a seed, or for a key of JAX, which stands for its words."""
         if isinstance(rng, Rng):
             return rng
         if isinstance(rng, (int, np.integer)):
             return cls(rng)
-        raise TypeError(f"a seed or a luxport.Rng expected, got {type(rng).__name__}")
+        words = key_words(rng)
+        if words is None:
+            raise TypeError(f"a seed or a luxport.Rng expected, got {type(rng).__name__}")
+        if not isinstance(words, tuple):
+            raise TypeError(
+                "a key whose words are known expected, got one that a program learns as it runs: luxport.setup draws "
+                "from such a key"
+            )
+        return cls.of_words(words)
+
+    @classmethod
+    def of_words(cls, words: Sequence[Any]) -> Rng:
+        """Return the generator of a key's words, 32 bits each, the highest first."""
+        return cls(sum(int(word) << (32 * i) for i, word in enumerate(reversed(words))))
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Any:
         """Draw float32 values from [low, high): 24 random bits each; rounding may reach `high`."""
@@ -108,6 +121,18 @@ class Rng:
 
     def _raw(self, shape: tuple[int, ...]) -> Any:
         return self._bits.random_raw(math.prod(shape)).reshape(shape)
+
+
+def key_words(key: Any) -> Any:
+    """Return the words of a framework's key, such as JAX's: a tuple of ints, or an array while they are not known.
+
+    None for anything else, and where a framework has no keys.
+
+    Raises: TypeError for several keys, and for an array that is none
+    """
+    owner = find_owner(type(key))
+    words_of = None if owner is None else getattr(owner, "key_words", None)
+    return None if words_of is None else words_of(key)
 
 
 def rng(seed: int) -> Rng:

@@ -21,9 +21,10 @@ from luxport.custom_gradient import CustomCall, CustomGradient
 from luxport.flat import FlatParameters, flatten_view
 from luxport.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
+from luxport_jax.keys import draw_later, key_words
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["name", "ops", "sorts_keys", "xp"]
+__all__ = ["draw_later", "key_words", "name", "ops", "sorts_keys", "xp"]
 
 name = "jax"
 
