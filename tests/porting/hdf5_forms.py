@@ -48,8 +48,8 @@ def _compact(file: Any) -> None:
 
 def _wide(file: Any) -> None:
     arrays()(file)
-    for i in range(40):
-        file[f"metadata/entry number {i}"] = np.arange(i, dtype=np.int16)
+    for i in range(60):
+        file[f"inputs/entry number {i}/values"] = np.arange(i, dtype=np.int16)
 
 
 SOUND: dict[str, bytes] = {

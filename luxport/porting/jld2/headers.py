@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.jld2.datatypes import Datatype, Shared, parse_datatype
-from luxport.porting.jld2.superblock import Hdf5
+from luxport.porting.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 from luxport.porting.source import Source
 
-__all__ = ["Attribute", "Dataspace", "Filter", "Header", "read_header", "read_message"]
+__all__ = ["Attribute", "Dataspace", "Filter", "Header", "read_header", "read_link", "read_message"]
 
 _SIGNATURE = b"OHDR"
 _CONTINUATION = b"OCHK"
@@ -59,6 +59,8 @@ class Header:
     attributes: dict[str, Attribute] = field(default_factory=dict)
     links: dict[str, int] = field(default_factory=dict)
     is_group: bool = False
+    # Where the links of a large group are: a heap and a tree of names.
+    dense: tuple[int, int] | None = None
 
 
 def read_header(file: Hdf5, address: int, *, attributes: bool = True) -> Header:
@@ -71,6 +73,8 @@ def read_header(file: Hdf5, address: int, *, attributes: bool = True) -> Header:
     for kind, flags, start, end in _messages(file, offset):
         if kind != 0x0C or attributes:
             read_message(header, file.source, kind, flags, start, end)
+    if header.dense and attributes:
+        raise FileFormatError("a group whose links are in a heap, which JLD2 never writes", offset=offset)
     return header
 
 
@@ -84,12 +88,12 @@ def read_message(header: Header, source: Source, kind: int, flags: int, start: i
             header.dataspace = _dataspace(source, start, end)
         case 0x02:
             header.is_group = True
-            _link_info(source, start)
+            header.dense = _link_info(source, start)
         case 0x03:
             header.datatype = _datatype(source, start, end, bool(flags & 2))
         case 0x06:
             header.is_group = True
-            name, target = _link(source, start, end)
+            name, target = read_link(source, start, end)
             header.links[name] = target
         case 0x08:
             header.layout = (start, end)
@@ -195,14 +199,17 @@ def _attribute(source: Source, start: int, end: int) -> Attribute:
     return Attribute(name.decode("utf-8", "replace"), datatype, dataspace, data_at, end)
 
 
-def _link_info(source: Source, start: int) -> None:
+def _link_info(source: Source, start: int) -> tuple[int, int] | None:
     _, flags = source.unpack("BB", start, "a group")
-    (heap,) = source.unpack("Q", start + (10 if flags & 1 else 2), "a group")
-    if heap != 0xFFFF_FFFF_FFFF_FFFF:
-        raise FileFormatError("a group whose links are in a heap, which JLD2 never writes", offset=start)
+    heap, tree = source.unpack("QQ", start + (10 if flags & 1 else 2), "a group")
+    return None if heap == UNDEFINED_ADDRESS else (heap, tree)
 
 
-def _link(source: Source, start: int, end: int) -> tuple[str, int]:
+def read_link(source: Source, start: int, end: int) -> tuple[str, int]:
+    """Return the name of a link and the address that it leads to.
+
+    Raises: FileFormatError if it is damaged, or leads elsewhere than into this file
+    """
     version, flags = source.unpack("BB", start, "a link")
     place = start + 2
     if version != 1:

@@ -20,6 +20,7 @@ from luxport.porting.jld2.datatypes import Number
 from luxport.porting.jld2.headers import Header, read_header, read_message
 from luxport.porting.jld2.storage import raw_data
 from luxport.porting.jld2.superblock import Hdf5, open_file
+from luxport.porting.petab.dense_links import dense_links
 from luxport.porting.source import Source
 
 __all__ = ["ArrayFile"]
@@ -80,10 +81,11 @@ class ArrayFile:
         if address not in self._headers:
             file = self._file
             offset = file.offset(address)
-            if file.source.view(offset, 1, "an object") == b"\1":
-                self._headers[address] = _old_header(file, address, offset)
-            else:
-                self._headers[address] = read_header(file, address, attributes=False)
+            is_old = file.source.view(offset, 1, "an object") == b"\1"
+            header = _old_header(file, address, offset) if is_old else read_header(file, address, attributes=False)
+            if header.dense:
+                header.links.update(dense_links(file, *header.dense))
+            self._headers[address] = header
         return self._headers[address]
 
 
