@@ -7,6 +7,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, check_dtype_name, dtype_name, get_backend
 from luxport.keys import with_places
+from luxport.precision import dtype_at
 
 __all__ = ["to", "to_numpy"]
 
@@ -27,7 +28,9 @@ def to(
     change of dtype). With `share` an array keeps its memory
     wherever the two frameworks allow (through DLPack, on the same device, without a change of dtype): what then
     changes in one changes in the other. `dtype` converts floating arrays and leaves integers and booleans alone,
-    and complex arrays too unless it is complex.
+    and complex arrays too unless it is complex. To a half type, running statistics (``running_mean`` and
+    ``running_var`` of `BatchNorm` and others) become float32 instead: in half precision they would stand still, and
+    layers take them in float32 beside half parameters.
 
     Raises: ValueError if the dtype is unknown, or the backend cannot hold it or has no such device
 
@@ -41,22 +44,22 @@ def to(
     # With the arrays themselves: what a mapping makes when it is asked must live as long as its identity counts.
     moved: dict[int, tuple[Any, Any]] = {}
 
-    def move(leaf: Any) -> Array:
+    def move(path: tuple[str, ...], leaf: Any) -> Array:
         if id(leaf) not in moved:
-            moved[id(leaf)] = leaf, move_one(leaf)
+            moved[id(leaf)] = leaf, move_one(path, leaf)
         return moved[id(leaf)][1]
 
-    def move_one(leaf: Any) -> Array:
+    def move_one(path: tuple[str, ...], leaf: Any) -> Array:
         source = backend_of(leaf)
         owner = target or source
-        wanted = dtype if _converts(dtype_name(leaf), dtype) else None
+        wanted = dtype_at(path, dtype) if _converts(dtype_name(leaf), dtype) else None
         if share and device is None and wanted in (None, dtype_name(leaf)):
             shared = leaf if owner is source else _shared(leaf, owner)
             if shared is not None:
                 return shared
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
 
-    result = tree.map(move, values)
+    result = tree.map_with_path(move, values)
     if target is None:
         return result
     if not _sorts_keys(target):

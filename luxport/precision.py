@@ -20,7 +20,8 @@ def f16(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float16.
 
     Integers, booleans and complex numbers (of which there are none in half precision) stay as they are, and so,
-    without a copy, does what has the dtype already. Gradients flow through.
+    without a copy, does what has the dtype already. Running statistics of a state are float32 at least, as they would
+    stand still in half precision. Gradients flow through.
 
     Source: Lux.jl ``f16``
 
@@ -77,7 +78,8 @@ def match_eltype(layer: Layer, ps: Parameters, st: States, x: Any, *, policy: Po
     chosen = policy or os.environ.get("LUXPORT_ELTYPE_MISMATCH") or "none"
     if chosen not in ("none", "warn", "convert", "error"):
         raise ValueError(f"match_eltype expects 'none', 'warn', 'convert' or 'error' as policy, got {chosen!r}")
-    wanted = next((name for leaf in tree.leaves((ps, st)) if (name := dtype_name(leaf)) in _WIDTHS), None)
+    leaves = [leaf for path, leaf in tree.leaves_with_path((ps, st)) if dtype_at(path, "float16") == "float16"]
+    wanted = next((name for leaf in leaves if (name := dtype_name(leaf)) in _WIDTHS), None)
     if chosen == "none" or wanted is None:
         return x
 
@@ -99,9 +101,22 @@ _WIDTHS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 
 
 def _converted(values: tree.Tree, floating: str, complex_: str | None) -> tree.Tree:
-    def convert(leaf: Array) -> Array:
+    def convert(path: tuple[str, ...], leaf: Array) -> Array:
         kind = dtype_name(leaf)
-        wanted = floating if "float" in kind else complex_ if "complex" in kind else None
+        wanted = dtype_at(path, floating) if "float" in kind else complex_ if "complex" in kind else None
         return leaf if wanted in (None, kind) else backend_of(leaf).asarray(leaf, dtype=wanted)
 
-    return tree.map(convert, values)
+    return tree.map_with_path(convert, values)
+
+
+def dtype_at(path: tuple[str, ...], dtype: str | None) -> str | None:
+    """Return the dtype that a floating array at this path is to have where the tree is to have `dtype`.
+
+    Running statistics do not become half types: what a batch adds to them would be too small to be seen, and a
+    variance may be larger than float16 goes.
+
+    >>> dtype_at(("layer_1", "running_var"), "float16"), dtype_at(("layer_1", "scale"), "float16")
+    ('float32', 'float16')
+    """
+    running = bool(path) and path[-1] in ("running_mean", "running_var")
+    return "float32" if running and dtype in ("float16", "bfloat16") else dtype

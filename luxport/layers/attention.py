@@ -13,7 +13,7 @@ from luxport.layer import ContainerLayer, Layer, Parameters, States
 from luxport.layers.checks import check_sizes
 from luxport.layers.dense import Dense
 from luxport.layers.dropout import Dropout
-from luxport.ops.attention import join_heads, split_heads
+from luxport.ops.attention import join_heads, seen_keys, split_heads
 
 __all__ = ["MultiHeadAttention"]
 
@@ -85,6 +85,8 @@ class MultiHeadAttention(ContainerLayer):
         """Project, attend, join the heads, project."""
         query, key, value, mask, bias = _inputs(x)
         new_st = dict(st)
+        if mask is not None:
+            key, value = _without_hidden(key, value, mask)
         query, new_st["q_proj"] = self.q_proj(query, ps["q_proj"], st["q_proj"])
         key, new_st["k_proj"] = self.k_proj(key, ps["k_proj"], st["k_proj"])
         value, new_st["v_proj"] = self.v_proj(value, ps["v_proj"], st["v_proj"])
@@ -106,6 +108,14 @@ class MultiHeadAttention(ContainerLayer):
         y, scores = attended if self.return_scores else (attended, None)
         y, new_st["out_proj"] = self.out_proj(join_heads(xp, y), ps["out_proj"], st["out_proj"])
         return ((y, scores) if self.return_scores else y), new_st
+
+
+def _without_hidden(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
+    """Put zeros where no query looks: what is hidden may be NaN, which the projections' gradients would keep."""
+    xp = namespace(key, mask)
+    seen = xp.expand_dims(seen_keys(xp, mask), axis=-1)
+    cleared = xp.where(seen, key, xp.zeros_like(key))
+    return cleared, cleared if value is key else xp.where(seen, value, xp.zeros_like(value))
 
 
 def _inputs(x: Any) -> tuple[Any, Any, Any, Any, Any]:

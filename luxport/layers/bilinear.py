@@ -11,6 +11,7 @@ from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.ops import Activation, identity
+from luxport.ops.dtypes import plus
 from luxport.random import Rng
 
 __all__ = ["Bilinear"]
@@ -72,7 +73,7 @@ class Bilinear(Layer):
         xp = namespace(x1, x2, ps["weight"])
         products = xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)
         y = xp.tensordot(products, ps["weight"], axes=2)
-        return self.activation(y + ps["bias"] if self.use_bias else y), st
+        return self.activation(plus(xp, y, ps["bias"]) if self.use_bias else y), st
 
     @property
     def _sizes(self) -> tuple[int, int]:

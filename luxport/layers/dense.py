@@ -6,13 +6,14 @@ from dataclasses import KW_ONLY
 from typing import Any, Self
 
 from luxport import ops
-from luxport.backend import Array
+from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, ones, zeros
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.layers.given import given_parameters
 from luxport.ops import Activation, identity
+from luxport.ops.dtypes import plus, times
 from luxport.random import Rng
 
 __all__ = ["Dense", "Diagonal", "Scale"]
@@ -137,8 +138,9 @@ class Scale(Layer):
             wanted = ", ".join(map(str, self.dims))
             raise LayerError(f"expects (..., {wanted}), got {shape_text(x)}")
         check_dtype(x, weight)
-        y = x * weight
-        return self.activation(y + ps["bias"] if self.use_bias else y), st
+        xp = namespace(x, weight)
+        y = times(xp, x, weight)
+        return self.activation(plus(xp, y, ps["bias"]) if self.use_bias else y), st
 
 
 Diagonal = Scale

@@ -7,6 +7,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, find_owner
 from luxport.layer import Layer, Parameters, States, WrapperLayer
+from luxport.precision import dtype_at
 
 __all__ = ["AlternatePrecision"]
 
@@ -53,11 +54,11 @@ def _kind(leaf: Any) -> str:
 
 
 def _cast(values: Any, dtype: str) -> Any:
-    def cast(leaf: Array) -> Array:
-        kind = _kind(leaf)
-        return backend_of(leaf).asarray(leaf, dtype=dtype) if "float" in kind and kind != dtype else leaf
+    def cast(path: tuple[str, ...], leaf: Array) -> Array:
+        kind, wanted = _kind(leaf), dtype_at(path, dtype)
+        return backend_of(leaf).asarray(leaf, dtype=wanted) if "float" in kind and kind != wanted else leaf
 
-    return tree.map(cast, values)
+    return tree.map_with_path(cast, values)
 
 
 def _restored(new_st: Any, st: Any, outer: str) -> Any:

@@ -80,7 +80,7 @@ class RecurrentCell(Layer):
             (y, new), st = self.step(x, carry, ps, st)
             return (held(keep, new, carry), st), without_masked(keep, y)
 
-        (carry, st), y = scan(step, (carry, st), (x, mask), reverse=reverse)
+        (carry, st), y = scan(step, (carry, st), (without_masked(mask, x), mask), reverse=reverse)
         return y, carry, st
 
 

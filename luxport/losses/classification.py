@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands
+from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands, rounded_once
 
 __all__ = [
     "binary_focal_loss",
@@ -19,6 +21,7 @@ __all__ = [
 ]
 
 
+@rounded_once
 @as_written
 def crossentropy(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
@@ -39,6 +42,7 @@ def crossentropy(
     return aggregate(-xp.sum(ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon)), axis=axis), agg)
 
 
+@rounded_once
 @as_written
 def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean") -> Array:
     """Return ``agg(-sum(y logsoftmax(y_hat)))``, summed over the classes along the axis.
@@ -49,9 +53,13 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
     Source: Flux.jl ``logitcrossentropy``; Lux.jl ``CrossEntropyLoss``
     """
     xp, y_hat, y = operands("logitcrossentropy", y_hat, y)
-    return aggregate(-xp.sum(y * ops.logsoftmax(y_hat, axis=axis), axis=axis), agg)
+    logarithms = ops.logsoftmax(y_hat, axis=axis)
+    # 0 times the logarithm of 0 is 0.
+    unlike = xp.logical_and(y == 0, logarithms == -math.inf)
+    return aggregate(-xp.sum(y * xp.where(unlike, 0.0, logarithms), axis=axis), agg)
 
 
+@rounded_once
 @as_written
 def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(-y log(y_hat + epsilon) - (1 - y) log(1 - y_hat + epsilon))``.
@@ -65,16 +73,21 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
     return aggregate(-ops.xlogy(y, y_hat + epsilon) - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon), agg)
 
 
+@rounded_once
 @as_written
 def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg((1 - y) y_hat - log(sigmoid(y_hat)))``.
 
     Source: Flux.jl ``logitbinarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
-    _, y_hat, y = operands("logitbinarycrossentropy", y_hat, y)
-    return aggregate((1.0 - y) * y_hat - ops.logsigmoid(y_hat), agg)
+    xp, y_hat, y = operands("logitbinarycrossentropy", y_hat, y)
+    right = y_hat >= 0
+    wrong = xp.where(right, 1.0 - y, -y)  # y_hat times this, and 0 where that is 0, however large y_hat
+    losses = xp.where(wrong == 0, 0.0, wrong * y_hat) + ops.softplus(xp.where(right, -y_hat, y_hat))
+    return aggregate(losses, agg)
 
 
+@rounded_once
 @as_written
 def focal_loss(
     y_hat: Array,
@@ -95,9 +108,10 @@ def focal_loss(
     """
     xp, y_hat, y = operands("focal_loss", y_hat, y)
     p = y_hat + epsilon_of(y_hat, epsilon)
-    return aggregate(-xp.sum(y * _power(1.0 - p, gamma) * xp.log(p), axis=axis), agg)
+    return aggregate(-xp.sum(ops.xlogy(y * _power(1.0 - p, gamma), p), axis=axis), agg)
 
 
+@rounded_once
 @as_written
 def binary_focal_loss(
     y_hat: Array, y: Array, *, agg: Aggregation = "mean", gamma: float = 2.0, epsilon: float | None = None
@@ -114,9 +128,10 @@ def binary_focal_loss(
     shifted = y_hat + epsilon
     p = y * shifted + (1.0 - y) * (1.0 - shifted)
     p = xp.where(p < epsilon, xp.full_like(p, epsilon), p)
-    return aggregate(-_power(1.0 - p, gamma) * xp.log(p), agg)
+    return aggregate(-ops.xlogy(_power(1.0 - p, gamma), p), agg)
 
 
+@rounded_once
 @as_written
 def kldivergence(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
@@ -133,6 +148,7 @@ def kldivergence(
     return aggregate(xp.sum(terms, axis=axis), agg)
 
 
+@rounded_once
 @as_written
 def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y))`` for labels -1 and 1.
@@ -143,6 +159,7 @@ def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     return aggregate(ops.relu(1.0 - y_hat * y), agg)
 
 
+@rounded_once
 @as_written
 def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y)²)`` for labels -1 and 1.
@@ -155,8 +172,12 @@ def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> 
 
 
 def _power(base: Array, exponent: float) -> Array:
-    """Raise what is at least 0 but for epsilon; with an exponent of 0 there is nothing to differentiate."""
+    """Raise what is at least 0 but for epsilon; with an exponent of 0 there is nothing to differentiate.
+
+    Below 0 and at 0 it is 0, and so is its gradient, which for an exponent below 1 would be infinite.
+    """
     xp = namespace(base)
     if exponent == 0:
         return xp.ones_like(base)
-    return ops.relu(base) ** exponent
+    outside = base <= 0
+    return xp.where(outside, 0.0, xp.where(outside, 1.0, base) ** exponent)

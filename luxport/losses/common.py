@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from luxport.backend import Array, backend_of, dtype_name, namespace
 from luxport.layers.checks import shape_of, shape_text
-from luxport.ops.dtypes import EPSILON
+from luxport.ops.dtypes import EPSILON, HALVES
 
-__all__ = ["Aggregation", "aggregate", "as_written", "epsilon_of", "label_smoothing", "operands"]
+__all__ = ["Aggregation", "aggregate", "as_written", "epsilon_of", "label_smoothing", "operands", "rounded_once"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +23,44 @@ def as_written(loss: F) -> F:
     """Let TensorFlow's AutoGraph run a loss as it is written instead of rewriting it."""
     loss.autograph_info__ = True  # type: ignore[attr-defined]
     return loss
+
+
+def rounded_once(loss: F) -> F:
+    """Compute a loss of half types in float32, and round its end: sums of many, and squares, would be wrong in them.
+
+    Epsilon stays that of the dtype. A user's own aggregation is given the losses in the dtype.
+    """
+    parameters = inspect.signature(loss).parameters
+    takes_epsilon = "epsilon" in parameters and parameters["epsilon"].default is None
+    names = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+    @functools.wraps(loss)
+    def rounded(*arrays: Any, **options: Any) -> Any:
+        y_hat = arrays[0] if arrays else options.get(names[0])
+        if getattr(y_hat, "dtype", None) is None or dtype_name(y_hat) not in HALVES or len(arrays) > len(names):
+            return loss(*arrays, **options)
+        options = {**dict(zip(names, arrays, strict=False)), **options}
+        if takes_epsilon and options.get("epsilon") is None:
+            options["epsilon"] = EPSILON[dtype_name(y_hat)]
+        return _in_float32(loss, y_hat, options)
+
+    return rounded  # type: ignore[return-value]
+
+
+def _in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any]) -> Any:
+    xp, own = namespace(y_hat), options.get("agg", "mean")
+    wide = dict(options)
+    for name, value in options.items():
+        if getattr(value, "dtype", None) is None:
+            continue
+        if value.dtype == y_hat.dtype:
+            wide[name] = xp.astype(value, xp.float32)
+        elif "float" in dtype_name(value):
+            return loss(**options)  # which says that dtypes differ
+    if callable(own):
+        wide["agg"] = None
+    result = xp.astype(loss(**wide), y_hat.dtype)
+    return own(result) if callable(own) else result
 
 
 def operands(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> tuple[Any, Array, Array]:

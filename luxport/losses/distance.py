@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands
+from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands, rounded_once
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
 
 
+@rounded_once
 @as_written
 def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", margin: float = 1.0) -> Array:
     """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, y_hat the distances of pairs.
@@ -26,6 +27,7 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     return aggregate((1.0 - y) * y_hat * y_hat + y * short * short, agg)
 
 
+@rounded_once
 @as_written
 def cosine_similarity_loss(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
@@ -49,6 +51,7 @@ def cosine_similarity_loss(
     return aggregate(1.0 - xp.sum(y_hat * y, axis=axis) / norms, agg)
 
 
+@rounded_once
 @as_written
 def triplet_margin_loss(
     anchor: Array,

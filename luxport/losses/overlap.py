@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from luxport.backend import Array
-from luxport.losses.common import Aggregation, aggregate, as_written, operands
+from luxport.losses.common import Aggregation, aggregate, as_written, operands, rounded_once
 
 __all__ = ["dice_coeff_loss", "tversky_loss"]
 
 Axes: TypeAlias = int | tuple[int, ...] | None
 
 
+@rounded_once
 @as_written
 def dice_coeff_loss(
     y_hat: Array, y: Array, *, smooth: float = 1.0, axis: Axes = None, agg: Aggregation = "mean"
@@ -28,6 +29,7 @@ def dice_coeff_loss(
     return aggregate(1.0 - (2.0 * common + smooth) / (both + smooth), agg)
 
 
+@rounded_once
 @as_written
 def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None, agg: Aggregation = "mean") -> Array:
     """Return ``agg(1 - (TP + 1) / (TP + beta FP + (1 - beta) FN + 1))``.

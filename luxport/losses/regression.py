@@ -6,11 +6,12 @@ import math
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands
+from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands, rounded_once
 
 __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"]
 
 
+@rounded_once
 @as_written
 def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|²)``, the mean squared error. Complex numbers have a real one.
@@ -25,6 +26,7 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     return aggregate(_squared(y_hat - y), agg)
 
 
+@rounded_once
 @as_written
 def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|)``, the mean absolute error. Complex numbers have a real one.
@@ -35,6 +37,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     return aggregate(xp.abs(y_hat - y), agg)
 
 
+@rounded_once
 @as_written
 def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(log((y_hat + epsilon) / (y + epsilon))²)``, the mean squared logarithmic error.
@@ -49,6 +52,7 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     return aggregate(logarithm * logarithm, agg)
 
 
+@rounded_once
 @as_written
 def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: float = 1.0) -> Array:
     """Return ``agg(d²/2)`` where the distance ``d = |y_hat - y|`` is at most delta, ``delta (d - delta/2)`` beyond.
@@ -61,6 +65,7 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
     return aggregate(xp.where(distance <= delta, near, far), agg)
 
 
+@rounded_once
 @as_written
 def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float = 0.0) -> Array:
     """Return ``agg(y_hat - y log(y_hat + epsilon))``: counts y, of which y_hat are expected, in a Poisson distribution.
@@ -73,6 +78,7 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
     return aggregate(y_hat - ops.xlogy(y, y_hat + epsilon), agg)
 
 
+@rounded_once
 @as_written
 def gaussian_nll(
     y_hat: Array,

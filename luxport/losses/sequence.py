@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.losses.common import Aggregation, aggregate, as_written
+from luxport.losses.common import Aggregation, aggregate, as_written, rounded_once
 
 __all__ = ["ctc_loss"]
 
 
+@rounded_once
 @as_written
 def ctc_loss(
     y_hat: Array,

@@ -7,12 +7,13 @@ from typing import Any
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
 from luxport.layers.checks import shape_of, shape_text
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of
+from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, rounded_once
 from luxport.ops.embedding import pick, value_range
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
 
 
+@rounded_once
 @as_written
 def nll_loss(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", ignore_index: int | None = None
@@ -31,9 +32,11 @@ def nll_loss(
     2.079442
     """
     xp = _check("nll_loss", y_hat, y, axis)
+    y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
     return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index)
 
 
+@rounded_once
 @as_written
 def sparse_crossentropy(
     y_hat: Array,
@@ -53,10 +56,12 @@ def sparse_crossentropy(
     Source: Keras ``SparseCategoricalCrossentropy``
     """
     xp = _check("sparse_crossentropy", y_hat, y, axis)
+    y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
     logarithms = xp.log(y_hat + epsilon_of(y_hat, epsilon))
     return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, ignore_index)
 
 
+@rounded_once
 @as_written
 def sparse_logitcrossentropy(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", ignore_index: int | None = None
@@ -70,8 +75,15 @@ def sparse_logitcrossentropy(
     Source: PyTorch ``CrossEntropyLoss``; Keras ``SparseCategoricalCrossentropy``
     """
     xp = _check("sparse_logitcrossentropy", y_hat, y, axis)
-    logarithms = ops.logsoftmax(y_hat, axis=axis)
+    logarithms = ops.logsoftmax(_without_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
     return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, ignore_index)
+
+
+def _without_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
+    """Put ones where y is to be ignored: what stands there may be NaN, and has no gradient."""
+    if ignore_index is None:
+        return y_hat
+    return xp.where(xp.expand_dims(y == ignore_index, axis=axis), 1.0, y_hat)
 
 
 def _from_logarithms(

@@ -11,6 +11,7 @@ from array_api_compat import device
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
+from luxport.ops.dtypes import in_single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.pooling import larger, largest_along, lp_pool, max_pool, mean_pool, root
 from luxport.ops.shapes import are_fixed, sizes_of
@@ -41,6 +42,7 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
 
 
 @operation
+@in_single_or_double
 def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
 
@@ -67,6 +69,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
 
 
 @operation
+@in_single_or_double
 def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True, p: float = 2) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from luxport.backend import Array, namespace
+from luxport.ops.dtypes import plus
 from luxport.ops.operation import operation
 
 __all__ = ["dense"]
@@ -15,5 +16,6 @@ def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
     Shapes: x (..., in), weight (in, out), bias (out,) or None -> (..., out)
     Source: LuxLib ``fused_dense_bias_activation``
     """
-    y = namespace(x, weight, bias).matmul(x, weight)
-    return y if bias is None else y + bias
+    xp = namespace(x, weight, bias)
+    y = xp.matmul(x, weight)
+    return y if bias is None else plus(xp, y, bias)

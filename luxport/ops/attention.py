@@ -70,6 +70,7 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
     if token_axis == -3:
         query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
+    query, key, value = without_hidden(xp, query, key, value, bias, mask)
     scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
     y = _grouped(xp, scores, value)
     if token_axis == -3:
@@ -120,6 +121,7 @@ def dot_product_attention_scores(
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3)
     query, key = (_heads_and_tokens_swapped(xp, x) for x in (query, key))
+    query, key, _ = without_hidden(xp, query, key, key, bias, mask)
     return dropout(_scores(xp, query, key, bias, mask))
 
 
@@ -180,6 +182,34 @@ def join_heads(xp: Any, x: Array) -> Array:
     if _unknown(leading) > 1:
         return xp.concat(list(xp.unstack(x, axis=-2)), axis=-1)
     return xp.reshape(x, (*_filled(leading), heads * features))
+
+
+def without_hidden(
+    xp: Any, query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None
+) -> tuple[Array, Array, Array]:
+    """Put zeros where nothing is looked at, or looks: what a mask, or a bias of -inf, hides may hold NaN.
+
+    A product with 0 would keep it, in a result or in a gradient.
+
+    Shapes: query, key, value (..., heads, length, features)
+    """
+    shown = mask
+    if bias is not None:
+        finite = bias > -math.inf
+        shown = finite if mask is None else xp.logical_and(mask, finite)
+    if shown is None:
+        return query, key, value
+    seen = seen_keys(xp, shown)[..., None]
+    seen = seen[..., None, :, :] if len(seen.shape) > 2 else seen
+    if len(shown.shape) > 1:
+        query = xp.where(xp.any(shown, axis=-1, keepdims=True), query, xp.zeros_like(query))
+    return query, xp.where(seen, key, xp.zeros_like(key)), xp.where(seen, value, xp.zeros_like(value))
+
+
+def seen_keys(xp: Any, mask: Array) -> Array:
+    """Tell which keys any query of any head sees: (..., heads, len_q, len_kv) -> (..., len_kv)."""
+    rank = len(mask.shape)
+    return xp.any(mask, axis=tuple(range(max(0, rank - 3), rank - 1))) if rank > 1 else mask
 
 
 def _scores(

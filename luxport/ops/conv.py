@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
+from luxport.ops.dtypes import plus
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
@@ -98,7 +99,7 @@ def conv(
     columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
     rows = xp.reshape(weight, (groups, out // groups, terms))
     y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
-    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
 
 
 @operation(complete=_complete_transpose)
@@ -145,7 +146,7 @@ def conv_transpose(
         columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
     y = add_windows(columns, kernel, stride=stride, dilation=dilation)
     y = pad_spatial(y, transposed_padding(padding, more))
-    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
 
 
 @operation(complete=_complete_unfold)

@@ -10,6 +10,7 @@ from array_api_compat import device
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.loops import scan
+from luxport.ops.dtypes import in_single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.softmax import logsoftmax, logsumexp
 
@@ -17,6 +18,7 @@ __all__ = ["ctc_loss"]
 
 
 @operation
+@in_single_or_double
 def ctc_loss(
     logits: Array,
     labels: Array,
@@ -50,6 +52,10 @@ def ctc_loss(
     if len(logits.shape) == 2:
         return ctc_loss(logits[None, ...], labels[None, ...], logit_lengths, label_lengths, blank=blank)[0, ...]
     blank %= logits.shape[-1]
+    if logit_lengths is not None:  # later steps may hold anything
+        steps = xp.arange(logits.shape[1], dtype=xp.int32, device=device(logits))
+        counted = steps[None, :] < xp.astype(logit_lengths, xp.int32)[:, None]
+        logits = xp.where(counted[..., None], logits, 0.0)
     labels = xp.astype(labels, xp.int32)
     count = labels.shape[1]
     if label_lengths is not None:

@@ -2,15 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from luxport.backend import Array
+from luxport.backend import Array, dtype_name, namespace
 
-__all__ = ["EPSILON", "is_bool", "is_complex", "is_double", "numbers", "real_numbers", "reals_or_integers"]
+__all__ = [
+    "EPSILON",
+    "HALVES",
+    "in_single_or_double",
+    "is_bool",
+    "is_complex",
+    "is_double",
+    "numbers",
+    "plus",
+    "real_numbers",
+    "reals_or_integers",
+    "single_or_double",
+    "times",
+]
 
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 """The distance from 1 to the next number of a dtype."""
+
+HALVES = ("float16", "bfloat16")
+"""Types in which sums of many stand still or overflow: these are taken in float32 and rounded once."""
+
+
+def single_or_double(xp: Any, x: Array) -> Array:
+    """Convert half types to float32, in which sums of many are taken; the rest is as it was."""
+    if x.dtype == xp.float32 or is_double(xp, x):
+        return x
+    return xp.astype(x, xp.float32) if dtype_name(x) in HALVES else x
+
+
+def in_single_or_double(f: F) -> F:
+    """Let a function of arrays see half types as float32, and round each of its results once.
+
+    Arrays come by position; those of another dtype than the first are left as they are.
+    """
+
+    @functools.wraps(f)
+    def rounded_once(x: Array, *arrays: Any, **options: Any) -> Any:
+        xp, kind = namespace(x), x.dtype
+        wide = single_or_double(xp, x)
+        if wide is x:
+            return f(x, *arrays, **options)
+        widened = [a if a is None or a.dtype != kind else single_or_double(xp, a) for a in arrays]
+        results = f(wide, *widened, **options)
+        if isinstance(results, tuple):
+            return tuple([xp.astype(result, kind) for result in results])
+        return xp.astype(results, kind)
+
+    return rounded_once  # type: ignore[return-value]
+
+
+def plus(xp: Any, x: Array, parameter: Array) -> Array:
+    """Return ``x + parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
+    if x.dtype != parameter.dtype or (wide := single_or_double(xp, x)) is x:
+        return x + parameter
+    return xp.astype(wide + single_or_double(xp, parameter), x.dtype)
+
+
+def times(xp: Any, x: Array, parameter: Array) -> Array:
+    """Return ``x * parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
+    if x.dtype != parameter.dtype or (wide := single_or_double(xp, x)) is x:
+        return x * parameter
+    return xp.astype(wide * single_or_double(xp, parameter), x.dtype)
 
 
 def numbers(xp: Any, x: Array, name: str) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from luxport.backend import Array, namespace
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
 
 __all__ = ["embedding", "pick", "value_range"]
@@ -20,8 +21,9 @@ def embedding(table: Array, indices: Array) -> Array:
     """
     xp = namespace(table, indices)
     shape = tuple(indices.shape)
-    rows = xp.take(table, xp.reshape(indices, (-1,)), axis=0)
-    return xp.reshape(rows, (*shape, *table.shape[1:]))
+    # Gradients of rows that are taken many times add up in float32.
+    rows = xp.take(single_or_double(xp, table), xp.reshape(indices, (-1,)), axis=0)
+    return xp.reshape(xp.astype(rows, table.dtype), (*shape, *table.shape[1:]))
 
 
 @operation

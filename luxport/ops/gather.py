@@ -10,7 +10,7 @@ from array_api_compat import device
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
-from luxport.ops.dtypes import real_numbers
+from luxport.ops.dtypes import real_numbers, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
@@ -40,7 +40,8 @@ def gather(src: Array, *indices: Array) -> Array:
     sizes = tuple(src.shape)[: len(indices)]
     rest = tuple(src.shape)[len(indices) :]
     rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
-    picked = xp.take(rows, _flat(xp, indices, sizes), axis=0)
+    # Gradients of rows that are taken many times add up in float32.
+    picked = xp.astype(xp.take(single_or_double(xp, rows), _flat(xp, indices, sizes), axis=0), src.dtype)
     return picked if len(indices[0].shape) == 1 else xp.reshape(picked, _filled((*indices[0].shape, *rest)))
 
 
@@ -109,7 +110,10 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
     neutral = xp.full_like(src, empty_segment(xp, src.dtype, op))
     # Every slice stands in every segment: short to say and exact, and why backends have their own.
-    return _REDUCTIONS[op](xp, xp.where(here, src[None, ...], neutral[None, ...]))
+    slices = xp.where(here, src[None, ...], neutral[None, ...])
+    if op in ("sum", "prod"):
+        slices = single_or_double(xp, slices)
+    return xp.astype(_REDUCTIONS[op](xp, slices), src.dtype)
 
 
 def empty_segment(xp: Any, dtype: Any, op: str) -> float:
@@ -151,11 +155,12 @@ def _over(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
 
 
 def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+    dtype, src = src.dtype, single_or_double(xp, src)
     total = segment_reduce(src, segments, op="sum", size=size)
     ones = xp.astype(xp.ones_like(segments), src.dtype)
     count = segment_reduce(ones, segments, op="sum", size=size)
     count = xp.where(count == 0, xp.ones_like(count), count)
-    mean = total / xp.reshape(count, (size, *[1] * (len(src.shape) - 1)))
+    mean = xp.astype(total / xp.reshape(count, (size, *[1] * (len(src.shape) - 1))), dtype)
     return mean if init is None else init + mean
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.errors import LayerTypeError
-from luxport.ops.dtypes import EPSILON
+from luxport.ops.dtypes import EPSILON, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 from luxport.ops.stop_gradient import stop_gradient
@@ -20,7 +20,6 @@ __all__ = [
     "layer_norm",
     "normalise",
     "rms_norm",
-    "single_or_double",
 ]
 
 
@@ -184,12 +183,6 @@ def channel_axis(x: Array) -> int:
     return 1 if len(x.shape) > 1 else 0
 
 
-def single_or_double(xp: Any, x: Array) -> Array:
-    """Convert half types to float32, in which sums of many are taken."""
-    # A mean over more than 65,504 float16 ones overflows: half types take their statistics in float32.
-    return xp.astype(x, xp.float32) if dtype_name(x) in ("float16", "bfloat16") else x
-
-
 def _epsilon(x: Array, epsilon: float | None) -> float:
     """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
     if epsilon is not None:
@@ -231,9 +224,14 @@ def _scaled(
         wide = xp.astype(parameter, centred.dtype)
         return wide if shape is None else xp.reshape(wide, shape)
 
+    if 0 < epsilon < _LEAST_FLOAT32 and centred.dtype == xp.float32:
+        epsilon = _LEAST_FLOAT32  # a smaller one would be 0, and 0 / 0 no number
     factor = 1.0 / xp.sqrt(var + epsilon)
     y = centred * (factor if scale is None else factor * placed(scale))
     return y if bias is None else y + placed(bias)
+
+
+_LEAST_FLOAT32 = 2.0**-126
 
 
 def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:

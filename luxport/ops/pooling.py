@@ -6,8 +6,9 @@ import math
 from operator import add
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, namespace
 from luxport.errors import LayerError
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
@@ -84,13 +85,13 @@ def mean_pool(
     """
     xp = namespace(x)
     window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
-    total = fold_windows(add, pad_spatial(x, padding), window, stride, dilation)
+    total = fold_windows(add, pad_spatial(single_or_double(xp, x), padding), window, stride, dilation)
     if count_include_pad or not any(map(any, padding)):
-        return total * (1.0 / math.prod(window))
+        return xp.astype(total * (1.0 / math.prod(window)), x.dtype)
     sample = x if x.shape[0] == 0 else x[:1, ...]
-    inside = pad_spatial(xp.ones_like(sample[:, :1, ...]), padding)
+    inside = pad_spatial(xp.ones_like(sample[:, :1, ...], dtype=total.dtype), padding)
     count = fold_windows(add, inside, window, stride, dilation)
-    return total / xp.where(count == 0, xp.ones_like(count), count)
+    return xp.astype(total / xp.where(count == 0, xp.ones_like(count), count), x.dtype)
 
 
 def _complete_lp(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def lp_pool(
     xp = namespace(x)
     _check_power(p)
     window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
-    powers = pad_spatial(_wide(x) ** p, padding)
+    powers = pad_spatial(single_or_double(xp, x) ** p, padding)
     return xp.astype(root(fold_windows(add, powers, window, stride, dilation), p), x.dtype)
 
 
@@ -157,7 +158,7 @@ def global_mean_pool(x: Array) -> Array:
     array([[[5.]]])
     """
     xp = namespace(x)
-    return xp.astype(xp.mean(_wide(x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
+    return xp.astype(xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
 
 
 @operation
@@ -174,7 +175,7 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     """
     xp = namespace(x)
     _check_power(p)
-    total = xp.sum(_wide(x) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
+    total = xp.sum(single_or_double(xp, x) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
     return xp.astype(root(total, p), x.dtype)
 
 
@@ -213,9 +214,3 @@ def _written_out(
 def _check_power(p: float) -> None:
     if not 0 < p < math.inf:
         raise LayerError(f"expects a positive finite p, got {p}", culprit="luxport")
-
-
-def _wide(x: Array) -> Array:
-    # Sums of many float16 overflow: half types are added up in float32.
-    xp = namespace(x)
-    return xp.astype(x, xp.float32) if dtype_name(x) in ("float16", "bfloat16") else x

@@ -15,12 +15,14 @@ from luxport.backend import Array, namespace
 from luxport.loops import scan
 from luxport.ops.activations import Activation, sigmoid, tanh
 from luxport.ops.affine import dense
+from luxport.ops.dtypes import in_single_or_double
 from luxport.ops.operation import operation
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
 
 @operation
+@in_single_or_double
 def rnn_sweep(
     x: Array,
     weight_ih: Array,
@@ -43,10 +45,13 @@ def rnn_sweep(
     def step(projected: Array, hidden: Array) -> tuple[Array]:
         return (rnn_step(projected, hidden, weight_hh, activation),)
 
-    return sweep(step, dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse)
+    return sweep(
+        step, dense(without_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse
+    )
 
 
 @operation
+@in_single_or_double
 def lstm_sweep(
     x: Array,
     weight_ih: Array,
@@ -69,10 +74,17 @@ def lstm_sweep(
     def step(projected: Array, hidden: Array, memory: Array) -> tuple[Array, Array]:
         return lstm_step(projected, hidden, memory, weight_hh)
 
-    return sweep(step, dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden, memory), mask, reverse)
+    return sweep(
+        step,
+        dense(without_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)),
+        (hidden, memory),
+        mask,
+        reverse,
+    )
 
 
 @operation
+@in_single_or_double
 def gru_sweep(
     x: Array,
     weight_ih: Array,
@@ -94,10 +106,11 @@ def gru_sweep(
     def step(projected: Array, hidden: Array) -> tuple[Array]:
         return (gru_step(projected, hidden, weight_hh, bias_hh),)
 
-    return sweep(step, dense(x, weight_ih, bias_ih), (hidden,), mask, reverse)
+    return sweep(step, dense(without_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
 @operation
+@in_single_or_double
 def gru_v3_sweep(
     x: Array,
     weight_ih: Array,
@@ -119,7 +132,7 @@ def gru_v3_sweep(
     def step(projected: Array, hidden: Array) -> tuple[Array]:
         return (gru_v3_step(projected, hidden, weight_hh, weight_hn),)
 
-    return sweep(step, dense(x, weight_ih, bias_ih), (hidden,), mask, reverse)
+    return sweep(step, dense(without_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
 def sweep(

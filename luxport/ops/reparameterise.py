@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.ops.normalise import single_or_double
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 

@@ -6,7 +6,7 @@ import math
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.ops.dtypes import is_double, real_numbers
+from luxport.ops.dtypes import real_numbers, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
@@ -32,7 +32,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "softmax")
-    powers = xp.exp(_lowered(xp, _wide(xp, x), axis))
+    powers = xp.exp(_lowered(xp, single_or_double(xp, x), axis))
     return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
 
 
@@ -49,7 +49,7 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "logsoftmax")
-    lowered = _lowered(xp, _wide(xp, x), axis)
+    lowered = _lowered(xp, single_or_double(xp, x), axis)
     return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
 
 
@@ -68,7 +68,7 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "logsumexp")
-    wide = _wide(xp, x)
+    wide = single_or_double(xp, x)
     top = stop_gradient(xp.max(wide, axis=axis, keepdims=True))
     finite = xp.isfinite(top)
     # An infinite top decides alone; what stands beside it is kept from the exponential.
@@ -86,11 +86,6 @@ def _lowered(xp: Any, x: Array, axis: Axes) -> Array:
     beside_infinity = xp.where(x == math.inf, xp.zeros_like(x), xp.full_like(x, -math.inf))
     origin = xp.where(infinite, xp.zeros_like(top), top)
     return xp.where(infinite, beside_infinity, x - origin)
-
-
-def _wide(xp: Any, x: Array) -> Array:
-    # Sums of many small numbers stand still in half precision.
-    return x if x.dtype == xp.float32 or is_double(xp, x) else xp.astype(x, xp.float32)
 
 
 def _dropped(x: Array, axis: Axes) -> tuple[int, ...]:

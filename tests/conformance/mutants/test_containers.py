@@ -55,7 +55,7 @@ MUTANTS: Mutants = {
     ),
     "Dense drops its bias": (edited(ops.dense, "if bias is None", "if True"), case("dense.bias_and_activation")),
     "Scale adds before it multiplies": (
-        edited(luxport.Scale.__call__, 'y + ps["bias"] if', '(x + ps["bias"]) * weight if'),
+        edited(luxport.Scale.__call__, 'plus(xp, y, ps["bias"]) if', '(x + ps["bias"]) * weight if'),
         case("scale.weight_and_bias"),
     ),
     "Bilinear swaps its streams": (

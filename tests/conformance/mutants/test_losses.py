@@ -47,11 +47,15 @@ MUTANTS: Mutants = {
         case("losses.binarycrossentropy"),
     ),
     "binary cross-entropy of logits overflows": (
-        edited(losses.logitbinarycrossentropy, "- ops.logsigmoid(y_hat)", "- namespace(y_hat).log(ops.sigmoid(y_hat))"),
+        edited(
+            losses.logitbinarycrossentropy,
+            "ops.softplus(xp.where(right, -y_hat, y_hat))",
+            "xp.log(1.0 + xp.exp(-y_hat))",
+        ),
         case("losses.logitbinarycrossentropy_far"),
     ),
     "focal loss without its weight": (
-        edited(losses.focal_loss, "_power(1.0 - p, gamma) * ", ""),
+        edited(losses.focal_loss, "y * _power(1.0 - p, gamma)", "y"),
         case("losses.focal_loss"),
     ),
     "divergence the other way": (

@@ -95,8 +95,8 @@ MUTANTS: Mutants = {
     "global mean pool misses an axis": (
         edited(
             ops.global_mean_pool,
-            "xp.mean(_wide(x), axis=tuple(range(2, len(x.shape))), keepdims=True)",
-            "xp.mean(_wide(x), axis=tuple(range(3, len(x.shape))), keepdims=True)[:, :, :1, ...]",
+            "xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True)",
+            "xp.mean(single_or_double(xp, x), axis=tuple(range(3, len(x.shape))), keepdims=True)[:, :, :1, ...]",
         ),
         case("GlobalMeanPool.all"),
     ),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 from jax import lax
 
 from luxport import ops
+from luxport.ops.dtypes import plus
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
 __all__ = ["conv", "conv_transpose"]
@@ -26,7 +28,7 @@ def conv(
     if flip:
         weight = lax.rev(weight, tuple(range(2, weight.ndim)))
     y = lax.conv_general_dilated(x, weight, stride, padding, rhs_dilation=dilation, feature_group_count=groups)
-    return y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
+    return y if bias is None else plus(jnp, y, bias.reshape(-1, *[1] * len(stride)))
 
 
 def conv_transpose(
@@ -67,4 +69,4 @@ def conv_transpose(
         rhs_dilation=dilation,
         feature_group_count=groups,
     )
-    return y if bias is None else y + bias.reshape(-1, *[1] * len(kernel))
+    return y if bias is None else plus(jnp, y, bias.reshape(-1, *[1] * len(kernel)))

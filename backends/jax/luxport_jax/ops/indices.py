@@ -6,7 +6,12 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-__all__ = ["value_range"]
+from luxport import ops
+from luxport.ops import definition_of
+
+__all__ = ["embedding", "value_range"]
+
+embedding = jax.jit(definition_of(ops.embedding), inline=True)
 
 
 def value_range(x: jax.Array) -> tuple[int, int] | None:

@@ -14,12 +14,22 @@ import jax
 import jax.numpy as jnp
 
 from luxport import ops
-from luxport.ops.recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases, sweep
+from luxport.ops.dtypes import in_single_or_double
+from luxport.ops.recurrent import (
+    gru_step,
+    gru_v3_step,
+    lstm_step,
+    rnn_step,
+    sum_of_biases,
+    sweep,
+    without_masked,
+)
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
 
 @partial(jax.jit, static_argnames=("activation", "reverse"))
+@in_single_or_double
 def rnn_sweep(
     x: Any,
     weight_ih: Any,
@@ -38,10 +48,11 @@ def rnn_sweep(
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (rnn_step(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation),)
 
-    return sweep(step, x, (hidden,), mask, reverse)
+    return sweep(step, without_masked(mask, x), (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
+@in_single_or_double
 def lstm_sweep(
     x: Any,
     weight_ih: Any,
@@ -60,10 +71,11 @@ def lstm_sweep(
     def step(x: Any, hidden: Any, memory: Any) -> tuple[Any, Any]:
         return lstm_step(bias, jnp.concatenate([x, hidden], axis=-1), memory, weights)
 
-    return sweep(step, x, (hidden, memory), mask, reverse)
+    return sweep(step, without_masked(mask, x), (hidden, memory), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
+@in_single_or_double
 def gru_sweep(
     x: Any,
     weight_ih: Any,
@@ -80,10 +92,11 @@ def gru_sweep(
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh),)
 
-    return sweep(step, x, (hidden,), mask, reverse)
+    return sweep(step, without_masked(mask, x), (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
+@in_single_or_double
 def gru_v3_sweep(
     x: Any,
     weight_ih: Any,
@@ -100,7 +113,7 @@ def gru_v3_sweep(
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn),)
 
-    return sweep(step, x, (hidden,), mask, reverse)
+    return sweep(step, without_masked(mask, x), (hidden,), mask, reverse)
 
 
 def _bias(bias_ih: Any, bias_hh: Any, x: Any) -> Any:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from luxport import ops
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.gather import empty_segment
 
 __all__ = ["segment_reduce"]
@@ -20,6 +21,6 @@ def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
     if op == "prod":
         return _definition(src, segments, op=op, size=size)
     if op == "sum":
-        return jax.ops.segment_sum(src, segments, size)
+        return jax.ops.segment_sum(single_or_double(jnp, src), segments, size).astype(src.dtype)
     y = jnp.full((size, *src.shape[1:]), empty_segment(jnp, src.dtype, op), src.dtype)
     return y.at[segments].max(src) if op == "max" else y.at[segments].min(src)

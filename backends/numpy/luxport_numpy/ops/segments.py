@@ -7,6 +7,7 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.gather import empty_segment
 
 __all__ = ["segment_reduce"]
@@ -16,6 +17,7 @@ _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.mini
 
 def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One pass over the slices, in their order."""
-    y = np.full((size, *src.shape[1:]), empty_segment(xp, src.dtype, op), src.dtype)
-    _UFUNCS[op].at(y, segments, src)
-    return y
+    wide = single_or_double(xp, src) if op in ("sum", "prod") else src
+    y = np.full((size, *src.shape[1:]), empty_segment(xp, src.dtype, op), wide.dtype)
+    _UFUNCS[op].at(y, segments, wide)
+    return y.astype(src.dtype, copy=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["dense"]
+__all__ = ["dense", "plus_bias"]
 
 
 def dense(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -17,4 +17,13 @@ def dense(x: Any, weight: Any, bias: Any = None) -> Any:
         y = tf.linalg.matvec(weight, x, transpose_a=True)
     else:
         y = tf.tensordot(x, weight, 1)
-    return y if bias is None else tf.nn.bias_add(y, bias) if len(y.shape) > 1 else y + bias
+    return y if bias is None else plus_bias(y, bias)
+
+
+def plus_bias(y: Any, bias: Any) -> Any:
+    """Add along the last axis. Of half types the gradient's sum, over all the others, is taken in float32."""
+    if len(y.shape) < 2:
+        return y + bias
+    if y.dtype.size < 4:
+        return tf.cast(tf.nn.bias_add(tf.cast(y, tf.float32), tf.cast(bias, tf.float32)), y.dtype)
+    return tf.nn.bias_add(y, bias)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
+from luxport_tf.ops.affine import plus_bias
 
 __all__ = ["channels_first", "channels_last", "conv", "conv_transpose"]
 
@@ -26,6 +27,10 @@ def conv(
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
+    if x.dtype.size < 4:  # sums, those of the gradients too, are taken in float32
+        parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
+        return tf.cast(conv(tf.cast(x, tf.float32), *parameters, **options), x.dtype)
     x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
     if rank == 1:
         y = tf.squeeze(_conv2d(x[:, None], weight[None], (1, *stride), ((0, 0), *padding), groups), 1)
@@ -33,7 +38,7 @@ def conv(
         y = _conv2d(x, weight, stride, padding, groups)
     else:
         y = _conv3d(x, weight, stride, padding, groups)
-    return channels_first(y if bias is None else tf.nn.bias_add(y, bias))
+    return channels_first(y if bias is None else plus_bias(y, bias))
 
 
 def conv_transpose(
@@ -60,6 +65,11 @@ def conv_transpose(
             groups=groups,
             flip=flip,
         )
+    if x.dtype.size < 4:
+        parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
+        y = conv_transpose(tf.cast(x, tf.float32), *parameters, **options, groups=groups, flip=flip)
+        return tf.cast(y, x.dtype)
     x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
     if rank == 1:
         x, weight = x[:, None], weight[None]
@@ -71,7 +81,7 @@ def conv_transpose(
     y = y[:, kept[0], kept[1]]
     if rank == 1:
         y = tf.squeeze(y, 1)
-    return channels_first(y if bias is None else tf.nn.bias_add(y, bias))
+    return channels_first(y if bias is None else plus_bias(y, bias))
 
 
 def channels_last(x: Any) -> Any:

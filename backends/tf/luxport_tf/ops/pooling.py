@@ -42,6 +42,10 @@ def mean_pool(
         return _mean_definition(
             x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad
         )
+    if x.dtype.size < 4:
+        options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
+        y = mean_pool(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
+        return tf.cast(y, x.dtype)
     x = channels_last(x)
     y = _by_axis(tf.nn.avg_pool2d, _padded(x, padding, 0.0), window, stride)
     if not count_include_pad and any(map(any, padding)):

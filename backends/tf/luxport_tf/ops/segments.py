@@ -19,6 +19,8 @@ _CALLS = {
 
 def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One call, whose extremes of nothing are the last finite numbers."""
+    if op in ("sum", "prod") and src.dtype.is_floating and src.dtype.size < 4:
+        return tf.cast(_CALLS[op](tf.cast(src, tf.float32), segments, size), src.dtype)
     y = _CALLS[op](src, segments, size)
     if op in ("sum", "prod") or not src.dtype.is_floating:
         return y

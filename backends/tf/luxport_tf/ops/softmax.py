@@ -30,7 +30,7 @@ def softmax(x: Any, *, axis: Axes = -1) -> Any:
 
 def logsoftmax(x: Any, *, axis: Axes = -1) -> Any:
     """One call, on 0 and -inf where there is an inf."""
-    if not isinstance(axis, int) or not x.dtype.is_floating:
+    if not isinstance(axis, int) or not x.dtype.is_floating or x.dtype.size < 4:
         return _logsoftmax_definition(x, axis=axis)
     infinite = tf.equal(x, tf.constant(math.inf, x.dtype))
     beside = tf.where(infinite, tf.zeros_like(x), tf.constant(-math.inf, x.dtype))

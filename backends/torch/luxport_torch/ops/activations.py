@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport_torch.looking import may_look
 
 __all__ = [
     "celu",
@@ -61,12 +62,7 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., torch.Tensor]]
 
 def _within(x: torch.Tensor, far: float) -> bool:
     """Look whether all entries are nearer to 0 than `far`, where a look is quick: on the CPU, without transforms."""
-    if (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
-        or type(x) is not torch.Tensor
-        or not x.is_cpu
-    ):
+    if not may_look(x):
         return False
     if x.numel() == 0:
         return True

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import array_api_compat.torch as xp
 import torch
 from torch.nn import functional
 
 from luxport import ops
-from luxport.ops.attention import Dropping, check_attention
+from luxport.ops.attention import Dropping, check_attention, without_hidden
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -46,6 +47,7 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
     if token_axis == -3:
         query, key, value = query.transpose(-2, -3), key.transpose(-2, -3), value.transpose(-2, -3)
+    query, key, value = without_hidden(xp, query, key, value, None, mask)
     y = functional.scaled_dot_product_attention(
         *(query, key, value, mask),
         is_causal=is_causal,

@@ -8,7 +8,7 @@ from torch.nn import functional
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
-__all__ = ["conv", "conv_transpose", "padded"]
+__all__ = ["conv", "conv_transpose", "padded", "sums_in_half"]
 
 _CONV = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 _TRANSPOSE = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}
@@ -34,6 +34,10 @@ def conv(
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
+    if sums_in_half(x):
+        parameters = [None if array is None else array.float() for array in (weight, bias)]
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
+        return conv(x.float(), *parameters, **options).to(x.dtype)  # type: ignore[arg-type]
     if flip:
         weight = weight.flip(tuple(range(2, weight.ndim)))
     if all(low == high for low, high in padding):
@@ -67,6 +71,11 @@ def conv_transpose(
             groups=groups,
             flip=flip,
         )
+    if sums_in_half(x):
+        parameters = [None if array is None else array.float() for array in (weight, bias)]
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
+        y = conv_transpose(x.float(), *parameters, **options, groups=groups, flip=flip)  # type: ignore[arg-type]
+        return y.to(x.dtype)
     if flip:
         weight = weight.flip(tuple(range(2, weight.ndim)))
     # The library wants an output_padding below the stride or the dilation.
@@ -77,6 +86,11 @@ def conv_transpose(
     y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
     y = padded(y, transposed_padding(padding, output_padding), 0.0)
     return y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
+
+
+def sums_in_half(x: torch.Tensor) -> bool:
+    """Tell whether the library's gradients would add up in a half type: on the CPU they do, elsewhere in float32."""
+    return x.is_cpu and x.is_floating_point() and x.dtype.itemsize < 4
 
 
 def padded(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:

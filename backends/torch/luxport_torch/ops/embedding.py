@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport_torch.ops.conv import sums_in_half
 
 __all__ = ["embedding", "pick", "value_range"]
 
@@ -19,6 +20,8 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         return _define_embedding(table, indices)
     if indices.dtype not in (torch.int32, torch.int64):
         indices = indices.to(torch.int64)
+    if sums_in_half(table):  # the gradient, row by row
+        return functional.embedding(indices, table.float()).to(table.dtype)
     return functional.embedding(indices, table)
 
 

@@ -6,6 +6,8 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport_torch.looking import may_look
+from luxport_torch.ops.conv import sums_in_half
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
 
@@ -67,7 +69,7 @@ def group_norm(
     x: torch.Tensor, scale: torch.Tensor | None, bias: torch.Tensor | None, *, groups: int, epsilon: float
 ) -> torch.Tensor:
     """The library's, where all have one dtype."""
-    if _one_dtype(x, scale, bias):
+    if _one_dtype(x, scale, bias) and not sums_in_half(x):
         return torch.group_norm(x, groups, scale, bias, epsilon)
     return _define_group_norm(x, scale, bias, groups=groups, epsilon=epsilon)
 
@@ -84,8 +86,11 @@ def layer_norm(
     shape = x.shape[x.ndim - len(axes) :]
     trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
     shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))
-    if trailing and shaped and _one_dtype(x, scale, bias):
-        return torch.layer_norm(x, shape, scale, bias, epsilon)
+    if trailing and shaped and _one_dtype(x, scale, bias) and not sums_in_half(x):
+        y, _, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
+        # Where a square overflows the kernel makes NaN even of what is constant; the factors are few.
+        if not may_look(factors) or factors.numel() == 0 or bool(factors.detach().min() > 0):
+            return y
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
 
 
@@ -97,6 +102,7 @@ def _native(x: torch.Tensor, scale: torch.Tensor | None, running: torch.Tensor |
     """Tell whether the kernel takes these: one dtype, no transform that forbids changes in place."""
     return (
         x.ndim > 1
+        and not sums_in_half(x)
         and (scale is None or scale.dtype == x.dtype)
         and (running is None or (running.dtype == x.dtype and not running.requires_grad))
         and not torch._C._are_functorch_transforms_active()

@@ -50,14 +50,16 @@ def mean_pool(
     """One call of the library's where it has the options."""
     pool = _MEAN.get(len(window))
     around = _around(window, padding)
-    there = x.is_floating_point() and (len(window) < 3 or x.dtype.itemsize >= 4)
+    there = x.is_floating_point()
     if pool is None or not there or any(d > 1 for d in dilation) or (around is None and not count_include_pad):
         return _mean_definition(
             x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad
         )
     if around is None:
         x, around = padded(x, padding, 0.0), (0,) * len(window)
-    return pool(x, window, stride, around, False, count_include_pad)
+    if x.dtype.itemsize >= 4:
+        return pool(x, window, stride, around, False, count_include_pad)
+    return pool(x.float(), window, stride, around, False, count_include_pad).to(x.dtype)
 
 
 def _around(window: Sizes, padding: Pairs) -> Sizes | None:

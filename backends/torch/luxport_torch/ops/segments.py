@@ -16,7 +16,10 @@ def segment_reduce(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: 
     """One call of the library."""
     shape = (size, *src.shape[1:])
     if op == "sum":
-        return src.new_zeros(shape).index_add(0, segments, src)
+        if not src.is_floating_point() or src.dtype.itemsize >= 4:
+            return src.new_zeros(shape).index_add(0, segments, src)
+        wide = src.float()
+        return wide.new_zeros(shape).index_add(0, segments, wide).to(src.dtype)
     y = src.new_full(shape, empty_segment(xp, src.dtype, op))
     places = segments.to(torch.int64).reshape(-1, *[1] * (src.ndim - 1)).expand(src.shape)
     return y.scatter_reduce(0, places, src, _NAMES[op])
