@@ -67,7 +67,7 @@ MUTANTS: Mutants = {
         case("optimisers.sign_decay_signs"),
     ),
     "clip norm over an axis": (
-        edited(clip.norm, "xp.sqrt(xp.sum(size * size))", "xp.sqrt(xp.max(xp.sum(size * size, axis=-1)))"),
+        edited(clip._euclidean, "xp.sqrt(xp.sum(size * size))", "xp.sqrt(xp.max(xp.sum(size * size, axis=-1)))"),
         case("optimisers.clip_norm_of_matrix_steps"),
     ),
     "clip norm scales up": (
