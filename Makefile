@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz kills docs dist clean
+.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz kills wrong-calls docs dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make fuzz         a million damaged files of each format through the readers (COUNT=10000 for fewer)"
 	@echo "make kills        a thousand processes killed while they save: no torn file, no leftover (KILLS=100 for fewer)"
+	@echo "make wrong-calls  60,000 wrong calls of layers and rules in child processes: no crash, no raw message"
 	@echo "make docs         docs/names.md, the page of all public names"
 	@echo "make dist         wheel and sdist in dist/"
 
@@ -61,6 +62,9 @@ fuzz: env
 
 kills: env
 	$(BIN)/python tests/porting/kills.py $(KILLS)
+
+wrong-calls: env
+	$(BIN)/python tests/layers/wrong_calls.py
 
 docs: env
 	$(BIN)/python docs/names.py

@@ -292,3 +292,14 @@ def test_what_a_layer_may_be_built_from():
     # FEATURES BAS/Lux: a generator counts as one state, training as the other.
     assert luxport.state_length(model) == 2 and luxport.parameter_length(model) == 0
     assert luxport.output_shape(model, (4, 5)) == (4, 5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_each_pass_of_a_repeated_layer_draws_its_own_mask(backend):
+    # Two independent masks leave a quarter, .25 ± .007 for 4,000; one mask twice would leave half.
+    x = np.ones((1, 4000), np.float32)
+    model = luxport.RepeatedLayer(Chain(Dropout(0.5)), repeats=2)
+    ps, st = luxport.setup(0, model, backend=backend)
+    y, st = model(luxport.asarray(x, backend=backend), ps, st)
+    assert abs((host(y) != 0).mean() - 0.25) < 0.03
+    assert int(st["layer_1"]["rng"]["counter"]) == 2

@@ -192,7 +192,14 @@ MODULES = [
         for activation in (
             *(nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(0.2), nn.ELU(0.7), nn.CELU(0.7), nn.SELU(), nn.SiLU(), nn.Mish()),
             *(nn.GELU(), nn.GELU("tanh"), nn.Sigmoid(), nn.Tanh(), nn.Tanhshrink(), nn.LogSigmoid(), nn.Softsign()),
-            *(nn.Softplus(2.0), nn.Hardtanh(-0.5, 0.7), nn.Hardsigmoid(), nn.Hardswish(), nn.Softshrink(0.3)),
+            *(
+                nn.Softplus(2.0),
+                nn.Softplus(2.0, 0.5),
+                nn.Hardtanh(-0.5, 0.7),
+                nn.Hardsigmoid(),
+                nn.Hardswish(),
+                nn.Softshrink(0.3),
+            ),
             *(nn.Softmax(0), nn.LogSoftmax(-1), nn.GLU(), nn.Identity()),
         )
     ],
@@ -224,6 +231,14 @@ class TestFromTorch:
         layer, ps, st = luxport.from_torch(module, backend="torch")
         indices = torch.tensor([[1, 2], [0, 6]])
         assert torch.equal(layer(indices, ps, st)[0], module(indices))
+        for mode in ("sum", "mean", "max"):
+            bags = nn.EmbeddingBag(7, 4, mode=mode)
+            layer, ps, st = luxport.from_torch(bags, backend="torch")
+            torch.testing.assert_close(layer(indices, ps, st)[0], bags(indices).detach())
+            apart = torch.tensor([1, 2, 3, 3]), torch.tensor([0, 3])
+            torch.testing.assert_close(layer(apart, ps, st)[0], bags(*apart).detach())
+        with pytest.raises(ValueError, match="include_last_offset"):
+            luxport.from_torch(nn.EmbeddingBag(7, 4, include_last_offset=True))
         module = nn.Bilinear(3, 4, 2)
         layer, ps, st = luxport.from_torch(module, backend="torch")
         torch.testing.assert_close(layer((x(5, 3), x(5, 4)), ps, st)[0], module(x(5, 3), x(5, 4)).detach())

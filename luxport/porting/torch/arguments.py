@@ -61,8 +61,9 @@ def _clip(x: Array, min_val: float, max_val: float) -> Array:
     return namespace(x).clip(x, min_val, max_val)
 
 
-def _softplus(x: Array, beta: float) -> Array:
-    return ops.softplus(x * beta) / beta
+def _softplus(x: Array, beta: float, threshold: float) -> Array:
+    xp = namespace(x)
+    return xp.where(x * beta > threshold, x, ops.softplus(x * beta) / beta)
 
 
 def _adaptive(layer: Callable[..., Layer]) -> Callable[[Any], Layer]:
@@ -117,7 +118,7 @@ ARRAYLESS: Mapping[str, Callable[[Any], Layer]] = {
     "SiLU": _function(ops.swish),
     "Sigmoid": _function(ops.sigmoid),
     "Softmax": _along(ops.softmax),
-    "Softplus": _function(_softplus, beta="beta"),
+    "Softplus": _function(_softplus, beta="beta", threshold="threshold"),
     "Softshrink": _function(ops.softshrink, lambda_="lambd"),
     "Softsign": _function(ops.softsign),
     "Tanh": _function(ops.tanh),

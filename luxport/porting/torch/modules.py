@@ -177,6 +177,15 @@ def _embedding(module: Any) -> Ported:
     return luxport.Embedding(*weight.shape, padding_idx=padding), {"weight": weight}, {}
 
 
+def _embedding_bag(module: Any) -> Ported:
+    left_out = ("max_norm", "padding_idx", "scale_grad_by_freq", "include_last_offset")
+    given = [name for name in left_out if getattr(module, name) not in (None, False)]
+    if given:
+        raise ValueError(" and ".join(given))
+    weight = _host(module.weight)
+    return luxport.EmbeddingBag(*weight.shape, module.mode), {"weight": weight}, {}
+
+
 def _dropout(module: Any) -> Ported:
     layer = built(module)
     return layer, {}, {} if isinstance(layer, luxport.NoOpLayer) else {"training": Static(bool(module.training))}
@@ -264,6 +273,7 @@ _MODULES: Mapping[str, Callable[[Any], Ported]] = {
     "ConvTranspose": _conv,
     "Dropout": _dropout,
     "Embedding": _embedding,
+    "EmbeddingBag": _embedding_bag,
     "GRU": _recurrent,
     "GroupNorm": _group_norm,
     "InstanceNorm": _norm,
