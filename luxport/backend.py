@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -361,7 +362,16 @@ def find_owner(array_type: type) -> Backend | None:
 _NO_ARRAYS = frozenset({type(None), bool, int, float, complex, str, bytes, dict, tuple, list})
 
 
+_loading = threading.RLock()
+
+
 def _load(entry: EntryPoint) -> Backend:
+    """Load a backend in one thread; the others have it when it is whole."""
+    with _loading:
+        return _load_now(entry)
+
+
+def _load_now(entry: EntryPoint) -> Backend:
     module, _, attribute = entry.value.partition(":")
     try:
         loaded: Any = import_module(module)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 import optree
 
 __all__ = ["Static"]
@@ -17,7 +20,8 @@ class Static(Generic[T]):
 
     Compilers and transforms see the value as part of the tree's structure: `jax.jit`, `torch.compile` and
     `tf.function` compile anew when it changes, and `vmap` and `grad` leave it alone. Its truth is its value's, so
-    `if st["training"]:` reads well.
+    `if st["training"]:` reads well. Two are equal if no program could tell their values apart: 1, 1.0 and True are
+    three values, 0.0 and -0.0 are two, inside tuples and dataclasses, too; NaN is equal to itself.
 
     Raises: TypeError if the value is not hashable
 
@@ -36,11 +40,10 @@ class Static(Generic[T]):
         raise AttributeError("Static is immutable: build a new one")
 
     def __eq__(self, other: object) -> bool:
-        # 1 == True in Python, but a program specialised on one is not the program of the other.
-        return isinstance(other, Static) and type(self.value) is type(other.value) and self.value == other.value
+        return isinstance(other, Static) and is_same_constant(self.value, other.value)
 
     def __hash__(self) -> int:
-        return hash((Static, self.value))
+        return hash((Static, _hashable(self.value)))
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -58,6 +61,46 @@ class Static(Generic[T]):
     @classmethod
     def __tf_unflatten__(cls, metadata: tuple[T], components: tuple[()]) -> Static[T]:
         return cls(*metadata)
+
+
+def is_same_constant(one: Any, other: Any) -> bool:
+    """Tell whether a program specialized on one value is the program of the other.
+
+    >>> is_same_constant((1, 0.0), (True, 0.0)), is_same_constant(0.0, -0.0), is_same_constant("a", "a")
+    (False, False, True)
+    """
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind is bool or kind is int or kind is str:
+        return one == other
+    if isinstance(one, float):
+        return math.copysign(1, one) == math.copysign(1, other) if one == other else one != one and other != other
+    if isinstance(one, complex):
+        return is_same_constant(one.real, other.real) and is_same_constant(one.imag, other.imag)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(is_same_constant, one, other))
+    if isinstance(one, np.generic):
+        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+    if one != other:
+        return False
+    if isinstance(one, frozenset):
+        return all(any(is_same_constant(entry, entry_too) for entry_too in other) for entry in one)
+    if dataclasses.is_dataclass(one):
+        compared = [field.name for field in dataclasses.fields(one) if field.compare]
+        return all([is_same_constant(getattr(one, name), getattr(other, name)) for name in compared])
+    return True
+
+
+def _hashable(value: Any) -> Any:
+    """Return what has one hash for all that are the same: Python gives each NaN another."""
+    if isinstance(value, tuple):
+        return tuple(map(_hashable, value))
+    if isinstance(value, (float, complex)):
+        return "nan" if value != value else value
+    return value.tobytes() if isinstance(value, np.generic) else value
 
 
 def flatten_static(static: Static[T]) -> tuple[tuple[()], Static[T]]:

@@ -19,6 +19,7 @@ import numpy as np
 from luxport import tree
 from luxport.custom_gradient import CustomCall, CustomGradient
 from luxport.flat import FlatParameters, flatten_view
+from luxport.programs import MOST_PROGRAMS, warn_of_many_programs
 from luxport.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
 from luxport_jax.keys import draw_later, key_words
@@ -204,7 +205,11 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     if "out_shardings" in options:
         options["out_shardings"] = (options["out_shardings"], None)
 
+    programs = 0
+
     def traced(*args: Any, **kwargs: Any) -> Any:
+        nonlocal programs
+        programs += 1
         given_args, given_kwargs = _given.get()
         args = tuple(map(as_given, map(_open, args), given_args))
         result = f(*args, **{name: as_given(_open(value), given_kwargs[name]) for name, value in kwargs.items()})
@@ -214,6 +219,11 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     compiled = jax.jit(functools.wraps(f, updated=())(traced), **options)
 
     def program(*args: Any, **kwargs: Any) -> Any:
+        nonlocal programs
+        if programs > MOST_PROGRAMS:  # JAX can only forget all of a function's
+            compiled.clear_cache()  # type: ignore[attr-defined]
+            programs = 0
+            warn_of_many_programs()
         token = _given.set((args, kwargs))
         try:
             result, constant = compiled(*map(_close, args), **{name: _close(value) for name, value in kwargs.items()})

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from luxport import tree
 from luxport.custom_gradient import CustomCall, CustomGradient
+from luxport.programs import MOST_PROGRAMS, warn_of_many_programs
+from luxport.static import Static
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -121,6 +123,9 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         signature = (tree.structure(arguments), tuple([_kind(leaf) for leaf in leaves]))
         graph = graphs.get(signature)
         if graph is None:
+            if len(graphs) >= MOST_PROGRAMS:
+                del graphs[next(iter(graphs))]
+                warn_of_many_programs()
             graph = graphs[signature] = _trace(f, signature[0], leaves)
         return graph([_as_tensor(leaf) for leaf in leaves if _is_tensor(leaf)])
 
@@ -156,7 +161,7 @@ def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> Callable
 
 
 def _kind(leaf: Any) -> Any:
-    return (leaf.dtype, tuple(leaf.shape.as_list())) if _is_tensor(leaf) else (type(leaf), leaf)
+    return (leaf.dtype, tuple(leaf.shape.as_list())) if _is_tensor(leaf) else Static(leaf)
 
 
 def _as_tensor(leaf: Any) -> Any:

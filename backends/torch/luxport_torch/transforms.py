@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
@@ -13,6 +14,8 @@ from torch.utils._pytree import register_constant, tree_leaves
 
 from luxport import tree
 from luxport.custom_gradient import CustomCall, CustomGradient
+from luxport.programs import MOST_PROGRAMS, warn_of_many_programs
+from luxport.static import Static
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "untracked", "value_and_grad", "vjp"]
 
@@ -186,14 +189,23 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     """Compile by `torch.compile`, the whole of f in one graph."""
     if torch.compiler.is_compiling():  # inside a larger graph there is nothing to compile apart
         return f
-    program = _program(f)
+    # Dynamo takes a program for 0.0 to be that for -0.0, too: one for each set of places where -0.0 is.
+    programs: dict[tuple[int, ...], Callable[..., Any]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        nonlocal program
+        signs: list[int] = []
+        _find_negative_zeros((args, kwargs), 0, signs)
+        key = tuple(signs)
+        program = programs.get(key)
+        if program is None:
+            if len(programs) >= MOST_PROGRAMS:
+                del programs[next(iter(programs))]
+                warn_of_many_programs()
+            program = programs[key] = _program(f)
         try:
             return program(*args, **kwargs)
         except torch._dynamo.exc.FailOnRecompileLimitHit:  # type: ignore[attr-defined]
-            program = _program(f)
+            program = programs[key] = _program(f)
             return program(*args, **kwargs)
         except torch._dynamo.exc.TorchDynamoException:  # type: ignore[attr-defined]
             # Dynamo words an error in f as code that it cannot trace: f itself says it better.
@@ -204,6 +216,22 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return call
+
+
+def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
+    """Note the places of constants that are -0.0, counted over all floats of a tree."""
+    kind = type(value)
+    if kind is dict or kind is tuple or kind is list:
+        for entry in value.values() if kind is dict else value:
+            if type(entry) is not torch.Tensor:
+                place = _find_negative_zeros(entry, place, found)
+    elif kind is Static:
+        place = _find_negative_zeros(value.value, place, found)
+    elif kind is float:
+        place += 1
+        if value == 0 and math.copysign(1, value) < 0:
+            found.append(place)
+    return place
 
 
 def _program(f: Callable[..., Any]) -> Callable[..., Any]:

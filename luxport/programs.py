@@ -1,0 +1,25 @@
+"""How many compiled programs one function of `luxport.jit` keeps, on backends that would keep them all."""
+
+from __future__ import annotations
+
+import warnings
+
+__all__ = ["MOST_PROGRAMS", "warn_of_many_programs"]
+
+MOST_PROGRAMS = 128
+"""A program takes a megabyte and more: at a thousand of them a process is out of memory sooner than out of numbers."""
+
+_warned = False
+
+
+def warn_of_many_programs() -> None:
+    """Say once what makes so many programs, and what to do."""
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"luxport.jit compiled one function {MOST_PROGRAMS} times, for other numbers, Static values or shapes each "
+            "time, and drops the oldest programs from here on: hand numbers that change over as arrays "
+            "(luxport.asarray), and pad batches to few shapes",
+            stacklevel=4,
+        )

@@ -1,0 +1,56 @@
+"""What makes two constants of a program the same: type and sign, however deep; and how many programs are kept."""
+
+import warnings
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import Static, programs
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Held:
+    value: object
+
+
+def test_constants_differ_by_type_and_sign_at_any_depth():
+    values = [0, 0.0, -0.0, False, 0j, complex(0.0, -0.0), "0", None, np.float32(0.0), np.float32(-0.0), NAN, b""]
+    for wrap in (lambda v: v, lambda v: (v,), lambda v: ("a", (v, 1)), Held, lambda v: frozenset([v])):
+        for one, other in combinations(values, 2):
+            assert Static(wrap(one)) != Static(wrap(other)), (one, other)
+        for value in values:
+            assert Static(wrap(value)) == Static(wrap(value)) and hash(Static(wrap(value))) == hash(Static(wrap(value)))
+    assert Static(NAN) == Static(-float("nan")) and hash(Static((NAN,))) == hash(Static((float("nan"),)))
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
+def test_each_constant_has_its_program(backend):
+    x = luxport.asarray([1.0], backend=backend)
+
+    def f(x, value):
+        value = value.value if isinstance(value, Static) else value
+        return x * 0 + (1 if str(value)[0] == "-" else 2)
+
+    compiled = luxport.jit(f)
+    for wrap in (Static, lambda value: value):
+        found = [float(luxport.to_numpy(compiled(x, wrap(value)))[0]) for value in (0.0, -0.0, 0.0)]
+        assert found == [2, 1, 2]
+
+
+@pytest.mark.parametrize("backend", ["jax", "tf"])
+def test_programs_are_bounded_and_said_so_once(backend, monkeypatch):
+    monkeypatch.setattr(programs, "_warned", False)
+    module = __import__(f"luxport_{backend}") if backend == "jax" else __import__("luxport_tf.transforms").transforms
+    monkeypatch.setattr(module, "MOST_PROGRAMS", 3)
+    compiled = luxport.jit(lambda x, value: x + value.value)
+    x = luxport.asarray([1.0], backend=backend)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for n in range(12):
+            assert float(luxport.to_numpy(compiled(x, Static(float(n))))[0]) == 1 + n
+    assert ["hand numbers that change over as arrays" in str(one.message) for one in caught].count(True) == 1

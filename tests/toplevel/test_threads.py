@@ -1,0 +1,40 @@
+"""Names and backends that several threads use first at once, in a fresh process."""
+
+import subprocess
+import sys
+
+import pytest
+
+RACE = """
+import sys, threading
+sys.setswitchinterval(1e-5)
+import luxport
+uses = [{uses}]
+start, failures = threading.Barrier(len(uses)), []
+def first(use):
+    start.wait()
+    try:
+        use()
+    except BaseException as error:
+        failures.append(repr(error))
+threads = [threading.Thread(target=first, args=(use,), daemon=True) for use in uses]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(60)
+    assert not thread.is_alive(), "two threads wait for each other"
+assert not failures, failures
+"""
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        ("luxport.save", "luxport.to_torch"),
+        ("luxport.porting.load", "luxport.from_keras", "luxport.load", "luxport.LSTM"),
+        ("luxport.asarray([1.0], backend='numpy')",) * 8,
+    ],
+)
+def test_first_use_by_several_threads(uses):
+    code = RACE.format(uses=", ".join(f"lambda: {use}" for use in uses))
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
