@@ -58,6 +58,7 @@ bench: env
 
 fuzz: env
 	$(BIN)/python tests/porting/fuzz.py $(COUNT)
+	$(BIN)/python tests/porting/fuzz_julia.py $(COUNT)
 	for form in yaml hdf5 safetensors models; do $(BIN)/python tests/porting/fuzz_formats.py $$form $(COUNT) || exit 1; done
 
 kills: env

@@ -207,7 +207,7 @@ class _Walk:
 
     def _attribute(self, node: ast.Attribute) -> None:
         root, path = _root(node), _path(node)
-        if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_"):
+        if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or isinstance(node.value, ast.Constant):
             raise _Violation(f"the attribute {node.attr}")
         if (
             root in _PACKAGES

@@ -1,0 +1,104 @@
+"""`luxport port` and Julia source that means harm: no text of it is run, and whatever it is, it ends in one line."""
+
+import ast
+import os
+import time
+
+import fuzz_julia
+import pytest
+
+from luxport.cli import main
+from luxport.porting import FileFormatError
+from luxport.porting.code import translate
+from luxport.porting.code.checked import violation
+from luxport.porting.code.writing import python_name
+
+
+@pytest.mark.parametrize("source", fuzz_julia.ATTACKS)
+def test_attacks_run_nothing(source):
+    assert fuzz_julia.outcome_of(source) in ("imported", "raised", "refused")
+
+
+def test_a_grammar_of_attacks_runs_nothing():
+    outcomes = fuzz_julia.run(150, 12)
+    assert outcomes["failed"] == 0
+    assert outcomes["imported"] > 5  # most have holes, or are refused
+
+
+def test_the_fuzzer_finds_what_it_looks_for():
+    python = "import luxport\nmodel = print('stranger')\n"
+    assert fuzz_julia.hits_of(python) == ["print"]
+    assert fuzz_julia.hits_of("import luxport\ndef f(x):\n    eval('1')\n") == ["eval"]
+
+
+@pytest.mark.parametrize(
+    "python",
+    [
+        *("exec('1')", "import os", "x = luxport.save", "x = ().__class__", "def exec(x):\n    return x"),
+        *("x = y", "luxport = 1", "x = lambda: eval('1')", "x = [open('a') for a in (1,)]", "x = f'{1}'"),
+        *("def f(x=print()):\n    return x", "@print\ndef f(x):\n    return x", "class A(print):\n    pass"),
+        *("# a\x0cb", "x = '\u202e'", "x: print() = 1", "del luxport", "x = 'a'.format", "with luxport:\n    pass"),
+        *("x = luxport.porting.load", "raise SystemExit('1')", "x.y = 1", "global x", "x = (y := 1)", "# \x00"),
+        *("def not_ported(julia):\n    return print(julia)", "x = math.factorial", "from os import system"),
+        *(
+            "class A:\n    exec('1')",
+            "class A:\n    def __del__(self):\n        return 1",
+            "x = b''",
+            "x = 'a'.join(())",
+        ),
+    ],
+)
+def test_the_second_look_refuses_what_no_translation_writes(python):
+    assert violation(f"import luxport\n{python}\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["exec", "𝐞𝐱𝐞𝐜", "__import__", "_x", "__class__", "match", "ﬁ", "luxport", "x!", "²", "None"]
+)
+def test_names_are_none_of_pythons(name):
+    python = python_name(name)
+    assert python.isidentifier() and python not in dir(__builtins__) and not python.startswith("_")
+    assert python == ast.parse(python).body[0].value.id  # type: ignore[attr-defined]
+
+
+def test_what_was_not_understood_is_said_first():
+    python = translate("a = Dense(1 => 2)\nb = Chain(a, weird('x'))").python
+    assert python.splitlines()[2].startswith("# line 2: weird")
+
+
+@pytest.mark.parametrize(
+    "piece", ["(", "Chain(", "[", "1 2 ", "do x\n", "#=", 'r"', "-", "a->", "if x\n", "f(x)=", "\\", "\0", '"$(']
+)
+@pytest.mark.parametrize("count", [300, 20_000])
+def test_deep_and_broken_source_ends_soon(piece, count):
+    began = time.process_time()
+    assert fuzz_julia.outcome_of(piece * count) in ("imported", "raised", "refused")
+    assert time.process_time() - began < 3  # 2 s, and what the machine makes of it
+
+
+@pytest.mark.parametrize("source", ["x" * 1_000_001, "\ud800", "Conv(" * 60 + "1" + ", 1 => 1)" * 60])
+def test_what_is_refused_is_one_documented_error(source):
+    with pytest.raises(FileFormatError):
+        translate(source)
+
+
+def test_the_command_ends_in_one_line(tmp_path, capsys):
+    source = tmp_path / "a\x1b[2J.jl"
+    source.write_text("model = Dense(1 => 2)")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "latin.jl").write_bytes(b"# caf\xe9\n")
+    for arguments in (
+        [str(tmp_path / "pipe")],
+        ["/dev/zero"],
+        [str(source), "-o", "/dev/null"],
+        [str(source), "-o", str(tmp_path / "pipe")],
+        [str(source), "-o", str(tmp_path / "none" / "a.py")],
+        [str(tmp_path / "latin.jl")],
+        [str(tmp_path / "\x1b[31m.jl")],
+    ):
+        assert main(["port", *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert not out and err.startswith("luxport port: ") and err.endswith("\n") and err[:-1].isprintable()
+    source.write_text("model = Chain(weird\x1b[2J(3), Dense(1 => 2))\n# \x1b")
+    assert main(["port", str(source)]) == 1
+    assert all(line.isprintable() for line in "".join(capsys.readouterr()).split("\n"))
