@@ -133,6 +133,14 @@ class TestNesting:
         assert same(lp.grad(lambda p: total(lp.vjp(cube, p)[1](p)[0]))(x), np.array([9.0, 36.0]))
         assert same(lp.grad(lambda p: total(lp.jvp(cube, (p,), (p,))[1]))(x), np.array([9.0, 36.0]))
         assert same(lp.jvp(lp.grad(lambda p: total(p**3)), (x,), (x,)), (np.array([3.0, 12.0]), np.array([6.0, 24.0])))
+
+    def test_a_gradient_through_nested_jvps(self, x, same):
+        def slope(f):
+            return lambda p: lp.jvp(f, (p,), (lp.stop_gradient(p) * 0.0 + 1.0,))[1]
+
+        twice = slope(slope(lambda p: total(p**4)))
+        assert same(lp.grad(twice)(x), 24.0 * np.array([1.0, 2.0]))
+        assert same(slope(twice)(x), np.array(24.0 * 3.0))
         assert same(lp.jacobian(lp.grad(lambda p: total(p**3)))(x), np.diag([6.0, 12.0]))
 
     def test_compiled_inside_and_outside(self, x, same):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import tensorflow as tf
@@ -55,12 +56,52 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `tf.autodiff.ForwardAccumulator`."""
+    """Differentiate by `tf.autodiff.ForwardAccumulator`; where such calls nest, by tapes alone.
+
+    A gradient through nested accumulators is wrong without a word.
+    """
+    direction = _direction.get()
+    if direction == "backward":
+        return _jvp_by_tapes(f, primals, tangents)
+    if direction == "forward":
+        raise _NestedJvpError
+    token = _direction.set("forward")
+    try:
+        variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
+        fresh = tree.unflatten(tree.structure(primals), iter(variables))
+        with tf.autodiff.ForwardAccumulator(variables, tree.leaves(tangents)) as accumulator:
+            y = f(*fresh)
+        return y, tree.map(lambda leaf: accumulator.jvp(leaf, tf.UnconnectedGradients.ZERO), y)
+    except _NestedJvpError:
+        _direction.set("backward")
+        return _jvp_by_tapes(f, primals, tangents)
+    finally:
+        _direction.reset(token)
+
+
+_direction: ContextVar[str] = ContextVar("luxport_tf_direction", default="")
+
+
+class _NestedJvpError(Exception):
+    """The outermost `jvp` hears that there is one inside it."""
+
+
+def _jvp_by_tapes(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
     variables = [tf.identity(leaf) for leaf in tree.leaves(primals)]
     fresh = tree.unflatten(tree.structure(primals), iter(variables))
-    with tf.autodiff.ForwardAccumulator(variables, tree.leaves(tangents)) as accumulator:
-        y = f(*fresh)
-    return y, tree.map(lambda leaf: accumulator.jvp(leaf, tf.UnconnectedGradients.ZERO), y)
+    with tf.GradientTape(watch_accessed_variables=False) as outer:
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            for variable in variables:
+                inner.watch(variable)
+            y = f(*fresh)
+        leaves = tree.leaves(y)
+        cotangents = [tf.zeros_like(leaf) for leaf in leaves]
+        for cotangent in cotangents:
+            outer.watch(cotangent)
+        pulled = _gradient(inner, leaves, variables, cotangents)
+    pushed = _gradient(outer, pulled, cotangents, tree.leaves(tangents))
+    return y, tree.unflatten(tree.structure(y), iter(pushed))
 
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:

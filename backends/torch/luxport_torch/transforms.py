@@ -109,8 +109,17 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 @_tracked
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `torch.func.jvp`."""
+    """Differentiate by `torch.func.jvp`; compiled, by `torch.func.vjp` twice: nested, the other ends the process."""
+    if torch.compiler.is_compiling():
+        return _jvp_by_vjp(f, primals, tangents)
     return torch.func.jvp(f, primals, tangents)  # type: ignore[return-value]
+
+
+def _jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
+    y, pull = torch.func.vjp(f, *primals)
+    _, push = torch.func.vjp(pull, tree.map(torch.zeros_like, y))
+    return y, push(tuple(tangents))[0]
 
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
