@@ -1,5 +1,7 @@
 """A second of `make wrong-calls`: layers of each kind, called wrongly, answer in luxport's own words."""
 
+# Wrong on purpose:
+# pyright: reportArgumentType=false, reportMissingImports=false
 from __future__ import annotations
 
 import pytest
