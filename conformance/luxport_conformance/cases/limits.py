@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import ops
+from luxport import losses, ops
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.activations import ELEMENTWISE
 
@@ -81,16 +81,58 @@ def _near(wanted: list[float]) -> Property:
     return Property(f"{wanted}", holds)
 
 
+def _gradients_of_sums(x: Any, weight: Any, bias: Any, i: Any) -> Any:
+    xp = luxport.namespace(x)
+
+    def rows(table: Any) -> Any:
+        return xp.sum(xp.astype(ops.embedding(table, i), xp.float32))
+
+    by_weight, by_bias = luxport.grad(
+        lambda weight, bias: xp.sum(xp.astype(ops.dense(x, weight, bias), xp.float32)), (0, 1)
+    )(weight, bias)
+    return {"weight": by_weight, "bias": by_bias, "table": luxport.grad(rows)(weight)}
+
+
+def _losses_at_their_edges(x: Any, y: Any) -> Any:
+    f = losses.logitbinarycrossentropy
+    return {"value": f(x, y, agg="sum"), "slope": luxport.grad(lambda x: f(x, y, agg="sum"))(x)}
+
+
 CASES: list[Case] = [
+    *(
+        Case(
+            id=f"activations.{name}",
+            subject="activations",
+            source=("mathematics: the limits of the formulas",),
+            program=program,
+            inputs={"x": POINTS},
+            expected=_limits(differentiates),
+            dtypes=("float16", "float32", "float64", "bfloat16"),
+            differentiates=differentiates,
+        )
+        for name, program, differentiates in (
+            ("limits", _values, False),
+            ("limits_and_slopes", _values_and_slopes, True),
+        )
+    ),
     Case(
-        id=f"activations.{name}",
-        subject="activations",
+        id="halves.gradients_of_what_is_spread",
+        subject="Dense",
+        source=("arithmetic: a sum of 5,000 ones, which half types cannot count to one by one",),
+        program=_gradients_of_sums,
+        inputs={"x": np.ones((5000, 1)), "weight": np.ones((1, 1)), "bias": np.ones(1), "i": np.zeros(5000, np.int32)},
+        expected={"weight": np.full((1, 1), 5000.0), "bias": np.full(1, 5000.0), "table": np.full((1, 1), 5000.0)},
+        dtypes=("bfloat16", "float16", "float32"),
+        differentiates=True,
+    ),
+    Case(
+        id="losses.hidden_and_infinite",
+        subject="losses",
         source=("mathematics: the limits of the formulas",),
-        program=program,
-        inputs={"x": POINTS},
-        expected=_limits(differentiates),
-        dtypes=("float16", "float32", "float64", "bfloat16"),
-        differentiates=differentiates,
-    )
-    for name, program, differentiates in (("limits", _values, False), ("limits_and_slopes", _values_and_slopes, True))
+        program=_losses_at_their_edges,
+        inputs={"x": np.array([INF, -INF, 0.0]), "y": np.array([1.0, 0.0, 1.0])},
+        expected={"value": np.array(math.log(2.0)), "slope": np.array([0.0, 0.0, -0.5])},
+        dtypes=("float16", "bfloat16", "float32", "float64"),
+        differentiates=True,
+    ),
 ]
