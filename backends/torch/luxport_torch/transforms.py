@@ -117,8 +117,8 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 
 def _jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
-    y, pull = torch.func.vjp(f, *primals)
-    _, push = torch.func.vjp(pull, tree.map(torch.zeros_like, y))
+    y, pull = torch.func.vjp(f, *primals)  # type: ignore[misc]
+    _, push = torch.func.vjp(pull, tree.map(torch.zeros_like, y))  # type: ignore[misc]
     return y, push(tuple(tangents))[0]
 
 
