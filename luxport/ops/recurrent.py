@@ -17,11 +17,38 @@ from luxport.ops.activations import Activation, sigmoid, tanh
 from luxport.ops.affine import dense
 from luxport.ops.dtypes import in_single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import FLAG, FUNCTION
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
 
-@operation
+def _takes(gates: int, more: str, *, carries: tuple[str, ...] = ("hidden",)) -> tuple[str, str]:
+    """Write what a sweep takes: a batch of sequences, or a single one."""
+    n = f"{gates} " if gates > 1 else ""
+
+    def pattern(*batch: str) -> str:
+        states = [f"{name} like x ({', '.join((*batch, 'out'))})" for name in carries]
+        return ", ".join(
+            (
+                f"x floating ({', '.join(('T', *batch, 'in'))}), weight_ih like x (in, {n}out)",
+                f"weight_hh like x (out, {n}out), {more}",
+                *states,
+                f"mask bool ({', '.join(('T', *batch))})?",
+            )
+        )
+
+    return pattern("N"), pattern()
+
+
+def _biases(gates: int) -> str:
+    n = f"{gates} " if gates > 1 else ""
+    return f"bias_ih like x ({n}out)?, bias_hh like x ({n}out)?"
+
+
+_REVERSE = {"reverse": FLAG}
+
+
+@operation(takes=_takes(1, _biases(1)), rules={**_REVERSE, "activation": FUNCTION})
 @in_single_or_double
 def rnn_sweep(
     x: Array,
@@ -50,7 +77,7 @@ def rnn_sweep(
     )
 
 
-@operation
+@operation(takes=_takes(4, _biases(4), carries=("hidden", "memory")), rules=_REVERSE)
 @in_single_or_double
 def lstm_sweep(
     x: Array,
@@ -83,7 +110,7 @@ def lstm_sweep(
     )
 
 
-@operation
+@operation(takes=_takes(3, _biases(3)), rules=_REVERSE)
 @in_single_or_double
 def gru_sweep(
     x: Array,
@@ -109,7 +136,7 @@ def gru_sweep(
     return sweep(step, dense(without_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
-@operation
+@operation(takes=_takes(3, "weight_hn like x (out, out), bias_ih like x (3 out)?"), rules=_REVERSE)
 @in_single_or_double
 def gru_v3_sweep(
     x: Array,

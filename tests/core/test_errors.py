@@ -151,7 +151,7 @@ def test_mixed_backends_in_a_layer(backend, other, message):
         f"move it with luxport.to(x, backend={other!r})"
     )
     assert message(TypeError, lp.jit(MODEL), x, ps, st) == f"luxport {want}"
-    assert message(TypeError, lp.ops.dense, x, ps["layer_1"]["weight"], None) == f"luxport {want}"
+    assert message(TypeError, lp.ops.dense, x, ps["layer_1"]["weight"], None) == f"dense {want}"
     assert message(TypeError, lp.backend_of, x, None, ps["layer_1"]["weight"]) == f"luxport {want}"
 
 
@@ -206,8 +206,8 @@ def test_errors_are_value_and_type_errors():
 
 
 def test_an_array_is_expected_in_operations(message):
-    assert message(TypeError, lp.relu, [1.0]) == "luxport expects an array, got list: make one with luxport.asarray"
-    assert message(TypeError, lp.relu, None) == "luxport expects an array, got None: make one with luxport.asarray"
+    assert message(TypeError, lp.relu, [1.0]) == "relu expects an array, got list: make one with luxport.asarray"
+    assert message(TypeError, lp.relu, None) == "relu expects an array, got None: make one with luxport.asarray"
 
 
 def huge(rng, shape):

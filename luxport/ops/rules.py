@@ -1,0 +1,122 @@
+"""Rules for options: what an option of an operation or a loss may be, in words and as a test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+__all__ = [
+    "AXES",
+    "AXIS",
+    "FLAG",
+    "FUNCTION",
+    "MOST",
+    "NON_NEGATIVE",
+    "NUMBER",
+    "POSITIVE",
+    "PROBABILITY",
+    "SHAPE",
+    "Rule",
+    "choice",
+    "count",
+    "is_int",
+    "number",
+    "or_none",
+]
+
+Shape = tuple[Any, ...]
+
+MOST = 2**40
+"""More elements than an array has: a size beyond it is refused before anybody tries to make room for it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an option may be: in words, and as a test of a value, given the shape of the operation's first array.
+
+    Whatever has a shape itself (a number that only the running program knows) passes for a number.
+    """
+
+    wanted: str
+    holds: Callable[[Any, Shape], bool]
+
+
+def or_none(rule: Rule) -> Rule:
+    """Allow None too."""
+    return Rule(f"{rule.wanted}, or None", lambda value, shape: value is None or rule.holds(value, shape))
+
+
+def choice(*values: Any) -> Rule:
+    """Allow some values only."""
+    *others, last = [repr(value) for value in values]
+    return Rule(f"{', '.join(others)} or {last}", lambda value, shape: any(_is(value, other) for other in values))
+
+
+def count(least: int, most: int = MOST) -> Rule:
+    """Allow ints of at least `least`."""
+    bounds = f"from {least} to {most}" if most < MOST else f"of at least {least}"
+    wanted = f"an int {bounds}"
+    return Rule(wanted, lambda value, shape: (is_int(value) and least <= value <= most) or is_array(value))
+
+
+def number(wanted: str, test: Callable[[float], bool]) -> Rule:
+    """Allow the numbers that pass a test; NaN passes none."""
+    return Rule(wanted, lambda value, shape: (is_number(value) and test(value)) or is_array(value))
+
+
+def is_int(value: Any) -> bool:
+    """Tell whether a value is a whole number, booleans aside."""
+    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a real number, booleans aside."""
+    return type(value) is float or type(value) is int or (isinstance(value, Real) and not isinstance(value, bool))
+
+
+def is_array(value: Any) -> bool:
+    """Tell whether a value is an array of one number, which only the running program may know."""
+    shape = getattr(value, "shape", None)
+    return shape is not None and len(shape) == 0 and not isinstance(value, Real)
+
+
+def _is(value: Any, other: Any) -> bool:
+    return type(value) is type(other) and value == other
+
+
+def _is_axis(value: Any, shape: Shape) -> bool:
+    return is_int(value) and -len(shape) <= value < len(shape)
+
+
+def _are_axes(value: Any, shape: Shape) -> bool:
+    if value is None or _is_axis(value, shape):
+        return True
+    if not isinstance(value, tuple) or not all([_is_axis(axis, shape) for axis in value]):
+        return False
+    return len({axis % len(shape) for axis in value}) == len(value)
+
+
+def _is_shape(value: Any, shape: Shape) -> bool:
+    if not isinstance(value, (tuple, list)):
+        return False
+    if not all([is_array(n) or n is None or (is_int(n) and 0 <= n <= MOST) for n in value]):
+        return False
+    return math.prod([n for n in value if is_int(n)]) <= MOST
+
+
+FLAG = Rule("True or False", lambda value, shape: value is True or value is False or _is_bool(value))
+FUNCTION = Rule("a function", lambda value, shape: callable(value))
+NUMBER = number("a number", lambda value: value == value)
+POSITIVE = number("a positive finite number", lambda value: 0 < value < math.inf)
+NON_NEGATIVE = number("a finite number of at least 0", lambda value: 0 <= value < math.inf)
+PROBABILITY = number("a number in [0, 1]", lambda value: 0 <= value <= 1)
+AXIS = Rule("an axis of the array", _is_axis)
+AXES = Rule("an axis of the array, a tuple of axes that differ, or None", _are_axes)
+SHAPE = Rule("a tuple of sizes of at least 0, together an array's", _is_shape)
+
+
+def _is_bool(value: Any) -> bool:
+    return type(value).__name__ in ("bool", "bool_")
