@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from luxport import ops
@@ -23,8 +24,8 @@ def nll_loss(
     Where y is `ignore_index` the loss is 0, and does not count in a mean.
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
-    Raises: ValueError if the shapes do not fit, or an index is out of range (unless the program is compiled:
-            see `luxport.ops.embedding`); TypeError for other dtypes
+    Raises: ValueError if the shapes do not fit, or an index is out of range (where the program is compiled the loss
+            is NaN there); TypeError for other dtypes
     Source: PyTorch ``NLLLoss``, which has the classes along axis 1
 
     >>> import numpy as np
@@ -96,7 +97,14 @@ def _from_logarithms(
     if seen is not None and classes is not None and not (seen[0] >= 0 and seen[1] < classes):
         wrong = seen[0] if seen[0] < 0 else seen[1]
         raise ValueError(f"{loss} expects classes of at least 0 and below {classes}, got {wrong}")
+    absent = None
+    if seen is None and classes is not None:
+        # A compiled program raises nothing: the loss is NaN there, and no other class is looked at.
+        absent = xp.logical_or(labels < 0, labels >= classes)
+        labels = xp.where(absent, xp.zeros_like(labels), labels)
     losses = -xp.squeeze(pick(y_hat, xp.expand_dims(labels, axis=axis), axis=axis), axis=axis)
+    if absent is not None:
+        losses = xp.where(absent, xp.full_like(losses, math.nan), losses)
     if kept is None:
         return aggregate(losses, agg)
     losses = xp.where(kept, losses, xp.zeros_like(losses))

@@ -102,14 +102,14 @@ class Arguments:
 
     def explained(self, error: Exception, given: tuple[Any, ...], options: Mapping[str, Any]) -> Exception:
         """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
-        if isinstance(error, LayerError) and error.layer is not None:
-            return error
+        if isinstance(error, LayerError) and error.place.layer is not None:
+            return error  # from a layer inside a function that the call was given
         problem = self._problem(given, options)
         if problem is None and not isinstance(error, LayerError):
             return error
         shown = error if problem is None else problem
         assert isinstance(shown, LayerError)
-        shown.culprit = self.name
+        shown.place.culprit = self.name
         return shown
 
     def _problem(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:

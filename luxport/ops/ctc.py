@@ -7,11 +7,13 @@ from typing import Any
 
 from array_api_compat import device
 
-from luxport.backend import Array, namespace
-from luxport.errors import LayerError
+from luxport.backend import Array, dtype_name, namespace
+from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.loops import scan
 from luxport.ops.dtypes import in_single_or_double
+from luxport.ops.embedding import value_range
 from luxport.ops.operation import operation
+from luxport.ops.shapes import sizes_of
 from luxport.ops.softmax import logsoftmax, logsumexp
 
 __all__ = ["ctc_loss"]
@@ -31,12 +33,16 @@ def ctc_loss(
 
     Each label lasts one step or more; between two labels, before the first and after the last may stand any number
     of blanks, and between two that are equal at least one. The blank is the last class unless `blank` says otherwise.
-    Without room for the labels the loss is inf, and its gradient 0. The lengths say how many steps and labels of
-    each sequence count; None is all.
+    Without room for the labels the loss is inf, and its gradient 0: without any step too, unless there are no labels
+    either, whose loss is 0. The lengths say how many steps and labels of each sequence count; None is all. Labels
+    beyond them may be anything.
+
+    A label that is no class, or is the blank, and a length that is not there are errors; where they are not known, in
+    compiled programs, the loss of their sequence is NaN.
 
     Shapes: logits (T, classes), labels (L,) int, counted from 0 -> (); logits (N, T, classes), labels (N, L), lengths
             (N,) int or None -> (N,)
-    Raises: LayerError if the shapes do not fit
+    Raises: LayerError if the shapes do not fit, or a label or length is out of range
     Source: NNlib ``ctc_loss``, for one sequence; A. Graves et al., "Connectionist temporal classification" (2006)
 
     >>> import numpy as np
@@ -44,24 +50,46 @@ def ctc_loss(
     1.3863 1.3863
     """
     xp = namespace(logits, labels, logit_lengths, label_lengths)
-    if len(logits.shape) not in (2, 3) or len(labels.shape) != len(logits.shape) - 1 or logits.shape[-2] == 0:
-        raise LayerError(
-            "expects logits (T, classes) with labels (L,), or (N, T, classes) with (N, L), and T of at least 1, "
-            f"got {tuple(logits.shape)} and {tuple(labels.shape)}"
-        )
+    _check_shapes(logits, labels, logit_lengths, label_lengths)
     if len(logits.shape) == 2:
-        return ctc_loss(logits[None, ...], labels[None, ...], logit_lengths, label_lengths, blank=blank)[0, ...]
-    blank %= logits.shape[-1]
-    if logit_lengths is not None:  # later steps may hold anything
-        steps = xp.arange(logits.shape[1], dtype=xp.int32, device=device(logits))
-        counted = steps[None, :] < xp.astype(logit_lengths, xp.int32)[:, None]
-        logits = xp.where(counted[..., None], logits, 0.0)
+        lengths = [None if n is None else xp.reshape(n, (1,)) for n in (logit_lengths, label_lengths)]
+        return ctc_loss(logits[None, ...], labels[None, ...], *lengths, blank=blank)[0, ...]
+    classes = logits.shape[-1]
+    if not -classes <= blank < classes:
+        raise LayerError(f"expects a blank in [-{classes}, {classes}), got {blank}")
+    blank %= classes
     labels = xp.astype(labels, xp.int32)
-    count = labels.shape[1]
+    steps, count = sizes_of(logits)[1], sizes_of(labels)[1]
+    absent = xp.logical_or(xp.logical_or(labels < 0, labels >= classes), labels == blank)
+    used = xp.ones_like(labels)
+    wrong = None
+    if logit_lengths is not None:
+        logit_lengths = xp.astype(logit_lengths, xp.int32)
+        wrong = _refused(
+            xp, logit_lengths, xp.logical_or(logit_lengths < 0, logit_lengths > steps), "logit_lengths from 0 to T"
+        )
+        # Later steps may hold anything.
+        counted = xp.arange(steps, dtype=xp.int32, device=device(logits))[None, :] < logit_lengths[:, None]
+        logits = xp.where(counted[..., None], logits, 0.0)
     if label_lengths is not None:
+        label_lengths = xp.astype(label_lengths, xp.int32)
+        beyond = _refused(
+            xp, label_lengths, xp.logical_or(label_lengths < 0, label_lengths > count), "label_lengths from 0 to L"
+        )
+        wrong = beyond if wrong is None else xp.logical_or(wrong, beyond)
         places = xp.arange(count, dtype=xp.int32, device=device(logits))
-        used = places[None, :] < xp.astype(label_lengths, xp.int32)[:, None]
-        labels = xp.where(used, labels, xp.full_like(labels, blank))
+        there = places[None, :] < label_lengths[:, None]
+        used = xp.astype(there, xp.int32)
+        absent = xp.logical_and(absent, there)
+        labels = xp.where(there, labels, xp.full_like(labels, blank))
+    absent = xp.any(_refused(xp, labels, absent, f"labels in [0, {classes}) other than the blank {blank}"), axis=1)
+    wrong = absent if wrong is None else xp.logical_or(wrong, absent)
+    # No index may reach into another sequence.
+    labels = xp.where(wrong[:, None], xp.full_like(labels, blank), labels)
+    number = xp.sum(used, axis=1)
+    nothing = xp.where(number == 0, 0.0, math.inf)
+    if 0 in logits.shape:
+        return xp.astype(nothing, logits.dtype) + xp.sum(logits, axis=(1, 2))
     path = _between_blanks(xp, labels, xp.full_like(logits[:, 0, :1], blank, dtype=xp.int32))
     scores = _scores(xp, logsoftmax(logits), path)
 
@@ -87,11 +115,58 @@ def ctc_loss(
     times = xp.arange(1, scores.shape[0], dtype=xp.int32, device=device(logits))
     reached, _ = scan(step, start, (scores[1:, ...], times))
     if label_lengths is None:
-        return -logsumexp(reached[:, -head:], axis=-1)
-    ends = xp.astype(label_lengths, xp.int32)[:, None] * 2
+        losses = -logsumexp(reached[:, -head:], axis=-1)
+        return _marked(xp, losses, wrong, logit_lengths, nothing)
+    ends = label_lengths[:, None] * 2
     places = xp.arange(2 * count + 1, dtype=xp.int32, device=device(logits))[None, :]
     ending = xp.logical_or(places == ends, places == ends - 1)
-    return -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
+    losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
+    return _marked(xp, losses, wrong, logit_lengths, nothing)
+
+
+def _check_shapes(logits: Array, labels: Array, *lengths: Array | None) -> None:
+    rank = len(logits.shape)
+    if rank not in (2, 3) or len(labels.shape) != rank - 1 or not _alike(logits.shape[: rank - 2], labels.shape[:-1]):
+        raise LayerError(
+            "expects logits (T, classes) with labels (L,), or (N, T, classes) with (N, L), "
+            f"got {shape_text(logits)} and {shape_text(labels)}"
+        )
+    for name, array, kinds in (
+        ("floating logits", logits, ("float", "bfloat")),
+        *[
+            (f"integers as {name}", array, ("int", "uint"))
+            for name, array in zip(_INTEGERS, (labels, *lengths), strict=True)
+        ],
+    ):
+        if array is not None and not dtype_name(array).startswith(kinds):
+            raise LayerTypeError(f"expects {name}, got {dtype_name(array)}")
+    for name, array in zip(_INTEGERS[1:], lengths, strict=True):
+        single = rank == 2 and array is not None and tuple(array.shape) == ()
+        if array is not None and not single and not _alike(logits.shape[:-2] or (1,), array.shape):
+            raise LayerError(f"expects {name} as one for each sequence, got {shape_text(array)}")
+
+
+_INTEGERS = ("labels", "logit_lengths", "label_lengths")
+
+
+def _alike(first: Any, second: Any) -> bool:
+    return len(first) == len(second) and all(n == m or None in (n, m) for n, m in zip(first, second, strict=True))
+
+
+def _refused(xp: Any, values: Array, wrong: Array, name: str) -> Array:
+    """Return where values are wrong, having raised an error if that is known."""
+    seen = value_range(xp.astype(wrong, xp.int32))
+    if seen is not None and seen[1]:
+        low, _ = value_range(xp.where(wrong, values, xp.full_like(values, 2**31 - 1))) or (0, 0)
+        raise LayerError(f"expects {name}, got {low}")
+    return wrong
+
+
+def _marked(xp: Any, losses: Array, wrong: Array, logit_lengths: Array | None, nothing: Array) -> Array:
+    """Put in what the loss of no step is, and NaN where a sequence has what is not there."""
+    if logit_lengths is not None:
+        losses = xp.where(logit_lengths == 0, xp.astype(nothing, losses.dtype), losses)
+    return xp.where(wrong, xp.full_like(losses, math.nan), losses)
 
 
 def _between_blanks(xp: Any, labels: Array, blank: Array) -> Array:

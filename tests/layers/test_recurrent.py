@@ -359,3 +359,24 @@ class TestScan:
             assert float(value) == pytest.approx(float(tf.reduce_sum(want**2)), rel=1e-5)
             assert bool(tf.reduce_all(slope[0, 1:] == 0.0))
             assert bool(tf.reduce_any(slope[1, 1] != 0.0))
+
+
+# Read by the library's kernels as if they were of the right size.
+WRONG_WEIGHTS = {
+    "weight_hh (out, 4 out) with out = 5 as in weight_ih, got (8, 16)": (2, (8, 16)),
+    "weight_ih (in, 4 out) with in = 3 as in x, got (0, 0)": (1, (0, 0)),
+    "bias_ih (4 out) with out = 5 as in weight_ih, got (4,)": (3, (4,)),
+    "hidden (N, out) with N = 2 as in x and out = 5 as in weight_ih, got (3, 5)": (5, (3, 5)),
+}
+
+
+@pytest.mark.parametrize("text", WRONG_WEIGHTS)
+def test_no_kernel_sees_a_sweep_of_other_sizes(text):
+    place, shape = WRONG_WEIGHTS[text]
+    shapes = [(4, 2, 3), (3, 20), (5, 20), (20,), (20,), (2, 5), (2, 5)]
+    shapes[place] = shape
+    for backend in lp.available_backends():
+        arrays = [lp.asarray(np.ones(s, np.float32), backend=backend) for s in shapes]
+        with pytest.raises(lp.LayerError) as caught:
+            lp.ops.lstm_sweep(*arrays)
+        assert str(caught.value) == f"lstm_sweep expects {text}"

@@ -173,4 +173,53 @@ CASES: list[Case] = [
         raises=LayerError,
         message=r"expects logits \(T, classes\) with labels \(L,\).* got \(2, 3\) and \(1, 2\)",
     ),
+    *(
+        fails(
+            f"ctc_loss.{name}",
+            ("luxport: what is out of range is an error",),
+            lambda arrays=arrays: ops.ctc_loss(np.zeros((1, 3, 4)), *arrays),
+            subject="ctc_loss",
+            raises=LayerError,
+            message=message,
+        )
+        for name, arrays, message in (
+            (
+                "label_negative",
+                (np.array([[0, -1]]),),
+                r"^ctc_loss expects labels in \[0, 4\) other than the .* 3, got -1$",
+            ),
+            (
+                "label_blank",
+                (np.array([[0, 3]]),),
+                r"^ctc_loss expects labels in \[0, 4\) other than the blank 3, got 3$",
+            ),
+            (
+                "label_beyond",
+                (np.array([[0, 9]]),),
+                r"^ctc_loss expects labels in \[0, 4\) other than the blank 3, got 9$",
+            ),
+            ("labels_floating", (np.array([[0.0]]),), "^ctc_loss expects integers as labels, got float64$"),
+            (
+                "steps_beyond",
+                (np.array([[0, 1]]), np.array([4])),
+                "^ctc_loss expects logit_lengths from 0 to T, got 4$",
+            ),
+        )
+    ),
+    function(
+        "ctc_loss.no_steps",
+        ("luxport: without steps there is room for no label",),
+        "ctc_loss",
+        lambda x, labels, counts: ops.ctc_loss(x, labels, None, counts),
+        *(np.zeros((2, 0, 3)), np.array([[0], [0]], np.int32), np.array([0, 1], np.int32)),
+        expected=np.array([0.0, np.inf]),
+    ),
+    function(
+        "ctc_loss.length_of_no_step",
+        ("luxport: without steps there is room for no label",),
+        "ctc_loss",
+        lambda x, labels, steps, counts: ops.ctc_loss(x, labels, steps, counts),
+        *(np.ones((2, 2, 3)), np.array([[0], [0]], np.int32), np.zeros(2, np.int32), np.array([0, 1], np.int32)),
+        expected=np.array([0.0, np.inf]),
+    ),
 ]
