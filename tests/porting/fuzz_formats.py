@@ -313,7 +313,9 @@ def _main() -> int:
     options.add_argument("--first", type=int, default=0, help="number of the first input")
     options.add_argument("--keep", type=Path, help="folder for the inputs that fail")
     chosen = options.parse_args()
-    run(chosen.form, 500, -1)  # whatever is imported on first use is there
+    for name in luxport.__all__:  # what is imported on first use is there
+        getattr(luxport, name)
+    run(chosen.form, 500, -1)
     causes.clear()
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST, LARGEST))
     sys.addaudithook(fuzz.WATCH)
