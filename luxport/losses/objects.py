@@ -183,6 +183,8 @@ class CrossEntropyLoss(Loss):
 class SparseCrossEntropyLoss(Loss):
     """`sparse_crossentropy`, or `sparse_logitcrossentropy` with `logits`: labels are indices of classes.
 
+    `class_weights`, a tuple of numbers, and ``label_smoothing`` in [0, 1] are theirs.
+
     Source: Keras ``SparseCategoricalCrossentropy``; PyTorch ``CrossEntropyLoss`` for ignore_index
     """
 
@@ -191,10 +193,13 @@ class SparseCrossEntropyLoss(Loss):
     ignore_index: int | None = None
     agg: Aggregation = "mean"
     epsilon: float | None = None
+    class_weights: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
 
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
         options: dict[str, Any] = {"axis": self.axis, "agg": self.agg, "ignore_index": self.ignore_index}
+        options |= {"class_weights": self.class_weights, "label_smoothing": self.label_smoothing}
         if self.logits:
             return sparse.sparse_logitcrossentropy(y_hat, y, **options)
         return sparse.sparse_crossentropy(y_hat, y, epsilon=self.epsilon, **options)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from array_api_compat import device
+
 from luxport import ops
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, dtype_name, find_owner, namespace
 from luxport.layers.checks import shape_of, shape_text
 from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, rounded_once
 from luxport.ops.embedding import pick, value_range
@@ -17,11 +18,18 @@ __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
 @rounded_once
 @as_written
 def nll_loss(
-    y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", ignore_index: int | None = None
+    y_hat: Array,
+    y: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    ignore_index: int | None = None,
+    class_weights: Any = None,
 ) -> Array:
     """Return ``agg(-y_hat[y])``, y_hat the logarithms of probabilities along the axis, y indices of classes.
 
-    Where y is `ignore_index` the loss is 0, and does not count in a mean.
+    Where y is `ignore_index` the loss is 0, and does not count in a mean. With `class_weights`, a sequence of numbers
+    or an array (classes,), each loss is multiplied by the weight of its class, and a mean divided by their sum.
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: ValueError if the shapes do not fit, or an index is out of range (where the program is compiled the loss
@@ -34,7 +42,7 @@ def nll_loss(
     """
     xp = _check("nll_loss", y_hat, y, axis)
     y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
-    return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index)
+    return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
 
 
 @rounded_once
@@ -47,10 +55,12 @@ def sparse_crossentropy(
     agg: Aggregation = "mean",
     epsilon: float | None = None,
     ignore_index: int | None = None,
+    class_weights: Any = None,
+    label_smoothing: float = 0.0,
 ) -> Array:
     """Return `crossentropy` for labels that are indices of classes: ``agg(-log(y_hat[y] + epsilon))``.
 
-    Where y is `ignore_index` the loss is 0, and does not count in a mean.
+    `ignore_index` and `class_weights` are as in `nll_loss`, `label_smoothing` as in `sparse_logitcrossentropy`.
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: as `nll_loss`
@@ -59,25 +69,35 @@ def sparse_crossentropy(
     xp = _check("sparse_crossentropy", y_hat, y, axis)
     y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
     logarithms = xp.log(y_hat + epsilon_of(y_hat, epsilon))
-    return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, ignore_index)
+    more = ignore_index, class_weights, label_smoothing
+    return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
 
 
 @rounded_once
 @as_written
 def sparse_logitcrossentropy(
-    y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", ignore_index: int | None = None
+    y_hat: Array,
+    y: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+    label_smoothing: float = 0.0,
 ) -> Array:
     """Return `logitcrossentropy` for labels that are indices of classes: ``agg(-logsoftmax(y_hat)[y])``.
 
-    Where y is `ignore_index` the loss is 0, and does not count in a mean.
+    `ignore_index` and `class_weights` are as in `nll_loss`. With `label_smoothing` a from 0 to 1 the label has the
+    share ``1 - a`` of the loss and all classes, each with its weight, have ``a / classes``.
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
-    Raises: as `nll_loss`
+    Raises: as `nll_loss`; ValueError for another label_smoothing
     Source: PyTorch ``CrossEntropyLoss``; Keras ``SparseCategoricalCrossentropy``
     """
     xp = _check("sparse_logitcrossentropy", y_hat, y, axis)
     logarithms = ops.logsoftmax(_without_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
-    return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, ignore_index)
+    more = ignore_index, class_weights, label_smoothing
+    return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
 
 
 def _without_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
@@ -88,7 +108,15 @@ def _without_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: i
 
 
 def _from_logarithms(
-    xp: Any, loss: str, y_hat: Array, y: Array, axis: int, agg: Aggregation, ignore_index: int | None
+    xp: Any,
+    loss: str,
+    y_hat: Array,
+    y: Array,
+    axis: int,
+    agg: Aggregation,
+    ignore_index: int | None,
+    class_weights: Any = None,
+    label_smoothing: float = 0.0,
 ) -> Array:
     classes = y_hat.shape[axis]
     kept = None if ignore_index is None else y != ignore_index
@@ -97,20 +125,35 @@ def _from_logarithms(
     if seen is not None and classes is not None and not (seen[0] >= 0 and seen[1] < classes):
         wrong = seen[0] if seen[0] < 0 else seen[1]
         raise ValueError(f"{loss} expects classes of at least 0 and below {classes}, got {wrong}")
-    absent = None
-    if seen is None and classes is not None:
-        # A compiled program raises nothing: the loss is NaN there, and no other class is looked at.
-        absent = xp.logical_or(labels < 0, labels >= classes)
-        labels = xp.where(absent, xp.zeros_like(labels), labels)
-    losses = -xp.squeeze(pick(y_hat, xp.expand_dims(labels, axis=axis), axis=axis), axis=axis)
-    if absent is not None:
-        losses = xp.where(absent, xp.full_like(losses, math.nan), losses)
-    if kept is None:
-        return aggregate(losses, agg)
-    losses = xp.where(kept, losses, xp.zeros_like(losses))
-    if agg == "mean":
-        return xp.sum(losses) / xp.sum(xp.astype(kept, losses.dtype))
+    places = xp.expand_dims(labels, axis=axis)
+    weights = None if class_weights is None else _weights(xp, loss, y_hat, axis, class_weights)
+    weighted = y_hat if weights is None else y_hat * weights
+    losses = -xp.squeeze(pick(weighted, places, axis=axis), axis=axis)
+    if label_smoothing:
+        if not 0 < label_smoothing <= 1:
+            raise ValueError(f"{loss} expects label_smoothing from 0 to 1, got {label_smoothing}")
+        losses = losses * (1.0 - label_smoothing) - xp.mean(weighted, axis=axis) * label_smoothing
+    counted = None if kept is None else xp.astype(kept, losses.dtype)
+    if kept is not None:
+        losses = xp.where(kept, losses, xp.zeros_like(losses))
+    if weights is not None:
+        counts = xp.squeeze(pick(xp.broadcast_to(weights, y_hat.shape), places, axis=axis), axis=axis)
+        counted = counts if counted is None else counts * counted
+    if agg == "mean" and counted is not None:
+        return xp.sum(losses) / xp.sum(counted)
     return aggregate(losses, agg)
+
+
+def _weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
+    """Return one weight for each class, along the axis of the classes."""
+    if find_owner(type(given)) is None:
+        given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=device(y_hat))
+    classes = y_hat.shape[axis]
+    if len(given.shape) != 1 or given.shape[0] not in (classes, None):
+        raise ValueError(f"{loss} expects class_weights ({classes},), one for each class, got {shape_text(given)}")
+    shape = [1] * len(y_hat.shape)
+    shape[axis] = -1
+    return xp.reshape(xp.astype(given, y_hat.dtype), tuple(shape))
 
 
 def _check(loss: str, y_hat: Array, y: Array, axis: int) -> Any:

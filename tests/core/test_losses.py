@@ -75,3 +75,35 @@ def test_integer_and_bool_targets(backend):
     for y in ([1, 0], [True, False]):
         loss = lp.losses.mse(y_hat, lp.asarray(np.asarray(y), backend=backend))
         assert float(loss) == (0.75**2 + 0.5**2) / 2
+
+
+@pytest.mark.parametrize("ignore", [None, 1])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(("weighted", "smoothing"), [(False, 0.3), (True, 0.0), (True, 0.3)])
+def test_weights_of_classes_and_smooth_labels_are_torch_s(backend, ignore, reduction, weighted, smoothing):
+    import torch
+
+    rng = np.random.default_rng(0)
+    scores, y = rng.normal(size=(6, 4)).astype(np.float32), np.array([0, 1, 3, 1, 2, 2])
+    weights = np.array([0.5, 2.0, 1.0, 3.0], np.float32) if weighted else None
+    oracle = torch.nn.CrossEntropyLoss(
+        weight=None if weights is None else torch.tensor(weights),
+        ignore_index=-100 if ignore is None else ignore,
+        reduction=reduction,
+        label_smoothing=smoothing,
+    )
+    want = float(oracle(torch.tensor(scores), torch.tensor(y)))
+    given = None if weights is None else tuple(weights.tolist())
+    loss = lp.SparseCrossEntropyLoss(
+        logits=True, ignore_index=ignore, agg=reduction, class_weights=given, label_smoothing=smoothing
+    )
+    on = [lp.asarray(values, backend=backend) for values in (scores, y.astype(np.int32))]
+    np.testing.assert_allclose(float(loss.of(*on)), want, rtol=1e-5)
+    if weights is not None:
+        array = lp.asarray(weights, backend=backend)
+        again = lp.losses.sparse_logitcrossentropy(
+            *on, agg=reduction, ignore_index=ignore, class_weights=array, label_smoothing=smoothing
+        )
+        np.testing.assert_allclose(float(again), want, rtol=1e-5)
+        with pytest.raises(ValueError, match=r"class_weights \(4,\), one for each class, got \(2,\)"):
+            lp.losses.sparse_logitcrossentropy(*on, class_weights=(1.0, 2.0))
