@@ -64,21 +64,19 @@ def ctc_loss(
     used = xp.ones_like(labels)
     wrong = None
     if logit_lengths is not None:
-        logit_lengths = xp.astype(logit_lengths, xp.int32)
+        steps_of_each: Any = xp.astype(logit_lengths, xp.int32)
         wrong = _refused(
-            xp, logit_lengths, xp.logical_or(logit_lengths < 0, logit_lengths > steps), "logit_lengths from 0 to T"
+            xp, steps_of_each, xp.logical_or(steps_of_each < 0, steps_of_each > steps), "logit_lengths from 0 to T"
         )
         # Later steps may hold anything.
-        counted = xp.arange(steps, dtype=xp.int32, device=device(logits))[None, :] < logit_lengths[:, None]
+        counted = xp.arange(steps, dtype=xp.int32, device=device(logits))[None, :] < steps_of_each[:, None]
         logits = xp.where(counted[..., None], logits, 0.0)
     if label_lengths is not None:
-        label_lengths = xp.astype(label_lengths, xp.int32)
-        beyond = _refused(
-            xp, label_lengths, xp.logical_or(label_lengths < 0, label_lengths > count), "label_lengths from 0 to L"
-        )
+        counts: Any = xp.astype(label_lengths, xp.int32)
+        beyond = _refused(xp, counts, xp.logical_or(counts < 0, counts > count), "label_lengths from 0 to L")
         wrong = beyond if wrong is None else xp.logical_or(wrong, beyond)
         places = xp.arange(count, dtype=xp.int32, device=device(logits))
-        there = places[None, :] < label_lengths[:, None]
+        there = places[None, :] < counts[:, None]
         used = xp.astype(there, xp.int32)
         absent = xp.logical_and(absent, there)
         labels = xp.where(there, labels, xp.full_like(labels, blank))
@@ -117,7 +115,7 @@ def ctc_loss(
     if label_lengths is None:
         losses = -logsumexp(reached[:, -head:], axis=-1)
         return _marked(xp, losses, wrong, logit_lengths, nothing)
-    ends = label_lengths[:, None] * 2
+    ends = xp.astype(label_lengths, xp.int32)[:, None] * 2
     places = xp.arange(2 * count + 1, dtype=xp.int32, device=device(logits))[None, :]
     ending = xp.logical_or(places == ends, places == ends - 1)
     losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
