@@ -321,6 +321,19 @@ _FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex1
 _COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
+def is_compiling() -> bool:
+    """Tell whether a framework is reading Python to compile it, where there is nothing to look at but the program."""
+    return any([asked() for asked in _COMPILING])
+
+
+def ask_when_compiling(asked: Callable[[], bool]) -> None:
+    """Let a backend tell whether its framework is reading Python to compile it."""
+    _COMPILING.append(asked)
+
+
+_COMPILING: list[Callable[[], bool]] = []
+
+
 def adopt_type(array_type: type, backend: Backend) -> None:
     """Let a backend own a type from now on: no look-up is left to the first array of it."""
     _BY_TYPE[array_type] = backend

@@ -9,6 +9,7 @@ from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 from luxport.arguments import wrong_arguments
+from luxport.backend import is_compiling
 from luxport.entries import learn_entries
 from luxport.kinds import wrong_option
 
@@ -21,6 +22,9 @@ def completed(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        if is_compiling():  # a compiler cannot follow what comes, and says in its own words what is wrong
+            init(self, *args, **options)
+            return
         explaining(self, *args, **options)
         if type(self).__module__.startswith("luxport."):  # what annotations mean in other classes is theirs to say
             wrong = wrong_option(type(self), vars(self))

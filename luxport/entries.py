@@ -176,7 +176,8 @@ def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
         wrong = _wrong_inside(layer.children(), given, what)
         if wrong is not None:
             return wrong
-    if entries is not None and entries.exact and len(ps) > len(wanted_ps):
+    # One that is None is no array, and says nothing wrong.
+    if entries is not None and entries.exact and any(ps[name] is not None for name in ps if name not in wanted_ps):
         return f"expects no parameters but {_names(wanted_ps)}, got {_names(ps)}: leave the others out"
     return None
 

@@ -7,6 +7,7 @@ from dataclasses import is_dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
+from luxport.backend import is_compiling
 from luxport.building import explained
 from luxport.kinds import wrong_option
 from luxport.schedules.schedule import Schedule
@@ -19,7 +20,7 @@ _Class = TypeVar("_Class", bound=type)
 def explains_itself(kind: _Class) -> _Class:
     """Let a rule's class say in one line which argument is wrong: put it above the dataclass."""
     if "__init__" in vars(kind):
-        kind.__init__ = _without_schedules(kind.__name__, explained(kind.__init__))
+        kind.__init__ = _without_schedules(kind.__name__, kind.__init__)
     return kind
 
 
@@ -30,6 +31,8 @@ def check_rule(given: Any) -> None:
     """
     from luxport.optimisers.rule import Compound
 
+    if is_compiling():  # a compiler cannot follow this, and says in its own words what is wrong
+        return
     for name in ("init", "apply"):
         if isinstance(given, type) or not callable(getattr(given, name, None)):
             got = f"the class {given.__name__}: call it" if isinstance(given, type) else type(given).__name__
@@ -46,12 +49,17 @@ def check_rule(given: Any) -> None:
 
 
 def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., None]:
+    explaining = explained(init)
+
     @wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        if is_compiling():  # as above
+            init(self, *args, **options)
+            return
         if name != "Scheduler":
             for value in (*args, *options.values()):
                 _refuse_schedule(name, value)
-        init(self, *args, **options)
+        explaining(self, *args, **options)
 
     return wrapper
 

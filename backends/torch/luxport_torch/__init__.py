@@ -8,7 +8,7 @@ import array_api_compat.torch as xp
 import torch
 import torch.utils._pytree
 
-from luxport.backend import adopt_type
+from luxport.backend import adopt_type, ask_when_compiling
 from luxport.flat import FlatParameters
 from luxport.static import Static
 from luxport_torch import ops
@@ -60,6 +60,8 @@ torch.utils._pytree.register_pytree_node(
     lambda children, layout: FlatParameters.from_child(layout, children),
     serialized_type_name="luxport.FlatParameters",
 )
+
+ask_when_compiling(torch.compiler.is_compiling)
 
 # torch.compile must find these already known: it cannot trace the import of a backend.
 for _type in (torch.Tensor, torch.nn.Parameter):

@@ -188,6 +188,10 @@ def _steps(kind: str, *lines: int) -> Case:
     )
 
 
+def _without_bias(ps: Any) -> Any:
+    return {name: value for name, value in ps.items() if "bias" not in name}
+
+
 def _cell_gradients(kind: str, *sources: str) -> Case:
     """Gradients of loops over steps as users write them, with all of Flux's ways to make a loss of the outputs.
 
@@ -216,14 +220,15 @@ def _cell_gradients(kind: str, *sources: str) -> Case:
         mean = luxport.namespace(x).mean
 
         def total(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
-            steps = [lambda x, carry, cell=cell: cell((x, carry), ps, st)[0][1] for cell in cells]
+            pairs = zip(cells, (ps, _without_bias(ps)), strict=True)
+            steps = [lambda x, carry, cell=cell, ps=own: cell((x, carry), ps, st)[0][1] for cell, own in pairs]
             return losses(steps, mean, x, batch, vector)
 
         return _differentiated(total, ps, x, batch, vector)
 
     def expected(ps: Any, x: Any, batch: Any, vector: Any, st: Any) -> Any:
         def total(ps: Any, x: Any, batch: Any, vector: Any) -> Any:
-            plain = {name: value for name, value in ps.items() if "bias" not in name}
+            plain = _without_bias(ps)
             steps = [lambda x, carry, ps=each: reference(kind, ps, x, carry) for each in (ps, plain)]
             return losses(steps, np.mean, x, batch, vector)
 
@@ -292,7 +297,7 @@ def _sequence_gradients(kind: str, *sources: str) -> Case:
         def total(ps: Any, x: Any, vector: Any) -> Any:
             y, last = layer((x, vector), ps, st)[0]
             alone, _ = layer((x[0, ...], vector), ps, st)[0]
-            plain, _ = unbiased(x, ps, st)
+            plain, _ = unbiased(x, _without_bias(ps), st)
             return mean(y * y) + mean(last[-1]) + mean(alone * alone) + mean(plain * plain)
 
         return _differentiated(total, ps, x, vector)

@@ -183,7 +183,8 @@ def _embedding_bag(module: Any) -> Ported:
     if given:
         raise ValueError(" and ".join(given))
     weight = _host(module.weight)
-    return luxport.EmbeddingBag(*weight.shape, module.mode), {"weight": weight}, {}
+    count, size = weight.shape
+    return luxport.EmbeddingBag(count, size, module.mode), {"weight": weight}, {}
 
 
 def _dropout(module: Any) -> Ported:
