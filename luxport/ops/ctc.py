@@ -85,7 +85,8 @@ def ctc_loss(
     # No index may reach into another sequence.
     labels = xp.where(wrong[:, None], xp.full_like(labels, blank), labels)
     number = xp.sum(used, axis=1)
-    nothing = xp.where(number == 0, 0.0, math.inf)
+    zero = xp.astype(xp.zeros_like(number), xp.float32)
+    nothing = xp.where(number == 0, zero, xp.full_like(zero, math.inf))
     if 0 in logits.shape:
         return xp.astype(nothing, logits.dtype) + xp.sum(logits, axis=(1, 2))
     path = _between_blanks(xp, labels, xp.full_like(logits[:, 0, :1], blank, dtype=xp.int32))
