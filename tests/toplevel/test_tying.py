@@ -87,5 +87,5 @@ def test_wrong_groups(groups, message):
 
 
 def test_one_group_without_its_list():
-    with pytest.raises(TypeError, match="groups of paths expected"):
+    with pytest.raises(TypeError, match="groups as lists of paths"):
         lp.Tied(MODEL, ("d1", "d3.l2"))

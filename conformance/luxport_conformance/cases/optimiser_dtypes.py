@@ -115,6 +115,7 @@ CASES: list[Case] = [
         expected=lambda x, a: _quadratic(np.asarray(x, np.float64), np.asarray(a, np.float64)),
         dtypes=("float16", "bfloat16"),
         compiles=False,  # thirty steps of every rule; the rules' own tests compile them
+        traces=False,
     ),
     Case(
         id="optimisers.mixed_precision",

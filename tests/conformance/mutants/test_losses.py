@@ -104,7 +104,7 @@ MUTANTS: Mutants = {
         case("losses.SiameseContrastiveLoss"),
     ),
     "ignored labels count in the mean": (
-        edited(sparse._from_logarithms, 'if agg == "mean":', "if False:"),
+        edited(sparse._from_logarithms, 'if agg == "mean" and counted is not None:', "if False:"),
         case("losses.sparse_crossentropy_ignoring_1"),
     ),
     "triplets without their margin": (
