@@ -317,6 +317,15 @@ def is_inexact(value: Any) -> bool:
     return "float" in kind or "complex" in kind
 
 
+def same_shape(shape: Any, other: Any) -> bool:
+    """Compare two shapes, in which a compiled program may not know every size yet.
+
+    >>> same_shape((2, None), (2, 3)), same_shape((2, 3), (3, 2))
+    (True, False)
+    """
+    return len(shape) == len(other) and all([n == m or None in (n, m) for n, m in zip(shape, other, strict=True)])
+
+
 _FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 _COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 

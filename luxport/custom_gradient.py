@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, find_owner, is_inexact
+from luxport.backend import Array, backend_of, dtype_name, find_owner, is_inexact, same_shape
 from luxport.errors import LayerTypeError, shape_text
 
 __all__ = ["CustomCall", "CustomGradient", "custom_vjp"]
@@ -155,15 +155,10 @@ class _Leaf:
             return None
         if find_owner(type(gradient)) is None:
             raise LayerTypeError(f"custom_vjp expects arrays as gradients from backward, got {type(gradient).__name__}")
-        if gradient.dtype != self.dtype or not _same_size(gradient.shape, self.shape):
+        if gradient.dtype != self.dtype or not same_shape(gradient.shape, self.shape):
             wanted, got = [f"{dtype_name(one)} {shape_text(one)}" for one in (self, gradient)]
             raise LayerTypeError(f"custom_vjp expects gradients like the arguments from backward, {wanted}, got {got}")
         return gradient
-
-
-def _same_size(given: Any, wanted: Any) -> bool:
-    """Compare two shapes, in which a compiled program may not know every size yet."""
-    return len(given) == len(wanted) and all([n == m or None in (n, m) for n, m in zip(given, wanted, strict=True)])
 
 
 def _arrays(value: Any) -> tuple[Array, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, dtype_name, namespace, same_shape
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
 __all__ = ["accuracy"]
@@ -38,9 +38,9 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise LayerError(f"accuracy expects a positive int as top, got {top!r}")
     scores = xp.moveaxis(y_hat, axis, -1)
-    if _alike(y.shape, y_hat.shape):
+    if same_shape(y.shape, y_hat.shape):
         classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
-    elif dtype_name(y).startswith(("int", "uint")) and _alike(y.shape, scores.shape[:-1]):
+    elif dtype_name(y).startswith(("int", "uint")) and same_shape(y.shape, scores.shape[:-1]):
         classes = y
     else:
         raise LayerError(
@@ -61,9 +61,3 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
         return xp.mean(right)
     counted = xp.astype(classes != ignore_index, xp.float32)
     return xp.sum(right * counted) / xp.sum(counted)
-
-
-def _alike(shape: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
-    """Compare two shapes, in which a compiled program may not know every size yet."""
-    shape, other = tuple(shape), tuple(other)
-    return len(shape) == len(other) and all([n == m or None in (n, m) for n, m in zip(shape, other, strict=True)])

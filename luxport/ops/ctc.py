@@ -7,7 +7,7 @@ from typing import Any
 
 from array_api_compat import device
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, dtype_name, namespace, same_shape
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.loops import scan
 from luxport.ops.dtypes import in_single_or_double
@@ -125,7 +125,11 @@ def ctc_loss(
 
 def _check_shapes(logits: Array, labels: Array, *lengths: Array | None) -> None:
     rank = len(logits.shape)
-    if rank not in (2, 3) or len(labels.shape) != rank - 1 or not _alike(logits.shape[: rank - 2], labels.shape[:-1]):
+    if (
+        rank not in (2, 3)
+        or len(labels.shape) != rank - 1
+        or not same_shape(logits.shape[: rank - 2], labels.shape[:-1])
+    ):
         raise LayerError(
             "expects logits (T, classes) with labels (L,), or (N, T, classes) with (N, L), "
             f"got {shape_text(logits)} and {shape_text(labels)}"
@@ -141,15 +145,11 @@ def _check_shapes(logits: Array, labels: Array, *lengths: Array | None) -> None:
             raise LayerTypeError(f"expects {name}, got {dtype_name(array)}")
     for name, array in zip(_INTEGERS[1:], lengths, strict=True):
         single = rank == 2 and array is not None and tuple(array.shape) == ()
-        if array is not None and not single and not _alike(logits.shape[:-2] or (1,), array.shape):
+        if array is not None and not single and not same_shape(logits.shape[:-2] or (1,), array.shape):
             raise LayerError(f"expects {name} as one for each sequence, got {shape_text(array)}")
 
 
 _INTEGERS = ("labels", "logit_lengths", "label_lengths")
-
-
-def _alike(first: Any, second: Any) -> bool:
-    return len(first) == len(second) and all(n == m or None in (n, m) for n, m in zip(first, second, strict=True))
 
 
 def _refused(xp: Any, values: Array, wrong: Array, name: str) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, namespace
+from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
 from luxport.flat import FlatParameters
 from luxport.layers.checks import shape_text
 from luxport.optimisers.adjustments import is_leaf, is_tied, rule_of
@@ -205,7 +205,7 @@ def _as_vector(dx: Any, x: FlatParameters) -> Any:
 def _fitting(dx: Any, x: Array, path: tuple[str, ...]) -> Array:
     """Return the gradient in the dtype of its parameter, or in float32 if that is half precision."""
     shape, given = x.shape, getattr(dx, "shape", None)
-    if given != shape and not _same_shape(given, shape):
+    if given != shape and (given is None or not same_shape(given, shape)):
         got = type(dx).__name__ if given is None else shape_text(dx)
         raise ValueError(f"update expects a gradient of shape {shape_text(x)}{_at(path)}, got {got}")
     if dx.dtype == x.dtype and not _is_half(x):
@@ -223,15 +223,6 @@ def _is_half(x: Array) -> bool:
 def _widened(x: Array) -> Array:
     xp = namespace(x)
     return xp.astype(x, xp.float32)
-
-
-def _same_shape(given: Any, shape: Any) -> bool:
-    """Compare two shapes, in which a compiled program may not know every size yet."""
-    return (
-        given is not None
-        and len(given) == len(shape)
-        and all(n == m or n is None or m is None for n, m in zip(given, shape, strict=True))
-    )
 
 
 def _check_keys(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
