@@ -21,7 +21,7 @@ help:
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make fuzz         a million damaged files of each format through the readers (COUNT=10000 for fewer)"
 	@echo "make kills        a thousand processes killed while they save: no torn file, no leftover (KILLS=100 for fewer)"
-	@echo "make wrong-calls  60,000 wrong calls of layers and rules in child processes: no crash, no raw message"
+	@echo "make wrong-calls  120,000 wrong calls of layers, operations, losses and rules in child processes: no crash, no raw message"
 	@echo "make docs         docs/names.md, the page of all public names"
 	@echo "make dist         wheel and sdist in dist/"
 
@@ -65,7 +65,7 @@ kills: env
 	$(BIN)/python tests/porting/kills.py $(KILLS)
 
 wrong-calls: env
-	$(BIN)/python tests/layers/wrong_calls.py
+	$(BIN)/python tests/wrong_calls/run.py
 
 docs: env
 	$(BIN)/python docs/names.py

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from luxport.backend import Backend, get_backend
-
-sys.path.insert(0, str(Path(__file__).parent))  # the script of wrong calls is imported by its bare name
 
 
 @pytest.fixture(params=["numpy", "jax", "torch", "tf", "strict"])

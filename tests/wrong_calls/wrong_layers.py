@@ -1,45 +1,21 @@
-"""Wrong calls of every layer and of the contract's functions: how many end in other words than luxport's own.
-
-    python tests/layers/wrong_calls.py [--backends numpy,jax,torch,tf] [--show N]
-
-Each backend runs in a child process, which is started again behind a call that ends it. A message counts as luxport's
-own if it is one line and luxport itself raised it.
-"""
+"""Wrong calls of every layer, of the contract's functions and of the optimisers."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false, reportCallIssue=false
 from __future__ import annotations
 
-import argparse
 import inspect
-import linecache
-import os
-import signal
-import subprocess
-import sys
-import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
+from judging import WRONG_ARGUMENTS, Call, label
 
 import luxport
 from luxport import tree
 from luxport_conformance.examples import EXAMPLES
 
-BACKENDS = ("numpy", "jax", "torch", "tf")
-SOURCES = (str(Path(luxport.__file__).parent), *[f"luxport_{name}" for name in BACKENDS])
-
-Call = tuple[str, Callable[[], Any]]
-
-WRONG_ARGUMENTS: tuple[Any, ...] = (
-    *(-1, 0, 1.5, float("nan"), "relu", "3", True, None, (), (1,), (2, 3, 4, 5, 6), (2.5, 1), ("a", "b"), [], {}),
-    *(object(), np.zeros(2), b"x", lambda: None, luxport.relu, luxport.Dense(2, 2)),
-)
+__all__ = ["calls", "construction_calls", "layer_calls"]
 
 
 def calls(backend: str) -> Iterator[Call]:
@@ -84,12 +60,12 @@ def construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
     yield f"{kind.__name__}(*8)", build(tuple(range(1, 9)), {})
     for option in right:
         for value in WRONG_ARGUMENTS:
-            yield f"{kind.__name__}({option}={value!r:.40})", build((), {**right, option: value})
+            yield f"{kind.__name__}({option}={label(value)})", build((), {**right, option: value})
     variadic = [p for p in signature.parameters.values() if p.kind == p.VAR_POSITIONAL]
     if variadic:
         for value in WRONG_ARGUMENTS:
-            yield f"{kind.__name__}({value!r:.40})", build((value,), {})
-            yield f"{kind.__name__}({value!r:.40}, Dense)", build((value, luxport.Dense(2, 2)), {})
+            yield f"{kind.__name__}({label(value)})", build((value,), {})
+            yield f"{kind.__name__}({label(value)}, Dense)", build((value, luxport.Dense(2, 2)), {})
 
 
 def layer_calls(example: Any, backend: str) -> Iterator[Call]:
@@ -255,13 +231,13 @@ def contract_calls(backend: str) -> Iterator[Call]:
         for i in range(len(right)):
             for value in wrong:
                 args = (*right[:i], value, *right[i + 1 :])
-                yield f"{name}(... {value!r:.30} as argument {i})", lambda f=function, args=args: f(*args)
+                yield f"{name}(... {label(value)} as argument {i})", lambda f=function, args=args: f(*args)
     for keyword in ("backend", "device", "dtype"):
         for value in (3, "nope", (), 1.5, b"x", model):
             for name in ("setup", "to"):
                 function, right = functions[name]
                 yield (
-                    f"{name}({keyword}={value!r:.30})",
+                    f"{name}({keyword}={label(value)})",
                     lambda f=function, r=right, k=keyword, v=value: f(*r, **{k: v}),
                 )
     for name in luxport.optimisers.__all__:
@@ -279,108 +255,4 @@ def contract_calls(backend: str) -> Iterator[Call]:
             luxport.schedules.Constant(0.1) if hasattr(luxport.schedules, "Constant") else 1j,
         ):
             for option in list(inspect.signature(kind).parameters)[:4]:
-                yield f"{name}({option}={value!r:.30})", lambda t=trained, o=option, v=value: t(options={o: v})
-
-
-def judge(call: Callable[[], Any]) -> tuple[str, str]:
-    """Run a call: taken, refused in luxport's own words, or raw; with the message."""
-    signal.alarm(20)  # a call that does not end is as bad as one that crashes
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            call()
-    except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        frame = error.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        file = frame.tb_frame.f_code.co_filename if frame is not None else ""
-        line = linecache.getline(file, frame.tb_lineno).strip() if frame is not None else ""
-        own = any(source in file for source in SOURCES) and ("raise" in line or not line.startswith("return"))
-        own = own and isinstance(error, (luxport.LayerError, TypeError, ValueError, ImportError))
-        explicit = own and _raised_there(file, frame.tb_lineno)  # type: ignore[union-attr]
-        return ("own" if explicit and "\n" not in str(error) else "raw"), text
-    finally:
-        signal.alarm(0)
-    return "taken", ""
-
-
-def _raised_there(file: str, line: int) -> bool:
-    """Tell whether the statement on a line is a raise, which may have begun some lines above."""
-    for number in range(line, max(line - 8, 0), -1):
-        text = linecache.getline(file, number).strip()
-        if text.startswith("raise "):
-            return True
-        if text.endswith(":") and number != line:
-            return False
-    return False
-
-
-def _stop(*args: Any) -> None:
-    raise TimeoutError("the call takes more than 20 seconds")
-
-
-def child(backend: str, first: int) -> None:
-    """Judge the calls from a number on, a line each."""
-    signal.signal(signal.SIGALRM, _stop)
-    for number, (name, call) in enumerate(calls(backend)):
-        if number < first:
-            continue
-        print(f"@{number}\t{name}".replace("\n", " "), flush=True)
-        verdict, text = judge(call)
-        print(f"={verdict}\t{text!r}", flush=True)
-
-
-def sweep(backend: str) -> list[tuple[str, str, str]]:
-    """Judge all calls on one backend: the call, the verdict and the message of each."""
-    found: list[tuple[str, str, str]] = []
-    first = 0
-    while True:
-        run = subprocess.run(
-            [sys.executable, __file__, "--child", backend, "--first", str(first)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        name, number = "", first - 1
-        for line in run.stdout.splitlines():
-            if line.startswith("@"):
-                head, _, name = line[1:].partition("\t")
-                number = int(head)
-            elif line.startswith("="):
-                verdict, _, text = line[1:].partition("\t")
-                found.append((name, verdict, text))
-        if run.returncode == 0:
-            return found
-        if number < first:
-            raise RuntimeError(f"the calls on {backend} do not start: {run.stderr[-2000:]}")
-        found.append((name, "crash", f"exit status {run.returncode}"))
-        first = number + 1
-
-
-def main() -> int:
-    """Print what was found; the exit status tells whether more than 1 % were raw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backends", default=",".join(BACKENDS))
-    parser.add_argument("--show", type=int, default=20)
-    parser.add_argument("--taken", action="store_true")
-    parser.add_argument("--child")
-    parser.add_argument("--first", type=int, default=0)
-    options = parser.parse_args()
-    if options.child:
-        child(options.child, options.first)
-        return 0
-    bad = False
-    for backend in options.backends.split(","):
-        found = sweep(backend)
-        counts = Counter(verdict for _, verdict, _ in found)
-        print(f"{backend}: {len(found)} wrong calls, {dict(counts)}")
-        for verdict in ("crash", "raw", *(["taken"] if options.taken else [])):
-            for name, _, text in [entry for entry in found if entry[1] == verdict][: options.show]:
-                print(f"  {verdict}: {name}: {text[:200]}")
-        bad = bad or counts["crash"] > 0 or counts["raw"] > 0.01 * len(found)
-    return int(bad)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+                yield f"{name}({option}={label(value)})", lambda t=trained, o=option, v=value: t(options={o: v})

@@ -1,0 +1,159 @@
+"""What comes of a wrong call: taken, refused in luxport's own words, or raw; each call in a child process."""
+
+from __future__ import annotations
+
+import faulthandler
+import linecache
+import os
+import re
+import signal
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import luxport
+
+__all__ = ["BACKENDS", "WRONG_ARGUMENTS", "Call", "Finding", "judge", "judge_all", "label", "sweep"]
+
+BACKENDS = ("numpy", "jax", "torch", "tf")
+SOURCES = (str(Path(luxport.__file__).parent), *[f"luxport_{name}" for name in BACKENDS])
+
+Call = tuple[str, Callable[[], Any]]
+"""A wrong call and the line that names it, which begins with what is called."""
+
+WRONG_ARGUMENTS: tuple[Any, ...] = (
+    *(-1, 0, 1.5, float("nan"), "relu", "3", True, None, (), (1,), (2, 3, 4, 5, 6), (2.5, 1), ("a", "b"), [], {}),
+    *(object(), np.zeros(2), b"x", lambda: None, luxport.relu, luxport.Dense(2, 2)),
+)
+
+SECONDS = 20
+"""How long a call may take; one in native code is ended with its process after three times that."""
+
+
+def label(value: Any) -> str:
+    """Write a value shortly, the same in every process."""
+    return _without_addresses(" ".join(repr(value).split()))[:40]
+
+
+def judge(call: Callable[[], Any]) -> tuple[str, str]:
+    """Run a call: taken, refused in luxport's own words, or raw; with the message."""
+    signal.alarm(SECONDS)  # a call that does not end is as bad as one that crashes
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call()
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        file = frame.tb_frame.f_code.co_filename if frame is not None else ""
+        line = linecache.getline(file, frame.tb_lineno).strip() if frame is not None else ""
+        own = any(source in file for source in SOURCES) and ("raise" in line or not line.startswith("return"))
+        own = own and isinstance(error, (luxport.LayerError, TypeError, ValueError, ImportError))
+        explicit = own and _raised_there(file, frame.tb_lineno)  # type: ignore[union-attr]
+        return ("own" if explicit and "\n" not in str(error) else "raw"), text
+    finally:
+        signal.alarm(0)
+    return "taken", ""
+
+
+def _raised_there(file: str, line: int) -> bool:
+    """Tell whether the statement on a line is a raise, which may have begun some lines above."""
+    for number in range(line, max(line - 8, 0), -1):
+        text = linecache.getline(file, number).strip()
+        if text.startswith("raise "):
+            return True
+        if text.endswith(":") and number != line:
+            return False
+    return False
+
+
+def _stop(*args: Any) -> None:
+    raise TimeoutError(f"the call takes more than {SECONDS} seconds")
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
+
+
+def judge_all(calls: Iterable[Call], first: int) -> None:
+    """Judge the calls from a number on, and print two lines each: what a child process does."""
+    signal.signal(signal.SIGALRM, _stop)
+    for number, (name, call) in enumerate(calls):
+        if number < first:
+            continue
+        print(f"@{number}\t{name}".replace("\n", " "), flush=True)
+        faulthandler.dump_traceback_later(3 * SECONDS, exit=True)
+        verdict, text = judge(call)
+        print(f"={verdict}\t{text!r}", flush=True)
+    faulthandler.cancel_dump_traceback_later()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A wrong call, the verdict and the message."""
+
+    name: str
+    verdict: str
+    text: str
+
+    @property
+    def subject(self) -> str:
+        """What was called."""
+        match = re.match(r"[\w.]+", self.name)
+        return match.group() if match else self.name
+
+    @property
+    def answer(self) -> str:
+        """What the call came to, which is to be the same on every backend."""
+        return self.verdict if self.verdict in ("taken", "crash") else _without_addresses(self.text)
+
+
+def sweep(backend: str, child: list[str]) -> list[Finding]:
+    """Judge all calls of a child's command on one backend; it is started again behind a call that ends it."""
+    found: list[Finding] = []
+    first = 0
+    while True:
+        command = [sys.executable, *child, "--child", backend, "--first", str(first)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        name, number = "", first - 1
+        for line in run.stdout.splitlines():
+            if line.startswith("@"):
+                head, _, name = line[1:].partition("\t")
+                number = int(head)
+            elif line.startswith("="):
+                verdict, _, text = line[1:].partition("\t")
+                found.append(Finding(name, verdict, text))
+        if run.returncode == 0:
+            return found
+        if number < first:
+            raise RuntimeError(f"the calls on {backend} do not start: {run.stderr[-2000:]}")
+        found.append(Finding(name, "crash", f"exit status {run.returncode}"))
+        first = number + 1
+
+
+def by_subject(found: list[Finding]) -> dict[str, Counter[str]]:
+    """Count the verdicts of each function."""
+    counts: dict[str, Counter[str]] = {}
+    for finding in found:
+        counts.setdefault(finding.subject, Counter())[finding.verdict] += 1
+    return counts
+
+
+def answered_otherwise(one: list[Finding], other: list[Finding]) -> list[tuple[Finding, Finding]]:
+    """Return the calls of two backends that were refused by one and not by the other, or in other words."""
+    others = MappingProxyType({finding.name: finding for finding in other})
+    pairs = [(finding, others[finding.name]) for finding in one if finding.name in others]
+    # These name the backends.
+    return [(a, b) for a, b in pairs if a.answer != b.answer and "of another backend" not in a.name]

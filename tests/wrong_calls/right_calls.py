@@ -1,0 +1,116 @@
+"""Right calls of every operation, loss and function of labels, from which the wrong ones are made."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses, ops
+from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.operation_examples.example import draw
+
+__all__ = ["RightCall", "right_calls"]
+
+NO_FUNCTIONS = ("Activation", "definition_of", "operation")
+"""Public names of `luxport.ops` that take no arrays."""
+
+
+@dataclass(frozen=True)
+class RightCall:
+    """A function, its name, and host arrays and options that it takes."""
+
+    name: str
+    function: Callable[..., Any]
+    arrays: tuple[Any, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, inspect.Parameter] = field(default_factory=dict)
+
+
+def right_calls() -> Iterator[RightCall]:
+    """Yield a right call or two of each function."""
+    for name in ops.__all__:
+        if name in NO_FUNCTIONS:
+            continue
+        examples = [(example.arrays, example.options) for example in OPERATIONS.get(name, ())[:2]]
+        for arrays, options in examples or [_OTHER_OPERATIONS[name]]:
+            yield _of_function(name, getattr(ops, name), arrays, options)
+    for name in losses.__all__:
+        if name in ("Aggregation", "Loss"):
+            continue
+        value = getattr(losses, name)
+        arrays, options = _LOSSES.get(name, (_NUMBERS, {}))
+        if isinstance(value, type):
+            yield _of_object(name, value, arrays, options)
+        else:
+            yield _of_function(f"losses.{name}" if name in ops.__all__ else name, value, arrays, options)
+    for name, (arrays, options) in _LABELS.items():
+        yield _of_function(name, getattr(luxport, name), arrays, options)
+
+
+def _of_function(name: str, function: Any, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> RightCall:
+    return RightCall(name, function, arrays, options, inspect.signature(function).parameters)
+
+
+def _of_object(name: str, kind: Any, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> RightCall:
+    """Return a loss that is built and called at once."""
+    parameters = inspect.signature(kind).parameters
+    return RightCall(name, lambda *arrays, **options: kind(**options)(*arrays), arrays, options, parameters)
+
+
+def _softmax(x: Any) -> Any:
+    powers = np.exp(x)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+_X = draw(4, 3)
+_PROBABILITIES = _softmax(_X)
+_SIGMOIDS = 1 / (1 + np.exp(-_X))
+_HOT = np.eye(3)[[0, 2, 1, 2]]
+_CLASSES = np.array([0, 2, 1, 2], np.int32)
+_NUMBERS = (_X, draw(4, 3, seed=4))
+
+_OTHER_OPERATIONS: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
+    "batched_adjoint": ((draw(2, 3, 4),), {}),
+    "batched_transpose": ((draw(2, 3, 4),), {}),
+    "compute_rotary_embedding_params": ((), {"dims": 8, "max_sequence_length": 6}),
+    "hamming_window": ((), {"length": 6}),
+    "hann_window": ((), {"length": 6}),
+    "identity": ((_X,), {}),
+    "make_causal_mask": ((draw(2, 5, 3),), {}),
+    "melscale_filterbanks": ((), {"n_freqs": 20, "n_mels": 4, "sample_rate": 800}),
+    "multigate": ((_X, 3), {}),
+    "pad_zeros": ((draw(2, 3, 4),), {"padding": 1}),
+    "stop_gradient": ((_X,), {}),
+    "upsample_bilinear": ((draw(1, 2, 3, 4),), {"scale": 2}),
+    "upsample_trilinear": ((draw(1, 2, 3, 2, 2),), {"scale": 2}),
+}
+"""Public functions of `luxport.ops` that no backend supplies."""
+
+_LOSSES: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
+    **{name: ((_PROBABILITIES, _HOT), {}) for name in ("crossentropy", "focal_loss", "CrossEntropyLoss", "FocalLoss")},
+    **{name: ((_PROBABILITIES, _PROBABILITIES[::-1]), {}) for name in ("kldivergence", "KLDivergenceLoss")},
+    **{name: ((_SIGMOIDS, _HOT), {}) for name in ("binarycrossentropy", "binary_focal_loss", "dice_coeff_loss")},
+    **{name: ((_SIGMOIDS, _HOT), {}) for name in ("BinaryCrossEntropyLoss", "BinaryFocalLoss", "DiceCoeffLoss")},
+    **{name: ((_SIGMOIDS, _HOT), {}) for name in ("tversky_loss", "SiameseContrastiveLoss", "msle", "MSLELoss")},
+    **{name: ((_SIGMOIDS, _HOT), {}) for name in ("poisson_loss", "PoissonLoss", "siamese_contrastive_loss")},
+    **{name: ((_X, _HOT), {}) for name in ("logitcrossentropy", "logitbinarycrossentropy")},
+    **{name: ((_PROBABILITIES, _CLASSES), {}) for name in ("sparse_crossentropy", "SparseCrossEntropyLoss")},
+    **{name: ((np.log(_PROBABILITIES), _CLASSES), {}) for name in ("nll_loss", "sparse_logitcrossentropy")},
+    "GenericLossFunction": (_NUMBERS, {"loss_fn": lambda y_hat, y: (y_hat - y) * (y_hat - y)}),
+    "ctc_loss": ((draw(2, 6, 4), np.array([[0, 1], [1, 2]], np.int32)), {}),
+    "gaussian_nll": ((*_NUMBERS, np.abs(_X) + 0.1), {}),
+    "label_smoothing": ((_HOT,), {"alpha": 0.1}),
+    "triplet_margin_loss": ((*_NUMBERS, draw(4, 3, seed=5)), {}),
+}
+
+_LABELS: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
+    "accuracy": ((_X, _CLASSES), {}),
+    "onecold": ((_X,), {"labels": ["a", "b", "c"]}),
+    "onehot": ((), {"label": 1, "labels": 3}),
+    "onehotbatch": ((_CLASSES,), {"labels": 3}),
+}

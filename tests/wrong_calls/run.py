@@ -1,0 +1,73 @@
+"""Wrong calls of every layer, operation and loss, and of the contract: how many end in other words than luxport's own.
+
+    python tests/wrong_calls/run.py [--backends numpy,jax,torch,tf] [--of operations] [--only NAME,…] [--show N]
+
+Each backend runs in a child process, which is started again behind a call that ends it. A message counts as luxport's
+own if it is one line and luxport itself raised it. With several backends, what one answers otherwise than the first
+is counted too.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import wrong_layers
+import wrong_operations
+from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, judge_all, sweep
+
+CALLS: dict[str, Callable[..., Iterator[Call]]] = {"layers": wrong_layers.calls, "operations": wrong_operations.calls}
+
+
+def calls(of: str, backend: str, only: list[str]) -> Iterator[Call]:
+    """Yield the calls of these kinds, or those alone of some names."""
+    for kind in of.split(","):
+        for call in CALLS[kind](backend):
+            if not only or Finding(call[0], "", "").subject in only:
+                yield call
+
+
+def main() -> int:
+    """Print what was found; the exit status tells whether more than 1 % were raw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backends", default=",".join(BACKENDS))
+    parser.add_argument("--of", default=",".join(CALLS))
+    parser.add_argument("--only", default="", help="names of functions, with commas between")
+    parser.add_argument("--show", type=int, default=20, help="messages of each kind")
+    parser.add_argument("--taken", action="store_true", help="show what was taken too")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    only = [name for name in options.only.split(",") if name]
+    if options.child:
+        judge_all(calls(options.of, options.child, only), options.first)
+        return 0
+    bad, before = False, None
+    for backend in options.backends.split(","):
+        found = sweep(backend, [__file__, "--of", options.of, "--only", options.only])
+        bad = _report(backend, found, options.show, options.taken) or bad
+        if before is None:
+            before = found
+            continue
+        pairs = answered_otherwise(before, found)
+        print(f"{backend}: {len(pairs)} answers other than the first backend's")
+        for a, b in pairs[: options.show]:
+            print(f"  {a.name}:\n    {a.answer[:200]}\n    {b.answer[:200]}")
+    return int(bad)
+
+
+def _report(backend: str, found: list[Finding], show: int, taken: bool) -> bool:
+    counts = Counter(finding.verdict for finding in found)
+    print(f"{backend}: {len(found)} wrong calls, {dict(counts)}, raw {100 * counts['raw'] / len(found):.2f} %")
+    rows = [(name, n) for name, n in by_subject(found).items() if n["raw"] or n["crash"]]
+    for name, n in sorted(rows, key=lambda row: -row[1]["raw"]):
+        print(f"  {name:32} {n.total():5} calls {n['raw']:5} raw {n['crash']:3} crashes")
+    for verdict in ("crash", "raw", *(["taken"] if taken else [])):
+        for finding in [finding for finding in found if finding.verdict == verdict][:show]:
+            print(f"  {verdict}: {finding.name}: {finding.text[:200]}")
+    return counts["crash"] > 0 or counts["raw"] > 0.01 * len(found)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,48 @@
+"""A second of `make wrong-calls`: what is called wrongly answers in luxport's own words."""
+
+# Wrong on purpose:
+# pyright: reportArgumentType=false, reportMissingImports=false
+from __future__ import annotations
+
+import pytest
+import wrong_layers
+import wrong_operations
+from judging import judge
+from right_calls import right_calls
+
+import luxport
+from luxport_conformance.examples import EXAMPLES
+
+RIGHT = {right.name: right for right in reversed(list(right_calls()))}
+
+
+def expect_own_words(calls, least):
+    raw = [(call, text) for call, run in calls for verdict, text in [judge(run)] if verdict == "raw"]
+    assert len(calls) > least
+    assert len(raw) <= 0.01 * len(calls), raw
+
+
+@pytest.mark.parametrize("name", ["Dense", "BatchNorm", "Conv", "LayerNorm", "LSTM", "SkipConnection"])
+def test_wrong_calls_of_layers_end_in_own_words(name):
+    example = EXAMPLES[name][0]
+    calls = [
+        *wrong_layers.construction_calls(type(example.layer), example, "numpy"),
+        *wrong_layers.layer_calls(example, "numpy"),
+    ]
+    expect_own_words(calls, 50)
+
+
+@pytest.mark.parametrize("name", ["gru_sweep"])
+def test_wrong_calls_of_operations_end_in_own_words(name):
+    expect_own_words(list(wrong_operations.calls_of(RIGHT[name], "numpy")), 50)
+
+
+def test_right_calls_are_right():
+    for right in RIGHT.values():
+        assert judge(lambda right=right: right.function(*right.arrays, **right.options)) == ("taken", ""), right.name
+
+
+def test_a_framework_s_own_words_are_told_apart():
+    assert judge(lambda: {}["counter"])[0] == "raw"
+    assert judge(lambda: luxport.Dense(3, "x"))[0] == "own"
+    assert judge(lambda: luxport.Dense(3, 2))[0] == "taken"
