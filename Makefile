@@ -58,8 +58,8 @@ bench: env
 
 fuzz: env
 	$(BIN)/python tests/porting/fuzz.py $(COUNT)
+	$(BIN)/python tests/porting/fuzz_formats.py all $(COUNT)
 	$(BIN)/python tests/porting/fuzz_julia.py $(COUNT)
-	for form in yaml hdf5 safetensors models; do $(BIN)/python tests/porting/fuzz_formats.py $$form $(COUNT) || exit 1; done
 
 kills: env
 	$(BIN)/python tests/porting/kills.py $(KILLS)

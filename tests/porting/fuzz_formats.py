@@ -1,26 +1,21 @@
 """Bounded fuzzing of whatever else reads files: `python tests/porting/fuzz_formats.py yaml 100000`.
 
-The formats: ``yaml`` and ``hdf5`` (PEtab SciML), ``safetensors`` (`luxport.load`) and ``models`` (BSON and JLD2 through
-`load`, `load_parameters` and ``luxport inspect``). The rules are those of ``fuzz.py``: read or refused with the one
-documented error, within two seconds, within the memory limit, and nothing of the machine is touched. A number and a
-seed make the same input again.
+The formats: ``yaml`` and ``hdf5`` (PEtab SciML), ``safetensors`` (`luxport.load`), ``models`` (BSON and JLD2 through
+`load`, `load_parameters` and ``luxport inspect``) and ``convert`` (the command, on files of all kinds). What every
+input is held to stands in ``bounded.py``. A number and a seed make the same input again.
 """
 
 from __future__ import annotations
 
-import argparse
+import io
 import json
 import random
-import resource
-import signal
 import struct
 import sys
-import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager, redirect_stderr
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -30,17 +25,16 @@ import grown
 import hdf5_forms
 import numpy as np
 import samples
+from bounded import Attack, held, look_at, main
 
 import luxport
 from luxport import porting
 from luxport.layer import NamedLayers
-from luxport.porting import inspecting, loading, parameters, petab, reading, saving
+from luxport.porting import converting, flux_state, inspecting, loading, parameters, petab, reading, saving
+from luxport.porting.detect import is_safetensors
 from luxport.porting.jld2.superblock import Hdf5
 from luxport.porting.petab import files
 from luxport.porting.petab.network import Call, Network, Result
-
-LARGEST = (1 << 30) + (200 << 20)
-"""Address space: what the process has after its imports, some 900 MiB, and what reading may take."""
 
 NET = Network(NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m", (Result("x"),)),), Result("y"))
 MODEL = luxport.Chain(luxport.Dense(3, 2))
@@ -67,7 +61,7 @@ TOKENS = [
 
 def yaml_text(rng: random.Random) -> bytes:
     """Return a description of a network, sound or with some of its words changed."""
-    chosen = rng.choices(LAYERS, k=rng.randrange(1, 4))
+    chosen = rng.choices(LAYERS, k=rng.choice((1, 1, 1, 2, 3)))
     lines = ["nn_model_id: net", "layers:"]
     for i, (kind, args) in enumerate(chosen):
         lines += [f"- layer_id: m{i}", f"  layer_type: {kind}", f"  args: {args}"]
@@ -100,13 +94,18 @@ def yaml_text(rng: random.Random) -> bytes:
     return fuzz.mutate(rng, [data]) if rng.random() < 0.3 else data
 
 
-HDF5 = [*hdf5_forms.SOUND.values(), *hdf5_forms.HOSTILE.values()]
+def _words(data: bytes) -> list[int]:
+    """Return where the words of a file are that are not zero."""
+    return [i for i in range(0, len(data) - 8, 8) if any(data[i : i + 8])]
+
+
+HDF5 = [(file, _words(file)) for file in (*hdf5_forms.SOUND.values(), *hdf5_forms.HOSTILE.values())]
 
 
 def hdf5_bytes(rng: random.Random) -> bytes:
     """Return a file of h5py's, damaged; most of a file is empty, so that damage goes where something is."""
-    data = bytearray(rng.choice(HDF5))
-    taken = [i for i in range(0, len(data) - 8, 8) if any(data[i : i + 8])]
+    file, taken = rng.choice(HDF5)
+    data = bytearray(file)
     for _ in range(rng.choice((1, 1, 2, 3, 6))):
         at = rng.choice(taken)
         match rng.randrange(4):
@@ -134,7 +133,10 @@ def safetensors_bytes(rng: random.Random) -> bytes:
     header: dict[str, Any] = {}
     place, tree = 0, {}
     for i in range(rng.randrange(1, 4)):
-        kind, shape = rng.choice(TYPES), [rng.randrange(4) for _ in range(rng.randrange(3))]
+        kind, shape = (
+            rng.choice(TYPES if rng.random() < 0.2 else list(width)),
+            [rng.randrange(4) for _ in range(rng.randrange(3))],
+        )
         size = int(np.prod(shape)) * width.get(str(kind), 1)
         header[f"ps.a{i}"] = {"dtype": kind, "shape": shape, "data_offsets": [place, place + size]}
         place += size
@@ -142,7 +144,7 @@ def safetensors_bytes(rng: random.Random) -> bytes:
             ("array", "array", {"value": 1}, {"static": {"tuple": [1]}}, {"list": ["array"]}, [])
         )
     odd = [-1, 2**62, 2**70, 1.5, True, None, "x", [], {}, [2**62, 0], [0] * 40, [[]]]
-    for _ in range(rng.choice((0, 0, 1, 2))):
+    for _ in range(rng.choice((0, 0, 0, 1, 2))):
         header[rng.choice(list(header))][rng.choice(("dtype", "shape", "data_offsets", "more"))] = rng.choice(odd)
     about = {"format": rng.choice(("1", "1", "2", "99", "x")), "trees": json.dumps({"ps": {"dict": tree}})}
     if rng.random() < 0.2:
@@ -191,146 +193,140 @@ def shared_chain(depth: int, kind: str = "Chain") -> bytes:
 
 def model_bytes(rng: random.Random) -> bytes:
     """Return a file of a model or of parameters, in BSON or JLD2, sound or damaged."""
-    match rng.randrange(6):
-        case 0:
+    match rng.randrange(400):
+        case n if n < 70:
             return fuzz.mutate(rng, list(samples.FILES.values()))
-        case 1:
-            return grown.jld2_file(rng) if rng.random() < 0.5 else grown.bson_file(rng)
-        case 2:
+        case n if n < 120:
+            return grown.jld2_file(rng) if rng.random() < 0.6 else grown.bson_file(rng)
+        case 399:
             return shared_chain(rng.randrange(30), rng.choice(("Chain", "Parallel", "SkipConnection")))
     data = bw.bson(
-        {rng.choice(("model", "ps", "a\x1b[31m")): _layer(rng, 0), "_backrefs": [_layer(rng, 2), _layer(rng, 3)]}
+        {rng.choice(("model", "ps", "a\x1b[31m")): _layer(rng, 1), "_backrefs": [_layer(rng, 2), _layer(rng, 3)]}
     )
     return fuzz.mutate(rng, [data]) if rng.random() < 0.3 else data
 
 
 def read_models(path: str) -> None:
     """Read a file in all three ways."""
-    checked = []
+    refusals = 0
     for read in (
         lambda: loading.load(path, backend="numpy"),
         lambda: parameters.load_parameters(path, MODEL, backend="numpy"),
-        lambda: inspecting.describe(porting.read(path, allow_unavailable=True)),
+        lambda: _described(path),
     ):
         try:
-            checked.append(read())
+            read()
         except porting.FileFormatError as error:
-            _look_at(error)
-    if isinstance(checked[-1] if checked else None, list) and not all(line.isprintable() for line in checked[-1]):
-        raise AssertionError("a line of inspect has control characters")
-    if not checked:
+            look_at(error)
+            refusals += 1
+    if refusals == 3:
         raise porting.FileFormatError("by all three")
+
+
+def _described(path: str) -> None:
+    lines = inspecting.describe(porting.read(path, allow_unavailable=True))
+    if not all(line.isprintable() for line in lines):
+        raise AssertionError("a line of inspect has control characters")
+
+
+def read_arrays(path: str) -> None:
+    """Read a file as an input of a network, and as its parameters."""
+    try:
+        petab.load_array(path)
+    except porting.FileFormatError as error:
+        look_at(error)
+    petab.load_parameters(path, NET)
+
+
+def any_bytes(rng: random.Random) -> bytes:
+    """Return a file of any format that the command may be given."""
+    pick = rng.random()
+    if pick < 0.6:
+        return model_bytes(rng)
+    if pick < 0.8:
+        return safetensors_bytes(rng)
+    model = shared_chain(rng.randrange(4), "Chain")
+    return fuzz.mutate(rng, [model]) if rng.random() < 0.7 else model
+
+
+def convert(path: str) -> None:
+    """Run the command on a file that is named so that the name of what it writes changes, too."""
+    end = "jld2" if len(GIVEN[0]) % 2 else "safetensors"
+    arguments = [path, f"out.{end}", *(["--model", "fuzz_formats:MODEL"] if len(GIVEN[0]) % 3 == 0 else [])]
+    with redirect_stderr(io.StringIO()) as told:
+        status = converting.main(arguments)
+    lines = told.getvalue().splitlines()
+    if not all(line.isprintable() and line.startswith("luxport convert: ") for line in lines):
+        raise AssertionError(f"convert printed {lines}")
+    if status:
+        if status != 2 or not lines:
+            raise AssertionError(f"convert ended with {status} and {lines}")
+        raise porting.FileFormatError(lines[-1])
 
 
 FORMATS: dict[str, tuple[Callable[[random.Random], bytes], Callable[[str], Any]]] = {
     "yaml": (yaml_text, petab.load),
-    "hdf5": (hdf5_bytes, lambda path: (_either(petab.load_array, path), petab.load_parameters(path, NET))),
+    "hdf5": (hdf5_bytes, read_arrays),
     "safetensors": (safetensors_bytes, lambda path: saving.load(path, backend="numpy")),
     "models": (model_bytes, read_models),
+    "convert": (any_bytes, convert),
 }
 
 
-def _either(read: Callable[[str], Any], path: str) -> None:
-    try:
-        read(path)
-    except porting.FileFormatError as error:
-        _look_at(error)
+def attack(form: str, seed: int) -> Attack:
+    """Return the attack on one of the formats."""
+    make = FORMATS[form][0]
+
+    def read(data: bytes, number: int) -> str:
+        with given(data, checked=number % 3 == 0):
+            return outcome_of(FORMATS[form][1], len(data))
+
+    return Attack(f"{form}/{seed}", lambda number: make(random.Random(f"{form}/{seed}/{number}")), read)
 
 
-causes: Counter[str] = Counter()
-
-
-def _look_at(error: porting.FileFormatError) -> None:
-    text = str(error)
-    if not text.isprintable():
-        raise AssertionError(f"a message has control characters: {text!r}") from None
-    cause = error.__cause__
-    if cause is not None and not isinstance(cause, porting.FileFormatError):
-        causes[type(cause).__name__] += 1
-
-
-def run(form: str, count: int, seed: int, first: int = 0, keep: Path | None = None) -> Counter[str]:
-    """Fuzz one format with ``count`` inputs and count how they ended; "failed" are those that should not have."""
-    make, read = FORMATS[form]
-    outcomes: Counter[str] = Counter()
-    for number in range(first, first + count):
-        rng = random.Random(f"{form}/{seed}/{number}")
-        data = make(rng)
-        try:
-            with given(data, checked=rng.random() < 0.3):
-                outcomes[timed(read)] += 1
-        except (Exception, fuzz.HangError) as error:
-            outcomes["failed"] += 1
-            print(f"{form} {number} of seed {seed}: {type(error).__name__}: {error}"[:400], flush=True)
-            if keep:
-                keep.mkdir(parents=True, exist_ok=True)
-                (keep / f"{form}-{seed}-{number}.bin").write_bytes(data)
-    return outcomes
-
-
-def timed(read: Callable[[str], Any]) -> str:
+def outcome_of(read: Callable[[str], Any], size: int) -> str:
     """Read as a user would, and return how that ended; whatever should not happen is raised."""
-    if signal.getsignal(signal.SIGPROF) is fuzz._hang:
-        signal.setitimer(signal.ITIMER_PROF, 5 * fuzz.SLOWEST)
-    fuzz.WATCH.seen.clear()
-    fuzz.WATCH.on = True
-    begin = time.process_time()
-    outcome = "read"
     try:
-        read("file")
-    except porting.FileFormatError as error:
-        outcome = "refused"
-        _look_at(error)
-    finally:
-        fuzz.WATCH.on = False
-        took = time.process_time() - begin
-        fuzz.WATCH.slowest = max(fuzz.WATCH.slowest, took)
-    if touched := [event for event in fuzz.WATCH.seen if event != "import"]:
-        raise AssertionError(f"reading caused {sorted(set(touched))}")
-    if took > fuzz.SLOWEST:
-        raise AssertionError(f"took {took:.1f} s")
-    return outcome
+        with held(size, ignoring=("import",)):
+            read("file")
+    except porting.FileFormatError:
+        return "refused"
+    return "read"
+
+
+GIVEN = [b""]
+"""The bytes that every reader is handed in the place of a file's."""
+
+
+@contextmanager
+def _nowhere(_: Any) -> Iterator[io.BytesIO]:
+    yield io.BytesIO()
+
+
+PATCHES = [
+    *[mock.patch.object(module, "bytes_of", lambda _: GIVEN[0]) for module in (reading, saving, files)],
+    *[mock.patch.object(module, "replacing", _nowhere) for module in (saving, flux_state)],
+    mock.patch.object(converting, "_is_safetensors", lambda _: is_safetensors(GIVEN[0][:9])),
+]
+UNCHECKED = mock.patch.object(Hdf5, "check", lambda *_: None)
+"""Else damage ends at the first checksum."""
 
 
 @contextmanager
 def given(data: bytes, checked: bool) -> Iterator[None]:
     """Hand these bytes to the readers in the place of a file's."""
-    with ExitStack() as stack:
-        for module in (reading, saving, files):
-            stack.enter_context(mock.patch.object(module, "bytes_of", lambda _: data))
-        if not checked:  # else damage ends at the first checksum
-            stack.enter_context(mock.patch.object(Hdf5, "check", lambda *_: None))
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("form", choices=FORMATS)
-    options.add_argument("count", type=int, nargs="?", default=10_000)
-    options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--first", type=int, default=0, help="number of the first input")
-    options.add_argument("--keep", type=Path, help="folder for the inputs that fail")
-    chosen = options.parse_args()
-    for name in luxport.__all__:  # what is imported on first use is there
-        getattr(luxport, name)
-    run(chosen.form, 500, -1)
-    causes.clear()
-    resource.setrlimit(resource.RLIMIT_AS, (LARGEST, LARGEST))
-    sys.addaudithook(fuzz.WATCH)
-    signal.signal(signal.SIGPROF, fuzz._hang)
-    total: Counter[str] = Counter()
-    begin = time.perf_counter()
-    for first in range(chosen.first, chosen.first + chosen.count, 1000):
-        total += run(chosen.form, min(1000, chosen.first + chosen.count - first), chosen.seed, first, chosen.keep)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        took = time.perf_counter() - begin
-        told = f"the slowest {fuzz.WATCH.slowest:.2f} s, peak {peak} MiB"
-        print(f"{chosen.form}: {total.total()} inputs in {took:.0f} s, {told}: {dict(total)}", flush=True)
-    print(f"errors that the wrapper turned into the documented one: {dict(causes)}")
-    return 1 if total["failed"] else 0
+    GIVEN[0] = data
+    patches = PATCHES if checked else [*PATCHES, UNCHECKED]
+    for patch in patches:
+        patch.start()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for patch in patches:
+            patch.stop()
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(main(__doc__, {name: partial(attack, name) for name in FORMATS}))

@@ -20,7 +20,7 @@ def test_attacks_run_nothing(source):
 
 
 def test_a_grammar_of_attacks_runs_nothing():
-    outcomes = fuzz_julia.run(150, 12)
+    outcomes = fuzz_julia.attack(12).here(150)
     assert outcomes["failed"] == 0
     assert outcomes["imported"] > 5  # most have holes, or are refused
 

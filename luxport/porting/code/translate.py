@@ -140,7 +140,8 @@ def _check_parts(t: Translator, written: list[tuple[Node, list[str], list[Hole]]
         changed = False
         defined = set().union(*bound, HELPERS)
         for place, (node, lines, holes) in enumerate(written):
-            if lines and violation("\n".join(lines), defined):
+            # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
+            if lines and violation("\n\n" + "\n".join(lines), defined):
                 t.lines, t.holes = [], []
                 leave_out(t, node, holes[0].reason if holes else "a form that Python has not")
                 tries[place] += 1
