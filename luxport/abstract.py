@@ -84,18 +84,43 @@ class AbstractArray:
         return f"AbstractArray({self.shape}, {self.dtype.name})"
 
     def __getitem__(self, key: Any) -> AbstractArray:
-        # A broadcast scalar has the shape and strides of zero: indexing it costs no memory.
-        view = np.broadcast_to(np.zeros((), self.dtype), self.shape)
         keys = key if isinstance(key, tuple) else (key,)
-        real = tuple(np.zeros(k.shape, np.intp) if isinstance(k, AbstractArray) else k for k in keys)
-        return AbstractArray(view[real].shape, self.dtype)
+        shape = _cut(self.shape, keys)
+        if shape is None:
+            # A broadcast scalar has the shape and strides of zero: indexing it costs no memory.
+            view = np.broadcast_to(np.zeros((), self.dtype), self.shape)
+            shape = view[tuple(np.zeros(k.shape, np.intp) if isinstance(k, AbstractArray) else k for k in keys)].shape
+        return AbstractArray(shape, self.dtype)
+
+
+def _cut(shape: Shape, keys: tuple[Any, ...]) -> Shape | None:
+    """Return the shape of what slices, an ellipsis and new axes cut out; None for other keys, or too many."""
+    if not all([key is None or key is ... or type(key) is slice for key in keys]) or keys.count(...) > 1:
+        return None
+    left = len(shape) - sum([type(key) is slice for key in keys])
+    if left < 0:
+        return None
+    cut: list[int] = []
+    sizes = iter(shape)
+    for key in keys if ... in keys else (*keys, ...):
+        if key is None:
+            cut.append(1)
+        elif key is ...:
+            cut.extend([next(sizes) for _ in range(left)])
+        else:
+            n = next(sizes)
+            cut.append(n if key == _WHOLE else len(range(*key.indices(n))))
+    return tuple(cut)
+
+
+_WHOLE = slice(None)
 
 
 def _binary(promote: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def rule(x1: Any, x2: Any, /) -> Any:
         if not all(isinstance(x, (AbstractArray, np.ndarray, np.generic, int, float, complex)) for x in (x1, x2)):
             return NotImplemented
-        return AbstractArray(np.broadcast_shapes(_shape(x1), _shape(x2)), promote(x1, x2))
+        return AbstractArray(_broadcast(_shape(x1), _shape(x2)), promote(x1, x2))
 
     return rule
 
@@ -111,6 +136,20 @@ def _true_divide_type(x1: Any, x2: Any) -> np.dtype[Any]:
 
 def _shape(x: Any) -> Shape:
     return tuple(getattr(x, "shape", ()))
+
+
+def _broadcast(*shapes: Shape) -> Shape:
+    """Join shapes by the rules of broadcasting; sizes stay the objects that they are."""
+    joined: list[int] = []
+    for i in range(1, max(map(len, shapes), default=0) + 1):
+        size = 1
+        for n in [shape[-i] for shape in shapes if len(shape) >= i]:
+            if size == 1:
+                size = n
+            elif n != size and n != 1:
+                raise ValueError(f"shapes expected that can be broadcast together, got {', '.join(map(str, shapes))}")
+        joined.append(size)
+    return tuple(joined[::-1])
 
 
 _arithmetic = _binary(_result_type)
@@ -163,12 +202,12 @@ def _axis(axis: int, ndim: int) -> int:
 
 def where(condition: Any, x1: Any, x2: Any, /) -> AbstractArray:
     """Broadcast three shapes."""
-    return AbstractArray(np.broadcast_shapes(*map(_shape, (condition, x1, x2))), _result_type(x1, x2))
+    return AbstractArray(_broadcast(*map(_shape, (condition, x1, x2))), _result_type(x1, x2))
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> AbstractArray:  # noqa: A002
     """Keep the dtype, broadcast the bounds."""
-    return AbstractArray(np.broadcast_shapes(*map(_shape, (x, min, max))), x.dtype)
+    return AbstractArray(_broadcast(*map(_shape, (x, min, max))), x.dtype)
 
 
 def matmul(x1: Any, x2: Any, /) -> AbstractArray:
@@ -178,7 +217,7 @@ def matmul(x1: Any, x2: Any, /) -> AbstractArray:
     a, b = _shape(x1), _shape(x2)
     if not a or not b or a[-1] != b[-2 if len(b) > 1 else -1]:
         raise ValueError(f"matmul expects (..., k) and (..., k, n), got {a} and {b}")
-    batch = np.broadcast_shapes(a[:-2], b[:-2])
+    batch = _broadcast(a[:-2], b[:-2])
     return AbstractArray((*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), _result_type(x1, x2))
 
 
@@ -253,7 +292,7 @@ def squeeze(x: Any, /, axis: int | tuple[int, ...]) -> AbstractArray:
 
 def broadcast_to(x: Any, /, shape: Shape) -> AbstractArray:
     """Take on a larger shape."""
-    if np.broadcast_shapes(x.shape, tuple(shape)) != tuple(shape):
+    if _broadcast(x.shape, tuple(shape)) != tuple(shape):
         raise ValueError(f"{x.shape} cannot be broadcast to {tuple(shape)}")
     return AbstractArray(tuple(shape), x.dtype)
 

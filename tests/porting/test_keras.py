@@ -52,6 +52,24 @@ pair = luxport.to_keras(luxport.Bilinear((3, 2), 4), *luxport.setup(0, luxport.B
 assert pair([keras.Input((3,)), keras.Input((2,))]).shape == (None, 4)
 assert tuple(pair([x, x[:, :2]]).shape) == (6, 4)
 
+# sizes that are not known
+for made, shape, wanted in (
+    (luxport.MaxPool((2, 2)), (1, None, None), (None, 1, None, None)),
+    (luxport.Chain(luxport.Conv((3, 3), 1, 4), luxport.GlobalMeanPool()), (1, None, None), (None, 4, 1, 1)),
+    (luxport.Embedding(5, 3), (None,), (None, None, 3)),
+    (luxport.NoOpLayer(), (2,), (None, 2)),
+):
+    free = luxport.to_keras(made, *luxport.setup(0, made, backend="numpy"))
+    kind = "float32" if len(shape) == 3 else "int32"
+    spec = free(keras.Input(shape, dtype=kind))
+    assert spec.shape == wanted, (made, spec.shape)
+    assert spec.dtype == ("int32" if len(shape) == 1 and shape[0] else "float32"), (made, spec.dtype)
+images = keras.Input((1, None, None))
+pooled = luxport.to_keras(luxport.MaxPool((2, 2)), {}, {})(images)
+resizing = keras.Model(images, pooled)
+for size in (4, 7):
+    assert resizing(np.ones((2, 1, size, 9), "float32")).shape == (2, 1, size // 2, 4)
+
 import from_keras_program
 from_keras_program.main(BACKEND, layer, model)
 print("done")

@@ -11,13 +11,13 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, backend_of
+from luxport.free_sizes import FreeArray, output_of_free
 from luxport.layer import (
     Layer,
     Parameters,
     States,
     initial_parameters,
     initial_states,
-    output_shape,
     test_mode,
     train_mode,
 )
@@ -244,11 +244,12 @@ def _layer_type() -> Any:
 
         def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
             """Describe the output; a size that depends on an unknown one is unknown, too."""
-            one, other = (
-                output_shape(self._model, tree.map(lambda x: _known(x.shape, size), inputs))  # noqa: B023
-                for size in (2, 3)
-            )
-            return _unknown(one, other, lambda shape: keras.KerasTensor(shape, dtype=self.compute_dtype))
+            given = tuple(inputs) if isinstance(inputs, list) else inputs
+            found = output_of_free(self._model, tree.map(lambda x: FreeArray(tuple(x.shape), x.dtype), given))
+            return tree.map(lambda leaf: keras.KerasTensor(leaf.shape, dtype=self._dtype_of(leaf)), found)
+
+        def _dtype_of(self, leaf: FreeArray) -> str:
+            return self.compute_dtype if "float" in leaf.dtype else leaf.dtype
 
     return LuxportLayer
 
@@ -256,16 +257,3 @@ def _layer_type() -> Any:
 def _structures(ps: Any, st: Any) -> tuple[Any, Any]:
     """Bring back what Keras, which looks into the attributes of layers, is to leave alone."""
     return ps, st
-
-
-def _known(shape: Any, size: int) -> tuple[int, ...]:
-    return tuple([size if n is None else n for n in shape])
-
-
-def _unknown(one: Any, other: Any, make: Any) -> Any:
-    """Turn shapes for two sizes of what is unknown into descriptions."""
-    if isinstance(one, dict):
-        return {key: _unknown(one[key], other[key], make) for key in one}
-    if one and not isinstance(one[0], int):
-        return tuple([_unknown(*pair, make) for pair in zip(one, other, strict=True)])
-    return make(tuple([n if n == m else None for n, m in zip(one, other, strict=True)]))

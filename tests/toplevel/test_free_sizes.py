@@ -1,0 +1,163 @@
+"""Which sizes of an output depend on sizes of the input that are not known: of every layer, by hand and by trying."""
+
+from __future__ import annotations
+
+import pytest
+
+import luxport as lp
+from luxport import tree
+from luxport.free_sizes import FreeArray, free_output, output_of_free
+from luxport_conformance.examples import EXAMPLES, Flags, Indices
+
+N = None
+# fmt: off
+WHOLLY_FREE = {
+    "MultiHeadAttention": (((N, N, 4), (N, 2, N, N)), (N, N, 3)),
+    "CompactLayer": ((N, 4), (N, 2)),
+    "Chain": ((N, 2), (N, 4)),
+    "RepeatedLayer": ((N, 2),),
+    "Conv": ((N, 4, N, N), (N, 2, N, N), (N, 3, N), (N, 2, N, N, N), (N, 2, N, N), (N, 2, N)),
+    "ConvTranspose": ((N, 4, N, N), (N, 2, N, N), (N, 3, N), (N, 2, N, N, N)),
+    "CrossCor": ((N, 4, N, N),),
+    "DepthwiseConv": ((N, 4, N, N),),
+    "DebugLayer": ((N, 3),),
+    "Dense": ((N, 2), (N, 4), (N, 2), (N, N, 2)),
+    "Scale": ((N, 3), (N, 2, 3)),
+    "Diagonal": ((N, 3),),
+    "Bilinear": ((N, 2), (N, N, 2)),
+    "AlphaDropout": ((N, N),),
+    "Dropout": ((N, N), (N, N, N)),
+    "VariationalHiddenDropout": ((N, N), (N, N)),
+    "FrozenLayer": ((N, 4),),
+    "Embedding": ((N, N, 3), (N, N, 2), (N, 3)),
+    "EmbeddingBag": ((N, 2), (N, 2)),
+    "BatchNorm": ((N, 3), (N, 2, N, N), (N, 3, N), (N, 3)),
+    "GroupNorm": ((N, 6), (N, 4, N, N), (N, 3, N)),
+    "InstanceNorm": ((N, 2, N), (N, 3, N, N)),
+    "LayerNorm": ((N, 5), (N, N, 3, 2), (N, N, 4), (N, N, 4)),
+    "RMSNorm": ((N, 5), (N, 3, 2)),
+    "Parallel": ((N, 2), (N, 2)),
+    "BranchLayer": ((N, 2),),
+    "SkipConnection": ((N, 2),),
+    "Maxout": ((N, 4),),
+    "PairwiseFusion": (((N, 3), (N, 2)),),
+    "PairwiseFold": ((N, 2),),
+    "MaxPool": ((N, N, N, N), (N, N, N, N), (N, N, N)),
+    "MeanPool": ((N, N, N, N), (N, N, N, N), (N, N, N, N, N)),
+    "LPPool": ((N, N, N, N), (N, N, N)),
+    "GlobalMaxPool": ((N, N, 1, 1),),
+    "GlobalMeanPool": ((N, N, 1, 1),),
+    "GlobalLPPool": ((N, N, 1),),
+    "AdaptiveMaxPool": ((N, N, 2, 3), (N, N, 3, 2)),
+    "AdaptiveMeanPool": ((N, N, 2, 3), (N, N, 3, 2)),
+    "AdaptiveLPPool": ((N, N, 2), (N, N, 3)),
+    "SinusoidalPositionalEmbedding": ((N, N, 6),),
+    "RotaryPositionalEmbedding": ((N, N, N, N), (N, N, N, N)),
+    "AlternatePrecision": ((N, 2),),
+    "RNNCell": (((N, 2), ((N, 2),)),),
+    "LSTMCell": (((N, 2), ((N, 2), (N, 2))),),
+    "GRUCell": (((N, 2), ((N, 2),)),),
+    "GRUv3Cell": (((N, 2), ((N, 2),)),),
+    "Recurrence": (((N, 2), ((N, 2), (N, 2))),),
+    "StatefulRecurrentCell": ((5, 2),),
+    "BidirectionalRNN": ((N, N, 4),),
+    "RNN": ((N, N, 2),),
+    "LSTM": (((N, N, 2), ((N, 2), (N, 2))),),
+    "GRU": ((N, N, 4), (N, N, 2)),
+    "GRUv3": ((N, N, 2),),
+    "SpectralNorm": ((N, 2), (N, 3, N, N)),
+    "WeightNorm": ((N, 2), (N, 3, N, N)),
+    "FlattenLayer": ((N, N), (N, N, N)),
+    "ReshapeLayer": ((N, 3, N),),
+    "ReverseSequence": ((N, N, N),),
+    "SelectDim": ((N, N), (N,)),
+    "Tied": ((N, 3),),
+    "Upsample": ((N, N, N, N), (N, N, N, N), (N, N, 7)),
+    "PixelShuffle": ((N, N, N, N), (N, N, N)),
+    "NoOpLayer": ((N, N),),
+    "WrappedFunction": ((N, N),),
+}
+# fmt: on
+"""What the examples of a layer return where no size of their input is known, by the formulas of their docstrings."""
+
+RUNS = [pytest.param(name, i, id=f"{name}-{i}") for name, examples in EXAMPLES.items() for i in range(len(examples))]
+
+
+def described(x):
+    if isinstance(x, Indices):
+        return FreeArray(x.shape, "int32")
+    if isinstance(x, Flags):
+        return FreeArray(x.shape, "bool")
+    return FreeArray(x) if all(isinstance(n, int) for n in x) else tuple(map(described, x))
+
+
+def shapes(arrays):
+    return tree.map(lambda leaf: leaf.shape, arrays) if not isinstance(arrays, FreeArray) else arrays.shape
+
+
+@pytest.mark.parametrize(("name", "i"), RUNS)
+def test_no_size_known(name, i):
+    example = EXAMPLES[name][i]
+    free = tree.map(lambda leaf: FreeArray((None,) * len(leaf.shape), leaf.dtype), described(example.x))
+    found = shapes(output_of_free(example.layer, free))
+    if i < len(WHOLLY_FREE.get(name, ())):
+        assert found == WHOLLY_FREE[name][i]
+
+
+@pytest.mark.parametrize(("name", "i"), RUNS)
+def test_one_size_unknown(name, i):
+    """Of each axis of each input: what differs among the sizes that the layer takes is unknown, no more."""
+    example = EXAMPLES[name][i]
+    inputs = described(example.x)
+    for k, leaf in enumerate(tree.leaves(inputs)):
+        for axis in range(len(leaf.shape)):
+            found = tree.leaves(output_of_free(example.layer, resized(inputs, k, axis, None)))
+            tried = [output for size in range(1, 7) if (output := outputs(example.layer, inputs, k, axis, size))]
+            for got, *others in zip(found, *tried, strict=True):
+                sizes = zip(*[other.shape for other in others], strict=True)
+                assert got.shape == tuple([n if {n} >= set(more) else None for n, *more in sizes])
+
+
+def resized(inputs, k, axis, size):
+    leaves = tree.leaves(inputs)
+    shape = tuple([size if i == axis else n for i, n in enumerate(leaves[k].shape)])
+    leaves[k] = FreeArray(shape, leaves[k].dtype)
+    return tree.unflatten(tree.structure(inputs), iter(leaves))
+
+
+def outputs(layer, inputs, k, axis, size):
+    """Return what a layer makes of known sizes, nothing if they do not fit."""
+    try:
+        return tree.leaves(output_of_free(layer, resized(inputs, k, axis, size)))
+    except (ValueError, TypeError, ZeroDivisionError):
+        return []
+
+
+def test_strides_windows_and_blocks():
+    images = FreeArray((None, 1, None, None))
+    assert output_of_free(lp.MaxPool((2, 2)), images).shape == (None, 1, None, None)
+    deep = lp.Chain(*[lp.MaxPool((2, 2), padding=lp.SamePad()) for _ in range(9)], lp.FlattenLayer())
+    assert output_of_free(deep, images).shape == (None, None)
+    assert output_of_free(deep, FreeArray((None, 1, 512, 1024))).shape == (None, 2)
+    assert output_of_free(lp.Conv((500, 1), 1, 2), images).shape == (None, 2, None, None)
+    assert output_of_free(lp.PixelShuffle(7), FreeArray((2, None, 5, None))).shape == (2, None, 35, None)
+    assert output_of_free(lp.ReshapeLayer((7, 11, -1)), FreeArray((None, None))).shape == (None, 7, 11, None)
+
+
+def test_a_crop_and_a_number_of_outputs():
+    assert output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, None))).shape == (None, None)
+    assert output_of_free(lp.WrappedFunction(lambda x: x[:, :10]), FreeArray((None, 12))).shape == (None, 10)
+    rows = lp.WrappedFunction(lambda x: tuple([x[i, ...] for i in range(x.shape[0])]))
+    with pytest.raises(ValueError, match="whose number of arrays and axes does not depend on sizes that are free"):
+        output_of_free(rows, FreeArray((None, 3)))
+
+
+def test_what_does_not_fit_is_said_by_the_layer():
+    with pytest.raises(lp.LayerError, match=r"Dense expects \(\.\.\., 3\), got \(2, 4\)"):
+        output_of_free(lp.Dense(3, 2), FreeArray((None, 4)))
+    assert free_output(lambda x: x, FreeArray((1, 2))) == FreeArray((1, 2))
+
+
+def test_dtypes():
+    assert output_of_free(lp.NoOpLayer(), FreeArray((None, 2), "int32")) == FreeArray((None, 2), "int32")
+    assert output_of_free(lp.Embedding(5, 3), FreeArray((None, 2), "uint8")) == FreeArray((None, 2, 3), "float32")
