@@ -301,7 +301,8 @@ def dtype_name(array: Array) -> str:
     >>> dtype_name(np.zeros(2, np.float32))
     'float32'
     """
-    return getattr(array.dtype, "name", None) or str(array.dtype).rpartition(".")[2]
+    dtype = array.dtype
+    return _NUMPY_NAMES.get(type(dtype)) or getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
 
 
 def is_inexact(value: Any) -> bool:
@@ -328,6 +329,9 @@ def same_shape(shape: Any, other: Any) -> bool:
 
 _FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 _COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+# NumPy takes some microseconds to name a dtype, and has a class for each.
+_NUMPY_NAMES = {type(np.dtype(name)): name for name in (*_FLOATING, *_COUNTING) if name != "bfloat16"}
 
 
 def is_compiling() -> bool:
