@@ -159,6 +159,16 @@ def namespace(*arrays: Array) -> Any:
     return backend_of(*arrays).xp
 
 
+def array_device(array: Array) -> Any:
+    """Return the device of an array as its namespace's creation functions take it; None where a program has none yet.
+
+    >>> import numpy as np
+    >>> array_device(np.zeros(2))
+    'cpu'
+    """
+    return getattr(array, "device", None)
+
+
 def default_backend() -> Backend:
     """Return the backend that new arrays come from.
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 
 __all__ = ["given_parameters"]
 
@@ -19,7 +17,7 @@ def given_parameters(layer: str, weight: Array, bias: Any, size: int) -> dict[st
     if bias is False:
         return {"weight": weight}
     if bias is True:
-        bias = namespace(weight).zeros((size,), dtype=weight.dtype, device=device(weight))
+        bias = namespace(weight).zeros((size,), dtype=weight.dtype, device=array_device(weight))
     if tuple(bias.shape) != (size,):
         shape = tuple(weight.shape)
         raise ValueError(f"{layer} expects a bias {(size,)} for its weight {shape}, got {tuple(bias.shape)}")

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar, TypeAlias
 
-from array_api_compat import device
-
 from luxport import ops, tree
 from luxport.abstract import AbstractArray
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
 from luxport.layer import Layer, Parameters, States
@@ -382,7 +380,7 @@ class _KeyRng(Rng):
 
     def _drawn(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         xp = namespace(self._key)
-        counter = xp.asarray(self._counter, dtype=xp.int32, device=device(self._key))
+        counter = xp.asarray(self._counter, dtype=xp.int32, device=array_device(self._key))
         self._counter += 2  # hidden state and memory take the even and the odd ones
         return draw(self._key, counter, shape=shape)
 

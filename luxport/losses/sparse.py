@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import device
-
 from luxport import ops
-from luxport.backend import Array, dtype_name, find_owner, namespace
+from luxport.backend import Array, array_device, dtype_name, find_owner, namespace
 from luxport.layers.checks import shape_of, shape_text
 from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, rounded_once
 from luxport.ops.embedding import pick, value_range
@@ -147,7 +145,7 @@ def _from_logarithms(
 def _weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
     """Return one weight for each class, along the axis of the classes."""
     if find_owner(type(given)) is None:
-        given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=device(y_hat))
+        given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=array_device(y_hat))
     classes = y_hat.shape[axis]
     if len(given.shape) != 1 or given.shape[0] not in (classes, None):
         raise ValueError(f"{loss} expects class_weights ({classes},), one for each class, got {shape_text(given)}")

@@ -7,9 +7,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import in_single_or_double
 from luxport.ops.operation import operation
@@ -135,7 +133,7 @@ def _entries(x: Array, axis: int, windows: Windows) -> list[Array]:
     xp = namespace(x)
     longest = max(stop - start for start, stop in windows)
     rows = [[min(start + i, stop - 1) for start, stop in windows] for i in range(longest)]
-    return [xp.take(x, xp.asarray(row, dtype=xp.int32, device=device(x)), axis=axis) for row in rows]
+    return [xp.take(x, xp.asarray(row, dtype=xp.int32, device=array_device(x)), axis=axis) for row in rows]
 
 
 def _sum(x: Array, axis: int, windows: Windows) -> Array:

@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
 from luxport.ops.activations import identity
 from luxport.ops.operation import operation
@@ -260,7 +258,7 @@ def _causal(xp: Any, query: Array, key: Array, axis: int) -> Array:
 def _places(xp: Any, x: Array, axis: int) -> Array:
     """Count the entries along an axis: 0, 1, …"""
     if x.shape[axis] is not None:
-        return xp.arange(x.shape[axis], dtype=xp.int32, device=device(x))
+        return xp.arange(x.shape[axis], dtype=xp.int32, device=array_device(x))
     others = tuple([i for i in range(len(x.shape)) if i != axis % len(x.shape)])
     zeros = xp.sum(xp.zeros_like(x, dtype=xp.int32), axis=others, dtype=xp.int32)
     return xp.cumulative_sum(zeros + 1, axis=0) - 1

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from array_api_compat import device
-
-from luxport.backend import Array, dtype_name, namespace, same_shape
+from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.loops import scan
 from luxport.ops.dtypes import in_single_or_double
@@ -69,13 +67,13 @@ def ctc_loss(
             xp, steps_of_each, xp.logical_or(steps_of_each < 0, steps_of_each > steps), "logit_lengths from 0 to T"
         )
         # Later steps may hold anything.
-        counted = xp.arange(steps, dtype=xp.int32, device=device(logits))[None, :] < steps_of_each[:, None]
+        counted = xp.arange(steps, dtype=xp.int32, device=array_device(logits))[None, :] < steps_of_each[:, None]
         logits = xp.where(counted[..., None], logits, 0.0)
     if label_lengths is not None:
         counts: Any = xp.astype(label_lengths, xp.int32)
         beyond = _refused(xp, counts, xp.logical_or(counts < 0, counts > count), "label_lengths from 0 to L")
         wrong = beyond if wrong is None else xp.logical_or(wrong, beyond)
-        places = xp.arange(count, dtype=xp.int32, device=device(logits))
+        places = xp.arange(count, dtype=xp.int32, device=array_device(logits))
         there = places[None, :] < counts[:, None]
         used = xp.astype(there, xp.int32)
         absent = xp.logical_and(absent, there)
@@ -111,13 +109,13 @@ def ctc_loss(
             further = xp.where((time < xp.astype(logit_lengths, xp.int32))[:, None], further, reached)
         return further, time
 
-    times = xp.arange(1, scores.shape[0], dtype=xp.int32, device=device(logits))
+    times = xp.arange(1, scores.shape[0], dtype=xp.int32, device=array_device(logits))
     reached, _ = scan(step, start, (scores[1:, ...], times))
     if label_lengths is None:
         losses = -logsumexp(reached[:, -head:], axis=-1)
         return _marked(xp, losses, wrong, logit_lengths, nothing)
     ends = xp.astype(label_lengths, xp.int32)[:, None] * 2
-    places = xp.arange(2 * count + 1, dtype=xp.int32, device=device(logits))[None, :]
+    places = xp.arange(2 * count + 1, dtype=xp.int32, device=array_device(logits))[None, :]
     ending = xp.logical_or(places == ends, places == ends - 1)
     losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
     return _marked(xp, losses, wrong, logit_lengths, nothing)

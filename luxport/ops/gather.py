@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
 from luxport.ops.dtypes import real_numbers, single_or_double
 from luxport.ops.operation import operation
@@ -105,7 +103,7 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     array([2., 0., 4.])
     """
     xp = namespace(src, segments)
-    numbers = xp.arange(size, dtype=segments.dtype, device=device(src))
+    numbers = xp.arange(size, dtype=segments.dtype, device=array_device(src))
     here = numbers[:, None] == segments[None, :]
     here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
     neutral = xp.full_like(src, empty_segment(xp, src.dtype, op))

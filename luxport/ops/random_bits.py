@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.host_bits import ROTATIONS
 from luxport.ops.operation import operation
 
@@ -49,7 +47,7 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """
     xp = namespace(key)
     size = math.prod(shape)
-    blocks = xp.arange((size + 1) // 2, dtype=xp.int32, device=device(key))
+    blocks = xp.arange((size + 1) // 2, dtype=xp.int32, device=array_device(key))
     first = xp.zeros_like(blocks) + counter
     bits = xp.stack(threefry_words(xp, key, first, blocks), axis=-1)
     return xp.reshape(xp.reshape(bits, (-1,))[:size], shape)

@@ -7,9 +7,8 @@ import math
 from typing import Literal, TypeAlias
 
 import numpy as np
-from array_api_compat import device
 
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
 from luxport.ops.operation import operation
 
@@ -120,8 +119,8 @@ def imrotate(
     total = xp.zeros_like(flat)
     for above in itertools.product((0, 1), repeat=2) if method == "bilinear" else (None,):
         indices, weights = _taps(places, sizes, above)
-        values = xp.take(flat, xp.asarray(indices, dtype=xp.int32, device=device(x)), axis=2)
-        weights = xp.asarray(weights, dtype=x.dtype, device=device(x))
+        values = xp.take(flat, xp.asarray(indices, dtype=xp.int32, device=array_device(x)), axis=2)
+        weights = xp.asarray(weights, dtype=x.dtype, device=array_device(x))
         # Not a product alone, which makes NaN of an infinity that is outside.
         total = total + xp.where(weights == 0, xp.zeros_like(values), values * weights)
     return xp.reshape(total, (-1, x.shape[1], *sizes))

@@ -9,9 +9,8 @@ from operator import add
 from typing import Any
 
 import numpy as np
-from array_api_compat import device
 
-from luxport.backend import Array, Backend, asarray, namespace
+from luxport.backend import Array, Backend, array_device, asarray, namespace
 from luxport.errors import LayerError
 from luxport.ops.dtypes import is_complex, is_double
 from luxport.ops.operation import operation
@@ -61,7 +60,7 @@ def stft(
     if x.shape[-1] < n_fft:
         raise LayerError(f"expects at least n_fft = {n_fft} samples, got {x.shape[-1]}")
     frames = 1 + (x.shape[-1] - n_fft) // hop_length
-    starts, offsets = (xp.arange(n, dtype=xp.int32, device=device(x)) for n in (frames, n_fft))
+    starts, offsets = (xp.arange(n, dtype=xp.int32, device=array_device(x)) for n in (frames, n_fft))
     places = starts[:, None] * hop_length + offsets[None, :]
     columns = xp.take(x, xp.reshape(places, (-1,)), axis=-1)
     columns = xp.reshape(columns, (*tuple(x.shape)[:-1], frames, n_fft))
@@ -107,7 +106,7 @@ def istft(
     if normalized:
         y = y * n_fft**0.5
     columns = xp.fft.ifft(y, axis=-1) if return_complex else xp.fft.irfft(y, n=n_fft, axis=-1)
-    weight = xp.ones((1, n_fft), dtype=_real(xp, columns), device=device(y))
+    weight = xp.ones((1, n_fft), dtype=_real(xp, columns), device=array_device(y))
     if window is not None:
         wide = _as_wide(xp, window, n_fft, columns)
         columns = columns * xp.astype(wide, columns.dtype)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
 from luxport.ops.dtypes import is_double
 from luxport.ops.operation import operation
@@ -39,7 +37,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     shape = sizes_of(x)
     if scale is None and not are_fixed(x):
         for axis, new in enumerate(_sizes(shape[2:], scale, size), start=2):
-            x = xp.take(x, (xp.arange(new, dtype=xp.int32, device=device(x)) * shape[axis]) // new, axis=axis)
+            x = xp.take(x, (xp.arange(new, dtype=xp.int32, device=array_device(x)) * shape[axis]) // new, axis=axis)
         return x
     sizes = _sizes(shape[2:], scale, size)
     scales = _scales(scale, len(sizes))
@@ -87,7 +85,7 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
             continue
         places = _places(n, new, align_corners)
         below, above = (
-            xp.take(x, xp.asarray(indices, dtype=xp.int32, device=device(x)), axis=axis)
+            xp.take(x, xp.asarray(indices, dtype=xp.int32, device=array_device(x)), axis=axis)
             for indices in ([int(place) for place in places], [min(int(place) + 1, n - 1) for place in places])
         )
         x = below * along_axis(x, axis, [1.0 - place % 1.0 for place in places], x.dtype) + above * along_axis(
@@ -148,7 +146,7 @@ def _interpolated(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners:
 
     A place is a fraction of whole numbers, which are exact: `_places` are the same.
     """
-    i = xp.arange(new, dtype=xp.int32, device=device(x))
+    i = xp.arange(new, dtype=xp.int32, device=array_device(x))
     zero = xp.zeros_like(i)
     if align_corners:
         places, whole = i * (n - 1), zero + (new - 1)

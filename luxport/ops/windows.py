@@ -9,9 +9,7 @@ from numbers import Integral
 from operator import add
 from typing import Any, TypeAlias
 
-from array_api_compat import device
-
-from luxport.backend import Array, namespace
+from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError, shape_text
 from luxport.ops.shapes import sizes_of
 
@@ -245,7 +243,7 @@ def along_axis(x: Array, axis: int, values: list[Any], dtype: Any) -> Array:
     """
     xp = namespace(x)
     shape = (len(values), *[1] * (len(x.shape) - axis - 1))
-    return xp.reshape(xp.asarray(values, dtype=dtype, device=device(x)), shape)
+    return xp.reshape(xp.asarray(values, dtype=dtype, device=array_device(x)), shape)
 
 
 def add_windows(columns: Array, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Array:
