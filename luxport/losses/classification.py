@@ -6,7 +6,7 @@ import math
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands, rounded_once
+from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_function, operands
 
 __all__ = [
     "binary_focal_loss",
@@ -21,8 +21,7 @@ __all__ = [
 ]
 
 
-@rounded_once
-@as_written
+@loss_function()
 def crossentropy(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
 ) -> Array:
@@ -42,8 +41,7 @@ def crossentropy(
     return aggregate(-xp.sum(ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon)), axis=axis), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean") -> Array:
     """Return ``agg(-sum(y logsoftmax(y_hat)))``, summed over the classes along the axis.
 
@@ -59,8 +57,7 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
     return aggregate(-xp.sum(y * xp.where(unlike, 0.0, logarithms), axis=axis), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(-y log(y_hat + epsilon) - (1 - y) log(1 - y_hat + epsilon))``.
 
@@ -73,8 +70,7 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
     return aggregate(-ops.xlogy(y, y_hat + epsilon) - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg((1 - y) y_hat - log(sigmoid(y_hat)))``.
 
@@ -87,8 +83,7 @@ def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean"
     return aggregate(losses, agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def focal_loss(
     y_hat: Array,
     y: Array,
@@ -111,8 +106,7 @@ def focal_loss(
     return aggregate(-xp.sum(ops.xlogy(y * _power(1.0 - p, gamma), p), axis=axis), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def binary_focal_loss(
     y_hat: Array, y: Array, *, agg: Aggregation = "mean", gamma: float = 2.0, epsilon: float | None = None
 ) -> Array:
@@ -131,8 +125,7 @@ def binary_focal_loss(
     return aggregate(-ops.xlogy(_power(1.0 - p, gamma), p), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def kldivergence(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
 ) -> Array:
@@ -148,8 +141,7 @@ def kldivergence(
     return aggregate(xp.sum(terms, axis=axis), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y))`` for labels -1 and 1.
 
@@ -159,8 +151,7 @@ def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     return aggregate(ops.relu(1.0 - y_hat * y), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y)²)`` for labels -1 and 1.
 

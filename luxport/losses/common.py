@@ -7,11 +7,35 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
+from luxport.arguments import wrong_arguments
 from luxport.backend import Array, backend_of, dtype_name, namespace
+from luxport.errors import LayerError
 from luxport.layers.checks import shape_of, shape_text
+from luxport.ops.arguments import Arguments, checked, expect_options
 from luxport.ops.dtypes import EPSILON, HALVES
+from luxport.ops.rules import (
+    ANY_INT,
+    AXIS,
+    FLAG,
+    FUNCTION,
+    NON_NEGATIVE,
+    NUMBER,
+    PROBABILITY,
+    Rule,
+    number,
+    or_none,
+)
 
-__all__ = ["Aggregation", "aggregate", "as_written", "epsilon_of", "label_smoothing", "operands", "rounded_once"]
+__all__ = [
+    "OPTIONS",
+    "Aggregation",
+    "aggregate",
+    "checked_init",
+    "epsilon_of",
+    "label_smoothing",
+    "loss_function",
+    "operands",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,32 +43,85 @@ Aggregation: TypeAlias = str | Callable[[Array], Array] | None
 """How many losses become one: "mean", "sum", a function of their array, or None to keep them all."""
 
 
-def as_written(loss: F) -> F:
-    """Let TensorFlow's AutoGraph run a loss as it is written instead of rewriting it."""
-    loss.autograph_info__ = True  # type: ignore[attr-defined]
-    return loss
+OPTIONS: dict[str, Rule] = {
+    "agg": Rule(
+        '"mean", "sum", a function or None',
+        lambda value, shape: value is None or (isinstance(value, str) and value in ("mean", "sum")) or callable(value),
+    ),
+    "axis": AXIS,
+    "beta": NUMBER,
+    "delta": NON_NEGATIVE,
+    "epsilon": or_none(NON_NEGATIVE),
+    "full": FLAG,
+    "gamma": NON_NEGATIVE,
+    "ignore_index": or_none(ANY_INT),
+    "label_smoothing": or_none(PROBABILITY),
+    "logits": FLAG,
+    "loss_fn": FUNCTION,
+    "margin": NON_NEGATIVE,
+    "smooth": NON_NEGATIVE,
+}
+"""What the options of losses may be, wherever one has an option of that name."""
 
 
-def rounded_once(loss: F) -> F:
-    """Compute a loss of half types in float32, and round its end: sums of many, and squares, would be wrong in them.
+def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F], F]:
+    """Let a loss say what is wrong with a wrong call; and compute it in float32 for half types, and round its end.
 
-    Epsilon stays that of the dtype. A user's own aggregation is given the losses in the dtype.
+    Sums of many, and squares, would be wrong in half types. Epsilon stays that of the dtype. A user's own aggregation
+    is given the losses in the dtype. TensorFlow's AutoGraph runs the loss as it is written instead of rewriting it.
     """
-    parameters = inspect.signature(loss).parameters
-    takes_epsilon = "epsilon" in parameters and parameters["epsilon"].default is None
-    names = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
-    @functools.wraps(loss)
-    def rounded(*arrays: Any, **options: Any) -> Any:
-        y_hat = arrays[0] if arrays else options.get(names[0])
-        if getattr(y_hat, "dtype", None) is None or dtype_name(y_hat) not in HALVES or len(arrays) > len(names):
-            return loss(*arrays, **options)
-        options = {**dict(zip(names, arrays, strict=False)), **options}
-        if takes_epsilon and options.get("epsilon") is None:
-            options["epsilon"] = EPSILON[dtype_name(y_hat)]
-        return _in_float32(loss, y_hat, options)
+    def decorate(loss: F) -> F:
+        loss.autograph_info__ = True  # type: ignore[attr-defined]
+        parameters = inspect.signature(loss).parameters
+        takes_epsilon = "epsilon" in parameters and parameters["epsilon"].default is None
+        names = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        known = {name: rule for name, rule in {**OPTIONS, **rules}.items() if name in parameters}
+        arguments = Arguments(loss, takes, known)
 
-    return rounded  # type: ignore[return-value]
+        @functools.wraps(loss)
+        def call(*arrays: Any, **options: Any) -> Any:
+            try:
+                y_hat = arrays[0] if arrays else options.get(names[0])
+                if options:
+                    arguments.expect_options(options, y_hat)
+                if getattr(y_hat, "dtype", None) is None or dtype_name(y_hat) not in HALVES or len(arrays) > len(names):
+                    return loss(*arrays, **options)
+                options = {**dict(zip(names, arrays, strict=False)), **options}
+                if takes_epsilon and options.get("epsilon") is None:
+                    options["epsilon"] = EPSILON[dtype_name(y_hat)]
+                return _in_float32(loss, y_hat, options)
+            except Exception as error:
+                problem = arguments.explained(error, arrays, options)
+                if problem is error:
+                    raise
+                raise problem from error
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def checked_init(init: Callable[..., None]) -> Callable[..., None]:
+    """Let the ``__init__`` of a loss say which option is wrong; those of a user's own loss may mean anything."""
+
+    @functools.wraps(init)
+    def checked(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            init(self, *args, **options)
+        except TypeError as error:
+            wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
+            if wrong is None:
+                raise
+            raise TypeError(wrong) from error
+        if type(self).__module__.startswith("luxport."):
+            try:
+                expect_options(OPTIONS, vars(self), None)
+            except LayerError as error:
+                error.place.culprit = type(self).__name__
+                raise
+
+    return checked
 
 
 def _in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any]) -> Any:
@@ -98,20 +175,15 @@ def epsilon_of(y_hat: Array, epsilon: float | None) -> float:
 
 
 def aggregate(losses: Array, agg: Aggregation) -> Array:
-    """Make one loss of many.
-
-    Raises: ValueError for a string other than "mean" and "sum"
-    """
+    """Make one loss of many."""
     if agg is None:
         return losses
     if callable(agg):
         return agg(losses)
-    if agg not in ("mean", "sum"):
-        raise ValueError(f'agg expects "mean", "sum", a function or None, got {agg!r}')
     return getattr(namespace(losses), agg)(losses)
 
 
-@as_written
+@checked("y", rules={"alpha": number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": or_none(AXIS)})
 def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
     """Return ``(1 - alpha) y + alpha / K``, K the number of classes along the axis; without an axis there are two.
 
@@ -123,8 +195,6 @@ def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
     >>> label_smoothing(np.array([[0.0, 1.0]]), 0.2)
     array([[0.1, 0.9]])
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"label_smoothing expects alpha between 0 and 1, got {alpha}")
     return smoothed(y, alpha, axis)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands, rounded_once
+from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_function, operands
+from luxport.ops.rules import NON_NEGATIVE
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
 
 
-@rounded_once
-@as_written
+@loss_function()
 def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", margin: float = 1.0) -> Array:
     """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, y_hat the distances of pairs.
 
@@ -20,15 +20,12 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     Source: Flux.jl ``siamese_contrastive_loss``; R. Hadsell et al., "Dimensionality reduction by learning an
             invariant mapping" (2006)
     """
-    if margin < 0:
-        raise ValueError(f"siamese_contrastive_loss expects a margin of at least 0, got {margin}")
     _, y_hat, y = operands("siamese_contrastive_loss", y_hat, y)
     short = ops.relu(margin - y_hat)
     return aggregate((1.0 - y) * y_hat * y_hat + y * short * short, agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def cosine_similarity_loss(
     y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
 ) -> Array:
@@ -51,8 +48,7 @@ def cosine_similarity_loss(
     return aggregate(1.0 - xp.sum(y_hat * y, axis=axis) / norms, agg)
 
 
-@rounded_once
-@as_written
+@loss_function("anchor, positive or number, negative or number", epsilon=NON_NEGATIVE)
 def triplet_margin_loss(
     anchor: Array,
     positive: Array,

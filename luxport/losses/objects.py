@@ -10,7 +10,7 @@ from typing import Any, dataclass_transform, overload
 from luxport.backend import Array
 from luxport.layer import Layer, Parameters, States
 from luxport.losses import classification, distance, overlap, regression, sparse
-from luxport.losses.common import Aggregation, aggregate, epsilon_of, operands, smoothed
+from luxport.losses.common import Aggregation, aggregate, checked_init, epsilon_of, operands, smoothed
 
 __all__ = [
     "BinaryCrossEntropyLoss",
@@ -56,6 +56,7 @@ class Loss(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         dataclass(frozen=True, kw_only=True)(cls)
+        cls.__init__ = checked_init(cls.__init__)
 
     @overload
     def __call__(self, y_hat: Array, y: Any, /) -> Array: ...
@@ -71,7 +72,12 @@ class Loss(ABC):
             raise TypeError(
                 f"{type(self).__name__} expects (y_hat, y) or (model, ps, st, (x, y)), got {len(arguments)} arguments"
             )
-        model, ps, st, (x, y) = arguments
+        model, ps, st, data = arguments
+        if not callable(arguments[0]):
+            raise TypeError(f"{type(self).__name__} expects a model before ps and st, got {type(model).__name__}")
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise TypeError(f"{type(self).__name__} expects a pair (x, y) as data, got {type(data).__name__}")
+        x, y = data
         y_hat, st = model(x, ps, st)
         return self.of(y_hat, y), st, {}
 
@@ -169,9 +175,6 @@ class CrossEntropyLoss(Loss):
     agg: Aggregation = "mean"
     epsilon: float | None = None
 
-    def __post_init__(self) -> None:
-        _check_smoothing(self)
-
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
         y_hat, y = _with_smooth_labels(self, y_hat, y, self.axis)
@@ -215,9 +218,6 @@ class BinaryCrossEntropyLoss(Loss):
     label_smoothing: float | None = None
     agg: Aggregation = "mean"
     epsilon: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_smoothing(self)
 
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
@@ -271,9 +271,6 @@ class KLDivergenceLoss(Loss):
     label_smoothing: float | None = None
     agg: Aggregation = "mean"
     epsilon: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_smoothing(self)
 
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
@@ -332,10 +329,6 @@ class SiameseContrastiveLoss(Loss):
     margin: float = 1.0
     agg: Aggregation = "mean"
 
-    def __post_init__(self) -> None:
-        if self.margin < 0:
-            raise ValueError(f"SiameseContrastiveLoss expects a margin of at least 0, got {self.margin}")
-
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
         return distance.siamese_contrastive_loss(y_hat, y, agg=self.agg, margin=self.margin)
@@ -360,11 +353,6 @@ class GenericLossFunction(Loss):
         """Return the loss of a prediction."""
         _, y_hat, y = operands("GenericLossFunction", y_hat, y, complex_too=True)
         return aggregate(self.loss_fn(y_hat, y), self.agg)
-
-
-def _check_smoothing(loss: Any) -> None:
-    if loss.label_smoothing is not None and not 0 <= loss.label_smoothing <= 1:
-        raise ValueError(f"{type(loss).__name__} expects label_smoothing in [0, 1], got {loss.label_smoothing}")
 
 
 def _with_smooth_labels(loss: Any, y_hat: Array, y: Any, axis: int | None) -> tuple[Array, Array]:

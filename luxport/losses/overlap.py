@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from luxport.backend import Array
-from luxport.losses.common import Aggregation, aggregate, as_written, operands, rounded_once
+from luxport.losses.common import Aggregation, aggregate, loss_function, operands
+from luxport.ops.rules import AXES
 
 __all__ = ["dice_coeff_loss", "tversky_loss"]
 
 Axes: TypeAlias = int | tuple[int, ...] | None
 
 
-@rounded_once
-@as_written
+@loss_function(axis=AXES)
 def dice_coeff_loss(
     y_hat: Array, y: Array, *, smooth: float = 1.0, axis: Axes = None, agg: Aggregation = "mean"
 ) -> Array:
@@ -29,8 +29,7 @@ def dice_coeff_loss(
     return aggregate(1.0 - (2.0 * common + smooth) / (both + smooth), agg)
 
 
-@rounded_once
-@as_written
+@loss_function(axis=AXES)
 def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None, agg: Aggregation = "mean") -> Array:
     """Return ``agg(1 - (TP + 1) / (TP + beta FP + (1 - beta) FN + 1))``.
 

@@ -6,13 +6,13 @@ import math
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, operands, rounded_once
+from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_function, operands
+from luxport.ops.rules import NON_NEGATIVE
 
 __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"]
 
 
-@rounded_once
-@as_written
+@loss_function()
 def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|²)``, the mean squared error. Complex numbers have a real one.
 
@@ -26,8 +26,7 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     return aggregate(_squared(y_hat - y), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|)``, the mean absolute error. Complex numbers have a real one.
 
@@ -37,8 +36,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     return aggregate(xp.abs(y_hat - y), agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(log((y_hat + epsilon) / (y + epsilon))²)``, the mean squared logarithmic error.
 
@@ -52,8 +50,7 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     return aggregate(logarithm * logarithm, agg)
 
 
-@rounded_once
-@as_written
+@loss_function()
 def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: float = 1.0) -> Array:
     """Return ``agg(d²/2)`` where the distance ``d = |y_hat - y|`` is at most delta, ``delta (d - delta/2)`` beyond.
 
@@ -65,8 +62,7 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
     return aggregate(xp.where(distance <= delta, near, far), agg)
 
 
-@rounded_once
-@as_written
+@loss_function(epsilon=NON_NEGATIVE)
 def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float = 0.0) -> Array:
     """Return ``agg(y_hat - y log(y_hat + epsilon))``: counts y, of which y_hat are expected, in a Poisson distribution.
 
@@ -78,8 +74,7 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
     return aggregate(y_hat - ops.xlogy(y, y_hat + epsilon), agg)
 
 
-@rounded_once
-@as_written
+@loss_function("y_hat, y or number, variance or number", epsilon=NON_NEGATIVE)
 def gaussian_nll(
     y_hat: Array,
     y: Array,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from luxport import ops
 from luxport.backend import Array
-from luxport.losses.common import Aggregation, aggregate, as_written, rounded_once
+from luxport.losses.common import Aggregation, aggregate, loss_function
+from luxport.ops.rules import ANY_INT
 
 __all__ = ["ctc_loss"]
 
 
-@rounded_once
-@as_written
+@loss_function("y_hat, y, y_hat_lengths (...)?, y_lengths (...)?", blank=ANY_INT)
 def ctc_loss(
     y_hat: Array,
     y: Array,

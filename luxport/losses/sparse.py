@@ -7,14 +7,13 @@ from typing import Any
 from luxport import ops
 from luxport.backend import Array, array_device, dtype_name, find_owner, namespace
 from luxport.layers.checks import shape_of, shape_text
-from luxport.losses.common import Aggregation, aggregate, as_written, epsilon_of, rounded_once
+from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_function
 from luxport.ops.embedding import pick, value_range
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
 
 
-@rounded_once
-@as_written
+@loss_function("y_hat, y")
 def nll_loss(
     y_hat: Array,
     y: Array,
@@ -43,8 +42,7 @@ def nll_loss(
     return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
 
 
-@rounded_once
-@as_written
+@loss_function("y_hat, y")
 def sparse_crossentropy(
     y_hat: Array,
     y: Array,
@@ -71,8 +69,7 @@ def sparse_crossentropy(
     return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
 
 
-@rounded_once
-@as_written
+@loss_function("y_hat, y")
 def sparse_logitcrossentropy(
     y_hat: Array,
     y: Array,
@@ -128,8 +125,6 @@ def _from_logarithms(
     weighted = y_hat if weights is None else y_hat * weights
     losses = -xp.squeeze(pick(weighted, places, axis=axis), axis=axis)
     if label_smoothing:
-        if not 0 < label_smoothing <= 1:
-            raise ValueError(f"{loss} expects label_smoothing from 0 to 1, got {label_smoothing}")
         losses = losses * (1.0 - label_smoothing) - xp.mean(weighted, axis=axis) * label_smoothing
     counted = None if kept is None else xp.astype(kept, losses.dtype)
     if kept is not None:

@@ -52,8 +52,9 @@ def operation(
 
     `takes` says which arrays the operation takes (see `luxport.ops.arguments`), `rules` what its options may be,
     `check`, called as the operation is, what neither can say. A wrong call raises one line, the same on every backend.
-    Every call is held against them before any kernel sees its arrays. With ``early=False`` that is only done where a
-    call has failed, to say why: for one array on its own, of which nothing but an error can come.
+    Options are held against their rules in every call that gives any, and arrays too before any kernel sees them. With
+    ``early=False`` arrays are only looked at where a call has failed, to say why: where nothing but an error can come
+    of wrong ones.
 
     Raises: LayerTypeError if arrays of two backends meet, or if there is none; LayerError for what it does not take
     """
@@ -79,7 +80,8 @@ def _dispatched(
 ) -> Callable[..., Any]:
     name = definition.__name__
     names, least, required, left_out = _options(definition)
-    expect = arguments.expect if early and arguments.says_anything else None
+    expect = arguments.expect if early and (arguments.patterns or arguments.check) else None
+    expect_options = arguments.expect_options if arguments.rules else None
 
     @functools.wraps(definition)
     def dispatch(*arrays: Any, **options: Any) -> Any:
@@ -97,6 +99,8 @@ def _dispatched(
                     break
             if expect is not None:
                 expect(arrays, options)
+            if options and expect_options is not None:
+                expect_options(options, arrays[0])
             if native is None:
                 return definition(*arrays, **options)
             if complete is None:

@@ -9,6 +9,8 @@ from numbers import Integral, Real
 from typing import Any
 
 __all__ = [
+    "ANNOTATED",
+    "ANY_INT",
     "AXES",
     "AXIS",
     "FLAG",
@@ -19,6 +21,7 @@ __all__ = [
     "POSITIVE",
     "PROBABILITY",
     "SHAPE",
+    "TEXT",
     "Rule",
     "choice",
     "count",
@@ -35,13 +38,13 @@ MOST = 2**40
 
 @dataclass(frozen=True)
 class Rule:
-    """What an option may be: in words, and as a test of a value, given the shape of the operation's first array.
+    """What an option may be: in words, and as a test of a value, given the shape of the first array or None.
 
     Whatever has a shape itself (a number that only the running program knows) passes for a number.
     """
 
     wanted: str
-    holds: Callable[[Any, Shape], bool]
+    holds: Callable[[Any, Any], bool]
 
 
 def or_none(rule: Rule) -> Rule:
@@ -87,16 +90,16 @@ def _is(value: Any, other: Any) -> bool:
     return type(value) is type(other) and value == other
 
 
-def _is_axis(value: Any, shape: Shape) -> bool:
-    return is_int(value) and -len(shape) <= value < len(shape)
+def _is_axis(value: Any, shape: Shape | None) -> bool:
+    return is_int(value) and (shape is None or -len(shape) <= value < len(shape))
 
 
-def _are_axes(value: Any, shape: Shape) -> bool:
+def _are_axes(value: Any, shape: Shape | None) -> bool:
     if value is None or _is_axis(value, shape):
         return True
     if not isinstance(value, tuple) or not all([_is_axis(axis, shape) for axis in value]):
         return False
-    return len({axis % len(shape) for axis in value}) == len(value)
+    return len({axis if shape is None else axis % len(shape) for axis in value}) == len(value)
 
 
 def _is_shape(value: Any, shape: Shape) -> bool:
@@ -116,6 +119,22 @@ PROBABILITY = number("a number in [0, 1]", lambda value: 0 <= value <= 1)
 AXIS = Rule("an axis of the array", _is_axis)
 AXES = Rule("an axis of the array, a tuple of axes that differ, or None", _are_axes)
 SHAPE = Rule("a tuple of sizes of at least 0, together an array's", _is_shape)
+
+
+ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_array(value))
+TEXT = Rule("a string", lambda value, shape: isinstance(value, str))
+
+ANNOTATED = {
+    "bool": FLAG,
+    "bool | None": or_none(FLAG),
+    "float": NUMBER,
+    "float | None": or_none(NUMBER),
+    "int": ANY_INT,
+    "int | None": or_none(ANY_INT),
+    "str": TEXT,
+    "str | None": or_none(TEXT),
+}
+"""What annotations of options say by themselves."""
 
 
 def _is_bool(value: Any) -> bool:
