@@ -236,7 +236,7 @@ def standard_normal_quantile(p: Any) -> Any:
     return np.where(central, middle, np.where(q < 0, -outer, outer))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def standard_normal_cdf(x: float) -> float:
     """Return P(X <= x) for a standard normal X: where `standard_normal_quantile` gives x, by search.
 

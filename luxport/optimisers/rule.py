@@ -135,7 +135,7 @@ def in_dtype_of(x: Array, value: Any) -> Any:
     if known is None:
         finfo = namespace(x).finfo(x.dtype)
         precision = _PRECISIONS[key[0]] = float(finfo.eps), float(finfo.smallest_normal)
-        known = _ROUNDED[key] = _round(value, *precision)
+        known = _remember(key, precision)
     return known
 
 
@@ -147,11 +147,16 @@ def round_ahead(x: Array, *values: float) -> None:
 
 def round_in_all_dtypes(values: Any) -> None:
     """Round hyper-parameters early, for every dtype that parameters have had so far."""
-    if len(_ROUNDED) > 10_000:  # a loop may adjust forever
-        _ROUNDED.clear()
     for value in values if isinstance(values, tuple) else (values,):
         for dtype, precision in _PRECISIONS.items():
-            _ROUNDED[dtype, value] = _round(value, *precision)
+            _remember((dtype, value), precision)
+
+
+def _remember(key: tuple[str, float], precision: tuple[float, float]) -> float:
+    if len(_ROUNDED) >= MOST_ROUNDED:  # a loop may adjust forever
+        del _ROUNDED[next(iter(_ROUNDED))]
+    rounded = _ROUNDED[key] = _round(key[1], *precision)
+    return rounded
 
 
 def is_number(value: Any) -> bool:
@@ -187,6 +192,7 @@ def check_real(rule: Any, x: Array) -> None:
         raise ValueError(f"{type(rule).__name__} expects real parameters, got {dtype_name(x)}")
 
 
+MOST_ROUNDED = 10_000
 _ROUNDED: dict[tuple[str, float], float] = {}
 _PRECISIONS: dict[str, tuple[float, float]] = {}
 

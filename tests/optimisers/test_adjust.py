@@ -12,7 +12,7 @@ import torch._dynamo.testing
 import luxport
 from luxport import optimisers
 from luxport.backend import get_backend
-from luxport.optimisers import AccumGrad, Adam, ClipNorm, Descent, MixedPrecision, Momentum, OptimiserChain
+from luxport.optimisers import AccumGrad, Adam, ClipNorm, Descent, MixedPrecision, Momentum, OptimiserChain, rule
 from luxport.static import Static
 
 PS = {"a": {"w": np.ones(2)}, "b": [np.ones(1), np.ones(3)]}
@@ -196,3 +196,14 @@ def test_chains_show_themselves():
         AccumGrad(0)
     with pytest.raises(ValueError, match="'int32'"):
         MixedPrecision(Adam(), "int32")
+
+
+def test_numbers_that_are_rounded_are_not_kept_for_ever(monkeypatch):
+    monkeypatch.setattr(rule, "MOST_ROUNDED", 10)
+    monkeypatch.setattr(rule, "_ROUNDED", {})
+    x = np.ones(2, np.float32)
+    for i in range(30):
+        assert rule.in_dtype_of(x, 0.1 + i) == np.float32(0.1 + i)
+        assert rule.in_dtype_of(x, 0.1) == np.float32(0.1)
+        rule.round_in_all_dtypes((0.2 + i, 0.3 + i))
+    assert len(rule._ROUNDED) == 10

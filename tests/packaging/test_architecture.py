@@ -45,3 +45,33 @@ def test_layers_and_operations_never_ask_which_backend_it_is() -> None:
         if "backend.name" in file.read_text() or ".name ==" in file.read_text()
     ]
     assert asking == []
+
+
+TABLES = {
+    "backend._BY_NAME": "backends",
+    "backend._BY_TYPE": "types of arrays",
+    "backend._COMPILING": "backends",
+    "rule._PRECISIONS": "dtypes",
+    "rule._ROUNDED": "the oldest of 10,000 numbers goes",
+    "source._layouts": "no more than 1,000 forms",
+    "_operators._before": "operators of TensorFlow's",
+}
+"""What modules keep while a process lives, and why there is an end to it."""
+
+
+def test_nothing_that_a_module_keeps_grows_without_end() -> None:
+    kept, endless = set(), []
+    for file in [file for room in ROOMS for file in (ROOT / room).rglob("*.py")]:
+        tree = ast.parse(file.read_text())
+        for node in tree.body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node
+            value = getattr(node, "value", None)
+            name = ast.unparse(getattr(target, "target", target)) if value is not None else ""
+            if value is not None and ast.unparse(value) in ("{}", "[]", "dict()", "set()", "list()"):
+                kept.add(f"{file.stem}.{name}")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.args.args:
+                caches = {"functools.cache", "cache", "functools.lru_cache(maxsize=None)", "lru_cache(None)"}
+                endless += [node.name for one in node.decorator_list if ast.unparse(one) in caches]
+    assert kept == set(TABLES)
+    assert endless == []

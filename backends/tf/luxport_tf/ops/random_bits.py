@@ -13,6 +13,7 @@ from luxport import ops
 from luxport.ops.dropout import alpha_dropped, mask_shape
 from luxport.ops.operation import definition_of
 from luxport.ops.random_bits import threefry_words
+from luxport.programs import MOST_PROGRAMS
 from luxport_tf import xp
 
 __all__ = ["alpha_dropout", "dropout", "random_bits"]
@@ -55,7 +56,7 @@ def _rounded(size: int) -> int:
     return -(-size // step) * step
 
 
-@functools.cache
+@functools.lru_cache(maxsize=MOST_PROGRAMS)
 def _program(size: int) -> Callable[..., Any]:
     def bits(key: Any, counter: Any) -> Any:
         return definition_of(ops.random_bits)(key, counter, shape=(size,))
