@@ -8,12 +8,13 @@ from dataclasses import fields
 from typing import Any, NamedTuple, TypeAlias
 
 from luxport.abstract import AbstractArray, AbstractRng
-from luxport.backend import find_owner
+from luxport.backend import dtype_name, find_owner
 from luxport.errors import LayerError, LayerTypeError
 
 __all__ = ["Entries", "Own", "check_entries", "check_groups", "find_wrong_entry", "fits", "learn_entries"]
 
-Shapes: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
+Shapes: TypeAlias = tuple[tuple[str, tuple[int, ...], str], ...]
+"""Arrays by name: the shape of each, and its kind of numbers ("float", "int", "complex", "bool")."""
 Groups: TypeAlias = tuple[tuple[str, Shapes], ...]
 Own: TypeAlias = tuple[Shapes, Shapes, bool]
 """The arrays among the parameters and among the states, and whether there are no other parameters."""
@@ -86,9 +87,9 @@ def _entries_of(layer: Any) -> Entries | None:
 def fits(own: Own, ps: Any, st: Any) -> bool:
     """Tell quickly that these are the arrays wanted; what does not look so is for `check_entries` to judge."""
     parameters, states, exact = own
-    kind = None
+    kind = dtype = first = None
     try:
-        for name, wanted in parameters:
+        for name, wanted, numbers in parameters:
             array = ps[name]
             shape = array.shape
             # TensorFlow's shapes are no tuples, and slow to compare with one.
@@ -98,15 +99,35 @@ def fits(own: Own, ps: Any, st: Any) -> bool:
                 if kind is not None:
                     return False
                 kind = type(array)
+            # The dtypes of a framework are one object each, as a rule: most calls need no names.
+            if numbers == "float":
+                if first is None:
+                    first, dtype = array, array.dtype
+                elif array.dtype is not dtype and not _may_meet(array, first):
+                    return False
         if exact and len(ps) != len(parameters):
             return False
-        for name, wanted in states:
-            shape = st[name].shape
+        for name, wanted, numbers in states:
+            array = st[name]
+            shape = array.shape
             if shape != wanted if isinstance(shape, tuple) else tuple(shape) != wanted:
+                return False
+            # Statistics may be wider than the parameters: those of half types stay in float32.
+            if numbers == "float" and array.dtype is not dtype and not _may_stand_beside(array, first):
                 return False
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return False
     return True
+
+
+def _may_meet(array: Any, other: Any) -> bool:
+    """Tell whether a layer computes with both as its parameters: both real or both complex, in any precision."""
+    return array.dtype == other.dtype or _numbers(array) == _numbers(other) in ("float", "complex")
+
+
+def _may_stand_beside(array: Any, parameter: Any) -> bool:
+    """Tell whether a state may be beside a parameter, if there is any: real numbers may, and what is like it."""
+    return "float" in dtype_name(array) or (parameter is not None and _may_meet(array, parameter))
 
 
 def check_entries(layer: Any, ps: Any, st: Any) -> None:
@@ -120,7 +141,7 @@ def check_entries(layer: Any, ps: Any, st: Any) -> None:
     entries = layer._entries
     found: dict[str, str] = {}
     for given, shapes in ((ps, entries.parameters), (st, entries.states)):
-        for name, _ in shapes:
+        for name, *_ in shapes:
             owner = find_owner(type(given[name]))
             if owner is not None:
                 found.setdefault(owner.name, name)
@@ -152,6 +173,7 @@ def find_wrong_entry(layer: Any, ps: Any, st: Any) -> str | None:
 
 
 _REMEDY = "make them with luxport.setup"
+_CONVERT = "convert it with luxport.asarray(..., dtype=)"
 
 
 def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
@@ -205,19 +227,24 @@ def _wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | Non
 def _wrong_array(entries: Entries | None, ps: Any, st: Any) -> str | None:
     if entries is None:
         return None
-    found = _wrong_shape(entries.parameters, ps, "parameters") or _wrong_shape(entries.states, st, "states")
+    found = (
+        _wrong_shape(entries.parameters, ps, "parameters")
+        or _wrong_shape(entries.states, st, "states")
+        or _wrong_numbers(entries.parameters, ps)
+        or _wrong_numbers_of_states(entries, ps, st)
+    )
     for what, given, groups in (("parameters", ps, entries.parameter_groups), ("states", st, entries.state_groups)):
         for group, shapes in groups:
             inner = given[group]
-            if found is None and not _has_all(inner, [name for name, _ in shapes]):
+            if found is None and not _has_all(inner, [name for name, *_ in shapes]):
                 got = _names(inner) if isinstance(inner, Mapping) else type(inner).__name__
-                found = f"expects {what} {_names(name for name, _ in shapes)} in {group}, got {got}: {_REMEDY}"
-            found = found or _wrong_shape(shapes, inner, what)
+                found = f"expects {what} {_names(name for name, *_ in shapes)} in {group}, got {got}: {_REMEDY}"
+            found = found or _wrong_shape(shapes, inner, what) or _wrong_numbers(shapes, inner)
     return found
 
 
 def _wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
-    for name, wanted in shapes:
+    for name, wanted, _ in shapes:
         value = given[name]
         shape = getattr(value, "shape", None)
         if shape is None:
@@ -229,6 +256,38 @@ def _wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
             got = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
             return f"expects {name} {wanted}, got {got}: {what} of another layer? {_REMEDY}"
     return None
+
+
+def _wrong_numbers(shapes: Shapes, given: Any) -> str | None:
+    """Say which of several arrays has numbers of another kind than those beside it; integers are no weights."""
+    arrays = {name: given[name] for name, _, numbers in shapes if numbers == "float" and _is_array(given[name])}
+    if not all(_may_meet(array, other) for array in arrays.values() for other in arrays.values()):
+        for name, array in arrays.items():
+            if _numbers(array) not in ("float", "complex"):
+                return f"expects floating numbers as {name}, got {dtype_name(array)}: {_CONVERT}"
+        real, other = (
+            next(name for name, array in arrays.items() if _numbers(array) == kind) for kind in ("float", "complex")
+        )
+        kinds = f"{dtype_name(arrays[real])} and {dtype_name(arrays[other])}"
+        return f"expects {real} and {other} both real or both complex, got {kinds}: {_CONVERT}"
+    for name, _, numbers in shapes:
+        kind = _numbers(given[name]) if _is_array(given[name]) else numbers
+        if numbers == "int" and kind != "int":
+            return f"expects integers as {name}, got {dtype_name(given[name])}: {_REMEDY}"
+    return None
+
+
+def _wrong_numbers_of_states(entries: Entries, ps: Any, st: Any) -> str | None:
+    first = next((ps[name] for name, _, numbers in entries.parameters if numbers == "float"), None)
+    for name, _, numbers in entries.states:
+        if numbers == "float" and _is_array(st[name]) and not _may_stand_beside(st[name], first):
+            wanted = "real" if first is None or _numbers(first) == "float" else "floating"
+            return f"expects {wanted} floating numbers as {name}, got {dtype_name(st[name])}: {_CONVERT}"
+    return None
+
+
+def _is_array(value: Any) -> bool:
+    return find_owner(type(value)) is not None
 
 
 def _agree(shape: Any, wanted: tuple[int, ...]) -> bool:
@@ -299,6 +358,12 @@ def _dicts(values: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple([name for name, value in values.items() if isinstance(value, Mapping)])
 
 
+def _numbers(value: Any) -> str:
+    """Name the kind of an array's numbers."""
+    name = dtype_name(value)
+    return next((kind for kind in ("float", "complex", "int", "bool") if kind in name), "")
+
+
 def _groups(values: Mapping[str, Any]) -> Groups:
     groups = [(name, _shapes(value)) for name, value in values.items() if isinstance(value, Mapping)]
     return tuple([group for group in groups if group[1]])
@@ -310,5 +375,5 @@ def _shapes(values: Mapping[str, Any]) -> Shapes:
     for name, value in values.items():
         shape = getattr(value, "shape", None)
         if isinstance(shape, tuple) and not isinstance(value, Mapping):
-            found.append((name, tuple(map(int, shape))))
+            found.append((name, tuple(map(int, shape)), _numbers(value)))
     return tuple(found)

@@ -258,7 +258,7 @@ def _drawn(layer: Layer, values: Any, method: str) -> Any:
             f"{type(layer).__name__}.{method} returned {type(values).__name__}: return a dict of arrays by their names"
         )
     if layer._entries is not None and layer._entries_of is None and method == "initial_parameters":
-        for name, wanted in layer._entries.parameters:
+        for name, wanted, _ in layer._entries.parameters:
             shape = getattr(values.get(name), "shape", None)
             if shape is None or tuple(shape) != wanted:
                 got = type(values.get(name)).__name__ if shape is None else tuple(shape)

@@ -15,16 +15,14 @@ __all__ = ["located", "says_where"]
 
 _ABSENT: Any = object()
 _PLACE = "luxport_place"
-# What an absent entry, or None in its place, raises; anything else has another cause.
-_OF_ABSENCE = (KeyError, AttributeError, IndexError, TypeError)
 
 
 def located(call: Callable[..., Any]) -> Callable[..., Any]:
     """Let a layer's call look at its parameters and states first, and errors that leave it say which layer it was.
 
     An error of luxport's gets the layer's name and path into its line. Every framework words it differently when an
-    entry is absent or no array: there the line says what was expected. Any other error stays the one that it is,
-    with a note of the place.
+    entry is absent, no array or one of other numbers: there the line says what was expected. Any other error stays
+    the one that it is, with a note of the place.
     """
 
     @functools.wraps(call)
@@ -43,7 +41,7 @@ def located(call: Callable[..., Any]) -> Callable[..., Any]:
             _move_out(error.place, self, ps)
             raise error from error.__cause__
         except Exception as error:
-            wrong = find_wrong_entry(self, ps, st) if isinstance(error, _OF_ABSENCE) else None
+            wrong = find_wrong_entry(self, ps, st)
             if wrong is None:
                 _note_place(error, self, ps)
                 raise

@@ -128,7 +128,7 @@ def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluatio
 
 
 def others_refused(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Arrays of another size, even where they broadcast, and missing ones are an error, in NumPy's words too."""
+    """Arrays of another size or of integers, even where they broadcast, and missing ones are refused in one line."""
     x, ps, st = placed(example, backend, dtype)
     on_numpy = tuple([luxport.to(part, backend="numpy") for part in (x, ps, st)])
     for which in (1, 2):
@@ -215,8 +215,11 @@ _MODES = (luxport.train_mode, luxport.test_mode)
 
 
 def _spoilt(entries: Any) -> list[tuple[str, Any]]:
-    """List trees in which one array has another size, or is missing: each array once, in one of three ways."""
-    spoilt = []
+    """List trees in which one array has another size, or is missing, or holds integers beside floating numbers."""
+    spoilt = [
+        (f"{'.'.join(path)} of integers", _replaced(entries, path, np.ones(array.shape, np.int32)))
+        for path, array in _beside_others(entries)[-1:]
+    ]
     for i, (path, array) in enumerate(tree.leaves_with_path(entries)):
         if "carry" in path:  # which is as large as the batch
             continue
@@ -232,7 +235,18 @@ def _spoilt(entries: Any) -> list[tuple[str, Any]]:
         if i == 0:
             spoilt.append((f"{'.'.join(path)}, missing", _without(entries, path)))
     # A layer made of layers that have examples of their own need not show each of them again.
-    return spoilt if len(spoilt) < 6 else spoilt[:3]
+    return spoilt if len(spoilt) < 7 else spoilt[:4]
+
+
+def _beside_others(entries: Any) -> list[tuple[Any, Any]]:
+    """List the floating arrays that are not the first of their layer's."""
+    floating = [
+        (path, array)
+        for path, array in tree.leaves_with_path(entries)
+        if "float" in dtype_name(array) and not {"carry", "rng"} & {*path}
+    ]
+    layers = [path[:-1] for path, _ in floating]
+    return [entry for i, entry in enumerate(floating) if layers[i] in layers[:i]]
 
 
 def _replaced(entries: Any, path: tuple[str, ...], array: Any) -> Any:
