@@ -164,10 +164,17 @@ def check_groups(layer: Any, ps: Any, st: Any) -> None:
                 check_entries(layer, ps, st)
 
 
-def find_wrong_entry(layer: Any, ps: Any, st: Any) -> str | None:
-    """Say which entry of ps or st the layer wants and was not given, if any; draw nothing, and never raise."""
+def find_wrong_entry(layer: Any, ps: Any, st: Any, *, absent: bool = True) -> str | None:
+    """Say which entry of ps or st the layer wants and was not given, if any; draw nothing, and never raise.
+
+    Where none can be `absent`, only what is there is looked at: a layer of the user's own need not use all entries.
+    """
     try:
-        return _wrong_name(layer, ps, st) or _wrong_array(layer._entries, ps, st)
+        if absent or not isinstance(ps, Mapping) or not isinstance(st, Mapping):
+            wrong = _wrong_name(layer, ps, st)
+            if wrong is not None:
+                return wrong
+        return _wrong_array(layer._entries, ps, st)
     except Exception:  # the error that is being explained counts, not what went wrong with its explanation
         return None
 

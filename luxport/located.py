@@ -15,6 +15,8 @@ __all__ = ["located", "says_where"]
 
 _ABSENT: Any = object()
 _PLACE = "luxport_place"
+# What an absent entry, or None in its place, raises; where a call fails otherwise, no entry is missing.
+_OF_ABSENCE = (KeyError, AttributeError, IndexError, TypeError)
 
 
 def located(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +43,7 @@ def located(call: Callable[..., Any]) -> Callable[..., Any]:
             _move_out(error.place, self, ps)
             raise error from error.__cause__
         except Exception as error:
-            wrong = find_wrong_entry(self, ps, st)
+            wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
             if wrong is None:
                 _note_place(error, self, ps)
                 raise

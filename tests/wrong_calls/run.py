@@ -41,6 +41,8 @@ def main() -> int:
     options = parser.parse_args()
     only = [name for name in options.only.split(",") if name]
     if options.child:
+        if options.child == "jax":
+            _hold_doubles()
         judge_all(calls(options.of, options.child, only), options.first)
         return 0
     bad, before = False, None
@@ -55,6 +57,13 @@ def main() -> int:
         for a, b in pairs[: options.show]:
             print(f"  {a.name}:\n    {a.answer[:200]}\n    {b.answer[:200]}")
     return int(bad)
+
+
+def _hold_doubles() -> None:
+    """Let JAX hold the examples of layers, which are in double precision."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
 
 
 def _report(backend: str, found: list[Finding], show: int, taken: bool) -> bool:
