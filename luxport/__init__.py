@@ -109,3 +109,5 @@ _LATER = {
 _names, __getattr__, __dir__ = lazy_names(__name__, _LATER)
 if not TYPE_CHECKING:
     __all__ += _names
+
+backend.load_backends_on_arrival()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from luxport.errors import BackendNotFoundError, LayerTypeError
+from luxport.when_imported import when_imported
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -256,11 +258,37 @@ def load_present_backends() -> None:
     A framework's pytree library learns of `Static` when its backend loads, and a user may hand a state made
     on NumPy straight to `jax.jit`.
     """
-    import sys
-
     for root, entry in _array_roots().items():
         if sys.modules.get(root) is not None and entry.value not in sys.modules:
             _load(entry)
+
+
+def load_backends_on_arrival() -> None:
+    """Load the backend of each known framework as soon as that is imported, before luxport or after it.
+
+    A compiler that reads Python, as `torch.compile` does, cannot read how a backend is loaded: it must be there before
+    the first call. Those of other frameworks are loaded when their first array is met.
+    """
+    for root in FRAMEWORKS:
+        when_imported(root, functools.partial(_load_on_arrival, root))
+
+
+FRAMEWORKS = ("jax", "tensorflow", "torch")
+"""The root modules of frameworks whose backends come with luxport: entry points are slow to read, these are not."""
+
+
+def _load_on_arrival(root: str) -> None:
+    # Another thread that is loading a backend may wait for the import that this is the end of.
+    if not _loading.acquire(blocking=False):
+        return
+    try:
+        entry = _array_roots().get(root)
+        if entry is not None and entry.value not in sys.modules:
+            _load(entry)
+    except Exception:  # nobody has asked for it yet: the first call says what is wrong
+        return
+    finally:
+        _loading.release()
 
 
 def asarray(

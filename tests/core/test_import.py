@@ -12,6 +12,8 @@ from importlib import import_module
 import pytest
 
 import luxport as lp
+from luxport import backend
+from luxport.when_imported import when_imported
 
 FRAMEWORKS = ("jax", "jaxlib", "torch", "tensorflow", "keras", "array_api_strict", "scipy", "ml_dtypes")
 
@@ -98,12 +100,71 @@ print(b.available_backends())
 
 def test_states_made_on_numpy_go_straight_into_jax_jit():
     code = """
-import numpy as np, jax, luxport as lp
+import numpy as np, luxport as lp
 model = lp.Dropout(0.5)
 ps, st = lp.setup(0, model)
+import jax
 print(jax.jit(model)(np.ones((2, 2), np.float32), ps, st)[1]["training"])
 """
     assert run(code) == "Static(True)"
+
+
+def test_a_first_call_may_be_compiled():
+    """The hard order, luxport first: PyTorch's compiler cannot read how a backend is loaded, nor an initialiser."""
+    code = """
+import sys, luxport as lp
+import torch
+print("luxport_torch" in sys.modules, "torch._dynamo" in sys.modules, type(torch.__loader__).__name__)
+double = lp.custom_vjp(lambda x: x * 2.0, forward=lambda x: (x * 2.0, ()), backward=lambda kept, ct: (ct * 5.0,))
+ps = {"weight": torch.ones(2, 3), "bias": torch.zeros(3)}
+def program(x, st):
+    y, _ = lp.Dense(2, 3, lp.relu, init_weight=lp.normal)(double(x), ps, {})
+    return y, lp.losses.mse(y, y + 1.0), st
+x = torch.ones(1, 2, requires_grad=True)
+y, loss, st = torch.compile(program, fullgraph=True, backend="aot_eager")(x, {"training": lp.Static(True)})
+print(y.tolist(), loss.item(), st, torch.autograd.grad(y.sum(), x)[0].tolist())
+"""
+    assert run(code).splitlines() == [
+        "True False SourceFileLoader",
+        "[[4.0, 4.0, 4.0]] 1.0 {'training': Static(True)} [[15.0, 15.0]]",
+    ]
+
+
+def test_backends_that_are_loaded_as_their_frameworks_arrive():
+    named = {name for name in backend._array_roots() if name not in ("numpy", "jaxlib", "array_api_strict")}
+    assert named == set(backend.FRAMEWORKS)
+
+
+class TestWhenImported:
+    @pytest.fixture
+    def module(self, tmp_path, monkeypatch):
+        monkeypatch.syspath_prepend(tmp_path)
+        (tmp_path / "arriving.py").write_text("import sys\nhere = __spec__.loader is __loader__\n")
+        yield "arriving"
+        sys.modules.pop("arriving", None)
+
+    def test_later_and_now(self, module):
+        seen = []
+        for number in (1, 2):
+            when_imported(module, lambda number=number: seen.append(number))
+        assert seen == []
+        found = import_module(module)
+        assert seen == [1, 2]
+        assert found.here
+        assert type(found.__loader__).__name__ == "SourceFileLoader"
+        when_imported(module, lambda: seen.append(3))
+        assert seen == [1, 2, 3]
+
+    def test_an_import_that_fails_may_be_tried_again(self, module, tmp_path):
+        seen = []
+        when_imported(module, lambda: seen.append(1))
+        (tmp_path / "arriving.py").write_text("1 / 0")
+        with pytest.raises(ZeroDivisionError):
+            import_module(module)
+        assert (seen, module in sys.modules) == ([], False)
+        (tmp_path / "arriving.py").write_text("a_longer_text = 1")
+        import_module(module)
+        assert seen == [1]
 
 
 @pytest.mark.parametrize("family", lp.layers.FAMILIES)

@@ -3,8 +3,6 @@
 # Wrong on purpose in places: pyright: reportArgumentType=false, reportCallIssue=false
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -152,15 +150,3 @@ def test_wrong_rules_are_told(backend, forward, backward, text):
     with pytest.raises(TypeError) as caught:
         lp.grad(lambda x: total(custom(x)))(on(backend))
     assert text in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_the_first_call_may_be_inside_a_compiler():
-    program = """
-import luxport as lp, torch
-f = lp.custom_vjp(lambda x: x * 2.0, forward=lambda x: (x * 2.0, ()), backward=lambda kept, ct: (ct * 5.0,))
-x = torch.ones(2, requires_grad=True)
-lp.Dense(1, 1)(torch.ones(1, 1), *lp.setup(0, lp.Dense(1, 1), backend="torch"))
-y = torch.compile(f, fullgraph=True, backend="aot_eager")(x)
-assert torch.autograd.grad(y.sum(), x)[0].tolist() == [5.0, 5.0]
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)

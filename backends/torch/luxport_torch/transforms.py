@@ -14,8 +14,10 @@ from torch.utils._pytree import register_constant, tree_leaves
 
 from luxport import tree
 from luxport.custom_gradient import CustomCall, CustomGradient
+from luxport.initializers import zeros
 from luxport.programs import MOST_PROGRAMS, warn_of_many_programs
 from luxport.static import Static
+from luxport.when_imported import when_imported
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "untracked", "value_and_grad", "vjp"]
 
@@ -150,10 +152,23 @@ def _custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     return call.result(_CustomVjp.apply(call, inside, *call.arrays))  # type: ignore[arg-type]
 
 
-# Dynamo itself would follow the function's own derivative instead: it records the call, and what comes after it
-# in compilation, which knows of the rule, traces through.
+_traced_custom_vjp: Any = None
+"""Dynamo would follow the function's own derivative instead of the rule: this call it records as it is, and what comes
+after it in compilation, which knows of the rule, traces through."""
+
+
+def _tell_dynamo() -> None:
+    from torch._dynamo.variables.builder import SourcelessBuilder
+    from torch._dynamo.variables.user_defined import UserDefinedObjectVariable
+
+    global _traced_custom_vjp
+    _traced_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
+    # A layer may be built inside a program, and initialisers are what its fields are by default.
+    SourcelessBuilder._type_handlers[type(zeros)] = lambda tx, value: UserDefinedObjectVariable(value)  # type: ignore[attr-defined]
+
+
 register_constant(CustomGradient)
-_traced_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
+when_imported("torch._dynamo", _tell_dynamo)  # which takes as long to import as all the rest of PyTorch
 
 
 class _CustomVjp(torch.autograd.Function):
