@@ -69,4 +69,7 @@ class DataLoader:
 
 def _taken(leaf: Array, rows: Any) -> Array:
     backend = backend_of(leaf)
-    return namespace(leaf).take(leaf, backend.asarray(rows, device=backend.device_of(leaf)), axis=0)
+    xp, indices = namespace(leaf), backend.asarray(rows, device=backend.device_of(leaf))
+    if len(leaf.shape) == 1:  # PyTorch takes rows of unsigned integers, and not entries
+        return xp.reshape(xp.take(xp.reshape(leaf, (-1, 1)), indices, axis=0), (-1,))
+    return xp.take(leaf, indices, axis=0)

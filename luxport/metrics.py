@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from luxport.backend import Array, dtype_name, namespace, same_shape
+from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
 from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops.dtypes import as_indices
 
 __all__ = ["accuracy"]
 
@@ -41,13 +42,13 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     if same_shape(y.shape, y_hat.shape):
         classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
     elif dtype_name(y).startswith(("int", "uint")) and same_shape(y.shape, scores.shape[:-1]):
-        classes = y
+        classes = as_indices(xp, y)
     else:
         raise LayerError(
             f"accuracy expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
             f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
         )
-    numbers = xp.arange(scores.shape[-1], dtype=xp.int32)
+    numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))
     is_class = numbers == xp.astype(classes, xp.int32)[..., None]
     zero = xp.zeros_like(scores)
     mine = xp.sum(xp.where(is_class, scores, zero), axis=-1, keepdims=True)

@@ -8,6 +8,7 @@ from luxport import ops
 from luxport.backend import Array, array_device, dtype_name, find_owner, namespace
 from luxport.layers.checks import shape_of, shape_text
 from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_function
+from luxport.ops.dtypes import as_indices
 from luxport.ops.embedding import pick, value_range
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
@@ -37,7 +38,7 @@ def nll_loss(
     >>> print(nll_loss(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 0]), agg="sum").round(6))
     2.079442
     """
-    xp = _check("nll_loss", y_hat, y, axis)
+    xp, y = _check("nll_loss", y_hat, y, axis)
     y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
     return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
 
@@ -62,7 +63,7 @@ def sparse_crossentropy(
     Raises: as `nll_loss`
     Source: Keras ``SparseCategoricalCrossentropy``
     """
-    xp = _check("sparse_crossentropy", y_hat, y, axis)
+    xp, y = _check("sparse_crossentropy", y_hat, y, axis)
     y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
     logarithms = xp.log(y_hat + epsilon_of(y_hat, epsilon))
     more = ignore_index, class_weights, label_smoothing
@@ -89,7 +90,7 @@ def sparse_logitcrossentropy(
     Raises: as `nll_loss`; ValueError for another label_smoothing
     Source: PyTorch ``CrossEntropyLoss``; Keras ``SparseCategoricalCrossentropy``
     """
-    xp = _check("sparse_logitcrossentropy", y_hat, y, axis)
+    xp, y = _check("sparse_logitcrossentropy", y_hat, y, axis)
     logarithms = ops.logsoftmax(_without_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
     more = ignore_index, class_weights, label_smoothing
     return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
@@ -149,7 +150,7 @@ def _weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
     return xp.reshape(xp.astype(given, y_hat.dtype), tuple(shape))
 
 
-def _check(loss: str, y_hat: Array, y: Array, axis: int) -> Any:
+def _check(loss: str, y_hat: Array, y: Array, axis: int) -> tuple[Any, Array]:
     shape_of(y_hat)
     shape_of(y)
     xp = namespace(y_hat, y)
@@ -165,4 +166,4 @@ def _check(loss: str, y_hat: Array, y: Array, axis: int) -> Any:
             f"{loss} expects y with the shape of y_hat without its axis {axis}, got {shape_text(y)} for "
             f"{shape_text(y_hat)}"
         )
-    return xp
+    return xp, as_indices(xp, y)

@@ -11,6 +11,7 @@ from luxport.backend import Array, dtype_name, namespace
 __all__ = [
     "EPSILON",
     "HALVES",
+    "as_indices",
     "in_single_or_double",
     "is_bool",
     "is_complex",
@@ -31,6 +32,16 @@ EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float
 
 HALVES = ("float16", "bfloat16")
 """Types in which sums of many stand still or overflow: these are taken in float32 and rounded once."""
+
+
+def as_indices(xp: Any, x: Array) -> Array:
+    """Convert integers of other types than int32 and int64, which backends take as indices and labels, to the default.
+
+    Unsigned ones cannot be compared with -1, or have no order at all on PyTorch.
+    """
+    if x.dtype == xp.int32 or x.dtype == getattr(xp, "int64", _NO_DTYPE):
+        return x
+    return xp.astype(x, xp.asarray(0).dtype)
 
 
 def single_or_double(xp: Any, x: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
-from luxport.ops.dtypes import real_numbers, single_or_double
+from luxport.ops.dtypes import as_indices, real_numbers, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
@@ -210,7 +210,7 @@ def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
 
 def _sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] | None) -> tuple[int, ...]:
     if size is None:
-        return tuple([int(xp.max(index)) + 1 for index in indices])
+        return tuple([int(xp.max(as_indices(xp, index))) + 1 for index in indices])
     sizes = (size,) if isinstance(size, int) else tuple(size)
     if len(sizes) != len(indices):
         raise LayerError(f"expects a size for each of {len(indices)} arrays of indices, got {sizes}")

@@ -19,6 +19,8 @@ _CALLS = {
 
 def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One call, whose extremes of nothing are the last finite numbers."""
+    if segments.dtype not in (tf.int32, tf.int64):
+        segments = tf.cast(segments, tf.int64)
     if op in ("sum", "prod") and src.dtype.is_floating and src.dtype.size < 4:
         return tf.cast(_CALLS[op](tf.cast(src, tf.float32), segments, size), src.dtype)
     y = _CALLS[op](src, segments, size)

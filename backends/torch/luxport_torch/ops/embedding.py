@@ -11,6 +11,8 @@ from luxport_torch.ops.conv import sums_in_half
 
 __all__ = ["embedding", "pick", "value_range"]
 
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+
 _define_embedding = definition_of(ops.embedding)
 
 
@@ -34,7 +36,8 @@ def value_range(x: torch.Tensor) -> tuple[int, int] | None:
         or x.numel() == 0
     ):
         return None
-    low, high = torch.aminmax(x)
+    # Unsigned integers of more than eight bits have no order here.
+    low, high = torch.aminmax(x.to(torch.int64) if x.dtype in _UNSIGNED else x)
     return int(low), int(high)
 
 

@@ -15,6 +15,7 @@ _NAMES = {"prod": "prod", "max": "amax", "min": "amin"}
 def segment_reduce(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
     """One call of the library."""
     shape = (size, *src.shape[1:])
+    segments = segments if segments.dtype in (torch.int32, torch.int64) else segments.to(torch.int64)
     if op == "sum":
         if not src.is_floating_point() or src.dtype.itemsize >= 4:
             return src.new_zeros(shape).index_add(0, segments, src)

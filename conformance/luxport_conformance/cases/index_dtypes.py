@@ -1,0 +1,115 @@
+"""Indices and labels of every integer type, unsigned ones included, are what they are as int64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses, ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import draw
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+KINDS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+PLACES = np.array([[0, 2, 1], [3, 3, 0]])
+TABLE, PROBABILITIES = draw(4, 3), np.exp(draw(2, 3, 4)) / np.exp(draw(2, 3, 4)).sum(-1, keepdims=True)
+HOT = np.eye(4)[PLACES]
+PICKED = np.take_along_axis(PROBABILITIES, PLACES[..., None], axis=-1)[..., 0]
+SQUARE, ROWS = draw(4, 4), draw(3, 2)
+
+Taking = Callable[[Any, Any], Any]
+"""A function of an array of numbers and of indices."""
+
+
+def _segments(op: str) -> Taking:
+    return lambda rows, places: ops.segment_reduce(rows, places[0, ...], op=op, size=4)
+
+
+def _reduced(f: Any, nothing: float) -> Any:
+    """Return what a reduction makes of the rows whose segments are 0, 2 and 1; the last one has none."""
+    return np.stack([*[f.reduce(ROWS[[i]]) for i in (0, 2, 1)], np.full(2, nothing)])
+
+
+def _turned(x: Any, positions: Any) -> Any:
+    return ops.apply_rotary_embedding(x, x[0, :, 0, :2] * 0.0 + 1.0, x[0, :, 0, :2] * 0.0, positions)
+
+
+def _shuffled(rows: Any, labels: Any) -> Any:
+    """Load labels beside rows that hold them as numbers, in an order of the seed's."""
+    loader = luxport.DataLoader((rows, labels[1, ...]), 2, shuffle=True, seed=1)
+    xp = luxport.namespace(rows)
+    return xp.concat([xp.astype(batch, rows.dtype) for _, batch in loader], axis=0)
+
+
+FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
+    "gather": ("gather", lambda table, places: ops.gather(table, places), TABLE, TABLE[PLACES]),
+    "gather_two": ("gather", lambda table, i: ops.gather(table, i, i), SQUARE, SQUARE[PLACES, PLACES]),
+    "scatter": (
+        "scatter",
+        lambda rows, places: ops.scatter(rows, places[0, ...], op="max"),
+        ROWS,
+        ROWS[[0, 2, 1]],
+    ),
+    "segment_sum": ("segment_reduce", _segments("sum"), ROWS, _reduced(np.add, 0.0)),
+    "segment_prod": ("segment_reduce", _segments("prod"), ROWS, _reduced(np.multiply, 1.0)),
+    "segment_max": ("segment_reduce", _segments("max"), ROWS, _reduced(np.maximum, -np.inf)),
+    "segment_min": ("segment_reduce", _segments("min"), ROWS, _reduced(np.minimum, np.inf)),
+    "embedding": (
+        "Embedding",
+        lambda table, places: luxport.Embedding(4, 3)(places, {"weight": table}, {})[0],
+        TABLE,
+        TABLE[PLACES],
+    ),
+    "bag": (
+        "EmbeddingBag",
+        lambda table, places: luxport.EmbeddingBag(4, 3)(places, {"weight": table}, {})[0],
+        TABLE,
+        TABLE[PLACES].mean(axis=1),
+    ),
+    "onehot": ("onehotbatch", lambda x, places: luxport.onehotbatch(places, 4), TABLE, HOT),
+    "nll": ("nll_loss", losses.nll_loss, PROBABILITIES, -PICKED.mean()),
+    "crossentropy": (
+        "sparse_crossentropy",
+        lambda y, labels: losses.sparse_crossentropy(y, labels, epsilon=0.0, ignore_index=-1),
+        PROBABILITIES,
+        -np.log(PICKED).mean(),
+    ),
+    "logitcrossentropy": (
+        "sparse_logitcrossentropy",
+        lambda y, labels: losses.sparse_logitcrossentropy(y, labels, ignore_index=3),
+        np.log(PROBABILITIES),
+        -(np.log(PICKED) - np.log(PROBABILITIES.sum(-1)))[PLACES != 3].mean(),
+    ),
+    "accuracy": (
+        "accuracy",
+        lambda y, labels: luxport.accuracy(y, labels, ignore_index=-1),
+        PROBABILITIES,
+        (PROBABILITIES.argmax(-1) == PLACES).mean(),
+    ),
+    "rotary": ("apply_rotary_embedding", _turned, draw(2, 4, 1, 4)[:, :3, ...], draw(2, 4, 1, 4)[:, :3, ...]),
+    "data_loader": ("DataLoader", _shuffled, ROWS, PLACES[1][np.random.default_rng(1).permutation(3)]),
+}
+
+
+def _case(name: str) -> Case:
+    subject, function, x, expected = FUNCTIONS[name]
+    places = PLACES % 3 if name == "rotary" else PLACES
+    return Case(
+        id=f"index_dtypes.{name}",
+        subject=subject,
+        source=("by the definition",),
+        program=lambda x, *indices: tuple([function(x, index) for index in indices]),
+        inputs={"x": x, **{kind: places.astype(kind) for kind in KINDS}},
+        expected=(expected,) * len(KINDS),
+        tolerance=Tolerance(reduction=24),
+        dtypes=("float32",),
+        traces=False,
+    )
+
+
+CASES = tuple([_case(name) for name in FUNCTIONS])
