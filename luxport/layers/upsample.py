@@ -23,7 +23,8 @@ class Upsample(Layer):
     """More elements along the spatial axes: repeated ("nearest"), or interpolated ("linear", "bilinear", "trilinear").
 
     Either `scale`, a number for all spatial axes or one each (fewer are for the last axes), or `size` says how many;
-    "nearest" wants whole multiples. "bilinear" is "linear" for two spatial axes, "trilinear" for three.
+    "nearest" wants a whole scale, and of n elements makes any number m: element i is the one at ``floor(i n / m)``.
+    "bilinear" is "linear" for two spatial axes, "trilinear" for three.
     `align_corners`, for interpolation, is True by default: the corner elements keep their values, as in every model
     of Flux and Lux. It is False in PyTorch, JAX and Keras; there elements are cells that are cut up evenly.
 
@@ -31,7 +32,7 @@ class Upsample(Layer):
     Params: none
     State:  none
     Raises: ValueError when built unless just one of scale and size is given, or if one is out of range; LayerError
-            if x has other axes, or sizes of which `size` is no multiple; LayerTypeError if its dtype has no numbers
+            if x has other axes; LayerTypeError if its dtype has no numbers
     Source: Lux.jl ``Upsample``, whose documentation has ``align_corners=false`` and whose code ignores it
 
     >>> import numpy as np
@@ -66,8 +67,10 @@ class Upsample(Layer):
         check_spatial(x, max(rank, 1))
         if dtype_name(x) == "bool":
             raise LayerTypeError("expects numbers, got bool")
+        if self.mode == "nearest" and self.size is not None:
+            return ops.resize_nearest(x, size=self.size), st
         if self.mode == "nearest":
-            return ops.upsample_nearest(x, scale=self.scale, size=self.size), st
+            return ops.upsample_nearest(x, scale=self.scale), st
         return ops.upsample_linear(x, scale=self.scale, size=self.size, align_corners=self.align_corners), st
 
 

@@ -88,6 +88,7 @@ from luxport.ops.spectral import (
 from luxport.ops.stop_gradient import stop_gradient
 from luxport.ops.upsample import (
     pixel_shuffle,
+    resize_nearest,
     upsample_bilinear,
     upsample_linear,
     upsample_nearest,
@@ -203,6 +204,7 @@ __all__ = [
     "trelu",
     "unfold",
     "uniform",
+    "resize_nearest",
     "upsample_bilinear",
     "upsample_linear",
     "upsample_nearest",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -14,22 +14,25 @@ from luxport.ops.operation import operation
 
 __all__ = ["grid_sample", "imrotate"]
 
-GridPadding: TypeAlias = Literal["zeros", "border"]
+GridPadding: TypeAlias = Literal["zeros", "border", "reflection"]
 Interpolation: TypeAlias = Literal["bilinear", "nearest"]
 
 
 @operation
-def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros") -> Array:
+def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", align_corners: bool = True) -> Array:
     """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
 
     The last axis of the grid holds (x, y) or (x, y, z): the coordinate along the last spatial axis first. -1 is the
-    centre of the first element and 1 that of the last one (``align_corners=True`` in PyTorch). Outside there are
-    zeros, or with "border" the nearest element, where the gradient with respect to the grid is 0.
+    centre of the first element and 1 that of the last one; without `align_corners`, the default of PyTorch, they are
+    the outer edges of these elements, half an element further out. Outside there are zeros. With "border" there is
+    the nearest element, and with "reflection" x is mirrored, as often as need be, at the centres or edges that are -1
+    and 1; where a place is held or was the border's, the gradient with respect to the grid is 0.
 
     Shapes: x (N, C, H, W), grid (N, H', W', 2) -> (N, C, H', W'); x (N, C, D, H, W), grid (N, D', H', W', 3) ->
             (N, C, D', H', W')
     Raises: LayerError if x and the grid have other axes, or for another mode
-    Source: NNlib ``grid_sample``; Jaderberg et al. 2015, arXiv:1506.02025
+    Source: NNlib ``grid_sample``; PyTorch's for "reflection" and without `align_corners`; Jaderberg et al. 2015,
+            arXiv:1506.02025
 
     >>> import numpy as np
     >>> x = np.asarray([[[[0.0, 2.0], [4.0, 6.0]]]])
@@ -37,8 +40,9 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros") -
     array([[[[1., 6., 0.]]]])
     """
     xp = namespace(x, grid)
-    if padding_mode not in ("zeros", "border"):
-        raise LayerError(f"expects padding_mode as zeros or border, got {padding_mode!r}", culprit="luxport")
+    if padding_mode not in get_args(GridPadding):
+        expected = ", ".join(get_args(GridPadding))
+        raise LayerError(f"expects padding_mode as one of {expected}, got {padding_mode!r}", culprit="luxport")
     sizes, places = tuple(x.shape)[2:], tuple(grid.shape)[1:-1]
     rank = len(sizes)
     if rank not in (2, 3) or len(places) != rank or grid.shape[-1] != rank:
@@ -51,8 +55,12 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros") -
     flat = xp.reshape(x, (-1, x.shape[1], math.prod(sizes)))
     below, parts = [], []
     for axis, n in enumerate(sizes):
-        place = (grid[..., rank - 1 - axis] + 1.0) * (0.5 * (n - 1))
-        if padding_mode == "border":
+        place = (grid[..., rank - 1 - axis] + 1.0) * (0.5 * (n - 1 if align_corners else n))
+        if not align_corners:
+            place = place - 0.5
+        if padding_mode == "reflection":
+            place = _mirrored(xp, place, 0.0 if align_corners else -0.5, float(n - 1 if align_corners else n))
+        if padding_mode != "zeros":
             # Not `clip`, whose slope at its bounds differs between backends.
             place = xp.where(place <= 0.0, xp.zeros_like(place), place)
             place = xp.where(place >= n - 1.0, xp.full_like(place, n - 1.0), place)
@@ -76,6 +84,18 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros") -
         values = xp.take_along_axis(flat, index, axis=2)
         total = total + xp.where(there, values, xp.zeros_like(values)) * weight
     return xp.reshape(total, (-1, x.shape[1], *places))
+
+
+def _mirrored(xp: Any, place: Array, low: float, span: float) -> Array:
+    """Fold places into [low, low + span] as mirrors at both ends do."""
+    if span == 0.0:
+        return xp.zeros_like(place)
+    away = place - low
+    away = xp.where(away < 0.0, -away, away)
+    turns = xp.floor(away / span)
+    rest = away - turns * span
+    odd = turns - 2.0 * xp.floor(turns * 0.5) > 0.5
+    return xp.where(odd, span - rest, rest) + low
 
 
 @operation

@@ -12,7 +12,14 @@ from luxport.ops.operation import operation
 from luxport.ops.shapes import are_fixed, is_number, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
-__all__ = ["pixel_shuffle", "upsample_bilinear", "upsample_linear", "upsample_nearest", "upsample_trilinear"]
+__all__ = [
+    "pixel_shuffle",
+    "resize_nearest",
+    "upsample_bilinear",
+    "upsample_linear",
+    "upsample_nearest",
+    "upsample_trilinear",
+]
 
 Scale: TypeAlias = float | tuple[float, ...] | None
 """One for all spatial axes, or one each; fewer are for the last axes."""
@@ -36,9 +43,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     xp = namespace(x)
     shape = sizes_of(x)
     if scale is None and not are_fixed(x):
-        for axis, new in enumerate(_sizes(shape[2:], scale, size), start=2):
-            x = xp.take(x, (xp.arange(new, dtype=xp.int32, device=array_device(x)) * shape[axis]) // new, axis=axis)
-        return x
+        return resize_nearest(x, size=size)
     sizes = _sizes(shape[2:], scale, size)
     scales = _scales(scale, len(sizes))
     if scales is None:
@@ -50,6 +55,32 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
         if scales[axis - 2] > 1:
             x = xp.stack([x] * scales[axis - 2], axis=axis + 1)
     return xp.reshape(x, (-1, shape[1], *sizes))
+
+
+@operation
+def resize_nearest(x: Array, *, size: Size) -> Array:
+    """Take `size` elements along the spatial axes, more or fewer: of n there, element i of m is ``floor(i n / m)``.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *size)
+    Raises: LayerError for a size that is not positive, or does not fit the axes of x
+    Source: PyTorch ``interpolate``, mode "nearest", whose places are rounded to float32
+
+    >>> import numpy as np
+    >>> resize_nearest(np.asarray([[[1.0, 2.0, 3.0]]]), size=5)
+    array([[[1., 1., 2., 2., 3.]]])
+    """
+    xp = namespace(x)
+    shape = sizes_of(x)
+    sizes = _sizes(shape[2:], None, size)
+    if are_fixed(x) and not any([new % n for n, new in zip(shape[2:], sizes, strict=True)]):
+        return upsample_nearest(x, size=size)
+    for axis, new in enumerate(sizes, start=2):
+        if are_fixed(x):
+            places = xp.asarray([i * shape[axis] // new for i in range(new)], dtype=xp.int32, device=array_device(x))
+        else:
+            places = (xp.arange(new, dtype=xp.int32, device=array_device(x)) * shape[axis]) // new
+        x = xp.take(x, places, axis=axis)
+    return x
 
 
 @operation

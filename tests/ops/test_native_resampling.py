@@ -87,13 +87,32 @@ def test_repeated_and_shuffled() -> None:
     expect_equal(ops.pixel_shuffle(x, factor=3), functional.pixel_shuffle(x, 3), x)
 
 
-@pytest.mark.parametrize("mode", ["zeros", "border"])
+@pytest.mark.parametrize("align", [True, False])
+@pytest.mark.parametrize("mode", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("rank", [2, 3])
-def test_grid(rank: int, mode: Any) -> None:
-    # torch.nn.functional.grid_sample, align_corners=True
+def test_grid(rank: int, mode: Any, align: bool) -> None:
+    # torch.nn.functional.grid_sample
     x, grid = draw(2, 3, *(4, 5, 3)[:rank]), draw(2, *(3, 2, 4)[:rank], rank, seed=1)
-    theirs = functional.grid_sample(x, grid, padding_mode=mode, align_corners=True)
-    expect_equal(ops.grid_sample(x, grid, padding_mode=mode), theirs, x, grid)
+    theirs = functional.grid_sample(x, 2 * grid, padding_mode=mode, align_corners=align)
+    expect_equal(ops.grid_sample(x, 2 * grid, padding_mode=mode, align_corners=align), theirs, x, grid)
+
+
+@pytest.mark.parametrize("align", [True, False])
+@pytest.mark.parametrize("mode", ["zeros", "border", "reflection"])
+def test_grid_at_the_borders(mode: Any, align: bool) -> None:
+    # Values alone: which of two slopes a place on an edge has is a convention.
+    edges = torch.linspace(-3.0, 3.0, 49, dtype=torch.float64)
+    grid = torch.stack(torch.meshgrid(edges, edges, indexing="ij"), dim=-1)[None]
+    x = draw(1, 2, 4, 1)
+    theirs = functional.grid_sample(x, grid, padding_mode=mode, align_corners=align)
+    torch.testing.assert_close(ops.grid_sample(x, grid, padding_mode=mode, align_corners=align), theirs)
+
+
+@pytest.mark.parametrize("size", [(7, 9), (3, 2), (8, 3), (1, 1)])
+def test_nearest_of_any_size(size: tuple[int, int]) -> None:
+    # torch.nn.functional.interpolate
+    x = draw(2, 3, 4, 5)
+    expect_equal(luxport.Upsample(size=size)(x, {}, {})[0], functional.interpolate(x, size=size), x)
 
 
 LAYERS: list[Any] = [
@@ -107,6 +126,7 @@ LAYERS: list[Any] = [
     luxport.AdaptiveMaxPool((2, 3)),
     luxport.AdaptiveMeanPool((2, 3), variable_windows=True),
     luxport.Upsample(2),
+    luxport.Upsample(size=(7, 3)),
     luxport.Upsample((1.5, 2), "bilinear"),
     luxport.PixelShuffle(2),
 ]

@@ -101,4 +101,37 @@ def _padding_left_out(rank: int) -> Case:
     )
 
 
-CASES: list[Case] = [*map(_plain, (1, 2)), *map(_padding_left_out, (1, 2))]
+def _first_of_infinities() -> Case:
+    """Windows of -inf alone hand their gradient to their first element, as windows of equal numbers do."""
+    x, slope = np.full((1, 2, 4, 6), -np.inf), np.zeros((1, 2, 4, 6))
+    slope[..., ::2, ::3] = 1.0
+    x[0, 0, 1, 2], slope[0, 0, 0, 0], slope[0, 0, 1, 2] = 3.0, 0.0, 1.0
+    x[0, 1, 2:, :3] = 5.0
+
+    def program(x: Any) -> Any:
+        xp = luxport.namespace(x)
+
+        def total(layer: Any) -> Callable[[Any], Any]:
+            def of(x: Any) -> Any:
+                y, _ = layer(x, {}, {})
+                return xp.sum(xp.where(xp.isinf(y), y * 0.5, y))
+
+            return of
+
+        return [luxport.grad(total(MaxPool((2, 3))))(x), luxport.grad(total(MaxPool((3,))))(x[0, ...])]
+
+    halves = slope * np.where(np.isinf(x), 0.5, 1.0)
+    rows = np.where(np.isinf(x[0]), 0.5, 1.0) * (np.arange(6) % 3 == 0)
+    rows[0, 1, :3] = 0.0, 0.0, 1.0
+    return Case(
+        id="pooling_gradients.infinities",
+        subject="MaxPool",
+        source=("by definition: the first of equal maxima",),
+        program=program,
+        inputs={"x": x},
+        expected=(halves, rows),
+        differentiates=True,
+    )
+
+
+CASES: list[Case] = [*map(_plain, (1, 2)), *map(_padding_left_out, (1, 2)), _first_of_infinities()]

@@ -66,13 +66,28 @@ def _outside(rank: int, lines: tuple[int, int], grid: Any, inside: Any) -> Case:
     )
 
 
-def _read(x: Any, grid: Any, border: bool) -> Any:
+GRIDS: list[tuple[Any, bool]] = [(mode, align) for mode in ("zeros", "border", "reflection") for align in (True, False)]
+
+
+def _mirrored(place: float, low: float, high: float) -> float:
+    """Walk between two mirrors."""
+    while not low <= place <= high:
+        place = 2 * low - place if place < low else 2 * high - place
+    return place
+
+
+def _read(x: Any, grid: Any, mode: str, align_corners: bool) -> Any:
     """Sample in two dimensions element by element."""
     height, width = x.shape[2:]
     y = np.zeros((*x.shape[:2], *grid.shape[1:3]))
     for n, i, j in np.ndindex(*grid.shape[:3]):
         w, h = (grid[n, i, j] + 1) / 2 * (width - 1, height - 1)
-        if border:
+        if not align_corners:
+            w, h = (grid[n, i, j] + 1) / 2 * (width, height) - 0.5
+        if mode == "reflection":
+            beyond = 0.0 if align_corners else 0.5
+            h, w = _mirrored(h, -beyond, height - 1 + beyond), _mirrored(w, -beyond, width - 1 + beyond)
+        if mode != "zeros":
             h, w = np.clip(h, 0, height - 1), np.clip(w, 0, width - 1)
         for a, b in itertools.product((0, 1), repeat=2):
             row, column = math.floor(h) + a, math.floor(w) + b
@@ -158,9 +173,9 @@ CASES: list[Case] = [
         "grid_sample.elements",
         ("element by element",),
         "grid_sample",
-        lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode) for mode in ("zeros", "border")],
-        *(draw(2, 3, 4, 5), draw(2, 3, 4, 2, seed=1)),
-        expected=lambda x0, x1: (_read(x0, x1, border=False), _read(x0, x1, border=True)),
+        lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode, align_corners=align) for mode, align in GRIDS],
+        *(draw(2, 3, 4, 5), 2 * draw(2, 3, 4, 2, seed=1)),
+        expected=lambda x0, x1: tuple([_read(x0, x1, mode, align) for mode, align in GRIDS]),
         # A place has an error of eps times the size; its weights have it too.
         tolerance=Tolerance(reduction=16),
     ),

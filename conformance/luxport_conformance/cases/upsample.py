@@ -136,6 +136,13 @@ CASES: list[Case] = [
         draw(*TWO),
         y=lambda x, ps, st: _repeated(x, 2, 2),
     ),
+    forward(
+        "upsample.nearest_uneven",
+        ("element i of m is the one at i n // m",),
+        Upsample(size=(7, 3)),
+        draw(2, 3, 4, 5),
+        y=lambda x, ps, st: x[:, :, [0, 0, 1, 1, 2, 2, 3]][..., [0, 1, 3]],
+    ),
     *(
         forward(
             f"upsample.bilinear_{'corners' if align_corners else 'cells'}",

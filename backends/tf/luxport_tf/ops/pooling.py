@@ -22,7 +22,8 @@ _mean_definition = ops.definition_of(ops.mean_pool)
 def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
     """The library's, whose gradient goes to the first maximum too.
 
-    It passes over NaN, and makes a window of -inf alone the least finite number: marks say where to put them back.
+    It passes over NaN, and makes a window of -inf alone the least finite number, without a gradient: marks say where
+    to put back the one, and the first element for the other.
     """
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
@@ -31,7 +32,8 @@ def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: 
     marks = tf.cast(x > -math.inf, x.dtype) + 2 * tf.cast(tf.math.is_nan(x), x.dtype)
     marks = _by_axis(tf.nn.max_pool2d, marks, window, stride)
     y = tf.where(marks > 1, tf.constant(math.nan, x.dtype), y)
-    return channels_first(tf.where(marks > 0, y, tf.constant(-math.inf, x.dtype)))
+    first = x[(slice(None), *[slice(None, 1 - k or None, s) for k, s in zip(window, stride, strict=True)])]
+    return channels_first(tf.where(marks > 0, y, first))
 
 
 def mean_pool(

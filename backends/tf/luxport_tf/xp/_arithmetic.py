@@ -46,7 +46,8 @@ multiply = binary("multiply", "``x1 * x2``.", R.Mul, NUMERIC)
 divide = binary("divide", "``x1 / x2``, of floating-point arrays.", R.RealDiv, FLOATING)
 floor_divide = binary(
     "floor_divide",
-    "The largest whole number up to ``x1 / x2``.",
+    "The largest whole number up to ``x1 / x2``. At infinities it is the standard's: ``inf // 3`` is inf and "
+    "``-1 // inf`` is -0, where NumPy and PyTorch have NaN and -1.",
     R.FloorDiv,
     REAL,
     **each(REAL_FLOATING, _floor_divide),
