@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, Backend, asarray, backend_of, find_owner, namespace
+from luxport.ops.indices import marked_missing, value_range
 
 __all__ = ["onecold", "onehot", "onehotbatch"]
 
@@ -47,10 +48,11 @@ def onehotbatch(
     """Return one such vector for each label: for a sequence of anything, or for an array of integers of any shape.
 
     For an array of JAX, PyTorch or TensorFlow the result stays on its backend and device, and what this does may be
-    compiled. Compiled code raises nothing, so there an unknown label without a default is a vector of zeros.
+    compiled. Where values are not at hand, an unknown label without a default is a vector of NaN (of integers the
+    least number, of booleans false): see `luxport.ops.indices`.
 
     Shapes: data (N,) -> y (N, classes); array (*n) -> (*n, classes)
-    Raises: ValueError for an unknown label without a default, unless in such an array
+    Raises: ValueError for an unknown label without a default, where its value is at hand
     Source: OneHotArrays.jl ``onehotbatch``, axes reversed
 
     >>> import numpy as np
@@ -67,15 +69,14 @@ def onehotbatch(
     if default is not _NOTHING and default not in position:
         raise ValueError(f"a default among the labels expected, got {default!r}")
     if find_owner(type(data)) is not None and not isinstance(data, np.ndarray):
-        return _of_array(data, known, None if default is _NOTHING else position[default], dtype)
+        return _of_array(data, known, None if default is _NOTHING else position[default], dtype, position)
     shape = data.shape if isinstance(data, np.ndarray) else None
     flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
     indices = [
         position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
     ]
     if -1 in indices:
-        unknown = flat[indices.index(-1)]
-        raise ValueError(f"a label among {_some(known)} expected, got {unknown!r}: give a default for others")
+        raise _unknown(known, flat[indices.index(-1)])
     hot = np.zeros((len(flat), len(known)), np.float32)
     hot[np.arange(len(flat)), indices] = 1.0
     hot = hot if shape is None else hot.reshape(*shape, len(known))
@@ -104,16 +105,27 @@ def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) ->
     return _named(backend_of(indices).to_numpy(indices).tolist(), labels)
 
 
-def _of_array(data: Array, known: list[Any], default: int | None, dtype: str) -> Array:
+def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
     backend = backend_of(data)
     xp = backend.xp
     # Compared one by one, so that nothing is made anew on a device.
     hot = xp.stack([data == label for label in known], axis=-1)
+    there = xp.any(hot, axis=-1)
     if default is not None:
-        unknown = xp.logical_not(xp.any(hot, axis=-1))
+        unknown = xp.logical_not(there)
         rows = [xp.logical_or(hot[..., i], unknown) if i == default else hot[..., i] for i in range(len(known))]
-        hot = xp.stack(rows, axis=-1)
-    return xp.astype(hot, getattr(xp, dtype))
+        return xp.astype(xp.stack(rows, axis=-1), getattr(xp, dtype))
+    hot = xp.astype(hot, getattr(xp, dtype))
+    seen = value_range(xp.astype(there, xp.int32))
+    if seen is None:
+        return marked_missing(xp, hot, there)
+    if seen[0] == 0:
+        raise _unknown(known, next(n for n in backend.to_numpy(data).reshape(-1).tolist() if n not in position))
+    return hot
+
+
+def _unknown(known: list[Any], label: Any) -> ValueError:
+    return ValueError(f"a label among {_some(known)} expected, got {label!r}: give a default for others")
 
 
 def _named(indices: Any, labels: Sequence[Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY
 from numbers import Integral
@@ -11,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
-from luxport.backend import Array, dtype_name, namespace
-from luxport.errors import LayerError, LayerTypeError
+from luxport.backend import Array, dtype_name, namespace, same_shape
+from luxport.errors import LayerError
 from luxport.initializers import Initializer, normal
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
-from luxport.ops.embedding import value_range
+from luxport.ops.gather import reduce_segments
+from luxport.ops.indices import expect_integers, marked_missing, value_range
 from luxport.random import Rng
 
 __all__ = ["Embedding", "EmbeddingBag"]
@@ -31,8 +31,8 @@ class Embedding(Layer):
 
     The row ``padding_idx`` starts as zeros, and counts as zeros, with no gradient, whatever it holds.
 
-    Indices out of range, negative ones among them, are an error wherever values are at hand. In a compiled or
-    transformed program they are not, nor does anyone wait for an accelerator to ask: see `luxport.ops.embedding`.
+    Indices out of range, negative ones among them, are an error where their values are at hand; in a compiled or
+    transformed program and on an accelerator their rows are NaN: see `luxport.ops.indices`.
 
     Shapes: x (...) of integers -> y (..., out_dims); one-hot x (..., in_dims) -> y (..., out_dims)
     Params: weight (*in_dims, out_dims)
@@ -151,8 +151,9 @@ class EmbeddingBag(Layer):
         _check_integers(indices)
         _check_integers(offsets)
         offsets = _as_int32(offsets)
-        _check_offsets(offsets, indices.shape[0])
-        return _reduce_segments(_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction), st
+        right = _right_offsets(offsets, indices)
+        bags = _reduce_segments(_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction)
+        return bags if right is None else marked_missing(namespace(bags), bags, right), st
 
     def _bags(self, weight: Array, x: Any, of_one: bool = False) -> Array:
         if isinstance(x, Integral):
@@ -174,11 +175,10 @@ def _rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
     """Return the rows at integers, or the weighted sums of rows for one-hot arrays."""
     xp = namespace(weight)
     if isinstance(x, Integral):
-        _check_range((int(x), int(x)), size)
+        _check_range(int(x), size)
         row = weight[int(x), ...]
         return xp.zeros_like(row) if x == padding_idx else row
     if _is_integer(x):
-        _check_range(value_range(x), size)
         rows = ops.embedding(weight, x)
         if padding_idx is None:
             return rows
@@ -198,19 +198,20 @@ def _rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
     if not isinstance(x, (tuple, list)) or len(x) != len(sizes):
         got = f"a tuple of {len(x)}" if isinstance(x, (tuple, list)) else type(x).__name__
         raise LayerError(f"expects a tuple of {len(sizes)} arrays of indices, one per axis of the table, got {got}")
-    place: Any = 0
     for part, size in zip(x, sizes, strict=True):
         if isinstance(part, Integral):
-            _check_range((int(part), int(part)), size)
+            _check_range(int(part), size)
         else:
             _check_integers(part)
-            _check_range(value_range(part), size)
-            part = _as_int32(part)
-        if not isinstance(part, Integral) and not isinstance(place, Integral) and part.shape != place.shape:
-            raise LayerError(f"expects indices of one shape, got {shape_text(place)} and {shape_text(part)}")
-        place = place * size + part
-    flat = namespace(weight).reshape(weight, (math.prod(sizes), weight.shape[-1]))
-    return flat[int(place), ...] if isinstance(place, Integral) else ops.embedding(flat, place)
+    arrays = [part for part in x if not isinstance(part, Integral)]
+    if not arrays:
+        return weight[(*[int(part) for part in x], ...)]
+    for part in arrays[1:]:
+        if not same_shape(part.shape, arrays[0].shape):
+            raise LayerError(f"expects indices of one shape, got {shape_text(arrays[0])} and {shape_text(part)}")
+    xp = namespace(weight, *arrays)
+    one = xp.ones_like(arrays[0], dtype=xp.int32)
+    return ops.gather(weight, *[one * int(part) if isinstance(part, Integral) else part for part in x])
 
 
 def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str | Callable[..., Array]) -> Array:
@@ -222,39 +223,48 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
         raise LayerError("expects a number of offsets that is known before the program runs")
     xp = namespace(rows, indices, offsets)
     places = xp.astype(xp.cumulative_sum(xp.ones_like(indices, dtype=xp.int32)), xp.int32) - 1
-    segments = xp.searchsorted(offsets, places, side="right") - 1
+    segments = xp.clip(xp.searchsorted(offsets, places, side="right") - 1, 0, bags - 1)
     if reduction == "max":
-        top = ops.segment_reduce(ops.stop_gradient(rows), segments, op="max", size=bags)
+        top = reduce_segments(ops.stop_gradient(rows), segments, op="max", size=bags)
         # The gradient goes in equal shares to the rows that are the largest: a row may be in a bag twice.
         largest = xp.astype(rows == xp.take(top, segments, axis=0), rows.dtype)
-        count = ops.segment_reduce(largest, segments, op="sum", size=bags)
+        count = reduce_segments(largest, segments, op="sum", size=bags)
         share = largest / xp.take(count, segments, axis=0)
-        return top + ops.segment_reduce(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
-    sums = ops.segment_reduce(rows, segments, op="sum", size=bags)
+        return top + reduce_segments(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
+    sums = reduce_segments(rows, segments, op="sum", size=bags)
     if reduction == "sum":
         return sums
-    return sums / ops.segment_reduce(xp.ones_like(rows), segments, op="sum", size=bags)
+    return sums / reduce_segments(xp.ones_like(rows), segments, op="sum", size=bags)
 
 
-def _check_offsets(offsets: Array, count: int | None) -> None:
+def _right_offsets(offsets: Array, indices: Array) -> Array | None:
+    """Tell where only the running program knows whether offsets are right; None if they are known to be.
+
+    Raises: LayerError for offsets that are known to be wrong
+    """
+    count = indices.shape[0]
     if offsets.shape[0] == 0:
         raise LayerError("expects one offset or more, got none")
     first, steps, ends = (value_range(part) for part in (offsets[:1], offsets[1:] - offsets[:-1], offsets))
+    if count != 0 and (first is None or ends is None):
+        xp = namespace(offsets)
+        rising = xp.all(offsets[1:] > offsets[:-1])
+        inside = offsets[-1] < xp.sum(xp.ones_like(indices, dtype=xp.int32), dtype=xp.int32)
+        return xp.logical_and(xp.logical_and(offsets[0] == 0, rising), inside)
     rising = steps is None or steps[0] > 0
-    if first is None or ends is None or (first[0] == 0 and rising and (count is None or ends[1] < count)):
-        return
+    if count != 0 and first[0] == 0 and rising and ends[1] < count:
+        return None
     raise LayerError(f"expects offsets that start at 0 and rise, below {count} as there are indices, got others")
 
 
-def _check_range(seen: tuple[int, int] | None, size: int) -> None:
-    if seen is not None and not (seen[0] >= 0 and seen[1] < size):
-        raise LayerError(f"expects indices of at least 0 and below {size}, got {seen[0] if seen[0] < 0 else seen[1]}")
+def _check_range(index: int, size: int) -> None:
+    if not 0 <= index < size:
+        raise LayerError(f"expects indices of at least 0 and below {size}, got {index}")
 
 
 def _check_integers(x: Array) -> None:
     shape_of(x)
-    if not _is_integer(x):
-        raise LayerTypeError(f"expects integers as indices, got {dtype_name(x)}")
+    expect_integers(x)
 
 
 def _as_int32(x: Array) -> Array:

@@ -9,7 +9,9 @@ from luxport.backend import Array, array_device, dtype_name, find_owner, namespa
 from luxport.layers.checks import shape_of, shape_text
 from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_function
 from luxport.ops.dtypes import as_indices
-from luxport.ops.embedding import pick, value_range
+from luxport.ops.embedding import pick
+from luxport.ops.indices import marked_missing, within
+from luxport.ops.shapes import sizes_of
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
 
@@ -31,7 +33,7 @@ def nll_loss(
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: ValueError if the shapes do not fit, or an index is out of range (where the program is compiled the loss
-            is NaN there); TypeError for other dtypes
+            is NaN there: see `luxport.ops.indices`); TypeError for other dtypes
     Source: PyTorch ``NLLLoss``, which has the classes along axis 1
 
     >>> import numpy as np
@@ -114,19 +116,17 @@ def _from_logarithms(
     class_weights: Any = None,
     label_smoothing: float = 0.0,
 ) -> Array:
-    classes = y_hat.shape[axis]
     kept = None if ignore_index is None else y != ignore_index
     labels = y if kept is None else xp.where(kept, y, xp.zeros_like(y))
-    seen = value_range(labels)
-    if seen is not None and classes is not None and not (seen[0] >= 0 and seen[1] < classes):
-        wrong = seen[0] if seen[0] < 0 else seen[1]
-        raise ValueError(f"{loss} expects classes of at least 0 and below {classes}, got {wrong}")
+    labels, there = within(xp, labels, sizes_of(y_hat)[axis], "classes", loss)
     places = xp.expand_dims(labels, axis=axis)
     weights = None if class_weights is None else _weights(xp, loss, y_hat, axis, class_weights)
     weighted = y_hat if weights is None else y_hat * weights
     losses = -xp.squeeze(pick(weighted, places, axis=axis), axis=axis)
     if label_smoothing:
         losses = losses * (1.0 - label_smoothing) - xp.mean(weighted, axis=axis) * label_smoothing
+    if there is not None:
+        losses = marked_missing(xp, losses, there)
     counted = None if kept is None else xp.astype(kept, losses.dtype)
     if kept is not None:
         losses = xp.where(kept, losses, xp.zeros_like(losses))

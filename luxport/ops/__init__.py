@@ -57,6 +57,7 @@ from luxport.ops.dropout import alpha_dropout, dropout, keep_mask
 from luxport.ops.embedding import embedding
 from luxport.ops.erf import erf
 from luxport.ops.gather import gather, scatter, segment_reduce
+from luxport.ops.gather import reduce_segments as reduce_segments
 from luxport.ops.normalise import batch_norm, group_norm, instance_norm, layer_norm, normalise, rms_norm
 from luxport.ops.observe import observe
 from luxport.ops.operation import definition_of, operation

@@ -228,7 +228,7 @@ def _scores(
         logits = logits + bias
         finite = bias > -math.inf
         mask = finite if mask is None else xp.logical_and(mask, finite)
-    if mask is None:
+    if mask is None or 0 in logits.shape:
         return softmax(logits)
     hidden = xp.full_like(logits[..., :1], -math.inf)
     if is_causal and bias is None:

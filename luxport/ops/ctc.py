@@ -9,7 +9,7 @@ from luxport.backend import Array, array_device, dtype_name, namespace, same_sha
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.loops import scan
 from luxport.ops.dtypes import in_single_or_double
-from luxport.ops.embedding import value_range
+from luxport.ops.indices import value_range
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 from luxport.ops.softmax import logsoftmax, logsumexp

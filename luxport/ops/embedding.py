@@ -4,39 +4,31 @@ from __future__ import annotations
 
 from luxport.backend import Array, namespace
 from luxport.ops.dtypes import single_or_double
+from luxport.ops.indices import expect_integers, marked_missing, within
 from luxport.ops.operation import operation
 
-__all__ = ["embedding", "pick", "value_range"]
+__all__ = ["embedding", "pick"]
 
 
 @operation
 def embedding(table: Array, indices: Array) -> Array:
     """Return the rows of a table at indices; where an index repeats, the gradients of its rows add up.
 
-    An index that the table does not have is an error on NumPy, and on PyTorch and eager TensorFlow on the CPU;
-    JAX fills the row with NaN (and counts negative ones from the end), TensorFlow on a GPU with zeros.
+    An index that the table does not have is an error where its value is at hand; in compiled and transformed programs
+    and on an accelerator its row is NaN: see `luxport.ops.indices`.
 
     Shapes: table (rows, ...), indices any shape of integers -> (*indices, ...)
+    Raises: LayerError for an index out of range; LayerTypeError for indices that are no integers
     Source: NNlib ``gather``
     """
     xp = namespace(table, indices)
+    expect_integers(indices)
     shape = tuple(indices.shape)
+    held, there = within(xp, indices, table.shape[0])
     # Gradients of rows that are taken many times add up in float32.
-    rows = xp.take(single_or_double(xp, table), xp.reshape(indices, (-1,)), axis=0)
-    return xp.reshape(xp.astype(rows, table.dtype), (*shape, *table.shape[1:]))
-
-
-@operation
-def value_range(x: Array) -> tuple[int, int] | None:
-    """Return the smallest and the largest of integers; None for none, or where values are not known yet.
-
-    They are not while a program is compiled or transformed; and where asking would hold up an accelerator that
-    checks indices by itself, nobody asks.
-    """
-    if 0 in x.shape:
-        return None
-    xp = namespace(x)
-    return int(xp.min(x)), int(xp.max(x))
+    rows = xp.take(single_or_double(xp, table), xp.reshape(held, (-1,)), axis=0)
+    rows = xp.reshape(xp.astype(rows, table.dtype), (*shape, *table.shape[1:]))
+    return rows if there is None else marked_missing(xp, rows, there)
 
 
 @operation

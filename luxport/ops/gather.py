@@ -6,23 +6,28 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace
-from luxport.errors import LayerError
+from luxport.backend import Array, array_device, namespace, same_shape
+from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import as_indices, real_numbers, single_or_double
+from luxport.ops.indices import expect_integers, marked_missing, value_range, within
 from luxport.ops.operation import operation
+from luxport.ops.shapes import sizes_of
 from luxport.ops.stop_gradient import stop_gradient
 
-__all__ = ["gather", "scatter", "segment_reduce"]
+__all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
 
 
 @operation
 def gather(src: Array, *indices: Array) -> Array:
     """Return ``src[indices]``: the entry, or the slice, at each index, counted from 0.
 
-    Indices of one shape name places along the first axes of src, one array an axis.
+    Indices of one shape name places along the first axes of src, one array an axis. One out of range is an error
+    where its value is at hand; in compiled and transformed programs and on an accelerator the entry is NaN: see
+    `luxport.ops.indices`.
 
     Shapes: src (n, ...), an index (*places) int -> (*places, ...); with two indices src is (n, m, ...), and so on
-    Raises: LayerError if src has too few axes, or the indices differ in shape
+    Raises: LayerError if src has too few axes, or the indices differ in shape or are out of range; LayerTypeError
+            if they are no integers
     Source: NNlib ``gather``, whose indices name the last axes
 
     >>> import numpy as np
@@ -35,11 +40,14 @@ def gather(src: Array, *indices: Array) -> Array:
     """
     xp = namespace(src, *indices)
     _check_indices(indices, len(src.shape))
-    sizes = tuple(src.shape)[: len(indices)]
+    sizes = sizes_of(src)[: len(indices)]
     rest = tuple(src.shape)[len(indices) :]
     rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
+    segments, there = _flat(xp, indices, sizes)
     # Gradients of rows that are taken many times add up in float32.
-    picked = xp.astype(xp.take(single_or_double(xp, rows), _flat(xp, indices, sizes), axis=0), src.dtype)
+    picked = xp.astype(xp.take(single_or_double(xp, rows), segments, axis=0), src.dtype)
+    if there is not None:
+        picked = marked_missing(xp, picked, there)
     return picked if len(indices[0].shape) == 1 else xp.reshape(picked, _filled((*indices[0].shape, *rest)))
 
 
@@ -56,10 +64,13 @@ def scatter(
     op is ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"max"``, ``"min"`` or ``"mean"``. It starts from `init`, a number or
     an array of the result's shape (if None, from 0, 1 for products and quotients, and the extremes for max and min);
     a mean is added to it. Of equal extremes each has the whole gradient. Indices count from 0 and are below `size`,
-    which without `size` is one more than the largest: a compiled program must be told.
+    which without `size` is one more than the largest: a compiled program must be told. One out of range is an error
+    where its value is at hand; in compiled and transformed programs and on an accelerator the whole result is NaN:
+    see `luxport.ops.indices`.
 
     Shapes: src (*places, ...), an index (*places) int -> (size, ...); with two indices (*size, ...), and so on
-    Raises: LayerError if the shapes do not fit; ValueError for another op
+    Raises: LayerError if the shapes do not fit or an index is out of range; LayerTypeError for indices that are no
+            integers; ValueError for another op
     Source: NNlib ``scatter``
 
     >>> import numpy as np
@@ -81,12 +92,15 @@ def scatter(
         src = real_numbers(xp, src, f"scatter with {op!r}")
     sizes = _sizes(xp, indices, size)
     rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
-    segments = _flat(xp, indices, sizes)
+    segments, there = _flat(xp, indices, sizes)
     if len(places) != 1:
         src = xp.reshape(src, _filled((math.prod(places) if None not in places else None, *rest)))
     if init is not None and tuple(getattr(init, "shape", ())):
         init = xp.reshape(init, (rows, *rest))
-    return xp.reshape(_OPERATORS[op](xp, src, segments, rows, init), (*sizes, *rest))
+    y = _OPERATORS[op](xp, src, segments, rows, init)
+    if there is not None:
+        y = marked_missing(xp, y, xp.all(there))
+    return xp.reshape(y, (*sizes, *rest))
 
 
 @operation
@@ -94,15 +108,35 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment: their sum, prod, max or min.
 
     A segment without any has 0, 1, or the extreme that any number beats. Numbers of segments are in [0, size), in
-    any order.
+    any order; others are treated as in `scatter`.
 
     Shapes: src (m, ...), segments (m,) int -> (size, ...)
+    Raises: LayerError if the shapes do not fit or a segment is out of range; LayerTypeError if they are no integers
 
     >>> import numpy as np
     >>> segment_reduce(np.array([1.0, 2.0, 3.0]), np.array([2, 0, 2]), op="sum", size=3)
     array([2., 0., 4.])
     """
     xp = namespace(src, segments)
+    if len(segments.shape) != 1 or not same_shape(segments.shape, tuple(src.shape)[:1]):
+        raise LayerError(f"expects src (m, ...) with segments (m,), got {shape_text(src)} and {shape_text(segments)}")
+    expect_integers(segments, "segments")
+    held, there = within(xp, segments, size, "segments")
+    y = reduce_segments(src, held, op=op, size=size)
+    return y if there is None else marked_missing(xp, y, xp.all(there))
+
+
+@operation
+def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
+    """Reduce the slices of each segment as `segment_reduce`, all of whose numbers are in range.
+
+    Shapes: src (m, ...), segments (m,) int -> (size, ...)
+    """
+    xp = namespace(src, segments)
+    if 0 in (size, src.shape[0]):
+        return xp.full(
+            (size, *src.shape[1:]), empty_segment(xp, src.dtype, op), dtype=src.dtype, device=array_device(src)
+        )
     numbers = xp.arange(size, dtype=segments.dtype, device=array_device(src))
     here = numbers[:, None] == segments[None, :]
     here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
@@ -134,29 +168,29 @@ _REDUCTIONS: dict[str, Any] = {
 
 
 def _sum(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    total = segment_reduce(src, segments, op="sum", size=size)
+    total = reduce_segments(src, segments, op="sum", size=size)
     return total if init is None else init + total
 
 
 def _minus(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    total = segment_reduce(src, segments, op="sum", size=size)
+    total = reduce_segments(src, segments, op="sum", size=size)
     return xp.zeros_like(total) - total if init is None else init - total
 
 
 def _times(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    product = segment_reduce(src, segments, op="prod", size=size)
+    product = reduce_segments(src, segments, op="prod", size=size)
     return product if init is None else init * product
 
 
 def _over(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    return (1.0 if init is None else init) / segment_reduce(src, segments, op="prod", size=size)
+    return (1.0 if init is None else init) / reduce_segments(src, segments, op="prod", size=size)
 
 
 def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     dtype, src = src.dtype, single_or_double(xp, src)
-    total = segment_reduce(src, segments, op="sum", size=size)
+    total = reduce_segments(src, segments, op="sum", size=size)
     ones = xp.astype(xp.ones_like(segments), src.dtype)
-    count = segment_reduce(ones, segments, op="sum", size=size)
+    count = reduce_segments(ones, segments, op="sum", size=size)
     count = xp.where(count == 0, xp.ones_like(count), count)
     mean = xp.astype(total / xp.reshape(count, (size, *[1] * (len(src.shape) - 1))), dtype)
     return mean if init is None else init + mean
@@ -164,7 +198,7 @@ def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
 
 def _extreme(op: str) -> Any:
     def reduce(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-        top = stop_gradient(segment_reduce(stop_gradient(src), segments, op=op, size=size))
+        top = stop_gradient(reduce_segments(stop_gradient(src), segments, op=op, size=size))
         start = None
         if init is not None:
             start = xp.zeros_like(top) + init
@@ -173,7 +207,7 @@ def _extreme(op: str) -> Any:
         if "float" not in str(src.dtype):
             return top
         # Differences that are 0 carry the gradient, to all that are equal.
-        y = top + segment_reduce(_rise(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size)
+        y = top + reduce_segments(_rise(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size)
         return y if start is None else y + _rise(xp, start, top)
 
     return reduce
@@ -203,6 +237,8 @@ def _filled(sizes: tuple[int | None, ...]) -> tuple[int, ...]:
 
 
 def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
+    for index in indices:
+        expect_integers(index)
     shapes = [tuple(index.shape) for index in indices]
     if not shapes or len(shapes) > axes or len(set(shapes)) > 1:
         raise LayerError(f"expects 1 to {axes} arrays of indices of one shape, got shapes {shapes}")
@@ -210,17 +246,25 @@ def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
 
 def _sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] | None) -> tuple[int, ...]:
     if size is None:
-        return tuple([int(xp.max(as_indices(xp, index))) + 1 for index in indices])
+        seen = [(-1, -1) if 0 in index.shape else value_range(as_indices(xp, index)) for index in indices]
+        if None in seen:
+            raise LayerError("expects size where the values of indices are not at hand: tell it, size=")
+        return tuple([most + 1 for _, most in seen])  # type: ignore[misc]
     sizes = (size,) if isinstance(size, int) else tuple(size)
     if len(sizes) != len(indices):
         raise LayerError(f"expects a size for each of {len(indices)} arrays of indices, got {sizes}")
     return sizes
 
 
-def _flat(xp: Any, indices: tuple[Array, ...], sizes: tuple[int, ...]) -> Array:
-    """Return the places of the indices in C order, in one axis."""
-    # Small index types could not hold the product of the sizes.
-    flat, *others = [xp.reshape(xp.astype(index, xp.int32), (-1,)) for index in indices]
-    for index, n in zip(others, sizes[1:], strict=True):
-        flat = flat * n + index
-    return flat
+def _flat(xp: Any, indices: tuple[Array, ...], sizes: tuple[Any, ...]) -> tuple[Array, Array | None]:
+    """Return the places of the indices in C order, in one axis, and which of them are there: None for all."""
+    flat = there = None
+    for index, size in zip(indices, sizes, strict=True):
+        held, right = within(xp, index, size)
+        # Small index types could not hold the product of the sizes.
+        held = xp.astype(xp.reshape(held, (-1,)), xp.int32)
+        flat = held if flat is None else flat * size + held
+        if right is not None:
+            right = xp.reshape(right, (-1,))
+            there = right if there is None else xp.logical_and(there, right)
+    return flat, there

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.errors import LayerTypeError
+from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.dtypes import EPSILON, single_or_double
 from luxport.ops.operation import operation
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import is_number, sizes_of
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = [
@@ -47,11 +47,13 @@ def batch_norm(
     dtype's numbers at 1, as in the other normalisations but `normalise`.
 
     Shapes: x (N, C, ...) or (C,), the others (C,) or None -> like x, (C,) or None, (C,) or None
+    Raises: LayerError if running statistics were to follow a single value, or none
     Source: LuxLib ``batchnorm``; NNlib ``batchnorm``
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
     axis = channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
+    expect_several_values(x, over, training, running_mean)
     channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
     wide = single_or_double(xp, x)
     if training or running_mean is None or running_var is None:
@@ -60,8 +62,9 @@ def batch_norm(
         var = xp.mean(centred * centred, axis=over)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
-            running_mean = _blend(xp, running_mean, stop_gradient(mean), momentum)
-            running_var = _blend(xp, running_var, stop_gradient(var) * (n / (n - 1)), momentum)
+            several = True if is_number(n) else n > 1
+            running_mean = _blend(xp, running_mean, stop_gradient(mean), momentum, several)
+            running_var = _blend(xp, running_var, stop_gradient(var) * (n / (n - 1)), momentum, several)
     else:
         centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
         var = xp.astype(running_var, wide.dtype)
@@ -87,10 +90,14 @@ def instance_norm(
     running ones. These follow, as in `batch_norm`, the means of the samples' means and unbiased variances.
 
     Shapes: x (N, C, d1, ...), the others (C,) or None -> like x, (C,) or None, (C,) or None
+    Raises: LayerError if running statistics were to follow a single value, or none
     Source: LuxLib ``instancenorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
     over = tuple(range(2, len(x.shape)))
+    expect_several_values(x, over, training, running_mean)
+    if training and x.shape[0] == 0:  # whose means are over no samples
+        return x, running_mean, running_var
     channels = (-1, *(1 for _ in over))
     wide = single_or_double(xp, x)
     if training or running_mean is None or running_var is None:
@@ -99,9 +106,10 @@ def instance_norm(
         var = xp.mean(centred * centred, axis=over, keepdims=True)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
+            several = True if is_number(n) else xp.sum(xp.astype(n > 1, xp.int32), axis=0) > 0
             unbiased = xp.mean(stop_gradient(var), axis=over) * (n / (n - 1))
-            running_mean = _blend(xp, running_mean, stop_gradient(xp.mean(mean, axis=(0, *over))), momentum)
-            running_var = _blend(xp, running_var, xp.mean(unbiased, axis=0), momentum)
+            running_mean = _blend(xp, running_mean, stop_gradient(xp.mean(mean, axis=(0, *over))), momentum, several)
+            running_var = _blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
     else:
         centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
         var = xp.reshape(xp.astype(running_var, wide.dtype), channels)
@@ -178,6 +186,16 @@ def normalise(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
     return xp.astype(_scaled(xp, centred, var, epsilon, None, None), x.dtype)
 
 
+def expect_several_values(x: Array, over: tuple[int, ...], training: Any, running: Array | None) -> None:
+    """Expect more than one value in each mean that running statistics are to follow: one has no variance.
+
+    Raises: LayerError
+    """
+    sizes = [x.shape[axis] for axis in over]
+    if training and running is not None and None not in sizes and math.prod(sizes) < 2:
+        raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
+
+
 def channel_axis(x: Array) -> int:
     """Return the axis of the channels: 1, or 0 for a single sample of features."""
     return 1 if len(x.shape) > 1 else 0
@@ -240,5 +258,7 @@ def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:
     return xp.sum(xp.ones_like(x), axis=axes) if None in sizes else math.prod(sizes)
 
 
-def _blend(xp: Any, running: Array, batch: Array, momentum: float) -> Array:
-    return (1.0 - momentum) * running + momentum * xp.astype(batch, running.dtype)
+def _blend(xp: Any, running: Array, batch: Array, momentum: float, several: Any) -> Array:
+    """Follow the batch, unless it turns out as the program runs that it has no variance."""
+    followed = (1.0 - momentum) * running + momentum * xp.astype(batch, running.dtype)
+    return followed if several is True else xp.where(several, followed, running)

@@ -7,7 +7,7 @@ from operator import add
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.errors import LayerError
+from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
@@ -134,6 +134,7 @@ def global_max_pool(x: Array) -> Array:
     """Return each channel's largest element; the gradient goes to the first of equal ones.
 
     Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Raises: LayerError if there is no position
     Source: Flux.jl ``GlobalMaxPool``
 
     >>> import numpy as np
@@ -141,7 +142,10 @@ def global_max_pool(x: Array) -> Array:
     array([[[7.]]])
     """
     xp = namespace(x)
+    _check_positions(x)
     shape = sizes_of(x)
+    if shape[1] == 0:
+        return xp.sum(x, axis=tuple(range(2, len(shape))), keepdims=True, dtype=x.dtype)
     flat = xp.reshape(x, (-1, shape[1], math.prod(shape[2:])))
     return xp.reshape(largest_along(flat, axis=2), (-1, shape[1], *[1] * (len(shape) - 2)))
 
@@ -151,6 +155,7 @@ def global_mean_pool(x: Array) -> Array:
     """Return each channel's mean.
 
     Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Raises: LayerError if there is no position
     Source: Flux.jl ``GlobalMeanPool``
 
     >>> import numpy as np
@@ -158,6 +163,7 @@ def global_mean_pool(x: Array) -> Array:
     array([[[5.]]])
     """
     xp = namespace(x)
+    _check_positions(x)
     return xp.astype(xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
 
 
@@ -209,6 +215,12 @@ def _written_out(
     stride, padding, dilation = written_out(rank, window if stride is None else stride, padding, dilation)
     check_room(x, window, padding, dilation)
     return window, stride, padding, dilation
+
+
+def _check_positions(x: Array) -> None:
+    """Expect something to take the largest or the mean of."""
+    if 0 in tuple(x.shape)[2:]:
+        raise LayerError(f"expects at least one position, got {shape_text(x)}")
 
 
 def _check_power(p: float) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
-from luxport.ops.dtypes import as_indices, is_double
+from luxport.ops.dtypes import is_double
+from luxport.ops.indices import marked_missing, within
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 
@@ -99,7 +100,9 @@ def _at(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axis: int)
         given = positions.shape[-1] if len(positions.shape) in (1, 2) else 0
         if known is not None and given is not None and given != known:
             raise LayerError(f"expects a position for each of {known} places, got {tuple(positions.shape)}")
-        rows = xp.take(cache, xp.reshape(as_indices(xp, positions), (-1,)), axis=0)
+        held, there = within(xp, positions, cache.shape[0], "positions")
+        rows = xp.take(cache, xp.reshape(held, (-1,)), axis=0)
+        rows = rows if there is None else marked_missing(xp, rows, xp.reshape(there, (-1,)))
     columns = cache.shape[1]
     after = (1,) * (len(x.shape) - seq_axis - 2)
     if positions is None or len(positions.shape) == 1:

@@ -21,7 +21,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
 
     Entries that are inf share the whole of it, and no gradient flows to where they are; of -inf alone, or of a NaN,
-    come NaNs.
+    come NaNs. Of nothing comes nothing: an axis may be empty.
 
     Shapes: x (...), real -> like x; integers become float32
     Source: NNlib ``softmax``
@@ -57,7 +57,7 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
 def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """Return ``log(sum(exp(x)))`` without overflow, over all entries unless an axis is given.
 
-    It is inf where an entry is, and -inf where all are; no gradient flows to either.
+    It is inf where an entry is, and -inf where all are, or there is none; no gradient flows to either.
 
     Shapes: x (...), real -> x without the axes, or with 1 for each if `keepdims`; integers become float32
     Source: NNlib ``logsumexp``, which keeps the axes
@@ -69,7 +69,7 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     xp = namespace(x)
     x = real_numbers(xp, x, "logsumexp")
     wide = single_or_double(xp, x)
-    top = stop_gradient(xp.max(wide, axis=axis, keepdims=True))
+    top = stop_gradient(_largest(xp, wide, axis))
     finite = xp.isfinite(top)
     # An infinite top decides alone; what stands beside it is kept from the exponential.
     origin = xp.where(finite, top, xp.zeros_like(top))
@@ -79,9 +79,16 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     return total if keepdims else xp.squeeze(total, axis=_dropped(x, axis))
 
 
+def _largest(xp: Any, x: Array, axis: Axes) -> Array:
+    """Return the largest entries, with 1 for each axis; of nothing it is -inf, where libraries raise."""
+    if 0 in x.shape and 0 in [x.shape[i] for i in _dropped(x, axis)]:
+        return xp.sum(x, axis=axis, keepdims=True) - math.inf
+    return xp.max(x, axis=axis, keepdims=True)
+
+
 def _lowered(xp: Any, x: Array, axis: Axes) -> Array:
     """Take the largest entry away, so that no exponential overflows; an infinite one leaves 0 and -inf behind."""
-    top = stop_gradient(xp.max(x, axis=axis, keepdims=True))
+    top = stop_gradient(_largest(xp, x, axis))
     infinite = top == math.inf
     beside_infinity = xp.where(x == math.inf, xp.zeros_like(x), xp.full_like(x, -math.inf))
     origin = xp.where(infinite, xp.zeros_like(top), top)

@@ -112,8 +112,8 @@ MUTANTS: Mutants = {
     "scatter's mean counts empty places": (
         edited(
             _mean,
-            'count = segment_reduce(ones, segments, op="sum", size=size)',
-            'count = segment_reduce(ones, segments, op="sum", size=size) + 1.0',
+            'count = reduce_segments(ones, segments, op="sum", size=size)',
+            'count = reduce_segments(ones, segments, op="sum", size=size) + 1.0',
         ),
         case("scatter.mean"),
     ),
@@ -132,8 +132,8 @@ MUTANTS: Mutants = {
     "scatter keeps the last alone": (
         edited(
             _sum,
-            'total = segment_reduce(src, segments, op="sum", size=size)',
-            'total = segment_reduce(src, segments, op="max", size=size)',
+            'total = reduce_segments(src, segments, op="sum", size=size)',
+            'total = reduce_segments(src, segments, op="max", size=size)',
         ),
         case("scatter.sum_of_integers"),
     ),

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 from jax.core import Tracer
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport.ops.indices import are_in_range, expect_integers
 
-__all__ = ["embedding", "value_range"]
+__all__ = ["value_range"]
 
-embedding = jax.jit(definition_of(ops.embedding), inline=True)
+_embedding = jax.jit(definition_of(ops.embedding), inline=True)
+
+
+def embedding(table: Any, indices: Any) -> Any:
+    """Look, where there is something to look at, and then compile."""
+    expect_integers(indices)
+    are_in_range(indices, table.shape[0])
+    return _embedding(table, indices)
 
 
 def value_range(x: jax.Array) -> tuple[int, int] | None:
-    """On the host: on a CPU that is the same memory."""
-    if isinstance(x, Tracer) or x.size == 0 or not x.is_fully_addressable:
+    """On the host: on a CPU that is the same memory, and an accelerator would be waited for."""
+    if isinstance(x, Tracer) or x.size == 0 or not x.is_fully_addressable or not _on_cpu(x):
         return None
     values = np.asarray(x)
     return int(values.min()), int(values.max())
+
+
+def _on_cpu(x: jax.Array) -> bool:
+    return next(iter(x.sharding.device_set)).platform == "cpu"

@@ -11,14 +11,14 @@ from luxport import ops
 from luxport.ops.dtypes import single_or_double
 from luxport.ops.gather import empty_segment
 
-__all__ = ["segment_reduce"]
+__all__ = ["reduce_segments"]
 
-_definition = ops.definition_of(ops.segment_reduce)
+_definition = ops.definition_of(ops.reduce_segments)
 
 
-def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
+def reduce_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One call, but for products, of which the library has no gradient where indices are repeated."""
-    if op == "prod":
+    if op == "prod" or 0 in (size, *segments.shape):
         return _definition(src, segments, op=op, size=size)
     if op == "sum":
         return jax.ops.segment_sum(single_or_double(jnp, src), segments, size).astype(src.dtype)

@@ -15,6 +15,7 @@ from jax.sharding import PartitionSpec
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport_jax.ops.indices import embedding as checked_embedding
 from luxport_jax.ops.random_bits import alpha_dropout as compiled_alpha_dropout
 from luxport_jax.ops.random_bits import dropout as compiled_dropout
 
@@ -70,7 +71,7 @@ def _described(function: Callable[..., Any], arrays: list[Any]) -> Any:
 
 dropout = _spread(compiled_dropout, keeps=None)
 alpha_dropout = _spread(compiled_alpha_dropout, keeps=None)
-embedding = _spread(definition_of(ops.embedding), keeps=None, like=1)
+embedding = _spread(checked_embedding, keeps=None, like=1)
 group_norm = _spread(definition_of(ops.group_norm), keeps=None)
 apply_rotary_embedding = _spread(definition_of(ops.apply_rotary_embedding), keeps=None)
 adaptive_lp_pool = _spread(definition_of(ops.adaptive_lp_pool))

@@ -10,12 +10,12 @@ import numpy as np
 from luxport.ops.dtypes import single_or_double
 from luxport.ops.gather import empty_segment
 
-__all__ = ["segment_reduce"]
+__all__ = ["reduce_segments"]
 
 _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
-def segment_reduce(src: Any, segments: Any, *, op: str, size: int) -> Any:
+def reduce_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One pass over the slices, in their order."""
     wide = single_or_double(xp, src) if op in ("sum", "prod") else src
     y = np.full((size, *src.shape[1:]), empty_segment(xp, src.dtype, op), wide.dtype)

@@ -16,7 +16,7 @@ _definition = ops.definition_of(ops.softmax)
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
     """In place, where nothing is infinite."""
-    if x.dtype not in (np.float32, np.float64):
+    if x.dtype not in (np.float32, np.float64) or not x.size:
         return _definition(x, axis=axis)
     top = x.max(axis=axis, keepdims=True)
     if not np.isfinite(top).all():

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport.ops.dtypes import single_or_double
+from luxport.ops.indices import expect_integers, marked_missing, within
 from luxport_tf import xp
 
 __all__ = ["embedding", "value_range"]
@@ -14,13 +15,16 @@ __all__ = ["embedding", "value_range"]
 
 def embedding(table: Any, indices: Any) -> Any:
     """One gather, whatever the shape of the indices and whether it is known."""
+    expect_integers(indices)
+    indices, there = within(xp, indices, table.shape[0])
     # Gradients of rows that are taken many times add up in float32.
-    return tf.cast(xp.take(single_or_double(xp, table), indices, axis=0), table.dtype)
+    rows = tf.cast(xp.take(single_or_double(xp, table), indices, axis=0), table.dtype)
+    return rows if there is None else marked_missing(xp, rows, there)
 
 
 def value_range(x: Any) -> tuple[int, int] | None:
-    """On the host."""
-    if not tf.executing_eagerly() or tf.is_symbolic_tensor(x) or 0 in x.shape:
+    """On the host, unless a GPU would be waited for."""
+    if not tf.executing_eagerly() or tf.is_symbolic_tensor(x) or 0 in x.shape or "CPU" not in x.backing_device:
         return None
     values = x.numpy()
     return int(values.min()), int(values.max())

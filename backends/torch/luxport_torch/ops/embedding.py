@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import array_api_compat.torch as xp
 import torch
 from torch.nn import functional
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport.ops.indices import expect_integers, marked_missing, within
 from luxport_torch.ops.conv import sums_in_half
 
 __all__ = ["embedding", "pick", "value_range"]
@@ -20,15 +22,19 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     """Adds gradients up row by row, where that of an indexed tensor sorts them."""
     if table.ndim != 2:
         return _define_embedding(table, indices)
+    expect_integers(indices)
+    indices, there = within(xp, indices, table.shape[0])
     if indices.dtype not in (torch.int32, torch.int64):
         indices = indices.to(torch.int64)
     if sums_in_half(table):  # the gradient, row by row
-        return functional.embedding(indices, table.float()).to(table.dtype)
-    return functional.embedding(indices, table)
+        rows = functional.embedding(indices, table.float()).to(table.dtype)
+    else:
+        rows = functional.embedding(indices, table)
+    return rows if there is None else marked_missing(xp, rows, there)
 
 
 def value_range(x: torch.Tensor) -> tuple[int, int] | None:
-    """Not on a GPU, whose kernels assert the range without being waited for."""
+    """Not on a GPU, which would be waited for."""
     if (
         torch.compiler.is_compiling()
         or torch._C._are_functorch_transforms_active()

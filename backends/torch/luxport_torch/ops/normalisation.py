@@ -6,6 +6,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport.ops.normalise import expect_several_values
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 
@@ -33,6 +34,7 @@ def batch_norm(
         return _define_batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
         )
+    expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
     use_batch = training or running_mean is None
     if training and running_mean is not None and running_var is not None:
         running_mean, running_var = running_mean.clone(), running_var.clone()
@@ -58,7 +60,7 @@ def instance_norm(
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     if not training:
         return batch_norm(x, scale, bias, running_mean, running_var, **options)
-    if not _native(x, scale, running_mean):
+    if not _native(x, scale, running_mean) or 0 in x.shape:
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     running_mean, running_var = running_mean.clone(), running_var.clone()
     y = torch.instance_norm(x, scale, bias, running_mean, running_var, True, momentum, epsilon, True)

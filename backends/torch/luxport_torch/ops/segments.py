@@ -7,12 +7,12 @@ import torch
 
 from luxport.ops.gather import empty_segment
 
-__all__ = ["segment_reduce"]
+__all__ = ["reduce_segments"]
 
 _NAMES = {"prod": "prod", "max": "amax", "min": "amin"}
 
 
-def segment_reduce(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
+def reduce_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
     """One call of the library."""
     shape = (size, *src.shape[1:])
     segments = segments if segments.dtype in (torch.int32, torch.int64) else segments.to(torch.int64)
