@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BackendNotFoundError", "LayerError", "LayerTypeError", "shape_text"]
+__all__ = ["BackendNotFoundError", "LayerError", "LayerIndexError", "LayerTypeError", "shape_text"]
 
 
 class Place:
@@ -43,6 +43,10 @@ class LayerError(ValueError):
 
 class LayerTypeError(LayerError, TypeError):
     """A layer was given the wrong type of thing: a dtype, another backend's array, or something that is no array."""
+
+
+class LayerIndexError(LayerError, IndexError):
+    """A layer, an operation or a loss was given an index, a class or a position out of range."""
 
 
 class BackendNotFoundError(ImportError):

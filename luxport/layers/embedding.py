@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace, same_shape
-from luxport.errors import LayerError
+from luxport.errors import LayerError, LayerIndexError
 from luxport.initializers import Initializer, normal
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
@@ -252,14 +252,14 @@ def _right_offsets(offsets: Array, indices: Array) -> Array | None:
         inside = offsets[-1] < xp.sum(xp.ones_like(indices, dtype=xp.int32), dtype=xp.int32)
         return xp.logical_and(xp.logical_and(offsets[0] == 0, rising), inside)
     rising = steps is None or steps[0] > 0
-    if count != 0 and first[0] == 0 and rising and ends[1] < count:
+    if count != 0 and first is not None and ends is not None and first[0] == 0 and rising and ends[1] < count:
         return None
     raise LayerError(f"expects offsets that start at 0 and rise, below {count} as there are indices, got others")
 
 
 def _check_range(index: int, size: int) -> None:
     if not 0 <= index < size:
-        raise LayerError(f"expects indices of at least 0 and below {size}, got {index}")
+        raise LayerIndexError(f"expects indices of at least 0 and below {size}, got {index}")
 
 
 def _check_integers(x: Array) -> None:

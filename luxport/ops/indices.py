@@ -17,7 +17,7 @@ import math
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.errors import LayerIndexError, LayerTypeError, shape_text
 from luxport.ops.dtypes import as_indices
 from luxport.ops.operation import operation
 from luxport.ops.shapes import is_number
@@ -40,18 +40,18 @@ def value_range(x: Array) -> tuple[int, int] | None:
 def are_in_range(indices: Array, size: Any, name: str = "indices", culprit: str = "") -> bool:
     """Tell whether indices are known to be at least 0 and below a size, or raise what is wrong with them.
 
-    Raises: LayerError for one out of range
+    Raises: LayerIndexError, a LayerError and an IndexError, for one out of range
     """
     seen = value_range(indices)
     if seen is not None:
         if seen[0] >= 0 and seen[1] < size:
             return True
         wrong = seen[0] if seen[0] < 0 else seen[1]
-        raise LayerError(f"expects {name} of at least 0 and below {size}, got {wrong}", culprit=culprit)
+        raise LayerIndexError(f"expects {name} of at least 0 and below {size}, got {wrong}", culprit=culprit)
     if 0 in indices.shape:
         return True
     if is_number(size) and size == 0:
-        raise LayerError(
+        raise LayerIndexError(
             f"expects no {name} where there is nothing to look up, got {shape_text(indices)}", culprit=culprit
         )
     return False
@@ -62,7 +62,7 @@ def within(xp: Any, indices: Array, size: Any, name: str = "indices", culprit: s
 
     The size is a number, or an array of one that only the running program knows.
 
-    Raises: LayerError for one that is known to be out of range
+    Raises: LayerIndexError for one that is known to be out of range
     """
     indices = as_indices(xp, indices)
     if are_in_range(indices, size, name, culprit):

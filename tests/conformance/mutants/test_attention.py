@@ -43,7 +43,7 @@ MUTANTS: Mutants = {
     "softmax over the queries": (
         edited(
             attention._scores,
-            "    if mask is None:\n        return softmax(logits)",
+            "    if mask is None or 0 in logits.shape:\n        return softmax(logits)",
             "    if mask is None:\n        return softmax(logits, axis=-2)",
         ),
         case("dot_product_attention_scores.heads_apart"),
