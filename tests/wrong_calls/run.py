@@ -13,11 +13,16 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import wrong_kernels
 import wrong_layers
 import wrong_operations
 from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, judge_all, sweep
 
-CALLS: dict[str, Callable[..., Iterator[Call]]] = {"layers": wrong_layers.calls, "operations": wrong_operations.calls}
+CALLS: dict[str, Callable[..., Iterator[Call]]] = {
+    "layers": wrong_layers.calls,
+    "operations": wrong_operations.calls,
+    "kernels": wrong_kernels.calls,
+}
 
 
 def calls(of: str, backend: str, only: list[str]) -> Iterator[Call]:
@@ -32,7 +37,7 @@ def main() -> int:
     """Print what was found; the exit status tells whether more than 1 % were raw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backends", default=",".join(BACKENDS))
-    parser.add_argument("--of", default=",".join(CALLS))
+    parser.add_argument("--of", default="layers,operations")
     parser.add_argument("--only", default="", help="names of functions, with commas between")
     parser.add_argument("--show", type=int, default=20, help="messages of each kind")
     parser.add_argument("--taken", action="store_true", help="show what was taken too")
