@@ -13,6 +13,7 @@ from luxport.ops.indices import marked_missing, value_range
 __all__ = ["onecold", "onehot", "onehotbatch"]
 
 _NOTHING = object()
+_MOST_CLASSES = 1 << 22
 
 
 def onehot(
@@ -62,6 +63,11 @@ def onehotbatch(
            [0, 1, 0],
            [1, 0, 0]])
     """
+    if isinstance(labels, int) and labels > _MOST_CLASSES:
+        raise ValueError(
+            f"at most {_MOST_CLASSES} classes expected, got {labels}: vectors of {labels * 4 / 1e9:,.1f} GB each; "
+            "luxport.Embedding and the sparse losses take labels as they are"
+        )
     known = list(range(labels)) if isinstance(labels, int) else list(labels)
     position = {label: i for i, label in enumerate(known)}
     if len(position) != len(known):

@@ -23,6 +23,8 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, Backend, default_backend, find_owner, get_backend, namespace
+from luxport.errors import LayerError
+from luxport.memory import check_memory
 
 __all__ = [
     "Key",
@@ -109,7 +111,12 @@ class Rng:
 
     def drawn(self, draw: Callable[..., Any], shape: tuple[int, ...], **options: Any) -> Any:
         """Return ``draw(rng, shape, **options)``, which is to be float32 values of this shape."""
-        return draw(self, shape, **options)
+        # For each number 64 random bits, those that are kept of them, the number and its copy on a backend.
+        check_memory("an array", shape, 8 + 8 + 4 + 4)
+        try:
+            return draw(self, shape, **options)
+        except MemoryError:
+            raise LayerError(f"expects sizes that fit into memory, got an array of {shape}") from None
 
     def key(self) -> Any:
         """Draw a key for a layer's own generator, int32[2]."""

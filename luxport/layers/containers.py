@@ -13,6 +13,8 @@ from luxport.layers.wrapped import NoOpLayer
 
 __all__ = ["Chain", "RepeatedLayer"]
 
+_MOST_REPEATS = 10_000
+
 
 class Chain(LayersByName, WrapperLayer):
     """Layers one after the other: the output of each is the input of the next.
@@ -85,6 +87,8 @@ class RepeatedLayer(WrapperLayer):
         object.__setattr__(self, "model", as_layer(self.model))
         if isinstance(self.repeats, bool) or not isinstance(self.repeats, Integral) or self.repeats < 1:
             raise ValueError(f"RepeatedLayer expects an int of at least 1 as repeats, got {self.repeats!r}")
+        if self.repeats > _MOST_REPEATS:
+            raise ValueError(f"RepeatedLayer expects at most {_MOST_REPEATS} repeats, got {self.repeats}")
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layer again and again."""

@@ -16,6 +16,8 @@ from luxport.ops import Activation, tanh
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUv3"]
 
+_MOST_LAYERS = 1000
+
 
 class _Levels(WrapperLayer):
     """Levels of one kind of cell, each run over the whole sequence that the one below puts out."""
@@ -42,6 +44,8 @@ class _Levels(WrapperLayer):
         check_sizes(name, num_layers=self.num_layers)
         if self.num_layers == 0:
             raise ValueError(f"{name} expects at least one layer, got num_layers=0")
+        if self.num_layers > _MOST_LAYERS:
+            raise ValueError(f"{name} expects at most {_MOST_LAYERS} layers, got num_layers={self.num_layers}")
         levels: dict[str, Layer] = {}
         for level in range(1, self.num_layers + 1):
             below = self.out_dims * (2 if self.bidirectional else 1)

@@ -19,6 +19,7 @@ from luxport.layers.checks import check_sizes
 from luxport.layers.conv_transpose import ConvTranspose
 from luxport.layers.freezing import FrozenLayer
 from luxport.layers.tying import Tied
+from luxport.ops.reparameterise import MOST_ITERATIONS
 from luxport.random import Rng
 from luxport.static import Static
 from luxport.surgery import layer_map
@@ -121,6 +122,8 @@ class SpectralNorm(Layer):
 
     def __post_init__(self) -> None:
         check_sizes("SpectralNorm", iterations=self.iterations)
+        if self.iterations > MOST_ITERATIONS:
+            raise ValueError(f"SpectralNorm expects at most {MOST_ITERATIONS} iterations, got {self.iterations}")
         _check_which(self)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:

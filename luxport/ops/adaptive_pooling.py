@@ -9,6 +9,7 @@ from typing import Any
 
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError, shape_text
+from luxport.memory import check_growth
 from luxport.ops.dtypes import in_single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.pooling import larger, largest_along, lp_pool, max_pool, mean_pool, root
@@ -111,6 +112,7 @@ def _pool_slices(x: Array, output_size: Sizes, variable: bool, pool: Callable[..
     xp = namespace(x)
     for axis in reversed(range(2, len(output_size) + 2)):
         n, places, before = sizes_of(x)[axis], output_size[axis - 2], (slice(None),) * axis
+        check_growth(axis, x.shape[axis], places)
         if variable:
             windows = [slice(i * n // places, ((i + 1) * n + places - 1) // places) for i in range(places)]
         else:
@@ -124,6 +126,7 @@ def _pool_axes(x: Array, output_size: Sizes, pool: Callable[[Array, int, Windows
     """Pool one axis after the other, the last one first, so that the first of equal elements is that in C order."""
     for axis in reversed(range(2, len(output_size) + 2)):
         n, places = x.shape[axis], output_size[axis - 2]
+        check_growth(axis, n, places)
         x = pool(x, axis, [(i * n // places, -(-(i + 1) * n // places)) for i in range(places)])
     return x
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
+from luxport.memory import check_growth
 from luxport.ops.dtypes import plus
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
@@ -228,8 +229,13 @@ def _check_transpose(x: Array, weight: Array, groups: int, **windows: Any) -> No
     sizes = tuple(weight.shape)
     _check_weight(x, sizes, sizes[0], groups, "(in, out / groups, *kernel)")
     places = tuple(x.shape)[2:]
-    if None not in places and min(*places, *transposed_sizes(places, sizes[2:], **windows)) < 1:
+    if None in places:
+        return
+    made = transposed_sizes(places, sizes[2:], **windows)
+    if min(*places, *made) < 1:
         raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
+    for axis, (n, new) in enumerate(zip(places, made, strict=True), start=2):
+        check_growth(axis, n, new)
 
 
 def _check_weight(x: Array, sizes: Sizes, channels: int, groups: int, pattern: str) -> None:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
+from luxport.memory import check_growth
 from luxport.ops.operation import operation
 from luxport.ops.windows import pad_axis
 
@@ -180,4 +181,6 @@ def _sides(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tupl
             f"of {'as many last axes' if axes is None else f'the axes {tuple(axes)}'}, got {padding!r} for {rank} axes",
             culprit="luxport",
         )
+    for axis, (low, high) in zip(chosen, pairs, strict=True):
+        check_growth(axis, x.shape[axis], low + high)
     return [(axis % rank, low, high) for axis, (low, high) in zip(chosen, pairs, strict=True)]

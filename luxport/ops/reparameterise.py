@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.backend import Array, namespace
+from luxport.errors import LayerError
 from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["MOST_ITERATIONS", "spectral_norm", "weight_norm"]
+
+MOST_ITERATIONS = 1000
+"""One or two are usual, and ten are as good as all."""
 
 
 @operation
@@ -43,6 +47,8 @@ def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tup
     Shapes: weight (...), u (n,) with n the size along the axis -> like weight, (n,)
     Source: T. Miyato et al., "Spectral normalization for generative adversarial networks" (2018)
     """
+    if iterations > MOST_ITERATIONS:
+        raise LayerError(f"expects at most {MOST_ITERATIONS} iterations, got {iterations}", culprit="luxport")
     xp = namespace(weight, u)
     wide = single_or_double(xp, weight)
     rest = [i for i in range(len(weight.shape)) if i != axis % len(weight.shape)]

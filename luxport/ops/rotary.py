@@ -8,12 +8,15 @@ import numpy as np
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
+from luxport.memory import check_memory
 from luxport.ops.dtypes import is_double
 from luxport.ops.indices import marked_missing, within
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
+
+_MOST_DIMS = 1 << 20
 
 
 def compute_rotary_embedding_params(
@@ -31,6 +34,9 @@ def compute_rotary_embedding_params(
     """
     if dims % 2:
         raise ValueError(f"rotary embedding expects an even number of features, got {dims}")
+    check_memory("a table of positions", (max_sequence_length, dims), 8)
+    if dims > _MOST_DIMS:
+        raise ValueError(f"rotary embedding expects at most {_MOST_DIMS} features, got {dims}")
     frequencies = float(base) ** (-np.arange(0, dims, 2) / max(dims, 1))
     angles = np.arange(max_sequence_length)[:, None] * frequencies
     if not low_memory_variant:

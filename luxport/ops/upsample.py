@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
+from luxport.memory import check_growth
 from luxport.ops.dtypes import is_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import are_fixed, is_number, sizes_of
@@ -217,6 +218,8 @@ def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
             f"expects a positive scale or size for {rank} spatial axes, got scale={scale!r} and size={size!r}",
             culprit="luxport",
         )
+    for axis, (n, new) in enumerate(zip(sizes, wanted, strict=True), start=2):
+        check_growth(axis, n, new)
     return wanted
 
 

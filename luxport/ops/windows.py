@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError, shape_text
+from luxport.memory import check_growth
 from luxport.ops.shapes import sizes_of
 
 __all__ = [
@@ -129,6 +130,8 @@ def check_room(x: Array, window: Sizes, padding: Pairs, dilation: Sizes) -> None
             raise LayerError(
                 f"expects at least {least} along axis {i} for its window of {k}, got {shape_text(x)}: pad the input"
             )
+        if low + high > 1 << 20:
+            check_growth(i, size, size + low + high if size is not None else None)
 
 
 def output_sizes(sizes: Sizes, window: Sizes, *, stride: Sizes, padding: Pairs, dilation: Sizes) -> Sizes:
@@ -181,6 +184,7 @@ def pad_axis(x: Array, axis: int, low: int, high: int, value: float = 0.0) -> Ar
     before = (slice(None),) * axis
     # First put, then cut: what is cut may be more than was there.
     if low > 0 or high > 0:
+        check_growth(axis, x.shape[axis], max(low, 0) + max(high, 0))
         # Filled like a slice: the batch's size may be known only when the program runs.
         edge = xp.full_like(x[(*before, slice(0, 1), ...)], value)
         x = xp.concat([edge] * low + [x] + [edge] * high, axis=axis)

@@ -53,6 +53,7 @@ TABLES = {
     "backend._COMPILING": "backends",
     "rule._PRECISIONS": "dtypes",
     "rule._ROUNDED": "the oldest of 10,000 numbers goes",
+    "when_imported._waiting": "packages that backends wait for",
     "source._layouts": "no more than 1,000 forms",
     "_operators._before": "operators of TensorFlow's",
 }

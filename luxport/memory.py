@@ -1,0 +1,56 @@
+"""Sizes that nobody can have meant, said in one line before anything waits for the memory."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from luxport.errors import LayerError
+
+__all__ = ["check_growth", "check_memory"]
+
+_ANY_AXIS = 1 << 20
+_TIMES = 1 << 12
+
+
+def check_memory(what: str, shape: Iterable[Any], itemsize: int = 4) -> None:
+    """Refuse an array on the host that is larger than all of the machine's memory.
+
+    Raises: LayerError
+
+    >>> check_memory("a weight", (10**9, 10**9))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    luxport.errors.LayerError: expects sizes that fit into memory, got a weight of (1000000000, 1000000000): ...
+    """
+    sizes = tuple([n for n in shape if isinstance(n, int)])
+    wanted = itemsize * math.prod(sizes)
+    if wanted > 1 << 30 and wanted > _memory():
+        raise LayerError(
+            f"expects sizes that fit into memory, got {what} of {sizes}: {wanted / 1e9:,.0f} GB, "
+            f"and this machine has {_memory() / 1e9:,.0f}"
+        )
+
+
+def check_growth(axis: int, n: Any, new: Any) -> None:
+    """Refuse to make an axis longer than a million, and than 4,096 elements for each that it has.
+
+    Raises: LayerError
+
+    >>> check_growth(2, 5, 10**9)
+    Traceback (most recent call last):
+    luxport.errors.LayerError: expects sizes that fit into memory, got 1000000000 along axis 2, which has 5
+    """
+    if isinstance(n, int) and isinstance(new, int) and new > _ANY_AXIS and new > _TIMES * n:
+        raise LayerError(f"expects sizes that fit into memory, got {new} along axis {axis}, which has {n}")
+
+
+@functools.cache
+def _memory() -> int:
+    """Return how many bytes of memory the machine has; where it does not say, more than any."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 42

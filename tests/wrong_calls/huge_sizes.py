@@ -1,0 +1,107 @@
+"""Sizes that nobody can have meant: every option of every layer and operation that is a whole number, made huge.
+
+    python tests/wrong_calls/huge_sizes.py [numpy] [NAME]
+
+Each call may take 4 GiB and is to end within two seconds, in an error or in a result. What stands still or wants more
+memory is printed; another error than luxport's own is the matter of `run.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from judging import Call, judge
+from right_calls import right_calls
+
+import luxport
+from luxport_conformance.examples import EXAMPLES
+
+__all__ = ["calls"]
+
+HUGE = (10**9, 2**62)
+SLOWEST = 2.0
+MEMORY = 4 << 30
+
+
+def calls(backend: str, names: tuple[str, ...] = ()) -> Iterator[Call]:
+    """Yield calls of operations and layers, each with one number that is huge."""
+    for right in right_calls():
+        arrays = [luxport.asarray(a, backend=backend) if isinstance(a, np.ndarray) else a for a in right.arrays]
+        for name, value in right.options.items():
+            for huge in _made_huge(value):
+                if not names or right.name in names:
+                    options = {**right.options, name: huge}
+                    yield f"{right.name}({name}={huge!r})", _operation(right.function, arrays, options)
+    for name, examples in EXAMPLES.items():
+        for example in examples[:2]:
+            if not names or name in names:
+                yield from _of_layer(name, example, backend)
+
+
+def _of_layer(name: str, example: Any, backend: str) -> Iterator[Call]:
+    layer = example.layer
+    for field in dataclasses.fields(layer):
+        if not field.init:
+            continue
+        for huge in _made_huge(getattr(layer, field.name)):
+            yield f"{name}({field.name}={huge!r})", _layer(layer, {field.name: huge}, example, backend)
+
+
+def _operation(function: Callable[..., Any], arrays: list[Any], options: dict[str, Any]) -> Callable[[], Any]:
+    return lambda: function(*arrays, **options)
+
+
+def _layer(layer: Any, change: dict[str, Any], example: Any, backend: str) -> Callable[[], Any]:
+    def call() -> None:
+        changed = dataclasses.replace(layer, **change)
+        ps, st = luxport.setup(0, changed, backend=backend)
+        if isinstance(example.x, tuple) and all(isinstance(n, int) for n in example.x):
+            changed(luxport.asarray(np.ones(example.x, np.float32), backend=backend), ps, st)
+
+    return call
+
+
+def _made_huge(value: Any) -> Iterator[Any]:
+    if isinstance(value, bool):
+        return
+    if isinstance(value, (int, float)):
+        yield from HUGE
+    elif isinstance(value, tuple) and value and isinstance(value[0], (int, float, tuple)):
+        for huge in _made_huge(value[0]):
+            yield (huge, *value[1:])
+
+
+def main() -> int:
+    """Print what took too long or too much, and how the others ended."""
+    backend, names = (sys.argv[1:2] or ["numpy"])[0], tuple(sys.argv[2:])
+    luxport.setup(0, luxport.Dense(1, 1), backend=backend)
+    signal.signal(signal.SIGALRM, _stop)
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
+    count = bad = 0
+    for name, call in calls(backend, names):
+        began = time.process_time()
+        verdict, text = judge(call)
+        took = time.process_time() - began
+        count += 1
+        if took > SLOWEST or "TimeoutError" in text or "memory" in text.lower() and verdict == "raw":
+            bad += 1
+            print(f"{took:5.1f} s {verdict} {name}: {text[:150]}", flush=True)
+    print(f"{backend}: {count} calls, {bad} too slow or too large")
+    return int(bad > 0)
+
+
+def _stop(*_: Any) -> None:
+    raise TimeoutError("still at it")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
