@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from importlib import import_module
 
+from luxport.command_line import Arguments
 from luxport.version import __version__
 
 __all__ = ["main"]
@@ -23,7 +23,7 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="luxport", description="Neural-network layers written once.")
+    parser = Arguments(prog="luxport", description="Neural-network layers written once.")
     parser.add_argument("--version", action="version", version=f"luxport {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, purpose) in COMMANDS.items():

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from luxport.command_line import Arguments
 from luxport_conformance import backends, report
 from luxport_conformance.peers import PEERS
 from luxport_conformance.schedule import Finding, findings
@@ -20,7 +21,7 @@ __all__ = ["add_arguments", "main", "run"]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the suite, print the table, and return the exit status: 0 if every check passed, 1 if not, 2 if none ran."""
-    parser = argparse.ArgumentParser(prog="luxport conformance", description=__doc__)
+    parser = Arguments(prog="luxport conformance", description=__doc__)
     add_arguments(parser)
     return run(parser.parse_args(arguments), parser.error)
 

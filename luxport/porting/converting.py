@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import warnings
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+from luxport.command_line import Arguments
 from luxport.errors import LayerError
 from luxport.layer import Layer
 from luxport.porting import saving
@@ -25,7 +25,7 @@ __all__ = ["main"]
 
 def main(arguments: list[str] | None = None) -> int:
     """Convert a file: status 0, or 2 for a wrong argument, a file that cannot be read, or one that does not fit."""
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="luxport convert",
         description="Write what a BSON.jl or JLD2 file holds as safetensors, or for Flux.loadmodel! as JLD2.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from luxport.command_line import Arguments
 from luxport.porting import julia
 from luxport.porting.component_arrays import is_component_array
 from luxport.porting.entries import children_of
@@ -28,7 +28,7 @@ _MOST_LINES = 2000
 
 def main(arguments: list[str] | None = None) -> int:
     """Print what a file holds: status 0, or 2 for a wrong argument or a file that cannot be read."""
-    parser = argparse.ArgumentParser(prog="luxport inspect", description="Show what a BSON.jl or JLD2 file holds.")
+    parser = Arguments(prog="luxport inspect", description="Show what a BSON.jl or JLD2 file holds.")
     parser.add_argument("file", help="the file; its content says which format it is, whatever its name")
     parser.add_argument("--all", action="store_true", help="show every entry of long lists")
     try:

@@ -23,9 +23,18 @@ def test_python_m_luxport_is_the_command():
     assert all(name in done.stdout for name in COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [[], ["nothing"]])
-def test_a_command_is_wanted(arguments, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
-    assert "Traceback" not in capsys.readouterr().err
+WRONG = [
+    *([], ["nothing"], ["a\x1b[2J\nb"], ["port"], ["port", "x", "--nope\x1b[31m"], ["inspect", "a", "b\u202e"]),
+    *(["convert", "x"], ["port", "x", "--flux", "a\nb"], ["conformance", "--nope"], ["conformance", "--jobs", "\x07"]),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_wrong_arguments_are_told_in_one_line(arguments, capsys):
+    try:
+        status = main(arguments)
+    except SystemExit as stopped:
+        status = stopped.code
+    told = capsys.readouterr()
+    assert status == 2 and not told.out
+    assert told.err.startswith("luxport") and told.err.endswith("--help\n") and told.err[:-1].isprintable()

@@ -9,6 +9,7 @@ import stat
 import sys
 from pathlib import Path
 
+from luxport.command_line import Arguments
 from luxport.porting.code.translate import LARGEST, translate
 from luxport.porting.errors import FileFormatError
 from luxport.porting.replacing import replacing
@@ -19,7 +20,7 @@ __all__ = ["main"]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command: status 0 if all was ported, 1 if pieces are left to the user, 2 for a wrong argument or file."""
-    parser = argparse.ArgumentParser(prog="luxport port", description="Turn the Julia code of a model into Python.")
+    parser = Arguments(prog="luxport port", description="Turn the Julia code of a model into Python.")
     parser.add_argument("source", type=Path, help="a file of Julia code that defines Flux or Lux models")
     parser.add_argument("-o", "--output", type=Path, help="the Python file to write, instead of printing it")
     parser.add_argument("--flux", type=_version, metavar="VERSION", help="the Flux it was written for, 0.14 say")

@@ -1,0 +1,25 @@
+"""Arguments of the commands: an error in them is one line, whatever was typed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from luxport.text import safe_to_show
+
+__all__ = ["Arguments"]
+
+
+class Arguments(argparse.ArgumentParser):
+    """A parser whose errors are one line that says where help is, with nothing in it that a terminal obeys."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and end with status 2.
+
+        >>> Arguments(prog="luxport port").error("unrecognized arguments: --nope\\x1b[2J")
+        Traceback (most recent call last):
+        SystemExit: 2
+        """
+        print(f"{self.prog}: {safe_to_show(message)}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
