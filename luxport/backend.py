@@ -164,11 +164,14 @@ def namespace(*arrays: Array) -> Any:
 def array_device(array: Array) -> Any:
     """Return the device of an array as its namespace's creation functions take it; None where a program has none yet.
 
+    It is None, too, for an array that is spread over several devices: what it names there fits its own shape alone.
+
     >>> import numpy as np
     >>> array_device(np.zeros(2))
     'cpu'
     """
-    return getattr(array, "device", None)
+    device = getattr(array, "device", None)
+    return None if getattr(device, "device_set", None) is not None else device
 
 
 def default_backend() -> Backend:

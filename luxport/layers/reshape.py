@@ -10,7 +10,7 @@ from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import shape_of, shape_text
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import reshape_samples, sizes_of
 
 __all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 
@@ -39,7 +39,7 @@ class FlattenLayer(Layer):
             least = 1 if self.N is None else self.N + 1
             raise LayerError(f"expects at least {least} {'axis' if least == 1 else 'axes'}, got {shape_text(x)}")
         sizes = sizes_of(x)
-        return _reshape(x, (*sizes[1:kept], math.prod(sizes[kept:]))), st
+        return reshape_samples(x, sizes=(*sizes[1:kept], math.prod(sizes[kept:]))), st
 
 
 class ReshapeLayer(Layer):
@@ -68,13 +68,13 @@ class ReshapeLayer(Layer):
         known = math.prod([n for n in self.dims if n != -1])
         if None in shape[1:]:  # where the sizes do not fit, the running program will say so
             sample = math.prod(sizes_of(x)[1:])
-            return _reshape(x, tuple(sample // known if n == -1 else n for n in self.dims)), st
+            return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
         sample = math.prod(shape[1:])
         fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
         if not fits:
             wanted = f"a multiple of {known}" if -1 in self.dims else f"{known}"
             raise LayerError(f"expects samples of {wanted} elements for {self.dims}, got {shape_text(x)}")
-        return _reshape(x, tuple(sample // known if n == -1 else n for n in self.dims)), st
+        return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
 
 
 class ReverseSequence(Layer):
@@ -127,9 +127,3 @@ class SelectDim(Layer):
         if n is not None and not -n <= self.index < n:
             raise LayerError(f"expects an index {self.index} along axis {self.axis}, got {shape_text(x)}")
         return x[(slice(None),) * axis + (self.index, ...)], st
-
-
-def _reshape(x: Array, dims: tuple[Any, ...]) -> Array:
-    """Reshape behind the batch axis; sizes may be known only when the program runs."""
-    batch = sizes_of(x)[0]
-    return namespace(x).reshape(x, (batch, *dims))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from luxport.backend import Array, find_owner
+from luxport.backend import Array, find_owner, namespace
 from luxport.ops.operation import operation
 
-__all__ = ["are_fixed", "is_number", "sizes_of"]
+__all__ = ["are_fixed", "is_number", "reshape_samples", "sizes_of"]
 
 
 def sizes_of(x: Array) -> tuple[Any, ...]:
@@ -45,3 +45,14 @@ def are_fixed(x: Array) -> bool:
     Where they are not, the program serves other sizes, too: see `sizes_of`.
     """
     return None not in tuple(x.shape)
+
+
+@operation
+def reshape_samples(x: Array, *, sizes: tuple[Any, ...]) -> Array:
+    """Return x with other axes behind its first one, which stays; sizes may be known only when the program runs.
+
+    >>> import numpy as np
+    >>> reshape_samples(np.ones((2, 6)), sizes=(3, 2)).shape
+    (2, 3, 2)
+    """
+    return namespace(x).reshape(x, (sizes_of(x)[0], *sizes))

@@ -35,6 +35,19 @@ for layer, x in (
         assert got[0].sharding.spec[0] == "batch", layer
         jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5), got, want)
 
+# arrays that a layer makes for itself, eager and with a gradient, and samples of another shape
+spread = NamedSharding(mesh, P("batch"))
+rows = jnp.asarray(np.random.default_rng(1).normal(size=(8, 6, 5)), jnp.float32)
+for layer in (
+    lp.AdaptiveMeanPool(3, variable_windows=True), lp.Upsample(size=7), lp.ReshapeLayer((5, -1)), lp.FlattenLayer()
+):
+    total = lambda x: jnp.sin(layer(x, {}, {})[0]).sum()
+    want = layer(rows, {}, {})[0], jax.grad(total)(rows)
+    with jax.set_mesh(mesh):
+        got = layer(jax.device_put(rows, spread), {}, {})[0], jax.jit(jax.grad(total))(jax.device_put(rows, spread))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-6), got, want)
+    assert got[0].sharding.spec[0] == got[1].sharding.spec[0] == "batch", layer
+
 model = lp.Dropout(0.5)
 ps, st = lp.setup(0, model, backend="jax")
 text = jax.export.export(jax.jit(model))(images, ps, st).serialize()

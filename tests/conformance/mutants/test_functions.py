@@ -104,7 +104,7 @@ MUTANTS: Mutants = {
         case("ctc_loss.first"),
     ),
     "a grid of half-pixel corners": (
-        edited(ops.grid_sample, "n - 1 if align_corners else n", "n"),
+        edited(ops.grid_sample, "0.5 * (n - 1 if align_corners else n)", "0.5 * n"),
         case("grid_sample.elements"),
     ),
     "a grid with x and y swapped": (

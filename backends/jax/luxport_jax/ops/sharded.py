@@ -14,7 +14,7 @@ import jax
 from jax.sharding import PartitionSpec
 
 from luxport import ops
-from luxport.ops import definition_of
+from luxport.ops import definition_of, shapes
 from luxport_jax.ops.indices import embedding as checked_embedding
 from luxport_jax.ops.random_bits import alpha_dropout as compiled_alpha_dropout
 from luxport_jax.ops.random_bits import dropout as compiled_dropout
@@ -30,6 +30,7 @@ __all__ = [
     "group_norm",
     "mean_pool",
     "pixel_shuffle",
+    "reshape_samples",
     "upsample_linear",
     "upsample_nearest",
 ]
@@ -57,7 +58,8 @@ def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0)
 
         given = [arrays[i] for i in present]
         placed = jax.tree.map(lambda leaf: PartitionSpec(*spec[: leaf.ndim]), _described(inside, given))
-        return jax.sharding.auto_axes(inside, out_sharding=placed)(*given)
+        # As one program: arrays that are made one by one in there would have to be placed.
+        return jax.sharding.auto_axes(jax.jit(inside), out_sharding=placed)(*given)
 
     return function
 
@@ -78,6 +80,7 @@ adaptive_lp_pool = _spread(definition_of(ops.adaptive_lp_pool))
 adaptive_max_pool = _spread(definition_of(ops.adaptive_max_pool))
 adaptive_mean_pool = _spread(definition_of(ops.adaptive_mean_pool))
 mean_pool = _spread(definition_of(ops.mean_pool))
+reshape_samples = _spread(definition_of(shapes.reshape_samples))
 pixel_shuffle = _spread(definition_of(ops.pixel_shuffle))
 upsample_linear = _spread(definition_of(ops.upsample_linear))
 upsample_nearest = _spread(definition_of(ops.upsample_nearest))
