@@ -138,9 +138,10 @@ class Scale(Layer):
             wanted = ", ".join(map(str, self.dims))
             raise LayerError(f"expects (..., {wanted}), got {shape_text(x)}")
         check_dtype(x, weight)
-        xp = namespace(x, weight)
+        bias = ps["bias"] if self.use_bias else None
+        xp = namespace(x, weight, bias)
         y = times(xp, x, weight)
-        return self.activation(plus(xp, y, ps["bias"]) if self.use_bias else y), st
+        return self.activation(y if bias is None else plus(xp, y, bias)), st
 
 
 Diagonal = Scale

@@ -10,7 +10,7 @@ from typing import Any
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError, shape_text
 from luxport.memory import check_growth
-from luxport.ops.dtypes import in_single_or_double
+from luxport.ops.dtypes import expect_floating, in_single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.pooling import larger, largest_along, lp_pool, max_pool, mean_pool, root
 from luxport.ops.shapes import are_fixed, sizes_of
@@ -52,7 +52,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
     >>> adaptive_mean_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
     array([[[3.        , 2.33333333, 3.5       ]]])
     """
-
+    expect_floating(x)
     if not are_fixed(x):
         return _pool_slices(
             x, output_size, variable_windows, lambda x, axis: namespace(x).mean(x, axis=axis, keepdims=True)
@@ -79,6 +79,7 @@ def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = T
     >>> adaptive_lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), output_size=(2,))
     array([[[ 5., 10.]]])
     """
+    expect_floating(x)
     if not are_fixed(x):
         return root(
             _pool_slices(

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, array_device, namespace
-from luxport.errors import LayerError
+from luxport.backend import Array, array_device, dtype_name, namespace
+from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.activations import identity
+from luxport.ops.dtypes import expect_floating
 from luxport.ops.operation import operation
 from luxport.ops.softmax import softmax
 
@@ -65,7 +66,7 @@ def scaled_dot_product_attention(
     xp = namespace(query, key, value, bias, mask)
     if token_axis not in (-2, -3):
         raise ValueError(f"scaled_dot_product_attention expects -3 or -2 as token_axis, got {token_axis}")
-    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
+    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
     if token_axis == -3:
         query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
     query, key, value = without_hidden(xp, query, key, value, bias, mask)
@@ -117,7 +118,7 @@ def dot_product_attention_scores(
     Source: NNlib ``dot_product_attention_scores``
     """
     xp = namespace(query, key, bias, mask)
-    check_attention(query, key, key, mask, is_causal=False, token_axis=-3)
+    check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
     query, key = (_heads_and_tokens_swapped(xp, x) for x in (query, key))
     query, key, _ = without_hidden(xp, query, key, key, bias, mask)
     return dropout(_scores(xp, query, key, bias, mask))
@@ -138,11 +139,18 @@ def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
 
 
 def check_attention(
-    query: Array, key: Array, value: Array, mask: Array | None, *, is_causal: bool, token_axis: int
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None,
+    *,
+    is_causal: bool,
+    token_axis: int,
+    bias: Array | None = None,
 ) -> None:
     """Expect shapes that fit; sizes that a compiled program does not know yet pass.
 
-    Raises: LayerError
+    Raises: LayerError; LayerTypeError for a mask that is not boolean, or anything else that is not floating
     """
     q, k, v = (tuple(x.shape) for x in (query, key, value))
     heads = -5 - token_axis
@@ -158,6 +166,27 @@ def check_attention(
         raise LayerError(f"expects heads of keys that divide those of queries, got {k[heads]} and {q[heads]}")
     if mask is not None and is_causal:
         raise LayerError("expects a mask or is_causal, got both: make_causal_mask(x) & mask is one mask")
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        expect_floating(x, name)
+    if mask is None and bias is None:
+        return
+    scores = (*q[:-3], q[heads], q[token_axis], k[token_axis])
+    if mask is not None:
+        if dtype_name(mask) != "bool":
+            raise LayerTypeError(f"expects a mask of booleans, true where a key is seen, got {dtype_name(mask)}")
+        _expect_spread("mask", mask, scores)
+    if bias is not None:
+        expect_floating(bias, "bias")
+        _expect_spread("bias", bias, scores)
+
+
+def _expect_spread(name: str, x: Array, scores: tuple[Any, ...]) -> None:
+    """Expect what spreads over the scores, and does not spread the scores themselves."""
+    sizes = tuple(x.shape)
+    one = [n is None or m is None or n == 1 or n == m for n, m in zip(sizes[::-1], scores[::-1], strict=False)]
+    if len(sizes) > len(scores) or not all(one):
+        wanted = ", ".join(["?" if n is None else f"{int(n)}" for n in scores])
+        raise LayerError(f"expects a {name} that broadcasts to the scores ({wanted}), got {shape_text(x)}")
 
 
 def split_heads(xp: Any, x: Array, nheads: int) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
+from luxport.ops.dtypes import expect_floating
 from luxport.ops.operation import operation
 from luxport.ops.random_bits import random_bits
 
@@ -30,6 +31,7 @@ def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, 
            [2., 0., 2.]], dtype=float32)
     """
     xp = namespace(x, key, counter)
+    expect_floating(x)
     shape = mask_shape(tuple(x.shape), axes)
     if p == 1:
         return xp.zeros_like(x)
@@ -52,6 +54,7 @@ def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
     array([ 1.666, -0.779,  1.666, -0.779], dtype=float32)
     """
     xp = namespace(x, key, counter)
+    expect_floating(x)
     mask = keep_mask(key, counter, shape=tuple(x.shape), p=p)
     return xp.zeros_like(x) if p == 1 else alpha_dropped(xp, x, mask, p)
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from luxport.backend import Array, dtype_name, namespace
+from luxport.errors import LayerTypeError
 
 __all__ = [
     "EPSILON",
     "HALVES",
     "as_indices",
+    "expect_floating",
+    "expect_no_booleans",
     "in_single_or_double",
     "is_bool",
     "is_complex",
@@ -42,6 +45,27 @@ def as_indices(xp: Any, x: Array) -> Array:
     if x.dtype == xp.int32 or x.dtype == getattr(xp, "int64", _NO_DTYPE):
         return x
     return xp.astype(x, xp.asarray(0).dtype)
+
+
+def expect_floating(x: Array, name: str = "x") -> None:
+    """Expect floating or complex numbers, where integers would round what is between them away.
+
+    Raises: LayerTypeError
+    """
+    kind = dtype_name(x)
+    if "float" not in kind and "complex" not in kind:
+        raise LayerTypeError(
+            f"expects floating numbers as {name}, got {kind}: convert it with luxport.to(..., dtype='float32')"
+        )
+
+
+def expect_no_booleans(x: Array) -> None:
+    """Expect numbers.
+
+    Raises: LayerTypeError
+    """
+    if dtype_name(x) == "bool":
+        raise LayerTypeError("expects numbers, got booleans: convert them with luxport.to(..., dtype='float32')")
 
 
 def single_or_double(xp: Any, x: Array) -> Array:
@@ -99,10 +123,12 @@ def real_numbers(xp: Any, x: Array, name: str) -> Array:
 def reals_or_integers(xp: Any, x: Array, name: str) -> Array:
     """Let what has an order pass.
 
-    Raises: TypeError for complex numbers and for booleans
+    Raises: LayerTypeError for complex numbers and for booleans
     """
     if is_complex(xp, x):
-        raise TypeError(f"{name} expects real numbers, got complex ones: apply it to their real and imaginary parts")
+        raise LayerTypeError(
+            "expects real numbers, got complex ones: apply it to their real and imaginary parts", culprit=name
+        )
     return _no_booleans(xp, x, name)
 
 
@@ -130,7 +156,9 @@ _NO_DTYPE = object()
 
 def _no_booleans(xp: Any, x: Array, name: str) -> Array:
     if is_bool(xp, x):
-        raise TypeError(f"{name} expects numbers, got booleans: convert them with luxport.to(..., dtype='float32')")
+        raise LayerTypeError(
+            "expects numbers, got booleans: convert them with luxport.to(..., dtype='float32')", culprit=name
+        )
     return x
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.errors import LayerError, LayerTypeError, shape_text
-from luxport.ops.dtypes import EPSILON, single_or_double
+from luxport.ops.dtypes import EPSILON, expect_floating, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import is_number, sizes_of
 from luxport.ops.stop_gradient import stop_gradient
@@ -53,6 +53,7 @@ def batch_norm(
     xp = namespace(x, scale, bias, running_mean, running_var)
     axis = channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
+    epsilon = _epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)
     channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
     wide = single_or_double(xp, x)
@@ -68,7 +69,7 @@ def batch_norm(
     else:
         centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
         var = xp.astype(running_var, wide.dtype)
-    y = _scaled(xp, centred, xp.reshape(var, channels), _epsilon(x, epsilon), scale, bias, channels)
+    y = _scaled(xp, centred, xp.reshape(var, channels), epsilon, scale, bias, channels)
     return xp.astype(y, x.dtype), running_mean, running_var
 
 
@@ -95,6 +96,7 @@ def instance_norm(
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
     over = tuple(range(2, len(x.shape)))
+    epsilon = _epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)
     if training and x.shape[0] == 0:  # whose means are over no samples
         return x, running_mean, running_var
@@ -113,7 +115,7 @@ def instance_norm(
     else:
         centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
         var = xp.reshape(xp.astype(running_var, wide.dtype), channels)
-    y = _scaled(xp, centred, var, _epsilon(x, epsilon), scale, bias, channels)
+    y = _scaled(xp, centred, var, epsilon, scale, bias, channels)
     return xp.astype(y, x.dtype), running_mean, running_var
 
 
@@ -182,6 +184,7 @@ def normalise(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
            [ 1.,  0.]])
     """
     xp = namespace(x)
+    expect_floating(x)
     centred, var = _moments(xp, single_or_double(xp, x), axis)
     return xp.astype(_scaled(xp, centred, var, epsilon, None, None), x.dtype)
 
@@ -191,6 +194,8 @@ def expect_several_values(x: Array, over: tuple[int, ...], training: Any, runnin
 
     Raises: LayerError
     """
+    if running is not None:
+        expect_floating(running, "running statistics")
     sizes = [x.shape[axis] for axis in over]
     if training and running is not None and None not in sizes and math.prod(sizes) < 2:
         raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
@@ -203,11 +208,10 @@ def channel_axis(x: Array) -> int:
 
 def _epsilon(x: Array, epsilon: float | None) -> float:
     """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
-    if epsilon is not None:
-        return epsilon
-    if dtype_name(x) not in EPSILON:
-        raise LayerTypeError(f"expects a floating input, got {dtype_name(x)}: convert it first", culprit="luxport")
-    return EPSILON[dtype_name(x)] ** (5 / 7)
+    kind = dtype_name(x)
+    if kind not in EPSILON:
+        raise LayerTypeError(f"expects a floating input, got {kind}: convert it with luxport.to(..., dtype='float32')")
+    return EPSILON[kind] ** (5 / 7) if epsilon is None else epsilon
 
 
 def _moments(xp: Any, x: Array, axes: int | tuple[int, ...]) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
-from luxport.ops.dtypes import single_or_double
+from luxport.ops.dtypes import expect_floating, expect_no_booleans, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
@@ -36,7 +36,12 @@ def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, A
     return options
 
 
-@operation(complete=_complete)
+def _complete_max(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    expect_no_booleans(arrays[0])
+    return _complete(arrays, options)
+
+
+@operation(complete=_complete_max)
 def max_pool(
     x: Array, *, window: PerAxis, stride: PerAxis | None = None, padding: PerSide = 0, dilation: PerAxis = 1
 ) -> Array:
@@ -54,12 +59,18 @@ def max_pool(
     array([[[1., 3., 5.]]])
     """
     xp = namespace(x)
+    expect_no_booleans(x)
     window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
     lowest = -math.inf if xp.isdtype(x.dtype, "real floating") else xp.iinfo(x.dtype).min
     return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
 
 
-@operation(complete=_complete)
+def _complete_mean(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    expect_floating(arrays[0])
+    return _complete(arrays, options)
+
+
+@operation(complete=_complete_mean)
 def mean_pool(
     x: Array,
     *,
@@ -84,6 +95,7 @@ def mean_pool(
     array([[[1. , 2.5, 4.5]]])
     """
     xp = namespace(x)
+    expect_floating(x)
     window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
     total = fold_windows(add, pad_spatial(single_or_double(xp, x), padding), window, stride, dilation)
     if count_include_pad or not any(map(any, padding)):
@@ -96,7 +108,7 @@ def mean_pool(
 
 def _complete_lp(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
     _check_power(options["p"])
-    return _complete(arrays, options)
+    return _complete_mean(arrays, options)
 
 
 @operation(complete=_complete_lp)
@@ -123,6 +135,7 @@ def lp_pool(
     array([[[ 5., 10.]]])
     """
     xp = namespace(x)
+    expect_floating(x)
     _check_power(p)
     window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
     powers = pad_spatial(single_or_double(xp, x) ** p, padding)
@@ -163,6 +176,7 @@ def global_mean_pool(x: Array) -> Array:
     array([[[5.]]])
     """
     xp = namespace(x)
+    expect_floating(x)
     _check_positions(x)
     return xp.astype(xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
 
@@ -180,6 +194,7 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     array([[[11.]]])
     """
     xp = namespace(x)
+    expect_floating(x)
     _check_power(p)
     total = xp.sum(single_or_double(xp, x) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
     return xp.astype(root(total, p), x.dtype)

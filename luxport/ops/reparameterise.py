@@ -6,7 +6,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
-from luxport.ops.dtypes import single_or_double
+from luxport.ops.dtypes import expect_floating, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.stop_gradient import stop_gradient
 
@@ -31,6 +31,8 @@ def weight_norm(direction: Array, size: Array) -> Array:
            [8., 0.]])
     """
     xp = namespace(direction, size)
+    expect_floating(direction, "direction")
+    expect_floating(size, "size")
     wide = single_or_double(xp, direction)
     axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
     square = xp.sum(wide * wide, axis=axes, keepdims=True) if axes else wide * wide
@@ -50,6 +52,8 @@ def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tup
     if iterations > MOST_ITERATIONS:
         raise LayerError(f"expects at most {MOST_ITERATIONS} iterations, got {iterations}", culprit="luxport")
     xp = namespace(weight, u)
+    expect_floating(weight, "weight")
+    expect_floating(u, "u")
     wide = single_or_double(xp, weight)
     rest = [i for i in range(len(weight.shape)) if i != axis % len(weight.shape)]
     matrix = xp.reshape(xp.permute_dims(wide, (axis % len(weight.shape), *rest)), (weight.shape[axis], -1))

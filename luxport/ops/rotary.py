@@ -9,7 +9,7 @@ import numpy as np
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.memory import check_memory
-from luxport.ops.dtypes import is_double
+from luxport.ops.dtypes import expect_floating, is_double
 from luxport.ops.indices import marked_missing, within
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
@@ -72,6 +72,7 @@ def apply_rotary_embedding(
      [-1.325  0.493]]
     """
     xp = namespace(x, cos_cache, sin_cache, positions)
+    expect_floating(x)
     ndim, features = len(x.shape), x.shape[-1]
     turning = features if dims is None else dims
     if turning is None:

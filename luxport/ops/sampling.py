@@ -10,6 +10,7 @@ import numpy as np
 
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
+from luxport.ops.dtypes import expect_floating
 from luxport.ops.operation import operation
 
 __all__ = ["grid_sample", "imrotate"]
@@ -40,6 +41,8 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     array([[[[1., 6., 0.]]]])
     """
     xp = namespace(x, grid)
+    expect_floating(x)
+    expect_floating(grid, "grid")
     if padding_mode not in get_args(GridPadding):
         expected = ", ".join(get_args(GridPadding))
         raise LayerError(f"expects padding_mode as one of {expected}, got {padding_mode!r}", culprit="luxport")
@@ -123,6 +126,7 @@ def imrotate(
              [1., 3.]]]])
     """
     xp = namespace(x)
+    expect_floating(x)
     if len(x.shape) != 4 or method not in ("bilinear", "nearest"):
         raise LayerError(
             f"expects (N, C, H, W) and method bilinear or nearest, got {tuple(x.shape)} and {method!r}",

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
 from luxport.memory import check_growth
-from luxport.ops.dtypes import is_double
+from luxport.ops.dtypes import expect_floating, is_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import are_fixed, is_number, sizes_of
 from luxport.ops.windows import Sizes, along_axis
@@ -104,6 +104,7 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
     array([[[0., 1., 3., 5., 7., 8.]]])
     """
     xp = namespace(x)
+    expect_floating(x)
     if xp.isdtype(x.dtype, "integral"):
         exact = upsample_linear(xp.astype(x, xp.float32), scale=scale, size=size, align_corners=align_corners)
         return xp.astype(xp.round(exact), x.dtype)

@@ -1,0 +1,80 @@
+"""Cases of integers and booleans where numbers in between are needed, and of masks that do not fit: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport import LayerError, ops
+from luxport.errors import LayerTypeError
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import draw
+
+__all__ = ["CASES"]
+
+SOURCE = ("the rule: what integers would round away is refused, as a result of integers would be another number",)
+
+# What needs floating numbers, called with an image (2, 4, 6, 6).
+NEEDS_FLOATING: dict[str, Callable[[Any], Any]] = {
+    "normalise": lambda x: ops.normalise(x),
+    "layer_norm": lambda x: ops.layer_norm(x, epsilon=0.1),
+    "rms_norm": lambda x: ops.rms_norm(x, epsilon=0.1),
+    "group_norm": lambda x: ops.group_norm(x, groups=2, epsilon=0.1),
+    "instance_norm": lambda x: ops.instance_norm(x, training=True, epsilon=0.1),
+    "batch_norm": lambda x: ops.batch_norm(x, training=True, epsilon=0.1),
+    "mean_pool": lambda x: ops.mean_pool(x, window=2),
+    "lp_pool": lambda x: ops.lp_pool(x, window=2),
+    "global_mean_pool": lambda x: ops.global_mean_pool(x),
+    "global_lp_pool": lambda x: ops.global_lp_pool(x),
+    "adaptive_mean_pool": lambda x: ops.adaptive_mean_pool(x, output_size=(4, 4)),
+    "adaptive_lp_pool": lambda x: ops.adaptive_lp_pool(x, output_size=(4, 4)),
+    "upsample_bilinear": lambda x: ops.upsample_bilinear(x, scale=2),
+    "weight_norm": lambda x: ops.weight_norm(x, x),
+    "scaled_dot_product_attention": lambda x: ops.scaled_dot_product_attention(x, x, x),
+}
+KINDS = ("int32", "uint8", "bool")
+
+QUERY, KEY = draw(2, 1, 2, 4), draw(2, 5, 2, 4)
+# Masks that are none, or would spread the scores (2, 2, 1, 5).
+MASKS: dict[str, tuple[Any, type[Exception], str]] = {
+    "numbers": (np.ones((1, 5), np.float32), LayerTypeError, "expects a mask of booleans"),
+    "integers": (np.ones((1, 5), np.int32), LayerTypeError, "expects a mask of booleans"),
+    "more_queries": (np.ones((3, 5), bool), LayerError, r"broadcasts to the scores \(2, 2, 1, 5\), got \(3, 5\)"),
+    "more_axes": (np.ones((1, 2, 2, 1, 5), bool), LayerError, r"broadcasts to the scores \(2, 2, 1, 5\)"),
+    "other_keys": (np.ones((1, 4), bool), LayerError, r"broadcasts to the scores \(2, 2, 1, 5\), got \(1, 4\)"),
+}
+
+CASES: list[Case] = [
+    *(
+        Case(
+            id=f"not_floating.{name}_{kind}",
+            subject=name,
+            source=SOURCE,
+            program=f,
+            inputs={"x": np.ones((2, 4, 6, 6), kind)},
+            raises=LayerTypeError,
+            message=f"expects .*floating.*got {kind}",
+            dtypes=("float32",),
+        )
+        for name, f in NEEDS_FLOATING.items()
+        for kind in KINDS
+    ),
+    *(
+        Case(
+            id=f"masks.{name}_{'alone' if alone else 'with_scores'}",
+            subject="scaled_dot_product_attention",
+            source=SOURCE,
+            program=lambda q, k, mask, alone=alone: ops.scaled_dot_product_attention(
+                q, k, k, None, mask, return_scores=not alone
+            ),
+            inputs={"query": QUERY, "key": KEY, "mask": mask},
+            raises=error,
+            message=message,
+            dtypes=("float32",),
+        )
+        for name, (mask, error, message) in MASKS.items()
+        for alone in (False, True)
+    ),
+]
