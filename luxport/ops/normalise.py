@@ -129,12 +129,13 @@ def group_norm(
     Source: LuxLib ``groupnorm``; Y. Wu, K. He (2018)
     """
     xp = namespace(x, scale, bias)
+    epsilon = _epsilon(x, epsilon)
     over = tuple(range(2, len(x.shape)))
     wide = single_or_double(xp, x)
     centred = wide - _group_mean(xp, wide, over, groups)
     var = _group_mean(xp, centred * centred, over, groups)
     shape = (-1, *(1 for _ in over))
-    return xp.astype(_scaled(xp, centred, var, _epsilon(x, epsilon), scale, bias, shape), x.dtype)
+    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias, shape), x.dtype)
 
 
 @operation(complete=_complete)
@@ -152,8 +153,9 @@ def layer_norm(
     Source: LuxLib ``layernorm``; J. Ba, J. Kiros, G. Hinton (2016)
     """
     xp = namespace(x, scale, bias)
+    epsilon = _epsilon(x, epsilon)
     centred, var = _moments(xp, single_or_double(xp, x), axes)
-    return xp.astype(_scaled(xp, centred, var, _epsilon(x, epsilon), scale, bias), x.dtype)
+    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias), x.dtype)
 
 
 @operation(complete=_complete)
@@ -166,9 +168,10 @@ def rms_norm(
     Source: B. Zhang, R. Sennrich, "Root mean square layer normalization" (2019)
     """
     xp = namespace(x, scale)
+    epsilon = _epsilon(x, epsilon)
     wide = single_or_double(xp, x)
     square = xp.mean(wide * wide, axis=axes, keepdims=True)
-    return xp.astype(_scaled(xp, wide, square, _epsilon(x, epsilon), scale, None), x.dtype)
+    return xp.astype(_scaled(xp, wide, square, epsilon, scale, None), x.dtype)
 
 
 @operation
