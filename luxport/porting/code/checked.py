@@ -42,6 +42,8 @@ _KINDS: tuple[type[ast.AST], ...] = (
     *(ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.comprehension, ast.Lambda, ast.IfExp, ast.BoolOp, ast.BinOp),
     *(ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context),
 )
+_HIGHEST = 64
+"""The import works out whatever is written in numbers: ``9 ** 9 ** 9 ** 9`` would not end."""
 _HELPERS = {name: ast.dump(ast.parse(code).body[0]) for name, code in HELPERS.items()}
 
 
@@ -130,6 +132,10 @@ class _Walk:
                 return
             case ast.Constant() if not (node.value is None or type(node.value) in (bool, int, float, str)):
                 raise _Violation("a constant of another kind")
+            case ast.BinOp(op=ast.Pow(), left=left, right=right) if _is_power(left) or _is_power(right):
+                raise _Violation("a power of a power")
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if abs(power) > _HIGHEST:
+                raise _Violation(f"a power above {_HIGHEST}")
             case ast.Call():
                 self._called(node.func)
             case ast.Raise():
@@ -234,6 +240,10 @@ class _Walk:
                 if node.cause is None:
                     return
         raise _Violation("another error")
+
+
+def _is_power(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
 
 
 def _root(node: ast.expr) -> str:
