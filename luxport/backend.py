@@ -375,6 +375,15 @@ _COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint
 _NUMPY_NAMES = {type(np.dtype(name)): name for name in (*_FLOATING, *_COUNTING) if name != "bfloat16"}
 
 
+def casts(x: Array, other: Array) -> bool:
+    """Tell whether two dtypes may meet, because the framework itself is told to cast: `torch.autocast`.
+
+    A backend says so by a function of the same name, which it may leave out.
+    """
+    own = getattr(find_owner(type(x)), "casts", None)
+    return own is not None and own(x, other)
+
+
 def is_compiling() -> bool:
     """Tell whether a framework is reading Python to compile it, where there is nothing to look at but the program."""
     return any([asked() for asked in _COMPILING])

@@ -72,6 +72,8 @@ class Bilinear(Layer):
             raise LayerError(f"expects inputs with the same leading axes, got {shape_text(x1)} and {shape_text(x2)}")
         xp = namespace(x1, x2, ps["weight"])
         products = xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)
+        if products.dtype != ps["weight"].dtype:  # where a framework casts by itself
+            products = xp.astype(products, ps["weight"].dtype)
         y = xp.tensordot(products, ps["weight"], axes=2)
         return self.activation(plus(xp, y, ps["bias"]) if self.use_bias else y), st
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from luxport.backend import Array, backend_of, dtype_name
+from luxport.backend import Array, backend_of, casts, dtype_name
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
 __all__ = [
@@ -47,7 +47,7 @@ def check_dtype(x: Array, parameter: Array) -> None:
                 f"expects an input of {want} as its parameters, got one of {got}: "
                 f"move it with luxport.to(x, backend={want!r})"
             )
-    if x.dtype != parameter.dtype:
+    if x.dtype != parameter.dtype and not casts(x, parameter):
         want, got = dtype_name(parameter), dtype_name(x)
         if "float" in got:
             remedy = f"the input or the parameters with luxport.to(..., dtype={want!r})"

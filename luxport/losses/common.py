@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from luxport.arguments import wrong_arguments
-from luxport.backend import Array, backend_of, dtype_name, namespace
+from luxport.backend import Array, backend_of, casts, dtype_name, namespace
 from luxport.errors import LayerError
 from luxport.layers.checks import shape_of, shape_text
 from luxport.ops.arguments import Arguments, checked, expect_options
@@ -87,10 +87,10 @@ def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[
                     arguments.expect_options(options, y_hat)
                 if getattr(y_hat, "dtype", None) is None or dtype_name(y_hat) not in HALVES or len(arrays) > len(names):
                     return loss(*arrays, **options)
-                options = {**dict(zip(names, arrays, strict=False)), **options}
-                if takes_epsilon and options.get("epsilon") is None:
-                    options["epsilon"] = EPSILON[dtype_name(y_hat)]
-                return _in_float32(loss, y_hat, options)
+                named = {**dict(zip(names, arrays, strict=False)), **options}
+                if takes_epsilon and named.get("epsilon") is None and not casts(y_hat, y_hat):
+                    named["epsilon"] = EPSILON[dtype_name(y_hat)]
+                return _in_float32(loss, y_hat, named)
             except Exception as error:
                 problem = arguments.explained(error, arrays, options)
                 if problem is error:
@@ -125,15 +125,17 @@ def checked_init(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any]) -> Any:
-    xp, own = namespace(y_hat), options.get("agg", "mean")
+    xp, own, stays = namespace(y_hat), options.get("agg", "mean"), casts(y_hat, y_hat)
     wide = dict(options)
     for name, value in options.items():
         if getattr(value, "dtype", None) is None:
             continue
         if value.dtype == y_hat.dtype:
             wide[name] = xp.astype(value, xp.float32)
-        elif "float" in dtype_name(value):
+        elif "float" in dtype_name(value) and not casts(y_hat, value):
             return loss(**options)  # which says that dtypes differ
+    if stays:  # where the framework casts by itself a loss is float32
+        return loss(**wide)
     if callable(own):
         wide["agg"] = None
     result = xp.astype(loss(**wide), y_hat.dtype)
@@ -162,7 +164,7 @@ def operands(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> t
     xp = namespace(y_hat, y)
     if y.dtype == y_hat.dtype:
         return xp, y_hat, y
-    if "float" in dtype_name(y) or "complex" in dtype_name(y):
+    if ("float" in dtype_name(y) or "complex" in dtype_name(y)) and not casts(y_hat, y):
         raise TypeError(
             f"{loss} expects y in {kind} as y_hat, got {dtype_name(y)}: convert one with luxport.to(..., dtype=)"
         )

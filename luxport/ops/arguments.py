@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from luxport.backend import backend_of, dtype_name, find_owner
+from luxport.backend import backend_of, casts, dtype_name, find_owner
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.rules import ANNOTATED, Rule, is_number
 
@@ -266,7 +266,9 @@ def _fit(pattern: tuple[_Takes, ...], arrays: tuple[Any, ...]) -> bool:
             if not takes.optional:
                 return False
             continue
-        if not takes.fits(array.shape, sizes) or (takes.like and array.dtype != arrays[0].dtype):
+        if not takes.fits(array.shape, sizes) or (
+            takes.like and array.dtype != arrays[0].dtype and not casts(array, arrays[0])
+        ):
             return False
         if takes.kind and not dtype_name(array).startswith(_KINDS[takes.kind][1]):
             return False
@@ -303,7 +305,7 @@ def _problem_of_pattern(pattern: tuple[_Takes, ...], named: Mapping[str, Any]) -
             given = f" with {' and '.join(dict.fromkeys(known))}" if known else ""
             return i, LayerError(f"expects {takes.name} {takes.shape}{given}, got {shape_text(array)}")
         sources.update({name: takes.name for name in sizes if name not in before})
-        if takes.like and array.dtype != named[takes.like].dtype:
+        if takes.like and array.dtype != named[takes.like].dtype and not casts(array, named[takes.like]):
             want, got = dtype_name(named[takes.like]), dtype_name(array)
             return i, LayerTypeError(
                 f"expects {takes.name} in {want} as {takes.like}, got {got}: convert one with luxport.to(..., dtype=)"

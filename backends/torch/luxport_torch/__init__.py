@@ -13,6 +13,7 @@ from luxport.flat import FlatParameters
 from luxport.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
+from luxport_torch.casting import casts
 from luxport_torch.transforms import (
     checkpoint,
     custom_vjp,
@@ -27,6 +28,7 @@ from luxport_torch.transforms import (
 
 __all__ = [
     "asarray",
+    "casts",
     "checkpoint",
     "custom_vjp",
     "device_of",

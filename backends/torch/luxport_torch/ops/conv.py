@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
+from luxport_torch.casting import casts
 
 __all__ = ["conv", "conv_transpose", "padded", "sums_in_half"]
 
@@ -30,11 +31,16 @@ def conv(
     """One call of the library's correlation, of the flipped kernel."""
     correlate = _CONV.get(len(stride))
     # The library has no correlation of integers and none of two dtypes.
-    if correlate is None or x.dtype is not weight.dtype or not (x.is_floating_point() or x.is_complex()):
+    casting = x.dtype is not weight.dtype and casts(x, weight)
+    if (
+        correlate is None
+        or (x.dtype is not weight.dtype and not casting)
+        or not (x.is_floating_point() or x.is_complex())
+    ):
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
-    if sums_in_half(x):
+    if sums_in_half(x) and not casting:
         parameters = [None if array is None else array.float() for array in (weight, bias)]
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
         return conv(x.float(), *parameters, **options).to(x.dtype)  # type: ignore[arg-type]
@@ -61,7 +67,12 @@ def conv_transpose(
 ) -> torch.Tensor:
     """One call of the library's transposed correlation, of the flipped kernel; uneven padding is cut away after it."""
     correlate = _TRANSPOSE.get(len(stride))
-    if correlate is None or x.dtype is not weight.dtype or not (x.is_floating_point() or x.is_complex()):
+    casting = x.dtype is not weight.dtype and casts(x, weight)
+    if (
+        correlate is None
+        or (x.dtype is not weight.dtype and not casting)
+        or not (x.is_floating_point() or x.is_complex())
+    ):
         return _transpose_definition(
             *(x, weight, bias),
             stride=stride,
@@ -71,7 +82,7 @@ def conv_transpose(
             groups=groups,
             flip=flip,
         )
-    if sums_in_half(x):
+    if sums_in_half(x) and not casting:
         parameters = [None if array is None else array.float() for array in (weight, bias)]
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
         y = conv_transpose(x.float(), *parameters, **options, groups=groups, flip=flip)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport_torch.casting import casts, in_float32
 
 __all__ = ["gru_sweep", "lstm_sweep", "rnn_sweep"]
 
@@ -29,6 +30,9 @@ def rnn_sweep(
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One call of the library for tanh and relu."""
+    if casts(x, weight_ih):
+        arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
+        return in_float32(rnn_sweep, *arrays, activation=activation, reverse=reverse)
     native = torch._VF.rnn_tanh if activation is ops.tanh else torch._VF.rnn_relu if activation is ops.relu else None
     if native is None or not _is_native(x, mask):
         return _define_rnn(
@@ -51,6 +55,9 @@ def lstm_sweep(
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """One call of the library, three to six times as fast as the steps."""
+    if casts(x, weight_ih):
+        arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask
+        return in_float32(lstm_sweep, *arrays, reverse=reverse)
     if not _is_native(x, mask):
         return _define_lstm(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
@@ -70,6 +77,8 @@ def gru_sweep(
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One call of the library."""
+    if casts(x, weight_ih):
+        return in_float32(gru_sweep, x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     if not _is_native(x, mask):
         return _define_gru(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     y, last = _sweep(torch._VF.gru, x, (weight_ih, weight_hh, bias_ih, bias_hh), (hidden,), reverse)
