@@ -6,6 +6,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, find_owner
+from luxport.errors import LayerError
 from luxport.layer import Layer, Parameters, States, WrapperLayer
 from luxport.precision import dtype_at
 
@@ -22,7 +23,7 @@ class AlternatePrecision(WrapperLayer):
     Shapes: the layer's
     Params: the layer's
     State:  the layer's
-    Raises: ValueError when built with a dtype that is not floating, or called on a backend that cannot hold it
+    Raises: ValueError when built with a dtype that is not floating; LayerError on a backend that cannot hold it
     Source: Lux.jl ``AlternatePrecision``, which converts the input alone and leaves the rest to promotion: here
             layers take no mixed dtypes
 
@@ -44,7 +45,11 @@ class AlternatePrecision(WrapperLayer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Convert, call, convert back."""
         outer = next((name for leaf in tree.leaves(x) if "float" in (name := _kind(leaf))), self.dtype)
-        y, new_st = self.layer(_cast(x, self.dtype), _cast(ps, self.dtype), _cast(st, self.dtype))
+        try:
+            x, cast_ps, cast_st = _cast(x, self.dtype), _cast(ps, self.dtype), _cast(st, self.dtype)
+        except ValueError as error:
+            raise LayerError(f"computes in {self.dtype}: {error}") from None
+        y, new_st = self.layer(x, cast_ps, cast_st)
         return _cast(y, outer), _restored(new_st, st, outer)
 
 

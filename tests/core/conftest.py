@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # `compile_counts` is imported by its bare name
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -32,12 +32,15 @@ def test_constants_differ_by_type_and_sign_at_any_depth():
 def test_each_constant_has_its_program(backend):
     x = luxport.asarray([1.0], backend=backend)
 
-    def f(x, value):
-        value = value.value if isinstance(value, Static) else value
-        return x * 0 + (1 if str(value)[0] == "-" else 2)
-
-    compiled = luxport.jit(f)
-    for wrap in (Static, lambda value: value):
+    wraps = [
+        (lambda value: value, lambda value: value),
+        (Static, lambda static: static.value),
+        (lambda value: Static(("a", (value,))), lambda static: static.value[1][0]),
+        (lambda value: Static(Held(value)), lambda static: static.value.value),
+        (lambda value: Static(frozenset([value])), lambda static: next(iter(static.value))),
+    ]
+    for wrap, value_of in wraps:
+        compiled = luxport.jit(lambda x, value, of=value_of: x * 0 + (1 if str(of(value))[0] == "-" else 2))
         found = [float(luxport.to_numpy(compiled(x, wrap(value)))[0]) for value in (0.0, -0.0, 0.0)]
         assert found == [2, 1, 2]
 

@@ -125,3 +125,10 @@ class TestAlternatePrecision:
         with pytest.raises(ValueError, match="the name of a real floating dtype, got 'int32'"):
             lp.AlternatePrecision(lp.Dense(1, 1), "int32")
         assert repr(lp.AlternatePrecision(lp.Dense(1, 1), "float16")) == "AlternatePrecision(Dense(1, 1), 'float16')"
+
+    def test_a_dtype_that_the_backend_has_not(self):
+        model = lp.Chain(lp.AlternatePrecision(lp.Dense(2, 1), "float64"))
+        ps, st = lp.setup(0, model, backend="jax")
+        x = lp.asarray(np.ones((1, 2)), backend="jax", dtype="float32")
+        with pytest.raises(lp.LayerError, match="AlternatePrecision at layer_1 computes in float64: jax holds float64"):
+            model(x, ps, st)

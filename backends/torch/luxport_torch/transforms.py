@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 import torch.utils.checkpoint
 from torch.utils._pytree import register_constant, tree_leaves
@@ -250,11 +252,29 @@ def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
             if type(entry) is not torch.Tensor:
                 place = _find_negative_zeros(entry, place, found)
     elif kind is Static:
-        place = _find_negative_zeros(value.value, place, found)
+        place = _find_in_constant(value.value, place, found)
     elif kind is float:
+        place = _find_in_constant(value, place, found)
+    return place
+
+
+def _find_in_constant(value: Any, place: int, found: list[int]) -> int:
+    """Go on inside of a `Static`, whose parts may be of any kind that can be hashed."""
+    if isinstance(value, (float, np.floating)):
         place += 1
         if value == 0 and math.copysign(1, value) < 0:
             found.append(place)
+        return place
+    if isinstance(value, (complex, np.complexfloating)):
+        parts: Any = value.real, value.imag
+    elif isinstance(value, (tuple, frozenset)):
+        parts = value
+    elif is_dataclass(value):
+        parts = [getattr(value, field.name) for field in fields(value) if field.compare]
+    else:
+        return place
+    for part in parts:
+        place = _find_in_constant(part, place, found)
     return place
 
 

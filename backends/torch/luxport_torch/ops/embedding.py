@@ -49,4 +49,6 @@ def value_range(x: torch.Tensor) -> tuple[int, int] | None:
 
 def pick(x: torch.Tensor, indices: torch.Tensor, *, axis: int) -> torch.Tensor:
     """Takes 64-bit indices only."""
+    if torch.compiler.is_compiling():  # the other call spreads axes of one, and gives every size a program of its own
+        return torch.gather(x, axis, indices.to(torch.int64))
     return torch.take_along_dim(x, indices.to(torch.int64), dim=axis)

@@ -1,0 +1,27 @@
+"""Sizes stay symbolic under `torch.compile`: a few layers here, all of them in ``make compile-counts``."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from compile_counts import MOST, calls_of, compilations, losses, sizes_that_change
+
+from luxport_conformance.examples import EXAMPLES
+
+
+# One of each mechanism: a product, windows, padding and a norm, attention.
+@pytest.mark.parametrize("name", ["Dense", "Conv", "MaxPool", "LayerNorm", "MultiHeadAttention"])
+def test_a_layer_is_compiled_twice(name):
+    example = EXAMPLES[name][0]
+    kind, axes = list(sizes_that_change(name, example).items())[-1]
+    assert 0 < compilations(example.layer, calls_of(example, axes)) <= MOST, kind
+
+
+def test_a_loss_of_labels_is_compiled_twice():
+    loss, calls = next((loss, calls) for name, loss, calls in losses() if name == "sparse_logitcrossentropy")
+    assert 0 < compilations(loss, calls) <= MOST
+
+
+def test_what_is_written_out_for_each_size_is_counted():
+    calls = ((torch.ones(n),) for n in range(2, 6))
+    assert compilations(lambda x: sum(x.unbind(0)), calls) > MOST
