@@ -11,7 +11,7 @@ from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.ops import Activation, identity
-from luxport.ops.dtypes import plus
+from luxport.ops.dtypes import in_single_or_double
 from luxport.random import Rng
 
 __all__ = ["Bilinear"]
@@ -70,12 +70,8 @@ class Bilinear(Layer):
             len(x1.shape) != len(x2.shape)
         ):
             raise LayerError(f"expects inputs with the same leading axes, got {shape_text(x1)} and {shape_text(x2)}")
-        xp = namespace(x1, x2, ps["weight"])
-        products = xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)
-        if products.dtype != ps["weight"].dtype:  # where a framework casts by itself
-            products = xp.astype(products, ps["weight"].dtype)
-        y = xp.tensordot(products, ps["weight"], axes=2)
-        return self.activation(plus(xp, y, ps["bias"]) if self.use_bias else y), st
+        y = _products(x1, x2, ps["weight"], ps["bias"] if self.use_bias else None)
+        return self.activation(y), st
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -89,3 +85,14 @@ class Bilinear(Layer):
         if len(x) != 2:
             raise LayerError(f"expects two inputs or one, got a tuple of {len(x)}")
         return x[0], x[1]
+
+
+@in_single_or_double
+def _products(x1: Array, x2: Array, weight: Array, bias: Array | None) -> Array:
+    """Sum the products; of half types in float32, as that of two inputs is large before it is weighted."""
+    xp = namespace(x1, x2, weight)
+    products = xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)
+    if products.dtype != weight.dtype:  # where a framework casts by itself
+        products = xp.astype(products, weight.dtype)
+    y = xp.tensordot(products, weight, axes=2)
+    return y if bias is None else y + bias

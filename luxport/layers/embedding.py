@@ -15,6 +15,7 @@ from luxport.errors import LayerError, LayerIndexError
 from luxport.initializers import Initializer, normal
 from luxport.layer import Layer, Parameters, States
 from luxport.layers.checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.gather import reduce_segments
 from luxport.ops.indices import expect_integers, marked_missing, value_range
 from luxport.random import Rng
@@ -167,8 +168,10 @@ class EmbeddingBag(Layer):
         if x.shape[-least] == 0:
             raise LayerError(f"expects bags of at least one index, got {shape_text(x)}")
         rows = _rows(weight, x, self.in_dims, None)
-        reduction = getattr(namespace(rows), self.reduction) if isinstance(self.reduction, str) else self.reduction
-        return reduction(rows, axis=-2)
+        if not isinstance(self.reduction, str):
+            return self.reduction(rows, axis=-2)
+        xp = namespace(rows)
+        return xp.astype(getattr(xp, self.reduction)(single_or_double(xp, rows), axis=-2), rows.dtype)
 
 
 def _rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
@@ -231,10 +234,11 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
         count = reduce_segments(largest, segments, op="sum", size=bags)
         share = largest / xp.take(count, segments, axis=0)
         return top + reduce_segments(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
-    sums = reduce_segments(rows, segments, op="sum", size=bags)
-    if reduction == "sum":
-        return sums
-    return sums / reduce_segments(xp.ones_like(rows), segments, op="sum", size=bags)
+    wide = single_or_double(xp, rows)
+    sums = reduce_segments(wide, segments, op="sum", size=bags)
+    if reduction == "mean":
+        sums = sums / reduce_segments(xp.ones_like(wide), segments, op="sum", size=bags)
+    return xp.astype(sums, rows.dtype)
 
 
 def _right_offsets(offsets: Array, indices: Array) -> Array | None:

@@ -6,6 +6,7 @@ from luxport import ops
 from luxport.backend import Array
 from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_function, operands
 from luxport.ops.rules import NON_NEGATIVE
+from luxport.ops.scaling import squares
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
 
@@ -38,13 +39,15 @@ def cosine_similarity_loss(
     Source: PyTorch ``CosineEmbeddingLoss`` for the label 1
     """
     xp, y_hat, y = operands("cosine_similarity_loss", y_hat, y)
-    least = epsilon_of(y_hat, epsilon) ** 2
+    least = epsilon_of(y_hat, epsilon)
 
-    def squared_norm(x: Array) -> Array:
-        total = xp.sum(x * x, axis=axis)
-        return xp.where(total < least, xp.full_like(total, least), total)
+    def with_norm(x: Array) -> tuple[Array, Array]:
+        x, total, size = squares(xp, x, axis)
+        bound = xp.full_like(total, least**2) if size is None else (least / size) ** 2
+        return x, xp.sqrt(xp.where(total < bound, bound, total))
 
-    norms = xp.sqrt(squared_norm(y_hat)) * xp.sqrt(squared_norm(y))
+    (y_hat, size), (y, other) = with_norm(y_hat), with_norm(y)
+    norms = xp.squeeze(size * other, axis=axis)
     return aggregate(1.0 - xp.sum(y_hat * y, axis=axis) / norms, agg)
 
 
@@ -70,7 +73,8 @@ def triplet_margin_loss(
     _, _, negative = operands("triplet_margin_loss", anchor, negative)
 
     def distance(x: Array) -> Array:
-        difference = anchor - x + epsilon
-        return xp.sqrt(xp.sum(difference * difference, axis=axis))
+        _, total, size = squares(xp, anchor - x + epsilon, axis)
+        root = xp.squeeze(xp.sqrt(total), axis=axis)
+        return root if size is None else root * xp.squeeze(size, axis=axis)
 
     return aggregate(ops.relu(distance(positive) - distance(negative) + margin), agg)

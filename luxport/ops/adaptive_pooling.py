@@ -12,7 +12,7 @@ from luxport.errors import LayerError, shape_text
 from luxport.memory import check_growth
 from luxport.ops.dtypes import expect_floating, in_single_or_double
 from luxport.ops.operation import operation
-from luxport.ops.pooling import larger, largest_along, lp_pool, max_pool, mean_pool, root
+from luxport.ops.pooling import larger, largest_along, lp_pool, max_pool, mean_pool, power_size, root
 from luxport.ops.shapes import are_fixed, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
@@ -80,6 +80,14 @@ def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = T
     array([[[ 5., 10.]]])
     """
     expect_floating(x)
+    xp = namespace(x)
+    size = power_size(xp, x, p)
+    if size is not None:
+        return size * _pool_powers(x / size, output_size, variable_windows, p)
+    return _pool_powers(x, output_size, variable_windows, p)
+
+
+def _pool_powers(x: Array, output_size: Sizes, variable_windows: bool, p: float) -> Array:
     if not are_fixed(x):
         return root(
             _pool_slices(

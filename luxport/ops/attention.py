@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, array_device, dtype_name, namespace
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.activations import identity
-from luxport.ops.dtypes import expect_floating
+from luxport.ops.dtypes import expect_floating, in_single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.softmax import softmax
 
@@ -63,18 +63,14 @@ def scaled_dot_product_attention(
     array([[[[1. , 0. ],
              [0.5, 0.5]]]])
     """
-    xp = namespace(query, key, value, bias, mask)
-    if token_axis not in (-2, -3):
-        raise ValueError(f"scaled_dot_product_attention expects -3 or -2 as token_axis, got {token_axis}")
-    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
-    if token_axis == -3:
-        query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
-    query, key, value = without_hidden(xp, query, key, value, bias, mask)
-    scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
-    y = _grouped(xp, scores, value)
-    if token_axis == -3:
-        y = _heads_and_tokens_swapped(xp, y)
-    return (y, scores) if return_scores else y
+    return _attend_rounding_once(
+        *(query, key, value, bias, mask),
+        scale=scale,
+        is_causal=is_causal,
+        token_axis=token_axis,
+        dropout=dropout,
+        return_scores=return_scores,
+    )
 
 
 @operation
@@ -117,11 +113,49 @@ def dot_product_attention_scores(
     Raises: LayerError if the shapes do not fit
     Source: NNlib ``dot_product_attention_scores``
     """
+    return _scores_rounding_once(query, key, bias, mask, dropout=dropout)
+
+
+def _scores_alone(query: Array, key: Array, bias: Array | None, mask: Array | None, *, dropout: Dropping) -> Array:
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
     query, key = (_heads_and_tokens_swapped(xp, x) for x in (query, key))
     query, key, _ = without_hidden(xp, query, key, key, bias, mask)
     return dropout(_scores(xp, query, key, bias, mask))
+
+
+_scores_rounding_once = in_single_or_double(_scores_alone)
+
+
+def attend(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    token_axis: int = -3,
+    dropout: Dropping = identity,
+    return_scores: bool = True,
+) -> Any:
+    """Do what `scaled_dot_product_attention` does, in the dtype of its arrays."""
+    xp = namespace(query, key, value, bias, mask)
+    if token_axis not in (-2, -3):
+        raise ValueError(f"scaled_dot_product_attention expects -3 or -2 as token_axis, got {token_axis}")
+    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
+    if token_axis == -3:
+        query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
+    query, key, value = without_hidden(xp, query, key, value, bias, mask)
+    scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
+    y = _grouped(xp, scores, value)
+    if token_axis == -3:
+        y = _heads_and_tokens_swapped(xp, y)
+    return (y, scores) if return_scores else y
+
+
+_attend_rounding_once = in_single_or_double(attend)
 
 
 def make_causal_mask(x: Array, *, axis: int = -2) -> Array:

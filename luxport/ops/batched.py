@@ -8,7 +8,7 @@ from typing import Any
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.ops.activations import Activation, identity
-from luxport.ops.dtypes import is_complex
+from luxport.ops.dtypes import is_complex, plus, single_or_double
 from luxport.ops.operation import operation
 
 __all__ = [
@@ -39,7 +39,7 @@ def batched_mul(a: Array, b: Array) -> Array:
     fits = len(left) > 1 and len(right) > 1 and _same(left[-1], right[-2]) and _broadcast(left[:-2], right[:-2])
     if not fits:
         raise LayerError(f"batched_mul expects (..., n, k) and (..., k, m), got {left} and {right}")
-    return xp.matmul(*_promoted(xp, a, b))
+    return _product(xp, a, b)
 
 
 @operation
@@ -59,8 +59,7 @@ def batched_vec(a: Array, b: Array) -> Array:
     alike = len(right) == 1 or (len(right) == len(left) - 1 and all(map(_same, left[:-2], right[:-1])))
     if len(left) < 2 or not right or not alike or not _same(left[-1], right[-1]):
         raise LayerError(f"batched_vec expects (..., n, k) and (..., k) or (k,), got {left} and {right}")
-    a, b = _promoted(xp, a, b)
-    return xp.squeeze(xp.matmul(a, xp.expand_dims(b, axis=-1)), axis=-1)
+    return xp.squeeze(_product(xp, a, xp.expand_dims(b, axis=-1)), axis=-1)
 
 
 def batched_transpose(a: Array) -> Array:
@@ -120,7 +119,7 @@ def batched_matmul(
             f"batched_matmul expects axes {(*batch[0], contract[0])} of {tuple(a.shape)} as large as axes "
             f"{(*batch[1], contract[1])} of {tuple(b.shape)}"
         )
-    y = xp.matmul(*_promoted(xp, left, xp.matrix_transpose(right)))
+    y = _product(xp, left, xp.matrix_transpose(right))
     return xp.reshape(y, (*tuple(y.shape)[:-2], *left_rest, *right_rest))
 
 
@@ -144,7 +143,7 @@ def bias_activation(x: Array, bias: Array | None, *, activation: Activation = id
     axis = 1 if len(shape) > 1 else 0
     if len(bias.shape) != 1 or len(shape) == 0 or not _same(shape[axis], bias.shape[0]):
         raise LayerError(f"bias_activation expects (N, {', '.join(map(str, bias.shape))}, ...), got {shape}")
-    return activation(x + xp.reshape(bias, (-1,) + (1,) * (len(shape) - axis - 1)))
+    return activation(plus(xp, x, xp.reshape(bias, (-1,) + (1,) * (len(shape) - axis - 1))))
 
 
 def multigate(x: Array, n: int) -> tuple[Array, ...]:
@@ -176,6 +175,14 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
     if len(rest) != 1:
         x = xp.reshape(x, (*[x.shape[i] for i in range(len(batch))], math.prod(sizes), x.shape[-1]))
     return x, sizes
+
+
+def _product(xp: Any, a: Array, b: Array) -> Array:
+    """Multiply matrices; the gradient of one that serves many is a sum, taken in float32."""
+    a, b = _promoted(xp, a, b)
+    if (wide := single_or_double(xp, a)) is a or tuple(a.shape[:-2]) == tuple(b.shape[:-2]):
+        return xp.matmul(a, b)
+    return xp.astype(xp.matmul(wide, single_or_double(xp, b)), a.dtype)
 
 
 def _promoted(xp: Any, a: Array, b: Array) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from typing import Any
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
 from luxport.memory import check_growth
-from luxport.ops.dtypes import plus
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
@@ -91,6 +91,10 @@ def conv(
     stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
     _check(x, weight, groups, padding, dilation)
     xp = namespace(x, weight, bias)
+    if (wide := single_or_double(xp, x)) is not x:  # sums, those of gradients too, are taken in float32
+        parameters = [None if array is None else single_or_double(xp, array) for array in (weight, bias)]
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
+        return xp.astype(conv(wide, *parameters, **options), x.dtype)  # type: ignore[arg-type]
     out, kernel = weight.shape[0], tuple(weight.shape)[2:]
     if flip:
         weight = xp.flip(weight, axis=tuple(range(2, len(kernel) + 2)))
@@ -100,7 +104,7 @@ def conv(
     columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
     rows = xp.reshape(weight, (groups, out // groups, terms))
     y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
-    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
+    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
 @operation(complete=_complete_transpose)
@@ -138,6 +142,11 @@ def conv_transpose(
     more = per_axis("output_padding", output_padding, len(x.shape) - 2, least=0)
     _check_transpose(x, weight, groups, stride=stride, padding=padding, dilation=dilation, output_padding=more)
     xp = namespace(x, weight, bias)
+    if (wide := single_or_double(xp, x)) is not x:
+        parameters = [None if array is None else single_or_double(xp, array) for array in (weight, bias)]
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": more}
+        y = conv_transpose(wide, *parameters, **options, groups=groups, flip=flip)  # type: ignore[arg-type]
+        return xp.astype(y, x.dtype)
     channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], sizes_of(x)[2:]
     out = weight.shape[1] * groups
     rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
@@ -147,7 +156,7 @@ def conv_transpose(
         columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
     y = add_windows(columns, kernel, stride=stride, dilation=dilation)
     y = pad_spatial(y, transposed_padding(padding, more))
-    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
+    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
 @operation(complete=_complete_unfold)
@@ -178,6 +187,10 @@ def unfold(
     stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
     window = per_axis("window", window, len(x.shape) - 2)
     check_room(x, window, padding, dilation)
+    if math.prod(window) > 16 and (wide := single_or_double(xp, x)) is not x:
+        # An element's gradients, one for each window that sees it, add up in float32.
+        options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation, "flip": flip}
+        return xp.astype(unfold(wide, **options), x.dtype)
     slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
     columns = xp.stack(slices[::-1] if flip else slices, axis=2)
     shape = sizes_of(columns)
@@ -205,7 +218,8 @@ def fold(
     >>> fold(columns, output_size=(4,), window=2)
     array([[[ 1., 22., 33., 40.]]])
     """
-    xp = namespace(columns)
+    xp, kind = namespace(columns), columns.dtype
+    columns = single_or_double(xp, columns)
     stride, padding, dilation = written_out(len(_output_size(output_size)), stride, padding, dilation)
     window = per_axis("window", window, len(output_size))
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
@@ -216,7 +230,8 @@ def fold(
     # What lies in the padding is dropped, and what no window sees is 0.
     covered = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True)]
     missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
-    return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
+    y = pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
+    return xp.astype(y, kind)
 
 
 def _check(x: Array, weight: Array, groups: int, padding: Pairs, dilation: Sizes) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.dtypes import EPSILON, expect_floating, single_or_double
+from luxport.ops.moments import Moments, Reductions, along, least_epsilon, moments
 from luxport.ops.operation import operation
 from luxport.ops.shapes import is_number, sizes_of
 from luxport.ops.stop_gradient import stop_gradient
@@ -58,19 +60,16 @@ def batch_norm(
     channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
     wide = single_or_double(xp, x)
     if training or running_mean is None or running_var is None:
-        mean = xp.mean(wide, axis=over)
-        centred = wide - xp.reshape(mean, channels)
-        var = xp.mean(centred * centred, axis=over)
+        found = moments(xp, wide, along(xp, over), epsilon)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
             several = True if is_number(n) else n > 1
-            running_mean = _blend(xp, running_mean, stop_gradient(mean), momentum, several)
-            running_var = _blend(xp, running_var, stop_gradient(var) * (n / (n - 1)), momentum, several)
+            mean, var = [xp.reshape(stop_gradient(part), (-1,)) for part in found.unscaled]
+            running_mean = _blend(xp, running_mean, mean, momentum, several)
+            running_var = _blend(xp, running_var, var * (n / (n - 1)), momentum, several)
     else:
-        centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
-        var = xp.astype(running_var, wide.dtype)
-    y = _scaled(xp, centred, xp.reshape(var, channels), epsilon, scale, bias, channels)
-    return xp.astype(y, x.dtype), running_mean, running_var
+        found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
+    return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
 @operation(complete=_complete)
@@ -103,20 +102,17 @@ def instance_norm(
     channels = (-1, *(1 for _ in over))
     wide = single_or_double(xp, x)
     if training or running_mean is None or running_var is None:
-        mean = xp.mean(wide, axis=over, keepdims=True)
-        centred = wide - mean
-        var = xp.mean(centred * centred, axis=over, keepdims=True)
+        found = moments(xp, wide, along(xp, over), epsilon)
         if training and running_mean is not None and running_var is not None:
             n = _count(xp, wide, over)
             several = True if is_number(n) else xp.sum(xp.astype(n > 1, xp.int32), axis=0) > 0
-            unbiased = xp.mean(stop_gradient(var), axis=over) * (n / (n - 1))
-            running_mean = _blend(xp, running_mean, stop_gradient(xp.mean(mean, axis=(0, *over))), momentum, several)
+            mean, var = [stop_gradient(part) for part in found.unscaled]
+            unbiased = xp.mean(var, axis=over) * (n / (n - 1))
+            running_mean = _blend(xp, running_mean, xp.mean(mean, axis=(0, *over)), momentum, several)
             running_var = _blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
     else:
-        centred = wide - xp.reshape(xp.astype(running_mean, wide.dtype), channels)
-        var = xp.reshape(xp.astype(running_var, wide.dtype), channels)
-    y = _scaled(xp, centred, var, epsilon, scale, bias, channels)
-    return xp.astype(y, x.dtype), running_mean, running_var
+        found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
+    return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
 @operation(complete=_complete)
@@ -131,11 +127,8 @@ def group_norm(
     xp = namespace(x, scale, bias)
     epsilon = _epsilon(x, epsilon)
     over = tuple(range(2, len(x.shape)))
-    wide = single_or_double(xp, x)
-    centred = wide - _group_mean(xp, wide, over, groups)
-    var = _group_mean(xp, centred * centred, over, groups)
-    shape = (-1, *(1 for _ in over))
-    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias, shape), x.dtype)
+    found = moments(xp, single_or_double(xp, x), _in_groups(xp, over, groups), epsilon)
+    return xp.astype(_scaled(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
 
 
 @operation(complete=_complete)
@@ -154,8 +147,8 @@ def layer_norm(
     """
     xp = namespace(x, scale, bias)
     epsilon = _epsilon(x, epsilon)
-    centred, var = _moments(xp, single_or_double(xp, x), axes)
-    return xp.astype(_scaled(xp, centred, var, epsilon, scale, bias), x.dtype)
+    found = moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
+    return xp.astype(_scaled(xp, found, scale, bias), x.dtype)
 
 
 @operation(complete=_complete)
@@ -170,8 +163,8 @@ def rms_norm(
     xp = namespace(x, scale)
     epsilon = _epsilon(x, epsilon)
     wide = single_or_double(xp, x)
-    square = xp.mean(wide * wide, axis=axes, keepdims=True)
-    return xp.astype(_scaled(xp, wide, square, epsilon, scale, None), x.dtype)
+    found = moments(xp, wide, along(xp, axes), epsilon, centre=False)
+    return xp.astype(_scaled(xp, found, scale, None), x.dtype)
 
 
 @operation
@@ -188,8 +181,8 @@ def normalise(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
     """
     xp = namespace(x)
     expect_floating(x)
-    centred, var = _moments(xp, single_or_double(xp, x), axis)
-    return xp.astype(_scaled(xp, centred, var, epsilon, None, None), x.dtype)
+    found = moments(xp, single_or_double(xp, x), along(xp, axis), epsilon)
+    return xp.astype(_scaled(xp, found, None, None), x.dtype)
 
 
 def expect_several_values(x: Array, over: tuple[int, ...], training: Any, running: Array | None) -> None:
@@ -217,46 +210,50 @@ def _epsilon(x: Array, epsilon: float | None) -> float:
     return EPSILON[kind] ** (5 / 7) if epsilon is None else epsilon
 
 
-def _moments(xp: Any, x: Array, axes: int | tuple[int, ...]) -> tuple[Array, Array]:
-    """Return x without its mean, and its biased variance."""
-    centred = x - xp.mean(x, axis=axes, keepdims=True)
-    return centred, xp.mean(centred * centred, axis=axes, keepdims=True)
+def _by_running(
+    xp: Any, x: Array, running_mean: Array, running_var: Array, epsilon: float, channels: tuple[int, ...]
+) -> Moments:
+    """Take mean and variance from what was tracked."""
+    mean, var = [xp.reshape(xp.astype(part, x.dtype), channels) for part in (running_mean, running_var)]
+    return Moments(x - mean, var, mean, least_epsilon(xp, x, epsilon), None)
 
 
-def _group_mean(xp: Any, x: Array, over: tuple[int, ...], groups: int) -> Array:
-    """Average over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
-    # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
-    # compiled program the number of positions may be unknown.
-    channels = sizes_of(x)[1]
-    mean = xp.mean(x, axis=over) if over else x
-    grouped = xp.reshape(mean, (-1, groups, channels // groups))
-    shared = xp.mean(grouped, axis=-1, keepdims=True) + xp.zeros_like(grouped)
-    return xp.reshape(shared, (-1, channels, *(1 for _ in over)))
+def _in_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
+    """Reduce over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
+
+    def shared(reduce: Callable[..., Array], x: Array) -> Array:
+        # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
+        # compiled program the number of positions may be unknown.
+        channels = sizes_of(x)[1]
+        grouped = xp.reshape(reduce(x, over) if over else x, (-1, groups, channels // groups))
+        of_all = reduce(grouped, -1, keepdims=True) + xp.zeros_like(grouped)
+        return xp.reshape(of_all, (-1, channels, *(1 for _ in over)))
+
+    def first(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
+        if axes == -1:
+            return x[..., :1]
+        return x[(slice(None), slice(None), *(0 for _ in axes))]
+
+    return Reductions(
+        mean=lambda x: shared(lambda x, axes, **kept: xp.mean(x, axis=axes, **kept), x),
+        largest=lambda x: shared(lambda x, axes, **kept: xp.max(x, axis=axes, **kept), x),
+        first=lambda x: shared(first, x),
+    )
 
 
 def _scaled(
-    xp: Any,
-    centred: Array,
-    var: Array,
-    epsilon: float,
-    scale: Array | None,
-    bias: Array | None,
-    shape: tuple[int, ...] | None = None,
+    xp: Any, found: Moments, scale: Array | None, bias: Array | None, shape: tuple[int, ...] | None = None
 ) -> Array:
     """Divide by the standard deviation, multiply by the scale, add the bias; these two take on a shape first."""
+    centred, var, epsilon = found.centred, found.var, found.epsilon
 
     def placed(parameter: Array) -> Array:
         wide = xp.astype(parameter, centred.dtype)
         return wide if shape is None else xp.reshape(wide, shape)
 
-    if 0 < epsilon < _LEAST_FLOAT32 and centred.dtype == xp.float32:
-        epsilon = _LEAST_FLOAT32  # a smaller one would be 0, and 0 / 0 no number
     factor = 1.0 / xp.sqrt(var + epsilon)
     y = centred * (factor if scale is None else factor * placed(scale))
     return y if bias is None else y + placed(bias)
-
-
-_LEAST_FLOAT32 = 2.0**-126
 
 
 def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.memory import check_growth
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.windows import pad_axis
 
@@ -151,6 +152,11 @@ def _padded(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: b
             return xp.flip(values, axis=axis) if mirror else values
 
         below, above = edges(x.shape[axis], low, high)
+        if len(below) + len(above) > 4 and (wide := single_or_double(xp, x)) is not x:
+            # The gradients of an element that is repeated often add up in float32.
+            widened = _padded(wide, ((low, high),), axis, edges, mirror=mirror)
+            x = xp.astype(widened, x.dtype)
+            continue
         parts = [part(where) for where in below] if low else []
         parts.append(x)
         parts += [part(where) for where in above] if high else []

@@ -9,7 +9,9 @@ from typing import Any
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import expect_floating, expect_no_booleans, single_or_double
+from luxport.ops.looking import may_look
 from luxport.ops.operation import operation
+from luxport.ops.scaling import size_of
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
     Pairs,
@@ -138,8 +140,11 @@ def lp_pool(
     expect_floating(x)
     _check_power(p)
     window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
-    powers = pad_spatial(single_or_double(xp, x) ** p, padding)
-    return xp.astype(root(fold_windows(add, powers, window, stride, dilation), p), x.dtype)
+    wide = single_or_double(xp, x)
+    size = power_size(xp, wide, p)
+    powers = pad_spatial((wide if size is None else wide / size) ** p, padding)
+    y = root(fold_windows(add, powers, window, stride, dilation), p)
+    return xp.astype(y if size is None else y * size, x.dtype)
 
 
 @operation
@@ -196,8 +201,11 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     xp = namespace(x)
     expect_floating(x)
     _check_power(p)
-    total = xp.sum(single_or_double(xp, x) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
-    return xp.astype(root(total, p), x.dtype)
+    wide = single_or_double(xp, x)
+    size = power_size(xp, wide, p)
+    total = xp.sum((wide if size is None else wide / size) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
+    y = root(total, p)
+    return xp.astype(y if size is None else y * size, x.dtype)
 
 
 @operation
@@ -213,6 +221,14 @@ def larger(first: Array, second: Array) -> Array:
     xp = namespace(first)
     beaten = xp.logical_and(xp.logical_not(second <= first), first == first)
     return xp.where(beaten, second, first)
+
+
+def power_size(xp: Any, x: Array, p: float) -> Array | None:
+    """Return what to divide each channel by so that its powers neither overflow nor vanish, or None for all by 1."""
+    if 0 in x.shape or len(x.shape) < 3:
+        return None
+    size = size_of(xp, x, tuple(range(2, len(x.shape))), p)
+    return None if may_look(size) and bool(xp.all(size == 1)) else size
 
 
 def root(total: Array, p: float) -> Array:

@@ -8,6 +8,7 @@ from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.ops.dtypes import expect_floating, single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.scaling import squares
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = ["MOST_ITERATIONS", "spectral_norm", "weight_norm"]
@@ -35,8 +36,10 @@ def weight_norm(direction: Array, size: Array) -> Array:
     expect_floating(size, "size")
     wide = single_or_double(xp, direction)
     axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
-    square = xp.sum(wide * wide, axis=axes, keepdims=True) if axes else wide * wide
-    return xp.astype(wide * (xp.astype(size, wide.dtype) / _root_or_one(xp, square)), direction.dtype)
+    if not axes:
+        return xp.astype(xp.sign(wide) * xp.astype(size, wide.dtype), direction.dtype)
+    scaled, square, _ = squares(xp, wide, axes)
+    return xp.astype(scaled * (xp.astype(size, wide.dtype) / _root_or_one(xp, square)), direction.dtype)
 
 
 @operation
@@ -63,12 +66,14 @@ def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tup
         right = _unit(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
         vector = _unit(xp, xp.matmul(fixed, right))
     image = xp.matmul(xp.matrix_transpose(matrix), vector)
-    scaled = wide / _root_or_one(xp, xp.sum(image * image))
+    _, square, size = squares(xp, image, None)
+    scaled = (wide if size is None else wide / size[0]) / _root_or_one(xp, square[0])
     return xp.astype(scaled, weight.dtype), xp.astype(vector, u.dtype)
 
 
 def _unit(xp: Any, x: Array) -> Array:
-    return x / _root_or_one(xp, xp.sum(x * x))
+    x, square, _ = squares(xp, x, None)
+    return x / _root_or_one(xp, square)
 
 
 def _root_or_one(xp: Any, square: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
-from luxport.ops.dtypes import expect_floating
+from luxport.ops.dtypes import expect_floating, in_single_or_double
 from luxport.ops.operation import operation
 
 __all__ = ["grid_sample", "imrotate"]
@@ -20,6 +20,7 @@ Interpolation: TypeAlias = Literal["bilinear", "nearest"]
 
 
 @operation
+@in_single_or_double
 def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", align_corners: bool = True) -> Array:
     """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
 
@@ -102,6 +103,7 @@ def _mirrored(xp: Any, place: Array, low: float, span: float) -> Array:
 
 
 @operation
+@in_single_or_double
 def imrotate(
     x: Array,
     *,

@@ -190,12 +190,13 @@ def spectrogram(
     """
     xp = namespace(x, window)
     x = _transformable(xp, x)
+    if window is not None:  # once, as its gradient has two parts, which add up before they are rounded
+        window = xp.astype(window, _real(xp, x))
     if pad:
         x = pad_zeros(x, padding=pad, axes=-1)
     y = stft(x, window, n_fft=n_fft, hop_length=hop_length, center=center, normalized=normalized)
     if window_normalized and window is not None:
-        wide = xp.astype(window, _real(xp, x))
-        y = y / xp.astype(xp.sqrt(xp.sum(wide * wide)), y.dtype)
+        y = y / xp.astype(xp.sqrt(xp.sum(window * window)), y.dtype)
     if power <= 0:
         return y
     size = xp.abs(y + float(xp.finfo(_real(xp, x)).eps))

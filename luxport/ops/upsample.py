@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError
 from luxport.memory import check_growth
-from luxport.ops.dtypes import expect_floating, is_double
+from luxport.ops.dtypes import expect_floating, is_double, single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.shapes import are_fixed, is_number, sizes_of
 from luxport.ops.windows import Sizes, along_axis
@@ -51,6 +51,9 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
         if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
             raise LayerError(f"expects multiples of the sizes {shape[2:]} to repeat to, got {sizes}", culprit="luxport")
         scales = tuple([new // n for n, new in zip(shape[2:], sizes, strict=True)])
+    wide = single_or_double(xp, x) if math.prod(scales) > _MANY else x
+    if wide is not x:
+        return xp.astype(upsample_nearest(wide, scale=scales), x.dtype)
     # The last one first, so that the axes before it stay where they are.
     for axis in reversed(range(2, len(shape))):
         if scales[axis - 2] > 1:
@@ -109,7 +112,12 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
         exact = upsample_linear(xp.astype(x, xp.float32), scale=scale, size=size, align_corners=align_corners)
         return xp.astype(xp.round(exact), x.dtype)
     fixed, shape = are_fixed(x), sizes_of(x)
-    for axis, new in enumerate(_sizes(shape[2:], scale, size), start=2):
+    new_sizes = _sizes(shape[2:], scale, size)
+    if not fixed or any([new > _MANY * n for n, new in zip(shape[2:], new_sizes, strict=True)]):
+        wide = single_or_double(xp, x)
+        if wide is not x:
+            return xp.astype(upsample_linear(wide, scale=scale, size=size, align_corners=align_corners), x.dtype)
+    for axis, new in enumerate(new_sizes, start=2):
         n = shape[axis]
         if not fixed:
             x = _interpolated(xp, x, axis, n, new, align_corners)
@@ -172,6 +180,10 @@ def pixel_shuffle(x: Array, *, factor: int) -> Array:
     x = xp.reshape(x, (batch, out, *[factor] * rank, *sizes))
     axes = [axis for i in range(rank) for axis in (2 + rank + i, 2 + i)]
     return xp.reshape(xp.permute_dims(x, (0, 1, *axes)), (batch, out, *[n * factor for n in sizes]))
+
+
+_MANY = 16
+"""Gradients of an element that has become so many add up in float32, if they are of a half type."""
 
 
 def _interpolated(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:

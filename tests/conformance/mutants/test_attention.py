@@ -163,7 +163,7 @@ MUTANTS: Mutants = {
         case("embedding_bag.sum_offsets"),
     ),
     "a mean bag is a sum": (
-        edited(embedding._reduce_segments, 'if reduction == "sum":', "if True:"),
+        edited(embedding._reduce_segments, 'if reduction == "mean":', "if False:"),
         case("embedding_bag.mean_uneven_offsets"),
     ),
     "indices out of range pass": (

@@ -6,7 +6,7 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.layers import parallel, reshape
+from luxport.layers import bilinear, parallel, reshape
 
 from .planting import Mutants, case, edited, expect_caught
 
@@ -60,9 +60,10 @@ MUTANTS: Mutants = {
     ),
     "Bilinear swaps its streams": (
         edited(
-            luxport.Bilinear.__call__,
+            bilinear._products,
             "xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)",
-            "xp.reshape(xp.expand_dims(x1, axis=-1) * xp.expand_dims(x2, axis=-2), (*x1.shape[:-1], in2, in1))",
+            "xp.reshape(xp.expand_dims(x1, axis=-1) * xp.expand_dims(x2, axis=-2), "
+            "(*x1.shape[:-1], x2.shape[-1], x1.shape[-1]))",
         ),
         case("bilinear.axes"),
     ),

@@ -4,6 +4,7 @@ from luxport_jax.ops.activations import *
 from luxport_jax.ops.conv import *
 from luxport_jax.ops.flat import *
 from luxport_jax.ops.indices import *
+from luxport_jax.ops.looking import *
 from luxport_jax.ops.observe import *
 from luxport_jax.ops.optimisers import *
 from luxport_jax.ops.random_bits import *

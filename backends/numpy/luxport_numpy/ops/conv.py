@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import array_api_compat.numpy as xp
 import numpy as np
 
+from luxport.ops.dtypes import single_or_double
 from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_axis, pad_spatial, window_slices
 
 __all__ = ["conv", "fold"]
@@ -53,9 +55,10 @@ def fold(
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
     columns = columns.reshape(len(columns), columns.shape[1] // math.prod(window), math.prod(window), *places)
     reach = tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True))
+    kind, columns = columns.dtype, single_or_double(xp, columns)
     y = np.zeros((*columns.shape[:2], *reach), columns.dtype)
     for tap, part in enumerate(window_slices(y, window, stride=stride, dilation=dilation)):
         part += columns[:, :, -1 - tap if flip else tap]
     for axis, (low, _) in enumerate(padding):
         y = pad_axis(y, axis + 2, -low, output_size[axis] + low - reach[axis])
-    return y
+    return y.astype(kind, copy=False)

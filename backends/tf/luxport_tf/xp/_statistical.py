@@ -57,6 +57,9 @@ def sum(
 ) -> tf.Tensor:
     """The sum over ``axis`` (an int, a tuple or None for all); small integers are summed as 64-bit ones."""
     x = _checked("sum", x, _NUMERIC)
+    if (kind := _accumulator(dtype, x)) in _HALF:  # small numbers would be lost beside a large sum
+        wide = R.Sum(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims)
+        return R.Cast(x=wide, DstT=kind)
     return R.Sum(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
 
 
@@ -65,6 +68,9 @@ def prod(
 ) -> tf.Tensor:
     """The product over ``axis`` (an int, a tuple or None for all); small integers are taken as 64-bit ones."""
     x = _checked("prod", x, _NUMERIC)
+    if (kind := _accumulator(dtype, x)) in _HALF:
+        wide = R.Prod(input=cast(x, tf.float32), axis=_axes(axis, x), keep_dims=keepdims)
+        return R.Cast(x=wide, DstT=kind)
     return R.Prod(input=cast(x, _accumulator(dtype, x)), axis=_axes(axis, x), keep_dims=keepdims)
 
 
@@ -200,6 +206,9 @@ def _cumulative(name, kernel, initial, x, axis, dtype, include_initial):
         axis = 0
     axis = normalize_axis(axis, rank(x))
     dtype = _accumulator(dtype, x)
+    if dtype in _HALF:  # as a sum
+        wide = _cumulative(name, kernel, initial, x, axis, tf.float32, include_initial)
+        return R.Cast(x=wide, DstT=dtype)
     x = cast(x, dtype)
     if is_complex(dtype) and kernel is R.Cumsum:
         real, imag = (kernel(x=part, axis=axis) for part in (tf.math.real(x), tf.math.imag(x)))

@@ -1,5 +1,6 @@
 """PyTorch's own versions of operations, one file a family."""
 
+from luxport_torch.looking import *
 from luxport_torch.ops.activations import *
 from luxport_torch.ops.affine import *
 from luxport_torch.ops.attention import *

@@ -35,11 +35,20 @@ def batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
         )
     expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
-    use_batch = training or running_mean is None
-    if training and running_mean is not None and running_var is not None:
-        running_mean, running_var = running_mean.clone(), running_var.clone()
-    y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), use_batch, momentum, epsilon, True)
-    return y, running_mean, running_var
+    if not training and running_mean is not None:
+        y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), False, momentum, epsilon, True)
+        return y, running_mean, running_var
+    new_mean, new_var = running_mean, running_var
+    if running_mean is not None and running_var is not None:
+        new_mean, new_var = running_mean.clone(), running_var.clone()
+    if not may_look(x):
+        y = torch.batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon, True)
+        return y, new_mean, new_var
+    y, means, factors = torch.native_batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon)
+    if _usual(means, factors, epsilon):
+        return y, new_mean, new_var
+    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
+    return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
 
 
 def instance_norm(
@@ -60,11 +69,15 @@ def instance_norm(
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     if not training:
         return batch_norm(x, scale, bias, running_mean, running_var, **options)
-    if not _native(x, scale, running_mean) or 0 in x.shape:
+    # What the kernel has found is only seen in the running statistics.
+    blind = may_look(x) and (momentum == 0 or epsilon < 1e-20)
+    if not _native(x, scale, running_mean) or 0 in x.shape or blind:
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
-    running_mean, running_var = running_mean.clone(), running_var.clone()
-    y = torch.instance_norm(x, scale, bias, running_mean, running_var, True, momentum, epsilon, True)
-    return y, running_mean, running_var
+    new_mean, new_var = running_mean.clone(), running_var.clone()
+    y = torch.instance_norm(x, scale, bias, new_mean, new_var, True, momentum, epsilon, True)
+    if may_look(x) and not _usual(new_mean, new_var.rsqrt(), epsilon):
+        return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
+    return y, new_mean, new_var
 
 
 def group_norm(
@@ -72,7 +85,14 @@ def group_norm(
 ) -> torch.Tensor:
     """The library's, where all have one dtype."""
     if _one_dtype(x, scale, bias) and not sums_in_half(x):
-        return torch.group_norm(x, groups, scale, bias, epsilon)
+        if not may_look(x) or x.ndim < 2 or x.numel() == 0 or x.shape[1] % groups:
+            return torch.group_norm(x, groups, scale, bias, epsilon)
+        samples, channels = x.shape[:2]
+        places = x.numel() // (samples * channels)
+        options = (samples, channels, places, groups, epsilon)
+        y, means, factors = torch.native_group_norm(x.contiguous(), scale, bias, *options)
+        if _usual(means, factors, epsilon):
+            return y
     return _define_group_norm(x, scale, bias, groups=groups, epsilon=epsilon)
 
 
@@ -89,11 +109,26 @@ def layer_norm(
     trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
     shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))
     if trailing and shaped and _one_dtype(x, scale, bias) and not sums_in_half(x):
-        y, _, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
-        # Where a square overflows the kernel makes NaN even of what is constant; the factors are few.
-        if not may_look(factors) or factors.numel() == 0 or bool(factors.detach().min() > 0):
+        y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
+        if not may_look(x) or factors.numel() == 0 or _usual(means, factors, epsilon):
             return y
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
+
+
+def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
+    """Tell whether squares neither overflow nor vanish, by the means and what numbers are multiplied by: few of each.
+
+    Elsewhere the kernels make NaN or 0 of finite numbers, and their gradients have the third power of the factors.
+    """
+    bound = _USUAL[factors.dtype]
+    low, high = torch.aminmax(factors.detach())
+    if not low.item() * bound > 1 or (epsilon * bound**2 < 1 and high.item() >= bound):
+        return False
+    low, high = torch.aminmax(means.detach())
+    return low.item() > -bound and high.item() < bound
+
+
+_USUAL = {torch.float32: 2.0**40, torch.float64: 2.0**320}
 
 
 def _one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:

@@ -1,0 +1,131 @@
+"""Mean and variance of numbers of any size: squares that would overflow or vanish are those of scaled numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from luxport.backend import Array
+from luxport.ops.dtypes import is_double
+from luxport.ops.looking import may_look
+from luxport.ops.stop_gradient import stop_gradient
+
+__all__ = ["Moments", "Reductions", "along", "least_epsilon", "moments", "usual_variance"]
+
+
+class Reductions(NamedTuple):
+    """How to reduce an array to what broadcasts with it: to means, to the largest entries, to any entry."""
+
+    mean: Callable[[Array], Array]
+    largest: Callable[[Array], Array]
+    first: Callable[[Array], Array]
+
+
+class Moments(NamedTuple):
+    """x without its mean, and the variance; both times a power of 2, and the variance times its square.
+
+    `epsilon` is what is to be added to the variance, as scaled; `unit` is the power of 2, or None for 1.
+    """
+
+    centred: Array
+    var: Array
+    mean: Array
+    epsilon: Any
+    unit: Array | None
+
+    @property
+    def unscaled(self) -> tuple[Array, Array]:
+        """Mean and variance of x itself."""
+        if self.unit is None:
+            return self.mean, self.var
+        return self.mean / self.unit, self.var / self.unit / self.unit
+
+
+def along(xp: Any, axes: int | tuple[int, ...]) -> Reductions:
+    """Reduce along axes, which stay."""
+    named = (axes,) if isinstance(axes, int) else axes
+
+    def first(x: Array) -> Array:
+        dropped = [axis % len(x.shape) for axis in named]
+        return x[tuple([slice(0, 1) if axis in dropped else slice(None) for axis in range(len(x.shape))])]
+
+    return Reductions(
+        mean=lambda x: xp.mean(x, axis=axes, keepdims=True),
+        largest=lambda x: xp.max(x, axis=axes, keepdims=True) if named else x,
+        first=first,
+    )
+
+
+def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, centre: bool = True) -> Moments:
+    """Return x without its mean (with it, if not `centre`), and the mean of its squares.
+
+    Where squares may overflow, or vanish beside epsilon, x is multiplied by a power of 2 first, which is exact: the
+    quotient of x and its deviation stays. Numbers of usual size are as they are, to the bit. A compiled program,
+    which cannot look, always asks for the largest number.
+    """
+    epsilon = least_epsilon(xp, x, epsilon)
+    if may_look(x):
+        found = _plain(x, over, epsilon, centre)
+        if usual_variance(xp, found.var, epsilon):
+            return found
+    if 0 in x.shape:
+        return _plain(x, over, epsilon, centre)
+    unit = _unit(xp, x, over, epsilon)
+    x = x * unit
+    one = unit == 1.0
+    # Numbers that are all the same are 0 without the first of them, as their mean may miss them by a rounding.
+    shift = xp.where(one, 0.0, stop_gradient(over.first(x))) if centre else None
+    found = _plain(x if shift is None else x - shift, over, epsilon, centre)
+    least = xp.full_like(unit, 2.0**-1022 if is_double(xp, x) else _LEAST)
+    scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least)
+    return found._replace(
+        mean=found.mean if shift is None else found.mean + shift,
+        epsilon=xp.where(one, epsilon, scaled),
+        unit=unit,
+    )
+
+
+def usual_variance(xp: Any, var: Array, epsilon: float) -> bool:
+    """Tell whether variances are far from where they, or their inverse cubes in a gradient, overflow or vanish."""
+    if 0 in var.shape:
+        return True
+    var = stop_gradient(var)
+    bound = _bound(xp, var) ** 2
+    if not float(xp.max(var)) < bound:
+        return False
+    return epsilon * bound >= 1 or float(xp.min(var)) * bound > 1
+
+
+def _plain(x: Array, over: Reductions, epsilon: Any, centre: bool) -> Moments:
+    mean = over.mean(x) if centre else x
+    centred = x - mean if centre else x
+    return Moments(centred, over.mean(centred * centred), mean, epsilon, None)
+
+
+_LEAST = 2.0**-126
+"""The smallest normal number of float32."""
+
+
+def least_epsilon(xp: Any, x: Array, epsilon: float) -> float:
+    """Return epsilon, or the least number of float32: a smaller one would be 0 there, and 0 / 0 no number."""
+    return _LEAST if 0 < epsilon < _LEAST and not is_double(xp, x) else epsilon
+
+
+def _bound(xp: Any, x: Array) -> float:
+    """Return up to where, and from whose inverse on, numbers are of usual size."""
+    return 2.0**320 if is_double(xp, x) else 2.0**40
+
+
+def _unit(xp: Any, x: Array, over: Reductions, epsilon: float) -> Array:
+    """Return the powers of 2 that bring the largest of numbers, and the root of epsilon, near 1; 1 where they are."""
+    bound = _bound(xp, x)
+    size = over.largest(xp.abs(stop_gradient(x)))
+    one = xp.ones_like(size)
+    unit = xp.where(size > bound, one * bound**-1.5, one)
+    unit = xp.where(size > bound**2.25, one * bound**-2.75, unit)
+    if epsilon * bound**2 >= 1:  # beside which nothing vanishes
+        return unit
+    size = xp.maximum(size, xp.full_like(size, math.sqrt(epsilon)))
+    unit = xp.where(size * bound < 1, one * bound**1.5, unit)
+    return xp.where(size * bound**2.25 < 1, one * bound**2.75, unit)

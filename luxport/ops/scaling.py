@@ -1,0 +1,39 @@
+"""Sums of powers of numbers of any size: what would overflow or vanish is divided by the largest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.backend import Array
+from luxport.ops.dtypes import is_double
+from luxport.ops.looking import may_look
+from luxport.ops.moments import usual_variance
+from luxport.ops.stop_gradient import stop_gradient
+
+__all__ = ["size_of", "squares"]
+
+
+def squares(xp: Any, x: Array, axes: int | tuple[int, ...] | None) -> tuple[Array, Array, Array | None]:
+    """Return x, the sum of its squares along axes, which stay, and None.
+
+    Where these might overflow or vanish, both are those of x divided by a size, which comes in place of None.
+    """
+    total = xp.sum(x * x, axis=axes, keepdims=True)
+    if 0 in x.shape or (may_look(total) and usual_variance(xp, total, 0.0)):
+        return x, total, None
+    size = size_of(xp, x, axes, 2.0)
+    x = x / size
+    return x, xp.sum(x * x, axis=axes, keepdims=True), size
+
+
+def size_of(xp: Any, x: Array, axes: int | tuple[int, ...] | None, p: float) -> Array:
+    """Return the largest magnitude along axes, which stay, where its p-th power might overflow or vanish; 1 elsewhere.
+
+    To differentiation it is a constant.
+    """
+    bound = 2.0 ** ((640 if is_double(xp, x) else 80) / max(p, 1.0))
+    size = xp.abs(stop_gradient(x))
+    size = size if axes == () else xp.max(size, axis=axes, keepdims=True)
+    large = xp.logical_and(size > bound, xp.isfinite(size))
+    small = xp.logical_and(size * bound < 1, size > 0)
+    return xp.where(xp.logical_or(large, small), size, xp.ones_like(size))
