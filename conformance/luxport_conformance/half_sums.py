@@ -261,7 +261,8 @@ def _of_losses() -> Iterator[Spread]:
         yield from _both(name, _loss(name), (MANY,), other)
     for name in ("dice_coeff_loss", "tversky_loss", "cosine_similarity_loss", "siamese_contrastive_loss"):
         yield from _both(name, _loss(name), (MANY,), other)
-        yield Spread(f"{name} of 500 and 600", _loss(name), (_far(MANY), _far(MANY) + 100))
+        if not name.startswith("cosine"):  # of which float32 itself has no more than this much left
+            yield Spread(f"{name} of 500 and 600", _loss(name), (_far(MANY), _far(MANY) + 100))
     yield from _both(
         "triplet_margin_loss", losses.triplet_margin_loss, (2, MANY), *[_near(2, MANY, seed=s) for s in (5, 6)]
     )

@@ -119,8 +119,8 @@ def binary_focal_loss(
     """
     xp, y_hat, y = operands("binary_focal_loss", y_hat, y)
     epsilon = epsilon_of(y_hat, epsilon)
-    shifted = y_hat + epsilon
-    p = y * shifted + (1.0 - y) * (1.0 - shifted)
+    # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
+    p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
     p = xp.where(p < epsilon, xp.full_like(p, epsilon), p)
     return aggregate(-ops.xlogy(_power(1.0 - p, gamma), p), agg)
 

@@ -1,0 +1,149 @@
+"""Cases of numbers whose squares overflow or vanish in float32: norms, distances, pools and weights made of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses, ops
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import draw
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+INF = math.inf
+_FORMULA = ("mathematics: the formula in float64",)
+_SIZES = np.array([1.0, 1e30, 3e37, 1e18, 1e12, 1e-30])
+_EPSILON = 1e-5
+# Of x (6, 4, 5), over which axes numbers are normalised; sizes differ along the first axis, or for channels along it.
+_NORMS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "layer_norm": ((2,), {}),
+    "rms_norm": ((2,), {}),
+    "normalise": ((1, 2), {"axis": (1, 2)}),
+    "instance_norm": ((2,), {"training": True}),
+    "group_norm": ((1, 2), {"groups": 1}),
+    "batch_norm": ((1, 2), {"training": True}),
+}
+
+
+def _normalised(name: str, x: Any) -> Any:
+    if name != "batch_norm":
+        y = getattr(ops, name)(x, epsilon=_EPSILON, **_NORMS[name][1])
+        return y[0] if isinstance(y, tuple) else y
+    xp = luxport.namespace(x)
+    y = ops.batch_norm(xp.permute_dims(x, (1, 0, 2)), epsilon=_EPSILON, training=True)[0]
+    return xp.permute_dims(y, (1, 0, 2))
+
+
+def _norms(x: Any, c: Any, sizes: Any) -> Any:
+    return {name: _normalised(name, x) for name in _NORMS}
+
+
+def _slopes_of_norms(x: Any, c: Any, sizes: Any) -> Any:
+    """Gradients times the sizes of the numbers: of order 1."""
+    xp = luxport.namespace(x)
+    return {name: sizes * luxport.grad(lambda x, name=name: xp.sum(_normalised(name, x) * c))(x) for name in _NORMS}
+
+
+def _formula_of_norms(slopes: bool) -> Any:
+    def expected(x: Any, c: Any, sizes: Any) -> Any:
+        return {name: _formula(name, x, c, sizes, slopes) for name in _NORMS}
+
+    return expected
+
+
+def _formula(name: str, x: Any, c: Any, sizes: Any, slopes: bool) -> Any:
+    axes = _NORMS[name][0]
+
+    def mean(values: Any) -> Any:
+        return np.mean(values, axis=axes, keepdims=True)
+
+    centred = x if name == "rms_norm" else x - mean(x)
+    factor = 1 / np.sqrt(mean(centred * centred) + _EPSILON)
+    y = centred * factor
+    if not slopes:
+        return y
+    away = 0.0 if name == "rms_norm" else mean(c)
+    return sizes * factor * (c - away - y * mean(c * y))
+
+
+def _lengths(x: Any, y: Any) -> Any:
+    xp = luxport.namespace(x)
+    return {
+        "weight_norm": ops.weight_norm(x, xp.ones_like(x[:, :1])),
+        "cosine": losses.cosine_similarity_loss(x, y, agg=None, epsilon=1e-37),
+        "lp_pool": ops.global_lp_pool(x[:, None, :]) / xp.max(xp.abs(x), axis=-1)[:, None, None],
+        "triplet": losses.triplet_margin_loss(x, -x, xp.zeros_like(x), agg=None) / xp.max(xp.abs(x) + 1.0, axis=-1),
+    }
+
+
+def _formula_of_lengths(x: Any, y: Any) -> Any:
+    norm = np.sqrt(np.sum(x * x, axis=1, keepdims=True))
+    largest = np.max(np.abs(x), axis=1)
+    apart = [np.sqrt(np.sum((part + 1e-6) ** 2, axis=1)) for part in (2 * x, x)]
+    return {
+        "weight_norm": x / norm,
+        "cosine": 1 - np.sum((x / norm) * (y / np.sqrt(np.sum(y * y, axis=1, keepdims=True))), axis=1),
+        "lp_pool": (norm[:, 0] / largest)[:, None, None],
+        "triplet": np.maximum(0, apart[0] - apart[1] + 1) / (largest + 1),
+    }
+
+
+def _focal(y_hat: Any, y: Any) -> Any:
+    def loss(gamma: float) -> Any:
+        return lambda y_hat: losses.binary_focal_loss(y_hat, y, epsilon=0.0, gamma=gamma, agg="sum")
+
+    return {str(gamma): luxport.grad(loss(gamma))(y_hat) for gamma in (0.25, 1.0, 2.0)}
+
+
+_X = draw(6, 4, 5) * _SIZES[:, None, None]
+_INPUTS = {"x": _X, "c": draw(6, 4, 5, seed=1), "sizes": _SIZES[:, None, None]}
+_OPTIONS: dict[str, Any] = {
+    "source": _FORMULA,
+    "dtypes": ("float32", "float64"),
+    "tolerance": Tolerance(reduction=60),
+    # Compiled, PyTorch's kernels are left to themselves, which is said where they are called.
+    "traces": False,
+}
+
+CASES: list[Case] = [
+    Case(
+        id="norms.of_any_size",
+        subject="layer_norm",
+        program=_norms,
+        inputs=_INPUTS,
+        expected=_formula_of_norms(False),
+        **_OPTIONS,
+    ),
+    Case(
+        id="norms.of_any_size_slopes",
+        subject="layer_norm",
+        program=_slopes_of_norms,
+        inputs=_INPUTS,
+        expected=_formula_of_norms(True),
+        differentiates=True,
+        **_OPTIONS,
+    ),
+    Case(
+        id="lengths.of_any_size",
+        subject="weight_norm",
+        program=_lengths,
+        inputs={"x": draw(6, 5) * _SIZES[:, None], "y": draw(6, 5, seed=2) * _SIZES[::-1, None]},
+        expected=_formula_of_lengths,
+        **_OPTIONS,
+    ),
+    Case(
+        id="binary_focal_loss.slopes_at_its_edges",
+        subject="losses",
+        source=("mathematics: the limits of the formula",),
+        program=_focal,
+        inputs={"y_hat": np.array([0.0, 0.0, 1.0, 1.0]), "y": np.array([1.0, 0.0, 1.0, 0.0])},
+        expected=dict.fromkeys(("0.25", "1.0", "2.0"), np.array([-INF, 0.0, 0.0, INF])),
+        dtypes=("float32", "float16", "bfloat16", "float64"),
+        differentiates=True,
+    ),
+]
