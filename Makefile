@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz kills wrong-calls meshes compile-counts docs dist clean
+.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz kills wrong-calls meshes compile-counts halves docs dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -24,6 +24,7 @@ help:
 	@echo "make wrong-calls  120,000 wrong calls of layers, operations, losses and rules in child processes: no crash, no raw message"
 	@echo "make meshes       every layer on JAX with its batch spread over four devices (LAYERS='Dense Conv --eager' for some)"
 	@echo "make compile-counts  how often torch.compile compiles each layer and loss over 12 sizes: twice at most"
+	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation on every backend"
 	@echo "make docs         docs/names.md, the page of all public names"
 	@echo "make dist         wheel and sdist in dist/"
 
@@ -74,6 +75,9 @@ meshes: env
 
 compile-counts: env
 	$(BIN)/python tests/core/compile_counts.py
+
+halves: env
+	$(BIN)/python -m luxport_conformance.halves
 
 docs: env
 	$(BIN)/python docs/names.py

@@ -2,12 +2,11 @@
 
 What is called here sums over thousands of samples, places or entries, of numbers near 1 (of which half types count to
 256 or 2,048) and near 500 (whose square float16 does not hold). It is held against the same computation by PyTorch in
-float64 on the same rounded numbers. ``python -m luxport_conformance.half_sums`` runs all of it on all backends.
+float64 on the same rounded numbers.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -283,22 +282,3 @@ def _of_losses() -> Iterator[Spread]:
 
 
 SPREAD = (*_products(), *_pools_and_norms(), *_tables_and_sequences(), *_of_losses())
-
-
-def _main(names: list[str]) -> int:
-    failed, worst = 0, {}
-    for name in names or ["numpy", "torch", "tf", "jax"]:
-        backend = get_backend(name)
-        for spread in SPREAD:
-            for dtype in [dtype for dtype in HALVES if dtype in abilities(name).dtypes]:
-                try:
-                    worst[name] = max(worst.get(name, 0.0), half_sums(spread, backend, dtype))
-                except Violation as violation:
-                    failed += 1
-                    print(f"{name}: {violation}")
-    print(f"{len(SPREAD)} programs; largest deviations that pass, in half units: {worst}; {failed} failed")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
