@@ -66,7 +66,9 @@ def half_sums(spread: Spread, backend: Backend, dtype: str) -> float:
     pairs = [("the value", got[0], want[0])]
     if got[1] is not None:
         pairs += [(f"gradient {i}", mine, exact) for i, mine, exact in zip(by, got[1], want[1], strict=True)]
-    return max(_deviation(f"{spread} in {dtype}: {what}", *pair, dtype, spread.steps) for what, *pair in pairs)
+    return max(
+        _deviation(f"{spread} in {dtype}: {what}", mine, exact, dtype, spread.steps) for what, mine, exact in pairs
+    )
 
 
 def _program(f: Callable[..., Any], by: tuple[int, ...], gradients: bool) -> Callable[..., Any]:
