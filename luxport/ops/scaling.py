@@ -27,13 +27,15 @@ def squares(xp: Any, x: Array, axes: int | tuple[int, ...] | None) -> tuple[Arra
 
 
 def size_of(xp: Any, x: Array, axes: int | tuple[int, ...] | None, p: float) -> Array:
-    """Return the largest magnitude along axes, which stay, where its p-th power might overflow or vanish; 1 elsewhere.
+    """Return what to divide by so that p-th powers neither overflow nor vanish: 1 where they would not.
 
-    To differentiation it is a constant.
+    It is as large as the largest magnitude along axes, which stay, or a 16th of it; to differentiation a constant.
     """
     bound = 2.0 ** ((640 if is_double(xp, x) else 80) / max(p, 1.0))
     size = xp.abs(stop_gradient(x))
     size = size if axes == () else xp.max(size, axis=axes, keepdims=True)
     large = xp.logical_and(size > bound, xp.isfinite(size))
     small = xp.logical_and(size * bound < 1, size > 0)
+    # A compiler may multiply by the inverse, which would vanish for the largest numbers that there are.
+    size = xp.where(large, size * 0.0625, size)
     return xp.where(xp.logical_or(large, small), size, xp.ones_like(size))
