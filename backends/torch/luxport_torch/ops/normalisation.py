@@ -110,7 +110,7 @@ def layer_norm(
     shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))
     if trailing and shaped and _one_dtype(x, scale, bias) and not sums_in_half(x):
         y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
-        if not may_look(x) or factors.numel() == 0 or _usual(means, factors, epsilon):
+        if not may_look(x) or _usual(means, factors, epsilon):
             return y
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
 
@@ -120,6 +120,8 @@ def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
 
     Elsewhere the kernels make NaN or 0 of finite numbers, and their gradients have the third power of the factors.
     """
+    if factors.numel() == 0:
+        return True
     bound = _USUAL[factors.dtype]
     low, high = torch.aminmax(factors.detach())
     if not low.item() * bound > 1 or (epsilon * bound**2 < 1 and high.item() >= bound):
