@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
-from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.errors import LayerError, shape_text
+from luxport.ops.arguments import checked
 from luxport.ops.dtypes import as_indices
 from luxport.ops.indices import marked_missing, within
+from luxport.ops.rules import ANY_INT, AXIS, count, or_none
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["accuracy"]
 
 
+@checked("y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(ANY_INT)})
 def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
     """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
 
@@ -35,13 +38,6 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     (0.5, 1.0)
     """
     xp = namespace(y_hat, y)
-    if "float" not in dtype_name(y_hat):
-        raise LayerTypeError(f"accuracy expects floating scores, got {dtype_name(y_hat)}")
-    rank = len(y_hat.shape)
-    if not -rank <= axis < rank:
-        raise LayerError(f"accuracy expects an axis of y_hat, got {axis} for {shape_text(y_hat)}")
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise LayerError(f"accuracy expects a positive int as top, got {top!r}")
     scores = xp.moveaxis(y_hat, axis, -1)
     there = None
     one_hot = same_shape(y.shape, y_hat.shape)
@@ -53,7 +49,7 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
         classes, there = within(xp, classes, sizes_of(scores)[-1], "classes", "accuracy")
     else:
         raise LayerError(
-            f"accuracy expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
+            f"expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
             f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
         )
     numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from luxport.backend import Array, Backend, asarray, backend_of, find_owner, namespace
+from luxport.backend import Array, Backend, asarray, backend_of, check_dtype_name, find_owner, namespace
+from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops.arguments import checked
 from luxport.ops.indices import marked_missing, value_range
+from luxport.ops.rules import AXIS, BACKEND, MOST, TEXT, Rule, is_int, or_none
 
 __all__ = ["onecold", "onehot", "onehotbatch"]
 
@@ -16,6 +19,44 @@ _NOTHING = object()
 _MOST_CLASSES = 1 << 22
 
 
+def _are_labels(value: Any) -> bool:
+    if isinstance(value, (str, bytes, range, Mapping)):
+        return True
+    shape = getattr(value, "shape", None)
+    return (isinstance(value, Iterable) and shape is None) or (shape is not None and len(shape) > 0)
+
+
+def _expect_entries(y: Array, labels: Any = None, *, axis: int = -1) -> None:
+    if y.shape[axis] == 0:
+        raise LayerError(f"expects a class at least along the axis {axis}, got {shape_text(y)}")
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+_LABEL = Rule("a label, which is hashable", lambda value, shape: _is_hashable(value))
+_LABELS = Rule("a sequence of labels", lambda value, shape: isinstance(value, Sequence) or _is_vector(value))
+_RULES = {
+    "labels": Rule(
+        "a number of classes of at least 1, or a sequence of labels",
+        lambda value, shape: (is_int(value) and 0 < value <= MOST) or isinstance(value, Sequence) or _is_vector(value),
+    ),
+    "dtype": TEXT,
+    "backend": BACKEND,
+}
+
+
+def _is_vector(value: Any) -> bool:
+    shape = getattr(value, "shape", None)
+    return shape is not None and len(shape) == 1
+
+
+@checked(rules={**_RULES, "label": _LABEL, "default": _LABEL})
 def onehot(
     label: Any,
     labels: int | Sequence[Any],
@@ -38,6 +79,13 @@ def onehot(
     return onehotbatch([label], labels, default, dtype=dtype, backend=backend)[0, ...]
 
 
+@checked(
+    rules={
+        **_RULES,
+        "default": _LABEL,
+        "data": Rule("labels one after the other", lambda value, shape: _are_labels(value)),
+    }
+)
 def onehotbatch(
     data: Iterable[Any] | Array,
     labels: int | Sequence[Any],
@@ -63,13 +111,16 @@ def onehotbatch(
            [0, 1, 0],
            [1, 0, 0]])
     """
+    check_dtype_name(dtype)
     if isinstance(labels, int) and labels > _MOST_CLASSES:
         raise ValueError(
             f"at most {_MOST_CLASSES} classes expected, got {labels}: vectors of {labels * 4 / 1e9:,.1f} GB each; "
             "luxport.Embedding and the sparse losses take labels as they are"
         )
     known = list(range(labels)) if isinstance(labels, int) else list(labels)
-    position = {label: i for i, label in enumerate(known)}
+    if not known:
+        raise LayerError("expects a label at least, got none")
+    position = _positions(known)
     if len(position) != len(known):
         raise ValueError(f"labels expected that differ from each other, got {known}")
     if default is not _NOTHING and default not in position:
@@ -78,6 +129,8 @@ def onehotbatch(
         return _of_array(data, known, None if default is _NOTHING else position[default], dtype, position)
     shape = data.shape if isinstance(data, np.ndarray) else None
     flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
+    if not all(map(_is_hashable, flat)):
+        raise LayerTypeError(f"expects labels, got {type(flat[0]).__name__}: arrays of labels are no list")
     indices = [
         position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
     ]
@@ -89,6 +142,7 @@ def onehotbatch(
     return asarray(hot, backend=backend, dtype=dtype)
 
 
+@checked("y ordered", rules={"axis": AXIS, "labels": or_none(_LABELS)}, check=_expect_entries)
 def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) -> Any:
     """Return where the largest entry stands along the classes: indices, or with `labels` the labels there.
 
@@ -107,13 +161,22 @@ def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) ->
     if labels is None:
         return indices
     if len(labels) != y.shape[axis]:
-        raise ValueError(f"onecold expects a label for each of {y.shape[axis]} classes, got {len(labels)}")
+        raise ValueError(f"expects a label for each of {y.shape[axis]} classes, got {len(labels)}")
     return _named(backend_of(indices).to_numpy(indices).tolist(), labels)
+
+
+def _positions(labels: list[Any]) -> dict[Any, int]:
+    if not all(map(_is_hashable, labels)):
+        raise LayerTypeError(f"expects labels that are hashable, got {type(labels[0]).__name__}")
+    return {label: i for i, label in enumerate(labels)}
 
 
 def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
     backend = backend_of(data)
     xp = backend.xp
+    for label in known:
+        if not isinstance(label, (int, float, bool)):
+            raise LayerTypeError(f"expects numbers as labels of an array, got {label!r}")
     # Compared one by one, so that nothing is made anew on a device.
     hot = xp.stack([data == label for label in known], axis=-1)
     there = xp.any(hot, axis=-1)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from luxport.arguments import wrong_arguments
 from luxport.backend import Array, backend_of, casts, dtype_name, namespace
-from luxport.errors import LayerError
+from luxport.errors import LayerError, LayerTypeError
 from luxport.layers.checks import shape_of, shape_text
 from luxport.ops.arguments import Arguments, checked, expect_options
 from luxport.ops.dtypes import EPSILON, HALVES
@@ -155,6 +155,8 @@ def operands(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> t
     if isinstance(y, (bool, int, float)):
         xp = namespace(y_hat)
         return xp, y_hat, xp.full_like(y_hat, y)
+    if y is None:
+        raise LayerTypeError(f"{loss} expects an array as y, got None: make one with luxport.asarray")
     if type(y) is not type(y_hat):
         backend_of(y_hat, y)
     if len(y.shape) != len(y_hat.shape) or any(
@@ -185,7 +187,16 @@ def aggregate(losses: Array, agg: Aggregation) -> Array:
     return getattr(namespace(losses), agg)(losses)
 
 
-@checked("y", rules={"alpha": number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": or_none(AXIS)})
+def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: Any) -> None:
+    if axis is not None and y.shape[axis] == 0:
+        raise LayerError(f"expects a class at least along the axis {axis}, got {shape_text(y)}")
+
+
+@checked(
+    "y",
+    check=_expect_classes,
+    rules={"alpha": number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": or_none(AXIS)},
+)
 def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
     """Return ``(1 - alpha) y + alpha / K``, K the number of classes along the axis; without an axis there are two.
 

@@ -11,12 +11,22 @@ from luxport.losses.common import Aggregation, aggregate, epsilon_of, loss_funct
 from luxport.ops.dtypes import as_indices
 from luxport.ops.embedding import pick
 from luxport.ops.indices import marked_missing, within
+from luxport.ops.rules import Rule, is_number, or_none
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
 
 
-@loss_function("y_hat, y")
+def _are_weights(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all([is_number(weight) for weight in value])
+    return find_owner(type(value)) is not None
+
+
+_WEIGHTS = or_none(Rule("a number for each class, in a tuple or an array", lambda value, shape: _are_weights(value)))
+
+
+@loss_function("y_hat, y", class_weights=_WEIGHTS)
 def nll_loss(
     y_hat: Array,
     y: Array,
@@ -45,7 +55,7 @@ def nll_loss(
     return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
 
 
-@loss_function("y_hat, y")
+@loss_function("y_hat, y", class_weights=_WEIGHTS)
 def sparse_crossentropy(
     y_hat: Array,
     y: Array,
@@ -72,7 +82,7 @@ def sparse_crossentropy(
     return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
 
 
-@loss_function("y_hat, y")
+@loss_function("y_hat, y", class_weights=_WEIGHTS)
 def sparse_logitcrossentropy(
     y_hat: Array,
     y: Array,

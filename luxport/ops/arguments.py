@@ -76,11 +76,11 @@ class Arguments:
         self.positional = [name for name, p in self.parameters.items() if p.kind is not kinds.KEYWORD_ONLY]
         self.variadic = any(p.kind is kinds.VAR_POSITIONAL for p in self.parameters.values())
         self.patterns = tuple([_parsed(pattern) for pattern in ([takes] if isinstance(takes, str) else takes)])
-        self.rules = dict(rules)
+        self.rules = {name: rule for name, rule in rules.items() if not rule.late}
         self.check = check
         # Read from annotations, to explain failures: no call is held against them before.
         self.assumed = _assumed(self.parameters, self.positional)
-        self.every_rule = {**_assumed_rules(self.parameters), **self.rules}
+        self.every_rule = {**_assumed_rules(self.parameters), **rules}
 
     def expect(self, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> None:
         """Expect arrays that fit each other and options in their ranges, whatever the function would make of them.
@@ -122,9 +122,13 @@ class Arguments:
         if problem is not None:
             return problem
         try:
-            expect_options(self.every_rule, named, named.get(self.positional[0]) if self.positional else None)
+            defaults = {name: p.default for name, p in self.parameters.items() if p.default is not None}
+            expect_options(
+                self.every_rule, {**defaults, **named}, named.get(self.positional[0]) if self.positional else None
+            )
             if self.check is not None:
-                self.check(*given, **options)
+                by_name = {name: p.default for name, p in self.parameters.items() if p.kind is p.KEYWORD_ONLY}
+                self.check(*given, **{**by_name, **options})
         except LayerError as error:
             return error
         except Exception:
@@ -195,7 +199,9 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "numbers": ("numbers", (*_REAL, "complex")),
     "real": ("real numbers", _REAL),
     "inexact": ("floating or complex numbers", ("float", "bfloat", "complex")),
+    "complex": ("complex numbers", ("complex",)),
     "floating": ("floating numbers", ("float", "bfloat")),
+    "ordered": ("real numbers or booleans", (*_REAL, "bool")),
     "int": ("integers", ("int", "uint")),
     "int32": ("int32", ("int32",)),
     "bool": ("booleans", ("bool",)),
@@ -326,7 +332,7 @@ def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any
 
 def _problem_of_option(name: str, rule: Rule, value: Any, x: Any) -> LayerError:
     kind = LayerError if is_number(value) else LayerTypeError
-    shape = f" for the shape {shape_text(x)}" if "axis" in rule.wanted and getattr(x, "shape", None) is not None else ""
+    shape = f" for the shape {shape_text(x)}" if rule.tells_axes and getattr(x, "shape", None) is not None else ""
     return kind(f"expects {name} as {rule.wanted}{shape}, got {_short(value)}")
 
 

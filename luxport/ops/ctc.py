@@ -11,13 +11,48 @@ from luxport.loops import scan
 from luxport.ops.dtypes import in_single_or_double
 from luxport.ops.indices import value_range
 from luxport.ops.operation import operation
+from luxport.ops.rules import ANY_INT
 from luxport.ops.shapes import sizes_of
 from luxport.ops.softmax import logsoftmax, logsumexp
 
 __all__ = ["ctc_loss"]
 
 
-@operation
+def _check_shapes(logits: Array, labels: Array, *lengths: Array | None, **options: Any) -> None:
+    rank = len(logits.shape)
+    if (
+        rank not in (2, 3)
+        or len(labels.shape) != rank - 1
+        or not same_shape(logits.shape[: rank - 2], labels.shape[:-1])
+    ):
+        raise LayerError(
+            "expects logits (T, classes) with labels (L,), or (N, T, classes) with (N, L), "
+            f"got {shape_text(logits)} and {shape_text(labels)}"
+        )
+    for name, array, kinds in (
+        ("floating logits", logits, ("float", "bfloat")),
+        *[
+            (f"integers as {name}", array, ("int", "uint"))
+            for name, array in zip(_INTEGERS, (labels, *lengths), strict=True)
+        ],
+    ):
+        if array is not None and not dtype_name(array).startswith(kinds):
+            raise LayerTypeError(f"expects {name}, got {dtype_name(array)}")
+    for name, array in zip(_INTEGERS[1:], lengths, strict=True):
+        single = rank == 2 and array is not None and tuple(array.shape) == ()
+        if array is not None and not single and not same_shape(logits.shape[:-2] or (1,), array.shape):
+            raise LayerError(f"expects {name} as one for each sequence, got {shape_text(array)}")
+
+
+_INTEGERS = ("labels", "logit_lengths", "label_lengths")
+
+
+@operation(
+    takes="logits floating, labels int, logit_lengths int (...)?, label_lengths int (...)?",
+    rules={"blank": ANY_INT},
+    check=_check_shapes,
+    early=False,
+)
 @in_single_or_double
 def ctc_loss(
     logits: Array,
@@ -119,35 +154,6 @@ def ctc_loss(
     ending = xp.logical_or(places == ends, places == ends - 1)
     losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
     return _marked(xp, losses, wrong, logit_lengths, nothing)
-
-
-def _check_shapes(logits: Array, labels: Array, *lengths: Array | None) -> None:
-    rank = len(logits.shape)
-    if (
-        rank not in (2, 3)
-        or len(labels.shape) != rank - 1
-        or not same_shape(logits.shape[: rank - 2], labels.shape[:-1])
-    ):
-        raise LayerError(
-            "expects logits (T, classes) with labels (L,), or (N, T, classes) with (N, L), "
-            f"got {shape_text(logits)} and {shape_text(labels)}"
-        )
-    for name, array, kinds in (
-        ("floating logits", logits, ("float", "bfloat")),
-        *[
-            (f"integers as {name}", array, ("int", "uint"))
-            for name, array in zip(_INTEGERS, (labels, *lengths), strict=True)
-        ],
-    ):
-        if array is not None and not dtype_name(array).startswith(kinds):
-            raise LayerTypeError(f"expects {name}, got {dtype_name(array)}")
-    for name, array in zip(_INTEGERS[1:], lengths, strict=True):
-        single = rank == 2 and array is not None and tuple(array.shape) == ()
-        if array is not None and not single and not same_shape(logits.shape[:-2] or (1,), array.shape):
-            raise LayerError(f"expects {name} as one for each sequence, got {shape_text(array)}")
-
-
-_INTEGERS = ("labels", "logit_lengths", "label_lengths")
 
 
 def _refused(xp: Any, values: Array, wrong: Array, name: str) -> Array:

@@ -9,12 +9,18 @@ from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.ops.dtypes import expect_floating
 from luxport.ops.operation import operation
-from luxport.ops.random_bits import random_bits
+from luxport.ops.random_bits import KEY_AND_COUNTER, random_bits
+from luxport.ops.rules import PROBABILITY, SHAPE, Rule, is_int, late, or_none
 
 __all__ = ["alpha_dropout", "dropout", "keep_mask", "mask_shape"]
 
 
-@operation
+_AXES = Rule(
+    "a tuple of axes", lambda value, shape: isinstance(value, (tuple, list)) and all([is_int(n) for n in value])
+)
+
+
+@operation(takes=f"x inexact, {KEY_AND_COUNTER}", rules={"p": PROBABILITY, "axes": late(or_none(_AXES))}, early=False)
 def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
     """Zero each entry with probability p and scale the others by 1 / (1 - p).
 
@@ -38,7 +44,7 @@ def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, 
     return xp.where(keep_mask(key, counter, shape=shape, p=p), x * (1.0 / (1.0 - p)), xp.zeros_like(x))
 
 
-@operation
+@operation(takes=f"x floating, {KEY_AND_COUNTER}", rules={"p": PROBABILITY}, early=False)
 def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
     """Set each entry to the limit of `selu` with probability p, then restore a mean of 0 and a variance of 1.
 
@@ -69,15 +75,13 @@ _SELU_LIMIT = -1.7580993408473766
 """What `selu` tends to: minus its scale times its alpha."""
 
 
-@operation
+@operation(takes=KEY_AND_COUNTER, rules={"p": PROBABILITY, "shape": late(SHAPE)}, early=False)
 def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -> Array:
     """Draw booleans that are false with probability p, exact to 32 bits: integers against a threshold.
 
     Shapes: key (2,) int32, counter () int32 -> shape, bool
     Raises: ValueError unless 0 <= p <= 1
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout expects a probability in [0, 1], got {p}")
     bits = random_bits(key, counter, shape=shape)
     # 2^32 of 2^32 words are below the threshold at p = 1: one more than an int32 can be compared to.
     return bits >= round(p * 2**32) - 2**31 if p < 1 - 2**-33 else bits != bits

@@ -10,7 +10,7 @@ from luxport.ops.operation import operation
 __all__ = ["embedding", "pick"]
 
 
-@operation
+@operation(takes="table (rows, ...), indices int", early=False)
 def embedding(table: Array, indices: Array) -> Array:
     """Return the rows of a table at indices; where an index repeats, the gradients of its rows add up.
 

@@ -6,15 +6,39 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from luxport.backend import Array, array_device, namespace, same_shape
+from luxport.backend import Array, array_device, find_owner, namespace, same_shape
 from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import as_indices, real_numbers, single_or_double
 from luxport.ops.indices import expect_integers, marked_missing, value_range, within
 from luxport.ops.operation import operation
+from luxport.ops.rules import MOST, Rule, choice, count, is_int, is_number, late, or_none
 from luxport.ops.shapes import sizes_of
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
+
+
+def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = None, size: Any = None) -> None:
+    sizes = (size,) if isinstance(size, int) else size or [None] * len(indices)
+    for index in indices:
+        if size is None and 0 in tuple(index.shape):
+            raise LayerError("expects a size, or an index at least to tell it by")
+    rest = tuple(src.shape)[len(indices[0].shape) :]
+    if _is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
+        raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
+
+
+def _are_sizes(value: Any) -> bool:
+    sizes = value if isinstance(value, (tuple, list)) else (value,)
+    return all([is_int(n) and 0 <= n <= MOST for n in sizes])
+
+
+def _is_start(value: Any) -> bool:
+    return is_number(value) or _is_array(value) or isinstance(value, complex)
+
+
+def _is_array(value: Any) -> bool:
+    return find_owner(type(value)) is not None
 
 
 @operation
@@ -51,7 +75,15 @@ def gather(src: Array, *indices: Array) -> Array:
     return picked if len(indices[0].shape) == 1 else xp.reshape(picked, _filled((*indices[0].shape, *rest)))
 
 
-@operation
+@operation(
+    rules={
+        "op": choice("+", "-", "*", "/", "max", "min", "mean"),
+        "size": or_none(Rule("an int or a tuple of ints of at least 0", lambda value, shape: _are_sizes(value))),
+        "init": late(or_none(Rule("a number or an array", lambda value, shape: _is_start(value)))),
+    },
+    check=_expect_scattered,
+    early=False,
+)
 def scatter(
     src: Array,
     *indices: Array,
@@ -80,8 +112,6 @@ def scatter(
     array([  100, 30000,    10,  2000,    10])
     """
     xp = namespace(src, *indices)
-    if op not in _OPERATORS:
-        raise ValueError(f"scatter expects op to be one of {', '.join(_OPERATORS)}, got {op!r}")
     _check_indices(indices, len(indices))
     places = tuple(indices[0].shape)
     if len(src.shape) < len(places) or any(
@@ -103,7 +133,11 @@ def scatter(
     return xp.reshape(y, (*sizes, *rest))
 
 
-@operation
+@operation(
+    takes="src (m, ...), segments int (m)",
+    rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
+    early=False,
+)
 def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment: their sum, prod, max or min.
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, dtype_name, namespace, same_shape
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.dtypes import EPSILON, expect_floating, single_or_double
 from luxport.ops.moments import Moments, Reductions, along, least_epsilon, moments
 from luxport.ops.operation import operation
-from luxport.ops.shapes import is_number, sizes_of
+from luxport.ops.rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, count, or_none
+from luxport.ops.shapes import is_number, sizes_of, spreads_over
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = [
@@ -25,11 +26,64 @@ __all__ = [
 ]
 
 
+_EPSILON = {"epsilon": or_none(NON_NEGATIVE)}
+
+
+def _of_channels(x: str) -> str:
+    others = [f"{name} floating (C)?" for name in ("scale", "bias", "running_mean", "running_var")]
+    return ", ".join([f"x floating ({x})", *others])
+
+
+def _expect_channels(x: Array, axis: int, **parameters: Array | None) -> None:
+    """Expect parameters of each channel's: definitions ask, where one of another shape or dtype would pass."""
+    size = x.shape[axis]
+    for name, parameter in parameters.items():
+        if parameter is None:
+            continue
+        if not same_shape(parameter.shape, (size,)):
+            raise LayerError(f"expects {name} (C) with C = {size} as in x, got {shape_text(parameter)}")
+        if parameter.dtype != x.dtype and dtype_name(parameter) not in EPSILON:
+            raise LayerTypeError(f"expects floating numbers as {name}, got {dtype_name(parameter)}")
+
+
+def _expect_several(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    *,
+    training: bool,
+    **options: Any,
+) -> None:
+    if (running_mean is None) != (running_var is None):
+        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
+
+
+def _expect_whole_groups(x: Array, *parameters: Array | None, groups: int, **options: Any) -> None:
+    if x.shape[1] is not None and x.shape[1] % groups:
+        raise LayerError(f"expects channels in groups of one size, got {x.shape[1]} in {groups}: {shape_text(x)}")
+
+
+def _expect_spread(x: Array, scale: Array | None = None, bias: Array | None = None, **options: Any) -> None:
+    for name, parameter in (("scale", scale), ("bias", bias)):
+        if parameter is not None and not spreads_over(parameter.shape, x.shape):
+            raise LayerError(
+                f"expects {name} of a shape that broadcasts to x {shape_text(x)}, got {shape_text(parameter)}"
+            )
+
+
 def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "epsilon": _epsilon(arrays[0], options["epsilon"])}
 
 
-@operation(complete=_complete)
+@operation(
+    takes=(_of_channels("N, C, ..."), _of_channels("C")),
+    rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
+    check=_expect_several,
+    early=False,
+    complete=_complete,
+)
 def batch_norm(
     x: Array,
     scale: Array | None = None,
@@ -53,6 +107,9 @@ def batch_norm(
     Source: LuxLib ``batchnorm``; NNlib ``batchnorm``
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
+    _expect_channels(x, channel_axis(x), scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
+    if (running_mean is None) != (running_var is None):
+        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
     axis = channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
     epsilon = _epsilon(x, epsilon)
@@ -72,7 +129,13 @@ def batch_norm(
     return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
-@operation(complete=_complete)
+@operation(
+    takes=_of_channels("N, C, ..."),
+    rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
+    check=_expect_several,
+    early=False,
+    complete=_complete,
+)
 def instance_norm(
     x: Array,
     scale: Array | None = None,
@@ -94,6 +157,9 @@ def instance_norm(
     Source: LuxLib ``instancenorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
+    _expect_channels(x, 1, scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
+    if (running_mean is None) != (running_var is None):
+        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
     over = tuple(range(2, len(x.shape)))
     epsilon = _epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)
@@ -115,7 +181,13 @@ def instance_norm(
     return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
-@operation(complete=_complete)
+@operation(
+    takes="x floating (N, C, ...), scale floating (C)?, bias floating (C)?",
+    rules={**_EPSILON, "groups": count(1)},
+    check=_expect_whole_groups,
+    early=False,
+    complete=_complete,
+)
 def group_norm(
     x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
 ) -> Array:
@@ -125,13 +197,20 @@ def group_norm(
     Source: LuxLib ``groupnorm``; Y. Wu, K. He (2018)
     """
     xp = namespace(x, scale, bias)
+    _expect_channels(x, 1, scale=scale, bias=bias)
     epsilon = _epsilon(x, epsilon)
     over = tuple(range(2, len(x.shape)))
     found = moments(xp, single_or_double(xp, x), _in_groups(xp, over, groups), epsilon)
     return xp.astype(_scaled(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
 
 
-@operation(complete=_complete)
+@operation(
+    takes="x floating, scale floating (...)?, bias floating (...)?",
+    rules={**_EPSILON, "axes": SOME_AXES},
+    check=_expect_spread,
+    early=False,
+    complete=_complete,
+)
 def layer_norm(
     x: Array,
     scale: Array | None = None,
@@ -146,12 +225,19 @@ def layer_norm(
     Source: LuxLib ``layernorm``; J. Ba, J. Kiros, G. Hinton (2016)
     """
     xp = namespace(x, scale, bias)
+    _expect_spread(x, scale, bias)  # else x would broadcast
     epsilon = _epsilon(x, epsilon)
     found = moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
     return xp.astype(_scaled(xp, found, scale, bias), x.dtype)
 
 
-@operation(complete=_complete)
+@operation(
+    takes="x floating, scale floating (...)?",
+    rules={**_EPSILON, "axes": SOME_AXES},
+    check=_expect_spread,
+    early=False,
+    complete=_complete,
+)
 def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Array:
@@ -161,13 +247,14 @@ def rms_norm(
     Source: B. Zhang, R. Sennrich, "Root mean square layer normalization" (2019)
     """
     xp = namespace(x, scale)
+    _expect_spread(x, scale)  # else x would broadcast
     epsilon = _epsilon(x, epsilon)
     wide = single_or_double(xp, x)
     found = moments(xp, wide, along(xp, axes), epsilon, centre=False)
     return xp.astype(_scaled(xp, found, scale, None), x.dtype)
 
 
-@operation
+@operation(takes="x inexact", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False)
 def normalise(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
     """Return ``(x - mean) / sqrt(var + epsilon)`` with the mean and the biased variance along an axis, or several.
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from luxport.backend import Array
 from luxport.ops.operation import operation
+from luxport.ops.rules import FUNCTION, or_none
 
 __all__ = ["observe"]
 
 Observer = Callable[[Array], None]
 
 
-@operation
+@operation(rules={"forward": or_none(FUNCTION), "backward": or_none(FUNCTION)})
 def observe(x: Array, *, forward: Observer | None = None, backward: Observer | None = None) -> Array:
     """Return x, having shown it to `forward`; in a backward pass `backward` is shown its gradient.
 

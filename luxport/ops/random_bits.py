@@ -11,11 +11,16 @@ from typing import Any
 from luxport.backend import Array, array_device, namespace
 from luxport.host_bits import ROTATIONS
 from luxport.ops.operation import operation
+from luxport.ops.rules import SHAPE, late
 
-__all__ = ["normal", "random_bits", "threefry_2x32", "uniform"]
+__all__ = ["KEY_AND_COUNTER", "normal", "random_bits", "threefry_2x32", "uniform"]
 
 
-@operation
+KEY_AND_COUNTER = "key int32 (2), counter int32 ()"
+"""What randomness is drawn from, as `operation` takes it."""
+
+
+@operation(takes="key int32 (2), counters int32 (..., 2)", early=False)
 def threefry_2x32(key: Array, counters: Array) -> Array:
     """Encrypt pairs of words: the Threefry-2x32 block cipher with 20 rounds.
 
@@ -31,7 +36,7 @@ def threefry_2x32(key: Array, counters: Array) -> Array:
     return xp.stack(threefry_words(xp, key, counters[..., 0], counters[..., 1]), axis=-1)
 
 
-@operation
+@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
 def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw 32 random bits per element, as int32.
 
@@ -53,7 +58,7 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     return xp.reshape(xp.reshape(bits, (-1,))[:size], shape)
 
 
-@operation
+@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
 def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw float32 values from [0, 1): the top 24 of 32 random bits, bit-identical on every backend.
 
@@ -65,7 +70,7 @@ def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     return xp.astype(top, xp.float32) * 2.0**-24
 
 
-@operation
+@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
 def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw float32 values from the standard normal distribution, none beyond 5.5.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from luxport.backend import Array, namespace
-from luxport.errors import LayerError
+from luxport.backend import Array, namespace, same_shape
+from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import expect_floating, single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import AXIS, count
 from luxport.ops.scaling import squares
+from luxport.ops.shapes import spreads_over
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = ["MOST_ITERATIONS", "spectral_norm", "weight_norm"]
@@ -17,7 +19,15 @@ MOST_ITERATIONS = 1000
 """One or two are usual, and ten are as good as all."""
 
 
-@operation
+def _expect_sizes(direction: Array, size: Array) -> None:
+    if len(size.shape) != len(direction.shape) or not spreads_over(size.shape, direction.shape):
+        raise LayerError(
+            f"expects a size of as many axes as the direction {shape_text(direction)}, each as long or 1, "
+            f"got {shape_text(size)}"
+        )
+
+
+@operation(takes="direction floating, size floating", check=_expect_sizes, early=False)
 def weight_norm(direction: Array, size: Array) -> Array:
     """``size direction / norm(direction)``, with a norm along all axes along which there is but one size.
 
@@ -34,6 +44,7 @@ def weight_norm(direction: Array, size: Array) -> Array:
     xp = namespace(direction, size)
     expect_floating(direction, "direction")
     expect_floating(size, "size")
+    _expect_sizes(direction, size)  # else they would broadcast
     wide = single_or_double(xp, direction)
     axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
     if not axes:
@@ -42,7 +53,17 @@ def weight_norm(direction: Array, size: Array) -> Array:
     return xp.astype(scaled * (xp.astype(size, wide.dtype) / _root_or_one(xp, square)), direction.dtype)
 
 
-@operation
+def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> None:
+    if not same_shape(u.shape, (weight.shape[axis],)):
+        raise LayerError(f"expects u ({weight.shape[axis]},) for the axis {axis} of the weight, got {shape_text(u)}")
+
+
+@operation(
+    takes="weight floating, u floating (n)",
+    rules={"axis": AXIS, "iterations": count(0)},
+    check=_expect_vector,
+    early=False,
+)
 def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:
     """Divide a weight by an estimate of its largest singular value; return it and the left singular vector's estimate.
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
+
+from luxport.backend import Backend
 
 __all__ = [
     "ANNOTATED",
     "ANY_INT",
     "AXES",
     "AXIS",
+    "BACKEND",
+    "FINITE",
     "FLAG",
     "FUNCTION",
     "MOST",
@@ -21,11 +25,15 @@ __all__ = [
     "POSITIVE",
     "PROBABILITY",
     "SHAPE",
+    "SOME_AXES",
     "TEXT",
     "Rule",
     "choice",
     "count",
+    "is_finite",
     "is_int",
+    "is_number",
+    "late",
     "number",
     "or_none",
 ]
@@ -40,11 +48,23 @@ MOST = 2**40
 class Rule:
     """What an option may be: in words, and as a test of a value, given the shape of the first array or None.
 
-    Whatever has a shape itself (a number that only the running program knows) passes for a number.
+    Whatever has a shape itself (a number that only the running program knows) passes for a number. One that is `late`
+    explains a call that has failed, and is not looked at before: where a wrong value always makes a call fail.
     """
 
     wanted: str
     holds: Callable[[Any, Any], bool]
+    late: bool = False
+
+    @property
+    def tells_axes(self) -> bool:
+        """Whether it is about axes of the first array, whose shape a message then tells."""
+        return "axis" in self.wanted or "axes" in self.wanted
+
+
+def late(rule: Rule) -> Rule:
+    """Leave a rule until a call has failed."""
+    return replace(rule, late=True)
 
 
 def or_none(rule: Rule) -> Rule:
@@ -80,6 +100,11 @@ def is_number(value: Any) -> bool:
     return type(value) is float or type(value) is int or (isinstance(value, Real) and not isinstance(value, bool))
 
 
+def is_finite(value: Any) -> bool:
+    """Tell whether a value is a finite real number, booleans aside."""
+    return is_number(value) and math.isfinite(value)
+
+
 def is_array(value: Any) -> bool:
     """Tell whether a value is an array of one number, which only the running program may know."""
     shape = getattr(value, "shape", None)
@@ -113,16 +138,24 @@ def _is_shape(value: Any, shape: Shape) -> bool:
 FLAG = Rule("True or False", lambda value, shape: value is True or value is False or _is_bool(value))
 FUNCTION = Rule("a function", lambda value, shape: callable(value))
 NUMBER = number("a number", lambda value: value == value)
+FINITE = number("a finite number", math.isfinite)
 POSITIVE = number("a positive finite number", lambda value: 0 < value < math.inf)
 NON_NEGATIVE = number("a finite number of at least 0", lambda value: 0 <= value < math.inf)
 PROBABILITY = number("a number in [0, 1]", lambda value: 0 <= value <= 1)
 AXIS = Rule("an axis of the array", _is_axis)
 AXES = Rule("an axis of the array, a tuple of axes that differ, or None", _are_axes)
+SOME_AXES = Rule(
+    "a tuple of axes of the array that differ", lambda v, shape: isinstance(v, tuple) and _are_axes(v, shape)
+)
 SHAPE = Rule("a tuple of sizes of at least 0, together an array's", _is_shape)
 
 
 ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_array(value))
 TEXT = Rule("a string", lambda value, shape: isinstance(value, str))
+
+BACKEND = Rule(
+    "a backend or its name, or None", lambda value, shape: value is None or isinstance(value, (str, Backend))
+)
 
 ANNOTATED = {
     "bool": FLAG,

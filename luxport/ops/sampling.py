@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from luxport.backend import Array, array_device, namespace
-from luxport.errors import LayerError
+from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import expect_floating, in_single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import FINITE, FLAG, Rule, choice, is_finite, or_none
 
 __all__ = ["grid_sample", "imrotate"]
 
@@ -19,7 +20,20 @@ GridPadding: TypeAlias = Literal["zeros", "border", "reflection"]
 Interpolation: TypeAlias = Literal["bilinear", "nearest"]
 
 
-@operation
+def _expect_pixels(x: Array, grid: Array, **options: Any) -> None:
+    if 0 in tuple(x.shape)[2:]:
+        raise LayerError(f"expects an element at least along each axis of an image, got {shape_text(x)}")
+
+
+@operation(
+    takes=(
+        "x floating (N, C, H, W), grid floating (N, h, w, 2)",
+        "x floating (N, C, D, H, W), grid floating (N, d, h, w, 3)",
+    ),
+    rules={"padding_mode": choice(*get_args(GridPadding)), "align_corners": FLAG},
+    check=_expect_pixels,
+    early=False,
+)
 @in_single_or_double
 def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", align_corners: bool = True) -> Array:
     """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
@@ -44,9 +58,6 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     xp = namespace(x, grid)
     expect_floating(x)
     expect_floating(grid, "grid")
-    if padding_mode not in get_args(GridPadding):
-        expected = ", ".join(get_args(GridPadding))
-        raise LayerError(f"expects padding_mode as one of {expected}, got {padding_mode!r}", culprit="luxport")
     sizes, places = tuple(x.shape)[2:], tuple(grid.shape)[1:-1]
     rank = len(sizes)
     if rank not in (2, 3) or len(places) != rank or grid.shape[-1] != rank:
@@ -55,8 +66,8 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
             f"{tuple(grid.shape)}",
             culprit="luxport",
         )
-    grid = xp.reshape(grid, (-1, 1, math.prod(places), rank))
-    flat = xp.reshape(x, (-1, x.shape[1], math.prod(sizes)))
+    grid = xp.reshape(grid, (_batch(grid), 1, math.prod(places), rank))
+    flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
     below, parts = [], []
     for axis, n in enumerate(sizes):
         place = (grid[..., rank - 1 - axis] + 1.0) * (0.5 * (n - 1 if align_corners else n))
@@ -87,7 +98,7 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
         index = index + xp.astype(xp.zeros_like(flat[:, :, :1]), whole)
         values = xp.take_along_axis(flat, index, axis=2)
         total = total + xp.where(there, values, xp.zeros_like(values)) * weight
-    return xp.reshape(total, (-1, x.shape[1], *places))
+    return xp.reshape(total, (_batch(x), x.shape[1], *places))
 
 
 def _mirrored(xp: Any, place: Array, low: float, span: float) -> Array:
@@ -102,7 +113,15 @@ def _mirrored(xp: Any, place: Array, low: float, span: float) -> Array:
     return xp.where(odd, span - rest, rest) + low
 
 
-@operation
+@operation(
+    takes="x (N, C, H, W)",
+    rules={
+        "angle": FINITE,
+        "method": choice("bilinear", "nearest"),
+        "rotation_center": or_none(Rule("a pair of numbers (h, w)", lambda value, shape: _is_pair(value))),
+    },
+    early=False,
+)
 @in_single_or_double
 def imrotate(
     x: Array,
@@ -141,7 +160,7 @@ def imrotate(
     sizes = tuple(x.shape)[2:]
     centre = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
     places = _rotated(sizes, angle, centre)
-    flat = xp.reshape(x, (-1, x.shape[1], math.prod(sizes)))
+    flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
     total = xp.zeros_like(flat)
     for above in itertools.product((0, 1), repeat=2) if method == "bilinear" else (None,):
         indices, weights = _taps(places, sizes, above)
@@ -149,7 +168,16 @@ def imrotate(
         weights = xp.asarray(weights, dtype=x.dtype, device=array_device(x))
         # Not a product alone, which makes NaN of an infinity that is outside.
         total = total + xp.where(weights == 0, xp.zeros_like(values), values * weights)
-    return xp.reshape(total, (-1, x.shape[1], *sizes))
+    return xp.reshape(total, (_batch(x), x.shape[1], *sizes))
+
+
+def _batch(x: Array) -> int:
+    """Return how many images there are, or leave it to `reshape`."""
+    return -1 if x.shape[0] is None else x.shape[0]
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all([is_finite(n) for n in value])
 
 
 def _rotated(sizes: tuple[int, ...], angle: float, centre: tuple[float, ...]) -> np.ndarray:

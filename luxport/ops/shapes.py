@@ -7,7 +7,7 @@ from typing import Any
 from luxport.backend import Array, find_owner, namespace
 from luxport.ops.operation import operation
 
-__all__ = ["are_fixed", "is_number", "reshape_samples", "sizes_of"]
+__all__ = ["are_fixed", "is_number", "reshape_samples", "sizes_of", "spread_alike", "spreads_over"]
 
 
 def sizes_of(x: Array) -> tuple[Any, ...]:
@@ -30,6 +30,28 @@ def sizes_of(x: Array) -> tuple[Any, ...]:
 def is_number(size: Any) -> bool:
     """Tell whether a size has a value to look at, as opposed to an array that only the running program fills."""
     return find_owner(type(size)) is None
+
+
+def spread_alike(shape: Any, other: Any) -> bool:
+    """Tell whether two shapes broadcast; a size that is not known yet passes.
+
+    >>> spread_alike((2, 1), (3,)), spread_alike((2, 2), (3,))
+    (True, False)
+    """
+    pairs = zip(reversed(tuple(shape)), reversed(tuple(other)), strict=False)
+    return all([n == m or n in (1, None) or m in (1, None) for n, m in pairs])
+
+
+def spreads_over(shape: Any, other: Any) -> bool:
+    """Tell whether a shape broadcasts to another one, which stays as it is.
+
+    >>> spreads_over((3,), (2, 3)), spreads_over((2, 3), (3,))
+    (True, False)
+    """
+    if len(shape) > len(other):
+        return False
+    pairs = zip(reversed(tuple(shape)), reversed(tuple(other)), strict=False)
+    return all([n == m or n in (1, None) or m is None for n, m in pairs])
 
 
 @operation

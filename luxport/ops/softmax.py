@@ -6,8 +6,10 @@ import math
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
+from luxport.errors import LayerError, shape_text
 from luxport.ops.dtypes import real_numbers, single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import AXES, FLAG
 from luxport.ops.stop_gradient import stop_gradient
 
 __all__ = ["Axes", "logsoftmax", "logsumexp", "softmax"]
@@ -16,7 +18,13 @@ Axes: TypeAlias = "int | tuple[int, ...] | None"
 """One axis, several, or all of them (None)."""
 
 
-@operation
+def _expect_entries(x: Array, *, axis: Axes = None, **options: Any) -> None:
+    axes = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if 0 in [x.shape[i] for i in axes]:
+        raise LayerError(f"expects an entry at least along the axis {axis}, got {shape_text(x)}")
+
+
+@operation(rules={"axis": AXES}, check=_expect_entries, early=False)
 def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
 
@@ -36,7 +44,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
 
 
-@operation
+@operation(rules={"axis": AXES}, check=_expect_entries, early=False)
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, also where that is too small for a number.
 
@@ -53,7 +61,7 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
 
 
-@operation
+@operation(rules={"axis": AXES, "keepdims": FLAG}, check=_expect_entries, early=False)
 def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """Return ``log(sum(exp(x)))`` without overflow, over all entries unless an axis is given.
 

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, Backend, array_device, asarray, namespace
-from luxport.errors import LayerError
-from luxport.ops.dtypes import is_complex, is_double
+from luxport.errors import LayerError, shape_text
+from luxport.ops.arguments import checked
+from luxport.ops.dtypes import is_complex, is_double, real_numbers
 from luxport.ops.operation import operation
 from luxport.ops.padding import pad_reflect, pad_zeros
+from luxport.ops.rules import BACKEND, FINITE, FLAG, NON_NEGATIVE, POSITIVE, TEXT, count, or_none
 
 __all__ = [
     "db_to_power",
@@ -28,7 +30,21 @@ __all__ = [
 ]
 
 
-@operation
+_FRAMES = {"n_fft": count(1), "hop_length": or_none(count(1)), "center": FLAG, "normalized": FLAG}
+_MADE = {"dtype": TEXT, "backend": BACKEND, "device": or_none(TEXT)}
+
+
+def _expect_signals(x: Array, *window: Array | None, **options: Any) -> None:
+    if 0 in tuple(x.shape):
+        raise LayerError(f"expects a signal at least, got {shape_text(x)}")
+
+
+def _expect_some(s: Array, **options: Any) -> None:
+    if 0 in tuple(s.shape):
+        raise LayerError(f"expects an entry at least as s, got {shape_text(s)}: the loudest, without top_db")
+
+
+@operation(takes="x numbers (..., L), window real (n)?", rules=_FRAMES, check=_expect_signals, early=False)
 def stft(
     x: Array,
     window: Array | None = None,
@@ -70,7 +86,10 @@ def stft(
     return y * n_fft**-0.5 if normalized else y
 
 
-@operation
+@operation(
+    takes="y complex (..., frames, frequencies), window real (n)?",
+    rules={**_FRAMES, "return_complex": FLAG, "original_length": or_none(count(0))},
+)
 def istft(
     y: Array,
     window: Array | None = None,
@@ -103,6 +122,8 @@ def istft(
     frequencies = n_fft if return_complex else n_fft // 2 + 1
     if len(y.shape) < 2 or y.shape[-1] != frequencies:
         raise LayerError(f"expects (..., frames, {frequencies}), got {tuple(y.shape)}")
+    if y.shape[-2] == 0:
+        raise LayerError(f"expects a frame at least, got {shape_text(y)}")
     if normalized:
         y = y * n_fft**0.5
     columns = xp.fft.ifft(y, axis=-1) if return_complex else xp.fft.irfft(y, n=n_fft, axis=-1)
@@ -124,6 +145,7 @@ def istft(
     return x[..., low:high]
 
 
+@checked(rules={"length": count(1), "periodic": FLAG, **_MADE})
 def hann_window(
     length: int,
     *,
@@ -143,6 +165,7 @@ def hann_window(
     return hamming_window(length, periodic=periodic, alpha=0.5, beta=0.5, dtype=dtype, backend=backend, device=device)
 
 
+@checked(rules={"length": count(1), "periodic": FLAG, "alpha": FINITE, "beta": FINITE, **_MADE})
 def hamming_window(
     length: int,
     *,
@@ -159,14 +182,17 @@ def hamming_window(
     Raises: ValueError if the length is below 1
     Source: NNlib ``hamming_window``
     """
-    if length < 1:
-        raise ValueError(f"a window expects a length of at least 1, got {length}")
     n = length if periodic else max(length - 1, 1)
     values = alpha - beta * np.cos(2 * math.pi * np.arange(length) / n)
     return asarray(values if length > 1 else np.ones(1), dtype=dtype, backend=backend, device=device)
 
 
-@operation
+@operation(
+    takes="x numbers (..., L), window real (n)?",
+    rules={**_FRAMES, "pad": count(0), "power": FINITE, "window_normalized": FLAG},
+    check=_expect_signals,
+    early=False,
+)
 def spectrogram(
     x: Array,
     window: Array | None = None,
@@ -203,7 +229,12 @@ def spectrogram(
     return size * size if power == 2 else size**power
 
 
-@operation
+@operation(
+    takes="s real",
+    rules={"ref": POSITIVE, "amin": POSITIVE, "top_db": or_none(NON_NEGATIVE)},
+    check=_expect_some,
+    early=False,
+)
 def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: float | None = 80.0) -> Array:
     """Return ``10 log10(s / ref)``, where both count `amin` at least, and at least the largest less `top_db`.
 
@@ -215,20 +246,32 @@ def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: floa
     [  0. -10. -80.]
     """
     xp = namespace(s)
+    s = real_numbers(xp, s, "power_to_db")
     levels = 10.0 * (xp.log10(xp.clip(s, min=amin)) - math.log10(max(amin, ref)))
     return levels if top_db is None else xp.maximum(levels, xp.max(levels) - top_db)
 
 
-@operation
+@operation(takes="levels real", rules={"ref": FINITE}, early=False)
 def db_to_power(levels: Array, *, ref: float = 1.0) -> Array:
     """Return ``ref 10^(levels / 10)``: undo `power_to_db`.
 
     Shapes: levels (...) real -> like levels
     Source: NNlib ``db_to_power``
     """
-    return ref * namespace(levels).exp(levels * (math.log(10.0) / 10.0))
+    xp = namespace(levels)
+    return ref * xp.exp(real_numbers(xp, levels, "db_to_power") * (math.log(10.0) / 10.0))
 
 
+@checked(
+    rules={
+        "n_freqs": count(1),
+        "n_mels": count(1),
+        "sample_rate": POSITIVE,
+        "fmin": NON_NEGATIVE,
+        "fmax": or_none(POSITIVE),
+        **_MADE,
+    }
+)
 def melscale_filterbanks(
     *,
     n_freqs: int,
@@ -268,10 +311,7 @@ def melscale_filterbanks(
 
 
 def _hop(n_fft: int, hop_length: int | None) -> int:
-    hop_length = n_fft // 4 if hop_length is None else hop_length
-    if n_fft < 1 or hop_length < 1:
-        raise ValueError(f"n_fft and hop_length expected to be at least 1, got {n_fft} and {hop_length}")
-    return hop_length
+    return max(1, n_fft // 4) if hop_length is None else hop_length
 
 
 def _transformable(xp: Any, x: Array) -> Array:

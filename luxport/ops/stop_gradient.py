@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from luxport import tree
 from luxport.backend import backend_of
+from luxport.ops.arguments import checked
 
 __all__ = ["stop_gradient"]
 
 
+@checked()
 def stop_gradient(x: tree.Tree) -> tree.Tree:
     """Return the same array, or tree of arrays, through which no gradient flows.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from luxport import ops
+from luxport import LayerError, ops
 from luxport.ops import definition_of
 
 batch_norm: Any = ops.batch_norm
@@ -107,9 +107,10 @@ def test_norms_of_samples(op, shape, parameters, options, affine):
 
 
 def test_axes_out_of_range_are_an_error():
-    for op in (ops.layer_norm, definition_of(ops.layer_norm)):
-        with pytest.raises(IndexError, match="out of range"):
-            op(torch.ones(2, 3), None, None, axes=(3,), epsilon=1e-3)
+    with pytest.raises(IndexError, match="out of range"):
+        definition_of(ops.layer_norm)(torch.ones(2, 3), None, None, axes=(3,), epsilon=1e-3)
+    with pytest.raises(LayerError, match=r"^layer_norm expects axes as a tuple of axes .* for the shape \(2, 3\), got"):
+        ops.layer_norm(torch.ones(2, 3), None, None, axes=(3,), epsilon=1e-3)
 
 
 def _absent(options) -> Any:

@@ -37,7 +37,7 @@ def right_calls() -> Iterator[RightCall]:
         if name in NO_FUNCTIONS:
             continue
         examples = [(example.arrays, example.options) for example in OPERATIONS.get(name, ())[:2]]
-        for arrays, options in examples or [_OTHER_OPERATIONS[name]]:
+        for arrays, options in [_OTHER_OPERATIONS[name]] if name in _OTHER_OPERATIONS else examples:
             yield _of_function(name, getattr(ops, name), arrays, options)
     for name in losses.__all__:
         if name in ("Aggregation", "Loss"):
@@ -84,12 +84,13 @@ _OTHER_OPERATIONS: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
     "make_causal_mask": ((draw(2, 5, 3),), {}),
     "melscale_filterbanks": ((), {"n_freqs": 20, "n_mels": 4, "sample_rate": 800}),
     "multigate": ((_X, 3), {}),
+    "observe": ((_X,), {"forward": lambda x: None}),
     "pad_zeros": ((draw(2, 3, 4),), {"padding": 1}),
     "stop_gradient": ((_X,), {}),
     "upsample_bilinear": ((draw(1, 2, 3, 4),), {"scale": 2}),
     "upsample_trilinear": ((draw(1, 2, 3, 2, 2),), {"scale": 2}),
 }
-"""Public functions of `luxport.ops` that no backend supplies."""
+"""Public functions of `luxport.ops` that no backend supplies, and one whose example looks at what it is given."""
 
 _LOSSES: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
     **{name: ((_PROBABILITIES, _HOT), {}) for name in ("crossentropy", "focal_loss", "CrossEntropyLoss", "FocalLoss")},

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 
 import wrong_kernels
 import wrong_layers
@@ -25,12 +26,11 @@ CALLS: dict[str, Callable[..., Iterator[Call]]] = {
 }
 
 
-def calls(of: str, backend: str, only: list[str]) -> Iterator[Call]:
-    """Yield the calls of these kinds, or those alone of some names."""
-    for kind in of.split(","):
-        for call in CALLS[kind](backend):
-            if not only or Finding(call[0], "", "").subject in only:
-                yield call
+def calls(of: str, backend: str, only: list[str], every: int) -> Iterator[Call]:
+    """Yield every so-manieth call of these kinds, or of some names alone."""
+    every_call = chain.from_iterable(CALLS[kind](backend) for kind in of.split(","))
+    chosen = (call for call in every_call if not only or Finding(call[0], "", "").subject in only)
+    yield from islice(chosen, 0, None, every)
 
 
 def main() -> int:
@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--backends", default=",".join(BACKENDS))
     parser.add_argument("--of", default="layers,operations")
     parser.add_argument("--only", default="", help="names of functions, with commas between")
+    parser.add_argument("--every", type=int, default=1, help="one call in so many: JAX takes an hour for all")
     parser.add_argument("--show", type=int, default=20, help="messages of each kind")
     parser.add_argument("--taken", action="store_true", help="show what was taken too")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -48,11 +49,11 @@ def main() -> int:
     if options.child:
         if options.child == "jax":
             _hold_doubles()
-        judge_all(calls(options.of, options.child, only), options.first)
+        judge_all(calls(options.of, options.child, only, options.every), options.first)
         return 0
     bad, before = False, None
     for backend in options.backends.split(","):
-        found = sweep(backend, [__file__, "--of", options.of, "--only", options.only])
+        found = sweep(backend, [__file__, "--of", options.of, "--only", options.only, "--every", str(options.every)])
         bad = _report(backend, found, options.show, options.taken) or bad
         if before is None:
             before = found

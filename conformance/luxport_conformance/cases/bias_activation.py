@@ -197,7 +197,7 @@ CASES: list[Case] = [
             program=lambda x, f=f: ops.bias_activation(x, True, activation=f),  # type: ignore[arg-type]
             inputs={"x": x},
             raises=LayerTypeError,
-            message="expects an array, got bool",
+            message="expects an array as bias, got bool",
             dtypes=("float32",),
         )
         for line, f, x in ((41, identity, BIAS), (42, cbrt, BIAS), (43, cbrt, INTEGER_BIAS))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from luxport.backend import Array, namespace
 from luxport.ops.dtypes import real_numbers, reals_or_integers
 from luxport.ops.operation import operation
-from luxport.ops.random_bits import uniform
+from luxport.ops.random_bits import KEY_AND_COUNTER, uniform
+from luxport.ops.rules import NON_NEGATIVE, NUMBER
 
 __all__ = [
     "celu",
@@ -61,7 +62,7 @@ def hardtanh(x: Array) -> Array:
     return xp.where(x <= -1, -1, xp.where(x >= 1, 1, x))
 
 
-@operation
+@operation(rules={"theta": NUMBER})
 def trelu(x: Array, *, theta: float = 1) -> Array:
     """Return x where it is above theta, and 0 elsewhere; integers stay integers. Also called thresholdrelu.
 
@@ -93,7 +94,7 @@ def hardswish(x: Array) -> Array:
     return xp.where(x > 3, x, near * ((near + 3.0) / 6.0))
 
 
-@operation
+@operation(rules={"a": NUMBER})
 def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     """Return x where it is positive and ``a * x`` elsewhere. Its derivative at 0 is a.
 
@@ -107,7 +108,7 @@ def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     return xp.where(x > 0, x, a * x)
 
 
-@operation
+@operation(takes=f"x, {KEY_AND_COUNTER}", rules={"lower": NUMBER, "upper": NUMBER}, early=False)
 def rrelu(x: Array, key: Array, counter: Array, *, lower: float = 1 / 8, upper: float = 1 / 3) -> Array:
     """Return x where it is positive and ``a * x`` elsewhere, a drawn from U(lower, upper) for each element.
 
@@ -120,7 +121,7 @@ def rrelu(x: Array, key: Array, counter: Array, *, lower: float = 1 / 8, upper: 
     return xp.where(x > 0, x, (lower + (upper - lower) * drawn) * x)
 
 
-@operation
+@operation(rules={"alpha": NUMBER})
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x) - 1)`` elsewhere. Its derivative at 0 is 1.
 
@@ -131,7 +132,7 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
     return xp.where(x >= 0, x, alpha * xp.expm1(xp.where(x >= 0, 0.0, x)))
 
 
-@operation
+@operation(rules={"alpha": NUMBER})
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x / alpha) - 1)`` elsewhere.
 
@@ -158,7 +159,7 @@ _SCALE = 1.0507009873554804934193349852946
 _ALPHA = 1.6732632423543772848170429916717
 
 
-@operation
+@operation(rules={"lambda_": NON_NEGATIVE})
 def softshrink(x: Array, *, lambda_: float = 0.5) -> Array:
     """Return x moved towards 0 by lambda_, and 0 where it is no further than that.
 

@@ -14,6 +14,7 @@ from luxport.backend import Array, namespace
 from luxport.ops.dtypes import is_complex, numbers, real_numbers
 from luxport.ops.erf import erf
 from luxport.ops.operation import operation
+from luxport.ops.rules import AXIS
 
 __all__ = [
     "Activation",
@@ -187,7 +188,7 @@ def softsign(x: Array) -> Array:
     return xp.where(x == math.inf, 1.0, xp.where(x == -math.inf, -1.0, y))
 
 
-@operation
+@operation(rules={"axis": AXIS})
 def glu(x: Array, *, axis: int = -1) -> Array:
     """Return the first half along an axis times the sigmoid of the second half.
 
@@ -202,7 +203,7 @@ def glu(x: Array, *, axis: int = -1) -> Array:
     xp = namespace(x)
     x = numbers(xp, x, "glu")
     shape = tuple(x.shape)
-    if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
+    if shape[axis] % 2:
         raise ValueError(f"glu expects an even size along axis {axis}, got the shape {shape}")
     before, half = (slice(None),) * (axis % len(shape)), shape[axis] // 2
     return x[(*before, slice(None, half), ...)] * sigmoid(x[(*before, slice(half, None), ...)])

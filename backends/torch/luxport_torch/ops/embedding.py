@@ -20,7 +20,7 @@ _define_embedding = definition_of(ops.embedding)
 
 def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     """Adds gradients up row by row, where that of an indexed tensor sorts them."""
-    if table.ndim != 2:
+    if table.ndim != 2 or indices.is_floating_point() or indices.dtype in (torch.bool, torch.complex64):
         return _define_embedding(table, indices)
     expect_integers(indices)
     indices, there = within(xp, indices, table.shape[0])

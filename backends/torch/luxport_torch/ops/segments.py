@@ -15,7 +15,8 @@ _NAMES = {"prod": "prod", "max": "amax", "min": "amin"}
 def reduce_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
     """One call of the library."""
     shape = (size, *src.shape[1:])
-    segments = segments if segments.dtype in (torch.int32, torch.int64) else segments.to(torch.int64)
+    if segments.dtype not in (torch.int32, torch.int64) and _are_integers(segments):
+        segments = segments.to(torch.int64)
     if op == "sum":
         if not src.is_floating_point() or src.dtype.itemsize >= 4:
             return src.new_zeros(shape).index_add(0, segments, src)
@@ -26,3 +27,7 @@ def reduce_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size:
     y = src.new_full(shape, empty_segment(xp, src.dtype, op))
     places = segments.to(torch.int64).reshape(-1, *[1] * (src.ndim - 1)).expand(src.shape)
     return y.scatter_reduce(0, places, src, _NAMES[op])
+
+
+def _are_integers(x: torch.Tensor) -> bool:
+    return not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
