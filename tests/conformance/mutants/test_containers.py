@@ -6,7 +6,7 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.layers import bilinear, parallel, reshape
+from luxport.layers import bilinear, parallel
 
 from .planting import Mutants, case, edited, expect_caught
 
@@ -55,7 +55,7 @@ MUTANTS: Mutants = {
     ),
     "Dense drops its bias": (edited(ops.dense, "if bias is None", "if True"), case("dense.bias_and_activation")),
     "Scale adds before it multiplies": (
-        edited(luxport.Scale.__call__, 'plus(xp, y, ps["bias"]) if', '(x + ps["bias"]) * weight if'),
+        edited(luxport.Scale.__call__, "else plus(xp, y, bias)", "else (x + bias) * weight"),
         case("scale.weight_and_bias"),
     ),
     "Bilinear swaps its streams": (
@@ -77,9 +77,9 @@ MUTANTS: Mutants = {
     ),
     "FlattenLayer in another order": (
         edited(
-            reshape._reshape,
-            "reshape(x, (batch",
-            "reshape(namespace(x).permute_dims(x, (0, *range(len(x.shape) - 1, 0, -1))), (batch",
+            luxport.FlattenLayer.__call__,
+            "reshape_samples(x, ",
+            "reshape_samples(x.__array_namespace__().permute_dims(x, (0, *range(len(x.shape) - 1, 0, -1))), ",
         ),
         case("flatten.images"),
     ),
