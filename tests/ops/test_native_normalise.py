@@ -113,6 +113,15 @@ def test_axes_out_of_range_are_an_error():
         ops.layer_norm(torch.ones(2, 3), None, None, axes=(3,), epsilon=1e-3)
 
 
+@pytest.mark.parametrize("at", [0, 1, 2, 3])
+def test_no_kernel_sees_parameters_of_another_size(at):
+    # `native_batch_norm` reads beyond the memory of statistics that are too few.
+    parameters = [torch.ones(3) for _ in range(4)]
+    parameters[at] = torch.ones(0)
+    with pytest.raises(LayerError, match=r"\(C\) with C = 3 as in x, got \(0,\)$"):
+        ops.batch_norm(torch.ones(6, 3), *parameters, training=True)
+
+
 def _absent(options) -> Any:
     return (None,) * (4 if "training" in options else 2)
 

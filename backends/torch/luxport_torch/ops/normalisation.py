@@ -30,7 +30,7 @@ def batch_norm(
     epsilon: float,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """The library's kernel, which changes the running statistics in place, on copies of them."""
-    if not _native(x, scale, running_mean):
+    if not _native(x, running_mean, running_var, scale, bias):
         return _define_batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
         )
@@ -71,7 +71,7 @@ def instance_norm(
         return batch_norm(x, scale, bias, running_mean, running_var, **options)
     # What the kernel has found is only seen in the running statistics.
     blind = may_look(x) and (momentum == 0 or epsilon < 1e-20)
-    if not _native(x, scale, running_mean) or 0 in x.shape or blind:
+    if not _native(x, running_mean, running_var, scale, bias) or 0 in x.shape or blind:
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = running_mean.clone(), running_var.clone()
     y = torch.instance_norm(x, scale, bias, new_mean, new_var, True, momentum, epsilon, True)
@@ -137,12 +137,15 @@ def _one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
     return all(parameter is None or parameter.dtype == x.dtype for parameter in parameters)
 
 
-def _native(x: torch.Tensor, scale: torch.Tensor | None, running: torch.Tensor | None) -> bool:
-    """Tell whether the kernel takes these: one dtype, no transform that forbids changes in place."""
-    return (
-        x.ndim > 1
-        and not sums_in_half(x)
-        and (scale is None or scale.dtype == x.dtype)
-        and (running is None or (running.dtype == x.dtype and not running.requires_grad))
-        and not torch._C._are_functorch_transforms_active()
-    )
+def _native(x: torch.Tensor, running: torch.Tensor | None, *others: torch.Tensor | None) -> bool:
+    """Tell whether the kernel takes these: one dtype, no transform that forbids changes in place.
+
+    And one number for each channel: it reads beyond the memory of fewer. The definition says what is wrong.
+    """
+    if x.ndim < 2 or sums_in_half(x) or torch._C._are_functorch_transforms_active():
+        return False
+    shape, kind = x.shape[1:2], x.dtype
+    for parameter in (running, *others):
+        if parameter is not None and (parameter.dtype != kind or parameter.shape != shape):
+            return False
+    return running is None or not running.requires_grad
