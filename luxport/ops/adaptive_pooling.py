@@ -13,13 +13,22 @@ from luxport.memory import check_growth
 from luxport.ops.dtypes import expect_floating, in_single_or_double
 from luxport.ops.operation import operation
 from luxport.ops.pooling import larger, largest_along, lp_pool, max_pool, mean_pool, power_size, root
+from luxport.ops.rules import FLAG, POSITIVE, SPATIAL_SIZES
 from luxport.ops.shapes import are_fixed, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
 __all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
 
 
-@operation
+def _check_elements(x: Array, *, output_size: Sizes, **options: Any) -> None:
+    if 0 in tuple(x.shape)[2:]:
+        raise LayerError(f"expects at least one element along each spatial axis, got {shape_text(x)}")
+
+
+_RULES = {"output_size": SPATIAL_SIZES, "variable_windows": FLAG}
+
+
+@operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements, early=False)
 def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
@@ -40,7 +49,7 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
     return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _entries(x, axis, windows)))
 
 
-@operation
+@operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements, early=False)
 @in_single_or_double
 def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
@@ -67,7 +76,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
     return _pool_axes(x, output_size, mean)
 
 
-@operation
+@operation(takes="x (N, C, ...)", rules={**_RULES, "p": POSITIVE}, check=_check_elements, early=False)
 @in_single_or_double
 def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True, p: float = 2) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.

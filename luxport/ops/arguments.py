@@ -23,7 +23,7 @@ from luxport.backend import backend_of, casts, dtype_name, find_owner
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.rules import ANNOTATED, Rule, is_number
 
-__all__ = ["Arguments", "Check", "checked", "expect_options"]
+__all__ = ["Arguments", "Check", "checked", "expect_options", "short"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -333,10 +333,10 @@ def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any
 def _problem_of_option(name: str, rule: Rule, value: Any, x: Any) -> LayerError:
     kind = LayerError if is_number(value) else LayerTypeError
     shape = f" for the shape {shape_text(x)}" if rule.tells_axes and getattr(x, "shape", None) is not None else ""
-    return kind(f"expects {name} as {rule.wanted}{shape}, got {_short(value)}")
+    return kind(f"expects {name} as {rule.wanted}{shape}, got {short(value)}")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """Write a value on one line, the same wherever it comes from."""
     if find_owner(type(value)) is not None:
         return f"an array {shape_text(value)}"

@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, array_device, dtype_name, namespace
+from luxport.backend import Array, array_device, casts, dtype_name, namespace
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.activations import identity
+from luxport.ops.arguments import checked
 from luxport.ops.dtypes import expect_floating, in_single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import AXIS, FLAG, FUNCTION, count, number, or_none
 from luxport.ops.softmax import softmax
 
 __all__ = [
@@ -25,7 +27,20 @@ Dropping: TypeAlias = Callable[[Array], Array]
 """What is done to the scores after the softmax: dropout, as a function of one array."""
 
 
-@operation
+_MORE = "bias (...)?, mask (...)?"
+_DROPOUT = {"dropout": FUNCTION}
+
+
+@operation(
+    takes=f"query (...), key like query (...), value like query (...), {_MORE}",
+    rules={
+        **_DROPOUT,
+        "scale": or_none(number("a number other than 0", lambda scale: scale == scale != 0)),
+        "is_causal": FLAG,
+        "return_scores": FLAG,
+    },
+    early=False,
+)
 def scaled_dot_product_attention(
     query: Array,
     key: Array,
@@ -73,7 +88,12 @@ def scaled_dot_product_attention(
     )
 
 
-@operation
+@operation(
+    takes=f"query (..., len_q, features), key like query (..., len_kv, features), "
+    f"value like query (..., len_kv, out), {_MORE}",
+    rules={**_DROPOUT, "nheads": count(1)},
+    early=False,
+)
 def dot_product_attention(
     query: Array,
     key: Array,
@@ -103,7 +123,7 @@ def dot_product_attention(
     return join_heads(xp, y), scores
 
 
-@operation
+@operation(takes=f"query (...), key like query (...), {_MORE}", rules=_DROPOUT, early=False)
 def dot_product_attention_scores(
     query: Array, key: Array, bias: Array | None = None, mask: Array | None = None, *, dropout: Dropping = identity
 ) -> Array:
@@ -158,6 +178,12 @@ def attend(
 _attend_rounding_once = in_single_or_double(attend)
 
 
+def _check_axis(x: Array, *, axis: int = -2) -> None:
+    if not -len(x.shape) <= axis < len(x.shape):
+        raise LayerError(f"expects an axis {axis} with the places to mask, got {shape_text(x)}")
+
+
+@checked("x (...)", rules={"axis": AXIS}, check=_check_axis)
 def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
     """Return the mask for scores that lets each query see the keys up to its own place.
 
@@ -182,10 +208,13 @@ def check_attention(
     token_axis: int,
     bias: Array | None = None,
 ) -> None:
-    """Expect shapes that fit; sizes that a compiled program does not know yet pass.
+    """Expect one floating dtype, and shapes that fit; sizes that a compiled program does not know yet pass.
 
     Raises: LayerError; LayerTypeError for a mask that is not boolean, or anything else that is not floating
     """
+    if not query.dtype == key.dtype == value.dtype and not (casts(query, key) and casts(query, value)):
+        got = ", ".join(map(dtype_name, (query, key, value)))
+        raise LayerTypeError(f"expects queries, keys and values in one floating dtype, got {got}")
     q, k, v = (tuple(x.shape) for x in (query, key, value))
     heads = -5 - token_axis
     if len(q) < 3 or not len(q) == len(k) == len(v):

@@ -6,10 +6,12 @@ import math
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.errors import LayerError
+from luxport.errors import LayerError, LayerTypeError
 from luxport.ops.activations import Activation, identity
-from luxport.ops.dtypes import is_complex, plus, single_or_double
+from luxport.ops.arguments import checked
+from luxport.ops.dtypes import is_bool, is_complex, plus, single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import FUNCTION, Rule, is_int, or_none
 
 __all__ = [
     "batched_adjoint",
@@ -22,7 +24,10 @@ __all__ = [
 ]
 
 
-@operation
+_TAKES = "a numbers (...), b numbers (...)"
+
+
+@operation(takes=_TAKES, early=False)
 def batched_mul(a: Array, b: Array) -> Array:
     """Multiply matrices that lie along the leading axes, which broadcast; different dtypes are promoted.
 
@@ -38,11 +43,11 @@ def batched_mul(a: Array, b: Array) -> Array:
     left, right = tuple(a.shape), tuple(b.shape)
     fits = len(left) > 1 and len(right) > 1 and _same(left[-1], right[-2]) and _broadcast(left[:-2], right[:-2])
     if not fits:
-        raise LayerError(f"batched_mul expects (..., n, k) and (..., k, m), got {left} and {right}")
+        raise LayerError(f"expects (..., n, k) and (..., k, m), got {left} and {right}")
     return _product(xp, a, b)
 
 
-@operation
+@operation(takes=_TAKES, early=False)
 def batched_vec(a: Array, b: Array) -> Array:
     """Multiply matrices that lie along the leading axes with a vector each, or all with one.
 
@@ -58,10 +63,11 @@ def batched_vec(a: Array, b: Array) -> Array:
     left, right = tuple(a.shape), tuple(b.shape)
     alike = len(right) == 1 or (len(right) == len(left) - 1 and all(map(_same, left[:-2], right[:-1])))
     if len(left) < 2 or not right or not alike or not _same(left[-1], right[-1]):
-        raise LayerError(f"batched_vec expects (..., n, k) and (..., k) or (k,), got {left} and {right}")
+        raise LayerError(f"expects (..., n, k) and (..., k) or (k,), got {left} and {right}")
     return xp.squeeze(_product(xp, a, xp.expand_dims(b, axis=-1)), axis=-1)
 
 
+@checked("a (..., n, k)")
 def batched_transpose(a: Array) -> Array:
     """Swap the last two axes.
 
@@ -71,6 +77,7 @@ def batched_transpose(a: Array) -> Array:
     return namespace(a).matrix_transpose(a)
 
 
+@checked("a (..., n, k)")
 def batched_adjoint(a: Array) -> Array:
     """Swap the last two axes and conjugate what is complex.
 
@@ -82,7 +89,18 @@ def batched_adjoint(a: Array) -> Array:
     return xp.conj(swapped) if is_complex(xp, a) else swapped
 
 
-@operation
+_AXIS_PAIR = Rule("a pair of axes, of a and of b", lambda value, shape: _are_ints(value) and len(value) == 2)
+_BATCH_AXES = Rule(
+    "a pair of tuples of axes, of a and of b",
+    lambda value, shape: isinstance(value, tuple) and len(value) == 2 and all(map(_are_ints, value)),
+)
+
+
+def _are_ints(value: Any) -> bool:
+    return isinstance(value, tuple) and all(map(is_int, value))
+
+
+@operation(takes=_TAKES, rules={"contract": _AXIS_PAIR, "batch": or_none(_BATCH_AXES)}, early=False)
 def batched_matmul(
     a: Array,
     b: Array,
@@ -116,14 +134,14 @@ def batched_matmul(
         and _broadcast(left.shape[:-2], right.shape[:-2])
     ):
         raise LayerError(
-            f"batched_matmul expects axes {(*batch[0], contract[0])} of {tuple(a.shape)} as large as axes "
+            f"expects axes {(*batch[0], contract[0])} of {tuple(a.shape)} as large as axes "
             f"{(*batch[1], contract[1])} of {tuple(b.shape)}"
         )
     y = _product(xp, left, xp.matrix_transpose(right))
     return xp.reshape(y, (*tuple(y.shape)[:-2], *left_rest, *right_rest))
 
 
-@operation
+@operation(takes="x (...), bias (C)?", rules={"activation": FUNCTION}, early=False)
 def bias_activation(x: Array, bias: Array | None, *, activation: Activation = identity) -> Array:
     """Add a bias to each channel and activate: channels are axis 1, of a single sample of features axis 0.
 
@@ -142,10 +160,14 @@ def bias_activation(x: Array, bias: Array | None, *, activation: Activation = id
     shape = tuple(x.shape)
     axis = 1 if len(shape) > 1 else 0
     if len(bias.shape) != 1 or len(shape) == 0 or not _same(shape[axis], bias.shape[0]):
-        raise LayerError(f"bias_activation expects (N, {', '.join(map(str, bias.shape))}, ...), got {shape}")
+        raise LayerError(f"expects (N, {', '.join(map(str, bias.shape))}, ...), got {shape}")
     return activation(plus(xp, x, xp.reshape(bias, (-1,) + (1,) * (len(shape) - axis - 1))))
 
 
+_PARTS = Rule("an int of at least 1", lambda value, shape: is_int(value) and value >= 1)
+
+
+@checked("x (..., features)", rules={"n": _PARTS})
 def multigate(x: Array, n: int) -> tuple[Array, ...]:
     """Cut the last axis into n equal parts.
 
@@ -159,7 +181,7 @@ def multigate(x: Array, n: int) -> tuple[Array, ...]:
     """
     size, left = divmod(x.shape[-1], n)
     if left:
-        raise LayerError(f"multigate expects a last axis that {n} divides, got {tuple(x.shape)}")
+        raise LayerError(f"expects a last axis that {n} divides, got {tuple(x.shape)}")
     return tuple([x[..., i * size : (i + 1) * size] for i in range(n)])
 
 
@@ -168,7 +190,7 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
     ndim = len(x.shape)
     named = [axis % ndim for axis in (*batch, contract) if -ndim <= axis < ndim]
     if len(set(named)) != len(batch) + 1:
-        raise LayerError(f"batched_matmul expects axes that differ and lie in [-{ndim}, {ndim}), got {batch, contract}")
+        raise LayerError(f"expects axes that differ and lie in [-{ndim}, {ndim}), got {batch, contract}")
     rest = [axis for axis in range(ndim) if axis not in named]
     sizes = tuple([x.shape[axis] for axis in rest])
     x = xp.permute_dims(x, (*named[:-1], *rest, named[-1]))
@@ -186,6 +208,9 @@ def _product(xp: Any, a: Array, b: Array) -> Array:
 
 
 def _promoted(xp: Any, a: Array, b: Array) -> tuple[Array, Array]:
+    for x in (a, b):
+        if is_bool(xp, x):
+            raise LayerTypeError("expects numbers, got booleans: convert them with luxport.asarray(..., dtype=)")
     if a.dtype == b.dtype:
         return a, b
     dtype = xp.result_type(a.dtype, b.dtype)

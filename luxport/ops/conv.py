@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from luxport.backend import Array, namespace
-from luxport.errors import LayerError, shape_text
+from luxport.backend import Array, dtype_name, namespace
+from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.memory import check_growth
-from luxport.ops.dtypes import single_or_double
+from luxport.ops.arguments import short
+from luxport.ops.dtypes import is_bool, single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import FLAG
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
     Pairs,
@@ -32,17 +35,17 @@ __all__ = ["conv", "conv_transpose", "fold", "unfold"]
 
 
 def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    x, weight = arrays[:2]
+    x, weight, *bias = arrays
     options = options_written_out(len(x.shape) - 2, options)
-    _check(x, weight, options["groups"], options["padding"], options["dilation"])
+    _check(x, weight, bias, options["groups"], options["padding"], options["dilation"])
     return options
 
 
 def _complete_transpose(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    x, weight = arrays[:2]
+    x, weight, *bias = arrays
     options = options_written_out(len(x.shape) - 2, options, cuts=True)
     windows = {name: options[name] for name in ("stride", "padding", "dilation", "output_padding")}
-    _check_transpose(x, weight, options["groups"], **windows)
+    _check_transpose(x, weight, bias, options["groups"], **windows)
     return options
 
 
@@ -54,10 +57,17 @@ def _complete_unfold(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict
 
 
 def _complete_fold(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    return options_written_out(len(_output_size(options["output_size"])), options)
+    size = _output_size(options["output_size"])
+    options = options_written_out(len(size), options)
+    windows = {name: options[name] for name in ("stride", "padding", "dilation")}
+    _check_columns(arrays[0], options["window"], output_sizes(size, options["window"], **windows))
+    return options
 
 
-@operation(complete=_complete)
+_TAKES = "x numbers (N, in, ...), weight numbers ({}, channels, ...), bias (...)?"
+
+
+@operation(takes=_TAKES.format("out"), rules={"flip": FLAG}, early=False, complete=_complete)
 def conv(
     x: Array,
     weight: Array,
@@ -89,7 +99,7 @@ def conv(
     """
     x, weight = _promoted(x, weight)
     stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
-    _check(x, weight, groups, padding, dilation)
+    _check(x, weight, (bias,), groups, padding, dilation)
     xp = namespace(x, weight, bias)
     if (wide := single_or_double(xp, x)) is not x:  # sums, those of gradients too, are taken in float32
         parameters = [None if array is None else single_or_double(xp, array) for array in (weight, bias)]
@@ -107,7 +117,7 @@ def conv(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation(complete=_complete_transpose)
+@operation(takes=_TAKES.format("in"), rules={"flip": FLAG}, early=False, complete=_complete_transpose)
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -140,7 +150,7 @@ def conv_transpose(
     x, weight = _promoted(x, weight)
     stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation, cuts=True)
     more = per_axis("output_padding", output_padding, len(x.shape) - 2, least=0)
-    _check_transpose(x, weight, groups, stride=stride, padding=padding, dilation=dilation, output_padding=more)
+    _check_transpose(x, weight, (bias,), groups, stride=stride, padding=padding, dilation=dilation, output_padding=more)
     xp = namespace(x, weight, bias)
     if (wide := single_or_double(xp, x)) is not x:
         parameters = [None if array is None else single_or_double(xp, array) for array in (weight, bias)]
@@ -159,7 +169,7 @@ def conv_transpose(
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation(complete=_complete_unfold)
+@operation(takes="x (N, C, ...)", rules={"flip": FLAG}, early=False, complete=_complete_unfold)
 def unfold(
     x: Array,
     *,
@@ -184,8 +194,8 @@ def unfold(
             [2., 3., 4.]]])
     """
     xp = namespace(x)
-    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
     window = per_axis("window", window, len(x.shape) - 2)
+    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
     check_room(x, window, padding, dilation)
     if math.prod(window) > 16 and (wide := single_or_double(xp, x)) is not x:
         # An element's gradients, one for each window that sees it, add up in float32.
@@ -197,7 +207,7 @@ def unfold(
     return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
 
 
-@operation(complete=_complete_fold)
+@operation(takes="columns (N, rows, places)", rules={"flip": FLAG}, early=False, complete=_complete_fold)
 def fold(
     columns: Array,
     *,
@@ -220,9 +230,10 @@ def fold(
     """
     xp, kind = namespace(columns), columns.dtype
     columns = single_or_double(xp, columns)
-    stride, padding, dilation = written_out(len(_output_size(output_size)), stride, padding, dilation)
-    window = per_axis("window", window, len(output_size))
+    window = per_axis("window", window, len(_output_size(output_size)))
+    stride, padding, dilation = written_out(len(output_size), stride, padding, dilation)
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
+    _check_columns(columns, window, places)
     columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
@@ -234,15 +245,17 @@ def fold(
     return xp.astype(y, kind)
 
 
-def _check(x: Array, weight: Array, groups: int, padding: Pairs, dilation: Sizes) -> None:
+def _check(x: Array, weight: Array, bias: Sequence[Any], groups: int, padding: Pairs, dilation: Sizes) -> None:
     sizes = tuple(weight.shape)
     _check_weight(x, sizes, sizes[1] * groups, groups, "(out, in / groups, *kernel)")
+    _check_bias(bias, weight, sizes[0])
     check_room(x, sizes[2:], padding, dilation)
 
 
-def _check_transpose(x: Array, weight: Array, groups: int, **windows: Any) -> None:
+def _check_transpose(x: Array, weight: Array, bias: Sequence[Any], groups: int, **windows: Any) -> None:
     sizes = tuple(weight.shape)
     _check_weight(x, sizes, sizes[0], groups, "(in, out / groups, *kernel)")
+    _check_bias(bias, weight, sizes[1] * groups)
     places = tuple(x.shape)[2:]
     if None in places:
         return
@@ -255,21 +268,51 @@ def _check_transpose(x: Array, weight: Array, groups: int, **windows: Any) -> No
 
 def _check_weight(x: Array, sizes: Sizes, channels: int, groups: int, pattern: str) -> None:
     shape = x.shape
-    matches = len(sizes) == len(shape) and shape[1] in (channels, None) and 0 not in sizes[2:]
+    matches = len(sizes) == len(shape) and shape[1] in (channels, None) and 0 not in sizes
     if not matches or groups < 1 or sizes[0] % groups:
         got = f"{sizes} for {shape_text(x)} in {groups} groups"
         raise LayerError(f"expects a weight {pattern} that fits x (N, in, *spatial), got {got}")
 
 
+def _check_bias(bias: Sequence[Any], weight: Array, channels: int) -> None:
+    for array in bias:
+        if array is None:
+            continue
+        if len(array.shape) != 1 or array.shape[0] not in (channels, None):
+            raise LayerError(f"expects bias ({channels},), one for each channel of the result, got {shape_text(array)}")
+        if array.dtype != weight.dtype and not (_is_real(array) and _is_real(weight)):
+            raise LayerTypeError(f"expects bias in {dtype_name(weight)} as weight, got {dtype_name(array)}")
+
+
+def _is_real(array: Array) -> bool:
+    """Tell whether an array's numbers are floating ones."""
+    return "float" in dtype_name(array)
+
+
 def _output_size(value: Any) -> Sizes:
     if not isinstance(value, tuple):
-        raise LayerError(f"expects output_size as a tuple, one per spatial axis, got {value!r}")
-    return value
+        raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {short(value)}")
+    return per_axis("output_size", value, len(value))
+
+
+def _check_columns(columns: Array, window: Sizes, places: Sizes) -> None:
+    """Expect what `unfold` makes; a size that is not known yet passes."""
+    shape = columns.shape
+    entries, wanted = math.prod(window), math.prod(places)
+    fits = len(shape) == 3 and min(places) > 0 and shape[2] in (wanted, None)
+    if not fits or (shape[1] is not None and (shape[1] == 0 or shape[1] % entries)):
+        raise LayerError(
+            f"expects columns (N, C * {entries}, {wanted}) for {places} places of the window {window}, "
+            f"got {shape_text(columns)}"
+        )
 
 
 def _promoted(x: Array, weight: Array) -> tuple[Array, Array]:
-    if x.dtype == weight.dtype:
+    if x.dtype == weight.dtype and not is_bool(namespace(x), x):
         return x, weight
+    for name, array in (("x", x), ("weight", weight)):
+        if dtype_name(array) == "bool":
+            raise LayerTypeError(f"expects numbers as {name}, got bool")
     xp = namespace(x, weight)
     dtype = xp.result_type(x.dtype, weight.dtype)
     return xp.astype(x, dtype), xp.astype(weight, dtype)

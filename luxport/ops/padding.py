@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.memory import check_growth
+from luxport.ops.arguments import checked, short
 from luxport.ops.dtypes import single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import MOST, Rule, is_array, is_int, is_number
 from luxport.ops.windows import pad_axis
 
 __all__ = ["pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symmetric", "pad_zeros"]
@@ -17,10 +19,14 @@ __all__ = ["pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symme
 PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
 """One for all sides, or an entry or a (low, high) pair per axis."""
 
+_VALUE = Rule(
+    "a number", lambda value, shape: is_number(value) or is_array(value) or isinstance(value, (complex, bool))
+)
+
 Axes: TypeAlias = int | tuple[int, ...] | None
 
 
-@operation
+@operation(takes="x (...)", rules={"value": _VALUE}, early=False)
 def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes = None) -> Array:
     """Put a constant around an array.
 
@@ -40,6 +46,7 @@ def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes
     return x
 
 
+@checked()
 def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Put zeros around an array: `pad_constant` with the value 0.
 
@@ -48,7 +55,7 @@ def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     return pad_constant(x, padding=padding, axes=axes)
 
 
-@operation
+@operation(takes="x (...)", early=False)
 def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Repeat the first and the last element along each axis.
 
@@ -69,7 +76,7 @@ def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     return _padded(x, padding, axes, edges, mirror=False)
 
 
-@operation
+@operation(takes="x (...)", early=False)
 def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Mirror an array about its first and its last element, which are not repeated.
 
@@ -91,7 +98,7 @@ def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     return _padded(x, padding, axes, edges, mirror=True)
 
 
-@operation
+@operation(takes="x (...)", early=False)
 def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Mirror an array about its edges: the first and the last element are repeated.
 
@@ -113,7 +120,7 @@ def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     return _padded(x, padding, axes, edges, mirror=True)
 
 
-@operation
+@operation(takes="x (...)", early=False)
 def pad_circular(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Go on with the other end of the array, as if it were a ring.
 
@@ -172,21 +179,31 @@ def _expect_room(mode: str, most: int | None, low: int, high: int) -> None:
 def _sides(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tuple[int, int, int]]:
     """Return (axis, low, high) for each axis to pad; without axes, an int is for those from the `first` on."""
     rank = len(x.shape)
-    if isinstance(axes, int):
-        axes = (axes,)
-    if isinstance(padding, int):
-        chosen = range(first, rank) if axes is None else axes
-        pairs: list[tuple[int, int]] = [(padding, padding)] * len(chosen)
-    else:
-        chosen = range(rank - len(padding), rank) if axes is None else axes
-        pairs = [(entry, entry) if isinstance(entry, int) else entry for entry in padding]
-    fits = len(pairs) == len(chosen) and all(-rank <= axis < rank for axis in chosen)
-    if not fits or len(pairs) > rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+    if is_int(axes):
+        axes = (axes,)  # type: ignore[assignment]
+    given = padding if isinstance(padding, (tuple, list)) else None
+    count = rank - first if given is None else len(given)
+    chosen: Any = range(max(rank - count, 0), rank) if axes is None else axes
+    entries = [padding] * len(chosen) if given is None and _are_axes(chosen, rank) else [*(given or ())]
+    pairs: list[Any] = [(entry, entry) if is_int(entry) else entry for entry in entries]
+    if not _are_axes(chosen, rank) or len(pairs) != len(chosen) or not all([_is_pair(pair) for pair in pairs]):
+        which = "as many last axes" if axes is None else f"the axes {short(axes)}"
         raise LayerError(
-            "expects padding as an int of at least 0, or one or a pair (low, high) for each "
-            f"of {'as many last axes' if axes is None else f'the axes {tuple(axes)}'}, got {padding!r} for {rank} axes",
+            f"expects padding as an int of at least 0, or one or a pair (low, high) for each of {which}, that differ, "
+            f"got {short(padding)} for {rank} axes",
             culprit="luxport",
         )
     for axis, (low, high) in zip(chosen, pairs, strict=True):
         check_growth(axis, x.shape[axis], low + high)
     return [(axis % rank, low, high) for axis, (low, high) in zip(chosen, pairs, strict=True)]
+
+
+def _are_axes(axes: Any, rank: int) -> bool:
+    if isinstance(axes, range):
+        return True
+    fits = isinstance(axes, (tuple, list)) and all([is_int(axis) and -rank <= axis < rank for axis in axes])
+    return fits and len({axis % rank for axis in axes}) == len(axes)
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, (tuple, list)) and len(pair) == 2 and all([is_int(n) and 0 <= n <= MOST for n in pair])

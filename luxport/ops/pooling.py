@@ -6,11 +6,12 @@ import math
 from operator import add
 from typing import Any
 
-from luxport.backend import Array, namespace
-from luxport.errors import LayerError, shape_text
+from luxport.backend import Array, dtype_name, namespace
+from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.dtypes import expect_floating, expect_no_booleans, single_or_double
 from luxport.ops.looking import may_look
 from luxport.ops.operation import operation
+from luxport.ops.rules import FLAG
 from luxport.ops.scaling import size_of
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
@@ -29,11 +30,20 @@ from luxport.ops.windows import (
 __all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
 
 
+_TAKES = "x (N, C, ...)"
+
+
+def _check_real(x: Array, **options: Any) -> None:
+    if "complex" in dtype_name(x):
+        raise LayerTypeError(f"expects real numbers as x, got {dtype_name(x)}")
+
+
 def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
     (x,) = arrays
+    rank = len(x.shape) - 2
     if options["stride"] is None:
-        options = {**options, "stride": options["window"]}
-    options = options_written_out(len(x.shape) - 2, options)
+        options = {**options, "stride": _stride_of(options["window"], rank)}
+    options = options_written_out(rank, options)
     check_room(x, options["window"], options["padding"], options["dilation"])
     return options
 
@@ -43,7 +53,7 @@ def _complete_max(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[st
     return _complete(arrays, options)
 
 
-@operation(complete=_complete_max)
+@operation(takes=_TAKES, check=_check_real, early=False, complete=_complete_max)
 def max_pool(
     x: Array, *, window: PerAxis, stride: PerAxis | None = None, padding: PerSide = 0, dilation: PerAxis = 1
 ) -> Array:
@@ -72,7 +82,7 @@ def _complete_mean(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[s
     return _complete(arrays, options)
 
 
-@operation(complete=_complete_mean)
+@operation(takes=_TAKES, rules={"count_include_pad": FLAG}, early=False, complete=_complete_mean)
 def mean_pool(
     x: Array,
     *,
@@ -113,7 +123,7 @@ def _complete_lp(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str
     return _complete_mean(arrays, options)
 
 
-@operation(complete=_complete_lp)
+@operation(takes=_TAKES, early=False, complete=_complete_lp)
 def lp_pool(
     x: Array,
     *,
@@ -147,7 +157,12 @@ def lp_pool(
     return xp.astype(y if size is None else y * size, x.dtype)
 
 
-@operation
+def _check_elements(x: Array) -> None:
+    if 0 in tuple(x.shape)[1:]:
+        raise LayerError(f"expects at least one element along each axis but the first, got {shape_text(x)}")
+
+
+@operation(takes=_TAKES, check=_check_elements, early=False)
 def global_max_pool(x: Array) -> Array:
     """Return each channel's largest element; the gradient goes to the first of equal ones.
 
@@ -168,7 +183,7 @@ def global_max_pool(x: Array) -> Array:
     return xp.reshape(largest_along(flat, axis=2), (-1, shape[1], *[1] * (len(shape) - 2)))
 
 
-@operation
+@operation(takes=_TAKES, early=False)
 def global_mean_pool(x: Array) -> Array:
     """Return each channel's mean.
 
@@ -186,7 +201,7 @@ def global_mean_pool(x: Array) -> Array:
     return xp.astype(xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
 
 
-@operation
+@operation(takes=_TAKES, early=False)
 def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     """Return each channel's ``(sum of x^p)^(1 / p)``, as `lp_pool` with one window.
 
@@ -252,6 +267,11 @@ def _check_positions(x: Array) -> None:
     """Expect something to take the largest or the mean of."""
     if 0 in tuple(x.shape)[2:]:
         raise LayerError(f"expects at least one position, got {shape_text(x)}")
+
+
+def _stride_of(window: PerAxis, rank: int) -> PerAxis:
+    """Return the stride of windows that lie side by side."""
+    return window if type(window) is tuple and len(window) == rank else per_axis("window", window, rank)
 
 
 def _check_power(p: float) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 from luxport.backend import Array, namespace
 from luxport.errors import LayerError
 from luxport.memory import check_memory
+from luxport.ops.arguments import checked
 from luxport.ops.dtypes import expect_floating, is_double
 from luxport.ops.indices import marked_missing, within
 from luxport.ops.operation import operation
+from luxport.ops.rules import ANY_INT, FLAG, LONGEST, POSITIVE, count, or_none
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
@@ -19,6 +21,14 @@ __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
 _MOST_DIMS = 1 << 20
 
 
+@checked(
+    rules={
+        "dims": count(0, LONGEST),
+        "max_sequence_length": count(0, LONGEST),
+        "base": POSITIVE,
+        "low_memory_variant": FLAG,
+    }
+)
 def compute_rotary_embedding_params(
     dims: int, max_sequence_length: int = 4096, *, base: float = 10000.0, low_memory_variant: bool = True
 ) -> dict[str, Any]:
@@ -44,7 +54,11 @@ def compute_rotary_embedding_params(
     return {"cos_cache": np.cos(angles).astype(np.float32), "sin_cache": np.sin(angles).astype(np.float32)}
 
 
-@operation
+@operation(
+    takes="x floating (..., features), cos_cache floating (rows, columns), sin_cache floating (rows, columns), "
+    "positions int (..., sequence)?",
+    rules={"dims": or_none(count(0)), "seq_axis": ANY_INT},
+)
 def apply_rotary_embedding(
     x: Array,
     cos_cache: Array,

@@ -19,6 +19,7 @@ __all__ = [
     "FINITE",
     "FLAG",
     "FUNCTION",
+    "LONGEST",
     "MOST",
     "NON_NEGATIVE",
     "NUMBER",
@@ -26,10 +27,12 @@ __all__ = [
     "PROBABILITY",
     "SHAPE",
     "SOME_AXES",
+    "SPATIAL_SIZES",
     "TEXT",
     "Rule",
     "choice",
     "count",
+    "each",
     "is_finite",
     "is_int",
     "is_number",
@@ -39,6 +42,9 @@ __all__ = [
 ]
 
 Shape = tuple[Any, ...]
+
+LONGEST = 2**20
+"""More elements than an axis has that is computed place by place."""
 
 MOST = 2**40
 """More elements than an array has: a size beyond it is refused before anybody tries to make room for it."""
@@ -148,6 +154,25 @@ SOME_AXES = Rule(
     "a tuple of axes of the array that differ", lambda v, shape: isinstance(v, tuple) and _are_axes(v, shape)
 )
 SHAPE = Rule("a tuple of sizes of at least 0, together an array's", _is_shape)
+
+
+def each(wanted: str, test: Callable[[Any], bool]) -> Rule:
+    """Allow one for all spatial axes, or a tuple with one for each of some: what passes a test."""
+    return Rule(
+        f"{wanted}, or a tuple of such",
+        lambda value, shape: test(value) or (isinstance(value, tuple) and len(value) > 0 and all(map(test, value))),
+    )
+
+
+def _are_sizes(value: Any, shape: Shape | None) -> bool:
+    return (
+        isinstance(value, tuple)
+        and (shape is None or len(value) == len(shape) - 2)
+        and all([is_int(n) and 1 <= n <= LONGEST for n in value])
+    )
+
+
+SPATIAL_SIZES = Rule(f"a tuple of ints from 1 to {LONGEST}, one for each spatial axis", _are_sizes)
 
 
 ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_array(value))

@@ -6,10 +6,13 @@ import math
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, array_device, namespace
-from luxport.errors import LayerError
+from luxport.errors import LayerError, shape_text
 from luxport.memory import check_growth
+from luxport.ops.arguments import checked, short
 from luxport.ops.dtypes import expect_floating, is_double, single_or_double
 from luxport.ops.operation import operation
+from luxport.ops.rules import FLAG, LONGEST, count, each, is_int, or_none
+from luxport.ops.rules import is_number as is_real
 from luxport.ops.shapes import are_fixed, is_number, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
@@ -29,7 +32,16 @@ Size: TypeAlias = int | tuple[int, ...] | None
 """One for all spatial axes, or one each."""
 
 
-@operation
+_SIZE = or_none(each(f"an int from 1 to {LONGEST}", lambda n: is_int(n) and 1 <= n <= LONGEST))
+_SCALE = or_none(each(f"a positive number up to {LONGEST}", lambda s: is_real(s) and 0 < s <= LONGEST))
+
+
+def _check_elements(x: Array, **options: Any) -> None:
+    if 0 in tuple(x.shape)[1:]:
+        raise LayerError(f"expects at least one element along each axis but the first, got {shape_text(x)}")
+
+
+@operation(takes="x (N, C, ...)", rules={"scale": _SIZE, "size": _SIZE}, check=_check_elements, early=False)
 def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
     """Repeat every element along the spatial axes, as often as `scale` says or as makes `size`.
 
@@ -61,7 +73,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     return xp.reshape(x, (-1, shape[1], *sizes))
 
 
-@operation
+@operation(takes="x (N, C, ...)", rules={"size": _SIZE}, check=_check_elements, early=False)
 def resize_nearest(x: Array, *, size: Size) -> Array:
     """Take `size` elements along the spatial axes, more or fewer: of n there, element i of m is ``floor(i n / m)``.
 
@@ -87,7 +99,12 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
     return x
 
 
-@operation
+@operation(
+    takes="x (N, C, ...)",
+    rules={"scale": _SCALE, "size": _SIZE, "align_corners": FLAG},
+    check=_check_elements,
+    early=False,
+)
 def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along each spatial axis, to ``floor(size * scale)`` elements or to `size`.
 
@@ -135,6 +152,7 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
     return x
 
 
+@checked()
 def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along two spatial axes: `upsample_linear` of (N, C, H, W).
 
@@ -144,6 +162,7 @@ def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align
     return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
 
 
+@checked()
 def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along three spatial axes: `upsample_linear` of (N, C, D, H, W).
 
@@ -153,7 +172,7 @@ def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, alig
     return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
 
 
-@operation
+@operation(takes="x (N, C, ...)", rules={"factor": count(1, LONGEST)}, check=_check_elements, early=False)
 def pixel_shuffle(x: Array, *, factor: int) -> Array:
     """Lay channels out in space: each pixel becomes a block of ``factor`` pixels along every spatial axis.
 
@@ -217,7 +236,7 @@ def _places(n: int, new: int, align_corners: bool) -> list[float]:
 
 def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
     if (scale is None) == (size is None):
-        raise LayerError(f"expects either a scale or a size, got scale={scale!r} and size={size!r}", culprit="luxport")
+        raise LayerError(f"expects either a scale or a size, got {_given(scale, size)}", culprit="luxport")
     rank = len(sizes)
     scales = _scales(scale, rank)
     if scales is None:
@@ -228,12 +247,16 @@ def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
         fits = len(scales) == rank and all(n > 0 for n in wanted if is_number(n))
     if not fits:
         raise LayerError(
-            f"expects a positive scale or size for {rank} spatial axes, got scale={scale!r} and size={size!r}",
+            f"expects a positive scale or size for {rank} spatial axes, got {_given(scale, size)}",
             culprit="luxport",
         )
     for axis, (n, new) in enumerate(zip(sizes, wanted, strict=True), start=2):
         check_growth(axis, n, new)
     return wanted
+
+
+def _given(scale: Any, size: Any) -> str:
+    return f"scale={short(scale)} and size={short(size)}"
 
 
 def _scales(scale: Scale, rank: int) -> Any:

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, array_device, namespace
 from luxport.errors import LayerError, shape_text
 from luxport.memory import check_growth
+from luxport.ops.arguments import short
+from luxport.ops.rules import MOST
 from luxport.ops.shapes import sizes_of
 
 __all__ = [
@@ -54,9 +56,9 @@ def per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
     """
     sizes = (value,) * rank if _is_int(value) else value
     if not isinstance(sizes, tuple) or len(sizes) != rank or not all([_is_int(n) for n in sizes]):
-        raise LayerError(f"expects one {option} for all spatial axes or a tuple of {rank}, got {value!r}")
+        raise LayerError(f"expects one {option} for all spatial axes or a tuple of {rank}, got {short(value)}")
     if not all([n >= least for n in sizes]):
-        raise LayerError(f"expects a {'positive' if least else 'non-negative'} {option}, got {value!r}")
+        raise LayerError(f"expects a {'positive' if least else 'non-negative'} {option}, got {short(value)}")
     return tuple([int(n) for n in sizes])
 
 
@@ -75,9 +77,9 @@ def written_out(
     entries: Any = (padding,) * rank if _is_int(padding) else padding
     pairs: list[Any] = [(n, n) if _is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
     if len(pairs) != rank or not all([_is_pair(pair) for pair in pairs]):
-        raise LayerError(f"expects one padding for all sides or a tuple of {rank} ints or pairs, got {padding!r}")
+        raise LayerError(f"expects one padding for all sides or a tuple of {rank} ints or pairs, got {short(padding)}")
     if not cuts and min([n for pair in pairs for n in pair]) < 0:
-        raise LayerError(f"expects a non-negative padding, got {padding!r}")
+        raise LayerError(f"expects a non-negative padding, got {short(padding)}")
     around = tuple([(int(low), int(high)) for low, high in pairs])
     return per_axis("stride", stride, rank), around, per_axis("dilation", dilation, rank)
 
@@ -89,8 +91,10 @@ def options_written_out(rank: int, options: dict[str, Any], *, cuts: bool = Fals
     """
     if _is_written_out(rank, options, cuts):
         return options
-    more = {name: per_axis(name, options[name], rank, least=n) for name, n in _LEAST.items() if name in options}
+    if "window" in options:
+        options = {**options, "window": per_axis("window", options["window"], rank)}
     values = written_out(rank, options["stride"], options["padding"], options["dilation"], cuts=cuts)
+    more = {name: per_axis(name, options[name], rank, least=n) for name, n in _LEAST.items() if name in options}
     return {**options, **more, "padding": values[1]}
 
 
@@ -118,11 +122,13 @@ def _is_written_out(rank: int, options: Mapping[str, Any], cuts: bool) -> bool:
 
 
 def check_room(x: Array, window: Sizes, padding: Pairs, dilation: Sizes) -> None:
-    """Expect room for the window along each spatial axis; a size that is not known yet passes.
+    """Expect channels, and room for the window along each spatial axis; a size that is not known yet passes.
 
     Raises: LayerError
     """
     shape = x.shape
+    if shape[1] == 0:
+        raise LayerError(f"expects at least one channel along axis 1, got {shape_text(x)}")
     for i, (k, (low, high), d) in enumerate(zip(window, padding, dilation, strict=True), start=2):
         size = shape[i]
         if size is not None and (size == 0 or size + low + high <= d * (k - 1)):
@@ -270,7 +276,8 @@ def add_windows(columns: Array, window: Sizes, *, stride: Sizes, dilation: Sizes
 
 
 def _is_int(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    whole = type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
+    return whole and -MOST <= int(value) <= MOST
 
 
 def _is_pair(value: Any) -> bool:

@@ -8,10 +8,13 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
+from luxport import ops
 from luxport.ops.dtypes import single_or_double
 from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_axis, pad_spatial, window_slices
 
 __all__ = ["conv", "fold"]
+
+_definition = ops.definition_of(ops.conv)
 
 _COLUMNS_BYTES = 1 << 19  # of a block that a core's second-level cache holds
 
@@ -20,6 +23,9 @@ def conv(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
     """Products of the kernels with copied-out windows, for as many samples at a time as the cache holds."""
+    if "b" in (x.dtype.kind, weight.dtype.kind):  # which are refused
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
+        return _definition(x, weight, bias, **options)
     kernel = weight.shape[2:]
     dtype = np.result_type(x, weight)
     if flip:

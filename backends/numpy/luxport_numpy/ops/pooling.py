@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, fold_windows, pad_spatial
 
 __all__ = ["max_pool"]
 
+_definition = ops.definition_of(ops.max_pool)
+
 
 def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
     """Maxima, which need no care for equal elements where nothing is differentiated."""
+    if x.dtype.kind in "bc":
+        return _definition(x, window=window, stride=stride, padding=padding, dilation=dilation)  # which refuses them
     lowest = -math.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
     return fold_windows(np.maximum, pad_spatial(x, padding, lowest), window, stride, dilation)

@@ -6,11 +6,19 @@ from typing import Any
 
 import tensorflow as tf
 
+from luxport import ops
+from luxport.ops.affine import check_dense
+
 __all__ = ["dense", "plus_bias"]
+
+_define_dense = ops.definition_of(ops.dense)
 
 
 def dense(x: Any, weight: Any, bias: Any = None) -> Any:
     """One matrix product for any number of leading axes."""
+    if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype):
+        return _define_dense(x, weight, bias)
+    check_dense(x, weight, bias)
     if len(x.shape) == 2:
         y = tf.linalg.matmul(x, weight)
     elif len(x.shape) == 1:

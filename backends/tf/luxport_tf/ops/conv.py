@@ -23,7 +23,7 @@ def conv(
     """The library's correlation of the flipped kernel, with what it has not for every dtype made from what it has."""
     rank = len(stride)
     # Of an empty batch the library makes one of another shape.
-    if rank > 3 or x.dtype != weight.dtype or not x.dtype.is_floating or x.shape[0] == 0:
+    if rank > 3 or _mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
@@ -55,7 +55,7 @@ def conv_transpose(
 ) -> Any:
     """The library's for one and two axes, without its padding, which is cut away after it."""
     rank = len(stride)
-    if rank > 2 or x.dtype != weight.dtype or not x.dtype.is_floating or x.shape[0] == 0:
+    if rank > 2 or _mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
         return _transpose_definition(
             *(x, weight, bias),
             stride=stride,
@@ -82,6 +82,10 @@ def conv_transpose(
     if rank == 1:
         y = tf.squeeze(y, 1)
     return channels_first(y if bias is None else plus_bias(y, bias))
+
+
+def _mixed(x: Any, *arrays: Any) -> bool:
+    return any([array is not None and array.dtype != x.dtype for array in arrays])
 
 
 def channels_last(x: Any) -> Any:

@@ -31,12 +31,9 @@ def conv(
     """One call of the library's correlation, of the flipped kernel."""
     correlate = _CONV.get(len(stride))
     # The library has no correlation of integers and none of two dtypes.
-    casting = x.dtype is not weight.dtype and casts(x, weight)
-    if (
-        correlate is None
-        or (x.dtype is not weight.dtype and not casting)
-        or not (x.is_floating_point() or x.is_complex())
-    ):
+    mixed = x.dtype is not weight.dtype or (bias is not None and bias.dtype is not x.dtype)
+    casting = mixed and casts(x, weight) and (bias is None or casts(x, bias))
+    if correlate is None or (mixed and not casting) or not (x.is_floating_point() or x.is_complex()):
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
@@ -67,12 +64,9 @@ def conv_transpose(
 ) -> torch.Tensor:
     """One call of the library's transposed correlation, of the flipped kernel; uneven padding is cut away after it."""
     correlate = _TRANSPOSE.get(len(stride))
-    casting = x.dtype is not weight.dtype and casts(x, weight)
-    if (
-        correlate is None
-        or (x.dtype is not weight.dtype and not casting)
-        or not (x.is_floating_point() or x.is_complex())
-    ):
+    mixed = x.dtype is not weight.dtype or (bias is not None and bias.dtype is not x.dtype)
+    casting = mixed and casts(x, weight) and (bias is None or casts(x, bias))
+    if correlate is None or (mixed and not casting) or not (x.is_floating_point() or x.is_complex()):
         return _transpose_definition(
             *(x, weight, bias),
             stride=stride,

@@ -86,9 +86,10 @@ def gru_sweep(
 
 
 def _is_native(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
-    """Tell whether the library's sweep serves: it takes no mask, and neither compiles nor nests."""
+    """Tell whether the library's sweep serves: it takes no mask and a step at least, and neither compiles nor nests."""
     return (
         mask is None
+        and x.shape[0] > 0
         and x.dtype in (torch.float32, torch.float64)
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
