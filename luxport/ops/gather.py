@@ -64,15 +64,15 @@ def gather(src: Array, *indices: Array) -> Array:
     """
     xp = namespace(src, *indices)
     _check_indices(indices, len(src.shape))
-    sizes = sizes_of(src)[: len(indices)]
-    rest = tuple(src.shape)[len(indices) :]
+    shape = sizes_of(src)
+    sizes, rest = shape[: len(indices)], shape[len(indices) :]
     rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
     segments, there = _flat(xp, indices, sizes)
     # Gradients of rows that are taken many times add up in float32.
     picked = xp.astype(xp.take(single_or_double(xp, rows), segments, axis=0), src.dtype)
     if there is not None:
         picked = marked_missing(xp, picked, there)
-    return picked if len(indices[0].shape) == 1 else xp.reshape(picked, _filled((*indices[0].shape, *rest)))
+    return picked if len(indices[0].shape) == 1 else xp.reshape(picked, (*sizes_of(indices[0]), *rest))
 
 
 @operation(

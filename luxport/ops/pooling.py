@@ -13,7 +13,7 @@ from luxport.ops.looking import may_look
 from luxport.ops.operation import operation
 from luxport.ops.rules import FLAG
 from luxport.ops.scaling import size_of
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import is_number, sizes_of
 from luxport.ops.windows import (
     Pairs,
     PerAxis,
@@ -177,7 +177,7 @@ def global_max_pool(x: Array) -> Array:
     xp = namespace(x)
     _check_positions(x)
     shape = sizes_of(x)
-    if shape[1] == 0:
+    if is_number(shape[1]) and shape[1] == 0:
         return xp.sum(x, axis=tuple(range(2, len(shape))), keepdims=True, dtype=x.dtype)
     flat = xp.reshape(x, (-1, shape[1], math.prod(shape[2:])))
     return xp.reshape(largest_along(flat, axis=2), (-1, shape[1], *[1] * (len(shape) - 2)))
