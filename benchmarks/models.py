@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import BatchNorm, Chain, Dense, namespace, optimisers, relu, stop_gradient, tanh
+from luxport import BatchNorm, Chain, Dense, namespace, optimizers, relu, stop_gradient, tanh
 
 __all__ = ["CASES", "luxport_step"]
 
@@ -49,7 +49,7 @@ def luxport_step(case: str, backend: str, *, compiled: bool, ready: Callable[[An
     model, loss, x, target = CASES[case]
     x, target = luxport.asarray(x, backend=backend), luxport.asarray(target, backend=backend)
     ps, st = luxport.setup(0, model, backend=backend)
-    opt = optimisers.setup(optimisers.Adam(0.0001), ps)
+    opt = optimizers.setup(optimizers.Adam(0.0001), ps)
 
     def step(opt: Any, ps: Any, st: Any, x: Any, target: Any) -> Any:
         def objective(ps: Any) -> Any:
@@ -57,7 +57,7 @@ def luxport_step(case: str, backend: str, *, compiled: bool, ready: Callable[[An
             return loss(y, target), new_st
 
         (value, new_st), grads = luxport.value_and_grad(objective, has_aux=True)(ps)
-        opt, ps = optimisers.update(opt, ps, grads)
+        opt, ps = optimizers.update(opt, ps, grads)
         return value, opt, ps, new_st
 
     program: Any = luxport.jit(step) if compiled else step

@@ -12,14 +12,14 @@ from types import ModuleType
 from typing import Any
 
 import luxport
-from luxport import initializers, layers, losses, ops, optimisers, porting, schedules
+from luxport import initializers, layers, losses, ops, optimizers, porting, schedules
 
 PAGE = Path(__file__).with_name("names.md")
 AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("Layers", luxport, layers),
     ("Operations", ops, ops),
     ("Losses", losses, losses),
-    ("Optimisers", optimisers, optimisers),
+    ("Optimisers", optimizers, optimizers),
     ("Schedules", schedules, schedules),
     ("Initialisers", initializers, initializers),
     ("Models from Julia", porting, porting),
@@ -33,7 +33,7 @@ def public_names() -> Iterable[tuple[str, ModuleType, list[str]]]:
     for title, module, owner in AREAS:
         listed += [getattr(module, name) for name in owner.__all__]
         yield title, module, sorted(owner.__all__, key=str.lower)
-    # Not by name: `luxport.setup` is another function than that of the optimisers.
+    # Not by name: `luxport.setup` is another function than that of the optimizers.
     known = {id(value) for value in listed}
     others = [name for name in luxport.__all__ if id(getattr(luxport, name)) not in known and not name.startswith("_")]
     yield "Everything else", luxport, sorted(others, key=str.lower)

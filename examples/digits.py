@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 import luxport
-from luxport import BatchNorm, Chain, Dense, Dropout, optimisers, tanh
+from luxport import BatchNorm, Chain, Dense, Dropout, optimizers, tanh
 
 SEED, EPOCHS, BATCH = 0, 8, 32
 
@@ -40,7 +40,7 @@ def loss(ps: Any, st: Any, x: Any, one_hot: Any) -> tuple[Any, Any]:
 def step(opt: Any, ps: Any, st: Any, x: Any, one_hot: Any) -> tuple[Any, Any, Any, Any]:
     """Take one training step."""
     (value, st), gradients = luxport.value_and_grad(loss, has_aux=True)(ps, st, x, one_hot)
-    opt, ps = optimisers.update(opt, ps, gradients)
+    opt, ps = optimizers.update(opt, ps, gradients)
     return value, opt, ps, st
 
 
@@ -61,7 +61,7 @@ def train(backend: str, data: Any, bar: tqdm) -> tuple[list[float], float, Any, 
     compiled = luxport.jit(step)
     with luxport.using(backend):
         ps, st = luxport.setup(SEED, model)
-        opt = optimisers.setup(optimisers.Adam(0.003), ps)
+        opt = optimizers.setup(optimizers.Adam(0.003), ps)
         losses = []
         for epoch in range(EPOCHS):
             order = np.random.default_rng(epoch).permutation(len(x_train) // BATCH * BATCH).reshape(-1, BATCH)

@@ -1,7 +1,7 @@
 """The quick start: a model, its output, a gradient and one step of Adam, on the backend that LUXPORT_BACKEND names."""
 
 import luxport
-from luxport import BatchNorm, Chain, Dense, optimisers, tanh
+from luxport import BatchNorm, Chain, Dense, optimizers, tanh
 
 model = Chain(
     BatchNorm(128),
@@ -30,6 +30,6 @@ except TypeError as error:  # NumPy, the default, runs models forward only
     raise SystemExit(f"\n{error}, or LUXPORT_BACKEND=torch") from None
 print("\ngradient of the last bias:", grads["layer_4"]["layer_2"]["bias"])
 
-opt_state = optimisers.setup(optimisers.Adam(0.0001), ps)
-opt_state, ps = optimisers.update(opt_state, ps, grads)
+opt_state = optimizers.setup(optimizers.Adam(0.0001), ps)
+opt_state, ps = optimizers.update(opt_state, ps, grads)
 print("\nthat bias after one step:", ps["layer_4"]["layer_2"]["bias"])

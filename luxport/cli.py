@@ -11,11 +11,11 @@ __all__ = ["main"]
 
 COMMANDS = {
     "convert": (
-        "luxport.porting.converting",
+        "luxport.porting.convert_command",
         "write what a BSON.jl or JLD2 file holds as safetensors, or JLD2 for Julia",
     ),
-    "inspect": ("luxport.porting.inspecting", "show what a BSON.jl or JLD2 file holds"),
-    "port": ("luxport.porting.code.command", "turn Julia code of a Flux or Lux model into Python"),
+    "inspect": ("luxport.porting.inspect_command", "show what a BSON.jl or JLD2 file holds"),
+    "port": ("luxport.porting.translate.command", "turn Julia code of a Flux or Lux model into Python"),
     "conformance": ("luxport_conformance.command", "run the conformance suite on one backend or on all"),
 }
 """Each command's module, imported when it is called, and what it is for."""

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from luxport.host_sums import orthonormal_rows
 from luxport.random import Rng
+from luxport.random.reproducible_sums import orthonormal_rows
 
 __all__ = [
     "Initializer",

@@ -1,42 +1,58 @@
-"""Packages whose names are imported when they are first used, as PEP 562 has it."""
+"""Packages whose names are imported when they are first used (PEP 562), and written down once: in their stubs."""
 
 from __future__ import annotations
 
+import pkgutil
+import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from importlib.util import resolve_name
 from typing import Any
 
 __all__ = ["lazy_names"]
 
+_LINE = re.compile(r"^from (\.\S*) import (\w+) as \2$", re.MULTILINE)
+
 
 def lazy_names(
-    package: str, families: Mapping[str, Iterable[str]]
+    package: str, *, at_once: Iterable[str] = ()
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
-    """Return a package's ``__all__``, ``__getattr__`` and ``__dir__``, from the public names of each of its files.
+    """Return a package's ``__all__``, ``__getattr__`` and ``__dir__``, from the lines of its ``__init__.pyi``.
 
-    A file without names is public itself.
+    Each line is a public name and where it comes from, which is what editors and type checkers read:
+    ``from ._dense import Dense as Dense``.
 
-    >>> names, get, _ = lazy_names("luxport.layers", {"dense": ["Dense", "Scale"]})
-    >>> names, get("Dense")(2, 3)
-    (['Dense', 'Scale'], Dense(2, 3))
+    Args:
+        package: its full name
+        at_once: beginnings of places, such as ".ops", whose names are imported with the package
+
+    >>> names, get, _ = lazy_names("luxport.layers")
+    >>> "Scale" in names, get("Dense")(2, 3)
+    (True, Dense(2, 3))
     """
-    family_of = {name: family for family, names in families.items() for name in names or [family]}
+    stub = (pkgutil.get_data(package, "__init__.pyi") or b"").decode()
+    place_of = {name: place for place, name in _LINE.findall(stub)}
 
     def get(name: str) -> Any:
-        if name not in family_of:
+        if name not in place_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         with _one_at_a_time:
-            module = _imported(f"{package}.{family_of[name]}")
-            value = getattr(module, name) if families[family_of[name]] else module
+            place = place_of[name]
+            module = _imported(f"{package}.{name}" if place == "." else resolve_name(place, package))
+            value = module if place == "." else getattr(module, name)
             setattr(sys.modules[package], name, value)
         return value
 
     def listing() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *family_of})
+        return sorted({*vars(sys.modules[package]), *place_of})
 
-    return sorted(family_of), get, listing
+    beginnings = tuple(at_once)
+    for name, place in place_of.items():
+        if place.startswith(beginnings):
+            get(name)
+    return sorted(place_of), get, listing
 
 
 # Two threads that meet in a package which is being imported would get halves of its modules. No module of luxport's

@@ -12,7 +12,7 @@ import numpy as np
 from luxport_conformance.arrays import has_complex
 from luxport_conformance.compare import Tolerance
 
-_ASSERTION = re.compile(r"(flux|nnlib|optimisers):[\w/]+\.jl:\d+")
+_ASSERTION = re.compile(r"(flux|nnlib|optimizers):[\w/]+\.jl:\d+")
 
 __all__ = ["Case", "Property", "Shape"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from luxport import tree
-from luxport.static import Static
+from luxport.tree.static import Static
 
 __all__ = ["EPSILON", "Tolerance", "Violation", "compare", "compare_trees"]
 

@@ -12,7 +12,7 @@ from luxport_conformance.cases import BY_ID, CASES
 from luxport_conformance.runner import checks
 
 # Counted in the suites themselves, at the commits named at the head of the account.
-ASSERTIONS = {"flux": 1190, "nnlib": 874, "optimisers": 411}
+ASSERTIONS = {"flux": 1190, "nnlib": 874, "optimizers": 411}
 
 
 def test_ids_are_unique() -> None:

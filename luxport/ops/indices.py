@@ -17,9 +17,9 @@ import math
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
+from luxport.backend.dtypes import as_indices
 from luxport.errors import LayerIndexError, LayerTypeError, shape_text
-from luxport.ops.dtypes import as_indices
-from luxport.ops.operation import operation
+from luxport.ops._operation import operation
 from luxport.ops.shapes import is_number
 
 __all__ = ["are_in_range", "expect_integers", "marked_missing", "value_range", "within"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from luxport.backend import Array
-from luxport.ops.operation import operation
+from luxport.ops._operation import operation
 
 __all__ = ["may_look"]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from luxport.backend import Array
-from luxport.ops.dtypes import is_double
+from luxport.backend.dtypes import is_double
 from luxport.ops.looking import may_look
-from luxport.ops.stop_gradient import stop_gradient
+from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["Moments", "Reductions", "along", "least_epsilon", "moments", "usual_variance"]
 

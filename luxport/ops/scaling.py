@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.backend import Array
-from luxport.ops.dtypes import is_double
+from luxport.backend.dtypes import is_double
 from luxport.ops.looking import may_look
 from luxport.ops.moments import usual_variance
-from luxport.ops.stop_gradient import stop_gradient
+from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["size_of", "squares"]
 

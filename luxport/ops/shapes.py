@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.backend import Array, find_owner, namespace
-from luxport.ops.operation import operation
+from luxport.ops._operation import operation
 
 __all__ = ["are_fixed", "is_number", "reshape_samples", "sizes_of", "spread_alike", "spreads_over"]
 

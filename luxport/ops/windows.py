@@ -10,10 +10,10 @@ from operator import add
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, array_device, namespace
+from luxport.backend.arguments import short
+from luxport.backend.memory import check_growth
+from luxport.backend.option_rules import MOST
 from luxport.errors import LayerError, shape_text
-from luxport.memory import check_growth
-from luxport.ops.arguments import short
-from luxport.ops.rules import MOST
 from luxport.ops.shapes import sizes_of
 
 __all__ = [

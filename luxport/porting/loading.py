@@ -11,14 +11,14 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, default_backend, get_backend
-from luxport.keys import with_places
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport.porting import julia
-from luxport.porting.entries import entries_inside, entry_at
 from luxport.porting.errors import FileFormatError, refusing
+from luxport.porting.files.reading import read
 from luxport.porting.flux import is_model, port
-from luxport.porting.generation import version_told, versions_for
-from luxport.porting.reading import read
+from luxport.porting.julia.entries import entries_inside, entry_at
+from luxport.porting.julia.generation import version_told, versions_for
+from luxport.tree.ordered_keys import with_places
 
 __all__ = ["load", "models_in", "placed"]
 

@@ -10,20 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from luxport import paths, tree
+from luxport import tree
 from luxport.backend import Backend
-from luxport.flat import Layout
-from luxport.layer import Layer, initial_parameters, initial_states
-from luxport.layers.tying import Tied
+from luxport.core.flat import Layout
+from luxport.core.initial_values import initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.core.surgery import named_modules
+from luxport.layers._tying import Tied
 from luxport.porting import julia
-from luxport.porting.entries import entries_inside, entry_at, is_enclosure, states_beside
 from luxport.porting.errors import FileFormatError, refusing, shown
+from luxport.porting.files.reading import read
 from luxport.porting.flux.fields import keeps_deviation, number, variance_of
-from luxport.porting.generation import FIRST, LAST, version_told, versions_for
+from luxport.porting.julia.entries import entries_inside, entry_at, is_enclosure, states_beside
+from luxport.porting.julia.generation import FIRST, LAST, version_told, versions_for
+from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
 from luxport.porting.loading import placed
-from luxport.porting.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
-from luxport.porting.reading import read
-from luxport.surgery import named_modules
+from luxport.tree import paths
 
 __all__ = ["fit", "load_parameters"]
 

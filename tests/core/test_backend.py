@@ -12,6 +12,7 @@ import pytest
 
 import luxport as lp
 from luxport import backend as registry
+from luxport.backend import _registry
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ class TestOwners:
             name = "half"
 
         assert "misses xp, ops, owns_type, asarray" in message(TypeError, lp.register_backend, Half())
-        for attribute in registry._REQUIRED:
+        for attribute in _registry._REQUIRED:
             setattr(Half, attribute, getattr(lp.get_backend("numpy"), attribute))
         Half.name, Half.owns_type = "half", staticmethod(lambda array_type: False)
         Half.asarray = staticmethod(lp.get_backend("numpy").asarray)
@@ -74,7 +75,7 @@ class TestOwners:
                 assert type(lp.asarray([1.0])) is np.ndarray
             assert "half" in lp.available_backends()
         finally:
-            del registry._BY_NAME["half"]
+            del _registry._BY_NAME["half"]
 
 
 class TestChoice:

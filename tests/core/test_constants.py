@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import luxport
-from luxport import Static, programs
+from luxport import Static
+from luxport.transforms import program_limit as programs
 
 NAN = float("nan")
 

@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import luxport as lp
-from luxport import backend
-from luxport.when_imported import when_imported
+from luxport.backend import _registry
+from luxport.backend.when_imported import when_imported
 
 FRAMEWORKS = ("jax", "jaxlib", "torch", "tensorflow", "keras", "array_api_strict", "scipy", "ml_dtypes")
 
@@ -89,7 +91,7 @@ lp.setup(0, lp.Dense(1, 1), backend="numpy")
 
 def test_a_missing_framework_is_not_available():
     code = """
-import importlib.util, luxport.backend as b
+import importlib.util, luxport.backend._registry as b
 find = importlib.util.find_spec
 b.find_spec = lambda name: None if name == "torch" else find(name)
 print(b.available_backends())
@@ -131,8 +133,8 @@ print(y.tolist(), loss.item(), st, torch.autograd.grad(y.sum(), x)[0].tolist())
 
 
 def test_backends_that_are_loaded_as_their_frameworks_arrive():
-    named = {name for name in backend._array_roots() if name not in ("numpy", "jaxlib", "array_api_strict")}
-    assert named == set(backend.FRAMEWORKS)
+    named = {name for name in _registry._array_roots() if name not in ("numpy", "jaxlib", "array_api_strict")}
+    assert named == set(_registry.FRAMEWORKS)
 
 
 class TestWhenImported:
@@ -167,21 +169,39 @@ class TestWhenImported:
         assert seen == [1]
 
 
-@pytest.mark.parametrize("family", lp.layers.FAMILIES)
-def test_a_family_is_listed_as_it_is(family):
-    module = import_module(f"luxport.layers.{family}")
-    listed = set(lp.layers.FAMILIES[family])
-    assert listed <= set(module.__all__)
-    layers = {
-        name
-        for name in module.__all__
-        if isinstance(value := getattr(module, name), type) and issubclass(value, lp.Layer)
-    }
-    assert layers <= listed <= set(lp.__all__)
+ROOT = Path(lp.__file__).parent
+
+
+def listed(package: str) -> dict[str, set[str]]:
+    """Read a package's list: names by the modules that they come from."""
+    found: dict[str, set[str]] = {}
+    for place, name in re.findall(
+        r"^from \.(\S+) import (\w+) as \2$", (ROOT / package / "__init__.pyi").read_text(), re.M
+    ):
+        found.setdefault(f"luxport.{package}.{place}", set()).add(name)
+    return found
+
+
+@pytest.mark.parametrize("package", ["layers", "losses", "optimizers", "schedules", "training"])
+def test_a_family_is_listed_as_it_is(package):
+    for name, names in listed(package).items():
+        module = import_module(name)
+        assert names <= set(module.__all__)
+        values = {name: getattr(module, name) for name in module.__all__}
+        assert {
+            name for name, value in values.items() if isinstance(value, type) and issubclass(value, lp.Layer)
+        } <= names
+
+
+def test_every_layer_and_every_loss_object_is_at_the_top_too():
+    objects = {name for name in lp.losses.__all__ if name[0].isupper() and name != "Aggregation"}
+    assert {*lp.layers.__all__, *objects} <= set(lp.__all__)
 
 
 def test_layers_wait_until_they_are_used():
-    code = "import sys, luxport; print('luxport.layers.conv' in sys.modules, luxport.Conv is luxport.layers.conv.Conv)"
+    code = (
+        "import sys, luxport; print('luxport.layers._conv' in sys.modules, luxport.Conv is luxport.layers._conv.Conv)"
+    )
     assert run(code) == "False True"
     assert run("import luxport; print('Conv' in dir(luxport), 'Conv' in dir(luxport.layers))") == "True True"
     assert run("from luxport import *; print(Conv((3,), 1, 1))") == str(lp.Conv((3,), 1, 1))

@@ -484,20 +484,20 @@ WRONG_ARGUMENTS = {
         "Dense expects init_weight as a function of a generator and a shape, got 'zeros': pass luxport.zeros",
     ),
     "a rule's option": (
-        lambda: lp.optimisers.Adam(lr=0.1),
+        lambda: lp.optimizers.Adam(lr=0.1),
         "Adam has no option 'lr': did you mean eta? it takes eta, ",
     ),
     "a schedule for a number": (
-        lambda: lp.optimisers.Adam(lp.schedules.Constant(0.1)),
+        lambda: lp.optimizers.Adam(lp.schedules.Constant(0.1)),
         "Adam expects numbers, got the schedule Constant(value=0.1): "
-        "luxport.optimisers.Scheduler(Adam(), eta=Constant(value=0.1)) follows one",
+        "luxport.optimizers.Scheduler(Adam(), eta=Constant(value=0.1)) follows one",
     ),
     "a rule's class": (
-        lambda: lp.optimisers.setup(lp.optimisers.Adam, {}),
-        "optimisers.setup expects a rule, such as luxport.optimisers.Adam(0.001), got the class Adam: call it",
+        lambda: lp.optimizers.setup(lp.optimizers.Adam, {}),
+        "optimizers.setup expects a rule, such as luxport.optimizers.Adam(0.001), got the class Adam: call it",
     ),
     "a rule's hyper-parameter": (
-        lambda: lp.optimisers.setup(lp.optimisers.Adam(beta=0.9), {}),
+        lambda: lp.optimizers.setup(lp.optimizers.Adam(beta=0.9), {}),
         "Adam expects beta as a pair of numbers, got 0.9",
     ),
 }

@@ -1,4 +1,4 @@
-"""`flatten` and `FlatParameters`: the order of the numbers, models that run on them, trees, transforms, optimisers."""
+"""`flatten` and `FlatParameters`: the order of the numbers, models that run on them, trees, transforms, optimizers."""
 
 # Frameworks' own annotations do not know of parameters that are a view:
 # pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false, reportOptionalSubscript=false
@@ -12,7 +12,7 @@ import tensorflow as tf
 import torch
 
 import luxport
-from luxport import FlatParameters, flatten, optimisers
+from luxport import FlatParameters, flatten, optimizers
 from luxport.backend import get_backend
 
 BACKENDS = ("numpy", "strict", "jax", "torch", "tf")
@@ -63,8 +63,8 @@ def test_the_order_of_dicts_later_is_no_matter():
     np.testing.assert_array_equal(unflatten.flatten(shuffled), vector)
     np.testing.assert_array_equal(unflatten.flatten_gradient(shuffled, vector), vector)
     flat = FlatParameters(vector, unflatten)
-    state = optimisers.setup(optimisers.Descent(1.0), flat)
-    np.testing.assert_array_equal(optimisers.update(state, flat, shuffled)[1].vector, 0.0)
+    state = optimizers.setup(optimizers.Descent(1.0), flat)
+    np.testing.assert_array_equal(optimizers.update(state, flat, shuffled)[1].vector, 0.0)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -184,11 +184,11 @@ COMPILERS = {
 @pytest.mark.parametrize("backend", COMPILERS)
 def test_optimisers_step_the_vector_at_once(backend):
     _, ps, _, _ = start("Chain", backend)
-    rule = optimisers.Adam(0.1)
-    update = COMPILERS[backend](optimisers.update)
-    expected = update(optimisers.setup(rule, ps), ps, ps)[1]
+    rule = optimizers.Adam(0.1)
+    update = COMPILERS[backend](optimizers.update)
+    expected = update(optimizers.setup(rule, ps), ps, ps)[1]
     flat = FlatParameters.of(ps)
-    state = optimisers.setup(rule, flat)
+    state = optimizers.setup(rule, flat)
     assert state["state"][0].shape == flat.vector.shape
     for grads in (flat, ps, flat.vector):
         _, new = update(state, flat, grads)
@@ -214,9 +214,9 @@ def test_tied_arrays_are_in_the_vector_once():
     flat = FlatParameters.of(ps)
     np.testing.assert_array_equal(flat.vector, [1.0, 2.0, 5.0])
     assert flat["a"] is flat["c"]
-    state = optimisers.setup(optimisers.Descent(1.0), flat)
+    state = optimizers.setup(optimizers.Descent(1.0), flat)
     grads = {"a": np.ones(2), "b": None, "c": 2 * np.ones(2)}
-    np.testing.assert_array_equal(optimisers.update(state, flat, grads)[1].vector, [-2.0, -1.0, 5.0])
+    np.testing.assert_array_equal(optimizers.update(state, flat, grads)[1].vector, [-2.0, -1.0, 5.0])
 
 
 def test_layouts_are_values():

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import luxport
-from luxport import flatten, optimisers, tree
-from luxport.keys import Key, in_order, with_places
+from luxport import flatten, optimizers, tree
+from luxport.tree.ordered_keys import Key, in_order, with_places
 
 # More than ten layers, so that the order of the model is not that of the sorted names.
 DEEP = luxport.Chain(*[luxport.Dense(2, 2, luxport.tanh) for _ in range(11)], luxport.Dense(2, 1))
@@ -127,10 +127,10 @@ def test_a_dict_of_ones_own_is_laid_out_like_another(slopes):
 
 
 def test_optimisers_match_by_name(slopes):
-    state = optimisers.setup(optimisers.Momentum(1.0), PS)
-    state, ps = jax.jit(optimisers.update)(state, PS, jax.grad(loss)(PS))
+    state = optimizers.setup(optimizers.Momentum(1.0), PS)
+    state, ps = jax.jit(optimizers.update)(state, PS, jax.grad(loss)(PS))
     np.testing.assert_allclose(flatten(ps)[0], flatten(PS)[0] - slopes, atol=1e-6)
-    state, ps = optimisers.update(state, ps, dict(sorted(ps.items())))
+    state, ps = optimizers.update(state, ps, dict(sorted(ps.items())))
     assert list(in_order(state)) == list(in_order(ps)) == NAMES
 
 

@@ -15,7 +15,7 @@ import torch
 import torchdiffeq
 
 import luxport
-from luxport import FlatParameters, flatten, optimisers
+from luxport import FlatParameters, flatten, optimizers
 from luxport.backend import get_backend
 
 FIT = luxport.Chain(luxport.Dense(1, 6, luxport.tanh), luxport.Dense(6, 1))
@@ -72,9 +72,9 @@ def test_diffrax_trains_a_neural_ode():
     @jax.jit
     def step(state, vector):
         value, slope = jax.value_and_grad(loss)(vector)
-        return *optimisers.update(state, vector, slope), value
+        return *optimizers.update(state, vector, slope), value
 
-    state, values = optimisers.setup(optimisers.Adam(0.05), vector), []
+    state, values = optimizers.setup(optimizers.Adam(0.05), vector), []
     for _ in range(80):
         state, vector, value = step(state, vector)
         values.append(float(value))

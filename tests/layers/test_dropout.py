@@ -15,7 +15,7 @@ import torch
 import luxport
 from luxport import Chain, Dense, Dropout, NoOpLayer, ops
 from luxport.errors import LayerError, LayerTypeError
-from luxport.ops.operation import definition_of
+from luxport.ops._operation import definition_of
 
 BACKENDS = ["numpy", "strict", "jax", "torch", "tf"]
 DIFFERENTIABLE = ["jax", "torch", "tf"]

@@ -17,8 +17,8 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.abstract import AbstractArray
 from luxport.backend import Backend, get_backend
+from luxport.core.abstract_arrays import AbstractArray
 from luxport.ops import activations, definition_of
 from luxport_conformance.arrays import dtype_name
 from luxport_conformance.backends import BACKENDS, abilities, compiled, holding

@@ -36,7 +36,7 @@ def test_every_public_name_has_a_docstring() -> None:
 
 def test_page_lists_every_public_name() -> None:
     page = NAMES["page"]()
-    for module in (luxport.ops, luxport.losses, luxport.optimisers, luxport.schedules, luxport.initializers):
+    for module in (luxport.ops, luxport.losses, luxport.optimizers, luxport.schedules, luxport.initializers):
         assert [name for name in module.__all__ if f"`{module.__name__}.{name}`" not in page] == []
     elsewhere = {*luxport.ops.__all__, *luxport.losses.__all__, *luxport.initializers.__all__}
     own = [name for name in luxport.__all__ if name not in elsewhere and not name.startswith("_")]

@@ -19,11 +19,8 @@ import samples
 from bounded import Attack, held, main
 
 from luxport import porting
-from luxport.porting import (
-    julia,
-    lowered,  # noqa: F401  (imported on first use, which is no finding)
-)
-from luxport.porting.jld2.superblock import Hdf5
+from luxport.porting import julia
+from luxport.porting.files.jld2.superblock import Hdf5
 
 INTERESTING = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 1 << 20, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 

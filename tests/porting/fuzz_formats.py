@@ -29,10 +29,14 @@ from bounded import Attack, held, look_at, main
 
 import luxport
 from luxport import porting
-from luxport.layer import NamedLayers
-from luxport.porting import converting, flux_state, inspecting, loading, parameters, petab, reading, saving
-from luxport.porting.detect import is_safetensors
-from luxport.porting.jld2.superblock import Hdf5
+from luxport.core.anatomy import NamedLayers
+from luxport.porting import convert_command as converting
+from luxport.porting import inspect_command as inspecting
+from luxport.porting import loading, parameters, petab
+from luxport.porting.files import reading, saving
+from luxport.porting.files.detect import is_safetensors
+from luxport.porting.files.jld2.superblock import Hdf5
+from luxport.porting.flux import state_file as flux_state
 from luxport.porting.petab import files
 from luxport.porting.petab.network import Call, Network, Result
 

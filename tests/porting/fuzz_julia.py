@@ -19,7 +19,7 @@ from typing import Any
 from bounded import Attack, held, main
 
 from luxport.porting import FileFormatError
-from luxport.porting.code import translate
+from luxport.porting.translate import translate
 
 LOOKING = ("compile", "open 'ported'", "open '<unknown>'")
 """The Python that comes out is parsed, to look at it; of an error in it Python itself looks for the line."""

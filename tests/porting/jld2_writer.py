@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from luxport.porting.jld2.checksum import lookup3
+from luxport.porting.files.jld2.checksum import lookup3
 
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 BASE = 512

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import luxport
-from luxport.porting.saving import load, save
+from luxport.porting.files.saving import load, save
 
 MODEL = luxport.Dense(64, 512, use_bias=False)
 NAMES = ("model.safetensors", "model.jld2")

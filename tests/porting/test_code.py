@@ -8,8 +8,8 @@ import pytest
 
 import luxport
 from luxport.cli import main
-from luxport.porting.code import translate
 from luxport.porting.flux import OldLayerNorm
+from luxport.porting.translate import translate
 
 
 def ported(source, **options):

@@ -7,9 +7,10 @@ import samples
 
 import luxport
 from luxport.cli import main
-from luxport.porting import read, saving
-from luxport.porting.generation import flux_generation
-from luxport.porting.inspecting import describe
+from luxport.porting import read
+from luxport.porting.files import saving
+from luxport.porting.inspect_command import describe
+from luxport.porting.julia.generation import flux_generation
 
 
 @pytest.fixture

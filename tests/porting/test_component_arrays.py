@@ -10,8 +10,8 @@ import pytest
 import luxport as lp
 from luxport import porting
 from luxport.porting import FileFormatError, julia, load_parameters
-from luxport.porting.component_arrays import component_tree
-from luxport.porting.inspecting import describe
+from luxport.porting.inspect_command import describe
+from luxport.porting.julia.component_arrays import component_tree
 
 NUMBERS = np.arange(1, 33, dtype=np.float32)
 MODEL = lp.Chain(lp.Dense(3, 4), lp.NoOpLayer(), lp.BatchNorm(4))

@@ -6,7 +6,7 @@ import pytest
 
 import luxport as lp
 from luxport.porting import FileFormatError, load_parameters
-from luxport.porting.entries import entry_at
+from luxport.porting.julia.entries import entry_at
 
 MODEL = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
 WEIGHT = np.arange(6, dtype=np.float32).reshape(2, 3)

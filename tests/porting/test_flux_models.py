@@ -14,7 +14,7 @@ import torch.nn.functional as F
 import luxport as lp
 from luxport.porting import FileFormatError, load, load_parameters, read
 from luxport.porting.flux import Hole
-from luxport.porting.inspecting import describe
+from luxport.porting.inspect_command import describe
 
 DRAW = np.random.Generator(np.random.Philox(21))
 

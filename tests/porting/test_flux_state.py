@@ -10,7 +10,7 @@ import pytest
 
 import luxport
 from luxport.porting import julia, load_parameters, save_flux_state
-from luxport.porting.flux_state import flux_state
+from luxport.porting.flux.state_file import flux_state
 from luxport.tree import leaves_with_path
 
 relu = luxport.relu

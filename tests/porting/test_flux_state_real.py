@@ -5,11 +5,11 @@ from test_flux_state import nested
 
 import luxport
 from luxport.porting import load_parameters, read, save_flux_state
-from luxport.porting.jld2.headers import read_header
-from luxport.porting.jld2.superblock import open_file
-from luxport.porting.jld2.values import Values
-from luxport.porting.jld2.writer import write
-from luxport.porting.source import Source
+from luxport.porting.files.jld2.headers import read_header
+from luxport.porting.files.jld2.superblock import open_file
+from luxport.porting.files.jld2.values import Values
+from luxport.porting.files.jld2.writer import write
+from luxport.porting.files.source import Source
 
 FLUX = real_files.folder("flux")
 

@@ -9,9 +9,9 @@ import pytest
 
 from luxport.cli import main
 from luxport.porting import FileFormatError
-from luxport.porting.code import translate
-from luxport.porting.code.checked import violation
-from luxport.porting.code.writing import python_name
+from luxport.porting.translate import translate
+from luxport.porting.translate.checked import violation
+from luxport.porting.translate.writing import python_name
 
 
 @pytest.mark.parametrize("source", fuzz_julia.ATTACKS)

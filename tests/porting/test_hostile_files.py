@@ -13,7 +13,9 @@ from safetensors.numpy import save_file
 
 import luxport
 from luxport import porting
-from luxport.porting import FileFormatError, converting, inspecting, petab
+from luxport.porting import FileFormatError, petab
+from luxport.porting import convert_command as converting
+from luxport.porting import inspect_command as inspecting
 from luxport.porting.errors import refusing, shown
 
 MODEL = luxport.Dense(3, 2)

@@ -15,8 +15,8 @@ from jld2_writer import JLD2Writer
 
 from luxport import porting
 from luxport.porting import FileFormatError, julia
-from luxport.porting.jld2.checksum import lookup3
-from luxport.porting.jld2.writer import write
+from luxport.porting.files.jld2.checksum import lookup3
+from luxport.porting.files.jld2.writer import write
 
 
 def value(make):

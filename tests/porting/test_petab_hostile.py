@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 import luxport
+from luxport.core.anatomy import NamedLayers
 from luxport.porting import FileFormatError, petab
 from luxport.porting.petab.network import Call, Network, Result
 
-MODEL = Network(
-    luxport.layer.NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m", (Result("x"),)),), Result("y")
-)
+MODEL = Network(NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m", (Result("x"),)),), Result("y"))
 
 
 @pytest.mark.parametrize("form", hdf5_forms.SOUND)

@@ -15,7 +15,7 @@ import samples
 
 import luxport
 from luxport.cli import main
-from luxport.porting.replacing import replacing
+from luxport.porting.files.replacing import replacing
 
 MODEL = luxport.Dense(2, 3)
 PS, ST = luxport.setup(0, MODEL)
@@ -100,7 +100,7 @@ def test_what_is_no_file_is_written_to(folder, capfd):
     luxport.save(folder / "file", PS)
     assert read == [(folder / "file").read_bytes()] and stat.S_ISFIFO(pipe.stat().st_mode)
     # The shell's own file, opened to append, with something in it already.
-    code = "from luxport.porting.replacing import replacing\nwith replacing('/dev/stdout') as f: f.write(b'more')"
+    code = "from luxport.porting.files.replacing import replacing\nwith replacing('/dev/stdout') as f: f.write(b'more')"
     for end, before in ((">>", "some "), ("| cat >>", "")):
         out = folder / "out"
         out.write_text(before)

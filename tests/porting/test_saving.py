@@ -202,13 +202,13 @@ def resumed(path, rule, backend, other, steps=9, stop=4):
     grads = np.random.default_rng(0).normal(size=(steps, 5)).astype(np.float32)
     ps = {"w": luxport.asarray(np.arange(3, dtype=np.float32), backend=backend)}
     ps = {"b": ps["w"], "a": (luxport.asarray([0.5, -0.1], backend=backend), {"w": ps["w"]})}
-    state = luxport.optimisers.setup(rule, ps)
+    state = luxport.optimizers.setup(rule, ps)
 
     def run(state, ps, first, last):
         for row in grads[first:last]:
             like = luxport.backend_of(ps["b"]).name
             dx = luxport.to({"b": row[:3], "a": (row[3:], {"w": row[:3]})}, backend=like)
-            state, ps = luxport.optimisers.update(state, ps, dx)
+            state, ps = luxport.optimizers.update(state, ps, dx)
         return state, ps
 
     state, ps = run(state, ps, 0, stop)
@@ -218,7 +218,7 @@ def resumed(path, rule, backend, other, steps=9, stop=4):
     return run(state, ps, stop, steps), run(kept, again, stop, steps)
 
 
-o = luxport.optimisers
+o = luxport.optimizers
 RULES = [
     o.OptimiserChain(o.ClipNorm(1.0), o.AccumGrad(2), o.AdamW(lambda_=0.1)),
     o.MixedPrecision(o.Scheduler(o.Adam(beta=(0.8, 0.99)), eta=luxport.schedules.Exp(start=0.1, decay=0.9))),
@@ -279,7 +279,7 @@ def test_files_of_the_first_format_are_written_and_read(path):
 
 
 def test_every_dtype_of_the_format(path):
-    from luxport.porting.safetensors_file import DTYPES, write_safetensors
+    from luxport.porting.files.safetensors_writer import DTYPES, write_safetensors
 
     arrays = {name: np.ones((2, 3), name) for name in DTYPES if "float8" not in name and name != "bfloat16"}
     with open(path, "wb") as file:

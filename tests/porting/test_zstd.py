@@ -10,7 +10,7 @@ from jld2_writer import JLD2Writer
 
 from luxport import porting
 from luxport.porting import FileFormatError
-from luxport.porting.jld2.zstd import zstd_chunk
+from luxport.porting.files.jld2.zstd import zstd_chunk
 
 WAVES = np.round(np.sin(np.arange(400) / 7) * 50).astype(np.float32).tobytes()
 TEXT = b"".join(b"layer_%d.weight = %d\n" % (i, i * i) for i in range(40))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import luxport
+from luxport.tree.ordered_keys import in_order
 
 MODEL = luxport.Chain(luxport.Dense(2, 3), luxport.Dropout(0.5))
 
@@ -31,7 +32,7 @@ def test_several_models():
     for i, key in enumerate(keys):
         assert_same(jax.tree.map(lambda leaf, i=i: leaf[i], ps), luxport.setup(key, MODEL)[0])
     assert len(np.unique(ps["layer_1"]["weight"])) == 18
-    assert list(luxport.keys.in_order(ps["layer_1"])) == ["weight", "bias"]
+    assert list(in_order(ps["layer_1"])) == ["weight", "bias"]
 
 
 def test_what_is_no_key():

@@ -11,8 +11,8 @@ from scipy.special import ndtr
 from scipy.stats import kstest, truncnorm
 
 import luxport as lp
-from luxport.host_sums import orthonormal_rows, row_sums
 from luxport.random import Rng, standard_normal_cdf
+from luxport.random.reproducible_sums import orthonormal_rows, row_sums
 
 
 def test_equality_and_text():
@@ -82,7 +82,7 @@ def test_orthonormal_rows_are_qr_s(shape):
 
 
 def test_orthonormal_rows_do_not_depend_on_the_library_s_product(monkeypatch):
-    import luxport.host_sums as module
+    import luxport.random.reproducible_sums as module
 
     a = Rng(0).normal((70, 90)).astype(np.float64)
     split = module._split

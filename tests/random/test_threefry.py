@@ -12,7 +12,7 @@ import torch
 
 import luxport
 from luxport import ops
-from luxport.ops.operation import definition_of
+from luxport.ops._operation import definition_of
 
 BACKENDS = ["numpy", "strict", "jax", "torch", "tf"]
 

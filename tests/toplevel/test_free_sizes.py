@@ -6,7 +6,7 @@ import pytest
 
 import luxport as lp
 from luxport import tree
-from luxport.free_sizes import FreeArray, free_output, output_of_free
+from luxport.core.free_sizes import FreeArray, free_output, output_of_free
 from luxport_conformance.examples import EXAMPLES, Flags, Indices
 
 N = None

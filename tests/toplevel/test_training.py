@@ -8,12 +8,12 @@ import tensorflow as tf
 import torch
 
 import luxport as lp
-from luxport import optimisers
+from luxport import optimizers
 
 
 def line(backend):
     ps = {"a": lp.asarray([3.0], backend=backend), "steps": None}
-    return optimisers.setup(optimisers.Descent(0.1), ps), ps
+    return optimizers.setup(optimizers.Descent(0.1), ps), ps
 
 
 def test_a_compiled_step(differentiating):
@@ -52,7 +52,7 @@ def test_an_order_is_of_its_seed():
 @pytest.mark.parametrize("step", [lp.train_step, lp.jit(lp.train_step)], ids=["eager", "jit"])
 def test_a_step_is_no_part_of_torchs_own_graph(step):
     ps = {"a": torch.tensor([3.0], requires_grad=True)}
-    state = optimisers.setup(optimisers.Momentum(0.1), ps)
+    state = optimizers.setup(optimizers.Momentum(0.1), ps)
     value, state, ps = step(lambda ps: (ps["a"] ** 2).sum(), state, ps)
     assert not any(leaf.requires_grad for leaf in lp.tree.leaves((value, state, ps)))
     torch.testing.assert_close(ps["a"], torch.tensor([2.4]))
@@ -67,7 +67,7 @@ def test_gradients_where_torch_records_nothing(quiet):
         assert lp.vjp(lambda x: x**2, x)[1](x)[0].tolist() == [8.0]
         assert lp.jvp(lambda x: x**2, (x,), (x,))[1].tolist() == [8.0]
         assert lp.jacobian(lambda x: x**2)(x).tolist() == [[4.0]]
-        state = optimisers.setup(optimisers.Descent(0.25), x)
+        state = optimizers.setup(optimizers.Descent(0.25), x)
         assert lp.train_step(lambda x: (x**2).sum(), state, x)[2].tolist() == [1.0]
         if torch.is_inference_mode_enabled():
             with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
@@ -87,6 +87,6 @@ def test_states_that_are_alike_are_told_apart_by_their_order():
         return (ps["w"] * torch.inf).sum(), ({"n": a["n"] + 5}, [{"n": b["n"] + 5}], {"n": a["n"] - 1, "m": 3})
 
     (_, (first, (second,), third)), *_ = lp.train_step(
-        loss, optimisers.setup(optimisers.Descent(), ps), ps, a, b, has_aux=True
+        loss, optimizers.setup(optimizers.Descent(), ps), ps, a, b, has_aux=True
     )
     assert (first["n"].item(), second["n"].item(), third["n"].item()) == (1.0, 2.0, 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import luxport as lp
-from luxport import optimisers
+from luxport import optimizers
 
 BACKENDS = ("numpy", "strict", "jax", "torch", "tf")
 
@@ -70,32 +70,32 @@ class TestAccuracy:
 class TestGlobalNorm:
     def test_is_the_norm_of_one_vector(self, backend):
         grads = {"a": on(backend, [[3.0, 0.0]]), "b": (on(backend, [4.0]), None, lp.Static(1)), "n": 5}
-        assert float(optimisers.global_norm(grads)) == 5.0
-        clipped = lp.jit(optimisers.clip_by_global_norm)(grads, 1.0)
+        assert float(optimizers.global_norm(grads)) == 5.0
+        clipped = lp.jit(optimizers.clip_by_global_norm)(grads, 1.0)
         assert clipped.pop("n") == grads.pop("n")
         np.testing.assert_allclose(host(clipped["a"]), [[0.6, 0.0]], rtol=1e-6)
         np.testing.assert_allclose(host(clipped["b"][0]), [0.8], rtol=1e-6)
-        same = host(optimisers.clip_by_global_norm(grads, 5.0))
+        same = host(optimizers.clip_by_global_norm(grads, 5.0))
         np.testing.assert_array_equal(same["a"], [[3.0, 0.0]])
 
     def test_where_squares_overflow_vanish_or_are_nothing(self, backend):
         for size in (1e30, 1e-30):
             grads = {"a": on(backend, [3 * size]), "b": on(backend, [4 * size])}
-            np.testing.assert_allclose(float(optimisers.global_norm(grads)), 5 * size, rtol=1e-6)
-            clipped = host(optimisers.clip_by_global_norm(grads, size))
+            np.testing.assert_allclose(float(optimizers.global_norm(grads)), 5 * size, rtol=1e-6)
+            clipped = host(optimizers.clip_by_global_norm(grads, size))
             np.testing.assert_allclose(clipped["a"], [0.6 * size], rtol=1e-6)
         zeros = {"a": on(backend, [0.0, 0.0]), "e": on(backend, np.zeros((0, 2)))}
-        np.testing.assert_array_equal(host(optimisers.clip_by_global_norm(zeros, 1.0))["a"], [0.0, 0.0])
+        np.testing.assert_array_equal(host(optimizers.clip_by_global_norm(zeros, 1.0))["a"], [0.0, 0.0])
 
     @pytest.mark.parametrize("bad", [np.inf, np.nan])
     def test_what_is_not_finite_spreads(self, backend, bad):
         grads = {"a": on(backend, [bad]), "b": on(backend, [1.0])}
-        assert np.isnan(host(optimisers.clip_by_global_norm(grads, 1.0))["b"]).all()
+        assert np.isnan(host(optimizers.clip_by_global_norm(grads, 1.0))["b"]).all()
 
     def test_half_precision_is_summed_in_single(self):
         grads = {"a": on("torch", np.full(10_000, 100.0), "float16")}
-        assert float(optimisers.global_norm(grads)) == 10_000.0
-        clipped = optimisers.clip_by_global_norm(grads, 1.0)["a"]
+        assert float(optimizers.global_norm(grads)) == 10_000.0
+        clipped = optimizers.clip_by_global_norm(grads, 1.0)["a"]
         assert str(clipped.dtype) == "torch.float16" and float(clipped[0]) == pytest.approx(0.01, rel=1e-3)
 
     def test_torch_agrees(self):
@@ -107,15 +107,15 @@ class TestGlobalNorm:
         for tensor, leaf in zip(tensors, leaves, strict=True):
             tensor.grad = torch.tensor(leaf)
         torch.nn.utils.clip_grad_norm_(tensors, 0.5)
-        for got, tensor in zip(optimisers.clip_by_global_norm(leaves, 0.5), tensors, strict=True):
+        for got, tensor in zip(optimizers.clip_by_global_norm(leaves, 0.5), tensors, strict=True):
             assert tensor.grad is not None
             np.testing.assert_allclose(got, tensor.grad.numpy(), rtol=1e-5)
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="a positive norm, got 0"):
-            optimisers.clip_by_global_norm({"a": np.ones(1)}, 0)
+            optimizers.clip_by_global_norm({"a": np.ones(1)}, 0)
         with pytest.raises(ValueError, match="a tree with floating arrays, got none"):
-            optimisers.global_norm({"a": np.array(1)})
+            optimizers.global_norm({"a": np.array(1)})
 
 
 class TestMovingAverage:

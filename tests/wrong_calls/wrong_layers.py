@@ -1,4 +1,4 @@
-"""Wrong calls of every layer, of the contract's functions and of the optimisers."""
+"""Wrong calls of every layer, of the contract's functions and of the optimizers."""
 
 # Wrong on purpose:
 # pyright: reportArgumentType=false, reportCallIssue=false
@@ -177,12 +177,12 @@ def _changed(entries: Any, path: tuple[str, ...], value: Any) -> Any:
 
 
 def contract_calls(backend: str) -> Iterator[Call]:
-    """Yield wrong calls of setup and its like, of transforms and of the optimisers' functions."""
+    """Yield wrong calls of setup and its like, of transforms and of the optimizers' functions."""
     model = luxport.Chain(luxport.Dense(3, 2), luxport.Dropout(0.5))
     ps, st = luxport.setup(0, model, backend=backend)
     x = luxport.asarray(np.ones((4, 3)), backend=backend, dtype="float32")
-    rule = luxport.optimisers.Adam()
-    opt = luxport.optimisers.setup(rule, ps)
+    rule = luxport.optimizers.Adam()
+    opt = luxport.optimizers.setup(rule, ps)
     wrong = (
         None,
         "x",
@@ -216,10 +216,10 @@ def contract_calls(backend: str) -> Iterator[Call]:
         "to": (luxport.to, (ps,)),
         "flatten": (luxport.flatten, (ps,)),
         "jit": (luxport.jit, (model,)),
-        "optimisers.setup": (luxport.optimisers.setup, (rule, ps)),
-        "optimisers.update": (luxport.optimisers.update, (opt, ps, ps)),
-        "optimisers.adjust": (luxport.optimisers.adjust, (opt, 0.1)),
-        "optimisers.freeze": (luxport.optimisers.freeze, (opt,)),
+        "optimizers.setup": (luxport.optimizers.setup, (rule, ps)),
+        "optimizers.update": (luxport.optimizers.update, (opt, ps, ps)),
+        "optimizers.adjust": (luxport.optimizers.adjust, (opt, 0.1)),
+        "optimizers.freeze": (luxport.optimizers.freeze, (opt,)),
         "freeze": (luxport.freeze, (model, ps, st)),
     }
     if backend != "numpy":
@@ -240,14 +240,14 @@ def contract_calls(backend: str) -> Iterator[Call]:
                     f"{name}({keyword}={label(value)})",
                     lambda f=function, r=right, k=keyword, v=value: f(*r, **{k: v}),
                 )
-    for name in luxport.optimisers.__all__:
-        kind = getattr(luxport.optimisers, name)
+    for name in luxport.optimizers.__all__:
+        kind = getattr(luxport.optimizers, name)
         if not isinstance(kind, type) or name in ("Rule", "HigherOrder", "Compound", "StepIf", "Replacement"):
             continue
 
         def trained(kind: Any = kind, args: tuple[Any, ...] = (), options: Any = None) -> None:
-            state = luxport.optimisers.setup(kind(*args, **(options or {})), ps)
-            luxport.optimisers.update(state, ps, ps)
+            state = luxport.optimizers.setup(kind(*args, **(options or {})), ps)
+            luxport.optimizers.update(state, ps, ps)
 
         yield f"{name}(misspelt=1)", lambda t=trained: t(options={"misspelt": 1})
         for value in (

@@ -17,10 +17,10 @@ import jax.numpy as xp
 import numpy as np
 
 from luxport import tree
-from luxport.custom_gradient import CustomCall, CustomGradient
-from luxport.flat import FlatParameters, flatten_view
-from luxport.programs import MOST_PROGRAMS, warn_of_many_programs
-from luxport.static import Static, flatten_static, unflatten_static
+from luxport.core.flat import FlatParameters, flatten_view
+from luxport.transforms._custom_gradient import CustomCall, CustomGradient
+from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
+from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
 from luxport_jax.keys import draw_later, key_words
 from luxport_jax.order import as_given, restoring, skeleton

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport import tree
-from luxport.keys import in_order
+from luxport.tree.ordered_keys import in_order
 
 __all__ = ["as_given", "restoring", "skeleton"]
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import array_api_compat.numpy as xp
 import numpy as np
 
-from luxport.custom_gradient import CustomGradient
+from luxport.transforms._custom_gradient import CustomGradient
 from luxport_numpy import ops
 
 __all__ = ["name", "ops", "sorts_keys", "xp"]

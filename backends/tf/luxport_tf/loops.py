@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import tree
-from luxport.loops import unrolled_scan
+from luxport.transforms._loops import unrolled_scan
 
 __all__ = ["scan"]
 

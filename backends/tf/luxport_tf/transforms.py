@@ -9,9 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import tree
-from luxport.custom_gradient import CustomCall, CustomGradient
-from luxport.programs import MOST_PROGRAMS, warn_of_many_programs
-from luxport.static import Static
+from luxport.transforms._custom_gradient import CustomCall, CustomGradient
+from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
+from luxport.tree.static import Static
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 

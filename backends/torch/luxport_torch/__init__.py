@@ -9,8 +9,8 @@ import torch
 import torch.utils._pytree
 
 from luxport.backend import adopt_type, ask_when_compiling
-from luxport.flat import FlatParameters
-from luxport.static import Static
+from luxport.core.flat import FlatParameters
+from luxport.tree.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
 from luxport_torch.casting import casts

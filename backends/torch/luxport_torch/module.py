@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
-from luxport.layer import Layer, Parameters, States, test_mode, train_mode
-from luxport.static import Static
+from luxport.core.anatomy import Parameters, States
+from luxport.core.layer import Layer
+from luxport.core.modes import test_mode, train_mode
+from luxport.tree.static import Static
 
 __all__ = ["Entries", "TorchModule"]
 

@@ -1,4 +1,4 @@
-"""Cases of the products in `luxport.ops.batched`: each matrix multiplied by itself, by NumPy."""
+"""Cases of the products in `luxport.ops._batched`: each matrix multiplied by itself, by NumPy."""
 
 from __future__ import annotations
 

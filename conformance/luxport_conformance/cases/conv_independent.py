@@ -10,7 +10,7 @@ import numpy as np
 
 import luxport
 from luxport import Conv, DepthwiseConv, ops
-from luxport.layers.padding import Windows
+from luxport.layers._windows import Windows
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import answer, counting
 from luxport_conformance.cases.conv import SETTINGS, SIX_DIGITS

@@ -8,7 +8,7 @@ import numpy as np
 
 import luxport
 from luxport import Conv, DepthwiseConv
-from luxport.layers.padding import Windows
+from luxport.layers._windows import Windows
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, fails
 

@@ -1,4 +1,4 @@
-"""Cases of optimisers that get there: Flux's and Optimisers.jl's linear problems, for every rule.
+"""Cases of optimizers that get there: Flux's and Optimisers.jl's linear problems, for every rule.
 
 Gradients are written out, so that NumPy alone takes the thousands of steps; every rule's single step is held on every
 backend by other cases.
@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from luxport import optimisers
-from luxport.optimisers import Descent
+from luxport import optimizers
+from luxport.optimizers import Descent
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact
-from luxport_conformance.cases.optimiser_parts import ALL_RULES
+from luxport_conformance.cases.optimizer_parts import ALL_RULES
 
 __all__ = ["CASES"]
 
-TRAIN, RULES = "flux:train.jl", "optimisers:rules.jl"
+TRAIN, RULES = "flux:train.jl", "optimizers:rules.jl"
 FLUX = ("AdamW", "AdaGrad", "AdaMax", "AdaDelta", "AMSGrad", "NAdam", "RAdam", "Descent", "Adam")
 FLUX += ("OAdam", "AdaBelief", "Nesterov", "RMSProp", "Momentum")
 STEPS = 4_000
@@ -33,7 +33,7 @@ def _fits(rule: Any) -> bool:
     rng = np.random.default_rng(84)
     target = rng.normal(size=(10, 10))
     ps = {"weight": target + rng.uniform(0.25, 0.35, size=(10, 10)), "bias": np.zeros(10), "ignored": None}
-    state, held_out = optimisers.setup(rule, ps), rng.random((10, 10))
+    state, held_out = optimizers.setup(rule, ps), rng.random((10, 10))
 
     def loss() -> float:
         return float(np.mean((held_out @ ps["weight"] + ps["bias"] - held_out @ target) ** 2))
@@ -42,7 +42,7 @@ def _fits(rule: Any) -> bool:
     for step in range(1, STEPS + 1):
         x = rng.random(10)
         dy = 0.2 * (x @ ps["weight"] + ps["bias"] - x @ target)
-        state, ps = optimisers.update(state, ps, {"weight": np.outer(x, dy), "bias": dy, "ignored": None})
+        state, ps = optimizers.update(state, ps, {"weight": np.outer(x, dy), "bias": dy, "ignored": None})
         if step % 50 == 0 and loss() < 0.01:
             return start > 1
     return False
@@ -51,26 +51,26 @@ def _fits(rule: Any) -> bool:
 def _shrinks(rule: Any) -> float:
     """Take 200 steps down the squares of a matrix plus its transpose, from the numbers 1 … 64, and sum up."""
     x = np.random.default_rng(1).permutation(np.arange(1.0, 65.0)).reshape(8, 8)
-    state = optimisers.setup(rule, x)
+    state = optimizers.setup(rule, x)
     for _ in range(200):
-        state, x = optimisers.update(state, x, 4 * (x + x.T))
+        state, x = optimizers.update(state, x, 4 * (x + x.T))
     return float(x.sum())
 
 
 def _fit(rule: Any) -> Case:
     kind, name = type(rule).__name__, repr(rule).replace(" ", "")
     lines = (*at(TRAIN, 22, 26),) if kind in FLUX else ()
-    return fact(f"optimisers.fits.{name}", (*lines, *at(RULES, 40, 47)), kind, lambda: _fits(rule))
+    return fact(f"optimizers.fits.{name}", (*lines, *at(RULES, 40, 47)), kind, lambda: _fits(rule))
 
 
 CASES: list[Case] = [
     *map(_fit, ALL_RULES),
     fact(
-        "optimisers.simple_sum",
+        "optimizers.simple_sum",
         at(RULES, 60),
         "update",
         lambda: repr([rule for rule in ALL_RULES if not _shrinks(rule) < sum(range(1, 65))]),
         "[]",
     ),
-    fact("optimisers.simple_sum_to_nothing", at(RULES, 62), "Descent", lambda: _shrinks(Descent()) < 1),
+    fact("optimizers.simple_sum_to_nothing", at(RULES, 62), "Descent", lambda: _shrinks(Descent()) < 1),
 ]

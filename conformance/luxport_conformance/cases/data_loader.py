@@ -9,7 +9,7 @@ import numpy as np
 
 import luxport
 from luxport import DataLoader
-from luxport.optimisers import Descent, setup
+from luxport.optimizers import Descent, setup
 from luxport_conformance.backends import prepared
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, function

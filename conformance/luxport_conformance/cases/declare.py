@@ -9,7 +9,7 @@ import numpy as np
 
 import luxport
 from luxport import LayerError
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport_conformance.case import Case
 
 __all__ = ["at", "draw", "fact", "fails", "forward", "function", "gradient"]

@@ -63,13 +63,13 @@ def _out_of_range(id: str, line: int | None, x: Any, message: str) -> Case:  # n
 def _trained() -> bool:
     """Five steps of Adam leave the row of padding as it is."""
     ps, st = luxport.setup(0, BLANK, backend="numpy")
-    optimiser = luxport.optimisers.Adam(0.1)
-    opt_st = luxport.optimisers.setup(optimiser, ps)
+    optimiser = luxport.optimizers.Adam(0.1)
+    opt_st = luxport.optimizers.setup(optimiser, ps)
     for _ in range(5):
         y, _ = BLANK(PADDED, ps, st)
         slopes = np.zeros((10, 4), np.float32)
         np.add.at(slopes, PADDED[PADDED != PAD], 2 * (y[PADDED != PAD] - 1))
-        opt_st, ps = luxport.optimisers.update(opt_st, ps, {"weight": slopes})
+        opt_st, ps = luxport.optimizers.update(opt_st, ps, {"weight": slopes})
     return bool((ps["weight"][PAD] == 0).all())
 
 

@@ -15,7 +15,7 @@ from luxport_conformance.cases.declare import at, draw, fact, fails
 
 __all__ = ["CASES"]
 
-FILE = "optimisers:destructure.jl"
+FILE = "optimizers:destructure.jl"
 
 ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
 MATRIX = np.array([[4.0, 5.0], [6.0, 7.0]])

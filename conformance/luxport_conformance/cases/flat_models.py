@@ -9,7 +9,7 @@ import numpy as np
 
 import luxport
 from luxport import BatchNorm, BranchLayer, Chain, Dense, Tied, flatten
-from luxport.paths import ordered
+from luxport.tree.paths import ordered
 from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.declare import at, draw, function
 from luxport_conformance.compare import Tolerance

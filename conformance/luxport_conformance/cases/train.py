@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import Dense, optimisers, tanh
-from luxport.optimisers import Adam, OptimiserChain, WeightDecay
+from luxport import Dense, optimizers, tanh
+from luxport.optimizers import Adam, OptimiserChain, WeightDecay
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw
 from luxport_conformance.compare import Tolerance
@@ -35,9 +35,9 @@ def _penalised(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
 
     def trained(loss: Any, rule: Any) -> Any:
         ps = {"weight": weight, "bias": bias}
-        state = optimisers.setup(rule, ps)
+        state = optimizers.setup(rule, ps)
         for i in range(STEPS):
-            state, ps = optimisers.update(state, ps, luxport.grad(loss)(ps, xs[i, ...], ys[i, ...]))
+            state, ps = optimizers.update(state, ps, luxport.grad(loss)(ps, xs[i, ...], ys[i, ...]))
         return ps["weight"] - weight
 
     decay = OptimiserChain(WeightDecay(PENALTY), Adam(RATE))

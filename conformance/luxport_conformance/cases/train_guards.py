@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import optimisers
+from luxport import optimizers
 from luxport.backend import dtype_name, namespace
-from luxport.optimisers import Descent, Momentum
+from luxport.optimizers import Descent, Momentum
 from luxport_conformance.case import Case
 
 __all__ = ["CASES"]
@@ -24,7 +24,7 @@ def _infinite_slope(a: Any, x: Any) -> Any:
     """The root of 0 is finite, its slope is not."""
     xp = namespace(a)
     ps = {"a": a}
-    state = optimisers.setup(Momentum(0.5), ps)
+    state = optimizers.setup(Momentum(0.5), ps)
     value, state, ps = luxport.train_step(lambda ps, x: xp.sum(xp.sqrt(ps["a"] * x)), state, ps, x)
     return {"value": value, "ps": ps["a"], "state": state["a"]["state"]}
 
@@ -34,7 +34,7 @@ def _states(x: Any, good: Any) -> Any:
     xp = namespace(x)
     ps = {"scale": xp.ones_like(x[0, ...]), "bias": xp.zeros_like(x[0, ...])}
     st = {**STATE, "running_mean": xp.zeros_like(x[0, ...]), "running_var": xp.ones_like(x[0, ...])}
-    state = optimisers.setup(Descent(0.5), ps)
+    state = optimizers.setup(Descent(0.5), ps)
 
     def loss(ps: Any, st: Any, x: Any) -> Any:
         y, st = NORM(x, ps, st)
@@ -60,7 +60,7 @@ def _complex(re: Any, im: Any) -> Any:
     slope = luxport.grad(size)(w)
     pulled = luxport.vjp(lambda w: w * w, w)[1](1j * w)[0]
     nested = luxport.grad(lambda w: size(luxport.grad(lambda w: xp.sum(xp.real(w * w * w)))(w)))(w)
-    _, _, ps = luxport.train_step(lambda ps: size(ps["w"]), optimisers.setup(Descent(0.25), {"w": w}), {"w": w})
+    _, _, ps = luxport.train_step(lambda ps: size(ps["w"]), optimizers.setup(Descent(0.25), {"w": w}), {"w": w})
     return tuple([(xp.real(z), xp.imag(z)) for z in (slope, pulled, nested, ps["w"])])
 
 

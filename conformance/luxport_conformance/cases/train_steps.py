@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import Dense, losses, optimisers, tanh, train, train_step
-from luxport.optimisers import Adam, AdamW, Descent, Momentum
+from luxport import Dense, losses, optimizers, tanh, train, train_step
+from luxport.optimizers import Adam, AdamW, Descent, Momentum
 from luxport_conformance.backends import prepared
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, draw, fails
@@ -42,12 +42,12 @@ def _with_names(ps: Any, x: Any, y: Any) -> Any:
 def _steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
     """A step, the same written out, and with more than a loss."""
     ps = {"weight": weight, "bias": bias}
-    state = optimisers.setup(Momentum(RATE), ps)
+    state = optimizers.setup(Momentum(RATE), ps)
     value, grads = luxport.value_and_grad(_error)(ps, x, y)
     (named, names), named_grads = luxport.value_and_grad(_with_names, has_aux=True)(ps, x, y)
     return {
         "step": train_step(_error, state, ps, x, y)[::2],
-        "written out": (value, optimisers.update(state, ps, grads)[1]),
+        "written out": (value, optimizers.update(state, ps, grads)[1]),
         "gradient": grads,
         "pair": train_step(_with_prediction, state, ps, x, y, has_aux=True)[::2],
         "names": train_step(_with_names, state, ps, x, y, has_aux=True)[::2],
@@ -79,7 +79,7 @@ def _by_hand(weight: Any, bias: Any, x: Any, y: Any) -> Any:
 
 def _skipped(ps: Any, x: Any) -> Any:
     """A step with a loss, and so a gradient, that is no number."""
-    state = optimisers.setup(Adam(RATE), ps)
+    state = optimizers.setup(Adam(RATE), ps)
 
     def loss(ps: Any, x: Any) -> Any:
         return luxport.namespace(x).sum(LINE(x, ps, {})[0]) * float("nan")
@@ -98,7 +98,7 @@ def _until_nan(ps: Any, x: Any) -> Any:
         return xp.sum(LINE(x, ps, {})[0]) * (float("nan") if i == 51 else 1.0)
 
     try:
-        for _, _, last in train(loss, optimisers.setup(Descent(RATE), ps), ps, [(i,) for i in range(1, 101)]):  # noqa: B007
+        for _, _, last in train(loss, optimizers.setup(Descent(RATE), ps), ps, [(i,) for i in range(1, 101)]):  # noqa: B007
             pass
     except FloatingPointError as error:
         told = str(error)
@@ -109,7 +109,7 @@ def _loop(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
     """Train on all batches, and take the same steps one by one."""
     data = [(xs[i, ...], ys[i, ...]) for i in range(BATCHES)]
     stepped = {"weight": weight, "bias": bias}
-    state = optimisers.setup(Adam(0.05), stepped)
+    state = optimizers.setup(Adam(0.05), stepped)
     quick = prepared(luxport.backend_of(weight), train_step)
     *_, (_, _, looped) = train(_error, state, stepped, data, step=quick)
     for x, y in data:
@@ -124,9 +124,9 @@ def _downhill(ps: Any, x: Any) -> Any:
     def answer(ps: Any) -> Any:
         return luxport.namespace(x).sum(DEEPER(x, ps, st)[0])
 
-    grads, state, answers = luxport.grad(answer)(ps), optimisers.setup(Adam(), ps), [answer(ps)]
+    grads, state, answers = luxport.grad(answer)(ps), optimizers.setup(Adam(), ps), [answer(ps)]
     for _ in range(3):
-        state, ps = optimisers.update(state, ps, grads)
+        state, ps = optimizers.update(state, ps, grads)
         answers.append(answer(ps))
     return luxport.namespace(x).stack(answers)
 
@@ -143,10 +143,10 @@ def _converged(weight: Any, start: Any, xs: Any, held_out: Any) -> Any:
         return (state, ps), value
 
     ps = {"weight": start, "bias": luxport.namespace(weight).zeros_like(weight[0, ...]), "ignored": None}
-    state = optimisers.setup(Adam(0.05), ps)
+    state = optimizers.setup(Adam(0.05), ps)
     (_, scanned), _ = luxport.scan(step, (state, ps), xs)
     quick = prepared(luxport.backend_of(weight), train_step)
-    *_, (_, _, looped) = train(error, optimisers.setup(AdamW(0.05), ps), ps, luxport.unbatch(xs), step=quick)
+    *_, (_, _, looped) = train(error, optimizers.setup(AdamW(0.05), ps), ps, luxport.unbatch(xs), step=quick)
     return {"before": error(ps, held_out), "after": (error(scanned, held_out), error(looped, held_out))}
 
 

@@ -16,7 +16,7 @@ from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES"]
 
-FILE = "optimisers:trainables.jl"
+FILE = "optimizers:trainables.jl"
 
 ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
 FOUR, FIVE = np.array([4.0]), np.array([5.0])

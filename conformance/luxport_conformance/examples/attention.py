@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.attention`."""
+"""Examples of the layers in `luxport.layers._attention`."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.compacted`."""
+"""Examples of the layers in `luxport.layers._compact`."""
 
 from collections.abc import Mapping
 from typing import Any

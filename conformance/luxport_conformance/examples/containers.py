@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.containers`."""
+"""Examples of the layers in `luxport.layers._containers`."""
 
 from collections.abc import Mapping
 

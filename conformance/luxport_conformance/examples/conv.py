@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.conv`."""
+"""Examples of the layers in `luxport.layers._conv`."""
 
 from collections.abc import Mapping
 

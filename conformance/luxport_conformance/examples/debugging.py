@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.debugging`."""
+"""Examples of the layers in `luxport.layers._debugging`."""
 
 from collections.abc import Mapping
 

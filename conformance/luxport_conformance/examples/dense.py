@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.dense` and `luxport.layers.bilinear`."""
+"""Examples of the layers in `luxport.layers._dense` and `luxport.layers._bilinear`."""
 
 from collections.abc import Mapping
 

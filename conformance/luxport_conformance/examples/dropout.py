@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.dropout`."""
+"""Examples of the layers in `luxport.layers._dropout`."""
 
 from collections.abc import Mapping
 

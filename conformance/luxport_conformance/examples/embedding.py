@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.embedding`."""
+"""Examples of the layers in `luxport.layers._embedding`."""
 
 from collections.abc import Mapping
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import luxport
 from luxport import tree
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["Example", "Flags", "Indices", "double", "sum_of"]

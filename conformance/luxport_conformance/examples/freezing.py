@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.freezing`."""
+"""Examples of the layers in `luxport.layers._freezing`."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.normalise`."""
+"""Examples of the layers in `luxport.layers._normalise`."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.parallel` and `luxport.layers.fusion`."""
+"""Examples of the layers in `luxport.layers._parallel` and `luxport.layers._pairwise`."""
 
 import operator
 from collections.abc import Mapping

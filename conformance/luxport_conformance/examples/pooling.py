@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.pooling`."""
+"""Examples of the layers in `luxport.layers._pooling`."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.positional`."""
+"""Examples of the layers in `luxport.layers._positional`."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.precision`."""
+"""Examples of the layers in `luxport.layers._alternate_precision`."""
 
 from collections.abc import Mapping
 

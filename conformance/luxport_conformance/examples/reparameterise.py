@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.reparameterise`."""
+"""Examples of the layers in `luxport.layers._reparameterise`."""
 
 from collections.abc import Mapping
 

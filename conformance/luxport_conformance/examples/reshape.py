@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.reshape`."""
+"""Examples of the layers in `luxport.layers._reshape`."""
 
 from collections.abc import Mapping
 

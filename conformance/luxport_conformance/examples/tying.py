@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.tying`."""
+"""Examples of the layers in `luxport.layers._tying`."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.upsample`."""
+"""Examples of the layers in `luxport.layers._upsample`."""
 
 from collections.abc import Mapping
 

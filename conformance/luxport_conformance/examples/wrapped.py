@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers.wrapped`."""
+"""Examples of the layers in `luxport.layers._function_layers`."""
 
 from collections.abc import Mapping
 

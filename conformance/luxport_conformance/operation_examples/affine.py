@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.affine`."""
+"""Examples of the operations in `luxport.ops._affine`."""
 
 from __future__ import annotations
 

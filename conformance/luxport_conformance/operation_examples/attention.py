@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.attention`."""
+"""Examples of the operations in `luxport.ops._attention`."""
 
 from __future__ import annotations
 

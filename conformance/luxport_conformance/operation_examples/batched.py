@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.batched`."""
+"""Examples of the operations in `luxport.ops._batched`."""
 
 from __future__ import annotations
 

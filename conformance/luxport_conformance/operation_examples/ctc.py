@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.ctc`."""
+"""Examples of the operations in `luxport.ops._ctc`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.padding`."""
+"""Examples of the operations in `luxport.ops._padding`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.pooling`."""
+"""Examples of the operations in `luxport.ops._pooling`."""
 
 from __future__ import annotations
 

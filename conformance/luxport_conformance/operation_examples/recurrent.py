@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.recurrent`."""
+"""Examples of the operations in `luxport.ops._recurrent`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.reparameterise`."""
+"""Examples of the operations in `luxport.ops._reparameterise`."""
 
 from __future__ import annotations
 

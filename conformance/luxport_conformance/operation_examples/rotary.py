@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.rotary`."""
+"""Examples of the operations in `luxport.ops._rotary`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.sampling`."""
+"""Examples of the operations in `luxport.ops._sampling`."""
 
 from __future__ import annotations
 

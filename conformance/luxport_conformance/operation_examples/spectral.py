@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.spectral`."""
+"""Examples of the operations in `luxport.ops._spectral`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.upsample`."""
+"""Examples of the operations in `luxport.ops._upsample`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport.static import Static
+from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
 from luxport_conformance.peers.torch_functions import FUNCTIONS
 from luxport_conformance.peers.torch_recurrent import RECURRENT

@@ -71,7 +71,7 @@ def _outcome(finding: Finding) -> str:
 _HOMES = {
     "flux": "https://github.com/FluxML/Flux.jl/blob/master/test/",
     "nnlib": "https://github.com/FluxML/NNlib.jl/blob/master/test/",
-    "optimisers": "https://github.com/FluxML/Optimisers.jl/blob/master/test/",
+    "optimizers": "https://github.com/FluxML/Optimisers.jl/blob/master/test/",
 }
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from luxport.porting.replacing import replacing
+from luxport.porting.files.replacing import replacing
 from luxport_conformance.report.data import as_data
 from luxport_conformance.schedule import Finding
 

@@ -6,10 +6,10 @@ Each comparison decides the derivative at its kink. Where one formula would over
 from __future__ import annotations
 
 from luxport.backend import Array, namespace
-from luxport.ops.dtypes import real_numbers, reals_or_integers
-from luxport.ops.operation import operation
-from luxport.ops.random_bits import KEY_AND_COUNTER, uniform
-from luxport.ops.rules import NON_NEGATIVE, NUMBER
+from luxport.backend.dtypes import real_numbers, reals_or_integers
+from luxport.backend.option_rules import NON_NEGATIVE, NUMBER
+from luxport.ops._operation import operation
+from luxport.ops._random_bits import KEY_AND_COUNTER, uniform
 
 __all__ = [
     "celu",

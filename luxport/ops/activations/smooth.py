@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.ops.dtypes import is_complex, numbers, real_numbers
-from luxport.ops.erf import erf
-from luxport.ops.operation import operation
-from luxport.ops.rules import AXIS
+from luxport.backend.dtypes import is_complex, numbers, real_numbers
+from luxport.backend.option_rules import AXIS
+from luxport.ops._erf import erf
+from luxport.ops._operation import operation
 
 __all__ = [
     "Activation",

@@ -9,14 +9,15 @@ from typing import Any
 
 import luxport
 from luxport import tree
-from luxport.abstract import AbstractArray
+from luxport.core.abstract_arrays import AbstractArray
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layer import Layer, abstract_values, initial_parameters, initial_states
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.fields import GENERATIONS, fields_of, numbers
 from luxport.porting.flux.functions import Hole, function_layer, named_function
-from luxport.porting.wrappers import array
+from luxport.porting.julia.wrappers import array
 
 __all__ = ["Functions", "Missing", "Ported", "Source", "bare", "kind_of", "states_of", "with_parameters"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.wrappers import array
+from luxport.porting.julia.wrappers import array
 
 __all__ = ["GENERATIONS", "fields_of", "keeps_deviation", "number", "numbers", "variance_of"]
 

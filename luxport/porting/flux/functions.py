@@ -15,8 +15,9 @@ import numpy as np
 import luxport
 from luxport import ops
 from luxport.backend import namespace
+from luxport.core.anatomy import Parameters, States
+from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layer import Layer, Parameters, States
 from luxport.ops import activations
 from luxport.porting import julia
 

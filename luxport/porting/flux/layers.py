@@ -10,7 +10,8 @@ import numpy as np
 
 import luxport
 from luxport.backend import namespace
-from luxport.layer import Layer, abstract_values, initial_parameters
+from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import Functions, Missing, Ported, Source, bare, kind_of, states_of, with_parameters
@@ -19,7 +20,7 @@ from luxport.porting.flux.functions import function_layer
 from luxport.porting.flux.norms import batch_norm, group_norm, instance_norm, layer_norm
 from luxport.porting.flux.recurrent import cell, recur, sequence
 from luxport.porting.flux.weight_norm import weight_norm
-from luxport.porting.generation import FIRST, LAST
+from luxport.porting.julia.generation import FIRST, LAST
 
 __all__ = ["Ported", "is_model", "port"]
 

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import shown
 from luxport.porting.flux.building import Ported, Source, kind_of, with_parameters
 from luxport.porting.flux.fields import keeps_deviation, number, numbers, variance_of
 from luxport.porting.flux.old_layer_norm import OldLayerNorm
-from luxport.porting.wrappers import array
+from luxport.porting.julia.wrappers import array
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
 

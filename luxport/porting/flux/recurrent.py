@@ -11,7 +11,7 @@ import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import Ported, Source, kind_of, states_of, with_parameters
-from luxport.porting.wrappers import array
+from luxport.porting.julia.wrappers import array
 
 __all__ = ["cell", "recur", "sequence"]
 

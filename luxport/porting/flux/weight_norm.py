@@ -10,7 +10,7 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.flux.building import Ported, Source
-from luxport.porting.wrappers import array
+from luxport.porting.julia.wrappers import array
 
 __all__ = ["weight_norm"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import luxport
 from luxport import ops
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport.porting.keras import functions, norms, recurrent, windows
 from luxport.porting.keras.steps import Needs, Step, arrays, function_step, host, layout
 from luxport.porting.with_options import WithOptions
-from luxport.static import Static
+from luxport.tree.static import Static
 
 __all__ = ["steps"]
 

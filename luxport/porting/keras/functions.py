@@ -10,9 +10,10 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.backend import Array, namespace
+from luxport.core.anatomy import Parameters, States
+from luxport.core.containers import WrapperLayer
+from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError
-from luxport.layer import Parameters, States, WrapperLayer
-from luxport.layers.checks import shape_of, shape_text
 from luxport.porting.with_options import WithOptions
 
 __all__ = [

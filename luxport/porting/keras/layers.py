@@ -11,20 +11,15 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, backend_of
-from luxport.free_sizes import FreeArray, output_of_free
-from luxport.layer import (
-    Layer,
-    Parameters,
-    States,
-    initial_parameters,
-    initial_states,
-    test_mode,
-    train_mode,
-)
-from luxport.layers.containers import Chain
-from luxport.layers.wrapped import NoOpLayer, WrappedFunction
+from luxport.core.anatomy import Parameters, States
+from luxport.core.free_sizes import FreeArray, output_of_free
+from luxport.core.initial_values import initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.core.modes import test_mode, train_mode
+from luxport.layers._containers import Chain
+from luxport.layers._function_layers import NoOpLayer, WrappedFunction
 from luxport.porting.errors import NoCounterpartError
-from luxport.porting.filled import filled
+from luxport.porting.initial_trees import filled
 from luxport.porting.keras.arguments import steps
 from luxport.porting.keras.functions import move_channels
 from luxport.porting.keras.steps import Step

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport.porting.keras.steps import Needs, Step, arrays, sizes_of
-from luxport.static import Static
+from luxport.tree.static import Static
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 import luxport
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport.porting.keras import functions
 from luxport.porting.with_options import WithOptions
 

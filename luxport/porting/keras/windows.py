@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import luxport
-from luxport.layer import Layer
+from luxport.core.layer import Layer
 from luxport.porting.keras import functions
 from luxport.porting.keras.steps import Step, activated, arrays, function_step, layout, sizes_of
 

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from luxport.porting.detect import hdf5_offset
 from luxport.porting.errors import FileFormatError
-from luxport.porting.jld2.datatypes import Number
-from luxport.porting.jld2.headers import Header, read_header, read_message
-from luxport.porting.jld2.storage import raw_data
-from luxport.porting.jld2.superblock import Hdf5, open_file
+from luxport.porting.files.detect import hdf5_offset
+from luxport.porting.files.jld2.datatypes import Number
+from luxport.porting.files.jld2.headers import Header, read_header, read_message
+from luxport.porting.files.jld2.storage import raw_data
+from luxport.porting.files.jld2.superblock import Hdf5, open_file
+from luxport.porting.files.source import Source
 from luxport.porting.petab.dense_links import dense_links
-from luxport.porting.source import Source
 
 __all__ = ["ArrayFile"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.jld2.headers import read_link
-from luxport.porting.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
+from luxport.porting.files.jld2.headers import read_link
+from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
 
 __all__ = ["dense_links"]
 

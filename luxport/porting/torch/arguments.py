@@ -9,9 +9,9 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.layer import Layer
-from luxport.porting.petab.modules import MODULES, build, kind_and_axes
+from luxport.core.layer import Layer
 from luxport.porting.petab.network import BatchOptional
+from luxport.porting.torch.module_table import MODULES, build, kind_and_axes
 from luxport.porting.with_options import WithOptions
 
 __all__ = ["ARRAYLESS", "built"]

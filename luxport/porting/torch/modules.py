@@ -8,15 +8,17 @@ from typing import Any
 
 import luxport
 from luxport.backend import Backend, get_backend
-from luxport.layer import Layer, Parameters, States, initial_parameters, initial_states
-from luxport.move import to
+from luxport.backend._move import to
+from luxport.core.anatomy import Parameters, States
+from luxport.core.initial_values import initial_parameters, initial_states
+from luxport.core.layer import Layer
 from luxport.porting.errors import NoCounterpartError
-from luxport.porting.filled import filled
+from luxport.porting.initial_trees import filled
 from luxport.porting.loading import placed
-from luxport.porting.petab.modules import kind_and_axes
 from luxport.porting.torch.arguments import ARRAYLESS, built
+from luxport.porting.torch.module_table import kind_and_axes
 from luxport.random import Rng
-from luxport.static import Static
+from luxport.tree.static import Static
 
 __all__ = ["from_torch", "to_torch"]
 

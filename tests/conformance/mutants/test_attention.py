@@ -6,11 +6,11 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.layers import embedding
-from luxport.ops import attention
-from luxport.ops.gather import _OPERATORS, _flat, _mean, _minus, _over, _sum
+from luxport.layers import _embedding as embedding
+from luxport.ops import _attention as attention
+from luxport.ops._gather import _OPERATORS, _flat, _mean, _minus, _over, _sum
+from luxport.ops._softmax import _lowered
 from luxport.ops.indices import are_in_range
-from luxport.ops.softmax import _lowered
 
 from .planting import Mutants, case, edited, expect_caught
 

@@ -6,7 +6,8 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.layers import bilinear, parallel
+from luxport.layers import _bilinear as bilinear
+from luxport.layers import _parallel as parallel
 
 from .planting import Mutants, case, edited, expect_caught
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from luxport import initializers, ops
-from luxport.ops import batched, sampling
+from luxport.ops import _batched as batched
+from luxport.ops import _sampling as sampling
 from luxport.ops.activations import smooth
 
 from .planting import Mutants, case, edited, expect_caught

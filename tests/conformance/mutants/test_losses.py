@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from luxport import losses
-from luxport.losses import common, objects, regression, sparse
+from luxport.losses import _common as common
+from luxport.losses import _objects as objects
+from luxport.losses import _regression as regression
+from luxport.losses import _sparse as sparse
 
 from .planting import Mutants, case, edited, expect_caught
 

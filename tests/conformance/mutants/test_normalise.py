@@ -6,9 +6,9 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.ops.dropout import alpha_dropped, mask_shape
+from luxport.ops._dropout import alpha_dropped, mask_shape
+from luxport.ops._normalise import _blend, _in_groups, _scaled
 from luxport.ops.moments import _plain
-from luxport.ops.normalise import _blend, _in_groups, _scaled
 
 from .planting import Mutants, case, edited, expect_caught, law
 

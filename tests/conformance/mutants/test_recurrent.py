@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import luxport
-from luxport.ops import recurrent
+from luxport.ops import _recurrent as recurrent
 
 from .planting import Mutants, case, edited, expect_caught
 

@@ -6,7 +6,9 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.ops import adaptive_pooling, pooling, upsample
+from luxport.ops import _adaptive_pooling as adaptive_pooling
+from luxport.ops import _pooling as pooling
+from luxport.ops import _upsample as upsample
 
 from .planting import Mutants, case, edited, expect_caught, law
 

@@ -6,7 +6,7 @@ from luxport_jax.ops.flat import *
 from luxport_jax.ops.indices import *
 from luxport_jax.ops.looking import *
 from luxport_jax.ops.observe import *
-from luxport_jax.ops.optimisers import *
+from luxport_jax.ops.optimizers import *
 from luxport_jax.ops.random_bits import *
 from luxport_jax.ops.recurrent import *
 from luxport_jax.ops.segments import *

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from luxport import ops
-from luxport.ops.dtypes import plus
+from luxport.backend.dtypes import plus
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
 __all__ = ["conv", "conv_transpose"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 
 from luxport import ops
-from luxport.ops.operation import definition_of
+from luxport.ops._operation import definition_of
 
 __all__ = ["alpha_dropout", "dropout", "keep_mask", "normal", "random_bits", "threefry_2x32", "uniform"]
 

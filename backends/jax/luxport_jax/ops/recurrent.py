@@ -14,16 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from luxport import ops
-from luxport.ops.dtypes import in_single_or_double
-from luxport.ops.recurrent import (
-    gru_step,
-    gru_v3_step,
-    lstm_step,
-    rnn_step,
-    sum_of_biases,
-    sweep,
-    without_masked,
-)
+from luxport.backend.dtypes import in_single_or_double
+from luxport.ops._recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases, sweep, without_masked
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from luxport import ops
-from luxport.ops.dtypes import single_or_double
-from luxport.ops.gather import empty_segment
+from luxport.backend.dtypes import single_or_double
+from luxport.ops._gather import empty_segment
 
 __all__ = ["reduce_segments"]
 

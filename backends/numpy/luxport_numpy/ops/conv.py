@@ -9,7 +9,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from luxport import ops
-from luxport.ops.dtypes import single_or_double
+from luxport.backend.dtypes import single_or_double
 from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_axis, pad_spatial, window_slices
 
 __all__ = ["conv", "fold"]

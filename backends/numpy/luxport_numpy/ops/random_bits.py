@@ -1,5 +1,5 @@
 """Random bits by NumPy."""
 
-from luxport.host_bits import random_bits, threefry_2x32
+from luxport.ops.threefry_on_host import random_bits, threefry_2x32
 
 __all__ = ["random_bits", "threefry_2x32"]

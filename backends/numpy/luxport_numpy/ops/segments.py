@@ -7,8 +7,8 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 
-from luxport.ops.dtypes import single_or_double
-from luxport.ops.gather import empty_segment
+from luxport.backend.dtypes import single_or_double
+from luxport.ops._gather import empty_segment
 
 __all__ = ["reduce_segments"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
-from luxport.ops.softmax import Axes
+from luxport.ops._softmax import Axes
 
 __all__ = ["softmax"]
 

@@ -7,7 +7,7 @@ from luxport_tf.ops.embedding import *
 from luxport_tf.ops.flat import *
 from luxport_tf.ops.looking import *
 from luxport_tf.ops.observe import *
-from luxport_tf.ops.optimisers import *
+from luxport_tf.ops.optimizers import *
 from luxport_tf.ops.pooling import *
 from luxport_tf.ops.random_bits import *
 from luxport_tf.ops.segments import *

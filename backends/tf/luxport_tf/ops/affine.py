@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops.affine import check_dense
+from luxport.ops._affine import check_dense
 
 __all__ = ["dense", "plus_bias"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from luxport.ops.dtypes import single_or_double
+from luxport.backend.dtypes import single_or_double
 from luxport.ops.indices import expect_integers, marked_missing, within
 from luxport_tf import xp
 

@@ -10,10 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops.dropout import alpha_dropped, mask_shape
-from luxport.ops.operation import definition_of
-from luxport.ops.random_bits import threefry_words
-from luxport.programs import MOST_PROGRAMS
+from luxport.ops._dropout import alpha_dropped, mask_shape
+from luxport.ops._operation import definition_of
+from luxport.ops._random_bits import threefry_words
+from luxport.transforms.program_limit import MOST_PROGRAMS
 from luxport_tf import xp
 
 __all__ = ["alpha_dropout", "dropout", "random_bits"]

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops.softmax import Axes
+from luxport.ops._softmax import Axes
 
 __all__ = ["logsoftmax", "softmax"]
 

@@ -9,7 +9,7 @@ from luxport_torch.ops.embedding import *
 from luxport_torch.ops.flat import *
 from luxport_torch.ops.normalisation import *
 from luxport_torch.ops.observe import *
-from luxport_torch.ops.optimisers import *
+from luxport_torch.ops.optimizers import *
 from luxport_torch.ops.pooling import *
 from luxport_torch.ops.random_bits import *
 from luxport_torch.ops.recurrent import *

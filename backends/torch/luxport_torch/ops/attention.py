@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
-from luxport.ops.attention import Dropping, attend, check_attention, without_hidden
+from luxport.ops._attention import Dropping, attend, check_attention, without_hidden
 from luxport_torch.ops.conv import sums_in_half
 
 __all__ = ["scaled_dot_product_attention"]

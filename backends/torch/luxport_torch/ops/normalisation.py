@@ -6,7 +6,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops.normalise import expect_several_values
+from luxport.ops._normalise import expect_several_values
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from luxport import host_bits as host
+from luxport.ops import threefry_on_host as host
 
 __all__ = ["random_bits", "threefry_2x32"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array_api_compat.torch as xp
 import torch
 
-from luxport.ops.gather import empty_segment
+from luxport.ops._gather import empty_segment
 
 __all__ = ["reduce_segments"]
 

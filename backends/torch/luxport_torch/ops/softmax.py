@@ -7,7 +7,7 @@ import math
 import torch
 
 from luxport import ops
-from luxport.ops.softmax import Axes
+from luxport.ops._softmax import Axes
 
 __all__ = ["logsoftmax", "softmax"]
 

@@ -1,0 +1,161 @@
+"""Cases of the dtypes in which optimizers compute, and of `MixedPrecision`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport import optimizers, tree
+from luxport.backend import dtype_name, namespace
+from luxport.optimizers import Adam, Descent, MixedPrecision, OptimiserChain, Rprop
+from luxport.tree.static import Static
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import at, fact, fails
+from luxport_conformance.cases.optimizer_parts import ALL_RULES, MAIN, RULES, TIED, step
+
+__all__ = ["CASES"]
+
+
+def _is(dtype: str) -> Property:
+    return Property(f"an array of {dtype}", lambda value: value.dtype.name == dtype)
+
+
+def _in_single_and_double(rules: Any) -> Callable[..., Any]:
+    def program(x: Any) -> Any:
+        ps = (namespace(x).astype(x, namespace(x).float32), x)
+        results = []
+        for rule in rules:
+            state, new = optimizers.update(optimizers.setup(rule, ps), ps, (x, x))
+            arrays = [tuple([a for a in tree.leaves(leaf["state"]) if "int" not in dtype_name(a)]) for leaf in state]
+            results.append({"ps": new, "state": arrays})
+        return tuple(results)
+
+    return program
+
+
+def _quadratic(x: Any, a: Any) -> Any:
+    """Thirty steps of every rule on ``a x² / 2``; a small a has squares that float16 cannot hold."""
+    results = []
+    for rule in ALL_RULES:
+        # One that asks for double precision itself is no matter of half precision, and not every backend has it.
+        if isinstance(rule, MixedPrecision):
+            continue
+        state, y = optimizers.setup(rule, x), x
+        for _ in range(30):
+            state, y = optimizers.update(state, y, a * y)
+        results.append(y)
+    return tuple(results)
+
+
+EVERY_DTYPE = tuple([{"ps": (_is("float32"), _is("float64"))} for _ in ALL_RULES])
+
+
+def _mixed(rule: Any) -> Callable[..., Any]:
+    def program(x: Any, dx: Any) -> Any:
+        first = optimizers.setup(rule, x)
+        state, new = optimizers.update(first, x, dx)
+        copy = namespace(x).astype(state["state"][0], x.dtype)
+        return {"state": first["state"], "new": new, "off": new - copy}
+
+    return program
+
+
+CASES: list[Case] = [
+    Case(
+        id="optimizers.dtypes_of_descent",
+        subject="Descent",
+        source=at(MAIN, 197, 198, 203, 204),
+        program=_in_single_and_double((Descent(0.1),)),
+        inputs={"x": TIED},
+        expected=({"ps": (_is("float32"), _is("float64"))},),
+        dtypes=("float64",),
+    ),
+    Case(
+        id="optimizers.dtypes_of_rprop",
+        subject="Rprop",
+        source=at(MAIN, 210, 211, 212, 213, 214, 215),
+        program=_in_single_and_double((Rprop(0.1),)),
+        inputs={"x": TIED},
+        expected=(
+            {
+                "ps": (_is("float32"), _is("float64")),
+                "state": ((_is("float32"), _is("float32")), (_is("float64"), _is("float64"))),
+            },
+        ),
+        dtypes=("float64",),
+    ),
+    Case(
+        id="optimizers.dtypes",
+        subject="update",
+        source=at(RULES, 120, 125),
+        program=_in_single_and_double(ALL_RULES),
+        inputs={"x": TIED},
+        expected=EVERY_DTYPE,
+        dtypes=("float64",),
+        compiles=False,  # the rules' own tests compile them all
+    ),
+    # Upstream's own numbers, 1.835 and -0.886, are where its squares vanish in float16.
+    step(
+        "float16_epsilon",
+        ("D. P. Kingma, J. Ba (2015): the first step is eta / (1 + epsilon / |dx|) towards the sign of the gradient",),
+        Adam(1e-2),
+        np.array([0.579, -0.729, 0.5493]),
+        np.array([-0.001497, 0.0001875, -0.013176]),
+        expected={"ps": np.array([0.589, -0.739, 0.5593])},
+        dtypes=("float16", "bfloat16"),
+    ),
+    Case(
+        id="optimizers.half_follows_double",
+        subject="update",
+        source=("the same rules in double precision",),
+        program=_quadratic,
+        inputs={"x": np.array([1.0, -2.0, 0.5, 1.5]), "a": np.array([1.0, 3.0, 0.5, 2.0**-10])},
+        expected=lambda x, a: _quadratic(np.asarray(x, np.float64), np.asarray(a, np.float64)),
+        dtypes=("float16", "bfloat16"),
+        compiles=False,  # thirty steps of every rule; the rules' own tests compile them
+        traces=False,
+    ),
+    Case(
+        id="optimizers.mixed_precision",
+        subject="MixedPrecision",
+        source=at(RULES, 270, 271, 274, 275),
+        program=_mixed(MixedPrecision(Adam(1e-3))),
+        inputs={"x": np.array([0.25, 0.75]), "dx": np.array([0.5, 0.125])},
+        expected={
+            "state": (_is("float32"), (_is("float32"), _is("float32"), _is("float32"))),
+            "off": np.zeros(2),
+            "new": np.array([0.249, 0.749]),
+        },
+        dtypes=("float16",),
+    ),
+    Case(
+        id="optimizers.mixed_precision_double",
+        subject="MixedPrecision",
+        source=at(RULES, 279, 280),
+        program=lambda x: optimizers.setup(
+            MixedPrecision(Adam(1e-3), "float64"), namespace(x).astype(x, namespace(x).float32)
+        )["state"],
+        inputs={"x": np.array([0.25, 0.75])},
+        expected=(_is("float64"), (_is("float64"), _is("float64"), _is("float64"))),
+        dtypes=("float64",),
+    ),
+    fact(
+        "optimizers.mixed_precision_adjusted",
+        at(RULES, 284, 285),
+        "MixedPrecision",
+        lambda: (
+            optimizers.adjust(optimizers.setup(MixedPrecision(Adam(1e-3), "float64"), TIED), 2e-3)["rule"]
+            == Static(MixedPrecision(Adam(2e-3), "float64"))
+        ),
+    ),
+    fails(
+        "optimizers.mixed_precision_in_chain",
+        at(RULES, 287),
+        lambda: OptimiserChain(MixedPrecision(Adam())),
+        message="OptimiserChain expects MixedPrecision around it, not in it",
+        raises=ValueError,
+        subject="OptimiserChain",
+    ),
+]

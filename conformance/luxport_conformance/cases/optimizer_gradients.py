@@ -1,0 +1,124 @@
+"""Cases of rules that take more than the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luxport import optimizers, tree
+from luxport.backend import namespace
+from luxport.optimizers import Adam, Descent, HigherOrder, OptimiserChain
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import at, draw, fails
+from luxport_conformance.cases.optimizer_parts import BRANCHES, DX, HUNDRED, MAIN, TIED, X
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+
+@dataclass(frozen=True)
+class Both(HigherOrder):
+    """A rule that wants the gradient twice, the same."""
+
+    def init(self, x: Any) -> None:
+        return None
+
+    def apply(self, state: None, x: Any, dx: Any, *more: Any) -> tuple[None, Any]:
+        (again,) = more
+        if not np.array_equal(np.asarray(dx), np.asarray(again)):
+            raise RuntimeError("two gradients that agree expected")
+        return state, dx
+
+
+@dataclass(frozen=True)
+class Weighted(HigherOrder):
+    """A rule whose step is a sum of two gradients, with weights that grow."""
+
+    def init(self, x: Any) -> tuple[Any, Any]:
+        xp = namespace(x)
+        return xp.ones_like(x), xp.zeros_like(x)
+
+    def apply(self, state: Any, x: Any, dx: Any, *more: Any) -> Any:
+        a, b = state
+        (dx2,) = more
+        return (a + 1.0, b + 1.0), a * dx + b * dx2
+
+
+def _weighted(rule: Any) -> Callable[..., Any]:
+    def program(ps: Any, dx: Any, dx2: Any) -> Any:
+        start = optimizers.setup(rule, ps)
+        start, ps = optimizers.update(start, ps, dx, dx2)
+        state, new = optimizers.update(start, ps, dx, dx2)
+        return {"ps": new, "state": state}
+
+    return program
+
+
+TWO = {"w": draw(4, 3), "b": draw(3, seed=1)}
+SLOPES = {"w": draw(4, 3, seed=2), "b": draw(3, seed=3)}
+CURVES = {"w": draw(4, 3, seed=4), "b": draw(3, seed=5)}
+
+
+def _weighted_by_hand(factor: float) -> Callable[..., Any]:
+    """The first step is ``factor dx``, with the weights 1 and 0; the second ``2 factor dx + dx2``."""
+    return lambda ps, dx, dx2: {"ps": tree.map(lambda x, a, b: x - 3.0 * factor * a - b, ps, dx, dx2)}
+
+
+CASES: list[Case] = [
+    Case(
+        id="optimizers.two_gradients",
+        subject="update",
+        source=at(MAIN, 498),
+        program=lambda ps, dx: optimizers.update(optimizers.setup(Both(), ps), ps, dx, dx)[1],
+        inputs={"ps": BRANCHES, "dx": {"a": (np.array([0.1]),), "c": HUNDRED}},
+        expected={"a": (np.array([-0.1]),)},
+        traces=False,
+    ),
+    fails(
+        "optimizers.two_gradients_that_differ",
+        at(MAIN, 499),
+        lambda: optimizers.update(optimizers.setup(Both(), TIED), TIED, TIED, 2.0 * TIED),
+        message="two gradients that agree expected",
+        raises=RuntimeError,
+        subject="update",
+    ),
+    Case(
+        id="optimizers.second_gradient_not_wanted",
+        subject="update",
+        source=at(MAIN, 505),
+        program=lambda x, dx: (
+            optimizers.update(optimizers.setup(Adam(), x), x, dx)[1]
+            - optimizers.update(optimizers.setup(Adam(), x), x, dx, dx)[1]
+        ),
+        inputs={"x": X, "dx": DX},
+        expected=np.zeros(3),
+        tolerance=Tolerance(magnitude=100.0),
+    ),
+    Case(
+        id="optimizers.second_order",
+        subject="update",
+        source=at(MAIN, 519, 520, 521, 522),
+        program=_weighted(Weighted()),
+        inputs={"ps": TWO, "dx": SLOPES, "dx2": CURVES},
+        expected=_weighted_by_hand(1.0),
+    ),
+    fails(
+        "optimizers.second_order_missing",
+        at(MAIN, 525),
+        lambda: optimizers.update(optimizers.setup(Weighted(), TIED), TIED, TIED),
+        message="not enough values to unpack",
+        raises=ValueError,
+        subject="update",
+    ),
+    Case(
+        id="optimizers.second_order_in_chain",
+        subject="OptimiserChain",
+        source=at(MAIN, 531, 532),
+        program=_weighted(OptimiserChain(Descent(0.1), Weighted())),
+        inputs={"ps": TWO, "dx": SLOPES, "dx2": CURVES},
+        expected=_weighted_by_hand(0.1),
+    ),
+]

@@ -1,0 +1,82 @@
+"""What cases of `luxport.optimizers` share: rules, values, one update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport import optimizers
+from luxport.optimizers import (
+    AdaBelief,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdaMax,
+    AdamW,
+    AMSGrad,
+    ClipGrad,
+    ClipNorm,
+    Descent,
+    Lion,
+    MixedPrecision,
+    Momentum,
+    NAdam,
+    Nesterov,
+    OAdam,
+    OptimiserChain,
+    RAdam,
+    RMSProp,
+    Rprop,
+    SignDecay,
+    WeightDecay,
+)
+from luxport_conformance.case import Case
+
+__all__ = ["ALL_RULES", "BRANCHES", "DX", "HUNDRED", "MAIN", "RULES", "TIED", "X", "step"]
+
+MAIN = "optimizers:runtests.jl"
+RULES = "optimizers:rules.jl"
+ALL_RULES = (
+    *(Descent(), Adam(), Momentum(), Nesterov(), Rprop(), RMSProp(), AdaGrad(), AdaMax(), AdaDelta(), AMSGrad()),
+    *(NAdam(), AdamW(), RAdam(), OAdam(), AdaBelief(), Lion(), MixedPrecision(Adam(), "float64")),
+    OptimiserChain(SignDecay(0.001), Adam(0.001)),
+    OptimiserChain(ClipNorm(), Adam(0.001)),
+    OptimiserChain(ClipGrad(0.5), Momentum()),
+    OptimiserChain(WeightDecay(), OAdam(), ClipGrad(1.0)),
+    *(RMSProp(centred=True), AdamW(couple=False)),
+)
+X, DX = np.array([1.0, 10.0, 100.0]), np.array([1.0, 2.0, 3.0])
+
+
+def step(
+    id: str,  # noqa: A002
+    lines: tuple[str, ...],
+    rule: Any,
+    ps: Any,
+    grads: Any,
+    *,
+    expected: Any,
+    subject: str = "",
+    **options: Any,
+) -> Case:
+    """One update; `expected` is a tree of some of the new parameters, and of states."""
+
+    def program(ps: Any, grads: Any) -> Any:
+        state, new = optimizers.update(optimizers.setup(rule, ps), ps, grads)
+        return {"ps": new, "state": state, "old": ps}
+
+    return Case(
+        id=f"optimizers.{id}",
+        subject=subject or type(rule).__name__,
+        source=lines,
+        program=program,
+        inputs={"ps": ps, "grads": grads},
+        expected=expected,
+        **options,
+    )
+
+
+BRANCHES = {"a": (np.zeros(1),), "c": np.array([4.0, 3.0, 2.0])}
+HUNDRED = np.array([1.0, 10.0, 100.0])
+TIED = np.array([1.0, 2.0])

@@ -1,0 +1,181 @@
+"""Cases of optimizers' rules: three steps against the formulas of the papers, with an epsilon that shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from luxport import optimizers
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import draw
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+ETA, EPSILON, BETA1, BETA2, RHO, DECAY = 0.25, 0.125, 0.75, 0.875, 0.75, 0.5
+BETAS = (BETA1, BETA2)
+X = draw(2, 3)
+GRADIENTS = tuple([draw(2, 3, seed=seed) for seed in (1, 2, 3)])
+
+
+def _three_steps(rule: Any) -> Callable[..., Any]:
+    def program(x: Any, gradients: Any) -> Any:
+        state, path = optimizers.setup(rule, {"w": x}), []
+        ps = {"w": x}
+        for dx in gradients:
+            state, ps = optimizers.update(state, ps, {"w": dx})
+            path.append(ps["w"])
+        return tuple(path)
+
+    return program
+
+
+def _adam(x: Any, gradients: Any, *, coupled: float = 0.0, decoupled: float = 0.0) -> Any:
+    """D. P. Kingma, J. Ba (2015), algorithm 1; the decay is Loshchilov and Hutter's."""
+    m = v = np.zeros_like(x)
+    for t, dx in enumerate(gradients, start=1):
+        m, v = BETA1 * m + (1 - BETA1) * dx, BETA2 * v + (1 - BETA2) * dx**2
+        step = ETA * (m / (1 - BETA1**t)) / (np.sqrt(v / (1 - BETA2**t)) + EPSILON)
+        x = x - step - (ETA * coupled + decoupled) * x
+        yield x
+
+
+def _nesterov(x: Any, gradients: Any) -> Any:
+    """Look ahead: the velocity moves by the gradient taken at x, and x goes on by what it will be (Nesterov)."""
+    velocity = np.zeros_like(x)
+    for dx in gradients:
+        following = RHO * velocity - ETA * dx
+        x = x - RHO * velocity + (1 + RHO) * following
+        velocity = following
+        yield x
+
+
+def _momentum(x: Any, gradients: Any) -> Any:
+    velocity = np.zeros_like(x)
+    for dx in gradients:
+        velocity = RHO * velocity + ETA * dx
+        x = x - velocity
+        yield x
+
+
+def _rms_prop(x: Any, gradients: Any, *, centred: bool = False) -> Any:
+    """T. Tieleman, G. Hinton (2012); centred as in A. Graves (2013), equations 38 to 41, but for epsilon's place."""
+    square = mean = np.zeros_like(x)
+    for dx in gradients:
+        square, mean = RHO * square + (1 - RHO) * dx**2, RHO * mean + (1 - RHO) * dx
+        x = x - ETA * dx / (np.sqrt(square - (mean**2 if centred else 0)) + EPSILON)
+        yield x
+
+
+def _ada_grad(x: Any, gradients: Any) -> Any:
+    """J. Duchi, E. Hazan, Y. Singer (2011); the sum starts from epsilon as in Optimisers.jl."""
+    total = np.full_like(x, EPSILON)
+    for dx in gradients:
+        total = total + dx**2
+        x = x - ETA * dx / (np.sqrt(total) + EPSILON)
+        yield x
+
+
+def _ada_delta(x: Any, gradients: Any) -> Any:
+    """M. D. Zeiler (2012), algorithm 1."""
+    square = steps = np.zeros_like(x)
+    for dx in gradients:
+        square = RHO * square + (1 - RHO) * dx**2
+        step = np.sqrt(steps + EPSILON) / np.sqrt(square + EPSILON) * dx
+        steps = RHO * steps + (1 - RHO) * step**2
+        x = x - step
+        yield x
+
+
+def _lion(x: Any, gradients: Any) -> Any:
+    """X. Chen et al. (2023), algorithm 2."""
+    m = np.zeros_like(x)
+    for dx in gradients:
+        x = x - ETA * np.sign(BETA1 * m + (1 - BETA1) * dx)
+        m = BETA2 * m + (1 - BETA2) * dx
+        yield x
+
+
+def _rprop(x: Any, gradients: Any) -> Any:
+    """M. Riedmiller, H. Braun (1993), number by number."""
+    last, size = np.zeros_like(x), np.full_like(x, ETA)
+    for dx in gradients:
+        now = dx.copy()
+        for place in np.ndindex(x.shape):
+            if dx[place] * last[place] > 0:
+                size[place] = min(1.5 * size[place], 0.3)
+            elif dx[place] * last[place] < 0:
+                size[place] = max(0.25 * size[place], 0.1)
+                now[place] = 0.0
+        x, last = x - size * np.sign(now), now
+        yield x
+
+
+def _case(name: str, rule: Any, source: str, steps: Callable[..., Any], **options: Any) -> Case:
+    return Case(
+        id=f"optimizers.{name}_steps",
+        subject=type(rule).__name__,
+        source=(source,),
+        program=_three_steps(rule),
+        inputs={"x": X, "gradients": GRADIENTS},
+        expected=lambda x, gradients: tuple(steps(x, gradients, **options)),
+        tolerance=Tolerance(reduction=12, magnitude=2.0),
+        compiles=False,  # the rules' own tests compile them all
+    )
+
+
+ADAM = {"eta": ETA, "beta": BETAS, "epsilon": EPSILON}
+CLIPPED = optimizers.OptimiserChain(optimizers.ClipNorm(1.0), optimizers.Descent(1.0))
+
+CASES: list[Case] = [
+    _case("adam", optimizers.Adam(**ADAM), "paper: Kingma and Ba (2015), algorithm 1", _adam),
+    _case(
+        "adam_w",
+        optimizers.AdamW(**ADAM, lambda_=DECAY),
+        "torch: AdamW scales its decay by the learning rate",
+        _adam,
+        coupled=DECAY,
+    ),
+    _case(
+        "adam_w_paper",
+        optimizers.AdamW(**ADAM, lambda_=DECAY, couple=False),
+        "paper: Loshchilov and Hutter (2019), algorithm 2",
+        _adam,
+        decoupled=DECAY,
+    ),
+    _case("nesterov", optimizers.Nesterov(ETA, RHO), "optimizers: Nesterov", _nesterov),
+    _case("momentum", optimizers.Momentum(ETA, RHO), "optimizers: Momentum", _momentum),
+    _case("rms_prop", optimizers.RMSProp(ETA, RHO, EPSILON), "optimizers: RMSProp", _rms_prop),
+    _case(
+        "rms_prop_centred",
+        optimizers.RMSProp(ETA, RHO, EPSILON, centred=True),
+        "paper: Graves (2013), equations 38 to 41",
+        _rms_prop,
+        centred=True,
+    ),
+    _case("ada_grad", optimizers.AdaGrad(ETA, EPSILON), "optimizers: AdaGrad", _ada_grad),
+    _case("ada_delta", optimizers.AdaDelta(RHO, EPSILON), "paper: Zeiler (2012), algorithm 1", _ada_delta),
+    _case("lion", optimizers.Lion(ETA, BETAS), "paper: Chen et al. (2023), algorithm 2", _lion),
+    _case(
+        "rprop",
+        optimizers.Rprop(ETA, (0.25, 1.5), (0.1, 0.3)),
+        "paper: Riedmiller and Braun (1993), section III",
+        _rprop,
+    ),
+    _case(
+        "clip_norm_of_matrix",
+        CLIPPED,
+        "definition: one norm for the whole array",
+        lambda x, gradients: [
+            x - sum(dx / max(1.0, np.sqrt((dx**2).sum())) for dx in gradients[: i + 1]) for i in range(3)
+        ],
+    ),
+    _case(
+        "clip_grad",
+        optimizers.OptimiserChain(optimizers.ClipGrad(0.25), optimizers.Descent(1.0)),
+        "definition: every number into [-delta, delta]",
+        lambda x, gradients: [x - sum(np.clip(dx, -0.25, 0.25) for dx in gradients[: i + 1]) for i in range(3)],
+    ),
+]

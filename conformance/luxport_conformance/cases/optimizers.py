@@ -1,0 +1,233 @@
+"""Cases of `luxport.optimizers`: Optimisers.jl's own tests of rules and of trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport import optimizers
+from luxport.backend import namespace
+from luxport.optimizers import (
+    AccumGrad,
+    AdaBelief,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdamW,
+    ClipGrad,
+    Descent,
+    Momentum,
+    NAdam,
+    Nesterov,
+    OAdam,
+    OptimiserChain,
+    RAdam,
+    RMSProp,
+    SignDecay,
+    WeightDecay,
+)
+from luxport.optimizers._rule import subtract
+from luxport.tree.static import Static
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import at, draw, fact, fails, function
+from luxport_conformance.cases.optimizer_parts import ALL_RULES, DX, MAIN, RULES, TIED, X, step
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+COMPLEX_RULES = (
+    *(Adam(1e-2), RMSProp(1e-2), RAdam(1e-2), OAdam(1e-2), AdaGrad(1e-2), AdaDelta(0.9, 1e-5), NAdam(1e-2)),
+    *(AdaBelief(1e-2), Descent(1e-2), Momentum(1e-2), Nesterov(1e-2), AdamW(1e-2)),
+)
+
+
+def _vector(id: str, line: int, rule: Any, expected: list[float], x: Any = X, dx: Any = DX) -> Case:  # noqa: A002
+    return step(id, at(MAIN, line), rule, x, dx, expected={"ps": np.array(expected)})
+
+
+EPSILON_LEFT_OUT = Tolerance(rounding=1e-8, reason="the values expected are those for an epsilon of 0, which is 1e-8")
+NESTED = {1: np.array([1.0, 2.0]), 2: {"a": {"c": np.array([3.0, 4.0])}, "b": np.array(1)}}
+
+
+def _accumulated(x: Any, grads: Any) -> Any:
+    state = optimizers.setup(OptimiserChain(AccumGrad(3), Descent(0.01)), x)
+    steps = []
+    for dx in grads:
+        state, x = optimizers.update(state, x, dx)
+        steps.append(x)
+    return tuple(steps)
+
+
+def _one_without_gradient(a: Any, b: Any, dx: Any) -> Any:
+    results = []
+    for rule in ALL_RULES:
+        ps = {"a": a, "b": b}
+        _, new = optimizers.update(optimizers.setup(rule, ps), ps, {"a": dx, "b": None})
+        results.append({"moved": namespace(a).any(new["a"] != a), "b": new["b"]})
+    return tuple(results)
+
+
+def _complex_losses(w: Any, x: Any) -> Any:
+    xp = namespace(w)
+    target = xp.conj(x)
+    rows = []
+    for rule in COMPLEX_RULES:
+        y, state, losses = w, optimizers.setup(rule, w), []
+        for _ in range(10):
+            losses.append(xp.sum(xp.abs(y * x - target) ** 2))
+            state, y = optimizers.update(state, y, 2.0 * (y * x - target) * target)
+        rows.append(xp.stack([*losses, xp.sum(xp.abs(y * x - target) ** 2)]))
+    return xp.stack(rows)
+
+
+def _falls(losses: Any) -> bool:
+    for rule, row in zip(COMPLEX_RULES, losses, strict=True):
+        flat_at_the_end = isinstance(rule, (Momentum, Nesterov))
+        if not (np.isclose(row[0], 2.0) and row[-1] < 1.9 and (np.diff(row)[: 8 if flat_at_the_end else 10] < 0).all()):
+            return False
+    return True
+
+
+def _converges(rule: Any) -> bool:
+    """A product of two random matrices, at most 10,000 steps; both matrices are one array."""
+    rng = np.random.default_rng(1)
+    target = np.prod(rng.random((2, 3, 3)), axis=0)
+    ps = np.stack([5 * rng.random((3, 3)), rng.random((3, 3))])
+    state = optimizers.setup(rule, ps)
+    start = np.mean((ps[0] * ps[1] - target) ** 2)
+    for _ in range(10_000):
+        distance = ps[0] * ps[1] - target
+        if np.mean(distance**2) < 1e-6:
+            break
+        state, ps = optimizers.update(state, ps, 2 / 9 * distance * ps[::-1])
+    return bool(start > 1 and np.mean((ps[0] * ps[1] - target) ** 2) < 0.001)
+
+
+def _convergence(rule: Any) -> Case:
+    name = repr(rule).replace(" ", "")
+    return fact(f"optimizers.converges.{name}", at(RULES, 77, 82), type(rule).__name__, lambda: _converges(rule))
+
+
+CASES: list[Case] = [
+    step(
+        "descent",
+        at(MAIN, 53, 55),
+        Descent(0.1),
+        (TIED,),
+        (np.array([25.0, 33.0]),),
+        expected={"ps": (np.array([-1.5, -1.3]),), "old": (TIED,)},
+    ),
+    step(
+        "momentum_keeps_a_velocity",
+        at(MAIN, 69, 70),
+        Momentum(0.1),
+        (TIED,),
+        (np.array([25.0, 33.0]),),
+        expected={"state": ({"state": np.array([2.5, 3.3])},)},
+    ),
+    step(
+        "dict",
+        at(MAIN, 102, 103, 104, 105, 109, 110, 111, 112, 113),
+        AdamW(0.1),
+        {"a": TIED, "b": np.array([3.0, 4.0]), "c": np.array(1)},
+        {"a": 2.0 * TIED, "b": None, "c": None},
+        expected={
+            "ps": {"a": np.array([0.9, 1.9]), "b": np.array([3.0, 4.0]), "c": np.array(1)},
+            "state": {"a": {"rule": Static(AdamW(0.1))}, "b": {"rule": Static(AdamW(0.1))}, "c": None},
+        },
+        tolerance=EPSILON_LEFT_OUT,
+    ),
+    step(
+        "nested_dict",
+        at(MAIN, 119, 122, 123, 124),
+        AdamW(0.1),
+        NESTED,
+        {1: None, 2: {"a": {"c": np.ones(2)}, "b": None}},
+        expected={
+            "ps": {1: TIED, 2: {"a": {"c": np.array([2.9, 3.9])}, "b": np.array(1)}},
+            "state": {2: {"a": {"c": {"rule": Static(AdamW(0.1))}}}},
+        },
+        tolerance=EPSILON_LEFT_OUT,
+    ),
+    _vector("weight_decay", 130, WeightDecay(0.1), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 3]),
+    _vector("sign_decay", 131, SignDecay(0.1), [1 - 0.1 - 1, 10 - 0.1 - 2, 100 - 0.1 - 3]),
+    _vector("clip_grad", 132, ClipGrad(2.0), [1 - 1, 10 - 2, 100 - 2]),
+    _vector("chain", 135, OptimiserChain(ClipGrad(2.0), WeightDecay(0.1)), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2]),
+    _vector(
+        "chain_in_chain",
+        138,
+        OptimiserChain(OptimiserChain(ClipGrad(2.0), WeightDecay(0.1))),
+        [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2],
+    ),
+    _vector("chain_reversed", 141, OptimiserChain(WeightDecay(0.1), ClipGrad(2.0)), [1 - 1.1, 10 - 2, 100 - 2]),
+    _vector("chain_of_one", 145, OptimiserChain(Descent(0.1)), [0.9, 9.8, 99.7]),
+    _vector("chain_of_none", 148, OptimiserChain(), [1 - 1, 10 - 2, 100 - 3]),
+    _vector(
+        "sign_decay_signs",
+        152,
+        SignDecay(0.1),
+        [1 - 0.1 - 3, -10 + 0.1 - 2, 100 - 0.1 + 1],
+        np.array([1.0, -10.0, 100.0]),
+        np.array([3.0, 2.0, -1.0]),
+    ),
+    step(
+        "leaves_that_are_no_parameters",
+        at(MAIN, 162, 163),
+        Descent(0.1),
+        {"x": TIED, "y": {"b": np.array([3.0, 4.0]), "c": np.array(5)}},
+        {"x": None, "y": {"b": np.ones(2), "c": np.array(1)}},
+        expected={"ps": {"x": TIED, "y": {"b": np.array([2.9, 3.9]), "c": np.array(5)}}},
+        subject="update",
+    ),
+    step(
+        "a_part_without_gradient",
+        at(MAIN, 179, 180, 181),
+        Momentum(0.1, 0.9),
+        {"a": TIED, "b": np.array([3.0, 4.0]), "c": np.array([5.0, 6.0])},
+        {"a": 2.0 * TIED, "b": None, "c": None},
+        expected={"ps": {"a": np.array([0.8, 1.6]), "b": np.array([3.0, 4.0]), "c": np.array([5.0, 6.0])}},
+        subject="update",
+    ),
+    fails(
+        "optimizers.forgotten_gradient",
+        at(MAIN, 360, 364),
+        lambda: optimizers.update(optimizers.setup(Descent(), {"x": TIED}), {"x": TIED}),  # type: ignore[call-arg]
+        message="missing 1 required positional argument: 'grads'",
+        raises=TypeError,
+        subject="update",
+    ),
+    fact("optimizers.no_step", at(MAIN, 539, 541), "update", lambda: subtract(TIED, None) is TIED),
+    function(
+        "optimizers.one_without_gradient",
+        at(RULES, 145, 146),
+        "update",
+        _one_without_gradient,
+        np.ones((2, 2)),
+        np.ones((2, 2)),
+        np.array([[1.0, 2.0], [3.0, 4.0]]),
+        expected=tuple([{"moved": np.array(True), "b": np.ones((2, 2))} for _ in ALL_RULES]),
+        dtypes=("float64",),
+        compiles=False,  # the rules' own tests compile them all
+    ),
+    function(
+        "optimizers.complex",
+        at(RULES, 200, 210, 213),
+        "update",
+        _complex_losses,
+        np.zeros(1, np.complex128),
+        np.array([1.0 + 1.0j]),
+        expected=Property("losses that fall from 2 at each of 10 steps, below 1.9", _falls),
+        dtypes=("float64",),
+        traces=False,  # forty rules in one program compile slowly
+    ),
+    Case(
+        id="optimizers.accumulate",
+        subject="AccumGrad",
+        source=at(RULES, 242, 243, 246, 247, 250, 254),
+        program=_accumulated,
+        inputs={"x": draw(5), "grads": tuple([draw(5, seed=seed) for seed in (1, 2, 3, 4)])},
+        expected=lambda x, grads: (x, x, *[x - 0.01 * sum(grads[:3]) / 3] * 2),
+    ),
+    *map(_convergence, ALL_RULES),
+]

@@ -1,0 +1,86 @@
+"""New arrays, and what can be asked of those that there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport.backend._choice import default_backend
+from luxport.backend._dtype_names import check_dtype_name, dtype_name
+from luxport.backend._protocol import Array, Backend
+from luxport.backend._registry import backend_of, find_owner, get_backend
+
+__all__ = ["array_device", "asarray", "is_inexact", "namespace", "same_shape"]
+
+
+def namespace(*arrays: Array) -> Any:
+    """Return the Array API namespace of these arrays.
+
+    >>> import numpy as np
+    >>> namespace(np.zeros(2)).__name__
+    'array_api_compat.numpy'
+    """
+    return backend_of(*arrays).xp
+
+
+def array_device(array: Array) -> Any:
+    """Return the device of an array as its namespace's creation functions take it; None where a program has none yet.
+
+    It is None, too, for an array that is spread over several devices: what it names there fits its own shape alone.
+
+    >>> import numpy as np
+    >>> array_device(np.zeros(2))
+    'cpu'
+    """
+    device = getattr(array, "device", None)
+    return None if getattr(device, "device_set", None) is not None else device
+
+
+def asarray(
+    values: Any, *, backend: str | Backend | None = None, device: str | None = None, dtype: str | None = None
+) -> Array:
+    """Copy values to a new array of the chosen backend.
+
+    Python's floats become float32, as everything in luxport does unless told otherwise; arrays keep their dtype,
+    whichever backend they come from. (JAX outside its 64-bit mode takes int64 as int32, if the values fit.)
+
+    Raises: ValueError if the dtype is unknown, or if the backend cannot hold it or the values;
+            TypeError if the values are no numbers
+
+    >>> asarray([1.0, 2.0], backend="numpy")
+    array([1., 2.], dtype=float32)
+    """
+    owner = default_backend() if backend is None else get_backend(backend)
+    check_dtype_name(dtype)
+    source = find_owner(type(values))
+    if source is None:
+        values = np.asarray(values)
+        values = values.astype({"float64": "float32", "complex128": "complex64"}.get(values.dtype.name, values.dtype))
+    elif source is not owner:
+        values = source.to_numpy(values)
+    if isinstance(values, (np.ndarray, np.generic)) and values.dtype.kind in "OSUMm":
+        raise TypeError(f"asarray expects numbers, got values of the dtype {values.dtype}")
+    return owner.asarray(values, dtype=dtype, device=device)
+
+
+def is_inexact(value: Any) -> bool:
+    """Tell a floating or complex array from whatever else stands in a tree.
+
+    >>> import numpy as np
+    >>> is_inexact(np.zeros(2)), is_inexact(np.array(1)), is_inexact(0.5)
+    (True, False, False)
+    """
+    if find_owner(type(value)) is None:
+        return False
+    kind = dtype_name(value)
+    return "float" in kind or "complex" in kind
+
+
+def same_shape(shape: Any, other: Any) -> bool:
+    """Compare two shapes, in which a compiled program may not know every size yet.
+
+    >>> same_shape((2, None), (2, 3)), same_shape((2, 3), (3, 2))
+    (True, False)
+    """
+    return len(shape) == len(other) and all([n == m or None in (n, m) for n, m in zip(shape, other, strict=True)])

@@ -1,0 +1,20 @@
+"""Whether a framework is reading the program to compile it: `is_compiling`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["ask_when_compiling", "is_compiling"]
+
+
+def is_compiling() -> bool:
+    """Tell whether a framework is reading Python to compile it, where there is nothing to look at but the program."""
+    return any([asked() for asked in _COMPILING])
+
+
+def ask_when_compiling(asked: Callable[[], bool]) -> None:
+    """Let a backend tell whether its framework is reading Python to compile it."""
+    _COMPILING.append(asked)
+
+
+_COMPILING: list[Callable[[], bool]] = []

@@ -1,0 +1,121 @@
+"""Devices as functions on trees: `cpu_device`, `gpu_device`, `devices`, `get_device`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+
+from luxport import tree
+from luxport.backend._choice import default_backend
+from luxport.backend._move import to
+from luxport.backend._protocol import Backend
+from luxport.backend._registry import backend_of, get_backend
+
+__all__ = ["Device", "cpu_device", "devices", "get_device", "gpu_device"]
+
+
+class Device:
+    """A device of a backend: called with a tree of arrays, it returns them there.
+
+    With a `backend` arrays of others are converted to it, without one they stay with theirs. Gradients and dtypes
+    are as in `luxport.to`; `dtype` is its, too. A layer holds no arrays and stays where it is.
+
+    Raises: TypeError for a layer; ValueError if the backend has no such device
+
+    >>> import numpy as np
+    >>> dev = cpu_device()
+    >>> dev({"x": np.ones(2), "n": None})
+    {'x': array([1., 1.]), 'n': None}
+    """
+
+    __slots__ = ("backend", "name")
+
+    def __init__(self, name: str, backend: str | None = None) -> None:
+        self.name = name
+        self.backend = backend
+
+    def __call__(self, values: tree.Tree, *, dtype: str | None = None) -> tree.Tree:
+        """Return the tree with its arrays on this device."""
+        if callable(values):
+            raise TypeError(f"a device expects arrays, got the layer {values!r}: move its parameters and states")
+        return to(values, backend=self.backend, device=self.name, dtype=dtype)
+
+    def each(self, batches: Iterable[tree.Tree]) -> Iterator[tree.Tree]:
+        """Yield batches on this device, one at a time as they are asked for."""
+        return map(self, batches)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device) and (self.name, self.backend) == (other.name, other.backend)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.backend))
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r}{'' if self.backend is None else f', backend={self.backend!r}'})"
+
+
+def devices(backend: str | Backend | None = None) -> list[Device]:
+    """List the devices of a backend, or of the default one.
+
+    >>> devices("numpy")
+    [Device('cpu', backend='numpy')]
+    """
+    owner = _owner(backend)
+    return [Device(name, owner.name) for name in owner.devices()]
+
+
+def cpu_device(backend: str | Backend | None = None) -> Device:
+    """Return the host's memory as a device; with a backend, as that backend's arrays.
+
+    Source: MLDataDevices.jl ``cpu_device``
+    """
+    return Device("cpu", None if backend is None else _owner(backend).name)
+
+
+def gpu_device(index: int | None = None, *, backend: str | Backend | None = None, force: bool = False) -> Device:
+    """Return an accelerator of a backend (or of the default one): the first, or the one of this number.
+
+    Where there is none, it is the CPU, with a warning; with `force`, and for a number that is not there, an error.
+
+    Raises: ValueError, naming the devices that there are
+    Source: MLDataDevices.jl ``gpu_device``, whose numbers begin at 1
+    """
+    owner = _owner(backend)
+    names = owner.devices()
+    found = [name for name in names if name != "cpu"]
+    if index is not None and found:
+        named = [name for name in found if (name.partition(":")[2] or "0") == str(index)]
+        if not named:
+            raise ValueError(f"{owner.name} has the devices {', '.join(names)}, and no accelerator {index}")
+        return Device(named[0], owner.name)
+    if found:
+        return Device(found[0], owner.name)
+    if force:
+        raise ValueError(f"{owner.name} has the device {', '.join(names)}, and no accelerator")
+    warnings.warn(f"{owner.name} has the device {', '.join(names)}, and no accelerator: using the CPU", stacklevel=2)
+    return Device("cpu", owner.name)
+
+
+def get_device(values: tree.Tree) -> Device | None:
+    """Return the device that all arrays of a tree live on; None if there is no array.
+
+    Raises: ValueError if they live on several, or belong to several backends
+
+    >>> import luxport
+    >>> get_device(luxport.setup(0, luxport.Dense(2, 3)))
+    Device('cpu', backend='numpy')
+    """
+    found: dict[Device, str] = {}
+    for path, leaf in tree.leaves_with_path(values):
+        owner = backend_of(leaf)
+        found.setdefault(Device(owner.device_of(leaf), owner.name), ".".join(path))
+    if len(found) > 1:
+        places = ", ".join(
+            f"{device.backend} on {device.name} at {path or 'the top'}" for device, path in found.items()
+        )
+        raise ValueError(f"arrays on one device expected, got {places}: move them with a device or luxport.to")
+    return next(iter(found), None)
+
+
+def _owner(backend: str | Backend | None) -> Backend:
+    return default_backend() if backend is None else get_backend(backend)

@@ -1,0 +1,44 @@
+"""Dtypes by their names, which are the same on every backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport.backend._protocol import Array
+
+__all__ = ["check_dtype_name", "dtype_name"]
+
+
+def check_dtype_name(dtype: Any, *, floating: bool = False) -> None:
+    """Expect the name of a dtype, or None.
+
+    Raises: TypeError for anything but a string, ValueError for an unknown name
+    """
+    known = _FLOATING if floating else (*_FLOATING, *_COUNTING)
+    if dtype is not None and not isinstance(dtype, str):
+        raise TypeError(f"a dtype expected by name, such as 'float32', got {dtype!r}")
+    if dtype is not None and dtype not in known:
+        raise ValueError(
+            f"{'a floating dtype' if floating else 'a dtype'} expected, got {dtype!r}: one of {', '.join(known)}"
+        )
+
+
+def dtype_name(array: Array) -> str:
+    """Return the name of an array's dtype, the same on every backend: "float32".
+
+    >>> import numpy as np
+    >>> dtype_name(np.zeros(2, np.float32))
+    'float32'
+    """
+    dtype = array.dtype
+    return _NUMPY_NAMES.get(type(dtype)) or getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
+
+
+_FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+
+_COUNTING = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+# NumPy takes some microseconds to name a dtype, and has a class for each.
+_NUMPY_NAMES = {type(np.dtype(name)): name for name in (*_FLOATING, *_COUNTING) if name != "bfloat16"}

@@ -1,0 +1,99 @@
+"""`to`: trees of arrays from backend to backend, device to device, dtype to dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport import tree
+from luxport.backend._dtype_names import check_dtype_name, dtype_name
+from luxport.backend._precision import dtype_at
+from luxport.backend._protocol import Array, Backend
+from luxport.backend._registry import backend_of, get_backend
+from luxport.tree.ordered_keys import with_places
+
+__all__ = ["to", "to_numpy"]
+
+
+def to(
+    values: tree.Tree,
+    *,
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    share: bool = False,
+) -> tree.Tree:
+    """Return the tree with its arrays on another backend, on another device, or in another floating dtype.
+
+    An array that is in several places of the tree (the same object) is one array afterwards, too.
+
+    Arrays are copied, and to another backend leave behind what they were computed from (gradients flow through a
+    change of dtype). With `share` an array keeps its memory
+    wherever the two frameworks allow (through DLPack, on the same device, without a change of dtype): what then
+    changes in one changes in the other. `dtype` converts floating arrays and leaves integers and booleans alone,
+    and complex arrays too unless it is complex. To a half type, running statistics (``running_mean`` and
+    ``running_var`` of `BatchNorm` and others) become float32 instead: in half precision they would stand still, and
+    layers take them in float32 beside half parameters.
+
+    Raises: ValueError if the dtype is unknown, or the backend cannot hold it or has no such device
+
+    >>> import numpy as np
+    >>> to({"a": np.array([1.5]), "n": np.array([1])}, dtype="float32")
+    {'a': array([1.5], dtype=float32), 'n': array([1])}
+    """
+    target = None if backend is None else get_backend(backend)
+    check_dtype_name(dtype, floating=True)
+
+    # With the arrays themselves: what a mapping makes when it is asked must live as long as its identity counts.
+    moved: dict[int, tuple[Any, Any]] = {}
+
+    def move(path: tuple[str, ...], leaf: Any) -> Array:
+        if id(leaf) not in moved:
+            moved[id(leaf)] = leaf, move_one(path, leaf)
+        return moved[id(leaf)][1]
+
+    def move_one(path: tuple[str, ...], leaf: Any) -> Array:
+        source = backend_of(leaf)
+        owner = target or source
+        wanted = dtype_at(path, dtype) if _converts(dtype_name(leaf), dtype) else None
+        if share and device is None and wanted in (None, dtype_name(leaf)):
+            shared = leaf if owner is source else _shared(leaf, owner)
+            if shared is not None:
+                return shared
+        return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
+
+    result = tree.map_with_path(move, values)
+    if target is None:
+        return result
+    if not _sorts_keys(target):
+        return with_places(result, known=False)
+    # Where keys may have been sorted already, those without a place stay so.
+    first = next(iter(tree.leaves(values)), None)
+    return result if first is None or _sorts_keys(backend_of(first)) else with_places(result)
+
+
+def _sorts_keys(backend: Backend) -> bool:
+    return getattr(backend, "sorts_keys", False)
+
+
+def to_numpy(values: tree.Tree) -> tree.Tree:
+    """Return the tree with its arrays copied to NumPy, from whichever backend and device they are on.
+
+    >>> import luxport
+    >>> to_numpy({"a": luxport.asarray([1.5], backend="torch")})
+    {'a': array([1.5], dtype=float32)}
+    """
+    return to(values, backend="numpy")
+
+
+def _converts(kind: str, dtype: str | None) -> bool:
+    if dtype is None:
+        return False
+    return "float" in kind or ("complex" in kind and "complex" in dtype)
+
+
+def _shared(leaf: Array, owner: Backend) -> Array | None:
+    try:
+        return owner.from_dlpack(leaf, share=True)
+    except (BufferError, TypeError, ValueError, RuntimeError, AttributeError):
+        # Frameworks refuse in their own ways what they cannot view: read-only memory, strides, bfloat16.
+        return None

@@ -1,0 +1,74 @@
+"""Precision of trees of arrays: `f16`, `f32`, `f64`, `bf16`."""
+
+from __future__ import annotations
+
+from luxport import tree
+from luxport.backend._dtype_names import dtype_name
+from luxport.backend._protocol import Array
+from luxport.backend._registry import backend_of
+
+__all__ = ["bf16", "f16", "f32", "f64"]
+
+
+def f16(values: tree.Tree) -> tree.Tree:
+    """Convert the floating arrays of a tree to float16.
+
+    Integers, booleans and complex numbers (of which there are none in half precision) stay as they are, and so,
+    without a copy, does what has the dtype already. Running statistics of a state are float32 at least, as they would
+    stand still in half precision. Gradients flow through.
+
+    Source: Lux.jl ``f16``
+
+    >>> import numpy as np
+    >>> f16({"a": np.ones(1, np.float32), "n": np.ones(1, np.int32)})
+    {'a': array([1.], dtype=float16), 'n': array([1], dtype=int32)}
+    """
+    return _converted(values, "float16", None)
+
+
+def bf16(values: tree.Tree) -> tree.Tree:
+    """Convert the floating arrays of a tree to bfloat16. See `f16`.
+
+    Raises: ValueError on a backend without it, as NumPy is without ml_dtypes
+    Source: Lux.jl ``bf16``
+    """
+    return _converted(values, "bfloat16", None)
+
+
+def f32(values: tree.Tree) -> tree.Tree:
+    """Convert the floating arrays of a tree to float32, and complex ones to complex64. See `f16`.
+
+    Source: Lux.jl ``f32``
+    """
+    return _converted(values, "float32", "complex64")
+
+
+def f64(values: tree.Tree) -> tree.Tree:
+    """Convert the floating arrays of a tree to float64, and complex ones to complex128. See `f16`.
+
+    Raises: ValueError on JAX outside its 64-bit mode
+    Source: Lux.jl ``f64``
+    """
+    return _converted(values, "float64", "complex128")
+
+
+def _converted(values: tree.Tree, floating: str, complex_: str | None) -> tree.Tree:
+    def convert(path: tuple[str, ...], leaf: Array) -> Array:
+        kind = dtype_name(leaf)
+        wanted = dtype_at(path, floating) if "float" in kind else complex_ if "complex" in kind else None
+        return leaf if wanted in (None, kind) else backend_of(leaf).asarray(leaf, dtype=wanted)
+
+    return tree.map_with_path(convert, values)
+
+
+def dtype_at(path: tuple[str, ...], dtype: str | None) -> str | None:
+    """Return the dtype that a floating array at this path is to have where the tree is to have `dtype`.
+
+    Running statistics do not become half types: what a batch adds to them would be too small to be seen, and a
+    variance may be larger than float16 goes.
+
+    >>> dtype_at(("layer_1", "running_var"), "float16"), dtype_at(("layer_1", "scale"), "float16")
+    ('float32', 'float16')
+    """
+    running = bool(path) and path[-1] in ("running_mean", "running_var")
+    return "float32" if running and dtype in ("float16", "bfloat16") else dtype

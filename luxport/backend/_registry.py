@@ -1,0 +1,250 @@
+"""Which backend owns an array, and how backends become known.
+
+A backend is a module (or any object) that satisfies `Backend`. Two entry points make one known: in the group
+``luxport.backends`` its name, and in ``luxport.arrays`` the root module of its array types, so that an array
+of a framework finds its backend without any other framework being imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from luxport.backend._protocol import Array, Backend
+from luxport.backend.when_imported import when_imported
+from luxport.errors import BackendNotFoundError, LayerTypeError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = [
+    "backend_of",
+    "get_backend",
+    "backend_name",
+    "available_backends",
+    "known_backends",
+    "register_backend",
+    "load_present_backends",
+    "load_backends_on_arrival",
+    "FRAMEWORKS",
+    "adopt_type",
+    "find_owner",
+]
+
+_BY_NAME: dict[str, Backend] = {}
+
+_BY_TYPE: dict[type, Backend] = {}
+
+
+def backend_of(array: Array = None, /, *more: Array) -> Backend:
+    """Return the one backend that owns all of these arrays; entries that are None are passed over.
+
+    Raises: TypeError if an argument is no array of a known backend, or if two backends meet
+
+    >>> import numpy as np
+    >>> backend_of(np.zeros(2)).name
+    'numpy'
+    """
+    if not more:
+        backend = _BY_TYPE.get(type(array))
+        if backend is not None:
+            return backend
+    found: Backend | None = None
+    for one in (array, *more):
+        if one is None:
+            continue
+        backend = _BY_TYPE.get(type(one)) or _owner(type(one))
+        if found is None:
+            found = backend
+        elif backend is not found:
+            raise LayerTypeError(
+                f"expects arrays of one backend, got {found.name} and {backend.name} together: "
+                f"move one with luxport.to(..., backend={found.name!r})",
+                culprit="luxport",
+            )
+    if found is None:
+        raise LayerTypeError("expects an array, got None: make one with luxport.asarray", culprit="luxport")
+    return found
+
+
+def get_backend(name: str | Backend) -> Backend:
+    """Return a backend by name, importing it (and its framework) the first time; "pytorch" and "tensorflow" will do.
+
+    Raises: ValueError if no such backend is known; BackendNotFoundError if its framework is not installed
+    """
+    if not isinstance(name, str):
+        return name
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    entry = _named().get(name) or _named().get(backend_name(name))
+    if entry is None:
+        raise ValueError(f"unknown backend {name!r}: expected one of {', '.join(known_backends())}")
+    return _load(entry)
+
+
+def backend_name(name: str) -> str:
+    """Return the name of the backend that a framework's own name stands for.
+
+    >>> backend_name("pytorch"), backend_name("TensorFlow"), backend_name("jax")
+    ('torch', 'tf', 'jax')
+    """
+    return {"pytorch": "torch", "tensorflow": "tf"}.get(name.lower(), name)
+
+
+def available_backends() -> list[str]:
+    """Name the backends whose frameworks are installed, without importing them."""
+    installed = {
+        entry.value for entry in _array_roots().values() if find_spec(entry.name.partition(".")[0]) is not None
+    }
+    return sorted({name for name, entry in _named().items() if entry.value in installed} | set(_BY_NAME))
+
+
+def known_backends() -> list[str]:
+    """Name the backends that are known, whether their frameworks are installed or not."""
+    return sorted({*_named(), *_BY_NAME})
+
+
+def register_backend(backend: Backend) -> None:
+    """Make a backend known under its name, in this process; packages do it by their entry points instead."""
+    missing = [name for name in _REQUIRED if getattr(backend, name, None) is None]
+    if missing:
+        name = getattr(backend, "name", backend)
+        raise TypeError(f"backend {name!r} misses {', '.join(missing)}: see luxport.backend.Backend")
+    _BY_NAME[backend.name] = backend
+
+
+def load_present_backends() -> None:
+    """Load the backends of frameworks that the process has already imported.
+
+    A framework's pytree library learns of `Static` when its backend loads, and a user may hand a state made
+    on NumPy straight to `jax.jit`.
+    """
+    for root, entry in _array_roots().items():
+        if sys.modules.get(root) is not None and entry.value not in sys.modules:
+            _load(entry)
+
+
+def load_backends_on_arrival() -> None:
+    """Load the backend of each known framework as soon as that is imported, before luxport or after it.
+
+    A compiler that reads Python, as `torch.compile` does, cannot read how a backend is loaded: it must be there before
+    the first call. Those of other frameworks are loaded when their first array is met.
+    """
+    for root in FRAMEWORKS:
+        when_imported(root, functools.partial(_load_on_arrival, root))
+
+
+FRAMEWORKS = ("jax", "tensorflow", "torch")
+"""The root modules of frameworks whose backends come with luxport: entry points are slow to read, these are not."""
+
+
+def _load_on_arrival(root: str) -> None:
+    # Another thread that is loading a backend may wait for the import that this is the end of.
+    if not _loading.acquire(blocking=False):
+        return
+    try:
+        entry = _array_roots().get(root)
+        if entry is not None and entry.value not in sys.modules:
+            _load(entry)
+    except Exception:  # nobody has asked for it yet: the first call says what is wrong
+        return
+    finally:
+        _loading.release()
+
+
+def casts(x: Array, other: Array) -> bool:
+    """Tell whether two dtypes may meet, because the framework itself is told to cast: `torch.autocast`.
+
+    A backend says so by a function of the same name, which it may leave out.
+    """
+    own = getattr(find_owner(type(x)), "casts", None)
+    return own is not None and own(x, other)
+
+
+def adopt_type(array_type: type, backend: Backend) -> None:
+    """Let a backend own a type from now on: no look-up is left to the first array of it."""
+    _BY_TYPE[array_type] = backend
+
+
+# A backend may leave the rest out only by raising where it is called.
+_REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
+
+
+def _owner(array_type: type) -> Backend:
+    backend = find_owner(array_type)
+    if backend is None:
+        raise LayerTypeError(
+            f"expects an array, got {array_type.__name__}: make one with luxport.asarray", culprit="luxport"
+        )
+    return backend
+
+
+def find_owner(array_type: type) -> Backend | None:
+    """Return the backend that owns a type, and remember it; None if there is none."""
+    known = _BY_TYPE.get(array_type)
+    if known is not None:
+        return known
+    if array_type in _NO_ARRAYS:
+        return None
+    for backend in tuple(_BY_NAME.values()):
+        if backend.owns_type(array_type):
+            return _BY_TYPE.setdefault(array_type, backend)
+    for ancestor in array_type.__mro__:
+        entry = _array_roots().get(ancestor.__module__.partition(".")[0])
+        if entry is not None:
+            backend = _load(entry)
+            if backend.owns_type(array_type):
+                return _BY_TYPE.setdefault(array_type, backend)
+    return None
+
+
+# Seen quickly, and by torch.compile, which cannot look up the ancestors of a type of Python's own.
+_NO_ARRAYS = frozenset({type(None), bool, int, float, complex, str, bytes, dict, tuple, list})
+
+_loading = threading.RLock()
+
+
+def _load(entry: EntryPoint) -> Backend:
+    """Load a backend in one thread; the others have it when it is whole."""
+    with _loading:
+        return _load_now(entry)
+
+
+def _load_now(entry: EntryPoint) -> Backend:
+    module, _, attribute = entry.value.partition(":")
+    try:
+        loaded: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        roots = [root for root, other in _array_roots().items() if other.value == entry.value]
+        if error.name is None or error.name.partition(".")[0] not in roots:
+            raise
+        name = next((n for n, other in _named().items() if other.value == entry.value), entry.name)
+        raise BackendNotFoundError(
+            f"backend {name!r} needs {error.name}, which is not installed: pip install 'luxport-nn[{name}]'",
+            name=error.name,
+        ) from None
+    for part in filter(None, attribute.split(".")):
+        loaded = getattr(loaded, part)
+    register_backend(loaded)
+    return loaded
+
+
+@functools.cache
+def _named() -> dict[str, EntryPoint]:
+    return _entries("luxport.backends")
+
+
+@functools.cache
+def _array_roots() -> dict[str, EntryPoint]:
+    return _entries("luxport.arrays")
+
+
+def _entries(group: str) -> dict[str, EntryPoint]:
+    # A third of luxport's own import time, and needed only when the first array is met.
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=group)}

@@ -1,0 +1,345 @@
+"""What a function of arrays takes, written in one line, and what is said of a call that is another.
+
+``"x (T, N, in), weight (in, 4 out), bias (4 out)?, mask bool (T, N)?"``: names of arrays in their order, with the
+kind of numbers they hold (see `_KINDS`; nothing for any) and their shapes. A name is a size that agrees wherever it
+stands, alone or times a number; ``...`` stands for any number of axes, a question mark after the shape for an array
+that may be absent. ``like x`` asks for the dtype of x; ``or number`` lets a Python number stand for the array. Several
+such lines are alternatives.
+
+Where nothing is declared, the annotations of the function tell which arguments are arrays, and what numbers and flags
+are: that explains a call which has failed, and refuses none that a kernel takes.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from luxport.backend._dtype_names import dtype_name
+from luxport.backend._registry import backend_of, casts, find_owner
+from luxport.backend.option_rules import ANNOTATED, Rule, is_number
+from luxport.errors import LayerError, LayerTypeError, shape_text
+
+__all__ = ["Arguments", "Check", "checked", "expect_options", "short"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Check = Callable[..., None]
+"""A further test of arrays and options, called as the function is: it raises a LayerError."""
+
+
+@dataclass(frozen=True)
+class _Takes:
+    """One array of a pattern: its name, kind and shape. A size is (factor, name), or (factor, "") for a number."""
+
+    name: str
+    kind: str
+    shape: str
+    optional: bool
+    or_number: bool
+    like: str
+    head: tuple[tuple[int, str], ...]
+    tail: tuple[tuple[int, str], ...]
+    open: bool
+
+    def fits(self, shape: Any, sizes: dict[str, Any]) -> bool:
+        """Compare with a shape, and note the sizes that it tells; a size that is not known yet passes."""
+        rank = len(shape)
+        wanted = len(self.head) + len(self.tail)
+        if rank < wanted or (rank > wanted and not self.open):
+            return False
+        for i, (factor, name) in enumerate(self.head):
+            if not _agrees(factor, name, shape[i], sizes):
+                return False
+        for i, (factor, name) in enumerate(self.tail, start=rank - len(self.tail)):
+            if not _agrees(factor, name, shape[i], sizes):
+                return False
+        return True
+
+
+class Arguments:
+    """What one function takes: its arrays by a pattern or several, its other arguments by rules."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        takes: str | Sequence[str],
+        rules: Mapping[str, Rule],
+        check: Check | None = None,
+    ) -> None:
+        self.name = function.__name__
+        self.parameters = inspect.signature(function).parameters
+        kinds = inspect.Parameter
+        self.positional = [name for name, p in self.parameters.items() if p.kind is not kinds.KEYWORD_ONLY]
+        self.variadic = any(p.kind is kinds.VAR_POSITIONAL for p in self.parameters.values())
+        self.patterns = tuple([_parsed(pattern) for pattern in ([takes] if isinstance(takes, str) else takes)])
+        self.rules = {name: rule for name, rule in rules.items() if not rule.late}
+        self.check = check
+        # Read from annotations, to explain failures: no call is held against them before.
+        self.assumed = _assumed(self.parameters, self.positional)
+        self.every_rule = {**_assumed_rules(self.parameters), **rules}
+
+    def expect(self, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+        """Expect arrays that fit each other and options in their ranges, whatever the function would make of them.
+
+        Raises: LayerError
+        """
+        if self.patterns and not any([_fit(pattern, arrays) for pattern in self.patterns]):
+            problem = self._problem_of_arrays(dict(zip(self.positional, arrays, strict=False)))
+            if problem is not None:
+                raise problem
+        if self.check is not None:
+            self.check(*arrays, **options)
+
+    def expect_options(self, options: Mapping[str, Any], x: Any) -> None:
+        """Expect options in their ranges.
+
+        Raises: LayerError
+        """
+        expect_options(self.rules, options, x)
+
+    def explained(self, error: Exception, given: tuple[Any, ...], options: Mapping[str, Any]) -> Exception:
+        """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
+        if isinstance(error, LayerError) and error.place.layer is not None:
+            return error  # from a layer inside a function that the call was given
+        problem = self._problem(given, options)
+        if problem is None and not isinstance(error, LayerError):
+            return error
+        shown = error if problem is None else problem
+        assert isinstance(shown, LayerError)
+        shown.place.culprit = self.name
+        return shown
+
+    def _problem(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
+        problem = self._problem_of_names(given, options)
+        if problem is not None:
+            return problem
+        named = {**dict(zip(self.positional, given, strict=False)), **options}
+        problem = self._problem_of_arrays(named)
+        if problem is not None:
+            return problem
+        try:
+            defaults = {name: p.default for name, p in self.parameters.items() if p.default is not None}
+            expect_options(
+                self.every_rule, {**defaults, **named}, named.get(self.positional[0]) if self.positional else None
+            )
+            if self.check is not None:
+                by_name = {name: p.default for name, p in self.parameters.items() if p.kind is p.KEYWORD_ONLY}
+                self.check(*given, **{**by_name, **options})
+        except LayerError as error:
+            return error
+        except Exception:
+            return None  # a test of right arrays, which these are not: what the call ended in says more
+        return None
+
+    def _problem_of_names(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
+        every = ", ".join(self.parameters)
+        for i, (name, parameter) in enumerate(self.parameters.items()):
+            absent = name not in options and (name not in self.positional or i >= len(given))
+            if absent and parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
+                return LayerTypeError(f"expects {name}, which is missing: it takes ({every})")
+        if len(given) > len(self.positional) and not self.variadic:
+            return LayerTypeError(
+                f"expects ({', '.join(self.positional)}), got {len(given)} by position: "
+                f"it takes ({every}), options by keyword"
+            )
+        for i, name in enumerate(self.positional):
+            if i < len(given) and name in options:
+                return LayerTypeError(f"expects {name} once, got it by position and by name")
+        for name in options:
+            if name not in self.parameters:
+                return LayerTypeError(f"expects no {name}: it takes ({every})")
+        return None
+
+    def _problem_of_arrays(self, named: Mapping[str, Any]) -> LayerError | None:
+        found: tuple[int, LayerError] | None = None
+        for pattern in self.patterns or (self.assumed,):
+            problem = _problem_of_pattern(pattern, named)
+            if problem is None:
+                return None
+            # The alternative that gets furthest is the one that was meant.
+            if found is None or problem[0] > found[0]:
+                found = problem
+        return None if found is None else found[1]
+
+
+def checked(
+    takes: str | Sequence[str] = (), *, rules: Mapping[str, Rule] | None = None, check: Check | None = None
+) -> Callable[[F], F]:
+    """Let a function that no backend supplies say what it takes, and what is wrong with a wrong call."""
+
+    def decorate(function: F) -> F:
+        arguments = Arguments(function, takes, rules or {}, check)
+
+        @functools.wraps(function)
+        def call(*given: Any, **options: Any) -> Any:
+            try:
+                named = {**dict(zip(arguments.positional, given, strict=False)), **options}
+                arguments.expect_options(named, given[0] if given else None)
+                return function(*given, **options)
+            except Exception as error:
+                problem = arguments.explained(error, given, options)
+                if problem is error:
+                    raise
+                raise problem from error
+
+        call.autograph_info__ = True  # type: ignore[attr-defined]  # TensorFlow's AutoGraph rewrites nothing in here
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+# Kinds of numbers, by the beginnings of the names of their dtypes.
+_REAL = ("float", "bfloat", "int", "uint")
+_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "": ("numbers or booleans", (*_REAL, "complex", "bool")),
+    "numbers": ("numbers", (*_REAL, "complex")),
+    "real": ("real numbers", _REAL),
+    "inexact": ("floating or complex numbers", ("float", "bfloat", "complex")),
+    "complex": ("complex numbers", ("complex",)),
+    "floating": ("floating numbers", ("float", "bfloat")),
+    "ordered": ("real numbers or booleans", (*_REAL, "bool")),
+    "int": ("integers", ("int", "uint")),
+    "int32": ("int32", ("int32",)),
+    "bool": ("booleans", ("bool",)),
+}
+
+_ARRAY = re.compile(r"\s*(\w+)(?: (like \w+|(?!or number)\w+))?(?: \(([^)]*)\))?(\?)?( or number)?\s*")
+
+
+def _parsed(pattern: str) -> tuple[_Takes, ...]:
+    rules = []
+    for part in re.split(r",\s*(?![^(]*\))", pattern):
+        match = _ARRAY.fullmatch(part)
+        assert match is not None, part
+        name, kind, shape, absent, or_number = match.groups()
+        kind = kind or ""
+        like = kind.removeprefix("like ") if kind.startswith("like ") else ""
+        sizes = ["..."] if shape is None else [size for size in re.split(r",\s*", shape) if size]
+        at = sizes.index("...") if "..." in sizes else len(sizes)
+        rules.append(
+            _Takes(
+                *(name, "" if like else kind, "" if shape is None else f"({shape})", absent is not None),
+                or_number=or_number is not None,
+                like=like,
+                head=tuple([_size(size) for size in sizes[:at]]),
+                tail=tuple([_size(size) for size in sizes[at + 1 :]]),
+                open=at < len(sizes),
+            )
+        )
+    return tuple(rules)
+
+
+def _assumed(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[_Takes, ...]:
+    """Take the arguments that are annotated as arrays for arrays of any numbers and shape."""
+    arrays = [name for name in positional if str(parameters[name].annotation).startswith("Array")]
+    optional = [name for name in arrays if "None" in str(parameters[name].annotation)]
+    return _parsed(", ".join([f"{name} (...)?" if name in optional else name for name in arrays])) if arrays else ()
+
+
+def _assumed_rules(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Rule]:
+    return {name: ANNOTATED[str(p.annotation)] for name, p in parameters.items() if str(p.annotation) in ANNOTATED}
+
+
+def _size(text: str) -> tuple[int, str]:
+    factor, _, name = text.rpartition(" ")
+    return (int(name), "") if name.isdigit() else (int(factor or 1), name)
+
+
+def _agrees(factor: int, name: str, size: Any, sizes: dict[str, Any]) -> bool:
+    if size is None:
+        return True
+    if not name:
+        return size == factor
+    if name in sizes:
+        return size == factor * sizes[name]
+    if factor != 1:
+        if size % factor:
+            return False
+        size //= factor
+    sizes[name] = size
+    return True
+
+
+def _fit(pattern: tuple[_Takes, ...], arrays: tuple[Any, ...]) -> bool:
+    """Tell whether arrays fit a pattern, as quickly as may be."""
+    sizes: dict[str, Any] = {}
+    for takes, array in zip(pattern, arrays, strict=False):
+        if array is None:
+            if not takes.optional:
+                return False
+            continue
+        if not takes.fits(array.shape, sizes) or (
+            takes.like and array.dtype != arrays[0].dtype and not casts(array, arrays[0])
+        ):
+            return False
+        if takes.kind and not dtype_name(array).startswith(_KINDS[takes.kind][1]):
+            return False
+    return True
+
+
+def _problem_of_pattern(pattern: tuple[_Takes, ...], named: Mapping[str, Any]) -> tuple[int, LayerError] | None:
+    """Return how many arrays fit, and what is wrong with the next."""
+    sizes: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for i, takes in enumerate(pattern):
+        array = named.get(takes.name)
+        if array is None and (takes.optional or takes.name not in named):
+            continue
+        if takes.or_number and isinstance(array, (bool, int, float)):
+            continue
+        if array is None or find_owner(type(array)) is None:
+            got = "None" if array is None else type(array).__name__
+            return i, LayerTypeError(f"expects an array as {takes.name}, got {got}: make one with luxport.asarray")
+        try:
+            backend_of(named.get(pattern[0].name), array)
+        except LayerError as error:
+            return i, error
+        wanted, names = _KINDS[takes.kind]
+        if not dtype_name(array).startswith(names):
+            return i, LayerTypeError(f"expects {wanted} as {takes.name}, got {dtype_name(array)}")
+        before = dict(sizes)
+        if not takes.fits(array.shape, sizes):
+            known = [
+                f"{name} = {before[name]} as in {sources[name]}"
+                for _, name in (*takes.head, *takes.tail)
+                if name in before
+            ]
+            given = f" with {' and '.join(dict.fromkeys(known))}" if known else ""
+            return i, LayerError(f"expects {takes.name} {takes.shape}{given}, got {shape_text(array)}")
+        sources.update({name: takes.name for name in sizes if name not in before})
+        if takes.like and array.dtype != named[takes.like].dtype and not casts(array, named[takes.like]):
+            want, got = dtype_name(named[takes.like]), dtype_name(array)
+            return i, LayerTypeError(
+                f"expects {takes.name} in {want} as {takes.like}, got {got}: convert one with luxport.to(..., dtype=)"
+            )
+    return None
+
+
+def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any) -> None:
+    """Expect the options that have a rule in their ranges, x being the array that axes are of, if there is one.
+
+    Raises: LayerError
+    """
+    for name in options:
+        rule = rules.get(name)
+        if rule is not None and not rule.holds(options[name], getattr(x, "shape", None)):
+            raise _problem_of_option(name, rule, options[name], x)
+
+
+def _problem_of_option(name: str, rule: Rule, value: Any, x: Any) -> LayerError:
+    kind = LayerError if is_number(value) else LayerTypeError
+    shape = f" for the shape {shape_text(x)}" if rule.tells_axes and getattr(x, "shape", None) is not None else ""
+    return kind(f"expects {name} as {rule.wanted}{shape}, got {short(value)}")
+
+
+def short(value: Any) -> str:
+    """Write a value on one line, the same wherever it comes from."""
+    if find_owner(type(value)) is not None:
+        return f"an array {shape_text(value)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,199 @@
+"""Rules for options: what an option of an operation or a loss may be, in words and as a test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any
+
+from luxport.backend._protocol import Backend
+
+__all__ = [
+    "ANNOTATED",
+    "ANY_INT",
+    "AXES",
+    "AXIS",
+    "BACKEND",
+    "FINITE",
+    "FLAG",
+    "FUNCTION",
+    "LONGEST",
+    "MOST",
+    "NON_NEGATIVE",
+    "NUMBER",
+    "POSITIVE",
+    "PROBABILITY",
+    "SHAPE",
+    "SOME_AXES",
+    "SPATIAL_SIZES",
+    "TEXT",
+    "Rule",
+    "choice",
+    "count",
+    "each",
+    "is_finite",
+    "is_int",
+    "is_number",
+    "late",
+    "number",
+    "or_none",
+]
+
+Shape = tuple[Any, ...]
+
+LONGEST = 2**20
+"""More elements than an axis has that is computed place by place."""
+
+MOST = 2**40
+"""More elements than an array has: a size beyond it is refused before anybody tries to make room for it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an option may be: in words, and as a test of a value, given the shape of the first array or None.
+
+    Whatever has a shape itself (a number that only the running program knows) passes for a number. One that is `late`
+    explains a call that has failed, and is not looked at before: where a wrong value always makes a call fail.
+    """
+
+    wanted: str
+    holds: Callable[[Any, Any], bool]
+    late: bool = False
+
+    @property
+    def tells_axes(self) -> bool:
+        """Whether it is about axes of the first array, whose shape a message then tells."""
+        return "axis" in self.wanted or "axes" in self.wanted
+
+
+def late(rule: Rule) -> Rule:
+    """Leave a rule until a call has failed."""
+    return replace(rule, late=True)
+
+
+def or_none(rule: Rule) -> Rule:
+    """Allow None too."""
+    return Rule(f"{rule.wanted}, or None", lambda value, shape: value is None or rule.holds(value, shape))
+
+
+def choice(*values: Any) -> Rule:
+    """Allow some values only."""
+    *others, last = [repr(value) for value in values]
+    return Rule(f"{', '.join(others)} or {last}", lambda value, shape: any(_is(value, other) for other in values))
+
+
+def count(least: int, most: int = MOST) -> Rule:
+    """Allow ints of at least `least`."""
+    bounds = f"from {least} to {most}" if most < MOST else f"of at least {least}"
+    wanted = f"an int {bounds}"
+    return Rule(wanted, lambda value, shape: (is_int(value) and least <= value <= most) or is_array(value))
+
+
+def number(wanted: str, test: Callable[[float], bool]) -> Rule:
+    """Allow the numbers that pass a test; NaN passes none."""
+    return Rule(wanted, lambda value, shape: (is_number(value) and test(value)) or is_array(value))
+
+
+def is_int(value: Any) -> bool:
+    """Tell whether a value is a whole number, booleans aside."""
+    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a real number, booleans aside."""
+    return type(value) is float or type(value) is int or (isinstance(value, Real) and not isinstance(value, bool))
+
+
+def is_finite(value: Any) -> bool:
+    """Tell whether a value is a finite real number, booleans aside."""
+    return is_number(value) and math.isfinite(value)
+
+
+def is_array(value: Any) -> bool:
+    """Tell whether a value is an array of one number, which only the running program may know."""
+    shape = getattr(value, "shape", None)
+    return shape is not None and len(shape) == 0 and not isinstance(value, Real)
+
+
+def _is(value: Any, other: Any) -> bool:
+    return type(value) is type(other) and value == other
+
+
+def _is_axis(value: Any, shape: Shape | None) -> bool:
+    return is_int(value) and (shape is None or -len(shape) <= value < len(shape))
+
+
+def _are_axes(value: Any, shape: Shape | None) -> bool:
+    if value is None or _is_axis(value, shape):
+        return True
+    if not isinstance(value, tuple) or not all([_is_axis(axis, shape) for axis in value]):
+        return False
+    return len({axis if shape is None else axis % len(shape) for axis in value}) == len(value)
+
+
+def _is_shape(value: Any, shape: Shape) -> bool:
+    if not isinstance(value, (tuple, list)):
+        return False
+    if not all([is_array(n) or n is None or (is_int(n) and 0 <= n <= MOST) for n in value]):
+        return False
+    return math.prod([n for n in value if is_int(n)]) <= MOST
+
+
+FLAG = Rule("True or False", lambda value, shape: value is True or value is False or _is_bool(value))
+FUNCTION = Rule("a function", lambda value, shape: callable(value))
+NUMBER = number("a number", lambda value: value == value)
+FINITE = number("a finite number", math.isfinite)
+POSITIVE = number("a positive finite number", lambda value: 0 < value < math.inf)
+NON_NEGATIVE = number("a finite number of at least 0", lambda value: 0 <= value < math.inf)
+PROBABILITY = number("a number in [0, 1]", lambda value: 0 <= value <= 1)
+AXIS = Rule("an axis of the array", _is_axis)
+AXES = Rule("an axis of the array, a tuple of axes that differ, or None", _are_axes)
+SOME_AXES = Rule(
+    "a tuple of axes of the array that differ", lambda v, shape: isinstance(v, tuple) and _are_axes(v, shape)
+)
+SHAPE = Rule("a tuple of sizes of at least 0, together an array's", _is_shape)
+
+
+def each(wanted: str, test: Callable[[Any], bool]) -> Rule:
+    """Allow one for all spatial axes, or a tuple with one for each of some: what passes a test."""
+    return Rule(
+        f"{wanted}, or a tuple of such",
+        lambda value, shape: test(value) or (isinstance(value, tuple) and len(value) > 0 and all(map(test, value))),
+    )
+
+
+def _are_sizes(value: Any, shape: Shape | None) -> bool:
+    return (
+        isinstance(value, tuple)
+        and (shape is None or len(value) == len(shape) - 2)
+        and all([is_int(n) and 1 <= n <= LONGEST for n in value])
+    )
+
+
+SPATIAL_SIZES = Rule(f"a tuple of ints from 1 to {LONGEST}, one for each spatial axis", _are_sizes)
+
+
+ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_array(value))
+TEXT = Rule("a string", lambda value, shape: isinstance(value, str))
+
+BACKEND = Rule(
+    "a backend or its name, or None", lambda value, shape: value is None or isinstance(value, (str, Backend))
+)
+
+ANNOTATED = {
+    "bool": FLAG,
+    "bool | None": or_none(FLAG),
+    "float": NUMBER,
+    "float | None": or_none(NUMBER),
+    "int": ANY_INT,
+    "int | None": or_none(ANY_INT),
+    "str": TEXT,
+    "str | None": or_none(TEXT),
+}
+"""What annotations of options say by themselves."""
+
+
+def _is_bool(value: Any) -> bool:
+    return type(value).__name__ in ("bool", "bool_")

@@ -1,0 +1,95 @@
+"""What every layer is, and how layers inside layers are found: all that those need who print, check and locate them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+from luxport.random import Rng
+
+__all__ = ["LayerBase", "has_layers", "NamedLayers", "Parameters", "States", "by_name", "is_layers"]
+
+
+Parameters: TypeAlias = Mapping[str, Any]
+"""The parameters of a layer: arrays by name, or dicts of them by the names of the layers inside."""
+
+States: TypeAlias = Mapping[str, Any]
+"""The state of a layer, which each call returns anew: like `Parameters`."""
+
+
+class LayerBase:
+    """What every layer tells of itself. `luxport.Layer` adds how layers are built, called and written out."""
+
+    _entries: ClassVar[Any] = None
+    _own: ClassVar[Any] = None
+    # The field of a layer that is not called but taken apart: its entries are looked at in its place.
+    _entries_of: ClassVar[str | None] = None
+    # Entries that a layer uses itself, where all others are handed on to a layer that it holds.
+    _own_names: ClassVar[Any] = ()
+    # Whether networks take steps with it in ways of their own: then it is one layer, whatever it holds.
+    _is_cell: ClassVar[bool] = False
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the initial parameters on the host, in field order."""
+        return {}
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make the initial states on the host."""
+        return {}
+
+    def children(self) -> Mapping[str, Any]:
+        """Return the layers inside this one by the keys of their parameters."""
+        return {}
+
+
+class NamedLayers(Mapping[str, Any]):
+    """An immutable, hashable, ordered mapping of names to layers: the field of a container that has many."""
+
+    __slots__ = ("_items", "_layers")
+
+    def __init__(self, layers: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        self._layers = dict(layers)
+        self._items = tuple(self._layers.items())
+
+    def __getitem__(self, name: str) -> Any:
+        return self._layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamedLayers) and self._items == other._items
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+    def __repr__(self) -> str:
+        return f"NamedLayers({self._layers!r})"
+
+
+def is_layers(value: Any) -> bool:
+    """Tell a layer, or a tuple, list or mapping of nothing but layers, which may be nested."""
+    if isinstance(value, LayerBase):
+        return True
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    return isinstance(value, (tuple, list)) and len(value) > 0 and all(is_layers(entry) for entry in value)
+
+
+def has_layers(value: Any) -> bool:
+    """Tell whether there is a layer anywhere inside."""
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    return isinstance(value, LayerBase) or (
+        isinstance(value, (tuple, list)) and any(has_layers(entry) for entry in value)
+    )
+
+
+def by_name(layers: Any) -> Mapping[str, Any]:
+    """Name layers as their parameters are named: ``layer_1``, ``layer_2``, … in a sequence."""
+    if isinstance(layers, Mapping):
+        return layers
+    return {f"layer_{i}": layer for i, layer in enumerate(layers, start=1)}

@@ -1,0 +1,39 @@
+"""Models called in other ways: `apply`, `stateless_apply`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.core.abstract_arrays import AbstractRng
+from luxport.core.anatomy import Parameters, States
+from luxport.core.counts import state_length
+from luxport.core.initial_values import initial_states
+from luxport.core.layer import Layer, check_layer
+from luxport.errors import LayerError
+
+__all__ = ["apply", "stateless_apply"]
+
+
+def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+    """Return ``model(x, ps, st)``."""
+    check_layer("apply", model)
+    return model(x, ps, st)
+
+
+def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
+    """Return only the output of a model that has no states.
+
+    Raises: LayerError if the model has states
+
+    >>> import numpy as np, luxport
+    >>> stateless_apply(luxport.NoOpLayer(), np.ones(2), {})
+    array([1., 1.])
+    """
+    check_layer("stateless_apply", model)
+    st = initial_states(AbstractRng(), model)
+    if state_length(st):
+        raise LayerError(
+            "has states, and stateless_apply expects a model without any: call model(x, ps, st)",
+            culprit=type(model).__name__,
+        )
+    return model(x, ps, st)[0]

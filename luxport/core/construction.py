@@ -1,0 +1,92 @@
+"""How layers are built: each learns which entries it has, and wrong arguments are answered in one line."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+from luxport.backend import is_compiling
+from luxport.core.anatomy import LayerBase, is_layers
+from luxport.core.call_arguments import wrong_arguments
+from luxport.core.entries import learn_entries
+from luxport.core.option_types import wrong_option
+
+__all__ = ["completed", "explained"]
+
+
+def completed(init: Callable[..., None]) -> Callable[..., None]:
+    """Let a layer's ``__init__`` say which argument is wrong, and complete the layer when it has its fields."""
+    explaining = explained(init)
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        if is_compiling():  # a compiler cannot follow what comes, and says in its own words what is wrong
+            init(self, *args, **options)
+            return
+        explaining(self, *args, **options)
+        if type(self).__module__.startswith("luxport."):  # what annotations mean in other classes is theirs to say
+            wrong = wrong_option(type(self), vars(self))
+            if wrong is not None:
+                raise TypeError(wrong)
+        if type(self).__init__ is wrapper:  # else a subclass calls this on its way
+            _check_held_layers(self)
+            learn_entries(self)
+
+    return wrapper
+
+
+def explained(init: Callable[..., None]) -> Callable[..., None]:
+    """Let an ``__init__`` that fails say in one line which argument is wrong."""
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            init(self, *args, **options)
+        except FrozenInstanceError as error:
+            raise TypeError(_own_init(type(self))) from error
+        except Exception as error:
+            wrong = _wrong_call(type(self), init, (self, *args), options, error)
+            if wrong is None:
+                raise
+            raise TypeError(wrong) from None
+
+    return wrapper
+
+
+def _wrong_call(
+    kind: type, init: Callable[..., None], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
+) -> str | None:
+    """Say which argument made a layer's ``__init__`` fail, if the error does not; None if that is not known."""
+    if isinstance(error, TypeError):
+        wrong = wrong_arguments(kind.__name__, init, args, options)
+        if wrong is not None:
+            return wrong
+    if str(error).startswith(f"{kind.__name__} ") or not kind.__module__.startswith("luxport."):
+        return None
+    bound = inspect.signature(init).bind(*args, **options)
+    return wrong_option(kind, bound.arguments)
+
+
+def _own_init(kind: type) -> str:
+    return (
+        f"{kind.__name__} is a frozen dataclass, as every layer: name its fields with their types in the class, and "
+        "leave __init__ out (__post_init__ is the place to check them)"
+    )
+
+
+def _check_held_layers(layer: Any) -> None:
+    """Expect a layer that holds layers to tell so: else they get neither parameters nor states."""
+    kind: Any = type(layer)
+    base: Any = LayerBase
+    tells = (kind.children, kind.initial_parameters, kind.initial_states)
+    if tells != (base.children, base.initial_parameters, base.initial_states):
+        return
+    held = [f.name for f in fields(layer) if is_layers(getattr(layer, f.name, None))]
+    if held:
+        raise TypeError(
+            f"{kind.__name__} holds layers in {', '.join(held)}: derive it from luxport.ContainerLayer, "
+            "so that they get parameters and states"
+        )

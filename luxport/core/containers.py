@@ -1,0 +1,112 @@
+"""Layers made of layers: `ContainerLayer` and `WrapperLayer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from luxport.core.anatomy import NamedLayers, Parameters, States, by_name, has_layers, is_layers
+from luxport.core.initial_values import initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.random import Rng
+
+__all__ = ["ContainerLayer", "WrapperLayer"]
+
+
+class ContainerLayer(Layer):
+    """A layer made of layers. It finds them in its own fields: layers, and tuples, lists or dicts of layers.
+
+    Params: one entry per such field, under the field's name; inside a tuple ``layer_1``, ``layer_2``, …
+    State:  likewise
+
+    >>> import luxport
+    >>> class Residual(ContainerLayer):
+    ...     inner: Layer
+    ...     def __call__(self, x, ps, st):
+    ...         y, inner = self.inner(x, ps["inner"], st["inner"])
+    ...         return x + y, {"inner": inner}
+    >>> luxport.parameter_length(Residual(luxport.Dense(3, 3)))
+    12
+    """
+
+    def __post_init__(self) -> None:
+        _freeze_layers(self)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw those of the children, in field order."""
+        return initial_parameters(rng, self.children())
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of the children, in field order."""
+        return initial_states(rng, self.children())
+
+    def children(self) -> Mapping[str, Any]:
+        """Return the fields that hold layers."""
+        return {f.name: value for f in fields(self) if is_layers(value := getattr(self, f.name))}  # type: ignore[arg-type]
+
+
+class WrapperLayer(Layer):
+    """A layer around exactly one field of layers, whose parameters and states are that field's, with no key between.
+
+    Without a ``__call__`` of its own it calls what it wraps.
+
+    Raises: TypeError when it is built, if not exactly one field holds layers
+
+    >>> import luxport
+    >>> class Named(WrapperLayer):
+    ...     inner: Layer
+    ...     note: str = ""
+    >>> list(luxport.setup(0, Named(luxport.Dense(2, 3)))[0])
+    ['weight', 'bias']
+    """
+
+    def __post_init__(self) -> None:
+        _freeze_layers(self)
+        self._wrapped()
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call what is wrapped."""
+        return self._wrapped()(x, ps, st)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw those of what is wrapped."""
+        return initial_parameters(rng, self._wrapped())
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of what is wrapped."""
+        return initial_states(rng, self._wrapped())
+
+    def children(self) -> Mapping[str, Any]:
+        """Return the layers that are wrapped, by the keys of their parameters."""
+        wrapped = self._wrapped()
+        return wrapped.children() if isinstance(wrapped, Layer) else by_name(wrapped)
+
+    def _wrapped(self) -> Any:
+        found = [value for f in fields(self) if is_layers(value := getattr(self, f.name))]  # type: ignore[arg-type]
+        if len(found) != 1:
+            raise TypeError(f"{type(self).__name__} expects exactly one field of layers, got {len(found)}")
+        return found[0]
+
+
+def _freeze_layers(container: Layer) -> None:
+    """Make fields of layers given as lists or dicts hashable."""
+
+    def freeze(value: Any) -> Any:
+        if isinstance(value, Mapping) and not isinstance(value, NamedLayers):
+            return NamedLayers({name: freeze(entry) for name, entry in value.items()})
+        if isinstance(value, (tuple, list)):
+            return tuple(freeze(entry) for entry in value)
+        return value
+
+    for f in fields(container):  # type: ignore[arg-type]
+        value = getattr(container, f.name)
+        if isinstance(value, Layer):
+            continue
+        if is_layers(value):
+            object.__setattr__(container, f.name, freeze(value))
+        elif has_layers(value):
+            raise TypeError(
+                f"{type(container).__name__} expects nothing but layers in {f.name}, got {value!r}: "
+                "wrap functions in luxport.WrappedFunction"
+            )

@@ -1,0 +1,50 @@
+"""How many numbers a layer has: `parameter_length`, `state_length`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from luxport import tree
+from luxport.core.anatomy import LayerBase, Parameters, States
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.tree.static import Static
+
+__all__ = ["parameter_length", "state_length"]
+
+
+def parameter_length(model: LayerBase | Parameters) -> int:
+    """Count the scalars among the parameters of a layer, or in a tree of parameters.
+
+    >>> import luxport
+    >>> parameter_length(luxport.Dense(128, 256))
+    33024
+    """
+    ps = abstract_values(initial_parameters, model) if isinstance(model, LayerBase) else model
+    return sum(_size(leaf) for leaf in tree.leaves(ps))
+
+
+def state_length(model: LayerBase | States) -> int:
+    """Count the entries of the states of a layer, or of a tree of states.
+
+    An array counts its scalars; a `Static`, a None and a generator (an entry named ``rng``) count one each.
+
+    >>> import luxport
+    >>> state_length(luxport.BatchNorm(128)), state_length(luxport.Dropout(0.5))
+    (257, 2)
+    """
+    st = abstract_values(initial_states, model) if isinstance(model, LayerBase) else model
+    if isinstance(st, Mapping):
+        return sum(1 if name == "rng" else state_length(value) for name, value in st.items())
+    if isinstance(st, (tuple, list)):
+        return sum(state_length(value) for value in st)
+    return 1 if st is None or isinstance(st, Static) else _size(st)
+
+
+def _size(leaf: Any) -> int:
+    size, shape = 1, getattr(leaf, "shape", None)
+    if shape is None:
+        raise TypeError(f"a layer or a tree of arrays expected, got {type(leaf).__name__}")
+    for dim in shape:
+        size *= int(dim)
+    return size

@@ -1,0 +1,124 @@
+"""How models are written out: a layer in one line, a model as a tree with its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from luxport.core.anatomy import LayerBase, NamedLayers, by_name
+from luxport.core.counts import parameter_length, state_length
+
+__all__ = ["display", "one_line"]
+
+
+def display(model: LayerBase) -> str:
+    """Write a model as Lux does: a line per layer, each with its numbers of parameters and states.
+
+    Neighbours that are equal share a line, ``# 40 (20 x 2) parameters``.
+
+    >>> import luxport
+    >>> print(display(luxport.Chain(luxport.Dense(2, 3, luxport.tanh), luxport.Dense(3, 1))))
+    Chain(
+        layer_1 = Dense(2, 3, tanh),  # 9 parameters
+        layer_2 = Dense(3, 1),        # 4 parameters
+    )                                 # 13 parameters
+    """
+    lines = _lines(model, "", "")
+    width = max((len(text) for text, counts in lines if counts), default=0) + 2
+    return "\n".join(f"{text:<{width}}# {counts}" if counts else text for text, counts in lines)
+
+
+def one_line(layer: LayerBase) -> str:
+    """Write a layer as the call that builds it, without the options left at their defaults.
+
+    >>> import luxport
+    >>> one_line(luxport.Dense(2, 3, luxport.relu, use_bias=False))
+    'Dense(2, 3, relu, use_bias=False)'
+    """
+    parts: list[str] = []
+    positional = True
+    for f in fields(layer):  # type: ignore[arg-type]
+        value = getattr(layer, f.name)
+        if not f.init or f.name == "name":
+            continue
+        if f.default is not MISSING and value == f.default:
+            positional = False
+            continue
+        positional = positional and not f.kw_only
+        if isinstance(value, NamedLayers):
+            parts += _named(value)
+        else:
+            parts.append(_text(value) if positional else f"{f.name}={_text(value)}")
+    return f"{_title(layer)}({', '.join(parts)})"
+
+
+def _named(layers: NamedLayers) -> list[str]:
+    default = all(name == f"layer_{i}" for i, name in enumerate(layers, start=1))
+    return [repr(layer) if default else f"{name}={layer!r}" for name, layer in layers.items()]
+
+
+def _title(layer: LayerBase) -> str:
+    return getattr(layer, "name", None) or type(layer).__name__
+
+
+def _text(value: Any) -> str:
+    if callable(value) and not isinstance(value, LayerBase):
+        return getattr(value, "__name__", None) or repr(value)
+    return repr(value)
+
+
+def _counts(layer: LayerBase, copies: int) -> str:
+    parameters, states = parameter_length(layer), state_length(layer)
+    texts = [_plural(parameters, copies, "parameter")] if parameters else []
+    texts += [_plural(states, copies, "state")] if states else []
+    return ", ".join(texts)
+
+
+def _plural(n: int, copies: int, noun: str) -> str:
+    total = n * copies
+    return f"{total:_}{f' ({n:_} x {copies})' if copies > 1 else ''} {noun}{'' if total == 1 else 's'}"
+
+
+def _lines(node: Any, indent: str, label: str, end: str = "", copies: int = 1) -> list[tuple[str, str]]:
+    children = node.children() if isinstance(node, LayerBase) else by_name(node)
+    if isinstance(node, LayerBase) and not children:
+        return [(f"{indent}{label}{one_line(node)}{end}", _counts(node, copies))]
+    title = _title(node) if isinstance(node, LayerBase) else ""
+    lines = [(f"{indent}{label}{title}(", "")]
+    for name, child, repeated in _grouped(children):
+        lines += _lines(child, indent + "    ", f"{name} = ", ",", copies * repeated)
+    closing = _counts(node, copies) if isinstance(node, LayerBase) else ""
+    if isinstance(node, LayerBase) and not indent:
+        closing = closing or "0 parameters"
+    return [*lines, (f"{indent}){end}", closing)]
+
+
+def _grouped(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
+    """Join neighbours that are equal and numbered: layer_1 and layer_2 become layer_(1-2), two of them."""
+    groups: list[tuple[str, int, int, Any]] = []
+    for name, child in children.items():
+        stem, number = _numbered(name)
+        if groups and number is not None:
+            last_stem, first, last, layer = groups[-1]
+            if (last_stem, last + 1, layer) == (stem, number, child):
+                groups[-1] = (stem, first, number, layer)
+                continue
+        # A name without a number stands for itself, and no number follows it.
+        groups.append((name, -1, -1, child) if number is None else (stem, number, number, child))
+    return [
+        (
+            stem if first < 0 else f"{stem}{first}" if first == last else f"{stem}({first}-{last})",
+            child,
+            last - first + 1,
+        )
+        for stem, first, last, child in groups
+    ]
+
+
+def _numbered(name: str) -> tuple[str, int | None]:
+    """Split a name from the number it ends in; one with a leading zero is part of the name."""
+    digits = name[len(name.rstrip("0123456789")) :]
+    if not digits or digits != str(int(digits)):
+        return name, None
+    return name.removesuffix(digits), int(digits)

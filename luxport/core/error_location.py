@@ -1,0 +1,129 @@
+"""Errors that say where: what leaves a layer's call carries the layer's name and its path in the model."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from luxport.core.anatomy import LayerBase, by_name
+from luxport.core.entries import check_entries, find_wrong_entry, fits
+from luxport.errors import LayerError, Place
+
+__all__ = ["located", "says_where"]
+
+_ABSENT: Any = object()
+_PLACE = "luxport_place"
+# What an absent entry, or None in its place, raises; where a call fails otherwise, no entry is missing.
+_OF_ABSENCE = (KeyError, AttributeError, IndexError, TypeError)
+
+
+def located(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a layer's call look at its parameters and states first, and errors that leave it say which layer it was.
+
+    An error of luxport's gets the layer's name and path into its line. Every framework words it differently when an
+    entry is absent, no array or one of other numbers: there the line says what was expected. Any other error stays
+    the one that it is, with a note of the place.
+    """
+
+    @functools.wraps(call)
+    def wrapper(self: Any, x: Any = _ABSENT, ps: Any = _ABSENT, st: Any = _ABSENT, *more: Any, **inputs: Any) -> Any:
+        if st is _ABSENT or ps is _ABSENT or x is _ABSENT:
+            given = {"x": x, "ps": ps, "st": st, **inputs}
+            return _call_by_name(call, self, {name: v for name, v in given.items() if v is not _ABSENT})
+        try:
+            own = self._own
+            if own is not None and not fits(own, ps, st):
+                check_entries(self, ps, st)
+            if more or inputs:
+                return call(self, x, ps, st, *more, **inputs)
+            return call(self, x, ps, st)
+        except LayerError as error:
+            _move_out(error.place, self, ps)
+            raise error from error.__cause__
+        except Exception as error:
+            wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
+            if wrong is None:
+                _note_place(error, self, ps)
+                raise
+            explained = LayerError(wrong)
+            _move_out(explained.place, self, ps)
+            raise explained from error
+
+    return wrapper
+
+
+def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]) -> Any:
+    """Call a layer that names its arguments otherwise or leaves some out, or say what is missing."""
+    first = list(itertools.takewhile(lambda name: name in given, ("x", "ps", "st")))
+    named = {name: value for name, value in given.items() if name not in first}
+    try:
+        bound = inspect.signature(call).bind(layer, *[given[name] for name in first], **named)
+    except TypeError:
+        error = LayerError(
+            f"is called as y, st = model(x, ps, st), got model({', '.join(given)}): "
+            "luxport.setup(0, model) makes ps and st, and each call returns the next st"
+        )
+        _move_out(error.place, layer, None)
+        raise error from None
+    return call(*bound.args, **bound.kwargs)
+
+
+def _move_out(place: Place, layer: Any, ps: Any) -> None:
+    """Let a place be seen from the layer that the error leaves next."""
+    if place.layer is None:
+        place.culprit = type(layer).__name__
+    elif place.layer is not layer:
+        # One layer may have several places: the parameters it was called with tell which.
+        places = [(path, inner) for path, child, inner in _places(layer, ps) if child is place.layer]
+        exact = [(path, inner) for path, inner in places if inner is place.ps]
+        found = exact if exact else places
+        if len(found) == 1:
+            place.path = (*found[0][0], *place.path)
+    place.layer, place.ps = layer, ps
+
+
+def _note_place(error: Exception, layer: Any, ps: Any) -> None:
+    """Add to somebody else's error a note of where in the model it came from; never raise another instead."""
+    try:
+        place = vars(error).setdefault(_PLACE, Place())
+        if place is None:
+            return
+        before = place.text()
+        _move_out(place, layer, ps)
+        notes = getattr(error, "__notes__", [])
+        if before and notes and notes[-1] == _note(before):
+            notes[-1] = _note(place.text())
+        else:
+            error.add_note(_note(place.text()))
+    except Exception:
+        return
+
+
+def says_where(error: Exception) -> Exception:
+    """Mark an error whose line names the place already."""
+    vars(error)[_PLACE] = None
+    return error
+
+
+def _note(where: str) -> str:
+    return f"raised in {where}"
+
+
+def _places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
+    """List where each layer inside is, the layer and its parameters."""
+    try:
+        return list(_walk(layer.children(), ps, ()))
+    except Exception:  # a layer of the user's own may tell its children wrongly: the error has no path then
+        return []
+
+
+def _walk(layers: Any, ps: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    for name, child in by_name(layers).items():
+        inner = ps.get(name) if isinstance(ps, Mapping) else None
+        if isinstance(child, LayerBase):
+            yield (*path, name), child, inner
+        else:
+            yield from _walk(child, inner, (*path, name))

@@ -1,0 +1,58 @@
+"""The first values of parameters and states, on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from luxport import tree
+from luxport.core.abstract_arrays import AbstractArray, AbstractRng, ValuesNeededError
+from luxport.core.anatomy import LayerBase, by_name
+from luxport.random import Rng
+
+__all__ = ["abstract_values", "initial_parameters", "initial_states"]
+
+
+def initial_parameters(rng: int | Rng, layers: Any) -> Any:
+    """Draw the initial parameters of a layer, or of a mapping or sequence of layers, as NumPy arrays.
+
+    >>> import luxport
+    >>> {k: v.shape for k, v in initial_parameters(0, luxport.Dense(2, 3)).items()}
+    {'weight': (2, 3), 'bias': (3,)}
+    """
+    rng = Rng.of(rng)
+    if isinstance(layers, LayerBase):
+        return _drawn(layers, layers.initial_parameters(rng), "initial_parameters")
+    return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
+
+
+def initial_states(rng: int | Rng, layers: Any) -> Any:
+    """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
+    rng = Rng.of(rng)
+    if isinstance(layers, LayerBase):
+        return _drawn(layers, layers.initial_states(rng), "initial_states")
+    return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
+
+
+def _drawn(layer: LayerBase, values: Any, method: str) -> Any:
+    """Expect a dict of a layer's initial values, and arrays of the shapes that the layer has said."""
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f"{type(layer).__name__}.{method} returned {type(values).__name__}: return a dict of arrays by their names"
+        )
+    if layer._entries is not None and layer._entries_of is None and method == "initial_parameters":
+        for name, wanted, _ in layer._entries.parameters:
+            shape = getattr(values.get(name), "shape", None)
+            if shape is None or tuple(shape) != wanted:
+                got = type(values.get(name)).__name__ if shape is None else tuple(shape)
+                raise TypeError(f"{type(layer).__name__} expects {name} {wanted} of its initialiser, got {got}")
+    return values
+
+
+def abstract_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any:
+    """Describe the initial values by shape and dtype, drawing them only if an initialiser needs to see them."""
+    try:
+        values = initial(AbstractRng(), layer)
+    except ValuesNeededError:
+        values = initial(Rng(0), layer)
+    return tree.map(AbstractArray.like, values)

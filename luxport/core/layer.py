@@ -1,0 +1,77 @@
+"""The contract of a layer.
+
+A layer is an immutable value that holds no arrays. It describes its parameters and its states, and is a pure
+function of all three: ``y, st = layer(x, ps, st)``. Parameters and states are plain nested dicts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, dataclass_transform
+
+import numpy as np
+
+from luxport.backend import (
+    find_owner,
+)
+from luxport.core.anatomy import LayerBase, Parameters, States
+from luxport.core.construction import completed
+from luxport.core.display import display, one_line
+from luxport.core.error_location import located
+
+__all__ = ["Layer", "check_layer", "is_array"]
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+class Layer(LayerBase, ABC):
+    """A layer: fields, initial values and a formula.
+
+    A subclass becomes a frozen dataclass by being one; it gives its fields, `initial_parameters` if it has
+    parameters, `initial_states` if it has states, and ``__call__``.
+
+    >>> import numpy as np, luxport
+    >>> class Shift(Layer):
+    ...     dims: int
+    ...     def initial_parameters(self, rng):
+    ...         return {"shift": luxport.ones(rng, (self.dims,))}
+    ...     def __call__(self, x, ps, st):
+    ...         return x + ps["shift"], st
+    >>> ps, st = luxport.setup(0, Shift(2))
+    >>> Shift(2)(np.zeros((1, 2), np.float32), ps, st)
+    (array([[1., 1.]], dtype=float32), {})
+    """
+
+    # TensorFlow's AutoGraph finds this by its name, and runs layers as they are written instead of rewriting them.
+    autograph_info__ = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):
+            cls.__call__ = located(cls.__call__)
+        # A subclass without fields of its own is built as its parent is, whose __init__ may be written by hand.
+        own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
+        dataclass(frozen=True, repr=False, init=own_fields)(cls)
+        if "__init__" in vars(cls):
+            cls.__init__ = completed(cls.__init__)
+
+    @abstractmethod
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Return the output and the new state; the inputs stay as they were."""
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def __str__(self) -> str:
+        return display(self)
+
+
+def check_layer(function: str, model: Any) -> None:
+    """Expect a layer."""
+    if not isinstance(model, Layer):
+        raise TypeError(f"{function} expects a layer, got {type(model).__name__}")
+
+
+def is_array(value: Any) -> bool:
+    """Tell an array of a backend from NumPy's own scalars and from whatever else."""
+    return not isinstance(value, np.generic) and find_owner(type(value)) is not None

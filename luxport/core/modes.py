@@ -1,0 +1,68 @@
+"""Training and testing, and other entries of a state: `train_mode`, `test_mode`, `update_state`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from luxport import tree
+from luxport.core.anatomy import States
+from luxport.core.layer import Layer
+from luxport.tree.static import Static
+
+__all__ = ["test_mode", "train_mode", "update_state"]
+
+
+def train_mode(st: States) -> dict[str, Any]:
+    """Return the state with every ``training`` entry set.
+
+    >>> import luxport
+    >>> ps, st = luxport.setup(0, luxport.Dropout(0.5))
+    >>> test_mode(st)["training"], train_mode(test_mode(st))["training"]
+    (Static(False), Static(True))
+    """
+    _check_states("train_mode", st)
+    return update_state(st, "training", Static(True))
+
+
+def test_mode(st: States) -> dict[str, Any]:
+    """Return the state with every ``training`` entry cleared."""
+    _check_states("test_mode", st)
+    return update_state(st, "training", Static(False))
+
+
+test_mode.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it for its name
+
+
+def update_state(
+    st: States, name: str, value: Any, *, exclude: Callable[[Any], bool] = lambda entry: False
+) -> dict[str, Any]:
+    """Return the state with every entry of this name replaced, at any depth.
+
+    Subtrees for which `exclude` holds stay as they are.
+
+    >>> update_state({"a": {"carry": 1}, "carry": 2, "b": 3}, "carry", None)
+    {'a': {'carry': None}, 'carry': None, 'b': 3}
+    """
+    _check_states("update_state", st)
+
+    def replace(entry: Any) -> Any:
+        if exclude(entry):
+            return entry
+        if isinstance(entry, Mapping):
+            return {key: value if key == name else replace(inner) for key, inner in entry.items()}
+        if isinstance(entry, (tuple, list)):
+            return tree.like_sequence(entry, [replace(inner) for inner in entry])
+        return entry
+
+    return replace(st)
+
+
+def _check_states(function: str, st: Any) -> None:
+    if isinstance(st, Layer):
+        raise TypeError(
+            f"{function} expects states, got the layer {type(st).__name__}: a model has no mode, its states have: "
+            f"st = luxport.{function}(st), then model(x, ps, st)"
+        )
+    if not isinstance(st, (Mapping, tuple, list)):
+        raise TypeError(f"{function} expects states, as luxport.setup returns them, got {type(st).__name__}")

@@ -1,0 +1,148 @@
+"""What a layer's options may be, by the types that its fields are annotated with: one table for all layers."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from luxport.core.anatomy import LayerBase
+
+__all__ = ["wrong_option"]
+
+
+def wrong_option(kind: type, options: Mapping[str, Any]) -> str | None:
+    """Say which of these fields of a layer's class is not what its annotation asks for; None if all are."""
+    for f in fields(kind):  # type: ignore[arg-type]
+        if f.name not in options or not f.init or f.name == "name":
+            continue
+        value = options[f.name]
+        parts = [part.strip() for part in _split(str(f.type))]
+        known = [_KINDS.get(part) for part in parts]
+        if None in known:
+            continue
+        if not any(fits(value) for fits, _ in known):  # type: ignore[misc]
+            wanted = " or ".join(text for _, text in known)  # type: ignore[misc]
+            return f"{kind.__name__} expects {f.name} as {wanted}, got {_short(value)}{_remedy(parts, f.name, value)}"
+        if f.name in _RANGES and isinstance(value, Real):
+            low, high = _RANGES[f.name]
+            if not low <= float(value) <= high:
+                wanted = f"of at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
+                return f"{kind.__name__} expects {f.name} as a number {wanted}, got {value!r}"
+    return None
+
+
+_RANGES = {"epsilon": (0.0, math.inf), "momentum": (0.0, 1.0)}
+
+
+def _split(annotation: str) -> list[str]:
+    """Split a union at its top level: ``int | tuple[int | None, ...]`` into two."""
+    parts, depth = [""], 0
+    for character in annotation:
+        depth += (character == "[") - (character == "]")
+        if character == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, LayerBase)
+
+
+def _is_function(*arguments: Any) -> Callable[[Any], bool]:
+    """Make a test for functions that take so many arguments, as far as they tell."""
+
+    def fits(value: Any) -> bool:
+        if not callable(value) or _is_layer(value):
+            return False
+        if str(getattr(value, "__module__", "")).startswith("luxport."):
+            return True
+        try:
+            inspect.signature(value).bind(*arguments)
+        except TypeError:
+            return False
+        except ValueError:  # some built-in functions do not tell
+            return True
+        return True
+
+    return fits
+
+
+def _all(fits: Callable[[Any], bool], count: int | None = None) -> Callable[[Any], bool]:
+    def all_fit(value: Any) -> bool:
+        return isinstance(value, (tuple, list)) and count in (None, len(value)) and all(map(fits, value))
+
+    return all_fit
+
+
+_is_activation = _is_function(None)
+_is_initialiser = _is_function(None, ())
+_AN_INITIALISER = "a function of a generator and a shape"
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "bool": (lambda value: isinstance(value, (bool, np.bool_)), "True or False"),
+    "int": (_is_int, "an int"),
+    "float": (_is_real, "a finite number"),
+    "str": (lambda value: isinstance(value, str), "a string"),
+    "None": (lambda value: value is None, "None"),
+    "Activation": (_is_activation, "a function of an array"),
+    "Initializer": (_is_initialiser, _AN_INITIALISER),
+    "GateInitializer": (
+        lambda value: value is None or _is_initialiser(value) or _all(_is_initialiser)(value),
+        f"{_AN_INITIALISER}, a tuple of one for each gate, or None",
+    ),
+    "Layer": (_is_layer, "a layer"),
+    "PerAxis": (lambda value: _is_int(value) or _all(_is_int)(value), "an int or a tuple of ints"),
+    "tuple[int, ...]": (_all(_is_int), "a tuple of ints"),
+    "tuple[int | None, ...]": (_all(lambda value: value is None or _is_int(value)), "a tuple of ints and None"),
+    "tuple[float, float]": (_all(_is_real, 2), "a pair of numbers"),
+    "tuple[int, int]": (_all(_is_int, 2), "a pair of ints"),
+    "tuple[int, int, int]": (_all(_is_int, 3), "three ints"),
+    "tuple[float, ...]": (_all(_is_real), "a tuple of numbers"),
+    "tuple[str, ...]": (_all(lambda value: isinstance(value, str)), "a tuple of strings"),
+    "tuple[Path, ...]": (
+        _all(lambda value: isinstance(value, str) or _all(lambda step: isinstance(step, str))(value)),
+        "a tuple of paths, such as ('layer_1.weight',)",
+    ),
+    "tuple[tuple[tuple[str, ...], ...], ...]": (
+        _all(_all(lambda value: isinstance(value, str) or _all(lambda step: isinstance(step, str))(value))),
+        "lists of paths, such as [('layer_1.weight', 'layer_2.weight')]",
+    ),
+}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else type(value).__name__
+
+
+def _remedy(parts: list[str], name: str, value: Any) -> str:
+    """Say what to do, where that is known."""
+    import luxport
+
+    if "Activation" in parts or "Initializer" in parts or "GateInitializer" in parts:
+        if isinstance(value, str) and callable(getattr(luxport, value, None)):
+            return f": pass luxport.{value}"
+        if "Activation" in parts:
+            if isinstance(value, bool):
+                return f": a bias is by name, use_bias={value}"
+            if _is_layer(value):
+                return ": luxport.Chain puts layers one after the other"
+            return ": pass luxport.identity" if value is None else ": pass luxport.relu, for example"
+        return ": pass luxport.glorot_uniform, for example"
+    return ""

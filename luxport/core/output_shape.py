@@ -1,0 +1,62 @@
+"""`output_shape`: the shape that a model puts out, without computing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import (
+    Array,
+    dtype_name,
+)
+from luxport.core.abstract_arrays import AbstractArray
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer, check_layer, is_array
+from luxport.core.modes import test_mode
+
+__all__ = ["output_shape"]
+
+
+def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> Any:
+    """Return the shape of the output for an input of this shape (batch included), without computing anything.
+
+    The model runs on arrays without values, in test mode. A tree of shapes (tuples of ints) stands for a tree
+    of inputs; an array stands for its own shape and dtype.
+
+    Raises: LayerError as the model itself does; TypeError if a function in the model needs values, or if this
+            is no shape; ValueError if a size is negative
+
+    >>> import luxport
+    >>> output_shape(luxport.Chain(luxport.Dense(3, 5), luxport.Dense(5, 2)), (64, 3))
+    (64, 2)
+    """
+    check_layer("output_shape", model)
+    ps = abstract_values(initial_parameters, model)
+    st = test_mode(abstract_values(initial_states, model))
+    y, _ = model(_abstract_inputs(input_shape, dtype), ps, st)
+    return tree.map(lambda leaf: tuple(leaf.shape), y)
+
+
+def _abstract_inputs(shape: Any, dtype: str) -> Any:
+    if isinstance(shape, Mapping):
+        return {key: _abstract_inputs(value, dtype) for key, value in shape.items()}
+    if not isinstance(shape, (tuple, list)):
+        if is_array(shape) and shape is not None:
+            return AbstractArray(tuple(shape.shape), _abstract_dtype(shape))
+        raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shape!r}")
+    if any(isinstance(entry, (Mapping, tuple, list)) or is_array(entry) for entry in shape):
+        return tuple(_abstract_inputs(entry, dtype) for entry in shape)
+    if not all(isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in shape):
+        raise TypeError(f"output_shape expects ints as sizes, got {tuple(shape)}")
+    if any(entry < 0 for entry in shape):
+        raise ValueError(f"output_shape expects sizes of at least 0, got {tuple(shape)}")
+    return AbstractArray(tuple(int(entry) for entry in shape), np.dtype(dtype))
+
+
+def _abstract_dtype(array: Array) -> Any:
+    # NumPy has no bfloat16; for shapes it does not matter.
+    name = dtype_name(array)
+    return np.dtype("float32" if name == "bfloat16" else name)

@@ -1,0 +1,98 @@
+"""`setup`: the parameters and states of a model, on a backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import (
+    Array,
+    Backend,
+    backend_of,
+    check_dtype_name,
+    default_backend,
+    get_backend,
+    load_present_backends,
+)
+from luxport.core.initial_values import initial_parameters, initial_states
+from luxport.core.layer import Layer, check_layer, is_array
+from luxport.random import Rng, key_words
+from luxport.tree.ordered_keys import with_places
+
+__all__ = ["setup"]
+
+
+def setup(
+    rng: int | Rng | Array,
+    model: Layer,
+    *,
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw the parameters and make the states of a model: ``ps, st``, in training mode.
+
+    Both are plain dicts in the order of the model, which is that of `luxport.flatten` too, even after JAX has sorted
+    their keys: these know their places.
+
+    The values are drawn in float32 on the host and are the same on every backend; `dtype` converts those that
+    are floating. Without `backend` they go to the default one (see `luxport.default_backend`).
+
+    A key of JAX stands for the seed that its words are (that of ``jax.random.key(0)`` is 0), and the arrays are JAX's
+    then. Under `jax.vmap` and `jax.jit`, which show no words, the program calls the host as it runs:
+    ``jax.vmap(lambda key: luxport.setup(key, model)[0])(keys)`` is as many models.
+
+    Raises: TypeError if rng is neither a seed, an `Rng` nor one key; ValueError if `dtype` is not floating or the
+            backend cannot hold it
+
+    >>> import luxport
+    >>> ps, st = setup(0, luxport.Dense(2, 1), dtype="float64")
+    >>> ps["weight"].shape, str(ps["weight"].dtype)
+    ((2, 1), 'float64')
+    """
+    check_layer("setup", model)
+    key = rng
+    words = None if isinstance(key, (int, np.integer, Rng)) else key_words(key)
+    if words is None or isinstance(words, tuple):
+        rng = Rng.of(rng if words is None else Rng.of_words(words))
+    check_dtype_name(dtype, floating=True)
+    load_present_backends()
+    if backend is not None:
+        owner = get_backend(backend)
+    else:
+        owner = default_backend() if words is None else backend_of(key)
+
+    def drawn(rng: Rng) -> tuple[Any, Any]:
+        return initial_parameters(rng, model), initial_states(rng, model)
+
+    def place(path: tuple[str, ...], value: Any) -> Array:
+        name = getattr(getattr(value, "dtype", None), "name", None) or type(value).__name__
+        if isinstance(value, (float, int)) and not isinstance(value, bool):
+            value, name = np.asarray(value), f"{type(value).__name__}64"
+        elif not is_array(value) and not isinstance(value, (np.generic, bool)):
+            raise TypeError(f"setup expects arrays as initial values, got {name} at {'.'.join(path)}")
+        wanted = dtype if "float" in name or "complex" in name else None
+        # Values that a layer of one's own makes with NumPy's defaults are in single precision, as all others.
+        return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)
+
+    if isinstance(rng, Rng):
+        ps, st = drawn(rng)
+    else:
+        like = drawn(Rng(0))
+        later: Any = backend_of(key)
+        arrays = later.draw_later(lambda words: _in_single(drawn(Rng.of_words(words))), words, _in_single(like))
+        ps, st = tree.unflatten(tree.structure(like), iter(arrays))
+    known = getattr(owner, "sorts_keys", False)
+    return with_places(tree.map_with_path(place, ps), known=known), with_places(
+        tree.map_with_path(place, st), known=known
+    )
+
+
+_SINGLE = {"float64": "float32", "complex128": "complex64"}
+
+
+def _in_single(values: Any) -> list[Any]:
+    arrays = [np.asarray(leaf) for leaf in tree.leaves(values)]
+    return [array.astype(_SINGLE.get(array.dtype.name, array.dtype)) for array in arrays]

@@ -1,0 +1,55 @@
+"""`StatefulLayer`: a layer together with its parameters and its current state, called with the input alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.core.anatomy import Parameters, States
+from luxport.core.layer import Layer
+
+__all__ = ["StatefulLayer"]
+
+
+class StatefulLayer:
+    """A mutable holder: ``m(x)`` returns the output and keeps the new state for the next call.
+
+    It is handy in a notebook, and inside a function that wants ``f(x)``: make it there from the parameters that
+    the function was given, and gradients, second gradients and compilation work through it. One that outlives a
+    compiled function should not be called in it, as it would keep the program's own arrays.
+
+    `ps` may be None if every call brings parameters, ``m(x, ps)``. Assign `st` to change the mode:
+    ``m.st = luxport.test_mode(m.st)``.
+
+    Raises: TypeError if `model` is no layer, or if neither it nor the call has parameters
+    Source: Lux.jl ``StatefulLuxLayer``
+
+    >>> import numpy as np, luxport
+    >>> model = luxport.Dropout(0.5)
+    >>> m = StatefulLayer(model, *luxport.setup(0, model))
+    >>> y = m(np.ones(3, np.float32))
+    >>> int(m.st["rng"]["counter"])
+    1
+    """
+
+    __slots__ = ("model", "ps", "st")
+
+    # TensorFlow's AutoGraph finds this by its name, and runs the call as it is written instead of rewriting it.
+    autograph_info__ = True
+
+    def __init__(self, model: Layer, ps: Parameters | None, st: States) -> None:
+        if not isinstance(model, Layer):
+            raise TypeError(f"StatefulLayer expects a layer, got {type(model).__name__}")
+        self.model = model
+        self.ps = ps
+        self.st = st
+
+    def __call__(self, x: Any, ps: Parameters | None = None) -> Any:
+        """Call the layer with these parameters, or its own, and keep its new state."""
+        parameters = self.ps if ps is None else ps
+        if parameters is None:
+            raise TypeError("StatefulLayer holds no parameters: call it with them, m(x, ps)")
+        y, self.st = self.model(x, parameters, self.st)
+        return y
+
+    def __repr__(self) -> str:
+        return f"StatefulLayer({self.model!r})"

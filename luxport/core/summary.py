@@ -1,0 +1,129 @@
+"""`summary`: what each layer of a model puts out and holds, for an input, without computing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from luxport import tree
+from luxport.core.anatomy import Parameters, States
+from luxport.core.containers import WrapperLayer
+from luxport.core.counts import parameter_length, state_length
+from luxport.core.display import one_line
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.core.output_shape import output_shape
+from luxport.core.surgery import layer_map
+
+__all__ = ["LayerSummary", "ModelSummary", "summary"]
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """A line of a summary: where a layer is, what it is, what it puts out and how much it holds."""
+
+    path: tuple[str, ...]
+    layer: Layer
+    output_shape: Any
+    """The shape of its output, a tree of them if it has several, None if the model does not call it."""
+    calls: int
+    parameters: int
+    states: int
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """The lines of a summary, and the sums; as text, a table."""
+
+    layers: tuple[LayerSummary, ...]
+    input_shape: Any
+    output_shape: Any
+    parameters: int
+    states: int
+
+    def __str__(self) -> str:
+        rows = [("path", "layer", "output", "parameters", "states"), ("input", "", str(self.input_shape), "", "")]
+        for line in self.layers:
+            shape = "not called" if line.calls == 0 else str(line.output_shape)
+            times = f" ({line.calls} calls)" if line.calls > 1 else ""
+            held = _count(line.parameters), _count(line.states)
+            rows.append((".".join(line.path), one_line(line.layer), shape + times, *held))
+        rows.append(("total", "", str(self.output_shape), f"{self.parameters:_}", f"{self.states:_}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        lines = ["  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])]) for row in rows]
+        rule = "-" * max(map(len, lines))
+        return "\n".join([lines[0].rstrip(), rule, *[line.rstrip() for line in lines[1:-1]], rule, lines[-1].rstrip()])
+
+
+def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
+    """Return what each layer that holds no others puts out in test mode; printed, it is a table.
+
+    Args:
+        model: any layer
+        x: the shape of an input, a tree of shapes, or arrays that stand for their own shapes, as in `output_shape`
+        dtype: the dtype of an input that is given by its shape
+
+    Raises: as `output_shape`
+
+    >>> import luxport
+    >>> model = luxport.Chain(luxport.Conv((3, 3), 1, 8), luxport.FlattenLayer(), luxport.Dense(32, 2))
+    >>> print(summary(model, (5, 1, 4, 4)))
+    path     layer               output        parameters  states
+    -------------------------------------------------------------
+    input                        (5, 1, 4, 4)
+    layer_1  Conv((3, 3), 1, 8)  (5, 8, 2, 2)          80
+    layer_2  FlattenLayer()      (5, 32)
+    layer_3  Dense(32, 2)        (5, 2)                66
+    -------------------------------------------------------------
+    total                        (5, 2)               146       0
+    """
+    ps, st = abstract_values(initial_parameters, model), abstract_values(initial_states, model)
+    found: list[tuple[tuple[str, ...], Layer, int, int, list[Any]]] = []
+
+    def watched(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
+        outputs: list[Any] = []
+        found.append((path, layer, parameter_length(layer), state_length(layer), outputs))
+        return _Watched(layer, _Notes(outputs)), ps, st
+
+    observed, _, _ = layer_map(watched, model, ps, st)
+    output = output_shape(observed, x, dtype=dtype)
+    lines = [
+        LayerSummary(path, layer, outputs[-1] if outputs else None, len(outputs), parameters, states)
+        for path, layer, parameters, states, outputs in found
+    ]
+    given = tree.map(lambda leaf: tuple(leaf.shape), x) if _holds_arrays(x) else x
+    return ModelSummary(tuple(lines), given, output, parameter_length(model), state_length(model))
+
+
+class _Notes:
+    """Where a layer writes its outputs' shapes: like nothing but itself, so that two equal layers stay two."""
+
+    def __init__(self, shapes: list[Any]) -> None:
+        self.shapes = shapes
+
+
+class _Watched(WrapperLayer):
+    """A layer that notes the shapes of what it puts out."""
+
+    layer: Layer
+    notes: _Notes
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layer."""
+        y, st = self.layer(x, ps, st)
+        self.notes.shapes.append(tree.map(lambda leaf: tuple(leaf.shape), y))
+        return y, st
+
+    def __getattr__(self, name: str) -> Any:
+        # A container may ask its layers for more than a call: a pair of recurrent networks, how theirs take time.
+        if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.layer, name)
+
+
+def _holds_arrays(x: Any) -> bool:
+    return any(not isinstance(leaf, int) for leaf in tree.leaves(x))
+
+
+def _count(n: int) -> str:
+    return f"{n:_}" if n else ""

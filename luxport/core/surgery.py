@@ -1,0 +1,169 @@
+"""Looking into models and changing them: `layer_map`, `modules`, `named_modules`, `trainables`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any, overload
+
+from luxport import tree
+from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
+from luxport.core.entries import learn_entries
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer
+
+__all__ = ["layer_map", "modules", "named_modules", "trainables"]
+
+LayerFunction = Callable[[Layer, Any, Any, tuple[str, ...]], tuple[Layer, Any, Any]]
+
+
+def layer_map(
+    f: LayerFunction, layer: Layer, ps: Parameters, st: States
+) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
+    """Replace every layer that holds no others, with its parameters and states: ``f(layer, ps, st, path)``.
+
+    f returns the three anew. The path is that of the parameters, a tuple of keys; a layer around one other that
+    adds no key to it (`WrapperLayer`) is looked into, but a recurrent network is one layer. Containers are rebuilt
+    around what changed, and the model that comes back is a new one.
+
+    Source: Lux.jl ``Experimental.layer_map``
+
+    >>> import luxport
+    >>> model = luxport.Chain(luxport.Dense(2, 3), luxport.BatchNorm(3))
+    >>> def freeze_dense(layer, ps, st, path):
+    ...     return luxport.freeze(layer, ps, st) if isinstance(layer, luxport.Dense) else (layer, ps, st)
+    >>> model, ps, st = layer_map(freeze_dense, model, *luxport.setup(0, model))
+    >>> model
+    Chain(FrozenLayer(Dense(2, 3)), BatchNorm(3))
+    """
+    return _walk(f, layer, ps, st, ())
+
+
+def modules(layer: Layer) -> Iterator[Layer]:
+    """Yield a layer and all layers inside it, depth first.
+
+    Source: Flux.jl ``modules``
+
+    >>> import luxport
+    >>> [type(one).__name__ for one in modules(luxport.Chain(luxport.Dense(2, 3), luxport.NoOpLayer()))]
+    ['Chain', 'Dense', 'NoOpLayer']
+    """
+    for _, one in named_modules(layer):
+        yield one
+
+
+def named_modules(layer: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
+    """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are the parameters'."""
+    yield path, layer
+    inner = _only_layer(layer)
+    if inner is not None:
+        yield from named_modules(inner, path)
+    else:
+        yield from _named_children(layer.children(), path)
+
+
+@overload
+def trainables(ps: Parameters) -> list[Any]: ...
+@overload
+def trainables(ps: Parameters, *, path: bool) -> list[Any] | list[tuple[tuple[str, ...], Any]]: ...
+def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
+    """List the arrays that training changes, each once: the floating and complex ones among the parameters.
+
+    Everything else in the tree (integers, functions) is left out.
+
+    With `path` each comes with its path, ``(("layer_1", "weight"), array)``.
+
+    Source: Optimisers.jl ``trainables``
+
+    >>> import luxport
+    >>> ps, _ = luxport.setup(0, luxport.Dense(3, 2))
+    >>> [(".".join(path), array.shape) for path, array in trainables(ps, path=True)]
+    [('weight', (3, 2)), ('bias', (2,))]
+    """
+    found: dict[int, tuple[tuple[str, ...], Any]] = {}
+    for where, leaf in tree.leaves_with_path(ps):
+        kind = str(getattr(leaf, "dtype", None))
+        if "float" in kind or "complex" in kind:
+            found.setdefault(id(leaf), (where, leaf))
+    return list(found.values()) if path else [leaf for _, leaf in found.values()]
+
+
+def _walk(f: LayerFunction, layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
+    inner = _only_layer(layer)
+    if inner is not None and not inner._is_cell and _same_entries(layer, inner):
+        new, ps, st = _walk(f, inner, ps, st, path)
+        return _rebuilt(layer, [(inner, new)]), ps, st
+    children = layer.children()
+    if not (children.keys() <= ps.keys() and children.keys() <= st.keys()):
+        return f(layer, ps, st, path)
+    if not children or any(child._is_cell for child in children.values()):
+        return f(layer, ps, st, path)
+    pairs: list[tuple[Layer, Layer]] = []
+    changed = _walk_children(f, children, ps, st, path, pairs)
+    return _rebuilt(layer, pairs), *changed
+
+
+def _walk_children(
+    f: LayerFunction, children: Any, ps: Any, st: Any, path: tuple[str, ...], pairs: list[tuple[Layer, Layer]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    new_ps, new_st = dict(ps), dict(st)
+    for name, child in by_name(children).items():
+        where = (*path, name)
+        if isinstance(child, Layer):
+            new, new_ps[name], new_st[name] = _walk(f, child, ps[name], st[name], where)
+            pairs.append((child, new))
+        else:
+            new_ps[name], new_st[name] = _walk_children(f, child, ps[name], st[name], where, pairs)
+    return new_ps, new_st
+
+
+def _only_layer(layer: Layer) -> Layer | None:
+    """Return the one layer that a layer holds in its fields, if that adds no key to the path."""
+    held = [value for f in fields(layer) if isinstance(value := getattr(layer, f.name), Layer)]  # type: ignore[arg-type]
+    if len(held) != 1 or any(child is held[0] for child in layer.children().values()):
+        return None
+    return held[0]
+
+
+def _same_entries(layer: Layer, inner: Layer) -> bool:
+    return all(
+        tree.structure(abstract_values(initial, layer)) == tree.structure(abstract_values(initial, inner))
+        for initial in (initial_parameters, initial_states)
+    )
+
+
+def _rebuilt(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
+    """Return a copy of a layer with others in the places of its children, which come in their order."""
+    if all(old is new for old, new in pairs):
+        return layer
+    waiting = list(pairs)
+
+    def substitute(value: Any) -> Any:
+        if isinstance(value, Layer):
+            for i, (old, new) in enumerate(waiting):
+                if old is value:
+                    del waiting[i]
+                    return new
+        elif isinstance(value, NamedLayers):
+            return NamedLayers({name: substitute(inner) for name, inner in value.items()})
+        elif isinstance(value, tuple):
+            parts = [substitute(inner) for inner in value]
+            if any(new is not old for new, old in zip(parts, value, strict=True)):
+                return type(value)(parts)
+        return value
+
+    rebuilt = object.__new__(type(layer))
+    for f in fields(layer):  # type: ignore[arg-type]
+        object.__setattr__(rebuilt, f.name, substitute(getattr(layer, f.name)))
+    learn_entries(rebuilt)
+    if waiting:
+        raise TypeError(f"{type(layer).__name__} expects its layers in its fields, and {waiting[0][0]!r} is in none")
+    return rebuilt
+
+
+def _named_children(children: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:
+    for name, child in by_name(children).items():
+        if isinstance(child, Layer):
+            yield from named_modules(child, (*path, name))
+        else:
+            yield from _named_children(child, (*path, name))

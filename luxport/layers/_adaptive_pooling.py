@@ -1,0 +1,198 @@
+"""Layers that pool to a size whatever the input's: `GlobalMaxPool`, `AdaptiveMaxPool` and their like."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, field
+
+from luxport import ops
+from luxport.backend import Array, dtype_name
+from luxport.core.anatomy import Parameters, States
+from luxport.core.input_checks import check_floating, check_ordered, check_positive, shape_of, shape_text
+from luxport.core.layer import Layer
+from luxport.errors import LayerError
+from luxport.layers._windows import PerAxis, check_spatial, sizes_of
+from luxport.ops.windows import Sizes
+
+__all__ = [
+    "AdaptiveLPPool",
+    "AdaptiveMaxPool",
+    "AdaptiveMeanPool",
+    "GlobalLPPool",
+    "GlobalMaxPool",
+    "GlobalMeanPool",
+]
+
+
+class GlobalMaxPool(Layer):
+    """Each channel's largest element; the gradient goes to the first of equal ones. The spatial axes stay, of size 1.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, 1, ...)
+    Params: none
+    State:  none
+    Raises: LayerError if x has no spatial axes; LayerTypeError if its dtype has no order
+    Source: Lux.jl ``GlobalMaxPool``
+
+    >>> import luxport
+    >>> luxport.output_shape(GlobalMaxPool(), (2, 3, 10, 10))
+    (2, 3, 1, 1)
+    """
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take maxima."""
+        _check_global(x)
+        check_ordered(x)
+        return ops.global_max_pool(x), st
+
+
+class GlobalMeanPool(Layer):
+    """Each channel's mean. The spatial axes stay, of size 1.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, 1, ...)
+    Params: none
+    State:  none
+    Raises: LayerError if x has no spatial axes; LayerTypeError if its dtype is not floating
+    Source: Lux.jl ``GlobalMeanPool``
+
+    >>> import numpy as np
+    >>> GlobalMeanPool()(np.asarray([[[3.0, 7.0, 5.0]]]), {}, {})[0]
+    array([[[5.]]])
+    """
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take means."""
+        _check_global(x)
+        _check_numbers(x)
+        return ops.global_mean_pool(x), st
+
+
+class GlobalLPPool(Layer):
+    """Each channel's ``(sum of x^p)^(1 / p)``, as `LPPool` with one window. The spatial axes stay, of size 1.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, 1, ...)
+    Params: none
+    State:  none
+    Raises: ValueError when built if p is not a positive finite number; LayerError if x has no spatial axes;
+            LayerTypeError if its dtype is not floating
+    Source: Lux.jl ``GlobalLPPool``
+
+    >>> import numpy as np
+    >>> GlobalLPPool()(np.asarray([[[2.0, 6.0, 9.0]]]), {}, {})[0]
+    array([[[11.]]])
+    """
+
+    _: KW_ONLY
+    p: float = 2
+
+    def __post_init__(self) -> None:
+        check_positive(type(self).__name__, p=self.p)
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take roots of sums of powers."""
+        _check_global(x)
+        check_floating(x)
+        return ops.global_lp_pool(x, p=self.p), st
+
+
+class _AdaptivePool(Layer):
+    """What the adaptive pools share: how many windows there are along each spatial axis, and of which kind."""
+
+    output_size: PerAxis
+    _: KW_ONLY
+    variable_windows: bool = False
+    _sizes: Sizes = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rank = len(self.output_size) if isinstance(self.output_size, tuple) else 1
+        object.__setattr__(self, "_sizes", sizes_of(type(self).__name__, "output_size", self.output_size, rank))
+
+
+class AdaptiveMaxPool(_AdaptivePool):
+    """The largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
+
+    Of n elements and o windows, all windows have ``n - (o - 1) s`` elements at steps of ``s = n // o``. With
+    `variable_windows` they are PyTorch's instead: window i has the elements from ``floor(i n / o)`` to below
+    ``ceil((i + 1) n / o)``. The two are the same where o divides n.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *output_size); `output_size` has a number per spatial axis (an int: one
+            axis)
+    Params: none
+    State:  none
+    Raises: ValueError when built if a size is not positive; LayerError if x has other axes, or, without
+            `variable_windows`, fewer elements than windows; LayerTypeError if its dtype has no order
+    Source: Lux.jl ``AdaptiveMaxPool``; variable windows as PyTorch's ``AdaptiveMaxPool2d``
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[1.0, 2.0, 5.0, 0.0, 3.0]]])
+    >>> AdaptiveMaxPool(3)(x, {}, {})[0], AdaptiveMaxPool(3, variable_windows=True)(x, {}, {})[0]
+    (array([[[5., 5., 5.]]]), array([[[2., 5., 3.]]]))
+    """
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take maxima."""
+        check_spatial(x, len(self._sizes))
+        check_ordered(x)
+        y = ops.adaptive_max_pool(x, output_size=self._sizes, variable_windows=self.variable_windows)
+        return y, st
+
+
+class AdaptiveMeanPool(_AdaptivePool):
+    """The mean of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
+    Params: none
+    State:  none
+    Raises: as `AdaptiveMaxPool`; LayerTypeError if the dtype is not floating
+    Source: Lux.jl ``AdaptiveMeanPool``; variable windows as PyTorch's ``AdaptiveAvgPool2d``
+
+    >>> import luxport
+    >>> luxport.output_shape(AdaptiveMeanPool((2, 2)), (2, 3, 10, 7))
+    (2, 3, 2, 2)
+    """
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take means."""
+        check_spatial(x, len(self._sizes))
+        _check_numbers(x)
+        y = ops.adaptive_mean_pool(x, output_size=self._sizes, variable_windows=self.variable_windows)
+        return y, st
+
+
+class AdaptiveLPPool(_AdaptivePool):
+    """``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
+    Params: none
+    State:  none
+    Raises: as `AdaptiveMaxPool`; ValueError when built if p is not a positive finite number; LayerTypeError if the
+            dtype is not floating
+    Source: Lux.jl ``AdaptiveLPPool``
+
+    >>> import numpy as np
+    >>> AdaptiveLPPool(2)(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), {}, {})[0]
+    array([[[ 5., 10.]]])
+    """
+
+    _: KW_ONLY
+    p: float = 2
+
+    def __post_init__(self) -> None:
+        check_positive(type(self).__name__, p=self.p)
+        super().__post_init__()
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Take roots of sums of powers."""
+        check_spatial(x, len(self._sizes))
+        check_floating(x)
+        y = ops.adaptive_lp_pool(x, output_size=self._sizes, variable_windows=self.variable_windows, p=self.p)
+        return y, st
+
+
+def _check_global(x: Array) -> None:
+    shape = shape_of(x)
+    if len(shape) < 3 or 0 in tuple(shape)[2:]:
+        raise LayerError(f"expects (N, C, ...) with at least one element a channel, got {shape_text(x)}")
+
+
+def _check_numbers(x: Array) -> None:
+    if not dtype_name(x).startswith("complex"):
+        check_floating(x)

@@ -1,0 +1,75 @@
+"""Layers that compute in a precision of their own: `AlternatePrecision`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, backend_of, dtype_name, find_owner
+from luxport.backend._precision import dtype_at
+from luxport.core.anatomy import Parameters, States
+from luxport.core.containers import WrapperLayer
+from luxport.core.layer import Layer
+from luxport.errors import LayerError
+
+__all__ = ["AlternatePrecision"]
+
+
+class AlternatePrecision(WrapperLayer):
+    """A layer that computes in another floating dtype than the model around it.
+
+    At each call the floating arrays of the input, the parameters and the state are converted to `dtype`, and those
+    of the output and the new state back to what the input and the state had. Parameters stay in the precision in
+    which they are stored and trained. An input without a floating array leaves the output in `dtype`.
+
+    Shapes: the layer's
+    Params: the layer's
+    State:  the layer's
+    Raises: ValueError when built with a dtype that is not floating; LayerError on a backend that cannot hold it
+    Source: Lux.jl ``AlternatePrecision``, which converts the input alone and leaves the rest to promotion: here
+            layers take no mixed dtypes
+
+    >>> import numpy as np, luxport
+    >>> model = AlternatePrecision(luxport.Dense(2, 1), "float64")
+    >>> ps, st = luxport.setup(0, model)
+    >>> model(np.ones((1, 2), np.float32), ps, st)[0].dtype.name
+    'float32'
+    """
+
+    layer: Layer
+    dtype: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dtype not in ("float16", "bfloat16", "float32", "float64"):
+            raise ValueError(f"AlternatePrecision expects the name of a real floating dtype, got {self.dtype!r}")
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Convert, call, convert back."""
+        outer = next((name for leaf in tree.leaves(x) if "float" in (name := _kind(leaf))), self.dtype)
+        try:
+            x, cast_ps, cast_st = _cast(x, self.dtype), _cast(ps, self.dtype), _cast(st, self.dtype)
+        except ValueError as error:
+            raise LayerError(f"computes in {self.dtype}: {error}") from None
+        y, new_st = self.layer(x, cast_ps, cast_st)
+        return _cast(y, outer), _restored(new_st, st, outer)
+
+
+def _kind(leaf: Any) -> str:
+    """Name the dtype of an array; what is none goes on to the layer, which says so."""
+    return dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
+
+
+def _cast(values: Any, dtype: str) -> Any:
+    def cast(path: tuple[str, ...], leaf: Array) -> Array:
+        kind, wanted = _kind(leaf), dtype_at(path, dtype)
+        return backend_of(leaf).asarray(leaf, dtype=wanted) if "float" in kind and kind != wanted else leaf
+
+    return tree.map_with_path(cast, values)
+
+
+def _restored(new_st: Any, st: Any, outer: str) -> Any:
+    try:
+        return tree.map(lambda new, old: new if old is None else _cast(new, dtype_name(old)), new_st, st)
+    except ValueError:  # a state that grows, such as a first carry
+        return _cast(new_st, outer)

@@ -1,0 +1,313 @@
+"""`compact`: a layer from a function."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from luxport.backend import find_owner
+from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
+from luxport.core.containers import WrapperLayer
+from luxport.core.initial_values import initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.core.stateful import StatefulLayer
+from luxport.initializers import Initializer
+from luxport.random import Rng
+from luxport.tree.static import Static
+
+__all__ = ["CompactLayer", "compact", "non_trainable", "parameter"]
+
+
+def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[..., Any]], CompactLayer]:
+    """Make a layer from a function of x and of these values, which the function takes by their names.
+
+    - a layer becomes a child. The function sees something to call with the input alone, and may call it several
+      times; its parameters are at hand as its ``ps``. A tuple, list or dict of layers becomes one of these.
+    - an array, or `parameter` (an initialiser and a shape), becomes a parameter
+    - `non_trainable` becomes a state
+    - anything else (a number, a function, a flag) is a constant of the program. It stands in the state as a
+      `Static`, so that a constant named ``training`` follows `train_mode` and `test_mode`.
+
+    The result is a layer like any other: immutable, hashable, without arrays.
+
+    Params: the children's, then the parameters, by name
+    State:  the children's, then arrays and constants, by name
+    Raises: TypeError if the function does not take the names, or a constant is not hashable
+    Source: Lux.jl ``@compact``
+
+    >>> import numpy as np, luxport
+    >>> @compact(hidden=luxport.Dense(1, 8), scale=np.ones(8), act=luxport.relu)
+    ... def model(x, *, hidden, scale, act):
+    ...     return scale * act(hidden(x))
+    >>> model
+    model(hidden=Dense(1, 8), scale=parameter((8,)), act=relu)
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((4, 1), np.float32), ps, st)
+    >>> y.shape, luxport.parameter_length(model)
+    ((4, 8), 24)
+    """
+    if not isinstance(name, (str, type(None))):
+        raise TypeError(f"compact expects a name, then values by keyword, got {name!r}: write @compact() above a def")
+    return lambda function: CompactLayer(function, values, name)
+
+
+@dataclass(frozen=True)
+class _Initial:
+    """How a parameter or a state begins: what draws it, and its shape, or None for a function of rng alone."""
+
+    init: Callable[..., Any]
+    shape: tuple[int, ...] | None
+    trainable: bool
+
+    def draw(self, rng: Rng) -> Any:
+        return self.init(rng) if self.shape is None else self.init(rng, self.shape)
+
+    def __repr__(self) -> str:
+        how = "parameter" if self.trainable else "non_trainable"
+        if isinstance(self.init, _Values):
+            return f"{how}({self.init.shape})"
+        return f"{how}({', '.join(map(_text, filter(None, (self.init, self.shape))))})"
+
+
+def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
+    """Describe a parameter of a `compact` layer: an initialiser and a shape, a function of rng, or values.
+
+    Values are kept in float32, as every initial value.
+
+    Source: Lux.jl ``@init_fn``
+
+    >>> import luxport
+    >>> @compact(weight=parameter(luxport.glorot_uniform, (3, 2)))
+    ... def linear(x, weight):
+    ...     return x @ weight
+    >>> luxport.parameter_length(linear)
+    6
+    """
+    return _initial(init, shape, True)
+
+
+def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
+    """Describe an array in the state of a `compact` layer, as `parameter` does one among the parameters.
+
+    Source: Lux.jl ``@non_trainable``
+    """
+    return _initial(init, shape, False)
+
+
+class _Bindings:
+    """What a compact layer binds besides its children: hashable, and written as keywords."""
+
+    __slots__ = ("items",)
+    items: tuple[tuple[str, Any], ...]
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.items = tuple(values.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Bindings) and self._typed() == other._typed()
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{name}={_text(value)}" for name, value in self.items)
+
+    def _typed(self) -> tuple[Any, ...]:
+        # 1 == True in Python, but a layer bound to one is not the layer bound to the other.
+        return tuple([(name, type(value), value) for name, value in self.items])
+
+
+class CompactLayer(WrapperLayer):
+    """What `compact` returns: a function of x, children, parameters, states and constants.
+
+    Shapes: the function's
+    Params: the children's, then the parameters, by name
+    State:  the children's, then arrays and constants, by name
+    Raises: what the function and the children do
+    Source: Lux.jl ``CompactLuxLayer``
+    """
+
+    # The function says what the layer is: it is the title, and its source is printed below the children.
+    function: Callable[..., Any] = field(init=False)
+    layers: NamedLayers
+    values: _Bindings = _Bindings({})
+    name: str | None = None
+
+    def __init__(
+        self, function: Callable[..., Any], bindings: Mapping[str, Any] | None = None, name: str | None = None
+    ) -> None:
+        given = {key: _as_binding(value) for key, value in (bindings or {}).items()}
+        _check_signature(function, given)
+        children = {key: value for key, value in given.items() if _is_child(value)}
+        others = {key: value for key, value in given.items() if key not in children}
+        for attribute, value in (
+            *(("function", function), ("layers", NamedLayers(children)), ("values", _Bindings(others))),
+            ("name", _title(function) if name is None else name),
+        ):
+            object.__setattr__(self, attribute, value)
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the function with everything bound, and gather the children's new states."""
+        new_st = dict(st)
+        bound: dict[str, Any] = {name: _bound(child, ps[name], st[name]) for name, child in self.layers.items()}
+        arguments = dict(bound)
+        for name, value in self.values.items:
+            if isinstance(value, _Initial):
+                arguments[name] = ps[name] if value.trainable else st[name]
+            else:
+                arguments[name] = st[name].value
+        y = self.function(x, **arguments)
+        for name, child in bound.items():
+            new_st[name] = _state(child)
+        return y, new_st
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw those of the children, then the parameters, in the order in which they were given."""
+        return initial_parameters(rng, self.layers) | {
+            name: value.draw(rng)
+            for name, value in self.values.items
+            if isinstance(value, _Initial) and value.trainable
+        }
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of the children, then arrays and constants, in the order in which they were given."""
+        states = initial_states(rng, self.layers)
+        for name, value in self.values.items:
+            if not isinstance(value, _Initial):
+                states[name] = Static(value)
+            elif not value.trainable:
+                states[name] = value.draw(rng)
+        return states
+
+    def _wrapped(self) -> Any:
+        return self.layers
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Under a decorated function's name pickle would find the layer, which it is then restored as.
+        where = self.function.__module__, self.function.__qualname__
+        return (_found, where) if _found(*where) is self else super().__reduce_ex__(protocol)
+
+    def __str__(self) -> str:
+        source = _source(self.function)
+        return super().__str__() + (f"\n{source}" if source else "")
+
+
+@dataclass(frozen=True)
+class _Values:
+    """An initialiser that always draws the same: an array by its bytes, which unlike an array can be hashed."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    data: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, values: Any) -> _Values:
+        owner = find_owner(type(values))
+        host = np.asarray(values if owner is None else owner.to_numpy(values))
+        if host.dtype.kind not in "biufc":
+            raise TypeError(f"a parameter or state expects numbers, got the dtype {host.dtype}")
+        host = host.astype({"float64": "float32", "complex128": "complex64"}.get(host.dtype.name, host.dtype))
+        return cls(host.shape, host.dtype.name, host.tobytes())
+
+    def __call__(self, rng: Rng) -> Any:
+        return np.frombuffer(self.data, self.dtype).reshape(self.shape).copy()
+
+
+def _initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, trainable: bool) -> _Initial:
+    if isinstance(shape, int):
+        shape = (shape,)
+    if callable(init):
+        return _Initial(init, None if shape is None else tuple(shape), trainable)
+    if shape is not None:
+        raise TypeError(f"an initialiser expected with the shape {shape}, got {type(init).__name__}")
+    return _Initial(_Values.of(init), None, trainable)
+
+
+def _as_binding(value: Any) -> Any:
+    """Return a child (hashable), an `_Initial`, or a constant."""
+    if isinstance(value, (Layer, _Initial, NamedLayers)):
+        return value
+    if isinstance(value, (tuple, list, Mapping)):
+        inner = list(value.values()) if isinstance(value, Mapping) else list(value)
+        parts = [_as_binding(part) for part in inner]
+        if parts and all(isinstance(part, (Layer, NamedLayers, _Children)) for part in parts):
+            return NamedLayers(zip(value, parts, strict=True)) if isinstance(value, Mapping) else _Children(parts)
+    elif find_owner(type(value)) is not None and not isinstance(value, np.generic):
+        return _initial(value, None, True)
+    return value
+
+
+class _Children(tuple[Any, ...]):
+    """A sequence of layers, as distinct from a tuple of constants."""
+
+    __slots__ = ()
+
+
+def _is_child(value: Any) -> bool:
+    return isinstance(value, (Layer, NamedLayers, _Children))
+
+
+def _bound(child: Any, ps: Any, st: Any) -> Any:
+    """Return what the function sees of a child: something to call, or a tuple or dict of them."""
+    if isinstance(child, Layer):
+        return StatefulLayer(child, ps, st)
+    named = {name: _bound(inner, ps[name], st[name]) for name, inner in by_name(child).items()}
+    return tuple(named.values()) if isinstance(child, tuple) else named
+
+
+def _state(bound: Any) -> Any:
+    if isinstance(bound, StatefulLayer):
+        return bound.st
+    return {name: _state(inner) for name, inner in by_name(bound).items()}
+
+
+def _check_signature(function: Callable[..., Any], values: Mapping[str, Any]) -> None:
+    if not callable(function):
+        raise TypeError(f"compact expects a function of x and {', '.join(values) or 'nothing else'}, got {function!r}")
+    for name, value in values.items():
+        try:
+            hash(value)
+        except TypeError:
+            raise TypeError(
+                f"compact expects a layer, an array or something hashable as {name}, got {type(value).__name__}: "
+                "make a constant a tuple, and mark an array with luxport.non_trainable"
+            ) from None
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some built-in functions do not tell
+        return
+    try:
+        signature.bind(None, **values)
+    except TypeError as error:
+        takes = f"{_title(function)}{signature}"
+        raise TypeError(f"compact expects a function of x and {', '.join(values)}, got {takes}: {error}") from None
+
+
+def _title(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", "compact")
+    return "compact" if name == "<lambda>" else name
+
+
+def _found(module: str, name: str) -> Any:
+    found: Any = sys.modules.get(module) or import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function)).rstrip()
+    except (OSError, TypeError):  # typed at a prompt, or no function of Python's
+        return ""
+
+
+def _text(value: Any) -> str:
+    return getattr(value, "__name__", None) or repr(value)

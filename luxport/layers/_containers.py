@@ -1,0 +1,100 @@
+"""Layers one after the other: `Chain` and `RepeatedLayer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from numbers import Integral
+from typing import Any
+
+from luxport.core.anatomy import NamedLayers, Parameters, States
+from luxport.core.containers import WrapperLayer
+from luxport.core.layer import Layer
+from luxport.layers._function_layers import NoOpLayer
+from luxport.layers._named_layers import LayersByName, as_layer, named_layers
+
+__all__ = ["Chain", "RepeatedLayer"]
+
+_MOST_REPEATS = 10_000
+
+
+class Chain(LayersByName, WrapperLayer):
+    """Layers one after the other: the output of each is the input of the next.
+
+    Functions become `WrappedFunction`; tuples and lists of layers are laid out flat; an empty chain holds one
+    `NoOpLayer`. Layers are named ``layer_1``, ``layer_2``, … or by keyword (or a dict).
+
+    ``chain[0]``, ``chain["layer_1"]`` and ``chain.layer_1`` are a layer; ``chain[1:]`` is a chain that keeps the
+    names, so that the parameters of the whole serve the part.
+
+    Shapes: those of the layers
+    Params: one entry per layer, by name
+    State:  likewise
+    Raises: TypeError when built with anything that is neither layer nor function, ValueError for a layer named
+            ``name`` or ``layers``, which are the chain's own; LayerError as the layers do
+    Source: Lux.jl ``Chain``
+
+    >>> import luxport
+    >>> model = Chain(luxport.Dense(2, 3, luxport.tanh), luxport.Dense(3, 1))
+    >>> list(luxport.setup(0, model)[0])
+    ['layer_1', 'layer_2']
+    >>> Chain(encoder=luxport.Dense(2, 3)).encoder
+    Dense(2, 3)
+    """
+
+    layers: NamedLayers
+    name: str | None = None
+
+    def __init__(self, *layers: Any, name: str | None = None, **named: Any) -> None:
+        found = named_layers("Chain", layers, named, reserved=("name", "layers"), name=name)
+        object.__setattr__(self, "layers", found or NamedLayers({"layer_1": NoOpLayer()}))
+        object.__setattr__(self, "name", name)
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layers in order."""
+        new_st = {}
+        for name, layer in self.layers.items():
+            x, new_st[name] = layer(x, ps[name], st[name])
+        return x, new_st
+
+    def _part(self, layers: Mapping[str, Layer]) -> Chain:
+        return Chain(layers, name=self.name)
+
+
+class RepeatedLayer(WrapperLayer):
+    """One layer several times over, with the same parameters: each output is the next input.
+
+    With ``input_injection`` the layer is called with the tuple (output, x), at first (x, x). Its state goes from
+    call to call.
+
+    Shapes: those of the layer, whose output has the shape of its input
+    Params: the layer's
+    State:  the layer's
+    Raises: ValueError when built with fewer than one repeat
+    Source: Lux.jl ``RepeatedLayer``, as it is documented (its code calls the layer with x every time)
+
+    >>> import numpy as np
+    >>> RepeatedLayer(lambda x: 2.0 * x, repeats=3)(np.ones(2), {}, {})[0]
+    array([8., 8.])
+    >>> RepeatedLayer(lambda y_x: y_x[0] + y_x[1], repeats=3, input_injection=True)(np.ones(2), {}, {})[0]
+    array([4., 4.])
+    """
+
+    model: Any
+    _: KW_ONLY
+    repeats: int = 10
+    input_injection: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", as_layer(self.model))
+        if isinstance(self.repeats, bool) or not isinstance(self.repeats, Integral) or self.repeats < 1:
+            raise ValueError(f"RepeatedLayer expects an int of at least 1 as repeats, got {self.repeats!r}")
+        if self.repeats > _MOST_REPEATS:
+            raise ValueError(f"RepeatedLayer expects at most {_MOST_REPEATS} repeats, got {self.repeats}")
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layer again and again."""
+        y = x
+        for _ in range(self.repeats):
+            y, st = self.model((y, x) if self.input_injection else y, ps, st)
+        return y, st

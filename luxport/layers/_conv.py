@@ -1,0 +1,171 @@
+"""Layers that convolve: `Conv`, and its special forms `CrossCor` and `DepthwiseConv`."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, field
+from typing import Any, Literal, Self, TypeAlias, get_args
+
+from luxport import ops
+from luxport.backend import Array, namespace
+from luxport.core.anatomy import Parameters, States
+from luxport.core.input_checks import check_dtype
+from luxport.layers._convolution import Convolution
+from luxport.layers._windows import Windows, check_spatial
+from luxport.ops import Activation, identity
+from luxport.ops.windows import check_room
+from luxport.random import Rng
+
+__all__ = ["Conv", "CrossCor", "DepthwiseConv"]
+
+PaddingMode: TypeAlias = Literal["zeros", "reflect", "edge", "circular"]
+
+
+class Conv(Convolution):
+    """``activation(conv(x, weight) + bias)`` over the spatial axes: a true convolution, whose kernel is flipped.
+
+    The kernel has a size per spatial axis (an int: one axis); stride and dilation are an int for all axes or one
+    each. A pad is an int, one entry per spatial axis, a (low, high) pair per spatial axis, or `SamePad()`. Outside
+    x there are zeros; or with `padding_mode` "reflect" x mirrored without its outermost elements, with "edge" these
+    repeated, with "circular" x again. With `groups`, the channels are cut into as many blocks that do not see each
+    other. With `cross_correlation` the kernel is not flipped, as in PyTorch, Keras and JAX: that is `CrossCor`.
+
+    Shapes: x (N, in_channels, *spatial) -> y (N, out_channels, *places), along each spatial axis
+            ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
+    Params: weight (out_channels, in_channels / groups, *kernel); bias (out_channels,), absent if not ``use_bias``
+    State:  none
+    Raises: ValueError when built if an option is out of range or groups does not divide the channels;
+            LayerError if x has other axes or channels, or no room for the kernel or the padding; LayerTypeError if
+            its dtype is not the weight's
+    Source: Lux.jl ``Conv``; initial values as Flux's ``Conv``; modes of padding as PyTorch's ``padding_mode``
+
+    >>> import numpy as np, luxport
+    >>> model = Conv((3, 3), 1, 8, luxport.relu, stride=2, padding=luxport.SamePad())
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((4, 1, 28, 28), np.float32), ps, st)
+    >>> ps["weight"].shape, y.shape
+    ((8, 1, 3, 3), (4, 8, 14, 14))
+    """
+
+    _: KW_ONLY
+    padding_mode: PaddingMode = "zeros"
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        super().__post_init__()
+        if self.padding_mode not in get_args(PaddingMode):
+            raise ValueError(
+                f"{name} expects padding_mode as one of {', '.join(get_args(PaddingMode))}, got {self.padding_mode!r}"
+            )
+        windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation)
+        object.__setattr__(self, "_windows", windows)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the weight, then the bias."""
+        return self._initial_weight_and_bias(rng, self.out_channels, self.in_channels)
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Pad, convolve, add, activate."""
+        weight, bias, windows = ps["weight"], ps["bias"] if self.use_bias else None, self._windows
+        check_spatial(x, len(windows.window), self.in_channels)
+        check_dtype(x, weight)
+        padding = windows.padding
+        if self.padding_mode != "zeros":
+            check_room(x, windows.window, padding, windows.dilation)
+            x = _PAD[self.padding_mode](x, padding=padding)
+            padding = ((0, 0),) * len(padding)
+        y = ops.conv(
+            *(x, weight, bias),
+            stride=windows.stride,
+            padding=padding,
+            dilation=windows.dilation,
+            groups=self.groups,
+            flip=not self.cross_correlation,
+        )
+        return self.activation(y), st
+
+    @classmethod
+    def from_weight(
+        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
+    ) -> tuple[Self, dict[str, Any]]:
+        """Build the layer that a weight belongs to, and its parameters: ``layer, ps``.
+
+        The bias is an array, True for zeros, or False for none.
+
+        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
+        Source: Flux.jl ``Conv(weight, bias, activation)``
+
+        >>> import numpy as np
+        >>> layer, ps = Conv.from_weight(np.ones((4, 1, 3, 3)), groups=2)
+        >>> layer, ps["bias"].shape
+        (Conv((3, 3), 2, 4, groups=2), (4,))
+        """
+        out, part, *kernel = cls._sizes_of_weight(weight, "(out, in / groups, *kernel)")
+        options["use_bias"] = bias is not False
+        layer = cls(tuple(kernel), part * options.get("groups", 1), out, activation, **options)
+        return layer, layer._given_parameters(weight, bias)
+
+
+class CrossCor(Conv):
+    """`Conv` without the flip of the kernel: ``activation(cross_correlation(x, weight) + bias)``.
+
+    What PyTorch, Keras and JAX call a convolution. Its options are those of `Conv`.
+
+    Shapes: as `Conv`
+    Params: as `Conv`
+    State:  none
+    Raises: as `Conv`
+    Source: Flux.jl ``CrossCor``
+
+    >>> CrossCor((3, 3), 1, 8)
+    CrossCor((3, 3), 1, 8)
+    """
+
+    cross_correlation: bool = field(default=True, init=False)
+
+
+class DepthwiseConv(Conv):
+    """`Conv` of each channel by itself: as many groups as input channels.
+
+    Output channels ``m c`` to ``m c + m - 1`` see input channel c, where m = out_channels / in_channels. Its
+    options are those of `Conv`.
+
+    Shapes: as `Conv`
+    Params: weight (out_channels, 1, *kernel); bias (out_channels,), absent if not ``use_bias``
+    State:  none
+    Raises: as `Conv`
+    Source: Flux.jl ``DepthwiseConv``
+
+    >>> import luxport
+    >>> luxport.setup(0, DepthwiseConv((3, 3), 4, 8))[0]["weight"].shape
+    (8, 1, 3, 3)
+    """
+
+    groups: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", self.in_channels)
+        super().__post_init__()
+
+    @classmethod
+    def from_weight(
+        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
+    ) -> tuple[Self, dict[str, Any]]:
+        """Build the layer that a weight (in, multiplier, *kernel) belongs to, and its parameters: ``layer, ps``.
+
+        The bias as for `Conv.from_weight`.
+
+        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
+        Source: NNlib ``depthwiseconv``
+
+        >>> import numpy as np
+        >>> DepthwiseConv.from_weight(np.ones((2, 3, 5)), bias=False)[0]
+        DepthwiseConv((5,), 2, 6, use_bias=False)
+        """
+        channels, multiplier, *kernel = cls._sizes_of_weight(weight, "(in, multiplier, *kernel)")
+        options["use_bias"] = bias is not False
+        layer = cls(tuple(kernel), channels, channels * multiplier, activation, **options)
+        weight = namespace(weight).reshape(weight, (channels * multiplier, 1, *kernel))
+        return layer, layer._given_parameters(weight, bias)
+
+
+_PAD = {"reflect": ops.pad_reflect, "edge": ops.pad_edge, "circular": ops.pad_circular}

@@ -1,0 +1,100 @@
+"""The transpose of a convolution: `ConvTranspose`."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, field
+from typing import Any, Self
+
+from luxport import ops
+from luxport.backend import Array
+from luxport.core.anatomy import Parameters, States
+from luxport.core.input_checks import check_dtype
+from luxport.layers._convolution import Convolution
+from luxport.layers._windows import PerAxis, Windows, check_spatial, sizes_of
+from luxport.ops import Activation, identity
+from luxport.ops.windows import Sizes
+from luxport.random import Rng
+
+__all__ = ["ConvTranspose"]
+
+
+class ConvTranspose(Convolution):
+    """``activation(conv_transpose(x, weight) + bias)``: each element of x lays a kernel down, and these add up.
+
+    The gradient of a `Conv` with the same options with respect to its input: what that layer makes smaller, this
+    one makes larger. Padding is cut away from the result; with `SamePad()` the sizes are multiplied by the stride.
+    `output_padding`, less than the stride, makes the result larger above: of the sizes that a `Conv` with stride
+    takes to one and the same, it says which. With `cross_correlation` this is PyTorch's transposed convolution.
+
+    Shapes: x (N, in_channels, *sizes) -> y (N, out_channels, *larger), along each spatial axis
+            ``(size - 1) stride + dilation (k - 1) + 1 - low - high + output_padding``
+    Params: weight (in_channels, out_channels / groups, *kernel); bias (out_channels,), absent if not ``use_bias``
+    State:  none
+    Raises: ValueError when built if an option is out of range or groups does not divide the channels;
+            LayerError if x has other axes or channels, or nothing is left; LayerTypeError if its dtype is not the
+            weight's
+    Source: Lux.jl ``ConvTranspose``; initial values as Flux's ``ConvTranspose``
+
+    >>> import numpy as np, luxport
+    >>> model = ConvTranspose((4, 4), 8, 1, stride=2, padding=luxport.SamePad())
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((4, 8, 14, 14), np.float32), ps, st)
+    >>> ps["weight"].shape, y.shape
+    ((8, 1, 4, 4), (4, 1, 28, 28))
+    """
+
+    _: KW_ONLY
+    output_padding: PerAxis = 0
+    _output_padding: Sizes = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        super().__post_init__()
+        windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation, transposed=True)
+        more = sizes_of(name, "output_padding", self.output_padding, len(windows.window), least=0)
+        if any(n >= s for n, s in zip(more, windows.stride, strict=True)):
+            raise ValueError(
+                f"{name} expects output_padding less than its stride {windows.stride}, got {self.output_padding!r}"
+            )
+        object.__setattr__(self, "_windows", windows)
+        object.__setattr__(self, "_output_padding", more)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the weight, then the bias."""
+        return self._initial_weight_and_bias(rng, self.in_channels, self.out_channels)
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Convolve, add, activate."""
+        weight, bias, windows = ps["weight"], ps["bias"] if self.use_bias else None, self._windows
+        check_spatial(x, len(windows.window), self.in_channels)
+        check_dtype(x, weight)
+        y = ops.conv_transpose(
+            *(x, weight, bias),
+            stride=windows.stride,
+            padding=windows.padding,
+            dilation=windows.dilation,
+            output_padding=self._output_padding,
+            groups=self.groups,
+            flip=not self.cross_correlation,
+        )
+        return self.activation(y), st
+
+    @classmethod
+    def from_weight(
+        cls, weight: Array, bias: Any = True, activation: Activation = identity, **options: Any
+    ) -> tuple[Self, dict[str, Any]]:
+        """Build the layer that a weight (in, out / groups, *kernel) belongs to, and its parameters: ``layer, ps``.
+
+        The bias as for `Conv.from_weight`.
+
+        Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
+        Source: Flux.jl ``ConvTranspose(weight, bias, activation)``
+
+        >>> import numpy as np
+        >>> ConvTranspose.from_weight(np.ones((4, 1, 3, 3)), groups=2)[0]
+        ConvTranspose((3, 3), 4, 2, groups=2)
+        """
+        channels, part, *kernel = cls._sizes_of_weight(weight, "(in, out / groups, *kernel)")
+        options["use_bias"] = bias is not False
+        layer = cls(tuple(kernel), channels, part * options.get("groups", 1), activation, **options)
+        return layer, layer._given_parameters(weight, bias)

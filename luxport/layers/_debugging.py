@@ -1,0 +1,121 @@
+"""Finding the layer that first makes a NaN: `debug`, `DebugLayer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from functools import partial
+from typing import Any, Literal
+
+from luxport import ops, tree
+from luxport.backend import Array, dtype_name, find_owner, namespace
+from luxport.core.abstract_arrays import AbstractArray
+from luxport.core.anatomy import Parameters, States
+from luxport.core.containers import WrapperLayer
+from luxport.core.error_location import says_where
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.core.surgery import layer_map
+
+__all__ = ["DebugLayer", "debug"]
+
+Check = Literal["both", "forward", "backward", "none"]
+
+
+class DebugLayer(WrapperLayer):
+    """A layer that stops at the first NaN in what it is given and makes, forward and backward.
+
+    FloatingPointError says which layer it was, by its path in the model, and whether it made the NaN or was given
+    it: ``Dense at layer_2 made 3 NaN of 10 entries in its output``. Errors of other kinds get a note of where they
+    happened. `check` is "both", "forward", "backward" or "none"; with `infinities` infinite numbers count as well.
+
+    It looks at values, which only an eager program has: in a compiled one (`luxport.jit`, and the frameworks'
+    own) and under their ``vmap`` it does nothing but call the layer. Looking is slow, and on JAX leaves reverse-mode
+    derivatives only: take it off when you have found what you were looking for.
+
+    Shapes: the layer's
+    Params: the layer's
+    State:  the layer's
+    Raises: FloatingPointError, as above; ValueError when built with an unknown check
+    Source: Lux.jl ``DebugLayer``
+    """
+
+    layer: Layer
+    location: tuple[str, ...] = ()
+    _: KW_ONLY
+    check: Check = "both"
+    infinities: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.check not in ("both", "forward", "backward", "none"):
+            raise ValueError(f"DebugLayer expects 'both', 'forward', 'backward' or 'none' as check, got {self.check!r}")
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layer between looking at what goes in and at what comes out."""
+        x = self._watched(x, "was given", "in its input", "made", "in the gradient of its input")
+        ps = self._watched(ps, "was given", "in its parameter", "made", "in the gradient of its parameter")
+        st = self._watched(st, "was given", "in its state", "", "")
+        y, st = self.layer(x, ps, st)
+        y = self._watched(y, "made", "in its output", "was given", "in the gradient of its output")
+        return y, self._watched(st, "made", "in its new state", "", "")
+
+    def __getattr__(self, name: str) -> Any:
+        # A container may ask its layers for more than a call: a pair of recurrent networks, how theirs take time.
+        if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
+            raise AttributeError(f"DebugLayer has no attribute {name!r}")
+        return getattr(self.layer, name)
+
+    def _watched(self, values: Any, verb: str, place: str, back_verb: str, back_place: str) -> Any:
+        """Return the same values, whose floats are looked at on the way forward, and back if that has a verb."""
+
+        def watch(path: tuple[str, ...], leaf: Any) -> Any:
+            kind = dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
+            if "float" not in kind and "complex" not in kind:
+                return leaf
+            name = f" {'.'.join(path)}" if path else ""
+            forward = self._look(verb, place + name) if self.check in ("both", "forward") else None
+            backward = self._look(back_verb, back_place + name) if self.check in ("both", "backward") else None
+            return ops.observe(leaf, forward=forward, backward=backward if back_verb else None)
+
+        return tree.map_with_path(watch, values)
+
+    def _look(self, verb: str, place: str) -> Callable[[Array], None]:
+        return partial(_look, infinities=self.infinities, verb=verb, place=place, where=self._where())
+
+    def _where(self) -> str:
+        return type(self.layer).__name__ + (f" at {'.'.join(self.location)}" if self.location else "")
+
+
+def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> Layer:
+    """Put a `DebugLayer` around every layer in a model that holds no others; parameters and states stay as they are.
+
+    Source: Lux.jl ``Experimental.@debug_mode``
+
+    >>> import numpy as np, luxport
+    >>> model = debug(luxport.Chain(luxport.NoOpLayer(), luxport.WrappedFunction(lambda x: x / x)))
+    >>> model(np.zeros(2), *luxport.setup(0, model))
+    Traceback (most recent call last):
+    FloatingPointError: WrappedFunction at layer_2 made 2 NaN of 2 entries in its output
+    """
+
+    def wrap(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
+        return DebugLayer(layer, path, check=check, infinities=infinities), ps, st
+
+    ps, st = abstract_values(initial_parameters, model), abstract_values(initial_states, model)
+    return layer_map(wrap, model, ps, st)[0]
+
+
+def _look(x: Array, *, infinities: bool, verb: str, place: str, where: str) -> None:
+    if isinstance(x, AbstractArray):  # it has no values
+        return
+    xp = namespace(x)
+    odd = ~xp.isfinite(x) if infinities else xp.isnan(x)
+    if bool(xp.any(odd)):
+        count, size = int(xp.sum(xp.astype(odd, xp.int32))), 1
+        for n in x.shape:
+            size *= int(n)
+        kind = "NaN or infinite" if infinities else "NaN"
+        raise says_where(
+            FloatingPointError(f"{where} {verb} {count} {kind} of {size} {'entry' if size == 1 else 'entries'} {place}")
+        )

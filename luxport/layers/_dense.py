@@ -1,0 +1,148 @@
+"""Layers of products with weights: `Dense` and `Scale`."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any, Self
+
+from luxport import ops
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import plus, times
+from luxport.core.anatomy import Parameters, States
+from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
+from luxport.core.layer import Layer
+from luxport.errors import LayerError
+from luxport.initializers import Initializer, glorot_uniform, ones, zeros
+from luxport.layers._given_parameters import given_parameters
+from luxport.ops import Activation, identity
+from luxport.random import Rng
+
+__all__ = ["Dense", "Diagonal", "Scale"]
+
+
+class Dense(Layer):
+    """``activation(x @ weight + bias)`` on the last axis.
+
+    Shapes: x (..., in_dims) -> y (..., out_dims)
+    Params: weight (in_dims, out_dims); bias (out_dims,), absent if not ``use_bias``
+    State:  none
+    Raises: ValueError when built with sizes that are no ints of at least 0; LayerError if the last axis of x is
+            not in_dims, LayerTypeError if its dtype is not the weight's
+    Source: Lux.jl ``Dense``; initial values as Flux's ``Dense``
+
+    >>> import numpy as np, luxport
+    >>> model = Dense(3, 2, luxport.relu)
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((4, 3), np.float32), ps, st)
+    >>> y.shape
+    (4, 2)
+    """
+
+    in_dims: int
+    out_dims: int
+    activation: Activation = identity
+    _: KW_ONLY
+    use_bias: bool = True
+    init_weight: Initializer = glorot_uniform
+    init_bias: Initializer = zeros
+
+    def __post_init__(self) -> None:
+        check_sizes("Dense", in_dims=self.in_dims, out_dims=self.out_dims)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the weight, then the bias."""
+        weight = {"weight": self.init_weight(rng, (self.in_dims, self.out_dims))}
+        return weight | {"bias": self.init_bias(rng, (self.out_dims,))} if self.use_bias else weight
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Multiply, add, activate."""
+        weight, bias = ps["weight"], ps["bias"] if self.use_bias else None
+        check_axis(x, -1, self.in_dims, "(..., {})")
+        check_dtype(x, weight)
+        return self.activation(ops.dense(x, weight, bias)), st
+
+    @classmethod
+    def from_weight(
+        cls, weight: Array, bias: Any = True, activation: Activation = identity
+    ) -> tuple[Self, dict[str, Any]]:
+        """Build the layer that a weight (in_dims, out_dims) belongs to, and its parameters: ``layer, ps``.
+
+        The bias is an array, True for zeros, or False for none.
+
+        Raises: ValueError if the weight is no matrix or the bias is not one number per output
+        Source: Flux.jl ``Dense(weight, bias, activation)``
+
+        >>> import numpy as np
+        >>> layer, ps = Dense.from_weight(np.ones((3, 2)))
+        >>> layer, ps["bias"]
+        (Dense(3, 2), array([0., 0.]))
+        """
+        if len(weight.shape) != 2:
+            raise ValueError(f"{cls.__name__} expects a weight (in_dims, out_dims), got {tuple(weight.shape)}")
+        in_dims, out_dims = weight.shape
+        layer = cls(in_dims, out_dims, activation, use_bias=bias is not False)
+        return layer, given_parameters(cls.__name__, weight, bias, layer.out_dims)
+
+
+class Scale(Layer):
+    """``activation(weight * x + bias)``, elementwise on the trailing axes.
+
+    Shapes: x (..., *dims) -> y of the shape that x and dims broadcast to
+    Params: weight (*dims); bias (*dims), absent if not ``use_bias``
+    State:  none
+    Raises: ValueError when built with sizes that are no ints of at least 0; LayerError if the shape of x does not
+            broadcast with dims, LayerTypeError if its dtype is not the weight's
+    Source: Lux.jl ``Scale``; initial weight 1 as Flux's ``Scale``
+    """
+
+    dims: tuple[int, ...]
+    activation: Activation = identity
+    _: KW_ONLY
+    use_bias: bool = True
+    init_weight: Initializer = ones
+    init_bias: Initializer = zeros
+
+    def __init__(
+        self,
+        *dims: int | tuple[int, ...] | list[int] | Activation,
+        activation: Activation = identity,
+        use_bias: bool = True,
+        init_weight: Initializer = ones,
+        init_bias: Initializer = zeros,
+    ) -> None:
+        """Take the sizes, then the activation if there is one: ``Scale(2, 3, relu)``."""
+        sizes: list[Any] = list(dims)
+        if sizes and callable(sizes[-1]):
+            activation = sizes.pop()
+        if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+            sizes = list(sizes[0])
+        if not sizes:
+            raise ValueError(f"Scale expects one or more sizes, then an activation if any, got {dims}")
+        check_sizes("Scale", **{f"dims[{i}]": n for i, n in enumerate(sizes)})
+        for name, value in (
+            *(("dims", tuple(sizes)), ("activation", activation), ("use_bias", use_bias)),
+            *(("init_weight", init_weight), ("init_bias", init_bias)),
+        ):
+            object.__setattr__(self, name, value)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the weight, then the bias."""
+        weight = {"weight": self.init_weight(rng, self.dims)}
+        return weight | {"bias": self.init_bias(rng, self.dims)} if self.use_bias else weight
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Multiply, add, activate."""
+        weight = ps["weight"]
+        trailing = tuple(shape_of(x))[-len(self.dims) :]
+        dims = self.dims[len(self.dims) - len(trailing) :]
+        if any(n not in (m, 1, None) and m != 1 for n, m in zip(trailing, dims, strict=True)):
+            wanted = ", ".join(map(str, self.dims))
+            raise LayerError(f"expects (..., {wanted}), got {shape_text(x)}")
+        check_dtype(x, weight)
+        bias = ps["bias"] if self.use_bias else None
+        xp = namespace(x, weight, bias)
+        y = times(xp, x, weight)
+        return self.activation(y if bias is None else plus(xp, y, bias)), st
+
+
+Diagonal = Scale

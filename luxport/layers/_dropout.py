@@ -1,0 +1,189 @@
+"""Layers that drop entries at random: `Dropout`, `AlphaDropout`, `VariationalHiddenDropout`."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, cast
+
+import numpy as np
+
+from luxport import ops
+from luxport.backend import Array, dtype_name, namespace
+from luxport.core.anatomy import Parameters, States
+from luxport.core.input_checks import check_floating, shape_of
+from luxport.core.layer import Layer
+from luxport.errors import LayerTypeError
+from luxport.layers._function_layers import NoOpLayer
+from luxport.random import Rng
+from luxport.tree.static import Static
+
+__all__ = ["AlphaDropout", "Dropout", "VariationalHiddenDropout"]
+
+
+class _AlongAxes(Layer):
+    """What `Dropout` and `VariationalHiddenDropout` share: a probability, and axes along which the mask varies."""
+
+    p: float
+    axes: int | tuple[int, ...] | None = None
+
+    def __new__(cls, p: Any = None, *args: Any, **options: Any) -> Any:
+        """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
+        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return self.p, self.axes
+
+    def __post_init__(self) -> None:
+        _check_p(self)
+        _check_axes(self)
+
+
+class Dropout(_AlongAxes):
+    """Zero each entry with probability p and scale the others by ``1 / (1 - p)``, in training.
+
+    The mask varies along `axes` (all if None) and is shared along the others. The same state draws the same
+    mask, bit for bit, on every backend; each call in training returns the state with its counter one higher.
+    ``Dropout(0)`` is a `NoOpLayer`.
+
+    Shapes: x (...) floating or complex -> like x
+    Params: none
+    State:  rng {key int32 (2,), counter int32 ()}; training
+    Raises: when built, ValueError unless 0 <= p <= 1, TypeError if p is no number or an axis no int, ValueError if
+            an axis is there twice; when called in training, LayerError if x has not all the axes, LayerTypeError
+            if it holds integers
+    Source: Lux.jl ``Dropout``
+
+    >>> import numpy as np, luxport
+    >>> model = Dropout(0.5, axes=(0, 1))  # whole channels of images (N, C, H, W)
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((1, 2, 2, 2), np.float32), ps, st)
+    >>> y.shape, int(st["rng"]["counter"])
+    ((1, 2, 2, 2), 1)
+    """
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Draw a key; training is on."""
+        return {"rng": _generator(rng), "training": Static(True)}
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Draw a mask and apply it, or pass x on."""
+        key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
+        if not training:
+            return x, st
+        _check_inexact(x)
+        y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
+        return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
+
+
+class AlphaDropout(Layer):
+    """Dropout that keeps mean 0 and variance 1, for networks of `selu`, in training.
+
+    Each entry becomes the limit of `selu` with probability p; then all are scaled and shifted, see
+    `luxport.ops.alpha_dropout`. ``AlphaDropout(0)`` is a `NoOpLayer`; with p = 1 all entries are 0.
+
+    Shapes: x (...) floating -> like x
+    Params: none
+    State:  rng {key int32 (2,), counter int32 ()}; training
+    Raises: when built, ValueError unless 0 <= p <= 1, TypeError if p is no number; when called in training,
+            LayerTypeError if x is not floating
+    Source: Lux.jl ``AlphaDropout``; G. Klambauer et al. (2017)
+    """
+
+    p: float
+
+    def __new__(cls, p: Any = None, *args: Any, **options: Any) -> Any:
+        """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
+        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return (self.p,)
+
+    def __post_init__(self) -> None:
+        _check_p(self)
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Draw a key; training is on."""
+        return {"rng": _generator(rng), "training": Static(True)}
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Draw a mask and apply it, or pass x on."""
+        key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
+        if not training:
+            return x, st
+        check_floating(x)
+        y = ops.alpha_dropout(x, key, counter, p=self.p)
+        return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
+
+
+class VariationalHiddenDropout(_AlongAxes):
+    """`Dropout` whose mask stays the same from call to call, until it is told to change.
+
+    The mask is not stored: key and counter define it, and the counter stands still. An entry `update_mask` that
+    is true, as it is at first, moves the counter on at the next call in training and is cleared by it. To draw a
+    new mask, for the next sequence say: ``st = luxport.update_state(st, "update_mask", True)``.
+
+    Shapes: x (...) floating or complex -> like x
+    Params: none
+    State:  rng {key int32 (2,), counter int32 ()}; training; update_mask bool ()
+    Raises: as `Dropout`
+    Source: Lux.jl ``VariationalHiddenDropout``; Y. Gal, Z. Ghahramani (2016)
+
+    >>> import numpy as np, luxport
+    >>> model = VariationalHiddenDropout(0.5)
+    >>> ps, st = luxport.setup(0, model)
+    >>> x = np.ones((2, 8), np.float32)
+    >>> first, st = model(x, ps, st)
+    >>> second, st = model(x, ps, st)
+    >>> third, st = model(x, ps, luxport.update_state(st, "update_mask", True))
+    >>> bool((first == second).all()), bool((first == third).all())
+    (True, False)
+    """
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Draw a key; training is on, and a mask is to be drawn."""
+        return {"rng": _generator(rng), "training": Static(True), "update_mask": np.ones((), np.bool_)}
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Apply the mask of the counter, moved on first if that is wanted, or pass x on."""
+        key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
+        if not training:
+            return x, st
+        _check_inexact(x)
+        xp, update = namespace(counter), st["update_mask"]
+        counter = counter + (int(update) if isinstance(update, bool) else xp.astype(update, counter.dtype))
+        y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
+        kept = {"rng": {"key": key, "counter": counter}, "training": training}
+        return y, kept | {"update_mask": xp.zeros_like(counter, dtype=xp.bool)}
+
+
+def _check_p(layer: Any) -> None:
+    """Check the probability that a layer is built with, and make it a float."""
+    name = type(layer).__name__
+    if isinstance(layer.p, bool) or not isinstance(layer.p, Real):
+        raise TypeError(f"{name} expects a probability in [0, 1], got {layer.p!r}")
+    if not 0 <= float(layer.p) <= 1:
+        raise ValueError(f"{name} expects a probability in [0, 1], got {layer.p}")
+    object.__setattr__(layer, "p", float(layer.p))
+
+
+def _check_axes(layer: Any) -> None:
+    """Check the axes that a layer is built with, and make them a tuple if there are any."""
+    name, axes = type(layer).__name__, layer.axes
+    if axes is None:
+        return
+    found = axes if isinstance(axes, (tuple, list)) else (axes,)
+    if any(isinstance(axis, bool) or not isinstance(axis, Integral) for axis in found):
+        raise TypeError(f"{name} expects an int or a tuple of ints as axes, got {axes!r}")
+    if len(set(found)) != len(found):
+        raise ValueError(f"{name} expects axes that differ, got {axes!r}")
+    object.__setattr__(layer, "axes", tuple(int(axis) for axis in found))
+
+
+def _check_inexact(x: Array) -> None:
+    shape_of(x)
+    if "float" not in (dtype := dtype_name(x)) and "complex" not in dtype:
+        raise LayerTypeError(f"expects a floating or complex input, got {dtype}")
+
+
+def _generator(rng: Rng) -> dict[str, Any]:
+    return {"key": rng.key(), "counter": np.zeros((), np.int32)}

@@ -1,0 +1,109 @@
+"""Parameters that stay as they are: `freeze`, `unfreeze`, `FrozenLayer`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, overload
+
+from luxport.core.anatomy import Parameters, States
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.random import Rng
+from luxport.tree import paths
+from luxport.tree.paths import Path
+
+__all__ = ["FrozenLayer", "freeze", "unfreeze"]
+
+
+class FrozenLayer(Layer):
+    """A layer some of whose parameters are states, so that no gradient and no optimiser reaches them.
+
+    ``which`` names parameters by their paths, ``("layer_1", "layer_2.weight")``; None stands for all. `freeze`
+    does the same to a layer with values.
+
+    Shapes: the layer's
+    Params: the layer's without those that are frozen
+    State:  frozen_params: those that are; states: the layer's
+    Raises: ValueError when built with a path that the layer's parameters do not have; LayerError as the layer does
+    Source: Lux.jl ``FrozenLayer``, which knows names at the top only
+
+    >>> import luxport
+    >>> model = FrozenLayer(luxport.Dense(2, 3), ("weight",))
+    >>> luxport.parameter_length(model), luxport.state_length(model)
+    (3, 6)
+    """
+
+    layer: Layer
+    which: tuple[Path, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, Layer):
+            raise TypeError(f"FrozenLayer expects a layer, got {self.layer!r}")
+        if self.which is None:
+            return
+        which = (self.which,) if isinstance(self.which, str) else tuple(self.which)
+        described = abstract_values(initial_parameters, self.layer)
+        for path in which:
+            paths.entry(described, path)
+        object.__setattr__(self, "which", which)
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layer with all its parameters."""
+        y, states = self.layer(x, paths.merged(ps, st["frozen_params"]), st["states"])
+        return y, {**st, "states": states}
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw all the layer's parameters, and leave out the frozen ones."""
+        return self._split(initial_parameters(rng, self.layer))[0]
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Draw the frozen parameters anew: with values of another setup, use `freeze`."""
+        frozen = self._split(initial_parameters(rng, self.layer))[1]
+        return {"frozen_params": frozen, "states": initial_states(rng, self.layer)}
+
+    def _split(self, ps: Parameters) -> tuple[dict[str, Any], dict[str, Any]]:
+        if self.which is None:
+            return {}, dict(ps)
+        return paths.without(ps, self.which), paths.selected(ps, self.which)
+
+
+@overload
+def freeze(layer: Layer, *, which: str | Iterable[Path] | None = None) -> FrozenLayer: ...
+@overload
+def freeze(
+    layer: Layer, ps: Parameters, st: States, which: str | Iterable[Path] | None = None
+) -> tuple[FrozenLayer, dict[str, Any], dict[str, Any]]: ...
+def freeze(layer: Layer, ps: Any = None, st: Any = None, which: str | Iterable[Path] | None = None) -> Any:
+    """Freeze parameters of a layer; with its parameters and states, keep their values: ``layer, ps, st``.
+
+    Raises: ValueError if a path is no parameter's
+    Source: Lux.jl ``Experimental.freeze``
+
+    >>> import luxport
+    >>> model = luxport.Dense(2, 3)
+    >>> frozen, ps, st = freeze(model, *luxport.setup(0, model), which=["weight"])
+    >>> list(ps), list(st["frozen_params"])
+    (['bias'], ['weight'])
+    """
+    frozen = FrozenLayer(layer, which if which is None or isinstance(which, str) else tuple(which))  # type: ignore[arg-type]
+    if ps is None:
+        return frozen
+    kept, fixed = frozen._split(ps)
+    return frozen, kept, {"frozen_params": fixed, "states": st}
+
+
+@overload
+def unfreeze(layer: FrozenLayer) -> Layer: ...
+@overload
+def unfreeze(layer: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
+def unfreeze(layer: FrozenLayer, ps: Any = None, st: Any = None) -> Any:
+    """Take `freeze` back: the layer inside; with parameters and states, all of them in their first order.
+
+    Source: Lux.jl ``Experimental.unfreeze``
+    """
+    if not isinstance(layer, FrozenLayer):
+        raise TypeError(f"unfreeze expects a FrozenLayer, got {type(layer).__name__}")
+    if ps is None:
+        return layer.layer
+    described = abstract_values(initial_parameters, layer.layer)
+    return layer.layer, paths.ordered(paths.merged(ps, st["frozen_params"]), described), st["states"]

@@ -1,0 +1,46 @@
+"""Layers that are functions: `WrappedFunction` and `NoOpLayer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from luxport.core.anatomy import Parameters, States
+from luxport.core.layer import Layer
+
+__all__ = ["NoOpLayer", "WrappedFunction"]
+
+
+class WrappedFunction(Layer):
+    """``function(x)``. Containers such as `Chain` wrap functions by themselves.
+
+    Shapes: the function's
+    Params: none
+    State:  none
+    Raises: TypeError when built with something that cannot be called
+    Source: Lux.jl ``WrappedFunction``
+    """
+
+    function: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(f"WrappedFunction expects a function, got {self.function!r}")
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the function."""
+        return self.function(x), st
+
+
+class NoOpLayer(Layer):
+    """The identity: returns the very same object.
+
+    Shapes: any
+    Params: none
+    State:  none
+    Source: Lux.jl ``NoOpLayer``
+    """
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Return x."""
+        return x, st

@@ -1,0 +1,30 @@
+"""What happens between the layers of a model: `intermediate_outputs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.core.anatomy import Parameters, States
+from luxport.layers._containers import Chain
+
+__all__ = ["intermediate_outputs"]
+
+
+def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
+    """Return the output of every layer of a `Chain`, the last of which is the chain's own, and the new state.
+
+    Raises: TypeError for a model that is no `Chain`
+    Source: Flux.jl ``activations``
+
+    >>> import numpy as np, luxport
+    >>> model = luxport.Chain(lambda x: 2.0 * x, lambda x: x + 1.0)
+    >>> intermediate_outputs(model, np.ones(1), *luxport.setup(0, model))[0]
+    (array([2.]), array([3.]))
+    """
+    if not isinstance(model, Chain):
+        raise TypeError(f"intermediate_outputs expects a Chain, got {type(model).__name__}")
+    outputs, new_st = [], {}
+    for name, layer in model.layers.items():
+        x, new_st[name] = layer(x, ps[name], st[name])
+        outputs.append(x)
+    return tuple(outputs), new_st

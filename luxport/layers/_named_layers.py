@@ -1,0 +1,86 @@
+"""Layers that are found by position and by name: what `Chain`, `Parallel` and their like share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from luxport.core.anatomy import NamedLayers
+from luxport.core.layer import Layer
+from luxport.layers._function_layers import WrappedFunction
+
+__all__ = ["LayersByName", "as_layer", "named_layers"]
+
+
+class LayersByName:
+    """Indexing by position, slice and name, for a container whose field ``layers`` holds its layers."""
+
+    layers: NamedLayers
+
+    def _part(self, layers: Mapping[str, Layer]) -> Any:
+        """Return this container with only these of its layers."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers.values())
+
+    # Any: an int or a name gives a layer, a slice a container of the same kind.
+    def __getitem__(self, key: int | str | slice) -> Any:
+        if isinstance(key, str):
+            return self.layers[key]
+        chosen = list(self.layers.items())[key]
+        return self._part(dict(chosen)) if isinstance(key, slice) else chosen[1]  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Layer:
+        layers = self.__dict__.get("layers", {})
+        if name in layers:
+            return layers[name]
+        raise AttributeError(
+            f"{type(self).__name__} has no attribute or layer {name!r}: its layers are {', '.join(layers)}"
+        )
+
+
+def named_layers(
+    container: str, layers: tuple[Any, ...], named: Mapping[str, Any], *, reserved: tuple[str, ...], name: Any = None
+) -> NamedLayers:
+    """Read the layers that a container was built with: by position, by keyword, or as one dict.
+
+    Raises: TypeError for layers given both ways, or what is neither layer nor function; ValueError for a reserved
+            name, or a `name` of the container that is no string
+    """
+    if not isinstance(name, (str, type(None))):
+        raise ValueError(f"{container} expects a string as its name, got {name!r}: a layer cannot be called so")
+    if layers and named:
+        raise TypeError(f"{container} expects layers by position or by keyword, got both")
+    if len(layers) == 1 and isinstance(layers[0], Mapping):
+        named, layers = layers[0], ()
+    for key in named:
+        if not isinstance(key, str) or key in reserved:
+            known = ", ".join(map(repr, reserved))
+            raise ValueError(f"{container} expects strings other than {known} as names of layers, got {key!r}")
+    if named:
+        return NamedLayers({key: as_layer(layer) for key, layer in named.items()})
+    return NamedLayers({f"layer_{i}": layer for i, layer in enumerate(_flat(layers), start=1)})
+
+
+def as_layer(value: Any) -> Layer:
+    """Return a layer as it is, and a function as a `WrappedFunction`.
+
+    Raises: TypeError for anything else
+    """
+    if isinstance(value, Layer):
+        return value
+    if callable(value):
+        return WrappedFunction(value)
+    raise TypeError(f"a layer or a function expected, got {type(value).__name__}: {value!r}")
+
+
+def _flat(layers: Any) -> Iterator[Layer]:
+    for layer in layers:
+        if isinstance(layer, (tuple, list)):
+            yield from _flat(layer)
+        else:
+            yield as_layer(layer)

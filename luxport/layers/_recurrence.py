@@ -1,0 +1,287 @@
+"""Cells run over sequences: `Recurrence`, `StatefulRecurrentCell`, `BidirectionalRNN`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import is_bool
+from luxport.core.anatomy import NamedLayers, Parameters, States
+from luxport.core.containers import ContainerLayer, WrapperLayer
+from luxport.core.input_checks import check_sizes, shape_of, shape_text
+from luxport.errors import LayerError
+from luxport.layers._recurrent_cells import RecurrentCell
+from luxport.ops._recurrent import without_masked
+from luxport.random import Rng
+
+__all__ = ["BidirectionalRNN", "Recurrence", "StatefulRecurrentCell"]
+
+MergeMode: TypeAlias = "str | Callable[[Array, Array], Any] | None"
+
+
+class Recurrence(WrapperLayer):
+    """A cell run over a sequence; the output is the last one, or with `return_sequence` all of them in one array.
+
+    The batch comes first and time second, which is Lux's ``BatchLastIndex`` with axes reversed; with `time_major`
+    time comes first, Lux's ``TimeLastIndex``. A list or tuple of steps is a sequence, too. A sequence without a
+    batch is a matrix.
+
+    With `masked` the input is a pair (x, mask), the mask either lengths or a flag for each step. Where a step is
+    masked out, the carry is held and the output is zero; the last output is that of the last step that counts.
+    With `reverse` time runs backwards, and each output stays at its place. A carry to start from comes last in the
+    input, and the last carry comes back with `return_state`.
+
+    Shapes: x (N, T, ...) -> y (N, out), or (N, T, out) with `return_sequence`; the mask is (N,) int or (N, T) bool.
+            Input x, (x, carry), (x, mask) or (x, mask, carry); output y, or (y, carry) with `return_state`
+    Params: the cell's
+    State:  the cell's
+    Raises: TypeError when built with anything but a `RecurrentCell`; LayerError if x has no axis of time, or no
+            step, or the input or the mask is not as above, or as the cell does
+    Source: Lux.jl ``Recurrence``; Flux.jl ``Recurrence`` for one array of outputs
+
+    >>> import numpy as np, luxport
+    >>> model = Recurrence(luxport.LSTMCell(3, 5), return_sequence=True, masked=True)
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model((np.ones((2, 4, 3), np.float32), np.array([4, 2])), ps, st)
+    >>> y.shape, bool((y[1, 2:] == 0).all())
+    ((2, 4, 5), True)
+    """
+
+    cell: RecurrentCell
+    _: KW_ONLY
+    return_sequence: bool = False
+    return_state: bool = False
+    reverse: bool = False
+    time_major: bool = False
+    masked: bool = False
+
+    _entries_of: ClassVar[str | None] = "cell"
+
+    def __post_init__(self) -> None:
+        _check_cell("Recurrence", self.cell)
+        super().__post_init__()
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Run the cell over all steps."""
+        x, mask, carry = split_input(x, self.masked)
+        x, batch_first = _time_first(x, self.time_major)
+        first = x[0, ...]
+        if mask is not None:
+            mask = _flags(mask, x, batch_first)
+        if carry is None:
+            carry = self.cell.initial_carry(first, ps, st)
+        elif len(tree.leaves(carry)[0].shape) < len(first.shape):
+            samples = namespace(first).zeros_like(first[..., :1])
+            carry = tree.map(lambda leaf: samples + leaf, carry)
+        outputs, carry, st = self.cell.sweep(x, carry, ps, st, mask, reverse=self.reverse)
+        y = self._sequence(outputs, batch_first) if self.return_sequence else self._last(outputs, mask)
+        return (y, carry) if self.return_state else y, st
+
+    def _sequence(self, outputs: Any, batch_first: bool) -> Any:
+        return tree.map(_swapped, outputs) if batch_first else outputs
+
+    def _last(self, outputs: Any, mask: Array | None) -> Any:
+        if mask is None:
+            return tree.map(lambda leaf: leaf[0 if self.reverse else -1, ...], outputs)
+        xp = namespace(mask)
+        # The steps that count are numbered from the end where the sweep ends: the last one is number 1.
+        counted = xp.astype(mask, xp.int32)
+        numbers = xp.cumulative_sum(counted if self.reverse else xp.flip(counted, axis=0), axis=0)
+        numbers = numbers if self.reverse else xp.flip(numbers, axis=0)
+        chosen = without_masked(xp.logical_and(mask, numbers == 1), outputs)
+        return tree.map(lambda leaf: xp.sum(leaf, axis=0), chosen)
+
+
+class StatefulRecurrentCell(WrapperLayer):
+    """A cell that keeps its carry in the state from call to call, in training and in testing.
+
+    A sequence ends with ``luxport.update_state(st, "carry", None)``: the next call starts anew. The batch must stay
+    as large as it is. With `batch_size` the state holds arrays from the beginning, so that its structure never
+    changes and a compiled program is compiled once.
+
+    Shapes: those of the cell's x and y
+    Params: the cell's
+    State:  cell: the cell's; carry: None before the first call, or the cell's initial carry with `batch_size`
+    Raises: TypeError when built with anything but a `RecurrentCell`; ValueError when built with a `batch_size` for a
+            cell that trains its initial state; LayerError as the cell does
+    Source: Lux.jl ``StatefulRecurrentCell``
+
+    >>> import numpy as np, luxport
+    >>> model = StatefulRecurrentCell(luxport.RNNCell(3, 2))
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = model(np.ones((4, 3), np.float32), ps, st)
+    >>> st["carry"][0].shape
+    (4, 2)
+    """
+
+    cell: RecurrentCell
+    _: KW_ONLY
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_cell("StatefulRecurrentCell", self.cell)
+        if self.batch_size is not None:
+            check_sizes("StatefulRecurrentCell", batch_size=self.batch_size)
+            if getattr(self.cell, "train_state", False) or getattr(self.cell, "train_memory", False):
+                raise ValueError("StatefulRecurrentCell expects no batch_size for a cell that trains its initial state")
+        super().__post_init__()
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make the cell's, and no carry yet, or the cell's initial one."""
+        cell = self.cell.initial_states(rng)
+        if self.batch_size is None:
+            return {"cell": cell, "carry": None}
+        x = np.zeros((self.batch_size, getattr(self.cell, "in_dims", 1)), np.float32)
+        # Of the parameters only the shapes matter: the carry is not trained.
+        return {"cell": cell, "carry": self.cell.initial_carry(x, self.cell.initial_parameters(Rng(0)), cell)}
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Take one step from the carry in the state."""
+        (y, carry), cell = self.cell(x if st["carry"] is None else (x, st["carry"]), ps, st["cell"])
+        return y, {"cell": cell, "carry": carry}
+
+
+class BidirectionalRNN(ContainerLayer):
+    """Two cells run over a sequence, one forwards and one backwards in time, and their outputs joined.
+
+    Both put out a sequence in the order of the input. `merge_mode` joins them: "concat" on the last axis, "sum",
+    "mul", "ave", a function of both, or None for a pair. Without a `backward_cell`, the backward one is like the
+    forward one, with initial values of its own.
+
+    Shapes: x (N, T, in) -> y (N, T, 2 out) for "concat"; time first, masks and states as in `Recurrence`, and a
+            carry is a pair, forward and backward. Without `return_sequence`, the last output of each: (N, 2 out)
+    Params: forward_rnn: the cell's; backward_rnn: {rnn: the backward cell's}
+    State:  likewise
+    Raises: TypeError when built with anything but a `RecurrentCell`, ValueError for an unknown `merge_mode`;
+            LayerError as `Recurrence` does
+    Source: Lux.jl ``BidirectionalRNN``; the names of modes are Keras's
+
+    >>> import numpy as np, luxport
+    >>> model = BidirectionalRNN(luxport.GRUCell(3, 5))
+    >>> ps, st = luxport.setup(0, model)
+    >>> model(np.ones((2, 4, 3), np.float32), ps, st)[0].shape
+    (2, 4, 10)
+    """
+
+    forward_rnn: Recurrence
+    backward_rnn: NamedLayers
+    merge_mode: MergeMode = "concat"
+
+    def __init__(
+        self,
+        cell: RecurrentCell,
+        backward_cell: RecurrentCell | None = None,
+        *,
+        merge_mode: MergeMode = "concat",
+        return_sequence: bool = True,
+        return_state: bool = False,
+        time_major: bool = False,
+        masked: bool = False,
+    ) -> None:
+        """Take the cells; the options but `merge_mode` are those of `Recurrence`."""
+        _check_cell("BidirectionalRNN", cell, *([] if backward_cell is None else [backward_cell]))
+        if merge_mode not in (*_MERGE, None) and not callable(merge_mode):
+            raise ValueError(f"BidirectionalRNN expects {', '.join(map(repr, _MERGE))}, a function or None "
+                             f"as merge_mode, got {merge_mode!r}")  # fmt: skip
+        options: dict[str, bool] = {
+            "return_sequence": return_sequence,
+            "return_state": return_state,
+            "time_major": time_major,
+            "masked": masked,
+        }
+        backward = Recurrence(cell if backward_cell is None else backward_cell, reverse=True, **options)
+        object.__setattr__(self, "forward_rnn", Recurrence(cell, **options))
+        # Lux has a chain here, between whose reversals the cell runs forwards: the path of its parameters is ours.
+        object.__setattr__(self, "backward_rnn", NamedLayers({"rnn": backward}))
+        object.__setattr__(self, "merge_mode", merge_mode)
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Run both cells and join their outputs."""
+        x, mask, carries = split_input(x, self.forward_rnn.masked)
+        forward, backward = (None, None) if carries is None else carries
+        inner = self.backward_rnn["rnn"]
+        first, forward_st = self.forward_rnn(join_input(x, mask, forward), ps["forward_rnn"], st["forward_rnn"])
+        second, backward_st = inner(join_input(x, mask, backward), ps["backward_rnn"]["rnn"], st["backward_rnn"]["rnn"])
+        st = {"forward_rnn": forward_st, "backward_rnn": {"rnn": backward_st}}
+        if not self.forward_rnn.return_state:
+            return self._merged(first, second), st
+        return (self._merged(first[0], second[0]), (first[1], second[1])), st
+
+    def _merged(self, forward: Any, backward: Any) -> Any:
+        if self.merge_mode is None:
+            return forward, backward
+        merge = _MERGE[self.merge_mode] if isinstance(self.merge_mode, str) else self.merge_mode
+        return merge(forward, backward)
+
+
+_MERGE: dict[Any, Callable[[Array, Array], Array]] = {
+    "concat": lambda a, b: namespace(a, b).concat([a, b], axis=-1),
+    "sum": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "ave": lambda a, b: (a + b) * 0.5,
+}
+
+
+def split_input(x: Any, masked: bool) -> tuple[Any, Any, Any]:
+    """Take an input apart: x, the mask or None, the carry or None. A carry is a tuple, as no step is."""
+    if masked:
+        if not isinstance(x, tuple) or len(x) not in (2, 3):
+            raise LayerError("expects (x, mask) or (x, mask, carry) with masked=True, got one of these alone")
+        return (*x, None) if len(x) == 2 else x  # type: ignore[return-value]
+    if isinstance(x, tuple) and len(x) == 2 and isinstance(x[1], (tuple, list)):
+        return x[0], None, x[1]
+    return x, None, None
+
+
+def join_input(x: Any, mask: Any, carry: Any) -> Any:
+    """Put an input together again."""
+    parts = [part for part in (x, mask, carry) if part is not None]
+    return x if len(parts) == 1 else tuple(parts)
+
+
+def _check_cell(layer: str, *cells: Any) -> None:
+    for cell in cells:
+        if not isinstance(cell, RecurrentCell):
+            raise TypeError(f"{layer} expects a recurrent cell, got {cell!r}: derive it from luxport.RecurrentCell")
+
+
+def _time_first(x: Any, time_major: bool) -> tuple[Array, bool]:
+    """Return the sequence with time first, and whether the batch was first."""
+    if isinstance(x, (tuple, list)):
+        if not x:
+            raise LayerError("expects at least one step, got none")
+        x, batch_first = namespace(*x).stack(list(x), axis=0), not time_major and len(shape_of(x[0])) > 1
+    else:
+        batch_first = not time_major and len(shape_of(x)) > 2
+        if len(shape_of(x)) < 2:
+            raise LayerError(f"expects {'(T, N, ...)' if time_major else '(N, T, ...)'}, got {shape_text(x)}")
+        x = _swapped(x) if batch_first else x
+    if x.shape[0] == 0:
+        raise LayerError("expects at least one step, got none")
+    return x, batch_first
+
+
+def _swapped(x: Array) -> Array:
+    return namespace(x).permute_dims(x, (1, 0, *range(2, len(x.shape))))
+
+
+def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
+    """Return a flag for each step of each sample, (T, N) or (T,)."""
+    xp = namespace(x, mask)
+    rank = min(len(x.shape) - 1, 2)
+    if is_bool(xp, mask):
+        if len(mask.shape) != rank:
+            raise LayerError(f"expects flags {'(T,)' if rank == 1 else '(N, T)'} as its mask, got {shape_text(mask)}")
+        return _swapped(mask) if batch_first else mask
+    if len(mask.shape) != rank - 1:
+        raise LayerError(f"expects lengths {'()' if rank == 1 else '(N,)'} as its mask, got {shape_text(mask)}")
+    steps = x
+    while len(steps.shape) > rank:
+        steps = steps[..., 0]
+    numbers = xp.cumulative_sum(xp.ones_like(steps, dtype=xp.int32), axis=0, dtype=xp.int32)
+    return numbers <= xp.astype(mask, xp.int32)

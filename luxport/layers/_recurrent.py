@@ -1,0 +1,174 @@
+"""Recurrent layers of one or more levels, as Flux and PyTorch have them: `RNN`, `LSTM`, `GRU`, `GRUv3`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import KW_ONLY, field
+from typing import Any
+
+from luxport.core.anatomy import NamedLayers, Parameters, States
+from luxport.core.containers import WrapperLayer
+from luxport.core.input_checks import check_sizes
+from luxport.core.layer import Layer
+from luxport.initializers import Initializer, zeros
+from luxport.layers._dropout import Dropout
+from luxport.layers._recurrence import BidirectionalRNN, Recurrence, join_input, split_input
+from luxport.layers._recurrent_cells import GateInitializer, GRUCell, GRUv3Cell, LSTMCell, RecurrentCell, RNNCell
+from luxport.ops import Activation, tanh
+
+__all__ = ["GRU", "LSTM", "RNN", "GRUv3"]
+
+_MOST_LAYERS = 1000
+
+
+class _Levels(WrapperLayer):
+    """Levels of one kind of cell, each run over the whole sequence that the one below puts out."""
+
+    in_dims: int
+    out_dims: int
+    _: KW_ONLY
+    num_layers: int = 1
+    bidirectional: bool = False
+    dropout: float = 0.0
+    return_state: bool = False
+    time_major: bool = False
+    masked: bool = False
+    use_bias: bool = True
+    train_state: bool = False
+    init_weight: GateInitializer = None
+    init_recurrent_weight: GateInitializer = None
+    init_bias: GateInitializer = None
+    init_state: Initializer = zeros
+    layers: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        check_sizes(name, num_layers=self.num_layers)
+        if self.num_layers == 0:
+            raise ValueError(f"{name} expects at least one layer, got num_layers=0")
+        if self.num_layers > _MOST_LAYERS:
+            raise ValueError(f"{name} expects at most {_MOST_LAYERS} layers, got num_layers={self.num_layers}")
+        levels: dict[str, Layer] = {}
+        for level in range(1, self.num_layers + 1):
+            below = self.out_dims * (2 if self.bidirectional else 1)
+            cell = self._cell(self.in_dims if level == 1 else below)
+            run = BidirectionalRNN if self.bidirectional else Recurrence
+            levels[f"layer_{level}"] = run(
+                cell, return_sequence=True, return_state=True, time_major=self.time_major, masked=self.masked
+            )
+            if self.dropout and level < self.num_layers:
+                levels[f"dropout_{level}"] = Dropout(self.dropout)
+        object.__setattr__(self, "layers", levels["layer_1"] if self.num_layers == 1 else NamedLayers(levels))
+        super().__post_init__()
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Run the levels one after the other."""
+        # Told by number and name: a level may have been wrapped, to be looked at.
+        if self.num_layers == 1:
+            (y, carry), st = self.layers(x, ps, st)
+            return (y, carry) if self.return_state else y, st
+        x, mask, carries = split_input(x, self.masked)
+        starts = iter(carries if carries is not None else [None] * self.num_layers)
+        ends, new_st = [], {}
+        for name, layer in self.layers.items():
+            if name.startswith("layer_"):
+                (x, carry), new_st[name] = layer(join_input(x, mask, next(starts)), ps[name], st[name])
+                ends.append(carry)
+            else:
+                x, new_st[name] = layer(x, ps[name], st[name])
+        return (x, tuple(ends)) if self.return_state else x, new_st
+
+    @abstractmethod
+    def _cell(self, in_dims: int) -> RecurrentCell: ...
+
+    def _options(self) -> dict[str, Any]:
+        names = ("use_bias", "train_state", "init_weight", "init_recurrent_weight", "init_bias", "init_state")
+        return {name: getattr(self, name) for name in names}
+
+
+class RNN(_Levels):
+    """`RNNCell` run over a sequence, in one level or more; the output is the top level's whole sequence.
+
+    With Flux's one bias, unless ``use_recurrent_bias``. With `return_state` the last carry comes back too: a tuple
+    of arrays, or with `num_layers` > 1 a tuple of these. One to start from comes last in the input. Between levels
+    entries are dropped with the probability `dropout`. Time and masks are as in `Recurrence`. With `bidirectional`
+    each level is a `BidirectionalRNN`, whose two outputs stand side by side, and its carry is a pair of theirs.
+
+    Shapes: x (N, T, in_dims), or (T, in_dims) -> y (N, T, out_dims), or (T, out_dims); with `bidirectional`
+            2 out_dims. Input x, (x, carry), (x, mask) or (x, mask, carry); output y, or (y, carry) with `return_state`
+    Params: the cell's, or the `BidirectionalRNN`'s; with `num_layers` > 1, layer_1, layer_2, …: theirs
+    State:  likewise, and dropout_1, dropout_2, …: those of `Dropout`
+    Raises: as `RNNCell` and `Recurrence`; ValueError when built with num_layers that is no int of at least 1
+    Source: Flux.jl ``RNN``; torch ``nn.RNN`` for levels
+
+    >>> import numpy as np, luxport
+    >>> model = RNN(3, 5, luxport.relu, num_layers=2, return_state=True)
+    >>> ps, st = luxport.setup(0, model)
+    >>> (y, carry), st = model(np.ones((2, 4, 3), np.float32), ps, st)
+    >>> y.shape, carry[1][0].shape
+    ((2, 4, 5), (2, 5))
+    """
+
+    activation: Activation = tanh
+    _: KW_ONLY
+    use_recurrent_bias: bool = False
+
+    def _cell(self, in_dims: int) -> RecurrentCell:
+        recurrent = self.use_recurrent_bias
+        return RNNCell(in_dims, self.out_dims, self.activation, use_recurrent_bias=recurrent, **self._options())
+
+
+class LSTM(_Levels):
+    """`LSTMCell` run over a sequence, in one level or more; all else is as in `RNN`.
+
+    Shapes: x (N, T, in_dims) -> y (N, T, out_dims); a carry is (hidden, memory)
+    Params: as `RNN`
+    State:  as `RNN`
+    Raises: as `RNN`
+    Source: Flux.jl ``LSTM``; torch ``nn.LSTM`` for levels
+    """
+
+    _: KW_ONLY
+    use_recurrent_bias: bool = False
+    train_memory: bool = False
+    init_memory: Initializer = zeros
+
+    def _cell(self, in_dims: int) -> RecurrentCell:
+        return LSTMCell(
+            *(in_dims, self.out_dims),
+            use_recurrent_bias=self.use_recurrent_bias,
+            train_memory=self.train_memory,
+            init_memory=self.init_memory,
+            **self._options(),
+        )
+
+
+class GRU(_Levels):
+    """`GRUCell` run over a sequence, in one level or more; all else is as in `RNN`.
+
+    Shapes: x (N, T, in_dims) -> y (N, T, out_dims)
+    Params: as `RNN`
+    State:  as `RNN`
+    Raises: as `RNN`
+    Source: Flux.jl ``GRU``; torch ``nn.GRU`` for levels
+    """
+
+    _: KW_ONLY
+    use_recurrent_bias: bool = False
+
+    def _cell(self, in_dims: int) -> RecurrentCell:
+        return GRUCell(in_dims, self.out_dims, use_recurrent_bias=self.use_recurrent_bias, **self._options())
+
+
+class GRUv3(_Levels):
+    """`GRUv3Cell` run over a sequence, in one level or more; all else is as in `RNN`.
+
+    Shapes: x (N, T, in_dims) -> y (N, T, out_dims)
+    Params: as `RNN`
+    State:  as `RNN`
+    Raises: as `RNN`
+    Source: Flux.jl ``GRUv3``
+    """
+
+    def _cell(self, in_dims: int) -> RecurrentCell:
+        return GRUv3Cell(in_dims, self.out_dims, **self._options())

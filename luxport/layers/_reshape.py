@@ -1,0 +1,130 @@
+"""Layers that rearrange: `FlattenLayer`, `ReshapeLayer`, `ReverseSequence`, `SelectDim`."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.core.anatomy import Parameters, States
+from luxport.core.input_checks import shape_of, shape_text
+from luxport.core.layer import Layer
+from luxport.errors import LayerError
+from luxport.ops.shapes import reshape_samples, sizes_of
+
+__all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
+
+
+class FlattenLayer(Layer):
+    """Merge all axes but the batch's into one, or only the last N.
+
+    Shapes: x (batch, d1, d2, ...) -> (batch, d1 d2 ...), with N: (batch, ..., product of the last N)
+    Params: none
+    State:  none
+    Raises: ValueError when built if N is not positive; LayerError unless N < the number of axes of x
+    Source: Lux.jl ``FlattenLayer``
+    """
+
+    N: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.N is not None and self.N < 1:
+            raise ValueError(f"FlattenLayer expects N of at least 1, got {self.N}")
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Reshape."""
+        shape = tuple(shape_of(x))
+        kept = 1 if self.N is None else len(shape) - self.N
+        if kept < 1 or not shape:
+            least = 1 if self.N is None else self.N + 1
+            raise LayerError(f"expects at least {least} {'axis' if least == 1 else 'axes'}, got {shape_text(x)}")
+        sizes = sizes_of(x)
+        return reshape_samples(x, sizes=(*sizes[1:kept], math.prod(sizes[kept:]))), st
+
+
+class ReshapeLayer(Layer):
+    """Give each sample a new shape; one size may be -1.
+
+    Shapes: x (batch, ...) -> (batch, *dims)
+    Params: none
+    State:  none
+    Raises: ValueError when built if more than one size is -1; LayerError if the sizes do not multiply to a sample's
+    Source: Lux.jl ``ReshapeLayer``
+    """
+
+    dims: tuple[int, ...]
+
+    def __init__(self, *dims: int | tuple[int, ...] | list[int]) -> None:
+        sizes: Any = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+        if any(not isinstance(n, Integral) or n < -1 for n in sizes) or sum(n == -1 for n in sizes) > 1:
+            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {tuple(sizes)}")
+        object.__setattr__(self, "dims", tuple(int(n) for n in sizes))
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Reshape."""
+        shape = tuple(shape_of(x))
+        if not shape:
+            raise LayerError("expects at least 1 axis, got ()")
+        known = math.prod([n for n in self.dims if n != -1])
+        if None in shape[1:]:  # where the sizes do not fit, the running program will say so
+            sample = math.prod(sizes_of(x)[1:])
+            return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
+        sample = math.prod(shape[1:])
+        fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
+        if not fits:
+            wanted = f"a multiple of {known}" if -1 in self.dims else f"{known}"
+            raise LayerError(f"expects samples of {wanted} elements for {self.dims}, got {shape_text(x)}")
+        return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
+
+
+class ReverseSequence(Layer):
+    """Turn an axis around: by default the second, that of time in (batch, time, features), or the only one.
+
+    Shapes: x (..., n, ...) -> the same
+    Params: none
+    State:  none
+    Raises: LayerError if x has no such axis
+    Source: Lux.jl ``ReverseSequence``; the axis is 0-based, and a negative one counts from the end
+
+    >>> import numpy as np
+    >>> ReverseSequence()(np.asarray([[1, 2, 3], [4, 5, 6]]), {}, {})[0]
+    array([[3, 2, 1],
+           [6, 5, 4]])
+    """
+
+    axis: int | None = None
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Flip."""
+        ndim = len(shape_of(x))
+        axis = min(1, ndim - 1) if self.axis is None else self.axis
+        if not -ndim <= axis < ndim:
+            wanted = "at least 1 axis" if self.axis is None else f"an axis {axis}"
+            raise LayerError(f"expects {wanted}, got {shape_text(x)}")
+        return namespace(x).flip(x, axis=axis), st
+
+
+class SelectDim(Layer):
+    """Take the slice at an index of an axis, which disappears.
+
+    Shapes: x (..., n, ...) -> (..., ...)
+    Params: none
+    State:  none
+    Raises: LayerError if x has no such axis or the axis no such index
+    Source: Lux.jl ``SelectDim``; axis and index are 0-based, and negative ones count from the end
+    """
+
+    axis: int
+    index: int
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Index."""
+        ndim = len(shape_of(x))
+        if not -ndim <= self.axis < ndim:
+            raise LayerError(f"expects an axis {self.axis}, got {shape_text(x)}")
+        axis = self.axis % ndim
+        n = x.shape[axis]
+        if n is not None and not -n <= self.index < n:
+            raise LayerError(f"expects an index {self.index} along axis {self.axis}, got {shape_text(x)}")
+        return x[(slice(None),) * axis + (self.index, ...)], st

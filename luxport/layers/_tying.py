@@ -1,0 +1,155 @@
+"""Parameters in several places at once: `tie`, `untie`, `Tied`, `share_parameters`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from luxport import tree
+from luxport.core.anatomy import Parameters, States
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.errors import LayerError
+from luxport.random import Rng
+from luxport.tree import paths
+from luxport.tree.paths import Path
+
+__all__ = ["Tied", "share_parameters", "tie", "untie"]
+
+Groups: TypeAlias = Iterable[Iterable[Path]]
+"""Lists of paths; what is at the paths of one list is the same."""
+
+
+class Tied(Layer):
+    """A layer with parameters that are the same in several places: there is one of them, where its path comes first.
+
+    At each call it is put in the other places, too. So gradients of all its uses add up, an optimiser moves it
+    once, and a file or a flat vector holds it once.
+
+    Shapes: the layer's
+    Params: the layer's without what is at the later paths of each group
+    State:  the layer's
+    Raises: ValueError when built with paths that no parameters have, that overlap, or whose shapes differ;
+            LayerError as the layer does
+    Source: Lux.jl ``Experimental.share_parameters`` for its rules, which ties arrays by identity instead
+
+    >>> import luxport
+    >>> model = luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))
+    >>> luxport.parameter_length(Tied(model, [("layer_1.weight", "layer_2.weight")]))
+    8
+    """
+
+    layer: Layer
+    groups: tuple[tuple[tuple[str, ...], ...], ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, Layer):
+            raise TypeError(f"Tied expects a layer, got {self.layer!r}")
+        groups = _checked(self.groups, abstract_values(initial_parameters, self.layer))
+        object.__setattr__(self, "groups", groups)
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call the layer with all its parameters."""
+        try:
+            spread = _spread(ps, self.groups)
+        except ValueError as error:
+            raise LayerError(f"expects parameters as luxport.tie returns them: {error}") from None
+        return self.layer(x, spread, st)
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw all the layer's parameters, and leave out those that are another's."""
+        return paths.without(initial_parameters(rng, self.layer), _later(self.groups))
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make the layer's."""
+        return initial_states(rng, self.layer)
+
+
+def tie(
+    layer: Layer, ps: Parameters, st: States, groups: Groups
+) -> tuple[Tied, dict[str, Any], dict[str, Any] | States]:
+    """Return `Tied` with parameters and states: those at the first path of each group stay.
+
+    >>> import luxport
+    >>> model = luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))
+    >>> tied, ps, st = tie(model, *luxport.setup(0, model), [("layer_1", "layer_2")])
+    >>> list(ps)
+    ['layer_1']
+    """
+    tied = Tied(layer, tuple(map(tuple, groups)))  # type: ignore[arg-type]
+    return tied, paths.without(ps, _later(tied.groups)), st
+
+
+def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
+    """Take `tie` back: the layer inside, with the same arrays in all places."""
+    if not isinstance(layer, Tied):
+        raise TypeError(f"untie expects a Tied layer, got {type(layer).__name__}")
+    full = _spread(ps, layer.groups)
+    return layer.layer, paths.ordered(full, abstract_values(initial_parameters, layer.layer)), st
+
+
+def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None = None) -> dict[str, Any]:
+    """Return the parameters with the same arrays at all paths of a group: those at the first, or those given.
+
+    What is computed from them is no longer shared: an optimiser updates each place by itself. `Tied` stays so.
+
+    Raises: ValueError if paths are none of the parameters', overlap, or differ in structure or shape
+    Source: Lux.jl ``Experimental.share_parameters``
+
+    >>> share_parameters({"a": {"w": 1}, "b": {"w": 2}}, [("a", "b")])
+    {'a': {'w': 1}, 'b': {'w': 1}}
+    """
+    checked = _checked(groups, ps)
+    if new is None:
+        return _spread(ps, checked)
+    if len(new) != len(checked):
+        raise ValueError(f"share_parameters expects new parameters for {len(checked)} groups, got {len(new)}")
+    result = dict(ps)
+    for group, values in zip(checked, new, strict=True):
+        _check_alike(group[0], paths.entry(ps, group[0]), "the new parameters", values)
+        for path in group:
+            result = paths.replaced(result, path, values)
+    return result
+
+
+def _checked(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    checked = tuple([tuple([paths.as_path(path) for path in _sequence(group)]) for group in _sequence(groups)])
+    every = [path for group in checked for path in group]
+    for i, one in enumerate(every):
+        for other in every[:i]:
+            if one[: len(other)] == other or other[: len(one)] == one:
+                raise ValueError(
+                    f"paths apart from each other expected, got {'.'.join(other)!r} and {'.'.join(one)!r}: "
+                    "put all places of one parameter in one group"
+                )
+    for group in checked:
+        for path in group:
+            _check_alike(group[0], paths.entry(ps, group[0]), ".".join(path), paths.entry(ps, path))
+    return checked
+
+
+def _sequence(value: Any) -> Iterable[Any]:
+    if isinstance(value, str):
+        raise TypeError(f"groups of paths expected, such as [('encoder.weight', 'decoder.weight')], got {value!r}")
+    return value
+
+
+def _check_alike(first: tuple[str, ...], want: Any, name: str, got: Any) -> None:
+    shapes = [tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), values) for values in (want, got)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"parameters of one structure expected, got {'.'.join(first)} {shapes[0]} and {name} {shapes[1]}"
+        )
+
+
+def _spread(ps: Parameters, groups: Any) -> dict[str, Any]:
+    result = dict(ps)
+    for first, *others in groups:
+        value = paths.entry(ps, first)
+        for path in others:
+            result = paths.replaced(result, path, value)
+    return result
+
+
+def _later(groups: Any) -> list[tuple[str, ...]]:
+    return [path for group in groups for path in group[1:]]

@@ -1,0 +1,107 @@
+"""Layers that make images larger: `Upsample` and `PixelShuffle`."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Literal, TypeAlias, get_args
+
+from luxport import ops
+from luxport.backend import Array, dtype_name
+from luxport.core.anatomy import Parameters, States
+from luxport.core.input_checks import shape_of, shape_text
+from luxport.core.layer import Layer
+from luxport.errors import LayerError, LayerTypeError
+from luxport.layers._windows import check_spatial
+
+__all__ = ["PixelShuffle", "Upsample"]
+
+Mode: TypeAlias = Literal["nearest", "linear", "bilinear", "trilinear"]
+
+_RANK = {"bilinear": 2, "trilinear": 3}
+
+
+class Upsample(Layer):
+    """More elements along the spatial axes: repeated ("nearest"), or interpolated ("linear", "bilinear", "trilinear").
+
+    Either `scale`, a number for all spatial axes or one each (fewer are for the last axes), or `size` says how many;
+    "nearest" wants a whole scale, and of n elements makes any number m: element i is the one at ``floor(i n / m)``.
+    "bilinear" is "linear" for two spatial axes, "trilinear" for three.
+    `align_corners`, for interpolation, is True by default: the corner elements keep their values, as in every model
+    of Flux and Lux. It is False in PyTorch, JAX and Keras; there elements are cells that are cut up evenly.
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *floor(spatial * scale)) or (N, C, *size)
+    Params: none
+    State:  none
+    Raises: ValueError when built unless just one of scale and size is given, or if one is out of range; LayerError
+            if x has other axes; LayerTypeError if its dtype has no numbers
+    Source: Lux.jl ``Upsample``, whose documentation has ``align_corners=false`` and whose code ignores it
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[0.0, 4.0, 8.0]]])
+    >>> Upsample(2)(x, {}, {})[0]
+    array([[[0., 0., 4., 4., 8., 8.]]])
+    >>> Upsample(size=5, mode="linear")(x, {}, {})[0]
+    array([[[0., 2., 4., 6., 8.]]])
+    """
+
+    scale: float | tuple[float, ...] | None = None
+    mode: Mode = "nearest"
+    _: KW_ONLY
+    size: int | tuple[int, ...] | None = None
+    align_corners: bool = True
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise ValueError(f"Upsample expects mode as one of {', '.join(get_args(Mode))}, got {self.mode!r}")
+        if (self.scale is None) == (self.size is None):
+            raise ValueError(f"Upsample expects either scale or size, got scale={self.scale!r} and size={self.size!r}")
+        whole = self.mode == "nearest" or self.size is not None
+        given = self.scale if self.size is None else self.size
+        numbers = given if isinstance(given, tuple) else (given,)
+        if not numbers or not all(_is_positive(n, whole) for n in numbers):
+            name, kind = "scale" if self.size is None else "size", "an int" if whole else "a number"
+            raise ValueError(f"Upsample expects {name} as {kind} above 0 or a tuple of them, got {given!r}")
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Repeat or interpolate."""
+        rank = _RANK.get(self.mode, len(shape_of(x)) - 2)
+        check_spatial(x, max(rank, 1))
+        if dtype_name(x) == "bool":
+            raise LayerTypeError("expects numbers, got bool")
+        if self.mode == "nearest" and self.size is not None:
+            return ops.resize_nearest(x, size=self.size), st
+        if self.mode == "nearest":
+            return ops.upsample_nearest(x, scale=self.scale), st
+        return ops.upsample_linear(x, scale=self.scale, size=self.size, align_corners=self.align_corners), st
+
+
+class PixelShuffle(Layer):
+    """Channels laid out in space: each pixel becomes a block of `factor` pixels along every spatial axis.
+
+    Shapes: x (N, C factor^rank, *spatial) -> y (N, C, *spatial * factor)
+    Params: none
+    State:  none
+    Raises: ValueError when built if factor is not a positive int; LayerError if x has no spatial axes or its channels
+            do not make whole blocks
+    Source: Lux.jl ``PixelShuffle``; Shi et al. 2016, arXiv:1609.05158
+
+    >>> import luxport
+    >>> luxport.output_shape(PixelShuffle(3), (2, 18, 4, 5))
+    (2, 2, 12, 15)
+    """
+
+    factor: int
+
+    def __post_init__(self) -> None:
+        if not _is_positive(self.factor, whole=True):
+            raise ValueError(f"PixelShuffle expects a positive int as factor, got {self.factor!r}")
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Lay out."""
+        if len(shape_of(x)) < 3:
+            raise LayerError(f"expects (N, C, ...) with spatial axes, got {shape_text(x)}")
+        return ops.pixel_shuffle(x, factor=self.factor), st
+
+
+def _is_positive(number: object, whole: bool) -> bool:
+    return isinstance(number, int if whole else (int, float)) and not isinstance(number, bool) and number > 0

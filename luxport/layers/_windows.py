@@ -1,0 +1,121 @@
+"""Windows as users write them down, in the form that operations take: a number or a pair per spatial axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from luxport.backend import Array
+from luxport.core.input_checks import shape_of, shape_text
+from luxport.errors import LayerError
+from luxport.ops.windows import Pairs, PerAxis, Sizes
+
+__all__ = ["Padding", "PerAxis", "SamePad", "Windows", "check_spatial", "sizes_of"]
+
+
+@dataclass(frozen=True)
+class SamePad:
+    """As much padding as keeps the spatial sizes where the stride is 1; with stride s they become ``ceil(size / s)``.
+
+    A window of k elements with dilation d needs ``d (k - 1)`` in all, whatever the stride: half of it on either
+    side, and an odd one below. (PyTorch, Keras and JAX put the odd one above, and let the stride count.)
+    `ConvTranspose` multiplies the sizes by the stride: it cuts away ``d (k - 1) + 1 - s`` in all, in the same way.
+
+    Source: Flux.jl ``SamePad``
+
+    >>> import luxport
+    >>> luxport.output_shape(luxport.Conv((4, 3), 1, 1, padding=SamePad()), (1, 1, 7, 7))
+    (1, 1, 7, 7)
+    """
+
+
+Padding: TypeAlias = int | tuple[int | tuple[int, int], ...] | SamePad
+"""One for all sides, an entry or a (low, high) pair per spatial axis, or `SamePad`."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows on the spatial axes of arrays (N, C, *spatial)."""
+
+    window: Sizes
+    stride: Sizes
+    padding: Pairs
+    dilation: Sizes
+
+    @classmethod
+    def of(
+        cls,
+        layer: str,
+        window: PerAxis,
+        stride: PerAxis | None,
+        padding: Padding,
+        dilation: PerAxis,
+        *,
+        transposed: bool = False,
+    ) -> Windows:
+        """Read a layer's options; the window says how many spatial axes there are, and is the stride if None is given.
+
+        Raises: ValueError if one is of the wrong length or out of range
+        """
+        rank = len(window) if isinstance(window, tuple) else int(_is_int(window))
+        window = sizes_of(layer, "its window", window, rank)
+        stride = window if stride is None else sizes_of(layer, "stride", stride, rank)
+        dilation = sizes_of(layer, "dilation", dilation, rank)
+        if isinstance(padding, SamePad):
+            kept = stride if transposed else (1,) * rank
+            totals = [d * (k - 1) + 1 - s for k, d, s in zip(window, dilation, kept, strict=True)]
+            pairs: Pairs = tuple((total - total // 2, total // 2) for total in totals)
+        else:
+            pairs = _pairs(layer, padding, rank)
+        return cls(window, stride, pairs, dilation)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of an operation that pools."""
+        return {"window": self.window, "stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+
+
+def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
+    """Expect (N, channels, *spatial) with so many spatial axes.
+
+    Raises: LayerError
+    """
+    shape = shape_of(x)
+    if len(shape) != rank + 2 or (channels is not None and shape[1] not in (channels, None)):
+        raise LayerError(f"expects (N, {channels or 'C'}, {_axes(rank)}), got {shape_text(x)}")
+
+
+def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
+    """Read an option that is a number for all of `rank` spatial axes, or one each.
+
+    Raises: ValueError
+    """
+    sizes = (value,) * rank if _is_int(value) else value
+    if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(_is_int(n) and n >= least for n in sizes):
+        what = "a positive int" if least == 1 else f"an int of at least {least}"
+        raise ValueError(f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {value!r}")
+    return tuple(map(int, sizes))
+
+
+def _pairs(layer: str, padding: Any, rank: int) -> Pairs:
+    entries = (padding,) * rank if _is_int(padding) else padding
+    pairs = [(n, n) if _is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
+    if len(pairs) != rank or not all(map(_is_pair, pairs)):
+        raise ValueError(
+            f"{layer} expects padding as an int of at least 0, a tuple of {rank} of them or of pairs "
+            f"(low, high), or SamePad(), got {padding!r}"
+        )
+    return tuple((int(low), int(high)) for low, high in pairs)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(_is_int(n) and n >= 0 for n in value)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _axes(rank: int) -> str:
+    return {1: "L", 2: "H, W", 3: "D, H, W"}.get(rank) or ", ".join(f"d{i}" for i in range(1, rank + 1))

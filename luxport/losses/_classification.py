@@ -1,0 +1,174 @@
+"""Losses of classes, whose labels are one-hot (or any probabilities), or -1 and 1."""
+
+from __future__ import annotations
+
+import math
+
+from luxport import ops
+from luxport.backend import Array, namespace
+from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, operands
+
+__all__ = [
+    "binary_focal_loss",
+    "binarycrossentropy",
+    "crossentropy",
+    "focal_loss",
+    "hinge_loss",
+    "kldivergence",
+    "logitbinarycrossentropy",
+    "logitcrossentropy",
+    "squared_hinge_loss",
+]
+
+
+@loss_function()
+def crossentropy(
+    y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
+) -> Array:
+    """Return ``agg(-sum(y log(y_hat + epsilon)))``, summed over the classes along the axis.
+
+    y_hat are probabilities, as `softmax` makes them; with the numbers before it, `logitcrossentropy` is more exact.
+    Labels that are indices of classes: `sparse_crossentropy`.
+
+    Shapes: y_hat, y (..., classes); the losses (...)
+    Source: Flux.jl ``crossentropy``; Lux.jl ``CrossEntropyLoss``
+
+    >>> import numpy as np
+    >>> print(round(float(crossentropy(np.array([[0.1, 0.9]]), np.array([[0, 1]]))), 6))
+    0.105361
+    """
+    xp, y_hat, y = operands("crossentropy", y_hat, y)
+    return aggregate(-xp.sum(ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon)), axis=axis), agg)
+
+
+@loss_function()
+def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean") -> Array:
+    """Return ``agg(-sum(y logsoftmax(y_hat)))``, summed over the classes along the axis.
+
+    Labels that are indices of classes: `sparse_logitcrossentropy`.
+
+    Shapes: y_hat, y (..., classes); the losses (...)
+    Source: Flux.jl ``logitcrossentropy``; Lux.jl ``CrossEntropyLoss``
+    """
+    xp, y_hat, y = operands("logitcrossentropy", y_hat, y)
+    logarithms = ops.logsoftmax(y_hat, axis=axis)
+    # 0 times the logarithm of 0 is 0.
+    unlike = xp.logical_and(y == 0, logarithms == -math.inf)
+    return aggregate(-xp.sum(y * xp.where(unlike, 0.0, logarithms), axis=axis), agg)
+
+
+@loss_function()
+def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
+    """Return ``agg(-y log(y_hat + epsilon) - (1 - y) log(1 - y_hat + epsilon))``.
+
+    y_hat are probabilities; with the numbers before `sigmoid`, `logitbinarycrossentropy` is more exact.
+
+    Source: Flux.jl ``binarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
+    """
+    _, y_hat, y = operands("binarycrossentropy", y_hat, y)
+    epsilon = epsilon_of(y_hat, epsilon)
+    return aggregate(-ops.xlogy(y, y_hat + epsilon) - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon), agg)
+
+
+@loss_function()
+def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
+    """Return ``agg((1 - y) y_hat - log(sigmoid(y_hat)))``.
+
+    Source: Flux.jl ``logitbinarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
+    """
+    xp, y_hat, y = operands("logitbinarycrossentropy", y_hat, y)
+    right = y_hat >= 0
+    wrong = xp.where(right, 1.0 - y, -y)  # y_hat times this, and 0 where that is 0, however large y_hat
+    losses = xp.where(wrong == 0, 0.0, wrong * y_hat) + ops.softplus(xp.where(right, -y_hat, y_hat))
+    return aggregate(losses, agg)
+
+
+@loss_function()
+def focal_loss(
+    y_hat: Array,
+    y: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    gamma: float = 2.0,
+    epsilon: float | None = None,
+) -> Array:
+    """Return ``agg(-sum(y (1 - p)^gamma log p))`` with ``p = y_hat + epsilon``, summed over classes along the axis.
+
+    Classes that are told well count for less; with gamma 0 it is `crossentropy`.
+
+    Shapes: y_hat, y (..., classes); the losses (...)
+    Source: Flux.jl ``focal_loss``; Lux.jl ``FocalLoss``; T.-Y. Lin et al., "Focal loss for dense object
+            detection" (2017)
+    """
+    xp, y_hat, y = operands("focal_loss", y_hat, y)
+    p = y_hat + epsilon_of(y_hat, epsilon)
+    return aggregate(-xp.sum(ops.xlogy(y * _power(1.0 - p, gamma), p), axis=axis), agg)
+
+
+@loss_function()
+def binary_focal_loss(
+    y_hat: Array, y: Array, *, agg: Aggregation = "mean", gamma: float = 2.0, epsilon: float | None = None
+) -> Array:
+    """Return ``agg(-(1 - p)^gamma log p)``, p the probability of the true one of two classes.
+
+    ``p = y (y_hat + epsilon) + (1 - y) (1 - y_hat - epsilon)``, but at least epsilon: where y is 0 and y_hat is 1 it
+    would be negative.
+
+    Source: Flux.jl ``binary_focal_loss``; Lux.jl ``BinaryFocalLoss``
+    """
+    xp, y_hat, y = operands("binary_focal_loss", y_hat, y)
+    epsilon = epsilon_of(y_hat, epsilon)
+    # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
+    p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
+    p = xp.where(p < epsilon, xp.full_like(p, epsilon), p)
+    return aggregate(-ops.xlogy(_power(1.0 - p, gamma), p), agg)
+
+
+@loss_function()
+def kldivergence(
+    y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
+) -> Array:
+    """Return ``agg(sum(y log(y) - y log(y_hat + epsilon)))``, the Kullback-Leibler divergence along the axis.
+
+    Both are probabilities (PyTorch's takes the logarithm of the first). 0 log 0 is 0.
+
+    Shapes: y_hat, y (..., classes); the losses (...)
+    Source: Flux.jl ``kldivergence``; Lux.jl ``KLDivergenceLoss``
+    """
+    xp, y_hat, y = operands("kldivergence", y_hat, y)
+    terms = ops.xlogx(y) - ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))
+    return aggregate(xp.sum(terms, axis=axis), agg)
+
+
+@loss_function()
+def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
+    """Return ``agg(max(0, 1 - y_hat y))`` for labels -1 and 1.
+
+    Source: Flux.jl ``hinge_loss``; Lux.jl ``HingeLoss``
+    """
+    _, y_hat, y = operands("hinge_loss", y_hat, y)
+    return aggregate(ops.relu(1.0 - y_hat * y), agg)
+
+
+@loss_function()
+def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
+    """Return ``agg(max(0, 1 - y_hat y)²)`` for labels -1 and 1.
+
+    Source: Flux.jl ``squared_hinge_loss``; Lux.jl ``SquaredHingeLoss``
+    """
+    _, y_hat, y = operands("squared_hinge_loss", y_hat, y)
+    margin = ops.relu(1.0 - y_hat * y)
+    return aggregate(margin * margin, agg)
+
+
+def _power(base: Array, exponent: float) -> Array:
+    """Raise what is at least 0 but for epsilon; with an exponent of 0 there is nothing to differentiate.
+
+    Below 0 and at 0 it is 0, and so is its gradient, which for an exponent below 1 would be infinite.
+    """
+    xp = namespace(base)
+    if exponent == 0:
+        return xp.ones_like(base)
+    outside = base <= 0
+    return xp.where(outside, 0.0, xp.where(outside, 1.0, base) ** exponent)

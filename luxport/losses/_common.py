@@ -1,0 +1,220 @@
+"""What all losses share: targets made to fit, a small number, and how many losses become one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from luxport.backend import Array, backend_of, casts, dtype_name, namespace
+from luxport.backend.arguments import Arguments, checked, expect_options
+from luxport.backend.dtypes import EPSILON, HALVES
+from luxport.backend.option_rules import (
+    ANY_INT,
+    AXIS,
+    FLAG,
+    FUNCTION,
+    NON_NEGATIVE,
+    NUMBER,
+    PROBABILITY,
+    Rule,
+    number,
+    or_none,
+)
+from luxport.core.call_arguments import wrong_arguments
+from luxport.core.input_checks import shape_of, shape_text
+from luxport.errors import LayerError, LayerTypeError
+
+__all__ = [
+    "OPTIONS",
+    "Aggregation",
+    "aggregate",
+    "checked_init",
+    "epsilon_of",
+    "label_smoothing",
+    "loss_function",
+    "operands",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Aggregation: TypeAlias = str | Callable[[Array], Array] | None
+"""How many losses become one: "mean", "sum", a function of their array, or None to keep them all."""
+
+
+OPTIONS: dict[str, Rule] = {
+    "agg": Rule(
+        '"mean", "sum", a function or None',
+        lambda value, shape: value is None or (isinstance(value, str) and value in ("mean", "sum")) or callable(value),
+    ),
+    "axis": AXIS,
+    "beta": NUMBER,
+    "delta": NON_NEGATIVE,
+    "epsilon": or_none(NON_NEGATIVE),
+    "full": FLAG,
+    "gamma": NON_NEGATIVE,
+    "ignore_index": or_none(ANY_INT),
+    "label_smoothing": or_none(PROBABILITY),
+    "logits": FLAG,
+    "loss_fn": FUNCTION,
+    "margin": NON_NEGATIVE,
+    "smooth": NON_NEGATIVE,
+}
+"""What the options of losses may be, wherever one has an option of that name."""
+
+
+def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F], F]:
+    """Let a loss say what is wrong with a wrong call; and compute it in float32 for half types, and round its end.
+
+    Sums of many, and squares, would be wrong in half types. Epsilon stays that of the dtype. A user's own aggregation
+    is given the losses in the dtype. TensorFlow's AutoGraph runs the loss as it is written instead of rewriting it.
+    """
+
+    def decorate(loss: F) -> F:
+        loss.autograph_info__ = True  # type: ignore[attr-defined]
+        parameters = inspect.signature(loss).parameters
+        takes_epsilon = "epsilon" in parameters and parameters["epsilon"].default is None
+        names = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        known = {name: rule for name, rule in {**OPTIONS, **rules}.items() if name in parameters}
+        arguments = Arguments(loss, takes, known)
+
+        @functools.wraps(loss)
+        def call(*arrays: Any, **options: Any) -> Any:
+            try:
+                y_hat = arrays[0] if arrays else options.get(names[0])
+                if options:
+                    arguments.expect_options(options, y_hat)
+                if getattr(y_hat, "dtype", None) is None or dtype_name(y_hat) not in HALVES or len(arrays) > len(names):
+                    return loss(*arrays, **options)
+                named = {**dict(zip(names, arrays, strict=False)), **options}
+                if takes_epsilon and named.get("epsilon") is None and not casts(y_hat, y_hat):
+                    named["epsilon"] = EPSILON[dtype_name(y_hat)]
+                return _in_float32(loss, y_hat, named)
+            except Exception as error:
+                problem = arguments.explained(error, arrays, options)
+                if problem is error:
+                    raise
+                raise problem from error
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def checked_init(init: Callable[..., None]) -> Callable[..., None]:
+    """Let the ``__init__`` of a loss say which option is wrong; those of a user's own loss may mean anything."""
+
+    @functools.wraps(init)
+    def checked(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            init(self, *args, **options)
+        except TypeError as error:
+            wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
+            if wrong is None:
+                raise
+            raise TypeError(wrong) from error
+        if type(self).__module__.startswith("luxport."):
+            try:
+                expect_options(OPTIONS, vars(self), None)
+            except LayerError as error:
+                error.place.culprit = type(self).__name__
+                raise
+
+    return checked
+
+
+def _in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any]) -> Any:
+    xp, own, stays = namespace(y_hat), options.get("agg", "mean"), casts(y_hat, y_hat)
+    wide = dict(options)
+    for name, value in options.items():
+        if getattr(value, "dtype", None) is None:
+            continue
+        if value.dtype == y_hat.dtype:
+            wide[name] = xp.astype(value, xp.float32)
+        elif "float" in dtype_name(value) and not casts(y_hat, value):
+            return loss(**options)  # which says that dtypes differ
+    if stays:  # where the framework casts by itself a loss is float32
+        return loss(**wide)
+    if callable(own):
+        wide["agg"] = None
+    result = xp.astype(loss(**wide), y_hat.dtype)
+    return own(result) if callable(own) else result
+
+
+def operands(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> tuple[Any, Array, Array]:
+    """Return the namespace, the prediction, and the target in its dtype; a Python number is a target for every entry.
+
+    Raises: TypeError for a prediction that is not floating, or a floating target of another dtype; ValueError for a
+            target of another shape
+    """
+    shape_of(y_hat)
+    kind = dtype_name(y_hat)
+    if not (kind in EPSILON or (complex_too and kind.startswith("complex"))):
+        raise TypeError(f"{loss} expects a floating y_hat, got {kind}")
+    if isinstance(y, (bool, int, float)):
+        xp = namespace(y_hat)
+        return xp, y_hat, xp.full_like(y_hat, y)
+    if y is None:
+        raise LayerTypeError(f"{loss} expects an array as y, got None: make one with luxport.asarray")
+    if type(y) is not type(y_hat):
+        backend_of(y_hat, y)
+    if len(y.shape) != len(y_hat.shape) or any(
+        n != m and None not in (n, m) for n, m in zip(y_hat.shape, y.shape, strict=True)
+    ):
+        raise ValueError(f"{loss} expects y_hat and y of one shape, got {shape_text(y_hat)} and {shape_text(y)}")
+    xp = namespace(y_hat, y)
+    if y.dtype == y_hat.dtype:
+        return xp, y_hat, y
+    if ("float" in dtype_name(y) or "complex" in dtype_name(y)) and not casts(y_hat, y):
+        raise TypeError(
+            f"{loss} expects y in {kind} as y_hat, got {dtype_name(y)}: convert one with luxport.to(..., dtype=)"
+        )
+    return xp, y_hat, xp.astype(y, y_hat.dtype)
+
+
+def epsilon_of(y_hat: Array, epsilon: float | None) -> float:
+    """Return epsilon, by default the distance from 1 to the next number of the prediction's dtype."""
+    return EPSILON[dtype_name(y_hat)] if epsilon is None else epsilon
+
+
+def aggregate(losses: Array, agg: Aggregation) -> Array:
+    """Make one loss of many."""
+    if agg is None:
+        return losses
+    if callable(agg):
+        return agg(losses)
+    return getattr(namespace(losses), agg)(losses)
+
+
+def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: Any) -> None:
+    if axis is not None and y.shape[axis] == 0:
+        raise LayerError(f"expects a class at least along the axis {axis}, got {shape_text(y)}")
+
+
+@checked(
+    "y",
+    check=_expect_classes,
+    rules={"alpha": number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": or_none(AXIS)},
+)
+def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
+    """Return ``(1 - alpha) y + alpha / K``, K the number of classes along the axis; without an axis there are two.
+
+    Shapes: y (...) -> the same; bools and integers become float32
+    Raises: ValueError unless 0 < alpha < 1
+    Source: Flux.jl ``label_smoothing``, whose ``dims = 0`` is an axis of None
+
+    >>> import numpy as np
+    >>> label_smoothing(np.array([[0.0, 1.0]]), 0.2)
+    array([[0.1, 0.9]])
+    """
+    return smoothed(y, alpha, axis)
+
+
+def smoothed(y: Array, alpha: float, axis: int | None) -> Array:
+    """Smooth labels, alpha being 0 or 1 as well."""
+    if "float" not in dtype_name(y):
+        xp = namespace(y)
+        y = xp.astype(y, xp.float32)
+    classes = 2 if axis is None else y.shape[axis]
+    return y * (1.0 - alpha) + alpha / classes

@@ -1,0 +1,80 @@
+"""Losses of pairs and triplets: what belongs together should lie close."""
+
+from __future__ import annotations
+
+from luxport import ops
+from luxport.backend import Array
+from luxport.backend.option_rules import NON_NEGATIVE
+from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, operands
+from luxport.ops.scaling import squares
+
+__all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
+
+
+@loss_function()
+def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", margin: float = 1.0) -> Array:
+    """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, y_hat the distances of pairs.
+
+    y is 1 for a pair that should be at least the margin apart, 0 for one that should coincide.
+
+    Raises: ValueError for a negative margin
+    Source: Flux.jl ``siamese_contrastive_loss``; R. Hadsell et al., "Dimensionality reduction by learning an
+            invariant mapping" (2006)
+    """
+    _, y_hat, y = operands("siamese_contrastive_loss", y_hat, y)
+    short = ops.relu(margin - y_hat)
+    return aggregate((1.0 - y) * y_hat * y_hat + y * short * short, agg)
+
+
+@loss_function()
+def cosine_similarity_loss(
+    y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregation = "mean", epsilon: float | None = None
+) -> Array:
+    """Return ``agg(1 - y_hat · y / (|y_hat| |y|))``: 0 for vectors of one direction, 2 for opposite ones.
+
+    A norm counts as at least epsilon, by default the dtype's, so that the loss of a zero vector is 1. (Keras leaves
+    the 1 out.)
+
+    Shapes: y_hat, y (..., n), vectors along the axis; the losses (...)
+    Source: PyTorch ``CosineEmbeddingLoss`` for the label 1
+    """
+    xp, y_hat, y = operands("cosine_similarity_loss", y_hat, y)
+    least = epsilon_of(y_hat, epsilon)
+
+    def with_norm(x: Array) -> tuple[Array, Array]:
+        x, total, size = squares(xp, x, axis)
+        bound = xp.full_like(total, least**2) if size is None else (least / size) ** 2
+        return x, xp.sqrt(xp.where(total < bound, bound, total))
+
+    (y_hat, size), (y, other) = with_norm(y_hat), with_norm(y)
+    norms = xp.squeeze(size * other, axis=axis)
+    return aggregate(1.0 - xp.sum(y_hat * y, axis=axis) / norms, agg)
+
+
+@loss_function("anchor, positive or number, negative or number", epsilon=NON_NEGATIVE)
+def triplet_margin_loss(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    margin: float = 1.0,
+    epsilon: float = 1e-6,
+) -> Array:
+    """Return ``agg(max(0, |anchor - positive| - |anchor - negative| + margin))``.
+
+    Epsilon is added to every difference, so that coinciding points have a gradient.
+
+    Shapes: anchor, positive, negative (..., n), vectors along the axis; the losses (...)
+    Source: PyTorch ``TripletMarginLoss``
+    """
+    xp, anchor, positive = operands("triplet_margin_loss", anchor, positive)
+    _, _, negative = operands("triplet_margin_loss", anchor, negative)
+
+    def distance(x: Array) -> Array:
+        _, total, size = squares(xp, anchor - x + epsilon, axis)
+        root = xp.squeeze(xp.sqrt(total), axis=axis)
+        return root if size is None else root * xp.squeeze(size, axis=axis)
+
+    return aggregate(ops.relu(distance(positive) - distance(negative) + margin), agg)

@@ -1,0 +1,45 @@
+"""Losses of regions: how much a predicted one and the true one have in common."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from luxport.backend import Array
+from luxport.backend.option_rules import AXES
+from luxport.losses._common import Aggregation, aggregate, loss_function, operands
+
+__all__ = ["dice_coeff_loss", "tversky_loss"]
+
+Axes: TypeAlias = int | tuple[int, ...] | None
+
+
+@loss_function(axis=AXES)
+def dice_coeff_loss(
+    y_hat: Array, y: Array, *, smooth: float = 1.0, axis: Axes = None, agg: Aggregation = "mean"
+) -> Array:
+    """Return ``agg(1 - (2 sum(y y_hat) + smooth) / (sum(y²) + sum(y_hat²) + smooth))``.
+
+    Sums are over all entries unless axes are given (Lux's `DiceCoeffLoss` has one loss per sample).
+
+    Source: Flux.jl ``dice_coeff_loss``; F. Milletari et al., "V-Net" (2016)
+    """
+    xp, y_hat, y = operands("dice_coeff_loss", y_hat, y)
+    common = xp.sum(y * y_hat, axis=axis)
+    both = xp.sum(y * y, axis=axis) + xp.sum(y_hat * y_hat, axis=axis)
+    return aggregate(1.0 - (2.0 * common + smooth) / (both + smooth), agg)
+
+
+@loss_function(axis=AXES)
+def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None, agg: Aggregation = "mean") -> Array:
+    """Return ``agg(1 - (TP + 1) / (TP + beta FP + (1 - beta) FN + 1))``.
+
+    ``TP = sum(y y_hat)``, the false positives are ``FP = sum((1 - y) y_hat)``, the false negatives
+    ``FN = sum(y (1 - y_hat))``: a larger beta punishes false positives more. (Flux's code, which its tests pin, does
+    so; its documentation says negatives.) Sums are over all entries unless axes are given.
+
+    Source: Flux.jl ``tversky_loss``; S. Salehi et al., "Tversky loss function for image segmentation" (2017)
+    """
+    xp, y_hat, y = operands("tversky_loss", y_hat, y)
+    common = xp.sum(y * y_hat, axis=axis)
+    weighted = common + xp.sum(beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (1.0 - y_hat), axis=axis)
+    return aggregate(1.0 - (common + 1.0) / (weighted + 1.0), agg)

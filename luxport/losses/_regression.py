@@ -1,0 +1,106 @@
+"""Losses of numbers: how far a prediction is from what was measured."""
+
+from __future__ import annotations
+
+import math
+
+from luxport import ops
+from luxport.backend import Array, dtype_name, namespace
+from luxport.backend.option_rules import NON_NEGATIVE
+from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, operands
+
+__all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"]
+
+
+@loss_function()
+def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
+    """Return ``agg(|y_hat - y|²)``, the mean squared error. Complex numbers have a real one.
+
+    Source: Flux.jl ``mse``; Lux.jl ``MSELoss``
+
+    >>> import numpy as np
+    >>> print(round(float(mse(np.array([1.1, 1.9, 3.1]), np.array([1, 2, 3]))), 6))
+    0.01
+    """
+    _, y_hat, y = operands("mse", y_hat, y, complex_too=True)
+    return aggregate(_squared(y_hat - y), agg)
+
+
+@loss_function()
+def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
+    """Return ``agg(|y_hat - y|)``, the mean absolute error. Complex numbers have a real one.
+
+    Source: Flux.jl ``mae``; Lux.jl ``MAELoss``
+    """
+    xp, y_hat, y = operands("mae", y_hat, y, complex_too=True)
+    return aggregate(xp.abs(y_hat - y), agg)
+
+
+@loss_function()
+def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
+    """Return ``agg(log((y_hat + epsilon) / (y + epsilon))²)``, the mean squared logarithmic error.
+
+    (Keras adds 1 in place of epsilon, whose default is that of the dtype.)
+
+    Source: Flux.jl ``msle``; Lux.jl ``MSLELoss``
+    """
+    xp, y_hat, y = operands("msle", y_hat, y)
+    epsilon = epsilon_of(y_hat, epsilon)
+    logarithm = xp.log((y_hat + epsilon) / (y + epsilon))
+    return aggregate(logarithm * logarithm, agg)
+
+
+@loss_function()
+def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: float = 1.0) -> Array:
+    """Return ``agg(d²/2)`` where the distance ``d = |y_hat - y|`` is at most delta, ``delta (d - delta/2)`` beyond.
+
+    Source: Flux.jl ``huber_loss``; Lux.jl ``HuberLoss``
+    """
+    xp, y_hat, y = operands("huber_loss", y_hat, y, complex_too=True)
+    distance = xp.abs(y_hat - y)
+    near, far = 0.5 * _squared(y_hat - y), delta * (distance - 0.5 * delta)
+    return aggregate(xp.where(distance <= delta, near, far), agg)
+
+
+@loss_function(epsilon=NON_NEGATIVE)
+def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float = 0.0) -> Array:
+    """Return ``agg(y_hat - y log(y_hat + epsilon))``: counts y, of which y_hat are expected, in a Poisson distribution.
+
+    Terms without y_hat (Stirling's) are left out, and epsilon is 0 as in Flux (Lux's `PoissonLoss` has the dtype's).
+
+    Source: Flux.jl ``poisson_loss``
+    """
+    _, y_hat, y = operands("poisson_loss", y_hat, y)
+    return aggregate(y_hat - ops.xlogy(y, y_hat + epsilon), agg)
+
+
+@loss_function("y_hat, y or number, variance or number", epsilon=NON_NEGATIVE)
+def gaussian_nll(
+    y_hat: Array,
+    y: Array,
+    variance: Array,
+    *,
+    agg: Aggregation = "mean",
+    full: bool = False,
+    epsilon: float = 1e-6,
+) -> Array:
+    """Return ``agg((log v + (y_hat - y)² / v) / 2)``, the negative log-likelihood of a normal distribution.
+
+    The variance counts as at least epsilon, ``v = max(variance, epsilon)``. With `full`, ``log(2 pi) / 2`` is added.
+
+    Shapes: y_hat, y, variance (...)
+    Source: PyTorch ``GaussianNLLLoss``
+    """
+    xp, y_hat, y = operands("gaussian_nll", y_hat, y)
+    _, _, variance = operands("gaussian_nll", y_hat, variance)
+    v = xp.where(variance < epsilon, xp.full_like(variance, epsilon), variance)
+    losses = 0.5 * (xp.log(v) + (y_hat - y) * (y_hat - y) / v)
+    return aggregate(losses + 0.5 * math.log(2 * math.pi) if full else losses, agg)
+
+
+def _squared(x: Array) -> Array:
+    if not dtype_name(x).startswith("complex"):
+        return x * x
+    xp = namespace(x)
+    real, imag = xp.real(x), xp.imag(x)
+    return real * real + imag * imag

@@ -1,0 +1,38 @@
+"""Losses of sequences whose labels have no place of their own in time: `ctc_loss`."""
+
+from __future__ import annotations
+
+from luxport import ops
+from luxport.backend import Array
+from luxport.backend.option_rules import ANY_INT
+from luxport.losses._common import Aggregation, aggregate, loss_function
+
+__all__ = ["ctc_loss"]
+
+
+@loss_function("y_hat, y, y_hat_lengths (...)?, y_lengths (...)?", blank=ANY_INT)
+def ctc_loss(
+    y_hat: Array,
+    y: Array,
+    y_hat_lengths: Array | None = None,
+    y_lengths: Array | None = None,
+    *,
+    blank: int = -1,
+    agg: Aggregation = "mean",
+) -> Array:
+    """Return ``agg(-log P(y | softmax(y_hat)))``, one loss a sequence: `luxport.ops.ctc_loss`, aggregated.
+
+    The blank is the last class unless `blank` says otherwise (in PyTorch it is the first). A sequence too short for
+    its labels has an infinite loss. The mean is over sequences, whatever their lengths (PyTorch's divides each by
+    its number of labels first).
+
+    Shapes: y_hat (N, T, classes), y (N, L) of integers from 0, lengths (N,) or None for all; the losses (N,). One
+            sequence: y_hat (T, classes), y (L,)
+    Raises: LayerError if the shapes do not fit
+    Source: Flux.jl ``ctc_loss``; A. Graves et al., "Connectionist temporal classification" (2006)
+
+    >>> import numpy as np
+    >>> print(ctc_loss(np.zeros((2, 1, 4)), np.array([[2], [0]]), agg="sum").round(4))  # 2 log 4
+    2.7726
+    """
+    return aggregate(ops.ctc_loss(y_hat, y, y_hat_lengths, y_lengths, blank=blank), agg)

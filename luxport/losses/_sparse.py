@@ -1,0 +1,179 @@
+"""Losses of classes whose labels are indices, from 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport import ops
+from luxport.backend import Array, array_device, dtype_name, find_owner, namespace
+from luxport.backend.dtypes import as_indices
+from luxport.backend.option_rules import Rule, is_number, or_none
+from luxport.core.input_checks import shape_of, shape_text
+from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function
+from luxport.ops._embedding import pick
+from luxport.ops.indices import marked_missing, within
+from luxport.ops.shapes import sizes_of
+
+__all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
+
+
+def _are_weights(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all([is_number(weight) for weight in value])
+    return find_owner(type(value)) is not None
+
+
+_WEIGHTS = or_none(Rule("a number for each class, in a tuple or an array", lambda value, shape: _are_weights(value)))
+
+
+@loss_function("y_hat, y", class_weights=_WEIGHTS)
+def nll_loss(
+    y_hat: Array,
+    y: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> Array:
+    """Return ``agg(-y_hat[y])``, y_hat the logarithms of probabilities along the axis, y indices of classes.
+
+    Where y is `ignore_index` the loss is 0, and does not count in a mean. With `class_weights`, a sequence of numbers
+    or an array (classes,), each loss is multiplied by the weight of its class, and a mean divided by their sum.
+
+    Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
+    Raises: ValueError if the shapes do not fit, or an index is out of range (where the program is compiled the loss
+            is NaN there: see `luxport.ops.indices`); TypeError for other dtypes
+    Source: PyTorch ``NLLLoss``, which has the classes along axis 1
+
+    >>> import numpy as np
+    >>> print(nll_loss(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 0]), agg="sum").round(6))
+    2.079442
+    """
+    xp, y = _check("nll_loss", y_hat, y, axis)
+    y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
+    return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
+
+
+@loss_function("y_hat, y", class_weights=_WEIGHTS)
+def sparse_crossentropy(
+    y_hat: Array,
+    y: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    epsilon: float | None = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+    label_smoothing: float = 0.0,
+) -> Array:
+    """Return `crossentropy` for labels that are indices of classes: ``agg(-log(y_hat[y] + epsilon))``.
+
+    `ignore_index` and `class_weights` are as in `nll_loss`, `label_smoothing` as in `sparse_logitcrossentropy`.
+
+    Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
+    Raises: as `nll_loss`
+    Source: Keras ``SparseCategoricalCrossentropy``
+    """
+    xp, y = _check("sparse_crossentropy", y_hat, y, axis)
+    y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
+    logarithms = xp.log(y_hat + epsilon_of(y_hat, epsilon))
+    more = ignore_index, class_weights, label_smoothing
+    return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
+
+
+@loss_function("y_hat, y", class_weights=_WEIGHTS)
+def sparse_logitcrossentropy(
+    y_hat: Array,
+    y: Array,
+    *,
+    axis: int = -1,
+    agg: Aggregation = "mean",
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+    label_smoothing: float = 0.0,
+) -> Array:
+    """Return `logitcrossentropy` for labels that are indices of classes: ``agg(-logsoftmax(y_hat)[y])``.
+
+    `ignore_index` and `class_weights` are as in `nll_loss`. With `label_smoothing` a from 0 to 1 the label has the
+    share ``1 - a`` of the loss and all classes, each with its weight, have ``a / classes``.
+
+    Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
+    Raises: as `nll_loss`; ValueError for another label_smoothing
+    Source: PyTorch ``CrossEntropyLoss``; Keras ``SparseCategoricalCrossentropy``
+    """
+    xp, y = _check("sparse_logitcrossentropy", y_hat, y, axis)
+    logarithms = ops.logsoftmax(_without_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
+    more = ignore_index, class_weights, label_smoothing
+    return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
+
+
+def _without_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
+    """Put ones where y is to be ignored: what stands there may be NaN, and has no gradient."""
+    if ignore_index is None:
+        return y_hat
+    return xp.where(xp.expand_dims(y == ignore_index, axis=axis), 1.0, y_hat)
+
+
+def _from_logarithms(
+    xp: Any,
+    loss: str,
+    y_hat: Array,
+    y: Array,
+    axis: int,
+    agg: Aggregation,
+    ignore_index: int | None,
+    class_weights: Any = None,
+    label_smoothing: float = 0.0,
+) -> Array:
+    kept = None if ignore_index is None else y != ignore_index
+    labels = y if kept is None else xp.where(kept, y, xp.zeros_like(y))
+    labels, there = within(xp, labels, sizes_of(y_hat)[axis], "classes", loss)
+    places = xp.expand_dims(labels, axis=axis)
+    weights = None if class_weights is None else _weights(xp, loss, y_hat, axis, class_weights)
+    weighted = y_hat if weights is None else y_hat * weights
+    losses = -xp.squeeze(pick(weighted, places, axis=axis), axis=axis)
+    if label_smoothing:
+        losses = losses * (1.0 - label_smoothing) - xp.mean(weighted, axis=axis) * label_smoothing
+    if there is not None:
+        losses = marked_missing(xp, losses, there)
+    counted = None if kept is None else xp.astype(kept, losses.dtype)
+    if kept is not None:
+        losses = xp.where(kept, losses, xp.zeros_like(losses))
+    if weights is not None:
+        counts = xp.squeeze(pick(xp.broadcast_to(weights, y_hat.shape), places, axis=axis), axis=axis)
+        counted = counts if counted is None else counts * counted
+    if agg == "mean" and counted is not None:
+        return xp.sum(losses) / xp.sum(counted)
+    return aggregate(losses, agg)
+
+
+def _weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
+    """Return one weight for each class, along the axis of the classes."""
+    if find_owner(type(given)) is None:
+        given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=array_device(y_hat))
+    classes = y_hat.shape[axis]
+    if len(given.shape) != 1 or given.shape[0] not in (classes, None):
+        raise ValueError(f"{loss} expects class_weights ({classes},), one for each class, got {shape_text(given)}")
+    shape = [1] * len(y_hat.shape)
+    shape[axis] = -1
+    return xp.reshape(xp.astype(given, y_hat.dtype), tuple(shape))
+
+
+def _check(loss: str, y_hat: Array, y: Array, axis: int) -> tuple[Any, Array]:
+    shape_of(y_hat)
+    shape_of(y)
+    xp = namespace(y_hat, y)
+    if "float" not in dtype_name(y_hat) or not dtype_name(y).startswith(("int", "uint")):
+        raise TypeError(
+            f"{loss} expects a floating y_hat and integers as y, got {dtype_name(y_hat)} and {dtype_name(y)}"
+        )
+    shape = list(y_hat.shape)
+    if -len(shape) <= axis < len(shape):
+        del shape[axis]
+    if len(shape) != len(y.shape) or any(n != m and None not in (n, m) for n, m in zip(shape, y.shape, strict=True)):
+        raise ValueError(
+            f"{loss} expects y with the shape of y_hat without its axis {axis}, got {shape_text(y)} for "
+            f"{shape_text(y_hat)}"
+        )
+    return xp, as_indices(xp, y)

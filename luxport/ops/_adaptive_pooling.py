@@ -1,0 +1,170 @@
+"""Pooling to a size that is given: windows that cover an axis evenly, not all as long as each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from operator import add
+from typing import Any
+
+from luxport.backend import Array, array_device, namespace
+from luxport.backend.dtypes import expect_floating, in_single_or_double
+from luxport.backend.memory import check_growth
+from luxport.backend.option_rules import FLAG, POSITIVE, SPATIAL_SIZES
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops._pooling import larger, largest_along, lp_pool, max_pool, mean_pool, power_size, root
+from luxport.ops.shapes import are_fixed, sizes_of
+from luxport.ops.windows import Sizes, along_axis
+
+__all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
+
+
+def _check_elements(x: Array, *, output_size: Sizes, **options: Any) -> None:
+    if 0 in tuple(x.shape)[2:]:
+        raise LayerError(f"expects at least one element along each spatial axis, got {shape_text(x)}")
+
+
+_RULES = {"output_size": SPATIAL_SIZES, "variable_windows": FLAG}
+
+
+@operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements, early=False)
+def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
+    """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
+
+    Of n elements and o windows, window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``; without
+    `variable_windows` all have ``n - (o - 1) s``, at steps of ``s = n // o``.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *output_size)
+    Source: PyTorch ``adaptive_max_pool2d``
+
+    >>> import numpy as np
+    >>> adaptive_max_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
+    array([[[5., 4., 4.]]])
+    """
+    if not are_fixed(x):
+        return _pool_slices(x, output_size, variable_windows, largest_along)
+    if not variable_windows:
+        return max_pool(x, **even_windows(x, output_size))
+    return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _entries(x, axis, windows)))
+
+
+@operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements, early=False)
+@in_single_or_double
+def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
+    """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *output_size)
+    Source: PyTorch ``adaptive_avg_pool2d``
+
+    >>> import numpy as np
+    >>> adaptive_mean_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
+    array([[[3.        , 2.33333333, 3.5       ]]])
+    """
+    expect_floating(x)
+    if not are_fixed(x):
+        return _pool_slices(
+            x, output_size, variable_windows, lambda x, axis: namespace(x).mean(x, axis=axis, keepdims=True)
+        )
+    if not variable_windows:
+        return mean_pool(x, **even_windows(x, output_size))
+
+    def mean(x: Array, axis: int, windows: Any) -> Array:
+        lengths = [stop - start for start, stop in windows]
+        return _sum(x, axis, windows) * along_axis(x, axis, [1.0 / n for n in lengths], x.dtype)
+
+    return _pool_axes(x, output_size, mean)
+
+
+@operation(takes="x (N, C, ...)", rules={**_RULES, "p": POSITIVE}, check=_check_elements, early=False)
+@in_single_or_double
+def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True, p: float = 2) -> Array:
+    """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *output_size)
+    Source: Lux.jl ``AdaptiveLPPool``; windows as PyTorch's ``adaptive_avg_pool2d``
+
+    >>> import numpy as np
+    >>> adaptive_lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), output_size=(2,))
+    array([[[ 5., 10.]]])
+    """
+    expect_floating(x)
+    xp = namespace(x)
+    size = power_size(xp, x, p)
+    if size is not None:
+        return size * _pool_powers(x / size, output_size, variable_windows, p)
+    return _pool_powers(x, output_size, variable_windows, p)
+
+
+def _pool_powers(x: Array, output_size: Sizes, variable_windows: bool, p: float) -> Array:
+    if not are_fixed(x):
+        return root(
+            _pool_slices(
+                x**p, output_size, variable_windows, lambda x, axis: namespace(x).sum(x, axis=axis, keepdims=True)
+            ),
+            p,
+        )
+    if not variable_windows:
+        return lp_pool(x, **even_windows(x, output_size), p=p)
+    return root(_pool_axes(x**p, output_size, _sum), p)
+
+
+Windows = list[tuple[int, int]]
+
+
+def even_windows(x: Array, output_size: Sizes) -> dict[str, Any]:
+    """Return the one window, and its stride, that has as many places as wanted.
+
+    Raises: LayerError if x has fewer elements
+    """
+    sizes = tuple(x.shape)[2:]
+    if any([n < places for n, places in zip(sizes, output_size, strict=True)]):
+        raise LayerError(f"expects at least {output_size} along its spatial axes, got {shape_text(x)}")
+    stride = tuple([n // places for n, places in zip(sizes, output_size, strict=True)])
+    window = tuple([n - (places - 1) * s for n, places, s in zip(sizes, output_size, stride, strict=True)])
+    return {"window": window, "stride": stride, "padding": ((0, 0),) * len(stride), "dilation": (1,) * len(stride)}
+
+
+def _pool_slices(x: Array, output_size: Sizes, variable: bool, pool: Callable[..., Array]) -> Array:
+    """Pool one slice after the other, whose sizes only the running program may know; axes as `_pool_axes`."""
+    xp = namespace(x)
+    for axis in reversed(range(2, len(output_size) + 2)):
+        n, places, before = sizes_of(x)[axis], output_size[axis - 2], (slice(None),) * axis
+        check_growth(axis, x.shape[axis], places)
+        if variable:
+            windows = [slice(i * n // places, ((i + 1) * n + places - 1) // places) for i in range(places)]
+        else:
+            step = n // places
+            windows = [slice(i * step, i * step + (n - (places - 1) * step)) for i in range(places)]
+        x = xp.concat([pool(x[(*before, window, ...)], axis=axis) for window in windows], axis=axis)
+    return x
+
+
+def _pool_axes(x: Array, output_size: Sizes, pool: Callable[[Array, int, Windows], Array]) -> Array:
+    """Pool one axis after the other, the last one first, so that the first of equal elements is that in C order."""
+    for axis in reversed(range(2, len(output_size) + 2)):
+        n, places = x.shape[axis], output_size[axis - 2]
+        check_growth(axis, n, places)
+        x = pool(x, axis, [(i * n // places, -(-(i + 1) * n // places)) for i in range(places)])
+    return x
+
+
+def _entries(x: Array, axis: int, windows: Windows) -> list[Array]:
+    """Return the first entries of the windows, the second ones, …; a window that has ended repeats its last."""
+    xp = namespace(x)
+    longest = max(stop - start for start, stop in windows)
+    rows = [[min(start + i, stop - 1) for start, stop in windows] for i in range(longest)]
+    return [xp.take(x, xp.asarray(row, dtype=xp.int32, device=array_device(x)), axis=axis) for row in rows]
+
+
+def _sum(x: Array, axis: int, windows: Windows) -> Array:
+    xp = namespace(x)
+
+    def kept(entry: int, values: Array) -> Array:
+        there = [entry < stop - start for start, stop in windows]
+        if all(there):
+            return values
+        # Not a product with 0, which makes NaN of an infinity.
+        return xp.where(along_axis(x, axis, there, xp.bool), values, xp.zeros_like(values))
+
+    return reduce(add, [kept(i, values) for i, values in enumerate(_entries(x, axis, windows))])

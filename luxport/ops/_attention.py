@@ -1,0 +1,376 @@
+"""Attention: averages of values, weighted by how well each query and key agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from luxport.backend import Array, array_device, casts, dtype_name, namespace
+from luxport.backend.arguments import checked
+from luxport.backend.dtypes import expect_floating, in_single_or_double
+from luxport.backend.option_rules import AXIS, FLAG, FUNCTION, count, number, or_none
+from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops._softmax import softmax
+from luxport.ops.activations import identity
+
+__all__ = [
+    "Dropping",
+    "dot_product_attention",
+    "dot_product_attention_scores",
+    "make_causal_mask",
+    "scaled_dot_product_attention",
+]
+
+Dropping: TypeAlias = Callable[[Array], Array]
+"""What is done to the scores after the softmax: dropout, as a function of one array."""
+
+
+_MORE = "bias (...)?, mask (...)?"
+_DROPOUT = {"dropout": FUNCTION}
+
+
+@operation(
+    takes=f"query (...), key like query (...), value like query (...), {_MORE}",
+    rules={
+        **_DROPOUT,
+        "scale": or_none(number("a number other than 0", lambda scale: scale == scale != 0)),
+        "is_causal": FLAG,
+        "return_scores": FLAG,
+    },
+    early=False,
+)
+def scaled_dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    token_axis: int = -3,
+    dropout: Dropping = identity,
+    return_scores: bool = True,
+) -> Any:
+    """Return ``scores @ value``, where ``scores = dropout(softmax(query @ key.T / scale + bias))``, and the scores.
+
+    A score is 0 where the mask is false or `is_causal` and the key comes after the query, counting both from the
+    first. A query that may see no key at all gets scores, and a result, of 0. `scale` is a divisor, the square root
+    of the features of a head unless it is given. Several heads of the query may share a head of keys and values:
+    head h uses the one at ``h // (heads / kv heads)``.
+
+    Without `return_scores` the result comes alone: PyTorch then uses its fused kernel, which has no second derivative
+    by ``torch.autograd`` (nested transforms of `luxport` and `torch.func` are served all the same).
+
+    Shapes: query (..., len_q, heads, features), key (..., len_kv, kv heads, features), value (..., len_kv, kv heads,
+            out), mask (bool) and bias that broadcast to (..., heads, len_q, len_kv) -> (..., len_q, heads, out),
+            (..., heads, len_q, len_kv); with ``token_axis=-2`` lengths and heads are the other way round in the
+            first three and in the result
+    Raises: LayerError if the shapes do not fit or mask and `is_causal` meet; ValueError for another token_axis
+    Source: LuxLib ``scaled_dot_product_attention``; A. Vaswani et al., "Attention is all you need" (2017)
+
+    >>> import numpy as np
+    >>> x = np.ones((1, 2, 1, 4))
+    >>> y, scores = scaled_dot_product_attention(x, x, x, is_causal=True)
+    >>> scores
+    array([[[[1. , 0. ],
+             [0.5, 0.5]]]])
+    """
+    return _attend_rounding_once(
+        *(query, key, value, bias, mask),
+        scale=scale,
+        is_causal=is_causal,
+        token_axis=token_axis,
+        dropout=dropout,
+        return_scores=return_scores,
+    )
+
+
+@operation(
+    takes=f"query (..., len_q, features), key like query (..., len_kv, features), "
+    f"value like query (..., len_kv, out), {_MORE}",
+    rules={**_DROPOUT, "nheads": count(1)},
+    early=False,
+)
+def dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    *,
+    nheads: int = 1,
+    dropout: Dropping = identity,
+) -> tuple[Array, Array]:
+    """Cut the features into heads, let each attend as in `scaled_dot_product_attention`, join them; and the scores.
+
+    Shapes: query (..., len_q, features), key (..., len_kv, features), value (..., len_kv, out), mask (bool) and bias
+            that broadcast to (..., nheads, len_q, len_kv) -> (..., len_q, out), (..., nheads, len_q, len_kv)
+    Raises: LayerError if the shapes do not fit, or nheads does not divide the features
+    Source: NNlib ``dot_product_attention``
+
+    >>> import numpy as np
+    >>> q, k, v = np.ones((2, 20, 10)), np.ones((2, 30, 10)), np.ones((2, 30, 20))
+    >>> y, scores = dot_product_attention(q, k, v, nheads=5)
+    >>> y.shape, scores.shape
+    ((2, 20, 20), (2, 5, 20, 30))
+    """
+    xp = namespace(query, key, value, bias, mask)
+    query, key, value = (split_heads(xp, x, nheads) for x in (query, key, value))
+    y, scores = scaled_dot_product_attention(query, key, value, bias, mask, dropout=dropout)
+    return join_heads(xp, y), scores
+
+
+@operation(takes=f"query (...), key like query (...), {_MORE}", rules=_DROPOUT, early=False)
+def dot_product_attention_scores(
+    query: Array, key: Array, bias: Array | None = None, mask: Array | None = None, *, dropout: Dropping = identity
+) -> Array:
+    """Return the scores of `scaled_dot_product_attention` alone.
+
+    Shapes: query (..., len_q, heads, features), key (..., len_kv, heads, features) -> (..., heads, len_q, len_kv)
+    Raises: LayerError if the shapes do not fit
+    Source: NNlib ``dot_product_attention_scores``
+    """
+    return _scores_rounding_once(query, key, bias, mask, dropout=dropout)
+
+
+def _scores_alone(query: Array, key: Array, bias: Array | None, mask: Array | None, *, dropout: Dropping) -> Array:
+    xp = namespace(query, key, bias, mask)
+    check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
+    query, key = (_heads_and_tokens_swapped(xp, x) for x in (query, key))
+    query, key, _ = without_hidden(xp, query, key, key, bias, mask)
+    return dropout(_scores(xp, query, key, bias, mask))
+
+
+_scores_rounding_once = in_single_or_double(_scores_alone)
+
+
+def attend(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    token_axis: int = -3,
+    dropout: Dropping = identity,
+    return_scores: bool = True,
+) -> Any:
+    """Do what `scaled_dot_product_attention` does, in the dtype of its arrays."""
+    xp = namespace(query, key, value, bias, mask)
+    if token_axis not in (-2, -3):
+        raise ValueError(f"scaled_dot_product_attention expects -3 or -2 as token_axis, got {token_axis}")
+    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
+    if token_axis == -3:
+        query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
+    query, key, value = without_hidden(xp, query, key, value, bias, mask)
+    scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
+    y = _grouped(xp, scores, value)
+    if token_axis == -3:
+        y = _heads_and_tokens_swapped(xp, y)
+    return (y, scores) if return_scores else y
+
+
+_attend_rounding_once = in_single_or_double(attend)
+
+
+def _check_axis(x: Array, *, axis: int = -2) -> None:
+    if not -len(x.shape) <= axis < len(x.shape):
+        raise LayerError(f"expects an axis {axis} with the places to mask, got {shape_text(x)}")
+
+
+@checked("x (...)", rules={"axis": AXIS}, check=_check_axis)
+def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
+    """Return the mask for scores that lets each query see the keys up to its own place.
+
+    Shapes: x (...) with n entries along the axis -> (n, n), bool: true where the second index is at most the first
+    Source: NNlib ``make_causal_mask``
+
+    >>> import numpy as np
+    >>> make_causal_mask(np.zeros((3, 2, 8)))
+    array([[ True, False],
+           [ True,  True]])
+    """
+    return _causal(namespace(x), x, x, axis)
+
+
+def check_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None,
+    *,
+    is_causal: bool,
+    token_axis: int,
+    bias: Array | None = None,
+) -> None:
+    """Expect one floating dtype, and shapes that fit; sizes that a compiled program does not know yet pass.
+
+    Raises: LayerError; LayerTypeError for a mask that is not boolean, or anything else that is not floating
+    """
+    if not query.dtype == key.dtype == value.dtype and not (casts(query, key) and casts(query, value)):
+        got = ", ".join(map(dtype_name, (query, key, value)))
+        raise LayerTypeError(f"expects queries, keys and values in one floating dtype, got {got}")
+    q, k, v = (tuple(x.shape) for x in (query, key, value))
+    heads = -5 - token_axis
+    if len(q) < 3 or not len(q) == len(k) == len(v):
+        raise LayerError(f"expects three arrays of one rank, 3 or more, got {q}, {k} and {v}")
+    if any(_differ(*sizes) for sizes in zip(q[:-3], k[:-3], v[:-3], strict=True)):
+        raise LayerError(f"expects queries, keys and values with one batch, got {q}, {k} and {v}")
+    if _differ(q[-1], k[-1]):
+        raise LayerError(f"expects queries and keys with as many features, got {q[-1]} and {k[-1]}")
+    if _differ(k[token_axis], v[token_axis]) or _differ(k[heads], v[heads]):
+        raise LayerError(f"expects a value for each key, got keys {k} and values {v}")
+    if q[heads] is not None and k[heads] is not None and (k[heads] == 0 or q[heads] % k[heads]):
+        raise LayerError(f"expects heads of keys that divide those of queries, got {k[heads]} and {q[heads]}")
+    if mask is not None and is_causal:
+        raise LayerError("expects a mask or is_causal, got both: make_causal_mask(x) & mask is one mask")
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        expect_floating(x, name)
+    if mask is None and bias is None:
+        return
+    scores = (*q[:-3], q[heads], q[token_axis], k[token_axis])
+    if mask is not None:
+        if dtype_name(mask) != "bool":
+            raise LayerTypeError(f"expects a mask of booleans, true where a key is seen, got {dtype_name(mask)}")
+        _expect_spread("mask", mask, scores)
+    if bias is not None:
+        expect_floating(bias, "bias")
+        _expect_spread("bias", bias, scores)
+
+
+def _expect_spread(name: str, x: Array, scores: tuple[Any, ...]) -> None:
+    """Expect what spreads over the scores, and does not spread the scores themselves."""
+    sizes = tuple(x.shape)
+    one = [n is None or m is None or n == 1 or n == m for n, m in zip(sizes[::-1], scores[::-1], strict=False)]
+    if len(sizes) > len(scores) or not all(one):
+        wanted = ", ".join(["?" if n is None else f"{int(n)}" for n in scores])
+        raise LayerError(f"expects a {name} that broadcasts to the scores ({wanted}), got {shape_text(x)}")
+
+
+def split_heads(xp: Any, x: Array, nheads: int) -> Array:
+    """Cut the last axis into heads: (..., features) -> (..., nheads, features / nheads).
+
+    Raises: LayerError if it cannot be cut so
+    """
+    *leading, features = x.shape
+    if features % nheads:
+        raise LayerError(f"expects features that {nheads} heads divide, got {features}")
+    if _unknown(leading) > 1:
+        size = features // nheads
+        return xp.stack([x[..., i * size : (i + 1) * size] for i in range(nheads)], axis=-2)
+    return xp.reshape(x, (*_filled(leading), nheads, features // nheads))
+
+
+def join_heads(xp: Any, x: Array) -> Array:
+    """Undo `split_heads`."""
+    *leading, heads, features = x.shape
+    if _unknown(leading) > 1:
+        return xp.concat(list(xp.unstack(x, axis=-2)), axis=-1)
+    return xp.reshape(x, (*_filled(leading), heads * features))
+
+
+def without_hidden(
+    xp: Any, query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None
+) -> tuple[Array, Array, Array]:
+    """Put zeros where nothing is looked at, or looks: what a mask, or a bias of -inf, hides may hold NaN.
+
+    A product with 0 would keep it, in a result or in a gradient.
+
+    Shapes: query, key, value (..., heads, length, features)
+    """
+    shown = mask
+    if bias is not None:
+        finite = bias > -math.inf
+        shown = finite if mask is None else xp.logical_and(mask, finite)
+    if shown is None:
+        return query, key, value
+    seen = seen_keys(xp, shown)[..., None]
+    seen = seen[..., None, :, :] if len(seen.shape) > 2 else seen
+    if len(shown.shape) > 1:
+        query = xp.where(xp.any(shown, axis=-1, keepdims=True), query, xp.zeros_like(query))
+    return query, xp.where(seen, key, xp.zeros_like(key)), xp.where(seen, value, xp.zeros_like(value))
+
+
+def seen_keys(xp: Any, mask: Array) -> Array:
+    """Tell which keys any query of any head sees: (..., heads, len_q, len_kv) -> (..., len_kv)."""
+    rank = len(mask.shape)
+    return xp.any(mask, axis=tuple(range(max(0, rank - 3), rank - 1))) if rank > 1 else mask
+
+
+def _scores(
+    xp: Any,
+    query: Array,
+    key: Array,
+    bias: Array | None,
+    mask: Array | None,
+    scale: float | None = None,
+    is_causal: bool = False,
+) -> Array:
+    """Return the scores before dropout, of (..., heads, length, features)."""
+    scale = math.sqrt(query.shape[-1]) if scale is None else scale
+    logits = _grouped(xp, query * (1.0 / scale), xp.matrix_transpose(key))
+    if is_causal:
+        mask = _causal(xp, query, key, -2)
+    if bias is not None:
+        logits = logits + bias
+        finite = bias > -math.inf
+        mask = finite if mask is None else xp.logical_and(mask, finite)
+    if mask is None or 0 in logits.shape:
+        return softmax(logits)
+    hidden = xp.full_like(logits[..., :1], -math.inf)
+    if is_causal and bias is None:
+        return softmax(xp.where(mask, logits, hidden))
+    # A softmax of -inf alone would be NaN, and so would every gradient behind it.
+    sighted = xp.any(mask, axis=-1, keepdims=True)
+    hidden = xp.where(sighted, hidden, xp.zeros_like(hidden))
+    return softmax(xp.where(mask, logits, hidden)) * xp.astype(sighted, logits.dtype)
+
+
+def _grouped(xp: Any, x: Array, y: Array) -> Array:
+    """Multiply matrices (..., heads, n, k) with (..., fewer heads, k, m), each of which serves a group of heads."""
+    *leading, heads, n, k = x.shape
+    fewer, m = y.shape[-3], y.shape[-1]
+    if fewer == heads:
+        return xp.matmul(x, y)
+    if _unknown((*leading, n)) > 1:
+        return xp.matmul(x, xp.repeat(y, heads // fewer, axis=-3))
+    x = xp.reshape(x, (*_filled(leading), fewer, heads // fewer * n, k))
+    return xp.reshape(xp.matmul(x, y), (*_filled(leading), heads, n, m))
+
+
+def _causal(xp: Any, query: Array, key: Array, axis: int) -> Array:
+    return _places(xp, query, axis)[:, None] >= _places(xp, key, axis)[None, :]
+
+
+def _places(xp: Any, x: Array, axis: int) -> Array:
+    """Count the entries along an axis: 0, 1, …"""
+    if x.shape[axis] is not None:
+        return xp.arange(x.shape[axis], dtype=xp.int32, device=array_device(x))
+    others = tuple([i for i in range(len(x.shape)) if i != axis % len(x.shape)])
+    zeros = xp.sum(xp.zeros_like(x, dtype=xp.int32), axis=others, dtype=xp.int32)
+    return xp.cumulative_sum(zeros + 1, axis=0) - 1
+
+
+def _heads_and_tokens_swapped(xp: Any, x: Array) -> Array:
+    n = len(x.shape)
+    return xp.permute_dims(x, (*range(n - 3), n - 2, n - 3, n - 1))
+
+
+def _unknown(sizes: Any) -> int:
+    """Count the sizes that a compiled program does not know yet: `reshape` takes one of them."""
+    return sum([n is None for n in sizes])
+
+
+def _filled(sizes: Any) -> tuple[int, ...]:
+    """Leave a size that a compiled program does not know yet to `reshape`."""
+    return tuple([-1 if n is None else n for n in sizes])
+
+
+def _differ(*sizes: int | None) -> bool:
+    known = [n for n in sizes if n is not None]  # not a set, which would ask for their values
+    return any([n != known[0] for n in known[1:]])

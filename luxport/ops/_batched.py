@@ -1,0 +1,227 @@
+"""Products of many matrices at once, and what goes with them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.backend.arguments import checked
+from luxport.backend.dtypes import is_bool, is_complex, plus, single_or_double
+from luxport.backend.option_rules import FUNCTION, Rule, is_int, or_none
+from luxport.errors import LayerError, LayerTypeError
+from luxport.ops._operation import operation
+from luxport.ops.activations import Activation, identity
+
+__all__ = [
+    "batched_adjoint",
+    "batched_matmul",
+    "batched_mul",
+    "batched_transpose",
+    "batched_vec",
+    "bias_activation",
+    "multigate",
+]
+
+
+_TAKES = "a numbers (...), b numbers (...)"
+
+
+@operation(takes=_TAKES, early=False)
+def batched_mul(a: Array, b: Array) -> Array:
+    """Multiply matrices that lie along the leading axes, which broadcast; different dtypes are promoted.
+
+    Shapes: a (..., n, k), b (..., k, m) -> (..., n, m)
+    Raises: LayerError if the shapes do not fit
+    Source: NNlib ``batched_mul``
+
+    >>> import numpy as np
+    >>> batched_mul(np.ones((5, 2, 3)), np.ones((3, 4))).shape
+    (5, 2, 4)
+    """
+    xp = namespace(a, b)
+    left, right = tuple(a.shape), tuple(b.shape)
+    fits = len(left) > 1 and len(right) > 1 and _same(left[-1], right[-2]) and _broadcast(left[:-2], right[:-2])
+    if not fits:
+        raise LayerError(f"expects (..., n, k) and (..., k, m), got {left} and {right}")
+    return _product(xp, a, b)
+
+
+@operation(takes=_TAKES, early=False)
+def batched_vec(a: Array, b: Array) -> Array:
+    """Multiply matrices that lie along the leading axes with a vector each, or all with one.
+
+    Shapes: a (..., n, k), b (..., k) with the same leading axes or (k,) -> (..., n)
+    Raises: LayerError if the shapes do not fit
+    Source: NNlib ``batched_vec``
+
+    >>> import numpy as np
+    >>> batched_vec(np.ones((5, 2, 3)), np.ones((5, 3))).shape
+    (5, 2)
+    """
+    xp = namespace(a, b)
+    left, right = tuple(a.shape), tuple(b.shape)
+    alike = len(right) == 1 or (len(right) == len(left) - 1 and all(map(_same, left[:-2], right[:-1])))
+    if len(left) < 2 or not right or not alike or not _same(left[-1], right[-1]):
+        raise LayerError(f"expects (..., n, k) and (..., k) or (k,), got {left} and {right}")
+    return xp.squeeze(_product(xp, a, xp.expand_dims(b, axis=-1)), axis=-1)
+
+
+@checked("a (..., n, k)")
+def batched_transpose(a: Array) -> Array:
+    """Swap the last two axes.
+
+    Shapes: a (..., n, k) -> (..., k, n)
+    Source: NNlib ``batched_transpose``
+    """
+    return namespace(a).matrix_transpose(a)
+
+
+@checked("a (..., n, k)")
+def batched_adjoint(a: Array) -> Array:
+    """Swap the last two axes and conjugate what is complex.
+
+    Shapes: a (..., n, k) -> (..., k, n)
+    Source: NNlib ``batched_adjoint``
+    """
+    xp = namespace(a)
+    swapped = xp.matrix_transpose(a)
+    return xp.conj(swapped) if is_complex(xp, a) else swapped
+
+
+_AXIS_PAIR = Rule("a pair of axes, of a and of b", lambda value, shape: _are_ints(value) and len(value) == 2)
+_BATCH_AXES = Rule(
+    "a pair of tuples of axes, of a and of b",
+    lambda value, shape: isinstance(value, tuple) and len(value) == 2 and all(map(_are_ints, value)),
+)
+
+
+def _are_ints(value: Any) -> bool:
+    return isinstance(value, tuple) and all(map(is_int, value))
+
+
+@operation(takes=_TAKES, rules={"contract": _AXIS_PAIR, "batch": or_none(_BATCH_AXES)}, early=False)
+def batched_matmul(
+    a: Array,
+    b: Array,
+    *,
+    contract: tuple[int, int] = (-1, -2),
+    batch: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
+) -> Array:
+    """Sum products over one axis of each array, for every place along the axes in `batch`.
+
+    `contract` and `batch` name axes of a, then axes of b. The result has the batch's axes in the order in which a's
+    are named, then the remaining axes of a, then those of b. By default the batch is all leading axes but two, and
+    the product that of matrices.
+
+    Shapes: a, b (...) -> (*batch, *rest of a, *rest of b)
+    Raises: LayerError if an axis is named twice, or the sizes of a pair of axes differ (1 in a batch is repeated)
+    Source: LuxLib ``batched_matmul``
+
+    >>> import numpy as np
+    >>> keys, queries = np.ones((2, 7, 4, 8)), np.ones((2, 5, 4, 8))  # (N, length, heads, features)
+    >>> batched_matmul(queries, keys, contract=(-1, -1), batch=((0, 2), (0, 2))).shape
+    (2, 4, 5, 7)
+    """
+    xp = namespace(a, b)
+    if batch is None:
+        batch = tuple(range(len(a.shape) - 2)), tuple(range(len(b.shape) - 2))
+    left, left_rest = _batch_first(xp, a, batch[0], contract[0])
+    right, right_rest = _batch_first(xp, b, batch[1], contract[1])
+    if not (
+        len(batch[0]) == len(batch[1])
+        and _same(left.shape[-1], right.shape[-1])
+        and _broadcast(left.shape[:-2], right.shape[:-2])
+    ):
+        raise LayerError(
+            f"expects axes {(*batch[0], contract[0])} of {tuple(a.shape)} as large as axes "
+            f"{(*batch[1], contract[1])} of {tuple(b.shape)}"
+        )
+    y = _product(xp, left, xp.matrix_transpose(right))
+    return xp.reshape(y, (*tuple(y.shape)[:-2], *left_rest, *right_rest))
+
+
+@operation(takes="x (...), bias (C)?", rules={"activation": FUNCTION}, early=False)
+def bias_activation(x: Array, bias: Array | None, *, activation: Activation = identity) -> Array:
+    """Add a bias to each channel and activate: channels are axis 1, of a single sample of features axis 0.
+
+    Shapes: x (N, C, ...) or (C,), bias (C,) or None -> like x
+    Raises: LayerError if the channels are not as many as the biases
+    Source: LuxLib ``bias_activation``
+
+    >>> import numpy as np
+    >>> print(bias_activation(np.zeros((1, 2, 3)), np.array([1.0, -1.0]), activation=abs))
+    [[[1. 1. 1.]
+      [1. 1. 1.]]]
+    """
+    if bias is None:
+        return activation(x)
+    xp = namespace(x, bias)
+    shape = tuple(x.shape)
+    axis = 1 if len(shape) > 1 else 0
+    if len(bias.shape) != 1 or len(shape) == 0 or not _same(shape[axis], bias.shape[0]):
+        raise LayerError(f"expects (N, {', '.join(map(str, bias.shape))}, ...), got {shape}")
+    return activation(plus(xp, x, xp.reshape(bias, (-1,) + (1,) * (len(shape) - axis - 1))))
+
+
+_PARTS = Rule("an int of at least 1", lambda value, shape: is_int(value) and value >= 1)
+
+
+@checked("x (..., features)", rules={"n": _PARTS})
+def multigate(x: Array, n: int) -> tuple[Array, ...]:
+    """Cut the last axis into n equal parts.
+
+    Shapes: x (..., n k) -> n arrays (..., k)
+    Raises: LayerError if the axis cannot be cut so
+    Source: LuxLib ``multigate``
+
+    >>> import numpy as np
+    >>> multigate(np.arange(6.0), 3)[1]
+    array([2., 3.])
+    """
+    size, left = divmod(x.shape[-1], n)
+    if left:
+        raise LayerError(f"expects a last axis that {n} divides, got {tuple(x.shape)}")
+    return tuple([x[..., i * size : (i + 1) * size] for i in range(n)])
+
+
+def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tuple[Array, tuple[int, ...]]:
+    """Bring the batch to the front and the sum to the end, the rest between them as one axis; return its sizes too."""
+    ndim = len(x.shape)
+    named = [axis % ndim for axis in (*batch, contract) if -ndim <= axis < ndim]
+    if len(set(named)) != len(batch) + 1:
+        raise LayerError(f"expects axes that differ and lie in [-{ndim}, {ndim}), got {batch, contract}")
+    rest = [axis for axis in range(ndim) if axis not in named]
+    sizes = tuple([x.shape[axis] for axis in rest])
+    x = xp.permute_dims(x, (*named[:-1], *rest, named[-1]))
+    if len(rest) != 1:
+        x = xp.reshape(x, (*[x.shape[i] for i in range(len(batch))], math.prod(sizes), x.shape[-1]))
+    return x, sizes
+
+
+def _product(xp: Any, a: Array, b: Array) -> Array:
+    """Multiply matrices; the gradient of one that serves many is a sum, taken in float32."""
+    a, b = _promoted(xp, a, b)
+    if (wide := single_or_double(xp, a)) is a or tuple(a.shape[:-2]) == tuple(b.shape[:-2]):
+        return xp.matmul(a, b)
+    return xp.astype(xp.matmul(wide, single_or_double(xp, b)), a.dtype)
+
+
+def _promoted(xp: Any, a: Array, b: Array) -> tuple[Array, Array]:
+    for x in (a, b):
+        if is_bool(xp, x):
+            raise LayerTypeError("expects numbers, got booleans: convert them with luxport.asarray(..., dtype=)")
+    if a.dtype == b.dtype:
+        return a, b
+    dtype = xp.result_type(a.dtype, b.dtype)
+    return xp.astype(a, dtype), xp.astype(b, dtype)
+
+
+def _same(n: int | None, m: int | None) -> bool:
+    """Compare two sizes; one that a compiled program does not know yet passes."""
+    return n == m or n is None or m is None
+
+
+def _broadcast(left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+    pairs = zip(reversed(left), reversed(right), strict=False)
+    return all(_same(n, m) or n == 1 or m == 1 for n, m in pairs)

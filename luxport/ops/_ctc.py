@@ -1,0 +1,192 @@
+"""Connectionist temporal classification: labels for a sequence, without a label for each step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
+from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.option_rules import ANY_INT
+from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops._softmax import logsoftmax, logsumexp
+from luxport.ops.indices import value_range
+from luxport.ops.shapes import sizes_of
+from luxport.transforms._loops import scan
+
+__all__ = ["ctc_loss"]
+
+
+def _check_shapes(logits: Array, labels: Array, *lengths: Array | None, **options: Any) -> None:
+    rank = len(logits.shape)
+    if (
+        rank not in (2, 3)
+        or len(labels.shape) != rank - 1
+        or not same_shape(logits.shape[: rank - 2], labels.shape[:-1])
+    ):
+        raise LayerError(
+            "expects logits (T, classes) with labels (L,), or (N, T, classes) with (N, L), "
+            f"got {shape_text(logits)} and {shape_text(labels)}"
+        )
+    for name, array, kinds in (
+        ("floating logits", logits, ("float", "bfloat")),
+        *[
+            (f"integers as {name}", array, ("int", "uint"))
+            for name, array in zip(_INTEGERS, (labels, *lengths), strict=True)
+        ],
+    ):
+        if array is not None and not dtype_name(array).startswith(kinds):
+            raise LayerTypeError(f"expects {name}, got {dtype_name(array)}")
+    for name, array in zip(_INTEGERS[1:], lengths, strict=True):
+        single = rank == 2 and array is not None and tuple(array.shape) == ()
+        if array is not None and not single and not same_shape(logits.shape[:-2] or (1,), array.shape):
+            raise LayerError(f"expects {name} as one for each sequence, got {shape_text(array)}")
+
+
+_INTEGERS = ("labels", "logit_lengths", "label_lengths")
+
+
+@operation(
+    takes="logits floating, labels int, logit_lengths int (...)?, label_lengths int (...)?",
+    rules={"blank": ANY_INT},
+    check=_check_shapes,
+    early=False,
+)
+@in_single_or_double
+def ctc_loss(
+    logits: Array,
+    labels: Array,
+    logit_lengths: Array | None = None,
+    label_lengths: Array | None = None,
+    *,
+    blank: int = -1,
+) -> Array:
+    """Return ``-log P(labels | softmax(logits))``, summed over all ways to stretch the labels over the steps.
+
+    Each label lasts one step or more; between two labels, before the first and after the last may stand any number
+    of blanks, and between two that are equal at least one. The blank is the last class unless `blank` says otherwise.
+    Without room for the labels the loss is inf, and its gradient 0: without any step too, unless there are no labels
+    either, whose loss is 0. The lengths say how many steps and labels of each sequence count; None is all. Labels
+    beyond them may be anything.
+
+    A label that is no class, or is the blank, and a length that is not there are errors; where they are not known, in
+    compiled programs, the loss of their sequence is NaN.
+
+    Shapes: logits (T, classes), labels (L,) int, counted from 0 -> (); logits (N, T, classes), labels (N, L), lengths
+            (N,) int or None -> (N,)
+    Raises: LayerError if the shapes do not fit, or a label or length is out of range
+    Source: NNlib ``ctc_loss``, for one sequence; A. Graves et al., "Connectionist temporal classification" (2006)
+
+    >>> import numpy as np
+    >>> print(ctc_loss(np.zeros((1, 4)), np.array([2])).round(4), round(math.log(4), 4))
+    1.3863 1.3863
+    """
+    xp = namespace(logits, labels, logit_lengths, label_lengths)
+    _check_shapes(logits, labels, logit_lengths, label_lengths)
+    if len(logits.shape) == 2:
+        lengths = [None if n is None else xp.reshape(n, (1,)) for n in (logit_lengths, label_lengths)]
+        return ctc_loss(logits[None, ...], labels[None, ...], *lengths, blank=blank)[0, ...]
+    classes = logits.shape[-1]
+    if not -classes <= blank < classes:
+        raise LayerError(f"expects a blank in [-{classes}, {classes}), got {blank}")
+    blank %= classes
+    labels = xp.astype(labels, xp.int32)
+    steps, count = sizes_of(logits)[1], sizes_of(labels)[1]
+    absent = xp.logical_or(xp.logical_or(labels < 0, labels >= classes), labels == blank)
+    used = xp.ones_like(labels)
+    wrong = None
+    if logit_lengths is not None:
+        steps_of_each: Any = xp.astype(logit_lengths, xp.int32)
+        wrong = _refused(
+            xp, steps_of_each, xp.logical_or(steps_of_each < 0, steps_of_each > steps), "logit_lengths from 0 to T"
+        )
+        # Later steps may hold anything.
+        counted = xp.arange(steps, dtype=xp.int32, device=array_device(logits))[None, :] < steps_of_each[:, None]
+        logits = xp.where(counted[..., None], logits, 0.0)
+    if label_lengths is not None:
+        counts: Any = xp.astype(label_lengths, xp.int32)
+        beyond = _refused(xp, counts, xp.logical_or(counts < 0, counts > count), "label_lengths from 0 to L")
+        wrong = beyond if wrong is None else xp.logical_or(wrong, beyond)
+        places = xp.arange(count, dtype=xp.int32, device=array_device(logits))
+        there = places[None, :] < counts[:, None]
+        used = xp.astype(there, xp.int32)
+        absent = xp.logical_and(absent, there)
+        labels = xp.where(there, labels, xp.full_like(labels, blank))
+    absent = xp.any(_refused(xp, labels, absent, f"labels in [0, {classes}) other than the blank {blank}"), axis=1)
+    wrong = absent if wrong is None else xp.logical_or(wrong, absent)
+    # No index may reach into another sequence.
+    labels = xp.where(wrong[:, None], xp.full_like(labels, blank), labels)
+    number = xp.sum(used, axis=1)
+    zero = xp.astype(xp.zeros_like(number), xp.float32)
+    nothing = xp.where(number == 0, zero, xp.full_like(zero, math.inf))
+    if 0 in logits.shape:
+        return xp.astype(nothing, logits.dtype) + xp.sum(logits, axis=(1, 2))
+    path = _between_blanks(xp, labels, xp.full_like(logits[:, 0, :1], blank, dtype=xp.int32))
+    scores = _scores(xp, logsoftmax(logits), path)
+
+    # A path goes on where it is, or one place further, or two where that leaves out a blank between labels that differ.
+    head = min(2, path.shape[1])
+    before, after = path[:, : path.shape[1] - head], path[:, head:]
+    may_skip = xp.logical_and(after != blank, after != before)
+    skips = xp.concat([xp.zeros_like(path[:, :head]) != 0, may_skip], axis=1)
+    first = scores[0, ...]
+    start = xp.concat([first[:, :head], xp.full_like(first[:, head:], -math.inf)], axis=1)
+    edge = xp.full_like(first[:, :1], -math.inf)
+    nowhere = xp.full_like(first, -math.inf)
+
+    def step(reached: Array, given: tuple[Array, Array]) -> tuple[Array, Array]:
+        here, time = given
+        one = xp.concat([edge, reached[:, :-1]], axis=1)
+        two = xp.where(skips, xp.concat([edge, one[:, :-1]], axis=1), nowhere)
+        further = logsumexp(xp.stack([reached, one, two], axis=0), axis=0) + here
+        if logit_lengths is not None:
+            further = xp.where((time < xp.astype(logit_lengths, xp.int32))[:, None], further, reached)
+        return further, time
+
+    times = xp.arange(1, scores.shape[0], dtype=xp.int32, device=array_device(logits))
+    reached, _ = scan(step, start, (scores[1:, ...], times))
+    if label_lengths is None:
+        losses = -logsumexp(reached[:, -head:], axis=-1)
+        return _marked(xp, losses, wrong, logit_lengths, nothing)
+    ends = xp.astype(label_lengths, xp.int32)[:, None] * 2
+    places = xp.arange(2 * count + 1, dtype=xp.int32, device=array_device(logits))[None, :]
+    ending = xp.logical_or(places == ends, places == ends - 1)
+    losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
+    return _marked(xp, losses, wrong, logit_lengths, nothing)
+
+
+def _refused(xp: Any, values: Array, wrong: Array, name: str) -> Array:
+    """Return where values are wrong, having raised an error if that is known."""
+    seen = value_range(xp.astype(wrong, xp.int32))
+    if seen is not None and seen[1]:
+        low, _ = value_range(xp.where(wrong, values, xp.full_like(values, 2**31 - 1))) or (0, 0)
+        raise LayerError(f"expects {name}, got {low}")
+    return wrong
+
+
+def _marked(xp: Any, losses: Array, wrong: Array, logit_lengths: Array | None, nothing: Array) -> Array:
+    """Put in what the loss of no step is, and NaN where a sequence has what is not there."""
+    if logit_lengths is not None:
+        losses = xp.where(logit_lengths == 0, xp.astype(nothing, losses.dtype), losses)
+    return xp.where(wrong, xp.full_like(losses, math.nan), losses)
+
+
+def _between_blanks(xp: Any, labels: Array, blank: Array) -> Array:
+    """Put a blank before, between and after the labels: (N, L) and (N, 1) -> (N, 2 L + 1)."""
+    count = labels.shape[1]
+    if count == 0:
+        return blank
+    blanks = xp.zeros_like(labels) + blank
+    pairs = xp.reshape(xp.stack([blanks, labels], axis=-1), (-1, 2 * count))
+    return xp.concat([pairs, blank], axis=1)
+
+
+def _scores(xp: Any, log_probabilities: Array, path: Array) -> Array:
+    """Return the logarithm of the probability of each place of the path at each step: (T, N, 2 L + 1)."""
+    steps, classes = log_probabilities.shape[1:]
+    rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, -1))
+    # Counted by a sum: how many sequences there are may be known only as the program runs.
+    sequences = xp.cumulative_sum(xp.ones_like(path[:, :1]), axis=0, dtype=path.dtype) - 1
+    places = xp.reshape(path + sequences * classes, (-1,))
+    return xp.reshape(xp.take(rows, places, axis=1), (steps, -1, path.shape[1]))

@@ -1,0 +1,104 @@
+"""Dropout on arrays, with the key and the counter that its mask is drawn from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import expect_floating
+from luxport.backend.option_rules import PROBABILITY, SHAPE, Rule, is_int, late, or_none
+from luxport.errors import LayerError
+from luxport.ops._operation import operation
+from luxport.ops._random_bits import KEY_AND_COUNTER, random_bits
+
+__all__ = ["alpha_dropout", "dropout", "keep_mask", "mask_shape"]
+
+
+_AXES = Rule(
+    "a tuple of axes", lambda value, shape: isinstance(value, (tuple, list)) and all([is_int(n) for n in value])
+)
+
+
+@operation(takes=f"x inexact, {KEY_AND_COUNTER}", rules={"p": PROBABILITY, "axes": late(or_none(_AXES))}, early=False)
+def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
+    """Zero each entry with probability p and scale the others by 1 / (1 - p).
+
+    The mask varies along `axes` (all of them if None) and is shared along the others. An entry that is dropped
+    is zero whatever it was, a NaN too.
+
+    Shapes: x (...) floating or complex, key (2,) int32, counter () int32 -> like x
+    Raises: ValueError unless 0 <= p <= 1; LayerError (a ValueError) unless the axes are distinct axes of x
+    Source: NNlib ``dropout``
+
+    >>> import numpy as np
+    >>> dropout(np.ones((2, 3), np.float32), np.zeros(2, np.int32), np.array(0, np.int32), p=0.5, axes=(1,))
+    array([[2., 0., 2.],
+           [2., 0., 2.]], dtype=float32)
+    """
+    xp = namespace(x, key, counter)
+    expect_floating(x)
+    shape = mask_shape(tuple(x.shape), axes)
+    if p == 1:
+        return xp.zeros_like(x)
+    return xp.where(keep_mask(key, counter, shape=shape, p=p), x * (1.0 / (1.0 - p)), xp.zeros_like(x))
+
+
+@operation(takes=f"x floating, {KEY_AND_COUNTER}", rules={"p": PROBABILITY}, early=False)
+def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
+    """Set each entry to the limit of `selu` with probability p, then restore a mean of 0 and a variance of 1.
+
+    ``a where(kept, x, -1.758...) + b`` with a and b such that entries of mean 0 and variance 1 keep both. At p = 1
+    nothing is left: zeros.
+
+    Shapes: x (...) floating, key (2,) int32, counter () int32 -> like x
+    Raises: ValueError unless 0 <= p <= 1
+    Source: G. Klambauer et al., "Self-normalizing neural networks" (2017); LuxLib ``alpha_dropout``
+
+    >>> import numpy as np
+    >>> alpha_dropout(np.ones(4, np.float32), np.zeros(2, np.int32), np.array(0, np.int32), p=0.5).round(3)
+    array([ 1.666, -0.779,  1.666, -0.779], dtype=float32)
+    """
+    xp = namespace(x, key, counter)
+    expect_floating(x)
+    mask = keep_mask(key, counter, shape=tuple(x.shape), p=p)
+    return xp.zeros_like(x) if p == 1 else alpha_dropped(xp, x, mask, p)
+
+
+def alpha_dropped(xp: Any, x: Array, mask: Array, p: float) -> Array:
+    """Apply the mask of an alpha dropout, for p < 1."""
+    a = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * _SELU_LIMIT * _SELU_LIMIT))
+    return xp.where(mask, x * a, xp.full_like(x, a * _SELU_LIMIT)) - a * _SELU_LIMIT * p
+
+
+_SELU_LIMIT = -1.7580993408473766
+"""What `selu` tends to: minus its scale times its alpha."""
+
+
+@operation(takes=KEY_AND_COUNTER, rules={"p": PROBABILITY, "shape": late(SHAPE)}, early=False)
+def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -> Array:
+    """Draw booleans that are false with probability p, exact to 32 bits: integers against a threshold.
+
+    Shapes: key (2,) int32, counter () int32 -> shape, bool
+    Raises: ValueError unless 0 <= p <= 1
+    """
+    bits = random_bits(key, counter, shape=shape)
+    # 2^32 of 2^32 words are below the threshold at p = 1: one more than an int32 can be compared to.
+    return bits >= round(p * 2**32) - 2**31 if p < 1 - 2**-33 else bits != bits
+
+
+def mask_shape(shape: tuple[Any, ...], axes: tuple[int, ...] | None) -> tuple[Any, ...]:
+    """Return the shape of a mask that varies along `axes` of an array and is shared along the others.
+
+    Raises: LayerError unless the axes are distinct axes of the array
+
+    >>> mask_shape((8, 3, 32, 32), (0, 1))
+    (8, 3, 1, 1)
+    """
+    if axes is None:
+        return shape
+    ndim = len(shape)
+    varying = {axis % ndim for axis in axes if -ndim <= axis < ndim}
+    if len(varying) != len(axes):
+        raise LayerError(f"expects axes that differ and lie in [-{ndim}, {ndim}), got {axes}")
+    return tuple(n if axis in varying else 1 for axis, n in enumerate(shape))

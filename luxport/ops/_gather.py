@@ -1,0 +1,304 @@
+"""Gathering rows by their indices, and scattering them back with a reduction where several meet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from luxport.backend import Array, array_device, find_owner, namespace, same_shape
+from luxport.backend.dtypes import as_indices, real_numbers, single_or_double
+from luxport.backend.option_rules import MOST, Rule, choice, count, is_int, is_number, late, or_none
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops.indices import expect_integers, marked_missing, value_range, within
+from luxport.ops.shapes import sizes_of
+from luxport.transforms._stop_gradient import stop_gradient
+
+__all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
+
+
+def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = None, size: Any = None) -> None:
+    sizes = (size,) if isinstance(size, int) else size or [None] * len(indices)
+    for index in indices:
+        if size is None and 0 in tuple(index.shape):
+            raise LayerError("expects a size, or an index at least to tell it by")
+    rest = tuple(src.shape)[len(indices[0].shape) :]
+    if _is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
+        raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
+
+
+def _are_sizes(value: Any) -> bool:
+    sizes = value if isinstance(value, (tuple, list)) else (value,)
+    return all([is_int(n) and 0 <= n <= MOST for n in sizes])
+
+
+def _is_start(value: Any) -> bool:
+    return is_number(value) or _is_array(value) or isinstance(value, complex)
+
+
+def _is_array(value: Any) -> bool:
+    return find_owner(type(value)) is not None
+
+
+@operation
+def gather(src: Array, *indices: Array) -> Array:
+    """Return ``src[indices]``: the entry, or the slice, at each index, counted from 0.
+
+    Indices of one shape name places along the first axes of src, one array an axis. One out of range is an error
+    where its value is at hand; in compiled and transformed programs and on an accelerator the entry is NaN: see
+    `luxport.ops.indices`.
+
+    Shapes: src (n, ...), an index (*places) int -> (*places, ...); with two indices src is (n, m, ...), and so on
+    Raises: LayerError if src has too few axes, or the indices differ in shape or are out of range; LayerTypeError
+            if they are no integers
+    Source: NNlib ``gather``, whose indices name the last axes
+
+    >>> import numpy as np
+    >>> gather(np.array([[1, 4], [2, 5], [3, 6]]), np.array([0, 2, 0]))
+    array([[1, 4],
+           [3, 6],
+           [1, 4]])
+    >>> gather(np.array([[1, 4], [2, 5], [3, 6]]), np.array([0, 2]), np.array([1, 0]))
+    array([4, 3])
+    """
+    xp = namespace(src, *indices)
+    _check_indices(indices, len(src.shape))
+    shape = sizes_of(src)
+    sizes, rest = shape[: len(indices)], shape[len(indices) :]
+    rows = src if len(indices) == 1 else xp.reshape(src, (math.prod(sizes), *rest))
+    segments, there = _flat(xp, indices, sizes)
+    # Gradients of rows that are taken many times add up in float32.
+    picked = xp.astype(xp.take(single_or_double(xp, rows), segments, axis=0), src.dtype)
+    if there is not None:
+        picked = marked_missing(xp, picked, there)
+    return picked if len(indices[0].shape) == 1 else xp.reshape(picked, (*sizes_of(indices[0]), *rest))
+
+
+@operation(
+    rules={
+        "op": choice("+", "-", "*", "/", "max", "min", "mean"),
+        "size": or_none(Rule("an int or a tuple of ints of at least 0", lambda value, shape: _are_sizes(value))),
+        "init": late(or_none(Rule("a number or an array", lambda value, shape: _is_start(value)))),
+    },
+    check=_expect_scattered,
+    early=False,
+)
+def scatter(
+    src: Array,
+    *indices: Array,
+    op: str = "+",
+    init: Any = None,
+    size: int | Sequence[int] | None = None,
+) -> Array:
+    """Put each slice of src where its index says, and reduce with `op` what meets there.
+
+    op is ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"max"``, ``"min"`` or ``"mean"``. It starts from `init`, a number or
+    an array of the result's shape (if None, from 0, 1 for products and quotients, and the extremes for max and min);
+    a mean is added to it. Of equal extremes each has the whole gradient. Indices count from 0 and are below `size`,
+    which without `size` is one more than the largest: a compiled program must be told. One out of range is an error
+    where its value is at hand; in compiled and transformed programs and on an accelerator the whole result is NaN:
+    see `luxport.ops.indices`.
+
+    Shapes: src (*places, ...), an index (*places) int -> (size, ...); with two indices (*size, ...), and so on
+    Raises: LayerError if the shapes do not fit or an index is out of range; LayerTypeError for indices that are no
+            integers; ValueError for another op
+    Source: NNlib ``scatter``
+
+    >>> import numpy as np
+    >>> scatter(np.array([10, 100, 1000]), np.array([2, 0, 2]))
+    array([ 100,    0, 1010])
+    >>> scatter(np.array([10, 200, 3000]), np.array([0, 3, 1]), op="*", init=10, size=5)
+    array([  100, 30000,    10,  2000,    10])
+    """
+    xp = namespace(src, *indices)
+    _check_indices(indices, len(indices))
+    places = tuple(indices[0].shape)
+    if len(src.shape) < len(places) or any(
+        n != m and None not in (n, m) for n, m in zip(src.shape, places, strict=False)
+    ):
+        raise LayerError(f"expects {places} and further axes, as the indices, got {tuple(src.shape)}")
+    if op in ("mean", "/"):
+        src = real_numbers(xp, src, f"scatter with {op!r}")
+    sizes = _sizes(xp, indices, size)
+    rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
+    segments, there = _flat(xp, indices, sizes)
+    if len(places) != 1:
+        src = xp.reshape(src, _filled((math.prod(places) if None not in places else None, *rest)))
+    if init is not None and tuple(getattr(init, "shape", ())):
+        init = xp.reshape(init, (rows, *rest))
+    y = _OPERATORS[op](xp, src, segments, rows, init)
+    if there is not None:
+        y = marked_missing(xp, y, xp.all(there))
+    return xp.reshape(y, (*sizes, *rest))
+
+
+@operation(
+    takes="src (m, ...), segments int (m)",
+    rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
+    early=False,
+)
+def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
+    """Reduce the slices of each segment: their sum, prod, max or min.
+
+    A segment without any has 0, 1, or the extreme that any number beats. Numbers of segments are in [0, size), in
+    any order; others are treated as in `scatter`.
+
+    Shapes: src (m, ...), segments (m,) int -> (size, ...)
+    Raises: LayerError if the shapes do not fit or a segment is out of range; LayerTypeError if they are no integers
+
+    >>> import numpy as np
+    >>> segment_reduce(np.array([1.0, 2.0, 3.0]), np.array([2, 0, 2]), op="sum", size=3)
+    array([2., 0., 4.])
+    """
+    xp = namespace(src, segments)
+    if len(segments.shape) != 1 or not same_shape(segments.shape, tuple(src.shape)[:1]):
+        raise LayerError(f"expects src (m, ...) with segments (m,), got {shape_text(src)} and {shape_text(segments)}")
+    expect_integers(segments, "segments")
+    held, there = within(xp, segments, size, "segments")
+    y = reduce_segments(src, held, op=op, size=size)
+    return y if there is None else marked_missing(xp, y, xp.all(there))
+
+
+@operation
+def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
+    """Reduce the slices of each segment as `segment_reduce`, all of whose numbers are in range.
+
+    Shapes: src (m, ...), segments (m,) int -> (size, ...)
+    """
+    xp = namespace(src, segments)
+    if 0 in (size, src.shape[0]):
+        return xp.full(
+            (size, *src.shape[1:]), empty_segment(xp, src.dtype, op), dtype=src.dtype, device=array_device(src)
+        )
+    numbers = xp.arange(size, dtype=segments.dtype, device=array_device(src))
+    here = numbers[:, None] == segments[None, :]
+    here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
+    neutral = xp.full_like(src, empty_segment(xp, src.dtype, op))
+    # Every slice stands in every segment: short to say and exact, and why backends have their own.
+    slices = xp.where(here, src[None, ...], neutral[None, ...])
+    if op in ("sum", "prod"):
+        slices = single_or_double(xp, slices)
+    return xp.astype(_REDUCTIONS[op](xp, slices), src.dtype)
+
+
+def empty_segment(xp: Any, dtype: Any, op: str) -> float:
+    """Return what the reduction of nothing is."""
+    if op in ("sum", "prod"):
+        return 0 if op == "sum" else 1
+    if any(dtype == getattr(xp, name) for name in _INTEGERS):
+        return xp.iinfo(dtype).min if op == "max" else xp.iinfo(dtype).max
+    return -math.inf if op == "max" else math.inf
+
+
+_INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
+
+_REDUCTIONS: dict[str, Any] = {
+    "sum": lambda xp, x: xp.sum(x, axis=1, dtype=x.dtype),
+    "prod": lambda xp, x: xp.prod(x, axis=1, dtype=x.dtype),
+    "max": lambda xp, x: xp.max(x, axis=1),
+    "min": lambda xp, x: xp.min(x, axis=1),
+}
+
+
+def _sum(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+    total = reduce_segments(src, segments, op="sum", size=size)
+    return total if init is None else init + total
+
+
+def _minus(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+    total = reduce_segments(src, segments, op="sum", size=size)
+    return xp.zeros_like(total) - total if init is None else init - total
+
+
+def _times(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+    product = reduce_segments(src, segments, op="prod", size=size)
+    return product if init is None else init * product
+
+
+def _over(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+    return (1.0 if init is None else init) / reduce_segments(src, segments, op="prod", size=size)
+
+
+def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+    dtype, src = src.dtype, single_or_double(xp, src)
+    total = reduce_segments(src, segments, op="sum", size=size)
+    ones = xp.astype(xp.ones_like(segments), src.dtype)
+    count = reduce_segments(ones, segments, op="sum", size=size)
+    count = xp.where(count == 0, xp.ones_like(count), count)
+    mean = xp.astype(total / xp.reshape(count, (size, *[1] * (len(src.shape) - 1))), dtype)
+    return mean if init is None else init + mean
+
+
+def _extreme(op: str) -> Any:
+    def reduce(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
+        top = stop_gradient(reduce_segments(stop_gradient(src), segments, op=op, size=size))
+        start = None
+        if init is not None:
+            start = xp.zeros_like(top) + init
+            beaten = stop_gradient(start) > top if op == "max" else stop_gradient(start) < top
+            top = xp.where(beaten, stop_gradient(start), top)
+        if "float" not in str(src.dtype):
+            return top
+        # Differences that are 0 carry the gradient, to all that are equal.
+        y = top + reduce_segments(_rise(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size)
+        return y if start is None else y + _rise(xp, start, top)
+
+    return reduce
+
+
+def _rise(xp: Any, x: Array, top: Array) -> Array:
+    """Return 0, with the gradient of x where x is the top."""
+    finite = xp.logical_and(x == top, xp.isfinite(x))
+    x = xp.where(finite, x, xp.zeros_like(x))
+    return x - stop_gradient(x)
+
+
+_OPERATORS: dict[str, Any] = {
+    "+": _sum,
+    "-": _minus,
+    "*": _times,
+    "/": _over,
+    "max": _extreme("max"),
+    "min": _extreme("min"),
+    "mean": _mean,
+}
+
+
+def _filled(sizes: tuple[int | None, ...]) -> tuple[int, ...]:
+    """Leave a size that a compiled program does not know yet to `reshape`."""
+    return tuple([-1 if n is None else n for n in sizes])
+
+
+def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
+    for index in indices:
+        expect_integers(index)
+    shapes = [tuple(index.shape) for index in indices]
+    if not shapes or len(shapes) > axes or len(set(shapes)) > 1:
+        raise LayerError(f"expects 1 to {axes} arrays of indices of one shape, got shapes {shapes}")
+
+
+def _sizes(xp: Any, indices: tuple[Array, ...], size: int | Sequence[int] | None) -> tuple[int, ...]:
+    if size is None:
+        seen = [(-1, -1) if 0 in index.shape else value_range(as_indices(xp, index)) for index in indices]
+        if None in seen:
+            raise LayerError("expects size where the values of indices are not at hand: tell it, size=")
+        return tuple([most + 1 for _, most in seen])  # type: ignore[misc]
+    sizes = (size,) if isinstance(size, int) else tuple(size)
+    if len(sizes) != len(indices):
+        raise LayerError(f"expects a size for each of {len(indices)} arrays of indices, got {sizes}")
+    return sizes
+
+
+def _flat(xp: Any, indices: tuple[Array, ...], sizes: tuple[Any, ...]) -> tuple[Array, Array | None]:
+    """Return the places of the indices in C order, in one axis, and which of them are there: None for all."""
+    flat = there = None
+    for index, size in zip(indices, sizes, strict=True):
+        held, right = within(xp, index, size)
+        # Small index types could not hold the product of the sizes.
+        held = xp.astype(xp.reshape(held, (-1,)), xp.int32)
+        flat = held if flat is None else flat * size + held
+        if right is not None:
+            right = xp.reshape(right, (-1,))
+            there = right if there is None else xp.logical_and(there, right)
+    return flat, there

@@ -1,0 +1,355 @@
+"""Normalisation on arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from luxport.backend import Array, dtype_name, namespace, same_shape
+from luxport.backend.dtypes import EPSILON, expect_floating, single_or_double
+from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, count, or_none
+from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops.moments import Moments, Reductions, along, least_epsilon, moments
+from luxport.ops.shapes import is_number, sizes_of, spreads_over
+from luxport.transforms._stop_gradient import stop_gradient
+
+__all__ = [
+    "batch_norm",
+    "channel_axis",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "normalise",
+    "rms_norm",
+]
+
+
+_EPSILON = {"epsilon": or_none(NON_NEGATIVE)}
+
+
+def _of_channels(x: str) -> str:
+    others = [f"{name} floating (C)?" for name in ("scale", "bias", "running_mean", "running_var")]
+    return ", ".join([f"x floating ({x})", *others])
+
+
+def _expect_channels(x: Array, axis: int, **parameters: Array | None) -> None:
+    """Expect parameters of each channel's: definitions ask, where one of another shape or dtype would pass."""
+    size = x.shape[axis]
+    for name, parameter in parameters.items():
+        if parameter is None:
+            continue
+        if not same_shape(parameter.shape, (size,)):
+            raise LayerError(f"expects {name} (C) with C = {size} as in x, got {shape_text(parameter)}")
+        if parameter.dtype != x.dtype and dtype_name(parameter) not in EPSILON:
+            raise LayerTypeError(f"expects floating numbers as {name}, got {dtype_name(parameter)}")
+
+
+def _expect_several(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    *,
+    training: bool,
+    **options: Any,
+) -> None:
+    if (running_mean is None) != (running_var is None):
+        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
+
+
+def _expect_whole_groups(x: Array, *parameters: Array | None, groups: int, **options: Any) -> None:
+    if x.shape[1] is not None and x.shape[1] % groups:
+        raise LayerError(f"expects channels in groups of one size, got {x.shape[1]} in {groups}: {shape_text(x)}")
+
+
+def _expect_spread(x: Array, scale: Array | None = None, bias: Array | None = None, **options: Any) -> None:
+    for name, parameter in (("scale", scale), ("bias", bias)):
+        if parameter is not None and not spreads_over(parameter.shape, x.shape):
+            raise LayerError(
+                f"expects {name} of a shape that broadcasts to x {shape_text(x)}, got {shape_text(parameter)}"
+            )
+
+
+def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "epsilon": _epsilon(arrays[0], options["epsilon"])}
+
+
+@operation(
+    takes=(_of_channels("N, C, ..."), _of_channels("C")),
+    rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
+    check=_expect_several,
+    early=False,
+    complete=_complete,
+)
+def batch_norm(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    *,
+    training: bool,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
+) -> tuple[Array, Array | None, Array | None]:
+    """Normalise each channel over all other axes; return the result and the new running statistics.
+
+    In training, and where nothing is tracked, by the batch's mean and biased variance; otherwise by the running
+    ones. In training the running mean becomes ``(1 - momentum) running + momentum batch``, the running variance
+    likewise with the unbiased variance. Epsilon, if it is not given, is the 5/7th power of the spacing of the
+    dtype's numbers at 1, as in the other normalisations but `normalise`.
+
+    Shapes: x (N, C, ...) or (C,), the others (C,) or None -> like x, (C,) or None, (C,) or None
+    Raises: LayerError if running statistics were to follow a single value, or none
+    Source: LuxLib ``batchnorm``; NNlib ``batchnorm``
+    """
+    xp = namespace(x, scale, bias, running_mean, running_var)
+    _expect_channels(x, channel_axis(x), scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
+    if (running_mean is None) != (running_var is None):
+        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
+    axis = channel_axis(x)
+    over = tuple(i for i in range(len(x.shape)) if i != axis)
+    epsilon = _epsilon(x, epsilon)
+    expect_several_values(x, over, training, running_mean)
+    channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
+    wide = single_or_double(xp, x)
+    if training or running_mean is None or running_var is None:
+        found = moments(xp, wide, along(xp, over), epsilon)
+        if training and running_mean is not None and running_var is not None:
+            n = _count(xp, wide, over)
+            several = True if is_number(n) else n > 1
+            mean, var = [xp.reshape(stop_gradient(part), (-1,)) for part in found.unscaled]
+            running_mean = _blend(xp, running_mean, mean, momentum, several)
+            running_var = _blend(xp, running_var, var * (n / (n - 1)), momentum, several)
+    else:
+        found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
+    return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
+
+
+@operation(
+    takes=_of_channels("N, C, ..."),
+    rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
+    check=_expect_several,
+    early=False,
+    complete=_complete,
+)
+def instance_norm(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    *,
+    training: bool,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
+) -> tuple[Array, Array | None, Array | None]:
+    """Normalise each channel of each sample over its positions; return the result and the new running statistics.
+
+    In training, and where nothing is tracked, by the sample's own mean and biased variance; otherwise by the
+    running ones. These follow, as in `batch_norm`, the means of the samples' means and unbiased variances.
+
+    Shapes: x (N, C, d1, ...), the others (C,) or None -> like x, (C,) or None, (C,) or None
+    Raises: LayerError if running statistics were to follow a single value, or none
+    Source: LuxLib ``instancenorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
+    """
+    xp = namespace(x, scale, bias, running_mean, running_var)
+    _expect_channels(x, 1, scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
+    if (running_mean is None) != (running_var is None):
+        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
+    over = tuple(range(2, len(x.shape)))
+    epsilon = _epsilon(x, epsilon)
+    expect_several_values(x, over, training, running_mean)
+    if training and x.shape[0] == 0:  # whose means are over no samples
+        return x, running_mean, running_var
+    channels = (-1, *(1 for _ in over))
+    wide = single_or_double(xp, x)
+    if training or running_mean is None or running_var is None:
+        found = moments(xp, wide, along(xp, over), epsilon)
+        if training and running_mean is not None and running_var is not None:
+            n = _count(xp, wide, over)
+            several = True if is_number(n) else xp.sum(xp.astype(n > 1, xp.int32), axis=0) > 0
+            mean, var = [stop_gradient(part) for part in found.unscaled]
+            unbiased = xp.mean(var, axis=over) * (n / (n - 1))
+            running_mean = _blend(xp, running_mean, xp.mean(mean, axis=(0, *over)), momentum, several)
+            running_var = _blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
+    else:
+        found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
+    return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
+
+
+@operation(
+    takes="x floating (N, C, ...), scale floating (C)?, bias floating (C)?",
+    rules={**_EPSILON, "groups": count(1)},
+    check=_expect_whole_groups,
+    early=False,
+    complete=_complete,
+)
+def group_norm(
+    x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
+) -> Array:
+    """Normalise each group of neighbouring channels of each sample over the group and all positions.
+
+    Shapes: x (N, C, ...) with C a multiple of groups, scale (C,) or None, bias (C,) or None -> like x
+    Source: LuxLib ``groupnorm``; Y. Wu, K. He (2018)
+    """
+    xp = namespace(x, scale, bias)
+    _expect_channels(x, 1, scale=scale, bias=bias)
+    epsilon = _epsilon(x, epsilon)
+    over = tuple(range(2, len(x.shape)))
+    found = moments(xp, single_or_double(xp, x), _in_groups(xp, over, groups), epsilon)
+    return xp.astype(_scaled(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
+
+
+@operation(
+    takes="x floating, scale floating (...)?, bias floating (...)?",
+    rules={**_EPSILON, "axes": SOME_AXES},
+    check=_expect_spread,
+    early=False,
+    complete=_complete,
+)
+def layer_norm(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float | None = None,
+) -> Array:
+    """Normalise over these axes, for each place along the others; then scale and shift.
+
+    Shapes: x (...), scale and bias of a shape that broadcasts with x, or None -> like x
+    Source: LuxLib ``layernorm``; J. Ba, J. Kiros, G. Hinton (2016)
+    """
+    xp = namespace(x, scale, bias)
+    _expect_spread(x, scale, bias)  # else x would broadcast
+    epsilon = _epsilon(x, epsilon)
+    found = moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
+    return xp.astype(_scaled(xp, found, scale, bias), x.dtype)
+
+
+@operation(
+    takes="x floating, scale floating (...)?",
+    rules={**_EPSILON, "axes": SOME_AXES},
+    check=_expect_spread,
+    early=False,
+    complete=_complete,
+)
+def rms_norm(
+    x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
+) -> Array:
+    """``x / sqrt(mean(x²) + epsilon) * scale``, the mean taken over these axes.
+
+    Shapes: x (...), scale of a shape that broadcasts with x, or None -> like x
+    Source: B. Zhang, R. Sennrich, "Root mean square layer normalization" (2019)
+    """
+    xp = namespace(x, scale)
+    _expect_spread(x, scale)  # else x would broadcast
+    epsilon = _epsilon(x, epsilon)
+    wide = single_or_double(xp, x)
+    found = moments(xp, wide, along(xp, axes), epsilon, centre=False)
+    return xp.astype(_scaled(xp, found, scale, None), x.dtype)
+
+
+@operation(takes="x inexact", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False)
+def normalise(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
+    """Return ``(x - mean) / sqrt(var + epsilon)`` with the mean and the biased variance along an axis, or several.
+
+    Shapes: x (...) -> like x
+    Source: Flux ``normalise``
+
+    >>> import numpy as np
+    >>> normalise(np.array([[1.0, 10.0], [3.0, 10.0]]), epsilon=1e-12).round(3)
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    """
+    xp = namespace(x)
+    expect_floating(x)
+    found = moments(xp, single_or_double(xp, x), along(xp, axis), epsilon)
+    return xp.astype(_scaled(xp, found, None, None), x.dtype)
+
+
+def expect_several_values(x: Array, over: tuple[int, ...], training: Any, running: Array | None) -> None:
+    """Expect more than one value in each mean that running statistics are to follow: one has no variance.
+
+    Raises: LayerError
+    """
+    if running is not None:
+        expect_floating(running, "running statistics")
+    sizes = [x.shape[axis] for axis in over]
+    if training and running is not None and None not in sizes and math.prod(sizes) < 2:
+        raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
+
+
+def channel_axis(x: Array) -> int:
+    """Return the axis of the channels: 1, or 0 for a single sample of features."""
+    return 1 if len(x.shape) > 1 else 0
+
+
+def _epsilon(x: Array, epsilon: float | None) -> float:
+    """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
+    kind = dtype_name(x)
+    if kind not in EPSILON:
+        raise LayerTypeError(f"expects a floating input, got {kind}: convert it with luxport.to(..., dtype='float32')")
+    return EPSILON[kind] ** (5 / 7) if epsilon is None else epsilon
+
+
+def _by_running(
+    xp: Any, x: Array, running_mean: Array, running_var: Array, epsilon: float, channels: tuple[int, ...]
+) -> Moments:
+    """Take mean and variance from what was tracked."""
+    mean, var = [xp.reshape(xp.astype(part, x.dtype), channels) for part in (running_mean, running_var)]
+    return Moments(x - mean, var, mean, least_epsilon(xp, x, epsilon), None)
+
+
+def _in_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
+    """Reduce over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
+
+    def shared(reduce: Callable[..., Array], x: Array) -> Array:
+        # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
+        # compiled program the number of positions may be unknown.
+        channels = sizes_of(x)[1]
+        grouped = xp.reshape(reduce(x, over) if over else x, (-1, groups, channels // groups))
+        of_all = reduce(grouped, -1, keepdims=True) + xp.zeros_like(grouped)
+        return xp.reshape(of_all, (-1, channels, *(1 for _ in over)))
+
+    def first(x: Array, axes: Any, *, keepdims: bool = False) -> Array:
+        if axes == -1:
+            return x[..., :1]
+        return x[(slice(None), slice(None), *(0 for _ in axes))]
+
+    return Reductions(
+        mean=lambda x: shared(lambda x, axes, **kept: xp.mean(x, axis=axes, **kept), x),
+        largest=lambda x: shared(lambda x, axes, **kept: xp.max(x, axis=axes, **kept), x),
+        first=lambda x: shared(first, x),
+    )
+
+
+def _scaled(
+    xp: Any, found: Moments, scale: Array | None, bias: Array | None, shape: tuple[int, ...] | None = None
+) -> Array:
+    """Divide by the standard deviation, multiply by the scale, add the bias; these two take on a shape first."""
+    centred, var, epsilon = found.centred, found.var, found.epsilon
+
+    def placed(parameter: Array) -> Array:
+        wide = xp.astype(parameter, centred.dtype)
+        return wide if shape is None else xp.reshape(wide, shape)
+
+    factor = 1.0 / xp.sqrt(var + epsilon)
+    y = centred * (factor if scale is None else factor * placed(scale))
+    return y if bias is None else y + placed(bias)
+
+
+def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:
+    """Count the elements along axes: an int, or an array where a compiled program knows them only as it runs."""
+    sizes = [x.shape[axis] for axis in axes]
+    return xp.sum(xp.ones_like(x), axis=axes) if None in sizes else math.prod(sizes)
+
+
+def _blend(xp: Any, running: Array, batch: Array, momentum: float, several: Any) -> Array:
+    """Follow the batch, unless it turns out as the program runs that it has no variance."""
+    followed = (1.0 - momentum) * running + momentum * xp.astype(batch, running.dtype)
+    return followed if several is True else xp.where(several, followed, running)

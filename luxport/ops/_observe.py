@@ -1,0 +1,32 @@
+"""Looking at values and gradients as they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from luxport.backend import Array
+from luxport.backend.option_rules import FUNCTION, or_none
+from luxport.ops._operation import operation
+
+__all__ = ["observe"]
+
+Observer = Callable[[Array], None]
+
+
+@operation(rules={"forward": or_none(FUNCTION), "backward": or_none(FUNCTION)})
+def observe(x: Array, *, forward: Observer | None = None, backward: Observer | None = None) -> Array:
+    """Return x, having shown it to `forward`; in a backward pass `backward` is shown its gradient.
+
+    In a compiled program neither is called. What an observer raises leaves the
+    pass. On JAX an array with a `backward` has reverse-mode derivatives only.
+
+    Shapes: x (...) -> y (...)
+
+    >>> import numpy as np
+    >>> observe(np.ones(2), forward=print)
+    [1. 1.]
+    array([1., 1.])
+    """
+    if forward is not None:
+        forward(x)
+    return x

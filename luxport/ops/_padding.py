@@ -1,0 +1,209 @@
+"""Padding of arrays: what is put around them, and along which axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from luxport.backend import Array, namespace
+from luxport.backend.arguments import checked, short
+from luxport.backend.dtypes import single_or_double
+from luxport.backend.memory import check_growth
+from luxport.backend.option_rules import MOST, Rule, is_array, is_int, is_number
+from luxport.errors import LayerError
+from luxport.ops._operation import operation
+from luxport.ops.windows import pad_axis
+
+__all__ = ["pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symmetric", "pad_zeros"]
+
+PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
+"""One for all sides, or an entry or a (low, high) pair per axis."""
+
+_VALUE = Rule(
+    "a number", lambda value, shape: is_number(value) or is_array(value) or isinstance(value, (complex, bool))
+)
+
+Axes: TypeAlias = int | tuple[int, ...] | None
+
+
+@operation(takes="x (...)", rules={"value": _VALUE}, early=False)
+def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes = None) -> Array:
+    """Put a constant around an array.
+
+    `padding` is an int for both sides of every axis, or an entry or a (low, high) pair per axis; without `axes`,
+    an int is for all axes, and a tuple for as many of the last axes.
+
+    Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
+    Raises: LayerError if the padding does not fit the axes
+    Source: NNlib ``pad_constant``
+
+    >>> import numpy as np
+    >>> pad_constant(np.ones((1, 2)), padding=((1, 2),), value=5.0)
+    array([[5., 1., 1., 5., 5.]])
+    """
+    for axis, low, high in _sides(x, padding, axes, first=0):
+        x = pad_axis(x, axis, low, high, value)
+    return x
+
+
+@checked()
+def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
+    """Put zeros around an array: `pad_constant` with the value 0.
+
+    Source: NNlib ``pad_zeros``
+    """
+    return pad_constant(x, padding=padding, axes=axes)
+
+
+@operation(takes="x (...)", early=False)
+def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
+    """Repeat the first and the last element along each axis.
+
+    Without `axes`, an int is for all axes but the first two, and a tuple for as many of the last axes.
+
+    Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
+    Raises: LayerError if the padding does not fit the axes
+    Source: NNlib ``pad_repeat``
+
+    >>> import numpy as np
+    >>> pad_edge(np.asarray([1.0, 2.0, 3.0]), padding=((2, 1),))
+    array([1., 1., 1., 2., 3., 3.])
+    """
+
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+        return [slice(0, 1)] * low, [slice(-1, None)] * high
+
+    return _padded(x, padding, axes, edges, mirror=False)
+
+
+@operation(takes="x (...)", early=False)
+def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
+    """Mirror an array about its first and its last element, which are not repeated.
+
+    Axes as for `pad_edge`.
+
+    Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
+    Raises: LayerError if the padding does not fit the axes, or is not less than a size
+    Source: NNlib ``pad_reflect``
+
+    >>> import numpy as np
+    >>> pad_reflect(np.asarray([1.0, 2.0, 3.0]), padding=((2, 1),))
+    array([3., 2., 1., 2., 3., 2.])
+    """
+
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+        _expect_room("reflect", None if n is None else n - 1, low, high)
+        return [slice(1, low + 1)], [slice(-1 - high, -1)]
+
+    return _padded(x, padding, axes, edges, mirror=True)
+
+
+@operation(takes="x (...)", early=False)
+def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
+    """Mirror an array about its edges: the first and the last element are repeated.
+
+    Axes as for `pad_edge`.
+
+    Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
+    Raises: LayerError if the padding does not fit the axes, or is more than a size
+    Source: NNlib ``pad_symmetric``
+
+    >>> import numpy as np
+    >>> pad_symmetric(np.asarray([1.0, 2.0, 3.0]), padding=((2, 1),))
+    array([2., 1., 1., 2., 3., 3.])
+    """
+
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+        _expect_room("symmetric", n, low, high)
+        return [slice(0, low)], [slice(-high, None)]
+
+    return _padded(x, padding, axes, edges, mirror=True)
+
+
+@operation(takes="x (...)", early=False)
+def pad_circular(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
+    """Go on with the other end of the array, as if it were a ring.
+
+    Axes as for `pad_edge`.
+
+    Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
+    Raises: LayerError if the padding does not fit the axes, or is more than a size
+    Source: NNlib ``pad_circular``
+
+    >>> import numpy as np
+    >>> pad_circular(np.asarray([1.0, 2.0, 3.0]), padding=((2, 1),))
+    array([2., 3., 1., 2., 3., 1.])
+    """
+
+    def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
+        _expect_room("circular", n, low, high)
+        return [slice(-low, None)], [slice(0, high)]
+
+    return _padded(x, padding, axes, edges, mirror=False)
+
+
+Edges: TypeAlias = Callable[[int | None, int, int], tuple[list[slice], list[slice]]]
+"""From the size of an axis, low and high: the parts of it that go below it and above it.
+
+They are counted from the axis' ends: its size, for which there is a check, may not be known yet.
+"""
+
+
+def _padded(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool) -> Array:
+    xp = namespace(x)
+    for axis, low, high in _sides(x, padding, axes, first=2):
+        before = (slice(None),) * axis
+
+        def part(where: slice, x: Array = x, axis: int = axis, before: tuple[slice, ...] = before) -> Array:
+            values = x[(*before, where, ...)]
+            return xp.flip(values, axis=axis) if mirror else values
+
+        below, above = edges(x.shape[axis], low, high)
+        if len(below) + len(above) > 4 and (wide := single_or_double(xp, x)) is not x:
+            # The gradients of an element that is repeated often add up in float32.
+            widened = _padded(wide, ((low, high),), axis, edges, mirror=mirror)
+            x = xp.astype(widened, x.dtype)
+            continue
+        parts = [part(where) for where in below] if low else []
+        parts.append(x)
+        parts += [part(where) for where in above] if high else []
+        x = xp.concat(parts, axis=axis) if len(parts) > 1 else x
+    return x
+
+
+def _expect_room(mode: str, most: int | None, low: int, high: int) -> None:
+    if most is not None and max(low, high) > most:
+        raise LayerError(f"expects padding of at most {most} to {mode} it, got ({low}, {high})", culprit="luxport")
+
+
+def _sides(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tuple[int, int, int]]:
+    """Return (axis, low, high) for each axis to pad; without axes, an int is for those from the `first` on."""
+    rank = len(x.shape)
+    if is_int(axes):
+        axes = (axes,)  # type: ignore[assignment]
+    given = padding if isinstance(padding, (tuple, list)) else None
+    count = rank - first if given is None else len(given)
+    chosen: Any = range(max(rank - count, 0), rank) if axes is None else axes
+    entries = [padding] * len(chosen) if given is None and _are_axes(chosen, rank) else [*(given or ())]
+    pairs: list[Any] = [(entry, entry) if is_int(entry) else entry for entry in entries]
+    if not _are_axes(chosen, rank) or len(pairs) != len(chosen) or not all([_is_pair(pair) for pair in pairs]):
+        which = "as many last axes" if axes is None else f"the axes {short(axes)}"
+        raise LayerError(
+            f"expects padding as an int of at least 0, or one or a pair (low, high) for each of {which}, that differ, "
+            f"got {short(padding)} for {rank} axes",
+            culprit="luxport",
+        )
+    for axis, (low, high) in zip(chosen, pairs, strict=True):
+        check_growth(axis, x.shape[axis], low + high)
+    return [(axis % rank, low, high) for axis, (low, high) in zip(chosen, pairs, strict=True)]
+
+
+def _are_axes(axes: Any, rank: int) -> bool:
+    if isinstance(axes, range):
+        return True
+    fits = isinstance(axes, (tuple, list)) and all([is_int(axis) and -rank <= axis < rank for axis in axes])
+    return fits and len({axis % rank for axis in axes}) == len(axes)
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, (tuple, list)) and len(pair) == 2 and all([is_int(n) and 0 <= n <= MOST for n in pair])

@@ -1,0 +1,279 @@
+"""Pooling on arrays: one number for each place of a window."""
+
+from __future__ import annotations
+
+import math
+from operator import add
+from typing import Any
+
+from luxport.backend import Array, dtype_name, namespace
+from luxport.backend.dtypes import expect_floating, expect_no_booleans, single_or_double
+from luxport.backend.option_rules import FLAG
+from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops.looking import may_look
+from luxport.ops.scaling import size_of
+from luxport.ops.shapes import is_number, sizes_of
+from luxport.ops.windows import (
+    Pairs,
+    PerAxis,
+    PerSide,
+    Sizes,
+    check_room,
+    fold_windows,
+    options_written_out,
+    pad_spatial,
+    per_axis,
+    written_out,
+)
+
+__all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
+
+
+_TAKES = "x (N, C, ...)"
+
+
+def _check_real(x: Array, **options: Any) -> None:
+    if "complex" in dtype_name(x):
+        raise LayerTypeError(f"expects real numbers as x, got {dtype_name(x)}")
+
+
+def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    (x,) = arrays
+    rank = len(x.shape) - 2
+    if options["stride"] is None:
+        options = {**options, "stride": _stride_of(options["window"], rank)}
+    options = options_written_out(rank, options)
+    check_room(x, options["window"], options["padding"], options["dilation"])
+    return options
+
+
+def _complete_max(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    expect_no_booleans(arrays[0])
+    return _complete(arrays, options)
+
+
+@operation(takes=_TAKES, check=_check_real, early=False, complete=_complete_max)
+def max_pool(
+    x: Array, *, window: PerAxis, stride: PerAxis | None = None, padding: PerSide = 0, dilation: PerAxis = 1
+) -> Array:
+    """Return the largest element at each place of the window; a NaN counts as the largest.
+
+    The gradient goes to the first of equal ones. x is -inf outside (for integers, their least value). The stride is
+    the window if it is not given; window, stride and dilation are one for all spatial axes or one each, padding is
+    one for all sides, or an entry or a (low, high) pair per spatial axis.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Source: NNlib ``maxpool``
+
+    >>> import numpy as np
+    >>> max_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1)
+    array([[[1., 3., 5.]]])
+    """
+    xp = namespace(x)
+    expect_no_booleans(x)
+    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
+    lowest = -math.inf if xp.isdtype(x.dtype, "real floating") else xp.iinfo(x.dtype).min
+    return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
+
+
+def _complete_mean(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    expect_floating(arrays[0])
+    return _complete(arrays, options)
+
+
+@operation(takes=_TAKES, rules={"count_include_pad": FLAG}, early=False, complete=_complete_mean)
+def mean_pool(
+    x: Array,
+    *,
+    window: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
+    count_include_pad: bool = True,
+) -> Array:
+    """Return the mean at each place of the window.
+
+    Options are written as for `max_pool`. x is 0 outside; without `count_include_pad` the mean is over the elements
+    of x alone, and 0 where there are none.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Source: NNlib ``meanpool``
+
+    >>> import numpy as np
+    >>> mean_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1)
+    array([[[0.5, 2.5, 4.5]]])
+    >>> mean_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1, count_include_pad=False)
+    array([[[1. , 2.5, 4.5]]])
+    """
+    xp = namespace(x)
+    expect_floating(x)
+    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
+    total = fold_windows(add, pad_spatial(single_or_double(xp, x), padding), window, stride, dilation)
+    if count_include_pad or not any(map(any, padding)):
+        return xp.astype(total * (1.0 / math.prod(window)), x.dtype)
+    sample = x if x.shape[0] == 0 else x[:1, ...]
+    inside = pad_spatial(xp.ones_like(sample[:, :1, ...], dtype=total.dtype), padding)
+    count = fold_windows(add, inside, window, stride, dilation)
+    return xp.astype(total / xp.where(count == 0, xp.ones_like(count), count), x.dtype)
+
+
+def _complete_lp(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
+    _check_power(options["p"])
+    return _complete_mean(arrays, options)
+
+
+@operation(takes=_TAKES, early=False, complete=_complete_lp)
+def lp_pool(
+    x: Array,
+    *,
+    window: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerSide = 0,
+    dilation: PerAxis = 1,
+    p: float = 2,
+) -> Array:
+    """Return ``(sum of x^p)^(1 / p)`` at each place of the window, without absolute values.
+
+    Options are written as for `max_pool`. x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0
+    the gradient is that of the sum itself.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
+    Raises: LayerError unless p is positive and finite
+    Source: NNlib ``lpnormpool``
+
+    >>> import numpy as np
+    >>> lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), window=2)
+    array([[[ 5., 10.]]])
+    """
+    xp = namespace(x)
+    expect_floating(x)
+    _check_power(p)
+    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
+    wide = single_or_double(xp, x)
+    size = power_size(xp, wide, p)
+    powers = pad_spatial((wide if size is None else wide / size) ** p, padding)
+    y = root(fold_windows(add, powers, window, stride, dilation), p)
+    return xp.astype(y if size is None else y * size, x.dtype)
+
+
+def _check_elements(x: Array) -> None:
+    if 0 in tuple(x.shape)[1:]:
+        raise LayerError(f"expects at least one element along each axis but the first, got {shape_text(x)}")
+
+
+@operation(takes=_TAKES, check=_check_elements, early=False)
+def global_max_pool(x: Array) -> Array:
+    """Return each channel's largest element; the gradient goes to the first of equal ones.
+
+    Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Raises: LayerError if there is no position
+    Source: Flux.jl ``GlobalMaxPool``
+
+    >>> import numpy as np
+    >>> global_max_pool(np.asarray([[[3.0, 7.0, 5.0]]]))
+    array([[[7.]]])
+    """
+    xp = namespace(x)
+    _check_positions(x)
+    shape = sizes_of(x)
+    if is_number(shape[1]) and shape[1] == 0:
+        return xp.sum(x, axis=tuple(range(2, len(shape))), keepdims=True, dtype=x.dtype)
+    flat = xp.reshape(x, (-1, shape[1], math.prod(shape[2:])))
+    return xp.reshape(largest_along(flat, axis=2), (-1, shape[1], *[1] * (len(shape) - 2)))
+
+
+@operation(takes=_TAKES, early=False)
+def global_mean_pool(x: Array) -> Array:
+    """Return each channel's mean.
+
+    Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Raises: LayerError if there is no position
+    Source: Flux.jl ``GlobalMeanPool``
+
+    >>> import numpy as np
+    >>> global_mean_pool(np.asarray([[[3.0, 7.0, 5.0]]]))
+    array([[[5.]]])
+    """
+    xp = namespace(x)
+    expect_floating(x)
+    _check_positions(x)
+    return xp.astype(xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
+
+
+@operation(takes=_TAKES, early=False)
+def global_lp_pool(x: Array, *, p: float = 2) -> Array:
+    """Return each channel's ``(sum of x^p)^(1 / p)``, as `lp_pool` with one window.
+
+    Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
+    Raises: LayerError unless p is positive and finite
+    Source: Lux.jl ``GlobalLPPool``
+
+    >>> import numpy as np
+    >>> global_lp_pool(np.asarray([[[2.0, 6.0, 9.0]]]))
+    array([[[11.]]])
+    """
+    xp = namespace(x)
+    expect_floating(x)
+    _check_power(p)
+    wide = single_or_double(xp, x)
+    size = power_size(xp, wide, p)
+    total = xp.sum((wide if size is None else wide / size) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
+    y = root(total, p)
+    return xp.astype(y if size is None else y * size, x.dtype)
+
+
+@operation
+def largest_along(x: Array, *, axis: int) -> Array:
+    """Return the largest elements along an axis, which stays; the gradient goes to the first of equal ones."""
+    xp = namespace(x)
+    # Not `max`, whose gradient equal elements share on some backends.
+    return xp.take_along_axis(x, xp.argmax(x, axis=axis, keepdims=True), axis=axis)
+
+
+def larger(first: Array, second: Array) -> Array:
+    """Return the larger of two, a NaN being the largest; of equal ones the first, which gets the whole gradient."""
+    xp = namespace(first)
+    beaten = xp.logical_and(xp.logical_not(second <= first), first == first)
+    return xp.where(beaten, second, first)
+
+
+def power_size(xp: Any, x: Array, p: float) -> Array | None:
+    """Return what to divide each channel by so that its powers neither overflow nor vanish, or None for all by 1."""
+    if 0 in x.shape or len(x.shape) < 3:
+        return None
+    size = size_of(xp, x, tuple(range(2, len(x.shape))), p)
+    return None if may_look(size) and bool(xp.all(size == 1)) else size
+
+
+def root(total: Array, p: float) -> Array:
+    """Return ``total^(1 / p)``, whose slope at 0 is finite: with it, a window of zeros has a gradient of zeros."""
+    xp = namespace(total)
+    zero = total == 0
+    return xp.where(zero, total, xp.where(zero, xp.ones_like(total), total) ** (1.0 / p))
+
+
+def _written_out(
+    x: Array, window: PerAxis, stride: PerAxis | None, padding: PerSide, dilation: PerAxis
+) -> tuple[Sizes, Sizes, Pairs, Sizes]:
+    rank = len(x.shape) - 2
+    window = per_axis("window", window, rank)
+    stride, padding, dilation = written_out(rank, window if stride is None else stride, padding, dilation)
+    check_room(x, window, padding, dilation)
+    return window, stride, padding, dilation
+
+
+def _check_positions(x: Array) -> None:
+    """Expect something to take the largest or the mean of."""
+    if 0 in tuple(x.shape)[2:]:
+        raise LayerError(f"expects at least one position, got {shape_text(x)}")
+
+
+def _stride_of(window: PerAxis, rank: int) -> PerAxis:
+    """Return the stride of windows that lie side by side."""
+    return window if type(window) is tuple and len(window) == rank else per_axis("window", window, rank)
+
+
+def _check_power(p: float) -> None:
+    if not 0 < p < math.inf:
+        raise LayerError(f"expects a positive finite p, got {p}", culprit="luxport")

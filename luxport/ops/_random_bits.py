@@ -1,0 +1,133 @@
+"""Random bits for layers: Threefry-2x32-20 in int32 arithmetic, the same bits on every backend.
+
+int32 with masked shifts is the arithmetic that all of them have; sums wrap around as uint32's would.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from luxport.backend import Array, array_device, namespace
+from luxport.backend.option_rules import SHAPE, late
+from luxport.ops._operation import operation
+from luxport.ops.threefry_on_host import ROTATIONS
+
+__all__ = ["KEY_AND_COUNTER", "normal", "random_bits", "threefry_2x32", "uniform"]
+
+
+KEY_AND_COUNTER = "key int32 (2), counter int32 ()"
+"""What randomness is drawn from, as `operation` takes it."""
+
+
+@operation(takes="key int32 (2), counters int32 (..., 2)", early=False)
+def threefry_2x32(key: Array, counters: Array) -> Array:
+    """Encrypt pairs of words: the Threefry-2x32 block cipher with 20 rounds.
+
+    Shapes: key (2,), counters (..., 2) -> (..., 2), all int32 read as 32-bit words
+    Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011), with Random123's constants
+
+    >>> import numpy as np
+    >>> words = threefry_2x32(np.zeros(2, np.int32), np.zeros((1, 2), np.int32))
+    >>> [hex(int(word) & 0xFFFFFFFF) for word in words[0]]
+    ['0x6b200159', '0x99ba4efe']
+    """
+    xp = namespace(key)
+    return xp.stack(threefry_words(xp, key, counters[..., 0], counters[..., 1]), axis=-1)
+
+
+@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
+def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
+    """Draw 32 random bits per element, as int32.
+
+    Block j of the cipher, at the words (counter, j), gives elements 2j and 2j + 1 in C order: neighbours come
+    from one block, so that shards of the result need nothing from each other. The bits of a smaller shape begin
+    those of a larger one. They live where the key lives.
+
+    Shapes: key (2,) int32, counter () int32 -> shape, int32
+
+    >>> import numpy as np
+    >>> random_bits(np.zeros(2, np.int32), np.array(0, np.int32), shape=(2,))
+    array([ 1797259609, -1715843330], dtype=int32)
+    """
+    xp = namespace(key)
+    size = math.prod(shape)
+    blocks = xp.arange((size + 1) // 2, dtype=xp.int32, device=array_device(key))
+    first = xp.zeros_like(blocks) + counter
+    bits = xp.stack(threefry_words(xp, key, first, blocks), axis=-1)
+    return xp.reshape(xp.reshape(bits, (-1,))[:size], shape)
+
+
+@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
+def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
+    """Draw float32 values from [0, 1): the top 24 of 32 random bits, bit-identical on every backend.
+
+    Shapes: key (2,) int32, counter () int32 -> shape, float32
+    """
+    xp = namespace(key)
+    bits = random_bits(key, counter, shape=shape)
+    top = xp.bitwise_and(xp.bitwise_right_shift(bits, 8), 0xFFFFFF)
+    return xp.astype(top, xp.float32) * 2.0**-24
+
+
+@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
+def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
+    """Draw float32 values from the standard normal distribution, none beyond 5.5.
+
+    ``sqrt(2) erfinv(x)`` at the odd multiples x of 2^-23 in (-1, 1), from the top 23 of 32 random bits. Backends
+    differ in the last bits of their logarithms, so the values agree to a few units in the last place.
+
+    Shapes: key (2,) int32, counter () int32 -> shape, float32
+    Source: M. Giles, "Approximating the erfinv function" (2011), single precision
+    """
+    xp = namespace(key)
+    bits = random_bits(key, counter, shape=shape)
+    # 23 bits, for with the half added they fill a float32: x is exact, and never 1.
+    top = xp.bitwise_and(xp.bitwise_right_shift(bits, 9), 0x7FFFFF)
+    x = (xp.astype(top, xp.float32) + 0.5) * 2.0**-22 - 1.0
+    w = -xp.log((1.0 - x) * (1.0 + x))
+    centre = _horner(_CENTRE, w - 2.5)
+    tail = _horner(_TAIL, xp.sqrt(w) - 3.0)
+    return xp.where(w < 5.0, centre, tail) * x * math.sqrt(2.0)
+
+
+def threefry_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
+    """Run the 20 rounds on two arrays of words of one shape."""
+    # Slices, not scalars: NumPy warns when scalars wrap around.
+    k0, k1 = key[0:1], key[1:2]
+    parity = xp.bitwise_xor(xp.bitwise_xor(k0, k1), 0x1BD11BDA)
+    keys = (k0, k1, parity)
+    shape = x0.shape
+    x0, x1 = xp.reshape(x0, (-1,)) + k0, xp.reshape(x1, (-1,)) + k1
+    for group in range(5):
+        for rotation in ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = xp.bitwise_xor(_rotate_left(xp, x1, rotation), x0)
+        x0 = x0 + keys[(group + 1) % 3]
+        x1 = x1 + (keys[(group + 2) % 3] + (group + 1))
+    return [xp.reshape(x0, shape), xp.reshape(x1, shape)]
+
+
+def _rotate_left(xp: Any, x: Array, distance: int) -> Array:
+    left = xp.bitwise_left_shift(x, distance)
+    # An int32 shifts its sign in from the left: the mask takes it out again.
+    right = xp.bitwise_right_shift(x, 32 - distance)
+    return xp.bitwise_or(left, xp.bitwise_and(right, (1 << distance) - 1))
+
+
+def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
+    value = coefficients[0] * x + coefficients[1]
+    for coefficient in coefficients[2:]:
+        value = value * x + coefficient
+    return value
+
+
+# Giles' polynomials for erfinv(x) / x, the highest power first: in w - 2.5 below w = 5, in sqrt(w) - 3 above.
+_CENTRE = (
+    *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
+    *(-0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
+)
+_TAIL = (
+    *(-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773),
+    *(-0.0076224613, 0.00943887047, 1.00167406, 2.83297682),
+)

@@ -1,0 +1,244 @@
+"""Recurrent sweeps: a cell run over all time steps, with the product for the inputs taken once for all of them.
+
+Time comes first: x is (T, N, in), or (T, in) for a single sequence. Weights have the gates side by side on their
+last axis. Where a mask (T, N) is false the step does not count: the state is held and the output is zero. With
+`reverse` the last step comes first, and the output of a step stays at its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.option_rules import FLAG, FUNCTION
+from luxport.ops._affine import dense
+from luxport.ops._operation import operation
+from luxport.ops.activations import Activation, sigmoid, tanh
+from luxport.transforms._loops import scan
+
+__all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
+
+
+def _takes(gates: int, more: str, *, carries: tuple[str, ...] = ("hidden",)) -> tuple[str, str]:
+    """Write what a sweep takes: a batch of sequences, or a single one."""
+    n = f"{gates} " if gates > 1 else ""
+
+    def pattern(*batch: str) -> str:
+        states = [f"{name} like x ({', '.join((*batch, 'out'))})" for name in carries]
+        return ", ".join(
+            (
+                f"x floating ({', '.join(('T', *batch, 'in'))}), weight_ih like x (in, {n}out)",
+                f"weight_hh like x (out, {n}out), {more}",
+                *states,
+                f"mask bool ({', '.join(('T', *batch))})?",
+            )
+        )
+
+    return pattern("N"), pattern()
+
+
+def _biases(gates: int) -> str:
+    n = f"{gates} " if gates > 1 else ""
+    return f"bias_ih like x ({n}out)?, bias_hh like x ({n}out)?"
+
+
+_REVERSE = {"reverse": FLAG}
+
+
+@operation(takes=_takes(1, _biases(1)), rules={**_REVERSE, "activation": FUNCTION})
+@in_single_or_double
+def rnn_sweep(
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array | None,
+    bias_hh: Array | None,
+    hidden: Array,
+    mask: Array | None = None,
+    *,
+    activation: Activation = tanh,
+    reverse: bool = False,
+) -> tuple[Array, Array]:
+    """Run Elman's cell over time: return all outputs and the last hidden state.
+
+    Shapes: x (T, N, in), weight_ih (in, out), weight_hh (out, out), biases (out,) or None, hidden (N, out),
+            mask (T, N) bool or None -> (T, N, out), (N, out)
+    Source: Lux.jl ``RNNCell``; torch ``nn.RNN``
+    """
+
+    def step(projected: Array, hidden: Array) -> tuple[Array]:
+        return (rnn_step(projected, hidden, weight_hh, activation),)
+
+    return sweep(
+        step, dense(without_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse
+    )
+
+
+@operation(takes=_takes(4, _biases(4), carries=("hidden", "memory")), rules=_REVERSE)
+@in_single_or_double
+def lstm_sweep(
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array | None,
+    bias_hh: Array | None,
+    hidden: Array,
+    memory: Array,
+    mask: Array | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Array, Array, Array]:
+    """Run an LSTM over time: return all outputs, the last hidden state and the last memory.
+
+    Shapes: x (T, N, in), weight_ih (in, 4 out), weight_hh (out, 4 out), biases (4 out,) or None,
+            hidden and memory (N, out), mask (T, N) bool or None -> (T, N, out), (N, out), (N, out)
+    Source: Lux.jl ``LSTMCell``; torch ``nn.LSTM``
+    """
+
+    def step(projected: Array, hidden: Array, memory: Array) -> tuple[Array, Array]:
+        return lstm_step(projected, hidden, memory, weight_hh)
+
+    return sweep(
+        step,
+        dense(without_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)),
+        (hidden, memory),
+        mask,
+        reverse,
+    )
+
+
+@operation(takes=_takes(3, _biases(3)), rules=_REVERSE)
+@in_single_or_double
+def gru_sweep(
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array | None,
+    bias_hh: Array | None,
+    hidden: Array,
+    mask: Array | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Array, Array]:
+    """Run a GRU over time: return all outputs and the last hidden state.
+
+    Shapes: x (T, N, in), weight_ih (in, 3 out), weight_hh (out, 3 out), biases (3 out,) or None, hidden (N, out),
+            mask (T, N) bool or None -> (T, N, out), (N, out)
+    Source: Lux.jl ``GRUCell``; torch ``nn.GRU``
+    """
+
+    def step(projected: Array, hidden: Array) -> tuple[Array]:
+        return (gru_step(projected, hidden, weight_hh, bias_hh),)
+
+    return sweep(step, dense(without_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
+
+
+@operation(takes=_takes(3, "weight_hn like x (out, out), bias_ih like x (3 out)?"), rules=_REVERSE)
+@in_single_or_double
+def gru_v3_sweep(
+    x: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    weight_hn: Array,
+    bias_ih: Array | None,
+    hidden: Array,
+    mask: Array | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Array, Array]:
+    """Run a GRU with its reset gate before the product over time: return all outputs and the last hidden state.
+
+    Shapes: x (T, N, in), weight_ih (in, 3 out), weight_hh (out, 3 out) with its last third unused, weight_hn
+            (out, out), bias (3 out,) or None, hidden (N, out), mask (T, N) bool or None -> (T, N, out), (N, out)
+    Source: Flux.jl ``GRUv3``
+    """
+
+    def step(projected: Array, hidden: Array) -> tuple[Array]:
+        return (gru_v3_step(projected, hidden, weight_hh, weight_hn),)
+
+    return sweep(step, dense(without_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
+
+
+def sweep(
+    step: Callable[..., tuple[Array, ...]], x: Array, carry: tuple[Array, ...], mask: Array | None, reverse: bool
+) -> Any:
+    """Run ``carry = step(x[t], *carry)`` over time: return the first entry of every carry, and the last carry.
+
+    Shapes: x (T, N, in), carry (N, out) each, mask (T, N) bool or None -> (T, N, out), (N, out) each
+    """
+
+    def masked_step(carry: tuple[Array, ...], inputs: Any) -> tuple[tuple[Array, ...], Array]:
+        x, keep = inputs
+        new = step(x, *carry)
+        return held(keep, new, carry), without_masked(keep, new[0])
+
+    carry, y = scan(masked_step, carry, (x, mask), reverse=reverse)
+    return y, *carry
+
+
+def rnn_step(projected: Array, hidden: Array, weight_hh: Array, activation: Activation) -> Array:
+    """Return ``activation(projected + hidden @ weight_hh)``, the next hidden state."""
+    return activation(dense(hidden, weight_hh, None) + projected)
+
+
+def lstm_step(projected: Array, hidden: Array, memory: Array, weight_hh: Array) -> tuple[Array, Array]:
+    """Return the next hidden state and memory; the gates are input, forget, candidate, output."""
+    i, f, g, o = split_gates(dense(hidden, weight_hh, None) + projected, 4)
+    memory = sigmoid(f) * memory + sigmoid(i) * tanh(g)
+    return sigmoid(o) * tanh(memory), memory
+
+
+def gru_step(projected: Array, hidden: Array, weight_hh: Array, bias_hh: Array | None) -> Array:
+    """Return the next hidden state; the gates are reset, update, candidate."""
+    r_x, z_x, n_x = split_gates(projected, 3)
+    r_h, z_h, n_h = split_gates(dense(hidden, weight_hh, bias_hh), 3)
+    z = sigmoid(z_x + z_h)
+    n = tanh(n_x + sigmoid(r_x + r_h) * n_h)
+    return (1.0 - z) * n + z * hidden
+
+
+def gru_v3_step(projected: Array, hidden: Array, weight_hh: Array, weight_hn: Array) -> Array:
+    """Return the next hidden state; the reset gate comes before the product with weight_hn."""
+    r_x, z_x, n_x = split_gates(projected, 3)
+    r_h, z_h, _ = split_gates(dense(hidden, weight_hh, None), 3)
+    z = sigmoid(z_x + z_h)
+    n = tanh(n_x + dense(sigmoid(r_x + r_h) * hidden, weight_hn, None))
+    return (1.0 - z) * n + z * hidden
+
+
+def split_gates(values: Array, gates: int) -> tuple[Array, ...]:
+    """Split the last axis into equal parts."""
+    # One operation, not a slice a gate: the gradient of each slice is as large as the whole.
+    leading = [-1 if size is None else size for size in values.shape[:-1]]
+    xp = namespace(values)
+    return xp.unstack(xp.reshape(values, (*leading, gates, values.shape[-1] // gates)), axis=-2)
+
+
+def held(keep: Array | None, new: Any, old: Any) -> Any:
+    """Return the new tree where a step counts, and the old one where it does not."""
+    if keep is None:
+        return new
+    return tree.map(lambda a, b: namespace(a).where(_as_wide(keep, a), a, b), new, old)
+
+
+def without_masked(keep: Array | None, y: Any) -> Any:
+    """Return y where a step counts, and zero where it does not."""
+    if keep is None:
+        return y
+    return tree.map(lambda leaf: namespace(leaf).where(_as_wide(keep, leaf), leaf, namespace(leaf).zeros_like(leaf)), y)
+
+
+def _as_wide(mask: Array, leaf: Array) -> Array:
+    for _ in range(len(leaf.shape) - len(mask.shape)):
+        mask = mask[..., None]
+    return mask
+
+
+def sum_of_biases(bias_ih: Array | None, bias_hh: Array | None) -> Array | None:
+    """Add up two biases, either of which may be absent."""
+    if bias_ih is None or bias_hh is None:
+        return bias_hh if bias_ih is None else bias_ih
+    return bias_ih + bias_hh

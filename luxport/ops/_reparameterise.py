@@ -1,0 +1,102 @@
+"""Weights made of other arrays: by direction and size, and by their largest singular value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.backend import Array, namespace, same_shape
+from luxport.backend.dtypes import expect_floating, single_or_double
+from luxport.backend.option_rules import AXIS, count
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops.scaling import squares
+from luxport.ops.shapes import spreads_over
+from luxport.transforms._stop_gradient import stop_gradient
+
+__all__ = ["MOST_ITERATIONS", "spectral_norm", "weight_norm"]
+
+MOST_ITERATIONS = 1000
+"""One or two are usual, and ten are as good as all."""
+
+
+def _expect_sizes(direction: Array, size: Array) -> None:
+    if len(size.shape) != len(direction.shape) or not spreads_over(size.shape, direction.shape):
+        raise LayerError(
+            f"expects a size of as many axes as the direction {shape_text(direction)}, each as long or 1, "
+            f"got {shape_text(size)}"
+        )
+
+
+@operation(takes="direction floating, size floating", check=_expect_sizes, early=False)
+def weight_norm(direction: Array, size: Array) -> Array:
+    """``size direction / norm(direction)``, with a norm along all axes along which there is but one size.
+
+    A direction of zeros gives zeros.
+
+    Shapes: direction (...), size of as many axes, each as long or 1 -> like direction
+    Source: T. Salimans, D. Kingma, "Weight normalization" (2016)
+
+    >>> import numpy as np
+    >>> weight_norm(np.array([[3.0, 1.0], [4.0, 0.0]]), np.array([[10.0, 7.0]]))
+    array([[6., 7.],
+           [8., 0.]])
+    """
+    xp = namespace(direction, size)
+    expect_floating(direction, "direction")
+    expect_floating(size, "size")
+    _expect_sizes(direction, size)  # else they would broadcast
+    wide = single_or_double(xp, direction)
+    axes = tuple(axis for axis, n in enumerate(size.shape) if n == 1)
+    if not axes:
+        return xp.astype(xp.sign(wide) * xp.astype(size, wide.dtype), direction.dtype)
+    scaled, square, _ = squares(xp, wide, axes)
+    return xp.astype(scaled * (xp.astype(size, wide.dtype) / _root_or_one(xp, square)), direction.dtype)
+
+
+def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> None:
+    if not same_shape(u.shape, (weight.shape[axis],)):
+        raise LayerError(f"expects u ({weight.shape[axis]},) for the axis {axis} of the weight, got {shape_text(u)}")
+
+
+@operation(
+    takes="weight floating, u floating (n)",
+    rules={"axis": AXIS, "iterations": count(0)},
+    check=_expect_vector,
+    early=False,
+)
+def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:
+    """Divide a weight by an estimate of its largest singular value; return it and the left singular vector's estimate.
+
+    The weight is read as a matrix W whose rows lie along `axis`. Each iteration makes u a unit vector along W Wᵀu;
+    the singular value is then ``norm(Wᵀu)``. To differentiation u is a constant. A weight of zeros stays.
+
+    Shapes: weight (...), u (n,) with n the size along the axis -> like weight, (n,)
+    Source: T. Miyato et al., "Spectral normalization for generative adversarial networks" (2018)
+    """
+    if iterations > MOST_ITERATIONS:
+        raise LayerError(f"expects at most {MOST_ITERATIONS} iterations, got {iterations}", culprit="luxport")
+    xp = namespace(weight, u)
+    expect_floating(weight, "weight")
+    expect_floating(u, "u")
+    wide = single_or_double(xp, weight)
+    rest = [i for i in range(len(weight.shape)) if i != axis % len(weight.shape)]
+    matrix = xp.reshape(xp.permute_dims(wide, (axis % len(weight.shape), *rest)), (weight.shape[axis], -1))
+    fixed = stop_gradient(matrix)
+    vector = _unit(xp, stop_gradient(xp.astype(u, wide.dtype)))
+    for _ in range(iterations):
+        right = _unit(xp, xp.matmul(xp.matrix_transpose(fixed), vector))
+        vector = _unit(xp, xp.matmul(fixed, right))
+    image = xp.matmul(xp.matrix_transpose(matrix), vector)
+    _, square, size = squares(xp, image, None)
+    scaled = (wide if size is None else wide / size[0]) / _root_or_one(xp, square[0])
+    return xp.astype(scaled, weight.dtype), xp.astype(vector, u.dtype)
+
+
+def _unit(xp: Any, x: Array) -> Array:
+    x, square, _ = squares(xp, x, None)
+    return x / _root_or_one(xp, square)
+
+
+def _root_or_one(xp: Any, square: Array) -> Array:
+    # The root's gradient at 0 is infinite, and 0 times infinity is no number: the root is taken of ones there.
+    return xp.sqrt(xp.where(square > 0, square, xp.ones_like(square)))

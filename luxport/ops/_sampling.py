@@ -1,0 +1,206 @@
+"""Reading images between their pixels: along a grid, and rotated."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from luxport.backend import Array, array_device, namespace
+from luxport.backend.dtypes import expect_floating, in_single_or_double
+from luxport.backend.option_rules import FINITE, FLAG, Rule, choice, is_finite, or_none
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+
+__all__ = ["grid_sample", "imrotate"]
+
+GridPadding: TypeAlias = Literal["zeros", "border", "reflection"]
+Interpolation: TypeAlias = Literal["bilinear", "nearest"]
+
+
+def _expect_pixels(x: Array, grid: Array, **options: Any) -> None:
+    if 0 in tuple(x.shape)[2:]:
+        raise LayerError(f"expects an element at least along each axis of an image, got {shape_text(x)}")
+
+
+@operation(
+    takes=(
+        "x floating (N, C, H, W), grid floating (N, h, w, 2)",
+        "x floating (N, C, D, H, W), grid floating (N, d, h, w, 3)",
+    ),
+    rules={"padding_mode": choice(*get_args(GridPadding)), "align_corners": FLAG},
+    check=_expect_pixels,
+    early=False,
+)
+@in_single_or_double
+def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", align_corners: bool = True) -> Array:
+    """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
+
+    The last axis of the grid holds (x, y) or (x, y, z): the coordinate along the last spatial axis first. -1 is the
+    centre of the first element and 1 that of the last one; without `align_corners`, the default of PyTorch, they are
+    the outer edges of these elements, half an element further out. Outside there are zeros. With "border" there is
+    the nearest element, and with "reflection" x is mirrored, as often as need be, at the centres or edges that are -1
+    and 1; where a place is held or was the border's, the gradient with respect to the grid is 0.
+
+    Shapes: x (N, C, H, W), grid (N, H', W', 2) -> (N, C, H', W'); x (N, C, D, H, W), grid (N, D', H', W', 3) ->
+            (N, C, D', H', W')
+    Raises: LayerError if x and the grid have other axes, or for another mode
+    Source: NNlib ``grid_sample``; PyTorch's for "reflection" and without `align_corners`; Jaderberg et al. 2015,
+            arXiv:1506.02025
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[[0.0, 2.0], [4.0, 6.0]]]])
+    >>> grid_sample(x, np.asarray([[[[0.0, -1.0], [1.0, 1.0], [3.0, 0.0]]]]))
+    array([[[[1., 6., 0.]]]])
+    """
+    xp = namespace(x, grid)
+    expect_floating(x)
+    expect_floating(grid, "grid")
+    sizes, places = tuple(x.shape)[2:], tuple(grid.shape)[1:-1]
+    rank = len(sizes)
+    if rank not in (2, 3) or len(places) != rank or grid.shape[-1] != rank:
+        raise LayerError(
+            f"expects (N, C, H, W) with (N, H', W', 2), or one axis more in both, got {tuple(x.shape)} and "
+            f"{tuple(grid.shape)}",
+            culprit="luxport",
+        )
+    grid = xp.reshape(grid, (_batch(grid), 1, math.prod(places), rank))
+    flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
+    below, parts = [], []
+    for axis, n in enumerate(sizes):
+        place = (grid[..., rank - 1 - axis] + 1.0) * (0.5 * (n - 1 if align_corners else n))
+        if not align_corners:
+            place = place - 0.5
+        if padding_mode == "reflection":
+            place = _mirrored(xp, place, 0.0 if align_corners else -0.5, float(n - 1 if align_corners else n))
+        if padding_mode != "zeros":
+            # Not `clip`, whose slope at its bounds differs between backends.
+            place = xp.where(place <= 0.0, xp.zeros_like(place), place)
+            place = xp.where(place >= n - 1.0, xp.full_like(place, n - 1.0), place)
+        below.append(xp.floor(place))
+        parts.append(place - below[-1])
+    whole = xp.asarray(0).dtype  # of indices: no other one does on every backend
+    total = xp.zeros_like(flat[:, :, :1])
+    for corner in itertools.product((0, 1), repeat=rank):
+        weight, there, index = None, None, None
+        for n, first, part, above in zip(sizes, below, parts, corner, strict=True):
+            at = first + above
+            share = part if above else 1.0 - part
+            inside = xp.logical_and(at >= 0.0, at <= n - 1.0)
+            # A place that is not a number, or out of reach of the integers, is outside too.
+            at = xp.astype(xp.where(inside, at, xp.zeros_like(at)), whole)
+            weight = share if weight is None else weight * share
+            there = inside if there is None else xp.logical_and(there, inside)
+            index = at if index is None else index * n + at
+        # The index takes on the channels of x.
+        index = index + xp.astype(xp.zeros_like(flat[:, :, :1]), whole)
+        values = xp.take_along_axis(flat, index, axis=2)
+        total = total + xp.where(there, values, xp.zeros_like(values)) * weight
+    return xp.reshape(total, (_batch(x), x.shape[1], *places))
+
+
+def _mirrored(xp: Any, place: Array, low: float, span: float) -> Array:
+    """Fold places into [low, low + span] as mirrors at both ends do."""
+    if span == 0.0:
+        return xp.zeros_like(place)
+    away = place - low
+    away = xp.where(away < 0.0, -away, away)
+    turns = xp.floor(away / span)
+    rest = away - turns * span
+    odd = turns - 2.0 * xp.floor(turns * 0.5) > 0.5
+    return xp.where(odd, span - rest, rest) + low
+
+
+@operation(
+    takes="x (N, C, H, W)",
+    rules={
+        "angle": FINITE,
+        "method": choice("bilinear", "nearest"),
+        "rotation_center": or_none(Rule("a pair of numbers (h, w)", lambda value, shape: _is_pair(value))),
+    },
+    early=False,
+)
+@in_single_or_double
+def imrotate(
+    x: Array,
+    *,
+    angle: float,
+    method: Interpolation = "bilinear",
+    rotation_center: tuple[float, float] | None = None,
+) -> Array:
+    """Rotate images by an angle in radians, counter-clockwise as they are shown; what comes from outside is 0.
+
+    What is (dh, dw) from the centre comes from ``(cos dh + sin dw, cos dw - sin dh)`` there, interpolated ("bilinear")
+    or from the nearest element. The centre (h, w) counts from 0 and is ``(H // 2, W // 2)`` if not given; that of the
+    whole image is ``((H - 1) / 2, (W - 1) / 2)``, about which quarter turns of a square are exact.
+
+    Shapes: x (N, C, H, W) -> (N, C, H, W)
+    Raises: LayerError if x has other axes, for another method, or for integers to be interpolated
+    Source: NNlib ``imrotate``
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> imrotate(x, angle=np.pi / 2, rotation_center=(0.5, 0.5))
+    array([[[[2., 4.],
+             [1., 3.]]]])
+    """
+    xp = namespace(x)
+    expect_floating(x)
+    if len(x.shape) != 4 or method not in ("bilinear", "nearest"):
+        raise LayerError(
+            f"expects (N, C, H, W) and method bilinear or nearest, got {tuple(x.shape)} and {method!r}",
+            culprit="luxport",
+        )
+    if method == "bilinear" and xp.isdtype(x.dtype, "integral"):
+        raise LayerError(
+            "expects floating numbers to interpolate: rotate integers by method nearest", culprit="luxport"
+        )
+    sizes = tuple(x.shape)[2:]
+    centre = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
+    places = _rotated(sizes, angle, centre)
+    flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
+    total = xp.zeros_like(flat)
+    for above in itertools.product((0, 1), repeat=2) if method == "bilinear" else (None,):
+        indices, weights = _taps(places, sizes, above)
+        values = xp.take(flat, xp.asarray(indices, dtype=xp.int32, device=array_device(x)), axis=2)
+        weights = xp.asarray(weights, dtype=x.dtype, device=array_device(x))
+        # Not a product alone, which makes NaN of an infinity that is outside.
+        total = total + xp.where(weights == 0, xp.zeros_like(values), values * weights)
+    return xp.reshape(total, (_batch(x), x.shape[1], *sizes))
+
+
+def _batch(x: Array) -> int:
+    """Return how many images there are, or leave it to `reshape`."""
+    return -1 if x.shape[0] is None else x.shape[0]
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all([is_finite(n) for n in value])
+
+
+def _rotated(sizes: tuple[int, ...], angle: float, centre: tuple[float, ...]) -> np.ndarray:
+    """Return where each element of the result, in C order, comes from: (2, H * W)."""
+    sin, cos = math.sin(angle), math.cos(angle)
+    dh, dw = np.indices(sizes).reshape(2, -1) - np.array(centre, np.float64)[:, None]
+    places = np.stack([sin * dw + cos * dh + centre[0], cos * dw - sin * dh + centre[1]])
+    # The sine of a quarter turn is off by rounding, which must not put a place outside.
+    return np.where(np.abs(places - np.round(places)) < 1e-9, np.round(places), places)
+
+
+def _taps(places: np.ndarray, sizes: tuple[int, ...], above: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return one of the elements around each place, or the nearest, and its weight; both 0 if outside."""
+    last = np.array(sizes)[:, None] - 1
+    if above is None:
+        at = np.floor(places + 0.5).astype(np.int64)
+        shares, inside = np.ones_like(places), (at >= 0) & (at <= last)
+    else:
+        step = np.array(above)[:, None]
+        below = np.floor(places)
+        at = below.astype(np.int64) + step
+        shares = np.where(step == 1, places - below, 1.0 - (places - below))
+        inside = (places >= 0) & (places <= last)
+    weights = shares.prod(axis=0) * inside.all(axis=0)
+    h, w = np.where(weights == 0, 0, at)
+    return h * sizes[1] + w, weights

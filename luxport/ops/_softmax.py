@@ -1,0 +1,109 @@
+"""Softmax and its logarithms, along one axis or several."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import real_numbers, single_or_double
+from luxport.backend.option_rules import AXES, FLAG
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+from luxport.transforms._stop_gradient import stop_gradient
+
+__all__ = ["Axes", "logsoftmax", "logsumexp", "softmax"]
+
+Axes: TypeAlias = "int | tuple[int, ...] | None"
+"""One axis, several, or all of them (None)."""
+
+
+def _expect_entries(x: Array, *, axis: Axes = None, **options: Any) -> None:
+    axes = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if 0 in [x.shape[i] for i in axes]:
+        raise LayerError(f"expects an entry at least along the axis {axis}, got {shape_text(x)}")
+
+
+@operation(rules={"axis": AXES}, check=_expect_entries, early=False)
+def softmax(x: Array, *, axis: Axes = -1) -> Array:
+    """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
+
+    Entries that are inf share the whole of it, and no gradient flows to where they are; of -inf alone, or of a NaN,
+    come NaNs. Of nothing comes nothing: an axis may be empty.
+
+    Shapes: x (...), real -> like x; integers become float32
+    Source: NNlib ``softmax``
+
+    >>> import numpy as np
+    >>> print(softmax(np.array([0.0, np.inf, np.inf])))
+    [0.  0.5 0.5]
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "softmax")
+    powers = xp.exp(_lowered(xp, single_or_double(xp, x), axis))
+    return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
+
+
+@operation(rules={"axis": AXES}, check=_expect_entries, early=False)
+def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
+    """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, also where that is too small for a number.
+
+    Shapes: x (...), real -> like x; integers become float32
+    Source: NNlib ``logsoftmax``
+
+    >>> import numpy as np
+    >>> print(logsoftmax(np.array([1.0, 2.0, 3000.0])))
+    [-2999. -2998.     0.]
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "logsoftmax")
+    lowered = _lowered(xp, single_or_double(xp, x), axis)
+    return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
+
+
+@operation(rules={"axis": AXES, "keepdims": FLAG}, check=_expect_entries, early=False)
+def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    """Return ``log(sum(exp(x)))`` without overflow, over all entries unless an axis is given.
+
+    It is inf where an entry is, and -inf where all are, or there is none; no gradient flows to either.
+
+    Shapes: x (...), real -> x without the axes, or with 1 for each if `keepdims`; integers become float32
+    Source: NNlib ``logsumexp``, which keeps the axes
+
+    >>> import numpy as np
+    >>> print(logsumexp(np.array([1000.0, 1000.0])))
+    1000.6931471805599
+    """
+    xp = namespace(x)
+    x = real_numbers(xp, x, "logsumexp")
+    wide = single_or_double(xp, x)
+    top = stop_gradient(_largest(xp, wide, axis))
+    finite = xp.isfinite(top)
+    # An infinite top decides alone; what stands beside it is kept from the exponential.
+    origin = xp.where(finite, top, xp.zeros_like(top))
+    lowered = xp.where(finite, wide - origin, xp.zeros_like(wide))
+    total = xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True))
+    total = xp.astype(total + top, x.dtype)
+    return total if keepdims else xp.squeeze(total, axis=_dropped(x, axis))
+
+
+def _largest(xp: Any, x: Array, axis: Axes) -> Array:
+    """Return the largest entries, with 1 for each axis; of nothing it is -inf, where libraries raise."""
+    if 0 in x.shape and 0 in [x.shape[i] for i in _dropped(x, axis)]:
+        return xp.sum(x, axis=axis, keepdims=True) - math.inf
+    return xp.max(x, axis=axis, keepdims=True)
+
+
+def _lowered(xp: Any, x: Array, axis: Axes) -> Array:
+    """Take the largest entry away, so that no exponential overflows; an infinite one leaves 0 and -inf behind."""
+    top = stop_gradient(_largest(xp, x, axis))
+    infinite = top == math.inf
+    beside_infinity = xp.where(x == math.inf, xp.zeros_like(x), xp.full_like(x, -math.inf))
+    origin = xp.where(infinite, xp.zeros_like(top), top)
+    return xp.where(infinite, beside_infinity, x - origin)
+
+
+def _dropped(x: Array, axis: Axes) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(len(x.shape)))
+    return axis if isinstance(axis, tuple) else (axis,)

@@ -1,0 +1,347 @@
+"""The short-time Fourier transform and what is made of it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from luxport.backend import Array, Backend, array_device, asarray, namespace
+from luxport.backend.arguments import checked
+from luxport.backend.dtypes import is_complex, is_double, real_numbers
+from luxport.backend.option_rules import BACKEND, FINITE, FLAG, NON_NEGATIVE, POSITIVE, TEXT, count, or_none
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops._padding import pad_reflect, pad_zeros
+
+__all__ = [
+    "db_to_power",
+    "hamming_window",
+    "hann_window",
+    "istft",
+    "melscale_filterbanks",
+    "power_to_db",
+    "spectrogram",
+    "stft",
+]
+
+
+_FRAMES = {"n_fft": count(1), "hop_length": or_none(count(1)), "center": FLAG, "normalized": FLAG}
+_MADE = {"dtype": TEXT, "backend": BACKEND, "device": or_none(TEXT)}
+
+
+def _expect_signals(x: Array, *window: Array | None, **options: Any) -> None:
+    if 0 in tuple(x.shape):
+        raise LayerError(f"expects a signal at least, got {shape_text(x)}")
+
+
+def _expect_some(s: Array, **options: Any) -> None:
+    if 0 in tuple(s.shape):
+        raise LayerError(f"expects an entry at least as s, got {shape_text(s)}: the loudest, without top_db")
+
+
+@operation(takes="x numbers (..., L), window real (n)?", rules=_FRAMES, check=_expect_signals, early=False)
+def stft(
+    x: Array,
+    window: Array | None = None,
+    *,
+    n_fft: int,
+    hop_length: int | None = None,
+    center: bool = True,
+    normalized: bool = False,
+) -> Array:
+    """Transform stretches of n_fft samples, one every `hop_length` (n_fft / 4 if None), times the window.
+
+    A window shorter than n_fft has zeros on both sides. With `center`, frame m is around sample ``m hop_length`` of
+    x, mirrored at its ends. With `normalized` the result is divided by the square root of n_fft.
+
+    Shapes: x (..., L) real, window (at most n_fft,) -> (..., frames, n_fft / 2 + 1), complex; all n_fft frequencies
+            if x is complex
+    Raises: LayerError if x is too short or the window too long; ValueError for sizes below 1
+    Source: NNlib ``stft``
+
+    >>> import numpy as np
+    >>> stft(np.ones(16), n_fft=16).shape
+    (5, 9)
+    """
+    xp = namespace(x, window)
+    hop_length = _hop(n_fft, hop_length)
+    x, complex_input = _transformable(xp, x), is_complex(xp, x)
+    if center:
+        x = pad_reflect(x, padding=n_fft // 2, axes=-1)
+    if x.shape[-1] < n_fft:
+        raise LayerError(f"expects at least n_fft = {n_fft} samples, got {x.shape[-1]}")
+    frames = 1 + (x.shape[-1] - n_fft) // hop_length
+    starts, offsets = (xp.arange(n, dtype=xp.int32, device=array_device(x)) for n in (frames, n_fft))
+    places = starts[:, None] * hop_length + offsets[None, :]
+    columns = xp.take(x, xp.reshape(places, (-1,)), axis=-1)
+    columns = xp.reshape(columns, (*tuple(x.shape)[:-1], frames, n_fft))
+    if window is not None:
+        columns = columns * xp.astype(_as_wide(xp, window, n_fft, columns), columns.dtype)
+    y = xp.fft.fft(columns, axis=-1) if complex_input else xp.fft.rfft(columns, axis=-1)
+    return y * n_fft**-0.5 if normalized else y
+
+
+@operation(
+    takes="y complex (..., frames, frequencies), window real (n)?",
+    rules={**_FRAMES, "return_complex": FLAG, "original_length": or_none(count(0))},
+)
+def istft(
+    y: Array,
+    window: Array | None = None,
+    *,
+    n_fft: int,
+    hop_length: int | None = None,
+    center: bool = True,
+    normalized: bool = False,
+    return_complex: bool = False,
+    original_length: int | None = None,
+) -> Array:
+    """Undo `stft` with the same options: the signal whose transform is nearest to y.
+
+    Frames are transformed back, multiplied by the window, laid over each other and divided by the sum of the squared
+    windows. What no frame covers is 0. Without `original_length` samples at the end that fill no frame are missing.
+
+    Shapes: y (..., frames, n_fft / 2 + 1), or (..., frames, n_fft) with `return_complex`, complex; window (at most
+            n_fft,) -> (..., original_length), real unless `return_complex`
+    Raises: LayerError if y has other frequencies or the window is too long; ValueError for sizes below 1
+    Source: D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform" (1984); the options
+            are those of NNlib ``istft``, which divides each frame by the window
+
+    >>> import numpy as np
+    >>> x = np.arange(32.0)
+    >>> print(np.allclose(istft(stft(x, n_fft=8), n_fft=8), x))
+    True
+    """
+    xp = namespace(y, window)
+    hop_length = _hop(n_fft, hop_length)
+    frequencies = n_fft if return_complex else n_fft // 2 + 1
+    if len(y.shape) < 2 or y.shape[-1] != frequencies:
+        raise LayerError(f"expects (..., frames, {frequencies}), got {tuple(y.shape)}")
+    if y.shape[-2] == 0:
+        raise LayerError(f"expects a frame at least, got {shape_text(y)}")
+    if normalized:
+        y = y * n_fft**0.5
+    columns = xp.fft.ifft(y, axis=-1) if return_complex else xp.fft.irfft(y, n=n_fft, axis=-1)
+    weight = xp.ones((1, n_fft), dtype=_real(xp, columns), device=array_device(y))
+    if window is not None:
+        wide = _as_wide(xp, window, n_fft, columns)
+        columns = columns * xp.astype(wide, columns.dtype)
+        weight = weight * wide * wide
+    frames = columns.shape[-2]
+    total = _overlapped(xp, columns, hop_length)
+    covered = _overlapped(xp, xp.broadcast_to(weight, (frames, n_fft)), hop_length)
+    nothing = covered <= 1e-11
+    x = total / xp.astype(xp.where(nothing, xp.ones_like(covered), covered), total.dtype)
+    length = n_fft + hop_length * (frames - 1)
+    low = n_fft // 2 if center else 0
+    high = length - low if original_length is None else low + original_length
+    if high > length:
+        x = pad_zeros(x, padding=((0, high - length),), axes=-1)
+    return x[..., low:high]
+
+
+@checked(rules={"length": count(1), "periodic": FLAG, **_MADE})
+def hann_window(
+    length: int,
+    *,
+    periodic: bool = True,
+    dtype: str = "float32",
+    backend: str | Backend | None = None,
+    device: str | None = None,
+) -> Array:
+    """Return ``(1 - cos(2 pi k / n)) / 2`` with n = length, or length - 1 if not `periodic`.
+
+    Shapes: -> (length,)
+    Source: NNlib ``hann_window``
+
+    >>> hann_window(4)
+    array([0. , 0.5, 1. , 0.5], dtype=float32)
+    """
+    return hamming_window(length, periodic=periodic, alpha=0.5, beta=0.5, dtype=dtype, backend=backend, device=device)
+
+
+@checked(rules={"length": count(1), "periodic": FLAG, "alpha": FINITE, "beta": FINITE, **_MADE})
+def hamming_window(
+    length: int,
+    *,
+    periodic: bool = True,
+    alpha: float = 0.54,
+    beta: float = 0.46,
+    dtype: str = "float32",
+    backend: str | Backend | None = None,
+    device: str | None = None,
+) -> Array:
+    """Return ``alpha - beta cos(2 pi k / n)`` with n = length, or length - 1 if not `periodic`.
+
+    Shapes: -> (length,)
+    Raises: ValueError if the length is below 1
+    Source: NNlib ``hamming_window``
+    """
+    n = length if periodic else max(length - 1, 1)
+    values = alpha - beta * np.cos(2 * math.pi * np.arange(length) / n)
+    return asarray(values if length > 1 else np.ones(1), dtype=dtype, backend=backend, device=device)
+
+
+@operation(
+    takes="x numbers (..., L), window real (n)?",
+    rules={**_FRAMES, "pad": count(0), "power": FINITE, "window_normalized": FLAG},
+    check=_expect_signals,
+    early=False,
+)
+def spectrogram(
+    x: Array,
+    window: Array | None = None,
+    *,
+    n_fft: int,
+    hop_length: int | None = None,
+    pad: int = 0,
+    center: bool = True,
+    power: float = 2.0,
+    normalized: bool = False,
+    window_normalized: bool = False,
+) -> Array:
+    """Return ``abs(stft + eps) ** power``, or the transform itself if power is 0.
+
+    `pad` zeros go on both ends of x first; with `window_normalized` the transform is divided by the window's norm.
+    eps, the spacing of numbers at 1, keeps the gradient of a silent signal finite.
+
+    Shapes: x (..., L) real, window (at most n_fft,) -> (..., frames, n_fft / 2 + 1)
+    Raises: LayerError and ValueError as `stft`
+    Source: NNlib ``spectrogram``
+    """
+    xp = namespace(x, window)
+    x = _transformable(xp, x)
+    if window is not None:  # once, as its gradient has two parts, which add up before they are rounded
+        window = xp.astype(window, _real(xp, x))
+    if pad:
+        x = pad_zeros(x, padding=pad, axes=-1)
+    y = stft(x, window, n_fft=n_fft, hop_length=hop_length, center=center, normalized=normalized)
+    if window_normalized and window is not None:
+        y = y / xp.astype(xp.sqrt(xp.sum(window * window)), y.dtype)
+    if power <= 0:
+        return y
+    size = xp.abs(y + float(xp.finfo(_real(xp, x)).eps))
+    return size * size if power == 2 else size**power
+
+
+@operation(
+    takes="s real",
+    rules={"ref": POSITIVE, "amin": POSITIVE, "top_db": or_none(NON_NEGATIVE)},
+    check=_expect_some,
+    early=False,
+)
+def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: float | None = 80.0) -> Array:
+    """Return ``10 log10(s / ref)``, where both count `amin` at least, and at least the largest less `top_db`.
+
+    Shapes: s (...) real -> like s
+    Source: NNlib ``power_to_db``
+
+    >>> import numpy as np
+    >>> print(power_to_db(np.array([1.0, 0.1, 1e-20])))
+    [  0. -10. -80.]
+    """
+    xp = namespace(s)
+    s = real_numbers(xp, s, "power_to_db")
+    levels = 10.0 * (xp.log10(xp.clip(s, min=amin)) - math.log10(max(amin, ref)))
+    return levels if top_db is None else xp.maximum(levels, xp.max(levels) - top_db)
+
+
+@operation(takes="levels real", rules={"ref": FINITE}, early=False)
+def db_to_power(levels: Array, *, ref: float = 1.0) -> Array:
+    """Return ``ref 10^(levels / 10)``: undo `power_to_db`.
+
+    Shapes: levels (...) real -> like levels
+    Source: NNlib ``db_to_power``
+    """
+    xp = namespace(levels)
+    return ref * xp.exp(real_numbers(xp, levels, "db_to_power") * (math.log(10.0) / 10.0))
+
+
+@checked(
+    rules={
+        "n_freqs": count(1),
+        "n_mels": count(1),
+        "sample_rate": POSITIVE,
+        "fmin": NON_NEGATIVE,
+        "fmax": or_none(POSITIVE),
+        **_MADE,
+    }
+)
+def melscale_filterbanks(
+    *,
+    n_freqs: int,
+    n_mels: int,
+    sample_rate: int,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    dtype: str = "float32",
+    backend: str | Backend | None = None,
+    device: str | None = None,
+) -> Array:
+    """Return triangles over the frequencies 0 to ``sample_rate / 2``, with peaks of 1 evenly spaced in mels.
+
+    ``mel = 2595 log10(1 + f / 700)``; `fmax` is half the sample rate if None. A spectrogram's mels are
+    ``spectrogram @ filterbanks.T``.
+
+    Shapes: -> (n_mels, n_freqs)
+    Raises: a warning if a triangle lies between two frequencies and is all 0
+    Source: NNlib ``melscale_filterbanks``
+
+    >>> melscale_filterbanks(n_freqs=200, n_mels=8, sample_rate=16000).shape
+    (8, 200)
+    """
+    top = float(sample_rate // 2)
+    low, high = (2595 * math.log10(1 + f / 700) for f in (fmin, top if fmax is None else fmax))
+    corners = 700 * (10 ** (np.linspace(low, high, n_mels + 2) / 2595) - 1)
+    frequencies = np.linspace(0.0, top, n_freqs)
+    rising = (frequencies - corners[:-2, None]) / np.diff(corners)[:-1, None]
+    falling = (corners[2:, None] - frequencies) / np.diff(corners)[1:, None]
+    banks = np.maximum(0.0, np.minimum(rising, falling))
+    if n_freqs and not banks.max(axis=1).all():
+        warnings.warn(
+            f"a mel filter has no frequency inside: fewer n_mels than {n_mels} or more n_freqs than {n_freqs} expected",
+            stacklevel=2,
+        )
+    return asarray(banks, dtype=dtype, backend=backend, device=device)
+
+
+def _hop(n_fft: int, hop_length: int | None) -> int:
+    return max(1, n_fft // 4) if hop_length is None else hop_length
+
+
+def _transformable(xp: Any, x: Array) -> Array:
+    """Make float32 of half types and integers, which Fourier transforms do not take."""
+    known = x.dtype == xp.float32 or is_double(xp, x) or is_complex(xp, x)
+    return x if known else xp.astype(x, xp.float32)
+
+
+def _as_wide(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
+    """Put zeros on both sides of a window, up to n_fft, in the precision of the columns."""
+    size = window.shape[0]
+    if len(window.shape) != 1 or not 0 < size <= n_fft:
+        raise LayerError(f"expects a window of 1 to n_fft = {n_fft} samples, got {tuple(window.shape)}")
+    low = (n_fft - size) // 2
+    return pad_zeros(xp.astype(window, _real(xp, columns)), padding=((low, n_fft - size - low),), axes=0)
+
+
+def _real(xp: Any, x: Array) -> Any:
+    return xp.float64 if is_double(xp, x) else xp.float32
+
+
+def _overlapped(xp: Any, columns: Array, hop: int) -> Array:
+    """Add up frames (..., frames, n), each a hop after the last: (..., n + hop (frames - 1))."""
+    *leading, frames, n = columns.shape
+    pieces = -(-n // hop)
+    columns = pad_zeros(columns, padding=((0, pieces * hop - n),), axes=-1)
+    # Piece i of frame m lies in block m + i.
+    shifted = [
+        pad_zeros(columns[..., i * hop : (i + 1) * hop], padding=((i, pieces - 1 - i),), axes=-2) for i in range(pieces)
+    ]
+    total = reduce(add, shifted)
+    flat = xp.reshape(total, (*leading, (frames + pieces - 1) * hop))
+    return flat[..., : n + hop * (frames - 1)]

@@ -1,0 +1,280 @@
+"""More pixels: by repetition, by linear interpolation, out of channels."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from luxport.backend import Array, array_device, namespace
+from luxport.backend.arguments import checked, short
+from luxport.backend.dtypes import expect_floating, is_double, single_or_double
+from luxport.backend.memory import check_growth
+from luxport.backend.option_rules import FLAG, LONGEST, count, each, is_int, or_none
+from luxport.backend.option_rules import is_number as is_real
+from luxport.errors import LayerError, shape_text
+from luxport.ops._operation import operation
+from luxport.ops.shapes import are_fixed, is_number, sizes_of
+from luxport.ops.windows import Sizes, along_axis
+
+__all__ = [
+    "pixel_shuffle",
+    "resize_nearest",
+    "upsample_bilinear",
+    "upsample_linear",
+    "upsample_nearest",
+    "upsample_trilinear",
+]
+
+Scale: TypeAlias = float | tuple[float, ...] | None
+"""One for all spatial axes, or one each; fewer are for the last axes."""
+
+Size: TypeAlias = int | tuple[int, ...] | None
+"""One for all spatial axes, or one each."""
+
+
+_SIZE = or_none(each(f"an int from 1 to {LONGEST}", lambda n: is_int(n) and 1 <= n <= LONGEST))
+_SCALE = or_none(each(f"a positive number up to {LONGEST}", lambda s: is_real(s) and 0 < s <= LONGEST))
+
+
+def _check_elements(x: Array, **options: Any) -> None:
+    if 0 in tuple(x.shape)[1:]:
+        raise LayerError(f"expects at least one element along each axis but the first, got {shape_text(x)}")
+
+
+@operation(takes="x (N, C, ...)", rules={"scale": _SIZE, "size": _SIZE}, check=_check_elements, early=False)
+def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
+    """Repeat every element along the spatial axes, as often as `scale` says or as makes `size`.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *spatial * scale) or (N, C, *size)
+    Raises: LayerError unless just one of scale and size is given, with whole scales that fit x
+    Source: NNlib ``upsample_nearest``
+
+    >>> import numpy as np
+    >>> upsample_nearest(np.asarray([[[1.0, 2.0]]]), scale=3)
+    array([[[1., 1., 1., 2., 2., 2.]]])
+    """
+    xp = namespace(x)
+    shape = sizes_of(x)
+    if scale is None and not are_fixed(x):
+        return resize_nearest(x, size=size)
+    sizes = _sizes(shape[2:], scale, size)
+    scales = _scales(scale, len(sizes))
+    if scales is None:
+        if any(new % n for n, new in zip(shape[2:], sizes, strict=True)):
+            raise LayerError(f"expects multiples of the sizes {shape[2:]} to repeat to, got {sizes}", culprit="luxport")
+        scales = tuple([new // n for n, new in zip(shape[2:], sizes, strict=True)])
+    wide = single_or_double(xp, x) if math.prod(scales) > _MANY else x
+    if wide is not x:
+        return xp.astype(upsample_nearest(wide, scale=scales), x.dtype)
+    # The last one first, so that the axes before it stay where they are.
+    for axis in reversed(range(2, len(shape))):
+        if scales[axis - 2] > 1:
+            x = xp.stack([x] * scales[axis - 2], axis=axis + 1)
+    return xp.reshape(x, (-1, shape[1], *sizes))
+
+
+@operation(takes="x (N, C, ...)", rules={"size": _SIZE}, check=_check_elements, early=False)
+def resize_nearest(x: Array, *, size: Size) -> Array:
+    """Take `size` elements along the spatial axes, more or fewer: of n there, element i of m is ``floor(i n / m)``.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *size)
+    Raises: LayerError for a size that is not positive, or does not fit the axes of x
+    Source: PyTorch ``interpolate``, mode "nearest", whose places are rounded to float32
+
+    >>> import numpy as np
+    >>> resize_nearest(np.asarray([[[1.0, 2.0, 3.0]]]), size=5)
+    array([[[1., 1., 2., 2., 3.]]])
+    """
+    xp = namespace(x)
+    shape = sizes_of(x)
+    sizes = _sizes(shape[2:], None, size)
+    if are_fixed(x) and not any([new % n for n, new in zip(shape[2:], sizes, strict=True)]):
+        return upsample_nearest(x, size=size)
+    for axis, new in enumerate(sizes, start=2):
+        if are_fixed(x):
+            places = xp.asarray([i * shape[axis] // new for i in range(new)], dtype=xp.int32, device=array_device(x))
+        else:
+            places = (xp.arange(new, dtype=xp.int32, device=array_device(x)) * shape[axis]) // new
+        x = xp.take(x, places, axis=axis)
+    return x
+
+
+@operation(
+    takes="x (N, C, ...)",
+    rules={"scale": _SCALE, "size": _SIZE, "align_corners": FLAG},
+    check=_check_elements,
+    early=False,
+)
+def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
+    """Interpolate linearly along each spatial axis, to ``floor(size * scale)`` elements or to `size`.
+
+    Of n elements and m wanted, element i is at ``i (n - 1) / (m - 1)``: corners lie on corners. Without
+    `align_corners` it is at ``max(0, (i + 1/2) n / m - 1/2)``: elements are cells that are cut up evenly, as is the
+    default of PyTorch, JAX and TensorFlow. Integers are interpolated in float32 and rounded.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *floor(spatial * scale)) or (N, C, *size)
+    Raises: LayerError unless just one of scale and size is given, for the axes of x
+    Source: NNlib ``upsample_linear``
+
+    >>> import numpy as np
+    >>> x = np.asarray([[[0.0, 4.0, 8.0]]])
+    >>> upsample_linear(x, size=5)
+    array([[[0., 2., 4., 6., 8.]]])
+    >>> upsample_linear(x, scale=2, align_corners=False)
+    array([[[0., 1., 3., 5., 7., 8.]]])
+    """
+    xp = namespace(x)
+    expect_floating(x)
+    if xp.isdtype(x.dtype, "integral"):
+        exact = upsample_linear(xp.astype(x, xp.float32), scale=scale, size=size, align_corners=align_corners)
+        return xp.astype(xp.round(exact), x.dtype)
+    fixed, shape = are_fixed(x), sizes_of(x)
+    new_sizes = _sizes(shape[2:], scale, size)
+    if not fixed or any([new > _MANY * n for n, new in zip(shape[2:], new_sizes, strict=True)]):
+        wide = single_or_double(xp, x)
+        if wide is not x:
+            return xp.astype(upsample_linear(wide, scale=scale, size=size, align_corners=align_corners), x.dtype)
+    for axis, new in enumerate(new_sizes, start=2):
+        n = shape[axis]
+        if not fixed:
+            x = _interpolated(xp, x, axis, n, new, align_corners)
+            continue
+        if new == n:
+            continue
+        places = _places(n, new, align_corners)
+        below, above = (
+            xp.take(x, xp.asarray(indices, dtype=xp.int32, device=array_device(x)), axis=axis)
+            for indices in ([int(place) for place in places], [min(int(place) + 1, n - 1) for place in places])
+        )
+        x = below * along_axis(x, axis, [1.0 - place % 1.0 for place in places], x.dtype) + above * along_axis(
+            x, axis, [place % 1.0 for place in places], x.dtype
+        )
+    return x
+
+
+@checked()
+def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
+    """Interpolate linearly along two spatial axes: `upsample_linear` of (N, C, H, W).
+
+    Source: NNlib ``upsample_bilinear``
+    """
+    _expect_axes(x, 4)
+    return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
+
+
+@checked()
+def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
+    """Interpolate linearly along three spatial axes: `upsample_linear` of (N, C, D, H, W).
+
+    Source: NNlib ``upsample_trilinear``
+    """
+    _expect_axes(x, 5)
+    return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
+
+
+@operation(takes="x (N, C, ...)", rules={"factor": count(1, LONGEST)}, check=_check_elements, early=False)
+def pixel_shuffle(x: Array, *, factor: int) -> Array:
+    """Lay channels out in space: each pixel becomes a block of ``factor`` pixels along every spatial axis.
+
+    In two axes ``y[n, c, factor h + i, factor w + j] = x[n, factor^2 c + factor i + j, h, w]``.
+
+    Shapes: x (N, C factor^rank, *spatial) -> (N, C, *spatial * factor)
+    Raises: LayerError if the channels do not make whole blocks
+    Source: NNlib ``pixel_shuffle``; Shi et al. 2016, arXiv:1609.05158
+
+    >>> import numpy as np
+    >>> pixel_shuffle(np.asarray([[[1.0], [2.0], [3.0], [4.0]]]), factor=2)
+    array([[[1., 2.],
+            [3., 4.]]])
+    """
+    xp = namespace(x)
+    batch, channels, *sizes = sizes_of(x)
+    rank = len(sizes)
+    if x.shape[1] is not None and x.shape[1] % factor**rank:
+        raise LayerError(
+            f"expects channels in blocks of {factor**rank} for a factor of {factor} along {rank} axes, got {channels}",
+            culprit="luxport",
+        )
+    out = channels // factor**rank
+    x = xp.reshape(x, (batch, out, *[factor] * rank, *sizes))
+    axes = [axis for i in range(rank) for axis in (2 + rank + i, 2 + i)]
+    return xp.reshape(xp.permute_dims(x, (0, 1, *axes)), (batch, out, *[n * factor for n in sizes]))
+
+
+_MANY = 16
+"""Gradients of an element that has become so many add up in float32, if they are of a half type."""
+
+
+def _interpolated(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:
+    """Interpolate along an axis of n elements, which only the running program may know, to `new` of them.
+
+    A place is a fraction of whole numbers, which are exact: `_places` are the same.
+    """
+    i = xp.arange(new, dtype=xp.int32, device=array_device(x))
+    zero = xp.zeros_like(i)
+    if align_corners:
+        places, whole = i * (n - 1), zero + (new - 1)
+        whole = xp.where(whole < 1, zero + 1, whole)
+    else:
+        places, whole = (2 * i + 1) * n - new, zero + 2 * new
+        places = xp.where(places < 0, zero, places)
+    below, last = places // whole, zero + (n - 1)
+    above = xp.where(below < last, below + 1, last)
+    wide = xp.float64 if is_double(xp, x) else xp.float32
+    share = xp.astype(places % whole, wide) / xp.astype(whole, wide)
+    share = xp.reshape(xp.astype(share, x.dtype), (-1, *[1] * (len(x.shape) - axis - 1)))
+    return xp.take(x, below, axis=axis) * (1.0 - share) + xp.take(x, above, axis=axis) * share
+
+
+def _places(n: int, new: int, align_corners: bool) -> list[float]:
+    """Return where each new element lies among the n old ones, as numbers from 0 to n - 1."""
+    if align_corners:
+        step = (n - 1) / (new - 1) if new > 1 else 0.0
+        return [min(i * step, n - 1.0) for i in range(new)]
+    return [min(max(0.0, (i + 0.5) * n / new - 0.5), n - 1.0) for i in range(new)]
+
+
+def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
+    if (scale is None) == (size is None):
+        raise LayerError(f"expects either a scale or a size, got {_given(scale, size)}", culprit="luxport")
+    rank = len(sizes)
+    scales = _scales(scale, rank)
+    if scales is None:
+        wanted = size if isinstance(size, tuple) else (size or 0,) * rank
+        fits = len(wanted) == rank and all(n > 0 for n in wanted)
+    else:
+        wanted = tuple(_scaled(n, s) for n, s in zip(sizes, scales, strict=False))
+        fits = len(scales) == rank and all(n > 0 for n in wanted if is_number(n))
+    if not fits:
+        raise LayerError(
+            f"expects a positive scale or size for {rank} spatial axes, got {_given(scale, size)}",
+            culprit="luxport",
+        )
+    for axis, (n, new) in enumerate(zip(sizes, wanted, strict=True), start=2):
+        check_growth(axis, n, new)
+    return wanted
+
+
+def _given(scale: Any, size: Any) -> str:
+    return f"scale={short(scale)} and size={short(size)}"
+
+
+def _scales(scale: Scale, rank: int) -> Any:
+    """Write the scales out, one for each of the spatial axes."""
+    if scale is None:
+        return None
+    scales = scale if isinstance(scale, tuple) else (scale,) * rank
+    return (1,) * (rank - len(scales)) + scales
+
+
+def _scaled(n: Any, scale: float) -> Any:
+    """Return ``floor(n * scale)``, an array if n is one."""
+    if isinstance(scale, int) or is_number(n):
+        return n * scale if isinstance(scale, int) else math.floor(n * scale)
+    xp = namespace(n)
+    return xp.astype(xp.floor(xp.astype(n, xp.float64) * scale), n.dtype)
+
+
+def _expect_axes(x: Array, count: int) -> None:
+    if len(x.shape) != count:
+        raise LayerError(f"expects an array of {count} axes, got {len(x.shape)}", culprit="luxport")

@@ -1,0 +1,117 @@
+"""Learning rates that follow the size of the gradients: `RMSProp`, `AdaGrad` and `AdaDelta`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from luxport.backend import Array, dtype_name, namespace
+from luxport.optimizers._adam import rounded_epsilon
+from luxport.optimizers._making import explains_itself
+from luxport.optimizers._rule import abs2, check_eta, in_dtype_of, round_ahead
+
+__all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
+
+
+@explains_itself
+@dataclass(frozen=True)
+class RMSProp:
+    """Steps of ``eta dx / (sqrt(q) + epsilon)``, where ``q = rho q + (1 - rho) |dx|²`` first.
+
+    If `centred`, by the variance ``q - |l|²``, where ``l = rho l + (1 - rho) dx``. Rho is PyTorch's alpha (there 0.99),
+    and Keras has epsilon under the root.
+
+    State: q like x, from 0; l likewise if `centred`, else None
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``RMSProp``; T. Tieleman, G. Hinton (2012); A. Graves (2013) for the centred one
+    """
+
+    eta: float = 0.001
+    rho: float = 0.9
+    epsilon: float = 1e-8
+    centred: bool = False
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> tuple[Array, Array | None]:
+        """Start from moments of 0."""
+        round_ahead(x, self.eta, self.rho)
+        rounded_epsilon(x, self.epsilon)
+        xp = namespace(x)
+        return xp.zeros_like(x), xp.zeros_like(x) if self.centred else None
+
+    def apply(self, state: tuple[Array, Array | None], x: Array, dx: Array) -> tuple[tuple[Array, Array | None], Array]:
+        """Move the moments, then step."""
+        xp = namespace(x)
+        rho = in_dtype_of(x, self.rho)
+        square, mean = state
+        square = rho * square + (1.0 - rho) * abs2(dx)
+        variance = square
+        if mean is not None:
+            mean = rho * mean + (1.0 - rho) * dx
+            variance = square - abs2(mean)
+            if "complex" not in dtype_name(x):  # rounding takes it below 0 where gradients hardly change
+                variance = xp.maximum(variance, xp.zeros_like(variance))
+        step = dx * in_dtype_of(x, self.eta) / (xp.sqrt(variance) + rounded_epsilon(x, self.epsilon))
+        return (square, mean), step
+
+
+@explains_itself
+@dataclass(frozen=True)
+class AdaGrad:
+    """Steps of ``eta dx / (sqrt(sum of all |dx|²) + epsilon)``.
+
+    State: the sum like x, from epsilon
+    Raises: ValueError if eta is negative
+    Source: Optimisers.jl ``AdaGrad``; J. Duchi, E. Hazan, Y. Singer (2011)
+    """
+
+    eta: float = 0.1
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_eta(self)
+
+    def init(self, x: Array) -> Array:
+        """Start from epsilon."""
+        round_ahead(x, self.eta, self.epsilon)
+        rounded_epsilon(x, self.epsilon)
+        return namespace(x).zeros_like(x) + in_dtype_of(x, self.epsilon)
+
+    def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
+        """Add to the sum, then step."""
+        total = state + abs2(dx)
+        root = namespace(x).sqrt(total) + rounded_epsilon(x, self.epsilon)
+        return total, dx * in_dtype_of(x, self.eta) / root
+
+
+@explains_itself
+@dataclass(frozen=True)
+class AdaDelta:
+    """Steps of ``dx sqrt(u + epsilon) / sqrt(q + epsilon)``, without a learning rate.
+
+    Here ``q = rho q + (1 - rho) |dx|²`` first, and ``u = rho u + (1 - rho) |step|²`` after the step.
+
+    State: q and u like x, from 0
+    Source: Optimisers.jl ``AdaDelta``; M. D. Zeiler (2012)
+    """
+
+    rho: float = 0.9
+    epsilon: float = 1e-8
+
+    def init(self, x: Array) -> tuple[Array, Array]:
+        """Start from moments of 0."""
+        round_ahead(x, self.rho)
+        rounded_epsilon(x, self.epsilon)
+        xp = namespace(x)
+        return xp.zeros_like(x), xp.zeros_like(x)
+
+    def apply(self, state: tuple[Array, Array], x: Array, dx: Array) -> tuple[tuple[Array, Array], Array]:
+        """Move the moment of the gradients, step, and move the moment of the steps."""
+        xp = namespace(x)
+        rho, epsilon = in_dtype_of(x, self.rho), rounded_epsilon(x, self.epsilon)
+        gradients, steps = state
+        gradients = rho * gradients + (1.0 - rho) * abs2(dx)
+        step = dx * xp.sqrt(steps + epsilon) / xp.sqrt(gradients + epsilon)
+        steps = rho * steps + (1.0 - rho) * abs2(step)
+        return (gradients, steps), step

@@ -1,0 +1,127 @@
+"""Bounds on gradients: `ClipGrad` and `ClipNorm`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from luxport.backend import Array, dtype_name, namespace
+from luxport.ops._operation import operation
+from luxport.optimizers._making import explains_itself
+from luxport.optimizers._rule import check_real, in_dtype_of, is_number, round_ahead
+
+__all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]
+
+
+@explains_itself
+@dataclass(frozen=True)
+class ClipGrad:
+    """Pass on the gradient with each number brought into ``[-delta, delta]``.
+
+    For use in a chain: ``OptimiserChain(ClipGrad(1.0), Adam())``.
+
+    State: none
+    Raises: ValueError if the parameters are complex
+    Source: Optimisers.jl ``ClipGrad``
+    """
+
+    delta: float = 10.0
+
+    def init(self, x: Array) -> None:
+        """Keep nothing."""
+        check_real(self, x)
+        round_ahead(x, self.delta)
+
+    def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
+        """Clip."""
+        xp = namespace(x)
+        bound = xp.zeros_like(dx) + in_dtype_of(x, self.delta)
+        return state, xp.minimum(xp.maximum(dx, -bound), bound)
+
+
+@explains_itself
+@dataclass(frozen=True)
+class ClipNorm:
+    """Pass on the gradient, scaled down to the p-norm omega if its norm is larger.
+
+    The norm is that of one array, not of the whole tree (as PyTorch's ``clip_grad_norm_`` and Optax's
+    ``clip_by_global_norm``); of a flat vector of parameters it is that of all. Norms in half precision are computed
+    in single. A norm that is not finite is an error, unless `throw` is False; inside a compiled program, which cannot
+    raise one, and with `throw` False, it makes NaN of the gradient's infinities, and its NaN spread.
+
+    State: none
+    Raises: ValueError if the norm is infinite or NaN
+    Source: Optimisers.jl ``ClipNorm``
+    """
+
+    omega: float = 10.0
+    p: float = 2.0
+    throw: bool = True
+
+    def init(self, x: Array) -> None:
+        """Keep nothing."""
+        round_ahead(x, 0.0)
+
+    def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
+        """Scale."""
+        xp = namespace(x)
+        size = norm(dx, self.p)
+        if self.throw:
+            size = finite_norm(size, p=self.p, shape=tuple(dx.shape))
+        omega = self.omega if is_number(self.omega) else xp.astype(self.omega, size.dtype)
+        # NaN is not below 1 and must not become 1.
+        scale = omega / size
+        scale = xp.where(scale >= 1.0, xp.ones_like(scale), scale)
+        return state, dx * xp.astype(scale, dx.dtype)
+
+
+def norm(x: Array, p: float) -> Array:
+    """Return ``sum(|x|^p)^(1 / p)`` over all of x; the count of numbers that are not 0 for p = 0.
+
+    It is right wherever it can be held, also where the powers could not.
+
+    >>> import numpy as np
+    >>> norm(np.array([3.0, 4.0]), 2).item(), norm(np.array([3.0, 4.0]), np.inf).item()
+    (5.0, 4.0)
+    """
+    xp = namespace(x)
+    size = xp.abs(x)
+    if dtype_name(size) in ("float16", "bfloat16"):
+        size = xp.astype(size, xp.float32)
+    if math.isinf(p):
+        return xp.max(size) if p > 0 else xp.min(size)
+    if p == 0:
+        return xp.sum(xp.astype(size != 0, size.dtype))
+    if p == 1:
+        return xp.sum(size)
+    largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)
+    if p == 2:
+        return _euclidean(size, largest)
+    plain = xp.sum(size**p) ** (1.0 / p)
+    # Powers of numbers that are divided by the largest do not overflow, and do not all vanish.
+    unit = xp.where(xp.logical_and(largest > 0, xp.isfinite(largest)), largest, xp.ones_like(largest))
+    scaled = unit * xp.sum((size / unit) ** p) ** (1.0 / p)
+    return xp.where(xp.logical_and(xp.isfinite(plain), plain > 0), plain, scaled)
+
+
+def _euclidean(size: Array, largest: Array) -> Array:
+    """Return the 2-norm; numbers whose squares might overflow or vanish are scaled by a power of 2, which is exact."""
+    xp = namespace(size)
+    large, small = (1e150, 2.0**-600) if dtype_name(size) == "float64" else (1e15, 2.0**-100)
+    one = xp.ones_like(largest)
+    unit = xp.where(largest > large, one * small, xp.where(largest < 1.0 / large, one / small, one))
+    size = size * unit
+    return xp.sqrt(xp.sum(size * size)) / unit
+
+
+@operation
+def finite_norm(size: Array, *, p: float, shape: tuple[Any, ...]) -> Array:
+    """Return a norm that is finite; a backend does not ask while it compiles.
+
+    Raises: ValueError if it is infinite or NaN
+    """
+    value = float(size)
+    if not math.isfinite(value):
+        raise ValueError(f"ClipNorm expects a gradient with a finite {p:g}-norm, got {value} for one of shape {shape}")
+    return size

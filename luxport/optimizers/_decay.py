@@ -1,0 +1,55 @@
+"""Penalties on the parameters, added to the gradient: `WeightDecay` and `SignDecay`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from luxport.backend import Array, namespace
+from luxport.optimizers._making import explains_itself
+from luxport.optimizers._rule import in_dtype_of, round_ahead
+
+__all__ = ["SignDecay", "WeightDecay"]
+
+
+@explains_itself
+@dataclass(frozen=True)
+class WeightDecay:
+    """Pass on ``dx + lambda_ x``, as a loss with ``lambda_ / 2 sum(|x|²)`` more would: L2 regularisation.
+
+    For use in a chain, before the rule that steps: ``OptimiserChain(WeightDecay(1e-4), Adam())``.
+
+    State: none
+    Source: Optimisers.jl ``WeightDecay``
+    """
+
+    lambda_: float = 5e-4
+
+    def init(self, x: Array) -> None:
+        """Keep nothing."""
+        round_ahead(x, self.lambda_)
+
+    def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
+        """Add the slope of the penalty."""
+        return state, dx + in_dtype_of(x, self.lambda_) * x
+
+
+@explains_itself
+@dataclass(frozen=True)
+class SignDecay:
+    """Pass on ``dx + lambda_ sign(x)``, as a loss with ``lambda_ sum(|x|)`` more would: L1 regularisation.
+
+    For use in a chain, before the rule that steps.
+
+    State: none
+    Source: Optimisers.jl ``SignDecay``
+    """
+
+    lambda_: float = 1e-3
+
+    def init(self, x: Array) -> None:
+        """Keep nothing."""
+        round_ahead(x, self.lambda_)
+
+    def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
+        """Add the slope of the penalty."""
+        return state, dx + in_dtype_of(x, self.lambda_) * namespace(x).sign(x)

@@ -1,0 +1,72 @@
+"""How rules are made: wrong arguments are answered in one line, as those of layers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from luxport.backend import is_compiling
+from luxport.core.construction import explained
+from luxport.core.option_types import wrong_option
+from luxport.schedules._schedule import Schedule
+
+__all__ = ["check_rule", "explains_itself"]
+
+_Class = TypeVar("_Class", bound=type)
+
+
+def explains_itself(kind: _Class) -> _Class:
+    """Let a rule's class say in one line which argument is wrong: put it above the dataclass."""
+    if "__init__" in vars(kind):
+        kind.__init__ = _without_schedules(kind.__name__, kind.__init__)
+    return kind
+
+
+def check_rule(given: Any) -> None:
+    """Expect a rule whose hyper-parameters are of their kinds; an array may come later, by `adjust`.
+
+    Raises: TypeError
+    """
+    from luxport.optimizers._rule import Compound
+
+    if is_compiling():  # a compiler cannot follow this, and says in its own words what is wrong
+        return
+    for name in ("init", "apply"):
+        if isinstance(given, type) or not callable(getattr(given, name, None)):
+            got = f"the class {given.__name__}: call it" if isinstance(given, type) else type(given).__name__
+            raise TypeError(f"optimizers.setup expects a rule, such as luxport.optimizers.Adam(0.001), got {got}")
+    if isinstance(given, Compound):
+        for inner in given.inner_rules:
+            check_rule(inner)
+    elif is_dataclass(given) and type(given).__module__.startswith("luxport."):
+        wrong = wrong_option(type(given), vars(given))
+        if wrong is not None:
+            raise TypeError(wrong)
+        if any(isinstance(value, list) for value in vars(given).values()):
+            raise TypeError(f"{type(given).__name__} expects tuples, got a list in {given}")
+
+
+def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., None]:
+    explaining = explained(init)
+
+    @wraps(init)
+    def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        if is_compiling():  # as above
+            init(self, *args, **options)
+            return
+        if name != "Scheduler":
+            for value in (*args, *options.values()):
+                _refuse_schedule(name, value)
+        explaining(self, *args, **options)
+
+    return wrapper
+
+
+def _refuse_schedule(name: str, value: Any) -> None:
+    if isinstance(value, Schedule):
+        raise TypeError(
+            f"{name} expects numbers, got the schedule {value!r}: "
+            f"luxport.optimizers.Scheduler({name}(), eta={value!r}) follows one"
+        )

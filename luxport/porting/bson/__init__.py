@@ -1,6 +1,0 @@
-"""BSON.jl: documents whose tags say which Julia value they stand for."""
-
-from luxport.porting.bson.documents import Document, parse
-from luxport.porting.bson.values import values_of
-
-__all__ = ["Document", "parse", "values_of"]

@@ -1,8 +1,0 @@
-"""Port Julia code: `translate` turns a definition of a Flux or Lux model into Python that builds luxport's.
-
-It wants the packages of ``luxport-nn[code]``, which hold Julia's grammar.
-"""
-
-from luxport.porting.code.translate import Hole, Translation, translate
-
-__all__ = ["Hole", "Translation", "translate"]

@@ -1,0 +1,102 @@
+"""The command ``luxport convert``: parameters and states from Julia's files to safetensors, and back to Julia."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+from luxport.command_line import Arguments
+from luxport.core.layer import Layer
+from luxport.errors import LayerError
+from luxport.porting.errors import FileFormatError, shown
+from luxport.porting.files import saving
+from luxport.porting.files.detect import is_safetensors
+from luxport.porting.files.opening import expect_regular
+from luxport.porting.flux.state_file import save_flux_state
+from luxport.porting.loading import load
+from luxport.porting.parameters import load_parameters
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Convert a file: status 0, or 2 for a wrong argument, a file that cannot be read, or one that does not fit."""
+    parser = Arguments(
+        prog="luxport convert",
+        description="Write what a BSON.jl or JLD2 file holds as safetensors, or for Flux.loadmodel! as JLD2.",
+    )
+    parser.add_argument("file", help="a file of a whole Flux model, or of parameters for --model, also safetensors")
+    parser.add_argument("output", help="the safetensors file to write; for Julia, one whose name ends in .jld2")
+    parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model that the parameters are for")
+    parser.add_argument("--name", help="the entry of the file, if it holds several; dotted if it is inside another")
+    parser.add_argument(
+        "--flux", metavar="VERSION", help="the Flux that wrote the file, 0.6, where the file does not say"
+    )
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stopped:  # argparse has said why
+        return int(stopped.code or 0)
+    try:
+        if options.model is None:
+            with _doubts_told():
+                model, ps, st = load(options.file, name=options.name, flux=options.flux, backend="numpy")
+        else:
+            model = _imported(options.model)
+            if _is_safetensors(options.file):
+                if options.name is not None or options.flux is not None:
+                    raise ValueError("--name and --flux are about a file of Julia's: a safetensors file is one whole")
+                ps, st = saving.load(options.file, model=model, backend="numpy")
+            else:
+                chosen = {"name": options.name, "flux": options.flux}
+                with _doubts_told():
+                    ps, st = load_parameters(options.file, model, **chosen, backend="numpy")
+        if options.output.endswith(".jld2"):
+            save_flux_state(options.output, model, ps, st)
+        else:
+            saving.save(options.output, ps, st, model=model)
+    except (FileFormatError, LayerError, OSError, ImportError, ValueError, TypeError) as error:
+        print(f"luxport convert: {shown(str(error), 500)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+@contextmanager
+def _doubts_told() -> Iterator[None]:
+    """Print the warnings of a reader as the command's own lines."""
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always")
+        yield
+    for doubt in doubts:
+        print(f"luxport convert: {shown(str(doubt.message))}", file=sys.stderr)
+
+
+def _is_safetensors(path: str) -> bool:
+    expect_regular(path)
+    with open(path, "rb") as file:
+        return is_safetensors(file.read(9))
+
+
+def _imported(place: str) -> Layer:
+    """Return a layer by its module and its name in it; modules are looked for in the current folder too.
+
+    Raises: ValueError if there is no such layer
+    """
+    module, colon, name = place.partition(":")
+    if not (module and colon and name):
+        raise ValueError(f"--model expects module:object, got {place!r}")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found = import_module(module)
+    except Exception as error:  # the module is the user's, and can raise anything
+        raise ValueError(f"--model {place}: {type(error).__name__}: {error}") from None
+    finally:
+        sys.path.remove(os.getcwd())
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, Layer):
+        raise ValueError(f"--model expects a layer, and {place} is {type(found).__name__}")
+    return found

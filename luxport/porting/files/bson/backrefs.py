@@ -1,0 +1,62 @@
+"""BSON.jl's back references: the tree of documents becomes the graph that Julia had."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.bson.documents import Document, DocumentList
+
+__all__ = ["resolve"]
+
+_Tables: TypeAlias = tuple[list[Any], "_Tables | None"]
+
+
+def resolve(root: Document) -> None:
+    """Replace every back reference in place by what it stands for, and take the tables away.
+
+    A table belongs to the document that has it as ``_backrefs``, most often the file's own. A number that the
+    innermost table does not have is looked up in those around it.
+
+    Raises: FileFormatError if a reference leads nowhere
+    """
+    pending: list[tuple[Document | DocumentList, _Tables | None]] = [(root, None)]
+    while pending:
+        container, tables = pending.pop()
+        if isinstance(container, Document) and "_backrefs" in container:
+            table = container.pop("_backrefs")
+            if not isinstance(table, list):
+                raise FileFormatError("_backrefs is no list", offset=container.offset)
+            tables = (table, tables)
+            for entry in table:
+                if isinstance(entry, (Document, DocumentList)):
+                    pending.append((entry, tables))
+        for key, child in container.items() if isinstance(container, Document) else enumerate(container):
+            if _is_reference(child):
+                container[key] = _target(child, tables)  # type: ignore[index]
+            elif isinstance(child, (Document, DocumentList)):
+                pending.append((child, tables))
+
+
+def _is_reference(node: Any) -> bool:
+    return isinstance(node, Document) and node.get("tag") == "backref"
+
+
+def _target(reference: Document, tables: _Tables | None) -> Any:
+    node: Any = reference
+    # A reference may stand for another one; a chain longer than this is a circle.
+    for _ in range(100):
+        node = _entry(node, tables)
+        if not _is_reference(node):
+            return node
+    raise FileFormatError("a back reference leads to itself", offset=reference.offset)
+
+
+def _entry(reference: Document, tables: _Tables | None) -> Any:
+    number = reference.get("ref")
+    if isinstance(number, int) and not isinstance(number, bool):
+        while tables is not None:
+            table, tables = tables
+            if 1 <= number <= len(table):
+                return table[number - 1]
+    raise FileFormatError(f"back reference {number!r} leads nowhere", offset=reference.offset)

@@ -1,0 +1,180 @@
+"""BSON's bytes as plain documents: dicts, lists, strings, numbers, binary views. Nothing is interpreted here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.source import Source
+
+__all__ = ["FOREIGN_TYPES", "Binary", "Document", "DocumentList", "parse"]
+
+FOREIGN_TYPES = {
+    0x06: "undefined",
+    0x07: "ObjectId",
+    0x09: "date",
+    0x0B: "regular expression",
+    0x0C: "DBPointer",
+    0x0D: "JavaScript",
+    0x0E: "symbol",
+    0x0F: "JavaScript with scope",
+    0x11: "timestamp",
+    0x13: "Decimal128",
+    0x7F: "MaxKey",
+    0xFF: "MinKey",
+}
+"""Types of BSON that databases write and BSON.jl never does."""
+
+# One level of a model takes three of BSON's: the struct, its fields, the field.
+_MAX_DEPTH = 1000
+
+
+class Document(dict):
+    """A document with the place where it begins."""
+
+    __slots__ = ("offset",)
+    offset: int
+
+
+class DocumentList(list):
+    """An array with the place where it begins."""
+
+    __slots__ = ("offset",)
+    offset: int
+
+
+class Binary:
+    """A view of bytes with the place where they begin."""
+
+    __slots__ = ("data", "offset")
+
+    def __init__(self, data: memoryview, offset: int) -> None:
+        self.data = data
+        self.offset = offset
+
+
+def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
+    """Read one document and return it with the offset of the byte after it.
+
+    Raises: FileFormatError if a size leaves its parent's, a type is unknown, or a text is no UTF-8
+    """
+    root = Document()
+    root.offset = offset
+    end = _end_of(source, offset, source.size)
+    # Each level: the container that is being filled, and the place of its closing byte. Without recursion, the
+    # depth of a file cannot exhaust the stack.
+    levels: list[tuple[Document | DocumentList, int]] = [(root, end - 1)]
+    place = offset + 4
+    while levels:
+        container, last = levels[-1]
+        if place > last:
+            raise FileFormatError("an element runs over the end of its document", offset=place)
+        kind = source.data[place]
+        if kind == 0:
+            if place != last:
+                raise FileFormatError("a document ends before the end that its size says", offset=place)
+            levels.pop()
+            place += 1
+            continue
+        key, value_at = _key(source, place + 1, last)
+        if kind in (0x03, 0x04):
+            value: Any = Document() if kind == 0x03 else DocumentList()
+            value.offset = value_at
+            levels.append((value, _end_of(source, value_at, last) - 1))
+            if len(levels) > _MAX_DEPTH:
+                raise FileFormatError(f"documents are nested more than {_MAX_DEPTH} deep", offset=value_at)
+            place = value_at + 4
+        else:
+            value, place = _plain(source, kind, value_at, last)
+        if isinstance(container, list):
+            container.append(value)
+        else:
+            container[key] = value
+    return root, end
+
+
+def _end_of(source: Source, offset: int, limit: int) -> int:
+    """Return where the document at ``offset`` ends, which must not be after ``limit``."""
+    (size,) = source.unpack("i", offset, "a document")
+    if size < 5 or offset + size > limit:
+        raise FileFormatError(
+            f"a document says that it has {size} bytes where {limit - offset} are left: truncated or damaged",
+            offset=offset,
+        )
+    if source.data[offset + size - 1] != 0:
+        raise FileFormatError("a document does not end with a zero byte where its size says", offset=offset)
+    return offset + size
+
+
+def _key(source: Source, offset: int, limit: int) -> tuple[str, int]:
+    """Read a key that a zero byte ends, and return it with the offset of the byte after it."""
+    # Keys of arrays are short numbers and nobody reads them; a window keeps a missing end from costing the whole file.
+    window = bytes(source.data[offset : min(offset + 64, limit)])
+    end = window.find(b"\0")
+    if end < 0:
+        window = bytes(source.data[offset : min(offset + 65536, limit)])
+        end = window.find(b"\0")
+    if end < 0:
+        raise FileFormatError("a key has no end", offset=offset)
+    return _text(window[:end], offset), offset + end + 1
+
+
+def _text(data: bytes, offset: int) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise FileFormatError("a text is no UTF-8", offset=offset) from None
+
+
+def _plain(source: Source, kind: int, offset: int, limit: int) -> tuple[Any, int]:
+    """Read a value that is no container, and return it with the offset of the byte after it."""
+    match kind:
+        case 0x01:
+            return _number(source, "d", offset, limit)
+        case 0x02:
+            return _string(source, offset, limit)
+        case 0x05:
+            (size,) = source.unpack("i", offset, "binary data")
+            if size < 0 or offset + 5 + size > limit:
+                raise FileFormatError(
+                    f"binary data of {size} bytes where {limit - offset - 5} are left: truncated or damaged",
+                    offset=offset,
+                )
+            return Binary(source.data[offset + 5 : offset + 5 + size], offset + 5), offset + 5 + size
+        case 0x08:
+            value, after = _number(source, "B", offset, limit)
+            if value > 1:
+                raise FileFormatError(f"a truth value is {value}", offset=offset)
+            return bool(value), after
+        case 0x0A:
+            return None, offset
+        case 0x10:
+            return _number(source, "i", offset, limit)
+        case 0x12:
+            return _number(source, "q", offset, limit)
+    if kind in FOREIGN_TYPES:
+        raise FileFormatError(
+            f"this is a MongoDB document (it has a value of BSON's type {FOREIGN_TYPES[kind]}), not a file of BSON.jl",
+            offset=offset,
+        )
+    raise FileFormatError(f"BSON has no type 0x{kind:02x}: damaged", offset=offset)
+
+
+def _number(source: Source, form: str, offset: int, limit: int) -> tuple[Any, int]:
+    (value,) = source.unpack(form, offset, "a number")
+    after = offset + {"d": 8, "B": 1, "i": 4, "q": 8}[form]
+    if after > limit:
+        raise FileFormatError("a number runs over the end of its document", offset=offset)
+    return value, after
+
+
+def _string(source: Source, offset: int, limit: int) -> tuple[str, int]:
+    (size,) = source.unpack("i", offset, "a text")
+    after = offset + 4 + size
+    if size < 1 or after > limit:
+        raise FileFormatError(
+            f"a text of {size} bytes where {limit - offset - 4} are left: truncated or damaged", offset=offset
+        )
+    if source.data[after - 1] != 0:
+        raise FileFormatError("a text does not end with a zero byte", offset=offset)
+    return _text(bytes(source.data[offset + 4 : after - 1]), offset), after

@@ -1,0 +1,293 @@
+"""BSON.jl's tagged documents as the values of `luxport.porting.julia`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from itertools import islice
+from typing import Any, Final, TypeAlias, TypeGuard
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.bson.backrefs import resolve
+from luxport.porting.files.bson.documents import Binary, Document, DocumentList
+from luxport.porting.files.bson.methods import methods_of
+from luxport.porting.julia.primitives import (
+    array_of_bits,
+    element_size,
+    items_of_bits,
+    number_type,
+    object_array,
+    reversed_shape,
+    value_of_bits,
+)
+from luxport.porting.julia.type_rules import TypeSizes, instance, is_function, is_gpu_array, named_tuple_names
+
+__all__ = ["values_of"]
+
+_Making: TypeAlias = Generator[Any, Any, Any]
+"""The making of a value: it yields each document whose value it needs, is sent that value, and returns its own."""
+
+_PENDING: Final = object()
+
+# Beyond what the recursive writer in Julia could have saved on its stack.
+_DEEPEST = 10_000
+
+
+def values_of(root: Document) -> dict[str, Any]:
+    """Return the values that a file's document holds, by their names; the document is used up.
+
+    Raises: FileFormatError if a tagged document lacks what its tag needs, a reference leads nowhere, a size and its
+        data differ, or something immutable contains itself
+    """
+    resolve(root)
+    values = _Values()
+    return values.run(values.entries(root))
+
+
+class _Values:
+    """The values of a graph of documents.
+
+    Every document becomes one value however many references lead to it. The values of mutable things are there
+    before their contents, so that these may refer to them. What is being made waits in a list, not on Python's
+    stack: a network that was saved with its tape may be thousands of references deep.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[int, Any] = {}
+        self._code: dict[int, list[julia.Method]] = {}
+        self._sizes = TypeSizes()
+
+    def run(self, first: _Making) -> Any:
+        waiting = [first]
+        value: Any = None
+        while waiting:
+            try:
+                node = waiting[-1].send(value)
+            except StopIteration as done:
+                waiting.pop()
+                value = done.value
+                continue
+            value = None
+            if isinstance(node, Binary):
+                value = np.frombuffer(node.data, np.uint8)
+            elif not isinstance(node, (Document, DocumentList)):
+                value = node
+            elif id(node) in self._made:
+                value = self._made[id(node)]
+                if value is _PENDING:
+                    raise FileFormatError("something immutable contains itself", offset=node.offset)
+            elif len(waiting) > _DEEPEST:
+                raise FileFormatError(f"values are nested more than {_DEEPEST} deep", offset=node.offset)
+            else:
+                waiting.append(self._list(node) if isinstance(node, DocumentList) else self._document(node))
+        return value
+
+    def entries(self, doc: Document) -> _Making:
+        result: dict[str, Any] = {}
+        self._made[id(doc)] = result
+        for key, node in doc.items():
+            result[key] = yield node
+        return result
+
+    def _list(self, nodes: DocumentList) -> _Making:
+        result: list[Any] = []
+        self._made[id(nodes)] = result
+        for node in nodes:
+            result.append((yield node))
+        return result
+
+    def _document(self, doc: Document) -> _Making:
+        tag = doc.get("tag")
+        if tag == "struct":
+            return (yield from self._struct(doc))
+        make = _TAGS.get(tag) if isinstance(tag, str) else None
+        if make is None:
+            return (yield from self.entries(doc))
+        self._made[id(doc)] = _PENDING
+        value = self._made[id(doc)] = yield from make(self, doc)
+        return value
+
+    def _items(self, doc: Document, key: str) -> _Making:
+        """Make a list of values; one of numbers alone may have been saved as an array of them."""
+        value = yield _part(doc, key)
+        if isinstance(value, np.ndarray) and value.ndim == 1:
+            return value.tolist()
+        if not isinstance(value, list):
+            raise FileFormatError(f"{key} of a document with the tag {doc['tag']} is no list", offset=doc.offset)
+        return value
+
+    # One method for each tag.
+
+    def symbol(self, doc: Document) -> _Making:
+        name = yield _part(doc, "name")
+        if not isinstance(name, str):
+            raise FileFormatError("a symbol has no name", offset=doc.offset)
+        return julia.Symbol(name)
+
+    def tuple(self, doc: Document) -> _Making:
+        return tuple((yield from self._items(doc, "data")))
+
+    def module(self, doc: Document) -> _Making:
+        path = yield from self._items(doc, "path")
+        return julia.Module(julia.without_main(_names(path, doc)))
+
+    def datatype(self, doc: Document) -> _Making:
+        path = _names((yield from self._items(doc, "name")), doc)
+        return (yield from self._type(julia.without_main(path[:-1]), path[-1], doc, []))
+
+    def anonymous(self, doc: Document) -> _Making:
+        typename = _part(doc, "typename")
+        data = typename.get("data") if isinstance(typename, Document) else None
+        name = (yield data[1]) if isinstance(data, list) and len(data) > 1 else None
+        if not isinstance(name, julia.Symbol):
+            raise FileFormatError("an anonymous function has no name", offset=doc.offset)
+        known = self._code.get(id(typename))
+        if known is None:
+            # The list is there before the methods, whose signatures name this type.
+            known = self._code[id(typename)] = []
+            yield from methods_of(typename, known)
+        return (yield from self._type((), name.name, doc, known))
+
+    def _type(self, module: Any, name: str, doc: Document, methods: list[julia.Method]) -> _Making:
+        params = tuple((yield from self._items(doc, "params")))
+        self._sizes.check(params, doc.offset)
+        return julia.TypeName(module, name, params, methods)
+
+    def unionall(self, doc: Document) -> _Making:
+        variable = yield _part(doc, "var")
+        body = yield _part(doc, "body")
+        self._sizes.check((variable, body), doc.offset)
+        return julia.UnionAll(variable, body)
+
+    def bottom(self, doc: Document) -> _Making:
+        yield None
+        return julia.BOTTOM
+
+    def array(self, doc: Document) -> _Making:
+        element = yield _part(doc, "type")
+        shape = reversed_shape((yield from self._items(doc, "size")), doc.offset)
+        count = int(np.prod(shape, dtype=object))
+        data = _part(doc, "data")
+        if isinstance(data, Binary):
+            if not data.data and count and element_size(element) is None:
+                return julia.Filled(instance(element, doc.offset), shape)
+            return array_of_bits(element, data.data, shape, data.offset)
+        if not isinstance(data, list):
+            raise FileFormatError("an array has no data", offset=doc.offset)
+        if len(data) != count:
+            raise FileFormatError(f"an array of the shape {shape} has {len(data)} elements", offset=doc.offset)
+        values = yield data
+        return values if len(shape) == 1 else object_array(values, shape)
+
+    def _struct(self, doc: Document) -> _Making:
+        self._made[id(doc)] = _PENDING
+        type = yield _part(doc, "type")
+        if not isinstance(type, (julia.TypeName, julia.UnionAll)):
+            raise FileFormatError("a struct has no type", offset=doc.offset)
+        data = _part(doc, "data")
+        if isinstance(data, Binary):
+            value = value_of_bits(type, data.data, data.offset)
+        elif not isinstance(data, list):
+            raise FileFormatError(f"a {type} has no data", offset=doc.offset)
+        elif isinstance(type, julia.TypeName) and is_function(type):
+            value = self._made[id(doc)] = julia.Function(type)
+            for node in data:
+                value.captured.append((yield node))
+        elif isinstance(type, julia.TypeName) and type.path in ("Base.Dict", "Base.IdDict") and len(data) == 2:
+            value = self._made[id(doc)] = julia.Dict(type, [])
+            keys = yield data[0]
+            values = yield data[1]
+            value.pairs.extend(_pairs(keys, values, doc.offset))
+        elif isinstance(type, julia.TypeName) and (type.path in _IMMUTABLE or number_type(type) is not None):
+            fields = []
+            for node in data:
+                fields.append((yield node))
+            value = self._immutable(type, fields, doc.offset)
+        else:
+            value = self._made[id(doc)] = julia.Struct(type, [])
+            for node in data:
+                value.fields.append((yield node))
+            if is_gpu_array(type) and not _has_array(value):
+                value = julia.Unavailable(type, "the weights were on a GPU and were never written to the file")
+        self._made[id(doc)] = value
+        return value
+
+    def _immutable(self, type: julia.TypeName, fields: list[Any], offset: int) -> Any:
+        """Return the value of a struct of Julia's own that has a form here."""
+        names = named_tuple_names(type)
+        if names is not None and len(names) == len(fields):
+            return julia.NamedTuple(names, tuple(fields))
+        dtype = number_type(type)
+        if dtype is not None and dtype.kind == "c" and len(fields) == 2:
+            try:
+                return dtype.type(complex(*fields))
+            except (TypeError, ValueError, OverflowError):
+                raise FileFormatError(f"a {type} is made of {fields!r:.60}", offset=offset) from None
+        if type.path == "Core.Union":
+            self._sizes.check(tuple(fields), offset)
+            return julia.Union(tuple(fields))
+        if type.path == "Core.TypeVar" and len(fields) == 3 and isinstance(fields[0], julia.Symbol):
+            self._sizes.check(tuple(fields), offset)
+            return julia.TypeVar(fields[0].name, fields[1], fields[2])
+        if type.path in ("Core.Nothing", "Base.Missing", "BSON.Undef") and not fields:
+            return instance(type, offset)
+        if type.path == "Base.GMP.BigInt":
+            return julia.Unavailable(type, "BSON.jl stores the address of a BigInt, not its digits")
+        return julia.Struct(type, fields)
+
+
+_TAGS = {
+    "array": _Values.array,
+    "symbol": _Values.symbol,
+    "tuple": _Values.tuple,
+    "svec": _Values.tuple,
+    "ref": _Values.module,
+    "datatype": _Values.datatype,
+    "jl_anonymous": _Values.anonymous,
+    "unionall": _Values.unionall,
+    "jl_bottom_type": _Values.bottom,
+}
+_IMMUTABLE = frozenset(
+    {
+        *("Core.NamedTuple", "Core.Union", "Core.TypeVar", "Core.Nothing", "Base.Missing"),
+        *("BSON.Undef", "Base.GMP.BigInt"),
+    }
+)
+
+
+def _part(doc: Document, key: str) -> Any:
+    if key not in doc:
+        raise FileFormatError(f"a document with the tag {doc['tag']} has no {key}", offset=doc.offset)
+    return doc[key]
+
+
+def _names(items: list[Any], doc: Document) -> tuple[str, ...]:
+    if not items or not all(isinstance(item, str) for item in items):
+        raise FileFormatError(f"a document with the tag {doc['tag']} has no names", offset=doc.offset)
+    return tuple(items)
+
+
+def _pairs(keys: Any, values: Any, offset: int) -> list[tuple[Any, Any]]:
+    keys, values = _elements(keys), _elements(values)
+    # The values of a set are all nothing, which takes no bytes; the parameters that Zygote collects are such a set.
+    if isinstance(values, julia.Filled) and isinstance(keys, list) and values.shape == (len(keys),):
+        values = [values.value] * len(keys)
+    if not (_is_vector(keys) and _is_vector(values)):
+        raise FileFormatError("a dictionary has no keys and values", offset=offset)
+    if len(keys) != len(values):
+        raise FileFormatError(f"a dictionary has {len(keys)} keys and {len(values)} values", offset=offset)
+    return list(zip(keys, values, strict=True))
+
+
+def _elements(values: Any) -> Any:
+    return items_of_bits(values) if isinstance(values, julia.BitsArray) and len(values.shape) == 1 else values
+
+
+def _is_vector(value: Any) -> TypeGuard[list[Any] | np.ndarray]:
+    return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
+def _has_array(value: julia.Struct) -> bool:
+    return any(isinstance(part, np.ndarray) and part.dtype != object for part in islice(julia.every(value), 200))

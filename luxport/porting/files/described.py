@@ -1,0 +1,157 @@
+"""Trees as text: what a file of `luxport.save` says of a tree beside its arrays, which it has under dotted paths.
+
+Each node is one word for an array, or an object of one entry, its kind. The kinds that were there from the beginning:
+``dict``, ``list``, ``tuple``, ``static`` (a constant: a number, a string, None, or a tuple of these) and ``value``.
+Since format 2 a constant may also be a rule of an optimizer or a schedule: its name in luxport, and its fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from luxport.backend import Array, backend_of, find_owner
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.safetensors_writer import DTYPES
+from luxport.tree.ordered_keys import in_order
+from luxport.tree.static import Static
+
+__all__ = ["TreeReader", "TreeWriter"]
+
+_ARRAY = "array"
+"""What stands in the description of a tree for an array, which the file has under its dotted path."""
+
+
+class TreeWriter:
+    """Describes trees for JSON, and gathers their arrays by their paths.
+
+    An array that is in several places (the same object) is gathered once: `aliases` has the other places, each with
+    the first.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Any] = {}
+        self.aliases: dict[str, str] = {}
+        self.has_rules = False
+        # With the arrays themselves: what a mapping makes when it is asked must live as long as its identity counts.
+        self._first: dict[int, tuple[str, Any]] = {}
+
+    def describe(self, node: Any, path: str) -> Any:
+        """Describe a tree.
+
+        Raises: TypeError for an entry that cannot be kept, by its path; ValueError for two of one path
+        """
+        if isinstance(node, Mapping):
+            strange = [key for key in node if not isinstance(key, str)]
+            if strange:
+                raise TypeError(f"save expects strings as names, got {strange[0]!r} at {path}")
+            return {"dict": {str(key): self.describe(node[key], f"{path}.{key}") for key in in_order(node)}}
+        if isinstance(node, (tuple, list)):
+            kind = "list" if isinstance(node, list) else "tuple"
+            return {kind: [self.describe(value, f"{path}.{i}") for i, value in enumerate(node)]}
+        if isinstance(node, Static):
+            return {"static": self._constant(node.value, path)}
+        if node is None or isinstance(node, (bool, int, float, str)) and not isinstance(node, np.generic):
+            return {"value": node}
+        if path in self.arrays or path in self.aliases:
+            raise ValueError(f"save expects one array a path, got two at {path}: a name in the tree has a dot")
+        first, _ = self._first.setdefault(id(node), (path, node))
+        if first is path:
+            self.arrays[path] = _host(node, path)
+        else:
+            self.aliases[path] = first
+        return _ARRAY
+
+    def _constant(self, value: Any, path: str) -> Any:
+        if type(value) is tuple:
+            return {"tuple": [self._constant(entry, path) for entry in value]}
+        if isinstance(value, str):
+            return str(value)  # a key that knows its place is a string as any other
+        if value is None or type(value) in (bool, int, float):
+            return value
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            self.has_rules = True
+            fields = {f.name: self._constant(getattr(value, f.name), path) for f in dataclasses.fields(value)}
+            return {"rule": type(value).__name__, "fields": fields}
+        raise TypeError(
+            f"save expects numbers, strings, None, rules of optimizers and tuples of these as Static, "
+            f"got {value!r} at {path}"
+        )
+
+
+class TreeReader:
+    """Builds trees from their descriptions; the same array in all the places that it had.
+
+    Rules and schedules are luxport's own, or of the classes given: nothing is imported or called that a file names.
+    """
+
+    def __init__(self, arrays: Mapping[str, Any], aliases: Mapping[str, str], classes: Iterable[type] = ()) -> None:
+        self._arrays = arrays
+        self._aliases = aliases
+        self._classes = {one.__name__: one for one in classes}
+
+    def build(self, node: Any, path: str) -> Any:
+        """Build a tree.
+
+        Raises: FileFormatError, or another ValueError, TypeError, KeyError or AttributeError for a damaged description
+        """
+        if node == _ARRAY:
+            found = path if path in self._arrays else self._aliases.get(path, "")
+            if found not in self._arrays:
+                raise FileFormatError(f"{path} is missing")
+            return self._arrays[found]
+        if not isinstance(node, dict) or len(node) != 1:
+            raise ValueError(f"one kind expected at {path}")
+        ((kind, value),) = node.items()
+        match kind:
+            case "dict":
+                return {key: self.build(entry, f"{path}.{key}") for key, entry in value.items()}
+            case "list":
+                return [self.build(entry, f"{path}.{i}") for i, entry in enumerate(value)]
+            case "tuple":
+                return tuple([self.build(entry, f"{path}.{i}") for i, entry in enumerate(value)])
+            case "static":
+                return Static(self._constant(value))
+            case "value":
+                return value
+        raise ValueError(f"unknown kind {kind!r} at {path}")
+
+    def _constant(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if "rule" not in value:
+            return tuple([self._constant(entry) for entry in value["tuple"]])
+        kind = self._class(value["rule"])
+        given = value["fields"]
+        names = [field.name for field in dataclasses.fields(kind)]
+        if sorted(given) != sorted(names):
+            raise FileFormatError(f"{kind.__name__} expects {', '.join(names)}, got {', '.join(given)}")
+        rule = object.__new__(kind)  # not its constructor, whose arguments may be others than the fields
+        for name in names:
+            object.__setattr__(rule, name, self._constant(given[name]))
+        if callable(check := getattr(kind, "__post_init__", None)):
+            check(rule)
+        return rule
+
+    def _class(self, name: Any) -> Any:
+        from luxport import optimizers, schedules
+
+        if name in self._classes:
+            return self._classes[name]
+        for package in (optimizers, schedules):
+            found = getattr(package, name) if name in package.__all__ else None
+            if isinstance(found, type) and dataclasses.is_dataclass(found):
+                return found
+        raise FileFormatError(f"its rule {name!r} is none of luxport's: load(..., classes=[...]) takes its class")
+
+
+def _host(leaf: Array, path: str) -> Any:
+    if find_owner(type(leaf)) is None:
+        raise TypeError(f"save expects arrays, numbers, Static and None, got {type(leaf).__name__} at {path}")
+    host = np.asarray(backend_of(leaf).to_numpy(leaf), order="C")
+    if host.dtype.name not in DTYPES:
+        raise TypeError(f"save expects a dtype that safetensors has, got {host.dtype} at {path}")
+    return host.astype(host.dtype.newbyteorder("<"), copy=False)

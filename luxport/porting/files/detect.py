@@ -1,0 +1,99 @@
+"""What a file is, by its content: the names of model files are often wrong."""
+
+from __future__ import annotations
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.source import Source
+
+__all__ = ["HDF5_SIGNATURE", "hdf5_offset", "identify", "is_safetensors"]
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+_REPLACED = "\N{REPLACEMENT CHARACTER}".encode()
+_JULIA_SERIALIZATION = b"7JL"
+_FOREIGN = (
+    (_JULIA_SERIALIZATION, "a stream of Julia's Serialization, which only the Julia that wrote it can read; "
+     "load it there and save it with BSON.jl or JLD2"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the model itself; fetch it with `git lfs pull`"),
+    (b"PK\x03\x04", "a zip archive (a PyTorch checkpoint, a .npz, or a packed model)"),
+    (b"\x1f\x8b", "compressed with gzip; unpack it first"),
+    (b"BZh", "compressed with bzip2; unpack it first"),
+    (b"\xfd7zXZ\x00", "compressed with xz; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it first"),
+    (b"\x93NUMPY", "a NumPy array; numpy.load reads it"),
+    (b"\x80\x02", "a Python pickle; reading one can run code, so nothing here does"),
+    (b"\x80\x03", "a Python pickle; reading one can run code, so nothing here does"),
+    (b"\x80\x04", "a Python pickle; reading one can run code, so nothing here does"),
+    (b"\x80\x05", "a Python pickle; reading one can run code, so nothing here does"),
+    (b"<!DOCTYPE", "a web page, saved in place of the file"),
+    (b"<!doctype", "a web page, saved in place of the file"),
+    (b"<html", "a web page, saved in place of the file"),
+)  # fmt: skip
+
+
+def identify(source: Source) -> str:
+    """Return ``"JLD2"`` or ``"BSON"``.
+
+    Raises: FileFormatError with the reason if the file is something else
+    """
+    if source.size == 0:
+        raise FileFormatError("the file is empty", offset=0)
+    if hdf5_offset(source) is not None:
+        return "JLD2"
+    start = bytes(source.data[:512])
+    # A document that says its own size may begin with any bytes, those of a pickle for one.
+    says_its_size = source.size >= 5 and source.unpack("i", 0) == (source.size,) and source.data[source.size - 1] == 0
+    for magic, what in () if says_its_size else _FOREIGN:
+        if start.startswith(magic):
+            raise FileFormatError(f"this is {what}", offset=0)
+    if not says_its_size and _is_mangled(bytes(source.data[:4096])):
+        raise FileFormatError(
+            "some program took this file for text and put U+FFFD for bytes that are none; fetch it again, as binary",
+            offset=source.data[:4096].tobytes().find(_REPLACED),
+        )
+    if start.startswith((b"HDF5-based Julia Data Format", b"Julia data file (HDF5)")):
+        raise FileFormatError("a JLD2 file without its superblock: it was never closed, or it is truncated", offset=0)
+    if source.size < 5:
+        raise FileFormatError(f"the file has {source.size} bytes, fewer than any BSON or JLD2 file", offset=0)
+    if start.strip(b" \t\r\n").startswith((b"{", b"[")) and source.data[source.size - 1] != 0:
+        raise FileFormatError("this is JSON, not BSON", offset=0)
+    (size,) = source.unpack("i", 0)
+    kind = source.data[4]
+    if size == 5 and kind == 0:
+        return _whole(source, size)
+    # The first element of a document: a type that exists, then a key of text.
+    key = bytes(source.data[5:261]).partition(b"\0")
+    if is_safetensors(start):
+        raise FileFormatError("this is a safetensors file, which luxport.load reads", offset=0)
+    if size < 5 or not (1 <= kind <= 0x13 or kind in (0x7F, 0xFF)) or not key[1]:
+        raise FileFormatError("neither BSON nor JLD2 nor any other format that is known here", offset=0)
+    return _whole(source, size)
+
+
+def is_safetensors(start: bytes) -> bool:
+    """Tell a safetensors file by its first bytes: the length of a header, which begins like JSON."""
+    return start[4:8] == bytes(4) and start[8:9] == b"{"
+
+
+def _is_mangled(start: bytes) -> bool:
+    # The first of HDF5's signature, or a few of a document: in a text saved by BSON.jl there may be one.
+    return start.count(_REPLACED) > 3 or _REPLACED + b"HDF" in start
+
+
+def _whole(source: Source, size: int) -> str:
+    if size > source.size:
+        raise FileFormatError(
+            f"the document says that it has {size} bytes and the file has {source.size}: truncated, or no BSON at all",
+            offset=0,
+        )
+    return "BSON"
+
+
+def hdf5_offset(source: Source) -> int | None:
+    """Return where the HDF5 superblock begins, None if the file has none."""
+    offset = 0
+    while offset + len(HDF5_SIGNATURE) <= source.size:
+        if source.data[offset : offset + len(HDF5_SIGNATURE)] == HDF5_SIGNATURE:
+            return offset
+        offset = max(512, 2 * offset)
+    return None

@@ -1,0 +1,67 @@
+"""What was done to the bytes of a chunk when it was written, undone: shuffling, compression, checksums."""
+
+from __future__ import annotations
+
+import bz2
+import zlib
+
+import numpy as np
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.jld2.headers import Filter
+from luxport.porting.files.jld2.lz4 import lz4_chunk
+from luxport.porting.files.jld2.zstd import zstd_chunk
+from luxport.porting.files.source import Source
+
+__all__ = ["undo_filters"]
+
+_KNOWN = {4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "LZF", 32001: "Blosc"}
+
+
+def undo_filters(
+    data: memoryview, filters: list[Filter], size: int, element_size: int, offset: int, source: Source
+) -> memoryview:
+    """Return the ``size`` bytes that a chunk of a file held before the filters.
+
+    Raises: FileFormatError if a filter is not known here, or the bytes are not what it makes
+    """
+    for used in reversed(filters):
+        match used.number:
+            case 1:
+                data = _inflate(zlib.decompressobj(), data, size, offset)
+            case 2:
+                data = _unshuffle(data, used.values[0] if used.values else element_size, offset)
+            case 3:
+                # The last four bytes are a checksum.
+                data = data[: max(len(data) - 4, 0)]
+            case 307:
+                data = _inflate(bz2.BZ2Decompressor(), data, size, offset)
+            case 32004:
+                data = lz4_chunk(data, size, offset)
+            case 32015:
+                data = zstd_chunk(data, size, offset, source.step)
+            case number:
+                name = _KNOWN.get(number) or used.name or f"number {number}"
+                raise FileFormatError(
+                    f"an array is compressed with {name}, which is not read here; in Julia, save it uncompressed",
+                    offset=offset,
+                )
+    if len(data) != size:
+        raise FileFormatError(f"a chunk has {len(data)} bytes and should have {size}", offset=offset)
+    return data
+
+
+def _inflate(codec: zlib._Decompress | bz2.BZ2Decompressor, data: memoryview, size: int, offset: int) -> memoryview:
+    # One byte more shows that there is more; a checksum of four may have been added before the compression.
+    try:
+        plain = codec.decompress(data, size + 5)
+    except (zlib.error, OSError, ValueError, EOFError) as error:
+        raise FileFormatError(f"compressed data are damaged ({error})", offset=offset) from None
+    return memoryview(plain)
+
+
+def _unshuffle(data: memoryview, width: int, offset: int) -> memoryview:
+    if width < 1 or len(data) % width:
+        raise FileFormatError(f"{len(data)} shuffled bytes of elements of {width}", offset=offset)
+    planes = np.frombuffer(data, np.uint8).reshape(width, -1)
+    return np.ascontiguousarray(planes.T).reshape(-1).data

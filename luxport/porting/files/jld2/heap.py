@@ -1,0 +1,41 @@
+"""The global heap: pieces of varying length, each by the address of its collection and a number."""
+
+from __future__ import annotations
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.jld2.superblock import Hdf5
+
+__all__ = ["heap_object"]
+
+
+def heap_object(file: Hdf5, address: int, index: int) -> tuple[int, int]:
+    """Return where an object of a heap begins, and its size.
+
+    Raises: FileFormatError if there is no such heap or object
+    """
+    objects = file.heaps.get(address)
+    if objects is None:
+        objects = file.heaps[address] = _collection(file, address)
+    if index not in objects:
+        raise FileFormatError(f"a heap has no object {index}", offset=file.offset(address))
+    return objects[index]
+
+
+def _collection(file: Hdf5, address: int) -> dict[int, tuple[int, int]]:
+    source, start = file.source, file.offset(address)
+    if source.view(start, 4, "a heap") != b"GCOL":
+        raise FileFormatError("there is no heap where a reference leads: damaged", offset=start)
+    version, _, size = source.unpack("B3sQ", start + 4, "a heap")
+    if version != 1:
+        raise FileFormatError(f"a heap of version {version} is unknown", offset=start)
+    # HDF5 counts the first 16 bytes in, JLD2 does not: what begins in the last 16 may be no object.
+    end = min(start + 16 + size, source.size)
+    objects: dict[int, tuple[int, int]] = {}
+    place = start + 16
+    while place + 16 <= end:
+        index, _, _, length = source.unpack("HHIQ", place, "an object of a heap")
+        if index == 0 or place + 16 + length > end:
+            break
+        objects[index] = (place + 16, length)
+        place += 16 + -(-length // 8) * 8
+    return objects

@@ -1,0 +1,95 @@
+"""The types that values have in Julia, and what the writer asks of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.files.jld2.datatype_bytes import PLAIN, size_of
+
+__all__ = ["NOTHING", "STRING", "SYMBOL", "element_of", "has_data", "members", "memory", "type_of"]
+
+SYMBOL = julia.TypeName(("Core",), "Symbol")
+STRING = julia.TypeName(("Core",), "String")
+NOTHING = julia.TypeName(("Core",), "Nothing")
+
+
+def type_of(value: Any, path: str) -> julia.TypeName:
+    """Return the type that a value has in Julia.
+
+    Raises: TypeError for a value that is not written here
+    """
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return julia.TypeName(("Core",), "Bool")
+        case np.generic():
+            return element_of(value.dtype, path)
+        case int():
+            if not -(1 << 63) <= value < 1 << 63:
+                raise TypeError(f"JLD2 expects ints of 64 bits, got {value} at {path}")
+            return julia.TypeName(("Core",), "Int64")
+        case float():
+            return julia.TypeName(("Core",), "Float64")
+        case str():
+            return STRING
+        case julia.Symbol():
+            return SYMBOL
+        case np.ndarray():
+            return julia.TypeName(("Core",), "Array", (element_of(value.dtype, path), value.ndim))
+        case tuple():
+            return julia.TypeName(
+                ("Core",), "Tuple", tuple([type_of(entry, f"{path}.{i}") for i, entry in enumerate(value, start=1)])
+            )
+        case julia.NamedTuple():
+            types = [type_of(entry, f"{path}.{name}") for name, entry in zip(value.names, value.values, strict=True)]
+            names = tuple([julia.Symbol(name) for name in value.names])
+            return julia.TypeName(("Core",), "NamedTuple", (names, julia.TypeName(("Core",), "Tuple", tuple(types))))
+    raise TypeError(
+        f"JLD2 expects numbers, arrays, text, tuples and named tuples, got {type(value).__name__} at {path}"
+    )
+
+
+def element_of(dtype: np.dtype[Any], path: str) -> julia.TypeName:
+    """Return the type of Julia that a dtype of NumPy is."""
+    name = {"f": "Float", "i": "Int", "u": "UInt", "b": "Bool"}.get(dtype.kind, "")
+    name += "" if name == "Bool" else str(8 * dtype.itemsize)
+    if f"Core.{name}" in PLAIN:
+        return julia.TypeName(("Core",), name)
+    if dtype.kind == "c" and dtype.itemsize in (8, 16):
+        part = julia.TypeName(("Core",), f"Float{4 * dtype.itemsize}")
+        return julia.TypeName(("Base",), "Complex", (part,))
+    raise TypeError(f"JLD2 expects numbers of a dtype that Julia has, got {dtype} at {path}")
+
+
+def members(type: julia.TypeName) -> tuple[tuple[str, ...], tuple[julia.TypeName, ...]]:
+    """Return names and types of the members of a record."""
+    if type.path == "Core.NamedTuple":
+        return tuple([symbol.name for symbol in type.params[0]]), type.params[1].params
+    if type.path == "Base.Complex":
+        return ("re", "im"), type.params * 2
+    return tuple([str(i) for i in range(1, len(type.params) + 1)]), type.params
+
+
+def has_data(type: julia.TypeName) -> bool:
+    """Whether values of a type differ, so that there is something to write."""
+    if type.path in ("Core.NamedTuple", "Core.Tuple"):
+        return any(map(has_data, members(type)[1]))
+    return type != NOTHING
+
+
+def memory(type: julia.TypeName) -> tuple[int, int]:
+    """Return the size and the alignment of a value in Julia's memory."""
+    if type.path in PLAIN:
+        size = size_of(PLAIN[type.path])
+        return size, size
+    if type.path not in ("Core.NamedTuple", "Core.Tuple", "Base.Complex"):
+        return (8, 8) if has_data(type) else (0, 1)
+    end, most = 0, 1
+    for size, alignment in map(memory, members(type)[1]):
+        end += -end % alignment + size
+        most = max(most, alignment)
+    return end + -end % most, most

@@ -1,0 +1,415 @@
+"""The objects of a JLD2 file as the values of `luxport.porting.julia`."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.jld2.committed import CommittedType, CommittedTypes
+from luxport.porting.files.jld2.conversions import converted, special
+from luxport.porting.files.jld2.datatypes import (
+    ArrayOf,
+    Compound,
+    Datatype,
+    Number,
+    Opaque,
+    Reference,
+    Shared,
+    Text,
+    VariableLength,
+)
+from luxport.porting.files.jld2.headers import Attribute, Dataspace, Header, read_header
+from luxport.porting.files.jld2.heap import heap_object
+from luxport.porting.files.jld2.storage import raw_data
+from luxport.porting.files.jld2.superblock import UNDEFINED_ADDRESS, Hdf5
+from luxport.porting.files.source import MAX_DEPTH
+from luxport.porting.julia.primitives import (
+    array_of_bits,
+    complex_type,
+    element_size,
+    object_array,
+    reversed_shape,
+    scalar,
+    value_of_bits,
+)
+from luxport.porting.julia.type_rules import (
+    TypeSizes,
+    instance,
+    is_function,
+    is_gpu_array,
+    named_tuple_names,
+    tuple_types,
+)
+
+__all__ = ["Values"]
+
+_PENDING: Final = object()
+_TYPES_GROUP = "_types"
+
+
+class Values:
+    """Reads objects by their addresses, each once; the values of mutable ones are there before their contents."""
+
+    def __init__(self, file: Hdf5) -> None:
+        self._file = file
+        self._made: dict[int, Any] = {}
+        self._types = CommittedTypes(file, self._attribute)
+        self._sizes = TypeSizes()
+        self._instances: dict[int, tuple[Any, Any]] = {}
+        self._depth = 0
+
+    def root(self) -> dict[str, Any]:
+        """Return what the file holds, by name."""
+        header = read_header(self._file, self._file.root)
+        if not header.is_group:
+            raise FileFormatError("the root of the file is no group", offset=header.offset)
+        header.links.pop(_TYPES_GROUP, None)
+        return self._group(header)
+
+    def at(self, address: int) -> Any:
+        """Return the object at an address."""
+        if address in self._made:
+            made = self._made[address]
+            if made is _PENDING:
+                raise FileFormatError("something immutable contains itself", offset=self._file.offset(address))
+            return made
+        self._made[address] = _PENDING
+        self._enter(self._file.offset(address))
+        try:
+            header = read_header(self._file, address)
+            if header.is_group:
+                value = self._group(header)
+            elif header.datatype is None:
+                raise FileFormatError("an object is neither a group nor a dataset", offset=header.offset)
+            elif header.layout is None and header.dataspace is None:
+                value = self._types[address].type
+            else:
+                value = self._dataset(header, header.datatype)
+        finally:
+            self._depth -= 1
+        self._made[address] = value
+        return value
+
+    def _enter(self, offset: int) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise FileFormatError(f"values are nested more than {MAX_DEPTH} deep", offset=offset)
+
+    def _group(self, header: Header) -> dict[str, Any]:
+        group: dict[str, Any] = {}
+        self._made[header.address] = group
+        for name, target in header.links.items():
+            group[name] = self.at(target)
+        return group
+
+    def _dataset(self, header: Header, type: Datatype) -> Any:
+        space = header.dataspace or Dataspace("scalar", ())
+        if space.kind == "null":
+            return self._empty(header, type)
+        shape = self._shape(header.attributes, space)
+        size = self._storage(type).size
+        if isinstance(type, Text) and space.kind == "simple" and shape == (size,):
+            # JLD2 0.1.12 to 0.3.1 wrote a string as an array of its bytes.
+            return _text(*raw_data(self._file, header, shape, 1))
+        data, place = raw_data(self._file, header, space.shape if space.kind == "simple" else (), size)
+        if space.kind == "simple":
+            return self._array(type, data, shape, place, header.address)
+        return self._element(type, data, place, header.address)
+
+    def _shape(self, attributes: dict[str, Attribute], space: Dataspace) -> tuple[int, ...]:
+        """Return the shape of an array; that of an array without axes or without data is in an attribute."""
+        if "dimensions" not in attributes:
+            return space.shape
+        dims = self._attribute(attributes["dimensions"])
+        # The attribute is in C order already, as the dataspace is.
+        shape = reversed_shape(list(dims)[::-1] if isinstance(dims, (list, np.ndarray)) else [-1], 0)
+        if space.kind == "simple" and math.prod(shape) != math.prod(space.shape):
+            raise FileFormatError(
+                f"an array has the shapes {space.shape} and {shape}", offset=attributes["dimensions"].offset
+            )
+        return shape
+
+    def _empty(self, header: Header, type: Datatype) -> Any:
+        """Return a value of a type without data, or an array of such values."""
+        julia_type: Any = julia.BOTTOM
+        if isinstance(type, Shared):
+            committed = self._types[type.address]
+            julia_type = committed.type
+            if "dimensions" not in header.attributes:
+                return self._of_committed(committed, memoryview(b""), header.offset, 0)
+        shape = self._shape(header.attributes, Dataspace("null", (0,)))
+        if math.prod(shape) == 0:
+            return [] if len(shape) == 1 else object_array([], shape)
+        return julia.Filled(instance(julia_type, header.offset), shape)
+
+    def _attribute(self, attribute: Attribute) -> Any:
+        space, type = attribute.dataspace, attribute.datatype
+        if space.kind == "null":
+            return None
+        size = self._storage(type).size
+        count = math.prod(space.shape) if space.kind == "simple" else 1
+        if attribute.offset + size * count > attribute.end:
+            raise FileFormatError("an attribute runs over its end", offset=attribute.offset)
+        data = self._file.source.view(attribute.offset, size * count, "an attribute")
+        if space.kind == "scalar":
+            return self._element(type, data, attribute.offset, 0)
+        if isinstance(type, Reference):
+            return [int.from_bytes(data[i : i + 8], "little") for i in range(0, len(data), 8)]
+        value = self._array(type, data, space.shape, attribute.offset, 0)
+        return value.tolist() if isinstance(value, np.ndarray) else value
+
+    def _storage(self, type: Datatype) -> Any:
+        """Return how elements of a datatype are stored, the datatype itself unless it is a committed one."""
+        return self._types[type.address].datatype if isinstance(type, Shared) else type
+
+    # Arrays.
+
+    def _array(self, type: Datatype, data: memoryview, shape: tuple[int, ...], place: int, address: int) -> Any:
+        whole = self._array_at_once(type, data, shape, place)
+        if whole is not None:
+            return whole
+        size = self._storage(type).size
+        if size == 0:
+            raise FileFormatError("an array of elements without bytes", offset=place)
+        values: list[Any] = []
+        if len(shape) == 1 and address:
+            # A vector may contain itself.
+            self._made[address] = values
+        for i in range(0, len(data), size):
+            values.append(self._element(type, data[i : i + size], place + i, 0))
+        return values if len(shape) == 1 else object_array(values, shape)
+
+    def _array_at_once(self, type: Datatype, data: memoryview, shape: tuple[int, ...], place: int) -> Any:
+        """Return an array of plain numbers or plain bits without going through its elements, None of others."""
+        storage = self._storage(type)
+        julia_type = self._types[type.address].type if isinstance(type, Shared) else None
+        if isinstance(storage, Number):
+            if storage.dtype is None:
+                name = "Int128" if storage.signed else "UInt128"
+                return array_of_bits(julia.TypeName(("Core",), name), data, shape, place)
+            if storage.dtype.byteorder == ">":
+                native = np.frombuffer(data, storage.dtype).astype(storage.dtype.newbyteorder("<"))
+                return native.reshape(shape)
+            return array_of_bits(_type_of(storage.dtype), data, shape, place)
+        if isinstance(storage, Opaque):
+            committed = self._types[type.address] if isinstance(type, Shared) else None
+            if committed is None or not committed.empty:
+                return array_of_bits(julia_type, data, shape, place)
+        if isinstance(storage, Compound) and _is_complex(julia_type, storage):
+            return array_of_bits(julia_type, data, shape, place)
+        return None
+
+    # Elements.
+
+    def _element(self, type: Datatype, data: memoryview, place: int, address: int) -> Any:
+        """Return one element from its bytes; ``address`` is that of the object that it is the whole of, or 0."""
+        source = self._file.source
+        source.work(len(data), place)
+        match type:
+            case Shared():
+                return self._of_committed(self._types[type.address], data, place, address)
+            case Number(dtype=None):
+                return int.from_bytes(data, "little", signed=type.signed)
+            case Number():
+                return scalar(self._array_at_once(type, data, (), place)[()])
+            case Text():
+                text = bytes(data)
+                end = text.find(b"\0") if type.padding == 0 else -1
+                text = text[:end] if end >= 0 else text.rstrip(b" ") if type.padding == 2 else text
+                return _text(memoryview(text), place)
+            case Reference():
+                target = int.from_bytes(data, "little")
+                return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self.at(target)
+            case VariableLength():
+                return self._variable(type, data, place)
+            case ArrayOf():
+                return self._array(type.element, data, type.shape, place, 0)
+            case Compound():
+                members = {m.name: data[m.offset : m.offset + m.type.size] for m in type.members}  # type: ignore[union-attr]
+                values = [self._element(m.type, members[m.name], place + m.offset, 0) for m in type.members]
+                return julia.NamedTuple(tuple(m.name for m in type.members), tuple(values))
+            case _:
+                return julia.Bits(None, bytes(data))
+
+    def _variable(self, type: VariableLength, data: memoryview, place: int) -> Any:
+        found = self._heap(data, self._storage(type.element).size, place)
+        if found is None:
+            return julia.UNDEFINED
+        content, start, count = found
+        if type.text:
+            return _text(content, start)
+        if isinstance(type.element, Reference):
+            return [self._element(type.element, content[8 * i : 8 * i + 8], start, 0) for i in range(count)]
+        return self._array(type.element, content, (count,), start, 0)
+
+    def _heap(self, data: memoryview, element: int, place: int) -> tuple[memoryview, int, int] | None:
+        """Return the elements that a length and a place in a heap stand for, None if there are none yet."""
+        count = int.from_bytes(data[:4], "little")
+        address, index = int.from_bytes(data[4:12], "little"), int.from_bytes(data[12:16], "little")
+        if address == 0 and index == 0:
+            return None
+        start, size = heap_object(self._file, address, index)
+        if count * element > size:
+            raise FileFormatError(f"{count} elements of {element} bytes in {size} bytes of a heap", offset=place)
+        return self._file.source.view(start, count * element, "an object of a heap"), start, count
+
+    # Committed types.
+
+    def _of_committed(self, committed: CommittedType, data: memoryview, place: int, address: int) -> Any:
+        self._enter(place)
+        try:
+            if committed.written is None or committed.type is None:
+                return self._of_type(committed, committed.type, data, place, address)
+            dictionary = julia.Dict(committed.type, [])
+            if address:
+                self._made[address] = dictionary
+            value = self._of_type(committed, committed.written, data, place, 0)
+            result = converted(committed.type, value, dictionary)
+            if result is not dictionary and address:
+                self._made[address] = _PENDING
+            return result
+        finally:
+            self._depth -= 1
+
+    def _of_type(self, committed: CommittedType, type: Any, data: memoryview, place: int, address: int) -> Any:
+        storage = committed.datatype
+        if type is None:
+            return self._element(storage, data, place, 0)
+        if committed.empty:
+            return self._instance(type, place)
+        if isinstance(storage, Opaque):
+            return value_of_bits(type, data, place)
+        if isinstance(storage, Compound):
+            return self._record(committed, storage, type, data, place, address)
+        value = self._element(storage, data, place, 0)
+        if isinstance(value, str) and isinstance(type, julia.TypeName) and type.path == "Core.Symbol":
+            return julia.Symbol(value)
+        return value
+
+    def _record(
+        self, committed: CommittedType, storage: Compound, type: Any, data: memoryview, place: int, address: int
+    ) -> Any:
+        members = {m.name: (i, m) for i, m in enumerate(storage.members)}
+        path = type.path if isinstance(type, julia.TypeName) else ""
+        if path in ("Core.DataType", "Core.Type") and members.keys() == {"name", "parameters"}:
+            return self._type_value(storage, data, place)
+        if path == "Core.Union" and "datatype" in members and "unionall" in members:
+            return self._union(storage, data, place)
+        if _is_complex(type, storage):
+            return scalar(array_of_bits(type, data, (), place)[()])
+        names = tuple(committed.fields) if committed.fields is not None else tuple(members)
+        struct = julia.Struct(type, [], names)
+        plain = not (is_function(type) or tuple_types(type) is not None or path in ("Core.NamedTuple", "Core.Tuple"))
+        if plain and address:
+            # A mutable struct may contain itself.
+            self._made[address] = struct
+        for name in names:
+            if name not in members:
+                inner = self._types[committed.type_of_member(name, -1)]
+                struct.fields.append(self._of_committed(inner, memoryview(b""), place, 0))
+                continue
+            position, member = members[name]
+            inner_address = committed.type_of_member(name, position)
+            size = self._storage(member.type).size
+            part = data[member.offset : member.offset + size]
+            inner_type = Shared(inner_address) if inner_address not in (0, UNDEFINED_ADDRESS) else member.type
+            if self._storage(inner_type).size != size:
+                raise FileFormatError(f"the field {name} of {path} has another size than its type", offset=place)
+            struct.fields.append(self._element(inner_type, part, place + member.offset, 0))
+        if is_gpu_array(type) and not _has_array(struct):
+            return julia.Unavailable(type, "the weights were on a GPU and were never written to the file")
+        return self._finished(struct, place) if not plain else special(struct)
+
+    def _instance(self, type: Any, place: int) -> Any:
+        """Return the one value of a type without data, the same object each time."""
+        if id(type) not in self._instances:
+            self._instances[id(type)] = (instance(type, place), type)
+        return self._instances[id(type)][0]
+
+    def _finished(self, struct: julia.Struct, place: int) -> Any:
+        """Return a function, tuple or named tuple, with the elements that have no data and were left out."""
+        type, names = struct.type, struct.names or ()
+        if is_function(type):
+            return julia.Function(type, struct.fields, names)
+        stored = dict(zip(names, struct.fields, strict=True))
+        keys = named_tuple_names(type)
+        if keys is not None:
+            types = tuple_types(type.params[1]) if len(type.params) == 2 else None
+            return julia.NamedTuple(keys, self._elements(keys, types, stored, place))
+        types = tuple_types(type)
+        if types is not None and (types or not stored):
+            return self._elements(tuple(str(i) for i in range(1, len(types) + 1)), types, stored, place)
+        return tuple(struct.fields)
+
+    def _elements(
+        self, keys: tuple[str, ...], types: tuple[Any, ...] | None, stored: dict[str, Any], place: int
+    ) -> tuple[Any, ...]:
+        # The number of elements is the type's word alone.
+        self._file.source.work(8 * len(keys), place)
+        if types is None or len(types) != len(keys):
+            if keys != tuple(stored):
+                raise FileFormatError("a named tuple has other elements than its type says", offset=place)
+            return tuple(stored.values())
+        return tuple(
+            stored[key] if key in stored else self._instance(type, place) for key, type in zip(keys, types, strict=True)
+        )
+
+    # Types as values.
+
+    def _type_value(self, storage: Compound, data: memoryview, place: int) -> julia.TypeName:
+        parts = {m.name: (m.type, data[m.offset : m.offset + 16], place + m.offset) for m in storage.members}
+        name = self._element(*parts["name"], 0)
+        params = self._references(*parts["parameters"])
+        if not isinstance(name, str) or not name:
+            raise FileFormatError("a type has no name", offset=place)
+        self._sizes.check(params, place)
+        if name in ("Tuple", "NTuple"):
+            return julia.TypeName(("Core",), name, params)
+        module, last = julia.dotted(name)
+        return julia.TypeName(module, last, params)
+
+    def _union(self, storage: Compound, data: memoryview, place: int) -> julia.Union:
+        parts = {m.name: (m.type, data[m.offset : m.offset + 16], place + m.offset) for m in storage.members}
+        types = (*self._references(*parts["datatype"]), *self._references(*parts["unionall"]))
+        self._sizes.check(types, place)
+        return julia.Union(types)
+
+    def _references(self, type: Datatype, data: memoryview, place: int) -> tuple[Any, ...]:
+        if not isinstance(type, VariableLength) or not isinstance(type.element, Reference):
+            raise FileFormatError("the parameters of a type are no references", offset=place)
+        value = self._variable(type, data, place)
+        return () if value is julia.UNDEFINED else tuple(value)
+
+
+def _type_of(dtype: np.dtype[Any]) -> julia.TypeName:
+    kind = {"f": "Float", "i": "Int", "u": "UInt"}.get(dtype.kind)
+    return julia.TypeName(("Core",), f"{kind}{8 * dtype.itemsize}" if kind else "Bool")
+
+
+def _is_complex(type: Any, storage: Compound) -> bool:
+    if not isinstance(type, julia.TypeName) or type.path != "Base.Complex" or len(storage.members) != 2:
+        return False
+    first, second = storage.members
+    if (
+        not isinstance(first.type, Number)
+        or first.type != second.type
+        or (first.offset, second.offset) != (0, first.type.size)
+    ):
+        return False
+    return complex_type(first.type.dtype) is not None and element_size(type) == storage.size
+
+
+def _has_array(value: julia.Struct) -> bool:
+    return any(isinstance(part, np.ndarray) and part.dtype != object for part in islice(julia.every(value), 200))
+
+
+def _text(data: memoryview, place: int) -> str:
+    try:
+        return bytes(data).decode()
+    except UnicodeDecodeError:
+        raise FileFormatError("a text is no UTF-8", offset=place) from None

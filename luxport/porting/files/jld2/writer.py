@@ -1,0 +1,307 @@
+"""Writing JLD2: named tuples, tuples, arrays and numbers, in the form that JLD2.jl has had since 0.5.
+
+Julia's types are written with the values, so that Julia reads back what `luxport.porting.julia` says the values are.
+Arrays have their axes in our order, the reverse of Julia's.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.files.jld2.checksum import lookup3
+from luxport.porting.files.jld2.datatype_bytes import (
+    EMPTY,
+    FILL,
+    NULL,
+    PLAIN,
+    REFERENCE,
+    REFERENCES,
+    SCALAR,
+    TEXT,
+    UINT8,
+    attribute,
+    compact,
+    compound,
+    datatype_message,
+    shared,
+    simple,
+)
+from luxport.porting.files.jld2.types_of_values import STRING, SYMBOL, element_of, has_data, members, memory, type_of
+from luxport.version import __version__
+
+__all__ = ["write"]
+
+_BASE = 512
+_UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
+_LARGEST_INLINE = 1024
+"""Records that take more in Julia's memory are objects of their own."""
+_LARGEST_COMPACT = 8192
+_LARGEST_DESCRIPTION = 48_000
+"""A message of HDF5 has less than 64 KiB; past this many bytes a record's members become references."""
+_LARGEST_TUPLE = 4000
+_HEAP = 4096
+"""The least size of a heap."""
+
+
+def write(file: BinaryIO, values: Mapping[str, julia.Value]) -> None:
+    """Write values by their names, which JLD2.jl's ``load`` finds them by.
+
+    Raises: TypeError for a value that is not written here, by its path; ValueError for a tuple too long for HDF5, and
+    for a name that JLD2.jl would not find again
+    """
+    for name in values:
+        if name in ("", "_types") or "/" in name:
+            raise ValueError(f"a name that JLD2.jl finds expected, not '' nor '_types', without '/', got {name!r}")
+    writer = _Writer()
+    links = {name: writer.dataset(value, name) for name, value in values.items()}
+    writer.finish(file, links)
+
+
+class _Field(NamedTuple):
+    """How a type is stored inside another: its datatype, None for no bytes, and its committed type, 0 for none."""
+
+    datatype: bytes | None
+    committed: int
+
+
+_BY_REFERENCE = _Field(REFERENCE, 0)
+
+
+class _Writer:
+    """Appends objects and gives back their addresses, which count from the superblock."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Any] = []
+        self._size = 0
+        self._heap: bytearray | None = None
+        self._heap_address = self._heap_used = self._heap_objects = 0
+        self._committed: dict[Any, tuple[int, bytes]] = {}
+        self._fields: dict[Any, _Field] = {}
+        self._layouts: dict[Any, list[tuple[str, _Field]]] = {}
+        self._parameters: dict[Any, int] = {}
+        # An array that is in several places is one object in Julia, too. It is kept, lest another have its identity.
+        self._arrays: dict[int, tuple[int, Any]] = {}
+        self._append(bytes(48))
+        self._datatype = 0
+        name = self._text("Core.DataType") + bytes(16)
+        # The type of types is described by a value of itself.
+        self._datatype = self._size
+        self._types = [self._commit_header(compound([("name", TEXT), ("parameters", REFERENCES)]), name)]
+
+    # Bytes.
+
+    def _append(self, data: Any, aligned: bool = False) -> int:
+        if aligned and self._size % 8:
+            self._append(bytes(-self._size % 8))
+        address = self._size
+        self._pieces.append(data)
+        self._size += len(data)
+        return address
+
+    def _object(self, messages: Iterable[tuple[int, int, bytes]], gap: bytes = b"") -> int:
+        """Write an object header of messages: kind, flags, body."""
+        parts = []
+        for kind, flags, body in messages:
+            if len(body) >= 1 << 16:
+                raise ValueError(f"JLD2 expects descriptions below 64 KiB, got {len(body)} bytes: shorten the names")
+            parts.append(struct.pack("<BHB", kind, len(body), flags) + body)
+        content = b"".join(parts) + gap
+        header = b"OHDR" + struct.pack("<BBI", 2, 2, len(content)) + content
+        return self._append(header + struct.pack("<I", lookup3(header)))
+
+    def _heaped(self, data: bytes, count: int) -> bytes:
+        """Put data of variable length into a heap, and return what stands for them in a record."""
+        needed = 16 + len(data) + -len(data) % 8
+        full = self._heap is None or self._heap_used + needed > len(self._heap) or self._heap_objects >= 60_000
+        if self._heap is None or full:
+            self._close_heap()
+            self._heap = bytearray(max(_HEAP, 16 + needed))
+            self._heap[:16] = b"GCOL" + struct.pack("<IQ", 1, len(self._heap))
+            self._heap_address = self._append(self._heap, aligned=True)
+            self._heap_used, self._heap_objects = 16, 0
+        self._heap_objects += 1
+        place = self._heap_used
+        self._heap[place : place + 16] = struct.pack("<HHIQ", self._heap_objects, 1, 0, len(data))
+        self._heap[place + 16 : place + 16 + len(data)] = data
+        self._heap_used += needed
+        return struct.pack("<IQI", count, self._heap_address, self._heap_objects)
+
+    def _close_heap(self) -> None:
+        """Say how much of the heap is free."""
+        if self._heap is not None and len(self._heap) - self._heap_used >= 16:
+            free = struct.pack("<HHIQ", 0, 0, 0, len(self._heap) - self._heap_used)
+            self._heap[self._heap_used : self._heap_used + 16] = free
+
+    def _text(self, text: str) -> bytes:
+        data = text.encode()
+        return self._heaped(data, len(data))
+
+    # Types.
+
+    def _commit_header(self, datatype: bytes, record: bytes, *attributes: tuple[int, int, bytes]) -> int:
+        described = attribute("julia_type", shared(self._datatype), SCALAR, record, is_shared=True)
+        return self._object([(0x03, 0x40, datatype), described, *attributes])
+
+    def _type_record(self, type: julia.TypeName) -> bytes:
+        name, params = type.path, type.params
+        if name == "Core.Tuple" and params:
+            # As JLD2.jl: NTuple for two alike, Tuple for all others.
+            pair = len(params) == 2 and params[0] == params[1]
+            name, params = ("NTuple", (2, params[0])) if pair else ("Tuple", params)
+        addresses = [self._parameter(param) for param in params]
+        return self._text(name) + self._references(addresses)
+
+    def _references(self, addresses: Sequence[int]) -> bytes:
+        return self._heaped(struct.pack(f"<{len(addresses)}Q", *addresses), len(addresses)) if addresses else bytes(16)
+
+    def _parameter(self, param: Any) -> int:
+        """Return the address that stands for a parameter: a committed type's, or that of a value."""
+        key = (type(param), param)
+        if key not in self._parameters:
+            if not isinstance(param, julia.TypeName):
+                address = self.dataset(param, "a parameter of a type")
+            else:
+                field = self._field(param)
+                address = field.committed if field.committed and field.datatype is not None else 0
+                if not address:
+                    address = self._scalar(shared(self._datatype), self._type_record(param))
+            self._parameters[key] = address
+        return self._parameters[key]
+
+    def _field(self, type: julia.TypeName) -> _Field:
+        """Say how a type is stored inside another."""
+        if type not in self._fields:
+            plain = PLAIN.get(type.path)
+            if plain is not None:
+                field = _Field(plain, 0)
+            elif type == STRING:
+                field = _Field(TEXT, 0)
+            elif type.path == "Core.Array" or memory(type)[0] > _LARGEST_INLINE:
+                field = _BY_REFERENCE
+            else:
+                address, datatype = self._commit(type)
+                field = _Field(datatype if has_data(type) else None, address)
+            self._fields[type] = field
+        return self._fields[type]
+
+    def _commit(self, type: julia.TypeName) -> tuple[int, bytes]:
+        """Write a type with its datatype, and return its address and the datatype."""
+        if type not in self._committed:
+            datatype, attributes = TEXT, []
+            if not has_data(type):
+                datatype, attributes = EMPTY, [attribute("empty", UINT8, SCALAR, b"\1")]
+            elif type != SYMBOL:
+                layout = self._layout(type)
+                datatype = compound([(name, field.datatype) for name, field in layout if field.datatype is not None])
+                if any(field.committed for _, field in layout):
+                    names = b"".join(self._text(name) for name, _ in layout)
+                    addresses = struct.pack(f"<{len(layout)}Q", *(field.committed for _, field in layout))
+                    attributes = [
+                        attribute("field_names", TEXT, simple(len(layout)), names),
+                        attribute("field_types", REFERENCE, simple(len(layout)), addresses),
+                    ]
+            record = self._type_record(type)
+            self._committed[type] = self._commit_header(datatype, record, *attributes), datatype
+            self._types.append(self._committed[type][0])
+        return self._committed[type]
+
+    def _layout(self, type: julia.TypeName) -> list[tuple[str, _Field]]:
+        """Return the members of a record with how they are stored: by references where else it would be too long."""
+        if type not in self._layouts:
+            names, types = members(type)
+            if len(names) > _LARGEST_TUPLE:
+                raise ValueError(f"JLD2 expects at most {_LARGEST_TUPLE} entries side by side, got {len(names)}")
+            fields = [self._field(inner) for inner in types]
+            if sum(len(field.datatype or b"") + 40 for field in fields) > _LARGEST_DESCRIPTION:
+                fields = [_BY_REFERENCE if field.committed and field.datatype else field for field in fields]
+            self._layouts[type] = list(zip(names, fields, strict=True))
+        return self._layouts[type]
+
+    # Values.
+
+    def dataset(self, value: julia.Value, path: str) -> int:
+        """Write a value as an object of its own."""
+        if isinstance(value, np.ndarray):
+            return self._array(value, path)
+        type = type_of(value, path)
+        if isinstance(value, str):
+            data = value.encode()
+            return self._scalar(struct.pack("<BBBBI", 0x33, 0x11, 0, 0, len(data)), data)
+        plain = PLAIN.get(type.path)
+        if plain is not None:
+            return self._scalar(plain, self._bytes(type, value, path))
+        address, _ = self._commit(type)
+        if not has_data(type):
+            return self._object([FILL, (0x01, 0, NULL), datatype_message(shared(address)), (0x08, 0, compact(b""))])
+        return self._scalar(shared(address), self._bytes(type, value, path))
+
+    def _bytes(self, type: julia.TypeName, value: Any, path: str) -> bytes:
+        """Return what a value of this type has in its own record."""
+        if not has_data(type):
+            return b""
+        if type.path in PLAIN or type.path == "Base.Complex":
+            return np.asarray(value).astype(np.asarray(value).dtype.newbyteorder("<")).tobytes()
+        if type in (STRING, SYMBOL):
+            return self._text(value if isinstance(value, str) else value.name)
+        parts = []
+        entries = value.values if isinstance(value, julia.NamedTuple) else value
+        for (name, field), inner, entry in zip(self._layout(type), members(type)[1], entries, strict=True):
+            here = f"{path}.{name}"
+            if field == _BY_REFERENCE:
+                parts.append(struct.pack("<Q", self.dataset(entry, here)))
+            else:
+                parts.append(self._bytes(inner, entry, here))
+        return b"".join(parts)
+
+    def _scalar(self, datatype: bytes, data: bytes) -> int:
+        layout = compact(data) if len(data) < _LARGEST_COMPACT else self._contiguous(data)
+        return self._object([FILL, (0x01, 0, SCALAR), datatype_message(datatype), (0x08, 0, layout)])
+
+    def _array(self, array: np.ndarray[Any, Any], path: str) -> int:
+        if id(array) in self._arrays:
+            return self._arrays[id(array)][0]
+        element = element_of(array.dtype, path)
+        if element.path == "Base.Complex":
+            datatype = shared(self._commit(element)[0])
+        else:
+            datatype = PLAIN[element.path]
+        stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        data: Any = stored.reshape(-1).view(np.uint8).data if stored.size else b""
+        layout = self._contiguous(data) if len(data) else compact(b"")
+        messages = [FILL, (0x01, 0, simple(*array.shape) if array.ndim else simple(1))]
+        if not array.ndim:
+            messages.append(attribute("dimensions", PLAIN["Core.Int64"], simple(0), b""))
+        address = self._object([*messages, datatype_message(datatype), (0x08, 0, layout)])
+        self._arrays[id(array)] = address, array
+        return address
+
+    def _contiguous(self, data: Any) -> bytes:
+        return struct.pack("<BBQQ", 4, 1, self._append(data, aligned=True), len(data))
+
+    # The whole.
+
+    def _group(self, links: Mapping[str, int]) -> int:
+        messages = [(0x02, 0, struct.pack("<BBQQ", 0, 0, _UNDEFINED, _UNDEFINED)), (0x0A, 0, b"\0\0")]
+        for name, address in links.items():
+            text = name.encode()
+            link = struct.pack("<BBBH", 1, 0x11, 1, len(text)) + text + struct.pack("<Q", address)
+            messages.append((0x06, 0, link))
+        # Room in which JLD2.jl may put links later: an empty message, and a place to go on from.
+        return self._object(messages, struct.pack("<BHB", 0, 44, 0) + bytes(44 + 20))
+
+    def finish(self, file: BinaryIO, links: Mapping[str, int]) -> None:
+        types = self._group({f"{i:08d}": address for i, address in enumerate(self._types, start=1)})
+        root = self._group({**links, "_types": types})
+        self._close_heap()
+        block = b"\x89HDF\r\n\x1a\n" + struct.pack("<BBBB", 2, 8, 8, 0)
+        block += struct.pack("<QQQQ", _BASE, _UNDEFINED, self._size + _BASE, root)
+        self._pieces[0] = block + struct.pack("<I", lookup3(block))
+        title = f"HDF5-based Julia Data Format, version 0.2.0\0 (luxport {__version__})\0"
+        file.write(title.encode().ljust(_BASE, b"\0"))
+        for piece in self._pieces:
+            file.write(piece)

@@ -1,0 +1,84 @@
+"""Read a model file: find out what it is, and give its values as plain Python."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError, refusing
+from luxport.porting.files import bson, jld2
+from luxport.porting.files.detect import identify
+from luxport.porting.files.opening import bytes_of
+from luxport.porting.files.source import Source
+from luxport.porting.julia.type_rules import is_gpu_array
+
+__all__ = ["SavedFile", "read"]
+
+
+@dataclass(frozen=True, eq=False)
+class SavedFile:
+    """What a file holds: its values by their names, as `luxport.porting.julia` describes them.
+
+    ``format`` is ``"BSON"`` or ``"JLD2"``; ``written_by`` is what the file says of its writer, for JLD2 only.
+    """
+
+    format: str
+    written_by: str
+    values: dict[str, Any]
+
+
+def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = False) -> SavedFile:
+    """Read a file of BSON.jl or JLD2, given by its path or its bytes; its content decides which it is.
+
+    No code from the file is run. Arrays are read-only views of the bytes read, with the axes reversed.
+
+    Args:
+        file: the path, or the file's bytes
+        allow_unavailable: leave a `julia.Unavailable` in the place of an array that stayed on a GPU
+
+    Raises:
+        FileFormatError: if the file is something else, is damaged, or refers to weights that it does not hold
+        OSError: if it cannot be opened
+
+    >>> document = b"\\x10\\x00\\x00\\x00\\x10a\\x00\\x07\\x00\\x00\\x00\\x08b\\x00\\x01\\x00"
+    >>> read(document).values
+    {'a': 7, 'b': True}
+    """
+    data, path = (file, None) if isinstance(file, bytes) else (bytes_of(file), str(file))
+    with refusing(path):
+        return _read(Source(data), allow_unavailable)
+
+
+def _read(source: Source, allow_unavailable: bool) -> SavedFile:
+    if identify(source) == "JLD2":
+        values, written_by = jld2.read(source)
+        saved = SavedFile("JLD2", written_by, values)
+    else:
+        root, end = bson.parse(source)
+        _refuse_databases(source, root, end)
+        saved = SavedFile("BSON", "", bson.values_of(root))
+    if not allow_unavailable:
+        left = next(filter(_is_left_on_gpu, julia.every(saved.values)), None)
+        if left is not None:
+            place = next(path for path, value in julia.walk(saved.values) if value is left)
+            raise FileFormatError(
+                f"{'.'.join(place)} is a {left.type.path}: {left.reason}; "
+                "in Julia, move the model to the CPU and save it again"
+            )
+    return saved
+
+
+def _is_left_on_gpu(value: Any) -> bool:
+    return isinstance(value, julia.Unavailable) and is_gpu_array(value.type)
+
+
+def _refuse_databases(source: Source, root: bson.Document, end: int) -> None:
+    if end != source.size:
+        raise FileFormatError(
+            f"{source.size - end} bytes follow the document: several documents, as MongoDB writes them, or damage",
+            offset=end,
+        )
+    if "_id" in root and "_backrefs" not in root:
+        raise FileFormatError("this is a MongoDB document (it has an _id), not a file of BSON.jl", offset=0)

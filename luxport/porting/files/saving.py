@@ -1,0 +1,201 @@
+"""`save` and `load`: parameters and states in a safetensors file, the same bits back on any backend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import Backend
+from luxport.core.anatomy import Parameters, States
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.porting.errors import FileFormatError, refusing, shown
+from luxport.porting.files.described import TreeReader, TreeWriter
+from luxport.porting.files.opening import bytes_of
+from luxport.porting.files.replacing import replacing
+from luxport.porting.files.safetensors_reader import read_safetensors
+from luxport.porting.files.safetensors_writer import write_safetensors
+from luxport.porting.loading import placed
+from luxport.tree.static import Static
+from luxport.version import __version__
+
+__all__ = ["load", "save"]
+
+_FORMAT = 2
+"""The latest version of what is written here. A reader takes it and earlier ones; a file says the first that it
+needs: 2 if an array is in several places or a rule of an optimizer is among the constants, else 1."""
+
+
+def save(
+    path: str | PathLike[str],
+    ps: Parameters,
+    st: States | None = None,
+    *,
+    model: Layer | None = None,
+    optimizer: tree.Tree = None,
+) -> None:
+    """Write parameters and states to a safetensors file, which `load` reads back on any backend.
+
+    Arrays are named by their dotted paths, ``ps.layer_1.weight`` and ``st.layer_2.running_mean``, so that any reader
+    of safetensors finds them; numbers, `Static` entries, None, the order of names, and whether a sequence was a list
+    or a tuple, are kept as JSON beside them. An array that is in several places (the same object) is in the file
+    once, under the first; the metadata's ``aliases`` name the others. With `model` its one-line description goes into
+    the file, for who reads it later. `optimizer` takes the state that `optimizers.setup` made: with it a run goes on
+    from the file as if it had not stopped, on any backend.
+
+    The file is there whole or not at all: it is written under another name in the same folder and then renamed, and
+    one that was there before stays until then. What a killed process left behind the next `save` there removes.
+
+    Raises: TypeError for an entry that cannot be kept, by its path; ValueError for two of one dotted path; OSError
+
+    >>> import luxport, os, tempfile
+    >>> model = luxport.Dense(2, 3)
+    >>> path = os.path.join(tempfile.mkdtemp(), "dense.safetensors")
+    >>> save(path, *luxport.setup(0, model), model=model)
+    >>> load(path, model=model)[0]["weight"].shape
+    (2, 3)
+    """
+    writer = TreeWriter()
+    given = {"ps": ps, "st": st, "opt": optimizer}
+    trees = {name: writer.describe(values, name) for name, values in given.items() if values is not None}
+    metadata = {
+        "luxport": __version__,
+        "format": str(_FORMAT if writer.aliases or writer.has_rules else 1),
+        "trees": json.dumps(trees),
+    }
+    if writer.aliases:
+        metadata["aliases"] = json.dumps(writer.aliases)
+    if model is not None:
+        metadata["model"] = repr(model)
+    with replacing(path) as file:
+        write_safetensors(file, writer.arrays, metadata)
+
+
+@overload
+def load(
+    path: str | PathLike[str],
+    *,
+    model: Layer | None = None,
+    optimizer: Literal[False] = False,
+    classes: Iterable[type] = (),
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]: ...
+@overload
+def load(
+    path: str | PathLike[str],
+    *,
+    model: Layer | None = None,
+    optimizer: Literal[True],
+    classes: Iterable[type] = (),
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> tuple[dict[str, Any], dict[str, Any], Any]: ...
+def load(
+    path: str | PathLike[str],
+    *,
+    model: Layer | None = None,
+    optimizer: bool = False,
+    classes: Iterable[type] = (),
+    backend: str | Backend | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> Any:
+    """Read what `save` wrote: ``ps, st``, on the default backend or the one named.
+
+    `dtype` converts floating arrays. With `model` every name and size is held against it; what a model's state has
+    not from the beginning (a carry, say) may be there or not. Of a file without states they are empty, or with
+    `model` initial. An array that was in several places is one array again.
+
+    With `optimizer` the optimizer's state is the third of what is returned; it keeps its dtypes. Rules and schedules
+    are luxport's by their names, those of your own by the `classes` that you hand over.
+
+    Models that Julia saved are for `luxport.porting.load`.
+
+    Raises: FileFormatError if this is no such file; ValueError that names every entry that does not fit the model,
+            or if the backend cannot hold a dtype, or for an optimizer's state that the file has not;
+            ModuleNotFoundError for a dtype that needs ml_dtypes, where that is not installed
+
+    >>> import luxport, os, tempfile
+    >>> model = luxport.Dense(2, 3)
+    >>> ps, st = luxport.setup(0, model)
+    >>> opt = luxport.optimizers.setup(luxport.optimizers.Adam(0.01), ps)
+    >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
+    >>> save(path, ps, st, optimizer=opt)
+    >>> ps, st, opt = load(path, optimizer=True)
+    >>> opt["weight"]["rule"]
+    Static(Adam(eta=0.01, beta=(0.9, 0.999), epsilon=1e-08))
+    """
+    arrays, metadata = _read(path)
+    with refusing(str(path), "its metadata are damaged"):
+        if "trees" not in metadata or not metadata.get("format", "").isdecimal():
+            raise FileFormatError("a file that luxport.save wrote expected: its metadata are missing")
+        if int(metadata["format"]) > _FORMAT:
+            raise FileFormatError(
+                f"its format {metadata['format']} is newer than this luxport: "
+                f"update to {metadata.get('luxport', 'a later version')}"
+            )
+        reader = TreeReader(arrays, json.loads(metadata.get("aliases", "{}")), classes)
+        described = json.loads(metadata["trees"])
+        ps = reader.build(described["ps"], "ps")
+        st = reader.build(described["st"], "st") if "st" in described else None
+        has_optimizer = "opt" in described
+        opt = reader.build(described["opt"], "opt") if optimizer and has_optimizer else None
+    if optimizer and not has_optimizer:
+        raise ValueError(f"load expects an optimizer's state in {path}, which was saved without: save(optimizer=...)")
+    if model is not None:
+        problems: list[str] = []
+        ps, st = fitted(model, ps, st, problems)
+        if problems:
+            origin = f", which was saved from {metadata['model']}" if "model" in metadata else ""
+            told = f"load expects {model!r} in {path}{origin}: {'; '.join(problems)}"
+            raise ValueError(shown(told, None))  # names are the file's
+    ps, st = placed((ps, {} if st is None else st), backend, device, dtype)
+    return (ps, st, placed(opt, backend, device, None)) if optimizer else (ps, st)
+
+
+def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    data = bytes_of(path)
+    with refusing(str(path)):
+        try:
+            return read_safetensors(data)
+        except FileFormatError as error:
+            advice = "; luxport.porting.load and load_parameters read BSON and JLD2"
+            raise FileFormatError(f"no whole safetensors file: {error.reason}{advice}", offset=error.offset) from error
+
+
+def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
+    """Hold trees against a model, note what does not fit, and put them in its order."""
+    ps = _compared(abstract_values(initial_parameters, model), ps, "ps", problems)
+    initial = initial_states(0, model)
+    return ps, initial if st is None else _compared(initial, st, "st", problems)
+
+
+def _compared(wanted: Any, found: Any, path: str, problems: list[str]) -> Any:
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        problems += [f"{path}.{name} is missing" for name in wanted if name not in found]
+        problems += [f"{path}.{name} is left over" for name in found if name not in wanted]
+        both = [name for name in wanted if name in found]
+        return {name: _compared(wanted[name], found[name], f"{path}.{name}", problems) for name in both}
+    if isinstance(wanted, (tuple, list)) and isinstance(found, (tuple, list)) and len(wanted) == len(found):
+        pairs = enumerate(zip(wanted, found, strict=True))
+        return tree.like_sequence(found, [_compared(*pair, f"{path}.{i}", problems) for i, pair in pairs])
+    # What a state has not yet, or has no longer, is None: a carry before the first call, say.
+    if not (path.startswith("st.") and (wanted is None or found is None)) and _kind(wanted) != _kind(found):
+        problems.append(f"{path}: {_kind(wanted)} expected, got {_kind(found)}")
+    return found
+
+
+def _kind(entry: Any) -> str:
+    if isinstance(entry, (Mapping, tuple, list)):
+        return f"{'a dict' if isinstance(entry, Mapping) else 'a sequence'} of {len(entry)}"
+    if entry is None or isinstance(entry, (Static, str)):
+        return type(entry).__name__
+    return f"shape {tuple(np.shape(entry))}"

@@ -1,0 +1,199 @@
+"""The command ``luxport inspect``: what is in a file of BSON.jl or JLD2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luxport.command_line import Arguments
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError, refusing, shown
+from luxport.porting.files.reading import SavedFile, read
+from luxport.porting.flux.fields import GENERATIONS
+from luxport.porting.julia.component_arrays import is_component_array
+from luxport.porting.julia.entries import children_of
+from luxport.porting.julia.generation import flux_generation
+from luxport.porting.loading import models_in
+
+__all__ = ["describe", "main"]
+
+_LONGEST = 12
+_MOST_LINES = 2000
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what a file holds: status 0, or 2 for a wrong argument or a file that cannot be read."""
+    parser = Arguments(prog="luxport inspect", description="Show what a BSON.jl or JLD2 file holds.")
+    parser.add_argument("file", help="the file; its content says which format it is, whatever its name")
+    parser.add_argument("--all", action="store_true", help="show every entry of long lists")
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stopped:  # argparse has said why
+        return int(stopped.code or 0)
+    try:
+        saved = read(options.file, allow_unavailable=True)
+        with refusing(options.file):
+            lines = describe(saved, longest=None if options.all else _LONGEST)
+        print(shown(options.file, None) + ": " + "\n".join(lines))
+    except BrokenPipeError:  # as `| head` leaves it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (FileFormatError, OSError, ValueError) as error:
+        told = str(error) if isinstance(error, FileFormatError) else f"{options.file}: {error}"
+        print(f"luxport inspect: {shown(told, 500)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def describe(saved: SavedFile, *, longest: int | None = _LONGEST) -> list[str]:
+    """Return lines about a file: the format, what it is, which Flux wrote it and why, and the tree.
+
+    Lists of more than `longest` entries are cut, and so is a tree of more than 2000 lines, unless it is None.
+    """
+    lines = [f"{saved.format}{f', written by {_plain(saved.written_by)}' if saved.written_by else ''}", _purpose(saved)]
+    generation, reasons = flux_generation(saved.values)
+    if generation:
+        lines.append(f"probably of {generation}: {'; '.join(reasons)}")
+    lines.append("")
+    for line in _tree(saved.values, longest):
+        if longest is not None and len(lines) > _MOST_LINES:
+            return [*lines, "…"]
+        lines.append(line)
+    return lines
+
+
+def _purpose(saved: SavedFile) -> str:
+    values = saved.values
+    if models := models_in(values):
+        return f"whole Flux models: {_plain(', '.join(models))}; luxport.porting.load builds the layers"
+    found = list(julia.every(values))
+    if any(isinstance(value, julia.Unavailable) for value in found):
+        return "values that the file does not hold: see below"
+    arrays = [value for value in found if isinstance(value, np.ndarray) and value.dtype.kind in "fc"]
+    if arrays:
+        count = sum(value.size for value in arrays)
+        return f"{len(arrays)} arrays of {count} numbers without their layers; see luxport.porting.load_parameters"
+    return "no layers and no arrays of floating numbers"
+
+
+def _tree(root: Any, longest: int | None) -> Iterator[str]:
+    """Yield the lines of a tree; what was there before is not entered again."""
+    seen: dict[int, str] = {}
+    pending: list[tuple[int, str, str, Any]] = [(0, "", name, value) for name, value in julia.children(root)][::-1]
+    if not pending:
+        yield f"  {_summary(root)}"
+    while pending:
+        depth, path, name, value = pending.pop()
+        margin = "  " * min(depth + 1, 40)
+        if isinstance(value, _Left):
+            yield f"{margin}… {value.count} more …"
+            continue
+        # What is shown of a path is short, and a tree can be thousands deep.
+        path = (f"{path}.{name}" if path else name)[:200]
+        inner = _children(value)
+        if inner and id(value) in seen:
+            yield f"{margin}{_plain(name)}: the same as {_plain(seen[id(value)])}"
+            continue
+        if isinstance(value, (list, tuple)) and all(_is_simple(child) for _, child in inner):
+            yield f"{margin}{_plain(name)}: {_numbers(value, longest)}"
+            continue
+        if inner:
+            seen[id(value)] = path
+        yield f"{margin}{_plain(name)}: {_summary(value)}"
+        if isinstance(value, julia.Function):
+            for method in value.methods:
+                yield from (f"{margin}  {_plain(line)}" for line in str(method).splitlines())
+        if longest is not None and len(inner) > longest:
+            inner = [*inner[: longest - 1], ("", _Left(len(inner) - longest)), inner[-1]]
+        pending += [(depth + 1, path, n, v) for n, v in reversed(inner)]
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What stands for the middle of a long list."""
+
+    count: int
+
+
+def _children(value: Any) -> list[tuple[str, Any]]:
+    """What a value contains; the fields of Flux's structs have names although BSON leaves them out."""
+    if is_component_array(value) and (tree := children_of(value)):
+        return list(tree.items())
+    inner = list(julia.children(value))
+    if isinstance(value, julia.Struct) and value.names is None and isinstance(value.type, julia.TypeName):
+        fitting = [names for names in GENERATIONS.get(value.type.name, ()) if len(names) == len(inner)]
+        if len(fitting) == 1 and value.type.module[:1] == ("Flux",):
+            return [(name, child) for name, (_, child) in zip(fitting[0], inner, strict=True)]
+    return inner
+
+
+def _numbers(values: Any, longest: int | None) -> str:
+    if longest is not None and len(values) > longest:
+        shown = [*map(_number, values[: longest - 1]), "…", _number(values[-1])]
+        return f"{_summary(values)}: {', '.join(shown)}"
+    brackets = "[]" if isinstance(values, list) else "()"
+    return f"{brackets[0]}{', '.join(map(_number, values))}{brackets[1]}"
+
+
+def _number(value: Any) -> str:
+    return "nothing" if value is None else _plain(_text(value))
+
+
+def _is_simple(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, np.generic))
+
+
+def _summary(value: Any) -> str:
+    match value:
+        case np.ndarray() if value.dtype != object:
+            return f"{value.dtype.name} array {value.shape}"
+        case np.ndarray():
+            return f"array {value.shape} of any values"
+        case julia.Filled():
+            return f"{value.shape} times one value"
+        case julia.BitsArray():
+            return f"array {value.shape} of {_plain(str(value.type))}"
+        case julia.Unavailable():
+            return f"{_plain(str(value.type))}, not in the file: {_plain(value.reason, 200)}"
+        case julia.Struct():
+            return _plain(_type_name(value.type))
+        case julia.Function():
+            return f"function {_plain(value.path)}" + (", its code in Julia's lowered form:" if value.methods else "")
+        case julia.Dict():
+            return f"{_plain(_type_name(value.type))} of {len(value.pairs)}"
+        case julia.NamedTuple():
+            return f"named tuple of {len(value.names)}"
+        case dict():
+            return f"dictionary of {len(value)}"
+        case list() | tuple():
+            what = "vector" if isinstance(value, list) else "tuple"
+            return f"{what} of {len(value)}"
+        case julia.Converted():
+            return f"{_plain(_type_name(value.type))}, saved as"
+        case str():
+            return f"text {_plain(repr(value))}"
+        case julia.Symbol():
+            return f":{_plain(value.name)}"
+        case None | bool() | int() | float() | np.generic():
+            return f"{_plain(_text(value))} ({type(value).__name__})" if value is not None else "nothing"
+        case _:
+            return _plain(str(value))
+
+
+def _text(value: Any) -> str:
+    return julia.whole_number(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _type_name(type: Any) -> str:
+    """The name of a type without what it is a type of, which is long and shows below."""
+    return type.path if isinstance(type, julia.TypeName) else str(type)
+
+
+def _plain(text: str, longest: int = 100) -> str:
+    """Text from a file as it can be printed anywhere: no control characters, and not too long."""
+    printable = shown(text[: longest + 1], None)
+    return printable if len(text) <= longest else f"{printable[:longest]}…"

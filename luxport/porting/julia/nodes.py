@@ -1,0 +1,93 @@
+"""A tree of the readers, as parameters are looked for in it: its entries by name, and the arrays out of wrappers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.fields import GENERATIONS, fields_of
+from luxport.porting.julia.component_arrays import component_tree, is_component_array
+from luxport.porting.julia.entries import children_of
+from luxport.porting.julia.wrappers import array
+
+__all__ = ["arrays_of", "entries_of", "is_array", "is_node", "type_of", "unwrapped"]
+
+
+def entries_of(value: Any) -> dict[str, Any]:
+    """Return what a tree has by name: layers by their positions, the fields of Flux's structs by their last names."""
+    entries = _plain_entries(value)
+    state = entries.get("state0")
+    if isinstance(state, tuple) and len(state) == 2:  # of an LSTMCell
+        entries = {**entries, "state0": state[0], "c": state[1]}
+    return entries
+
+
+def _plain_entries(value: Any) -> dict[str, Any]:
+    match value:
+        case dict():
+            return {str(key): entry for key, entry in value.items()}
+        case julia.NamedTuple():
+            return dict(zip(value.names, value.values, strict=True))
+        case julia.Dict():
+            return {getattr(key, "name", str(key)): entry for key, entry in value.pairs}
+        case tuple() | list():
+            return {f"layer_{i}": entry for i, entry in enumerate(value, start=1)}
+        case julia.Struct() if is_component_array(value):
+            return children_of(value)
+        case julia.Struct(type=julia.TypeName(module, name)) if "Flux" in module and name in GENERATIONS:
+            try:
+                return fields_of(value, name)
+            except FileFormatError:
+                return {}
+        case julia.Struct() if value.names is not None:
+            return dict(zip(value.names, value.fields, strict=True))
+    return {}
+
+
+def unwrapped(value: Any) -> Any:
+    """Take an array out of its wrappers, and the list out of Zygote's or Flux's Params."""
+    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
+        name = value.type.name
+        if name == "Params" and value.fields:
+            order = value.fields[0]
+            # Zygote keeps the list in a Buffer since 0.5, beside a set of the same arrays.
+            if isinstance(order, julia.Struct) and order.fields:
+                order = order.fields[0]
+            return order if isinstance(order, (list, tuple)) else value
+        if is_component_array(value) or "Array" in name or name in ("Transpose", "Adjoint"):
+            try:
+                return component_tree(value) if is_component_array(value) else array(value, name)
+            except FileFormatError:
+                return value
+    return value
+
+
+def is_node(value: Any) -> bool:
+    """Tell what may contain arrays."""
+    return isinstance(value, (dict, tuple, list, julia.NamedTuple, julia.Dict, julia.Struct))
+
+
+def is_array(value: Any) -> bool:
+    """Tell an array of numbers."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fciu"
+
+
+def arrays_of(value: Any) -> Iterator[bool]:
+    """Yield True if there is an array of numbers inside."""
+    value = unwrapped(value)
+    if is_array(value):
+        yield True
+    elif is_node(value):
+        for entry in julia.every(value):
+            if is_array(entry):
+                yield True
+                return
+
+
+def type_of(value: Any) -> str:
+    """Return the type of a value for a message."""
+    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__

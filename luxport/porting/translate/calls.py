@@ -1,0 +1,278 @@
+"""Calls: of layers' constructors, of structs and their parts, of functions of arrays, with a dot or without."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.drawn import array_drawn
+from luxport.porting.translate.functions import ACTIVATIONS, ARRAYS, DEVICE_MAKERS, ELEMENTWISE, of_elements, rounded
+from luxport.porting.translate.layers import LAYERS
+from luxport.porting.translate.parse import (
+    Arguments,
+    Unported,
+    arguments,
+    last_name,
+    line_of,
+    names_in,
+    one_line,
+    parse,
+    text,
+)
+from luxport.porting.translate.sequences import SEQUENCES
+from luxport.porting.translate.structs import Struct, chosen_method, constructor_of, is_new
+from luxport.porting.translate.writing import Code, call, field_name, group, operand, python_name
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.translate.expressions import Translator
+
+__all__ = ["broadcast", "called", "device", "rewritten"]
+
+
+def device(t: Translator) -> Code:
+    """Return what stands for a device."""
+    t.helpers.add("keep")
+    return Code("keep", "device")
+
+
+def _part_called(t: Translator, callee: Code, given: Arguments) -> Code:
+    """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
+    given.only()
+    values = [t.code(value) for value in given.positional]
+    splat = any(value.text.startswith("*") for value in values)
+    if splat and callee.kind != "bound":
+        raise Unported("a splat in the call of a layer")
+    if callee.kind == "bound" and (splat or len(values) > 1):
+        return t.helper("applied", [callee, *values])
+    return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
+
+
+def _constructed(t: Translator, struct: Struct, given: Arguments) -> Code:
+    values = [_value(t, value) for value in given.positional]
+    name = constructor_of(struct, given, [value.kind for value in values])
+    spelled = field_name if name == struct.python else python_name
+    options = {spelled(key): _value(t, value) for key, value in given.named.items()}
+    if name == struct.python:
+        values, named = _fields(struct, values)
+        options |= named
+    values += _keywords(t, given)
+    if t.kinds.get(struct.name) == "unported":
+        raise Unported(f"{struct.name} was not ported")
+    kind = "record" if not struct.forwards else "layer"
+    return call(name, values, options, kind)
+
+
+def _fields(struct: Struct, values: list[Code]) -> tuple[list[Code], dict[str, Code]]:
+    """Return fields given by position as Python takes them: those of a struct with keywords by name alone."""
+    if not struct.by_keyword:
+        return values, {}
+    return [], dict(zip(map(field_name, struct.fields), values, strict=False))
+
+
+def _keywords(t: Translator, given: Arguments) -> list[Code]:
+    """Keywords that a function was given and hands on."""
+    if given.block is not None:
+        raise Unported("a do block")
+    names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
+    if any(t.kinds.get(text(name)) != "keywords" for name in names):
+        raise Unported("keywords in a variable")
+    return [Code(f"**{t.name(text(name))}") for name in names]
+
+
+def _value(t: Translator, node: Node) -> Code:
+    """What a struct holds: a layer, an array to be drawn, or a constant."""
+    name = last_name(node)
+    if name == "identity" and name not in t.kinds:
+        return Code("luxport.identity", "function")
+    if node.type == "operator":
+        return t.connection(node, two=False)
+    return t.layer(node) if node.type in ("vector_expression", "tuple_expression") else t.code(node)
+
+
+def called(t: Translator, node: Node) -> Code:
+    """Return a call.
+
+    Raises: Unported
+    """
+    function = node.named_children[0]
+    if text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
+        function = function.named_children[0]
+    name = last_name(function)
+    given = arguments(node)
+    if function.type == "parenthesized_expression" and not given.named:
+        inner = t.code(function)
+        if inner.kind not in ("function", "bound"):
+            raise Unported("what is called is no function")
+        given.only()
+        return call(operand(inner), [t.code(value) for value in given.positional], None, "array")
+    if function.type in ("index_expression", "field_expression") and not name:
+        callee = t.code(function)
+        if callee.kind in ("bound", "part"):
+            return _part_called(t, callee, given)
+    if is_new(function):
+        return _new(t, given)
+    own = function.type == "identifier" and name in t.kinds
+    if name in t.structs and function.type == "identifier" and t.kinds.get(name) not in ("bound", "array"):
+        return _constructed(t, t.structs[name], given)
+    if t.mode == "build" and (not own or t.kinds[name] == "initializer"):
+        drawn = array_drawn(t, node)
+        if drawn is not None:
+            return drawn
+    if own:
+        return _own(t, function, name, given)
+    found = _of_packages(t, node, name, given)
+    if found is None:
+        raise Unported(f"{name or one_line(function, 40)} is not known here")
+    return found
+
+
+def _new(t: Translator, given: Arguments) -> Code:
+    """``new(...)`` in a constructor."""
+    if t.making is None:
+        raise Unported("new outside of a constructor")
+    values = [_value(t, value) for value in given.positional]
+    given.only()
+    if len(values) != len(t.making.fields) or any(value.text.startswith("*") for value in values):
+        raise Unported("new with other than all fields")
+    return call(t.making.python, *_fields(t.making, values), "layer")
+
+
+def _own(t: Translator, function: Node, name: str, given: Arguments) -> Code:
+    """A call of what the file defines."""
+    kind = t.kinds[name]
+    if kind == "initializer":
+        raise Unported("an array drawn in a place without a random state")
+    if kind == "unported":
+        raise Unported(f"{name} was not ported")
+    if kind == "layer":
+        raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
+    if kind == "bound":
+        return _part_called(t, t.code(function), given)
+    if kind == "device" and len(given.positional) == 1:
+        return t.layer(given.positional[0]) if t.mode == "build" else t.code(given.positional[0])
+    options = {python_name(key): t.code(value) for key, value in given.named.items()}
+    values = [t.code(value) for value in given.positional] + _keywords(t, given)
+    python = chosen_method(name, t.several[name], given) if name in t.several else t.name(name)
+    return call(python, values, options, "layer" if kind == "builder" else "unknown")
+
+
+def _of_packages(t: Translator, node: Node, name: str, given: Arguments) -> Code | None:
+    """A call of what Flux, Lux or Julia define; None for what is not known."""
+    count = len(given.positional)
+    if name in ("Float32", "Float64") and count == 1:
+        number = t.code(given.positional[0])
+        return number if number.kind == "number" else None  # it takes the dtype of the array beside it
+    if name in ("first", "last") and count == 1:
+        return t.helper("item", [t.code(given.positional[0]), Code("0" if name == "first" else "-1")])
+    if name == "apply" and count == 4:
+        callee, *values = [t.code(value) for value in given.positional]
+        return call(callee.text, values, None, "unknown")
+    if name in _SAME and count == 1:
+        return t.layer(given.positional[0])
+    if name == "BroadcastFunction" and count == 1:
+        return t.activation(given.positional[0])
+    if name in ("Fix1", "Fix2") and count == 2:
+        return _fixed(t, node, name, given)
+    if name in _RANDOM and t.mode == "build":
+        return Code("None", "rng")
+    if name == "SamePad" and not count:
+        return call("luxport.SamePad", [], None, "padding")
+    if name in DEVICE_MAKERS:
+        return device(t)
+    if name in ("merge", "NamedTuple"):
+        return _merged(t, name, given)
+    for table in (SEQUENCES, LAYERS, _ROUNDED if count == 2 else {}, ARRAYS):
+        if name in table:
+            return table[name](t, given)
+    return _applied(t, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
+
+
+def _fixed(t: Translator, node: Node, name: str, given: Arguments) -> Code:
+    """``Base.Fix1(f, x)`` and ``Base.Fix2(f, x)``."""
+    function, fixed = [text(value) for value in given.positional]
+    left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
+    if function in _OPERATORS:
+        if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
+            raise Unported("an operator with something fixed that is no number in place")
+        return rewritten(t, node, f"x -> {left} .{function} {right}")
+    function = f"({function})" if "->" in function else function
+    return rewritten(t, node, f"x -> {function}({left}, {right})")
+
+
+def _merged(t: Translator, name: str, given: Arguments) -> Code:
+    given.only()
+    values = [t.code(value) for value in given.positional]
+    if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or t.mode == "build":
+        raise Unported(f"{name} of something that is no named tuple")
+    return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
+
+
+def rewritten(t: Translator, node: Node, julia: str) -> Code:
+    """What stands for a node: the same in other words, with its holes at its place."""
+    if "x" in names_in(node):
+        raise Unported("a function of something named x")
+    (statement,) = parse(julia).named_children
+    holes = len(t.holes)
+    code = t.code(statement)
+    t.holes[holes:] = [replace(hole, line=line_of(node)) for hole in t.holes[holes:]]
+    return code
+
+
+def _applied(t: Translator, node: Node, name: str, given: Arguments) -> Code:
+    """A function of each element, called on an element or broadcast."""
+    dotted = node.type == "broadcast_call_expression"
+    given.only()
+    values = [t.code(value) for value in given.positional]
+    if name in ELEMENTWISE:
+        elements = of_elements(t, name, values)
+        numbers = all(value.kind == "number" for value in values) and t.mode == "array"
+        if (t.mode == "build" and not dotted) or numbers:
+            if name in ("min", "max", "abs"):
+                return call(name, values, None, "number")
+            if name in ("sqrt", "log", "log2", "exp", "floor", "ceil"):
+                return call(f"math.{name}", values, None, "number")
+        if not dotted and t.mode != "scalar":
+            raise Unported(f"{name} without a dot is no function of arrays")
+        return elements
+    options = {}
+    if name in _PARAMETERS and len(values) == 2:
+        options = {_PARAMETERS[name]: values.pop()}
+    if len(values) != 1:
+        raise Unported("more arguments than one")
+    return call(ACTIVATIONS[name], values, options, "array")
+
+
+def broadcast(t: Translator, node: Node) -> Code:
+    """Return a call with a dot.
+
+    Raises: Unported
+    """
+    function = node.named_children[0]
+    name = last_name(function)
+    given = arguments(node)
+    own = function.type == "identifier" and name in t.kinds
+    if not name:
+        callee = t.code(function)
+        if callee.kind not in ("bound", "part", "function"):
+            raise Unported("what is broadcast is not known here")
+        given.only()
+        return call(callee.text, [t.code(value) for value in given.positional], None, "array")
+    if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
+        return _applied(t, node, name, given)
+    if not own and name in ("Float32", "Float64"):
+        return t.xp("astype", [t.code(given.positional[0]), Code(f"xp.{name.lower()}")])
+    if own and t.kinds[name] in ("function", "unknown", "bound"):
+        given.only()
+        return call(t.name(name), [t.code(value) for value in given.positional], None, "array")
+    raise Unported(f"{name or 'what is broadcast'} is not known here")
+
+
+_ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
+_OPERATORS = ("+", "-", "*", "/", "^")
+_RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
+_SAME = {"cpu", "f32", "gpu"}
+"""Functions that leave a model what it is."""
+_PARAMETERS = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha"}

@@ -1,0 +1,262 @@
+"""What a finished module may hold: a second look at the Python, which knows nothing of how it was made.
+
+Every node of the syntax tree must be of a known kind, every name one that the module defines or one on a list, every
+attribute of a package on a list. So a fault in the translation makes no more of a source's text than an error.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable
+
+import luxport
+from luxport.porting.translate.functions import ACTIVATIONS, ELEMENTWISE
+from luxport.porting.translate.helpers import HELPERS
+from luxport.porting.translate.options import INITIALIZERS
+from luxport.porting.translate.writing import BUILTINS
+
+__all__ = ["names_bound", "violation"]
+
+_CALLED = {"abs", "enumerate", "float", "int", "len", "max", "min", "range", "reversed", "round", "slice", "sum"}
+_CALLED |= {"tuple", "zip"}
+_PACKAGES = ("dataclasses", "functools", "luxport", "math", "operator")
+_LAYERS = {
+    name
+    for name in luxport.__all__
+    if isinstance(kind := getattr(luxport, name), type) and issubclass(kind, luxport.Layer)
+}
+_ALLOWED = {f"luxport.{name}" for name in _LAYERS | set(INITIALIZERS.values())} | set(ACTIVATIONS.values())
+_ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "constant", "namespace", "parameter")}
+_ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
+_ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
+_ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
+_ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}
+_XP = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}
+_XP |= {"permute_dims", "reshape", "square", "squeeze", "sum"}
+_METHODS = {"__call__", "initial_parameters", "initial_states"}
+_KINDS: tuple[type[ast.AST], ...] = (
+    *(ast.Module, ast.Import, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments, ast.arg, ast.keyword),
+    *(ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.For, ast.While, ast.If, ast.Pass, ast.Break),
+    *(ast.Continue, ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Subscript, ast.Slice, ast.Starred),
+    *(ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.comprehension, ast.Lambda, ast.IfExp, ast.BoolOp, ast.BinOp),
+    *(ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context),
+)
+_HIGHEST = 64
+"""The import works out whatever is written in numbers: ``9 ** 9 ** 9 ** 9`` would not end."""
+_HELPERS = {name: ast.dump(ast.parse(code).body[0]) for name, code in HELPERS.items()}
+
+
+class _Violation(Exception):
+    """What a module holds that it must not."""
+
+
+def violation(python: str, defined: Iterable[str] = ()) -> str:
+    """Return what is wrong with a module, or with a part of one that has other names defined; nothing if it may be.
+
+    It is read as bytes, as an import reads it.
+    """
+    if not all(line.isprintable() for line in python.split("\n")):
+        return "a character that cannot be printed"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of code that would fail when it runs
+            tree = ast.parse(python.encode(), "ported")
+            compile(tree, "ported", "exec")
+        _Walk({*defined, *names_bound(tree.body)}).block(tree.body, frozenset(), outermost=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "a form that Python has not"
+    except _Violation as found:
+        return str(found)
+    return ""
+
+
+def names_bound(statements: Iterable[ast.stmt]) -> set[str]:
+    """Return the names that statements bind in their own scope."""
+    found: set[str] = set()
+    pending: list[ast.AST] = list(statements)
+    while pending:
+        node = pending.pop()
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                found.add(node.name)
+            case ast.Import():
+                found |= {alias.name for alias in node.names}
+            case ast.ListComp() | ast.Lambda():
+                continue
+            case ast.Name(ctx=ast.Store()):
+                found.add(node.id)
+            case _:
+                pending += ast.iter_child_nodes(node)
+    return found
+
+
+class _Walk:
+    def __init__(self, defined: set[str]) -> None:
+        self.defined = defined
+
+    def block(self, statements: list[ast.stmt], own: frozenset[str], *, outermost: bool = False) -> None:
+        for node in statements:
+            if outermost and isinstance(node, ast.FunctionDef) and _HELPERS.get(node.name) == ast.dump(node):
+                continue
+            self.node(node, own, outermost=outermost)
+
+    def node(self, node: ast.AST, own: frozenset[str], *, outermost: bool = False) -> None:
+        """Check a node; `own` are the names of the functions around it."""
+        if not isinstance(node, _KINDS):
+            raise _Violation(f"a {type(node).__name__}")
+        match node:
+            case ast.Import():
+                if not outermost or any(a.name not in _PACKAGES or a.asname for a in node.names):
+                    raise _Violation("an import")
+            case ast.FunctionDef():
+                self._binds(node.name)
+                self._function(node, own)
+                return
+            case ast.Lambda():
+                self._function(node, own)
+                return
+            case ast.ClassDef():
+                self._class(node, own, outermost)
+                return
+            case ast.ListComp():
+                own = own | names_bound([ast.Expr(part.target) for part in node.generators])
+            case ast.comprehension() if node.is_async:
+                raise _Violation("an asynchronous loop")
+            case ast.Name():
+                self._name(node, own)
+            case ast.Attribute():
+                self._attribute(node)
+                if _root(node) not in _PACKAGES:
+                    self.node(node.value, own)
+                return
+            case ast.Constant() if not (node.value is None or type(node.value) in (bool, int, float, str)):
+                raise _Violation("a constant of another kind")
+            case ast.BinOp(op=ast.Pow(), left=left, right=right) if _is_power(left) or _is_power(right):
+                raise _Violation("a power of a power")
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if abs(power) > _HIGHEST:
+                raise _Violation(f"a power above {_HIGHEST}")
+            case ast.Call():
+                self._called(node.func)
+            case ast.Raise():
+                self._raise(node)
+                return
+            case ast.AnnAssign() | ast.Constant(kind=str()):
+                raise _Violation("an annotation")
+            case ast.Assign() if not all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
+                raise _Violation("an assignment to something that is no name")
+        for child in ast.iter_child_nodes(node):
+            self.node(child, own)
+
+    def _function(self, node: ast.FunctionDef | ast.Lambda, own: frozenset[str]) -> None:
+        given = node.args
+        parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+        parameters += [one for one in (given.vararg, given.kwarg) if one is not None]
+        for parameter in parameters:
+            name = parameter.arg
+            taken = name in _PACKAGES or name in _CALLED or name in HELPERS or name.startswith("__")
+            if parameter.annotation or (taken and name != "__"):  # as the keywords of what only raises are called
+                raise _Violation(f"a parameter {name}")
+        for default in [*given.defaults, *(one for one in given.kw_defaults if one is not None)]:
+            self.node(default, own)
+        if isinstance(node, ast.Lambda):
+            self.node(node.body, own | {one.arg for one in parameters})
+            return
+        for decorator in node.decorator_list:
+            if not isinstance(decorator, ast.Call) or _path(decorator.func) != "luxport.compact":
+                raise _Violation("a decorator")
+            self.node(decorator, own)
+        if node.returns:
+            raise _Violation("an annotation")
+        bound = names_bound(node.body)
+        self.block(node.body, own | bound | {one.arg for one in parameters})
+
+    def _class(self, node: ast.ClassDef, own: frozenset[str], outermost: bool) -> None:
+        self._binds(node.name)
+        bases = {"luxport.Layer", "luxport.ContainerLayer", "luxport.WrapperLayer"}
+        if not outermost or node.keywords or any(_path(base) not in bases for base in node.bases):
+            raise _Violation("a class with other bases")
+        for decorator in node.decorator_list:
+            plain = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if _path(plain) != "dataclasses.dataclass":
+                raise _Violation("a decorator")
+            self.node(decorator, own)
+        for statement in node.body:
+            match statement:
+                case ast.FunctionDef(name=name) if name in _METHODS:
+                    self._function(statement, own)
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="object"), value=value):
+                    if name.startswith("_"):
+                        raise _Violation(f"a field {name}")
+                    if value is not None:
+                        self.node(value, own)
+                case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
+                    pass
+                case _:
+                    raise _Violation("a statement in a class")
+
+    def _binds(self, name: str) -> None:
+        if name in BUILTINS or name in _PACKAGES or name in HELPERS or name.startswith("__"):
+            raise _Violation(f"a definition of {name}")
+
+    def _name(self, node: ast.Name, own: frozenset[str]) -> None:
+        name = node.id
+        if not isinstance(node.ctx, ast.Load):
+            # A name that was a parameter's, and so stays one, may be given again.
+            if name != "_" and not (name in own and name not in _CALLED and name in BUILTINS):
+                self._binds(name)
+            return
+        if name in own and not name.startswith("__") or name in _CALLED:
+            return
+        if name not in self.defined or name in BUILTINS or name.startswith("__") or name in _PACKAGES:
+            raise _Violation(f"the name {name}, which is not defined")
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        root, path = _root(node), _path(node)
+        if not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or isinstance(node.value, ast.Constant):
+            raise _Violation(f"the attribute {node.attr}")
+        if (
+            root in _PACKAGES
+            and path not in _ALLOWED
+            or root == "xp"
+            and (node.attr not in _XP or path != f"xp.{node.attr}")
+        ):
+            raise _Violation(f"the attribute {path}")
+
+    def _called(self, node: ast.expr) -> None:
+        match node:
+            case ast.Name() | ast.Call() | ast.Subscript() | ast.IfExp():
+                pass
+            case ast.Attribute():
+                own = isinstance(node.value, ast.Name) and node.value.id == "self"
+                if _root(node) not in (*_PACKAGES, "xp") and not own and node.attr not in ("append", "extend"):
+                    raise _Violation(f"a call of {node.attr}")
+            case _:
+                raise _Violation(f"a call of a {type(node).__name__}")
+
+    def _raise(self, node: ast.Raise) -> None:
+        match node.exc:
+            case ast.Call(func=ast.Name(id="ValueError"), args=[ast.Constant(value=str())], keywords=[]):
+                if node.cause is None:
+                    return
+        raise _Violation("another error")
+
+
+def _is_power(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+
+
+def _root(node: ast.expr) -> str:
+    """Return the name that attributes begin with, nothing if they begin with something else."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _path(node: ast.expr) -> str:
+    """Return a name with its attributes, nothing for what is none."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

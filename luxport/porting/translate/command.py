@@ -1,0 +1,90 @@
+"""The command ``luxport port``: Julia code in, Python out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+from luxport.command_line import Arguments
+from luxport.porting.errors import FileFormatError
+from luxport.porting.files.replacing import replacing
+from luxport.porting.translate.translate import LARGEST, translate
+from luxport.text import safe_to_show
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command: status 0 if all was ported, 1 if pieces are left to the user, 2 for a wrong argument or file."""
+    parser = Arguments(prog="luxport port", description="Turn the Julia code of a model into Python.")
+    parser.add_argument("source", type=Path, help="a file of Julia code that defines Flux or Lux models")
+    parser.add_argument("-o", "--output", type=Path, help="the Python file to write, instead of printing it")
+    parser.add_argument("--flux", type=_version, metavar="VERSION", help="the Flux it was written for, 0.14 say")
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stopped:  # argparse has said why
+        return int(stopped.code or 0)
+    shown = safe_to_show(str(options.source))
+    try:
+        translation = translate(_source(options.source), flux=options.flux)
+        if options.output is None:
+            print(translation.python, end="")
+        else:
+            _write(options.output, translation.python)
+    except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
+        print(f"luxport port: {shown}: {safe_to_show(_reason(error))}", file=sys.stderr)
+        return 2
+    for hole in translation.holes:
+        print(f"{shown}:{hole.line}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
+    if translation.holes:
+        count = len(translation.holes)
+        print(f"{shown}: {count} {'piece' if count == 1 else 'pieces'} not ported", file=sys.stderr)
+    return 1 if translation.holes else 0
+
+
+def _source(path: Path) -> str:
+    """Return the text of a file, of which no more is read than a source may have.
+
+    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or what is no text
+    """
+    # Without waiting for somebody to write into a pipe.
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileFormatError("a file of Julia code is expected, not a folder, a device or a pipe")
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise FileFormatError(f"it is larger than {LARGEST:,} bytes")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"it is no text in UTF-8: byte {error.start} cannot be read") from None
+
+
+def _write(path: Path, python: str) -> None:
+    """Write a file, whole or not at all.
+
+    Raises: OSError, FileFormatError for a device or a pipe, and for a folder that is not there
+    """
+    if path.exists() and not path.is_file():
+        raise FileFormatError(f"--output is a file to be written, and {path} is a folder, a device or a pipe")
+    if not path.absolute().parent.is_dir():
+        raise FileFormatError(f"--output is a file to be written, and its folder {path.absolute().parent} is not there")
+    with replacing(path) as file:
+        file.write(python.encode())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "it has letters that cannot be printed here: write a file with --output"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _version(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"v?(\d+)\.(\d+)(\.\d+)?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"a version as 0.14 expected, got {text!r}")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,152 @@
+"""Arrays that Julia draws: described by an initialiser and a shape, in our order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.options import INITIALIZERS, initializer
+from luxport.porting.translate.parse import Unported, arguments, last_name, named_entries, parts, text
+from luxport.porting.translate.writing import Code, group
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.translate.expressions import Translator
+
+__all__ = ["array_drawn", "arrays_drawn", "scaled_initializer"]
+
+_TYPES = ("Float32", "Float64", "T", "rng", "Random.default_rng()", "default_rng()", "Random.GLOBAL_RNG")
+_WRAPPERS = ("param", "f32", "Float32", "TrackedArray", "convert")
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    init: Code
+    sizes: Code
+
+
+def array_drawn(t: Translator, node: Node) -> Code | None:
+    """Return an array that Julia draws at once as `luxport.parameter`, for ``setup`` to draw; None for another."""
+    found = _drawn(t, node)
+    return found and group("luxport.parameter(", [found.init, found.sizes], ")", "drawn")
+
+
+def arrays_drawn(t: Translator, node: Node) -> Code:
+    """Return a named tuple of arrays as a dict of them, drawn with ``rng``.
+
+    Raises: Unported
+    """
+    if node.type == "call_expression" and text(node) == "NamedTuple()":
+        return Code("{}")
+    if node.type != "tuple_expression" or (node.named_children and node.named_children[0].type == "identifier"):
+        raise Unported("initial values that are no named tuple in place")
+    entries = []
+    for name, value in named_entries(node).items():
+        if value.type == "tuple_expression":
+            code = arrays_drawn(t, value)
+        else:
+            found = _drawn(t, value)
+            if found is None:
+                raise Unported(f"an initial value of {name} that is no array drawn in place")
+            code = group(f"{found.init.text}(", [Code("rng"), found.sizes], ")", "array")
+        entries.append(Code(f"{name!r}: {code.text}"))
+    return group("{", entries, "}", "unknown")
+
+
+def _drawn(t: Translator, node: Node) -> _Drawn | None:
+    if node.type == "parenthesized_expression":
+        return _drawn(t, node.named_children[0])
+    if node.type in ("binary_expression", "juxtaposition_expression"):
+        return _scaled(t, node)
+    if node.type not in ("call_expression", "broadcast_call_expression"):
+        return None
+    function, given = node.named_children[0], arguments(node)
+    name = last_name(function)
+    if name in _WRAPPERS and len(given.positional) == 1 and not given.named and name not in t.kinds:
+        return _drawn(t, given.positional[0])
+    if node.type == "broadcast_call_expression":
+        return None
+    own = t.kinds.get(name) == "initializer"
+    field = function.type == "field_expression" and text(function.named_children[0]) in t.receivers
+    if own:
+        init = Code(t.name(name), "function")
+    elif name in INITIALIZERS and name not in t.kinds:
+        init = t.initial(name)
+    elif field:
+        init = t.code(function)
+    else:
+        return None
+    given.only()
+    sizes = [part for part in given.positional if text(part) not in _TYPES]
+    if len(sizes) == 1 and sizes[0].type == "tuple_expression":
+        sizes = parts(sizes[0])
+    entries = [t.code(size) for size in sizes]
+    if not entries or any(entry.kind not in ("number", "unknown", "part") for entry in entries):
+        raise Unported("an array without its sizes in place")
+    if any(entry.text.startswith("*") for entry in entries):
+        raise Unported("an array without its sizes in place")
+    return _Drawn(init, group("(", entries[::-1], ")", "sizes"))
+
+
+_SCALES = {"luxport.normal": "std", "luxport.uniform": "high", "luxport.glorot_uniform": "gain"}
+_SCALES |= {"luxport.glorot_normal": "gain", "luxport.ones": ""}
+
+
+def _scaled(t: Translator, node: Node) -> _Drawn | None:
+    """An array drawn and multiplied by a number."""
+    if node.type == "juxtaposition_expression":
+        (left, right), symbol = node.named_children, "*"
+    else:
+        left, operator, right = node.named_children
+        symbol = text(operator).removeprefix(".")
+    if symbol not in ("*", "/"):
+        return None
+    first, second = _drawn(t, left), _drawn(t, right)
+    if (first is None) == (second is None) or (symbol == "/" and first is None):
+        return None
+    found, factor = (first, right) if first is not None else (second, left)
+    assert found is not None
+    scale = t.code(factor)
+    if scale.kind not in ("number", "unknown") or found.init.text not in _SCALES:
+        raise Unported("an array drawn and changed")
+    value = Code(f"1 / {scale.text if not scale.compound else f'({scale.text})'}") if symbol == "/" else scale
+    if found.init.text == "luxport.ones":
+        return _Drawn(Code(f"luxport.constant(value={value.text})", "function"), found.sizes)
+    return _Drawn(Code(f"{found.init.text}({_SCALES[found.init.text]}={value.text})", "function"), found.sizes)
+
+
+def scaled_initializer(t: Translator, parameters: list[Node], body: list[Node]) -> Code | None:
+    """Return the initialiser that a function of sizes alone is: ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
+    if len(parameters) != 1 or len(body) != 1 or parameters[0].type != "splat_expression":
+        return None
+    inner = parameters[0].named_children[0]
+    name = text(inner.named_children[0] if inner.type == "typed_expression" else inner)
+    node = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
+    while node.type == "parenthesized_expression":
+        node = node.named_children[0]
+    factor, drawn, symbol = None, node, "*"
+    if node.type == "binary_expression":
+        left, operator, right = node.named_children
+        symbol = text(operator).removeprefix(".")
+        factor, drawn = (left, right) if left.type in ("float_literal", "integer_literal") else (right, left)
+        if symbol == "/" and drawn is right:
+            return None
+    elif node.type == "juxtaposition_expression":
+        factor, drawn = node.named_children
+    if symbol not in ("*", "/") or drawn.type != "call_expression":
+        return None
+    given = arguments(drawn)
+    sizes = [text(part) for part in given.positional if text(part) not in _TYPES]
+    if last_name(drawn.named_children[0]) not in INITIALIZERS:
+        return None
+    if sizes not in ([name], [f"{name}..."]) or given.named or given.splats:
+        return None
+    init = initializer(t, drawn.named_children[0])
+    if factor is None:
+        return init
+    scale = t.code(factor)
+    if scale.kind != "number" or not _SCALES.get(init.text):
+        return None
+    value = f"1 / {scale.text}" if symbol == "/" else scale.text
+    return Code(f"{init.text}({_SCALES[init.text]}={value})", "initializer")

@@ -1,0 +1,318 @@
+"""Functions of arrays: Julia's with its axes, as Python's with the axes reversed.
+
+Julia's axis k is the axis -k here, whatever the number of axes. So ``size(x, 1)`` is the size of the last axis, and
+``reshape(x, a, b, :)`` is a reshape to ``(-1, b, a)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from luxport.ops import activations
+from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.writing import Code, call, group, operand, whole_number
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.translate.expressions import Translator
+
+__all__ = ["ACTIVATIONS", "ARRAYS", "DEVICE_MAKERS", "ELEMENTWISE", "of_elements", "rounded"]
+
+ACTIVATIONS: Mapping[str, str] = {
+    **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
+    "hardσ": "luxport.hardsigmoid",
+    "logσ": "luxport.logsigmoid",
+    "softmax": "luxport.ops.softmax",
+    "logsoftmax": "luxport.ops.logsoftmax",
+    "σ": "luxport.sigmoid",
+    "σ_fast": "luxport.sigmoid_fast",
+}
+"""Functions of one array by their names in Julia."""
+
+ELEMENTWISE: Mapping[str, str] = {
+    **{name: name for name in ("abs", "ceil", "cos", "cosh", "exp", "expm1", "floor", "log", "log10", "log1p", "log2")},
+    **{name: name for name in ("sign", "sin", "sinh", "sqrt", "tan", "conj", "real", "imag")},
+    "abs2": "abs2",
+    "clamp": "clip",
+    "ifelse": "where",
+    "acos": "acos",
+    "asin": "asin",
+    "atan": "atan",
+    "max": "maximum",
+    "min": "minimum",
+}
+"""Functions of each element, by their names in Julia: the Array API's."""
+
+DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
+"""Functions that make what moves a model to a device: arrays here are moved by `luxport.to`."""
+
+_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
+
+
+def of_elements(t: Translator, name: str, values: list[Code]) -> Code:
+    """Return one of `ELEMENTWISE` on values.
+
+    Raises: Unported for another number of values: Python's function would take another for something else
+    """
+    if len(values) != _COUNTS.get(name, 1):
+        raise Unported(f"{name} of {len(values)} {'argument' if len(values) == 1 else 'arguments'}")
+    if name == "abs2":
+        return t.xp("square", [t.xp("abs", values)])
+    return t.xp(ELEMENTWISE[name], values)
+
+
+def _first(given: Arguments, *counts: int) -> list[Node]:
+    if len(given.positional) not in counts:
+        raise Unported("other arguments than expected")
+    return given.positional
+
+
+def _axis(node: Node) -> str:
+    """Return the axis of a literal dimension."""
+    if text(node).startswith("Val("):
+        node = node.named_children[-1].named_children[0]
+    if node.type != "integer_literal":
+        raise Unported("a dimension that is no number in place")
+    return f"-{whole_number(text(node))}"
+
+
+def _axes(node: Node) -> Code:
+    """Return the axis of a literal dimension, or the axes of several."""
+    if node.type != "tuple_expression":
+        return Code(_axis(node))
+    return group("(", [Code(_axis(entry)) for entry in reversed(node.named_children)], ")")
+
+
+def _size(t: Translator, given: Arguments) -> Code:
+    given.only()
+    array, *dims = _first(given, 1, 2)
+    x = operand(t.code(array))
+    if not dims:
+        return Code(f"{x}.shape[::-1]", "sizes")
+    if dims[0].type == "call_expression" and last_name(dims[0].named_children[0]) == "ndims":
+        return Code(f"{x}.shape[0]", "number")
+    return Code(f"{x}.shape[{_axis(dims[0])}]", "number")
+
+
+def _reshape(t: Translator, given: Arguments) -> Code:
+    given.only()
+    array, *sizes = given.positional
+    if len(sizes) == 1 and sizes[0].type == "tuple_expression":
+        sizes = sizes[0].named_children
+    found = [Code("-1", "number") if text(size) in (":", "Colon()") else t.code(size) for size in sizes]
+    if len(found) == 1 and found[0].kind not in ("number",):
+        raise Unported("a shape in a variable")
+    wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
+    bad = [size for size in found if size.kind in wrong or size.text.startswith("*")]
+    if bad or not found:
+        raise Unported("sizes in place expected")
+    return t.xp("reshape", [t.code(array), group("(", found[::-1], ")", "sizes")])
+
+
+def _flatten(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    return t.xp("reshape", [x, Code(f"({operand(x)}.shape[0], -1)")])
+
+
+def _pool(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        from luxport.porting.translate.layers import LAYERS
+
+        array, window = _first(given, 2)
+        layer = LAYERS[name](t, Arguments([window], given.named, given.splats, given.block))
+        return Code(f"{layer.text}({t.code(array).text}, {{}}, {{}})[0]", "array")
+
+    return build
+
+
+def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only("dims")
+        *function, array = _first(given, 1, 2)
+        x = t.code(array)
+        if function:  # sum(f, x) is sum(f.(x))
+            x = _each(t, function[0], x)
+        if x.kind == "sizes" and not given.named and name != "mean" and not function:
+            return Code(f"{name}({x.text})", "number")
+        if "dims" not in given.named:
+            return t.xp(name, [x])
+        return t.xp(name, [x], {"axis": _axes(given.named["dims"]), "keepdims": Code("True")})
+
+    return build
+
+
+def _each(t: Translator, function: Node, x: Code) -> Code:
+    name = last_name(function)
+    if name in t.kinds or t.mode == "build" or not name:
+        raise Unported("a function of each element that is not known here")
+    if name in ELEMENTWISE:
+        return of_elements(t, name, [x])
+    if name in ACTIVATIONS and "softmax" not in name:
+        return call(ACTIVATIONS[name], [x], {}, "array")
+    raise Unported("a function of each element that is not known here")
+
+
+def _batched(t: Translator, given: Arguments) -> Code:
+    given.only()
+    a, b = [t.code(node) for node in _first(given, 2)]
+    return Code(f"{operand(b)} @ {operand(a)}", "array", True)
+
+
+def _product(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("sizes", "unknown") or t.mode != "build":
+        raise Unported("a product of anything but sizes")
+    return Code(f"math.prod({x.text})", "number")
+
+
+def _length(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("sizes", "layers") and t.mode != "build":
+        raise Unported("the length of anything but sizes")
+    return Code(f"len({x.text})", "number")
+
+
+def _joined(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only()
+        values = [t.code(node) for node in given.positional]
+        kinds = {value.kind for value in values}
+        if t.mode != "build":
+            return t.helper(name, values)
+        if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
+            raise Unported("an operation on arrays outside of a function")
+        entries = [Code(f"*{operand(value)}") if value.kind == "sizes" else value for value in values]
+        return group("[", entries, "]", "sizes")
+
+    return build
+
+
+def _cat(t: Translator, given: Arguments) -> Code:
+    given.only("dims")
+    dims = given.named.get("dims")
+    if dims is None:
+        raise Unported("cat without dims")
+    return t.xp("concat", [group("[", [t.code(node) for node in given.positional], "]")], {"axis": Code(_axis(dims))})
+
+
+def _dropdims(t: Translator, given: Arguments) -> Code:
+    given.only("dims")
+    if "dims" not in given.named:
+        raise Unported("dropdims without dims")
+    return t.xp("squeeze", [t.code(_first(given, 1)[0])], {"axis": _axes(given.named["dims"])})
+
+
+def _unsqueeze(t: Translator, given: Arguments) -> Code:
+    # Julia's new axis is its axis k among those of the result, which negative axes count too.
+    given.only("dims")
+    if "dims" not in given.named:
+        raise Unported("unsqueeze without dims")
+    return t.xp("expand_dims", [t.code(_first(given, 1)[0])], {"axis": Code(_axis(given.named["dims"]))})
+
+
+def _permutedims(t: Translator, given: Arguments) -> Code:
+    given.only()
+    array, *order = _first(given, 1, 2)
+    if not order:
+        return t.helper("transposed", [t.code(array)])
+    if order[0].type not in ("tuple_expression", "vector_expression"):
+        raise Unported("an order that is not in place")
+    places = [int(text(entry)) for entry in order[0].named_children]
+    axes = [Code(str(len(places) - place)) for place in reversed(places)]
+    return t.xp("permute_dims", [t.code(array), group("(", axes, ")")])
+
+
+def _softmax(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only("dims")
+        options = {"axis": Code(_axis(given.named["dims"]))} if "dims" in given.named else {}
+        return call(f"luxport.ops.{name}", [t.code(_first(given, 1)[0])], options, "array")
+
+    return build
+
+
+def _dimensions(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return Code(f"len({operand(t.code(_first(given, 1)[0]))}.shape)", "number")
+
+
+def _integer(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind != "number":
+        raise Unported("a number expected")
+    return Code(f"int({x.text})", "number")
+
+
+def _transpose(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return t.helper("transposed", [t.code(_first(given, 1)[0])])
+
+
+def _vec(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return t.xp("reshape", [t.code(_first(given, 1)[0]), Code("(-1,)")])
+
+
+def _is_nothing(t: Translator, given: Arguments) -> Code:
+    given.only()
+    return Code(f"{operand(t.code(_first(given, 1)[0]))} is None", "flag", True)
+
+
+def _is_empty(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("sizes", "layers", "several", "keywords"):
+        raise Unported("whether an array has entries")
+    return Code(f"len({x.text}) == 0", "flag", True)
+
+
+def rounded(name: str) -> Callable[[Translator, Arguments], Code]:
+    """Return what reads ``floor(Int, x)``, by Python's name of it."""
+
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only()
+        kind, number = _first(given, 2)
+        x = t.code(number)
+        if text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
+            raise Unported("rounding of anything but numbers to whole ones")
+        return Code(f"{name}({x.text})", "number")
+
+    return build
+
+
+ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
+    "Int": _integer,
+    "batched_mul": _batched,
+    "cat": _cat,
+    "dropdims": _dropdims,
+    "flatten": _flatten,
+    "hcat": _joined("hcat"),
+    "isempty": _is_empty,
+    "isnothing": _is_nothing,
+    "length": _length,
+    "logsoftmax": _softmax("logsoftmax"),
+    "maximum": _reduction("max"),
+    "maxpool": _pool("MaxPool"),
+    "mean": _reduction("mean"),
+    "meanpool": _pool("MeanPool"),
+    "minimum": _reduction("min"),
+    "ndims": _dimensions,
+    "PermutedDimsArray": _permutedims,
+    "permutedims": _permutedims,
+    "prod": _product,
+    "reshape": _reshape,
+    "size": _size,
+    "softmax": _softmax("softmax"),
+    "sum": _reduction("sum"),
+    "transpose": _transpose,
+    "unsqueeze": _unsqueeze,
+    "vcat": _joined("vcat"),
+    "vec": _vec,
+}
+"""Functions of whole arrays and of sizes, by their names in Julia."""

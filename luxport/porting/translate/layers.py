@@ -1,0 +1,348 @@
+"""The layers' constructors: what stands where in Flux's and Lux's, and luxport's for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from luxport.porting.translate.containers import CONTAINERS
+from luxport.porting.translate.options import (
+    BIAS,
+    EPSILON,
+    INIT,
+    Builder,
+    activations,
+    exactly,
+    in_out,
+    initializer,
+    is_pair,
+    options_of,
+    pair,
+)
+from luxport.porting.translate.parse import Arguments, Unported, last_name, parts, text
+from luxport.porting.translate.recurrent import RECURRENT
+from luxport.porting.translate.wrappers import WRAPPERS
+from luxport.porting.translate.writing import Code, call, group, operand, whole_number
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.translate.expressions import Translator
+
+__all__ = ["LAYERS"]
+
+
+def _dense(t: Translator, given: Arguments) -> Code:
+    sizes, rest = in_out(t, given.positional)
+    options = options_of(t, given, use_bias=BIAS, init_weight=INIT, init_bias=("init_bias", "initb"))
+    return call("luxport.Dense", [*sizes, *activations(t, rest)], options)
+
+
+def _windows(t: Translator, rank: int | None, window: Code) -> dict[str, Any]:
+    return {
+        "stride": ("stride", t.spatial),
+        "padding": ("pad", lambda node: _padding(t, node, rank, window)),
+        "dilation": ("dilation", t.spatial),
+    }
+
+
+def _padding(t: Translator, node: Node, rank: int | None, window: Code) -> Code:
+    if node.type == "call_expression" and last_name(node.named_children[0]) == "SamePad":
+        return call("luxport.SamePad", [])
+    if node.type != "tuple_expression":
+        code = t.code(node)
+        if code.kind in ("number", "padding"):
+            return code
+        if code.kind not in ("unknown", "sizes") or not window.text or code.text.startswith("not_ported("):
+            raise Unported("padding that may be numbers or pairs: write it in place")
+        return t.helper("padded", [code, window])
+    entries = [t.code(entry) for entry in node.named_children]
+    if rank is None and len(entries) > 1:
+        raise Unported("padding of a window with an unknown number of axes")
+    if len(entries) == 2 * (rank or 1) and len(entries) > 1:
+        pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
+        return group("(", pairs[::-1], ")", "sizes")
+    return group("(", entries[::-1], ")", "sizes")
+
+
+def _rank(node: Node) -> int | None:
+    return len(node.named_children) if node.type == "tuple_expression" else None
+
+
+def _conv(name: str) -> Builder:
+    def build(t: Translator, given: Arguments) -> Code:
+        known_pair = len(given.positional) > 1 and t.kinds.get(text(given.positional[1])) == "pair"
+        if len(given.positional) < 2 or not (is_pair(given.positional[1]) or known_pair):
+            raise Unported("a kernel and in => out are expected")
+        kernel = given.positional[0]
+        sizes, rest = in_out(t, given.positional[1:])
+        known = _windows(t, _rank(kernel), t.code(kernel)) | {
+            "use_bias": BIAS,
+            "init_weight": INIT,
+            "init_bias": "init_bias",
+        }
+        if name == "ConvTranspose":
+            known["output_padding"] = ("outpad", t.spatial)
+        if name != "DepthwiseConv":
+            known["groups"] = "groups"
+        if name in ("Conv", "ConvTranspose"):
+            known["cross_correlation"] = ("cross_correlation", t.flag)
+        options = options_of(t, given, window=t.code(kernel), **known)
+        return call(f"luxport.{name}", [t.spatial(kernel), *sizes, *activations(t, rest)], options)
+
+    return build
+
+
+def _pool(name: str) -> Builder:
+    def build(t: Translator, given: Arguments) -> Code:
+        (window,) = exactly(given, 1)
+        known: dict[str, Any] = _windows(t, _rank(window), t.code(window)) | ({"p": "p"} if name == "LPPool" else {})
+        return call(f"luxport.{name}", [t.spatial(window)], options_of(t, given, **known))
+
+    return build
+
+
+def _adaptive(name: str) -> Builder:
+    def build(t: Translator, given: Arguments) -> Code:
+        known: dict[str, Any] = {"p": "p"} if name == "AdaptiveLPPool" else {}
+        return call(f"luxport.{name}", [t.spatial(exactly(given, 1)[0])], options_of(t, given, **known))
+
+    return build
+
+
+def _plain(name: str, *counts: int, **known: Any) -> Builder:
+    """A layer whose arguments are numbers, the same ones in the same order."""
+
+    def build(t: Translator, given: Arguments) -> Code:
+        return call(
+            f"luxport.{name}", [t.code(node) for node in exactly(given, *counts)], options_of(t, given, **known)
+        )
+
+    return build
+
+
+def _norm(name: str, numbers: int) -> Builder:
+    def build(t: Translator, given: Arguments) -> Code:
+        if len(given.positional) < numbers:
+            raise Unported(f"{numbers} sizes expected")
+        known: dict[str, Any] = {"affine": ("affine", t.flag), "epsilon": EPSILON}
+        if name in ("BatchNorm", "InstanceNorm"):
+            known |= {"track_stats": ("track_stats", t.flag), "momentum": "momentum"}
+        known |= {"init_bias": (("init_bias", "initβ"), lambda n: initializer(t, n))}
+        known |= {"init_scale": (("init_scale", "initγ"), lambda n: initializer(t, n))}
+        sizes = [t.code(node) for node in given.positional[:numbers]]
+        return call(
+            f"luxport.{name}", [*sizes, *activations(t, given.positional[numbers:])], options_of(t, given, **known)
+        )
+
+    return build
+
+
+def _sizes_then_activation(t: Translator, positional: list[Node]) -> tuple[Code, list[Node]]:
+    """Return sizes, written one by one or as a tuple, in our order, and the arguments that follow."""
+    if not positional:
+        raise Unported("sizes expected")
+    if positional[0].type == "tuple_expression":
+        return t.spatial(positional[0]), positional[1:]
+    sizes = [node for node in positional if t.code(node).kind in ("number", "unknown") and not t.is_function(node)]
+    if positional[: len(sizes)] != sizes or not sizes:
+        raise Unported("sizes and an activation expected")
+    if len(sizes) == 1:
+        return t.spatial(sizes[0]), positional[1:]
+    if t.code(sizes[-1]).kind == "unknown" and sizes[-1].type != "index_expression":
+        raise Unported("a last argument that may be a size or an activation")
+    return group("(", [t.code(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
+
+
+def _layer_norm(t: Translator, given: Arguments) -> Code:
+    shape, rest = _sizes_then_activation(t, given.positional)
+    if t.dialect != "flux":
+        _check_dims(t, given, shape)
+    options = options_of(t, given, affine=("affine", t.flag), epsilon=EPSILON)
+    kind = "luxport.LayerNorm"
+    if t.dialect == "flux" and t.flux is not None and t.flux < (0, 15):
+        kind = "luxport.porting.flux.OldLayerNorm"
+        options |= _formula(t.flux)
+    elif t.dialect == "flux":  # whose epsilon, 1e-5 by itself, is that of the deviation
+        if "epsilon" in options:
+            options["epsilon"] = Code(f"{operand(options['epsilon'])} ** 2", "number", True)
+        elif "**" in options:
+            options["**"] = t.helper("squared_epsilon", [options["**"]])
+        else:
+            options["epsilon"] = Code("1e-10", "number")
+    return call(kind, [shape, *activations(t, rest)], options)
+
+
+def _formula(flux: tuple[int, int]) -> dict[str, Code]:
+    """Return what `OldLayerNorm` is told of the formula of a version: see luxport/porting/flux/norms.py."""
+    if flux == (0, 7):
+        raise Unported("a LayerNorm that divides by n - 1 until Flux 0.7.2 and by n later: say 0.6 or 0.8")
+    epsilon = {"epsilon": Code("0.0", "number")} if flux < (0, 11) else {}
+    return epsilon | ({"corrected": Code("True", "flag")} if flux < (0, 7) else {})
+
+
+def _check_dims(t: Translator, given: Arguments, shape: Code) -> None:
+    """Take the dimensions that Lux's layer normalises over, which by itself are all, the batch among them."""
+    if t.dialect is None and "dims" not in given.named:
+        raise Unported("Flux's LayerNorm treats each sample by itself and Lux's all together: say which, with `using`")
+    dims = given.named.pop("dims", None)
+    if dims is None or text(dims) in (":", "Colon()"):
+        raise Unported("without dims Lux's LayerNorm takes one mean over all samples together: give the sizes' dims")
+    numbers = [text(part) for part in (parts(dims) if dims.type == "tuple_expression" else [dims])]
+    if dims.type == "range_expression":
+        numbers = [text(part) for part in dims.named_children]
+        numbers = numbers if numbers[0] == numbers[-1] else ["1", numbers[-1]] if numbers[0] == "1" else []
+        numbers = [str(i) for i in range(1, int(numbers[-1]) + 1)] if numbers else []
+    count = len(shape.entries) or 1
+    if sorted(numbers) != [str(i) for i in range(1, count + 1)] or (not shape.entries and shape.kind != "number"):
+        raise Unported("dims that may be others than those of the sizes")
+
+
+def _rms_norm(t: Translator, given: Arguments) -> Code:
+    shape, rest = _sizes_then_activation(t, given.positional)
+    if rest:
+        raise Unported("more arguments than the sizes")
+    known: dict[str, Any] = {"affine": ("affine", t.flag), "epsilon": EPSILON}
+    known |= {"init_scale": ("init_scale", lambda node: initializer(t, node))}
+    return call("luxport.RMSNorm", [shape], options_of(t, given, **known))
+
+
+def _scale(name: str) -> Builder:
+    def build(t: Translator, given: Arguments) -> Code:
+        shape, rest = _sizes_then_activation(t, given.positional)
+        options = options_of(t, given, use_bias=BIAS, init_weight=INIT, init_bias="init_bias")
+        return call(f"luxport.{name}", [shape, *activations(t, rest)], options)
+
+    return build
+
+
+def _bilinear(t: Translator, given: Arguments) -> Code:
+    options = options_of(t, given, use_bias=BIAS, init_weight=INIT)
+    if given.positional and is_pair(given.positional[0]):
+        first = given.positional[0].named_children[0]
+        sizes, rest = pair(t, given.positional[0]), given.positional[1:]
+        if first.type != "tuple_expression" and sizes[0].kind != "number":
+            raise Unported("in => out with the sizes in place expected")
+    else:
+        if len(given.positional) < 3:
+            raise Unported("(in1, in2) => out expected")
+        numbers = [t.code(node) for node in given.positional[:3]]
+        sizes, rest = [group("(", numbers[:2], ")", "sizes"), numbers[2]], given.positional[3:]
+    return call("luxport.Bilinear", [*sizes, *activations(t, rest)], options)
+
+
+def _dropout(name: str) -> Builder:
+    def axes(t: Translator, node: Node) -> Code:
+        entries = node.named_children if node.type == "tuple_expression" else [node]
+        if not all(entry.type == "integer_literal" for entry in entries):
+            raise Unported("dims in place expected")
+        return group("(", [Code(f"-{whole_number(text(entry))}") for entry in reversed(entries)], ")", "sizes")
+
+    def build(t: Translator, given: Arguments) -> Code:
+        dims = given.named.get("dims")
+        if dims is not None and text(dims) == ":":  # every entry by itself, which is what there is without dims
+            del given.named["dims"]
+        known: dict[str, Any] = {"axes": ("dims", lambda node: axes(t, node))} if name != "AlphaDropout" else {}
+        return call(f"luxport.{name}", [t.code(node) for node in exactly(given, 1)], options_of(t, given, **known))
+
+    return build
+
+
+def _embedding_bag(t: Translator, given: Arguments) -> Code:
+    if not given.positional or not is_pair(given.positional[0]):
+        raise Unported("the sizes are expected as in => out")
+    sizes, rest = in_out(t, given.positional)
+    reductions = {"mean": "'mean'", "sum": "'sum'", "maximum": "'max'"}
+    if len(rest) > 1 or any(last_name(node) not in reductions for node in rest):
+        raise Unported("no reduction that is known here")
+    chosen = [Code(reductions[last_name(node)]) for node in rest]
+    return call("luxport.EmbeddingBag", [*sizes, *chosen], options_of(t, given, init_weight=INIT))
+
+
+def _embedding(t: Translator, given: Arguments) -> Code:
+    sizes, rest = in_out(t, given.positional)
+    if rest:
+        raise Unported("more arguments than the sizes")
+    if "padding_idx" in given.named and text(given.named["padding_idx"]) != "nothing":
+        raise Unported("padding_idx, whose place in the table changes")
+    given.named.pop("padding_idx", None)
+    return call("luxport.Embedding", sizes, options_of(t, given, init_weight=INIT))
+
+
+def _upsample(t: Translator, given: Arguments) -> Code:
+    positional, options = [], options_of(t, given, scale=("scale", t.spatial), size=("size", t.spatial))
+    for node in given.positional:
+        if node.type == "quote_expression":
+            mode = text(node)[1:]
+            if mode not in ("nearest", "bilinear", "trilinear", "linear"):
+                raise Unported(f"no mode {mode}")
+            options["mode"] = Code(repr(mode))
+        else:
+            positional.append(t.spatial(node))
+    return call("luxport.Upsample", positional, options)
+
+
+def _reshape(t: Translator, given: Arguments) -> Code:
+    given.only("name")
+    (shape,) = exactly(given, 1)
+    if shape.type != "tuple_expression":
+        return call("luxport.ReshapeLayer", [t.spatial(shape)])
+    sizes = [Code("-1", "number") if text(size) == ":" else t.code(size) for size in parts(shape)]
+    return call("luxport.ReshapeLayer", [group("(", sizes[::-1], ")", "sizes")])
+
+
+def _attention(t: Translator, given: Arguments) -> Code:
+    if t.dialect is None:
+        raise Unported("Flux's attention has 8 heads by itself and Lux's one: say which it is, with `using`")
+    (dims,) = exactly(given, 1)
+    known: dict[str, Any] = {
+        "nheads": "nheads",
+        "attention_dropout_probability": ("dropout_prob", "attention_dropout_probability"),
+        "use_bias": BIAS,
+        "is_causal": ("is_causal", t.flag),
+    }
+    options = options_of(t, given, **known)
+    if t.dialect == "flux":
+        options.setdefault("nheads", Code("8", "number"))
+    sizes = pair(t, dims) if is_pair(dims) else [t.code(dims)]
+    if len(sizes) == 2 or (len(sizes) == 1 and sizes[0].kind not in ("number", "unknown")):
+        raise Unported("in => qkv => out, or one size, expected")
+    return call("luxport.MultiHeadAttention", sizes, options)
+
+
+LAYERS: Mapping[str, Builder] = {
+    **CONTAINERS,
+    **RECURRENT,
+    **WRAPPERS,
+    **{name: _plain(name, 0) for name in ("GlobalMaxPool", "GlobalMeanPool", "NoOpLayer")},
+    **{name: _conv(name) for name in ("Conv", "ConvTranspose", "CrossCor", "DepthwiseConv")},
+    **{name: _pool(name) for name in ("LPPool", "MaxPool", "MeanPool")},
+    **{name: _adaptive(name) for name in ("AdaptiveLPPool", "AdaptiveMaxPool", "AdaptiveMeanPool")},
+    **{name: _dropout(name) for name in ("Dropout", "AlphaDropout", "VariationalHiddenDropout")},
+    "BatchNorm": _norm("BatchNorm", 1),
+    "Bilinear": _bilinear,
+    "Dense": _dense,
+    "Diagonal": _scale("Diagonal"),
+    "Embedding": _embedding,
+    "EmbeddingBag": _embedding_bag,
+    "FlattenLayer": _plain("FlattenLayer", 0, N="N"),
+    "GlobalLPPool": _plain("GlobalLPPool", 0, p="p"),
+    "GroupNorm": _norm("GroupNorm", 2),
+    "InstanceNorm": _norm("InstanceNorm", 1),
+    "LayerNorm": _layer_norm,
+    "MultiHeadAttention": _attention,
+    "PixelShuffle": _plain("PixelShuffle", 1),
+    "RMSNorm": _rms_norm,
+    "ReshapeLayer": _reshape,
+    "RotaryPositionalEmbedding": _plain(
+        *("RotaryPositionalEmbedding", 1),
+        **{name: name for name in ("max_sequence_length", "base", "low_memory_variant")},
+    ),
+    "Scale": _scale("Scale"),
+    "SinusoidalPositionalEmbedding": _plain(
+        *("SinusoidalPositionalEmbedding", 1),
+        **{name: name for name in ("min_freq", "max_freq", "scale", "full_turns")},
+    ),
+    "Upsample": _upsample,
+}
+"""What builds each layer, by its name in Julia."""

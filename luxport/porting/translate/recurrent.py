@@ -1,0 +1,126 @@
+"""Constructors of recurrent layers and their cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from luxport.porting.translate.options import BIAS, Builder, exactly, in_out, initializer, is_pair, options_of
+from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.writing import Code, call
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.translate.expressions import Translator
+
+__all__ = ["RECURRENT"]
+
+
+def _cell(name: str) -> Builder:
+    def build(t: Translator, given: Arguments) -> Code:
+        if t.dialect is None:
+            raise Unported(
+                "Flux's cells have one bias and Lux's two: say which it is, with `using Flux` or `using Lux`"
+            )
+        sizes, rest = in_out(t, given.positional)
+        if name != "RNNCell" and rest:
+            raise Unported("more arguments than the sizes")
+        known: dict[str, Any] = {"use_bias": BIAS}
+        for ours, theirs in _INITIAL.items():
+            known[ours] = (theirs, lambda node: initializer(t, node))
+        if t.dialect == "lux":
+            known["train_state"] = ("train_state", t.flag)
+            if name == "LSTMCell":
+                known["train_memory"] = ("train_memory", t.flag)
+        options = options_of(t, given, **known)
+        both = t.dialect == "lux" or "init" in given.named
+        if both and "init_weight" in options:  # Julia's recurrent weight begins as the other unless it is told
+            options.setdefault("init_recurrent_weight", options["init_weight"])
+        if t.dialect == "flux" and name != "GRUv3Cell":
+            options["use_recurrent_bias"] = Code("False", "flag")
+        activation = [t.activation(node) for node in rest if last_name(node) != "tanh"]
+        return call(f"luxport.{name}", [*sizes, *activation], options)
+
+    return build
+
+
+def _recurrent(name: str) -> Builder:
+    """Flux's layers: until 0.14 one step a call, with a memory; since 0.15 all steps of a sequence."""
+
+    def build(t: Translator, given: Arguments) -> Code:
+        if t.dialect != "flux":
+            raise Unported(f"{name} is a layer of Flux alone: begin the file with `using Flux`")
+        state = given.named.pop("return_state", None)
+        cell = _cell(f"{name}Cell")(t, given)
+        if t.steps is None and state is None and is_pair(given.positional[0]):
+            raise Unported(
+                f"{name} takes one step a call until Flux 0.14 and a whole sequence since 0.15: "
+                "give the version with --flux"
+            )
+        if t.steps is False or state is not None:
+            options = {"return_sequence": Code("True", "flag")}
+            return call("luxport.Recurrence", [cell], options | ({"return_state": t.flag(state)} if state else {}))
+        return call("luxport.StatefulRecurrentCell", [cell])
+
+    return build
+
+
+def _time_major(node: Node) -> Code:
+    name = last_name(node.named_children[0]) if node.type == "call_expression" else ""
+    if name not in ("BatchLastIndex", "TimeLastIndex"):
+        raise Unported("an ordering in place expected")
+    return Code(str(name == "TimeLastIndex"), "flag")
+
+
+def _recurrence(t: Translator, given: Arguments) -> Code:
+    cells = [t.code(node) for node in exactly(given, 1)]
+    if t.dialect is None:
+        raise Unported("Flux's Recurrence returns all outputs and Lux's the last: say which, with `using`")
+    if t.dialect == "flux":
+        options = options_of(t, given, return_state=("return_state", t.flag))
+        return call("luxport.Recurrence", cells, {"return_sequence": Code("True", "flag"), **options})
+    for ignored in ("checkpointing", "mincut"):  # which save memory and change no result
+        given.named.pop(ignored, None)
+    options = options_of(t, given, return_sequence=("return_sequence", t.flag), time_major=("ordering", _time_major))
+    return call("luxport.Recurrence", cells, {key: code for key, code in options.items() if code.text != "False"})
+
+
+def _stateful(t: Translator, given: Arguments) -> Code:
+    given.only("name")
+    return call("luxport.StatefulRecurrentCell", [t.code(node) for node in exactly(given, 1)])
+
+
+def _bidirectional(t: Translator, given: Arguments) -> Code:
+    cells = [t.code(node) for node in exactly(given, 1, 2)]
+
+    def mode(node: Node) -> Code:
+        names = {"vcat": "'concat'", "nothing": "None", "+": "'sum'", "(+)": "'sum'", "*": "'mul'", "(*)": "'mul'"}
+        if text(node) not in names:
+            raise Unported("no way of joining that is known here")
+        return Code(names[text(node)])
+
+    def ordering(node: Node) -> Code:
+        if _time_major(node).text == "True":
+            raise Unported("Lux turns the batch around, not time, if time comes last")
+        return Code("False", "flag")
+
+    options = options_of(t, given, merge_mode=("merge_mode", mode), time_major=("ordering", ordering))
+    options.pop("time_major", None)
+    return call("luxport.BidirectionalRNN", cells, options)
+
+
+_INITIAL = {
+    "init_weight": ("init", "init_weight", "init_kernel"),
+    "init_recurrent_weight": ("init_recurrent_weight", "init_recurrent_kernel"),
+    "init_bias": ("init_bias", "initb"),
+}
+
+RECURRENT = {
+    **{name: _cell(name) for name in ("RNNCell", "LSTMCell", "GRUCell", "GRUv3Cell")},
+    **{name: _recurrent(name) for name in ("RNN", "LSTM", "GRU", "GRUv3")},
+    "BidirectionalRNN": _bidirectional,
+    "Recur": _stateful,
+    "Recurrence": _recurrence,
+    "StatefulRecurrentCell": _stateful,
+}
+"""What builds each of these layers, by its name in Julia."""

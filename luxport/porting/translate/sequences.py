@@ -1,0 +1,277 @@
+"""Indices, counted from 0 here, and what runs over sequences: comprehensions, loops, `map` and `ntuple`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, names_in, parts, text
+from luxport.porting.translate.writing import Code, operand
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.translate.expressions import Translator
+
+__all__ = ["SEQUENCES", "binding", "comprehension", "index", "mapped", "place"]
+
+_ELEMENTS = {"Any", "Float32", "Float64", "Int"}
+
+
+def index(t: Translator, node: Node) -> Code:
+    """Return an element, or a part, of a sequence or an array."""
+    base, brackets = node.named_children
+    if last_name(base) in _ELEMENTS and last_name(base) not in t.kinds:
+        return t.code(brackets)
+    value, entries = t.code(base), parts(brackets)
+    if len(entries) > 1:
+        if value.kind not in ("array", "unknown", "bound", "part", "tree") or t.mode == "build":
+            raise Unported("several indices of something that is no array")
+        places = [place(t, entry) for entry in reversed(entries)]
+        return Code(f"{operand(value)}[{', '.join(places)}]", "array")
+    if not entries:
+        raise Unported("no index")
+    if entries[0].type == "quote_expression":
+        raise Unported("an index that is a name")
+    where = place(t, entries[0])
+    if value.kind == "sizes":
+        return Code(f"{operand(value)}[{where}]", "sizes" if ":" in where else "number")
+    if value.kind in ("layers", "several") or t.mode == "build":
+        return Code(f"{operand(value)}[{where}]", value.kind if ":" in where else "unknown")
+    if ":" in where:
+        first, _, last = where.partition(":")
+        where = f"slice({first or None}, {last or None})"
+    found = t.helper("item", [value, Code(where)])
+    kind = "bound" if value.kind in ("bound", "part") else "unknown"
+    return Code(found.text, kind, False, found.opening, found.entries, found.closing)
+
+
+def place(t: Translator, node: Node) -> str:
+    """Return an index, or a range of them, counted from 0."""
+    if text(node) == ":":
+        return ":"
+    if node.type == "parenthesized_expression":
+        return place(t, node.named_children[0])
+    if node.type == "range_expression" and len(node.named_children) == 2:
+        first, last = node.named_children
+        if first.type == "range_expression":
+            raise Unported("a range with a step")
+        start, stop = place(t, first), "" if text(last) == "end" else place(t, last)
+        if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
+            return f"{start}:{int(stop) + 1}"
+        end = stop and _plus_one(Code(stop, "number", True))
+        return f"{start}:{end}"
+    if text(node) == "end":
+        return "-1"
+    found = re.fullmatch(r"end\s*-\s*(\d+)", text(node))
+    if found:
+        return str(-1 - int(found[1]))
+    if "end" in names_in(node):
+        raise Unported("an index computed from the end")
+    code = t.code(node)
+    if code.kind not in ("number", "unknown"):
+        raise Unported("an index that is no number")
+    if code.kind == "unknown" and t.mode != "build":
+        raise Unported("an index that may be no number")
+    if code.text.endswith(" + 1") and " " not in code.text.removesuffix(" + 1"):
+        return code.text.removesuffix(" + 1")
+    return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
+
+
+def comprehension(t: Translator, node: Node) -> Code:
+    """Return a list made in a loop: ``[f(i) for i in 1:n if c]``, over several sequences at once or nested."""
+    made, *clauses = [child for child in node.named_children if not child.type.endswith("_comment")]
+    before, fleeting = dict(t.kinds), t.fleeting
+    loops = ""
+    try:
+        for clause in clauses:
+            if clause.type == "if_clause":
+                condition = t.code(clause.named_children[0])
+                if condition.kind not in ("flag", "unknown"):
+                    raise Unported("a condition that is no flag")
+                loops += f" if {condition.text}"
+                continue
+            if clause.type != "for_clause" or len(clause.named_children) != 1:
+                raise Unported("a comprehension over several ranges, which makes a matrix")
+            variable, over, kinds = binding(t, clause.named_children[0])
+            t.kinds |= kinds
+            t.fleeting |= names_in(variable)
+            loops += f" for {t.target(variable)} in {over}"
+        entry = t.layer(made) if t.mode == "build" else t.code(made)
+    finally:
+        t.kinds, t.fleeting = before, fleeting
+    return Code(f"[{entry.text}{loops}]", "sizes" if entry.kind == "number" else "layers")
+
+
+def binding(t: Translator, node: Node) -> tuple[Node, str, dict[str, str]]:
+    """Return the variable of a loop, what it runs over, and the kinds of its names."""
+    return _over(t, node.named_children[0], node.named_children[-1])
+
+
+def _over(t: Translator, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
+    if over.type == "parenthesized_expression" and over.named_children[0].type == "range_expression":
+        over = over.named_children[0]
+    if over.type == "range_expression":
+        return variable, _range(t, over), dict.fromkeys(names_in(variable), "number")
+    name = last_name(over.named_children[0]) if over.type == "call_expression" else ""
+    if name in t.kinds:
+        name = ""
+    given = arguments(over) if name else Arguments()
+    if name == "eachindex" and len(given.positional) == 1:
+        inner = _sequence(t, given.positional[0])
+        return variable, f"range(1, len({inner.text}) + 1)", dict.fromkeys(names_in(variable), "number")
+    if name == "enumerate" and len(given.positional) == 1 and len(variable.named_children) == 2:
+        counter, rest = variable.named_children
+        _, inner, kinds = _over(t, rest, given.positional[0])
+        return variable, f"enumerate({inner}, 1)", {text(counter): "number", **kinds}
+    if name == "zip" and len(given.positional) == len(variable.named_children):
+        found, kinds = [], {}
+        for part, sequence in zip(variable.named_children, given.positional, strict=True):
+            _, inner, own = _over(t, part, sequence)
+            found.append(inner)
+            kinds |= own
+        return variable, f"zip({', '.join(found)})", kinds
+    if name in ("reverse", "collect") and len(given.positional) == 1 and not given.named:
+        _, inner, kinds = _over(t, variable, given.positional[0])
+        return variable, f"reversed({inner})" if name == "reverse" else inner, kinds
+    code = _sequence(t, over)
+    kind = {"sizes": "number", "bound": "bound"}.get(code.kind, "unknown")
+    return variable, code.text, dict.fromkeys(names_in(variable), kind)
+
+
+def _sequence(t: Translator, node: Node) -> Code:
+    code = t.code(node)
+    if code.kind in ("array", "number", "layer", "flag", "function"):
+        raise Unported("a loop over something that is no sequence")
+    return code
+
+
+def _range(t: Translator, node: Node) -> str:
+    first, last = node.named_children
+    if first.type == "range_expression":
+        (first, step), last = first.named_children, last
+        start, by, stop = t.code(first), t.code(step), t.code(last)
+        signed = by.text.removeprefix("-").isdigit()
+        if not signed or by.text in ("0", "-0"):
+            raise Unported("a range with a step that is no number in place")
+        end = f"{operand(stop)} - 1" if by.text.startswith("-") else _plus_one(stop)
+        return f"range({start.text}, {end}, {by.text})"
+    ends = [t.code(end) for end in (first, last)]
+    if any(end.kind not in ("number", "unknown") for end in ends):
+        raise Unported("a range of other than whole numbers")
+    return f"range({ends[0].text}, {_plus_one(ends[1])})"
+
+
+def _plus_one(number: Code) -> str:
+    if number.text.isdigit():
+        return str(int(number.text) + 1)
+    looser = any(sign in number.text for sign in _LOOSER)
+    if number.text.endswith(" - 1") and not looser:
+        return number.text.removesuffix(" - 1")
+    return f"{operand(number) if looser else number.text} + 1"
+
+
+_LOOSER = (" if ", " or ", " and ", " | ", " & ", " << ", " >> ")
+"""What binds less than a sum."""
+
+
+def mapped(t: Translator, given: Arguments) -> Code:
+    """Return ``map(f, xs)`` as a list, where f is written in place."""
+    given_block = given.block
+    if given.named or given.splats:
+        raise Unported("map with keywords")
+    if given_block is not None:
+        (sequence,) = given.positional
+        inner = [child for child in given_block.named_children if not child.type.endswith("_comment")]
+        listed, *body = inner
+        variables = listed.named_children if listed.type == "argument_list" else []
+    elif len(given.positional) > 2:
+        return _zipped(t, given)
+    else:
+        function, sequence = given.positional
+        if function.type != "arrow_function_expression":
+            raise Unported("map of a function that is not written in place")
+        variable, *body = function.named_children
+        variables = variable.named_children if variable.type == "argument_list" else [variable]
+    if len(body) == 1 and body[0].type in ("block", "compound_statement"):
+        body = [child for child in body[0].named_children if not child.type.endswith("_comment")]
+    if len(variables) != 1:
+        raise Unported("map of a function of more than one variable")
+    if len(body) != 1 or body[0].type in _STATEMENTS:
+        from luxport.porting.translate.definitions import makes_layers
+
+        function = given_block if given_block is not None else given.positional[0]
+        _, over, kinds = _over(t, variables[0], sequence)
+        if set(kinds.values()) != {"number"} and t.mode != "build":
+            raise Unported("map of a function of more than one expression")
+        name = t.define(t, function, mode="build" if makes_layers(t, function) else "array")
+        target = t.target(variables[0])
+        return Code(f"[{name}({target}) for {target} in {over}]", "layers")
+    return _listed(t, variables[0], body[0], sequence)
+
+
+def _zipped(t: Translator, given: Arguments) -> Code:
+    """``map(f, xs, ys)``."""
+    function, *sequences = given.positional
+    if function.type != "arrow_function_expression" or function.named_children[0].type != "argument_list":
+        raise Unported("map of a function that is not written in place")
+    listed, *body = function.named_children
+    variables = listed.named_children
+    if len(variables) != len(sequences) or len(body) != 1 or body[0].type in _STATEMENTS:
+        raise Unported("map of a function of more than one expression")
+    before, fleeting = dict(t.kinds), t.fleeting
+    overs = []
+    for variable, sequence in zip(variables, sequences, strict=True):
+        if text(sequence) in t.kinds and t.kinds[text(sequence)] == "array":
+            over, kinds = t.name(text(sequence)), {text(variable): "unknown"}
+            over = t.helper("entries", [Code(over)]).text
+        else:
+            _, over, kinds = _over(t, variable, sequence)
+        overs.append(over)
+        t.kinds |= kinds
+        t.fleeting |= names_in(variable)
+    try:
+        entry = t.layer(body[0]) if t.mode == "build" else t.code(body[0])
+        targets = ", ".join(t.target(variable) for variable in variables)
+    finally:
+        t.kinds, t.fleeting = before, fleeting
+    return Code(f"[{entry.text} for {targets} in zip({', '.join(overs)}, strict=True)]", "layers")
+
+
+def ntuple(t: Translator, given: Arguments) -> Code:
+    """Return ``ntuple(i -> f(i), n)`` as a list."""
+    given.only()
+    function, count = given.positional
+    if function.type != "arrow_function_expression":
+        raise Unported("a sequence made by a function that is not written in place")
+    variable, *body = function.named_children
+    if variable.type == "argument_list":
+        (variable,) = variable.named_children
+    if len(body) != 1:
+        raise Unported("a sequence made by more than one expression")
+    number = t.code(count)
+    if number.kind not in ("number", "unknown"):
+        raise Unported("a number expected")
+    return _listed(t, variable, body[0], f"range(1, {_plus_one(number)})")
+
+
+def _listed(t: Translator, variable: Node, made: Node, sequence: Node | str) -> Code:
+    before, fleeting = dict(t.kinds), t.fleeting
+    if isinstance(sequence, str):
+        over, kinds = sequence, dict.fromkeys(names_in(variable), "number")
+    else:
+        _, over, kinds = _over(t, variable, sequence)
+    t.kinds |= kinds
+    t.fleeting |= names_in(variable)
+    try:
+        entry = t.layer(made) if t.mode == "build" else t.code(made)
+        target = t.target(variable)
+    finally:
+        t.kinds, t.fleeting = before, fleeting
+    return Code(f"[{entry.text} for {target} in {over}]", "sizes" if entry.kind == "number" else "layers")
+
+
+_STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")
+
+SEQUENCES = {"map": mapped, "ntuple": ntuple}
+"""What makes sequences, by its name in Julia."""

@@ -1,0 +1,352 @@
+"""Julia's structs: what they are made of, what belongs to them in the file, and which constructor a call means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.parse import Arguments, Unported, head_of, line_of, names_in, text
+from luxport.porting.translate.writing import python_name
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["Constructor", "Struct"]
+__all__ += ["chosen_method", "constructor_of", "find_methods", "find_structs", "is_new", "place_of"]
+
+
+@dataclass
+class Constructor:
+    """A method that makes a struct: where it stands, and what it can be called with."""
+
+    node: Node
+    python: str
+    least: int
+    most: int
+    keywords: frozenset[str]
+    types: tuple[str, ...]
+    """The declared type of each parameter, nothing where there is none."""
+
+
+@dataclass
+class Struct:
+    """A struct, and the statements elsewhere in the file that say how it works as a layer."""
+
+    name: str
+    node: Node
+    base: str = ""
+    """luxport's class for Lux's abstract type, nothing for a struct of no such type."""
+    by_keyword: bool = False
+    fields: dict[str, Node | None] = field(default_factory=dict)
+    defaults: dict[str, Node] = field(default_factory=dict)
+    inner: list[Node] = field(default_factory=list)
+    forwards: list[Node] = field(default_factory=list)
+    parameters: list[Node] = field(default_factory=list)
+    states: list[Node] = field(default_factory=list)
+    marks: list[Node] = field(default_factory=list)
+    constructors: list[Constructor] = field(default_factory=list)
+    trainable: frozenset[str] | None = None
+    python: str = ""
+    """What takes the fields in Python."""
+
+    def type_of(self, name: str) -> str:
+        """Return the declared type of a field, as far as its name goes; nothing if it has none."""
+        node = self.fields[name]
+        return text(node).partition("{")[0].rpartition(".")[2] if node is not None else ""
+
+    @property
+    def last(self) -> Node:
+        """The last of the statements that the struct is written from, which is where Python's stands."""
+        return max([self.node, *self.forwards, *self.parameters, *self.states], key=lambda node: node.start_byte)
+
+
+_BASES = {
+    "AbstractLuxLayer": "Layer",
+    "AbstractExplicitLayer": "Layer",
+    "AbstractLuxContainerLayer": "ContainerLayer",
+    "AbstractExplicitContainerLayer": "ContainerLayer",
+    "AbstractLuxWrapperLayer": "WrapperLayer",
+}
+_MARKS = ("@layer", "@functor", "@treelike")
+_ANY = 1000
+_SILENT = ("parameterlength", "statelength", "show", "outputsize")
+_NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
+
+
+def place_of(node: Node) -> tuple[int, int]:
+    """Return what tells a node from all others of its file."""
+    return node.start_byte, node.end_byte
+
+
+def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
+    """Return the structs of a file by name, with their methods."""
+    found: dict[str, Struct] = {}
+    bases = dict(_BASES)
+    for node in statements:
+        if node.type == "abstract_definition":
+            _add_base(node, bases)
+    for node in statements:
+        struct = _definition(node, bases)
+        if struct is not None:
+            found[struct.name] = struct
+    for node in statements:
+        _assign(node, found)
+    for struct in found.values():
+        struct.constructors[:0] = [method_of(node) for node in struct.inner]
+        for position, constructor in enumerate(struct.constructors, 1):
+            constructor.python = python_name(struct.name) + (f"_{position}" if position > 1 else "")
+        plain = python_name(struct.name)
+        suffix = "Layer" if struct.base else "_of_fields"
+        struct.python = plain + suffix if struct.constructors else plain
+    return found
+
+
+def _add_base(node: Node, bases: dict[str, str]) -> None:
+    """Take an abstract type that is one of Lux's."""
+    head = next(child for child in node.named_children if child.type == "type_head").named_children[0]
+    if head.type == "binary_expression":
+        name, above = [text(child).partition("{")[0] for child in (head.named_children[0], head.named_children[-1])]
+        base = bases.get(above.rpartition(".")[2])
+        if base is not None:
+            bases[name] = base
+
+
+def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
+    definition, macro = node, ""
+    if node.type == "macrocall_expression":
+        macro = text(node).split(maxsplit=1)[0]
+        listed = [child for child in node.named_children if child.type == "macro_argument_list"]
+        if not listed or not listed[0].named_children:
+            return None
+        definition = listed[0].named_children[0]
+    if definition.type != "struct_definition" or definition.has_error:
+        return None
+    head = next(child for child in definition.named_children if child.type == "type_head").named_children[0]
+    base = ""
+    if head.type == "binary_expression":
+        above = text(head.named_children[-1])
+        base = above.partition("{")[0].rpartition(".")[2]
+        if base == "AbstractExplicitContainerLayer" and above.count(":") == 1:  # old Lux has no key above one layer
+            base = "AbstractLuxWrapperLayer"
+        head = head.named_children[0]
+    bounds: dict[str, Node] = {}
+    if head.type == "parametrized_type_expression":
+        for bound in head.named_children[-1].named_children:
+            if bound.type == "binary_expression":
+                bounds[text(bound.named_children[0])] = bound.named_children[-1]
+        head = head.named_children[0]
+    struct = Struct(text(head), node, bases.get(base, ""), macro.endswith(("@kwdef", "@with_kw")))
+    for child in definition.named_children:
+        entry = child
+        if entry.type == "const_statement":
+            entry = entry.named_children[0]
+        if entry.type in ("type_head", "line_comment", "block_comment", "string_literal"):
+            continue
+        if entry.type == "function_definition" or (entry.type == "assignment" and head_of(entry) is not None):
+            struct.inner.append(entry)
+            continue
+        if entry.type == "assignment":
+            name = entry.named_children[0]
+            default = entry.named_children[-1]
+            name = name.named_children[0] if name.type == "typed_expression" else name
+            struct.defaults[text(name)] = default
+            entry = entry.named_children[0]
+        kind = None
+        if entry.type in ("typed_expression", "binary_expression"):
+            entry, kind = entry.named_children[0], entry.named_children[-1]
+            kind = bounds.get(text(kind), kind)
+        if entry.type != "identifier":
+            return None
+        struct.fields[text(entry)] = kind
+    return struct
+
+
+def _receiver(call: Node) -> str:
+    """Return the type that a method is of: of the object called, or of the last argument, as Lux's functions are."""
+    function = call.named_children[0]
+    if function.type == "parenthesized_expression":
+        typed = function.named_children[0]
+    else:
+        listed = [child for child in call.named_children if child.type == "argument_list"]
+        if not listed or not listed[0].named_children:
+            return ""
+        typed = listed[0].named_children[-1]
+    if typed.type not in ("typed_expression", "unary_typed_expression"):
+        return ""
+    return text(typed.named_children[-1]).partition("{")[0].rpartition(".")[2]
+
+
+def _assign(node: Node, found: dict[str, Struct]) -> None:
+    if node.type == "macrocall_expression":
+        named = next((text(child) for child in node.named_children if child.type == "macro_identifier"), "")
+        owners = [found[name] for name in sorted(names_in(node)) if name in found]
+        if named in _MARKS and len(owners) == 1:
+            owners[0].marks.append(node)
+            _mark(owners[0], node)
+        return
+    head = head_of(node)
+    if head is None:
+        return
+    function = head.named_children[0]
+    if function.type == "parenthesized_expression":
+        owner = found.get(_receiver(head))
+        if owner is not None:
+            owner.forwards.append(node)
+        return
+    name = text(function).partition("{")[0]
+    if name in found:
+        if function.type != "identifier":
+            raise_later = Constructor(node, "", 0, -1, frozenset(), ())
+            found[name].constructors.append(raise_later)
+        else:
+            found[name].constructors.append(method_of(node))
+        return
+    owner = found.get(_receiver(head))
+    plain = text(function).rpartition(".")[2]
+    if owner is None or function.type != "field_expression" and plain not in ("initialparameters", "initialstates"):
+        return
+    if plain == "initialparameters":
+        owner.parameters.append(node)
+    elif plain == "initialstates":
+        owner.states.append(node)
+    elif plain == "trainable":
+        owner.marks.append(node)
+        value = node.named_children[-1]
+        value = value.named_children[-1] if value.type == "return_statement" else value
+        owner.trainable = frozenset(names_in(value)) & set(owner.fields)
+    elif plain in _SILENT:
+        owner.marks.append(node)
+
+
+def _mark(struct: Struct, node: Node) -> None:
+    """Take what ``@layer S trainable=(a,)`` and ``@functor S (a,)`` say."""
+    for part in node.named_children[-1].named_children:
+        if part.type == "assignment" and text(part.named_children[0]) == "trainable":
+            struct.trainable = frozenset(names_in(part.named_children[-1])) & set(struct.fields)
+        elif part.type == "tuple_expression":
+            struct.trainable = frozenset(names_in(part)) & set(struct.fields)
+
+
+def _named(parameter: Node) -> Node:
+    """Return the name of a parameter, which may have a type and a default."""
+    while parameter.named_children:
+        parameter = parameter.named_children[0]
+    return parameter
+
+
+def method_of(node: Node) -> Constructor:
+    """Return what a method can be called with."""
+    head = head_of(node)
+    assert head is not None
+    listed = [child for child in head.named_children if child.type == "argument_list"]
+    least = most = 0
+    keywords: set[str] = set()
+    types: list[str] = []
+    after = False
+    for child in listed[0].children if listed else []:
+        if child.type == ";":
+            after = True
+        if not child.is_named or child.type.endswith("_comment"):
+            continue
+        name = child.named_children[0] if child.named_children else child
+        if after:
+            keywords.add("..." if child.type == "splat_expression" else text(_named(child)))
+        elif child.type == "splat_expression":
+            most = _ANY
+        else:
+            most += 1
+            typed = name if child.type in ("named_argument", "assignment") else child
+            declared = typed.type == "typed_expression" and len(typed.named_children) == 2
+            types.append(text(typed.named_children[-1]).partition("{")[0] if declared else "")
+            least += child.type not in ("named_argument", "assignment")
+    return Constructor(node, "", least, most, frozenset(keywords), tuple(types))
+
+
+def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> str:
+    """Return the name in Python of the constructor that a call means.
+
+    Raises: Unported if that cannot be told
+    """
+    count, named = len(given.positional), set(given.named)
+    if any(node.type == "splat_expression" for node in given.positional):
+        raise Unported(f"{struct.name} of a splat")
+    fitting = [
+        entry
+        for entry in struct.constructors
+        if entry.least <= count <= entry.most and (named <= entry.keywords or "..." in entry.keywords)
+    ]
+    if any(entry.most < 0 for entry in struct.constructors):
+        raise Unported(f"{struct.name}, which has constructors by type")
+    if struct.inner:
+        by_fields = False
+    elif struct.by_keyword and not count:
+        by_fields = named <= set(struct.fields)
+    else:
+        by_fields = count == len(struct.fields) and not named
+    if by_fields:  # one parameter for each field is more special than any number of them
+        fitting = [entry for entry in fitting if entry.most < _ANY]
+    if by_fields and fitting:
+        if any(kind in ("layer", "layers", "drawn", "array") for kind in kinds):
+            return struct.python
+        if len(fitting) == 1 and _fits(fitting[0], kinds):
+            return fitting[0].python
+        raise Unported(f"which constructor of {struct.name} this is")
+    if by_fields:
+        return struct.python
+    if len(fitting) == 1:
+        return fitting[0].python
+    raise Unported(f"no constructor of {struct.name} is known for this call, or several (line {line_of(struct.node)})")
+
+
+def _fits(entry: Constructor, kinds: Sequence[str]) -> bool:
+    """Whether declared types make this method the one for arguments of these kinds."""
+    declared = 0
+    for kind, julia in zip(kinds, entry.types, strict=False):
+        wanted = "number" if julia in _NUMBERS else {"Pair": "pair", "Bool": "flag"}.get(julia, "")
+        if wanted and kind not in (wanted, "unknown"):
+            return False
+        declared += bool(wanted)
+    return declared > 0
+
+
+def chosen_method(name: str, methods: Sequence[Constructor], given: Arguments) -> str:
+    """Return the name in Python of the one method that can be called so.
+
+    Raises: Unported if that cannot be told
+    """
+    count, named = len(given.positional), set(given.named)
+    if given.splats or any(node.type == "splat_expression" for node in given.positional):
+        raise Unported(f"which method of {name} this is")
+    fitting = [
+        entry
+        for entry in methods
+        if entry.least <= count <= entry.most and (named <= entry.keywords or "..." in entry.keywords)
+    ]
+    if len(fitting) != 1:
+        raise Unported(f"which method of {name} this is")
+    return fitting[0].python
+
+
+def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Constructor]]:
+    """Return the functions with several methods, which numbers of arguments must tell apart, or none is named."""
+    found: dict[str, list[Constructor]] = {}
+    for node in statements:
+        head = head_of(node)
+        if head is not None and head.named_children[0].type == "identifier":
+            name = text(head.named_children[0])
+            if name not in structs:
+                found.setdefault(name, []).append(method_of(node))
+    several = {name: methods for name, methods in found.items() if len(methods) > 1}
+    for name, methods in several.items():
+        counts = sorted((entry.least, entry.most) for entry in methods)
+        if all(before[1] < after[0] for before, after in pairwise(counts)):
+            for position, entry in enumerate(methods, 1):
+                entry.python = python_name(name) + (f"_{position}" if position > 1 else "")
+    return several
+
+
+def is_new(node: Node) -> bool:
+    """Whether a call is ``new(...)`` or ``new{T}(...)``."""
+    return text(node) == "new" or (node.type == "parametrized_type_expression" and text(node).startswith("new{"))

@@ -1,0 +1,258 @@
+"""`translate`: a file of Julia code as a module of Python."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.translate.checked import names_bound, violation
+from luxport.porting.translate.definitions import define, makes_layers, signature
+from luxport.porting.translate.expressions import Hole, Translator
+from luxport.porting.translate.helpers import HELPERS
+from luxport.porting.translate.parse import last_name, names_in, parse, text
+from luxport.porting.translate.statements import leave_out, top_level
+from luxport.porting.translate.structs import find_methods, find_structs, place_of
+from luxport.porting.translate.writing import remark
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["Hole", "Translation", "translate"]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """The Python module, and the pieces of Julia that it only marks."""
+
+    python: str
+    holes: tuple[Hole, ...]
+
+
+def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translation:
+    """Turn Julia code that defines Flux or Lux models into Python that builds the same models of luxport's.
+
+    Sizes in variables stay in Julia's order and are turned round where a layer takes them; functions of arrays are
+    written with the axes reversed. A struct with a forward method becomes a function that makes a `luxport.compact`
+    layer of its fields, or for Lux's abstract types a class. What is not understood is marked with
+    ``# TODO: not ported`` and raises NotImplementedError where it is executed. Statements that make no layer, as
+    those of training, are only marked; what uses their names raises.
+
+    Args:
+        source: Julia code
+        flux: the version it was written for, (0, 14) say. Recurrent layers are ported if it is known: until 0.14
+            they take one step a call, since then a sequence. Until 0.14 LayerNorm has another formula, too; without
+            a version it is that of 0.15 and later
+
+    The Python is parsed and every node of it compared with what such a module may hold, so that no text of the source
+    is run: it defines functions and classes, and builds layers.
+
+    Raises: ImportError without Julia's grammar, which ``luxport-nn[code]`` installs; FileFormatError for a source that
+        is too large, nested too deep or no text
+
+    >>> print(translate("using Flux; model = Chain(Dense(2 => 3, relu), Dense(3 => 1))").python)
+    import luxport
+    <BLANKLINE>
+    model = luxport.Chain(luxport.Dense(2, 3, luxport.relu), luxport.Dense(3, 1))
+    <BLANKLINE>
+    """
+    try:
+        return _translated(source, flux)
+    except (ImportError, FileFormatError):
+        raise
+    except RecursionError:
+        raise FileFormatError(_TOO_DEEP) from None
+    except MemoryError:
+        raise FileFormatError("it takes more memory than there is") from None
+    except UnicodeError:
+        raise FileFormatError("it is no text") from None
+    except Exception as error:  # of a form of the grammar that nobody thought of
+        raise FileFormatError(f"it has a form that is not understood ({type(error).__name__})") from error
+
+
+LARGEST = 1_000_000
+"""So many bytes a source may have."""
+_DEEPEST = 150
+_TOO_DEEP = "it is nested too deep"
+
+
+def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
+    if len(source.encode()) > LARGEST:
+        raise FileFormatError(f"it is larger than {LARGEST:,} bytes")
+    root = parse(source)
+    size = _measured(root)
+    if flux is None and "reset!" in source:  # Flux 0.15 has no such function
+        flux = (0, 14)
+    t = Translator(_dialect(root), flux)
+    t.most = 10_000 + 100 * size
+    t.define = define
+    statements = _statements(root)
+    t.structs = find_structs(statements)
+    t.owners = {
+        place_of(node): struct
+        for struct in t.structs.values()
+        for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
+    }
+    t.several = find_methods(statements, t.structs)
+    _announce(t, statements)
+    written: list[tuple[Node, list[str], list[Hole]]] = []
+    for node in statements:
+        t.lines, t.holes = [], []
+        top_level(t, node)
+        written.append((node, t.lines, t.holes))
+    _check_parts(t, written)
+    python = _module(["\n".join(lines) for _, lines, _ in written if lines], t.helpers)
+    holes = tuple(hole for _, _, found in written for hole in found)
+    python = _header(holes) + python
+    if wrong := violation(python):
+        raise FileFormatError(f"no Python is written that would have {wrong}")
+    return Translation(python, holes)
+
+
+def _measured(root: Node) -> int:
+    """Return how many nodes there are.
+
+    Raises: FileFormatError if they are nested too deep to be followed
+    """
+    cursor, depth, count = root.walk(), 0, 1
+    while True:
+        if cursor.goto_first_child():
+            depth += 1
+            if depth > _DEEPEST:
+                raise FileFormatError(
+                    f"{_TOO_DEEP} at line {cursor.node.start_point[0] + 1}" if cursor.node else _TOO_DEEP
+                )
+        else:
+            while not cursor.goto_next_sibling():
+                if not cursor.goto_parent():
+                    return count
+                depth -= 1
+        count += 1
+
+
+def _check_parts(t: Translator, written: list[tuple[Node, list[str], list[Hole]]]) -> None:
+    """Mark the statements whose Python may not stand in the module."""
+    bound = [_bound(lines) for _, lines, _ in written]
+    tries = [0] * len(written)
+    changed = True
+    while changed:
+        changed = False
+        defined = set().union(*bound, HELPERS)
+        for place, (node, lines, holes) in enumerate(written):
+            # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
+            if lines and violation("\n\n" + "\n".join(lines), defined):
+                t.lines, t.holes = [], []
+                leave_out(t, node, holes[0].reason if holes else "a form that Python has not")
+                tries[place] += 1
+                if tries[place] > 2:
+                    raise FileFormatError(f"no Python can be written for line {node.start_point[0] + 1}")
+                if tries[place] > 1:  # not even what raises in its place may be defined
+                    t.lines = [line for line in t.lines if line.startswith("#")]
+                written[place] = node, t.lines, t.holes
+                bound[place] = _bound(t.lines)
+                changed = True
+
+
+def _bound(lines: list[str]) -> set[str]:
+    try:
+        return names_bound(ast.parse("\n".join(lines)).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+
+
+def _header(holes: tuple[Hole, ...]) -> str:
+    """Return what is said before anything else: what was not understood."""
+    if not holes:
+        return ""
+    count = f"{len(holes)} {'piece' if len(holes) == 1 else 'pieces'}"
+    lines = [
+        f"# Made from Julia code by `luxport port`, which did not understand {count} of it. Where the model needs one",
+        "# NotImplementedError is raised; the rest is left out. In the Julia file:",
+        *(remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
+    ]
+    if len(holes) > _LISTED:
+        lines.append(f"# and {len(holes) - _LISTED} more, marked below")
+    return "\n".join([*lines, "", ""])
+
+
+_LISTED = 100
+
+
+def _announce(t: Translator, statements: list[Node]) -> None:
+    """Make functions known before their definitions, where others may call them."""
+    named = {place_of(node): signature(node) for node in statements}
+    functions = [(text(head.named_children[0]), node) for node in statements if (head := named[place_of(node)])]
+    functions = [(name, node) for name, node in functions if name not in t.structs]
+    t.kinds |= {name: "builder" for name, struct in t.structs.items() if struct.forwards}
+    t.kinds |= {name: "function" for name, _ in functions}
+    t.announced = {*t.structs, *(name for name, _ in functions)}
+    callers: dict[str, list[str]] = {}
+    for name, node in functions:
+        for called in _called_in(node):
+            callers.setdefault(called, []).append(name)
+    makers = [name for name, node in functions if makes_layers(t, node)]
+    while makers:
+        name = makers.pop()
+        if t.kinds[name] == "function":
+            t.kinds[name] = "builder"
+            makers += callers.get(name, [])
+
+
+def _called_in(node: Node) -> set[str]:
+    return {last_name(part.named_children[0]) for part in _all(node) if part.type == "call_expression"}
+
+
+def _statements(node: Node) -> list[Node]:
+    """Return a file's statements, those of modules in it among them."""
+    found = []
+    for child in node.named_children:
+        if child.type == "module_definition" or child.type == "block" and node.type == "module_definition":
+            found += _statements(child)
+        elif child.type == "identifier" and node.type == "module_definition":  # its name
+            continue
+        else:
+            found.append(child)
+    return found
+
+
+def _dialect(root: Node) -> str | None:
+    """Tell Flux's code from Lux's by what it uses; a file of both is either."""
+    used: set[str] = set()
+    for node in _all(root):
+        if node.type in ("using_statement", "import_statement", "field_expression"):
+            used |= names_in(node) if node.type != "field_expression" else {text(node.named_children[0])}
+        elif node.type == "macrocall_expression" and text(node).startswith("@compact"):
+            used.add("Lux")
+    return "flux" if "Flux" in used and "Lux" not in used else "lux" if "Lux" in used and "Flux" not in used else None
+
+
+def _all(node: Node) -> list[Node]:
+    found, pending = [], [node]
+    while pending:
+        found.append(pending.pop())
+        pending += found[-1].named_children
+    return found
+
+
+def _module(chunks: list[str], helpers: set[str]) -> str:
+    statements = "\n".join([*(HELPERS[name] for name in sorted(helpers)), *chunks])
+    imports = [
+        f"import {name}" for name in ("dataclasses", "functools", "math", "operator") if f"{name}." in statements
+    ]
+    lines = [*imports, *([""] if imports else []), "import luxport", ""]
+    inside = decorated = False
+    for line in statements.split("\n"):
+        outermost = bool(line) and line[0] not in " )"
+        starts = line.startswith(("def ", "class ", "@"))
+        if outermost and (starts or inside) and not decorated:
+            remarks = 0
+            while starts and lines[-1 - remarks].startswith("#"):
+                remarks += 1
+            while lines[-1 - remarks] == "":
+                del lines[-1 - remarks]
+            lines[len(lines) - remarks : len(lines) - remarks] = ["", ""]
+        decorated = line.startswith("@") or (decorated and not line.startswith(("def ", "class ")))
+        inside = line.startswith(("def ", "class ")) or (inside and not outermost)
+        lines.append(line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,87 @@
+"""Constructors of layers around a layer, or around a choice of axis: `WeightNorm`, `RepeatedLayer`, `SelectDim`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.options import exactly, options_of
+from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, parts, text
+from luxport.porting.translate.sequences import place
+from luxport.porting.translate.writing import Code, call, group, whole_number
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from luxport.porting.translate.expressions import Translator
+
+__all__ = ["WRAPPERS"]
+
+
+def _symbols(node: Node) -> list[str]:
+    listed = parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
+    if any(entry.type != "quote_expression" for entry in listed):
+        raise Unported("names of parameters in place expected")
+    return [text(entry)[1:] for entry in listed]
+
+
+def _weight_norm(t: Translator, given: Arguments) -> Code:
+    if t.dialect is None:
+        raise Unported("the sizes of Flux's WeightNorm are along other axes than Lux's: say which, with `using`")
+    inner, *rest = exactly(given, 1, 2, 3)
+    layer = t.layer(inner)
+    which = _symbols(rest[0]) if rest else ["weight"]
+    if t.dialect == "flux":
+        if given.named or len(rest) > 1 or which != ["weight"] or not layer.text.startswith("luxport.Dense("):
+            raise Unported("Flux's WeightNorm of other than a Dense layer's weight keeps several axes")
+        return call("luxport.WeightNorm", [layer])
+    given.only()
+    if len(rest) == 2 and text(rest[1]) != "nothing":
+        dims = parts(rest[1]) if rest[1].type == "tuple_expression" else [rest[1]]
+        if any(dim.type != "integer_literal" for dim in dims) or len(dims) != len(which):
+            raise Unported("one dimension for each parameter, in place, expected")
+        axes = [Code(f"-{whole_number(text(dim))}") for dim in dims]
+    else:
+        axes = [Code("0") for _ in which]  # Julia's last axis
+    names = group("(", [Code(repr(name)) for name in which], ")")
+    return call("luxport.WeightNorm", [layer, names], {"axes": group("(", axes, ")")})
+
+
+def _repeated(t: Translator, given: Arguments) -> Code:
+    def plain(node: Node) -> Code:
+        if node.type == "call_expression" and last_name(node.named_children[0]) in ("Val", "static", "True", "False"):
+            inner = arguments(node).positional
+            return t.code(inner[0]) if inner else Code(last_name(node.named_children[0]), "flag")
+        return t.code(node)
+
+    layers = [t.layer(node) for node in exactly(given, 1)]
+    options = options_of(t, given, repeats=("repeats", plain), input_injection=("input_injection", plain))
+    if "input_injection" not in options or options["input_injection"].text != "True":
+        raise Unported(
+            "Lux's RepeatedLayer hands every repetition the first input again, and luxport's the last output"
+        )
+    return call("luxport.RepeatedLayer", layers, options)
+
+
+def _select_dim(t: Translator, given: Arguments) -> Code:
+    given.only()
+    dim, index = exactly(given, 2)
+    if dim.type != "integer_literal":
+        raise Unported("a dimension that is no number in place")
+    return call("luxport.SelectDim", [Code(f"-{whole_number(text(dim))}"), Code(place(t, index))])
+
+
+def _reverse_sequence(t: Translator, given: Arguments) -> Code:
+    given.only()
+    dims = exactly(given, 0, 1)
+    if any(dim.type != "integer_literal" for dim in dims):
+        raise Unported("a dimension that is no number in place")
+    return call("luxport.ReverseSequence", [Code(f"-{whole_number(text(dim))}") for dim in dims])
+
+
+WRAPPERS = {
+    "RepeatedLayer": _repeated,
+    "ReverseSequence": _reverse_sequence,
+    "SelectDim": _select_dim,
+    "WeightNorm": _weight_norm,
+}
+"""What builds each of these layers, by its name in Julia."""

@@ -1,0 +1,13 @@
+"""Random numbers: a host generator for initial values, and keys for layers that draw as they run."""
+
+from ._generators import Key as Key
+from ._generators import Rng as Rng
+from ._generators import fold_in as fold_in
+from ._generators import key as key
+from ._generators import key_words as key_words
+from ._generators import normal as normal
+from ._generators import rng as rng
+from ._generators import split as split
+from ._generators import standard_normal_cdf as standard_normal_cdf
+from ._generators import standard_normal_quantile as standard_normal_quantile
+from ._generators import uniform as uniform

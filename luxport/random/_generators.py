@@ -1,0 +1,344 @@
+"""Random numbers: a host generator for initial values, and keys for layers that draw as they run.
+
+Both are counter-based and written out here, so the same seed means the same numbers on every backend, machine
+and version of NumPy.
+
+A key is a small dict of arrays, ``{"key": int32 (2,), "counter": int32 ()}``: what a layer that draws keeps in
+its state. To draw is a pure function that returns the values and the key with its counter one higher:
+
+>>> from luxport import random
+>>> noise, k = random.normal(random.key(0), (2, 3))
+>>> noise.shape, int(k["counter"])
+((2, 3), 1)
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from luxport import ops
+from luxport.backend import Array, Backend, default_backend, find_owner, get_backend, namespace
+from luxport.backend.memory import check_memory
+from luxport.errors import LayerError
+
+__all__ = [
+    "Key",
+    "Rng",
+    "fold_in",
+    "key",
+    "normal",
+    "rng",
+    "split",
+    "standard_normal_cdf",
+    "standard_normal_quantile",
+    "uniform",
+]
+
+Key: TypeAlias = dict[str, Array]
+"""``{"key": int32 (2,), "counter": int32 ()}``"""
+
+
+class Rng:
+    """A stream of numbers on the host: Philox-4x64-10 with the seed as its key.
+
+    It moves on with every draw. All floating values are float32.
+
+    Raises: ValueError if the seed is not in [0, 2**128)
+    Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011)
+
+    >>> Rng(0).uniform((2,)).dtype.name
+    'float32'
+    """
+
+    def __init__(self, seed: int | np.integer) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**128:
+            raise ValueError(f"a seed expected, an int in [0, 2**128), got {seed!r}")
+        self.seed = int(seed)
+        self._bits = np.random.Philox(key=self.seed)
+
+    @classmethod
+    def of(cls, rng: int | Rng | Array) -> Rng:
+        """Return the generator itself, or a new one for a seed, or for a key of JAX, which stands for its words."""
+        if isinstance(rng, Rng):
+            return rng
+        if isinstance(rng, (int, np.integer)):
+            return cls(rng)
+        words = key_words(rng)
+        if words is None:
+            raise TypeError(f"a seed or a luxport.Rng expected, got {type(rng).__name__}")
+        if not isinstance(words, tuple):
+            raise TypeError(
+                "a key whose words are known expected, got one that a program learns as it runs: luxport.setup draws "
+                "from such a key"
+            )
+        return cls.of_words(words)
+
+    @classmethod
+    def of_words(cls, words: Sequence[Any]) -> Rng:
+        """Return the generator of a key's words, 32 bits each, the highest first."""
+        return cls(sum(int(word) << (32 * i) for i, word in enumerate(reversed(words))))
+
+    def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Any:
+        """Draw float32 values from [low, high): 24 random bits each; rounding may reach `high`."""
+        unit = (self._raw(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+        return unit if (low, high) == (0.0, 1.0) else unit * np.float32(high - low) + np.float32(low)
+
+    def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> Any:
+        """Draw float32 values from the normal distribution by its quantile function: 52 random bits each."""
+        return (standard_normal_quantile(self._open_unit(shape)) * std + mean).astype(np.float32)
+
+    def truncated_normal(
+        self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0
+    ) -> Any:
+        """Draw float32 values from the normal distribution within [low, high]: 52 random bits each.
+
+        Raises: ValueError unless std > 0 and low < high
+        """
+        if not (std > 0 and low < high):
+            raise ValueError(f"a truncated normal expects std > 0 and low < high, got {std}, {low} and {high}")
+        a, b = (low - mean) / std, (high - mean) / std
+        # Probabilities are more exact the closer they are to 0: where there is more above, draw its mirror image.
+        sign = -1.0 if a + b > 0 else 1.0
+        a, b = (-b, -a) if sign < 0 else (a, b)
+        first, last = standard_normal_cdf(a), standard_normal_cdf(b)
+        values = sign * standard_normal_quantile(first + self._open_unit(shape) * (last - first))
+        return np.clip(values * std + mean, low, high).astype(np.float32)
+
+    def drawn(self, draw: Callable[..., Any], shape: tuple[int, ...], **options: Any) -> Any:
+        """Return ``draw(rng, shape, **options)``, which is to be float32 values of this shape."""
+        # For each number 64 random bits, those that are kept of them, the number and its copy on a backend.
+        check_memory("an array", shape, 8 + 8 + 4 + 4)
+        try:
+            return draw(self, shape, **options)
+        except MemoryError:
+            raise LayerError(f"expects sizes that fit into memory, got an array of {shape}") from None
+
+    def key(self) -> Any:
+        """Draw a key for a layer's own generator, int32[2]."""
+        return np.frombuffer(self._raw((1,)).astype("<u8").tobytes(), dtype="<i4").astype(np.int32)
+
+    def _open_unit(self, shape: tuple[int, ...]) -> Any:
+        """Draw float64 values from (0, 1)."""
+        return ((self._raw(shape) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+    def _raw(self, shape: tuple[int, ...]) -> Any:
+        return self._bits.random_raw(math.prod(shape)).reshape(shape)
+
+
+def key_words(key: Any) -> Any:
+    """Return the words of a framework's key, such as JAX's: a tuple of ints, or an array while they are not known.
+
+    None for anything else, and where a framework has no keys.
+
+    Raises: TypeError for several keys, and for an array that is none
+    """
+    owner = find_owner(type(key))
+    words_of = None if owner is None else getattr(owner, "key_words", None)
+    return None if words_of is None else words_of(key)
+
+
+def rng(seed: int) -> Rng:
+    """Return the host generator for a seed.
+
+    >>> rng(1).normal((3,)).shape
+    (3,)
+    """
+    return Rng(seed)
+
+
+def key(seed: int, *, backend: str | Backend | None = None, device: str | None = None) -> Key:
+    """Return the key of a seed, with its counter at 0. The words are those of JAX's key for the same seed.
+
+    Raises: ValueError if the seed is not an int in [0, 2**64)
+
+    >>> key(7)["key"]
+    array([0, 7], dtype=int32)
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**64:
+        raise ValueError(f"a seed expected, an int in [0, 2**64), got {seed!r}")
+    owner = default_backend() if backend is None else get_backend(backend)
+    words = np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32).view(np.int32)
+    return {"key": owner.asarray(words, device=device), "counter": owner.asarray(np.zeros((), np.int32), device=device)}
+
+
+def fold_in(key: Key, data: int | Array) -> Key:
+    """Return a new key made of a key and a number: the cipher at (counter, data).
+
+    For a key with its counter at 0 that is JAX's ``fold_in``.
+
+    Shapes: data an int or an int32 array ()
+
+    >>> fold_in(key(0), 1)["key"]
+    array([ 928981903, -841280227], dtype=int32)
+    """
+    words, counter = key["key"], key["counter"]
+    zero = namespace(words).zeros_like(counter)
+    # Written as a sum, the number takes the key's backend, device and dtype.
+    at = namespace(words).stack([counter, zero + data])
+    return {"key": ops.threefry_2x32(words, at), "counter": zero}
+
+
+def split(key: Key, count: int = 2) -> list[Key]:
+    """Return new keys whose streams have nothing to do with each other: ``fold_in`` of 0, 1, …
+
+    >>> len(split(key(0), 3))
+    3
+    """
+    return [fold_in(key, i) for i in range(count)]
+
+
+def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> tuple[Array, Key]:
+    """Draw float32 values from [low, high), and return the key that comes next.
+
+    In [0, 1) they are the same, bit for bit, on every backend; elsewhere rounding may differ, and reach `high`.
+
+    >>> values, k = uniform(key(0), (2,))
+    >>> values
+    array([0.4184571 , 0.60049903], dtype=float32)
+    """
+    values = ops.uniform(key["key"], key["counter"], shape=tuple(shape))
+    return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _next(key)
+
+
+def normal(key: Key, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> tuple[Array, Key]:
+    """Draw float32 values from a normal distribution, and return the key that comes next.
+
+    Backends agree to a few units in the last place.
+    """
+    values = ops.normal(key["key"], key["counter"], shape=tuple(shape))
+    return values if (mean, std) == (0.0, 1.0) else values * std + mean, _next(key)
+
+
+def _next(key: Key) -> Key:
+    return {"key": key["key"], "counter": key["counter"] + 1}
+
+
+def standard_normal_quantile(p: Any) -> Any:
+    """Return x with P(X <= x) = p for a standard normal X, in float64.
+
+    Only additions, products, quotients and square roots of IEEE doubles are used, which are exact to the last
+    bit everywhere; a library's logarithm is not, so the tails bring their own.
+
+    Shapes: p (...), float64 in (0, 1) -> x (...)
+    Source: M. Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (1988), PPND16
+
+    >>> float(standard_normal_quantile(np.array(0.5)))
+    0.0
+    """
+    q = p - 0.5
+    central = np.abs(q) <= 0.425
+    # Outside its own range each branch is evaluated at a harmless point.
+    r = np.where(central, 0.180625 - q * q, 0.0)
+    middle = q * _polynomial(_A, r) / _polynomial(_B, r)
+    tail = np.where(central, 0.25, np.minimum(p, 1.0 - p))
+    r = np.sqrt(-_log(tail))
+    near = _polynomial(_C, r - 1.6) / _polynomial(_D, r - 1.6)
+    far = _polynomial(_E, r - 5.0) / _polynomial(_F, r - 5.0)
+    outer = np.where(r <= 5.0, near, far)
+    return np.where(central, middle, np.where(q < 0, -outer, outer))
+
+
+@functools.lru_cache(maxsize=256)
+def standard_normal_cdf(x: float) -> float:
+    """Return P(X <= x) for a standard normal X: where `standard_normal_quantile` gives x, by search.
+
+    A library's error function is not the same to the last bit everywhere; this is.
+
+    >>> standard_normal_cdf(0.0)
+    0.5
+    """
+    if x > 0:
+        return 1.0 - standard_normal_cdf(-x)
+    powers = np.ldexp(1.0, -np.arange(1, 1001))
+    above = np.count_nonzero(standard_normal_quantile(powers) >= x)
+    low = width = float(np.ldexp(1.0, -above - 1))
+    for _ in range(6):  # nine more bits each time
+        grid = low + width * (np.arange(512) / 512)
+        low, width = float(grid[max(0, np.count_nonzero(standard_normal_quantile(grid) <= x) - 1)]), width / 512
+    return low
+
+
+def _log(x: Any) -> Any:
+    """Natural logarithm from exact operations: log(m 2^e) = e log 2 + 2 artanh((m - 1) / (m + 1))."""
+    mantissa, exponent = np.frexp(x)
+    small = mantissa < math.sqrt(0.5)
+    mantissa = np.where(small, 2.0 * mantissa, mantissa)
+    exponent = np.where(small, exponent - 1, exponent)
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    series = _polynomial([1.0 / (2 * k + 1) for k in range(13)], s * s)
+    return exponent * math.log(2.0) + 2.0 * s * series
+
+
+def _polynomial(coefficients: list[float], x: Any) -> Any:
+    value = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * x + coefficient
+    return value
+
+
+# The coefficients of PPND16: numerator and denominator for the centre, the near tail and the far tail.
+_A = [
+    3.3871328727963666080,
+    133.14166789178437745,
+    1971.5909503065514427,
+    13731.693765509461125,
+    45921.953931549871457,
+    67265.770927008700853,
+    33430.575583588128105,
+    2509.0809287301226727,
+]
+_B = [
+    1.0,
+    42.313330701600911252,
+    687.18700749205790830,
+    5394.1960214247511077,
+    21213.794301586595867,
+    39307.895800092710610,
+    28729.085735721942674,
+    5226.4952788528545610,
+]
+_C = [
+    1.42343711074968357734,
+    4.63033784615654529590,
+    5.76949722146069140550,
+    3.64784832476320460504,
+    1.27045825245236838258,
+    0.241780725177450611770,
+    0.0227238449892691845833,
+    0.000774545014278341407640,
+]
+_D = [
+    1.0,
+    2.05319162663775882187,
+    1.67638483018380384940,
+    0.689767334985100004550,
+    0.148103976427480074590,
+    0.0151986665636164571966,
+    0.000547593808499534494600,
+    1.05075007164441684324e-9,
+]
+_E = [
+    6.65790464350110377720,
+    5.46378491116411436990,
+    1.78482653991729133580,
+    0.296560571828504891230,
+    0.0265321895265761230930,
+    0.00124266094738807843860,
+    2.71155556874348757815e-5,
+    2.01033439929228813265e-7,
+]
+_F = [
+    1.0,
+    0.599832206555887937690,
+    0.136929880922735805310,
+    0.0148753612908506148525,
+    0.000786869131145613259100,
+    1.84631831751005468180e-5,
+    1.42151175831644588870e-7,
+    2.04426310338993978564e-15,
+]

@@ -1,0 +1,196 @@
+"""Schedules made of schedules."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.schedules._schedule import Schedule, keep_tuple, quotient, until, value_at
+from luxport.schedules._waves import CosAnneal
+
+__all__ = ["ComposedSchedule", "Constant", "Interpolator", "Loop", "OneCycle", "Sequence", "Shifted", "Shortened"]
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """``value`` at every step.
+
+    Source: ParameterSchedulers.jl ``Constant``
+    """
+
+    value: float
+
+    def at(self, t: Array) -> Array:
+        """Return the value."""
+        return namespace(t).zeros_like(t) + self.value
+
+
+@dataclass(frozen=True)
+class Shortened(Schedule):
+    """A schedule that ends after `nsteps` steps.
+
+    Source: ParameterSchedulers.jl ``Shortened``
+    """
+
+    schedule: Callable[[Any], Any]
+    nsteps: int
+
+    def at(self, t: Array) -> Array:
+        """Follow the schedule while there is one."""
+        return until(t, self.nsteps, value_at(self.schedule, t))
+
+    def __len__(self) -> int:
+        return self.nsteps
+
+
+@dataclass(frozen=True)
+class Shifted(Schedule):
+    """A schedule that starts with its value at `offset`.
+
+    Source: ParameterSchedulers.jl ``Shifted``
+    """
+
+    schedule: Callable[[Any], Any]
+    offset: int
+
+    def at(self, t: Array) -> Array:
+        """Look ahead."""
+        return value_at(self.schedule, t - 1.0 + self.offset)
+
+
+@dataclass(frozen=True)
+class Sequence(Schedule):
+    """One schedule (or number) after the other, each for its number of steps and counting from 1; then the last.
+
+    Raises: ValueError if there are not as many schedules as sizes
+    Source: ParameterSchedulers.jl ``Sequence``
+
+    >>> from luxport.schedules import Triangle
+    >>> warm_up = Sequence((Triangle(0.0, 1.0, 8), 1.0), (4, 100))
+    >>> [warm_up(t) for t in (1, 2, 3, 4, 5, 6)]
+    [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+
+    schedules: tuple[Callable[[Any], Any] | float, ...]
+    step_sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        keep_tuple(self, "schedules")
+        keep_tuple(self, "step_sizes")
+        if len(self.schedules) != len(self.step_sizes) or not self.schedules:
+            raise ValueError(
+                f"Sequence expects a size for each schedule, got {len(self.schedules)} and {len(self.step_sizes)}"
+            )
+
+    def at(self, t: Array) -> Array:
+        """Follow the schedule whose turn it is."""
+        xp = namespace(t)
+        ends = list(itertools.accumulate(self.step_sizes))
+        value = value_at(self.schedules[0], t)
+        for schedule, start in zip(self.schedules[1:], ends[:-1], strict=True):
+            begun = t > start
+            # Where it has not begun, its first value stands in: there may be none at 0 or before.
+            local = xp.where(begun, t - start, xp.ones_like(t))
+            value = xp.where(begun, value_at(schedule, local), value)
+        return value
+
+
+@dataclass(frozen=True)
+class Loop(Schedule):
+    """A schedule (or function) that starts again after every `period` steps.
+
+    Source: ParameterSchedulers.jl ``Loop``
+    """
+
+    schedule: Callable[[Any], Any]
+    period: int
+
+    def at(self, t: Array) -> Array:
+        """Follow the schedule around."""
+        return value_at(self.schedule, (t - 1.0) % self.period + 1.0)
+
+
+@dataclass(frozen=True)
+class Interpolator(Schedule):
+    """A schedule at ``t / rate``, rounded up unless `ceil` is False: epochs for a count of batches, or real time.
+
+    Source: ParameterSchedulers.jl ``Interpolator``
+
+    >>> from luxport.schedules import Exp
+    >>> [Interpolator(Exp(start=1.0, decay=0.5), rate=2)(t) for t in (1, 2, 3, 4)]
+    [1.0, 1.0, 0.5, 0.5]
+    """
+
+    schedule: Callable[[Any], Any]
+    rate: float
+    ceil: bool = True
+
+    def at(self, t: Array) -> Array:
+        """Follow the schedule at another pace."""
+        return value_at(self.schedule, quotient(t, self.rate) if self.ceil else t / self.rate)
+
+
+@dataclass(frozen=True)
+class ComposedSchedule(Schedule):
+    """A schedule whose arguments are schedules (or numbers): at each t, ``compose(schedule, arguments at t)`` at t.
+
+    Unless told otherwise, that is a schedule of the same kind with those arguments.
+
+    Source: ParameterSchedulers.jl ``ComposedSchedule``
+
+    >>> from luxport.schedules import Exp, Triangle
+    >>> fading = ComposedSchedule(Triangle(0.0, 1.0, 4), (0.0, Exp(start=1.0, decay=0.5), 4))
+    >>> [fading(t) for t in (1, 2, 3, 4)]
+    [0.0, 0.25, 0.25, 0.0625]
+    """
+
+    schedule: Any
+    parameters: tuple[Callable[[Any], Any] | float, ...]
+    compose: Callable[[Any, tuple[Any, ...]], Any] | None = None
+
+    def __post_init__(self) -> None:
+        keep_tuple(self, "parameters")
+
+    def at(self, t: Array) -> Array:
+        """Make the schedule for this step, and follow it."""
+        values = tuple([value_at(parameter, t) for parameter in self.parameters])
+        made = type(self.schedule)(*values) if self.compose is None else self.compose(self.schedule, values)
+        return value_at(made, t)
+
+
+def OneCycle(  # noqa: N802
+    nsteps: int,
+    maxval: float,
+    *,
+    startval: float | None = None,
+    endval: float | None = None,
+    percent_start: float = 0.25,
+) -> Sequence:
+    """Rise by a cosine from `startval` to `maxval`, in a part of the steps, and fall to `endval` in the rest.
+
+    `startval` is ``maxval / 25`` and `endval` ``maxval / 1e5`` unless given. There is no value after `nsteps` steps.
+
+    Raises: ValueError if `percent_start` is not between 0 and 1
+    Source: ParameterSchedulers.jl ``OneCycle``; L. N. Smith, N. Topin (2019)
+
+    >>> cycle = OneCycle(8, 1.0)
+    >>> [round(cycle(t), 3) for t in (1, 2, 3, 8)]
+    [0.04, 0.52, 1.0, 0.067]
+    """
+    if not 0 < percent_start < 1:
+        raise ValueError(f"OneCycle expects a part between 0 and 1 to rise in, got percent_start = {percent_start}")
+    startval = maxval / 25 if startval is None else startval
+    endval = maxval / 1e5 if endval is None else endval
+    up = math.ceil(nsteps * percent_start)
+    down = nsteps - up
+    return Sequence(
+        (
+            Shifted(CosAnneal(maxval, startval, up, restart=False), up + 1),
+            Shortened(CosAnneal(maxval, endval, down, restart=False), down),
+        ),
+        (up, down),
+    )

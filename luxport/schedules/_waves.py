@@ -1,0 +1,149 @@
+"""Schedules that come back: triangles, sines and cosines."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from luxport.backend import Array, namespace
+from luxport.schedules._schedule import Number, Schedule, between, quotient
+
+__all__ = ["CosAnneal", "Sin", "SinDecay2", "SinExp", "Triangle", "TriangleDecay2", "TriangleExp"]
+
+
+@dataclass(frozen=True)
+class Triangle(Schedule):
+    """A triangle wave between `l0` and `l1`: the smaller one at t = 1, the larger one half a period later.
+
+    Source: ParameterSchedulers.jl ``Triangle``
+
+    >>> [Triangle(l0=0.0, l1=1.0, period=4)(t) for t in (1, 2, 3, 4, 5)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+
+    l0: float
+    l1: float
+    period: int
+
+    def at(self, t: Array) -> Array:
+        """Rise and fall."""
+        return between(self.l0, self.l1, _triangle(t, self.period))
+
+
+@dataclass(frozen=True)
+class TriangleDecay2(Schedule):
+    """`Triangle`, half as high after each period.
+
+    Source: ParameterSchedulers.jl ``TriangleDecay2``
+    """
+
+    l0: float
+    l1: float
+    period: int
+
+    def at(self, t: Array) -> Array:
+        """Rise and fall, less each time."""
+        return between(self.l0, self.l1, _triangle(t, self.period) * _halved(t, self.period))
+
+
+@dataclass(frozen=True)
+class TriangleExp(Schedule):
+    """`Triangle` with a height that is multiplied by ``decay^(t - 1)``.
+
+    Source: ParameterSchedulers.jl ``TriangleExp``
+    """
+
+    l0: float
+    l1: float
+    period: int
+    decay: float
+
+    def at(self, t: Array) -> Array:
+        """Rise and fall, less with each step."""
+        return between(self.l0, self.l1, _triangle(t, self.period) * self.decay ** (t - 1.0))
+
+
+@dataclass(frozen=True)
+class Sin(Schedule):
+    """A wave ``|sin(π (t - 1) / period)|`` between `l0` and `l1`: the smaller one at t = 1.
+
+    Source: ParameterSchedulers.jl ``Sin``
+    """
+
+    l0: float
+    l1: float
+    period: int
+
+    def at(self, t: Array) -> Array:
+        """Rise and fall."""
+        return between(self.l0, self.l1, _sine(t, self.period))
+
+
+@dataclass(frozen=True)
+class SinDecay2(Schedule):
+    """`Sin`, half as high after each period.
+
+    Source: ParameterSchedulers.jl ``SinDecay2``
+    """
+
+    l0: float
+    l1: float
+    period: int
+
+    def at(self, t: Array) -> Array:
+        """Rise and fall, less each time."""
+        return between(self.l0, self.l1, _sine(t, self.period) * _halved(t, self.period))
+
+
+@dataclass(frozen=True)
+class SinExp(Schedule):
+    """`Sin` with a height that is multiplied by ``decay^(t - 1)``.
+
+    Source: ParameterSchedulers.jl ``SinExp``
+    """
+
+    l0: float
+    l1: float
+    period: int
+    decay: float
+
+    def at(self, t: Array) -> Array:
+        """Rise and fall, less with each step."""
+        return between(self.l0, self.l1, _sine(t, self.period) * self.decay ** (t - 1.0))
+
+
+@dataclass(frozen=True)
+class CosAnneal(Schedule):
+    """Half a cosine from the larger of `l0` and `l1` at t = 1 down to the smaller one, in `period` steps.
+
+    Then again from the start if `restart`, else back up the same way.
+
+    Source: ParameterSchedulers.jl ``CosAnneal``; I. Loshchilov, F. Hutter (2017)
+    """
+
+    l0: float
+    l1: float
+    period: int
+    restart: bool = True
+
+    def at(self, t: Array) -> Array:
+        """Anneal."""
+        xp = namespace(t)
+        # A cosine of a large argument would be that of a rounded one.
+        past = (t - 1.0) % (self.period if self.restart else 2 * self.period)
+        return between(self.l0, self.l1, (1.0 + xp.cos(past * (math.pi / self.period))) / 2.0)
+
+
+def _triangle(t: Array, period: Number) -> Array:
+    """Return ``2 / π |asin(sin(π (t - 1) / period))|``, which needs neither."""
+    xp = namespace(t)
+    past = (t - 1.0) % period
+    return xp.minimum(past, period - past) * (2.0 / period)
+
+
+def _sine(t: Array, period: Number) -> Array:
+    return namespace(t).sin((t - 1.0) % period * (math.pi / period))
+
+
+def _halved(t: Array, period: Number) -> Array:
+    return 0.5 ** (quotient(t, period) - 1.0)

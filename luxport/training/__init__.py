@@ -1,0 +1,5 @@
+"""Training: steps and loops of them, data, labels, metrics, and when to stop."""
+
+from luxport.lazy import lazy_names
+
+__all__, __getattr__, __dir__ = lazy_names(__name__)

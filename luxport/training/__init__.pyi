@@ -1,0 +1,19 @@
+__all__: list[str]
+
+from ._batching import batch as batch
+from ._batching import unbatch as unbatch
+from ._data_loader import DataLoader as DataLoader
+from ._loss_scaling import DynamicLossScale as DynamicLossScale
+from ._loss_scaling import all_finite as all_finite
+from ._loss_scaling import select as select
+from ._metrics import accuracy as accuracy
+from ._moving_average import MovingAverage as MovingAverage
+from ._one_hot import onecold as onecold
+from ._one_hot import onehot as onehot
+from ._one_hot import onehotbatch as onehotbatch
+from ._step import train as train
+from ._step import train_step as train_step
+from ._stopping import early_stopping as early_stopping
+from ._stopping import patience as patience
+from ._stopping import plateau as plateau
+from ._stopping import throttle as throttle

@@ -1,0 +1,61 @@
+"""Samples and batches of them: `batch`, `unbatch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, asarray, find_owner, namespace
+from luxport.core.input_checks import shape_of
+
+__all__ = ["batch", "unbatch"]
+
+
+def batch(samples: Iterable[Any]) -> Any:
+    """Stack samples, arrays or trees of them, along a new first axis; plain numbers become an array of them.
+
+    Shapes: samples (*a) -> (N, *a)
+    Raises: ValueError if there is none, or if their structures differ
+    Source: MLUtils.jl ``batch``, axes reversed
+
+    >>> import numpy as np
+    >>> batch([np.array([1, 2]), np.array([3, 4])]).shape
+    (2, 2)
+    """
+    listed = list(samples)
+    if not listed:
+        raise ValueError("batch expects samples, got none")
+    return tree.map(_stacked, *listed)
+
+
+def unbatch(batch: Any) -> list[Any]:
+    """List the samples of a batch, an array or a tree of them.
+
+    Shapes: batch (N, *a) -> N times (*a)
+    Raises: ValueError if the arrays of the tree have not one first size
+    Source: MLUtils.jl ``unbatch``
+
+    >>> import numpy as np
+    >>> unbatch({"x": np.ones((2, 3)), "y": np.array([0, 1])})[1]["x"].shape
+    (3,)
+    """
+    return [tree.map(lambda leaf, i=i: leaf[i, ...], batch) for i in range(first_size("unbatch", batch))]
+
+
+def first_size(caller: str, batch: tree.Tree) -> int:
+    """Return the number of samples in a batch.
+
+    Raises: ValueError if the arrays of the tree have not one first size
+    """
+    sizes = {".".join(path) or "data": shape_of(leaf)[:1] for path, leaf in tree.leaves_with_path(batch)}
+    if len(set(sizes.values())) != 1 or () in sizes.values():
+        got = ", ".join([f"{size[0] if size else 'no axis'} at {path}" for path, size in sizes.items()])
+        raise ValueError(f"{caller} expects arrays with one first size, got {got or 'no array'}")
+    return next(iter(sizes.values()))[0]
+
+
+def _stacked(*leaves: Any) -> Array:
+    if find_owner(type(leaves[0])) is None:
+        return asarray(leaves)
+    return namespace(*leaves).stack(leaves, axis=0)

@@ -1,0 +1,75 @@
+"""`DataLoader`: batches of samples, in order or shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import Array, backend_of, namespace
+from luxport.training._batching import first_size
+
+__all__ = ["DataLoader"]
+
+
+class DataLoader:
+    """An iterable of batches: the data, an array or a tree of them, cut along the first axis.
+
+    With `shuffle` each pass is in another order, the same on every backend for one `seed`. The last batch may be
+    smaller; with `partial` false there is none of another size. Arrays stay on their backends and devices; to move
+    the batches rather than the data, ``luxport.gpu_device().each(loader)``.
+
+    Shapes: data (N, *a) -> batches (batch_size, *a)
+    Raises: ValueError if the arrays have not one first size, or batch_size is not positive
+    Source: MLUtils.jl ``DataLoader``, axes reversed
+
+    >>> import numpy as np
+    >>> x, y = np.ones((5, 3)), np.arange(5)
+    >>> [(x.shape, y.tolist()) for x, y in DataLoader((x, y), 2)]
+    [((2, 3), [0, 1]), ((2, 3), [2, 3]), ((1, 3), [4])]
+    """
+
+    def __init__(
+        self,
+        data: tree.Tree,
+        batch_size: int = 1,
+        *,
+        shuffle: bool = False,
+        partial: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"DataLoader expects a positive batch_size, got {batch_size}")
+        self._size: int = first_size("DataLoader", data)
+        self.data = data
+        self.batch_size = batch_size
+        self.partial = partial
+        self._rng = np.random.default_rng(seed) if shuffle else None
+
+    def __len__(self) -> int:
+        """Return the number of batches of a pass."""
+        whole, rest = divmod(self._size, self.batch_size)
+        return whole + (1 if rest and self.partial else 0)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches of one pass."""
+        order = None if self._rng is None else self._rng.permutation(self._size)
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            batch = slice(start, min(start + self.batch_size, self._size))
+            if order is None:
+                yield tree.map(lambda leaf, batch=batch: leaf[batch, ...], self.data)
+            else:
+                yield tree.map(lambda leaf, rows=order[batch]: _taken(leaf, rows), self.data)
+
+    def __repr__(self) -> str:
+        return f"DataLoader({len(self)} batches of {self.batch_size})"
+
+
+def _taken(leaf: Array, rows: Any) -> Array:
+    backend = backend_of(leaf)
+    xp, indices = namespace(leaf), backend.asarray(rows, device=backend.device_of(leaf))
+    if len(leaf.shape) == 1:  # PyTorch takes rows of unsigned integers, and not entries
+        return xp.reshape(xp.take(xp.reshape(leaf, (-1, 1)), indices, axis=0), (-1,))
+    return xp.take(leaf, indices, axis=0)

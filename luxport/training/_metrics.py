@@ -1,0 +1,69 @@
+"""How good predictions are: `accuracy`."""
+
+from __future__ import annotations
+
+from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
+from luxport.backend.arguments import checked
+from luxport.backend.dtypes import as_indices
+from luxport.backend.option_rules import ANY_INT, AXIS, count, or_none
+from luxport.errors import LayerError, shape_text
+from luxport.ops.indices import marked_missing, within
+from luxport.ops.shapes import sizes_of
+
+__all__ = ["accuracy"]
+
+
+@checked("y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(ANY_INT)})
+def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
+    """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
+
+    Scores may be logits or probabilities. Of classes with one score the first is the higher, as in `argmax`; a class
+    with a score of NaN is not found. It may be compiled: then a class that is none makes it NaN, see
+    `luxport.ops.indices`. The share of no samples is NaN.
+
+    Args:
+        y_hat: the scores of the classes
+        y: the classes as indices from 0, or one-hot (or any weights, of which the largest is the class)
+        axis: the axis of the classes in y_hat, and in y if it is one-hot
+        top: how many of the highest scores may have the class among them
+        ignore_index: samples with this index as their class do not count; without any other the share is NaN
+
+    Shapes: y_hat (..., classes); y (...) of integers, or like y_hat -> ()
+    Raises: LayerError if the shapes do not fit, top is not positive, or a class is out of range; LayerTypeError for
+            scores that are not floating
+
+    >>> import numpy as np
+    >>> scores = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]], np.float32)
+    >>> float(accuracy(scores, np.array([1, 1]))), float(accuracy(scores, np.array([1, 1]), top=2))
+    (0.5, 1.0)
+    """
+    xp = namespace(y_hat, y)
+    scores = xp.moveaxis(y_hat, axis, -1)
+    there = None
+    one_hot = same_shape(y.shape, y_hat.shape)
+    if one_hot:
+        classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
+    elif dtype_name(y).startswith(("int", "uint")) and same_shape(y.shape, scores.shape[:-1]):
+        y = as_indices(xp, y)
+        classes = y if ignore_index is None else xp.where(y == ignore_index, xp.zeros_like(y), y)
+        classes, there = within(xp, classes, sizes_of(scores)[-1], "classes", "accuracy")
+    else:
+        raise LayerError(
+            f"expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
+            f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
+        )
+    numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))
+    is_class = numbers == xp.astype(classes, xp.int32)[..., None]
+    zero = xp.zeros_like(scores)
+    mine = xp.sum(xp.where(is_class, scores, zero), axis=-1, keepdims=True)
+    first = xp.astype(classes, xp.int32)[..., None]
+    ahead = xp.logical_or(scores > mine, xp.logical_and(scores == mine, numbers < first))
+    # A class with a score of NaN is nowhere.
+    known = xp.any(xp.logical_and(is_class, scores == scores), axis=-1)
+    ahead = xp.sum(xp.astype(ahead, xp.int32), axis=-1)
+    right = xp.astype(xp.logical_and(known, ahead < top), xp.float32)
+    right = right if there is None else marked_missing(xp, right, there)
+    if ignore_index is None:
+        return xp.mean(right)
+    counted = xp.astype((classes if one_hot else y) != ignore_index, xp.float32)
+    return xp.sum(right * counted) / xp.sum(counted)

@@ -1,0 +1,205 @@
+"""Labels as numbers: `onehot`, `onehotbatch`, `onecold`. Plain arrays, classes counted from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from luxport.backend import Array, Backend, asarray, backend_of, check_dtype_name, find_owner, namespace
+from luxport.backend.arguments import checked
+from luxport.backend.option_rules import AXIS, BACKEND, MOST, TEXT, Rule, is_int, or_none
+from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.ops.indices import marked_missing, value_range
+
+__all__ = ["onecold", "onehot", "onehotbatch"]
+
+_NOTHING = object()
+_MOST_CLASSES = 1 << 22
+
+
+def _are_labels(value: Any) -> bool:
+    if isinstance(value, (str, bytes, range, Mapping)):
+        return True
+    shape = getattr(value, "shape", None)
+    return (isinstance(value, Iterable) and shape is None) or (shape is not None and len(shape) > 0)
+
+
+def _expect_entries(y: Array, labels: Any = None, *, axis: int = -1) -> None:
+    if y.shape[axis] == 0:
+        raise LayerError(f"expects a class at least along the axis {axis}, got {shape_text(y)}")
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+_LABEL = Rule("a label, which is hashable", lambda value, shape: _is_hashable(value))
+_LABELS = Rule("a sequence of labels", lambda value, shape: isinstance(value, Sequence) or _is_vector(value))
+_RULES = {
+    "labels": Rule(
+        "a number of classes of at least 1, or a sequence of labels",
+        lambda value, shape: (is_int(value) and 0 < value <= MOST) or isinstance(value, Sequence) or _is_vector(value),
+    ),
+    "dtype": TEXT,
+    "backend": BACKEND,
+}
+
+
+def _is_vector(value: Any) -> bool:
+    shape = getattr(value, "shape", None)
+    return shape is not None and len(shape) == 1
+
+
+@checked(rules={**_RULES, "label": _LABEL, "default": _LABEL})
+def onehot(
+    label: Any,
+    labels: int | Sequence[Any],
+    default: Any = _NOTHING,
+    *,
+    dtype: str = "float32",
+    backend: str | Backend | None = None,
+) -> Array:
+    """Return the vector with a one where a label stands among the labels, zeros elsewhere.
+
+    `labels` is a sequence, or a number n for 0 … n - 1. An unknown label stands where `default` does.
+
+    Shapes: y (classes,)
+    Raises: ValueError for an unknown label without a default
+    Source: OneHotArrays.jl ``onehot``
+
+    >>> onehot("b", "abc")
+    array([0., 1., 0.], dtype=float32)
+    """
+    return onehotbatch([label], labels, default, dtype=dtype, backend=backend)[0, ...]
+
+
+@checked(
+    rules={
+        **_RULES,
+        "default": _LABEL,
+        "data": Rule("labels one after the other", lambda value, shape: _are_labels(value)),
+    }
+)
+def onehotbatch(
+    data: Iterable[Any] | Array,
+    labels: int | Sequence[Any],
+    default: Any = _NOTHING,
+    *,
+    dtype: str = "float32",
+    backend: str | Backend | None = None,
+) -> Array:
+    """Return one such vector for each label: for a sequence of anything, or for an array of integers of any shape.
+
+    For an array of JAX, PyTorch or TensorFlow the result stays on its backend and device, and what this does may be
+    compiled. Where values are not at hand, an unknown label without a default is a vector of NaN (of integers the
+    least number, of booleans false): see `luxport.ops.indices`.
+
+    Shapes: data (N,) -> y (N, classes); array (*n) -> (*n, classes)
+    Raises: ValueError for an unknown label without a default, where its value is at hand
+    Source: OneHotArrays.jl ``onehotbatch``, axes reversed
+
+    >>> import numpy as np
+    >>> onehotbatch("cab?", "abc", "a", dtype="bool").astype(int)
+    array([[0, 0, 1],
+           [1, 0, 0],
+           [0, 1, 0],
+           [1, 0, 0]])
+    """
+    check_dtype_name(dtype)
+    if isinstance(labels, int) and labels > _MOST_CLASSES:
+        raise ValueError(
+            f"at most {_MOST_CLASSES} classes expected, got {labels}: vectors of {labels * 4 / 1e9:,.1f} GB each; "
+            "luxport.Embedding and the sparse losses take labels as they are"
+        )
+    known = list(range(labels)) if isinstance(labels, int) else list(labels)
+    if not known:
+        raise LayerError("expects a label at least, got none")
+    position = _positions(known)
+    if len(position) != len(known):
+        raise ValueError(f"labels expected that differ from each other, got {known}")
+    if default is not _NOTHING and default not in position:
+        raise ValueError(f"a default among the labels expected, got {default!r}")
+    if find_owner(type(data)) is not None and not isinstance(data, np.ndarray):
+        return _of_array(data, known, None if default is _NOTHING else position[default], dtype, position)
+    shape = data.shape if isinstance(data, np.ndarray) else None
+    flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
+    if not all(map(_is_hashable, flat)):
+        raise LayerTypeError(f"expects labels, got {type(flat[0]).__name__}: arrays of labels are no list")
+    indices = [
+        position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
+    ]
+    if -1 in indices:
+        raise _unknown(known, flat[indices.index(-1)])
+    hot = np.zeros((len(flat), len(known)), np.float32)
+    hot[np.arange(len(flat)), indices] = 1.0
+    hot = hot if shape is None else hot.reshape(*shape, len(known))
+    return asarray(hot, backend=backend, dtype=dtype)
+
+
+@checked("y ordered", rules={"axis": AXIS, "labels": or_none(_LABELS)}, check=_expect_entries)
+def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) -> Any:
+    """Return where the largest entry stands along the classes: indices, or with `labels` the labels there.
+
+    The first of several that are equally large wins. Labels come as a label, a list, or nested lists.
+
+    Shapes: y (..., classes) -> (...)
+    Raises: ValueError if there are not as many labels as classes
+    Source: OneHotArrays.jl ``onecold``
+
+    >>> import numpy as np
+    >>> y = np.array([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]])
+    >>> onecold(y), onecold(y, ["cat", "dog", "bird"])
+    (array([1, 0]), ['dog', 'cat'])
+    """
+    indices = namespace(y).argmax(y, axis=axis)
+    if labels is None:
+        return indices
+    if len(labels) != y.shape[axis]:
+        raise ValueError(f"expects a label for each of {y.shape[axis]} classes, got {len(labels)}")
+    return _named(backend_of(indices).to_numpy(indices).tolist(), labels)
+
+
+def _positions(labels: list[Any]) -> dict[Any, int]:
+    if not all(map(_is_hashable, labels)):
+        raise LayerTypeError(f"expects labels that are hashable, got {type(labels[0]).__name__}")
+    return {label: i for i, label in enumerate(labels)}
+
+
+def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
+    backend = backend_of(data)
+    xp = backend.xp
+    for label in known:
+        if not isinstance(label, (int, float, bool)):
+            raise LayerTypeError(f"expects numbers as labels of an array, got {label!r}")
+    # Compared one by one, so that nothing is made anew on a device.
+    hot = xp.stack([data == label for label in known], axis=-1)
+    there = xp.any(hot, axis=-1)
+    if default is not None:
+        unknown = xp.logical_not(there)
+        rows = [xp.logical_or(hot[..., i], unknown) if i == default else hot[..., i] for i in range(len(known))]
+        return xp.astype(xp.stack(rows, axis=-1), getattr(xp, dtype))
+    hot = xp.astype(hot, getattr(xp, dtype))
+    seen = value_range(xp.astype(there, xp.int32))
+    if seen is None:
+        return marked_missing(xp, hot, there)
+    if seen[0] == 0:
+        raise _unknown(known, next(n for n in backend.to_numpy(data).reshape(-1).tolist() if n not in position))
+    return hot
+
+
+def _unknown(known: list[Any], label: Any) -> ValueError:
+    return ValueError(f"a label among {_some(known)} expected, got {label!r}: give a default for others")
+
+
+def _named(indices: Any, labels: Sequence[Any]) -> Any:
+    return [_named(i, labels) for i in indices] if isinstance(indices, list) else labels[indices]
+
+
+def _some(known: list[Any]) -> str:
+    return repr(known) if len(known) <= 10 else f"[{known[0]!r}, …, {known[-1]!r}]"

@@ -1,0 +1,17 @@
+"""Differentiation, compilation and loops: one spelling over the backends, the arrays decide who does it."""
+
+from ._custom_gradient import CustomCall as CustomCall
+from ._custom_gradient import CustomGradient as CustomGradient
+from ._custom_gradient import custom_vjp as custom_vjp
+from ._derivatives import batched_jacobian as batched_jacobian
+from ._derivatives import hessian as hessian
+from ._loops import scan as scan
+from ._loops import unrolled_scan as unrolled_scan
+from ._stop_gradient import stop_gradient as stop_gradient
+from ._transforms import checkpoint as checkpoint
+from ._transforms import grad as grad
+from ._transforms import jacobian as jacobian
+from ._transforms import jit as jit
+from ._transforms import jvp as jvp
+from ._transforms import value_and_grad as value_and_grad
+from ._transforms import vjp as vjp

@@ -1,0 +1,81 @@
+"""Derivatives made of others: `batched_jacobian` and `hessian`."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.transforms._transforms import grad, jacobian, jvp, vjp
+
+__all__ = ["batched_jacobian", "hessian"]
+
+
+def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """Return the function of the Jacobians of f at every sample of a batch, f being one that does not mix samples.
+
+    It takes as many passes as a sample of the input or of the output has entries, whichever is fewer, where
+    `jacobian` would differentiate every output with respect to every sample's input. It may be differentiated
+    itself.
+
+    Shapes: argument (N, *in), output (N, *out) -> (N, prod(out), prod(in))
+    Raises: ValueError if argument and output do not have batches of one size; TypeError if the argument is no
+            floating array
+    Source: Lux.jl ``batched_jacobian``
+
+    >>> import luxport
+    >>> x = luxport.asarray([[1.0, 2.0], [3.0, 4.0]], backend="torch")
+    >>> batched_jacobian(lambda x: x * x)(x)
+    tensor([[[2., 0.],
+             [0., 4.]],
+    <BLANKLINE>
+            [[6., 0.],
+             [0., 8.]]])
+    """
+
+    @functools.wraps(f, updated=())
+    def transformed(*args: Any) -> Array:
+        x = args[argnums]
+
+        def of_x(x: Array) -> Array:
+            return f(*[x if i == argnums % len(args) else other for i, other in enumerate(args)])
+
+        y, pull = vjp(of_x, x)
+        if len(x.shape) == 0 or len(y.shape) == 0 or x.shape[0] != y.shape[0]:
+            raise ValueError(
+                f"batched_jacobian expects a batch in and the same out, got {tuple(x.shape)} and {tuple(y.shape)}"
+            )
+        xp = namespace(x)
+        batch, size_in, size_out = int(x.shape[0]), math.prod(x.shape[1:]), math.prod(y.shape[1:])
+        if size_out <= size_in:
+            rows = [pull(unit)[0] for unit in _units(y, size_out)]
+            return xp.reshape(xp.stack(rows, axis=1), (batch, size_out, size_in))
+        columns = [jvp(of_x, (x,), (unit,))[1] for unit in _units(x, size_in)]
+        return xp.reshape(xp.stack(columns, axis=-1), (batch, size_out, size_in))
+
+    return transformed
+
+
+def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """Return the function of the second derivatives of a scalar f with respect to one argument.
+
+    Shapes: argument (*a) -> (*a, *a), for every pair of its leaves
+    Raises: TypeError as `grad` does
+    Source: Flux.jl ``hessian``
+
+    >>> import luxport
+    >>> hessian(lambda x: (x**3).sum())(luxport.asarray([1.0, 2.0], backend="torch"))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def _units(like: Array, size: int) -> list[Array]:
+    """List arrays like this one whose samples are all one unit vector."""
+    xp = namespace(like)
+    zeros = xp.zeros_like(like)
+    flat = xp.reshape(xp.cumulative_sum(xp.reshape(xp.ones_like(like[0, ...], dtype=xp.int32), (-1,))), like.shape[1:])
+    return [zeros + xp.astype(flat == i, like.dtype) for i in range(1, size + 1)]

@@ -1,0 +1,247 @@
+"""Differentiation and compilation, one spelling over the backends: the arrays decide who does it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from luxport import tree
+from luxport.backend import Backend, backend_of, default_backend, dtype_name, find_owner, is_inexact
+from luxport.transforms._loops import scan
+from luxport.transforms._stop_gradient import stop_gradient
+from luxport.tree.static import Static
+
+__all__ = ["checkpoint", "grad", "jacobian", "jit", "jvp", "scan", "stop_gradient", "value_and_grad", "vjp"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return a function that returns ``f``'s value and its gradient with respect to the argument(s) at `argnums`.
+
+    f returns a scalar, or with `has_aux` a pair of a scalar and anything else. The gradient is a tree like the
+    argument, zero where f does not depend on it. Of a complex array it is ``df/dre + i df/dim``, the direction in which
+    f grows, so that descent goes against it on every framework (`vjp` follows: it multiplies by the conjugate of a
+    derivative). Gradients nest: f may use gradients itself. What f returns
+    carries no graph, unless an argument takes part in a gradient of PyTorch's own; PyTorch tensors that f does
+    not take as arguments are constants to that one.
+
+    Raises: TypeError if f's value is no real scalar, or an argument has leaves that are no floating arrays; on
+            NumPy, which differentiates nothing
+
+    >>> import luxport
+    >>> value_and_grad(lambda ps: (ps["a"] ** 2).sum())({"a": luxport.asarray([3.0], backend="torch")})
+    (tensor(9.), {'a': tensor([6.])})
+    """
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    @functools.wraps(f, updated=())
+    def scalar_valued(*args: Any, **kwargs: Any) -> Any:
+        result = f(*args, **kwargs)
+        if has_aux and not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(
+                f"a gradient with has_aux expects a pair (value, aux) from its function, got {_text(result)}"
+            )
+        _check_scalar(result[0] if has_aux else result)
+        return result
+
+    @functools.wraps(f, updated=())
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        for position in positions:
+            _check_floating(_argument(args, position))
+        return _backend_of(args, kwargs).value_and_grad(scalar_valued, argnums, has_aux)(*args, **kwargs)
+
+    return transformed
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+    """Return the gradient function of f; with `has_aux` it returns ``(gradient, aux)``. See `value_and_grad`."""
+    with_value = value_and_grad(f, argnums, has_aux=has_aux)
+
+    @functools.wraps(f, updated=())
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = with_value(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return transformed
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Return ``f(*primals)`` and the function from a cotangent to the products with each argument's Jacobian.
+
+    Raises: TypeError if an argument has leaves that are no floating arrays, ValueError if a cotangent is not
+            like the value
+
+    >>> import luxport
+    >>> y, pull = vjp(lambda x: x**2, luxport.asarray([3.0], backend="torch"))
+    >>> pull(luxport.asarray([1.0], backend="torch"))
+    (tensor([6.]),)
+    """
+    _check_floating(primals)
+    y, pull = _backend_of(primals, {}).vjp(f, *primals)
+    return y, lambda cotangent: pull(_alike("a cotangent", y, cotangent))
+
+
+def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Return ``f(*primals)`` and the product of its Jacobian with the tangents.
+
+    Raises: TypeError if an argument has leaves that are no floating arrays, ValueError if the tangents are not
+            like the primals
+    """
+    primals = tuple(primals)
+    _check_floating(primals)
+    return _backend_of(primals, {}).jvp(f, primals, _alike("a tangent", primals, tuple(tangents)))
+
+
+def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """Return the Jacobian function of f with respect to one argument.
+
+    Shapes: output (*a), argument (*b) -> (*a, *b), for every pair of their leaves (the output's tree outside)
+    Raises: TypeError if the argument has leaves that are no floating arrays
+    """
+
+    @functools.wraps(f, updated=())
+    def transformed(*args: Any) -> Any:
+        _check_floating(_argument(args, argnums))
+        return _backend_of(args, {}).jacobian(f, argnums)(*args)
+
+    return transformed
+
+
+def jit(f: F) -> F:
+    """Compile a function of trees of arrays, on the backend of the arrays it is called with.
+
+    An argument that is neither an array nor a tree (a number, a string, a function, a layer) is part of the
+    program, as `Static` values in trees are: another value compiles anew, so hand numbers that change often over
+    as arrays. f should be pure: what it does besides returning happens when it is compiled. NumPy runs f as it is.
+
+    Raises: what f raises when it is compiled; TypeError if arrays of two backends meet
+
+    >>> import luxport
+    >>> model = luxport.Dense(2, 1)
+    >>> ps, st = luxport.setup(0, model)
+    >>> y, st = jit(model)(luxport.asarray([[1.0, 2.0]], dtype="float32"), ps, st)
+    >>> y.shape
+    (1, 1)
+    """
+    compiled: dict[Backend, Callable[..., Any]] = {}
+
+    @functools.wraps(f, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        backend = _backend_of(args, kwargs)
+        program = compiled.get(backend)
+        if program is None:
+            program = compiled[backend] = backend.jit(f)
+        return program(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def checkpoint(f: F) -> F:
+    """Return f, whose gradient computes the values on the way again instead of keeping them: more time, less memory.
+
+    Values and gradients are those of f, which should be pure. What is differentiated must be among the arguments:
+    TensorFlow passes no gradient on to arrays that f closes over, and has no second gradients here. Compiled, or in
+    a gradient of a gradient, PyTorch runs f as it is. NumPy, which has no gradients, does so always.
+
+    Source: Zygote.jl ``checkpointed``, which Flux exports
+
+    >>> import luxport
+    >>> model = luxport.Chain(luxport.Dense(2, 8, luxport.tanh), luxport.Dense(8, 1))
+    >>> ps, st = luxport.setup(0, model, backend="torch")
+    >>> x = luxport.asarray([[1.0, 2.0]], backend="torch", dtype="float32")
+    >>> gradient = luxport.grad(lambda ps: checkpoint(model)(x, ps, st)[0].sum())(ps)
+    >>> gradient["layer_2"]["bias"]
+    tensor([1.])
+    """
+
+    @functools.wraps(f, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recomputed = getattr(_backend_of(args, kwargs), "checkpoint", None)
+        if recomputed is None:
+            return f(*args, **kwargs)
+        structure, leaves = tree.structure((args, kwargs)), tree.leaves((args, kwargs))
+        floating = [i for i, leaf in enumerate(leaves) if is_inexact(leaf)]
+        result: tuple[Any, list[Any]] = None, []
+
+        def of_arrays(*arrays: Any) -> tuple[Any, ...]:
+            nonlocal result
+            filled = dict(enumerate(leaves)) | dict(zip(floating, arrays, strict=True))
+            args, kwargs = tree.unflatten(structure, iter(filled.values()))
+            y = f(*args, **kwargs)
+            found = tree.leaves(y)
+            result = tree.structure(y), [leaf if find_owner(type(leaf)) is None else None for leaf in found]
+            return tuple([leaf for leaf in found if find_owner(type(leaf)) is not None])
+
+        arrays = iter(recomputed(of_arrays)(*[leaves[i] for i in floating]))
+        shape, others = result
+        return tree.unflatten(shape, iter([next(arrays) if leaf is None else leaf for leaf in others]))
+
+    return call  # type: ignore[return-value]
+
+
+def _backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
+    """Find the backend of the arguments by the first array in each, or the default one if there is no array."""
+    found: Any = None
+    for value in (*args, *kwargs.values()):
+        leaf = _first_array(value)
+        if leaf is not None and type(leaf) is not type(found):
+            backend_of(found, leaf)
+            found = leaf
+    return default_backend() if found is None else backend_of(found)
+
+
+def _first_array(value: Any) -> Any:
+    if isinstance(value, Static):
+        return None
+    if isinstance(value, (dict, tuple, list, Mapping)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            leaf = _first_array(inner)
+            if leaf is not None:
+                return leaf
+        return None
+    return None if value is None or find_owner(type(value)) is None else value
+
+
+def _argument(args: tuple[Any, ...], position: int) -> Any:
+    if not -len(args) <= position < len(args):
+        raise TypeError(f"a gradient expects argument {position}, got {len(args)} by position")
+    return args[position]
+
+
+def _check_floating(argument: Any) -> None:
+    if all(is_inexact(leaf) for leaf in tree.leaves(argument)):
+        return
+    for path, leaf in tree.leaves_with_path(argument):
+        if not is_inexact(leaf):
+            where = f" at {'.'.join(path)}" if path else ""
+            raise TypeError(
+                f"a gradient expects floating arrays, got {_text(leaf)}{where}: leave it out of the argument"
+            )
+
+
+def _check_scalar(value: Any) -> None:
+    if "float" not in str(getattr(value, "dtype", "")) or len(value.shape) != 0:
+        raise TypeError(f"a gradient expects a real scalar from its function, got {_text(value)}")
+
+
+def _alike(what: str, like: tree.Tree, given: tree.Tree) -> tree.Tree:
+    """Return the tree in the order of the other, whose structure, shapes and dtypes it must have."""
+
+    def check(want: Any, leaf: Any) -> Any:
+        if _text(want) != _text(leaf):
+            raise ValueError(f"{what} expects {_text(want)}, got {_text(leaf)}")
+        return leaf
+
+    return tree.map(check, like, given)
+
+
+def _text(value: Any) -> str:
+    """Write what something is, as every backend would: ``float32 (2, 3)``."""
+    if find_owner(type(value)) is None:
+        return type(value).__name__
+    dims = ", ".join(["?" if n is None else f"{int(n)}" for n in value.shape])
+    return f"{dtype_name(value)} ({dims}{',' if len(value.shape) == 1 else ''})"

@@ -1,0 +1,140 @@
+"""Planted faults in optimizers."""
+
+from __future__ import annotations
+
+import pytest
+
+from luxport import optimizers
+from luxport.optimizers import _adam as adam
+from luxport.optimizers import _clip as clip
+from luxport.optimizers import _updates as updates
+
+from .planting import Mutants, case, edited, expect_caught
+
+MUTANTS: Mutants = {
+    "Adam's epsilon in the root": (
+        edited(
+            adam.adam_step,
+            "(xp.sqrt(v / (1.0 - powers[1])) + rounded_epsilon(dx, epsilon))",
+            "xp.sqrt(v / (1.0 - powers[1]) + rounded_epsilon(dx, epsilon))",
+        ),
+        case("optimizers.adam_steps"),
+    ),
+    "Adam's epsilon before the correction": (
+        edited(
+            adam.adam_step,
+            "(xp.sqrt(v / (1.0 - powers[1])) + rounded_epsilon(dx, epsilon))",
+            "((xp.sqrt(v) + rounded_epsilon(dx, epsilon)) / xp.sqrt(1.0 - powers[1]))",
+        ),
+        case("optimizers.adam_steps"),
+    ),
+    "Adam without its correction": (
+        edited(adam.adam_step, "m / (1.0 - powers[0])", "m"),
+        case("optimizers.adam_steps"),
+    ),
+    "Adam corrects by the first step for ever": (
+        edited(adam.adam_step, "[beta1 * powers[0], beta2 * powers[1]]", "[powers[0], powers[1]]"),
+        case("optimizers.adam_steps"),
+    ),
+    "Adam swaps its betas": (
+        edited(
+            adam.adam_step,
+            "in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])",
+            "in_dtype_of(dx, beta[1]), in_dtype_of(dx, beta[0])",
+        ),
+        case("optimizers.adam_steps"),
+    ),
+    "AdamW's decay not scaled by eta": (
+        edited(optimizers.AdamW.apply, "if self.couple else", "if not self.couple else"),
+        case("optimizers.adam_w_steps"),
+    ),
+    "AdamW's decay in the gradient": (
+        edited(optimizers.AdamW.apply, "adam_step(dx,", "adam_step(dx + self.lambda_ * x,"),
+        case("optimizers.adam_w_steps"),
+    ),
+    "Nesterov is Momentum": (
+        edited(optimizers.Nesterov.apply, "(1.0 + rho) * scaled - rho * rho * state", "scaled - rho * state"),
+        case("optimizers.nesterov_steps"),
+    ),
+    "Momentum's eta outside the velocity": (
+        edited(optimizers.Momentum.apply, "return v, v", "return v / in_dtype_of(x, self.eta) * self.rho, v"),
+        case("optimizers.momentum_keeps_a_velocity"),
+    ),
+    "weight decay pulls away": (
+        edited(optimizers.WeightDecay.apply, "dx + in", "dx - in"),
+        case("optimizers.weight_decay"),
+    ),
+    "sign decay decays by size": (
+        edited(optimizers.SignDecay.apply, "namespace(x).sign(x)", "x"),
+        case("optimizers.sign_decay_signs"),
+    ),
+    "clip norm over an axis": (
+        edited(clip._euclidean, "xp.sqrt(xp.sum(size * size))", "xp.sqrt(xp.max(xp.sum(size * size, axis=-1)))"),
+        case("optimizers.clip_norm_of_matrix_steps"),
+    ),
+    "clip norm scales up": (
+        edited(optimizers.ClipNorm.apply, "scale = xp.where(scale >= 1.0, xp.ones_like(scale), scale)", "pass"),
+        case("optimizers.clip_norm"),
+    ),
+    "clipping loses the sign": (
+        edited(optimizers.ClipGrad.apply, "xp.minimum(xp.maximum(dx, -bound), bound)", "xp.minimum(xp.abs(dx), bound)"),
+        case("optimizers.clip_grad_steps"),
+    ),
+    "RMSProp's epsilon in the root": (
+        edited(
+            optimizers.RMSProp.apply,
+            "(xp.sqrt(variance) + rounded_epsilon(x, self.epsilon))",
+            "xp.sqrt(variance + rounded_epsilon(x, self.epsilon))",
+        ),
+        case("optimizers.rms_prop_steps"),
+    ),
+    "RMSProp centred without its mean": (
+        edited(optimizers.RMSProp.apply, "variance = square - abs2(mean)", "variance = square"),
+        case("optimizers.rms_prop_centred_steps"),
+    ),
+    "AdaGrad forgets": (
+        edited(optimizers.AdaGrad.apply, "total = state + abs2(dx)", "total = abs2(dx)"),
+        case("optimizers.ada_grad_steps"),
+    ),
+    "AdaDelta's epsilon outside the roots": (
+        edited(
+            optimizers.AdaDelta.apply,
+            "dx * xp.sqrt(steps + epsilon) / xp.sqrt(gradients + epsilon)",
+            "dx * (xp.sqrt(steps) + epsilon) / (xp.sqrt(gradients) + epsilon)",
+        ),
+        case("optimizers.ada_delta_steps"),
+    ),
+    "Lion remembers before it steps": (
+        edited(optimizers.Lion.apply, "direction = beta1 * state + (1.0 - beta1) * dx", "direction = m"),
+        case("optimizers.lion_steps"),
+    ),
+    "Rprop steps where the sign has changed": (
+        edited(optimizers.Rprop.apply, "dx = xp.where(agreement < 0, zeros, dx)", "pass"),
+        case("optimizers.rprop_steps"),
+    ),
+    "gradients add up, not their mean": (
+        edited(optimizers.AccumGrad.apply, "total + dx / self.n", "total + dx"),
+        case("optimizers.accumulate"),
+    ),
+    "tied gradients: the last alone": (
+        edited(updates.update, "sums[first] + dx", "dx"),
+        case("optimizers.tied_thrice"),
+    ),
+    "a frozen parameter moves": (
+        edited(updates._update, 'if state.get("frozen"):', "if False:"),
+        case("optimizers.freeze"),
+    ),
+    "a chain from the other end": (
+        edited(optimizers.OptimiserChain.apply, "enumerate(self.rules)", "reversed(list(enumerate(self.rules)))"),
+        case("optimizers.chain_reversed"),
+    ),
+    "steps uphill": (
+        edited(updates._update, "subtract(x, step)", "subtract(x, -step)"),
+        case("optimizers.descent"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expect_caught(*MUTANTS[mutant], monkeypatch)

@@ -1,0 +1,210 @@
+"""`adjust`, `freeze`, `thaw`, tied parameters, chains: what Optimisers.jl's tests leave open."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+import torch._dynamo.testing
+
+import luxport
+from luxport import optimizers
+from luxport.backend import get_backend
+from luxport.optimizers import AccumGrad, Adam, ClipNorm, Descent, MixedPrecision, Momentum, OptimiserChain
+from luxport.optimizers import _rule as rule
+from luxport.tree.static import Static
+
+PS = {"a": {"w": np.ones(2)}, "b": [np.ones(1), np.ones(3)]}
+
+
+def rates(state):
+    return [leaf["rule"].value.eta for leaf in (state["a"]["w"], *state["b"])]
+
+
+def test_a_part_is_adjusted():
+    state = optimizers.setup(Descent(0.1), PS)
+    assert rates(optimizers.adjust(state, 0.2, at="a")) == [0.2, 0.1, 0.1]
+    assert rates(optimizers.adjust(state, 0.2, at="b.1")) == [0.1, 0.1, 0.2]
+    assert rates(optimizers.adjust(state, 0.2)) == [0.2, 0.2, 0.2]
+    assert rates(state) == [0.1, 0.1, 0.1]
+    for path in ("c", "b.2", "a.w.rule"):
+        with pytest.raises(ValueError, match=f"the optimizers' state has nothing at {path[-1:]}|nothing at rule"):
+            optimizers.adjust(state, 0.2, at=path)
+
+
+def test_frozen_leaves_are_adjusted_too():
+    """runtests.jl:342-346 adjusts between freeze and thaw."""
+    state = optimizers.thaw(optimizers.adjust(optimizers.freeze(optimizers.setup(Descent(0.1), PS)), 0.3))
+    assert rates(state) == [0.3, 0.3, 0.3] and "frozen" not in state["a"]["w"]
+
+
+def test_what_cannot_be_adjusted():
+    state = optimizers.setup(optimizers.RMSProp(), PS)
+    with pytest.raises(ValueError, match="expects a learning rate eta >= 0, got -1"):
+        optimizers.adjust(state, -1.0)
+    with pytest.raises(ValueError, match="^adjust expects a hyper-parameter to change"):
+        optimizers.adjust(state)
+    with pytest.warns(UserWarning, match="^adjust found no rule with a hyper-parameter centred$"):
+        assert optimizers.adjust(state, centred=True)["a"]["w"]["rule"] == Static(optimizers.RMSProp())
+
+
+@pytest.mark.parametrize("backend", ["numpy", "strict", "jax", "torch", "tf"])
+@pytest.mark.parametrize("rule", [Adam(), OptimiserChain(ClipNorm(), Momentum()), MixedPrecision(Adam(), "float32")])
+def test_an_array_is_as_good_as_a_number(rule, backend):
+    asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
+    x, dx = asarray(np.array([1.0, 2.0], np.float32)), asarray(np.array([0.5, -3.0], np.float32))
+    by_number = optimizers.adjust(optimizers.setup(rule, x), 0.25)
+    by_array = optimizers.adjust(optimizers.setup(rule, x), asarray(np.asarray(0.25, np.float32)))
+    assert float(by_array["adjusted"]["eta"]) == 0.25 and by_array["rule"] == Static(rule)
+    for _ in range(2):
+        by_number, one = optimizers.update(by_number, x, dx)
+        by_array, other = optimizers.update(by_array, x, dx)
+    np.testing.assert_allclose(to_numpy(one), to_numpy(other), rtol=1e-6)  # type: ignore[possibly-undefined]
+
+
+def test_betas_as_arrays():
+    x, beta = np.ones(2), (np.array(0.5), np.array(0.75))
+    state = optimizers.adjust(optimizers.setup(Adam(), x), beta=beta)
+    state, _ = optimizers.update(state, x, np.ones(2))
+    np.testing.assert_allclose(state["state"][0], 0.5)
+    state = optimizers.adjust(state, beta=(0.25, 0.5))
+    state, _ = optimizers.update(state, x, np.ones(2))
+    np.testing.assert_allclose(state["state"][0], 0.5 * 0.25 + 0.75)
+
+
+def test_nothing_is_compiled_for_a_new_value_of_an_array():
+    """And for a number something is: it is part of the rule."""
+
+    def count(backend):
+        asarray, calls = get_backend(backend).asarray, []
+
+        def step(state, x, dx):
+            calls.append(None)
+            return optimizers.update(state, x, dx)
+
+        counter = torch._dynamo.testing.CompileCounter()
+        compiled = {
+            "jax": lambda: jax.jit(step),
+            "torch": lambda: torch.compile(
+                lambda state, x, dx: optimizers.update(state, x, dx), fullgraph=True, backend=counter
+            ),
+            "tf": lambda: tf.function(step),
+        }[backend]()
+        x, dx = (asarray(np.full(2, value, np.float32)) for value in (1.0, 0.5))
+        seen = []
+        state = optimizers.adjust(optimizers.setup(Adam(), x), asarray(np.asarray(0.1, np.float32)))
+        for eta in (0.1, 0.2, 0.3, 0.4):
+            state, x = compiled(optimizers.adjust(state, eta), x, dx)
+            seen.append(counter.frame_count if backend == "torch" else len(calls))
+        state = optimizers.setup(Adam(), x)
+        for eta in (0.15, 0.25):
+            compiled(optimizers.adjust(state, eta), x, dx)
+            seen.append(counter.frame_count if backend == "torch" else len(calls))
+        return seen
+
+    for backend in ("jax", "torch", "tf"):
+        assert count(backend) == [1, 1, 1, 1, 2, 3], backend
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
+def test_ties_live_in_the_state(backend):
+    """A compiled program returns a tied array as several: the state still knows that they are one."""
+    asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
+    w = asarray(np.array([1.0, 2.0], np.float32))
+    ps = {"layer_10": {"w": w}, "layer_2": {"w": w}}
+    state = optimizers.setup(Momentum(0.1), ps)
+    assert state["layer_2"]["w"] == {"tied": Static(("layer_10", "w"))}
+    compiled = {
+        "jax": jax.jit,
+        "torch": lambda f: torch.compile(f, fullgraph=True, backend="eager"),
+        "tf": luxport.jit,
+    }[backend](optimizers.update)
+    grads = {"layer_10": {"w": w}, "layer_2": {"w": w + 1.0}}
+    for _ in range(2):
+        state, ps = compiled(state, ps, grads)
+    # Twice 0.1 (1 + 2) and 0.1 (2 + 3), with 0.9 of the first in the second.
+    wanted = np.array([1.0, 2.0]) - np.array([0.3, 0.5]) * (1 + 1.9)
+    for layer in ps.values():
+        np.testing.assert_allclose(to_numpy(layer["w"]), wanted, rtol=1e-5)
+
+
+def test_a_tied_place_is_named_by_its_first():
+    w = np.ones(1)
+    state = optimizers.setup(Descent(1.0), {"a": w, "b": w})
+    with pytest.raises(ValueError, match="^this parameter is tied to the one at a: name that one$"):
+        optimizers.freeze(state, "b")
+    frozen = optimizers.freeze(state, "a")
+    new = optimizers.update(frozen, {"a": w, "b": w}, {"a": w, "b": w})[1]
+    assert new["a"] is w and new["b"] is w
+
+
+@pytest.mark.parametrize("backend", ["numpy", "strict", "jax", "torch", "tf"])
+def test_accumulated_gradients_leave_the_rest_of_the_chain_alone(backend):
+    """OPT-23 and 24: the later rules' states stay as they are until the last gradient; Adam's powers count steps."""
+    asarray = get_backend(backend).asarray
+    x = asarray(np.zeros(2, np.float32))
+    state = optimizers.setup(OptimiserChain(AccumGrad(3), Adam(0.1)), x)
+    powers, moved = [], []
+    for i in range(6):
+        state, new = optimizers.update(state, x, asarray(np.full(2, 1.0 + i, np.float32)))
+        powers.append(round(float(state["state"][1][2][0]), 4))
+        moved.append(bool(new[0] != x[0]))
+    assert powers == [0.9, 0.9, 0.81, 0.81, 0.81, 0.729]
+    assert moved == [False, False, True, False, False, True]
+    assert int(state["state"][0][1]) == 1
+
+
+def test_accumulated_gradients_around_a_copy():
+    """MixedPrecision around a chain that steps now and then: half-precision parameters of the copy's values."""
+    x = np.array([1.0, 2.0], np.float16)
+    state = optimizers.setup(MixedPrecision(OptimiserChain(AccumGrad(2), Descent(1e-4))), x)
+    for _ in range(20):
+        state, x = optimizers.update(state, x, np.ones(2, np.float16))
+    np.testing.assert_allclose(state["state"][0], [0.999, 1.999], rtol=1e-6)
+    np.testing.assert_array_equal(x, state["state"][0].astype(np.float16))
+    assert x.dtype == np.float16
+
+
+def test_clipping_in_half_precision_does_not_overflow():
+    """The square of 300 is not a number of float16."""
+    x = np.zeros(2, np.float16)
+    _, new = optimizers.update(optimizers.setup(ClipNorm(5.0), x), x, np.array([300.0, 400.0], np.float16))
+    np.testing.assert_allclose(new, [-3.0, -4.0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
+def test_a_compiled_clip_spreads_what_it_cannot_raise(backend):
+    asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
+    x, dx = asarray(np.zeros(2, np.float32)), asarray(np.array([1.0, np.nan], np.float32))
+    state = optimizers.setup(ClipNorm(), x)
+    with pytest.raises(ValueError, match="finite 2-norm, got nan"):
+        optimizers.update(state, x, dx)
+    compiled = {
+        "jax": jax.jit,
+        "torch": lambda f: torch.compile(f, fullgraph=True, backend="eager"),
+        "tf": luxport.jit,
+    }[backend](optimizers.update)
+    assert np.isnan(to_numpy(compiled(state, x, dx)[1])).all()
+
+
+def test_chains_show_themselves():
+    assert repr(OptimiserChain(Descent(0.5), AccumGrad(2))) == "OptimiserChain(Descent(eta=0.5), AccumGrad(n=2))"
+    assert OptimiserChain(Descent(0.5)) == OptimiserChain(Descent(0.5)) != OptimiserChain(Descent(0.25))
+    assert hash(OptimiserChain(Adam())) == hash(OptimiserChain(Adam()))
+    with pytest.raises(ValueError, match="got n = 0"):
+        AccumGrad(0)
+    with pytest.raises(ValueError, match="'int32'"):
+        MixedPrecision(Adam(), "int32")
+
+
+def test_numbers_that_are_rounded_are_not_kept_for_ever(monkeypatch):
+    monkeypatch.setattr(rule, "MOST_ROUNDED", 10)
+    monkeypatch.setattr(rule, "_ROUNDED", {})
+    x = np.ones(2, np.float32)
+    for i in range(30):
+        assert rule.in_dtype_of(x, 0.1 + i) == np.float32(0.1 + i)
+        assert rule.in_dtype_of(x, 0.1) == np.float32(0.1)
+        rule.round_in_all_dtypes((0.2 + i, 0.3 + i))
+    assert len(rule._ROUNDED) == 10
