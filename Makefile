@@ -11,11 +11,12 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test lint types tests conformance array-api-tests bench fuzz kills wrong-calls meshes compile-counts halves docs dist clean
+.PHONY: help env demo test quick quick-tests lint types tests conformance array-api-tests bench fuzz kills wrong-calls meshes compile-counts halves docs dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
 	@echo "make test         environment, linters, types, tests, doctests"
+	@echo "make quick        in two minutes: linters, types, the suite on NumPy and the strict namespace, a few layers on each framework"
 	@echo "make conformance  the conformance suite alone"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
@@ -39,6 +40,17 @@ demo: env
 	$(BIN)/python examples/digits.py
 
 test: lint types tests
+
+quick: env
+	$(MAKE) -j 2 lint types quick-tests
+
+# What JAX, PyTorch and TensorFlow are asked here is little; `make tests` asks them everything.
+quick-tests: env
+	$(BIN)/python -m pytest -q --exclude-backend jax,torch,tf tests/packaging/test_architecture.py \
+		conformance/luxport_conformance/test_cases.py conformance/luxport_conformance/test_laws.py \
+		conformance/luxport_conformance/test_overrides.py
+	$(BIN)/python -m pytest -q --exclude-backend numpy,strict conformance/luxport_conformance/test_laws.py \
+		-k "values and float32 and (Chain_1 or Conv_1 or BatchNorm_1 or LSTM_1)"
 
 lint: env
 	$(BIN)/ruff check .

@@ -124,10 +124,10 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
     array([[[0., 1., 3., 5., 7., 8.]]])
     """
     xp = namespace(x)
-    expect_floating(x)
     if xp.isdtype(x.dtype, "integral"):
         exact = upsample_linear(xp.astype(x, xp.float32), scale=scale, size=size, align_corners=align_corners)
         return xp.astype(xp.round(exact), x.dtype)
+    expect_floating(x)
     fixed, shape = are_fixed(x), sizes_of(x)
     new_sizes = _sizes(shape[2:], scale, size)
     if not fixed or any([new > _MANY * n for n, new in zip(shape[2:], new_sizes, strict=True)]):

@@ -30,7 +30,6 @@ NEEDS_FLOATING: dict[str, Callable[[Any], Any]] = {
     "global_lp_pool": lambda x: ops.global_lp_pool(x),
     "adaptive_mean_pool": lambda x: ops.adaptive_mean_pool(x, output_size=(4, 4)),
     "adaptive_lp_pool": lambda x: ops.adaptive_lp_pool(x, output_size=(4, 4)),
-    "upsample_bilinear": lambda x: ops.upsample_bilinear(x, scale=2),
     "weight_norm": lambda x: ops.weight_norm(x, x),
     "scaled_dot_product_attention": lambda x: ops.scaled_dot_product_attention(x, x, x),
 }
