@@ -90,13 +90,13 @@ def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
 
 def _walk(f: LayerFunction, layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
     inner = _only_layer(layer)
-    if inner is not None and not inner._is_cell and _same_entries(layer, inner):
+    if inner is not None and not getattr(inner, "_is_cell", False) and _same_entries(layer, inner):
         new, ps, st = _walk(f, inner, ps, st, path)
         return _rebuilt(layer, [(inner, new)]), ps, st
     children = layer.children()
     if not (children.keys() <= ps.keys() and children.keys() <= st.keys()):
         return f(layer, ps, st, path)
-    if not children or any(child._is_cell for child in children.values()):
+    if not children or any(getattr(child, "_is_cell", False) for child in children.values()):
         return f(layer, ps, st, path)
     pairs: list[tuple[Layer, Layer]] = []
     changed = _walk_children(f, children, ps, st, path, pairs)

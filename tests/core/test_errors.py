@@ -206,8 +206,8 @@ def test_errors_are_value_and_type_errors():
 
 
 def test_an_array_is_expected_in_operations(message):
-    assert message(TypeError, lp.relu, [1.0]) == "relu expects an array, got list: make one with luxport.asarray"
-    assert message(TypeError, lp.relu, None) == "relu expects an array, got None: make one with luxport.asarray"
+    assert message(TypeError, lp.relu, [1.0]) == "relu expects an array as x, got list: make one with luxport.asarray"
+    assert message(TypeError, lp.relu, None) == "relu expects an array as x, got None: make one with luxport.asarray"
 
 
 def huge(rng, shape):

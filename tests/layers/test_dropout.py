@@ -184,7 +184,7 @@ def test_the_probability_is_an_integer_threshold(backend, monkeypatch):
     for p in (0.5, 0.1, 2.0**-32, 1 - 2.0**-32, 0.75):
         threshold = round(p * 2**32) - 2**31
         words = luxport.asarray(np.array([threshold - 1, threshold], np.int64).astype(np.int32), backend=backend)
-        monkeypatch.setattr(importlib.import_module("luxport.ops.dropout"), "random_bits", lambda *a, w=words, **k: w)
+        monkeypatch.setattr(importlib.import_module("luxport.ops._dropout"), "random_bits", lambda *a, w=words, **k: w)
         mask = host(definition_of(ops.keep_mask)(key, counter, shape=(2,), p=p))
         assert mask.tolist() == [False, True], p
     assert not host(definition_of(ops.keep_mask)(key, counter, shape=(2,), p=1.0)).any()

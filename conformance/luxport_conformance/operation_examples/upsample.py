@@ -11,6 +11,7 @@ __all__ = ["OPERATIONS"]
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "upsample_nearest": (OverrideExample((draw(2, 2, 3, 2),), {"scale": (2, 3)}),),
+    "resize_nearest": (OverrideExample((draw(2, 2, 3, 4),), {"size": (5, 3)}),),
     "upsample_linear": (
         OverrideExample((draw(2, 2, 3, 4),), {"scale": 2.5}, Tolerance(reduction=4)),
         OverrideExample((draw(2, 2, 3, 4),), {"size": (5, 3), "align_corners": False}, Tolerance(reduction=4)),
