@@ -163,7 +163,7 @@ class _Size(int):
 
     def __eq__(self, other: object) -> bool:
         equal = int(self) == other
-        if not equal and type(other) is int:
+        if not equal and type(other) is int and other:  # emptiness is asked for, but never wanted
             self.asked.append((self.place, other, False))
         return equal
 
