@@ -11,7 +11,7 @@ from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
 # compiles each program.
-_SHARES = {"numpy": 5, "torch": 5, "tf": 16, "jax": 60, "strict": 5}
+_SHARES = {"numpy": 5, "torch": 5, "tf": 17, "jax": 59, "strict": 5}  # odd: every other one is near 500
 
 
 def test_half_types_sum_as_float32(backend_name: str) -> None:
@@ -19,9 +19,9 @@ def test_half_types_sum_as_float32(backend_name: str) -> None:
     if not dtypes:
         pytest.skip(f"{backend_name} has no half types")
     for number, spread in enumerate(SPREAD[:: _SHARES[backend_name]]):
-        half_sums(spread, get_backend(backend_name), dtypes[number % len(dtypes)])
+        half_sums(spread, get_backend(backend_name), dtypes[number // 2 % len(dtypes)])
 
 
 def test_what_is_hidden_may_be_anything(backend_name: str) -> None:
-    for masked in MASKED[:: _SHARES[backend_name]]:
+    for masked in MASKED[:: min(_SHARES[backend_name], 17)]:
         hidden_may_be_anything(masked, get_backend(backend_name))

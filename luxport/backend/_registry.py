@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 __all__ = [
-    "backend_of",
-    "get_backend",
-    "backend_name",
-    "available_backends",
-    "known_backends",
-    "register_backend",
-    "load_present_backends",
-    "load_backends_on_arrival",
     "FRAMEWORKS",
     "adopt_type",
+    "available_backends",
+    "backend_name",
+    "backend_of",
+    "casts",
     "find_owner",
+    "get_backend",
+    "known_backends",
+    "load_backends_on_arrival",
+    "load_present_backends",
+    "register_backend",
 ]
 
 _BY_NAME: dict[str, Backend] = {}

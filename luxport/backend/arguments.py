@@ -174,12 +174,14 @@ def checked(
 
     def decorate(function: F) -> F:
         arguments = Arguments(function, takes, rules or {}, check)
+        expect_options = arguments.expect_options if arguments.rules else None
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
             try:
-                named = {**dict(zip(arguments.positional, given, strict=False)), **options}
-                arguments.expect_options(named, given[0] if given else None)
+                if expect_options is not None:
+                    named = {**dict(zip(arguments.positional, given, strict=False)), **options}
+                    expect_options(named, given[0] if given else None)
                 return function(*given, **options)
             except Exception as error:
                 problem = arguments.explained(error, given, options)

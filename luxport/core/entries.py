@@ -287,8 +287,8 @@ def _wrong_numbers_of_states(entries: Entries, ps: Any, st: Any) -> str | None:
     first = next((ps[name] for name, _, numbers in entries.parameters if numbers == "float"), None)
     for name, _, numbers in entries.states:
         if numbers == "float" and _is_array(st[name]) and not _may_stand_beside(st[name], first):
-            wanted = "real" if first is None or _numbers(first) == "float" else "floating"
-            return f"expects {wanted} floating numbers as {name}, got {dtype_name(st[name])}: {_CONVERT}"
+            wanted = "real floating" if first is None or _numbers(first) == "float" else "floating or complex"
+            return f"expects {wanted} numbers as {name}, got {dtype_name(st[name])}: {_CONVERT}"
     return None
 
 

@@ -273,7 +273,7 @@ def _check_integers(x: Array) -> None:
 
 
 def _as_int32(x: Array) -> Array:
-    """Return indices in a dtype that holds sums, differences and products of them."""
+    """Return indices in a dtype that holds sums and differences of them."""
     xp = namespace(x)
     return xp.astype(x, xp.int32)
 

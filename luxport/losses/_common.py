@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from luxport.backend import Array, backend_of, casts, dtype_name, namespace
+from luxport.backend import Array, backend_of, casts, dtype_name, namespace, same_shape
 from luxport.backend.arguments import Arguments, checked, expect_options
 from luxport.backend.dtypes import EPSILON, HALVES
 from luxport.backend.option_rules import (
@@ -159,9 +159,7 @@ def operands(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> t
         raise LayerTypeError(f"{loss} expects an array as y, got None: make one with luxport.asarray")
     if type(y) is not type(y_hat):
         backend_of(y_hat, y)
-    if len(y.shape) != len(y_hat.shape) or any(
-        n != m and None not in (n, m) for n, m in zip(y_hat.shape, y.shape, strict=True)
-    ):
+    if not same_shape(y_hat.shape, y.shape):
         raise ValueError(f"{loss} expects y_hat and y of one shape, got {shape_text(y_hat)} and {shape_text(y)}")
     xp = namespace(y_hat, y)
     if y.dtype == y_hat.dtype:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, array_device, dtype_name, find_owner, namespace
+from luxport.backend import Array, array_device, dtype_name, find_owner, namespace, same_shape
 from luxport.backend.dtypes import as_indices
 from luxport.backend.option_rules import Rule, is_number, or_none
 from luxport.core.input_checks import shape_of, shape_text
@@ -171,7 +171,7 @@ def _check(loss: str, y_hat: Array, y: Array, axis: int) -> tuple[Any, Array]:
     shape = list(y_hat.shape)
     if -len(shape) <= axis < len(shape):
         del shape[axis]
-    if len(shape) != len(y.shape) or any(n != m and None not in (n, m) for n, m in zip(shape, y.shape, strict=True)):
+    if not same_shape(shape, y.shape):
         raise ValueError(
             f"{loss} expects y with the shape of y_hat without its axis {axis}, got {shape_text(y)} for "
             f"{shape_text(y_hat)}"

@@ -14,6 +14,7 @@ from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._softmax import softmax
 from luxport.ops.activations import identity
+from luxport.ops.shapes import spreads_over
 
 __all__ = [
     "Dropping",
@@ -245,9 +246,7 @@ def check_attention(
 
 def _expect_spread(name: str, x: Array, scores: tuple[Any, ...]) -> None:
     """Expect what spreads over the scores, and does not spread the scores themselves."""
-    sizes = tuple(x.shape)
-    one = [n is None or m is None or n == 1 or n == m for n, m in zip(sizes[::-1], scores[::-1], strict=False)]
-    if len(sizes) > len(scores) or not all(one):
+    if not spreads_over(x.shape, scores):
         wanted = ", ".join(["?" if n is None else f"{int(n)}" for n in scores])
         raise LayerError(f"expects a {name} that broadcasts to the scores ({wanted}), got {shape_text(x)}")
 

@@ -12,6 +12,7 @@ from luxport.backend.option_rules import FUNCTION, Rule, is_int, or_none
 from luxport.errors import LayerError, LayerTypeError
 from luxport.ops._operation import operation
 from luxport.ops.activations import Activation, identity
+from luxport.ops.shapes import spread_alike
 
 __all__ = [
     "batched_adjoint",
@@ -41,7 +42,7 @@ def batched_mul(a: Array, b: Array) -> Array:
     """
     xp = namespace(a, b)
     left, right = tuple(a.shape), tuple(b.shape)
-    fits = len(left) > 1 and len(right) > 1 and _same(left[-1], right[-2]) and _broadcast(left[:-2], right[:-2])
+    fits = len(left) > 1 and len(right) > 1 and _same(left[-1], right[-2]) and spread_alike(left[:-2], right[:-2])
     if not fits:
         raise LayerError(f"expects (..., n, k) and (..., k, m), got {left} and {right}")
     return _product(xp, a, b)
@@ -131,7 +132,7 @@ def batched_matmul(
     if not (
         len(batch[0]) == len(batch[1])
         and _same(left.shape[-1], right.shape[-1])
-        and _broadcast(left.shape[:-2], right.shape[:-2])
+        and spread_alike(left.shape[:-2], right.shape[:-2])
     ):
         raise LayerError(
             f"expects axes {(*batch[0], contract[0])} of {tuple(a.shape)} as large as axes "
@@ -220,8 +221,3 @@ def _promoted(xp: Any, a: Array, b: Array) -> tuple[Array, Array]:
 def _same(n: int | None, m: int | None) -> bool:
     """Compare two sizes; one that a compiled program does not know yet passes."""
     return n == m or n is None or m is None
-
-
-def _broadcast(left: tuple[int, ...], right: tuple[int, ...]) -> bool:
-    pairs = zip(reversed(left), reversed(right), strict=False)
-    return all(_same(n, m) or n == 1 or m == 1 for n, m in pairs)

@@ -114,9 +114,7 @@ def scatter(
     xp = namespace(src, *indices)
     _check_indices(indices, len(indices))
     places = tuple(indices[0].shape)
-    if len(src.shape) < len(places) or any(
-        n != m and None not in (n, m) for n, m in zip(src.shape, places, strict=False)
-    ):
+    if not same_shape(tuple(src.shape)[: len(places)], places):
         raise LayerError(f"expects {places} and further axes, as the indices, got {tuple(src.shape)}")
     if op in ("mean", "/"):
         src = real_numbers(xp, src, f"scatter with {op!r}")

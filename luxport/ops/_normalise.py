@@ -46,16 +46,15 @@ def _expect_channels(x: Array, axis: int, **parameters: Array | None) -> None:
             raise LayerTypeError(f"expects floating numbers as {name}, got {dtype_name(parameter)}")
 
 
-def _expect_several(
+def _expect_pair(
     x: Array,
     scale: Array | None = None,
     bias: Array | None = None,
     running_mean: Array | None = None,
     running_var: Array | None = None,
-    *,
-    training: bool,
     **options: Any,
 ) -> None:
+    """Expect both running statistics or neither: definitions ask too, where one alone would pass."""
     if (running_mean is None) != (running_var is None):
         raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
 
@@ -80,7 +79,7 @@ def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, A
 @operation(
     takes=(_of_channels("N, C, ..."), _of_channels("C")),
     rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
-    check=_expect_several,
+    check=_expect_pair,
     early=False,
     complete=_complete,
 )
@@ -108,8 +107,7 @@ def batch_norm(
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
     _expect_channels(x, channel_axis(x), scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
-    if (running_mean is None) != (running_var is None):
-        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
+    _expect_pair(x, scale, bias, running_mean, running_var)
     axis = channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
     epsilon = _epsilon(x, epsilon)
@@ -132,7 +130,7 @@ def batch_norm(
 @operation(
     takes=_of_channels("N, C, ..."),
     rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
-    check=_expect_several,
+    check=_expect_pair,
     early=False,
     complete=_complete,
 )
@@ -158,8 +156,7 @@ def instance_norm(
     """
     xp = namespace(x, scale, bias, running_mean, running_var)
     _expect_channels(x, 1, scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
-    if (running_mean is None) != (running_var is None):
-        raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
+    _expect_pair(x, scale, bias, running_mean, running_var)
     over = tuple(range(2, len(x.shape)))
     epsilon = _epsilon(x, epsilon)
     expect_several_values(x, over, training, running_mean)

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import real_numbers, single_or_double
 from luxport.backend.option_rules import AXES, FLAG
-from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -18,13 +17,7 @@ Axes: TypeAlias = "int | tuple[int, ...] | None"
 """One axis, several, or all of them (None)."""
 
 
-def _expect_entries(x: Array, *, axis: Axes = None, **options: Any) -> None:
-    axes = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    if 0 in [x.shape[i] for i in axes]:
-        raise LayerError(f"expects an entry at least along the axis {axis}, got {shape_text(x)}")
-
-
-@operation(rules={"axis": AXES}, check=_expect_entries, early=False)
+@operation(rules={"axis": AXES}, early=False)
 def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
 
@@ -44,7 +37,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
 
 
-@operation(rules={"axis": AXES}, check=_expect_entries, early=False)
+@operation(rules={"axis": AXES}, early=False)
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, also where that is too small for a number.
 
@@ -61,7 +54,7 @@ def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     return xp.astype(lowered - xp.log(xp.sum(xp.exp(lowered), axis=axis, keepdims=True)), x.dtype)
 
 
-@operation(rules={"axis": AXES, "keepdims": FLAG}, check=_expect_entries, early=False)
+@operation(rules={"axis": AXES, "keepdims": FLAG}, early=False)
 def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """Return ``log(sum(exp(x)))`` without overflow, over all entries unless an axis is given.
 

@@ -11,7 +11,7 @@ from luxport.backend.dtypes import is_double
 from luxport.ops.looking import may_look
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["Moments", "Reductions", "along", "least_epsilon", "moments", "usual_variance"]
+__all__ = ["Moments", "Reductions", "along", "least_epsilon", "moments", "usual_bound", "usual_variance"]
 
 
 class Reductions(NamedTuple):
@@ -42,17 +42,18 @@ class Moments(NamedTuple):
         return self.mean / self.unit, self.var / self.unit / self.unit
 
 
-def along(xp: Any, axes: int | tuple[int, ...]) -> Reductions:
-    """Reduce along axes, which stay."""
-    named = (axes,) if isinstance(axes, int) else axes
+def along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
+    """Reduce along axes, which stay; None for all of them."""
 
     def first(x: Array) -> Array:
-        dropped = [axis % len(x.shape) for axis in named]
-        return x[tuple([slice(0, 1) if axis in dropped else slice(None) for axis in range(len(x.shape))])]
+        rank = len(x.shape)
+        named = range(rank) if axes is None else (axes,) if isinstance(axes, int) else axes
+        dropped = [axis % rank for axis in named]
+        return x[tuple([slice(0, 1) if axis in dropped else slice(None) for axis in range(rank)])]
 
     return Reductions(
         mean=lambda x: xp.mean(x, axis=axes, keepdims=True),
-        largest=lambda x: xp.max(x, axis=axes, keepdims=True) if named else x,
+        largest=lambda x: x if axes == () else xp.max(x, axis=axes, keepdims=True),
         first=first,
     )
 
@@ -65,12 +66,12 @@ def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, centre: bool
     which cannot look, always asks for the largest number.
     """
     epsilon = least_epsilon(xp, x, epsilon)
+    if 0 in x.shape:
+        return _plain(x, over, epsilon, centre)
     if may_look(x):
         found = _plain(x, over, epsilon, centre)
         if usual_variance(xp, found.var, epsilon):
             return found
-    if 0 in x.shape:
-        return _plain(x, over, epsilon, centre)
     unit = _unit(xp, x, over, epsilon)
     x = x * unit
     one = unit == 1.0
@@ -91,7 +92,7 @@ def usual_variance(xp: Any, var: Array, epsilon: float) -> bool:
     if 0 in var.shape:
         return True
     var = stop_gradient(var)
-    bound = _bound(xp, var) ** 2
+    bound = usual_bound(xp, var) ** 2
     if not float(xp.max(var)) < bound:
         return False
     return epsilon * bound >= 1 or float(xp.min(var)) * bound > 1
@@ -112,14 +113,14 @@ def least_epsilon(xp: Any, x: Array, epsilon: float) -> float:
     return _LEAST if 0 < epsilon < _LEAST and not is_double(xp, x) else epsilon
 
 
-def _bound(xp: Any, x: Array) -> float:
+def usual_bound(xp: Any, x: Array) -> float:
     """Return up to where, and from whose inverse on, numbers are of usual size."""
     return 2.0**320 if is_double(xp, x) else 2.0**40
 
 
 def _unit(xp: Any, x: Array, over: Reductions, epsilon: float) -> Array:
     """Return the powers of 2 that bring the largest of numbers, and the root of epsilon, near 1; 1 where they are."""
-    bound = _bound(xp, x)
+    bound = usual_bound(xp, x)
     size = over.largest(xp.abs(stop_gradient(x)))
     one = xp.ones_like(size)
     unit = xp.where(size > bound, one * bound**-1.5, one)

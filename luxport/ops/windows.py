@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
-from numbers import Integral
 from operator import add
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, array_device, namespace
 from luxport.backend.arguments import short
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import MOST
+from luxport.backend.option_rules import MOST, is_int
 from luxport.errors import LayerError, shape_text
 from luxport.ops.shapes import sizes_of
 
@@ -276,8 +275,7 @@ def add_windows(columns: Array, window: Sizes, *, stride: Sizes, dilation: Sizes
 
 
 def _is_int(value: Any) -> bool:
-    whole = type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
-    return whole and -MOST <= int(value) <= MOST
+    return is_int(value) and -MOST <= int(value) <= MOST
 
 
 def _is_pair(value: Any) -> bool:

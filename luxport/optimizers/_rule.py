@@ -153,6 +153,8 @@ def round_in_all_dtypes(values: Any) -> None:
 
 
 def _remember(key: tuple[str, float], precision: tuple[float, float]) -> float:
+    if key in _ROUNDED:
+        return _ROUNDED[key]
     if len(_ROUNDED) >= MOST_ROUNDED:  # a loop may adjust forever
         del _ROUNDED[next(iter(_ROUNDED))]
     rounded = _ROUNDED[key] = _round(key[1], *precision)

@@ -53,10 +53,10 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
             f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
         )
     numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))
-    is_class = numbers == xp.astype(classes, xp.int32)[..., None]
+    first = xp.astype(classes, xp.int32)[..., None]
+    is_class = numbers == first
     zero = xp.zeros_like(scores)
     mine = xp.sum(xp.where(is_class, scores, zero), axis=-1, keepdims=True)
-    first = xp.astype(classes, xp.int32)[..., None]
     ahead = xp.logical_or(scores > mine, xp.logical_and(scores == mine, numbers < first))
     # A class with a score of NaN is nowhere.
     known = xp.any(xp.logical_and(is_class, scores == scores), axis=-1)

@@ -82,7 +82,7 @@ def time(rank: int) -> tuple[int, ...]:
 
 def sizes_that_change(name: str, example: Example) -> dict[str, Callable[[int], tuple[int, ...]]]:
     """Name the axes along which an example's inputs may grow."""
-    family = type(example.layer).__module__.rpartition(".")[2]
+    family = type(example.layer).__module__.rpartition("._")[2]
     found: dict[str, Callable[[int], tuple[int, ...]]] = {"batch": batch} if example.per_sample else {}
     if family in ("conv", "conv_transpose", "pooling", "adaptive_pooling", "upsample"):
         found["image"] = image

@@ -10,10 +10,20 @@ from luxport_conformance.examples import EXAMPLES
 
 
 # One of each mechanism: a product, windows, padding and a norm, attention.
-@pytest.mark.parametrize("name", ["Dense", "Conv", "MaxPool", "LayerNorm", "MultiHeadAttention"])
-def test_a_layer_is_compiled_twice(name):
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("Dense", "batch"),
+        ("Conv", "image"),
+        ("MaxPool", "image"),
+        ("LayerNorm", "batch"),
+        ("MultiHeadAttention", "time"),
+    ],
+)
+def test_a_layer_is_compiled_twice(name, sizes):
     example = EXAMPLES[name][0]
     kind, axes = list(sizes_that_change(name, example).items())[-1]
+    assert kind == sizes
     assert 0 < compilations(example.layer, calls_of(example, axes)) <= MOST, kind
 
 

@@ -137,7 +137,7 @@ def test_optimisers_match_by_name(slopes):
 def test_a_program_of_jax_that_was_exported():
     """A dict is serialized by the names of its keys alone."""
     exported = jax.export.export(jax.jit(loss))(PS)
-    np.testing.assert_allclose(jax.export.deserialize(exported.serialize()).call(PS), loss(PS), rtol=1e-6)
+    np.testing.assert_allclose(jax.export.deserialize(exported.serialize()).call(PS), jax.jit(loss)(PS), rtol=1e-6)
 
 
 def test_places():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dis
 import faulthandler
-import linecache
 import os
 import re
 import signal
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -47,6 +47,7 @@ def label(value: Any) -> str:
 
 def judge(call: Callable[[], Any]) -> tuple[str, str]:
     """Run a call: taken, refused in luxport's own words, or raw; with the message."""
+    signal.signal(signal.SIGALRM, _stop)
     signal.alarm(SECONDS)  # a call that does not end is as bad as one that crashes
     try:
         with warnings.catch_warnings():
@@ -58,25 +59,18 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
         while frame is not None and frame.tb_next is not None:
             frame = frame.tb_next
         file = frame.tb_frame.f_code.co_filename if frame is not None else ""
-        line = linecache.getline(file, frame.tb_lineno).strip() if frame is not None else ""
-        own = any(source in file for source in SOURCES) and ("raise" in line or not line.startswith("return"))
+        own = any(source in file for source in SOURCES)
         own = own and isinstance(error, (luxport.LayerError, TypeError, ValueError, ImportError))
-        explicit = own and _raised_there(file, frame.tb_lineno)  # type: ignore[union-attr]
+        explicit = own and frame is not None and _raises_there(frame)
         return ("own" if explicit and "\n" not in str(error) else "raw"), text
     finally:
         signal.alarm(0)
     return "taken", ""
 
 
-def _raised_there(file: str, line: int) -> bool:
-    """Tell whether the statement on a line is a raise, which may have begun some lines above."""
-    for number in range(line, max(line - 8, 0), -1):
-        text = linecache.getline(file, number).strip()
-        if text.startswith("raise "):
-            return True
-        if text.endswith(":") and number != line:
-            return False
-    return False
+def _raises_there(frame: TracebackType) -> bool:
+    """Tell whether an error left a frame by a raise, and not out of what was called there."""
+    return frame.tb_frame.f_code.co_code[frame.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def _stop(*args: Any) -> None:
@@ -89,7 +83,6 @@ def _without_addresses(text: str) -> str:
 
 def judge_all(calls: Iterable[Call], first: int) -> None:
     """Judge the calls from a number on, and print two lines each: what a child process does."""
-    signal.signal(signal.SIGALRM, _stop)
     for number, (name, call) in enumerate(calls):
         if number < first:
             continue

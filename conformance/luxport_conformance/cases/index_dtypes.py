@@ -21,6 +21,8 @@ TABLE, PROBABILITIES = draw(4, 3), np.exp(draw(2, 3, 4)) / np.exp(draw(2, 3, 4))
 HOT = np.eye(4)[PLACES]
 PICKED = np.take_along_axis(PROBABILITIES, PLACES[..., None], axis=-1)[..., 0]
 SQUARE, ROWS = draw(4, 4), draw(3, 2)
+SEQUENCE = draw(2, 4, 1, 4)[:, :3, ...]
+STRETCHED = np.concatenate([(SEQUENCE[0, :, 0, :2] + 2.0)[PLACES % 3]] * 2, axis=-1)
 
 Taking = Callable[[Any, Any], Any]
 """A function of an array of numbers and of indices."""
@@ -36,7 +38,8 @@ def _reduced(f: Any, nothing: float) -> Any:
 
 
 def _turned(x: Any, positions: Any) -> Any:
-    return ops.apply_rotary_embedding(x, x[0, :, 0, :2] * 0.0 + 1.0, x[0, :, 0, :2] * 0.0, positions)
+    """Stretch by the place instead of turning: another row of cosines, another result."""
+    return ops.apply_rotary_embedding(x, x[0, :, 0, :2] + 2.0, x[0, :, 0, :2] * 0.0, positions)
 
 
 def _shuffled(rows: Any, labels: Any) -> Any:
@@ -91,7 +94,7 @@ FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
         PROBABILITIES,
         (PROBABILITIES.argmax(-1) == PLACES).mean(),
     ),
-    "rotary": ("apply_rotary_embedding", _turned, draw(2, 4, 1, 4)[:, :3, ...], draw(2, 4, 1, 4)[:, :3, ...]),
+    "rotary": ("apply_rotary_embedding", _turned, SEQUENCE, SEQUENCE * STRETCHED[:, :, None, :]),
     "data_loader": ("DataLoader", _shuffled, ROWS, PLACES[1][np.random.default_rng(1).permutation(3)]),
 }
 

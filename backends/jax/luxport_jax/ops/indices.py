@@ -6,11 +6,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.core import Tracer
 
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops.indices import are_in_range, expect_integers
+from luxport_jax.ops.looking import may_look
 
 __all__ = ["value_range"]
 
@@ -25,12 +25,8 @@ def embedding(table: Any, indices: Any) -> Any:
 
 
 def value_range(x: jax.Array) -> tuple[int, int] | None:
-    """On the host: on a CPU that is the same memory, and an accelerator would be waited for."""
-    if isinstance(x, Tracer) or x.size == 0 or not x.is_fully_addressable or not _on_cpu(x):
+    """On the host, where that is the same memory."""
+    if x.size == 0 or not may_look(x):
         return None
     values = np.asarray(x)
     return int(values.min()), int(values.max())
-
-
-def _on_cpu(x: jax.Array) -> bool:
-    return next(iter(x.sharding.device_set)).platform == "cpu"

@@ -9,6 +9,7 @@ import tensorflow as tf
 from luxport.backend.dtypes import single_or_double
 from luxport.ops.indices import expect_integers, marked_missing, within
 from luxport_tf import xp
+from luxport_tf.ops.looking import may_look
 
 __all__ = ["embedding", "value_range"]
 
@@ -24,7 +25,7 @@ def embedding(table: Any, indices: Any) -> Any:
 
 def value_range(x: Any) -> tuple[int, int] | None:
     """On the host, unless a GPU would be waited for."""
-    if not tf.executing_eagerly() or tf.is_symbolic_tensor(x) or 0 in x.shape or "CPU" not in x.backing_device:
+    if not may_look(x) or 0 in x.shape:
         return None
     values = x.numpy()
     return int(values.min()), int(values.max())

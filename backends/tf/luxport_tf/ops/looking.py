@@ -11,4 +11,4 @@ __all__ = ["may_look"]
 
 def may_look(x: Any) -> bool:
     """Not in a graph, and on the CPU alone."""
-    return tf.executing_eagerly() and not tf.is_symbolic_tensor(x) and x.device.endswith("CPU:0")
+    return tf.executing_eagerly() and not tf.is_symbolic_tensor(x) and "CPU" in x.backing_device
