@@ -142,3 +142,13 @@ def test_bad_input(backend, shape, dtype, text):
 def test_bad_sizes():
     with pytest.raises(ValueError, match="^BatchNorm expects an int of at least 0 as channels, got 2.5$"):
         lp.BatchNorm(2.5)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool", "complex64"])
+def test_statistics_of_another_kind_are_refused(backend, dtype):
+    layer = lp.BatchNorm(3)
+    ps, st = lp.setup(0, layer, backend=backend)
+    x = backend.asarray(np.ones((4, 3)), dtype="float32")
+    wrong = {**st, "running_var": backend.asarray(np.ones(3), dtype=dtype)}
+    with pytest.raises(lp.LayerError, match=f"BatchNorm expects real floating numbers as running_var, got {dtype}"):
+        layer(x, ps, wrong)

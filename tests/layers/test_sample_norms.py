@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import luxport as lp
-from luxport import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from luxport import GroupNorm, InstanceNorm, LayerNorm, RMSNorm, ops
 from luxport.backend import dtype_name
 from luxport_conformance.compare import EPSILON
 
@@ -129,3 +129,9 @@ def test_what_a_layer_may_be_built_from():
         LayerNorm(())
     with pytest.raises(ValueError, match=r"^RMSNorm expects an int of at least 0 as shape\[1\], got 2.5$"):
         RMSNorm((3, 2.5))
+
+
+def test_all_axes_of_numbers_of_any_size(backend):
+    x = np.random.default_rng(0).normal(size=(3, 4)) * 1e30
+    y = ops.normalise(backend.asarray(x, dtype="float32"), axis=None, epsilon=0.0)
+    np.testing.assert_allclose(backend.to_numpy(y), (x - x.mean()) / x.std(), rtol=1e-5, atol=1e-6)
