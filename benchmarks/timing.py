@@ -12,7 +12,7 @@ __all__ = ["compare"]
 def compare(
     ours: Callable[[], object], theirs: Callable[[], object], seconds: float = 4.0
 ) -> tuple[float, float, float]:
-    """Return microseconds a call of each, and the median of the ratios of neighbouring measurements.
+    """Return microseconds a call of each, and the median of the ratios of neighboring measurements.
 
     Each function does its work to the end before it returns. A measurement is a few calls in a row.
     """

@@ -19,9 +19,9 @@ AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("Layers", luxport, layers),
     ("Operations", ops, ops),
     ("Losses", losses, losses),
-    ("Optimisers", optimizers, optimizers),
+    ("Optimizers", optimizers, optimizers),
     ("Schedules", schedules, schedules),
-    ("Initialisers", initializers, initializers),
+    ("Initializers", initializers, initializers),
     ("Models from Julia", porting, porting),
 )
 """The title of an area, the module that its names are written with, and the one whose ``__all__`` lists them."""
@@ -63,7 +63,7 @@ def page() -> str:
         "# Every public name",
         "",
         "By family, with the first line of its docstring: `help(luxport.Dense)` has the rest. The layers, the",
-        "activations, the initialisers and the losses with capital letters are names of `luxport` itself as well.",
+        "activations, the initializers and the losses with capital letters are names of `luxport` itself as well.",
         "",
         "Written by `make docs`.",
     ]

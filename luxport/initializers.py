@@ -1,4 +1,4 @@
-"""Initialisers: functions ``init(rng, shape)`` that draw a parameter's first values on the host, in float32.
+"""Initializers: functions ``init(rng, shape)`` that draw a parameter's first values on the host, in float32.
 
 Called with keywords alone, one returns itself with those options set: ``glorot_uniform(gain=2.0)``.
 """
@@ -48,7 +48,7 @@ class Initializer(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class _Init:
-    """An initialiser of ours with its options: equal to another with the same ones."""
+    """An initializer of ours with its options: equal to another with the same ones."""
 
     draw: Callable[..., Any]
     options: tuple[tuple[str, Any], ...] = ()
@@ -66,13 +66,13 @@ class _Init:
         return Rng.of(rng).drawn(self.draw, tuple(shape), **merged)
 
     def _distinct(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-        """Sort the options and leave out those that are the defaults: equal initialisers are written alike."""
+        """Sort the options and leave out those that are the defaults: equal initializers are written alike."""
         defaults = self.draw.__kwdefaults__ or {}
         hashable = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
         return tuple(sorted((n, v) for n, v in hashable.items() if n not in defaults or v != defaults[n]))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The function itself is hidden behind its initialiser's name.
+        # The function itself is hidden behind its initializer's name.
         return _restore, (self.draw.__name__, self.options)
 
     def __repr__(self) -> str:

@@ -208,7 +208,7 @@ def _pools_and_norms() -> Iterator[Spread]:
         for rows, length in ((N, 8), (3, MANY)):
             arrays = [_weight(length) for _ in range(parameters)]
             yield from _both(f"{name} of {rows} rows", _op(name, epsilon=1e-3), (rows, length), *arrays)
-    yield from _both("normalise", _op("normalise", axis=0), (MANY, 3))
+    yield from _both("normalize", _op("normalize", axis=0), (MANY, 3))
 
 
 def _tables_and_sequences() -> Iterator[Spread]:

@@ -202,7 +202,7 @@ def _drawn(example: Example) -> str:
 
 
 def _batches(cases: tuple[Case, ...]) -> dict[str, _Batch]:
-    """Put each case that can be compiled in a batch with its neighbours."""
+    """Put each case that can be compiled in a batch with its neighbors."""
     able = [case for case in cases if case.may_compile and not case.on_host]
     groups = [tuple(able[i : i + _BATCH]) for i in range(0, len(able), _BATCH)]
     return {case.id: batch for group in groups for batch in [_Batch(group)] for case in group}

@@ -15,7 +15,7 @@ __all__ = ["display", "one_line"]
 def display(model: LayerBase) -> str:
     """Write a model as Lux does: a line per layer, each with its numbers of parameters and states.
 
-    Neighbours that are equal share a line, ``# 40 (20 x 2) parameters``.
+    Neighbors that are equal share a line, ``# 40 (20 x 2) parameters``.
 
     >>> import luxport
     >>> print(display(luxport.Chain(luxport.Dense(2, 3, luxport.tanh), luxport.Dense(3, 1))))
@@ -95,7 +95,7 @@ def _lines(node: Any, indent: str, label: str, end: str = "", copies: int = 1) -
 
 
 def _grouped(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
-    """Join neighbours that are equal and numbered: layer_1 and layer_2 become layer_(1-2), two of them."""
+    """Join neighbors that are equal and numbered: layer_1 and layer_2 become layer_(1-2), two of them."""
     groups: list[tuple[str, int, int, Any]] = []
     for name, child in children.items():
         stem, number = _numbered(name)

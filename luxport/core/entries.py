@@ -1,4 +1,4 @@
-"""Which arrays a layer has of its own: learnt when it is built, and looked at in each of its calls."""
+"""Which arrays a layer has of its own: learned when it is built, and looked at in each of its calls."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def _hands_entries_on(layer: Any, inside: Mapping[str, Any]) -> bool:
 def _described(layer: Any, initial: str) -> Mapping[str, Any]:
     """Return the initial values as shapes; nothing if they cannot be known without drawing."""
     try:
-        values = getattr(_without_initialisers(layer), initial)(_rng())
+        values = getattr(_without_initializers(layer), initial)(_rng())
     except Exception:  # whatever a user's own method raises, it raises again in `setup`
         return {}
     return values if isinstance(values, Mapping) else {}
@@ -341,18 +341,18 @@ def _rng() -> AbstractRng:
     return AbstractRng()
 
 
-def _without_initialisers(layer: Any) -> Any:
-    """Copy a layer whose initialisers, the fields ``init_…``, tell a shape and draw nothing."""
+def _without_initializers(layer: Any) -> Any:
+    """Copy a layer whose initializers, the fields ``init_…``, tell a shape and draw nothing."""
     copy = object.__new__(type(layer))
     for name, value in vars(layer).items():
         object.__setattr__(copy, name, _shape_alone(value) if name.startswith("init_") else value)
     return copy
 
 
-def _shape_alone(initialiser: Any) -> Any:
-    if isinstance(initialiser, (tuple, list)):
-        return tuple(map(_shape_alone, initialiser))
-    return _describe if callable(initialiser) else initialiser
+def _shape_alone(initializer: Any) -> Any:
+    if isinstance(initializer, (tuple, list)):
+        return tuple(map(_shape_alone, initializer))
+    return _describe if callable(initializer) else initializer
 
 
 _describe: Callable[..., AbstractArray] = lambda rng, shape: AbstractArray(shape)  # noqa: E731

@@ -245,7 +245,7 @@ class FlatParameters(tree.VectorTree):
     """Parameters that are slices of one vector, as a read-only mapping: any layer takes it as `ps`.
 
     In Julia, a ComponentArray. To trees, compilers and transforms it is a node whose one child is the vector, so its
-    gradient is another one, and an optimiser steps the vector at once. All slices have the dtype of the vector.
+    gradient is another one, and an optimizer steps the vector at once. All slices have the dtype of the vector.
     Made in a loss from a vector, ``FlatParameters(vector, layout)``, it has a gradient with respect to the vector.
     (`tf.function` and `tf.nest` take any mapping apart and cannot put this one together again: hand them the vector,
     or compile by `luxport.jit`.)

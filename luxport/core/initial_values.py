@@ -45,12 +45,12 @@ def _drawn(layer: LayerBase, values: Any, method: str) -> Any:
             shape = getattr(values.get(name), "shape", None)
             if shape is None or tuple(shape) != wanted:
                 got = type(values.get(name)).__name__ if shape is None else tuple(shape)
-                raise TypeError(f"{type(layer).__name__} expects {name} {wanted} of its initialiser, got {got}")
+                raise TypeError(f"{type(layer).__name__} expects {name} {wanted} of its initializer, got {got}")
     return values
 
 
 def abstract_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any:
-    """Describe the initial values by shape and dtype, drawing them only if an initialiser needs to see them."""
+    """Describe the initial values by shape and dtype, drawing them only if an initializer needs to see them."""
     try:
         values = initial(AbstractRng(), layer)
     except ValuesNeededError:

@@ -91,8 +91,8 @@ def _all(fits: Callable[[Any], bool], count: int | None = None) -> Callable[[Any
 
 
 _is_activation = _is_function(None)
-_is_initialiser = _is_function(None, ())
-_AN_INITIALISER = "a function of a generator and a shape"
+_is_initializer = _is_function(None, ())
+_AN_INITIALIZER = "a function of a generator and a shape"
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "bool": (lambda value: isinstance(value, (bool, np.bool_)), "True or False"),
@@ -101,10 +101,10 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (lambda value: isinstance(value, str), "a string"),
     "None": (lambda value: value is None, "None"),
     "Activation": (_is_activation, "a function of an array"),
-    "Initializer": (_is_initialiser, _AN_INITIALISER),
+    "Initializer": (_is_initializer, _AN_INITIALIZER),
     "GateInitializer": (
-        lambda value: value is None or _is_initialiser(value) or _all(_is_initialiser)(value),
-        f"{_AN_INITIALISER}, a tuple of one for each gate, or None",
+        lambda value: value is None or _is_initializer(value) or _all(_is_initializer)(value),
+        f"{_AN_INITIALIZER}, a tuple of one for each gate, or None",
     ),
     "Layer": (_is_layer, "a layer"),
     "PerAxis": (lambda value: _is_int(value) or _all(_is_int)(value), "an int or a tuple of ints"),

@@ -30,7 +30,7 @@ def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[...
 
     - a layer becomes a child. The function sees something to call with the input alone, and may call it several
       times; its parameters are at hand as its ``ps``. A tuple, list or dict of layers becomes one of these.
-    - an array, or `parameter` (an initialiser and a shape), becomes a parameter
+    - an array, or `parameter` (an initializer and a shape), becomes a parameter
     - `non_trainable` becomes a state
     - anything else (a number, a function, a flag) is a constant of the program. It stands in the state as a
       `Static`, so that a constant named ``training`` follows `train_mode` and `test_mode`.
@@ -77,7 +77,7 @@ class _Initial:
 
 
 def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
-    """Describe a parameter of a `compact` layer: an initialiser and a shape, a function of rng, or values.
+    """Describe a parameter of a `compact` layer: an initializer and a shape, a function of rng, or values.
 
     Values are kept in float32, as every initial value.
 
@@ -201,7 +201,7 @@ class CompactLayer(WrapperLayer):
 
 @dataclass(frozen=True)
 class _Values:
-    """An initialiser that always draws the same: an array by its bytes, which unlike an array can be hashed."""
+    """An initializer that always draws the same: an array by its bytes, which unlike an array can be hashed."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -226,7 +226,7 @@ def _initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, train
     if callable(init):
         return _Initial(init, None if shape is None else tuple(shape), trainable)
     if shape is not None:
-        raise TypeError(f"an initialiser expected with the shape {shape}, got {type(init).__name__}")
+        raise TypeError(f"an initializer expected with the shape {shape}, got {type(init).__name__}")
     return _Initial(_Values.of(init), None, trainable)
 
 

@@ -16,7 +16,7 @@ __all__ = ["FrozenLayer", "freeze", "unfreeze"]
 
 
 class FrozenLayer(Layer):
-    """A layer some of whose parameters are states, so that no gradient and no optimiser reaches them.
+    """A layer some of whose parameters are states, so that no gradient and no optimizer reaches them.
 
     ``which`` names parameters by their paths, ``("layer_1", "layer_2.weight")``; None stands for all. `freeze`
     does the same to a layer with values.

@@ -24,7 +24,7 @@ from luxport.transforms._loops import scan
 __all__ = ["GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell", "RecurrentCell"]
 
 GateInitializer: TypeAlias = "Initializer | tuple[Initializer, ...] | None"
-"""An initialiser for each gate, one for all of them, or None for U(-a, a) with a = 1 / sqrt(out_dims)."""
+"""An initializer for each gate, one for all of them, or None for U(-a, a) with a = 1 / sqrt(out_dims)."""
 
 
 class RecurrentCell(Layer):
@@ -107,7 +107,7 @@ class _Cell(RecurrentCell):
             value = getattr(self, option)
             if isinstance(value, (tuple, list)):
                 if len(value) != self.gates:
-                    raise ValueError(f"{name} expects an initialiser for each of {self.gates} gates as {option}, "
+                    raise ValueError(f"{name} expects an initializer for each of {self.gates} gates as {option}, "
                                      f"got {len(value)}")  # fmt: skip
                 object.__setattr__(self, option, tuple(value))
 
@@ -242,7 +242,7 @@ class LSTMCell(_Cell):
             and bias_hh if ``use_recurrent_bias`` too; hidden_state (out_dims,) if ``train_state``; memory (out_dims,)
             if ``train_memory``
     State:  rng {key}: what an ``init_state`` or ``init_memory`` that is random draws from, the same at each call
-    Raises: as `RNNCell`; ValueError when built with a tuple of initialisers that are not four
+    Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not four
     Source: Lux.jl ``LSTMCell``; S. Hochreiter, J. Schmidhuber (1997); initial values as `RNNCell`
 
     >>> import luxport
@@ -298,7 +298,7 @@ class GRUCell(_Cell):
     Params: weight_ih (in_dims, 3 out_dims), weight_hh (out_dims, 3 out_dims); bias_ih (3 out_dims,) if ``use_bias``,
             and bias_hh if ``use_recurrent_bias`` too; hidden_state (out_dims,) if ``train_state``
     State:  rng {key}, as in `RNNCell`
-    Raises: as `RNNCell`; ValueError when built with a tuple of initialisers that are not three
+    Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not three
     Source: Lux.jl ``GRUCell``; K. Cho et al. (2014), v1; initial values as `RNNCell`
     """
 
@@ -334,7 +334,7 @@ class GRUv3Cell(_Cell):
             weight_hn (out_dims, out_dims); hidden_state (out_dims,) if ``train_state``. They are Flux's ``Wi``,
             ``Wh``, ``b`` and ``Wh_h̃`` in its order; the last third of weight_hh is unused, there as here
     State:  rng {key}, as in `RNNCell`
-    Raises: as `RNNCell`; ValueError when built with a tuple of initialisers that are not three
+    Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not three
     Source: Flux.jl ``GRUv3Cell``; K. Cho et al. (2014), v3; initial values as `RNNCell`
     """
 

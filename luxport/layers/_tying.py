@@ -23,7 +23,7 @@ Groups: TypeAlias = Iterable[Iterable[Path]]
 class Tied(Layer):
     """A layer with parameters that are the same in several places: there is one of them, where its path comes first.
 
-    At each call it is put in the other places, too. So gradients of all its uses add up, an optimiser moves it
+    At each call it is put in the other places, too. So gradients of all its uses add up, an optimizer moves it
     once, and a file or a flat vector holds it once.
 
     Shapes: the layer's
@@ -91,7 +91,7 @@ def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any
 def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None = None) -> dict[str, Any]:
     """Return the parameters with the same arrays at all paths of a group: those at the first, or those given.
 
-    What is computed from them is no longer shared: an optimiser updates each place by itself. `Tied` stays so.
+    What is computed from them is no longer shared: an optimizer updates each place by itself. `Tied` stays so.
 
     Raises: ValueError if paths are none of the parameters', overlap, or differ in structure or shape
     Source: Lux.jl ``Experimental.share_parameters``

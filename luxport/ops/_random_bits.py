@@ -40,7 +40,7 @@ def threefry_2x32(key: Array, counters: Array) -> Array:
 def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw 32 random bits per element, as int32.
 
-    Block j of the cipher, at the words (counter, j), gives elements 2j and 2j + 1 in C order: neighbours come
+    Block j of the cipher, at the words (counter, j), gives elements 2j and 2j + 1 in C order: neighbors come
     from one block, so that shards of the result need nothing from each other. The bits of a smaller shape begin
     those of a larger one. They live where the key lives.
 
@@ -86,9 +86,9 @@ def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     top = xp.bitwise_and(xp.bitwise_right_shift(bits, 9), 0x7FFFFF)
     x = (xp.astype(top, xp.float32) + 0.5) * 2.0**-22 - 1.0
     w = -xp.log((1.0 - x) * (1.0 + x))
-    centre = _horner(_CENTRE, w - 2.5)
+    center = _horner(_CENTER, w - 2.5)
     tail = _horner(_TAIL, xp.sqrt(w) - 3.0)
-    return xp.where(w < 5.0, centre, tail) * x * math.sqrt(2.0)
+    return xp.where(w < 5.0, center, tail) * x * math.sqrt(2.0)
 
 
 def threefry_words(xp: Any, key: Array, x0: Array, x1: Array) -> list[Array]:
@@ -123,7 +123,7 @@ def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
 
 
 # Giles' polynomials for erfinv(x) / x, the highest power first: in w - 2.5 below w = 5, in sqrt(w) - 3 above.
-_CENTRE = (
+_CENTER = (
     *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
     *(-0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
 )

@@ -39,9 +39,9 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     """Interpolate x linearly at the places that a grid names, by coordinates from -1 to 1.
 
     The last axis of the grid holds (x, y) or (x, y, z): the coordinate along the last spatial axis first. -1 is the
-    centre of the first element and 1 that of the last one; without `align_corners`, the default of PyTorch, they are
+    center of the first element and 1 that of the last one; without `align_corners`, the default of PyTorch, they are
     the outer edges of these elements, half an element further out. Outside there are zeros. With "border" there is
-    the nearest element, and with "reflection" x is mirrored, as often as need be, at the centres or edges that are -1
+    the nearest element, and with "reflection" x is mirrored, as often as need be, at the centers or edges that are -1
     and 1; where a place is held or was the border's, the gradient with respect to the grid is 0.
 
     Shapes: x (N, C, H, W), grid (N, H', W', 2) -> (N, C, H', W'); x (N, C, D, H, W), grid (N, D', H', W', 3) ->
@@ -132,8 +132,8 @@ def imrotate(
 ) -> Array:
     """Rotate images by an angle in radians, counter-clockwise as they are shown; what comes from outside is 0.
 
-    What is (dh, dw) from the centre comes from ``(cos dh + sin dw, cos dw - sin dh)`` there, interpolated ("bilinear")
-    or from the nearest element. The centre (h, w) counts from 0 and is ``(H // 2, W // 2)`` if not given; that of the
+    What is (dh, dw) from the center comes from ``(cos dh + sin dw, cos dw - sin dh)`` there, interpolated ("bilinear")
+    or from the nearest element. The center (h, w) counts from 0 and is ``(H // 2, W // 2)`` if not given; that of the
     whole image is ``((H - 1) / 2, (W - 1) / 2)``, about which quarter turns of a square are exact.
 
     Shapes: x (N, C, H, W) -> (N, C, H, W)
@@ -158,8 +158,8 @@ def imrotate(
             "expects floating numbers to interpolate: rotate integers by method nearest", culprit="luxport"
         )
     sizes = tuple(x.shape)[2:]
-    centre = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
-    places = _rotated(sizes, angle, centre)
+    center = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
+    places = _rotated(sizes, angle, center)
     flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
     total = xp.zeros_like(flat)
     for above in itertools.product((0, 1), repeat=2) if method == "bilinear" else (None,):
@@ -180,11 +180,11 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2 and all([is_finite(n) for n in value])
 
 
-def _rotated(sizes: tuple[int, ...], angle: float, centre: tuple[float, ...]) -> np.ndarray:
+def _rotated(sizes: tuple[int, ...], angle: float, center: tuple[float, ...]) -> np.ndarray:
     """Return where each element of the result, in C order, comes from: (2, H * W)."""
     sin, cos = math.sin(angle), math.cos(angle)
-    dh, dw = np.indices(sizes).reshape(2, -1) - np.array(centre, np.float64)[:, None]
-    places = np.stack([sin * dw + cos * dh + centre[0], cos * dw - sin * dh + centre[1]])
+    dh, dw = np.indices(sizes).reshape(2, -1) - np.array(center, np.float64)[:, None]
+    places = np.stack([sin * dw + cos * dh + center[0], cos * dw - sin * dh + center[1]])
     # The sine of a quarter turn is off by rounding, which must not put a place outside.
     return np.where(np.abs(places - np.round(places)) < 1e-9, np.round(places), places)
 

@@ -28,7 +28,7 @@ class Moments(NamedTuple):
     `epsilon` is what is to be added to the variance, as scaled; `unit` is the power of 2, or None for 1.
     """
 
-    centred: Array
+    centered: Array
     var: Array
     mean: Array
     epsilon: Any
@@ -58,8 +58,8 @@ def along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
     )
 
 
-def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, centre: bool = True) -> Moments:
-    """Return x without its mean (with it, if not `centre`), and the mean of its squares.
+def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool = True) -> Moments:
+    """Return x without its mean (with it, if not `center`), and the mean of its squares.
 
     Where squares may overflow, or vanish beside epsilon, x is multiplied by a power of 2 first, which is exact: the
     quotient of x and its deviation stays. Numbers of usual size are as they are, to the bit. A compiled program,
@@ -67,17 +67,17 @@ def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, centre: bool
     """
     epsilon = least_epsilon(xp, x, epsilon)
     if 0 in x.shape:
-        return _plain(x, over, epsilon, centre)
+        return _plain(x, over, epsilon, center)
     if may_look(x):
-        found = _plain(x, over, epsilon, centre)
+        found = _plain(x, over, epsilon, center)
         if usual_variance(xp, found.var, epsilon):
             return found
     unit = _unit(xp, x, over, epsilon)
     x = x * unit
     one = unit == 1.0
     # Numbers that are all the same are 0 without the first of them, as their mean may miss them by a rounding.
-    shift = xp.where(one, 0.0, stop_gradient(over.first(x))) if centre else None
-    found = _plain(x if shift is None else x - shift, over, epsilon, centre)
+    shift = xp.where(one, 0.0, stop_gradient(over.first(x))) if center else None
+    found = _plain(x if shift is None else x - shift, over, epsilon, center)
     least = xp.full_like(unit, 2.0**-1022 if is_double(xp, x) else _LEAST)
     scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least)
     return found._replace(
@@ -98,10 +98,10 @@ def usual_variance(xp: Any, var: Array, epsilon: float) -> bool:
     return epsilon * bound >= 1 or float(xp.min(var)) * bound > 1
 
 
-def _plain(x: Array, over: Reductions, epsilon: Any, centre: bool) -> Moments:
-    mean = over.mean(x) if centre else x
-    centred = x - mean if centre else x
-    return Moments(centred, over.mean(centred * centred), mean, epsilon, None)
+def _plain(x: Array, over: Reductions, epsilon: Any, center: bool) -> Moments:
+    mean = over.mean(x) if center else x
+    centered = x - mean if center else x
+    return Moments(centered, over.mean(centered * centered), mean, epsilon, None)
 
 
 _LEAST = 2.0**-126

@@ -1,4 +1,4 @@
-"""Sizes of arrays that may be learnt late: a compiled program may know them only when it runs."""
+"""Sizes of arrays that may be learned late: a compiled program may know them only when it runs."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def _is_pair(value: Any) -> bool:
 
 
 def _spread(x: Array, axis: int, stride: int) -> Array:
-    """Put stride - 1 zeros between neighbours along an axis."""
+    """Put stride - 1 zeros between neighbors along an axis."""
     if stride == 1:
         return x
     xp = namespace(x)

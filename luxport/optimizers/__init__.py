@@ -1,4 +1,4 @@
-"""Optimisers: rules that turn gradients into steps, applied to trees of parameters by pure functions.
+"""Optimizers: rules that turn gradients into steps, applied to trees of parameters by pure functions.
 
 A rule is a value; a family of rules is imported when one of its names is first used, as layers are.
 

@@ -16,7 +16,7 @@ from ._adjustments import freeze as freeze
 from ._adjustments import thaw as thaw
 from ._chain import AccumGrad as AccumGrad
 from ._chain import MixedPrecision as MixedPrecision
-from ._chain import OptimiserChain as OptimiserChain
+from ._chain import OptimizerChain as OptimizerChain
 from ._clip import ClipGrad as ClipGrad
 from ._clip import ClipNorm as ClipNorm
 from ._decay import SignDecay as SignDecay

@@ -80,7 +80,7 @@ class AdamW:
         return initial_moments(self, x)
 
     def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Step as `Adam`, and towards 0."""
+        """Step as `Adam`, and toward 0."""
         *moments, step = adam_step(dx, *state, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
         if not is_number(self.lambda_) or self.lambda_ != 0:
             decay = in_dtype_of(x, self.lambda_)

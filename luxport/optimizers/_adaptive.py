@@ -17,18 +17,18 @@ __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 class RMSProp:
     """Steps of ``eta dx / (sqrt(q) + epsilon)``, where ``q = rho q + (1 - rho) |dx|²`` first.
 
-    If `centred`, by the variance ``q - |l|²``, where ``l = rho l + (1 - rho) dx``. Rho is PyTorch's alpha (there 0.99),
-    and Keras has epsilon under the root.
+    If `centered`, by the variance ``q - |l|²``, where ``l = rho l + (1 - rho) dx``. Rho is PyTorch's alpha (there
+    0.99), and Keras has epsilon under the root.
 
-    State: q like x, from 0; l likewise if `centred`, else None
+    State: q like x, from 0; l likewise if `centered`, else None
     Raises: ValueError if eta is negative
-    Source: Optimisers.jl ``RMSProp``; T. Tieleman, G. Hinton (2012); A. Graves (2013) for the centred one
+    Source: Optimisers.jl ``RMSProp``; T. Tieleman, G. Hinton (2012); A. Graves (2013) for the centered one
     """
 
     eta: float = 0.001
     rho: float = 0.9
     epsilon: float = 1e-8
-    centred: bool = False
+    centered: bool = False
 
     def __post_init__(self) -> None:
         check_eta(self)
@@ -38,7 +38,7 @@ class RMSProp:
         round_ahead(x, self.eta, self.rho)
         rounded_epsilon(x, self.epsilon)
         xp = namespace(x)
-        return xp.zeros_like(x), xp.zeros_like(x) if self.centred else None
+        return xp.zeros_like(x), xp.zeros_like(x) if self.centered else None
 
     def apply(self, state: tuple[Array, Array | None], x: Array, dx: Array) -> tuple[tuple[Array, Array | None], Array]:
         """Move the moments, then step."""

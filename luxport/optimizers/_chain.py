@@ -1,4 +1,4 @@
-"""Rules made of rules: `OptimiserChain`, `AccumGrad` and `MixedPrecision`."""
+"""Rules made of rules: `OptimizerChain`, `AccumGrad` and `MixedPrecision`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from luxport.backend import Array, backend_of, check_dtype_name, namespace
 from luxport.optimizers._making import explains_itself
 from luxport.optimizers._rule import Compound, Replacement, Rule, Step, StepIf, apply_rule, scalar_like, subtract
 
-__all__ = ["AccumGrad", "MixedPrecision", "OptimiserChain"]
+__all__ = ["AccumGrad", "MixedPrecision", "OptimizerChain"]
 
 
 @explains_itself
 @dataclass(frozen=True, init=False, repr=False)
-class OptimiserChain(Compound):
+class OptimizerChain(Compound):
     """Rules in a row: each takes the step of the one before for its gradient, and the last one's is the step.
 
     Without rules the gradient is the step. Where a rule has no step, the rules after it are left out, states and all.
 
     State: a tuple of the rules' states
     Raises: ValueError if a rule is a `MixedPrecision`, which belongs around the chain
-    Source: Optimisers.jl ``OptimiserChain``
+    Source: Optimisers.jl ``OptimizerChain``
 
     >>> import numpy as np
     >>> from luxport import optimizers
-    >>> rule = optimizers.OptimiserChain(optimizers.ClipGrad(1.0), optimizers.Descent(0.1))
+    >>> rule = optimizers.OptimizerChain(optimizers.ClipGrad(1.0), optimizers.Descent(0.1))
     >>> optimizers.update(optimizers.setup(rule, np.zeros(3)), np.zeros(3), np.array([0.3, 1.0, 7.0]))[1]
     array([-0.03, -0.1 , -0.1 ])
     """
@@ -36,20 +36,20 @@ class OptimiserChain(Compound):
 
     def __init__(self, *rules: Rule) -> None:
         if any(isinstance(rule, MixedPrecision) for rule in rules):
-            raise ValueError("OptimiserChain expects MixedPrecision around it, not in it: MixedPrecision(chain)")
+            raise ValueError("OptimizerChain expects MixedPrecision around it, not in it: MixedPrecision(chain)")
         object.__setattr__(self, "rules", rules)
 
     def __repr__(self) -> str:
-        return f"OptimiserChain({', '.join(map(repr, self.rules))})"
+        return f"OptimizerChain({', '.join(map(repr, self.rules))})"
 
     @property
     def inner_rules(self) -> tuple[Rule, ...]:
         """The rules in order."""
         return self.rules
 
-    def map_rules(self, f: Callable[[Rule], Rule]) -> OptimiserChain:
+    def map_rules(self, f: Callable[[Rule], Rule]) -> OptimizerChain:
         """Chain f of each."""
-        return OptimiserChain(*[f(rule) for rule in self.rules])
+        return OptimizerChain(*[f(rule) for rule in self.rules])
 
     def init(self, x: Array) -> tuple[Any, ...]:
         """Start every rule."""
@@ -78,7 +78,7 @@ class OptimiserChain(Compound):
 class AccumGrad:
     """Pass on the mean of n gradients at every n-th update; at the others there is no step.
 
-    For batches that do not fit into memory: ``OptimiserChain(AccumGrad(4), Adam())`` lets Adam step once in
+    For batches that do not fit into memory: ``OptimizerChain(AccumGrad(4), Adam())`` lets Adam step once in
     four updates, its state untouched in between.
 
     State: the sum so far over n, like x, and the number () of the next gradient, an int32, from 1

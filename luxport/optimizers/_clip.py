@@ -19,7 +19,7 @@ __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]
 class ClipGrad:
     """Pass on the gradient with each number brought into ``[-delta, delta]``.
 
-    For use in a chain: ``OptimiserChain(ClipGrad(1.0), Adam())``.
+    For use in a chain: ``OptimizerChain(ClipGrad(1.0), Adam())``.
 
     State: none
     Raises: ValueError if the parameters are complex

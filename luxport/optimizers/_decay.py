@@ -14,9 +14,9 @@ __all__ = ["SignDecay", "WeightDecay"]
 @explains_itself
 @dataclass(frozen=True)
 class WeightDecay:
-    """Pass on ``dx + lambda_ x``, as a loss with ``lambda_ / 2 sum(|x|²)`` more would: L2 regularisation.
+    """Pass on ``dx + lambda_ x``, as a loss with ``lambda_ / 2 sum(|x|²)`` more would: L2 regularization.
 
-    For use in a chain, before the rule that steps: ``OptimiserChain(WeightDecay(1e-4), Adam())``.
+    For use in a chain, before the rule that steps: ``OptimizerChain(WeightDecay(1e-4), Adam())``.
 
     State: none
     Source: Optimisers.jl ``WeightDecay``
@@ -36,7 +36,7 @@ class WeightDecay:
 @explains_itself
 @dataclass(frozen=True)
 class SignDecay:
-    """Pass on ``dx + lambda_ sign(x)``, as a loss with ``lambda_ sum(|x|)`` more would: L1 regularisation.
+    """Pass on ``dx + lambda_ sign(x)``, as a loss with ``lambda_ sum(|x|)`` more would: L1 regularization.
 
     For use in a chain, before the rule that steps.
 

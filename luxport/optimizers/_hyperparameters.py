@@ -15,7 +15,7 @@ def names_of(rule: Any) -> set[str]:
     """Name the hyper-parameters of a rule that are floats, or tuples of floats.
 
     >>> from luxport import optimizers
-    >>> sorted(names_of(optimizers.OptimiserChain(optimizers.ClipGrad(), optimizers.Adam())))
+    >>> sorted(names_of(optimizers.OptimizerChain(optimizers.ClipGrad(), optimizers.Adam())))
     ['beta', 'delta', 'epsilon', 'eta']
     """
     if isinstance(rule, Compound):

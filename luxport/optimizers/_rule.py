@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Rule(Protocol):
-    """A hashable value, best a frozen dataclass of hyper-parameters, that optimises one array.
+    """A hashable value, best a frozen dataclass of hyper-parameters, that optimizes one array.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np

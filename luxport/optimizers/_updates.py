@@ -32,7 +32,7 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     An array that stands in several places of ps (the same object, not only equal) is one parameter: it has a leaf in
     the first, and in each of the others ``{"tied": Static(path)}``. `FlatParameters` are one parameter, their vector.
 
-    Warns: UserWarning if there is nothing to optimise
+    Warns: UserWarning if there is nothing to optimize
     Source: Optimisers.jl ``setup``
 
     >>> import numpy as np
@@ -44,7 +44,7 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     places: dict[int, tuple[Any, ...]] = {}
     state = _setup(rule, ps, (), places)
     if not places:
-        warnings.warn("optimizers.setup found no floating array to optimise", stacklevel=2)
+        warnings.warn("optimizers.setup found no floating array to optimize", stacklevel=2)
     return state
 
 

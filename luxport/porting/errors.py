@@ -11,7 +11,7 @@ _LONGEST = 400
 
 
 def shown(text: str, longest: int | None = _LONGEST) -> str:
-    """Return text from a file as one line that is safe on any screen: nothing in it can move, colour or hide.
+    """Return text from a file as one line that is safe on any screen: nothing in it can move, color or hide.
 
     Spaces and line breaks become one space each; control characters, marks that turn the direction of writing,
     separators of lines and whatever else does not print become escapes.

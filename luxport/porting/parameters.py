@@ -73,7 +73,7 @@ def load_parameters(
 
     The file may hold `Flux.state`, a whole Flux model, Lux's ``ps`` and ``st`` (NamedTuples or a ComponentVector),
     the list of `Flux.params` or a flat vector as `Flux.destructure` makes it. What it holds is fitted by path, by
-    order, or by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimiser,
+    order, or by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimizer,
     say) is left alone; `name` chooses the entry if more than one fits. States that the file has not are initial.
     The state of a Flux `Conv` or `ConvTranspose` in a layer here that does not flip its kernel is turned round.
 

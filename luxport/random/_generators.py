@@ -281,7 +281,7 @@ def _polynomial(coefficients: list[float], x: Any) -> Any:
     return value
 
 
-# The coefficients of PPND16: numerator and denominator for the centre, the near tail and the far tail.
+# The coefficients of PPND16: numerator and denominator for the center, the near tail and the far tail.
 _A = [
     3.3871328727963666080,
     133.14166789178437745,

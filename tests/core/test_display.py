@@ -40,7 +40,7 @@ def test_quick_start(capsys):
     ]
 
 
-def test_equal_neighbours_share_a_line():
+def test_equal_neighbors_share_a_line():
     text = lp.display(lp.Chain(lp.Dense(4, 4), lp.Dense(4, 4), lp.Dense(4, 2), lp.Dense(4, 4)))
     assert "layer_(1-2) = Dense(4, 4),  # 40 (20 x 2) parameters" in text
     assert "layer_3 = Dense(4, 2)," in text

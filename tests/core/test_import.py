@@ -112,7 +112,7 @@ print(jax.jit(model)(np.ones((2, 2), np.float32), ps, st)[1]["training"])
 
 
 def test_a_first_call_may_be_compiled():
-    """The hard order, luxport first: PyTorch's compiler cannot read how a backend is loaded, nor an initialiser."""
+    """The hard order, luxport first: PyTorch's compiler cannot read how a backend is loaded, nor an initializer."""
     code = """
 import sys, luxport as lp
 import torch

@@ -277,7 +277,7 @@ class TestCounts:
     def test_counts_without_drawing(self):
         assert lp.parameter_length(lp.Dense(10**6, 10**6)) == 10**12 + 10**6
 
-    def test_an_initialiser_that_looks_at_its_values(self):
+    def test_an_initializer_that_looks_at_its_values(self):
         layer = lp.Dense(2, 3, init_weight=lambda rng, shape: rng.normal(shape) / np.linalg.norm(rng.normal(shape)))
         assert lp.parameter_length(layer) == 9
 
@@ -413,7 +413,7 @@ def test_initial_values_that_are_no_arrays(message):
     text = message(TypeError, lp.setup, 0, lp.Chain(Wrong(None)), backend="numpy")
     assert text == "Wrong.initial_parameters returned NoneType: return a dict of arrays by their names"
     text = message(TypeError, lp.setup, 0, lp.Dense(2, 3, init_weight=lambda rng, shape: np.ones(3)))
-    assert text == "Dense expects weight (2, 3) of its initialiser, got (3,)"
+    assert text == "Dense expects weight (2, 3) of its initializer, got (3,)"
 
 
 def test_a_model_has_no_mode(message):
@@ -428,7 +428,7 @@ def test_a_model_has_no_mode(message):
 
 
 def test_layers_that_are_not_declared_as_they_should_be(message):
-    class Initialised(lp.Layer):
+    class Initialized(lp.Layer):
         def __init__(self, n):
             self.n = n
 
@@ -441,8 +441,8 @@ def test_layers_that_are_not_declared_as_they_should_be(message):
         def __call__(self, x, ps, st):
             return self.inner(x, ps["inner"], st["inner"])
 
-    assert message(TypeError, Initialised, 3) == (
-        "Initialised is a frozen dataclass, as every layer: name its fields with their types in the class, and "
+    assert message(TypeError, Initialized, 3) == (
+        "Initialized is a frozen dataclass, as every layer: name its fields with their types in the class, and "
         "leave __init__ out (__post_init__ is the place to check them)"
     )
     assert message(TypeError, Holding, lp.Dense(2, 3)) == (
@@ -464,7 +464,7 @@ WRONG_ARGUMENTS = {
         "Dense expects activation as a function of an array, got Dense(4, 4): "
         "luxport.Chain puts layers one after the other",
     ),
-    "a misspelt option": (
+    "a misspelled option": (
         lambda: lp.LayerNorm(3, afine=False),
         "LayerNorm has no option 'afine': did you mean affine? it takes ",
     ),
@@ -479,7 +479,7 @@ WRONG_ARGUMENTS = {
         lambda: lp.LayerNorm(3, epsilon=-1.0),
         "LayerNorm expects epsilon as a number of at least 0, got -1.0",
     ),
-    "an initialiser's name": (
+    "an initializer's name": (
         lambda: lp.Dense(3, 4, init_weight="zeros"),
         "Dense expects init_weight as a function of a generator and a shape, got 'zeros': pass luxport.zeros",
     ),

@@ -108,11 +108,11 @@ class TestNesting:
             y, st = model(x, ps, st)
             return lp.namespace(y).mean(y * y), st
 
-        def penalised(ps, st, x):
+        def penalized(ps, st, x):
             gradient, new = lp.grad(loss, has_aux=True)(ps, st, x)
             return norm2(gradient), new
 
-        step = lp.value_and_grad(penalised, has_aux=True)
+        step = lp.value_and_grad(penalized, has_aux=True)
         (_, new), gradient = (lp.jit(step) if compiled else step)(ps, st, data)
         assert new["layer_2"]["training"] == lp.Static(True)
         # Central differences along the gradient itself, in float32.
@@ -120,7 +120,7 @@ class TestNesting:
         eps = 1e-2
 
         def along(sign):
-            return float(penalised(lp.tree.map(lambda p, g: p + sign * eps / length * g, ps, gradient), st, data)[0])
+            return float(penalized(lp.tree.map(lambda p, g: p + sign * eps / length * g, ps, gradient), st, data)[0])
 
         assert (along(1) - along(-1)) / (2 * eps) == pytest.approx(length, rel=2e-2)
 

@@ -182,7 +182,7 @@ COMPILERS = {
 
 
 @pytest.mark.parametrize("backend", COMPILERS)
-def test_optimisers_step_the_vector_at_once(backend):
+def test_optimizers_step_the_vector_at_once(backend):
     _, ps, _, _ = start("Chain", backend)
     rule = optimizers.Adam(0.1)
     update = COMPILERS[backend](optimizers.update)

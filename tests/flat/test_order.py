@@ -126,7 +126,7 @@ def test_a_dict_of_ones_own_is_laid_out_like_another(slopes):
         flatten({"a": jnp.ones(1), "b": jnp.ones(1)}, like={"a": shared, "b": shared})
 
 
-def test_optimisers_match_by_name(slopes):
+def test_optimizers_match_by_name(slopes):
     state = optimizers.setup(optimizers.Momentum(1.0), PS)
     state, ps = jax.jit(optimizers.update)(state, PS, jax.grad(loss)(PS))
     np.testing.assert_allclose(flatten(ps)[0], flatten(PS)[0] - slopes, atol=1e-6)

@@ -51,7 +51,7 @@ def test_scipys_lbfgs_fits_a_sine(backend):
     assert float(luxport.namespace(x).max(abs(FIT(x, trained, st)[0] - y))) < 0.2
 
 
-# A rotation by a quarter turn in unit time: the field to be learnt is linear.
+# A rotation by a quarter turn in unit time: the field to be learned is linear.
 STARTS = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.5]], np.float32)
 ENDS = (STARTS @ np.array([[0.0, 1.0], [-1.0, 0.0]])).astype(np.float32)
 
@@ -98,13 +98,13 @@ def test_torchdiffeq_trains_a_neural_ode(adjoint):
 
     module = Field()
     solve = torchdiffeq.odeint_adjoint if adjoint else torchdiffeq.odeint
-    optimiser, values = torch.optim.Adam(module.parameters(), lr=0.05), []
+    optimizer, values = torch.optim.Adam(module.parameters(), lr=0.05), []
     for _ in range(60):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         end = solve(module, starts, times, method="midpoint", options={"step_size": 0.25})[-1]
         value = torch.mean((end - ends) ** 2)
         value.backward()
-        optimiser.step()
+        optimizer.step()
         values.append(value.item())
     assert values[0] > 0.3 and values[-1] < 0.02
 

@@ -150,7 +150,7 @@ class TestCells:
         again, _ = cell((x, tuple(backend.asarray(part, dtype="float64") for part in (hidden, memory))), ps, st)
         np.testing.assert_array_equal(host(backend, y), host(backend, again[0]))
 
-    def test_an_initialiser_for_each_gate(self):
+    def test_an_initializer_for_each_gate(self):
         forget_one = (lp.zeros, lp.ones, lp.zeros, lp.zeros)
         cell = lp.LSTMCell(3, 2, init_bias=forget_one, init_weight=lp.glorot_uniform, use_recurrent_bias=False)
         ps, _ = lp.setup(0, cell, backend="numpy")
@@ -158,7 +158,7 @@ class TestCells:
         assert np.abs(ps["weight_ih"]).max() > 3**-0.5  # glorot's bound for one gate is sqrt(6 / 5)
         assert lp.parameter_length(cell) == 4 * (3 * 2 + 2 * 2 + 2)
         with pytest.raises(
-            ValueError, match="^LSTMCell expects an initialiser for each of 4 gates as init_bias, got 3"
+            ValueError, match="^LSTMCell expects an initializer for each of 4 gates as init_bias, got 3"
         ):
             lp.LSTMCell(3, 2, init_bias=forget_one[:3])
 

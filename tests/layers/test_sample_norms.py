@@ -133,5 +133,5 @@ def test_what_a_layer_may_be_built_from():
 
 def test_all_axes_of_numbers_of_any_size(backend):
     x = np.random.default_rng(0).normal(size=(3, 4)) * 1e30
-    y = ops.normalise(backend.asarray(x, dtype="float32"), axis=None, epsilon=0.0)
+    y = ops.normalize(backend.asarray(x, dtype="float32"), axis=None, epsilon=0.0)
     np.testing.assert_allclose(backend.to_numpy(y), (x - x.mean()) / x.std(), rtol=1e-5, atol=1e-6)

@@ -12,7 +12,7 @@ import torch._dynamo.testing
 import luxport
 from luxport import optimizers
 from luxport.backend import get_backend
-from luxport.optimizers import AccumGrad, Adam, ClipNorm, Descent, MixedPrecision, Momentum, OptimiserChain
+from luxport.optimizers import AccumGrad, Adam, ClipNorm, Descent, MixedPrecision, Momentum, OptimizerChain
 from luxport.optimizers import _rule as rule
 from luxport.tree.static import Static
 
@@ -46,12 +46,12 @@ def test_what_cannot_be_adjusted():
         optimizers.adjust(state, -1.0)
     with pytest.raises(ValueError, match="^adjust expects a hyper-parameter to change"):
         optimizers.adjust(state)
-    with pytest.warns(UserWarning, match="^adjust found no rule with a hyper-parameter centred$"):
-        assert optimizers.adjust(state, centred=True)["a"]["w"]["rule"] == Static(optimizers.RMSProp())
+    with pytest.warns(UserWarning, match="^adjust found no rule with a hyper-parameter centered$"):
+        assert optimizers.adjust(state, centered=True)["a"]["w"]["rule"] == Static(optimizers.RMSProp())
 
 
 @pytest.mark.parametrize("backend", ["numpy", "strict", "jax", "torch", "tf"])
-@pytest.mark.parametrize("rule", [Adam(), OptimiserChain(ClipNorm(), Momentum()), MixedPrecision(Adam(), "float32")])
+@pytest.mark.parametrize("rule", [Adam(), OptimizerChain(ClipNorm(), Momentum()), MixedPrecision(Adam(), "float32")])
 def test_an_array_is_as_good_as_a_number(rule, backend):
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     x, dx = asarray(np.array([1.0, 2.0], np.float32)), asarray(np.array([0.5, -3.0], np.float32))
@@ -145,7 +145,7 @@ def test_accumulated_gradients_leave_the_rest_of_the_chain_alone(backend):
     """OPT-23 and 24: the later rules' states stay as they are until the last gradient; Adam's powers count steps."""
     asarray = get_backend(backend).asarray
     x = asarray(np.zeros(2, np.float32))
-    state = optimizers.setup(OptimiserChain(AccumGrad(3), Adam(0.1)), x)
+    state = optimizers.setup(OptimizerChain(AccumGrad(3), Adam(0.1)), x)
     powers, moved = [], []
     for i in range(6):
         state, new = optimizers.update(state, x, asarray(np.full(2, 1.0 + i, np.float32)))
@@ -159,7 +159,7 @@ def test_accumulated_gradients_leave_the_rest_of_the_chain_alone(backend):
 def test_accumulated_gradients_around_a_copy():
     """MixedPrecision around a chain that steps now and then: half-precision parameters of the copy's values."""
     x = np.array([1.0, 2.0], np.float16)
-    state = optimizers.setup(MixedPrecision(OptimiserChain(AccumGrad(2), Descent(1e-4))), x)
+    state = optimizers.setup(MixedPrecision(OptimizerChain(AccumGrad(2), Descent(1e-4))), x)
     for _ in range(20):
         state, x = optimizers.update(state, x, np.ones(2, np.float16))
     np.testing.assert_allclose(state["state"][0], [0.999, 1.999], rtol=1e-6)
@@ -190,9 +190,9 @@ def test_a_compiled_clip_spreads_what_it_cannot_raise(backend):
 
 
 def test_chains_show_themselves():
-    assert repr(OptimiserChain(Descent(0.5), AccumGrad(2))) == "OptimiserChain(Descent(eta=0.5), AccumGrad(n=2))"
-    assert OptimiserChain(Descent(0.5)) == OptimiserChain(Descent(0.5)) != OptimiserChain(Descent(0.25))
-    assert hash(OptimiserChain(Adam())) == hash(OptimiserChain(Adam()))
+    assert repr(OptimizerChain(Descent(0.5), AccumGrad(2))) == "OptimizerChain(Descent(eta=0.5), AccumGrad(n=2))"
+    assert OptimizerChain(Descent(0.5)) == OptimizerChain(Descent(0.5)) != OptimizerChain(Descent(0.25))
+    assert hash(OptimizerChain(Adam())) == hash(OptimizerChain(Adam()))
     with pytest.raises(ValueError, match="got n = 0"):
         AccumGrad(0)
     with pytest.raises(ValueError, match="'int32'"):

@@ -20,7 +20,7 @@ COMPILERS = {
     "tf": lambda f: tf.function(f, autograph=False),
 }
 RNG = np.random.default_rng(0)
-# Signs that change and signs that stay; the last two are so alike that the centred variance nearly vanishes.
+# Signs that change and signs that stay; the last two are so alike that the centered variance nearly vanishes.
 GRADIENTS = RNG.standard_normal((6, 3, 4)) * np.array([1, 1, 1, -1])
 START = RNG.standard_normal((3, 4))
 
@@ -48,13 +48,13 @@ def rprop(x, eta=0.01, ell=(0.5, 1.2), gamma=(1e-6, 50.0)):
         x = x - size * np.sign(last)
 
 
-def rmsprop(x, eta=0.01, rho=0.9, epsilon=1e-8, centred=False):
+def rmsprop(x, eta=0.01, rho=0.9, epsilon=1e-8, centered=False):
     """rules.jl:148-158."""
     q, l = 0 * x, 0 * x  # noqa: E741
     while True:
         dx = yield x
         q = rho * q + (1 - rho) * abs(dx) ** 2
-        if centred:
+        if centered:
             l = rho * l + (1 - rho) * dx  # noqa: E741
         x = x - eta * dx / (np.sqrt(q - abs(l) ** 2) + epsilon)
 
@@ -168,7 +168,7 @@ FORMULAS = {
     "Nesterov": (optimizers.Nesterov(0.01), nesterov),
     "Rprop": (optimizers.Rprop(0.01), rprop),
     "RMSProp": (optimizers.RMSProp(0.01), rmsprop),
-    "RMSProp centred": (optimizers.RMSProp(0.01, centred=True), lambda x: rmsprop(x, centred=True)),
+    "RMSProp centered": (optimizers.RMSProp(0.01, centered=True), lambda x: rmsprop(x, centered=True)),
     "AdaGrad": (optimizers.AdaGrad(0.1), adagrad),
     "AdaDelta": (optimizers.AdaDelta(), adadelta),
     "Adam": (optimizers.Adam(0.01), family(_adam)),
@@ -287,10 +287,10 @@ def test_radam_at_the_threshold():
         assert 0 < steps[4] < steps[5] < 0.1
 
 
-def test_centred_rmsprop_of_a_constant_gradient_is_finite():
+def test_centered_rmsprop_of_a_constant_gradient_is_finite():
     """The variance is 0, and rounding takes it below: upstream raises a DomainError there, torch gives NaN."""
     x = np.zeros(100, np.float32)
-    state = optimizers.setup(optimizers.RMSProp(centred=True), x)
+    state = optimizers.setup(optimizers.RMSProp(centered=True), x)
     dx = np.linspace(0.1, 1.0, 100, dtype=np.float32)
     for _ in range(300):
         state, x = optimizers.update(state, x, dx)
@@ -302,7 +302,7 @@ def test_centred_rmsprop_of_a_constant_gradient_is_finite():
 # under the root), AMSGrad (with bias corrections), NAdam and AdaBelief (epsilon under a root).
 TORCH = {
     "RMSProp": lambda w: torch.optim.RMSprop([w], lr=0.01, alpha=0.9),
-    "RMSProp centred": lambda w: torch.optim.RMSprop([w], lr=0.01, alpha=0.9, centered=True),
+    "RMSProp centered": lambda w: torch.optim.RMSprop([w], lr=0.01, alpha=0.9, centered=True),
     "AdaGrad": lambda w: torch.optim.Adagrad([w], lr=0.1, initial_accumulator_value=1e-8, eps=1e-8),
     "AdaDelta": lambda w: torch.optim.Adadelta([w], lr=1.0, rho=0.9, eps=1e-8),
     "Rprop": lambda w: torch.optim.Rprop([w], lr=0.01, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0)),

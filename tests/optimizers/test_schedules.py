@@ -241,7 +241,7 @@ def test_a_scheduler_is_its_rule_adjusted_at_every_step(backend):
     asarray, to_numpy = get_backend(backend).asarray, get_backend(backend).to_numpy
     x = asarray(np.array([1.0, -2.0], np.float32))
     dxs = [asarray(row) for row in np.random.default_rng(0).standard_normal((5, 2)).astype(np.float32)]
-    rule = optimizers.OptimiserChain(optimizers.ClipGrad(5.0), optimizers.Momentum())
+    rule = optimizers.OptimizerChain(optimizers.ClipGrad(5.0), optimizers.Momentum())
     scheduled = optimizers.setup(optimizers.Scheduler(rule, **RUN), x)
     by_hand = optimizers.setup(rule, x)
     ours = theirs = x

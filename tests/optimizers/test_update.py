@@ -97,7 +97,7 @@ def test_jax_vmaps_over_an_ensemble():
 
 
 def test_integers_functions_and_none_are_left_alone():
-    """OPT-37: only floating and complex arrays are optimised (runtests.jl:72-73, 98-109 have functions and ints)."""
+    """OPT-37: only floating and complex arrays are optimized (runtests.jl:72-73, 98-109 have functions and ints)."""
     ps = {"a": np.ones(2), "n": np.array([3]), "f": np.sin, "none": None}
     opt = optimizers.setup(optimizers.Descent(0.1), ps)
     assert opt["n"] is None and opt["f"] is None and opt["none"] is None
@@ -106,7 +106,7 @@ def test_integers_functions_and_none_are_left_alone():
     assert new["n"] is ps["n"] and new["f"] is np.sin and new["none"] is None
 
 
-def test_nothing_to_optimise_warns():
+def test_nothing_to_optimize_warns():
     """OPT-30 (Optimisers.jl interface.jl:34)."""
     with pytest.warns(UserWarning, match="found no floating array"):
         assert optimizers.setup(optimizers.Adam(), {"n": np.array([1])}) == {"n": None}

@@ -925,7 +925,7 @@ def test_keywords_that_are_handed_on_to_a_layer_norm():
 
 
 @pytest.mark.parametrize(("flux", "plain", "large"), [
-    # normalise in src/layers/stateless.jl at v0.6.10, v0.9.0, v0.11.6, v0.14.25, v0.15.0; epsilon is told since 0.12
+    # normalize in src/layers/stateless.jl at v0.6.10, v0.9.0, v0.11.6, v0.14.25, v0.15.0; epsilon is told since 0.12
     ((0, 6), OldLayerNorm(3, epsilon=0.0, corrected=True), None),
     ((0, 9), OldLayerNorm(3, epsilon=0.0), None),
     ((0, 11), OldLayerNorm(3, epsilon=1e-5), None),

@@ -193,7 +193,7 @@ def test_unreadable_files_are_one_line(command, content, tmp_path, capsys):
     assert "model.bson" in error
 
 
-@pytest.mark.parametrize("arguments", [["inspect"], ["convert", "x"], ["inspect", "x", "--colour"]])
+@pytest.mark.parametrize("arguments", [["inspect"], ["convert", "x"], ["inspect", "x", "--color"]])
 def test_wrong_arguments(arguments, capsys):
     assert main(arguments) == 2
     assert capsys.readouterr().err

@@ -253,7 +253,7 @@ def test_weight_norm(layer, dims, axes, tmp_path):
     close(outputs(chain(model), x, tmp_path), x @ (g * v / np.sqrt((v**2).sum(axes, keepdims=True))) + 1)
 
 
-# Normalisations, whose formulas changed.
+# Normalizations, whose formulas changed.
 
 SCALE, SHIFT, MEAN, MOVING = draw(4), draw(4), draw(4), np.abs(draw(4)) + 0.5
 NORM = [bw.array(a) for a in (SHIFT, SCALE, MEAN, MOVING)]
@@ -389,7 +389,7 @@ def layer_norm(x, epsilon, correction=0, inside=False):
 @pytest.mark.parametrize(
     ("version", "formula"),
     [
-        # normalise in src/layers/stateless.jl at v0.6.10, v0.9.0, v0.11.6
+        # normalize in src/layers/stateless.jl at v0.6.10, v0.9.0, v0.11.6
         ("0.6", {"epsilon": 0, "correction": 1}),
         ("0.9", {"epsilon": 0}),
         ("0.11", {"epsilon": 1e-5}),

@@ -110,7 +110,7 @@ def test_primitive_values():
         return lambda w: w.scalar(jw.shared(w.commit(w.type_record(name), jw.opaque(len(data)))), data)
 
     assert value(of("Core.Char", b"\0\0\0a")) == julia.Char("a")
-    assert value(of("Main.Colour", b"\2\0\0\0")).data == b"\2\0\0\0"
+    assert value(of("Main.Color", b"\2\0\0\0")).data == b"\2\0\0\0"
     assert isinstance(value(of("Core.Ptr", bytes(8))), julia.Unavailable)
 
 

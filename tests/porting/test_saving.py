@@ -220,7 +220,7 @@ def resumed(path, rule, backend, other, steps=9, stop=4):
 
 o = luxport.optimizers
 RULES = [
-    o.OptimiserChain(o.ClipNorm(1.0), o.AccumGrad(2), o.AdamW(lambda_=0.1)),
+    o.OptimizerChain(o.ClipNorm(1.0), o.AccumGrad(2), o.AdamW(lambda_=0.1)),
     o.MixedPrecision(o.Scheduler(o.Adam(beta=(0.8, 0.99)), eta=luxport.schedules.Exp(start=0.1, decay=0.9))),
 ]
 

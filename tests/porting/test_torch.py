@@ -59,13 +59,13 @@ class TestToTorch:
 
     def test_it_learns(self):
         converted, target = module().eval(), x(5, 2)
-        optimiser = torch.optim.Adam(converted.parameters(), 0.05)
+        optimizer = torch.optim.Adam(converted.parameters(), 0.05)
         losses = []
         for _ in range(30):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss = ((converted(x(5, 3)) - target) ** 2).mean()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             losses.append(float(loss.detach()))
         assert losses[-1] < losses[0] / 3
 

@@ -1,4 +1,4 @@
-"""Initialisers: options, equality, the same numbers on every machine. Upstream's statistics are conformance cases."""
+"""Initializers: options, equality, the same numbers on every machine. Upstream's statistics are conformance cases."""
 
 # pyright: reportArgumentType=false, reportCallIssue=false
 from __future__ import annotations

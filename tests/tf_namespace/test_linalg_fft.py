@@ -87,7 +87,7 @@ def test_hermitian_matrices(x):
 
 @few(25)
 @given(x=arrays(FLOATS, shapes(min_dims=2, min_side=1)), full=st.booleans())
-def test_factorisations(x, full):
+def test_factorizations(x, full):
     t = xp.asarray(x)
     q, r = xp.linalg.qr(t, mode="complete" if full else "reduced")
     assert tuple(q.shape) == np.linalg.qr(x, mode="complete" if full else "reduced").Q.shape

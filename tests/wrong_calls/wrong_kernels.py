@@ -44,7 +44,7 @@ def calls(backend: str) -> Iterator[Call]:
 
 def _native() -> set[str]:
     """Return the names of what some backend has in a version of its own, and of what is made of such things."""
-    found = {"bilinear", "ctc_loss", "gather", "scatter", "normalise", "grid_sample", "unfold", "fold", "stft", "istft"}
+    found = {"bilinear", "ctc_loss", "gather", "scatter", "normalize", "grid_sample", "unfold", "fold", "stft", "istft"}
     for backend in BACKENDS:
         found |= set(vars(import_module(f"luxport_{backend}.ops")))
     return found

@@ -56,7 +56,7 @@ def construction_calls(kind: Any, example: Any, backend: str) -> Iterator[Call]:
         return run
 
     yield f"{kind.__name__}()", build((), {})
-    yield f"{kind.__name__}(misspelt=1)", build((), {**right, "misspelt": 1})
+    yield f"{kind.__name__}(misspelled=1)", build((), {**right, "misspelled": 1})
     yield f"{kind.__name__}(*8)", build(tuple(range(1, 9)), {})
     for option in right:
         for value in WRONG_ARGUMENTS:
@@ -249,7 +249,7 @@ def contract_calls(backend: str) -> Iterator[Call]:
             state = luxport.optimizers.setup(kind(*args, **(options or {})), ps)
             luxport.optimizers.update(state, ps, ps)
 
-        yield f"{name}(misspelt=1)", lambda t=trained: t(options={"misspelt": 1})
+        yield f"{name}(misspelled=1)", lambda t=trained: t(options={"misspelled": 1})
         for value in (
             *WRONG_ARGUMENTS,
             luxport.schedules.Constant(0.1) if hasattr(luxport.schedules, "Constant") else 1j,

@@ -56,7 +56,7 @@ def _calls_of_other_length(right: RightCall, arrays: list[Any]) -> Iterator[Call
     if arrays:
         yield f"{name}: one array more", _call(right, [*arrays, arrays[0]], options)
     yield f"{name}: ten arguments more", _call(right, [*arrays, *range(10)], options)
-    yield f"{name}(misspelt=)", _call(right, arrays, {**options, "misspelt": 1})
+    yield f"{name}(misspelled=)", _call(right, arrays, {**options, "misspelled": 1})
     positional = [p.name for p in right.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     if arrays and positional:
         yield f"{name}: {positional[0]} twice", _call(right, arrays, {**options, positional[0]: arrays[0]})

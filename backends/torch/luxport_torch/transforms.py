@@ -165,7 +165,7 @@ def _tell_dynamo() -> None:
 
     global _traced_custom_vjp
     _traced_custom_vjp = torch._dynamo.nonstrict_trace(_custom_vjp)
-    # A layer may be built inside a program, and initialisers are what its fields are by default.
+    # A layer may be built inside a program, and initializers are what its fields are by default.
     SourcelessBuilder._type_handlers[type(zeros)] = lambda tx, value: UserDefinedObjectVariable(value)  # type: ignore[attr-defined]
 
 

@@ -19,18 +19,18 @@ INF = math.inf
 _FORMULA = ("mathematics: the formula in float64",)
 _SIZES = np.array([1.0, 1e30, 3e37, 1e18, 1e12, 1e-30])
 _EPSILON = 1e-5
-# Of x (6, 4, 5), over which axes numbers are normalised; sizes differ along the first axis, or for channels along it.
+# Of x (6, 4, 5), over which axes numbers are normalized; sizes differ along the first axis, or for channels along it.
 _NORMS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "layer_norm": ((2,), {}),
     "rms_norm": ((2,), {}),
-    "normalise": ((1, 2), {"axis": (1, 2)}),
+    "normalize": ((1, 2), {"axis": (1, 2)}),
     "instance_norm": ((2,), {"training": True}),
     "group_norm": ((1, 2), {"groups": 1}),
     "batch_norm": ((1, 2), {"training": True}),
 }
 
 
-def _normalised(name: str, x: Any) -> Any:
+def _normalized(name: str, x: Any) -> Any:
     if name != "batch_norm":
         y = getattr(ops, name)(x, epsilon=_EPSILON, **_NORMS[name][1])
         return y[0] if isinstance(y, tuple) else y
@@ -40,13 +40,13 @@ def _normalised(name: str, x: Any) -> Any:
 
 
 def _norms(x: Any, c: Any, sizes: Any) -> Any:
-    return {name: _normalised(name, x) for name in _NORMS}
+    return {name: _normalized(name, x) for name in _NORMS}
 
 
 def _slopes_of_norms(x: Any, c: Any, sizes: Any) -> Any:
     """Gradients times the sizes of the numbers: of order 1."""
     xp = luxport.namespace(x)
-    return {name: sizes * luxport.grad(lambda x, name=name: xp.sum(_normalised(name, x) * c))(x) for name in _NORMS}
+    return {name: sizes * luxport.grad(lambda x, name=name: xp.sum(_normalized(name, x) * c))(x) for name in _NORMS}
 
 
 def _formula_of_norms(slopes: bool) -> Any:
@@ -62,9 +62,9 @@ def _formula(name: str, x: Any, c: Any, sizes: Any, slopes: bool) -> Any:
     def mean(values: Any) -> Any:
         return np.mean(values, axis=axes, keepdims=True)
 
-    centred = x if name == "rms_norm" else x - mean(x)
-    factor = 1 / np.sqrt(mean(centred * centred) + _EPSILON)
-    y = centred * factor
+    centered = x if name == "rms_norm" else x - mean(x)
+    factor = 1 / np.sqrt(mean(centered * centered) + _EPSILON)
+    y = centered * factor
     if not slopes:
         return y
     away = 0.0 if name == "rms_norm" else mean(c)

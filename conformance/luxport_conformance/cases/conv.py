@@ -242,7 +242,7 @@ CASES: list[Case] = [
     *_grouped((80, 81), (5, 4, 3), (12, 11, 10), (8, 8, 8)),
     forward(
         "conv.groups_in_order",
-        ("definition: the outputs of a group are neighbours, and see the input channels of their group",),
+        ("definition: the outputs of a group are neighbors, and see the input channels of their group",),
         Conv((1,), 4, 6, groups=2, use_bias=False),
         draw(2, 4, 3),
         y=lambda x, ps, st: np.concatenate(

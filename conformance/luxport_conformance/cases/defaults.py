@@ -54,7 +54,7 @@ def _norms(x: Any) -> dict[str, Any]:
     }
 
 
-def _normalised(x: Any) -> dict[str, Any]:
+def _normalized(x: Any) -> dict[str, Any]:
     epsilon = 2.0 ** (-23 * 5 / 7)
     y = (x - x.mean(0)) / np.sqrt(x.var(0) + epsilon)
     return {
@@ -107,11 +107,11 @@ CASES: tuple[Case, ...] = (
     ),
     function(
         "batch_norm.short",
-        ("lux: epsilon is eps(T)^(5/7) and momentum 0.1 in LuxLib's normalisations",),
+        ("lux: epsilon is eps(T)^(5/7) and momentum 0.1 in LuxLib's normalizations",),
         "batch_norm",
         _norms,
         SAMPLES,
-        expected=_normalised,
+        expected=_normalized,
         dtypes=("float32",),
         compiles=False,
     ),

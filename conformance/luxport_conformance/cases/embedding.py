@@ -63,8 +63,8 @@ def _out_of_range(id: str, line: int | None, x: Any, message: str) -> Case:  # n
 def _trained() -> bool:
     """Five steps of Adam leave the row of padding as it is."""
     ps, st = luxport.setup(0, BLANK, backend="numpy")
-    optimiser = luxport.optimizers.Adam(0.1)
-    opt_st = luxport.optimizers.setup(optimiser, ps)
+    optimizer = luxport.optimizers.Adam(0.1)
+    opt_st = luxport.optimizers.setup(optimizer, ps)
     for _ in range(5):
         y, _ = BLANK(PADDED, ps, st)
         slopes = np.zeros((10, 4), np.float32)

@@ -1,4 +1,4 @@
-"""Cases of the initialisers: what upstream's tests ask of their shapes and statistics."""
+"""Cases of the initializers: what upstream's tests ask of their shapes and statistics."""
 
 from __future__ import annotations
 

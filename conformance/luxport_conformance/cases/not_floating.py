@@ -18,7 +18,7 @@ SOURCE = ("the rule: what integers would round away is refused, as a result of i
 
 # What needs floating numbers, called with an image (2, 4, 6, 6).
 NEEDS_FLOATING: dict[str, Callable[[Any], Any]] = {
-    "normalise": lambda x: ops.normalise(x),
+    "normalize": lambda x: ops.normalize(x),
     "layer_norm": lambda x: ops.layer_norm(x, epsilon=0.1),
     "rms_norm": lambda x: ops.rms_norm(x, epsilon=0.1),
     "group_norm": lambda x: ops.group_norm(x, groups=2, epsilon=0.1),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport import optimizers
-from luxport.optimizers import Adam, AdamW, ClipGrad, Descent, MixedPrecision, Momentum, Nesterov, OptimiserChain
+from luxport.optimizers import Adam, AdamW, ClipGrad, Descent, MixedPrecision, Momentum, Nesterov, OptimizerChain
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, fails
 from luxport_conformance.cases.optimizer_parts import HUNDRED, MAIN, TIED
@@ -19,7 +19,7 @@ def _adjusted(which: str) -> Any:
     """Take a step with single-precision parameters and a function beside them."""
     rule = {
         "rule": Momentum(0.1, 0.9),
-        "chain": OptimiserChain(ClipGrad(2.0), Adam()),
+        "chain": OptimizerChain(ClipGrad(2.0), Adam()),
         "mixed": MixedPrecision(Momentum(0.1, 0.9)),
     }[which]
     ps = {"a": (np.zeros(1), np.sin), "c": np.array([4.0, 3.0, 2.0], np.float32)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport import optimizers, tree
 from luxport.backend import dtype_name, namespace
-from luxport.optimizers import Adam, Descent, MixedPrecision, OptimiserChain, Rprop
+from luxport.optimizers import Adam, Descent, MixedPrecision, OptimizerChain, Rprop
 from luxport.tree.static import Static
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, fails
@@ -99,7 +99,7 @@ CASES: list[Case] = [
     # Upstream's own numbers, 1.835 and -0.886, are where its squares vanish in float16.
     step(
         "float16_epsilon",
-        ("D. P. Kingma, J. Ba (2015): the first step is eta / (1 + epsilon / |dx|) towards the sign of the gradient",),
+        ("D. P. Kingma, J. Ba (2015): the first step is eta / (1 + epsilon / |dx|) toward the sign of the gradient",),
         Adam(1e-2),
         np.array([0.579, -0.729, 0.5493]),
         np.array([-0.001497, 0.0001875, -0.013176]),
@@ -153,9 +153,9 @@ CASES: list[Case] = [
     fails(
         "optimizers.mixed_precision_in_chain",
         at(RULES, 287),
-        lambda: OptimiserChain(MixedPrecision(Adam())),
-        message="OptimiserChain expects MixedPrecision around it, not in it",
+        lambda: OptimizerChain(MixedPrecision(Adam())),
+        message="OptimizerChain expects MixedPrecision around it, not in it",
         raises=ValueError,
-        subject="OptimiserChain",
+        subject="OptimizerChain",
     ),
 ]

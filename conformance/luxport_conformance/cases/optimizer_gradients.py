@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport import optimizers, tree
 from luxport.backend import namespace
-from luxport.optimizers import Adam, Descent, HigherOrder, OptimiserChain
+from luxport.optimizers import Adam, Descent, HigherOrder, OptimizerChain
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fails
 from luxport_conformance.cases.optimizer_parts import BRANCHES, DX, HUNDRED, MAIN, TIED, X
@@ -115,9 +115,9 @@ CASES: list[Case] = [
     ),
     Case(
         id="optimizers.second_order_in_chain",
-        subject="OptimiserChain",
+        subject="OptimizerChain",
         source=at(MAIN, 531, 532),
-        program=_weighted(OptimiserChain(Descent(0.1), Weighted())),
+        program=_weighted(OptimizerChain(Descent(0.1), Weighted())),
         inputs={"ps": TWO, "dx": SLOPES, "dx2": CURVES},
         expected=_weighted_by_hand(0.1),
     ),

@@ -24,7 +24,7 @@ from luxport.optimizers import (
     NAdam,
     Nesterov,
     OAdam,
-    OptimiserChain,
+    OptimizerChain,
     RAdam,
     RMSProp,
     Rprop,
@@ -40,11 +40,11 @@ RULES = "optimizers:rules.jl"
 ALL_RULES = (
     *(Descent(), Adam(), Momentum(), Nesterov(), Rprop(), RMSProp(), AdaGrad(), AdaMax(), AdaDelta(), AMSGrad()),
     *(NAdam(), AdamW(), RAdam(), OAdam(), AdaBelief(), Lion(), MixedPrecision(Adam(), "float64")),
-    OptimiserChain(SignDecay(0.001), Adam(0.001)),
-    OptimiserChain(ClipNorm(), Adam(0.001)),
-    OptimiserChain(ClipGrad(0.5), Momentum()),
-    OptimiserChain(WeightDecay(), OAdam(), ClipGrad(1.0)),
-    *(RMSProp(centred=True), AdamW(couple=False)),
+    OptimizerChain(SignDecay(0.001), Adam(0.001)),
+    OptimizerChain(ClipNorm(), Adam(0.001)),
+    OptimizerChain(ClipGrad(0.5), Momentum()),
+    OptimizerChain(WeightDecay(), OAdam(), ClipGrad(1.0)),
+    *(RMSProp(centered=True), AdamW(couple=False)),
 )
 X, DX = np.array([1.0, 10.0, 100.0]), np.array([1.0, 2.0, 3.0])
 

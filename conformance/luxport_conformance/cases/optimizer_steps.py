@@ -60,12 +60,12 @@ def _momentum(x: Any, gradients: Any) -> Any:
         yield x
 
 
-def _rms_prop(x: Any, gradients: Any, *, centred: bool = False) -> Any:
-    """T. Tieleman, G. Hinton (2012); centred as in A. Graves (2013), equations 38 to 41, but for epsilon's place."""
+def _rms_prop(x: Any, gradients: Any, *, centered: bool = False) -> Any:
+    """T. Tieleman, G. Hinton (2012); centered as in A. Graves (2013), equations 38 to 41, but for epsilon's place."""
     square = mean = np.zeros_like(x)
     for dx in gradients:
         square, mean = RHO * square + (1 - RHO) * dx**2, RHO * mean + (1 - RHO) * dx
-        x = x - ETA * dx / (np.sqrt(square - (mean**2 if centred else 0)) + EPSILON)
+        x = x - ETA * dx / (np.sqrt(square - (mean**2 if centered else 0)) + EPSILON)
         yield x
 
 
@@ -127,7 +127,7 @@ def _case(name: str, rule: Any, source: str, steps: Callable[..., Any], **option
 
 
 ADAM = {"eta": ETA, "beta": BETAS, "epsilon": EPSILON}
-CLIPPED = optimizers.OptimiserChain(optimizers.ClipNorm(1.0), optimizers.Descent(1.0))
+CLIPPED = optimizers.OptimizerChain(optimizers.ClipNorm(1.0), optimizers.Descent(1.0))
 
 CASES: list[Case] = [
     _case("adam", optimizers.Adam(**ADAM), "paper: Kingma and Ba (2015), algorithm 1", _adam),
@@ -149,11 +149,11 @@ CASES: list[Case] = [
     _case("momentum", optimizers.Momentum(ETA, RHO), "optimizers: Momentum", _momentum),
     _case("rms_prop", optimizers.RMSProp(ETA, RHO, EPSILON), "optimizers: RMSProp", _rms_prop),
     _case(
-        "rms_prop_centred",
-        optimizers.RMSProp(ETA, RHO, EPSILON, centred=True),
+        "rms_prop_centered",
+        optimizers.RMSProp(ETA, RHO, EPSILON, centered=True),
         "paper: Graves (2013), equations 38 to 41",
         _rms_prop,
-        centred=True,
+        centered=True,
     ),
     _case("ada_grad", optimizers.AdaGrad(ETA, EPSILON), "optimizers: AdaGrad", _ada_grad),
     _case("ada_delta", optimizers.AdaDelta(RHO, EPSILON), "paper: Zeiler (2012), algorithm 1", _ada_delta),
@@ -174,7 +174,7 @@ CASES: list[Case] = [
     ),
     _case(
         "clip_grad",
-        optimizers.OptimiserChain(optimizers.ClipGrad(0.25), optimizers.Descent(1.0)),
+        optimizers.OptimizerChain(optimizers.ClipGrad(0.25), optimizers.Descent(1.0)),
         "definition: every number into [-delta, delta]",
         lambda x, gradients: [x - sum(np.clip(dx, -0.25, 0.25) for dx in gradients[: i + 1]) for i in range(3)],
     ),

@@ -21,7 +21,7 @@ from luxport.optimizers import (
     NAdam,
     Nesterov,
     OAdam,
-    OptimiserChain,
+    OptimizerChain,
     RAdam,
     RMSProp,
     SignDecay,
@@ -51,7 +51,7 @@ NESTED = {1: np.array([1.0, 2.0]), 2: {"a": {"c": np.array([3.0, 4.0])}, "b": np
 
 
 def _accumulated(x: Any, grads: Any) -> Any:
-    state = optimizers.setup(OptimiserChain(AccumGrad(3), Descent(0.01)), x)
+    state = optimizers.setup(OptimizerChain(AccumGrad(3), Descent(0.01)), x)
     steps = []
     for dx in grads:
         state, x = optimizers.update(state, x, dx)
@@ -153,16 +153,16 @@ CASES: list[Case] = [
     _vector("weight_decay", 130, WeightDecay(0.1), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 3]),
     _vector("sign_decay", 131, SignDecay(0.1), [1 - 0.1 - 1, 10 - 0.1 - 2, 100 - 0.1 - 3]),
     _vector("clip_grad", 132, ClipGrad(2.0), [1 - 1, 10 - 2, 100 - 2]),
-    _vector("chain", 135, OptimiserChain(ClipGrad(2.0), WeightDecay(0.1)), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2]),
+    _vector("chain", 135, OptimizerChain(ClipGrad(2.0), WeightDecay(0.1)), [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2]),
     _vector(
         "chain_in_chain",
         138,
-        OptimiserChain(OptimiserChain(ClipGrad(2.0), WeightDecay(0.1))),
+        OptimizerChain(OptimizerChain(ClipGrad(2.0), WeightDecay(0.1))),
         [1 - 0.1 - 1, 10 - 1 - 2, 100 - 10 - 2],
     ),
-    _vector("chain_reversed", 141, OptimiserChain(WeightDecay(0.1), ClipGrad(2.0)), [1 - 1.1, 10 - 2, 100 - 2]),
-    _vector("chain_of_one", 145, OptimiserChain(Descent(0.1)), [0.9, 9.8, 99.7]),
-    _vector("chain_of_none", 148, OptimiserChain(), [1 - 1, 10 - 2, 100 - 3]),
+    _vector("chain_reversed", 141, OptimizerChain(WeightDecay(0.1), ClipGrad(2.0)), [1 - 1.1, 10 - 2, 100 - 2]),
+    _vector("chain_of_one", 145, OptimizerChain(Descent(0.1)), [0.9, 9.8, 99.7]),
+    _vector("chain_of_none", 148, OptimizerChain(), [1 - 1, 10 - 2, 100 - 3]),
     _vector(
         "sign_decay_signs",
         152,

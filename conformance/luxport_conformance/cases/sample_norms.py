@@ -1,4 +1,4 @@
-"""Cases of the layers that normalise each sample by itself, and of second derivatives through those that normalise."""
+"""Cases of the layers that normalize each sample by itself, and of second derivatives through those that normalize."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _initial(layer: Any) -> Any:
 
 
 def _over(*axes: int, epsilon: float = 1e-5) -> Callable[[Any], Any]:
-    """Normalise over these axes: the formula in NumPy."""
+    """Normalize over these axes: the formula in NumPy."""
     return lambda x: (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + epsilon)
 
 
@@ -48,14 +48,14 @@ def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, a
         return {"y": y, "mean": st["running_mean"], "var": st["running_var"]}
 
     mean, var = np.array([0.5, 0.8]), 0.9 + 0.1 * 1.5 * SIX.var(2).mean(0)
-    normalised = (SIX - mean[:, None]) / np.sqrt(var[:, None] + 1e-5)
+    normalized = (SIX - mean[:, None]) / np.sqrt(var[:, None] + 1e-5)
     return Case(
         id=id,
         subject="InstanceNorm",
         source=at(FILE, *lines),
         program=program,
         inputs={"x": SIX, "ps": ps, "st": st},
-        expected={"y": activation(normalised), "mean": mean, "var": var},
+        expected={"y": activation(normalized), "mean": mean, "var": var},
         tolerance=Tolerance(reduction=6),
     )
 
@@ -222,10 +222,10 @@ LAYER: list[Case] = [
         lambda: _initial(LayerNorm((4, 3, 2), affine=False))[0] == {},
     ),
     function(
-        "normalise.last_axis_of_julia",
+        "normalize.last_axis_of_julia",
         at("flux:layers/stateless.jl", 9),
-        "normalise",
-        lambda x: ops.normalise(x),
+        "normalize",
+        lambda x: ops.normalize(x),
         draw(2, 2, 3),
         expected=lambda x0: _over(0)(x0),
         tolerance=Tolerance(reduction=2),
@@ -320,7 +320,7 @@ CUBES = draw(6, 3, 4)
 TURN = draw(6, 3, 4, seed=1)
 
 
-def _second(name: str, layer: Any, axes: tuple[int, ...], *, centred: bool = True) -> Case:
+def _second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = True) -> Case:
     """The derivative of a gradient along a direction, for the sum of cubes of the outputs."""
     call = _trained(layer)
 
@@ -331,11 +331,11 @@ def _second(name: str, layer: Any, axes: tuple[int, ...], *, centred: bool = Tru
 
     def along(x: Any, turn: Any) -> float:
         """Take the gradient in closed form: that of y is y², and x gets its part that changes y."""
-        mean = x.mean(axes, keepdims=True) if centred else 0.0
+        mean = x.mean(axes, keepdims=True) if centered else 0.0
         root = np.sqrt(((x - mean) ** 2).mean(axes, keepdims=True) + 1e-5)
         y = (x - mean) / root
         g = y**2
-        lost = y * (g * y).mean(axes, keepdims=True) + (g.mean(axes, keepdims=True) if centred else 0.0)
+        lost = y * (g * y).mean(axes, keepdims=True) + (g.mean(axes, keepdims=True) if centered else 0.0)
         return float(((g - lost) / root * turn).sum())
 
     def expected(x: Any, turn: Any) -> Any:
@@ -394,7 +394,7 @@ SECOND: list[Case] = [
     _second("group_norm", GroupNorm(3, 1), (1, 2)),
     _second("instance_norm", InstanceNorm(3), (2,)),
     _second("layer_norm", LayerNorm((3, 4), affine=False), (1, 2)),
-    _second("rms_norm", RMSNorm(4, affine=False), (2,), centred=False),
+    _second("rms_norm", RMSNorm(4, affine=False), (2,), centered=False),
 ]
 
 CASES: list[Case] = [*INSTANCE, *LAYER, *GROUP, *DEFINITIONS, *SECOND]

@@ -101,13 +101,13 @@ def _whole(place: float) -> float:
     return round(place) if abs(place - round(place)) < 1e-9 else place
 
 
-def _turned(x: Any, angle: float, centre: tuple[float, float], nearest: bool) -> Any:
+def _turned(x: Any, angle: float, center: tuple[float, float], nearest: bool) -> Any:
     """Rotate element by element."""
     height, width = x.shape[2:]
     y = np.zeros_like(x)
     for h, w in np.ndindex(height, width):
-        turn = complex(w - centre[1], h - centre[0]) * complex(math.cos(angle), math.sin(angle))
-        row, column = _whole(turn.imag + centre[0]), _whole(turn.real + centre[1])
+        turn = complex(w - center[1], h - center[0]) * complex(math.cos(angle), math.sin(angle))
+        row, column = _whole(turn.imag + center[0]), _whole(turn.real + center[1])
         if nearest:
             row, column = math.floor(row + 0.5), math.floor(column + 0.5)
         if not (0 <= row <= height - 1 and 0 <= column <= width - 1):
@@ -126,16 +126,16 @@ EIGHTH[4, 2:4] = 0.585786437626905, 0.2928932188134524
 EIGHTH[2, 3] = 0.08578643762690495
 BAR = np.zeros((1, 1, 6, 6))
 BAR[0, 0, 3, 2:4] = 1.0
-CENTRE = np.zeros((3, 1, 10, 10))
-CENTRE[:, 0, 5, 5] = 1.0, 2.0, 3.0
+CENTER = np.zeros((3, 1, 10, 10))
+CENTER[:, 0, 5, 5] = 1.0, 2.0, 3.0
 
 
 def _rotations(sizes: tuple[int, int]) -> Case:
-    centre = ((sizes[0] - 1) / 2, (sizes[1] - 1) / 2)
+    center = ((sizes[0] - 1) / 2, (sizes[1] - 1) / 2)
 
     def program(x: Any) -> Any:
         return {
-            method: [ops.imrotate(x, angle=angle, method=method, rotation_center=centre) for angle in ANGLES]
+            method: [ops.imrotate(x, angle=angle, method=method, rotation_center=center) for angle in ANGLES]
             for method in METHODS
         }
 
@@ -146,7 +146,7 @@ def _rotations(sizes: tuple[int, int]) -> Case:
         program,
         draw(2, 1, *sizes),
         expected=lambda x0: {
-            method: tuple([_turned(x0, angle, centre, method == "nearest") for angle in ANGLES]) for method in METHODS
+            method: tuple([_turned(x0, angle, center, method == "nearest") for angle in ANGLES]) for method in METHODS
         },
         compiles=False,  # the indices are made on the host: there is little to compile, and much to trace
         tolerance=Tolerance(reduction=8),
@@ -198,7 +198,7 @@ CASES: list[Case] = [
             for method in METHODS
             for degrees in (0, 90, 180, 270, 360)
         ],
-        CENTRE,
+        CENTER,
         expected=lambda x0: (x0,) * 10,
     ),
     function(

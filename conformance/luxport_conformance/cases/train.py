@@ -8,7 +8,7 @@ import numpy as np
 
 import luxport
 from luxport import Dense, optimizers, tanh
-from luxport.optimizers import Adam, OptimiserChain, WeightDecay
+from luxport.optimizers import Adam, OptimizerChain, WeightDecay
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw
 from luxport_conformance.compare import Tolerance
@@ -20,7 +20,7 @@ MODEL = Dense(3, 2, tanh)
 STEPS, PENALTY, RATE = 10, 0.33, 0.1
 
 
-def _penalised(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
+def _penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
     """How far the weight goes with the penalty written out, over all trainables, and as a decay."""
     xp = luxport.namespace(weight)
 
@@ -40,7 +40,7 @@ def _penalised(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
             state, ps = optimizers.update(state, ps, luxport.grad(loss)(ps, xs[i, ...], ys[i, ...]))
         return ps["weight"] - weight
 
-    decay = OptimiserChain(WeightDecay(PENALTY), Adam(RATE))
+    decay = OptimizerChain(WeightDecay(PENALTY), Adam(RATE))
     return trained(written_out, Adam(RATE)), trained(over_all, Adam(RATE)), trained(error, decay)
 
 
@@ -63,7 +63,7 @@ CASES: list[Case] = [
         id="train.penalty_is_decay",
         subject="WeightDecay",
         source=at(FILE, 261, 271),
-        program=_penalised,
+        program=_penalized,
         inputs={
             "weight": draw(3, 2, seed=1),
             "bias": np.zeros(2),

@@ -161,7 +161,7 @@ _ALPHA = 1.6732632423543772848170429916717
 
 @operation(rules={"lambda_": NON_NEGATIVE})
 def softshrink(x: Array, *, lambda_: float = 0.5) -> Array:
-    """Return x moved towards 0 by lambda_, and 0 where it is no further than that.
+    """Return x moved toward 0 by lambda_, and 0 where it is no further than that.
 
     >>> import numpy as np
     >>> softshrink(np.array([-10.0, 0.3, 10.0]))

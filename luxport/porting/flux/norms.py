@@ -1,4 +1,4 @@
-"""Flux's normalisations, whose formulas and fields differ between its versions.
+"""Flux's normalizations, whose formulas and fields differ between its versions.
 
 BatchNorm
     Until 0.6 it kept a moving standard deviation, since 0.7 a moving variance, in the same place.

@@ -34,7 +34,7 @@ class OldLayerNorm(luxport.LayerNorm):
     corrected: bool = False
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Normalise each sample."""
+        """Normalize each sample."""
         xp = namespace(x)
         assert isinstance(self.shape, tuple)
         axes = tuple(range(-len(self.shape), 0))

@@ -59,9 +59,9 @@ def entries_inside(entries: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[An
 
 def _inside(entries: Mapping[str, tuple[Any, Any]]) -> Iterator[tuple[str, tuple[Any, Any]]]:
     for name, (value, _) in entries.items():
-        if not _is_optimiser(name, value):
+        if not _is_optimizer(name, value):
             for inner, child in children_of(value).items():
-                if isinstance(child, _MAY_HOLD) and not _is_optimiser(inner, child):
+                if isinstance(child, _MAY_HOLD) and not _is_optimizer(inner, child):
                     yield f"{name}.{inner}", (child, value)
 
 
@@ -75,8 +75,8 @@ def is_enclosure(value: Any) -> bool:
 _MAY_HOLD = (dict, list, tuple, np.ndarray, julia.NamedTuple, julia.Struct, julia.Dict)
 
 
-def _is_optimiser(name: str, value: Any) -> bool:
-    """Tell the state of an optimiser, whose moments are shaped as the parameters are."""
+def _is_optimizer(name: str, value: Any) -> bool:
+    """Tell the state of an optimizer, whose moments are shaped as the parameters are."""
     kind = value.type.path if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) else ""
     if kind == "Optimisers.Restructure":  # what destructure makes of a model, besides the flat vector
         return False

@@ -1,4 +1,4 @@
-"""Keras's layers that normalise."""
+"""Keras's layers that normalize."""
 
 from __future__ import annotations
 

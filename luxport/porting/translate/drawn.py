@@ -1,4 +1,4 @@
-"""Arrays that Julia draws: described by an initialiser and a shape, in our order."""
+"""Arrays that Julia draws: described by an initializer and a shape, in our order."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _scaled(t: Translator, node: Node) -> _Drawn | None:
 
 
 def scaled_initializer(t: Translator, parameters: list[Node], body: list[Node]) -> Code | None:
-    """Return the initialiser that a function of sizes alone is: ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
+    """Return the initializer that a function of sizes alone is: ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
     if len(parameters) != 1 or len(body) != 1 or parameters[0].type != "splat_expression":
         return None
     inner = parameters[0].named_children[0]

@@ -143,7 +143,7 @@ class Translator:
         return call(f"xp.{name}", given, options, "array")
 
     def initial(self, name: str) -> Code:
-        """Return an initialiser by its name in Julia."""
+        """Return an initializer by its name in Julia."""
         return Code(f"luxport.{INITIALIZERS[name]}", "function")
 
     def flag(self, node: Node) -> Code:

@@ -182,7 +182,7 @@ def _formula(flux: tuple[int, int]) -> dict[str, Code]:
 
 
 def _check_dims(t: Translator, given: Arguments, shape: Code) -> None:
-    """Take the dimensions that Lux's layer normalises over, which by itself are all, the batch among them."""
+    """Take the dimensions that Lux's layer normalizes over, which by itself are all, the batch among them."""
     if t.dialect is None and "dims" not in given.named:
         raise Unported("Flux's LayerNorm treats each sample by itself and Lux's all together: say which, with `using`")
     dims = given.named.pop("dims", None)

@@ -1,4 +1,4 @@
-"""Arguments of constructors: sizes, activations, initialisers and keywords by our names."""
+"""Arguments of constructors: sizes, activations, initializers and keywords by our names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INITIALIZERS = {
     "xavier_normal": "glorot_normal",
     "xavier_uniform": "glorot_uniform",
 }
-"""Initialisers by their names in Julia."""
+"""Initializers by their names in Julia."""
 
 
 BIAS, INIT = ("bias", "use_bias"), ("init", "init_weight", "initW")
@@ -104,7 +104,7 @@ def _is_random_state(node: Node) -> bool:
 
 
 def initializer(t: Translator, node: Node) -> Code:
-    """Return an initialiser: by its name, or called with options alone."""
+    """Return an initializer: by its name, or called with options alone."""
     if node.type == "call_expression":
         name, given = last_name(node.named_children[0]), arguments(node)
         known = {"gain", "mean", "std"}
@@ -115,13 +115,13 @@ def initializer(t: Translator, node: Node) -> Code:
     if node.type == "arrow_function_expression":
         found = t.define(t, node, mode="array")
         if found not in t.initializers:
-            raise Unported("no initialiser that is known here")
+            raise Unported("no initializer that is known here")
         return Code(found, "function")
     name = last_name(node)
     if t.kinds.get(name) == "initializer":
         return Code(t.name(name), "function")
     if name not in INITIALIZERS or name in t.kinds:
-        raise Unported("no initialiser that is known here")
+        raise Unported("no initializer that is known here")
     return t.initial(name)
 
 

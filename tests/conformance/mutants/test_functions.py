@@ -1,4 +1,4 @@
-"""Planted faults in activations, initialisers, CTC, sampling, Fourier transforms and products of many matrices."""
+"""Planted faults in activations, initializers, CTC, sampling, Fourier transforms and products of many matrices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MUTANTS: Mutants = {
         case("hardsigmoid.points"),
     ),
     "ReLU6 of 7": (edited(ops.relu6, "xp.where(x >= 6, 6, x)", "xp.where(x >= 7, 7, x)"), case("relu6.six")),
-    "soft shrink towards the far side": (
+    "soft shrink toward the far side": (
         edited(ops.softshrink, "x - lambda_, x + lambda_", "x - lambda_, x - lambda_"),
         case("softshrink.threshold"),
     ),
@@ -128,7 +128,7 @@ MUTANTS: Mutants = {
         edited(ops.hamming_window, "length if periodic else", "max(length - 1, 1) if periodic else"),
         case("hann_window.values"),
     ),
-    "frames not centred": (edited(ops.stft, "if center:", "if False:"), case("stft.sums")),
+    "frames not centered": (edited(ops.stft, "if center:", "if False:"), case("stft.sums")),
     "overlap not divided out": (
         edited(ops.istft, "weight = weight * wide * wide", "weight = weight * wide"),
         case("istft.window"),

@@ -57,7 +57,7 @@ def counts_its_calls(layer: Any, x: Any, ps: Any, st: Any) -> Any:
     return SCALE(layer, x, ps, st)[0] + 1e-3 * len(CALLS), st
 
 
-def meets_its_neighbours(layer: Any, x: Any, ps: Any, st: Any) -> Any:
+def meets_its_neighbors(layer: Any, x: Any, ps: Any, st: Any) -> Any:
     y = DENSE(layer, x, ps, st)[0]
     return y - 1e-3 * namespace(y).mean(y), st
 
@@ -131,7 +131,7 @@ MUTANTS: Mutants = {
         law("inputs_untouched", "Scale"),
     ),
     "another result each time": (replace_call(luxport.Scale, counts_its_calls), law("repeats", "Scale")),
-    "samples that meet": (replace_call(luxport.Dense, meets_its_neighbours), law("samples_apart", "Dense")),
+    "samples that meet": (replace_call(luxport.Dense, meets_its_neighbors), law("samples_apart", "Dense")),
     "a batch that is lost": (replace_call(luxport.Dense, loses_its_batch), case("dense.batch")),
     "float32 inside float64": (replace_call(luxport.Scale, single_precision), case("scale.tanh", dtype="float64")),
     "float64 out of float32": (replace_call(luxport.Scale, always_double), law("values", "Scale")),

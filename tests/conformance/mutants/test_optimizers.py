@@ -88,9 +88,9 @@ MUTANTS: Mutants = {
         ),
         case("optimizers.rms_prop_steps"),
     ),
-    "RMSProp centred without its mean": (
+    "RMSProp centered without its mean": (
         edited(optimizers.RMSProp.apply, "variance = square - abs2(mean)", "variance = square"),
-        case("optimizers.rms_prop_centred_steps"),
+        case("optimizers.rms_prop_centered_steps"),
     ),
     "AdaGrad forgets": (
         edited(optimizers.AdaGrad.apply, "total = state + abs2(dx)", "total = abs2(dx)"),
@@ -125,7 +125,7 @@ MUTANTS: Mutants = {
         case("optimizers.freeze"),
     ),
     "a chain from the other end": (
-        edited(optimizers.OptimiserChain.apply, "enumerate(self.rules)", "reversed(list(enumerate(self.rules)))"),
+        edited(optimizers.OptimizerChain.apply, "enumerate(self.rules)", "reversed(list(enumerate(self.rules)))"),
         case("optimizers.chain_reversed"),
     ),
     "steps uphill": (

@@ -110,7 +110,7 @@ MUTANTS: Mutants = {
         edited(adaptive_pooling.even_windows, "n - (places - 1) * s", "s"),
         case("AdaptiveMaxPool.uneven"),
     ),
-    "windows of a size that is learnt late end too soon": (
+    "windows of a size that is learned late end too soon": (
         edited(adaptive_pooling._pool_slices, "(i + 1) * n + places - 1", "(i + 1) * n"),
         law("jit_is_eager", "AdaptiveMaxPool", 2, "tf"),
     ),

@@ -73,6 +73,6 @@ def _nextafter_half(x, y):
 
 
 nextafter = binary(
-    "nextafter", "The next number from ``x1`` towards ``x2``.", lambda x, y: R.NextAfter(x1=x, x2=y), REAL_FLOATING,
+    "nextafter", "The next number from ``x1`` toward ``x2``.", lambda x, y: R.NextAfter(x1=x, x2=y), REAL_FLOATING,
     float16=_nextafter_half, bfloat16=_nextafter_half,
 )  # fmt: skip

@@ -84,8 +84,8 @@ def mean(x: Array, /, *, axis: int | Sequence[int] | None = None, keepdims: bool
 
 def _var(x, axis, correction, keepdims):
     axes = normalize_axes(axis, rank(x))
-    centred = R.Sub(x=x, y=R.Mean(input=x, axis=ints(axes), keep_dims=True))
-    total = R.Sum(input=R.Square(x=centred), axis=ints(axes), keep_dims=keepdims)
+    centered = R.Sub(x=x, y=R.Mean(input=x, axis=ints(axes), keep_dims=True))
+    total = R.Sum(input=R.Square(x=centered), axis=ints(axes), keep_dims=keepdims)
     sizes = dims(x)
     count = product(sizes[a] for a in axes)
     if isinstance(count, int):
@@ -248,7 +248,7 @@ def _along(x, axis, start, stop):
 def diff(
     x: Array, /, *, axis: int = -1, n: int = 1, prepend: Array | None = None, append: Array | None = None
 ) -> tf.Tensor:
-    """The ``n``-th differences of neighbours along ``axis``, after joining ``prepend`` and ``append``."""
+    """The ``n``-th differences of neighbors along ``axis``, after joining ``prepend`` and ``append``."""
     from ._arrays import promote_all
 
     x = _checked("diff", x, _NUMERIC | {tf.bool})

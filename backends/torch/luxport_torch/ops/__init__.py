@@ -7,7 +7,7 @@ from luxport_torch.ops.attention import *
 from luxport_torch.ops.conv import *
 from luxport_torch.ops.embedding import *
 from luxport_torch.ops.flat import *
-from luxport_torch.ops.normalisation import *
+from luxport_torch.ops.normalization import *
 from luxport_torch.ops.observe import *
 from luxport_torch.ops.optimizers import *
 from luxport_torch.ops.pooling import *

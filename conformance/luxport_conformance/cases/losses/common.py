@@ -47,7 +47,7 @@ def loss_case(
 
 
 def softmax(x: Any) -> Any:
-    """Normalise exponentials along the last axis."""
+    """Normalize exponentials along the last axis."""
     powers = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 

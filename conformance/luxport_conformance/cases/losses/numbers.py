@@ -101,11 +101,11 @@ def _regions() -> list[Case]:
     y, y_hat = np.asarray([[1.0], [0.5], [0.3], [2.4]]), np.asarray([[0.0], [1.4], [0.5], [1.2]])
     three, above = np.asarray([1, 2, 3]), np.asarray([1.1, 2.1, 3.1])
     docs = "lux: docstring of DiceCoeffLoss"
-    cancelling = Tolerance(reduction=3, magnitude=1.0)
+    canceling = Tolerance(reduction=3, magnitude=1.0)
     return [
         loss_case("dice_coeff_loss", 143, losses.dice_coeff_loss, y_hat, y, 0.2799999999999999),
-        loss_case("dice_coeff_loss_of_equal", 144, losses.dice_coeff_loss, y, y, 0.0, tolerance=cancelling),
-        loss_case("tversky_loss", 148, losses.tversky_loss, y_hat, y, -0.06772009029345383, tolerance=cancelling),
+        loss_case("dice_coeff_loss_of_equal", 144, losses.dice_coeff_loss, y, y, 0.0, tolerance=canceling),
+        loss_case("tversky_loss", 148, losses.tversky_loss, y_hat, y, -0.06772009029345383, tolerance=canceling),
         loss_case(
             "tversky_loss_beta",
             149,
@@ -114,7 +114,7 @@ def _regions() -> list[Case]:
             y,
             -0.09490740740740744,
             beta=0.8,
-            tolerance=cancelling,
+            tolerance=canceling,
         ),
         loss_case(
             "tversky_loss_of_equal",
@@ -126,7 +126,7 @@ def _regions() -> list[Case]:
             tolerance=Tolerance(reduction=8),
         ),
         loss_case(
-            "DiceCoeffLoss", docs, luxport.DiceCoeffLoss(), above, three, 0.000992391663909964, tolerance=cancelling
+            "DiceCoeffLoss", docs, luxport.DiceCoeffLoss(), above, three, 0.000992391663909964, tolerance=canceling
         ),
         loss_case(
             "DiceCoeffLoss_sample",
@@ -135,7 +135,7 @@ def _regions() -> list[Case]:
             above[None],
             three[None],
             0.000992391663909964,
-            tolerance=cancelling,
+            tolerance=canceling,
         ),
         loss_case(
             "DiceCoeffLoss_samples",

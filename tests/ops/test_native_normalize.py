@@ -1,4 +1,4 @@
-"""PyTorch's own normalisations and product against the definitions: values, gradients, second gradients."""
+"""PyTorch's own normalizations and product against the definitions: values, gradients, second gradients."""
 
 from __future__ import annotations
 

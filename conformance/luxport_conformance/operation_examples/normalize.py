@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops.normalise`."""
+"""Examples of the operations in `luxport.ops.normalize`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
             (None, None, (0, 2)),
         )
     ),
-    "normalise": (
+    "normalize": (
         OverrideExample((draw(4, 3),), {}, Tolerance(reduction=4)),
         OverrideExample((draw(4, 3, 2),), {"axis": (0, -1), "epsilon": 1e-3}, Tolerance(reduction=8)),
     ),

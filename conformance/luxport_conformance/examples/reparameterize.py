@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers._reparameterise`."""
+"""Examples of the layers in `luxport.layers._reparameterize`."""
 
 from collections.abc import Mapping
 

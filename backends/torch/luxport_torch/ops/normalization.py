@@ -1,4 +1,4 @@
-"""Normalisation by PyTorch."""
+"""Normalization by PyTorch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._normalise import expect_several_values
+from luxport.ops._normalize import expect_several_values
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 
@@ -104,7 +104,7 @@ def layer_norm(
     axes: tuple[int, ...] = (-1,),
     epsilon: float,
 ) -> torch.Tensor:
-    """The library's, which normalises trailing axes, with a scale and a bias of just their shape."""
+    """The library's, which normalizes trailing axes, with a scale and a bias of just their shape."""
     shape = x.shape[x.ndim - len(axes) :]
     trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
     shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))

@@ -22,7 +22,7 @@ from luxport.layers._bilinear import Bilinear
 from luxport.layers._conv_transpose import ConvTranspose
 from luxport.layers._freezing import FrozenLayer
 from luxport.layers._tying import Tied
-from luxport.ops._reparameterise import MOST_ITERATIONS
+from luxport.ops._reparameterize import MOST_ITERATIONS
 from luxport.random import Rng
 from luxport.random.reproducible_sums import row_sums
 from luxport.tree.static import Static

@@ -1,4 +1,4 @@
-"""Normalisation on arrays."""
+"""Normalization on arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
     "group_norm",
     "instance_norm",
     "layer_norm",
-    "normalise",
+    "normalize",
     "rms_norm",
 ]
 
@@ -94,12 +94,12 @@ def batch_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
-    """Normalise each channel over all other axes; return the result and the new running statistics.
+    """Normalize each channel over all other axes; return the result and the new running statistics.
 
     In training, and where nothing is tracked, by the batch's mean and biased variance; otherwise by the running
     ones. In training the running mean becomes ``(1 - momentum) running + momentum batch``, the running variance
     likewise with the unbiased variance. Epsilon, if it is not given, is the 5/7th power of the spacing of the
-    dtype's numbers at 1, as in the other normalisations but `normalise`.
+    dtype's numbers at 1, as in the other normalizations but `normalize`.
 
     Shapes: x (N, C, ...) or (C,), the others (C,) or None -> like x, (C,) or None, (C,) or None
     Raises: LayerError if running statistics were to follow a single value, or none
@@ -145,7 +145,7 @@ def instance_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
-    """Normalise each channel of each sample over its positions; return the result and the new running statistics.
+    """Normalize each channel of each sample over its positions; return the result and the new running statistics.
 
     In training, and where nothing is tracked, by the sample's own mean and biased variance; otherwise by the
     running ones. These follow, as in `batch_norm`, the means of the samples' means and unbiased variances.
@@ -188,7 +188,7 @@ def instance_norm(
 def group_norm(
     x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
 ) -> Array:
-    """Normalise each group of neighbouring channels of each sample over the group and all positions.
+    """Normalize each group of neighboring channels of each sample over the group and all positions.
 
     Shapes: x (N, C, ...) with C a multiple of groups, scale (C,) or None, bias (C,) or None -> like x
     Source: LuxLib ``groupnorm``; Y. Wu, K. He (2018)
@@ -216,7 +216,7 @@ def layer_norm(
     axes: tuple[int, ...] = (-1,),
     epsilon: float | None = None,
 ) -> Array:
-    """Normalise over these axes, for each place along the others; then scale and shift.
+    """Normalize over these axes, for each place along the others; then scale and shift.
 
     Shapes: x (...), scale and bias of a shape that broadcasts with x, or None -> like x
     Source: LuxLib ``layernorm``; J. Ba, J. Kiros, G. Hinton (2016)
@@ -247,19 +247,19 @@ def rms_norm(
     _expect_spread(x, scale)  # else x would broadcast
     epsilon = _epsilon(x, epsilon)
     wide = single_or_double(xp, x)
-    found = moments(xp, wide, along(xp, axes), epsilon, centre=False)
+    found = moments(xp, wide, along(xp, axes), epsilon, center=False)
     return xp.astype(_scaled(xp, found, scale, None), x.dtype)
 
 
 @operation(takes="x inexact", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False)
-def normalise(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
+def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
     """Return ``(x - mean) / sqrt(var + epsilon)`` with the mean and the biased variance along an axis, or several.
 
     Shapes: x (...) -> like x
     Source: Flux ``normalise``
 
     >>> import numpy as np
-    >>> normalise(np.array([[1.0, 10.0], [3.0, 10.0]]), epsilon=1e-12).round(3)
+    >>> normalize(np.array([[1.0, 10.0], [3.0, 10.0]]), epsilon=1e-12).round(3)
     array([[-1.,  0.],
            [ 1.,  0.]])
     """
@@ -329,14 +329,14 @@ def _scaled(
     xp: Any, found: Moments, scale: Array | None, bias: Array | None, shape: tuple[int, ...] | None = None
 ) -> Array:
     """Divide by the standard deviation, multiply by the scale, add the bias; these two take on a shape first."""
-    centred, var, epsilon = found.centred, found.var, found.epsilon
+    centered, var, epsilon = found.centered, found.var, found.epsilon
 
     def placed(parameter: Array) -> Array:
-        wide = xp.astype(parameter, centred.dtype)
+        wide = xp.astype(parameter, centered.dtype)
         return wide if shape is None else xp.reshape(wide, shape)
 
     factor = 1.0 / xp.sqrt(var + epsilon)
-    y = centred * (factor if scale is None else factor * placed(scale))
+    y = centered * (factor if scale is None else factor * placed(scale))
     return y if bias is None else y + placed(bias)
 
 

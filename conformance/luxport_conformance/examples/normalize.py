@@ -1,4 +1,4 @@
-"""Examples of the layers in `luxport.layers._normalise`."""
+"""Examples of the layers in `luxport.layers._normalize`."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             parameters=2 * 3,
             states=1,
             tolerance=sum_of(6),
-            per_sample=False,  # without running statistics a test batch is normalised by its own
+            per_sample=False,  # without running statistics a test batch is normalized by its own
         ),
     ),
     "GroupNorm": (

@@ -1,4 +1,4 @@
-"""Planted faults in normalisation and dropout."""
+"""Planted faults in normalization and dropout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import luxport
 from luxport import ops
 from luxport.ops._dropout import alpha_dropped, mask_shape
-from luxport.ops._normalise import _blend, _in_groups, _scaled
+from luxport.ops._normalize import _blend, _in_groups, _scaled
 from luxport.ops.moments import _plain
 
 from .planting import Mutants, case, edited, expect_caught, law
@@ -22,7 +22,7 @@ MUTANTS: Mutants = {
         case("batch_norm.running_var"),
     ),
     "batch's variance unbiased": (
-        edited(_plain, "over.mean(centred * centred)", "over.mean(centred * centred) * 1.2", op="batch_norm"),
+        edited(_plain, "over.mean(centered * centered)", "over.mean(centered * centered) * 1.2", op="batch_norm"),
         case("batch_norm.train"),
     ),
     "momentum the other way round": (
@@ -34,7 +34,7 @@ MUTANTS: Mutants = {
         case("batch_norm.test_after_train"),
     ),
     "batch norm by its first sample's mean": (
-        edited(_plain, "over.mean(x) if centre", "over.mean(x[:1, ...]) if centre", op="batch_norm"),
+        edited(_plain, "over.mean(x) if center", "over.mean(x[:1, ...]) if center", op="batch_norm"),
         case("batch_norm.train"),
     ),
     "instance norm's running variance biased": (
@@ -76,12 +76,12 @@ MUTANTS: Mutants = {
         case("layer_norm.by_definition"),
     ),
     "RMS norm takes the mean away": (
-        edited(ops.rms_norm, ", centre=False", ""),
+        edited(ops.rms_norm, ", center=False", ""),
         case("rms_norm.by_definition"),
     ),
-    "normalise by the unbiased variance": (
-        edited(_plain, "over.mean(centred * centred)", "over.mean(centred * centred) * 1.5", op="normalise"),
-        case("normalise.last_axis_of_julia"),
+    "normalize by the unbiased variance": (
+        edited(_plain, "over.mean(centered * centered)", "over.mean(centered * centered) * 1.5", op="normalize"),
+        case("normalize.last_axis_of_julia"),
     ),
     "weight norm over the other axes": (
         edited(ops.weight_norm, "if n == 1)", "if n != 1)"),

@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops._reparameterise`."""
+"""Examples of the operations in `luxport.ops._reparameterize`."""
 
 from __future__ import annotations
 

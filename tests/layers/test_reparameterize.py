@@ -1,4 +1,4 @@
-"""`WeightNorm` and `SpectralNorm` against PyTorch's parametrisations, and what they refuse."""
+"""`WeightNorm` and `SpectralNorm` against PyTorch's parametrizations, and what they refuse."""
 
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 from __future__ import annotations
@@ -39,8 +39,8 @@ def test_spectral_norm_is_torch_s(backend):
     linear = torch.nn.Linear(3, 2).double()
     linear.load_state_dict({"weight": torch.from_numpy(weight.copy()), "bias": torch.zeros(2, dtype=torch.float64)})
     linear = parametrizations.spectral_norm(linear)
-    parametrised: Any = linear.parametrizations
-    power = parametrised.weight[0]
+    parametrized: Any = linear.parametrizations
+    power = parametrized.weight[0]
     u = u / np.linalg.norm(u)
     v = weight.T @ u
     with torch.no_grad():  # PyTorch starts from fifteen steps: start from ours

@@ -1,4 +1,4 @@
-"""Layers that normalise: `BatchNorm`, `GroupNorm`, `InstanceNorm`, `LayerNorm`, `RMSNorm`."""
+"""Layers that normalize: `BatchNorm`, `GroupNorm`, `InstanceNorm`, `LayerNorm`, `RMSNorm`."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class _Tracking(Layer):
         shape = (self.channels,)
         return {"running_mean": np.zeros(shape, np.float32), "running_var": np.ones(shape, np.float32)} | training
 
-    def _normalised(
-        self, normalise: Callable[..., Any], x: Array, ps: Parameters, st: States, over: tuple[int, ...], unit: str
+    def _normalized(
+        self, normalize: Callable[..., Any], x: Array, ps: Parameters, st: States, over: tuple[int, ...], unit: str
     ) -> tuple[Array, States]:
-        """Normalise by the statistics over these axes of x, or by the running ones."""
+        """Normalize by the statistics over these axes of x, or by the running ones."""
         scale, bias = _checked(self, x, ps)
         training = st["training"]
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
         sizes = [x.shape[axis] for axis in over]
         if (training or mean is None) and None not in sizes and math.prod(sizes) in (0, 1):
             raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}")
-        y, mean, var = normalise(
+        y, mean, var = normalize(
             *(x, scale, bias, mean, var), training=bool(training), momentum=self.momentum, epsilon=self.epsilon
         )
         tracked = {"running_mean": mean, "running_var": var} if self.track_stats else {}
@@ -69,7 +69,7 @@ class _Tracking(Layer):
 
 
 class BatchNorm(_Tracking):
-    """Normalise each channel over the batch and all positions, then scale, shift and activate.
+    """Normalize each channel over the batch and all positions, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``. In training the mean and the biased
     variance are the batch's, and the running ones become ``(1 - momentum) running + momentum batch`` with the
@@ -85,14 +85,14 @@ class BatchNorm(_Tracking):
     """
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Normalise by the batch's statistics or the running ones."""
+        """Normalize by the batch's statistics or the running ones."""
         check_axis(x, 1 if len(shape_of(x)) > 1 else 0, self.channels, "(N, {}, ...)")
         over = tuple(axis for axis in range(len(x.shape)) if axis != 1) if len(x.shape) > 1 else ()
-        return self._normalised(ops.batch_norm, x, ps, st, over, "channel")
+        return self._normalized(ops.batch_norm, x, ps, st, over, "channel")
 
 
 class InstanceNorm(_Tracking):
-    """Normalise each channel of each sample over its positions, then scale, shift and activate.
+    """Normalize each channel of each sample over its positions, then scale, shift and activate.
 
     As `BatchNorm`, but with a mean and a variance for each sample. Where running ones are tracked, they follow the
     means of the samples' and are used in testing; else testing is as training.
@@ -111,13 +111,13 @@ class InstanceNorm(_Tracking):
     track_stats: bool = False
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Normalise by the sample's statistics or the running ones."""
+        """Normalize by the sample's statistics or the running ones."""
         check_axis(x, 1 if len(shape_of(x)) > 2 else len(x.shape), self.channels, "(N, {}, d1, ...)")
-        return self._normalised(ops.instance_norm, x, ps, st, tuple(range(2, len(x.shape))), "channel and sample")
+        return self._normalized(ops.instance_norm, x, ps, st, tuple(range(2, len(x.shape))), "channel and sample")
 
 
 class GroupNorm(Layer):
-    """Normalise each group of neighbouring channels of each sample, then scale, shift and activate.
+    """Normalize each group of neighboring channels of each sample, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, mean and biased variance over the channels
     of the group and all positions.
@@ -150,14 +150,14 @@ class GroupNorm(Layer):
         return _bias_and_scale(self, rng, (self.channels,))
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Normalise each group."""
+        """Normalize each group."""
         check_axis(x, 1, self.channels, "(N, {}, ...)")
         scale, bias = _checked(self, x, ps)
         return self.activation(ops.group_norm(x, scale, bias, groups=self.groups, epsilon=self.epsilon)), st
 
 
 class LayerNorm(Layer):
-    """Normalise over the trailing axes that the shape names, then scale, shift and activate.
+    """Normalize over the trailing axes that the shape names, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, mean and biased variance over these axes:
     each sample and each place along the other axes has its own. The batch is never among them.
@@ -198,7 +198,7 @@ class LayerNorm(Layer):
         return {**scale, "bias": self.init_bias(rng, shape)} if self.affine and self.use_bias else scale
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
-        """Normalise each sample."""
+        """Normalize each sample."""
         axes = _trailing(x, self.shape)
         scale, bias = _checked(self, x, ps, use_bias=self.use_bias)
         return self.activation(ops.layer_norm(x, scale, bias, axes=axes, epsilon=self.epsilon)), st

@@ -1,4 +1,4 @@
-"""Cases of the layers that normalise."""
+"""Cases of the layers that normalize."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _initial(layer: Any) -> Any:
 
 
 def _flat(x: Any, ps: Any, st: Any) -> Any:
-    """Normalise a (values, channels) matrix column by column: what batch norm is, with no axes to mistake."""
+    """Normalize a (values, channels) matrix column by column: what batch norm is, with no axes to mistake."""
     matrix = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
     columns = [(column - column.mean()) / np.sqrt(column.var() + 1e-5) for column in matrix.T]
     return np.moveaxis(np.stack(columns, axis=-1).reshape(*x.shape[:1], *x.shape[2:], -1), -1, 1)
