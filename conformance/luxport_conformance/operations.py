@@ -22,7 +22,13 @@ __all__ = ["Overrides", "operation_names"]
 
 def operation_names() -> list[str]:
     """Name the public operations that a backend may supply itself."""
-    return [name for name in ops.__all__ if getattr(getattr(ops, name), "definition", None) is not None]
+    return [name for name in ops.__all__ if _is_operation(name)]
+
+
+def _is_operation(name: str) -> bool:
+    """Tell an operation from functions that call it with everything written out, and have its definition, too."""
+    definition = getattr(getattr(ops, name), "definition", None)
+    return definition is not None and definition.__name__ == name
 
 
 class Overrides:

@@ -24,7 +24,7 @@ from luxport.backend._registry import backend_of, casts, find_owner
 from luxport.backend.option_rules import ANNOTATED, Rule, is_number
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
-__all__ = ["Arguments", "Check", "checked", "expect_options", "short"]
+__all__ = ["Arguments", "Check", "arrays_of", "checked", "expect_options", "short"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +62,10 @@ class _Takes:
 
 
 class Arguments:
-    """What one function takes: its arrays by a pattern or several, its other arguments by rules."""
+    """What one function takes: its arrays by a pattern or several, its other arguments by rules.
+
+    Most of it is made when a call has failed: importing an operation and calling it rightly cost nothing.
+    """
 
     def __init__(
         self,
@@ -72,19 +75,38 @@ class Arguments:
         check: Check | None = None,
     ) -> None:
         self.name = function.__name__
-        self.parameters = inspect.signature(function).parameters
-        kinds = inspect.Parameter
-        self.positional = [name for name, p in self.parameters.items() if p.kind is not kinds.KEYWORD_ONLY]
-        self.variadic = any(p.kind is kinds.VAR_POSITIONAL for p in self.parameters.values())
-        self.patterns = tuple([_parsed(pattern) for pattern in ([takes] if isinstance(takes, str) else takes)])
+        self.function = function
+        self.takes = [takes] if isinstance(takes, str) else takes
+        self.all_rules = rules
         self.rules = {name: rule for name, rule in rules.items() if not rule.late}
         self.check = check
-        # Read from annotations, to explain failures: no call is held against them before.
-        self.assumed = _assumed(self.parameters, self.positional)
-        self.every_rule = {**_assumed_rules(self.parameters), **rules}
 
-    def expect(self, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> None:
-        """Expect arrays that fit each other and options in their ranges, whatever the function would make of them.
+    @functools.cached_property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The function's parameters by name."""
+        return inspect.signature(self.function).parameters
+
+    @functools.cached_property
+    def positional(self) -> list[str]:
+        """The parameters that may come by position."""
+        return [name for name, p in self.parameters.items() if p.kind is not p.KEYWORD_ONLY]
+
+    @functools.cached_property
+    def patterns(self) -> tuple[tuple[_Takes, ...], ...]:
+        """The alternatives of arrays that were declared."""
+        return tuple([_parsed(pattern) for pattern in self.takes])
+
+    @functools.cached_property
+    def every_rule(self) -> dict[str, Rule]:
+        """The declared rules, and what annotations say: that explains failures, no call is held against it before."""
+        return {**_assumed_rules(self.parameters), **self.all_rules}
+
+    def early_test(self) -> Check | None:
+        """Return the test that arrays pass in every call, whatever the function would make of them; it is ready now."""
+        return self.expect if self.patterns or self.check else None
+
+    def expect(self, *arrays: Any, **options: Any) -> None:
+        """Expect arrays that fit each other.
 
         Raises: LayerError
         """
@@ -142,7 +164,8 @@ class Arguments:
             absent = name not in options and (name not in self.positional or i >= len(given))
             if absent and parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
                 return LayerTypeError(f"expects {name}, which is missing: it takes ({every})")
-        if len(given) > len(self.positional) and not self.variadic:
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in self.parameters.values())
+        if len(given) > len(self.positional) and not variadic:
             return LayerTypeError(
                 f"expects ({', '.join(self.positional)}), got {len(given)} by position: "
                 f"it takes ({every}), options by keyword"
@@ -157,7 +180,7 @@ class Arguments:
 
     def _problem_of_arrays(self, named: Mapping[str, Any]) -> LayerError | None:
         found: tuple[int, LayerError] | None = None
-        for pattern in self.patterns or (self.assumed,):
+        for pattern in self.patterns or (_assumed(self.parameters, self.positional),):
             problem = _problem_of_pattern(pattern, named)
             if problem is None:
                 return None
@@ -168,19 +191,28 @@ class Arguments:
 
 
 def checked(
-    takes: str | Sequence[str] = (), *, rules: Mapping[str, Rule] | None = None, check: Check | None = None
+    takes: str | Sequence[str] = (),
+    *,
+    rules: Mapping[str, Rule] | None = None,
+    check: Check | None = None,
+    canonical: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
-    """Let a function that no backend supplies say what it takes, and what is wrong with a wrong call."""
+    """Let a function that no backend supplies say what it takes, and what is wrong with a wrong call.
+
+    `canonical` is the operation that it calls with everything written out, whose definition is its own, too.
+    """
 
     def decorate(function: F) -> F:
         arguments = Arguments(function, takes, rules or {}, check)
+        names, _ = arrays_of(function)
         expect_options = arguments.expect_options if arguments.rules else None
+        any_by_position = any(name in arguments.rules for name in names)
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
             try:
                 if expect_options is not None:
-                    named = {**dict(zip(arguments.positional, given, strict=False)), **options}
+                    named = {**dict(zip(names, given, strict=False)), **options} if any_by_position else options
                     expect_options(named, given[0] if given else None)
                 return function(*given, **options)
             except Exception as error:
@@ -189,10 +221,19 @@ def checked(
                     raise
                 raise problem from error
 
+        if canonical is not None:
+            call.definition = canonical.definition  # type: ignore[attr-defined]
         call.autograph_info__ = True  # type: ignore[attr-defined]  # TensorFlow's AutoGraph rewrites nothing in here
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def arrays_of(function: Callable[..., Any]) -> tuple[Sequence[str], int]:
+    """Name the arguments that a function takes by position, and count those that may not be left out."""
+    inner = inspect.unwrap(function)
+    names = inner.__code__.co_varnames[: inner.__code__.co_argcount]
+    return names, len(names) - len(inner.__defaults__ or ())
 
 
 # Kinds of numbers, by the beginnings of the names of their dtypes.

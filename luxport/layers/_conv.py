@@ -73,7 +73,7 @@ class Conv(Convolution):
             check_room(x, windows.window, padding, windows.dilation)
             x = _PAD[self.padding_mode](x, padding=padding)
             padding = ((0, 0),) * len(padding)
-        y = ops.conv(
+        y = ops.conv_nd(
             *(x, weight, bias),
             stride=windows.stride,
             padding=padding,

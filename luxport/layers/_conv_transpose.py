@@ -68,7 +68,7 @@ class ConvTranspose(Convolution):
         weight, bias, windows = ps["weight"], ps["bias"] if self.use_bias else None, self._windows
         check_spatial(x, len(windows.window), self.in_channels)
         check_dtype(x, weight)
-        y = ops.conv_transpose(
+        y = ops.conv_transpose_nd(
             *(x, weight, bias),
             stride=windows.stride,
             padding=windows.padding,

@@ -53,7 +53,7 @@ class MaxPool(_Pool):
         """Take maxima."""
         check_spatial(x, len(self._windows.window))
         check_ordered(x)
-        return ops.max_pool(x, **self._windows.options()), st
+        return ops.max_pool_nd(x, **self._windows.options()), st
 
 
 class MeanPool(_Pool):
@@ -84,7 +84,7 @@ class MeanPool(_Pool):
         check_spatial(x, len(self._windows.window))
         if not dtype_name(x).startswith("complex"):
             check_floating(x)
-        return ops.mean_pool(x, **self._windows.options(), count_include_pad=self.count_include_pad), st
+        return ops.mean_pool_nd(x, **self._windows.options(), count_include_pad=self.count_include_pad), st
 
 
 class LPPool(_Pool):
@@ -117,4 +117,4 @@ class LPPool(_Pool):
         """Take roots of sums of powers."""
         check_spatial(x, len(self._windows.window))
         check_floating(x)
-        return ops.lp_pool(x, **self._windows.options(), p=self.p), st
+        return ops.lp_pool_nd(x, **self._windows.options(), p=self.p), st

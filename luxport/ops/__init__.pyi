@@ -17,9 +17,13 @@ from ._batched import batched_vec as batched_vec
 from ._batched import bias_activation as bias_activation
 from ._batched import multigate as multigate
 from ._conv import conv as conv
+from ._conv import conv_nd as conv_nd
 from ._conv import conv_transpose as conv_transpose
+from ._conv import conv_transpose_nd as conv_transpose_nd
 from ._conv import fold as fold
+from ._conv import fold_nd as fold_nd
 from ._conv import unfold as unfold
+from ._conv import unfold_nd as unfold_nd
 from ._ctc import ctc_loss as ctc_loss
 from ._dropout import alpha_dropout as alpha_dropout
 from ._dropout import dropout as dropout
@@ -49,8 +53,11 @@ from ._pooling import global_lp_pool as global_lp_pool
 from ._pooling import global_max_pool as global_max_pool
 from ._pooling import global_mean_pool as global_mean_pool
 from ._pooling import lp_pool as lp_pool
+from ._pooling import lp_pool_nd as lp_pool_nd
 from ._pooling import max_pool as max_pool
+from ._pooling import max_pool_nd as max_pool_nd
 from ._pooling import mean_pool as mean_pool
+from ._pooling import mean_pool_nd as mean_pool_nd
 from ._random_bits import normal as normal
 from ._random_bits import random_bits as random_bits
 from ._random_bits import threefry_2x32 as threefry_2x32

@@ -13,7 +13,7 @@ from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG, POSITIVE, SPATIAL_SIZES
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops._pooling import larger, largest_along, lp_pool, max_pool, mean_pool, power_size, root
+from luxport.ops._pooling import larger, largest_along, lp_pool_nd, max_pool_nd, mean_pool_nd, power_size, root
 from luxport.ops.shapes import are_fixed, sizes_of
 from luxport.ops.windows import Sizes, along_axis
 
@@ -45,7 +45,7 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
     if not are_fixed(x):
         return _pool_slices(x, output_size, variable_windows, largest_along)
     if not variable_windows:
-        return max_pool(x, **even_windows(x, output_size))
+        return max_pool_nd(x, **even_windows(x, output_size))
     return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _entries(x, axis, windows)))
 
 
@@ -67,7 +67,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
             x, output_size, variable_windows, lambda x, axis: namespace(x).mean(x, axis=axis, keepdims=True)
         )
     if not variable_windows:
-        return mean_pool(x, **even_windows(x, output_size))
+        return mean_pool_nd(x, **even_windows(x, output_size), count_include_pad=True)
 
     def mean(x: Array, axis: int, windows: Any) -> Array:
         lengths = [stop - start for start, stop in windows]
@@ -105,7 +105,7 @@ def _pool_powers(x: Array, output_size: Sizes, variable_windows: bool, p: float)
             p,
         )
     if not variable_windows:
-        return lp_pool(x, **even_windows(x, output_size), p=p)
+        return lp_pool_nd(x, **even_windows(x, output_size), p=p)
     return root(_pool_axes(x**p, output_size, _sum), p)
 
 

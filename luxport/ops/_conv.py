@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.backend.arguments import short
-from luxport.backend.dtypes import is_bool, single_or_double
+from luxport.backend.arguments import checked, short
+from luxport.backend.dtypes import in_single_or_double, is_bool
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import (
+    WRITTEN_OUT,
     Pairs,
     PerAxis,
     PerSide,
     Sizes,
     add_windows,
     check_room,
-    options_written_out,
     output_sizes,
     pad_spatial,
     per_axis,
@@ -31,43 +30,111 @@ from luxport.ops.windows import (
     written_out,
 )
 
-__all__ = ["conv", "conv_transpose", "fold", "unfold"]
+__all__ = ["conv", "conv_nd", "conv_transpose", "conv_transpose_nd", "fold", "fold_nd", "unfold", "unfold_nd"]
 
 
-def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    x, weight, *bias = arrays
-    options = options_written_out(len(x.shape) - 2, options)
-    _check(x, weight, bias, options["groups"], options["padding"], options["dilation"])
-    return options
+def _check(
+    x: Array, weight: Array, bias: Array | None, *, padding: Pairs, dilation: Sizes, groups: int, **others: Any
+) -> None:
+    sizes = tuple(weight.shape)
+    _check_weight(x, sizes, sizes[1] * groups, groups, "(out, in / groups, *kernel)")
+    if bias is not None:
+        _check_bias(bias, weight, sizes[0])
+    check_room(x, sizes[2:], padding, dilation)
 
 
-def _complete_transpose(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    x, weight, *bias = arrays
-    options = options_written_out(len(x.shape) - 2, options, cuts=True)
-    windows = {name: options[name] for name in ("stride", "padding", "dilation", "output_padding")}
-    _check_transpose(x, weight, bias, options["groups"], **windows)
-    return options
+def _check_transpose(x: Array, weight: Array, bias: Array | None, *, groups: int, flip: bool, **windows: Any) -> None:
+    sizes = tuple(weight.shape)
+    _check_weight(x, sizes, sizes[0], groups, "(in, out / groups, *kernel)")
+    if bias is not None:
+        _check_bias(bias, weight, sizes[1] * groups)
+    places = tuple(x.shape)[2:]
+    if None in places:
+        return
+    made = transposed_sizes(places, sizes[2:], **windows)
+    if min(*places, *made) < 1:
+        raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
+    for axis, (n, new) in enumerate(zip(places, made, strict=True), start=2):
+        check_growth(axis, n, new)
 
 
-def _complete_unfold(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    (x,) = arrays
-    options = options_written_out(len(x.shape) - 2, options)
-    check_room(x, options["window"], options["padding"], options["dilation"])
-    return options
+def _check_windows(x: Array, *, window: Sizes, padding: Pairs, dilation: Sizes, **others: Any) -> None:
+    check_room(x, window, padding, dilation)
 
 
-def _complete_fold(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    size = _output_size(options["output_size"])
-    options = options_written_out(len(size), options)
-    windows = {name: options[name] for name in ("stride", "padding", "dilation")}
-    _check_columns(arrays[0], options["window"], output_sizes(size, options["window"], **windows))
-    return options
+def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: bool, **windows: Any) -> None:
+    """Expect what `unfold` makes; a size that is not known yet passes."""
+    shape = columns.shape
+    places = output_sizes(output_size, window, **windows)
+    entries, wanted = math.prod(window), math.prod(places)
+    fits = len(shape) == 3 and min(places) > 0 and shape[2] in (wanted, None)
+    if not fits or (shape[1] is not None and (shape[1] == 0 or shape[1] % entries)):
+        raise LayerError(
+            f"expects columns (N, C * {entries}, {wanted}) for {places} places of the window {window}, "
+            f"got {shape_text(columns)}"
+        )
+
+
+def _check_weight(x: Array, sizes: Sizes, channels: int, groups: int, pattern: str) -> None:
+    shape = x.shape
+    matches = len(sizes) == len(shape) and shape[1] in (channels, None) and 0 not in sizes
+    if not matches or groups < 1 or sizes[0] % groups:
+        got = f"{sizes} for {shape_text(x)} in {groups} groups"
+        raise LayerError(f"expects a weight {pattern} that fits x (N, in, *spatial), got {got}")
+
+
+def _check_bias(bias: Array, weight: Array, channels: int) -> None:
+    if len(bias.shape) != 1 or bias.shape[0] not in (channels, None):
+        raise LayerError(f"expects bias ({channels},), one for each channel of the result, got {shape_text(bias)}")
+    if bias.dtype != weight.dtype and not (_is_floating(bias) and _is_floating(weight)):
+        raise LayerTypeError(f"expects bias in {dtype_name(weight)} as weight, got {dtype_name(bias)}")
+
+
+def _is_floating(array: Array) -> bool:
+    return "float" in dtype_name(array)
 
 
 _TAKES = "x numbers (N, in, ...), weight numbers ({}, channels, ...), bias (...)?"
 
 
-@operation(takes=_TAKES.format("out"), rules={"flip": FLAG}, early=False, complete=_complete)
+@operation(takes=_TAKES.format("out"), rules=WRITTEN_OUT, early=False, guard=_check)
+def conv_nd(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    groups: int,
+    flip: bool,
+) -> Array:
+    """Convolve as `conv` does, with every option given, for each spatial axis.
+
+    Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places)
+    """
+    x, weight = _promoted(x, weight)
+    return _convolved(x, weight, bias, stride, padding, dilation, groups, flip)
+
+
+@in_single_or_double  # sums, those of gradients too, are taken in float32
+def _convolved(
+    x: Array, weight: Array, bias: Array | None, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
+) -> Array:
+    xp = namespace(x)
+    out, kernel = weight.shape[0], tuple(weight.shape)[2:]
+    if flip:
+        weight = xp.flip(weight, axis=tuple(range(2, len(kernel) + 2)))
+    columns = xp.stack(list(window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation)), axis=2)
+    places = sizes_of(columns)[3:]
+    terms = weight.shape[1] * math.prod(kernel)
+    columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
+    rows = xp.reshape(weight, (groups, out // groups, terms))
+    y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
+    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+
+
+@checked(_TAKES.format("out"), rules={"flip": FLAG}, canonical=conv_nd)
 def conv(
     x: Array,
     weight: Array,
@@ -97,27 +164,49 @@ def conv(
     >>> conv(x, weight, flip=False)
     array([[[ 5.,  8., 11., 14.]]])
     """
-    x, weight = _promoted(x, weight)
     stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
-    _check(x, weight, (bias,), groups, padding, dilation)
-    xp = namespace(x, weight, bias)
-    if (wide := single_or_double(xp, x)) is not x:  # sums, those of gradients too, are taken in float32
-        parameters = [None if array is None else single_or_double(xp, array) for array in (weight, bias)]
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
-        return xp.astype(conv(wide, *parameters, **options), x.dtype)  # type: ignore[arg-type]
-    out, kernel = weight.shape[0], tuple(weight.shape)[2:]
+    windows = {"stride": stride, "padding": padding, "dilation": dilation}
+    return conv_nd(x, weight, bias, **windows, groups=groups, flip=flip)
+
+
+@operation(takes=_TAKES.format("in"), rules=WRITTEN_OUT, early=False, guard=_check_transpose)
+def conv_transpose_nd(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    flip: bool,
+) -> Array:
+    """Lay kernels as `conv_transpose` does, with every option given, for each spatial axis.
+
+    Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial)
+    """
+    x, weight = _promoted(x, weight)
+    return _laid(x, weight, bias, stride, transposed_padding(padding, output_padding), dilation, groups, flip)
+
+
+@in_single_or_double
+def _laid(
+    x: Array, weight: Array, bias: Array | None, stride: Sizes, around: Pairs, dilation: Sizes, groups: int, flip: bool
+) -> Array:
+    xp = namespace(x)
+    channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], sizes_of(x)[2:]
+    out = weight.shape[1] * groups
+    rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
+    columns = xp.matmul(xp.matrix_transpose(rows), xp.reshape(x, (-1, groups, channels // groups, math.prod(places))))
+    columns = xp.reshape(columns, (-1, out, *kernel, *places))
     if flip:
-        weight = xp.flip(weight, axis=tuple(range(2, len(kernel) + 2)))
-    columns = xp.stack(list(window_slices(pad_spatial(x, padding), kernel, stride=stride, dilation=dilation)), axis=2)
-    places = sizes_of(columns)[3:]
-    terms = weight.shape[1] * math.prod(kernel)
-    columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
-    rows = xp.reshape(weight, (groups, out // groups, terms))
-    y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
+        columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
+    y = pad_spatial(add_windows(columns, kernel, stride=stride, dilation=dilation), around)
     return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
 
 
-@operation(takes=_TAKES.format("in"), rules={"flip": FLAG}, early=False, complete=_complete_transpose)
+@checked(_TAKES.format("in"), rules={"flip": FLAG}, canonical=conv_transpose_nd)
 def conv_transpose(
     x: Array,
     weight: Array,
@@ -147,29 +236,28 @@ def conv_transpose(
     >>> conv_transpose(x, weight, stride=2)
     array([[[ 3.,  2., 31., 20., 10.]]])
     """
-    x, weight = _promoted(x, weight)
-    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation, cuts=True)
-    more = per_axis("output_padding", output_padding, len(x.shape) - 2, least=0)
-    _check_transpose(x, weight, (bias,), groups, stride=stride, padding=padding, dilation=dilation, output_padding=more)
-    xp = namespace(x, weight, bias)
-    if (wide := single_or_double(xp, x)) is not x:
-        parameters = [None if array is None else single_or_double(xp, array) for array in (weight, bias)]
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": more}
-        y = conv_transpose(wide, *parameters, **options, groups=groups, flip=flip)  # type: ignore[arg-type]
-        return xp.astype(y, x.dtype)
-    channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], sizes_of(x)[2:]
-    out = weight.shape[1] * groups
-    rows = xp.reshape(weight, (groups, channels // groups, out // groups * math.prod(kernel)))
-    columns = xp.matmul(xp.matrix_transpose(rows), xp.reshape(x, (-1, groups, channels // groups, math.prod(places))))
-    columns = xp.reshape(columns, (-1, out, *kernel, *places))
-    if flip:
-        columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
-    y = add_windows(columns, kernel, stride=stride, dilation=dilation)
-    y = pad_spatial(y, transposed_padding(padding, more))
-    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+    rank = len(x.shape) - 2
+    stride, padding, dilation = written_out(rank, stride, padding, dilation, cuts=True)
+    windows = {"stride": stride, "padding": padding, "dilation": dilation}
+    more = per_axis("output_padding", output_padding, rank, least=0)
+    return conv_transpose_nd(x, weight, bias, **windows, output_padding=more, groups=groups, flip=flip)
 
 
-@operation(takes="x (N, C, ...)", rules={"flip": FLAG}, early=False, complete=_complete_unfold)
+@operation(takes="x (N, C, ...)", rules=WRITTEN_OUT, early=False, guard=_check_windows)
+@in_single_or_double  # an element's gradients, one for each window that sees it, add up in float32
+def unfold_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool) -> Array:
+    """Copy windows out as `unfold` does, with every option given, for each spatial axis.
+
+    Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places))
+    """
+    xp = namespace(x)
+    slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
+    columns = xp.stack(slices[::-1] if flip else slices, axis=2)
+    shape = sizes_of(columns)
+    return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
+
+
+@checked("x (N, C, ...)", rules={"flip": FLAG}, canonical=unfold_nd)
 def unfold(
     x: Array,
     *,
@@ -193,21 +281,41 @@ def unfold(
     array([[[1., 2., 3.],
             [2., 3., 4.]]])
     """
-    xp = namespace(x)
-    window = per_axis("window", window, len(x.shape) - 2)
-    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
-    check_room(x, window, padding, dilation)
-    if math.prod(window) > 16 and (wide := single_or_double(xp, x)) is not x:
-        # An element's gradients, one for each window that sees it, add up in float32.
-        options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation, "flip": flip}
-        return xp.astype(unfold(wide, **options), x.dtype)
-    slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
-    columns = xp.stack(slices[::-1] if flip else slices, axis=2)
-    shape = sizes_of(columns)
-    return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
+    rank = len(x.shape) - 2
+    window = per_axis("window", window, rank)
+    stride, padding, dilation = written_out(rank, stride, padding, dilation)
+    return unfold_nd(x, window=window, stride=stride, padding=padding, dilation=dilation, flip=flip)
 
 
-@operation(takes="columns (N, rows, places)", rules={"flip": FLAG}, early=False, complete=_complete_fold)
+@operation(takes="columns (N, rows, places)", rules=WRITTEN_OUT, early=False, guard=_check_columns)
+@in_single_or_double
+def fold_nd(
+    columns: Array,
+    *,
+    output_size: Sizes,
+    window: Sizes,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    flip: bool,
+) -> Array:
+    """Add columns up as `fold` does, with every option given, for each spatial axis.
+
+    Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)
+    """
+    xp = namespace(columns)
+    places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
+    columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
+    if flip:
+        columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
+    y = add_windows(columns, window, stride=stride, dilation=dilation)
+    # What lies in the padding is dropped, and what no window sees is 0.
+    covered = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True)]
+    missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
+    return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
+
+
+@checked("columns (N, rows, places)", rules={"flip": FLAG}, canonical=fold_nd)
 def fold(
     columns: Array,
     *,
@@ -228,83 +336,13 @@ def fold(
     >>> fold(columns, output_size=(4,), window=2)
     array([[[ 1., 22., 33., 40.]]])
     """
-    xp, kind = namespace(columns), columns.dtype
-    columns = single_or_double(xp, columns)
-    window = per_axis("window", window, len(_output_size(output_size)))
-    stride, padding, dilation = written_out(len(output_size), stride, padding, dilation)
-    places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
-    _check_columns(columns, window, places)
-    columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
-    if flip:
-        columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
-    y = add_windows(columns, window, stride=stride, dilation=dilation)
-    # What lies in the padding is dropped, and what no window sees is 0.
-    covered = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True)]
-    missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
-    y = pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
-    return xp.astype(y, kind)
-
-
-def _check(x: Array, weight: Array, bias: Sequence[Any], groups: int, padding: Pairs, dilation: Sizes) -> None:
-    sizes = tuple(weight.shape)
-    _check_weight(x, sizes, sizes[1] * groups, groups, "(out, in / groups, *kernel)")
-    _check_bias(bias, weight, sizes[0])
-    check_room(x, sizes[2:], padding, dilation)
-
-
-def _check_transpose(x: Array, weight: Array, bias: Sequence[Any], groups: int, **windows: Any) -> None:
-    sizes = tuple(weight.shape)
-    _check_weight(x, sizes, sizes[0], groups, "(in, out / groups, *kernel)")
-    _check_bias(bias, weight, sizes[1] * groups)
-    places = tuple(x.shape)[2:]
-    if None in places:
-        return
-    made = transposed_sizes(places, sizes[2:], **windows)
-    if min(*places, *made) < 1:
-        raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
-    for axis, (n, new) in enumerate(zip(places, made, strict=True), start=2):
-        check_growth(axis, n, new)
-
-
-def _check_weight(x: Array, sizes: Sizes, channels: int, groups: int, pattern: str) -> None:
-    shape = x.shape
-    matches = len(sizes) == len(shape) and shape[1] in (channels, None) and 0 not in sizes
-    if not matches or groups < 1 or sizes[0] % groups:
-        got = f"{sizes} for {shape_text(x)} in {groups} groups"
-        raise LayerError(f"expects a weight {pattern} that fits x (N, in, *spatial), got {got}")
-
-
-def _check_bias(bias: Sequence[Any], weight: Array, channels: int) -> None:
-    for array in bias:
-        if array is None:
-            continue
-        if len(array.shape) != 1 or array.shape[0] not in (channels, None):
-            raise LayerError(f"expects bias ({channels},), one for each channel of the result, got {shape_text(array)}")
-        if array.dtype != weight.dtype and not (_is_real(array) and _is_real(weight)):
-            raise LayerTypeError(f"expects bias in {dtype_name(weight)} as weight, got {dtype_name(array)}")
-
-
-def _is_real(array: Array) -> bool:
-    """Tell whether an array's numbers are floating ones."""
-    return "float" in dtype_name(array)
-
-
-def _output_size(value: Any) -> Sizes:
-    if not isinstance(value, tuple):
-        raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {short(value)}")
-    return per_axis("output_size", value, len(value))
-
-
-def _check_columns(columns: Array, window: Sizes, places: Sizes) -> None:
-    """Expect what `unfold` makes; a size that is not known yet passes."""
-    shape = columns.shape
-    entries, wanted = math.prod(window), math.prod(places)
-    fits = len(shape) == 3 and min(places) > 0 and shape[2] in (wanted, None)
-    if not fits or (shape[1] is not None and (shape[1] == 0 or shape[1] % entries)):
-        raise LayerError(
-            f"expects columns (N, C * {entries}, {wanted}) for {places} places of the window {window}, "
-            f"got {shape_text(columns)}"
-        )
+    if not isinstance(output_size, tuple):
+        raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {short(output_size)}")
+    rank = len(output_size)
+    size, window = per_axis("output_size", output_size, rank), per_axis("window", window, rank)
+    stride, padding, dilation = written_out(rank, stride, padding, dilation)
+    windows = {"stride": stride, "padding": padding, "dilation": dilation}
+    return fold_nd(columns, output_size=size, window=window, **windows, flip=flip)
 
 
 def _promoted(x: Array, weight: Array) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from luxport.transforms._stop_gradient import stop_gradient
 __all__ = [
     "batch_norm",
     "channel_axis",
+    "epsilon_of",
     "group_norm",
     "instance_norm",
     "layer_norm",
@@ -72,16 +73,11 @@ def _expect_spread(x: Array, scale: Array | None = None, bias: Array | None = No
             )
 
 
-def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    return {**options, "epsilon": _epsilon(arrays[0], options["epsilon"])}
-
-
 @operation(
     takes=(_of_channels("N, C, ..."), _of_channels("C")),
     rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
     check=_expect_pair,
     early=False,
-    complete=_complete,
 )
 def batch_norm(
     x: Array,
@@ -110,7 +106,7 @@ def batch_norm(
     _expect_pair(x, scale, bias, running_mean, running_var)
     axis = channel_axis(x)
     over = tuple(i for i in range(len(x.shape)) if i != axis)
-    epsilon = _epsilon(x, epsilon)
+    epsilon = epsilon_of(x, epsilon)
     expect_several_values(x, over, training, running_mean)
     channels = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
     wide = single_or_double(xp, x)
@@ -132,7 +128,6 @@ def batch_norm(
     rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
     check=_expect_pair,
     early=False,
-    complete=_complete,
 )
 def instance_norm(
     x: Array,
@@ -158,7 +153,7 @@ def instance_norm(
     _expect_channels(x, 1, scale=scale, bias=bias, running_mean=running_mean, running_var=running_var)
     _expect_pair(x, scale, bias, running_mean, running_var)
     over = tuple(range(2, len(x.shape)))
-    epsilon = _epsilon(x, epsilon)
+    epsilon = epsilon_of(x, epsilon)
     expect_several_values(x, over, training, running_mean)
     if training and x.shape[0] == 0:  # whose means are over no samples
         return x, running_mean, running_var
@@ -183,7 +178,6 @@ def instance_norm(
     rules={**_EPSILON, "groups": count(1)},
     check=_expect_whole_groups,
     early=False,
-    complete=_complete,
 )
 def group_norm(
     x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
@@ -195,7 +189,7 @@ def group_norm(
     """
     xp = namespace(x, scale, bias)
     _expect_channels(x, 1, scale=scale, bias=bias)
-    epsilon = _epsilon(x, epsilon)
+    epsilon = epsilon_of(x, epsilon)
     over = tuple(range(2, len(x.shape)))
     found = moments(xp, single_or_double(xp, x), _in_groups(xp, over, groups), epsilon)
     return xp.astype(_scaled(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
@@ -206,7 +200,6 @@ def group_norm(
     rules={**_EPSILON, "axes": SOME_AXES},
     check=_expect_spread,
     early=False,
-    complete=_complete,
 )
 def layer_norm(
     x: Array,
@@ -223,7 +216,7 @@ def layer_norm(
     """
     xp = namespace(x, scale, bias)
     _expect_spread(x, scale, bias)  # else x would broadcast
-    epsilon = _epsilon(x, epsilon)
+    epsilon = epsilon_of(x, epsilon)
     found = moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
     return xp.astype(_scaled(xp, found, scale, bias), x.dtype)
 
@@ -233,7 +226,6 @@ def layer_norm(
     rules={**_EPSILON, "axes": SOME_AXES},
     check=_expect_spread,
     early=False,
-    complete=_complete,
 )
 def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
@@ -245,7 +237,7 @@ def rms_norm(
     """
     xp = namespace(x, scale)
     _expect_spread(x, scale)  # else x would broadcast
-    epsilon = _epsilon(x, epsilon)
+    epsilon = epsilon_of(x, epsilon)
     wide = single_or_double(xp, x)
     found = moments(xp, wide, along(xp, axes), epsilon, center=False)
     return xp.astype(_scaled(xp, found, scale, None), x.dtype)
@@ -286,7 +278,7 @@ def channel_axis(x: Array) -> int:
     return 1 if len(x.shape) > 1 else 0
 
 
-def _epsilon(x: Array, epsilon: float | None) -> float:
+def epsilon_of(x: Array, epsilon: float | None) -> float:
     """Return epsilon, if it is None the one that LuxLib takes: 1.1e-5 in float32."""
     kind = dtype_name(x)
     if kind not in EPSILON:

@@ -6,54 +6,66 @@ import math
 from operator import add
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace
-from luxport.backend.dtypes import expect_floating, expect_no_booleans, single_or_double
-from luxport.backend.option_rules import FLAG
-from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.backend import Array, namespace
+from luxport.backend.arguments import checked
+from luxport.backend.dtypes import expect_floating, single_or_double
+from luxport.backend.option_rules import FLAG, POSITIVE
+from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.looking import may_look
 from luxport.ops.scaling import size_of
 from luxport.ops.shapes import is_number, sizes_of
 from luxport.ops.windows import (
+    WRITTEN_OUT,
     Pairs,
     PerAxis,
     PerSide,
     Sizes,
     check_room,
     fold_windows,
-    options_written_out,
     pad_spatial,
     per_axis,
     written_out,
 )
 
-__all__ = ["global_lp_pool", "global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
+__all__ = [
+    "global_lp_pool",
+    "global_max_pool",
+    "global_mean_pool",
+    "lp_pool",
+    "lp_pool_nd",
+    "max_pool",
+    "max_pool_nd",
+    "mean_pool",
+    "mean_pool_nd",
+]
 
 
 _TAKES = "x (N, C, ...)"
+_ORDERED = "x real (N, C, ...)"
 
 
-def _check_real(x: Array, **options: Any) -> None:
-    if "complex" in dtype_name(x):
-        raise LayerTypeError(f"expects real numbers as x, got {dtype_name(x)}")
+def _check_windows(x: Array, *, window: Sizes, padding: Pairs, dilation: Sizes, **others: Any) -> None:
+    check_room(x, window, padding, dilation)
 
 
-def _complete(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    (x,) = arrays
-    rank = len(x.shape) - 2
-    if options["stride"] is None:
-        options = {**options, "stride": _stride_of(options["window"], rank)}
-    options = options_written_out(rank, options)
-    check_room(x, options["window"], options["padding"], options["dilation"])
-    return options
+def _check_floating_windows(x: Array, **windows: Any) -> None:
+    expect_floating(x)
+    _check_windows(x, **windows)
 
 
-def _complete_max(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    expect_no_booleans(arrays[0])
-    return _complete(arrays, options)
+@operation(takes=_ORDERED, rules=WRITTEN_OUT, early=False, guard=_check_windows)
+def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
+    """Take the largest as `max_pool` does, with every option given, for each spatial axis.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places)
+    """
+    xp = namespace(x)
+    lowest = -math.inf if xp.isdtype(x.dtype, "real floating") else xp.iinfo(x.dtype).min
+    return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
 
 
-@operation(takes=_TAKES, check=_check_real, early=False, complete=_complete_max)
+@checked(_ORDERED, canonical=max_pool_nd)
 def max_pool(
     x: Array, *, window: PerAxis, stride: PerAxis | None = None, padding: PerSide = 0, dilation: PerAxis = 1
 ) -> Array:
@@ -70,19 +82,28 @@ def max_pool(
     >>> max_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1)
     array([[[1., 3., 5.]]])
     """
+    return max_pool_nd(x, **_written_out(x, window, stride, padding, dilation))
+
+
+@operation(takes=_TAKES, rules=WRITTEN_OUT, early=False, guard=_check_floating_windows)
+def mean_pool_nd(
+    x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
+) -> Array:
+    """Take means as `mean_pool` does, with every option given, for each spatial axis.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places)
+    """
     xp = namespace(x)
-    expect_no_booleans(x)
-    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
-    lowest = -math.inf if xp.isdtype(x.dtype, "real floating") else xp.iinfo(x.dtype).min
-    return fold_windows(larger, pad_spatial(x, padding, lowest), window, stride, dilation)
+    total = fold_windows(add, pad_spatial(single_or_double(xp, x), padding), window, stride, dilation)
+    if count_include_pad or not any(map(any, padding)):
+        return xp.astype(total * (1.0 / math.prod(window)), x.dtype)
+    sample = x if x.shape[0] == 0 else x[:1, ...]
+    inside = pad_spatial(xp.ones_like(sample[:, :1, ...], dtype=total.dtype), padding)
+    count = fold_windows(add, inside, window, stride, dilation)
+    return xp.astype(total / xp.where(count == 0, xp.ones_like(count), count), x.dtype)
 
 
-def _complete_mean(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    expect_floating(arrays[0])
-    return _complete(arrays, options)
-
-
-@operation(takes=_TAKES, rules={"count_include_pad": FLAG}, early=False, complete=_complete_mean)
+@checked(_TAKES, rules={"count_include_pad": FLAG}, canonical=mean_pool_nd)
 def mean_pool(
     x: Array,
     *,
@@ -106,24 +127,24 @@ def mean_pool(
     >>> mean_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1, count_include_pad=False)
     array([[[1. , 2.5, 4.5]]])
     """
+    return mean_pool_nd(x, **_written_out(x, window, stride, padding, dilation), count_include_pad=count_include_pad)
+
+
+@operation(takes=_TAKES, rules=WRITTEN_OUT, early=False, guard=_check_floating_windows)
+def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
+    """Take roots of sums of powers as `lp_pool` does, with every option given, for each spatial axis.
+
+    Shapes: x (N, C, *spatial) -> (N, C, *places)
+    """
     xp = namespace(x)
-    expect_floating(x)
-    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
-    total = fold_windows(add, pad_spatial(single_or_double(xp, x), padding), window, stride, dilation)
-    if count_include_pad or not any(map(any, padding)):
-        return xp.astype(total * (1.0 / math.prod(window)), x.dtype)
-    sample = x if x.shape[0] == 0 else x[:1, ...]
-    inside = pad_spatial(xp.ones_like(sample[:, :1, ...], dtype=total.dtype), padding)
-    count = fold_windows(add, inside, window, stride, dilation)
-    return xp.astype(total / xp.where(count == 0, xp.ones_like(count), count), x.dtype)
+    wide = single_or_double(xp, x)
+    size = power_size(xp, wide, p)
+    powers = pad_spatial((wide if size is None else wide / size) ** p, padding)
+    y = root(fold_windows(add, powers, window, stride, dilation), p)
+    return xp.astype(y if size is None else y * size, x.dtype)
 
 
-def _complete_lp(arrays: tuple[Array, ...], options: dict[str, Any]) -> dict[str, Any]:
-    _check_power(options["p"])
-    return _complete_mean(arrays, options)
-
-
-@operation(takes=_TAKES, early=False, complete=_complete_lp)
+@checked(_TAKES, rules={"p": POSITIVE}, canonical=lp_pool_nd)
 def lp_pool(
     x: Array,
     *,
@@ -146,23 +167,10 @@ def lp_pool(
     >>> lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), window=2)
     array([[[ 5., 10.]]])
     """
-    xp = namespace(x)
-    expect_floating(x)
-    _check_power(p)
-    window, stride, padding, dilation = _written_out(x, window, stride, padding, dilation)
-    wide = single_or_double(xp, x)
-    size = power_size(xp, wide, p)
-    powers = pad_spatial((wide if size is None else wide / size) ** p, padding)
-    y = root(fold_windows(add, powers, window, stride, dilation), p)
-    return xp.astype(y if size is None else y * size, x.dtype)
+    return lp_pool_nd(x, **_written_out(x, window, stride, padding, dilation), p=p)
 
 
-def _check_elements(x: Array) -> None:
-    if 0 in tuple(x.shape)[1:]:
-        raise LayerError(f"expects at least one element along each axis but the first, got {shape_text(x)}")
-
-
-@operation(takes=_TAKES, check=_check_elements, early=False)
+@operation(takes=_TAKES, early=False)
 def global_max_pool(x: Array) -> Array:
     """Return each channel's largest element; the gradient goes to the first of equal ones.
 
@@ -201,7 +209,7 @@ def global_mean_pool(x: Array) -> Array:
     return xp.astype(xp.mean(single_or_double(xp, x), axis=tuple(range(2, len(x.shape))), keepdims=True), x.dtype)
 
 
-@operation(takes=_TAKES, early=False)
+@operation(takes=_TAKES, rules={"p": POSITIVE}, early=False)
 def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     """Return each channel's ``(sum of x^p)^(1 / p)``, as `lp_pool` with one window.
 
@@ -215,7 +223,6 @@ def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     """
     xp = namespace(x)
     expect_floating(x)
-    _check_power(p)
     wide = single_or_double(xp, x)
     size = power_size(xp, wide, p)
     total = xp.sum((wide if size is None else wide / size) ** p, axis=tuple(range(2, len(x.shape))), keepdims=True)
@@ -255,25 +262,14 @@ def root(total: Array, p: float) -> Array:
 
 def _written_out(
     x: Array, window: PerAxis, stride: PerAxis | None, padding: PerSide, dilation: PerAxis
-) -> tuple[Sizes, Sizes, Pairs, Sizes]:
+) -> dict[str, Any]:
     rank = len(x.shape) - 2
     window = per_axis("window", window, rank)
     stride, padding, dilation = written_out(rank, window if stride is None else stride, padding, dilation)
-    check_room(x, window, padding, dilation)
-    return window, stride, padding, dilation
+    return {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
 
 
 def _check_positions(x: Array) -> None:
     """Expect something to take the largest or the mean of."""
     if 0 in tuple(x.shape)[2:]:
         raise LayerError(f"expects at least one position, got {shape_text(x)}")
-
-
-def _stride_of(window: PerAxis, rank: int) -> PerAxis:
-    """Return the stride of windows that lie side by side."""
-    return window if type(window) is tuple and len(window) == rank else per_axis("window", window, rank)
-
-
-def _check_power(p: float) -> None:
-    if not 0 < p < math.inf:
-        raise LayerError(f"expects a positive finite p, got {p}", culprit="luxport")

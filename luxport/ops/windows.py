@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import add
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, array_device, namespace
 from luxport.backend.arguments import short
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import MOST, is_int
+from luxport.backend.option_rules import MOST, Rule, is_int, late
 from luxport.errors import LayerError, shape_text
 from luxport.ops.shapes import sizes_of
 
@@ -20,11 +20,11 @@ __all__ = [
     "PerAxis",
     "PerSide",
     "Sizes",
+    "WRITTEN_OUT",
     "add_windows",
     "along_axis",
     "check_room",
     "fold_windows",
-    "options_written_out",
     "output_sizes",
     "pad_axis",
     "pad_spatial",
@@ -46,6 +46,25 @@ PerAxis: TypeAlias = int | Sizes
 
 PerSide: TypeAlias = int | tuple[int | tuple[int, int], ...]
 """One for all sides, or an entry or a (low, high) pair per spatial axis."""
+
+
+def _are_pairs(value: Any, shape: Any) -> bool:
+    return isinstance(value, tuple) and all([_is_pair(pair) for pair in value])
+
+
+def _ints(least: int) -> Rule:
+    def are_ints(value: Any, shape: Any) -> bool:
+        return isinstance(value, tuple) and all([_is_int(n) and n >= least for n in value])
+
+    return late(Rule(f"a tuple of ints of at least {least}, one for each spatial axis", are_ints))
+
+
+WRITTEN_OUT = {
+    **{name: _ints(1) for name in ("output_size", "window", "stride", "dilation")},
+    "output_padding": _ints(0),
+    "padding": late(Rule("a tuple of pairs (low, high), one for each spatial axis", _are_pairs)),
+}
+"""What options of windows are once they are written out: it explains calls that have failed."""
 
 
 def per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
@@ -81,43 +100,6 @@ def written_out(
         raise LayerError(f"expects a non-negative padding, got {short(padding)}")
     around = tuple([(int(low), int(high)) for low, high in pairs])
     return per_axis("stride", stride, rank), around, per_axis("dilation", dilation, rank)
-
-
-def options_written_out(rank: int, options: dict[str, Any], *, cuts: bool = False) -> dict[str, Any]:
-    """Write those options out that are about windows; layers have done so, which is seen quickly.
-
-    Raises: LayerError as `written_out`
-    """
-    if _is_written_out(rank, options, cuts):
-        return options
-    if "window" in options:
-        options = {**options, "window": per_axis("window", options["window"], rank)}
-    values = written_out(rank, options["stride"], options["padding"], options["dilation"], cuts=cuts)
-    more = {name: per_axis(name, options[name], rank, least=n) for name, n in _LEAST.items() if name in options}
-    return {**options, **more, "padding": values[1]}
-
-
-_LEAST = {"window": 1, "stride": 1, "dilation": 1, "output_padding": 0}
-
-
-def _is_written_out(rank: int, options: Mapping[str, Any], cuts: bool) -> bool:
-    for name, least in _LEAST.items():
-        if name in options:
-            sizes = options[name]
-            if type(sizes) is not tuple or len(sizes) != rank:
-                return False
-            for n in sizes:
-                if type(n) is not int or n < least:
-                    return False
-    if type(options["padding"]) is not tuple or len(options["padding"]) != rank or rank < 1:
-        return False
-    for pair in options["padding"]:
-        if type(pair) is not tuple or len(pair) != 2:
-            return False
-        low, high = pair
-        if type(low) is not int or type(high) is not int or not (cuts or low >= 0 <= high):
-            return False
-    return True
 
 
 def check_room(x: Array, window: Sizes, padding: Pairs, dilation: Sizes) -> None:

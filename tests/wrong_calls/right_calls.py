@@ -36,7 +36,9 @@ def right_calls() -> Iterator[RightCall]:
     for name in ops.__all__:
         if name in NO_FUNCTIONS:
             continue
-        examples = [(example.arrays, example.options) for example in OPERATIONS.get(name, ())[:2]]
+        definition = getattr(getattr(ops, name), "definition", None)
+        known = OPERATIONS.get(name) or OPERATIONS.get(getattr(definition, "__name__", ""), ())
+        examples = [(example.arrays, example.options) for example in known[:2]]
         for arrays, options in [_OTHER_OPERATIONS[name]] if name in _OTHER_OPERATIONS else examples:
             yield _of_function(name, getattr(ops, name), arrays, options)
     for name in losses.__all__:

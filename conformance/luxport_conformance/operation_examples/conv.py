@@ -32,7 +32,7 @@ _COLUMNS: tuple[dict[str, Any], ...] = (
 _SUMS = Tolerance(reduction=4 * 6 * 12, magnitude=1.0)
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
-    "conv": tuple(
+    "conv_nd": tuple(
         OverrideExample(
             (draw(2, 4, 7, 6), draw(4, 4 // options["groups"], 3, 2), draw(4) if bias else None),
             options,
@@ -42,7 +42,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         for bias in (True, False)
     )
     + (OverrideExample((draw(0, 4, 7, 6), draw(4, 4, 3, 2), draw(4)), _CONVOLUTIONS[0]),),
-    "conv_transpose": tuple(
+    "conv_transpose_nd": tuple(
         OverrideExample(
             (draw(2, 4, 3, 4), draw(4, 4 // options["groups"], 3, 2), draw(4) if number % 2 else None),
             {**options, "flip": number > 1},
@@ -51,8 +51,8 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         for number, options in enumerate(_TRANSPOSED)
     )
     + (OverrideExample((draw(0, 4, 3, 4), draw(4, 2, 3, 2), draw(4)), {**_TRANSPOSED[2], "flip": True}),),
-    "unfold": tuple(OverrideExample((draw(2, 2, 5, 4),), options) for options in _COLUMNS),
-    "fold": tuple(
+    "unfold_nd": tuple(OverrideExample((draw(2, 2, 5, 4),), options) for options in _COLUMNS),
+    "fold_nd": tuple(
         OverrideExample((draw(2, 2 * rows, places),), {**options, "output_size": (5, 4)}, Tolerance(reduction=6))
         for options, rows, places in zip(_COLUMNS, (4, 6), (12, 12), strict=True)
     ),

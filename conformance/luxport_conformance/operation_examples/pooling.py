@@ -17,14 +17,16 @@ _WINDOWS: tuple[dict[str, Any], ...] = (
 )
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
-    "max_pool": tuple(OverrideExample((draw(n, 2, 6, 7),), _WINDOWS[i]) for n, i in ((2, 0), (2, 1), (2, 2), (0, 1))),
-    "mean_pool": tuple(
+    "max_pool_nd": tuple(
+        OverrideExample((draw(n, 2, 6, 7),), _WINDOWS[i]) for n, i in ((2, 0), (2, 1), (2, 2), (0, 1))
+    ),
+    "mean_pool_nd": tuple(
         OverrideExample((draw(2, 2, 6, 7),), {**options, "count_include_pad": counted}, Tolerance(reduction=6))
         for options in _WINDOWS
         for counted in (True, False)
     )
     + (OverrideExample((draw(0, 2, 6, 7),), {**_WINDOWS[1], "count_include_pad": False}),),
-    "lp_pool": (OverrideExample((draw(2, 2, 6, 7),), _WINDOWS[1], Tolerance(reduction=6)),),
+    "lp_pool_nd": (OverrideExample((draw(2, 2, 6, 7),), {**_WINDOWS[1], "p": 2}, Tolerance(reduction=6)),),
     "global_max_pool": (OverrideExample((draw(2, 3, 3, 4),)),),
     "global_mean_pool": (OverrideExample((draw(2, 3, 3, 4),)),),
     "global_lp_pool": (OverrideExample((draw(2, 3, 3, 4),)),),

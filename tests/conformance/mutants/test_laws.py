@@ -14,7 +14,7 @@ from luxport.ops import definition_of
 from .planting import Check, Mutants, Plant, case, expect_caught, law, override, overrides, replace_call
 
 # Taken before any fault is planted.
-BATCH_NORM_OP, CONV = definition_of(ops.batch_norm), definition_of(ops.conv)
+BATCH_NORM_OP, CONV = definition_of(ops.batch_norm), definition_of(ops.conv_nd)
 BATCH_NORM, SCALE, DENSE = luxport.BatchNorm.__call__, luxport.Scale.__call__, luxport.Dense.__call__
 CALLS: list[None] = []
 
@@ -139,10 +139,10 @@ MUTANTS: Mutants = {
     "an override with another gradient": (override("relu", lambda x: x.detach().clamp(min=0)), overrides("relu")),
     "an override with another value": (override("relu", lambda x: x.abs()), overrides("relu")),
     "an override in place": (override("relu", lambda x: (x.clamp(min=0), x.data.zero_())[0]), overrides("relu")),
-    "an override that ignores dilation": (override("conv", ignores_dilation), overrides("conv", 7)),
+    "an override that ignores dilation": (override("conv_nd", ignores_dilation), overrides("conv_nd", 7)),
     "an override that ignores groups' order": (
-        override("conv", lambda x, *rest, **options: CONV(x[:, [0, 2, 1, 3], ...], *rest, **options)),
-        overrides("conv", 5),
+        override("conv_nd", lambda x, *rest, **options: CONV(x[:, [0, 2, 1, 3], ...], *rest, **options)),
+        overrides("conv_nd", 5),
     ),
 }
 

@@ -7,24 +7,35 @@ import pytest
 import luxport
 from luxport import ops
 from luxport.ops import _adaptive_pooling as adaptive_pooling
+from luxport.ops import _conv
 from luxport.ops import _pooling as pooling
 from luxport.ops import _upsample as upsample
 
 from .planting import Mutants, case, edited, expect_caught, law
 
 MUTANTS: Mutants = {
-    "conv without its flip": (edited(ops.conv, "if flip:", "if not flip:"), case("conv.impulse_3_3")),
-    "conv without its flip, by NNlib": (edited(ops.conv, "if flip:", "if not flip:"), case("conv.counting_2d")),
+    "conv without its flip": (
+        edited(_conv._convolved, "if flip:", "if not flip:", op="conv_nd"),
+        case("conv.impulse_3_3"),
+    ),
+    "conv without its flip, by NNlib": (
+        edited(_conv._convolved, "if flip:", "if not flip:", op="conv_nd"),
+        case("conv.counting_2d"),
+    ),
     "conv ignores dilation": (
-        edited(ops.conv, "dilation=dilation", "dilation=(1,) * len(dilation)"),
+        edited(_conv._convolved, "dilation=dilation", "dilation=(1,) * len(dilation)", op="conv_nd"),
         case("conv.counting_1d"),
     ),
-    "conv ignores stride": (edited(ops.conv, "stride=stride", "stride=(1,) * len(stride)"), case("conv.counting_2d")),
+    "conv ignores stride": (
+        edited(_conv._convolved, "stride=stride", "stride=(1,) * len(stride)", op="conv_nd"),
+        case("conv.counting_2d"),
+    ),
     "conv deals its outputs out to the groups in turn": (
         edited(
-            ops.conv,
+            _conv._convolved,
             "xp.reshape(weight, (groups, out // groups, terms))",
             "xp.permute_dims(xp.reshape(weight, (out // groups, groups, terms)), (1, 0, 2))",
+            op="conv_nd",
         ),
         case("conv.groups_in_order"),
     ),
@@ -41,19 +52,23 @@ MUTANTS: Mutants = {
         case("conv.same_pad_low"),
     ),
     "transposed conv without its flip": (
-        edited(ops.conv_transpose, "if flip:", "if not flip:"),
+        edited(_conv._laid, "if flip:", "if not flip:", op="conv_transpose_nd"),
         case("conv_transpose.counting_2d"),
     ),
     "transposed conv drops output padding": (
-        edited(ops.conv_transpose, "(padding, more)", "(padding, (0,) * len(kernel))"),
+        edited(ops.conv_transpose_nd, "(padding, output_padding)", "(padding, (0,) * len(stride))"),
         case("conv_transpose.output_padding_2d"),
     ),
     "transposed conv swaps its padding": (
-        edited(ops.conv_transpose, "(padding, more)", "(tuple([pair[::-1] for pair in padding]), more)"),
+        edited(
+            ops.conv_transpose_nd,
+            "(padding, output_padding)",
+            "(tuple([pair[::-1] for pair in padding]), output_padding)",
+        ),
         case("conv_transpose.uneven"),
     ),
     "windows come out back to front": (
-        edited(ops.unfold, "slices[::-1] if flip", "slices[::-1] if not flip"),
+        edited(ops.unfold_nd, "slices[::-1] if flip", "slices[::-1] if not flip"),
         case("unfold.elements"),
     ),
     "reflection repeats the edge": (
@@ -74,20 +89,20 @@ MUTANTS: Mutants = {
         case("conv.padding_mode_circular"),
     ),
     "max pool pads with zeros": (
-        edited(ops.max_pool, "-math.inf if", "0.0 if"),
+        edited(ops.max_pool_nd, "-math.inf if", "0.0 if"),
         case("max_pool.padding_loses_to_negatives"),
     ),
     "max pool's gradient goes to the last of equals": (
-        edited(pooling.larger, "second <= first", "second < first", op="max_pool", backend="torch"),
+        edited(pooling.larger, "second <= first", "second < first", op="max_pool_nd", backend="torch"),
         case("max_pools.first_of_equals", "torch"),
     ),
     "mean pool leaves padding out": (
-        edited(ops.mean_pool, "if count_include_pad or", "if"),
+        edited(ops.mean_pool_nd, "if count_include_pad or", "if"),
         case("mean_pool.counts_padding"),
     ),
     "LP pool takes no root": (
         edited(
-            ops.lp_pool,
+            ops.lp_pool_nd,
             "root(fold_windows(add, powers, window, stride, dilation), p)",
             "fold_windows(add, powers, window, stride, dilation)",
         ),

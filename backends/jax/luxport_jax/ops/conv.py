@@ -11,13 +11,13 @@ from luxport import ops
 from luxport.backend.dtypes import plus
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 
-__all__ = ["conv", "conv_transpose"]
+__all__ = ["conv_nd", "conv_transpose_nd"]
 
-_definition = ops.definition_of(ops.conv)
-_transpose_definition = ops.definition_of(ops.conv_transpose)
+_definition = ops.definition_of(ops.conv_nd)
+_transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 
 
-def conv(
+def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
     """One call of the compiler's correlation, of the flipped kernel."""
@@ -31,7 +31,7 @@ def conv(
     return y if bias is None else plus(jnp, y, bias.reshape(-1, *[1] * len(stride)))
 
 
-def conv_transpose(
+def conv_transpose_nd(
     x: Any,
     weight: Any,
     bias: Any,

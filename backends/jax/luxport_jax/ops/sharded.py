@@ -28,9 +28,10 @@ __all__ = [
     "dropout",
     "embedding",
     "group_norm",
-    "mean_pool",
+    "mean_pool_nd",
     "pixel_shuffle",
     "reshape_samples",
+    "resize_nearest",
     "upsample_linear",
     "upsample_nearest",
 ]
@@ -79,8 +80,9 @@ apply_rotary_embedding = _spread(definition_of(ops.apply_rotary_embedding), keep
 adaptive_lp_pool = _spread(definition_of(ops.adaptive_lp_pool))
 adaptive_max_pool = _spread(definition_of(ops.adaptive_max_pool))
 adaptive_mean_pool = _spread(definition_of(ops.adaptive_mean_pool))
-mean_pool = _spread(definition_of(ops.mean_pool))
+mean_pool_nd = _spread(definition_of(ops.mean_pool_nd))
 reshape_samples = _spread(definition_of(shapes.reshape_samples))
+resize_nearest = _spread(definition_of(ops.resize_nearest))
 pixel_shuffle = _spread(definition_of(ops.pixel_shuffle))
 upsample_linear = _spread(definition_of(ops.upsample_linear))
 upsample_nearest = _spread(definition_of(ops.upsample_nearest))

@@ -12,14 +12,14 @@ from luxport import ops
 from luxport.backend.dtypes import single_or_double
 from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_axis, pad_spatial, window_slices
 
-__all__ = ["conv", "fold"]
+__all__ = ["conv_nd", "fold_nd"]
 
-_definition = ops.definition_of(ops.conv)
+_definition = ops.definition_of(ops.conv_nd)
 
 _COLUMNS_BYTES = 1 << 19  # of a block that a core's second-level cache holds
 
 
-def conv(
+def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
     """Products of the kernels with copied-out windows, for as many samples at a time as the cache holds."""
@@ -47,7 +47,7 @@ def conv(
     return y if bias is None else y + bias.reshape(-1, *[1] * len(kernel))
 
 
-def fold(
+def fold_nd(
     columns: Any,
     *,
     output_size: Sizes,
@@ -55,7 +55,7 @@ def fold(
     stride: Sizes,
     padding: Pairs,
     dilation: Sizes,
-    flip: bool = False,
+    flip: bool,
 ) -> Any:
     """Sums in place, over all of what the windows reach."""
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)

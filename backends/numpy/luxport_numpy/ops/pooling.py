@@ -10,12 +10,12 @@ import numpy as np
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, fold_windows, pad_spatial
 
-__all__ = ["max_pool"]
+__all__ = ["max_pool_nd"]
 
-_definition = ops.definition_of(ops.max_pool)
+_definition = ops.definition_of(ops.max_pool_nd)
 
 
-def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
+def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
     """Maxima, which need no care for equal elements where nothing is differentiated."""
     if x.dtype.kind in "bc":
         return _definition(x, window=window, stride=stride, padding=padding, dilation=dilation)  # which refuses them

@@ -11,13 +11,13 @@ from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 from luxport_tf.ops.affine import plus_bias
 
-__all__ = ["channels_first", "channels_last", "conv", "conv_transpose"]
+__all__ = ["conv_nd", "conv_transpose_nd"]
 
-_definition = ops.definition_of(ops.conv)
-_transpose_definition = ops.definition_of(ops.conv_transpose)
+_definition = ops.definition_of(ops.conv_nd)
+_transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 
 
-def conv(
+def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
     """The library's correlation of the flipped kernel, with what it has not for every dtype made from what it has."""
@@ -30,7 +30,7 @@ def conv(
     if x.dtype.size < 4:  # sums, those of the gradients too, are taken in float32
         parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
-        return tf.cast(conv(tf.cast(x, tf.float32), *parameters, **options), x.dtype)
+        return tf.cast(conv_nd(tf.cast(x, tf.float32), *parameters, **options), x.dtype)
     x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
     if rank == 1:
         y = tf.squeeze(_conv2d(x[:, None], weight[None], (1, *stride), ((0, 0), *padding), groups), 1)
@@ -41,7 +41,7 @@ def conv(
     return channels_first(y if bias is None else plus_bias(y, bias))
 
 
-def conv_transpose(
+def conv_transpose_nd(
     x: Any,
     weight: Any,
     bias: Any,
@@ -68,7 +68,7 @@ def conv_transpose(
     if x.dtype.size < 4:
         parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-        y = conv_transpose(tf.cast(x, tf.float32), *parameters, **options, groups=groups, flip=flip)
+        y = conv_transpose_nd(tf.cast(x, tf.float32), *parameters, **options, groups=groups, flip=flip)
         return tf.cast(y, x.dtype)
     x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
     if rank == 1:

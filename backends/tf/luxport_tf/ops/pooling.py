@@ -13,13 +13,13 @@ from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes
 from luxport_tf.ops.conv import channels_first, channels_last
 
-__all__ = ["max_pool", "mean_pool"]
+__all__ = ["max_pool_nd", "mean_pool_nd"]
 
-_max_definition = ops.definition_of(ops.max_pool)
-_mean_definition = ops.definition_of(ops.mean_pool)
+_max_definition = ops.definition_of(ops.max_pool_nd)
+_mean_definition = ops.definition_of(ops.mean_pool_nd)
 
 
-def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
+def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
     """The library's, whose gradient goes to the first maximum too.
 
     It passes over NaN, and makes a window of -inf alone the least finite number, without a gradient: marks say where
@@ -36,8 +36,8 @@ def max_pool(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: 
     return channels_first(tf.where(marks > 0, y, first))
 
 
-def mean_pool(
-    x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool = True
+def mean_pool_nd(
+    x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
 ) -> Any:
     """The library's, over x with its padding; divided by the mean of ones where padding does not count."""
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
@@ -46,7 +46,7 @@ def mean_pool(
         )
     if x.dtype.size < 4:
         options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
-        y = mean_pool(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
+        y = mean_pool_nd(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
         return tf.cast(y, x.dtype)
     x = channels_last(x)
     y = _by_axis(tf.nn.avg_pool2d, _padded(x, padding, 0.0), window, stride)

@@ -9,15 +9,15 @@ from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 from luxport_torch.casting import casts
 
-__all__ = ["conv", "conv_transpose", "padded", "sums_in_half"]
+__all__ = ["conv_nd", "conv_transpose_nd"]
 
 _CONV = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 _TRANSPOSE = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}
-_definition = ops.definition_of(ops.conv)
-_transpose_definition = ops.definition_of(ops.conv_transpose)
+_definition = ops.definition_of(ops.conv_nd)
+_transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 
 
-def conv(
+def conv_nd(
     x: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None,
@@ -29,28 +29,25 @@ def conv(
     flip: bool,
 ) -> torch.Tensor:
     """One call of the library's correlation, of the flipped kernel."""
-    correlate = _CONV.get(len(stride))
-    # The library has no correlation of integers and none of two dtypes.
-    mixed = x.dtype is not weight.dtype or (bias is not None and bias.dtype is not x.dtype)
-    casting = mixed and casts(x, weight) and (bias is None or casts(x, bias))
-    if correlate is None or (mixed and not casting) or not (x.is_floating_point() or x.is_complex()):
+    correlate, dtype = _CONV.get(len(stride)), _dtype(x, weight, bias)
+    if correlate is None or dtype is None:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
         )
-    if sums_in_half(x) and not casting:
-        parameters = [None if array is None else array.float() for array in (weight, bias)]
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
-        return conv(x.float(), *parameters, **options).to(x.dtype)  # type: ignore[arg-type]
+    kind = x.dtype
+    if dtype is not kind:
+        x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
     if flip:
         weight = weight.flip(tuple(range(2, weight.ndim)))
     if all(low == high for low, high in padding):
         around = tuple(low for low, _ in padding)
     else:
         x, around = padded(x, padding, 0.0), (0,) * len(stride)
-    return correlate(x, weight, bias, stride, around, dilation, groups)
+    y = correlate(x, weight, bias, stride, around, dilation, groups)
+    return y if dtype is kind else y.to(kind)
 
 
-def conv_transpose(
+def conv_transpose_nd(
     x: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None,
@@ -63,10 +60,8 @@ def conv_transpose(
     flip: bool,
 ) -> torch.Tensor:
     """One call of the library's transposed correlation, of the flipped kernel; uneven padding is cut away after it."""
-    correlate = _TRANSPOSE.get(len(stride))
-    mixed = x.dtype is not weight.dtype or (bias is not None and bias.dtype is not x.dtype)
-    casting = mixed and casts(x, weight) and (bias is None or casts(x, bias))
-    if correlate is None or (mixed and not casting) or not (x.is_floating_point() or x.is_complex()):
+    correlate, dtype = _TRANSPOSE.get(len(stride)), _dtype(x, weight, bias)
+    if correlate is None or dtype is None:
         return _transpose_definition(
             *(x, weight, bias),
             stride=stride,
@@ -76,21 +71,31 @@ def conv_transpose(
             groups=groups,
             flip=flip,
         )
-    if sums_in_half(x) and not casting:
-        parameters = [None if array is None else array.float() for array in (weight, bias)]
-        options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-        y = conv_transpose(x.float(), *parameters, **options, groups=groups, flip=flip)  # type: ignore[arg-type]
-        return y.to(x.dtype)
+    kind = x.dtype
+    if dtype is not kind:
+        x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
     if flip:
         weight = weight.flip(tuple(range(2, weight.ndim)))
     # The library wants an output_padding below the stride or the dilation.
     usual = all(more < max(pace) for more, *pace in zip(output_padding, stride, dilation, strict=True))
     if usual and all(low == high >= 0 for low, high in padding):
         around = tuple(low for low, _ in padding)
-        return correlate(x, weight, bias, stride, around, output_padding, groups, dilation)
-    y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
-    y = padded(y, transposed_padding(padding, output_padding), 0.0)
-    return y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
+        y = correlate(x, weight, bias, stride, around, output_padding, groups, dilation)
+    else:
+        y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
+        y = padded(y, transposed_padding(padding, output_padding), 0.0)
+        y = y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
+    return y if dtype is kind else y.to(kind)
+
+
+def _dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.dtype | None:
+    """Return the dtype to compute in, None if the library has none: of integers, and of two that autocast leaves."""
+    dtype = x.dtype
+    if dtype is not weight.dtype or (bias is not None and bias.dtype is not dtype):
+        return dtype if casts(x, weight) and (bias is None or casts(x, bias)) else None
+    if not (dtype.is_floating_point or dtype.is_complex):
+        return None
+    return torch.float32 if sums_in_half(x) else dtype
 
 
 def sums_in_half(x: torch.Tensor) -> bool:

@@ -6,7 +6,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._normalize import expect_several_values
+from luxport.ops._normalize import epsilon_of, expect_several_values
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 
@@ -20,16 +20,18 @@ _define_layer_norm = definition_of(ops.layer_norm)
 
 def batch_norm(
     x: torch.Tensor,
-    scale: torch.Tensor | None,
-    bias: torch.Tensor | None,
-    running_mean: torch.Tensor | None,
-    running_var: torch.Tensor | None,
+    scale: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    running_mean: torch.Tensor | None = None,
+    running_var: torch.Tensor | None = None,
     *,
     training: bool,
-    momentum: float,
-    epsilon: float,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """The library's kernel, which changes the running statistics in place, on copies of them."""
+    if epsilon is None:
+        epsilon = epsilon_of(x, epsilon)
     if not _native(x, running_mean, running_var, scale, bias):
         return _define_batch_norm(
             *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
@@ -53,16 +55,18 @@ def batch_norm(
 
 def instance_norm(
     x: torch.Tensor,
-    scale: torch.Tensor | None,
-    bias: torch.Tensor | None,
-    running_mean: torch.Tensor | None,
-    running_var: torch.Tensor | None,
+    scale: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    running_mean: torch.Tensor | None = None,
+    running_var: torch.Tensor | None = None,
     *,
     training: bool,
-    momentum: float,
-    epsilon: float,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """Groups of one channel where nothing is tracked; otherwise the library's, on copies of the statistics."""
+    if epsilon is None:
+        epsilon = epsilon_of(x, epsilon)
     if running_mean is None or running_var is None:
         y = group_norm(x, scale, bias, groups=max(1, x.shape[1]), epsilon=epsilon)
         return y, running_mean, running_var
@@ -81,9 +85,16 @@ def instance_norm(
 
 
 def group_norm(
-    x: torch.Tensor, scale: torch.Tensor | None, bias: torch.Tensor | None, *, groups: int, epsilon: float
+    x: torch.Tensor,
+    scale: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    *,
+    groups: int,
+    epsilon: float | None = None,
 ) -> torch.Tensor:
     """The library's, where all have one dtype."""
+    if epsilon is None:
+        epsilon = epsilon_of(x, epsilon)
     if _one_dtype(x, scale, bias) and not sums_in_half(x):
         if not may_look(x) or x.ndim < 2 or x.numel() == 0 or x.shape[1] % groups:
             return torch.group_norm(x, groups, scale, bias, epsilon)
@@ -98,13 +109,15 @@ def group_norm(
 
 def layer_norm(
     x: torch.Tensor,
-    scale: torch.Tensor | None,
-    bias: torch.Tensor | None,
+    scale: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
     *,
     axes: tuple[int, ...] = (-1,),
-    epsilon: float,
+    epsilon: float | None = None,
 ) -> torch.Tensor:
     """The library's, which normalizes trailing axes, with a scale and a bias of just their shape."""
+    if epsilon is None:
+        epsilon = epsilon_of(x, epsilon)
     shape = x.shape[x.ndim - len(axes) :]
     trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
     shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))

@@ -11,15 +11,15 @@ from luxport import ops
 from luxport.ops.windows import Pairs, Sizes
 from luxport_torch.ops.conv import padded
 
-__all__ = ["largest_along", "max_pool", "mean_pool"]
+__all__ = ["largest_along", "max_pool_nd", "mean_pool_nd"]
 
 _MAX = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
 _MEAN = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
-_max_definition = ops.definition_of(ops.max_pool)
-_mean_definition = ops.definition_of(ops.mean_pool)
+_max_definition = ops.definition_of(ops.max_pool_nd)
+_mean_definition = ops.definition_of(ops.mean_pool_nd)
 
 
-def max_pool(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> torch.Tensor:
+def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> torch.Tensor:
     """One call of the library's, whose gradient goes to the first maximum too."""
     pool = _MAX.get(len(window))
     if pool is None or not x.is_floating_point():
@@ -38,14 +38,14 @@ def largest_along(x: torch.Tensor, *, axis: int) -> torch.Tensor:
     return torch.max(x, dim=axis, keepdim=True).values
 
 
-def mean_pool(
+def mean_pool_nd(
     x: torch.Tensor,
     *,
     window: Sizes,
     stride: Sizes,
     padding: Pairs,
     dilation: Sizes,
-    count_include_pad: bool = True,
+    count_include_pad: bool,
 ) -> torch.Tensor:
     """One call of the library's where it has the options."""
     pool = _MEAN.get(len(window))
