@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import luxport
-from luxport import initializers, layers, losses, ops, optimizers, porting, schedules
+from luxport import devices, initializers, layers, losses, ops, optimizers, porting, schedules, training
 
 PAGE = Path(__file__).with_name("names.md")
 AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
@@ -22,6 +22,8 @@ AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("Optimizers", optimizers, optimizers),
     ("Schedules", schedules, schedules),
     ("Initializers", initializers, initializers),
+    ("Training", training, training),
+    ("Devices", devices, devices),
     ("Models from Julia", porting, porting),
 )
 """The title of an area, the module that its names are written with, and the one whose ``__all__`` lists them."""
@@ -62,8 +64,8 @@ def page() -> str:
     lines = [
         "# Every public name",
         "",
-        "By family, with the first line of its docstring: `help(luxport.Dense)` has the rest. The layers, the",
-        "activations, the initializers and the losses with capital letters are names of `luxport` itself as well.",
+        "By family, with the first line of its docstring: `help(luxport.Dense)` has the rest. The layers and",
+        "activations are names of `luxport` itself as well.",
         "",
         "Written by `make docs`.",
     ]

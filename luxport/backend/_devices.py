@@ -1,4 +1,4 @@
-"""Devices as functions on trees: `cpu_device`, `gpu_device`, `devices`, `get_device`."""
+"""Devices as functions on trees: `cpu_device`, `gpu_device`, `get_device`, `list_devices`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from luxport.backend._move import to
 from luxport.backend._protocol import Backend
 from luxport.backend._registry import backend_of, get_backend
 
-__all__ = ["Device", "cpu_device", "devices", "get_device", "gpu_device"]
+__all__ = ["Device", "cpu_device", "get_device", "gpu_device", "list_devices"]
 
 
 class Device:
@@ -54,10 +54,10 @@ class Device:
         return f"Device({self.name!r}{'' if self.backend is None else f', backend={self.backend!r}'})"
 
 
-def devices(backend: str | Backend | None = None) -> list[Device]:
+def list_devices(backend: str | Backend | None = None) -> list[Device]:
     """List the devices of a backend, or of the default one.
 
-    >>> devices("numpy")
+    >>> list_devices("numpy")
     [Device('cpu', backend='numpy')]
     """
     owner = _owner(backend)

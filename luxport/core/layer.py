@@ -34,7 +34,7 @@ class Layer(LayerBase, ABC):
     >>> class Shift(Layer):
     ...     dims: int
     ...     def initial_parameters(self, rng):
-    ...         return {"shift": luxport.ones(rng, (self.dims,))}
+    ...         return {"shift": luxport.initializers.ones(rng, (self.dims,))}
     ...     def __call__(self, x, ps, st):
     ...         return x + ps["shift"], st
     >>> ps, st = luxport.setup(0, Shift(2))

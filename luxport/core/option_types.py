@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from luxport import initializers
 from luxport.core.anatomy import LayerBase
+from luxport.ops import activations
 
 __all__ = ["wrong_option"]
 
@@ -133,16 +135,15 @@ def _short(value: Any) -> str:
 
 def _remedy(parts: list[str], name: str, value: Any) -> str:
     """Say what to do, where that is known."""
-    import luxport
-
     if "Activation" in parts or "Initializer" in parts or "GateInitializer" in parts:
-        if isinstance(value, str) and callable(getattr(luxport, value, None)):
-            return f": pass luxport.{value}"
+        place, known = ("luxport", activations) if "Activation" in parts else ("luxport.initializers", initializers)
+        if isinstance(value, str) and value in known.__all__:
+            return f": pass {place}.{value}"
         if "Activation" in parts:
             if isinstance(value, bool):
                 return f": a bias is by name, use_bias={value}"
             if _is_layer(value):
                 return ": luxport.Chain puts layers one after the other"
             return ": pass luxport.identity" if value is None else ": pass luxport.relu, for example"
-        return ": pass luxport.glorot_uniform, for example"
+        return ": pass luxport.initializers.glorot_uniform, for example"
     return ""

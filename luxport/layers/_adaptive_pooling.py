@@ -10,7 +10,7 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_ordered, check_positive, shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layers._windows import PerAxis, check_spatial, sizes_of
+from luxport.layers._windows import axes_of, check_spatial
 from luxport.ops.windows import Sizes
 
 __all__ = [
@@ -96,14 +96,13 @@ class GlobalLPPool(Layer):
 class _AdaptivePool(Layer):
     """What the adaptive pools share: how many windows there are along each spatial axis, and of which kind."""
 
-    output_size: PerAxis
+    output_size: Sizes
     _: KW_ONLY
     variable_windows: bool = False
     _sizes: Sizes = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        rank = len(self.output_size) if isinstance(self.output_size, tuple) else 1
-        object.__setattr__(self, "_sizes", sizes_of(type(self).__name__, "output_size", self.output_size, rank))
+        object.__setattr__(self, "_sizes", axes_of(type(self).__name__, "output_size", self.output_size))
 
 
 class AdaptiveMaxPool(_AdaptivePool):
@@ -113,8 +112,7 @@ class AdaptiveMaxPool(_AdaptivePool):
     `variable_windows` they are PyTorch's instead: window i has the elements from ``floor(i n / o)`` to below
     ``ceil((i + 1) n / o)``. The two are the same where o divides n.
 
-    Shapes: x (N, C, *spatial) -> y (N, C, *output_size); `output_size` has a number per spatial axis (an int: one
-            axis)
+    Shapes: x (N, C, *spatial) -> y (N, C, *output_size); `output_size` has a number per spatial axis
     Params: none
     State:  none
     Raises: ValueError when built if a size is not positive; LayerError if x has other axes, or, without
@@ -123,7 +121,7 @@ class AdaptiveMaxPool(_AdaptivePool):
 
     >>> import numpy as np
     >>> x = np.asarray([[[1.0, 2.0, 5.0, 0.0, 3.0]]])
-    >>> AdaptiveMaxPool(3)(x, {}, {})[0], AdaptiveMaxPool(3, variable_windows=True)(x, {}, {})[0]
+    >>> AdaptiveMaxPool((3,))(x, {}, {})[0], AdaptiveMaxPool((3,), variable_windows=True)(x, {}, {})[0]
     (array([[[5., 5., 5.]]]), array([[[2., 5., 3.]]]))
     """
 
@@ -168,7 +166,7 @@ class AdaptiveLPPool(_AdaptivePool):
     Source: Lux.jl ``AdaptiveLPPool``
 
     >>> import numpy as np
-    >>> AdaptiveLPPool(2)(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), {}, {})[0]
+    >>> AdaptiveLPPool((2,))(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), {}, {})[0]
     array([[[ 5., 10.]]])
     """
 

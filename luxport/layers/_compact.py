@@ -84,7 +84,7 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial
     Source: Lux.jl ``@init_fn``
 
     >>> import luxport
-    >>> @compact(weight=parameter(luxport.glorot_uniform, (3, 2)))
+    >>> @compact(weight=parameter(luxport.initializers.glorot_uniform, (3, 2)))
     ... def linear(x, weight):
     ...     return x @ weight
     >>> luxport.parameter_length(linear)

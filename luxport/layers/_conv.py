@@ -23,7 +23,7 @@ PaddingMode: TypeAlias = Literal["zeros", "reflect", "edge", "circular"]
 class Conv(Convolution):
     """``activation(conv(x, weight) + bias)`` over the spatial axes: a true convolution, whose kernel is flipped.
 
-    The kernel has a size per spatial axis (an int: one axis); stride and dilation are an int for all axes or one
+    The kernel is a tuple of a size per spatial axis; stride and dilation are an int for all axes or one
     each. A pad is an int, one entry per spatial axis, a (low, high) pair per spatial axis, or `SamePad()`. Outside
     x there are zeros; or with `padding_mode` "reflect" x mirrored without its outermost elements, with "edge" these
     repeated, with "circular" x again. With `groups`, the channels are cut into as many blocks that do not see each

@@ -9,9 +9,8 @@ from luxport.backend import Array
 from luxport.core.layer import Layer
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layers._given_parameters import given_parameters
-from luxport.layers._windows import Padding, PerAxis, Windows
+from luxport.layers._windows import Padding, PerAxis, Sizes, Windows
 from luxport.ops import Activation, identity
-from luxport.ops.windows import Sizes
 from luxport.random import Rng
 
 __all__ = ["Convolution"]
@@ -20,7 +19,7 @@ __all__ = ["Convolution"]
 class Convolution(Layer):
     """What `Conv` and its transpose share: channels, kernel and bias, and where the kernel goes."""
 
-    kernel: PerAxis
+    kernel: Sizes
     in_channels: int
     out_channels: int
     activation: Activation = identity

@@ -9,7 +9,7 @@ from luxport.backend import Array, dtype_name
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_ordered, check_positive
 from luxport.core.layer import Layer
-from luxport.layers._windows import Padding, PerAxis, Windows, check_spatial
+from luxport.layers._windows import Padding, PerAxis, Sizes, Windows, check_spatial
 
 __all__ = ["LPPool", "MaxPool", "MeanPool"]
 
@@ -17,7 +17,7 @@ __all__ = ["LPPool", "MaxPool", "MeanPool"]
 class _Pool(Layer):
     """What these layers share: a window, and where it goes."""
 
-    window: PerAxis
+    window: Sizes
     _: KW_ONLY
     stride: PerAxis | None = None
     padding: Padding = 0
@@ -102,7 +102,7 @@ class LPPool(_Pool):
     Source: Lux.jl ``LPPool``; Gulcehre et al. 2014, arXiv:1311.1780
 
     >>> import numpy as np
-    >>> LPPool(2)(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), {}, {})[0]
+    >>> LPPool((2,))(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), {}, {})[0]
     array([[[ 5., 10.]]])
     """
 

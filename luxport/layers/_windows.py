@@ -12,7 +12,7 @@ from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError
 from luxport.ops.windows import Pairs, PerAxis, Sizes
 
-__all__ = ["Padding", "PerAxis", "SamePad", "Windows", "check_spatial", "sizes_of"]
+__all__ = ["Padding", "PerAxis", "SamePad", "Sizes", "Windows", "axes_of", "check_spatial", "sizes_of"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Windows:
     def of(
         cls,
         layer: str,
-        window: PerAxis,
+        window: Sizes,
         stride: PerAxis | None,
         padding: Padding,
         dilation: PerAxis,
@@ -59,8 +59,8 @@ class Windows:
 
         Raises: ValueError if one is of the wrong length or out of range
         """
-        rank = len(window) if isinstance(window, tuple) else int(_is_int(window))
-        window = sizes_of(layer, "its window", window, rank)
+        window = axes_of(layer, "its window", window)
+        rank = len(window)
         stride = window if stride is None else sizes_of(layer, "stride", stride, rank)
         dilation = sizes_of(layer, "dilation", dilation, rank)
         if isinstance(padding, SamePad):
@@ -84,6 +84,19 @@ def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
     shape = shape_of(x)
     if len(shape) != rank + 2 or (channels is not None and shape[1] not in (channels, None)):
         raise LayerError(f"expects (N, {channels or 'C'}, {_axes(rank)}), got {shape_text(x)}")
+
+
+def axes_of(layer: str, option: str, value: Any) -> Sizes:
+    """Read an option that says by its length how many spatial axes there are.
+
+    Raises: ValueError, for one number too: it does not say for how many axes it is
+    """
+    if _is_int(value):
+        raise ValueError(
+            f"{layer} expects {option} as a tuple of an int for each spatial axis, got {value}: "
+            f"({value},) is for (N, C, L), ({value}, {value}) for (N, C, H, W)"
+        )
+    return sizes_of(layer, option, value, len(value) if isinstance(value, tuple) else 0)
 
 
 def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:

@@ -48,7 +48,7 @@ class Loss(ABC):
     frozen, compared and hashed by their options, all given by keyword.
 
     >>> import numpy as np, luxport
-    >>> loss = luxport.MSELoss(agg="sum")
+    >>> loss = luxport.losses.MSELoss(agg="sum")
     >>> print(loss(np.array([1.0, 3.0]), np.array([1.0, 1.0])))
     4.0
     >>> objective, st, statistics = loss(luxport.NoOpLayer(), {}, {}, (np.array([1.0, 3.0]), np.array([1.0, 1.0])))

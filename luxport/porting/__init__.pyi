@@ -1,6 +1,7 @@
 __all__: list[str]
 
 from . import julia as julia
+from . import petab as petab
 from .errors import FileFormatError as FileFormatError
 from .files.reading import SavedFile as SavedFile
 from .files.reading import read as read

@@ -19,7 +19,7 @@ class DataLoader:
 
     With `shuffle` each pass is in another order, the same on every backend for one `seed`. The last batch may be
     smaller; with `partial` false there is none of another size. Arrays stay on their backends and devices; to move
-    the batches rather than the data, ``luxport.gpu_device().each(loader)``.
+    the batches rather than the data, ``luxport.devices.gpu_device().each(loader)``.
 
     Shapes: data (N, *a) -> batches (batch_size, *a)
     Raises: ValueError if the arrays have not one first size, or batch_size is not positive

@@ -26,8 +26,8 @@ def train_step(
     data, with the same keys, shapes and dtypes, is what that one has become, and the one handed in comes back. Two that
     are alike are told apart by their order.
 
-    It may be compiled: ``luxport.jit(luxport.train_step)``. The step is no part of a gradient of PyTorch's own around
-    it, even where parameters require one.
+    It may be compiled: ``luxport.jit(luxport.training.train_step)``. The step is no part of a gradient of PyTorch's
+    own around it, even where parameters require one.
 
     Raises: TypeError as `value_and_grad` does, ValueError as `optimizers.update` does
     Source: Flux.jl ``trainstep!``
@@ -101,8 +101,8 @@ def train(
     """Yield what `train_step` returns for each batch of the data; a tuple is several arguments of the loss.
 
     Whatever else there is to do in training (a schedule, a line in a log, stopping early) is done in the loop over it.
-    `step` is another way to take a step, such as ``luxport.jit(luxport.train_step)``. The loss returns a number alone:
-    a model with states takes `train_step` with `has_aux` in a loop of its own.
+    `step` is another way to take a step, such as ``luxport.jit(luxport.training.train_step)``. The loss returns
+    a number alone: a model with states takes `train_step` with `has_aux` in a loop of its own.
 
     Raises: FloatingPointError at the first loss that is not finite; the last parameters are those before it
     Source: Flux.jl ``train!``

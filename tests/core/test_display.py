@@ -95,7 +95,7 @@ def test_names_of_models_and_fields():
 def test_reprs_build_the_layer_again():
     names = vars(lp)
     for layer in (
-        lp.Dense(2, 3, lp.tanh, use_bias=False, init_weight=lp.glorot_uniform(gain=2.0)),
+        lp.Dense(2, 3, lp.tanh, use_bias=False, init_weight=lp.initializers.glorot_uniform(gain=2.0)),
         lp.Scale(2, 3, lp.relu),
         lp.BatchNorm(3, epsilon=1e-3),
         lp.Dropout(0.5, axes=(0, 1)),

@@ -120,7 +120,7 @@ print("luxport_torch" in sys.modules, "torch._dynamo" in sys.modules, type(torch
 double = lp.custom_vjp(lambda x: x * 2.0, forward=lambda x: (x * 2.0, ()), backward=lambda kept, ct: (ct * 5.0,))
 ps = {"weight": torch.ones(2, 3), "bias": torch.zeros(3)}
 def program(x, st):
-    y, _ = lp.Dense(2, 3, lp.relu, init_weight=lp.normal)(double(x), ps, {})
+    y, _ = lp.Dense(2, 3, lp.relu, init_weight=lp.initializers.normal)(double(x), ps, {})
     return y, lp.losses.mse(y, y + 1.0), st
 x = torch.ones(1, 2, requires_grad=True)
 y, loss, st = torch.compile(program, fullgraph=True, backend="aot_eager")(x, {"training": lp.Static(True)})

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import luxport as lp
+from luxport import initializers
 
 
 class Shift(lp.Layer):
@@ -88,7 +89,7 @@ LAYERS = [
     Twice(Shift(2)),
     lp.Chain(lp.Dense(2, 3, lp.tanh), lp.BatchNorm(3), lp.WrappedFunction(np.tanh), lp.NoOpLayer()),
     lp.Chain(encoder=lp.Dense(2, 3), name="named"),
-    lp.Dense(2, 3, init_weight=lp.glorot_uniform(gain=2.0)),
+    lp.Dense(2, 3, init_weight=initializers.glorot_uniform(gain=2.0)),
     lp.Scale(2, 3, lp.relu),
     lp.BatchNorm(4, affine=False),
     lp.Dropout(0.5, axes=(0,)),
@@ -119,7 +120,11 @@ class TestValues:
         assert lp.Dense(2, 3) != lp.Dense(2, 3, lp.tanh)
         assert MyDense(2, 3) != lp.Dense(2, 3)
         assert lp.Dense(2, 3) == lp.Dense(2, 3, lp.identity)
-        assert lp.glorot_uniform(gain=2.0) == lp.glorot_uniform(gain=2.0) != lp.glorot_uniform
+        assert (
+            initializers.glorot_uniform(gain=2.0)
+            == initializers.glorot_uniform(gain=2.0)
+            != initializers.glorot_uniform
+        )
 
     def test_holds_no_arrays_after_a_call(self):
         model = lp.Chain(lp.Dense(2, 3), lp.BatchNorm(3))
@@ -173,7 +178,7 @@ class TestContainers:
         rng = lp.rng(3)
         np.testing.assert_array_equal(ps["first"]["layer_1"]["shift"], rng.normal((2,)))
         np.testing.assert_array_equal(ps["first"]["layer_2"]["shift"], rng.normal((2,)))
-        np.testing.assert_array_equal(ps["named"]["dense"]["weight"], lp.glorot_uniform(rng, (2, 3)))
+        np.testing.assert_array_equal(ps["named"]["dense"]["weight"], initializers.glorot_uniform(rng, (2, 3)))
 
     def test_a_function_among_layers_is_an_error(self, message):
         text = message(TypeError, Blocks, [Shift(2), np.tanh], {}, [])
@@ -481,7 +486,8 @@ WRONG_ARGUMENTS = {
     ),
     "an initializer's name": (
         lambda: lp.Dense(3, 4, init_weight="zeros"),
-        "Dense expects init_weight as a function of a generator and a shape, got 'zeros': pass luxport.zeros",
+        "Dense expects init_weight as a function of a generator and a shape, "
+        "got 'zeros': pass luxport.initializers.zeros",
     ),
     "a rule's option": (
         lambda: lp.optimizers.Adam(lr=0.1),

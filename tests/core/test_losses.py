@@ -19,7 +19,7 @@ def test_losses_are_imported_when_used():
     code = """
 import sys, luxport
 before = "luxport.losses._objects" in sys.modules
-luxport.MSELoss()
+luxport.losses.MSELoss()
 print(before, "luxport.losses._objects" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -27,11 +27,11 @@ print(before, "luxport.losses._objects" in sys.modules)
 
 
 def test_losses_are_values():
-    loss = lp.CrossEntropyLoss(logits=True, label_smoothing=0.1)
-    assert loss == lp.CrossEntropyLoss(label_smoothing=0.1, logits=True) != lp.CrossEntropyLoss()
-    assert hash(loss) == hash(lp.CrossEntropyLoss(logits=True, label_smoothing=0.1))
+    loss = lp.losses.CrossEntropyLoss(logits=True, label_smoothing=0.1)
+    assert loss == lp.losses.CrossEntropyLoss(label_smoothing=0.1, logits=True) != lp.losses.CrossEntropyLoss()
+    assert hash(loss) == hash(lp.losses.CrossEntropyLoss(logits=True, label_smoothing=0.1))
     assert pickle.loads(pickle.dumps(loss)) == loss
-    assert lp.L1Loss is lp.MAELoss
+    assert lp.losses.L1Loss is lp.losses.MAELoss
     with pytest.raises(AttributeError):
         loss.agg = "sum"
 
@@ -40,7 +40,7 @@ def test_objective():
     model = lp.Chain(lp.Dense(2, 1), lp.Dropout(0.5))
     ps, st = lp.setup(0, model)
     x, y = np.ones((4, 2), np.float32), np.zeros((4, 1), np.float32)
-    loss, new, statistics = lp.MSELoss()(model, ps, st, (x, y))
+    loss, new, statistics = lp.losses.MSELoss()(model, ps, st, (x, y))
     want, st_after = model(x, ps, st)
     assert loss == np.mean(want**2)
     assert int(new["layer_2"]["rng"]["counter"]) == int(st_after["layer_2"]["rng"]["counter"]) == 1
@@ -85,7 +85,7 @@ def test_weights_of_classes_and_smooth_labels_are_torch_s(backend, ignore, reduc
     )
     want = float(oracle(torch.tensor(scores), torch.tensor(y)))
     given = None if weights is None else tuple(weights.tolist())
-    loss = lp.SparseCrossEntropyLoss(
+    loss = lp.losses.SparseCrossEntropyLoss(
         logits=True, ignore_index=ignore, agg=reduction, class_weights=given, label_smoothing=smoothing
     )
     on = [lp.asarray(values, backend=backend) for values in (scores, y.astype(np.int32))]

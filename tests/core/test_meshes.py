@@ -10,11 +10,12 @@ PROGRAM = """
 import jax, jax.export, jax.numpy as jnp, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 import luxport as lp
+from luxport import devices
 
 names = ["cpu", "cpu:1", "cpu:2", "cpu:3"]
-assert [device.name for device in lp.devices("jax")] == names
+assert [device.name for device in devices.list_devices("jax")] == names
 there = lp.asarray([1.0], backend="jax", device="cpu:2")
-assert lp.get_device(there).name == "cpu:2" and lp.get_device(there)(there).devices() == {jax.devices()[2]}
+assert devices.get_device(there).name == "cpu:2" and devices.get_device(there)(there).devices() == {jax.devices()[2]}
 
 mesh = jax.make_mesh((4,), ("batch",), axis_types=(AxisType.Explicit,))
 images, labels = jnp.asarray(np.random.default_rng(0).normal(size=(8, 4, 2, 3)), jnp.float32), jnp.arange(8) % 5
@@ -39,7 +40,7 @@ for layer, x in (
 spread = NamedSharding(mesh, P("batch"))
 rows = jnp.asarray(np.random.default_rng(1).normal(size=(8, 6, 5)), jnp.float32)
 for layer in (
-    lp.AdaptiveMeanPool(3, variable_windows=True), lp.Upsample(size=7), lp.ReshapeLayer((5, -1)), lp.FlattenLayer()
+    lp.AdaptiveMeanPool((3,), variable_windows=True), lp.Upsample(size=7), lp.ReshapeLayer((5, -1)), lp.FlattenLayer()
 ):
     total = lambda x: jnp.sin(layer(x, {}, {})[0]).sum()
     want = layer(rows, {}, {})[0], jax.grad(total)(rows)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import luxport as lp
+from luxport import initializers
 from luxport.backend import dtype_name
 from luxport_conformance.compare import EPSILON
 
@@ -50,7 +51,7 @@ def test_activation(backend):  # flux:test/layers/normalisation.jl:188-191
 @pytest.mark.parametrize("shape", [(6, 2), (5, 2, 3), (4, 2, 3, 2), (2, 2, 3, 2, 2)])
 def test_ranks(backend, shape):  # flux:test/layers/normalisation.jl:201-220
     values = np.random.default_rng(0).normal(size=shape)
-    model = lp.BatchNorm(2, init_scale=lp.normal, init_bias=lp.normal, momentum=0.25, epsilon=1e-2)
+    model = lp.BatchNorm(2, init_scale=initializers.normal, init_bias=initializers.normal, momentum=0.25, epsilon=1e-2)
     x, ps, st = ready(model, backend, values)
     wide = (1, 2) + (1,) * (len(shape) - 2)
     scale, bias = (backend.to_numpy(ps[name]).reshape(wide) for name in ("scale", "bias"))

@@ -342,7 +342,7 @@ def test_from_weight() -> None:
 def test_parameters_and_display() -> None:
     layer = luxport.Conv((3, 2), 4, 6, luxport.relu, stride=(2, 1), padding=luxport.SamePad(), groups=2)
     assert repr(layer) == "Conv((3, 2), 4, 6, relu, stride=(2, 1), padding=SamePad(), groups=2)"
-    assert repr(luxport.CrossCor(3, 1, 2, use_bias=False)) == "CrossCor(3, 1, 2, use_bias=False)"
+    assert repr(luxport.CrossCor((3,), 1, 2, use_bias=False)) == "CrossCor((3,), 1, 2, use_bias=False)"
     assert luxport.parameter_length(layer) == 6 * 2 * 3 * 2 + 6
     assert layer == luxport.Conv((3, 2), 4, 6, luxport.relu, stride=(2, 1), padding=luxport.SamePad(), groups=2)
     assert len({layer, layer, luxport.Conv((3, 2), 4, 6)}) == 2

@@ -49,7 +49,7 @@ class TestDense:
 
     def test_ones(self, backend):  # flux:test/layers/basic.jl:83-87
         for use_bias in (True, False):
-            model = lp.Dense(10, 2, init_weight=lp.ones, use_bias=use_bias)
+            model = lp.Dense(10, 2, init_weight=lp.initializers.ones, use_bias=use_bias)
             x, ps, st = ready(model, backend, np.stack([np.ones(10), 2 * np.ones(10)]))
             assert list(ps) == (["weight", "bias"] if use_bias else ["weight"])
             np.testing.assert_array_equal(backend.to_numpy(model(x, ps, st)[0]), [[10, 10], [20, 20]])
@@ -120,7 +120,7 @@ class TestScale:
         ],
     )
     def test_shapes(self, backend, dims, shape, want):
-        model = lp.Scale(*dims, lp.tanh, init_weight=lp.normal, init_bias=lp.normal)
+        model = lp.Scale(*dims, lp.tanh, init_weight=lp.initializers.normal, init_bias=lp.initializers.normal)
         x, ps, st = ready(model, backend, rand(*shape))
         assert tuple(ps["weight"].shape) == tuple(ps["bias"].shape) == dims
         weight, bias = map(backend.to_numpy, (ps["weight"], ps["bias"]))

@@ -203,8 +203,8 @@ def test_same_pad(layer: Any, window: tuple[int, ...]) -> None:
 
 def test_display() -> None:
     assert repr(luxport.MaxPool((2, 2))) == "MaxPool((2, 2))"
-    assert repr(luxport.MeanPool(3, stride=1, count_include_pad=False)) == (
-        "MeanPool(3, stride=1, count_include_pad=False)"
+    assert repr(luxport.MeanPool((3,), stride=1, count_include_pad=False)) == (
+        "MeanPool((3,), stride=1, count_include_pad=False)"
     )
     assert luxport.parameter_length(luxport.MaxPool((2, 2))) == luxport.state_length(luxport.MaxPool((2, 2))) == 0
 
@@ -247,7 +247,8 @@ def test_tensorflow_graph(window: tuple[int, ...], layer: Any, xla: bool) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 0}, "its window as a positive int"),
+        ({"window": (0, 2)}, "its window as a positive int"),
+        ({"window": 2}, "its window as a tuple of an int for each spatial axis, got 2: (2,) is for (N, C, L)"),
         ({"window": (2, -1)}, "got (2, -1)"),
         ({"stride": (1,)}, "stride as a positive int or a tuple of 2, got (1,)"),
         ({"padding": -1}, "padding as an int of at least 0"),
@@ -269,8 +270,8 @@ def test_bad_input(backend: Backend) -> None:
         with pytest.raises(LayerError, match=rf"{name} expects at least 3 along axis 3 for its window of 3, got"):
             layer((1, 3))(backend.asarray(np.zeros((2, 3, 4, 2))), {}, {})
         with pytest.raises(LayerTypeError, match=rf"{name} expects .*, got bool"):
-            layer(2)(backend.asarray(np.zeros((1, 1, 4), bool)), {}, {})
+            layer((2,))(backend.asarray(np.zeros((1, 1, 4), bool)), {}, {})
     with pytest.raises(LayerTypeError, match="MaxPool expects real numbers, got complex128"):
-        luxport.MaxPool(2)(backend.asarray(np.zeros((1, 1, 4), complex)), {}, {})
+        luxport.MaxPool((2,))(backend.asarray(np.zeros((1, 1, 4), complex)), {}, {})
     with pytest.raises(LayerTypeError, match="MeanPool expects .*, got int64"):
-        luxport.MeanPool(2)(backend.asarray(np.zeros((1, 1, 4), np.int64)), {}, {})
+        luxport.MeanPool((2,))(backend.asarray(np.zeros((1, 1, 4), np.int64)), {}, {})

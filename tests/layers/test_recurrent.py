@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import luxport as lp
+from luxport import initializers
 from luxport.ops import definition_of
 
 CELLS = {"rnn": lp.RNNCell, "lstm": lp.LSTMCell, "gru": lp.GRUCell}
@@ -137,7 +138,7 @@ class TestAgainstKeras:
 class TestCells:
     def test_trained_and_drawn_starts(self, backend):
         x = backend.asarray(rand(4, 3), dtype="float64")
-        cell = lp.LSTMCell(3, 5, train_state=True, init_state=lp.ones, init_memory=lp.normal)
+        cell = lp.LSTMCell(3, 5, train_state=True, init_state=initializers.ones, init_memory=initializers.normal)
         ps, st = ready(cell, backend)
         assert "memory" not in ps
         (y, carry), _ = cell(x, ps, st)
@@ -151,8 +152,10 @@ class TestCells:
         np.testing.assert_array_equal(host(backend, y), host(backend, again[0]))
 
     def test_an_initializer_for_each_gate(self):
-        forget_one = (lp.zeros, lp.ones, lp.zeros, lp.zeros)
-        cell = lp.LSTMCell(3, 2, init_bias=forget_one, init_weight=lp.glorot_uniform, use_recurrent_bias=False)
+        forget_one = (initializers.zeros, initializers.ones, initializers.zeros, initializers.zeros)
+        cell = lp.LSTMCell(
+            3, 2, init_bias=forget_one, init_weight=initializers.glorot_uniform, use_recurrent_bias=False
+        )
         ps, _ = lp.setup(0, cell, backend="numpy")
         np.testing.assert_array_equal(ps["bias_ih"], [0, 0, 1, 1, 0, 0, 0, 0])
         assert np.abs(ps["weight_ih"]).max() > 3**-0.5  # glorot's bound for one gate is sqrt(6 / 5)

@@ -47,7 +47,7 @@ FLOORS = (
     ("initializers",),
     ("core",),
     ("layers",),
-    ("losses", "optimizers", "schedules", "optimisers"),
+    ("losses", "optimizers", "schedules", "optimisers", "devices"),
     ("training",),
     ("porting",),
     ("cli", "__main__"),

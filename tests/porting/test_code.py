@@ -87,7 +87,7 @@ def test_an_autoencoder_with_sizes_in_variables():
     wide = Dense(2width => less(6), σ)
     """
     found = ported(source)
-    decoder = luxport.Dense(32, 784, use_bias=False, init_weight=luxport.glorot_normal)
+    decoder = luxport.Dense(32, 784, use_bias=False, init_weight=luxport.initializers.glorot_normal)
     assert found["model"] == luxport.Chain(encoder=luxport.Dense(784, 32, luxport.leakyrelu), decoder=decoder)
     assert found["wide"] == luxport.Dense(64, 2, luxport.sigmoid)
 
@@ -215,7 +215,7 @@ def test_compact():
     @luxport.compact(
         first=luxport.Dense(3, 8),
         hidden=[luxport.Dense(8, 8), luxport.Dense(8, 8)],
-        scale=luxport.parameter(luxport.ones, (8,)),
+        scale=luxport.parameter(luxport.initializers.ones, (8,)),
         act=luxport.relu,
         last=luxport.Dense(8, 2),
     )
@@ -610,7 +610,7 @@ FUSION: Any = luxport.PairwiseFusion
     ("Flux", "Chain(ntuple(i -> Dense(2 => 2), 2)...)", luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))),
     ("Flux", "softmax ∘ Dense(2 => 2)", luxport.Chain(luxport.Dense(2, 2), luxport.ops.softmax)),
     ("Flux", "Conv((3, 3), 1 => 8; init=(dims...) -> 0.02f0 * randn(Float32, dims...))",
-     luxport.Conv((3, 3), 1, 8, init_weight=luxport.normal(std=0.02))),
+     luxport.Conv((3, 3), 1, 8, init_weight=luxport.initializers.normal(std=0.02))),
 ])  # fmt: skip
 def test_layers_whose_meaning_hangs_on_the_package(dialect, julia, expected):
     assert ported(f"using {dialect}\nmodel = {julia}")["model"] == expected
@@ -708,7 +708,7 @@ def test_keywords_that_are_handed_on_to_layers():
     linear, flat = dense(3; bias = false), sizes((8, 12))
     """
     found = ported(source)
-    options = {"use_bias": False, "init_weight": luxport.glorot_normal}
+    options = {"use_bias": False, "init_weight": luxport.initializers.glorot_normal}
     conv = luxport.Conv((5, 3), 1, 8, stride=(2, 1), padding=((3, 4), (1, 2)), **options)
     assert found["model"] == luxport.Chain(conv, luxport.BatchNorm(8, luxport.relu))
     assert found["same"][0] == luxport.Conv((3, 3), 2, 4, padding=luxport.SamePad(), use_bias=False)

@@ -87,15 +87,15 @@ LAYERS = {
     "Parallel": luxport.Parallel(operator.add, luxport.Dense(2, 3), luxport.Dense(2, 3)),
     "Parallel with a layer": luxport.Parallel(luxport.Bilinear((3, 3), 2), luxport.Dense(2, 3), luxport.Dense(2, 3)),
     "BranchLayer with a layer": luxport.BranchLayer(luxport.Dense(2, 3), relu, fusion=luxport.Bilinear((3, 2), 2)),
-    "SkipConnection": luxport.SkipConnection(luxport.CrossCor(3, 2, 2), operator.add),
+    "SkipConnection": luxport.SkipConnection(luxport.CrossCor((3,), 2, 2), operator.add),
     "SkipConnection with a layer": luxport.SkipConnection(luxport.Dense(2, 2), luxport.Bilinear((2, 2), 3)),
     "Maxout": luxport.Maxout(lambda: luxport.Dense(2, 3), 3),
     "PairwiseFusion": luxport.PairwiseFusion(operator.add, luxport.Dense(2, 3), luxport.Dense(3, 2)),
     "without parameters": luxport.Chain(
-        luxport.Dense(2, 2), luxport.MaxPool((2, 3)), luxport.MeanPool(3, padding=1), luxport.GlobalMeanPool(),
+        luxport.Dense(2, 2), luxport.MaxPool((2, 3)), luxport.MeanPool((3,), padding=1), luxport.GlobalMeanPool(),
         luxport.AdaptiveMaxPool((2, 3)), luxport.Dropout(0.5, axes=(-1, -2)), luxport.AlphaDropout(0.5),
         luxport.FlattenLayer(), luxport.ReshapeLayer(3), luxport.Upsample(2), luxport.PixelShuffle(2), relu,
-        luxport.SelectDim(1, 0), luxport.LPPool(2), luxport.Chain(luxport.Dense(2, 3)),
+        luxport.SelectDim(1, 0), luxport.LPPool((2,)), luxport.Chain(luxport.Dense(2, 3)),
     ),
 }  # fmt: skip
 
@@ -217,7 +217,7 @@ def test_biases_of_cells_are_added_up(path):
 
 
 def test_containers_of_functions_keep_their_fields():
-    own = Residual(luxport.MaxPool(2), (luxport.NoOpLayer(),))
+    own = Residual(luxport.MaxPool((2,)), (luxport.NoOpLayer(),))
     assert nested(flux_state(own, *filled(own))) == [
         ("inner", [("k", (2,)), ("pad", (0, 0)), ("stride", (2,))]),
         ("blocks", ((),)),

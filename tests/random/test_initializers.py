@@ -11,45 +11,59 @@ from scipy.special import ndtr
 from scipy.stats import kstest, truncnorm
 
 import luxport as lp
+from luxport import initializers
 from luxport.random import Rng, standard_normal_cdf
 from luxport.random.reproducible_sums import orthonormal_rows, row_sums
 
 
 def test_equality_and_text():
-    assert lp.orthogonal(gain=2.0) == lp.orthogonal(gain=2.0) != lp.orthogonal
-    assert lp.glorot_uniform(gain=1.0) == lp.glorot_uniform == lp.glorot_uniform()
-    assert lp.identity_init(shift=[0, 1]) == lp.identity_init(shift=(0, 1))
-    assert repr(lp.truncated_normal(std=0.5)(low=-1.0)) == "truncated_normal(low=-1.0, std=0.5)"
-    for init in (lp.sparse_init(sparsity=0.5), lp.constant(value=2.0), lp.lecun_uniform):
+    assert initializers.orthogonal(gain=2.0) == initializers.orthogonal(gain=2.0) != initializers.orthogonal
+    assert initializers.glorot_uniform(gain=1.0) == initializers.glorot_uniform == initializers.glorot_uniform()
+    assert initializers.identity_init(shift=[0, 1]) == initializers.identity_init(shift=(0, 1))
+    assert repr(initializers.truncated_normal(std=0.5)(low=-1.0)) == "truncated_normal(low=-1.0, std=0.5)"
+    for init in (
+        initializers.sparse_init(sparsity=0.5),
+        initializers.constant(value=2.0),
+        initializers.lecun_uniform,
+    ):
         assert pickle.loads(pickle.dumps(init)) == init and hash(init) == hash(init())
 
 
 def test_wrong_calls():
     with pytest.raises(TypeError, match=r"^glorot_uniform expects options among \['gain'\], got std$"):
-        lp.glorot_uniform(std=1.0)
+        initializers.glorot_uniform(std=1.0)
     with pytest.raises(TypeError, match="^normal expects a generator and a shape, or options alone, got one of two$"):
-        lp.normal((3, 4))
+        initializers.normal((3, 4))
     with pytest.raises(TypeError, match="sparsity"):
-        lp.sparse_init(0, (3, 4))
+        initializers.sparse_init(0, (3, 4))
     with pytest.raises(ValueError, match=r"^a truncated normal expects std > 0 and low < high, got 1.0, 2.0 and 2.0$"):
-        lp.truncated_normal(0, (3,), low=2.0)
+        initializers.truncated_normal(0, (3,), low=2.0)
     with pytest.raises(ValueError, match=r"^orthogonal expects one or more axes, got the shape \(\)$"):
-        lp.orthogonal(0, ())
+        initializers.orthogonal(0, ())
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0), (2, 0, 3)])
 def test_empty_weights(shape):  # Flux's sqrt(24 / 0) is Inf, and of no number
-    inits = [lp.glorot_normal, lp.glorot_uniform, lp.kaiming_normal, lp.kaiming_uniform, lp.lecun_normal, lp.orthogonal]
+    inits = [
+        initializers.glorot_normal,
+        initializers.glorot_uniform,
+        initializers.kaiming_normal,
+        initializers.kaiming_uniform,
+        initializers.lecun_normal,
+        initializers.orthogonal,
+    ]
     assert all(init(0, shape).shape == shape for init in inits)
     assert lp.Dense(0, 0)(np.ones((2, 0), np.float32), *lp.setup(0, lp.Dense(0, 0)))[0].shape == (2, 0)
 
 
 def test_gains():  # torch.nn.init.calculate_gain's table
-    assert lp.calculate_gain(lp.identity) == lp.calculate_gain("sigmoid") == 1.0
-    assert lp.calculate_gain(lp.tanh) == 5 / 3 and lp.calculate_gain(lp.selu) == 0.75
-    assert lp.calculate_gain(lp.relu) == 2**0.5 and lp.calculate_gain(lp.leakyrelu, 0.5) == pytest.approx(1.6**0.5)
+    assert initializers.calculate_gain(lp.identity) == initializers.calculate_gain("sigmoid") == 1.0
+    assert initializers.calculate_gain(lp.tanh) == 5 / 3 and initializers.calculate_gain(lp.selu) == 0.75
+    assert initializers.calculate_gain(lp.relu) == 2**0.5 and initializers.calculate_gain(
+        lp.leakyrelu, 0.5
+    ) == pytest.approx(1.6**0.5)
     with pytest.raises(ValueError, match="^a gain is known for identity, .*, got mish$"):
-        lp.calculate_gain(lp.mish)
+        initializers.calculate_gain(lp.mish)
 
 
 def test_cdf_is_scipy_s():
@@ -67,7 +81,7 @@ def test_truncated_normals_are_distributed_so(bounds):
 
 
 def test_lecun_s_variance_and_bounds():
-    values = lp.lecun_normal(0, (100, 500)) * 10.0
+    values = initializers.lecun_normal(0, (100, 500)) * 10.0
     assert values.var() == pytest.approx(1.0, rel=4 * (2 / values.size) ** 0.5)
     assert np.abs(values).max() <= 2.0 / truncnorm(-2, 2).std() * (1 + 1e-6)
 
@@ -105,10 +119,10 @@ def test_row_sums():
 
 
 def test_gains_scale_and_shapes_flatten():
-    matrix = lp.orthogonal(0, (4, 2, 3), gain=2.0).reshape(4, 6)
+    matrix = initializers.orthogonal(0, (4, 2, 3), gain=2.0).reshape(4, 6)
     np.testing.assert_allclose(matrix @ matrix.T, 4.0 * np.eye(4), atol=1e-6)
-    assert np.linalg.norm(lp.orthogonal(0, (5,))) == pytest.approx(1.0)
-    assert lp.orthogonal(0, (0, 3)).shape == (0, 3)
+    assert np.linalg.norm(initializers.orthogonal(0, (5,))) == pytest.approx(1.0)
+    assert initializers.orthogonal(0, (0, 3)).shape == (0, 3)
 
 
 FIRST = {  # a change here changes every model's start
@@ -126,11 +140,17 @@ FIRST = {  # a change here changes every model's start
 
 @pytest.mark.parametrize("name", FIRST)
 def test_first_draws_of_seed_0_stay(name):
-    init = lp.sparse_init(sparsity=0.5) if name == "sparse_init" else getattr(lp, name)
+    init = initializers.sparse_init(sparsity=0.5) if name == "sparse_init" else getattr(lp.initializers, name)
     assert [float(value).hex() for value in init(0, (2, 2)).ravel()] == FIRST[name]
 
 
 def test_shapes_are_told_without_drawing(monkeypatch):
     monkeypatch.setattr(Rng, "_raw", lambda self, shape: pytest.fail("drawn"))
-    for init in (lp.orthogonal, lp.truncated_normal, lp.sparse_init(sparsity=0.5), lp.lecun_normal, lp.identity_init):
+    for init in (
+        initializers.orthogonal,
+        initializers.truncated_normal,
+        initializers.sparse_init(sparsity=0.5),
+        initializers.lecun_normal,
+        initializers.identity_init,
+    ):
         assert lp.parameter_length(lp.Dense(30, 20, init_weight=init)) == 30 * 20 + 20

@@ -98,11 +98,11 @@ def test_nested(backend, draw):
 
 def test_ways_to_begin(backend):
     @lp.compact(
-        drawn=lp.parameter(lp.ones, 3),
+        drawn=lp.parameter(lp.initializers.ones, 3),
         scalar=lp.parameter(0.25),
         from_rng=lp.parameter(lambda rng: rng.normal((2, 3))),
         fixed=lp.non_trainable([1.0, 2.0, 3.0]),
-        drawn_state=lp.non_trainable(lp.zeros, (3,)),
+        drawn_state=lp.non_trainable(lp.initializers.zeros, (3,)),
     )
     def affine(x, drawn, scalar, from_rng, fixed, drawn_state):
         return x @ from_rng * drawn * fixed + drawn_state + scalar

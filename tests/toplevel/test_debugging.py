@@ -79,7 +79,7 @@ def test_backward(differentiating):
 
 
 def test_backward_from_the_loss(differentiating):
-    model, ps, st = ready(lp.Chain(lp.Dense(2, 2, init_weight=lp.zeros), lp.Scale(2)), differentiating)
+    model, ps, st = ready(lp.Chain(lp.Dense(2, 2, init_weight=lp.initializers.zeros), lp.Scale(2)), differentiating)
     x, xp = lp.asarray(ZERO, backend=differentiating), differentiating.xp
     with pytest.raises(
         FloatingPointError, match="^Scale at layer_2 was given 2 NaN of 2 entries in the gradient of its o"

@@ -26,8 +26,8 @@ class TwoAccelerators:
 def test_moving(backend, draw):
     model = lp.Chain(lp.Dense(3, 2), lp.Dropout(0.5))
     ps, st = lp.setup(0, model, backend=backend)
-    moved, states = lp.cpu_device()((ps, st))
-    assert lp.get_device((moved, states)) == lp.cpu_device(backend)
+    moved, states = lp.devices.cpu_device()((ps, st))
+    assert lp.devices.get_device((moved, states)) == lp.devices.cpu_device(backend)
     assert lp.backend_of(moved["layer_1"]["weight"]) is backend
     assert states["layer_2"]["training"] == lp.Static(True)
     np.testing.assert_array_equal(*[backend.to_numpy(tree["layer_1"]["weight"]) for tree in (ps, moved)])
@@ -36,44 +36,44 @@ def test_moving(backend, draw):
 
 
 def test_moving_to_a_backend(backend):
-    dev = lp.cpu_device(backend)
+    dev = lp.devices.cpu_device(backend)
     assert repr(dev) == f"Device('cpu', backend={backend.name!r})"
     x = dev({"x": np.ones(2, np.float32), "n": np.arange(2)}, dtype="float16")
-    assert lp.get_device(x) == dev
+    assert lp.devices.get_device(x) == dev
     assert [leaf.tolist() for leaf in map(backend.to_numpy, x.values())] == [[1.0, 1.0], [0, 1]]
     assert [int(backend.to_numpy(b).sum()) for b in dev.each(np.full(2, i, np.float32) for i in range(3))] == [0, 2, 4]
 
 
 def test_a_list_of_devices(backend):
-    assert lp.devices(backend)[0] == lp.cpu_device(backend)
+    assert lp.devices.list_devices(backend)[0] == lp.devices.cpu_device(backend)
 
 
 def test_no_accelerator(backend):
     if len(backend.devices()) > 1:
         return  # there is one here
     with pytest.warns(UserWarning, match=f"{backend.name} has the device cpu, and no accelerator: using the CPU"):
-        assert lp.gpu_device(backend=backend) == lp.cpu_device(backend)
+        assert lp.devices.gpu_device(backend=backend) == lp.devices.cpu_device(backend)
     with pytest.raises(ValueError, match=f"^{backend.name} has the device cpu, and no accelerator$"):
-        lp.gpu_device(backend=backend, force=True)
+        lp.devices.gpu_device(backend=backend, force=True)
     with pytest.raises(ValueError, match="'?cpu'?, got 'gpu:1'"):
-        lp.Device("gpu:1", backend.name)(np.ones(2, np.float32))
+        lp.devices.Device("gpu:1", backend.name)(np.ones(2, np.float32))
 
 
 def test_choosing_an_accelerator():
     pretended = TwoAccelerators()
-    assert lp.gpu_device(backend=pretended).name == "gpu:0"
-    assert lp.gpu_device(1, backend=pretended).name == "gpu:1"
+    assert lp.devices.gpu_device(backend=pretended).name == "gpu:0"
+    assert lp.devices.gpu_device(1, backend=pretended).name == "gpu:1"
     with pytest.raises(ValueError, match="pretended has the devices cpu, gpu:0, gpu:1, and no accelerator 2"):
-        lp.gpu_device(2, backend=pretended)
+        lp.devices.gpu_device(2, backend=pretended)
 
 
 def test_a_layer_stays():
     with pytest.raises(TypeError, match=r"a device expects arrays, got the layer Dense\(1, 1\): move its parameters"):
-        lp.cpu_device()(lp.Dense(1, 1))
+        lp.devices.cpu_device()(lp.Dense(1, 1))
 
 
 def test_several_backends():
     mixed = {"a": np.ones(1), "b": lp.asarray([1.0], backend="torch")}
     with pytest.raises(ValueError, match="numpy on cpu at a, torch on cpu at b: move them with a device or luxport.to"):
-        lp.get_device(mixed)
-    assert lp.get_device({"training": lp.Static(True), "carry": None}) is None
+        lp.devices.get_device(mixed)
+    assert lp.devices.get_device({"training": lp.Static(True), "carry": None}) is None

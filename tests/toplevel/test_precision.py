@@ -9,6 +9,7 @@ import pytest
 
 import luxport as lp
 from luxport.backend import dtype_name
+from luxport.core.eltype import match_eltype
 
 
 class TestConversions:
@@ -56,17 +57,17 @@ class TestMatchEltype:
     def test_policies(self, backend, monkeypatch):
         ps, st = lp.setup(0, self.MODEL, backend=backend, dtype="float16")
         wide = {"x": lp.asarray(np.ones((1, 2)), backend=backend, dtype="float32")}
-        assert lp.match_eltype(self.MODEL, ps, st, wide) is wide
-        assert dtype_name(lp.match_eltype(self.MODEL, ps, st, wide, policy="convert")["x"]) == "float16"
+        assert match_eltype(self.MODEL, ps, st, wide) is wide
+        assert dtype_name(match_eltype(self.MODEL, ps, st, wide, policy="convert")["x"]) == "float16"
         with pytest.warns(UserWarning, match="^Dense has float16 parameters, and was given float32$"):
-            assert lp.match_eltype(self.MODEL, ps, st, wide, policy="warn")["x"] is wide["x"]
+            assert match_eltype(self.MODEL, ps, st, wide, policy="warn")["x"] is wide["x"]
         with pytest.raises(lp.LayerTypeError, match="^Dense expects float16 as its parameters, got float32$"):
-            lp.match_eltype(self.MODEL, ps, st, wide, policy="error")
+            match_eltype(self.MODEL, ps, st, wide, policy="error")
         monkeypatch.setenv("LUXPORT_ELTYPE_MISMATCH", "convert")
-        assert dtype_name(lp.match_eltype(self.MODEL, ps, st, wide)["x"]) == "float16"
+        assert dtype_name(match_eltype(self.MODEL, ps, st, wide)["x"]) == "float16"
         monkeypatch.setenv("LUXPORT_ELTYPE_MISMATCH", "always")
         with pytest.raises(ValueError, match="'convert' or 'error' as policy, got 'always'"):
-            lp.match_eltype(self.MODEL, ps, st, wide)
+            match_eltype(self.MODEL, ps, st, wide)
 
     @pytest.mark.parametrize(
         ("parameters", "given", "converted"),
@@ -85,11 +86,11 @@ class TestMatchEltype:
     def test_table(self, parameters, given, converted):
         ps, st = lp.setup(0, self.MODEL, backend="numpy", dtype=parameters)
         x = np.ones((1, 2), given)
-        assert lp.match_eltype(self.MODEL, ps, st, x, policy="convert").dtype.name == converted
+        assert match_eltype(self.MODEL, ps, st, x, policy="convert").dtype.name == converted
 
     def test_a_layer_without_parameters(self):
         x = np.ones(2)
-        assert lp.match_eltype(lp.NoOpLayer(), {}, {}, x, policy="error") is x
+        assert match_eltype(lp.NoOpLayer(), {}, {}, x, policy="error") is x
 
 
 class TestAlternatePrecision:

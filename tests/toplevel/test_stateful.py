@@ -28,7 +28,7 @@ def test_state_moves_on(backend, draw):
 
 def test_parameters_by_call():
     m = lp.StatefulLayer(lp.Dense(2, 1), None, {})
-    ps, _ = lp.setup(0, lp.Dense(2, 1, init_weight=lp.ones), backend="numpy")
+    ps, _ = lp.setup(0, lp.Dense(2, 1, init_weight=lp.initializers.ones), backend="numpy")
     assert m(np.ones((1, 2), np.float32), ps).tolist() == [[2.0]]
     with pytest.raises(TypeError, match=r"holds no parameters: call it with them, m\(x, ps\)"):
         m(np.ones((1, 2), np.float32))

@@ -17,7 +17,7 @@ def test_the_best_score_moves_only_when_it_is_beaten():
         seen.append(best)
         return best - score
 
-    stop = lp.early_stopping(lambda score: score, 3, distance=distance, min_dist=0.5)
+    stop = lp.training.early_stopping(lambda score: score, 3, distance=distance, min_dist=0.5)
     assert [stop(score) for score in (5.0, 5.25, 4.75, 4.0, 4.0, 4.0, 4.0)] == [False] * 6 + [True]
     # A gain of 0.25 counts as none, and is the best score all the same (flux:src/utils.jl, its code).
     assert seen == [math.inf, 5.0, 5.0, 4.75, 4.0, 4.0, 4.0]
@@ -25,14 +25,14 @@ def test_the_best_score_moves_only_when_it_is_beaten():
 
 def test_a_distance_of_exactly_the_least_is_an_improvement():
     # Flux's code has < where its documentation has <=.
-    stop = lp.early_stopping(lambda score: score, 1, min_dist=1.0)
+    stop = lp.training.early_stopping(lambda score: score, 1, min_dist=1.0)
     assert [stop(score) for score in (3.0, 2.0, 1.0, 0.5)] == [False, False, False, True]
-    flat = lp.plateau(lambda score: score, 1, min_dist=1.0)
+    flat = lp.training.plateau(lambda score: score, 1, min_dist=1.0)
     assert [flat(score) for score in (3.0, 2.0, 3.0, 2.5)] == [False, False, False, True]
 
 
 def test_a_score_of_nan_counts_as_no_stop():
-    stop = lp.early_stopping(lambda score: score, 1)
+    stop = lp.training.early_stopping(lambda score: score, 1)
     assert not stop(math.nan)
 
 
@@ -45,7 +45,7 @@ def wait_for(condition):
 
 def test_throttle_returns_the_last_result():
     calls = []
-    f = lp.throttle(lambda x: calls.append(x) or len(calls), 0.05, trailing=True)
+    f = lp.training.throttle(lambda x: calls.append(x) or len(calls), 0.05, trailing=True)
     assert [f(1), f(2), f(3)] == [1, 1, 1]
     assert wait_for(lambda: calls == [1, 3])
     assert f(4) == 2  # within the timeout that the call at its end began
@@ -56,7 +56,7 @@ def test_throttle_goes_on_after_an_error():
     def f(x):
         raise KeyError(x)
 
-    throttled = lp.throttle(f, 60.0)
+    throttled = lp.training.throttle(f, 60.0)
     for x in (1, 2):
         with pytest.raises(KeyError, match=str(x)):
             throttled(x)

@@ -8,7 +8,7 @@ import tensorflow as tf
 import torch
 
 import luxport as lp
-from luxport import optimizers
+from luxport import optimizers, training
 
 
 def line(backend):
@@ -23,33 +23,33 @@ def test_a_compiled_step(differentiating):
         return lp.namespace(x).sum((ps["a"] * x) ** 2)
 
     x = lp.asarray([2.0], backend=differentiating)
-    step = lp.jit(lp.train_step)
-    values = [float(value) for value, *_ in lp.train(loss, state, ps, [x, x], step=step)]
+    step = lp.jit(training.train_step)
+    values = [float(value) for value, *_ in training.train(loss, state, ps, [x, x], step=step)]
     # d/da (2a)² = 8a: a is 3, and then 3 - 0.1 * 24.
     np.testing.assert_allclose(values, [36.0, (2 * 0.6) ** 2], rtol=1e-6)
 
 
 def test_what_a_loader_refuses():
     with pytest.raises(ValueError, match="arrays with one first size, got 2 at 0, 3 at 1"):
-        lp.DataLoader((np.ones(2), np.ones(3)))
+        training.DataLoader((np.ones(2), np.ones(3)))
     with pytest.raises(ValueError, match="a positive batch_size, got 0"):
-        lp.DataLoader(np.ones(3), 0)
+        training.DataLoader(np.ones(3), 0)
 
 
 def test_a_loader_of_nothing():
-    loader = lp.DataLoader(np.ones((0, 2)), 2)
+    loader = training.DataLoader(np.ones((0, 2)), 2)
     assert (len(loader), [*loader]) == (0, [])
 
 
 def test_an_order_is_of_its_seed():
     x = np.arange(100)
-    first, second, other = [np.concatenate([*lp.DataLoader(x, 7, shuffle=True, seed=seed)]) for seed in (1, 1, 2)]
+    first, second, other = [np.concatenate([*training.DataLoader(x, 7, shuffle=True, seed=seed)]) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
     np.testing.assert_array_equal(np.sort(first), x)
 
 
-@pytest.mark.parametrize("step", [lp.train_step, lp.jit(lp.train_step)], ids=["eager", "jit"])
+@pytest.mark.parametrize("step", [training.train_step, lp.jit(training.train_step)], ids=["eager", "jit"])
 def test_a_step_is_no_part_of_torchs_own_graph(step):
     ps = {"a": torch.tensor([3.0], requires_grad=True)}
     state = optimizers.setup(optimizers.Momentum(0.1), ps)
@@ -68,7 +68,7 @@ def test_gradients_where_torch_records_nothing(quiet):
         assert lp.jvp(lambda x: x**2, (x,), (x,))[1].tolist() == [8.0]
         assert lp.jacobian(lambda x: x**2)(x).tolist() == [[4.0]]
         state = optimizers.setup(optimizers.Descent(0.25), x)
-        assert lp.train_step(lambda x: (x**2).sum(), state, x)[2].tolist() == [1.0]
+        assert training.train_step(lambda x: (x**2).sum(), state, x)[2].tolist() == [1.0]
         if torch.is_inference_mode_enabled():
             with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
                 lp.grad(lambda y: (y**2 * x).sum())(x + 1)
@@ -86,7 +86,7 @@ def test_states_that_are_alike_are_told_apart_by_their_order():
     def loss(ps, a, b):
         return (ps["w"] * torch.inf).sum(), ({"n": a["n"] + 5}, [{"n": b["n"] + 5}], {"n": a["n"] - 1, "m": 3})
 
-    (_, (first, (second,), third)), *_ = lp.train_step(
+    (_, (first, (second,), third)), *_ = training.train_step(
         loss, optimizers.setup(optimizers.Descent(), ps), ps, a, b, has_aux=True
     )
     assert (first["n"].item(), second["n"].item(), third["n"].item()) == (1.0, 2.0, 0.0)

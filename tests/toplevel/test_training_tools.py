@@ -31,26 +31,26 @@ class TestAccuracy:
         scores = on(backend, self.SCORES)
         y = on(backend, [1, 1, 0, 0], "int32")
         # The first is right; the second is the second best; of three alike the first; a NaN is never found.
-        assert float(lp.accuracy(scores, y)) == 0.5
-        assert float(lp.accuracy(scores, y, top=2)) == 0.75
-        assert float(lp.accuracy(scores, y, top=3)) == 0.75
+        assert float(lp.training.accuracy(scores, y)) == 0.5
+        assert float(lp.training.accuracy(scores, y, top=2)) == 0.75
+        assert float(lp.training.accuracy(scores, y, top=3)) == 0.75
         one_hot = on(backend, np.eye(3)[[1, 1, 0, 0]])
-        assert float(lp.accuracy(scores, one_hot)) == 0.5
-        assert float(lp.accuracy(lp.namespace(scores).matrix_transpose(scores), y, axis=0)) == 0.5
-        assert float(lp.accuracy(scores, y, ignore_index=0)) == 0.5
-        assert np.isnan(float(lp.accuracy(scores[:1, :], y[:1], ignore_index=1)))
-        assert float(lp.jit(lp.accuracy)(scores, y)) == 0.5
+        assert float(lp.training.accuracy(scores, one_hot)) == 0.5
+        assert float(lp.training.accuracy(lp.namespace(scores).matrix_transpose(scores), y, axis=0)) == 0.5
+        assert float(lp.training.accuracy(scores, y, ignore_index=0)) == 0.5
+        assert np.isnan(float(lp.training.accuracy(scores[:1, :], y[:1], ignore_index=1)))
+        assert float(lp.jit(lp.training.accuracy)(scores, y)) == 0.5
 
     def test_a_class_out_of_range_is_an_error(self, backend):
         with pytest.raises(IndexError, match="expects classes of at least 0 and below 2, got -1"):
-            lp.accuracy(on(backend, [[1.0, 0.0]] * 2), on(backend, [2, -1], "int32"), top=2)
+            lp.training.accuracy(on(backend, [[1.0, 0.0]] * 2), on(backend, [2, -1], "int32"), top=2)
 
     def test_random_scores_as_sorted(self):
         rng = np.random.default_rng(0)
         scores, y = rng.normal(size=(200, 9)).astype(np.float32), rng.integers(0, 9, 200)
         for top in (1, 3, 5):
             want = np.mean([y[i] in np.argsort(-scores[i])[:top] for i in range(200)])
-            assert float(lp.accuracy(scores, y, top=top)) == pytest.approx(want)
+            assert float(lp.training.accuracy(scores, y, top=top)) == pytest.approx(want)
 
     @pytest.mark.parametrize(
         ("arguments", "options", "text"),
@@ -67,7 +67,7 @@ class TestAccuracy:
     )
     def test_refusals(self, arguments, options, text):
         with pytest.raises(ValueError) as caught:
-            lp.accuracy(*arguments, **options)
+            lp.training.accuracy(*arguments, **options)
         assert text in str(caught.value)
 
 
@@ -124,7 +124,7 @@ class TestGlobalNorm:
 
 class TestMovingAverage:
     def test_is_the_formula(self, backend):
-        ema = lp.MovingAverage(0.9)
+        ema = lp.training.MovingAverage(0.9)
         steps = [{"w": on(backend, [float(n)]), "n": on(backend, [n], "int32"), "s": lp.Static(1)} for n in range(30)]
         state, want = ema.setup(steps[0]), 0.0
         update = lp.jit(ema.update)
@@ -137,7 +137,7 @@ class TestMovingAverage:
         assert mean["n"].tolist() == [29] and mean["s"] == lp.Static(1)
 
     def test_half_precision_does_not_stall(self):
-        ema = lp.MovingAverage(0.999, warm_up=False)
+        ema = lp.training.MovingAverage(0.999, warm_up=False)
         state = ema.setup({"w": on("torch", [0.0], "bfloat16")})
         for _ in range(1000):
             state = ema.update(state, {"w": on("torch", [1.0], "bfloat16")})
@@ -146,15 +146,15 @@ class TestMovingAverage:
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="a decay of at least 0 and below 1, got 1"):
-            lp.MovingAverage(1.0)
+            lp.training.MovingAverage(1.0)
         with pytest.raises(ValueError, match="floating arrays, got none"):
-            lp.MovingAverage().setup({})
+            lp.training.MovingAverage().setup({})
 
 
 class TestDynamicLossScale:
     @pytest.mark.parametrize("name", ["jax", "torch", "tf"])
     def test_a_gradient_that_would_vanish_in_float16(self, name):
-        scaling = lp.DynamicLossScale(initial=2.0**12)
+        scaling = lp.training.DynamicLossScale(initial=2.0**12)
         ps, small = {"a": on(name, [1.0], "float16")}, on(name, [2.0**-13], "float16")
 
         def loss(ps, x):
@@ -172,7 +172,7 @@ class TestDynamicLossScale:
         assert bool(finite) and float(host(grads)["a"][0]) == 2.0**-26
 
     def test_the_factor_falls_and_grows(self, backend):
-        scaling = lp.DynamicLossScale(initial=8.0, interval=2, least=2.0)
+        scaling = lp.training.DynamicLossScale(initial=8.0, interval=2, least=2.0)
         state = scaling.setup({"a": on(backend, [1.0])})
         update, seen = lp.jit(scaling.update), []
         for good in (True, False, False, False, True, True, True, True):
@@ -182,12 +182,12 @@ class TestDynamicLossScale:
 
     def test_a_step_is_skipped(self, backend):
         old, new = {"a": on(backend, [1.0]), "s": lp.Static(3)}, {"a": on(backend, [np.nan]), "s": lp.Static(3)}
-        assert not bool(lp.all_finite(new))
-        assert host(lp.select(lp.all_finite(new), new, old))["a"].tolist() == [1.0]
-        assert host(lp.select(lp.all_finite(old), old, new))["a"].tolist() == [1.0]
+        assert not bool(lp.training.all_finite(new))
+        assert host(lp.training.select(lp.training.all_finite(new), new, old))["a"].tolist() == [1.0]
+        assert host(lp.training.select(lp.training.all_finite(old), old, new))["a"].tolist() == [1.0]
 
     def test_refusals(self):
         with pytest.raises(ValueError, match="0 < backoff < 1"):
-            lp.DynamicLossScale(backoff=1.0)
+            lp.training.DynamicLossScale(backoff=1.0)
         with pytest.raises(ValueError, match="a positive int as interval, got 0"):
-            lp.DynamicLossScale(interval=0)
+            lp.training.DynamicLossScale(interval=0)

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import luxport
-from luxport import losses, ops
+from luxport import losses, ops, training
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operation_examples.example import draw
 
@@ -51,7 +50,7 @@ def right_calls() -> Iterator[RightCall]:
         else:
             yield _of_function(f"losses.{name}" if name in ops.__all__ else name, value, arrays, options)
     for name, (arrays, options) in _LABELS.items():
-        yield _of_function(name, getattr(luxport, name), arrays, options)
+        yield _of_function(name, getattr(training, name), arrays, options)
 
 
 def _of_function(name: str, function: Any, arrays: tuple[Any, ...], options: Mapping[str, Any]) -> RightCall:

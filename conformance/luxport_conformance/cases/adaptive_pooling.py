@@ -32,22 +32,22 @@ OP = "nnlib:pooling.jl"
 # NNlib pins the pools of 1 to 5 by windows of two, and what comes of pulling them back to x.
 POWERS: dict[str, tuple[LPPool, list[float], list[float]]] = {
     "plain": (
-        LPPool(2, p=4.5),
+        LPPool((2,), p=4.5),
         [2.019312856150994, 4.221163518110637],
         [0.17258020254042603, 1.9525221042381296, 1.2774501198988355, 3.496467771732918, 0.0],
     ),
     "stride": (
-        LPPool(2, stride=1, p=3.0),
+        LPPool((2,), stride=1, p=3.0),
         [2.080083823051904, 3.2710663101885897, 4.497941445275415, 5.738793548317167],
         [0.48074985676913606, 3.1458422620080637, 4.752311710531486, 6.345225258061685, 4.356316321455918],
     ),
     "padded": (
-        LPPool(2, padding=1, p=2.0),
+        LPPool((2,), padding=1, p=2.0),
         [1.0, 3.605551275463989, 6.4031242374328485],
         [1.0, 2.0, 3.0, 4.0, 5.0],
     ),
 }
-ALONE, PAIRS = LPPool(1, p=4.5), LPPool(2)
+ALONE, PAIRS = LPPool((1,), p=4.5), LPPool((2,))
 
 
 def _slopes(x: Any) -> Any:
@@ -155,7 +155,7 @@ CASES: list[Case] = [
         forward(
             f"{layer.__name__}.uneven",
             ("flux: one window and one stride (src/layers/conv.jl, AdaptiveMaxPool)",),
-            layer(3, **options),  # type: ignore[arg-type]
+            layer((3,), **options),  # type: ignore[arg-type]
             np.abs(draw(2, 2, 7)),
             y=_fixed(reduce, 3),
             tolerance=Tolerance(reduction=8),
@@ -238,7 +238,7 @@ CASES: list[Case] = [
     fails(
         "max_pool.no_complex",
         at(OP, 1028),
-        MaxPool(2),
+        MaxPool((2,)),
         draw(1, 2, 7) + 1j * draw(1, 2, 7, seed=1),
         message="MaxPool expects real numbers, got complex64",
     ),

@@ -218,7 +218,7 @@ CASES: list[Case] = [
     forward(
         "conv.bias_alone",
         at(LAYER, 39),
-        Conv((2, 2), 1, 3, init_weight=luxport.ones, init_bias=luxport.ones),
+        Conv((2, 2), 1, 3, init_weight=luxport.initializers.ones, init_bias=luxport.initializers.ones),
         np.zeros((1, 1, 28, 28)),
         y=np.ones((1, 3, 27, 27)),
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import Conv, ConvTranspose, CrossCor, DepthwiseConv, SamePad, ops, relu
+from luxport import Conv, ConvTranspose, CrossCor, DepthwiseConv, SamePad, initializers, ops, relu
 from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import answer, counting
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
@@ -297,7 +297,7 @@ CASES: list[Case] = [
     fails(
         "conv.weight_of_another_shape",
         at(LAYER, 89),
-        lambda: luxport.setup(0, Conv((3, 3), 1, 1, init_weight=lambda rng, shape: luxport.ones(rng, (1, 3, 3)))),
+        lambda: luxport.setup(0, Conv((3, 3), 1, 1, init_weight=lambda rng, shape: initializers.ones(rng, (1, 3, 3)))),
         subject="Conv",
         raises=ValueError,
         message=r"expects init_weight to return \(1, 1, 3, 3\), got \(1, 3, 3\)",

@@ -1,4 +1,4 @@
-"""Cases of `luxport.DataLoader`: Flux's, with the samples along the first axis."""
+"""Cases of `luxport.training.DataLoader`: Flux's, with the samples along the first axis."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import luxport
-from luxport import DataLoader
 from luxport.optimizers import Descent, setup
+from luxport.training import DataLoader
 from luxport_conformance.backends import prepared
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, function
@@ -38,7 +38,7 @@ def _batches(**options: Any) -> Any:
 
 def _on_the_cpu(x: Any) -> Any:
     loader = DataLoader(x, 2)
-    moved = tuple(luxport.cpu_device(luxport.backend_of(x).name).each(loader))
+    moved = tuple(luxport.devices.cpu_device(luxport.backend_of(x).name).each(loader))
     return {"first": moved[0], "count": len(moved), "told": len(loader)}
 
 
@@ -76,8 +76,8 @@ def _trained(loss: Any, rate: float) -> Any:
     def program(theta: Any, *data: Any) -> Any:
         loader = DataLoader(data)
         state = setup(Descent(rate), theta)
-        step = prepared(luxport.backend_of(theta), luxport.train_step)
-        *_, (_, _, trained) = luxport.train(loss, state, theta, itertools.chain(*[loader] * PASSES), step=step)
+        step = prepared(luxport.backend_of(theta), luxport.training.train_step)
+        *_, (_, _, trained) = luxport.training.train(loss, state, theta, itertools.chain(*[loader] * PASSES), step=step)
         return trained
 
     return program

@@ -32,7 +32,7 @@ def _initial(layer: Any, name: str) -> Any:
     return tuple(luxport.setup(0, layer, backend="numpy")[0][name].shape)
 
 
-ONES: dict[str, Any] = {"init_weight": luxport.ones}
+ONES: dict[str, Any] = {"init_weight": luxport.initializers.ones}
 ONE_THEN_TWO = np.stack([np.ones(10), 2 * np.ones(10)])
 
 CASES: list[Case] = [
@@ -88,7 +88,7 @@ CASES: list[Case] = [
     forward(
         "scale.drawn_weight",
         at(BASIC, 119),
-        Scale(2, init_weight=luxport.normal),
+        Scale(2, init_weight=luxport.initializers.normal),
         [1.0, 2.0],
         y=Property("something other than [1, 2]", lambda y: not np.array_equal(y, [1.0, 2.0])),
     ),
@@ -113,7 +113,7 @@ CASES: list[Case] = [
     forward(
         "scale.zeros_tanh",
         at(BASIC, 127),
-        Scale(3, 2, luxport.tanh, use_bias=False, init_weight=luxport.zeros),
+        Scale(3, 2, luxport.tanh, use_bias=False, init_weight=luxport.initializers.zeros),
         draw(4, 1, 2),
         y=np.zeros((4, 3, 2)),
     ),

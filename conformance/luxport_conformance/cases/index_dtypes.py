@@ -44,7 +44,7 @@ def _turned(x: Any, positions: Any) -> Any:
 
 def _shuffled(rows: Any, labels: Any) -> Any:
     """Load labels beside rows that hold them as numbers, in an order of the seed's."""
-    loader = luxport.DataLoader((rows, labels[1, ...]), 2, shuffle=True, seed=1)
+    loader = luxport.training.DataLoader((rows, labels[1, ...]), 2, shuffle=True, seed=1)
     xp = luxport.namespace(rows)
     return xp.concat([xp.astype(batch, rows.dtype) for _, batch in loader], axis=0)
 
@@ -74,7 +74,7 @@ FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
         TABLE,
         TABLE[PLACES].mean(axis=1),
     ),
-    "onehot": ("onehotbatch", lambda x, places: luxport.onehotbatch(places, 4), TABLE, HOT),
+    "onehot": ("onehotbatch", lambda x, places: luxport.training.onehotbatch(places, 4), TABLE, HOT),
     "nll": ("nll_loss", losses.nll_loss, PROBABILITIES, -PICKED.mean()),
     "crossentropy": (
         "sparse_crossentropy",
@@ -90,7 +90,7 @@ FUNCTIONS: dict[str, tuple[str, Taking, Any, Any]] = {
     ),
     "accuracy": (
         "accuracy",
-        lambda y, labels: luxport.accuracy(y, labels, ignore_index=-1),
+        lambda y, labels: luxport.training.accuracy(y, labels, ignore_index=-1),
         PROBABILITIES,
         (PROBABILITIES.argmax(-1) == PLACES).mean(),
     ),

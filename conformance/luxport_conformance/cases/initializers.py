@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import Conv, ConvTranspose, CrossCor, Dense, SamePad, fans, identity_init, orthogonal, sparse_init
+from luxport import Conv, ConvTranspose, CrossCor, Dense, SamePad, initializers
+from luxport.initializers import fans, identity_init, orthogonal, sparse_init
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
 
@@ -17,7 +18,7 @@ __all__ = ["CASES"]
 
 FILE = "flux:utils.jl"
 ANY_SHAPE = {
-    name: getattr(luxport, name)
+    name: getattr(initializers, name)
     for name in (
         *("glorot_uniform", "glorot_normal", "kaiming_uniform", "kaiming_normal", "orthogonal", "truncated_normal"),
         *("lecun_normal", "identity_init", "uniform", "normal"),
@@ -56,8 +57,8 @@ def _kaiming() -> tuple[bool, bool, bool]:
     found = []
     for fan_in, fan_out in ((100, 100), (400, 100)):
         shape = (fan_in, fan_out)
-        values, bound = luxport.kaiming_uniform(0, shape), math.sqrt(6 / fan_in)
-        deviation = luxport.kaiming_normal(0, shape).std() / math.sqrt(2 / fan_in)
+        values, bound = luxport.initializers.kaiming_uniform(0, shape), math.sqrt(6 / fan_in)
+        deviation = luxport.initializers.kaiming_normal(0, shape).std() / math.sqrt(2 / fan_in)
         found.append(
             (-1 < values.min() / bound < -0.9, 0.9 < values.max() / bound < 1, 0.9 < deviation < 1.1),
         )
@@ -77,7 +78,7 @@ def _sparse(rows: int, columns: int, sparsity: float, std: float) -> tuple[bool,
 
 
 def _truncated(mean: float, std: float, low: float, high: float) -> Any:
-    return luxport.truncated_normal(0, (10, 100, 100), mean=mean, std=std, low=low, high=high)
+    return luxport.initializers.truncated_normal(0, (10, 100, 100), mean=mean, std=std, low=low, high=high)
 
 
 def _within() -> tuple[bool, bool, bool, bool]:
@@ -219,7 +220,7 @@ CASES: list[Case] = [
         (165, 166, 167),
         "truncated_normal",
         lambda: [
-            abs(f(luxport.truncated_normal(0, (100, 100))) - wanted) < margin
+            abs(f(luxport.initializers.truncated_normal(0, (100, 100))) - wanted) < margin
             for f, wanted, margin in ((np.min, -2, 0.05), (np.max, 2, 0.05), (np.mean, 0, 0.1))
         ],
         [True] * 3,
@@ -231,7 +232,7 @@ CASES: list[Case] = [
         (185, 186),
         "lecun_normal",
         lambda: [
-            abs(luxport.lecun_normal(0, shape).std() / wanted - 1) < 0.1
+            abs(luxport.initializers.lecun_normal(0, shape).std() / wanted - 1) < 0.1
             for shape, wanted in (((1000, 10), 0.032), ((10, 1000), 0.317))
         ],
         [True] * 2,

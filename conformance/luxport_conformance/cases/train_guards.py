@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import optimizers
+from luxport import optimizers, training
 from luxport.backend import dtype_name, namespace
 from luxport.optimizers import Descent, Momentum
 from luxport_conformance.case import Case
@@ -25,7 +25,7 @@ def _infinite_slope(a: Any, x: Any) -> Any:
     xp = namespace(a)
     ps = {"a": a}
     state = optimizers.setup(Momentum(0.5), ps)
-    value, state, ps = luxport.train_step(lambda ps, x: xp.sum(xp.sqrt(ps["a"] * x)), state, ps, x)
+    value, state, ps = training.train_step(lambda ps, x: xp.sum(xp.sqrt(ps["a"] * x)), state, ps, x)
     return {"value": value, "ps": ps["a"], "state": state["a"]["state"]}
 
 
@@ -42,7 +42,7 @@ def _states(x: Any, good: Any) -> Any:
 
     means = []
     for batch in (x, good):
-        (_, aux), state, ps = luxport.train_step(loss, state, ps, st, batch, has_aux=True)
+        (_, aux), state, ps = training.train_step(loss, state, ps, st, batch, has_aux=True)
         st = aux["st"]
         means.append(st["running_mean"])
     return tuple(means)
@@ -60,7 +60,7 @@ def _complex(re: Any, im: Any) -> Any:
     slope = luxport.grad(size)(w)
     pulled = luxport.vjp(lambda w: w * w, w)[1](1j * w)[0]
     nested = luxport.grad(lambda w: size(luxport.grad(lambda w: xp.sum(xp.real(w * w * w)))(w)))(w)
-    _, _, ps = luxport.train_step(lambda ps: size(ps["w"]), optimizers.setup(Descent(0.25), {"w": w}), {"w": w})
+    _, _, ps = training.train_step(lambda ps: size(ps["w"]), optimizers.setup(Descent(0.25), {"w": w}), {"w": w})
     return tuple([(xp.real(z), xp.imag(z)) for z in (slope, pulled, nested, ps["w"])])
 
 

@@ -1,4 +1,4 @@
-"""Cases of `luxport.train_step` and `luxport.train`: Flux's, of what a step returns and of losses that are none."""
+"""Cases of `training.train_step` and `training.train`: Flux's, of what a step returns and of losses that are none."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import Dense, losses, optimizers, tanh, train, train_step
+from luxport import Dense, losses, optimizers, tanh
 from luxport.optimizers import Adam, AdamW, Descent, Momentum
+from luxport.training import train, train_step
 from luxport_conformance.backends import prepared
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, draw, fails
@@ -146,7 +147,7 @@ def _converged(weight: Any, start: Any, xs: Any, held_out: Any) -> Any:
     state = optimizers.setup(Adam(0.05), ps)
     (_, scanned), _ = luxport.scan(step, (state, ps), xs)
     quick = prepared(luxport.backend_of(weight), train_step)
-    *_, (_, _, looped) = train(error, optimizers.setup(AdamW(0.05), ps), ps, luxport.unbatch(xs), step=quick)
+    *_, (_, _, looped) = train(error, optimizers.setup(AdamW(0.05), ps), ps, luxport.training.unbatch(xs), step=quick)
     return {"before": error(ps, held_out), "after": (error(scanned, held_out), error(looped, held_out))}
 
 

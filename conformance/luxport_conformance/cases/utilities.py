@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import BatchNorm, Bilinear, Chain, Conv, Dense, LayerNorm, Parallel, SkipConnection
+from luxport import BatchNorm, Bilinear, Chain, Conv, Dense, LayerNorm, Parallel, SkipConnection, devices, training
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, function, gradient
@@ -23,7 +23,7 @@ TIMEOUT = 0.05
 
 def _throttle_leading() -> list[int]:
     calls: list[float] = []
-    f = luxport.throttle(lambda: calls.append(0.0), TIMEOUT)
+    f = training.throttle(lambda: calls.append(0.0), TIMEOUT)
     seen = []
     for wait in (False, False, True, False):
         if wait:
@@ -35,7 +35,7 @@ def _throttle_leading() -> list[int]:
 
 def _throttle_trailing() -> list[int]:
     calls: list[float] = []
-    f = luxport.throttle(lambda: calls.append(0.0), TIMEOUT, leading=False, trailing=True)
+    f = training.throttle(lambda: calls.append(0.0), TIMEOUT, leading=False, trailing=True)
     seen = []
     for _ in range(2):
         f()
@@ -45,7 +45,7 @@ def _throttle_trailing() -> list[int]:
 
 def _throttle_arguments() -> list[list[int]]:
     calls: list[int] = []
-    f = luxport.throttle(calls.append, TIMEOUT, leading=True, trailing=True)
+    f = training.throttle(calls.append, TIMEOUT, leading=True, trailing=True)
     seen = []
     for x in (1, 2, 3):
         f(x)
@@ -69,22 +69,22 @@ def _until(stop: Any, scores: Any) -> int:
 
 
 def _patience() -> tuple[list[bool], int]:
-    always = luxport.patience(lambda: True, 3)
+    always = training.patience(lambda: True, 3)
     held = (False, True, False, True, True, True)
-    return [always() for _ in range(3)], _until(luxport.patience(lambda i: held[i], 3), range(len(held)))
+    return [always() for _ in range(3)], _until(training.patience(lambda i: held[i], 3), range(len(held)))
 
 
 def _early_stopping() -> dict[str, int]:
     def with_keyword(score: float) -> bool:
         return keyword(score, y=score)
 
-    keyword = luxport.early_stopping(lambda x, y: x + y, 10)
-    rising = luxport.early_stopping(
+    keyword = training.early_stopping(lambda x, y: x + y, 10)
+    rising = training.early_stopping(
         lambda x: x, 10, distance=lambda best, score: score - best, init_score=-float("inf")
     )
-    least = luxport.early_stopping(lambda x: x, 10, min_dist=3)
+    least = training.early_stopping(lambda x: x, 10, min_dist=3)
     return {
-        "decreasing": _until(luxport.early_stopping(lambda x: x, 10), range(0, -99, -1)),
+        "decreasing": _until(training.early_stopping(lambda x: x, 10), range(0, -99, -1)),
         "increasing": _until(rising, range(99)),
         "arguments": _until(with_keyword, range(0, -99, -1)),
         "by at least 3": _until(least, range(0, -99, -3)),
@@ -101,7 +101,7 @@ def _plateau() -> int:
         value = value / abs(value) - value
         return value
 
-    trigger = luxport.plateau(f, 3, init_score=10, min_dist=18)
+    trigger = training.plateau(f, 3, init_score=10, min_dist=18)
     return _until(lambda _: trigger(), range(99))
 
 
@@ -169,9 +169,13 @@ def _moved() -> list[bool]:
     x = np.random.Generator(np.random.Philox(0)).uniform(size=(10, 10)).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        gpu = luxport.gpu_device(backend="numpy")
-    cpu = luxport.cpu_device()
-    return [bool((gpu(x) == x).all()), isinstance(cpu, luxport.Device) and cpu.name == "cpu", bool((cpu(x) == x).all())]
+        gpu = devices.gpu_device(backend="numpy")
+    cpu = devices.cpu_device()
+    return [
+        bool((gpu(x) == x).all()),
+        isinstance(cpu, devices.Device) and cpu.name == "cpu",
+        bool((cpu(x) == x).all()),
+    ]
 
 
 STACKED = np.array([[8, 9, 9, 7], [9, 6, 1, 4], [3, 6, 7, 10], [5, 9, 2, 6]], np.float64)
@@ -281,7 +285,7 @@ CASES: list[Case] = [
         "utilities.batch",
         at(UTILS, 403, 410),
         "batch",
-        lambda x: (luxport.batch([x[i, ...] for i in range(4)]), luxport.batch(iter([x[0, :2]] * 3))),
+        lambda x: (training.batch([x[i, ...] for i in range(4)]), training.batch(iter([x[0, :2]] * 3))),
         STACKED,
         expected=(STACKED, np.tile(STACKED[0, :2], (3, 1))),
     ),
@@ -289,7 +293,7 @@ CASES: list[Case] = [
         "utilities.unbatch",
         at(UTILS, 402, 411),
         "unbatch",
-        lambda x: tuple(luxport.unbatch(x)),
+        lambda x: tuple(training.unbatch(x)),
         STACKED,
         expected=tuple(STACKED),
     ),
@@ -297,7 +301,12 @@ CASES: list[Case] = [
         "utilities.batch_of_numbers",
         at(UTILS, 406, 407),
         "batch",
-        lambda: repr((luxport.batch([1, 2, 3]).tolist(), [int(i) for i in luxport.unbatch(np.array([1, 2, 3]))])),
+        lambda: repr(
+            (
+                training.batch([1, 2, 3]).tolist(),
+                [int(i) for i in training.unbatch(np.array([1, 2, 3]))],
+            )
+        ),
         "([1, 2, 3], [1, 2, 3])",
     ),
     function(

@@ -26,7 +26,7 @@ def block(x: Any, *, hidden: Any, drops: Any, scale: Any, shift: Any, act: Any, 
     return drops[1](y) if training else y
 
 
-@luxport.compact("Linear", weight=luxport.parameter(luxport.glorot_uniform, (3, 2)))
+@luxport.compact("Linear", weight=luxport.parameter(luxport.initializers.glorot_uniform, (3, 2)))
 def linear(x: Any, weight: Any) -> Any:
     """Multiply."""
     return x @ weight

@@ -24,7 +24,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "LPPool": (
         Example(layer=luxport.LPPool((2, 2)), x=(2, 3, 5, 4), tolerance=sum_of(4)),
-        Example(layer=luxport.LPPool(2, stride=1, padding=((1, 0),), p=4), x=(2, 2, 5), tolerance=sum_of(4)),
+        Example(layer=luxport.LPPool((2,), stride=1, padding=((1, 0),), p=4), x=(2, 2, 5), tolerance=sum_of(4)),
     ),
     "GlobalMaxPool": (Example(layer=luxport.GlobalMaxPool(), x=(2, 3, 3, 4)),),
     "GlobalMeanPool": (Example(layer=luxport.GlobalMeanPool(), x=(2, 3, 3, 4), tolerance=sum_of(12)),),
@@ -38,7 +38,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example(layer=luxport.AdaptiveMeanPool((3, 2), variable_windows=True), x=(2, 2, 5, 4), tolerance=sum_of(6)),
     ),
     "AdaptiveLPPool": (
-        Example(layer=luxport.AdaptiveLPPool(2), x=(2, 2, 5), tolerance=sum_of(3)),
-        Example(layer=luxport.AdaptiveLPPool(3, variable_windows=True, p=4), x=(2, 2, 5), tolerance=sum_of(4)),
+        Example(layer=luxport.AdaptiveLPPool((2,)), x=(2, 2, 5), tolerance=sum_of(3)),
+        Example(layer=luxport.AdaptiveLPPool((3,), variable_windows=True, p=4), x=(2, 2, 5), tolerance=sum_of(4)),
     ),
 }

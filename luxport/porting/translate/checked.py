@@ -26,8 +26,12 @@ _LAYERS = {
     for name in luxport.__all__
     if isinstance(kind := getattr(luxport, name), type) and issubclass(kind, luxport.Layer)
 }
-_ALLOWED = {f"luxport.{name}" for name in _LAYERS | set(INITIALIZERS.values())} | set(ACTIVATIONS.values())
-_ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "constant", "namespace", "parameter")}
+_ALLOWED = (
+    {f"luxport.{name}" for name in _LAYERS}
+    | {f"luxport.initializers.{name}" for name in INITIALIZERS.values()}
+    | set(ACTIVATIONS.values())
+)
+_ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "initializers.constant", "namespace", "parameter")}
 _ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
 _ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}

@@ -89,8 +89,8 @@ def _drawn(t: Translator, node: Node) -> _Drawn | None:
     return _Drawn(init, group("(", entries[::-1], ")", "sizes"))
 
 
-_SCALES = {"luxport.normal": "std", "luxport.uniform": "high", "luxport.glorot_uniform": "gain"}
-_SCALES |= {"luxport.glorot_normal": "gain", "luxport.ones": ""}
+_SCALES = {"normal": "std", "uniform": "high", "glorot_uniform": "gain", "glorot_normal": "gain", "ones": ""}
+_SCALES = {f"luxport.initializers.{name}": option for name, option in _SCALES.items()}
 
 
 def _scaled(t: Translator, node: Node) -> _Drawn | None:
@@ -111,8 +111,8 @@ def _scaled(t: Translator, node: Node) -> _Drawn | None:
     if scale.kind not in ("number", "unknown") or found.init.text not in _SCALES:
         raise Unported("an array drawn and changed")
     value = Code(f"1 / {scale.text if not scale.compound else f'({scale.text})'}") if symbol == "/" else scale
-    if found.init.text == "luxport.ones":
-        return _Drawn(Code(f"luxport.constant(value={value.text})", "function"), found.sizes)
+    if found.init.text == "luxport.initializers.ones":
+        return _Drawn(Code(f"luxport.initializers.constant(value={value.text})", "function"), found.sizes)
     return _Drawn(Code(f"{found.init.text}({_SCALES[found.init.text]}={value.text})", "function"), found.sizes)
 
 

@@ -144,7 +144,7 @@ class Translator:
 
     def initial(self, name: str) -> Code:
         """Return an initializer by its name in Julia."""
-        return Code(f"luxport.{INITIALIZERS[name]}", "function")
+        return Code(f"luxport.initializers.{INITIALIZERS[name]}", "function")
 
     def flag(self, node: Node) -> Code:
         """Return true or false, also where Julia has it as a type."""

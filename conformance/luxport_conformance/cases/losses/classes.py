@@ -125,7 +125,7 @@ def _classes() -> list[Case]:
         loss_case(
             "CrossEntropyLoss",
             f"{docs}CrossEntropyLoss",
-            luxport.CrossEntropyLoss(),
+            losses.CrossEntropyLoss(),
             softmax(sloped),
             three,
             1.6076053,
@@ -134,7 +134,7 @@ def _classes() -> list[Case]:
         loss_case(
             "CrossEntropyLoss_sum",
             f"{docs}CrossEntropyLoss",
-            luxport.CrossEntropyLoss(agg="sum"),
+            losses.CrossEntropyLoss(agg="sum"),
             softmax(sloped),
             three,
             5 * 1.6076053,
@@ -143,7 +143,7 @@ def _classes() -> list[Case]:
         loss_case(
             "CrossEntropyLoss_smooth",
             f"{docs}CrossEntropyLoss",
-            luxport.CrossEntropyLoss(label_smoothing=0.15),
+            losses.CrossEntropyLoss(label_smoothing=0.15),
             softmax(sloped),
             three,
             1.5776052,
@@ -152,7 +152,7 @@ def _classes() -> list[Case]:
         loss_case(
             "CrossEntropyLoss_logits",
             f"{docs}CrossEntropyLoss",
-            luxport.CrossEntropyLoss(logits=True),
+            losses.CrossEntropyLoss(logits=True),
             sloped,
             three,
             1.6076053,
@@ -182,7 +182,7 @@ def _classes() -> list[Case]:
         loss_case(
             "FocalLoss",
             f"{docs}FocalLoss",
-            luxport.FocalLoss(),
+            losses.FocalLoss(),
             softmax(sloped),
             three,
             1.1277556,
@@ -217,7 +217,7 @@ def _classes() -> list[Case]:
         loss_case(
             "KLDivergenceLoss",
             f"{docs}KLDivergenceLoss",
-            luxport.KLDivergenceLoss(),
+            losses.KLDivergenceLoss(),
             np.full((2, 2), 0.5),
             np.eye(2),
             np.log(2),
@@ -225,7 +225,7 @@ def _classes() -> list[Case]:
         loss_case(
             "KLDivergenceLoss_sum",
             f"{docs}KLDivergenceLoss",
-            luxport.KLDivergenceLoss(agg="sum"),
+            losses.KLDivergenceLoss(agg="sum"),
             np.full((2, 2), 0.5),
             np.eye(2),
             2 * np.log(2),
@@ -233,7 +233,7 @@ def _classes() -> list[Case]:
         loss_case(
             "KLDivergenceLoss_equal",
             f"{docs}KLDivergenceLoss",
-            luxport.KLDivergenceLoss(epsilon=0.0),
+            losses.KLDivergenceLoss(epsilon=0.0),
             np.full((2, 2), 0.5),
             np.full((2, 2), 0.5),
             0.0,
@@ -241,7 +241,7 @@ def _classes() -> list[Case]:
         loss_case(
             "KLDivergenceLoss_impossible",
             f"{docs}KLDivergenceLoss",
-            luxport.KLDivergenceLoss(epsilon=0.0),
+            losses.KLDivergenceLoss(epsilon=0.0),
             np.eye(2),
             np.full((2, 2), 0.5),
             np.inf,
@@ -266,7 +266,7 @@ def _classes() -> list[Case]:
         loss_case(
             "SparseCrossEntropyLoss",
             "definition: -log of the probability of the class",
-            luxport.SparseCrossEntropyLoss(logits=True, axis=1, agg="sum"),
+            losses.SparseCrossEntropyLoss(logits=True, axis=1, agg="sum"),
             np.stack([sloped.T, -sloped.T]),
             np.asarray([[0, 1, 2, 1, 0], [2, 2, 2, 2, 2]], np.int32),
             -np.log(softmax(sloped))[np.arange(5), [0, 1, 2, 1, 0]].sum() - 5 * np.log(softmax(-sloped)[0, 2]),

@@ -21,7 +21,7 @@ from luxport_conformance.compare import Tolerance
 __all__ = ["CASES"]
 
 # PyTorch's compiler cannot follow the building of a layer.
-_OBJECTIVE, _MODEL = luxport.MSELoss(), luxport.Dense(3, 2)
+_OBJECTIVE, _MODEL = losses.MSELoss(), luxport.Dense(3, 2)
 
 ALL: tuple[Callable[..., Any], ...] = (
     *(losses.mse, losses.mae, losses.msle, losses.crossentropy, losses.logitcrossentropy, losses.binarycrossentropy),

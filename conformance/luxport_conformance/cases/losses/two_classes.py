@@ -43,7 +43,10 @@ def _two_classes() -> list[Case]:
         return losses.logitbinarycrossentropy(y_hat, losses.label_smoothing(y, 0.2, axis=None), agg=None)
 
     def pulled(y_hat: Any, y: Any) -> Any:
-        loss, smoothing = luxport.BinaryCrossEntropyLoss, luxport.BinaryCrossEntropyLoss(label_smoothing=0.1)
+        loss, smoothing = (
+            losses.BinaryCrossEntropyLoss,
+            losses.BinaryCrossEntropyLoss(label_smoothing=0.1),
+        )
         logits = loss(logits=True, label_smoothing=0.1)(y_hat, y) - loss(logits=True)(y_hat, y)
         p = luxport.sigmoid(y_hat)
         return luxport.namespace(logits).stack([logits, smoothing(p, y) - loss()(p, y)])
@@ -102,7 +105,7 @@ def _two_classes() -> list[Case]:
         loss_case(
             "BinaryCrossEntropyLoss_logits",
             f"{docs}BinaryCrossEntropyLoss",
-            luxport.BinaryCrossEntropyLoss(logits=True),
+            losses.BinaryCrossEntropyLoss(logits=True),
             scores,
             flags,
             0.160832,
@@ -111,7 +114,7 @@ def _two_classes() -> list[Case]:
         loss_case(
             "BinaryCrossEntropyLoss",
             f"{docs}BinaryCrossEntropyLoss",
-            luxport.BinaryCrossEntropyLoss(),
+            losses.BinaryCrossEntropyLoss(),
             sigmoid(scores),
             flags,
             0.16083185,
@@ -165,7 +168,7 @@ def _two_classes() -> list[Case]:
         loss_case(
             "BinaryFocalLoss",
             f"{docs}BinaryFocalLoss",
-            luxport.BinaryFocalLoss(),
+            losses.BinaryFocalLoss(),
             told,
             true,
             0.0728675615927385,
@@ -175,8 +178,8 @@ def _two_classes() -> list[Case]:
         loss_case("hinge_loss", 123, losses.hinge_loss, four, 0.5 * four, 0.125),
         loss_case("squared_hinge_loss_none", 127, losses.squared_hinge_loss, four + 4, four, 0.0),
         loss_case("squared_hinge_loss", 128, losses.squared_hinge_loss, four, 0.5 * four, 0.0625),
-        loss_case("HingeLoss", f"{docs}HingeLoss", luxport.HingeLoss(), margins, signs, 0.55),
-        loss_case("SquaredHingeLoss", f"{docs}SquaredHingeLoss", luxport.SquaredHingeLoss(), margins, signs, 0.625),
+        loss_case("HingeLoss", f"{docs}HingeLoss", losses.HingeLoss(), margins, signs, 0.55),
+        loss_case("SquaredHingeLoss", f"{docs}SquaredHingeLoss", losses.SquaredHingeLoss(), margins, signs, 0.625),
     ]
 
 
@@ -208,10 +211,20 @@ def _pairs() -> list[Case]:
         case(228, five, true, 0.21200000000000005),
         case(229, five, five, 0.18800000000000003),
         loss_case(
-            "SiameseContrastiveLoss", docs, luxport.SiameseContrastiveLoss(), distances, [1, 2, 3], -4.833333333333333
+            "SiameseContrastiveLoss",
+            docs,
+            losses.SiameseContrastiveLoss(),
+            distances,
+            [1, 2, 3],
+            -4.833333333333333,
         ),
         loss_case(
-            "SiameseContrastiveLoss_2", docs, luxport.SiameseContrastiveLoss(margin=2), distances, [1, 2, 3], -4.0
+            "SiameseContrastiveLoss_2",
+            docs,
+            losses.SiameseContrastiveLoss(margin=2),
+            distances,
+            [1, 2, 3],
+            -4.0,
         ),
         loss_case(
             "cosine_similarity_loss",

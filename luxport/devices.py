@@ -1,0 +1,14 @@
+"""Devices as functions on trees: which there are, and moving arrays to one.
+
+>>> import luxport
+>>> luxport.devices.list_devices("numpy")
+[Device('cpu', backend='numpy')]
+"""
+
+from luxport.backend._devices import Device as Device
+from luxport.backend._devices import cpu_device as cpu_device
+from luxport.backend._devices import get_device as get_device
+from luxport.backend._devices import gpu_device as gpu_device
+from luxport.backend._devices import list_devices as list_devices
+
+__all__ = ["Device", "cpu_device", "get_device", "gpu_device", "list_devices"]
