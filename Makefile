@@ -74,7 +74,7 @@ bench: env
 fuzz: env
 	$(BIN)/python tests/porting/fuzz.py $(COUNT)
 	$(BIN)/python tests/porting/fuzz_formats.py all $(COUNT)
-	$(BIN)/python tests/porting/fuzz_julia.py $(COUNT)
+	$(BIN)/python tests/porting/fuzz_julia.py all $(COUNT)
 
 kills: env
 	$(BIN)/python tests/porting/kills.py $(KILLS)

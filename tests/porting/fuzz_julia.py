@@ -1,10 +1,15 @@
-"""Hostile Julia through `luxport port`, and what comes out imported with traps in place of Python's builtins.
+"""Hostile Julia through `luxport port`, and what comes out imported.
 
-    python tests/porting/fuzz_julia.py 10000 --seed 1
+    python tests/porting/fuzz_julia.py injections 10000 --seed 1
+    python tests/porting/fuzz_julia.py imports 10000
 
-The sources grow from a grammar of definitions, calls and literals whose names and strings are an attacker's. A module
-made of one is compiled, run, and what it defines is called, where ``exec``, ``open``, ``print`` and their like are
-traps that note who calls them. None of this asks the translation's own check.
+With ``injections`` there are traps in place of Python's builtins. The sources grow from a grammar of definitions, calls
+and literals whose names and strings are an attacker's. A module made of one is compiled, run, and what it defines is
+called, where ``exec``, ``open``, ``print`` and their like are traps that note who calls them. None of this asks the
+translation's own check.
+
+With ``imports`` the sources are made to compute: loops, recursion, products, sequences and layers that double. A
+module made of one raises nothing when it is imported, and takes less than two seconds and 200 MiB.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import builtins
 import random
 import sys
 from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
 from bounded import Attack, held, main
@@ -203,6 +209,115 @@ class Grown:
                 return self.rng.choice((self.rng.choice(NUMBERS), self.name(), self.string()))
 
 
+class Computing:
+    """A source that grows, and computes when it is executed."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+
+    def source(self) -> str:
+        lines = [self.rng.choice(("using Flux", "using Lux")), "n = 3", "m = Dense(1 => 1)", "x = [m]", "t = (1, 2)"]
+        lines += ["f(a) = Dense(a => 1)", "g(a) = a + 1"]
+        return "\n".join([*lines, *(self.statement() for _ in range(self.rng.randrange(2, 12)))])
+
+    def number(self, depth: int = 2) -> str:
+        if depth <= 0:
+            return self.rng.choice(("n", "n", "2", "3", "10", "10^9", "1000000", "k", "t[1]", "length(x)"))
+        one, other = self.number(depth - 1), self.number(depth - 1)
+        match self.rng.randrange(9):
+            case 0 | 1:
+                return f"({one} {self.rng.choice('+-*÷%')} {other})"
+            case 2:
+                return f"{one} * {one} * {one} * {one}"
+            case 3:
+                return f"({one})^{self.rng.choice(('2', '9', '60', 'n'))}"
+            case 4:
+                return f"g({one})"
+            case 5:
+                return f"sum([{one} for i in 1:{other}])"
+            case 6:
+                return f"({one} > {other} ? {one} : {other})"
+            case _:
+                return one
+
+    def layer(self, depth: int = 2) -> str:
+        if depth <= 0:
+            return self.rng.choice(("m", "m", "f(n)", "Dense(n => n)", f"f({self.number(1)})"))
+        one = self.layer(depth - 1)
+        match self.rng.randrange(9):
+            case 0 | 1:
+                return f"Chain({one}, {one})"
+            case 2:
+                return f"Parallel(+, {one}, {self.layer(depth - 1)})"
+            case 3:
+                return f"Chain([{one} for i in 1:{self.number(1)}]...)"
+            case 4:
+                return f"Chain(ntuple(i -> {one}, {self.number(0)})...)"
+            case 5:
+                return f"Maxout(() -> {one}, {self.number(1)})"
+            case 6:
+                return "Chain(x...)"
+            case 7:
+                return f"Conv(({self.number(0)}, {self.number(0)}), {self.number(1)} => {self.number(0)})"
+            case _:
+                return one
+
+    def statement(self) -> str:
+        low, high = self.number(0), self.number(1)
+        match self.rng.randrange(18):
+            case 0 | 1:
+                return f"n = {self.number()}"
+            case 2 | 3:
+                return f"m = {self.layer()}"
+            case 4:
+                return f"f(a) = a < {low} ? m : Chain(f(a - 1), f({self.rng.choice(('a - 1', 'a - 2', 'a + 1'))}))"
+            case 5:
+                return f"g(a) = {self.rng.choice(('g(g(a - 1))', 'a > 40 ? 1 : g(a + 1) + g(a + 1)', 'a * a', 'g(a)'))}"
+            case 6:
+                return f"for i in {low}:{high}\n    push!(x, {self.layer(1)})\nend"
+            case 7:
+                return f"for i in 1:{low}, j in 1:{high}\n    global n = n {self.rng.choice('*+')} n\nend"
+            case 8:
+                return "append!(x, x)"
+            case 9:
+                return self.rng.choice(("x = [x..., x...]", "x = vcat(x, x)", "t = (t, t)", "t = (t..., t...)"))
+            case 10:
+                return f"function h(k)\n    while k > 0\n        k = k {self.rng.choice('+-')} 1\n    end\n    k\nend"
+            case 11:
+                return f"n = h({self.number(1)})"
+            case 12:
+                return f"t = [i * j for i in 1:{low} for j in 1:{high}]"
+            case 13:
+                return f"t = zeros(Float32, {low}, {high})"
+            case 14:
+                return f"f(a, b = {self.number(1)}) = Dense(a => b)"
+            case 15:
+                return f"Base.@kwdef struct S\n    a::Int = {self.number(1)}\n    b = {self.layer(1)}\nend\ns = S()"
+            case 16:
+                return f"c = @compact(w = {self.layer(1)}, k = {self.number(1)}) do y\n    @return w(y)\nend"
+            case _:
+                return 's = "a"\nfor i in 1:60\n    s = s * s\nend'
+
+
+def imported(python: str) -> None:
+    """Import a module within its bounds; it may not raise."""
+    code = compile(python.encode(), "ported.py", "exec")
+    module = sys.modules["ported"] = ModuleType("ported")
+    exec(code, vars(module))
+
+
+def computes(source: str) -> str:
+    """Translate a source as a user would, and import what comes out; whatever should not happen is raised."""
+    try:
+        with held(len(source), ignoring=LOOKING):
+            python = translate(source).python
+    except FileFormatError:
+        return "refused"
+    with held(0, ignoring=("compile", "exec", "import")):
+        imported(python)
+    return "raised" if "__main__" in python else "imported"
+
+
 def hits_of(python: str) -> list[str]:
     """Run a module, call what it defines, and return which traps it stepped into."""
     hits: list[str] = []
@@ -260,11 +375,20 @@ def outcome_of(source: str) -> str:
 def attack(seed: int) -> Attack:
     """Return the attack on the translation."""
     return Attack(
-        f"julia/{seed}",
+        f"julia injections/{seed}",
         lambda number: Grown(random.Random(f"{seed}/{number}")).source(),
         lambda source, _: outcome_of(source),
     )
 
 
+def imports(seed: int) -> Attack:
+    """Return the attack on whoever imports what was translated."""
+    return Attack(
+        f"julia imports/{seed}",
+        lambda number: Computing(random.Random(f"{seed}/{number}")).source(),
+        lambda source, _: computes(source),
+    )
+
+
 if __name__ == "__main__":
-    sys.exit(main(__doc__, {"all": attack}))
+    sys.exit(main(__doc__, {"injections": attack, "imports": imports}))

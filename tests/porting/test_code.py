@@ -19,8 +19,8 @@ def ported(source, **options):
     return executed(translation.python)
 
 
-def executed(python):
-    namespace: dict[str, Any] = {"__name__": "ported"}
+def executed(python, name="__main__"):
+    namespace: dict[str, Any] = {"__name__": name}
     exec(compile(python, "ported.py", "exec"), namespace)
     return namespace
 

@@ -25,6 +25,38 @@ def test_a_grammar_of_attacks_runs_nothing():
     assert outcomes["imported"] > 5  # most have holes, or are refused
 
 
+def test_a_grammar_of_computations_is_imported_soon_and_raises_nothing():
+    outcomes = fuzz_julia.imports(5).in_children(80)
+    assert outcomes["failed"] == 0
+    assert outcomes["raised"] + outcomes["imported"] > 70
+
+
+@pytest.mark.parametrize(("source", "held"), [
+    ("f(n) = n < 1 ? Dense(1 => 1) : Chain(f(n - 1), f(n - 1))\nm = f(30)", "too much"),
+    ("f(n) = f(n + 1)\nm = Chain(f(3))", "too deep"),
+    ("function f(n)\n while n > 0\n  n = n + 1\n end\n Dense(n => n)\nend\nm = f(3)", "too much"),
+    ("x = []\nfor i in 1:10^9\n push!(x, Dense(1 => 1))\nend\nm = Chain(x...)", "too much"),
+    ("a = 10^50\nb = a * a * a * a\nc = b * b * b * b\nd = c * c * c * c * c\nm = Dense(d => 1)", "too long"),
+    ("f = zeros32\ng = f(10^9, 3)", "no constructor"),
+    ("d = Dense(1 => 1)\nd = Chain(d, d)" + "\nd = Chain(d, d)" * 60, "too much"),
+    ("model = Dense(2, 3, relu, 4)", "more arguments"),
+    ("model = Chain(Dense(-2 => 3))", "at least 0"),
+])  # fmt: skip
+def test_what_an_import_may_not_execute_stands_below_main(source, held):
+    translation = translate(f"using Lux\nn = 3\n{source}\nlast = Dense(n => 2)")
+    assert any(held in hole.reason for hole in translation.holes), translation.holes
+    names: dict[str, object] = {"__name__": "ported"}
+    exec(translation.python, names)
+    assert repr(names["last"]) == "Dense(3, 2)"
+    assert not {"m", "model", "d"} & set(names)  # none is left half done
+
+
+def test_an_import_computes_what_honest_sources_do():
+    source = "using Flux\nf(n) = n < 1 ? [] : [f(n - 1)..., Dense(n => n)]\nmodel = Chain(f(30)...)"
+    translation = translate(source + "\nlarge = Chain([Dense(i => i) for i in 1:500]...)")
+    assert not translation.holes and "__main__" not in translation.python
+
+
 def test_the_fuzzer_finds_what_it_looks_for():
     python = "import luxport\nmodel = print('stranger')\n"
     assert fuzz_julia.hits_of(python) == ["print"]

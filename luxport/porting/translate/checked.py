@@ -48,6 +48,7 @@ _KINDS: tuple[type[ast.AST], ...] = (
 )
 _HIGHEST = 64
 """The import works out whatever is written in numbers: ``9 ** 9 ** 9 ** 9`` would not end."""
+_AS_PROGRAM = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)
 _HELPERS = {name: ast.dump(ast.parse(code).body[0]) for name, code in HELPERS.items()}
 
 
@@ -101,7 +102,10 @@ class _Walk:
 
     def block(self, statements: list[ast.stmt], own: frozenset[str], *, outermost: bool = False) -> None:
         for node in statements:
-            if outermost and isinstance(node, ast.FunctionDef) and _HELPERS.get(node.name) == ast.dump(node):
+            if outermost and isinstance(node, ast.FunctionDef) and _is_helper(node):
+                continue
+            if outermost and isinstance(node, ast.If) and ast.dump(node.test) == _AS_PROGRAM and not node.orelse:
+                self.block(node.body, own, outermost=True)
                 continue
             self.node(node, own, outermost=outermost)
 
@@ -244,6 +248,10 @@ class _Walk:
                 if node.cause is None:
                     return
         raise _Violation("another error")
+
+
+def _is_helper(node: ast.FunctionDef) -> bool:
+    return node.name in _HELPERS and _HELPERS[node.name] == ast.dump(node)
 
 
 def _is_power(node: ast.expr) -> bool:

@@ -11,7 +11,8 @@ from luxport.porting.translate.checked import names_bound, violation
 from luxport.porting.translate.definitions import define, makes_layers, signature
 from luxport.porting.translate.expressions import Hole, Translator
 from luxport.porting.translate.helpers import HELPERS
-from luxport.porting.translate.parse import last_name, names_in, parse, text
+from luxport.porting.translate.importing import held_back
+from luxport.porting.translate.parse import last_name, line_of, names_in, one_line, parse, text
 from luxport.porting.translate.statements import leave_out, top_level
 from luxport.porting.translate.structs import find_methods, find_structs, place_of
 from luxport.porting.translate.writing import remark
@@ -37,7 +38,8 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
     written with the axes reversed. A struct with a forward method becomes a function that makes a `luxport.compact`
     layer of its fields, or for Lux's abstract types a class. What is not understood is marked with
     ``# TODO: not ported`` and raises NotImplementedError where it is executed. Statements that make no layer, as
-    those of training, are only marked; what uses their names raises.
+    those of training, are only marked; what uses their names raises. The module can always be imported, soon and with
+    little memory: what would raise, or compute much, stands under ``if __name__ == "__main__":``.
 
     Args:
         source: Julia code
@@ -73,6 +75,8 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
 
 LARGEST = 1_000_000
 """So many bytes a source may have."""
+_MOST_WRITTEN = 1_000_000
+"""So many letters an import may have to read, which takes some half of a second and 150 MiB."""
 _DEEPEST = 150
 _TOO_DEEP = "it is nested too deep"
 
@@ -102,9 +106,12 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
         top_level(t, node)
         written.append((node, t.lines, t.holes))
     _check_parts(t, written)
-    python = _module(["\n".join(lines) for _, lines, _ in written if lines], t.helpers)
+    _hold_back(t, written)
+    python = _module(_chunks(written), t.helpers)
     holes = tuple(hole for _, _, found in written for hole in found)
     python = _header(holes) + python
+    if len(python) > _MOST_WRITTEN:
+        raise FileFormatError(f"the Python would be longer than {_MOST_WRITTEN:,} letters")
     if wrong := violation(python):
         raise FileFormatError(f"no Python is written that would have {wrong}")
     return Translation(python, holes)
@@ -154,6 +161,38 @@ def _check_parts(t: Translator, written: list[tuple[Node, list[str], list[Hole]]
                 changed = True
 
 
+def _hold_back(t: Translator, written: list[tuple[Node, list[str], list[Hole]]]) -> None:
+    """Put what an import may not execute under a condition; why is a hole, if the statement has none."""
+    helpers = "\n".join(HELPERS[name] for name in sorted(t.helpers))
+    held = held_back(["\n".join(lines) for _, lines, _ in written], helpers)
+    for place, why in held.items():
+        node, lines, holes = written[place]
+        if why and not holes:
+            holes.append(Hole(line_of(node), one_line(node), f"not executed when it is imported: {why}"))
+            lines.insert(0, remark(f"TODO: not executed when it is imported: {why}"))
+        lines[:] = [_AS_PROGRAM, *(f"    {line}" if line else "" for line in lines)]
+
+
+_AS_PROGRAM = 'if __name__ == "__main__":'
+
+
+def _chunks(written: list[tuple[Node, list[str], list[Hole]]]) -> list[str]:
+    """Return the Python of all statements; conditions that follow each other, remarks between or not, are one."""
+    found: list[list[str]] = []
+    for _, lines, _ in written:
+        if not lines:
+            continue
+        last = len(found) - 1
+        while last >= 0 and all(line.startswith("#") for line in found[last]):
+            last -= 1
+        if lines[0] == _AS_PROGRAM and last >= 0 and found[last][0] == _AS_PROGRAM:
+            remarks = [f"    {line}" for chunk in found[last + 1 :] for line in chunk]
+            found[last:] = [[*found[last], *remarks, *lines[1:]]]
+        else:
+            found.append(lines)
+    return ["\n".join(lines) for lines in found]
+
+
 def _bound(lines: list[str]) -> set[str]:
     try:
         return names_bound(ast.parse("\n".join(lines)).body)
@@ -168,7 +207,7 @@ def _header(holes: tuple[Hole, ...]) -> str:
     count = f"{len(holes)} {'piece' if len(holes) == 1 else 'pieces'}"
     lines = [
         f"# Made from Julia code by `luxport port`, which did not understand {count} of it. Where the model needs one",
-        "# NotImplementedError is raised; the rest is left out. In the Julia file:",
+        "# NotImplementedError is raised, by no import, but where it is run; the rest is left out. In the Julia file:",
         *(remark(f"  line {hole.line}: {hole.julia} ({hole.reason})") for hole in holes[:_LISTED]),
     ]
     if len(holes) > _LISTED:
@@ -244,7 +283,7 @@ def _module(chunks: list[str], helpers: set[str]) -> str:
     inside = decorated = False
     for line in statements.split("\n"):
         outermost = bool(line) and line[0] not in " )"
-        starts = line.startswith(("def ", "class ", "@"))
+        starts = line.startswith(("def ", "class ", "@", _AS_PROGRAM))
         if outermost and (starts or inside) and not decorated:
             remarks = 0
             while starts and lines[-1 - remarks].startswith("#"):
@@ -253,6 +292,6 @@ def _module(chunks: list[str], helpers: set[str]) -> str:
                 del lines[-1 - remarks]
             lines[len(lines) - remarks : len(lines) - remarks] = ["", ""]
         decorated = line.startswith("@") or (decorated and not line.startswith(("def ", "class ")))
-        inside = line.startswith(("def ", "class ")) or (inside and not outermost)
+        inside = line.startswith(("def ", "class ", _AS_PROGRAM)) or (inside and not outermost)
         lines.append(line)
     return "\n".join(lines) + "\n"

@@ -1,0 +1,630 @@
+"""What a ported module computes when it is imported, worked out from its syntax tree with every step counted.
+
+Nothing is compiled or run: the tree is one that `checked` has let through, numbers, strings and sequences are held to
+sizes before they are made, and what is called is the module's own functions, step by step, and luxport's constructors,
+whose layers hold no arrays. So it ends soon, whatever the source, and says which statements would not.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import luxport
+from luxport.porting.flux import OldLayerNorm
+from luxport.porting.translate.options import INITIALIZERS
+
+__all__ = ["Budget", "Raised", "Run", "TooMuch"]
+
+_BITS = 4096
+_LONGEST = 10_000
+_DEEPEST = 40
+_LAYER, _CLASS, _COMPACT, _AGAIN = 100, 1000, 400, 100
+"""Some microseconds that making one of these takes, and looking at each layer in one that is used again."""
+
+
+class TooMuch(Exception):
+    """More than an import may compute, or something whose cost nobody knows."""
+
+
+class Raised(Exception):
+    """What Python would raise, and the name that it would look for in vain."""
+
+    def __init__(self, why: str, missing: str = "") -> None:
+        super().__init__(why)
+        self.missing = missing
+
+
+class Budget:
+    """Steps that are left."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def spend(self, steps: int) -> None:
+        """Raise if more is spent than there is."""
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuch("it computes too much when it is imported")
+
+
+class _Returned(Exception):
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Broken(Exception):
+    """A ``break``."""
+
+
+class _Continued(Exception):
+    """A ``continue``."""
+
+
+class _Own(luxport.Layer):
+    """What stands for a layer of a class that the module defines."""
+
+    title: str
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        raise TooMuch(f"{self.title} is called")
+
+
+class _Record:
+    """What stands for an object of a dataclass that the module defines: its fields."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+
+
+class _Class:
+    """What stands for a class: how it is called, and what draws up the defaults of its fields."""
+
+    def __init__(self, name: str, layer: bool, signature: inspect.Signature) -> None:
+        self.name = name
+        self.layer = layer
+        self.signature = signature
+
+    def made(self, given: list[Any], named: dict[str, Any]) -> _Own | _Record:
+        bound = self.signature.bind(*given, **named)
+        bound.apply_defaults()
+        values = {key: value() if isinstance(value, _Late) else value for key, value in bound.arguments.items()}
+        return _Own(self.name) if self.layer else _Record(values)
+
+
+class _Late:
+    """A default that is made for each object."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    def __call__(self) -> Any:
+        return self.make()
+
+
+class Run:
+    """A module as far as it has been worked out: its names, and what can be undone."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.names: dict[str, Any] = {}
+        self.bodies: dict[Any, tuple[ast.arguments, list[ast.stmt] | ast.expr, dict[str, Any], dict[str, Any]]] = {}
+        self.weights: dict[int, tuple[Any, int]] = {}
+        self.used: set[int] = set()
+        self.changed: list[tuple[list[Any], int]] = []
+        self.depth = 0
+
+    def statement(self, node: ast.stmt) -> None:
+        """Work out a statement of the module; if it fails, lists are as they were.
+
+        Raises: Raised, TooMuch
+        """
+        self.changed.clear()
+        self.depth = 0
+        try:
+            self._statement(node, self.names)
+        except (_Returned, _Broken, _Continued):
+            raise Raised("a form that Python has not") from None
+        except (Raised, TooMuch):
+            self._undo()
+            raise
+        except (RecursionError, MemoryError):
+            self._undo()
+            raise TooMuch("it computes too much when it is imported") from None
+        except Exception as error:
+            self._undo()
+            raise Raised(f"{type(error).__name__}: {error}") from error
+
+    def lists_of(self, node: ast.AST) -> set[str]:
+        """Return the names in a statement that stand for lists, which it may change."""
+        found = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        return {name for name in found if isinstance(self.names.get(name), list)}
+
+    def _undo(self) -> None:
+        for changed, length in reversed(self.changed):
+            del changed[length:]
+
+    def _block(self, statements: Iterable[ast.stmt], names: dict[str, Any]) -> None:
+        for node in statements:
+            self._statement(node, names)
+
+    def _statement(self, node: ast.stmt, names: dict[str, Any]) -> None:
+        self.budget.spend(1)
+        match node:
+            case ast.Assign(targets=targets):
+                value = self.value(node.value, names)
+                for target in targets:
+                    self._bind(target, value, names)
+            case ast.AugAssign(target=ast.Name(id=name), op=op):
+                names[name] = self.binary(type(op), names[name], self.value(node.value, names))
+            case ast.Expr():
+                self.value(node.value, names)
+            case ast.Return():
+                raise _Returned(None if node.value is None else self.value(node.value, names))
+            case ast.Raise():
+                raise Raised("an error of the source's own")
+            case ast.If():
+                self._block(node.body if self._truth(self.value(node.test, names)) else node.orelse, names)
+            case ast.While():
+                self._loop(iter(lambda: self._truth(self.value(node.test, names)), False), node, names)
+            case ast.For():
+                self._loop(self._entries(self.value(node.iter, names)), node, names)
+            case ast.FunctionDef():
+                function = self._function(node.name, node.args, node.body, names)
+                for decorator in reversed(node.decorator_list):
+                    self.budget.spend(_COMPACT)
+                    function = self._weighed(self.value(decorator, names)(function), [])
+                names[node.name] = function
+            case ast.ClassDef():
+                names[node.name] = self._class(node, names)
+            case ast.Break():
+                raise _Broken
+            case ast.Continue():
+                raise _Continued
+            case ast.Pass() | ast.Import():
+                pass
+            case _:
+                raise TooMuch(f"nobody knows what a {type(node).__name__} costs")
+
+    def _loop(self, over: Iterable[Any], node: ast.For | ast.While, names: dict[str, Any]) -> None:
+        for entry in over:
+            self.budget.spend(1)
+            if isinstance(node, ast.For):
+                self._bind(node.target, entry, names)
+            try:
+                self._block(node.body, names)
+            except _Continued:
+                continue
+            except _Broken:
+                return
+
+    def _bind(self, target: ast.expr, value: Any, names: dict[str, Any]) -> None:
+        match target:
+            case ast.Name(id=name):
+                names[name] = value
+            case ast.Tuple(elts=parts):
+                entries = list(self._entries(value))
+                if len(entries) != len(parts):
+                    raise Raised(f"{len(parts)} values expected, got {len(entries)}")
+                for part, entry in zip(parts, entries, strict=True):
+                    self._bind(part, entry, names)
+            case ast.Subscript(value=ast.Name(id=name), slice=index) if isinstance(names[name], dict):
+                names[name][self.value(index, names)] = value
+            case _:
+                raise TooMuch("an assignment to something that is no name")
+
+    def _function(
+        self, name: str, given: ast.arguments, body: list[ast.stmt] | ast.expr, names: dict[str, Any]
+    ) -> Callable[..., Any]:
+        """Return what stands for a function: luxport may hold it, look at its signature, and not call it."""
+
+        def function(*_: Any, **__: Any) -> Any:
+            raise TooMuch(f"{name} is called by a constructor")
+
+        listed = [*given.posonlyargs, *given.args]
+        first = len(listed) - len(given.defaults)
+        defaults = {arg.arg: self.value(node, names) for arg, node in zip(listed[first:], given.defaults, strict=True)}
+        for arg, node in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+            if node is not None:
+                defaults[arg.arg] = self.value(node, names)
+        kinds = inspect.Parameter
+        parts = [(arg.arg, kinds.POSITIONAL_OR_KEYWORD) for arg in listed]
+        parts += [(given.vararg.arg, kinds.VAR_POSITIONAL)] if given.vararg else []
+        parts += [(arg.arg, kinds.KEYWORD_ONLY) for arg in given.kwonlyargs]
+        parts += [(given.kwarg.arg, kinds.VAR_KEYWORD)] if given.kwarg else []
+        signature = [kinds(arg, kind, default=defaults.get(arg, kinds.empty)) for arg, kind in parts]
+        function.__name__ = function.__qualname__ = name
+        function.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+        self.bodies[function] = given, body, defaults, names
+        return function
+
+    def _called(self, function: Callable[..., Any], given: list[Any], named: dict[str, Any]) -> Any:
+        """Work out a call of a function that the module defines."""
+        _, body, _, around = self.bodies[function]
+        self.budget.spend(2 + len(given) + len(named))
+        bound = inspect.signature(function).bind(*given, **named)
+        bound.apply_defaults()
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise TooMuch("functions that call each other too deep")
+        try:
+            names = _Scope(around, bound.arguments)
+            if isinstance(body, ast.expr):
+                return self.value(body, names)
+            self._block(body, names)
+        except _Returned as returned:
+            return returned.value
+        finally:
+            self.depth -= 1
+        return None
+
+    def _class(self, node: ast.ClassDef, names: dict[str, Any]) -> _Class:
+        self.budget.spend(_CLASS)
+        by_keyword = any(isinstance(one, ast.Call) and one.keywords for one in node.decorator_list)
+        kind = inspect.Parameter.KEYWORD_ONLY if by_keyword else inspect.Parameter.POSITIONAL_OR_KEYWORD
+        fields: list[inspect.Parameter] = []
+        for part in node.body:
+            match part:
+                case ast.AnnAssign(target=ast.Name(id=name), value=value):
+                    default = inspect.Parameter.empty if value is None else self._default(value, names)
+                    fields.append(inspect.Parameter(name, kind, default=default))
+                case ast.FunctionDef():
+                    self._function(part.name, part.args, part.body, names)
+        return _Class(node.name, bool(node.bases), inspect.Signature(fields))
+
+    def _default(self, node: ast.expr, names: dict[str, Any]) -> Any:
+        match node:
+            case ast.Call(func=ast.Attribute(attr="field"), keywords=[ast.keyword(value=ast.Lambda(body=body))]):
+                return _Late(lambda: self.value(body, names))
+        return self.value(node, names)
+
+    def value(self, node: ast.expr, names: Mapping[str, Any]) -> Any:
+        """Work out an expression.
+
+        Raises: Raised, TooMuch
+        """
+        self.budget.spend(1)
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                if name in names:
+                    return names[name]
+                if name in self.names:
+                    return self.names[name]
+                if name in _BUILTINS:
+                    return _BUILTINS[name]
+                raise Raised(f"{name} is not there yet", name)
+            case ast.Attribute():
+                return self._attribute(node, names)
+            case ast.Tuple(elts=parts):
+                return tuple(self._listed(parts, names))
+            case ast.List(elts=parts):
+                return self._listed(parts, names)
+            case ast.Dict():
+                return self._dict(node, names)
+            case ast.IfExp():
+                return self.value(node.body if self._truth(self.value(node.test, names)) else node.orelse, names)
+            case ast.BoolOp(op=op, values=parts):
+                value = None
+                for part in parts:
+                    value = self.value(part, names)
+                    if self._truth(value) == isinstance(op, ast.Or):
+                        break
+                return value
+            case ast.UnaryOp(op=op):
+                return _UNARY[type(op)](self._plain(self.value(node.operand, names)))
+            case ast.BinOp(op=op):
+                return self.binary(type(op), self.value(node.left, names), self.value(node.right, names))
+            case ast.Compare():
+                return self._compared(node, names)
+            case ast.Subscript(slice=index):
+                return self._entry(self.value(node.value, names), self.value(index, names))
+            case ast.Slice():
+                ends = [None if end is None else self.value(end, names) for end in (node.lower, node.upper, node.step)]
+                return slice(*ends)
+            case ast.ListComp():
+                found: list[Any] = []
+                self._comprehension(node.generators, node.elt, _Scope(names, {}), found)
+                return found
+            case ast.Lambda():
+                return self._function("lambda", node.args, node.body, _Scope(names, {}))
+            case ast.Call():
+                return self._call(node, names)
+        raise TooMuch(f"nobody knows what a {type(node).__name__} costs")
+
+    def _comprehension(self, loops: list[ast.comprehension], made: ast.expr, names: Any, found: list[Any]) -> None:
+        if not loops:
+            found.append(self.value(made, names))
+            return
+        first, *rest = loops
+        for entry in self._entries(self.value(first.iter, names)):
+            self.budget.spend(1)
+            self._bind(first.target, entry, names)
+            if all(self._truth(self.value(condition, names)) for condition in first.ifs):
+                self._comprehension(rest, made, names, found)
+
+    def _listed(self, parts: list[ast.expr], names: Mapping[str, Any]) -> list[Any]:
+        found: list[Any] = []
+        for part in parts:
+            if isinstance(part, ast.Starred):
+                found += self._whole(self.value(part.value, names))
+            else:
+                found.append(self.value(part, names))
+        return found
+
+    def _dict(self, node: ast.Dict, names: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                found |= {name: entry for name, entry in self._mapping(self.value(value, names)).items()}
+            else:
+                found[str(self.value(key, names))] = self.value(value, names)
+        return found
+
+    def _mapping(self, value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, (dict, MappingProxyType)):
+            raise Raised("no names with their values")
+        self.budget.spend(len(value))
+        return value
+
+    def _entries(self, value: Any) -> Iterable[Any]:
+        """Return what a loop runs over, of which each step is to be counted."""
+        if not isinstance(value, (list, tuple, str, range, dict, MappingProxyType)):
+            raise Raised(f"a {type(value).__name__} is no sequence")
+        return value
+
+    def _whole(self, value: Any) -> list[Any]:
+        """Return a sequence written out."""
+        entries = self._entries(value)
+        self.budget.spend(len(entries))  # type: ignore[arg-type]
+        return list(entries)
+
+    def _truth(self, value: Any) -> bool:
+        if isinstance(value, luxport.Layer):
+            raise TooMuch("a layer as a condition")
+        return bool(value)
+
+    def _attribute(self, node: ast.Attribute, names: Mapping[str, Any]) -> Any:
+        path = ast.unparse(node)
+        if path in _GIVEN:
+            return _GIVEN[path]
+        if path.startswith("luxport.") and path.count(".") == 1:
+            return getattr(luxport, node.attr)
+        if path in ("luxport.ops.softmax", "luxport.ops.logsoftmax"):
+            return getattr(luxport.ops, node.attr)
+        value = self.value(node.value, names)
+        if isinstance(value, _Record):
+            return value.fields[node.attr]
+        if isinstance(value, list) and node.attr in _METHODS[:2]:
+            return lambda given: self._added(value, [given] if node.attr == "append" else self._whole(given))
+        if isinstance(value, dict) and node.attr in _METHODS[2:]:
+            return value.get if node.attr == "get" else lambda: list(self._mapping(value).items())
+        raise Raised(f"a {type(value).__name__} has no {node.attr} here")
+
+    def _added(self, listed: list[Any], entries: list[Any]) -> None:
+        self.changed.append((listed, len(listed)))
+        listed += entries
+
+    def _entry(self, value: Any, index: Any) -> Any:
+        if isinstance(value, luxport.Layer):
+            return self._weighed(value[index], [value])  # type: ignore[index]
+        if isinstance(index, slice) and isinstance(value, (list, tuple, str)):
+            self.budget.spend(len(value))
+        return value[index]
+
+    def _plain(self, value: Any) -> Any:
+        """Return a number or what is small beside it, held to a size."""
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            raise TooMuch("a whole number that grows too long")
+        if isinstance(value, (str, list, tuple)) and len(value) > _LONGEST:
+            raise TooMuch("a sequence that grows too long")
+        return value
+
+    def binary(self, op: type[ast.operator], left: Any, right: Any) -> Any:
+        """Work out an operator, whose result is held to a size before it is there."""
+        sequence = (str, list, tuple)
+        if isinstance(left, sequence) or isinstance(right, sequence):
+            if op is ast.Mult:
+                times = right if isinstance(left, sequence) else left
+                longest = left if isinstance(left, sequence) else right
+                self.budget.spend(max(0, times) * len(longest) if isinstance(times, int) else 0)
+            elif op is ast.Add and isinstance(left, sequence) and isinstance(right, sequence):
+                self.budget.spend(len(left) + len(right))
+            else:
+                raise Raised("a sequence is no number")
+        elif op is ast.BitOr and isinstance(left, dict) and isinstance(right, dict):
+            return {**self._mapping(left), **self._mapping(right)}
+        elif not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
+            raise Raised(f"{type(left).__name__} and {type(right).__name__} are no numbers")
+        whole = isinstance(left, int) and isinstance(right, int)
+        if op is ast.Pow and whole and left.bit_length() * abs(right) > _BITS:
+            raise TooMuch("a power that grows too long")
+        return self._plain(_BINARY[op](left, right))
+
+    def _compared(self, node: ast.Compare, names: Mapping[str, Any]) -> bool:
+        left = self.value(node.left, names)
+        for op, part in zip(node.ops, node.comparators, strict=True):
+            right = self.value(part, names)
+            self._weigh([left, right])
+            if not _COMPARED[type(op)](left, right):
+                return False
+            left = right
+        return True
+
+    def _weigh(self, values: Iterable[Any]) -> int:
+        """Spend what it takes to look at values to their ends, shared parts each time, and return it."""
+        total = 0
+        for value in values:
+            found = 1
+            if isinstance(value, (list, tuple)):
+                found += self._weigh(value)
+            elif isinstance(value, (dict, MappingProxyType)):
+                found += self._weigh(value.values())
+            elif isinstance(value, str):
+                found += len(value) // 10
+            elif id(value) in self.weights:
+                found = self.weights[id(value)][1]
+                self.budget.spend(_AGAIN * found if id(value) in self.used else 0)
+                self.used.add(id(value))
+            total += found
+            self.budget.spend(found)
+        return total
+
+    def _weighed(self, made: Any, given: Iterable[Any]) -> Any:
+        """Note how much there is in a layer, whose parts are looked at again in each one around it."""
+        self.weights[id(made)] = made, 1 + self._weigh(given)
+        return made
+
+    def _call(self, node: ast.Call, names: Mapping[str, Any]) -> Any:
+        function = self.value(node.func, names)
+        given = self._listed(node.args, names)
+        named: dict[str, Any] = {}
+        for one in node.keywords:
+            value = self.value(one.value, names)
+            named |= self._mapping(value) if one.arg is None else {one.arg: value}
+        if isinstance(node.func, ast.Name) and node.func.id == "not_ported":
+            raise Raised("")
+        if function in self.bodies:
+            return self._called(function, given, named)
+        if isinstance(node.func, ast.Name) and node.func.id in _COUNTED:
+            return _COUNTED[node.func.id](self, *given, **named)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
+            return function(*given)
+        path = ast.unparse(node.func) if isinstance(node.func, ast.Attribute) else ""
+        if path in _COUNTED:
+            return _COUNTED[path](self, *given, **named)
+        if path.startswith("math."):
+            return function(*map(self._plain, given))
+        return self._made(function, given, named)
+
+    def _made(self, function: Any, given: list[Any], named: dict[str, Any]) -> Any:
+        """A layer, or what one is made with."""
+        layer = isinstance(function, type) and issubclass(function, luxport.Layer)
+        if isinstance(function, _Class):
+            function, layer = lambda *values, made=function.made, **others: made(list(values), others), True
+        if not layer and function not in _MAKERS and not (function in _INITIALIZERS and not given):
+            raise TooMuch(f"{getattr(function, '__name__', 'what is called')} is no constructor")
+        self.budget.spend(_LAYER)
+        weighed = [*given, *named.values()]
+        weight = 1 + self._weigh(weighed)
+        made = function(*given, **named)
+        self.weights[id(made)] = made, weight
+        return made
+
+    def reduced(self, function: Any, values: Any) -> Any:
+        """``functools.reduce``."""
+        op = {operator.add: ast.Add, operator.mul: ast.Mult}[function]
+        first, *rest = self._whole(values)
+        for value in rest:
+            first = self.binary(op, first, value)
+        return first
+
+    def total(self, values: Any, op: type[ast.operator], start: Any) -> Any:
+        """``sum`` and ``math.prod``."""
+        for value in self._whole(values):
+            start = self.binary(op, start, value)
+        return start
+
+    def extreme(self, function: Callable[..., Any], *given: Any) -> Any:
+        """``min`` and ``max``."""
+        entries = self._whole(given[0]) if len(given) == 1 else list(given)
+        self._weigh(entries)
+        return function(entries)
+
+    def zipped(self, sequences: tuple[Any, ...], strict: bool) -> list[Any]:
+        """``zip``."""
+        return list(zip(*map(self._whole, sequences), strict=strict))
+
+    def isinstance(self, value: Any, kinds: Any) -> bool:
+        """``isinstance``, of helpers alone."""
+        return isinstance(value, kinds)
+
+    def attribute(self, value: Any, name: str, default: Any) -> Any:
+        """``getattr``, of helpers alone, which ask how many axes an array has: there is none here."""
+        if name != "ndim":
+            raise TooMuch("an attribute by its name")
+        return default
+
+
+class _Scope(dict[str, Any]):
+    """The names of a function, and those around it."""
+
+    def __init__(self, around: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+        super().__init__(own)
+        self.around = around
+
+    def __missing__(self, name: str) -> Any:
+        return self.around[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.around
+
+
+_BUILTINS: dict[str, Any] = {
+    **{kind.__name__: kind for kind in (abs, enumerate, float, getattr, int, isinstance, len, list, max, min, range)},
+    **{kind.__name__: kind for kind in (reversed, round, slice, sum, tuple, zip)},
+    "__name__": "ported",
+}
+_GIVEN = {
+    **{f"math.{name}": getattr(math, name) for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "sqrt")},
+    **{f"operator.{name}": getattr(operator, name) for name in ("add", "mul", "sub")},
+    "functools.reduce": None,
+    "math.prod": math.prod,
+    "luxport.porting.flux.OldLayerNorm": OldLayerNorm,
+}
+_METHODS = ("append", "extend", "get", "items")
+_INITIALIZERS = {getattr(luxport, name) for name in INITIALIZERS.values()}
+_MAKERS = {luxport.SamePad, luxport.compact, luxport.constant, luxport.parameter}
+_COUNTED: dict[str, Callable[..., Any]] = {
+    "abs": lambda run, value: abs(run._plain(value)),
+    "enumerate": lambda run, values, start=0: list(enumerate(run._whole(values), start)),
+    "float": lambda run, value: float(run._plain(value)),
+    "functools.reduce": Run.reduced,
+    "getattr": Run.attribute,
+    "int": lambda run, value: run._plain(int(run._plain(value))),
+    "isinstance": Run.isinstance,
+    "len": lambda run, value: len(value),
+    "list": lambda run, values=(): run._whole(values),
+    "math.prod": lambda run, values: run.total(values, ast.Mult, 1),
+    "max": lambda run, *given: run.extreme(max, *given),
+    "min": lambda run, *given: run.extreme(min, *given),
+    "range": lambda run, *given: range(*map(run._plain, given)),
+    "reversed": lambda run, values: values[::-1] if isinstance(values, range) else run._whole(values)[::-1],
+    "round": lambda run, *given: round(*map(run._plain, given)),
+    "slice": lambda run, *given: slice(*given),
+    "sum": lambda run, values, start=0: run.total(values, ast.Add, start),
+    "tuple": lambda run, values=(): tuple(run._whole(values)),
+    "zip": lambda run, *sequences, strict=False: run.zipped(sequences, strict),
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.Not: operator.not_,
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+}
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Mult: operator.mul,
+    ast.Pow: operator.pow,
+    ast.Sub: operator.sub,
+}
+_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.NotEq: operator.ne,
+    ast.NotIn: lambda a, b: a not in b,
+}

@@ -1,0 +1,85 @@
+"""Which statements of a module may be executed when it is imported: those that end, soon, and raise nothing.
+
+The others go under ``if __name__ == "__main__":``, so that the rest can always be imported, and with them whatever
+needs their names or gave these another value before.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from luxport.porting.translate.checked import names_bound
+from luxport.porting.translate.counted_run import Budget, Raised, Run, TooMuch
+
+__all__ = ["held_back"]
+
+_STEPS = 150_000
+"""So many steps an import may take: some fifth of a second."""
+_WORK = 200_000
+"""So many are looked into, whether they can be taken or not."""
+
+
+@dataclass
+class _Look:
+    """One look through the statements of a module."""
+
+    held: dict[int, str]
+    run: Run
+    spoiled: set[str] = field(default_factory=set)
+    """Names whose value is not the one that the source would give them."""
+
+    def keep(self, place: int, statements: Sequence[ast.stmt], why: str) -> None:
+        """Hold statements back, and take away the names that they would give a value."""
+        self.held.setdefault(place, why)
+        for statement in statements:
+            self.spoiled |= names_bound([statement])
+            if isinstance(statement, (ast.Expr, ast.For, ast.If, ast.While)):
+                self.spoiled |= self.run.lists_of(statement)
+        for name in self.spoiled:
+            self.run.names.pop(name, None)
+
+
+def held_back(parts: Sequence[str], helpers: str) -> dict[int, str]:
+    """Return the places of the parts that an import may not execute, each with why, or nothing if a remark says it.
+
+    Args:
+        parts: Python that stands one after the other
+        helpers: definitions that stand before all
+    """
+    trees = [ast.parse(part).body for part in parts]
+    held: dict[int, str] = {}
+    work = Budget(_WORK)
+    while True:
+        known = len(held)
+        look = _Look(held, Run(Budget(_STEPS)))
+        for helper in ast.parse(helpers).body:
+            look.run.statement(helper)
+        for place, statements in enumerate(trees):
+            if place in held:
+                look.keep(place, statements, "")
+            else:
+                _try(look, place, statements, work)
+        for place, statements in enumerate(trees):
+            if place not in held and names_bound(statements) & look.spoiled:
+                held[place] = ""
+        if len(held) == known:
+            return held
+
+
+def _try(look: _Look, place: int, statements: Sequence[ast.stmt], work: Budget) -> None:
+    run = look.run
+    before = run.budget.left
+    run.budget.left = min(before, max(0, work.left))
+    given = run.budget.left
+    try:
+        for statement in statements:
+            run.statement(statement)
+    except TooMuch as found:
+        look.keep(place, statements, str(found))
+    except Raised as found:
+        look.keep(place, statements, "" if found.missing in look.spoiled else str(found))
+    spent = given - max(0, run.budget.left)
+    work.left -= spent
+    run.budget.left = before if place in look.held else before - spent
