@@ -2,33 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 import luxport
-from luxport import ops, tree
+from luxport import tree
 from luxport.backend import Backend
 from luxport.ops import definition_of
 from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.backends import abilities, compiles_operations, prepared
 from luxport_conformance.compare import Violation, compare
-from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.operation_examples import OPERATIONS, OverrideExample
 from luxport_conformance.together import Together
 
-__all__ = ["Overrides", "operation_names"]
+__all__ = ["Overrides", "expect_held", "every_operation"]
 
 
-def operation_names() -> list[str]:
-    """Name the public operations that a backend may supply itself."""
-    return [name for name in ops.__all__ if _is_operation(name)]
+def find_operations() -> Mapping[str, Callable[..., Any]]:
+    """Find the operations that a backend may supply itself, in whichever module of luxport they are."""
+    for module in pkgutil.walk_packages(luxport.__path__, "luxport."):
+        if "porting" not in module.name and not module.name.endswith("__main__"):
+            import_module(module.name)
+    modules = [module for name, module in sys.modules.items() if name.startswith("luxport.")]
+    return {
+        value.__name__: value
+        for module in modules
+        for value in vars(module).values()
+        # A public function has the definition of the operation that it calls: another name.
+        if isinstance(value, FunctionType) and getattr(vars(value).get("definition"), "__name__", "") == value.__name__
+    }
 
 
-def _is_operation(name: str) -> bool:
-    """Tell an operation from functions that call it with everything written out, and have its definition, too."""
-    definition = getattr(getattr(ops, name), "definition", None)
-    return definition is not None and definition.__name__ == name
+every_operation = cache(find_operations)
+
+
+def expect_held(backend: Backend) -> float:
+    """Expect an example and the definition's signature of each operation that a backend supplies itself.
+
+    Raises: Violation
+    """
+    operations = find_operations()
+    for name in dir(backend.ops):
+        own, operation = getattr(backend.ops, name), operations.get(name)
+        if operation is None:
+            home = getattr(backend.ops, "__name__", backend.name)
+            if isinstance(own, FunctionType) and not name.startswith("_") and own.__module__.startswith(home):
+                raise Violation(f"{name} stands among the operations of {backend.name}, and is none: nothing calls it")
+            continue
+        if not OPERATIONS.get(name):
+            raise Violation(f"{backend.name} has its own {name}, which no example holds against the definition")
+        _expect_signature(name, own, definition_of(operation))
+    return 0.0
+
+
+def _expect_signature(name: str, own: Callable[..., Any], definition: Callable[..., Any]) -> None:
+    taken = inspect.signature(own).parameters
+    anything = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+    for parameter in inspect.signature(definition).parameters.values():
+        found = taken.get(parameter.name)
+        if found is None and anything and parameter.kind is parameter.KEYWORD_ONLY:
+            continue
+        if found is None or (found.kind, found.default) != (parameter.kind, parameter.default):
+            raise Violation(f"{name} takes {parameter} by its definition; a backend's own takes {found}")
 
 
 class Overrides:
@@ -45,6 +88,8 @@ class Overrides:
         if getattr(backend.ops, name, None) is None:
             return 0.0
         example = OPERATIONS[name][position]
+        if example.looks:
+            return _compare_answers(name, example, backend, dtype)
         got, want, got_slopes, want_slopes = self._results(name, position, backend, dtype)
         for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
             if dtype_name(leaf) != dtype_name(wanted):
@@ -73,7 +118,7 @@ class Overrides:
 def _job(name: str, position: int, backend: Backend, dtype: str) -> tuple[Any, tuple[Any, ...]]:
     """Return a program of the arrays of an example: override and definition, and the gradients of both if any."""
     example = OPERATIONS[name][position]
-    versions = getattr(backend.ops, name), definition_of(getattr(ops, name))
+    versions = getattr(backend.ops, name), definition_of(every_operation()[name])
     floating = tuple(i for i, array in enumerate(example.arrays) if array is not None and array.dtype.kind == "f")
     differentiates = abilities(backend.name).gradients and bool(floating)
 
@@ -85,6 +130,15 @@ def _job(name: str, position: int, backend: Backend, dtype: str) -> tuple[Any, t
         return (*results, *[luxport.grad(loss, floating)(*arrays) for loss in losses])
 
     return program, tuple([on_backend(array, backend, dtype) for array in example.arrays])
+
+
+def _compare_answers(name: str, example: OverrideExample, backend: Backend, dtype: str) -> float:
+    arrays = [on_backend(array, backend, dtype) for array in example.arrays]
+    versions = getattr(backend.ops, name), definition_of(every_operation()[name])
+    got, want = [on_host(version(*arrays, **example.options), backend) for version in versions]
+    if got != want:
+        raise Violation(f"{want} expected, got {got}")
+    return 0.0
 
 
 def _expect_own_memory(got: Any, want: Any, arrays: tuple[Any, ...]) -> None:

@@ -23,10 +23,21 @@ from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import EXAMPLES, Example
 from luxport_conformance.laws import LAWS, Law
 from luxport_conformance.operation_examples import OPERATIONS
-from luxport_conformance.operations import Overrides
+from luxport_conformance.operations import Overrides, expect_held
 from luxport_conformance.together import Together
 
-__all__ = ["Check", "Evidence", "Outcome", "checks", "run", "run_case", "run_law", "run_override", "run_probe"]
+__all__ = [
+    "Check",
+    "Evidence",
+    "Outcome",
+    "checks",
+    "run",
+    "run_case",
+    "run_held",
+    "run_law",
+    "run_override",
+    "run_probe",
+]
 
 
 @dataclass(frozen=True)
@@ -303,6 +314,15 @@ def _law_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
 
 
 def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
+    for backend in backends:
+        yield Check(
+            id=f"overrides_are_held-{backend}",
+            kind="override",
+            subject="ops",
+            name="overrides_are_held",
+            backend=backend,
+            run=partial(run_held, backend),
+        )
     overrides = Overrides()
     for name, examples in OPERATIONS.items():
         for backend in backends:
@@ -320,6 +340,16 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
                         run=partial(run_override, name, position, backend, dtype, overrides),
                         dtype=dtype,
                     )
+
+
+def run_held(backend_name: str) -> float:
+    """Expect that a check holds each of a backend's own operations.
+
+    Raises: Violation
+    """
+    backend = load(backend_name)
+    assert backend is not None
+    return expect_held(backend)
 
 
 def run_override(

@@ -14,7 +14,7 @@ from luxport_conformance.backends import abilities, holding
 from luxport_conformance.compare import Tolerance, compare_trees
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
-from luxport_conformance.operations import operation_names
+from luxport_conformance.operations import every_operation
 
 
 def test_every_public_layer_has_an_example() -> None:
@@ -29,14 +29,14 @@ def test_every_public_layer_has_an_example() -> None:
 
 
 def test_every_operation_has_an_example() -> None:
-    names = set(operation_names())
+    names = set(every_operation())
     assert names <= OPERATIONS.keys(), f"operations without an example: {sorted(names - OPERATIONS.keys())}"
     assert all(OPERATIONS.values())
 
 
 def test_a_backends_operations_are_functions(backend_name: str) -> None:
     """A file of a backend that is called like an operation would stand in the operation's place."""
-    own = {name: getattr(get_backend(backend_name).ops, name, None) for name in operation_names()}
+    own = {name: getattr(get_backend(backend_name).ops, name, None) for name in every_operation()}
     assert [name for name, value in own.items() if value is not None and not callable(value)] == []
 
 

@@ -466,7 +466,7 @@ class _AbstractBackend:
 
     name = "abstract"
     xp = abstract_namespace
-    ops = SimpleNamespace(value_range=lambda x: None, may_look=lambda x: False)
+    ops = SimpleNamespace(may_look=lambda x: False)
 
     def asarray(self, values: AbstractArray, *, dtype: str | None = None, device: str | None = None) -> AbstractArray:
         """Change the dtype; NumPy has no bfloat16, and for shapes it does not matter."""

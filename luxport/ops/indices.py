@@ -20,6 +20,7 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import as_indices
 from luxport.errors import LayerIndexError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
+from luxport.ops.looking import may_look
 from luxport.ops.shapes import is_number
 
 __all__ = ["are_in_range", "expect_integers", "marked_missing", "value_range", "within"]
@@ -29,9 +30,9 @@ __all__ = ["are_in_range", "expect_integers", "marked_missing", "value_range", "
 def value_range(x: Array) -> tuple[int, int] | None:
     """Return the smallest and the largest of integers; None for none, or where values are not at hand.
 
-    They are not while a program is compiled or transformed, nor on an accelerator, which asking would hold up.
+    They are where one `may_look`.
     """
-    if 0 in x.shape:
+    if 0 in x.shape or not may_look(x):
         return None
     xp = namespace(x)
     return int(xp.min(x)), int(xp.max(x))

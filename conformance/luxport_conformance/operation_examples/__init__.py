@@ -1,4 +1,4 @@
-"""Examples of every public operation, on which a backend's own version is held against the definition."""
+"""Examples of every operation, on which a backend's own version is held against the definition."""
 
 from collections.abc import Mapping
 
@@ -12,6 +12,7 @@ from luxport_conformance.operation_examples import (
     dropout,
     embedding,
     gather,
+    internal,
     normalize,
     observe,
     padding,
@@ -40,6 +41,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     **dropout.OPERATIONS,
     **embedding.OPERATIONS,
     **gather.OPERATIONS,
+    **internal.OPERATIONS,
     **normalize.OPERATIONS,
     **observe.OPERATIONS,
     **padding.OPERATIONS,

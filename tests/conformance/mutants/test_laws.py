@@ -9,13 +9,16 @@ import pytest
 import luxport
 from luxport import ops
 from luxport.backend import get_backend, namespace
-from luxport.ops import definition_of
+from luxport.core.flat import split_vector
+from luxport.ops import definition_of, operation, shapes
+from luxport.optimizers._adam import adam_step
 
-from .planting import Check, Mutants, Plant, case, expect_caught, law, override, overrides, replace_call
+from .planting import Check, Mutants, Plant, case, expect_caught, held, law, override, overrides, replace_call
 
 # Taken before any fault is planted.
 BATCH_NORM_OP, CONV = definition_of(ops.batch_norm), definition_of(ops.conv_nd)
 BATCH_NORM, SCALE, DENSE = luxport.BatchNorm.__call__, luxport.Scale.__call__, luxport.Dense.__call__
+ADAM, SPLIT = definition_of(adam_step), definition_of(split_vector)
 CALLS: list[None] = []
 
 
@@ -55,6 +58,14 @@ def writes_into_its_parameters(layer: Any, x: Any, ps: Any, st: Any) -> Any:
 def counts_its_calls(layer: Any, x: Any, ps: Any, st: Any) -> Any:
     CALLS.append(None)
     return SCALE(layer, x, ps, st)[0] + 1e-3 * len(CALLS), st
+
+
+def supplies_a_new_operation(patch: pytest.MonkeyPatch) -> None:
+    def doubled(x: Any) -> Any:
+        return x + x
+
+    patch.setattr(shapes, "doubled", operation(doubled), raising=False)
+    override("doubled", doubled)(patch)
 
 
 def meets_its_neighbors(layer: Any, x: Any, ps: Any, st: Any) -> Any:
@@ -139,6 +150,18 @@ MUTANTS: Mutants = {
     "an override with another gradient": (override("relu", lambda x: x.detach().clamp(min=0)), overrides("relu")),
     "an override with another value": (override("relu", lambda x: x.abs()), overrides("relu")),
     "an override in place": (override("relu", lambda x: (x.clamp(min=0), x.data.zero_())[0]), overrides("relu")),
+    "an override of another signature": (override("softmax", lambda x, *, axis=0: x), held),
+    "an override that no example holds": (supplies_a_new_operation, held),
+    "an override that nothing calls": (override("conv", get_backend("torch").ops.conv_nd), held),
+    "an override of a step that differs": (
+        override("adam_step", lambda *arrays, **options: ADAM(*arrays, **{**options, "epsilon": 1e-3})),
+        overrides("adam_step"),
+    ),
+    "an override of pieces in another order": (
+        override("split_vector", lambda vector, *, sizes: SPLIT(vector.flip(0), sizes=sizes)),
+        overrides("split_vector"),
+    ),
+    "an override that answers otherwise": (override("value_range", lambda x: (0, 9)), overrides("value_range")),
     "an override that ignores dilation": (override("conv_nd", ignores_dilation), overrides("conv_nd", 7)),
     "an override that ignores groups' order": (
         override("conv_nd", lambda x, *rest, **options: CONV(x[:, [0, 2, 1, 3], ...], *rest, **options)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,8 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callabl
     definition = definition_of(op)
 
     def wrap(fast: Callable[..., Any]) -> Callable[..., Any]:
+        # What the library has takes what the definition does.
+        @functools.wraps(fast if fast.__module__ == __name__ else definition)
         def function(x: Any, **options: Any) -> Any:
             return fast(x, **options) if x.dtype.kind == "f" else definition(x, **options)
 

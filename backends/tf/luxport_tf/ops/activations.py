@@ -6,6 +6,7 @@ definitions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,8 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callabl
     definition = definition_of(op)
 
     def wrap(native: Callable[..., Any]) -> Callable[..., Any]:
+        # What the library has takes what the definition does.
+        @functools.wraps(native if native.__module__ == __name__ else definition)
         def function(x: Any, **options: Any) -> Any:
             return native(x, **options) if x.dtype.is_floating else definition(x, **options)
 

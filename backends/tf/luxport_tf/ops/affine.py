@@ -9,7 +9,7 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops._affine import check_dense
 
-__all__ = ["dense", "plus_bias"]
+__all__ = ["dense"]
 
 _define_dense = ops.definition_of(ops.dense)
 

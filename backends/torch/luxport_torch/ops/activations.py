@@ -8,6 +8,7 @@ mish is NaN from 100 on.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,8 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., torch.Tensor]]
     definition = definition_of(op)
 
     def wrap(native: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        # What the library has takes what the definition does.
+        @functools.wraps(native if native.__module__ == __name__ else definition)
         def function(x: torch.Tensor, **options: Any) -> torch.Tensor:
             return native(x, **options) if x.is_floating_point() else definition(x, **options)
 

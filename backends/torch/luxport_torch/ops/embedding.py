@@ -9,6 +9,7 @@ from torch.nn import functional
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops.indices import expect_integers, marked_missing, within
+from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 
 __all__ = ["embedding", "pick", "value_range"]
@@ -34,13 +35,8 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
 
 
 def value_range(x: torch.Tensor) -> tuple[int, int] | None:
-    """Not on a GPU, which would be waited for."""
-    if (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
-        or x.device.type != "cpu"
-        or x.numel() == 0
-    ):
+    """One pass over them."""
+    if x.numel() == 0 or not may_look(x):
         return None
     # Unsigned integers of more than eight bits have no order here.
     low, high = torch.aminmax(x.to(torch.int64) if x.dtype in _UNSIGNED else x)

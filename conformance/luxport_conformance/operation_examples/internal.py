@@ -1,0 +1,39 @@
+"""Examples of operations that are not public: what layers, optimizers and flat vectors are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from luxport_conformance.compare import Tolerance
+from luxport_conformance.operation_examples.example import OverrideExample, draw
+
+__all__ = ["OPERATIONS"]
+
+_ADAM = {"eta": 0.1, "beta": (0.9, 0.999), "epsilon": 1e-8}
+_MOMENTS = (draw(3, 4), draw(3, 4, seed=4), np.abs(draw(3, 4, seed=5)), np.asarray([0.81, 0.998]))
+_EQUAL = np.asarray([[2.0, 5.0, 5.0], [7.0, 7.0, -1.0]])
+_INTEGERS = tuple(np.asarray([[3, -2, 9]], dtype) for dtype in (np.int32, np.int64))
+
+OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
+    "adam_step": (
+        OverrideExample(_MOMENTS, _ADAM),
+        OverrideExample(_MOMENTS, {**_ADAM, "beta": (0.0, 0.9), "epsilon": 0.0}, Tolerance(reduction=4)),
+    ),
+    "are_fixed": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(0, 3),), looks=True)),
+    "finite_norm": (OverrideExample((np.abs(draw()),), {"p": 2.0, "shape": (3, 4)}, looks=True),),
+    "largest_along": tuple(OverrideExample((_EQUAL,), {"axis": axis}) for axis in (0, 1)),
+    "may_look": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(0),), looks=True)),
+    "pick": (
+        OverrideExample((draw(3, 4), np.asarray([[3], [0], [3]], np.int64)), {"axis": 1}),
+        OverrideExample((draw(3, 4), np.asarray([[2, 1, 0, 0], [2, 2, 2, 1]], np.int64)), {"axis": 0}),
+    ),
+    "reshape_samples": (OverrideExample((draw(2, 6),), {"sizes": (3, 2)}),),
+    "running_sizes": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(),), looks=True)),
+    "split_vector": (
+        OverrideExample((draw(9),), {"sizes": (2, 0, 3, 4)}),
+        OverrideExample((draw(3),), {"sizes": (3,)}),
+    ),
+    "value_range": tuple(OverrideExample((values,), looks=True) for values in (*_INTEGERS, np.zeros((0, 2), np.int32))),
+}
