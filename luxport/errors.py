@@ -33,7 +33,7 @@ class LayerError(ValueError):
     def __init__(self, detail: str, *, culprit: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
-        self.place = Place()
+        self.place: Place = Place()
         self.place.culprit = culprit
 
     def __str__(self) -> str:

@@ -31,8 +31,8 @@ class Device:
     __slots__ = ("backend", "name")
 
     def __init__(self, name: str, backend: str | None = None) -> None:
-        self.name = name
-        self.backend = backend
+        self.name: str = name
+        self.backend: str | None = backend
 
     def __call__(self, values: tree.Tree, *, dtype: str | None = None) -> tree.Tree:
         """Return the tree with its arrays on this device."""

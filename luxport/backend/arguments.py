@@ -74,11 +74,11 @@ class Arguments:
         rules: Mapping[str, Rule],
         check: Check | None = None,
     ) -> None:
-        self.name = function.__name__
+        self.name: str = function.__name__
         self.function = function
-        self.takes = [takes] if isinstance(takes, str) else takes
+        self.takes: Sequence[str] = [takes] if isinstance(takes, str) else takes
         self.all_rules = rules
-        self.rules = {name: rule for name, rule in rules.items() if not rule.late}
+        self.rules: dict[str, Rule] = {name: rule for name, rule in rules.items() if not rule.late}
         self.check = check
 
     @functools.cached_property

@@ -39,8 +39,8 @@ class AbstractArray:
     __array_ufunc__ = None
 
     def __init__(self, shape: Shape, dtype: Any = np.float32) -> None:
-        self.shape = tuple(shape)
-        self.dtype = np.dtype(dtype)
+        self.shape: tuple[int, ...] = tuple(shape)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
 
     @classmethod
     def like(cls, array: Any) -> AbstractArray:
@@ -75,7 +75,11 @@ class AbstractArray:
             f"values of an array needed, got only its shape {self.shape}: the function cannot run without them"
         )
 
-    __float__ = __int__ = __bool__ = __index__ = __complex__ = __array__
+    __float__: Callable[..., Any] = __array__
+    __int__: Callable[..., Any] = __array__
+    __bool__: Callable[..., Any] = __array__
+    __index__: Callable[..., Any] = __array__
+    __complex__: Callable[..., Any] = __array__
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -377,7 +381,7 @@ def _to_real(dtype: Any) -> Any:
     return np.zeros((), dtype).real.dtype
 
 
-abstract_namespace = _Namespace(
+abstract_namespace: Any = _Namespace(
     **dict.fromkeys(_UNARY.split(), _same),
     **dict.fromkeys(_BINARY.split(), _arithmetic),
     **dict.fromkeys(_COMPARISONS.split(), _comparison),

@@ -98,9 +98,9 @@ class Layout:
     __slots__ = ("_hash", "_key", "_parts", "size", "template")
 
     def __init__(self, template: tree.Tree, size: int) -> None:
-        self.template = template
+        self.template: tree.Tree = template
         """A tree of `Part` and `Kept`."""
-        self.size = size
+        self.size: int = size
         """The length of the vector."""
         leaves = tuple(tree.leaves(template))
         self._parts = tuple([leaf for leaf in leaves if isinstance(leaf, Part)])

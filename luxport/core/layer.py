@@ -53,7 +53,7 @@ class Layer(LayerBase, ABC):
         own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
         if "__init__" in vars(cls):
-            cls.__init__ = completed(cls.__init__)
+            type.__setattr__(cls, "__init__", completed(cls.__init__))
 
     @abstractmethod
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:

@@ -39,9 +39,9 @@ class StatefulLayer:
     def __init__(self, model: Layer, ps: Parameters | None, st: States) -> None:
         if not isinstance(model, Layer):
             raise TypeError(f"StatefulLayer expects a layer, got {type(model).__name__}")
-        self.model = model
-        self.ps = ps
-        self.st = st
+        self.model: Layer = model
+        self.ps: Parameters | None = ps
+        self.st: States = st
 
     def __call__(self, x: Any, ps: Parameters | None = None) -> Any:
         """Call the layer with these parameters, or its own, and keep its new state."""

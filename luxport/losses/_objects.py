@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, dataclass_transform, overload
+from typing import Any, TypeAlias, dataclass_transform, overload
 
 from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
@@ -61,7 +61,7 @@ class Loss(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         dataclass(frozen=True, kw_only=True)(cls)
-        cls.__init__ = checked_init(cls.__init__)
+        type.__setattr__(cls, "__init__", checked_init(cls.__init__))
 
     @overload
     def __call__(self, y_hat: Array, y: Any, /) -> Array: ...
@@ -117,7 +117,8 @@ class MAELoss(Loss):
         return regression.mae(y_hat, y, agg=self.agg)
 
 
-L1Loss, L2Loss = MAELoss, MSELoss
+L1Loss: TypeAlias = MAELoss
+L2Loss: TypeAlias = MSELoss
 
 
 class MSLELoss(Loss):

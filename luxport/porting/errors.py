@@ -34,7 +34,7 @@ class FileFormatError(ValueError):
 
     def __init__(self, reason: str, *, offset: int | None = None, path: str | None = None) -> None:
         # Names from the file may be in it: whatever these are, the message is one line, and not a long one.
-        self.reason = shown(reason)
+        self.reason: str = shown(reason)
         super().__init__(self.reason)
         self.offset = offset
         self.path = path

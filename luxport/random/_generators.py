@@ -58,7 +58,7 @@ class Rng:
     def __init__(self, seed: int | np.integer) -> None:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**128:
             raise ValueError(f"a seed expected, an int in [0, 2**128), got {seed!r}")
-        self.seed = int(seed)
+        self.seed: int = int(seed)
         self._bits = np.random.Philox(key=self.seed)
 
     @classmethod

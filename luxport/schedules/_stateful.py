@@ -42,5 +42,5 @@ class Stateful:
 
     def reset(self) -> Stateful:
         """Start at 1 again."""
-        self.t = 1
+        self.t: int = 1
         return self

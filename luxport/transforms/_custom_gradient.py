@@ -62,9 +62,9 @@ class CustomGradient:
     __slots__ = ("backward", "f", "forward")
 
     def __init__(self, f: Callable[..., Any], forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
-        self.f = f
-        self.forward = forward
-        self.backward = backward
+        self.f: Callable[..., Any] = f
+        self.forward: Callable[..., Any] = forward
+        self.backward: Callable[..., Any] = backward
 
     # Said again since PyTorch asks of constants of a program that they say it themselves.
     def __eq__(self, other: object) -> bool:
@@ -87,7 +87,7 @@ class CustomCall:
         self._kept: Any = None
         self.kept: Sequence[Array] = ()
         """For a framework that calls back: the arrays that `value_and_kept` returned."""
-        self.arrays = _arrays(args)
+        self.arrays: tuple[Array, ...] = _arrays(args)
 
     def value(self, *arrays: Array) -> tuple[Array, ...]:
         """Return the arrays in the value of f."""

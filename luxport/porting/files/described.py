@@ -35,7 +35,7 @@ class TreeWriter:
     def __init__(self) -> None:
         self.arrays: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
-        self.has_rules = False
+        self.has_rules: bool = False
         # With the arrays themselves: what a mapping makes when it is asked must live as long as its identity counts.
         self._first: dict[int, tuple[str, Any]] = {}
 

@@ -31,8 +31,8 @@ class Source:
     """Bytes with checked access; offsets count from the beginning of the file."""
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
-        self.data = memoryview(data).toreadonly().cast("B")
-        self.size = len(self.data)
+        self.data: memoryview = memoryview(data).toreadonly().cast("B")
+        self.size: int = len(self.data)
         self._work_left = _READS_OF_ANY_FILE + _READS_PER_BYTE * self.size
         self._expansion_left = _EXPANSION_OF_ANY_FILE + _EXPANSION * self.size
         self._steps_left = _STEPS_OF_ANY_FILE + _STEPS_PER_BYTE * self.size

@@ -29,14 +29,14 @@ FOREIGN_TYPES = {
 _MAX_DEPTH = 1000
 
 
-class Document(dict):
+class Document(dict[str, Any]):
     """A document with the place where it begins."""
 
     __slots__ = ("offset",)
     offset: int
 
 
-class DocumentList(list):
+class DocumentList(list[Any]):
     """An array with the place where it begins."""
 
     __slots__ = ("offset",)
@@ -49,8 +49,8 @@ class Binary:
     __slots__ = ("data", "offset")
 
     def __init__(self, data: memoryview, offset: int) -> None:
-        self.data = data
-        self.offset = offset
+        self.data: memoryview = data
+        self.offset: int = offset
 
 
 def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
