@@ -8,6 +8,7 @@ whose layers hold no arrays. So it ends soon, whatever the source, and says whic
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import math
 import operator
@@ -16,7 +17,6 @@ from types import MappingProxyType
 from typing import Any
 
 import luxport
-from luxport.porting.flux import OldLayerNorm
 from luxport.porting.translate.options import INITIALIZERS
 
 __all__ = ["Budget", "Raised", "Run", "TooMuch"]
@@ -394,10 +394,8 @@ class Run:
         path = ast.unparse(node)
         if path in _GIVEN:
             return _GIVEN[path]
-        if path.startswith("luxport.") and path.count(".") == 1:
-            return getattr(luxport, node.attr)
-        if path in ("luxport.ops.softmax", "luxport.ops.logsoftmax"):
-            return getattr(luxport.ops, node.attr)
+        if path.startswith("luxport."):  # one of a list, which `checked` has compared it with
+            return functools.reduce(getattr, path.split(".")[1:], luxport)
         value = self.value(node.value, names)
         if isinstance(value, _Record):
             return value.fields[node.attr]
@@ -576,11 +574,10 @@ _GIVEN = {
     **{f"operator.{name}": getattr(operator, name) for name in ("add", "mul", "sub")},
     "functools.reduce": None,
     "math.prod": math.prod,
-    "luxport.porting.flux.OldLayerNorm": OldLayerNorm,
 }
 _METHODS = ("append", "extend", "get", "items")
-_INITIALIZERS = {getattr(luxport, name) for name in INITIALIZERS.values()}
-_MAKERS = {luxport.SamePad, luxport.compact, luxport.constant, luxport.parameter}
+_INITIALIZERS = {getattr(luxport.initializers, name) for name in INITIALIZERS.values()}
+_MAKERS = {luxport.SamePad, luxport.compact, luxport.initializers.constant, luxport.parameter}
 _COUNTED: dict[str, Callable[..., Any]] = {
     "abs": lambda run, value: abs(run._plain(value)),
     "enumerate": lambda run, values, start=0: list(enumerate(run._whole(values), start)),

@@ -111,7 +111,11 @@ def initializer(t: Translator, node: Node) -> Code:
         given.positional = [part for part in given.positional if not _is_random_state(part)]
         if name in INITIALIZERS and not given.positional and set(given.named) <= known and not given.splats:
             options = {key: t.code(value) for key, value in given.named.items()}
-            return call(f"luxport.{INITIALIZERS[name]}", [], options, "function") if options else t.initial(name)
+            return (
+                call(f"luxport.initializers.{INITIALIZERS[name]}", [], options, "function")
+                if options
+                else t.initial(name)
+            )
     if node.type == "arrow_function_expression":
         found = t.define(t, node, mode="array")
         if found not in t.initializers:
