@@ -61,6 +61,8 @@ from .errors import BackendNotFoundError as BackendNotFoundError
 from .errors import LayerError as LayerError
 from .errors import LayerIndexError as LayerIndexError
 from .errors import LayerTypeError as LayerTypeError
+from .export.onnx_file import InputSpec as InputSpec
+from .export.onnx_file import to_onnx as to_onnx
 from .layers import GRU as GRU
 from .layers import LSTM as LSTM
 from .layers import RNN as RNN

@@ -1,0 +1,135 @@
+"""Models as ONNX's files have them: `export`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import onnx
+
+from luxport import tree
+from luxport.errors import LayerTypeError
+from luxport.porting.files.replacing import replacing
+from luxport_onnx import xp
+from luxport_onnx.graph import DEFAULT_OPSET, Array, constant, exporting, placeholder
+from luxport_onnx.model import NEWEST, OLDEST, model_of
+
+__all__ = ["export"]
+
+
+def export(
+    program: Callable[[Any, Any, Any], Any],
+    inputs: Any,
+    ps: Any,
+    st: Any,
+    *,
+    path: str | None,
+    input_names: Sequence[str],
+    name_outputs: Callable[[Any], Sequence[str]],
+    opset: int | None,
+    external_data: bool | None,
+) -> Any:
+    """Record ``program(x, ps, st)`` as a model, check it, and write it if there is a path.
+
+    `inputs` is a tree of shapes and dtypes (whose sizes are ints, or names of free ones), `ps` and `st` are trees of
+    NumPy's arrays. With `external_data` the parameters are beside the file; None for where it would be over 2 GB.
+
+    Raises: ValueError for a version of the operators that is too old or too new
+    """
+    version = DEFAULT_OPSET if opset is None else opset
+    if not OLDEST <= version <= NEWEST:
+        raise ValueError(f"to_onnx expects an opset from {OLDEST} to {NEWEST}, got {opset}")
+    free = _free_sizes([size for leaf in tree.leaves(inputs) for size in leaf.shape if isinstance(size, str)])
+    leaves = [
+        placeholder(name, getattr(xp, leaf.dtype), _samples(leaf.shape, free))
+        for name, leaf in zip(input_names, tree.leaves(inputs), strict=True)
+    ]
+    x = tree.unflatten(tree.structure(inputs), iter(leaves))
+    with exporting(version):
+        y = program(x, _constants(ps), _constants(st))
+        outputs = tree.map(_output, y)
+        named = list(zip(name_outputs(outputs), tree.leaves(outputs), strict=True))
+        model = model_of(list(zip(input_names, leaves, strict=True)), named, opset=version, free=free)
+    size = model.ByteSize()
+    outside = size >= _MOST if external_data is None else external_data
+    if path is None:
+        if outside:
+            raise ValueError(f"to_onnx expects a path for a model of {size} bytes: files of ONNX end at 2 GB")
+        onnx.checker.check_model(model)
+        return model
+    if not outside:
+        onnx.checker.check_model(model)
+    _write(model, path, outside)
+    if outside:
+        onnx.checker.check_model(path)
+    return model
+
+
+_MOST = 2**31 - 2**20
+"""Bytes of a file: Protocol Buffers end at 2 GB."""
+
+_UNIT = 5040
+_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
+
+
+def _free_sizes(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return two samples of each free size: numbers that most windows fit into, and most others divide."""
+    distinct = list(dict.fromkeys(names))
+    if 2 * len(distinct) > len(_PRIMES):
+        raise ValueError(f"to_onnx takes up to {len(_PRIMES) // 2} names of free sizes, got {len(distinct)}")
+    return {
+        name: (_PRIMES[2 * i] * _UNIT, _PRIMES[2 * i + 1] * _UNIT) for i, name in enumerate(distinct)
+    }
+
+
+def _samples(shape: Sequence[int | str], free: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    return tuple([tuple([free[n][i] if isinstance(n, str) else n for n in shape]) for i in range(2)])
+
+
+def _constants(values: Any) -> Any:
+    """Name every array by its path."""
+    known: dict[int, Array] = {}
+
+    def named(path: tuple[str, ...], leaf: Any) -> Array:
+        if id(leaf) not in known:
+            if getattr(xp, leaf.dtype.name, None) is None:
+                raise LayerTypeError(
+                    f"has parameters of {leaf.dtype.name}, which a model for ONNX does not have here: "
+                    "convert them with luxport.to(ps, dtype='float32')",
+                    culprit="to_onnx",
+                )
+            known[id(leaf)] = constant(leaf, ".".join(path))
+        return known[id(leaf)]
+
+    return tree.map_with_path(named, values)
+
+
+def _output(leaf: Any) -> Array:
+    if type(leaf) is Array:
+        return leaf
+    if isinstance(leaf, (bool, int, float)):
+        return constant(leaf)
+    raise LayerTypeError(
+        f"expects a model whose output is an array, or a tree of them, got {type(leaf).__name__} in it",
+        culprit="to_onnx",
+    )
+
+
+def _write(model: Any, path: str, outside: bool) -> None:
+    """Write a file whole or not at all; with the parameters beside it under its name and ``.data``."""
+    file = os.path.basename(path)
+    beside = f"{path}.data"
+    if os.path.exists(beside):
+        os.remove(beside)
+    if outside:
+        onnx.save_model(
+            *(model, path),
+            save_as_external_data=True,
+            all_tensors_to_one_file=True,
+            location=f"{file}.data",
+            size_threshold=1024,
+        )
+        return
+    with replacing(path) as out:
+        out.write(model.SerializeToString(deterministic=True))

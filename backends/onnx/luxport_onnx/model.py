@@ -1,0 +1,90 @@
+"""Graphs as ONNX has them: `model_of`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from luxport.version import __version__
+from luxport_onnx.folding_norms import fold_norms
+from luxport_onnx.graph import Array
+from luxport_onnx.lines import Graph, Line, reachable, written
+
+__all__ = ["NEWEST", "OLDEST", "model_of", "reachable"]
+
+OLDEST = 18
+"""The first version of the operators that has what arrays are made of here."""
+
+NEWEST = onnx.defs.onnx_opset_version()
+
+
+def model_of(
+    inputs: Sequence[tuple[str, Array]],
+    outputs: Sequence[tuple[str, Array]],
+    *,
+    opset: int,
+    free: Mapping[str, tuple[int, ...]] | None = None,
+) -> Any:
+    """Return the model that makes the outputs from the inputs; `free` are the free sizes, by name, for each sample."""
+    graph = written(inputs, outputs)
+    fold_norms(graph)
+    free = free or {}
+    made = helper.make_graph(
+        [_node(line) for line in graph.lines],
+        "luxport",
+        [_described(name, array, free) for name, array in graph.inputs],
+        [_described(name, array, free) for name, array in graph.outputs],
+        initializer=[numpy_helper.from_array(value, name) for name, value in graph.constants.items()],
+    )
+    imports = [helper.make_opsetid("", opset)]
+    return helper.make_model(
+        made,
+        opset_imports=imports,
+        ir_version=helper.find_min_ir_version_for(imports),
+        producer_name="luxport",
+        producer_version=__version__,
+    )
+
+
+def _node(line: Line) -> Any:
+    attributes = {name: _attribute(value) for name, value in line.attributes.items() if value is not None}
+    if line.body is not None:
+        attributes["body"] = _body(line.body)
+    return helper.make_node(line.operator, line.inputs, line.outputs, name=line.outputs[0], **attributes)
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, np.dtype):
+        return helper.np_dtype_to_tensor_dtype(value)
+    return numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
+
+
+def _body(graph: Graph) -> Any:
+    return helper.make_graph(
+        [_node(line) for line in graph.lines],
+        "step",
+        [_described(name, array, {}) for name, array in graph.inputs],
+        [_described(name, array, {}) for name, array in graph.outputs],
+    )
+
+
+def _described(name: str, array: Array, free: Mapping[str, tuple[int, ...]]) -> Any:
+    sizes = [_size(sizes, free) for sizes in zip(*array.shapes, strict=True)]
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), sizes)
+
+
+def _size(sizes: tuple[int, ...], free: Mapping[str, tuple[int, ...]]) -> int | str | None:
+    """Return a number, or what a size is of a free one: "N", "2*N + 1"; None if it is something else."""
+    if len({*sizes}) == 1:
+        return sizes[0]
+    for name, samples in free.items():
+        times, rest = divmod(sizes[1] - sizes[0], samples[1] - samples[0])
+        more = sizes[0] - times * samples[0]
+        if rest == 0 and times > 0 and abs(more) < samples[0] // 2:
+            product = name if times == 1 else f"{times}*{name}"
+            return product if more == 0 else f"{product} {'+' if more > 0 else '-'} {abs(more)}"
+    return None

@@ -1,0 +1,5 @@
+"""Attention by products and a softmax."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

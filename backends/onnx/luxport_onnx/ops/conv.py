@@ -1,0 +1,111 @@
+"""Convolutions: correlations with kernels that are flipped where the graph is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport import ops
+from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_spatial, transposed_padding, transposed_sizes
+from luxport_onnx.graph import Array, record
+from luxport_onnx.xp import flip
+
+__all__ = ["conv", "conv_transpose"]
+
+_define_conv = ops.definition_of(ops.conv)
+_define_transpose = ops.definition_of(ops.conv_transpose)
+
+
+def conv(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    groups: int,
+    flip: bool,
+) -> Array:
+    """One operator."""
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+    if not _is_native(x, weight, bias):
+        return _define_conv(x, weight, bias, **options, groups=groups, flip=flip)
+    kernel = weight.shapes[0][2:]
+    shapes = [(s[0], weight.shapes[0][0], *output_sizes(s[2:], kernel, **options)) for s in x.shapes]
+    return record(
+        *("Conv", x, _kernels(weight, flip), bias),
+        dtype=x.dtype,
+        shapes=shapes,
+        kernel_shape=list(kernel),
+        strides=_unless(1, stride),
+        pads=_pads(padding),
+        dilations=_unless(1, dilation),
+        group=groups,
+    )
+
+
+def conv_transpose(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    flip: bool,
+) -> Array:
+    """One operator; what it does not cut away, or adds beyond a stride, is padded behind it."""
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+    if not _is_native(x, weight, bias):
+        return _define_transpose(x, weight, bias, **options, output_padding=output_padding, groups=groups, flip=flip)
+    kernel = weight.shapes[0][2:]
+    around = transposed_padding(padding, output_padding)
+    # The operator cuts away; zeros are added behind it, and then the bias comes last.
+    cut = tuple([(max(-low, 0), max(-high, 0)) for low, high in around])
+    more = tuple([(max(low, 0), max(high, 0)) for low, high in around])
+    adds = any(map(any, more))
+    options = {"stride": stride, "padding": cut, "dilation": dilation, "output_padding": (0,) * len(kernel)}
+    shapes = [(s[0], weight.shapes[0][1] * groups, *transposed_sizes(s[2:], kernel, **options)) for s in x.shapes]
+    y = record(
+        *("ConvTranspose", x, _kernels(weight, flip), None if adds else bias),
+        dtype=x.dtype,
+        shapes=shapes,
+        kernel_shape=list(kernel),
+        strides=_unless(1, stride),
+        pads=_pads(cut),
+        dilations=_unless(1, dilation),
+        group=groups,
+    )
+    if not adds:
+        return y
+    y = pad_spatial(y, more)
+    return y if bias is None else y + bias[(slice(None), *[None] * len(kernel))]  # type: ignore[operator,index]
+
+
+def _is_native(x: Array, weight: Array, bias: Array | None) -> bool:
+    """Tell whether onnxruntime has the operator for these: one dtype of up to 32 bits, up to three axes."""
+    return (
+        x.dtype.name in ("float16", "float32")
+        and x.dtype == weight.dtype
+        and (bias is None or bias.dtype == x.dtype)
+        and x.ndim <= 5
+        and x.shape[0] != 0
+        and not x.is_constant
+    )
+
+
+_flip = flip
+
+
+def _kernels(weight: Array, flip: bool) -> Array:
+    return _flip(weight, axis=tuple(range(2, weight.ndim))) if flip else weight
+
+
+def _pads(padding: Pairs) -> list[int] | None:
+    return [low for low, _ in padding] + [high for _, high in padding] if any(map(any, padding)) else None
+
+
+def _unless(usual: int, values: Sizes) -> list[int] | None:
+    return None if all([n == usual for n in values]) else list(values)

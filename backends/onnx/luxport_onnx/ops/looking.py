@@ -1,0 +1,35 @@
+"""Sizes and numbers that only the running graph knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport.errors import LayerTypeError
+from luxport_onnx.graph import Array, is_exporting
+from luxport_onnx.xp._manipulation import sizes_of
+
+__all__ = ["may_look", "observe", "running_sizes", "value_range"]
+
+
+def running_sizes(x: Array) -> tuple[Any, ...]:
+    """The sizes that are known as ints, the others as scalars of int64."""
+    return sizes_of(x)
+
+
+def may_look(x: Array) -> bool:
+    """At constants alone."""
+    return x.is_constant
+
+
+def value_range(x: Array) -> tuple[int, int] | None:
+    """Of constants alone."""
+    return (int(x.value.min()), int(x.value.max())) if x.is_constant and x.value.size else None
+
+
+def observe(x: Array, *, forward: Any = None, backward: Any = None) -> Array:
+    """Refuse, where the graph leaves Python."""
+    if forward is not None and is_exporting():
+        raise LayerTypeError("calls a function of Python's with numbers, which a model for ONNX cannot: leave it out")
+    if forward is not None:
+        forward(x)
+    return x

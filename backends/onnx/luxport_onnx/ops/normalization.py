@@ -1,0 +1,117 @@
+"""Normalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport import ops
+from luxport.backend.dtypes import single_or_double
+from luxport_onnx import xp
+from luxport_onnx.graph import Array, constant, opset, record
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+
+_define_batch, _define_instance, _define_group, _define_layer = (
+    ops.definition_of(op) for op in (ops.batch_norm, ops.instance_norm, ops.group_norm, ops.layer_norm)
+)
+
+
+def batch_norm(
+    x: Array,
+    scale: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    *,
+    training: bool,
+    momentum: float,
+    epsilon: float,
+) -> tuple[Array, Array | None, Array | None]:
+    """One operator in testing."""
+    tracked = running_mean is not None and running_var is not None
+    if training or not tracked or x.is_constant or x.ndim < 2 or not _fits(x, 1, scale, bias, running_mean, running_var):
+        options = {"training": training, "momentum": momentum, "epsilon": epsilon}
+        return _define_batch(x, scale, bias, running_mean, running_var, **options)
+    inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias), running_mean, running_var]
+    y = record("BatchNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=float(epsilon))
+    return y, running_mean, running_var
+
+
+def instance_norm(
+    x: Array,
+    scale: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    *,
+    training: bool,
+    momentum: float,
+    epsilon: float,
+) -> tuple[Array, Array | None, Array | None]:
+    """One operator."""
+    options: Any = {"training": training, "momentum": momentum, "epsilon": epsilon}
+    parameters = scale, bias, running_mean, running_var
+    if running_mean is not None and running_var is not None:
+        return (_define_instance if training else batch_norm)(x, *parameters, **options)
+    single = x.dtype.name in ("float16", "float32")
+    if not single or x.is_constant or x.ndim < 3 or not _fits(x, 1, scale, bias):
+        return _define_instance(x, *parameters, **options)
+    inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
+    y = record("InstanceNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=float(epsilon))
+    return y, running_mean, running_var
+
+
+def group_norm(x: Array, scale: Array | None, bias: Array | None, *, groups: int, epsilon: float) -> Array:
+    """One operator."""
+    single = x.dtype.name in ("float16", "float32")
+    if opset() < 21 or not single or x.is_constant or x.ndim < 3 or not _fits(x, 1, scale, bias):
+        return _define_group(x, scale, bias, groups=groups, epsilon=epsilon)
+    inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
+    return record(
+        *("GroupNormalization", *inputs), dtype=x.dtype, shapes=x.shapes, epsilon=float(epsilon), num_groups=groups
+    )
+
+
+def layer_norm(
+    x: Array, scale: Array | None, bias: Array | None, *, axes: tuple[int, ...] = (-1,), epsilon: float
+) -> Array:
+    """One operator over trailing axes, with a scale and a bias of just their shape."""
+    rank = len(axes)
+    trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-rank, 0))
+    shape = x.shape[x.ndim - rank :]
+    shaped = all([parameter is None or parameter.shape == shape for parameter in (scale, bias)])
+    alike = all([parameter is None or parameter.dtype == x.dtype for parameter in (scale, bias)])
+    if not trailing or not shaped or not alike or None in shape or x.is_constant or 0 in x.shape:
+        return _define_layer(x, scale, bias, axes=axes, epsilon=epsilon)
+    inputs = [x, constant(np.ones(shape, x.dtype)) if scale is None else scale, bias]  # type: ignore[arg-type]
+    return record("LayerNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, axis=-rank, epsilon=float(epsilon))
+
+
+def rms_norm(x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float) -> Array:
+    """The formula; numbers whose squares overflow are not scaled first."""
+    wide = single_or_double(xp, x)
+    y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + epsilon)
+    if scale is not None:
+        y = y * xp.astype(scale, y.dtype)
+    return xp.astype(y, x.dtype)
+
+
+def _fits(x: Array, axis: int, *parameters: Array | None) -> bool:
+    """Tell whether there is one number for each channel, of the dtype of x but for running statistics."""
+    size = x.shape[axis]
+    scale_and_bias, running = parameters[:2], parameters[2:]
+    return (
+        size is not None
+        and 0 not in x.shape
+        and all([p is None or (p.shape == (size,) and p.dtype == x.dtype) for p in scale_and_bias])
+        and all([p is None or (p.shape == (size,) and p.dtype.kind == "f") for p in running])
+    )
+
+
+def _scale_and_bias(x: Array, size: Any, scale: Array | None, bias: Array | None) -> list[Array]:
+    return [
+        constant(np.full((size,), value, x.dtype)) if parameter is None else parameter
+        for parameter, value in ((scale, 1), (bias, 0))
+    ]

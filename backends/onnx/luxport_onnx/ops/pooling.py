@@ -1,0 +1,92 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+from luxport import ops
+from luxport.ops.windows import Pairs, Sizes, output_sizes
+from luxport_onnx.graph import Array, record
+from luxport_onnx.ops.conv import _pads, _unless
+
+__all__ = ["global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
+
+_define_max, _define_mean, _define_lp = (ops.definition_of(op) for op in (ops.max_pool, ops.mean_pool, ops.lp_pool))
+_define_global_max = ops.definition_of(ops.global_max_pool)
+_define_global_mean = ops.definition_of(ops.global_mean_pool)
+
+
+def max_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
+    """One operator."""
+    options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
+    kinds = ("float16", "float32", "float64")
+    return _pooled("MaxPool", x, kinds, **options) if _fits(x, kinds, window, padding) else _define_max(x, **options)
+
+
+def mean_pool(
+    x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
+) -> Array:
+    """One operator."""
+    options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
+    kinds = ("float16", "float32")
+    if not _fits(x, kinds, window, padding) or set(dilation) != {1}:
+        return _define_mean(x, **options, count_include_pad=count_include_pad)
+    return _pooled("AveragePool", x, kinds, **options, count_include_pad=int(count_include_pad))
+
+
+def lp_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
+    """One operator for an even p: it takes absolute values."""
+    options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
+    if not _fits(x, ("float32",), window, padding) or set(dilation) != {1} or p % 2 != 0:
+        return _define_lp(x, **options, p=p)
+    return _pooled("LpPool", x, ("float32",), **options, p=int(p))
+
+
+def global_max_pool(x: Array) -> Array:
+    """One operator."""
+    return _global("GlobalMaxPool", x) if _is_whole(x) else _define_global_max(x)
+
+
+def global_mean_pool(x: Array) -> Array:
+    """One operator."""
+    return _global("GlobalAveragePool", x) if _is_whole(x) else _define_global_mean(x)
+
+
+def _fits(x: Array, kinds: tuple[str, ...], window: Sizes, padding: Pairs) -> bool:
+    narrow = all([max(pair) < k for pair, k in zip(padding, window, strict=True)])
+    return x.dtype.name in kinds and narrow and x.ndim <= 5 and x.shape[0] != 0 and not x.is_constant
+
+
+def _pooled(
+    operator: str,
+    x: Array,
+    kinds: tuple[str, ...],
+    *,
+    window: Sizes,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    **more: Any,
+) -> Array:
+    sizes = {"stride": stride, "padding": padding, "dilation": dilation}
+    return record(
+        *(operator, x),
+        dtype=x.dtype,
+        shapes=[(*s[:2], *output_sizes(s[2:], window, **sizes)) for s in x.shapes],
+        kernel_shape=list(window),
+        strides=_unless(1, stride),
+        pads=_pads(padding),
+        dilations=_unless(1, dilation),
+        **more,
+    )
+
+
+def _is_whole(x: Array) -> bool:
+    return x.dtype.name in ("float16", "float32") and x.ndim > 2 and not x.is_constant and 0 not in x.shape
+
+
+def _global(operator: str, x: Array) -> Array:
+    return record(operator, x, dtype=x.dtype, shapes=[(*s[:2], *[1] * (x.ndim - 2)) for s in x.shapes])
+
+

@@ -1,0 +1,34 @@
+"""Random numbers: of a graph that is run at once by the host; a graph that leaves Python has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport.errors import LayerTypeError
+from luxport.ops import threefry_on_host
+from luxport_onnx.graph import Array, fed, is_exporting
+from luxport_onnx.running import numbers_of
+
+__all__ = ["random_bits", "threefry_2x32"]
+
+
+def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
+    """The host's."""
+    return _on_host(threefry_on_host.random_bits, key, counter, shape=shape)
+
+
+def threefry_2x32(key: Array, counters: Array) -> Array:
+    """The host's."""
+    return _on_host(threefry_on_host.threefry_2x32, key, counters)
+
+
+def _on_host(function: Any, *arrays: Array, **options: Any) -> Array:
+    if is_exporting():
+        raise LayerTypeError(
+            "draws random numbers, which a model for ONNX does not: export it in test mode, as is the default"
+        )
+    return fed(np.asarray(function(*[numbers_of(array) for array in arrays], **options)))
+
+

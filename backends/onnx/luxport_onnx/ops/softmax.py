@@ -1,0 +1,36 @@
+"""Softmax and its logarithms."""
+
+from __future__ import annotations
+
+from luxport import ops
+from luxport.ops._softmax import Axes
+from luxport_onnx.graph import Array, record
+from luxport_onnx.xp._folding import same, vector
+
+__all__ = ["logsoftmax", "logsumexp", "softmax"]
+
+_softmax, _logsoftmax, _logsumexp = (ops.definition_of(op) for op in (ops.softmax, ops.logsoftmax, ops.logsumexp))
+
+
+def _is_native(x: Array, axis: Axes) -> bool:
+    single = isinstance(axis, int) and -x.ndim <= axis < x.ndim
+    return single and x.dtype.kind == "f" and not x.is_constant and 0 not in x.shape
+
+
+def softmax(x: Array, *, axis: Axes = -1) -> Array:
+    """One operator, which makes NaN of an infinite entry."""
+    return same("Softmax", x, axis=axis) if _is_native(x, axis) else _softmax(x, axis=axis)
+
+
+def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
+    """One operator, which makes NaN of an infinite entry."""
+    return same("LogSoftmax", x, axis=axis) if _is_native(x, axis) else _logsoftmax(x, axis=axis)
+
+
+def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    """One operator."""
+    if not _is_native(x, axis):
+        return _logsumexp(x, axis=axis, keepdims=keepdims)
+    dropped = axis % x.ndim  # type: ignore[operator]
+    shapes = [(*s[:dropped], *([1] if keepdims else []), *s[dropped + 1 :]) for s in x.shapes]
+    return record("ReduceLogSumExp", x, vector([dropped]), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))

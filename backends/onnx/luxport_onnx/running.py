@@ -1,0 +1,47 @@
+"""Graphs that are run at once, by onnxruntime: how the numbers of an array that is not a constant are seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport_onnx.graph import Array, opset
+from luxport_onnx.model import model_of, reachable
+
+__all__ = ["numbers_of", "run_model"]
+
+
+def numbers_of(x: Array) -> Any:
+    """Return an array's numbers, copied to the host.
+
+    Raises: TypeError if it depends on inputs that have none yet
+    """
+    if x.value is not None:
+        return np.array(x.value)
+    leaves = [leaf for leaf in reachable([x])[1] if not leaf.is_constant]
+    if any([leaf.value is None for leaf in leaves]):
+        raise TypeError("onnx has no numbers here: the array depends on inputs of a graph that is still being made")
+    inputs = [(f"x{i}", leaf) for i, leaf in enumerate(leaves)]
+    model = model_of(inputs, [("y", x)], opset=opset())
+    return run_model(model, {name: leaf.value for name, leaf in inputs})[0]
+
+
+def run_model(model: Any, inputs: dict[str, Any]) -> list[Any]:
+    """Run a model once.
+
+    Raises: ImportError if onnxruntime is not installed
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "numbers of onnx's arrays need onnxruntime, which is not installed: pip install 'luxport-nn[onnx]'",
+            name=error.name,
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, inputs)

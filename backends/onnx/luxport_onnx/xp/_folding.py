@@ -1,0 +1,115 @@
+"""Constants compute at once, by NumPy: `folding`; and what functions of several arrays share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.numpy as host
+import numpy as np
+
+from luxport import tree
+from luxport_onnx.graph import SAMPLES, Array, constant, fed, record
+
+__all__ = ["as_array", "broadcast_sizes", "broadcast_shapes", "folding", "promoted", "refused", "scalar", "vector"]
+
+
+def folding(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function of the Array API compute with NumPy where no argument depends on an input of the graph."""
+    by_numpy = getattr(host, function.__name__)
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **options: Any) -> Any:
+        arrays = [leaf for leaf in tree.leaves((args, options)) if type(leaf) is Array]
+        if not arrays or not all([array.is_constant for array in arrays]):
+            return function(*args, **options)
+        names = {array.name for array in arrays if array.name is not None}
+        args, options = tree.map(lambda leaf: leaf.value if type(leaf) is Array else leaf, (args, options))
+        with np.errstate(all="ignore"):
+            result = by_numpy(*args, **options)
+        # What is made of one parameter alone keeps its name.
+        name = names.pop() if len(names) == 1 else None
+        if isinstance(result, (tuple, list)):
+            return tuple([constant(part, name) for part in result])
+        return constant(result, name)
+
+    return wrapper
+
+
+def as_array(x: Any, dtype: Any = None) -> Array:
+    """Return a number as a constant of this dtype, and an array as it is."""
+    if type(x) is Array:
+        return x
+    return constant(np.asarray(x, dtype=dtype))
+
+
+def promoted(*xs: Any) -> tuple[Array, ...]:
+    """Return arrays of the one dtype that the standard's promotion gives; numbers of Python take it on."""
+    from luxport_onnx.xp._creation import astype
+
+    dtype = np.result_type(*[x.dtype if isinstance(x, (Array, np.ndarray, np.generic)) else x for x in xs])
+    return tuple([astype(x, dtype) if type(x) is Array else constant(np.asarray(x, dtype)) for x in xs])
+
+
+def broadcast_sizes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Join shapes by the rules of broadcasting."""
+    joined: list[int] = []
+    for i in range(1, max(map(len, shapes), default=0) + 1):
+        size = 1
+        for n in [shape[-i] for shape in shapes if len(shape) >= i]:
+            if size == 1:
+                size = n
+            elif n not in (size, 1):
+                raise ValueError(f"shapes expected that can be broadcast together, got {', '.join(map(str, shapes))}")
+        joined.append(size)
+    return tuple(joined[::-1])
+
+
+def broadcast_shapes(*arrays: Array) -> tuple[tuple[int, ...], ...]:
+    """Join the arrays' shapes, for each sample of the free sizes."""
+    return tuple([broadcast_sizes(*[array.shapes[i] for array in arrays]) for i in range(SAMPLES)])
+
+
+def scalar(value: Any, dtype: Any) -> Array:
+    """Return a constant without axes."""
+    return constant(np.asarray(value, dtype))
+
+
+def vector(values: Any) -> Array:
+    """Return int64 numbers along one axis: ints, or sizes that only the running graph knows."""
+    values = list(values)
+    if not any([type(value) is Array and not value.is_constant for value in values]):
+        return constant(np.asarray([int(v.value) if type(v) is Array else int(v) for v in values], np.int64))
+    from luxport_onnx.xp._creation import astype
+    from luxport_onnx.xp._manipulation import concat, expand_dims
+
+    parts = [expand_dims(astype(as_array(value, np.int64), np.dtype(np.int64)), axis=0) for value in values]
+    return concat(parts, axis=0)
+
+
+def refused(name: str, reason: str) -> Callable[..., Any]:
+    """Return a function that says why ONNX has none of this name."""
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise TypeError(f"onnx has no {name}: {reason}")
+
+    refuse.__name__ = name
+    return refuse
+
+
+def of_fed(x: Any) -> Array:
+    """Return an array whose numbers are at hand, as one that is fed to a graph."""
+    return fed(x)
+
+
+def cast_through(x: Array, through: Any, f: Callable[[Array], Array]) -> Array:
+    """Compute in another dtype, and return in that of x."""
+    from luxport_onnx.xp._creation import astype
+
+    return astype(f(astype(x, np.dtype(through))), x.dtype)
+
+
+def same(operator: str, x: Array, **attributes: Any) -> Array:
+    """Record an operator of one array that keeps shape and dtype."""
+    return record(operator, x, dtype=x.dtype, shapes=x.shapes, **attributes)

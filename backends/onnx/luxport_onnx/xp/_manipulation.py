@@ -1,0 +1,293 @@
+"""Arrays in other shapes and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from luxport_onnx.graph import SAMPLES, Array, constant, record, record_all
+from luxport_onnx.xp._folding import as_array, broadcast_sizes, folding, promoted, vector
+
+__all__ = [
+    "broadcast_arrays",
+    "broadcast_to",
+    "concat",
+    "expand_dims",
+    "flip",
+    "matrix_transpose",
+    "moveaxis",
+    "permute_dims",
+    "repeat",
+    "reshape",
+    "roll",
+    "squeeze",
+    "stack",
+    "tile",
+    "unstack",
+]
+
+
+def sizes_of(x: Array) -> tuple[Any, ...]:
+    """Return the sizes of x: ints, or scalar arrays of int64 for those that only the running graph knows."""
+
+    def running(axis: int) -> Array:
+        one = record("Shape", x, dtype=np.int64, shapes=[(1,)] * SAMPLES, start=axis, end=axis + 1)
+        made = squeeze(one, 0)
+        made.numbers = tuple([np.int64(shape[axis]) for shape in x.shapes])
+        return made
+
+    return tuple([running(axis) if n is None else n for axis, n in enumerate(x.shape)])
+
+
+def number_of(size: Any, sample: int) -> int:
+    """Return a size for one sample of the free sizes.
+
+    Raises: TypeError for an array that is made of more than sizes
+    """
+    if type(size) is not Array:
+        return int(size)
+    if size.is_constant:
+        return int(size.value)
+    if size.numbers is None:
+        raise TypeError("onnx expects sizes that follow from the inputs' sizes, got one that depends on their numbers")
+    return int(size.numbers[sample])
+
+
+@folding
+def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
+    """Lay the entries out in another shape; one size may be -1."""
+    wanted = list(shape) if isinstance(shape, (tuple, list)) else [shape]
+    shapes = []
+    for sample in range(SAMPLES):
+        sizes = [number_of(size, sample) for size in wanted]
+        count = int(np.prod(x.shapes[sample], dtype=object))
+        if -1 in sizes:
+            known = -int(np.prod(sizes, dtype=object))
+            sizes[sizes.index(-1)] = count // known if known else 0
+        if int(np.prod(sizes, dtype=object)) != count:
+            raise ValueError(f"reshape of {x.shape} expects as many entries, got the shape {tuple(shape)}")
+        shapes.append(tuple(sizes))
+    if tuple(shapes) == x.shapes:
+        return x
+    node = x.node
+    if node is not None and node.operator == "Reshape" and node.inputs[0] is not None:
+        if node.inputs[0].shapes == tuple(shapes):
+            return node.inputs[0]
+    made = record("Reshape", x, _target(x, wanted, shapes), dtype=x.dtype, shapes=shapes)
+    made.splat = x.splat
+    return made
+
+
+def _target(x: Array, wanted: list[Any], shapes: list[Any]) -> Array:
+    """Write a shape without asking the running graph for sizes, if that can be: -1 and 0 stand for those."""
+    known = [sizes[0] if len({*sizes}) == 1 else None for sizes in zip(*shapes, strict=True)]
+    if 0 not in known:
+        written = [-2 if n is None else n for n in known]
+        for axis, n in enumerate(written):
+            if n == -2 and axis < x.ndim and all(s[axis] == t[axis] for s, t in zip(x.shapes, shapes, strict=True)):
+                written[axis] = 0
+        if written.count(-2) <= 1:
+            return constant(np.asarray([-1 if n == -2 else n for n in written], np.int64))
+    return vector(wanted)
+
+
+@folding
+def permute_dims(x: Array, /, axes: Sequence[int]) -> Array:
+    """Put the axes in another order."""
+    axes = [axis % x.ndim for axis in axes]
+    if axes == list(range(x.ndim)):
+        return x
+    node = x.node
+    if node is not None and node.operator == "Transpose":
+        inner = node.attributes["perm"]
+        return permute_dims(node.inputs[0], [inner[axis] for axis in axes])
+    shapes = [tuple([shape[axis] for axis in axes]) for shape in x.shapes]
+    made = record("Transpose", x, dtype=x.dtype, shapes=shapes, perm=axes)
+    made.splat = x.splat
+    return made
+
+
+@folding
+def matrix_transpose(x: Array, /) -> Array:
+    """Swap the last two axes."""
+    return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+@folding
+def moveaxis(x: Array, source: Any, destination: Any, /) -> Array:
+    """Move axes to other places."""
+    sources = [axis % x.ndim for axis in (source if isinstance(source, tuple) else (source,))]
+    targets = [axis % x.ndim for axis in (destination if isinstance(destination, tuple) else (destination,))]
+    order = [axis for axis in range(x.ndim) if axis not in sources]
+    for target, axis in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, axis)
+    return permute_dims(x, order)
+
+
+@folding
+def expand_dims(x: Array, /, *, axis: Any = 0) -> Array:
+    """Add axes of size 1."""
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    rank = x.ndim + len(axes)
+    places = sorted([a % rank for a in axes])
+    node = x.node
+    if node is not None and node.operator == "Squeeze" and node.inputs[1].value.tolist() == places:  # type: ignore[union-attr]
+        return node.inputs[0]  # type: ignore[return-value]
+    shapes = []
+    for shape in x.shapes:
+        sizes = list(shape)
+        for place in places:
+            sizes.insert(place, 1)
+        shapes.append(tuple(sizes))
+    made = record("Unsqueeze", x, vector(places), dtype=x.dtype, shapes=shapes)
+    made.splat = x.splat
+    return made
+
+
+@folding
+def squeeze(x: Array, /, axis: Any) -> Array:
+    """Drop axes of size 1."""
+    places = sorted([a % x.ndim for a in (axis if isinstance(axis, (tuple, list)) else (axis,))])
+    if not places:
+        return x
+    if any([shape[place] != 1 for shape in x.shapes for place in places]):
+        raise ValueError(f"squeeze expects axes of size 1, got {x.shape} and the axes {tuple(places)}")
+    node = x.node
+    if node is not None and node.operator == "Unsqueeze" and node.inputs[1].value.tolist() == places:  # type: ignore[union-attr]
+        return node.inputs[0]  # type: ignore[return-value]
+    shapes = [tuple([n for a, n in enumerate(shape) if a not in places]) for shape in x.shapes]
+    made = record("Squeeze", x, vector(places), dtype=x.dtype, shapes=shapes)
+    made.splat = x.splat
+    return made
+
+
+@folding
+def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
+    """Put arrays one behind the other along an axis; None for all their entries."""
+    if axis is None:
+        arrays, axis = [reshape(x, (-1,)) for x in arrays], 0
+    arrays = promoted(*arrays)
+    if len(arrays) == 1:
+        return arrays[0]
+    axis = axis % arrays[0].ndim
+    shapes = []
+    for sample in range(SAMPLES):
+        parts = [x.shapes[sample] for x in arrays]
+        rest = {(*part[:axis], *part[axis + 1 :]) for part in parts}
+        if len(rest) > 1:
+            raise ValueError(f"concat expects shapes that agree but for the axis {axis}, got {[x.shape for x in arrays]}")
+        sizes = list(parts[0])
+        sizes[axis] = sum(part[axis] for part in parts)
+        shapes.append(tuple(sizes))
+    return record("Concat", *arrays, dtype=arrays[0].dtype, shapes=shapes, axis=axis)
+
+
+@folding
+def stack(arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
+    """Put arrays side by side along a new axis."""
+    axis = axis % (arrays[0].ndim + 1)
+    return concat([expand_dims(x, axis=axis) for x in promoted(*arrays)], axis=axis)
+
+
+@folding
+def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """Take an array apart along an axis."""
+    axis = axis % x.ndim
+    count = x.shape[axis]
+    if count is None:
+        raise ValueError("onnx takes an array apart along an axis whose size is known alone, got one that is free")
+    return tuple([squeeze(part, axis) for part in split(x, [1] * count, axis)])
+
+
+def split(x: Array, sizes: Sequence[int], axis: int) -> tuple[Array, ...]:
+    """Cut an array into parts of these sizes."""
+    if len(sizes) == 1:
+        return (x,)
+    if x.is_constant:
+        parts = np.split(x.value, np.cumsum(sizes)[:-1], axis)
+        return tuple([constant(part, x.name) for part in parts])
+    outputs = [(x.dtype, [(*shape[:axis], n, *shape[axis + 1 :]) for shape in x.shapes]) for n in sizes]
+    return record_all("Split", [x, vector(sizes)], outputs, axis=axis)
+
+
+@folding
+def flip(x: Array, /, *, axis: Any = None) -> Array:
+    """Put entries in the opposite order."""
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = [a % x.ndim for a in axes if x.shape[a] != 1]
+    if not axes:
+        return x
+    low = np.iinfo(np.int64).min
+    ends = [[-1] * len(axes), [low] * len(axes), axes, [-1] * len(axes)]
+    return record("Slice", x, *[vector(part) for part in ends], dtype=x.dtype, shapes=x.shapes)
+
+
+@folding
+def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
+    """Move entries along axes; those that leave come in again at the other end."""
+    from luxport_onnx.xp._indexing import getitem
+
+    if axis is None:
+        sizes = sizes_of(x)
+        return reshape(roll(reshape(x, (-1,)), shift, axis=0), sizes)
+    shifts, axes = (part if isinstance(part, (tuple, list)) else (part,) for part in (shift, axis))
+    for n, a in zip(shifts, axes, strict=True):
+        size = x.shape[a]
+        n = n % size if size else n
+        if n:
+            before = (slice(None),) * (a % x.ndim)
+            x = concat([getitem(x, (*before, slice(-n, None))), getitem(x, (*before, slice(None, -n)))], axis=a)
+    return x
+
+
+@folding
+def broadcast_to(x: Array, /, shape: Any) -> Array:
+    """Spread over a larger shape."""
+    shapes = [tuple([number_of(size, sample) for size in shape]) for sample in range(SAMPLES)]
+    for own, other in zip(x.shapes, shapes, strict=True):
+        if broadcast_sizes(own, other) != other:
+            raise ValueError(f"{x.shape} cannot be broadcast to {tuple(shape)}")
+    if tuple(shapes) == x.shapes:
+        return x
+    made = record("Expand", x, vector(shape), dtype=x.dtype, shapes=shapes)
+    made.splat = x.splat
+    return made
+
+
+def broadcast_arrays(*arrays: Array) -> list[Array]:
+    """Spread arrays over the shape that they have together."""
+    shape = broadcast_sizes(*[x.shape for x in arrays])  # type: ignore[misc]
+    return [broadcast_to(x, shape) for x in arrays]
+
+
+@folding
+def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
+    """Lay copies side by side."""
+    rank = max(x.ndim, len(repetitions))
+    x = expand_dims(x, axis=tuple(range(rank - x.ndim))) if rank > x.ndim else x
+    times = (*[1] * (rank - len(repetitions)), *repetitions)
+    shapes = [tuple([n * t for n, t in zip(shape, times, strict=True)]) for shape in x.shapes]
+    return record("Tile", x, vector(times), dtype=x.dtype, shapes=shapes)
+
+
+@folding
+def repeat(x: Array, repeats: Any, /, *, axis: int | None = None) -> Array:
+    """Repeat every entry along an axis."""
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    if type(repeats) is Array and not repeats.is_constant:
+        raise TypeError("onnx repeats entries a fixed number of times alone, got an array that depends on inputs")
+    times = np.asarray(as_array(repeats).value)
+    axis = axis % x.ndim
+    if times.ndim:
+        from luxport_onnx.xp._searching import take
+
+        return take(x, constant(np.repeat(np.arange(len(times)), times)), axis=axis)
+    sizes = list(sizes_of(x))
+    copies = tile(expand_dims(x, axis=axis + 1), (*[1] * (axis + 1), int(times), *[1] * (x.ndim - axis - 1)))
+    sizes[axis] = sizes[axis] * int(times)
+    return reshape(copies, tuple(sizes))
+
+

@@ -1,0 +1,211 @@
+"""Functions of many entries: sums, means, the largest, products of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport_onnx.graph import Array, record
+from luxport_onnx.xp._creation import astype
+from luxport_onnx.xp._elementwise import divide, multiply, sqrt, square, subtract
+from luxport_onnx.xp._folding import broadcast_sizes, folding, promoted, scalar, vector
+from luxport_onnx.xp._manipulation import expand_dims, permute_dims, reshape, sizes_of
+
+__all__ = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "cumulative_sum",
+    "matmul",
+    "max",
+    "mean",
+    "min",
+    "outer",
+    "prod",
+    "std",
+    "sum",
+    "tensordot",
+    "var",
+    "vecdot",
+]
+
+
+def axes_of(x: Array, axis: Any) -> list[int]:
+    """List axes as numbers of at least 0; None for all of them."""
+    given = range(x.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+    for a in given:
+        if not -x.ndim <= a < x.ndim:
+            raise ValueError(f"an axis in [{-x.ndim}, {x.ndim}) expected, got {a}")
+    return sorted([a % x.ndim for a in given])
+
+
+def reduced(operator: str, x: Array, axis: Any, keepdims: bool) -> Array:
+    """Record an operator that makes one number of many."""
+    axes = axes_of(x, axis)
+    if not axes:
+        return x
+    shapes = [tuple([1 if a in axes else n for a, n in enumerate(s) if keepdims or a not in axes]) for s in x.shapes]
+    return record(operator, x, vector(axes), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))
+
+
+def _counted(x: Array, dtype: Any) -> Array:
+    """Convert as sums do: small integers become int64."""
+    if dtype is not None:
+        return astype(x, dtype)
+    if x.dtype.kind == "b" or (x.dtype.kind == "i" and x.dtype.itemsize < 8):
+        return astype(x, np.int64)
+    return astype(x, np.uint64) if x.dtype.kind == "u" else x
+
+
+@folding
+def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Add up."""
+    return reduced("ReduceSum", _counted(x, dtype), axis, keepdims)
+
+
+@folding
+def prod(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    """Multiply."""
+    return reduced("ReduceProd", _counted(x, dtype), axis, keepdims)
+
+
+@folding
+def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """Return means."""
+    return reduced("ReduceMean", x, axis, keepdims)
+
+
+@folding
+def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Return the largest."""
+    return reduced("ReduceMax", x, axis, keepdims)
+
+
+@folding
+def min(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Return the smallest."""
+    return reduced("ReduceMin", x, axis, keepdims)
+
+
+@folding
+def any(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Tell whether one holds."""
+    flags = astype(astype(x, np.bool_), np.int32)
+    return astype(reduced("ReduceMax", flags, axis, keepdims), np.bool_)
+
+
+@folding
+def all(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Tell whether all hold."""
+    flags = astype(astype(x, np.bool_), np.int32)
+    return astype(reduced("ReduceMin", flags, axis, keepdims), np.bool_)
+
+
+@folding
+def var(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """Return variances."""
+    centered = subtract(x, mean(x, axis=axis, keepdims=True))
+    found = mean(square(centered), axis=axis, keepdims=keepdims)
+    if not correction:
+        return found
+    count = 1
+    for a in axes_of(x, axis):
+        count = sizes_of(x)[a] * count
+    if type(count) is Array:
+        count = astype(count, x.dtype)
+    return multiply(found, divide(count, count - correction))
+
+
+@folding
+def std(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """Return standard deviations."""
+    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+def _arg(operator: str, x: Array, axis: int | None, keepdims: bool) -> Array:
+    rank = x.ndim
+    if axis is None:
+        found = _arg(operator, reshape(x, (-1,)), 0, False)
+        return reshape(found, (1,) * rank) if keepdims else found
+    axis = axis % rank
+    shapes = [tuple([1 if a == axis else n for a, n in enumerate(s) if keepdims or a != axis]) for s in x.shapes]
+    return record(operator, x, dtype=np.int64, shapes=shapes, axis=axis, keepdims=int(keepdims))
+
+
+@folding
+def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    """Return where the largest is, the first of equal ones."""
+    return _arg("ArgMax", x, axis, keepdims)
+
+
+@folding
+def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    """Return where the smallest is, the first of equal ones."""
+    return _arg("ArgMin", x, axis, keepdims)
+
+
+@folding
+def cumulative_sum(
+    x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """Add up to each place."""
+    x = _counted(x, dtype)
+    axis = 0 if axis is None else axis % x.ndim
+    y = record("CumSum", x, scalar(axis, np.int64), dtype=x.dtype, shapes=x.shapes)
+    if not include_initial:
+        return y
+    from luxport_onnx.xp._creation import zeros_like
+    from luxport_onnx.xp._indexing import getitem
+    from luxport_onnx.xp._manipulation import concat
+
+    first = getitem(y, (*[slice(None)] * axis, slice(0, 1)))
+    return concat([zeros_like(first), y], axis=axis)
+
+
+@folding
+def matmul(x1: Array, x2: Array, /) -> Array:
+    """Multiply matrices."""
+    x1, x2 = promoted(x1, x2)
+    shapes = []
+    for a, b in zip(x1.shapes, x2.shapes, strict=True):
+        if not a or not b or a[-1] != b[-2 if len(b) > 1 else -1]:
+            raise ValueError(f"matmul expects (..., k) and (..., k, n), got {x1.shape} and {x2.shape}")
+        batch = broadcast_sizes(a[:-2], b[:-2])
+        shapes.append((*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())))
+    return record("MatMul", x1, x2, dtype=x1.dtype, shapes=shapes)
+
+
+@folding
+def tensordot(x1: Array, x2: Array, /, *, axes: Any = 2) -> Array:
+    """Add up products over axes of two arrays."""
+    if isinstance(axes, int):
+        axes = (range(x1.ndim - axes, x1.ndim), range(axes))
+    over1, over2 = ([a % x.ndim for a in part] for part, x in zip(axes, (x1, x2), strict=True))
+    kept1 = [a for a in range(x1.ndim) if a not in over1]
+    kept2 = [a for a in range(x2.ndim) if a not in over2]
+    sizes1, sizes2 = sizes_of(x1), sizes_of(x2)
+    terms = _product([sizes1[a] for a in over1])
+    left = reshape(permute_dims(x1, [*kept1, *over1]), (_product([sizes1[a] for a in kept1]), terms))
+    right = reshape(permute_dims(x2, [*over2, *kept2]), (terms, _product([sizes2[a] for a in kept2])))
+    return reshape(matmul(left, right), (*[sizes1[a] for a in kept1], *[sizes2[a] for a in kept2]))
+
+
+def _product(sizes: list[Any]) -> Any:
+    total: Any = 1
+    for size in sizes:
+        total = size * total
+    return total
+
+
+@folding
+def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+    """Add up products along an axis."""
+    return sum(multiply(x1, x2), axis=axis, dtype=x1.dtype)
+
+
+def outer(x1: Array, x2: Array, /) -> Array:
+    """Return all products of two vectors' entries."""
+    return multiply(expand_dims(x1, axis=1), expand_dims(x2, axis=0))
+

@@ -1,0 +1,105 @@
+"""Entries by their places, and places by their entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from luxport_onnx.graph import Array, record, record_all
+from luxport_onnx.xp._creation import astype
+from luxport_onnx.xp._elementwise import greater, greater_equal
+from luxport_onnx.xp._folding import as_array, folding, refused
+from luxport_onnx.xp._manipulation import expand_dims, reshape, sizes_of
+from luxport_onnx.xp._reductions import sum as add_up
+
+__all__ = [
+    "argsort",
+    "count_nonzero",
+    "nonzero",
+    "searchsorted",
+    "sort",
+    "take",
+    "take_along_axis",
+    "tril",
+    "triu",
+    "unique_values",
+]
+
+
+def _indices(x: Array) -> Array:
+    return x if x.dtype in (np.int32, np.int64) else astype(x, np.int64)
+
+
+@folding
+def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
+    """Take slices by their places along an axis."""
+    axis = 0 if axis is None else axis % x.ndim
+    indices = _indices(as_array(indices))
+    shapes = [(*s[:axis], *i, *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
+    return record("Gather", x, indices, dtype=x.dtype, shapes=shapes, axis=axis)
+
+
+@folding
+def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Take, from each vector along an axis, the entries at that vector of places."""
+    axis = axis % x.ndim
+    indices = _indices(indices)
+    shapes = [(*s[:axis], i[axis], *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
+    if tuple(shapes) != indices.shapes:
+        from luxport_onnx.xp._manipulation import broadcast_to
+
+        sizes = [*sizes_of(x)]
+        sizes[axis] = sizes_of(indices)[axis]
+        indices = broadcast_to(indices, tuple(sizes))
+    return record("GatherElements", x, indices, dtype=x.dtype, shapes=shapes, axis=axis)
+
+
+@folding
+def searchsorted(x1: Array, x2: Array, /, *, side: str = "left", sorter: Any = None) -> Array:
+    """Count the entries of a sorted vector that are below each entry of another."""
+    below = (greater if side == "left" else greater_equal)(expand_dims(x2, axis=-1), x1)
+    return add_up(below, axis=-1, dtype=np.int64)
+
+
+@folding
+def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
+    """Put entries in order."""
+    return _top(x, axis, descending)[0]
+
+
+@folding
+def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
+    """Return the places of the entries in order."""
+    return _top(x, axis, descending)[1]
+
+
+def _top(x: Array, axis: int, descending: bool) -> tuple[Array, ...]:
+    axis = axis % x.ndim
+    count = reshape(as_array(sizes_of(x)[axis], np.int64), (1,))
+    outputs = [(x.dtype, x.shapes), (np.int64, x.shapes)]
+    return record_all("TopK", [x, count], outputs, axis=axis, largest=int(descending), sorted=1)
+
+
+@folding
+def count_nonzero(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """Count entries other than 0."""
+    return add_up(astype(x, np.bool_), axis=axis, keepdims=keepdims)
+
+
+@folding
+def tril(x: Array, /, *, k: int = 0) -> Array:
+    """Keep what is on and below a diagonal."""
+    return record("Trilu", x, as_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=0)
+
+
+@folding
+def triu(x: Array, /, *, k: int = 0) -> Array:
+    """Keep what is on and above a diagonal."""
+    return record("Trilu", x, as_array(k, np.int64), dtype=x.dtype, shapes=x.shapes, upper=1)
+
+
+_LATE = "only the running graph would know how many there are"
+nonzero = refused("nonzero", _LATE)
+unique_values = refused("unique_values", _LATE)
+

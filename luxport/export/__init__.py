@@ -1,0 +1,1 @@
+"""Models that leave Python: `luxport.to_onnx`."""

@@ -1,0 +1,145 @@
+"""`to_onnx`: a model as a graph that onnxruntime, browsers and phones run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import dtype_name, find_owner, get_backend, to_numpy
+from luxport.core.anatomy import Parameters, States
+from luxport.core.layer import Layer, check_layer
+from luxport.core.modes import test_mode
+
+__all__ = ["InputSpec", "to_onnx"]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """An input of an exported model: its sizes, a name such as "N" for one that is free, and its dtype.
+
+    Without a dtype it is that of the parameters.
+
+    >>> InputSpec(("N", 12), "int32")
+    InputSpec(shape=('N', 12), dtype='int32')
+    """
+
+    shape: tuple[int | str, ...]
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        sizes = self.shape if isinstance(self.shape, (tuple, list)) else (None,)
+        if not all([_is_size(n) for n in sizes]):
+            raise TypeError(f"to_onnx expects sizes as ints of at least 0 or names of free ones, got {self.shape!r}")
+        object.__setattr__(self, "shape", tuple([n if isinstance(n, str) else int(n) for n in sizes]))  # type: ignore[arg-type]
+
+
+def to_onnx(
+    path: str | PathLike[str] | None,
+    model: Layer,
+    ps: Parameters,
+    st: States,
+    inputs: Any,
+    *,
+    input_names: str | Sequence[str] | None = None,
+    output_names: str | Sequence[str] | None = None,
+    opset: int | None = None,
+    training: bool = False,
+    external_data: bool | None = None,
+) -> Any:
+    """Write a model as an ONNX file, and return it as an ``onnx.ModelProto``; only the latter if the path is None.
+
+    The graph is checked by ``onnx.checker``, and is the same to the byte for the same arguments. Parameters and states
+    are its initializers, named by their paths: "layer_1.weight". Only the output leaves it: what a layer remembers
+    from call to call starts anew from `st` in each.
+
+    Args:
+        inputs: the model's input as a shape, whose sizes are ints or names of free ones (``("N", 1, 28, 28)``), as an
+            `InputSpec`, which has a dtype too, or as an example array, whose sizes are all fixed; or a tuple or dict of
+            these, as the model takes
+        input_names: one for each array of the input; "x", or "x_0", "x_1", …, unless they are given
+        output_names: one for each array of the output; "y", or "y_0", "y_1", …, unless they are given
+        opset: the version of ONNX's operators; 21 unless it is given, which onnxruntime has since 1.20
+        training: run the layers as they are in `st`, in place of test mode. What draws random numbers is an error then
+        external_data: whether the parameters are in a file of their own, of the same name and ``.data``; they are for a
+            model over 2 GB, where ONNX's files end, unless it is given
+
+    Raises: BackendNotFoundError without onnx; TypeError for inputs that are none of the above; ValueError for names
+            that do not fit, or an opset that is not known; LayerError, with the place in the model, for what the
+            model does not take, and LayerTypeError for what no graph can do: random numbers, calls back into Python,
+            numbers that Python looks at
+
+    >>> import luxport
+    >>> model = luxport.Chain(luxport.Dense(4, 8, luxport.relu), luxport.Dense(8, 3))
+    >>> ps, st = luxport.setup(0, model)
+    >>> onnx_model = luxport.to_onnx(None, model, ps, st, ("N", 4))
+    >>> [node.op_type for node in onnx_model.graph.node]
+    ['Gemm', 'Relu', 'Gemm']
+    """
+    check_layer("to_onnx", model)
+    backend: Any = get_backend("onnx")
+    ps, st = to_numpy(ps), to_numpy(st if training else test_mode(st))
+    specs = tree.map(lambda leaf: InputSpec(leaf.shape, leaf.dtype or _dtype_of(ps)), _specs(inputs))
+    names = _names("input_names", input_names, specs, "x")
+
+    def program(x: Any, ps: Any, st: Any) -> Any:
+        return model(x, ps, st)[0]
+
+    return backend.export(
+        program,
+        *(specs, ps, st),
+        path=None if path is None else os.fspath(path),
+        input_names=names,
+        name_outputs=lambda y: _names("output_names", output_names, y, "y", taken=names),
+        opset=opset,
+        external_data=external_data,
+    )
+
+
+def _is_size(size: Any) -> bool:
+    if isinstance(size, str):
+        return size.isidentifier()
+    return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 0
+
+
+def _specs(inputs: Any) -> Any:
+    """Describe each array of a tree."""
+    if isinstance(inputs, InputSpec):
+        return inputs
+    if find_owner(type(inputs)) is not None:
+        return InputSpec(tuple(inputs.shape), dtype_name(inputs))
+    if isinstance(inputs, Mapping):
+        return {key: _specs(value) for key, value in inputs.items()}
+    if isinstance(inputs, (tuple, list)):
+        if inputs and not any([isinstance(part, (int, str, np.integer)) for part in inputs]):
+            return tree.like_sequence(inputs, [_specs(part) for part in inputs])
+        return InputSpec(tuple(inputs))
+    if inputs is None:
+        return None
+    raise TypeError(f"to_onnx expects inputs as shapes, InputSpecs or example arrays, got {type(inputs).__name__}")
+
+
+def _dtype_of(ps: Any) -> str:
+    """Return the dtype of the first floating parameter."""
+    floating = [name for name in map(dtype_name, tree.leaves(ps)) if "float" in name]
+    return floating[0] if floating else "float32"
+
+
+def _names(option: str, given: Any, values: Any, usual: str, taken: Sequence[str] = ()) -> list[str]:
+    """Name the arrays of a tree, by their places unless names are given."""
+    paths = [path for path, _ in tree.leaves_with_path(values)]
+    if given is None:
+        return ["_".join((usual, *path)) for path in paths]
+    names = [given] if isinstance(given, str) else list(given)
+    if len(names) != len(paths):
+        raise ValueError(f"to_onnx expects {len(paths)} {option}, got {len(names)}: {', '.join(map(str, names))}")
+    if not all([isinstance(name, str) and name for name in names]) or len({*names, *taken}) < len(names) + len(taken):
+        raise ValueError(f"to_onnx expects {option} that are not empty and all different, got {', '.join(map(str, names))}")
+    return names
+
+
