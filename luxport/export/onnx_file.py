@@ -104,7 +104,7 @@ def to_onnx(
 def _is_size(size: Any) -> bool:
     if isinstance(size, str):
         return size.isidentifier()
-    return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 0
+    return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and bool(size >= 0)
 
 
 def _specs(inputs: Any) -> Any:
@@ -139,7 +139,7 @@ def _names(option: str, given: Any, values: Any, usual: str, taken: Sequence[str
     if len(names) != len(paths):
         raise ValueError(f"to_onnx expects {len(paths)} {option}, got {len(names)}: {', '.join(map(str, names))}")
     if not all([isinstance(name, str) and name for name in names]) or len({*names, *taken}) < len(names) + len(taken):
-        raise ValueError(f"to_onnx expects {option} that are not empty and all different, got {', '.join(map(str, names))}")
+        raise ValueError(
+            f"to_onnx expects {option} that are not empty and all different, got {', '.join(map(str, names))}"
+        )
     return names
-
-

@@ -70,7 +70,7 @@ print(time.process_time() - started)
     assert min(float(run(code)) for _ in range(5)) <= 0.15
 
 
-@pytest.mark.parametrize(("name", "root"), [("jax", "jax"), ("torch", "torch"), ("tf", "tensorflow")])
+@pytest.mark.parametrize(("name", "root"), [("jax", "jax"), ("torch", "torch"), ("tf", "tensorflow"), ("onnx", "onnx")])
 def test_a_missing_framework_says_what_to_install(name, root):
     code = f"""
 import sys
@@ -134,6 +134,7 @@ print(y.tolist(), loss.item(), st, torch.autograd.grad(y.sum(), x)[0].tolist())
 
 def test_backends_that_are_loaded_as_their_frameworks_arrive():
     named = {name for name in _registry._array_roots() if name not in ("numpy", "jaxlib", "array_api_strict")}
+    named -= {"onnx"}  # whose arrays are luxport's own: there are none before the backend is
     assert named == set(_registry.FRAMEWORKS)
 
 

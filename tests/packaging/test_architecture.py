@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FRAMEWORKS = {"jax", "jaxlib", "torch", "tensorflow", "keras"}
-BACKENDS = {"luxport_numpy", "luxport_jax", "luxport_torch", "luxport_tf"}
+FRAMEWORKS = {"jax", "jaxlib", "torch", "tensorflow", "keras", "onnx", "onnxruntime"}
+BACKENDS = {"luxport_numpy", "luxport_jax", "luxport_torch", "luxport_tf", "luxport_onnx"}
 ROOMS = {
     "luxport": set(),
     "backends/numpy": {"luxport_numpy"},
     "backends/jax": {"luxport_jax", "jax", "jaxlib"},
     "backends/torch": {"luxport_torch", "torch"},
     "backends/tf": {"luxport_tf", "tensorflow"},
+    "backends/onnx": {"luxport_onnx", "onnx", "onnxruntime"},
 }
 
 
@@ -49,7 +50,7 @@ FLOORS = (
     ("layers",),
     ("losses", "optimizers", "schedules", "optimisers", "devices"),
     ("training",),
-    ("porting",),
+    ("porting", "export"),
     ("cli", "__main__"),
 )
 """From the ground up. A module imports what is on its own floor or below it, inside functions as well."""

@@ -1,4 +1,4 @@
-"""The ONNX backend: it records what is computed as a graph that leaves Python; it differentiates and compiles nothing."""
+"""The ONNX backend: it records what is computed as a graph that leaves Python, and does nothing else."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     """Return an input of a graph, with the numbers that it gets where the graph is run at once."""
     if device not in (None, "cpu"):
         raise ValueError(f"onnx has the device 'cpu', got {device!r}")
-    host = numbers_of(values) if type(values) is Array else np.asarray(values)
+    host: Any = values if type(values) is Array else np.asarray(values)
     kind = host.dtype.name if dtype is None else dtype
     if getattr(xp, kind, None) is None:
         raise ValueError(f"onnx has no dtype {kind!r} here")
+    if type(values) is Array:
+        return xp.astype(values, kind)
     return fed(host.astype(kind))
 
 

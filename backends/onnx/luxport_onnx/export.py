@@ -78,9 +78,7 @@ def _free_sizes(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
     distinct = list(dict.fromkeys(names))
     if 2 * len(distinct) > len(_PRIMES):
         raise ValueError(f"to_onnx takes up to {len(_PRIMES) // 2} names of free sizes, got {len(distinct)}")
-    return {
-        name: (_PRIMES[2 * i] * _UNIT, _PRIMES[2 * i + 1] * _UNIT) for i, name in enumerate(distinct)
-    }
+    return {name: (_PRIMES[2 * i] * _UNIT, _PRIMES[2 * i + 1] * _UNIT) for i, name in enumerate(distinct)}
 
 
 def _samples(shape: Sequence[int | str], free: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,6 +61,18 @@ class Array:
     """
 
     __slots__ = ("dtype", "is_fed", "name", "node", "numbers", "shapes", "splat", "value")
+    if TYPE_CHECKING:  # which `luxport_onnx.xp` adds
+        __add__: Any
+        __radd__: Any
+        __sub__: Any
+        __mul__: Any
+        __rmul__: Any
+        __truediv__: Any
+        __floordiv__: Any
+        __getitem__: Any
+        __int__: Any
+        __index__: Any
+
     __array_ufunc__ = None  # NumPy's scalars leave their operators to it
 
     def __init__(self, dtype: Any, shapes: tuple[Shape, ...], node: Node | None = None) -> None:
@@ -73,8 +85,8 @@ class Array:
         self.is_fed = False
         self.name: str | None = None
         """What it is to be called in a graph: the path of a parameter, the name of an input."""
-        self.numbers: tuple[Any, ...] | None = None
-        """Of a size, or a number made of sizes: its value for each sample."""
+        self.numbers: Any = None
+        """Of a size, or a number made of sizes: its value for each sample; else None."""
         self.splat: Any = None
         """The one number that all entries have, if that is known."""
 
@@ -116,7 +128,7 @@ class Array:
         return size
 
     def __iter__(self) -> Iterator[Array]:
-        return (self[i] for i in range(len(self)))  # type: ignore[index]
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         return f"luxport_onnx.Array({self.shape}, {self.dtype.name})"

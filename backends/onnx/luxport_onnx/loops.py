@@ -26,9 +26,7 @@ def scan(
     starts = [asarray(leaf) for leaf in tree.leaves(init)]
     carried = [placeholder(None, leaf.dtype, leaf.shapes) for leaf in starts]
     sliced = [placeholder(None, leaf.dtype, tuple([shape[1:] for shape in leaf.shapes])) for leaf in slices]
-    carry, y = f(
-        tree.unflatten(tree.structure(init), iter(carried)), tree.unflatten(tree.structure(xs), iter(sliced))
-    )
+    carry, y = f(tree.unflatten(tree.structure(init), iter(carried)), tree.unflatten(tree.structure(xs), iter(sliced)))
     ends = [astype(asarray(leaf), start.dtype) for leaf, start in zip(tree.leaves(carry), starts, strict=True)]
     if [end.shapes for end in ends] != [start.shapes for start in starts]:
         before, after = ([leaf.shape for leaf in leaves] for leaves in (starts, ends))

@@ -44,4 +44,4 @@ def run_model(model: Any, inputs: dict[str, Any]) -> list[Any]:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, inputs)
+    return list(session.run(None, inputs))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from luxport import ops
 from luxport_onnx.graph import Array, opset
 from luxport_onnx.xp import clip, multiply
@@ -172,5 +171,3 @@ def hardtanh(x: Array) -> Array:
 def erf(x: Array) -> Array:
     """One operator."""
     return same("Erf", x)
-
-

@@ -9,13 +9,13 @@ from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_spatial, transpo
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp import flip
 
-__all__ = ["conv", "conv_transpose"]
+__all__ = ["conv_nd", "conv_transpose_nd"]
 
-_define_conv = ops.definition_of(ops.conv)
-_define_transpose = ops.definition_of(ops.conv_transpose)
+_define_conv = ops.definition_of(ops.conv_nd)
+_define_transpose = ops.definition_of(ops.conv_transpose_nd)
 
 
-def conv(
+def conv_nd(
     x: Array,
     weight: Array,
     bias: Array | None,
@@ -44,7 +44,7 @@ def conv(
     )
 
 
-def conv_transpose(
+def conv_transpose_nd(
     x: Array,
     weight: Array,
     bias: Array | None,
@@ -81,7 +81,7 @@ def conv_transpose(
     if not adds:
         return y
     y = pad_spatial(y, more)
-    return y if bias is None else y + bias[(slice(None), *[None] * len(kernel))]  # type: ignore[operator,index]
+    return y if bias is None else y + bias[(slice(None), *[None] * len(kernel))]
 
 
 def _is_native(x: Array, weight: Array, bias: Array | None) -> bool:

@@ -8,74 +8,91 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend.dtypes import single_or_double
+from luxport.ops._normalize import epsilon_of
 from luxport_onnx import xp
 from luxport_onnx.graph import Array, constant, opset, record
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
-_define_batch, _define_instance, _define_group, _define_layer = (
-    ops.definition_of(op) for op in (ops.batch_norm, ops.instance_norm, ops.group_norm, ops.layer_norm)
-)
+_define_batch: Any = ops.definition_of(ops.batch_norm)
+_define_instance: Any = ops.definition_of(ops.instance_norm)
+_define_group: Any = ops.definition_of(ops.group_norm)
+_define_layer: Any = ops.definition_of(ops.layer_norm)
 
 
 def batch_norm(
     x: Array,
-    scale: Array | None,
-    bias: Array | None,
-    running_mean: Array | None,
-    running_var: Array | None,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
     *,
     training: bool,
-    momentum: float,
-    epsilon: float,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
     """One operator in testing."""
     tracked = running_mean is not None and running_var is not None
-    if training or not tracked or x.is_constant or x.ndim < 2 or not _fits(x, 1, scale, bias, running_mean, running_var):
+    if (
+        training
+        or not tracked
+        or not is_native(x)
+        or x.ndim < 2
+        or not _fits(x, 1, scale, bias, running_mean, running_var)
+    ):
         options = {"training": training, "momentum": momentum, "epsilon": epsilon}
         return _define_batch(x, scale, bias, running_mean, running_var, **options)
     inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias), running_mean, running_var]
-    y = record("BatchNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=float(epsilon))
+    y = record("BatchNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=epsilon_of(x, epsilon))
     return y, running_mean, running_var
 
 
 def instance_norm(
     x: Array,
-    scale: Array | None,
-    bias: Array | None,
-    running_mean: Array | None,
-    running_var: Array | None,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
     *,
     training: bool,
-    momentum: float,
-    epsilon: float,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
 ) -> tuple[Array, Array | None, Array | None]:
     """One operator."""
     options: Any = {"training": training, "momentum": momentum, "epsilon": epsilon}
     parameters = scale, bias, running_mean, running_var
     if running_mean is not None and running_var is not None:
         return (_define_instance if training else batch_norm)(x, *parameters, **options)
-    single = x.dtype.name in ("float16", "float32")
-    if not single or x.is_constant or x.ndim < 3 or not _fits(x, 1, scale, bias):
+    if not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
         return _define_instance(x, *parameters, **options)
     inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
-    y = record("InstanceNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=float(epsilon))
+    y = record("InstanceNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, epsilon=epsilon_of(x, epsilon))
     return y, running_mean, running_var
 
 
-def group_norm(x: Array, scale: Array | None, bias: Array | None, *, groups: int, epsilon: float) -> Array:
+def group_norm(
+    x: Array, scale: Array | None = None, bias: Array | None = None, *, groups: int, epsilon: float | None = None
+) -> Array:
     """One operator."""
-    single = x.dtype.name in ("float16", "float32")
-    if opset() < 21 or not single or x.is_constant or x.ndim < 3 or not _fits(x, 1, scale, bias):
+    if opset() < 21 or not is_native(x) or x.ndim < 3 or not _fits(x, 1, scale, bias):
         return _define_group(x, scale, bias, groups=groups, epsilon=epsilon)
     inputs = [x, *_scale_and_bias(x, x.shape[1], scale, bias)]
     return record(
-        *("GroupNormalization", *inputs), dtype=x.dtype, shapes=x.shapes, epsilon=float(epsilon), num_groups=groups
+        *("GroupNormalization", *inputs),
+        dtype=x.dtype,
+        shapes=x.shapes,
+        epsilon=epsilon_of(x, epsilon),
+        num_groups=groups,
     )
 
 
 def layer_norm(
-    x: Array, scale: Array | None, bias: Array | None, *, axes: tuple[int, ...] = (-1,), epsilon: float
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float | None = None,
 ) -> Array:
     """One operator over trailing axes, with a scale and a bias of just their shape."""
     rank = len(axes)
@@ -83,19 +100,28 @@ def layer_norm(
     shape = x.shape[x.ndim - rank :]
     shaped = all([parameter is None or parameter.shape == shape for parameter in (scale, bias)])
     alike = all([parameter is None or parameter.dtype == x.dtype for parameter in (scale, bias)])
-    if not trailing or not shaped or not alike or None in shape or x.is_constant or 0 in x.shape:
+    if not trailing or not shaped or not alike or None in shape or not is_native(x) or 0 in x.shape:
         return _define_layer(x, scale, bias, axes=axes, epsilon=epsilon)
     inputs = [x, constant(np.ones(shape, x.dtype)) if scale is None else scale, bias]  # type: ignore[arg-type]
-    return record("LayerNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, axis=-rank, epsilon=float(epsilon))
+    return record(
+        "LayerNormalization", *inputs, dtype=x.dtype, shapes=x.shapes, axis=-rank, epsilon=epsilon_of(x, epsilon)
+    )
 
 
-def rms_norm(x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float) -> Array:
+def rms_norm(
+    x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
+) -> Array:
     """The formula; numbers whose squares overflow are not scaled first."""
     wide = single_or_double(xp, x)
-    y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + epsilon)
+    y = wide / xp.sqrt(xp.mean(wide * wide, axis=axes, keepdims=True) + epsilon_of(x, epsilon))
     if scale is not None:
         y = y * xp.astype(scale, y.dtype)
     return xp.astype(y, x.dtype)
+
+
+def is_native(x: Array) -> bool:
+    """Tell whether an operator serves: epsilon is a float32 in it, too coarse for float64."""
+    return x.dtype.name in ("float16", "float32") and not x.is_constant
 
 
 def _fits(x: Array, axis: int, *parameters: Array | None) -> bool:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, output_sizes
 from luxport_onnx.graph import Array, record
 from luxport_onnx.ops.conv import _pads, _unless
 
-__all__ = ["global_max_pool", "global_mean_pool", "lp_pool", "max_pool", "mean_pool"]
+__all__ = ["global_max_pool", "global_mean_pool", "lp_pool_nd", "max_pool_nd", "mean_pool_nd"]
 
-_define_max, _define_mean, _define_lp = (ops.definition_of(op) for op in (ops.max_pool, ops.mean_pool, ops.lp_pool))
+_define_max: Any = ops.definition_of(ops.max_pool_nd)
+_define_mean: Any = ops.definition_of(ops.mean_pool_nd)
+_define_lp: Any = ops.definition_of(ops.lp_pool_nd)
 _define_global_max = ops.definition_of(ops.global_max_pool)
 _define_global_mean = ops.definition_of(ops.global_mean_pool)
 
 
-def max_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
+def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
     """One operator."""
     options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
     kinds = ("float16", "float32", "float64")
     return _pooled("MaxPool", x, kinds, **options) if _fits(x, kinds, window, padding) else _define_max(x, **options)
 
 
-def mean_pool(
+def mean_pool_nd(
     x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
 ) -> Array:
     """One operator."""
@@ -35,7 +36,7 @@ def mean_pool(
     return _pooled("AveragePool", x, kinds, **options, count_include_pad=int(count_include_pad))
 
 
-def lp_pool(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
+def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
     """One operator for an even p: it takes absolute values."""
     options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
     if not _fits(x, ("float32",), window, padding) or set(dilation) != {1} or p % 2 != 0:
@@ -88,5 +89,3 @@ def _is_whole(x: Array) -> bool:
 
 def _global(operator: str, x: Array) -> Array:
     return record(operator, x, dtype=x.dtype, shapes=[(*s[:2], *[1] * (x.ndim - 2)) for s in x.shapes])
-
-

@@ -30,5 +30,3 @@ def _on_host(function: Any, *arrays: Array, **options: Any) -> Array:
             "draws random numbers, which a model for ONNX does not: export it in test mode, as is the default"
         )
     return fed(np.asarray(function(*[numbers_of(array) for array in arrays], **options)))
-
-

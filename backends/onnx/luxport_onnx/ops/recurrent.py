@@ -13,9 +13,10 @@ from luxport_onnx.graph import Array, constant, record_all
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
-_define_rnn, _define_lstm, _define_gru, _define_gru_v3 = (
-    ops.definition_of(op) for op in (ops.rnn_sweep, ops.lstm_sweep, ops.gru_sweep, ops.gru_v3_sweep)
-)
+_define_rnn: Any = ops.definition_of(ops.rnn_sweep)
+_define_lstm: Any = ops.definition_of(ops.lstm_sweep)
+_define_gru: Any = ops.definition_of(ops.gru_sweep)
+_define_gru_v3: Any = ops.definition_of(ops.gru_v3_sweep)
 
 
 def rnn_sweep(
@@ -94,7 +95,7 @@ def gru_v3_sweep(
     if not _is_native(x, mask):
         return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     out = weight_hn.shapes[0][1]
-    recurrent = xp.concat([weight_hh[:, : 2 * out], weight_hn], axis=1)  # type: ignore[index]
+    recurrent = xp.concat([weight_hh[:, : 2 * out], weight_hn], axis=1)
     y, last = _swept("GRU", x, (weight_ih, recurrent, bias_ih, None), (1, 0, 2), [hidden], reverse)
     return y, last
 
@@ -123,7 +124,7 @@ def _swept(
     def in_order(parameter: Array) -> Array:
         if len(gates) == 1:
             return parameter
-        parts = [parameter[..., gate * out : (gate + 1) * out] for gate in gates]  # type: ignore[index]
+        parts = [parameter[..., gate * out : (gate + 1) * out] for gate in gates]
         return xp.concat(parts, axis=-1)
 
     given = [xp.expand_dims(xp.matrix_transpose(in_order(weight)), axis=0) for weight in weights[:2]]
@@ -151,5 +152,3 @@ def _swept(
     y, *last = record_all(operator, [x, *given, bias, None, *starts], outputs, **attributes)
     dropped = (0, 1) if alone else 0
     return (xp.squeeze(y, (1, 2) if alone else 1), *[xp.squeeze(end, dropped) for end in last])
-
-

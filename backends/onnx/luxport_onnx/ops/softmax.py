@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from luxport import ops
 from luxport.ops._softmax import Axes
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._folding import same, vector
+from luxport_onnx.xp._reductions import axes_of
 
 __all__ = ["logsoftmax", "logsumexp", "softmax"]
 
-_softmax, _logsoftmax, _logsumexp = (ops.definition_of(op) for op in (ops.softmax, ops.logsoftmax, ops.logsumexp))
+_softmax: Any = ops.definition_of(ops.softmax)
+_logsoftmax: Any = ops.definition_of(ops.logsoftmax)
+_logsumexp: Any = ops.definition_of(ops.logsumexp)
 
 
 def _is_native(x: Array, axis: Axes) -> bool:
@@ -31,6 +36,6 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """One operator."""
     if not _is_native(x, axis):
         return _logsumexp(x, axis=axis, keepdims=keepdims)
-    dropped = axis % x.ndim  # type: ignore[operator]
+    dropped = axes_of(x, axis)[0]
     shapes = [(*s[:dropped], *([1] if keepdims else []), *s[dropped + 1 :]) for s in x.shapes]
     return record("ReduceLogSumExp", x, vector([dropped]), dtype=x.dtype, shapes=shapes, keepdims=int(keepdims))

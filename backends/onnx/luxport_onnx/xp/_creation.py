@@ -61,7 +61,7 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
     value = np.asarray(fill_value.value if type(fill_value) is Array else fill_value, dtype=dtype)
     if not any([type(size) is Array and not size.is_constant for size in sizes]):
         return constant(np.broadcast_to(value, [int(n.value) if type(n) is Array else int(n) for n in sizes]))
-    shapes = [tuple([int(n.numbers[i]) if type(n) is Array else int(n) for n in sizes]) for i in range(SAMPLES)]  # type: ignore[index]
+    shapes = [tuple([int(n.numbers[i]) if type(n) is Array else int(n) for n in sizes]) for i in range(SAMPLES)]
     return _filled(vector(sizes), value, shapes)
 
 
@@ -116,7 +116,14 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     if not any([type(end) is Array for end in ends]):
         return constant(np.arange(start, stop, step, dtype=dtype))
     counts = [
-        len(range(*[int(end.numbers[i] if end.value is None else end.value) if type(end) is Array else end for end in ends]))  # type: ignore[index]
+        len(
+            range(
+                *[
+                    int(end.numbers[i] if end.value is None else end.value) if type(end) is Array else end
+                    for end in ends
+                ]
+            )
+        )
         for i in range(SAMPLES)
     ]
     wanted = np.dtype(dtype or np.int64)
@@ -130,7 +137,9 @@ def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = N
     return constant(np.eye(n_rows, n_cols, k=k, dtype=dtype))
 
 
-def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True) -> Array:
+def linspace(
+    start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
+) -> Array:
     """Return evenly spaced numbers."""
     return constant(np.linspace(start, stop, num, dtype=dtype, endpoint=endpoint))
 

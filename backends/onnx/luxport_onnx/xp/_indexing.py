@@ -83,7 +83,7 @@ def _check_index(x: Array, axis: int, index: Any) -> None:
 def _one(index: Any) -> slice:
     """Return the slice of one entry."""
     if type(index) is Array and not index.is_constant:
-        return slice(index, index + 1)  # type: ignore[operator]
+        return slice(index, index + 1)
     index = int(index.value) if type(index) is Array else int(index)
     return slice(index, None if index == -1 else index + 1)
 
@@ -98,7 +98,7 @@ def _sliced(x: Array, slices: list[tuple[int, slice]]) -> Array:
         step = 1 if part.step is None else int(part.step)
         for sample, shape in enumerate(shapes):
             ends = [None if end is None else number_of(end, sample) for end in (part.start, part.stop)]
-            shape[axis] = len(range(*slice(*ends, step).indices(shape[axis])))
+            shape[axis] = len(range(*slice(ends[0], ends[1], step).indices(shape[axis])))
         starts.append(part.start if part.start is not None else 0 if step > 0 else most.max)
         stops.append(part.stop if part.stop is not None else most.max if step > 0 else most.min)
         axes.append(axis)
@@ -125,7 +125,7 @@ def _taken(x: Array, taken: list[tuple[int, Array]]) -> Array:
 
     total = taken[0][1]
     for _, indices in taken[1:]:
-        total = total + indices  # type: ignore[operator]
+        total = total + indices
     spread = [broadcast_to(indices, sizes_of(total)) for _, indices in taken]
     places = stack(spread, axis=-1)
     from luxport_onnx.xp._creation import astype

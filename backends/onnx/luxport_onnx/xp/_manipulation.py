@@ -72,9 +72,8 @@ def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
     if tuple(shapes) == x.shapes:
         return x
     node = x.node
-    if node is not None and node.operator == "Reshape" and node.inputs[0] is not None:
-        if node.inputs[0].shapes == tuple(shapes):
-            return node.inputs[0]
+    if node is not None and node.operator == "Reshape" and node.inputs[0].shapes == tuple(shapes):  # type: ignore[union-attr]
+        return node.inputs[0]  # type: ignore[return-value]
     made = record("Reshape", x, _target(x, wanted, shapes), dtype=x.dtype, shapes=shapes)
     made.splat = x.splat
     return made
@@ -177,7 +176,9 @@ def concat(arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
         parts = [x.shapes[sample] for x in arrays]
         rest = {(*part[:axis], *part[axis + 1 :]) for part in parts}
         if len(rest) > 1:
-            raise ValueError(f"concat expects shapes that agree but for the axis {axis}, got {[x.shape for x in arrays]}")
+            raise ValueError(
+                f"concat expects shapes that agree but for the axis {axis}, got {[x.shape for x in arrays]}"
+            )
         sizes = list(parts[0])
         sizes[axis] = sum(part[axis] for part in parts)
         shapes.append(tuple(sizes))
@@ -289,5 +290,3 @@ def repeat(x: Array, repeats: Any, /, *, axis: int | None = None) -> Array:
     copies = tile(expand_dims(x, axis=axis + 1), (*[1] * (axis + 1), int(times), *[1] * (x.ndim - axis - 1)))
     sizes[axis] = sizes[axis] * int(times)
     return reshape(copies, tuple(sizes))
-
-

@@ -13,8 +13,6 @@ from luxport_onnx.xp._indexing import getitem
 from luxport_onnx.xp._manipulation import matrix_transpose, permute_dims
 from luxport_onnx.xp._reductions import matmul
 
-__all__: list[str] = []
-
 _NUMBERS = (Array, bool, int, float, np.ndarray, np.generic)
 
 

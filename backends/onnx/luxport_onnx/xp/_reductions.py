@@ -147,9 +147,7 @@ def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> A
 
 
 @folding
-def cumulative_sum(
-    x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Array:
+def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
     """Add up to each place."""
     x = _counted(x, dtype)
     axis = 0 if axis is None else axis % x.ndim
@@ -208,4 +206,3 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
 def outer(x1: Array, x2: Array, /) -> Array:
     """Return all products of two vectors' entries."""
     return multiply(expand_dims(x1, axis=1), expand_dims(x2, axis=0))
-

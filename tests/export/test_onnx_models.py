@@ -1,0 +1,134 @@
+"""Models as graphs for ONNX: what is in them, and that onnxruntime gives NumPy's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import luxport
+from luxport import ops, tree
+
+
+def drawn(model: luxport.Layer, dtype: str = "float32") -> tuple[Any, Any]:
+    """Set a model up for testing, with statistics that are not their initial ones."""
+    draw = np.random.Generator(np.random.Philox(3))
+    ps, st = luxport.setup(0, model, backend="numpy")
+
+    def moved(leaf: Any) -> Any:
+        return (leaf + draw.uniform(0.05, 0.4, leaf.shape)).astype(dtype) if leaf.dtype.kind == "f" else leaf
+
+    return tree.map(moved, ps), luxport.test_mode(tree.map(moved, st))
+
+
+def run(model: Any, *inputs: Any) -> list[Any]:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return list(session.run(None, {one.name: x for one, x in zip(session.get_inputs(), inputs, strict=True)}))
+
+
+def operators(model: Any) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+def normal(*shape: int, dtype: str = "float32") -> Any:
+    return np.random.Generator(np.random.Philox(5)).normal(size=shape).astype(dtype)
+
+
+def check(model: luxport.Layer, shape: tuple[Any, ...], *batches: int) -> Any:
+    """Export with a free batch, and hold the graph against NumPy for each batch."""
+    ps, st = drawn(model)
+    graph = luxport.to_onnx(None, model, ps, st, ("N", *shape))
+    for n in batches:
+        x = normal(n, *shape)
+        y, _ = model(x, ps, st)
+        (found,) = run(graph, x)
+        assert found.dtype == y.dtype
+        np.testing.assert_allclose(found, y, rtol=1e-5, atol=1e-5 * np.abs(y).max())
+    return graph
+
+
+QUICK_START = luxport.Chain(luxport.Dense(4, 8, luxport.relu), luxport.BatchNorm(8), luxport.Dense(8, 3), ops.softmax)
+
+
+def test_a_perceptron_with_batch_norm() -> None:
+    graph = check(QUICK_START, (4,), 1, 3)
+    assert operators(graph) == ["Gemm", "Relu", "BatchNormalization", "Gemm", "Softmax"]
+    names = [constant.name for constant in graph.graph.initializer]
+    assert names[:4] == ["layer_1.weight", "layer_1.bias", "layer_2.scale", "layer_2.bias"]
+    assert names[4:6] == ["layer_2.running_mean", "layer_2.running_var"]
+    sizes = [d.dim_param or d.dim_value for d in graph.graph.output[0].type.tensor_type.shape.dim]
+    assert ([one.name for one in graph.graph.input], sizes) == (["x"], ["N", 3])
+
+
+def test_lenet_has_twelve_nodes() -> None:
+    lenet = luxport.Chain(
+        luxport.Conv((5, 5), 1, 6, luxport.relu),
+        luxport.MaxPool((2, 2)),
+        luxport.Conv((5, 5), 6, 16, luxport.relu),
+        luxport.MaxPool((2, 2)),
+        luxport.FlattenLayer(),
+        luxport.Dense(256, 120, luxport.relu),
+        luxport.Dense(120, 84, luxport.relu),
+        luxport.Dense(84, 10),
+    )
+    graph = check(lenet, (1, 28, 28), 1, 2)
+    assert len(graph.graph.node) == 12
+    flipped = onnx.numpy_helper.to_array(graph.graph.initializer[0])
+    np.testing.assert_array_equal(flipped, drawn(lenet)[0]["layer_1"]["weight"][:, :, ::-1, ::-1])
+
+
+def test_an_lstm_is_one_operator_for_any_length() -> None:
+    model = luxport.Recurrence(luxport.LSTMCell(3, 5), return_sequence=True)
+    ps, st = drawn(model)
+    graph = luxport.to_onnx(None, model, ps, st, ("N", "T", 3))
+    assert operators(graph).count("LSTM") == 1
+    assert len(graph.graph.node) <= 6
+    for n, t in ((1, 4), (3, 7)):
+        x = normal(n, t, 3)
+        np.testing.assert_allclose(run(graph, x)[0], model(x, ps, st)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_the_same_arguments_make_the_same_bytes(tmp_path: Any) -> None:
+    ps, st = drawn(QUICK_START)
+    for name in ("a.onnx", "b.onnx"):
+        luxport.to_onnx(
+            tmp_path / name, QUICK_START, ps, st, ("N", 4), input_names="features", output_names=["classes"]
+        )
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    assert ([one.name for one in graph.input], [one.name for one in graph.output]) == (["features"], ["classes"])
+
+
+def test_parameters_in_a_file_of_their_own(tmp_path: Any) -> None:
+    model = luxport.Dense(40, 30)
+    ps, st = drawn(model)
+    luxport.to_onnx(tmp_path / "m.onnx", model, ps, st, ("N", 40), external_data=True)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
+    session: Any = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    x = normal(2, 40)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], model(x, ps, st)[0], rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="expects a path"):
+        luxport.to_onnx(None, model, ps, st, ("N", 40), external_data=True)
+
+
+def test_what_no_graph_can_do_is_one_line() -> None:
+    dropout = luxport.Chain(luxport.Dense(4, 4), luxport.Dropout(0.5))
+    ps, st = luxport.setup(0, dropout, backend="numpy")
+    assert operators(luxport.to_onnx(None, dropout, ps, st, ("N", 4))) == ["Gemm"]
+    with pytest.raises(
+        luxport.LayerTypeError, match=r"Dropout at layer_2 draws random numbers, which a model for ONNX"
+    ):
+        luxport.to_onnx(None, dropout, ps, st, ("N", 4), training=True)
+    looking = luxport.Chain(luxport.Dense(4, 4), lambda x: x if float(x[0, 0]) > 0 else -x)
+    ps, st = luxport.setup(0, looking, backend="numpy")
+    with pytest.raises(TypeError, match="does not look at numbers of its inputs"):
+        luxport.to_onnx(None, looking, ps, st, ("N", 4))
+    with pytest.raises(luxport.LayerError, match=r"Dense at layer_1 expects \(\.\.\., 4\), got \(\?, 5\)"):
+        luxport.to_onnx(None, looking, ps, st, ("N", 5))
+    with pytest.raises(TypeError, match="onnx differentiates nothing"):
+        luxport.grad(lambda x: x.sum())(luxport.asarray([1.0], backend="onnx"))
+    with pytest.raises(ValueError, match="expects an opset from 18"):
+        luxport.to_onnx(None, dropout, ps, st, ("N", 4), opset=9)
