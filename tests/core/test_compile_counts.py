@@ -9,7 +9,7 @@ from compile_counts import MOST, calls_of, compilations, losses, sizes_that_chan
 from luxport_conformance.examples import EXAMPLES
 
 
-# One of each mechanism: a product, windows, padding and a norm, attention.
+# One of each mechanism: a product, windows, padding and a norm, attention, a sweep.
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
@@ -18,6 +18,7 @@ from luxport_conformance.examples import EXAMPLES
         ("MaxPool", "image"),
         ("LayerNorm", "batch"),
         ("MultiHeadAttention", "time"),
+        ("LSTM", "time"),
     ],
 )
 def test_a_layer_is_compiled_twice(name, sizes):

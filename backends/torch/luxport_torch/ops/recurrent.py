@@ -8,13 +8,17 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport.ops._recurrent import sum_of_biases, without_masked
 from luxport_torch.casting import casts, in_float32
+from luxport_torch.ops.sweeps import compiled_sweep, is_compiled
 
-__all__ = ["gru_sweep", "lstm_sweep", "rnn_sweep"]
+__all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
+_define_dense: Any = definition_of(ops.dense)
 _define_rnn: Any = definition_of(ops.rnn_sweep)
 _define_lstm: Any = definition_of(ops.lstm_sweep)
 _define_gru: Any = definition_of(ops.gru_sweep)
+_define_gru_v3: Any = definition_of(ops.gru_v3_sweep)
 
 
 def rnn_sweep(
@@ -33,6 +37,8 @@ def rnn_sweep(
     if casts(x, weight_ih):
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
         return in_float32(rnn_sweep, *arrays, activation=activation, reverse=reverse)
+    if is_compiled(x, activation):
+        return _compiled("rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse, activation)
     native = torch._VF.rnn_tanh if activation is ops.tanh else torch._VF.rnn_relu if activation is ops.relu else None
     if native is None or not _is_native(x, mask):
         return _define_rnn(
@@ -58,6 +64,8 @@ def lstm_sweep(
     if casts(x, weight_ih):
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask
         return in_float32(lstm_sweep, *arrays, reverse=reverse)
+    if is_compiled(x):
+        return _compiled("lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden, memory), mask, reverse)
     if not _is_native(x, mask):
         return _define_lstm(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
@@ -79,10 +87,56 @@ def gru_sweep(
     """One call of the library."""
     if casts(x, weight_ih):
         return in_float32(gru_sweep, x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
+    if is_compiled(x):
+        return _compiled("gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse)
     if not _is_native(x, mask):
         return _define_gru(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     y, last = _sweep(torch._VF.gru, x, (weight_ih, weight_hh, bias_ih, bias_hh), (hidden,), reverse)
     return y, last
+
+
+def gru_v3_sweep(
+    x: torch.Tensor,
+    weight_ih: torch.Tensor,
+    weight_hh: torch.Tensor,
+    weight_hn: torch.Tensor,
+    bias_ih: torch.Tensor | None,
+    hidden: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The steps; one operator in a compiled program."""
+    if casts(x, weight_ih):
+        return in_float32(gru_v3_sweep, x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
+    if is_compiled(x):
+        return _compiled("gru_v3", x, weight_ih, weight_hh, bias_ih, weight_hn, (hidden,), mask, reverse)
+    return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
+
+
+def _compiled(
+    kind: str,
+    x: torch.Tensor,
+    weight_ih: torch.Tensor,
+    weight_hh: torch.Tensor,
+    bias_ih: torch.Tensor | None,
+    other: torch.Tensor | None,
+    carry: tuple[torch.Tensor, ...],
+    mask: torch.Tensor | None,
+    reverse: bool,
+    activation: Any = ops.tanh,
+) -> Any:
+    """Take the product for the inputs in the program, and the steps in an operator, half types in float32."""
+    dtype, wide = x.dtype, torch.float64 if x.dtype is torch.float64 else torch.float32
+    if dtype is not wide:
+        x, weight_ih, weight_hh = x.to(wide), weight_ih.to(wide), weight_hh.to(wide)
+        bias_ih, other = [None if part is None else part.to(wide) for part in (bias_ih, other)]
+        carry = tuple([part.to(wide) for part in carry])
+    if kind in ("rnn", "lstm"):
+        bias_ih, other = sum_of_biases(bias_ih, other), None
+    projected = _define_dense(without_masked(mask, x), weight_ih, bias_ih)
+    results = compiled_sweep(kind, projected, weight_hh, other, carry, mask, reverse, activation)
+    return results if dtype is wide else tuple([result.to(dtype) for result in results])
 
 
 def _is_native(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
@@ -91,7 +145,7 @@ def _is_native(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
         mask is None
         and x.shape[0] > 0
         and x.dtype in (torch.float32, torch.float64)
-        and not torch.compiler.is_compiling()
+        and not torch.compiler.is_compiling()  # an export
         and not torch._C._are_functorch_transforms_active()
     )
 

@@ -1,0 +1,213 @@
+"""Recurrent sweeps in compiled programs: one call for all steps, however many there are.
+
+Written out step by step, a sweep is compiled anew for each length, for minutes. Here it is an operator whose inside the
+compiler does not see, and so is the sweep back, whose arithmetic is written out below. The product for the inputs is
+taken outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from luxport import ops
+from luxport.backend.when_imported import when_imported
+from luxport.ops import _recurrent as definitions
+from luxport_torch.ops.sweep_kernels import backward, backward_outputs, forward, forward_outputs
+
+__all__ = ["compiled_sweep", "is_compiled"]
+
+_Tensors = tuple[torch.Tensor, ...]
+_KINDS = ("rnn", "lstm", "gru", "gru_v3")
+_ACTIVATIONS: dict[str, Any] = {"tanh": ops.tanh, "relu": ops.relu, "sigmoid": ops.sigmoid, "identity": ops.identity}
+
+
+def is_compiled(x: torch.Tensor, activation: Any = ops.tanh) -> bool:
+    """Tell whether a program is being compiled that takes the sweep as one operator, which an export must not hold."""
+    if not torch.compiler.is_compiling() or torch.compiler.is_exporting() or x.shape[0] == 0:
+        return False
+    return any([activation is known for known in _ACTIVATIONS.values()]) and _differentiated_once()
+
+
+def compiled_sweep(
+    kind: str,
+    projected: torch.Tensor,
+    weight: torch.Tensor,
+    other: torch.Tensor | None,
+    carry: _Tensors,
+    mask: torch.Tensor | None,
+    reverse: bool,
+    activation: Any = ops.tanh,
+) -> Any:
+    """Run ``kind``, "rnn", "lstm", "gru" or "gru_v3", over products of the inputs: all outputs, and the last carry.
+
+    `other` is the second bias of a GRU, or the candidate's weight of its third version.
+    """
+    alone = projected.ndim == 2
+    if alone:
+        projected, mask = projected.unsqueeze(1), None if mask is None else mask.unsqueeze(1)
+        carry = tuple([part.unsqueeze(0) for part in carry])
+    samples = projected.shape[1]
+    carry = tuple([part.expand(samples, part.shape[-1]) for part in carry])
+    number = next(n for n, known in enumerate(_ACTIVATIONS.values()) if activation is known)
+    # A call that is recorded takes numbers and arrays alone.
+    there = tuple([part for part in (projected, weight, other, *carry, mask) if part is not None])
+    results = _traced(_KINDS.index(kind), number, int(reverse), int(other is not None), int(mask is not None), there)
+    if alone:
+        y, *ends = results
+        results = y.squeeze(1), *[end.squeeze(0) for end in ends]
+    return results
+
+
+def _run(kind: int, activation: int, reverse: int, has_other: int, has_mask: int, there: _Tensors) -> _Tensors:
+    projected, weight, *rest = there
+    other = rest.pop(0) if has_other else None
+    mask = rest.pop() if has_mask else None
+    return _swept(
+        _KINDS[kind], list(_ACTIVATIONS)[activation], bool(reverse), projected, weight, other, tuple(rest), mask
+    )
+
+
+def _swept(
+    kind: str,
+    activation: str,
+    reverse: bool,
+    projected: torch.Tensor,
+    weight: torch.Tensor,
+    other: torch.Tensor | None,
+    carry: _Tensors,
+    mask: torch.Tensor | None,
+) -> _Tensors:
+    hidden, memory = carry if len(carry) == 2 else (*carry, None)
+    states, end, *_ = _Sweep.apply(kind, activation, reverse, projected, weight, other, hidden, memory, mask)  # type: ignore[misc]
+    last = states[0 if reverse else -1]
+    y = states if mask is None else torch.where(mask.unsqueeze(-1), states, 0.0)
+    return (y, last) if memory is None else (y, last, end)
+
+
+def _step(kind: str, activation: str, weight: torch.Tensor, other: Any) -> Callable[..., Any]:
+    if kind == "rnn":
+        return lambda x, hidden: (definitions.rnn_step(x, hidden, weight, _ACTIVATIONS[activation]),)
+    if kind == "lstm":
+        return lambda x, hidden, memory: definitions.lstm_step(x, hidden, memory, weight)
+    if kind == "gru":
+        return lambda x, hidden: (definitions.gru_step(x, hidden, weight, other),)
+    return lambda x, hidden: (definitions.gru_v3_step(x, hidden, weight, other),)
+
+
+def _at_most_one_gradient() -> bool:
+    levels = torch._C._functorch.get_interpreter_stack() or []  # type: ignore[attr-defined]
+    return not levels or (len(levels) == 1 and levels[0].key().name == "Grad")
+
+
+_traced: Any = None
+"""`_run`, which Dynamo records as a call: it does not look into operators' gradients, but what comes after it does."""
+_differentiated_once: Any = None
+"""Whether no transform is at work but one gradient: others see the steps. Dynamo asks as it traces."""
+
+
+def _tell_dynamo() -> None:
+    global _differentiated_once, _traced
+    _traced = torch._dynamo.nonstrict_trace(_run)
+    _differentiated_once = torch._dynamo.assume_constant_result(_at_most_one_gradient)
+
+
+when_imported("torch._dynamo", _tell_dynamo)
+
+
+class _Sweep(torch.autograd.Function):
+    """The sweep, and the sweep back as its gradient."""
+
+    @staticmethod
+    def forward(kind: str, activation: str, reverse: bool, *arrays: Any) -> _Tensors:  # type: ignore[override]
+        return torch.ops.luxport.sweep(kind, activation, reverse, *arrays)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        *ctx.options, projected, weight, other, hidden, memory, mask = inputs
+        states, _, *kept = output
+        ctx.mark_non_differentiable(*kept)
+        ctx.save_for_backward(projected, weight, other, hidden, memory, mask, states, *kept)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        gradients = _SweepBack.apply(*ctx.options, *cotangents[:2], *ctx.saved_tensors)
+        _, _, other, _, memory, *_ = ctx.saved_tensors
+        projected, weight, of_other, hidden, of_memory = gradients  # type: ignore[misc]
+        return (
+            *(None, None, None, projected, weight, None if other is None else of_other),
+            *(hidden, None if memory is None else of_memory, None),
+        )
+
+
+class _SweepBack(torch.autograd.Function):
+    """The sweep back. Where it is differentiated in its turn, it is the gradient of the steps."""
+
+    @staticmethod
+    def forward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: Any, *arrays: Any) -> _Tensors:  # type: ignore[override]
+        return torch.ops.luxport.sweep_back(kind, activation, reverse, of_states, of_end, *arrays[1:])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        *ctx.options, _, _, _, _, _, _, _, _, _, _, _ = inputs
+        ctx.save_for_backward(*inputs[3:11])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        kind, activation, reverse = ctx.options
+        *variables, mask = ctx.saved_tensors
+        there = [variable is not None for variable in variables]
+
+        def all_of(present: tuple[torch.Tensor, ...]) -> list[torch.Tensor | None]:
+            left = iter(present)
+            return [next(left) if is_there else None for is_there in there]
+
+        def pulled(*present: torch.Tensor) -> _Tensors:
+            of_states, of_end, *arguments = all_of(present)
+
+            def steps(*present: torch.Tensor) -> _Tensors:
+                projected, weight, other, hidden, memory = all_of((of_states, of_end, *present))[2:]  # type: ignore[arg-type]
+                carry = (hidden,) if memory is None else (hidden, memory)
+                step = _step(kind, activation, weight, other)  # type: ignore[arg-type]
+                return _held_states(step, projected, carry, mask, reverse)  # type: ignore[arg-type]
+
+            _, pull = torch.func.vjp(steps, *[one for one in arguments if one is not None])  # type: ignore[misc]
+            return pull((of_states,) if arguments[-1] is None else (of_states, of_end))
+
+        wanted = [one for one, is_there in zip(cotangents, there[2:], strict=True) if is_there]
+        _, pull = torch.func.vjp(pulled, *[one for one in variables if one is not None])  # type: ignore[misc]
+        found = all_of(pull(tuple(wanted)))
+        return None, None, None, *found, None, None, None, None
+
+
+def _held_states(
+    step: Callable[..., _Tensors],
+    projected: torch.Tensor,
+    carry: _Tensors,
+    mask: torch.Tensor | None,
+    reverse: bool,
+) -> _Tensors:
+    """Return what the operator does, step by step: all hidden states, and the last memory."""
+    rows, keep = projected.unbind(0), None if mask is None else mask.unbind(0)
+    states: dict[int, torch.Tensor] = {}
+    for t in range(len(rows) - 1, -1, -1) if reverse else range(len(rows)):
+        carry = definitions.held(None if keep is None else keep[t], step(rows[t], *carry), carry)
+        states[t] = carry[0]
+    return torch.stack([states[t] for t in range(len(rows))]), *carry[1:]
+
+
+_library = torch.library.Library("luxport", "DEF")
+_library.define(
+    "sweep(str kind, str activation, bool reverse, Tensor projected, Tensor weight, Tensor? other, Tensor hidden, "
+    "Tensor? memory, Tensor? mask) -> (Tensor, Tensor, Tensor, Tensor)"
+)
+_library.define(
+    "sweep_back(str kind, str activation, bool reverse, Tensor of_states, Tensor of_end, Tensor weight, Tensor? other, "
+    "Tensor hidden, Tensor? memory, Tensor? mask, Tensor states, Tensor gates, Tensor memories) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
+for _name, _kernel, _sizes in (("sweep", forward, forward_outputs), ("sweep_back", backward, backward_outputs)):
+    _library.impl(_name, _kernel, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"luxport::{_name}", _sizes, lib=_library)
