@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from luxport.text import safe_to_show
+
 __all__ = ["BackendNotFoundError", "LayerError", "LayerIndexError", "LayerTypeError", "shape_text"]
 
 
@@ -38,7 +40,8 @@ class LayerError(ValueError):
 
     def __str__(self) -> str:
         where = self.place.text()
-        return f"{where} {self.detail}" if where else self.detail
+        text = f"{where} {self.detail}" if where else self.detail
+        return text if text.isprintable() else safe_to_show(text, 2000)
 
 
 class LayerTypeError(LayerError, TypeError):

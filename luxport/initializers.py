@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from luxport.call_arguments import says_what_it_takes
 from luxport.random import Rng
 from luxport.random.reproducible_sums import orthonormal_rows
 
@@ -53,16 +54,19 @@ class _Init:
     draw: Callable[..., Any]
     options: tuple[tuple[str, Any], ...] = ()
 
-    def __call__(self, rng: Rng | int | None = None, shape: tuple[int, ...] | None = None, /, **options: Any) -> Any:
+    def __call__(self, *given: Any, **options: Any) -> Any:
         known = getfullargspec(self.draw).kwonlyargs
         unknown = [name for name in options if name not in known]
         if unknown:
             raise TypeError(f"{self.draw.__name__} expects options among {sorted(known)}, got {', '.join(unknown)}")
         merged = {**dict(self.options), **options}
-        if rng is None and shape is None:
+        if not given:
             return _Init(self.draw, self._distinct(merged))
-        if rng is None or shape is None:
-            raise TypeError(f"{self.draw.__name__} expects a generator and a shape, or options alone, got one of two")
+        if len(given) != 2:
+            raise TypeError(
+                f"{self.draw.__name__} expects a generator and a shape, or options alone, got {len(given)} by position"
+            )
+        rng, shape = given
         return Rng.of(rng).drawn(self.draw, tuple(shape), **merged)
 
     def _distinct(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -89,6 +93,7 @@ def _restore(name: str, options: tuple[tuple[str, Any], ...]) -> _Init:
     return globals()[name](**dict(options))
 
 
+@says_what_it_takes
 def calculate_gain(activation: Any, slope: float = 0.01) -> float:
     """Return the gain of a weight before an activation that keeps the variance of what flows through.
 
@@ -116,6 +121,7 @@ def calculate_gain(activation: Any, slope: float = 0.01) -> float:
     return gains[name]
 
 
+@says_what_it_takes
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Return fan-in and fan-out of a weight: (in, out), or (out, in, *kernel).
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["safe_to_show"]
+import reprlib
+from typing import Any
+
+import numpy as np
+
+__all__ = ["kind_of", "safe_to_show", "shown"]
 
 
 def safe_to_show(text: str, longest: int = 400) -> str:
@@ -18,3 +23,70 @@ def safe_to_show(text: str, longest: int = 400) -> str:
     line = " ".join(cut.split())
     line = line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     return line if len(line) <= longest and len(cut) == len(text) else f"{line[: longest - 1]}…"
+
+
+def shown(value: Any, longest: int = 80) -> str:
+    """Write any value on one line, the same on every backend: an array by its shape, what is long cut short.
+
+    Nothing that a value is or does keeps an error from being told: not a number of a million digits, a list that
+    holds itself, or a `repr` that raises.
+
+    >>> import numpy as np
+    >>> shown((1.5, "a\\nb", {"x": np.zeros((2, 3))})), shown(10**5000), shown([0] * 1000)
+    ("(1.5, 'a\\\\nb', {'x': an array (2, 3)})", 'an int of 16610 bits', '[0, 0, 0, 0, 0, 0, 0, 0, ...]')
+    """
+    try:
+        text = _short.repr(value)
+    except Exception:
+        text = f"<{_type_name(value)} object>"
+    return safe_to_show(text, longest)
+
+
+def kind_of(value: Any) -> str:
+    """Name what a value is: an array by its shape, on every backend alike, and else by the name of its type.
+
+    >>> import numpy as np
+    >>> kind_of(np.zeros((2, 3))), kind_of(None), kind_of("x")
+    ('an array (2, 3)', 'NoneType', 'str')
+    """
+    shape = _shape_of_array(value)
+    return _type_name(value) if shape is None else f"an array {shape}"
+
+
+def _type_name(value: Any) -> str:
+    return safe_to_show(type(value).__name__, 60)
+
+
+def _shape_of_array(value: Any) -> str | None:
+    """Write the shape of what looks like an array; numbers, NumPy's too, write themselves."""
+    if isinstance(value, (type, int, float, complex, np.generic)):
+        return None
+    try:
+        shape, _ = value.shape, value.dtype
+        dims = ["?" if n is None else f"{int(n)}" for n in shape]
+    except Exception:
+        return None
+    return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
+
+
+class _Short(reprlib.Repr):
+    """`repr` that ends: of long things their beginnings, of arrays their shapes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxlong, self.maxother = 4, 200, 60, 400
+        self.maxtuple = self.maxlist = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = 8
+
+    def repr1(self, x: Any, level: int) -> str:
+        shape = _shape_of_array(x)
+        return super().repr1(x, level) if shape is None else f"an array {shape}"
+
+    def repr_int(self, x: int, level: int) -> str:
+        return f"an int of {x.bit_length()} bits" if x.bit_length() > 10_000 else super().repr_int(x, level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        text = repr(x)
+        return text if len(text) <= self.maxother else f"{text[: self.maxother]}..."
+
+
+_short = _Short()

@@ -10,6 +10,7 @@ from luxport.backend._choice import default_backend
 from luxport.backend._dtype_names import check_dtype_name, dtype_name
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, find_owner, get_backend
+from luxport.call_arguments import says_what_it_takes
 
 __all__ = ["array_device", "asarray", "is_inexact", "namespace", "same_shape"]
 
@@ -37,6 +38,7 @@ def array_device(array: Array) -> Any:
     return None if getattr(device, "device_set", None) is not None else device
 
 
+@says_what_it_takes
 def asarray(
     values: Any, *, backend: str | Backend | None = None, device: str | None = None, dtype: str | None = None
 ) -> Array:

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 
 from luxport.backend._protocol import Backend
 from luxport.backend._registry import get_backend
+from luxport.call_arguments import says_what_it_takes
 
 __all__ = ["default_backend", "set_backend", "using"]
 
@@ -26,6 +27,7 @@ def default_backend() -> Backend:
     return get_backend(_using.get() or _chosen or os.environ.get("LUXPORT_BACKEND") or "numpy")
 
 
+@says_what_it_takes
 def set_backend(name: str | None) -> None:
     """Choose the backend that new arrays come from, for the whole process; None takes the choice back.
 
@@ -38,6 +40,7 @@ def set_backend(name: str | None) -> None:
 
 
 @contextmanager
+@says_what_it_takes
 def using(name: str) -> Iterator[Backend]:
     """Choose the backend that new arrays come from, inside a ``with`` block (and its thread or task only).
 

@@ -10,10 +10,13 @@ from luxport.backend._choice import default_backend
 from luxport.backend._move import to
 from luxport.backend._protocol import Backend
 from luxport.backend._registry import backend_of, get_backend
+from luxport.call_arguments import built_in_own_words, says_what_it_takes
+from luxport.text import shown
 
 __all__ = ["Device", "cpu_device", "get_device", "gpu_device", "list_devices"]
 
 
+@built_in_own_words
 class Device:
     """A device of a backend: called with a tree of arrays, it returns them there.
 
@@ -37,7 +40,7 @@ class Device:
     def __call__(self, values: tree.Tree, *, dtype: str | None = None) -> tree.Tree:
         """Return the tree with its arrays on this device."""
         if callable(values):
-            raise TypeError(f"a device expects arrays, got the layer {values!r}: move its parameters and states")
+            raise TypeError(f"a device expects arrays, got the layer {shown(values)}: move its parameters and states")
         return to(values, backend=self.backend, device=self.name, dtype=dtype)
 
     def each(self, batches: Iterable[tree.Tree]) -> Iterator[tree.Tree]:
@@ -54,6 +57,7 @@ class Device:
         return f"Device({self.name!r}{'' if self.backend is None else f', backend={self.backend!r}'})"
 
 
+@says_what_it_takes
 def list_devices(backend: str | Backend | None = None) -> list[Device]:
     """List the devices of a backend, or of the default one.
 
@@ -64,6 +68,7 @@ def list_devices(backend: str | Backend | None = None) -> list[Device]:
     return [Device(name, owner.name) for name in owner.devices()]
 
 
+@says_what_it_takes
 def cpu_device(backend: str | Backend | None = None) -> Device:
     """Return the host's memory as a device; with a backend, as that backend's arrays.
 
@@ -72,6 +77,7 @@ def cpu_device(backend: str | Backend | None = None) -> Device:
     return Device("cpu", None if backend is None else _owner(backend).name)
 
 
+@says_what_it_takes
 def gpu_device(index: int | None = None, *, backend: str | Backend | None = None, force: bool = False) -> Device:
     """Return an accelerator of a backend (or of the default one): the first, or the one of this number.
 
@@ -96,6 +102,7 @@ def gpu_device(index: int | None = None, *, backend: str | Backend | None = None
     return Device("cpu", owner.name)
 
 
+@says_what_it_takes
 def get_device(values: tree.Tree) -> Device | None:
     """Return the device that all arrays of a tree live on; None if there is no array.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend._protocol import Array
+from luxport.text import shown
 
 __all__ = ["check_dtype_name", "dtype_name"]
 
@@ -18,10 +19,10 @@ def check_dtype_name(dtype: Any, *, floating: bool = False) -> None:
     """
     known = _FLOATING if floating else (*_FLOATING, *_COUNTING)
     if dtype is not None and not isinstance(dtype, str):
-        raise TypeError(f"a dtype expected by name, such as 'float32', got {dtype!r}")
+        raise TypeError(f"a dtype expected by name, such as 'float32', got {shown(dtype)}")
     if dtype is not None and dtype not in known:
         raise ValueError(
-            f"{'a floating dtype' if floating else 'a dtype'} expected, got {dtype!r}: one of {', '.join(known)}"
+            f"{'a floating dtype' if floating else 'a dtype'} expected, got {shown(dtype)}: one of {', '.join(known)}"
         )
 
 

@@ -9,11 +9,13 @@ from luxport.backend._dtype_names import check_dtype_name, dtype_name
 from luxport.backend._precision import dtype_at
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, get_backend
+from luxport.call_arguments import says_what_it_takes
 from luxport.tree.ordered_keys import with_places
 
 __all__ = ["to", "to_numpy"]
 
 
+@says_what_it_takes
 def to(
     values: tree.Tree,
     *,
@@ -75,6 +77,7 @@ def _sorts_keys(backend: Backend) -> bool:
     return getattr(backend, "sorts_keys", False)
 
 
+@says_what_it_takes
 def to_numpy(values: tree.Tree) -> tree.Tree:
     """Return the tree with its arrays copied to NumPy, from whichever backend and device they are on.
 

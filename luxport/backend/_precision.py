@@ -6,10 +6,12 @@ from luxport import tree
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._protocol import Array
 from luxport.backend._registry import backend_of
+from luxport.call_arguments import says_what_it_takes
 
 __all__ = ["bf16", "f16", "f32", "f64"]
 
 
+@says_what_it_takes
 def f16(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float16.
 
@@ -26,6 +28,7 @@ def f16(values: tree.Tree) -> tree.Tree:
     return _converted(values, "float16", None)
 
 
+@says_what_it_takes
 def bf16(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to bfloat16. See `f16`.
 
@@ -35,6 +38,7 @@ def bf16(values: tree.Tree) -> tree.Tree:
     return _converted(values, "bfloat16", None)
 
 
+@says_what_it_takes
 def f32(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float32, and complex ones to complex64. See `f16`.
 
@@ -43,6 +47,7 @@ def f32(values: tree.Tree) -> tree.Tree:
     return _converted(values, "float32", "complex64")
 
 
+@says_what_it_takes
 def f64(values: tree.Tree) -> tree.Tree:
     """Convert the floating arrays of a tree to float64, and complex ones to complex128. See `f16`.
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from luxport.backend._protocol import Array, Backend
 from luxport.backend.when_imported import when_imported
+from luxport.call_arguments import says_what_it_takes
 from luxport.errors import BackendNotFoundError, LayerTypeError
+from luxport.text import shown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -64,7 +66,7 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
         elif backend is not found:
             raise LayerTypeError(
                 f"expects arrays of one backend, got {found.name} and {backend.name} together: "
-                f"move one with luxport.to(..., backend={found.name!r})",
+                f"move one with luxport.to(..., backend={shown(found.name)})",
                 culprit="luxport",
             )
     if found is None:
@@ -72,6 +74,7 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
     return found
 
 
+@says_what_it_takes
 def get_backend(name: str | Backend) -> Backend:
     """Return a backend by name, importing it (and its framework) the first time; "pytorch" and "tensorflow" will do.
 
@@ -83,7 +86,7 @@ def get_backend(name: str | Backend) -> Backend:
         return _BY_NAME[name]
     entry = _named().get(name) or _named().get(backend_name(name))
     if entry is None:
-        raise ValueError(f"unknown backend {name!r}: expected one of {', '.join(known_backends())}")
+        raise ValueError(f"unknown backend {shown(name)}: expected one of {', '.join(known_backends())}")
     return _load(entry)
 
 
@@ -109,12 +112,13 @@ def known_backends() -> list[str]:
     return sorted({*_named(), *_BY_NAME})
 
 
+@says_what_it_takes
 def register_backend(backend: Backend) -> None:
     """Make a backend known under its name, in this process; packages do it by their entry points instead."""
     missing = [name for name in _REQUIRED if getattr(backend, name, None) is None]
     if missing:
         name = getattr(backend, "name", backend)
-        raise TypeError(f"backend {name!r} misses {', '.join(missing)}: see luxport.backend.Backend")
+        raise TypeError(f"backend {shown(name)} misses {', '.join(missing)}: see luxport.backend.Backend")
     _BY_NAME[backend.name] = backend
 
 
@@ -225,7 +229,7 @@ def _load_now(entry: EntryPoint) -> Backend:
             raise
         name = next((n for n, other in _named().items() if other.value == entry.value), entry.name)
         raise BackendNotFoundError(
-            f"backend {name!r} needs {error.name}, which is not installed: pip install 'luxport-nn[{name}]'",
+            f"backend {shown(name)} needs {error.name}, which is not installed: pip install 'luxport-nn[{name}]'",
             name=error.name,
         ) from None
     for part in filter(None, attribute.split(".")):

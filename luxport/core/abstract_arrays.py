@@ -17,6 +17,7 @@ from luxport import tree
 from luxport.backend import adopt_type
 from luxport.errors import LayerTypeError
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["AbstractArray", "AbstractRng", "ValuesNeededError", "abstract_namespace"]
 
@@ -361,7 +362,7 @@ class _Namespace(SimpleNamespace):
     __name__ = "abstract"
 
     def __getattr__(self, name: str) -> Any:
-        raise LayerTypeError(f"uses the function {name!r}, for which no shape rule is known")
+        raise LayerTypeError(f"uses the function {shown(name)}, for which no shape rule is known")
 
 
 def _transform(size: Callable[[int], int], kind: Callable[[Any], Any]) -> Callable[..., AbstractArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractRng
 from luxport.core.anatomy import Parameters, States
 from luxport.core.counts import state_length
@@ -14,12 +15,14 @@ from luxport.errors import LayerError
 __all__ = ["apply", "stateless_apply"]
 
 
+@says_what_it_takes
 def apply(model: Layer, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
     """Return ``model(x, ps, st)``."""
     check_layer("apply", model)
     return model(x, ps, st)
 
 
+@says_what_it_takes
 def stateless_apply(model: Layer, x: Any, ps: Parameters) -> Any:
     """Return only the output of a model that has no states.
 

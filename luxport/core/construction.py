@@ -9,8 +9,8 @@ from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 from luxport.backend import is_compiling
+from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, is_layers
-from luxport.core.call_arguments import wrong_arguments
 from luxport.core.entries import learn_entries
 from luxport.core.option_types import wrong_option
 

@@ -10,6 +10,7 @@ from luxport.core.anatomy import NamedLayers, Parameters, States, by_name, has_l
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["ContainerLayer", "WrapperLayer"]
 
@@ -107,6 +108,6 @@ def _freeze_layers(container: Layer) -> None:
             object.__setattr__(container, f.name, freeze(value))
         elif has_layers(value):
             raise TypeError(
-                f"{type(container).__name__} expects nothing but layers in {f.name}, got {value!r}: "
+                f"{type(container).__name__} expects nothing but layers in {f.name}, got {shown(value)}: "
                 "wrap functions in luxport.WrappedFunction"
             )

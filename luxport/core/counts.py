@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from luxport import tree
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import LayerBase, Parameters, States
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+from luxport.text import kind_of
 from luxport.tree.static import Static
 
 __all__ = ["parameter_length", "state_length"]
 
 
+@says_what_it_takes
 def parameter_length(model: LayerBase | Parameters) -> int:
     """Count the scalars among the parameters of a layer, or in a tree of parameters.
 
@@ -24,6 +27,7 @@ def parameter_length(model: LayerBase | Parameters) -> int:
     return sum(_size(leaf) for leaf in tree.leaves(ps))
 
 
+@says_what_it_takes
 def state_length(model: LayerBase | States) -> int:
     """Count the entries of the states of a layer, or of a tree of states.
 
@@ -44,7 +48,7 @@ def state_length(model: LayerBase | States) -> int:
 def _size(leaf: Any) -> int:
     size, shape = 1, getattr(leaf, "shape", None)
     if shape is None:
-        raise TypeError(f"a layer or a tree of arrays expected, got {type(leaf).__name__}")
+        raise TypeError(f"a layer or a tree of arrays expected, got {kind_of(leaf)}")
     for dim in shape:
         size *= int(dim)
     return size

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import LayerBase, NamedLayers, by_name
 from luxport.core.counts import parameter_length, state_length
 
 __all__ = ["display", "one_line"]
 
 
+@says_what_it_takes
 def display(model: LayerBase) -> str:
     """Write a model as Lux does: a line per layer, each with its numbers of parameters and states.
 

@@ -11,6 +11,7 @@ from luxport.backend import dtype_name, find_owner
 from luxport.core.abstract_arrays import AbstractArray, AbstractRng
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.errors import LayerError, LayerTypeError
+from luxport.text import kind_of, safe_to_show, shown
 
 __all__ = ["Entries", "Own", "check_entries", "check_groups", "find_wrong_entry", "fits", "learn_entries"]
 
@@ -150,7 +151,7 @@ def check_entries(layer: Any, ps: Any, st: Any) -> None:
         (first, one), (second, other) = list(found.items())[:2]
         raise LayerTypeError(
             f"expects parameters and states of one backend, got {one} of {first} and {other} of {second}: "
-            f"move them with luxport.to(..., backend={first!r})"
+            f"move them with luxport.to(..., backend={shown(first)})"
         )
 
 
@@ -193,8 +194,7 @@ def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
         return f"expects parameters {_names(wanted_ps)}, got {_names(ps)}: call model(x, ps, st), parameters first"
     for what, given, wanted in (("parameters", ps, wanted_ps), ("states", st, wanted_st)):
         if wanted and not isinstance(given, Mapping):
-            got = type(given).__name__
-            return f"expects {what} as a mapping with {_names(wanted)}, got {got}: {_REMEDY}"
+            return f"expects {what} as a mapping with {_names(wanted)}, got {kind_of(given)}: {_REMEDY}"
         if not _has_all(given, wanted):
             return f"expects {what} {_names(wanted)}, got {_names(given)}: {_REMEDY}"
     for what, given, nested in zip(
@@ -202,7 +202,7 @@ def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
     ):
         for name in nested:
             if not isinstance(given[name], Mapping):
-                return f"expects {what} in {name} as a mapping, got {type(given[name]).__name__}: {_REMEDY}"
+                return f"expects {what} in {name} as a mapping, got {kind_of(given[name])}: {_REMEDY}"
         wrong = _wrong_inside(layer.children(), given, what)
         if wrong is not None:
             return wrong
@@ -218,11 +218,11 @@ def _wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | Non
         inner = given[name]
         if isinstance(child, LayerBase):
             if not isinstance(inner, Mapping) and (child._entries is not None or child.children()):
-                return f"expects {what} in {name} as a mapping, got {type(inner).__name__}: {_REMEDY}"
+                return f"expects {what} in {name} as a mapping, got {kind_of(inner)}: {_REMEDY}"
             continue
         named = by_name(child)
         if not isinstance(inner, Mapping) or not _has_all(inner, named):
-            got = _names(inner) if isinstance(inner, Mapping) else type(inner).__name__
+            got = _names(inner) if isinstance(inner, Mapping) else kind_of(inner)
             return f"expects {what} {_names(named)} in {name}, got {got}: {_REMEDY}"
         wrong = _wrong_inside(named, inner, what)
         if wrong is not None:
@@ -243,7 +243,7 @@ def _wrong_array(entries: Entries | None, ps: Any, st: Any) -> str | None:
         for group, shapes in groups:
             inner = given[group]
             if found is None and not _has_all(inner, [name for name, *_ in shapes]):
-                got = _names(inner) if isinstance(inner, Mapping) else type(inner).__name__
+                got = _names(inner) if isinstance(inner, Mapping) else kind_of(inner)
                 found = f"expects {what} {_names(name for name, *_ in shapes)} in {group}, got {got}: {_REMEDY}"
             found = found or _wrong_shape(shapes, inner, what) or _wrong_numbers(shapes, inner)
     return found
@@ -312,7 +312,11 @@ def _has_all(given: Any, wanted: Iterable[str]) -> bool:
 
 
 def _names(entries: Iterable[str]) -> str:
-    return "{" + ", ".join(map(str, entries)) + "}"
+    names = [safe_to_show(str(name), 60) for name in entries]
+    return "{" + ", ".join(names if len(names) <= _MOST_NAMES else [*names[:_MOST_NAMES], "…"]) + "}"
+
+
+_MOST_NAMES = 30
 
 
 def _is_handed_on(layer: Any, initial: str) -> bool:

@@ -16,13 +16,16 @@ import optree
 
 from luxport import tree
 from luxport.backend import Array, asarray, backend_of, dtype_name, namespace
+from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.ops._operation import operation
+from luxport.text import kind_of
 from luxport.tree.ordered_keys import in_order
 from luxport.tree.static import Static
 
 __all__ = ["FlatParameters", "flatten"]
 
 
+@says_what_it_takes
 def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, Layout]:
     """Return all floating and complex arrays of a tree in one vector, and the function that turns it back.
 
@@ -241,6 +244,7 @@ class Layout:
         return f"Layout of {arrays} arrays in {self.size} numbers"
 
 
+@built_in_own_words
 class FlatParameters(tree.VectorTree):
     """Parameters that are slices of one vector, as a read-only mapping: any layer takes it as `ps`.
 
@@ -270,7 +274,7 @@ class FlatParameters(tree.VectorTree):
 
     def __init__(self, vector: Array, layout: Layout) -> None:
         if not isinstance(layout.template, Mapping):
-            raise TypeError(f"FlatParameters expects the layout of a mapping, got {type(layout.template).__name__}")
+            raise TypeError(f"FlatParameters expects the layout of a mapping, got {kind_of(layout.template)}")
         self.vector = vector
         self.layout = layout
         self._tree: Any = layout.build(vector, restore=False)

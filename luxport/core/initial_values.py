@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from luxport import tree
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray, AbstractRng, ValuesNeededError
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.random import Rng
@@ -13,6 +14,7 @@ from luxport.random import Rng
 __all__ = ["abstract_values", "initial_parameters", "initial_states"]
 
 
+@says_what_it_takes
 def initial_parameters(rng: int | Rng, layers: Any) -> Any:
     """Draw the initial parameters of a layer, or of a mapping or sequence of layers, as NumPy arrays.
 
@@ -26,6 +28,7 @@ def initial_parameters(rng: int | Rng, layers: Any) -> Any:
     return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
 
 
+@says_what_it_takes
 def initial_states(rng: int | Rng, layers: Any) -> Any:
     """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
     rng = Rng.of(rng)

@@ -9,6 +9,7 @@ from typing import Any
 
 from luxport.backend import Array, backend_of, casts, dtype_name
 from luxport.errors import LayerError, LayerTypeError, shape_text
+from luxport.text import shown
 
 __all__ = [
     "check_axis",
@@ -45,7 +46,7 @@ def check_dtype(x: Array, parameter: Array) -> None:
         if want != got:
             raise LayerTypeError(
                 f"expects an input of {want} as its parameters, got one of {got}: "
-                f"move it with luxport.to(x, backend={want!r})"
+                f"move it with luxport.to(x, backend={shown(want)})"
             )
     if x.dtype != parameter.dtype and not casts(x, parameter):
         want, got = dtype_name(parameter), dtype_name(x)
@@ -85,7 +86,7 @@ def check_positive(layer: str, **numbers: float) -> None:
     """
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, Real) or not 0 < number < math.inf:
-            raise ValueError(f"{layer} expects {name} as a positive finite number, got {number!r}")
+            raise ValueError(f"{layer} expects {name} as a positive finite number, got {shown(number)}")
 
 
 def check_sizes(layer: str, **sizes: Any) -> None:
@@ -95,7 +96,7 @@ def check_sizes(layer: str, **sizes: Any) -> None:
     """
     for name, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, Integral) or size < 0:
-            raise ValueError(f"{layer} expects an int of at least 0 as {name}, got {size!r}")
+            raise ValueError(f"{layer} expects an int of at least 0 as {name}, got {shown(size)}")
 
 
 def shape_of(x: Array) -> Any:

@@ -19,6 +19,7 @@ from luxport.core.anatomy import LayerBase, Parameters, States
 from luxport.core.construction import completed
 from luxport.core.display import display, one_line
 from luxport.core.error_location import located
+from luxport.text import kind_of
 
 __all__ = ["Layer", "check_layer", "is_array"]
 
@@ -69,7 +70,7 @@ class Layer(LayerBase, ABC):
 def check_layer(function: str, model: Any) -> None:
     """Expect a layer."""
     if not isinstance(model, Layer):
-        raise TypeError(f"{function} expects a layer, got {type(model).__name__}")
+        raise TypeError(f"{function} expects a layer, got {kind_of(model)}")
 
 
 def is_array(value: Any) -> bool:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from luxport import tree
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import States
 from luxport.core.layer import Layer
+from luxport.text import kind_of
 from luxport.tree.static import Static
 
 __all__ = ["test_mode", "train_mode", "update_state"]
 
 
+@says_what_it_takes
 def train_mode(st: States) -> dict[str, Any]:
     """Return the state with every ``training`` entry set.
 
@@ -25,6 +28,7 @@ def train_mode(st: States) -> dict[str, Any]:
     return update_state(st, "training", Static(True))
 
 
+@says_what_it_takes
 def test_mode(st: States) -> dict[str, Any]:
     """Return the state with every ``training`` entry cleared."""
     _check_states("test_mode", st)
@@ -34,6 +38,7 @@ def test_mode(st: States) -> dict[str, Any]:
 test_mode.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it for its name
 
 
+@says_what_it_takes
 def update_state(
     st: States, name: str, value: Any, *, exclude: Callable[[Any], bool] = lambda entry: False
 ) -> dict[str, Any]:
@@ -65,4 +70,4 @@ def _check_states(function: str, st: Any) -> None:
             f"st = luxport.{function}(st), then model(x, ps, st)"
         )
     if not isinstance(st, (Mapping, tuple, list)):
-        raise TypeError(f"{function} expects states, as luxport.setup returns them, got {type(st).__name__}")
+        raise TypeError(f"{function} expects states, as luxport.setup returns them, got {kind_of(st)}")

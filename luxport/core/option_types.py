@@ -14,6 +14,7 @@ import numpy as np
 from luxport import initializers
 from luxport.core.anatomy import LayerBase
 from luxport.ops import activations
+from luxport.text import shown
 
 __all__ = ["wrong_option"]
 
@@ -30,12 +31,12 @@ def wrong_option(kind: type, options: Mapping[str, Any]) -> str | None:
             continue
         if not any(fits(value) for fits, _ in known):  # type: ignore[misc]
             wanted = " or ".join(text for _, text in known)  # type: ignore[misc]
-            return f"{kind.__name__} expects {f.name} as {wanted}, got {_short(value)}{_remedy(parts, f.name, value)}"
+            return f"{kind.__name__} expects {f.name} as {wanted}, got {shown(value)}{_remedy(parts, f.name, value)}"
         if f.name in _RANGES and isinstance(value, Real):
             low, high = _RANGES[f.name]
             if not low <= float(value) <= high:
                 wanted = f"of at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
-                return f"{kind.__name__} expects {f.name} as a number {wanted}, got {value!r}"
+                return f"{kind.__name__} expects {f.name} as a number {wanted}, got {shown(value)}"
     return None
 
 
@@ -101,6 +102,10 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (_is_int, "an int"),
     "float": (_is_real, "a finite number"),
     "str": (lambda value: isinstance(value, str), "a string"),
+    "Mode": (lambda value: isinstance(value, str), "a string"),
+    "PaddingMode": (lambda value: isinstance(value, str), "a string"),
+    "Check": (lambda value: isinstance(value, str), "a string"),
+    "Callable[..., Array]": (callable, "a function"),
     "None": (lambda value: value is None, "None"),
     "Activation": (_is_activation, "a function of an array"),
     "Initializer": (_is_initializer, _AN_INITIALIZER),
@@ -126,11 +131,6 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "lists of paths, such as [('layer_1.weight', 'layer_2.weight')]",
     ),
 }
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 and "\n" not in text else type(value).__name__
 
 
 def _remedy(parts: list[str], name: str, value: Any) -> str:

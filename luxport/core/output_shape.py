@@ -12,14 +12,17 @@ from luxport.backend import (
     Array,
     dtype_name,
 )
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.core.modes import test_mode
+from luxport.text import shown
 
 __all__ = ["output_shape"]
 
 
+@says_what_it_takes
 def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> Any:
     """Return the shape of the output for an input of this shape (batch included), without computing anything.
 
@@ -46,7 +49,7 @@ def _abstract_inputs(shape: Any, dtype: str) -> Any:
     if not isinstance(shape, (tuple, list)):
         if is_array(shape) and shape is not None:
             return AbstractArray(tuple(shape.shape), _abstract_dtype(shape))
-        raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shape!r}")
+        raise TypeError(f"output_shape expects a shape, a tuple of ints, or a tree of them, got {shown(shape)}")
     if any(isinstance(entry, (Mapping, tuple, list)) or is_array(entry) for entry in shape):
         return tuple(_abstract_inputs(entry, dtype) for entry in shape)
     if not all(isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in shape):

@@ -16,6 +16,7 @@ from luxport.backend import (
     get_backend,
     load_present_backends,
 )
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.random import Rng, key_words
@@ -24,6 +25,7 @@ from luxport.tree.ordered_keys import with_places
 __all__ = ["setup"]
 
 
+@says_what_it_takes
 def setup(
     rng: int | Rng | Array,
     model: Layer,

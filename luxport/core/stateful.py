@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from luxport.call_arguments import built_in_own_words
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.text import kind_of
 
 __all__ = ["StatefulLayer"]
 
 
+@built_in_own_words
 class StatefulLayer:
     """A mutable holder: ``m(x)`` returns the output and keeps the new state for the next call.
 
@@ -38,7 +41,7 @@ class StatefulLayer:
 
     def __init__(self, model: Layer, ps: Parameters | None, st: States) -> None:
         if not isinstance(model, Layer):
-            raise TypeError(f"StatefulLayer expects a layer, got {type(model).__name__}")
+            raise TypeError(f"StatefulLayer expects a layer, got {kind_of(model)}")
         self.model: Layer = model
         self.ps: Parameters | None = ps
         self.st: States = st

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport import tree
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.counts import parameter_length, state_length
@@ -14,6 +15,7 @@ from luxport.core.initial_values import abstract_values, initial_parameters, ini
 from luxport.core.layer import Layer
 from luxport.core.output_shape import output_shape
 from luxport.core.surgery import layer_map
+from luxport.text import shown
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -55,6 +57,7 @@ class ModelSummary:
         return "\n".join([lines[0].rstrip(), rule, *[line.rstrip() for line in lines[1:-1]], rule, lines[-1].rstrip()])
 
 
+@says_what_it_takes
 def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
     """Return what each layer that holds no others puts out in test mode; printed, it is a table.
 
@@ -117,7 +120,7 @@ class _Watched(WrapperLayer):
     def __getattr__(self, name: str) -> Any:
         # A container may ask its layers for more than a call: a pair of recurrent networks, how theirs take time.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            raise AttributeError(f"{type(self).__name__} has no attribute {shown(name)}")
         return getattr(self.layer, name)
 
 

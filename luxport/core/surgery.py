@@ -7,16 +7,19 @@ from dataclasses import fields
 from typing import Any, overload
 
 from luxport import tree
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
 from luxport.core.entries import learn_entries
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
+from luxport.text import shown
 
 __all__ = ["layer_map", "modules", "named_modules", "trainables"]
 
 LayerFunction = Callable[[Layer, Any, Any, tuple[str, ...]], tuple[Layer, Any, Any]]
 
 
+@says_what_it_takes
 def layer_map(
     f: LayerFunction, layer: Layer, ps: Parameters, st: States
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
@@ -39,6 +42,7 @@ def layer_map(
     return _walk(f, layer, ps, st, ())
 
 
+@says_what_it_takes
 def modules(layer: Layer) -> Iterator[Layer]:
     """Yield a layer and all layers inside it, depth first.
 
@@ -52,6 +56,7 @@ def modules(layer: Layer) -> Iterator[Layer]:
         yield one
 
 
+@says_what_it_takes
 def named_modules(layer: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
     """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are the parameters'."""
     yield path, layer
@@ -66,6 +71,7 @@ def named_modules(layer: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tu
 def trainables(ps: Parameters) -> list[Any]: ...
 @overload
 def trainables(ps: Parameters, *, path: bool) -> list[Any] | list[tuple[tuple[str, ...], Any]]: ...
+@says_what_it_takes
 def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
     """List the arrays that training changes, each once: the floating and complex ones among the parameters.
 
@@ -157,7 +163,9 @@ def _rebuilt(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
         object.__setattr__(rebuilt, f.name, substitute(getattr(layer, f.name)))
     learn_entries(rebuilt)
     if waiting:
-        raise TypeError(f"{type(layer).__name__} expects its layers in its fields, and {waiting[0][0]!r} is in none")
+        raise TypeError(
+            f"{type(layer).__name__} expects its layers in its fields, and {shown(waiting[0][0])} is in none"
+        )
     return rebuilt
 
 

@@ -11,6 +11,7 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
+from luxport.text import shown
 
 __all__ = ["AlternatePrecision"]
 
@@ -42,7 +43,7 @@ class AlternatePrecision(WrapperLayer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.dtype not in ("float16", "bfloat16", "float32", "float64"):
-            raise ValueError(f"AlternatePrecision expects the name of a real floating dtype, got {self.dtype!r}")
+            raise ValueError(f"AlternatePrecision expects the name of a real floating dtype, got {shown(self.dtype)}")
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Convert, call, convert back."""

@@ -16,6 +16,7 @@ from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.layers._dense import Dense
 from luxport.layers._dropout import Dropout
 from luxport.ops._attention import join_heads, seen_keys, split_heads
+from luxport.text import shown
 
 __all__ = ["MultiHeadAttention"]
 
@@ -145,6 +146,6 @@ def _sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, int, i
 def _repeated(name: str, sizes: Any, count: int) -> tuple[int, ...]:
     several = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,) * count
     if len(several) != count:
-        raise ValueError(f"MultiHeadAttention expects an int or {count} ints as {name}, got {sizes!r}")
+        raise ValueError(f"MultiHeadAttention expects an int or {count} ints as {name}, got {shown(sizes)}")
     check_sizes("MultiHeadAttention", **{f"{name}[{i}]": size for i, size in enumerate(several)})
     return several

@@ -14,6 +14,7 @@ from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, zeros
 from luxport.ops import Activation, identity
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["Bilinear"]
 
@@ -47,9 +48,11 @@ class Bilinear(Layer):
     def __post_init__(self) -> None:
         in_dims: Any = self.in_dims
         if isinstance(in_dims, (tuple, list)) and len(in_dims) != 2:
-            raise ValueError(f"Bilinear expects in_dims as an int or a pair of ints, got {in_dims!r}")
+            raise ValueError(f"Bilinear expects in_dims as an int or a pair of ints, got {shown(in_dims)}")
         if not callable(self.activation):
-            raise TypeError(f"Bilinear expects (in1, in2), out_dims, activation, got {self.activation!r} for the last")
+            raise TypeError(
+                f"Bilinear expects (in1, in2), out_dims, activation, got {shown(self.activation)} for the last"
+            )
         in1, in2 = self._sizes
         check_sizes("Bilinear", in1=in1, in2=in2, out_dims=self.out_dims)
         object.__setattr__(self, "in_dims", tuple(in_dims) if isinstance(in_dims, list) else in_dims)

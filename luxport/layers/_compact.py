@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import find_owner
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
 from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
@@ -20,11 +21,13 @@ from luxport.core.layer import Layer
 from luxport.core.stateful import StatefulLayer
 from luxport.initializers import Initializer
 from luxport.random import Rng
+from luxport.text import kind_of, shown
 from luxport.tree.static import Static
 
 __all__ = ["CompactLayer", "compact", "non_trainable", "parameter"]
 
 
+@says_what_it_takes
 def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[..., Any]], CompactLayer]:
     """Make a layer from a function of x and of these values, which the function takes by their names.
 
@@ -54,7 +57,9 @@ def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[...
     ((4, 8), 24)
     """
     if not isinstance(name, (str, type(None))):
-        raise TypeError(f"compact expects a name, then values by keyword, got {name!r}: write @compact() above a def")
+        raise TypeError(
+            f"compact expects a name, then values by keyword, got {shown(name)}: write @compact() above a def"
+        )
     return lambda function: CompactLayer(function, values, name)
 
 
@@ -76,6 +81,7 @@ class _Initial:
         return f"{how}({', '.join(map(_text, filter(None, (self.init, self.shape))))})"
 
 
+@says_what_it_takes
 def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
     """Describe a parameter of a `compact` layer: an initializer and a shape, a function of rng, or values.
 
@@ -93,6 +99,7 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial
     return _initial(init, shape, True)
 
 
+@says_what_it_takes
 def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
     """Describe an array in the state of a `compact` layer, as `parameter` does one among the parameters.
 
@@ -226,7 +233,7 @@ def _initial(init: Initializer | Any, shape: int | tuple[int, ...] | None, train
     if callable(init):
         return _Initial(init, None if shape is None else tuple(shape), trainable)
     if shape is not None:
-        raise TypeError(f"an initializer expected with the shape {shape}, got {type(init).__name__}")
+        raise TypeError(f"an initializer expected with the shape {shape}, got {kind_of(init)}")
     return _Initial(_Values.of(init), None, trainable)
 
 
@@ -270,13 +277,15 @@ def _state(bound: Any) -> Any:
 
 def _check_signature(function: Callable[..., Any], values: Mapping[str, Any]) -> None:
     if not callable(function):
-        raise TypeError(f"compact expects a function of x and {', '.join(values) or 'nothing else'}, got {function!r}")
+        raise TypeError(
+            f"compact expects a function of x and {', '.join(values) or 'nothing else'}, got {shown(function)}"
+        )
     for name, value in values.items():
         try:
             hash(value)
         except TypeError:
             raise TypeError(
-                f"compact expects a layer, an array or something hashable as {name}, got {type(value).__name__}: "
+                f"compact expects a layer, an array or something hashable as {name}, got {kind_of(value)}: "
                 "make a constant a tuple, and mark an array with luxport.non_trainable"
             ) from None
     try:

@@ -12,6 +12,7 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.layers._function_layers import NoOpLayer
 from luxport.layers._named_layers import LayersByName, as_layer, named_layers
+from luxport.text import shown
 
 __all__ = ["Chain", "RepeatedLayer"]
 
@@ -88,7 +89,7 @@ class RepeatedLayer(WrapperLayer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", as_layer(self.model))
         if isinstance(self.repeats, bool) or not isinstance(self.repeats, Integral) or self.repeats < 1:
-            raise ValueError(f"RepeatedLayer expects an int of at least 1 as repeats, got {self.repeats!r}")
+            raise ValueError(f"RepeatedLayer expects an int of at least 1 as repeats, got {shown(self.repeats)}")
         if self.repeats > _MOST_REPEATS:
             raise ValueError(f"RepeatedLayer expects at most {_MOST_REPEATS} repeats, got {self.repeats}")
 

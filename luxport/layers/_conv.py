@@ -14,6 +14,7 @@ from luxport.layers._windows import Windows, check_spatial
 from luxport.ops import Activation, identity
 from luxport.ops.windows import check_room
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["Conv", "CrossCor", "DepthwiseConv"]
 
@@ -54,7 +55,8 @@ class Conv(Convolution):
         super().__post_init__()
         if self.padding_mode not in get_args(PaddingMode):
             raise ValueError(
-                f"{name} expects padding_mode as one of {', '.join(get_args(PaddingMode))}, got {self.padding_mode!r}"
+                f"{name} expects padding_mode as one of {', '.join(get_args(PaddingMode))}, "
+                f"got {shown(self.padding_mode)}"
             )
         windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation)
         object.__setattr__(self, "_windows", windows)

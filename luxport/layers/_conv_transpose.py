@@ -14,6 +14,7 @@ from luxport.layers._windows import PerAxis, Windows, check_spatial, sizes_of
 from luxport.ops import Activation, identity
 from luxport.ops.windows import Sizes
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["ConvTranspose"]
 
@@ -54,7 +55,7 @@ class ConvTranspose(Convolution):
         more = sizes_of(name, "output_padding", self.output_padding, len(windows.window), least=0)
         if any(n >= s for n, s in zip(more, windows.stride, strict=True)):
             raise ValueError(
-                f"{name} expects output_padding less than its stride {windows.stride}, got {self.output_padding!r}"
+                f"{name} expects output_padding less than its stride {windows.stride}, got {shown(self.output_padding)}"
             )
         object.__setattr__(self, "_windows", windows)
         object.__setattr__(self, "_output_padding", more)

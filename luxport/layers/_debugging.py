@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from luxport import ops, tree
 from luxport.backend import Array, dtype_name, find_owner, namespace
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
@@ -16,6 +17,7 @@ from luxport.core.error_location import says_where
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.surgery import layer_map
+from luxport.text import shown
 
 __all__ = ["DebugLayer", "debug"]
 
@@ -49,7 +51,9 @@ class DebugLayer(WrapperLayer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.check not in ("both", "forward", "backward", "none"):
-            raise ValueError(f"DebugLayer expects 'both', 'forward', 'backward' or 'none' as check, got {self.check!r}")
+            raise ValueError(
+                f"DebugLayer expects 'both', 'forward', 'backward' or 'none' as check, got {shown(self.check)}"
+            )
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layer between looking at what goes in and at what comes out."""
@@ -63,7 +67,7 @@ class DebugLayer(WrapperLayer):
     def __getattr__(self, name: str) -> Any:
         # A container may ask its layers for more than a call: a pair of recurrent networks, how theirs take time.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
-            raise AttributeError(f"DebugLayer has no attribute {name!r}")
+            raise AttributeError(f"DebugLayer has no attribute {shown(name)}")
         return getattr(self.layer, name)
 
     def _watched(self, values: Any, verb: str, place: str, back_verb: str, back_place: str) -> Any:
@@ -87,6 +91,7 @@ class DebugLayer(WrapperLayer):
         return type(self.layer).__name__ + (f" at {'.'.join(self.location)}" if self.location else "")
 
 
+@says_what_it_takes
 def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> Layer:
     """Put a `DebugLayer` around every layer in a model that holds no others; parameters and states stay as they are.
 

@@ -15,6 +15,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerTypeError
 from luxport.layers._function_layers import NoOpLayer
 from luxport.random import Rng
+from luxport.text import shown
 from luxport.tree.static import Static
 
 __all__ = ["AlphaDropout", "Dropout", "VariationalHiddenDropout"]
@@ -26,8 +27,9 @@ class _AlongAxes(Layer):
     p: float
     axes: int | tuple[int, ...] | None = None
 
-    def __new__(cls, p: Any = None, *args: Any, **options: Any) -> Any:
+    def __new__(cls, /, *args: Any, **options: Any) -> Any:
         """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
+        p = args[0] if args else options.get("p")
         return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
 
     def __getnewargs__(self) -> tuple[Any, ...]:
@@ -91,8 +93,9 @@ class AlphaDropout(Layer):
 
     p: float
 
-    def __new__(cls, p: Any = None, *args: Any, **options: Any) -> Any:
+    def __new__(cls, /, *args: Any, **options: Any) -> Any:
         """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
+        p = args[0] if args else options.get("p")
         return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
 
     def __getnewargs__(self) -> tuple[Any, ...]:
@@ -160,7 +163,7 @@ def _check_p(layer: Any) -> None:
     """Check the probability that a layer is built with, and make it a float."""
     name = type(layer).__name__
     if isinstance(layer.p, bool) or not isinstance(layer.p, Real):
-        raise TypeError(f"{name} expects a probability in [0, 1], got {layer.p!r}")
+        raise TypeError(f"{name} expects a probability in [0, 1], got {shown(layer.p)}")
     if not 0 <= float(layer.p) <= 1:
         raise ValueError(f"{name} expects a probability in [0, 1], got {layer.p}")
     object.__setattr__(layer, "p", float(layer.p))
@@ -173,9 +176,9 @@ def _check_axes(layer: Any) -> None:
         return
     found = axes if isinstance(axes, (tuple, list)) else (axes,)
     if any(isinstance(axis, bool) or not isinstance(axis, Integral) for axis in found):
-        raise TypeError(f"{name} expects an int or a tuple of ints as axes, got {axes!r}")
+        raise TypeError(f"{name} expects an int or a tuple of ints as axes, got {shown(axes)}")
     if len(set(found)) != len(found):
-        raise ValueError(f"{name} expects axes that differ, got {axes!r}")
+        raise ValueError(f"{name} expects axes that differ, got {shown(axes)}")
     object.__setattr__(layer, "axes", tuple(int(axis) for axis in found))
 
 

@@ -20,6 +20,7 @@ from luxport.initializers import Initializer, normal
 from luxport.ops._gather import reduce_segments
 from luxport.ops.indices import expect_integers, marked_missing, value_range
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["Embedding", "EmbeddingBag"]
 
@@ -131,7 +132,7 @@ class EmbeddingBag(Layer):
         check_sizes("EmbeddingBag", in_dims=self.in_dims, out_dims=self.out_dims)
         if self.reduction not in ("mean", "sum", "max") and not callable(self.reduction):
             raise ValueError(
-                f'EmbeddingBag expects "mean", "sum", "max" or a function as reduction, got {self.reduction!r}'
+                f'EmbeddingBag expects "mean", "sum", "max" or a function as reduction, got {shown(self.reduction)}'
             )
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, overload
 
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.random import Rng
+from luxport.text import kind_of, shown
 from luxport.tree import paths
 from luxport.tree.paths import Path
 
@@ -38,7 +40,7 @@ class FrozenLayer(Layer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.layer, Layer):
-            raise TypeError(f"FrozenLayer expects a layer, got {self.layer!r}")
+            raise TypeError(f"FrozenLayer expects a layer, got {shown(self.layer)}")
         if self.which is None:
             return
         which = (self.which,) if isinstance(self.which, str) else tuple(self.which)
@@ -73,6 +75,7 @@ def freeze(layer: Layer, *, which: str | Iterable[Path] | None = None) -> Frozen
 def freeze(
     layer: Layer, ps: Parameters, st: States, which: str | Iterable[Path] | None = None
 ) -> tuple[FrozenLayer, dict[str, Any], dict[str, Any]]: ...
+@says_what_it_takes
 def freeze(layer: Layer, ps: Any = None, st: Any = None, which: str | Iterable[Path] | None = None) -> Any:
     """Freeze parameters of a layer; with its parameters and states, keep their values: ``layer, ps, st``.
 
@@ -96,13 +99,14 @@ def freeze(layer: Layer, ps: Any = None, st: Any = None, which: str | Iterable[P
 def unfreeze(layer: FrozenLayer) -> Layer: ...
 @overload
 def unfreeze(layer: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
+@says_what_it_takes
 def unfreeze(layer: FrozenLayer, ps: Any = None, st: Any = None) -> Any:
     """Take `freeze` back: the layer inside; with parameters and states, all of them in their first order.
 
     Source: Lux.jl ``Experimental.unfreeze``
     """
     if not isinstance(layer, FrozenLayer):
-        raise TypeError(f"unfreeze expects a FrozenLayer, got {type(layer).__name__}")
+        raise TypeError(f"unfreeze expects a FrozenLayer, got {kind_of(layer)}")
     if ps is None:
         return layer.layer
     described = abstract_values(initial_parameters, layer.layer)

@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
+from luxport.text import shown
 
 __all__ = ["NoOpLayer", "WrappedFunction"]
 
@@ -25,7 +26,7 @@ class WrappedFunction(Layer):
 
     def __post_init__(self) -> None:
         if not callable(self.function):
-            raise TypeError(f"WrappedFunction expects a function, got {self.function!r}")
+            raise TypeError(f"WrappedFunction expects a function, got {shown(self.function)}")
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the function."""

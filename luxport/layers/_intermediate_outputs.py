@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.layers._containers import Chain
+from luxport.text import kind_of
 
 __all__ = ["intermediate_outputs"]
 
 
+@says_what_it_takes
 def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
     """Return the output of every layer of a `Chain`, the last of which is the chain's own, and the new state.
 
@@ -22,7 +25,7 @@ def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tu
     (array([2.]), array([3.]))
     """
     if not isinstance(model, Chain):
-        raise TypeError(f"intermediate_outputs expects a Chain, got {type(model).__name__}")
+        raise TypeError(f"intermediate_outputs expects a Chain, got {kind_of(model)}")
     outputs, new_st = [], {}
     for name, layer in model.layers.items():
         x, new_st[name] = layer(x, ps[name], st[name])

@@ -8,6 +8,7 @@ from typing import Any
 from luxport.core.anatomy import NamedLayers
 from luxport.core.layer import Layer
 from luxport.layers._function_layers import WrappedFunction
+from luxport.text import kind_of, shown
 
 __all__ = ["LayersByName", "as_layer", "named_layers"]
 
@@ -39,7 +40,7 @@ class LayersByName:
         if name in layers:
             return layers[name]
         raise AttributeError(
-            f"{type(self).__name__} has no attribute or layer {name!r}: its layers are {', '.join(layers)}"
+            f"{type(self).__name__} has no attribute or layer {shown(name)}: its layers are {', '.join(layers)}"
         )
 
 
@@ -52,7 +53,7 @@ def named_layers(
             name, or a `name` of the container that is no string
     """
     if not isinstance(name, (str, type(None))):
-        raise ValueError(f"{container} expects a string as its name, got {name!r}: a layer cannot be called so")
+        raise ValueError(f"{container} expects a string as its name, got {shown(name)}: a layer cannot be called so")
     if layers and named:
         raise TypeError(f"{container} expects layers by position or by keyword, got both")
     if len(layers) == 1 and isinstance(layers[0], Mapping):
@@ -60,7 +61,7 @@ def named_layers(
     for key in named:
         if not isinstance(key, str) or key in reserved:
             known = ", ".join(map(repr, reserved))
-            raise ValueError(f"{container} expects strings other than {known} as names of layers, got {key!r}")
+            raise ValueError(f"{container} expects strings other than {known} as names of layers, got {shown(key)}")
     if named:
         return NamedLayers({key: as_layer(layer) for key, layer in named.items()})
     return NamedLayers({f"layer_{i}": layer for i, layer in enumerate(_flat(layers), start=1)})
@@ -75,7 +76,7 @@ def as_layer(value: Any) -> Layer:
         return value
     if callable(value):
         return WrappedFunction(value)
-    raise TypeError(f"a layer or a function expected, got {type(value).__name__}: {value!r}")
+    raise TypeError(f"a layer or a function expected, got {kind_of(value)}: {shown(value)}")
 
 
 def _flat(layers: Any) -> Iterator[Layer]:

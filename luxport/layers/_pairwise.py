@@ -10,6 +10,7 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.layers._named_layers import LayersByName, named_layers
+from luxport.text import shown
 
 __all__ = ["PairwiseFold", "PairwiseFusion"]
 
@@ -114,7 +115,7 @@ def _build(
     if not found:
         raise ValueError(f"{kind} expects one or more layers, got none")
     if isinstance(connection, Layer) or not callable(connection):
-        raise TypeError(f"{kind} expects a function of two arguments as connection, got {connection!r}")
+        raise TypeError(f"{kind} expects a function of two arguments as connection, got {shown(connection)}")
     for field, value in (("connection", connection), ("layers", found), ("name", name)):
         object.__setattr__(layer, field, value)
 

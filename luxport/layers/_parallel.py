@@ -16,6 +16,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.layers._named_layers import LayersByName, as_layer, named_layers
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["BranchLayer", "Maxout", "Parallel", "SkipConnection"]
 
@@ -167,7 +168,7 @@ class SkipConnection(_Joined):
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", as_layer(self.layers))
         if not callable(self.connection):
-            raise TypeError(f"SkipConnection expects a function or a layer as connection, got {self.connection!r}")
+            raise TypeError(f"SkipConnection expects a function or a layer as connection, got {shown(self.connection)}")
 
     def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         y, st = self.layers(x, ps, st)
@@ -196,7 +197,7 @@ class Maxout(LayersByName, WrapperLayer):
         if len(layers) == 2 and isinstance(layers[1], Integral):
             make, n = layers
             if isinstance(make, Layer) or not callable(make):
-                raise TypeError(f"Maxout expects a function that makes a layer and a number of them, got {make!r}")
+                raise TypeError(f"Maxout expects a function that makes a layer and a number of them, got {shown(make)}")
             layers = tuple([make() for _ in range(n)])
         _build(self, named_layers("Maxout", layers, named, reserved=("layers",)))
 
@@ -217,7 +218,8 @@ def _build(container: Any, layers: NamedLayers, joint: Callable[..., Any] | None
     if isinstance(container, _Joined):
         if joint is not None and not callable(joint):
             raise TypeError(
-                f"{type(container).__name__} expects a function, a layer or None as {container._joint}, got {joint!r}"
+                f"{type(container).__name__} expects a function, a layer or None as {container._joint}, "
+                f"got {shown(joint)}"
             )
         object.__setattr__(container, container._joint, joint)
         object.__setattr__(container, "name", name)

@@ -16,6 +16,7 @@ from luxport.core.input_checks import check_floating, check_sizes, shape_of, sha
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.random import Rng
+from luxport.text import kind_of
 
 __all__ = ["RotaryPositionalEmbedding", "SinusoidalPositionalEmbedding"]
 
@@ -117,7 +118,7 @@ class RotaryPositionalEmbedding(Layer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Array, States]:
         """Turn x, or the x of a pair."""
         if isinstance(x, (tuple, list)) and len(x) != 2:
-            raise LayerError(f"expects x or (x, positions), got a {type(x).__name__} of {len(x)}")
+            raise LayerError(f"expects x or (x, positions), got a {kind_of(x)} of {len(x)}")
         x, positions = x if isinstance(x, (tuple, list)) else (x, None)
         if len(shape_of(x)) != 4:
             raise LayerError(f"expects (N, sequence, heads, features), got {shape_text(x)}")

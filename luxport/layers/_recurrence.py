@@ -18,6 +18,7 @@ from luxport.errors import LayerError
 from luxport.layers._recurrent_cells import RecurrentCell
 from luxport.ops._recurrent import without_masked
 from luxport.random import Rng
+from luxport.text import shown
 
 __all__ = ["BidirectionalRNN", "Recurrence", "StatefulRecurrentCell"]
 
@@ -187,7 +188,7 @@ class BidirectionalRNN(ContainerLayer):
         _check_cell("BidirectionalRNN", cell, *([] if backward_cell is None else [backward_cell]))
         if merge_mode not in (*_MERGE, None) and not callable(merge_mode):
             raise ValueError(f"BidirectionalRNN expects {', '.join(map(repr, _MERGE))}, a function or None "
-                             f"as merge_mode, got {merge_mode!r}")  # fmt: skip
+                             f"as merge_mode, got {shown(merge_mode)}")  # fmt: skip
         options: dict[str, bool] = {
             "return_sequence": return_sequence,
             "return_state": return_state,
@@ -247,7 +248,9 @@ def join_input(x: Any, mask: Any, carry: Any) -> Any:
 def _check_cell(layer: str, *cells: Any) -> None:
     for cell in cells:
         if not isinstance(cell, RecurrentCell):
-            raise TypeError(f"{layer} expects a recurrent cell, got {cell!r}: derive it from luxport.RecurrentCell")
+            raise TypeError(
+                f"{layer} expects a recurrent cell, got {shown(cell)}: derive it from luxport.RecurrentCell"
+            )
 
 
 def _time_first(x: Any, time_major: bool) -> tuple[Array, bool]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from luxport import ops
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
@@ -25,6 +26,7 @@ from luxport.layers._tying import Tied
 from luxport.ops._reparameterize import MOST_ITERATIONS
 from luxport.random import Rng
 from luxport.random.reproducible_sums import row_sums
+from luxport.text import shown
 from luxport.tree.static import Static
 
 __all__ = ["SpectralNorm", "WeightNorm", "remove_spectral_norm", "remove_weight_norm"]
@@ -160,6 +162,7 @@ class SpectralNorm(Layer):
         return {name: weight for name, (weight, _) in pairs.items()}, {name: new for name, (_, new) in pairs.items()}
 
 
+@says_what_it_takes
 def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Return a model without its `WeightNorm`s, and the parameters and states with which it computes the same.
 
@@ -181,6 +184,7 @@ def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer,
     return layer_map(plain, model, ps, st)
 
 
+@says_what_it_takes
 def remove_spectral_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Return a model without its `SpectralNorm`s, with the weights that these have in testing."""
 
@@ -201,7 +205,7 @@ def _check_which(layer: WeightNorm | SpectralNorm) -> None:
     """Check the names and the axes that a layer is built with, and make tuples of them."""
     title = type(layer).__name__
     if not isinstance(layer.layer, Layer):
-        raise TypeError(f"{title} expects a layer, got {layer.layer!r}")
+        raise TypeError(f"{title} expects a layer, got {shown(layer.layer)}")
     arrays = {name: value for name, value in _parameters(layer.layer).items() if not isinstance(value, Mapping)}
     which = (layer.which,) if isinstance(layer.which, str) else tuple(layer.which)
     if not which or len(set(which)) != len(which) or any(name not in arrays for name in which):
@@ -215,7 +219,7 @@ def _check_which(layer: WeightNorm | SpectralNorm) -> None:
     for name, axis in zip(which, axes, strict=True):
         ndim = len(arrays[name].shape)
         if axis is not None and not (type(axis) is int and -ndim <= axis < ndim):
-            raise ValueError(f"{title} expects an axis of {name} in [-{ndim}, {ndim}), got {axis!r}")
+            raise ValueError(f"{title} expects an axis of {name} in [-{ndim}, {ndim}), got {shown(axis)}")
     object.__setattr__(layer, "axes", axes)
 
 

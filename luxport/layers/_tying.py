@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from luxport import tree
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.random import Rng
+from luxport.text import kind_of, shown
 from luxport.tree import paths
 from luxport.tree.paths import Path
 
@@ -44,7 +46,7 @@ class Tied(Layer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.layer, Layer):
-            raise TypeError(f"Tied expects a layer, got {self.layer!r}")
+            raise TypeError(f"Tied expects a layer, got {shown(self.layer)}")
         groups = _checked(self.groups, abstract_values(initial_parameters, self.layer))
         object.__setattr__(self, "groups", groups)
 
@@ -65,6 +67,7 @@ class Tied(Layer):
         return initial_states(rng, self.layer)
 
 
+@says_what_it_takes
 def tie(
     layer: Layer, ps: Parameters, st: States, groups: Groups
 ) -> tuple[Tied, dict[str, Any], dict[str, Any] | States]:
@@ -80,14 +83,16 @@ def tie(
     return tied, paths.without(ps, _later(tied.groups)), st
 
 
+@says_what_it_takes
 def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
     """Take `tie` back: the layer inside, with the same arrays in all places."""
     if not isinstance(layer, Tied):
-        raise TypeError(f"untie expects a Tied layer, got {type(layer).__name__}")
+        raise TypeError(f"untie expects a Tied layer, got {kind_of(layer)}")
     full = _spread(ps, layer.groups)
     return layer.layer, paths.ordered(full, abstract_values(initial_parameters, layer.layer)), st
 
 
+@says_what_it_takes
 def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None = None) -> dict[str, Any]:
     """Return the parameters with the same arrays at all paths of a group: those at the first, or those given.
 
@@ -119,7 +124,7 @@ def _checked(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...], ...
         for other in every[:i]:
             if one[: len(other)] == other or other[: len(one)] == one:
                 raise ValueError(
-                    f"paths apart from each other expected, got {'.'.join(other)!r} and {'.'.join(one)!r}: "
+                    f"paths apart from each other expected, got {shown('.'.join(other))} and {shown('.'.join(one))}: "
                     "put all places of one parameter in one group"
                 )
     for group in checked:
@@ -130,7 +135,7 @@ def _checked(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...], ...
 
 def _sequence(value: Any) -> Iterable[Any]:
     if isinstance(value, str):
-        raise TypeError(f"groups of paths expected, such as [('encoder.weight', 'decoder.weight')], got {value!r}")
+        raise TypeError(f"groups of paths expected, such as [('encoder.weight', 'decoder.weight')], got {shown(value)}")
     return value
 
 

@@ -8,13 +8,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from luxport.backend import Array
+from luxport.call_arguments import built_in_own_words
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError
 from luxport.ops.windows import Pairs, PerAxis, Sizes
+from luxport.text import shown
 
 __all__ = ["Padding", "PerAxis", "SamePad", "Sizes", "Windows", "axes_of", "check_spatial", "sizes_of"]
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class SamePad:
     """As much padding as keeps the spatial sizes where the stride is 1; with stride s they become ``ceil(size / s)``.
@@ -107,7 +110,9 @@ def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) 
     sizes = (value,) * rank if _is_int(value) else value
     if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(_is_int(n) and n >= least for n in sizes):
         what = "a positive int" if least == 1 else f"an int of at least {least}"
-        raise ValueError(f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {value!r}")
+        raise ValueError(
+            f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {shown(value)}"
+        )
     return tuple(map(int, sizes))
 
 
@@ -117,7 +122,7 @@ def _pairs(layer: str, padding: Any, rank: int) -> Pairs:
     if len(pairs) != rank or not all(map(_is_pair, pairs)):
         raise ValueError(
             f"{layer} expects padding as an int of at least 0, a tuple of {rank} of them or of pairs "
-            f"(low, high), or SamePad(), got {padding!r}"
+            f"(low, high), or SamePad(), got {shown(padding)}"
         )
     return tuple((int(low), int(high)) for low, high in pairs)
 

@@ -22,7 +22,7 @@ from luxport.backend.option_rules import (
     number,
     or_none,
 )
-from luxport.core.call_arguments import wrong_arguments
+from luxport.call_arguments import wrong_arguments
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError, LayerTypeError
 

@@ -16,6 +16,7 @@ from luxport.losses import _overlap as overlap
 from luxport.losses import _regression as regression
 from luxport.losses import _sparse as sparse
 from luxport.losses._common import Aggregation, aggregate, checked_init, epsilon_of, operands, smoothed
+from luxport.text import kind_of
 
 __all__ = [
     "BinaryCrossEntropyLoss",
@@ -79,9 +80,9 @@ class Loss(ABC):
             )
         model, ps, st, data = arguments
         if not callable(arguments[0]):
-            raise TypeError(f"{type(self).__name__} expects a model before ps and st, got {type(model).__name__}")
+            raise TypeError(f"{type(self).__name__} expects a model before ps and st, got {kind_of(model)}")
         if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise TypeError(f"{type(self).__name__} expects a pair (x, y) as data, got {type(data).__name__}")
+            raise TypeError(f"{type(self).__name__} expects a pair (x, y) as data, got {kind_of(data)}")
         x, y = data
         y_hat, st = model(x, ps, st)
         return self.of(y_hat, y), st, {}

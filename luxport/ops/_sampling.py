@@ -13,6 +13,7 @@ from luxport.backend.dtypes import expect_floating, in_single_or_double
 from luxport.backend.option_rules import FINITE, FLAG, Rule, choice, is_finite, or_none
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
+from luxport.text import shown
 
 __all__ = ["grid_sample", "imrotate"]
 
@@ -150,7 +151,7 @@ def imrotate(
     expect_floating(x)
     if len(x.shape) != 4 or method not in ("bilinear", "nearest"):
         raise LayerError(
-            f"expects (N, C, H, W) and method bilinear or nearest, got {tuple(x.shape)} and {method!r}",
+            f"expects (N, C, H, W) and method bilinear or nearest, got {tuple(x.shape)} and {shown(method)}",
             culprit="luxport",
         )
     if method == "bilinear" and xp.isdtype(x.dtype, "integral"):

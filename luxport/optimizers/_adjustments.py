@@ -8,13 +8,16 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, namespace
+from luxport.call_arguments import says_what_it_takes
 from luxport.optimizers._hyperparameters import names_of, with_values
 from luxport.optimizers._rule import is_number, round_in_all_dtypes
+from luxport.text import kind_of
 from luxport.tree.static import Static
 
 __all__ = ["adjust", "freeze", "is_leaf", "is_tied", "rule_of", "thaw"]
 
 
+@says_what_it_takes
 def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) -> tree.Tree:
     """Return a state whose rules have other hyper-parameters, by name; moments and the like stay.
 
@@ -66,6 +69,7 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
     return new
 
 
+@says_what_it_takes
 def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
     """Return a state with which `update` leaves the parameters as they are, all of them or those of a part.
 
@@ -82,6 +86,7 @@ def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
     return _map_leaves(lambda leaf: {**leaf, "frozen": Static(True)}, state, at)
 
 
+@says_what_it_takes
 def thaw(state: tree.Tree, at: str = "") -> tree.Tree:
     """Return a state with which `update` changes the parameters again, the reverse of `freeze`.
 
@@ -140,7 +145,7 @@ def _map_all(f: Callable[[Any], Any], state: Any) -> Any:
         return {key: _map_all(f, value) for key, value in state.items()}
     if isinstance(state, (tuple, list)):
         return tree.like_sequence(state, [_map_all(f, value) for value in state])
-    raise ValueError(f"a state of optimizers.setup expected, got {type(state).__name__}")
+    raise ValueError(f"a state of optimizers.setup expected, got {kind_of(state)}")
 
 
 def _is_number(value: Any) -> bool:

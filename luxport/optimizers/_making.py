@@ -11,6 +11,7 @@ from luxport.backend import is_compiling
 from luxport.core.construction import explained
 from luxport.core.option_types import wrong_option
 from luxport.schedules._schedule import Schedule
+from luxport.text import shown
 
 __all__ = ["check_rule", "explains_itself"]
 
@@ -67,6 +68,6 @@ def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., No
 def _refuse_schedule(name: str, value: Any) -> None:
     if isinstance(value, Schedule):
         raise TypeError(
-            f"{name} expects numbers, got the schedule {value!r}: "
-            f"luxport.optimizers.Scheduler({name}(), eta={value!r}) follows one"
+            f"{name} expects numbers, got the schedule {shown(value)}: "
+            f"luxport.optimizers.Scheduler({name}(), eta={shown(value)}) follows one"
         )

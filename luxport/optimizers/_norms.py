@@ -7,11 +7,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_inexact, namespace
+from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerError
 
 __all__ = ["clip_by_global_norm", "global_norm"]
 
 
+@says_what_it_takes
 def global_norm(grads: tree.Tree) -> Array:
     """Return the Euclidean norm of all the numbers in a tree, as of one vector.
 
@@ -38,6 +40,7 @@ def global_norm(grads: tree.Tree) -> Array:
     return unit * xp.sqrt(xp.sum(xp.stack([xp.sum((size / unit) ** 2) for size in sizes])))
 
 
+@says_what_it_takes
 def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     """Return the gradients, all scaled down alike if the norm of the whole tree is larger.
 

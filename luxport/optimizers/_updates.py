@@ -8,17 +8,20 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
 from luxport.optimizers._adjustments import is_leaf, is_tied, rule_of
 from luxport.optimizers._chain import MixedPrecision
 from luxport.optimizers._making import check_rule
 from luxport.optimizers._rule import Rule, apply_rule, subtract
+from luxport.text import kind_of
 from luxport.tree.static import Static
 
 __all__ = ["setup", "update"]
 
 
+@says_what_it_takes
 def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     """Make the state of a rule for a tree of parameters.
 
@@ -48,6 +51,7 @@ def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
     return state
 
 
+@says_what_it_takes
 def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
     """Return the next state and the next parameters; nothing is changed in place.
 
@@ -124,7 +128,7 @@ def _update(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, sums
     if is_tied(state):
         return state, x
     if not is_leaf(state):
-        raise ValueError(f"update expects a leaf of optimizers.setup{_at(path)}, got {type(state).__name__}")
+        raise ValueError(f"update expects a leaf of optimizers.setup{_at(path)}, got {kind_of(state)}")
     if state.get("frozen"):
         return state, x
     total = sums.get(path)

@@ -11,6 +11,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, default_backend, get_backend
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refusing
@@ -29,6 +30,7 @@ _MOST = 10_000
 """How many values of a file without a model are looked at."""
 
 
+@says_what_it_takes
 def load(
     path: str | PathLike[str],
     *,

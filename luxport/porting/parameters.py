@@ -12,6 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import Layout
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
@@ -59,6 +60,7 @@ _INITIAL = ("state0", "h", "c")
 _KEPT_OUT = ("state", "init", "σ", "active", "rng", "training", "carry")
 
 
+@says_what_it_takes
 def load_parameters(
     path: str | PathLike[str],
     model: Layer,

@@ -24,7 +24,9 @@ import numpy as np
 from luxport import ops
 from luxport.backend import Array, Backend, default_backend, find_owner, get_backend, namespace
 from luxport.backend.memory import check_memory
+from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.errors import LayerError
+from luxport.text import kind_of, shown
 
 __all__ = [
     "Key",
@@ -43,6 +45,7 @@ Key: TypeAlias = dict[str, Array]
 """``{"key": int32 (2,), "counter": int32 ()}``"""
 
 
+@built_in_own_words
 class Rng:
     """A stream of numbers on the host: Philox-4x64-10 with the seed as its key.
 
@@ -57,7 +60,7 @@ class Rng:
 
     def __init__(self, seed: int | np.integer) -> None:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**128:
-            raise ValueError(f"a seed expected, an int in [0, 2**128), got {seed!r}")
+            raise ValueError(f"a seed expected, an int in [0, 2**128), got {shown(seed)}")
         self.seed: int = int(seed)
         self._bits = np.random.Philox(key=self.seed)
 
@@ -70,7 +73,7 @@ class Rng:
             return cls(rng)
         words = key_words(rng)
         if words is None:
-            raise TypeError(f"a seed or a luxport.Rng expected, got {type(rng).__name__}")
+            raise TypeError(f"a seed or a luxport.Rng expected, got {kind_of(rng)}")
         if not isinstance(words, tuple):
             raise TypeError(
                 "a key whose words are known expected, got one that a program learns as it runs: luxport.setup draws "
@@ -142,6 +145,7 @@ def key_words(key: Any) -> Any:
     return None if words_of is None else words_of(key)
 
 
+@says_what_it_takes
 def rng(seed: int) -> Rng:
     """Return the host generator for a seed.
 
@@ -151,6 +155,7 @@ def rng(seed: int) -> Rng:
     return Rng(seed)
 
 
+@says_what_it_takes
 def key(seed: int, *, backend: str | Backend | None = None, device: str | None = None) -> Key:
     """Return the key of a seed, with its counter at 0. The words are those of JAX's key for the same seed.
 
@@ -160,12 +165,13 @@ def key(seed: int, *, backend: str | Backend | None = None, device: str | None =
     array([0, 7], dtype=int32)
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) < 2**64:
-        raise ValueError(f"a seed expected, an int in [0, 2**64), got {seed!r}")
+        raise ValueError(f"a seed expected, an int in [0, 2**64), got {shown(seed)}")
     owner = default_backend() if backend is None else get_backend(backend)
     words = np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32).view(np.int32)
     return {"key": owner.asarray(words, device=device), "counter": owner.asarray(np.zeros((), np.int32), device=device)}
 
 
+@says_what_it_takes
 def fold_in(key: Key, data: int | Array) -> Key:
     """Return a new key made of a key and a number: the cipher at (counter, data).
 
@@ -183,6 +189,7 @@ def fold_in(key: Key, data: int | Array) -> Key:
     return {"key": ops.threefry_2x32(words, at), "counter": zero}
 
 
+@says_what_it_takes
 def split(key: Key, count: int = 2) -> list[Key]:
     """Return new keys whose streams have nothing to do with each other: ``fold_in`` of 0, 1, …
 
@@ -192,6 +199,7 @@ def split(key: Key, count: int = 2) -> list[Key]:
     return [fold_in(key, i) for i in range(count)]
 
 
+@says_what_it_takes
 def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> tuple[Array, Key]:
     """Draw float32 values from [low, high), and return the key that comes next.
 
@@ -205,6 +213,7 @@ def uniform(key: Key, shape: tuple[int, ...], low: float = 0.0, high: float = 1.
     return values if (low, high) == (0.0, 1.0) else values * (high - low) + low, _next(key)
 
 
+@says_what_it_takes
 def normal(key: Key, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> tuple[Array, Key]:
     """Draw float32 values from a normal distribution, and return the key that comes next.
 

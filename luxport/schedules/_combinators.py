@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport.backend import Array, namespace
+from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.schedules._schedule import Schedule, keep_tuple, quotient, until, value_at
 from luxport.schedules._waves import CosAnneal
 
 __all__ = ["ComposedSchedule", "Constant", "Interpolator", "Loop", "OneCycle", "Sequence", "Shifted", "Shortened"]
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Constant(Schedule):
     """``value`` at every step.
@@ -29,6 +31,7 @@ class Constant(Schedule):
         return namespace(t).zeros_like(t) + self.value
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Shortened(Schedule):
     """A schedule that ends after `nsteps` steps.
@@ -47,6 +50,7 @@ class Shortened(Schedule):
         return self.nsteps
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Shifted(Schedule):
     """A schedule that starts with its value at `offset`.
@@ -62,6 +66,7 @@ class Shifted(Schedule):
         return value_at(self.schedule, t - 1.0 + self.offset)
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Sequence(Schedule):
     """One schedule (or number) after the other, each for its number of steps and counting from 1; then the last.
@@ -99,6 +104,7 @@ class Sequence(Schedule):
         return value
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Loop(Schedule):
     """A schedule (or function) that starts again after every `period` steps.
@@ -114,6 +120,7 @@ class Loop(Schedule):
         return value_at(self.schedule, (t - 1.0) % self.period + 1.0)
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Interpolator(Schedule):
     """A schedule at ``t / rate``, rounded up unless `ceil` is False: epochs for a count of batches, or real time.
@@ -134,6 +141,7 @@ class Interpolator(Schedule):
         return value_at(self.schedule, quotient(t, self.rate) if self.ceil else t / self.rate)
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class ComposedSchedule(Schedule):
     """A schedule whose arguments are schedules (or numbers): at each t, ``compose(schedule, arguments at t)`` at t.
@@ -162,6 +170,7 @@ class ComposedSchedule(Schedule):
         return value_at(made, t)
 
 
+@says_what_it_takes
 def OneCycle(  # noqa: N802
     nsteps: int,
     maxval: float,

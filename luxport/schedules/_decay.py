@@ -6,11 +6,13 @@ import itertools
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
+from luxport.call_arguments import built_in_own_words
 from luxport.schedules._schedule import Schedule, keep_tuple, quotient, until
 
 __all__ = ["Exp", "Inv", "Poly", "Step"]
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Step(Schedule):
     """``start decay^k`` after k whole phases, each of `step_sizes` steps, or of as many as its entries say in turn.
@@ -40,6 +42,7 @@ class Step(Schedule):
         return self.start * self.decay**passed
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Exp(Schedule):
     """``start decay^(t - 1)``.
@@ -55,6 +58,7 @@ class Exp(Schedule):
         return self.start * self.decay ** (t - 1.0)
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Poly(Schedule):
     """``start (1 - (t - 1) / max_iter)^degree``, up to step `max_iter`.
@@ -77,6 +81,7 @@ class Poly(Schedule):
         return self.max_iter
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class Inv(Schedule):
     """``start / (1 + (t - 1) decay)^degree``.

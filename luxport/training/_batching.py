@@ -7,11 +7,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, asarray, find_owner, namespace
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.input_checks import shape_of
 
 __all__ = ["batch", "unbatch"]
 
 
+@says_what_it_takes
 def batch(samples: Iterable[Any]) -> Any:
     """Stack samples, arrays or trees of them, along a new first axis; plain numbers become an array of them.
 
@@ -29,6 +31,7 @@ def batch(samples: Iterable[Any]) -> Any:
     return tree.map(_stacked, *listed)
 
 
+@says_what_it_takes
 def unbatch(batch: Any) -> list[Any]:
     """List the samples of a batch, an array or a tree of them.
 

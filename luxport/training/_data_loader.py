@@ -9,11 +9,13 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, backend_of, namespace
+from luxport.call_arguments import built_in_own_words
 from luxport.training._batching import first_size
 
 __all__ = ["DataLoader"]
 
 
+@built_in_own_words
 class DataLoader:
     """An iterable of batches: the data, an array or a tree of them, cut along the first axis.
 

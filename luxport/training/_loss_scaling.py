@@ -8,10 +8,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner, is_inexact, namespace
+from luxport.call_arguments import built_in_own_words, says_what_it_takes
+from luxport.text import shown
 
 __all__ = ["DynamicLossScale", "all_finite", "select"]
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class DynamicLossScale:
     """A factor for the loss that is as large as float16 allows, found while training, by pure functions.
@@ -54,7 +57,7 @@ class DynamicLossScale:
                 f"DynamicLossScale expects 0 < least <= initial, growth of at least 1 and 0 < backoff < 1, got {self}"
             )
         if isinstance(self.interval, bool) or not isinstance(self.interval, int) or self.interval < 1:
-            raise ValueError(f"DynamicLossScale expects a positive int as interval, got {self.interval!r}")
+            raise ValueError(f"DynamicLossScale expects a positive int as interval, got {shown(self.interval)}")
 
     def setup(self, ps: tree.Tree) -> dict[str, Array]:
         """Make the state, on the backend and the device of the parameters.
@@ -103,6 +106,7 @@ class DynamicLossScale:
         }
 
 
+@says_what_it_takes
 def all_finite(values: tree.Tree) -> Array:
     """Tell whether no floating number in a tree is infinite or NaN, as a boolean array without axes.
 
@@ -119,6 +123,7 @@ def all_finite(values: tree.Tree) -> Array:
     return xp.all(xp.stack([xp.all(xp.isfinite(leaf)) for leaf in found]))
 
 
+@says_what_it_takes
 def select(condition: Array, new: tree.Tree, old: tree.Tree) -> tree.Tree:
     """Return one tree or the other by a condition that a compiled program learns when it runs: to skip a step.
 

@@ -7,10 +7,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_inexact, namespace
+from luxport.call_arguments import built_in_own_words
+from luxport.text import shown
 
 __all__ = ["MovingAverage"]
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class MovingAverage:
     """An exponential moving average of a tree: ``average = d average + (1 - d) ps`` at each update, by pure functions.
@@ -42,7 +45,7 @@ class MovingAverage:
 
     def __post_init__(self) -> None:
         if isinstance(self.decay, bool) or not isinstance(self.decay, (int, float)) or not 0 <= self.decay < 1:
-            raise ValueError(f"MovingAverage expects a decay of at least 0 and below 1, got {self.decay!r}")
+            raise ValueError(f"MovingAverage expects a decay of at least 0 and below 1, got {shown(self.decay)}")
 
     def setup(self, ps: tree.Tree) -> dict[str, Any]:
         """Start from these parameters.

@@ -12,6 +12,7 @@ from luxport.backend.arguments import checked
 from luxport.backend.option_rules import AXIS, BACKEND, MOST, TEXT, Rule, is_int, or_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.indices import marked_missing, value_range
+from luxport.text import kind_of, shown
 
 __all__ = ["onecold", "onehot", "onehotbatch"]
 
@@ -124,13 +125,13 @@ def onehotbatch(
     if len(position) != len(known):
         raise ValueError(f"labels expected that differ from each other, got {known}")
     if default is not _NOTHING and default not in position:
-        raise ValueError(f"a default among the labels expected, got {default!r}")
+        raise ValueError(f"a default among the labels expected, got {shown(default)}")
     if find_owner(type(data)) is not None and not isinstance(data, np.ndarray):
         return _of_array(data, known, None if default is _NOTHING else position[default], dtype, position)
     shape = data.shape if isinstance(data, np.ndarray) else None
     flat = data.reshape(-1).tolist() if isinstance(data, np.ndarray) else list(data)
     if not all(map(_is_hashable, flat)):
-        raise LayerTypeError(f"expects labels, got {type(flat[0]).__name__}: arrays of labels are no list")
+        raise LayerTypeError(f"expects labels, got {kind_of(flat[0])}: arrays of labels are no list")
     indices = [
         position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
     ]
@@ -167,7 +168,7 @@ def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) ->
 
 def _positions(labels: list[Any]) -> dict[Any, int]:
     if not all(map(_is_hashable, labels)):
-        raise LayerTypeError(f"expects labels that are hashable, got {type(labels[0]).__name__}")
+        raise LayerTypeError(f"expects labels that are hashable, got {kind_of(labels[0])}")
     return {label: i for i, label in enumerate(labels)}
 
 
@@ -176,7 +177,7 @@ def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, po
     xp = backend.xp
     for label in known:
         if not isinstance(label, (int, float, bool)):
-            raise LayerTypeError(f"expects numbers as labels of an array, got {label!r}")
+            raise LayerTypeError(f"expects numbers as labels of an array, got {shown(label)}")
     # Compared one by one, so that nothing is made anew on a device.
     hot = xp.stack([data == label for label in known], axis=-1)
     there = xp.any(hot, axis=-1)
@@ -194,7 +195,7 @@ def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, po
 
 
 def _unknown(known: list[Any], label: Any) -> ValueError:
-    return ValueError(f"a label among {_some(known)} expected, got {label!r}: give a default for others")
+    return ValueError(f"a label among {_some(known)} expected, got {shown(label)}: give a default for others")
 
 
 def _named(indices: Any, labels: Sequence[Any]) -> Any:
@@ -202,4 +203,4 @@ def _named(indices: Any, labels: Sequence[Any]) -> Any:
 
 
 def _some(known: list[Any]) -> str:
-    return repr(known) if len(known) <= 10 else f"[{known[0]!r}, …, {known[-1]!r}]"
+    return repr(known) if len(known) <= 10 else f"[{shown(known[0])}, …, {shown(known[-1])}]"

@@ -9,12 +9,14 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import backend_of, find_owner, namespace
+from luxport.call_arguments import says_what_it_takes
 from luxport.optimizers._updates import update
 from luxport.transforms import value_and_grad
 
 __all__ = ["train", "train_step"]
 
 
+@says_what_it_takes
 def train_step(
     loss: Callable[..., Any], state: tree.Tree, ps: tree.Tree, *data: Any, has_aux: bool = False
 ) -> tuple[Any, tree.Tree, tree.Tree]:
@@ -90,6 +92,7 @@ def _is_like(new: Any, old: Any) -> bool:
     return getattr(old, "dtype", None) == dtype and tuple(new.shape) == tuple(old.shape)
 
 
+@says_what_it_takes
 def train(
     loss: Callable[..., Any],
     state: tree.Tree,

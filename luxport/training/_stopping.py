@@ -8,9 +8,12 @@ from collections.abc import Callable
 from operator import sub
 from typing import Any
 
+from luxport.call_arguments import says_what_it_takes
+
 __all__ = ["early_stopping", "patience", "plateau", "throttle"]
 
 
+@says_what_it_takes
 def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
     """Return a function that says True once the predicate has held in `wait` calls in a row.
 
@@ -30,6 +33,7 @@ def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
     return trigger
 
 
+@says_what_it_takes
 def early_stopping(
     f: Callable[..., Any],
     delay: int,
@@ -62,6 +66,7 @@ def early_stopping(
     return patience(no_improvement, delay)
 
 
+@says_what_it_takes
 def plateau(
     f: Callable[..., Any],
     width: int,
@@ -90,6 +95,7 @@ def plateau(
     return patience(is_flat, width)
 
 
+@says_what_it_takes
 def throttle(
     f: Callable[..., Any], timeout: float, *, leading: bool = True, trailing: bool = False
 ) -> Callable[..., Any]:

@@ -8,11 +8,14 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, find_owner, is_inexact, same_shape
+from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerTypeError, shape_text
+from luxport.text import kind_of
 
 __all__ = ["CustomCall", "CustomGradient", "custom_vjp"]
 
 
+@says_what_it_takes
 def custom_vjp(
     f: Callable[..., Any],
     *,
@@ -154,7 +157,7 @@ class _Leaf:
         if gradient is None or not self.is_inexact:
             return None
         if find_owner(type(gradient)) is None:
-            raise LayerTypeError(f"custom_vjp expects arrays as gradients from backward, got {type(gradient).__name__}")
+            raise LayerTypeError(f"custom_vjp expects arrays as gradients from backward, got {kind_of(gradient)}")
         if gradient.dtype != self.dtype or not same_shape(gradient.shape, self.shape):
             wanted, got = [f"{dtype_name(one)} {shape_text(one)}" for one in (self, gradient)]
             raise LayerTypeError(f"custom_vjp expects gradients like the arguments from backward, {wanted}, got {got}")

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport.backend import Array, namespace
+from luxport.call_arguments import says_what_it_takes
 from luxport.transforms._transforms import grad, jacobian, jvp, vjp
 
 __all__ = ["batched_jacobian", "hessian"]
 
 
+@says_what_it_takes
 def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return the function of the Jacobians of f at every sample of a batch, f being one that does not mix samples.
 
@@ -58,6 +60,7 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
     return transformed
 
 
+@says_what_it_takes
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return the function of the second derivatives of a scalar f with respect to one argument.
 

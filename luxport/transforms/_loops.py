@@ -7,10 +7,13 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import backend_of, default_backend, dtype_name, find_owner
+from luxport.call_arguments import says_what_it_takes
+from luxport.text import kind_of
 
 __all__ = ["scan", "unrolled_scan"]
 
 
+@says_what_it_takes
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
@@ -45,7 +48,7 @@ def scan(
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
         result = f(carry, x)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(f"scan expects a pair (carry, y) from its function, got {type(result).__name__}")
+            raise TypeError(f"scan expects a pair (carry, y) from its function, got {kind_of(result)}")
         return result
 
     arrays = [leaf for leaf in tree.leaves((init, xs)) if find_owner(type(leaf)) is not None]

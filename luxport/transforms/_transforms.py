@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from luxport import tree
 from luxport.backend import Backend, backend_of, default_backend, dtype_name, find_owner, is_inexact
+from luxport.call_arguments import says_what_it_takes
 from luxport.transforms._loops import scan
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.static import Static
@@ -17,6 +18,7 @@ __all__ = ["checkpoint", "grad", "jacobian", "jit", "jvp", "scan", "stop_gradien
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@says_what_it_takes
 def value_and_grad(
     f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -57,6 +59,7 @@ def value_and_grad(
     return transformed
 
 
+@says_what_it_takes
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """Return the gradient function of f; with `has_aux` it returns ``(gradient, aux)``. See `value_and_grad`."""
     with_value = value_and_grad(f, argnums, has_aux=has_aux)
@@ -69,6 +72,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: 
     return transformed
 
 
+@says_what_it_takes
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Return ``f(*primals)`` and the function from a cotangent to the products with each argument's Jacobian.
 
@@ -85,6 +89,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     return y, lambda cotangent: pull(_alike("a cotangent", y, cotangent))
 
 
+@says_what_it_takes
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """Return ``f(*primals)`` and the product of its Jacobian with the tangents.
 
@@ -96,6 +101,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     return _backend_of(primals, {}).jvp(f, primals, _alike("a tangent", primals, tuple(tangents)))
 
 
+@says_what_it_takes
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return the Jacobian function of f with respect to one argument.
 
@@ -111,6 +117,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     return transformed
 
 
+@says_what_it_takes
 def jit(f: F) -> F:
     """Compile a function of trees of arrays, on the backend of the arrays it is called with.
 
@@ -140,6 +147,7 @@ def jit(f: F) -> F:
     return call  # type: ignore[return-value]
 
 
+@says_what_it_takes
 def checkpoint(f: F) -> F:
     """Return f, whose gradient computes the values on the way again instead of keeping them: more time, less memory.
 

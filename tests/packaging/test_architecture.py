@@ -39,7 +39,7 @@ def test_imports_stay_in_their_room(room: str) -> None:
 
 
 FLOORS = (
-    ("errors", "lazy", "text", "version", "command_line"),
+    ("call_arguments", "errors", "lazy", "text", "version", "command_line"),
     ("tree",),
     ("backend",),
     ("transforms",),

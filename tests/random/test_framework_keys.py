@@ -40,7 +40,7 @@ def test_what_is_no_key():
         luxport.setup(jax.random.split(jax.random.key(0), 3), MODEL)
     with pytest.raises(TypeError, match=r"one key expected, as jax.random.key makes it, got float32 of shape \(2,\)"):
         luxport.setup(jax.numpy.ones(2), MODEL)
-    with pytest.raises(TypeError, match="a seed or a luxport.Rng expected, got ndarray"):
+    with pytest.raises(TypeError, match="a seed or a luxport.Rng expected, got an array"):
         luxport.setup(np.ones(2), MODEL)
     with pytest.raises(TypeError, match=r"got one that a program learns as it runs: luxport\.setup draws from such"):
         jax.jit(lambda key: luxport.initial_parameters(key, MODEL))(jax.random.key(0))

@@ -32,7 +32,9 @@ def test_equality_and_text():
 def test_wrong_calls():
     with pytest.raises(TypeError, match=r"^glorot_uniform expects options among \['gain'\], got std$"):
         initializers.glorot_uniform(std=1.0)
-    with pytest.raises(TypeError, match="^normal expects a generator and a shape, or options alone, got one of two$"):
+    with pytest.raises(
+        TypeError, match="^normal expects a generator and a shape, or options alone, got 1 by position$"
+    ):
         initializers.normal((3, 4))
     with pytest.raises(TypeError, match="sparsity"):
         initializers.sparse_init(0, (3, 4))

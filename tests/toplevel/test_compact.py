@@ -202,7 +202,7 @@ def test_mistakes():
         lp.compact(sizes=[1, 2])(lambda x, sizes: x)
     with pytest.raises(TypeError, match=r"write @compact\(\) above a def"):
         lp.compact(lambda x: x)
-    with pytest.raises(TypeError, match=r"an initializer expected with the shape \(3,\), got ndarray"):
+    with pytest.raises(TypeError, match=r"an initializer expected with the shape \(3,\), got an array"):
         lp.parameter(np.ones(3), (3,))
     with pytest.raises(TypeError, match="expects numbers, got the dtype"):
         lp.parameter(["a"])

@@ -10,9 +10,11 @@ is counted too.
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
+from pathlib import Path
 
 import wrong_kernels
 import wrong_layers
@@ -42,6 +44,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="one call in so many: JAX takes an hour for all")
     parser.add_argument("--show", type=int, default=20, help="messages of each kind")
     parser.add_argument("--taken", action="store_true", help="show what was taken too")
+    parser.add_argument("--keep", type=Path, help="a folder for all that was found, to compare runs by")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -54,6 +57,10 @@ def main() -> int:
     bad, before = False, None
     for backend in options.backends.split(","):
         found = sweep(backend, [__file__, "--of", options.of, "--only", options.only, "--every", str(options.every)])
+        if options.keep is not None:
+            options.keep.mkdir(parents=True, exist_ok=True)
+            rows = [[finding.name, finding.verdict, finding.text] for finding in found]
+            (options.keep / f"{backend}.json").write_text(json.dumps(rows))
         bad = _report(backend, found, options.show, options.taken) or bad
         if before is None:
             before = found

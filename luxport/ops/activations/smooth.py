@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import is_complex, numbers, real_numbers
 from luxport.backend.option_rules import AXIS
+from luxport.call_arguments import says_what_it_takes
 from luxport.ops._erf import erf
 from luxport.ops._operation import operation
 
@@ -39,6 +40,7 @@ Activation: TypeAlias = Callable[[Array], Array]
 """A function of an array, entry by entry: what layers take as their activation."""
 
 
+@says_what_it_takes
 def identity(x: Array) -> Array:
     """Return x itself."""
     return x

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from luxport.call_arguments import says_what_it_takes
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refusing
 from luxport.porting.files import bson, jld2
@@ -29,6 +30,7 @@ class SavedFile:
     values: dict[str, Any]
 
 
+@says_what_it_takes
 def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = False) -> SavedFile:
     """Read a file of BSON.jl or JLD2, given by its path or its bytes; its content decides which it is.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
@@ -31,6 +32,7 @@ _FORMAT = 2
 needs: 2 if an array is in several places or a rule of an optimizer is among the constants, else 1."""
 
 
+@says_what_it_takes
 def save(
     path: str | PathLike[str],
     ps: Parameters,
@@ -98,6 +100,7 @@ def load(
     device: str | None = None,
     dtype: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], Any]: ...
+@says_what_it_takes
 def load(
     path: str | PathLike[str],
     *,

@@ -11,6 +11,7 @@ import numpy as np
 
 import luxport
 from luxport.backend import backend_of
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States, by_name
 from luxport.core.containers import ContainerLayer
 from luxport.core.counts import parameter_length
@@ -24,6 +25,7 @@ from luxport.porting.files.saving import fitted
 __all__ = ["flux_state", "save_flux_state"]
 
 
+@says_what_it_takes
 def save_flux_state(
     path: str | PathLike[str], model: Layer, ps: Parameters, st: States, *, name: str = "model_state"
 ) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, backend_of
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.free_sizes import FreeArray, output_of_free
 from luxport.core.initial_values import initial_parameters, initial_states
@@ -30,6 +31,7 @@ from luxport.random import Rng
 __all__ = ["from_keras", "to_keras"]
 
 
+@says_what_it_takes
 def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> Any:
     """Return a `keras.layers.Layer` of a model, with copies of its parameters and states, from whichever backend.
 
@@ -57,6 +59,7 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     return layer_type(model, ps, st, name=name)
 
 
+@says_what_it_takes
 def from_keras(
     layer: Any,
     *,

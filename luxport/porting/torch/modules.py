@@ -9,6 +9,7 @@ from typing import Any
 import luxport
 from luxport.backend import Backend, get_backend
 from luxport.backend._move import to
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
@@ -23,6 +24,7 @@ from luxport.tree.static import Static
 __all__ = ["from_torch", "to_torch"]
 
 
+@says_what_it_takes
 def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = None, dtype: str | None = None) -> Any:
     """Return a `torch.nn.Module` of a model, with copies of its parameters and states, from whichever backend.
 
@@ -44,6 +46,7 @@ def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = N
     return import_module("luxport_torch.module").TorchModule(model, ps, st)
 
 
+@says_what_it_takes
 def from_torch(
     module: Any,
     *,

@@ -1,0 +1,181 @@
+"""What is wrong with the arguments of a call, in one line that names those there are."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from inspect import Parameter
+from typing import Any, ParamSpec, TypeVar
+
+from luxport.errors import LayerTypeError
+from luxport.text import safe_to_show
+
+__all__ = ["built_in_own_words", "says_what_it_takes", "wrong_arguments", "wrong_arguments_of_function"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Class = TypeVar("Class", bound=type)
+
+# What other libraries call an option, where no spelling is close enough to guess by.
+_ELSEWHERE = {
+    "lr": ("eta",),
+    "learning_rate": ("eta",),
+    "alpha": ("eta",),
+    "eps": ("epsilon",),
+    "betas": ("beta",),
+    "beta1": ("beta",),
+    "beta2": ("beta",),
+    "b1": ("beta",),
+    "b2": ("beta",),
+    "momentum": ("rho",),
+    "decay": ("rho", "lambda_"),
+    "weight_decay": ("lambda_", "lam"),
+    "bias": ("use_bias",),
+    "in_features": ("in_dims",),
+    "out_features": ("out_dims",),
+    "units": ("out_dims",),
+    "input_size": ("in_dims",),
+    "hidden_size": ("out_dims",),
+    "kernel_size": ("kernel", "window"),
+    "pool_size": ("window",),
+    "filters": ("out_channels",),
+    "strides": ("stride",),
+    "pad": ("padding",),
+    "dilation_rate": ("dilation",),
+    "rate": ("p",),
+    "num_features": ("channels",),
+    "num_groups": ("groups",),
+    "num_channels": ("channels",),
+    "normalized_shape": ("shape",),
+    "elementwise_affine": ("affine",),
+    "track_running_stats": ("track_stats",),
+    "num_embeddings": ("in_dims",),
+    "embedding_dim": ("out_dims",),
+    "embed_dim": ("in_dims",),
+    "num_heads": ("nheads",),
+    "dropout": ("attention_dropout_probability",),
+    "causal": ("is_causal",),
+    "mode": ("reduction", "method"),
+    "kernel_initializer": ("init_weight",),
+    "bias_initializer": ("init_bias",),
+    "n": ("repeats",),
+}
+
+
+def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
+    """Let a function that is called with missing, unknown, too many or doubled arguments say so in one line.
+
+    >>> @says_what_it_takes
+    ... def scaled(x, *, factor=1.0):
+    ...     return x * factor
+    >>> scaled(2.0, faktor=3.0)
+    Traceback (most recent call last):
+    luxport.errors.LayerTypeError: scaled has no option 'faktor': did you mean factor? it takes x, factor
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        try:
+            return function(*args, **options)
+        except TypeError as error:
+            at = error.__traceback__
+            if at is None or at.tb_next is not None:  # it was called, and the error is from inside
+                raise
+            wrong = wrong_arguments_of_function(function, args, options)
+            if wrong is None:
+                raise
+            raise LayerTypeError(wrong) from None
+
+    return call
+
+
+def built_in_own_words(kind: Class) -> Class:
+    """Do the same for a class: put it above the dataclass, if it is one."""
+    init: Any = vars(kind)["__init__"]
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            init(self, *args, **options)
+        except TypeError as error:
+            at = error.__traceback__
+            if at is None or at.tb_next is not None:
+                raise
+            wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
+            if wrong is None:
+                raise
+            raise LayerTypeError(wrong) from None
+
+    kind.__init__ = wrapper
+    return kind
+
+
+def wrong_arguments(
+    name: str, init: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
+) -> str | None:
+    """Say why a class that is called `name` cannot be built of these arguments, self among them; None if it can."""
+    return _wrong(f"{name} is built as", name, init, 1, args, options)
+
+
+def wrong_arguments_of_function(
+    function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
+) -> str | None:
+    """Say why a function does not take these arguments; None if it does."""
+    name = function.__name__
+    return _wrong(f"{name} is called as", name, function, 0, args, options)
+
+
+def _wrong(
+    head: str,
+    name: str,
+    function: Callable[..., Any],
+    first: int,
+    args: tuple[Any, ...],
+    options: Mapping[str, Any],
+) -> str | None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **options)
+    except TypeError:
+        pass
+    else:
+        return None
+    known = list(signature.parameters.values())[first:]
+    named = [p.name for p in known if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+    by_position = [p.name for p in known if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    any_number = any(p.kind == Parameter.VAR_POSITIONAL for p in known)
+    for option in options:
+        if option not in named:
+            takes = f"it takes {', '.join(named)}" if named else "it takes no options"
+            return f"{name} has no option '{safe_to_show(option, 60)}': {_did_you_mean(option, named)}{takes}"
+    given = args[first:]
+    if len(given) > len(by_position) and not any_number:
+        return f"{head} {_call(name, known)}, got {len(given)} arguments by position"
+    twice = [option for option in by_position[: len(given)] if option in options]
+    if twice:
+        return f"{head} {_call(name, known)}, got {twice[0]} both by position and by name"
+    required = [p for p in known if p.default is Parameter.empty]
+    missing = [p.name for p in required if p.name in by_position[len(given) :] and p.name not in options]
+    missing += [p.name for p in required if p.kind is Parameter.KEYWORD_ONLY and p.name not in options]
+    return f"{head} {_call(name, known)}, got no {' and no '.join(missing)}"
+
+
+def _did_you_mean(option: str, named: list[str]) -> str:
+    meant = [name for name in _ELSEWHERE.get(option, ()) if name in named] or get_close_matches(option, named, 1)
+    return f"did you mean {meant[0]}? " if meant else ""
+
+
+def _call(name: str, known: list[Parameter]) -> str:
+    """Write the call as it would be right: what is needed by name, and that there are options."""
+    by_position = [
+        p.name if p.default is Parameter.empty else f"{p.name}=..."
+        for p in known
+        if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.POSITIONAL_ONLY)
+    ]
+    by_position += [f"*{p.name}" for p in known if p.kind == Parameter.VAR_POSITIONAL]
+    options = [p for p in known if p.kind == Parameter.KEYWORD_ONLY]
+    needed = [f"{p.name}=" for p in options if p.default is Parameter.empty]
+    by_name = ["*", *needed, *(["..."] if len(needed) < len(options) else [])] if options else []
+    return f"{name}({', '.join(by_position + by_name)})"
