@@ -68,6 +68,9 @@ class GlobalMeanPool(Layer):
 class GlobalLPPool(Layer):
     """Each channel's ``(sum of x^p)^(1 / p)``, as `LPPool` with one window. The spatial axes stay, of size 1.
 
+    Args:
+        p: the exponent, above 0
+
     Shapes: x (N, C, *spatial) -> y (N, C, 1, ...)
     Params: none
     State:  none
@@ -108,11 +111,15 @@ class _AdaptivePool(Layer):
 class AdaptiveMaxPool(_AdaptivePool):
     """The largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
-    Of n elements and o windows, all windows have ``n - (o - 1) s`` elements at steps of ``s = n // o``. With
-    `variable_windows` they are PyTorch's instead: window i has the elements from ``floor(i n / o)`` to below
+    Of n elements and o windows, all windows have ``n - (o - 1) s`` elements at steps of ``s = n // o``; variable
+    windows are PyTorch's instead: window i has the elements from ``floor(i n / o)`` to below
     ``ceil((i + 1) n / o)``. The two are the same where o divides n.
 
-    Shapes: x (N, C, *spatial) -> y (N, C, *output_size); `output_size` has a number per spatial axis
+    Args:
+        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
+        variable_windows: whether windows may have different sizes, as PyTorch's
+
+    Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
     Params: none
     State:  none
     Raises: ValueError when built if a size is not positive; LayerError if x has other axes, or, without
@@ -136,6 +143,10 @@ class AdaptiveMaxPool(_AdaptivePool):
 class AdaptiveMeanPool(_AdaptivePool):
     """The mean of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
 
+    Args:
+        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
+        variable_windows: whether windows may have different sizes, as PyTorch's
+
     Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
     Params: none
     State:  none
@@ -157,6 +168,11 @@ class AdaptiveMeanPool(_AdaptivePool):
 
 class AdaptiveLPPool(_AdaptivePool):
     """``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
+
+    Args:
+        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
+        variable_windows: whether windows may have different sizes, as PyTorch's
+        p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> y (N, C, *output_size)
     Params: none

@@ -23,6 +23,10 @@ class AlternatePrecision(WrapperLayer):
     of the output and the new state back to what the input and the state had. Parameters stay in the precision in
     which they are stored and trained. An input without a floating array leaves the output in `dtype`.
 
+    Args:
+        layer: a layer
+        dtype: "float16", "bfloat16", "float32" or "float64"
+
     Shapes: the layer's
     Params: the layer's
     State:  the layer's

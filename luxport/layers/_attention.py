@@ -22,19 +22,26 @@ __all__ = ["MultiHeadAttention"]
 
 
 class MultiHeadAttention(ContainerLayer):
-    """Attention of several heads side by side: each sees its own linear image of queries, keys and values.
+    """Attention of several heads side by side, each with projections of queries, keys and values of its own.
 
     The input is x (queries, keys and values alike), ``(q, kv)``, ``(q, k, v)``, ``(q, k, v, mask)`` or
-    ``(q, k, v, mask, bias)``, where mask and bias may be None. A key is seen where the mask is true; with
-    `is_causal`, where it comes no later than the query. A query that sees none gets the image of 0. In training
-    scores are dropped with `attention_dropout_probability`, by a key in the state.
+    ``(q, k, v, mask, bias)``, where mask and bias may be None. A key is seen where the mask is true. A query that
+    sees none gets what the last `Dense` makes of 0.
 
-    `in_dims` is one number or those of (q, k, v); `qkv_dims` is one number or those of (q and k, v), for all heads
-    together; they and `out_dims` are `in_dims` if left out.
+    Args:
+        in_dims: the size of the last axes of q, k and v: an int for all of them or a tuple of three
+        qkv_dims: the sizes after projection, for all heads together: an int, or a pair (q and k, v); None for in_dims
+        out_dims: the size of y's last axis; None for in_dims
+        nheads: how many heads there are
+        attention_dropout_probability: the probability with which a score is dropped, in training
+        is_causal: whether a query sees only the keys that come no later than itself
+        return_scores: whether the scores are returned too, which costs PyTorch its fused kernel: (y, scores)
+        use_bias: whether the four `Dense` add biases
+        init_weight: draws their weights, see `luxport.initializers`
+        init_bias: draws their biases
 
     Shapes: q (..., len_q, in_dims), k and v (..., len_kv, in_dims), mask and bias that broadcast to the scores ->
-            y (..., len_q, out_dims), scores (..., nheads, len_q, len_kv); y alone if not ``return_scores``, which
-            PyTorch computes faster, see `luxport.ops.scaled_dot_product_attention`
+            y (..., len_q, out_dims), scores (..., nheads, len_q, len_kv); y alone if not ``return_scores``
     Params: q_proj, k_proj, v_proj, attention_dropout, out_proj: those of four `Dense` and a `Dropout`
     State:  the same five
     Raises: ValueError when built with sizes that are no ints of at least 0, or that nheads does not divide;

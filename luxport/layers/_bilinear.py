@@ -22,7 +22,15 @@ __all__ = ["Bilinear"]
 class Bilinear(Layer):
     """``activation(sum_ij x1[i] weight[j, i, :] x2[j] + bias)`` on the last axes of two inputs.
 
-    The inputs are a tuple of two arrays, or one array that is both. ``in_dims`` are the sizes of both, or one size.
+    The inputs are a tuple of two arrays, or one array that is both.
+
+    Args:
+        in_dims: the sizes of the last axes of x1 and x2, or one size for both
+        out_dims: the size of y's last axis
+        activation: a function applied to the result, such as `relu`
+        use_bias: whether a bias is added
+        init_weight: draws the weight, see `luxport.initializers`
+        init_bias: draws the bias
 
     Shapes: x1 (..., in1), x2 (..., in2) -> y (..., out_dims)
     Params: weight (in2, in1, out_dims); bias (out_dims,), absent if not ``use_bias``

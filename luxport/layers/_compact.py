@@ -40,6 +40,10 @@ def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[...
 
     The result is a layer like any other: immutable, hashable, without arrays.
 
+    Args:
+        name: what the layer is called where it is printed; None for the function's name
+        **values: what the function is given by these names
+
     Params: the children's, then the parameters, by name
     State:  the children's, then arrays and constants, by name
     Raises: TypeError if the function does not take the names, or a constant is not hashable
@@ -83,9 +87,11 @@ class _Initial:
 
 @says_what_it_takes
 def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
-    """Describe a parameter of a `compact` layer: an initializer and a shape, a function of rng, or values.
+    """Describe a parameter of a `compact` layer.
 
-    Values are kept in float32, as every initial value.
+    Args:
+        init: an initializer with a shape, a function of rng without one, or values, which are kept in float32
+        shape: an int or a tuple of ints
 
     Source: Lux.jl ``@init_fn``
 
@@ -102,6 +108,10 @@ def parameter(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial
 @says_what_it_takes
 def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> _Initial:
     """Describe an array in the state of a `compact` layer, as `parameter` does one among the parameters.
+
+    Args:
+        init: an initializer with a shape, a function of rng without one, or values, which are kept in float32
+        shape: an int or a tuple of ints
 
     Source: Lux.jl ``@non_trainable``
     """
@@ -133,6 +143,11 @@ class _Bindings:
 
 class CompactLayer(WrapperLayer):
     """What `compact` returns: a function of x, children, parameters, states and constants.
+
+    Args:
+        function: a function of x and of what is bound
+        bindings: what the function is given by name: the values of `compact`
+        name: what the layer is called where it is printed; None for the function's name
 
     Shapes: the function's
     Params: the children's, then the parameters, by name

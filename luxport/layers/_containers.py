@@ -28,6 +28,11 @@ class Chain(LayersByName, WrapperLayer):
     ``chain[0]``, ``chain["layer_1"]`` and ``chain.layer_1`` are a layer; ``chain[1:]`` is a chain that keeps the
     names, so that the parameters of the whole serve the part.
 
+    Args:
+        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
+        name: what the layer is called where it is printed
+        **named: the same by name, in place of those by position
+
     Shapes: those of the layers
     Params: one entry per layer, by name
     State:  likewise
@@ -65,8 +70,12 @@ class Chain(LayersByName, WrapperLayer):
 class RepeatedLayer(WrapperLayer):
     """One layer several times over, with the same parameters: each output is the next input.
 
-    With ``input_injection`` the layer is called with the tuple (output, x), at first (x, x). Its state goes from
-    call to call.
+    The layer's state goes from call to call.
+
+    Args:
+        model: a layer or a function
+        repeats: how many times it is called
+        input_injection: whether it is called with the tuple (output, x), at first (x, x), and not with the output alone
 
     Shapes: those of the layer, whose output has the shape of its input
     Params: the layer's

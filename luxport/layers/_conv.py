@@ -24,11 +24,20 @@ PaddingMode: TypeAlias = Literal["zeros", "reflect", "edge", "circular"]
 class Conv(Convolution):
     """``activation(conv(x, weight) + bias)`` over the spatial axes: a true convolution, whose kernel is flipped.
 
-    The kernel is a tuple of a size per spatial axis; stride and dilation are an int for all axes or one
-    each. A pad is an int, one entry per spatial axis, a (low, high) pair per spatial axis, or `SamePad()`. Outside
-    x there are zeros; or with `padding_mode` "reflect" x mirrored without its outermost elements, with "edge" these
-    repeated, with "circular" x again. With `groups`, the channels are cut into as many blocks that do not see each
-    other. With `cross_correlation` the kernel is not flipped, as in PyTorch, Keras and JAX: that is `CrossCor`.
+    Args:
+        kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
+        in_channels: how many channels x has
+        out_channels: how many channels y has
+        activation: a function applied to the result, such as `relu`
+        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
+        groups: into how many blocks the channels are cut; the blocks do not see each other
+        use_bias: whether a bias is added
+        cross_correlation: whether the kernel is left unflipped, as in PyTorch, Keras, JAX and `CrossCor`
+        init_weight: draws the weight, see `luxport.initializers`
+        init_bias: draws the bias
+        padding_mode: around x: "zeros", its outermost elements ("edge"), x mirrored ("reflect") or again ("circular")
 
     Shapes: x (N, in_channels, *spatial) -> y (N, out_channels, *places), along each spatial axis
             ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
@@ -91,7 +100,11 @@ class Conv(Convolution):
     ) -> tuple[Self, dict[str, Any]]:
         """Build the layer that a weight belongs to, and its parameters: ``layer, ps``.
 
-        The bias is an array, True for zeros, or False for none.
+        Args:
+            weight: an array, which becomes the parameter of this name
+            bias: an array of a number for each output, True for zeros, or False for none
+            activation: a function applied to the result, such as `relu`
+            **options: the other options of the layer, by name
 
         Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
         Source: Flux.jl ``Conv(weight, bias, activation)``
@@ -110,7 +123,21 @@ class Conv(Convolution):
 class CrossCor(Conv):
     """`Conv` without the flip of the kernel: ``activation(cross_correlation(x, weight) + bias)``.
 
-    What PyTorch, Keras and JAX call a convolution. Its options are those of `Conv`.
+    What PyTorch, Keras and JAX call a convolution.
+
+    Args:
+        kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
+        in_channels: how many channels x has
+        out_channels: how many channels y has
+        activation: a function applied to the result, such as `relu`
+        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
+        groups: into how many blocks the channels are cut; the blocks do not see each other
+        use_bias: whether a bias is added
+        init_weight: draws the weight, see `luxport.initializers`
+        init_bias: draws the bias
+        padding_mode: around x: "zeros", its outermost elements ("edge"), x mirrored ("reflect") or again ("circular")
 
     Shapes: as `Conv`
     Params: as `Conv`
@@ -128,8 +155,21 @@ class CrossCor(Conv):
 class DepthwiseConv(Conv):
     """`Conv` of each channel by itself: as many groups as input channels.
 
-    Output channels ``m c`` to ``m c + m - 1`` see input channel c, where m = out_channels / in_channels. Its
-    options are those of `Conv`.
+    Output channels ``m c`` to ``m c + m - 1`` see input channel c, where m = out_channels / in_channels.
+
+    Args:
+        kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
+        in_channels: how many channels x has
+        out_channels: how many channels y has, a multiple of in_channels
+        activation: a function applied to the result, such as `relu`
+        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
+        use_bias: whether a bias is added
+        cross_correlation: whether the kernel is left unflipped, as in PyTorch, Keras, JAX and `CrossCor`
+        init_weight: draws the weight, see `luxport.initializers`
+        init_bias: draws the bias
+        padding_mode: around x: "zeros", its outermost elements ("edge"), x mirrored ("reflect") or again ("circular")
 
     Shapes: as `Conv`
     Params: weight (out_channels, 1, *kernel); bias (out_channels,), absent if not ``use_bias``
@@ -154,7 +194,11 @@ class DepthwiseConv(Conv):
     ) -> tuple[Self, dict[str, Any]]:
         """Build the layer that a weight (in, multiplier, *kernel) belongs to, and its parameters: ``layer, ps``.
 
-        The bias as for `Conv.from_weight`.
+        Args:
+            weight: an array, which becomes the parameter of this name
+            bias: an array of a number for each output, True for zeros, or False for none
+            activation: a function applied to the result, such as `relu`
+            **options: the other options of the layer, by name
 
         Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
         Source: NNlib ``depthwiseconv``

@@ -24,8 +24,22 @@ class ConvTranspose(Convolution):
 
     The gradient of a `Conv` with the same options with respect to its input: what that layer makes smaller, this
     one makes larger. Padding is cut away from the result; with `SamePad()` the sizes are multiplied by the stride.
-    `output_padding`, less than the stride, makes the result larger above: of the sizes that a `Conv` with stride
-    takes to one and the same, it says which. With `cross_correlation` this is PyTorch's transposed convolution.
+    A `Conv` with a stride makes the same size of several: `output_padding` says which of them the result has.
+
+    Args:
+        kernel: the sizes of the kernel, one for each spatial axis: (3, 3) for images
+        in_channels: how many channels x has
+        out_channels: how many channels y has
+        activation: a function applied to the result, such as `relu`
+        stride: the distance between the places where kernels are laid: an int for all spatial axes, or one each
+        padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
+        groups: into how many blocks the channels are cut; the blocks do not see each other
+        use_bias: whether a bias is added
+        cross_correlation: whether the kernel is laid down unflipped, as by PyTorch's transposed convolution
+        init_weight: draws the weight, see `luxport.initializers`
+        init_bias: draws the bias
+        output_padding: by how much the result is longer, less than the stride: an int for all spatial axes, or one each
 
     Shapes: x (N, in_channels, *sizes) -> y (N, out_channels, *larger), along each spatial axis
             ``(size - 1) stride + dilation (k - 1) + 1 - low - high + output_padding``
@@ -86,7 +100,11 @@ class ConvTranspose(Convolution):
     ) -> tuple[Self, dict[str, Any]]:
         """Build the layer that a weight (in, out / groups, *kernel) belongs to, and its parameters: ``layer, ps``.
 
-        The bias as for `Conv.from_weight`.
+        Args:
+            weight: an array, which becomes the parameter of this name
+            bias: an array of a number for each output, True for zeros, or False for none
+            activation: a function applied to the result, such as `relu`
+            **options: the other options of the layer, by name
 
         Raises: ValueError if the weight has no kernel or the bias is not one number per output channel
         Source: Flux.jl ``ConvTranspose(weight, bias, activation)``

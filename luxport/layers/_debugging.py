@@ -29,11 +29,17 @@ class DebugLayer(WrapperLayer):
 
     FloatingPointError says which layer it was, by its path in the model, and whether it made the NaN or was given
     it: ``Dense at layer_2 made 3 NaN of 10 entries in its output``. Errors of other kinds get a note of where they
-    happened. `check` is "both", "forward", "backward" or "none"; with `infinities` infinite numbers count as well.
+    happened.
 
     It looks at values, which only an eager program has: in a compiled one (`luxport.jit`, and the frameworks'
     own) and under their ``vmap`` it does nothing but call the layer. Looking is slow, and on JAX leaves reverse-mode
     derivatives only: take it off when you have found what you were looking for.
+
+    Args:
+        layer: a layer
+        location: the layer's path in the model, for the message
+        check: "forward" looks at values, "backward" at gradients, "both" at both, "none" at neither
+        infinities: whether infinite numbers count as well
 
     Shapes: the layer's
     Params: the layer's
@@ -94,6 +100,11 @@ class DebugLayer(WrapperLayer):
 @says_what_it_takes
 def debug(model: Layer, *, check: Check = "both", infinities: bool = False) -> Layer:
     """Put a `DebugLayer` around every layer in a model that holds no others; parameters and states stay as they are.
+
+    Args:
+        model: a layer
+        check: "forward" looks at values, "backward" at gradients, "both" at both, "none" at neither
+        infinities: whether infinite numbers count as well
 
     Source: Lux.jl ``Experimental.@debug_mode``
 

@@ -23,6 +23,14 @@ __all__ = ["Dense", "Diagonal", "Scale"]
 class Dense(Layer):
     """``activation(x @ weight + bias)`` on the last axis.
 
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of y's last axis
+        activation: a function applied to the result, such as `relu`
+        use_bias: whether a bias is added
+        init_weight: draws the weight, see `luxport.initializers`
+        init_bias: draws the bias
+
     Shapes: x (..., in_dims) -> y (..., out_dims)
     Params: weight (in_dims, out_dims); bias (out_dims,), absent if not ``use_bias``
     State:  none
@@ -67,7 +75,10 @@ class Dense(Layer):
     ) -> tuple[Self, dict[str, Any]]:
         """Build the layer that a weight (in_dims, out_dims) belongs to, and its parameters: ``layer, ps``.
 
-        The bias is an array, True for zeros, or False for none.
+        Args:
+            weight: an array, which becomes the parameter of this name
+            bias: an array of a number for each output, True for zeros, or False for none
+            activation: a function applied to the result, such as `relu`
 
         Raises: ValueError if the weight is no matrix or the bias is not one number per output
         Source: Flux.jl ``Dense(weight, bias, activation)``
@@ -86,6 +97,13 @@ class Dense(Layer):
 
 class Scale(Layer):
     """``activation(weight * x + bias)``, elementwise on the trailing axes.
+
+    Args:
+        *dims: the sizes of the trailing axes, as ints or one tuple; after them the activation may stand
+        activation: a function applied to the result, such as `relu`
+        use_bias: whether a bias is added
+        init_weight: draws the weight, see `luxport.initializers`
+        init_bias: draws the bias
 
     Shapes: x (..., *dims) -> y of the shape that x and dims broadcast to
     Params: weight (*dims); bias (*dims), absent if not ``use_bias``

@@ -43,9 +43,13 @@ class _AlongAxes(Layer):
 class Dropout(_AlongAxes):
     """Zero each entry with probability p and scale the others by ``1 / (1 - p)``, in training.
 
-    The mask varies along `axes` (all if None) and is shared along the others. The same state draws the same
-    mask, bit for bit, on every backend; each call in training returns the state with its counter one higher.
+    The same state draws the same mask, bit for bit, on every backend; each call in training returns the state with
+    its counter one higher.
     ``Dropout(0)`` is a `NoOpLayer`.
+
+    Args:
+        p: the probability, from 0 to 1
+        axes: the axes along which the mask varies, an int or a tuple; None for all. Along the others it is the same
 
     Shapes: x (...) floating or complex -> like x
     Params: none
@@ -82,6 +86,9 @@ class AlphaDropout(Layer):
 
     Each entry becomes the limit of `selu` with probability p; then all are scaled and shifted, see
     `luxport.ops.alpha_dropout`. ``AlphaDropout(0)`` is a `NoOpLayer`; with p = 1 all entries are 0.
+
+    Args:
+        p: the probability, from 0 to 1
 
     Shapes: x (...) floating -> like x
     Params: none
@@ -124,6 +131,10 @@ class VariationalHiddenDropout(_AlongAxes):
     The mask is not stored: key and counter define it, and the counter stands still. An entry `update_mask` that
     is true, as it is at first, moves the counter on at the next call in training and is cleared by it. To draw a
     new mask, for the next sequence say: ``st = luxport.update_state(st, "update_mask", True)``.
+
+    Args:
+        p: the probability, from 0 to 1
+        axes: the axes along which the mask varies, an int or a tuple; None for all. Along the others it is the same
 
     Shapes: x (...) floating or complex -> like x
     Params: none

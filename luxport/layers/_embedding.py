@@ -29,13 +29,17 @@ class Embedding(Layer):
     """The rows of a table at the indices given, from 0.
 
     The input is an int, or an array of integers of any shape; or arrays of bools or floats whose last axis is one-hot
-    (or any weights of the rows). A table of several axes, ``in_dims`` a tuple, takes a tuple of as many arrays of
-    one shape: the i-th entries of all of them are the place of one row.
-
-    The row ``padding_idx`` starts as zeros, and counts as zeros, with no gradient, whatever it holds.
+    (or any weights of the rows). A table of several axes takes a tuple of as many arrays of one shape: the i-th
+    entries of all of them are the place of one row.
 
     Indices out of range, negative ones among them, are an error where their values are at hand; in a compiled or
     transformed program and on an accelerator their rows are NaN: see `luxport.ops.indices`.
+
+    Args:
+        in_dims: how many rows the table has, or a tuple of as many sizes as it has axes of rows
+        out_dims: the size of a row
+        padding_idx: a row that starts as zeros and counts as zeros, with no gradient, whatever it holds; None for none
+        init_weight: draws the table, see `luxport.initializers`
 
     Shapes: x (...) of integers -> y (..., out_dims); one-hot x (..., in_dims) -> y (..., out_dims)
     Params: weight (*in_dims, out_dims)
@@ -103,8 +107,13 @@ class EmbeddingBag(Layer):
       they rise, and no bag is empty,
     - an array (..., bag, in_dims) of bools or floats whose last axis is one-hot.
 
-    ``reduction`` is "mean", "sum", "max" or a function ``f(rows, axis=)`` (which offsets do not take). Indices out of
-    range: as in `Embedding`; offsets likewise.
+    Indices out of range: as in `Embedding`; offsets likewise.
+
+    Args:
+        in_dims: how many rows the table has
+        out_dims: the size of a row
+        reduction: "mean", "sum", "max", or for bags without offsets a function ``f(rows, axis=)``
+        init_weight: draws the table, see `luxport.initializers`
 
     Shapes: see above -> y (..., out_dims), or (bags, out_dims) for a list or offsets
     Params: weight (in_dims, out_dims)

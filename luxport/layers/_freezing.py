@@ -20,8 +20,11 @@ __all__ = ["FrozenLayer", "freeze", "unfreeze"]
 class FrozenLayer(Layer):
     """A layer some of whose parameters are states, so that no gradient and no optimizer reaches them.
 
-    ``which`` names parameters by their paths, ``("layer_1", "layer_2.weight")``; None stands for all. `freeze`
-    does the same to a layer with values.
+    `freeze` does the same to a layer with values.
+
+    Args:
+        layer: a layer
+        which: paths of the parameters to freeze, such as ``("layer_1", "layer_2.weight")``; None for all
 
     Shapes: the layer's
     Params: the layer's without those that are frozen
@@ -77,7 +80,13 @@ def freeze(
 ) -> tuple[FrozenLayer, dict[str, Any], dict[str, Any]]: ...
 @says_what_it_takes
 def freeze(layer: Layer, ps: Any = None, st: Any = None, which: str | Iterable[Path] | None = None) -> Any:
-    """Freeze parameters of a layer; with its parameters and states, keep their values: ``layer, ps, st``.
+    """Freeze parameters of a layer: return the layer, or with its parameters and states ``layer, ps, st``.
+
+    Args:
+        layer: a layer
+        ps: its parameters, whose values the frozen ones keep
+        st: its states
+        which: paths of the parameters to freeze, such as ``("layer_1", "layer_2.weight")``; None for all
 
     Raises: ValueError if a path is no parameter's
     Source: Lux.jl ``Experimental.freeze``
@@ -102,6 +111,11 @@ def unfreeze(layer: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dic
 @says_what_it_takes
 def unfreeze(layer: FrozenLayer, ps: Any = None, st: Any = None) -> Any:
     """Take `freeze` back: the layer inside; with parameters and states, all of them in their first order.
+
+    Args:
+        layer: what `freeze` returned
+        ps: its parameters
+        st: its states
 
     Source: Lux.jl ``Experimental.unfreeze``
     """

@@ -15,6 +15,9 @@ __all__ = ["NoOpLayer", "WrappedFunction"]
 class WrappedFunction(Layer):
     """``function(x)``. Containers such as `Chain` wrap functions by themselves.
 
+    Args:
+        function: a function of x alone
+
     Shapes: the function's
     Params: none
     State:  none

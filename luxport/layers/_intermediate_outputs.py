@@ -16,6 +16,12 @@ __all__ = ["intermediate_outputs"]
 def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
     """Return the output of every layer of a `Chain`, the last of which is the chain's own, and the new state.
 
+    Args:
+        model: a `Chain`
+        x: its input
+        ps: its parameters
+        st: its states
+
     Raises: TypeError for a model that is no `Chain`
     Source: Flux.jl ``activations``
 

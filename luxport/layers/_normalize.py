@@ -75,6 +75,16 @@ class BatchNorm(_Tracking):
     variance are the batch's, and the running ones become ``(1 - momentum) running + momentum batch`` with the
     unbiased variance; in testing the running ones are used.
 
+    Args:
+        channels: how many channels x has
+        activation: a function applied to the result, such as `relu`
+        affine: whether the result is scaled and shifted by parameters
+        track_stats: whether the state keeps running statistics, for testing
+        epsilon: a small number added to the variance
+        momentum: the share of the new statistics in the running ones, from 0 to 1
+        init_scale: draws the scale
+        init_bias: draws the bias
+
     Shapes: x (N, channels, ...) -> like x; (channels,) in testing
     Params: bias (channels,), scale (channels,); none if not ``affine``
     State:  running_mean (channels,), running_var (channels,), absent if not ``track_stats``; training
@@ -96,6 +106,16 @@ class InstanceNorm(_Tracking):
 
     As `BatchNorm`, but with a mean and a variance for each sample. Where running ones are tracked, they follow the
     means of the samples' and are used in testing; else testing is as training.
+
+    Args:
+        channels: how many channels x has
+        activation: a function applied to the result, such as `relu`
+        affine: whether the result is scaled and shifted by parameters
+        track_stats: whether the state keeps running statistics, for testing
+        epsilon: a small number added to the variance
+        momentum: the share of the new statistics in the running ones, from 0 to 1
+        init_scale: draws the scale
+        init_bias: draws the bias
 
     Shapes: x (N, channels, d1, ...) -> like x
     Params: bias (channels,), scale (channels,); none unless ``affine``
@@ -121,6 +141,15 @@ class GroupNorm(Layer):
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, mean and biased variance over the channels
     of the group and all positions.
+
+    Args:
+        channels: how many channels x has
+        groups: how many groups they are in, each of as many
+        activation: a function applied to the result, such as `relu`
+        affine: whether the result is scaled and shifted by parameters
+        epsilon: a small number added to the variance
+        init_scale: draws the scale
+        init_bias: draws the bias
 
     Shapes: x (N, channels, ...) -> like x
     Params: bias (channels,), scale (channels,); none if not ``affine``
@@ -157,10 +186,19 @@ class GroupNorm(Layer):
 
 
 class LayerNorm(Layer):
-    """Normalize over the trailing axes that the shape names, then scale, shift and activate.
+    """Normalize over trailing axes, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, mean and biased variance over these axes:
     each sample and each place along the other axes has its own. The batch is never among them.
+
+    Args:
+        shape: the sizes of the trailing axes to normalize over: an int for the last one, or a tuple
+        activation: a function applied to the result, such as `relu`
+        affine: whether the result is scaled and shifted by parameters
+        use_bias: whether it is shifted, if affine
+        epsilon: a small number added to the variance
+        init_scale: draws the scale
+        init_bias: draws the bias
 
     Shapes: x (..., *shape) -> like x
     Params: scale (*shape), bias (*shape), which is absent if not ``use_bias``; none if not ``affine``
@@ -205,7 +243,13 @@ class LayerNorm(Layer):
 
 
 class RMSNorm(Layer):
-    """``x / sqrt(mean(x²) + epsilon) * scale``, the mean over the trailing axes that the shape names.
+    """``x / sqrt(mean(x²) + epsilon) * scale``, the mean over trailing axes.
+
+    Args:
+        shape: the sizes of the trailing axes to normalize over: an int for the last one, or a tuple
+        affine: whether the result is scaled by a parameter
+        epsilon: a small number added to the mean of the squares
+        init_scale: draws the scale
 
     Shapes: x (..., *shape) -> like x
     Params: scale (*shape); none if not ``affine``

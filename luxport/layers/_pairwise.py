@@ -30,6 +30,12 @@ class PairwiseFusion(_Pairwise):
     layer, anything else is the input of all of them. Functions and names: as in `Chain`. (Lux's layer of this name
     is `PairwiseFold` here.)
 
+    Args:
+        connection: a function of two arrays: the last output and the input
+        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
+        name: what the layer is called where it is printed
+        **named: the same by name, in place of those by position
+
     Shapes: those of the layers; the output is the tuple of theirs
     Params: one entry per layer, by name
     State:  likewise
@@ -68,6 +74,12 @@ class PairwiseFold(_Pairwise):
     ``y = x_1``, then ``y = connection(layer_i(y), x_(i+1))`` for every layer. A tuple (or list) holds one input
     more than there are layers, anything else is every one of them. Functions and names: as in `Chain`. (Flux's
     `PairwiseFusion` joins before each layer, and returns every output.)
+
+    Args:
+        connection: a function of two arrays: the layer's output and the input
+        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
+        name: what the layer is called where it is printed
+        **named: the same by name, in place of those by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name

@@ -65,9 +65,14 @@ class Parallel(LayersByName, _Joined):
     """Layers side by side, each with its own input or all with the same; a connection joins their outputs.
 
     A tuple (or list) holds one input per layer, anything else goes to all of them; a single layer takes the
-    inputs of a tuple one after the other, handing on its state. ``connection`` is a function of as many arguments
-    as there are outputs, a layer that takes the tuple of them, or None to return the tuple. Functions and names:
-    as in `Chain`, and ``Parallel(...)[i]`` likewise.
+    inputs of a tuple one after the other, handing on its state. Functions and names: as in `Chain`, and
+    ``Parallel(...)[i]`` likewise.
+
+    Args:
+        connection: a function of as many arguments as outputs, a layer that takes their tuple, or None to return this
+        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
+        name: what the layer is called where it is printed
+        **named: the same by name, in place of those by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name; ``{layers, connection}`` if the connection is a layer
@@ -113,8 +118,13 @@ class Parallel(LayersByName, _Joined):
 class BranchLayer(LayersByName, _Joined):
     """Layers side by side on one input, whatever it is: a tuple is not taken apart, as `Parallel` would.
 
-    ``fusion`` is a function of as many arguments as there are layers, a layer that takes the tuple of their
-    outputs, or None to return the tuple. Functions and names: as in `Chain`.
+    Functions and names: as in `Chain`.
+
+    Args:
+        *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
+        fusion: a function of as many arguments as outputs, a layer that takes their tuple, or None to return this
+        name: what the layer is called where it is printed
+        **named: the same by name, in place of those by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name; ``{layers, fusion}`` if the fusion is a layer
@@ -147,7 +157,10 @@ class BranchLayer(LayersByName, _Joined):
 class SkipConnection(_Joined):
     """``connection(layers(x), x)``; with ``operator.add`` a residual block.
 
-    ``connection`` is a function of two arguments, or a layer that takes the tuple of both.
+    Args:
+        layers: a layer, such as a `Chain`, or a function
+        connection: a function of two arguments, the output and x, or a layer that takes the tuple of both
+        name: what the layer is called where it is printed
 
     Shapes: those of the layers
     Params: those of ``layers`` themselves; ``{layers, connection}`` if the connection is a layer
@@ -178,7 +191,11 @@ class SkipConnection(_Joined):
 class Maxout(LayersByName, WrapperLayer):
     """The largest output of several layers on one input, elementwise.
 
-    ``Maxout(f, n)`` calls f n times to make n layers. Functions and names: as in `Chain`.
+    Functions and names: as in `Chain`.
+
+    Args:
+        *layers: layers and functions; or a function that makes a layer, and how many of them to make
+        **named: the same by name, in place of those by position
 
     Shapes: those of the layers, whose outputs broadcast together
     Params: one entry per layer, by name

@@ -32,8 +32,13 @@ class _Pool(Layer):
 class MaxPool(_Pool):
     """The largest element at each place of a window; the gradient goes to the first of equal ones.
 
-    Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
     Outside x there is -inf. A NaN counts as the largest.
+
+    Args:
+        window: the sizes of the window, one for each spatial axis: (2, 2) for images
+        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
 
     Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
             ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
@@ -59,8 +64,14 @@ class MaxPool(_Pool):
 class MeanPool(_Pool):
     """The mean at each place of a window.
 
-    Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
-    Outside x there are zeros, and they count, unless `count_include_pad` is False.
+    Outside x there are zeros.
+
+    Args:
+        window: the sizes of the window, one for each spatial axis: (2, 2) for images
+        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        count_include_pad: whether the zeros outside x count in the mean
 
     Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
             ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places
@@ -90,8 +101,14 @@ class MeanPool(_Pool):
 class LPPool(_Pool):
     """``(sum of x^p)^(1 / p)`` at each place of a window, without absolute values.
 
-    Stride, padding and dilation as `Conv`'s; the stride is the window if not given, so that windows do not overlap.
     Outside x there are zeros. An odd p makes NaN of a negative sum; a window of zeros has a gradient of zeros.
+
+    Args:
+        window: the sizes of the window, one for each spatial axis: (2, 2) for images
+        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        padding: an int for all sides, a tuple of an int or a pair (low, high) for each spatial axis, or `SamePad()`
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> y (N, C, *places), along each spatial axis
             ``(size + low + high - dilation (k - 1) - 1) // stride + 1`` places

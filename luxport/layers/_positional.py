@@ -24,7 +24,14 @@ __all__ = ["RotaryPositionalEmbedding", "SinusoidalPositionalEmbedding"]
 class SinusoidalPositionalEmbedding(Layer):
     """``scale * [sin(sigmas * x), cos(sigmas * x)]``: sines and cosines of each number, at many frequencies.
 
-    The sigmas fall geometrically from `max_freq` to `min_freq`, times 2 pi with `full_turns`.
+    The sigmas fall geometrically.
+
+    Args:
+        dims: how many features a number gets, an even number
+        min_freq: the lowest of the sigmas
+        max_freq: the highest of the sigmas
+        scale: what the result is multiplied by; None for ``sqrt(2 / dims)``
+        full_turns: whether the sigmas count full turns: they are multiplied by 2 pi
 
     Shapes: x (...), numbers such as positions -> y (..., dims), in the dtype of x, or of the sigmas if x holds
             integers
@@ -77,10 +84,16 @@ class SinusoidalPositionalEmbedding(Layer):
 
 
 class RotaryPositionalEmbedding(Layer):
-    """Turn the first `dims` features of each head in pairs, by angles that grow with the position.
+    """Turn features of each head in pairs, by angles that grow with the position.
 
     Feature i turns with feature ``i + dims / 2`` by ``position * base ** (-2 i / dims)``; features beyond `dims` stay
     as they are. The input is x, whose positions count from 0, or ``(x, positions)``.
+
+    Args:
+        dims: how many features are turned, an even number: the first of each head
+        max_sequence_length: how many positions there are angles for
+        base: how the angles fall from pair to pair, see above
+        low_memory_variant: whether the state holds each angle once, and not for both features of its pair
 
     Shapes: x (N, sequence, heads, features), floating; positions (sequence,) or (N, sequence), int -> like x
     Params: none

@@ -26,16 +26,21 @@ MergeMode: TypeAlias = "str | Callable[[Array, Array], Any] | None"
 
 
 class Recurrence(WrapperLayer):
-    """A cell run over a sequence; the output is the last one, or with `return_sequence` all of them in one array.
+    """A cell run over a sequence; the output is the last one, or all of them in one array.
 
-    The batch comes first and time second, which is Lux's ``BatchLastIndex`` with axes reversed; with `time_major`
-    time comes first, Lux's ``TimeLastIndex``. A list or tuple of steps is a sequence, too. A sequence without a
-    batch is a matrix.
+    The batch comes first and time second, which is Lux's ``BatchLastIndex`` with axes reversed; time first is Lux's
+    ``TimeLastIndex``. A list or tuple of steps is a sequence, too. A sequence without a batch is a matrix.
 
-    With `masked` the input is a pair (x, mask), the mask either lengths or a flag for each step. Where a step is
-    masked out, the carry is held and the output is zero; the last output is that of the last step that counts.
-    With `reverse` time runs backwards, and each output stays at its place. A carry to start from comes last in the
-    input, and the last carry comes back with `return_state`.
+    Where a step is masked out, the carry stays as it is and the output is zero; the last output is that of the last
+    step that counts. A carry to start from comes last in the input.
+
+    Args:
+        cell: a `RecurrentCell`, such as `LSTMCell`
+        return_sequence: whether all outputs are returned, in one array, and not the last one alone
+        return_state: whether the last carry is returned too: (y, carry)
+        reverse: whether time runs backwards; each output stays at its place
+        time_major: whether time is the first axis of x and the batch the second, and not the other way round
+        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
 
     Shapes: x (N, T, ...) -> y (N, out), or (N, T, out) with `return_sequence`; the mask is (N,) int or (N, T) bool.
             Input x, (x, carry), (x, mask) or (x, mask, carry); output y, or (y, carry) with `return_state`
@@ -102,8 +107,12 @@ class StatefulRecurrentCell(WrapperLayer):
     """A cell that keeps its carry in the state from call to call, in training and in testing.
 
     A sequence ends with ``luxport.update_state(st, "carry", None)``: the next call starts anew. The batch must stay
-    as large as it is. With `batch_size` the state holds arrays from the beginning, so that its structure never
-    changes and a compiled program is compiled once.
+    as large as it is. Without a batch size the first call changes the structure of the state, and a compiled program
+    is compiled twice.
+
+    Args:
+        cell: a `RecurrentCell`, such as `LSTMCell`
+        batch_size: how many samples a batch has; with it the state holds a carry from the beginning
 
     Shapes: those of the cell's x and y
     Params: the cell's
@@ -150,9 +159,16 @@ class StatefulRecurrentCell(WrapperLayer):
 class BidirectionalRNN(ContainerLayer):
     """Two cells run over a sequence, one forwards and one backwards in time, and their outputs joined.
 
-    Both put out a sequence in the order of the input. `merge_mode` joins them: "concat" on the last axis, "sum",
-    "mul", "ave", a function of both, or None for a pair. Without a `backward_cell`, the backward one is like the
-    forward one, with initial values of its own.
+    Both put out a sequence in the order of the input.
+
+    Args:
+        cell: the `RecurrentCell` that runs forwards, such as `LSTMCell`
+        backward_cell: the one that runs backwards; None for one like the first, with initial values of its own
+        merge_mode: "concat" on the last axis, "sum", "mul", "ave", a function of both outputs, or None for a pair
+        return_sequence: whether all outputs are returned, in one array, and not the last one alone
+        return_state: whether the last carry is returned too: (y, carry)
+        time_major: whether time is the first axis of x and the batch the second, and not the other way round
+        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
 
     Shapes: x (N, T, in) -> y (N, T, 2 out) for "concat"; time first, masks and states as in `Recurrence`, and a
             carry is a pair, forward and backward. Without `return_sequence`, the last output of each: (N, 2 out)

@@ -89,10 +89,27 @@ class _Levels(WrapperLayer):
 class RNN(_Levels):
     """`RNNCell` run over a sequence, in one level or more; the output is the top level's whole sequence.
 
-    With Flux's one bias, unless ``use_recurrent_bias``. With `return_state` the last carry comes back too: a tuple
-    of arrays, or with `num_layers` > 1 a tuple of these. One to start from comes last in the input. Between levels
-    entries are dropped with the probability `dropout`. Time and masks are as in `Recurrence`. With `bidirectional`
-    each level is a `BidirectionalRNN`, whose two outputs stand side by side, and its carry is a pair of theirs.
+    By default with Flux's one bias. A carry is a tuple of arrays, or with `num_layers` > 1 a tuple of these; one to
+    start from comes last in the input. With `bidirectional` the outputs of both directions stand side by side, and
+    the carry of a level is a pair of theirs.
+
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        activation: the function in the cell's formula
+        num_layers: how many levels there are
+        bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
+        dropout: the probability with which an entry is dropped between two levels, in training
+        return_state: whether the last carry is returned too: (y, carry)
+        time_major: whether time is the first axis of x and the batch the second, and not the other way round
+        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
+        use_recurrent_bias: whether a second bias, bias_hh, is added to the product with the hidden state
 
     Shapes: x (N, T, in_dims), or (T, in_dims) -> y (N, T, out_dims), or (T, out_dims); with `bidirectional`
             2 out_dims. Input x, (x, carry), (x, mask) or (x, mask, carry); output y, or (y, carry) with `return_state`
@@ -121,6 +138,25 @@ class RNN(_Levels):
 class LSTM(_Levels):
     """`LSTMCell` run over a sequence, in one level or more; all else is as in `RNN`.
 
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        num_layers: how many levels there are
+        bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
+        dropout: the probability with which an entry is dropped between two levels, in training
+        return_state: whether the last carry is returned too: (y, carry)
+        time_major: whether time is the first axis of x and the batch the second, and not the other way round
+        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
+        use_recurrent_bias: whether a second bias, bias_hh, is added to the product with the hidden state
+        train_memory: whether the initial memory is a parameter
+        init_memory: draws the initial memory
+
     Shapes: x (N, T, in_dims) -> y (N, T, out_dims); a carry is (hidden, memory)
     Params: as `RNN`
     State:  as `RNN`
@@ -146,6 +182,23 @@ class LSTM(_Levels):
 class GRU(_Levels):
     """`GRUCell` run over a sequence, in one level or more; all else is as in `RNN`.
 
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        num_layers: how many levels there are
+        bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
+        dropout: the probability with which an entry is dropped between two levels, in training
+        return_state: whether the last carry is returned too: (y, carry)
+        time_major: whether time is the first axis of x and the batch the second, and not the other way round
+        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
+        use_recurrent_bias: whether a second bias, bias_hh, is added to the product with the hidden state
+
     Shapes: x (N, T, in_dims) -> y (N, T, out_dims)
     Params: as `RNN`
     State:  as `RNN`
@@ -162,6 +215,22 @@ class GRU(_Levels):
 
 class GRUv3(_Levels):
     """`GRUv3Cell` run over a sequence, in one level or more; all else is as in `RNN`.
+
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        num_layers: how many levels there are
+        bidirectional: whether each level runs in both directions of time, as `BidirectionalRNN`
+        dropout: the probability with which an entry is dropped between two levels, in training
+        return_state: whether the last carry is returned too: (y, carry)
+        time_major: whether time is the first axis of x and the batch the second, and not the other way round
+        masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
 
     Shapes: x (N, T, in_dims) -> y (N, T, out_dims)
     Params: as `RNN`

@@ -187,6 +187,18 @@ class RNNCell(_Cell):
     Called with x, or with (x, (h,)); returns (y, (h,)). Without ``use_recurrent_bias`` this is Flux's cell, whose
     ``Wi``, ``Wh`` and ``bias`` are weight_ih, weight_hh and bias_ih.
 
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        activation: the function in the formula
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
+        use_recurrent_bias: whether a second bias, bias_hh, is added to the product with the hidden state
+
     Shapes: x (..., in_dims), h (..., out_dims) -> y (..., out_dims), (h,)
     Params: weight_ih (in_dims, out_dims), weight_hh (out_dims, out_dims); bias_ih (out_dims,) if ``use_bias``, and
             bias_hh if ``use_recurrent_bias`` too; hidden_state (out_dims,) if ``train_state``
@@ -236,6 +248,19 @@ class LSTMCell(_Cell):
 
     Called with x, or with (x, (h, c)); returns (y, (h, c)). Without ``use_recurrent_bias`` this is Flux's cell, whose
     ``Wi``, ``Wh`` and ``bias`` are weight_ih, weight_hh and bias_ih: the order of the gates is the same.
+
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
+        use_recurrent_bias: whether a second bias, bias_hh, is added to the product with the hidden state
+        train_memory: whether the initial memory is a parameter
+        init_memory: draws the initial memory
 
     Shapes: x (..., in_dims), h and c (..., out_dims) -> y (..., out_dims), (h, c)
     Params: weight_ih (in_dims, 4 out_dims), weight_hh (out_dims, 4 out_dims); bias_ih (4 out_dims,) if ``use_bias``,
@@ -294,6 +319,17 @@ class GRUCell(_Cell):
     Called with x, or with (x, (h,)); returns (y, (h,)). Without ``use_recurrent_bias`` this is Flux's cell, whose
     ``Wi``, ``Wh`` and ``b`` are weight_ih, weight_hh and bias_ih.
 
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
+        use_recurrent_bias: whether a second bias, bias_hh, is added to the product with the hidden state
+
     Shapes: x (..., in_dims), h (..., out_dims) -> y (..., out_dims), (h,)
     Params: weight_ih (in_dims, 3 out_dims), weight_hh (out_dims, 3 out_dims); bias_ih (3 out_dims,) if ``use_bias``,
             and bias_hh if ``use_recurrent_bias`` too; hidden_state (out_dims,) if ``train_state``
@@ -328,6 +364,16 @@ class GRUv3Cell(_Cell):
     As `GRUCell`, but ``n = tanh(n_x + (r h) @ weight_hn)``, with one bias. Keras calls it ``reset_after=False``.
 
     Called with x, or with (x, (h,)); returns (y, (h,)).
+
+    Args:
+        in_dims: the size of x's last axis
+        out_dims: the size of the hidden state
+        use_bias: whether a bias is added
+        train_state: whether the initial hidden state is a parameter
+        init_weight: draws weight_ih, all gates or a tuple of one each; None: U(-a, a) with a = 1 / sqrt(out_dims)
+        init_recurrent_weight: draws weight_hh, given as init_weight is; None: the same as init_weight
+        init_bias: draws the biases, given as init_weight is
+        init_state: draws the initial hidden state
 
     Shapes: x (..., in_dims), h (..., out_dims) -> y (..., out_dims), (h,)
     Params: weight_ih (in_dims, 3 out_dims), weight_hh (out_dims, 3 out_dims); bias_ih (3 out_dims,) if ``use_bias``;

@@ -33,12 +33,16 @@ __all__ = ["SpectralNorm", "WeightNorm", "remove_spectral_norm", "remove_weight_
 
 
 class WeightNorm(Layer):
-    """A layer with each weight w named in `which` made of a direction v and sizes g: ``w = g v / norm(v)``.
+    """A layer whose weights w are made of a direction v and sizes g: ``w = g v / norm(v)``.
 
-    There is a size for each place along one axis, and the norm is taken along all others. That axis is the
-    outputs' if `axes` is None: the last of a matrix (in, out), and of a `Bilinear`'s weight; the first of a weight
-    (out, in, *kernel), the second of a `ConvTranspose`'s. An int names another, a tuple one for each weight, with
-    None again for the outputs'.
+    There is a size for each place along one axis, and the norm is taken along all others. By default that axis is the
+    outputs': the last of a matrix (in, out), and of a `Bilinear`'s weight; the first of a weight (out, in, *kernel),
+    the second of a `ConvTranspose`'s.
+
+    Args:
+        layer: a layer
+        which: the name of the weight, or a tuple of names
+        axes: the axis of the sizes, an int for all weights or a tuple of one each; None for the outputs'
 
     Shapes: the layer's
     Params: normalized {<name>_g, with size 1 along the other axes, <name>_v, like the weight}; unnormalized {the
@@ -99,12 +103,17 @@ class WeightNorm(Layer):
 
 
 class SpectralNorm(Layer):
-    """A layer with each weight named in `which` divided by an estimate of its largest singular value.
+    """A layer whose weights are divided by estimates of their largest singular values.
 
-    The weight is read as a matrix with rows along one axis, the outputs' as for `WeightNorm` if `axes` is None. A
-    vector u is kept for each; in training it is improved by `iterations` steps of power iteration at each call,
-    through which no gradient flows, and ``norm(Wᵀu)`` is the estimate. Before the first steps u is drawn at random
-    and the estimate is too small.
+    A weight is read as a matrix with rows along one axis, by default the outputs' as for `WeightNorm`. The state keeps
+    a vector u for each; in training it is improved by power iteration at each call, through which no gradient flows,
+    and ``norm(Wᵀu)`` is the estimate. Before the first steps u is drawn at random and the estimate is too small.
+
+    Args:
+        layer: a layer
+        which: the name of the weight, or a tuple of names
+        axes: the axis of the rows, an int for all weights or a tuple of one each; None for the outputs'
+        iterations: how many steps of power iteration are taken at each call in training
 
     Shapes: the layer's
     Params: the layer's
@@ -166,6 +175,11 @@ class SpectralNorm(Layer):
 def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Return a model without its `WeightNorm`s, and the parameters and states with which it computes the same.
 
+    Args:
+        model: a layer
+        ps: its parameters
+        st: its states
+
     Source: Flux.jl ``remove_weight_norms``
 
     >>> import luxport
@@ -186,7 +200,13 @@ def remove_weight_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer,
 
 @says_what_it_takes
 def remove_spectral_norm(model: Layer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Return a model without its `SpectralNorm`s, with the weights that these have in testing."""
+    """Return a model without its `SpectralNorm`s, with the weights that these have in testing.
+
+    Args:
+        model: a layer
+        ps: its parameters
+        st: its states
+    """
 
     def plain(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         if not isinstance(layer, SpectralNorm):

@@ -17,7 +17,10 @@ __all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 
 
 class FlattenLayer(Layer):
-    """Merge all axes but the batch's into one, or only the last N.
+    """Merge all axes but the batch's into one, or only the last ones.
+
+    Args:
+        N: how many axes are merged, counted from the last; None for all but the first
 
     Shapes: x (batch, d1, d2, ...) -> (batch, d1 d2 ...), with N: (batch, ..., product of the last N)
     Params: none
@@ -44,7 +47,10 @@ class FlattenLayer(Layer):
 
 
 class ReshapeLayer(Layer):
-    """Give each sample a new shape; one size may be -1.
+    """Give each sample a new shape.
+
+    Args:
+        *dims: the sizes of a sample, as ints or one tuple; one may be -1, which stands for what is left
 
     Shapes: x (batch, ...) -> (batch, *dims)
     Params: none
@@ -79,7 +85,10 @@ class ReshapeLayer(Layer):
 
 
 class ReverseSequence(Layer):
-    """Turn an axis around: by default the second, that of time in (batch, time, features), or the only one.
+    """Turn an axis around, such as that of time.
+
+    Args:
+        axis: the axis; None for the second, that of time in (batch, time, features), or the only one
 
     Shapes: x (..., n, ...) -> the same
     Params: none
@@ -107,6 +116,10 @@ class ReverseSequence(Layer):
 
 class SelectDim(Layer):
     """Take the slice at an index of an axis, which disappears.
+
+    Args:
+        axis: the axis
+        index: the place on it
 
     Shapes: x (..., n, ...) -> (..., ...)
     Params: none

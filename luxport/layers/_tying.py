@@ -28,6 +28,10 @@ class Tied(Layer):
     At each call it is put in the other places, too. So gradients of all its uses add up, an optimizer moves it
     once, and a file or a flat vector holds it once.
 
+    Args:
+        layer: a layer
+        groups: tuples of paths of parameters; what is at the paths of one tuple is the same
+
     Shapes: the layer's
     Params: the layer's without what is at the later paths of each group
     State:  the layer's
@@ -73,6 +77,12 @@ def tie(
 ) -> tuple[Tied, dict[str, Any], dict[str, Any] | States]:
     """Return `Tied` with parameters and states: those at the first path of each group stay.
 
+    Args:
+        layer: a layer
+        ps: its parameters
+        st: its states
+        groups: lists of paths of parameters; what is at the paths of one list becomes the same
+
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(2, 2), luxport.Dense(2, 2))
     >>> tied, ps, st = tie(model, *luxport.setup(0, model), [("layer_1", "layer_2")])
@@ -85,7 +95,13 @@ def tie(
 
 @says_what_it_takes
 def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
-    """Take `tie` back: the layer inside, with the same arrays in all places."""
+    """Take `tie` back: the layer inside, with the same arrays in all places.
+
+    Args:
+        layer: what `tie` returned
+        ps: its parameters
+        st: its states
+    """
     if not isinstance(layer, Tied):
         raise TypeError(f"untie expects a Tied layer, got {kind_of(layer)}")
     full = _spread(ps, layer.groups)
@@ -94,9 +110,14 @@ def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any
 
 @says_what_it_takes
 def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None = None) -> dict[str, Any]:
-    """Return the parameters with the same arrays at all paths of a group: those at the first, or those given.
+    """Return the parameters with the same arrays at all paths of a group.
 
     What is computed from them is no longer shared: an optimizer updates each place by itself. `Tied` stays so.
+
+    Args:
+        ps: the parameters of a layer
+        groups: lists of paths; what is at the paths of one list becomes the same
+        new: what is put there, one for each group; None for what is at the first path of each
 
     Raises: ValueError if paths are none of the parameters', overlap, or differ in structure or shape
     Source: Lux.jl ``Experimental.share_parameters``

@@ -24,11 +24,15 @@ _RANK = {"bilinear": 2, "trilinear": 3}
 class Upsample(Layer):
     """More elements along the spatial axes: repeated ("nearest"), or interpolated ("linear", "bilinear", "trilinear").
 
-    Either `scale`, a number for all spatial axes or one each (fewer are for the last axes), or `size` says how many;
-    "nearest" wants a whole scale, and of n elements makes any number m: element i is the one at ``floor(i n / m)``.
-    "bilinear" is "linear" for two spatial axes, "trilinear" for three.
-    `align_corners`, for interpolation, is True by default: the corner elements keep their values, as in every model
-    of Flux and Lux. It is False in PyTorch, JAX and Keras; there elements are cells that are cut up evenly.
+    Either `scale` or `size` says how many. "nearest" makes any number m of n elements: element i is the one at
+    ``floor(i n / m)``. By default the corner elements keep their values, as in every model of Flux and Lux. In
+    PyTorch, JAX and Keras they do not: there elements are cells that are cut up evenly.
+
+    Args:
+        scale: how many times as many: a number for all spatial axes, or one each of the last ones; for "nearest" ints
+        mode: "nearest", "linear" for any number of spatial axes, "bilinear" for two, "trilinear" for three
+        size: how many elements there are then: an int for all spatial axes, or one each
+        align_corners: whether interpolation keeps the values of the corner elements
 
     Shapes: x (N, C, *spatial) -> y (N, C, *floor(spatial * scale)) or (N, C, *size)
     Params: none
@@ -79,7 +83,10 @@ class Upsample(Layer):
 
 
 class PixelShuffle(Layer):
-    """Channels laid out in space: each pixel becomes a block of `factor` pixels along every spatial axis.
+    """Channels laid out in space: each pixel becomes a block of pixels.
+
+    Args:
+        factor: how many pixels a block has along each spatial axis
 
     Shapes: x (N, C factor^rank, *spatial) -> y (N, C, *spatial * factor)
     Params: none

@@ -1,0 +1,57 @@
+"""What can be set is documented: each public name lists its arguments under ``Args:``, a line each, and no others."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from luxport import layers
+
+ENTRY = re.compile(r" {4}(\*{0,2}\w+): (\S.*)")
+
+
+def documented(value: Any) -> list[tuple[str, str]]:
+    """Return each entry under ``Args:`` as its name and its text; a line that is no entry has no name."""
+    section = re.search(r"^Args:\n((?: +\S.*\n?)+)", inspect.getdoc(value) or "", re.MULTILINE)
+    lines = section[1].splitlines() if section else []
+    return [(found[1], found[2]) if (found := ENTRY.fullmatch(line)) else ("", line) for line in lines]
+
+
+def arguments(value: Any) -> list[str]:
+    """Return the names of what a class is built with, or a function or an initializer called with."""
+    if isinstance(value, type):
+        if getattr(value, "_is_protocol", False):
+            return []
+        # `inspect` alone would find the `__new__` of layers that have one, which takes anything.
+        value = value.__init__ if value.__init__ is not object.__init__ else value.__new__
+        if value is object.__new__:
+            return []
+        parameters = list(inspect.signature(value).parameters.values())[1:]
+    else:
+        drawn = getattr(value, "draw", None)
+        parameters = list(inspect.signature(drawn or value).parameters.values())
+        # Every initializer takes a generator and a shape.
+        parameters = parameters[2:] if drawn else parameters
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    return [stars.get(parameter.kind, "") + parameter.name for parameter in parameters]
+
+
+def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Yield what can be built or called, and the other ways to build it."""
+    for name in module.__all__:
+        value = getattr(module, name)
+        if callable(value):
+            yield name, value
+        for other, method in vars(value).items() if isinstance(value, type) else ():
+            if isinstance(method, classmethod) and other.startswith("from_"):
+                yield f"{name}.{other}", getattr(value, other)
+
+
+@pytest.mark.parametrize("module", [layers], ids=lambda module: module.__name__)
+def test_each_argument_is_documented(module: ModuleType) -> None:
+    names = {name: [entry for entry, _ in documented(value)] for name, value in public(module)}
+    wanted = {name: arguments(value) for name, value in public(module)}
+    assert {name: found for name, found in names.items() if found != wanted[name]} == {}
