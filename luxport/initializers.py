@@ -98,7 +98,11 @@ def calculate_gain(activation: Any, slope: float = 0.01) -> float:
     """Return the gain of a weight before an activation that keeps the variance of what flows through.
 
     1 for `identity` and `sigmoid`, 5/3 for `tanh`, the root of 2 for `relu` and of ``2 / (1 + slope²)`` for
-    `leakyrelu`, 3/4 for `selu`; a function or its name.
+    `leakyrelu`, 3/4 for `selu`.
+
+    Args:
+        activation: one of these functions, or its name
+        slope: that of `leakyrelu` below 0
 
     Raises: ValueError for any other
     Source: PyTorch ``torch.nn.init.calculate_gain``
@@ -123,7 +127,10 @@ def calculate_gain(activation: Any, slope: float = 0.01) -> float:
 
 @says_what_it_takes
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return fan-in and fan-out of a weight: (in, out), or (out, in, *kernel).
+    """Return fan-in and fan-out of a weight: how many inputs an output has, and how many outputs an input.
+
+    Args:
+        shape: the weight's: (in, out), or (out, in, *kernel)
 
     Source: Flux ``nfan``, axes reversed
 
@@ -154,25 +161,42 @@ def ones(rng: Rng, shape: tuple[int, ...]) -> Any:
 
 @_Init
 def constant(rng: Rng, shape: tuple[int, ...], *, value: float = 0.0) -> Any:
-    """Fill with a value."""
+    """Fill with a value.
+
+    Args:
+        value: the value
+    """
     return np.full(shape, value, np.float32)
 
 
 @_Init
 def uniform(rng: Rng, shape: tuple[int, ...], *, low: float = 0.0, high: float = 1.0) -> Any:
-    """Draw from U[low, high)."""
+    """Draw from U[low, high).
+
+    Args:
+        low: the least value
+        high: the bound below which all values are
+    """
     return rng.uniform(shape, low, high)
 
 
 @_Init
 def normal(rng: Rng, shape: tuple[int, ...], *, mean: float = 0.0, std: float = 1.0) -> Any:
-    """Draw from N(mean, std²)."""
+    """Draw from N(mean, std²).
+
+    Args:
+        mean: the mean of the distribution
+        std: its standard deviation
+    """
     return rng.normal(shape, mean, std)
 
 
 @_Init
 def glorot_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
     """Draw from U(-a, a) with a = gain sqrt(6 / (fan_in + fan_out)).
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
 
     Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010)
     """
@@ -182,13 +206,20 @@ def glorot_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> An
 
 @_Init
 def glorot_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
-    """Draw from N(0, gain² 2 / (fan_in + fan_out))."""
+    """Draw from N(0, gain² 2 / (fan_in + fan_out)).
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
+    """
     return rng.normal(shape, 0.0, gain * math.sqrt(2.0 / max(1, sum(fans(shape)))))
 
 
 @_Init
 def kaiming_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt(2.0)) -> Any:
     """Draw from U(-a, a) with a = gain sqrt(3 / fan_in).
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
 
     Source: K. He et al., "Delving deep into rectifiers" (2015)
     """
@@ -198,7 +229,11 @@ def kaiming_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt
 
 @_Init
 def kaiming_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt(2.0)) -> Any:
-    """Draw from N(0, gain² / fan_in)."""
+    """Draw from N(0, gain² / fan_in).
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
+    """
     return rng.normal(shape, 0.0, gain / math.sqrt(max(1, fans(shape)[0])))
 
 
@@ -206,7 +241,13 @@ def kaiming_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = math.sqrt(
 def truncated_normal(
     rng: Rng, shape: tuple[int, ...], *, mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0
 ) -> Any:
-    """Draw from N(mean, std²) within [low, high], which are values and no multiples of std.
+    """Draw from N(mean, std²) within [low, high].
+
+    Args:
+        mean: the mean of the distribution before it is cut off
+        std: its standard deviation then
+        low: the least value, as it is, not in standard deviations
+        high: the greatest value, likewise
 
     Raises: ValueError unless std > 0 and low < high
     """
@@ -216,6 +257,9 @@ def truncated_normal(
 @_Init
 def lecun_normal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
     """Draw from a normal distribution cut off at two deviations, then scaled to a variance of gain² / fan_in.
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
 
     Source: Y. LeCun et al., "Efficient backprop" (1998); JAX and Keras ``lecun_normal``
     """
@@ -229,7 +273,11 @@ _STD_WITHIN_TWO = 0.87962566103423978
 
 @_Init
 def lecun_uniform(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
-    """Draw from U(-a, a) with a = gain sqrt(3 / fan_in)."""
+    """Draw from U(-a, a) with a = gain sqrt(3 / fan_in).
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
+    """
     bound = gain * math.sqrt(3.0 / max(1, fans(shape)[0]))
     return rng.uniform(shape, -bound, bound)
 
@@ -240,6 +288,9 @@ def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
 
     More axes than two are one matrix: the first against all others, which for a weight (out, in, *kernel) are its
     outputs. A vector is a column.
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
 
     Raises: ValueError for a shape of no axes
     Source: A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning" (2014)
@@ -254,9 +305,13 @@ def orthogonal(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0) -> Any:
 
 @_Init
 def sparse_init(rng: Rng, shape: tuple[int, ...], *, sparsity: float, std: float = 0.01) -> Any:
-    """Draw from N(0, std²), then set a part of each row to 0: ``ceil(sparsity * row length)`` entries, at random.
+    """Draw from N(0, std²), then set a share of each row to 0: ``ceil(sparsity * row length)`` entries, at random.
 
     For a weight (in, out) these are the connections of an input.
+
+    Args:
+        sparsity: the share, from 0 to 1
+        std: the standard deviation of the other values
 
     Raises: TypeError without a sparsity; ValueError for a shape that is no matrix's
     Source: J. Martens, "Deep learning via Hessian-free optimization" (2010)
@@ -274,8 +329,11 @@ def identity_init(rng: Rng, shape: tuple[int, ...], *, gain: float = 1.0, shift:
     """Make a weight that passes its input on, times the gain, where a layer has as many outputs as inputs.
 
     A vector, a bias that is, is 0. A matrix (in, out) has the gain on its diagonal. A weight (out, in, *kernel)
-    has such a matrix in the middle of its kernel, the lower of two middles. Then it is rolled: by a shift along the
-    outputs of a matrix, along outputs and inputs of a kernel; by a tuple of shifts along all axes.
+    has such a matrix in the middle of its kernel, the lower of two middles. Then it is rolled.
+
+    Args:
+        gain: a factor of all values, see `calculate_gain`
+        shift: how far: an int for the outputs of a matrix, or outputs and inputs of a kernel; a tuple for each axis
 
     Source: WeightInitializers.jl ``identity_init``; Flux.jl for shifts that are tuples
     """

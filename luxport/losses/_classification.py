@@ -30,6 +30,13 @@ def crossentropy(
     y_hat are probabilities, as `softmax` makes them; with the numbers before it, `logitcrossentropy` is more exact.
     Labels that are indices of classes: `sparse_crossentropy`.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``crossentropy``; Lux.jl ``CrossEntropyLoss``
 
@@ -47,6 +54,12 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
 
     Labels that are indices of classes: `sparse_logitcrossentropy`.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``logitcrossentropy``; Lux.jl ``CrossEntropyLoss``
     """
@@ -63,6 +76,12 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
 
     y_hat are probabilities; with the numbers before `sigmoid`, `logitbinarycrossentropy` is more exact.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
     Source: Flux.jl ``binarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
     _, y_hat, y = operands("binarycrossentropy", y_hat, y)
@@ -73,6 +92,11 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
 @loss_function()
 def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg((1 - y) y_hat - log(sigmoid(y_hat)))``.
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``logitbinarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
@@ -95,7 +119,15 @@ def focal_loss(
 ) -> Array:
     """Return ``agg(-sum(y (1 - p)^gamma log p))`` with ``p = y_hat + epsilon``, summed over classes along the axis.
 
-    Classes that are told well count for less; with gamma 0 it is `crossentropy`.
+    With gamma 0 it is `crossentropy`.
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        gamma: how much less the classes count that are told well, at least 0
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``focal_loss``; Lux.jl ``FocalLoss``; T.-Y. Lin et al., "Focal loss for dense object
@@ -115,6 +147,13 @@ def binary_focal_loss(
     ``p = y (y_hat + epsilon) + (1 - y) (1 - y_hat - epsilon)``, but at least epsilon: where y is 0 and y_hat is 1 it
     would be negative.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        gamma: how much less the classes count that are told well, at least 0
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
     Source: Flux.jl ``binary_focal_loss``; Lux.jl ``BinaryFocalLoss``
     """
     xp, y_hat, y = operands("binary_focal_loss", y_hat, y)
@@ -133,6 +172,13 @@ def kldivergence(
 
     Both are probabilities (PyTorch's takes the logarithm of the first). 0 log 0 is 0.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``kldivergence``; Lux.jl ``KLDivergenceLoss``
     """
@@ -145,6 +191,11 @@ def kldivergence(
 def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y))`` for labels -1 and 1.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Flux.jl ``hinge_loss``; Lux.jl ``HingeLoss``
     """
     _, y_hat, y = operands("hinge_loss", y_hat, y)
@@ -154,6 +205,11 @@ def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 @loss_function()
 def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(max(0, 1 - y_hat y)²)`` for labels -1 and 1.
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``squared_hinge_loss``; Lux.jl ``SquaredHingeLoss``
     """

@@ -196,7 +196,12 @@ def _expect_classes(y: Array, *alpha: float, axis: int | None = -1, **options: A
     rules={"alpha": number("a number between 0 and 1", lambda alpha: 0 < alpha < 1), "axis": or_none(AXIS)},
 )
 def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
-    """Return ``(1 - alpha) y + alpha / K``, K the number of classes along the axis; without an axis there are two.
+    """Return ``(1 - alpha) y + alpha / K``, K the number of classes.
+
+    Args:
+        y: the labels: probabilities, one-hot or of one class of two
+        alpha: the share that is spread over all classes, between 0 and 1
+        axis: the axis of the classes; None for labels of one class of two
 
     Shapes: y (...) -> the same; bools and integers become float32
     Raises: ValueError unless 0 < alpha < 1

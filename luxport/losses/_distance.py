@@ -15,7 +15,11 @@ __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin
 def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", margin: float = 1.0) -> Array:
     """Return ``agg((1 - y) y_hat² + y max(0, margin - y_hat)²)``, y_hat the distances of pairs.
 
-    y is 1 for a pair that should be at least the margin apart, 0 for one that should coincide.
+    Args:
+        y_hat: the distances of pairs
+        y: 1 for a pair that should be apart, 0 for one that should coincide
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        margin: how far apart pairs should be, at least 0
 
     Raises: ValueError for a negative margin
     Source: Flux.jl ``siamese_contrastive_loss``; R. Hadsell et al., "Dimensionality reduction by learning an
@@ -32,8 +36,14 @@ def cosine_similarity_loss(
 ) -> Array:
     """Return ``agg(1 - y_hat · y / (|y_hat| |y|))``: 0 for vectors of one direction, 2 for opposite ones.
 
-    A norm counts as at least epsilon, by default the dtype's, so that the loss of a zero vector is 1. (Keras leaves
-    the 1 out.)
+    A norm counts as at least epsilon, so that the loss of a zero vector is 1. (Keras leaves the 1 out.)
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        axis: the axis of the vectors
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: the smallest norm; None for the dtype's distance from 1 to the next number
 
     Shapes: y_hat, y (..., n), vectors along the axis; the losses (...)
     Source: PyTorch ``CosineEmbeddingLoss`` for the label 1
@@ -64,7 +74,14 @@ def triplet_margin_loss(
 ) -> Array:
     """Return ``agg(max(0, |anchor - positive| - |anchor - negative| + margin))``.
 
-    Epsilon is added to every difference, so that coinciding points have a gradient.
+    Args:
+        anchor: the points
+        positive: the points that should lie closer to them, an array like anchor or a number
+        negative: the points that should lie farther from them, an array like anchor or a number
+        axis: the axis of the vectors
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        margin: how much farther the negative should be than the positive, at least 0
+        epsilon: a small number added to every difference, so that coinciding points have a gradient
 
     Shapes: anchor, positive, negative (..., n), vectors along the axis; the losses (...)
     Source: PyTorch ``TripletMarginLoss``

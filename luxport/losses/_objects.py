@@ -95,6 +95,9 @@ class Loss(ABC):
 class MSELoss(Loss):
     """`mse` with its options.
 
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Lux.jl ``MSELoss``
     """
 
@@ -107,6 +110,9 @@ class MSELoss(Loss):
 
 class MAELoss(Loss):
     """`mae` with its options.
+
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``MAELoss``
     """
@@ -125,6 +131,10 @@ L2Loss: TypeAlias = MSELoss
 class MSLELoss(Loss):
     """`msle` with its options.
 
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
     Source: Lux.jl ``MSLELoss``
     """
 
@@ -139,6 +149,10 @@ class MSLELoss(Loss):
 class HuberLoss(Loss):
     """`huber_loss` with its options.
 
+    Args:
+        delta: the distance up to which the loss is a square, at least 0
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Lux.jl ``HuberLoss``
     """
 
@@ -151,7 +165,11 @@ class HuberLoss(Loss):
 
 
 class PoissonLoss(Loss):
-    """`poisson_loss` with its options, of which epsilon is by default the dtype's, as Lux's.
+    """`poisson_loss` with its options; epsilon is another one by default, as Lux's.
+
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``PoissonLoss``
     """
@@ -166,7 +184,14 @@ class PoissonLoss(Loss):
 
 
 class CrossEntropyLoss(Loss):
-    """`crossentropy`, or `logitcrossentropy` with `logits`; labels are smoothed by ``label_smoothing`` in [0, 1].
+    """`crossentropy`, or `logitcrossentropy` with `logits`, of labels that may be smoothed.
+
+    Args:
+        axis: the axis of the classes
+        logits: whether y_hat holds the numbers before the softmax, and not probabilities
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``CrossEntropyLoss``
 
@@ -193,7 +218,14 @@ class CrossEntropyLoss(Loss):
 class SparseCrossEntropyLoss(Loss):
     """`sparse_crossentropy`, or `sparse_logitcrossentropy` with `logits`: labels are indices of classes.
 
-    `class_weights`, a tuple of numbers, and ``label_smoothing`` in [0, 1] are theirs.
+    Args:
+        axis: the axis of the classes
+        logits: whether y_hat holds the numbers before the softmax, and not probabilities
+        ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
 
     Source: Keras ``SparseCategoricalCrossentropy``; PyTorch ``CrossEntropyLoss`` for ignore_index
     """
@@ -216,7 +248,13 @@ class SparseCrossEntropyLoss(Loss):
 
 
 class BinaryCrossEntropyLoss(Loss):
-    """`binarycrossentropy`, or `logitbinarycrossentropy` with `logits`; ``label_smoothing`` in [0, 1].
+    """`binarycrossentropy`, or `logitbinarycrossentropy` with `logits`, of labels that may be smoothed.
+
+    Args:
+        logits: whether y_hat holds the numbers before the sigmoid, and not probabilities
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``BinaryCrossEntropyLoss``
     """
@@ -237,6 +275,12 @@ class BinaryCrossEntropyLoss(Loss):
 class FocalLoss(Loss):
     """`focal_loss` with its options.
 
+    Args:
+        gamma: how much less the classes count that are told well, at least 0
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
     Source: Lux.jl ``FocalLoss``
     """
 
@@ -253,6 +297,11 @@ class FocalLoss(Loss):
 class BinaryFocalLoss(Loss):
     """`binary_focal_loss` with its options.
 
+    Args:
+        gamma: how much less the classes count that are told well, at least 0
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+
     Source: Lux.jl ``BinaryFocalLoss``
     """
 
@@ -266,10 +315,16 @@ class BinaryFocalLoss(Loss):
 
 
 class KLDivergenceLoss(Loss):
-    """`kldivergence` with its options; labels are smoothed by ``label_smoothing`` in [0, 1].
+    """`kldivergence` with its options, of labels that may be smoothed.
 
     (Lux smooths the labels of the cross-entropy in it, and not those of the entropy: then the divergence of equal
     distributions is not 0.)
+
+    Args:
+        axis: the axis of the classes
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Lux.jl ``KLDivergenceLoss``
     """
@@ -288,6 +343,9 @@ class KLDivergenceLoss(Loss):
 class HingeLoss(Loss):
     """`hinge_loss` with its options.
 
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Lux.jl ``HingeLoss``
     """
 
@@ -301,6 +359,9 @@ class HingeLoss(Loss):
 class SquaredHingeLoss(Loss):
     """`squared_hinge_loss` with its options.
 
+    Args:
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Lux.jl ``SquaredHingeLoss``
     """
 
@@ -313,6 +374,10 @@ class SquaredHingeLoss(Loss):
 
 class DiceCoeffLoss(Loss):
     """`dice_coeff_loss` of each sample, over all axes but the first, then aggregated; of a vector as a whole.
+
+    Args:
+        smooth: a number added above and below, so that nothing in common with nothing has the loss 0
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``DiceCoeffLoss``
     """
@@ -330,6 +395,10 @@ class DiceCoeffLoss(Loss):
 class SiameseContrastiveLoss(Loss):
     """`siamese_contrastive_loss` with its options.
 
+    Args:
+        margin: how far apart pairs should be, at least 0
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Lux.jl ``SiameseContrastiveLoss``
     """
 
@@ -343,6 +412,10 @@ class SiameseContrastiveLoss(Loss):
 
 class GenericLossFunction(Loss):
     """``agg(loss_fn(y_hat, y))`` for any function of two arrays that works entry by entry.
+
+    Args:
+        loss_fn: a function of y_hat and y that returns a loss for each entry
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Source: Lux.jl ``GenericLossFunction``
 

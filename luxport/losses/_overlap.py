@@ -19,7 +19,14 @@ def dice_coeff_loss(
 ) -> Array:
     """Return ``agg(1 - (2 sum(y y_hat) + smooth) / (sum(y²) + sum(y_hat²) + smooth))``.
 
-    Sums are over all entries unless axes are given (Lux's `DiceCoeffLoss` has one loss per sample).
+    (Lux's `DiceCoeffLoss` has one loss per sample.)
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        smooth: a number added above and below, so that nothing in common with nothing has the loss 0
+        axis: the axes to sum over, an int or a tuple; None for all
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``dice_coeff_loss``; F. Milletari et al., "V-Net" (2016)
     """
@@ -34,8 +41,14 @@ def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None
     """Return ``agg(1 - (TP + 1) / (TP + beta FP + (1 - beta) FN + 1))``.
 
     ``TP = sum(y y_hat)``, the false positives are ``FP = sum((1 - y) y_hat)``, the false negatives
-    ``FN = sum(y (1 - y_hat))``: a larger beta punishes false positives more. (Flux's code, which its tests pin, does
-    so; its documentation says negatives.) Sums are over all entries unless axes are given.
+    ``FN = sum(y (1 - y_hat))``. (Flux's code, which its tests pin, does so; its documentation has both exchanged.)
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        beta: the weight of false positives, against that of false negatives
+        axis: the axes to sum over, an int or a tuple; None for all
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Source: Flux.jl ``tversky_loss``; S. Salehi et al., "Tversky loss function for image segmentation" (2017)
     """

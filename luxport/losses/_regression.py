@@ -16,6 +16,11 @@ __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"]
 def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|²)``, the mean squared error. Complex numbers have a real one.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Flux.jl ``mse``; Lux.jl ``MSELoss``
 
     >>> import numpy as np
@@ -30,6 +35,11 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|)``, the mean absolute error. Complex numbers have a real one.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+
     Source: Flux.jl ``mae``; Lux.jl ``MAELoss``
     """
     xp, y_hat, y = operands("mae", y_hat, y, complex_too=True)
@@ -40,7 +50,13 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | None = None) -> Array:
     """Return ``agg(log((y_hat + epsilon) / (y + epsilon))²)``, the mean squared logarithmic error.
 
-    (Keras adds 1 in place of epsilon, whose default is that of the dtype.)
+    (Keras adds 1 in place of epsilon.)
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Flux.jl ``msle``; Lux.jl ``MSLELoss``
     """
@@ -54,6 +70,12 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
 def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: float = 1.0) -> Array:
     """Return ``agg(d²/2)`` where the distance ``d = |y_hat - y|`` is at most delta, ``delta (d - delta/2)`` beyond.
 
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        delta: the distance up to which the loss is a square, at least 0
+
     Source: Flux.jl ``huber_loss``; Lux.jl ``HuberLoss``
     """
     xp, y_hat, y = operands("huber_loss", y_hat, y, complex_too=True)
@@ -66,7 +88,13 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
 def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float = 0.0) -> Array:
     """Return ``agg(y_hat - y log(y_hat + epsilon))``: counts y, of which y_hat are expected, in a Poisson distribution.
 
-    Terms without y_hat (Stirling's) are left out, and epsilon is 0 as in Flux (Lux's `PoissonLoss` has the dtype's).
+    Terms without y_hat (Stirling's) are left out.
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; 0 as in Flux (Lux's `PoissonLoss` has the dtype's)
 
     Source: Flux.jl ``poisson_loss``
     """
@@ -86,7 +114,15 @@ def gaussian_nll(
 ) -> Array:
     """Return ``agg((log v + (y_hat - y)² / v) / 2)``, the negative log-likelihood of a normal distribution.
 
-    The variance counts as at least epsilon, ``v = max(variance, epsilon)``. With `full`, ``log(2 pi) / 2`` is added.
+    The variance counts as at least epsilon: ``v = max(variance, epsilon)``.
+
+    Args:
+        y_hat: the prediction
+        y: the target, an array like y_hat or a number for all entries
+        variance: the variance, an array like y_hat or a number for all entries
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        full: whether the constant ``log(2 pi) / 2`` is added
+        epsilon: the smallest variance
 
     Shapes: y_hat, y, variance (...)
     Source: PyTorch ``GaussianNLLLoss``

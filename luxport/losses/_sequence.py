@@ -22,9 +22,16 @@ def ctc_loss(
 ) -> Array:
     """Return ``agg(-log P(y | softmax(y_hat)))``, one loss a sequence: `luxport.ops.ctc_loss`, aggregated.
 
-    The blank is the last class unless `blank` says otherwise (in PyTorch it is the first). A sequence too short for
-    its labels has an infinite loss. The mean is over sequences, whatever their lengths (PyTorch's divides each by
-    its number of labels first).
+    A sequence too short for its labels has an infinite loss. The mean is over sequences, whatever their lengths
+    (PyTorch's divides each by its number of labels first).
+
+    Args:
+        y_hat: the numbers before the softmax, at each step
+        y: the labels, indices of classes from 0
+        y_hat_lengths: how many steps of each sequence count; None for all
+        y_lengths: how many labels of each sequence count; None for all
+        blank: the class of no label, by default the last (in PyTorch it is the first)
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
 
     Shapes: y_hat (N, T, classes), y (N, L) of integers from 0, lengths (N,) or None for all; the losses (N,). One
             sequence: y_hat (T, classes), y (L,)

@@ -38,8 +38,13 @@ def nll_loss(
 ) -> Array:
     """Return ``agg(-y_hat[y])``, y_hat the logarithms of probabilities along the axis, y indices of classes.
 
-    Where y is `ignore_index` the loss is 0, and does not count in a mean. With `class_weights`, a sequence of numbers
-    or an array (classes,), each loss is multiplied by the weight of its class, and a mean divided by their sum.
+    Args:
+        y_hat: the logarithms of probabilities
+        y: the labels, indices of classes from 0
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
+        class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: ValueError if the shapes do not fit, or an index is out of range (where the program is compiled the loss
@@ -69,7 +74,15 @@ def sparse_crossentropy(
 ) -> Array:
     """Return `crossentropy` for labels that are indices of classes: ``agg(-log(y_hat[y] + epsilon))``.
 
-    `ignore_index` and `class_weights` are as in `nll_loss`, `label_smoothing` as in `sparse_logitcrossentropy`.
+    Args:
+        y_hat: the probabilities
+        y: the labels, indices of classes from 0
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
+        ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
+        class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: as `nll_loss`
@@ -95,8 +108,17 @@ def sparse_logitcrossentropy(
 ) -> Array:
     """Return `logitcrossentropy` for labels that are indices of classes: ``agg(-logsoftmax(y_hat)[y])``.
 
-    `ignore_index` and `class_weights` are as in `nll_loss`. With `label_smoothing` a from 0 to 1 the label has the
-    share ``1 - a`` of the loss and all classes, each with its weight, have ``a / classes``.
+    Smoothed by a, the label has the share ``1 - a`` of the loss and all classes, each with its weight, have
+    ``a / classes``.
+
+    Args:
+        y_hat: the numbers before the softmax
+        y: the labels, indices of classes from 0
+        axis: the axis of the classes
+        agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
+        ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
+        class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: as `nll_loss`; ValueError for another label_smoothing

@@ -21,6 +21,9 @@ __all__ = ["ComposedSchedule", "Constant", "Interpolator", "Loop", "OneCycle", "
 class Constant(Schedule):
     """``value`` at every step.
 
+    Args:
+        value: the value
+
     Source: ParameterSchedulers.jl ``Constant``
     """
 
@@ -34,7 +37,11 @@ class Constant(Schedule):
 @built_in_own_words
 @dataclass(frozen=True)
 class Shortened(Schedule):
-    """A schedule that ends after `nsteps` steps.
+    """A schedule that ends.
+
+    Args:
+        schedule: a schedule, or any function of t
+        nsteps: after how many steps
 
     Source: ParameterSchedulers.jl ``Shortened``
     """
@@ -53,7 +60,11 @@ class Shortened(Schedule):
 @built_in_own_words
 @dataclass(frozen=True)
 class Shifted(Schedule):
-    """A schedule that starts with its value at `offset`.
+    """A schedule that starts with a later value.
+
+    Args:
+        schedule: a schedule, or any function of t
+        offset: the t whose value comes first
 
     Source: ParameterSchedulers.jl ``Shifted``
     """
@@ -70,6 +81,10 @@ class Shifted(Schedule):
 @dataclass(frozen=True)
 class Sequence(Schedule):
     """One schedule (or number) after the other, each for its number of steps and counting from 1; then the last.
+
+    Args:
+        schedules: schedules, functions of t or numbers, in order
+        step_sizes: for how many steps each of them is followed
 
     Raises: ValueError if there are not as many schedules as sizes
     Source: ParameterSchedulers.jl ``Sequence``
@@ -107,7 +122,11 @@ class Sequence(Schedule):
 @built_in_own_words
 @dataclass(frozen=True)
 class Loop(Schedule):
-    """A schedule (or function) that starts again after every `period` steps.
+    """A schedule that starts again and again.
+
+    Args:
+        schedule: a schedule, or any function of t
+        period: after how many steps it starts again
 
     Source: ParameterSchedulers.jl ``Loop``
     """
@@ -123,7 +142,12 @@ class Loop(Schedule):
 @built_in_own_words
 @dataclass(frozen=True)
 class Interpolator(Schedule):
-    """A schedule at ``t / rate``, rounded up unless `ceil` is False: epochs for a count of batches, or real time.
+    """A schedule at ``t / rate``: epochs for a count of batches, or real time.
+
+    Args:
+        schedule: a schedule, or any function of t
+        rate: how many steps are one step of the schedule
+        ceil: whether ``t / rate`` is rounded up
 
     Source: ParameterSchedulers.jl ``Interpolator``
 
@@ -146,7 +170,10 @@ class Interpolator(Schedule):
 class ComposedSchedule(Schedule):
     """A schedule whose arguments are schedules (or numbers): at each t, ``compose(schedule, arguments at t)`` at t.
 
-    Unless told otherwise, that is a schedule of the same kind with those arguments.
+    Args:
+        schedule: a schedule, of whose kind one is made at each step
+        parameters: schedules or numbers, one for each argument of that kind
+        compose: what makes the schedule, see above; None for one of the same kind with those arguments
 
     Source: ParameterSchedulers.jl ``ComposedSchedule``
 
@@ -181,7 +208,12 @@ def OneCycle(  # noqa: N802
 ) -> Sequence:
     """Rise by a cosine from `startval` to `maxval`, in a part of the steps, and fall to `endval` in the rest.
 
-    `startval` is ``maxval / 25`` and `endval` ``maxval / 1e5`` unless given. There is no value after `nsteps` steps.
+    Args:
+        nsteps: how many steps there are; after them there is no value
+        maxval: the highest value
+        startval: the value at t = 1; None for ``maxval / 25``
+        endval: the value that the fall leads to; None for ``maxval / 1e5``
+        percent_start: the part of the steps that rise, between 0 and 1
 
     Raises: ValueError if `percent_start` is not between 0 and 1
     Source: ParameterSchedulers.jl ``OneCycle``; L. N. Smith, N. Topin (2019)

@@ -15,7 +15,12 @@ __all__ = ["Exp", "Inv", "Poly", "Step"]
 @built_in_own_words
 @dataclass(frozen=True)
 class Step(Schedule):
-    """``start decay^k`` after k whole phases, each of `step_sizes` steps, or of as many as its entries say in turn.
+    """``start decay^k`` after k whole phases.
+
+    Args:
+        start: the value at t = 1
+        decay: the factor after each phase
+        step_sizes: how many steps a phase has, or a tuple of the sizes of all phases, after which the value stays
 
     Source: ParameterSchedulers.jl ``Step``
 
@@ -47,6 +52,10 @@ class Step(Schedule):
 class Exp(Schedule):
     """``start decay^(t - 1)``.
 
+    Args:
+        start: the value at t = 1
+        decay: the factor after each step
+
     Source: ParameterSchedulers.jl ``Exp``
     """
 
@@ -61,7 +70,12 @@ class Exp(Schedule):
 @built_in_own_words
 @dataclass(frozen=True)
 class Poly(Schedule):
-    """``start (1 - (t - 1) / max_iter)^degree``, up to step `max_iter`.
+    """``start (1 - (t - 1) / max_iter)^degree``.
+
+    Args:
+        start: the value at t = 1
+        degree: the power
+        max_iter: the last step; after it there is no value
 
     Source: ParameterSchedulers.jl ``Poly``, the code: its documentation divides instead
 
@@ -85,6 +99,11 @@ class Poly(Schedule):
 @dataclass(frozen=True)
 class Inv(Schedule):
     """``start / (1 + (t - 1) decay)^degree``.
+
+    Args:
+        start: the value at t = 1
+        decay: how fast it falls, see above
+        degree: the power
 
     Source: ParameterSchedulers.jl ``Inv``
     """

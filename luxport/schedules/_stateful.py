@@ -14,7 +14,9 @@ __all__ = ["Stateful"]
 class Stateful:
     """A schedule with a memory of the step's number, for a loop that has none; not for compiled programs.
 
-    `advance` tells from the number whether the next call is to go on; else it gives the same value again.
+    Args:
+        schedule: a schedule, or any function of t
+        advance: a function of the step's number: whether the next call goes on, and does not give the same value again
 
     Source: ParameterSchedulers.jl ``Stateful``, ``next!`` and ``reset!``
 

@@ -17,6 +17,11 @@ __all__ = ["CosAnneal", "Sin", "SinDecay2", "SinExp", "Triangle", "TriangleDecay
 class Triangle(Schedule):
     """A triangle wave between `l0` and `l1`: the smaller one at t = 1, the larger one half a period later.
 
+    Args:
+        l0: one end of the wave
+        l1: the other end
+        period: after how many steps it starts again
+
     Source: ParameterSchedulers.jl ``Triangle``
 
     >>> [Triangle(l0=0.0, l1=1.0, period=4)(t) for t in (1, 2, 3, 4, 5)]
@@ -37,6 +42,11 @@ class Triangle(Schedule):
 class TriangleDecay2(Schedule):
     """`Triangle`, half as high after each period.
 
+    Args:
+        l0: one end of the wave
+        l1: the other end
+        period: after how many steps it starts again
+
     Source: ParameterSchedulers.jl ``TriangleDecay2``
     """
 
@@ -53,6 +63,12 @@ class TriangleDecay2(Schedule):
 @dataclass(frozen=True)
 class TriangleExp(Schedule):
     """`Triangle` with a height that is multiplied by ``decay^(t - 1)``.
+
+    Args:
+        l0: one end of the wave
+        l1: the other end
+        period: after how many steps it starts again
+        decay: the factor of the height after each step
 
     Source: ParameterSchedulers.jl ``TriangleExp``
     """
@@ -72,6 +88,11 @@ class TriangleExp(Schedule):
 class Sin(Schedule):
     """A wave ``|sin(π (t - 1) / period)|`` between `l0` and `l1`: the smaller one at t = 1.
 
+    Args:
+        l0: one end of the wave
+        l1: the other end
+        period: after how many steps it starts again
+
     Source: ParameterSchedulers.jl ``Sin``
     """
 
@@ -89,6 +110,11 @@ class Sin(Schedule):
 class SinDecay2(Schedule):
     """`Sin`, half as high after each period.
 
+    Args:
+        l0: one end of the wave
+        l1: the other end
+        period: after how many steps it starts again
+
     Source: ParameterSchedulers.jl ``SinDecay2``
     """
 
@@ -105,6 +131,12 @@ class SinDecay2(Schedule):
 @dataclass(frozen=True)
 class SinExp(Schedule):
     """`Sin` with a height that is multiplied by ``decay^(t - 1)``.
+
+    Args:
+        l0: one end of the wave
+        l1: the other end
+        period: after how many steps it starts again
+        decay: the factor of the height after each step
 
     Source: ParameterSchedulers.jl ``SinExp``
     """
@@ -124,7 +156,11 @@ class SinExp(Schedule):
 class CosAnneal(Schedule):
     """Half a cosine from the larger of `l0` and `l1` at t = 1 down to the smaller one, in `period` steps.
 
-    Then again from the start if `restart`, else back up the same way.
+    Args:
+        l0: one end of the wave
+        l1: the other end
+        period: how many steps it takes
+        restart: whether it then starts again at the larger one, and does not go back up the same way
 
     Source: ParameterSchedulers.jl ``CosAnneal``; I. Loshchilov, F. Hutter (2017)
     """
