@@ -1,0 +1,3 @@
+"""MLX's own versions of operations, one file a family."""
+
+from luxport_mlx.ops.looking import *

@@ -1,0 +1,202 @@
+"""Differentiation and compilation by MLX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mlx.core as mx
+
+from luxport import tree
+from luxport.transforms._custom_gradient import CustomCall, CustomGradient
+from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
+from luxport.tree.static import Static
+
+__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
+    """Differentiate by `mx.value_and_grad`, which nests."""
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        positions = (argnums,) if isinstance(argnums, int) else argnums
+        wrt = tuple([args[i] for i in positions])
+        variables = tree.leaves(wrt)
+        result = _Flat()
+        if not variables:  # MLX differentiates something or nothing
+            value = f(*args, **kwargs)
+            return value, wrt[0] if isinstance(argnums, int) else wrt
+
+        def of_variables(variables: list[mx.array]) -> Any:
+            replaced = list(args)
+            fresh = tree.unflatten(tree.structure(wrt), iter(variables))
+            for i, argument in zip(positions, fresh, strict=True):
+                replaced[i] = argument
+            return tuple(result.opened(f(*replaced, **kwargs)))
+
+        arrays, found = mx.value_and_grad(of_variables)(variables)
+        gradients = tree.unflatten(tree.structure(wrt), iter(found))
+        return result.closed(arrays), gradients[0] if isinstance(argnums, int) else gradients
+
+    return transformed
+
+
+class _Flat:
+    """A function's result as a list of arrays, which is what MLX's transforms take, and what else is in it."""
+
+    def __init__(self) -> None:
+        self._structure: Any = None
+        self._leaves: list[Any] = []
+
+    def opened(self, result: Any) -> list[mx.array]:
+        """Take the arrays, and remember the rest."""
+        leaves = tree.leaves(result)
+        self._structure = tree.structure(result)
+        self._leaves = [None if isinstance(leaf, mx.array) else leaf for leaf in leaves]
+        return [leaf for leaf in leaves if isinstance(leaf, mx.array)]
+
+    def closed(self, arrays: Any) -> Any:
+        """Build the result of arrays that have come out of a transform."""
+        left = iter(arrays)
+        return tree.unflatten(self._structure, iter([next(left) if leaf is None else leaf for leaf in self._leaves]))
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Differentiate by `mx.vjp`, which takes the cotangent at once: each pull runs f again."""
+    y = f(*primals)
+
+    def pull(cotangent: Any) -> tuple[Any, ...]:
+        return _pulled(f, primals, cotangent)
+
+    return y, pull
+
+
+def _pulled(f: Callable[..., Any], primals: tuple[Any, ...], cotangent: Any) -> tuple[Any, ...]:
+    structure = tree.structure(primals)
+
+    def of_leaves(*leaves: mx.array) -> list[mx.array]:
+        return tree.leaves(f(*tree.unflatten(structure, iter(leaves))))
+
+    _, found = mx.vjp(of_leaves, tree.leaves(primals), tree.leaves(cotangent))
+    return tree.unflatten(structure, iter(found))
+
+
+def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Pull a cotangent back, which is linear in it, and differentiate that: not all of MLX's functions have a jvp."""
+    y = f(*primals)
+    pushed = tree.leaves(y)
+    zeros = [mx.zeros_like(leaf) for leaf in pushed]
+
+    def of_cotangents(*cotangents: mx.array) -> list[mx.array]:
+        return tree.leaves(_pulled(f, primals, tree.unflatten(tree.structure(y), iter(cotangents))))
+
+    _, found = mx.vjp(of_cotangents, zeros, tree.leaves(tangents))
+    return y, tree.unflatten(tree.structure(y), iter(found))
+
+
+def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
+    """Pull one unit cotangent after the other."""
+
+    def transformed(*args: Any) -> Any:
+        argument = args[argnums]
+        structure = tree.structure(argument)
+
+        def of_argument(argument: Any) -> Any:
+            replaced = list(args)
+            replaced[argnums] = argument
+            return f(*replaced)
+
+        y, pull = vjp(of_argument, argument)
+        zeros = [mx.zeros_like(leaf) for leaf in tree.leaves(y)]
+
+        def rows(position: int, leaf: mx.array) -> Any:
+            units = mx.eye(leaf.size, dtype=leaf.dtype).reshape(leaf.size, *leaf.shape)
+            found = []
+            for i in range(leaf.size):
+                cotangents = [*zeros[:position], units[i], *zeros[position + 1 :]]
+                found.append(tree.leaves(pull(tree.unflatten(tree.structure(y), iter(cotangents)))[0]))
+            columns = [
+                mx.stack(column).reshape(*leaf.shape, *one.shape) if found else mx.zeros((*leaf.shape, *one.shape))
+                for one, column in zip(tree.leaves(argument), zip(*found, strict=True), strict=bool(found))
+            ]
+            return tree.unflatten(structure, iter(columns))
+
+        return tree.unflatten(
+            tree.structure(y), iter([rows(position, leaf) for position, leaf in enumerate(tree.leaves(y))])
+        )
+
+    return transformed
+
+
+def stop_gradient(array: mx.array) -> mx.array:
+    """Cut the gradient."""
+    return mx.stop_gradient(array)
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Differentiate by `mx.custom_function`."""
+    call = CustomCall(rule, args)
+    return call.result(_custom(call)(*call.arrays))
+
+
+def _custom(call: CustomCall) -> Any:
+    @mx.custom_function
+    def program(*arrays: mx.array) -> list[mx.array]:
+        return list(call.value(*arrays))
+
+    @program.vjp
+    def program_vjp(primals: Any, cotangents: Any, outputs: Any) -> list[mx.array]:
+        arrays = _several(primals)
+        # What backward needs is computed again: that of the forward pass would be a constant to a second gradient.
+        _, kept = call.value_and_kept(*arrays)
+        found = call.pull(kept, _several(cotangents))
+        return [mx.zeros_like(x) if one is None else one for x, one in zip(arrays, found, strict=True)]
+
+    return program
+
+
+def _several(arrays: Any) -> tuple[mx.array, ...]:
+    return (arrays,) if isinstance(arrays, mx.array) else tuple(arrays)
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Recompute by `mx.checkpoint`."""
+    return mx.checkpoint(f)
+
+
+def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile by `mx.compile`: one program per structure, shapes and dtypes of the arguments."""
+    programs: dict[Any, tuple[Callable[..., Any], _Flat]] = {}
+
+    def program(*args: Any, **kwargs: Any) -> Any:
+        arguments = (args, kwargs)
+        leaves = tree.leaves(arguments)
+        signature = (tree.structure(arguments), tuple([_kind(leaf) for leaf in leaves]))
+        found = programs.get(signature)
+        if found is None:
+            if len(programs) >= MOST_PROGRAMS:
+                del programs[next(iter(programs))]
+                warn_of_many_programs()
+            found = programs[signature] = _compiled(f, signature[0], leaves)
+        compiled, result = found
+        arrays = compiled(*[leaf for leaf in leaves if isinstance(leaf, mx.array)])
+        return result.closed(arrays)
+
+    return program
+
+
+def _compiled(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> tuple[Callable[..., Any], _Flat]:
+    """Compile f for leaves like these, as a function of the arrays among them."""
+    constants = [None if isinstance(leaf, mx.array) else leaf for leaf in leaves]
+    result = _Flat()
+
+    def flat(*arrays: mx.array) -> list[mx.array]:
+        left = iter(arrays)
+        args, kwargs = tree.unflatten(structure, iter([next(left) if leaf is None else leaf for leaf in constants]))
+        return result.opened(f(*args, **kwargs))
+
+    return mx.compile(flat), result
+
+
+def _kind(leaf: Any) -> Any:
+    return (leaf.dtype, leaf.shape) if isinstance(leaf, mx.array) else Static(leaf)

@@ -1,0 +1,104 @@
+"""New arrays. They have no device of their own: memory is shared, and operations run where MLX is told to."""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import mlx.core as mx
+
+__all__ = [
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "meshgrid",
+    "ones", "ones_like", "tril", "triu", "zeros", "zeros_like",
+]  # fmt: skip
+
+Shape = int | Sequence[int]
+
+from_dlpack = mx.from_dlpack
+
+
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: builtins.bool | None = None) -> mx.array:
+    """An array, number or nested sequence of these as an array."""
+    if isinstance(obj, mx.array):
+        return obj if dtype is None or dtype == obj.dtype else obj.astype(dtype)
+    return mx.array(obj, dtype)
+
+
+def arange(
+    start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
+) -> mx.array:
+    """Numbers from `start` up to `stop`."""
+    return mx.arange(0 if stop is None else start, start if stop is None else stop, step, dtype=dtype)
+
+
+def empty(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """Zeros, as nothing is left unset."""
+    return mx.zeros(_shape(shape), mx.float32 if dtype is None else dtype)
+
+
+def empty_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """Zeros, as nothing is left unset."""
+    return zeros_like(x, dtype=dtype)
+
+
+def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> mx.array:
+    """Ones on a diagonal."""
+    return mx.eye(n, n if m is None else m, k, mx.float32 if dtype is None else dtype)
+
+
+def full(shape: Shape, fill_value: Any, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """One number everywhere."""
+    return mx.full(_shape(shape), fill_value, dtype)
+
+
+def full_like(x: mx.array, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """One number everywhere, in the shape of another array."""
+    return mx.full(x.shape, fill_value, x.dtype if dtype is None else dtype)
+
+
+def linspace(
+    start: float, stop: float, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: builtins.bool = True
+) -> mx.array:
+    """Numbers at equal distances."""
+    return mx.linspace(start, stop, num, endpoint, mx.float32 if dtype is None else dtype)
+
+
+def meshgrid(*arrays: mx.array, indexing: str = "xy") -> list[mx.array]:
+    """Coordinates of all places of a grid."""
+    return list(mx.meshgrid(*arrays, indexing=indexing))
+
+
+def ones(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """Ones."""
+    return mx.ones(_shape(shape), mx.float32 if dtype is None else dtype)
+
+
+def ones_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """Ones, in the shape of another array."""
+    return mx.ones_like(x) if dtype is None else mx.ones(x.shape, dtype)
+
+
+def tril(x: mx.array, /, *, k: int = 0) -> mx.array:
+    """What is on a diagonal or below it."""
+    return mx.tril(x, k)
+
+
+def triu(x: mx.array, /, *, k: int = 0) -> mx.array:
+    """What is on a diagonal or above it."""
+    return mx.triu(x, k)
+
+
+def zeros(shape: Shape, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """Zeros."""
+    return mx.zeros(_shape(shape), mx.float32 if dtype is None else dtype)
+
+
+def zeros_like(x: mx.array, /, *, dtype: Any = None, device: Any = None) -> mx.array:
+    """Zeros, in the shape of another array."""
+    return mx.zeros_like(x) if dtype is None else mx.zeros(x.shape, dtype)
+
+
+def _shape(shape: Shape) -> Any:
+    return shape if isinstance(shape, (tuple, list)) else operator.index(shape)  # type: ignore[arg-type]

@@ -1,0 +1,85 @@
+"""Functions of many elements."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import mlx.core as mx
+
+__all__ = [
+    "all", "any", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "max", "mean", "min", "prod", "std",
+    "sum", "var",
+]  # fmt: skip
+
+Axis = int | tuple[int, ...] | None
+
+all, any, max, mean, min = mx.all, mx.any, mx.max, mx.mean, mx.min
+
+
+def sum(x: mx.array, /, *, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False) -> mx.array:
+    """Sums, in a type of one's own."""
+    y = mx.sum(x if dtype is None or dtype == x.dtype else x.astype(dtype), axis, keepdims)
+    return y if dtype is None or y.dtype == dtype else y.astype(dtype)
+
+
+def prod(x: mx.array, /, *, axis: Axis = None, dtype: Any = None, keepdims: builtins.bool = False) -> mx.array:
+    """Products, in a type of one's own."""
+    y = mx.prod(x if dtype is None or dtype == x.dtype else x.astype(dtype), axis, keepdims)
+    return y if dtype is None or y.dtype == dtype else y.astype(dtype)
+
+
+def std(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: builtins.bool = False) -> mx.array:
+    """The standard deviation."""
+    return mx.sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+def var(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: builtins.bool = False) -> mx.array:
+    """The variance, whose correction is any number."""
+    kept = mx.mean(mx.square(x - mx.mean(x, axis, True)), axis, keepdims)
+    count = x.size if axis is None else _count(x, axis)
+    return kept if correction == 0 else kept * (count / builtins.max(count - correction, 0.0) if count > correction else mx.nan)
+
+
+def count_nonzero(x: mx.array, /, *, axis: Axis = None, keepdims: builtins.bool = False) -> mx.array:
+    """How many elements are not zero."""
+    return mx.sum((x != 0).astype(mx.int32), axis, keepdims)
+
+
+def cumulative_sum(
+    x: mx.array, /, *, axis: int | None = None, dtype: Any = None, include_initial: builtins.bool = False
+) -> mx.array:
+    """Sums of all elements up to each."""
+    axis = 0 if axis is None else axis
+    y = mx.cumsum(x if dtype is None else x.astype(dtype), axis)
+    return _after(0, y, axis) if include_initial else y
+
+
+def cumulative_prod(
+    x: mx.array, /, *, axis: int | None = None, dtype: Any = None, include_initial: builtins.bool = False
+) -> mx.array:
+    """Products of all elements up to each."""
+    axis = 0 if axis is None else axis
+    y = mx.cumprod(x if dtype is None else x.astype(dtype), axis)
+    return _after(1, y, axis) if include_initial else y
+
+
+def diff(
+    x: mx.array, /, *, axis: int = -1, n: int = 1, prepend: mx.array | None = None, append: mx.array | None = None
+) -> mx.array:
+    """Differences of neighbors."""
+    parts = [part for part in (prepend, x, append) if part is not None]
+    return mx.diff(mx.concatenate(parts, axis) if len(parts) > 1 else x, n, axis)
+
+
+def _count(x: mx.array, axis: Any) -> int:
+    size = 1
+    for one in (axis,) if isinstance(axis, int) else axis:
+        size *= x.shape[one]
+    return size
+
+
+def _after(first: int, y: mx.array, axis: int) -> mx.array:
+    shape = list(y.shape)
+    shape[axis] = 1
+    return mx.concatenate([mx.full(shape, first, y.dtype), y], axis)
