@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from luxport import jit, tree
@@ -187,6 +189,8 @@ def compiled(backend: Backend | None, program: Callable[..., Any], *, tracing_on
     """
     if backend is not None and backend.name == "jax":
         return backend.jit(program, compiler_options=_quick_xla())  # type: ignore[call-arg]
+    if backend is not None and backend.name == "mlx":
+        return _unfused(jit(program))
     if backend is None or backend.name != "torch":
         return jit(program)
     import torch
@@ -213,6 +217,39 @@ def _quick_xla() -> dict[str, Any]:
     except jax.errors.JaxRuntimeError:  # another version of XLA, with other options
         return {}
     return options
+
+
+def _unfused(program: Callable[..., Any]) -> Callable[..., Any]:
+    """Let MLX trace a program without making kernels of it: on a CPU its C++ compiler takes a second for each."""
+
+    def call(*args: Any) -> Any:
+        set_mode = _mode_of_mlx()
+        if set_mode is None:
+            return program(*args)
+        set_mode(_NO_FUSE)
+        try:
+            return program(*args)
+        finally:
+            set_mode(_ENABLED)
+
+    return call
+
+
+_NO_FUSE, _ENABLED = 2, 3
+
+
+@cache
+def _mode_of_mlx() -> Callable[[int], Any] | None:
+    """Return MLX's own switch, which Python is not shown; None if this version has it not."""
+    import mlx.core
+
+    folder = Path(str(mlx.core.__file__)).parent / "lib"
+    for path in folder.glob("libmlx.*"):
+        try:
+            return ctypes.CDLL(str(path))._ZN3mlx4core16set_compile_modeENS0_11CompileModeE
+        except (OSError, AttributeError):
+            continue
+    return None
 
 
 def compiles_operations(name: str) -> bool:

@@ -225,12 +225,13 @@ def _load_now(entry: EntryPoint) -> Backend:
         loaded: Any = import_module(module)
     except ModuleNotFoundError as error:
         roots = [root for root, other in _array_roots().items() if other.value == entry.value]
-        if error.name is None or error.name.partition(".")[0] not in roots:
+        root = (error.name or "").partition(".")[0]
+        if root not in roots:
             raise
         name = next((n for n, other in _named().items() if other.value == entry.value), entry.name)
         raise BackendNotFoundError(
-            f"backend {shown(name)} needs {error.name}, which is not installed: pip install 'luxport-nn[{name}]'",
-            name=error.name,
+            f"backend {shown(name)} needs {root}, which is not installed: pip install 'luxport-nn[{name}]'",
+            name=root,
         ) from None
     for part in filter(None, attribute.split(".")):
         loaded = getattr(loaded, part)

@@ -135,7 +135,7 @@ class TestChoice:
         assert lp.backend_of(y).name == "torch"
 
     def test_unknown_names(self, monkeypatch, message):
-        text = "unknown backend 'mxnet': expected one of jax, numpy, "
+        text = "unknown backend 'mxnet': expected one of cupy, jax, mlx, numpy, "
         assert message(ValueError, lp.get_backend, "mxnet").startswith(text)
         assert message(ValueError, lp.set_backend, "mxnet").startswith(text)
         assert message(ValueError, lp.setup, 0, lp.Dense(1, 1), backend="mxnet").startswith(text)

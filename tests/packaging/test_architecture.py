@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FRAMEWORKS = {"jax", "jaxlib", "torch", "tensorflow", "keras", "onnx", "onnxruntime"}
-BACKENDS = {"luxport_numpy", "luxport_jax", "luxport_torch", "luxport_tf", "luxport_onnx"}
+FRAMEWORKS = {"jax", "jaxlib", "torch", "tensorflow", "mlx", "cupy", "keras", "onnx", "onnxruntime"}
+BACKENDS = {"luxport_numpy", "luxport_jax", "luxport_torch", "luxport_tf", "luxport_mlx", "luxport_cupy"}
+BACKENDS |= {"luxport_onnx"}
 ROOMS = {
     "luxport": set(),
     "backends/numpy": {"luxport_numpy"},
@@ -15,6 +16,8 @@ ROOMS = {
     "backends/torch": {"luxport_torch", "torch"},
     "backends/tf": {"luxport_tf", "tensorflow"},
     "backends/onnx": {"luxport_onnx", "onnx", "onnxruntime"},
+    "backends/mlx": {"luxport_mlx", "mlx"},
+    "backends/cupy": {"luxport_cupy", "cupy"},
 }
 
 
@@ -26,7 +29,7 @@ def imported_roots(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             found.add((node.module or "") if node.level == 0 else "")
     # array_api_compat.torch is PyTorch's, whatever its name begins with.
-    return {"torch" if name.startswith("array_api_compat.torch") else name.partition(".")[0] for name in found}
+    return {name.removeprefix("array_api_compat.").partition(".")[0] for name in found} - {"numpy"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

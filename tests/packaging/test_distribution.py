@@ -19,7 +19,7 @@ ps, st = luxport.setup(0, model)
 y, _ = model(np.ones((4, 2), np.float32), ps, luxport.test_mode(st))
 assert y.shape == (4, 1) and isinstance(y, np.ndarray)
 assert luxport.available_backends() == ["numpy"], luxport.available_backends()
-for name in ("jax", "torch", "tf", "onnx"):
+for name in ("jax", "torch", "tf", "mlx", "cupy", "onnx"):
     try:
         luxport.setup(0, model, backend=name)
     except luxport.BackendNotFoundError as error:
@@ -57,7 +57,7 @@ def test_wheel_holds_every_package(built: dict[str, Path]) -> None:
 
     names = zipfile.ZipFile(built["wheel"]).namelist()
     packages = {name.partition("/")[0] for name in names if name.endswith("__init__.py")}
-    backends = {f"luxport_{name}" for name in ("numpy", "jax", "torch", "tf", "onnx")}
+    backends = {f"luxport_{name}" for name in ("numpy", "jax", "torch", "tf", "mlx", "cupy", "onnx")}
     expected = {"luxport", "luxport_conformance"} | backends
     assert packages == expected
     assert any(name.endswith("licenses/LICENSE") for name in names)

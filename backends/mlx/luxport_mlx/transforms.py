@@ -111,15 +111,15 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 
         def rows(position: int, leaf: mx.array) -> Any:
             units = mx.eye(leaf.size, dtype=leaf.dtype).reshape(leaf.size, *leaf.shape)
-            found = []
+            found: list[list[mx.array]] = []
             for i in range(leaf.size):
                 cotangents = [*zeros[:position], units[i], *zeros[position + 1 :]]
                 found.append(tree.leaves(pull(tree.unflatten(tree.structure(y), iter(cotangents)))[0]))
-            columns = [
-                mx.stack(column).reshape(*leaf.shape, *one.shape) if found else mx.zeros((*leaf.shape, *one.shape))
-                for one, column in zip(tree.leaves(argument), zip(*found, strict=True), strict=bool(found))
+            blocks = [
+                mx.stack([row[i] for row in found]) if found else mx.zeros((0, *one.shape), one.dtype)
+                for i, one in enumerate(tree.leaves(argument))
             ]
-            return tree.unflatten(structure, iter(columns))
+            return tree.unflatten(structure, iter([block.reshape(*leaf.shape, *block.shape[1:]) for block in blocks]))
 
         return tree.unflatten(
             tree.structure(y), iter([rows(position, leaf) for position, leaf in enumerate(tree.leaves(y))])
@@ -136,21 +136,42 @@ def stop_gradient(array: mx.array) -> mx.array:
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     """Differentiate by `mx.custom_function`."""
     call = CustomCall(rule, args)
-    return call.result(_custom(call)(*call.arrays))
+
+    def pull(arrays: tuple[mx.array, ...], cotangents: tuple[mx.array, ...]) -> list[mx.array]:
+        # What backward needs is computed again: that of the forward pass would be a constant to a second gradient.
+        _, kept = call.value_and_kept(*arrays)
+        found = call.pull(kept, cotangents)
+        return [mx.zeros_like(x) if one is None else one for x, one in zip(arrays, found, strict=True)]
+
+    return call.result(_pulling(lambda *arrays: list(call.value(*arrays)), pull)(*call.arrays))
 
 
-def _custom(call: CustomCall) -> Any:
+def _pulling(value: Callable[..., list[mx.array]], pull: Callable[..., list[mx.array]]) -> Any:
+    """Return the function with this gradient, which `mx.vmap` alone would forget."""
+
     @mx.custom_function
     def program(*arrays: mx.array) -> list[mx.array]:
-        return list(call.value(*arrays))
+        return value(*arrays)
 
     @program.vjp
     def program_vjp(primals: Any, cotangents: Any, outputs: Any) -> list[mx.array]:
-        arrays = _several(primals)
-        # What backward needs is computed again: that of the forward pass would be a constant to a second gradient.
-        _, kept = call.value_and_kept(*arrays)
-        found = call.pull(kept, _several(cotangents))
-        return [mx.zeros_like(x) if one is None else one for x, one in zip(arrays, found, strict=True)]
+        return pull(_several(primals), _several(cotangents))
+
+    @program.vmap
+    def program_vmap(inputs: Any, axes: Any) -> tuple[list[mx.array], list[int]]:
+        arrays, axes = _several(inputs), list(axes) if isinstance(axes, (tuple, list)) else [axes]
+
+        def pull_each(arrays: tuple[mx.array, ...], cotangents: tuple[mx.array, ...]) -> list[mx.array]:
+            found: Any = mx.vmap(lambda a, c: pull(tuple(a), tuple(c)), in_axes=(axes, 0))(
+                list(arrays), list(cotangents)
+            )
+            return [
+                mx.sum(one, 0) if axis is None else mx.moveaxis(one, 0, axis)
+                for one, axis in zip(found, axes, strict=True)
+            ]
+
+        mapped = _pulling(mx.vmap(value, in_axes=tuple(axes)), pull_each)(*arrays)
+        return mapped, [0] * len(mapped)
 
     return program
 

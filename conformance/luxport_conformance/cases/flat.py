@@ -118,8 +118,8 @@ def _squares(x: Any) -> Any:
 
 
 def _of(model: Callable[..., Any], *arrays: Any) -> Callable[[Any], Any]:
-    """Return the model as a function of its vector: its layout is known from arrays of NumPy's."""
-    return flatten(model(*arrays))[1]
+    """Return the model as a function of its vector: its layout is known from arrays of NumPy's, in its dtype."""
+    return lambda vector: flatten(model(*[array.astype(dtype_name(vector)) for array in arrays]))[1](vector)
 
 
 ARRAY = _of(lambda a: a, ONE)

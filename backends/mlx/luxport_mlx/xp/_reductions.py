@@ -36,9 +36,11 @@ def std(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims:
 
 def var(x: mx.array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: builtins.bool = False) -> mx.array:
     """The variance, whose correction is any number."""
-    kept = mx.mean(mx.square(x - mx.mean(x, axis, True)), axis, keepdims)
+    variance = mx.mean(mx.square(x - mx.mean(x, axis, True)), axis, keepdims)
+    if correction == 0:
+        return variance
     count = x.size if axis is None else _count(x, axis)
-    return kept if correction == 0 else kept * (count / builtins.max(count - correction, 0.0) if count > correction else mx.nan)
+    return variance * (count / (count - correction) if count > correction else mx.nan)
 
 
 def count_nonzero(x: mx.array, /, *, axis: Axis = None, keepdims: builtins.bool = False) -> mx.array:

@@ -39,9 +39,7 @@ def sort(x: mx.array, /, *, axis: int = -1, descending: builtins.bool = False, s
     return mx.flip(y, axis) if descending else y
 
 
-def searchsorted(
-    x1: mx.array, x2: mx.array, /, *, side: str = "left", sorter: mx.array | None = None
-) -> mx.array:
+def searchsorted(x1: mx.array, x2: mx.array, /, *, side: str = "left", sorter: mx.array | None = None) -> mx.array:
     """The places where elements would have to be put in."""
     return mx.searchsorted(x1 if sorter is None else mx.take(x1, sorter), x2, side).astype(mx.int32)
 

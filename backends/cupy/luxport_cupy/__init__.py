@@ -1,0 +1,88 @@
+"""The CuPy backend: NumPy's way on a GPU. Unverified: it is written by CuPy's documentation, and has met no GPU yet.
+
+CuPy has neither gradients nor a compiler: layers run forward. `luxport conformance --backend cupy` is what tells
+whether it works on yours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import array_api_compat.cupy as xp  # type: ignore[import-not-found]
+import cupy as _cupy  # type: ignore[import-not-found]
+
+from luxport.transforms._custom_gradient import CustomGradient
+
+__all__ = ["name", "ops", "xp"]
+
+cupy: Any = _cupy
+
+name = "cupy"
+
+ops = SimpleNamespace()
+
+
+def owns_type(array_type: type) -> bool:
+    """Own arrays."""
+    return issubclass(array_type, cupy.ndarray)
+
+
+def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
+    """Copy values to a new array."""
+    if dtype == "bfloat16":
+        raise ValueError("cupy has no dtype 'bfloat16'")
+    if device not in (None, "gpu", *devices()):
+        raise ValueError(f"cupy has the devices {', '.join(devices())}, got {device!r}")
+    with cupy.cuda.Device(None if device is None else int(device.partition(":")[2] or 0)):
+        return cupy.array(values, dtype=dtype)
+
+
+def to_numpy(array: Any) -> Any:
+    """Copy to the host."""
+    return cupy.asnumpy(array)
+
+
+def from_dlpack(array: Any, *, share: bool) -> Any:
+    """Take another framework's array."""
+    shared = cupy.from_dlpack(array)
+    return shared if share else shared.copy()
+
+
+def devices() -> list[str]:
+    """Name the GPUs: "gpu:0", …"""
+    return [f"gpu:{i}" for i in range(cupy.cuda.runtime.getDeviceCount())]
+
+
+def device_of(array: Any) -> str:
+    """Name an array's GPU."""
+    return f"gpu:{array.device.id}"
+
+
+def stop_gradient(array: Any) -> Any:
+    """Return it: everything is constant here."""
+    return array
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Run the function: there are no gradients here."""
+    return rule.f(*args)
+
+
+def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return f: there is no compiler."""
+    return f
+
+
+def _refuse(*args: Any, **kwargs: Any) -> NoReturn:
+    raise TypeError(
+        "cupy differentiates nothing: use arrays of jax, torch or tf, for instance luxport.setup(..., backend='torch')"
+    )
+
+
+def _refusing(*args: Any, **kwargs: Any) -> Callable[..., Any]:
+    return _refuse
+
+
+value_and_grad, jacobian, vjp, jvp = _refusing, _refusing, _refuse, _refuse
