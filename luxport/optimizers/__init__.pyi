@@ -12,6 +12,7 @@ from ._adaptive import AdaDelta as AdaDelta
 from ._adaptive import AdaGrad as AdaGrad
 from ._adaptive import RMSProp as RMSProp
 from ._adjustments import adjust as adjust
+from ._adjustments import current_rule as current_rule
 from ._adjustments import freeze as freeze
 from ._adjustments import thaw as thaw
 from ._chain import AccumGrad as AccumGrad
@@ -34,5 +35,6 @@ from ._rule import in_dtype_of as in_dtype_of
 from ._scheduler import Scheduler as Scheduler
 from ._signs import Lion as Lion
 from ._signs import Rprop as Rprop
+from ._state import OptimizerState as OptimizerState
 from ._updates import setup as setup
 from ._updates import update as update

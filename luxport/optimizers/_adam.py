@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
+from luxport.optimizers._hyperparameters import scalars_like
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import abs2, check_eta, in_dtype_of, is_number, round_ahead, scalar_like
+from luxport.optimizers._rule import Batched, Clocked, abs2, check_eta, in_dtype_of, is_number
 
-__all__ = ["Adam", "AdamLike", "AdamW", "Moments", "adam_step", "initial_moments", "rounded_epsilon"]
+__all__ = ["Adam", "AdamLike", "AdamW", "Moments", "Powers", "adam_step", "adam_update", "rounded_epsilon"]
 
-Moments: TypeAlias = tuple[Array, Array, Array]
-"""``(m, v, powers)``: the two moments, and the powers of the two betas that the next step divides by."""
+Moments: TypeAlias = tuple[Array, Array]
+"""``(m, v)``."""
+
+Powers: TypeAlias = tuple[Array, Array]
+"""The powers of the two betas that the next step divides by."""
 
 
 @explains_itself
 @dataclass(frozen=True)
-class AdamLike:
-    """The hyper-parameters of `Adam` and most of its variants."""
+class AdamLike(Clocked):
+    """The hyper-parameters of `Adam` and most of its variants, their moments and their powers of beta."""
 
     eta: float = 0.001
     beta: tuple[float, float] = (0.9, 0.999)
@@ -28,33 +33,48 @@ class AdamLike:
     def __post_init__(self) -> None:
         check_eta(self)
 
+    def start_clock(self, x: Array) -> Any:
+        """Start from the first powers of beta."""
+        return first_powers(self.beta, x)
+
+    def start(self, x: Array) -> Any:
+        """Start from moments of 0."""
+        xp = namespace(x)
+        return xp.zeros_like(x), xp.zeros_like(x)
+
+    def tick(self, clock: Any) -> Any:
+        """Return the next powers."""
+        return next_powers(self.beta, clock)
+
 
 @explains_itself
 @dataclass(frozen=True)
-class Adam(AdamLike):
+class Adam(AdamLike, Batched):
     """Steps of ``eta m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)``.
 
     The moments become ``m = beta1 m + (1 - beta1) dx`` and ``v = beta2 v + (1 - beta2) |dx|²`` first. In
     float16 epsilon is at least 1e-7, unless it is 0.
 
-    State: m like x and v like x, from 0; powers (2,), from beta
+    State: m like x and v like x, from 0; shared, the two powers of beta (), from beta
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``Adam``; D. P. Kingma, J. Ba (2015)
     """
 
-    def init(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        return initial_moments(self, x)
-
-    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
-        *moments, step = adam_step(dx, *state, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
-        return tuple(moments), step  # type: ignore[return-value]
+        m, v, step = adam_step(dx, *state, powers=clock, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
+        return (m, v), step
+
+    def update_all(
+        self, clock: Powers, states: Sequence[Moments], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
+    ) -> tuple[list[Moments], list[Array]]:
+        """Step all arrays."""
+        return _update_all(self, clock, states, xs, dxs, None, in_place)
 
 
 @explains_itself
 @dataclass(frozen=True)
-class AdamW:
+class AdamW(Clocked, Batched):
     """`Adam` with weight decay: steps of ``eta (direction + lambda_ x)``, or ``eta direction + lambda_ x``.
 
     The first if `couple`, as in PyTorch and Optax; the second, with a decay that does not scale with eta, is
@@ -74,48 +94,139 @@ class AdamW:
     def __post_init__(self) -> None:
         check_eta(self)
 
-    def init(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        round_ahead(x, self.lambda_)
-        return initial_moments(self, x)
+    def start_clock(self, x: Array) -> Powers:
+        """Start from the first powers of beta."""
+        return first_powers(self.beta, x)
 
-    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Step as `Adam`, and toward 0."""
-        *moments, step = adam_step(dx, *state, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
-        if not is_number(self.lambda_) or self.lambda_ != 0:
-            decay = in_dtype_of(x, self.lambda_)
-            step = step + (in_dtype_of(x, self.eta) * decay if self.couple else decay) * x
-        return tuple(moments), step  # type: ignore[return-value]
+    def start(self, x: Array) -> Moments:
+        """Start from moments of 0."""
+        xp = namespace(x)
+        return xp.zeros_like(x), xp.zeros_like(x)
+
+    def tick(self, clock: Powers) -> Powers:
+        """Return the next powers."""
+        return next_powers(self.beta, clock)
+
+    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+        """Step as `Adam`, and towards 0."""
+        m, v, step = adam_step(dx, *state, powers=clock, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
+        return (m, v), step + self._decay(x) * x
+
+    def update_all(
+        self, clock: Powers, states: Sequence[Moments], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
+    ) -> tuple[list[Moments], list[Array]]:
+        """Step all arrays."""
+        return _update_all(self, clock, states, xs, dxs, self._decay(xs[0]), in_place)
+
+    def _decay(self, x: Array) -> Any:
+        decay = in_dtype_of(x, self.lambda_)
+        return in_dtype_of(x, self.eta) * decay if self.couple else decay
+
+
+def _update_all(
+    rule: Adam | AdamW, powers: Powers, states: Any, xs: Any, dxs: Any, decay: Any, in_place: bool
+) -> tuple[list[Moments], list[Array]]:
+    ms, vs = zip(*states, strict=True)
+    found = adam_update(
+        *(*xs, *dxs, *ms, *vs),
+        powers=powers,
+        eta=rule.eta,
+        beta=rule.beta,
+        epsilon=rule.epsilon,
+        decay=decay,
+        in_place=in_place,
+    )
+    n = len(xs)
+    return list(zip(found[n : 2 * n], found[2 * n :], strict=True)), list(found[:n])
+
+
+@operation
+def adam_update(
+    *arrays: Array,
+    powers: Powers,
+    eta: Any,
+    beta: tuple[Any, Any],
+    epsilon: Any,
+    decay: Any,
+    in_place: bool,
+) -> tuple[Array, ...]:
+    """Step many arrays by Adam: n of them, their gradients, and their two moments.
+
+    With a decay, a scalar, the step is longer by ``decay x``. A backend may write over the arrays, but not over the
+    gradients, if `in_place`; the definition leaves them as they are.
+
+    Shapes: n x (...), n dx (...), n m (...), n v (...) -> n x, n m, n v (...)
+    Source: Optimisers.jl ``Adam``
+    """
+    n = len(arrays) // 4
+    xs, dxs, ms, vs = arrays[:n], arrays[n : 2 * n], arrays[2 * n : 3 * n], arrays[3 * n :]
+    constants = _constants(dxs[0], powers, eta, beta, epsilon)
+    new_xs, new_ms, new_vs = [], [], []
+    for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
+        m, v, step = _moved(namespace(x), dx, m, v, constants)
+        new_xs.append(x - (step if decay is None else step + decay * x))
+        new_ms.append(m)
+        new_vs.append(v)
+    return (*new_xs, *new_ms, *new_vs)
 
 
 @operation
 def adam_step(
-    dx: Array, m: Array, v: Array, powers: Array, *, eta: Any, beta: tuple[Any, Any], epsilon: Any
-) -> tuple[Array, Array, Array, Array]:
-    """Return the next moments and powers, and the step; eta, beta and epsilon are numbers, or arrays like x.
+    dx: Array, m: Array, v: Array, *, powers: Powers, eta: Any, beta: tuple[Any, Any], epsilon: Any
+) -> tuple[Array, Array, Array]:
+    """Return the next moments, and the step; eta, beta and epsilon are numbers, or arrays without axes.
 
-    Shapes: dx, m, v (...), powers (2,) -> m, v, powers, step (...)
+    Shapes: dx, m, v (...) -> m, v, step (...)
     Source: Optimisers.jl ``Adam``
     """
-    xp = namespace(dx)
+    return _moved(namespace(dx), dx, m, v, _constants(dx, powers, eta, beta, epsilon))
+
+
+class _Constants(NamedTuple):
+    """What is one for all numbers of all arrays."""
+
+    beta1: Any
+    beta2: Any
+    rest1: Any
+    rest2: Any
+    correction1: Any
+    correction2: Any
+    epsilon: Any
+    eta: Any
+
+
+def _constants(dx: Array, powers: Powers, eta: Any, beta: tuple[Any, Any], epsilon: Any) -> _Constants:
     beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
-    m = beta1 * m + (1.0 - beta1) * dx
-    v = beta2 * v + (1.0 - beta2) * abs2(dx)
-    direction = m / (1.0 - powers[0]) / (xp.sqrt(v / (1.0 - powers[1])) + rounded_epsilon(dx, epsilon))
-    return m, v, xp.stack([beta1 * powers[0], beta2 * powers[1]]), direction * in_dtype_of(dx, eta)
+    power1, power2 = in_dtype_of(dx, powers[0]), in_dtype_of(dx, powers[1])
+    return _Constants(
+        *(beta1, beta2, 1.0 - beta1, 1.0 - beta2, 1.0 - power1, 1.0 - power2),
+        *(rounded_epsilon(dx, epsilon), in_dtype_of(dx, eta)),
+    )
+
+
+def _moved(xp: Any, dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
+    m = by.beta1 * m + by.rest1 * dx
+    v = by.beta2 * v + by.rest2 * abs2(dx)
+    direction = m / by.correction1 / (xp.sqrt(v / by.correction2) + by.epsilon)
+    return m, v, direction * by.eta
 
 
 def rounded_epsilon(x: Array, epsilon: Any) -> Any:
     """Round epsilon to the precision of x; the default would vanish in float16, and 0 / 0 with it."""
-    if is_number(epsilon) and epsilon != 0 and dtype_name(x) == "float16":
-        epsilon = max(epsilon, 1e-7)
+    if dtype_name(x) == "float16":
+        if is_number(epsilon):
+            epsilon = max(epsilon, 1e-7) if epsilon != 0 else epsilon
+        else:
+            xp = namespace(x)
+            epsilon = xp.where(epsilon == 0.0, epsilon, xp.maximum(epsilon, xp.full_like(epsilon, 1e-7)))
     return in_dtype_of(x, epsilon)
 
 
-def initial_moments(rule: AdamLike | AdamW, x: Array) -> Moments:
-    """Start from moments of 0 and the first powers of beta."""
-    round_ahead(x, rule.eta, *rule.beta, rule.epsilon, 1.0)
-    rounded_epsilon(x, rule.epsilon)  # ahead as well
-    xp = namespace(x)
-    powers = xp.stack([scalar_like(x, in_dtype_of(x, beta)) for beta in rule.beta])
-    return xp.zeros_like(x), xp.zeros_like(x), powers
+def first_powers(beta: tuple[Any, Any], x: Array) -> Powers:
+    """Return the betas as arrays of their own."""
+    return scalars_like(x, beta)
+
+
+def next_powers(beta: tuple[Any, Any], powers: Powers) -> Powers:
+    """Multiply by beta once more."""
+    return in_dtype_of(powers[0], beta[0]) * powers[0], in_dtype_of(powers[1], beta[1]) * powers[1]

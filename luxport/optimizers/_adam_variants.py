@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.optimizers._adam import AdamLike, Moments, adam_step, initial_moments, rounded_epsilon
+from luxport.optimizers._adam import AdamLike, Moments, Powers, adam_step, rounded_epsilon
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import abs2, check_real, in_dtype_of, is_number, scalar_like
+from luxport.optimizers._rule import abs2, check_real, in_dtype_of, is_number
 
 __all__ = ["AMSGrad", "AdaBelief", "AdaMax", "NAdam", "OAdam", "RAdam"]
 
@@ -22,31 +22,32 @@ class RAdam(AdamLike):
     of Adam is multiplied by ``sqrt((r - 4) (r - 2) r∞ / ((r∞ - 4) (r∞ - 2) r))`` if r > 4, and is ``m / (1 - beta1^t)``
     alone if not. PyTorch starts at r > 5: one step later.
 
-    State: as `Adam`, and t (), an int32, from 1
+    State: as `Adam`; shared as well, t (), an int32, from 1
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``RAdam``; L. Liu et al. (2020)
     """
 
-    def init(self, x: Array) -> tuple[Array, Array, Array, Array]:
-        """Start from moments of 0."""
+    def start_clock(self, x: Array) -> tuple[Powers, Array]:
+        """Start from the first powers of beta, and 1."""
         xp = namespace(x)
-        count = xp.astype(xp.real(scalar_like(x, 0.0)) if "complex" in dtype_name(x) else scalar_like(x, 0.0), xp.int32)
-        return *initial_moments(self, x), count + 1
+        return super().start_clock(x), xp.asarray(1, dtype=xp.int32)
 
-    def apply(
-        self, state: tuple[Array, Array, Array, Array], x: Array, dx: Array
-    ) -> tuple[tuple[Array, Array, Array, Array], Array]:
+    def tick(self, clock: tuple[Powers, Array]) -> tuple[Powers, Array]:
+        """Return the next powers and t."""
+        powers, t = clock
+        return super().tick(powers), t + 1
+
+    def apply_at(self, clock: tuple[Powers, Array], state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
         xp = namespace(x)
-        *moments, t = state
-        m, v, powers, rectified = _adam(moments, dx, self, 1.0)
-        plain = m / (1.0 - moments[2][0])
+        powers, t = clock
+        m, v, rectified = _adam(powers, state, dx, self, 1.0)
+        plain = m / (1.0 - in_dtype_of(x, powers[0]))
         beta2, dtype = self.beta[1], _real_dtype(xp, x)
         beta2 = in_dtype_of(x, beta2) if is_number(beta2) else xp.astype(beta2, dtype)
         enough, factor = _rectification(xp, t, beta2, dtype)
         factor = xp.astype(factor, x.dtype)
-        step = in_dtype_of(x, self.eta) * xp.where(enough, factor * rectified, plain)
-        return (m, v, powers, t + 1), step
+        return (m, v), in_dtype_of(x, self.eta) * xp.where(enough, factor * rectified, plain)
 
 
 def _rectification(xp: Any, t: Array, beta2: Any, dtype: Any) -> tuple[Array, Array]:
@@ -73,25 +74,25 @@ class AdaMax(AdamLike):
 
     First ``m = beta1 m + (1 - beta1) dx`` and ``u = max(beta2 u, |dx|)``. PyTorch has epsilon inside the maximum.
 
-    State: m and u like x, from 0; powers (2,), from beta
+    State: m and u like x, from 0; shared, the powers of beta
     Raises: ValueError if eta is negative, or the parameters are complex
     Source: Optimisers.jl ``AdaMax``; D. P. Kingma, J. Ba (2015)
     """
 
-    def init(self, x: Array) -> Moments:
+    def start(self, x: Array) -> Moments:
         """Start from moments of 0."""
         check_real(self, x)
-        return initial_moments(self, x)
+        return super().start(x)
 
-    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moment and the maximum, then step."""
         xp = namespace(x)
-        m, u, powers = state
+        m, u = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
         m = beta1 * m + (1.0 - beta1) * dx
         u = xp.maximum(beta2 * u, xp.abs(dx))
-        step = in_dtype_of(x, self.eta) / (1.0 - powers[0]) * m / (u + rounded_epsilon(x, self.epsilon))
-        return (m, u, _next_powers(xp, powers, beta1, beta2)), step
+        rest = 1.0 - in_dtype_of(x, clock[0])
+        return (m, u), in_dtype_of(x, self.eta) / rest * m / (u + rounded_epsilon(x, self.epsilon))
 
 
 @explains_itself
@@ -106,17 +107,17 @@ class OAdam(AdamLike):
 
     beta: tuple[float, float] = (0.5, 0.9)
 
-    def init(self, x: Array) -> tuple[Array, Array, Array, Array]:
+    def start(self, x: Array) -> tuple[Array, Array, Array]:
         """Start from moments of 0."""
-        return *initial_moments(self, x), namespace(x).zeros_like(x)
+        return *super().start(x), namespace(x).zeros_like(x)
 
-    def apply(
-        self, state: tuple[Array, Array, Array, Array], x: Array, dx: Array
-    ) -> tuple[tuple[Array, Array, Array, Array], Array]:
+    def apply_at(
+        self, clock: Powers, state: tuple[Array, Array, Array], x: Array, dx: Array
+    ) -> tuple[tuple[Array, Array, Array], Array]:
         """Step as `Adam`, twice, and take the last step back."""
-        *moments, last = state
-        m, v, powers, step = _adam(moments, dx, self, self.eta)
-        return (m, v, powers, step), 2.0 * step - last
+        m, v, last = state
+        m, v, step = _adam(clock, (m, v), dx, self, self.eta)
+        return (m, v, step), 2.0 * step - last
 
 
 @explains_itself
@@ -131,14 +132,22 @@ class AMSGrad(AdamLike):
     Source: Optimisers.jl ``AMSGrad``; S. J. Reddi, S. Kale, S. Kumar (2018)
     """
 
-    def init(self, x: Array) -> Moments:
+    def start_clock(self, x: Array) -> None:
+        """Count nothing."""
+
+    def tick(self, clock: None) -> None:
+        """Count nothing."""
+
+    def start(self, x: Array) -> tuple[Array, Array, Array]:
         """Start from epsilon."""
         check_real(self, x)
-        m, v, _ = initial_moments(self, x)
+        m, v = super().start(x)
         epsilon = in_dtype_of(x, self.epsilon)
         return m + epsilon, v + epsilon, v + epsilon
 
-    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+    def apply_at(
+        self, clock: None, state: tuple[Array, Array, Array], x: Array, dx: Array
+    ) -> tuple[tuple[Array, Array, Array], Array]:
         """Move the moments, then step."""
         xp = namespace(x)
         m, v, largest = state
@@ -163,20 +172,17 @@ class NAdam(AdamLike):
     Source: Optimisers.jl ``NAdam``; T. Dozat (2016)
     """
 
-    def init(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        return initial_moments(self, x)
-
-    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
         xp = namespace(x)
-        m, v, powers = state
+        m, v = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
+        power1, power2 = (in_dtype_of(x, power) for power in clock)
         m = beta1 * m + (1.0 - beta1) * dx
         v = beta2 * v + (1.0 - beta2) * abs2(dx)
-        ahead = beta1 * m / (1.0 - beta1 * powers[0]) + (1.0 - beta1) * dx / (1.0 - powers[0])
-        root = xp.sqrt(v * beta2 / (1.0 - powers[1])) + rounded_epsilon(x, self.epsilon)
-        return (m, v, _next_powers(xp, powers, beta1, beta2)), ahead / root * in_dtype_of(x, self.eta)
+        ahead = beta1 * m / (1.0 - beta1 * power1) + (1.0 - beta1) * dx / (1.0 - power1)
+        root = xp.sqrt(v * beta2 / (1.0 - power2)) + rounded_epsilon(x, self.epsilon)
+        return (m, v), ahead / root * in_dtype_of(x, self.eta)
 
 
 @explains_itself
@@ -184,35 +190,28 @@ class NAdam(AdamLike):
 class AdaBelief(AdamLike):
     """`Adam` by the distance of the gradient from its mean: ``s = beta2 s + (1 - beta2) |dx - m|² + epsilon``.
 
-    State: m and s like x, from 0; powers (2,), from beta
+    State: m and s like x, from 0; shared, the powers of beta
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``AdaBelief``; J. Zhuang et al. (2020)
     """
 
     epsilon: float = 1e-16
 
-    def init(self, x: Array) -> Moments:
-        """Start from moments of 0."""
-        return initial_moments(self, x)
-
-    def apply(self, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
+    def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
         """Move the moments, then step."""
         xp = namespace(x)
-        m, s, powers = state
+        m, s = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
+        power1, power2 = (in_dtype_of(x, power) for power in clock)
         epsilon = rounded_epsilon(x, self.epsilon)
         m = beta1 * m + (1.0 - beta1) * dx
         s = beta2 * s + (1.0 - beta2) * abs2(dx - m) + epsilon
-        step = in_dtype_of(x, self.eta) * m / (1.0 - powers[0]) / (xp.sqrt(s / (1.0 - powers[1])) + epsilon)
-        return (m, s, _next_powers(xp, powers, beta1, beta2)), step
+        step = in_dtype_of(x, self.eta) * m / (1.0 - power1) / (xp.sqrt(s / (1.0 - power2)) + epsilon)
+        return (m, s), step
 
 
-def _adam(moments: Any, dx: Array, rule: Any, eta: Any) -> tuple[Array, Array, Array, Array]:
-    return adam_step(dx, *moments, eta=eta, beta=rule.beta, epsilon=rule.epsilon)
-
-
-def _next_powers(xp: Any, powers: Array, beta1: Any, beta2: Any) -> Array:
-    return xp.stack([beta1 * powers[0], beta2 * powers[1]])
+def _adam(powers: Powers, moments: Moments, dx: Array, rule: Any, eta: Any) -> tuple[Array, Array, Array]:
+    return adam_step(dx, *moments, powers=powers, eta=eta, beta=rule.beta, epsilon=rule.epsilon)
 
 
 def _real_dtype(xp: Any, x: Array) -> Any:

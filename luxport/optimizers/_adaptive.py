@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimizers._adam import rounded_epsilon
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import abs2, check_eta, in_dtype_of, round_ahead
+from luxport.optimizers._rule import abs2, check_eta, in_dtype_of
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 
@@ -35,8 +35,6 @@ class RMSProp:
 
     def init(self, x: Array) -> tuple[Array, Array | None]:
         """Start from moments of 0."""
-        round_ahead(x, self.eta, self.rho)
-        rounded_epsilon(x, self.epsilon)
         xp = namespace(x)
         return xp.zeros_like(x), xp.zeros_like(x) if self.centered else None
 
@@ -74,8 +72,6 @@ class AdaGrad:
 
     def init(self, x: Array) -> Array:
         """Start from epsilon."""
-        round_ahead(x, self.eta, self.epsilon)
-        rounded_epsilon(x, self.epsilon)
         return namespace(x).zeros_like(x) + in_dtype_of(x, self.epsilon)
 
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
@@ -101,8 +97,6 @@ class AdaDelta:
 
     def init(self, x: Array) -> tuple[Array, Array]:
         """Start from moments of 0."""
-        round_ahead(x, self.rho)
-        rounded_epsilon(x, self.epsilon)
         xp = namespace(x)
         return xp.zeros_like(x), xp.zeros_like(x)
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, namespace
+from luxport.backend import namespace
 from luxport.call_arguments import says_what_it_takes
-from luxport.optimizers._hyperparameters import names_of, with_values
-from luxport.optimizers._rule import is_number, round_in_all_dtypes
+from luxport.optimizers._hyperparameters import filled, names_of, scalar, shortest, with_values
+from luxport.optimizers._rule import Compound
+from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
 from luxport.text import kind_of
 from luxport.tree.static import Static
 
-__all__ = ["adjust", "freeze", "is_leaf", "is_tied", "rule_of", "thaw"]
+__all__ = ["adjust", "current_rule", "freeze", "thaw"]
 
 
 @says_what_it_takes
@@ -24,9 +25,9 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
     Rules without a hyper-parameter of that name are left as they are, frozen leaves are adjusted too. `at` chooses
     a part of the state by its path, such as "layer_1.weight".
 
-    A number becomes part of the rule: a compiled program is compiled anew for it. An array (of the parameters'
-    framework, without axes) goes into the state, and so does every number after it: what is compiled with an array
-    there serves for all values. For a tuple, such as beta, the same holds with a tuple.
+    Numbers are arrays in the state: no program is compiled anew for other ones, and an array (without axes) may be
+    given in their place. For a tuple, such as beta, give a tuple. What Python itself must know, such as the n of
+    `AccumGrad`, belongs to the program.
 
     Raises: ValueError if eta is negative, or nothing is given
     Warns: UserWarning if no rule has a hyper-parameter of that name
@@ -35,38 +36,69 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
     >>> import numpy as np
     >>> from luxport import optimizers
     >>> state = optimizers.setup(optimizers.Momentum(0.1), {"weight": np.ones(2)})
-    >>> adjust(state, 0.2, rho=0.5)["weight"]["rule"]
-    Static(Momentum(eta=0.2, rho=0.5))
-    >>> float(adjust(adjust(state, np.array(0.2)), 0.3)["weight"]["adjusted"]["eta"])
-    0.3
+    >>> current_rule(adjust(state, 0.2, rho=0.5))
+    Momentum(eta=0.2, rho=0.5)
     """
     if eta is not None:
         values = {"eta": eta, **values}
     if not values:
         raise ValueError("adjust expects a hyper-parameter to change: adjust(state, eta=0.01)")
     found: set[str] = set()
-    for value in values.values():
-        if _is_number(value):
-            round_in_all_dtypes(value)
 
-    def adjusted(leaf: dict[str, Any]) -> dict[str, Any]:
-        rule, arrays = leaf["rule"].value, dict(leaf.get("adjusted", {}))
-        known = {name: value for name, value in values.items() if name in names_of(rule)}
-        found.update(known)
-        numbers = {name: value for name, value in known.items() if _is_number(value)}
-        checked = with_values(rule, numbers)  # a rule refuses what it cannot be
-        for name, value in known.items():
-            if name in arrays:
-                arrays[name] = _as_arrays(value, arrays[name])
-            elif not _is_number(value):
-                arrays[name] = tree.map(_copy, value)
-        fixed = with_values(rule, {name: value for name, value in numbers.items() if name not in arrays})
-        return {**leaf, "rule": Static(fixed if arrays else checked)} | ({"adjusted": arrays} if arrays else {})
+    def adjusted(group: Group) -> Group:
+        found.update(names_of(group.rule.value) & values.keys())
+        rule, new = _adjusted(group.rule.value, group.values, values)
+        return group._replace(rule=Static(rule), values=new)
 
-    new = _map_leaves(adjusted, state, at)
+    new = _map_groups(adjusted, state, at)
     for name in values.keys() - found:
         warnings.warn(f"adjust found no rule with a hyper-parameter {name}", stacklevel=2)
     return new
+
+
+def _adjusted(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the rule, where a number of the program has changed, and the arrays of its other numbers."""
+    if isinstance(rule, Compound):
+        pairs = [_adjusted(inner, its, values) for inner, its in zip(rule.inner_rules, numbers, strict=True)]
+        each = iter([inner for inner, _ in pairs])
+        return rule.map_rules(lambda inner: next(each)), tuple([its for _, its in pairs])
+    known = {name: value for name, value in values.items() if name in names_of(rule)}
+    if not known:
+        return rule, numbers
+    with_values(rule, known)  # a rule refuses what it cannot be
+    fixed = with_values(rule, {name: value for name, value in known.items() if name not in numbers})
+    changed = {name: scalar(known[name], old) if name in known else old for name, old in numbers.items()}
+    return fixed, changed
+
+
+@says_what_it_takes
+def current_rule(state: tree.Tree, at: str = "") -> Any:
+    """Return the rule of a state, or of a part of it, with its numbers as they are now, in their shortest form.
+
+    Raises: ValueError if there is no rule, or more than one
+
+    >>> import numpy as np
+    >>> from luxport import optimizers
+    >>> state = optimizers.setup(optimizers.AdamW(0.01), {"weight": np.ones(2, np.float32)})
+    >>> current_rule(state)
+    AdamW(eta=0.01, beta=(0.9, 0.999), lambda_=0.0, epsilon=1e-08, couple=True)
+    """
+    rules: list[Any] = []
+
+    def seen(group: Group) -> Group:
+        rules.append(filled(group.rule.value, _numbers(group.values)))
+        return group
+
+    _map_groups(seen, state, at)
+    if not rules or any([rule != rules[0] for rule in rules]):
+        raise ValueError(f"current_rule expects one rule{f' at {at}' if at else ''}, got {len(rules)}: name a part")
+    return rules[0]
+
+
+def _numbers(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {name: shortest(value) for name, value in values.items()}
+    return tuple(map(_numbers, values))
 
 
 @says_what_it_takes
@@ -83,7 +115,7 @@ def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
     >>> optimizers.update(state, ps, ps)[1]
     {'layer_1': {'weight': array([1.])}, 'layer_2': {'weight': array([0.5])}}
     """
-    return _map_leaves(lambda leaf: {**leaf, "frozen": Static(True)}, state, at)
+    return _map_groups(None, state, at, lambda leaf: leaf._replace(frozen=Static(True)))
 
 
 @says_what_it_takes
@@ -93,72 +125,92 @@ def thaw(state: tree.Tree, at: str = "") -> tree.Tree:
     Raises: ValueError if this is no state of `setup`
     Source: Optimisers.jl ``thaw!``
     """
-    return _map_leaves(lambda leaf: {key: leaf[key] for key in leaf if key != "frozen"}, state, at)
+    return _map_groups(None, state, at, lambda leaf: leaf._replace(frozen=None))
 
 
-def is_leaf(state: Any) -> bool:
-    """Tell the state of one parameter from a tree of such states."""
-    return isinstance(state, Mapping) and isinstance(state.get("rule"), Static)
+def _map_groups(
+    f: Callable[[Group], Group] | None, state: Any, at: str, of_leaf: Callable[[Leaf], Leaf] | None = None
+) -> Any:
+    """Change groups by f, and leaves, of the part that a path names; a group in part becomes two."""
+    return _map_scopes(f, state, tuple(at.split(".")) if at else (), of_leaf)
 
 
-def is_tied(state: Any) -> bool:
-    """Tell what stands for a parameter that is also somewhere else, where its state is."""
-    return isinstance(state, Mapping) and isinstance(state.get("tied"), Static)
-
-
-def rule_of(leaf: Mapping[str, Any]) -> Any:
-    """Return the rule of a leaf, with the arrays that `adjust` has put there."""
-    rule, adjusted = leaf["rule"].value, leaf.get("adjusted")
-    return rule if adjusted is None else with_values(rule, adjusted)
-
-
-def _map_leaves(f: Callable[[Any], Any], state: Any, at: str) -> Any:
-    if not at:
-        return _map_all(f, state)
-    return _map_part(f, state, tuple(at.split(".")))
-
-
-def _map_part(f: Callable[[Any], Any], state: Any, path: tuple[str, ...]) -> Any:
-    if not path:
-        if is_tied(state):
-            raise ValueError(
-                f"this parameter is tied to the one at {'.'.join(map(str, state['tied'].value))}: name that one"
-            )
-        return _map_all(f, state)
-    if isinstance(state, Mapping) and not is_leaf(state):
-        for key in state:
-            if str(key) == path[0]:
-                return {**state, key: _map_part(f, state[key], path[1:])}
-    if isinstance(state, (tuple, list)) and path[0].isdecimal() and int(path[0]) < len(state):
-        entries = list(state)
-        entries[int(path[0])] = _map_part(f, entries[int(path[0])], path[1:])
-        return tree.like_sequence(state, entries)
-    raise ValueError(f"the optimizers' state has nothing at {path[0]}")
-
-
-def _map_all(f: Callable[[Any], Any], state: Any) -> Any:
-    if is_leaf(state):
-        return f(state)
-    if state is None or is_tied(state):
+def _map_scopes(f: Any, state: Any, path: tuple[str, ...], of_leaf: Any) -> Any:
+    if isinstance(state, OptimizerState):
+        return _map_scope(f, state, path, of_leaf)
+    if state is None and not path:
         return state
+    if path:
+        return _at_step(state, path, lambda inner, rest: _map_scopes(f, inner, rest, of_leaf))
     if isinstance(state, Mapping):
-        return {key: _map_all(f, value) for key, value in state.items()}
+        return {key: _map_scopes(f, value, (), of_leaf) for key, value in state.items()}
     if isinstance(state, (tuple, list)):
-        return tree.like_sequence(state, [_map_all(f, value) for value in state])
+        return tree.like_sequence(state, [_map_scopes(f, value, (), of_leaf) for value in state])
     raise ValueError(f"a state of optimizers.setup expected, got {kind_of(state)}")
 
 
-def _is_number(value: Any) -> bool:
-    return all(map(is_number, value)) if isinstance(value, tuple) else is_number(value)
+def _map_scope(f: Any, state: OptimizerState, path: tuple[str, ...], of_leaf: Any) -> OptimizerState:
+    chosen: dict[int, int] = {}
+
+    def count(leaf: Leaf) -> Leaf:
+        chosen[group_of(leaf)] = chosen.get(group_of(leaf), 0) + 1
+        return leaf
+
+    _map_part(count, state.leaves, path)
+    groups, place = list(state.groups), {}
+    for number, size in chosen.items():
+        group = groups[number]
+        whole = size == group.size.value
+        if whole:
+            groups[number] = group if f is None else f(group)
+        elif f is not None or group.clock is not None:  # those that are frozen have a clock that waits
+            groups[number] = group._replace(size=Static(group.size.value - size))
+            place[number] = Static(len(groups))
+            part = tree.map(_copy, group._replace(size=Static(size)))
+            groups.append(part if f is None else f(part))
+
+    def change(leaf: Leaf) -> Leaf:
+        leaf = leaf if of_leaf is None else of_leaf(leaf)
+        return leaf._replace(group=place[group_of(leaf)]) if group_of(leaf) in place else leaf
+
+    leaves = _map_part(change, state.leaves, path) if place or of_leaf is not None else state.leaves
+    return OptimizerState(tuple(groups), leaves)
 
 
-def _as_arrays(value: Any, like: Any) -> Any:
-    if isinstance(like, tuple):
-        return tuple([_as_arrays(one, other) for one, other in zip(value, like, strict=True)])
-    xp = namespace(like)
-    return xp.zeros_like(like) + (value if is_number(value) else xp.astype(value, like.dtype))
+def _map_part(f: Callable[[Leaf], Any], leaves: Any, path: tuple[str, ...]) -> Any:
+    if path:
+        return _at_step(leaves, path, lambda inner, rest: _map_part(f, inner, rest))
+    if isinstance(leaves, Tied):
+        raise ValueError(
+            f"this parameter is tied to the one at {'.'.join(map(str, leaves.first.value))}: name that one"
+        )
+    return _map_all(f, leaves)
 
 
-def _copy(value: Array) -> Array:
-    """Give every leaf an array of its own, as compilers that reuse memory of arguments ask."""
+def _map_all(f: Callable[[Leaf], Any], leaves: Any) -> Any:
+    if isinstance(leaves, Leaf):
+        return f(leaves)
+    if leaves is None or isinstance(leaves, Tied):
+        return leaves
+    if isinstance(leaves, Mapping):
+        return {key: _map_all(f, value) for key, value in leaves.items()}
+    return tree.like_sequence(leaves, [_map_all(f, value) for value in leaves])
+
+
+def _at_step(state: Any, path: tuple[str, ...], f: Callable[[Any, tuple[str, ...]], Any]) -> Any:
+    """Return a tree in which f has changed the entry that a path begins with."""
+    if isinstance(state, Mapping):
+        for key in state:
+            if str(key) == path[0]:
+                return {**state, key: f(state[key], path[1:])}
+    elif isinstance(state, (tuple, list)) and not isinstance(state, (Leaf, Tied)) and path[0].isdecimal():
+        entries, place = list(state), int(path[0])
+        if place < len(entries):
+            entries[place] = f(entries[place], path[1:])
+            return tree.like_sequence(state, entries)
+    raise ValueError(f"the optimizers' state has nothing at {path[0]}")
+
+
+def _copy(value: Any) -> Any:
+    """Give every group arrays of its own, as compilers that reuse memory of arguments ask."""
     return namespace(value).astype(value, value.dtype, copy=True)

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, check_dtype_name, namespace
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import Compound, Replacement, Rule, Step, StepIf, apply_rule, scalar_like, subtract
+from luxport.optimizers._rule import (
+    Batched,
+    Clocked,
+    Compound,
+    Replacement,
+    Rule,
+    Step,
+    StepIf,
+    apply_at,
+    apply_rule,
+    start,
+    start_clock,
+    subtract,
+    tick,
+    update_all,
+)
 
 __all__ = ["AccumGrad", "MixedPrecision", "OptimizerChain"]
 
 
 @explains_itself
 @dataclass(frozen=True, init=False, repr=False)
-class OptimizerChain(Compound):
+class OptimizerChain(Clocked, Compound, Batched):
     """Rules in a row: each takes the step of the one before for its gradient, and the last one's is the step.
 
     Without rules the gradient is the step. Where a rule has no step, the rules after it are left out, states and all.
@@ -51,37 +66,96 @@ class OptimizerChain(Compound):
         """Chain f of each."""
         return OptimizerChain(*[f(rule) for rule in self.rules])
 
-    def init(self, x: Array) -> tuple[Any, ...]:
+    @property
+    def shares(self) -> bool:
+        """Whether the rules are known to step at the same updates for all arrays: those of luxport do."""
+        return all([_shares(rule) for rule in self.rules[:-1]])
+
+    def start_clock(self, x: Array) -> tuple[Any, ...]:
+        """Start every rule's clock."""
+        return tuple([start_clock(rule, x) for rule in self.rules])
+
+    def start(self, x: Array) -> tuple[Any, ...]:
         """Start every rule."""
+        return tuple([start(rule, x) for rule in self.rules])
+
+    def tick(self, clock: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Let the clocks go on, those behind a condition if it holds."""
+        condition, new = None, []
+        for rule, old in zip(self.rules, clock, strict=True):
+            new.append(tick(rule, old) if condition is None else _where(condition, tick(rule, old), old))
+            condition = _both(condition, rule.condition(old) if isinstance(rule, Clocked) else None)
+        return tuple(new)
+
+    def condition(self, clock: tuple[Any, ...]) -> Array | None:
+        """Return whether all conditions of the rules hold."""
+        condition = None
+        for rule, its in zip(self.rules, clock, strict=True):
+            condition = _both(condition, rule.condition(its) if isinstance(rule, Clocked) else None)
+        return condition
+
+    def apply_at(
+        self, clock: tuple[Any, ...], state: tuple[Any, ...], x: Array, dx: Array, *more: Array
+    ) -> tuple[tuple[Any, ...], Step]:
+        """Let the gradient flow through the rules."""
+        return self._flow(state, dx, lambda i, its, dx: apply_at(self.rules[i], clock[i], its, x, dx, more))
+
+    def init(self, x: Array) -> tuple[Any, ...]:
+        """Start every rule, clock and all."""
         return tuple([rule.init(x) for rule in self.rules])
 
     def apply(self, state: tuple[Any, ...], x: Array, dx: Array, *more: Array) -> tuple[tuple[Any, ...], Step]:
-        """Let the gradient flow through the rules."""
+        """Let the gradient flow through the rules, each with its own clock."""
+        return self._flow(state, dx, lambda i, its, dx: apply_rule(self.rules[i], its, x, dx, more))
+
+    def _flow(
+        self, state: tuple[Any, ...], dx: Array, apply: Callable[[int, Any, Any], tuple[Any, Step]]
+    ) -> tuple[tuple[Any, ...], Step]:
         states = list(state)
         step: Step = dx
         condition = None
-        for i, rule in enumerate(self.rules):
-            new, step = apply_rule(rule, states[i], x, step, more)
+        for i in range(len(self.rules)):
+            new, step = apply(i, states[i], step)
             states[i] = new if condition is None else _where(condition, new, states[i])
             if step is None:
                 break
             if isinstance(step, StepIf):
-                condition = step.condition if condition is None else _both(condition, step.condition)
+                condition = _both(condition, step.condition)
                 step = step.step
         if condition is not None and step is not None:
             step = StepIf(condition, step)
         return tuple(states), step
 
+    def update_all(
+        self, clock: Any, states: Sequence[Any], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
+    ) -> tuple[list[Any], list[Array]]:
+        """Let the gradients flow through all rules but the last, and step all arrays by that one."""
+        if not self.rules or not self.shares or self.condition(clock) is not None:
+            pairs = [apply_at(self, clock, state, x, dx, ()) for state, x, dx in zip(states, xs, dxs, strict=True)]
+            new = [subtract(x, step) for x, (_, step) in zip(xs, pairs, strict=True)]
+            return [state for state, _ in pairs], new
+        firsts = self.rules[:-1]
+        before, steps = [], []
+        for its, x, step in zip(states, xs, dxs, strict=True):
+            new_states = []
+            for i, rule in enumerate(firsts):
+                state, step = apply_at(rule, clock[i], its[i], x, step, ())
+                new_states.append(state)
+            before.append(new_states)
+            steps.append(step)
+        last, new = update_all(self.rules[-1], clock[-1], [its[-1] for its in states], xs, steps, (), in_place=in_place)
+        return [(*its, one) for its, one in zip(before, last, strict=True)], new
+
 
 @explains_itself
 @dataclass(frozen=True)
-class AccumGrad:
+class AccumGrad(Clocked):
     """Pass on the mean of n gradients at every n-th update; at the others there is no step.
 
     For batches that do not fit into memory: ``OptimizerChain(AccumGrad(4), Adam())`` lets Adam step once in
     four updates, its state untouched in between.
 
-    State: the sum so far over n, like x, and the number () of the next gradient, an int32, from 1
+    State: the sum so far over n, like x; shared, the number () of the next gradient, an int32, from 1
     Raises: ValueError if n is not positive
     Source: Optimisers.jl ``AccumGrad``
     """
@@ -92,24 +166,31 @@ class AccumGrad:
         if self.n < 1:
             raise ValueError(f"AccumGrad expects at least one gradient, got n = {self.n}")
 
-    def init(self, x: Array) -> tuple[Array, Array]:
-        """Start from nothing."""
-        xp = namespace(x)
-        return xp.zeros_like(x), scalar_like(x, 1, xp.int32)
+    def start_clock(self, x: Array) -> Array:
+        """Count from 1."""
+        return namespace(x).asarray(1, dtype=namespace(x).int32)
 
-    def apply(self, state: tuple[Array, Array], x: Array, dx: Array) -> tuple[tuple[Array, Array], Step]:
+    def start(self, x: Array) -> Array:
+        """Start from nothing."""
+        return namespace(x).zeros_like(x)
+
+    def tick(self, clock: Array) -> Array:
+        """Count, and begin anew after the last."""
+        return namespace(clock).where(clock == self.n, namespace(clock).ones_like(clock), clock + 1)
+
+    def condition(self, clock: Array) -> Array:
+        """Return whether this gradient is the last."""
+        return clock == self.n
+
+    def apply_at(self, clock: Array, state: Array, x: Array, dx: Array) -> tuple[Array, Step]:
         """Add a gradient, and pass the mean on if it is the last."""
-        xp = namespace(x)
-        total, number = state
-        total = xp.where(number == 1, dx / self.n, total + dx / self.n)
-        complete = number == self.n
-        number = xp.where(complete, xp.ones_like(number), number + 1)
-        return (total, number), StepIf(complete, total)
+        total = namespace(x).where(clock == 1, dx / self.n, state + dx / self.n)
+        return total, StepIf(clock == self.n, total)
 
 
 @explains_itself
 @dataclass(frozen=True)
-class MixedPrecision(Compound):
+class MixedPrecision(Clocked, Compound):
     """Apply a rule to a copy of the parameters in higher precision, and round the copy to theirs after each step.
 
     State: the copy in `dtype`, and the rule's state for it
@@ -121,7 +202,7 @@ class MixedPrecision(Compound):
     >>> x = np.ones(2, np.float16)
     >>> state = optimizers.setup(optimizers.MixedPrecision(optimizers.Descent(1e-5)), x)
     >>> state, y = optimizers.update(state, x, x)
-    >>> y, state["state"][0]
+    >>> y, state.leaves.state[0]
     (array([1., 1.], dtype=float16), array([0.99999, 0.99999], dtype=float32))
     """
 
@@ -140,30 +221,54 @@ class MixedPrecision(Compound):
         """Apply f of it instead."""
         return MixedPrecision(f(self.rule), self.dtype)
 
-    def init(self, x: Array) -> tuple[Array, Any]:
+    def inner_dtype(self, dtype: str) -> str:
+        """Name the dtype of the copy."""
+        return self.dtype
+
+    def start_clock(self, x: Array) -> Any:
+        """Start the rule's clock for the copy."""
+        return start_clock(self.rule, self._copy(x))
+
+    def start(self, x: Array) -> tuple[Array, Any]:
         """Copy the parameters."""
+        copy = self._copy(x)
+        return copy, start(self.rule, copy)
+
+    def tick(self, clock: Any) -> Any:
+        """Let the rule's clock go on."""
+        return tick(self.rule, clock)
+
+    def apply_at(
+        self, clock: Any, state: tuple[Array, Any], x: Array, dx: Array, *more: Array
+    ) -> tuple[tuple[Array, Any], Step]:
+        """Step in higher precision, and round."""
+        xp = namespace(x)
+        copy, inner = state
+        gradients = [xp.astype(array, copy.dtype) for array in (dx, *more)]
+        inner, step = apply_at(self.rule, clock, inner, copy, gradients[0], tuple(gradients[1:]))
+        copy = subtract(copy, step)
+        return (copy, inner), Replacement(xp.astype(copy, x.dtype))
+
+    def _copy(self, x: Array) -> Array:
         xp = namespace(x)
         dtype = getattr(xp, self.dtype, None)
         if dtype is None:
             raise ValueError(
                 f"MixedPrecision expects a dtype of the backend, and {backend_of(x).name} has no {self.dtype}"
             )
-        copy = xp.astype(x, dtype)
-        return copy, self.rule.init(copy)
+        return xp.astype(x, dtype, copy=True)
 
-    def apply(self, state: tuple[Array, Any], x: Array, dx: Array, *more: Array) -> tuple[tuple[Array, Any], Step]:
-        """Step in higher precision, and round."""
-        xp = namespace(x)
-        copy, inner = state
-        gradients = [xp.astype(array, copy.dtype) for array in (dx, *more)]
-        inner, step = apply_rule(self.rule, inner, copy, gradients[0], tuple(gradients[1:]))
-        copy = subtract(copy, step)
-        return (copy, inner), Replacement(xp.astype(copy, x.dtype))
+
+def _shares(rule: Rule) -> bool:
+    """Tell a rule that steps at the same updates for all arrays; what one of a user's does nobody knows."""
+    return type(rule).__module__.startswith("luxport.") and (not isinstance(rule, Clocked) or rule.shares)
 
 
 def _where(condition: Array, new: Any, old: Any) -> Any:
     return tree.map(lambda a, b: namespace(a).where(condition, a, b), new, old)
 
 
-def _both(a: Array, b: Array) -> Array:
+def _both(a: Array | None, b: Array | None) -> Array | None:
+    if a is None or b is None:
+        return b if a is None else a
     return namespace(a).logical_and(a, b)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import check_real, in_dtype_of, is_number, round_ahead
+from luxport.optimizers._rule import check_real, in_dtype_of, is_number
 
 __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]
 
@@ -31,7 +31,6 @@ class ClipGrad:
     def init(self, x: Array) -> None:
         """Keep nothing."""
         check_real(self, x)
-        round_ahead(x, self.delta)
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Clip."""
@@ -56,12 +55,11 @@ class ClipNorm:
     """
 
     omega: float = 10.0
-    p: float = 2.0
+    p: float = field(default=2.0, metadata={"static": True})
     throw: bool = True
 
     def init(self, x: Array) -> None:
         """Keep nothing."""
-        round_ahead(x, 0.0)
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Scale."""

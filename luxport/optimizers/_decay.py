@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import in_dtype_of, round_ahead
+from luxport.optimizers._rule import in_dtype_of
 
 __all__ = ["SignDecay", "WeightDecay"]
 
@@ -26,7 +26,6 @@ class WeightDecay:
 
     def init(self, x: Array) -> None:
         """Keep nothing."""
-        round_ahead(x, self.lambda_)
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Add the slope of the penalty."""
@@ -48,7 +47,6 @@ class SignDecay:
 
     def init(self, x: Array) -> None:
         """Keep nothing."""
-        round_ahead(x, self.lambda_)
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Add the slope of the penalty."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from luxport.backend import Array, namespace
+from luxport.ops._operation import operation
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import check_eta, in_dtype_of, round_ahead
+from luxport.optimizers._rule import Batched, check_eta, in_dtype_of
 
-__all__ = ["Descent", "Momentum", "Nesterov"]
+__all__ = ["Descent", "Momentum", "Nesterov", "descent_update", "momentum_update"]
 
 
 @explains_itself
 @dataclass(frozen=True)
-class Descent:
+class Descent(Batched):
     """Steps of ``eta dx``.
 
     State: none
@@ -28,11 +31,16 @@ class Descent:
 
     def init(self, x: Array) -> None:
         """Keep nothing."""
-        round_ahead(x, self.eta)
 
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Scale the gradient."""
         return state, in_dtype_of(x, self.eta) * dx
+
+    def update_all(
+        self, clock: None, states: Sequence[None], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
+    ) -> tuple[list[None], list[Array]]:
+        """Step all arrays."""
+        return list(states), list(descent_update(*xs, *dxs, eta=self.eta, in_place=in_place))
 
 
 @explains_itself
@@ -48,13 +56,12 @@ class _WithVelocity:
 
     def init(self, x: Array) -> Array:
         """Start at rest."""
-        round_ahead(x, self.eta, self.rho)
         return namespace(x).zeros_like(x)
 
 
 @explains_itself
 @dataclass(frozen=True)
-class Momentum(_WithVelocity):
+class Momentum(_WithVelocity, Batched):
     """Steps of the velocity ``v``, which becomes ``rho v + eta dx`` first.
 
     The learning rate is inside the velocity: after a change of eta, older gradients keep their weight.
@@ -68,6 +75,13 @@ class Momentum(_WithVelocity):
         """Add to the velocity; it is the step."""
         v = in_dtype_of(x, self.rho) * state + in_dtype_of(x, self.eta) * dx
         return v, v
+
+    def update_all(
+        self, clock: None, states: Sequence[Array], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
+    ) -> tuple[list[Array], list[Array]]:
+        """Step all arrays."""
+        found = momentum_update(*xs, *dxs, *states, eta=self.eta, rho=self.rho, in_place=in_place)
+        return list(found[len(xs) :]), list(found[: len(xs)])
 
 
 @explains_itself
@@ -89,3 +103,30 @@ class Nesterov(_WithVelocity):
         rho, scaled = in_dtype_of(x, self.rho), in_dtype_of(x, self.eta) * dx
         step = (1.0 + rho) * scaled - rho * rho * state
         return rho * state - scaled, step
+
+
+@operation
+def descent_update(*arrays: Array, eta: Any, in_place: bool) -> tuple[Array, ...]:
+    """Step many arrays by `Descent`: n of them, and their gradients.
+
+    A backend may write over the arrays, but not over the gradients, if `in_place`.
+
+    Shapes: n x (...), n dx (...) -> n x (...)
+    """
+    n = len(arrays) // 2
+    rate = in_dtype_of(arrays[0], eta)
+    return tuple([x - rate * dx for x, dx in zip(arrays[:n], arrays[n:], strict=True)])
+
+
+@operation
+def momentum_update(*arrays: Array, eta: Any, rho: Any, in_place: bool) -> tuple[Array, ...]:
+    """Step many arrays by `Momentum`: n of them, their gradients, and their velocities.
+
+    A backend may write over the arrays and the velocities, but not over the gradients, if `in_place`.
+
+    Shapes: n x (...), n dx (...), n v (...) -> n x (...), n v (...)
+    """
+    n = len(arrays) // 3
+    rate, kept = in_dtype_of(arrays[0], eta), in_dtype_of(arrays[0], rho)
+    vs = [kept * v + rate * dx for v, dx in zip(arrays[2 * n :], arrays[n : 2 * n], strict=True)]
+    return (*[x - v for x, v in zip(arrays[:n], vs, strict=True)], *vs)

@@ -1,4 +1,4 @@
-"""Hyper-parameters of rules by name, in rules inside rules as well."""
+"""Hyper-parameters of rules: numbers that the state has as scalars, and what a rule is called by with them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
 from luxport.optimizers._rule import Compound, is_number
 
-__all__ = ["names_of", "with_values"]
+__all__ = [
+    "by_name",
+    "filled",
+    "names_of",
+    "numbers_of",
+    "precision_of",
+    "scalar",
+    "scalars_like",
+    "shortest",
+    "values_of",
+    "with_values",
+    "without_numbers",
+]
 
 
 def names_of(rule: Any) -> set[str]:
-    """Name the hyper-parameters of a rule that are floats, or tuples of floats.
+    """Name the hyper-parameters of a rule that are numbers, or tuples of numbers.
 
     >>> from luxport import optimizers
     >>> sorted(names_of(optimizers.OptimizerChain(optimizers.ClipGrad(), optimizers.Adam())))
@@ -22,11 +37,11 @@ def names_of(rule: Any) -> set[str]:
         return set().union(*[names_of(inner) for inner in rule.inner_rules])
     if not is_dataclass(rule):
         return set()
-    return {field.name for field in fields(rule) if _is_adjustable(getattr(rule, field.name))}
+    return {field.name for field in fields(rule) if _is_numeric(getattr(rule, field.name))}
 
 
 def with_values(rule: Any, values: Mapping[str, Any]) -> Any:
-    """Return the rule with new values for those hyper-parameters that it has.
+    """Return the rule with new values for those hyper-parameters that it has; it checks them.
 
     >>> from luxport import optimizers
     >>> with_values(optimizers.Momentum(0.1), {"rho": 0.5, "beta": (0.9, 0.999)})
@@ -38,8 +53,143 @@ def with_values(rule: Any, values: Mapping[str, Any]) -> Any:
     return replace(rule, **known) if known else rule
 
 
-def _is_adjustable(value: Any) -> bool:
-    """Tell floats (ints that stand for them, arrays in their place) from what makes another program of a rule."""
+def numbers_of(rule: Any) -> Any:
+    """Return the numbers that may change while training: a dict by name, or a tuple of these for a compound."""
+    if isinstance(rule, Compound):
+        return tuple([numbers_of(inner) for inner in rule.inner_rules])
+    if not is_dataclass(rule):
+        return {}
+    return {field.name: getattr(rule, field.name) for field in fields(rule) if _changes(rule, field)}
+
+
+def values_of(rule: Any, x: Array) -> Any:
+    """Return the numbers as arrays without axes, in the precision of x, float32 for half types.
+
+    >>> import numpy as np
+    >>> from luxport import optimizers
+    >>> values_of(optimizers.Momentum(0.1), np.ones(3, np.float16))
+    {'eta': array(0.1, dtype=float32), 'rho': array(0.9, dtype=float32)}
+    """
+    return _scalars(rule, numbers_of(rule), namespace(x), precision_of(x))
+
+
+def precision_of(x: Array) -> str:
+    """Name the real dtype in which a rule works on x.
+
+    >>> import numpy as np
+    >>> precision_of(np.ones(2, np.float16)), precision_of(np.ones(2, np.complex128))
+    ('float32', 'float64')
+    """
+    return "float64" if dtype_name(x) in ("float64", "complex128") else "float32"
+
+
+def scalars_like(x: Array, numbers: Any) -> Any:
+    """Make a number, or a tuple of them, an array without axes in the precision in which a rule works on x."""
+    xp = namespace(x)
+    return _scalar_or_tuple(numbers, xp, xp.float64 if precision_of(x) == "float64" else xp.float32)
+
+
+def _scalars(rule: Any, numbers: Any, xp: Any, dtype: str) -> Any:
+    if isinstance(rule, Compound):
+        inner = rule.inner_dtype(dtype)
+        return tuple([_scalars(one, its, xp, inner) for one, its in zip(rule.inner_rules, numbers, strict=True)])
+    kind = xp.float64 if dtype == "float64" else xp.float32
+    return {name: _scalar_or_tuple(value, xp, kind) for name, value in numbers.items()}
+
+
+def _scalar_or_tuple(value: Any, xp: Any, dtype: Any) -> Any:
     if isinstance(value, tuple):
-        return all(map(_is_adjustable, value))
+        return tuple([_scalar_or_tuple(one, xp, dtype) for one in value])
+    return xp.asarray(float(value), dtype=dtype) if is_number(value) else xp.astype(value, dtype, copy=True)
+
+
+def scalar(value: Any, like: Any) -> Any:
+    """Return a number or an array, or a tuple of them, in the place of another.
+
+    Raises: ValueError if it is a tuple and the other is not, or of another length
+    """
+    if isinstance(like, tuple):
+        if not isinstance(value, tuple) or len(value) != len(like):
+            raise ValueError(f"adjust expects a tuple of {len(like)} numbers, got {value!r}")
+        return tuple([scalar(one, other) for one, other in zip(value, like, strict=True)])
+    if is_number(value):
+        backend = backend_of(like)
+        return backend.xp.asarray(float(value), dtype=like.dtype)
+    if getattr(value, "dtype", None) is None or len(value.shape):
+        raise ValueError(f"adjust expects a number or an array without axes, got {_text(value)}")
+    # A copy: every leaf has an array of its own, as compilers that reuse memory of arguments ask.
+    return backend_of(like, value).xp.astype(value, like.dtype, copy=True)
+
+
+def filled(rule: Any, values: Any) -> Any:
+    """Return the rule with the arrays of the state in the place of its numbers; nothing is checked, which costs time.
+
+    >>> from luxport import optimizers
+    >>> filled(optimizers.Momentum(), {"eta": 0.5})
+    Momentum(eta=0.5, rho=0.9)
+    """
+    if isinstance(rule, Compound):
+        each = iter(values)
+        return rule.map_rules(lambda inner: filled(inner, next(each)))
+    if not values:
+        return rule
+    if is_compiling():  # PyTorch's compiler follows a constructor, and no dict of a value's
+        return replace(rule, **values)
+    new = object.__new__(type(rule))
+    for field in fields(rule):
+        name = field.name
+        object.__setattr__(new, name, values[name] if name in values else getattr(rule, name))
+    return new
+
+
+def by_name(rule: Any, values: Mapping[str, Any]) -> Any:
+    """Return the rule with arrays in the place of those numbers that it has; nothing is checked."""
+    if isinstance(rule, Compound):
+        return rule.map_rules(lambda inner: by_name(inner, values))
+    return filled(rule, {name: value for name, value in values.items() if name in names_of(rule)})
+
+
+def without_numbers(rule: Any) -> Any:
+    """Return the rule with zeros for the numbers that the state has: what programs are compiled for.
+
+    >>> from luxport import optimizers
+    >>> without_numbers(optimizers.AdamW(0.1))
+    AdamW(eta=0.0, beta=(0.0, 0.0), lambda_=0.0, epsilon=0.0, couple=True)
+    """
+    return filled(rule, _zeros(numbers_of(rule)))
+
+
+def _zeros(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _zeros(one) for name, one in value.items()}
+    return tuple(map(_zeros, value)) if isinstance(value, tuple) else 0.0
+
+
+def shortest(value: Any) -> Any:
+    """Return the shortest number, or tuple of them, that is a scalar of the state in its precision.
+
+    >>> import numpy as np
+    >>> shortest(np.asarray(0.1, np.float32))
+    0.1
+    """
+    if isinstance(value, tuple):
+        return tuple(map(shortest, value))
+    host = backend_of(value).to_numpy(value)
+    return float(np.format_float_scientific(host[()], unique=True))
+
+
+def _is_numeric(value: Any) -> bool:
+    """Tell numbers, and arrays in their place, from what makes another program of a rule."""
+    if isinstance(value, tuple):
+        return bool(value) and all(map(_is_numeric, value))
     return (is_number(value) and not isinstance(value, bool)) or getattr(value, "dtype", None) is not None
+
+
+def _changes(rule: Any, field: Any) -> bool:
+    """Tell a number that the state has from one that belongs to the program, by how its field is declared."""
+    return "float" in str(field.type) and not field.metadata.get("static") and _is_numeric(getattr(rule, field.name))
+
+
+def _text(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"one of shape {tuple(shape)}"

@@ -44,9 +44,9 @@ def global_norm(grads: tree.Tree) -> Array:
 def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     """Return the gradients, all scaled down alike if the norm of the whole tree is larger.
 
-    Their direction stays. A norm that is not finite makes every gradient NaN: see
-    `luxport.training.train_step` for what to do then. What is no floating array stays as it is. It may be compiled,
-    and `largest` may be an array.
+    Their direction stays. A norm that is not finite makes every gradient NaN: see `nonfinite` of
+    `luxport.training.train_step`. What is no floating array stays as it is. It may be compiled, and `largest` may be
+    an array.
 
     Raises: LayerError if there is no floating array, or `largest` is a number that is not positive
     Source: PyTorch ``clip_grad_norm_``; R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from luxport.backend import Array, backend_of, dtype_name, namespace
+from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
 from luxport.tree import Tree
 
 __all__ = [
+    "Batched",
+    "Clocked",
     "Compound",
     "HigherOrder",
     "Replacement",
     "Rule",
     "StepIf",
     "abs2",
+    "apply_at",
     "apply_rule",
     "check_eta",
     "check_real",
     "in_dtype_of",
     "is_number",
-    "round_ahead",
-    "round_in_all_dtypes",
     "scalar_like",
+    "start",
+    "start_clock",
     "subtract",
+    "tick",
+    "update_all",
 ]
 
 
 class Rule(Protocol):
     """A hashable value, best a frozen dataclass of hyper-parameters, that optimizes one array.
+
+    Fields of a dataclass that are floats, or tuples of floats, are numbers that may change while training: the state
+    of `optimizers.setup` has them, and `apply` finds arrays without axes in their place, in the precision of x. A
+    number that decides what the rule does, so that Python must know it, is a field with ``metadata={"static": True}``.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -80,6 +89,62 @@ class Compound(HigherOrder):
     def map_rules(self, f: Callable[[Rule], Rule]) -> Rule:
         """Return the same, made of ``f(rule)`` for each of them."""
 
+    def inner_dtype(self, dtype: str) -> str:
+        """Name the dtype that the inner rules work in, for an array of `dtype`."""
+        return dtype
+
+
+class Clocked(ABC):
+    """A rule with a clock: a part of its state that is one for all parameters that step together.
+
+    A count of steps, or powers of beta. Of one array alone the state is a pair of what is its own and the clock.
+    """
+
+    @property
+    def shares(self) -> bool:
+        """Whether the clock may be shared: whether it runs alike for all arrays, whatever their gradients are."""
+        return True
+
+    @abstractmethod
+    def start_clock(self, x: Array) -> Tree:
+        """Make the clock for arrays like x."""
+
+    @abstractmethod
+    def start(self, x: Array) -> Tree:
+        """Make the rest of the state for an array."""
+
+    @abstractmethod
+    def tick(self, clock: Tree) -> Tree:
+        """Return the clock for the step after this one."""
+
+    @abstractmethod
+    def apply_at(self, clock: Tree, state: Tree, x: Array, dx: Array, *more: Array) -> tuple[Tree, Step]:
+        """Return the rest of the next state, and the step."""
+
+    def condition(self, clock: Tree) -> Array | None:
+        """Return whether the rules after it in a chain step now, or None if they always do."""
+        return None
+
+    def init(self, x: Array) -> Tree:
+        """Make the state for an array."""
+        return self.start(x), self.start_clock(x)
+
+    def apply(self, state: Tree, x: Array, dx: Array, *more: Array) -> tuple[Tree, Step]:
+        """Return the next state and the step."""
+        own, clock = state
+        own, step = self.apply_at(clock, own, x, dx, *more)
+        return (own, self.tick(clock)), step
+
+
+class Batched(ABC):
+    """A rule that steps many arrays at once, where a backend has a function for that."""
+
+    @abstractmethod
+    def update_all(
+        self, clock: Tree, states: Sequence[Tree], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool
+    ) -> tuple[list[Tree], list[Array]]:
+        """Return the next states (without the clock) and the new arrays; `in_place` if the old ones may be reused."""
+
 
 class StepIf(NamedTuple):
     """A step that is taken only where a scalar condition holds; a compiled program learns it when it runs.
@@ -105,6 +170,51 @@ def apply_rule(rule: Rule, state: Tree, x: Array, dx: Array, more: tuple[Array, 
     return rule.apply(state, x, dx, *more) if more and isinstance(rule, HigherOrder) else rule.apply(state, x, dx)
 
 
+def start_clock(rule: Rule, x: Array) -> Tree:
+    """Make the part of the state that arrays share, or None."""
+    return rule.start_clock(x) if isinstance(rule, Clocked) and rule.shares else None
+
+
+def start(rule: Rule, x: Array) -> Tree:
+    """Make the part of the state that is an array's own."""
+    return rule.start(x) if isinstance(rule, Clocked) and rule.shares else rule.init(x)
+
+
+def tick(rule: Rule, clock: Tree) -> Tree:
+    """Return the next clock."""
+    return rule.tick(clock) if isinstance(rule, Clocked) and rule.shares else clock
+
+
+def apply_at(rule: Rule, clock: Tree, state: Tree, x: Array, dx: Array, more: tuple[Array, ...]) -> tuple[Tree, Step]:
+    """Apply a rule to one of several arrays that share a clock."""
+    if not (isinstance(rule, Clocked) and rule.shares):
+        return apply_rule(rule, state, x, dx, more)
+    if more and isinstance(rule, HigherOrder):
+        return rule.apply_at(clock, state, x, dx, *more)
+    return rule.apply_at(clock, state, x, dx)
+
+
+def update_all(
+    rule: Rule,
+    clock: Tree,
+    states: Sequence[Tree],
+    xs: Sequence[Array],
+    dxs: Sequence[Array],
+    more: Sequence[tuple[Array, ...]],
+    *,
+    in_place: bool = False,
+) -> tuple[list[Tree], list[Array]]:
+    """Step many arrays, at once where the rule can; `in_place` if the memory of the old ones may be reused."""
+    if isinstance(rule, Batched) and not (more and more[0]):
+        return rule.update_all(clock, states, xs, dxs, in_place=in_place)
+    new_states, new_xs = [], []
+    for i, x in enumerate(xs):
+        state, step = apply_at(rule, clock, states[i], x, dxs[i], more[i] if more else ())
+        new_states.append(state)
+        new_xs.append(subtract(x, step))
+    return new_states, new_xs
+
+
 def subtract(x: Array, step: Step) -> Array:
     """Take a step from x."""
     if step is None:
@@ -119,7 +229,7 @@ def subtract(x: Array, step: Step) -> Array:
 def in_dtype_of(x: Array, value: Any) -> Any:
     """Round a hyper-parameter to the precision of x, so that arithmetic such as ``1 - beta`` starts from there.
 
-    A hyper-parameter that is an array, as `adjust` can make it, becomes one of the dtype of x.
+    A hyper-parameter that is an array, as the state of `optimizers.setup` has it, becomes one of the dtype of x.
 
     >>> import numpy as np
     >>> in_dtype_of(np.ones(1, np.float32), 0.9)
@@ -127,38 +237,10 @@ def in_dtype_of(x: Array, value: Any) -> Any:
     """
     if not is_number(value):
         return value if value.dtype == x.dtype else backend_of(x, value).xp.astype(value, x.dtype)
-    key = (dtype_name(x), value)
-    try:
-        known = _ROUNDED.get(key)
-    except TypeError:  # torch.compile's stand-in for a number that has changed since it last compiled: no key
+    if is_compiling():  # PyTorch's compiler may have a symbol for the number, which no arithmetic can round
         return scalar_like(x, value)
-    if known is None:
-        finfo = namespace(x).finfo(x.dtype)
-        precision = _PRECISIONS[key[0]] = float(finfo.eps), float(finfo.smallest_normal)
-        known = _remember(key, precision)
-    return known
-
-
-def round_ahead(x: Array, *values: float) -> None:
-    """Round hyper-parameters early: `torch.compile` compiles again if it sees the table of them grow."""
-    for value in values:
-        in_dtype_of(x, value)
-
-
-def round_in_all_dtypes(values: Any) -> None:
-    """Round hyper-parameters early, for every dtype that parameters have had so far."""
-    for value in values if isinstance(values, tuple) else (values,):
-        for dtype, precision in _PRECISIONS.items():
-            _remember((dtype, value), precision)
-
-
-def _remember(key: tuple[str, float], precision: tuple[float, float]) -> float:
-    if key in _ROUNDED:
-        return _ROUNDED[key]
-    if len(_ROUNDED) >= MOST_ROUNDED:  # a loop may adjust forever
-        del _ROUNDED[next(iter(_ROUNDED))]
-    rounded = _ROUNDED[key] = _round(key[1], *precision)
-    return rounded
+    finfo = namespace(x).finfo(x.dtype)
+    return _round(value, float(finfo.eps), float(finfo.smallest_normal))
 
 
 def is_number(value: Any) -> bool:
@@ -192,11 +274,6 @@ def check_real(rule: Any, x: Array) -> None:
     """Expect parameters that have an order."""
     if "complex" in dtype_name(x):
         raise ValueError(f"{type(rule).__name__} expects real parameters, got {dtype_name(x)}")
-
-
-MOST_ROUNDED = 10_000
-_ROUNDED: dict[tuple[str, float], float] = {}
-_PRECISIONS: dict[str, tuple[float, float]] = {}
 
 
 def _round(value: float, eps: float, smallest_normal: float) -> float:

@@ -6,23 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace
-from luxport.optimizers._hyperparameters import names_of, with_values
+from luxport import tree
+from luxport.backend import Array, namespace
+from luxport.optimizers._hyperparameters import by_name, names_of, precision_of, with_values
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import Compound, Rule, Step, apply_rule, is_number, scalar_like
+from luxport.optimizers._rule import Clocked, Compound, Rule, Step, apply_at, is_number, start, start_clock, tick
 
 __all__ = ["Scheduler"]
 
 
 @explains_itself
 @dataclass(frozen=True, init=False, repr=False)
-class Scheduler(Compound):
+class Scheduler(Clocked, Compound):
     """A rule with hyper-parameters that are functions of the step's number, which counts from 1.
 
     The schedules (of `luxport.schedules`, or any hashable functions of an array) are part of a compiled program, the
     number is in the state: nothing is compiled anew as they change. A number is a constant schedule.
 
-    State: t (), an int32, from 1, and the rule's state
+    State: shared, t (), an int32, from 1; the rule's state
     Raises: ValueError if the rule has no such hyper-parameter
     Source: ParameterSchedulers.jl ``Scheduler``
 
@@ -60,18 +61,33 @@ class Scheduler(Compound):
         """Schedule f of it instead."""
         return Scheduler(f(self.rule), **dict(self.schedules))
 
-    def init(self, x: Array) -> tuple[Array, Any]:
-        """Start the rule with the first values."""
-        first = {name: value if is_number(value) else float(value(1)) for name, value in self.schedules}
-        return scalar_like(x, 1, namespace(x).int32), with_values(self.rule, first).init(x)
+    def start_clock(self, x: Array) -> tuple[Array, Any]:
+        """Start from step 1, the rule's clock with the first values."""
+        return namespace(x).asarray(1, dtype=namespace(x).int32), start_clock(self._first(), x)
 
-    def apply(self, state: tuple[Array, Any], x: Array, dx: Array, *more: Array) -> tuple[tuple[Array, Any], Step]:
+    def start(self, x: Array) -> Any:
+        """Start the rule with the first values."""
+        return start(self._first(), x)
+
+    def tick(self, clock: tuple[Array, Any]) -> tuple[Array, Any]:
+        """Count, and let the rule's clock go on with the values for this step."""
+        t, inner = clock
+        leaves = tree.leaves(inner)
+        return t + 1, tick(self._at(t, leaves[0] if leaves else t), inner)
+
+    def apply_at(self, clock: tuple[Array, Any], state: Any, x: Array, dx: Array, *more: Array) -> tuple[Any, Step]:
         """Apply the rule with the values for this step."""
-        t, inner = state
-        xp = namespace(x)
-        # Schedules are real, and single precision is the least that they need.
-        dtype = xp.float64 if dtype_name(x) in ("float64", "complex128") else xp.float32
-        time = xp.astype(t, dtype)
+        t, inner = clock
+        return apply_at(self._at(t, x), inner, state, x, dx, more)
+
+    def _first(self) -> Rule:
+        return with_values(
+            self.rule, {name: value if is_number(value) else float(value(1)) for name, value in self.schedules}
+        )
+
+    def _at(self, t: Array, x: Array) -> Rule:
+        """Return the rule with the values for a step; schedules are real, and float32 is the least that they need."""
+        xp = namespace(t)
+        time = xp.astype(t, xp.float64 if precision_of(x) == "float64" else xp.float32)
         values = {name: value if is_number(value) else value(time) for name, value in self.schedules}
-        inner, step = apply_rule(with_values(self.rule, values), inner, x, dx, more)
-        return (t + 1, inner), step
+        return by_name(self.rule, values)

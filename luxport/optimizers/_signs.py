@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
 from luxport.optimizers._making import explains_itself
-from luxport.optimizers._rule import check_eta, check_real, in_dtype_of, round_ahead
+from luxport.optimizers._rule import check_eta, check_real, in_dtype_of
 
 __all__ = ["Lion", "Rprop"]
 
@@ -34,7 +34,6 @@ class Rprop:
     def init(self, x: Array) -> tuple[Array, Array]:
         """Start from sizes of eta."""
         check_real(self, x)
-        round_ahead(x, self.eta, *self.ell, *self.gamma)
         zeros = namespace(x).zeros_like(x)
         return zeros, zeros + in_dtype_of(x, self.eta)
 
@@ -75,7 +74,6 @@ class Lion:
 
     def init(self, x: Array) -> Array:
         """Start from a moment of 0."""
-        round_ahead(x, self.eta, *self.beta)
         return namespace(x).zeros_like(x)
 
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:

@@ -4,51 +4,61 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
-from luxport.optimizers._adjustments import is_leaf, is_tied, rule_of
 from luxport.optimizers._chain import MixedPrecision
+from luxport.optimizers._hyperparameters import filled, precision_of, values_of, without_numbers
 from luxport.optimizers._making import check_rule
-from luxport.optimizers._rule import Rule, apply_rule, subtract
+from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
+from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
 from luxport.text import kind_of
 from luxport.tree.static import Static
 
-__all__ = ["setup", "update"]
+__all__ = ["setup", "update", "update_in_place"]
 
 
 @says_what_it_takes
-def setup(rule: Rule, ps: tree.Tree) -> tree.Tree:
+def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     """Make the state of a rule for a tree of parameters.
 
-    The state is a plain tree like ps. Where ps has a floating or complex array, the state has a leaf,
-    ``{"rule": Static(rule), "state": ...}``, with ``"frozen": Static(True)`` if `update` is to pass it over; where
-    ps has anything else, the state has None. Half precision is too narrow for moments and for small steps: a rule
-    works on such an array in float32, and the leaf has a third entry, ``"remainder"``, which is what the rounding of
-    the array has cut off (`MixedPrecision` has a copy instead). So compilers and transforms take it as an argument,
-    and compile anew for another rule; `adjust` tells how hyper-parameters change without.
+    The state has `groups`, what parameters have in common, and `leaves`, a tree like ps. A group has the rule, its
+    numbers (learning rate and so on) as arrays without axes in the precision of the parameters, so that another number
+    is no other program, and its clock: powers of beta, or a count. A leaf, where ps has a floating or complex array,
+    has what the rule keeps for that array; where ps has anything else there is None. Half precision is too narrow for
+    moments and for small steps: a rule works on such an array in float32, and the leaf has a remainder as well, which
+    is what the rounding of the array has cut off (`MixedPrecision` has a copy instead).
 
     An array that stands in several places of ps (the same object, not only equal) is one parameter: it has a leaf in
-    the first, and in each of the others ``{"tied": Static(path)}``. `FlatParameters` are one parameter, their vector.
+    the first, and in the others the path of that. `FlatParameters` are one parameter, their vector.
+
+    Parts of a tree may have rules of their own: ``{"body": setup(one, ps["body"]), "head": setup(other, ps["head"])}``
+    is a state for both.
 
     Warns: UserWarning if there is nothing to optimize
     Source: Optimisers.jl ``setup``
 
     >>> import numpy as np
     >>> from luxport import optimizers
-    >>> setup(optimizers.Momentum(0.1), {"weight": np.ones(2), "steps": np.array(3)})["weight"]["state"]
+    >>> state = setup(optimizers.Momentum(0.1), {"weight": np.ones(2), "steps": np.array(3)})
+    >>> state.leaves["weight"].state
     array([0., 0.])
+    >>> state.groups[0].values
+    {'eta': array(0.1), 'rho': array(0.9)}
     """
     check_rule(rule)
-    places: dict[int, tuple[Any, ...]] = {}
-    state = _setup(rule, ps, (), places)
+    places: dict[int, Path] = {}
+    groups: dict[str, list[Any]] = {}
+    leaves = _setup(rule, ps, (), places, groups)
     if not places:
         warnings.warn("optimizers.setup found no floating array to optimize", stacklevel=2)
-    return state
+    bare = Static(without_numbers(rule))
+    made = [Group(bare, values_of(rule, x), start_clock(rule, x), Static(count)) for x, count in groups.values()]
+    return OptimizerState(tuple(made), leaves)
 
 
 @says_what_it_takes
@@ -71,90 +81,192 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
     >>> update(state, ps, {"weight": np.array([1.0, 2.0]), "bias": None})[1]
     {'weight': array([0.9, 0.8]), 'bias': array([1.])}
     """
-    ties = _ties(state)
+    return _parts(state, ps, grads, more, (), in_place=False)
+
+
+def update_in_place(state: tree.Tree, ps: tree.Tree, grads: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
+    """Return what `update` does, in the memory of the old state and parameters where the backend can."""
+    return _parts(state, ps, grads, (), (), in_place=True)
+
+
+Path = tuple[Any, ...]
+
+
+def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict[str, list[Any]]) -> Any:
+    if isinstance(x, FlatParameters):
+        x = x.vector
+    if isinstance(x, Mapping):
+        return {key: _setup(rule, value, (*path, key), places, groups) for key, value in x.items()}
+    if isinstance(x, (tuple, list)):
+        return tree.like_sequence(x, [_setup(rule, value, (*path, i), places, groups) for i, value in enumerate(x)])
+    if not _is_trainable(x):
+        return None
+    first = places.setdefault(id(x), path)
+    if first is not path:
+        return Tied(Static(first))
+    half = _is_half(x)
+    wide = _widened(x) if half else x
+    kind = precision_of(wide)
+    number = list(groups).index(kind) if kind in groups else len(groups)
+    groups.setdefault(kind, [wide, 0])[1] += 1
+    remainder = namespace(wide).zeros_like(wide) if half and not isinstance(rule, MixedPrecision) else None
+    return Leaf(start(rule, wide), remainder, Static(number) if number else None)
+
+
+def _parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, *, in_place: bool) -> tuple[Any, Any]:
+    """Update a state of `setup`, or a tree of such states."""
+    if isinstance(state, OptimizerState):
+        return _step(state, x, dx, more, path, in_place)
+    if state is None or dx is None:
+        return state, x
+    if isinstance(x, Mapping):
+        _check_keys(state, x, dx, path)
+        pairs = {
+            key: _parts(state[key], x[key], dx[key], _entries(more, key), (*path, key), in_place=in_place) for key in x
+        }
+        return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+    if isinstance(x, (tuple, list)):
+        _check_length(state, x, dx, path)
+        each = [_parts(state[i], x[i], dx[i], _entries(more, i), (*path, i), in_place=in_place) for i in range(len(x))]
+        return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
+    raise ValueError(f"update expects a state of optimizers.setup{_at(path)}, got {kind_of(state)}")
+
+
+class _Work(NamedTuple):
+    """What a group has to do: leaves, arrays as a rule takes them and as they are, gradients, further gradients."""
+
+    leaves: list[Leaf]
+    wide: list[Array]
+    xs: list[Array]
+    dxs: list[Array]
+    more: list[tuple[Array, ...]]
+
+
+def _step(
+    state: OptimizerState, ps: Any, grads: Any, more: tuple[Any, ...], path: Path, in_place: bool
+) -> tuple[OptimizerState, Any]:
+    groups, leaves = state
+    ties = _ties(leaves)
     sums: dict[Path, Any] = {}
     for place, first in ties:
         dx = _find(grads, place)
         if dx is not None:
             dx = _fitting(dx, _find(ps, first), place)
             sums[first] = dx if first not in sums else sums[first] + dx
-    new_state, new_ps = _update(state, ps, grads, more, (), sums)
+    work = [_Work([], [], [], [], []) for _ in groups]
+    plan = _gather(leaves, ps, grads, more, path, len(path), sums, work)
+    new_groups = list(groups)
+    done: list[tuple[list[Leaf], list[Array]]] = []
+    for number, (group, todo) in enumerate(zip(groups, work, strict=True)):
+        if not todo.xs:
+            done.append(([], []))
+            continue
+        rule = filled(group.rule.value, group.values)
+        done.append(_stepped(rule, group.clock, todo, in_place))
+        clock = tick(rule, group.clock)
+        if len(todo.xs) == group.size.value or group.clock is None:
+            new_groups[number] = Group(group.rule, group.values, clock, group.size)
+            continue
+        # Some have no gradient: a step without one is no step, so their clock waits.
+        ours, moved = len(todo.xs), Static(len(new_groups))
+        new_groups[number] = group._replace(size=Static(group.size.value - ours))
+        new_groups.append(Group(group.rule, _copied(group.values), clock, Static(ours)))
+        done[number] = ([leaf._replace(group=moved) for leaf in done[number][0]], done[number][1])
+    new_leaves, new_ps = _rebuilt(plan, leaves, ps, done)
     for place, first in ties:
         new_ps = _put(new_ps, place, _find(new_ps, first))
-    return new_state, new_ps
+    return OptimizerState(tuple(new_groups), new_leaves), new_ps
 
 
-Path = tuple[Any, ...]
+def _stepped(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[list[Leaf], list[Array]]:
+    states, wides = update_all(
+        rule, clock, [leaf.state for leaf in todo.leaves], todo.wide, todo.dxs, todo.more, in_place=in_place
+    )
+    leaves, xs = [], []
+    for leaf, state, old, wide in zip(todo.leaves, states, todo.xs, wides, strict=True):
+        x, remainder = wide, None
+        if wide.dtype != old.dtype:
+            x = namespace(wide).astype(wide, old.dtype)
+            remainder = None if leaf.remainder is None else wide - _widened(x)
+        leaves.append(Leaf(state, remainder, leaf.group, leaf.frozen))
+        xs.append(x)
+    return leaves, xs
 
 
-def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path]) -> Any:
-    if isinstance(x, FlatParameters):
-        x = x.vector
-    if isinstance(x, Mapping):
-        return {key: _setup(rule, value, (*path, key), places) for key, value in x.items()}
-    if isinstance(x, (tuple, list)):
-        return tree.like_sequence(x, [_setup(rule, value, (*path, i), places) for i, value in enumerate(x)])
-    if not _is_trainable(x):
+def _gather(
+    state: Any,
+    x: Any,
+    dx: Any,
+    more: tuple[Any, ...],
+    path: Path,
+    depth: int,
+    sums: dict[Path, Any],
+    work: list[_Work],
+) -> Any:
+    """Note what is to be done, and return where: a tree of pairs, a group and a place there; None where nothing is.
+
+    `sums` has gradients from other places, by the path of their parameter.
+    """
+    if isinstance(state, Leaf):
+        if state.frozen:
+            return None
+        if isinstance(x, FlatParameters):
+            dx, x = _as_vector(dx, x), x.vector
+        if sums and (total := sums.get(path[depth:])) is not None:
+            dx = total if dx is None else _fitting(dx, x, path) + total
+        elif dx is None:
+            return None
+        else:
+            dx = _fitting(dx, x, path)
+        number = group_of(state)
+        todo = work[number]
+        wide = x
+        if _is_half(x):
+            wide = _widened(x) if state.remainder is None else _widened(x) + state.remainder
+        todo.leaves.append(state)
+        todo.wide.append(wide)
+        todo.xs.append(x)
+        todo.dxs.append(dx)
+        if more:
+            todo.more.append(tuple([_fitting(one, x, path) for one in more]))
+        return number, len(todo.xs) - 1
+    if state is None or isinstance(state, Tied):
         return None
-    first = places.setdefault(id(x), path)
-    if first is not path:
-        return {"tied": Static(first)}
-    if not _is_half(x):
-        return {"rule": Static(rule), "state": rule.init(x)}
-    wide = _widened(x)
-    leaf = {"rule": Static(rule), "state": rule.init(wide)}
-    return leaf if isinstance(rule, MixedPrecision) else {**leaf, "remainder": namespace(wide).zeros_like(wide)}
-
-
-def _update(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, sums: dict[Path, Any]) -> tuple[Any, Any]:
-    """Update one place; `sums` has gradients from other places, by the path of their parameter."""
-    if state is None or (dx is None and not any(first[: len(path)] == path for first in sums)):
-        return state, x
-    if isinstance(x, FlatParameters):
-        state, vector = _update(
-            state, x.vector, _as_vector(dx, x), tuple([_as_vector(one, x) for one in more]), path, sums
-        )
-        return state, x.replace(vector)
+    if dx is None and not any([first[: len(path) - depth] == path[depth:] for first in sums]):
+        return None
     if isinstance(x, Mapping):
         _check_keys(state, x, dx, path)
-        pairs = {
-            key: _update(state[key], x[key], _entry(dx, key), _entries(more, key), (*path, key), sums) for key in x
+        return {
+            key: _gather(state[key], x[key], _entry(dx, key), _entries(more, key), (*path, key), depth, sums, work)
+            for key in x
         }
-        return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
     if isinstance(x, (tuple, list)):
         _check_length(state, x, dx, path)
-        each = [_update(state[i], x[i], _entry(dx, i), _entries(more, i), (*path, i), sums) for i in range(len(x))]
-        return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
-    if is_tied(state):
-        return state, x
-    if not is_leaf(state):
-        raise ValueError(f"update expects a leaf of optimizers.setup{_at(path)}, got {kind_of(state)}")
-    if state.get("frozen"):
-        return state, x
-    total = sums.get(path)
-    if dx is not None:
-        dx = _fitting(dx, x, path)
-        total = dx if total is None else dx + total
-    further = tuple([_fitting(one, x, path) for one in more])
-    if _is_half(x):
-        return _update_half(state, x, total, further)
-    inner, step = apply_rule(rule_of(state), state["state"], x, total, further)
-    return {**state, "state": inner}, subtract(x, step)
+        return [
+            _gather(state[i], x[i], _entry(dx, i), _entries(more, i), (*path, i), depth, sums, work)
+            for i in range(len(x))
+        ]
+    raise ValueError(f"update expects a leaf of optimizers.setup{_at(path)}, got {kind_of(state)}")
 
 
-def _update_half(state: Any, x: Array, dx: Array, more: tuple[Array, ...]) -> tuple[Any, Array]:
-    """Step in float32: from what the parameter would be if it had not been rounded, as far as the state knows."""
-    wide = _widened(x)
-    if "remainder" in state:
-        wide = wide + state["remainder"]
-    inner, step = apply_rule(rule_of(state), state["state"], wide, dx, more)
-    if step is None:
-        return {**state, "state": inner}, x
-    xp = namespace(x)
-    wide = subtract(wide, step)
-    y = xp.astype(wide, x.dtype)
-    state = {**state, "state": inner}
-    return ({**state, "remainder": wide - _widened(y)} if "remainder" in state else state), y
+def _rebuilt(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Array]]]) -> tuple[Any, Any]:
+    """Put what is done in its places."""
+    if plan is None:
+        return state, x
+    if isinstance(plan, tuple):
+        number, place = plan
+        leaves, xs = done[number]
+        return leaves[place], x.replace(xs[place]) if isinstance(x, FlatParameters) else xs[place]
+    if isinstance(plan, dict):
+        pairs = {key: _rebuilt(inner, state[key], x[key], done) for key, inner in plan.items()}
+        return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
+    each = [_rebuilt(inner, state[i], x[i], done) for i, inner in enumerate(plan)]
+    return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
+
+
+def _copied(values: Any) -> Any:
+    """Give every group arrays of its own, as compilers that reuse memory of arguments ask."""
+    return tree.map(lambda value: namespace(value).astype(value, value.dtype, copy=True), values)
 
 
 def _entry(values: Any, key: Any) -> Any:
@@ -167,11 +279,11 @@ def _entries(trees: tuple[Any, ...], key: Any) -> tuple[Any, ...]:
 
 def _ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
     """List the places of tied parameters, each with the place that has the leaf."""
+    if state is None or isinstance(state, Leaf):
+        return []
+    if isinstance(state, Tied):
+        return [(path, state.first.value)]
     if isinstance(state, Mapping):
-        if "tied" in state and is_tied(state):
-            return [(path, state["tied"].value)]
-        if is_leaf(state):
-            return []
         children = state.items()
     elif isinstance(state, (tuple, list)):
         children = enumerate(state)

@@ -11,7 +11,11 @@ from ._moving_average import MovingAverage as MovingAverage
 from ._one_hot import onecold as onecold
 from ._one_hot import onehot as onehot
 from ._one_hot import onehotbatch as onehotbatch
-from ._step import train as train
+from ._state import StateTakenError as StateTakenError
+from ._state import TrainState as TrainState
+from ._step import NonFiniteError as NonFiniteError
+from ._step import apply_gradients as apply_gradients
+from ._step import compute_gradients as compute_gradients
 from ._step import train_step as train_step
 from ._stopping import early_stopping as early_stopping
 from ._stopping import patience as patience

@@ -1,128 +1,329 @@
-"""Training: one step, `train_step`, and a loop of them, `train`."""
+"""One step of training: `compute_gradients`, `apply_gradients` and `train_step`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, find_owner, namespace
+from luxport.backend import Array, backend_of, find_owner, is_inexact, namespace
 from luxport.call_arguments import says_what_it_takes
-from luxport.optimizers._updates import update
+from luxport.optimizers._updates import update, update_in_place
+from luxport.training._batching import first_size
+from luxport.training._loss_scaling import all_finite, select
+from luxport.training._state import Program, TrainState, in_precision
 from luxport.transforms import value_and_grad
+from luxport.transforms._transforms import jit as compile_program
+from luxport.tree.static import Static
 
-__all__ = ["train", "train_step"]
+__all__ = ["NonFiniteError", "Objective", "apply_gradients", "compute_gradients", "train_step"]
+
+Objective = Callable[[Any, tree.Tree, tree.Tree, Any], tuple[Array, tree.Tree, Any]]
+"""``objective(model, ps, st, data) -> (loss, st, stats)``; luxport's loss objects are such functions."""
+
+
+class NonFiniteError(FloatingPointError):
+    """A loss or a gradient is infinite or NaN; `state` is the state of before, and goes on."""
+
+    def __init__(self, message: str, state: TrainState) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+@says_what_it_takes
+def compute_gradients(
+    objective: Objective, data: Any, state: TrainState, *, accumulate: int = 1
+) -> tuple[tree.Tree, Array, Any, TrainState]:
+    """Return gradients, loss, statistics, and the state with what the layers' states have become.
+
+    The gradients are a tree like ``state.ps``. It is a pure function that may be compiled, part of it as well:
+    ``luxport.jit(compute_gradients)``.
+
+    Args:
+        objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
+        data: what the objective takes, such as a pair of arrays
+        state: the parameters, states and model
+        accumulate: so many parts the data are cut into along their first axes; the gradient and the loss are means over
+            them, and what is computed on the way takes the memory of one part
+
+    Raises: ValueError if the data cannot be cut into so many equal parts; TypeError for a loss that is no real scalar
+
+    >>> import luxport
+    >>> rule = luxport.optimizers.Descent(0.1)
+    >>> state = luxport.training.TrainState.create(luxport.Dense(1, 1), rule, backend="torch")
+    >>> x = luxport.asarray([[1.0], [2.0]], backend="torch", dtype="float32")
+    >>> grads, loss, stats, state = compute_gradients(luxport.losses.MSELoss(), (x, 0 * x), state)
+    >>> sorted(grads), stats
+    (['bias', 'weight'], {})
+    """
+    state.expect_kept()
+    _expect_objective(objective)
+    gradients = partial(_gradients, objective, accumulate)
+    grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
+    return grads, loss, stats, state._replace(st=st)
+
+
+@says_what_it_takes
+def apply_gradients(state: TrainState, grads: tree.Tree) -> TrainState:
+    """Return the state after the optimizer's step by these gradients.
+
+    Raises: ValueError as `optimizers.update` does
+
+    >>> import luxport
+    >>> rule = luxport.optimizers.Descent(1.0)
+    >>> state = luxport.training.TrainState.create(luxport.Dense(1, 1), rule, backend="numpy")
+    >>> after = apply_gradients(state, state.ps)
+    >>> after.ps["weight"], int(after.step)
+    (array([[0.]], dtype=float32), 1)
+    """
+    state.expect_kept()
+    return _applied(state, grads, in_place=False)
 
 
 @says_what_it_takes
 def train_step(
-    loss: Callable[..., Any], state: tree.Tree, ps: tree.Tree, *data: Any, has_aux: bool = False
-) -> tuple[Any, tree.Tree, tree.Tree]:
-    """Take one step against the gradient of ``loss(ps, *data)``: its value before the step, and the new state and ps.
-
-    With `has_aux` the loss returns a pair of a scalar and anything else, such as the states of layers, and so does
-    this. If the scalar or a gradient is not finite there is no step: state and ps come back as they were. So do states
-    in what the loss returned besides: a dict there (or in a tuple, list or dict of its) which is like a dict among the
-    data, with the same keys, shapes and dtypes, is what that one has become, and the one handed in comes back. Two that
-    are alike are told apart by their order.
-
-    It may be compiled: ``luxport.jit(luxport.training.train_step)``. The step is no part of a gradient of PyTorch's
-    own around it, even where parameters require one.
-
-    Raises: TypeError as `value_and_grad` does, ValueError as `optimizers.update` does
-    Source: Flux.jl ``trainstep!``
-
-    >>> import luxport
-    >>> ps = {"a": luxport.asarray([3.0], backend="torch")}
-    >>> state = luxport.optimizers.setup(luxport.optimizers.Descent(0.1), ps)
-    >>> train_step(lambda ps, x: ((ps["a"] * x) ** 2).sum(), state, ps, 2.0)[2]
-    {'a': tensor([0.6000])}
-    """
-    with _untracked(ps):
-        value, grads = value_and_grad(loss, has_aux=has_aux)(ps, *data)
-        scalar = value[0] if has_aux else value
-        xp = namespace(scalar)
-        finite = xp.isfinite(scalar)
-        for gradient in tree.leaves(grads):
-            finite = xp.logical_and(finite, xp.all(xp.isfinite(gradient)))
-
-        def kept(new: Any, old: Any) -> Any:
-            return old if new is old or find_owner(type(old)) is None else xp.where(finite, new, old)
-
-        new_state, new_ps = update(state, ps, grads)
-        if has_aux:
-            value = (scalar, _with_states(value[1], [entry for entry in data if isinstance(entry, Mapping)], kept))
-        return value, tree.map(kept, new_state, state), tree.map(kept, new_ps, ps)
-
-
-def _untracked(ps: tree.Tree) -> AbstractContextManager[Any]:
-    """Return the context in which a framework records only what gradients taken inside need."""
-    array = next((leaf for leaf in tree.leaves(ps) if find_owner(type(leaf)) is not None), None)
-    context = None if array is None else getattr(backend_of(array), "untracked", None)
-    return nullcontext() if context is None else context()
-
-
-def _with_states(aux: Any, given: list[Any], kept: Callable[[Any, Any], Any]) -> Any:
-    """Return what a loss returned, its states kept; `given` are the dicts handed in, and loses those found again."""
-    if not given:
-        return aux
-    if isinstance(aux, Mapping):
-        for i, old in enumerate(given):
-            if _is_like(aux, old):
-                del given[i]
-                return tree.map(kept, aux, old)
-        return {key: _with_states(value, given, kept) for key, value in aux.items()}
-    if isinstance(aux, (tuple, list)):
-        return tree.like_sequence(aux, [_with_states(value, given, kept) for value in aux])
-    return aux
-
-
-def _is_like(new: Any, old: Any) -> bool:
-    """Tell whether two trees have the same keys, shapes and dtypes."""
-    if isinstance(new, Mapping):
-        return isinstance(old, Mapping) and new.keys() == old.keys() and all([_is_like(new[k], old[k]) for k in new])
-    if isinstance(new, (tuple, list)):
-        alike = isinstance(old, (tuple, list)) and len(new) == len(old)
-        return alike and all([_is_like(*pair) for pair in zip(new, old, strict=True)])
-    dtype = getattr(new, "dtype", None)
-    if dtype is None:
-        return type(old) is type(new)
-    return getattr(old, "dtype", None) == dtype and tuple(new.shape) == tuple(old.shape)
-
-
-@says_what_it_takes
-def train(
-    loss: Callable[..., Any],
-    state: tree.Tree,
-    ps: tree.Tree,
-    data: Iterable[Any],
+    objective: Objective,
+    data: Any,
+    state: TrainState,
     *,
-    step: Callable[..., Any] = train_step,
-) -> Iterator[tuple[Any, tree.Tree, tree.Tree]]:
-    """Yield what `train_step` returns for each batch of the data; a tuple is several arguments of the loss.
+    jit: bool = True,
+    donate: bool = True,
+    accumulate: int = 1,
+    steps_per_call: int = 1,
+    nonfinite: str = "ignore",
+) -> tuple[Array, Any, TrainState]:
+    """Take one step against the gradient: the loss before it, the objective's statistics, and the next state.
 
-    Whatever else there is to do in training (a schedule, a line in a log, stopping early) is done in the loop over it.
-    `step` is another way to take a step, such as ``luxport.jit(luxport.training.train_step)``. The loss returns
-    a number alone: a model with states takes `train_step` with `has_aux` in a loop of its own.
+    The whole step is compiled once for an objective and shapes (PyTorch compiles loss and gradient, and steps by its
+    fused kernels); learning rates and whatever else changes are arrays in the state, see `TrainState.adjust`. Give the
+    same function at every step: a lambda made anew is another program.
 
-    Raises: FloatingPointError at the first loss that is not finite; the last parameters are those before it
-    Source: Flux.jl ``train!``
+    Args:
+        objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
+        data: what the objective takes, such as a pair of arrays
+        state: the state, which is taken over: its memory is used again, and it is of no use afterwards
+        jit: compile; False runs the framework's operations one by one
+        donate: whether the state is taken over; False keeps it
+        accumulate: so many parts the data are cut into, see `compute_gradients`
+        steps_per_call: so many steps in one call; the data are then a list of as many batches of one shape, the loss is
+            an array of as many losses, and the statistics are a list
+        nonfinite: what an infinite or NaN loss or gradient does: "ignore" it, "skip" the step (parameters, states and
+            optimizer stay, and ``state.skipped`` counts), or "raise" a `NonFiniteError`, which has the state of before.
+            Both ask for every gradient; raise waits for the device
+
+    Raises: StateTakenError for a state that an earlier step has taken over; ValueError for data that cannot be cut,
+            another word for `nonfinite`; NonFiniteError as said; TypeError for a loss that is no real scalar
+    Source: Lux.jl ``Training.single_train_step!``
 
     >>> import luxport
-    >>> ps = {"a": luxport.asarray([3.0], backend="torch")}
-    >>> state = luxport.optimizers.setup(luxport.optimizers.Descent(0.1), ps)
-    >>> for value, *trained in train(lambda ps, x: ((ps["a"] * x) ** 2).sum(), state, ps, [2.0, 1.0]):
-    ...     print(round(float(value), 3))
-    36.0
-    0.36
-    >>> state, ps = trained
+    >>> rule = luxport.optimizers.Descent(0.1)
+    >>> state = luxport.training.TrainState.create(luxport.Dense(1, 1), rule, backend="torch")
+    >>> x = luxport.asarray([[1.0], [2.0]], backend="torch", dtype="float32")
+    >>> losses = []
+    >>> for _ in range(3):
+    ...     loss, stats, state = train_step(luxport.losses.MSELoss(), (x, 3 * x), state, jit=False)
+    ...     losses.append(float(loss))
+    >>> losses[0] > losses[1] > losses[2], int(state.step)
+    (True, 3)
     """
-    for count, batch in enumerate(data, start=1):
-        value, state, ps = step(loss, state, ps, *(batch if isinstance(batch, tuple) else (batch,)))
-        if not math.isfinite(float(value)):
-            raise FloatingPointError(
-                f"train expects a finite loss, got {float(value)} at batch {count}: no step was taken with it"
-            )
-        yield value, state, ps
+    if not isinstance(state, TrainState):
+        raise TypeError(f"train_step expects a TrainState, got {type(state).__name__}: TrainState.create(model, rule)")
+    state.expect_kept()
+    plan = _Plan(objective, jit, donate, accumulate, steps_per_call, nonfinite)
+    program = _PROGRAMS.get(plan)
+    if program is None:
+        program = _made(plan)
+    loss, stats, new, finite = program(data, state)
+    if donate:
+        state.take()
+    if nonfinite == "raise" and not bool(finite):
+        raise NonFiniteError(
+            f"train_step expects a finite loss and gradient, got the loss {_told(loss)} after {int(new.step)} steps: "
+            "no step was taken, and the error's state goes on",
+            new,
+        )
+    return loss, stats, new
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a program is made for."""
+
+    objective: Any
+    jit: bool
+    donate: bool
+    accumulate: int
+    steps: int
+    nonfinite: str
+
+
+MOST_PLANS = 64
+_PROGRAMS: dict[_Plan, Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]] = {}
+
+
+def _made(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+    _expect_objective(plan.objective)
+    if plan.nonfinite not in ("ignore", "skip", "raise"):
+        raise ValueError(f'train_step expects "ignore", "skip" or "raise" as nonfinite, got {plan.nonfinite!r}')
+    for name, count in (("accumulate", plan.accumulate), ("steps_per_call", plan.steps)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"train_step expects a positive int as {name}, got {count!r}")
+    if len(_PROGRAMS) >= MOST_PLANS:
+        del _PROGRAMS[next(iter(_PROGRAMS))]
+    program = _PROGRAMS[plan] = _program(plan)
+    return program
+
+
+def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+    by_backend: dict[Any, Callable[..., Any]] = {}
+    gradients = partial(_gradients, plan.objective, plan.accumulate)
+
+    def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
+        new = state._replace(st=st)
+        return _finished(plan, state, new, grads, loss, stats, in_place=False)
+
+    def whole(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        if plan.steps == 1:
+            return step(data, state)
+        if not isinstance(data, list) or len(data) != plan.steps:
+            got = f"{len(data)} of them" if isinstance(data, list) else type(data).__name__
+            raise ValueError(f"train_step expects a list of {plan.steps} batches for steps_per_call, got {got}")
+        losses, gathered, all_of_them = [], [], None
+        for batch in data:
+            loss, stats, state, finite = step(batch, state)
+            losses.append(loss)
+            gathered.append(stats)
+            if finite is not None:
+                all_of_them = finite if all_of_them is None else namespace(finite).logical_and(all_of_them, finite)
+        return namespace(losses[0]).stack(losses), gathered, state, all_of_them
+
+    def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        backend = backend_of(state.step)
+        found = by_backend.get(backend)
+        if found is None:
+            own = getattr(backend, "train_program", None)
+            if own is not None and plan.steps == 1:
+                found = own(gradients, partial(_finished, plan), jit=plan.jit, donate=plan.donate)
+            elif plan.jit:
+                found = compile_program(whole, donate=1) if plan.donate else compile_program(whole)
+            else:
+                found = whole
+            by_backend[backend] = found
+        return found(data, state)
+
+    return program
+
+
+def _finished(
+    plan: _Plan,
+    old: TrainState,
+    new: TrainState,
+    grads: tree.Tree,
+    loss: Array,
+    stats: Any,
+    *,
+    in_place: bool,
+    ask: bool = False,
+) -> tuple[Array, Any, TrainState, Any]:
+    """Step by gradients, unless they are to be skipped; `ask` whether they are, where that costs nothing."""
+    scaling = old.program.value.scaling
+    if plan.nonfinite == "ignore" and scaling is None:
+        return loss, stats, _applied(new, grads, in_place=in_place), None
+    finite = all_finite((loss, grads))
+    if scaling is not None:
+        new = new._replace(scale=scaling.update(old.scale, finite))
+    if ask:
+        if bool(finite):
+            return loss, stats, _applied(new, grads, in_place=in_place), finite
+        return loss, stats, new._replace(st=old.st, skipped=old.skipped + 1), finite
+    after = _applied(new, grads, in_place=False)
+    xp = namespace(finite)
+    kept = select(finite, (after.ps, after.opt_state, after.step), (old.ps, old.opt_state, old.step))
+    st = select(finite, new.st, old.st) if tree.structure(new.st) == tree.structure(old.st) else new.st
+    skipped = old.skipped + xp.astype(xp.logical_not(finite), old.skipped.dtype)
+    return loss, stats, after._replace(ps=kept[0], opt_state=kept[1], step=kept[2], st=st, skipped=skipped), finite
+
+
+def _applied(state: TrainState, grads: tree.Tree, *, in_place: bool) -> TrainState:
+    change = update_in_place if in_place else update
+    opt_state, ps = change(state.opt_state, state.ps, grads)
+    return state._replace(opt_state=opt_state, ps=ps, step=state.step + 1)
+
+
+def _gradients(
+    objective: Objective,
+    accumulate: int,
+    program: Static[Program],
+    ps: tree.Tree,
+    st: tree.Tree,
+    scale: tree.Tree,
+    data: Any,
+) -> tuple[tree.Tree, Array, Any, tree.Tree]:
+    """Return gradients, loss, statistics and the new states."""
+    if accumulate == 1:
+        return _of_batch(objective, program.value, ps, st, scale, data)
+    parts = _cut(data, accumulate)
+    grads, loss, stats, st = _of_batch(objective, program.value, ps, st, scale, parts[0])
+    gathered = [stats]
+    for part in parts[1:]:
+        more, value, stats, st = _of_batch(objective, program.value, ps, st, scale, part)
+        grads, loss = tree.map(lambda a, b: a + b, grads, more), loss + value
+        gathered.append(stats)
+    return tree.map(lambda x: x / accumulate, grads), loss / accumulate, _mean_statistics(gathered), st
+
+
+def _of_batch(
+    objective: Objective, program: Program, ps: tree.Tree, st: tree.Tree, scale: tree.Tree, data: Any
+) -> tuple[tree.Tree, Array, Any, tree.Tree]:
+    model = in_precision(program.model, program.precision)
+
+    def scaled(ps: tree.Tree) -> tuple[Array, Any]:
+        result = objective(model, ps, st, data)
+        if not isinstance(result, tuple) or len(result) != 3:
+            raise TypeError(f"an objective returns (loss, st, stats), got {_kind(result)}")
+        loss = result[0]
+        return loss if program.scaling is None else program.scaling.scaled(scale, loss), result
+
+    (_, (loss, st, stats)), grads = value_and_grad(scaled, has_aux=True)(ps)
+    if program.scaling is not None:
+        grads, _ = program.scaling.unscaled(scale, grads)
+    return grads, loss, stats, st
+
+
+def _cut(data: Any, parts: int) -> list[Any]:
+    size = first_size("train_step with accumulate", data)
+    if size % parts:
+        raise ValueError(f"train_step with accumulate={parts} expects a multiple of {parts} samples, got {size}")
+    length = size // parts
+    return [tree.map(lambda leaf, i=i: leaf[i * length : (i + 1) * length, ...], data) for i in range(parts)]
+
+
+def _mean_statistics(gathered: Sequence[Any]) -> Any:
+    """Return means of floating statistics, sums of integers, and the last of what is neither."""
+
+    def joined(*leaves: Any) -> Any:
+        total = leaves[0]
+        if find_owner(type(total)) is None and not isinstance(total, (int, float)):
+            return leaves[-1]
+        for leaf in leaves[1:]:
+            total = total + leaf
+        return total / len(leaves) if isinstance(total, float) or is_inexact(total) else total
+
+    return tree.map(joined, *gathered)
+
+
+def _expect_objective(objective: Any) -> None:
+    if not callable(objective) or isinstance(objective, Mapping):
+        raise TypeError(f"train_step expects an objective, a function of (model, ps, st, data), got {_kind(objective)}")
+
+
+def _kind(value: Any) -> str:
+    return f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
+
+
+def _told(loss: Array) -> Any:
+    host = backend_of(loss).to_numpy(loss)
+    return float(host) if host.ndim == 0 else host.tolist()

@@ -118,12 +118,17 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
 
 @says_what_it_takes
-def jit(f: F) -> F:
+def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     """Compile a function of trees of arrays, on the backend of the arrays it is called with.
 
     An argument that is neither an array nor a tree (a number, a string, a function, a layer) is part of the
     program, as `Static` values in trees are: another value compiles anew, so hand numbers that change often over
     as arrays. f should be pure: what it does besides returning happens when it is compiled. NumPy runs f as it is.
+
+    Args:
+        f: the function
+        donate: the positions of arguments of which the program may use the memory again, so that they are of no use
+            afterwards. JAX does so; on other backends nothing happens
 
     Raises: what f raises when it is compiled; TypeError if arrays of two backends meet
 
@@ -141,7 +146,11 @@ def jit(f: F) -> F:
         backend = _backend_of(args, kwargs)
         program = compiled.get(backend)
         if program is None:
-            program = compiled[backend] = backend.jit(f)
+            # Not among what every backend has: few can give memory away.
+            donating = donate != () and getattr(backend, "donates", False)
+            program = compiled[backend] = (
+                backend.jit(f, donate_argnums=donate) if donating else backend.jit(f)  # type: ignore[call-arg]
+            )
         return program(*args, **kwargs)
 
     return call  # type: ignore[return-value]

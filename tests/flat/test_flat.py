@@ -189,7 +189,7 @@ def test_optimizers_step_the_vector_at_once(backend):
     expected = update(optimizers.setup(rule, ps), ps, ps)[1]
     flat = FlatParameters.of(ps)
     state = optimizers.setup(rule, flat)
-    assert state["state"][0].shape == flat.vector.shape
+    assert state.leaves.state[0].shape == flat.vector.shape
     for grads in (flat, ps, flat.vector):
         _, new = update(state, flat, grads)
         assert isinstance(new, FlatParameters)

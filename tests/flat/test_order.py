@@ -131,7 +131,7 @@ def test_optimizers_match_by_name(slopes):
     state, ps = jax.jit(optimizers.update)(state, PS, jax.grad(loss)(PS))
     np.testing.assert_allclose(flatten(ps)[0], flatten(PS)[0] - slopes, atol=1e-6)
     state, ps = optimizers.update(state, ps, dict(sorted(ps.items())))
-    assert list(in_order(state)) == list(in_order(ps)) == NAMES
+    assert list(in_order(state.leaves)) == list(in_order(ps)) == NAMES
 
 
 def test_a_program_of_jax_that_was_exported():

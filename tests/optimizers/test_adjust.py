@@ -5,7 +5,6 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-import tensorflow as tf
 import torch
 import torch._dynamo.testing
 
@@ -13,14 +12,13 @@ import luxport
 from luxport import optimizers
 from luxport.backend import get_backend
 from luxport.optimizers import AccumGrad, Adam, ClipNorm, Descent, MixedPrecision, Momentum, OptimizerChain
-from luxport.optimizers import _rule as rule
 from luxport.tree.static import Static
 
 PS = {"a": {"w": np.ones(2)}, "b": [np.ones(1), np.ones(3)]}
 
 
 def rates(state):
-    return [leaf["rule"].value.eta for leaf in (state["a"]["w"], *state["b"])]
+    return [optimizers.current_rule(state, at).eta for at in ("a.w", "b.0", "b.1")]
 
 
 def test_a_part_is_adjusted():
@@ -37,7 +35,7 @@ def test_a_part_is_adjusted():
 def test_frozen_leaves_are_adjusted_too():
     """runtests.jl:342-346 adjusts between freeze and thaw."""
     state = optimizers.thaw(optimizers.adjust(optimizers.freeze(optimizers.setup(Descent(0.1), PS)), 0.3))
-    assert rates(state) == [0.3, 0.3, 0.3] and "frozen" not in state["a"]["w"]
+    assert rates(state) == [0.3, 0.3, 0.3] and state.leaves["a"]["w"].frozen is None
 
 
 def test_what_cannot_be_adjusted():
@@ -47,7 +45,7 @@ def test_what_cannot_be_adjusted():
     with pytest.raises(ValueError, match="^adjust expects a hyper-parameter to change"):
         optimizers.adjust(state)
     with pytest.warns(UserWarning, match="^adjust found no rule with a hyper-parameter centered$"):
-        assert optimizers.adjust(state, centered=True)["a"]["w"]["rule"] == Static(optimizers.RMSProp())
+        assert optimizers.current_rule(optimizers.adjust(state, centered=True)) == optimizers.RMSProp()
 
 
 @pytest.mark.parametrize("backend", ["numpy", "strict", "jax", "torch", "tf"])
@@ -57,7 +55,7 @@ def test_an_array_is_as_good_as_a_number(rule, backend):
     x, dx = asarray(np.array([1.0, 2.0], np.float32)), asarray(np.array([0.5, -3.0], np.float32))
     by_number = optimizers.adjust(optimizers.setup(rule, x), 0.25)
     by_array = optimizers.adjust(optimizers.setup(rule, x), asarray(np.asarray(0.25, np.float32)))
-    assert float(by_array["adjusted"]["eta"]) == 0.25 and by_array["rule"] == Static(rule)
+    assert luxport.tree.structure(by_array) == luxport.tree.structure(optimizers.setup(rule, x))
     for _ in range(2):
         by_number, one = optimizers.update(by_number, x, dx)
         by_array, other = optimizers.update(by_array, x, dx)
@@ -68,14 +66,14 @@ def test_betas_as_arrays():
     x, beta = np.ones(2), (np.array(0.5), np.array(0.75))
     state = optimizers.adjust(optimizers.setup(Adam(), x), beta=beta)
     state, _ = optimizers.update(state, x, np.ones(2))
-    np.testing.assert_allclose(state["state"][0], 0.5)
+    np.testing.assert_allclose(state.leaves.state[0], 0.5)
     state = optimizers.adjust(state, beta=(0.25, 0.5))
     state, _ = optimizers.update(state, x, np.ones(2))
-    np.testing.assert_allclose(state["state"][0], 0.5 * 0.25 + 0.75)
+    np.testing.assert_allclose(state.leaves.state[0], 0.5 * 0.25 + 0.75)
 
 
-def test_nothing_is_compiled_for_a_new_value_of_an_array():
-    """And for a number something is: it is part of the rule."""
+def test_nothing_is_compiled_for_a_new_number():
+    """Ten learning rates, betas and fresh states beside: one program, on every framework and whoever compiles."""
 
     def count(backend):
         asarray, calls = get_backend(backend).asarray, []
@@ -90,22 +88,17 @@ def test_nothing_is_compiled_for_a_new_value_of_an_array():
             "torch": lambda: torch.compile(
                 lambda state, x, dx: optimizers.update(state, x, dx), fullgraph=True, backend=counter
             ),
-            "tf": lambda: tf.function(step),
+            "tf": lambda: luxport.jit(step),
         }[backend]()
         x, dx = (asarray(np.full(2, value, np.float32)) for value in (1.0, 0.5))
-        seen = []
-        state = optimizers.adjust(optimizers.setup(Adam(), x), asarray(np.asarray(0.1, np.float32)))
-        for eta in (0.1, 0.2, 0.3, 0.4):
-            state, x = compiled(optimizers.adjust(state, eta), x, dx)
-            seen.append(counter.frame_count if backend == "torch" else len(calls))
-        state = optimizers.setup(Adam(), x)
-        for eta in (0.15, 0.25):
-            compiled(optimizers.adjust(state, eta), x, dx)
-            seen.append(counter.frame_count if backend == "torch" else len(calls))
-        return seen
+        for rate in (0.0, 0.1):
+            state = optimizers.setup(optimizers.AdamW(rate), x)
+            for i in range(10):
+                state, x = compiled(optimizers.adjust(state, 0.1 * i, beta=(0.5, 0.1 * i)), x, dx)
+            state, x = compiled(optimizers.adjust(state, asarray(np.asarray(0.5, np.float32))), x, dx)
+        return counter.frame_count if backend == "torch" else len(calls)
 
-    for backend in ("jax", "torch", "tf"):
-        assert count(backend) == [1, 1, 1, 1, 2, 3], backend
+    assert [count(backend) for backend in ("jax", "torch", "tf")] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
@@ -115,7 +108,7 @@ def test_ties_live_in_the_state(backend):
     w = asarray(np.array([1.0, 2.0], np.float32))
     ps = {"layer_10": {"w": w}, "layer_2": {"w": w}}
     state = optimizers.setup(Momentum(0.1), ps)
-    assert state["layer_2"]["w"] == {"tied": Static(("layer_10", "w"))}
+    assert state.leaves["layer_2"]["w"].first == Static(("layer_10", "w"))
     compiled = {
         "jax": jax.jit,
         "torch": lambda f: torch.compile(f, fullgraph=True, backend="eager"),
@@ -149,11 +142,11 @@ def test_accumulated_gradients_leave_the_rest_of_the_chain_alone(backend):
     powers, moved = [], []
     for i in range(6):
         state, new = optimizers.update(state, x, asarray(np.full(2, 1.0 + i, np.float32)))
-        powers.append(round(float(state["state"][1][2][0]), 4))
+        powers.append(round(float(state.groups[0].clock[1][0]), 4))
         moved.append(bool(new[0] != x[0]))
     assert powers == [0.9, 0.9, 0.81, 0.81, 0.81, 0.729]
     assert moved == [False, False, True, False, False, True]
-    assert int(state["state"][0][1]) == 1
+    assert int(state.groups[0].clock[0]) == 1
 
 
 def test_accumulated_gradients_around_a_copy():
@@ -162,8 +155,8 @@ def test_accumulated_gradients_around_a_copy():
     state = optimizers.setup(MixedPrecision(OptimizerChain(AccumGrad(2), Descent(1e-4))), x)
     for _ in range(20):
         state, x = optimizers.update(state, x, np.ones(2, np.float16))
-    np.testing.assert_allclose(state["state"][0], [0.999, 1.999], rtol=1e-6)
-    np.testing.assert_array_equal(x, state["state"][0].astype(np.float16))
+    np.testing.assert_allclose(state.leaves.state[0], [0.999, 1.999], rtol=1e-6)
+    np.testing.assert_array_equal(x, state.leaves.state[0].astype(np.float16))
     assert x.dtype == np.float16
 
 
@@ -197,14 +190,3 @@ def test_chains_show_themselves():
         AccumGrad(0)
     with pytest.raises(ValueError, match="'int32'"):
         MixedPrecision(Adam(), "int32")
-
-
-def test_numbers_that_are_rounded_are_not_kept_for_ever(monkeypatch):
-    monkeypatch.setattr(rule, "MOST_ROUNDED", 10)
-    monkeypatch.setattr(rule, "_ROUNDED", {})
-    x = np.ones(2, np.float32)
-    for i in range(30):
-        assert rule.in_dtype_of(x, 0.1 + i) == np.float32(0.1 + i)
-        assert rule.in_dtype_of(x, 0.1) == np.float32(0.1)
-        rule.round_in_all_dtypes((0.2 + i, 0.3 + i))
-    assert len(rule._ROUNDED) == 10

@@ -242,7 +242,7 @@ def test_half_precision(backend):
     """Parameters stay in half precision, the states are single, and all is near the formula."""
     states, xs = after_all(backend, "float16", FORMULAS, START, GRADIENTS)
     for name, state in host(states).items():
-        for array in luxport.tree.leaves(state["state"]):
+        for array in luxport.tree.leaves(state):
             assert array.dtype.name in ("float32", "int32"), name
     near = {name: x for name, x in xs.items() if name not in NO_ORDER}
     # Start and gradients are rounded, and the result.

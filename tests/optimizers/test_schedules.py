@@ -250,7 +250,7 @@ def test_a_scheduler_is_its_rule_adjusted_at_every_step(backend):
         by_hand = optimizers.adjust(by_hand, **{name: schedule(t) for name, schedule in RUN.items()})
         by_hand, theirs = optimizers.update(by_hand, theirs, dx)
         np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), rtol=1e-6)
-    assert int(scheduled["state"][0]) == 6
+    assert int(scheduled.groups[0].clock[0]) == 6
 
 
 def test_a_scheduler_is_compiled_once():

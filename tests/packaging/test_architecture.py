@@ -129,10 +129,9 @@ TABLES = {
     "_registry._BY_NAME": "backends",
     "_registry._BY_TYPE": "types of arrays",
     "_compiling._COMPILING": "backends",
-    "_rule._PRECISIONS": "dtypes",
-    "_rule._ROUNDED": "the oldest of 10,000 numbers goes",
     "when_imported._waiting": "packages that backends wait for",
     "source._layouts": "no more than 1,000 forms",
+    "_step._PROGRAMS": "the oldest of 64 goes",
     "_operators._before": "operators of TensorFlow's",
 }
 """What modules keep while a process lives, and why there is an end to it."""

@@ -25,11 +25,13 @@ from luxport_jax import ops
 from luxport_jax.keys import draw_later, key_words
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["draw_later", "key_words", "name", "ops", "sorts_keys", "xp"]
+__all__ = ["donates", "draw_later", "key_words", "name", "ops", "sorts_keys", "xp"]
 
 name = "jax"
 
 sorts_keys = True
+
+donates = True  # `jit` takes `donate_argnums`
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
 # What an exported program keeps of a `Static` in its arguments: the value, if it is a plain one.

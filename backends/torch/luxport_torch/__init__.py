@@ -10,10 +10,12 @@ import torch.utils._pytree
 
 from luxport.backend import adopt_type, ask_when_compiling
 from luxport.core.flat import FlatParameters
+from luxport.training._state import TrainState
 from luxport.tree.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
 from luxport_torch.casting import casts
+from luxport_torch.training import train_program
 from luxport_torch.transforms import (
     checkpoint,
     custom_vjp,
@@ -42,6 +44,7 @@ __all__ = [
     "owns_type",
     "stop_gradient",
     "to_numpy",
+    "train_program",
     "untracked",
     "value_and_grad",
     "vjp",
@@ -61,6 +64,12 @@ torch.utils._pytree.register_pytree_node(
     lambda flat: ([flat.vector], flat.layout),
     lambda children, layout: FlatParameters.from_child(layout, children),
     serialized_type_name="luxport.FlatParameters",
+)
+torch.utils._pytree._private_register_pytree_node(  # a subclass of a named tuple is none to PyTorch
+    TrainState,
+    lambda state: (list(state), None),
+    lambda children, _: TrainState(*children),
+    serialized_type_name="luxport.TrainState",
 )
 
 ask_when_compiling(torch.compiler.is_compiling)

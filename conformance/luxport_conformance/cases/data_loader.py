@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import luxport
-from luxport.optimizers import Descent, setup
+from luxport.optimizers import Descent
 from luxport.training import DataLoader
-from luxport_conformance.backends import prepared
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, function
+from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES"]
@@ -75,10 +75,10 @@ def _shuffled(x: Any, y: Any) -> Any:
 def _trained(loss: Any, rate: float) -> Any:
     def program(theta: Any, *data: Any) -> Any:
         loader = DataLoader(data)
-        state = setup(Descent(rate), theta)
-        step = prepared(luxport.backend_of(theta), luxport.training.train_step)
-        *_, (_, _, trained) = luxport.training.train(loss, state, theta, itertools.chain(*[loader] * PASSES), step=step)
-        return trained
+        state, objective = started(Descent(rate), theta), Of(loss)
+        for batch in itertools.chain(*[loader] * PASSES):
+            _, _, state = luxport.training.train_step(objective, batch, state, jit=prefers_jit(theta))
+        return state.ps
 
     return program
 

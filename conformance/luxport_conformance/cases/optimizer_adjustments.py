@@ -35,10 +35,10 @@ def _momentum_adjusted() -> Any:
     _, other = optimizers.update(third, ps, grads)
     return {
         "step": (ps["c"] - new["c"]).astype(np.float64),
-        "moments": [np.asarray(state["c"]["state"], np.float64) for state in (first, second, third)],
-        "rules": [repr(state[key]["rule"].value) for state in (first, second, third) for key in ("c",)],
-        "other": [repr(state["a"][0]["rule"].value) for state in (second, third)],
-        "same": bool(np.array_equal(first["a"][0]["state"], second["a"][0]["state"])),
+        "moments": [np.asarray(state.leaves["c"].state, np.float64) for state in (first, second, third)],
+        "rules": [repr(optimizers.current_rule(state, "c")) for state in (first, second, third)],
+        "other": [repr(optimizers.current_rule(state, "a")) for state in (second, third)],
+        "same": bool(np.array_equal(first.leaves["a"][0].state, second.leaves["a"][0].state)),
         "changed": not np.allclose(ps["c"] - other["c"], HUNDRED),
     }
 
@@ -46,9 +46,9 @@ def _momentum_adjusted() -> Any:
 def _chain_adjusted() -> Any:
     _, _, first, _ = _adjusted("chain")
     states = (first, optimizers.adjust(first, 0.2), optimizers.adjust(first, delta=2.5))
-    rules = [state["c"]["rule"].value.rules for state in states]
+    rules = [optimizers.current_rule(state, "c").rules for state in states]
     return {
-        "moments": [np.asarray(state["c"]["state"][1][0], np.float64) for state in states],
+        "moments": [np.asarray(state.leaves["c"].state[1][0], np.float64) for state in states],
         "delta": [float(clip.delta) for clip, _ in rules],
         "eta": [adam.eta for _, adam in rules],
     }
@@ -58,8 +58,8 @@ def _mixed_adjusted() -> Any:
     _, _, first, _ = _adjusted("mixed")
     states = (first, optimizers.adjust(first, 0.2), optimizers.adjust(first, eta=0.3, rho=0.7))
     return {
-        "moments": np.asarray(first["c"]["state"][1], np.float64),
-        "rules": [repr(state["c"]["rule"].value.rule) for state in states],
+        "moments": np.asarray(first.leaves["c"].state[1], np.float64),
+        "rules": [repr(optimizers.current_rule(state, "c").rule) for state in states],
     }
 
 
@@ -73,7 +73,11 @@ def _unknown_is_ignored() -> bool:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         same = optimizers.adjust(state, zeta="this does nothing")
-    return len(caught) == 1 and same["c"]["rule"] == state["c"]["rule"] and same["c"]["state"] is state["c"]["state"]
+    return (
+        len(caught) == 1
+        and optimizers.current_rule(same) == optimizers.current_rule(state)
+        and same.leaves == state.leaves
+    )
 
 
 def _frozen(ps: Any, grads: Any) -> Any:

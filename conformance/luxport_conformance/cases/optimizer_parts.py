@@ -31,9 +31,10 @@ from luxport.optimizers import (
     SignDecay,
     WeightDecay,
 )
+from luxport.optimizers._state import Leaf, Tied, group_of
 from luxport_conformance.case import Case
 
-__all__ = ["ALL_RULES", "BRANCHES", "DX", "HUNDRED", "MAIN", "RULES", "TIED", "X", "step"]
+__all__ = ["ALL_RULES", "BRANCHES", "DX", "HUNDRED", "MAIN", "RULES", "TIED", "X", "step", "told"]
 
 MAIN = "optimizers:runtests.jl"
 RULES = "optimizers:rules.jl"
@@ -47,6 +48,22 @@ ALL_RULES = (
     *(RMSProp(centered=True), AdamW(couple=False)),
 )
 X, DX = np.array([1.0, 10.0, 100.0]), np.array([1.0, 2.0, 3.0])
+
+
+def told(state: optimizers.OptimizerState) -> Any:
+    """Return the leaves of a state as dicts, each with its group's rule and numbers."""
+
+    def of(node: Any) -> Any:
+        if node is None or isinstance(node, Tied):
+            return node
+        if isinstance(node, Leaf):
+            group = state.groups[group_of(node)]
+            return {"state": node.state, "rule": group.rule, "values": group.values}
+        if isinstance(node, dict):
+            return {key: of(value) for key, value in node.items()}
+        return tuple(map(of, node))
+
+    return of(state.leaves)
 
 
 def step(
@@ -64,7 +81,7 @@ def step(
 
     def program(ps: Any, grads: Any) -> Any:
         state, new = optimizers.update(optimizers.setup(rule, ps), ps, grads)
-        return {"ps": new, "state": state, "old": ps}
+        return {"ps": new, "state": told(state), "old": ps}
 
     return Case(
         id=f"optimizers.{id}",

@@ -9,6 +9,7 @@ import numpy as np
 from luxport import optimizers
 from luxport.backend import namespace
 from luxport.optimizers import Momentum
+from luxport.optimizers._state import Tied
 from luxport.tree.static import Static
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at
@@ -44,8 +45,9 @@ def _tied_three(ps: Any, drop: bool) -> Any:
 
 def _tied_by_hand(ps: Any, grads: Any) -> Any:
     state = optimizers.setup(Momentum(0.1), ps)
-    separate = "tied" not in state["b"]
-    state["b"] = {"tied": Static(("a",))}
+    separate = not isinstance(state.leaves["b"], Tied)
+    state.leaves["b"] = Tied(Static(("a",)))
+    state = state._replace(groups=(state.groups[0]._replace(size=Static(3)),))
     for _ in range(2):
         state, ps = optimizers.update(state, ps, grads)
     xp = namespace(ps["a"])
@@ -54,7 +56,7 @@ def _tied_by_hand(ps: Any, grads: Any) -> Any:
         "the_same": ps["a"] - ps["b"],
         "unlike": xp.any(xp.abs(ps["a"] - ps["c"]) > 0.1),
         "separate": separate,
-        "still": state["b"] == {"tied": Static(("a",))},
+        "still": state.leaves["b"] == Tied(Static(("a",))),
     }
 
 

@@ -1,4 +1,4 @@
-"""Cases of `training.train_step` and `training.train`: Flux's, of what a step returns and of losses that are none."""
+"""Cases of `training.train_step` and loops of it: Flux's, of what a step returns and of losses that are none."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import luxport
 from luxport import Dense, losses, optimizers, tanh
 from luxport.optimizers import Adam, AdamW, Descent, Momentum
-from luxport.training import train, train_step
-from luxport_conformance.backends import prepared
+from luxport.training import NonFiniteError, train_step
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, draw, fails
+from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 from luxport_conformance.compare import Tolerance
 
 __all__ = ["CASES"]
@@ -46,12 +46,15 @@ def _steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
     state = optimizers.setup(Momentum(RATE), ps)
     value, grads = luxport.value_and_grad(_error)(ps, x, y)
     (named, names), named_grads = luxport.value_and_grad(_with_names, has_aux=True)(ps, x, y)
+    names_step = train_step(Of(_with_names, True), (x, y), started(Momentum(RATE), ps), jit=False)
+    pair_step = train_step(Of(_with_prediction, True), (x, y), started(Momentum(RATE), ps), jit=False)
+    step = train_step(Of(_error), (x, y), started(Momentum(RATE), ps), jit=False)
     return {
-        "step": train_step(_error, state, ps, x, y)[::2],
+        "step": (step[0], step[2].ps),
         "written out": (value, optimizers.update(state, ps, grads)[1]),
         "gradient": grads,
-        "pair": train_step(_with_prediction, state, ps, x, y, has_aux=True)[::2],
-        "names": train_step(_with_names, state, ps, x, y, has_aux=True)[::2],
+        "pair": (pair_step[:2], pair_step[2].ps),
+        "names": (names_step[:2], names_step[2].ps),
         "names and gradient": (named, names, named_grads),
     }
 
@@ -80,42 +83,45 @@ def _by_hand(weight: Any, bias: Any, x: Any, y: Any) -> Any:
 
 def _skipped(ps: Any, x: Any) -> Any:
     """A step with a loss, and so a gradient, that is no number."""
-    state = optimizers.setup(Adam(RATE), ps)
 
     def loss(ps: Any, x: Any) -> Any:
         return luxport.namespace(x).sum(LINE(x, ps, {})[0]) * float("nan")
 
-    value, state, ps = train_step(loss, state, ps, x)
-    return {"loss": value, "ps": ps, "state": state["weight"]["state"]}
+    value, _, after = train_step(
+        Of(loss), x, started(Adam(RATE), ps), nonfinite="skip", jit=prefers_jit(x), donate=False
+    )
+    opt = after.opt_state
+    state = (*opt.leaves["weight"].state, opt.groups[0].clock)
+    return {"loss": value, "ps": after.ps, "state": state, "counts": (after.step, after.skipped)}
 
 
 def _until_nan(ps: Any, x: Any) -> Any:
     """A hundred batches of which the 51st has no loss."""
     xp = luxport.namespace(x)
-    seen, told, last = [], "", ps
+    seen, told, state = [], "", started(Descent(RATE), ps)
 
     def loss(ps: Any, i: int) -> Any:
         seen.append(i)
         return xp.sum(LINE(x, ps, {})[0]) * (float("nan") if i == 51 else 1.0)
 
     try:
-        for _, _, last in train(loss, optimizers.setup(Descent(RATE), ps), ps, [(i,) for i in range(1, 101)]):  # noqa: B007
-            pass
-    except FloatingPointError as error:
-        told = str(error)
-    return {"calls": max(seen), "told": told, "ps": last}
+        for i in range(1, 101):
+            _, _, state = train_step(Of(loss), i, state, nonfinite="raise", jit=False)
+    except NonFiniteError as error:
+        told, state = str(error), error.state
+    return {"calls": max(seen), "told": told, "ps": state.ps}
 
 
 def _loop(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
     """Train on all batches, and take the same steps one by one."""
     data = [(xs[i, ...], ys[i, ...]) for i in range(BATCHES)]
     stepped = {"weight": weight, "bias": bias}
-    state = optimizers.setup(Adam(0.05), stepped)
-    quick = prepared(luxport.backend_of(weight), train_step)
-    *_, (_, _, looped) = train(_error, state, stepped, data, step=quick)
-    for x, y in data:
-        _, state, stepped = quick(_error, state, stepped, x, y)
-    return {"weight": looped["weight"] - stepped["weight"], "bias": looped["bias"] - stepped["bias"]}
+    state, quick = started(Adam(0.05), stepped), prefers_jit(weight)
+    _, _, looped = train_step(Of(_error), data, state, steps_per_call=BATCHES, jit=quick, donate=False)
+    for batch in data:
+        _, _, state = train_step(Of(_error), batch, state, jit=quick)
+    ps, stepped = looped.ps, state.ps
+    return {"weight": ps["weight"] - stepped["weight"], "bias": ps["bias"] - stepped["bias"]}
 
 
 def _downhill(ps: Any, x: Any) -> Any:
@@ -140,15 +146,17 @@ def _converged(weight: Any, start: Any, xs: Any, held_out: Any) -> Any:
         return losses.mse(xp.matmul(x, ps["weight"]) + ps["bias"], xp.matmul(x, weight))
 
     def step(carry: Any, x: Any) -> Any:
-        value, state, ps = train_step(error, *carry, x)
-        return (state, ps), value
+        state, ps = carry
+        value, grads = luxport.value_and_grad(error)(ps, x)
+        return optimizers.update(state, ps, grads), value
 
     ps = {"weight": start, "bias": luxport.namespace(weight).zeros_like(weight[0, ...]), "ignored": None}
     state = optimizers.setup(Adam(0.05), ps)
     (_, scanned), _ = luxport.scan(step, (state, ps), xs)
-    quick = prepared(luxport.backend_of(weight), train_step)
-    *_, (_, _, looped) = train(error, optimizers.setup(AdamW(0.05), ps), ps, luxport.training.unbatch(xs), step=quick)
-    return {"before": error(ps, held_out), "after": (error(scanned, held_out), error(looped, held_out))}
+    looped, objective = started(AdamW(0.05), ps), Of(error)
+    for x in luxport.training.unbatch(xs):
+        _, _, looped = train_step(objective, x, looped, jit=prefers_jit(x))
+    return {"before": error(ps, held_out), "after": (error(scanned, held_out), error(looped.ps, held_out))}
 
 
 UNIFORM = np.random.Generator(np.random.Philox(5))
@@ -164,7 +172,7 @@ CASES: list[Case] = [
         differentiates=True,
         tolerance=Tolerance(reduction=5),
         dtypes=("float32",),
-        compiles=False,  # `train_step.not_finite` is; six gradients in one program take PyTorch nine seconds
+        traces=False,  # steps are programs of their own
     ),
     Case(
         id="train_step.not_finite",
@@ -172,18 +180,25 @@ CASES: list[Case] = [
         source=at(FILE, 138, 139, 140),
         program=_skipped,
         inputs={"ps": ZERO | {"ignored": None}, "x": np.ones((1, 1))},
-        expected={"loss": np.array(np.nan), "ps": ZERO, "state": (ZERO["weight"], ZERO["weight"], BETAS)},
+        expected={
+            "loss": np.array(np.nan),
+            "ps": ZERO,
+            "state": (ZERO["weight"], ZERO["weight"], tuple(BETAS)),
+            "counts": (np.array(0), np.array(1)),
+        },
         differentiates=True,
+        dtypes=("float32",),
+        traces=False,  # it is a program of its own
     ),
     Case(
         id="train.stops_on_nan",
-        subject="train",
+        subject="train_step",
         source=at(FILE, 41, 45, 46),
         program=_until_nan,
         inputs={"ps": ZERO, "x": np.ones((1, 1))},
         expected={
             "calls": Property("51 calls", lambda calls: calls == 51),
-            "told": Property("the batch named", lambda text: "finite loss, got nan at batch 51" in text),
+            "told": Property("the step named", lambda text: "got the loss nan after 50 steps" in text),
             "ps": {"weight": np.full((1, 1), -5.0), "bias": np.full(1, -5.0)},
         },
         differentiates=True,
@@ -194,14 +209,14 @@ CASES: list[Case] = [
     fails(
         "train.no_callbacks",
         at(FILE, 62),
-        lambda: train(_error, None, None, [], cb=print),  # type: ignore[call-arg]
+        lambda: train_step(Of(_error), None, started(Adam(), {"a": BIAS}), cb=print),  # type: ignore[call-arg]
         message="cb",
         raises=TypeError,
-        subject="train",
+        subject="train_step",
     ),
     Case(
         id="train.loop_of_steps",
-        subject="train",
+        subject="train_step",
         source=at(FILE, 194, 195),
         program=_loop,
         inputs={

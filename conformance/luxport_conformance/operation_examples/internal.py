@@ -11,8 +11,11 @@ from luxport_conformance.operation_examples.example import OverrideExample, draw
 
 __all__ = ["OPERATIONS"]
 
-_ADAM = {"eta": 0.1, "beta": (0.9, 0.999), "epsilon": 1e-8}
-_MOMENTS = (draw(3, 4), draw(3, 4, seed=4), np.abs(draw(3, 4, seed=5)), np.asarray([0.81, 0.998]))
+_ADAM = {"powers": (0.81, 0.998), "eta": 0.1, "beta": (0.9, 0.999), "epsilon": 1e-8}
+_MOMENTS = (draw(3, 4), draw(3, 4, seed=4), np.abs(draw(3, 4, seed=5)))
+# Two arrays, their gradients, and what a rule keeps of each.
+_PAIRS = tuple([draw(*shape, seed=seed) for seed in (6, 7, 8) for shape in ((3, 4), (5,))])
+_FOUR = (*_PAIRS, *[np.abs(draw(*shape, seed=9)) for shape in ((3, 4), (5,))])
 _EQUAL = np.asarray([[2.0, 5.0, 5.0], [7.0, 7.0, -1.0]])
 _INTEGERS = tuple(np.asarray([[3, -2, 9]], dtype) for dtype in (np.int32, np.int64))
 
@@ -21,10 +24,15 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         OverrideExample(_MOMENTS, _ADAM),
         OverrideExample(_MOMENTS, {**_ADAM, "beta": (0.0, 0.9), "epsilon": 0.0}, Tolerance(reduction=4)),
     ),
+    "adam_update": tuple(
+        [OverrideExample(_FOUR, {**_ADAM, "decay": decay, "in_place": False}) for decay in (None, 0.5)]
+    ),
     "are_fixed": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(0, 3),), looks=True)),
+    "descent_update": (OverrideExample(_PAIRS[:4], {"eta": 0.1, "in_place": False}),),
     "finite_norm": (OverrideExample((np.abs(draw()),), {"p": 2.0, "shape": (3, 4)}, looks=True),),
     "largest_along": tuple(OverrideExample((_EQUAL,), {"axis": axis}) for axis in (0, 1)),
     "may_look": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(0),), looks=True)),
+    "momentum_update": (OverrideExample(_PAIRS, {"eta": 0.1, "rho": 0.9, "in_place": False}),),
     "pick": (
         OverrideExample((draw(3, 4), np.asarray([[3], [0], [3]], np.int64)), {"axis": 1}),
         OverrideExample((draw(3, 4), np.asarray([[2, 1, 0, 0], [2, 2, 2, 1]], np.int64)), {"axis": 0}),

@@ -2,7 +2,8 @@
 
 Each node is one word for an array, or an object of one entry, its kind. The kinds that were there from the beginning:
 ``dict``, ``list``, ``tuple``, ``static`` (a constant: a number, a string, None, or a tuple of these) and ``value``.
-Since format 2 a constant may also be a rule of an optimizer or a schedule: its name in luxport, and its fields.
+Since format 2 a constant may also be a rule of an optimizer or a schedule: its name in luxport, and its fields; and
+``named`` is a named tuple of an optimizer's state.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, backend_of, find_owner
+from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.safetensors_writer import DTYPES
 from luxport.tree.ordered_keys import in_order
 from luxport.tree.static import Static
 
 __all__ = ["TreeReader", "TreeWriter"]
+
+_NAMED: dict[str, Any] = {kind.__name__: kind for kind in (OptimizerState, Group, Leaf, Tied)}
+"""The named tuples of an optimizer's state; of others only the values are kept."""
 
 _ARRAY = "array"
 """What stands in the description of a tree for an array, which the file has under its dotted path."""
@@ -49,6 +54,10 @@ class TreeWriter:
             if strange:
                 raise TypeError(f"save expects strings as names, got {strange[0]!r} at {path}")
             return {"dict": {str(key): self.describe(node[key], f"{path}.{key}") for key in in_order(node)}}
+        if type(node).__name__ in _NAMED and type(node) is _NAMED[type(node).__name__]:
+            self.has_rules = True
+            entries = [self.describe(value, f"{path}.{name}") for name, value in zip(node._fields, node, strict=True)]
+            return {"named": [type(node).__name__, entries]}
         if isinstance(node, (tuple, list)):
             kind = "list" if isinstance(node, list) else "tuple"
             return {kind: [self.describe(value, f"{path}.{i}") for i, value in enumerate(node)]}
@@ -113,6 +122,10 @@ class TreeReader:
                 return [self.build(entry, f"{path}.{i}") for i, entry in enumerate(value)]
             case "tuple":
                 return tuple([self.build(entry, f"{path}.{i}") for i, entry in enumerate(value)])
+            case "named":
+                name, entries = value
+                fields = zip(_NAMED[name]._fields, entries, strict=True)
+                return _NAMED[name](*[self.build(entry, f"{path}.{field}") for field, entry in fields])
             case "static":
                 return Static(self._constant(value))
             case "value":

@@ -133,8 +133,8 @@ def load(
     >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
     >>> save(path, ps, st, optimizer=opt)
     >>> ps, st, opt = load(path, optimizer=True)
-    >>> opt["weight"]["rule"]
-    Static(Adam(eta=0.01, beta=(0.9, 0.999), epsilon=1e-08))
+    >>> luxport.optimizers.current_rule(opt)
+    Adam(eta=0.01, beta=(0.9, 0.999), epsilon=1e-08)
     """
     arrays, metadata = _read(path)
     with refusing(str(path), "its metadata are damaged"):

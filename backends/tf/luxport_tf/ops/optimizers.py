@@ -9,30 +9,66 @@ import tensorflow as tf
 from luxport.ops import definition_of
 from luxport.optimizers import _adam as adam
 from luxport.optimizers import _clip as clip
-from luxport.optimizers._rule import in_dtype_of, is_number
+from luxport.optimizers._rule import in_dtype_of
 
-__all__ = ["adam_step", "finite_norm"]
+__all__ = ["adam_step", "adam_update", "finite_norm"]
 
 _define_adam_step = definition_of(adam.adam_step)
+_define_adam_update = definition_of(adam.adam_update)
 _define_finite_norm = definition_of(clip.finite_norm)
 
 
-def adam_step(
-    dx: Any, m: Any, v: Any, powers: Any, *, eta: Any, beta: tuple[Any, Any], epsilon: Any
-) -> tuple[Any, Any, Any, Any]:
+def adam_update(
+    *arrays: Any,
+    powers: tuple[Any, Any],
+    eta: Any,
+    beta: tuple[Any, Any],
+    epsilon: Any,
+    decay: Any,
+    in_place: bool,
+) -> tuple[Any, ...]:
     """As few kernels as the formula allows: a graph pays for each, however small its tensors are.
 
     Half types keep the definition's order of operations, in which small gradients do not underflow.
     """
-    if dx.dtype not in (tf.float32, tf.float64) or not all(map(is_number, (*beta, epsilon))):
-        return _define_adam_step(dx, m, v, powers, eta=eta, beta=beta, epsilon=epsilon)
+    n = len(arrays) // 4
+    xs, dxs, ms, vs = arrays[:n], arrays[n : 2 * n], arrays[2 * n : 3 * n], arrays[3 * n :]
+    if any([dx.dtype not in (tf.float32, tf.float64) for dx in dxs]):
+        return _define_adam_update(
+            *arrays, powers=powers, eta=eta, beta=beta, epsilon=epsilon, decay=decay, in_place=in_place
+        )
+    by = _constants(dxs[0], powers, eta, beta, epsilon)
+    new_xs, new_ms, new_vs = [], [], []
+    for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
+        m, v, step = _moved(dx, m, v, *by)
+        new_xs.append(x - (step if decay is None else step + decay * x))
+        new_ms.append(m)
+        new_vs.append(v)
+    return (*new_xs, *new_ms, *new_vs)
+
+
+def adam_step(
+    dx: Any, m: Any, v: Any, *, powers: tuple[Any, Any], eta: Any, beta: tuple[Any, Any], epsilon: Any
+) -> tuple[Any, Any, Any]:
+    """As few kernels as the formula allows, as `adam_update`."""
+    if dx.dtype not in (tf.float32, tf.float64):
+        return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
+    return _moved(dx, m, v, *_constants(dx, powers, eta, beta, epsilon))
+
+
+def _constants(dx: Any, powers: Any, eta: Any, beta: Any, epsilon: Any) -> tuple[Any, ...]:
     beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
-    correction1, correction2 = tf.unstack(1.0 - powers)
-    m = beta1 * m + (1.0 - beta1) * dx
-    v = beta2 * v + (1.0 - beta2) * tf.square(dx)
-    root = tf.sqrt(v / correction2) + adam.rounded_epsilon(dx, epsilon)
-    step = m * (in_dtype_of(dx, eta) / correction1) / root
-    return m, v, powers * tf.constant([beta1, beta2], powers.dtype), step
+    power1, power2 = in_dtype_of(dx, powers[0]), in_dtype_of(dx, powers[1])
+    rate = in_dtype_of(dx, eta) / (1.0 - power1)
+    return beta1, beta2, 1.0 - beta1, 1.0 - beta2, rate, 1.0 - power2, adam.rounded_epsilon(dx, epsilon)
+
+
+def _moved(
+    dx: Any, m: Any, v: Any, beta1: Any, beta2: Any, rest1: Any, rest2: Any, rate: Any, correction: Any, epsilon: Any
+) -> tuple[Any, Any, Any]:
+    m = beta1 * m + rest1 * dx
+    v = beta2 * v + rest2 * tf.square(dx)
+    return m, v, m * rate / (tf.sqrt(v / correction) + epsilon)
 
 
 def finite_norm(size: Any, *, p: float, shape: tuple[Any, ...]) -> Any:

@@ -1,8 +1,9 @@
-"""Steps of optimizers by PyTorch."""
+"""Steps of optimizers by PyTorch: one call of a fused or `foreach` kernel for all arrays, where they are plain."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,52 +11,101 @@ import torch
 from luxport.ops import definition_of
 from luxport.optimizers import _adam as adam
 from luxport.optimizers import _clip as clip
+from luxport.optimizers import _descent as descent
 from luxport.optimizers._rule import in_dtype_of, is_number
 
-__all__ = ["adam_step", "finite_norm"]
+__all__ = ["adam_step", "adam_update", "descent_update", "finite_norm", "momentum_update"]
 
 _define_adam_step = definition_of(adam.adam_step)
+_define_adam_update = definition_of(adam.adam_update)
+_define_descent_update = definition_of(descent.descent_update)
 _define_finite_norm = definition_of(clip.finite_norm)
+_define_momentum_update = definition_of(descent.momentum_update)
 _LATE = torch.tensor(1e9)
+_torch: Any = torch
+"""Its functions of many tensors, which are not declared."""
+
+
+def adam_update(
+    *arrays: torch.Tensor,
+    powers: tuple[Any, Any],
+    eta: Any,
+    beta: tuple[Any, Any],
+    epsilon: Any,
+    decay: Any,
+    in_place: bool,
+) -> tuple[torch.Tensor, ...]:
+    """One pass over memory by PyTorch's fused kernel where there are plain numbers on the CPU; else the definition."""
+    n = len(arrays) // 4
+    if not _plain(arrays, n, 2 * n) or not _known(powers, eta, beta, epsilon):
+        return _define_adam_update(
+            *arrays, powers=powers, eta=eta, beta=beta, epsilon=epsilon, decay=decay, in_place=in_place
+        )
+    xs, dxs, ms, vs = list(arrays[:n]), list(arrays[n : 2 * n]), list(arrays[2 * n : 3 * n]), list(arrays[3 * n :])
+    if not in_place:
+        ms, vs = [m.clone() for m in ms], [v.clone() for v in vs]
+    if decay is None:
+        xs = xs if in_place else [x.clone() for x in xs]
+        _adam(xs, dxs, ms, vs, powers, eta, beta, epsilon)
+        return (*xs, *ms, *vs)
+    steps = [torch.zeros_like(x) for x in xs]
+    _adam(steps, dxs, ms, vs, powers, eta, beta, epsilon)  # which subtracts
+    _torch._foreach_sub_(steps, _torch._foreach_mul(xs, _number(xs[0], decay)))
+    if in_place:
+        _torch._foreach_add_(xs, steps)
+    else:
+        xs = _torch._foreach_add(xs, steps)
+    return (*xs, *ms, *vs)
 
 
 def adam_step(
     dx: torch.Tensor,
     m: torch.Tensor,
     v: torch.Tensor,
-    powers: torch.Tensor,
     *,
+    powers: tuple[Any, Any],
     eta: Any,
     beta: tuple[Any, Any],
     epsilon: Any,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One pass over memory by PyTorch's fused kernel where there are plain numbers on the CPU; else the definition.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One pass over memory, as `adam_update`."""
+    if not _plain((dx, m, v), 0, 1) or not _known(powers, eta, beta, epsilon):
+        return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
+    step, m, v = torch.zeros_like(m), m.clone(), v.clone()
+    # The kernel subtracts; the step is to be subtracted by who asked for it.
+    _adam([step], [dx], [m], [v], powers, -eta, beta, epsilon)
+    return m, v, step
 
-    The kernel would take the powers of beta from a count of steps; so late that they are 0 it corrects nothing,
-    and the correction by our own powers goes into its learning rate and epsilon.
-    """
-    hyperparameters = [value for value in (eta, *beta, epsilon) if not is_number(value)]
-    if not _plain(dx, m, v, powers, *hyperparameters):
-        return _define_adam_step(dx, m, v, powers, eta=eta, beta=beta, epsilon=epsilon)
-    if hyperparameters:
-        eta, beta, epsilon = float(eta), (float(beta[0]), float(beta[1])), float(epsilon)
-    beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
-    power1, power2 = powers.tolist()
-    root = math.sqrt(1.0 - power2)
-    step = torch.zeros_like(dx)
-    m, v = m.clone(), v.clone()
-    torch._fused_adam_(  # type: ignore[attr-defined]
-        *([step], [dx], [m], [v], [], [_LATE]),
-        # The kernel subtracts; the step is to be subtracted by who asked for it.
-        lr=-in_dtype_of(dx, eta) * root / (1.0 - power1),
-        beta1=beta1,
-        beta2=beta2,
-        weight_decay=0.0,
-        eps=epsilon * root,
-        amsgrad=False,
-        maximize=False,
-    )
-    return m, v, torch.tensor([beta1 * power1, beta2 * power2], dtype=powers.dtype), step
+
+def descent_update(*arrays: torch.Tensor, eta: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
+    """Three calls for all arrays."""
+    n = len(arrays) // 2
+    if not _plain(arrays, n, 2 * n) or not _known(eta):
+        return _define_descent_update(*arrays, eta=eta, in_place=in_place)
+    xs, dxs = list(arrays[:n]), list(arrays[n:])
+    steps = _torch._foreach_mul(dxs, _number(xs[0], eta))
+    if not in_place:
+        return tuple(_torch._foreach_sub(xs, steps))
+    _torch._foreach_sub_(xs, steps)
+    return tuple(xs)
+
+
+def momentum_update(*arrays: torch.Tensor, eta: Any, rho: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
+    """Four calls for all arrays."""
+    n = len(arrays) // 3
+    if not _plain(arrays, n, 2 * n) or not _known(eta, rho):
+        return _define_momentum_update(*arrays, eta=eta, rho=rho, in_place=in_place)
+    xs, dxs, vs = list(arrays[:n]), list(arrays[n : 2 * n]), list(arrays[2 * n :])
+    steps = _torch._foreach_mul(dxs, _number(xs[0], eta))
+    if in_place:
+        _torch._foreach_mul_(vs, _number(xs[0], rho))
+        _torch._foreach_add_(vs, steps)
+        _torch._foreach_sub_(xs, vs)
+    else:
+        vs = _torch._foreach_mul(vs, _number(xs[0], rho))
+        _torch._foreach_add_(vs, steps)
+        xs = _torch._foreach_sub(xs, vs)
+    return (*xs, *vs)
 
 
 def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torch.Tensor:
@@ -65,17 +115,67 @@ def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torc
     return _define_finite_norm(size, p=p, shape=shape)
 
 
-def _plain(*tensors: torch.Tensor) -> bool:
-    """Tell whether all of them hold single or double floats of the CPU in C order, and nothing follows what we do."""
+def _adam(
+    xs: list[torch.Tensor],
+    dxs: list[torch.Tensor],
+    ms: list[torch.Tensor],
+    vs: list[torch.Tensor],
+    powers: tuple[Any, Any],
+    eta: Any,
+    beta: tuple[Any, Any],
+    epsilon: Any,
+) -> None:
+    """Step in place.
+
+    The kernel would take the powers of beta from a count of steps; so late that they are 0 it corrects nothing,
+    and the correction by our own powers goes into its learning rate and epsilon.
+    """
+    x = xs[0]
+    root = math.sqrt(1.0 - _number(x, powers[1]))
+    _torch._fused_adam_(
+        *(xs, [dx if dx.is_contiguous() else dx.contiguous() for dx in dxs], ms, vs, [], [_LATE] * len(xs)),
+        lr=_number(x, eta) * root / (1.0 - _number(x, powers[0])),
+        beta1=_number(x, beta[0]),
+        beta2=_number(x, beta[1]),
+        weight_decay=0.0,
+        eps=_number(x, epsilon) * root,
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def _number(x: torch.Tensor, value: Any) -> float:
+    return in_dtype_of(x, value) if is_number(value) else value.item()
+
+
+def _known(*values: Any) -> bool:
+    """Tell whether numbers may be looked at: no transform follows them, and no accelerator is waited for."""
+    for value in values:
+        if isinstance(value, tuple):
+            if not _known(*value):
+                return False
+        elif not is_number(value) and (value.requires_grad or not value.is_cpu):
+            return False
+    return True
+
+
+def _plain(tensors: Sequence[torch.Tensor], first: int, last: int) -> bool:
+    """Tell whether all of them hold single or double floats of the CPU in C order, and nothing follows what we do.
+
+    The gradients, from the first to before the last, may lie otherwise.
+    """
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
     differentiated = torch.is_grad_enabled()
-    for tensor in tensors:
+    dtype = tensors[0].dtype
+    if dtype is not torch.float32 and dtype is not torch.float64:
+        return False
+    for i, tensor in enumerate(tensors):
         if (
             type(tensor) is not torch.Tensor
-            or tensor.dtype not in (torch.float32, torch.float64)
+            or tensor.dtype is not dtype
             or not tensor.is_cpu
-            or not tensor.is_contiguous()
+            or not (tensor.is_contiguous() or first <= i < last)
             or (differentiated and tensor.requires_grad)
         ):
             return False

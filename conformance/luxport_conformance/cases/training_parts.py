@@ -1,0 +1,36 @@
+"""What cases of training share: functions of parameters as objectives, and states without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import luxport
+from luxport.training import TrainState
+from luxport_conformance.backends import compiles_operations
+
+__all__ = ["Of", "prefers_jit", "started"]
+
+
+@dataclass(frozen=True)
+class Of:
+    """The objective ``f(ps, *data)``, which returns a loss, or a pair of a loss and statistics if it `has_stats`."""
+
+    f: Callable[..., Any]
+    has_stats: bool = False
+
+    def __call__(self, model: Any, ps: Any, st: Any, data: Any) -> Any:
+        """Return the loss, the state and the statistics."""
+        found = self.f(ps, *(data if isinstance(data, tuple) else (data,)))
+        return (found[0], st, found[1]) if self.has_stats else (found, st, {})
+
+
+def started(rule: Any, ps: Any, st: Any = None) -> TrainState:
+    """Return a state to train parameters of no model."""
+    return TrainState.create(luxport.NoOpLayer(), rule, ps=ps, st={} if st is None else st)
+
+
+def prefers_jit(array: Any) -> bool:
+    """Tell whether the backend runs a program faster once if it compiles it."""
+    return compiles_operations(luxport.backend_of(array).name)

@@ -1,0 +1,216 @@
+"""`TrainState`: all that a step of training changes, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from luxport import tree
+from luxport.backend import Array, Backend, backend_of, dtype_name, find_owner, namespace
+from luxport.core.initial_values import initial_states
+from luxport.core.layer import Layer
+from luxport.core.setup import setup as setup_model
+from luxport.optimizers._adjustments import adjust
+from luxport.optimizers._updates import setup as setup_optimizer
+from luxport.training._loss_scaling import DynamicLossScale
+from luxport.tree.static import Static
+
+__all__ = ["Program", "StateTakenError", "TrainState"]
+
+
+class StateTakenError(RuntimeError):
+    """A `TrainState` is used after a step has taken its arrays over."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a step compiles: the model, the dtype that it computes in, and how losses are scaled."""
+
+    model: Any
+    precision: str | None = None
+    scaling: DynamicLossScale | None = None
+
+
+class _Fields(NamedTuple):
+    program: Static[Program]
+    ps: tree.Tree
+    st: tree.Tree
+    opt_state: tree.Tree
+    step: Array
+    skipped: Array
+    scale: tree.Tree
+
+
+class TrainState(_Fields):
+    """An immutable value with all that a step of training changes, and the model: made by `TrainState.create`.
+
+    It is a node of trees for luxport, JAX, PyTorch, TensorFlow and optree. Its entries are ``ps``, ``st``,
+    ``opt_state``, ``step`` (how many steps were taken), ``skipped`` (how many were not, for a loss or gradient that was
+    not finite) and ``scale`` (the state of a `DynamicLossScale`, or None); ``model`` is beside them.
+
+    `train_step` takes a state over, as a donated buffer of JAX: its arrays are gone afterwards, and using it raises one
+    line that says so.
+
+    >>> import luxport
+    >>> state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Adam(0.01), backend="torch")
+    >>> int(state.step), state.model, tuple(state.ps["weight"].shape)
+    (0, Dense(2, 1), (2, 1))
+    """
+
+    @classmethod
+    def create(
+        cls,
+        model: Layer | Any,
+        optimizer: Any,
+        rng: Any = 0,
+        *,
+        backend: str | Backend | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        ps: tree.Tree = None,
+        st: tree.Tree = None,
+        precision: str | None = None,
+        scaling: DynamicLossScale | None = None,
+    ) -> TrainState:
+        """Make the state before the first step.
+
+        Args:
+            model: the layer that is trained
+            optimizer: a rule of `luxport.optimizers`
+            rng: a seed, or an `luxport.rng`, for the initial parameters
+            backend: where the arrays are; the default backend if None
+            device: on which of its devices
+            dtype: the floating dtype of parameters and states, float32 if None
+            ps: parameters to begin with in the place of initial ones; copies of them, so that yours stay
+            st: states likewise
+            precision: "bfloat16" or "float16" to compute the model in, with the parameters kept as they are
+            scaling: how the loss is scaled; for float16 it is a `DynamicLossScale()` if None
+
+        Raises: ValueError for another precision
+        """
+        if precision not in (None, "bfloat16", "float16"):
+            raise ValueError(f"TrainState expects bfloat16, float16 or None as precision, got {precision!r}")
+        if ps is None:
+            ps, initial = setup_model(rng, model, backend=backend, device=device, dtype=dtype)
+            st = initial if st is None else st
+        elif st is None:
+            st = initial_states(0, model)
+        opt_state = setup_optimizer(optimizer, ps)
+        # Copies: a step takes them over; and an array that stands in two places could not be given away twice.
+        ps, st = tree.map(_copy, (ps, st))
+        if precision == "float16" and scaling is None:
+            scaling = DynamicLossScale()
+        array = next((leaf for leaf in tree.leaves(ps) if find_owner(type(leaf)) is not None), None)
+        if array is None:
+            raise ValueError("TrainState expects parameters with an array, got none")
+        xp = namespace(array)
+        zeros = [xp.asarray(0, dtype=xp.int32) for _ in range(2)]
+        scale = None if scaling is None else scaling.setup(ps)
+        return cls(Static(Program(model, precision, scaling)), ps, st, opt_state, zeros[0], zeros[1], scale)
+
+    @property
+    def model(self) -> Any:
+        """The layer that is trained."""
+        return self.program.value.model
+
+    def replace(self, **entries: Any) -> TrainState:
+        """Return the state with other entries.
+
+        >>> import luxport
+        >>> state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Adam(0.01))
+        >>> state.replace(st={"more": None}).st
+        {'more': None}
+        """
+        self.expect_kept()
+        return self._replace(**entries)
+
+    def adjust(self, eta: Any = None, *, at: str = "", **values: Any) -> TrainState:
+        """Return the state with other hyper-parameters of the optimizer: see `optimizers.adjust`.
+
+        >>> import luxport
+        >>> state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Adam(0.01))
+        >>> luxport.optimizers.current_rule(state.adjust(0.1).opt_state).eta
+        0.1
+        """
+        self.expect_kept()
+        return self._replace(opt_state=adjust(self.opt_state, eta, at=at, **values))
+
+    def expect_kept(self) -> None:
+        """Expect that no step has taken the arrays over.
+
+        Raises: StateTakenError
+        """
+
+    def take(self) -> None:
+        """Note that a step has taken the arrays over."""
+        self.__class__ = _TakenState  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"TrainState({self.model!r}, step={self.step})"
+
+
+class _TakenState(TrainState):
+    """What becomes of a state whose arrays are gone: no check is needed as long as they are not."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _ARRAYS:
+            raise StateTakenError(_TAKEN)
+        return object.__getattribute__(self, name)
+
+    def expect_kept(self) -> None:
+        """Refuse."""
+        raise StateTakenError(_TAKEN)
+
+    def __repr__(self) -> str:
+        return "TrainState, taken over by a step"
+
+
+_ARRAYS = frozenset(("ps", "st", "opt_state", "step", "skipped", "scale"))
+_TAKEN = (
+    "this TrainState was taken over by train_step, which may reuse its memory: "
+    "go on with the state that it returned, or keep this one by train_step(..., donate=False)"
+)
+
+
+def _copy(leaf: Any) -> Any:
+    if find_owner(type(leaf)) is None:
+        return leaf
+    return backend_of(leaf).xp.astype(leaf, leaf.dtype, copy=True)
+
+
+def in_precision(model: Any, precision: str | None) -> Any:
+    """Return the model as the objective calls it."""
+    return model if precision is None else _InPrecision(model, precision)
+
+
+@dataclass(frozen=True)
+class _InPrecision:
+    """A model that computes in a half type, between inputs, parameters, states and outputs that are wider."""
+
+    model: Any
+    precision: str
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        y, new = self.model(self._narrowed(x), self._narrowed(ps), st)
+        return tree.map(_widened, y), tree.map(_like, new, st) if tree.structure(new) == tree.structure(st) else new
+
+    def _narrowed(self, values: Any) -> Any:
+        def narrow(leaf: Any) -> Any:
+            if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float32", "float64"):
+                return leaf
+            xp = namespace(leaf)
+            return xp.astype(leaf, getattr(xp, self.precision))
+
+        return tree.map(narrow, values)
+
+
+def _widened(leaf: Any) -> Any:
+    if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float16", "bfloat16"):
+        return leaf
+    return namespace(leaf).astype(leaf, namespace(leaf).float32)
+
+
+def _like(new: Any, old: Any) -> Any:
+    if find_owner(type(new)) is None or find_owner(type(old)) is None or new.dtype == old.dtype:
+        return new
+    return namespace(new).astype(new, old.dtype)
