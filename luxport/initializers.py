@@ -67,7 +67,7 @@ class _Init:
                 f"{self.draw.__name__} expects a generator and a shape, or options alone, got {len(given)} by position"
             )
         rng, shape = given
-        return Rng.of(rng).drawn(self.draw, tuple(shape), **merged)
+        return Rng.of(rng).draw_with(self.draw, tuple(shape), **merged)
 
     def _distinct(self, options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
         """Sort the options and leave out those that are the defaults: equal initializers are written alike."""
@@ -76,7 +76,7 @@ class _Init:
         return tuple(sorted((n, v) for n, v in hashable.items() if n not in defaults or v != defaults[n]))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The function itself is hidden behind its initializer's name.
+        # Pickle would look the function up by its name, and find the initializer.
         return _restore, (self.draw.__name__, self.options)
 
     def __repr__(self) -> str:

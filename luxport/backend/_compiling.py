@@ -8,7 +8,7 @@ __all__ = ["ask_when_compiling", "is_compiling"]
 
 
 def is_compiling() -> bool:
-    """Tell whether a framework is reading Python to compile it, where there is nothing to look at but the program."""
+    """Tell whether a framework is reading Python to compile it: then arrays have no values yet."""
     return any([asked() for asked in _COMPILING])
 
 

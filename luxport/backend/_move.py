@@ -45,7 +45,7 @@ def to(
     target = None if backend is None else get_backend(backend)
     check_dtype_name(dtype, floating=True)
 
-    # With the arrays themselves: what a mapping makes when it is asked must live as long as its identity counts.
+    # The arrays are kept beside their ids: one that a mapping makes on demand would be freed and its id used again.
     moved: dict[int, tuple[Any, Any]] = {}
 
     def move(path: tuple[str, ...], leaf: Any) -> Array:
@@ -58,7 +58,7 @@ def to(
         owner = target or source
         wanted = dtype_at(path, dtype) if _converts(dtype_name(leaf), dtype) else None
         if share and device is None and wanted in (None, dtype_name(leaf)):
-            shared = leaf if owner is source else _shared(leaf, owner)
+            shared = leaf if owner is source else _share(leaf, owner)
             if shared is not None:
                 return shared
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
@@ -94,7 +94,7 @@ def _converts(kind: str, dtype: str | None) -> bool:
     return "float" in kind or ("complex" in kind and "complex" in dtype)
 
 
-def _shared(leaf: Array, owner: Backend) -> Array | None:
+def _share(leaf: Array, owner: Backend) -> Array | None:
     try:
         return owner.from_dlpack(leaf, share=True)
     except (BufferError, TypeError, ValueError, RuntimeError, AttributeError):

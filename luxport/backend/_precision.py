@@ -25,7 +25,7 @@ def f16(values: tree.Tree) -> tree.Tree:
     >>> f16({"a": np.ones(1, np.float32), "n": np.ones(1, np.int32)})
     {'a': array([1.], dtype=float16), 'n': array([1], dtype=int32)}
     """
-    return _converted(values, "float16", None)
+    return _convert(values, "float16", None)
 
 
 @says_what_it_takes
@@ -35,7 +35,7 @@ def bf16(values: tree.Tree) -> tree.Tree:
     Raises: ValueError on a backend without it, as NumPy is without ml_dtypes
     Source: Lux.jl ``bf16``
     """
-    return _converted(values, "bfloat16", None)
+    return _convert(values, "bfloat16", None)
 
 
 @says_what_it_takes
@@ -44,7 +44,7 @@ def f32(values: tree.Tree) -> tree.Tree:
 
     Source: Lux.jl ``f32``
     """
-    return _converted(values, "float32", "complex64")
+    return _convert(values, "float32", "complex64")
 
 
 @says_what_it_takes
@@ -54,10 +54,10 @@ def f64(values: tree.Tree) -> tree.Tree:
     Raises: ValueError on JAX outside its 64-bit mode
     Source: Lux.jl ``f64``
     """
-    return _converted(values, "float64", "complex128")
+    return _convert(values, "float64", "complex128")
 
 
-def _converted(values: tree.Tree, floating: str, complex_: str | None) -> tree.Tree:
+def _convert(values: tree.Tree, floating: str, complex_: str | None) -> tree.Tree:
     def convert(path: tuple[str, ...], leaf: Array) -> Array:
         kind = dtype_name(leaf)
         wanted = dtype_at(path, floating) if "float" in kind else complex_ if "complex" in kind else None

@@ -144,25 +144,25 @@ def load_backends_on_arrival() -> None:
 
 
 FRAMEWORKS = ("jax", "tensorflow", "torch")
-"""The root modules of frameworks whose backends come with luxport: entry points are slow to read, these are not."""
+"""The root modules of frameworks whose backends come with luxport, listed here as entry points are slow to read."""
 
 
 def _load_on_arrival(root: str) -> None:
-    # Another thread that is loading a backend may wait for the import that this is the end of.
+    # Another thread that is loading a backend may be waiting for the import that has just ended here.
     if not _loading.acquire(blocking=False):
         return
     try:
         entry = _array_roots().get(root)
         if entry is not None and entry.value not in sys.modules:
             _load(entry)
-    except Exception:  # nobody has asked for it yet: the first call says what is wrong
+    except Exception:  # the backend may never be needed: its first call raises the error
         return
     finally:
         _loading.release()
 
 
 def casts(x: Array, other: Array) -> bool:
-    """Tell whether two dtypes may meet, because the framework itself is told to cast: `torch.autocast`.
+    """Tell whether two dtypes may meet because the user told the framework to cast by itself, as `torch.autocast` does.
 
     A backend says so by a function of the same name, which it may leave out.
     """
@@ -171,7 +171,7 @@ def casts(x: Array, other: Array) -> bool:
 
 
 def adopt_type(array_type: type, backend: Backend) -> None:
-    """Let a backend own a type from now on: no look-up is left to the first array of it."""
+    """Let a backend own a type from now on, so that the first array of it needs no search."""
     _BY_TYPE[array_type] = backend
 
 
@@ -207,14 +207,14 @@ def find_owner(array_type: type) -> Backend | None:
     return None
 
 
-# Seen quickly, and by torch.compile, which cannot look up the ancestors of a type of Python's own.
+# Listed to be fast, and for torch.compile, which cannot look up the ancestors of a built-in type.
 _NO_ARRAYS = frozenset({type(None), bool, int, float, complex, str, bytes, dict, tuple, list})
 
 _loading = threading.RLock()
 
 
 def _load(entry: EntryPoint) -> Backend:
-    """Load a backend in one thread; the others have it when it is whole."""
+    """Load a backend in one thread, while others that need one wait."""
     with _loading:
         return _load_now(entry)
 
@@ -250,7 +250,7 @@ def _array_roots() -> dict[str, EntryPoint]:
 
 
 def _entries(group: str) -> dict[str, EntryPoint]:
-    # A third of luxport's own import time, and needed only when the first array is met.
+    # Importing this takes a third of luxport's own import time, and only the first array needs it.
     from importlib.metadata import entry_points
 
     return {entry.name: entry for entry in entry_points(group=group)}

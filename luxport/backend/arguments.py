@@ -1,4 +1,4 @@
-"""What a function of arrays takes, written in one line, and what is said of a call that is another.
+"""What a function of arrays takes, written in one line, and the error for a call that gives something else.
 
 ``"x (T, N, in), weight (in, 4 out), bias (4 out)?, mask bool (T, N)?"``: names of arrays in their order, with the
 kind of numbers they hold (see `_KINDS`; nothing for any) and their shapes. A name is a size that agrees wherever it

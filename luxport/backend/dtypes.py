@@ -1,4 +1,4 @@
-"""What functions of numbers ask of a dtype: the same conversions and the same refusals on every backend."""
+"""Checks and conversions of dtypes, the same on every backend."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def is_bool(xp: Any, x: Array) -> bool:
 
 
 _NO_DTYPE = object()
-"""Equal to no dtype: in place of one that a namespace has not."""
+"""Stands for a dtype that a namespace does not have: equal to none."""
 
 
 # Comparisons, not `xp.isdtype`: it is slower, and knows neither bfloat16 nor what else a library adds.

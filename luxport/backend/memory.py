@@ -1,4 +1,4 @@
-"""Sizes that nobody can have meant, said in one line before anything waits for the memory."""
+"""Checks of sizes that cannot fit into memory, made before anything is allocated."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_growth(axis: int, n: Any, new: Any) -> None:
 
 @functools.cache
 def _memory() -> int:
-    """Return how many bytes of memory the machine has; where it does not say, more than any."""
+    """Return how many bytes of memory the machine has; 4 TiB where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

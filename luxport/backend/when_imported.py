@@ -27,7 +27,7 @@ def when_imported(name: str, act: Callable[[], None]) -> None:
 
 
 class _Finder:
-    """Finds a module that is waited for as Python would without it, and acts after its loader."""
+    """Finds a module that is waited for as Python would without it, and gives it a loader that acts."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in _waiting:
@@ -42,7 +42,7 @@ class _Finder:
 
 
 class _ActingLoader:
-    """Another loader, which has its place again before the module runs: nothing of this one is left to be seen."""
+    """A loader in front of another, which it puts back before the module runs: that sees only the other one."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader

@@ -337,11 +337,11 @@ def arange(
     return AbstractArray(values.shape, dtype or values.dtype)
 
 
-def _filled(shape: Any, *fill: Any, dtype: Any = None, device: Any = None) -> AbstractArray:
+def _fill(shape: Any, *fill: Any, dtype: Any = None, device: Any = None) -> AbstractArray:
     return AbstractArray((shape,) if isinstance(shape, int) else tuple(shape), dtype or np.float64)
 
 
-def _filled_like(x: Any, /, *fill: Any, dtype: Any = None, device: Any = None) -> AbstractArray:
+def _fill_like(x: Any, /, *fill: Any, dtype: Any = None, device: Any = None) -> AbstractArray:
     return AbstractArray(x.shape, dtype or x.dtype)
 
 
@@ -391,8 +391,8 @@ abstract_namespace: Any = _Namespace(
     **dict.fromkeys(("sum", "prod", "mean", "var", "std", "max", "min"), _reduction(lambda dtype: dtype)),
     **dict.fromkeys(("any", "all"), _reduction(lambda dtype: np.bool_)),
     **dict.fromkeys(("argmax", "argmin"), _reduction(lambda dtype: np.int64)),
-    **dict.fromkeys(("zeros", "ones", "empty", "full"), _filled),
-    **dict.fromkeys(("zeros_like", "ones_like", "empty_like", "full_like"), _filled_like),
+    **dict.fromkeys(("zeros", "ones", "empty", "full"), _fill),
+    **dict.fromkeys(("zeros_like", "ones_like", "empty_like", "full_like"), _fill_like),
     **{
         f.__name__: f
         for f in (
@@ -457,7 +457,7 @@ class AbstractRng(Rng):
         """Describe float32 values."""
         return AbstractArray(shape)
 
-    def drawn(self, draw: Callable[..., Any], shape: Shape, **options: Any) -> AbstractArray:
+    def draw_with(self, draw: Callable[..., Any], shape: Shape, **options: Any) -> AbstractArray:
         """Describe float32 values, without calling the function."""
         return AbstractArray(shape)
 

@@ -1,4 +1,4 @@
-"""What every layer is, and how layers inside layers are found: all that those need who print, check and locate them."""
+"""What every layer is, and how layers inside layers are found: what printing, checking and locating errors build on."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class LayerBase:
 
     _entries: ClassVar[Any] = None
     _own: ClassVar[Any] = None
-    # The field of a layer that is not called but taken apart: its entries are looked at in its place.
+    # The field with a layer whose methods are called instead of itself: its entries are checked in place of this one's.
     _entries_of: ClassVar[str | None] = None
     # Entries that a layer uses itself, where all others are handed on to a layer that it holds.
     _own_names: ClassVar[Any] = ()
-    # Whether networks take steps with it in ways of their own: then it is one layer, whatever it holds.
+    # Whether it is a recurrent cell: networks call its methods, so that it counts as one layer, whatever it holds.
     _is_cell: ClassVar[bool] = False
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:

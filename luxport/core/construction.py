@@ -14,20 +14,20 @@ from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import learn_entries
 from luxport.core.option_types import wrong_option
 
-__all__ = ["completed", "explained"]
+__all__ = ["complete_when_built", "explained"]
 
 
-def completed(init: Callable[..., None]) -> Callable[..., None]:
+def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
     """Let a layer's ``__init__`` say which argument is wrong, and complete the layer when it has its fields."""
     explaining = explained(init)
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
-        if is_compiling():  # a compiler cannot follow what comes, and says in its own words what is wrong
+        if is_compiling():  # a compiler cannot follow these checks, and raises errors of its own
             init(self, *args, **options)
             return
         explaining(self, *args, **options)
-        if type(self).__module__.startswith("luxport."):  # what annotations mean in other classes is theirs to say
+        if type(self).__module__.startswith("luxport."):  # other classes may annotate their fields as they like
             wrong = wrong_option(type(self), vars(self))
             if wrong is not None:
                 raise TypeError(wrong)
@@ -78,7 +78,7 @@ def _own_init(kind: type) -> str:
 
 
 def _check_held_layers(layer: Any) -> None:
-    """Expect a layer that holds layers to tell so: else they get neither parameters nor states."""
+    """Expect a layer that holds layers to list them as its children: else they get neither parameters nor states."""
     kind: Any = type(layer)
     base: Any = LayerBase
     tells = (kind.children, kind.initial_parameters, kind.initial_states)

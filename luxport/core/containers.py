@@ -64,26 +64,26 @@ class WrapperLayer(Layer):
 
     def __post_init__(self) -> None:
         _freeze_layers(self)
-        self._wrapped()
+        self._find_wrapped()
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call what is wrapped."""
-        return self._wrapped()(x, ps, st)
+        return self._find_wrapped()(x, ps, st)
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw those of what is wrapped."""
-        return initial_parameters(rng, self._wrapped())
+        return initial_parameters(rng, self._find_wrapped())
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Make those of what is wrapped."""
-        return initial_states(rng, self._wrapped())
+        return initial_states(rng, self._find_wrapped())
 
     def children(self) -> Mapping[str, Any]:
         """Return the layers that are wrapped, by the keys of their parameters."""
-        wrapped = self._wrapped()
+        wrapped = self._find_wrapped()
         return wrapped.children() if isinstance(wrapped, Layer) else by_name(wrapped)
 
-    def _wrapped(self) -> Any:
+    def _find_wrapped(self) -> Any:
         found = [value for f in fields(self) if is_layers(value := getattr(self, f.name))]  # type: ignore[arg-type]
         if len(found) != 1:
             raise TypeError(f"{type(self).__name__} expects exactly one field of layers, got {len(found)}")

@@ -1,4 +1,4 @@
-"""What an input's dtype should be: `match_eltype`."""
+"""Inputs in the dtype of a layer's parameters: `match_eltype`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which arrays a layer has of its own: learned when it is built, and looked at in each of its calls."""
+"""Which arrays a layer has of its own: found when it is built, and checked in each of its calls."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _entries_of(layer: Any) -> Entries | None:
         return None
     try:
         inside = layer.children()
-    except Exception:  # a layer of the user's own that is not complete: its call will say so
+    except Exception:  # a layer of the user's own that is incomplete: its call raises the error
         return None
     handed_on = _hands_entries_on(layer, inside)
 
@@ -87,7 +87,7 @@ def _entries_of(layer: Any) -> Entries | None:
 
 
 def fits(own: Own, ps: Any, st: Any) -> bool:
-    """Tell quickly that these are the arrays wanted; what does not look so is for `check_entries` to judge."""
+    """Tell quickly whether these are surely the layer's arrays; if not, `check_entries` decides."""
     parameters, states, exact = own
     kind = dtype = first = None
     try:
@@ -156,7 +156,7 @@ def check_entries(layer: Any, ps: Any, st: Any) -> None:
 
 
 def check_groups(layer: Any, ps: Any, st: Any) -> None:
-    """Refuse arrays one level down that are not the layer's, where nothing else would: they might broadcast.
+    """Refuse arrays one level down that are not the layer's: no operation would, as they might broadcast.
 
     Raises: LayerError
     """
@@ -169,7 +169,7 @@ def check_groups(layer: Any, ps: Any, st: Any) -> None:
 def find_wrong_entry(layer: Any, ps: Any, st: Any, *, absent: bool = True) -> str | None:
     """Say which entry of ps or st the layer wants and was not given, if any; draw nothing, and never raise.
 
-    Where none can be `absent`, only what is there is looked at: a layer of the user's own need not use all entries.
+    With `absent` false an entry that is missing is no error: a layer of the user's own need not use all entries.
     """
     try:
         if absent or not isinstance(ps, Mapping) or not isinstance(st, Mapping):
@@ -206,14 +206,14 @@ def _wrong_name(layer: Any, ps: Any, st: Any) -> str | None:
         wrong = _wrong_inside(layer.children(), given, what)
         if wrong is not None:
             return wrong
-    # One that is None is no array, and says nothing wrong.
+    # An entry that is None stands for no array, and does no harm.
     if entries is not None and entries.exact and any(ps[name] is not None for name in ps if name not in wanted_ps):
         return f"expects no parameters but {_names(wanted_ps)}, got {_names(ps)}: leave the others out"
     return None
 
 
 def _wrong_inside(layers: Mapping[str, Any], given: Any, what: str) -> str | None:
-    """Look into tuples and dicts of layers; what belongs to one layer, that layer looks at."""
+    """Check the entries of tuples and dicts of layers; each layer checks its own entries itself."""
     for name, child in layers.items():
         inner = given[name]
         if isinstance(child, LayerBase):
@@ -335,7 +335,7 @@ def _described(layer: Any, initial: str) -> Mapping[str, Any]:
     """Return the initial values as shapes; nothing if they cannot be known without drawing."""
     try:
         values = getattr(_without_initializers(layer), initial)(_rng())
-    except Exception:  # whatever a user's own method raises, it raises again in `setup`
+    except Exception:  # a user's own method that raises here raises again in `setup`, where the error is shown
         return {}
     return values if isinstance(values, Mapping) else {}
 

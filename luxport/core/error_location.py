@@ -12,15 +12,15 @@ from luxport.core.anatomy import LayerBase, by_name
 from luxport.core.entries import check_entries, find_wrong_entry, fits
 from luxport.errors import LayerError, Place
 
-__all__ = ["located", "says_where"]
+__all__ = ["locate_errors", "says_where"]
 
 _ABSENT: Any = object()
 _PLACE = "luxport_place"
-# What an absent entry, or None in its place, raises; where a call fails otherwise, no entry is missing.
+# The errors that an absent entry, or None in its place, leads to; after any other error no entry is missing.
 _OF_ABSENCE = (KeyError, AttributeError, IndexError, TypeError)
 
 
-def located(call: Callable[..., Any]) -> Callable[..., Any]:
+def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
     """Let a layer's call look at its parameters and states first, and errors that leave it say which layer it was.
 
     An error of luxport's gets the layer's name and path into its line. Every framework words it differently when an
@@ -116,7 +116,7 @@ def _places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:
     """List where each layer inside is, the layer and its parameters."""
     try:
         return list(_walk(layer.children(), ps, ()))
-    except Exception:  # a layer of the user's own may tell its children wrongly: the error has no path then
+    except Exception:  # `children` of a user's own layer may be wrong: the error has no path then
         return []
 
 

@@ -2,7 +2,7 @@
 
 The vector holds the arrays in the order of the model, each in C order: the numbers and the order of Flux's
 ``destructure``. It is that of the tree that `setup` returned or that was given to `flatten`, and stays; what a compiler
-does to the order of dicts later is no matter.
+does to the order of dicts later does not matter.
 """
 
 from __future__ import annotations
@@ -288,7 +288,7 @@ class FlatParameters(tree.VectorTree):
     def from_child(cls, layout: Layout, children: Any) -> FlatParameters:
         """Build the node of a tree again, with whatever a transform has for its one child.
 
-        It is sliced when asked to: that may be never, and a child need not be an array.
+        The vector is cut into arrays only when an entry is read: a transform's child need not be an array.
         """
         self = cls.__new__(cls)
         (self.vector,) = children

@@ -1,4 +1,4 @@
-"""Shapes of outputs where sizes of the inputs are not known yet: which sizes of the output depend on those."""
+"""Shapes of outputs where inputs have free sizes, not known yet: which sizes of the output depend on them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from luxport.core.modes import test_mode
 __all__ = ["FreeArray", "free_output", "output_of_free"]
 
 Place: TypeAlias = tuple[int, int]
-"""Of a free size: which array of the inputs, in order, and which of its axes."""
+"""Where a free size is: the position of its array among the inputs, and the axis."""
 
 Sizes: TypeAlias = dict[Place, int]
 
 Wish: TypeAlias = tuple[Place, int, bool]
-"""A place, and the number that its size was compared with, or (if true) of which it was to be a multiple."""
+"""A place and the number that the function wants there; if the flag is true, a multiple of the number."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ def free_output(run: Callable[[Any], Any], inputs: Any) -> Any:
     first, *others = outputs
     if any([_outline(other) != _outline(first) for other in others]):
         raise ValueError("an output expected whose number of arrays and axes does not depend on sizes that are free")
-    return tree.map(_joined, first, *others)
+    return tree.map(_join, first, *others)
 
 
 _SIZES = (2, 3, 1, 7, 24, 120)
-"""Small ones, as there are layers for at most so many, and such as most windows and strides fit into."""
+"""Sizes to try first: small ones, for layers that take only few, and some that most windows and strides fit into."""
 _LARGE = (10800, 27720, 55440)
-"""Where these do not fit: larger than most windows, and divided by the numbers up to 12 and many products of them."""
+"""Sizes to try next: larger than most windows, and multiples of the numbers up to 12 and of many products of these."""
 _VARIED = (1, 3, 120, 1000)
 _RUNS = 1000
 
@@ -106,7 +106,7 @@ class _Search:
         for size in (*_SIZES, *sorted(known), *_LARGE):
             if size == _LARGE[0] and start is not None:
                 break
-            output, sizes = self.mended(dict.fromkeys(self.free, size), ())
+            output, sizes = self.mend(dict.fromkeys(self.free, size), ())
             if output is not None:
                 yield output
                 start = sizes
@@ -115,15 +115,15 @@ class _Search:
         axes = [[place for place in self.free if place[1] == axis] for axis in sorted({axis for _, axis in self.free})]
         for places in [*axes, *([place] for place in self.free if [place] not in axes)]:
             for size in _VARIED:
-                output, _ = self.mended({**start, **dict.fromkeys(places, size)}, places)
+                output, _ = self.mend({**start, **dict.fromkeys(places, size)}, places)
                 if output is not None:
                     yield output
 
-    def mended(self, sizes: Sizes, kept: Sequence[Place]) -> tuple[Any, Sizes]:
-        """Return an output and the sizes for it: where they do not fit, some become what was asked of them last."""
+    def mend(self, sizes: Sizes, kept: Sequence[Place]) -> tuple[Any, Sizes]:
+        """Return an output and the sizes for it, of which those that did not fit are what the function asked for."""
         tried: list[Wish] = []
         while True:
-            output, asked = self.tried_out(sizes)
+            output, asked = self.try_out(sizes)
             wish = next((wish for wish in reversed(asked) if wish[0] not in kept and wish not in tried), None)
             if output is not None or wish is None or self.left <= 0:
                 return output, sizes
@@ -131,8 +131,8 @@ class _Search:
             place, number, multiple = wish
             sizes = {**sizes, place: number * sizes[place] if multiple else number}
 
-    def tried_out(self, sizes: Sizes) -> tuple[Any, list[Wish]]:
-        """Return the output for these sizes, None if they do not fit, and what was asked of them."""
+    def try_out(self, sizes: Sizes) -> tuple[Any, list[Wish]]:
+        """Return the output for these sizes, or None if they do not fit, and the sizes that the function asked for."""
         self.left -= 1
         asked: list[Wish] = []
         places = iter(self.free)
@@ -145,13 +145,13 @@ class _Search:
 
         try:
             return self.run(tree.map(filled, self.inputs)), asked
-        except Exception as error:  # which sizes do not fit, a function says in its own words
+        except Exception as error:  # a function may raise anything for sizes that do not fit
             self.problems.append(error)
             return None, asked
 
 
 class _Size(int):
-    """A size that keeps the numbers that it should have been."""
+    """A size that records the numbers with which it is compared: the sizes that the function wants."""
 
     place: Place
     asked: list[Wish]
@@ -163,7 +163,7 @@ class _Size(int):
 
     def __eq__(self, other: object) -> bool:
         equal = int(self) == other
-        if not equal and type(other) is int and other:  # emptiness is asked for, but never wanted
+        if not equal and type(other) is int and other:  # functions ask whether a size is 0, but none wants that
             self.asked.append((self.place, other, False))
         return equal
 
@@ -171,19 +171,19 @@ class _Size(int):
         return not self == other
 
     def __lt__(self, other: Any) -> bool:
-        return self._ordered(int(self) < other, other, 0, -1)
+        return self._note_bound(int(self) < other, other, 0, -1)
 
     def __le__(self, other: Any) -> bool:
-        return self._ordered(int(self) <= other, other, 1, 0)
+        return self._note_bound(int(self) <= other, other, 1, 0)
 
     def __gt__(self, other: Any) -> bool:
-        return self._ordered(int(self) > other, other, 0, 1)
+        return self._note_bound(int(self) > other, other, 0, 1)
 
     def __ge__(self, other: Any) -> bool:
-        return self._ordered(int(self) >= other, other, -1, 0)
+        return self._note_bound(int(self) >= other, other, -1, 0)
 
-    def _ordered(self, holds: bool, other: Any, if_so: int, if_not: int) -> bool:
-        """Keep the nearest number of which the opposite would hold."""
+    def _note_bound(self, holds: bool, other: Any, if_so: int, if_not: int) -> bool:
+        """Record the nearest number for which the comparison would turn out the other way."""
         if type(other) is int:
             self.asked.append((self.place, other + (if_so if holds else if_not), False))
         return holds
@@ -201,7 +201,7 @@ def _outline(output: Any) -> Any:
     return tree.structure(output), [len(leaf.shape) for leaf in tree.leaves(output)]
 
 
-def _joined(first: FreeArray, *others: FreeArray) -> FreeArray:
+def _join(first: FreeArray, *others: FreeArray) -> FreeArray:
     """Keep the sizes that are the same everywhere."""
     sizes = zip(first.shape, *[other.shape for other in others], strict=True)
     return FreeArray(tuple([int(n) if n is not None and set(more) <= {n} else None for n, *more in sizes]), first.dtype)

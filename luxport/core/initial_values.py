@@ -24,7 +24,7 @@ def initial_parameters(rng: int | Rng, layers: Any) -> Any:
     """
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
-        return _drawn(layers, layers.initial_parameters(rng), "initial_parameters")
+        return _check_values(layers, layers.initial_parameters(rng), "initial_parameters")
     return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
 
 
@@ -33,11 +33,11 @@ def initial_states(rng: int | Rng, layers: Any) -> Any:
     """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
-        return _drawn(layers, layers.initial_states(rng), "initial_states")
+        return _check_values(layers, layers.initial_states(rng), "initial_states")
     return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
 
 
-def _drawn(layer: LayerBase, values: Any, method: str) -> Any:
+def _check_values(layer: LayerBase, values: Any, method: str) -> Any:
     """Expect a dict of a layer's initial values, and arrays of the shapes that the layer has said."""
     if not isinstance(values, Mapping):
         raise TypeError(

@@ -26,8 +26,8 @@ __all__ = [
 def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
     """Expect a size along an axis; a size that a compiled program does not know yet passes.
 
-    The pattern of shapes that the layer takes has ``{}`` for the size: PyTorch's compiler cannot format a size that
-    differs from model to model, so it is filled in when all is lost.
+    The pattern is the shape that the layer takes, with ``{}`` for the size. The size is written into it only for an
+    error's message: PyTorch's compiler cannot format a size that differs from model to model.
 
     Raises: LayerError, with the pattern; LayerTypeError if x is no array
     """

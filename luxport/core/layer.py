@@ -16,9 +16,9 @@ from luxport.backend import (
     find_owner,
 )
 from luxport.core.anatomy import LayerBase, Parameters, States
-from luxport.core.construction import completed
+from luxport.core.construction import complete_when_built
 from luxport.core.display import display, one_line
-from luxport.core.error_location import located
+from luxport.core.error_location import locate_errors
 from luxport.text import kind_of
 
 __all__ = ["Layer", "check_layer", "is_array"]
@@ -49,12 +49,12 @@ class Layer(LayerBase, ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__call__" in vars(cls) and not getattr(cls.__call__, "__isabstractmethod__", False):
-            cls.__call__ = located(cls.__call__)
+            cls.__call__ = locate_errors(cls.__call__)
         # A subclass without fields of its own is built as its parent is, whose __init__ may be written by hand.
         own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
         if "__init__" in vars(cls):
-            type.__setattr__(cls, "__init__", completed(cls.__init__))
+            type.__setattr__(cls, "__init__", complete_when_built(cls.__init__))
 
     @abstractmethod
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:

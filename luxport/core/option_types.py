@@ -68,7 +68,7 @@ def _is_layer(value: Any) -> bool:
 
 
 def _is_function(*arguments: Any) -> Callable[[Any], bool]:
-    """Make a test for functions that take so many arguments, as far as they tell."""
+    """Make a test for functions that take so many arguments; one without a signature passes."""
 
     def fits(value: Any) -> bool:
         if not callable(value) or _is_layer(value):
@@ -79,7 +79,7 @@ def _is_function(*arguments: Any) -> Callable[[Any], bool]:
             inspect.signature(value).bind(*arguments)
         except TypeError:
             return False
-        except ValueError:  # some built-in functions do not tell
+        except ValueError:  # some built-in functions have no signature
             return True
         return True
 
@@ -134,7 +134,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def _remedy(parts: list[str], name: str, value: Any) -> str:
-    """Say what to do, where that is known."""
+    """Return a hint for the error message: what to do instead, where that is known."""
     if "Activation" in parts or "Initializer" in parts or "GateInitializer" in parts:
         place, known = ("luxport", activations) if "Activation" in parts else ("luxport.initializers", initializers)
         if isinstance(value, str) and value in known.__all__:

@@ -66,7 +66,7 @@ def setup(
     else:
         owner = default_backend() if words is None else backend_of(key)
 
-    def drawn(rng: Rng) -> tuple[Any, Any]:
+    def draw(rng: Rng) -> tuple[Any, Any]:
         return initial_parameters(rng, model), initial_states(rng, model)
 
     def place(path: tuple[str, ...], value: Any) -> Array:
@@ -80,11 +80,11 @@ def setup(
         return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)
 
     if isinstance(rng, Rng):
-        ps, st = drawn(rng)
+        ps, st = draw(rng)
     else:
-        like = drawn(Rng(0))
+        like = draw(Rng(0))
         later: Any = backend_of(key)
-        arrays = later.draw_later(lambda words: _in_single(drawn(Rng.of_words(words))), words, _in_single(like))
+        arrays = later.draw_later(lambda words: _in_single(draw(Rng.of_words(words))), words, _in_single(like))
         ps, st = tree.unflatten(tree.structure(like), iter(arrays))
     known = getattr(owner, "sorts_keys", False)
     return with_places(tree.map_with_path(place, ps), known=known), with_places(

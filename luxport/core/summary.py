@@ -83,12 +83,12 @@ def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
     ps, st = abstract_values(initial_parameters, model), abstract_values(initial_states, model)
     found: list[tuple[tuple[str, ...], Layer, int, int, list[Any]]] = []
 
-    def watched(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
+    def watch(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         outputs: list[Any] = []
         found.append((path, layer, parameter_length(layer), state_length(layer), outputs))
         return _Watched(layer, _Notes(outputs)), ps, st
 
-    observed, _, _ = layer_map(watched, model, ps, st)
+    observed, _, _ = layer_map(watch, model, ps, st)
     output = output_shape(observed, x, dtype=dtype)
     lines = [
         LayerSummary(path, layer, outputs[-1] if outputs else None, len(outputs), parameters, states)
@@ -99,7 +99,7 @@ def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
 
 
 class _Notes:
-    """Where a layer writes its outputs' shapes: like nothing but itself, so that two equal layers stay two."""
+    """A list that a layer writes its outputs' shapes into; equal only to itself, so that two equal layers stay two."""
 
     def __init__(self, shapes: list[Any]) -> None:
         self.shapes = shapes
@@ -118,7 +118,7 @@ class _Watched(WrapperLayer):
         return y, st
 
     def __getattr__(self, name: str) -> Any:
-        # A container may ask its layers for more than a call: a pair of recurrent networks, how theirs take time.
+        # A container may read its layers' fields: `BidirectionalRNN` asks its networks how they take time.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no attribute {shown(name)}")
         return getattr(self.layer, name)

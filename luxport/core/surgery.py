@@ -98,7 +98,7 @@ def _walk(f: LayerFunction, layer: Layer, ps: Any, st: Any, path: tuple[str, ...
     inner = _only_layer(layer)
     if inner is not None and not getattr(inner, "_is_cell", False) and _same_entries(layer, inner):
         new, ps, st = _walk(f, inner, ps, st, path)
-        return _rebuilt(layer, [(inner, new)]), ps, st
+        return _rebuild(layer, [(inner, new)]), ps, st
     children = layer.children()
     if not (children.keys() <= ps.keys() and children.keys() <= st.keys()):
         return f(layer, ps, st, path)
@@ -106,7 +106,7 @@ def _walk(f: LayerFunction, layer: Layer, ps: Any, st: Any, path: tuple[str, ...
         return f(layer, ps, st, path)
     pairs: list[tuple[Layer, Layer]] = []
     changed = _walk_children(f, children, ps, st, path, pairs)
-    return _rebuilt(layer, pairs), *changed
+    return _rebuild(layer, pairs), *changed
 
 
 def _walk_children(
@@ -138,7 +138,7 @@ def _same_entries(layer: Layer, inner: Layer) -> bool:
     )
 
 
-def _rebuilt(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
+def _rebuild(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
     """Return a copy of a layer with others in the places of its children, which come in their order."""
     if all(old is new for old, new in pairs):
         return layer

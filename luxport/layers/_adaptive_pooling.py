@@ -1,4 +1,4 @@
-"""Layers that pool to a size whatever the input's: `GlobalMaxPool`, `AdaptiveMaxPool` and their like."""
+"""Layers that pool inputs of any size to a given size: `GlobalMaxPool`, `AdaptiveMaxPool` and their variants."""
 
 from __future__ import annotations
 

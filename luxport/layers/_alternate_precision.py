@@ -57,7 +57,7 @@ class AlternatePrecision(WrapperLayer):
         except ValueError as error:
             raise LayerError(f"computes in {self.dtype}: {error}") from None
         y, new_st = self.layer(x, cast_ps, cast_st)
-        return _cast(y, outer), _restored(new_st, st, outer)
+        return _cast(y, outer), _restore(new_st, st, outer)
 
 
 def _kind(leaf: Any) -> str:
@@ -73,7 +73,7 @@ def _cast(values: Any, dtype: str) -> Any:
     return tree.map_with_path(cast, values)
 
 
-def _restored(new_st: Any, st: Any, outer: str) -> Any:
+def _restore(new_st: Any, st: Any, outer: str) -> Any:
     try:
         return tree.map(lambda new, old: new if old is None else _cast(new, dtype_name(old)), new_st, st)
     except ValueError:  # a state that grows, such as a first carry

@@ -121,7 +121,7 @@ class MultiHeadAttention(ContainerLayer):
 
 
 def _without_hidden(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
-    """Put zeros where no query looks: what is hidden may be NaN, which the projections' gradients would keep."""
+    """Put zeros where no query looks: NaN hidden by the mask would spread in the gradients of the projections."""
     xp = namespace(key, mask)
     seen = xp.expand_dims(seen_keys(xp, mask), axis=-1)
     cleared = xp.where(seen, key, xp.zeros_like(key))
@@ -142,7 +142,7 @@ def _inputs(x: Any) -> tuple[Any, Any, Any, Any, Any]:
 
 
 def _sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, int, int, int, int]:
-    """Return the sizes of q, k, v, of the images of q and k, of that of v, and of the output."""
+    """Return the sizes of q, k, v, of q and k after their projections, of v after its own, and of the output."""
     if (qkv_dims is None or out_dims is None) and isinstance(in_dims, (tuple, list)):
         raise ValueError(f"MultiHeadAttention expects qkv_dims and out_dims beside {tuple(in_dims)}, got none")
     inputs = _repeated("in_dims", in_dims, 3)

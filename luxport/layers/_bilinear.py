@@ -1,4 +1,4 @@
-"""A layer of products of two inputs with a weight: `Bilinear`."""
+"""A layer that multiplies two inputs and a weight: `Bilinear`."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Bilinear(Layer):
 
 @in_single_or_double
 def _products(x1: Array, x2: Array, weight: Array, bias: Array | None) -> Array:
-    """Sum the products; of half types in float32, as that of two inputs is large before it is weighted."""
+    """Sum the products, in float32 for half types: the product of two inputs may be large before it is weighted."""
     xp = namespace(x1, x2, weight)
     products = xp.expand_dims(x2, axis=-1) * xp.expand_dims(x1, axis=-2)
     if products.dtype != weight.dtype:  # where a framework casts by itself

@@ -69,7 +69,7 @@ def compact(name: str | None = None, /, **values: Any) -> Callable[[Callable[...
 
 @dataclass(frozen=True)
 class _Initial:
-    """How a parameter or a state begins: what draws it, and its shape, or None for a function of rng alone."""
+    """How a parameter or a state is initialized: what draws it, and its shape, or None for a function of rng alone."""
 
     init: Callable[..., Any]
     shape: tuple[int, ...] | None
@@ -156,7 +156,7 @@ class CompactLayer(WrapperLayer):
     Source: Lux.jl ``CompactLuxLayer``
     """
 
-    # The function says what the layer is: it is the title, and its source is printed below the children.
+    # Not among the printed fields: its name is the title, and its source is printed below the children.
     function: Callable[..., Any] = field(init=False)
     layers: NamedLayers
     values: _Bindings = _Bindings({})
@@ -178,7 +178,7 @@ class CompactLayer(WrapperLayer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the function with everything bound, and gather the children's new states."""
         new_st = dict(st)
-        bound: dict[str, Any] = {name: _bound(child, ps[name], st[name]) for name, child in self.layers.items()}
+        bound: dict[str, Any] = {name: _bind(child, ps[name], st[name]) for name, child in self.layers.items()}
         arguments = dict(bound)
         for name, value in self.values.items:
             if isinstance(value, _Initial):
@@ -208,13 +208,13 @@ class CompactLayer(WrapperLayer):
                 states[name] = value.draw(rng)
         return states
 
-    def _wrapped(self) -> Any:
+    def _find_wrapped(self) -> Any:
         return self.layers
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # Under a decorated function's name pickle would find the layer, which it is then restored as.
         where = self.function.__module__, self.function.__qualname__
-        return (_found, where) if _found(*where) is self else super().__reduce_ex__(protocol)
+        return (_find, where) if _find(*where) is self else super().__reduce_ex__(protocol)
 
     def __str__(self) -> str:
         source = _source(self.function)
@@ -276,11 +276,11 @@ def _is_child(value: Any) -> bool:
     return isinstance(value, (Layer, NamedLayers, _Children))
 
 
-def _bound(child: Any, ps: Any, st: Any) -> Any:
+def _bind(child: Any, ps: Any, st: Any) -> Any:
     """Return what the function sees of a child: something to call, or a tuple or dict of them."""
     if isinstance(child, Layer):
         return StatefulLayer(child, ps, st)
-    named = {name: _bound(inner, ps[name], st[name]) for name, inner in by_name(child).items()}
+    named = {name: _bind(inner, ps[name], st[name]) for name, inner in by_name(child).items()}
     return tuple(named.values()) if isinstance(child, tuple) else named
 
 
@@ -305,7 +305,7 @@ def _check_signature(function: Callable[..., Any], values: Mapping[str, Any]) ->
             ) from None
     try:
         signature = inspect.signature(function)
-    except ValueError:  # some built-in functions do not tell
+    except ValueError:  # some built-in functions have no signature
         return
     try:
         signature.bind(None, **values)
@@ -319,7 +319,7 @@ def _title(function: Callable[..., Any]) -> str:
     return "compact" if name == "<lambda>" else name
 
 
-def _found(module: str, name: str) -> Any:
+def _find(module: str, name: str) -> Any:
     found: Any = sys.modules.get(module) or import_module(module)
     for part in name.split("."):
         found = getattr(found, part, None)

@@ -11,7 +11,7 @@ from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.layers._function_layers import NoOpLayer
-from luxport.layers._named_layers import LayersByName, as_layer, named_layers
+from luxport.layers._named_layers import LayersByName, as_layer, read_layers
 from luxport.text import shown
 
 __all__ = ["Chain", "RepeatedLayer"]
@@ -52,7 +52,7 @@ class Chain(LayersByName, WrapperLayer):
     name: str | None = None
 
     def __init__(self, *layers: Any, name: str | None = None, **named: Any) -> None:
-        found = named_layers("Chain", layers, named, reserved=("name", "layers"), name=name)
+        found = read_layers("Chain", layers, named, reserved=("name", "layers"), name=name)
         object.__setattr__(self, "layers", found or NamedLayers({"layer_1": NoOpLayer()}))
         object.__setattr__(self, "name", name)
 

@@ -72,7 +72,7 @@ class Conv(Convolution):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the weight, then the bias."""
-        return self._initial_weight_and_bias(rng, self.out_channels, self.in_channels)
+        return self._draw_weight_and_bias(rng, self.out_channels, self.in_channels)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Pad, convolve, add, activate."""
@@ -114,10 +114,10 @@ class Conv(Convolution):
         >>> layer, ps["bias"].shape
         (Conv((3, 3), 2, 4, groups=2), (4,))
         """
-        out, part, *kernel = cls._sizes_of_weight(weight, "(out, in / groups, *kernel)")
+        out, part, *kernel = cls._read_sizes(weight, "(out, in / groups, *kernel)")
         options["use_bias"] = bias is not False
         layer = cls(tuple(kernel), part * options.get("groups", 1), out, activation, **options)
-        return layer, layer._given_parameters(weight, bias)
+        return layer, layer._take_parameters(weight, bias)
 
 
 class CrossCor(Conv):
@@ -207,11 +207,11 @@ class DepthwiseConv(Conv):
         >>> DepthwiseConv.from_weight(np.ones((2, 3, 5)), bias=False)[0]
         DepthwiseConv((5,), 2, 6, use_bias=False)
         """
-        channels, multiplier, *kernel = cls._sizes_of_weight(weight, "(in, multiplier, *kernel)")
+        channels, multiplier, *kernel = cls._read_sizes(weight, "(in, multiplier, *kernel)")
         options["use_bias"] = bias is not False
         layer = cls(tuple(kernel), channels, channels * multiplier, activation, **options)
         weight = namespace(weight).reshape(weight, (channels * multiplier, 1, *kernel))
-        return layer, layer._given_parameters(weight, bias)
+        return layer, layer._take_parameters(weight, bias)
 
 
 _PAD = {"reflect": ops.pad_reflect, "edge": ops.pad_edge, "circular": ops.pad_circular}

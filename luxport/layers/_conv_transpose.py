@@ -76,7 +76,7 @@ class ConvTranspose(Convolution):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw the weight, then the bias."""
-        return self._initial_weight_and_bias(rng, self.in_channels, self.out_channels)
+        return self._draw_weight_and_bias(rng, self.in_channels, self.out_channels)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Convolve, add, activate."""
@@ -113,7 +113,7 @@ class ConvTranspose(Convolution):
         >>> ConvTranspose.from_weight(np.ones((4, 1, 3, 3)), groups=2)[0]
         ConvTranspose((3, 3), 4, 2, groups=2)
         """
-        channels, part, *kernel = cls._sizes_of_weight(weight, "(in, out / groups, *kernel)")
+        channels, part, *kernel = cls._read_sizes(weight, "(in, out / groups, *kernel)")
         options["use_bias"] = bias is not False
         layer = cls(tuple(kernel), channels, part * options.get("groups", 1), activation, **options)
-        return layer, layer._given_parameters(weight, bias)
+        return layer, layer._take_parameters(weight, bias)

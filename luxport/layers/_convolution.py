@@ -8,7 +8,7 @@ from typing import Any
 from luxport.backend import Array
 from luxport.core.layer import Layer
 from luxport.initializers import Initializer, glorot_uniform, zeros
-from luxport.layers._given_parameters import given_parameters
+from luxport.layers._take_parameters import take_parameters
 from luxport.layers._windows import Padding, PerAxis, Sizes, Windows
 from luxport.ops import Activation, identity
 from luxport.random import Rng
@@ -42,7 +42,7 @@ class Convolution(Layer):
                 f"got {self.in_channels} -> {self.out_channels} in groups={self.groups}"
             )
 
-    def _initial_weight_and_bias(self, rng: Rng, rows: int, columns: int) -> dict[str, Any]:
+    def _draw_weight_and_bias(self, rng: Rng, rows: int, columns: int) -> dict[str, Any]:
         """Draw a weight (rows, columns, *kernel), then the bias."""
         shape = (rows, columns // self.groups, *self._windows.window)
         weight = self.init_weight(rng, shape)
@@ -50,12 +50,12 @@ class Convolution(Layer):
             raise ValueError(f"{type(self).__name__} expects init_weight to return {shape}, got {tuple(weight.shape)}")
         return {"weight": weight} | ({"bias": self.init_bias(rng, (self.out_channels,))} if self.use_bias else {})
 
-    def _given_parameters(self, weight: Array, bias: Any) -> dict[str, Any]:
+    def _take_parameters(self, weight: Array, bias: Any) -> dict[str, Any]:
         """Return the parameters that a user hands in; a bias of True is zeros."""
-        return given_parameters(type(self).__name__, weight, bias, self.out_channels)
+        return take_parameters(type(self).__name__, weight, bias, self.out_channels)
 
     @classmethod
-    def _sizes_of_weight(cls, weight: Array, pattern: str) -> Sizes:
+    def _read_sizes(cls, weight: Array, pattern: str) -> Sizes:
         """Return the shape of a weight that a user hands in.
 
         Raises: ValueError if it has no kernel

@@ -63,20 +63,20 @@ class DebugLayer(WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layer between looking at what goes in and at what comes out."""
-        x = self._watched(x, "was given", "in its input", "made", "in the gradient of its input")
-        ps = self._watched(ps, "was given", "in its parameter", "made", "in the gradient of its parameter")
-        st = self._watched(st, "was given", "in its state", "", "")
+        x = self._watch(x, "was given", "in its input", "made", "in the gradient of its input")
+        ps = self._watch(ps, "was given", "in its parameter", "made", "in the gradient of its parameter")
+        st = self._watch(st, "was given", "in its state", "", "")
         y, st = self.layer(x, ps, st)
-        y = self._watched(y, "made", "in its output", "was given", "in the gradient of its output")
-        return y, self._watched(st, "made", "in its new state", "", "")
+        y = self._watch(y, "made", "in its output", "was given", "in the gradient of its output")
+        return y, self._watch(st, "made", "in its new state", "", "")
 
     def __getattr__(self, name: str) -> Any:
-        # A container may ask its layers for more than a call: a pair of recurrent networks, how theirs take time.
+        # A container may read its layers' fields: `BidirectionalRNN` asks its networks how they take time.
         if name.startswith("__") or name == "name" or "layer" not in self.__dict__:
             raise AttributeError(f"DebugLayer has no attribute {shown(name)}")
         return getattr(self.layer, name)
 
-    def _watched(self, values: Any, verb: str, place: str, back_verb: str, back_place: str) -> Any:
+    def _watch(self, values: Any, verb: str, place: str, back_verb: str, back_place: str) -> Any:
         """Return the same values, whose floats are looked at on the way forward, and back if that has a verb."""
 
         def watch(path: tuple[str, ...], leaf: Any) -> Any:

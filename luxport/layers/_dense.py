@@ -1,4 +1,4 @@
-"""Layers of products with weights: `Dense` and `Scale`."""
+"""Layers that multiply by a weight: `Dense`, and `Scale` with its other name `Diagonal`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shap
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, glorot_uniform, ones, zeros
-from luxport.layers._given_parameters import given_parameters
+from luxport.layers._take_parameters import take_parameters
 from luxport.ops import Activation, identity
 from luxport.random import Rng
 
@@ -92,7 +92,7 @@ class Dense(Layer):
             raise ValueError(f"{cls.__name__} expects a weight (in_dims, out_dims), got {tuple(weight.shape)}")
         in_dims, out_dims = weight.shape
         layer = cls(in_dims, out_dims, activation, use_bias=bias is not False)
-        return layer, given_parameters(cls.__name__, weight, bias, layer.out_dims)
+        return layer, take_parameters(cls.__name__, weight, bias, layer.out_dims)
 
 
 class Scale(Layer):

@@ -28,7 +28,7 @@ class _AlongAxes(Layer):
     axes: int | tuple[int, ...] | None = None
 
     def __new__(cls, /, *args: Any, **options: Any) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
+        """Return a `NoOpLayer` if nothing is ever dropped; `__init__` refuses wrong options."""
         p = args[0] if args else options.get("p")
         return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
 
@@ -101,7 +101,7 @@ class AlphaDropout(Layer):
     p: float
 
     def __new__(cls, /, *args: Any, **options: Any) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped; what is wrong, `__init__` says."""
+        """Return a `NoOpLayer` if nothing is ever dropped; `__init__` refuses wrong options."""
         p = args[0] if args else options.get("p")
         return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
 

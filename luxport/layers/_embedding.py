@@ -1,4 +1,4 @@
-"""Layers that look rows of a table up: `Embedding` and `EmbeddingBag`."""
+"""Layers that look up rows of a table: `Embedding` and `EmbeddingBag`."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
 
 
 def _right_offsets(offsets: Array, indices: Array) -> Array | None:
-    """Tell where only the running program knows whether offsets are right; None if they are known to be.
+    """Return a flag that the running program computes, whether offsets are right; None if they are known to be.
 
     Raises: LayerError for offsets that are known to be wrong
     """

@@ -54,7 +54,7 @@ class FrozenLayer(Layer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layer with all its parameters."""
-        y, states = self.layer(x, paths.merged(ps, st["frozen_params"]), st["states"])
+        y, states = self.layer(x, paths.merge(ps, st["frozen_params"]), st["states"])
         return y, {**st, "states": states}
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class FrozenLayer(Layer):
     def _split(self, ps: Parameters) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.which is None:
             return {}, dict(ps)
-        return paths.without(ps, self.which), paths.selected(ps, self.which)
+        return paths.leave_out(ps, self.which), paths.select(ps, self.which)
 
 
 @overload
@@ -124,4 +124,4 @@ def unfreeze(layer: FrozenLayer, ps: Any = None, st: Any = None) -> Any:
     if ps is None:
         return layer.layer
     described = abstract_values(initial_parameters, layer.layer)
-    return layer.layer, paths.ordered(paths.merged(ps, st["frozen_params"]), described), st["states"]
+    return layer.layer, paths.sort_like(paths.merge(ps, st["frozen_params"]), described), st["states"]

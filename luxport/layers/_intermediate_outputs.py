@@ -1,4 +1,4 @@
-"""What happens between the layers of a model: `intermediate_outputs`."""
+"""The outputs of all layers in a chain: `intermediate_outputs`."""
 
 from __future__ import annotations
 

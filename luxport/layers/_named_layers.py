@@ -1,4 +1,4 @@
-"""Layers that are found by position and by name: what `Chain`, `Parallel` and their like share."""
+"""Containers whose layers are found by position and by name: what `Chain`, `Parallel` and others share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from luxport.core.layer import Layer
 from luxport.layers._function_layers import WrappedFunction
 from luxport.text import kind_of, shown
 
-__all__ = ["LayersByName", "as_layer", "named_layers"]
+__all__ = ["LayersByName", "as_layer", "read_layers"]
 
 
 class LayersByName:
@@ -44,7 +44,7 @@ class LayersByName:
         )
 
 
-def named_layers(
+def read_layers(
     container: str, layers: tuple[Any, ...], named: Mapping[str, Any], *, reserved: tuple[str, ...], name: Any = None
 ) -> NamedLayers:
     """Read the layers that a container was built with: by position, by keyword, or as one dict.

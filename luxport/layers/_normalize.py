@@ -51,11 +51,11 @@ class _Tracking(Layer):
         shape = (self.channels,)
         return {"running_mean": np.zeros(shape, np.float32), "running_var": np.ones(shape, np.float32)} | training
 
-    def _normalized(
+    def _normalize(
         self, normalize: Callable[..., Any], x: Array, ps: Parameters, st: States, over: tuple[int, ...], unit: str
     ) -> tuple[Array, States]:
         """Normalize by the statistics over these axes of x, or by the running ones."""
-        scale, bias = _checked(self, x, ps)
+        scale, bias = _read_affine(self, x, ps)
         training = st["training"]
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
         sizes = [x.shape[axis] for axis in over]
@@ -98,7 +98,7 @@ class BatchNorm(_Tracking):
         """Normalize by the batch's statistics or the running ones."""
         check_axis(x, 1 if len(shape_of(x)) > 1 else 0, self.channels, "(N, {}, ...)")
         over = tuple(axis for axis in range(len(x.shape)) if axis != 1) if len(x.shape) > 1 else ()
-        return self._normalized(ops.batch_norm, x, ps, st, over, "channel")
+        return self._normalize(ops.batch_norm, x, ps, st, over, "channel")
 
 
 class InstanceNorm(_Tracking):
@@ -133,7 +133,7 @@ class InstanceNorm(_Tracking):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize by the sample's statistics or the running ones."""
         check_axis(x, 1 if len(shape_of(x)) > 2 else len(x.shape), self.channels, "(N, {}, d1, ...)")
-        return self._normalized(ops.instance_norm, x, ps, st, tuple(range(2, len(x.shape))), "channel and sample")
+        return self._normalize(ops.instance_norm, x, ps, st, tuple(range(2, len(x.shape))), "channel and sample")
 
 
 class GroupNorm(Layer):
@@ -181,7 +181,7 @@ class GroupNorm(Layer):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize each group."""
         check_axis(x, 1, self.channels, "(N, {}, ...)")
-        scale, bias = _checked(self, x, ps)
+        scale, bias = _read_affine(self, x, ps)
         return self.activation(ops.group_norm(x, scale, bias, groups=self.groups, epsilon=self.epsilon)), st
 
 
@@ -238,7 +238,7 @@ class LayerNorm(Layer):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize each sample."""
         axes = _trailing(x, self.shape)
-        scale, bias = _checked(self, x, ps, use_bias=self.use_bias)
+        scale, bias = _read_affine(self, x, ps, use_bias=self.use_bias)
         return self.activation(ops.layer_norm(x, scale, bias, axes=axes, epsilon=self.epsilon)), st
 
 
@@ -274,7 +274,7 @@ class RMSNorm(Layer):
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Divide by the root of the mean square."""
         axes = _trailing(x, self.shape)
-        scale, _ = _checked(self, x, ps, use_bias=False)
+        scale, _ = _read_affine(self, x, ps, use_bias=False)
         return ops.rms_norm(x, scale, axes=axes, epsilon=self.epsilon), st
 
 
@@ -286,7 +286,7 @@ def _bias_and_scale(layer: Any, rng: Rng, shape: tuple[int, ...]) -> dict[str, A
     return {"bias": layer.init_bias(rng, shape), "scale": scale}
 
 
-def _checked(layer: Any, x: Array, ps: Parameters, *, use_bias: bool = True) -> tuple[Array | None, Array | None]:
+def _read_affine(layer: Any, x: Array, ps: Parameters, *, use_bias: bool = True) -> tuple[Array | None, Array | None]:
     """Return scale and bias, None for one that the layer has not, when x may meet them."""
     check_floating(x)
     if not layer.affine:

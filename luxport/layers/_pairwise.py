@@ -1,4 +1,4 @@
-"""Layers that take up a further input at every step: `PairwiseFusion` and `PairwiseFold`."""
+"""Layers in order, each of which takes another input, too: `PairwiseFusion` and `PairwiseFold`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layers._named_layers import LayersByName, named_layers
+from luxport.layers._named_layers import LayersByName, read_layers
 from luxport.text import shown
 
 __all__ = ["PairwiseFold", "PairwiseFusion"]
@@ -123,7 +123,7 @@ def _build(
 ) -> None:
     """Set the fields; not an `__init__` to inherit, which type checkers would take the one of a dataclass for."""
     kind = type(layer).__name__
-    found = named_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
+    found = read_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
     if not found:
         raise ValueError(f"{kind} expects one or more layers, got none")
     if isinstance(connection, Layer) or not callable(connection):

@@ -14,7 +14,7 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
-from luxport.layers._named_layers import LayersByName, as_layer, named_layers
+from luxport.layers._named_layers import LayersByName, as_layer, read_layers
 from luxport.random import Rng
 from luxport.text import shown
 
@@ -92,7 +92,7 @@ class Parallel(LayersByName, _Joined):
 
     def __init__(self, connection: Any, *layers: Any, name: str | None = None, **named: Any) -> None:
         reserved = ("name", "layers", "connection")
-        _build(self, named_layers("Parallel", layers, named, reserved=reserved, name=name), connection, name)
+        _build(self, read_layers("Parallel", layers, named, reserved=reserved, name=name), connection, name)
 
     def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         if not isinstance(x, (tuple, list)):
@@ -145,7 +145,7 @@ class BranchLayer(LayersByName, _Joined):
 
     def __init__(self, *layers: Any, fusion: Any = None, name: str | None = None, **named: Any) -> None:
         reserved = ("name", "layers", "fusion")
-        _build(self, named_layers("BranchLayer", layers, named, reserved=reserved, name=name), fusion, name)
+        _build(self, read_layers("BranchLayer", layers, named, reserved=reserved, name=name), fusion, name)
 
     def _outputs(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, ...], States]:
         return _side_by_side(self.layers, (x,) * len(self.layers), ps, st)
@@ -216,7 +216,7 @@ class Maxout(LayersByName, WrapperLayer):
             if isinstance(make, Layer) or not callable(make):
                 raise TypeError(f"Maxout expects a function that makes a layer and a number of them, got {shown(make)}")
             layers = tuple([make() for _ in range(n)])
-        _build(self, named_layers("Maxout", layers, named, reserved=("layers",)))
+        _build(self, read_layers("Maxout", layers, named, reserved=("layers",)))
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers and take maxima."""

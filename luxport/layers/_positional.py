@@ -1,4 +1,4 @@
-"""Layers that tell positions: `SinusoidalPositionalEmbedding` and `RotaryPositionalEmbedding`."""
+"""Layers that encode positions: `SinusoidalPositionalEmbedding` and `RotaryPositionalEmbedding`."""
 
 from __future__ import annotations
 

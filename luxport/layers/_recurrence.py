@@ -89,7 +89,7 @@ class Recurrence(WrapperLayer):
         return (y, carry) if self.return_state else y, st
 
     def _sequence(self, outputs: Any, batch_first: bool) -> Any:
-        return tree.map(_swapped, outputs) if batch_first else outputs
+        return tree.map(_swap_time_and_batch, outputs) if batch_first else outputs
 
     def _last(self, outputs: Any, mask: Array | None) -> Any:
         if mask is None:
@@ -226,10 +226,10 @@ class BidirectionalRNN(ContainerLayer):
         second, backward_st = inner(join_input(x, mask, backward), ps["backward_rnn"]["rnn"], st["backward_rnn"]["rnn"])
         st = {"forward_rnn": forward_st, "backward_rnn": {"rnn": backward_st}}
         if not self.forward_rnn.return_state:
-            return self._merged(first, second), st
-        return (self._merged(first[0], second[0]), (first[1], second[1])), st
+            return self._merge(first, second), st
+        return (self._merge(first[0], second[0]), (first[1], second[1])), st
 
-    def _merged(self, forward: Any, backward: Any) -> Any:
+    def _merge(self, forward: Any, backward: Any) -> Any:
         if self.merge_mode is None:
             return forward, backward
         merge = _MERGE[self.merge_mode] if isinstance(self.merge_mode, str) else self.merge_mode
@@ -279,13 +279,13 @@ def _time_first(x: Any, time_major: bool) -> tuple[Array, bool]:
         batch_first = not time_major and len(shape_of(x)) > 2
         if len(shape_of(x)) < 2:
             raise LayerError(f"expects {'(T, N, ...)' if time_major else '(N, T, ...)'}, got {shape_text(x)}")
-        x = _swapped(x) if batch_first else x
+        x = _swap_time_and_batch(x) if batch_first else x
     if x.shape[0] == 0:
         raise LayerError("expects at least one step, got none")
     return x, batch_first
 
 
-def _swapped(x: Array) -> Array:
+def _swap_time_and_batch(x: Array) -> Array:
     return namespace(x).permute_dims(x, (1, 0, *range(2, len(x.shape))))
 
 
@@ -296,7 +296,7 @@ def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
     if is_bool(xp, mask):
         if len(mask.shape) != rank:
             raise LayerError(f"expects flags {'(T,)' if rank == 1 else '(N, T)'} as its mask, got {shape_text(mask)}")
-        return _swapped(mask) if batch_first else mask
+        return _swap_time_and_batch(mask) if batch_first else mask
     if len(mask.shape) != rank - 1:
         raise LayerError(f"expects lengths {'()' if rank == 1 else '(N,)'} as its mask, got {shape_text(mask)}")
     steps = x

@@ -63,7 +63,7 @@ class _Levels(WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Run the levels one after the other."""
-        # Told by number and name: a level may have been wrapped, to be looked at.
+        # By number and name, not by type: `debug` and `summary` wrap levels in layers of their own.
         if self.num_layers == 1:
             (y, carry), st = self.layers(x, ps, st)
             return (y, carry) if self.return_state else y, st

@@ -72,7 +72,7 @@ class RecurrentCell(Layer):
     ) -> tuple[Any, Any, States]:
         """Take all steps of x (T, ...): return the outputs (T, ...), the last carry and the last state.
 
-        Where the mask (T, N) is false, the carry is held and the output is zero.
+        Where the mask (T, N) is false, the carry stays as it is and the output is zero.
         """
 
         def step(loop: Any, inputs: Any) -> tuple[Any, Any]:
@@ -120,7 +120,7 @@ class _Cell(RecurrentCell):
         }
         for name in self._biases():
             ps[name] = self._draw(rng, self.init_bias, ())
-        return ps | self._initial_trained(rng)
+        return ps | self._draw_trained(rng)
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw the key from which an initial state is drawn that is random and not trained."""
@@ -133,7 +133,7 @@ class _Cell(RecurrentCell):
         trained = ps["hidden_state"] if self.train_state else None
         return (self._start(x, ps["weight_hh"], self.init_state, trained, st, 0),)
 
-    def _initial_trained(self, rng: Rng) -> dict[str, Any]:
+    def _draw_trained(self, rng: Rng) -> dict[str, Any]:
         return {"hidden_state": self.init_state(rng, (self.out_dims,))} if self.train_state else {}
 
     def _biases(self) -> tuple[str, ...]:
@@ -304,9 +304,9 @@ class LSTMCell(_Cell):
         y, hidden, memory = ops.lstm_sweep(x, *weights, carry[0], carry[1], mask, reverse=reverse)
         return y, (hidden, memory), st
 
-    def _initial_trained(self, rng: Rng) -> dict[str, Any]:
+    def _draw_trained(self, rng: Rng) -> dict[str, Any]:
         memory = {"memory": self.init_memory(rng, (self.out_dims,))} if self.train_memory else {}
-        return super()._initial_trained(rng) | memory
+        return super()._draw_trained(rng) | memory
 
 
 class GRUCell(_Cell):
@@ -413,7 +413,7 @@ class GRUv3Cell(_Cell):
 
 
 class _KeyRng(Rng):
-    """The host generator's stand-in for initial states: it draws where a key is, the same at each call."""
+    """A generator for initial states that draws from a key, on the key's device, the same numbers at each call."""
 
     def __init__(self, key: Array, counter: int) -> None:
         super().__init__(0)
@@ -421,13 +421,13 @@ class _KeyRng(Rng):
 
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Array:
         """Draw float32 values from [low, high)."""
-        return self._drawn(ops.uniform, shape) * (high - low) + low
+        return self._draw(ops.uniform, shape) * (high - low) + low
 
     def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> Array:
         """Draw float32 values from the normal distribution."""
-        return self._drawn(ops.normal, shape) * std + mean
+        return self._draw(ops.normal, shape) * std + mean
 
-    def _drawn(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
+    def _draw(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         xp = namespace(self._key)
         counter = xp.asarray(self._counter, dtype=xp.int32, device=array_device(self._key))
         self._counter += 2  # hidden state and memory take the even and the odd ones

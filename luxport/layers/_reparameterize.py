@@ -155,7 +155,7 @@ class SpectralNorm(Layer):
         """Divide the weights and call the layer with them."""
         check_groups(self, ps, st)
         training = st["training"]
-        weights, u = self._divided(ps, st["u"], self.iterations if training else 0)
+        weights, u = self._divide(ps, st["u"], self.iterations if training else 0)
         y, layer = self.layer(x, {**ps, **weights}, st["layer"])
         return y, {"layer": layer, "u": u if training else st["u"], "training": training}
 
@@ -163,7 +163,7 @@ class SpectralNorm(Layer):
     def _own_names(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("u", *self.which)
 
-    def _divided(self, ps: Parameters, u: States, iterations: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _divide(self, ps: Parameters, u: States, iterations: int) -> tuple[dict[str, Any], dict[str, Any]]:
         pairs = {
             name: ops.spectral_norm(ps[name], u[name], axis=axis, iterations=iterations)
             for name, axis in _kept_axes(self, ps)
@@ -211,7 +211,7 @@ def remove_spectral_norm(model: Layer, ps: Parameters, st: States) -> tuple[Laye
     def plain(layer: Layer, ps: Any, st: Any, path: tuple[str, ...]) -> tuple[Layer, Any, Any]:
         if not isinstance(layer, SpectralNorm):
             return layer, ps, st
-        return layer.layer, {**ps, **layer._divided(ps, st["u"], 0)[0]}, st["layer"]
+        return layer.layer, {**ps, **layer._divide(ps, st["u"], 0)[0]}, st["layer"]
 
     return layer_map(plain, model, ps, st)
 
@@ -254,7 +254,7 @@ def _kept_axes(layer: WeightNorm | SpectralNorm, arrays: Mapping[str, Any]) -> I
 def _outputs(layer: Layer, ndim: int) -> int:
     """Return the axis of the outputs in a layer's weight."""
     while isinstance(layer, (WeightNorm, SpectralNorm, FrozenLayer, Tied, WrapperLayer)):
-        layer = layer._wrapped() if isinstance(layer, WrapperLayer) else layer.layer
+        layer = layer._find_wrapped() if isinstance(layer, WrapperLayer) else layer.layer
     if ndim < 3 or isinstance(layer, Bilinear):
         return -1
     return 1 if isinstance(layer, ConvTranspose) else 0

@@ -51,7 +51,7 @@ class Tied(Layer):
     def __post_init__(self) -> None:
         if not isinstance(self.layer, Layer):
             raise TypeError(f"Tied expects a layer, got {shown(self.layer)}")
-        groups = _checked(self.groups, abstract_values(initial_parameters, self.layer))
+        groups = _check_groups(self.groups, abstract_values(initial_parameters, self.layer))
         object.__setattr__(self, "groups", groups)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -64,7 +64,7 @@ class Tied(Layer):
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw all the layer's parameters, and leave out those that are another's."""
-        return paths.without(initial_parameters(rng, self.layer), _later(self.groups))
+        return paths.leave_out(initial_parameters(rng, self.layer), _later(self.groups))
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Make the layer's."""
@@ -90,7 +90,7 @@ def tie(
     ['layer_1']
     """
     tied = Tied(layer, tuple(map(tuple, groups)))  # type: ignore[arg-type]
-    return tied, paths.without(ps, _later(tied.groups)), st
+    return tied, paths.leave_out(ps, _later(tied.groups)), st
 
 
 @says_what_it_takes
@@ -105,7 +105,7 @@ def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any
     if not isinstance(layer, Tied):
         raise TypeError(f"untie expects a Tied layer, got {kind_of(layer)}")
     full = _spread(ps, layer.groups)
-    return layer.layer, paths.ordered(full, abstract_values(initial_parameters, layer.layer)), st
+    return layer.layer, paths.sort_like(full, abstract_values(initial_parameters, layer.layer)), st
 
 
 @says_what_it_takes
@@ -125,7 +125,7 @@ def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None =
     >>> share_parameters({"a": {"w": 1}, "b": {"w": 2}}, [("a", "b")])
     {'a': {'w': 1}, 'b': {'w': 1}}
     """
-    checked = _checked(groups, ps)
+    checked = _check_groups(groups, ps)
     if new is None:
         return _spread(ps, checked)
     if len(new) != len(checked):
@@ -134,11 +134,11 @@ def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None =
     for group, values in zip(checked, new, strict=True):
         _check_alike(group[0], paths.entry(ps, group[0]), "the new parameters", values)
         for path in group:
-            result = paths.replaced(result, path, values)
+            result = paths.replace(result, path, values)
     return result
 
 
-def _checked(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...], ...], ...]:
+def _check_groups(groups: Groups, ps: Parameters) -> tuple[tuple[tuple[str, ...], ...], ...]:
     checked = tuple([tuple([paths.as_path(path) for path in _sequence(group)]) for group in _sequence(groups)])
     every = [path for group in checked for path in group]
     for i, one in enumerate(every):
@@ -173,7 +173,7 @@ def _spread(ps: Parameters, groups: Any) -> dict[str, Any]:
     for first, *others in groups:
         value = paths.entry(ps, first)
         for path in others:
-            result = paths.replaced(result, path, value)
+            result = paths.replace(result, path, value)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Windows as users write them down, in the form that operations take: a number or a pair per spatial axis."""
+"""Options of windows as users write them, converted to what operations take: a number or a pair per spatial axis."""
 
 from __future__ import annotations
 

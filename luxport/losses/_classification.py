@@ -6,7 +6,7 @@ import math
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, operands
+from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
 
 __all__ = [
     "binary_focal_loss",
@@ -44,7 +44,7 @@ def crossentropy(
     >>> print(round(float(crossentropy(np.array([[0.1, 0.9]]), np.array([[0, 1]]))), 6))
     0.105361
     """
-    xp, y_hat, y = operands("crossentropy", y_hat, y)
+    xp, y_hat, y = match_target("crossentropy", y_hat, y)
     return aggregate(-xp.sum(ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon)), axis=axis), agg)
 
 
@@ -63,7 +63,7 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``logitcrossentropy``; Lux.jl ``CrossEntropyLoss``
     """
-    xp, y_hat, y = operands("logitcrossentropy", y_hat, y)
+    xp, y_hat, y = match_target("logitcrossentropy", y_hat, y)
     logarithms = ops.logsoftmax(y_hat, axis=axis)
     # 0 times the logarithm of 0 is 0.
     unlike = xp.logical_and(y == 0, logarithms == -math.inf)
@@ -84,7 +84,7 @@ def binarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean", eps
 
     Source: Flux.jl ``binarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
-    _, y_hat, y = operands("binarycrossentropy", y_hat, y)
+    _, y_hat, y = match_target("binarycrossentropy", y_hat, y)
     epsilon = epsilon_of(y_hat, epsilon)
     return aggregate(-ops.xlogy(y, y_hat + epsilon) - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon), agg)
 
@@ -100,9 +100,9 @@ def logitbinarycrossentropy(y_hat: Array, y: Array, *, agg: Aggregation = "mean"
 
     Source: Flux.jl ``logitbinarycrossentropy``; Lux.jl ``BinaryCrossEntropyLoss``
     """
-    xp, y_hat, y = operands("logitbinarycrossentropy", y_hat, y)
+    xp, y_hat, y = match_target("logitbinarycrossentropy", y_hat, y)
     right = y_hat >= 0
-    wrong = xp.where(right, 1.0 - y, -y)  # y_hat times this, and 0 where that is 0, however large y_hat
+    wrong = xp.where(right, 1.0 - y, -y)  # a factor of y_hat: where it is 0, the product is 0 even if y_hat is infinite
     losses = xp.where(wrong == 0, 0.0, wrong * y_hat) + ops.softplus(xp.where(right, -y_hat, y_hat))
     return aggregate(losses, agg)
 
@@ -133,7 +133,7 @@ def focal_loss(
     Source: Flux.jl ``focal_loss``; Lux.jl ``FocalLoss``; T.-Y. Lin et al., "Focal loss for dense object
             detection" (2017)
     """
-    xp, y_hat, y = operands("focal_loss", y_hat, y)
+    xp, y_hat, y = match_target("focal_loss", y_hat, y)
     p = y_hat + epsilon_of(y_hat, epsilon)
     return aggregate(-xp.sum(ops.xlogy(y * _power(1.0 - p, gamma), p), axis=axis), agg)
 
@@ -156,7 +156,7 @@ def binary_focal_loss(
 
     Source: Flux.jl ``binary_focal_loss``; Lux.jl ``BinaryFocalLoss``
     """
-    xp, y_hat, y = operands("binary_focal_loss", y_hat, y)
+    xp, y_hat, y = match_target("binary_focal_loss", y_hat, y)
     epsilon = epsilon_of(y_hat, epsilon)
     # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
     p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
@@ -182,7 +182,7 @@ def kldivergence(
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``kldivergence``; Lux.jl ``KLDivergenceLoss``
     """
-    xp, y_hat, y = operands("kldivergence", y_hat, y)
+    xp, y_hat, y = match_target("kldivergence", y_hat, y)
     terms = ops.xlogx(y) - ops.xlogy(y, y_hat + epsilon_of(y_hat, epsilon))
     return aggregate(xp.sum(terms, axis=axis), agg)
 
@@ -198,7 +198,7 @@ def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 
     Source: Flux.jl ``hinge_loss``; Lux.jl ``HingeLoss``
     """
-    _, y_hat, y = operands("hinge_loss", y_hat, y)
+    _, y_hat, y = match_target("hinge_loss", y_hat, y)
     return aggregate(ops.relu(1.0 - y_hat * y), agg)
 
 
@@ -213,13 +213,13 @@ def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> 
 
     Source: Flux.jl ``squared_hinge_loss``; Lux.jl ``SquaredHingeLoss``
     """
-    _, y_hat, y = operands("squared_hinge_loss", y_hat, y)
+    _, y_hat, y = match_target("squared_hinge_loss", y_hat, y)
     margin = ops.relu(1.0 - y_hat * y)
     return aggregate(margin * margin, agg)
 
 
 def _power(base: Array, exponent: float) -> Array:
-    """Raise what is at least 0 but for epsilon; with an exponent of 0 there is nothing to differentiate.
+    """Raise a base to a power; the base may be below 0 by an epsilon, and an exponent of 0 has no gradient.
 
     Below 0 and at 0 it is 0, and so is its gradient, which for an exponent below 1 would be infinite.
     """

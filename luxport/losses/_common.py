@@ -1,4 +1,4 @@
-"""What all losses share: targets made to fit, a small number, and how many losses become one."""
+"""What all losses share: checks of predictions and targets, epsilon, and the mean or sum of many losses."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = [
     "OPTIONS",
     "Aggregation",
     "aggregate",
-    "checked_init",
+    "explain_wrong_options",
     "epsilon_of",
     "label_smoothing",
     "loss_function",
-    "operands",
+    "match_target",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,7 +65,7 @@ OPTIONS: dict[str, Rule] = {
 
 
 def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[[F], F]:
-    """Let a loss say what is wrong with a wrong call; and compute it in float32 for half types, and round its end.
+    """Explain wrong calls of a loss in one line, and compute it in float32 for half types, rounding the result once.
 
     Sums of many, and squares, would be wrong in half types. Epsilon stays that of the dtype. A user's own aggregation
     is given the losses in the dtype. TensorFlow's AutoGraph runs the loss as it is written instead of rewriting it.
@@ -102,7 +102,7 @@ def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[
     return decorate
 
 
-def checked_init(init: Callable[..., None]) -> Callable[..., None]:
+def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
     """Let the ``__init__`` of a loss say which option is wrong; those of a user's own loss may mean anything."""
 
     @functools.wraps(init)
@@ -142,7 +142,7 @@ def _in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any])
     return own(result) if callable(own) else result
 
 
-def operands(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> tuple[Any, Array, Array]:
+def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) -> tuple[Any, Array, Array]:
     """Return the namespace, the prediction, and the target in its dtype; a Python number is a target for every entry.
 
     Raises: TypeError for a prediction that is not floating, or a floating target of another dtype; ValueError for a
@@ -211,11 +211,11 @@ def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
     >>> label_smoothing(np.array([[0.0, 1.0]]), 0.2)
     array([[0.1, 0.9]])
     """
-    return smoothed(y, alpha, axis)
+    return smooth_labels(y, alpha, axis)
 
 
-def smoothed(y: Array, alpha: float, axis: int | None) -> Array:
-    """Smooth labels, alpha being 0 or 1 as well."""
+def smooth_labels(y: Array, alpha: float, axis: int | None) -> Array:
+    """Smooth labels as `label_smoothing` does; alpha may be 0 or 1, too."""
     if "float" not in dtype_name(y):
         xp = namespace(y)
         y = xp.astype(y, xp.float32)

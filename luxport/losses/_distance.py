@@ -1,11 +1,11 @@
-"""Losses of pairs and triplets: what belongs together should lie close."""
+"""Losses of pairs and triplets of vectors: those that belong together should lie close."""
 
 from __future__ import annotations
 
 from luxport import ops
 from luxport.backend import Array
 from luxport.backend.option_rules import NON_NEGATIVE
-from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, operands
+from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
 from luxport.ops.scaling import squares
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
@@ -25,7 +25,7 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     Source: Flux.jl ``siamese_contrastive_loss``; R. Hadsell et al., "Dimensionality reduction by learning an
             invariant mapping" (2006)
     """
-    _, y_hat, y = operands("siamese_contrastive_loss", y_hat, y)
+    _, y_hat, y = match_target("siamese_contrastive_loss", y_hat, y)
     short = ops.relu(margin - y_hat)
     return aggregate((1.0 - y) * y_hat * y_hat + y * short * short, agg)
 
@@ -48,7 +48,7 @@ def cosine_similarity_loss(
     Shapes: y_hat, y (..., n), vectors along the axis; the losses (...)
     Source: PyTorch ``CosineEmbeddingLoss`` for the label 1
     """
-    xp, y_hat, y = operands("cosine_similarity_loss", y_hat, y)
+    xp, y_hat, y = match_target("cosine_similarity_loss", y_hat, y)
     least = epsilon_of(y_hat, epsilon)
 
     def with_norm(x: Array) -> tuple[Array, Array]:
@@ -86,8 +86,8 @@ def triplet_margin_loss(
     Shapes: anchor, positive, negative (..., n), vectors along the axis; the losses (...)
     Source: PyTorch ``TripletMarginLoss``
     """
-    xp, anchor, positive = operands("triplet_margin_loss", anchor, positive)
-    _, _, negative = operands("triplet_margin_loss", anchor, negative)
+    xp, anchor, positive = match_target("triplet_margin_loss", anchor, positive)
+    _, _, negative = match_target("triplet_margin_loss", anchor, negative)
 
     def distance(x: Array) -> Array:
         _, total, size = squares(xp, anchor - x + epsilon, axis)

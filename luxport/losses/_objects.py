@@ -15,7 +15,14 @@ from luxport.losses import _distance as distance
 from luxport.losses import _overlap as overlap
 from luxport.losses import _regression as regression
 from luxport.losses import _sparse as sparse
-from luxport.losses._common import Aggregation, aggregate, checked_init, epsilon_of, operands, smoothed
+from luxport.losses._common import (
+    Aggregation,
+    aggregate,
+    epsilon_of,
+    explain_wrong_options,
+    match_target,
+    smooth_labels,
+)
 from luxport.text import kind_of
 
 __all__ = [
@@ -62,7 +69,7 @@ class Loss(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         dataclass(frozen=True, kw_only=True)(cls)
-        type.__setattr__(cls, "__init__", checked_init(cls.__init__))
+        type.__setattr__(cls, "__init__", explain_wrong_options(cls.__init__))
 
     @overload
     def __call__(self, y_hat: Array, y: Any, /) -> Array: ...
@@ -179,7 +186,7 @@ class PoissonLoss(Loss):
 
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
-        _, y_hat, y = operands("PoissonLoss", y_hat, y)
+        _, y_hat, y = match_target("PoissonLoss", y_hat, y)
         return regression.poisson_loss(y_hat, y, agg=self.agg, epsilon=epsilon_of(y_hat, self.epsilon))
 
 
@@ -387,7 +394,7 @@ class DiceCoeffLoss(Loss):
 
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
-        _, y_hat, y = operands("DiceCoeffLoss", y_hat, y)
+        _, y_hat, y = match_target("DiceCoeffLoss", y_hat, y)
         axes = tuple(range(1, len(y_hat.shape))) or None
         return overlap.dice_coeff_loss(y_hat, y, smooth=self.smooth, axis=axes, agg=self.agg)
 
@@ -431,10 +438,10 @@ class GenericLossFunction(Loss):
 
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
-        _, y_hat, y = operands("GenericLossFunction", y_hat, y, complex_too=True)
+        _, y_hat, y = match_target("GenericLossFunction", y_hat, y, complex_too=True)
         return aggregate(self.loss_fn(y_hat, y), self.agg)
 
 
 def _with_smooth_labels(loss: Any, y_hat: Array, y: Any, axis: int | None) -> tuple[Array, Array]:
-    _, y_hat, y = operands(type(loss).__name__, y_hat, y)
-    return y_hat, smoothed(y, loss.label_smoothing, axis) if loss.label_smoothing else y
+    _, y_hat, y = match_target(type(loss).__name__, y_hat, y)
+    return y_hat, smooth_labels(y, loss.label_smoothing, axis) if loss.label_smoothing else y

@@ -1,4 +1,4 @@
-"""Losses of regions: how much a predicted one and the true one have in common."""
+"""Losses of regions: how much the predicted and the true region overlap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from luxport.backend import Array
 from luxport.backend.option_rules import AXES
-from luxport.losses._common import Aggregation, aggregate, loss_function, operands
+from luxport.losses._common import Aggregation, aggregate, loss_function, match_target
 
 __all__ = ["dice_coeff_loss", "tversky_loss"]
 
@@ -30,7 +30,7 @@ def dice_coeff_loss(
 
     Source: Flux.jl ``dice_coeff_loss``; F. Milletari et al., "V-Net" (2016)
     """
-    xp, y_hat, y = operands("dice_coeff_loss", y_hat, y)
+    xp, y_hat, y = match_target("dice_coeff_loss", y_hat, y)
     common = xp.sum(y * y_hat, axis=axis)
     both = xp.sum(y * y, axis=axis) + xp.sum(y_hat * y_hat, axis=axis)
     return aggregate(1.0 - (2.0 * common + smooth) / (both + smooth), agg)
@@ -52,7 +52,7 @@ def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None
 
     Source: Flux.jl ``tversky_loss``; S. Salehi et al., "Tversky loss function for image segmentation" (2017)
     """
-    xp, y_hat, y = operands("tversky_loss", y_hat, y)
+    xp, y_hat, y = match_target("tversky_loss", y_hat, y)
     common = xp.sum(y * y_hat, axis=axis)
     weighted = common + xp.sum(beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (1.0 - y_hat), axis=axis)
     return aggregate(1.0 - (common + 1.0) / (weighted + 1.0), agg)

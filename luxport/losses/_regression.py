@@ -7,7 +7,7 @@ import math
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.option_rules import NON_NEGATIVE
-from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, operands
+from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
 
 __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"]
 
@@ -27,8 +27,8 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     >>> print(round(float(mse(np.array([1.1, 1.9, 3.1]), np.array([1, 2, 3]))), 6))
     0.01
     """
-    _, y_hat, y = operands("mse", y_hat, y, complex_too=True)
-    return aggregate(_squared(y_hat - y), agg)
+    _, y_hat, y = match_target("mse", y_hat, y, complex_too=True)
+    return aggregate(_square(y_hat - y), agg)
 
 
 @loss_function()
@@ -42,7 +42,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 
     Source: Flux.jl ``mae``; Lux.jl ``MAELoss``
     """
-    xp, y_hat, y = operands("mae", y_hat, y, complex_too=True)
+    xp, y_hat, y = match_target("mae", y_hat, y, complex_too=True)
     return aggregate(xp.abs(y_hat - y), agg)
 
 
@@ -60,7 +60,7 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
 
     Source: Flux.jl ``msle``; Lux.jl ``MSLELoss``
     """
-    xp, y_hat, y = operands("msle", y_hat, y)
+    xp, y_hat, y = match_target("msle", y_hat, y)
     epsilon = epsilon_of(y_hat, epsilon)
     logarithm = xp.log((y_hat + epsilon) / (y + epsilon))
     return aggregate(logarithm * logarithm, agg)
@@ -78,9 +78,9 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
 
     Source: Flux.jl ``huber_loss``; Lux.jl ``HuberLoss``
     """
-    xp, y_hat, y = operands("huber_loss", y_hat, y, complex_too=True)
+    xp, y_hat, y = match_target("huber_loss", y_hat, y, complex_too=True)
     distance = xp.abs(y_hat - y)
-    near, far = 0.5 * _squared(y_hat - y), delta * (distance - 0.5 * delta)
+    near, far = 0.5 * _square(y_hat - y), delta * (distance - 0.5 * delta)
     return aggregate(xp.where(distance <= delta, near, far), agg)
 
 
@@ -98,7 +98,7 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
 
     Source: Flux.jl ``poisson_loss``
     """
-    _, y_hat, y = operands("poisson_loss", y_hat, y)
+    _, y_hat, y = match_target("poisson_loss", y_hat, y)
     return aggregate(y_hat - ops.xlogy(y, y_hat + epsilon), agg)
 
 
@@ -127,14 +127,14 @@ def gaussian_nll(
     Shapes: y_hat, y, variance (...)
     Source: PyTorch ``GaussianNLLLoss``
     """
-    xp, y_hat, y = operands("gaussian_nll", y_hat, y)
-    _, _, variance = operands("gaussian_nll", y_hat, variance)
+    xp, y_hat, y = match_target("gaussian_nll", y_hat, y)
+    _, _, variance = match_target("gaussian_nll", y_hat, variance)
     v = xp.where(variance < epsilon, xp.full_like(variance, epsilon), variance)
     losses = 0.5 * (xp.log(v) + (y_hat - y) * (y_hat - y) / v)
     return aggregate(losses + 0.5 * math.log(2 * math.pi) if full else losses, agg)
 
 
-def _squared(x: Array) -> Array:
+def _square(x: Array) -> Array:
     if not dtype_name(x).startswith("complex"):
         return x * x
     xp = namespace(x)

@@ -1,4 +1,4 @@
-"""Losses of sequences whose labels have no place of their own in time: `ctc_loss`."""
+"""Losses of sequences whose labels are not aligned with the steps: `ctc_loss`."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def sparse_logitcrossentropy(
 
 
 def _without_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
-    """Put ones where y is to be ignored: what stands there may be NaN, and has no gradient."""
+    """Put ones where y is to be ignored: predictions there may be NaN, and must have no gradient."""
     if ignore_index is None:
         return y_hat
     return xp.where(xp.expand_dims(y == ignore_index, axis=axis), 1.0, y_hat)

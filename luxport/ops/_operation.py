@@ -41,16 +41,17 @@ def operation(
 
     Arrays come first (None for one that is absent), options by keyword. The definition is written in Array API terms
     alone. A backend whose ``ops`` has a function of the same name and signature supplies its own; the conformance
-    suite holds it against the definition, which stays at hand as `definition_of`. Nothing is written out here: what
-    users may write shortly, a public function writes out, and calls this one.
+    suite compares it with the definition, which `definition_of` returns. Every option must be given in full: where
+    users may abbreviate, a public function completes what they wrote and calls this one.
 
     `takes` says which arrays the operation takes (see `luxport.backend.arguments`), `rules` what its options may be,
     `check`, called as the operation is, what neither can say. A wrong call raises one line, the same on every backend.
-    Options are held against their rules in every call that gives any, and arrays too before any kernel sees them. With
-    ``early=False`` arrays are only looked at where a call has failed, to say why: where nothing but an error can come
-    of wrong ones. `guard` is a check that every call passes nevertheless.
+    Options are checked by their rules in every call that gives any, and arrays before any kernel sees them. With
+    ``early=False`` arrays are checked only after a call has failed, to say why: for operations in which wrong arrays
+    always raise an error. `guard` is a check that is made in every call nevertheless.
 
-    Raises: LayerTypeError if arrays of two backends meet, or if there is none; LayerError for what it does not take
+    Raises: LayerTypeError if arrays of two backends meet, for arguments that are missing, unknown or no arrays, and
+            for numbers of a kind that it does not take; LayerError for other shapes and options
     """
 
     def dispatched(definition: Callable[..., Any]) -> Callable[..., Any]:

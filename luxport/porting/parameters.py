@@ -206,7 +206,7 @@ def _fit_tied(
             later.append(place)
             if not all(map(np.array_equal, wanted, tree.leaves(paths.entry(full, place)))):
                 problems.append(f"{'.'.join(place)} differs from {'.'.join(first)}, to which it is tied")
-    return paths.without(full, later), st, problems
+    return paths.leave_out(full, later), st, problems
 
 
 @dataclass(frozen=True)

@@ -112,9 +112,9 @@ class Rng:
         values = sign * standard_normal_quantile(first + self._open_unit(shape) * (last - first))
         return np.clip(values * std + mean, low, high).astype(np.float32)
 
-    def drawn(self, draw: Callable[..., Any], shape: tuple[int, ...], **options: Any) -> Any:
+    def draw_with(self, draw: Callable[..., Any], shape: tuple[int, ...], **options: Any) -> Any:
         """Return ``draw(rng, shape, **options)``, which is to be float32 values of this shape."""
-        # For each number 64 random bits, those that are kept of them, the number and its copy on a backend.
+        # Memory for each number: 64 random bits, the part of them that is used, the number and its copy on a backend.
         check_memory("an array", shape, 8 + 8 + 4 + 4)
         try:
             return draw(self, shape, **options)
@@ -191,7 +191,7 @@ def fold_in(key: Key, data: int | Array) -> Key:
 
 @says_what_it_takes
 def split(key: Key, count: int = 2) -> list[Key]:
-    """Return new keys whose streams have nothing to do with each other: ``fold_in`` of 0, 1, …
+    """Return new keys with independent streams: ``fold_in`` of 0, 1, …
 
     >>> len(split(key(0), 3))
     3
@@ -241,7 +241,7 @@ def standard_normal_quantile(p: Any) -> Any:
     """
     q = p - 0.5
     central = np.abs(q) <= 0.425
-    # Outside its own range each branch is evaluated at a harmless point.
+    # Every branch is computed for all entries: outside its range at a point where it is finite.
     r = np.where(central, 0.180625 - q * q, 0.0)
     middle = q * _polynomial(_A, r) / _polynomial(_B, r)
     tail = np.where(central, 0.25, np.minimum(p, 1.0 - p))

@@ -1,7 +1,7 @@
 """Sums on the host whose roundings are the same on every machine.
 
-A library adds in the order that suits its processor, and the last bits tell. Here whole arrays are added, entry by
-entry, in an order of our own.
+A library adds in the order that suits its processor, and so the last bits of a sum differ from machine to machine. Here
+the order is fixed: whole arrays are added, entry by entry.
 """
 
 from __future__ import annotations

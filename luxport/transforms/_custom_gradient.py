@@ -60,7 +60,7 @@ def custom_vjp(
 
 
 class CustomGradient:
-    """What `custom_vjp` was given; the same only as itself."""
+    """What `custom_vjp` was given; equal only to itself."""
 
     __slots__ = ("backward", "f", "forward")
 
@@ -69,7 +69,7 @@ class CustomGradient:
         self.forward: Callable[..., Any] = forward
         self.backward: Callable[..., Any] = backward
 
-    # Said again since PyTorch asks of constants of a program that they say it themselves.
+    # Python's defaults, written out because PyTorch wants constants of a program to define both themselves.
     def __eq__(self, other: object) -> bool:
         return self is other
 
@@ -80,7 +80,7 @@ class CustomGradient:
 class CustomCall:
     """One call of a `custom_vjp`, as functions of its arrays alone: that is what a framework's own rule takes.
 
-    `arrays` are those among the arguments; what is no array goes by.
+    `arrays` are those among the arguments; everything else is a constant.
     """
 
     def __init__(self, rule: CustomGradient, args: tuple[Any, ...]) -> None:
@@ -94,20 +94,20 @@ class CustomCall:
 
     def value(self, *arrays: Array) -> tuple[Array, ...]:
         """Return the arrays in the value of f."""
-        return self._told(self._rule.f(*_filled(self._arguments, arrays)))
+        return self._note_result(self._rule.f(*_fill(self._arguments, arrays)))
 
     def value_and_kept(self, *arrays: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Return the arrays in the value, and those that `pull` needs."""
-        pair = self._rule.forward(*_filled(self._arguments, arrays))
+        pair = self._rule.forward(*_fill(self._arguments, arrays))
         if not isinstance(pair, tuple) or len(pair) != 2:
             got = type(pair).__name__
             raise LayerTypeError(f"custom_vjp expects a pair (value, what backward needs) from forward, got {got}")
         self._kept = tree.map(_Leaf, pair[1])
-        return self._told(pair[0]), _arrays(pair[1])
+        return self._note_result(pair[0]), _arrays(pair[1])
 
     def pull(self, kept: Sequence[Array], cotangents: Sequence[Array | None]) -> tuple[Array | None, ...]:
         """Return the gradient of each array from the cotangents of the value's, once `value_and_kept` has run."""
-        found = self._rule.backward(_filled(self._kept, kept), _filled(self._result, cotangents))
+        found = self._rule.backward(_fill(self._kept, kept), _fill(self._result, cotangents))
         if not isinstance(found, tuple) or len(found) != len(self._arguments):
             got = len(found) if isinstance(found, tuple) else type(found).__name__
             wanted = len(self._arguments)
@@ -117,9 +117,9 @@ class CustomCall:
 
     def result(self, arrays: Sequence[Array]) -> Any:
         """Build the value of f from its arrays."""
-        return _filled(self._result, arrays)
+        return _fill(self._result, arrays)
 
-    def _told(self, value: Any) -> tuple[Array, ...]:
+    def _note_result(self, value: Any) -> tuple[Array, ...]:
         self._result = tree.map(_Leaf, value)
         return _arrays(value)
 
@@ -130,7 +130,7 @@ def _gradients(argument: Any, gradient: Any) -> list[Array | None]:
 
     def add(leaf: _Leaf, one: Any) -> None:
         if leaf.is_array:
-            listed.append(leaf.checked(one))
+            listed.append(leaf.check_gradient(one))
 
     if gradient is None:
         return [None for leaf in tree.leaves(argument) if leaf.is_array]
@@ -139,7 +139,7 @@ def _gradients(argument: Any, gradient: Any) -> list[Array | None]:
 
 
 class _Leaf:
-    """What is kept of a leaf: of an array its shape and dtype alone, since it may be held for long."""
+    """What is remembered of a leaf: of an array only its shape and dtype, so that its memory can be freed."""
 
     __slots__ = ("_constant", "dtype", "is_array", "is_inexact", "shape")
 
@@ -149,10 +149,10 @@ class _Leaf:
         self.shape, self.dtype = (value.shape, value.dtype) if self.is_array else (None, None)
         self._constant = None if self.is_array else value
 
-    def filled(self, arrays: Iterator[Any]) -> Any:
+    def fill(self, arrays: Iterator[Any]) -> Any:
         return next(arrays) if self.is_array else self._constant
 
-    def checked(self, gradient: Any) -> Array | None:
+    def check_gradient(self, gradient: Any) -> Array | None:
         """Return a gradient that is like the array; None where there is none."""
         if gradient is None or not self.is_inexact:
             return None
@@ -168,6 +168,6 @@ def _arrays(value: Any) -> tuple[Array, ...]:
     return tuple([leaf for leaf in tree.leaves(value) if find_owner(type(leaf)) is not None])
 
 
-def _filled(skeleton: Any, arrays: Sequence[Any]) -> Any:
+def _fill(skeleton: Any, arrays: Sequence[Any]) -> Any:
     left = iter(arrays)
-    return tree.map(lambda leaf: leaf.filled(left), skeleton)
+    return tree.map(lambda leaf: leaf.fill(left), skeleton)

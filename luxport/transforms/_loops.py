@@ -1,4 +1,4 @@
-"""Loops over an axis that gradients and compilers take: `scan`."""
+"""Loops over an axis that can be differentiated and compiled: `scan`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def unrolled_scan(
         raise ValueError("scan expects a first axis whose size is known here, got an unknown one")
     if length == 0:
         return init, tree.map(lambda leaf: _stack([leaf])[:0, ...], f(init, tree.map(_zero_slice, xs))[1])
-    # One unstacking, not a slice at each step: the gradient of a slice is as large as the whole.
+    # Unstacked once, not sliced at each step: the gradient of each slice would be as large as the whole.
     columns = [backend_of(leaf).xp.unstack(leaf, axis=0) for leaf in tree.leaves(xs)]
     structure = tree.structure(xs)
     carry, ys = init, []

@@ -7,7 +7,7 @@ import warnings
 __all__ = ["MOST_PROGRAMS", "warn_of_many_programs"]
 
 MOST_PROGRAMS = 128
-"""A program takes a megabyte and more: at a thousand of them a process is out of memory sooner than out of numbers."""
+"""A program takes a megabyte or more: thousands of them, one for each number, would use up the memory."""
 
 _warned = False
 

@@ -2,7 +2,7 @@
 
 Parameters and states are such trees. A `Static` and `None` are nodes without leaves; everything else is a
 leaf. Dict order is kept, not sorted: a flat vector holds the layers in the order of the model. Where the keys know
-their places (see `luxport.tree.ordered_keys`), these are the order, and what a transform did to the dict is no matter.
+their places (see `luxport.tree.ordered_keys`), these are the order, whatever a transform did to the dict.
 """
 
 from __future__ import annotations

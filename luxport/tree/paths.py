@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["Path", "as_path", "entry", "merged", "ordered", "replaced", "selected", "without"]
+__all__ = ["Path", "as_path", "entry", "merge", "sort_like", "replace", "select", "leave_out"]
 
 Path: TypeAlias = str | tuple[str, ...]
 
@@ -37,20 +37,20 @@ def entry(tree: Any, path: Path) -> Any:
     return tree
 
 
-def replaced(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
+def replace(tree: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
     """Return the tree with another subtree or leaf at a path; where there was none it comes last.
 
-    >>> replaced({"a": {"b": 1}, "c": 2}, "a.b", 3)
+    >>> replace({"a": {"b": 1}, "c": 2}, "a.b", 3)
     {'a': {'b': 3}, 'c': 2}
     """
     first, *rest = as_path(path)
-    return {**tree, first: replaced(tree.get(first, {}), tuple(rest), value) if rest else value}
+    return {**tree, first: replace(tree.get(first, {}), tuple(rest), value) if rest else value}
 
 
-def without(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+def leave_out(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     """Return the tree without what is at these paths.
 
-    >>> without({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
+    >>> leave_out({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
     {'a': {'c': 2}}
     """
     result = dict(tree)
@@ -58,35 +58,37 @@ def without(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
         if len(path) == 1:
             result.pop(path[0], None)
         elif path[0] in result:
-            result[path[0]] = without(result[path[0]], [path[1:]])
+            result[path[0]] = leave_out(result[path[0]], [path[1:]])
     return result
 
 
-def selected(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+def select(tree: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     """Return only what is at these paths.
 
-    >>> selected({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
+    >>> select({"a": {"b": 1, "c": 2}, "d": 3}, ["a.b", "d"])
     {'a': {'b': 1}, 'd': 3}
     """
     result: dict[str, Any] = {}
     for path in paths:
-        result = replaced(result, path, entry(tree, path))
+        result = replace(result, path, entry(tree, path))
     return result
 
 
-def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def merge(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries of both; where both have a dict, that of both.
 
-    >>> merged({"a": {"b": 1}}, {"a": {"c": 2}, "d": 3})
+    >>> merge({"a": {"b": 1}}, {"a": {"c": 2}, "d": 3})
     {'a': {'b': 1, 'c': 2}, 'd': 3}
     """
     result = dict(one)
     for key, value in other.items():
         mine = result.get(key)
-        result[key] = merged(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
+        result[key] = merge(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
     return result
 
 
-def ordered(tree: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+def sort_like(tree: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tree in the order of another that has the same keys."""
-    return {key: ordered(tree[key], inner) if isinstance(inner, Mapping) else tree[key] for key, inner in like.items()}
+    return {
+        key: sort_like(tree[key], inner) if isinstance(inner, Mapping) else tree[key] for key, inner in like.items()
+    }

@@ -95,7 +95,7 @@ def is_same_constant(one: Any, other: Any) -> bool:
 
 
 def _hashable(value: Any) -> Any:
-    """Return what has one hash for all that are the same: Python gives each NaN another."""
+    """Return a value to hash in place of this one, the same for all NaN: Python gives each another hash."""
     if isinstance(value, tuple):
         return tuple(map(_hashable, value))
     if isinstance(value, (float, complex)):

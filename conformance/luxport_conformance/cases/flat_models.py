@@ -9,7 +9,7 @@ import numpy as np
 
 import luxport
 from luxport import BatchNorm, BranchLayer, Chain, Dense, Tied, flatten
-from luxport.tree.paths import ordered
+from luxport.tree.paths import sort_like
 from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.declare import at, draw, function
 from luxport_conformance.compare import Tolerance
@@ -55,11 +55,11 @@ SPLIT = Chain(Dense(5, 11), BranchLayer(Dense(11, 3), Dense(11, 7)))
 SPLIT_PS, SPLIT_ST = luxport.setup(1, SPLIT, backend="numpy")
 
 
-# A program of JAX gets its dicts sorted: where the order counts, it is put back by `ordered`.
+# A program of JAX gets its dicts sorted: where the order counts, it is put back by `sort_like`.
 def _two_gradients(ps: Any, x: Any) -> Any:
     """The gradient of the parameters, made flat, less that of the flat parameters."""
     xp, st = luxport.namespace(x), {name: {} for name in ps}
-    vector, unflatten = flatten(ordered(ps, COUNTED_PS))
+    vector, unflatten = flatten(sort_like(ps, COUNTED_PS))
     whole = luxport.grad(lambda ps: xp.sum(COUNTED(x, ps, st)[0]))(ps)
     return unflatten.flatten(whole), luxport.grad(lambda v: xp.sum(COUNTED(x, unflatten(v), st)[0]))(vector)
 
@@ -79,7 +79,7 @@ def _by_layers(ps: Any, x: Any) -> Any:
 
 def _one_of_two(ps: Any, x: Any, dy: Any) -> Any:
     """Pull back through the first of two layers: the second's parameters have gradients, too, of zeros."""
-    vector, unflatten = flatten(ordered(ps, TWO_PS))
+    vector, unflatten = flatten(sort_like(ps, TWO_PS))
     dx, dp = luxport.vjp(lambda x, vector: FIRST(x, unflatten(vector)["first"], {})[0], x, vector)[1](dy)
     return {"dx": dx, "dp": dp}
 
@@ -96,13 +96,13 @@ def _norm_without_warning(x: Any, st: Any) -> Any:
 
 def _shared(ps: Any, x: Any) -> Any:
     xp, st = luxport.namespace(x), {"layer_1": {}, "layer_2": {}}
-    vector, unflatten = flatten(ordered(ps, SHARED_PS))
+    vector, unflatten = flatten(sort_like(ps, SHARED_PS))
     return luxport.grad(lambda v: xp.sum(SHARED(x, unflatten(v), st)[0]))(vector)
 
 
 def _first_output(ps: Any, x: Any) -> Any:
     xp = luxport.namespace(x)
-    vector, unflatten = flatten(ordered(ps, SPLIT_PS))
+    vector, unflatten = flatten(sort_like(ps, SPLIT_PS))
     return luxport.grad(lambda v: xp.sum(SPLIT(x, unflatten(v), SPLIT_ST)[0][0] ** 2))(vector)
 
 

@@ -34,11 +34,11 @@ MUTANTS: Mutants = {
         case("losses.crossentropy_other_axis"),
     ),
     "labels smoothed for two classes": (
-        edited(common.smoothed, "2 if axis is None else y.shape[axis]", "2"),
+        edited(common.smooth_labels, "2 if axis is None else y.shape[axis]", "2"),
         case("losses.label_smoothing_four"),
     ),
     "smoothing without lowering": (
-        edited(common.smoothed, "y * (1.0 - alpha)", "y"),
+        edited(common.smooth_labels, "y * (1.0 - alpha)", "y"),
         case("losses.label_smoothing_two"),
     ),
     "mean of sums is a sum": (
@@ -83,7 +83,7 @@ MUTANTS: Mutants = {
     ),
     "MSLE adds 1": (edited(losses.msle, "epsilon = epsilon_of(y_hat, epsilon)", "epsilon = 1.0"), case("losses.msle")),
     "a complex error squared, not its size": (
-        edited(regression._squared, "real * real + imag * imag", "real * real - imag * imag"),
+        edited(regression._square, "real * real + imag * imag", "real * real - imag * imag"),
         case("losses.mse_complex"),
     ),
     "dice without its smoothing below": (

@@ -1,4 +1,4 @@
-"""Parameters that a user hands in: a weight, and a bias that may be True or False."""
+"""Parameters made from a user's arrays: a weight, and a bias that may be True or False."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from luxport.backend import Array, array_device, namespace
 
-__all__ = ["given_parameters"]
+__all__ = ["take_parameters"]
 
 
-def given_parameters(layer: str, weight: Array, bias: Any, size: int) -> dict[str, Any]:
+def take_parameters(layer: str, weight: Array, bias: Any, size: int) -> dict[str, Any]:
     """Return the parameters of a layer: with a bias of True zeros like the weight, with one of False none.
 
     Raises: ValueError if the bias is not one number per output
