@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib.metadata  # noqa: F401, in which luxport looks for backends at some first use
 import random
 import sys
 from contextlib import suppress

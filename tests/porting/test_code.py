@@ -353,8 +353,7 @@ def test_what_python_would_do_otherwise_is_marked():
     assert [hole.julia for hole in translate(shared).holes] == ["d"]
     assert not translate(shared.replace("Flux", "Lux")).holes
     defaults = "using Flux\nn = 4\nf(n, m=n) = Dense(n => m)\nmodel = Chain(f(2))"  # Python's n would be 4
-    with pytest.raises(NotImplementedError):
-        executed(translate(defaults).python)
+    assert ported(defaults)["model"] == luxport.Chain(luxport.Dense(2, 2))
     methods = "using Flux\nf(n::Int) = Dense(n => 1)\nf(n::Pair) = Dense(n)\nmodel = Chain(f(2))"
     with pytest.raises(NotImplementedError):
         executed(translate(methods).python)

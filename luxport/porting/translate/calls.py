@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.functions import ACTIVATIONS, ARRAYS, DEVICE_MAKERS, ELEMENTWISE, of_elements, rounded
 from luxport.porting.translate.layers import LAYERS
+from luxport.porting.translate.operators import operator_called
 from luxport.porting.translate.parse import (
     Arguments,
     Unported,
@@ -18,6 +19,7 @@ from luxport.porting.translate.parse import (
     names_in,
     one_line,
     parse,
+    parts,
     text,
 )
 from luxport.porting.translate.sequences import SEQUENCES
@@ -89,7 +91,14 @@ def _value(t: Translator, node: Node) -> Code:
         return Code("luxport.identity", "function")
     if node.type == "operator":
         return t.connection(node, two=False)
-    return t.layer(node) if node.type in ("vector_expression", "tuple_expression") else t.code(node)
+    if node.type in ("vector_expression", "tuple_expression") and any(
+        part.type not in _LITERALS for part in parts(node)
+    ):
+        return t.layer(node)
+    return t.code(node)
+
+
+_LITERALS = ("integer_literal", "float_literal", "boolean_literal", "string_literal", "unary_expression")
 
 
 def called(t: Translator, node: Node) -> Code:
@@ -100,6 +109,8 @@ def called(t: Translator, node: Node) -> Code:
     function = node.named_children[0]
     if text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
         function = function.named_children[0]
+    if function.type == "operator":
+        return operator_called(t, node)
     name = last_name(function)
     given = arguments(node)
     if function.type == "parenthesized_expression" and not given.named:

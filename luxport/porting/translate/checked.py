@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable
+from types import EllipsisType
 
 import luxport
 from luxport.porting.translate.functions import ACTIVATIONS, ELEMENTWISE
@@ -138,9 +139,11 @@ class _Walk:
                 if _root(node) not in _PACKAGES:
                     self.node(node.value, own)
                 return
-            case ast.Constant() if not (node.value is None or type(node.value) in (bool, int, float, str)):
+            case ast.Constant() if not (
+                node.value is None or type(node.value) in (bool, int, float, str, EllipsisType)
+            ):
                 raise _Violation("a constant of another kind")
-            case ast.BinOp(op=ast.Pow(), left=left, right=right) if _is_power(left) or _is_power(right):
+            case ast.BinOp(op=ast.Pow()) if (_is_power(node.left) or _is_power(node.right)) and _is_written(node):
                 raise _Violation("a power of a power")
             case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if abs(power) > _HIGHEST:
                 raise _Violation(f"a power above {_HIGHEST}")
@@ -252,6 +255,15 @@ class _Walk:
 
 def _is_helper(node: ast.FunctionDef) -> bool:
     return node.name in _HELPERS and _HELPERS[node.name] == ast.dump(node)
+
+
+def _is_written(node: ast.expr) -> bool:
+    """Whether there are numbers alone, which Python works out when it compiles; what there is else is counted."""
+    return all(
+        isinstance(part, (ast.BinOp, ast.UnaryOp, ast.Constant))
+        for part in ast.walk(node)
+        if isinstance(part, ast.expr)
+    )
 
 
 def _is_power(node: ast.expr) -> bool:

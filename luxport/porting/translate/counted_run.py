@@ -440,8 +440,7 @@ class Run:
             return {**self._mapping(left), **self._mapping(right)}
         elif not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
             raise Raised(f"{type(left).__name__} and {type(right).__name__} are no numbers")
-        whole = isinstance(left, int) and isinstance(right, int)
-        if op is ast.Pow and whole and left.bit_length() * abs(right) > _BITS:
+        if op is ast.Pow and _whole(left).bit_length() * abs(_whole(right)) > _BITS:
             raise TooMuch("a power that grows too long")
         return self._plain(_BINARY[op](left, right))
 
@@ -488,6 +487,8 @@ class Run:
             named |= self._mapping(value) if one.arg is None else {one.arg: value}
         if isinstance(node.func, ast.Name) and node.func.id == "not_ported":
             raise Raised("")
+        if function in _OPERATORS:
+            return self.binary(_OPERATORS[function], *given)
         if function in self.bodies:
             return self._called(function, given, named)
         if isinstance(node.func, ast.Name) and node.func.id in _COUNTED:
@@ -517,7 +518,7 @@ class Run:
 
     def reduced(self, function: Any, values: Any) -> Any:
         """``functools.reduce``."""
-        op = {operator.add: ast.Add, operator.mul: ast.Mult}[function]
+        op = _OPERATORS[function]
         first, *rest = self._whole(values)
         for value in rest:
             first = self.binary(op, first, value)
@@ -545,9 +546,13 @@ class Run:
 
     def attribute(self, value: Any, name: str, default: Any) -> Any:
         """``getattr``, of helpers alone, which ask how many axes an array has: there is none here."""
-        if name != "ndim":
+        if name not in ("ndim", "shape"):
             raise TooMuch("an attribute by its name")
         return default
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 class _Scope(dict[str, Any]):
@@ -575,6 +580,7 @@ _GIVEN = {
     "functools.reduce": None,
     "math.prod": math.prod,
 }
+_OPERATORS: dict[Any, type[ast.operator]] = {operator.add: ast.Add, operator.mul: ast.Mult, operator.sub: ast.Sub}
 _METHODS = ("append", "extend", "get", "items")
 _INITIALIZERS = {getattr(luxport.initializers, name) for name in INITIALIZERS.values()}
 _MAKERS = {luxport.SamePad, luxport.compact, luxport.initializers.constant, luxport.parameter}

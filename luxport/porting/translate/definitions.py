@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -151,7 +152,8 @@ def write_body(
         if t.uses_xp:
             if not first:
                 raise Unported("an operation on arrays in a function without one")
-            written.insert(len(opening), " " * t.indent + f"xp = luxport.namespace({first})")
+            if any("xp." in line for line in written):
+                written.insert(len(opening), " " * t.indent + f"xp = {_space(t, head, first, written[len(opening) :])}")
         if not any(line.strip() and not line.lstrip().startswith("#") for line in written):
             t.put("return None")
     finally:
@@ -160,6 +162,17 @@ def write_body(
         t.layers_used = layers_used
     t.put(head)
     t.lines += written
+
+
+def _space(t: Translator, head: str, first: str, written: list[str]) -> str:
+    """Return what finds the functions of arrays: the first parameter's, or those of all if it may be no array."""
+    given = ast.parse(head + " pass").body[0]
+    assert isinstance(given, ast.FunctionDef)
+    names = [one.arg for one in given.args.args if one.arg != "self"]
+    taken_apart = any(line.endswith(f" = {name}") for line in written for name in names)
+    if (len(names) == 1 and not taken_apart) or not names:
+        return f"luxport.namespace({first})"
+    return t.helper("arrays_space", map(Code, names)).text
 
 
 _NUMBERS = {"Int", "Integer", "Int64", "Int32", "IntegerType", "Float32", "Float64", "Real", "Number", "AbstractFloat"}
@@ -182,7 +195,7 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
     """Return what stands in the head, the first parameter's name, and lines that take tuples apart."""
     listed: list[str] = []
     opening: list[str] = []
-    first, after = "", False
+    first, after, opened = "", False, 0
     every = names_of(parameters)
     for node in parameters:
         if node.type == ";":
@@ -197,16 +210,18 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
             t.kinds[text(inner)] = "keywords" if after else "several"
             listed.append(f"{'**' if after else '*'}{t.name(text(inner))}")
             continue
-        value, kind = None, default
+        value, made, kind = None, None, default
         if node.type in ("named_argument", "named_field", "assignment"):
-            if names_in(node.named_children[-1]) & every:
-                raise Unported("a default that another parameter gives")
-            value = t.code(node.named_children[-1])
-            later = t.indent == 0 and names_in(node.named_children[-1]) & t.announced
-            if later or "not_ported(" in value.text:  # Python would raise where the function is defined, called or not
+            default_node = node.named_children[-1]
+            lines, holes = len(t.lines), len(t.holes)
+            value = t.code(default_node)
+            if len(t.holes) > holes:  # Python would raise where the function is defined, called or not
                 if not after and any("=" in entry for entry in listed):
                     raise Unported("a default that is not ported")
+                del t.lines[lines:]
                 value = None
+            elif _is_made_anew(t, default_node, value, every):
+                made = value
             if value is not None:
                 kind = value.kind if value.kind in ("number", "sizes", "flag", "function", "device") else default
             if value is not None and value.kind == "function" and last_name(node.named_children[-1]) in INITIALIZERS:
@@ -226,8 +241,17 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
             first = first or name
         else:
             raise Unported(f"the parameter {text(node)}")
+        if made is not None:
+            value = Code("...")
+            opening.insert(opened, f"{name} = {made.text} if {name} is ... else {name}")
+            opened += 1
         listed.append(f"{name}={value.text}" if value else name)
     return listed, first, opening
+
+
+def _is_made_anew(t: Translator, node: Node, value: Code, parameters: set[str]) -> bool:
+    """Whether a default is worked out in each call: it may be changed, or uses what the call or the file gives."""
+    return value.text.startswith(("[", "{")) or bool(names_in(node) & (set(t.kinds) | t.announced | parameters))
 
 
 def _compact(t: Translator, node: Node, name: str) -> str:

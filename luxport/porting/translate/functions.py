@@ -6,6 +6,7 @@ Julia's axis k is the axis -k here, whatever the number of axes. So ``size(x, 1)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.translate.expressions import Translator
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "DEVICE_MAKERS", "ELEMENTWISE", "of_elements", "rounded"]
+__all__ = ["ACTIVATIONS", "ARRAYS", "DEVICE_MAKERS", "ELEMENTWISE", "of_elements", "rounded", "truncated"]
 
 ACTIVATIONS: Mapping[str, str] = {
     **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
@@ -137,11 +138,20 @@ def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
             x = _each(t, function[0], x)
         if x.kind == "sizes" and not given.named and name != "mean" and not function:
             return Code(f"{name}({x.text})", "number")
+        listed = x.kind in ("layers", "several", "sizes")
+        whole = "dims" not in given.named and not function and t.mode != "build"
+        if whole and name in _OF_LISTS and (listed or x.kind != "array" or x.text.isidentifier()):
+            return t.helper(_OF_LISTS[name], [x])  # arrays in a list are added one to the other
+        if listed:
+            raise Unported(f"{name} of a list")
         if "dims" not in given.named:
             return t.xp(name, [x])
         return t.xp(name, [x], {"axis": _axes(given.named["dims"]), "keepdims": Code("True")})
 
     return build
+
+
+_OF_LISTS = {"sum": "total", "mean": "average"}
 
 
 def _each(t: Translator, function: Node, x: Code) -> Code:
@@ -259,6 +269,36 @@ def _vec(t: Translator, given: Arguments) -> Code:
     return t.xp("reshape", [t.code(_first(given, 1)[0]), Code("(-1,)")])
 
 
+def truncated(t: Translator, symbol: str, a: Code, b: Code) -> Code:
+    """``÷`` and ``%``, which round towards zero, as Python's do for numbers that are not negative."""
+    if _is_positive(a) and _is_positive(b):
+        return Code(f"{operand(a)} {'//' if symbol == '÷' else '%'} {operand(b)}", "number", True)
+    code = t.helper("quotient" if symbol == "÷" else "remainder", [a, b])
+    return Code(code.text, "number", False, code.opening, code.entries, code.closing)
+
+
+def _is_positive(code: Code) -> bool:
+    return re.fullmatch(r"(\d+(?!\w)|\w+\.shape\[-?\d+\]|len\(\w+\)|[ ()+*]|//)+", code.text) is not None
+
+
+def _divided(name: str) -> Callable[[Translator, Arguments], Code]:
+    """``div``, ``rem``, ``mod``, ``fld`` and ``cld`` of two numbers, which differ where one is negative."""
+
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only()
+        a, b = [t.code(node) for node in _first(given, 2)]
+        kinds = {a.kind, b.kind} | ({"unknown"} if t.mode == "build" else set())
+        if not kinds <= {"number", "unknown"} or (t.mode != "build" and kinds != {"number"}):
+            raise Unported(f"{name} of what may be no number")
+        if name in ("div", "rem"):
+            return truncated(t, "÷" if name == "div" else "%", a, b)
+        if name == "cld":
+            return Code(f"-(-{operand(a)} // {operand(b)})", "number")
+        return Code(f"{operand(a)} {'%' if name == 'mod' else '//'} {operand(b)}", "number", True)
+
+    return build
+
+
 def _is_nothing(t: Translator, given: Arguments) -> Code:
     given.only()
     return Code(f"{operand(t.code(_first(given, 1)[0]))} is None", "flag", True)
@@ -291,6 +331,7 @@ ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "batched_mul": _batched,
     "cat": _cat,
     "dropdims": _dropdims,
+    **{name: _divided(name) for name in ("cld", "div", "fld", "mod", "rem")},
     "flatten": _flatten,
     "hcat": _joined("hcat"),
     "isempty": _is_empty,

@@ -76,6 +76,45 @@ HELPERS: Mapping[str, str] = {
     "applied": '''def applied(part, *inputs):
     """Call a function with several inputs, a layer with one tuple of them."""
     return part(inputs) if isinstance(part, luxport.StatefulLayer) else part(*inputs)''',
+    "quotient": '''def quotient(a, b):
+    """Divide whole numbers and round towards zero, as Julia's ÷ does."""
+    whole = abs(a) // abs(b)
+    return whole if (a < 0) == (b < 0) else -whole''',
+    "remainder": '''def remainder(a, b):
+    """Return what ÷ leaves, with the sign of `a`, as Julia's % does."""
+    left = abs(a) % abs(b)
+    return left if a >= 0 else -left''',
+    "elementwise": '''def elementwise(function, a, b):
+    """Work on numbers, or entry by entry on tuples of them, as Julia's dot does."""
+    several = [x for x in (a, b) if isinstance(x, (tuple, list))]
+    if not several:
+        return function(a, b)
+    first = a if isinstance(a, (tuple, list)) else [a] * len(several[0])
+    second = b if isinstance(b, (tuple, list)) else [b] * len(several[0])
+    return tuple([function(x, y) for x, y in zip(first, second, strict=True)])''',
+    "total": '''def total(xs):
+    """Add the numbers of an array, or the arrays of a tuple one to the other, as Julia's sum does."""
+    if isinstance(xs, (tuple, list)):
+        return functools.reduce(operator.add, xs)
+    return luxport.namespace(xs).sum(xs)''',
+    "average": '''def average(xs):
+    """Average the numbers of an array, or the arrays of a tuple, as Julia's mean does."""
+    if isinstance(xs, (tuple, list)):
+        return functools.reduce(operator.add, xs) / len(xs)
+    return luxport.namespace(xs).mean(xs)''',
+    "constant": '''def constant(value):
+    """Make tuples of lists, which a layer could not hold."""
+    return tuple([constant(entry) for entry in value]) if isinstance(value, list) else value''',
+    "arrays_space": '''def arrays_space(*given):
+    """Find the functions for the arrays in what is given, inside tuples or not."""
+    pending, found = list(given), []
+    while pending:
+        value = pending.pop()
+        if isinstance(value, (tuple, list)):
+            pending.extend(value)
+        elif getattr(value, "shape", None) is not None:
+            found.append(value)
+    return luxport.namespace(*found)''',
     "add": '''def add(*xs):
     """Add all."""
     return functools.reduce(operator.add, xs)''',

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.functions import ACTIVATIONS, DEVICE_MAKERS
-from luxport.porting.translate.parse import Unported, last_name, text
+from luxport.porting.translate.functions import ACTIVATIONS, DEVICE_MAKERS, truncated
+from luxport.porting.translate.parse import Unported, arguments, last_name, text
 from luxport.porting.translate.writing import Code, call, group, operand
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.translate.expressions import Translator
 
-__all__ = ["binary", "unary"]
+__all__ = ["binary", "operator_called", "unary"]
 
 _SAME = {"+": "+", "-": "-", "÷": "//", "%": "%", "^": "**", "/": "/"}
 _COMPARISONS = {
@@ -29,17 +30,83 @@ _COMPARISONS = {
     ">=": ">=",
 }
 _COMPARISONS |= {"≤": "<=", "≥": ">="}
-_EACH = {".+": "+", ".-": "-", ".*": "*", ".÷": "//"}
+_EACH = {".+": "+", ".-": "-", ".*": "*", ".÷": "//", ".%": "%"}
+_FUNCTIONS = {".+": "operator.add", ".-": "operator.sub", ".*": "operator.mul"}
 _LOGIC = {"&&": "and", "||": "or"}
+
+
+def _sides(node: Node) -> tuple[Node, str, Node]:
+    if node.type == "juxtaposition_expression":
+        left, right = node.named_children
+        return left, "*", right
+    left, operator, right = node.named_children
+    return left, text(operator), right
+
+
+def _power(t: Translator, node: Node) -> Code:
+    """Powers of powers, of which the last comes first; a number before a name binds less: ``2x^2`` is ``2 * x^2``.
+
+    The grammar has both the other way round.
+    """
+    operands: list[Node] = []
+    symbols: list[str] = []
+    while node.type == "binary_expression" and text(node.named_children[1]) in ("^", ".^"):
+        node, operator, right = node.named_children
+        operands.append(right)
+        symbols.append(text(operator))
+    operands.append(node)
+    result = t.code(operands[0])
+    for base, symbol in zip(operands[1:], symbols, strict=True):
+        sign, inner = _signed(base)
+        if sign:  # -(a)^2 is -(a^2)
+            power = _joined(t, symbol, t.code(inner), result)
+            result = Code(f"{sign}{operand(power)}", power.kind, True)
+        elif base.type == "juxtaposition_expression":
+            factor, inner = base.named_children
+            result = _joined(t, "*", t.code(factor), _joined(t, symbol, t.code(inner), result))
+        else:
+            result = _joined(t, symbol, t.code(base), result)
+    return result
+
+
+def _signed(node: Node) -> tuple[str, Node]:
+    """Return the sign of ``-(a)`` and what stands in the brackets, no sign for anything else."""
+    if node.type == "call_expression" and text(node.named_children[0]) in ("-", "+"):
+        given = arguments(node).positional
+        if len(given) == 1 and given[0].type != "splat_expression":
+            return text(node.named_children[0]), given[0]
+    return "", node
+
+
+def operator_called(t: Translator, node: Node) -> Code:
+    """Return ``+(a, b)``, ``-(a)`` or ``!(a)``.
+
+    Raises: Unported
+    """
+    symbol, given = text(node.named_children[0]), arguments(node)
+    given.only()
+    values = [t.code(value) for value in given.positional]
+    if symbol in ("+", "*") and t.mode != "build" and any(value.text.startswith("*") for value in values):
+        if symbol == "+":
+            return t.helper("add", values)
+        raise Unported("a product of what may be matrices")
+    if not values or any(value.text.startswith("*") for value in values):
+        raise Unported(f"{symbol} of a splat")
+    if len(values) == 1 and symbol in ("-", "+", "!"):
+        return _sign(symbol, values[0])
+    if len(values) == 1 or (len(values) > 2 and symbol not in ("+", "*")):
+        raise Unported(f"the operator {symbol} of {len(values)} arguments")
+    result = values[0]
+    for value in values[1:]:
+        result = _combined(t, symbol, result, value)
+    return result
 
 
 def binary(t: Translator, node: Node) -> Code:
     """Return an operator with two sides."""
-    if node.type == "juxtaposition_expression":
-        (left, right), symbol = node.named_children, "*"
-    else:
-        left, operator, right = node.named_children
-        symbol = text(operator)
+    left, symbol, right = _sides(node)
+    if symbol in ("^", ".^"):
+        return _power(t, node)
     if symbol == "|>":
         return _piped(t, left, right)
     if symbol == "∘" and t.mode == "build":
@@ -55,23 +122,33 @@ def binary(t: Translator, node: Node) -> Code:
         drawn = array_drawn(t, node)
         if drawn is not None:
             return drawn
-    a, b = t.code(left), t.code(right)
+    a = t.code(left)
+    if symbol in _COMPARISONS and left.type == "binary_expression" and a.kind == "flag":
+        raise Unported("a chain of comparisons")
+    return _combined(t, symbol, a, t.code(right))
+
+
+def _combined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
     if symbol.removeprefix(".") == "⊠":
         return Code(f"{operand(b)} @ {operand(a)}", "array", True)
     if symbol.startswith(".") and symbol[1:] in _COMPARISONS and t.mode != "build":
         sign = {"===": "==", "!==": "!="}.get(symbol[1:], _COMPARISONS[symbol[1:]])
         return Code(f"{operand(a)} {sign} {operand(b)}", "array", True)
     if symbol in _COMPARISONS:
-        if left.type == "binary_expression" and a.kind == "flag":
-            raise Unported("a chain of comparisons")
         sign = _COMPARISONS[symbol]
         if sign in ("is", "is not") and "None" not in (a.text, b.text):
             sign = {"is": "==", "is not": "!="}[sign]
         return Code(f"{operand(a)} {sign} {operand(b)}", "flag", True)
     if symbol in _LOGIC:
         return Code(f"{operand(a)} {_LOGIC[symbol]} {operand(b)}", "flag", True)
-    if (a.kind, b.kind, t.mode) == ("sizes", "number", "build") and symbol in _EACH:
-        return Code(f"tuple([size {_EACH[symbol]} {operand(b)} for size in {a.text}])", "sizes")
+    return _joined(t, symbol, a, b)
+
+
+def _joined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
+    """Return an operator of numbers or arrays."""
+    kinds = {a.kind, b.kind}
+    if symbol in _EACH and t.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
+        return _each(t, symbol, a, b)
     if {a.kind, b.kind} & {
         "drawn",
         "pair",
@@ -99,15 +176,48 @@ def binary(t: Translator, node: Node) -> Code:
         raise Unported(f"{symbol} of what may be a matrix")
     if symbol == "/" and not dotted and not numbers[1]:
         raise Unported("a division by what may be a matrix")
-    if sign in ("//", "%") and kind == "array":
-        raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
+    if sign in ("//", "%"):
+        if kind == "array":
+            raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
+        return truncated(t, symbol.removeprefix("."), a, b)
+    if sign == "**" and (power := _written_power(a, b)) is not None:
+        return power
     return Code(f"{operand(a)} {sign} {operand(b)}", kind, True)
+
+
+def _each(t: Translator, symbol: str, a: Code, b: Code) -> Code:
+    """An operator with a dot on sizes, or on what may be one size or several."""
+    if a.kind == "sizes" and b.kind == "number":
+        whole = symbol in (".÷", ".%")
+        inner = truncated(t, symbol[1:], Code("size"), b).text if whole else f"size {_EACH[symbol]} {operand(b)}"
+        return Code(f"tuple([{inner} for size in {a.text}])", "sizes")
+    if symbol in (".÷", ".%"):
+        function = "quotient" if symbol == ".÷" else "remainder"
+        t.helpers.add(function)
+    else:
+        function = _FUNCTIONS[symbol]
+    found = t.helper("elementwise", [Code(function, "function"), a, b])
+    kind = "sizes" if "sizes" in (a.kind, b.kind) else "unknown"
+    return Code(found.text, kind, False, found.opening, found.entries, found.closing)
+
+
+def _written_power(a: Code, b: Code) -> Code | None:
+    """A power of whole numbers that are written: it has 64 bits in Julia."""
+    if not (re.fullmatch(r"\d+( \*\* \d+)?", a.text) and re.fullmatch(r"\d+( \*\* \d+)?", b.text)):
+        return None
+    base, power = [int.__pow__(*map(int, [*code.text.split(" ** "), "1"][:2])) for code in (a, b)]
+    if base > 1 and power >= 64 or base**power >= 1 << 63:
+        raise Unported("a power beyond 64 bits")
+    return Code(f"{base} ** {power}", "number", True)
 
 
 def unary(t: Translator, node: Node) -> Code:
     """Return an operator with one side."""
     operator, inner = node.named_children
-    code, symbol = t.code(inner), text(operator)
+    return _sign(text(operator), t.code(inner))
+
+
+def _sign(symbol: str, code: Code) -> Code:
     if symbol == "!":
         return Code(f"not {operand(code)}", "flag", True)
     if symbol.removeprefix(".") not in ("-", "+") or code.kind not in ("number", "array", "unknown"):

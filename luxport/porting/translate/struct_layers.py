@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["write_struct"]
 
+_LAYERS = {
+    "Chain",
+    "Conv",
+    "Dense",
+    "Embedding",
+    "LayerNorm",
+    "BatchNorm",
+    "Parallel",
+    "MultiHeadAttention",
+    "Function",
+}
 _FUNCTIONS = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol", "Float32", "Float64", "Real"}
 
 
@@ -139,7 +150,7 @@ def _compact(t: Translator, struct: Struct) -> None:
     try:
         t.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
         t.put("")
-        bound = [named(fields[name], Code(fields[name])) for name in struct.fields]
+        bound = [named(fields[name], _held(t, struct, forward, name)) for name in struct.fields]
         title = Code(repr(struct.name))
         head = Code(
             f"luxport.compact({', '.join(entry.text for entry in [title, *bound])})",
@@ -164,6 +175,16 @@ def _compact(t: Translator, struct: Struct) -> None:
     finally:
         t.receivers, t.reserved, t.kinds = saved
         t.indent -= 4
+
+
+def _held(t: Translator, struct: Struct, forward: Node, name: str) -> Code:
+    """Return a field as a layer holds it: vectors of numbers as tuples."""
+    code, receiver = Code(field_name(name)), _receiver(t, forward)
+    kind = struct.type_of(name)
+    called = f"{receiver}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
+    if called or _kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
+        return code
+    return Code(t.helper("constant", [code]).text)
 
 
 def _inputs(t: Translator, parameters: list[Node]) -> tuple[list[str], str, list[str]]:

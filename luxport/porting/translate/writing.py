@@ -90,7 +90,8 @@ def render(code: Code, before: str = "", indent: int = 0, after: str = "") -> li
 TAKEN = {"functools", "len", "luxport", "math", "not_ported", "operator", "range", "spatial", "sum", "tuple", "xp"}
 TAKEN |= {"add", "multiply", "vcat", "hcat", "int", "float", "min", "max", "abs", "reversed", "enumerate", "zip"}
 TAKEN |= {"adjoint", "applied", "dataclasses", "item", "keep", "product", "slice", "transposed"}
-TAKEN |= {"entries", "keywords", "padded", "squared_epsilon"}
+TAKEN |= {"entries", "keywords", "padded", "squared_epsilon", "quotient", "remainder", "elementwise", "total"}
+TAKEN |= {"arrays_space", "average", "constant", "size"}
 TAKEN |= {"dict", "forward", "inputs", "isinstance", "list", "object", "print", "repr", "round", "self", "set", "str"}
 _INNARDS = {
     f"{kind}_{part}" for kind in ("gi", "cr", "ag") for part in ("frame", "code", "yieldfrom", "await", "running")

@@ -1,0 +1,205 @@
+"""`luxport port`: what Julia's operators, numbers and defaults mean where Python's mean something else."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport.porting.translate import translate
+
+
+def ported(source: str) -> dict[str, Any]:
+    translation = translate(f"using Flux\n{source}")
+    assert translation.holes == (), translation.python
+    names: dict[str, Any] = {"__name__": "ported"}
+    exec(translation.python, names)
+    return names
+
+
+# Operators by how they bind, from Julia's manual ("Operator Precedence and Associativity", "Numeric Literal
+# Coefficients"), each beside its neighbours in the table; the numbers are worked out by hand for a = 7, b = 3, n = 2.
+NUMBERS = {
+    "2^3^n": 512,  # powers: the last first
+    "2^n^3": 256,
+    "(2^3)^n": 64,
+    "n^n^n^n": 65536,
+    "2n^2": 8,  # a coefficient binds less than a power
+    "2(n + 1)^2": 18,
+    "3(a)^n^n": 3 * 7**4,
+    "2^2n": 16,  # and more on the right of one
+    "2^2n^2": 2**8,
+    "-n^2": -4,  # powers before signs
+    "-2^2": -4,
+    "-2n^2": -8,
+    "-(n)^2": -4,
+    "-(a, n)^2": 25,
+    "+(a, b, n)": 12,
+    "2^-n": 0.25,
+    "-n + a": 5,  # signs before sums and products
+    "a - -n": 9,
+    "-a * b": -21,
+    "12 / 2n": 3,  # a coefficient before a quotient
+    "a * 2n": 28,
+    "2n * b": 12,
+    "a - 2n": 3,
+    "a * b + n": 23,  # products before sums, from the left
+    "a + b * n": 13,
+    "a - b - n": 2,
+    "a - b + n": 6,
+    "a + b - n": 8,
+    "12 / b / n": 2,
+    "12 / b * n": 8,
+    "a * b ÷ n": 10,
+    "a ÷ n * b": 9,
+    "a % b * n": 2,
+    "a * b % n": 1,
+    "a ÷ b % n": 0,
+    "a + b % n": 8,
+    "a + b ÷ n": 8,
+    "a^n * b": 147,
+    "b * a^n": 147,
+    "a^n + b": 52,
+    "a ÷ n^2": 1,
+    "-a ÷ n": -3,  # the sign first, then towards zero
+    "-(a ÷ n)": -3,
+    "a ÷ -n": -3,
+    "-a % b": -1,
+    "a % -b": 1,
+    "-9 ÷ 3": -3,
+    "0 ÷ -3": 0,
+    "(n - a) ÷ n": -2,
+    "div(-a, n)": -3,
+    "rem(-a, b)": -1,
+    "mod(-a, b)": 2,
+    "mod(a, -b)": -2,
+    "fld(-a, n)": -4,
+    "cld(a, n)": 4,
+    "cld(-a, n)": -3,
+    "a > b ? n : a": 2,  # conditions after comparisons after sums
+    "a + n > b * n ? 1 : 2": 1,
+    "a < b ? 1 : a > b ? 2 : 3": 2,
+    "a == b || a > b && n == 2 ? 1 : 2": 1,
+    "!(a == b) && n == 2 ? 1 : 2": 1,
+    "a == 7 && b == 4 || n == 2 ? 1 : 2": 1,
+    "a - n == b + n ? 1 : 2": 1,
+}
+ARRAYS = {  # of x = [[1, 2], [3, 4]]
+    "2x.^2": lambda x: 2 * x**2,
+    "0.5f0x.^2 .+ 1": lambda x: 0.5 * x**2 + 1,
+    "2 .* x .^ 2": lambda x: 2 * x**2,
+    "x .^ 2 .^ 3": lambda x: x**8,
+    ".-x .^ 2": lambda x: -(x**2),
+    "-x .* 2": lambda x: -2 * x,
+    "x .- x ./ 2": lambda x: x / 2,
+    "x .+ x .* x": lambda x: x + x * x,
+    "2x .+ 1": lambda x: 2 * x + 1,
+    "x .* 2 .> 4": lambda x: x * 2 > 4,
+    "2tanh.(x).^2": lambda x: 2 * np.tanh(x) ** 2,
+    "x |> sum": lambda x: 10.0,
+    "sum([x, 2x])": lambda x: 3 * x,  # arrays in a list are added one to the other
+    "mean([x, 2x, 3x])": lambda x: 2 * x,
+    "sum(x)": lambda x: 10.0,
+    "mean(x)": lambda x: 2.5,
+    "sum(map(y -> y .+ 1, (x, x)))": lambda x: 2 * x + 2,
+    "sum([y .* i for (i, y) in enumerate((x, x))])": lambda x: 3 * x,
+}
+
+
+def test_operators_bind_as_in_julia():
+    lines = [f"v{place} = {julia}" for place, julia in enumerate(NUMBERS)]
+    found = ported("\n".join(["a = 7", "b = 3", "n = 2", *lines]))
+    assert {julia: found[f"v{place}"] for place, julia in enumerate(NUMBERS)} == NUMBERS
+
+
+def test_operators_on_arrays_bind_as_in_julia():
+    julia = [expression for expression in ARRAYS if "|>" not in expression]
+    found = ported("\n".join(f"f{place}(x) = {expression}" for place, expression in enumerate(julia)))
+    x = np.asarray([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    for place, expression in enumerate(julia):
+        np.testing.assert_allclose(found[f"f{place}"](x), ARRAYS[expression](x), rtol=1e-6, err_msg=expression)
+
+
+@pytest.mark.parametrize("julia", ["10^50", "2^63", "2^3^4^5", "(9^9)^9"])
+def test_powers_that_do_not_fit_in_64_bits_are_marked(julia):
+    assert "64 bits" in translate(f"n = {julia}").holes[0].reason
+
+
+def test_functions_that_are_given_arrays_or_tuples_of_them():
+    found = ported("""
+    joined(xs...) = sum(xs)
+    averaged(xs) = mean(xs)
+    model = Parallel((xs...) -> mean(xs), Dense(2 => 2), Dense(2 => 2))
+    """)
+    a, b = np.ones((2, 3), np.float32), np.full((2, 3), 3, np.float32)
+    np.testing.assert_array_equal(found["joined"](a, b), a + b)
+    np.testing.assert_array_equal(found["averaged"]((a, b)), (a + b) / 2)
+    assert found["averaged"](a) == 1
+    ps, st = luxport.setup(0, found["model"])
+    x = np.ones((3, 2), np.float32)
+    y, _ = found["model"](x, ps, st)
+    each = [x @ ps[name]["weight"] + ps[name]["bias"] for name in ("layer_1", "layer_2")]
+    np.testing.assert_allclose(y, (each[0] + each[1]) / 2, rtol=1e-6)
+
+
+def test_operators_with_a_dot_work_on_a_number_or_a_tuple():
+    found = ported("""
+    halved(k) = Conv((1, 1), 1 => 2; stride = k .÷ 2)
+    more(k) = Conv((1, 1), 1 => 2; stride = k .+ 1)
+    both(a, b) = Conv((1, 1), 1 => 2; stride = a .* b)
+    left(k) = Conv((1, 1), 1 => 2; stride = k .% 3)
+    """)
+    assert (found["halved"](7).stride, found["halved"]((7, 4)).stride) == (3, (2, 3))
+    assert (found["more"](1).stride, found["more"]((1, 2)).stride) == (2, (3, 2))
+    assert found["both"]((1, 2), (3, 4)).stride == (8, 3) and found["left"]((4, 5)).stride == (2, 1)
+
+
+def test_defaults_are_worked_out_in_each_call():
+    found = ported("""
+    k = 3
+    function f(n, layers=[Dense(1 => 1)], m=2n; last=m + k)
+        push!(layers, Dense(n => m))
+        Chain(layers..., Dense(m => last))
+    end
+    first, second = f(1), f(2)
+    """)
+    assert [len(found[name].layers) for name in ("first", "second")] == [3, 3]
+    assert found["second"][1] == luxport.Dense(2, 4) and found["second"][2] == luxport.Dense(4, 7)
+
+
+def test_functions_of_arrays_find_them_wherever_they_are():
+    found = ported("""
+    function apart(p)
+        x, y = p
+        exp.(x) .+ y
+    end
+    later(n, x) = reshape(exp.(x), n, :)
+    deep((a, b)) = exp.(a) .+ b
+    counted(n) = n + 1
+    """)
+    x = np.zeros((2, 3), np.float32)
+    np.testing.assert_array_equal(found["apart"]((x, x)), x + 1)
+    assert found["later"](2, x).shape == (3, 2)
+    np.testing.assert_array_equal(found["deep"]((x, x)), x + 1)
+    assert found["counted"](1) == 2
+
+
+def test_structs_hold_vectors():
+    found = ported("""
+    struct Scaled
+        layer
+        factors
+    end
+    (m::Scaled)(x) = m.layer(x) .* m.factors[2]
+    model = Scaled(Dense(2 => 2), [1.0, 3.0])
+    """)
+    ps, st = luxport.setup(0, found["model"])
+    x = np.ones((1, 2), np.float32)
+    np.testing.assert_allclose(found["model"](x, ps, st)[0], 3 * (x @ ps["layer"]["weight"] + ps["layer"]["bias"]))
+
+
+def test_an_activation_with_a_coefficient():
+    found = ported("model = Dense(1 => 1, x -> 0.5f0x^2)")
+    assert found["model"].activation(np.float32(3)) == pytest.approx(4.5)
+    assert math.isclose(found["model"].activation(np.float32(2)), 2)
