@@ -93,7 +93,7 @@ def test_names_of_models_and_fields():
 
 
 def test_reprs_build_the_layer_again():
-    names = vars(lp)
+    names = {**vars(lp.initializers), **vars(lp)}
     for layer in (
         lp.Dense(2, 3, lp.tanh, use_bias=False, init_weight=lp.initializers.glorot_uniform(gain=2.0)),
         lp.Scale(2, 3, lp.relu),
