@@ -55,6 +55,11 @@ class Adam(AdamLike, Batched):
     The moments become ``m = beta1 m + (1 - beta1) dx`` and ``v = beta2 v + (1 - beta2) |dx|²`` first. In
     float16 epsilon is at least 1e-7, unless it is 0.
 
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the two moments each step keeps, as ``(beta1, beta2)``
+        epsilon: a small number added to the divisor
+
     State: m like x and v like x, from 0; shared, the two powers of beta (), from beta
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``Adam``; D. P. Kingma, J. Ba (2015)
@@ -77,8 +82,12 @@ class Adam(AdamLike, Batched):
 class AdamW(Clocked, Batched):
     """`Adam` with weight decay: steps of ``eta (direction + lambda_ x)``, or ``eta direction + lambda_ x``.
 
-    The first if `couple`, as in PyTorch and Optax; the second, with a decay that does not scale with eta, is
-    the paper's.
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the two moments each step keeps, as ``(beta1, beta2)``
+        lambda_: how strong the decay is
+        epsilon: a small number added to the divisor
+        couple: whether eta scales the decay, as in PyTorch and Optax, or not, as in the paper
 
     State: as `Adam`
     Raises: ValueError if eta is negative

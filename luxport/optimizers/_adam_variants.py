@@ -22,6 +22,11 @@ class RAdam(AdamLike):
     of Adam is multiplied by ``sqrt((r - 4) (r - 2) r∞ / ((r∞ - 4) (r∞ - 2) r))`` if r > 4, and is ``m / (1 - beta1^t)``
     alone if not. PyTorch starts at r > 5: one step later.
 
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the two moments each step keeps, as ``(beta1, beta2)``
+        epsilon: a small number added to the divisor
+
     State: as `Adam`; shared as well, t (), an int32, from 1
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``RAdam``; L. Liu et al. (2020)
@@ -74,6 +79,11 @@ class AdaMax(AdamLike):
 
     First ``m = beta1 m + (1 - beta1) dx`` and ``u = max(beta2 u, |dx|)``. PyTorch has epsilon inside the maximum.
 
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the moment and of the maximum each step keeps, as ``(beta1, beta2)``
+        epsilon: a small number added to the divisor
+
     State: m and u like x, from 0; shared, the powers of beta
     Raises: ValueError if eta is negative, or the parameters are complex
     Source: Optimisers.jl ``AdaMax``; D. P. Kingma, J. Ba (2015)
@@ -99,6 +109,11 @@ class AdaMax(AdamLike):
 @dataclass(frozen=True)
 class OAdam(AdamLike):
     """Optimistic `Adam`, for adversarial training: twice Adam's step less the one before.
+
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the two moments each step keeps, as ``(beta1, beta2)``
+        epsilon: a small number added to the divisor
 
     State: as `Adam`, and Adam's last step like x, from 0
     Raises: ValueError if eta is negative
@@ -126,6 +141,11 @@ class AMSGrad(AdamLike):
     """Steps of ``eta m / (sqrt(w) + epsilon)``, by the largest second moment so far and without bias corrections.
 
     First ``m = beta1 m + (1 - beta1) dx``, ``v = beta2 v + (1 - beta2) |dx|²`` and ``w = max(w, v)``.
+
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the two moments each step keeps, as ``(beta1, beta2)``
+        epsilon: a small number added to the divisor
 
     State: m, v and w like x, each from epsilon
     Raises: ValueError if eta is negative, or the parameters are complex
@@ -167,6 +187,11 @@ class NAdam(AdamLike):
     Steps of ``eta (beta1 m / (1 - beta1^(t+1)) + (1 - beta1) dx / (1 - beta1^t)) / (sqrt(beta2 v / (1 - beta2^t)) +
     epsilon)``; PyTorch's has no beta2 under the root, and lets beta1 grow with t.
 
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the two moments each step keeps, as ``(beta1, beta2)``
+        epsilon: a small number added to the divisor
+
     State: as `Adam`
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``NAdam``; T. Dozat (2016)
@@ -189,6 +214,11 @@ class NAdam(AdamLike):
 @dataclass(frozen=True)
 class AdaBelief(AdamLike):
     """`Adam` by the distance of the gradient from its mean: ``s = beta2 s + (1 - beta2) |dx - m|² + epsilon``.
+
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the two moments each step keeps, as ``(beta1, beta2)``
+        epsilon: a small number added to the second moment and to the divisor
 
     State: m and s like x, from 0; shared, the powers of beta
     Raises: ValueError if eta is negative

@@ -17,8 +17,14 @@ __all__ = ["AdaDelta", "AdaGrad", "RMSProp"]
 class RMSProp:
     """Steps of ``eta dx / (sqrt(q) + epsilon)``, where ``q = rho q + (1 - rho) |dx|²`` first.
 
-    If `centered`, by the variance ``q - |l|²``, where ``l = rho l + (1 - rho) dx``. Rho is PyTorch's alpha (there
-    0.99), and Keras has epsilon under the root.
+    The centered rule has the variance ``q - |l|²`` in place of q, where ``l = rho l + (1 - rho) dx``. Rho is PyTorch's
+    alpha (there 0.99), and Keras has epsilon under the root.
+
+    Args:
+        eta: the learning rate, at least 0
+        rho: how much of the mean square each step keeps
+        epsilon: a small number added to the divisor
+        centered: whether the variance is taken in place of the mean square
 
     State: q like x, from 0; l likewise if `centered`, else None
     Raises: ValueError if eta is negative
@@ -59,6 +65,10 @@ class RMSProp:
 class AdaGrad:
     """Steps of ``eta dx / (sqrt(sum of all |dx|²) + epsilon)``.
 
+    Args:
+        eta: the learning rate, at least 0
+        epsilon: a small number added to the divisor
+
     State: the sum like x, from epsilon
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``AdaGrad``; J. Duchi, E. Hazan, Y. Singer (2011)
@@ -87,6 +97,10 @@ class AdaDelta:
     """Steps of ``dx sqrt(u + epsilon) / sqrt(q + epsilon)``, without a learning rate.
 
     Here ``q = rho q + (1 - rho) |dx|²`` first, and ``u = rho u + (1 - rho) |step|²`` after the step.
+
+    Args:
+        rho: how much of the mean squares each step keeps
+        epsilon: a small number added to both mean squares
 
     State: q and u like x, from 0
     Source: Optimisers.jl ``AdaDelta``; M. D. Zeiler (2012)

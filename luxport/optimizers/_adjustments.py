@@ -22,12 +22,17 @@ __all__ = ["adjust", "current_rule", "freeze", "thaw"]
 def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) -> tree.Tree:
     """Return a state whose rules have other hyper-parameters, by name; moments and the like stay.
 
-    Rules without a hyper-parameter of that name are left as they are, frozen leaves are adjusted too. `at` chooses
-    a part of the state by its path, such as "layer_1.weight".
+    Rules without a hyper-parameter of that name are left as they are, frozen leaves are adjusted too.
 
     Numbers are arrays in the state: no program is compiled anew for other ones, and an array (without axes) may be
     given in their place. For a tuple, such as beta, give a tuple. What Python itself must know, such as the n of
     `AccumGrad`, belongs to the program.
+
+    Args:
+        state: what `setup` returned
+        eta: the learning rate; None to leave it
+        at: the part to change, by its path such as "layer_1.weight"; "" for all
+        **values: other hyper-parameters by name
 
     Raises: ValueError if eta is negative, or nothing is given
     Warns: UserWarning if no rule has a hyper-parameter of that name
@@ -75,6 +80,10 @@ def _adjusted(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, 
 def current_rule(state: tree.Tree, at: str = "") -> Any:
     """Return the rule of a state, or of a part of it, with its numbers as they are now, in their shortest form.
 
+    Args:
+        state: what `setup` returned
+        at: the part to look at, by its path such as "layer_1.weight"; "" for all
+
     Raises: ValueError if there is no rule, or more than one
 
     >>> import numpy as np
@@ -105,6 +114,10 @@ def _numbers(values: Any) -> Any:
 def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
     """Return a state with which `update` leaves the parameters as they are, all of them or those of a part.
 
+    Args:
+        state: what `setup` returned
+        at: the part to change, by its path such as "layer_1.weight"; "" for all
+
     Raises: ValueError if this is no state of `setup`
     Source: Optimisers.jl ``freeze!``
 
@@ -121,6 +134,10 @@ def freeze(state: tree.Tree, at: str = "") -> tree.Tree:
 @says_what_it_takes
 def thaw(state: tree.Tree, at: str = "") -> tree.Tree:
     """Return a state with which `update` changes the parameters again, the reverse of `freeze`.
+
+    Args:
+        state: what `setup` returned
+        at: the part to change, by its path such as "layer_1.weight"; "" for all
 
     Raises: ValueError if this is no state of `setup`
     Source: Optimisers.jl ``thaw!``

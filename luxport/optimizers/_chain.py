@@ -36,6 +36,9 @@ class OptimizerChain(Clocked, Compound, Batched):
 
     Without rules the gradient is the step. Where a rule has no step, the rules after it are left out, states and all.
 
+    Args:
+        *rules: the rules, in order
+
     State: a tuple of the rules' states
     Raises: ValueError if a rule is a `MixedPrecision`, which belongs around the chain
     Source: Optimisers.jl ``OptimizerChain``
@@ -155,6 +158,9 @@ class AccumGrad(Clocked):
     For batches that do not fit into memory: ``OptimizerChain(AccumGrad(4), Adam())`` lets Adam step once in
     four updates, its state untouched in between.
 
+    Args:
+        n: how many gradients make one step
+
     State: the sum so far over n, like x; shared, the number () of the next gradient, an int32, from 1
     Raises: ValueError if n is not positive
     Source: Optimisers.jl ``AccumGrad``
@@ -192,6 +198,10 @@ class AccumGrad(Clocked):
 @dataclass(frozen=True)
 class MixedPrecision(Clocked, Compound):
     """Apply a rule to a copy of the parameters in higher precision, and round the copy to theirs after each step.
+
+    Args:
+        rule: the rule
+        dtype: the floating dtype of the copy, by name
 
     State: the copy in `dtype`, and the rule's state for it
     Raises: ValueError if `dtype` is no floating dtype

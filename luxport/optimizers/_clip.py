@@ -21,6 +21,9 @@ class ClipGrad:
 
     For use in a chain: ``OptimizerChain(ClipGrad(1.0), Adam())``.
 
+    Args:
+        delta: the largest absolute value
+
     State: none
     Raises: ValueError if the parameters are complex
     Source: Optimisers.jl ``ClipGrad``
@@ -46,8 +49,13 @@ class ClipNorm:
 
     The norm is that of one array, not of the whole tree (as PyTorch's ``clip_grad_norm_`` and Optax's
     ``clip_by_global_norm``); of a flat vector of parameters it is that of all. Norms in half precision are computed
-    in single. A norm that is not finite is an error, unless `throw` is False; inside a compiled program, which cannot
-    raise one, and with `throw` False, it makes NaN of the gradient's infinities, and its NaN spread.
+    in single. Where a norm that is not finite raises no error, it makes NaN of the gradient's infinities, and its NaN
+    spread.
+
+    Args:
+        omega: the largest norm
+        p: which norm: 2 for the Euclidean one, 1, ``math.inf`` or any other number
+        throw: whether a norm that is not finite is an error; a compiled program cannot raise one
 
     State: none
     Raises: ValueError if the norm is infinite or NaN

@@ -18,6 +18,9 @@ class WeightDecay:
 
     For use in a chain, before the rule that steps: ``OptimizerChain(WeightDecay(1e-4), Adam())``.
 
+    Args:
+        lambda_: how strong the penalty is
+
     State: none
     Source: Optimisers.jl ``WeightDecay``
     """
@@ -38,6 +41,9 @@ class SignDecay:
     """Pass on ``dx + lambda_ sign(x)``, as a loss with ``lambda_ sum(|x|)`` more would: L1 regularization.
 
     For use in a chain, before the rule that steps.
+
+    Args:
+        lambda_: how strong the penalty is
 
     State: none
     Source: Optimisers.jl ``SignDecay``

@@ -19,6 +19,9 @@ __all__ = ["Descent", "Momentum", "Nesterov", "descent_update", "momentum_update
 class Descent(Batched):
     """Steps of ``eta dx``.
 
+    Args:
+        eta: the learning rate, at least 0
+
     State: none
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``Descent``
@@ -66,6 +69,10 @@ class Momentum(_WithVelocity, Batched):
 
     The learning rate is inside the velocity: after a change of eta, older gradients keep their weight.
 
+    Args:
+        eta: the learning rate, at least 0
+        rho: how much of the velocity each step keeps
+
     State: v like x, from 0
     Raises: ValueError if eta is negative
     Source: Optimisers.jl ``Momentum``
@@ -90,6 +97,10 @@ class Nesterov(_WithVelocity):
     """Steps of ``(1 + rho) eta dx - rho² v``, after which the velocity v becomes ``rho v - eta dx``.
 
     The same path as stepping first and correcting by the gradient there, with x where the gradient is taken.
+
+    Args:
+        eta: the learning rate, at least 0
+        rho: how much of the velocity each step keeps
 
     State: v like x, from 0
     Raises: ValueError if eta is negative

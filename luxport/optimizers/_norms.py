@@ -20,6 +20,9 @@ def global_norm(grads: tree.Tree) -> Array:
     Half precision is summed in float32. Where squares would overflow or vanish and the norm does not, it is right:
     the numbers are divided by the largest first.
 
+    Args:
+        grads: a tree of gradients
+
     Shapes: any -> ()
     Raises: LayerError if there is no floating or complex array
 
@@ -45,8 +48,11 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     """Return the gradients, all scaled down alike if the norm of the whole tree is larger.
 
     Their direction stays. A norm that is not finite makes every gradient NaN: see `nonfinite` of
-    `luxport.training.train_step`. What is no floating array stays as it is. It may be compiled, and `largest` may be
-    an array.
+    `luxport.training.train_step`. What is no floating array stays as it is. It may be compiled.
+
+    Args:
+        grads: a tree of gradients
+        largest: the largest norm, above 0: a number, or an array without axes
 
     Raises: LayerError if there is no floating array, or `largest` is a number that is not positive
     Source: PyTorch ``clip_grad_norm_``; R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training

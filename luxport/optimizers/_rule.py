@@ -150,6 +150,10 @@ class StepIf(NamedTuple):
     """A step that is taken only where a scalar condition holds; a compiled program learns it when it runs.
 
     The rules after it in a chain step as well, and keep their states unless the condition holds.
+
+    Args:
+        condition: a bool without axes
+        step: the step to take where it is true
     """
 
     condition: Array
@@ -157,7 +161,11 @@ class StepIf(NamedTuple):
 
 
 class Replacement(NamedTuple):
-    """New values of a parameter in place of a step, where subtraction would round them."""
+    """New values of a parameter in place of a step, where subtraction would round them.
+
+    Args:
+        x: the new array
+    """
 
     x: Array
 
@@ -230,6 +238,10 @@ def in_dtype_of(x: Array, value: Any) -> Any:
     """Round a hyper-parameter to the precision of x, so that arithmetic such as ``1 - beta`` starts from there.
 
     A hyper-parameter that is an array, as the state of `optimizers.setup` has it, becomes one of the dtype of x.
+
+    Args:
+        x: the array whose precision is wanted
+        value: a number or an array
 
     >>> import numpy as np
     >>> in_dtype_of(np.ones(1, np.float32), 0.9)

@@ -23,6 +23,10 @@ class Scheduler(Clocked, Compound):
     The schedules (of `luxport.schedules`, or any hashable functions of an array) are part of a compiled program, the
     number is in the state: nothing is compiled anew as they change. A number is a constant schedule.
 
+    Args:
+        rule: the rule
+        **schedules: for hyper-parameters of the rule by name, a schedule or a number
+
     State: shared, t (), an int32, from 1; the rule's state
     Raises: ValueError if the rule has no such hyper-parameter
     Source: ParameterSchedulers.jl ``Scheduler``

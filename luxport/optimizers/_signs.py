@@ -19,6 +19,11 @@ class Rprop:
     Where the gradient has kept its sign since the last step, the size grows by ``ell[1]``, up to ``gamma[1]``. Where
     it has changed it, the size shrinks by ``ell[0]``, down to ``gamma[0]``, and there is no step.
 
+    Args:
+        eta: the size of the first steps, at least 0
+        ell: the factors by which a size shrinks and grows
+        gamma: the least and the largest size
+
     State: the last gradient, from 0, and the sizes, from eta: each like x
     Raises: ValueError if eta is negative, or the parameters are complex
     Source: Optimisers.jl ``Rprop``; M. Riedmiller, H. Braun (1993)
@@ -58,7 +63,12 @@ class Lion:
     """Steps of ``eta sign(beta1 m + (1 - beta1) dx)``, after which ``m = beta2 m + (1 - beta2) dx``.
 
     That is the paper's rule (which takes beta2 = 0.99). Optimisers.jl has the weights of m the other way round,
-    ``m = beta2 dx + (1 - beta2) m``, which forgets nearly all of it at each step: `julia_compat` does the same.
+    ``m = beta2 dx + (1 - beta2) m``, which forgets nearly all of it at each step.
+
+    Args:
+        eta: the learning rate, at least 0
+        beta: how much of the moment counts in a step, and how much of it each step keeps, as ``(beta1, beta2)``
+        julia_compat: whether the weights of m are those of Optimisers.jl
 
     State: m like x, from 0
     Raises: ValueError if eta is negative

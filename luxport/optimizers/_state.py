@@ -49,7 +49,12 @@ class Tied(NamedTuple):
 
 
 class OptimizerState(NamedTuple):
-    """The state of an optimizer: groups, and leaves in a tree like the parameters."""
+    """The state of an optimizer: groups, and leaves in a tree like the parameters.
+
+    Args:
+        groups: what parameters have in common: a rule, its numbers and its clock, for each group of them
+        leaves: a tree like the parameters, of what the rules keep for each
+    """
 
     groups: tuple[Group, ...]
     leaves: Tree

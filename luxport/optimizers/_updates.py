@@ -39,6 +39,10 @@ def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     Parts of a tree may have rules of their own: ``{"body": setup(one, ps["body"]), "head": setup(other, ps["head"])}``
     is a state for both.
 
+    Args:
+        rule: the rule
+        ps: the parameters
+
     Warns: UserWarning if there is nothing to optimize
     Source: Optimisers.jl ``setup``
 
@@ -65,11 +69,15 @@ def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
 def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) -> tuple[tree.Tree, tree.Tree]:
     """Return the next state and the next parameters; nothing is changed in place.
 
-    The gradients are a tree like ps. A None among them, for an array or a whole subtree, leaves parameters and
-    state as they are; so does whatever stands where ps has no floating array. A parameter that is tied to others
-    takes one step, by the sum of their gradients, and stands in all their places afterwards.
+    A None among the gradients, for an array or a whole subtree, leaves parameters and state as they are; so does
+    whatever stands where ps has no floating array. A parameter that is tied to others takes one step, by the sum of
+    their gradients, and stands in all their places afterwards.
 
-    Further trees, such as second derivatives, go to the rules that take them.
+    Args:
+        state: what `setup` returned
+        ps: the parameters
+        grads: the gradients, a tree like ps
+        *more: further trees, such as second derivatives, for the rules that take them
 
     Raises: ValueError if a gradient does not fit its parameter, or the state the parameters
     Source: Optimisers.jl ``update``

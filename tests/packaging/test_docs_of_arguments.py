@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from luxport import initializers, layers, losses, schedules
+from luxport import initializers, layers, losses, optimizers, schedules
 
 ENTRY = re.compile(r" {4}(\*{0,2}\w+): (\S.*)")
 
@@ -50,7 +50,9 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
                 yield f"{name}.{other}", getattr(value, other)
 
 
-@pytest.mark.parametrize("module", [layers, losses, initializers, schedules], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [layers, losses, initializers, schedules, optimizers], ids=lambda module: module.__name__
+)
 def test_each_argument_is_documented(module: ModuleType) -> None:
     names = {name: [entry for entry, _ in documented(value)] for name, value in public(module)}
     wanted = {name: arguments(value) for name, value in public(module)}
