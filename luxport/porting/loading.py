@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from itertools import islice
 from os import PathLike
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+import luxport
 from luxport import tree
 from luxport.backend import Backend, default_backend, get_backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, refusing
+from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.files.reading import read
 from luxport.porting.flux import is_model, port
 from luxport.porting.julia.entries import entries_inside, entry_at
@@ -50,6 +52,9 @@ def load(
     Some layers compute otherwise in later versions of Flux: `flux` names the version that wrote the file, ``"0.6"``,
     where the file does not say (`luxport inspect` shows what it says). Such a layer warns, if it matters.
 
+    A model that is alone inside something else is loaded with a warning that says which it is, as is one beside which
+    something else has layers. Layers that share their arrays in the file are tied (`luxport.tie`).
+
     Raises: FileFormatError if the file cannot be read, or holds no model: parameters alone are for
             `load_parameters`; ValueError if `flux` is no version
     """
@@ -59,7 +64,20 @@ def load(
         value = _chosen(saved.values, name, str(path))
     with refusing(str(path), "no layer can be built"):
         ported = port(value, functions or {}, versions=told or versions_for(value, saved.values))
-    return ported.layer, *placed((ported.ps, ported.st), backend, device, dtype)
+        layer, ps = ported.layer, ported.ps
+        if groups := _shared(ps):
+            layer, ps, _ = luxport.tie(layer, ps, ported.st, groups)
+    return layer, *placed((ps, ported.st), backend, device, dtype)
+
+
+def _shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:
+    """Return the paths of parameters that are one array in the file, which its layers share."""
+    places: dict[Any, list[tuple[str, ...]]] = {}
+    for path, leaf in tree.leaves_with_path(ps):
+        if isinstance(leaf, np.ndarray) and leaf.size:
+            memory = leaf.__array_interface__["data"][0], leaf.shape, leaf.strides, leaf.dtype
+            places.setdefault(memory, []).append(path)
+    return [paths for paths in places.values() if len(paths) > 1]
 
 
 def placed(values: Any, backend: str | Backend | None, device: str | None, dtype: str | None) -> Any:
@@ -93,12 +111,17 @@ def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:
         return value
     models = models_in(values)
     if len(models) == 1:
-        ((value, sure),) = models.values()
-        if sure:
-            return value
+        ((found, (value, sure)),) = models.items()
+        top = {entry: other for entry, other in values.items() if entry != found.partition(".")[0]}
+        left = [entry for entry, other in top.items() if models_in({entry: other})]
+        if left or not sure:
+            others = f" and leaves behind what else has layers: {', '.join(map(shown, left))}" if left else ""
+            warnings.warn(f"{path}: this loads {found}{others}; name= chooses", stacklevel=3)
+        return value
     if models:
-        found = f"{len(models)}" if len(models) > 1 else "one inside another thing"
-        raise FileFormatError(f"one model expected, got {found}; choose one by name: {', '.join(models)}", path=path)
+        raise FileFormatError(
+            f"one model expected, got {len(models)}; choose one by name: {', '.join(models)}", path=path
+        )
     raise FileFormatError(f"one model expected, got none; {_advice(values)}", path=path)
 
 

@@ -443,12 +443,12 @@ def test_a_model_inside_other_things_is_named(tmp_path):
     dense = flux("Dense", bw.array(draw(4, 2)), False, IDENTITY)
     path = tmp_path / "agent.bson"
     path.write_bytes(bw.bson({"agent": bw.struct_of(bw.datatype("Main.Agent"), 3, dense)}))
-    with pytest.raises(FileFormatError, match=r"got one inside another thing; choose one by name: agent\.1"):
-        load(path)
+    with pytest.warns(UserWarning, match=r"agent\.bson: this loads agent\.1; name= chooses"):
+        assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
     assert load(path, name="agent.1")[0] == lp.Dense(4, 2, use_bias=False)
     rebuild = bw.struct_of(bw.datatype("Optimisers.Restructure"), dense, {}, 8)
     path.write_bytes(bw.bson({"flat": bw.array(draw(8)), "rebuild": rebuild, "opt": {"model": dense}}))
-    with pytest.raises(FileFormatError, match=r"choose one by name: rebuild\.0$"):
+    with pytest.warns(UserWarning, match=r"this loads rebuild\.0;"):
         load(path)
     path.write_bytes(bw.bson({"run": {"best": {"model": dense, "loss": 0.5}}}))
     assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
@@ -458,6 +458,42 @@ def test_a_model_inside_other_things_is_named(tmp_path):
         for reader in (load, lambda path, flux: load_parameters(path, lp.Dense(4, 2), flux=flux)):
             with pytest.raises(ValueError, match=rf"a version of Flux as flux, '0.6' to '0.16', got '{version}'"):
                 reader(path, flux=version)
+
+
+def test_what_is_left_behind_is_named(tmp_path):
+    dense = flux("Dense", bw.array(draw(4, 2)), False, IDENTITY)
+    path = tmp_path / "vae.bson"
+    encoder = bw.struct_of(bw.datatype("Main.Encoder"), dense)
+    path.write_bytes(bw.bson({"decoder": dense, "encoder": encoder, "loss": 0.5, "seen": [1, 2]}))
+    with pytest.warns(UserWarning, match=r"this loads decoder and leaves behind what else has layers: encoder; name="):
+        load(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(path, name="encoder.0")
+
+
+def test_a_file_that_is_itself_a_dictionary(tmp_path):
+    # What bson(path, Dict("model" => m)) writes, where BSON.@save writes the names as they are.
+    dense = flux("Dense", bw.array(draw(4, 2)), False, IDENTITY)
+    dictionary = bw.datatype("Base.Dict", bw.datatype("Core.String"), bw.datatype("Core.Any"))
+    path = tmp_path / "model.bson"
+    path.write_bytes(bw.bson(bw.struct_of(dictionary, ["model", "epoch"], [dense, 3])))
+    assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
+    path.write_bytes(bw.bson(dense))
+    assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
+
+
+def test_layers_that_share_their_arrays_in_the_file_are_tied(tmp_path):
+    weight = bw.array(draw(2, 2))
+    dense = flux("Dense", bw.backref(1), False, IDENTITY)
+    other = flux("Dense", bw.array(draw(2, 2)), False, IDENTITY)
+    path = tmp_path / "model.bson"
+    path.write_bytes(bw.bson({"model": chain(dense, other, dense), "_backrefs": [weight]}))
+    model, ps, st = load(path)
+    assert isinstance(model, lp.Tied) and lp.parameter_length(model) == 8
+    x = draw(3, 2)
+    first, second = ps["layer_1"]["weight"], ps["layer_2"]["weight"]
+    np.testing.assert_allclose(model(x, ps, st)[0], x @ first @ second @ first, rtol=1e-5)
 
 
 def test_lux_layers_are_no_layers_of_flux(tmp_path):

@@ -372,3 +372,13 @@ def test_what_cannot_be_written_is_refused(value, error, text):
     with pytest.raises(error, match=text):
         write(written, {"state": julia.NamedTuple(("a",), ((1, value),))})
     assert not written.getvalue()
+
+
+def test_datatypes_without_a_version(monkeypatch):
+    # JLD2 0.4.51 and 0.4.52 wrote some so, and JLD2 never looks at it.
+    versioned = samples.jld2_values()
+    compound = jw.compound
+    monkeypatch.setattr(jw, "compound", lambda members: b"\x06" + compound(members)[1:])
+    unversioned = samples.jld2_values()
+    assert unversioned != versioned
+    assert repr(porting.read(unversioned).values) == repr(porting.read(versioned).values)

@@ -60,7 +60,7 @@ def _read(source: Source, allow_unavailable: bool) -> SavedFile:
     else:
         root, end = bson.parse(source)
         _refuse_databases(source, root, end)
-        saved = SavedFile("BSON", "", bson.values_of(root))
+        saved = SavedFile("BSON", "", bson.values_of(root, source.size))
     if not allow_unavailable:
         left = next(filter(_is_left_on_gpu, julia.every(saved.values)), None)
         if left is not None:

@@ -16,7 +16,8 @@ _PARAMETERS = (
     *(julia.NamedTuple, julia.Struct, julia.Function, julia.Converted, julia.Unavailable),
     *(tuple, bool, int, float, str, np.generic, type(None)),
 )
-_LARGEST_TYPE = 200_000
+_LARGEST_TYPE, _LARGEST_OF_ALL, _BYTES = 200_000, 2_000_000, 16
+"""So large a type may be in any file, and in a large file: so many bytes for each of its parameters."""
 _DEEPEST_TYPE = 100
 _LONGEST_TUPLE = 65_536
 _LONGEST_EMPTY_TUPLE = 1024
@@ -30,14 +31,22 @@ class TypeSizes:
     Printing, comparing and hashing a type walks it; this bounds what that can cost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file_size: int = 0) -> None:
+        self._largest = max(_LARGEST_TYPE, min(file_size // _BYTES, _LARGEST_OF_ALL))
         # Size and depth by identity. The values are kept with them, else another could come to have the same id.
         self._known: dict[int, tuple[int, int, Any]] = {}
 
     def check(self, params: tuple[Any, ...], offset: int) -> None:
         """Raise FileFormatError if one of the parameters cannot be one."""
-        if sum(self._measure(param, offset)[0] for param in params) > _LARGEST_TYPE:
-            raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
+        if sum(self._measure(param, offset)[0] for param in params) > self._largest:
+            raise self._too_large(offset)
+
+    def _too_large(self, offset: int) -> FileFormatError:
+        return FileFormatError(
+            f"a type is larger than luxport reads in a file of this size: {self._largest:,} parameters of parameters, "
+            f"{_DEEPEST_TYPE} deep",
+            offset=offset,
+        )
 
     def _measure(self, param: Any, offset: int) -> tuple[int, int]:
         if not isinstance(param, _PARAMETERS):
@@ -55,8 +64,8 @@ class TypeSizes:
             1 + _name_size(param) + sum(size for size, _ in measures),
             1 + max((depth for _, depth in measures), default=0),
         )
-        if size > _LARGEST_TYPE or depth > _DEEPEST_TYPE:
-            raise FileFormatError("a type has more parameters than any real one; the file is damaged", offset=offset)
+        if size > self._largest or depth > _DEEPEST_TYPE:
+            raise self._too_large(offset)
         self._known[id(param)] = (size, depth, param)
         return size, depth
 

@@ -35,15 +35,25 @@ _PENDING: Final = object()
 _DEEPEST = 10_000
 
 
-def values_of(root: Document) -> dict[str, Any]:
+def values_of(root: Document, size: int = 0) -> dict[str, Any]:
     """Return the values that a file's document holds, by their names; the document is used up.
+
+    A document that is itself one value, as ``bson(path, Dict("model" => m))`` writes it, is the dictionary that it
+    is, or one value with the name ``value``. `size` is the file's, by which types are bounded.
 
     Raises: FileFormatError if a tagged document lacks what its tag needs, a reference leads nowhere, a size and its
         data differ, or something immutable contains itself
     """
     resolve(root)
-    values = _Values()
-    return values.run(values.entries(root))
+    values = _Values(size)
+    if not isinstance(root.get("tag"), str):
+        return values.run(values.entries(root))
+    whole = values.run(values._document(root))
+    if isinstance(whole, julia.Dict):
+        named = {key.name if isinstance(key, julia.Symbol) else key: value for key, value in whole.pairs}
+        if all(isinstance(key, str) for key in named):
+            return named
+    return whole if isinstance(whole, dict) else {"value": whole}
 
 
 class _Values:
@@ -54,10 +64,10 @@ class _Values:
     stack: a network that was saved with its tape may be thousands of references deep.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self._made: dict[int, Any] = {}
         self._code: dict[int, list[julia.Method]] = {}
-        self._sizes = TypeSizes()
+        self._sizes = TypeSizes(size)
 
     def run(self, first: _Making) -> Any:
         waiting = [first]

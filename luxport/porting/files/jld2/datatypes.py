@@ -116,6 +116,8 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
         raise FileFormatError(f"a datatype is nested more than {_DEEPEST} deep", offset=offset)
     kind_and_version, low, middle, high, size = source.unpack("BBBBI", offset, "a datatype")
     kind, version = kind_and_version & 15, kind_and_version >> 4
+    if version == 0:  # which JLD2 0.4.51 and 0.4.52 wrote for its own, and never looks at
+        version = 3
     if not 1 <= version <= 5 or kind >= len(_CLASSES):
         raise FileFormatError(f"a datatype of class {kind}, version {version} is unknown", offset=offset)
     # An empty string is text of no bytes.

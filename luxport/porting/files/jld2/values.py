@@ -59,7 +59,7 @@ class Values:
         self._file = file
         self._made: dict[int, Any] = {}
         self._types = CommittedTypes(file, self._attribute)
-        self._sizes = TypeSizes()
+        self._sizes = TypeSizes(file.source.size)
         self._instances: dict[int, tuple[Any, Any]] = {}
         self._depth = 0
 
