@@ -32,8 +32,12 @@ _RULES = {"output_size": SPATIAL_SIZES, "variable_windows": FLAG}
 def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
-    Of n elements and o windows, window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``; without
-    `variable_windows` all have ``n - (o - 1) s``, at steps of ``s = n // o``.
+    Of n elements and o windows, variable window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``;
+    windows of one size have ``n - (o - 1) s``, at steps of ``s = n // o``.
+
+    Args:
+        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
+        variable_windows: whether windows may have different sizes, as PyTorch's
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
     Source: PyTorch ``adaptive_max_pool2d``
@@ -53,6 +57,10 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
 @in_single_or_double
 def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
+
+    Args:
+        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
+        variable_windows: whether windows may have different sizes, as PyTorch's
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
     Source: PyTorch ``adaptive_avg_pool2d``
@@ -80,6 +88,11 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
 @in_single_or_double
 def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True, p: float = 2) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
+
+    Args:
+        output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
+        variable_windows: whether windows may have different sizes, as PyTorch's
+        p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
     Source: Lux.jl ``AdaptiveLPPool``; windows as PyTorch's ``adaptive_avg_pool2d``

@@ -57,13 +57,18 @@ def scaled_dot_product_attention(
 ) -> Any:
     """Return ``scores @ value``, where ``scores = dropout(softmax(query @ key.T / scale + bias))``, and the scores.
 
-    A score is 0 where the mask is false or `is_causal` and the key comes after the query, counting both from the
-    first. A query that may see no key at all gets scores, and a result, of 0. `scale` is a divisor, the square root
-    of the features of a head unless it is given. Several heads of the query may share a head of keys and values:
-    head h uses the one at ``h // (heads / kv heads)``.
+    A score is 0 where the mask is false. A query that may see no key at all gets scores, and a result, of 0. Several
+    heads of the query may share a head of keys and values: head h uses the one at ``h // (heads / kv heads)``.
 
-    Without `return_scores` the result comes alone: PyTorch then uses its fused kernel, which has no second derivative
-    by ``torch.autograd`` (nested transforms of `luxport` and `torch.func` are served all the same).
+    Where the scores are not returned, PyTorch uses its fused kernel, which has no second derivative by
+    ``torch.autograd`` (nested transforms of `luxport` and `torch.func` are served all the same).
+
+    Args:
+        scale: a divisor of the products; None for the square root of the features of a head
+        is_causal: whether a score is 0 where the key comes after the query, both counted from the first
+        token_axis: -3 if heads come after lengths, or -2 if they come before
+        dropout: a function applied to the scores, such as dropout
+        return_scores: whether the scores are returned too, and not the result alone
 
     Shapes: query (..., len_q, heads, features), key (..., len_kv, kv heads, features), value (..., len_kv, kv heads,
             out), mask (bool) and bias that broadcast to (..., heads, len_q, len_kv) -> (..., len_q, heads, out),
@@ -107,6 +112,10 @@ def dot_product_attention(
 ) -> tuple[Array, Array]:
     """Cut the features into heads, let each attend as in `scaled_dot_product_attention`, join them; and the scores.
 
+    Args:
+        nheads: how many heads there are
+        dropout: a function applied to the scores, such as dropout
+
     Shapes: query (..., len_q, features), key (..., len_kv, features), value (..., len_kv, out), mask (bool) and bias
             that broadcast to (..., nheads, len_q, len_kv) -> (..., len_q, out), (..., nheads, len_q, len_kv)
     Raises: LayerError if the shapes do not fit, or nheads does not divide the features
@@ -129,6 +138,9 @@ def dot_product_attention_scores(
     query: Array, key: Array, bias: Array | None = None, mask: Array | None = None, *, dropout: Dropping = identity
 ) -> Array:
     """Return the scores of `scaled_dot_product_attention` alone.
+
+    Args:
+        dropout: a function applied to the scores, such as dropout
 
     Shapes: query (..., len_q, heads, features), key (..., len_kv, heads, features) -> (..., heads, len_q, len_kv)
     Raises: LayerError if the shapes do not fit
@@ -187,6 +199,9 @@ def _check_axis(x: Array, *, axis: int = -2) -> None:
 @checked("x (...)", rules={"axis": AXIS}, check=_check_axis)
 def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
     """Return the mask for scores that lets each query see the keys up to its own place.
+
+    Args:
+        axis: the axis of x whose entries are queries and keys
 
     Shapes: x (...) with n entries along the axis -> (n, n), bool: true where the second index is at most the first
     Source: NNlib ``make_causal_mask``

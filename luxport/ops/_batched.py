@@ -111,9 +111,12 @@ def batched_matmul(
 ) -> Array:
     """Sum products over one axis of each array, for every place along the axes in `batch`.
 
-    `contract` and `batch` name axes of a, then axes of b. The result has the batch's axes in the order in which a's
-    are named, then the remaining axes of a, then those of b. By default the batch is all leading axes but two, and
-    the product that of matrices.
+    The result has the batch's axes in the order in which a's are named, then the remaining axes of a, then those of b.
+    By default the product is that of matrices.
+
+    Args:
+        contract: the axis of a and that of b to sum over
+        batch: the axes of a and those of b that go together; None for all but the last two of each
 
     Shapes: a, b (...) -> (*batch, *rest of a, *rest of b)
     Raises: LayerError if an axis is named twice, or the sizes of a pair of axes differ (1 in a batch is repeated)
@@ -145,6 +148,9 @@ def batched_matmul(
 @operation(takes="x (...), bias (C)?", rules={"activation": FUNCTION}, early=False)
 def bias_activation(x: Array, bias: Array | None, *, activation: Activation = identity) -> Array:
     """Add a bias to each channel and activate: channels are axis 1, of a single sample of features axis 0.
+
+    Args:
+        activation: a function applied to the result, such as `relu`
 
     Shapes: x (N, C, ...) or (C,), bias (C,) or None -> like x
     Raises: LayerError if the channels are not as many as the biases

@@ -111,6 +111,13 @@ def conv_nd(
 ) -> Array:
     """Convolve as `conv` does, with every option given, for each spatial axis.
 
+    Args:
+        stride: the distance between places, one for each spatial axis
+        padding: a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the window, one for each spatial axis
+        groups: into how many blocks the channels are cut; the blocks do not see each other
+        flip: whether the kernel is flipped, as in a true convolution
+
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places)
     """
     x, weight = _promoted(x, weight)
@@ -146,12 +153,18 @@ def conv(
     groups: int = 1,
     flip: bool = True,
 ) -> Array:
-    """Convolve x with the weight's kernels; without `flip`, correlate it with them.
+    """Convolve x with the weight's kernels, or correlate it with them.
 
     ``y[n, o, i] = bias[o] + sum over c, k of x[n, c, s i + d k - low] weight[o, c, flip ? K - 1 - k : k]``, in as
     many spatial axes as there are; output channel o sees the input channels c of its group. x is 0 outside.
-    Different dtypes are promoted. Stride s and dilation d are one for all spatial axes or one each, padding is one
-    for all sides, or an entry or a (low, high) pair per spatial axis.
+    Different dtypes are promoted.
+
+    Args:
+        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
+        groups: into how many blocks the channels are cut; the blocks do not see each other
+        flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places), see
             `output_sizes`
@@ -183,6 +196,14 @@ def conv_transpose_nd(
     flip: bool,
 ) -> Array:
     """Lay kernels as `conv_transpose` does, with every option given, for each spatial axis.
+
+    Args:
+        stride: the distance between places, one for each spatial axis
+        padding: a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the window, one for each spatial axis
+        output_padding: how many zeros are added above, one for each spatial axis
+        groups: into how many blocks the channels are cut; the blocks do not see each other
+        flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial)
     """
@@ -222,8 +243,15 @@ def conv_transpose(
     """Lay the weight's kernels where x is: the gradient of `conv` with respect to its input.
 
     ``y[n, o, s i + d k - low] = bias[o] + sum over c, i, k of x[n, c, i] weight[c, o, flip ? K - 1 - k : k]``.
-    Padding cuts away below and above (a negative one adds zeros); `output_padding` adds zeros above. Different
-    dtypes are promoted. Options are written as for `conv`.
+    Padding cuts away below and above (a negative one adds zeros). Different dtypes are promoted.
+
+    Args:
+        stride: the distance between places of the kernel: an int for all spatial axes, or one each
+        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the kernel: an int for all spatial axes, or one each
+        output_padding: how many zeros are added above: an int for all spatial axes, or one each
+        groups: into how many blocks the channels are cut; the blocks do not see each other
+        flip: whether the kernel is flipped, as in a true convolution
 
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial), see
             `transposed_sizes`
@@ -248,6 +276,13 @@ def conv_transpose(
 def unfold_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool) -> Array:
     """Copy windows out as `unfold` does, with every option given, for each spatial axis.
 
+    Args:
+        window: the sizes of the window, one for each spatial axis
+        stride: the distance between places, one for each spatial axis
+        padding: a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the window, one for each spatial axis
+        flip: whether each window is copied back to front
+
     Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places))
     """
     xp = namespace(x)
@@ -267,9 +302,16 @@ def unfold(
     dilation: PerAxis = 1,
     flip: bool = False,
 ) -> Array:
-    """Copy out what each place of a window sees, one column a place; with `flip`, each window back to front.
+    """Copy out what each place of a window sees, one column a place.
 
-    A convolution is a product with these columns. x is 0 outside. Options are written as for `conv`.
+    A convolution is a product with these columns. x is 0 outside.
+
+    Args:
+        window: the sizes of the window: an int for all spatial axes, or one each
+        stride: the distance between windows: an int for all spatial axes, or one each
+        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        flip: whether each window is copied back to front
 
     Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places)), see `output_sizes`; the channels
             slowest, both parts in C order
@@ -301,6 +343,14 @@ def fold_nd(
 ) -> Array:
     """Add columns up as `fold` does, with every option given, for each spatial axis.
 
+    Args:
+        output_size: the sizes of the spatial axes of the result
+        window: the sizes of the window, one for each spatial axis
+        stride: the distance between places, one for each spatial axis
+        padding: a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the window, one for each spatial axis
+        flip: whether each window was copied back to front
+
     Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)
     """
     xp = namespace(columns)
@@ -327,6 +377,14 @@ def fold(
     flip: bool = False,
 ) -> Array:
     """Add columns up where `unfold` took them from: its transpose, not its inverse.
+
+    Args:
+        output_size: the sizes of the spatial axes of the result
+        window: the sizes of the window: an int for all spatial axes, or one each
+        stride: the distance between windows: an int for all spatial axes, or one each
+        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        flip: whether each window was copied back to front
 
     Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)
     Source: NNlib ``fold``

@@ -64,14 +64,16 @@ def ctc_loss(
 ) -> Array:
     """Return ``-log P(labels | softmax(logits))``, summed over all ways to stretch the labels over the steps.
 
-    Each label lasts one step or more; between two labels, before the first and after the last may stand any number
-    of blanks, and between two that are equal at least one. The blank is the last class unless `blank` says otherwise.
-    Without room for the labels the loss is inf, and its gradient 0: without any step too, unless there are no labels
-    either, whose loss is 0. The lengths say how many steps and labels of each sequence count; None is all. Labels
-    beyond them may be anything.
+    Each label lasts one step or more; between two labels, before the first and after the last may stand any number of
+    blanks, and between two that are equal at least one. Without room for the labels the loss is inf, and its gradient
+    0: without any step too, unless there are no labels either, whose loss is 0. The lengths say how many steps and
+    labels of each sequence count; None is all. Labels beyond them may be anything.
 
     A label that is no class, or is the blank, and a length that is not there are errors; where they are not known, in
     compiled programs, the loss of their sequence is NaN.
+
+    Args:
+        blank: the class of no label, by default the last
 
     Shapes: logits (T, classes), labels (L,) int, counted from 0 -> (); logits (N, T, classes), labels (N, L), lengths
             (N,) int or None -> (N,)

@@ -24,8 +24,11 @@ _AXES = Rule(
 def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
     """Zero each entry with probability p and scale the others by 1 / (1 - p).
 
-    The mask varies along `axes` (all of them if None) and is shared along the others. An entry that is dropped
-    is zero whatever it was, a NaN too.
+    An entry that is dropped is zero whatever it was, a NaN too.
+
+    Args:
+        p: the probability, from 0 to 1
+        axes: the axes along which the mask varies, a tuple; None for all. Along the others it is the same
 
     Shapes: x (...) floating or complex, key (2,) int32, counter () int32 -> like x
     Raises: ValueError unless 0 <= p <= 1; LayerError (a ValueError) unless the axes are distinct axes of x
@@ -50,6 +53,9 @@ def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
 
     ``a where(kept, x, -1.758...) + b`` with a and b such that entries of mean 0 and variance 1 keep both. At p = 1
     nothing is left: zeros.
+
+    Args:
+        p: the probability, from 0 to 1
 
     Shapes: x (...) floating, key (2,) int32, counter () int32 -> like x
     Raises: ValueError unless 0 <= p <= 1
@@ -78,6 +84,10 @@ _SELU_LIMIT = -1.7580993408473766
 @operation(takes=KEY_AND_COUNTER, rules={"p": PROBABILITY, "shape": late(SHAPE)}, early=False)
 def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -> Array:
     """Draw booleans that are false with probability p, exact to 32 bits: integers against a threshold.
+
+    Args:
+        shape: the shape of the result
+        p: the probability, from 0 to 1
 
     Shapes: key (2,) int32, counter () int32 -> shape, bool
     Raises: ValueError unless 0 <= p <= 1

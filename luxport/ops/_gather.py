@@ -93,12 +93,14 @@ def scatter(
 ) -> Array:
     """Put each slice of src where its index says, and reduce with `op` what meets there.
 
-    op is ``"+"``, ``"-"``, ``"*"``, ``"/"``, ``"max"``, ``"min"`` or ``"mean"``. It starts from `init`, a number or
-    an array of the result's shape (if None, from 0, 1 for products and quotients, and the extremes for max and min);
-    a mean is added to it. Of equal extremes each has the whole gradient. Indices count from 0 and are below `size`,
-    which without `size` is one more than the largest: a compiled program must be told. One out of range is an error
-    where its value is at hand; in compiled and transformed programs and on an accelerator the whole result is NaN:
-    see `luxport.ops.indices`.
+    Of equal extremes each has the whole gradient. Indices count from 0 and are below `size`. One out of range is an
+    error where its value is at hand; in compiled and transformed programs and on an accelerator the whole result is
+    NaN: see `luxport.ops.indices`.
+
+    Args:
+        op: "+", "-", "*", "/", "max", "min" or "mean"
+        init: a number or an array to start from; None for 0, in products and quotients 1, or what any number beats
+        size: the sizes of the indexed axes; None, not where it is compiled, for one more than the largest index
 
     Shapes: src (*places, ...), an index (*places) int -> (size, ...); with two indices (*size, ...), and so on
     Raises: LayerError if the shapes do not fit or an index is out of range; LayerTypeError for indices that are no
@@ -142,6 +144,10 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     A segment without any has 0, 1, or the extreme that any number beats. Numbers of segments are in [0, size), in
     any order; others are treated as in `scatter`.
 
+    Args:
+        op: "sum", "prod", "max" or "min"
+        size: how many segments there are
+
     Shapes: src (m, ...), segments (m,) int -> (size, ...)
     Raises: LayerError if the shapes do not fit or a segment is out of range; LayerTypeError if they are no integers
 
@@ -161,6 +167,10 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
 @operation
 def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment as `segment_reduce`, all of whose numbers are in range.
+
+    Args:
+        op: "sum", "prod", "max" or "min"
+        size: how many segments there are
 
     Shapes: src (m, ...), segments (m,) int -> (size, ...)
     """

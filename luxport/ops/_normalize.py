@@ -94,8 +94,12 @@ def batch_norm(
 
     In training, and where nothing is tracked, by the batch's mean and biased variance; otherwise by the running
     ones. In training the running mean becomes ``(1 - momentum) running + momentum batch``, the running variance
-    likewise with the unbiased variance. Epsilon, if it is not given, is the 5/7th power of the spacing of the
-    dtype's numbers at 1, as in the other normalizations but `normalize`.
+    likewise with the unbiased variance.
+
+    Args:
+        training: whether the statistics of x are taken, and the running ones follow them
+        momentum: the share of the new statistics in the running ones, from 0 to 1
+        epsilon: a small number added to the variance; None for the dtype's spacing at 1 to the power of 5/7
 
     Shapes: x (N, C, ...) or (C,), the others (C,) or None -> like x, (C,) or None, (C,) or None
     Raises: LayerError if running statistics were to follow a single value, or none
@@ -145,6 +149,11 @@ def instance_norm(
     In training, and where nothing is tracked, by the sample's own mean and biased variance; otherwise by the
     running ones. These follow, as in `batch_norm`, the means of the samples' means and unbiased variances.
 
+    Args:
+        training: whether the statistics of x are taken, and the running ones follow them
+        momentum: the share of the new statistics in the running ones, from 0 to 1
+        epsilon: a small number added to the variance; None for the dtype's spacing at 1 to the power of 5/7
+
     Shapes: x (N, C, d1, ...), the others (C,) or None -> like x, (C,) or None, (C,) or None
     Raises: LayerError if running statistics were to follow a single value, or none
     Source: LuxLib ``instancenorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
@@ -184,6 +193,10 @@ def group_norm(
 ) -> Array:
     """Normalize each group of neighboring channels of each sample over the group and all positions.
 
+    Args:
+        groups: how many groups the channels are in, each of as many
+        epsilon: a small number added to the variance; None for the dtype's spacing at 1 to the power of 5/7
+
     Shapes: x (N, C, ...) with C a multiple of groups, scale (C,) or None, bias (C,) or None -> like x
     Source: LuxLib ``groupnorm``; Y. Wu, K. He (2018)
     """
@@ -211,6 +224,10 @@ def layer_norm(
 ) -> Array:
     """Normalize over these axes, for each place along the others; then scale and shift.
 
+    Args:
+        axes: the axes to normalize over
+        epsilon: a small number added to the variance; None for the dtype's spacing at 1 to the power of 5/7
+
     Shapes: x (...), scale and bias of a shape that broadcasts with x, or None -> like x
     Source: LuxLib ``layernorm``; J. Ba, J. Kiros, G. Hinton (2016)
     """
@@ -232,6 +249,10 @@ def rms_norm(
 ) -> Array:
     """``x / sqrt(mean(x²) + epsilon) * scale``, the mean taken over these axes.
 
+    Args:
+        axes: the axes to take the mean over
+        epsilon: a small number added to the mean square; None for the dtype's spacing at 1 to the power of 5/7
+
     Shapes: x (...), scale of a shape that broadcasts with x, or None -> like x
     Source: B. Zhang, R. Sennrich, "Root mean square layer normalization" (2019)
     """
@@ -246,6 +267,10 @@ def rms_norm(
 @operation(takes="x inexact", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False)
 def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
     """Return ``(x - mean) / sqrt(var + epsilon)`` with the mean and the biased variance along an axis, or several.
+
+    Args:
+        axis: the axis, or a tuple of axes, to normalize over
+        epsilon: a small number added to the variance
 
     Shapes: x (...) -> like x
     Source: Flux ``normalise``

@@ -15,10 +15,14 @@ Observer = Callable[[Array], None]
 
 @operation(rules={"forward": or_none(FUNCTION), "backward": or_none(FUNCTION)})
 def observe(x: Array, *, forward: Observer | None = None, backward: Observer | None = None) -> Array:
-    """Return x, having shown it to `forward`; in a backward pass `backward` is shown its gradient.
+    """Return x, having shown it to one function, and in a backward pass its gradient to another.
 
-    In a compiled program neither is called. What an observer raises leaves the
-    pass. On JAX an array with a `backward` has reverse-mode derivatives only.
+    In a compiled program neither is called. What they raise leaves the pass. On JAX an array with a `backward` has
+    reverse-mode derivatives only.
+
+    Args:
+        forward: a function called with x, or None
+        backward: a function called with the gradient of x, or None
 
     Shapes: x (...) -> y (...)
 

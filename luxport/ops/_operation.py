@@ -44,11 +44,14 @@ def operation(
     suite compares it with the definition, which `definition_of` returns. Every option must be given in full: where
     users may abbreviate, a public function completes what they wrote and calls this one.
 
-    `takes` says which arrays the operation takes (see `luxport.backend.arguments`), `rules` what its options may be,
-    `check`, called as the operation is, what neither can say. A wrong call raises one line, the same on every backend.
-    Options are checked by their rules in every call that gives any, and arrays before any kernel sees them. With
-    ``early=False`` arrays are checked only after a call has failed, to say why: for operations in which wrong arrays
-    always raise an error. `guard` is a check that is made in every call nevertheless.
+    A wrong call raises one line, the same on every backend.
+
+    Args:
+        takes: which arrays the operation takes, see `luxport.backend.arguments`
+        rules: what its options may be, by name; an option that is given is checked in every call
+        check: what neither of them can say, a function called as the operation is
+        early: whether arrays are checked before any kernel sees them, or, where wrong ones always fail, only then
+        guard: a check that is made in every call, early or not
 
     Raises: LayerTypeError if arrays of two backends meet, for arguments that are missing, unknown or no arrays, and
             for numbers of a kind that it does not take; LayerError for other shapes and options

@@ -30,8 +30,10 @@ Axes: TypeAlias = int | tuple[int, ...] | None
 def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes = None) -> Array:
     """Put a constant around an array.
 
-    `padding` is an int for both sides of every axis, or an entry or a (low, high) pair per axis; without `axes`,
-    an int is for all axes, and a tuple for as many of the last axes.
+    Args:
+        padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
+        value: the constant
+        axes: the axes to pad; None for all, or with a tuple as padding for as many of the last ones
 
     Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
     Raises: LayerError if the padding does not fit the axes
@@ -50,6 +52,10 @@ def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes
 def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Put zeros around an array: `pad_constant` with the value 0.
 
+    Args:
+        padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
+        axes: the axes to pad; None for all, or with a tuple as padding for as many of the last ones
+
     Source: NNlib ``pad_zeros``
     """
     return pad_constant(x, padding=padding, axes=axes)
@@ -59,7 +65,9 @@ def pad_zeros(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
 def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Repeat the first and the last element along each axis.
 
-    Without `axes`, an int is for all axes but the first two, and a tuple for as many of the last axes.
+    Args:
+        padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
+        axes: the axes to pad; None for all but the first two, or with a tuple as padding for as many of the last ones
 
     Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
     Raises: LayerError if the padding does not fit the axes
@@ -80,7 +88,9 @@ def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
 def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Mirror an array about its first and its last element, which are not repeated.
 
-    Axes as for `pad_edge`.
+    Args:
+        padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
+        axes: the axes to pad; None for all but the first two, or with a tuple as padding for as many of the last ones
 
     Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
     Raises: LayerError if the padding does not fit the axes, or is not less than a size
@@ -102,7 +112,9 @@ def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
 def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Mirror an array about its edges: the first and the last element are repeated.
 
-    Axes as for `pad_edge`.
+    Args:
+        padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
+        axes: the axes to pad; None for all but the first two, or with a tuple as padding for as many of the last ones
 
     Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
     Raises: LayerError if the padding does not fit the axes, or is more than a size
@@ -124,7 +136,9 @@ def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
 def pad_circular(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     """Go on with the other end of the array, as if it were a ring.
 
-    Axes as for `pad_edge`.
+    Args:
+        padding: an int for both sides of every axis, or a tuple of an int or a pair (low, high) for each axis
+        axes: the axes to pad; None for all but the first two, or with a tuple as padding for as many of the last ones
 
     Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
     Raises: LayerError if the padding does not fit the axes, or is more than a size

@@ -58,6 +58,12 @@ def _check_floating_windows(x: Array, **windows: Any) -> None:
 def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Array:
     """Take the largest as `max_pool` does, with every option given, for each spatial axis.
 
+    Args:
+        window: the sizes of the window, one for each spatial axis
+        stride: the distance between places, one for each spatial axis
+        padding: a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the window, one for each spatial axis
+
     Shapes: x (N, C, *spatial) -> (N, C, *places)
     """
     xp = namespace(x)
@@ -71,9 +77,13 @@ def max_pool(
 ) -> Array:
     """Return the largest element at each place of the window; a NaN counts as the largest.
 
-    The gradient goes to the first of equal ones. x is -inf outside (for integers, their least value). The stride is
-    the window if it is not given; window, stride and dilation are one for all spatial axes or one each, padding is
-    one for all sides, or an entry or a (low, high) pair per spatial axis.
+    The gradient goes to the first of equal ones. x is -inf outside (for integers, their least value).
+
+    Args:
+        window: the sizes of the window: an int for all spatial axes, or one each
+        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
     Source: NNlib ``maxpool``
@@ -90,6 +100,13 @@ def mean_pool_nd(
     x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
 ) -> Array:
     """Take means as `mean_pool` does, with every option given, for each spatial axis.
+
+    Args:
+        window: the sizes of the window, one for each spatial axis
+        stride: the distance between places, one for each spatial axis
+        padding: a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the window, one for each spatial axis
+        count_include_pad: whether the zeros outside x count in the mean
 
     Shapes: x (N, C, *spatial) -> (N, C, *places)
     """
@@ -115,8 +132,14 @@ def mean_pool(
 ) -> Array:
     """Return the mean at each place of the window.
 
-    Options are written as for `max_pool`. x is 0 outside; without `count_include_pad` the mean is over the elements
-    of x alone, and 0 where there are none.
+    x is 0 outside. A mean over the elements of x alone is 0 where there are none.
+
+    Args:
+        window: the sizes of the window: an int for all spatial axes, or one each
+        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        count_include_pad: whether the zeros outside x count in the mean
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
     Source: NNlib ``meanpool``
@@ -133,6 +156,13 @@ def mean_pool(
 @operation(takes=_TAKES, rules=WRITTEN_OUT, early=False, guard=_check_floating_windows)
 def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
     """Take roots of sums of powers as `lp_pool` does, with every option given, for each spatial axis.
+
+    Args:
+        window: the sizes of the window, one for each spatial axis
+        stride: the distance between places, one for each spatial axis
+        padding: a pair (low, high) for each spatial axis
+        dilation: the distance between elements of the window, one for each spatial axis
+        p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> (N, C, *places)
     """
@@ -156,8 +186,15 @@ def lp_pool(
 ) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` at each place of the window, without absolute values.
 
-    Options are written as for `max_pool`. x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0
+    x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0
     the gradient is that of the sum itself.
+
+    Args:
+        window: the sizes of the window: an int for all spatial axes, or one each
+        stride: the distance between windows: an int for all spatial axes, or one each; None for the window's sizes
+        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
+        dilation: the distance between elements of a window: an int for all spatial axes, or one each
+        p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> (N, C, *places), see `output_sizes`
     Raises: LayerError unless p is positive and finite
@@ -212,6 +249,9 @@ def global_mean_pool(x: Array) -> Array:
 @operation(takes=_TAKES, rules={"p": POSITIVE}, early=False)
 def global_lp_pool(x: Array, *, p: float = 2) -> Array:
     """Return each channel's ``(sum of x^p)^(1 / p)``, as `lp_pool` with one window.
+
+    Args:
+        p: the exponent, above 0
 
     Shapes: x (N, C, *spatial) -> (N, C, 1, ...)
     Raises: LayerError unless p is positive and finite

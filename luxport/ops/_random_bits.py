@@ -44,6 +44,9 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     from one block, so that shards of the result need nothing from each other. The bits of a smaller shape begin
     those of a larger one. They live where the key lives.
 
+    Args:
+        shape: the shape of the result
+
     Shapes: key (2,) int32, counter () int32 -> shape, int32
 
     >>> import numpy as np
@@ -62,6 +65,9 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
 def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw float32 values from [0, 1): the top 24 of 32 random bits, bit-identical on every backend.
 
+    Args:
+        shape: the shape of the result
+
     Shapes: key (2,) int32, counter () int32 -> shape, float32
     """
     xp = namespace(key)
@@ -76,6 +82,9 @@ def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
 
     ``sqrt(2) erfinv(x)`` at the odd multiples x of 2^-23 in (-1, 1), from the top 23 of 32 random bits. Backends
     differ in the last bits of their logarithms, so the values agree to a few units in the last place.
+
+    Args:
+        shape: the shape of the result
 
     Shapes: key (2,) int32, counter () int32 -> shape, float32
     Source: M. Giles, "Approximating the erfinv function" (2011), single precision

@@ -64,6 +64,10 @@ def rnn_sweep(
 ) -> tuple[Array, Array]:
     """Run Elman's cell over time: return all outputs and the last hidden state.
 
+    Args:
+        activation: the function in the cell's formula
+        reverse: whether time runs backwards; each output stays at its place
+
     Shapes: x (T, N, in), weight_ih (in, out), weight_hh (out, out), biases (out,) or None, hidden (N, out),
             mask (T, N) bool or None -> (T, N, out), (N, out)
     Source: Lux.jl ``RNNCell``; torch ``nn.RNN``
@@ -92,6 +96,9 @@ def lstm_sweep(
     reverse: bool = False,
 ) -> tuple[Array, Array, Array]:
     """Run an LSTM over time: return all outputs, the last hidden state and the last memory.
+
+    Args:
+        reverse: whether time runs backwards; each output stays at its place
 
     Shapes: x (T, N, in), weight_ih (in, 4 out), weight_hh (out, 4 out), biases (4 out,) or None,
             hidden and memory (N, out), mask (T, N) bool or None -> (T, N, out), (N, out), (N, out)
@@ -125,6 +132,9 @@ def gru_sweep(
 ) -> tuple[Array, Array]:
     """Run a GRU over time: return all outputs and the last hidden state.
 
+    Args:
+        reverse: whether time runs backwards; each output stays at its place
+
     Shapes: x (T, N, in), weight_ih (in, 3 out), weight_hh (out, 3 out), biases (3 out,) or None, hidden (N, out),
             mask (T, N) bool or None -> (T, N, out), (N, out)
     Source: Lux.jl ``GRUCell``; torch ``nn.GRU``
@@ -150,6 +160,9 @@ def gru_v3_sweep(
     reverse: bool = False,
 ) -> tuple[Array, Array]:
     """Run a GRU with its reset gate before the product over time: return all outputs and the last hidden state.
+
+    Args:
+        reverse: whether time runs backwards; each output stays at its place
 
     Shapes: x (T, N, in), weight_ih (in, 3 out), weight_hh (out, 3 out) with its last third unused, weight_hn
             (out, out), bias (3 out,) or None, hidden (N, out), mask (T, N) bool or None -> (T, N, out), (N, out)

@@ -67,8 +67,12 @@ def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> Non
 def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:
     """Divide a weight by an estimate of its largest singular value; return it and the left singular vector's estimate.
 
-    The weight is read as a matrix W whose rows lie along `axis`. Each iteration makes u a unit vector along W Wᵀu;
+    The weight is read as a matrix W. Each iteration makes u a unit vector along W Wᵀu;
     the singular value is then ``norm(Wᵀu)``. To differentiation u is a constant. A weight of zeros stays.
+
+    Args:
+        axis: the axis of the matrix's rows
+        iterations: how many steps of power iteration are taken
 
     Shapes: weight (...), u (n,) with n the size along the axis -> like weight, (n,)
     Source: T. Miyato et al., "Spectral normalization for generative adversarial networks" (2018)

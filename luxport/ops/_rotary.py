@@ -34,6 +34,10 @@ def compute_rotary_embedding_params(
 ) -> dict[str, Any]:
     """Return the cosines and sines of ``position * base ** (-2 i / dims)``, as float32 on the host.
 
+    Args:
+        base: how the angles fall from pair to pair, see above
+        low_memory_variant: whether each angle is returned once, and not for both features of its pair
+
     Shapes: -> cos_cache and sin_cache (max_sequence_length, dims / 2), or all of it twice, side by side, without
             `low_memory_variant`
     Raises: ValueError if dims is odd
@@ -70,8 +74,11 @@ def apply_rotary_embedding(
 ) -> Array:
     """Turn feature i with feature ``i + dims / 2`` by the angle of the caches at the position.
 
-    The first `dims` features are turned (all if None), the others stay. Positions count from 0 unless they are
-    given. The rotation is done in float32 at least.
+    Positions count from 0 unless they are given. The rotation is done in float32 at least.
+
+    Args:
+        dims: how many features are turned, the first of each head; None for all
+        seq_axis: the axis of positions in x
 
     Shapes: x (..., sequence, heads, features), or with another `seq_axis`; caches (longest sequence, dims / 2) or
             (longest sequence, dims); positions (sequence,) or (N, sequence), int -> like x

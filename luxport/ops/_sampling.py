@@ -45,6 +45,10 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     the nearest element, and with "reflection" x is mirrored, as often as need be, at the centers or edges that are -1
     and 1; where a place is held or was the border's, the gradient with respect to the grid is 0.
 
+    Args:
+        padding_mode: what is outside x: "zeros", the nearest element ("border") or x mirrored ("reflection")
+        align_corners: whether -1 and 1 are the centers of the outermost elements, and not their outer edges
+
     Shapes: x (N, C, H, W), grid (N, H', W', 2) -> (N, C, H', W'); x (N, C, D, H, W), grid (N, D', H', W', 3) ->
             (N, C, D', H', W')
     Raises: LayerError if x and the grid have other axes, or for another mode
@@ -136,6 +140,11 @@ def imrotate(
     What is (dh, dw) from the center comes from ``(cos dh + sin dw, cos dw - sin dh)`` there, interpolated ("bilinear")
     or from the nearest element. The center (h, w) counts from 0 and is ``(H // 2, W // 2)`` if not given; that of the
     whole image is ``((H - 1) / 2, (W - 1) / 2)``, about which quarter turns of a square are exact.
+
+    Args:
+        angle: the angle
+        method: "bilinear" or "nearest"
+        rotation_center: the center (h, w), which counts from 0; None for ``(H // 2, W // 2)``
 
     Shapes: x (N, C, H, W) -> (N, C, H, W)
     Raises: LayerError if x has other axes, for another method, or for integers to be interpolated

@@ -24,6 +24,9 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     Entries that are inf share the whole of it, and no gradient flows to where they are; of -inf alone, or of a NaN,
     come NaNs. Of nothing comes nothing: an axis may be empty.
 
+    Args:
+        axis: the axis, or a tuple of axes, along which the result adds up to 1; None for all
+
     Shapes: x (...), real -> like x; integers become float32
     Source: NNlib ``softmax``
 
@@ -40,6 +43,9 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
 @operation(rules={"axis": AXES}, early=False)
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, also where that is too small for a number.
+
+    Args:
+        axis: the axis, or a tuple of axes, as for `softmax`; None for all
 
     Shapes: x (...), real -> like x; integers become float32
     Source: NNlib ``logsoftmax``
@@ -59,6 +65,10 @@ def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """Return ``log(sum(exp(x)))`` without overflow, over all entries unless an axis is given.
 
     It is inf where an entry is, and -inf where all are, or there is none; no gradient flows to either.
+
+    Args:
+        axis: the axis, or a tuple of axes, to sum over; None for all
+        keepdims: whether they stay, of size 1
 
     Shapes: x (...), real -> x without the axes, or with 1 for each if `keepdims`; integers become float32
     Source: NNlib ``logsumexp``, which keeps the axes

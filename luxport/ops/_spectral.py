@@ -54,10 +54,15 @@ def stft(
     center: bool = True,
     normalized: bool = False,
 ) -> Array:
-    """Transform stretches of n_fft samples, one every `hop_length` (n_fft / 4 if None), times the window.
+    """Transform stretches of n_fft samples, one every `hop_length`, times the window.
 
-    A window shorter than n_fft has zeros on both sides. With `center`, frame m is around sample ``m hop_length`` of
-    x, mirrored at its ends. With `normalized` the result is divided by the square root of n_fft.
+    A window shorter than n_fft has zeros on both sides.
+
+    Args:
+        n_fft: how many samples a frame has
+        hop_length: how many samples later the next frame starts; None for n_fft / 4
+        center: whether frame m is around sample ``m hop_length`` of x, mirrored at its ends, and does not start there
+        normalized: whether the transform is divided by the square root of n_fft
 
     Shapes: x (..., L) real, window (at most n_fft,) -> (..., frames, n_fft / 2 + 1), complex; all n_fft frequencies
             if x is complex
@@ -105,6 +110,14 @@ def istft(
 
     Frames are transformed back, multiplied by the window, laid over each other and divided by the sum of the squared
     windows. What no frame covers is 0. Without `original_length` samples at the end that fill no frame are missing.
+
+    Args:
+        n_fft: how many samples a frame has
+        hop_length: how many samples later the next frame starts; None for n_fft / 4
+        center: whether frame m is around sample ``m hop_length`` of the signal, and does not start there
+        normalized: whether the transform is divided by the square root of n_fft
+        return_complex: whether the signal is complex
+        original_length: how many samples the signal has; None for as many as the frames fill
 
     Shapes: y (..., frames, n_fft / 2 + 1), or (..., frames, n_fft) with `return_complex`, complex; window (at most
             n_fft,) -> (..., original_length), real unless `return_complex`
@@ -156,6 +169,12 @@ def hann_window(
 ) -> Array:
     """Return ``(1 - cos(2 pi k / n)) / 2`` with n = length, or length - 1 if not `periodic`.
 
+    Args:
+        periodic: whether n is the length, and not one less
+        dtype: the dtype of the result, by name
+        backend: the backend of the result; None for the default one
+        device: the device of the result; None for the backend's default
+
     Shapes: -> (length,)
     Source: NNlib ``hann_window``
 
@@ -177,6 +196,14 @@ def hamming_window(
     device: str | None = None,
 ) -> Array:
     """Return ``alpha - beta cos(2 pi k / n)`` with n = length, or length - 1 if not `periodic`.
+
+    Args:
+        periodic: whether n is the length, and not one less
+        alpha: the constant of the formula
+        beta: the factor of its cosine
+        dtype: the dtype of the result, by name
+        backend: the backend of the result; None for the default one
+        device: the device of the result; None for the backend's default
 
     Shapes: -> (length,)
     Raises: ValueError if the length is below 1
@@ -207,8 +234,16 @@ def spectrogram(
 ) -> Array:
     """Return ``abs(stft + eps) ** power``, or the transform itself if power is 0.
 
-    `pad` zeros go on both ends of x first; with `window_normalized` the transform is divided by the window's norm.
     eps, the spacing of numbers at 1, keeps the gradient of a silent signal finite.
+
+    Args:
+        n_fft: how many samples a frame has
+        hop_length: how many samples later the next frame starts; None for n_fft / 4
+        pad: how many zeros are put on both ends of x first
+        center: whether frame m is around sample ``m hop_length`` of x, mirrored at its ends, and does not start there
+        power: the exponent; 0 for the transform itself
+        normalized: whether the transform is divided by the square root of n_fft
+        window_normalized: whether the transform is divided by the window's norm
 
     Shapes: x (..., L) real, window (at most n_fft,) -> (..., frames, n_fft / 2 + 1)
     Raises: LayerError and ValueError as `stft`
@@ -236,7 +271,12 @@ def spectrogram(
     early=False,
 )
 def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: float | None = 80.0) -> Array:
-    """Return ``10 log10(s / ref)``, where both count `amin` at least, and at least the largest less `top_db`.
+    """Return ``10 log10(s / ref)``: powers in decibels.
+
+    Args:
+        ref: the power that is 0 dB
+        amin: the least that s and ref count
+        top_db: how far below the largest the result may be at most; None for any distance
 
     Shapes: s (...) real -> like s
     Source: NNlib ``power_to_db``
@@ -254,6 +294,9 @@ def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: floa
 @operation(takes="levels real", rules={"ref": FINITE}, early=False)
 def db_to_power(levels: Array, *, ref: float = 1.0) -> Array:
     """Return ``ref 10^(levels / 10)``: undo `power_to_db`.
+
+    Args:
+        ref: the power that is 0 dB
 
     Shapes: levels (...) real -> like levels
     Source: NNlib ``db_to_power``
@@ -285,8 +328,18 @@ def melscale_filterbanks(
 ) -> Array:
     """Return triangles over the frequencies 0 to ``sample_rate / 2``, with peaks of 1 evenly spaced in mels.
 
-    ``mel = 2595 log10(1 + f / 700)``; `fmax` is half the sample rate if None. A spectrogram's mels are
+    ``mel = 2595 log10(1 + f / 700)``. A spectrogram's mels are
     ``spectrogram @ filterbanks.T``.
+
+    Args:
+        n_freqs: how many frequencies there are
+        n_mels: how many triangles there are
+        sample_rate: how many samples a second has
+        fmin: where the first triangle begins
+        fmax: where the last triangle ends; None for half the sample rate
+        dtype: the dtype of the result, by name
+        backend: the backend of the result; None for the default one
+        device: the device of the result; None for the backend's default
 
     Shapes: -> (n_mels, n_freqs)
     Raises: a warning if a triangle lies between two frequencies and is all 0

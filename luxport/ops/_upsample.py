@@ -43,7 +43,11 @@ def _check_elements(x: Array, **options: Any) -> None:
 
 @operation(takes="x (N, C, ...)", rules={"scale": _SIZE, "size": _SIZE}, check=_check_elements, early=False)
 def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
-    """Repeat every element along the spatial axes, as often as `scale` says or as makes `size`.
+    """Repeat every element along the spatial axes.
+
+    Args:
+        scale: how many times as many: an int for all spatial axes, or one each of the last ones
+        size: how many elements there are then: an int for all spatial axes, or one each
 
     Shapes: x (N, C, *spatial) -> (N, C, *spatial * scale) or (N, C, *size)
     Raises: LayerError unless just one of scale and size is given, with whole scales that fit x
@@ -76,6 +80,9 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
 @operation(takes="x (N, C, ...)", rules={"size": _SIZE}, check=_check_elements, early=False)
 def resize_nearest(x: Array, *, size: Size) -> Array:
     """Take `size` elements along the spatial axes, more or fewer: of n there, element i of m is ``floor(i n / m)``.
+
+    Args:
+        size: how many elements there are then: an int for all spatial axes, or one each
 
     Shapes: x (N, C, *spatial) -> (N, C, *size)
     Raises: LayerError for a size that is not positive, or does not fit the axes of x
@@ -111,6 +118,11 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
     Of n elements and m wanted, element i is at ``i (n - 1) / (m - 1)``: corners lie on corners. Without
     `align_corners` it is at ``max(0, (i + 1/2) n / m - 1/2)``: elements are cells that are cut up evenly, as is the
     default of PyTorch, JAX and TensorFlow. Integers are interpolated in float32 and rounded.
+
+    Args:
+        scale: how many times as many: a number for all spatial axes, or one each of the last ones
+        size: how many elements there are then: an int for all spatial axes, or one each
+        align_corners: whether interpolation keeps the values of the corner elements
 
     Shapes: x (N, C, *spatial) -> (N, C, *floor(spatial * scale)) or (N, C, *size)
     Raises: LayerError unless just one of scale and size is given, for the axes of x
@@ -156,6 +168,11 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
 def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along two spatial axes: `upsample_linear` of (N, C, H, W).
 
+    Args:
+        scale: how many times as many: a number for all spatial axes, or one each of the last ones
+        size: how many elements there are then: an int for all spatial axes, or one each
+        align_corners: whether interpolation keeps the values of the corner elements
+
     Source: NNlib ``upsample_bilinear``
     """
     _expect_axes(x, 4)
@@ -166,6 +183,11 @@ def upsample_bilinear(x: Array, *, scale: Scale = None, size: Size = None, align
 def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along three spatial axes: `upsample_linear` of (N, C, D, H, W).
 
+    Args:
+        scale: how many times as many: a number for all spatial axes, or one each of the last ones
+        size: how many elements there are then: an int for all spatial axes, or one each
+        align_corners: whether interpolation keeps the values of the corner elements
+
     Source: NNlib ``upsample_trilinear``
     """
     _expect_axes(x, 5)
@@ -174,9 +196,12 @@ def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, alig
 
 @operation(takes="x (N, C, ...)", rules={"factor": count(1, LONGEST)}, check=_check_elements, early=False)
 def pixel_shuffle(x: Array, *, factor: int) -> Array:
-    """Lay channels out in space: each pixel becomes a block of ``factor`` pixels along every spatial axis.
+    """Lay channels out in space: each pixel becomes a block of pixels.
 
     In two axes ``y[n, c, factor h + i, factor w + j] = x[n, factor^2 c + factor i + j, h, w]``.
+
+    Args:
+        factor: how many pixels a block has along each spatial axis
 
     Shapes: x (N, C factor^rank, *spatial) -> (N, C, *spatial * factor)
     Raises: LayerError if the channels do not make whole blocks

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from luxport import initializers, layers, losses, optimizers, schedules
+from luxport import initializers, layers, losses, ops, optimizers, schedules
 
 ENTRY = re.compile(r" {4}(\*{0,2}\w+): (\S.*)")
 
@@ -57,3 +57,13 @@ def test_each_argument_is_documented(module: ModuleType) -> None:
     names = {name: [entry for entry, _ in documented(value)] for name, value in public(module)}
     wanted = {name: arguments(value) for name, value in public(module)}
     assert {name: found for name, found in names.items() if found != wanted[name]} == {}
+
+
+def test_each_option_of_an_operation_is_documented() -> None:
+    # Arrays, which come by position, are described under Shapes.
+    def options(op: Any) -> list[str]:
+        return [name for name, p in inspect.signature(op).parameters.items() if p.kind is p.KEYWORD_ONLY]
+
+    operations = {name: op for name in ops.__all__ if inspect.isfunction(op := getattr(ops, name))}
+    names = {name: [entry for entry, _ in documented(op)] for name, op in operations.items()}
+    assert {name: found for name, found in names.items() if found != options(operations[name])} == {}

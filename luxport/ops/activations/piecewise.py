@@ -66,6 +66,9 @@ def hardtanh(x: Array) -> Array:
 def trelu(x: Array, *, theta: float = 1) -> Array:
     """Return x where it is above theta, and 0 elsewhere; integers stay integers. Also called thresholdrelu.
 
+    Args:
+        theta: the threshold
+
     Source: K. Konda et al., "Zero-bias autoencoders and the benefits of co-adapting features" (2014)
     """
     xp = namespace(x)
@@ -98,6 +101,9 @@ def hardswish(x: Array) -> Array:
 def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     """Return x where it is positive and ``a * x`` elsewhere. Its derivative at 0 is a.
 
+    Args:
+        a: the slope below 0
+
     >>> import functools, numpy as np, luxport
     >>> leakyrelu(np.array([-10.0, 2.0]), a=0.2)
     array([-2.,  2.])
@@ -112,6 +118,10 @@ def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
 def rrelu(x: Array, key: Array, counter: Array, *, lower: float = 1 / 8, upper: float = 1 / 3) -> Array:
     """Return x where it is positive and ``a * x`` elsewhere, a drawn from U(lower, upper) for each element.
 
+    Args:
+        lower: the least slope
+        upper: the bound below which all slopes are
+
     Shapes: x (...), key (2,) int32, counter () int32 -> like x
     Source: B. Xu et al., "Empirical evaluation of rectified activations in convolutional network" (2015)
     """
@@ -125,6 +135,9 @@ def rrelu(x: Array, key: Array, counter: Array, *, lower: float = 1 / 8, upper: 
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x) - 1)`` elsewhere. Its derivative at 0 is 1.
 
+    Args:
+        alpha: the factor below 0
+
     Source: D.-A. Clevert et al., "Fast and accurate deep network learning by exponential linear units" (2015)
     """
     xp = namespace(x)
@@ -135,6 +148,9 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
 @operation(rules={"alpha": NUMBER})
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x / alpha) - 1)`` elsewhere.
+
+    Args:
+        alpha: the factor below 0
 
     Source: J. T. Barron, "Continuously differentiable exponential linear units" (2017)
     """
@@ -162,6 +178,9 @@ _ALPHA = 1.6732632423543772848170429916717
 @operation(rules={"lambda_": NON_NEGATIVE})
 def softshrink(x: Array, *, lambda_: float = 0.5) -> Array:
     """Return x moved toward 0 by lambda_, and 0 where it is no further than that.
+
+    Args:
+        lambda_: how far x is moved
 
     >>> import numpy as np
     >>> softshrink(np.array([-10.0, 0.3, 10.0]))

@@ -194,6 +194,9 @@ def softsign(x: Array) -> Array:
 def glu(x: Array, *, axis: int = -1) -> Array:
     """Return the first half along an axis times the sigmoid of the second half.
 
+    Args:
+        axis: the axis to cut in halves
+
     Shapes: x (..., 2 n, ...) -> (..., n, ...)
     Raises: ValueError if the size along the axis is odd
     Source: Y. N. Dauphin et al., "Language modeling with gated convolutional networks" (2017)
