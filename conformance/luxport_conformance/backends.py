@@ -12,8 +12,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from luxport import jit, tree
-from luxport.backend import Backend, available_backends, backend_name, dtype_name, get_backend, known_backends
+from luxport import jit, tree, value_and_grad
+from luxport.backend import Backend, available_backends, backend_name, can, dtype_name, get_backend, known_backends
 
 __all__ = [
     "BACKENDS",
@@ -83,11 +83,14 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
         return x * x
 
     def gradients() -> bool:
-        try:
-            backend.value_and_grad(square, (0,), False)(backend.asarray(2.0, dtype="float32"))
-        except (TypeError, NotImplementedError):  # the ways to say that it has no gradients
-            return False
-        return True
+        if can(backend, "gradients"):
+            value_and_grad(square)(backend.asarray(2.0, dtype="float32"))
+        return can(backend, "gradients")
+
+    def compiles() -> bool:
+        if can(backend, "compiler"):
+            jit(square)(backend.asarray(2.0, dtype="float32"))
+        return can(backend, "compiler")
 
     def holds(dtype: str) -> bool:
         if getattr(backend.xp, dtype, None) is None:
@@ -96,7 +99,7 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
 
     return {
         "gradients": gradients,
-        "compiles": lambda: backend.jit(square) is not square,
+        "compiles": compiles,
         "complex": lambda: holds("complex64"),
         **{dtype: partial(holds, dtype) for dtype in Abilities.dtypes},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import tree
+from luxport.backend._capabilities import can
 from luxport.backend._dtype_names import check_dtype_name, dtype_name
 from luxport.backend._precision import dtype_at
 from luxport.backend._protocol import Array, Backend
@@ -74,7 +75,7 @@ def to(
 
 
 def _sorts_keys(backend: Backend) -> bool:
-    return getattr(backend, "sorts_keys", False)
+    return can(backend, "sorted keys")
 
 
 @says_what_it_takes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 __all__ = ["Array", "Backend"]
@@ -14,11 +13,16 @@ Array: TypeAlias = Any
 
 @runtime_checkable
 class Backend(Protocol):
-    """What a backend offers. What it cannot do raises an error that says so and names who can."""
+    """What every backend has. What else it can do it declares in `capabilities`, and has the functions for that."""
 
     @property
     def name(self) -> str:
         """The name by which users ask for it."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it can do beyond running layers forward: some of `luxport.backend.CAPABILITIES`."""
         ...
 
     @property
@@ -53,30 +57,4 @@ class Backend(Protocol):
 
     def device_of(self, array: Array) -> str:
         """Name the device that an array lives on, as `devices` does."""
-        ...
-
-    def value_and_grad(
-        self, f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
-    ) -> Callable[..., Any]:
-        """Differentiate a scalar function of trees with respect to the trees at `argnums`."""
-        ...
-
-    def vjp(self, f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-        """Evaluate f and return the function that pulls a cotangent back to the arguments."""
-        ...
-
-    def jvp(self, f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Evaluate f and push tangents forward."""
-        ...
-
-    def jacobian(self, f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
-        """Differentiate every output of f with respect to every entry of one argument."""
-        ...
-
-    def stop_gradient(self, array: Array) -> Array:
-        """Return the same values, constant under differentiation."""
-        ...
-
-    def jit(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Compile a function of trees."""
         ...

@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from luxport.backend._capabilities import CAPABILITIES, can
 from luxport.backend._protocol import Array, Backend
 from luxport.backend.when_imported import when_imported
 from luxport.call_arguments import says_what_it_takes
@@ -119,6 +120,14 @@ def register_backend(backend: Backend) -> None:
     if missing:
         name = getattr(backend, "name", backend)
         raise TypeError(f"backend {shown(name)} misses {', '.join(missing)}: see luxport.backend.Backend")
+    unknown = [name for name in backend.capabilities if name not in CAPABILITIES]
+    if unknown:
+        known = ", ".join(CAPABILITIES)
+        raise TypeError(f"backend {shown(backend.name)} expects capabilities among {known}, got {', '.join(unknown)}")
+    for capability in backend.capabilities:
+        missing = [name for name in CAPABILITIES[capability] if getattr(backend, name, None) is None]
+        if missing:
+            raise TypeError(f"backend {shown(backend.name)} with {capability} misses {', '.join(missing)}")
     _BY_NAME[backend.name] = backend
 
 
@@ -164,10 +173,10 @@ def _load_on_arrival(root: str) -> None:
 def casts(x: Array, other: Array) -> bool:
     """Tell whether two dtypes may meet because the user told the framework to cast by itself, as `torch.autocast` does.
 
-    A backend says so by a function of the same name, which it may leave out.
+    That is the capability "autocast".
     """
-    own = getattr(find_owner(type(x)), "casts", None)
-    return own is not None and own(x, other)
+    owner: Any = find_owner(type(x))
+    return owner is not None and can(owner, "autocast") and owner.casts(x, other)
 
 
 def adopt_type(array_type: type, backend: Backend) -> None:
@@ -175,7 +184,6 @@ def adopt_type(array_type: type, backend: Backend) -> None:
     _BY_TYPE[array_type] = backend
 
 
-# A backend may leave the rest out only by raising where it is called.
 _REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
 
 

@@ -470,20 +470,13 @@ class _AbstractBackend:
     """The backend of arrays without values: it traces shapes and computes nothing."""
 
     name = "abstract"
+    capabilities = frozenset({"scan"})
     xp = abstract_namespace
     ops = SimpleNamespace(may_look=lambda x: False)
 
     def asarray(self, values: AbstractArray, *, dtype: str | None = None, device: str | None = None) -> AbstractArray:
         """Change the dtype; NumPy has no bfloat16, and for shapes it does not matter."""
         return AbstractArray(values.shape, values.dtype if dtype is None else dtype.replace("bfloat16", "float32"))
-
-    def stop_gradient(self, array: AbstractArray) -> AbstractArray:
-        """Return it: there is nothing to differentiate."""
-        return array
-
-    def custom_vjp(self, rule: Any, args: tuple[Any, ...]) -> Any:
-        """Run the function."""
-        return rule.f(*args)
 
     def scan(self, f: Callable[..., Any], init: Any, xs: Any, length: int, reverse: bool) -> tuple[Any, Any]:
         """Take one step, which has the shapes of them all."""

@@ -11,6 +11,7 @@ from luxport.backend import (
     Array,
     Backend,
     backend_of,
+    can,
     check_dtype_name,
     default_backend,
     get_backend,
@@ -86,7 +87,7 @@ def setup(
         later: Any = backend_of(key)
         arrays = later.draw_later(lambda words: _in_single(draw(Rng.of_words(words))), words, _in_single(like))
         ps, st = tree.unflatten(tree.structure(like), iter(arrays))
-    known = getattr(owner, "sorts_keys", False)
+    known = can(owner, "sorted keys")
     return with_places(tree.map_with_path(place, ps), known=known), with_places(
         tree.map_with_path(place, st), known=known
     )

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from luxport import ops
-from luxport.backend import Array, Backend, default_backend, find_owner, get_backend, namespace
+from luxport.backend import Array, Backend, can, default_backend, find_owner, get_backend, namespace
 from luxport.backend.memory import check_memory
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.errors import LayerError
@@ -140,9 +140,8 @@ def key_words(key: Any) -> Any:
 
     Raises: TypeError for several keys, and for an array that is none
     """
-    owner = find_owner(type(key))
-    words_of = None if owner is None else getattr(owner, "key_words", None)
-    return None if words_of is None else words_of(key)
+    owner: Any = find_owner(type(key))
+    return owner.key_words(key) if owner is not None and can(owner, "own keys") else None
 
 
 @says_what_it_takes

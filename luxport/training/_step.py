@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, find_owner, is_inexact, namespace
+from luxport.backend import Array, backend_of, can, find_owner, is_inexact, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._batching import first_size
@@ -201,12 +201,11 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
         return namespace(losses[0]).stack(losses), gathered, state, all_of_them
 
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        backend = backend_of(state.step)
+        backend: Any = backend_of(state.step)
         found = by_backend.get(backend)
         if found is None:
-            own = getattr(backend, "train_program", None)
-            if own is not None and plan.steps == 1:
-                found = own(gradients, partial(_finished, plan), jit=plan.jit, donate=plan.donate)
+            if can(backend, "training program") and plan.steps == 1:
+                found = backend.train_program(gradients, partial(_finished, plan), jit=plan.jit, donate=plan.donate)
             elif plan.jit:
                 found = compile_program(whole, donate=1) if plan.donate else compile_program(whole)
             else:

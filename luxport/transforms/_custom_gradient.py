@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, find_owner, is_inexact, same_shape
+from luxport.backend import Array, backend_of, can, dtype_name, find_owner, is_inexact, require, same_shape
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import kind_of
@@ -50,11 +50,11 @@ def custom_vjp(
         arrays = _arrays(args)
         if not arrays:
             return f(*args)
-        backend = backend_of(*arrays)
-        differentiated = getattr(backend, "custom_vjp", None)
-        if differentiated is None:
-            raise TypeError(f"{backend.name} has no custom gradients: the backend has no function custom_vjp")
-        return differentiated(rule, args)
+        backend: Any = backend_of(*arrays)
+        if not can(backend, "gradients"):
+            return f(*args)
+        require(backend, "custom gradients")
+        return backend.custom_vjp(rule, args)
 
     return call
 

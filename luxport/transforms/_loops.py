@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, default_backend, dtype_name, find_owner
+from luxport.backend import backend_of, can, default_backend, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.text import kind_of
 
@@ -52,8 +52,9 @@ def scan(
         return result
 
     arrays = [leaf for leaf in tree.leaves((init, xs)) if find_owner(type(leaf)) is not None]
-    backend = backend_of(*arrays) if arrays else default_backend()
-    return getattr(backend, "scan", unrolled_scan)(step, init, xs, length, reverse)
+    backend: Any = backend_of(*arrays) if arrays else default_backend()
+    loop = backend.scan if can(backend, "scan") else unrolled_scan
+    return loop(step, init, xs, length, reverse)
 
 
 def unrolled_scan(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from luxport import tree
-from luxport.backend import backend_of
+from luxport.backend import backend_of, can
 from luxport.backend.arguments import checked
 
 __all__ = ["stop_gradient"]
@@ -17,4 +19,9 @@ def stop_gradient(x: tree.Tree) -> tree.Tree:
     >>> stop_gradient(np.ones(2))
     array([1., 1.])
     """
-    return tree.map(lambda leaf: backend_of(leaf).stop_gradient(leaf), x)
+    return tree.map(_constant, x)
+
+
+def _constant(leaf: Any) -> Any:
+    backend: Any = backend_of(leaf)
+    return backend.stop_gradient(leaf) if can(backend, "gradients") else leaf

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from luxport import tree
-from luxport.backend import Backend, backend_of, default_backend, dtype_name, find_owner, is_inexact
+from luxport.backend import Backend, backend_of, can, default_backend, dtype_name, find_owner, is_inexact, require
 from luxport.call_arguments import says_what_it_takes
 from luxport.transforms._loops import scan
 from luxport.transforms._stop_gradient import stop_gradient
@@ -54,7 +54,7 @@ def value_and_grad(
     def transformed(*args: Any, **kwargs: Any) -> Any:
         for position in positions:
             _check_floating(_argument(args, position))
-        return _backend_of(args, kwargs).value_and_grad(scalar_valued, argnums, has_aux)(*args, **kwargs)
+        return _differentiating(args, kwargs).value_and_grad(scalar_valued, argnums, has_aux)(*args, **kwargs)
 
     return transformed
 
@@ -85,7 +85,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     (tensor([6.]),)
     """
     _check_floating(primals)
-    y, pull = _backend_of(primals, {}).vjp(f, *primals)
+    y, pull = _differentiating(primals, {}).vjp(f, *primals)
     return y, lambda cotangent: pull(_alike("a cotangent", y, cotangent))
 
 
@@ -98,7 +98,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     """
     primals = tuple(primals)
     _check_floating(primals)
-    return _backend_of(primals, {}).jvp(f, primals, _alike("a tangent", primals, tuple(tangents)))
+    return _differentiating(primals, {}).jvp(f, primals, _alike("a tangent", primals, tuple(tangents)))
 
 
 @says_what_it_takes
@@ -112,7 +112,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Any:
         _check_floating(_argument(args, argnums))
-        return _backend_of(args, {}).jacobian(f, argnums)(*args)
+        return _differentiating(args, {}).jacobian(f, argnums)(*args)
 
     return transformed
 
@@ -143,14 +143,16 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        backend = _backend_of(args, kwargs)
+        backend: Any = _backend_of(args, kwargs)
         program = compiled.get(backend)
         if program is None:
-            # Not among what every backend has: few can give memory away.
-            donating = donate != () and getattr(backend, "donates", False)
-            program = compiled[backend] = (
-                backend.jit(f, donate_argnums=donate) if donating else backend.jit(f)  # type: ignore[call-arg]
-            )
+            if not can(backend, "compiler"):
+                program = f
+            elif donate != () and can(backend, "donation"):
+                program = backend.jit(f, donate_argnums=donate)
+            else:
+                program = backend.jit(f)
+            compiled[backend] = program
         return program(*args, **kwargs)
 
     return call  # type: ignore[return-value]
@@ -177,8 +179,8 @@ def checkpoint(f: F) -> F:
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        recomputed = getattr(_backend_of(args, kwargs), "checkpoint", None)
-        if recomputed is None:
+        backend: Any = _backend_of(args, kwargs)
+        if not can(backend, "checkpoint"):
             return f(*args, **kwargs)
         structure, leaves = tree.structure((args, kwargs)), tree.leaves((args, kwargs))
         floating = [i for i, leaf in enumerate(leaves) if is_inexact(leaf)]
@@ -193,7 +195,7 @@ def checkpoint(f: F) -> F:
             result = tree.structure(y), [leaf if find_owner(type(leaf)) is None else None for leaf in found]
             return tuple([leaf for leaf in found if find_owner(type(leaf)) is not None])
 
-        arrays = iter(recomputed(of_arrays)(*[leaves[i] for i in floating]))
+        arrays = iter(backend.checkpoint(of_arrays)(*[leaves[i] for i in floating]))
         shape, others = result
         return tree.unflatten(shape, iter([next(arrays) if leaf is None else leaf for leaf in others]))
 
@@ -209,6 +211,11 @@ def _backend_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Backend:
             backend_of(found, leaf)
             found = leaf
     return default_backend() if found is None else backend_of(found)
+
+
+def _differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Find the backend of the arguments, and refuse one without gradients."""
+    return require(_backend_of(args, kwargs), "gradients")
 
 
 def _first_array(value: Any) -> Any:

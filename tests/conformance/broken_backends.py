@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from toy_backend import ToyArray, toy
 
+from luxport.backend import CAPABILITIES
+
 
 def _with(tanh: Any) -> SimpleNamespace:
     return SimpleNamespace(**{**vars(toy), "ops": SimpleNamespace(tanh=tanh)})
@@ -47,4 +49,5 @@ def _as_narrow(values: Any, dtype: str | None = None, device: str | None = None)
 narrow = SimpleNamespace(
     **{**vars(toy), "name": "narrow", "ops": SimpleNamespace(), "xp": _Narrow(), "asarray": _as_narrow}
 )
-unsure = SimpleNamespace(**{**vars(toy), "name": "unsure", "value_and_grad": lambda f, argnums, has_aux: 1 / 0})
+_GRADIENTS = dict.fromkeys(CAPABILITIES["gradients"], lambda *args: 1 / 0)
+unsure = SimpleNamespace(**{**vars(toy), **_GRADIENTS, "name": "unsure", "capabilities": frozenset({"gradients"})})

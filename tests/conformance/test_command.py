@@ -93,7 +93,7 @@ def test_peers_are_information(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--backend", "broken_backends:incomplete"], "misses xp"),
+        (["--backend", "broken_backends:incomplete"], "misses capabilities, xp"),
         (["--backend", "broken_backends:nothing"], "no backend at 'broken_backends:nothing'"),
         (["--backend", "nowhere:toy"], "no backend at 'nowhere:toy'"),
         (["--backend", "tinygrad"], "unknown backend tinygrad: expected one of cupy, jax, mlx, numpy, "),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import timeit
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ class TestOwners:
         class Half:
             name = "half"
 
-        assert "misses xp, ops, owns_type, asarray" in message(TypeError, lp.register_backend, Half())
+        assert "misses capabilities, xp, ops, owns_type, asarray" in message(TypeError, lp.register_backend, Half())
         for attribute in _registry._REQUIRED:
             setattr(Half, attribute, getattr(lp.get_backend("numpy"), attribute))
         Half.name, Half.owns_type = "half", staticmethod(lambda array_type: False)
@@ -76,6 +77,13 @@ class TestOwners:
             assert "half" in lp.available_backends()
         finally:
             del _registry._BY_NAME["half"]
+
+    def test_what_a_backend_declares_it_has(self, message):
+        numpy = vars(lp.get_backend("numpy"))
+        promising = SimpleNamespace(**{**numpy, "capabilities": frozenset({"compiler"})})
+        assert "with compiler misses jit" in message(TypeError, lp.register_backend, promising)
+        dreaming = SimpleNamespace(**{**numpy, "capabilities": frozenset({"sleep"})})
+        assert "expects capabilities among gradients, " in message(TypeError, lp.register_backend, dreaming)
 
 
 class TestChoice:

@@ -25,13 +25,11 @@ from luxport_jax import ops
 from luxport_jax.keys import draw_later, key_words
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["donates", "draw_later", "key_words", "name", "ops", "sorts_keys", "xp"]
+__all__ = ["capabilities", "draw_later", "key_words", "name", "ops", "xp"]
 
 name = "jax"
 
-sorts_keys = True
-
-donates = True  # `jit` takes `donate_argnums`
+capabilities = frozenset({"gradients", "custom gradients", "compiler", "scan", "checkpoint", "own keys", "sorted keys", "donation"})
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
 # What an exported program keeps of a `Static` in its arguments: the value, if it is a plain one.

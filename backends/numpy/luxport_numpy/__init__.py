@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import array_api_compat.numpy as xp
 import numpy as np
 
-from luxport.transforms._custom_gradient import CustomGradient
 from luxport_numpy import ops
 
-__all__ = ["name", "ops", "sorts_keys", "xp"]
+__all__ = ["capabilities", "name", "ops", "xp"]
 
 name = "numpy"
 
-sorts_keys = True  # JAX takes NumPy's arrays too
+capabilities = frozenset({"sorted keys"})  # JAX, which sorts them, takes NumPy's arrays too
 
 
 def owns_type(array_type: type) -> bool:
@@ -54,44 +52,3 @@ def devices() -> list[str]:
 def device_of(array: Any) -> str:
     """Name the one device."""
     return "cpu"
-
-
-def stop_gradient(array: Any) -> Any:
-    """Return it: everything is constant here."""
-    return array
-
-
-def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    """Run the function: there are no gradients here."""
-    return rule.f(*args)
-
-
-def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return f: NumPy has no compiler."""
-    return f
-
-
-def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
-    """Refuse."""
-    return _refuse
-
-
-def vjp(f: Callable[..., Any], *primals: Any) -> NoReturn:
-    """Refuse."""
-    _refuse()
-
-
-def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> NoReturn:
-    """Refuse."""
-    _refuse()
-
-
-def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
-    """Refuse."""
-    return _refuse
-
-
-def _refuse(*args: Any, **kwargs: Any) -> NoReturn:
-    raise TypeError(
-        "numpy differentiates nothing: use arrays of jax, torch or tf, for instance luxport.setup(..., backend='torch')"
-    )

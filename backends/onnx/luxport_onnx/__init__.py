@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,11 @@ from luxport_onnx.graph import Array, fed
 from luxport_onnx.loops import scan
 from luxport_onnx.running import numbers_of
 
-__all__ = ["export", "name", "ops", "scan", "xp"]
+__all__ = ["capabilities", "export", "name", "ops", "scan", "xp"]
 
 name = "onnx"
+
+capabilities = frozenset({"scan"})
 
 
 def owns_type(array_type: type) -> bool:
@@ -56,47 +57,6 @@ def devices() -> list[str]:
 def device_of(array: Any) -> str:
     """Name the one device."""
     return "cpu"
-
-
-def stop_gradient(array: Any) -> Any:
-    """Return it: everything is constant here."""
-    return array
-
-
-def custom_vjp(rule: Any, args: tuple[Any, ...]) -> Any:
-    """Run the function: there are no gradients here."""
-    return rule.f(*args)
-
-
-def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return f: what is recorded is compiled where it is run."""
-    return f
-
-
-def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
-    """Refuse."""
-    return _refuse
-
-
-def vjp(f: Callable[..., Any], *primals: Any) -> NoReturn:
-    """Refuse."""
-    _refuse()
-
-
-def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> NoReturn:
-    """Refuse."""
-    _refuse()
-
-
-def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
-    """Refuse."""
-    return _refuse
-
-
-def _refuse(*args: Any, **kwargs: Any) -> NoReturn:
-    raise TypeError(
-        "onnx differentiates nothing: it records a model for others to run. Train with arrays of jax, torch or tf"
-    )
 
 
 adopt_type(Array, sys.modules[__name__])  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from luxport_tf.transforms import checkpoint, custom_vjp, jacobian, jit, jvp, st
 
 __all__ = [
     "asarray",
+    "capabilities",
     "checkpoint",
     "custom_vjp",
     "device_of",
@@ -29,3 +30,5 @@ __all__ = [
 ]
 
 name = "tf"
+
+capabilities = frozenset({"gradients", "custom gradients", "compiler", "scan", "checkpoint"})

@@ -23,13 +23,13 @@ from luxport_torch.transforms import (
     jit,
     jvp,
     stop_gradient,
-    untracked,
     value_and_grad,
     vjp,
 )
 
 __all__ = [
     "asarray",
+    "capabilities",
     "casts",
     "checkpoint",
     "custom_vjp",
@@ -45,13 +45,14 @@ __all__ = [
     "stop_gradient",
     "to_numpy",
     "train_program",
-    "untracked",
     "value_and_grad",
     "vjp",
     "xp",
 ]
 
 name = "torch"
+
+capabilities = frozenset({"gradients", "custom gradients", "compiler", "checkpoint", "autocast", "training program"})
 
 torch.utils._pytree.register_pytree_node(
     Static,

@@ -21,7 +21,7 @@ from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static
 
-__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "untracked", "value_and_grad", "vjp"]
+__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
@@ -129,11 +129,6 @@ def _jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
     """Differentiate by `torch.func.jacrev`."""
     return _tracked(torch.func.jacrev(f, argnums))
-
-
-def untracked() -> Any:
-    """Record nothing inside of this context but what gradients taken there need."""
-    return torch.no_grad()
 
 
 def stop_gradient(array: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,55 @@
+"""What a backend may leave out, and what is said of one that does: `can` and `require`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from luxport.backend._protocol import Backend
+
+__all__ = ["CAPABILITIES", "can", "require"]
+
+CAPABILITIES: Mapping[str, tuple[str, ...]] = {
+    "gradients": ("value_and_grad", "vjp", "jvp", "jacobian", "stop_gradient"),
+    "custom gradients": ("custom_vjp",),
+    "compiler": ("jit",),
+    "scan": ("scan",),
+    "checkpoint": ("checkpoint",),
+    "autocast": ("casts",),
+    "own keys": ("key_words", "draw_later"),
+    "sorted keys": (),
+    "donation": (),
+    "training program": ("train_program",),
+}
+"""By what a backend says in its `capabilities`: the functions that it then has beside those of every backend.
+
+- gradients: without them gradients are refused, and all arrays are constants
+- custom gradients: `luxport.custom_vjp`
+- compiler: without one `luxport.jit` returns the function as it is
+- scan: a loop of the framework's own; without one it is a loop in Python
+- checkpoint: without it gradients keep what they need
+- autocast: `casts(x, other)` tells whether two dtypes may meet, because the framework itself casts
+- own keys: `luxport.setup` takes the framework's own keys as seeds
+- donation: `jit` takes `donate_argnums`, arguments whose memory a program may use for its results
+- training program: a whole step of training of the framework's own, such as one that updates in place
+- sorted keys: the framework sorts the keys of dicts, so that trees which are handed out keep their places themselves
+"""
+
+_CURES = {
+    "gradients": "differentiates nothing: use arrays of jax, torch or tf, for instance "
+    "luxport.setup(..., backend='torch')",
+}
+
+
+def can(backend: Backend, capability: str) -> bool:
+    """Tell whether a backend has a capability."""
+    return capability in backend.capabilities
+
+
+def require(backend: Backend, capability: str) -> Backend:
+    """Return the backend, if it has a capability.
+
+    Raises: TypeError, with what to do
+    """
+    if capability not in backend.capabilities:
+        raise TypeError(f"{backend.name} {_CURES.get(capability, f'has no {capability}')}")
+    return backend
