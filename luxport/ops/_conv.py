@@ -121,12 +121,20 @@ def conv_nd(
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places)
     """
     x, weight = _promoted(x, weight)
-    return _convolved(x, weight, bias, stride, padding, dilation, groups, flip)
+    return _convolved(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip)
 
 
 @in_single_or_double  # sums, those of gradients too, are taken in float32
 def _convolved(
-    x: Array, weight: Array, bias: Array | None, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    groups: int,
+    flip: bool,
 ) -> Array:
     xp = namespace(x)
     out, kernel = weight.shape[0], tuple(weight.shape)[2:]
@@ -208,12 +216,21 @@ def conv_transpose_nd(
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial)
     """
     x, weight = _promoted(x, weight)
-    return _laid(x, weight, bias, stride, transposed_padding(padding, output_padding), dilation, groups, flip)
+    around = transposed_padding(padding, output_padding)
+    return _laid(x, weight, bias, stride=stride, around=around, dilation=dilation, groups=groups, flip=flip)
 
 
 @in_single_or_double
 def _laid(
-    x: Array, weight: Array, bias: Array | None, stride: Sizes, around: Pairs, dilation: Sizes, groups: int, flip: bool
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    around: Pairs,
+    dilation: Sizes,
+    groups: int,
+    flip: bool,
 ) -> Array:
     xp = namespace(x)
     channels, kernel, places = weight.shape[0], tuple(weight.shape)[2:], sizes_of(x)[2:]

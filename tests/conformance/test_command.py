@@ -96,7 +96,7 @@ def test_peers_are_information(
         (["--backend", "broken_backends:incomplete"], "misses capabilities, xp"),
         (["--backend", "broken_backends:nothing"], "no backend at 'broken_backends:nothing'"),
         (["--backend", "nowhere:toy"], "no backend at 'nowhere:toy'"),
-        (["--backend", "tinygrad"], "unknown backend tinygrad: expected one of cupy, jax, mlx, numpy, "),
+        (["--backend", "tinygrad"], "unknown backend tinygrad: expected one of cupy, jax, mlx, "),
         (["--layer", "("], "--layer expects a regular expression, got '(': "),
         (["--report", "/dev/null/report"], "no folder for the report at /dev/null/report: Not a directory"),
         (["--dtype", "float8"], "invalid choice: 'float8'"),

@@ -6,20 +6,19 @@ whether it works on yours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
 import array_api_compat.cupy as xp  # type: ignore[import-not-found]
 import cupy as _cupy  # type: ignore[import-not-found]
 
-from luxport.transforms._custom_gradient import CustomGradient
-
-__all__ = ["name", "ops", "xp"]
+__all__ = ["capabilities", "name", "ops", "xp"]
 
 cupy: Any = _cupy
 
 name = "cupy"
+
+capabilities: frozenset[str] = frozenset()
 
 ops = SimpleNamespace()
 
@@ -58,31 +57,3 @@ def devices() -> list[str]:
 def device_of(array: Any) -> str:
     """Name an array's GPU."""
     return f"gpu:{array.device.id}"
-
-
-def stop_gradient(array: Any) -> Any:
-    """Return it: everything is constant here."""
-    return array
-
-
-def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    """Run the function: there are no gradients here."""
-    return rule.f(*args)
-
-
-def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Return f: there is no compiler."""
-    return f
-
-
-def _refuse(*args: Any, **kwargs: Any) -> NoReturn:
-    raise TypeError(
-        "cupy differentiates nothing: use arrays of jax, torch or tf, for instance luxport.setup(..., backend='torch')"
-    )
-
-
-def _refusing(*args: Any, **kwargs: Any) -> Callable[..., Any]:
-    return _refuse
-
-
-value_and_grad, jacobian, vjp, jvp = _refusing, _refusing, _refuse, _refuse

@@ -8,6 +8,7 @@ from luxport_mlx.transforms import checkpoint, custom_vjp, jacobian, jit, jvp, s
 
 __all__ = [
     "asarray",
+    "capabilities",
     "checkpoint",
     "custom_vjp",
     "device_of",
@@ -27,3 +28,5 @@ __all__ = [
 ]
 
 name = "mlx"
+
+capabilities = frozenset({"gradients", "custom gradients", "compiler", "checkpoint"})

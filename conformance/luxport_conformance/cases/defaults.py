@@ -123,7 +123,7 @@ CASES: tuple[Case, ...] = (
             program=lambda x, p=p: ops.lp_pool(x, window=2, p=p),
             inputs={"x": LINE},
             raises=ValueError,
-            message=f"expects a positive finite p, got {p}",
+            message=f"expects p as a positive finite number, got {p}",
             dtypes=("float32",),
         )
         for name, p in (("zero", 0), ("negative", -1.0), ("infinite", float("inf")))
