@@ -29,7 +29,9 @@ __all__ = ["capabilities", "draw_later", "key_words", "name", "ops", "xp"]
 
 name = "jax"
 
-capabilities = frozenset({"gradients", "custom gradients", "compiler", "scan", "checkpoint", "own keys", "sorted keys", "donation"})
+capabilities = frozenset(
+    {"gradients", "custom gradients", "compiler", "scan", "checkpoint", "own keys", "sorted keys", "donation"}
+)
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
 # What an exported program keeps of a `Static` in its arguments: the value, if it is a plain one.
