@@ -12,7 +12,7 @@ __all__ = ["main"]
 COMMANDS = {
     "convert": (
         "luxport.porting.convert_command",
-        "write what a BSON.jl or JLD2 file holds as safetensors, or JLD2 for Julia",
+        "write what a BSON.jl or JLD2 file holds as ONNX, safetensors, or JLD2 for Julia",
     ),
     "inspect": ("luxport.porting.inspect_command", "show what a BSON.jl or JLD2 file holds"),
     "port": ("luxport.porting.translate.command", "turn Julia code of a Flux or Lux model into Python"),

@@ -1,4 +1,4 @@
-"""The command ``luxport convert``: parameters and states from Julia's files to safetensors, and back to Julia."""
+"""The command ``luxport convert``: from Julia's files to ONNX and safetensors, and back to Julia."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+from luxport.backend._dtype_names import check_dtype_name
 from luxport.command_line import Arguments
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
+from luxport.export.onnx_file import InputSpec, to_onnx
 from luxport.porting.errors import FileFormatError, shown
 from luxport.porting.files import saving
 from luxport.porting.files.detect import is_safetensors
@@ -27,20 +29,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Convert a file: status 0, or 2 for a wrong argument, a file that cannot be read, or one that does not fit."""
     parser = Arguments(
         prog="luxport convert",
-        description="Write what a BSON.jl or JLD2 file holds as safetensors, or for Flux.loadmodel! as JLD2.",
+        description="Write what a BSON.jl or JLD2 file holds as safetensors, for Flux.loadmodel! as JLD2, or as ONNX.",
     )
     parser.add_argument("file", help="a file of a whole Flux model, or of parameters for --model, also safetensors")
-    parser.add_argument("output", help="the safetensors file to write; for Julia, one whose name ends in .jld2")
+    parser.add_argument("output", help="the safetensors file to write; for Julia a .jld2, a whole model an .onnx")
     parser.add_argument("--model", metavar="MODULE:OBJECT", help="the luxport model that the parameters are for")
     parser.add_argument("--name", help="the entry of the file, if it holds several; dotted if it is inside another")
     parser.add_argument(
         "--flux", metavar="VERSION", help="the Flux that wrote the file, 0.6, where the file does not say"
     )
+    parser.add_argument(
+        "--input",
+        metavar="SIZES",
+        action="append",
+        help="for ONNX the shape of an input, free sizes by name: N,1,28,28, or int32:N,T; once for each",
+    )
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stopped:  # argparse has said why
         return int(stopped.code or 0)
+    to_graph = options.output.endswith(".onnx")
     try:
+        if to_graph != bool(options.input):
+            raise ValueError("--input and an output whose name ends in .onnx belong together: --input N,1,28,28")
         if options.model is None:
             with _doubts_told():
                 model, ps, st = load(options.file, name=options.name, flux=options.flux, backend="numpy")
@@ -54,7 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
                 chosen = {"name": options.name, "flux": options.flux}
                 with _doubts_told():
                     ps, st = load_parameters(options.file, model, **chosen, backend="numpy")
-        if options.output.endswith(".jld2"):
+        if to_graph:
+            inputs = [_input(text) for text in options.input]
+            to_onnx(options.output, model, ps, st, inputs[0] if len(inputs) == 1 else tuple(inputs))
+        elif options.output.endswith(".jld2"):
             save_flux_state(options.output, model, ps, st)
         else:
             saving.save(options.output, ps, st, model=model)
@@ -62,6 +76,22 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"luxport convert: {shown(str(error), 500)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _input(text: str) -> InputSpec:
+    """Read the sizes of an input, and its dtype if that stands before them.
+
+    Raises: ValueError
+
+    >>> _input("N,1,28,28"), _input("int32:N,T")
+    (InputSpec(shape=('N', 1, 28, 28), dtype=None), InputSpec(shape=('N', 'T'), dtype='int32'))
+    """
+    dtype, colon, sizes = text.rpartition(":")
+    check_dtype_name(dtype if colon else None)
+    parts = [part.strip() for part in sizes.split(",")]
+    if not all([part.isdecimal() or part.isidentifier() for part in parts]):
+        raise ValueError(f"--input expects sizes and names of free ones, N,1,28,28, got {text!r}")
+    return InputSpec(tuple([int(part) if part.isdecimal() else part for part in parts]), dtype if colon else None)
 
 
 @contextmanager

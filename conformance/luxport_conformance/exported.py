@@ -1,0 +1,148 @@
+"""A law of exports: each public layer's graph for ONNX gives NumPy's numbers in onnxruntime, or is refused by name.
+
+``python -m luxport_conformance.exported`` runs all of it: float32 and float16, free and fixed batches, every opset.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import tree
+from luxport.errors import LayerTypeError
+from luxport_conformance.compare import Violation, compare_trees
+from luxport_conformance.examples import EXAMPLES, Example
+from luxport_conformance.petab import petab_cases
+
+__all__ = ["REFUSED", "Exported", "check_export", "check_petab", "main"]
+
+REFUSED = {"DebugLayer": "calls a function of Python's"}
+"""Layers that no graph can have, and the words of their refusal."""
+
+_OPSETS = (18, 20, 21, 22, 23)
+
+
+class Exported:
+    """A model's graph in onnxruntime, as a function of the model's input."""
+
+    def __init__(self, model: Any, ps: Any, st: Any, inputs: Any, *, opset: int | None = None) -> None:
+        import onnxruntime
+
+        self.graph = luxport.to_onnx(None, model, ps, st, inputs, opset=opset)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session: Any = onnxruntime.InferenceSession(self.graph.SerializeToString(), options)
+
+    def __call__(self, x: Any) -> list[Any]:
+        """Return the arrays of the output, in order."""
+        names = [one.name for one in self.graph.graph.input]
+        known = {one.name for one in self._session.get_inputs()}
+        given = {name: leaf for name, leaf in zip(names, tree.leaves(x), strict=True) if name in known}
+        return self._session.run(None, given)
+
+
+def check_export(name: str, example: Example, dtype: str, *, free: bool = True, opset: int | None = None) -> float:
+    """Hold one example's graph against NumPy, for two sizes of the batch if it may be free.
+
+    Raises: Violation
+    """
+    model = example.layer
+    x, ps, st = tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, example.values())
+    st = luxport.test_mode(st)
+    free = free and example.per_sample
+    specs = tree.map(lambda leaf: _spec(leaf, free), x)
+    if name in REFUSED:
+        try:
+            luxport.to_onnx(None, model, ps, st, specs)
+        except LayerTypeError as error:
+            if REFUSED[name] in str(error):
+                return 0.0
+            raise
+        raise Violation(f"{name} was exported, and expected to be refused: it {REFUSED[name]}")
+    run = Exported(model, ps, st, specs, opset=opset)
+    batches = [x, tree.map(lambda leaf: np.concatenate([leaf, leaf[:1]]) if leaf.ndim else leaf, x)] if free else [x]
+    return max([_deviation(run, model, batch, ps, st, dtype, example) for batch in batches])
+
+
+def check_petab(folder: Path) -> int:
+    """Hold the graphs of a PEtab SciML test suite's networks, in test mode, against NumPy; return how many.
+
+    Raises: Violation
+    """
+    count = 0
+    for case in petab_cases(folder):
+        values = case.inputs
+        x, ps = tree.map(
+            lambda leaf: leaf.astype("float32") if leaf.dtype.kind == "f" else leaf, (values["x"], values["ps"])
+        )
+        st = luxport.test_mode(values["st"])
+        model = _model_of(case)
+        run = Exported(model, ps, st, tree.map(lambda leaf: _spec(leaf, False), x))
+        want = tree.leaves(model(x, ps, st)[0])
+        try:
+            compare_trees(tuple(run(x)), tuple(want), "float32", case.tolerance)
+        except Violation as violation:
+            raise Violation(f"{case.id}: {violation}") from None
+        count += 1
+    return count
+
+
+def _model_of(case: Any) -> Any:
+    cells = dict(zip(case.program.__code__.co_freevars, case.program.__closure__, strict=True))
+    return cells["model"].cell_contents
+
+
+def _spec(leaf: Any, free: bool) -> luxport.InputSpec:
+    sizes = ("N", *leaf.shape[1:]) if free and leaf.ndim else leaf.shape
+    return luxport.InputSpec(sizes, leaf.dtype.name)
+
+
+def _deviation(run: Exported, model: Any, x: Any, ps: Any, st: Any, dtype: str, example: Example) -> float:
+    want = tree.leaves(model(x, ps, st)[0])
+    got = run(x)
+    for one, other in zip(got, want, strict=True):
+        if one.dtype != other.dtype:
+            raise Violation(f"{other.dtype} expected, got {one.dtype}")
+    return compare_trees(tuple(got), tuple(want), dtype, example.tolerance)
+
+
+def _runs() -> Iterator[tuple[str, bool, int | None]]:
+    for dtype in ("float32", "float16"):
+        yield dtype, True, None
+        yield dtype, False, None
+    for opset in _OPSETS:
+        yield "float32", True, opset
+
+
+def main(arguments: list[str]) -> int:
+    """Check every example in every way, and the networks of a folder if one is named; return 1 for a violation."""
+    failed = 0
+    for dtype, free, opset in _runs():
+        worst, count = 0.0, 0
+        for name, examples in EXAMPLES.items():
+            for number, example in enumerate(examples, start=1):
+                if dtype not in example.dtypes:
+                    continue
+                try:
+                    worst = max(worst, check_export(name, example, dtype, free=free, opset=opset))
+                except Exception as error:
+                    failed += 1
+                    text = re.sub(r"\s+", " ", str(error))[:300]
+                    print(f"FAILED {name}_{number} {dtype}: {type(error).__name__}: {text}")
+                count += 1
+        how = f"{dtype}, {'free' if free else 'fixed'} batch, opset {opset or 'as by default'}"
+        print(f"{count} examples in {how}: at most {worst:.1f} eps off", flush=True)
+    for folder in arguments:
+        print(f"{check_petab(Path(folder))} inputs of networks in {folder}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

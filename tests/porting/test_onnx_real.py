@@ -1,0 +1,51 @@
+"""`luxport convert` to ONNX: every real file that holds a whole model, run by onnxruntime against our own pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import real_files
+
+import luxport
+from luxport.cli import main
+from luxport.porting import load
+
+FLUX = real_files.folder("flux")
+WHOLE = {
+    "boston_dense.bson": ("N", 13),
+    "cartpole_policy_tracker.bson": ("N", 4),
+    "course_mnist_flux011.bson": ("N", 1, 28, 28),
+}
+
+
+def test_these_are_all_the_files_of_whole_models() -> None:
+    assert {file.name for file in FLUX.glob("*.bson")} == set(WHOLE)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_model_runs_in_onnxruntime(name: str, tmp_path: Any) -> None:
+    sizes = WHOLE[name]
+    output = tmp_path / "model.onnx"
+    assert main(["convert", str(FLUX / name), str(output), "--input", ",".join(map(str, sizes))]) == 0
+    session: Any = onnxruntime.InferenceSession(str(output))
+    model, ps, st = load(FLUX / name, backend="numpy")
+    draw = np.random.Generator(np.random.Philox(1))
+    for batch in (1, 5):
+        x = draw.normal(size=(batch, *sizes[1:])).astype(np.float32)
+        y, _ = model(x, ps, luxport.test_mode(st))
+        np.testing.assert_allclose(session.run(None, {"x": x})[0], y, rtol=1e-5, atol=1e-5 * np.abs(y).max())
+
+
+def test_a_graph_needs_the_sizes_of_its_input(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    source = str(FLUX / "boston_dense.bson")
+    for more, said in (
+        ([], "luxport convert: --input and an output whose name ends in .onnx belong together"),
+        (["--input", "N,-1"], "luxport convert: --input expects sizes and names of free ones"),
+        (["--input", "N,12"], "luxport convert: Dense expects (..., 13), got (?, 12)"),
+        (["--input", "int33:N,13"], "luxport convert: a dtype expected, got 'int33'"),
+    ):
+        assert main(["convert", source, str(tmp_path / "model.onnx"), *more]) == 2
+        assert capsys.readouterr().err.startswith(said)
