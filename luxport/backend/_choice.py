@@ -19,6 +19,7 @@ _chosen: str | None = None
 _using: ContextVar[str | None] = ContextVar("luxport_using", default=None)
 
 
+@says_what_it_takes
 def default_backend() -> Backend:
     """Return the backend that new arrays come from.
 

@@ -100,6 +100,7 @@ def backend_name(name: str) -> str:
     return {"pytorch": "torch", "tensorflow": "tf"}.get(name.lower(), name)
 
 
+@says_what_it_takes
 def available_backends() -> list[str]:
     """Name the backends whose frameworks are installed, without importing them."""
     installed = {

@@ -8,9 +8,10 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.core.entries import check_entries, find_wrong_entry, fits
-from luxport.errors import LayerError, Place
+from luxport.errors import LayerError, LayerTypeError, Place
 
 __all__ = ["locate_errors", "says_where"]
 
@@ -29,10 +30,15 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(call)
-    def wrapper(self: Any, x: Any = _ABSENT, ps: Any = _ABSENT, st: Any = _ABSENT, *more: Any, **inputs: Any) -> Any:
-        if st is _ABSENT or ps is _ABSENT or x is _ABSENT:
-            given = {"x": x, "ps": ps, "st": st, **inputs}
-            return _call_by_name(call, self, {name: v for name, v in given.items() if v is not _ABSENT})
+    def wrapper(self: Any, x: Any = _ABSENT, ps: Any = _ABSENT, st: Any = _ABSENT, /, *more: Any, **inputs: Any) -> Any:
+        if st is _ABSENT:
+            given = {name: v for name, v in (("x", x), ("ps", ps)) if v is not _ABSENT}
+            if given.keys() & inputs.keys():
+                raise _wrong_arguments(call, self, tuple(given.values()), inputs) or TypeError("given twice")
+            given |= inputs
+            if "x" in given and "ps" in given and "st" in given:
+                return wrapper(self, given.pop("x"), given.pop("ps"), given.pop("st"), **given)
+            return _call_by_name(call, self, given)
         try:
             own = self._own
             if own is not None and not fits(own, ps, st):
@@ -44,6 +50,10 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
             _move_out(error.place, self, ps)
             raise error from error.__cause__
         except Exception as error:
+            if (more or inputs) and isinstance(error, TypeError):
+                problem = _wrong_arguments(call, self, (x, ps, st, *more), inputs)
+                if problem is not None:
+                    raise problem from None
             wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
             if wrong is None:
                 _note_place(error, self, ps)
@@ -69,6 +79,18 @@ def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]
         _move_out(error.place, layer, None)
         raise error from None
     return call(*bound.args, **bound.kwargs)
+
+
+def _wrong_arguments(
+    call: Callable[..., Any], layer: Any, args: tuple[Any, ...], options: Mapping[str, Any]
+) -> LayerError | None:
+    """Say which arguments of a call are too many, unknown or given twice; None if it takes them."""
+    wrong = wrong_arguments("it", call, (layer, *args), options)
+    if wrong is None:
+        return None
+    error = LayerTypeError(f"is called as y, st = model(x, ps, st): {wrong.replace('is built as it', 'takes ')}")
+    _move_out(error.place, layer, None)
+    return error
 
 
 def _move_out(place: Place, layer: Any, ps: Any) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import dtype_name, find_owner, get_backend, to_numpy
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer, check_layer
 from luxport.core.modes import test_mode
@@ -39,6 +40,7 @@ class InputSpec:
         object.__setattr__(self, "shape", tuple([n if isinstance(n, str) else int(n) for n in sizes]))  # type: ignore[arg-type]
 
 
+@says_what_it_takes
 def to_onnx(
     path: str | PathLike[str] | None,
     model: Layer,

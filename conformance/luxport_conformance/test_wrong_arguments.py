@@ -1,0 +1,47 @@
+"""Missing, unknown, doubled and superfluous arguments, of everything public and of operations on every backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from luxport.backend import get_backend
+from luxport_conformance.compare import Violation
+from luxport_conformance.wrong_arguments import (
+    WrongCall,
+    expect_refused,
+    layer_calls,
+    operation_calls,
+    public_calls,
+)
+
+
+def test_whatever_is_public_says_which_arguments_it_takes() -> None:
+    wrong = list(public_calls())
+    assert len(wrong) > 800
+    assert [problem for call in wrong if (problem := _problem(call))] == []
+
+
+def test_layers_say_which_arguments_a_call_takes() -> None:
+    wrong = list(layer_calls())
+    assert len(wrong) > 300
+    assert [problem for call in wrong if (problem := _problem(call))] == []
+
+
+def test_operations_say_so_on_every_backend(backend_name: str) -> None:
+    on_numpy = list(operation_calls(get_backend("numpy")))
+    assert len(on_numpy) > 500
+    for here, there in zip(operation_calls(get_backend(backend_name)), on_numpy, strict=True):
+        assert expect_refused(here) == expect_refused(there)
+
+
+def test_python_s_own_words_are_told_apart() -> None:
+    with pytest.raises(Violation, match="luxport's own words expected"):
+        expect_refused(WrongCall("f", "nothing", (), lambda: (lambda x: x)()))  # type: ignore[call-arg]
+
+
+def _problem(call: WrongCall) -> str:
+    try:
+        expect_refused(call)
+    except Violation as violation:
+        return str(violation)
+    return ""

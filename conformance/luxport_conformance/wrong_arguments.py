@@ -1,0 +1,159 @@
+"""Missing, unknown, doubled and superfluous arguments of all that is public: one line says what is wanted.
+
+What cannot be bound to a function's arguments never reaches an array. So everything is called without any, and
+operations alone, which a backend may supply, with arrays of each backend as well.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from inspect import Parameter
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import luxport
+from luxport import initializers, layers, losses, ops, optimizers, porting, schedules, training
+from luxport.backend import Backend
+from luxport_conformance.arrays import on_backend
+from luxport_conformance.compare import Violation
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.operation_examples import OPERATIONS
+
+__all__ = ["WrongCall", "expect_refused", "layer_calls", "operation_calls", "public_calls"]
+
+_PUBLIC: tuple[ModuleType, ...] = (
+    *(luxport, ops, losses, layers, optimizers, schedules, training, porting, initializers),
+)
+_MOST = 40
+"""More arguments than anything takes."""
+_HOME = Path(luxport.__file__).parent
+
+
+@dataclass(frozen=True)
+class WrongCall:
+    """A call, the name of what is called, and words of which its error is to hold one: several things may be wrong."""
+
+    name: str
+    what: str
+    words: tuple[str, ...]
+    call: Callable[[], Any]
+
+
+def public_calls() -> Iterator[WrongCall]:
+    """Yield wrong calls, without any array, of every public function and class that has a signature."""
+    seen: set[int] = set()
+    for module in _PUBLIC:
+        for name in module.__all__:
+            value: Any = getattr(module, name)
+            if id(value) in seen or not callable(value) or _is_left_out(value):
+                continue
+            seen.add(id(value))
+            yield from _calls_of(value, inspect.signature(value).parameters, (), {})
+
+
+def operation_calls(backend: Backend) -> Iterator[WrongCall]:
+    """Yield wrong calls of the operations that are right but for one argument, with arrays of a backend."""
+    for name, examples in OPERATIONS.items():
+        operation = getattr(ops, name, None)
+        if operation is not None and examples:
+            arrays = tuple([on_backend(array, backend, "float32") for array in examples[0].arrays])
+            parameters = inspect.signature(operation).parameters
+            yield from _calls_of(operation, parameters, arrays, dict(examples[0].options))
+
+
+def layer_calls() -> Iterator[WrongCall]:
+    """Yield calls of a layer of each kind with too few, too many or unknown arguments."""
+    for examples in EXAMPLES.values():
+        for example in examples[:1] if isinstance(examples, (list, tuple)) else ():
+            layer = example.layer
+            x, ps, st = example.values()
+            name = type(layer).__name__
+            for what, words, args, options in (
+                ("nothing", ("x",), (), {}),
+                ("x alone", ("ps",), (x,), {}),
+                ("no states", ("st",), (x, ps), {}),
+                ("four", ("4",), (x, ps, st, x), {}),
+                ("x twice", ("both by position and by name",), (x, ps, st), {"x": x}),
+                ("misspelled", ("misspelled",), (x, ps, st), {"misspelled": 1}),
+            ):
+                yield WrongCall(name, what, words, _partial(layer, args, options))
+
+
+def expect_refused(wrong: WrongCall) -> str:
+    """Expect one line, luxport's own, that names what was called and what is wrong with it; return it.
+
+    Raises: Violation
+    """
+    at = f"{wrong.name} called with {wrong.what}"
+    try:
+        wrong.call()
+    except (TypeError, luxport.LayerError) as error:
+        text = str(error)
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        if frame is None or _HOME not in Path(frame.tb_frame.f_code.co_filename).parents:
+            raise Violation(f"{at}: luxport's own words expected, got {text!r}") from None
+        told = wrong.name in text and any([word in text for word in wrong.words])
+        if not told or not text.isprintable():
+            words = " or ".join(wrong.words)
+            raise Violation(f"{at}: one line with its name and {words} expected, got {text!r}") from None
+        return text
+    except Exception as error:
+        raise Violation(f"{at}: a TypeError expected, got {type(error).__name__}: {error}") from None
+    raise Violation(f"{at}: an error expected, got none")
+
+
+def _is_left_out(value: Any) -> bool:
+    """Leave out what is made by luxport alone, takes any number of anything, or is a type that is not built."""
+    if isinstance(value, type):
+        return inspect.isabstract(value) or value.__name__ in _NOT_BUILT or issubclass(value, BaseException)
+    try:
+        inspect.signature(value)
+    except (TypeError, ValueError):  # an alias of a type
+        return True
+    return getattr(value, "__name__", "") in _ANYTHING
+
+
+_ANYTHING = {"namespace", "backend_of", "operation", "definition_of", "in_dtype_of"}
+"""Of any number of arrays, or for those who write operations and rules."""
+_NOT_BUILT = {"Array", "Backend", "Compound", "FlatParameters", "HigherOrder", "Initializer", "InputSpec", "Layer"} | {
+    *("LayerSummary", "Loss", "ModelSummary", "NamedLayers", "Replacement", "Rule", "SavedFile", "Static", "StepIf"),
+}
+
+
+def _calls_of(function: Any, parameters: Any, arrays: tuple[Any, ...], options: dict[str, Any]) -> Iterator[WrongCall]:
+    name = getattr(function, "__name__", None) or repr(function)
+    kinds = [p.kind for p in parameters.values()]
+    by_position = [
+        p for p in parameters.values() if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    required = [p.name for p in parameters.values() if p.default is p.empty and p.kind not in _VARIADIC]
+    absent = () if arrays else tuple(required)
+    if required:
+        yield WrongCall(name, "nothing", (required[0],), _partial(function, (), {}))
+    if Parameter.VAR_KEYWORD not in kinds:
+        unknown = {**options, "misspelled": 1}
+        yield WrongCall(name, "misspelled", ("misspelled", *absent), _partial(function, arrays, unknown))
+    if Parameter.VAR_POSITIONAL not in kinds:
+        more = (*arrays, *range(_MOST - len(arrays)))
+        yield WrongCall(name, f"{_MOST} arguments", (str(_MOST), *absent), _partial(function, more, options))
+    first = by_position[0] if by_position else None
+    if first is not None and first.kind is Parameter.POSITIONAL_OR_KEYWORD:
+        given = arrays or (1,)
+        twice = {**options, first.name: given[0]}
+        yield WrongCall(name, f"{first.name} twice", (first.name,), _partial(function, given, twice))
+    for missing in options:
+        if parameters[missing].default is Parameter.empty:
+            rest = {key: value for key, value in options.items() if key != missing}
+            yield WrongCall(name, f"no {missing}", (missing,), _partial(function, arrays, rest))
+
+
+_VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+
+
+def _partial(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
+    return lambda: function(*args, **options)
