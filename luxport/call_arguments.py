@@ -9,10 +9,16 @@ from difflib import get_close_matches
 from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
 
-from luxport.errors import LayerTypeError
-from luxport.text import safe_to_show
+from luxport.errors import LayerError, LayerTypeError
+from luxport.text import safe_to_show, shown
 
-__all__ = ["built_in_own_words", "says_what_it_takes", "wrong_arguments", "wrong_arguments_of_function"]
+__all__ = [
+    "built_in_own_words",
+    "expect_function",
+    "says_what_it_takes",
+    "wrong_arguments",
+    "wrong_arguments_of_function",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,6 +93,11 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
             if wrong is None:
                 raise
             raise LayerTypeError(wrong) from None
+        except RecursionError:
+            raise LayerError(
+                f"{function.__name__} goes deeper than Python does: a tree that is one expected, not one that holds "
+                "itself or is nested thousands deep"
+            ) from None
 
     return call
 
@@ -112,6 +123,15 @@ def built_in_own_words(kind: Class) -> Class:
     return kind
 
 
+def expect_function(caller: str, f: Any) -> None:
+    """Expect something that can be called.
+
+    Raises: TypeError
+    """
+    if not callable(f):
+        raise TypeError(f"{caller} expects a function, got {shown(f)}")
+
+
 def wrong_arguments(
     name: str, init: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> str | None:
@@ -122,8 +142,8 @@ def wrong_arguments(
 def wrong_arguments_of_function(
     function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
 ) -> str | None:
-    """Say why a function does not take these arguments; None if it does."""
-    name = function.__name__
+    """Say why a function does not take these arguments; None if it does, or does not tell."""
+    name = getattr(function, "__name__", type(function).__name__)
     return _wrong(f"{name} is called as", name, function, 0, args, options)
 
 
@@ -135,7 +155,10 @@ def _wrong(
     args: tuple[Any, ...],
     options: Mapping[str, Any],
 ) -> str | None:
-    signature = inspect.signature(function)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-in functions do not tell
+        return None
     try:
         signature.bind(*args, **options)
     except TypeError:

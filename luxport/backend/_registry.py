@@ -82,6 +82,8 @@ def get_backend(name: str | Backend) -> Backend:
     Raises: ValueError if no such backend is known; BackendNotFoundError if its framework is not installed
     """
     if not isinstance(name, str):
+        if getattr(name, "owns_type", None) is None:
+            raise TypeError(f"a backend or its name expected, got {shown(name)}")
         return name
     if name in _BY_NAME:
         return _BY_NAME[name]

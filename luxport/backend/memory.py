@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from luxport.errors import LayerError
+from luxport.text import shown
 
 __all__ = ["check_growth", "check_memory"]
 
@@ -29,7 +30,7 @@ def check_memory(what: str, shape: Iterable[Any], itemsize: int = 4) -> None:
     wanted = itemsize * math.prod(sizes)
     if wanted > 1 << 30 and wanted > _memory():
         raise LayerError(
-            f"expects sizes that fit into memory, got {what} of {sizes}: {wanted / 1e9:,.0f} GB, "
+            f"expects sizes that fit into memory, got {what} of {shown(sizes)}: {min(wanted, 10**30) / 1e9:,.0f} GB, "
             f"and this machine has {_memory() / 1e9:,.0f}"
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import LayerBase, NamedLayers, by_name
 from luxport.core.counts import parameter_length, state_length
+from luxport.text import kind_of
 
 __all__ = ["display", "one_line"]
 
@@ -26,6 +27,8 @@ def display(model: LayerBase) -> str:
         layer_2 = Dense(3, 1),        # 4 parameters
     )                                 # 13 parameters
     """
+    if not isinstance(model, LayerBase):
+        raise TypeError(f"display expects a layer, got {kind_of(model)}")
     lines = _lines(model, "", "")
     width = max((len(text) for text, counts in lines if counts), default=0) + 2
     return "\n".join(f"{text:<{width}}# {counts}" if counts else text for text, counts in lines)

@@ -9,7 +9,7 @@ from luxport import tree
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import States
 from luxport.core.layer import Layer
-from luxport.text import kind_of
+from luxport.text import kind_of, shown
 from luxport.tree.static import Static
 
 __all__ = ["test_mode", "train_mode", "update_state"]
@@ -50,6 +50,8 @@ def update_state(
     {'a': {'carry': None}, 'carry': None, 'b': 3}
     """
     _check_states("update_state", st)
+    if not isinstance(name, str):
+        raise TypeError(f"update_state expects the name of an entry as a string, got {shown(name)}")
 
     def replace(entry: Any) -> Any:
         if exclude(entry):

@@ -34,7 +34,7 @@ def wrong_option(kind: type, options: Mapping[str, Any]) -> str | None:
             return f"{kind.__name__} expects {f.name} as {wanted}, got {shown(value)}{_remedy(parts, f.name, value)}"
         if f.name in _RANGES and isinstance(value, Real):
             low, high = _RANGES[f.name]
-            if not low <= float(value) <= high:
+            if not low <= value <= high:
                 wanted = f"of at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
                 return f"{kind.__name__} expects {f.name} as a number {wanted}, got {shown(value)}"
     return None

@@ -12,7 +12,7 @@ from luxport.core.containers import WrapperLayer
 from luxport.core.counts import parameter_length, state_length
 from luxport.core.display import one_line
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
-from luxport.core.layer import Layer
+from luxport.core.layer import Layer, check_layer
 from luxport.core.output_shape import output_shape
 from luxport.core.surgery import layer_map
 from luxport.text import shown
@@ -80,6 +80,7 @@ def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
     -------------------------------------------------------------
     total                        (5, 2)               146       0
     """
+    check_layer("summary", model)
     ps, st = abstract_values(initial_parameters, model), abstract_values(initial_states, model)
     found: list[tuple[tuple[str, ...], Layer, int, int, list[Any]]] = []
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
-from luxport.core.layer import Layer
+from luxport.core.layer import Layer, is_array
 from luxport.random import Rng
 from luxport.text import kind_of, shown
 from luxport.tree import paths
@@ -46,6 +46,8 @@ class FrozenLayer(Layer):
             raise TypeError(f"FrozenLayer expects a layer, got {shown(self.layer)}")
         if self.which is None:
             return
+        if not isinstance(self.which, (str, tuple, list)):
+            raise TypeError(f"FrozenLayer expects paths, such as ('layer_1.weight',), got {shown(self.which)}")
         which = (self.which,) if isinstance(self.which, str) else tuple(self.which)
         described = abstract_values(initial_parameters, self.layer)
         for path in which:
@@ -97,9 +99,13 @@ def freeze(layer: Layer, ps: Any = None, st: Any = None, which: str | Iterable[P
     >>> list(ps), list(st["frozen_params"])
     (['bias'], ['weight'])
     """
-    frozen = FrozenLayer(layer, which if which is None or isinstance(which, str) else tuple(which))  # type: ignore[arg-type]
+    if isinstance(which, Iterable) and not isinstance(which, (str, range)) and not is_array(which):
+        which = tuple(which)
+    frozen = FrozenLayer(layer, which)  # type: ignore[arg-type]
     if ps is None:
         return frozen
+    if not isinstance(ps, Mapping):
+        raise TypeError(f"freeze expects the parameters of {type(layer).__name__}, got {kind_of(ps)}")
     kept, fixed = frozen._split(ps)
     return frozen, kept, {"frozen_params": fixed, "states": st}
 

@@ -12,6 +12,7 @@ from luxport.core.input_checks import shape_of, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.ops.shapes import reshape_samples, sizes_of
+from luxport.text import shown
 
 __all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 
@@ -64,7 +65,7 @@ class ReshapeLayer(Layer):
     def __init__(self, *dims: int | tuple[int, ...] | list[int]) -> None:
         sizes: Any = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
         if any(not isinstance(n, Integral) or n < -1 for n in sizes) or sum(n == -1 for n in sizes) > 1:
-            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {tuple(sizes)}")
+            raise ValueError(f"ReshapeLayer expects sizes of which at most one is -1, got {shown(tuple(sizes))}")
         object.__setattr__(self, "dims", tuple(int(n) for n in sizes))
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from luxport.backend import Array, array_device, find_owner, namespace, same_shape
 from luxport.backend.dtypes import as_indices, real_numbers, single_or_double
+from luxport.backend.memory import check_memory
 from luxport.backend.option_rules import MOST, Rule, choice, count, is_int, is_number, late, or_none
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
@@ -122,6 +123,7 @@ def scatter(
         src = real_numbers(xp, src, f"scatter with {op!r}")
     sizes = _sizes(xp, indices, size)
     rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
+    check_memory("the result", (*sizes, *rest))
     segments, there = _flat(xp, indices, sizes)
     if len(places) != 1:
         src = xp.reshape(src, _filled((math.prod(places) if None not in places else None, *rest)))
@@ -159,12 +161,23 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     if len(segments.shape) != 1 or not same_shape(segments.shape, tuple(src.shape)[:1]):
         raise LayerError(f"expects src (m, ...) with segments (m,), got {shape_text(src)} and {shape_text(segments)}")
     expect_integers(segments, "segments")
+    check_memory("the result", (size, *src.shape[1:]))
     held, there = within(xp, segments, size, "segments")
     y = reduce_segments(src, held, op=op, size=size)
     return y if there is None else marked_missing(xp, y, xp.all(there))
 
 
-@operation
+def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
+    check_memory("the result", (size, *src.shape[1:]))
+    within(namespace(src, segments), segments, size, "segments")
+
+
+@operation(
+    takes="src (m, ...), segments int (m)",
+    rules={"op": late(choice("sum", "prod", "max", "min")), "size": late(count(0))},
+    check=_expect_segments,
+    early=False,
+)
 def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment as `segment_reduce`, all of whose numbers are in range.
 

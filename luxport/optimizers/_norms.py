@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_inexact, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerError
+from luxport.text import shown
 
 __all__ = ["clip_by_global_norm", "global_norm"]
 
@@ -62,8 +64,9 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     >>> clip_by_global_norm({"weight": np.array([3.0, 0.0]), "bias": np.array([4.0])}, 1.0)
     {'weight': array([0.6, 0. ]), 'bias': array([0.8])}
     """
-    if isinstance(largest, (int, float)) and not largest > 0:
-        raise LayerError(f"clip_by_global_norm expects a positive norm, got {largest}")
+    number = isinstance(largest, Real) and not isinstance(largest, bool)
+    if not (number and 0 < largest < 1e300 if number else getattr(largest, "shape", None) == ()):
+        raise LayerError(f"clip_by_global_norm expects a positive norm, got {shown(largest)}")
     norm = global_norm(grads)
     xp = namespace(norm)
     # NaN is not below 1, and must not become 1; infinity must not become 0.

@@ -16,7 +16,7 @@ from luxport.optimizers._hyperparameters import filled, precision_of, values_of,
 from luxport.optimizers._making import check_rule
 from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
-from luxport.text import kind_of
+from luxport.text import kind_of, safe_to_show
 from luxport.tree.static import Static
 
 __all__ = ["setup", "update", "update_in_place"]
@@ -364,7 +364,7 @@ def _check_length(state: Any, x: Any, dx: Any, path: tuple[str, ...]) -> None:
 
 
 def _names(entries: Any) -> str:
-    return "{" + ", ".join(map(str, entries)) + "}"
+    return "{" + safe_to_show(", ".join(map(str, entries))) + "}"
 
 
 def _at(path: tuple[str, ...]) -> str:

@@ -6,17 +6,19 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import built_in_own_words, says_what_it_takes
-from luxport.schedules._schedule import Schedule, keep_tuple, quotient, until, value_at
+from luxport.call_arguments import says_what_it_takes
+from luxport.schedules._schedule import Schedule, keep_tuple, made_of_numbers, quotient, until, value_at
 from luxport.schedules._waves import CosAnneal
+from luxport.text import shown
 
 __all__ = ["ComposedSchedule", "Constant", "Interpolator", "Loop", "OneCycle", "Sequence", "Shifted", "Shortened"]
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Constant(Schedule):
     """``value`` at every step.
@@ -34,7 +36,7 @@ class Constant(Schedule):
         return namespace(t).zeros_like(t) + self.value
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Shortened(Schedule):
     """A schedule that ends.
@@ -57,7 +59,7 @@ class Shortened(Schedule):
         return self.nsteps
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Shifted(Schedule):
     """A schedule that starts with a later value.
@@ -77,7 +79,7 @@ class Shifted(Schedule):
         return value_at(self.schedule, t - 1.0 + self.offset)
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Sequence(Schedule):
     """One schedule (or number) after the other, each for its number of steps and counting from 1; then the last.
@@ -119,7 +121,7 @@ class Sequence(Schedule):
         return value
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Loop(Schedule):
     """A schedule that starts again and again.
@@ -139,7 +141,7 @@ class Loop(Schedule):
         return value_at(self.schedule, (t - 1.0) % self.period + 1.0)
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Interpolator(Schedule):
     """A schedule at ``t / rate``: epochs for a count of batches, or real time.
@@ -165,7 +167,7 @@ class Interpolator(Schedule):
         return value_at(self.schedule, quotient(t, self.rate) if self.ceil else t / self.rate)
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class ComposedSchedule(Schedule):
     """A schedule whose arguments are schedules (or numbers): at each t, ``compose(schedule, arguments at t)`` at t.
@@ -222,6 +224,8 @@ def OneCycle(  # noqa: N802
     >>> [round(cycle(t), 3) for t in (1, 2, 3, 8)]
     [0.04, 0.52, 1.0, 0.067]
     """
+    if not isinstance(nsteps, Real) or not isinstance(maxval, Real) or not abs(nsteps) < 1e15:
+        raise TypeError(f"OneCycle expects a number of steps and the largest value, got {shown((nsteps, maxval))}")
     if not 0 < percent_start < 1:
         raise ValueError(f"OneCycle expects a part between 0 and 1 to rise in, got percent_start = {percent_start}")
     startval = maxval / 25 if startval is None else startval

@@ -6,13 +6,12 @@ import itertools
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import built_in_own_words
-from luxport.schedules._schedule import Schedule, keep_tuple, quotient, until
+from luxport.schedules._schedule import Schedule, keep_tuple, made_of_numbers, quotient, until
 
 __all__ = ["Exp", "Inv", "Poly", "Step"]
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Step(Schedule):
     """``start decay^k`` after k whole phases.
@@ -47,7 +46,7 @@ class Step(Schedule):
         return self.start * self.decay**passed
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Exp(Schedule):
     """``start decay^(t - 1)``.
@@ -67,7 +66,7 @@ class Exp(Schedule):
         return self.start * self.decay ** (t - 1.0)
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Poly(Schedule):
     """``start (1 - (t - 1) / max_iter)^degree``.
@@ -95,7 +94,7 @@ class Poly(Schedule):
         return self.max_iter
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Inv(Schedule):
     """``start / (1 + (t - 1) decay)^degree``.

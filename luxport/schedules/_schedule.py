@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from numbers import Real
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from luxport.backend import Array, namespace
+from luxport.backend import Array, dtype_name, find_owner, namespace
+from luxport.call_arguments import built_in_own_words
+from luxport.text import shown
 
-__all__ = ["Number", "Schedule", "between", "keep_tuple", "quotient", "until", "value_at"]
+__all__ = ["Number", "Schedule", "between", "keep_tuple", "made_of_numbers", "quotient", "until", "value_at"]
 
 
 Number: TypeAlias = Any
 """A float, or an array without axes."""
+
+
+Kind = TypeVar("Kind", bound=type)
+
+
+def made_of_numbers(kind: Kind) -> Kind:
+    """Let a schedule's class say which argument is no number or no function: put it above the dataclass."""
+    init: Any = vars(built_in_own_words(kind))["__init__"]
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **options: Any) -> None:
+        init(self, *args, **options)
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if str(f.type) in ("int", "float") and not _is_number(value):
+                raise TypeError(f"{kind.__name__} expects {f.name} as a number, got {shown(value)}")
+            if "tuple[int, ...]" in str(f.type) and not _are_numbers(value):
+                raise TypeError(f"{kind.__name__} expects {f.name} as an int or several, got {shown(value)}")
+            if str(f.type).startswith("Callable") and not str(f.type).endswith("None") and not callable(value):
+                raise TypeError(f"{kind.__name__} expects {f.name} as a function of the step, got {shown(value)}")
+
+    kind.__init__ = wrapper
+    return kind
+
+
+def _are_numbers(value: Any) -> bool:
+    return all([_is_number(n) for n in value]) if isinstance(value, tuple) else _is_number(value)
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a real number that a float can hold, or an array of such."""
+    if isinstance(value, Real):
+        return not isinstance(value, bool) and not 1e308 < abs(value) < math.inf
+    return find_owner(type(value)) is not None and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
 
 
 class Schedule(ABC):
@@ -91,5 +130,10 @@ def quotient(t: Array, size: Number) -> Array:
 def keep_tuple(schedule: Any, name: str) -> None:
     """Let any iterable be given where a tuple is kept."""
     value = getattr(schedule, name)
-    if not isinstance(value, (int, tuple)):
+    if isinstance(value, Iterable) and not isinstance(value, tuple) and getattr(value, "shape", None) != ():
+        if isinstance(value, range) and len(value) > _LONGEST:
+            raise ValueError(f"{type(schedule).__name__} expects {name} as a tuple, got {shown(value)}")
         object.__setattr__(schedule, name, tuple(value))
+
+
+_LONGEST = 1_000_000

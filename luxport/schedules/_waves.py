@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import built_in_own_words
-from luxport.schedules._schedule import Number, Schedule, between, quotient
+from luxport.schedules._schedule import Number, Schedule, between, made_of_numbers, quotient
 
 __all__ = ["CosAnneal", "Sin", "SinDecay2", "SinExp", "Triangle", "TriangleDecay2", "TriangleExp"]
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Triangle(Schedule):
     """A triangle wave between `l0` and `l1`: the smaller one at t = 1, the larger one half a period later.
@@ -37,7 +36,7 @@ class Triangle(Schedule):
         return between(self.l0, self.l1, _triangle(t, self.period))
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class TriangleDecay2(Schedule):
     """`Triangle`, half as high after each period.
@@ -59,7 +58,7 @@ class TriangleDecay2(Schedule):
         return between(self.l0, self.l1, _triangle(t, self.period) * _halved(t, self.period))
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class TriangleExp(Schedule):
     """`Triangle` with a height that is multiplied by ``decay^(t - 1)``.
@@ -83,7 +82,7 @@ class TriangleExp(Schedule):
         return between(self.l0, self.l1, _triangle(t, self.period) * self.decay ** (t - 1.0))
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class Sin(Schedule):
     """A wave ``|sin(π (t - 1) / period)|`` between `l0` and `l1`: the smaller one at t = 1.
@@ -105,7 +104,7 @@ class Sin(Schedule):
         return between(self.l0, self.l1, _sine(t, self.period))
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class SinDecay2(Schedule):
     """`Sin`, half as high after each period.
@@ -127,7 +126,7 @@ class SinDecay2(Schedule):
         return between(self.l0, self.l1, _sine(t, self.period) * _halved(t, self.period))
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class SinExp(Schedule):
     """`Sin` with a height that is multiplied by ``decay^(t - 1)``.
@@ -151,7 +150,7 @@ class SinExp(Schedule):
         return between(self.l0, self.l1, _sine(t, self.period) * self.decay ** (t - 1.0))
 
 
-@built_in_own_words
+@made_of_numbers
 @dataclass(frozen=True)
 class CosAnneal(Schedule):
     """Half a cosine from the larger of `l0` and `l1` at t = 1 down to the smaller one, in `period` steps.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from numbers import Real
 from operator import sub
 from typing import Any
 
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import expect_function, says_what_it_takes
+from luxport.text import shown
 
 __all__ = ["early_stopping", "patience", "plateau", "throttle"]
 
@@ -23,6 +25,9 @@ def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
     >>> [trigger(loss) for loss in (0.5, 2.0, 0.5, 0.5, 0.5)]
     [False, False, False, True, True]
     """
+    expect_function("patience", predicate)
+    if not isinstance(wait, Real) or isinstance(wait, bool):
+        raise TypeError(f"patience expects a number of calls as wait, got {shown(wait)}")
     count = 0
 
     def trigger(*args: Any, **kwargs: Any) -> bool:
@@ -54,6 +59,7 @@ def early_stopping(
     >>> [stop(loss) for loss in (3.0, 2.0, 2.5, 1.0, 1.5, 1.2)]
     [False, False, False, False, False, True]
     """
+    expect_function("early_stopping", f)
     best = init_score
 
     def no_improvement(*args: Any, **kwargs: Any) -> bool:
@@ -83,6 +89,7 @@ def plateau(
     >>> [flat(loss) for loss in (3.0, 2.0, 1.95, 1.94)]
     [False, False, False, True]
     """
+    expect_function("plateau", f)
     last = init_score
 
     def is_flat(*args: Any, **kwargs: Any) -> bool:
@@ -110,6 +117,7 @@ def throttle(
     >>> log(1), log(2)
     ('step 1', 'step 1')
     """
+    expect_function("throttle", f)
     lock = threading.RLock()
     waiting = False
     later: Callable[[], Any] | None = None

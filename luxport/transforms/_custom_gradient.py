@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, can, dtype_name, find_owner, is_inexact, require, same_shape
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import expect_function, says_what_it_takes
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import kind_of
 
@@ -43,6 +43,7 @@ def custom_vjp(
     >>> luxport.grad(lambda x: (3.0 * reverse(x)).sum())(luxport.asarray([1.0, 2.0], backend="torch"))
     tensor([-3., -3.])
     """
+    expect_function("custom_vjp", f)
     rule = CustomGradient(f, forward, backward)
 
     @functools.wraps(f, updated=())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import expect_function, says_what_it_takes
 from luxport.transforms._transforms import grad, jacobian, jvp, vjp
 
 __all__ = ["batched_jacobian", "hessian"]
@@ -36,6 +36,7 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
             [[6., 0.],
              [0., 8.]]])
     """
+    expect_function("batched_jacobian", f)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Array:
@@ -73,6 +74,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
+    expect_function("hessian", f)
     return jacobian(grad(f, argnums), argnums)
 
 

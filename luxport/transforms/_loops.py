@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import backend_of, can, default_backend, dtype_name, find_owner
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import expect_function, says_what_it_takes
 from luxport.text import kind_of
 
 __all__ = ["scan", "unrolled_scan"]
@@ -43,6 +43,7 @@ def scan(
     >>> float(total), sums
     (6.0, array([1., 3., 6.], dtype=float32))
     """
+    expect_function("scan", f)
     length = _length(xs, length)
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from luxport import tree
 from luxport.backend import Backend, backend_of, can, default_backend, dtype_name, find_owner, is_inexact, require
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import expect_function, says_what_it_takes
 from luxport.transforms._loops import scan
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.static import Static
@@ -38,6 +38,7 @@ def value_and_grad(
     >>> value_and_grad(lambda ps: (ps["a"] ** 2).sum())({"a": luxport.asarray([3.0], backend="torch")})
     (tensor(9.), {'a': tensor([6.])})
     """
+    expect_function("value_and_grad", f)
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(f, updated=())
@@ -62,6 +63,7 @@ def value_and_grad(
 @says_what_it_takes
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """Return the gradient function of f; with `has_aux` it returns ``(gradient, aux)``. See `value_and_grad`."""
+    expect_function("grad", f)
     with_value = value_and_grad(f, argnums, has_aux=has_aux)
 
     @functools.wraps(f, updated=())
@@ -84,6 +86,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     >>> pull(luxport.asarray([1.0], backend="torch"))
     (tensor([6.]),)
     """
+    expect_function("vjp", f)
     _check_floating(primals)
     y, pull = _differentiating(primals, {}).vjp(f, *primals)
     return y, lambda cotangent: pull(_alike("a cotangent", y, cotangent))
@@ -96,6 +99,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     Raises: TypeError if an argument has leaves that are no floating arrays, ValueError if the tangents are not
             like the primals
     """
+    expect_function("jvp", f)
     primals = tuple(primals)
     _check_floating(primals)
     return _differentiating(primals, {}).jvp(f, primals, _alike("a tangent", primals, tuple(tangents)))
@@ -108,6 +112,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     Shapes: output (*a), argument (*b) -> (*a, *b), for every pair of their leaves (the output's tree outside)
     Raises: TypeError if the argument has leaves that are no floating arrays
     """
+    expect_function("jacobian", f)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Any:
@@ -139,6 +144,7 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     >>> y.shape
     (1, 1)
     """
+    expect_function("jit", f)
     compiled: dict[Backend, Callable[..., Any]] = {}
 
     @functools.wraps(f, updated=())
@@ -176,6 +182,7 @@ def checkpoint(f: F) -> F:
     >>> gradient["layer_2"]["bias"]
     tensor([1.])
     """
+    expect_function("checkpoint", f)
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:

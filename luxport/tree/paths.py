@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from luxport.text import safe_to_show, shown
+
 __all__ = ["Path", "as_path", "entry", "merge", "sort_like", "replace", "select", "leave_out"]
 
 Path: TypeAlias = str | tuple[str, ...]
@@ -30,9 +32,11 @@ def entry(tree: Any, path: Path) -> Any:
     steps = as_path(path)
     for depth, step in enumerate(steps):
         if not isinstance(tree, Mapping) or step not in tree:
-            found = ", ".join(map(str, tree)) if isinstance(tree, Mapping) else "an array"
-            where = f" at {'.'.join(steps[:depth])}" if depth else ""
-            raise ValueError(f"a path of an entry expected, got {'.'.join(steps)!r}:{where or ' there'} is {found}")
+            found = safe_to_show(", ".join(map(str, tree))) if isinstance(tree, Mapping) else "an array"
+            where = f" at {safe_to_show('.'.join(steps[:depth]))}" if depth else ""
+            raise ValueError(
+                f"a path of an entry expected, got {shown('.'.join(steps))}:{where or ' there'} is {found}"
+            )
         tree = tree[step]
     return tree
 

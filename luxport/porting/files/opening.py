@@ -6,10 +6,14 @@ import os
 import stat
 from os import PathLike
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from luxport.porting.errors import FileFormatError
+from luxport.text import shown
 
-__all__ = ["bytes_of", "expect_regular"]
+__all__ = ["check_path", "bytes_of", "expect_regular"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -25,7 +29,19 @@ def expect_regular(path: str | PathLike[str]) -> None:
 
     Raises: FileFormatError; OSError if there is nothing
     """
+    check_path(path)
     _refuse(os.stat(path).st_mode, path)
+
+
+def check_path(path: Any) -> None:
+    """Expect a path.
+
+    Raises: TypeError; ValueError for one that no file can have
+    """
+    if not isinstance(path, (str, bytes, PathLike)) or isinstance(path, np.ndarray):
+        raise TypeError(f"a path expected, a string or an os.PathLike, got {shown(path)}")
+    if "\0" in os.fsdecode(path):
+        raise ValueError(f"a path expected, and none holds a character NUL, got {shown(path)}")
 
 
 def bytes_of(path: str | PathLike[str]) -> bytes:

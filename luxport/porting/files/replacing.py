@@ -17,6 +17,8 @@ try:
 except ModuleNotFoundError:  # Windows, where nobody can remove a file that another has open
     fcntl = None  # type: ignore[assignment]
 
+from luxport.porting.files.opening import check_path
+
 __all__ = ["replacing"]
 
 _UNFINISHED = re.compile(r"\.luxport-[0-9a-f]{16}\.unfinished")
@@ -42,6 +44,7 @@ def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises: OSError that names `path` as it was given
     """
+    check_path(path)
     given = os.fsdecode(path)
     try:
         place = _without_links(given)

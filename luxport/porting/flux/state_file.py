@@ -21,6 +21,7 @@ from luxport.porting.errors import NoCounterpartError
 from luxport.porting.files.jld2.writer import write
 from luxport.porting.files.replacing import replacing
 from luxport.porting.files.saving import fitted
+from luxport.text import safe_to_show, shown
 
 __all__ = ["flux_state", "save_flux_state"]
 
@@ -68,7 +69,9 @@ def flux_state(model: Layer, ps: Parameters, st: States) -> julia.Value:
     problems: list[str] = []
     ps, st = fitted(model, ps, st, problems)
     if problems:
-        raise ValueError(f"save_flux_state expects the parameters and states of {model!r}: {'; '.join(problems)}")
+        raise ValueError(
+            f"save_flux_state expects the parameters and states of {shown(model)}: {safe_to_show('; '.join(problems))}"
+        )
     return _state(model, ps, st, "")
 
 
