@@ -3,6 +3,7 @@
 It wants the packages of ``luxport-nn[code]``, which hold Julia's grammar.
 """
 
-from luxport.porting.translate.translate import Hole, Translation, translate
+from luxport.porting.translate.translate import Translation, translate
+from luxport.porting.translate.translator import Hole
 
 __all__ = ["Hole", "Translation", "translate"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.functions import ACTIVATIONS, ARRAYS, DEVICE_MAKERS, ELEMENTWISE, of_elements, rounded
+from luxport.porting.translate.functions import ARRAYS, of_elements, rounded
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.operators import operator_called
 from luxport.porting.translate.parse import (
@@ -15,29 +14,21 @@ from luxport.porting.translate.parse import (
     Unported,
     arguments,
     last_name,
-    line_of,
-    names_in,
     one_line,
-    parse,
     parts,
     text,
 )
 from luxport.porting.translate.sequences import SEQUENCES
 from luxport.porting.translate.structs import Struct, chosen_method, constructor_of, is_new
+from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS, ELEMENTWISE
+from luxport.porting.translate.translator import Translator, device, rewritten
 from luxport.porting.translate.writing import Code, call, field_name, group, operand, python_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
-__all__ = ["broadcast", "called", "device", "rewritten"]
-
-
-def device(t: Translator) -> Code:
-    """Return what stands for a device."""
-    t.helpers.add("keep")
-    return Code("keep", "device")
+__all__ = ["broadcast", "called"]
 
 
 def _part_called(t: Translator, callee: Code, given: Arguments) -> Code:
@@ -219,17 +210,6 @@ def _merged(t: Translator, name: str, given: Arguments) -> Code:
     if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or t.mode == "build":
         raise Unported(f"{name} of something that is no named tuple")
     return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
-
-
-def rewritten(t: Translator, node: Node, julia: str) -> Code:
-    """What stands for a node: the same in other words, with its holes at its place."""
-    if "x" in names_in(node):
-        raise Unported("a function of something named x")
-    (statement,) = parse(julia).named_children
-    holes = len(t.holes)
-    code = t.code(statement)
-    t.holes[holes:] = [replace(hole, line=line_of(node)) for hole in t.holes[holes:]]
-    return code
 
 
 def _applied(t: Translator, node: Node, name: str, given: Arguments) -> Code:

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from types import EllipsisType
 
 import luxport
-from luxport.porting.translate.functions import ACTIVATIONS, ELEMENTWISE
 from luxport.porting.translate.helpers import HELPERS
-from luxport.porting.translate.options import INITIALIZERS
+from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS
 from luxport.porting.translate.writing import BUILTINS
 
 __all__ = ["names_bound", "violation"]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import keyword
-from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import Builder, exactly
+from luxport.porting.translate.options import exactly
 from luxport.porting.translate.parse import Arguments, Unported
+from luxport.porting.translate.translator import Builder, Translator
 from luxport.porting.translate.writing import Code, call, group, named
-
-if TYPE_CHECKING:
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["CONTAINERS"]
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 import luxport
-from luxport.porting.translate.options import INITIALIZERS
+from luxport.porting.translate.tables import INITIALIZERS
 
 __all__ = ["Budget", "Raised", "Run", "TooMuch"]
 

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn, scaled_initializer
 from luxport.porting.translate.functions import of_elements
-from luxport.porting.translate.layers import LAYERS
-from luxport.porting.translate.options import INITIALIZERS
 from luxport.porting.translate.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
-from luxport.porting.translate.structs import is_new
+from luxport.porting.translate.tables import INITIALIZERS
+from luxport.porting.translate.translator import Translator, makes_layers
 from luxport.porting.translate.writing import Code, field_name, group, named, remark, render
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = [
     "define",
-    "makes_layers",
     "kind_of_type",
     "names_of",
     "parameters_and_body",
@@ -29,20 +26,6 @@ __all__ = [
     "write_body",
     "written_parameters",
 ]
-
-
-def makes_layers(t: Translator, node: Node) -> bool:
-    """Whether there is a constructor of layers anywhere in a node, or a function that makes some."""
-    if node.type == "call_expression":
-        function = node.named_children[0]
-        name = last_name(function)
-        if name in LAYERS if name not in t.kinds else t.kinds[name] == "builder":
-            return True
-    if node.type == "macrocall_expression" and "@compact" in text(node).partition("(")[0]:
-        return True
-    if node.type in ("call_expression", "parametrized_type_expression") and is_new(node.named_children[0]):
-        return True
-    return any(makes_layers(t, child) for child in node.named_children)
 
 
 def signature(node: Node) -> Node | None:
@@ -136,8 +119,6 @@ def write_body(
 
     `first` is its first array, `opening` what its body begins with, `own` are Julia's names of its parameters.
     """
-    from luxport.porting.translate.statements import block
-
     lines, before, outer, uses_xp, layers_used = t.lines, t.mode, t.outer, t.uses_xp, t.layers_used
     t.uses_xp = False
     t.outer = t.outer | t.locals
@@ -147,7 +128,7 @@ def write_body(
     for line in opening:
         t.put(line)
     try:
-        block(t, body, returns=True)
+        t.table.block(t, body, returns=True)
         written = t.lines
         if t.uses_xp:
             if not first:

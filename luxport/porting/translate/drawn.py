@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import INITIALIZERS, initializer
+from luxport.porting.translate.options import initializer
 from luxport.porting.translate.parse import Unported, arguments, last_name, named_entries, parts, text
+from luxport.porting.translate.tables import INITIALIZERS
+from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, group
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["array_drawn", "arrays_drawn", "scaled_initializer"]
 

@@ -10,44 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from luxport.ops import activations
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE
+from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, operand, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
-__all__ = ["ACTIVATIONS", "ARRAYS", "DEVICE_MAKERS", "ELEMENTWISE", "of_elements", "rounded", "truncated"]
-
-ACTIVATIONS: Mapping[str, str] = {
-    **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
-    "hardσ": "luxport.hardsigmoid",
-    "logσ": "luxport.logsigmoid",
-    "softmax": "luxport.ops.softmax",
-    "logsoftmax": "luxport.ops.logsoftmax",
-    "σ": "luxport.sigmoid",
-    "σ_fast": "luxport.sigmoid_fast",
-}
-"""Functions of one array by their names in Julia."""
-
-ELEMENTWISE: Mapping[str, str] = {
-    **{name: name for name in ("abs", "ceil", "cos", "cosh", "exp", "expm1", "floor", "log", "log10", "log1p", "log2")},
-    **{name: name for name in ("sign", "sin", "sinh", "sqrt", "tan", "conj", "real", "imag")},
-    "abs2": "abs2",
-    "clamp": "clip",
-    "ifelse": "where",
-    "acos": "acos",
-    "asin": "asin",
-    "atan": "atan",
-    "max": "maximum",
-    "min": "minimum",
-}
-"""Functions of each element, by their names in Julia: the Array API's."""
-
-DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
-"""Functions that make what moves a model to a device: arrays here are moved by `luxport.to`."""
+__all__ = ["ARRAYS", "of_elements", "rounded", "truncated"]
 
 _COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 
@@ -120,10 +92,8 @@ def _flatten(t: Translator, given: Arguments) -> Code:
 
 def _pool(name: str) -> Callable[[Translator, Arguments], Code]:
     def build(t: Translator, given: Arguments) -> Code:
-        from luxport.porting.translate.layers import LAYERS
-
         array, window = _first(given, 2)
-        layer = LAYERS[name](t, Arguments([window], given.named, given.splats, given.block))
+        layer = t.table.layers[name](t, Arguments([window], given.named, given.splats, given.block))
         return Code(f"{layer.text}({t.code(array).text}, {{}}, {{}})[0]", "array")
 
     return build

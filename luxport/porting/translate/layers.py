@@ -10,7 +10,6 @@ from luxport.porting.translate.options import (
     BIAS,
     EPSILON,
     INIT,
-    Builder,
     activations,
     exactly,
     in_out,
@@ -21,13 +20,13 @@ from luxport.porting.translate.options import (
 )
 from luxport.porting.translate.parse import Arguments, Unported, last_name, parts, text
 from luxport.porting.translate.recurrent import RECURRENT
+from luxport.porting.translate.translator import Builder, Translator
 from luxport.porting.translate.wrappers import WRAPPERS
 from luxport.porting.translate.writing import Code, call, group, operand, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["LAYERS"]
 

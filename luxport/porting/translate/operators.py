@@ -6,14 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.functions import ACTIVATIONS, DEVICE_MAKERS, truncated
+from luxport.porting.translate.functions import truncated
 from luxport.porting.translate.parse import Unported, arguments, last_name, text
+from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS
+from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["binary", "operator_called", "unary"]
 

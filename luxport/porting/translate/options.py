@@ -6,34 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
+from luxport.porting.translate.tables import INITIALIZERS
+from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
-__all__ = ["BIAS", "EPSILON", "INIT", "INITIALIZERS", "Builder"]
+__all__ = ["BIAS", "EPSILON", "INIT"]
 __all__ += ["activations", "exactly", "in_out", "initializer", "is_pair", "options_of", "pair"]
-
-Builder = Callable[["Translator", Arguments], Code]
-
-
-INITIALIZERS = {
-    **{name: name for name in ("glorot_normal", "glorot_uniform", "kaiming_normal", "kaiming_uniform")},
-    **{name: name for name in ("orthogonal", "truncated_normal", "identity_init", "lecun_normal")},
-    **{name: name for name in ("ones", "zeros")},
-    "ones32": "ones",
-    "zeros32": "zeros",
-    "randn32": "normal",
-    "rand32": "uniform",
-    "randn": "normal",
-    "rand": "uniform",
-    "xavier_normal": "glorot_normal",
-    "xavier_uniform": "glorot_uniform",
-}
-"""Initializers by their names in Julia."""
-
 
 BIAS, INIT = ("bias", "use_bias"), ("init", "init_weight", "initW")
 
@@ -117,7 +99,7 @@ def initializer(t: Translator, node: Node) -> Code:
                 else t.initial(name)
             )
     if node.type == "arrow_function_expression":
-        found = t.define(t, node, mode="array")
+        found = t.table.define(t, node, mode="array")
         if found not in t.initializers:
             raise Unported("no initializer that is known here")
         return Code(found, "function")

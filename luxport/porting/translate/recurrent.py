@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from luxport.porting.translate.options import BIAS, Builder, exactly, in_out, initializer, is_pair, options_of
+from luxport.porting.translate.options import BIAS, exactly, in_out, initializer, is_pair, options_of
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.translator import Builder, Translator
 from luxport.porting.translate.writing import Code, call
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["RECURRENT"]
 

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, names_in, parts, text
+from luxport.porting.translate.translator import Translator, makes_layers
 from luxport.porting.translate.writing import Code, operand
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["SEQUENCES", "binding", "comprehension", "index", "mapped", "place"]
 
@@ -198,13 +198,11 @@ def mapped(t: Translator, given: Arguments) -> Code:
     if len(variables) != 1:
         raise Unported("map of a function of more than one variable")
     if len(body) != 1 or body[0].type in _STATEMENTS:
-        from luxport.porting.translate.definitions import makes_layers
-
         function = given_block if given_block is not None else given.positional[0]
         _, over, kinds = _over(t, variables[0], sequence)
         if set(kinds.values()) != {"number"} and t.mode != "build":
             raise Unported("map of a function of more than one expression")
-        name = t.define(t, function, mode="build" if makes_layers(t, function) else "array")
+        name = t.table.define(t, function, mode="build" if makes_layers(t, function) else "array")
         target = t.target(variables[0])
         return Code(f"[{name}({target}) for {target} in {over}]", "layers")
     return _listed(t, variables[0], body[0], sequence)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.definitions import define, makes_layers, signature
-from luxport.porting.translate.expressions import Hole
+from luxport.porting.translate.definitions import define, signature
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
@@ -25,12 +24,12 @@ from luxport.porting.translate.parse import (
 from luxport.porting.translate.sequences import binding
 from luxport.porting.translate.struct_layers import write_struct
 from luxport.porting.translate.structs import place_of
+from luxport.porting.translate.translator import Hole, Translator, makes_layers
 from luxport.porting.translate.writing import Code, operand, remark, render
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
     from luxport.porting.translate.structs import Struct
 
 __all__ = ["block", "leave_out", "top_level"]

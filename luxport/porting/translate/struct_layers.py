@@ -15,12 +15,12 @@ from luxport.porting.translate.definitions import (
 from luxport.porting.translate.drawn import arrays_drawn
 from luxport.porting.translate.parse import Unported, head_of, names_in, text
 from luxport.porting.translate.structs import Struct
+from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, field_name, named, render
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["write_struct"]
 

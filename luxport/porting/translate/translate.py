@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.checked import names_bound, violation
-from luxport.porting.translate.definitions import define, makes_layers, signature
-from luxport.porting.translate.expressions import Hole, Translator
+from luxport.porting.translate.definitions import define, signature
+from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.importing import held_back
+from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.parse import last_name, line_of, names_in, one_line, parse, text
-from luxport.porting.translate.statements import leave_out, top_level
+from luxport.porting.translate.statements import block, leave_out, top_level
 from luxport.porting.translate.structs import find_methods, find_structs, place_of
+from luxport.porting.translate.translator import Hole, Table, Translator, makes_layers
 from luxport.porting.translate.writing import remark
 
 if TYPE_CHECKING:
@@ -88,9 +90,8 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
     size = _measured(root)
     if flux is None and "reset!" in source:  # Flux 0.15 has no such function
         flux = (0, 14)
-    t = Translator(_dialect(root), flux)
+    t = Translator(Table(READERS, LAYERS, define, block), _dialect(root), flux)
     t.most = 10_000 + 100 * size
-    t.define = define
     statements = _statements(root)
     t.structs = find_structs(statements)
     t.owners = {

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.options import exactly, options_of
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, parts, text
 from luxport.porting.translate.sequences import place
+from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.expressions import Translator
 
 __all__ = ["WRAPPERS"]
 

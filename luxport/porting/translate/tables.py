@@ -1,0 +1,52 @@
+"""Functions and initializers by their names in Julia: what each is called here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from luxport.ops import activations
+
+__all__ = ["ACTIVATIONS", "DEVICE_MAKERS", "ELEMENTWISE", "INITIALIZERS"]
+
+ACTIVATIONS: Mapping[str, str] = {
+    **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
+    "hardσ": "luxport.hardsigmoid",
+    "logσ": "luxport.logsigmoid",
+    "softmax": "luxport.ops.softmax",
+    "logsoftmax": "luxport.ops.logsoftmax",
+    "σ": "luxport.sigmoid",
+    "σ_fast": "luxport.sigmoid_fast",
+}
+"""Functions of one array by their names in Julia."""
+
+ELEMENTWISE: Mapping[str, str] = {
+    **{name: name for name in ("abs", "ceil", "cos", "cosh", "exp", "expm1", "floor", "log", "log10", "log1p", "log2")},
+    **{name: name for name in ("sign", "sin", "sinh", "sqrt", "tan", "conj", "real", "imag")},
+    "abs2": "abs2",
+    "clamp": "clip",
+    "ifelse": "where",
+    "acos": "acos",
+    "asin": "asin",
+    "atan": "atan",
+    "max": "maximum",
+    "min": "minimum",
+}
+"""Functions of each element, by their names in Julia: the Array API's."""
+
+DEVICE_MAKERS = ("cpu_device", "get_device", "gpu_device", "reactant_device")
+"""Functions that make what moves a model to a device: arrays here are moved by `luxport.to`."""
+
+INITIALIZERS = {
+    **{name: name for name in ("glorot_normal", "glorot_uniform", "kaiming_normal", "kaiming_uniform")},
+    **{name: name for name in ("orthogonal", "truncated_normal", "identity_init", "lecun_normal")},
+    **{name: name for name in ("ones", "zeros")},
+    "ones32": "ones",
+    "zeros32": "zeros",
+    "randn32": "normal",
+    "rand32": "uniform",
+    "randn": "normal",
+    "rand": "uniform",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+}
+"""Initializers by their names in Julia."""
