@@ -1,5 +1,7 @@
 __all__: list[str]
 
+from ..porting.files.checkpoints import restore as restore
+from ..porting.files.checkpoints import save_checkpoint as save_checkpoint
 from ._batching import batch as batch
 from ._batching import unbatch as unbatch
 from ._data_loader import DataLoader as DataLoader

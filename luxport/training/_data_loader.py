@@ -49,6 +49,9 @@ class DataLoader:
         self.batch_size = batch_size
         self.partial = partial
         self._rng = np.random.default_rng(seed) if shuffle else None
+        self._before: Any = self._random_state()  # of the pass that was begun last
+        self._next = 0  # the batch of that pass which comes next
+        self._resumed = False
 
     def __len__(self) -> int:
         """Return the number of batches of a pass."""
@@ -56,14 +59,41 @@ class DataLoader:
         return whole + (1 if rest and self.partial else 0)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the batches of one pass."""
+        """Yield the batches of one pass; after `go_to`, the rest of the pass that was begun."""
+        begun = self._next if self._resumed else 0
+        self._resumed, self._next, self._before = False, begun, self._random_state()
         order = None if self._rng is None else self._rng.permutation(self._size)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
+        for number in range(begun, len(self)):
+            start = number * self.batch_size
             batch = slice(start, min(start + self.batch_size, self._size))
+            self._next = number + 1
             if order is None:
                 yield tree.map(lambda leaf, batch=batch: leaf[batch, ...], self.data)
             else:
                 yield tree.map(lambda leaf, rows=order[batch]: _taken(leaf, rows), self.data)
+
+    def position(self) -> dict[str, Any]:
+        """Return where the last pass is, as JSON can keep it: its random state, and the number of the next batch."""
+        whole = self._next >= len(self)
+        return {"next": 0 if whole else self._next, "random": self._random_state() if whole else self._before}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Let the next pass be the rest of one, from where `position` told.
+
+        >>> import numpy as np
+        >>> loader, other = [DataLoader(np.arange(6), 2, shuffle=True, seed=0) for _ in range(2)]
+        >>> passed = iter(loader)
+        >>> _ = next(passed)
+        >>> other.go_to(loader.position())
+        >>> [b.tolist() for b in other] == [b.tolist() for b in passed]
+        True
+        """
+        self._next, self._resumed, self._before = int(position["next"]), True, position["random"]
+        if self._rng is not None:
+            self._rng.bit_generator.state = position["random"]
+
+    def _random_state(self) -> Any:
+        return None if self._rng is None else self._rng.bit_generator.state
 
     def __repr__(self) -> str:
         return f"DataLoader({len(self)} batches of {self.batch_size})"

@@ -10,6 +10,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, backend_of, can, find_owner, is_inexact, namespace
 from luxport.call_arguments import says_what_it_takes
+from luxport.ops.looking import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._batching import first_size
 from luxport.training._loss_scaling import all_finite, select
@@ -183,7 +184,8 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
         new = state._replace(st=st)
-        return _finished(plan, state, new, grads, loss, stats, in_place=False)
+        ask = not plan.jit and may_look(loss)
+        return _finished(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
 
     def whole(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         if plan.steps == 1:

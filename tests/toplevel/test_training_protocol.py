@@ -1,0 +1,174 @@
+"""The laws of `train_step`, checkpoints and `fit`, on every framework that differentiates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch._dynamo.utils
+
+import luxport as lp
+from luxport import losses, optimizers, training
+from luxport.training import DataLoader, TrainState, restore, save_checkpoint, train_step
+
+MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dropout(0.25), lp.Dense(4, 1))
+PLAIN = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dense(4, 1))
+LOSS = losses.MSELoss()
+RULE = optimizers.OptimizerChain(optimizers.ClipNorm(1.0), optimizers.AdamW(0.05, lambda_=0.1))
+X = np.random.default_rng(0).standard_normal((8, 3)).astype(np.float32)
+Y = X[:, :1] * 2
+
+
+def data(backend):
+    return lp.asarray(X, backend=backend), lp.asarray(Y, backend=backend)
+
+
+def start(backend, model=MODEL, rule=RULE, **options):
+    return TrainState.create(model, rule, backend=backend, **options)
+
+
+def bits(values):
+    return [np.asarray(leaf).tobytes() for leaf in lp.tree.leaves(lp.to_numpy(values))]
+
+
+def entries(state):
+    return state.ps, state.st, state.opt_state, state.step
+
+
+def near(one, other, tolerance=1e-5):
+    for a, b in zip(lp.tree.leaves(lp.to_numpy(one)), lp.tree.leaves(lp.to_numpy(other)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def test_a_step_is_gradient_and_update(differentiating):
+    batch = data(differentiating)
+    state = start(differentiating)
+    grads, loss, _, after = training.compute_gradients(LOSS, batch, state)
+    after = training.apply_gradients(after, grads)
+    for options in ({"donate": False}, {"jit": False, "donate": False}, {"jit": False}):
+        value, stats, new = train_step(LOSS, batch, state, **options)
+        near((value, entries(new)), (loss, entries(after)))
+        assert stats == {} and int(new.step) == 1
+    with pytest.raises(training.StateTakenError, match="^this TrainState was taken over by train_step, .*donate=False"):
+        train_step(LOSS, batch, state)
+    with pytest.raises(training.StateTakenError, match="taken over"):
+        _ = state.ps
+
+
+def test_parts_and_several_steps_of_a_call(differentiating):
+    batch = data(differentiating)
+    whole, parts = [
+        train_step(LOSS, batch, start(differentiating, PLAIN), jit=False, accumulate=count) for count in (1, 2)
+    ]
+    near((whole[0], whole[2].ps), (parts[0], parts[2].ps))
+    one, three = start(differentiating), start(differentiating)
+    values = []
+    for _ in range(3):
+        value, _, one = train_step(LOSS, batch, one, jit=False)
+        values.append(value)
+    together, stats, three = train_step(LOSS, [batch] * 3, three, jit=False, steps_per_call=3)
+    assert bits(together) == bits(lp.namespace(values[0]).stack(values)) and bits(entries(one)) == bits(entries(three))
+    assert stats == [{}] * 3
+
+
+def test_what_is_not_finite(differentiating):
+    x, y = data(differentiating)
+    state = start(differentiating)
+    before = bits(entries(state))
+    for jit in (False, True):
+        loss, _, state = train_step(LOSS, (x * float("inf"), y), state, nonfinite="skip", jit=jit)
+        assert not np.isfinite(float(loss)) and bits(entries(state)) == before
+    assert int(state.skipped) == 2
+    with pytest.raises(training.NonFiniteError, match="^train_step expects a finite loss and gradient") as caught:
+        train_step(LOSS, (x * float("nan"), y), state, nonfinite="raise", jit=False)
+    assert bits(entries(caught.value.state)) == before
+    plain = start(differentiating, rule=optimizers.Adam())
+    assert not np.isfinite(float(train_step(LOSS, (x * float("nan"), y), plain, jit=False)[0]))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_around_single_parameters(differentiating, precision):
+    batch = data(differentiating)
+    half = start(differentiating, PLAIN, precision=precision)
+    single = start(differentiating, PLAIN)
+    for _ in range(8):
+        _, _, half = train_step(LOSS, batch, half, jit=False)
+        if int(half.step):
+            _, _, single = train_step(LOSS, batch, single, jit=False)
+    assert {str(np.asarray(leaf).dtype) for leaf in lp.tree.leaves(lp.to_numpy(half.ps))} == {"float32"}
+    assert int(half.step) >= 4 and (half.scale is None) == (precision == "bfloat16")
+
+
+def test_checkpoints_go_on_to_the_bit(differentiating, tmp_path):
+    loader, again = [DataLoader((X, Y), 3, shuffle=True, seed=1) for _ in range(2)]
+    state = start(differentiating)
+
+    def steps(loader, state, count):
+        done = 0
+        while True:
+            for batch in loader:
+                batch = lp.tree.map(lambda leaf: lp.asarray(leaf, backend=differentiating), batch)
+                _, _, state = train_step(LOSS, batch, state, jit=False)
+                done += 1
+                if done == count:
+                    return state
+
+    for _ in range(2):
+        state = steps(loader, state, 2)
+        save_checkpoint(tmp_path, state, keep=1, loader=loader)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000004.json", "step_00000004.safetensors"]
+    resumed = restore(tmp_path, start(differentiating), loader=again)
+    assert bits(entries(resumed)) == bits(entries(state)) and again.position() == loader.position()
+    (tmp_path / "step_00000009.safetensors").write_bytes(b"torn")
+    (tmp_path / "step_00000009.json").write_bytes(b'{"step": 9, "loader": null}')
+    assert int(restore(tmp_path, start("numpy")).step) == 4
+    other = "torch" if differentiating.name == "jax" else "jax"
+    near(entries(restore(tmp_path, start(other))), entries(state), 0)
+    state, resumed = [steps(*pair, 3) for pair in ((iter_rest(loader), state), (again, resumed))]
+    assert bits(entries(resumed)) == bits(entries(state))
+    with pytest.raises(ValueError, match=r"ps.layer_1.weight: float32 \(2, 4\) wanted, got float32 \(3, 4\)"):
+        restore(tmp_path, start("numpy", lp.Chain(lp.Dense(2, 4), lp.Dropout(0.25), lp.Dense(4, 1))))
+    with pytest.raises(ValueError, match="opt_state: Adam.* wanted, got OptimizerChain"):
+        restore(tmp_path, start("numpy", rule=optimizers.Adam()))
+    with pytest.raises(FileNotFoundError, match="expects a checkpoint"):
+        restore(tmp_path / "none", start("numpy"))
+
+
+def iter_rest(loader):
+    """The loader itself, in the middle of its pass, as an iterable that goes on from there."""
+    loader.go_to(loader.position())
+    return loader
+
+
+def test_nothing_is_compiled_for_another_rate(differentiating):
+    traced = []
+
+    def objective(model, ps, st, batch):
+        traced.append(None)
+        return LOSS(model, ps, st, batch)
+
+    batch, state = data(differentiating), start(differentiating, PLAIN)
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    for rate in range(10):
+        # PyTorch would compile anew for a list that has grown.
+        chosen = LOSS if differentiating.name == "torch" else objective
+        _, _, state = train_step(chosen, batch, state.adjust(0.01 * rate))
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"] - before
+    assert int(state.step) == 10
+    assert (graphs if differentiating.name == "torch" else len(traced)) <= 2
+
+
+def test_wrong_calls_are_one_line():
+    state = start("numpy")
+    for call, message in (
+        (lambda: train_step(LOSS, (X, Y), {}), "expects a TrainState"),
+        (lambda: train_step(LOSS, (X, Y), state, nonfinite="stop"), '"ignore", "skip" or "raise" as nonfinite'),
+        (lambda: train_step(LOSS, (X, Y), state, accumulate=0), "a positive int as accumulate, got 0"),
+        (lambda: train_step(LOSS, (X, Y), state, accumulate=3), "a multiple of 3 samples, got 8"),
+        (lambda: train_step(LOSS, (X, Y), state, steps_per_call=2), "a list of 2 batches"),
+        (lambda: train_step("mse", (X, Y), state), "an objective, a function of"),
+        (lambda: start("numpy", precision="float8"), "bfloat16, float16 or None"),
+        (lambda: save_checkpoint("x", state, keep=0), "at least 1, got 0"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
