@@ -1,6 +1,6 @@
 """Train one classifier on real handwritten digits with every installed backend: the same code, the same seed.
 
-The 1,797 images are scikit-learn's (8 by 8 pixels, 10 classes). JAX, PyTorch and TensorFlow train; NumPy, which
+The 1,797 images are scikit-learn's (8 by 8 pixels, 10 classes). JAX, PyTorch, TensorFlow and MLX train; NumPy, which
 differentiates nothing, runs the trained model forward. Run it by ``make demo``.
 """
 
@@ -88,7 +88,7 @@ def main() -> None:
     data = x_train, y_train, x_test, y_test
     print(model)
 
-    training = [name for name in ("jax", "torch", "tf") if name in luxport.available_backends()]
+    training = [name for name in ("jax", "torch", "tf", "mlx") if name in luxport.available_backends()]
     if chosen in training:
         training = [chosen] + [name for name in training if name != chosen]
     rows = []

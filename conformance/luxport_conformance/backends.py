@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 BACKENDS = ("numpy", "jax", "torch", "tf", "strict")
-"""Those that a run covers unless they are excluded by name."""
+"""Those that a run covers unless they are excluded by name; others are chosen by name."""
 
 HOST = "host"
 """Where cases run that need no arrays."""
@@ -61,6 +61,7 @@ _KNOWN = {
     "torch": Abilities(),
     "tf": Abilities(),
     "numpy": Abilities(gradients=False, compiles=False, dtypes=("float16", "float32", "float64")),
+    "mlx": Abilities(dtypes=("float16", "bfloat16", "float32")),
     "strict": Abilities(gradients=False, compiles=False, dtypes=("float32", "float64")),
     HOST: Abilities(gradients=False, compiles=False, dtypes=("float64",)),
 }

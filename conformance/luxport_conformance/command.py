@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from luxport.backend import get_backend
 from luxport.command_line import Arguments
 from luxport_conformance import backends, report
+from luxport_conformance.cases import CASES
+from luxport_conformance.gaps import gaps
 from luxport_conformance.peers import PEERS
 from luxport_conformance.schedule import Finding, findings
 from luxport_conformance.selection import Selection
@@ -74,8 +77,8 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         )
         columns = [*selection.loaded().backends, *selection.peers]
         for name in columns[: len(names)]:
-            if lacks := backends.abilities(name).missing():
-                print(f"{name} has no {', '.join(lacks)}: what needs it is left out", file=sys.stderr)
+            for line in gaps(get_backend(name), CASES):
+                print(line, file=sys.stderr)
         with _Progress() as progress:
             found = findings(
                 selection,

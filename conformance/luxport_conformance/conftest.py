@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--exclude-backend", action="append", default=[], metavar="NAMES", help="leave these backends out (a,b)"
     )
+    group.addoption("--backend", action="append", default=[], metavar="NAMES", help="run on these backends only (a,b)")
     group.addoption("--thorough", action="store_true", help="run each case in both modes, and in each dtype")
 
 
@@ -54,9 +55,12 @@ def backend_names(request: pytest.FixtureRequest) -> list[str]:
 
 
 def _names(config: pytest.Config) -> list[str]:
-    excluded = ",".join(config.getoption("--exclude-backend", default=None) or [])
+    chosen, excluded = [
+        list(filter(None, ",".join(config.getoption(option, default=None) or []).split(",")))
+        for option in ("--backend", "--exclude-backend")
+    ]
     try:
-        return backends.selected(excluded=list(filter(None, excluded.split(","))))
+        return backends.selected(chosen, excluded)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -1,0 +1,74 @@
+"""What a backend lacks, told by name before anything runs: dtypes and abilities, and functions of its namespace."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import luxport
+from luxport.backend import Backend
+from luxport_conformance.backends import Abilities, abilities
+from luxport_conformance.case import Case
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.laws import LAWS
+
+__all__ = ["gaps", "lacking_names"]
+
+
+def gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
+    """Yield a line for each thing that a backend has not, with how many layers and operations it is missing for."""
+    cases = tuple(cases)
+    for what in abilities(backend.name).missing():
+        subjects = {case.subject for case in cases if _case_needs(what, case)}
+        subjects |= {
+            subject
+            for subject, examples in EXAMPLES.items()
+            for law in LAWS.values()
+            if not law.on_host and any([_law_needs(what, law, example) for example in examples])
+        }
+        yield f"{backend.name} has no {what}: checks of {len(subjects)} layers and operations are left out"
+    for name, users in lacking_names(backend.xp).items():
+        yield f"the namespace of {backend.name} has no {name}, which {', '.join(users)} need: they fail"
+
+
+def _case_needs(what: str, case: Case) -> bool:
+    if what == "complex":
+        return case.is_complex
+    if what == "gradients":
+        return case.differentiates
+    return case.may_compile and not case.on_host if what == "a compiler" else not case.on_host and what in case.dtypes
+
+
+def _law_needs(what: str, law: Any, example: Any) -> bool:
+    if what == "gradients":
+        return law.gradients
+    return law.compiles if what == "a compiler" else what in law.dtypes and what in example.dtypes
+
+
+def lacking_names(xp: Any) -> dict[str, list[str]]:
+    """List the functions that a namespace has not, and the functions of luxport that are written with them.
+
+    Types are no functions: whether they are there is asked wherever they are named.
+    """
+    users: dict[str, set[str]] = {}
+    package = Path(str(luxport.__file__)).parent
+    for folder in ("ops", "layers", "losses", "optimizers", "transforms"):
+        for file in sorted((package / folder).rglob("*.py")):
+            for name, user in _asked(ast.parse(file.read_text(encoding="utf-8"))):
+                users.setdefault(name, set()).add(user)
+    return {name: sorted(users[name]) for name in sorted(users) if getattr(xp, name, None) is None}
+
+
+def _asked(module: ast.Module) -> Iterator[tuple[str, str]]:
+    for definition in module.body:
+        for node in ast.walk(definition):
+            if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name) or node.value.id != "xp":
+                continue
+            if node.attr not in _DTYPES:
+                yield node.attr, getattr(definition, "name", "a module")
+
+
+_DTYPES = {*Abilities.dtypes, "complex64", "complex128", "bool"}
+_DTYPES |= {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
