@@ -28,7 +28,8 @@ def gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
             for law in LAWS.values()
             if not law.on_host and any([_law_needs(what, law, example) for example in examples])
         }
-        yield f"{backend.name} has no {what}: checks of {len(subjects)} layers and operations are left out"
+        lacks = f"{backend.name} has no {what.removeprefix('a ')}"
+        yield f"{lacks}: checks of {len(subjects)} layers and operations are left out"
     for name, users in lacking_names(backend.xp).items():
         yield f"the namespace of {backend.name} has no {name}, which {', '.join(users)} need: they fail"
 
