@@ -89,7 +89,7 @@ def in_single_or_double(f: F) -> F:
         wide = single_or_double(xp, x)
         if wide is x:
             return f(x, *arrays, **options)
-        widened = [single_or_double(xp, a) if kind == getattr(a, "dtype", _NO_DTYPE) else a for a in arrays]
+        widened = [a if a is None or a.dtype != kind else single_or_double(xp, a) for a in arrays]
         results = f(wide, *widened, **options)
         if isinstance(results, tuple):
             return tuple([xp.astype(result, kind) for result in results])
