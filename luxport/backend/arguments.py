@@ -94,12 +94,12 @@ class Arguments:
     @functools.cached_property
     def patterns(self) -> tuple[tuple[_Takes, ...], ...]:
         """The alternatives of arrays that were declared."""
-        return tuple([_parsed(pattern) for pattern in self.takes])
+        return tuple([_parse(pattern) for pattern in self.takes])
 
     @functools.cached_property
     def every_rule(self) -> dict[str, Rule]:
         """The declared rules, and what annotations say: that explains failures, no call is held against it before."""
-        return {**_assumed_rules(self.parameters), **self.all_rules}
+        return {**_assume_rules(self.parameters), **self.all_rules}
 
     def early_test(self) -> Check | None:
         """Return the test that arrays pass in every call, whatever the function would make of them; it is ready now."""
@@ -124,7 +124,7 @@ class Arguments:
         """
         expect_options(self.rules, options, x)
 
-    def explained(self, error: Exception, given: tuple[Any, ...], options: Mapping[str, Any]) -> Exception:
+    def explain(self, error: Exception, given: tuple[Any, ...], options: Mapping[str, Any]) -> Exception:
         """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
         if isinstance(error, LayerError) and error.place.layer is not None:
             return error  # from a layer inside a function that the call was given
@@ -180,7 +180,7 @@ class Arguments:
 
     def _problem_of_arrays(self, named: Mapping[str, Any]) -> LayerError | None:
         found: tuple[int, LayerError] | None = None
-        for pattern in self.patterns or (_assumed(self.parameters, self.positional),):
+        for pattern in self.patterns or (_assume_arrays(self.parameters, self.positional),):
             problem = _problem_of_pattern(pattern, named)
             if problem is None:
                 return None
@@ -216,7 +216,7 @@ def checked(
                     expect_options(named, given[0] if given else None)
                 return function(*given, **options)
             except Exception as error:
-                problem = arguments.explained(error, given, options)
+                problem = arguments.explain(error, given, options)
                 if problem is error:
                     raise
                 raise problem from error
@@ -254,7 +254,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 _ARRAY = re.compile(r"\s*(\w+)(?: (like \w+|(?!or number)\w+))?(?: \(([^)]*)\))?(\?)?( or number)?\s*")
 
 
-def _parsed(pattern: str) -> tuple[_Takes, ...]:
+def _parse(pattern: str) -> tuple[_Takes, ...]:
     rules = []
     for part in re.split(r",\s*(?![^(]*\))", pattern):
         match = _ARRAY.fullmatch(part)
@@ -277,14 +277,14 @@ def _parsed(pattern: str) -> tuple[_Takes, ...]:
     return tuple(rules)
 
 
-def _assumed(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[_Takes, ...]:
+def _assume_arrays(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[_Takes, ...]:
     """Take the arguments that are annotated as arrays for arrays of any numbers and shape."""
     arrays = [name for name in positional if str(parameters[name].annotation).startswith("Array")]
     optional = [name for name in arrays if "None" in str(parameters[name].annotation)]
-    return _parsed(", ".join([f"{name} (...)?" if name in optional else name for name in arrays])) if arrays else ()
+    return _parse(", ".join([f"{name} (...)?" if name in optional else name for name in arrays])) if arrays else ()
 
 
-def _assumed_rules(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Rule]:
+def _assume_rules(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Rule]:
     return {name: ANNOTATED[str(p.annotation)] for name, p in parameters.items() if str(p.annotation) in ANNOTATED}
 
 

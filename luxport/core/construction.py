@@ -14,12 +14,12 @@ from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import learn_entries
 from luxport.core.option_types import wrong_option
 
-__all__ = ["complete_when_built", "explained"]
+__all__ = ["complete_when_built", "explain_failures"]
 
 
 def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
     """Let a layer's ``__init__`` say which argument is wrong, and complete the layer when it has its fields."""
-    explaining = explained(init)
+    explaining = explain_failures(init)
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:
@@ -38,7 +38,7 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def explained(init: Callable[..., None]) -> Callable[..., None]:
+def explain_failures(init: Callable[..., None]) -> Callable[..., None]:
     """Let an ``__init__`` that fails say in one line which argument is wrong."""
 
     @functools.wraps(init)

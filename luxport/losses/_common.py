@@ -92,7 +92,7 @@ def loss_function(takes: str = "y_hat, y or number", **rules: Rule) -> Callable[
                     named["epsilon"] = EPSILON[dtype_name(y_hat)]
                 return _in_float32(loss, y_hat, named)
             except Exception as error:
-                problem = arguments.explained(error, arrays, options)
+                problem = arguments.explain(error, arrays, options)
                 if problem is error:
                     raise
                 raise problem from error

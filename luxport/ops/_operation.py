@@ -99,7 +99,7 @@ def _dispatched(definition: Callable[..., Any], arguments: Arguments, expect: Ch
                 expect_options(options, arrays[0])
             return native(*arrays, **options)
         except Exception as error:
-            problem = arguments.explained(error, arrays, options)
+            problem = arguments.explain(error, arrays, options)
             if problem is error:
                 raise
             raise problem from error

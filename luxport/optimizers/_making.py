@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from luxport.backend import is_compiling
-from luxport.core.construction import explained
+from luxport.core.construction import explain_failures
 from luxport.core.option_types import wrong_option
 from luxport.schedules._schedule import Schedule
 from luxport.text import shown
@@ -50,7 +50,7 @@ def check_rule(given: Any) -> None:
 
 
 def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., None]:
-    explaining = explained(init)
+    explaining = explain_failures(init)
 
     @wraps(init)
     def wrapper(self: Any, *args: Any, **options: Any) -> None:

@@ -10,6 +10,19 @@ import pytest
 
 from luxport import initializers, layers, losses, ops, optimizers, schedules
 
+SHARED = (
+    (
+        layers,
+        "kernel in_channels padding padding_mode window output_size variable_windows track_stats momentum init_scale "
+        "num_layers bidirectional dropout return_sequence return_state time_major masked train_state train_memory "
+        "init_state init_memory init_recurrent_weight use_recurrent_bias **named check infinities weight bias",
+    ),
+    (losses, "agg ignore_index class_weights gamma smooth delta beta"),
+    (initializers, "gain"),
+    (schedules, "l0 l1 start"),
+    (optimizers, "state omega n"),
+)
+"""Options that have one meaning wherever a name of the module has them."""
 ENTRY = re.compile(r" {4}(\*{0,2}\w+): (\S.*)")
 
 
@@ -67,3 +80,13 @@ def test_each_option_of_an_operation_is_documented() -> None:
     operations = {name: op for name in ops.__all__ if inspect.isfunction(op := getattr(ops, name))}
     names = {name: [entry for entry, _ in documented(op)] for name, op in operations.items()}
     assert {name: found for name, found in names.items() if found != options(operations[name])} == {}
+
+
+@pytest.mark.parametrize(("module", "shared"), SHARED, ids=lambda value: getattr(value, "__name__", ""))
+def test_shared_options_are_said_in_the_same_words(module: ModuleType, shared: str) -> None:
+    texts: dict[str, set[str]] = {name: set() for name in shared.split()}
+    for _, value in public(module):
+        for name, text in documented(value):
+            if name in texts:
+                texts[name].add(text)
+    assert {name: found for name, found in texts.items() if len(found) != 1} == {}
