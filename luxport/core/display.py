@@ -52,13 +52,13 @@ def one_line(layer: LayerBase) -> str:
             continue
         positional = positional and not f.kw_only
         if isinstance(value, NamedLayers):
-            parts += _named(value)
+            parts += _write_layers(value)
         else:
             parts.append(_text(value) if positional else f"{f.name}={_text(value)}")
     return f"{_title(layer)}({', '.join(parts)})"
 
 
-def _named(layers: NamedLayers) -> list[str]:
+def _write_layers(layers: NamedLayers) -> list[str]:
     default = all(name == f"layer_{i}" for i, name in enumerate(layers, start=1))
     return [repr(layer) if default else f"{name}={layer!r}" for name, layer in layers.items()]
 
@@ -91,7 +91,7 @@ def _lines(node: Any, indent: str, label: str, end: str = "", copies: int = 1) -
         return [(f"{indent}{label}{one_line(node)}{end}", _counts(node, copies))]
     title = _title(node) if isinstance(node, LayerBase) else ""
     lines = [(f"{indent}{label}{title}(", "")]
-    for name, child, repeated in _grouped(children):
+    for name, child, repeated in _group(children):
         lines += _lines(child, indent + "    ", f"{name} = ", ",", copies * repeated)
     closing = _counts(node, copies) if isinstance(node, LayerBase) else ""
     if isinstance(node, LayerBase) and not indent:
@@ -99,11 +99,11 @@ def _lines(node: Any, indent: str, label: str, end: str = "", copies: int = 1) -
     return [*lines, (f"{indent}){end}", closing)]
 
 
-def _grouped(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
+def _group(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
     """Join neighbors that are equal and numbered: layer_1 and layer_2 become layer_(1-2), two of them."""
     groups: list[tuple[str, int, int, Any]] = []
     for name, child in children.items():
-        stem, number = _numbered(name)
+        stem, number = _split_number(name)
         if groups and number is not None:
             last_stem, first, last, layer = groups[-1]
             if (last_stem, last + 1, layer) == (stem, number, child):
@@ -121,7 +121,7 @@ def _grouped(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
     ]
 
 
-def _numbered(name: str) -> tuple[str, int | None]:
+def _split_number(name: str) -> tuple[str, int | None]:
     """Split a name from the number it ends in; one with a leading zero is part of the name."""
     digits = name[len(name.rstrip("0123456789")) :]
     if not digits or digits != str(int(digits)):

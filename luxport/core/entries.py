@@ -54,7 +54,7 @@ def _entries_of(layer: Any) -> Entries | None:
     if layer._entries_of is not None:
         return getattr(layer, layer._entries_of)._entries
     described = [
-        {} if _is_handed_on(layer, name) else _described(layer, name)
+        {} if _is_handed_on(layer, name) else _describe_values(layer, name)
         for name in ("initial_parameters", "initial_states")
     ]
     ps, st = described
@@ -331,7 +331,7 @@ def _hands_entries_on(layer: Any, inside: Mapping[str, Any]) -> bool:
     return any(all(child is not one for child in inside.values()) for one in held)
 
 
-def _described(layer: Any, initial: str) -> Mapping[str, Any]:
+def _describe_values(layer: Any, initial: str) -> Mapping[str, Any]:
     """Return the initial values as shapes; nothing if they cannot be known without drawing."""
     try:
         values = getattr(_without_initializers(layer), initial)(_rng())

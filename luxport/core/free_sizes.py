@@ -140,11 +140,11 @@ class _Search:
         def size(place: Place) -> _Size:
             return _Size(sizes[place], place, asked)
 
-        def filled(leaf: FreeArray) -> FreeArray:
+        def fill(leaf: FreeArray) -> FreeArray:
             return FreeArray(tuple([size(next(places)) if n is None else n for n in leaf.shape]), leaf.dtype)
 
         try:
-            return self.run(tree.map(filled, self.inputs)), asked
+            return self.run(tree.map(fill, self.inputs)), asked
         except Exception as error:  # a function may raise anything for sizes that do not fit
             self.problems.append(error)
             return None, asked

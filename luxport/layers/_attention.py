@@ -145,12 +145,12 @@ def _sizes(in_dims: Any, qkv_dims: Any, out_dims: Any) -> tuple[int, int, int, i
     """Return the sizes of q, k, v, of q and k after their projections, of v after its own, and of the output."""
     if (qkv_dims is None or out_dims is None) and isinstance(in_dims, (tuple, list)):
         raise ValueError(f"MultiHeadAttention expects qkv_dims and out_dims beside {tuple(in_dims)}, got none")
-    inputs = _repeated("in_dims", in_dims, 3)
-    inner = _repeated("qkv_dims", in_dims if qkv_dims is None else qkv_dims, 2)
+    inputs = _repeat("in_dims", in_dims, 3)
+    inner = _repeat("qkv_dims", in_dims if qkv_dims is None else qkv_dims, 2)
     return (*inputs, *inner, in_dims if out_dims is None else out_dims)  # type: ignore[return-value]
 
 
-def _repeated(name: str, sizes: Any, count: int) -> tuple[int, ...]:
+def _repeat(name: str, sizes: Any, count: int) -> tuple[int, ...]:
     several = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,) * count
     if len(several) != count:
         raise ValueError(f"MultiHeadAttention expects an int or {count} ints as {name}, got {shown(sizes)}")

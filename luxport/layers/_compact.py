@@ -128,7 +128,7 @@ class _Bindings:
         self.items = tuple(values.items())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Bindings) and self._typed() == other._typed()
+        return isinstance(other, _Bindings) and self._add_types() == other._add_types()
 
     def __hash__(self) -> int:
         return hash(self.items)
@@ -136,7 +136,7 @@ class _Bindings:
     def __repr__(self) -> str:
         return ", ".join(f"{name}={_text(value)}" for name, value in self.items)
 
-    def _typed(self) -> tuple[Any, ...]:
+    def _add_types(self) -> tuple[Any, ...]:
         # 1 == True in Python, but a layer bound to one is not the layer bound to the other.
         return tuple([(name, type(value), value) for name, value in self.items])
 

@@ -16,7 +16,7 @@ from luxport.core.containers import ContainerLayer, WrapperLayer
 from luxport.core.input_checks import check_sizes, shape_of, shape_text
 from luxport.errors import LayerError
 from luxport.layers._recurrent_cells import RecurrentCell
-from luxport.ops._recurrent import without_masked
+from luxport.ops._recurrent import zero_masked
 from luxport.random import Rng
 from luxport.text import shown
 
@@ -99,7 +99,7 @@ class Recurrence(WrapperLayer):
         counted = xp.astype(mask, xp.int32)
         numbers = xp.cumulative_sum(counted if self.reverse else xp.flip(counted, axis=0), axis=0)
         numbers = numbers if self.reverse else xp.flip(numbers, axis=0)
-        chosen = without_masked(xp.logical_and(mask, numbers == 1), outputs)
+        chosen = zero_masked(xp.logical_and(mask, numbers == 1), outputs)
         return tree.map(lambda leaf: xp.sum(leaf, axis=0), chosen)
 
 

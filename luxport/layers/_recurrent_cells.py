@@ -17,7 +17,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
 from luxport.ops import Activation, tanh
-from luxport.ops._recurrent import gru_step, gru_v3_step, held, lstm_step, rnn_step, sum_of_biases, without_masked
+from luxport.ops._recurrent import gru_step, gru_v3_step, hold_masked, lstm_step, rnn_step, sum_of_biases, zero_masked
 from luxport.random import Rng
 from luxport.transforms._loops import scan
 
@@ -79,9 +79,9 @@ class RecurrentCell(Layer):
             carry, st = loop
             x, keep = inputs
             (y, new), st = self.step(x, carry, ps, st)
-            return (held(keep, new, carry), st), without_masked(keep, y)
+            return (hold_masked(keep, new, carry), st), zero_masked(keep, y)
 
-        (carry, st), y = scan(step, (carry, st), (without_masked(mask, x), mask), reverse=reverse)
+        (carry, st), y = scan(step, (carry, st), (zero_masked(mask, x), mask), reverse=reverse)
         return y, carry, st
 
 

@@ -56,7 +56,7 @@ def nll_loss(
     2.079442
     """
     xp, y = _check("nll_loss", y_hat, y, axis)
-    y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
+    y_hat = _replace_ignored(xp, y_hat, y, axis, ignore_index)
     return _from_logarithms(xp, "nll_loss", y_hat, y, axis, agg, ignore_index, class_weights)
 
 
@@ -89,7 +89,7 @@ def sparse_crossentropy(
     Source: Keras ``SparseCategoricalCrossentropy``
     """
     xp, y = _check("sparse_crossentropy", y_hat, y, axis)
-    y_hat = _without_ignored(xp, y_hat, y, axis, ignore_index)
+    y_hat = _replace_ignored(xp, y_hat, y, axis, ignore_index)
     logarithms = xp.log(y_hat + epsilon_of(y_hat, epsilon))
     more = ignore_index, class_weights, label_smoothing
     return _from_logarithms(xp, "sparse_crossentropy", logarithms, y, axis, agg, *more)
@@ -125,12 +125,12 @@ def sparse_logitcrossentropy(
     Source: PyTorch ``CrossEntropyLoss``; Keras ``SparseCategoricalCrossentropy``
     """
     xp, y = _check("sparse_logitcrossentropy", y_hat, y, axis)
-    logarithms = ops.logsoftmax(_without_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
+    logarithms = ops.logsoftmax(_replace_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
     more = ignore_index, class_weights, label_smoothing
     return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
 
 
-def _without_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
+def _replace_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:
     """Put ones where y is to be ignored: predictions there may be NaN, and must have no gradient."""
     if ignore_index is None:
         return y_hat

@@ -68,10 +68,10 @@ def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
     xp = namespace(x, key, counter)
     expect_floating(x)
     mask = keep_mask(key, counter, shape=tuple(x.shape), p=p)
-    return xp.zeros_like(x) if p == 1 else alpha_dropped(xp, x, mask, p)
+    return xp.zeros_like(x) if p == 1 else drop_alpha(xp, x, mask, p)
 
 
-def alpha_dropped(xp: Any, x: Array, mask: Array, p: float) -> Array:
+def drop_alpha(xp: Any, x: Array, mask: Array, p: float) -> Array:
     """Apply the mask of an alpha dropout, for p < 1."""
     a = 1.0 / math.sqrt((1.0 - p) * (1.0 + p * _SELU_LIMIT * _SELU_LIMIT))
     return xp.where(mask, x * a, xp.full_like(x, a * _SELU_LIMIT)) - a * _SELU_LIMIT * p

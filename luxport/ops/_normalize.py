@@ -124,7 +124,7 @@ def batch_norm(
             running_var = _blend(xp, running_var, var * (n / (n - 1)), momentum, several)
     else:
         found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
-    return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
+    return xp.astype(_scale_and_shift(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
 @operation(
@@ -179,7 +179,7 @@ def instance_norm(
             running_var = _blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
     else:
         found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
-    return xp.astype(_scaled(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
+    return xp.astype(_scale_and_shift(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
 
 
 @operation(
@@ -205,7 +205,7 @@ def group_norm(
     epsilon = epsilon_of(x, epsilon)
     over = tuple(range(2, len(x.shape)))
     found = moments(xp, single_or_double(xp, x), _in_groups(xp, over, groups), epsilon)
-    return xp.astype(_scaled(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
+    return xp.astype(_scale_and_shift(xp, found, scale, bias, (-1, *(1 for _ in over))), x.dtype)
 
 
 @operation(
@@ -235,7 +235,7 @@ def layer_norm(
     _expect_spread(x, scale, bias)  # else x would broadcast
     epsilon = epsilon_of(x, epsilon)
     found = moments(xp, single_or_double(xp, x), along(xp, axes), epsilon)
-    return xp.astype(_scaled(xp, found, scale, bias), x.dtype)
+    return xp.astype(_scale_and_shift(xp, found, scale, bias), x.dtype)
 
 
 @operation(
@@ -261,7 +261,7 @@ def rms_norm(
     epsilon = epsilon_of(x, epsilon)
     wide = single_or_double(xp, x)
     found = moments(xp, wide, along(xp, axes), epsilon, center=False)
-    return xp.astype(_scaled(xp, found, scale, None), x.dtype)
+    return xp.astype(_scale_and_shift(xp, found, scale, None), x.dtype)
 
 
 @operation(takes="x inexact", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False)
@@ -283,7 +283,7 @@ def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
     xp = namespace(x)
     expect_floating(x)
     found = moments(xp, single_or_double(xp, x), along(xp, axis), epsilon)
-    return xp.astype(_scaled(xp, found, None, None), x.dtype)
+    return xp.astype(_scale_and_shift(xp, found, None, None), x.dtype)
 
 
 def expect_several_values(x: Array, over: tuple[int, ...], training: Any, running: Array | None) -> None:
@@ -342,19 +342,19 @@ def _in_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
     )
 
 
-def _scaled(
+def _scale_and_shift(
     xp: Any, found: Moments, scale: Array | None, bias: Array | None, shape: tuple[int, ...] | None = None
 ) -> Array:
     """Divide by the standard deviation, multiply by the scale, add the bias; these two take on a shape first."""
     centered, var, epsilon = found.centered, found.var, found.epsilon
 
-    def placed(parameter: Array) -> Array:
+    def place(parameter: Array) -> Array:
         wide = xp.astype(parameter, centered.dtype)
         return wide if shape is None else xp.reshape(wide, shape)
 
     factor = 1.0 / xp.sqrt(var + epsilon)
-    y = centered * (factor if scale is None else factor * placed(scale))
-    return y if bias is None else y + placed(bias)
+    y = centered * (factor if scale is None else factor * place(scale))
+    return y if bias is None else y + place(bias)
 
 
 def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:

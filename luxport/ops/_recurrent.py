@@ -1,7 +1,7 @@
 """Recurrent sweeps: a cell run over all time steps, with the product for the inputs taken once for all of them.
 
 Time comes first: x is (T, N, in), or (T, in) for a single sequence. Weights have the gates side by side on their
-last axis. Where a mask (T, N) is false the step does not count: the state is held and the output is zero. With
+last axis. Where a mask (T, N) is false the step does not count: the state stays as it is and the output is zero. With
 `reverse` the last step comes first, and the output of a step stays at its place.
 """
 
@@ -77,7 +77,7 @@ def rnn_sweep(
         return (rnn_step(projected, hidden, weight_hh, activation),)
 
     return sweep(
-        step, dense(without_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse
+        step, dense(zero_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)), (hidden,), mask, reverse
     )
 
 
@@ -110,7 +110,7 @@ def lstm_sweep(
 
     return sweep(
         step,
-        dense(without_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)),
+        dense(zero_masked(mask, x), weight_ih, sum_of_biases(bias_ih, bias_hh)),
         (hidden, memory),
         mask,
         reverse,
@@ -143,7 +143,7 @@ def gru_sweep(
     def step(projected: Array, hidden: Array) -> tuple[Array]:
         return (gru_step(projected, hidden, weight_hh, bias_hh),)
 
-    return sweep(step, dense(without_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
+    return sweep(step, dense(zero_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
 @operation(takes=_takes(3, "weight_hn like x (out, out), bias_ih like x (3 out)?"), rules=_REVERSE)
@@ -172,7 +172,7 @@ def gru_v3_sweep(
     def step(projected: Array, hidden: Array) -> tuple[Array]:
         return (gru_v3_step(projected, hidden, weight_hh, weight_hn),)
 
-    return sweep(step, dense(without_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
+    return sweep(step, dense(zero_masked(mask, x), weight_ih, bias_ih), (hidden,), mask, reverse)
 
 
 def sweep(
@@ -186,7 +186,7 @@ def sweep(
     def masked_step(carry: tuple[Array, ...], inputs: Any) -> tuple[tuple[Array, ...], Array]:
         x, keep = inputs
         new = step(x, *carry)
-        return held(keep, new, carry), without_masked(keep, new[0])
+        return hold_masked(keep, new, carry), zero_masked(keep, new[0])
 
     carry, y = scan(masked_step, carry, (x, mask), reverse=reverse)
     return y, *carry
@@ -230,14 +230,14 @@ def split_gates(values: Array, gates: int) -> tuple[Array, ...]:
     return xp.unstack(xp.reshape(values, (*leading, gates, values.shape[-1] // gates)), axis=-2)
 
 
-def held(keep: Array | None, new: Any, old: Any) -> Any:
+def hold_masked(keep: Array | None, new: Any, old: Any) -> Any:
     """Return the new tree where a step counts, and the old one where it does not."""
     if keep is None:
         return new
     return tree.map(lambda a, b: namespace(a).where(_as_wide(keep, a), a, b), new, old)
 
 
-def without_masked(keep: Array | None, y: Any) -> Any:
+def zero_masked(keep: Array | None, y: Any) -> Any:
     """Return y where a step counts, and zero where it does not."""
     if keep is None:
         return y

@@ -55,7 +55,7 @@ class TriangleDecay2(Schedule):
 
     def at(self, t: Array) -> Array:
         """Rise and fall, less each time."""
-        return between(self.l0, self.l1, _triangle(t, self.period) * _halved(t, self.period))
+        return between(self.l0, self.l1, _triangle(t, self.period) * _halve(t, self.period))
 
 
 @made_of_numbers
@@ -123,7 +123,7 @@ class SinDecay2(Schedule):
 
     def at(self, t: Array) -> Array:
         """Rise and fall, less each time."""
-        return between(self.l0, self.l1, _sine(t, self.period) * _halved(t, self.period))
+        return between(self.l0, self.l1, _sine(t, self.period) * _halve(t, self.period))
 
 
 @made_of_numbers
@@ -188,5 +188,5 @@ def _sine(t: Array, period: Number) -> Array:
     return namespace(t).sin((t - 1.0) % period * (math.pi / period))
 
 
-def _halved(t: Array, period: Number) -> Array:
+def _halve(t: Array, period: Number) -> Array:
     return 0.5 ** (quotient(t, period) - 1.0)

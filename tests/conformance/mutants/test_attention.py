@@ -9,7 +9,7 @@ from luxport import ops
 from luxport.layers import _embedding as embedding
 from luxport.ops import _attention as attention
 from luxport.ops._gather import _OPERATORS, _flat, _mean, _minus, _over, _sum
-from luxport.ops._softmax import _lowered
+from luxport.ops._softmax import _lower
 from luxport.ops.indices import are_in_range
 
 from .planting import Mutants, case, edited, expect_caught
@@ -82,10 +82,10 @@ MUTANTS: Mutants = {
         case("apply_rotary_embedding.positions"),
     ),
     "softmax of infinities is NaN": (
-        edited(_lowered, "infinite = top == math.inf", "infinite = top != top", op="softmax"),
+        edited(_lower, "infinite = top == math.inf", "infinite = top != top", op="softmax"),
         case("softmax.inf_first_axis"),
     ),
-    "softmax overflows": (edited(_lowered, "x - origin", "x", op="softmax"), case("softmax.far")),
+    "softmax overflows": (edited(_lower, "x - origin", "x", op="softmax"), case("softmax.far")),
     "softmax over another axis": (
         edited(
             ops.softmax,

@@ -6,13 +6,13 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.ops._dropout import alpha_dropped, mask_shape
-from luxport.ops._normalize import _blend, _in_groups, _scaled
+from luxport.ops._dropout import drop_alpha, mask_shape
+from luxport.ops._normalize import _blend, _in_groups, _scale_and_shift
 from luxport.ops.moments import _plain
 
 from .planting import Mutants, case, edited, expect_caught, law
 
-OUTSIDE = edited(_scaled, "1.0 / xp.sqrt(var + epsilon)", "1.0 / (xp.sqrt(var) + epsilon)")
+OUTSIDE = edited(_scale_and_shift, "1.0 / xp.sqrt(var + epsilon)", "1.0 / (xp.sqrt(var) + epsilon)")
 MUTANTS: Mutants = {
     "epsilon outside the root": (OUTSIDE, case("batch_norm.epsilon_in_the_root")),
     "layer norm's epsilon outside the root": (OUTSIDE, case("layer_norm.by_definition")),
@@ -69,9 +69,9 @@ MUTANTS: Mutants = {
     ),
     "scale after the bias": (
         edited(
-            _scaled,
-            "return y if bias is None else y + placed(bias)",
-            "return y if bias is None else (y + placed(bias) if scale is None else y + placed(bias) * placed(scale))",
+            _scale_and_shift,
+            "return y if bias is None else y + place(bias)",
+            "return y if bias is None else (y + place(bias) if scale is None else y + place(bias) * place(scale))",
         ),
         case("layer_norm.by_definition"),
     ),
@@ -105,11 +105,11 @@ MUTANTS: Mutants = {
         case("dropout.test"),
     ),
     "alpha dropout without its shift": (
-        edited(alpha_dropped, " - a * _SELU_LIMIT * p", ""),
+        edited(drop_alpha, " - a * _SELU_LIMIT * p", ""),
         case("alpha_dropout.values"),
     ),
     "alpha dropout drops to zero": (
-        edited(alpha_dropped, "xp.full_like(x, a * _SELU_LIMIT)", "xp.zeros_like(x)"),
+        edited(drop_alpha, "xp.full_like(x, a * _SELU_LIMIT)", "xp.zeros_like(x)"),
         case("alpha_dropout.values"),
     ),
     "hidden dropout draws at every call": (

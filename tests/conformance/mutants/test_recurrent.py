@@ -76,12 +76,12 @@ MUTANTS: Mutants = {
         case("rnn_cell.steps"),
     ),
     "a mask does not hold the state": (
-        edited(recurrent.held, "if keep is None:", "if True:"),
+        edited(recurrent.hold_masked, "if keep is None:", "if True:"),
         case("recurrence.orders_masks_and_directions"),
     ),
     "a mask the other way round": (
         edited(
-            recurrent.without_masked,
+            recurrent.zero_masked,
             "_as_wide(keep, leaf), leaf, namespace(leaf).zeros_like(leaf)",
             "_as_wide(keep, leaf), namespace(leaf).zeros_like(leaf), leaf",
         ),

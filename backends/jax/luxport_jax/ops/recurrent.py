@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from luxport import ops
 from luxport.backend.dtypes import in_single_or_double
-from luxport.ops._recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases, sweep, without_masked
+from luxport.ops._recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases, sweep, zero_masked
 
 __all__ = ["gru_sweep", "gru_v3_sweep", "lstm_sweep", "rnn_sweep"]
 
@@ -40,7 +40,7 @@ def rnn_sweep(
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (rnn_step(bias, jnp.concatenate([x, hidden], axis=-1), weights, activation),)
 
-    return sweep(step, without_masked(mask, x), (hidden,), mask, reverse)
+    return sweep(step, zero_masked(mask, x), (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
@@ -63,7 +63,7 @@ def lstm_sweep(
     def step(x: Any, hidden: Any, memory: Any) -> tuple[Any, Any]:
         return lstm_step(bias, jnp.concatenate([x, hidden], axis=-1), memory, weights)
 
-    return sweep(step, without_masked(mask, x), (hidden, memory), mask, reverse)
+    return sweep(step, zero_masked(mask, x), (hidden, memory), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
@@ -84,7 +84,7 @@ def gru_sweep(
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh),)
 
-    return sweep(step, without_masked(mask, x), (hidden,), mask, reverse)
+    return sweep(step, zero_masked(mask, x), (hidden,), mask, reverse)
 
 
 @partial(jax.jit, static_argnames="reverse")
@@ -105,7 +105,7 @@ def gru_v3_sweep(
     def step(x: Any, hidden: Any) -> tuple[Any]:
         return (gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn),)
 
-    return sweep(step, without_masked(mask, x), (hidden,), mask, reverse)
+    return sweep(step, zero_masked(mask, x), (hidden,), mask, reverse)
 
 
 def _bias(bias_ih: Any, bias_hh: Any, x: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
-from luxport.ops._dropout import alpha_dropped, mask_shape
+from luxport.ops._dropout import drop_alpha, mask_shape
 from luxport.ops._operation import definition_of
 from luxport.ops._random_bits import threefry_words
 from luxport.transforms.program_limit import MOST_PROGRAMS
@@ -32,7 +32,7 @@ def alpha_dropout(x: Any, key: Any, counter: Any, *, p: float) -> Any:
     if x.shape.is_fully_defined():
         return definition_of(ops.alpha_dropout)(x, key, counter, p=p)
     mask = ops.keep_mask(key, counter, shape=_running_shape(x), p=p)
-    return tf.zeros_like(x) if p == 1 else alpha_dropped(xp, x, mask, p)
+    return tf.zeros_like(x) if p == 1 else drop_alpha(xp, x, mask, p)
 
 
 def _running_shape(x: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import torch
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops._recurrent import sum_of_biases, without_masked
+from luxport.ops._recurrent import sum_of_biases, zero_masked
 from luxport_torch.casting import casts, in_float32
 from luxport_torch.ops.sweeps import compiled_sweep, is_compiled
 
@@ -134,7 +134,7 @@ def _compiled(
         carry = tuple([part.to(wide) for part in carry])
     if kind in ("rnn", "lstm"):
         bias_ih, other = sum_of_biases(bias_ih, other), None
-    projected = _define_dense(without_masked(mask, x), weight_ih, bias_ih)
+    projected = _define_dense(zero_masked(mask, x), weight_ih, bias_ih)
     results = compiled_sweep(kind, projected, weight_hh, other, carry, mask, reverse, activation)
     return results if dtype is wide else tuple([result.to(dtype) for result in results])
 

@@ -193,7 +193,7 @@ def _held_states(
     rows, keep = projected.unbind(0), None if mask is None else mask.unbind(0)
     states: dict[int, torch.Tensor] = {}
     for t in range(len(rows) - 1, -1, -1) if reverse else range(len(rows)):
-        carry = definitions.held(None if keep is None else keep[t], step(rows[t], *carry), carry)
+        carry = definitions.hold_masked(None if keep is None else keep[t], step(rows[t], *carry), carry)
         states[t] = carry[0]
     return torch.stack([states[t] for t in range(len(rows))]), *carry[1:]
 
