@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks import dropout_mask, import_time, training_step
+from benchmarks import dropout_mask, import_time, onnx_inference, training_step
 
 
 def main() -> None:
@@ -25,6 +25,9 @@ def main() -> None:
     options = parser.parse_args()
     show("Training step", training_step.HEADER, measured("training_step", options.backends, options.seconds))
     show("Dropout mask", dropout_mask.HEADER, measured("dropout_mask", ["numpy", *options.backends], options.seconds))
+    if "torch" in options.backends:
+        exported = measured("onnx_inference", ["torch"], options.seconds)
+        show("Inference by onnxruntime", onnx_inference.HEADER, exported)
     show("Import", import_time.HEADER, import_time.rows())
 
 

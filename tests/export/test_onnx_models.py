@@ -132,3 +132,71 @@ def test_what_no_graph_can_do_is_one_line() -> None:
         luxport.grad(lambda x: x.sum())(luxport.asarray([1.0], backend="onnx"))
     with pytest.raises(ValueError, match="expects an opset from 18"):
         luxport.to_onnx(None, dropout, ps, st, ("N", 4), opset=9)
+
+
+def test_resnet_20_is_folded() -> None:
+    def block(channels: int, out: int, stride: int) -> luxport.Layer:
+        body = luxport.Chain(
+            luxport.Conv((3, 3), channels, out, stride=stride, padding=1, use_bias=False),
+            luxport.BatchNorm(out, luxport.relu),
+            luxport.Conv((3, 3), out, out, padding=1, use_bias=False),
+            luxport.BatchNorm(out),
+        )
+        if stride == 1:
+            return luxport.Chain(luxport.SkipConnection(body, ops_add), luxport.relu)
+        shortcut = luxport.Chain(
+            luxport.Conv((1, 1), channels, out, stride=stride, use_bias=False), luxport.BatchNorm(out)
+        )
+        return luxport.Chain(luxport.Parallel(ops_add, body, shortcut), luxport.relu)
+
+    blocks = [
+        block(a, b, s)
+        for a, b, s in ((16, 16, 1), (16, 32, 2), (32, 64, 2))
+        for a, b, s in ((a, b, s), (b, b, 1), (b, b, 1))
+    ]
+    stem = [luxport.Conv((3, 3), 3, 16, padding=1, use_bias=False), luxport.BatchNorm(16, luxport.relu)]
+    model = luxport.Chain(*stem, *blocks, luxport.GlobalMeanPool(), luxport.FlattenLayer(), luxport.Dense(64, 10))
+    graph = check(model, (3, 8, 8), 1, 2)
+    found = operators(graph)
+    # 19 convolutions and 2 of shortcuts, none of their norms; 9 sums; a pool, a reshape and a product.
+    counts = {name: found.count(name) for name in set(found)}
+    assert counts == {"Conv": 21, "Relu": 19, "Add": 9, "GlobalAveragePool": 1, "Reshape": 1, "Gemm": 1}
+
+
+def ops_add(x: Any, y: Any) -> Any:
+    return x + y
+
+
+def test_a_transformer_block() -> None:
+    attention = luxport.Chain(luxport.LayerNorm((16,)), luxport.MultiHeadAttention(16, nheads=2), lambda pair: pair[0])
+    network = luxport.Chain(luxport.LayerNorm((16,)), luxport.Dense(16, 32, luxport.gelu), luxport.Dense(32, 16))
+    model = luxport.Chain(luxport.SkipConnection(attention, ops_add), luxport.SkipConnection(network, ops_add))
+    graph = check(model, (6, 16), 1, 3)
+    found = operators(graph)
+    assert (found.count("LayerNormalization"), found.count("Softmax"), found.count("MatMul")) == (2, 1, 8)
+    assert len(found) <= 28
+
+
+def test_a_convolution_is_not_folded_where_others_take_it() -> None:
+    conv = luxport.Conv((3, 3), 2, 3)
+    model = luxport.Chain(conv, luxport.SkipConnection(luxport.BatchNorm(3), ops_add))
+    assert operators(check(model, (2, 5, 5), 2)) == ["Conv", "BatchNormalization", "Add"]
+
+
+def test_a_loop_is_one_operator_for_any_length() -> None:
+    model = luxport.Recurrence(luxport.RNNCell(3, 4, luxport.ops.swish), return_sequence=True, reverse=True)
+    ps, st = drawn(model)
+    graph = luxport.to_onnx(None, model, ps, st, ("N", "T", 3))
+    assert operators(graph).count("Scan") == 1
+    for n, t in ((1, 1), (2, 9)):
+        x = normal(n, t, 3)
+        np.testing.assert_allclose(run(graph, x)[0], model(x, ps, st)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_networks_of_the_benchmark_have_as_many_nodes_as_pytorch_gives_them() -> None:
+    from benchmarks.onnx_inference import networks
+
+    found = {}
+    for name, (model, shape) in networks().items():
+        found[name] = len(check(model, shape[1:], 1).graph.node)
+    assert found == {"LeNet": 12, "Conv + BatchNorm": 7, "MLP": 4}
