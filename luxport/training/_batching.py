@@ -17,6 +17,9 @@ __all__ = ["batch", "unbatch"]
 def batch(samples: Iterable[Any]) -> Any:
     """Stack samples, arrays or trees of them, along a new first axis; plain numbers become an array of them.
 
+    Args:
+        samples: arrays, trees of arrays of one structure, or numbers
+
     Shapes: samples (*a) -> (N, *a)
     Raises: ValueError if there is none, or if their structures differ
     Source: MLUtils.jl ``batch``, axes reversed
@@ -34,6 +37,9 @@ def batch(samples: Iterable[Any]) -> Any:
 @says_what_it_takes
 def unbatch(batch: Any) -> list[Any]:
     """List the samples of a batch, an array or a tree of them.
+
+    Args:
+        batch: an array, or a tree of arrays with one first size
 
     Shapes: batch (N, *a) -> N times (*a)
     Raises: ValueError if the arrays of the tree have not one first size

@@ -19,9 +19,15 @@ __all__ = ["DataLoader"]
 class DataLoader:
     """An iterable of batches: the data, an array or a tree of them, cut along the first axis.
 
-    With `shuffle` each pass is in another order, the same on every backend for one `seed`. The last batch may be
-    smaller; with `partial` false there is none of another size. Arrays stay on their backends and devices; to move
-    the batches rather than the data, ``luxport.devices.gpu_device().each(loader)``.
+    Arrays stay on their backends and devices; to move the batches rather than the data,
+    ``luxport.devices.gpu_device().each(loader)``.
+
+    Args:
+        data: an array, or a tree of arrays with one first size
+        batch_size: how many samples a batch has
+        shuffle: whether each pass is in another order
+        partial: whether a last batch that is smaller is yielded, too
+        seed: the seed of the orders, which are the same on every backend
 
     Shapes: data (N, *a) -> batches (batch_size, *a)
     Raises: ValueError if the arrays have not one first size, or batch_size is not positive

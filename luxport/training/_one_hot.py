@@ -68,7 +68,12 @@ def onehot(
 ) -> Array:
     """Return the vector with a one where a label stands among the labels, zeros elsewhere.
 
-    `labels` is a sequence, or a number n for 0 … n - 1. An unknown label stands where `default` does.
+    Args:
+        label: the label
+        labels: all labels in order, or a number n for 0 … n - 1
+        default: the label that an unknown one counts as
+        dtype: the dtype of the result, by name
+        backend: the backend of the result; None for the default one
 
     Shapes: y (classes,)
     Raises: ValueError for an unknown label without a default
@@ -100,6 +105,13 @@ def onehotbatch(
     For an array of JAX, PyTorch or TensorFlow the result stays on its backend and device, and what this does may be
     compiled. Where values are not at hand, an unknown label without a default is a vector of NaN (of integers the
     least number, of booleans false): see `luxport.ops.indices`.
+
+    Args:
+        data: a sequence of labels, or an array of integers
+        labels: all labels in order, or a number n for 0 … n - 1
+        default: the label that an unknown one counts as
+        dtype: the dtype of the result, by name
+        backend: the backend of the result, unless data is an array of a framework; None for the default one
 
     Shapes: data (N,) -> y (N, classes); array (*n) -> (*n, classes)
     Raises: ValueError for an unknown label without a default, where its value is at hand
@@ -145,9 +157,14 @@ def onehotbatch(
 
 @checked("y ordered", rules={"axis": AXIS, "labels": or_none(_LABELS)}, check=_expect_entries)
 def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) -> Any:
-    """Return where the largest entry stands along the classes: indices, or with `labels` the labels there.
+    """Return where the largest entry stands along the classes: indices, or the labels there.
 
     The first of several that are equally large wins. Labels come as a label, a list, or nested lists.
+
+    Args:
+        y: numbers for each class, such as probabilities
+        labels: all labels in order; None for indices
+        axis: the axis of the classes
 
     Shapes: y (..., classes) -> (...)
     Raises: ValueError if there are not as many labels as classes

@@ -17,7 +17,11 @@ __all__ = ["early_stopping", "patience", "plateau", "throttle"]
 
 @says_what_it_takes
 def patience(predicate: Callable[..., Any], wait: int) -> Callable[..., bool]:
-    """Return a function that says True once the predicate has held in `wait` calls in a row.
+    """Return a function that says True once the predicate has been true in `wait` calls in a row.
+
+    Args:
+        predicate: a function of whatever the result is called with
+        wait: how many calls in a row
 
     Source: Flux.jl ``patience``
 
@@ -49,9 +53,16 @@ def early_stopping(
 ) -> Callable[..., bool]:
     """Return a function that says True once `delay` calls in a row have not improved on the best score.
 
-    f gives the score. A call improves if ``distance(best, score) >= min_dist``; a distance of at least 0 makes a
+    A call improves if ``distance(best, score) >= min_dist``; a distance of at least 0 makes a
     score the best. Smaller is better; for larger take
     ``distance=lambda best, score: score - best, init_score=-math.inf``.
+
+    Args:
+        f: a function of whatever the result is called with, which returns a score
+        delay: how many calls in a row without improvement
+        distance: a function of the best score and the new one, positive where the new one is better
+        init_score: the best score to begin with
+        min_dist: the least distance that is an improvement
 
     Source: Flux.jl ``early_stopping`` (its code: the documentation has <= for <)
 
@@ -83,6 +94,13 @@ def plateau(
 ) -> Callable[..., bool]:
     """Return a function that says True once `width` scores in a row are less than `min_dist` from the one before.
 
+    Args:
+        f: a function of whatever the result is called with, which returns a score
+        width: how many scores in a row
+        distance: a function of the score before and the new one, whose absolute value counts
+        init_score: the score before the first
+        min_dist: the distance below which a score counts as the same
+
     Source: Flux.jl ``plateau`` (its code: the documentation has <= for <)
 
     >>> flat = plateau(lambda loss: loss, 2, min_dist=0.1)
@@ -108,8 +126,13 @@ def throttle(
 ) -> Callable[..., Any]:
     """Return f such that it runs at most once in `timeout` seconds; other calls return what it returned last.
 
-    With `leading` the first call runs at once, without it after the timeout. With `trailing` the last of the calls
-    made during a timeout runs at its end. What does not run at once runs in a thread of its own.
+    What does not run at once runs in a thread of its own.
+
+    Args:
+        f: a function
+        timeout: how many seconds
+        leading: whether the first call runs at once, and not after the timeout
+        trailing: whether the last of the calls made during a timeout runs at its end
 
     Source: Flux.jl ``throttle``
 
