@@ -3,6 +3,7 @@
 import operator
 from typing import Any
 
+import bson_writer as bw
 import numpy as np
 import pytest
 
@@ -307,6 +308,27 @@ def test_the_command(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "not_ported('Other()')" in out
     assert err.endswith("1 piece not ported\n")
+
+
+def test_the_command_tries_what_it_wrote(tmp_path, capsys):
+    source, trained = tmp_path / "net.jl", tmp_path / "trained.safetensors"
+    source.write_text(
+        "using Flux\nmlp(n=4; k=n) = Chain(Dense(n => 3), Dense(3 => k))\nmodel = Dense(2 => 3)\n"
+        "needs(n) = Dense(n => 2)\nbroken = Chain(weird(2))\nloops(n=1) = loops(n)\n"
+    )
+    assert main(["port", str(source), "--run"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "model: Dense with 9 parameters\nmlp(): Chain with 31 parameters\n"
+    assert "weird(2)" in err
+    trained = tmp_path / "trained.bson"
+    weight = {"weight": bw.array(np.ones((2, 3), np.float32)), "bias": bw.array(np.ones(3, np.float32))}
+    trained.write_bytes(bw.bson({"state": weight}))
+    assert main(["port", str(source), "--check", str(trained)]) == 1
+    model, mlp = capsys.readouterr().out.splitlines()
+    assert model.endswith("trained.bson fit") and "fit" not in mlp.partition(";")[0] and "trained.bson: " in mlp
+    source.write_text("x = 3")
+    assert main(["port", str(source), "--run"]) == 0
+    assert capsys.readouterr().out == "no model is built when it is imported\n"
 
 
 @pytest.mark.parametrize(

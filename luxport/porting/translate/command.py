@@ -13,6 +13,7 @@ from luxport.command_line import Arguments
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.replacing import replacing
 from luxport.porting.translate.translate import LARGEST, translate
+from luxport.porting.translate.trial import report
 from luxport.text import safe_to_show
 
 __all__ = ["main"]
@@ -23,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = Arguments(prog="luxport port", description="Turn the Julia code of a model into Python.")
     parser.add_argument("source", type=Path, help="a file of Julia code that defines Flux or Lux models")
     parser.add_argument("-o", "--output", type=Path, help="the Python file to write, instead of printing it")
+    parser.add_argument("--run", action="store_true", help="import what was written and say which models it builds")
+    parser.add_argument("--check", metavar="FILE", help="compare these models with a trained model's file; runs, too")
     parser.add_argument("--flux", type=_version, metavar="VERSION", help="the Flux it was written for, 0.14 say")
     try:
         options = parser.parse_args(arguments)
@@ -31,10 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     shown = safe_to_show(str(options.source))
     try:
         translation = translate(_source(options.source), flux=options.flux)
-        if options.output is None:
-            print(translation.python, end="")
-        else:
+        tried = options.run or options.check is not None
+        if options.output is not None:
             _write(options.output, translation.python)
+        elif not tried:
+            print(translation.python, end="")
+        for line in report(translation.python, options.check) if tried else ():
+            print(safe_to_show(line))
     except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
         print(f"luxport port: {shown}: {safe_to_show(_reason(error))}", file=sys.stderr)
         return 2
