@@ -47,6 +47,11 @@ class Spread:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def subject(self) -> str:
+        """The operation, loss or layer that sums: the first word of the name."""
+        return self.name.split()[0].rstrip(",")
+
 
 def half_sums(spread: Spread, backend: Backend, dtype: str) -> float:
     """Return the largest deviation in half a unit of the dtype, times the largest number of an array.
@@ -170,6 +175,12 @@ def _products() -> Iterator[Spread]:
         return bilinear((x, y), {"weight": weight, "bias": bias}, {})[0]
 
     yield from _both("Bilinear", multiply, (N, 3), _near(N, 2), _weight(2, 3, 2), _weight(2), far=small)
+    for name, layer in (("Scale", luxport.Scale(3)), ("Diagonal", luxport.Diagonal(3))):
+
+        def scaled(x: Any, weight: Any, bias: Any, layer: Any = layer) -> Any:
+            return layer(x, {"weight": weight, "bias": bias}, {})[0]
+
+        yield from _both(name, scaled, (N, 3), _weight(3), _weight(3), far=small)
     for rank, kernel in ((1, (3,)), (2, (3, 3)), (3, (2, 1, 2))):
         shape = (40, 2, *((75,), (8, 8), (4, 4, 4))[rank - 1])
         yield from _both(f"conv {rank}d", ops.conv, shape, _weight(3, 2, *kernel), _weight(3), far=small)
@@ -179,6 +190,7 @@ def _products() -> Iterator[Spread]:
     yield from _both("unfold", _op("unfold", window=(600,)), (1, 1, 900))
     yield from _both("batched_mul", ops.batched_mul, (N, 2, 3), _weight(3, 2), far=small)
     yield from _both("batched_matmul", ops.batched_matmul, (N, 2, 3), _weight(1, 3, 2), far=small)
+    yield from _both("batched_vec", ops.batched_vec, (N, 2, 3), _weight(3), far=small)
     yield from _both("bias_activation", _op("bias_activation", activation=ops.relu), (N, 3), _weight(3))
     yield from _both("weight_norm", ops.weight_norm, (MANY, 3), _near(1, 3))
     yield from _both("spectral_norm", _op("spectral_norm", axis=0, iterations=2), (3, MANY), _near(3), constant=(1,))
@@ -196,6 +208,7 @@ def _pools_and_norms() -> Iterator[Spread]:
     yield from _both("mean_pool, dilated", _op("mean_pool", window=(30, 30), dilation=2), (2, 2, 62, 62))
     yield from _both("upsample_nearest", _op("upsample_nearest", scale=(60, 50)), (2, 2, 2, 2))
     yield from _both("upsample_linear", _op("upsample_linear", scale=(60, 50)), (2, 2, 3, 3))
+    yield from _both("resize_nearest", _op("resize_nearest", size=(121, 99)), (2, 2, 2, 2))
     yield from _both("pad_edge", _op("pad_edge", padding=((300, 300),)), (2, 2, 3))
     channels = _weight(3), _weight(3)
     for shape in ((N, 3), (30, 3, 10, 10)):
@@ -224,9 +237,9 @@ def _tables_and_sequences() -> Iterator[Spread]:
     for op in ("+", "-", "mean", "max"):
         yield from _both(f"scatter {op}", _op("scatter", op=op, size=4), (N, 2), rows, far=1 / 64)
     for op in ("sum", "max"):
-        yield from _both(f"segment {op}", _op("segment_reduce", op=op, size=4), (N, 2), rows)
+        yield from _both(f"segment_reduce {op}", _op("segment_reduce", op=op, size=4), (N, 2), rows)
     factors = 1.0 + 0.01 * _normal(N, 2)
-    yield Spread("segment prod", _op("segment_reduce", op="prod", size=4), (factors, rows))
+    yield Spread("segment_reduce prod", _op("segment_reduce", op="prod", size=4), (factors, rows))
     for reduction in ("mean", "sum"):
         bag = luxport.EmbeddingBag(4, 3, reduction)
         bags = _indices(2, MANY, below=4)
@@ -243,18 +256,25 @@ def _tables_and_sequences() -> Iterator[Spread]:
 
     yield from _both("EmbeddingBag by offsets", by_offsets, (4, 3), _indices(MANY, below=4), offsets)
     for scores in (True, False):
-        attend = _op("scaled_dot_product_attention", return_scores=scores)
+        name, attend = "scaled_dot_product_attention", _op("scaled_dot_product_attention", return_scores=scores)
         queries, keys = _normal(2, 3, 2, 4), _normal(2, MANY, 2, 4, seed=5)
-        yield Spread(f"attention to many, scores {scores}", attend, (queries, keys, _near(2, MANY, 2, 4)))
+        yield Spread(f"{name} to many, scores {scores}", attend, (queries, keys, _near(2, MANY, 2, 4)))
         large = 300 * _draw(1).uniform(0.9, 1.0, (2, 3, 2, 4)), 300 * _draw(2).uniform(0.9, 1.0, (2, 5, 2, 4))
-        yield Spread(f"attention with logits of 100,000, scores {scores}", attend, (*large, _near(2, 5, 2, 4)))
+        yield Spread(f"{name} with logits of 100,000, scores {scores}", attend, (*large, _near(2, 5, 2, 4)))
         many = _normal(600, 5, 2, 4), _normal(600, 5, 2, 4, seed=5), _near(600, 5, 2, 4)
-        yield Spread(f"attention with a bias, scores {scores}", attend, (*many, _normal(2, 5, 5)))
+        yield Spread(f"{name} with a bias, scores {scores}", attend, (*many, _normal(2, 5, 5)))
     for name, gates, carries in (("rnn", 1, 1), ("lstm", 4, 2), ("gru", 3, 1)):
         half = {"low": -0.5, "high": 0.5}
         sizes = ((3, 2 * gates), (2, 2 * gates), (2 * gates,), (2 * gates,), *[(N // 2, 2)] * carries)
         parameters = [_draw(20 + i).uniform(size=size, **half) for i, size in enumerate(sizes)]
         yield Spread(f"{name}_sweep", _op(f"{name}_sweep"), (_near(3, N // 2, 3), *parameters))
+    sizes = (3, 6), (2, 6), (2, 2), (6,), (N // 2, 2)
+    parameters = [_draw(20 + i).uniform(-0.5, 0.5, size) for i, size in enumerate(sizes)]
+    yield Spread("gru_v3_sweep", ops.gru_v3_sweep, (_near(3, N // 2, 3), *parameters))
+    scores = _op("dot_product_attention_scores")
+    yield Spread("dot_product_attention_scores", scores, (_normal(2, 3, 2, 4), _normal(2, MANY, 2, 4, seed=5)))
+    yield from _both("stft", _power_of_stft, (2, 4000), _near(512), far=1 / 512)
+    yield from _both("imrotate", _op("imrotate", angle=0.3), (1, 2, 60, 60))
     window = _near(512)
     yield from _both("spectrogram", _op("spectrogram", n_fft=512, power=1.0), (2, 4000), window)
     normalized = _op("spectrogram", n_fft=512, window_normalized=True)
@@ -263,9 +283,23 @@ def _tables_and_sequences() -> Iterator[Spread]:
     yield Spread("grid_sample", ops.grid_sample, (_near(1, 1, 400, 300), grid), constant=(1,))
 
 
+def _power_of_stft(x: Any, window: Any) -> Any:
+    found = ops.stft(x, window, n_fft=512)
+    xp = luxport.namespace(found)
+    return xp.real(found) + xp.imag(found)
+
+
 def _of_losses() -> Iterator[Spread]:
     other = _near(MANY, seed=5)
-    for name in ("mse", "mae", "huber_loss", "squared_hinge_loss", "poisson_loss", "logitbinarycrossentropy"):
+    for name in (
+        "mse",
+        "mae",
+        "huber_loss",
+        "hinge_loss",
+        "squared_hinge_loss",
+        "poisson_loss",
+        "logitbinarycrossentropy",
+    ):
         yield from _both(name, _loss(name), (MANY,), other)
     for name in ("dice_coeff_loss", "tversky_loss", "cosine_similarity_loss", "siamese_contrastive_loss"):
         yield from _both(name, _loss(name), (MANY,), other)
@@ -279,6 +313,8 @@ def _of_losses() -> Iterator[Spread]:
     shares, one_hot = _draw(4).dirichlet(np.ones(4), MANY) * 0.9 + 0.025, np.eye(4)[labels]
     for name in ("crossentropy", "focal_loss", "kldivergence"):
         yield Spread(name, _loss(name, epsilon=1e-3), (shares, one_hot), constant=(1,))
+    yield from _both("msle", _loss("msle", epsilon=1e-3), (MANY,), other)
+    yield Spread("sparse_crossentropy", _loss("sparse_crossentropy", epsilon=1e-3), (shares, labels))
     for name in ("binarycrossentropy", "binary_focal_loss"):
         yield Spread(name, _loss(name, epsilon=1e-3), (shares[:, 0], one_hot[:, 0]), constant=(1,))
     rows = np.tile(np.eye(2), (35000, 1))

@@ -1,12 +1,14 @@
-"""All sums in half types and all masks, on all backends: ``python -m luxport_conformance.halves [backend ...]``."""
+"""Sums in half types, masks, empty batches on all backends: ``python -m luxport_conformance.halves [name ...]``."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from luxport.backend import get_backend
 from luxport_conformance.backends import BACKENDS, abilities
 from luxport_conformance.compare import Violation
+from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_samples, loss_of_no_samples
 from luxport_conformance.half_sums import HALVES, SPREAD, half_sums
 from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
@@ -29,11 +31,18 @@ def main(names: list[str]) -> int:
                 hidden_may_be_anything(masked, backend)
             except Violation as violation:
                 violations.append(violation)
+        empty = [partial(layer_of_no_samples, *named) for named in PER_SAMPLE]
+        empty += [partial(loss_of_no_samples, loss) for loss in LOSSES]
+        for check in empty:
+            try:
+                check(backend)
+            except Violation as violation:
+                violations.append(violation)
         for violation in violations:
             print(f"{name}: {violation}")
         failed += len(violations)
         print(f"{name}: {len(found) - 1} sums in half types, at most {max(found):.2f} half units off; ", end="")
-        print(f"{len(MASKED)} masks; {len(violations)} failed", flush=True)
+        print(f"{len(MASKED)} masks; {len(empty)} empty batches; {len(violations)} failed", flush=True)
     return 1 if failed else 0
 
 

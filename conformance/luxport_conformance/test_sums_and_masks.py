@@ -1,4 +1,4 @@
-"""Sums in half types, and what masks hide: a few of each in every run, all of it by ``make halves``."""
+"""Sums in half types, what masks hide, and empty batches: a few of each in every run, all by ``make halves``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 
 from luxport.backend import get_backend
 from luxport_conformance.backends import abilities
+from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_samples, loss_of_no_samples
 from luxport_conformance.half_sums import HALVES, SPREAD, half_sums
+from luxport_conformance.half_sums_left_out import of_no_use, without_a_sum
 from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
@@ -25,3 +27,15 @@ def test_half_types_sum_as_float32(backend_name: str) -> None:
 def test_what_is_hidden_may_be_anything(backend_name: str) -> None:
     for masked in MASKED[:: min(_SHARES[backend_name], 17)]:
         hidden_may_be_anything(masked, get_backend(backend_name))
+
+
+def test_no_samples(backend_name: str) -> None:
+    for name, example in PER_SAMPLE[:: 3 * _SHARES[backend_name]]:
+        layer_of_no_samples(name, example, get_backend(backend_name))
+    for name in LOSSES[:: min(_SHARES[backend_name], 7)]:
+        loss_of_no_samples(name, get_backend(backend_name))
+
+
+def test_every_sum_is_listed() -> None:
+    assert not list(without_a_sum()), "add it to half_sums.py, or with a reason to half_sums_left_out.py"
+    assert not list(of_no_use())

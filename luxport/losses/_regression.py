@@ -6,8 +6,10 @@ import math
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
+from luxport.backend.dtypes import is_complex
 from luxport.backend.option_rules import NON_NEGATIVE
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
+from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"]
 
@@ -35,6 +37,8 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """Return ``agg(|y_hat - y|)``, the mean absolute error. Complex numbers have a real one.
 
+    Where the two are equal the gradient is 0, halfway between its values on either side.
+
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
@@ -43,7 +47,11 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     Source: Flux.jl ``mae``; Lux.jl ``MAELoss``
     """
     xp, y_hat, y = match_target("mae", y_hat, y, complex_too=True)
-    return aggregate(xp.abs(y_hat - y), agg)
+    difference = y_hat - y
+    if is_complex(xp, difference):
+        return aggregate(xp.abs(difference), agg)
+    # Frameworks disagree about the slope of abs at 0.
+    return aggregate(difference * stop_gradient(xp.sign(difference)), agg)
 
 
 @loss_function()

@@ -97,13 +97,14 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
     sizes = _sizes(shape[2:], None, size)
     if are_fixed(x) and not any([new % n for n, new in zip(shape[2:], sizes, strict=True)]):
         return upsample_nearest(x, size=size)
+    y = single_or_double(xp, x)  # gradients of elements that are taken many times add up in float32
     for axis, new in enumerate(sizes, start=2):
         if are_fixed(x):
             places = xp.asarray([i * shape[axis] // new for i in range(new)], dtype=xp.int32, device=array_device(x))
         else:
             places = (xp.arange(new, dtype=xp.int32, device=array_device(x)) * shape[axis]) // new
-        x = xp.take(x, places, axis=axis)
-    return x
+        y = xp.take(y, places, axis=axis)
+    return xp.astype(y, x.dtype)
 
 
 @operation(

@@ -148,4 +148,14 @@ CASES: list[Case] = [
         dtypes=("float32", "float16", "bfloat16", "float64"),
         differentiates=True,
     ),
+    Case(
+        id="mae.slopes_where_equal",
+        subject="losses",
+        source=("mathematics: halfway between the slopes on either side, as the limit of huber_loss has it",),
+        program=lambda y_hat, y: luxport.grad(lambda y_hat: losses.mae(y_hat, y, agg="sum"))(y_hat),
+        inputs={"y_hat": np.array([1.0, 2.0, -3.0, INF]), "y": np.array([1.0, 1.0, 3.0, 0.0])},
+        expected=np.array([0.0, 1.0, -1.0, 1.0]),
+        dtypes=("float32", "float16", "bfloat16", "float64"),
+        differentiates=True,
+    ),
 ]
