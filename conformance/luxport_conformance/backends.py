@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from luxport import jit, tree, value_and_grad
-from luxport.backend import Backend, available_backends, backend_name, can, dtype_name, get_backend, known_backends
+from luxport.backend import (
+    Backend,
+    available_backends,
+    backend_name,
+    can,
+    dtype_name,
+    get_backend,
+    known_backends,
+    register_backend,
+)
+from luxport_conformance import strict32
 
 __all__ = [
     "BACKENDS",
@@ -33,7 +43,7 @@ __all__ = [
     "ways",
 ]
 
-BACKENDS = ("numpy", "jax", "torch", "tf", "strict")
+BACKENDS = ("numpy", "jax", "torch", "tf", "strict", "strict32")
 """Those that a run covers unless they are excluded by name; others are chosen by name."""
 
 HOST = "host"
@@ -63,8 +73,12 @@ _KNOWN = {
     "numpy": Abilities(gradients=False, compiles=False, dtypes=("float16", "float32", "float64")),
     "mlx": Abilities(dtypes=("float16", "bfloat16", "float32")),
     "strict": Abilities(gradients=False, compiles=False, dtypes=("float32", "float64")),
+    "strict32": Abilities(gradients=False, compiles=False, dtypes=("float32",), complex=False),
     HOST: Abilities(gradients=False, compiles=False, dtypes=("float64",)),
 }
+
+
+register_backend(strict32)
 
 
 def abilities(name: str) -> Abilities:

@@ -53,7 +53,8 @@ class Case:
     them, in float64): an independent computation. With `raises` the program must fail instead, with a message
     that matches `message`. `subject` is the layer or operation, the row of the table that the case counts for.
     `traces`: it can be compiled, which a program that looks at its numbers, or calls a compiler itself, cannot.
-    `compiles`: it is compiled also where that takes longer than running it.
+    `compiles`: it is compiled also where that takes longer than running it. `complex_inside`: real numbers become
+    complex ones on the way.
     `source` says where the expectation comes from: ``flux:layers/conv.jl:139`` for an assertion of the account.
     """
 
@@ -70,6 +71,7 @@ class Case:
     differentiates: bool = False
     compiles: bool = True
     traces: bool = True
+    complex_inside: bool = False
 
     @property
     def on_host(self) -> bool:
@@ -78,8 +80,8 @@ class Case:
 
     @property
     def is_complex(self) -> bool:
-        """Whether its inputs have complex numbers."""
-        return has_complex(self.inputs)
+        """Whether it takes complex numbers, in its inputs or on the way."""
+        return self.complex_inside or has_complex(self.inputs)
 
     @property
     def may_trace(self) -> bool:

@@ -13,7 +13,7 @@ from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
 # compiles each program.
-_SHARES = {"numpy": 5, "torch": 5, "tf": 17, "jax": 59, "strict": 5}  # odd: every other one is near 500
+_SHARES = {"numpy": 5, "torch": 5, "tf": 17, "jax": 59, "strict": 5, "strict32": 5}  # odd: every other one is near 500
 
 
 def test_half_types_sum_as_float32(backend_name: str) -> None:

@@ -35,6 +35,7 @@ from ._registry import backend_of as backend_of
 from ._registry import casts as casts
 from ._registry import find_owner as find_owner
 from ._registry import get_backend as get_backend
+from ._registry import is_array as is_array
 from ._registry import known_backends as known_backends
 from ._registry import load_backends_on_arrival as load_backends_on_arrival
 from ._registry import load_present_backends as load_present_backends

@@ -33,6 +33,7 @@ __all__ = [
     "casts",
     "find_owner",
     "get_backend",
+    "is_array",
     "known_backends",
     "load_backends_on_arrival",
     "load_present_backends",
@@ -216,6 +217,11 @@ def find_owner(array_type: type) -> Backend | None:
             if backend.owns_type(array_type):
                 return _BY_TYPE.setdefault(array_type, backend)
     return None
+
+
+def is_array(value: Any) -> bool:
+    """Tell an array, of any backend, from everything else."""
+    return find_owner(type(value)) is not None
 
 
 # Listed to be fast, and for torch.compile, which cannot look up the ancestors of a built-in type.

@@ -15,18 +15,24 @@ __all__ = [
     "EPSILON",
     "HALVES",
     "as_indices",
+    "bool_dtype",
     "expect_floating",
     "expect_no_booleans",
     "in_single_or_double",
     "is_bool",
     "is_complex",
     "is_double",
+    "is_floating",
+    "is_integer",
     "numbers",
     "plus",
+    "promote",
     "real_numbers",
     "reals_or_integers",
     "single_or_double",
     "times",
+    "widest",
+    "widest_like",
 ]
 
 
@@ -44,7 +50,7 @@ def as_indices(xp: Any, x: Array) -> Array:
 
     Unsigned ones cannot be compared with -1, or have no order at all on PyTorch.
     """
-    if x.dtype == xp.int32 or x.dtype == getattr(xp, "int64", _NO_DTYPE):
+    if dtype_name(x) in ("int32", "int64"):
         return x
     return xp.astype(x, xp.asarray(0).dtype)
 
@@ -72,7 +78,7 @@ def expect_no_booleans(x: Array) -> None:
 
 def single_or_double(xp: Any, x: Array) -> Array:
     """Convert half types to float32, in which sums of many are taken; the rest is as it was."""
-    if x.dtype == xp.float32 or is_double(xp, x):
+    if x.dtype == xp.float32 or is_double(x):
         return x
     return xp.astype(x, xp.float32) if dtype_name(x) in HALVES else x
 
@@ -96,6 +102,20 @@ def in_single_or_double(f: F) -> F:
         return xp.astype(results, kind)
 
     return rounded_once  # type: ignore[return-value]
+
+
+def promote(xp: Any, x: Array, other: Array) -> tuple[Array, Array]:
+    """Convert two arrays of numbers to the dtype that holds both.
+
+    Raises: LayerTypeError for booleans
+    """
+    if x.dtype != other.dtype:
+        expect_no_booleans(x)
+        expect_no_booleans(other)
+        dtype = xp.result_type(x.dtype, other.dtype)
+        return xp.astype(x, dtype), xp.astype(other, dtype)
+    expect_no_booleans(x)
+    return x, other
 
 
 def plus(xp: Any, x: Array, parameter: Array) -> Array:
@@ -127,37 +147,59 @@ def reals_or_integers(xp: Any, x: Array, name: str) -> Array:
 
     Raises: LayerTypeError for complex numbers and for booleans
     """
-    if is_complex(xp, x):
+    if is_complex(x):
         raise LayerTypeError(
             "expects real numbers, got complex ones: apply it to their real and imaginary parts", culprit=name
         )
     return _no_booleans(xp, x, name)
 
 
-def is_complex(xp: Any, x: Array) -> bool:
+# By name, which every namespace's dtypes have: `xp.isdtype` is slower, and knows neither bfloat16 nor what else a
+# library adds; and not every namespace has the dtype to compare with.
+
+
+def is_complex(x: Array) -> bool:
     """Tell whether an array's numbers are complex."""
-    return x.dtype == getattr(xp, "complex64", _NO_DTYPE) or x.dtype == getattr(xp, "complex128", _NO_DTYPE)
+    return dtype_name(x) in ("complex64", "complex128")
 
 
-def is_double(xp: Any, x: Array) -> bool:
+def is_double(x: Array) -> bool:
     """Tell whether an array's numbers are of double precision, real or complex."""
-    return x.dtype == getattr(xp, "float64", _NO_DTYPE) or x.dtype == getattr(xp, "complex128", _NO_DTYPE)
+    return dtype_name(x) in ("float64", "complex128")
 
 
-def is_bool(xp: Any, x: Array) -> bool:
+def is_bool(x: Array) -> bool:
     """Tell whether an array's entries are booleans."""
-    return x.dtype == getattr(xp, "bool", _NO_DTYPE)
+    return dtype_name(x) == "bool"
 
 
-_NO_DTYPE = object()
-"""Stands for a dtype that a namespace does not have: equal to none."""
+def is_floating(x: Array) -> bool:
+    """Tell whether an array's numbers are real floating ones, half types included."""
+    return "float" in dtype_name(x)
 
 
-# Comparisons, not `xp.isdtype`: it is slower, and knows neither bfloat16 nor what else a library adds.
+def is_integer(x: Array) -> bool:
+    """Tell whether an array's numbers are integers."""
+    return dtype_name(x) in _INTEGERS
+
+
+def widest_like(xp: Any, x: Array) -> Any:
+    """Return the dtype to compute in where float32 is too coarse for some: float64 for x in double precision."""
+    return widest(xp) if is_double(x) else xp.float32
+
+
+def widest(xp: Any) -> Any:
+    """Return the most precise floating dtype that a namespace has."""
+    return getattr(xp, "float64", xp.float32)
+
+
+def bool_dtype(xp: Any) -> Any:
+    """Return a namespace's dtype of booleans, which not every one has a name for."""
+    return getattr(xp, "bool", None) or xp.asarray(False).dtype
 
 
 def _no_booleans(xp: Any, x: Array, name: str) -> Array:
-    if is_bool(xp, x):
+    if is_bool(x):
         raise LayerTypeError(
             "expects numbers, got booleans: convert them with luxport.to(..., dtype='float32')", culprit=name
         )
@@ -165,9 +207,7 @@ def _no_booleans(xp: Any, x: Array, name: str) -> Array:
 
 
 def _integers_to_float32(xp: Any, x: Array) -> Array:
-    if x.dtype == xp.float32 or x.dtype == getattr(xp, "float64", _NO_DTYPE):
-        return x
-    return xp.astype(x, xp.float32) if any(x.dtype == getattr(xp, kind, _NO_DTYPE) for kind in _INTEGERS) else x
+    return xp.astype(x, xp.float32) if is_integer(x) else x
 
 
-_INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
+_INTEGERS = frozenset(("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64"))

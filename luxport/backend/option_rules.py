@@ -88,12 +88,12 @@ def count(least: int, most: int = MOST) -> Rule:
     """Allow ints of at least `least`."""
     bounds = f"from {least} to {most}" if most < MOST else f"of at least {least}"
     wanted = f"an int {bounds}"
-    return Rule(wanted, lambda value, shape: (is_int(value) and least <= value <= most) or is_array(value))
+    return Rule(wanted, lambda value, shape: (is_int(value) and least <= value <= most) or is_running_number(value))
 
 
 def number(wanted: str, test: Callable[[float], bool]) -> Rule:
     """Allow the numbers that pass a test; NaN passes none."""
-    return Rule(wanted, lambda value, shape: (is_number(value) and test(value)) or is_array(value))
+    return Rule(wanted, lambda value, shape: (is_number(value) and test(value)) or is_running_number(value))
 
 
 def is_int(value: Any) -> bool:
@@ -111,7 +111,7 @@ def is_finite(value: Any) -> bool:
     return is_number(value) and math.isfinite(value)
 
 
-def is_array(value: Any) -> bool:
+def is_running_number(value: Any) -> bool:
     """Tell whether a value is an array of one number, which only the running program may know."""
     shape = getattr(value, "shape", None)
     return shape is not None and len(shape) == 0 and not isinstance(value, Real)
@@ -136,7 +136,7 @@ def _are_axes(value: Any, shape: Shape | None) -> bool:
 def _is_shape(value: Any, shape: Shape) -> bool:
     if not isinstance(value, (tuple, list)):
         return False
-    if not all([is_array(n) or n is None or (is_int(n) and 0 <= n <= MOST) for n in value]):
+    if not all([is_running_number(n) or n is None or (is_int(n) and 0 <= n <= MOST) for n in value]):
         return False
     return math.prod([n for n in value if is_int(n)]) <= MOST
 
@@ -175,7 +175,7 @@ def _are_sizes(value: Any, shape: Shape | None) -> bool:
 SPATIAL_SIZES = Rule(f"a tuple of ints from 1 to {LONGEST}, one for each spatial axis", _are_sizes)
 
 
-ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_array(value))
+ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_running_number(value))
 TEXT = Rule("a string", lambda value, shape: isinstance(value, str))
 
 BACKEND = Rule(

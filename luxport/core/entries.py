@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple, TypeAlias
 
-from luxport.backend import dtype_name, find_owner
+from luxport.backend import dtype_name, find_owner, is_array
+from luxport.backend.dtypes import is_floating
 from luxport.core.abstract_arrays import AbstractArray, AbstractRng
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.errors import LayerError, LayerTypeError
@@ -129,7 +130,7 @@ def _may_meet(array: Any, other: Any) -> bool:
 
 def _may_stand_beside(array: Any, parameter: Any) -> bool:
     """Tell whether a state may be beside a parameter, if there is any: real numbers may, and what is like it."""
-    return "float" in dtype_name(array) or (parameter is not None and _may_meet(array, parameter))
+    return is_floating(array) or (parameter is not None and _may_meet(array, parameter))
 
 
 def check_entries(layer: Any, ps: Any, st: Any) -> None:
@@ -266,7 +267,7 @@ def _wrong_shape(shapes: Shapes, given: Any, what: str) -> str | None:
 
 def _wrong_numbers(shapes: Shapes, given: Any) -> str | None:
     """Say which of several arrays has numbers of another kind than those beside it; integers are no weights."""
-    arrays = {name: given[name] for name, _, numbers in shapes if numbers == "float" and _is_array(given[name])}
+    arrays = {name: given[name] for name, _, numbers in shapes if numbers == "float" and is_array(given[name])}
     if not all(_may_meet(array, other) for array in arrays.values() for other in arrays.values()):
         for name, array in arrays.items():
             if _numbers(array) not in ("float", "complex"):
@@ -277,7 +278,7 @@ def _wrong_numbers(shapes: Shapes, given: Any) -> str | None:
         kinds = f"{dtype_name(arrays[real])} and {dtype_name(arrays[other])}"
         return f"expects {real} and {other} both real or both complex, got {kinds}: {_CONVERT}"
     for name, _, numbers in shapes:
-        kind = _numbers(given[name]) if _is_array(given[name]) else numbers
+        kind = _numbers(given[name]) if is_array(given[name]) else numbers
         if numbers == "int" and kind != "int":
             return f"expects integers as {name}, got {dtype_name(given[name])}: {_REMEDY}"
     return None
@@ -286,14 +287,10 @@ def _wrong_numbers(shapes: Shapes, given: Any) -> str | None:
 def _wrong_numbers_of_states(entries: Entries, ps: Any, st: Any) -> str | None:
     first = next((ps[name] for name, _, numbers in entries.parameters if numbers == "float"), None)
     for name, _, numbers in entries.states:
-        if numbers == "float" and _is_array(st[name]) and not _may_stand_beside(st[name], first):
+        if numbers == "float" and is_array(st[name]) and not _may_stand_beside(st[name], first):
             wanted = "real floating" if first is None or _numbers(first) == "float" else "floating or complex"
             return f"expects {wanted} numbers as {name}, got {dtype_name(st[name])}: {_CONVERT}"
     return None
-
-
-def _is_array(value: Any) -> bool:
-    return find_owner(type(value)) is not None
 
 
 def _agree(shape: Any, wanted: tuple[int, ...]) -> bool:

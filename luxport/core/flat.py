@@ -15,7 +15,7 @@ from typing import Any
 import optree
 
 from luxport import tree
-from luxport.backend import Array, asarray, backend_of, dtype_name, namespace
+from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, namespace
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.ops._operation import operation
 from luxport.text import kind_of
@@ -122,7 +122,7 @@ class Layout:
                 return {key: lay(x[key], (*path, key)) for key in in_order(x)}
             if isinstance(x, (tuple, list)):
                 return tree.like_sequence(x, [lay(value, (*path, i)) for i, value in enumerate(x)])
-            if not _is_floating(x):
+            if not is_inexact(x):
                 return x if x is None or isinstance(x, Static) else Kept(x)
             first = seen.get(id(x))
             if first is not None:
@@ -349,8 +349,3 @@ def _at(values: Any, path: tuple[Any, ...]) -> Any:
             return None
         values = values[key]
     return values
-
-
-def _is_floating(leaf: Any) -> bool:
-    kind = str(getattr(leaf, "dtype", None))
-    return "float" in kind or "complex" in kind

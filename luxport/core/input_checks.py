@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from luxport.backend import Array, backend_of, casts, dtype_name
+from luxport.backend.dtypes import is_floating
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.text import shown
 
@@ -65,7 +66,7 @@ def check_floating(x: Array) -> None:
     Raises: LayerTypeError
     """
     shape_of(x)
-    if "float" not in dtype_name(x):
+    if not is_floating(x):
         raise LayerTypeError(f"expects a floating input, got {dtype_name(x)}")
 
 

@@ -6,12 +6,13 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from luxport import initializers
+from luxport.backend.option_rules import is_int
 from luxport.core.anatomy import LayerBase
 from luxport.ops import activations
 from luxport.text import shown
@@ -55,10 +56,6 @@ def _split(annotation: str) -> list[str]:
     return parts
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
-
-
 def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
 
@@ -99,7 +96,7 @@ _AN_INITIALIZER = "a function of a generator and a shape"
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "bool": (lambda value: isinstance(value, (bool, np.bool_)), "True or False"),
-    "int": (_is_int, "an int"),
+    "int": (is_int, "an int"),
     "float": (_is_real, "a finite number"),
     "str": (lambda value: isinstance(value, str), "a string"),
     "Mode": (lambda value: isinstance(value, str), "a string"),
@@ -114,12 +111,12 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         f"{_AN_INITIALIZER}, a tuple of one for each gate, or None",
     ),
     "Layer": (_is_layer, "a layer"),
-    "PerAxis": (lambda value: _is_int(value) or _all(_is_int)(value), "an int or a tuple of ints"),
-    "tuple[int, ...]": (_all(_is_int), "a tuple of ints"),
-    "tuple[int | None, ...]": (_all(lambda value: value is None or _is_int(value)), "a tuple of ints and None"),
+    "PerAxis": (lambda value: is_int(value) or _all(is_int)(value), "an int or a tuple of ints"),
+    "tuple[int, ...]": (_all(is_int), "a tuple of ints"),
+    "tuple[int | None, ...]": (_all(lambda value: value is None or is_int(value)), "a tuple of ints and None"),
     "tuple[float, float]": (_all(_is_real, 2), "a pair of numbers"),
-    "tuple[int, int]": (_all(_is_int, 2), "a pair of ints"),
-    "tuple[int, int, int]": (_all(_is_int, 3), "three ints"),
+    "tuple[int, int]": (_all(is_int, 2), "a pair of ints"),
+    "tuple[int, int, int]": (_all(is_int, 3), "three ints"),
     "tuple[float, ...]": (_all(_is_real), "a tuple of numbers"),
     "tuple[str, ...]": (_all(lambda value: isinstance(value, str)), "a tuple of strings"),
     "tuple[Path, ...]": (

@@ -9,6 +9,7 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace
+from luxport.backend.dtypes import bool_dtype
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, shape_of
 from luxport.core.layer import Layer
@@ -167,7 +168,7 @@ class VariationalHiddenDropout(_AlongAxes):
         counter = counter + (int(update) if isinstance(update, bool) else xp.astype(update, counter.dtype))
         y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
         kept = {"rng": {"key": key, "counter": counter}, "training": training}
-        return y, kept | {"update_mask": xp.zeros_like(counter, dtype=xp.bool)}
+        return y, kept | {"update_mask": xp.zeros_like(counter, dtype=bool_dtype(xp))}
 
 
 def _check_p(layer: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import is_double
+from luxport.backend.dtypes import is_floating, widest_like
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -75,9 +75,9 @@ class SinusoidalPositionalEmbedding(Layer):
         shape_of(x)
         sigmas = st["sigmas"]
         xp = namespace(x, sigmas)
-        like = x if "float" in str(x.dtype) else sigmas
+        like = x if is_floating(x) else sigmas
         # A half type cannot tell one large angle from the next.
-        wide = xp.float64 if is_double(xp, like) else xp.float32
+        wide = widest_like(xp, like)
         angles = xp.expand_dims(xp.astype(x, wide), axis=-1) * xp.astype(sigmas, wide)
         scale = math.sqrt(2.0 / max(self.dims, 1)) if self.scale is None else self.scale
         return xp.astype(xp.concat([xp.sin(angles), xp.cos(angles)], axis=-1) * scale, like.dtype), st

@@ -293,7 +293,7 @@ def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
     """Return a flag for each step of each sample, (T, N) or (T,)."""
     xp = namespace(x, mask)
     rank = min(len(x.shape) - 1, 2)
-    if is_bool(xp, mask):
+    if is_bool(mask):
         if len(mask.shape) != rank:
             raise LayerError(f"expects flags {'(T,)' if rank == 1 else '(N, T)'} as its mask, got {shape_text(mask)}")
         return _swap_time_and_batch(mask) if batch_first else mask

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from luxport.backend import Array
+from luxport.backend.option_rules import is_int
 from luxport.call_arguments import built_in_own_words
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError
@@ -94,7 +93,7 @@ def axes_of(layer: str, option: str, value: Any) -> Sizes:
 
     Raises: ValueError, for one number too: it does not say for how many axes it is
     """
-    if _is_int(value):
+    if is_int(value):
         raise ValueError(
             f"{layer} expects {option} as a tuple of an int for each spatial axis, got {value}: "
             f"({value},) is for (N, C, L), ({value}, {value}) for (N, C, H, W)"
@@ -107,8 +106,8 @@ def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) 
 
     Raises: ValueError
     """
-    sizes = (value,) * rank if _is_int(value) else value
-    if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(_is_int(n) and n >= least for n in sizes):
+    sizes = (value,) * rank if is_int(value) else value
+    if not isinstance(sizes, tuple) or not len(sizes) == rank > 0 or not all(is_int(n) and n >= least for n in sizes):
         what = "a positive int" if least == 1 else f"an int of at least {least}"
         raise ValueError(
             f"{layer} expects {option} as {what} or a tuple of {rank or 'one or more'}, got {shown(value)}"
@@ -117,8 +116,8 @@ def sizes_of(layer: str, option: str, value: Any, rank: int, *, least: int = 1) 
 
 
 def _pairs(layer: str, padding: Any, rank: int) -> Pairs:
-    entries = (padding,) * rank if _is_int(padding) else padding
-    pairs = [(n, n) if _is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
+    entries = (padding,) * rank if is_int(padding) else padding
+    pairs = [(n, n) if is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
     if len(pairs) != rank or not all(map(_is_pair, pairs)):
         raise ValueError(
             f"{layer} expects padding as an int of at least 0, a tuple of {rank} of them or of pairs "
@@ -128,11 +127,7 @@ def _pairs(layer: str, padding: Any, rank: int) -> Pairs:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(_is_int(n) and n >= 0 for n in value)
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return isinstance(value, tuple) and len(value) == 2 and all(is_int(n) and n >= 0 for n in value)
 
 
 def _axes(rank: int) -> str:

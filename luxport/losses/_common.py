@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
-from luxport.backend import Array, backend_of, casts, dtype_name, namespace, same_shape
+from luxport.backend import Array, backend_of, casts, dtype_name, is_inexact, namespace, same_shape
 from luxport.backend.arguments import Arguments, checked, expect_options
-from luxport.backend.dtypes import EPSILON, HALVES
+from luxport.backend.dtypes import EPSILON, HALVES, is_floating
 from luxport.backend.option_rules import (
     ANY_INT,
     AXIS,
@@ -132,7 +132,7 @@ def _in_float32(loss: Callable[..., Any], y_hat: Array, options: dict[str, Any])
             continue
         if value.dtype == y_hat.dtype:
             wide[name] = xp.astype(value, xp.float32)
-        elif "float" in dtype_name(value) and not casts(y_hat, value):
+        elif is_floating(value) and not casts(y_hat, value):
             return loss(**options)  # which says that dtypes differ
     if stays:  # where the framework casts by itself a loss is float32
         return loss(**wide)
@@ -164,7 +164,7 @@ def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) 
     xp = namespace(y_hat, y)
     if y.dtype == y_hat.dtype:
         return xp, y_hat, y
-    if ("float" in dtype_name(y) or "complex" in dtype_name(y)) and not casts(y_hat, y):
+    if is_inexact(y) and not casts(y_hat, y):
         raise TypeError(
             f"{loss} expects y in {kind} as y_hat, got {dtype_name(y)}: convert one with luxport.to(..., dtype=)"
         )
@@ -216,7 +216,7 @@ def label_smoothing(y: Array, alpha: float, *, axis: int | None = -1) -> Array:
 
 def smooth_labels(y: Array, alpha: float, axis: int | None) -> Array:
     """Smooth labels as `label_smoothing` does; alpha may be 0 or 1, too."""
-    if "float" not in dtype_name(y):
+    if not is_floating(y):
         xp = namespace(y)
         y = xp.astype(y, xp.float32)
     classes = 2 if axis is None else y.shape[axis]

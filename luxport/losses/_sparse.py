@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, array_device, dtype_name, find_owner, namespace, same_shape
-from luxport.backend.dtypes import as_indices
+from luxport.backend import Array, array_device, dtype_name, is_array, namespace, same_shape
+from luxport.backend.dtypes import as_indices, is_floating
 from luxport.backend.option_rules import Rule, is_number, or_none
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function
@@ -20,7 +20,7 @@ __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
 def _are_weights(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return all([is_number(weight) for weight in value])
-    return find_owner(type(value)) is not None
+    return is_array(value)
 
 
 _WEIGHTS = or_none(Rule("a number for each class, in a tuple or an array", lambda value, shape: _are_weights(value)))
@@ -172,7 +172,7 @@ def _from_logarithms(
 
 def _weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
     """Return one weight for each class, along the axis of the classes."""
-    if find_owner(type(given)) is None:
+    if not is_array(given):
         given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=array_device(y_hat))
     classes = y_hat.shape[axis]
     if len(given.shape) != 1 or given.shape[0] not in (classes, None):
@@ -186,7 +186,7 @@ def _check(loss: str, y_hat: Array, y: Array, axis: int) -> tuple[Any, Array]:
     shape_of(y_hat)
     shape_of(y)
     xp = namespace(y_hat, y)
-    if "float" not in dtype_name(y_hat) or not dtype_name(y).startswith(("int", "uint")):
+    if not is_floating(y_hat) or not dtype_name(y).startswith(("int", "uint")):
         raise TypeError(
             f"{loss} expects a floating y_hat and integers as y, got {dtype_name(y_hat)} and {dtype_name(y)}"
         )

@@ -8,7 +8,7 @@ from operator import add
 from typing import Any
 
 from luxport.backend import Array, array_device, namespace
-from luxport.backend.dtypes import expect_floating, in_single_or_double
+from luxport.backend.dtypes import bool_dtype, expect_floating, in_single_or_double
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG, POSITIVE, SPATIAL_SIZES
 from luxport.errors import LayerError, shape_text
@@ -178,6 +178,6 @@ def _sum(x: Array, axis: int, windows: Windows) -> Array:
         if all(there):
             return values
         # Not a product with 0, which makes NaN of an infinity.
-        return xp.where(along_axis(x, axis, there, xp.bool), values, xp.zeros_like(values))
+        return xp.where(along_axis(x, axis, there, bool_dtype(xp)), values, xp.zeros_like(values))
 
     return reduce(add, [kept(i, values) for i, values in enumerate(_entries(x, axis, windows))])

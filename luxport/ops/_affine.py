@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from luxport.backend import Array, namespace, same_shape
-from luxport.backend.dtypes import plus
+from luxport.backend.dtypes import plus, promote
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 
@@ -30,7 +30,6 @@ def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
     xp = namespace(x, weight, bias)
     check_dense(x, weight, bias)
     if x.dtype != weight.dtype:
-        dtype = xp.result_type(x.dtype, weight.dtype)
-        x, weight = xp.astype(x, dtype), xp.astype(weight, dtype)
+        x, weight = promote(xp, x, weight)
     y = xp.matmul(x, weight)
     return y if bias is None else plus(xp, y, bias)

@@ -14,7 +14,7 @@ from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._softmax import softmax
 from luxport.ops.activations import identity
-from luxport.ops.shapes import spreads_over
+from luxport.ops.shapes import mark_unknown, spreads_over
 
 __all__ = [
     "Dropping",
@@ -191,12 +191,7 @@ def attend(
 _attend_rounding_once = in_single_or_double(attend)
 
 
-def _check_axis(x: Array, *, axis: int = -2) -> None:
-    if not -len(x.shape) <= axis < len(x.shape):
-        raise LayerError(f"expects an axis {axis} with the places to mask, got {shape_text(x)}")
-
-
-@checked("x (...)", rules={"axis": AXIS}, check=_check_axis)
+@checked("x (...)", rules={"axis": AXIS})
 def make_causal_mask(x: Array, *, axis: int = -2) -> Array:
     """Return the mask for scores that lets each query see the keys up to its own place.
 
@@ -277,7 +272,7 @@ def split_heads(xp: Any, x: Array, nheads: int) -> Array:
     if _unknown(leading) > 1:
         size = features // nheads
         return xp.stack([x[..., i * size : (i + 1) * size] for i in range(nheads)], axis=-2)
-    return xp.reshape(x, (*_filled(leading), nheads, features // nheads))
+    return xp.reshape(x, (*mark_unknown(leading), nheads, features // nheads))
 
 
 def join_heads(xp: Any, x: Array) -> Array:
@@ -285,7 +280,7 @@ def join_heads(xp: Any, x: Array) -> Array:
     *leading, heads, features = x.shape
     if _unknown(leading) > 1:
         return xp.concat(list(xp.unstack(x, axis=-2)), axis=-1)
-    return xp.reshape(x, (*_filled(leading), heads * features))
+    return xp.reshape(x, (*mark_unknown(leading), heads * features))
 
 
 def without_hidden(
@@ -353,8 +348,8 @@ def _grouped(xp: Any, x: Array, y: Array) -> Array:
         return xp.matmul(x, y)
     if _unknown((*leading, n)) > 1:
         return xp.matmul(x, xp.repeat(y, heads // fewer, axis=-3))
-    x = xp.reshape(x, (*_filled(leading), fewer, heads // fewer * n, k))
-    return xp.reshape(xp.matmul(x, y), (*_filled(leading), heads, n, m))
+    x = xp.reshape(x, (*mark_unknown(leading), fewer, heads // fewer * n, k))
+    return xp.reshape(xp.matmul(x, y), (*mark_unknown(leading), heads, n, m))
 
 
 def _causal(xp: Any, query: Array, key: Array, axis: int) -> Array:
@@ -378,11 +373,6 @@ def _heads_and_tokens_swapped(xp: Any, x: Array) -> Array:
 def _unknown(sizes: Any) -> int:
     """Count the sizes that a compiled program does not know yet: `reshape` takes one of them."""
     return sum([n is None for n in sizes])
-
-
-def _filled(sizes: Any) -> tuple[int, ...]:
-    """Leave a size that a compiled program does not know yet to `reshape`."""
-    return tuple([-1 if n is None else n for n in sizes])
 
 
 def _differ(*sizes: int | None) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.backend.arguments import checked
-from luxport.backend.dtypes import is_bool, is_complex, plus, single_or_double
+from luxport.backend.dtypes import is_complex, plus, promote, single_or_double
 from luxport.backend.option_rules import FUNCTION, Rule, is_int, or_none
-from luxport.errors import LayerError, LayerTypeError
+from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops.activations import Activation, identity
 from luxport.ops.shapes import spread_alike
@@ -87,7 +87,7 @@ def batched_adjoint(a: Array) -> Array:
     """
     xp = namespace(a)
     swapped = xp.matrix_transpose(a)
-    return xp.conj(swapped) if is_complex(xp, a) else swapped
+    return xp.conj(swapped) if is_complex(a) else swapped
 
 
 _AXIS_PAIR = Rule("a pair of axes, of a and of b", lambda value, shape: _are_ints(value) and len(value) == 2)
@@ -208,20 +208,10 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
 
 def _product(xp: Any, a: Array, b: Array) -> Array:
     """Multiply matrices; the gradient of one that serves many is a sum, taken in float32."""
-    a, b = _promoted(xp, a, b)
+    a, b = promote(xp, a, b)
     if (wide := single_or_double(xp, a)) is a or tuple(a.shape[:-2]) == tuple(b.shape[:-2]):
         return xp.matmul(a, b)
     return xp.astype(xp.matmul(wide, single_or_double(xp, b)), a.dtype)
-
-
-def _promoted(xp: Any, a: Array, b: Array) -> tuple[Array, Array]:
-    for x in (a, b):
-        if is_bool(xp, x):
-            raise LayerTypeError("expects numbers, got booleans: convert them with luxport.asarray(..., dtype=)")
-    if a.dtype == b.dtype:
-        return a, b
-    dtype = xp.result_type(a.dtype, b.dtype)
-    return xp.astype(a, dtype), xp.astype(b, dtype)
 
 
 def _same(n: int | None, m: int | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import in_single_or_double, is_bool
+from luxport.backend.dtypes import in_single_or_double, is_floating, promote
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG
 from luxport.errors import LayerError, LayerTypeError, shape_text
@@ -86,12 +86,8 @@ def _check_weight(x: Array, sizes: Sizes, channels: int, groups: int, pattern: s
 def _check_bias(bias: Array, weight: Array, channels: int) -> None:
     if len(bias.shape) != 1 or bias.shape[0] not in (channels, None):
         raise LayerError(f"expects bias ({channels},), one for each channel of the result, got {shape_text(bias)}")
-    if bias.dtype != weight.dtype and not (_is_floating(bias) and _is_floating(weight)):
+    if bias.dtype != weight.dtype and not (is_floating(bias) and is_floating(weight)):
         raise LayerTypeError(f"expects bias in {dtype_name(weight)} as weight, got {dtype_name(bias)}")
-
-
-def _is_floating(array: Array) -> bool:
-    return "float" in dtype_name(array)
 
 
 _TAKES = "x numbers (N, in, ...), weight numbers ({}, channels, ...), bias (...)?"
@@ -120,7 +116,7 @@ def conv_nd(
 
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places)
     """
-    x, weight = _promoted(x, weight)
+    x, weight = promote(namespace(x, weight), x, weight)
     return _convolved(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip)
 
 
@@ -215,7 +211,7 @@ def conv_transpose_nd(
 
     Shapes: x (N, C, *places), weight (C, out / groups, *kernel), bias (out,) or None -> (N, out, *spatial)
     """
-    x, weight = _promoted(x, weight)
+    x, weight = promote(namespace(x, weight), x, weight)
     around = transposed_padding(padding, output_padding)
     return _laid(x, weight, bias, stride=stride, around=around, dilation=dilation, groups=groups, flip=flip)
 
@@ -418,14 +414,3 @@ def fold(
     stride, padding, dilation = written_out(rank, stride, padding, dilation)
     windows = {"stride": stride, "padding": padding, "dilation": dilation}
     return fold_nd(columns, output_size=size, window=window, **windows, flip=flip)
-
-
-def _promoted(x: Array, weight: Array) -> tuple[Array, Array]:
-    if x.dtype == weight.dtype and not is_bool(namespace(x), x):
-        return x, weight
-    for name, array in (("x", x), ("weight", weight)):
-        if dtype_name(array) == "bool":
-            raise LayerTypeError(f"expects numbers as {name}, got bool")
-    xp = namespace(x, weight)
-    dtype = xp.result_type(x.dtype, weight.dtype)
-    return xp.astype(x, dtype), xp.astype(weight, dtype)

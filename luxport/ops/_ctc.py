@@ -50,7 +50,6 @@ _INTEGERS = ("labels", "logit_lengths", "label_lengths")
 @operation(
     takes="logits floating, labels int, logit_lengths int (...)?, label_lengths int (...)?",
     rules={"blank": ANY_INT},
-    check=_check_shapes,
     early=False,
 )
 @in_single_or_double

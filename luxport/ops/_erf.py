@@ -25,7 +25,7 @@ def erf(x: Array) -> Array:
     xp = namespace(x)
     x = real_numbers(xp, x, "erf")
     # The coefficients need float32's range and precision.
-    wide = x if x.dtype == xp.float32 or is_double(xp, x) else xp.astype(x, xp.float32)
+    wide = x if x.dtype == xp.float32 or is_double(x) else xp.astype(x, xp.float32)
     # Each formula sees its own interval only: elsewhere it would overflow, or spoil a gradient.
     near = xp.clip(wide, -_BORDER, _BORDER)
     far = xp.clip(xp.abs(wide), _BORDER, _ONE_FROM_HERE)

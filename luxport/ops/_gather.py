@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from luxport.backend import Array, array_device, find_owner, namespace, same_shape
-from luxport.backend.dtypes import as_indices, real_numbers, single_or_double
+from luxport.backend import Array, array_device, is_array, is_inexact, namespace, same_shape
+from luxport.backend.dtypes import as_indices, is_integer, real_numbers, single_or_double
 from luxport.backend.memory import check_memory
 from luxport.backend.option_rules import MOST, Rule, choice, count, is_int, is_number, late, or_none
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.indices import expect_integers, marked_missing, value_range, within
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import mark_unknown, sizes_of
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
@@ -21,11 +21,8 @@ __all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
 
 def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = None, size: Any = None) -> None:
     sizes = (size,) if isinstance(size, int) else size or [None] * len(indices)
-    for index in indices:
-        if size is None and 0 in tuple(index.shape):
-            raise LayerError("expects a size, or an index at least to tell it by")
     rest = tuple(src.shape)[len(indices[0].shape) :]
-    if _is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
+    if is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
         raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
 
 
@@ -35,11 +32,7 @@ def _are_sizes(value: Any) -> bool:
 
 
 def _is_start(value: Any) -> bool:
-    return is_number(value) or _is_array(value) or isinstance(value, complex)
-
-
-def _is_array(value: Any) -> bool:
-    return find_owner(type(value)) is not None
+    return is_number(value) or is_array(value) or isinstance(value, complex)
 
 
 @operation
@@ -126,7 +119,7 @@ def scatter(
     check_memory("the result", (*sizes, *rest))
     segments, there = _flat(xp, indices, sizes)
     if len(places) != 1:
-        src = xp.reshape(src, _filled((math.prod(places) if None not in places else None, *rest)))
+        src = xp.reshape(src, mark_unknown((math.prod(places) if None not in places else None, *rest)))
     if init is not None and tuple(getattr(init, "shape", ())):
         init = xp.reshape(init, (rows, *rest))
     y = _OPERATORS[op](xp, src, segments, rows, init)
@@ -189,13 +182,11 @@ def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array
     """
     xp = namespace(src, segments)
     if 0 in (size, src.shape[0]):
-        return xp.full(
-            (size, *src.shape[1:]), empty_segment(xp, src.dtype, op), dtype=src.dtype, device=array_device(src)
-        )
+        return xp.full((size, *src.shape[1:]), empty_segment(xp, src, op), dtype=src.dtype, device=array_device(src))
     numbers = xp.arange(size, dtype=segments.dtype, device=array_device(src))
     here = numbers[:, None] == segments[None, :]
     here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
-    neutral = xp.full_like(src, empty_segment(xp, src.dtype, op))
+    neutral = xp.full_like(src, empty_segment(xp, src, op))
     # Every slice stands in every segment: short to say and exact, and why backends have their own.
     slices = xp.where(here, src[None, ...], neutral[None, ...])
     if op in ("sum", "prod"):
@@ -203,16 +194,14 @@ def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array
     return xp.astype(_REDUCTIONS[op](xp, slices), src.dtype)
 
 
-def empty_segment(xp: Any, dtype: Any, op: str) -> float:
+def empty_segment(xp: Any, x: Array, op: str) -> float:
     """Return what the reduction of nothing is."""
     if op in ("sum", "prod"):
         return 0 if op == "sum" else 1
-    if any(dtype == getattr(xp, name) for name in _INTEGERS):
-        return xp.iinfo(dtype).min if op == "max" else xp.iinfo(dtype).max
+    if is_integer(x):
+        return xp.iinfo(x.dtype).min if op == "max" else xp.iinfo(x.dtype).max
     return -math.inf if op == "max" else math.inf
 
-
-_INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
 
 _REDUCTIONS: dict[str, Any] = {
     "sum": lambda xp, x: xp.sum(x, axis=1, dtype=x.dtype),
@@ -259,7 +248,7 @@ def _extreme(op: str) -> Any:
             start = xp.zeros_like(top) + init
             beaten = stop_gradient(start) > top if op == "max" else stop_gradient(start) < top
             top = xp.where(beaten, stop_gradient(start), top)
-        if "float" not in str(src.dtype):
+        if not is_inexact(src):
             return top
         # Differences that are 0 carry the gradient, to all that are equal.
         y = top + reduce_segments(_rise(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size)
@@ -284,11 +273,6 @@ _OPERATORS: dict[str, Any] = {
     "min": _extreme("min"),
     "mean": _mean,
 }
-
-
-def _filled(sizes: tuple[int | None, ...]) -> tuple[int, ...]:
-    """Leave a size that a compiled program does not know yet to `reshape`."""
-    return tuple([-1 if n is None else n for n in sizes])
 
 
 def _check_indices(indices: tuple[Array, ...], axes: int) -> None:

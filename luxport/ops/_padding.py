@@ -9,7 +9,7 @@ from luxport.backend import Array, namespace
 from luxport.backend.arguments import checked, short
 from luxport.backend.dtypes import single_or_double
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import MOST, Rule, is_array, is_int, is_number
+from luxport.backend.option_rules import MOST, Rule, is_int, is_number, is_running_number
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops.windows import pad_axis
@@ -20,7 +20,7 @@ PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
 """One for all sides, or an entry or a (low, high) pair per axis."""
 
 _VALUE = Rule(
-    "a number", lambda value, shape: is_number(value) or is_array(value) or isinstance(value, (complex, bool))
+    "a number", lambda value, shape: is_number(value) or is_running_number(value) or isinstance(value, (complex, bool))
 )
 
 Axes: TypeAlias = int | tuple[int, ...] | None

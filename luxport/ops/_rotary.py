@@ -8,7 +8,7 @@ import numpy as np
 
 from luxport.backend import Array, namespace
 from luxport.backend.arguments import checked
-from luxport.backend.dtypes import expect_floating, is_double
+from luxport.backend.dtypes import expect_floating, widest_like
 from luxport.backend.memory import check_memory
 from luxport.backend.option_rules import ANY_INT, FLAG, LONGEST, POSITIVE, count, or_none
 from luxport.errors import LayerError
@@ -17,8 +17,6 @@ from luxport.ops.indices import marked_missing, within
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
-
-_MOST_DIMS = 1 << 20
 
 
 @checked(
@@ -49,8 +47,6 @@ def compute_rotary_embedding_params(
     if dims % 2:
         raise ValueError(f"rotary embedding expects an even number of features, got {dims}")
     check_memory("a table of positions", (max_sequence_length, dims), 8)
-    if dims > _MOST_DIMS:
-        raise ValueError(f"rotary embedding expects at most {_MOST_DIMS} features, got {dims}")
     frequencies = float(base) ** (-np.arange(0, dims, 2) / max(dims, 1))
     angles = np.arange(max_sequence_length)[:, None] * frequencies
     if not low_memory_variant:
@@ -108,7 +104,7 @@ def apply_rotary_embedding(
             f"got {cos_cache.shape[-1]} and {features}"
         )
     seq_axis %= ndim
-    wide = xp.float64 if is_double(xp, x) else xp.float32
+    wide = widest_like(xp, x)
     # Both halves of a doubled cache are the same.
     cos, sin = (xp.astype(_at(xp, cache, positions, x, seq_axis)[..., :half], wide) for cache in (cos_cache, sin_cache))
     first, second = (xp.astype(part, wide) for part in (x[..., :half], x[..., half:turning]))

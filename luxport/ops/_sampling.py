@@ -13,7 +13,6 @@ from luxport.backend.dtypes import expect_floating, in_single_or_double
 from luxport.backend.option_rules import FINITE, FLAG, Rule, choice, is_finite, or_none
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
-from luxport.text import shown
 
 __all__ = ["grid_sample", "imrotate"]
 
@@ -147,7 +146,7 @@ def imrotate(
         rotation_center: the center (h, w), which counts from 0; None for ``(H // 2, W // 2)``
 
     Shapes: x (N, C, H, W) -> (N, C, H, W)
-    Raises: LayerError if x has other axes, for another method, or for integers to be interpolated
+    Raises: LayerError if x has other axes, or for another method
     Source: NNlib ``imrotate``
 
     >>> import numpy as np
@@ -158,15 +157,6 @@ def imrotate(
     """
     xp = namespace(x)
     expect_floating(x)
-    if len(x.shape) != 4 or method not in ("bilinear", "nearest"):
-        raise LayerError(
-            f"expects (N, C, H, W) and method bilinear or nearest, got {tuple(x.shape)} and {shown(method)}",
-            culprit="luxport",
-        )
-    if method == "bilinear" and xp.isdtype(x.dtype, "integral"):
-        raise LayerError(
-            "expects floating numbers to interpolate: rotate integers by method nearest", culprit="luxport"
-        )
     sizes = tuple(x.shape)[2:]
     center = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
     places = _rotated(sizes, angle, center)

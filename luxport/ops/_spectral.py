@@ -12,7 +12,7 @@ import numpy as np
 
 from luxport.backend import Array, Backend, array_device, asarray, namespace
 from luxport.backend.arguments import checked
-from luxport.backend.dtypes import is_complex, is_double, real_numbers
+from luxport.backend.dtypes import is_complex, is_double, real_numbers, widest_like
 from luxport.backend.option_rules import BACKEND, FINITE, FLAG, NON_NEGATIVE, POSITIVE, TEXT, count, or_none
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
@@ -75,7 +75,7 @@ def stft(
     """
     xp = namespace(x, window)
     hop_length = _hop(n_fft, hop_length)
-    x, complex_input = _transformable(xp, x), is_complex(xp, x)
+    x, complex_input = _transformable(xp, x), is_complex(x)
     if center:
         x = pad_reflect(x, padding=n_fft // 2, axes=-1)
     if x.shape[-1] < n_fft:
@@ -140,7 +140,7 @@ def istft(
     if normalized:
         y = y * n_fft**0.5
     columns = xp.fft.ifft(y, axis=-1) if return_complex else xp.fft.irfft(y, n=n_fft, axis=-1)
-    weight = xp.ones((1, n_fft), dtype=_real(xp, columns), device=array_device(y))
+    weight = xp.ones((1, n_fft), dtype=widest_like(xp, columns), device=array_device(y))
     if window is not None:
         wide = _as_wide(xp, window, n_fft, columns)
         columns = columns * xp.astype(wide, columns.dtype)
@@ -252,7 +252,7 @@ def spectrogram(
     xp = namespace(x, window)
     x = _transformable(xp, x)
     if window is not None:  # once, as its gradient has two parts, which add up before they are rounded
-        window = xp.astype(window, _real(xp, x))
+        window = xp.astype(window, widest_like(xp, x))
     if pad:
         x = pad_zeros(x, padding=pad, axes=-1)
     y = stft(x, window, n_fft=n_fft, hop_length=hop_length, center=center, normalized=normalized)
@@ -260,7 +260,7 @@ def spectrogram(
         y = y / xp.astype(xp.sqrt(xp.sum(window * window)), y.dtype)
     if power <= 0:
         return y
-    size = xp.abs(y + float(xp.finfo(_real(xp, x)).eps))
+    size = xp.abs(y + float(xp.finfo(widest_like(xp, x)).eps))
     return size * size if power == 2 else size**power
 
 
@@ -369,7 +369,7 @@ def _hop(n_fft: int, hop_length: int | None) -> int:
 
 def _transformable(xp: Any, x: Array) -> Array:
     """Make float32 of half types and integers, which Fourier transforms do not take."""
-    known = x.dtype == xp.float32 or is_double(xp, x) or is_complex(xp, x)
+    known = x.dtype == xp.float32 or is_double(x) or is_complex(x)
     return x if known else xp.astype(x, xp.float32)
 
 
@@ -379,11 +379,7 @@ def _as_wide(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
     if len(window.shape) != 1 or not 0 < size <= n_fft:
         raise LayerError(f"expects a window of 1 to n_fft = {n_fft} samples, got {tuple(window.shape)}")
     low = (n_fft - size) // 2
-    return pad_zeros(xp.astype(window, _real(xp, columns)), padding=((low, n_fft - size - low),), axes=0)
-
-
-def _real(xp: Any, x: Array) -> Any:
-    return xp.float64 if is_double(xp, x) else xp.float32
+    return pad_zeros(xp.astype(window, widest_like(xp, columns)), padding=((low, n_fft - size - low),), axes=0)
 
 
 def _overlapped(xp: Any, columns: Array, hop: int) -> Array:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array, array_device, namespace
 from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import expect_floating, is_double, single_or_double
+from luxport.backend.dtypes import expect_floating, single_or_double, widest, widest_like
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG, LONGEST, count, each, is_int, or_none
 from luxport.backend.option_rules import is_number as is_real
@@ -246,7 +246,7 @@ def _interpolated(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners:
         places = xp.where(places < 0, zero, places)
     below, last = places // whole, zero + (n - 1)
     above = xp.where(below < last, below + 1, last)
-    wide = xp.float64 if is_double(xp, x) else xp.float32
+    wide = widest_like(xp, x)
     share = xp.astype(places % whole, wide) / xp.astype(whole, wide)
     share = xp.reshape(xp.astype(share, x.dtype), (-1, *[1] * (len(x.shape) - axis - 1)))
     return xp.take(x, below, axis=axis) * (1.0 - share) + xp.take(x, above, axis=axis) * share
@@ -298,7 +298,7 @@ def _scaled(n: Any, scale: float) -> Any:
     if isinstance(scale, int) or is_number(n):
         return n * scale if isinstance(scale, int) else math.floor(n * scale)
     xp = namespace(n)
-    return xp.astype(xp.floor(xp.astype(n, xp.float64) * scale), n.dtype)
+    return xp.astype(xp.floor(xp.astype(n, widest(xp)) * scale), n.dtype)
 
 
 def _expect_axes(x: Array, count: int) -> None:

@@ -78,7 +78,7 @@ def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool
     # Numbers that are all the same are 0 without the first of them, as their mean may miss them by a rounding.
     shift = xp.where(one, 0.0, stop_gradient(over.first(x))) if center else None
     found = _plain(x if shift is None else x - shift, over, epsilon, center)
-    least = xp.full_like(unit, 2.0**-1022 if is_double(xp, x) else _LEAST)
+    least = xp.full_like(unit, 2.0**-1022 if is_double(x) else _LEAST)
     scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least)
     return found._replace(
         mean=found.mean if shift is None else found.mean + shift,
@@ -110,12 +110,12 @@ _LEAST = 2.0**-126
 
 def least_epsilon(xp: Any, x: Array, epsilon: float) -> float:
     """Return epsilon, or the least number of float32: a smaller one would be 0 there, and 0 / 0 no number."""
-    return _LEAST if 0 < epsilon < _LEAST and not is_double(xp, x) else epsilon
+    return _LEAST if 0 < epsilon < _LEAST and not is_double(x) else epsilon
 
 
 def usual_bound(xp: Any, x: Array) -> float:
     """Return up to where, and from whose inverse on, numbers are of usual size."""
-    return 2.0**320 if is_double(xp, x) else 2.0**40
+    return 2.0**320 if is_double(x) else 2.0**40
 
 
 def _unit(xp: Any, x: Array, over: Reductions, epsilon: float) -> Array:

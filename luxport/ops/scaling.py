@@ -31,7 +31,7 @@ def size_of(xp: Any, x: Array, axes: int | tuple[int, ...] | None, p: float) -> 
 
     It is as large as the largest magnitude along axes, which stay, or a 16th of it; to differentiation a constant.
     """
-    bound = 2.0 ** ((640 if is_double(xp, x) else 80) / max(p, 1.0))
+    bound = 2.0 ** ((640 if is_double(x) else 80) / max(p, 1.0))
     size = xp.abs(stop_gradient(x))
     size = size if axes == () else xp.max(size, axis=axes, keepdims=True)
     large = xp.logical_and(size > bound, xp.isfinite(size))

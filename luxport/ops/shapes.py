@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from luxport.backend import Array, find_owner, namespace
+from luxport.backend import Array, is_array, namespace
 from luxport.ops._operation import operation
 
-__all__ = ["are_fixed", "is_number", "reshape_samples", "sizes_of", "spread_alike", "spreads_over"]
+__all__ = ["are_fixed", "is_number", "mark_unknown", "reshape_samples", "sizes_of", "spread_alike", "spreads_over"]
 
 
 def sizes_of(x: Array) -> tuple[Any, ...]:
@@ -29,7 +30,16 @@ def sizes_of(x: Array) -> tuple[Any, ...]:
 
 def is_number(size: Any) -> bool:
     """Tell whether a size has a value to look at, as opposed to an array that only the running program fills."""
-    return find_owner(type(size)) is None
+    return not is_array(size)
+
+
+def mark_unknown(sizes: Iterable[int | None]) -> tuple[int, ...]:
+    """Leave a size that a compiled program does not know yet to `reshape`, which takes one of them.
+
+    >>> mark_unknown((2, None))
+    (2, -1)
+    """
+    return tuple([-1 if n is None else n for n in sizes])
 
 
 def spread_alike(shape: Any, other: Any) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import widest_like
 from luxport.optimizers._adam import AdamLike, Moments, Powers, adam_step, rounded_epsilon
 from luxport.optimizers._making import explains_itself
 from luxport.optimizers._rule import abs2, check_real, in_dtype_of, is_number
@@ -48,7 +49,7 @@ class RAdam(AdamLike):
         powers, t = clock
         m, v, rectified = _adam(powers, state, dx, self, 1.0)
         plain = m / (1.0 - in_dtype_of(x, powers[0]))
-        beta2, dtype = self.beta[1], _real_dtype(xp, x)
+        beta2, dtype = self.beta[1], widest_like(xp, x)
         beta2 = in_dtype_of(x, beta2) if is_number(beta2) else xp.astype(beta2, dtype)
         enough, factor = _rectification(xp, t, beta2, dtype)
         factor = xp.astype(factor, x.dtype)
@@ -242,8 +243,3 @@ class AdaBelief(AdamLike):
 
 def _adam(powers: Powers, moments: Moments, dx: Array, rule: Any, eta: Any) -> tuple[Array, Array, Array]:
     return adam_step(dx, *moments, powers=powers, eta=eta, beta=rule.beta, epsilon=rule.epsilon)
-
-
-def _real_dtype(xp: Any, x: Array) -> Any:
-    """Return double precision if x has it, else single."""
-    return xp.float64 if dtype_name(x) in ("float64", "complex128") else xp.float32

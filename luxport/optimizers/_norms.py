@@ -8,6 +8,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_inexact, namespace
+from luxport.backend.dtypes import is_double, widest
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerError
 from luxport.text import shown
@@ -36,7 +37,7 @@ def global_norm(grads: tree.Tree) -> Array:
     if not arrays:
         raise LayerError("global_norm expects a tree with floating arrays, got none")
     xp = namespace(*arrays)
-    wide = xp.float64 if any([dtype_name(x) in ("float64", "complex128") for x in arrays]) else xp.float32
+    wide = widest(xp) if any([is_double(x) for x in arrays]) else xp.float32
     sizes = [xp.astype(xp.abs(_single(x)), wide) for x in arrays if math.prod(x.shape)]
     if not sizes:
         return xp.zeros((), dtype=wide)

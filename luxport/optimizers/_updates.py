@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, namespace, same_shape
+from luxport.backend import Array, backend_of, dtype_name, is_inexact, namespace, same_shape
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
@@ -107,7 +107,7 @@ def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict
         return {key: _setup(rule, value, (*path, key), places, groups) for key, value in x.items()}
     if isinstance(x, (tuple, list)):
         return tree.like_sequence(x, [_setup(rule, value, (*path, i), places, groups) for i, value in enumerate(x)])
-    if not _is_trainable(x):
+    if not is_inexact(x):
         return None
     first = places.setdefault(id(x), path)
     if first is not path:
@@ -369,8 +369,3 @@ def _names(entries: Any) -> str:
 
 def _at(path: tuple[str, ...]) -> str:
     return f" at {'.'.join(map(str, path))}" if path else ""
-
-
-def _is_trainable(leaf: Any) -> bool:
-    kind = str(getattr(leaf, "dtype", None))
-    return "float" in kind or "complex" in kind

@@ -19,7 +19,8 @@ from luxport_conformance.compare import Tolerance
 __all__ = ["CASES"]
 
 FILE = "nnlib:pooling.jl"
-MAX, MEAN = ops.definition_of(ops.max_pool), ops.definition_of(ops.mean_pool)
+MAX = ops.definition_of(ops.max_pool_nd)
+MEAN = partial(ops.definition_of(ops.mean_pool_nd), count_include_pad=True)
 SIX_DIGITS = Tolerance(reduction=8, rounding=5e-7, reason="the numbers are written with six digits")
 
 

@@ -130,7 +130,7 @@ def lisht(x: Array) -> Array:
     """
     xp = namespace(x)
     x = numbers(xp, x, "lisht")
-    if is_complex(xp, x):
+    if is_complex(x):
         return x * tanh(x)
     far = xp.abs(x) > _GATE_CLOSES
     near = xp.where(far, 0.0, x)
@@ -215,7 +215,7 @@ def glu(x: Array, *, axis: int = -1) -> Array:
 
 
 def _right_half(xp: Any, x: Array) -> Array:
-    return (xp.real(x) if is_complex(xp, x) else x) >= 0
+    return (xp.real(x) if is_complex(x) else x) >= 0
 
 
 def _gated(xp: Any, x: Array, gate: Activation, far: float) -> Array:
@@ -223,7 +223,7 @@ def _gated(xp: Any, x: Array, gate: Activation, far: float) -> Array:
 
     The product itself never sees what is that far: 0 times infinity, and its gradient, would be NaN.
     """
-    if is_complex(xp, x):
+    if is_complex(x):
         return x * gate(x)
     near = xp.where(xp.abs(x) > far, 0.0, x)
     return xp.where(x > far, x, near * gate(near))

@@ -56,8 +56,8 @@ MUTANTS: Mutants = {
     "heads share keys in turn": (
         edited(
             attention._grouped,
-            "xp.reshape(x, (*_filled(leading), fewer, heads // fewer * n, k))",
-            "xp.reshape(xp.flip(x, axis=-3), (*_filled(leading), fewer, heads // fewer * n, k))",
+            "xp.reshape(x, (*mark_unknown(leading), fewer, heads // fewer * n, k))",
+            "xp.reshape(xp.flip(x, axis=-3), (*mark_unknown(leading), fewer, heads // fewer * n, k))",
         ),
         case("scaled_dot_product_attention.groups"),
     ),
@@ -68,8 +68,8 @@ MUTANTS: Mutants = {
     "heads across the features": (
         edited(
             attention.split_heads,
-            "return xp.reshape(x, (*_filled(leading), nheads, features // nheads))",
-            "return xp.matrix_transpose(xp.reshape(x, (*_filled(leading), features // nheads, nheads)))",
+            "return xp.reshape(x, (*mark_unknown(leading), nheads, features // nheads))",
+            "return xp.matrix_transpose(xp.reshape(x, (*mark_unknown(leading), features // nheads, nheads)))",
         ),
         case("dot_product_attention.numbers"),
     ),

@@ -117,7 +117,7 @@ MUTANTS: Mutants = {
         case("imrotate.quarters_of_a_whole"),
     ),
     "an adjoint without its conjugate": (
-        edited(batched.batched_adjoint, "xp.conj(swapped) if is_complex(xp, a) else swapped", "swapped"),
+        edited(batched.batched_adjoint, "xp.conj(swapped) if is_complex(a) else swapped", "swapped"),
         case("batched_mul.adjoint"),
     ),
     "gates of the wrong part": (

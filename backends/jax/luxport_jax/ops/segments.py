@@ -22,5 +22,5 @@ def reduce_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
         return _definition(src, segments, op=op, size=size)
     if op == "sum":
         return jax.ops.segment_sum(single_or_double(jnp, src), segments, size).astype(src.dtype)
-    y = jnp.full((size, *src.shape[1:]), empty_segment(jnp, src.dtype, op), src.dtype)
+    y = jnp.full((size, *src.shape[1:]), empty_segment(jnp, src, op), src.dtype)
     return y.at[segments].max(src) if op == "max" else y.at[segments].min(src)

@@ -18,6 +18,6 @@ _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.mini
 def reduce_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One pass over the slices, in their order."""
     wide = single_or_double(xp, src) if op in ("sum", "prod") else src
-    y = np.full((size, *src.shape[1:]), empty_segment(xp, src.dtype, op), wide.dtype)
+    y = np.full((size, *src.shape[1:]), empty_segment(xp, src, op), wide.dtype)
     _UFUNCS[op].at(y, segments, wide)
     return y.astype(src.dtype, copy=False)

@@ -24,7 +24,7 @@ def reduce_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size:
         return wide.new_zeros(shape).index_add(0, segments, wide).to(src.dtype)
     if op == "prod" and src.is_floating_point() and src.dtype.itemsize < 4:
         return reduce_segments(src.float(), segments, op=op, size=size).to(src.dtype)
-    y = src.new_full(shape, empty_segment(xp, src.dtype, op))
+    y = src.new_full(shape, empty_segment(xp, src, op))
     places = segments.to(torch.int64).reshape(-1, *[1] * (src.ndim - 1)).expand(src.shape)
     return y.scatter_reduce(0, places, src, _NAMES[op])
 
