@@ -203,3 +203,18 @@ def test_an_activation_with_a_coefficient():
     found = ported("model = Dense(1 => 1, x -> 0.5f0x^2)")
     assert found["model"].activation(np.float32(3)) == pytest.approx(4.5)
     assert math.isclose(found["model"].activation(np.float32(2)), 2)
+
+
+def test_losses_are_luxports_own():
+    found = ported("""
+    loss(x, y) = Flux.logitcrossentropy(x, y)
+    summed(x, y) = Flux.Losses.mse(x, y; agg=sum)
+    along(x, y) = Flux.crossentropy(softmax(x), y; dims=2)
+    """)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3)).astype(np.float32), np.eye(3, dtype=np.float32)[:2]
+    logs = x - np.log(np.exp(x).sum(-1, keepdims=True))  # Flux: agg(-sum(y .* logsoftmax(x; dims); dims))
+    np.testing.assert_allclose(found["loss"](x, y), -(y * logs).sum(-1).mean(), rtol=1e-5)
+    np.testing.assert_allclose(found["summed"](x, y), ((x - y) ** 2).sum(), rtol=1e-5)
+    np.testing.assert_allclose(found["along"](x, y), -(y * logs).sum(-2).mean(), rtol=1e-4)
+    assert translate("using Flux\nf(x, y) = Flux.mse(x, y; agg=identity)").holes

@@ -13,7 +13,7 @@ from types import EllipsisType
 
 import luxport
 from luxport.porting.translate.helpers import HELPERS
-from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS
+from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS, LOSSES
 from luxport.porting.translate.writing import BUILTINS
 
 __all__ = ["names_bound", "violation"]
@@ -34,6 +34,7 @@ _ALLOWED = (
 _ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "initializers.constant", "namespace", "parameter")}
 _ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
+_ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}
 _ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
 _ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}
 _XP = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}

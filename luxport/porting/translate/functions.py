@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
-from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE
+from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, LOSSES
 from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, operand, whole_number
 
@@ -269,6 +269,23 @@ def _divided(name: str) -> Callable[[Translator, Arguments], Code]:
     return build
 
 
+def _loss(name: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only("agg", "dims")
+        if t.mode != "array":
+            raise Unported("a loss outside of a function of arrays")
+        values = [t.code(node) for node in _first(given, 2)]
+        options = {"axis": Code(_axis(given.named["dims"]))} if "dims" in given.named else {}
+        if "agg" in given.named:
+            agg = last_name(given.named["agg"])
+            if agg not in ("mean", "sum") or agg in t.kinds:
+                raise Unported("a loss that is aggregated otherwise than by mean or sum")
+            options["agg"] = Code(repr(agg))
+        return call(f"luxport.losses.{name}", values, options, "array")
+
+    return build
+
+
 def _is_nothing(t: Translator, given: Arguments) -> Code:
     given.only()
     return Code(f"{operand(t.code(_first(given, 1)[0]))} is None", "flag", True)
@@ -302,6 +319,7 @@ ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "cat": _cat,
     "dropdims": _dropdims,
     **{name: _divided(name) for name in ("cld", "div", "fld", "mod", "rem")},
+    **{name: _loss(name) for name in LOSSES},
     "flatten": _flatten,
     "hcat": _joined("hcat"),
     "isempty": _is_empty,

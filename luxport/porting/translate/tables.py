@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from luxport.ops import activations
 
-__all__ = ["ACTIVATIONS", "DEVICE_MAKERS", "ELEMENTWISE", "INITIALIZERS"]
+__all__ = ["ACTIVATIONS", "DEVICE_MAKERS", "ELEMENTWISE", "INITIALIZERS", "LOSSES"]
 
 ACTIVATIONS: Mapping[str, str] = {
     **{name: f"luxport.{name}" for name in activations.__all__ if name[0].islower() and name not in ("glu", "rrelu")},
@@ -50,3 +50,7 @@ INITIALIZERS = {
     "xavier_uniform": "glorot_uniform",
 }
 """Initializers by their names in Julia."""
+
+LOSSES = ("mse", "mae", "msle", "crossentropy", "logitcrossentropy", "binarycrossentropy", "logitbinarycrossentropy")
+LOSSES += ("huber_loss", "hinge_loss", "squared_hinge_loss")
+"""Losses of Flux that have the same name and the same defaults here."""
