@@ -4,7 +4,14 @@ from ..porting.files.checkpoints import restore as restore
 from ..porting.files.checkpoints import save_checkpoint as save_checkpoint
 from ._batching import batch as batch
 from ._batching import unbatch as unbatch
+from ._callbacks import BestCheckpoint as BestCheckpoint
+from ._callbacks import CSVLog as CSVLog
+from ._callbacks import EarlyStopping as EarlyStopping
+from ._callbacks import JSONLog as JSONLog
 from ._data_loader import DataLoader as DataLoader
+from ._fit import Progress as Progress
+from ._fit import evaluate as evaluate
+from ._fit import fit as fit
 from ._loss_scaling import DynamicLossScale as DynamicLossScale
 from ._loss_scaling import all_finite as all_finite
 from ._loss_scaling import select as select

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 import torch._dynamo.utils
+import torch.utils.data
 
 import luxport as lp
 from luxport import losses, optimizers, training
@@ -13,7 +17,7 @@ from luxport.training import DataLoader, TrainState, restore, save_checkpoint, t
 MODEL = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dropout(0.25), lp.Dense(4, 1))
 PLAIN = lp.Chain(lp.Dense(3, 4, lp.tanh), lp.Dense(4, 1))
 LOSS = losses.MSELoss()
-RULE = optimizers.OptimizerChain(optimizers.ClipNorm(1.0), optimizers.AdamW(0.05, lambda_=0.1))
+RULE: Any = optimizers.OptimizerChain(optimizers.ClipNorm(1.0), optimizers.AdamW(0.05, lambda_=0.1))
 X = np.random.default_rng(0).standard_normal((8, 3)).astype(np.float32)
 Y = X[:, :1] * 2
 
@@ -22,7 +26,7 @@ def data(backend):
     return lp.asarray(X, backend=backend), lp.asarray(Y, backend=backend)
 
 
-def start(backend, model=MODEL, rule=RULE, **options):
+def start(backend, model=MODEL, rule: Any = RULE, **options):
     return TrainState.create(model, rule, backend=backend, **options)
 
 
@@ -44,7 +48,8 @@ def test_a_step_is_gradient_and_update(differentiating):
     state = start(differentiating)
     grads, loss, _, after = training.compute_gradients(LOSS, batch, state)
     after = training.apply_gradients(after, grads)
-    for options in ({"donate": False}, {"jit": False, "donate": False}, {"jit": False}):
+    ways: Any = ({"donate": False}, {"jit": False, "donate": False}, {"jit": False})
+    for options in ways:
         value, stats, new = train_step(LOSS, batch, state, **options)
         near((value, entries(new)), (loss, entries(after)))
         assert stats == {} and int(new.step) == 1
@@ -157,18 +162,76 @@ def test_nothing_is_compiled_for_another_rate(differentiating):
     assert (graphs if differentiating.name == "torch" else len(traced)) <= 2
 
 
+_ANYTHING: Any = ({}, "mse")
+
+
 def test_wrong_calls_are_one_line():
-    state = start("numpy")
+    state, none, text = start("numpy"), *_ANYTHING
     for call, message in (
-        (lambda: train_step(LOSS, (X, Y), {}), "expects a TrainState"),
+        (lambda: train_step(LOSS, (X, Y), none), "expects a TrainState"),
         (lambda: train_step(LOSS, (X, Y), state, nonfinite="stop"), '"ignore", "skip" or "raise" as nonfinite'),
         (lambda: train_step(LOSS, (X, Y), state, accumulate=0), "a positive int as accumulate, got 0"),
         (lambda: train_step(LOSS, (X, Y), state, accumulate=3), "a multiple of 3 samples, got 8"),
         (lambda: train_step(LOSS, (X, Y), state, steps_per_call=2), "a list of 2 batches"),
-        (lambda: train_step("mse", (X, Y), state), "an objective, a function of"),
+        (lambda: train_step(text, (X, Y), state), "an objective, a function of"),
         (lambda: start("numpy", precision="float8"), "bfloat16, float16 or None"),
         (lambda: save_checkpoint("x", state, keep=0), "at least 1, got 0"),
     ):
         with pytest.raises((TypeError, ValueError), match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_fit_trains_and_looks(differentiating, tmp_path):
+    """Whole arrays of NumPy, an uneven last batch, a schedule, metrics, logs, the best checkpoint, an early end."""
+    rates = []
+
+    def note(progress):
+        rates.append(optimizers.current_rule(progress.state.opt_state).eta)
+
+    state = start(differentiating, PLAIN, optimizers.Adam())
+    stop = training.EarlyStopping("loss", 1, largest=True)
+    state, history = training.fit(
+        *(LOSS, state, (X.astype(np.float64), Y)),
+        epochs=9,
+        batch_size=3,
+        validation=[(X[:5], Y[:5]), (X[5:], Y[5:])],
+        metrics={"off": lambda y_hat, y: lp.namespace(y).mean(lp.namespace(y).abs(y_hat - y))},
+        callbacks=[note, training.CSVLog(tmp_path / "a.csv"), training.BestCheckpoint(tmp_path / "best"), stop],
+        schedules={"eta": lambda epoch: 0.1 / epoch},
+        checkpoint=tmp_path / "all",
+        jit=False,
+        show=None,
+    )
+    assert rates == [0.1, 0.05] and len(history) == 2 and int(state.step) == 6
+    y_hat = np.asarray(lp.to_numpy(PLAIN(lp.asarray(X, backend=differentiating), state.ps, state.st)[0]))
+    np.testing.assert_allclose(history[-1]["val_loss"], np.mean((y_hat - Y) ** 2), rtol=1e-5)
+    np.testing.assert_allclose(history[-1]["val_off"], np.mean(abs(y_hat - Y)), rtol=1e-5)
+    assert bits(restore(tmp_path / "all", state).ps) == bits(state.ps)
+    assert (tmp_path / "a.csv").read_text().count("\n") == 3 and (tmp_path / "best").is_dir()
+
+
+def test_an_interruption_ends_fit_after_a_step(tmp_path):
+    """Ctrl-C while a batch is made; and data of PyTorch's and TensorFlow's own."""
+    import os
+    import signal
+
+    import tensorflow as tf
+
+    def batches():
+        yield X[:4], Y[:4]
+        os.kill(os.getpid(), signal.SIGINT)
+        yield X[4:], Y[4:]
+        yield X[4:], Y[4:]
+        yield X[4:], Y[4:]
+
+    lines = []
+    state = start("torch", PLAIN)
+    state, _ = training.fit(LOSS, state, batches(), epochs=5, checkpoint=tmp_path, jit=False, show=lines.append)
+    assert int(restore(tmp_path, state).step) == int(state.step) < 4 and "interrupted after" in lines[-1]
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), 4)
+    for data in (loader, tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)):
+        state, history = training.fit(LOSS, state, data, jit=False, show=None)
+        assert np.isfinite(history[0]["loss"])
+    with pytest.raises(ValueError, match="data with a batch, got none"):
+        training.fit(LOSS, state, [], show=None)

@@ -1,0 +1,106 @@
+"""What `fit` may call after each epoch: `EarlyStopping`, `BestCheckpoint`, `CSVLog` and `JSONLog`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from os import PathLike
+from pathlib import Path
+
+from luxport.training._fit import Progress
+
+__all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog"]
+
+
+class EarlyStopping:
+    """End the training when a logged number has not become smaller for some epochs.
+
+    Args:
+        monitor: the name of the number in the logs
+        patience: after so many epochs in a row without a smaller one
+        largest: whether larger is better
+
+    >>> stop = EarlyStopping("loss", 2)
+    >>> [stop.better(value) or stop.waited for value in (3.0, 2.0, 2.5, 2.5)]
+    [True, True, 1, 2]
+    """
+
+    def __init__(self, monitor: str = "val_loss", patience: int = 5, *, largest: bool = False) -> None:
+        self.monitor, self.patience, self.largest = monitor, patience, largest
+        self.best, self.waited = math.inf, 0
+
+    def better(self, value: float) -> bool:
+        """Note a value, and tell whether it is the best."""
+        value = -value if self.largest else value
+        if value < self.best:
+            self.best, self.waited = value, 0
+            return True
+        self.waited += 1
+        return False
+
+    def __call__(self, progress: Progress) -> bool:
+        """Tell whether to end."""
+        self.better(_value(progress, self.monitor))
+        return self.waited >= self.patience
+
+
+class BestCheckpoint:
+    """Keep a checkpoint of the epoch in which a logged number was best.
+
+    Args:
+        folder: where it is; `restore` reads it
+        monitor: the name of the number in the logs
+        largest: whether larger is better
+    """
+
+    def __init__(self, folder: str | PathLike[str], monitor: str = "val_loss", *, largest: bool = False) -> None:
+        self.folder, self._best = folder, EarlyStopping(monitor, largest=largest)
+
+    def __call__(self, progress: Progress) -> None:
+        """Save if it is the best."""
+        if self._best.better(_value(progress, self._best.monitor)):
+            from luxport import training
+
+            training.save_checkpoint(self.folder, progress.state, keep=1)
+
+
+class CSVLog:
+    """Write the logs of all epochs as a table, a line an epoch.
+
+    Args:
+        path: the file, which is written anew
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def __call__(self, progress: Progress) -> None:
+        """Write."""
+        names = list(dict.fromkeys([name for logs in progress.history for name in logs]))
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["epoch", *names])
+            writer.writeheader()
+            writer.writerows([{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)])
+
+
+class JSONLog:
+    """Write the logs of all epochs as JSON, an object an epoch and line.
+
+    Args:
+        path: the file, which is written anew
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def __call__(self, progress: Progress) -> None:
+        """Write."""
+        lines = [json.dumps({"epoch": i, **logs}) for i, logs in enumerate(progress.history, start=1)]
+        self.path.write_text("\n".join(lines) + "\n")
+
+
+def _value(progress: Progress, name: str) -> float:
+    if name not in progress.logs:
+        raise ValueError(f"a callback expects {name} among the logs, got {', '.join(progress.logs)}")
+    return progress.logs[name]

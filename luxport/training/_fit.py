@@ -1,0 +1,275 @@
+"""A loop of steps with what belongs around it: `fit`, `evaluate`."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import asarray, backend_of, dtype_name, find_owner, is_inexact
+from luxport.call_arguments import says_what_it_takes
+from luxport.core.modes import test_mode
+from luxport.training._batching import first_size
+from luxport.training._data_loader import DataLoader
+from luxport.training._state import TrainState
+from luxport.training._step import Objective, train_step
+from luxport.transforms._transforms import jit as compile_program
+
+__all__ = ["Progress", "evaluate", "fit"]
+
+
+@dataclass
+class Progress:
+    """What callbacks of `fit` are called with after each epoch.
+
+    Args:
+        state: the state after the epoch
+        epoch: its number, from 1
+        logs: the means of the epoch by name: loss, statistics, ``val_loss`` and metrics, steps and samples a second
+        history: the logs of all epochs so far
+    """
+
+    state: TrainState
+    epoch: int
+    logs: dict[str, float]
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@says_what_it_takes
+def fit(
+    objective: Objective,
+    state: TrainState,
+    data: Any,
+    *,
+    epochs: int = 1,
+    batch_size: int = 32,
+    validation: Any = None,
+    metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+    callbacks: Sequence[Callable[[Progress], Any]] = (),
+    schedules: Mapping[str, Callable[[int], float]] | None = None,
+    schedule_each: str = "epoch",
+    checkpoint: str | PathLike[str] | None = None,
+    nonfinite: str = "raise",
+    jit: bool = True,
+    accumulate: int = 1,
+    show: Callable[[str], Any] | None = print,
+) -> tuple[TrainState, list[dict[str, float]]]:
+    """Train for some epochs; return the last state, and the logs of every epoch.
+
+    Means are right over a smaller last batch, which is compiled once. Ctrl-C ends the training after the step that
+    runs, with a checkpoint if there is a folder for it. The state is taken over, as by `train_step`.
+
+    Args:
+        objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
+        state: what `TrainState.create`, an earlier `fit` or `restore` returned
+        data: any iterable of batches that can be gone through again (a `DataLoader`, one of PyTorch's, a ``tf.data``
+            set, a list), or a tuple or dict of whole arrays, which is cut and shuffled; of any framework
+        epochs: how often the data are gone through
+        batch_size: how many samples a batch has, if the data are whole arrays
+        validation: data to look at after each epoch, in test mode
+        metrics: functions ``(y_hat, y) -> scalar`` of the validation's pairs, by name
+        callbacks: functions of a `Progress`, called after each epoch; one that returns True ends the training
+        schedules: hyper-parameters of the optimizer by name, functions of the number of the step or epoch, from 1
+        schedule_each: "epoch" or "step"
+        checkpoint: a folder for `save_checkpoint` after each epoch
+        nonfinite: as `train_step` takes it
+        jit: compile, as `train_step` does
+        accumulate: as `train_step` takes it
+        show: what writes a line about each epoch; None for none
+
+    Raises: NonFiniteError for an infinite or NaN loss or gradient, unless `nonfinite` says otherwise; ValueError for
+            data without a batch
+
+    >>> import luxport, numpy as np
+    >>> from luxport.training import TrainState
+    >>> x = np.linspace(-1, 1, 10, dtype=np.float32)[:, None]
+    >>> state = TrainState.create(luxport.Dense(1, 1), luxport.optimizers.Adam(0.1), backend="torch")
+    >>> state, history = fit(luxport.losses.MSELoss(), state, (x, 2 * x), epochs=30, batch_size=4, jit=False, show=None)
+    >>> len(history), history[-1]["loss"] < 0.1 < history[0]["loss"]
+    (30, True)
+    """
+    if schedule_each not in ("epoch", "step"):
+        raise ValueError(f'fit expects "epoch" or "step" as schedule_each, got {schedule_each!r}')
+    batches, held_out = _batches(data, batch_size, shuffle=True), None
+    if validation is not None:
+        held_out = _batches(validation, batch_size, shuffle=False)
+    history: list[dict[str, float]] = []
+    number = 0
+    with _interruptions() as interrupted:
+        for epoch in range(1, epochs + 1):
+            if schedules and schedule_each == "epoch":
+                state = state.adjust(**{name: schedule(epoch) for name, schedule in schedules.items()})
+            began, means, steps = time.perf_counter(), _Means(), 0
+            for batch in _ahead(batches, state):
+                number += 1
+                if schedules and schedule_each == "step":
+                    state = state.adjust(**{name: schedule(number) for name, schedule in schedules.items()})
+                loss, stats, state = train_step(
+                    objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=accumulate
+                )
+                means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, _samples(batch))
+                steps += 1
+                if interrupted.is_set():
+                    break
+            if not steps:
+                raise ValueError("fit expects data with a batch, got none: an iterator can be gone through only once")
+            seconds = time.perf_counter() - began
+            logs = means.values() | {"steps_per_second": steps / seconds, "samples_per_second": means.count / seconds}
+            if held_out is not None and not interrupted.is_set():
+                found = evaluate(objective, state, held_out, metrics=metrics, jit=jit)
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            history.append(logs)
+            if checkpoint is not None:
+                _save(checkpoint, state, batches)
+            if show is not None:
+                left = (epochs - epoch) * seconds
+                told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
+                show(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
+            ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks]
+            if interrupted.is_set() or any([end is True for end in ends]):
+                if interrupted.is_set() and show is not None:
+                    show(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
+                break
+    return state, history
+
+
+@says_what_it_takes
+def evaluate(
+    objective: Objective,
+    state: TrainState,
+    data: Any,
+    *,
+    batch_size: int = 32,
+    metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+    jit: bool = True,
+) -> dict[str, float]:
+    """Return the means over all samples of loss, floating statistics and metrics, in test mode; the state stays.
+
+    Args:
+        objective: as `fit` takes it
+        state: the state that is looked at
+        data: as `fit` takes them; pairs ``(x, y)`` if there are metrics
+        batch_size: how many samples a batch has, if the data are whole arrays
+        metrics: functions ``(y_hat, y) -> scalar`` by name, such as `accuracy`
+        jit: compile
+
+    >>> import luxport, numpy as np
+    >>> from luxport.training import TrainState
+    >>> state = TrainState.create(luxport.NoOpLayer(), luxport.optimizers.Adam(), ps={"a": np.ones(1)}, st={})
+    >>> evaluate(luxport.losses.MSELoss(), state, (np.ones((3, 1)), np.zeros((3, 1))), batch_size=2)
+    {'loss': 1.0}
+    """
+    state.expect_kept()
+    model, st, means = state.model, test_mode(state.st), _Means()
+    asked = dict(metrics or {})
+
+    def look(ps: Any, st: Any, batch: Any) -> dict[str, Any]:
+        loss, _, stats = objective(model, ps, st, batch)
+        found = {"loss": loss, **(stats if isinstance(stats, Mapping) else {})}
+        if asked:
+            x, y = batch
+            y_hat, _ = model(x, ps, st)
+            found |= {name: metric(y_hat, y) for name, metric in asked.items()}
+        return found
+
+    program = compile_program(look) if jit else look
+    for batch in _ahead(_batches(data, batch_size, shuffle=False), state):
+        means.add(program(state.ps, st, batch), _samples(batch))
+    return means.values()
+
+
+class _Means:
+    """Means by name over samples; nothing is waited for until they are asked for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._found: dict[str, list[tuple[Any, int]]] = {}
+
+    def add(self, values: Mapping[str, Any], samples: int) -> None:
+        """Note what a batch had."""
+        self.count += samples
+        for name, value in values.items():
+            if isinstance(value, (int, float)) or (is_inexact(value) and len(value.shape) == 0):
+                self._found.setdefault(name, []).append((value, samples))
+
+    def values(self) -> dict[str, float]:
+        """Return the means."""
+        found = {}
+        for name, each in self._found.items():
+            total = math.fsum([float(value) * samples for value, samples in each])
+            found[name] = total / max(sum([samples for _, samples in each]), 1)
+        return found
+
+
+def _batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
+    whole = isinstance(data, (tuple, Mapping)) and all([_is_array(leaf) for leaf in tree.leaves(data)])
+    return DataLoader(data, batch_size, shuffle=shuffle, seed=0 if shuffle else None) if whole else data
+
+
+def _is_array(leaf: Any) -> bool:
+    return find_owner(type(leaf)) is not None
+
+
+def _ahead(batches: Iterable[Any], state: TrainState) -> Iterator[Any]:
+    """Yield batches as arrays of the state's backend, each begun to be moved while the one before is at work."""
+    array = next(leaf for leaf in tree.leaves(state.ps) if _is_array(leaf))
+    backend = backend_of(array)
+    device, floating = backend.device_of(array), dtype_name(array)
+
+    def placed(leaf: Any) -> Any:
+        if not _is_array(leaf) and not isinstance(leaf, (int, float)):
+            return leaf
+        if _is_array(leaf) and backend_of(leaf) is backend and backend.device_of(leaf) == device:
+            return leaf
+        host = backend_of(leaf).to_numpy(leaf) if _is_array(leaf) else np.asarray(leaf)
+        wide = host.dtype == np.float64 and floating in ("float32", "float16", "bfloat16")
+        return asarray(host, backend=backend, device=device, dtype="float32" if wide else None)
+
+    waiting: list[Any] = []
+    for batch in batches:
+        waiting.append(tree.map(placed, tuple(batch) if isinstance(batch, list) else batch))
+        if len(waiting) == 2:
+            yield waiting.pop(0)
+    yield from waiting
+
+
+def _samples(batch: Any) -> int:
+    try:
+        return first_size("fit", batch)
+    except ValueError:
+        return 1
+
+
+def _save(folder: str | PathLike[str], state: TrainState, batches: Any) -> None:
+    from luxport import training  # whose names are looked up when they are used
+
+    training.save_checkpoint(folder, state, loader=batches if isinstance(batches, DataLoader) else None)
+
+
+@contextmanager
+def _interruptions() -> Iterator[threading.Event]:
+    """Note Ctrl-C instead of raising it in the middle of a step; a second one raises."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(*_: Any) -> None:
+        noted.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
