@@ -107,12 +107,12 @@ def fit(
     with _interruptions() as interrupted:
         for epoch in range(1, epochs + 1):
             if schedules and schedule_each == "epoch":
-                state = state.adjust(**{name: schedule(epoch) for name, schedule in schedules.items()})
+                state = _follow(schedules, epoch, state)
             began, means, steps = time.perf_counter(), _Means(), 0
             for batch in _ahead(batches, state):
                 number += 1
                 if schedules and schedule_each == "step":
-                    state = state.adjust(**{name: schedule(number) for name, schedule in schedules.items()})
+                    state = _follow(schedules, number, state)
                 loss, stats, state = train_step(
                     objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=accumulate
                 )
@@ -240,6 +240,11 @@ def _ahead(batches: Iterable[Any], state: TrainState) -> Iterator[Any]:
         if len(waiting) == 2:
             yield waiting.pop(0)
     yield from waiting
+
+
+def _follow(schedules: Mapping[str, Callable[[int], float]], number: int, state: TrainState) -> TrainState:
+    values: dict[str, Any] = {name: schedule(number) for name, schedule in schedules.items()}
+    return state.adjust(**values)
 
 
 def _samples(batch: Any) -> int:
