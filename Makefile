@@ -108,6 +108,7 @@ mlx: env
 
 onnx: env
 	$(BIN)/python -m luxport_conformance.exported $(NETWORKS)
+	page=$$(pwd)/docs/onnx.md python=$$(pwd)/$(BIN)/python; cd $$(mktemp -d) && $$python -m doctest $$page
 
 docs: env
 	$(BIN)/python docs/names.py

@@ -25,6 +25,6 @@ def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
 
 def embedding(table: Array, indices: Array) -> Array:
     """One operator; where it is run, an index out of range is an error."""
-    if indices.is_constant or indices.dtype.kind not in "iu":
+    if indices.value is not None or indices.dtype.kind not in "iu":
         return _define_embedding(table, indices)
     return take(table, indices, axis=0)

@@ -22,8 +22,8 @@ def may_look(x: Array) -> bool:
 
 
 def value_range(x: Array) -> tuple[int, int] | None:
-    """Of constants alone."""
-    return (int(x.value.min()), int(x.value.max())) if x.is_constant and x.value.size else None
+    """Of constants, and of inputs whose numbers are here."""
+    return (int(x.value.min()), int(x.value.max())) if x.value is not None and x.value.size else None
 
 
 def observe(x: Array, *, forward: Any = None, backward: Any = None) -> Array:
