@@ -48,7 +48,7 @@ def mae(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     """
     xp, y_hat, y = match_target("mae", y_hat, y, complex_too=True)
     difference = y_hat - y
-    if is_complex(xp, difference):
+    if is_complex(difference):
         return aggregate(xp.abs(difference), agg)
     # Frameworks disagree about the slope of abs at 0.
     return aggregate(difference * stop_gradient(xp.sign(difference)), agg)
