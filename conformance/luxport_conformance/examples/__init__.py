@@ -6,51 +6,9 @@ documentation (a Dense has in x out + out parameters), not asked of the layer.
 
 from collections.abc import Mapping
 
-from luxport_conformance.examples import (
-    attention,
-    compacted,
-    containers,
-    conv,
-    debugging,
-    dense,
-    dropout,
-    embedding,
-    freezing,
-    normalize,
-    parallel,
-    pooling,
-    positional,
-    precision,
-    recurrent,
-    reparameterize,
-    reshape,
-    tying,
-    upsample,
-    wrapped,
-)
+from luxport_conformance.discovery import merged_in
 from luxport_conformance.examples.example import Example, Flags, Indices
 
 __all__ = ["EXAMPLES", "Example", "Flags", "Indices"]
 
-EXAMPLES: Mapping[str, tuple[Example, ...]] = {
-    **attention.EXAMPLES,
-    **compacted.EXAMPLES,
-    **containers.EXAMPLES,
-    **conv.EXAMPLES,
-    **debugging.EXAMPLES,
-    **dense.EXAMPLES,
-    **dropout.EXAMPLES,
-    **freezing.EXAMPLES,
-    **embedding.EXAMPLES,
-    **normalize.EXAMPLES,
-    **parallel.EXAMPLES,
-    **pooling.EXAMPLES,
-    **positional.EXAMPLES,
-    **precision.EXAMPLES,
-    **recurrent.EXAMPLES,
-    **reparameterize.EXAMPLES,
-    **reshape.EXAMPLES,
-    **tying.EXAMPLES,
-    **upsample.EXAMPLES,
-    **wrapped.EXAMPLES,
-}
+EXAMPLES: Mapping[str, tuple[Example, ...]] = merged_in(__name__, "EXAMPLES")

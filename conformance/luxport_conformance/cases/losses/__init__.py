@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from luxport_conformance.case import Case
-from luxport_conformance.cases.losses import classes, numbers, refusals, slopes, two_classes
+from luxport_conformance.discovery import found_in
 
 __all__ = ["CASES"]
 
-CASES: list[Case] = [*numbers.CASES, *classes.CASES, *two_classes.CASES, *slopes.CASES, *refusals.CASES]
+CASES: list[Case] = [case for family in found_in(__name__, "CASES") for case in family]

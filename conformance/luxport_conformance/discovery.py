@@ -1,0 +1,29 @@
+"""Families of cases and examples are found where they lie: a new one is its file, and is entered nowhere."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+__all__ = ["found_in", "merged_in"]
+
+
+def found_in(package: str, name: str) -> Iterator[Any]:
+    """Yield what each module of a package calls by this name, by the modules' names; a module without it has parts."""
+    parent = import_module(package)
+    for module in sorted(info.name for info in pkgutil.iter_modules(parent.__path__)):
+        found = vars(import_module(f"{package}.{module}")).get(name)
+        if found is not None:
+            yield found
+
+
+def merged_in(package: str, name: str) -> Mapping[str, Any]:
+    """Merge the tables that modules of a package call by this name; no two of them have an entry in common."""
+    merged: dict[str, Any] = {}
+    for table in found_in(package, name):
+        twice = sorted(merged.keys() & table.keys())
+        assert not twice, f"{', '.join(twice)} stand in two tables {name} of {package}"
+        merged |= table
+    return merged
