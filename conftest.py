@@ -4,7 +4,7 @@ import os
 from importlib.util import find_spec
 
 # The doctests of a backend whose framework is not to be had here.
-collect_ignore = [f"backends/{name}" for name in ("mlx", "cupy") if find_spec(name) is None]
+collect_ignore = [f"backends/{name}" for name in ("mlx", "cupy", "onnx") if find_spec(name) is None]
 
 # Idle worker threads that spin slow every other process down on a small machine; the tests are small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
