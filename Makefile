@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance array-api-tests bench fuzz kills wrong-calls meshes compile-counts halves mlx onnx docs dist clean
+.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves mlx onnx docs dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -23,6 +23,7 @@ help:
 	@echo "make fuzz         a million damaged files of each format through the readers (COUNT=10000 for fewer)"
 	@echo "make kills        a thousand processes killed while they save: no torn file, no leftover (KILLS=100 for fewer)"
 	@echo "make wrong-calls  120,000 wrong calls of layers, operations, losses and rules in child processes: no crash, no raw message"
+	@echo "make huge-sizes   every whole number of layers and operations made huge: one line at once, or a result"
 	@echo "make meshes       every layer on JAX with its batch spread over four devices (LAYERS='Dense Conv --eager' for some)"
 	@echo "make compile-counts  how often torch.compile compiles each layer and loss over 12 sizes: twice at most"
 	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation on every backend"
@@ -92,6 +93,9 @@ kills: env
 
 wrong-calls: env
 	$(BIN)/python tests/wrong_calls/run.py
+
+huge-sizes: env
+	$(BIN)/python tests/wrong_calls/huge_sizes.py
 
 meshes: env
 	$(BIN)/python tests/core/mesh_sweep.py $(LAYERS)

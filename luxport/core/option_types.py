@@ -33,7 +33,7 @@ def wrong_option(kind: type, options: Mapping[str, Any]) -> str | None:
         if not any(fits(value) for fits, _ in known):  # type: ignore[misc]
             wanted = " or ".join(text for _, text in known)  # type: ignore[misc]
             return f"{kind.__name__} expects {f.name} as {wanted}, got {shown(value)}{_remedy(parts, f.name, value)}"
-        if f.name in _RANGES and isinstance(value, Real):
+        if f.name in _RANGES and _is_number(value):
             low, high = _RANGES[f.name]
             if not low <= value <= high:
                 wanted = f"of at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
@@ -54,6 +54,10 @@ def _split(annotation: str) -> list[str]:
         else:
             parts[-1] += character
     return parts
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)
 
 
 def _is_real(value: Any) -> bool:

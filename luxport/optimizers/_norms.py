@@ -65,8 +65,9 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     >>> clip_by_global_norm({"weight": np.array([3.0, 0.0]), "bias": np.array([4.0])}, 1.0)
     {'weight': array([0.6, 0. ]), 'bias': array([0.8])}
     """
+    given: Any = largest
     number = isinstance(largest, Real) and not isinstance(largest, bool)
-    if not (number and 0 < largest < 1e300 if number else getattr(largest, "shape", None) == ()):
+    if not (0 < given < 1e300 if number else getattr(given, "shape", None) == ()):
         raise LayerError(f"clip_by_global_norm expects a positive norm, got {shown(largest)}")
     norm = global_norm(grads)
     xp = namespace(norm)

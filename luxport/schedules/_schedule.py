@@ -53,8 +53,9 @@ def _are_numbers(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     """Tell whether a value is a real number that a float can hold, or an array of such."""
+    number: Any = value
     if isinstance(value, Real):
-        return not isinstance(value, bool) and not 1e308 < abs(value) < math.inf
+        return not isinstance(value, bool) and not 1e308 < abs(number) < math.inf
     return find_owner(type(value)) is not None and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
 
 
