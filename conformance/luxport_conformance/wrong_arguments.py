@@ -122,7 +122,7 @@ _ANYTHING = {"namespace", "backend_of", "operation", "definition_of", "in_dtype_
 """Of any number of arrays, or for those who write operations and rules."""
 _NOT_BUILT = {"Array", "Backend", "Compound", "FlatParameters", "HigherOrder", "Initializer", "InputSpec", "Layer"} | {
     *("LayerSummary", "Loss", "ModelSummary", "NamedLayers", "Replacement", "Rule", "SavedFile", "Static", "StepIf"),
-    *("OptimizerState", "TrainState"),
+    *("OptimizerState", "Progress", "TrainState"),
 }
 
 

@@ -8,11 +8,13 @@ import math
 from os import PathLike
 from pathlib import Path
 
+from luxport.call_arguments import built_in_own_words
 from luxport.training._fit import Progress
 
 __all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog"]
 
 
+@built_in_own_words
 class EarlyStopping:
     """End the training when a logged number has not become smaller for some epochs.
 
@@ -45,6 +47,7 @@ class EarlyStopping:
         return self.waited >= self.patience
 
 
+@built_in_own_words
 class BestCheckpoint:
     """Keep a checkpoint of the epoch in which a logged number was best.
 
@@ -65,6 +68,7 @@ class BestCheckpoint:
             training.save_checkpoint(self.folder, progress.state, keep=1)
 
 
+@built_in_own_words
 class CSVLog:
     """Write the logs of all epochs as a table, a line an epoch.
 
@@ -84,6 +88,7 @@ class CSVLog:
             writer.writerows([{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)])
 
 
+@built_in_own_words
 class JSONLog:
     """Write the logs of all epochs as JSON, an object an epoch and line.
 
