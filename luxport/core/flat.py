@@ -98,7 +98,7 @@ class Layout:
     Raises: ValueError if the vector has another length
     """
 
-    __slots__ = ("_hash", "_key", "_parts", "size", "template")
+    __slots__ = ("_firsts", "_hash", "_key", "_parts", "_sizes", "size", "template")
 
     def __init__(self, template: tree.Tree, size: int) -> None:
         self.template: tree.Tree = template
@@ -107,6 +107,8 @@ class Layout:
         """The length of the vector."""
         leaves = tuple(tree.leaves(template))
         self._parts = tuple([leaf for leaf in leaves if isinstance(leaf, Part)])
+        self._firsts = tuple([part for part in self._parts if not part.repeated])
+        self._sizes = tuple([prod(part.shape) for part in self._firsts])
         self._key = (tree.structure(template), leaves)
         self._hash = hash(self._key)
 
@@ -141,8 +143,8 @@ class Layout:
     def build(self, vector: Array, *, restore: bool) -> tree.Tree:
         """Make the tree from a vector, all at once: the gradient of a slice alone is as long as the vector."""
         xp = self.check(vector)
-        parts = [part for part in self.parts if not part.repeated]
-        pieces = split_vector(vector, sizes=tuple([prod(part.shape) for part in parts])) if parts else ()
+        parts = self._firsts
+        pieces = split_vector(vector, sizes=self._sizes) if parts else ()
         arrays = [xp.reshape(piece, part.shape) for part, piece in zip(parts, pieces, strict=True)]
         if restore:
             arrays = [_cast(xp, array, part.dtype) for part, array in zip(parts, arrays, strict=True)]
@@ -294,6 +296,13 @@ class FlatParameters(tree.VectorTree):
         (self.vector,) = children
         self.layout, self._tree = layout, None
         return self
+
+    def cut(self) -> FlatParameters:
+        """Return the same view with all its arrays cut from the vector now, by one operation.
+
+        In a function whose gradient is asked for: the gradient of a slice alone is as long as the vector.
+        """
+        return self if self._tree is not None else FlatParameters(self.vector, self.layout)
 
     def replace(self, vector: Array) -> FlatParameters:
         """Return the same view of another vector."""

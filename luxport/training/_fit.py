@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from os import PathLike
 from typing import Any
 
@@ -169,22 +170,29 @@ def evaluate(
     {'loss': 1.0}
     """
     state.expect_kept()
-    model, st, means = state.model, test_mode(state.st), _Means()
-    asked = dict(metrics or {})
+    st, means = test_mode(state.st), _Means()
+    program = _look(objective, state.model, tuple((metrics or {}).items()), jit)
+    for batch in _ahead(_batches(data, batch_size, shuffle=False), state):
+        means.add(program(state.ps, st, batch), _samples(batch))
+    return means.values()
+
+
+@lru_cache(maxsize=64)
+def _look(
+    objective: Objective, model: Any, metrics: tuple[tuple[str, Callable[[Any, Any], Any]], ...], jit: bool
+) -> Callable[[Any, Any, Any], dict[str, Any]]:
+    """Make the function of a batch whose means `evaluate` tells: one for all epochs, so that it is compiled once."""
 
     def look(ps: Any, st: Any, batch: Any) -> dict[str, Any]:
         loss, _, stats = objective(model, ps, st, batch)
         found = {"loss": loss, **(stats if isinstance(stats, Mapping) else {})}
-        if asked:
+        if metrics:
             x, y = batch
             y_hat, _ = model(x, ps, st)
-            found |= {name: metric(y_hat, y) for name, metric in asked.items()}
+            found |= {name: metric(y_hat, y) for name, metric in metrics}
         return found
 
-    program = compile_program(look) if jit else look
-    for batch in _ahead(_batches(data, batch_size, shuffle=False), state):
-        means.add(program(state.ps, st, batch), _samples(batch))
-    return means.values()
+    return compile_program(look) if jit else look
 
 
 class _Means:

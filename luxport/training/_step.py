@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from luxport import tree
@@ -179,7 +179,7 @@ def _made(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainSta
 
 def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
     by_backend: dict[Any, Callable[..., Any]] = {}
-    gradients = partial(_gradients, plan.objective, plan.accumulate)
+    gradients = _gradients_of(plan.objective, plan.accumulate)
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
@@ -252,6 +252,12 @@ def _applied(state: TrainState, grads: tree.Tree, *, in_place: bool) -> TrainSta
     change = update_in_place if in_place else update
     opt_state, ps = change(state.opt_state, state.ps, grads)
     return state._replace(opt_state=opt_state, ps=ps, step=state.step + 1)
+
+
+@lru_cache(maxsize=MOST_PLANS)
+def _gradients_of(objective: Objective, accumulate: int) -> Callable[..., Any]:
+    """Return one function for all plans with these, so that a backend which compiles it alone does so once."""
+    return partial(_gradients, objective, accumulate)
 
 
 def _gradients(

@@ -43,7 +43,7 @@ def value_and_grad(
 
     @functools.wraps(f, updated=())
     def scalar_valued(*args: Any, **kwargs: Any) -> Any:
-        result = f(*args, **kwargs)
+        result = f(*[_cut(argument) for argument in args], **kwargs)
         if has_aux and not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(
                 f"a gradient with has_aux expects a pair (value, aux) from its function, got {_text(result)}"
@@ -228,6 +228,8 @@ def _differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def _first_array(value: Any) -> Any:
     if isinstance(value, Static):
         return None
+    if isinstance(value, tree.VectorTree):
+        return _first_array(value.vector)
     if isinstance(value, (dict, tuple, list, Mapping)):
         for inner in value.values() if isinstance(value, Mapping) else value:
             leaf = _first_array(inner)
@@ -235,6 +237,11 @@ def _first_array(value: Any) -> Any:
                 return leaf
         return None
     return None if value is None or find_owner(type(value)) is None else value
+
+
+def _cut(argument: Any) -> Any:
+    """Cut a vector of parameters at once where its gradient is asked for: that of each slice is as long as it is."""
+    return argument.cut() if isinstance(argument, tree.VectorTree) else argument
 
 
 def _argument(args: tuple[Any, ...], position: int) -> Any:

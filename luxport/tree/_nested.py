@@ -43,6 +43,10 @@ class VectorTree(Mapping[str, Any], ABC):
     def from_child(cls, layout: Any, children: Any) -> VectorTree:
         """Build the node again, with another vector for its one child."""
 
+    @abstractmethod
+    def cut(self) -> VectorTree:
+        """Return the node with all its leaves cut from the vector at once, not each when it is read."""
+
 
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     """Apply f to every leaf, and to the leaves in the same places of the other trees.

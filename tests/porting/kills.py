@@ -2,11 +2,15 @@
 
 Each saves over the same two names again and again until SIGKILL comes, at a random moment. After every kill each
 file is read and must be whole and of one save, and after the next save no other file may be in the folder.
+
+As many others write checkpoints of a run, one after the other. After every kill the last checkpoint must be one that
+was written whole, no older than the last before, and none but the last few may be left after the next.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import signal
@@ -14,11 +18,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 import luxport
+from luxport import training
 from luxport.porting.files.saving import load, save
 
 MODEL = luxport.Dense(64, 512, use_bias=False)
@@ -41,12 +48,15 @@ def read(folder: Path, name: str) -> float:
     return float(weight[0, 0]) if (weight == weight[0, 0]).all() else float("nan")
 
 
-def kill_one(folder: Path, number: int, seconds: float) -> None:
-    """Start a process that saves for ever, and kill it."""
+def kill_one(work: Callable[[], object], seconds: float) -> None:
+    """Start a process that works for ever, and kill it."""
     child = os.fork()
     if child == 0:
-        while True:
-            write(folder, number)
+        try:
+            while True:
+                work()
+        finally:
+            os._exit(1)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -60,7 +70,7 @@ def run(count: int, seed: int = 0) -> Counter[str]:
         folder = Path(place)
         write(folder, 0)
         for number in range(1, count + 1):
-            kill_one(folder, number, draw.uniform(0.001, 0.02))
+            kill_one(partial(write, folder, number), draw.uniform(0.001, 0.02))
             found["kills"] += 1
             found["unfinished files that kills left"] += len(os.listdir(folder)) - len(NAMES)
             for name in NAMES:
@@ -73,11 +83,62 @@ def run(count: int, seed: int = 0) -> Counter[str]:
     return found
 
 
+STATE = training.TrainState.create(luxport.Dense(64, 256), luxport.optimizers.Adam(), backend="numpy")
+KEPT = 2
+
+
+def at_step(step: int) -> training.TrainState:
+    """Make a state whose numbers are all those of its step."""
+
+    def filled(leaf: np.ndarray) -> np.ndarray:
+        return np.full_like(leaf, step) if leaf.dtype == np.float32 else leaf
+
+    ps, leaves = luxport.tree.map(filled, (STATE.ps, STATE.opt_state.leaves))
+    opt_state = STATE.opt_state._replace(leaves=leaves)
+    return STATE.replace(ps=ps, opt_state=opt_state, step=np.asarray(step, np.int32))
+
+
+def train(folder: Path, steps: Iterator[int]) -> None:
+    """Write the checkpoint of the next step."""
+    training.save_checkpoint(folder, at_step(next(steps)), keep=KEPT)
+
+
+def restored(folder: Path) -> int:
+    """Return the step of the last checkpoint, or -1 if its numbers are not all of that step."""
+    state = training.restore(folder, STATE)
+    step, leaves = int(state.step), luxport.tree.leaves((state.ps, state.opt_state.leaves))
+    return step if all([(leaf == step).all() for leaf in leaves]) else -1
+
+
+def run_checkpoints(count: int, seed: int = 0) -> Counter[str]:
+    """Kill so many that write checkpoints, and count what was found afterwards."""
+    found: Counter[str] = Counter()
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as place:
+        folder, last = Path(place), 0
+        training.save_checkpoint(folder, at_step(last), keep=KEPT)
+        for _ in range(count):
+            kill_one(partial(train, folder, itertools.count(last + 1)), draw.uniform(0.001, 0.03))
+            found["kills"] += 1
+            try:
+                step = restored(folder)
+            except (OSError, ValueError):
+                step = -1
+            found["checkpoints lost or torn"] += step < last
+            found["steps written"] += max(step - last, 0)
+            last = max(step, last) + 1
+            training.save_checkpoint(folder, at_step(last), keep=KEPT)
+            found["files left after the next"] += max(len(os.listdir(folder)) - 2 * KEPT, 0)
+    return found
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=1000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    outcome = run(options.count, options.seed)
-    print("; ".join(f"{count} {what}" for what, count in outcome.items()))
-    sys.exit(bool(outcome["torn files"] or outcome["leftovers after the next save"]))
+    outcome, kept = run(options.count, options.seed), run_checkpoints(options.count, options.seed)
+    for counts in (outcome, kept):
+        print("; ".join([f"{count} {what}" for what, count in counts.items()]))
+    failures = outcome["torn files"], outcome["leftovers after the next save"], kept["checkpoints lost or torn"]
+    sys.exit(any(failures) or bool(kept["files left after the next"]))

@@ -160,3 +160,10 @@ def test_kills_while_saving():
     """A few of those that `make kills` makes."""
     found = kills.run(12)
     assert (found["kills"], found["torn files"], found["leftovers after the next save"]) == (12, 0, 0)
+
+
+def test_kills_while_checkpoints_are_written():
+    """A few of those that `make kills` makes."""
+    found = kills.run_checkpoints(10)
+    assert found["kills"] == 10 and found["steps written"] > 0
+    assert (found["checkpoints lost or torn"], found["files left after the next"]) == (0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ def train_program(
     What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
     which may write over the parameters: in a graph they would be copied.
     """
-    compute = compiled(gradients) if jit else gradients
+    compute = _compiled(gradients) if jit else gradients
 
     def program(data: Any, state: Any) -> Any:
         with torch.no_grad():
@@ -29,3 +30,9 @@ def train_program(
             return finish(state, state._replace(st=st), grads, loss, stats, in_place=donate, ask=ask)
 
     return program
+
+
+@lru_cache(maxsize=64)
+def _compiled(gradients: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile once what several programs begin with: they differ in what they do with gradients."""
+    return compiled(gradients)

@@ -64,7 +64,10 @@ def save_checkpoint(
     for old in _steps(place)[:-keep]:
         # The one that makes the other count goes first.
         (place / f"step_{old:08d}.json").unlink(missing_ok=True)
-        (place / f"step_{old:08d}.safetensors").unlink(missing_ok=True)
+    for left in place.iterdir():
+        # Those just let go, and those of a process that was killed between its two files.
+        if re.fullmatch(r"step_\d{8,}\.safetensors", left.name) and not left.with_suffix(".json").exists():
+            left.unlink(missing_ok=True)
     return str(arrays)
 
 
