@@ -18,9 +18,11 @@ from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.files.reading import read
-from luxport.porting.flux import is_model, port
+from luxport.porting.flux import is_model as is_flux
+from luxport.porting.flux import port as port_flux
 from luxport.porting.julia.entries import entries_inside, entry_at
 from luxport.porting.julia.generation import version_told, versions_for
+from luxport.porting.lux.saved import is_saved_model, with_parameters_beside
 from luxport.tree.ordered_keys import with_places
 
 __all__ = ["load", "models_in", "placed"]
@@ -43,11 +45,15 @@ def load(
     device: str | None = None,
     dtype: str | None = None,
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-    """Read a Flux model that was saved whole: ``model, ps, st``, on the default backend or the one named.
+    """Read a model of Flux or Lux that was saved whole: ``model, ps, st``, on the default backend or the one named.
 
     `name` chooses among several models in the file, as ``"agent.policy"`` where they are inside other things. A
     function that the file has only by name becomes a `Hole`, which says so when it is called; `functions` fills holes,
     by the Julia name or the path in the model.
+
+    A model of Lux takes the parameters and states that the file has beside it (``JLD2.@save path model ps st``), or
+    that are with it in a ``TrainState`` or a ``StatefulLuxLayer``. A layer in it that is none of Lux's, or that
+    ``@compact`` made, is a `Hole` too: `functions` fills it with a function, or with a layer that takes the parameters.
 
     Some layers compute otherwise in later versions of Flux: `flux` names the version that wrote the file, ``"0.6"``,
     where the file does not say (`luxport inspect` shows what it says). Such a layer warns, if it matters.
@@ -61,9 +67,12 @@ def load(
     told = None if flux is None else version_told("load", flux)
     saved = read(path)
     with refusing(str(path)):
-        value = _chosen(saved.values, name, str(path))
+        value, parent = _chosen(saved.values, name, str(path))
     with refusing(str(path), "no layer can be built"):
-        ported = port(value, functions or {}, versions=told or versions_for(value, saved.values))
+        if is_flux(value):
+            ported = port_flux(value, functions or {}, versions=told or versions_for(value, saved.values))
+        else:
+            ported = with_parameters_beside(value, parent, functions or {}, str(path))
         layer, ps = ported.layer, ported.ps
         if groups := _shared(ps):
             layer, ps, _ = luxport.tie(layer, ps, ported.st, groups)
@@ -95,20 +104,24 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
     return with_places(tree.map(place, values), known=getattr(owner, "sorts_keys", False))
 
 
-def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:
-    """Return the model of a name, or the only one in a file.
+def _is_model(value: Any) -> bool:
+    return is_flux(value) or is_saved_model(value)
+
+
+def _chosen(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, Any]:
+    """Return the model of a name, or the only one in a file, and what it is in.
 
     Raises: FileFormatError if there is none, or more than one
     """
     if name is not None:
         try:
-            value, _ = entry_at(values, name)
+            value, parent = entry_at(values, name)
         except KeyError:
             there = ", ".join(models_in(values)) or "none"
             raise FileFormatError(f"no model {name!r}; there are {there}", path=path) from None
-        if not is_model(value):
-            raise FileFormatError(f"{name} is no layer of Flux; {_advice(value)}", path=path)
-        return value
+        if not _is_model(value):
+            raise FileFormatError(f"{name} is no layer of Flux or Lux; {_advice(value)}", path=path)
+        return value, parent
     models = models_in(values)
     if len(models) == 1:
         ((found, (value, sure)),) = models.items()
@@ -117,7 +130,7 @@ def _chosen(values: dict[str, Any], name: str | None, path: str) -> Any:
         if left or not sure:
             others = f" and leaves behind what else has layers: {', '.join(map(shown, left))}" if left else ""
             warnings.warn(f"{path}: this loads {found}{others}; name= chooses", stacklevel=3)
-        return value
+        return value, entry_at(values, found)[1]
     if models:
         raise FileFormatError(
             f"one model expected, got {len(models)}; choose one by name: {', '.join(models)}", path=path
@@ -130,7 +143,7 @@ def models_in(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
     level = {name: (value, values) for name, value in values.items()}
     sure = True
     for _ in range(_DEEPEST):
-        found = {name: (value, sure) for name, (value, _) in level.items() if is_model(value)}
+        found = {name: (value, sure) for name, (value, _) in level.items() if _is_model(value)}
         if found:
             return found
         level = entries_inside(level)
@@ -139,12 +152,20 @@ def models_in(values: dict[str, Any]) -> dict[str, tuple[Any, bool]]:
 
 
 def _advice(values: Any) -> str:
-    """Say what to do with a file without a model of Flux."""
-    for value in islice(julia.every(values), _MOST):
-        kind = getattr(value, "type", None)
-        if isinstance(kind, julia.TypeName) and kind.module[:1] in (("Lux",), ("LuxCore",)):
-            return (
-                f"it has Lux's layer {kind.name}: build the model with luxport, or from its source by `luxport port`, "
-                "and load its parameters with load_parameters"
-            )
-    return "for parameters alone, see load_parameters"
+    """Say what to do with a file without a model: what there is instead."""
+    found = list(islice(julia.every(values), _MOST))
+    kinds = dict.fromkeys(
+        value.type.path
+        for value in found
+        if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) and value.type.module
+        if value.type.module[0] not in _BASIC
+    )
+    floating = any(isinstance(value, np.ndarray) and value.dtype.kind in "fc" for value in found)
+    there = f"it has structs of {', '.join(map(shown, islice(kinds, 3)))}; " if kinds else ""
+    if not floating:
+        return f"{there}no array of floating numbers is in it either"
+    return f"{there}for parameters alone, see load_parameters"
+
+
+_BASIC = ("Base", "Core", "Random", "Optimisers", "Static")
+"""Packages whose structs are no models."""

@@ -34,7 +34,7 @@ def test_the_tree_of_a_file(tmp_path, capsys):
     assert main(["inspect", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{path}: BSON"
-    assert lines[1].startswith("whole Flux models: model")
+    assert lines[1].startswith("whole models: model")
     for line in (
         "  model: Flux.Chain",
         "      0: Flux.Dense",

@@ -296,7 +296,7 @@ def test_what_is_no_layer_is_refused(tmp_path):
         loaded(flux("Dense", bw.array(WEIGHT), bw.array(BIAS)), tmp_path)
     with pytest.raises(FileFormatError, match=r"bias of Dense\(3, 2.*shape \(2,\) expected, got \(3,\)"):
         loaded(flux("Dense", bw.array(WEIGHT), bw.array(draw(3)), IDENTITY), tmp_path)
-    with pytest.raises(FileFormatError, match="one model expected, got none; for parameters alone"):
+    with pytest.raises(FileFormatError, match="one model expected, got none; no array of floating numbers is in it"):
         loaded(1, tmp_path)
 
 

@@ -22,7 +22,7 @@ from luxport.porting.flux.recurrent import cell, recur, sequence
 from luxport.porting.flux.weight_norm import weight_norm
 from luxport.porting.julia.generation import FIRST, LAST
 
-__all__ = ["Ported", "is_model", "port"]
+__all__ = ["CONNECTIONS", "Ported", "is_model", "port"]
 
 
 def is_model(value: Any) -> bool:
@@ -264,8 +264,8 @@ def _connection(source: Source) -> Callable[..., Any]:
     last = name.rpartition(".")[2]
     if given is not None:
         return given
-    if last in _CONNECTIONS:
-        return _CONNECTIONS[last]
+    if last in CONNECTIONS:
+        return CONNECTIONS[last]
     return Missing(source.at("connection"), name)
 
 
@@ -276,7 +276,7 @@ def _joined(axis: int) -> Callable[..., Any]:
     return join
 
 
-_CONNECTIONS: Mapping[str, Callable[..., Any]] = {
+CONNECTIONS: Mapping[str, Callable[..., Any]] = {
     "*": lambda *xs: reduce(lambda x, y: x * y, xs),
     "+": lambda *xs: reduce(lambda x, y: x + y, xs),
     "-": lambda x, y: x - y,

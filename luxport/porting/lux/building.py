@@ -1,0 +1,194 @@
+"""What the builders of Lux's layers share: a struct on its way, with what stands beside it, and holes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport.core.abstract_arrays import AbstractArray
+from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.layer import Layer
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError, shown
+from luxport.porting.flux.building import Functions, Missing, Ported, states_of
+from luxport.porting.flux.fields import number
+from luxport.porting.flux.functions import Hole, function_layer, named_function
+from luxport.porting.flux.layers import CONNECTIONS
+from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, unwrapped
+from luxport.porting.lux.structs import ints, known, text_of
+
+__all__ = ["Source", "described", "hole_of"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A struct on its way: its fields and flags by name, where in the model it is, what stands beside it."""
+
+    kind: str
+    struct: julia.Struct
+    fields: Mapping[str, Any]
+    flags: Mapping[str, bool]
+    functions: Functions
+    path: str
+    # Nodes of the trees of parameters and states; no parameters at all are None.
+    ps: Any
+    st: Any
+    build: Callable[[Any, str, Any, Any], Ported]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.fields:
+            raise FileFormatError(f"{self.path or 'the model'}: a Lux.{self.kind} without the field {name}")
+        return known(self.fields[name])
+
+    def at(self, name: str) -> str:
+        """Return the path of a field in the model."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def beside(self, name: str) -> tuple[Any, Any]:
+        """Return the parameters and states of what has a name of its own in them."""
+        ps = None if self.ps is None else entries_of(unwrapped(self.ps)).get(name, ())
+        return ps, entries_of(unwrapped(self.st)).get(name, ())
+
+    def number(self, name: str) -> Any:
+        """Return a real number in a field."""
+        return number(self[name], self.at(name))
+
+    def int(self, name: str) -> int:
+        """Return the one int in a field."""
+        found = ints(self[name], self.at(name))
+        if len(found) != 1:
+            raise FileFormatError(f"{self.at(name)}: one int expected, got {len(found)}")
+        return found[0]
+
+    def sizes(self, name: str) -> tuple[int, ...]:
+        """Return sizes in our order: the last of Julia's first."""
+        return ints(self[name], self.at(name))[::-1]
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return what is true or false, in a field or in the type."""
+        return self.flags.get(name, default)
+
+    def activation(self) -> Callable[..., Any]:
+        """Return the activation, the identity where there is none."""
+        value = self.fields.get("activation")
+        return luxport.identity if value is None else self.function(value, "activation")
+
+    def function(self, value: Any, name: str) -> Callable[..., Any]:
+        """Return a function of one array by its name, or what says when it is called that it is missing."""
+        what = value.path if isinstance(value, julia.Function) else described(value)
+        given = self.functions.get(self.at(name), self.functions.get(what))
+        if given is not None:
+            return given
+        if isinstance(value, julia.Function) and value.name == "identity":
+            return luxport.identity
+        layer = function_layer(value) if isinstance(value, julia.Function) else Hole(what)
+        if isinstance(layer, luxport.WrappedFunction):
+            return layer.function
+        return named_function(value) or Missing(self.at(name), what)
+
+    def connection(self, name: str = "connection") -> Any:
+        """Return the function that joins outputs; None where they are returned side by side."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if isinstance(value, julia.Struct) and value.type.name == "BroadcastFunction" and value.type.params:
+            value = julia.Function(value.type.params[0])
+        what = value.path if isinstance(value, julia.Function) else described(value)
+        given = self.functions.get(self.at(name), self.functions.get(what))
+        return given or CONNECTIONS.get(what.rpartition(".")[2]) or Missing(self.at(name), what)
+
+    def finished(self, layer: Layer, ps: Mapping[str, Any] | None = None, st: Any = None) -> Ported:
+        """Return the layer with its parameters, whose shapes are checked, and its moving statistics."""
+        given = self.ps if ps is None else ps
+        wanted = abstract_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
+        ps = {} if self.ps is None else _fitted(wanted, given, self.path)
+        size = sum(value.size for value in _arrays(ps))
+        states = states_of(layer, size)
+        return Ported(layer, ps, _with_statistics(states, entries_of(unwrapped(self.st)) if st is None else st))
+
+
+def _arrays(ps: Mapping[str, Any]) -> list[Any]:
+    found: list[Any] = []
+    for entry in ps.values():
+        found += _arrays(entry) if isinstance(entry, Mapping) else [entry]
+    return found
+
+
+def _fitted(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
+    """Return the arrays of a tree of Lux in the order and the shapes that a layer here has.
+
+    Raises: FileFormatError if one is missing, left over, or has another size
+    """
+    given = dict(node) if isinstance(node, Mapping) else entries_of(unwrapped(node))
+    where = path or "the model"
+    left = [name for name, entry in given.items() if name not in wanted and any(arrays_of(entry))]
+    missing = [name for name in wanted if name not in given and (not isinstance(wanted[name], Mapping) or wanted[name])]
+    if left or missing:
+        raise FileFormatError(
+            f"{where}: the parameters {', '.join(wanted) or 'none'} expected, got {', '.join(given) or 'none'}"
+        )
+    fitted: dict[str, Any] = {}
+    for name, value in wanted.items():
+        here = f"{path}.{name}" if path else name
+        if isinstance(value, Mapping):
+            fitted[name] = _fitted(value, given.get(name, ()), here)
+            continue
+        found = unwrapped(given[name])
+        if not is_array(found):
+            raise FileFormatError(f"{here}: an array expected, got {described(found)}")
+        shape = value.shape if isinstance(value, AbstractArray) else np.shape(value)
+        if [n for n in found.shape if n != 1] != [n for n in shape if n != 1]:
+            raise FileFormatError(f"{here}: shape {tuple(shape)} expected, got {found.shape}")
+        fitted[name] = found.reshape(shape)  # biases have axes of 1 in many versions
+    return fitted
+
+
+def _with_statistics(states: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the moving statistics that the states in the file have."""
+    new = dict(states)
+    for name, entry in states.items():
+        found: Any = unwrapped(given.get(name))
+        if isinstance(entry, Mapping):
+            new[name] = _with_statistics(dict(entry), entries_of(found))
+        elif name in ("running_mean", "running_var") and is_array(found) and found.size == np.size(entry):
+            new[name] = found.reshape(np.shape(entry))
+    return new
+
+
+def hole_of(source: Source, value: Any) -> Ported:
+    """Build what is no layer of Lux: a function, a layer of the user's own, one made by ``@compact``."""
+    name = value.path if isinstance(value, julia.Function) else described(value)
+    code = ""
+    if source.kind == "CompactLuxLayer" and source.struct.names is not None:
+        fields = dict(zip(source.struct.names or (), source.struct.fields, strict=True))
+        name = text_of(fields.get("name")) or name
+        texts = fields.get("strings")
+        code = "\n".join(text for text in texts if isinstance(text, str)) if isinstance(texts, tuple) else ""
+    functions = source.functions
+    given = next((functions[key] for key in (source.path, name, name.rpartition(".")[2]) if key in functions), None)
+    has_arrays = source.ps is not None and any(arrays_of(source.ps))
+    if isinstance(given, Layer):
+        return source.finished(given)
+    if given is None and isinstance(value, julia.Function) and not has_arrays:
+        return source.finished(function_layer(value))
+    if has_arrays:
+        advice = "hand over a layer that has them" if given is not None else "its parameters are left behind"
+        warnings.warn(
+            f"{shown(source.path) or 'the model'}: {shown(name)} is no layer of Lux that luxport knows, and {advice}: "
+            f"load(..., functions={{{shown(source.path) or shown(name)!r}: layer}})",
+            stacklevel=2,
+        )
+    layer = Hole(name, code) if given is None else luxport.WrappedFunction(given)
+    return source.finished(layer, {})
+
+
+def described(value: Any) -> str:
+    """Return the name of a type without its parameters."""
+    if isinstance(value, julia.Struct):
+        return value.type.path if isinstance(value.type, julia.TypeName) else "a struct"
+    return type(value).__name__

@@ -1,0 +1,131 @@
+"""Lux's layers around others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import luxport
+from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.layer import Layer
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.building import Ported
+from luxport.porting.julia.nodes import entries_of, unwrapped
+from luxport.porting.lux.building import Source, described
+from luxport.porting.lux.structs import ints, kind_of, known, layer_in_type, symbols
+
+__all__ = ["around", "container", "frozen", "joined", "repeated", "skip", "weight_norm"]
+
+
+def _inner(source: Source, name: str) -> Any:
+    return source.fields.get(name, layer_in_type(source.struct))
+
+
+def _named(source: Source, node: tuple[Any, Any]) -> dict[str, Ported]:
+    value = source["layers"]
+    if not isinstance(value, julia.NamedTuple):
+        raise FileFormatError(f"{source.at('layers')}: layers by names expected, got {described(value)}")
+    if strange := [name for name in value.names if not name.isprintable()]:
+        raise FileFormatError(f"a layer has the name {strange[0]!r}, which cannot be shown")
+    around = replace(source, ps=node[0], st=node[1])
+    return {
+        name: source.build(entry, source.at(name), *around.beside(name))
+        for name, entry in zip(value.names, value.values, strict=True)
+    }
+
+
+def _assembled(layer: Layer, children: Mapping[str, Ported], source: Source) -> Ported:
+    ps = {} if source.ps is None else {name: child.ps for name, child in children.items()}
+    return Ported(layer, ps, {name: child.st for name, child in children.items()})
+
+
+def container(build: Callable[[Source, dict[str, Layer]], Layer]) -> Callable[[Source], Ported]:
+    """Return the builder of a layer that is made of layers by name."""
+
+    def built(source: Source) -> Ported:
+        children = _named(source, (source.ps, source.st))
+        return _assembled(build(source, {name: child.layer for name, child in children.items()}), children, source)
+
+    return built
+
+
+def joined(source: Source) -> Ported:
+    """Build layers side by side; what joins them may be a layer, with parameters and states of its own."""
+    joint = "fusion" if source.kind == "BranchLayer" else "connection"
+    inner = source.fields.get(joint)
+    build: Any = getattr(luxport, source.kind)
+    takes = source.kind == "BranchLayer"
+    if not kind_of(inner):
+        children = _named(source, (source.ps, source.st))
+        layers = {name: child.layer for name, child in children.items()}
+        how = source.connection(joint)
+        return _assembled(build(layers, fusion=how) if takes else build(how, layers), children, source)
+    joining = source.build(inner, source.at(joint), *source.beside(joint))
+    children = _named(source, source.beside("layers"))
+    layers = {name: child.layer for name, child in children.items()}
+    whole = build(layers, fusion=joining.layer) if takes else build(joining.layer, layers)
+    sides = _assembled(whole, children, source)
+    return _assembled(whole, {"layers": sides, joint: joining}, source)
+
+
+def skip(source: Source) -> Ported:
+    """Build a SkipConnection, whose connection is a function or a layer."""
+    inner, connection = _inner(source, "layers"), source.fields.get("connection")
+    if not kind_of(connection):
+        ported = source.build(inner, source.at("layers"), source.ps, source.st)
+        return Ported(luxport.SkipConnection(ported.layer, source.connection()), ported.ps, ported.st)
+    parts = {
+        "layers": source.build(inner, source.at("layers"), *source.beside("layers")),
+        "connection": source.build(connection, source.at("connection"), *source.beside("connection")),
+    }
+    layer = luxport.SkipConnection(parts["layers"].layer, parts["connection"].layer)
+    return _assembled(layer, parts, source)
+
+
+def repeated(source: Source) -> Ported:
+    """Build a RepeatedLayer; how often and how stood in the type until 0.5."""
+    inner = source.build(_inner(source, "model"), source.at("model"), source.ps, source.st)
+    params = [known(param) for param in source.struct.type.params]
+    plain = [param for param in params if isinstance(param, int) and not isinstance(param, bool)]
+    repeats = source.int("nrepeats") if "nrepeats" in source.fields else next(iter(plain), 1)
+    layer = luxport.RepeatedLayer(inner.layer, repeats=repeats, input_injection=source.flag("input_injection", False))
+    return Ported(layer, inner.ps, inner.st)
+
+
+def around(source: Source) -> Ported:
+    """Build the layer inside one that changes nothing of its outputs."""
+    return source.build(_inner(source, "layer"), source.path, source.ps, source.st)
+
+
+def frozen(source: Source) -> Ported:
+    """Build a layer some of whose parameters are among the states."""
+    kept, states = source.beside("frozen_params")[1], source.beside("states")[1]
+    frozen = entries_of(unwrapped(kept))
+    ps = None if source.ps is None else {**entries_of(unwrapped(source.ps)), **frozen}
+    inner = source.build(_inner(source, "layer"), source.at("layer"), ps, states)
+    which = list(symbols(source.struct.type.params[0])) if source.struct.type.params[:1] != (None,) else []
+    names: Any = tuple(name for name in which if name in inner.ps) or None
+    if ps is None:
+        return Ported(luxport.FrozenLayer(inner.layer, names), {}, {})
+    return Ported(*luxport.freeze(inner.layer, inner.ps, inner.st, which=names))
+
+
+def weight_norm(source: Source) -> Ported:
+    """Build a WeightNorm: Lux keeps the last axis of a parameter by itself, which is our first."""
+    inner = source.build(_inner(source, "layer"), source.at("layer"), None, source.st)
+    params = source.struct.type.params
+    listed = source.fields.get("which_params", next(iter(params), ()))
+    if isinstance(listed, julia.TypeName):
+        listed = listed.params
+    which = tuple(name for name in symbols(listed) if name)
+    if not which:
+        raise FileFormatError(f"{source.at('which_params')}: names of parameters expected")
+    wanted, dims = abstract_values(initial_parameters, inner.layer), source.fields.get("dims")
+    if strange := [name for name in which if name not in wanted]:
+        raise FileFormatError(f"{source.at('which_params')}: {inner.layer} has no {strange[0]}")
+    axes: Any = 0  # Lux keeps the last axis by itself, which is our first
+    if dims is not None:
+        axes = tuple(len(wanted[name].shape) - n for name, n in zip(which, ints(dims, "dims"), strict=False))
+    return source.finished(luxport.WeightNorm(inner.layer, which, axes=axes))

@@ -1,0 +1,94 @@
+"""Lux's structs as luxport's layers, with the parameters and states that stand beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import luxport
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.flux.building import Functions, Ported
+from luxport.porting.lux import containers, recurrent, weighted, weightless
+from luxport.porting.lux.building import Source, hole_of
+from luxport.porting.lux.structs import fields_of, flags_of, kind_of
+
+__all__ = ["is_model", "port"]
+
+_MOST_REPEATED = 500
+"""How many layers of a model may be built that were built already, in another place."""
+
+
+def is_model(value: Any) -> bool:
+    """Whether a value is a layer of Lux."""
+    return kind_of(value) in _BUILDERS
+
+
+def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
+    """Build the layer that a value is, with the tree of its parameters, None if there are none, and that of states.
+
+    `functions` fills holes, by the path in the model or by the Julia name: with a function, or with a layer where the
+    file has parameters.
+
+    Raises: FileFormatError if the fields of a struct are not what Lux has there, or the parameters do not fit
+    """
+    left, seen = _MOST_REPEATED, set[int]()
+
+    def build(value: Any, path: str, ps: Any, st: Any) -> Ported:
+        # A file of a few kilobytes can put one layer into another twice, again and again.
+        nonlocal left
+        left -= id(value) in seen and isinstance(value, julia.Struct) and bool(value.fields)
+        seen.add(id(value))
+        if left < 0:
+            raise FileFormatError(f"more than {_MOST_REPEATED} layers of the model stand in it again and again")
+        return _port(value, path, ps, st)
+
+    def _port(value: Any, path: str, ps: Any, st: Any) -> Ported:
+        kind = kind_of(value)
+        struct = value if isinstance(value, julia.Struct) else julia.Struct(julia.TypeName((), ""), [], ())
+        known_kind = kind in _BUILDERS and kind != "CompactLuxLayer"
+        fields = fields_of(value) if known_kind else {}
+        flags = flags_of(value, fields) if known_kind else {}
+        source = Source(kind, struct, fields, flags, functions, path, ps, st, build)
+        return _BUILDERS[kind](source) if known_kind else hole_of(source, value)
+
+    return build(value, "", ps, st)
+
+
+_POOLS = [f"{where}{what}Pool" for where in ("", "Adaptive", "Global") for what in ("LP", "Max", "Mean")]
+
+_BUILDERS: Mapping[str, Callable[[Source], Ported]] = {
+    **dict.fromkeys(_POOLS, weightless.pool),
+    **dict.fromkeys(("AlphaDropout", "Dropout", "VariationalHiddenDropout"), weightless.dropout),
+    **dict.fromkeys(("AlternatePrecision", "DebugLayer"), containers.around),
+    **dict.fromkeys(("BatchNorm", "InstanceNorm"), weighted.tracking_norm),
+    **dict.fromkeys(("BranchLayer", "Parallel"), containers.joined),
+    **dict.fromkeys(("Conv", "ConvTranspose", "CrossCor"), weighted.conv),
+    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell"), recurrent.cell),
+    **dict.fromkeys(("ActivationFunction", "WrappedFunction"), weightless.wrapped),
+    "Bilinear": weighted.bilinear,
+    "BidirectionalRNN": recurrent.bidirectional,
+    "Chain": containers.container(lambda source, layers: luxport.Chain(layers)),
+    "CompactLuxLayer": lambda source: hole_of(source, source.struct),
+    "Dense": weighted.dense,
+    "Embedding": weighted.embedding,
+    "FlattenLayer": weightless.flatten,
+    "FrozenLayer": containers.frozen,
+    "GroupNorm": weighted.group_norm,
+    "LayerNorm": weighted.layer_norm,
+    "Maxout": containers.container(lambda source, layers: luxport.Maxout(layers)),
+    "MultiHeadAttention": weighted.attention,
+    "NoOpLayer": lambda source: source.finished(luxport.NoOpLayer()),
+    "PairwiseFusion": containers.container(lambda source, layers: luxport.PairwiseFusion(source.connection(), layers)),
+    "RMSNorm": weighted.rms_norm,
+    "Recurrence": recurrent.recurrence,
+    "RepeatedLayer": containers.repeated,
+    "ReshapeLayer": lambda source: source.finished(luxport.ReshapeLayer(source.sizes("dims"))),
+    "ReverseSequence": weightless.reverse,
+    "Scale": weighted.scale,
+    "SelectDim": weightless.select,
+    "SkipConnection": containers.skip,
+    "StatefulRecurrentCell": recurrent.stateful_cell,
+    "Upsample": weightless.upsample,
+    "WeightNorm": containers.weight_norm,
+}

@@ -1,0 +1,72 @@
+"""What of a file is a model of Lux, and which parameters and states are its own."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import luxport
+from luxport import tree
+from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.porting.errors import FileFormatError, shown
+from luxport.porting.flux.building import Functions, Ported
+from luxport.porting.julia.entries import children_of, states_beside
+from luxport.porting.julia.nodes import arrays_of, is_node
+from luxport.porting.lux.layers import is_model, port
+from luxport.porting.lux.structs import kind_of
+
+__all__ = ["is_saved_model", "with_parameters_beside"]
+
+_AROUND = ("StatefulLuxLayer", "TrainState")
+"""What has a model together with its parameters and states."""
+
+_PARAMETERS = ("ps", "parameters", "params", "p", "θ")
+
+_MOST_DRAWN = 1 << 26
+"""How many numbers are drawn for a model whose file has none."""
+
+
+def is_saved_model(value: Any) -> bool:
+    """Whether a value is a layer of Lux, or has one with its parameters and states."""
+    return is_model(value) or (kind_of(value) in _AROUND and is_model(children_of(value).get("model")))
+
+
+def with_parameters_beside(value: Any, parent: Any, functions: Functions, path: str) -> Ported:
+    """Build a model of Lux with the parameters and states that its file has beside it.
+
+    Raises: FileFormatError if parameters that are named so do not fit, or several others do
+    """
+    if kind_of(value) in _AROUND:
+        value, parent = children_of(value)["model"], value
+    entries = {name: entry for name, entry in children_of(parent).items() if entry is not value}
+    found = {name: entry for name, entry in entries.items() if is_node(entry) and not is_saved_model(entry)}
+    chosen = next((name for name in _PARAMETERS if name in entries), None)
+    if chosen is not None:
+        st = states_beside(parent, entries[chosen])
+        return port(value, functions, entries[chosen] or (), st)
+    fitting: dict[str, Ported] = {}
+    for name, entry in found.items():
+        if any(arrays_of(entry)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    fitting[name] = port(value, functions, entry, states_beside(parent, entry))
+                except FileFormatError:
+                    continue
+    if len(fitting) > 1:
+        raise FileFormatError(f"{len(fitting)} entries fit as parameters: {', '.join(map(shown, fitting))}")
+    for name in fitting:
+        return port(value, functions, found[name], states_beside(parent, found[name]))
+    return _drawn(port(value, functions, None, states_beside(parent, None)).layer, path)
+
+
+def _drawn(layer: luxport.Layer, path: str) -> Ported:
+    """Return a layer with initial parameters, for the file has none."""
+    wanted = abstract_values(initial_parameters, layer)
+    count = sum(math.prod(leaf.shape) for leaf in tree.leaves(wanted))
+    if count > _MOST_DRAWN:
+        raise FileFormatError(f"the model has {count} parameters, and the file has none that fit")
+    if count:
+        warnings.warn(f"{path}: no parameters that fit stand beside the model: these are initial ones", stacklevel=4)
+    return Ported(layer, *luxport.setup(0, layer))

@@ -1,0 +1,220 @@
+"""Lux's structs by the names of their fields, and what stands in the parameters of their types alone.
+
+Until 0.5 ``use_bias``, ``affine`` and their like are parameters of the type, since 0.5.5x fields of types without data;
+files of JLD2 before 0.4.54 leave such fields out, functions among them: then the type says what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError
+from luxport.porting.julia.type_rules import instance, is_function, named_tuple_names
+
+__all__ = ["fields_of", "flags_of", "ints", "kind_of", "known", "layer_in_type", "symbols", "text_of"]
+
+_WINDOWS = ("kernel_size", "stride", "pad")
+_CHANNELS = ("activation", "in_chs", "out_chs", *_WINDOWS)
+_DRAWN = ("init_weight", "init_bias")
+_RECURRENT = ("in_dims", "out_dims", "init_bias", "init_weight", "init_state")
+_NORM = ("activation", "epsilon", "momentum", "chs", "init_bias", "init_scale")
+
+_LAYOUTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "ActivationFunction": (("func",),),
+    "AdaptiveMaxPool": (("out",),),
+    "AdaptiveMeanPool": (("out",),),
+    "AlphaDropout": (("p", "alpha", "scale", "bias"),),
+    "BatchNorm": (_NORM, (*_NORM, "affine", "track_stats")),
+    "Bilinear": tuple(
+        ("activation", "in1_dims", "in2_dims", "out_dims", *_DRAWN, *more) for more in ((), ("use_bias",))
+    ),
+    "BranchLayer": (("layers",), ("layers", "name"), ("layers", "fusion", "name")),
+    "Chain": (("layers",), ("layers", "name")),
+    "Conv": (
+        (*_CHANNELS, "dilation", "groups", "init_weight"),
+        (*_CHANNELS, "dilation", "groups", *_DRAWN),
+        (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias"),
+        (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias", "cross_correlation"),
+    ),
+    "ConvTranspose": (
+        (*_CHANNELS, "dilation", "groups", *_DRAWN),
+        (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias"),
+        (*_CHANNELS, "outpad", "dilation", "groups", *_DRAWN, "use_bias", "cross_correlation"),
+    ),
+    "CrossCor": ((*_CHANNELS, "dilation", *_DRAWN), (*_CHANNELS, "dilation", "groups", *_DRAWN, "use_bias")),
+    "Dense": tuple(("activation", "in_dims", "out_dims", *_DRAWN, *more) for more in ((), ("use_bias",))),
+    "Dropout": (("p", "dims"), ("p", "q", "dims")),
+    "Embedding": (("in_dims", "out_dims", "init_weight"),),
+    "FlattenLayer": ((), ("N",)),
+    "GRUCell": (_RECURRENT,),
+    "GroupNorm": ((*_NORM, "groups"), ("activation", "epsilon", "chs", "init_bias", "init_scale", "groups")),
+    "InstanceNorm": (("activation", "epsilon", "chs", "init_bias", "init_scale"),),
+    "LSTMCell": ((*_RECURRENT, "init_memory"),),
+    "LayerNorm": (("shape", "activation", "epsilon", "init_bias", "init_scale", "dims"),),
+    "MaxPool": (("layer",), ("k", "pad", "stride")),
+    "Maxout": (("layers",),),
+    "MeanPool": (("layer",), ("k", "pad", "stride")),
+    "PairwiseFusion": (("connection", "layers"), ("connection", "layers", "name")),
+    "Parallel": (("connection", "layers"), ("connection", "layers", "name")),
+    "RNNCell": (("activation", *_RECURRENT),),
+    "Recurrence": (("cell",), ("cell", "ordering")),
+    "RepeatedLayer": (("model",),),
+    "ReshapeLayer": (("dims",),),
+    "Scale": tuple(("activation", "dims", *_DRAWN, *more) for more in ((), ("use_bias",))),
+    "SkipConnection": (("layers", "connection"), ("layers", "connection", "name")),
+    "StatefulRecurrentCell": (("cell",),),
+    "Upsample": (("scale", "size"), ("scale", "size", "upsample_mode")),
+    "VariationalHiddenDropout": (("p", "dims"), ("p", "q", "dims")),
+    "WrappedFunction": (("func",), ("call_mode", "func")),
+}
+"""The fields of structs where a file, as those of BSON.jl, has them without names: one entry a number of them.
+
+Source: the structs' definitions at Lux.jl's tags v0.4.0 to v1.31.4
+"""
+
+_TYPE_FLAGS: Mapping[str, tuple[str, ...]] = {
+    "BatchNorm": ("affine", "track_stats"),
+    "GRUCell": ("use_bias", "train_state"),
+    "GroupNorm": ("affine", "track_stats"),
+    "InstanceNorm": ("affine",),
+    "LSTMCell": ("use_bias", "train_state", "train_memory"),
+    "LayerNorm": ("affine",),
+    "RNNCell": ("use_bias", "train_state"),
+    "Recurrence": ("return_sequence",),
+    "RepeatedLayer": ("input_injection",),
+}
+"""What the booleans among a type's parameters say, until 0.5; of a layer that is not here, ``use_bias``."""
+
+_STATIC_FLAGS: Mapping[str, tuple[str, ...]] = {
+    "BatchNorm": ("affine", "track_stats", "use_decomposed_implementation"),
+    "Conv": ("use_bias", "cross_correlation"),
+    "ConvTranspose": ("use_bias", "cross_correlation"),
+    "GRUCell": ("train_state", "use_bias"),
+    "GroupNorm": ("affine",),
+    "InstanceNorm": ("affine", "track_stats"),
+    "LSTMCell": ("train_state", "train_memory", "use_bias"),
+    "LayerNorm": ("affine",),
+    "RMSNorm": ("affine",),
+    "RNNCell": ("train_state", "use_bias"),
+    "Recurrence": ("return_sequence",),
+    "RepeatedLayer": ("input_injection",),
+}
+"""Likewise of the types ``True`` and ``False`` of Static.jl, since."""
+
+_PACKAGES = ("Lux", "LuxCore", "LuxLib")
+
+
+def kind_of(value: Any) -> str:
+    """Return the name of a struct of Lux, nothing for anything else: others have layers of the same names."""
+    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
+        return value.type.name if value.type.module[:1] and value.type.module[0] in _PACKAGES else ""
+    return ""
+
+
+def fields_of(struct: julia.Struct) -> dict[str, Any]:
+    """Return the fields by name, those that a file leaves out as the type says.
+
+    Raises: FileFormatError if no generation of Lux has a struct with so many fields
+    """
+    kind = struct.type.name
+    if struct.names is None and struct.fields:
+        layouts = _LAYOUTS.get(kind, ())
+        names = next((names for names in layouts if len(names) == len(struct.fields)), None)
+        if names is None:
+            counts = " or ".join(str(len(names)) for names in layouts) or "none"
+            raise FileFormatError(f"a Lux.{kind} with {len(struct.fields)} fields; luxport knows {counts}")
+    else:
+        names = struct.names or ()
+    fields = dict(zip(names, struct.fields, strict=True))
+    functions = [param for param in struct.type.params if is_function(param) or _is_broadcast(param)]
+    first = {"WrappedFunction": "func", "ActivationFunction": "func"}.get(
+        kind, "connection" if kind in ("Parallel", "PairwiseFusion", "SkipConnection") else "activation"
+    )
+    if first not in fields and functions:
+        fields[first] = instance(functions[0], 0)
+    if "layers" not in fields:
+        named = next((param for param in struct.type.params if named_tuple_names(param) is not None), None)
+        if named is not None:
+            fields["layers"] = instance(named, 0)
+    return fields
+
+
+def _is_broadcast(param: Any) -> bool:
+    return isinstance(param, julia.TypeName) and param.name == "BroadcastFunction"
+
+
+def layer_in_type(struct: julia.Struct, position: int = 0) -> Any:
+    """Return a layer without data that a file leaves out, from the type of what it is in; None if there is none."""
+    found = [
+        param for param in struct.type.params if isinstance(param, julia.TypeName) and param.module[:1] == ("Lux",)
+    ]
+    return julia.Struct(found[position], [], ()) if position < len(found) else None
+
+
+def flags_of(struct: julia.Struct, fields: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what is said by true and false: in fields, or in the parameters of the type."""
+    kind, params = struct.type.name, struct.type.params
+    plain = [param for param in params if isinstance(param, bool)]
+    static = [known(param) for param in params if isinstance(known(param), bool) and not isinstance(param, bool)]
+    flags = dict(zip(_TYPE_FLAGS.get(kind, ("use_bias",)), plain, strict=False))
+    flags |= dict(zip(_STATIC_FLAGS.get(kind, ("use_bias",)), static, strict=False))
+    return flags | {name: known(value) for name, value in fields.items() if isinstance(known(value), bool)}
+
+
+def known(value: Any) -> Any:
+    """Return what a value or a type of Static.jl stands for, any other as it is.
+
+    >>> known(julia.TypeName(("Static",), "StaticInt", (3,))), known(julia.TypeName(("Static",), "True"))
+    (3, True)
+    """
+    kind = value.type if isinstance(value, julia.Struct) else value
+    if not isinstance(kind, julia.TypeName) or kind.module[:1] != ("Static",):
+        return value
+    match kind.name, kind.params:
+        case (("True" | "False"), _):
+            return kind.name == "True"
+        case (("StaticInt" | "StaticSymbol" | "StaticBool" | "StaticFloat64"), (inner,)):
+            return inner
+    return value
+
+
+def ints(value: Any, what: str) -> tuple[int, ...]:
+    """Return ints as they stand in Julia: one, a tuple, a range.
+
+    Raises: FileFormatError
+    """
+    value = known(value)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return (int(value),)
+    if isinstance(value, julia.Struct) and value.type.name in ("UnitRange", "OptionallyStaticUnitRange"):
+        first, last = (known(end) for end in value.fields) if len(value.fields) == 2 else (1, 0)
+        if isinstance(first, int) and isinstance(last, int) and 0 < first <= last <= 16:
+            return tuple(range(first, last + 1))
+    if isinstance(value, (tuple, list, np.ndarray)):
+        found = [known(entry) for entry in value]
+        if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in found):
+            return tuple(map(int, found))
+    raise FileFormatError(f"{what}: ints expected, got {_name(value)}")
+
+
+def text_of(value: Any) -> str:
+    """Return a symbol or a text, nothing for anything else."""
+    value = known(value)
+    return value.name if isinstance(value, julia.Symbol) else value if isinstance(value, str) else ""
+
+
+def symbols(values: Any) -> Iterable[str]:
+    """Return the names in a tuple of symbols, or the one that is alone."""
+    return [text_of(value) for value in (values if isinstance(values, (tuple, list)) else (values,))]
+
+
+def _name(value: Any) -> str:
+    return (
+        value.type.path
+        if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName)
+        else (type(value).__name__)
+    )

@@ -1,0 +1,365 @@
+"""Whole models of Lux, written here with the fields and parameters of types that its generations have.
+
+The layouts are those of the structs' definitions at Lux.jl's tags v0.4.30, v0.5.30 and v1.4.0.
+"""
+
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from lux_writer import COLON, NOTHING, NT, Obj, Type, function, saved, static
+
+import luxport as lp
+from luxport.porting import FileFormatError, load, load_parameters
+from luxport.porting.lux import WholeLayerNorm
+
+RNG = np.random.default_rng(0)
+ZEROS, GLOROT = function("WeightInitializers.zeros32"), function("WeightInitializers.glorot_uniform")
+DRAWN = {"init_weight": GLOROT, "init_bias": ZEROS}
+EMPTY = NT()
+IDENTITY, RELU, TANH, GELU = map(function, ("Base.identity", "NNlib.relu", "Base.tanh", "NNlib.gelu"))
+
+
+def draw(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def lux(name, fields, params=(), module="Lux"):
+    return Obj(Type(f"{module}.{name}", tuple(params)), fields)
+
+
+class Old:
+    """Lux 0.4 and 0.5: what is true or false stands in the types."""
+
+    form = "old"
+
+    @staticmethod
+    def dense(sizes, act=IDENTITY, bias=True):
+        fields = {
+            "activation": act,
+            "in_dims": sizes[0],
+            "out_dims": sizes[1],
+            "init_weight": GLOROT,
+            "init_bias": ZEROS,
+        }
+        return lux("Dense", fields, (bias, act, GLOROT, ZEROS))
+
+    @staticmethod
+    def conv(kind, kernel, channels, act=IDENTITY, bias=True, pad=(1, 1)):
+        n = len(kernel)
+        fields = {"activation": act, "in_chs": channels[0], "out_chs": channels[1], "kernel_size": kernel}
+        fields |= {"stride": (1,) * n, "pad": pad, "dilation": (1,) * n, "groups": 1}
+        fields |= DRAWN
+        if kind == "CrossCor":
+            del fields["groups"]
+        return lux(kind, fields, (n, bias, len(pad), act, GLOROT, ZEROS))
+
+    @staticmethod
+    def batch_norm(channels, act=IDENTITY, affine=True, tracks=True):
+        fields = {"activation": act, "epsilon": 1e-3, "momentum": 0.25, "chs": channels}
+        return lux(
+            "BatchNorm", fields | {"init_bias": ZEROS, "init_scale": GLOROT}, (affine, tracks, act, ZEROS, GLOROT)
+        )
+
+    @staticmethod
+    def cell(kind, sizes, act=None, bias=True, train=False):
+        fields = {} if act is None else {"activation": act}
+        fields |= {"in_dims": sizes[0], "out_dims": sizes[1], "init_bias": ZEROS, "init_weight": GLOROT}
+        flags = (bias, train, False) if kind == "LSTMCell" else (bias, train)
+        return lux(kind, fields | {"init_state": ZEROS}, (*flags, *([act] if act else []), ZEROS, GLOROT, ZEROS))
+
+    @staticmethod
+    def recurrence(cell):
+        order = Type("Lux.BatchLastIndex")
+        return lux("Recurrence", {"cell": cell, "ordering": order}, (True, Type(cell.type.path), order))
+
+    @staticmethod
+    def layer_norm(shape, dims):
+        fields = {"shape": shape, "activation": IDENTITY, "epsilon": 1e-3, "init_bias": ZEROS, "init_scale": GLOROT}
+        return lux("LayerNorm", fields | {"dims": dims}, (True, len(shape), IDENTITY, Type("Core.Float32"), ZEROS))
+
+    @staticmethod
+    def max_pool(window):
+        return lux("MaxPool", {"k": window, "pad": (0,) * len(window), "stride": window}, (len(window), len(window)))
+
+
+class New:
+    """Lux 1: what is true or false are fields of types without data."""
+
+    form = "new"
+
+    @staticmethod
+    def dense(sizes, act=IDENTITY, bias=True):
+        old = Old.dense(sizes, act)
+        types = (act, Type("Core.Int64"), Type("Core.Int64"), GLOROT, ZEROS, static(bias))
+        return lux("Dense", old.fields | {"use_bias": static(bias)}, types)
+
+    @staticmethod
+    def conv(kind, kernel, channels, act=IDENTITY, bias=True, pad=(1, 1)):
+        fields = Old.conv("Conv", kernel, channels, act, bias, pad).fields | {"use_bias": static(bias)}
+        if kind == "ConvTranspose":
+            fields["outpad"] = (0,) * len(kernel)
+        crossing = static(kind == "CrossCor")
+        name = "Conv" if kind == "CrossCor" else kind
+        return lux(name, fields | {"cross_correlation": crossing}, (act, GLOROT, ZEROS, static(bias), crossing))
+
+    @staticmethod
+    def batch_norm(channels, act=IDENTITY, affine=True, tracks=True):
+        fields = Old.batch_norm(channels, act).fields | {"affine": static(affine), "track_stats": static(tracks)}
+        return lux("BatchNorm", fields, (Type("Core.Float32"), act, ZEROS, GLOROT, static(affine), static(tracks)))
+
+    @staticmethod
+    def cell(kind, sizes, act=None, bias=True, train=False):
+        flags = {"train_state": static(train)} | ({"train_memory": static(False)} if kind == "LSTMCell" else {})
+        fields = flags | Old.cell(kind, sizes, act).fields | {"use_bias": static(bias)}
+        return lux(kind, fields, (*flags.values(), *([act] if act else []), ZEROS, GLOROT, ZEROS, static(bias)))
+
+    @staticmethod
+    def recurrence(cell):
+        order = Type("Lux.BatchLastIndex")
+        fields = {"cell": cell, "ordering": order, "return_sequence": static(True)}
+        return lux("Recurrence", fields, (static(True), Type(cell.type.path), order))
+
+    @staticmethod
+    def layer_norm(shape, dims):
+        return lux("LayerNorm", Old.layer_norm(shape, dims).fields | {"affine": static(True)}, (IDENTITY, static(True)))
+
+    @staticmethod
+    def max_pool(window):
+        zeros, ones = (0,) * len(window), (1,) * len(window)
+        fields = {"kernel_size": window, "stride": window, "pad": zeros, "dilation": ones}
+        layer = lux("PoolingLayer", {"mode": lux("GenericPoolMode", fields), "op": Type("Lux.MaxPoolOp")})
+        return lux("MaxPool", {"layer": layer})
+
+
+class Between(New):
+    """Lux 1, in a file of the older JLD2, which leaves out what has no data."""
+
+    form = "old"
+
+
+def chain(**layers):
+    return lux("Chain", {"layers": NT(layers), "name": NOTHING}, (NOTHING,))
+
+
+def opened(tmp_path, form, **values):
+    path = tmp_path / "model.jld2"
+    path.write_bytes(saved(form, **values))
+    return path
+
+
+def loaded(tmp_path, lux_version, model, ps=EMPTY, st=EMPTY, **options):
+    path = opened(tmp_path, lux_version.form, model=model, ps=ps, st=st)
+    return load(path, backend="numpy", **options)
+
+
+def result(tmp_path, lux_version, model, ps, x, st=EMPTY):
+    layer, ps, st = loaded(tmp_path, lux_version, model, ps, st)
+    return layer(x, ps, lp.test_mode(st))[0]
+
+
+def close(got, want):
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+W1, B1, W2, X = draw(3, 4), draw(4), draw(4, 2), draw(5, 3)
+EVERY = pytest.mark.parametrize("v", [Old, New, Between])
+
+
+@EVERY
+def test_a_chain_with_its_parameters_and_states(v, tmp_path):
+    """A bias had a second axis of 1 until 1.0; names of layers are the chain's; statistics come from the states."""
+    mean, var, scale, shift = draw(4), np.abs(draw(4)) + 0.5, draw(4), draw(4)
+    model = chain(
+        first=v.dense((3, 4), GELU),
+        norm=v.batch_norm(4),
+        act=Type("Lux.WrappedFunction", (RELU,))
+        if v.form == "old"
+        else lux("WrappedFunction", {"func": RELU}, (RELU,)),
+        drop=lux("Dropout", {"p": 0.25, "q": 1.25, "dims": COLON}, (Type("Core.Float32"), COLON)),
+        last=v.dense((4, 2), bias=False),
+    )
+    none = NT()
+    bias = B1[None] if v is Old else B1
+    ps = NT(first=NT(weight=W1, bias=bias), norm=NT(scale=scale, bias=shift), act=none, drop=none, last=NT(weight=W2))
+    st = NT(first=none, norm=NT(running_mean=mean, running_var=var), act=none, drop=none, last=none)
+    layer, got, states = loaded(tmp_path, v, model, ps, st)
+    assert layer == lp.Chain(
+        first=lp.Dense(3, 4, lp.gelu),
+        norm=lp.BatchNorm(4, epsilon=float(str(np.float32(1e-3))), momentum=0.25),
+        act=lp.relu,
+        drop=lp.Dropout(0.25),
+        last=lp.Dense(4, 2, use_bias=False),
+    )
+    np.testing.assert_array_equal(got["first"]["bias"], B1)
+    np.testing.assert_array_equal(states["norm"]["running_var"], var)
+    y, _ = layer(X, got, lp.test_mode(states))
+    hidden = lp.gelu(X @ W1 + B1)
+    close(y, np.maximum((hidden - mean) / np.sqrt(var + 1e-3) * scale + shift, 0) @ W2)
+
+
+@EVERY
+@pytest.mark.parametrize("kind", ["Conv", "CrossCor", "ConvTranspose"])
+def test_convolutions(v, kind, tmp_path):
+    """Pads are in pairs a Julia axis, first the width's; CrossCor became an option of Conv."""
+    weight, bias, x = draw(2, 3, 3, 2) if kind != "ConvTranspose" else draw(3, 2, 3, 2), draw(2), draw(2, 3, 5, 6)
+    stored = bias.reshape(1, 2, 1, 1) if v is Old else bias
+    model = v.conv(kind, (2, 3), (3, 2), RELU, pad=(1, 0, 2, 1))
+    layer, ps, st = loaded(tmp_path, v, model, NT(weight=weight, bias=stored))
+    build = lp.ConvTranspose if kind == "ConvTranspose" else lp.Conv
+    want = build((3, 2), 3, 2, lp.relu, padding=((2, 1), (1, 0)), cross_correlation=kind == "CrossCor")
+    close(layer(x, ps, st)[0], want(x, {"weight": weight, "bias": bias}, st)[0])
+
+
+@EVERY
+def test_layers_around_layers(v, tmp_path):
+    block = lux("SkipConnection", {"layers": v.dense((3, 3)), "connection": function("Base.+"), "name": NOTHING},
+                (NOTHING, Type("Lux.Dense"), function("Base.+")))  # fmt: skip
+    sides = NT(a=v.dense((3, 2), TANH), b=v.dense((3, 2)))
+    parallel = lux("Parallel", {"connection": function("Base.vcat"), "layers": sides, "name": NOTHING},
+                   (function("Base.vcat"), NOTHING))  # fmt: skip
+    branch = lux("BranchLayer", {"layers": sides, "name": NOTHING}, (NOTHING,))
+    w, a, b, zero = draw(3, 3), draw(3, 2), draw(3, 2), np.zeros(2, np.float32)
+    both = NT(a=NT(weight=a, bias=zero), b=NT(weight=b, bias=zero))
+    ps = NT(layer_1=NT(weight=w, bias=B1[:3]), layer_2=both)
+    hidden = X @ w + B1[:3] + X
+    close(
+        result(tmp_path, v, chain(layer_1=block, layer_2=parallel), ps, X),
+        np.concatenate([np.tanh(hidden @ a), hidden @ b], -1),
+    )
+    assert [y.shape for y in result(tmp_path, v, branch, both, X)] == [(5, 2), (5, 2)]
+
+
+@EVERY
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+def test_recurrent_cells(v, kind, tmp_path):
+    """One bias, or two of which the input's has the last gate alone, until 0.5; two whole ones since."""
+    gates = {"RNNCell": 1, "LSTMCell": 4, "GRUCell": 3}[kind]
+    wi, wh, bi, bh, x = draw(3, 2 * gates), draw(2, 2 * gates), draw(2 * gates), draw(2 * gates), draw(2, 4, 3)
+    if v is Old:
+        names = ("weight_ih", "weight_hh") if kind == "RNNCell" else ("weight_i", "weight_h")
+        ps = NT(zip(names, (wi, wh), strict=True))
+        if kind == "GRUCell":
+            bi[:4] = 0
+            ps |= {"bias_i": bi[None, 4:], "bias_h": bh[None]}
+        else:
+            bh[:] = 0
+            ps |= {"bias": bi[None]}
+        ps = NT(ps)
+    else:
+        ps = NT(weight_ih=wi, weight_hh=wh, bias_ih=bi, bias_hh=bh)
+    model = v.recurrence(v.cell(kind, (3, 2), TANH if kind == "RNNCell" else None))
+    want = lp.Recurrence(getattr(lp, kind)(3, 2), return_sequence=True)
+    given = {"weight_ih": wi, "weight_hh": wh, "bias_ih": bi, "bias_hh": bh}
+    close(result(tmp_path, v, model, ps, x), want(x, given, lp.setup(0, want)[1])[0])
+
+
+@EVERY
+def test_norms_and_pools(v, tmp_path):
+    """Lux's LayerNorm takes one mean of all samples together, unless dims says otherwise."""
+    x, scale, shift = draw(4, 2, 3), draw(2, 3), draw(2, 3)
+    ps = NT(scale=scale[None], bias=shift[None])
+    layer, got, st = loaded(tmp_path, v, v.layer_norm((3, 2), COLON), ps)
+    assert isinstance(layer, WholeLayerNorm)
+    close(layer(x, got, st)[0], (x - x.mean()) / np.sqrt(x.var() + 1e-3) * scale + shift)
+    each = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-3) * scale + shift
+    close(result(tmp_path, v, v.layer_norm((3, 2), (1, 2)), ps, x), each)
+    ps = NT(a=NT(), b=NT(weight=W1[:1, :1], bias=B1[:1]))
+    layer, *_ = loaded(tmp_path, v, chain(a=v.max_pool((2, 3)), b=v.dense((1, 1))), ps)
+    assert layer.layers["a"] == lp.MaxPool((3, 2), stride=(3, 2), padding=(0, 0), **({} if v is Old else DILATION))
+
+
+DILATION = {"dilation": (1, 1)}
+
+
+def test_two_directions(tmp_path):
+    """Lux 1 has a Parallel of a recurrence and a chain that turns time round before and after another."""
+    given = {name: NT(weight_ih=draw(3, 8), weight_hh=draw(2, 8), bias_ih=draw(8), bias_hh=draw(8)) for name in "fb"}
+    run = New.recurrence(New.cell("LSTMCell", (3, 2)))
+    turn = lux("ReverseSequence", {"dim": NOTHING}, (NOTHING,))
+    joint = Type("Base.Broadcast.BroadcastFunction", (function("Base.vcat"),))
+    sides = NT(forward_rnn=run, backward_rnn=chain(rev1=turn, rnn=run, rev2=turn))
+    parallel = lux("Parallel", {"connection": joint, "layers": sides, "name": NOTHING}, (joint, NOTHING))
+    ps = NT(forward_rnn=given["f"], backward_rnn=NT(rev1=NT(), rnn=given["b"], rev2=NT()))
+    for v in (New, Between):
+        layer, got, _ = loaded(tmp_path, v, lux("BidirectionalRNN", {"model": parallel}), ps)
+        assert layer == lp.BidirectionalRNN(lp.LSTMCell(3, 2))
+        np.testing.assert_array_equal(got["backward_rnn"]["rnn"]["bias_hh"], given["b"]["bias_hh"])
+
+
+def test_what_changes_parameters(tmp_path):
+    """WeightNorm has norms and directions, FrozenLayer has some among the states, Embedding and Scale are tables."""
+    inner = New.dense((3, 4))
+    norm, direction = draw(3, 1), draw(3, 4)
+    model = lux("WeightNorm", {"layer": inner, "dims": NOTHING}, ("weight",))
+    ps = NT(normalized=NT(weight_g=norm, weight_v=direction), unnormalized=NT(bias=B1))
+    weight = norm * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    close(result(tmp_path, New, model, ps, X), X @ weight + B1)
+    frozen = lux("FrozenLayer", {"layer": inner}, ("weight",), module="Lux.Experimental")
+    layer, got, st = loaded(tmp_path, New, frozen, NT(bias=B1), NT(frozen_params=NT(weight=W1), states=NT()))
+    assert list(got) == ["bias"]
+    close(layer(X, got, st)[0], X @ W1 + B1)
+    table = lux("Embedding", {"in_dims": 3, "out_dims": 4, "init_weight": GLOROT})
+    close(result(tmp_path, New, table, NT(weight=W1), np.array([2, 0])), W1[[2, 0]])
+    scale = lux("Scale", {"activation": TANH, "dims": (4,), **DRAWN}, (True, TANH))
+    close(result(tmp_path, Old, scale, NT(weight=B1, bias=B1), W1), np.tanh(W1 * B1 + B1))
+
+
+def test_attention_of_1_x(tmp_path):
+    parts = {name: New.dense((4, 4), bias=False) for name in ("q_proj", "k_proj", "v_proj", "out_proj")}
+    drop = lux("Dropout", {"p": 0.0, "q": 1.0, "dims": COLON})
+    model = lux("MultiHeadAttention", {"nheads": 2, **parts, "attention_dropout": drop, "is_causal": NOTHING})
+    ps = NT({name: NT(weight=draw(4, 4)) for name in parts}, attention_dropout=NT())
+    layer, got, st = loaded(tmp_path, New, model, ps)
+    assert layer == lp.MultiHeadAttention((4, 4, 4), (4, 4), 4, nheads=2)
+    np.testing.assert_array_equal(got["k_proj"]["weight"], ps["k_proj"]["weight"])
+    assert layer(draw(2, 3, 4), got, st)[0][0].shape == (2, 3, 4)
+
+
+@pytest.mark.parametrize("around", ["TrainState", "StatefulLuxLayer"])
+def test_what_has_a_model_with_its_parameters(around, tmp_path):
+    """What keeps the optimizer's moments beside the parameters takes the parameters."""
+    ps, moments = NT(weight=W1, bias=B1), NT(weight=NT(state=(W1, W1)), bias=NT(state=(B1, B1)))
+    model = New.dense((3, 4), TANH)
+    if around == "TrainState":
+        fields = {"cache": NOTHING, "objective_function": NOTHING, "model": model, "parameters": ps, "states": NT()}
+        value = lux("TrainState", fields | {"optimizer_state": moments, "step": 3}, module="Lux.Training")
+    else:
+        value = lux("StatefulLuxLayer", {"model": model, "ps": ps, "st": NT()}, module="LuxCore.StatefulLuxLayerImpl")
+    layer, got, st = load(opened(tmp_path, "new", ts=value), backend="numpy")
+    close(layer(X, got, st)[0], np.tanh(X @ W1 + B1))
+
+
+def test_holes(tmp_path):
+    """A layer of the user's own, and one that @compact made, are filled by functions or by layers."""
+    own = lux("Scaler", {"by": 2}, module="Main")
+    compact = lux("CompactLuxLayer", {"name": "Twice", "strings": ("w", "x", "x * w"), "layers": NT()},
+                  module="Lux.CompactMacroImpl")  # fmt: skip
+    model = chain(layer_1=own, layer_2=compact, layer_3=New.dense((3, 4)))
+    ps = NT(layer_1=NT(), layer_2=NT(weight=B1[:3]), layer_3=NT(weight=W1, bias=B1))
+    with pytest.warns(UserWarning, match=r"layer_2: Twice is no layer of Lux .*, and its parameters are left behind"):
+        layer, got, st = loaded(tmp_path, New, model, ps)
+    with pytest.raises(lp.LayerError, match=r"Main\.Scaler"):
+        layer(X, got, st)
+    assert "x * w" in layer.layers["layer_2"].code
+    fills = {"Main.Scaler": lambda x: 2 * x, "Twice": lp.Scale(3, use_bias=False)}
+    layer, got, st = loaded(tmp_path, New, model, ps, functions=fills)
+    close(layer(X, got, st)[0], 2 * X * B1[:3] @ W1 + B1)
+
+
+def test_which_parameters(tmp_path):
+    """Those that are called so, else the only ones that fit; without any, initial ones."""
+    model, ps = New.dense((3, 4)), NT(weight=W1, bias=B1)
+    other = NT(weight=W2)
+    got = load(opened(tmp_path, "new", model=model, best=ps, old=other), backend="numpy")[1]
+    np.testing.assert_array_equal(got["weight"], W1)
+    with pytest.raises(FileFormatError, match="2 entries fit as parameters: best, last"):
+        load(opened(tmp_path, "new", model=model, best=ps, last=ps))
+    with pytest.raises(FileFormatError, match=r"the model: the parameters weight, bias expected, got weight"):
+        load(opened(tmp_path, "new", model=model, ps=other, best=ps))
+    with pytest.warns(UserWarning, match="no parameters that fit stand beside the model"):
+        assert load(opened(tmp_path, "new", model=model))[1]["weight"].shape == (3, 4)
+    np.testing.assert_array_equal(
+        load_parameters(opened(tmp_path, "new", model=model, ps=ps), lp.Dense(3, 4))[0]["bias"], B1
+    )
