@@ -21,7 +21,7 @@ help:
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make fuzz         a million damaged files of each format through the readers (COUNT=10000 for fewer)"
-	@echo "make kills        a thousand processes killed while they save: no torn file, no leftover (KILLS=100 for fewer)"
+	@echo "make kills        a thousand processes killed while they save, and while they write checkpoints: nothing torn or left (KILLS=100 for fewer)"
 	@echo "make wrong-calls  120,000 wrong calls of layers, operations, losses and rules in child processes: no crash, no raw message"
 	@echo "make huge-sizes   every whole number of layers and operations made huge: one line at once, or a result"
 	@echo "make meshes       every layer on JAX with its batch spread over four devices (LAYERS='Dense Conv --eager' for some)"

@@ -2,6 +2,7 @@
 
 ``python -m benchmarks --seconds 1 jax torch`` spends a second on each comparison, on these backends only. On a
 machine that does other work too, ``OMP_NUM_THREADS=1`` keeps PyTorch's threads from waiting for one another.
+``python -m benchmarks --quick`` only looks whether all contenders still take the same steps.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios of time; above 1, we are slower.")
     parser.add_argument("backends", nargs="*", default=["jax", "torch", "tf"], help="jax, torch, tf; all if none")
     parser.add_argument("--seconds", type=float, default=4.0, help="time spent on each comparison")
+    parser.add_argument("--quick", action="store_true", help="take a few steps, compare the losses, time nothing")
     options = parser.parse_args()
+    if options.quick:
+        rows = [row for backend in options.backends for row in training_step.quick_rows(backend)]
+        show("Training step", training_step.QUICK_HEADER, rows)
+        return
     show("Training step", training_step.HEADER, measured("training_step", options.backends, options.seconds))
     show("Dropout mask", dropout_mask.HEADER, measured("dropout_mask", ["numpy", *options.backends], options.seconds))
     if "torch" in options.backends:

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 import luxport
-from benchmarks.models import CASES
+from benchmarks.models import CASES, by_name
 
 __all__ = ["COMPILED", "ready", "step"]
 
@@ -58,7 +58,7 @@ def step(case: str) -> Callable[[], Any]:
     model, _, x, target = CASES[case]
     forward, loss = (quick_start, mean_squared_error) if "quick" in case else (mlp, cross_entropy)
     ps, st = luxport.setup(0, model, backend="tf")
-    ps, st = ([tf.Variable(leaf) for leaf in luxport.tree.leaves(values)] for values in (ps, st))
+    ps, st = ([tf.Variable(leaf) for leaf in by_name(values)] for values in (ps, st))
     ms, vs = ([tf.Variable(tf.zeros_like(p)) for p in ps] for _ in range(2))
     t: Any = tf.Variable(tf.zeros(()))
     x, target = tf.constant(x), tf.constant(target)

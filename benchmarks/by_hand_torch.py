@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import luxport
-from benchmarks.models import CASES
+from benchmarks.models import CASES, by_name
 
 __all__ = ["COMPILED", "ready", "step"]
 
@@ -39,7 +39,7 @@ def step(case: str) -> Callable[[], Any]:
     model, loss = (quick_start(), nn.MSELoss()) if "quick" in case else (mlp(), nn.CrossEntropyLoss())
     ps, _ = luxport.setup(0, initial, backend="torch")
     with torch.no_grad():
-        for theirs, ours in zip(model.parameters(), luxport.tree.leaves(ps), strict=True):
+        for theirs, ours in zip(model.parameters(), by_name(ps), strict=True):
             theirs.copy_(ours.mT if ours.ndim == 2 else ours)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.0001)
     x, target = torch.from_numpy(x), torch.from_numpy(target)

@@ -8,21 +8,10 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import BatchNorm, Chain, Dense, namespace, optimizers, relu, stop_gradient, tanh
+from luxport import BatchNorm, Chain, Dense, losses, optimizers, relu, tanh
+from luxport.training import TrainState, train_step
 
-__all__ = ["CASES", "luxport_step"]
-
-
-def mean_squared_error(y: Any, target: Any) -> Any:
-    difference = y - target
-    return namespace(y).mean(difference * difference)
-
-
-def cross_entropy(y: Any, target: Any) -> Any:
-    xp = namespace(y)
-    shifted = y - stop_gradient(xp.max(y, axis=-1, keepdims=True))
-    log_total = xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
-    return -xp.mean(xp.sum(target * (shifted - log_total), axis=-1))
+__all__ = ["CASES", "by_name", "luxport_step"]
 
 
 QUICK_START = Chain(
@@ -37,35 +26,33 @@ _rng = np.random.default_rng(0)
 _one_hot = np.eye(10, dtype=np.float32)[_rng.integers(0, 10, 128)]
 CASES = {
     "quick start, batch 64": (
-        *(QUICK_START, mean_squared_error),
+        *(QUICK_START, losses.MSELoss()),
         *(_rng.standard_normal((64, 128), np.float32), _rng.standard_normal((64, 10), np.float32)),
     ),
-    "MLP 784-256-256-10, batch 128": (MLP, cross_entropy, _rng.standard_normal((128, 784), np.float32), _one_hot),
+    "MLP 784-256-256-10, batch 128": (
+        *(MLP, losses.CrossEntropyLoss(logits=True)),
+        *(_rng.standard_normal((128, 784), np.float32), _one_hot),
+    ),
 }
 
 
 def luxport_step(case: str, backend: str, *, compiled: bool, ready: Callable[[Any], Any]) -> Callable[[], Any]:
     """Return a function that takes one step from where the last one ended, waits for it, and returns the loss."""
     model, loss, x, target = CASES[case]
-    x, target = luxport.asarray(x, backend=backend), luxport.asarray(target, backend=backend)
-    ps, st = luxport.setup(0, model, backend=backend)
-    opt = optimizers.setup(optimizers.Adam(0.0001), ps)
-
-    def step(opt: Any, ps: Any, st: Any, x: Any, target: Any) -> Any:
-        def objective(ps: Any) -> Any:
-            y, new_st = model(x, ps, st)
-            return loss(y, target), new_st
-
-        (value, new_st), grads = luxport.value_and_grad(objective, has_aux=True)(ps)
-        opt, ps = optimizers.update(opt, ps, grads)
-        return value, opt, ps, new_st
-
-    program: Any = luxport.jit(step) if compiled else step
-    carried: Any = [opt, ps, st]
+    data = luxport.asarray(x, backend=backend), luxport.asarray(target, backend=backend)
+    carried = [TrainState.create(model, optimizers.Adam(0.0001), backend=backend)]
 
     def once() -> Any:
-        value, *carried[:] = program(*carried, x, target)
-        ready((value, carried))
+        value, _, carried[0] = train_step(loss, data, carried[0], jit=compiled)
+        ready((value, carried[0].ps))
         return value
 
     return once
+
+
+def by_name(values: Any) -> list[Any]:
+    """List the arrays of a model layer by layer, each layer's in the order in which frameworks have them."""
+    if not isinstance(values, dict):
+        return []
+    own = [values[name] for name in ("scale", "weight", "bias", "running_mean", "running_var") if name in values]
+    return own or [array for layer in values.values() for array in by_name(layer)]

@@ -11,9 +11,10 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["HEADER", "LIMITS", "rows"]
+__all__ = ["HEADER", "LIMITS", "QUICK_HEADER", "quick_rows", "rows"]
 
 HEADER = ("step", "against", "ours µs", "theirs µs", "ratio", "limit")
+QUICK_HEADER = ("step", "against", "our loss", "their loss")
 LIMITS = {
     ("jax", "quick"): 1.05,
     ("jax", "MLP"): 1.05,
@@ -47,12 +48,29 @@ def rows(backend: str, seconds: float = 4.0) -> list[tuple[Any, ...]]:
     return found
 
 
-def same_work(ours: Any, theirs: Any, case: str) -> None:
-    """Expect the same loss at every one of a few steps: who does less work is faster."""
+def quick_rows(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
+    """Take the same few steps both ways and time nothing: do the contenders still run, and do the same?
+
+    Both models, or the first `most`.
+    """
+    from benchmarks.models import CASES, luxport_step
+
+    by_hand = importlib.import_module(f"benchmarks.by_hand_{backend}")
+    found: list[tuple[Any, ...]] = []
+    for case in list(CASES)[:most]:
+        ours = luxport_step(case, backend, compiled=by_hand.COMPILED, ready=by_hand.ready)
+        found.append((case, f"{backend} by hand", *same_work(ours, by_hand.step(case), case)))
+    return found
+
+
+def same_work(ours: Any, theirs: Any, case: str) -> tuple[float, float]:
+    """Expect the same loss at every one of a few steps, and return the last: who does less work is faster."""
+    a = b = 0.0
     for i in range(5):
         a, b = float(ours()), float(theirs())
         if abs(a - b) > 1e-3 * abs(b):
             raise AssertionError(f"{case}: step {i} has the loss {a} in luxport, {b} by hand")
+    return a, b
 
 
 if __name__ == "__main__":

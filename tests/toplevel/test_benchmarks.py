@@ -1,0 +1,13 @@
+"""`python -m benchmarks --quick`: every contender still takes the same steps as luxport."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import training_step
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch", "tf"])
+def test_contenders_do_the_same_work(backend):
+    rows = training_step.quick_rows(backend, most=1)
+    assert rows and all([abs(ours - theirs) <= 1e-3 * abs(theirs) for _, _, ours, theirs in rows])
