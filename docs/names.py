@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import luxport
-from luxport import devices, initializers, layers, losses, ops, optimizers, porting, schedules, training
+from luxport import devices, distributed, initializers, layers, losses, ops, optimizers, porting, schedules, training
 
 PAGE = Path(__file__).with_name("names.md")
 AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
@@ -24,6 +24,7 @@ AREAS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("Initializers", initializers, initializers),
     ("Training", training, training),
     ("Devices", devices, devices),
+    ("Several processes", distributed, distributed),
     ("Models from Julia", porting, porting),
 )
 """The title of an area, the module that its names are written with, and the one whose ``__all__`` lists them."""

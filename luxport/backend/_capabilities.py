@@ -19,6 +19,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "sorted keys": (),
     "donation": (),
     "training program": ("train_program",),
+    "collectives": ("start_collectives",),
 }
 """By what a backend says in its `capabilities`: the functions that it then has beside those of every backend.
 
@@ -30,6 +31,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 - autocast: `casts(x, other)` tells whether two dtypes may meet, because the framework itself casts
 - own keys: `luxport.setup` takes the framework's own keys as seeds
 - donation: `jit` takes `donate_argnums`, arguments whose memory a program may use for its results
+- collectives: `luxport.distributed` moves arrays between processes by an engine that it starts
 - training program: a whole step of training of the framework's own, such as one that updates in place
 - sorted keys: the framework sorts the keys of dicts, so that trees which are handed out keep their places themselves
 """
@@ -37,6 +39,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 _CURES = {
     "gradients": "differentiates nothing: use arrays of jax, torch or tf, for instance "
     "luxport.setup(..., backend='torch')",
+    "collectives": "has no engine that moves arrays between processes: initialize('mpi') takes those of every backend",
 }
 
 

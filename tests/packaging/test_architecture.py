@@ -53,7 +53,7 @@ FLOORS = (
     ("layers",),
     ("losses", "optimizers", "schedules", "optimisers", "devices"),
     ("training",),
-    ("porting", "export"),
+    ("porting", "export", "distributed"),
     ("cli", "__main__"),
 )
 """From the ground up. A module imports what is on its own floor or below it, inside functions as well."""

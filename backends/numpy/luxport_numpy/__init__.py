@@ -8,12 +8,13 @@ import array_api_compat.numpy as xp
 import numpy as np
 
 from luxport_numpy import ops
+from luxport_numpy.distributed import start_collectives
 
-__all__ = ["capabilities", "name", "ops", "xp"]
+__all__ = ["capabilities", "name", "ops", "start_collectives", "xp"]
 
 name = "numpy"
 
-capabilities = frozenset({"sorted keys"})  # JAX, which sorts them, takes NumPy's arrays too
+capabilities = frozenset({"sorted keys", "collectives"})  # JAX, which sorts them, takes NumPy's arrays too
 
 
 def owns_type(array_type: type) -> bool:

@@ -15,6 +15,7 @@ from luxport.tree.static import Static
 from luxport_torch import ops
 from luxport_torch.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
 from luxport_torch.casting import casts
+from luxport_torch.distributed import start_collectives
 from luxport_torch.training import train_program
 from luxport_torch.transforms import (
     checkpoint,
@@ -42,6 +43,7 @@ __all__ = [
     "name",
     "ops",
     "owns_type",
+    "start_collectives",
     "stop_gradient",
     "to_numpy",
     "train_program",
@@ -52,7 +54,9 @@ __all__ = [
 
 name = "torch"
 
-capabilities = frozenset({"gradients", "custom gradients", "compiler", "checkpoint", "autocast", "training program"})
+capabilities = frozenset(
+    {"gradients", "custom gradients", "compiler", "checkpoint", "autocast", "training program", "collectives"}
+)
 
 torch.utils._pytree.register_pytree_node(
     Static,

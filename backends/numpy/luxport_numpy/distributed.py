@@ -1,0 +1,137 @@
+"""MPI, by mpi4py: the engine for arrays of every backend, which it copies to the host and back."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from luxport.backend import backend_of, dtype_name
+from luxport.distributed._engine import DistributedError
+from luxport.distributed._launch import World
+from luxport.errors import BackendNotFoundError
+
+__all__ = ["MPIEngine", "start_collectives"]
+
+
+def start_collectives(world: World, timeout: float) -> MPIEngine:
+    """Join MPI's processes.
+
+    Raises: BackendNotFoundError without mpi4py; DistributedError if MPI sees other processes than were started
+    """
+    try:
+        from mpi4py import MPI  # type: ignore[import-not-found]
+    except (ImportError, RuntimeError) as error:  # the second one where there is no MPI
+        raise BackendNotFoundError(
+            f"the engine mpi needs mpi4py and an MPI: pip install mpi4py mpich ({str(error).splitlines()[0][:200]})",
+            name="mpi4py",
+        ) from None
+    comm: Any = MPI.COMM_WORLD
+    if world.launcher == "nothing":
+        world = World(comm.rank, comm.Split_type(MPI.COMM_TYPE_SHARED).rank, comm.size, "MPI")
+    elif (comm.rank, comm.size) != (world.rank, world.size):
+        library = MPI.Get_library_version().split(",")[0][:60].strip()
+        raise DistributedError(
+            f"the engine mpi is rank {comm.rank} of {comm.size}, and {world.launcher} started rank {world.rank} of "
+            f"{world.size}: start it by the mpiexec of mpi4py's MPI, {library}"
+        )
+    return MPIEngine(MPI, world, timeout)
+
+
+class MPIEngine:
+    """The communicator of all processes."""
+
+    backend: str | None = None
+    failures: tuple[type[Exception], ...]
+
+    def __init__(self, mpi: Any, world: World, timeout: float) -> None:
+        self.mpi, self.world, self.timeout = mpi, world, timeout
+        self.comm: Any = mpi.COMM_WORLD.Dup()  # so that a program's own messages are not in the way
+        self.failures = (mpi.Exception, TimeoutError)
+
+    def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
+        """Reduce the arrays of one dtype as one."""
+        chosen = {"sum": self.mpi.SUM, "max": self.mpi.MAX, "min": self.mpi.MIN}[op]
+
+        def whole(sent: Any) -> Any:
+            received = np.empty_like(sent)
+            self._wait(self.comm.Iallreduce(sent, received, chosen))
+            return received
+
+        return _by_dtype(arrays, whole)
+
+    def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
+        """Send the arrays of one dtype as one."""
+
+        def whole(sent: Any) -> Any:
+            self._wait(self.comm.Ibcast(sent, root))
+            return sent
+
+        return _by_dtype(arrays, whole)
+
+    def gather(self, row: bytes) -> list[bytes]:
+        """Gather the rows of all."""
+        rows = np.empty((self.world.size, len(row)), np.uint8)
+        self._wait(self.comm.Iallgather(np.frombuffer(row, np.uint8), rows))
+        return [one.tobytes() for one in rows]
+
+    def stop(self) -> None:
+        """Leave the communicator; MPI itself stays until the process ends."""
+        if not _failed:
+            self.comm.Free()
+
+    def _wait(self, request: Any) -> None:
+        """Wait for a request, at first without giving the processor away."""
+        deadline, tries = time.monotonic() + self.timeout, 0
+        while not request.Test():
+            tries += 1
+            if tries > 200:
+                time.sleep(2e-5)
+                if time.monotonic() > deadline:
+                    _give_up(self.comm)
+                    raise TimeoutError(f"no answer within {self.timeout:g} s")
+
+
+_failed = False
+
+
+def _give_up(comm: Any) -> None:
+    """Let the end of this process end the others, too: MPI's own end would wait for them."""
+    global _failed
+    if not _failed:
+        _failed = True
+        atexit.register(comm.Abort, 1)
+
+
+def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
+    hosts = [_as_sent(backend_of(array).to_numpy(array)) for array in arrays]
+    new: list[Any] = [None] * len(arrays)
+    for dtype in dict.fromkeys([host.dtype for host in hosts]):
+        members = [i for i, host in enumerate(hosts) if host.dtype == dtype]
+        moved = move(np.concatenate([hosts[i].reshape(-1) for i in members]))
+        ends = np.cumsum([hosts[i].size for i in members])
+        for i, part in zip(members, np.split(moved, ends[:-1]), strict=True):
+            backend = backend_of(arrays[i])
+            part = part.reshape(hosts[i].shape)
+            device = backend.device_of(arrays[i])
+            kind = dtype_name(arrays[i])
+            new[i] = backend.asarray(part if part.dtype.name == kind else part.astype(_host_dtype(kind)), device=device)
+    return new
+
+
+def _as_sent(host: Any) -> Any:
+    """Give MPI a dtype that it can add: halves go as float32, and are rounded once, at the end."""
+    if host.dtype == np.bool_:
+        return host.astype(np.uint8)
+    return host.astype(np.float32) if host.dtype.name in ("float16", "bfloat16") else host
+
+
+def _host_dtype(kind: str) -> Any:
+    if kind == "bfloat16":
+        import ml_dtypes
+
+        return ml_dtypes.bfloat16
+    return kind

@@ -1,0 +1,5 @@
+"""Training by several processes: who is who, sums over all of them, shares of the data, averaged gradients."""
+
+from luxport.lazy import lazy_names
+
+__all__, __getattr__, __dir__ = lazy_names(__name__)

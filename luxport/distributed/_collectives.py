@@ -1,0 +1,227 @@
+"""Trees of arrays over all processes: `allreduce`, `reduce`, `bcast`, `synchronize`, `barrier`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, dtype_name, find_owner
+from luxport.call_arguments import says_what_it_takes
+from luxport.distributed._engine import DistributedError, Session, current
+from luxport.errors import LayerTypeError, shape_text
+from luxport.text import safe_to_show, shown
+
+__all__ = ["allreduce", "average", "barrier", "bcast", "reduce", "synchronize"]
+
+OPERATIONS = ("mean", "sum", "max", "min")
+
+
+@says_what_it_takes
+def allreduce(values: tree.Tree, op: str = "mean") -> tree.Tree:
+    """Return the tree with each array combined, entry by entry, with those in the same place in every process.
+
+    What is no array, numbers as well, stays as it is.
+
+    Args:
+        values: a tree of arrays: of one structure, with the same shapes and dtypes, in every process
+        op: "mean" of floating and complex arrays, "sum", "max" or "min"
+
+    Raises: ValueError for another op; LayerTypeError for arrays that the engine does not move, or that the op does not
+            take; DistributedError before `initialize`, if another process is gone, hangs, or calls with another tree
+    Source: Lux.jl ``DistributedUtils.allreduce!``
+
+    >>> import numpy as np
+    >>> from luxport import distributed
+    >>> distributed.initialize("local")
+    >>> allreduce({"weight": np.array([1.0, 2.0]), "name": "Dense"})
+    {'weight': array([1., 2.]), 'name': 'Dense'}
+    >>> distributed.shutdown()
+    """
+    return _reduced("allreduce", values, op)
+
+
+@says_what_it_takes
+def reduce(values: tree.Tree, op: str = "mean", *, root: int = 0) -> tree.Tree:
+    """Do as `allreduce` in one process, and return the tree as it is in the others.
+
+    It takes the time of `allreduce`.
+
+    Args:
+        values: a tree of arrays, see `allreduce`
+        op: see `allreduce`
+        root: the rank of the process that has the result
+
+    Raises: as `allreduce` does; ValueError for a root that is no rank
+    Source: Lux.jl ``DistributedUtils.reduce!``
+    """
+    session = current("reduce")
+    _expect_rank("reduce", session, root)
+    combined = _reduced("reduce", values, op, root)
+    return combined if session.world.rank == root else values
+
+
+@says_what_it_takes
+def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
+    """Return the tree with the arrays of one process, in all of them; what is no array stays each one's own.
+
+    Args:
+        values: a tree of arrays: of one structure, with the same shapes and dtypes, in every process
+        root: the rank of the process whose arrays they are
+
+    Raises: as `allreduce` does; ValueError for a root that is no rank
+    Source: Lux.jl ``DistributedUtils.bcast!``
+    """
+    session = current("bcast")
+    _expect_rank("bcast", session, root)
+    return _moved("bcast", values, f"root={root}", lambda arrays: session.engine.broadcast(arrays, root))
+
+
+@says_what_it_takes
+def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
+    """Return the tree of one process in all of them: arrays, and Python's numbers; what is neither stays.
+
+    It is what makes parameters, states and a `TrainState` the same everywhere before the first step.
+
+    Args:
+        values: a tree of one structure, with the same shapes and dtypes, in every process
+        root: the rank of the process whose values they are
+
+    Raises: as `allreduce` does; ValueError for a root that is no rank
+    Source: Lux.jl ``DistributedUtils.synchronize!!``
+
+    >>> from luxport import distributed
+    >>> distributed.initialize("local")
+    >>> synchronize({"rate": 0.1, "name": "Adam", "nothing": None})
+    {'rate': 0.1, 'name': 'Adam', 'nothing': None}
+    >>> distributed.shutdown()
+    """
+    session = current("synchronize")
+    _expect_rank("synchronize", session, root)
+    places = [(".".join(path), type(leaf).__name__) for path, leaf in tree.leaves_with_path(values) if _is_number(leaf)]
+    detail = f"root={root} {places}" if places else f"root={root}"
+    values = _moved("synchronize", values, detail, lambda arrays: session.engine.broadcast(arrays, root))
+    if not places:
+        return values
+    own = json.dumps([leaf for leaf in tree.leaves(values) if _is_number(leaf)])
+    numbers = iter(json.loads(_exchanged("synchronize", session, own)[root]))
+    return tree.map(lambda leaf: next(numbers) if _is_number(leaf) else leaf, values)
+
+
+@says_what_it_takes
+def barrier() -> None:
+    """Wait until every process is here.
+
+    Raises: DistributedError before `initialize`, if another process is gone or hangs, or does something else
+    """
+    session = current("barrier")
+    _expect_agreement("barrier", session, ["barrier"])
+
+
+def average(arrays: Sequence[Array]) -> list[Array]:
+    """Return means of arrays, all at once."""
+    return _reduced("DistributedOptimizer", list(arrays), "mean")
+
+
+def _reduced(caller: str, values: tree.Tree, op: str, root: int | None = None) -> tree.Tree:
+    session = current(caller)
+    if op not in OPERATIONS:
+        raise ValueError(f"{caller} expects an op among {', '.join(OPERATIONS)}, got {shown(op)}")
+    for path, leaf in _arrays(values):
+        kind = dtype_name(leaf)
+        taken = "mean sum" if "complex" in kind else "mean sum max min" if "float" in kind else "sum max min"
+        taken = "max min" if kind == "bool" else taken
+        if op not in taken.split():
+            raise LayerTypeError(f"of {kind} takes {' or '.join(taken.split())}, got {op!r}{_at(path)}", culprit=caller)
+    size, engine = session.world.size, session.engine
+
+    def move(arrays: list[Array]) -> list[Array]:
+        if op != "mean":
+            return engine.all_reduce(arrays, op)
+        return engine.all_reduce([array / size for array in arrays] if size > 1 else arrays, "sum")
+
+    return _moved(caller, values, op if root is None else f"{op} root={root}", move)
+
+
+def _moved(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Array]], list[Array]]) -> tree.Tree:
+    session = current(caller)
+    found = _arrays(values)
+    for path, leaf in found:
+        owner = find_owner(type(leaf))
+        wanted = session.engine.backend
+        if owner is not None and wanted not in (None, owner.name):
+            raise LayerTypeError(
+                f"by the engine {session.name} expects arrays of {wanted}, got {owner.name}{_at(path)}: "
+                f"luxport.to(..., backend={wanted!r}) first, or initialize('mpi')",
+                culprit=caller,
+            )
+    described = [f"{caller} {detail}"]
+    if session.world.size > 1:
+        described += [f"{'.'.join(path) or 'array'} {dtype_name(leaf)} {shape_text(leaf)}" for path, leaf in found]
+        _expect_agreement(caller, session, described)
+    if not found:
+        return values
+    try:
+        new = iter(move([leaf for _, leaf in found]))
+    except session.engine.failures as error:
+        raise _lost(caller, session, error) from error
+    return tree.map(lambda leaf: next(new) if find_owner(type(leaf)) is not None else leaf, values)
+
+
+def _expect_agreement(caller: str, session: Session, described: list[str]) -> None:
+    """Expect that every process is about to do the same: what differs is named in each of them."""
+    texts = _exchanged(caller, session, "\n".join(described))
+    if len(set(texts)) == 1:
+        return
+    lines = [text.split("\n") for text in texts]
+    most = max(map(len, lines))
+    for place in range(most):
+        entries = [line[place] if place < len(line) else "nothing more" for line in lines]
+        other = next((i for i, entry in enumerate(entries) if entry != entries[0]), None)
+        if other is not None:
+            raise DistributedError(
+                f"{caller} on rank {session.world.rank} of {session.world.size} expects every process to do the same: "
+                f"rank 0 has {safe_to_show(entries[0], 300)}, rank {other} has {safe_to_show(entries[other], 300)}"
+            )
+
+
+def _exchanged(caller: str, session: Session, text: str) -> list[str]:
+    """Return every process's text: digests of them first, which is all that moves as long as they are the same."""
+    own = text.encode()
+    digest = hashlib.blake2b(own, digest_size=24).digest() + len(own).to_bytes(8, "big")
+    try:
+        digests = session.engine.gather(digest)
+        if len(set(digests)) == 1:
+            return [text] * len(digests)
+        lengths = [int.from_bytes(one[24:], "big") for one in digests]
+        rows = session.engine.gather(own.ljust(max(lengths), b"\0"))
+    except session.engine.failures as error:
+        raise _lost(caller, session, error) from error
+    return [row[:length].decode() for row, length in zip(rows, lengths, strict=True)]
+
+
+def _lost(caller: str, session: Session, error: Exception) -> DistributedError:
+    said = safe_to_show((str(error).strip().splitlines() or [type(error).__name__])[0], 300)
+    return DistributedError(
+        f"{caller} on rank {session.world.rank} of {session.world.size} lost another process, which ended, or did not "
+        f"come within {session.timeout:g} s: start all of them again ({session.name} says: {said})"
+    )
+
+
+def _expect_rank(caller: str, session: Session, root: Any) -> None:
+    if isinstance(root, bool) or not isinstance(root, int) or not 0 <= root < session.world.size:
+        raise ValueError(f"{caller} expects a rank from 0 to {session.world.size - 1} as root, got {shown(root)}")
+
+
+def _arrays(values: tree.Tree) -> list[tuple[tuple[str, ...], Array]]:
+    return [(path, leaf) for path, leaf in tree.leaves_with_path(values) if find_owner(type(leaf)) is not None]
+
+
+def _is_number(leaf: Any) -> bool:
+    return isinstance(leaf, (bool, int, float)) and find_owner(type(leaf)) is None
+
+
+def _at(path: tuple[str, ...]) -> str:
+    return f" at {'.'.join(path)}" if path else ""

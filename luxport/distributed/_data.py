@@ -1,0 +1,66 @@
+"""`DistributedDataContainer`: the share of the data that is this process's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luxport import tree
+from luxport.call_arguments import built_in_own_words
+from luxport.distributed._engine import current
+from luxport.training._batching import first_size
+
+__all__ = ["DistributedDataContainer"]
+
+
+@built_in_own_words
+class DistributedDataContainer:
+    """This process's share of the data: one of equal parts in their order, of which the last may be shorter.
+
+    ``container.data`` is the share as a tree, for a `luxport.training.DataLoader`. Where ``container.lengths`` are not
+    all the same, processes have different numbers of batches: take as many steps as the shortest has.
+
+    Args:
+        data: an array, or a tree of arrays with one first size: the same in every process
+
+    Shapes: data (N, *a) -> share (ceil(N / total_workers()), *a), the last one (what is left, *a)
+    Raises: ValueError if the arrays have not one first size, or if a process would get nothing; DistributedError before
+            `initialize`
+    Source: Lux.jl ``DistributedUtils.DistributedDataContainer``, axes reversed
+
+    >>> import numpy as np
+    >>> from luxport import distributed
+    >>> distributed.initialize("local")
+    >>> container = DistributedDataContainer({"x": np.ones((5, 2)), "y": np.arange(5)})
+    >>> len(container), int(container[3]["y"]), container.lengths
+    (5, 3, (5,))
+    >>> distributed.shutdown()
+    """
+
+    def __init__(self, data: tree.Tree) -> None:
+        world = current("DistributedDataContainer").world
+        size = first_size("DistributedDataContainer", data)
+        length = -(-size // world.size)
+        begins = [min(part * length, size) for part in range(world.size + 1)]
+        lengths = [end - begin for begin, end in zip(begins, begins[1:], strict=False)]
+        if 0 in lengths:
+            raise ValueError(
+                f"DistributedDataContainer expects a sample for each of {world.size} processes, got {size} samples, "
+                f"{length} for each: rank {lengths.index(0)} would have none"
+            )
+        begin, end = begins[world.rank], begins[world.rank + 1]
+        self.lengths: tuple[int, ...] = tuple(lengths)
+        self.data: tree.Tree = tree.map(lambda leaf: leaf[begin:end, ...], data)
+        self._length = end - begin
+
+    def __len__(self) -> int:
+        """Return how many samples the share has."""
+        return self._length
+
+    def __getitem__(self, index: Any) -> tree.Tree:
+        """Return a sample of the share, or those of a slice."""
+        if isinstance(index, int) and not -self._length <= index < self._length:
+            raise IndexError(f"DistributedDataContainer has {self._length} samples, got the index {index}")
+        return tree.map(lambda leaf: leaf[index, ...], self.data)
+
+    def __repr__(self) -> str:
+        return f"DistributedDataContainer({self._length} of {sum(self.lengths)} samples)"

@@ -1,0 +1,233 @@
+"""The engine that moves arrays between processes: starting one, asking it who is who, stopping it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from luxport.backend import Array, can, default_backend, get_backend, require
+from luxport.call_arguments import says_what_it_takes
+from luxport.distributed._launch import World, read_world
+from luxport.text import shown
+
+__all__ = [
+    "DistributedError",
+    "Engine",
+    "Session",
+    "current",
+    "initialize",
+    "initialized",
+    "local_rank",
+    "rank",
+    "shutdown",
+    "total_workers",
+]
+
+
+class DistributedError(RuntimeError):
+    """Processes cannot work together: none is started, one is gone or hangs, or they do not do the same."""
+
+
+class Engine(Protocol):
+    """What moves arrays between processes: a backend with the capability "collectives" starts one."""
+
+    @property
+    def world(self) -> World:
+        """The place of this process."""
+        ...
+
+    @property
+    def backend(self) -> str | None:
+        """Whose arrays it moves; None for those of every backend."""
+        ...
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What it raises where another process is gone or late."""
+        ...
+
+    def all_reduce(self, arrays: Sequence[Array], op: str) -> list[Array]:
+        """Return new arrays: the "sum", "max" or "min" of every process's, in each."""
+        ...
+
+    def broadcast(self, arrays: Sequence[Array], root: int) -> list[Array]:
+        """Return new arrays: those of the process `root`, in each."""
+        ...
+
+    def gather(self, row: bytes) -> list[bytes]:
+        """Return the bytes of every process, of one length in all of them, by rank."""
+        ...
+
+    def stop(self) -> None:
+        """Leave the others."""
+        ...
+
+
+@dataclass(frozen=True)
+class Session:
+    """An engine that was started, by its name, in its place."""
+
+    name: str
+    engine: Engine
+    world: World
+    timeout: float
+
+
+class LocalEngine:
+    """The engine of one process: what it would bring from others is there already."""
+
+    world = World()
+    backend: str | None = None
+    failures: tuple[type[Exception], ...] = ()
+
+    def all_reduce(self, arrays: Sequence[Array], op: str) -> list[Array]:
+        """Return them."""
+        return list(arrays)
+
+    def broadcast(self, arrays: Sequence[Array], root: int) -> list[Array]:
+        """Return them."""
+        return list(arrays)
+
+    def gather(self, row: bytes) -> list[bytes]:
+        """Return the one."""
+        return [row]
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+ENGINES = ("auto", "jax", "torch", "tf", "mpi", "local")
+_OWNERS = {"mpi": "numpy"}
+"""The backends that start engines of other names than their own."""
+
+_session: Session | None = None
+
+
+@says_what_it_takes
+def initialize(engine: str = "auto", *, timeout: float = 300.0) -> None:
+    """Meet the processes that were started together with this one: once, before the first array.
+
+    torchrun, mpiexec, srun, or whoever sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, tell each process its place.
+    Without them there is one process, whose engine is "local".
+
+    Args:
+        engine: "jax", "torch" (their own engines, for their own arrays), "mpi" (mpi4py, for arrays of every backend,
+            through the host), "local" (one process), or "auto": the default backend's, MPI where that has none and
+            mpiexec or srun started the processes, else PyTorch's
+        timeout: after how many seconds without another process an operation raises a `DistributedError`
+
+    Raises: ValueError for another name, or a timeout that is not positive; DistributedError if another engine is there
+            already, if nobody comes within the timeout, if the engine finds fewer processes than were started;
+            BackendNotFoundError if it is not installed
+    Source: Lux.jl ``DistributedUtils.initialize``
+
+    >>> initialize("local")
+    >>> rank(), total_workers()
+    (0, 1)
+    >>> shutdown()
+    """
+    global _session
+    if engine not in ENGINES:
+        raise ValueError(f"initialize expects an engine among {', '.join(ENGINES)}, got {shown(engine)}")
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < 1e6:
+        raise ValueError(f"initialize expects a positive number of seconds as timeout, got {shown(timeout)}")
+    world = read_world(os.environ)
+    name = _chosen(world) if engine == "auto" else engine
+    if _session is not None:
+        if name == _session.name:
+            return
+        raise DistributedError(
+            f"initialize({name!r}) comes after initialize({_session.name!r}): one engine at a time, shutdown() first"
+        )
+    if name == "local" and world.size > 1:
+        raise DistributedError(
+            f"the engine local is one process, and {world.launcher} started {world.size}: "
+            "name an engine of several, such as initialize('torch'), or start one process"
+        )
+    if name == "local" or (world.size == 1 and name not in _OWNERS):
+        # One process needs nobody, whoever's arrays it has; but the framework must be there.
+        started: Engine = LocalEngine() if name == "local" else _OneProcess(require_engine(name).name)
+    else:
+        started = require_engine(name).start_collectives(world, float(timeout))
+    _session = Session(name, started, started.world, float(timeout))
+
+
+class _OneProcess(LocalEngine):
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+
+
+def require_engine(name: str) -> Any:
+    """Return the backend that starts an engine."""
+    return require(get_backend(_OWNERS.get(name, name)), "collectives")
+
+
+def _chosen(world: World) -> str:
+    if world.size == 1:
+        return "local"
+    backend = default_backend()
+    if backend.name not in _OWNERS.values() and can(backend, "collectives"):
+        return backend.name
+    return "torch" if world.launcher.startswith("torchrun") else "mpi"
+
+
+@says_what_it_takes
+def initialized() -> bool:
+    """Tell whether an engine is there.
+
+    Source: Lux.jl ``DistributedUtils.initialized``
+
+    >>> initialized()
+    False
+    """
+    return _session is not None
+
+
+def current(caller: str) -> Session:
+    """Return what was started.
+
+    Raises: DistributedError if nothing was
+    """
+    if _session is None:
+        raise DistributedError(f"{caller} comes before an engine is there: luxport.distributed.initialize() first")
+    return _session
+
+
+@says_what_it_takes
+def rank() -> int:
+    """Return the number of this process among all, from 0.
+
+    Raises: DistributedError before `initialize`
+    """
+    return current("rank").world.rank
+
+
+@says_what_it_takes
+def local_rank() -> int:
+    """Return the number of this process among those of its host, from 0: which of the host's devices it takes.
+
+    Raises: DistributedError before `initialize`
+    Source: Lux.jl ``DistributedUtils.local_rank``, which is `rank` here
+    """
+    return current("local_rank").world.local_rank
+
+
+@says_what_it_takes
+def total_workers() -> int:
+    """Return how many processes there are.
+
+    Raises: DistributedError before `initialize`
+    Source: Lux.jl ``DistributedUtils.total_workers``
+    """
+    return current("total_workers").world.size
+
+
+@says_what_it_takes
+def shutdown() -> None:
+    """Leave the other processes; afterwards another engine may be started. Without an engine it does nothing."""
+    global _session
+    session, _session = _session, None
+    if session is not None:
+        session.engine.stop()

@@ -1,0 +1,104 @@
+"""What torchrun, mpiexec and srun tell the processes that they start: `World`, read in this one place."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["World", "read_world"]
+
+
+@dataclass(frozen=True)
+class World:
+    """The place of a process among those that were started with it.
+
+    Args:
+        rank: its number among all, from 0
+        local_rank: its number among those of its host
+        size: how many there are
+        launcher: who says so, for messages
+        address: where rank 0 can be met, ``host:port``; "" if nobody told
+    """
+
+    rank: int = 0
+    local_rank: int = 0
+    size: int = 1
+    launcher: str = "nothing"
+    address: str = ""
+
+
+_LAUNCHERS = (
+    ("torchrun (RANK, WORLD_SIZE)", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
+    (
+        "mpiexec (OMPI_COMM_WORLD_SIZE)",
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+        "OMPI_COMM_WORLD_LOCAL_SIZE",
+    ),
+    ("mpiexec (PMI_SIZE)", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+    # A batch script sees SLURM_NTASKS as well: only what srun starts is a step of several tasks.
+    (
+        "srun (SLURM_STEP_NUM_TASKS)",
+        "SLURM_PROCID",
+        "SLURM_STEP_NUM_TASKS",
+        "SLURM_LOCALID",
+        "SLURM_STEP_TASKS_PER_NODE",
+    ),
+)
+"""Who starts processes, and the variables with a process's rank, the size, and both on its host."""
+
+
+def read_world(environment: Mapping[str, str]) -> World:
+    """Return the place of this process, as its environment tells it; one process alone if nothing does.
+
+    Raises: ValueError for numbers that are none, or that contradict each other
+
+    >>> read_world({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "node7", "MASTER_PORT": "29500"})
+    World(rank=1, local_rank=1, size=2, launcher='torchrun (RANK, WORLD_SIZE)', address='node7:29500')
+    """
+    for launcher, rank_name, size_name, local_name, local_size_name in _LAUNCHERS:
+        if rank_name not in environment or size_name not in environment:
+            continue
+        rank, size = _number(environment, rank_name), _number(environment, size_name)
+        if not rank < size:
+            raise ValueError(f"a rank below {size_name}={size} expected, got {rank_name}={rank}")
+        local = _number(environment, local_name) if local_name in environment else rank
+        on_one_host = environment.get(local_size_name) == str(size)
+        return World(rank, local, size, launcher, _address(environment, on_one_host=on_one_host))
+    return World()
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    text = environment[name]
+    if not text.isdecimal():
+        raise ValueError(f"a whole number expected in the environment's {name}, got {text[:40]!r}")
+    return int(text)
+
+
+def _address(environment: Mapping[str, str], *, on_one_host: bool) -> str:
+    if "MASTER_ADDR" in environment and "MASTER_PORT" in environment:
+        return f"{environment['MASTER_ADDR']}:{_number(environment, 'MASTER_PORT')}"
+    if "SLURM_STEP_NODELIST" in environment and "SLURM_JOB_ID" in environment:
+        port = _port(f"{environment['SLURM_JOB_ID']}.{environment.get('SLURM_STEP_ID', '')}")
+        return f"{first_host(environment['SLURM_STEP_NODELIST'])}:{port}"
+    # On one host the processes of a run have one parent, and those of another run have another.
+    return f"127.0.0.1:{_port(str(os.getppid()))}" if on_one_host else ""
+
+
+def _port(run: str) -> int:
+    return 20_000 + zlib.crc32(run.encode()) % 10_000
+
+
+def first_host(hosts: str) -> str:
+    """Return the first of SLURM's list of hosts.
+
+    >>> first_host("node[007-012,31],other"), first_host("one,two"), first_host("r1n[3,5]")
+    ('node007', 'one', 'r1n3')
+    """
+    beginning, bracket, rest = hosts.partition("[")
+    if not bracket or "," in beginning:
+        return hosts.partition(",")[0]
+    return beginning + rest.partition("]")[0].partition(",")[0].partition("-")[0]

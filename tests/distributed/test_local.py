@@ -1,0 +1,210 @@
+"""One process: the same interface, the variables of those who start several, and what is said of wrong calls."""
+
+import doctest
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import distributed
+from luxport.distributed import _engine
+from luxport.distributed._launch import World, read_world
+
+VARIABLES = [
+    "RANK",
+    "WORLD_SIZE",
+    "LOCAL_RANK",
+    "LOCAL_WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "OMPI_COMM_WORLD_RANK",
+    "OMPI_COMM_WORLD_SIZE",
+    "PMI_RANK",
+    "PMI_SIZE",
+    "SLURM_PROCID",
+    "SLURM_STEP_NUM_TASKS",
+    "LUXPORT_BACKEND",
+]
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    yield
+    distributed.shutdown()
+
+
+def start(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_one_process_has_the_same_interface() -> None:
+    distributed.initialize()
+    assert (distributed.rank(), distributed.local_rank(), distributed.total_workers()) == (0, 0, 1)
+    values: Any = {"w": np.array([1.0, 2.0], np.float32), "n": (3, None, "name"), "on": np.array(True)}
+    for op in ("sum", "max", "min", "mean"):
+        given = values if op in ("max", "min") else {**values, "on": None}
+        found = distributed.allreduce(given, op)
+        assert found["w"].tolist() == [1, 2] and found["n"] == (3, None, "name")
+        assert distributed.reduce(given, op)["w"].tolist() == [1, 2]
+    assert distributed.synchronize(values)["n"] == (3, None, "name")
+    assert distributed.bcast(values)["on"]
+    distributed.barrier()
+    distributed.initialize("local")  # the same again
+    assert distributed.initialized()
+
+
+@pytest.mark.parametrize("rule", [luxport.optimizers.Adam(0.1), luxport.optimizers.Nesterov(0.1)], ids=repr)
+def test_an_optimizer_of_one_process_is_its_rule(rule: Any) -> None:
+    distributed.initialize("local")
+    accumulating = luxport.optimizers.OptimizerChain(luxport.optimizers.AccumGrad(2), rule)
+    for one in (rule, accumulating):
+        ps = plain = {"a": np.ones(3), "b": np.ones((2, 2))}
+        grads = {"a": np.array([1.0, -2.0, 3.0]), "b": np.eye(2)}
+        state = luxport.optimizers.setup(distributed.DistributedOptimizer(one), ps)
+        alone = luxport.optimizers.setup(one, ps)
+        for _ in range(3):
+            state, ps = luxport.optimizers.update(state, ps, grads)
+            alone, plain = luxport.optimizers.update(alone, plain, grads)
+        assert all(np.array_equal(ps[key], plain[key]) for key in ps)
+        eta = luxport.optimizers.current_rule(luxport.optimizers.adjust(state, 0.5)).rule
+        assert "0.5" in repr(eta)
+
+
+@pytest.mark.parametrize(
+    ("variables", "world"),
+    [
+        ({}, World()),
+        (
+            {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "0", "MASTER_ADDR": "a", "MASTER_PORT": "7"},
+            World(1, 0, 4, "torchrun (RANK, WORLD_SIZE)", "a:7"),
+        ),
+        (
+            {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "1"},
+            World(3, 1, 4, "mpiexec (OMPI_COMM_WORLD_SIZE)"),
+        ),
+        ({"PMI_RANK": "0", "PMI_SIZE": "2"}, World(0, 0, 2, "mpiexec (PMI_SIZE)")),
+        # A batch script of SLURM's is one process, however many tasks the job may have.
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8"}, World()),
+    ],
+    ids=str,
+)
+def test_whoever_starts_processes_is_understood(variables: dict[str, str], world: World) -> None:
+    assert read_world(variables) == world
+
+
+def test_processes_find_each_other_without_an_address_on_one_host_and_under_srun() -> None:
+    mpi = {"PMI_RANK": "1", "PMI_SIZE": "2", "MPI_LOCALRANKID": "1", "MPI_LOCALNRANKS": "2"}
+    assert read_world(mpi).address.startswith("127.0.0.1:2")
+    assert read_world({**mpi, "MPI_LOCALNRANKS": "1"}).address == ""
+    srun = {"SLURM_PROCID": "5", "SLURM_STEP_NUM_TASKS": "8", "SLURM_LOCALID": "1", "SLURM_JOB_ID": "77"}
+    worlds = [read_world({**srun, "SLURM_PROCID": str(i), "SLURM_STEP_NODELIST": "gpu[03-06]"}) for i in (0, 5)]
+    assert worlds[0].address == worlds[1].address and worlds[0].address.startswith("gpu03:2")
+    assert (worlds[1].rank, worlds[1].local_rank, worlds[1].size) == (5, 1, 8)
+
+
+def share_of_nothing() -> Any:
+    _engine._session = _engine.Session("local", _engine.LocalEngine(), World(0, 0, 4), 1.0)
+    return distributed.DistributedDataContainer(np.ones((5, 2)))
+
+
+F32 = np.ones(2, np.float32)
+WRONG: dict[str, Any] = {
+    "initialize expects an engine among auto, jax, torch, tf, mpi, local, got 'nccl'": lambda: distributed.initialize(
+        "nccl"
+    ),
+    "initialize expects a positive number of seconds as timeout, got 0": lambda: distributed.initialize(timeout=0),
+    "allreduce expects an op among mean, sum, max, min, got 'avg'": lambda: distributed.allreduce(F32, "avg"),
+    "allreduce of int32 takes sum or max or min, got 'mean' at n": lambda: distributed.allreduce({"n": np.int32(1)}),
+    "reduce of bool takes max or min, got 'sum'": lambda: distributed.reduce(np.array(True), "sum"),
+    "allreduce of complex64 takes mean or sum, got 'max'": lambda: distributed.allreduce(np.complex64(1), "max"),
+    "bcast expects a rank from 0 to 0 as root, got 1": lambda: distributed.bcast(F32, root=1),
+    "synchronize expects a rank from 0 to 0 as root, got True": lambda: distributed.synchronize(F32, root=True),
+    "DistributedDataContainer expects arrays with one first size, got 2 at x, 3 at y": (
+        lambda: distributed.DistributedDataContainer({"x": np.ones(2), "y": np.ones(3)})
+    ),
+    "DistributedDataContainer has 2 samples, got the index 2": lambda: distributed.DistributedDataContainer(F32)[2],
+    "rank 3 would have none": share_of_nothing,
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_wrong_call_is_one_line(line: str) -> None:
+    if not line.startswith("initialize"):
+        distributed.initialize("local")
+    with pytest.raises((ValueError, TypeError, IndexError)) as raised:
+        WRONG[line]()
+    assert line in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["rank", "local_rank", "total_workers", "barrier"])
+def test_before_an_engine_is_there(name: str) -> None:
+    with pytest.raises(distributed.DistributedError, match=rf"^{name} comes before an engine is there: luxport\.dist"):
+        getattr(distributed, name)()
+
+
+def test_what_takes_trees_before_an_engine_is_there() -> None:
+    for call in (distributed.allreduce, distributed.reduce, distributed.bcast, distributed.synchronize):
+        with pytest.raises(distributed.DistributedError, match=f"^{call.__name__} comes before an engine"):
+            call(F32)
+    with pytest.raises(distributed.DistributedError, match="^DistributedDataContainer comes before"):
+        distributed.DistributedDataContainer(F32)
+    state = luxport.optimizers.setup(distributed.DistributedOptimizer(luxport.optimizers.Descent(0.1)), F32)
+    with pytest.raises(distributed.DistributedError, match="^DistributedOptimizer comes before"):
+        luxport.optimizers.update(state, F32, F32)
+
+
+def test_another_engine_comes_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed.initialize("local")
+    with pytest.raises(distributed.DistributedError, match="comes after initialize.'local'.: one engine at a time"):
+        distributed.initialize("torch")
+    distributed.shutdown()
+    distributed.shutdown()
+    # Of one process, PyTorch's engine is there at once, and has PyTorch's arrays.
+    distributed.initialize("torch")
+    with pytest.raises(
+        TypeError, match=r"^allreduce by the engine torch expects arrays of torch, got numpy at w: luxp"
+    ):
+        distributed.allreduce({"w": F32})
+
+
+def test_several_processes_are_none_of_the_local_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    start(monkeypatch, PMI_RANK="0", PMI_SIZE="2")
+    with pytest.raises(distributed.DistributedError, match="local is one process, and mpiexec .PMI_SIZE. started 2"):
+        distributed.initialize("local")
+    with pytest.raises(distributed.DistributedError, match="place of rank 0: set MASTER_ADDR and MASTER_PORT"):
+        distributed.initialize("torch")
+    start(monkeypatch, PMI_RANK="x")
+    with pytest.raises(ValueError, match="whole number expected in the environment's PMI_RANK, got 'x'"):
+        distributed.initialize()
+    start(monkeypatch, PMI_RANK="2")
+    with pytest.raises(ValueError, match="a rank below PMI_SIZE=2 expected, got PMI_RANK=2"):
+        distributed.initialize()
+
+
+def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TypeError, match="^strict has no engine that moves arrays between processes: initialize.'mpi'."):
+        _engine.require_engine("strict")
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with pytest.raises(ImportError, match="^the engine mpi needs mpi4py and an MPI: pip install mpi4py mpich"):
+        distributed.initialize("mpi")
+    assert not distributed.initialized()
+
+
+@pytest.mark.parametrize(("backend", "engine"), [("torch", "torch"), ("numpy", "mpi")])
+def test_auto_chooses_by_the_default_backend(backend: str, engine: str) -> None:
+    with luxport.using(backend):
+        assert _engine._chosen(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
+        assert _engine._chosen(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
+        assert _engine._chosen(World()) == "local"
+
+
+def test_what_the_page_shows_is_true() -> None:
+    failed, tried = doctest.testfile(str(Path(__file__).parents[2] / "docs" / "distributed.md"), module_relative=False)
+    assert tried > 8 and failed == 0

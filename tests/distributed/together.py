@@ -1,0 +1,185 @@
+"""What each of several processes does in the tests: `python together.py ENGINE`, with the variables of torchrun set.
+
+It prints one line that begins with "done" if all went well; rank 1 leaves the others in the middle on purpose.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import distributed, tree
+from luxport.losses import MSELoss
+from luxport.optimizers import Momentum
+from luxport.training import TrainState, apply_gradients, compute_gradients, train_step
+
+BATCH, STEPS = 4, 20
+
+
+def collectives(backend: str) -> None:
+    """Compare sums and copies with formulas, for each dtype; FluxMPI's tests compare the same."""
+    rank, size = distributed.rank(), distributed.total_workers()
+    ranks = range(size)
+
+    def made(values: Any, dtype: str) -> Any:
+        return luxport.asarray(np.asarray(values), backend=backend, dtype=dtype)
+
+    for dtype in ("float32", "float16", "int32"):
+        given = {"a": made(np.ones((2, 3)) * (rank + 1), dtype), "name": "Dense", "b": (made(rank, dtype), None, 0.5)}
+        wanted: dict[str, float] = {"sum": sum(ranks), "max": size - 1, "min": 0}
+        if dtype != "int32":
+            wanted["mean"] = sum(ranks) / size
+        for op, value in wanted.items():
+            before = luxport.to_numpy(given["a"])
+            found = distributed.allreduce(given, op)
+            expect(found["name"] == "Dense" and found["b"][1:] == (None, 0.5), found)
+            shift = {"sum": size, "mean": 1, "max": 1, "min": 1}[op]
+            expect_close(found["a"], np.full((2, 3), value + shift))
+            expect_close(found["b"][0], np.asarray(value))
+            expect(luxport.backend.dtype_name(found["a"]) == dtype, dtype)
+            expect(np.array_equal(before, luxport.to_numpy(given["a"])), "the given array was changed")
+        on_root = distributed.reduce(given, "sum", root=1)
+        expect_close(on_root["b"][0], np.asarray(sum(ranks) if rank == 1 else rank))
+        for root in ranks:
+            expect_close(distributed.bcast(given, root=root)["b"][0], np.asarray(root))
+    flags = distributed.allreduce({"any": made(rank == 1, "bool"), "empty": made(np.zeros((0, 2)), "float32")}, "max")
+    expect(bool(flags["any"]) and tuple(flags["empty"].shape) == (0, 2), flags)
+    wave = distributed.allreduce(luxport.asarray(np.asarray([1 + 2j * rank]), backend=backend, dtype="complex64"))
+    expect_close(wave, np.asarray([1 + 2j * sum(ranks) / size]))
+    kept = distributed.synchronize({"rate": 0.1 * (rank + 1), "n": rank, "flag": rank == 1, "x": made(rank, "float32")})
+    expect(kept["rate"] == 0.1 and kept["n"] == 0 and kept["flag"] is False and float(kept["x"]) == 0, kept)
+    shares = distributed.DistributedDataContainer(np.arange(5.0))
+    expect(shares.lengths == (3, 2) and len(shares) == (3, 2)[rank], shares.lengths)
+    total = made(sum([float(shares[i]) for i in range(len(shares))]), "float32")
+    expect_close(distributed.allreduce(total, "sum"), np.asarray(10))
+    distributed.barrier()
+
+
+def out_of_step(backend: str) -> None:
+    """Call with another shape, another key and another function: each process must say what differs."""
+    x = luxport.asarray(np.zeros(2 + distributed.rank()), backend=backend, dtype="float32")
+    calls: list[Any] = [
+        lambda: distributed.allreduce({"weight": x}),
+        lambda: distributed.allreduce({f"w{distributed.rank()}": x[:2]}),
+        lambda: distributed.barrier() if distributed.rank() else distributed.bcast(x),
+    ]
+    words = [
+        "weight float32 (2,), rank 1 has weight float32 (3,)",
+        "w0 float32 (2,), rank 1 has w1",
+        "bcast root=0, rank",
+    ]
+    for call, said in zip(calls, words, strict=True):
+        try:
+            call()
+        except distributed.DistributedError as error:
+            expect(said in str(error), error)
+        else:
+            expect(False, f"nothing was said where {said}")
+
+
+def training(backend: str) -> None:
+    """Train on shares, and on whole batches in one process: the same parameters, and the same bits everywhere."""
+    rank, size = distributed.rank(), distributed.total_workers()
+    draws = np.random.default_rng(0)
+    n = BATCH * STEPS
+    x = draws.standard_normal((n * size, 3)).astype(np.float32)
+    y = np.tanh(x.sum(1, keepdims=True)).astype(np.float32)
+    model = luxport.Chain(luxport.Dense(3, 4, luxport.tanh), luxport.Dense(4, 1))
+    mine = distributed.DistributedDataContainer((x, y)).data
+    # Each process draws its own parameters: rank 0's are those of all.
+    start = TrainState.create(model, distributed.DistributedOptimizer(Momentum(0.02)), 1 + rank, backend=backend)
+    state = distributed.synchronize(start)
+    alone = TrainState.create(model, Momentum(0.02), 1, backend=backend)
+    losses = []
+    objective: Any = MSELoss()
+    gradients: Any = luxport.jit(compute_gradients) if backend == "jax" else compute_gradients
+    for step in range(STEPS):
+        rows = slice(step * BATCH, (step + 1) * BATCH)
+        data = luxport.to(tree.map(lambda one, rows=rows: one[rows], mine), backend=backend)
+        if step % 2:
+            loss, _, state = train_step(objective, data, state, jit=False)
+        else:
+            grads, loss, _, state = gradients(objective, data, state)
+            state = apply_gradients(state, grads)
+        everyone = [np.concatenate([one[r * n :][rows] for r in range(size)]) for one in (x, y)]
+        grads, value, _, alone = gradients(objective, luxport.to(tuple(everyone), backend=backend), alone)
+        alone = apply_gradients(alone, grads)
+        expect_close(distributed.allreduce(loss), luxport.to_numpy(value), 1e-6)
+        losses.append(float(value))
+    expect(sum(losses[-5:]) < sum(losses[:5]) and int(state.step) == STEPS, losses)
+    tree.map(lambda a, b: expect_close(a, luxport.to_numpy(b), 1e-6), state.ps, alone.ps)
+    spread = tree.map(
+        lambda a, b: a - b, distributed.allreduce(state.ps, "max"), distributed.allreduce(state.ps, "min")
+    )
+    expect(not any(np.any(luxport.to_numpy(leaf)) for leaf in tree.leaves(spread)), spread)
+
+
+def hanging(backend: str, timeout: float) -> None:
+    """Let rank 1 sleep longer than the others wait."""
+    x = luxport.asarray(np.zeros(2), backend=backend, dtype="float32")
+    if distributed.rank() == 1:
+        time.sleep(timeout + 1)
+        return
+    begin = time.monotonic()
+    try:
+        distributed.allreduce(x)
+    except distributed.DistributedError as error:
+        expect("lost another process" in str(error) and "\n" not in str(error), error)
+        expect(time.monotonic() - begin < timeout + 2, "it took too long")
+    else:
+        expect(False, "a process that hangs was not noticed")
+
+
+def raising(backend: str) -> None:
+    """Let rank 1 end by an error."""
+    x = luxport.asarray(np.zeros(2), backend=backend, dtype="float32")
+    if distributed.rank() == 1:
+        print("done", flush=True)
+        os._exit(1)
+    try:
+        for _ in range(2):
+            distributed.allreduce(x)
+    except distributed.DistributedError as error:
+        expect("lost another process" in str(error), error)
+    else:
+        expect(False, "a process that ended was not noticed")
+
+
+def expect(condition: Any, said: Any) -> None:
+    if not condition:
+        raise AssertionError(said)
+
+
+def expect_close(found: Any, wanted: np.ndarray, tolerance: float = 0.0) -> None:
+    host = luxport.to_numpy(found)
+    expect(host.shape == wanted.shape and np.allclose(host, wanted, rtol=0, atol=tolerance), (host, wanted))
+
+
+def main() -> None:
+    engine, rounds = sys.argv[1], sys.argv[2].split(",")
+    backend = {"mpi": "numpy"}.get(engine, engine)
+    port = int(os.environ["MASTER_PORT"]) if "MASTER_PORT" in os.environ else 0
+    for i, name in enumerate(rounds):
+        timeout = 5.0 if name in ("hanging", "raising") else 60.0
+        os.environ["MASTER_PORT"] = str(port + i)
+        distributed.initialize(engine, timeout=timeout)
+        expect(distributed.total_workers() == int(sys.argv[3]), distributed.total_workers())
+        if name == "hanging":
+            hanging(backend, timeout)
+        else:
+            {"collectives": collectives, "out_of_step": out_of_step, "training": training, "raising": raising}[name](
+                backend
+            )
+        if name != "raising":
+            distributed.shutdown()
+    print("done", flush=True)
+    os._exit(0)  # without waiting for those that left
+
+
+if __name__ == "__main__":
+    main()
