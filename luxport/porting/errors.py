@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["FileFormatError", "NoCounterpartError", "refusing", "shown"]
+__all__ = ["FileFormatError", "NoCounterpartError", "NotReadError", "refusing", "shown"]
 
 _LONGEST = 400
 
@@ -44,6 +44,10 @@ class FileFormatError(ValueError):
         if self.offset is not None:
             place.append(f"at byte {self.offset}")
         return f"{' '.join(place)}: {self.reason}" if place else self.reason
+
+
+class NotReadError(FileFormatError):
+    """One value is of a kind that is not read, or nested too deep; the file is sound, and the rest can be read."""
 
 
 class NoCounterpartError(ValueError):

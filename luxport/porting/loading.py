@@ -162,6 +162,8 @@ def _advice(values: Any) -> str:
     )
     floating = any(isinstance(value, np.ndarray) and value.dtype.kind in "fc" for value in found)
     there = f"it has structs of {', '.join(map(shown, islice(kinds, 3)))}; " if kinds else ""
+    if hole := next((value for value in found if isinstance(value, julia.Unavailable)), None):
+        return f"{there}of something in it luxport says: {hole.reason}"
     if not floating:
         return f"{there}no array of floating numbers is in it either"
     return f"{there}for parameters alone, see load_parameters"

@@ -33,6 +33,9 @@ class Source:
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         self.data: memoryview = memoryview(data).toreadonly().cast("B")
         self.size: int = len(self.data)
+        whole = self.data.obj
+        self.raw: bytes | None = whole if isinstance(whole, bytes) and len(whole) == self.size else None
+        """The same bytes where they can be searched, None where they cannot."""
         self._work_left = _READS_OF_ANY_FILE + _READS_PER_BYTE * self.size
         self._expansion_left = _EXPANSION_OF_ANY_FILE + _EXPANSION * self.size
         self._steps_left = _STEPS_OF_ANY_FILE + _STEPS_PER_BYTE * self.size

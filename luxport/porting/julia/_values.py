@@ -384,7 +384,16 @@ def every(tree: Value) -> Iterator[Value]:
                 continue
             seen.add(id(value))
         yield value
-        pending.extend(reversed([child for _, child in children(value)]))
+        match value:
+            case Struct():
+                inner: Any = value.fields
+            case list() | tuple():
+                inner = value
+            case None | bool() | int() | float() | str():
+                continue
+            case _:
+                inner = [child for _, child in children(value)]
+        pending.extend(reversed(inner))
 
 
 def _can_be_shared(value: Value) -> bool:

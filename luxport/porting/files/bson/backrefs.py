@@ -32,9 +32,11 @@ def resolve(root: Document) -> None:
                 if isinstance(entry, (Document, DocumentList)):
                     pending.append((entry, tables))
         for key, child in container.items() if isinstance(container, Document) else enumerate(container):
+            if not isinstance(child, (Document, DocumentList)):
+                continue
             if _is_reference(child):
-                container[key] = _target(child, tables)  # type: ignore[index]
-            elif isinstance(child, (Document, DocumentList)):
+                container[key] = _target(child, tables)  # type: ignore[index,arg-type]
+            else:
                 pending.append((child, tables))
 
 

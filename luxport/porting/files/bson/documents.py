@@ -7,7 +7,7 @@ from typing import Any
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.source import Source
 
-__all__ = ["FOREIGN_TYPES", "Binary", "Document", "DocumentList", "parse"]
+__all__ = ["FOREIGN_TYPES", "Binary", "Document", "DocumentList", "TooDeep", "parse"]
 
 FOREIGN_TYPES = {
     0x06: "undefined",
@@ -27,6 +27,7 @@ FOREIGN_TYPES = {
 
 # One level of a model takes three of BSON's: the struct, its fields, the field.
 _MAX_DEPTH = 1000
+_LONGEST_KEY = 65536
 
 
 class Document(dict[str, Any]):
@@ -53,6 +54,12 @@ class Binary:
         self.offset: int = offset
 
 
+class TooDeep:
+    """A document in the place of which there is a hole."""
+
+    reason: str = f"it is not read: documents are nested more than {_MAX_DEPTH} deep"
+
+
 def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
     """Read one document and return it with the offset of the byte after it.
 
@@ -65,25 +72,36 @@ def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
     # depth of a file cannot exhaust the stack.
     levels: list[tuple[Document | DocumentList, int]] = [(root, end - 1)]
     place = offset + 4
+    data, raw = source.data, source.raw
     while levels:
         container, last = levels[-1]
         if place > last:
             raise FileFormatError("an element runs over the end of its document", offset=place)
-        kind = source.data[place]
+        kind = data[place]
         if kind == 0:
             if place != last:
                 raise FileFormatError("a document ends before the end that its size says", offset=place)
             levels.pop()
             place += 1
             continue
-        key, value_at = _key(source, place + 1, last)
+        # There are millions of elements in some files: the shortest way for those that are most frequent.
+        value_at = raw.find(0, place + 1, min(place + _LONGEST_KEY, last)) + 1 if raw is not None else 0
+        if not value_at:
+            key, value_at = _key(source, place + 1, last)
+        elif type(container) is DocumentList:  # whose keys are numbers that nobody reads
+            key = ""
+        else:
+            key = _text(data[place + 1 : value_at - 1].tobytes(), place + 1)
         if kind in (0x03, 0x04):
-            value: Any = Document() if kind == 0x03 else DocumentList()
-            value.offset = value_at
-            levels.append((value, _end_of(source, value_at, last) - 1))
-            if len(levels) > _MAX_DEPTH:
-                raise FileFormatError(f"documents are nested more than {_MAX_DEPTH} deep", offset=value_at)
-            place = value_at + 4
+            end_at = _end_of(source, value_at, last)
+            if len(levels) >= _MAX_DEPTH:
+                value: Any = TooDeep()
+                place = end_at
+            else:
+                value = Document() if kind == 0x03 else DocumentList()
+                value.offset = value_at
+                levels.append((value, end_at - 1))
+                place = value_at + 4
         else:
             value, place = _plain(source, kind, value_at, last)
         if isinstance(container, list):

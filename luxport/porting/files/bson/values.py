@@ -11,7 +11,7 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.bson.backrefs import resolve
-from luxport.porting.files.bson.documents import Binary, Document, DocumentList
+from luxport.porting.files.bson.documents import Binary, Document, DocumentList, TooDeep
 from luxport.porting.files.bson.methods import methods_of
 from luxport.porting.julia.primitives import (
     array_of_bits,
@@ -30,6 +30,9 @@ _Making: TypeAlias = Generator[Any, Any, Any]
 """The making of a value: it yields each document whose value it needs, is sent that value, and returns its own."""
 
 _PENDING: Final = object()
+_PLAIN: Final = frozenset({int, float, str, bool, type(None)})
+"""What stands for itself, and takes no making."""
+_type = type  # which is also what the methods call the type of a struct
 
 # Beyond what the recursive writer in Julia could have saved on its stack.
 _DEEPEST = 10_000
@@ -68,6 +71,7 @@ class _Values:
         self._made: dict[int, Any] = {}
         self._code: dict[int, list[julia.Method]] = {}
         self._sizes = TypeSizes(size)
+        self._kinds: dict[int, tuple[str, Any]] = {}
 
     def run(self, first: _Making) -> Any:
         waiting = [first]
@@ -80,7 +84,9 @@ class _Values:
                 value = done.value
                 continue
             value = None
-            if isinstance(node, Binary):
+            if isinstance(node, TooDeep):
+                value = julia.Unavailable(julia.TypeName((), "a value"), node.reason)
+            elif isinstance(node, Binary):
                 value = np.frombuffer(node.data, np.uint8)
             elif not isinstance(node, (Document, DocumentList)):
                 value = node
@@ -105,7 +111,7 @@ class _Values:
         result: list[Any] = []
         self._made[id(nodes)] = result
         for node in nodes:
-            result.append((yield node))
+            result.append(node if type(node) in _PLAIN else (yield node))
         return result
 
     def _document(self, doc: Document) -> _Making:
@@ -201,16 +207,16 @@ class _Values:
             value = value_of_bits(type, data.data, data.offset)
         elif not isinstance(data, list):
             raise FileFormatError(f"a {type} has no data", offset=doc.offset)
-        elif isinstance(type, julia.TypeName) and is_function(type):
+        elif (kind := self._kind(type)) == "function":
             value = self._made[id(doc)] = julia.Function(type)
             for node in data:
                 value.captured.append((yield node))
-        elif isinstance(type, julia.TypeName) and type.path in ("Base.Dict", "Base.IdDict") and len(data) == 2:
+        elif kind == "dictionary" and len(data) == 2:
             value = self._made[id(doc)] = julia.Dict(type, [])
             keys = yield data[0]
             values = yield data[1]
             value.pairs.extend(_pairs(keys, values, doc.offset))
-        elif isinstance(type, julia.TypeName) and (type.path in _IMMUTABLE or number_type(type) is not None):
+        elif kind == "immutable":
             fields = []
             for node in data:
                 fields.append((yield node))
@@ -218,11 +224,29 @@ class _Values:
         else:
             value = self._made[id(doc)] = julia.Struct(type, [])
             for node in data:
-                value.fields.append((yield node))
-            if is_gpu_array(type) and not _has_array(value):
+                value.fields.append(node if _type(node) in _PLAIN else (yield node))
+            if kind == "memory of a GPU" and not _has_array(value):
                 value = julia.Unavailable(type, "the weights were on a GPU and were never written to the file")
         self._made[id(doc)] = value
         return value
+
+    def _kind(self, type: Any) -> str:
+        """Return how structs of a type are made; a model of a million of them has few types."""
+        known = self._kinds.get(id(type))
+        if known is None:
+            kind = "other"
+            if isinstance(type, julia.TypeName):
+                if is_function(type):
+                    kind = "function"
+                elif type.path in ("Base.Dict", "Base.IdDict"):
+                    kind = "dictionary"
+                elif type.path in _IMMUTABLE or number_type(type) is not None:
+                    kind = "immutable"
+                elif is_gpu_array(type):
+                    kind = "memory of a GPU"
+            # The type is kept, lest another have its identity.
+            known = self._kinds[id(type)] = (kind, type)
+        return known[0]
 
     def _immutable(self, type: julia.TypeName, fields: list[Any], offset: int) -> Any:
         """Return the value of a struct of Julia's own that has a form here."""

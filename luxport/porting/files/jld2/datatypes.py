@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, NotReadError
 from luxport.porting.files.source import Source
 
 __all__ = [
@@ -119,7 +119,7 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
     if version == 0:  # which JLD2 0.4.51 and 0.4.52 wrote for its own, and never looks at
         version = 3
     if not 1 <= version <= 5 or kind >= len(_CLASSES):
-        raise FileFormatError(f"a datatype of class {kind}, version {version} is unknown", offset=offset)
+        raise NotReadError(f"a datatype of class {kind}, version {version} is unknown", offset=offset)
     # An empty string is text of no bytes.
     if size == 0 and _CLASSES[kind] != "string":
         raise FileFormatError("a datatype has no bytes", offset=offset)
@@ -157,7 +157,7 @@ def parse_datatype(source: Source, offset: int, limit: int, depth: int = 0) -> t
         case "array":
             found, after = _array(source, after, limit, size, version, depth)
         case other:
-            raise FileFormatError(f"a datatype of the class {other} is not read", offset=offset)
+            raise NotReadError(f"a datatype of the class {other} is not read", offset=offset)
     if after > limit:
         raise FileFormatError("a datatype runs over its end", offset=offset)
     return found, after
@@ -170,7 +170,7 @@ def _integer(source: Source, after: int, size: int, bits: int, offset: int) -> N
     signed = bool(bits & 8)
     if size == 16:
         if bits & 1:
-            raise FileFormatError("a big-endian integer of 128 bits is not read", offset=offset)
+            raise NotReadError("a big-endian integer of 128 bits is not read", offset=offset)
         return Number(16, None, signed)
     return Number(size, np.dtype(f"{'>' if bits & 1 else '<'}{'i' if signed else 'u'}{size}"), signed)
 
@@ -178,7 +178,7 @@ def _integer(source: Source, after: int, size: int, bits: int, offset: int) -> N
 def _float(source: Source, after: int, size: int, bits: int, offset: int) -> Number:
     bit_offset, precision, _, exponent, _, mantissa, bias = source.unpack("HHBBBBI", after, "a datatype")
     if size not in _FLOATS or bit_offset or precision != 8 * size or (mantissa, exponent, bias) != _FLOATS[size]:
-        raise FileFormatError(f"a floating-point number of {size} bytes that is not IEEE's", offset=offset)
+        raise NotReadError(f"a floating-point number of {size} bytes that is not IEEE's", offset=offset)
     return Number(size, np.dtype(f"{'>' if bits & 1 else '<'}f{size}"))
 
 

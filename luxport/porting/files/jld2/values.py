@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError
+from luxport.porting.errors import FileFormatError, NotReadError
 from luxport.porting.files.jld2.committed import CommittedType, CommittedTypes
 from luxport.porting.files.jld2.conversions import converted, special
 from luxport.porting.files.jld2.datatypes import (
@@ -50,6 +50,7 @@ __all__ = ["Values"]
 
 _PENDING: Final = object()
 _TYPES_GROUP = "_types"
+_NOT_READ: Final = julia.TypeName((), "a value")
 
 
 class Values:
@@ -98,13 +99,21 @@ class Values:
     def _enter(self, offset: int) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise FileFormatError(f"values are nested more than {MAX_DEPTH} deep", offset=offset)
+            self._depth -= 1  # what was not entered is not left
+            raise NotReadError(f"values are nested more than {MAX_DEPTH} deep", offset=offset)
 
     def _group(self, header: Header) -> dict[str, Any]:
         group: dict[str, Any] = {}
         self._made[header.address] = group
         for name, target in header.links.items():
-            group[name] = self.at(target)
+            depth = self._depth
+            try:
+                group[name] = self.at(target)
+            except NotReadError as error:  # a hole: the others can be read
+                self._depth = depth
+                for address in [address for address, made in self._made.items() if made is _PENDING]:
+                    del self._made[address]
+                group[name] = julia.Unavailable(_NOT_READ, f"it is not read: {error.reason}")
         return group
 
     def _dataset(self, header: Header, type: Datatype) -> Any:
