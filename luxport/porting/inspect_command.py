@@ -73,9 +73,10 @@ def _purpose(saved: SavedFile) -> str:
     found = list(julia.every(values))
     if any(isinstance(value, julia.Unavailable) for value in found):
         return "values that the file does not hold: see below"
-    arrays = [value for value in found if isinstance(value, np.ndarray) and value.dtype.kind in "fc"]
+    # What is in several places is one array.
+    arrays = {id(value): value for value in found if isinstance(value, np.ndarray) and value.dtype.kind in "fc"}
     if arrays:
-        count = sum(value.size for value in arrays)
+        count = sum(value.size for value in arrays.values())
         return f"{len(arrays)} arrays of {count} numbers without their layers; see luxport.porting.load_parameters"
     return "no layers and no arrays of floating numbers"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -26,6 +27,7 @@ from luxport.porting.julia.entries import entries_inside, entry_at, is_enclosure
 from luxport.porting.julia.generation import FIRST, LAST, version_told, versions_for
 from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
 from luxport.porting.loading import placed
+from luxport.porting.other_activations import warn_of_other_activations
 from luxport.tree import paths
 
 __all__ = ["fit", "load_parameters"]
@@ -78,6 +80,8 @@ def load_parameters(
     order, or by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimizer,
     say) is left alone; `name` chooses the entry if more than one fits. States that the file has not are initial.
     The state of a Flux `Conv` or `ConvTranspose` in a layer here that does not flip its kernel is turned round.
+
+    Where the file has its model, too, activations that differ from those of `model` are told in a warning.
 
     A BatchNorm of Flux 0.6 kept a standard deviation, which becomes a variance: `flux` names the version that wrote
     the file, ``"0.6"``, where the file does not say. It warns then.
@@ -135,6 +139,7 @@ def _chosen(
     ps, st, problems = fit(model, value, initial, told or versions_for(value, values))
     if problems:
         raise FileFormatError(_complaint(chosen, problems), path=file)
+    warn_of_other_activations(model, value, parent, file)
     states = states_beside(parent, value)
     if states is not None:
         st = _states(states, st)
@@ -149,10 +154,18 @@ def _fitting(
     for key, (value, _) in entries.items():
         *_, problems = fit(model, value, initial, None)
         if problems:
-            complaints.append(_complaint(key, problems))
+            complaints.append((_distance(value, initial[0]), _complaint(key, problems)))
         else:
             fitting.append(key)
-    return fitting, complaints
+    # What fits nearest comes first: it is what was meant.
+    return fitting, [complaint for _, complaint in sorted(complaints, key=lambda entry: entry[0])]
+
+
+def _distance(value: Any, wanted: dict[str, Any]) -> int:
+    """Return how many arrays a value has too few or too many for a model's parameters, by their shapes."""
+    there = Counter(_essential(found) for found in julia.every(value) if is_array(found))
+    here = Counter(_essential(leaf) for leaf in tree.leaves(wanted))
+    return 2 * (here - there).total() + (there - here).total()
 
 
 def _complaint(key: str, problems: list[str]) -> str:

@@ -1,6 +1,7 @@
 """BSON.jl's documents, written here tag by tag as its own lowering writes them."""
 
 import math
+import struct
 
 import bson_writer as bw
 import numpy as np
@@ -261,3 +262,16 @@ def test_a_dictionary_of_tuples_of_numbers():
     values["type"] = bw.datatype("Main.Point")
     pairs = porting.read(bw.bson({"d": dictionary})).values["d"].pairs
     assert [value.data for _, value in pairs] == [points[:1].tobytes(), points[1:].tobytes()]
+
+
+def test_what_is_nested_too_deep_is_a_hole_beside_the_rest():
+    deep = bw.bson({})
+    for _ in range(1200):
+        deep = struct.pack("<i", len(deep) + 8) + b"\x040\0" + deep + b"\0"
+    body = b"\x04deep\0" + deep + b"\x10last\0" + struct.pack("<i", 3) + b"\0"
+    found = porting.read(struct.pack("<i", len(body) + 4) + body).values
+    inner = found["deep"]
+    while isinstance(inner, list):
+        (inner,) = inner
+    assert isinstance(inner, julia.Unavailable) and "nested more than 1000 deep" in inner.reason
+    assert found["last"] == 3

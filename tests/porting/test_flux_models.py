@@ -5,6 +5,8 @@
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportCallIssue=false
 from __future__ import annotations
 
+import warnings
+
 import bson_writer as bw
 import numpy as np
 import pytest
@@ -258,6 +260,14 @@ PATTERNS = {
         ],
         lambda x: np.maximum(x, 0) / 2,
     ),
+    "x -> param(2.0) .* x": (
+        [
+            call("Tracker.param", 2.0),
+            call("Base.broadcasted", name("Main.*"), result(1), SLOT_X),
+            call("Base.materialize", result(2)),
+        ],
+        lambda x: 2 * x,
+    ),
     "x -> x .* x": (
         [call("Base.broadcasted", name("Main.*"), SLOT_X, SLOT_X), call("Base.materialize", result(1))],
         lambda x: x * x,
@@ -376,3 +386,24 @@ def test_what_does_not_fit_is_named(tmp_path):
     with pytest.raises(FileFormatError, match="more than one entry fits: best, last; choose one by name"):
         load_parameters(saved(several, tmp_path), MODEL)
     expect_fitted(saved(several, tmp_path), name="last")
+
+
+def test_activations_other_than_the_files_are_told(tmp_path):
+    """Parameters fit whatever the activations are; luxport's fast forms are the same functions."""
+    fast = bw.function("NNlib.tanh_fast")
+    layers = [flux("Dense", bw.array(draw(3, 3)), bw.array(draw(3)), function) for function in (RELU, fast, IDENTITY)]
+    path = saved({"model": chain(*layers)}, tmp_path)
+    dense = lp.Dense(3, 3, lp.gelu), lp.Dense(3, 3, lp.tanh), lp.Dense(3, 3)
+    with pytest.warns(UserWarning, match=r"other activations: layer_1 has gelu, the file relu$"):
+        load_parameters(path, lp.Chain(*dense))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_parameters(path, lp.Chain(lp.Dense(3, 3, lp.relu), *dense[1:]))
+        load_parameters(path, lp.Chain(lp.Dense(3, 3, lambda x: x), *dense[1:]))
+
+
+def test_the_entry_that_fits_nearest_comes_first(tmp_path):
+    near = flux("Dense", bw.array(draw(3, 4)), bw.array(draw(5)), IDENTITY)
+    path = saved({"epochs": 3, "far": [bw.array(draw(2))], "near": near}, tmp_path)
+    with pytest.raises(FileFormatError, match=r"parameters\.bson: near: bias: shape .* far: 2 arrays"):
+        load_parameters(path, lp.Dense(3, 4))

@@ -17,6 +17,7 @@ from luxport import porting
 from luxport.porting import FileFormatError, julia
 from luxport.porting.files.jld2.checksum import lookup3
 from luxport.porting.files.jld2.writer import write
+from luxport.porting.julia.entries import entry_at
 
 
 def value(make):
@@ -382,3 +383,35 @@ def test_datatypes_without_a_version(monkeypatch):
     unversioned = samples.jld2_values()
     assert unversioned != versioned
     assert repr(porting.read(unversioned).values) == repr(porting.read(versioned).values)
+
+
+def test_what_is_not_read_is_a_hole_beside_the_rest():
+    """One value nested too deep, and one of a class of HDF5 that is not read; what they hold can be read elsewhere."""
+    w = JLD2Writer()
+    inner = leaf = w.scalar(jw.INT64, struct.pack("<q", 7))
+    for _ in range(200):
+        inner = w.vector_of_references(inner)
+    time = struct.pack("<BBBBIH", 0x12, 0, 0, 0, 4, 32)
+    found = porting.read(
+        w.finish(deep=inner, leaf=leaf, other=w.scalar(time, bytes(4)), last=w.array(samples.WEIGHT, jw.FLOAT32))
+    ).values
+    assert isinstance(found["deep"], julia.Unavailable) and "nested more than 100 deep" in found["deep"].reason
+    assert isinstance(found["other"], julia.Unavailable) and "not read" in found["other"].reason
+    assert found["leaf"] == 7
+    np.testing.assert_array_equal(found["last"], samples.WEIGHT)
+
+
+def test_entries_of_a_matrix_of_arrays_have_names():
+    w = JLD2Writer()
+    parts = [w.array(samples.WEIGHT + i, jw.FLOAT32) for i in range(4)]
+    any_type = struct.pack("<Q", w.type_value("Core.Any"))
+    kind = w.attribute("julia_type", jw.REFERENCE, jw.SCALAR, any_type)
+    found = porting.read(w.finish(m=w.array(np.array(parts, "<u8").reshape(2, 2), jw.REFERENCE, kind))).values
+    np.testing.assert_array_equal(entry_at(found, "m.3")[0], samples.WEIGHT + 3)
+
+
+@pytest.mark.parametrize("data", [samples.jld2_state(), samples.bson_model()], ids=["JLD2", "BSON"])
+def test_zeros_that_an_editor_turned_to_spaces(data):
+    size = data[:4].replace(b"\0", b" ")
+    with pytest.raises(FileFormatError, match=r"put spaces \(0x20\) for its bytes 0x00"):
+        porting.read(size + data[4:].replace(b"\0", b" "))

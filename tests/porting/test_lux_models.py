@@ -363,3 +363,9 @@ def test_which_parameters(tmp_path):
     np.testing.assert_array_equal(
         load_parameters(opened(tmp_path, "new", model=model, ps=ps), lp.Dense(3, 4))[0]["bias"], B1
     )
+
+
+def test_activations_other_than_the_files_are_told(tmp_path):
+    path = opened(tmp_path, "new", model=chain(layer_1=New.dense((3, 4), GELU)), ps=NT(layer_1=NT(weight=W1, bias=B1)))
+    with pytest.warns(UserWarning, match="other activations: layer_1 has relu, the file gelu"):
+        load_parameters(path, lp.Chain(lp.Dense(3, 4, lp.relu)))

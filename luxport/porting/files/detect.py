@@ -38,6 +38,10 @@ def identify(source: Source) -> str:
     """
     if source.size == 0:
         raise FileFormatError("the file is empty", offset=0)
+    if _has_spaces_for_zeros(source):
+        raise FileFormatError(
+            "some program took this file for text and put spaces (0x20) for its bytes 0x00; fetch it again, as binary"
+        )
     if hdf5_offset(source) is not None:
         return "JLD2"
     start = bytes(source.data[:512])
@@ -78,6 +82,16 @@ def is_safetensors(start: bytes) -> bool:
 def _is_mangled(start: bytes) -> bool:
     # The first of HDF5's signature, or a few of a document: in a text saved by BSON.jl there may be one.
     return start.count(_REPLACED) > 3 or _REPLACED + b"HDF" in start
+
+
+def _has_spaces_for_zeros(source: Source) -> bool:
+    """Tell a file whose zero bytes are spaces: there are some zeros at the beginning of every sound one."""
+    start = bytes(source.data[:4096])
+    if b"\0" in start or start.count(b" ") < 4 or len(start) < 16:
+        return False
+    # A document of BSON says its own size first, of whose bytes one at least is zero.
+    size = int.from_bytes(start[:4].replace(b" ", b"\0"), "little")
+    return HDF5_SIGNATURE in start or size == source.size
 
 
 def _whole(source: Source, size: int) -> str:

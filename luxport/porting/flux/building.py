@@ -54,7 +54,9 @@ class Source:
         """Return the fields by name of another layer of Flux."""
         kind = kind_of(struct)
         if kind not in GENERATIONS:
-            raise FileFormatError(f"{self.path or 'the model'}: {struct.type} is no layer of Flux that luxport knows")
+            raise FileFormatError(
+                f"{self.path or 'the model'}: {julia.type_path(struct)} is no layer of Flux that luxport knows"
+            )
         return fields_of(struct, kind)
 
     def __getitem__(self, name: str) -> Any:

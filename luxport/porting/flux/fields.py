@@ -134,7 +134,7 @@ def number(value: Any, what: str) -> Any:
         return number(value.fields[0], what)
     if isinstance(value, (int, float, np.integer, np.floating)):
         return float(str(value)) if isinstance(value, np.floating) else value
-    raise FileFormatError(f"{what}: a number expected, got {_name(value)}")
+    raise FileFormatError(f"{what}: a number expected, got {julia.type_path(value)}")
 
 
 def numbers(value: Any, what: str) -> tuple[int, ...]:
@@ -146,8 +146,4 @@ def numbers(value: Any, what: str) -> tuple[int, ...]:
         return (int(value),)
     if isinstance(value, (tuple, list, np.ndarray)) and all(isinstance(n, (int, np.integer)) for n in value):
         return tuple([int(n) for n in value])[::-1]
-    raise FileFormatError(f"{what}: ints expected, got {_name(value)}")
-
-
-def _name(value: Any) -> str:
-    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__
+    raise FileFormatError(f"{what}: ints expected, got {julia.type_path(value)}")

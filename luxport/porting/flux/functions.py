@@ -203,7 +203,9 @@ def _call(function: Any, args: tuple[Any, ...]) -> Any:
     if name == "broadcasted":
         called = args[0].args[0] if isinstance(args[0], _Call) and args[0].function == "global" else ""
         return _Call(f".{called}", args[1:]) if f".{called}" in _JULIA else _call(args[0], args[1:])
-    if name in ("materialize", "identity"):
+    if name in ("materialize", "identity") or (
+        name in ("param", "data") and len(args) == 1
+    ):  # Tracker's, around values
         return args[0]
     if name == "tuple":
         return args

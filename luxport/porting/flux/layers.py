@@ -72,7 +72,7 @@ def _port(
         given = next((functions[name] for name in (path, *names) if name in functions), None)
         if given is not None:
             return bare(luxport.WrappedFunction(given))
-        what = value.type if isinstance(value, julia.Struct) else type(value).__name__
+        what = julia.type_path(value)
         raise FileFormatError(
             f"{path or 'the model'}: {what} is no layer of Flux that luxport knows; hand over a function as "
             f"load(..., functions={{{path or 'the path'!r}: f}}), or load the parts by their names"

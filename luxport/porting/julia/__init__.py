@@ -24,6 +24,7 @@ from ._values import Value as Value
 from ._values import children as children
 from ._values import dotted as dotted
 from ._values import every as every
+from ._values import type_path as type_path
 from ._values import walk as walk
 from ._values import whole_number as whole_number
 from ._values import without_main as without_main

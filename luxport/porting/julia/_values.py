@@ -71,6 +71,7 @@ __all__ = [
     "children",
     "dotted",
     "every",
+    "type_path",
     "walk",
     "whole_number",
 ]
@@ -404,6 +405,17 @@ def _can_be_shared(value: Value) -> bool:
 
 # What can be shared; numbers and strings may be one object in many places and still be many values.
 _CONTAINERS = (dict, list, tuple, NamedTuple, Struct, Dict, Function, Converted, Filled)
+
+
+def type_path(value: Value) -> str:
+    """Return the type of a value as a message names it: with its modules, and without its parameters.
+
+    >>> type_path(Struct(TypeName(("Flux",), "Chain", (TypeName((), "Tuple"),)), []))
+    'Flux.Chain'
+    """
+    if not isinstance(value, Struct):
+        return type(value).__name__
+    return value.type.path if isinstance(value.type, TypeName) else str(value.type)
 
 
 def dotted(path: str) -> tuple[tuple[str, ...], str]:

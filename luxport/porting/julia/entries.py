@@ -27,7 +27,8 @@ def children_of(value: Any) -> dict[str, Any]:
         except FileFormatError:
             return {}
         return dict(julia.children(tree)) if isinstance(tree, julia.NamedTuple) else {}
-    return {} if isinstance(value, np.ndarray) else dict(julia.children(value))
+    # An array of numbers is none; one of other things, a matrix of arrays say, has them by position.
+    return {} if isinstance(value, np.ndarray) and value.dtype != object else dict(julia.children(value))
 
 
 def entry_at(values: Mapping[str, Any], name: str) -> tuple[Any, Any]:

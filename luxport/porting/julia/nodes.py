@@ -34,6 +34,8 @@ def _plain_entries(value: Any) -> dict[str, Any]:
             return dict(zip(value.names, value.values, strict=True))
         case julia.Dict():
             return {getattr(key, "name", str(key)): entry for key, entry in value.pairs}
+        case np.ndarray() if value.dtype == object:
+            return {f"layer_{i}": entry for i, entry in enumerate(value.ravel(), start=1)}
         case tuple() | list():
             return {f"layer_{i}": entry for i, entry in enumerate(value, start=1)}
         case julia.Struct() if is_component_array(value):
@@ -68,7 +70,9 @@ def unwrapped(value: Any) -> Any:
 
 def is_node(value: Any) -> bool:
     """Tell what may contain arrays."""
-    return isinstance(value, (dict, tuple, list, julia.NamedTuple, julia.Dict, julia.Struct))
+    return isinstance(value, (dict, tuple, list, julia.NamedTuple, julia.Dict, julia.Struct)) or (
+        isinstance(value, np.ndarray) and value.dtype == object
+    )
 
 
 def is_array(value: Any) -> bool:
@@ -90,4 +94,4 @@ def arrays_of(value: Any) -> Iterator[bool]:
 
 def type_of(value: Any) -> str:
     """Return the type of a value for a message."""
-    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__
+    return julia.type_path(value)

@@ -49,7 +49,7 @@ def array(value: Any, what: str, depth: int = 0) -> Any:
                     return inner(1)
                 case _ if "Array" in name:
                     return inner()
-    raise FileFormatError(f"{what}: an array expected, got {_name(value)}")
+    raise FileFormatError(f"{what}: an array expected, got {julia.type_path(value)}")
 
 
 def _permuted(parent: Any, params: tuple[Any, ...], what: str) -> Any:
@@ -79,8 +79,4 @@ def _places(index: Any, size: int, what: str) -> int | slice:
             return slice(first - 1, last)
         case "OneTo", julia.Struct(fields=[int(last)]) if 0 <= last <= size:
             return slice(0, last)
-    raise FileFormatError(f"{what}: a view of places that are not read: {_name(index)}")
-
-
-def _name(value: Any) -> str:
-    return str(value.type) if isinstance(value, julia.Struct) else type(value).__name__
+    raise FileFormatError(f"{what}: a view of places that are not read: {julia.type_path(index)}")

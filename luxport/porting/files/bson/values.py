@@ -207,7 +207,7 @@ class _Values:
             value = value_of_bits(type, data.data, data.offset)
         elif not isinstance(data, list):
             raise FileFormatError(f"a {type} has no data", offset=doc.offset)
-        elif (kind := self._kind(type)) == "function":
+        elif (kind := self._kind(type)) == "function" and isinstance(type, julia.TypeName):
             value = self._made[id(doc)] = julia.Function(type)
             for node in data:
                 value.captured.append((yield node))
@@ -216,7 +216,7 @@ class _Values:
             keys = yield data[0]
             values = yield data[1]
             value.pairs.extend(_pairs(keys, values, doc.offset))
-        elif kind == "immutable":
+        elif kind == "immutable" and isinstance(type, julia.TypeName):
             fields = []
             for node in data:
                 fields.append((yield node))

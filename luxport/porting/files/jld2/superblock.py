@@ -52,8 +52,7 @@ def open_file(source: Source, offset: int) -> Hdf5:
     (version,) = source.unpack("B", offset + 8, "the superblock")
     if version in (0, 1):
         raise FileFormatError(
-            f"an HDF5 file with a superblock of version {version}, which JLD2 never writes: "
-            "JLD.jl, h5py or another program wrote it",
+            f"an HDF5 file with a superblock of version {version}, which JLD2 never writes: {_other_writer(source)}",
             offset=offset,
         )
     if version not in (2, 3):
@@ -70,6 +69,15 @@ def open_file(source: Source, offset: int) -> Hdf5:
     if end != UNDEFINED_ADDRESS and min(end, base + end) > source.size:
         raise FileFormatError(f"the file should have {end} bytes and has {source.size}: truncated", offset=source.size)
     return file
+
+
+def _other_writer(source: Source) -> str:
+    """Say who wrote a file of HDF5 that is not JLD2's, and what reads it."""
+    if bytes(source.data[:64]).startswith(b"Julia data file (HDF5)"):
+        return "JLD.jl wrote it, whose arrays h5py reads"
+    if source.raw is not None and source.raw.find(b"keras_version") >= 0:
+        return "Keras wrote it; load it there, and luxport.from_keras takes the model"
+    return "JLD.jl, h5py or another program wrote it; h5py reads its arrays"
 
 
 def _writer(source: Source) -> str:
