@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("together.py")
-ROUNDS = {"torch": "collectives,out_of_step,training,hanging,raising"}
+ROUNDS = {
+    "torch": "collectives+out_of_step+training,hanging,raising",
+    "jax": "few_collectives+out_of_step+training",  # which meets others once in a process's life
+}
 
 
 def free_port() -> int:

@@ -22,15 +22,26 @@ from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
+from luxport_jax.distributed import start_collectives
 from luxport_jax.keys import draw_later, key_words
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["capabilities", "draw_later", "key_words", "name", "ops", "xp"]
+__all__ = ["capabilities", "draw_later", "key_words", "name", "ops", "start_collectives", "xp"]
 
 name = "jax"
 
 capabilities = frozenset(
-    {"gradients", "custom gradients", "compiler", "scan", "checkpoint", "own keys", "sorted keys", "donation"}
+    {
+        "gradients",
+        "custom gradients",
+        "compiler",
+        "scan",
+        "checkpoint",
+        "own keys",
+        "sorted keys",
+        "donation",
+        "collectives",
+    }
 )
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
@@ -73,7 +84,7 @@ def from_dlpack(array: Any, *, share: bool) -> Any:
 
 def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …"""
-    found = {*jax.devices(), *jax.local_devices(backend="cpu")}
+    found = {*jax.local_devices(), *jax.local_devices(backend="cpu")}
     return sorted([_device_name(device) for device in found], key=lambda name: (not name.startswith("cpu"), name))
 
 
@@ -85,7 +96,11 @@ def device_of(array: Any) -> str:
 
 def _device_name(device: Any) -> str:
     """The first of the host's is "cpu", as on every backend; it may be told to have more, "cpu:1", …"""
-    return "cpu" if device.platform == "cpu" and device.id == 0 else f"{device.platform}:{device.id}"
+    number = device.id
+    if device.process_index:  # of several processes each counts its own devices, as `_device` does
+        others = jax.local_devices(process_index=device.process_index, backend=device.platform)
+        number = others.index(device)
+    return "cpu" if device.platform == "cpu" and number == 0 else f"{device.platform}:{number}"
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
@@ -290,6 +305,6 @@ _HALVES = {"float64": "float32", "complex128": "complex64", "int64": "int32", "u
 def _device(name: str) -> Any:
     platform, _, index = name.partition(":")
     try:
-        return jax.devices(platform)[int(index or 0)]
+        return jax.local_devices(backend=platform)[int(index or 0)]
     except (RuntimeError, IndexError, ValueError):
         raise ValueError(f"jax has the devices {', '.join(devices())}, got {name!r}") from None

@@ -1,0 +1,138 @@
+"""JAX's own engine for several processes: `jax.distributed`, by gloo on the CPU and NCCL on GPUs."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from luxport.distributed._engine import DistributedError
+from luxport.distributed._launch import World
+
+__all__ = ["JaxEngine", "start_collectives"]
+
+
+def start_collectives(world: World, timeout: float) -> JaxEngine:
+    """Meet the other processes.
+
+    Raises: DistributedError if they do not come, or if JAX has arrays already
+    """
+    if not world.address:
+        raise DistributedError("the engine jax needs the place of rank 0: set MASTER_ADDR and MASTER_PORT")
+    host, _, port = world.address.rpartition(":")
+    # torchrun listens at the port itself, for PyTorch's processes.
+    taken = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    address = f"{host}:{int(port) + 1 if taken else port}"
+    try:
+        jax.distributed.initialize(
+            address,
+            world.size,
+            world.rank,
+            local_device_ids=[world.local_rank],
+            initialization_timeout=math.ceil(timeout),
+            # JAX ends this process where another has been silent for so long; an operation says so before.
+            heartbeat_timeout_seconds=math.ceil(max(10.0, 2 * timeout)),
+            shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
+        )
+    except (RuntimeError, ValueError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise DistributedError(
+            f"the engine jax on rank {world.rank} met not all of {world.size} processes at {address} "
+            f"within {timeout:g} s: {said}"
+        ) from error
+    return JaxEngine(world, timeout)
+
+
+class JaxEngine:
+    """Programs over a mesh of one device of each process."""
+
+    backend: str | None = "jax"
+    failures: tuple[type[Exception], ...] = (jax.errors.JaxRuntimeError, TimeoutError)
+
+    def __init__(self, world: World, timeout: float) -> None:
+        from jax._src.distributed import global_state  # where JAX keeps what `initialize` made
+
+        self.world, self.timeout = world, timeout
+        self._client: Any = global_state.client
+        self._round = 0
+        first: dict[int, Any] = {}
+        for device in sorted(jax.devices(), key=lambda device: device.id):
+            first.setdefault(device.process_index, device)
+        self._own = first[world.rank]
+        self._mesh = Mesh(np.array([first[i] for i in range(world.size)]), ("workers",))
+        # Arrays are not joined: JAX is slow at that, and its compiler joins the messages by itself.
+        compiled = partial(jax.jit, out_shardings=NamedSharding(self._mesh, PartitionSpec()))
+        self._programs: dict[str, Callable[[Any], Any]] = {
+            "sum": compiled(lambda xs: [jnp.sum(x, axis=0, dtype=x.dtype) for x in xs]),
+            "max": compiled(lambda xs: [jnp.max(x, axis=0) for x in xs]),
+            "min": compiled(lambda xs: [jnp.min(x, axis=0) for x in xs]),
+        }
+        self._from = compiled(lambda xs, root: [x[root] for x in xs], static_argnums=1)
+        self._with_axis = jax.jit(lambda xs: [x[None] for x in xs])
+
+    def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
+        """Reduce all arrays by one program."""
+        return self._local(self._programs[op](self._global(arrays)), arrays)
+
+    def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
+        """Send all arrays by one program."""
+        return self._local(self._from(self._global(arrays), root), arrays)
+
+    def gather(self, row: bytes) -> list[bytes]:
+        """Exchange the rows by the store of rank 0's, which tells whose is late."""
+        self._round += 1
+        deadline = time.monotonic() + self.timeout
+        self._client.key_value_set_bytes(self._key(self._round, self.world.rank), row)
+        rows = []
+        for rank in range(self.world.size):
+            if rank == self.world.rank:
+                rows.append(row)
+                continue
+            left = max(1, int(1000 * (deadline - time.monotonic())))
+            try:
+                rows.append(self._client.blocking_key_value_get_bytes(self._key(self._round, rank), left))
+            except jax.errors.JaxRuntimeError as error:
+                raise TimeoutError(f"nothing came from rank {rank}: {str(error).splitlines()[0][:150]}") from error
+        # Whoever wrote for this round has read all of the one before.
+        if self._round > 1:
+            self._client.key_value_delete(self._key(self._round - 1, self.world.rank))
+        return rows
+
+    def stop(self) -> None:
+        """Leave the others."""
+        try:
+            jax.distributed.shutdown()
+        except RuntimeError as error:
+            raise DistributedError(f"shutdown lost another process: {str(error).splitlines()[0][:300]}") from error
+
+    def _key(self, number: int, rank: int) -> str:
+        return f"luxport/{number}/{rank}"
+
+    def _global(self, arrays: Sequence[Any]) -> list[Any]:
+        """Put each array in its row of one that is spread over the processes."""
+        if any([isinstance(array, jax.core.Tracer) for array in arrays]):
+            raise DistributedError(
+                "the engine jax moves arrays between programs, not inside one: compile compute_gradients, and call "
+                "apply_gradients as it is, or train_step(..., jit=False)"
+            )
+        sharding = NamedSharding(self._mesh, PartitionSpec("workers"))
+        rows = self._with_axis(jax.device_put(list(arrays), self._own))
+        size = self.world.size
+        return [jax.make_array_from_single_device_arrays((size, *row.shape[1:]), sharding, [row]) for row in rows]
+
+    def _local(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:
+        own = [array.addressable_data(0) for array in arrays]
+        jax.block_until_ready(own)  # so that a process which is lost is noticed here
+        return [
+            one if old.devices() == one.devices() else jax.device_put(one, old.sharding)
+            for one, old in zip(own, like, strict=True)
+        ]
