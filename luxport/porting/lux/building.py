@@ -96,7 +96,11 @@ class Source:
         value = self.fields.get(name)
         if value is None:
             return None
-        if isinstance(value, julia.Struct) and value.type.name == "BroadcastFunction" and value.type.params:
+        if (
+            isinstance(value, julia.Struct)
+            and julia.type_path(value).endswith("BroadcastFunction")
+            and value.type.params
+        ):
             value = julia.Function(value.type.params[0])
         what = value.path if isinstance(value, julia.Function) else described(value)
         given = self.functions.get(self.at(name), self.functions.get(what))

@@ -190,7 +190,7 @@ def ints(value: Any, what: str) -> tuple[int, ...]:
     value = known(value)
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return (int(value),)
-    if isinstance(value, julia.Struct) and value.type.name in ("UnitRange", "OptionallyStaticUnitRange"):
+    if isinstance(value, julia.Struct) and julia.type_path(value).endswith("UnitRange"):
         first, last = (known(end) for end in value.fields) if len(value.fields) == 2 else (1, 0)
         if isinstance(first, int) and isinstance(last, int) and 0 < first <= last <= 16:
             return tuple(range(first, last + 1))

@@ -116,7 +116,7 @@ def layer_norm(source: Source) -> Ported:
     """Build a LayerNorm: of each sample by itself where dims are those of the shape, else of all."""
     shape, dims = source.sizes("shape"), source.fields.get("dims")
     options: dict[str, Any] = {"epsilon": source.number("epsilon"), "affine": source.flag("affine", True)}
-    if dims is None or (isinstance(dims, julia.Struct) and dims.type.name == "Colon"):
+    if dims is None or julia.type_path(dims).endswith("Colon"):
         return source.finished(WholeLayerNorm(shape, source.activation(), **options))
     axes = sorted(ints(dims, source.at("dims")))
     if axes != list(range(1, len(shape) + 1)):
