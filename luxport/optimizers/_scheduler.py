@@ -77,19 +77,19 @@ class Scheduler(Clocked, Compound):
         """Count, and let the rule's clock go on with the values for this step."""
         t, inner = clock
         leaves = tree.leaves(inner)
-        return t + 1, tick(self._at(t, leaves[0] if leaves else t), inner)
+        return t + 1, tick(self.at(t, leaves[0] if leaves else t), inner)
 
     def apply_at(self, clock: tuple[Array, Any], state: Any, x: Array, dx: Array, *more: Array) -> tuple[Any, Step]:
         """Apply the rule with the values for this step."""
         t, inner = clock
-        return apply_at(self._at(t, x), inner, state, x, dx, more)
+        return apply_at(self.at(t, x), inner, state, x, dx, more)
 
     def _first(self) -> Rule:
         return with_values(
             self.rule, {name: value if is_number(value) else float(value(1)) for name, value in self.schedules}
         )
 
-    def _at(self, t: Array, x: Array) -> Rule:
+    def at(self, t: Array, x: Array) -> Rule:
         """Return the rule with the values for a step; schedules are real, and float32 is the least that they need."""
         xp = namespace(t)
         time = xp.astype(t, xp.float64 if precision_of(x) == "float64" else xp.float32)

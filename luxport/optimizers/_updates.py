@@ -12,6 +12,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
 from luxport.optimizers._chain import MixedPrecision
+from luxport.optimizers._clip_together import Flow, clips_together, expect_all_together, look_at_all
 from luxport.optimizers._hyperparameters import filled, precision_of, values_of, without_numbers
 from luxport.optimizers._making import check_rule
 from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
@@ -55,6 +56,7 @@ def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     {'eta': array(0.1), 'rho': array(0.9)}
     """
     check_rule(rule)
+    expect_all_together(rule)
     places: dict[int, Path] = {}
     groups: dict[str, list[Any]] = {}
     leaves = _setup(rule, ps, (), places, groups)
@@ -164,14 +166,17 @@ def _step(
     work = [_Work([], [], [], [], []) for _ in groups]
     plan = _gather(leaves, ps, grads, more, path, len(path), sums, work)
     new_groups = list(groups)
-    done: list[tuple[list[Leaf], list[Array]]] = []
-    for number, (group, todo) in enumerate(zip(groups, work, strict=True)):
-        if not todo.xs:
-            done.append(([], []))
-            continue
-        rule = filled(group.rule.value, group.values)
-        done.append(_stepped(rule, group.clock, todo, in_place))
-        clock = tick(rule, group.clock)
+    done: list[tuple[list[Leaf], list[Array]]] = [([], []) for _ in groups]
+    at_work = [number for number, todo in enumerate(work) if todo.xs]
+    rules = [filled(groups[number].rule.value, groups[number].values) for number in at_work]
+    clocks = [groups[number].clock for number in at_work]
+    if at_work and clips_together(rules[0]):
+        flows = [Flow([leaf.state for leaf in work[i].leaves], work[i].wide, work[i].dxs) for i in at_work]
+        clocks = look_at_all(rules, clocks, flows)
+    for number, rule, seen in zip(at_work, rules, clocks, strict=True):
+        group, todo = groups[number], work[number]
+        done[number] = _stepped(rule, seen, todo, in_place)
+        clock = tick(rule, seen)
         if len(todo.xs) == group.size.value or group.clock is None:
             new_groups[number] = Group(group.rule, group.values, clock, group.size)
             continue

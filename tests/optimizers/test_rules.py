@@ -193,3 +193,35 @@ def test_negative_learning_rates_are_refused(rule):
     """OPT head: a negative eta is an error (upstream's @def asserts it)."""
     with pytest.raises(ValueError, match=f"{rule.__name__} expects a learning rate eta >= 0, got -0.1"):
         rule(-0.1)
+
+
+def test_one_norm_over_all_dtypes_and_groups():
+    """float32 and float64 are groups of their own, and so is what had no gradient before."""
+    ps = {"a": np.zeros(2, np.float32), "b": np.zeros(1), "c": np.zeros(1, np.float16)}
+    grads = {"a": np.array([2.0, 4.0], np.float32), "b": np.array([4.0]), "c": np.array([8.0], np.float16)}
+    for rule in (
+        optimizers.OptimizerChain(optimizers.ClipGlobalNorm(5.0), optimizers.Momentum(1.0, 0.0)),
+        optimizers.Scheduler(
+            optimizers.OptimizerChain(optimizers.ClipGlobalNorm(), optimizers.Descent(1.0)), omega=5.0
+        ),
+    ):
+        state, after = optimizers.update(optimizers.setup(rule, ps), ps, {**grads, "b": None})
+        _, after = optimizers.update(state, after, grads)
+        first, second = 5 / np.sqrt(84.0), 0.5
+        np.testing.assert_allclose(after["a"], -grads["a"] * (first + second), rtol=1e-6)
+        np.testing.assert_allclose(after["b"], -grads["b"] * second, rtol=1e-6)
+        np.testing.assert_allclose(after["c"], -grads["c"] * (first + second), rtol=1e-3)
+
+
+def test_a_rule_that_steps_when_it_likes_cannot_stand_before_a_norm_of_all():
+    class Own:
+        def init(self, x):
+            return None
+
+        def apply(self, state, x, dx):
+            return state, dx
+
+    with pytest.raises(ValueError, match=r"^optimizers.setup expects rules of luxport's own around ClipGlobalNorm"):
+        optimizers.setup(optimizers.OptimizerChain(Own(), optimizers.ClipGlobalNorm(), optimizers.Adam()), np.ones(1))
+    last = optimizers.OptimizerChain(optimizers.ClipGlobalNorm(1.0), Own())
+    np.testing.assert_allclose(optimizers.update(optimizers.setup(last, np.ones(1)), np.ones(1), np.ones(1) * 9)[1], 0)

@@ -1,4 +1,4 @@
-"""Cases of `ClipGrad`, `ClipNorm` and the norms that they take."""
+"""Cases of `ClipGrad`, `ClipNorm`, `ClipGlobalNorm` and the norms that they take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport import optimizers
 from luxport.backend import dtype_name, namespace
-from luxport.optimizers import ClipGrad, ClipNorm
+from luxport.optimizers import AccumGrad, ClipGlobalNorm, ClipGrad, ClipNorm, Descent, MixedPrecision, OptimizerChain
 from luxport.optimizers._clip import norm
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, draw, function
@@ -29,11 +29,13 @@ def _clipped(rule: Any, dx: Any, alpha: Any = None) -> Callable[..., Any]:
     return program
 
 
-def _clips(id: str, lines: tuple[int, ...], rule: Any, dx: Any, alpha: Any = None, **options: Any) -> Case:  # noqa: A002
+def _clips(
+    id: str, lines: tuple[int, ...] | tuple[str, ...], rule: Any, dx: Any, alpha: Any = None, **options: Any
+) -> Case:  # noqa: A002
     return Case(
         id=f"optimizers.{id}",
         subject=type(rule).__name__,
-        source=at(MAIN, *lines),
+        source=tuple([line if isinstance(line, str) else at(MAIN, line)[0] for line in lines]),
         program=_clipped(rule, dx, alpha),
         inputs={"ps": BRANCHES, "dx": np.asarray(dx), "alpha": alpha},
         **options,
@@ -59,7 +61,66 @@ def _norms_of_extremes(x: Any) -> Any:
     )
 
 
+def _together(rule: Any) -> Callable[..., Any]:
+    """Two updates; in the first one parameter has no gradient, and is in a group of its own afterwards."""
+
+    def program(ps: Any, grads: Any) -> Any:
+        state, once = optimizers.update(optimizers.setup(rule, ps), ps, {**grads, "a": None})
+        _, twice = optimizers.update(state, once, grads)
+        return {name: (ps[name] - once[name], once[name] - twice[name]) for name in ps}
+
+    return program
+
+
+def _by_formula(ps: Any, grads: Any) -> Any:
+    """The norms are 13 without a, and 14 with it."""
+    return {name: (0.5 * dx if name != "a" else 0.0 * dx, dx * 6.5 / 14.0) for name, dx in grads.items()}
+
+
+# Norms of 13, without a, and of 14.
+_GRADS = {"a": np.array([np.sqrt(27.0)]), "b": np.array([3.0, 0.0]), "c": np.array([[4.0], [12.0]])}
+_ZEROS = {name: np.zeros_like(value) for name, value in _GRADS.items()}
+
+
+def _clips_together(id: str, rule: Any, **options: Any) -> Case:  # noqa: A002
+    return Case(
+        id=f"optimizers.{id}",
+        subject="ClipGlobalNorm",
+        source=("the gradients times omega over the norm of all of them",),
+        program=_together(rule),
+        inputs={"ps": _ZEROS, "grads": _GRADS},
+        expected=_by_formula,
+        **options,
+    )
+
+
 CASES: list[Case] = [
+    _clips_together("clip_global_norm", OptimizerChain(ClipGlobalNorm(6.5), Descent(1.0))),
+    _clips_together(
+        "clip_global_norm_behind_rules",
+        OptimizerChain(ClipGrad(100.0), AccumGrad(1), ClipGlobalNorm(6.5), Descent(1.0)),
+    ),
+    _clips_together(
+        "clip_global_norm_of_copies",
+        MixedPrecision(OptimizerChain(OptimizerChain(ClipGlobalNorm(6.5)), Descent(1.0))),
+        dtypes=("float32",),
+    ),
+    _clips(
+        "clip_global_norm_within",
+        ("a norm that is not larger leaves the gradients as they are",),
+        ClipGlobalNorm(500.0),
+        HUNDRED,
+        np.array([0.1]),
+        expected={"a": np.array([0.1]), "c": HUNDRED},
+    ),
+    _clips(
+        "clip_global_norm_of_inf",
+        ("a norm that is not finite makes every gradient NaN",),
+        ClipGlobalNorm(5.0),
+        [1.0, 10.0, np.inf],
+        np.array([0.1]),
+        expected={"a": np.array([np.nan]), "c": np.full(3, np.nan)},
+    ),
     _clips("clip_grad_branches", (81,), ClipGrad(13.0), HUNDRED, expected={"c": np.array([1.0, 10.0, 13.0])}),
     _clips(
         "clip_norm",

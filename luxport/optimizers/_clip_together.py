@@ -1,0 +1,166 @@
+"""A bound on the norm of all gradients together, as a rule: `ClipGlobalNorm`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from luxport.backend import Array, namespace
+from luxport.optimizers._chain import MixedPrecision, OptimizerChain
+from luxport.optimizers._making import explains_itself
+from luxport.optimizers._norms import global_norm
+from luxport.optimizers._rule import Clocked, Compound, Rule, StepIf, apply_at, is_number, scalar_like
+from luxport.optimizers._scheduler import Scheduler
+from luxport.tree import Tree
+
+__all__ = ["ClipGlobalNorm", "Flow", "clips_together", "expect_all_together", "look_at_all"]
+
+
+@explains_itself
+@dataclass(frozen=True)
+class ClipGlobalNorm(Clocked):
+    """Pass on the gradients, all scaled down alike if the Euclidean norm of all of them is larger than omega.
+
+    The norm is that of everything one `update` steps, whatever its dtypes, as one vector, of what the rules before it
+    pass on; frozen parameters and those without a gradient are not in it. For use in a chain:
+    ``OptimizerChain(ClipGlobalNorm(1.0), Adam())``. A norm that is not finite makes every gradient NaN: see `nonfinite`
+    of `luxport.training.train_step`. The norm of the last step stays in the state, to be logged.
+
+    Args:
+        omega: the largest norm
+
+    State: shared, norm () and factor ()
+    Raises: ValueError by `setup` if a rule in its chain is not luxport's, which may step whenever it likes
+    Source: PyTorch ``clip_grad_norm_``; R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training
+            recurrent neural networks" (2013)
+
+    >>> import numpy as np
+    >>> from luxport import optimizers
+    >>> rule = optimizers.OptimizerChain(optimizers.ClipGlobalNorm(1.0), optimizers.Descent(1.0))
+    >>> ps = {"weight": np.zeros(2), "bias": np.zeros(1)}
+    >>> grads = {"weight": np.array([3.0, 0.0]), "bias": np.array([4.0])}
+    >>> optimizers.update(optimizers.setup(rule, ps), ps, grads)[1]
+    {'weight': array([-0.6,  0. ]), 'bias': array([-0.8])}
+    """
+
+    omega: float = 1.0
+
+    def __post_init__(self) -> None:
+        if is_number(self.omega) and not self.omega >= 0:
+            raise ValueError(f"ClipGlobalNorm expects a norm omega >= 0, got {self.omega}")
+
+    def start_clock(self, x: Array) -> tuple[Array, Array]:
+        """Start without a norm."""
+        real = namespace(x).abs(x)
+        return scalar_like(real, 0.0), scalar_like(real, 1.0)
+
+    def start(self, x: Array) -> None:
+        """Keep nothing of an array's own."""
+
+    def tick(self, clock: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Keep what was found."""
+        return clock
+
+    def look(self, clock: tuple[Array, Array], norm: Array) -> tuple[Array, Array]:
+        """Note a norm, and by which factor it is brought down."""
+        xp = namespace(norm)
+        norm = xp.astype(norm, clock[0].dtype)
+        omega = xp.zeros_like(norm) + (self.omega if is_number(self.omega) else xp.astype(self.omega, norm.dtype))
+        within = norm <= omega
+        # NaN is not within, and must not become 1; infinity must not become 0.
+        factor = xp.where(within, xp.ones_like(norm), omega / xp.where(within, xp.ones_like(norm), norm))
+        return norm, xp.where(xp.isfinite(norm), factor, xp.full_like(norm, math.nan))
+
+    def apply_at(self, clock: tuple[Array, Array], state: None, x: Array, dx: Array) -> tuple[None, Array]:
+        """Scale."""
+        return state, dx * namespace(dx).astype(clock[1], dx.dtype)
+
+    def apply(self, state: Any, x: Array, dx: Array) -> tuple[Any, Array]:  # type: ignore[override]
+        """Scale an array that is alone."""
+        clock = self.look(state[1], global_norm([dx]))
+        return (None, clock), self.apply_at(clock, None, x, dx)[1]
+
+
+class Flow(NamedTuple):
+    """What reaches a rule: of each array its state, itself, and what the rules before made of its gradient."""
+
+    states: Sequence[Tree]
+    xs: Sequence[Array]
+    dxs: Sequence[Array]
+
+
+def look_at_all(rules: Sequence[Rule], clocks: Sequence[Tree], flows: Sequence[Flow]) -> list[Tree]:
+    """Return the clocks of some groups, in which every `ClipGlobalNorm` has the norm of what reaches it in all.
+
+    Args:
+        rules: the rule with each group's numbers
+        clocks: the clock of each group
+        flows: the arrays of each group
+    """
+    kind: Any = rules[0]
+    if not clips_together(kind):
+        return list(clocks)
+    each: Any = list(zip(rules, clocks, flows, strict=True))
+    if isinstance(kind, ClipGlobalNorm):
+        norm = global_norm([dx for flow in flows for dx in flow.dxs])
+        return [rule.look(clock, norm) for rule, clock, _ in each]
+    if isinstance(kind, MixedPrecision):
+        inner = [Flow([own for _, own in states], [copy for copy, _ in states], dxs) for _, _, (states, _, dxs) in each]
+        return look_at_all([rule.rule for rule, _, _ in each], clocks, inner)
+    if isinstance(kind, Scheduler):
+        scheduled = [rule.at(clock[0], flow.xs[0]) for rule, clock, flow in each]
+        seen = look_at_all(scheduled, [clock[1] for _, clock, _ in each], flows)
+        return [(clock[0], inner) for (_, clock, _), inner in zip(each, seen, strict=True)]
+    return _look_along_chains([rule.rules for rule, _, _ in each], clocks, flows)
+
+
+def expect_all_together(rule: Rule) -> None:
+    """Expect rules around every `ClipGlobalNorm` of which it is known that they step all arrays at once.
+
+    Raises: ValueError
+    """
+    if not isinstance(rule, Compound) or not clips_together(rule):
+        return
+    if not isinstance(rule, (OptimizerChain, MixedPrecision, Scheduler)) or not rule.shares:
+        raise ValueError(
+            "optimizers.setup expects rules of luxport's own around ClipGlobalNorm, which looks at all gradients at "
+            "once, got one that may step at other times: a user's own comes last, or clip by clip_by_global_norm"
+        )
+    for inner in rule.inner_rules:
+        expect_all_together(inner)
+
+
+def _look_along_chains(
+    chains: Sequence[Sequence[Rule]], clocks: Sequence[Any], flows: Sequence[Flow]
+) -> list[tuple[Any, ...]]:
+    """Let the gradients flow through the rules as far as the last that looks at all of them."""
+    seen: list[list[Any]] = [list(clock) for clock in clocks]
+    last = max([i for i, rule in enumerate(chains[0]) if clips_together(rule)])
+    gradients = [list(flow.dxs) for flow in flows]
+    for i in range(last + 1):
+        rules = [chain[i] for chain in chains]
+        now = [
+            Flow([state[i] for state in flow.states], flow.xs, dxs) for flow, dxs in zip(flows, gradients, strict=True)
+        ]
+        for group, clock in enumerate(look_at_all(rules, [its[i] for its in seen], now)):
+            seen[group][i] = clock
+        if i < last:
+            gradients = [
+                [_passed(apply_at(rule, its[i], *one, ())[1]) for one in zip(*flow, strict=True)]
+                for rule, its, flow in zip(rules, seen, now, strict=True)
+            ]
+    return [tuple(its) for its in seen]
+
+
+def _passed(step: Any) -> Any:
+    """Return what the next rule takes for its gradient; a condition holds for all arrays, or for none."""
+    return step.step if isinstance(step, StepIf) else step
+
+
+def clips_together(rule: Any) -> bool:
+    """Tell whether there is a `ClipGlobalNorm` in a rule."""
+    if isinstance(rule, Compound):
+        return any([clips_together(inner) for inner in rule.inner_rules])
+    return isinstance(rule, ClipGlobalNorm)
