@@ -87,7 +87,8 @@ class TestToTorch:
         for training in (True, True, False, False, True):
             one.train(training)
             other.train(training)
-            assert torch.equal(compiled(x(5, 3)), other(x(5, 3)))
+            # Compiled norms are the definition's, which rounds otherwise than PyTorch's kernel.
+            torch.testing.assert_close(compiled(x(5, 3)), other(x(5, 3)), rtol=1e-5, atol=1e-6)
         assert counter.frame_count == 2
         assert int(one.state_dict()["st.layer_3.rng.counter"]) == 3
 
