@@ -1,50 +1,42 @@
-"""Several processes, really: what two do together (see `together.py`), by each engine, started as torchrun would."""
+"""Several processes, really: what two do together (see `together.py`), by each engine."""
 
 import os
-import socket
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("together.py")
+START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
     "torch": "collectives+out_of_step+training,hanging,raising",
     "jax": "few_collectives+out_of_step+training",  # which meets others once in a process's life
+    "mpi": "collectives+out_of_step",
 }
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def begin(engine: str, size: int) -> list[subprocess.Popen[str]]:
-    port = free_port()
-    started = []
-    for rank in range(size):
-        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", **{name: str(value) for name, value in place.items()}}
-        command = [sys.executable, str(PROGRAM), engine, ROUNDS[engine], str(size)]
-        started.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        )
-    return started
-
-
 @pytest.fixture(scope="module")
-def pairs() -> dict[str, list[subprocess.Popen[str]]]:
+def pairs() -> dict[str, Any]:
     """All of them at once: most of the time one waits for another."""
-    return {engine: begin(engine, 2) for engine in ROUNDS}
+    return {engine: START["begin"](engine, rounds, 2) for engine, rounds in ROUNDS.items() if engine != "mpi"}
 
 
 @pytest.mark.parametrize("engine", ROUNDS)
-def test_two_processes(engine: str, pairs: dict[str, list[subprocess.Popen[str]]]) -> None:
-    try:
-        said = [one.communicate(timeout=100)[0] for one in pairs[engine]]
-    finally:
-        for one in pairs[engine]:
-            one.kill()
-    assert [text.strip().endswith("done") for text in said] == [True, True], "\n".join(said)
+def test_two_processes(engine: str, pairs: dict[str, Any]) -> None:
+    if engine == "mpi":
+        pytest.importorskip("mpi4py", reason="the engine mpi needs mpi4py and mpich, which pip installs")
+        pairs["mpi"] = START["begin"](engine, ROUNDS["mpi"], 2)
+    said = START["finished"](engine, pairs[engine])
+    assert not said, said
+
+
+def test_an_mpiexec_of_another_mpi_is_refused() -> None:
+    """It would make runs of one process each, as MPI sees them."""
+    pytest.importorskip("mpi4py", reason="the engine mpi needs mpi4py and mpich, which pip installs")
+    program = "from luxport import distributed\ndistributed.initialize('mpi')"
+    place = {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_LOCAL_RANK": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **place}, capture_output=True, text=True)
+    line = done.stderr.strip().splitlines()[-1]
+    assert "engine mpi is rank 0 of 1, and mpiexec (OMPI_COMM_WORLD_SIZE) started rank 1 of 2: start it by" in line
