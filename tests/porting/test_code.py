@@ -1000,3 +1000,38 @@ def test_constructors_of_a_record_that_is_not_ported_raise():
     for make in ("early", "late"):
         with pytest.raises(NotImplementedError, match="C"):
             found[make]()
+
+
+def test_tables_and_pipes():
+    source = """
+    using Flux
+    acts = Dict("relu" => relu, "tanh" => tanh)
+    sizes = Dict{Symbol,Int}(:small => 16, :large => 64)
+    places = Dict(1 => 3, 2 => 4)
+    build(n; act="relu", size=:small) = Dense(n => sizes[size], acts[act])
+    wide(kind) = Dense(places[1] => get(sizes, kind, 5), haskey(acts, "gelu") ? relu : tanh)
+    first = build(3; act="tanh", size=:large)
+    second = wide(:none)
+    f(x) = x |> relu |> sum
+    """
+    found = ported(source)
+    assert found["first"] == luxport.Dense(3, 64, luxport.tanh)
+    assert found["second"] == luxport.Dense(3, 5, luxport.tanh)
+    assert found["f"](np.array([-1.0, 2.0, 3.0])) == 5
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ('d["a"] = 5', "a Dict that is changed later"),
+        ('merge!(d, Dict("a" => 5))', "a Dict that is changed later"),
+        ('f() = push!(d, "a" => 5)', "a Dict that is changed later"),
+        ("n = [v for (k, v) in d]", "a loop over a Dict"),
+        ("n = length(d)", "length of a Dict"),
+    ],
+)
+def test_what_tables_are_not_ported_with(statement, reason):
+    """A table that is changed by what is left out is not read as it was."""
+    translation = translate(f'using Flux\nd = Dict("a" => 3)\n{statement}\nm = Dense(d["a"] => 1)')
+    assert any(reason in hole.reason for hole in translation.holes)
+    assert "n = " in statement or "m" not in executed(translation.python, "imported")

@@ -102,6 +102,8 @@ def called(t: Translator, node: Node) -> Code:
         function = function.named_children[0]
     if function.type == "operator":
         return operator_called(t, node)
+    if function.type == "parametrized_type_expression" and text(function).startswith("Dict{"):
+        function = function.named_children[0]
     name = last_name(function)
     given = arguments(node)
     if function.type == "parenthesized_expression" and not given.named:
@@ -169,6 +171,12 @@ def _of_packages(t: Translator, node: Node, name: str, given: Arguments) -> Code
         return number if number.kind == "number" else None  # it takes the dtype of the array beside it
     if name in ("first", "last") and count == 1:
         return t.helper("item", [t.code(given.positional[0]), Code("0" if name == "first" else "-1")])
+    if name == "Dict":
+        return _table(t, given)
+    if name in ("get", "haskey") and count == 3 - (name == "haskey"):
+        return _looked_up(t, name, given)
+    if any(t.kinds.get(text(value)) == "table" for value in given.positional):
+        raise Unported(f"{name} of a Dict, whose entries Julia takes as pairs")
     if name == "apply" and count == 4:
         callee, *values = [t.code(value) for value in given.positional]
         return call(callee.text, values, None, "unknown")
@@ -190,6 +198,37 @@ def _of_packages(t: Translator, node: Node, name: str, given: Arguments) -> Code
         if name in table:
             return table[name](t, given)
     return _applied(t, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
+
+
+def _table(t: Translator, given: Arguments) -> Code:
+    """``Dict("relu" => relu, :wide => 64)``: symbols are texts here."""
+    given.only()
+    entries, kinds = [], set()
+    for pair in given.positional:
+        sides = pair.named_children
+        if pair.type != "binary_expression" or text(sides[1]) != "=>" or sides[0].type not in _KEYS:
+            raise Unported("a Dict of other than pairs whose keys are in place")
+        key, value = t.code(sides[0]), _value(t, sides[2])
+        kinds.add(sides[0].type)
+        entries.append(Code(f"{key.text}: {value.text}"))
+    if len(kinds) > 1:
+        raise Unported("a Dict of keys of several kinds")
+    return group("{", entries, "}", "table")
+
+
+_KEYS = ("string_literal", "quote_expression", "integer_literal")
+
+
+def _looked_up(t: Translator, name: str, given: Arguments) -> Code:
+    """``haskey(d, key)`` and ``get(d, key, default)``."""
+    given.only()
+    table, key, *default = [t.code(value) for value in given.positional]
+    if table.kind != "table":
+        raise Unported(f"{name} of what may be no Dict")
+    there = f"{operand(key)} in {operand(table)}"
+    if not default:
+        return Code(there, "flag", True)
+    return Code(f"{operand(table)}[{key.text}] if {there} else {operand(default[0])}", "unknown", True)
 
 
 def _fixed(t: Translator, node: Node, name: str, given: Arguments) -> Code:

@@ -358,13 +358,14 @@ class Run:
                 found.append(self.value(part, names))
         return found
 
-    def _dict(self, node: ast.Dict, names: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _dict(self, node: ast.Dict, names: Mapping[str, Any]) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
                 found |= {name: entry for name, entry in self._mapping(self.value(value, names)).items()}
             else:
-                found[str(self.value(key, names))] = self.value(value, names)
+                given = self.value(key, names)
+                found[given if type(given) is int else str(given)] = self.value(value, names)
         return found
 
     def _mapping(self, value: Any) -> Mapping[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.functions import truncated
-from luxport.porting.translate.parse import Unported, arguments, last_name, text
+from luxport.porting.translate.parse import Unported, arguments, last_name, line_of, parse, text
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS
 from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, operand
@@ -161,6 +162,7 @@ def _joined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
         "function",
         "layers",
         "flag",
+        "table",
         "text",
         "sizes",
     }:
@@ -245,4 +247,10 @@ def _piped(t: Translator, left: Node, right: Node) -> Code:
         return call(t.name(name), [t.code(left)], None, "layer" if t.kinds[name] == "builder" else "array")
     if name in ACTIVATIONS and name not in t.kinds and t.mode != "build":
         return call(ACTIVATIONS[name], [t.code(left)], None, "array")
-    raise Unported("a pipe into a function that is not known here")
+    if t.mode == "build" or right.type not in ("identifier", "field_expression", "index_expression"):
+        raise Unported("a pipe into a function that is not known here")
+    (statement,) = parse(f"{text(right)}({text(left)})").named_children  # the same in other words
+    holes = len(t.holes)
+    code = t.code(statement)
+    t.holes[holes:] = [replace(hole, line=line_of(left)) for hole in t.holes[holes:]]
+    return code

@@ -31,6 +31,8 @@ def index(t: Translator, node: Node) -> Code:
         return Code(f"{operand(value)}[{', '.join(places)}]", "array")
     if not entries:
         raise Unported("no index")
+    if value.kind == "table":
+        return Code(f"{operand(value)}[{t.code(entries[0]).text}]", "unknown")
     if entries[0].type == "quote_expression":
         raise Unported("an index that is a name")
     where = place(t, entries[0])
@@ -113,6 +115,8 @@ def _over(t: Translator, variable: Node, over: Node) -> tuple[Node, str, dict[st
         over = over.named_children[0]
     if over.type == "range_expression":
         return variable, _range(t, over), dict.fromkeys(names_in(variable), "number")
+    if t.kinds.get(text(over)) == "table":
+        raise Unported("a loop over a Dict, whose entries Julia takes as pairs")
     name = last_name(over.named_children[0]) if over.type == "call_expression" else ""
     if name in t.kinds:
         name = ""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from luxport.porting.translate.structs import Struct
 
-__all__ = ["block", "leave_out", "top_level"]
+__all__ = ["block", "changed_in_place", "leave_out", "top_level"]
 
 _TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train!", "trainmode!", "update!")
 _LOGGING = ("@info", "@warn", "@debug", "@show", "@assert", "@printf")
@@ -125,6 +125,21 @@ def _inner_constructors(t: Translator, owner: Struct) -> None:
             define(t, constructor.node, mode="build", name=constructor.python)
     finally:
         t.making = None
+
+
+def changed_in_place(node: Node) -> set[str]:
+    """Return the names of what any statement inside changes: its entries, or by a function whose name says so."""
+    found: set[str] = set()
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        pending += node.named_children
+        if node.type in ("assignment", "compound_assignment_expression"):
+            target = node.named_children[0]
+            found |= names_in(target.named_children[0]) if target.type == "index_expression" else set()
+        elif node.type == "call_expression" and last_name(node.named_children[0]).endswith("!"):
+            found |= names_in(node)
+    return found
 
 
 def _changed(node: Node) -> set[str]:
@@ -244,6 +259,8 @@ def _assignment(t: Translator, node: Node, last: bool) -> None:
     else:
         written = t.target(target)
         code = t.layer(value) if makes_layers(t, value) else t.code(value)
+        if code.kind == "table" and names & t.changed:  # which what is left out would leave as it is here
+            raise Unported("a Dict that is changed later")
         _put(t, code, f"{written.removeprefix('(').removesuffix(')')} = ")
         known = code.kind
         if not name:

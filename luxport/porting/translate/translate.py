@@ -14,7 +14,7 @@ from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.importing import held_back
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.parse import last_name, line_of, names_in, one_line, parse, text
-from luxport.porting.translate.statements import block, leave_out, top_level
+from luxport.porting.translate.statements import block, changed_in_place, leave_out, top_level
 from luxport.porting.translate.structs import find_methods, find_structs, place_of
 from luxport.porting.translate.translator import Hole, Table, Translator, makes_layers
 from luxport.porting.translate.writing import remark
@@ -100,6 +100,7 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
         for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
     }
     t.several = find_methods(statements, t.structs)
+    t.changed = changed_in_place(root)
     _announce(t, statements)
     written: list[tuple[Node, list[str], list[Hole]]] = []
     for node in statements:

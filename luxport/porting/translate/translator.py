@@ -78,6 +78,7 @@ class Translator:
         self.helpers: set[str] = set()
         self.holes: list[Hole] = []
         self.fleeting: frozenset[str] = frozenset()
+        self.changed: set[str] = set()
         self.functions = 0
         self.uses_xp = False
         self.layers_used: dict[str, int] = {}
