@@ -33,7 +33,7 @@ def start_collectives(world: World, timeout: float) -> MPIEngine:
     if world.launcher == "nothing":
         world = World(comm.rank, comm.Split_type(MPI.COMM_TYPE_SHARED).rank, comm.size, "MPI")
     elif (comm.rank, comm.size) != (world.rank, world.size):
-        library = MPI.Get_library_version().split(",")[0][:60].strip()
+        library = " ".join(MPI.Get_library_version().splitlines()[0].partition(",")[0].split())
         raise DistributedError(
             f"the engine mpi is rank {comm.rank} of {comm.size}, and {world.launcher} started rank {world.rank} of "
             f"{world.size}: start it by the mpiexec of mpi4py's MPI, {library}"
