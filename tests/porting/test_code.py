@@ -1002,6 +1002,23 @@ def test_constructors_of_a_record_that_is_not_ported_raise():
             found[make]()
 
 
+def test_labels_as_vectors_and_back():
+    """Flux's rows are samples here; onecold counts from 1, unless labels say otherwise."""
+    source = """
+    using Flux
+    using Flux: onehotbatch, onecold
+    encode(labels) = onehotbatch(labels, 0:3)
+    named(labels) = onehotbatch(labels, [:a, :b], :b)
+    places(y) = onecold(y)
+    digits(y) = onecold(y, 0:3)
+    """
+    found, labels = ported(source), np.array([2, 0])
+    np.testing.assert_array_equal(found["encode"](labels), [[0, 0, 1, 0], [1, 0, 0, 0]])
+    np.testing.assert_array_equal(found["named"](["a", "x"]), [[1, 0], [0, 1]])
+    np.testing.assert_array_equal(found["places"](found["encode"](labels)), [3, 1])
+    np.testing.assert_array_equal(found["digits"](found["encode"](labels)), labels)
+
+
 def test_tables_and_pipes():
     source = """
     using Flux

@@ -299,6 +299,36 @@ def _is_empty(t: Translator, given: Arguments) -> Code:
     return Code(f"len({x.text}) == 0", "flag", True)
 
 
+def _one_hot(t: Translator, given: Arguments) -> Code:
+    """``onehotbatch(y, labels)`` and ``onehotbatch(y, labels, default)``."""
+    given.only()
+    data, labels, *default = _first(given, 2, 3)
+    if t.mode == "build":
+        raise Unported("arrays of data outside of a function")
+    ends = _whole_range(labels)
+    classes = Code(f"range({ends[0]}, {ends[1] + 1})") if ends else t.code(labels)
+    return call("luxport.training.onehotbatch", [t.code(data), classes, *map(t.code, default)], None, "array")
+
+
+def _one_cold(t: Translator, given: Arguments) -> Code:
+    """``onecold(y)``, which counts from 1, and ``onecold(y, 0:9)``."""
+    given.only()
+    y, *labels = _first(given, 1, 2)
+    if t.mode == "build":
+        raise Unported("arrays of data outside of a function")
+    ends = _whole_range(labels[0]) if labels else (1, 1)
+    if ends is None:
+        return call("luxport.training.onecold", [t.code(y), t.code(labels[0])], None, "unknown")
+    found = call("luxport.training.onecold", [t.code(y)], None, "array")
+    return Code(f"{operand(found)} + {ends[0]}", "array", True) if ends[0] else found
+
+
+def _whole_range(node: Node) -> tuple[int, int] | None:
+    """Return the ends of a range of whole numbers in place."""
+    found = re.fullmatch(r"\(?(-?\d{1,9}):(-?\d{1,9})\)?", text(node))
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def rounded(name: str) -> Callable[[Translator, Arguments], Code]:
     """Return what reads ``floor(Int, x)``, by Python's name of it."""
 
@@ -333,6 +363,8 @@ ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "minimum": _reduction("min"),
     "ndims": _dimensions,
     "PermutedDimsArray": _permutedims,
+    "onecold": _one_cold,
+    "onehotbatch": _one_hot,
     "permutedims": _permutedims,
     "prod": _product,
     "reshape": _reshape,
