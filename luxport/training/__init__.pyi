@@ -8,6 +8,7 @@ from ._callbacks import BestCheckpoint as BestCheckpoint
 from ._callbacks import CSVLog as CSVLog
 from ._callbacks import EarlyStopping as EarlyStopping
 from ._callbacks import JSONLog as JSONLog
+from ._callbacks import TensorBoardLog as TensorBoardLog
 from ._data_loader import DataLoader as DataLoader
 from ._fit import Progress as Progress
 from ._fit import evaluate as evaluate

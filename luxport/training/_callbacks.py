@@ -1,17 +1,19 @@
-"""What `fit` may call after each epoch: `EarlyStopping`, `BestCheckpoint`, `CSVLog` and `JSONLog`."""
+"""What `fit` may call after each epoch: `EarlyStopping`, `BestCheckpoint` and logs."""
 
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import math
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from luxport.call_arguments import built_in_own_words
 from luxport.training._fit import Progress
 
-__all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog"]
+__all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog", "TensorBoardLog"]
 
 
 @built_in_own_words
@@ -103,6 +105,37 @@ class JSONLog:
         """Write."""
         lines = [json.dumps({"epoch": i, **logs}) for i, logs in enumerate(progress.history, start=1)]
         self.path.write_text("\n".join(lines) + "\n")
+
+
+@built_in_own_words
+class TensorBoardLog:
+    """Write the logs of each epoch for TensorBoard, by tensorboardX or the writer that comes with PyTorch.
+
+    Args:
+        folder: the folder that TensorBoard is shown
+
+    Raises: ModuleNotFoundError if neither is installed
+    """
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        self._writer: Any = _writer()(str(folder))
+
+    def __call__(self, progress: Progress) -> None:
+        """Write."""
+        for name, value in progress.logs.items():
+            self._writer.add_scalar(name, value, progress.epoch)
+        self._writer.flush()
+
+
+def _writer() -> Any:
+    for module in ("tensorboardX", "torch.utils.tensorboard"):
+        try:
+            return importlib.import_module(module).SummaryWriter
+        except ImportError:  # PyTorch is there, and TensorBoard is not
+            continue
+    raise ModuleNotFoundError(
+        "TensorBoardLog expects a writer for TensorBoard, got none: pip install tensorboardX, or torch and tensorboard"
+    )
 
 
 def _value(progress: Progress, name: str) -> float:

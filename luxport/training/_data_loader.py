@@ -78,10 +78,15 @@ class DataLoader:
             else:
                 yield tree.map(lambda leaf, rows=order[batch]: _taken(leaf, rows), self.data)
 
-    def position(self) -> dict[str, Any]:
-        """Return where the last pass is, as JSON can keep it: its random state, and the number of the next batch."""
-        whole = self._next >= len(self)
-        return {"next": 0 if whole else self._next, "random": self._random_state() if whole else self._before}
+    def position(self, unused: int = 0) -> dict[str, Any]:
+        """Return where the last pass is, as JSON can keep it: its random state, and the number of the next batch.
+
+        Args:
+            unused: how many of the batches that were yielded last come again
+        """
+        place = self._next - unused
+        whole = place >= len(self)
+        return {"next": 0 if whole else place, "random": self._random_state() if whole else self._before}
 
     def go_to(self, position: dict[str, Any]) -> None:
         """Let the next pass be the rest of one, from where `position` told.
@@ -94,6 +99,8 @@ class DataLoader:
         >>> [b.tolist() for b in other] == [b.tolist() for b in passed]
         True
         """
+        if "next" not in position:
+            raise ValueError("DataLoader expects a position of a DataLoader, got one of other data")
         self._next, self._resumed, self._before = int(position["next"]), True, position["random"]
         if self._rng is not None:
             self._rng.bit_generator.state = position["random"]

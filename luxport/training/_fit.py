@@ -21,6 +21,8 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
+from luxport.training._place import Place
+from luxport.training._progress_bar import shown
 from luxport.training._state import TrainState
 from luxport.training._step import Objective, train_step
 from luxport.transforms._transforms import jit as compile_program
@@ -59,6 +61,7 @@ def fit(
     schedules: Mapping[str, Callable[[int], float]] | None = None,
     schedule_each: str = "epoch",
     checkpoint: str | PathLike[str] | None = None,
+    resume: bool = False,
     nonfinite: str = "raise",
     jit: bool = True,
     accumulate: int = 1,
@@ -82,13 +85,17 @@ def fit(
         schedules: hyper-parameters of the optimizer by name, functions of the number of the step or epoch, from 1
         schedule_each: "epoch" or "step"
         checkpoint: a folder for `save_checkpoint` after each epoch
+        resume: whether to go on from the last checkpoint in that folder, if there is one, as if there had been no end:
+            with its state, logs, number of the epoch and of the step, and the order and place of a `DataLoader` or of
+            whole arrays (other data begin the epoch again; callbacks begin anew)
         nonfinite: as `train_step` takes it
         jit: compile, as `train_step` does
         accumulate: as `train_step` takes it
-        show: what writes a line about each epoch; None for none
+        show: what writes a line about each epoch; None for none. In a terminal `print` has a bar of the steps below,
+            if rich is installed
 
     Raises: NonFiniteError for an infinite or NaN loss or gradient, unless `nonfinite` says otherwise; ValueError for
-            data without a batch
+            data without a batch, or `resume` without a checkpoint's folder
 
     >>> import luxport, numpy as np
     >>> from luxport.training import TrainState
@@ -103,14 +110,19 @@ def fit(
     batches, held_out = _batches(data, batch_size, shuffle=True), None
     if validation is not None:
         held_out = _batches(validation, batch_size, shuffle=False)
-    history: list[dict[str, float]] = []
-    number = 0
-    with _interruptions() as interrupted:
-        for epoch in range(1, epochs + 1):
+    place = Place(batches)
+    if resume:
+        if checkpoint is None:
+            raise ValueError("fit expects a folder as checkpoint to resume from, got None")
+        state = place.restored(checkpoint, state)
+    history, number = place.history, place.steps
+    with _interruptions() as interrupted, shown(show, batches, epochs - place.epochs) as (write, advance):
+        for epoch in range(place.epochs + 1, epochs + 1):
             if schedules and schedule_each == "epoch":
                 state = _follow(schedules, epoch, state)
             began, means, steps = time.perf_counter(), _Means(), 0
-            for batch in _ahead(batches, state):
+            waiting: list[Any] = []
+            for batch in _ahead(batches, state, waiting):
                 number += 1
                 if schedules and schedule_each == "step":
                     state = _follow(schedules, number, state)
@@ -119,6 +131,7 @@ def fit(
                 )
                 means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, _samples(batch))
                 steps += 1
+                advance()
                 if interrupted.is_set():
                     break
             if not steps:
@@ -130,15 +143,16 @@ def fit(
                 logs |= {f"val_{name}": value for name, value in found.items()}
             history.append(logs)
             if checkpoint is not None:
-                _save(checkpoint, state, batches)
-            if show is not None:
+                place.note(epoch, number, len(waiting), interrupted.is_set())
+                place.save(checkpoint, state)
+            if write is not None:
                 left = (epochs - epoch) * seconds
                 told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
-                show(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
+                write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
             ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks]
             if interrupted.is_set() or any([end is True for end in ends]):
-                if interrupted.is_set() and show is not None:
-                    show(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
+                if interrupted.is_set() and write is not None:
+                    write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
                 break
     return state, history
 
@@ -172,7 +186,7 @@ def evaluate(
     state.expect_kept()
     st, means = test_mode(state.st), _Means()
     program = _look(objective, state.model, tuple((metrics or {}).items()), jit)
-    for batch in _ahead(_batches(data, batch_size, shuffle=False), state):
+    for batch in _ahead(_batches(data, batch_size, shuffle=False), state, []):
         means.add(program(state.ps, st, batch), _samples(batch))
     return means.values()
 
@@ -227,8 +241,11 @@ def _is_array(leaf: Any) -> bool:
     return find_owner(type(leaf)) is not None
 
 
-def _ahead(batches: Iterable[Any], state: TrainState) -> Iterator[Any]:
-    """Yield batches as arrays of the state's backend, each begun to be moved while the one before is at work."""
+def _ahead(batches: Iterable[Any], state: TrainState, waiting: list[Any]) -> Iterator[Any]:
+    """Yield batches as arrays of the state's backend, each begun to be moved while the one before is at work.
+
+    Those that were taken from their place and are still to come are in `waiting`.
+    """
     array = next(leaf for leaf in tree.leaves(state.ps) if _is_array(leaf))
     backend = backend_of(array)
     device, floating = backend.device_of(array), dtype_name(array)
@@ -242,12 +259,12 @@ def _ahead(batches: Iterable[Any], state: TrainState) -> Iterator[Any]:
         wide = host.dtype == np.float64 and floating in ("float32", "float16", "bfloat16")
         return asarray(host, backend=backend, device=device, dtype="float32" if wide else None)
 
-    waiting: list[Any] = []
     for batch in batches:
         waiting.append(tree.map(placed, tuple(batch) if isinstance(batch, list) else batch))
         if len(waiting) == 2:
             yield waiting.pop(0)
-    yield from waiting
+    while waiting:
+        yield waiting.pop(0)
 
 
 def _follow(schedules: Mapping[str, Callable[[int], float]], number: int, state: TrainState) -> TrainState:
@@ -260,12 +277,6 @@ def _samples(batch: Any) -> int:
         return first_size("fit", batch)
     except ValueError:
         return 1
-
-
-def _save(folder: str | PathLike[str], state: TrainState, batches: Any) -> None:
-    from luxport import training  # whose names are looked up when they are used
-
-    training.save_checkpoint(folder, state, loader=batches if isinstance(batches, DataLoader) else None)
 
 
 @contextmanager

@@ -242,3 +242,77 @@ def test_an_interruption_ends_fit_after_a_step(tmp_path):
         assert np.isfinite(history[0]["loss"])
     with pytest.raises(ValueError, match="data with a batch, got none"):
         training.fit(LOSS, state, [], show=None)
+
+
+def test_fit_goes_on_where_it_was(tmp_path):
+    """Interrupted in the middle of the second of three epochs, with a batch waiting: to the bit as if it were not."""
+    import os
+    import signal
+
+    def run(state, folder=None, kill_at=0, **options):
+        def schedule(step):
+            if step == kill_at:
+                os.kill(os.getpid(), signal.SIGINT)
+            return 0.1 / step
+
+        data, more = (ALL, ALL[:, :1]), {"checkpoint": folder, "show": None, "jit": False, **options}
+        more |= {"schedules": {"eta": schedule}, "schedule_each": "step", "batch_size": 8}
+        return training.fit(LOSS, state, data, **{"epochs": 3, **more})
+
+    whole, history = run(start("torch"))
+    for kill_at in (4, 5, 6):
+        folder = tmp_path / str(kill_at)
+        stopped, _ = run(start("torch"), folder, kill_at, resume=True)
+        assert int(stopped.step) == kill_at
+        resumed, again = run(start("torch"), folder, resume=True)
+        assert bits(entries(resumed)) == bits(entries(whole)) and len(again) == 3
+        assert [again[i]["loss"] for i in (0, 2)] == [history[i]["loss"] for i in (0, 2)]
+    assert bits(entries(run(start("torch"), folder, resume=True)[0])) == bits(entries(whole))
+    with pytest.raises(ValueError, match="a folder as checkpoint to resume from"):
+        run(start("torch"), resume=True)
+
+
+def test_logs_for_tensorboard(monkeypatch):
+    import sys
+    import types
+
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((self.folder, name, value, step))
+
+        def flush(self):
+            written.append("flushed")
+
+    monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Writer))
+    training.TensorBoardLog("runs")(training.Progress(start("numpy"), 3, {"loss": 0.5}))
+    assert written == [("runs", "loss", 0.5, 3), "flushed"]
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ModuleNotFoundError, match="^TensorBoardLog expects a writer for TensorBoard, got none: pip"):
+        training.TensorBoardLog("runs")
+
+
+def test_fit_has_a_bar_in_a_terminal(monkeypatch):
+    import io
+    import sys
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    outputs = []
+    for rich in (True, False):
+        if not rich:
+            monkeypatch.setitem(sys.modules, "rich.progress", None)
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stdout", terminal)
+        training.fit(LOSS, start("torch", PLAIN), (X, Y), epochs=2, jit=False)
+        outputs.append(terminal.getvalue())
+    assert all(["epoch 2/2: loss" in output for output in outputs])
+    assert "steps" in outputs[0] and "2/2" in outputs[0] and "\x1b" in outputs[0] and "\x1b" not in outputs[1]

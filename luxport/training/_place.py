@@ -1,0 +1,57 @@
+"""Where a training is, as its checkpoints keep it: `Place`."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+from luxport.training._data_loader import DataLoader
+from luxport.training._state import TrainState
+
+__all__ = ["Place"]
+
+
+class Place:
+    """Where a training is, which its checkpoints keep as they keep the place of a `DataLoader`."""
+
+    def __init__(self, batches: Any) -> None:
+        self.epochs, self.steps = 0, 0
+        self.history: list[dict[str, float]] = []
+        self._loader = batches if isinstance(batches, DataLoader) else None
+        self._unused = 0
+
+    def note(self, epoch: int, steps: int, unused: int, interrupted: bool) -> None:
+        """Note where it is; an epoch that was interrupted before its last batch is not over."""
+        self.steps, self._unused = steps, unused
+        whole = not interrupted or (self._loader is not None and self._loader.position(unused)["next"] == 0)
+        self.epochs = epoch if whole else epoch - 1
+
+    def position(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        own = {} if self._loader is None else self._loader.position(self._unused)
+        return own | {"fit": {"epochs": self.epochs, "steps": self.steps, "history": self.history[: self.epochs]}}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Go where a checkpoint was."""
+        told = position.get("fit", {})
+        self.epochs, self.steps = told.get("epochs", 0), told.get("steps", 0)
+        self.history = list(told.get("history", []))
+        if self._loader is not None:
+            self._loader.go_to(position)
+
+    def save(self, folder: str | PathLike[str], state: TrainState) -> None:
+        """Write a checkpoint."""
+        _training().save_checkpoint(folder, state, loader=self)
+
+    def restored(self, folder: str | PathLike[str], state: TrainState) -> TrainState:
+        """Go where the last checkpoint of a folder was, and return its state; stay if there is none."""
+        try:
+            return _training().restore(folder, state, loader=self)
+        except FileNotFoundError:
+            return state
+
+
+def _training() -> Any:
+    from luxport import training  # whose names are looked up when they are used
+
+    return training
