@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = "collectives+out_of_step+training"
+ALL = "collectives+upstream+out_of_step+training"
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 
 

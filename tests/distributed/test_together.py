@@ -11,9 +11,9 @@ import pytest
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
-    "torch": "collectives+out_of_step+training,hanging,raising",
+    "torch": "collectives+upstream+out_of_step+training,hanging,raising",
     "jax": "few_collectives+out_of_step+training",  # which meets others once in a process's life
-    "mpi": "collectives+out_of_step",
+    "mpi": "collectives+upstream+out_of_step",
 }
 
 

@@ -76,6 +76,48 @@ def collectives(
     distributed.barrier()
 
 
+def upstream(backend: str, timeout: float) -> None:
+    """Do what Flux's tests in ext_distributed do, file by file, with arrays that are 1 on rank 0 and 0 elsewhere."""
+    rank, size = distributed.rank(), distributed.total_workers()
+
+    def full(value: float, *shape: int) -> Any:
+        return luxport.asarray(np.full(shape, value, np.float32), backend=backend)
+
+    def ones() -> Any:
+        return full(float(rank == 0), 2, 3)
+
+    def expect_ones(values: Any) -> None:
+        tree.map(lambda leaf: expect_close(leaf, np.ones(leaf.shape)), values)
+
+    # common.jl
+    expect(distributed.initialized() and rank < size, rank)
+    expect_ones(distributed.bcast(full(float(rank == 0), 512)))
+    for op, wanted in (("sum", sum(range(1, size + 1))), ("mean", (size + 1) / 2)):
+        expect_close(distributed.allreduce(full(rank + 1, 512), op), np.full(512, wanted))
+        reduced = distributed.reduce(full(rank + 1, 512), op, root=0)
+        expect_close(reduced, np.full(512, wanted if rank == 0 else rank + 1))
+    # synchronized.jl: mappings, states of optimizers with and without arrays, tuples, and what is no array
+    named = {"a": {"b": ones(), "c": ones()}, "d": ones()}
+    expect_ones(distributed.synchronize(named))
+    adam = optimizers.setup(optimizers.Adam(0.001), named)
+    mine = adam._replace(leaves=tree.map(lambda leaf: leaf + float(rank == 0), adam.leaves))
+    expect_ones(distributed.synchronize(mine).leaves)
+    distributed.synchronize(optimizers.setup(optimizers.Descent(0.001), named))
+    expect_ones(distributed.synchronize(((ones(), ones()), ones())))
+    expect(distributed.synchronize(None) is None, "None changed")
+    word = "x" if rank == 0 else "y"
+    expect(distributed.synchronize(word) == word and distributed.synchronize(rank) == 0, word)
+    # optimizer.jl: of the same gradients everywhere, the mean is each of them
+    ps, grads = {"a": full(0, 4), "b": full(0, 4)}, {"a": full(1, 4), "b": full(1, 4)}
+    alone = optimizers.setup(optimizers.Adam(0.001), ps)
+    together = optimizers.setup(distributed.DistributedOptimizer(optimizers.Adam(0.001)), ps)
+    tree.map(lambda a, b: expect_close(a, luxport.to_numpy(b)), together.leaves, alone.leaves)
+    together = distributed.synchronize(together)
+    found, wanted = [optimizers.update(state, ps, grads)[1] for state in (together, alone)]
+    tree.map(lambda a, b: expect_close(a, luxport.to_numpy(b), 1e-5), found, wanted)
+    # data.jl is in `collectives`
+
+
 def out_of_step(backend: str, timeout: float) -> None:
     """Call with another shape, another key and another function: each process must say what differs."""
     x = luxport.asarray(np.zeros(2 + distributed.rank()), backend=backend, dtype="float32")
@@ -198,6 +240,7 @@ def main() -> None:
 ROUNDS: dict[str, Any] = {
     "collectives": collectives,
     "few_collectives": few_collectives,
+    "upstream": upstream,
     "out_of_step": out_of_step,
     "training": training,
     "hanging": hanging,
