@@ -1011,12 +1011,18 @@ def test_labels_as_vectors_and_back():
     named(labels) = onehotbatch(labels, [:a, :b], :b)
     places(y) = onecold(y)
     digits(y) = onecold(y, 0:3)
+    accuracy(y, labels) = mean(onecold(y, 0:3) .== labels)
+    share(y, labels) = sum(onecold(y, 0:3) .== labels) / length(labels)
+    loss(y, t) = sum(abs2, y .- t) / length(t)
     """
     found, labels = ported(source), np.array([2, 0])
     np.testing.assert_array_equal(found["encode"](labels), [[0, 0, 1, 0], [1, 0, 0, 0]])
     np.testing.assert_array_equal(found["named"](["a", "x"]), [[1, 0], [0, 1]])
     np.testing.assert_array_equal(found["places"](found["encode"](labels)), [3, 1])
     np.testing.assert_array_equal(found["digits"](found["encode"](labels)), labels)
+    for name in ("accuracy", "share"):
+        assert found[name](found["encode"](labels), np.array([2, 1])) == 0.5
+    assert found["loss"](np.ones((2, 3)), np.zeros((2, 3))) == 1
 
 
 def test_tables_and_pipes():

@@ -104,6 +104,8 @@ def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
         given.only("dims")
         *function, array = _first(given, 1, 2)
         x = t.code(array)
+        if name in _OF_LISTS and not function and _is_comparison(array):  # true and false are counted
+            x = t.xp("astype", [x, Code("xp.float32")])
         if function:  # sum(f, x) is sum(f.(x))
             x = _each(t, function[0], x)
         if x.kind == "sizes" and not given.named and name != "mean" and not function:
@@ -119,6 +121,13 @@ def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
         return t.xp(name, [x], {"axis": _axes(given.named["dims"]), "keepdims": Code("True")})
 
     return build
+
+
+def _is_comparison(node: Node) -> bool:
+    while node.type == "parenthesized_expression":
+        node = node.named_children[0]
+    symbol = text(node.named_children[1]) if node.type == "binary_expression" else ""
+    return symbol in (".==", ".!=", ".≠", ".<", ".>", ".<=", ".>=", ".≤", ".≥")
 
 
 _OF_LISTS = {"sum": "total", "mean": "average"}
@@ -153,7 +162,7 @@ def _length(t: Translator, given: Arguments) -> Code:
     given.only()
     x = t.code(_first(given, 1)[0])
     if x.kind not in ("sizes", "layers") and t.mode != "build":
-        raise Unported("the length of anything but sizes")
+        return Code(t.helper("entries_in", [x]).text, "number")
     return Code(f"len({x.text})", "number")
 
 

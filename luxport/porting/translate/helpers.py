@@ -10,6 +10,12 @@ HELPERS: Mapping[str, str] = {
     "not_ported": '''def not_ported(julia):
     """Say which Julia code has no counterpart here."""
     raise NotImplementedError(f"not ported: {julia}")''',
+    "entries_in": '''def entries_in(x):
+    """Count the entries of a list, or of an array along all its axes."""
+    count = 1
+    for size in (len(x),) if isinstance(x, (tuple, list)) else x.shape:
+        count *= size
+    return count''',
     "spatial": '''def spatial(sizes):
     """Sizes along spatial axes in our order: Julia's last axis comes first."""
     return tuple(sizes)[::-1] if isinstance(sizes, (tuple, list)) else sizes''',
