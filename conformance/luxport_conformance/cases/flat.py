@@ -119,7 +119,12 @@ def _squares(x: Any) -> Any:
 
 def _of(model: Callable[..., Any], *arrays: Any) -> Callable[[Any], Any]:
     """Return the model as a function of its vector: its layout is known from arrays of NumPy's, in its dtype."""
-    return lambda vector: flatten(model(*[array.astype(dtype_name(vector)) for array in arrays]))[1](vector)
+    # Beforehand: PyTorch's compiler would take what is done to arrays of NumPy's for a part of the program.
+    known = {
+        dtype: flatten(model(*[np.asarray(array).astype(dtype) for array in arrays]))[1]
+        for dtype in ("float16", "float32", "float64")
+    }
+    return lambda vector: known[dtype_name(vector)](vector)
 
 
 ARRAY = _of(lambda a: a, ONE)
