@@ -34,8 +34,9 @@ def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float
 
 
 def mpiexec() -> str:
-    """Return the mpiexec beside this Python, which is that of the MPI that pip installs."""
-    return str(Path(sys.executable).with_name("mpiexec"))
+    """Return the mpiexec beside this Python, which is that of the MPI that pip installs, or else the system's."""
+    beside = Path(sys.executable).with_name("mpiexec")
+    return str(beside) if beside.exists() else "mpiexec"
 
 
 def _started(command: list[str], variables: dict[str, object]) -> subprocess.Popen[str]:

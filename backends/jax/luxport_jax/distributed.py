@@ -121,8 +121,8 @@ class JaxEngine:
         """Put each array in its row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise DistributedError(
-                "the engine jax moves arrays between programs, not inside one: compile compute_gradients, and call "
-                "apply_gradients as it is, or train_step(..., jit=False)"
+                "the engine jax moves arrays between programs, not inside one: compile compute_gradients, average the "
+                "gradients by allreduce, and give them to apply_gradients"
             )
         sharding = NamedSharding(self._mesh, PartitionSpec("workers"))
         rows = self._with_axis(jax.device_put(list(arrays), self._own))

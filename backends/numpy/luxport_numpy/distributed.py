@@ -107,7 +107,7 @@ def _give_up(comm: Any) -> None:
 
 
 def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
-    hosts = [_as_sent(backend_of(array).to_numpy(array)) for array in arrays]
+    hosts = [_as_sent(_on_host(array)) for array in arrays]
     new: list[Any] = [None] * len(arrays)
     for dtype in dict.fromkeys([host.dtype for host in hosts]):
         members = [i for i, host in enumerate(hosts) if host.dtype == dtype]
@@ -120,6 +120,16 @@ def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
             kind = dtype_name(arrays[i])
             new[i] = backend.asarray(part if part.dtype.name == kind else part.astype(_host_dtype(kind)), device=device)
     return new
+
+
+def _on_host(array: Any) -> Any:
+    try:
+        return backend_of(array).to_numpy(array)
+    except (TypeError, AttributeError, NotImplementedError):  # by which frameworks say that there are no numbers yet
+        raise DistributedError(
+            "the engine mpi moves arrays between programs, not inside one: compile compute_gradients, average the "
+            "gradients by allreduce, and give them to apply_gradients"
+        ) from None
 
 
 def _as_sent(host: Any) -> Any:
