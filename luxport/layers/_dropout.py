@@ -176,7 +176,7 @@ def _check_p(layer: Any) -> None:
     name = type(layer).__name__
     if isinstance(layer.p, bool) or not isinstance(layer.p, Real):
         raise TypeError(f"{name} expects a probability in [0, 1], got {shown(layer.p)}")
-    if not 0 <= layer.p <= 1:
+    if not 0 <= float(layer.p) <= 1:
         raise ValueError(f"{name} expects a probability in [0, 1], got {shown(layer.p)}")
     object.__setattr__(layer, "p", float(layer.p))
 
