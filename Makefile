@@ -62,9 +62,8 @@ lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# The second asks how much of what users see has a type; on two cores both take as long as the first.
-types: env
-	$(MAKE) -j 2 types-inside types-outside
+# The second asks how much of what users see has a type.
+types: types-inside types-outside
 
 types-inside: env
 	$(BIN)/pyright --pythonpath $(BIN)/python
