@@ -20,6 +20,7 @@ from ._devices import gpu_device as gpu_device
 from ._devices import list_devices as list_devices
 from ._dtype_names import check_dtype_name as check_dtype_name
 from ._dtype_names import dtype_name as dtype_name
+from ._dtype_names import numpy_bfloat16 as numpy_bfloat16
 from ._move import to as to
 from ._move import to_numpy as to_numpy
 from ._precision import bf16 as bf16

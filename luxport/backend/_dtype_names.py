@@ -9,7 +9,7 @@ import numpy as np
 from luxport.backend._protocol import Array
 from luxport.text import shown
 
-__all__ = ["check_dtype_name", "dtype_name"]
+__all__ = ["check_dtype_name", "dtype_name", "numpy_bfloat16"]
 
 
 def check_dtype_name(dtype: Any, *, floating: bool = False) -> None:
@@ -35,6 +35,21 @@ def dtype_name(array: Array) -> str:
     """
     dtype = array.dtype
     return _NUMPY_NAMES.get(type(dtype)) or getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
+
+
+def numpy_bfloat16() -> Any:
+    """Return the extension type by which NumPy has bfloat16, which importing ml_dtypes makes known.
+
+    Raises: TypeError where that is not installed
+    """
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise TypeError(
+            "numpy has no bfloat16 of its own: pip install ml-dtypes, or convert with luxport.to(..., dtype='float32') "
+            "first"
+        ) from None
+    return ml_dtypes.bfloat16
 
 
 _FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")

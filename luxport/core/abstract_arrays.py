@@ -16,6 +16,7 @@ import numpy as np
 from luxport import tree
 from luxport.backend import adopt_type
 from luxport.errors import LayerTypeError
+from luxport.ops.shapes import broadcast_sizes
 from luxport.random import Rng
 from luxport.text import shown
 
@@ -125,7 +126,7 @@ def _binary(promote: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def rule(x1: Any, x2: Any, /) -> Any:
         if not all(isinstance(x, (AbstractArray, np.ndarray, np.generic, int, float, complex)) for x in (x1, x2)):
             return NotImplemented
-        return AbstractArray(_broadcast(_shape(x1), _shape(x2)), promote(x1, x2))
+        return AbstractArray(broadcast_sizes(_shape(x1), _shape(x2)), promote(x1, x2))
 
     return rule
 
@@ -141,20 +142,6 @@ def _true_divide_type(x1: Any, x2: Any) -> np.dtype[Any]:
 
 def _shape(x: Any) -> Shape:
     return tuple(getattr(x, "shape", ()))
-
-
-def _broadcast(*shapes: Shape) -> Shape:
-    """Join shapes by the rules of broadcasting; sizes stay the objects that they are."""
-    joined: list[int] = []
-    for i in range(1, max(map(len, shapes), default=0) + 1):
-        size = 1
-        for n in [shape[-i] for shape in shapes if len(shape) >= i]:
-            if size == 1:
-                size = n
-            elif n != size and n != 1:
-                raise ValueError(f"shapes expected that can be broadcast together, got {', '.join(map(str, shapes))}")
-        joined.append(size)
-    return tuple(joined[::-1])
 
 
 _arithmetic = _binary(_result_type)
@@ -207,12 +194,12 @@ def _axis(axis: int, ndim: int) -> int:
 
 def where(condition: Any, x1: Any, x2: Any, /) -> AbstractArray:
     """Broadcast three shapes."""
-    return AbstractArray(_broadcast(*map(_shape, (condition, x1, x2))), _result_type(x1, x2))
+    return AbstractArray(broadcast_sizes(*map(_shape, (condition, x1, x2))), _result_type(x1, x2))
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> AbstractArray:  # noqa: A002
     """Keep the dtype, broadcast the bounds."""
-    return AbstractArray(_broadcast(*map(_shape, (x, min, max))), x.dtype)
+    return AbstractArray(broadcast_sizes(*map(_shape, (x, min, max))), x.dtype)
 
 
 def matmul(x1: Any, x2: Any, /) -> AbstractArray:
@@ -222,7 +209,7 @@ def matmul(x1: Any, x2: Any, /) -> AbstractArray:
     a, b = _shape(x1), _shape(x2)
     if not a or not b or a[-1] != b[-2 if len(b) > 1 else -1]:
         raise ValueError(f"matmul expects (..., k) and (..., k, n), got {a} and {b}")
-    batch = _broadcast(a[:-2], b[:-2])
+    batch = broadcast_sizes(a[:-2], b[:-2])
     return AbstractArray((*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ())), _result_type(x1, x2))
 
 
@@ -297,7 +284,7 @@ def squeeze(x: Any, /, axis: int | tuple[int, ...]) -> AbstractArray:
 
 def broadcast_to(x: Any, /, shape: Shape) -> AbstractArray:
     """Take on a larger shape."""
-    if _broadcast(x.shape, tuple(shape)) != tuple(shape):
+    if broadcast_sizes(x.shape, tuple(shape)) != tuple(shape):
         raise ValueError(f"{x.shape} cannot be broadcast to {tuple(shape)}")
     return AbstractArray(tuple(shape), x.dtype)
 

@@ -10,7 +10,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
-from luxport.distributed._engine import DistributedError, Session, current
+from luxport.distributed._engine import DistributedError, Session, current, first_line
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import safe_to_show, shown
 
@@ -203,10 +203,9 @@ def _exchanged(caller: str, session: Session, text: str) -> list[str]:
 
 
 def _lost(caller: str, session: Session, error: Exception) -> DistributedError:
-    said = safe_to_show((str(error).strip().splitlines() or [type(error).__name__])[0], 300)
     return DistributedError(
         f"{caller} on rank {session.world.rank} of {session.world.size} lost another process, which ended, or did not "
-        f"come within {session.timeout:g} s: start all of them again ({session.name} says: {said})"
+        f"come within {session.timeout:g} s: start all of them again ({session.name} says: {first_line(error)})"
     )
 
 

@@ -8,7 +8,16 @@ from typing import Any
 from luxport.backend import Array, is_array, namespace
 from luxport.ops._operation import operation
 
-__all__ = ["are_fixed", "is_number", "mark_unknown", "reshape_samples", "sizes_of", "spread_alike", "spreads_over"]
+__all__ = [
+    "are_fixed",
+    "broadcast_sizes",
+    "is_number",
+    "mark_unknown",
+    "reshape_samples",
+    "sizes_of",
+    "spread_alike",
+    "spreads_over",
+]
 
 
 def sizes_of(x: Array) -> tuple[Any, ...]:
@@ -26,6 +35,26 @@ def sizes_of(x: Array) -> tuple[Any, ...]:
         if n is None:
             return running_sizes(x)
     return tuple(shape)
+
+
+def broadcast_sizes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Join shapes by the rules of broadcasting; sizes stay the objects that they are.
+
+    Raises: ValueError if they cannot be joined
+
+    >>> broadcast_sizes((2, 1), (3,))
+    (2, 3)
+    """
+    joined: list[int] = []
+    for i in range(1, max(map(len, shapes), default=0) + 1):
+        size = 1
+        for n in [shape[-i] for shape in shapes if len(shape) >= i]:
+            if size == 1:
+                size = n
+            elif n != size and n != 1:
+                raise ValueError(f"shapes expected that can be broadcast together, got {', '.join(map(str, shapes))}")
+        joined.append(size)
+    return tuple(joined[::-1])
 
 
 def is_number(size: Any) -> bool:

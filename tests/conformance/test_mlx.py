@@ -6,12 +6,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from what_is_there import needed
 
 import luxport
 from luxport_conformance.runner import Check, checks
 from luxport_conformance.selection import Selection
 
-mx = pytest.importorskip("mlx.core")
+mx = needed("mlx.core", "pip install 'luxport-nn[mlx]'")
 
 LAYERS = "Chain|Dense|Conv|ConvTranspose|BatchNorm|LayerNorm|Dropout|Embedding|LSTM|MaxPool|MultiHeadAttention"
 SAMPLE = f"^(values|jit_is_eager|gradients_agree)-({LAYERS})_1-|^override_is_definition|^(random_bits|out_of_range)"
@@ -99,7 +100,7 @@ def test_what_mlx_does_not_hold_is_said() -> None:
 
 
 def test_half_types_come_and_go() -> None:
-    pytest.importorskip("ml_dtypes")
+    needed("ml_dtypes", "pip install ml-dtypes")
     for dtype in ("float16", "bfloat16"):
         x = luxport.asarray([0.5, -2.0], backend="mlx", dtype=dtype)
         host = luxport.to_numpy(x)

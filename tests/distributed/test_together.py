@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from what_is_there import needed
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
@@ -26,7 +27,7 @@ def pairs() -> dict[str, Any]:
 @pytest.mark.parametrize("engine", ROUNDS)
 def test_two_processes(engine: str, pairs: dict[str, Any]) -> None:
     if engine == "mpi":
-        pytest.importorskip("mpi4py", reason="the engine mpi needs mpi4py and mpich, which pip installs")
+        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
         pairs["mpi"] = START["begin"](engine, ROUNDS["mpi"], 2)
     said = START["finished"](engine, pairs[engine])
     assert not said, said
@@ -34,7 +35,7 @@ def test_two_processes(engine: str, pairs: dict[str, Any]) -> None:
 
 def test_an_mpiexec_of_another_mpi_is_refused() -> None:
     """It would make runs of one process each, as MPI sees them."""
-    pytest.importorskip("mpi4py", reason="the engine mpi needs mpi4py and mpich, which pip installs")
+    needed("mpi4py", "pip install 'luxport-nn[mpi]'")
     program = "from luxport import distributed\ndistributed.initialize('mpi')"
     place = {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_LOCAL_RANK": "1"}
     done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **place}, capture_output=True, text=True)

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 FIXTURES = Path(os.environ.get("LUXPORT_FIXTURES", Path(__file__).parents[3] / "shared" / "fixtures"))
 
 
@@ -16,7 +14,7 @@ def folder(name: str) -> Path:
     found = FIXTURES / name
     if not found.is_dir():
         reason = f"no files at {found}; set LUXPORT_FIXTURES to the folder that holds {name}/"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(reason)
-        pytest.skip(reason, allow_module_level=True)
+        from what_is_there import leave_out  # where tests run; the fuzzer asks for the folder alone
+
+        leave_out(reason)
     return found

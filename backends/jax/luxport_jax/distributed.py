@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from luxport.distributed._engine import DistributedError
+from luxport.distributed._engine import DistributedError, first_line, inside_a_program, met_not_all, needs_a_place
 from luxport.distributed._launch import World
 
 __all__ = ["JaxEngine", "start_collectives"]
@@ -27,7 +27,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
     Raises: DistributedError if they do not come, or if JAX has arrays already
     """
     if not world.address:
-        raise DistributedError("the engine jax needs the place of rank 0: set MASTER_ADDR and MASTER_PORT")
+        raise needs_a_place("jax")
     host, _, port = world.address.rpartition(":")
     # torchrun listens at the port itself, for PyTorch's processes.
     taken = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
@@ -44,11 +44,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
             shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
         )
     except (RuntimeError, ValueError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise DistributedError(
-            f"the engine jax on rank {world.rank} met not all of {world.size} processes at {address} "
-            f"within {timeout:g} s: {said}"
-        ) from error
+        raise met_not_all("jax", world, address, timeout, error) from error
     return JaxEngine(world, timeout)
 
 
@@ -112,7 +108,7 @@ class JaxEngine:
         try:
             jax.distributed.shutdown()
         except RuntimeError as error:
-            raise DistributedError(f"shutdown lost another process: {str(error).splitlines()[0][:300]}") from error
+            raise DistributedError(f"shutdown lost another process: {first_line(error)}") from error
 
     def _key(self, number: int, rank: int) -> str:
         return f"luxport/{number}/{rank}"
@@ -120,10 +116,7 @@ class JaxEngine:
     def _global(self, arrays: Sequence[Any]) -> list[Any]:
         """Put each array in its row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
-            raise DistributedError(
-                "the engine jax moves arrays between programs, not inside one: compile compute_gradients, average the "
-                "gradients by allreduce, and give them to apply_gradients"
-            )
+            raise inside_a_program("jax")
         sharding = NamedSharding(self._mesh, PartitionSpec("workers"))
         rows = self._with_axis(jax.device_put(list(arrays), self._own))
         size = self.world.size

@@ -7,6 +7,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from luxport.backend import numpy_bfloat16
+
 __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
 
 
@@ -37,7 +39,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
 def to_numpy(array: mx.array) -> Any:
     """Copy to the host."""
     if array.dtype == mx.bfloat16:
-        return np.array(array.view(mx.uint16)).view(_numpy_bfloat16())
+        return np.array(array.view(mx.uint16)).view(numpy_bfloat16())
     return np.array(array)
 
 
@@ -70,15 +72,3 @@ def _held(dtype: str) -> mx.Dtype:
 
 _NARROWER = {"float64": "float32", "complex128": "complex64"}
 """What MLX has not, or not for its elementary functions nor anywhere but on the CPU, and what there is instead."""
-
-
-def _numpy_bfloat16() -> Any:
-    """Find the extension type, which importing ml_dtypes makes known."""
-    try:
-        import ml_dtypes
-    except ImportError:
-        raise TypeError(
-            "numpy has no bfloat16 of its own: pip install ml-dtypes, or convert with luxport.to(..., dtype='float32') "
-            "first"
-        ) from None
-    return ml_dtypes.bfloat16

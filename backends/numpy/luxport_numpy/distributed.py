@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from luxport.backend import backend_of, dtype_name
-from luxport.distributed._engine import DistributedError
+from luxport.backend import backend_of, dtype_name, numpy_bfloat16
+from luxport.distributed._engine import DistributedError, inside_a_program
 from luxport.distributed._launch import World
 from luxport.errors import BackendNotFoundError
 
@@ -118,18 +118,17 @@ def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
             part = part.reshape(hosts[i].shape)
             device = backend.device_of(arrays[i])
             kind = dtype_name(arrays[i])
-            new[i] = backend.asarray(part if part.dtype.name == kind else part.astype(_host_dtype(kind)), device=device)
+            if part.dtype.name != kind:
+                part = part.astype(numpy_bfloat16() if kind == "bfloat16" else kind)
+            new[i] = backend.asarray(part, device=device)
     return new
 
 
 def _on_host(array: Any) -> Any:
     try:
         return backend_of(array).to_numpy(array)
-    except (TypeError, AttributeError, NotImplementedError):  # by which frameworks say that there are no numbers yet
-        raise DistributedError(
-            "the engine mpi moves arrays between programs, not inside one: compile compute_gradients, average the "
-            "gradients by allreduce, and give them to apply_gradients"
-        ) from None
+    except (TypeError, AttributeError, NotImplementedError) as error:  # so frameworks say that there are no numbers yet
+        raise inside_a_program("mpi") from error
 
 
 def _as_sent(host: Any) -> Any:
@@ -137,11 +136,3 @@ def _as_sent(host: Any) -> Any:
     if host.dtype == np.bool_:
         return host.astype(np.uint8)
     return host.astype(np.float32) if host.dtype.name in ("float16", "bfloat16") else host
-
-
-def _host_dtype(kind: str) -> Any:
-    if kind == "bfloat16":
-        import ml_dtypes
-
-        return ml_dtypes.bfloat16
-    return kind

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from luxport.backend import numpy_bfloat16
+
 __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
 
 
@@ -33,7 +35,7 @@ def to_numpy(array: torch.Tensor) -> Any:
     """Copy to the host."""
     host = array.detach().cpu().resolve_conj().resolve_neg()
     if host.dtype == torch.bfloat16:
-        return np.array(host.view(torch.int16).numpy()).view(_numpy_bfloat16())
+        return np.array(host.view(torch.int16).numpy()).view(numpy_bfloat16())
     return np.array(host.numpy())
 
 
@@ -52,18 +54,6 @@ def devices() -> list[str]:
 def device_of(array: torch.Tensor) -> str:
     """Name a tensor's device."""
     return f"gpu:{array.device.index or 0}" if array.device.type == "cuda" else array.device.type
-
-
-def _numpy_bfloat16() -> Any:
-    """Find the extension type, which importing ml_dtypes makes known."""
-    try:
-        import ml_dtypes
-    except ImportError:
-        raise TypeError(
-            "numpy has no bfloat16 of its own: pip install ml-dtypes, or convert with luxport.to(..., dtype='float32') "
-            "first"
-        ) from None
-    return ml_dtypes.bfloat16
 
 
 def _device(name: str) -> torch.device:

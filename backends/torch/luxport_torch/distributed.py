@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from luxport.distributed._engine import DistributedError
+from luxport.distributed._engine import DistributedError, met_not_all, needs_a_place
 from luxport.distributed._launch import World
 
 __all__ = ["TorchEngine", "start_collectives"]
@@ -26,7 +26,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
     if not dist.is_available():
         raise DistributedError("the engine torch needs torch.distributed, which this PyTorch is built without")
     if not world.address:
-        raise DistributedError("the engine torch needs the place of rank 0: set MASTER_ADDR and MASTER_PORT")
+        raise needs_a_place("torch")
     on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
     if on_gpus:
         torch.cuda.set_device(world.local_rank % torch.cuda.device_count())
@@ -39,11 +39,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
             timeout=timedelta(seconds=timeout),
         )
     except (RuntimeError, ValueError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        raise DistributedError(
-            f"the engine torch on rank {world.rank} met not all of {world.size} processes at {world.address} "
-            f"within {timeout:g} s: {said}"
-        ) from error
+        raise met_not_all("torch", world, world.address, timeout, error) from error
     return TorchEngine(world)
 
 

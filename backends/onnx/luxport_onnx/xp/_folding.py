@@ -10,9 +10,10 @@ import array_api_compat.numpy as host
 import numpy as np
 
 from luxport import tree
+from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import SAMPLES, Array, constant, fed, record
 
-__all__ = ["as_array", "broadcast_sizes", "broadcast_shapes", "folding", "promoted", "refused", "scalar", "vector"]
+__all__ = ["as_array", "broadcast_shapes", "folding", "promoted", "refused", "scalar", "vector"]
 
 
 def folding(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,20 +51,6 @@ def promoted(*xs: Any) -> tuple[Array, ...]:
 
     dtype = np.result_type(*[x.dtype if isinstance(x, (Array, np.ndarray, np.generic)) else x for x in xs])
     return tuple([astype(x, dtype) if type(x) is Array else constant(np.asarray(x, dtype)) for x in xs])
-
-
-def broadcast_sizes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Join shapes by the rules of broadcasting."""
-    joined: list[int] = []
-    for i in range(1, max(map(len, shapes), default=0) + 1):
-        size = 1
-        for n in [shape[-i] for shape in shapes if len(shape) >= i]:
-            if size == 1:
-                size = n
-            elif n not in (size, 1):
-                raise ValueError(f"shapes expected that can be broadcast together, got {', '.join(map(str, shapes))}")
-        joined.append(size)
-    return tuple(joined[::-1])
 
 
 def broadcast_shapes(*arrays: Array) -> tuple[tuple[int, ...], ...]:

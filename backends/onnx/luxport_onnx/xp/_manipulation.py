@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import SAMPLES, Array, constant, record, record_all
-from luxport_onnx.xp._folding import as_array, broadcast_sizes, folding, promoted, vector
+from luxport_onnx.xp._folding import as_array, folding, promoted, vector
 
 __all__ = [
     "broadcast_arrays",

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import astype
 from luxport_onnx.xp._elementwise import divide, multiply, sqrt, square, subtract
-from luxport_onnx.xp._folding import broadcast_sizes, folding, promoted, scalar, vector
+from luxport_onnx.xp._folding import folding, promoted, scalar, vector
 from luxport_onnx.xp._manipulation import expand_dims, permute_dims, reshape, sizes_of
 
 __all__ = [

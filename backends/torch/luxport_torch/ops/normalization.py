@@ -32,18 +32,15 @@ def batch_norm(
     """The library's kernel, which changes the running statistics in place, on copies of them."""
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
+    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     if not _native(x, running_mean, running_var, scale, bias):
-        return _define_batch_norm(
-            *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
-        )
+        return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
     expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
     if not training and running_mean is not None:
         y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), False, momentum, epsilon, True)
         return y, running_mean, running_var
     if _seen_by_none(x):
-        return _define_batch_norm(
-            *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
-        )
+        return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = running_mean, running_var
     if running_mean is not None and running_var is not None:
         new_mean, new_var = running_mean.clone(), running_var.clone()
@@ -53,7 +50,6 @@ def batch_norm(
     y, means, factors = torch.native_batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon)
     if _usual(means, factors, epsilon):
         return y, new_mean, new_var
-    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
 
 
