@@ -14,7 +14,15 @@ from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops.windows import pad_axis
 
-__all__ = ["pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symmetric", "pad_zeros"]
+__all__ = [
+    "pad_circular",
+    "pad_constant",
+    "pad_edge",
+    "pad_reflect",
+    "pad_symmetric",
+    "pad_zeros",
+    "sides_to_pad",
+]
 
 PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
 """One for all sides, or an entry or a (low, high) pair per axis."""
@@ -43,7 +51,7 @@ def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes
     >>> pad_constant(np.ones((1, 2)), padding=((1, 2),), value=5.0)
     array([[5., 1., 1., 5., 5.]])
     """
-    for axis, low, high in _sides(x, padding, axes, first=0):
+    for axis, low, high in sides_to_pad(x, padding, axes, first=0):
         x = pad_axis(x, axis, low, high, value)
     return x
 
@@ -165,7 +173,7 @@ They are counted from the axis' ends: its size, for which there is a check, may 
 
 def _padded(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool) -> Array:
     xp = namespace(x)
-    for axis, low, high in _sides(x, padding, axes, first=2):
+    for axis, low, high in sides_to_pad(x, padding, axes, first=2):
         before = (slice(None),) * axis
 
         def part(where: slice, x: Array = x, axis: int = axis, before: tuple[slice, ...] = before) -> Array:
@@ -190,7 +198,7 @@ def _expect_room(mode: str, most: int | None, low: int, high: int) -> None:
         raise LayerError(f"expects padding of at most {most} to {mode} it, got ({low}, {high})", culprit="luxport")
 
 
-def _sides(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tuple[int, int, int]]:
+def sides_to_pad(x: Array, padding: PadWidths, axes: Axes, *, first: int) -> list[tuple[int, int, int]]:
     """Return (axis, low, high) for each axis to pad; without axes, an int is for those from the `first` on."""
     rank = len(x.shape)
     if is_int(axes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,3 +121,22 @@ def test_the_suite_says_what_is_left_out() -> None:
     found = lacking_names(type("Lacking", (), lacking))
     assert list(found) == ["cumulative_sum"]
     assert found["cumulative_sum"]
+
+
+def test_a_compiled_program_begins_to_run_when_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody looks at a number, a loop of training would otherwise remember all its steps."""
+    begun: list[Any] = []
+    start = mx.async_eval
+
+    def watch(arrays: Any) -> None:
+        start(arrays)
+        begun.append(len(arrays))
+
+    monkeypatch.setattr(mx, "async_eval", watch)
+    step = luxport.jit(lambda x: (x * 0.5, x.sum()))
+    x = mx.ones(3)
+    for _ in range(4):
+        x, _ = step(x)
+    assert begun == [2] * 4
+    assert mx.grad(lambda x: step(x)[0].sum())(x).tolist() == [0.5] * 3  # part of another program: that one begins
+    assert begun == [2] * 4

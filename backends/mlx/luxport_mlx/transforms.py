@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import mlx.core as mx
@@ -186,7 +187,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile by `mx.compile`: one program per structure, shapes and dtypes of the arguments."""
+    """Compile by `mx.compile`: one program per structure, shapes and dtypes of the arguments.
+
+    It begins to run when it is called, as programs of other frameworks do; MLX itself would wait until somebody looks
+    at a number, and a loop of training would remember all its steps.
+    """
     programs: dict[Any, tuple[Callable[..., Any], _Flat]] = {}
 
     def program(*args: Any, **kwargs: Any) -> Any:
@@ -201,6 +206,8 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
             found = programs[signature] = _compiled(f, signature[0], leaves)
         compiled, result = found
         arrays = compiled(*[leaf for leaf in leaves if isinstance(leaf, mx.array)])
+        with suppress(ValueError):  # inside another program, of which it is a part
+            mx.async_eval(arrays)
         return result.closed(arrays)
 
     return program

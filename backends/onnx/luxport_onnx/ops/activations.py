@@ -26,24 +26,26 @@ __all__ = [
     "selu",
     "sigmoid",
     "softplus",
-    "softshrink",
     "softsign",
     "swish",
     "tanh",
-    "trelu",
 ]
 
 
-def _native(op: Callable[..., Any], *, since: int = 0, double: bool = False) -> Callable[[Any], Callable[..., Any]]:
+_WITH_DOUBLE = ("float16", "float32", "float64")
+
+
+def _native(
+    op: Callable[..., Any], *, since: int = 0, kinds: tuple[str, ...] = ("float16", "float32")
+) -> Callable[[Any], Callable[..., Any]]:
     """Leave to the definition what the operator is not for: other dtypes, constants, and an older opset.
 
-    onnxruntime has some operators for float64 (`double`), most of them not.
+    ThresholdedRelu and Shrink make zeros of NaN, so they are not here.
     """
     definition = ops.definition_of(op)
 
     def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
         def choose(x: Array, **options: Any) -> Any:
-            kinds = ("float16", "float32", "float64") if double else ("float16", "float32")
             native = x.dtype.name in kinds and not x.is_constant and opset() >= since
             return function(x, **options) if native else definition(x, **options)
 
@@ -53,19 +55,19 @@ def _native(op: Callable[..., Any], *, since: int = 0, double: bool = False) -> 
     return wrap
 
 
-@_native(ops.relu, double=True)
+@_native(ops.relu, kinds=_WITH_DOUBLE)
 def relu(x: Array) -> Array:
     """One operator."""
     return same("Relu", x)
 
 
-@_native(ops.sigmoid, double=True)
+@_native(ops.sigmoid, kinds=_WITH_DOUBLE)
 def sigmoid(x: Array) -> Array:
     """One operator."""
     return same("Sigmoid", x)
 
 
-@_native(ops.tanh, double=True)
+@_native(ops.tanh, kinds=_WITH_DOUBLE)
 def tanh(x: Array) -> Array:
     """One operator."""
     return same("Tanh", x)
@@ -77,7 +79,7 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
     return same("Elu", x, alpha=float(alpha))
 
 
-@_native(ops.celu)
+@_native(ops.celu, kinds=("float32",))
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
     """One operator."""
     return same("Celu", x, alpha=float(alpha))
@@ -137,31 +139,19 @@ def gelu_tanh(x: Array) -> Array:
     return same("Gelu", x, approximate="tanh")
 
 
-@_native(ops.trelu)
-def trelu(x: Array, *, theta: float = 1) -> Array:
-    """One operator."""
-    return same("ThresholdedRelu", x, alpha=float(theta))
-
-
-@_native(ops.softshrink)
-def softshrink(x: Array, *, lambda_: float = 0.5) -> Array:
-    """One operator."""
-    return same("Shrink", x, lambd=float(lambda_), bias=float(lambda_))
-
-
 @_native(ops.swish)
 def swish(x: Array) -> Array:
     """Two operators."""
     return multiply(x, same("Sigmoid", x))
 
 
-@_native(ops.relu6, double=True)
+@_native(ops.relu6, kinds=_WITH_DOUBLE)
 def relu6(x: Array) -> Array:
     """One operator."""
     return clip(x, 0.0, 6.0)
 
 
-@_native(ops.hardtanh, double=True)
+@_native(ops.hardtanh, kinds=_WITH_DOUBLE)
 def hardtanh(x: Array) -> Array:
     """One operator."""
     return clip(x, -1.0, 1.0)

@@ -137,10 +137,12 @@ def _floating(x: Array) -> bool:
 
 
 def _in_float(name: str, operator: str) -> Callable[..., Array]:
-    """Return a function whose operator has no float64: it is computed in float32."""
+    """Return a function whose operator has no float64: it is computed in float32, unless others make it up."""
 
     def function(x: Array, /) -> Array:
         if x.dtype == np.float64 and operator in SINGLE_ONLY:
+            if operator == "Tan":
+                return divide(sin(x), cos(x))
             return cast_through(x, np.float32, lambda wide: same(operator, wide))
         return same(operator, x)
 
@@ -174,6 +176,7 @@ abs, negative = unary("abs", "Abs"), unary("negative", "Neg")  # noqa: A001
 sign = unary("sign", "Sign")
 logical_not = unary("logical_not", "Not", np.bool_)
 _add, _subtract, _divide = binary("add", "Add"), binary("subtract", "Sub"), binary("divide", "Div")
+_floor, _ceil, _round = unary("floor", "Floor"), unary("ceil", "Ceil"), unary("round", "Round")
 
 
 def add(x1: Any, x2: Any, /) -> Array:
@@ -225,19 +228,19 @@ def remainder(x1: Any, x2: Any, /) -> Array:
 @folding
 def floor(x: Array, /) -> Array:
     """Round down."""
-    return same("Floor", x) if _floating(x) else x
+    return _floor(x) if _floating(x) else x
 
 
 @folding
 def ceil(x: Array, /) -> Array:
     """Round up."""
-    return same("Ceil", x) if _floating(x) else x
+    return _ceil(x) if _floating(x) else x
 
 
 @folding
 def round(x: Array, /) -> Array:  # noqa: A001
     """Round to the nearest whole number, to the even one of two."""
-    return same("Round", x) if _floating(x) else x
+    return _round(x) if _floating(x) else x
 
 
 @folding

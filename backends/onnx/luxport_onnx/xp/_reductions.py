@@ -9,7 +9,7 @@ import numpy as np
 from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import astype
-from luxport_onnx.xp._elementwise import divide, multiply, sqrt, square, subtract
+from luxport_onnx.xp._elementwise import divide, greater, multiply, sqrt, square, subtract
 from luxport_onnx.xp._folding import folding, promoted, scalar, vector
 from luxport_onnx.xp._manipulation import expand_dims, permute_dims, reshape, sizes_of
 
@@ -94,7 +94,7 @@ def min(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # n
 def any(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
     """Tell whether one holds."""
     flags = astype(astype(x, np.bool_), np.int32)
-    return astype(reduced("ReduceMax", flags, axis, keepdims), np.bool_)
+    return greater(reduced("ReduceMax", flags, axis, keepdims), 0)  # of nothing it is the least of all integers
 
 
 @folding

@@ -1,0 +1,56 @@
+"""Padding and resampling are one operator each, and onnxruntime's numbers are NumPy's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import ops
+from luxport_conformance.exported import Exported
+
+IMAGES = np.random.default_rng(0).normal(size=(2, 4, 5, 6)).astype(np.float32)
+ONE: dict[str, tuple[str, Callable[..., Any]]] = {
+    "constant": ("Pad", lambda x: ops.pad_constant(x, padding=((1, 2), (0, 3)), value=2.0)),
+    "edge": ("Pad", lambda x: ops.pad_edge(x, padding=3)),
+    "reflect": ("Pad", lambda x: ops.pad_reflect(x, padding=2)),
+    "circular": ("Pad", lambda x: ops.pad_circular(x, padding=(2, (0, 1)))),
+    "shuffle": ("DepthToSpace", lambda x: ops.pixel_shuffle(x, factor=2)),
+    "nearest": ("Resize", lambda x: ops.upsample_nearest(x, scale=(2, 3))),
+    "linear": ("Resize", lambda x: ops.upsample_linear(x, scale=2)),
+    "linear_cells": ("Resize", lambda x: ops.upsample_linear(x, scale=3, align_corners=False)),
+    "linear_size": ("Resize", lambda x: ops.upsample_linear(x, size=(3, 11))),
+    "linear_cells_size": ("Resize", lambda x: ops.upsample_linear(x, size=(3, 11), align_corners=False)),
+}
+
+
+@pytest.mark.parametrize("shape", [("N", 4, "H", "W"), IMAGES.shape], ids=["free", "fixed"])
+@pytest.mark.parametrize("name", ONE)
+def test_one_operator(name: str, shape: tuple[Any, ...]) -> None:
+    operator, f = ONE[name]
+    run = Exported(luxport.WrappedFunction(f), {}, {}, shape)
+    assert [node.op_type for node in run.graph.graph.node] == [operator]
+    for x in (IMAGES, np.concatenate([IMAGES] * 2, axis=3)) if "N" in shape else (IMAGES,):
+        np.testing.assert_allclose(run(x)[0], f(x), rtol=0, atol=8 * np.finfo(np.float32).eps * np.abs(x).max())
+
+
+def test_scales_that_are_no_whole_numbers_with_free_sizes() -> None:
+    def f(x: Any) -> Any:
+        return ops.upsample_linear(x, scale=1.5)
+
+    run = Exported(luxport.WrappedFunction(f), {}, {}, ("N", 4, "H", "W"))
+    np.testing.assert_allclose(run(IMAGES)[0], f(IMAGES), rtol=0, atol=1e-6)
+
+
+def test_nothing_is_none_and_all() -> None:
+    """An axis of nothing, as CTC's labels may be: `any` is false, `all` is true."""
+
+    def f(x: Any) -> Any:
+        xp = luxport.namespace(x)
+        return xp.astype(xp.any(x > 0, axis=1), xp.float32), xp.astype(xp.all(x > 0, axis=1), xp.float32)
+
+    run = Exported(luxport.WrappedFunction(f), {}, {}, ("N", "T"))
+    none, all_ = run(np.zeros((3, 0), np.float32))
+    assert none.tolist() == [0.0] * 3
+    assert all_.tolist() == [1.0] * 3
