@@ -68,8 +68,9 @@ def to_onnx(
         output_names: one for each array of the output; "y", or "y_0", "y_1", …, unless they are given
         opset: the version of ONNX's operators; 21 unless it is given, which onnxruntime has since 1.20
         training: run the layers as they are in `st`, in place of test mode. What draws random numbers is an error then
-        external_data: whether the parameters are in a file of their own, of the same name and ``.data``; they are for a
-            model over 2 GB, where ONNX's files end, unless it is given
+        external_data: whether the parameters are in a file of their own, of the same name and ``.data``, and what is
+            returned has their places in it alone; they are for a model over 2 GB, where ONNX's files end, unless it
+            is given
 
     Raises: BackendNotFoundError without onnx; TypeError for inputs that are none of the above; ValueError for names
             that do not fit, or an opset that is not known; LayerError, with the place in the model, for what the

@@ -103,15 +103,23 @@ def test_the_same_arguments_make_the_same_bytes(tmp_path: Any) -> None:
 
 
 def test_parameters_in_a_file_of_their_own(tmp_path: Any) -> None:
-    model = luxport.Dense(40, 30)
+    model = luxport.Chain(luxport.Dense(40, 30), luxport.Dense(30, 50))  # two that do not fill a page
     ps, st = drawn(model)
     luxport.to_onnx(tmp_path / "m.onnx", model, ps, st, ("N", 40), external_data=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
+    assert (
+        (tmp_path / "m.onnx").stat().st_size
+        < 4 * 30 * 40
+        <= 4 * 30 * (40 + 50)
+        <= (tmp_path / "m.onnx.data").stat().st_size
+    )
     session: Any = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
     x = normal(2, 40)
     np.testing.assert_allclose(session.run(None, {"x": x})[0], model(x, ps, st)[0], rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="expects a path"):
         luxport.to_onnx(None, model, ps, st, ("N", 40), external_data=True)
+    luxport.to_onnx(tmp_path / "m.onnx", model, ps, st, ("N", 40))
+    assert [file.name for file in tmp_path.iterdir()] == ["m.onnx"]
 
 
 def test_what_no_graph_can_do_is_one_line() -> None:

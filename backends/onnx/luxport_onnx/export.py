@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import onnx
 
 from luxport import tree
@@ -13,7 +14,7 @@ from luxport.errors import LayerTypeError
 from luxport.porting.files.replacing import replacing
 from luxport_onnx import xp
 from luxport_onnx.graph import DEFAULT_OPSET, Array, constant, exporting, placeholder
-from luxport_onnx.model import NEWEST, OLDEST, model_of
+from luxport_onnx.model import NEWEST, OLDEST, PAGE, graph_of, model_of, places_beside
 
 __all__ = ["export"]
 
@@ -50,23 +51,25 @@ def export(
         y = program(x, _constants(ps), _constants(st))
         outputs = tree.map(_output, y)
         named = list(zip(name_outputs(outputs), tree.leaves(outputs), strict=True))
-        model = model_of(list(zip(input_names, leaves, strict=True)), named, opset=version, free=free)
-    size = model.ByteSize()
-    outside = size >= _MOST if external_data is None else external_data
-    if path is None:
-        if outside:
+        graph = graph_of(list(zip(input_names, leaves, strict=True)), named)
+        size = sum([value.nbytes for value in graph.constants.values()])
+        outside = size >= _MOST if external_data is None else external_data
+        if path is None and outside:
             raise ValueError(f"to_onnx expects a path for a model of {size} bytes: files of ONNX end at 2 GB")
-        onnx.checker.check_model(model)
-        return model
+        beside = places_beside(graph, os.path.basename(f"{path}{_BESIDE}")) if outside else {}
+        model = model_of(graph, opset=version, free=free, beside=beside)
     if not outside:
         onnx.checker.check_model(model)
-    _write(model, path, outside)
-    if outside:
+    if path is not None:
+        _write(model, path, [graph.constants[name] for name in beside])
+    if outside and path is not None:
         onnx.checker.check_model(path)
     return model
 
 
-_MOST = 2**31 - 2**20
+_BESIDE = ".data"
+
+_MOST = 2**31 - 2**24
 """Bytes of a file: Protocol Buffers end at 2 GB."""
 
 _UNIT = 5040
@@ -114,20 +117,14 @@ def _output(leaf: Any) -> Array:
     )
 
 
-def _write(model: Any, path: str, outside: bool) -> None:
-    """Write a file whole or not at all; with the parameters beside it under its name and ``.data``."""
-    file = os.path.basename(path)
-    beside = f"{path}.data"
-    if os.path.exists(beside):
-        os.remove(beside)
-    if outside:
-        onnx.save_model(
-            *(model, path),
-            save_as_external_data=True,
-            all_tensors_to_one_file=True,
-            location=f"{file}.data",
-            size_threshold=1024,
-        )
-        return
+def _write(model: Any, path: str, beside: Sequence[np.ndarray]) -> None:
+    """Write a file, and before it what is in one of its own beside it: each is whole or not written."""
+    if beside:
+        with replacing(f"{path}{_BESIDE}") as out:
+            for value in beside:
+                out.write(b"\0" * (-out.tell() % PAGE))
+                out.write(np.ascontiguousarray(value).data)
     with replacing(path) as out:
         out.write(model.SerializeToString(deterministic=True))
+    if not beside and os.path.exists(f"{path}{_BESIDE}"):
+        os.remove(f"{path}{_BESIDE}")  # of a model that was here before

@@ -14,7 +14,7 @@ from luxport_onnx.folding_norms import fold_norms
 from luxport_onnx.graph import Array
 from luxport_onnx.lines import Graph, Line, reachable, written
 
-__all__ = ["NEWEST", "OLDEST", "model_of", "reachable"]
+__all__ = ["NEWEST", "OLDEST", "PAGE", "graph_of", "model_of", "places_beside", "reachable"]
 
 OLDEST = 18
 """The first version of the operators that has what arrays are made of here."""
@@ -22,23 +22,34 @@ OLDEST = 18
 NEWEST = onnx.defs.onnx_opset_version()
 
 
+def graph_of(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
+    """Return the graph that makes the outputs from the inputs."""
+    graph = written(inputs, outputs)
+    fold_norms(graph)
+    return graph
+
+
 def model_of(
-    inputs: Sequence[tuple[str, Array]],
-    outputs: Sequence[tuple[str, Array]],
+    graph: Graph,
     *,
     opset: int,
     free: Mapping[str, tuple[int, ...]] | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return the model that makes the outputs from the inputs; `free` are the free sizes, by name, for each sample."""
-    graph = written(inputs, outputs)
-    fold_norms(graph)
-    free = free or {}
+    """Return a graph as a model; `free` are the free sizes, by name, for each sample.
+
+    Constants that are `beside` it are places in a file of their own, see `places_beside`.
+    """
+    free, beside = free or {}, beside or {}
     made = helper.make_graph(
         [_node(line) for line in graph.lines],
         "luxport",
         [_described(name, array, free) for name, array in graph.inputs],
         [_described(name, array, free) for name, array in graph.outputs],
-        initializer=[numpy_helper.from_array(value, name) for name, value in graph.constants.items()],
+        initializer=[
+            beside[name] if name in beside else numpy_helper.from_array(value, name)
+            for name, value in graph.constants.items()
+        ],
     )
     imports = [helper.make_opsetid("", opset)]
     return helper.make_model(
@@ -48,6 +59,30 @@ def model_of(
         producer_name="luxport",
         producer_version=__version__,
     )
+
+
+def places_beside(graph: Graph, file: str) -> dict[str, Any]:
+    """Give each constant that is not small its place in a file, one behind the other at the start of a page.
+
+    A model with all its numbers in it cannot be made where it is over 2 GB, so these have none.
+    """
+    places: dict[str, Any] = {}
+    end = 0
+    for name, value in graph.constants.items():
+        if value.nbytes < _SMALL:
+            continue
+        start = -(-end // PAGE) * PAGE
+        end = start + value.nbytes
+        place = onnx.TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(value.dtype), dims=value.shape)
+        place.data_location = onnx.TensorProto.EXTERNAL
+        for key, entry in {"location": file, "offset": start, "length": value.nbytes}.items():
+            place.external_data.add(key=key, value=str(entry))
+        places[name] = place
+    return places
+
+
+PAGE = 4096
+_SMALL = 1024
 
 
 def _node(line: Line) -> Any:
