@@ -196,9 +196,11 @@ def checked(
     rules: Mapping[str, Rule] | None = None,
     check: Check | None = None,
     canonical: Callable[..., Any] | None = None,
+    early: bool = False,
 ) -> Callable[[F], F]:
     """Let a function that no backend supplies say what it takes, and what is wrong with a wrong call.
 
+    With `early` arrays are looked at in every call: where one framework takes what another refuses.
     `canonical` is the operation that it calls with everything written out, whose definition is its own, too.
     """
 
@@ -207,6 +209,7 @@ def checked(
         names, _ = arrays_of(function)
         expect_options = arguments.expect_options if arguments.rules else None
         any_by_position = any(name in arguments.rules for name in names)
+        expect = arguments.expect if early else None
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:
@@ -214,6 +217,8 @@ def checked(
                 if expect_options is not None:
                     named = {**dict(zip(names, given, strict=False)), **options} if any_by_position else options
                     expect_options(named, given[0] if given else None)
+                if expect is not None:
+                    expect(*given)
                 return function(*given, **options)
             except Exception as error:
                 problem = arguments.explain(error, given, options)

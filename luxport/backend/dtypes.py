@@ -18,6 +18,7 @@ __all__ = [
     "bool_dtype",
     "expect_floating",
     "expect_no_booleans",
+    "expect_one_kind",
     "in_single_or_double",
     "is_bool",
     "is_complex",
@@ -67,6 +68,18 @@ def expect_floating(x: Array, name: str = "x") -> None:
         )
 
 
+def expect_one_kind(x: Array, other: Array) -> None:
+    """Expect no integers beside numbers that are none: which dtype holds both, each framework says for itself.
+
+    Raises: LayerTypeError
+    """
+    if is_integer(x) != is_integer(other):
+        raise LayerTypeError(
+            f"expects integers alone or no integers, got {dtype_name(x)} and {dtype_name(other)}: "
+            "convert one with luxport.to(..., dtype=)"
+        )
+
+
 def expect_no_booleans(x: Array) -> None:
     """Expect numbers.
 
@@ -107,11 +120,12 @@ def in_single_or_double(f: F) -> F:
 def promote(xp: Any, x: Array, other: Array) -> tuple[Array, Array]:
     """Convert two arrays of numbers to the dtype that holds both.
 
-    Raises: LayerTypeError for booleans
+    Raises: LayerTypeError for booleans, and for integers beside others: which dtype holds both is no standard's
     """
     if x.dtype != other.dtype:
         expect_no_booleans(x)
         expect_no_booleans(other)
+        expect_one_kind(x, other)
         dtype = xp.result_type(x.dtype, other.dtype)
         return xp.astype(x, dtype), xp.astype(other, dtype)
     expect_no_booleans(x)
@@ -120,14 +134,20 @@ def promote(xp: Any, x: Array, other: Array) -> tuple[Array, Array]:
 
 def plus(xp: Any, x: Array, parameter: Array) -> Array:
     """Return ``x + parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
-    if x.dtype != parameter.dtype or (wide := single_or_double(xp, x)) is x:
+    if x.dtype != parameter.dtype:
+        x, parameter = promote(xp, x, parameter)
+        return x + parameter
+    if (wide := single_or_double(xp, x)) is x:
         return x + parameter
     return xp.astype(wide + single_or_double(xp, parameter), x.dtype)
 
 
 def times(xp: Any, x: Array, parameter: Array) -> Array:
     """Return ``x * parameter``; the parameter's gradient is a sum over what it is spread over, taken in float32."""
-    if x.dtype != parameter.dtype or (wide := single_or_double(xp, x)) is x:
+    if x.dtype != parameter.dtype:
+        x, parameter = promote(xp, x, parameter)
+        return x * parameter
+    if (wide := single_or_double(xp, x)) is x:
         return x * parameter
     return xp.astype(wide * single_or_double(xp, parameter), x.dtype)
 

@@ -134,7 +134,7 @@ def _are_axes(value: Any, shape: Shape | None) -> bool:
 
 
 def _is_shape(value: Any, shape: Shape) -> bool:
-    if not isinstance(value, (tuple, list)):
+    if not isinstance(value, tuple):
         return False
     if not all([is_running_number(n) or n is None or (is_int(n) and 0 <= n <= MOST) for n in value]):
         return False

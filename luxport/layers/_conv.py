@@ -81,7 +81,7 @@ class Conv(Convolution):
         check_dtype(x, weight)
         padding = windows.padding
         if self.padding_mode != "zeros":
-            check_room(x, windows.window, padding, windows.dilation)
+            check_room(x, windows.window, windows.stride, padding, windows.dilation)
             x = _PAD[self.padding_mode](x, padding=padding)
             padding = ((0, 0),) * len(padding)
         y = ops.conv_nd(

@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import expect_floating, single_or_double
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -20,7 +20,7 @@ from luxport.initializers import Initializer, normal
 from luxport.ops._gather import reduce_segments
 from luxport.ops.indices import expect_integers, marked_missing, value_range
 from luxport.random import Rng
-from luxport.text import shown
+from luxport.text import kind_of, shown
 
 __all__ = ["Embedding", "EmbeddingBag"]
 
@@ -182,6 +182,8 @@ class EmbeddingBag(Layer):
         if not isinstance(self.reduction, str):
             return self.reduction(rows, axis=-2)
         xp = namespace(rows)
+        if self.reduction == "mean":
+            expect_floating(rows, "weight")
         return xp.astype(getattr(xp, self.reduction)(single_or_double(xp, rows), axis=-2), rows.dtype)
 
 
@@ -210,7 +212,7 @@ def _rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
 def _rows_of_axes(weight: Array, x: Any, sizes: tuple[int, ...]) -> Array:
     """Return the rows at places in a table of several axes."""
     if not isinstance(x, (tuple, list)) or len(x) != len(sizes):
-        got = f"a tuple of {len(x)}" if isinstance(x, (tuple, list)) else type(x).__name__
+        got = f"a tuple of {len(x)}" if isinstance(x, (tuple, list)) else kind_of(x)
         raise LayerError(f"expects a tuple of {len(sizes)} arrays of indices, one per axis of the table, got {got}")
     for part, size in zip(x, sizes, strict=True):
         if isinstance(part, Integral):
@@ -238,6 +240,8 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
     xp = namespace(rows, indices, offsets)
     places = xp.astype(xp.cumulative_sum(xp.ones_like(indices, dtype=xp.int32)), xp.int32) - 1
     segments = xp.clip(xp.searchsorted(offsets, places, side="right") - 1, 0, bags - 1)
+    if reduction == "mean":
+        expect_floating(rows, "weight")
     if reduction == "max":
         top = reduce_segments(ops.stop_gradient(rows), segments, op="max", size=bags)
         # The gradient goes in equal shares to the rows that are the largest: a row may be in a bag twice.

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Array, namespace
+from luxport.backend import Array, namespace, same_shape
 from luxport.backend.dtypes import is_bool
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import ContainerLayer, WrapperLayer
 from luxport.core.input_checks import check_sizes, shape_of, shape_text
 from luxport.errors import LayerError
-from luxport.layers._recurrent_cells import RecurrentCell
+from luxport.layers._recurrent_cells import RecurrentCell, outline
 from luxport.ops._recurrent import zero_masked
 from luxport.random import Rng
 from luxport.text import shown
@@ -220,7 +220,10 @@ class BidirectionalRNN(ContainerLayer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Run both cells and join their outputs."""
         x, mask, carries = split_input(x, self.forward_rnn.masked)
-        forward, backward = (None, None) if carries is None else carries
+        carries = (None, None) if carries is None else carries
+        if len(carries) != 2 or not all([part is None or isinstance(part, (tuple, list)) for part in carries]):
+            raise LayerError(f"expects a pair of carries, forward and backward, got {outline(carries)}")
+        forward, backward = carries
         inner = self.backward_rnn["rnn"]
         first, forward_st = self.forward_rnn(join_input(x, mask, forward), ps["forward_rnn"], st["forward_rnn"])
         second, backward_st = inner(join_input(x, mask, backward), ps["backward_rnn"]["rnn"], st["backward_rnn"]["rnn"])
@@ -296,9 +299,14 @@ def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
     if is_bool(mask):
         if len(mask.shape) != rank:
             raise LayerError(f"expects flags {'(T,)' if rank == 1 else '(N, T)'} as its mask, got {shape_text(mask)}")
-        return _swap_time_and_batch(mask) if batch_first else mask
+        flags = _swap_time_and_batch(mask) if batch_first else mask
+        if not same_shape(flags.shape, tuple(x.shape)[:rank]):
+            raise LayerError(f"expects a flag for each step of {shape_text(x)} as its mask, got {shape_text(flags)}")
+        return flags
     if len(mask.shape) != rank - 1:
         raise LayerError(f"expects lengths {'()' if rank == 1 else '(N,)'} as its mask, got {shape_text(mask)}")
+    if not same_shape(mask.shape, tuple(x.shape)[1:rank]):
+        raise LayerError(f"expects a length for each sample of {shape_text(x)} as its mask, got {shape_text(mask)}")
     steps = x
     while len(steps.shape) > rank:
         steps = steps[..., 0]

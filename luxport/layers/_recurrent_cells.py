@@ -9,10 +9,11 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, TypeAlias
 
 from luxport import ops, tree
-from luxport.backend import Array, array_device, namespace
+from luxport.backend import Array, array_device, dtype_name, namespace
+from luxport.backend.dtypes import is_floating
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
-from luxport.core.input_checks import check_axis, check_dtype, check_sizes
+from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_text
 from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
@@ -169,9 +170,14 @@ class _Cell(RecurrentCell):
         check_dtype(x, ps["weight_ih"])
         if not isinstance(carry, (tuple, list)) or len(carry) != size:
             wanted = "(hidden,)" if size == 1 else "(hidden, memory)"
-            raise LayerError(f"expects a tuple {wanted} as its carry, got {_outline(carry)}")
+            raise LayerError(f"expects a tuple {wanted} as its carry, got {outline(carry)}")
         for part in carry:
             check_axis(part, -1, self.out_dims, "a carry (..., {})")
+            if len(part.shape) > len(x.shape) or not is_floating(part):
+                raise LayerError(
+                    f"expects a carry (..., {self.out_dims}) of floating numbers with no more axes than "
+                    f"{shape_text(x)}, got {dtype_name(part)} {shape_text(part)}"
+                )
         biases = self._biases()
         return (
             ps["weight_ih"],
@@ -434,5 +440,5 @@ class _KeyRng(Rng):
         return draw(self._key, counter, shape=shape)
 
 
-def _outline(carry: Any) -> str:
+def outline(carry: Any) -> str:
     return str(tree.map(lambda leaf: "*", carry)).replace("'*'", "*")

@@ -173,7 +173,7 @@ def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) 
 
 def epsilon_of(y_hat: Array, epsilon: float | None) -> float:
     """Return epsilon, by default the distance from 1 to the next number of the prediction's dtype."""
-    return EPSILON[dtype_name(y_hat)] if epsilon is None else epsilon
+    return EPSILON[dtype_name(y_hat)] if epsilon is None else float(epsilon)
 
 
 def aggregate(losses: Array, agg: Aggregation) -> Array:

@@ -28,7 +28,7 @@ def _check_elements(x: Array, *, output_size: Sizes, **options: Any) -> None:
 _RULES = {"output_size": SPATIAL_SIZES, "variable_windows": FLAG}
 
 
-@operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements, early=False)
+@operation(takes="x real (N, C, ...)", rules=_RULES, check=_check_elements)
 def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
@@ -53,7 +53,7 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
     return _pool_axes(x, output_size, lambda x, axis, windows: reduce(larger, _entries(x, axis, windows)))
 
 
-@operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements, early=False)
+@operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements)
 @in_single_or_double
 def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
     """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
@@ -84,7 +84,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
     return _pool_axes(x, output_size, mean)
 
 
-@operation(takes="x (N, C, ...)", rules={**_RULES, "p": POSITIVE}, check=_check_elements, early=False)
+@operation(takes="x (N, C, ...)", rules={**_RULES, "p": POSITIVE}, check=_check_elements)
 @in_single_or_double
 def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True, p: float = 2) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.

@@ -29,7 +29,6 @@ def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     xp = namespace(x, weight, bias)
     check_dense(x, weight, bias)
-    if x.dtype != weight.dtype:
-        x, weight = promote(xp, x, weight)
+    x, weight = promote(xp, x, weight)
     y = xp.matmul(x, weight)
     return y if bias is None else plus(xp, y, bias)

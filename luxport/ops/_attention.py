@@ -33,14 +33,13 @@ _DROPOUT = {"dropout": FUNCTION}
 
 
 @operation(
-    takes=f"query (...), key like query (...), value like query (...), {_MORE}",
+    takes=f"query floating (...), key like query (...), value like query (...), {_MORE}",
     rules={
         **_DROPOUT,
         "scale": or_none(number("a number other than 0", lambda scale: scale == scale != 0)),
         "is_causal": FLAG,
         "return_scores": FLAG,
     },
-    early=False,
 )
 def scaled_dot_product_attention(
     query: Array,
@@ -95,10 +94,9 @@ def scaled_dot_product_attention(
 
 
 @operation(
-    takes=f"query (..., len_q, features), key like query (..., len_kv, features), "
+    takes=f"query floating (..., len_q, features), key like query (..., len_kv, features), "
     f"value like query (..., len_kv, out), {_MORE}",
     rules={**_DROPOUT, "nheads": count(1)},
-    early=False,
 )
 def dot_product_attention(
     query: Array,
@@ -133,7 +131,7 @@ def dot_product_attention(
     return join_heads(xp, y), scores
 
 
-@operation(takes=f"query (...), key like query (...), {_MORE}", rules=_DROPOUT, early=False)
+@operation(takes=f"query floating (...), key like query (...), {_MORE}", rules=_DROPOUT)
 def dot_product_attention_scores(
     query: Array, key: Array, bias: Array | None = None, mask: Array | None = None, *, dropout: Dropping = identity
 ) -> Array:

@@ -145,7 +145,7 @@ def batched_matmul(
     return xp.reshape(y, (*tuple(y.shape)[:-2], *left_rest, *right_rest))
 
 
-@operation(takes="x (...), bias (C)?", rules={"activation": FUNCTION}, early=False)
+@operation(takes="x (...), bias numbers (C)?", rules={"activation": FUNCTION}, early=False)
 def bias_activation(x: Array, bias: Array | None, *, activation: Activation = identity) -> Array:
     """Add a bias to each channel and activate: channels are axis 1, of a single sample of features axis 0.
 
@@ -168,6 +168,7 @@ def bias_activation(x: Array, bias: Array | None, *, activation: Activation = id
     axis = 1 if len(shape) > 1 else 0
     if len(bias.shape) != 1 or len(shape) == 0 or not _same(shape[axis], bias.shape[0]):
         raise LayerError(f"expects (N, {', '.join(map(str, bias.shape))}, ...), got {shape}")
+    x, bias = promote(xp, x, bias)
     return activation(plus(xp, x, xp.reshape(bias, (-1,) + (1,) * (len(shape) - axis - 1))))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import in_single_or_double, is_floating, promote
+from luxport.backend.dtypes import expect_no_booleans, expect_one_kind, in_single_or_double, is_floating, plus, promote
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import FLAG
 from luxport.errors import LayerError, LayerTypeError, shape_text
@@ -21,6 +21,7 @@ from luxport.ops.windows import (
     Sizes,
     add_windows,
     check_room,
+    check_written_out,
     output_sizes,
     pad_spatial,
     per_axis,
@@ -34,23 +35,46 @@ __all__ = ["conv", "conv_nd", "conv_transpose", "conv_transpose_nd", "fold", "fo
 
 
 def _check(
-    x: Array, weight: Array, bias: Array | None, *, padding: Pairs, dilation: Sizes, groups: int, **others: Any
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    groups: int,
+    flip: bool,
 ) -> None:
     sizes = tuple(weight.shape)
-    _check_weight(x, sizes, sizes[1] * groups, groups, "(out, in / groups, *kernel)")
+    _check_weight(x, weight, sizes[1] * groups, groups, "(out, in / groups, *kernel)")
     if bias is not None:
         _check_bias(bias, weight, sizes[0])
-    check_room(x, sizes[2:], padding, dilation)
+    check_room(x, sizes[2:], stride, padding, dilation)
 
 
-def _check_transpose(x: Array, weight: Array, bias: Array | None, *, groups: int, flip: bool, **windows: Any) -> None:
+def _check_transpose(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    *,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    flip: bool,
+) -> None:
     sizes = tuple(weight.shape)
-    _check_weight(x, sizes, sizes[0], groups, "(in, out / groups, *kernel)")
+    _check_weight(x, weight, sizes[0], groups, "(in, out / groups, *kernel)")
     if bias is not None:
         _check_bias(bias, weight, sizes[1] * groups)
     places = tuple(x.shape)[2:]
+    check_written_out(len(places), padding, stride, dilation)
+    if not isinstance(output_padding, tuple) or len(output_padding) != len(places) or min(output_padding) < 0:
+        raise LayerError(f"expects output_padding of {len(places)} sizes, got {short(output_padding)}")
     if None in places:
         return
+    windows = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
     made = transposed_sizes(places, sizes[2:], **windows)
     if min(*places, *made) < 1:
         raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
@@ -58,13 +82,14 @@ def _check_transpose(x: Array, weight: Array, bias: Array | None, *, groups: int
         check_growth(axis, n, new)
 
 
-def _check_windows(x: Array, *, window: Sizes, padding: Pairs, dilation: Sizes, **others: Any) -> None:
-    check_room(x, window, padding, dilation)
+def _check_windows(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool) -> None:
+    check_room(x, window, stride, padding, dilation)
 
 
 def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: bool, **windows: Any) -> None:
     """Expect what `unfold` makes; a size that is not known yet passes."""
     shape = columns.shape
+    check_written_out(len(window), windows["padding"], window, output_size, windows["stride"], windows["dilation"])
     places = output_sizes(output_size, window, **windows)
     entries, wanted = math.prod(window), math.prod(places)
     fits = len(shape) == 3 and min(places) > 0 and shape[2] in (wanted, None)
@@ -75,10 +100,14 @@ def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: b
         )
 
 
-def _check_weight(x: Array, sizes: Sizes, channels: int, groups: int, pattern: str) -> None:
+def _check_weight(x: Array, weight: Array, channels: int, groups: int, pattern: str) -> None:
+    expect_no_booleans(weight)
+    sizes = tuple(weight.shape)
+    if x.dtype != weight.dtype:
+        expect_one_kind(x, weight)
     shape = x.shape
     matches = len(sizes) == len(shape) and shape[1] in (channels, None) and 0 not in sizes
-    if not matches or groups < 1 or sizes[0] % groups:
+    if not matches or groups < 1 or groups is True or sizes[0] % groups:
         got = f"{sizes} for {shape_text(x)} in {groups} groups"
         raise LayerError(f"expects a weight {pattern} that fits x (N, in, *spatial), got {got}")
 
@@ -142,7 +171,7 @@ def _convolved(
     columns = xp.reshape(columns, (-1, groups, terms, math.prod(places)))
     rows = xp.reshape(weight, (groups, out // groups, terms))
     y = xp.reshape(xp.matmul(rows, columns), (-1, out, *places))
-    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
 
 
 @checked(_TAKES.format("out"), rules={"flip": FLAG}, canonical=conv_nd)
@@ -237,7 +266,7 @@ def _laid(
     if flip:
         columns = xp.flip(columns, axis=tuple(range(2, len(kernel) + 2)))
     y = pad_spatial(add_windows(columns, kernel, stride=stride, dilation=dilation), around)
-    return y if bias is None else y + xp.reshape(bias, (out,) + (1,) * len(kernel))
+    return y if bias is None else plus(xp, y, xp.reshape(bias, (out,) + (1,) * len(kernel)))
 
 
 @checked(_TAKES.format("in"), rules={"flip": FLAG}, canonical=conv_transpose_nd)
@@ -342,7 +371,7 @@ def unfold(
     return unfold_nd(x, window=window, stride=stride, padding=padding, dilation=dilation, flip=flip)
 
 
-@operation(takes="columns (N, rows, places)", rules=WRITTEN_OUT, early=False, guard=_check_columns)
+@operation(takes="columns numbers (N, rows, places)", rules=WRITTEN_OUT, check=_check_columns)
 @in_single_or_double
 def fold_nd(
     columns: Array,
@@ -378,7 +407,7 @@ def fold_nd(
     return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
 
 
-@checked("columns (N, rows, places)", rules={"flip": FLAG}, canonical=fold_nd)
+@checked("columns numbers (N, rows, places)", rules={"flip": FLAG}, canonical=fold_nd)
 def fold(
     columns: Array,
     *,

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import expect_floating
-from luxport.backend.option_rules import PROBABILITY, SHAPE, Rule, is_int, late, or_none
+from luxport.backend.option_rules import PROBABILITY, SHAPE, Rule, is_int, or_none
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops._random_bits import KEY_AND_COUNTER, random_bits
@@ -15,12 +15,10 @@ from luxport.ops._random_bits import KEY_AND_COUNTER, random_bits
 __all__ = ["alpha_dropout", "dropout", "keep_mask", "mask_shape"]
 
 
-_AXES = Rule(
-    "a tuple of axes", lambda value, shape: isinstance(value, (tuple, list)) and all([is_int(n) for n in value])
-)
+_AXES = Rule("a tuple of axes", lambda value, shape: isinstance(value, tuple) and all([is_int(n) for n in value]))
 
 
-@operation(takes=f"x inexact, {KEY_AND_COUNTER}", rules={"p": PROBABILITY, "axes": late(or_none(_AXES))}, early=False)
+@operation(takes=f"x inexact, {KEY_AND_COUNTER}", rules={"p": PROBABILITY, "axes": or_none(_AXES)})
 def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
     """Zero each entry with probability p and scale the others by 1 / (1 - p).
 
@@ -47,7 +45,7 @@ def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, 
     return xp.where(keep_mask(key, counter, shape=shape, p=p), x * (1.0 / (1.0 - p)), xp.zeros_like(x))
 
 
-@operation(takes=f"x floating, {KEY_AND_COUNTER}", rules={"p": PROBABILITY}, early=False)
+@operation(takes=f"x floating, {KEY_AND_COUNTER}", rules={"p": PROBABILITY})
 def alpha_dropout(x: Array, key: Array, counter: Array, *, p: float) -> Array:
     """Set each entry to the limit of `selu` with probability p, then restore a mean of 0 and a variance of 1.
 
@@ -81,7 +79,7 @@ _SELU_LIMIT = -1.7580993408473766
 """What `selu` tends to: minus its scale times its alpha."""
 
 
-@operation(takes=KEY_AND_COUNTER, rules={"p": PROBABILITY, "shape": late(SHAPE)}, early=False)
+@operation(takes=KEY_AND_COUNTER, rules={"p": PROBABILITY, "shape": SHAPE})
 def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -> Array:
     """Draw booleans that are false with probability p, exact to 32 bits: integers against a threshold.
 

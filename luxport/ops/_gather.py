@@ -6,13 +6,19 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from luxport.backend import Array, array_device, is_array, is_inexact, namespace, same_shape
-from luxport.backend.dtypes import as_indices, is_integer, real_numbers, single_or_double
+from luxport.backend import Array, array_device, dtype_name, is_array, is_inexact, namespace, same_shape
+from luxport.backend.dtypes import (
+    as_indices,
+    expect_no_booleans,
+    is_integer,
+    real_numbers,
+    single_or_double,
+)
 from luxport.backend.memory import check_memory
-from luxport.backend.option_rules import MOST, Rule, choice, count, is_int, is_number, late, or_none
-from luxport.errors import LayerError, shape_text
+from luxport.backend.option_rules import MOST, Rule, choice, count, is_int, is_number, or_none
+from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.indices import expect_integers, marked_missing, value_range, within
+from luxport.ops.indices import are_in_range, expect_integers, marked_missing, value_range, within
 from luxport.ops.shapes import mark_unknown, sizes_of
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -20,6 +26,10 @@ __all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
 
 
 def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = None, size: Any = None) -> None:
+    if init is None or not indices:
+        return
+    if type(init) is complex and "complex" not in dtype_name(src):
+        raise LayerTypeError(f"expects init as a real number beside {dtype_name(src)}, got {init}")
     sizes = (size,) if isinstance(size, int) else size or [None] * len(indices)
     rest = tuple(src.shape)[len(indices[0].shape) :]
     if is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
@@ -73,9 +83,9 @@ def gather(src: Array, *indices: Array) -> Array:
     rules={
         "op": choice("+", "-", "*", "/", "max", "min", "mean"),
         "size": or_none(Rule("an int or a tuple of ints of at least 0", lambda value, shape: _are_sizes(value))),
-        "init": late(or_none(Rule("a number or an array", lambda value, shape: _is_start(value)))),
+        "init": or_none(Rule("a number or an array", lambda value, shape: _is_start(value))),
     },
-    check=_expect_scattered,
+    guard=_expect_scattered,
     early=False,
 )
 def scatter(
@@ -114,6 +124,7 @@ def scatter(
         raise LayerError(f"expects {places} and further axes, as the indices, got {tuple(src.shape)}")
     if op in ("mean", "/"):
         src = real_numbers(xp, src, f"scatter with {op!r}")
+    expect_no_booleans(src)
     sizes = _sizes(xp, indices, size)
     rest, rows = tuple(src.shape)[len(places) :], math.prod(sizes)
     check_memory("the result", (*sizes, *rest))
@@ -129,9 +140,8 @@ def scatter(
 
 
 @operation(
-    takes="src (m, ...), segments int (m)",
+    takes="src numbers (m, ...), segments int (m)",
     rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
-    early=False,
 )
 def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     """Reduce the slices of each segment: their sum, prod, max or min.
@@ -161,14 +171,26 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
 
 
 def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
+    """Expect arrays that fit: which numbers segments have, whoever calls has seen, and looking costs as much again."""
+    if len(segments.shape) != 1 or not src.shape or not same_shape(segments.shape, tuple(src.shape)[:1]):
+        raise LayerError(f"expects src (m, ...) and segments (m), got {shape_text(src)} and {shape_text(segments)}")
+    expect_integers(segments, "segments")
+    expect_no_booleans(src)
     check_memory("the result", (size, *src.shape[1:]))
-    within(namespace(src, segments), segments, size, "segments")
+    if size == 0:
+        are_in_range(segments, 0, "segments")
+
+
+def _expect_numbers_of_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
+    _expect_segments(src, segments, op=op, size=size)
+    are_in_range(segments, size, "segments")
 
 
 @operation(
-    takes="src (m, ...), segments int (m)",
-    rules={"op": late(choice("sum", "prod", "max", "min")), "size": late(count(0))},
-    check=_expect_segments,
+    takes="src numbers (m, ...), segments int (m)",
+    rules={"op": choice("sum", "prod", "max", "min"), "size": count(0)},
+    check=_expect_numbers_of_segments,
+    guard=_expect_segments,
     early=False,
 )
 def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import EPSILON, expect_floating, single_or_double
+from luxport.backend.dtypes import EPSILON, expect_floating, is_floating, single_or_double
 from luxport.backend.option_rules import AXES, FLAG, NON_NEGATIVE, PROBABILITY, SOME_AXES, count, or_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
@@ -60,8 +60,13 @@ def _expect_pair(
         raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
 
 
+def _expect_real_axes(x: Array, **options: Any) -> None:
+    if not x.shape or not is_floating(x):
+        raise LayerTypeError(f"expects floating numbers with an axis, got {dtype_name(x)} {shape_text(x)}")
+
+
 def _expect_whole_groups(x: Array, *parameters: Array | None, groups: int, **options: Any) -> None:
-    if x.shape[1] is not None and x.shape[1] % groups:
+    if x.shape[1] is not None and (x.shape[1] % groups or x.shape[1] == 0):
         raise LayerError(f"expects channels in groups of one size, got {x.shape[1]} in {groups}: {shape_text(x)}")
 
 
@@ -130,7 +135,7 @@ def batch_norm(
 @operation(
     takes=_of_channels("N, C, ..."),
     rules={**_EPSILON, "training": FLAG, "momentum": PROBABILITY},
-    check=_expect_pair,
+    guard=_expect_pair,
     early=False,
 )
 def instance_norm(
@@ -185,7 +190,7 @@ def instance_norm(
 @operation(
     takes="x floating (N, C, ...), scale floating (C)?, bias floating (C)?",
     rules={**_EPSILON, "groups": count(1)},
-    check=_expect_whole_groups,
+    guard=_expect_whole_groups,
     early=False,
 )
 def group_norm(
@@ -264,7 +269,7 @@ def rms_norm(
     return xp.astype(_scale_and_shift(xp, found, scale, None), x.dtype)
 
 
-@operation(takes="x inexact", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False)
+@operation(takes="x floating", rules={"axis": AXES, "epsilon": NON_NEGATIVE}, early=False, guard=_expect_real_axes)
 def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-5) -> Array:
     """Return ``(x - mean) / sqrt(var + epsilon)`` with the mean and the biased variance along an axis, or several.
 
@@ -281,7 +286,6 @@ def normalize(x: Array, *, axis: int | tuple[int, ...] = 0, epsilon: float = 1e-
            [ 1.,  0.]])
     """
     xp = namespace(x)
-    expect_floating(x)
     found = moments(xp, single_or_double(xp, x), along(xp, axis), epsilon)
     return xp.astype(_scale_and_shift(xp, found, None, None), x.dtype)
 

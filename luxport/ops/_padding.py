@@ -28,7 +28,7 @@ PadWidths: TypeAlias = int | tuple[int | tuple[int, int], ...]
 """One for all sides, or an entry or a (low, high) pair per axis."""
 
 _VALUE = Rule(
-    "a number", lambda value, shape: is_number(value) or is_running_number(value) or isinstance(value, (complex, bool))
+    "a real number", lambda value, shape: is_number(value) or is_running_number(value) or isinstance(value, bool)
 )
 
 Axes: TypeAlias = int | tuple[int, ...] | None

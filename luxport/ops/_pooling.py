@@ -7,7 +7,7 @@ from operator import add
 from typing import Any
 
 from luxport.backend import Array, namespace
-from luxport.backend.arguments import checked
+from luxport.backend.arguments import checked, short
 from luxport.backend.dtypes import expect_floating, single_or_double
 from luxport.backend.option_rules import FLAG, POSITIVE
 from luxport.errors import LayerError, shape_text
@@ -45,8 +45,19 @@ _TAKES = "x (N, C, ...)"
 _ORDERED = "x real (N, C, ...)"
 
 
-def _check_windows(x: Array, *, window: Sizes, padding: Pairs, dilation: Sizes, **others: Any) -> None:
-    check_room(x, window, padding, dilation)
+def _check_windows(
+    x: Array,
+    *,
+    window: Sizes,
+    stride: Sizes,
+    padding: Pairs,
+    dilation: Sizes,
+    count_include_pad: Any = True,
+    p: Any = 1,
+) -> None:
+    check_room(x, window, stride, padding, dilation)
+    if not (count_include_pad is True or count_include_pad is False):
+        raise LayerError(f"expects count_include_pad as True or False, got {short(count_include_pad)}")
 
 
 def _check_floating_windows(x: Array, **windows: Any) -> None:
@@ -153,7 +164,7 @@ def mean_pool(
     return mean_pool_nd(x, **_written_out(x, window, stride, padding, dilation), count_include_pad=count_include_pad)
 
 
-@operation(takes=_TAKES, rules=WRITTEN_OUT, early=False, guard=_check_floating_windows)
+@operation(takes=_TAKES, rules={**WRITTEN_OUT, "p": POSITIVE}, early=False, guard=_check_floating_windows)
 def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
     """Take roots of sums of powers as `lp_pool` does, with every option given, for each spatial axis.
 
@@ -207,7 +218,7 @@ def lp_pool(
     return lp_pool_nd(x, **_written_out(x, window, stride, padding, dilation), p=p)
 
 
-@operation(takes=_TAKES, early=False)
+@operation(takes=_ORDERED)
 def global_max_pool(x: Array) -> Array:
     """Return each channel's largest element; the gradient goes to the first of equal ones.
 

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from luxport.backend import Array, array_device, namespace
-from luxport.backend.option_rules import SHAPE, late
+from luxport.backend.option_rules import SHAPE
 from luxport.ops._operation import operation
 from luxport.ops.threefry_on_host import ROTATIONS
 
@@ -20,7 +20,7 @@ KEY_AND_COUNTER = "key int32 (2), counter int32 ()"
 """What randomness is drawn from, as `operation` takes it."""
 
 
-@operation(takes="key int32 (2), counters int32 (..., 2)", early=False)
+@operation(takes="key int32 (2), counters int32 (..., 2)")
 def threefry_2x32(key: Array, counters: Array) -> Array:
     """Encrypt pairs of words: the Threefry-2x32 block cipher with 20 rounds.
 
@@ -36,7 +36,7 @@ def threefry_2x32(key: Array, counters: Array) -> Array:
     return xp.stack(threefry_words(xp, key, counters[..., 0], counters[..., 1]), axis=-1)
 
 
-@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
+@operation(takes=KEY_AND_COUNTER, rules={"shape": SHAPE})
 def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw 32 random bits per element, as int32.
 
@@ -61,7 +61,7 @@ def random_bits(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     return xp.reshape(xp.reshape(bits, (-1,))[:size], shape)
 
 
-@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
+@operation(takes=KEY_AND_COUNTER, rules={"shape": SHAPE})
 def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw float32 values from [0, 1): the top 24 of 32 random bits, bit-identical on every backend.
 
@@ -76,7 +76,7 @@ def uniform(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     return xp.astype(top, xp.float32) * 2.0**-24
 
 
-@operation(takes=KEY_AND_COUNTER, rules={"shape": late(SHAPE)}, early=False)
+@operation(takes=KEY_AND_COUNTER, rules={"shape": SHAPE})
 def normal(key: Array, counter: Array, *, shape: tuple[int, ...]) -> Array:
     """Draw float32 values from the standard normal distribution, none beyond 5.5.
 

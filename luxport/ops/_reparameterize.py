@@ -27,7 +27,7 @@ def _expect_sizes(direction: Array, size: Array) -> None:
         )
 
 
-@operation(takes="direction floating, size floating", check=_expect_sizes, early=False)
+@operation(takes="direction floating, size floating", check=_expect_sizes)
 def weight_norm(direction: Array, size: Array) -> Array:
     """``size direction / norm(direction)``, with a norm along all axes along which there is but one size.
 
@@ -62,7 +62,6 @@ def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> Non
     takes="weight floating, u floating (n)",
     rules={"axis": AXIS, "iterations": count(0)},
     check=_expect_vector,
-    early=False,
 )
 def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:
     """Divide a weight by an estimate of its largest singular value; return it and the left singular vector's estimate.

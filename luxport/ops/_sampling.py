@@ -32,7 +32,6 @@ def _expect_pixels(x: Array, grid: Array, **options: Any) -> None:
     ),
     rules={"padding_mode": choice(*get_args(GridPadding)), "align_corners": FLAG},
     check=_expect_pixels,
-    early=False,
 )
 @in_single_or_double
 def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", align_corners: bool = True) -> Array:
@@ -63,6 +62,8 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     expect_floating(x)
     expect_floating(grid, "grid")
     sizes, places = tuple(x.shape)[2:], tuple(grid.shape)[1:-1]
+    if grid.dtype != x.dtype:
+        grid = xp.astype(grid, x.dtype)
     rank = len(sizes)
     if rank not in (2, 3) or len(places) != rank or grid.shape[-1] != rank:
         raise LayerError(
@@ -124,7 +125,6 @@ def _mirrored(xp: Any, place: Array, low: float, span: float) -> Array:
         "method": choice("bilinear", "nearest"),
         "rotation_center": or_none(Rule("a pair of numbers (h, w)", lambda value, shape: _is_pair(value))),
     },
-    early=False,
 )
 @in_single_or_double
 def imrotate(

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import real_numbers, single_or_double
 from luxport.backend.option_rules import AXES, FLAG
+from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -17,7 +18,12 @@ Axes: TypeAlias = "int | tuple[int, ...] | None"
 """One axis, several, or all of them (None)."""
 
 
-@operation(rules={"axis": AXES}, early=False)
+def _expect_an_axis(x: Array, *, axis: Axes = -1) -> None:
+    if axis is not None and not x.shape:
+        raise LayerError(f"expects an array with an axis, got {shape_text(x)}")
+
+
+@operation(rules={"axis": AXES}, early=False, guard=_expect_an_axis)
 def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
 
@@ -40,7 +46,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     return xp.astype(powers / xp.sum(powers, axis=axis, keepdims=True), x.dtype)
 
 
-@operation(rules={"axis": AXES}, early=False)
+@operation(rules={"axis": AXES}, early=False, guard=_expect_an_axis)
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``x - log(sum(exp(x)))``, the logarithm of `softmax`, also where that is too small for a number.
 

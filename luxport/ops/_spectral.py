@@ -44,7 +44,7 @@ def _expect_some(s: Array, **options: Any) -> None:
         raise LayerError(f"expects an entry at least as s, got {shape_text(s)}: the loudest, without top_db")
 
 
-@operation(takes="x numbers (..., L), window real (n)?", rules=_FRAMES, check=_expect_signals, early=False)
+@operation(takes="x numbers (..., L), window real (n)?", rules=_FRAMES, check=_expect_signals)
 def stft(
     x: Array,
     window: Array | None = None,
@@ -218,7 +218,6 @@ def hamming_window(
     takes="x numbers (..., L), window real (n)?",
     rules={**_FRAMES, "pad": count(0), "power": FINITE, "window_normalized": FLAG},
     check=_expect_signals,
-    early=False,
 )
 def spectrogram(
     x: Array,
@@ -268,7 +267,6 @@ def spectrogram(
     takes="s real",
     rules={"ref": POSITIVE, "amin": POSITIVE, "top_db": or_none(NON_NEGATIVE)},
     check=_expect_some,
-    early=False,
 )
 def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: float | None = 80.0) -> Array:
     """Return ``10 log10(s / ref)``: powers in decibels.
@@ -291,7 +289,7 @@ def power_to_db(s: Array, *, ref: float = 1.0, amin: float = 1e-10, top_db: floa
     return levels if top_db is None else xp.maximum(levels, xp.max(levels) - top_db)
 
 
-@operation(takes="levels real", rules={"ref": FINITE}, early=False)
+@operation(takes="levels real", rules={"ref": FINITE})
 def db_to_power(levels: Array, *, ref: float = 1.0) -> Array:
     """Return ``ref 10^(levels / 10)``: undo `power_to_db`.
 

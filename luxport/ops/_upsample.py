@@ -41,7 +41,7 @@ def _check_elements(x: Array, **options: Any) -> None:
         raise LayerError(f"expects at least one element along each axis but the first, got {shape_text(x)}")
 
 
-@operation(takes="x (N, C, ...)", rules={"scale": _SIZE, "size": _SIZE}, check=_check_elements, early=False)
+@operation(takes="x (N, C, ...)", rules={"scale": _SIZE, "size": _SIZE}, check=_check_elements)
 def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Array:
     """Repeat every element along the spatial axes.
 
@@ -77,7 +77,7 @@ def upsample_nearest(x: Array, *, scale: Scale = None, size: Size = None) -> Arr
     return xp.reshape(x, (-1, shape[1], *sizes))
 
 
-@operation(takes="x (N, C, ...)", rules={"size": _SIZE}, check=_check_elements, early=False)
+@operation(takes="x (N, C, ...)", rules={"size": _SIZE}, check=_check_elements)
 def resize_nearest(x: Array, *, size: Size) -> Array:
     """Take `size` elements along the spatial axes, more or fewer: of n there, element i of m is ``floor(i n / m)``.
 
@@ -111,7 +111,6 @@ def resize_nearest(x: Array, *, size: Size) -> Array:
     takes="x (N, C, ...)",
     rules={"scale": _SCALE, "size": _SIZE, "align_corners": FLAG},
     check=_check_elements,
-    early=False,
 )
 def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_corners: bool = True) -> Array:
     """Interpolate linearly along each spatial axis, to ``floor(size * scale)`` elements or to `size`.
@@ -195,7 +194,7 @@ def upsample_trilinear(x: Array, *, scale: Scale = None, size: Size = None, alig
     return upsample_linear(x, scale=scale, size=size, align_corners=align_corners)
 
 
-@operation(takes="x (N, C, ...)", rules={"factor": count(1, LONGEST)}, check=_check_elements, early=False)
+@operation(takes="x (N, C, ...)", rules={"factor": count(1, LONGEST)}, check=_check_elements)
 def pixel_shuffle(x: Array, *, factor: int) -> Array:
     """Lay channels out in space: each pixel becomes a block of pixels.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import numbers
+from luxport.backend.dtypes import numbers, promote
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.shapes import spread_alike
@@ -35,7 +35,7 @@ def _expect_fit(x: Array, y: Array) -> None:
 def xlogy(x: Array, y: Array) -> Array:
     """Return ``x log(y)``, and 0 with no gradient to either where x is 0.
 
-    Shapes: x (...), y (...) of one dtype -> what they broadcast to; integers become float32
+    Shapes: x (...), y (...) -> what they broadcast to; integers become float32, and different dtypes are promoted
     Source: LuxOps ``xlogy``
 
     >>> import numpy as np
@@ -43,7 +43,7 @@ def xlogy(x: Array, y: Array) -> Array:
     array([0., 0.])
     """
     xp = namespace(x, y)
-    x, y = numbers(xp, x, "xlogy"), numbers(xp, y, "xlogy")
+    x, y = promote(xp, numbers(xp, x, "xlogy"), numbers(xp, y, "xlogy"))
     zero = x == 0
     # The logarithm itself must not see a zero: its infinite slope times 0 would be a NaN.
     result = x * xp.log(xp.where(zero, xp.ones_like(y), y))

@@ -24,6 +24,7 @@ __all__ = [
     "add_windows",
     "along_axis",
     "check_room",
+    "check_written_out",
     "fold_windows",
     "output_sizes",
     "pad_axis",
@@ -49,12 +50,17 @@ PerSide: TypeAlias = int | tuple[int | tuple[int, int], ...]
 
 
 def _are_pairs(value: Any, shape: Any) -> bool:
-    return isinstance(value, tuple) and all([_is_pair(pair) for pair in value])
+    return _one_each(value, shape) and all([_is_pair(pair) for pair in value])
+
+
+def _one_each(value: Any, shape: Any) -> bool:
+    """Tell whether a value is a tuple with an entry for each spatial axis; columns have theirs in two others."""
+    return isinstance(value, tuple) and (shape is None or len(shape) == 3 or len(value) == len(shape) - 2)
 
 
 def _ints(least: int) -> Rule:
     def are_ints(value: Any, shape: Any) -> bool:
-        return isinstance(value, tuple) and all([_is_int(n) and n >= least for n in value])
+        return _one_each(value, shape) and all([_is_int(n) and n >= least for n in value])
 
     return late(Rule(f"a tuple of ints of at least {least}, one for each spatial axis", are_ints))
 
@@ -102,12 +108,27 @@ def written_out(
     return per_axis("stride", stride, rank), around, per_axis("dilation", dilation, rank)
 
 
-def check_room(x: Array, window: Sizes, padding: Pairs, dilation: Sizes) -> None:
+def check_written_out(rank: int, padding: Pairs, *sizes: Sizes) -> None:
+    """Expect pairs and sizes of at least 1, one for each of `rank` spatial axes: kernels are not told apart by less.
+
+    Raises: LayerError, or what Python says of numbers that are none: the rules of `WRITTEN_OUT` explain which it was
+    """
+    fits = isinstance(padding, tuple) and len(padding) == rank
+    for each in sizes:
+        fits = fits and isinstance(each, tuple) and len(each) == rank
+        for n in each:
+            fits = fits and isinstance(n, int) and n >= 1
+    if not fits or rank < 1:
+        raise LayerError(f"expects windows on {rank} spatial axes with a number for each, got {padding} and {sizes}")
+
+
+def check_room(x: Array, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> None:
     """Expect channels, and room for the window along each spatial axis; a size that is not known yet passes.
 
     Raises: LayerError
     """
     shape = x.shape
+    check_written_out(len(shape) - 2, padding, window, stride, dilation)
     if shape[1] == 0:
         raise LayerError(f"expects at least one channel along axis 1, got {shape_text(x)}")
     for i, (k, (low, high), d) in enumerate(zip(window, padding, dilation, strict=True), start=2):

@@ -13,7 +13,9 @@ from luxport.ops.shapes import sizes_of
 __all__ = ["accuracy"]
 
 
-@checked("y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(ANY_INT)})
+@checked(
+    "y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(ANY_INT)}, early=True
+)
 def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
     """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
 

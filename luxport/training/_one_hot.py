@@ -7,8 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from luxport.backend import Array, Backend, asarray, backend_of, check_dtype_name, find_owner, namespace
+from luxport.backend import (
+    Array,
+    Backend,
+    asarray,
+    backend_of,
+    check_dtype_name,
+    dtype_name,
+    find_owner,
+    get_backend,
+    is_array,
+    namespace,
+)
 from luxport.backend.arguments import checked
+from luxport.backend.dtypes import as_indices, is_bool, is_floating
 from luxport.backend.option_rules import AXIS, BACKEND, MOST, TEXT, Rule, is_int, or_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops.indices import marked_missing, value_range
@@ -33,12 +45,16 @@ def _expect_entries(y: Array, labels: Any = None, *, axis: int = -1) -> None:
 
 
 def _is_hashable(value: Any) -> bool:
+    if is_array(value):  # those of some frameworks are, by their place in memory
+        return False
     try:
         hash(value)
     except TypeError:
         return False
     return True
 
+
+_NUMBERS = ("float", "bfloat", "int", "uint", "bool")
 
 _LABEL = Rule("a label, which is hashable", lambda value, shape: _is_hashable(value))
 _LABELS = Rule("a sequence of labels", lambda value, shape: isinstance(value, Sequence) or _is_vector(value))
@@ -130,7 +146,9 @@ def onehotbatch(
             f"at most {_MOST_CLASSES} classes expected, got {labels}: vectors of {labels * 4 / 1e9:,.1f} GB each; "
             "luxport.Embedding and the sparse losses take labels as they are"
         )
-    known = list(range(labels)) if isinstance(labels, int) else list(labels)
+    if backend is not None:
+        get_backend(backend)
+    known = list(range(labels)) if isinstance(labels, int) else _listed(labels)
     if not known:
         raise LayerError("expects a label at least, got none")
     position = _positions(known)
@@ -138,6 +156,10 @@ def onehotbatch(
         raise ValueError(f"labels expected that differ from each other, got {known}")
     if default is not _NOTHING and default not in position:
         raise ValueError(f"a default among the labels expected, got {shown(default)}")
+    if is_array(data) and dtype_name(data).startswith(_NUMBERS):
+        for label in known:
+            if not isinstance(label, (int, float)):
+                raise LayerTypeError(f"expects numbers as labels of an array, got {shown(label)}")
     if find_owner(type(data)) is not None and not isinstance(data, np.ndarray):
         return _of_array(data, known, None if default is _NOTHING else position[default], dtype, position)
     shape = data.shape if isinstance(data, np.ndarray) else None
@@ -155,7 +177,7 @@ def onehotbatch(
     return asarray(hot, backend=backend, dtype=dtype)
 
 
-@checked("y ordered", rules={"axis": AXIS, "labels": or_none(_LABELS)}, check=_expect_entries)
+@checked("y ordered", rules={"axis": AXIS, "labels": or_none(_LABELS)}, check=_expect_entries, early=True)
 def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) -> Any:
     """Return where the largest entry stands along the classes: indices, or the labels there.
 
@@ -175,12 +197,17 @@ def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) ->
     >>> onecold(y), onecold(y, ["cat", "dog", "bird"])
     (array([1, 0]), ['dog', 'cat'])
     """
-    indices = namespace(y).argmax(y, axis=axis)
+    xp = namespace(y)
+    indices = xp.argmax(xp.astype(y, xp.int32) if is_bool(y) else y, axis=axis)
     if labels is None:
         return indices
     if len(labels) != y.shape[axis]:
         raise ValueError(f"expects a label for each of {y.shape[axis]} classes, got {len(labels)}")
     return _named(backend_of(indices).to_numpy(indices).tolist(), labels)
+
+
+def _listed(labels: Sequence[Any]) -> list[Any]:
+    return backend_of(labels).to_numpy(labels).tolist() if is_array(labels) else list(labels)
 
 
 def _positions(labels: list[Any]) -> dict[Any, int]:
@@ -192,11 +219,11 @@ def _positions(labels: list[Any]) -> dict[Any, int]:
 def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, position: dict[Any, int]) -> Array:
     backend = backend_of(data)
     xp = backend.xp
-    for label in known:
-        if not isinstance(label, (int, float, bool)):
-            raise LayerTypeError(f"expects numbers as labels of an array, got {shown(label)}")
-    # Compared one by one, so that nothing is made anew on a device.
-    hot = xp.stack([data == label for label in known], axis=-1)
+    if not is_floating(data):
+        data = as_indices(xp, data)
+    # Compared one by one, so that nothing is made anew on a device; no integer is a number between two.
+    nowhere = data != data
+    hot = xp.stack([data == label if is_floating(data) or label == int(label) else nowhere for label in known], axis=-1)
     there = xp.any(hot, axis=-1)
     if default is not None:
         unknown = xp.logical_not(there)

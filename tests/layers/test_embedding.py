@@ -65,7 +65,7 @@ def test_wrong_bags(x, message):
         ((np.asarray(0), np.asarray(3)), "expects indices of at least 0 and below 3, got 3"),
         ((0, -1), "expects indices of at least 0 and below 3, got -1"),
         ((np.asarray(0),), "expects a tuple of 2 arrays of indices, one per axis of the table, got a tuple of 1"),
-        (np.asarray(0), "expects a tuple of 2 arrays of indices, one per axis of the table, got ndarray"),
+        (np.asarray(0), "expects a tuple of 2 arrays of indices, one per axis of the table, got an array"),
     ],
 )
 def test_wrong_places(x, message):

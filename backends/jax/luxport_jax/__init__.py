@@ -303,8 +303,8 @@ _HALVES = {"float64": "float32", "complex128": "complex64", "int64": "int32", "u
 
 
 def _device(name: str) -> Any:
-    platform, _, index = name.partition(":")
     try:
+        platform, _, index = name.partition(":")
         return jax.local_devices(backend=platform)[int(index or 0)]
-    except (RuntimeError, IndexError, ValueError):
+    except (RuntimeError, IndexError, ValueError, TypeError, AttributeError):
         raise ValueError(f"jax has the devices {', '.join(devices())}, got {name!r}") from None

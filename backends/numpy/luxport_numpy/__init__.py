@@ -25,7 +25,7 @@ def owns_type(array_type: type) -> bool:
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
     """Copy values to a new array."""
     if device not in (None, "cpu"):
-        raise ValueError(f"numpy has the device 'cpu', got {device!r}")
+        raise ValueError(f"numpy has the devices cpu, got {device!r}")
     if dtype == "bfloat16":
         try:
             import ml_dtypes  # noqa: F401  # NumPy learns of the dtype from it

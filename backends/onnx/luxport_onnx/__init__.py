@@ -29,7 +29,7 @@ def owns_type(array_type: type) -> bool:
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
     """Return an input of a graph, with the numbers that it gets where the graph is run at once."""
     if device not in (None, "cpu"):
-        raise ValueError(f"onnx has the device 'cpu', got {device!r}")
+        raise ValueError(f"onnx has the devices cpu, got {device!r}")
     host: Any = values if type(values) is Array else np.asarray(values)
     kind = host.dtype.name if dtype is None else dtype
     if getattr(xp, kind, None) is None:

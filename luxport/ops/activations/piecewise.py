@@ -5,8 +5,10 @@ Each comparison decides the derivative at its kink. Where one formula would over
 
 from __future__ import annotations
 
-from luxport.backend import Array, namespace
-from luxport.backend.dtypes import real_numbers, reals_or_integers
+import math
+
+from luxport.backend import Array, dtype_name, namespace
+from luxport.backend.dtypes import is_integer, real_numbers, reals_or_integers
 from luxport.backend.option_rules import NON_NEGATIVE, NUMBER
 from luxport.ops._operation import operation
 from luxport.ops._random_bits import KEY_AND_COUNTER, uniform
@@ -59,7 +61,8 @@ def hardtanh(x: Array) -> Array:
     """
     xp = namespace(x)
     x = reals_or_integers(xp, x, "hardtanh")
-    return xp.where(x <= -1, -1, xp.where(x >= 1, 1, x))
+    lowest = 0 if dtype_name(x).startswith("uint") else -1
+    return xp.where(x <= lowest, lowest, xp.where(x >= 1, 1, x))
 
 
 @operation(rules={"theta": NUMBER})
@@ -73,6 +76,8 @@ def trelu(x: Array, *, theta: float = 1) -> Array:
     """
     xp = namespace(x)
     x = reals_or_integers(xp, x, "trelu")
+    if is_integer(x) and isinstance(theta, float) and math.isfinite(theta):
+        theta = math.floor(theta)  # above the one is above the other
     return xp.where(x <= theta, 0, x)
 
 
@@ -114,7 +119,7 @@ def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     return xp.where(x > 0, x, a * x)
 
 
-@operation(takes=f"x, {KEY_AND_COUNTER}", rules={"lower": NUMBER, "upper": NUMBER}, early=False)
+@operation(takes=f"x, {KEY_AND_COUNTER}", rules={"lower": NUMBER, "upper": NUMBER})
 def rrelu(x: Array, key: Array, counter: Array, *, lower: float = 1 / 8, upper: float = 1 / 3) -> Array:
     """Return x where it is positive and ``a * x`` elsewhere, a drawn from U(lower, upper) for each element.
 

@@ -11,12 +11,14 @@ from luxport.ops._affine import check_dense
 
 __all__ = ["dense"]
 
+_WITHOUT_PRODUCTS = frozenset((tf.bool, tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64))
+
 _define_dense = ops.definition_of(ops.dense)
 
 
 def dense(x: Any, weight: Any, bias: Any = None) -> Any:
     """One matrix product for any number of leading axes."""
-    if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype):
+    if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype) or x.dtype in _WITHOUT_PRODUCTS:
         return _define_dense(x, weight, bias)
     check_dense(x, weight, bias)
     if len(x.shape) == 2:
