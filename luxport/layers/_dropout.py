@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from luxport import ops
-from luxport.backend import Array, dtype_name, is_array, namespace
+from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import bool_dtype
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, shape_of
@@ -16,7 +16,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerTypeError
 from luxport.layers._function_layers import NoOpLayer
 from luxport.random import Rng
-from luxport.text import kind_of, shown
+from luxport.text import shown
 from luxport.tree.static import Static
 
 __all__ = ["AlphaDropout", "Dropout", "VariationalHiddenDropout"]
@@ -164,13 +164,9 @@ class VariationalHiddenDropout(_AlongAxes):
         if not training:
             return x, st
         _check_inexact(x)
-        xp, update = namespace(counter), st["update_mask"]
-        if not isinstance(update, bool):
-            if not is_array(update) or dtype_name(update) != "bool":
-                raise LayerTypeError(f"expects update_mask as True, False or an array of bool, got {kind_of(update)}")
-            xp = namespace(counter, update)
-            update = xp.astype(update, counter.dtype)
-        counter = counter + int(update) if isinstance(update, bool) else counter + update
+        update = st["update_mask"]
+        xp = namespace(counter, None if isinstance(update, bool) else update)
+        counter = counter + (int(update) if isinstance(update, bool) else xp.astype(update, counter.dtype))
         y = ops.dropout(x, key, counter, p=self.p, axes=cast("tuple[int, ...] | None", self.axes))
         kept = {"rng": {"key": key, "counter": counter}, "training": training}
         return y, kept | {"update_mask": xp.zeros_like(counter, dtype=bool_dtype(xp))}

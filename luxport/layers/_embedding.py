@@ -240,8 +240,6 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
     xp = namespace(rows, indices, offsets)
     places = xp.astype(xp.cumulative_sum(xp.ones_like(indices, dtype=xp.int32)), xp.int32) - 1
     segments = xp.clip(xp.searchsorted(offsets, places, side="right") - 1, 0, bags - 1)
-    if reduction == "mean":
-        expect_floating(rows, "weight")
     if reduction == "max":
         top = reduce_segments(ops.stop_gradient(rows), segments, op="max", size=bags)
         # The gradient goes in equal shares to the rows that are the largest: a row may be in a bag twice.
@@ -252,6 +250,7 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
     wide = single_or_double(xp, rows)
     sums = reduce_segments(wide, segments, op="sum", size=bags)
     if reduction == "mean":
+        expect_floating(rows, "weight")
         sums = sums / reduce_segments(xp.ones_like(wide), segments, op="sum", size=bags)
     return xp.astype(sums, rows.dtype)
 

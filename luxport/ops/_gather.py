@@ -28,12 +28,12 @@ __all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
 def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = None, size: Any = None) -> None:
     if init is None or not indices:
         return
-    if type(init) is complex and "complex" not in dtype_name(src):
-        raise LayerTypeError(f"expects init as a real number beside {dtype_name(src)}, got {init}")
     sizes = (size,) if isinstance(size, int) else size or [None] * len(indices)
     rest = tuple(src.shape)[len(indices[0].shape) :]
     if is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
         raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
+    if isinstance(init, complex) and "complex" not in dtype_name(src):
+        raise LayerTypeError(f"expects init as a real number beside {dtype_name(src)}, got {init}")
 
 
 def _are_sizes(value: Any) -> bool:
