@@ -163,10 +163,11 @@ def run_law(
 
 
 class _Batch:
-    """Cases whose programs are compiled as one on a backend and in a dtype."""
+    """Cases whose programs are compiled as one on a backend and in a dtype: those that are compiled in it at all."""
 
-    def __init__(self, cases: tuple[Case, ...]) -> None:
+    def __init__(self, cases: tuple[Case, ...], *, thorough: bool = False) -> None:
         self._cases = cases
+        self._thorough = thorough
         self._results: dict[tuple[str, str], Together] = {}
 
     def compiled(self, backend: Backend, dtype: str) -> Together:
@@ -176,7 +177,7 @@ class _Batch:
             jobs = {
                 case.id: (case.program, tuple([on_backend(value, backend, dtype) for value in case.inputs.values()]))
                 for case in self._cases
-                if dtype in case.dtypes
+                if ("jit", dtype) in ways(backend.name, case.dtypes, thorough=self._thorough)
             }
             self._results[key] = Together(lambda f: compiled(backend, f, tracing_only=True), jobs)
         return self._results[key]
@@ -212,11 +213,11 @@ def _drawn(example: Example) -> str:
     return f"{example} on {example.x}: x by Philox(7), parameters from seed 1 and moved, weights by Philox(11)"
 
 
-def _batches(cases: tuple[Case, ...]) -> dict[str, _Batch]:
+def _batches(cases: tuple[Case, ...], thorough: bool) -> dict[str, _Batch]:
     """Put each case that can be compiled in a batch with its neighbors."""
     able = [case for case in cases if case.may_compile and not case.on_host]
     groups = [tuple(able[i : i + _BATCH]) for i in range(0, len(able), _BATCH)]
-    return {case.id: batch for group in groups for batch in [_Batch(group)] for case in group}
+    return {case.id: batch for group in groups for batch in [_Batch(group, thorough=thorough)] for case in group}
 
 
 _BATCH = 12
@@ -263,7 +264,7 @@ def run_probe(name: str, backend_name: str) -> float:
 
 
 def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -> Iterator[Check]:
-    batches = _batches(cases)
+    batches = _batches(cases, thorough)
     for case in cases:
         for backend in [HOST] if case.on_host else backends:
             if (case.differentiates and not abilities(backend).gradients) or (
