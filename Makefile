@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed mlx onnx docs dist clean
+.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed mlx onnx docs docs-full dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -30,14 +30,15 @@ help:
 	@echo "make distributed  2 and 4 processes on each engine: operations, training, one that hangs or ends; the example"
 	@echo "make mlx          the whole conformance suite on MLX, which make test runs a sample of"
 	@echo "make onnx         every layer as an ONNX graph in onnxruntime: float32, float16, opsets (NETWORKS=folder for PEtab SciML networks)"
-	@echo "make docs         docs/names.md, the page of all public names"
+	@echo "make docs         the site in docs/_build/html, warnings are errors; docs/names.md, the page of all public names"
+	@echo "make docs-full    the site with every example of the gallery run (LUXPORT_BACKEND=torch for another than jax)"
 	@echo "make dist         wheel and sdist in dist/"
 
 env: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev,docs]'
 	@touch $@
 
 demo: env
@@ -117,11 +118,18 @@ onnx: env
 	$(BIN)/python -m luxport_conformance.exported $(NETWORKS)
 	page=$$(pwd)/docs/onnx.md python=$$(pwd)/$(BIN)/python; cd $$(mktemp -d) && $$python -m doctest $$page
 
+SITE := $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
 docs: env
 	$(BIN)/python docs/names.py
+	$(SITE)
+	$(BIN)/python -m pytest -q tests/docs
+
+docs-full: env
+	LUXPORT_DOCS_FULL=1 LUXPORT_BACKEND=$(or $(LUXPORT_BACKEND),jax) $(SITE) -E
 
 dist: env
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist build docs/_build docs/reference docs/gallery .pytest_cache .ruff_cache

@@ -72,9 +72,9 @@ def page() -> str:
     ]
     for title, module, names in public_names():
         lines += ["", f"## {title}"]
-        found = sorted(((_family(getattr(module, name), name, module), name) for name in names), key=_by_family)
+        found = sorted(((family_of(getattr(module, name), name, module), name) for name in names), key=_by_family)
         for family, entries in groupby(found, key=lambda entry: entry[0]):
-            lines += ["", f"### {_first_line(family)}", "", "| Name | |", "| --- | --- |"]
+            lines += ["", f"### {first_line(family)}", "", "| Name | |", "| --- | --- |"]
             for _, name in entries:
                 summary = summary_of(getattr(module, name), name).replace("|", "\\|")
                 lines.append(f"| `{module.__name__}.{name}` | {summary} |")
@@ -85,7 +85,7 @@ def _by_family(entry: tuple[str, str]) -> tuple[str, str]:
     return entry[0], entry[1].lower()
 
 
-def _family(value: Any, name: str, module: ModuleType) -> str:
+def family_of(value: Any, name: str, module: ModuleType) -> str:
     """Return the module that a name comes from."""
     if inspect.ismodule(value):
         return module.__name__
@@ -112,7 +112,7 @@ def _assigned(name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _first_line(module: str) -> str:
+def first_line(module: str) -> str:
     return (sys.modules[module].__doc__ or module).partition("\n")[0].rstrip(".")
 
 

@@ -1,0 +1,63 @@
+"""The site builds without a warning, and its links lead somewhere: asked where Sphinx is installed (`make env`)."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "docs" / "_build" / "html"
+
+
+class Links(HTMLParser):
+    """Gathers what a page links to and loads, and the places in it that can be linked to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.places: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if identifier := found.get("id"):
+            self.places.add(identifier)
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"] or "")
+        for key in ("src", *(["href"] if tag == "link" else [])):
+            if found.get(key) and found.get("rel") not in ("search", "index", "canonical"):
+                self.loaded.append(found[key] or "")
+
+
+def test_every_page_is_read_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx")
+    pytest.importorskip("sphinx_gallery")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "dummy", "docs", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"LUXPORT_DOCS_FULL": ""})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not BUILT.exists(), reason="make docs builds the site")
+def test_every_internal_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere() -> None:
+    pages = {path: Links(path.read_text(encoding="utf-8")) for path in sorted(BUILT.rglob("*.html"))}
+    assert len(pages) > 30
+    broken, foreign = [], []
+    for path, page in pages.items():
+        foreign += [(path.name, address) for address in page.loaded if re.match(r"(https?:)?//", address)]
+        for address in page.links + page.loaded:
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            known = pages.get(target)
+            place = unquote(parts.fragment)
+            if not target.exists() or (known and place and place not in known.places):
+                broken.append((str(path.relative_to(BUILT)), address))
+    assert foreign == []
+    assert broken == []
