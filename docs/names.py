@@ -113,6 +113,7 @@ def _assigned(name: str) -> tuple[str, str]:
 
 
 def first_line(module: str) -> str:
+    """Return what a module says of itself."""
     return (sys.modules[module].__doc__ or module).partition("\n")[0].rstrip(".")
 
 
