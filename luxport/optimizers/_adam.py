@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -135,6 +136,7 @@ class AdamW(Clocked, Batched):
 def _update_all(
     rule: Adam | AdamW, powers: Powers, states: Any, xs: Any, dxs: Any, decay: Any, in_place: bool
 ) -> tuple[list[Moments], list[Array]]:
+    """Step all arrays; the same lists come back where their arrays were written over."""
     ms, vs = zip(*states, strict=True)
     found = adam_update(
         *(*xs, *dxs, *ms, *vs),
@@ -146,6 +148,8 @@ def _update_all(
         in_place=in_place,
     )
     n = len(xs)
+    if in_place and all(map(operator.is_, found, (*xs, *ms, *vs))):
+        return states, xs
     return list(zip(found[n : 2 * n], found[2 * n :], strict=True)), list(found[:n])
 
 

@@ -17,6 +17,7 @@ from luxport.optimizers._hyperparameters import filled, precision_of, values_of,
 from luxport.optimizers._making import check_rule
 from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
+from luxport.optimizers._together import step_together
 from luxport.text import kind_of, safe_to_show
 from luxport.tree.static import Static
 
@@ -126,7 +127,8 @@ def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict
 def _parts(state: Any, x: Any, dx: Any, more: tuple[Any, ...], path: Path, *, in_place: bool) -> tuple[Any, Any]:
     """Update a state of `setup`, or a tree of such states."""
     if isinstance(state, OptimizerState):
-        return _step(state, x, dx, more, path, in_place)
+        done = None if more else step_together(state, x, dx, in_place=in_place)
+        return _step(state, x, dx, more, path, in_place) if done is None else done
     if state is None or dx is None:
         return state, x
     if isinstance(x, Mapping):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from luxport import tree
 from luxport.backend import Array, backend_of, can, find_owner, is_inexact, namespace
@@ -132,10 +131,10 @@ def train_step(
     if not isinstance(state, TrainState):
         raise TypeError(f"train_step expects a TrainState, got {type(state).__name__}: TrainState.create(model, rule)")
     state.expect_kept()
-    plan = _Plan(objective, jit, donate, accumulate, steps_per_call, nonfinite)
-    program = _PROGRAMS.get(plan)
+    key = objective, jit, donate, accumulate, steps_per_call, nonfinite
+    program = _PROGRAMS.get(key)
     if program is None:
-        program = _made(plan)
+        program = _made(key)
     loss, stats, new, finite = program(data, state)
     if donate:
         state.take()
@@ -148,8 +147,7 @@ def train_step(
     return loss, stats, new
 
 
-@dataclass(frozen=True)
-class _Plan:
+class _Plan(NamedTuple):
     """What a program is made for."""
 
     objective: Any
@@ -161,10 +159,11 @@ class _Plan:
 
 
 MOST_PLANS = 64
-_PROGRAMS: dict[_Plan, Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]] = {}
+_PROGRAMS: dict[tuple[Any, ...], Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]] = {}
 
 
-def _made(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+def _made(key: tuple[Any, ...]) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+    plan = _Plan(*key)
     _expect_objective(plan.objective)
     if plan.nonfinite not in ("ignore", "skip", "raise"):
         raise ValueError(f'train_step expects "ignore", "skip" or "raise" as nonfinite, got {plan.nonfinite!r}')
@@ -173,7 +172,7 @@ def _made(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainSta
             raise ValueError(f"train_step expects a positive int as {name}, got {count!r}")
     if len(_PROGRAMS) >= MOST_PLANS:
         del _PROGRAMS[next(iter(_PROGRAMS))]
-    program = _PROGRAMS[plan] = _program(plan)
+    program = _PROGRAMS[key] = _program(plan)
     return program
 
 
@@ -260,6 +259,10 @@ def _gradients_of(objective: Objective, accumulate: int) -> Callable[..., Any]:
     return partial(_gradients, objective, accumulate)
 
 
+def _differentiated(f: Callable[[tree.Tree], tuple[Array, Any]], ps: tree.Tree) -> tuple[tuple[Array, Any], tree.Tree]:
+    return value_and_grad(f, has_aux=True)(ps)
+
+
 def _gradients(
     objective: Objective,
     accumulate: int,
@@ -268,22 +271,33 @@ def _gradients(
     st: tree.Tree,
     scale: tree.Tree,
     data: Any,
+    differentiate: Callable[..., Any] = _differentiated,
 ) -> tuple[tree.Tree, Array, Any, tree.Tree]:
-    """Return gradients, loss, statistics and the new states."""
+    """Return gradients, loss, statistics and the new states; a backend that owns `ps` may `differentiate` cheaper."""
+
+    def of_batch(st: tree.Tree, data: Any) -> tuple[tree.Tree, Array, Any, tree.Tree]:
+        return _of_batch(objective, program.value, ps, st, scale, data, differentiate)
+
     if accumulate == 1:
-        return _of_batch(objective, program.value, ps, st, scale, data)
+        return of_batch(st, data)
     parts = _cut(data, accumulate)
-    grads, loss, stats, st = _of_batch(objective, program.value, ps, st, scale, parts[0])
+    grads, loss, stats, st = of_batch(st, parts[0])
     gathered = [stats]
     for part in parts[1:]:
-        more, value, stats, st = _of_batch(objective, program.value, ps, st, scale, part)
+        more, value, stats, st = of_batch(st, part)
         grads, loss = tree.map(lambda a, b: a + b, grads, more), loss + value
         gathered.append(stats)
     return tree.map(lambda x: x / accumulate, grads), loss / accumulate, _mean_statistics(gathered), st
 
 
 def _of_batch(
-    objective: Objective, program: Program, ps: tree.Tree, st: tree.Tree, scale: tree.Tree, data: Any
+    objective: Objective,
+    program: Program,
+    ps: tree.Tree,
+    st: tree.Tree,
+    scale: tree.Tree,
+    data: Any,
+    differentiate: Callable[..., Any],
 ) -> tuple[tree.Tree, Array, Any, tree.Tree]:
     model = in_precision(program.model, program.precision)
 
@@ -294,7 +308,7 @@ def _of_batch(
         loss = result[0]
         return loss if program.scaling is None else program.scaling.scaled(scale, loss), result
 
-    (_, (loss, st, stats)), grads = value_and_grad(scaled, has_aux=True)(ps)
+    (_, (loss, st, stats)), grads = differentiate(scaled, ps)
     if program.scaling is not None:
         grads, _ = program.scaling.unscaled(scale, grads)
     return grads, loss, stats, st

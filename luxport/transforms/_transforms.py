@@ -13,7 +13,19 @@ from luxport.transforms._loops import scan
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.static import Static
 
-__all__ = ["checkpoint", "grad", "jacobian", "jit", "jvp", "scan", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = [
+    "check_scalar",
+    "checkpoint",
+    "cut",
+    "grad",
+    "jacobian",
+    "jit",
+    "jvp",
+    "scan",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,12 +55,12 @@ def value_and_grad(
 
     @functools.wraps(f, updated=())
     def scalar_valued(*args: Any, **kwargs: Any) -> Any:
-        result = f(*[_cut(argument) for argument in args], **kwargs)
+        result = f(*[cut(argument) for argument in args], **kwargs)
         if has_aux and not (isinstance(result, tuple) and len(result) == 2):
             raise TypeError(
                 f"a gradient with has_aux expects a pair (value, aux) from its function, got {_text(result)}"
             )
-        _check_scalar(result[0] if has_aux else result)
+        check_scalar(result[0] if has_aux else result)
         return result
 
     @functools.wraps(f, updated=())
@@ -239,7 +251,7 @@ def _first_array(value: Any) -> Any:
     return None if value is None or find_owner(type(value)) is None else value
 
 
-def _cut(argument: Any) -> Any:
+def cut(argument: Any) -> Any:
     """Cut a vector of parameters at once where its gradient is asked for: that of each slice is as long as it is."""
     return argument.cut() if isinstance(argument, tree.VectorTree) else argument
 
@@ -261,7 +273,7 @@ def _check_floating(argument: Any) -> None:
             )
 
 
-def _check_scalar(value: Any) -> None:
+def check_scalar(value: Any) -> None:
     if "float" not in str(getattr(value, "dtype", "")) or len(value.shape) != 0:
         raise TypeError(f"a gradient expects a real scalar from its function, got {_text(value)}")
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 
+from luxport import tree
+from luxport.transforms import value_and_grad
+from luxport.transforms._transforms import check_scalar, cut
+from luxport_torch.transforms import constant, differentiating
 from luxport_torch.transforms import jit as compiled
 
 __all__ = ["train_program"]
@@ -21,7 +25,7 @@ def train_program(
     What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
     which may write over the parameters: in a graph they would be copied.
     """
-    compute = _compiled(gradients) if jit else gradients
+    compute = _compiled(gradients) if jit else partial(gradients, differentiate=_at_leaves) if donate else gradients
 
     def program(data: Any, state: Any) -> Any:
         with torch.no_grad():
@@ -36,3 +40,62 @@ def train_program(
 def _compiled(gradients: Callable[..., Any]) -> Callable[..., Any]:
     """Compile once what several programs begin with: they differ in what they do with gradients."""
     return compiled(gradients)
+
+
+def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
+    """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
+    leaves: list[torch.Tensor] = []
+    if not _collect(ps, leaves) or len(set(map(id, leaves))) < len(leaves) or _followed():
+        return value_and_grad(f, has_aux=True)(ps)
+    try:
+        for leaf in leaves:
+            leaf.requires_grad_()
+        with differentiating():
+            value, more = f(cut(ps))
+        check_scalar(value)
+        if value.requires_grad:
+            found = torch.autograd.grad(value, leaves, allow_unused=True)
+            if any([dx is None for dx in found]):
+                found = [torch.zeros_like(x) if dx is None else dx for x, dx in zip(leaves, found, strict=True)]
+        else:
+            found = [torch.zeros_like(leaf) for leaf in leaves]
+    finally:
+        for leaf in leaves:
+            leaf.requires_grad_(False)
+    return (value.detach(), _constants(more)), _like(ps, iter(found))
+
+
+def _followed() -> bool:
+    return torch._C._are_functorch_transforms_active() or torch.is_inference_mode_enabled()
+
+
+def _collect(ps: Any, found: list[torch.Tensor]) -> bool:
+    """List the leaves of nested dicts; False where there is anything else than plain tensors of inexact numbers."""
+    for value in ps.values():
+        if type(value) is dict:
+            if not _collect(value, found):
+                return False
+        elif (
+            type(value) is torch.Tensor
+            and (value.is_floating_point() or value.is_complex())
+            and not (value.requires_grad or value.is_inference())
+        ):
+            found.append(value)
+        else:
+            return False
+    return True
+
+
+def _like(ps: Any, found: Any) -> Any:
+    return {key: _like(value, found) if type(value) is dict else next(found) for key, value in ps.items()}
+
+
+def _constants(value: Any) -> Any:
+    kind = type(value)
+    if kind is torch.Tensor:
+        return value.detach() if value.requires_grad else value
+    if kind is dict:
+        return {key: _constants(entry) for key, entry in value.items()} if value else value
+    if kind is tuple:
+        return tuple([_constants(entry) for entry in value])
+    return tree.map(constant, value)

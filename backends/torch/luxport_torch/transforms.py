@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -21,7 +22,18 @@ from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static
 
-__all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = [
+    "checkpoint",
+    "constant",
+    "custom_vjp",
+    "differentiating",
+    "jacobian",
+    "jit",
+    "jvp",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+]
 
 _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
@@ -43,21 +55,28 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         replaced = list(args)
         for i, argument in zip(positions, fresh, strict=True):
             replaced[i] = argument
-        token = _depth.set(_depth.get() + 1)
-        try:
-            with torch.enable_grad():
-                result = f(*replaced, **kwargs)
-        finally:
-            _depth.reset(token)
+        with differentiating():
+            result = f(*replaced, **kwargs)
         value = result[0] if has_aux else result
         if value.requires_grad:
             found = torch.autograd.grad(value, variables, materialize_grads=True)
         else:
             found = [torch.zeros_like(variable) for variable in variables]
         gradients = tree.unflatten(tree.structure(wrt), iter(found))
-        return tree.map(_constant, result), gradients[0] if isinstance(argnums, int) else gradients
+        return tree.map(constant, result), gradients[0] if isinstance(argnums, int) else gradients
 
     return transformed
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Record what is computed; gradients that are taken inside know that they may be differentiated."""
+    token = _depth.set(_depth.get() + 1)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        _depth.reset(token)
 
 
 def _functional(
@@ -291,5 +310,6 @@ def _nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     )
 
 
-def _constant(leaf: Any) -> Any:
+def constant(leaf: Any) -> Any:
+    """Cut a tensor off what it was computed from."""
     return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf

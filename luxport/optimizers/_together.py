@@ -1,0 +1,76 @@
+"""The usual step: nested dicts of arrays that share one rule and one clock, each with a gradient like itself.
+
+What is unusual is left to `luxport.optimizers._updates`, which also says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from luxport.backend import Array, dtype_name, namespace
+from luxport.optimizers._clip_together import clips_together
+from luxport.optimizers._hyperparameters import filled
+from luxport.optimizers._rule import tick, update_all
+from luxport.optimizers._state import Leaf, OptimizerState
+
+__all__ = ["step_together"]
+
+_WIDE = ("float32", "float64", "complex64", "complex128")
+
+
+def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool) -> tuple[OptimizerState, Any] | None:
+    """Return the next state and parameters, the same trees where memory was written over; None if it is unusual."""
+    groups, leaves = state
+    if len(groups) != 1:
+        return None
+    group = groups[0]
+    old: list[Any] = []
+    xs: list[Array] = []
+    dxs: list[Array] = []
+    if not _gathered(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not xs:
+        return None
+    rule = filled(group.rule.value, group.values)
+    if dtype_name(xs[0]) not in _WIDE or clips_together(rule):
+        return None
+    states, new = update_all(rule, group.clock, old, xs, dxs, (), in_place=in_place)
+    groups = (group._replace(clock=tick(rule, group.clock)),)
+    if states is old and new is xs:
+        return OptimizerState(groups, leaves), ps
+    new_leaves, new_ps = _rebuilt(leaves, ps, iter(states), iter(new))
+    return OptimizerState(groups, new_leaves), new_ps
+
+
+def _gathered(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs: list[Array]) -> bool:
+    """List what rules keep, arrays and gradients, in the order of the parameters; False where anything is unusual."""
+    if type(x) is not dict or type(state) is not dict or type(dx) is not dict or not len(x) == len(state) == len(dx):
+        return False
+    for key, value in x.items():
+        leaf, gradient = state.get(key), dx.get(key)
+        if type(leaf) is Leaf:
+            own, remainder, number, frozen = leaf
+            if remainder is not None or number is not None or frozen is not None:
+                return False
+            if getattr(gradient, "dtype", None) != value.dtype or gradient.shape != value.shape:  # type: ignore[union-attr]
+                return False
+            if xs and value.dtype != xs[0].dtype:
+                return False
+            states.append(own)
+            xs.append(value)
+            dxs.append(gradient)
+        elif not _gathered(leaf, value, gradient, states, xs, dxs):
+            return False
+    return True
+
+
+def _rebuilt(state: Any, x: Any, states: Iterator[Any], xs: Iterator[Array]) -> tuple[Any, Any]:
+    leaves: dict[Any, Any] = {}
+    values: dict[Any, Any] = {}
+    for key, old in x.items():
+        if type(state[key]) is Leaf:
+            value = next(xs)
+            values[key] = value if value.dtype == old.dtype else namespace(value).astype(value, old.dtype)
+            leaves[key] = Leaf(next(states))
+        else:
+            leaves[key], values[key] = _rebuilt(state[key], old, states, xs)
+    return leaves, values
