@@ -7,6 +7,7 @@ import math
 from luxport import ops
 from luxport.backend import Array, namespace
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
+from luxport.ops._operation import operation
 
 __all__ = [
     "binary_focal_loss",
@@ -63,7 +64,19 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
     Shapes: y_hat, y (..., classes); the losses (...)
     Source: Flux.jl ``logitcrossentropy``; Lux.jl ``CrossEntropyLoss``
     """
-    xp, y_hat, y = match_target("logitcrossentropy", y_hat, y)
+    _, y_hat, y = match_target("logitcrossentropy", y_hat, y)
+    if callable(agg):
+        return agg(crossentropy_of_logits(y_hat, y, axis=axis, agg=None))
+    return crossentropy_of_logits(y_hat, y, axis=axis, agg=agg)
+
+
+@operation
+def crossentropy_of_logits(y_hat: Array, y: Array, *, axis: int, agg: str | None) -> Array:
+    """Return `logitcrossentropy` of probabilities y in the dtype of y_hat, for a mean, a sum or all losses.
+
+    Shapes: y_hat, y (..., classes) -> (), or (...) if agg is None
+    """
+    xp = namespace(y_hat, y)
     logarithms = ops.logsoftmax(y_hat, axis=axis)
     # 0 times the logarithm of 0 is 0.
     unlike = xp.logical_and(y == 0, logarithms == -math.inf)

@@ -11,6 +11,7 @@ from luxport.backend.option_rules import Rule, is_number, or_none
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function
 from luxport.ops._embedding import pick
+from luxport.ops._operation import operation
 from luxport.ops.indices import marked_missing, within
 from luxport.ops.shapes import sizes_of
 
@@ -125,9 +126,22 @@ def sparse_logitcrossentropy(
     Source: PyTorch ``CrossEntropyLoss``; Keras ``SparseCategoricalCrossentropy``
     """
     xp, y = _check("sparse_logitcrossentropy", y_hat, y, axis)
+    if class_weights is None and not label_smoothing and not callable(agg):
+        return crossentropy_of_labels(y_hat, y, axis=axis, agg=agg, ignore_index=ignore_index)
     logarithms = ops.logsoftmax(_replace_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
     more = ignore_index, class_weights, label_smoothing
     return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
+
+
+@operation
+def crossentropy_of_labels(y_hat: Array, y: Array, *, axis: int, agg: str | None, ignore_index: int | None) -> Array:
+    """Return `sparse_logitcrossentropy` of labels that can be indices, for a mean, a sum or all losses.
+
+    Shapes: y_hat (..., classes), y (...) of integers -> (), or (...) if agg is None
+    """
+    xp = namespace(y_hat, y)
+    logarithms = ops.logsoftmax(_replace_ignored(xp, y_hat, y, axis, ignore_index), axis=axis)
+    return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, ignore_index)
 
 
 def _replace_ignored(xp: Any, y_hat: Array, y: Array, axis: int, ignore_index: int | None) -> Array:

@@ -46,12 +46,13 @@ def _gathered(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], d
     if type(x) is not dict or type(state) is not dict or type(dx) is not dict or not len(x) == len(state) == len(dx):
         return False
     for key, value in x.items():
-        leaf, gradient = state.get(key), dx.get(key)
+        leaf: Any = state.get(key)
+            gradient: Any = dx.get(key)
         if type(leaf) is Leaf:
             own, remainder, number, frozen = leaf
             if remainder is not None or number is not None or frozen is not None:
                 return False
-            if getattr(gradient, "dtype", None) != value.dtype or gradient.shape != value.shape:  # type: ignore[union-attr]
+            if getattr(gradient, "shape", None) != value.shape or gradient.dtype != value.dtype:
                 return False
             if xs and value.dtype != xs[0].dtype:
                 return False

@@ -17,6 +17,8 @@ _MOMENTS = (draw(3, 4), draw(3, 4, seed=4), np.abs(draw(3, 4, seed=5)))
 _PAIRS = tuple([draw(*shape, seed=seed) for seed in (6, 7, 8) for shape in ((3, 4), (5,))])
 _FOUR = (*_PAIRS, *[np.abs(draw(*shape, seed=9)) for shape in ((3, 4), (5,))])
 _EQUAL = np.asarray([[2.0, 5.0, 5.0], [7.0, 7.0, -1.0]])
+_LOGITS, _LABELS = draw(4, 3, seed=11), np.asarray([0, 2, 1, 2], np.int64)
+_SHARES = np.asarray([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.0, 0.5, 0.5]])
 _INTEGERS = tuple(np.asarray([[3, -2, 9]], dtype) for dtype in (np.int32, np.int64))
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
@@ -28,6 +30,27 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         [OverrideExample(_FOUR, {**_ADAM, "decay": decay, "in_place": False}) for decay in (None, 0.5)]
     ),
     "are_fixed": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(0, 3),), looks=True)),
+    "crossentropy_of_labels": tuple(
+        OverrideExample((_LOGITS, _LABELS), {"axis": -1, "agg": agg, "ignore_index": ignored}, Tolerance(reduction=6))
+        for agg in ("mean", "sum", None)
+        for ignored in (None, 2)
+    )
+    + (
+        OverrideExample(
+            (draw(2, 3, 4), np.asarray([[0, 2, 1, 1], [2, 2, 0, 0]], np.int32)),
+            {"axis": 1, "agg": "mean", "ignore_index": None},
+            Tolerance(reduction=6),
+        ),
+    ),
+    "crossentropy_of_logits": tuple(
+        OverrideExample((_LOGITS, _SHARES), {"axis": -1, "agg": agg}, Tolerance(reduction=6))
+        for agg in ("mean", "sum", None)
+    )
+    + (
+        OverrideExample(
+            (draw(2, 3, 4), draw(2, 3, 4, seed=5) ** 2), {"axis": 1, "agg": "mean"}, Tolerance(reduction=6)
+        ),
+    ),
     "descent_update": (OverrideExample(_PAIRS[:4], {"eta": 0.1, "in_place": False}),),
     "finite_norm": (OverrideExample((np.abs(draw()),), {"p": 2.0, "shape": (3, 4)}, looks=True),),
     "largest_along": tuple(OverrideExample((_EQUAL,), {"axis": axis}) for axis in (0, 1)),

@@ -9,6 +9,7 @@ from luxport.losses import _common as common
 from luxport.losses import _objects as objects
 from luxport.losses import _regression as regression
 from luxport.losses import _sparse as sparse
+from luxport.losses._classification import crossentropy_of_logits
 
 from .planting import Mutants, case, edited, expect_caught
 
@@ -30,7 +31,7 @@ MUTANTS: Mutants = {
         case("losses.crossentropy"),
     ),
     "logits over the last axis whatever is asked": (
-        edited(losses.logitcrossentropy, "ops.logsoftmax(y_hat, axis=axis)", "ops.logsoftmax(y_hat)"),
+        edited(crossentropy_of_logits, "ops.logsoftmax(y_hat, axis=axis)", "ops.logsoftmax(y_hat)"),
         case("losses.crossentropy_other_axis"),
     ),
     "labels smoothed for two classes": (

@@ -5,6 +5,7 @@ from luxport_torch.ops.activations import *
 from luxport_torch.ops.affine import *
 from luxport_torch.ops.attention import *
 from luxport_torch.ops.conv import *
+from luxport_torch.ops.crossentropy import *
 from luxport_torch.ops.embedding import *
 from luxport_torch.ops.flat import *
 from luxport_torch.ops.normalization import *
