@@ -47,7 +47,7 @@ def _gathered(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], d
         return False
     for key, value in x.items():
         leaf: Any = state.get(key)
-            gradient: Any = dx.get(key)
+        gradient: Any = dx.get(key)
         if type(leaf) is Leaf:
             own, remainder, number, frozen = leaf
             if remainder is not None or number is not None or frozen is not None:
