@@ -14,6 +14,8 @@ from benchmarks.models import CASES
 __all__ = ["COMPILED", "FORWARDS", "ready", "step"]
 
 COMPILED = False
+_torch: Any = torch
+"""Its functions of many tensors, which are not declared."""
 
 
 def ready(values: Any) -> None:
@@ -135,8 +137,8 @@ def step(case: str) -> Callable[[], Any]:
         value = loss(forward(x, ps, st), target)
         grads = torch.autograd.grad(value, leaves)
         with torch.no_grad():
-            torch._foreach_add_(steps, 1)
-            torch._fused_adam_(leaves, grads, ms, vs, [], steps, **options, amsgrad=False, maximize=False)
+            _torch._foreach_add_(steps, 1)
+            _torch._fused_adam_(leaves, grads, ms, vs, [], steps, **options, amsgrad=False, maximize=False)
         return value.detach()
 
     return once
