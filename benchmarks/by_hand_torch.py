@@ -108,8 +108,14 @@ def transformer(x: Any, ps: Any, st: Any) -> Any:
 
 
 FORWARDS = {
-    "W1": mlp, "W2": mlp, "W3": quick_start, "W4": lenet,
-    "W5": resnet, "W6": lstm, "W7": transformer, "W8": deep,
+    "W1": mlp,
+    "W2": mlp,
+    "W3": quick_start,
+    "W4": lenet,
+    "W5": resnet,
+    "W6": lstm,
+    "W7": transformer,
+    "W8": deep,
 }
 
 
