@@ -6,7 +6,7 @@ from typing import Any
 
 from luxport.text import safe_to_show
 
-__all__ = ["BackendNotFoundError", "LayerError", "LayerIndexError", "LayerTypeError", "shape_text"]
+__all__ = ["BackendNotFoundError", "LayerError", "LayerIndexError", "LayerMemoryError", "LayerTypeError", "shape_text"]
 
 
 class Place:
@@ -50,6 +50,10 @@ class LayerTypeError(LayerError, TypeError):
 
 class LayerIndexError(LayerError, IndexError):
     """A layer, an operation or a loss was given an index, a class or a position out of range."""
+
+
+class LayerMemoryError(LayerError, MemoryError):
+    """There was no room for what a layer, an operation or a loss was asked to make."""
 
 
 class BackendNotFoundError(ImportError):

@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from luxport.errors import LayerError
+from luxport.errors import LayerError, LayerMemoryError
 from luxport.text import shown
 
-__all__ = ["check_growth", "check_memory"]
+__all__ = ["check_growth", "check_memory", "told_of_memory"]
 
 _ANY_AXIS = 1 << 20
 _TIMES = 1 << 12
@@ -46,6 +46,25 @@ def check_growth(axis: int, n: Any, new: Any) -> None:
     """
     if isinstance(n, int) and isinstance(new, int) and new > _ANY_AXIS and new > _TIMES * n:
         raise LayerError(f"expects sizes that fit into memory, got {new} along axis {axis}, which has {n}")
+
+
+def told_of_memory(error: Exception) -> LayerError | None:
+    """Return luxport's own error for one of memory that ended, None for any other.
+
+    What an accelerator's allocator raises stays what it is: programs catch it by its type, and try less.
+
+    >>> told_of_memory(MemoryError())
+    LayerMemoryError('expects sizes that fit into memory: there is no room for what this call makes')
+    """
+    text = str(error)[:2000]
+    ended = isinstance(error, MemoryError) or any([mark in text for mark in _ENDED])
+    if not ended or isinstance(error, LayerError) or "CUDA" in text:
+        return None
+    return LayerMemoryError("expects sizes that fit into memory: there is no room for what this call makes")
+
+
+_ENDED = ("DefaultCPUAllocator", "RESOURCE_EXHAUSTED", "OOM when allocating", "std::bad_alloc", "Out of memory")
+"""What the frameworks say of a machine's memory, each in an error of another type."""
 
 
 @functools.cache

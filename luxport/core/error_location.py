@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from luxport.backend.memory import told_of_memory
 from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.core.entries import check_entries, find_wrong_entry, fits
@@ -55,10 +56,10 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
                 if problem is not None:
                     raise problem from None
             wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
-            if wrong is None:
+            explained = told_of_memory(error) if wrong is None else LayerError(wrong)
+            if explained is None:
                 _note_place(error, self, ps)
                 raise
-            explained = LayerError(wrong)
             _move_out(explained.place, self, ps)
             raise explained from error
 

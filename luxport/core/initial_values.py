@@ -9,6 +9,7 @@ from luxport import tree
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray, AbstractRng, ValuesNeededError
 from luxport.core.anatomy import LayerBase, by_name
+from luxport.errors import LayerMemoryError
 from luxport.random import Rng
 
 __all__ = ["abstract_values", "initial_parameters", "initial_states"]
@@ -24,7 +25,7 @@ def initial_parameters(rng: int | Rng, layers: Any) -> Any:
     """
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
-        return _check_values(layers, layers.initial_parameters(rng), "initial_parameters")
+        return _values_of(layers, rng, "initial_parameters")
     return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
 
 
@@ -33,12 +34,20 @@ def initial_states(rng: int | Rng, layers: Any) -> Any:
     """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
-        return _check_values(layers, layers.initial_states(rng), "initial_states")
+        return _values_of(layers, rng, "initial_states")
     return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
 
 
-def _check_values(layer: LayerBase, values: Any, method: str) -> Any:
-    """Expect a dict of a layer's initial values, and arrays of the shapes that the layer has said."""
+def _values_of(layer: LayerBase, rng: Rng, method: str) -> Any:
+    """Make a layer's initial values: a dict, with arrays of the shapes that the layer has said."""
+    try:
+        values = getattr(layer, method)(rng)
+    except MemoryError as error:
+        if isinstance(error, LayerMemoryError):
+            raise
+        raise LayerMemoryError(
+            "expects sizes that fit into memory: there is no room for its initial values", culprit=type(layer).__name__
+        ) from error
     if not isinstance(values, Mapping):
         raise TypeError(
             f"{type(layer).__name__}.{method} returned {type(values).__name__}: return a dict of arrays by their names"

@@ -25,7 +25,7 @@ from luxport import ops
 from luxport.backend import Array, Backend, can, default_backend, find_owner, get_backend, namespace
 from luxport.backend.memory import check_memory
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
-from luxport.errors import LayerError
+from luxport.errors import LayerMemoryError
 from luxport.text import kind_of, shown
 
 __all__ = [
@@ -119,7 +119,7 @@ class Rng:
         try:
             return draw(self, shape, **options)
         except MemoryError:
-            raise LayerError(f"expects sizes that fit into memory, got an array of {shape}") from None
+            raise LayerMemoryError(f"expects sizes that fit into memory, got an array of {shape}") from None
 
     def key(self) -> Any:
         """Draw a key for a layer's own generator, int32[2]."""
