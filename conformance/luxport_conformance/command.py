@@ -15,7 +15,7 @@ from luxport.command_line import Arguments
 from luxport_conformance import backends, report
 from luxport_conformance.cases import CASES
 from luxport_conformance.gaps import gaps
-from luxport_conformance.peers import PEERS
+from luxport_conformance.peers import PEERS, find_peer
 from luxport_conformance.schedule import Finding, findings
 from luxport_conformance.selection import Selection
 
@@ -47,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--full", "--thorough", action="store_true", help="each case in both modes, and in each dtype")
     add("--petab", metavar="DIR", help="also the networks in this folder of the PEtab SciML test suite")
     add(
-        "--peer", action="append", choices=list(PEERS), default=[], help="also these frameworks' own layers; repeatable"
+        "--peer",
+        action="append",
+        metavar="P",
+        default=[],
+        help="a library's own layers: all, a name or module:object; alone unless --backend is given, too; repeatable",
     )
     add("--report", metavar="DIR", help="write report.json and report.html there")
     add("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes side by side")
@@ -57,10 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
     """Carry out a parsed command; `error` ends the program with a message about its arguments."""
     try:
-        if any(":" in name for name in options.backend or ()):
+        if any(":" in name for name in (*(options.backend or ()), *options.peer)):
             sys.path.insert(0, os.getcwd())  # where a user's own module most likely is
         _check_pattern(options.layer)
-        names = backends.selected(options.backend, options.exclude_backend)
+        peers = _peers(options.peer)
+        alone = bool(peers) and not options.backend
+        chosen = None if "all" in (options.backend or ()) else options.backend
+        names = [] if alone else backends.selected(chosen, options.exclude_backend)
         if complaint := backends.missing([name for name in names if ":" not in name]):
             error(complaint)
         if options.report:
@@ -73,9 +80,10 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             jit=options.jit,
             full=options.full,
             petab=options.petab,
-            peers=tuple(options.peer),
+            peers=tuple(peers),
+            alone=alone,
         )
-        columns = [*selection.loaded().backends, *selection.peers]
+        columns = [*selection.loaded().backends, *[find_peer(name).name for name in peers]]
         for name in columns[: len(names)]:
             for line in gaps(get_backend(name), CASES):
                 print(line, file=sys.stderr)
@@ -103,6 +111,24 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         for path in report.write(found, columns, Path(options.report)):
             print(path)
     return 2 if not found else 1 if outcomes["failed"] else 0
+
+
+def _peers(asked: list[str]) -> list[str]:
+    """Name the peers of a run: with ``all`` those of ours that are installed; the others are told in a line each.
+
+    Raises: ValueError for one that is asked by name and is not there
+    """
+    names = list(dict.fromkeys(name for one in asked for name in (PEERS if one == "all" else [one])))
+    found = []
+    for name in names:
+        missing = find_peer(name).missing()
+        if missing and name in asked:
+            raise ValueError(f"peer {name}: not installed: {', '.join(missing)}. Install 'luxport-nn[peers]'")
+        if missing:
+            print(f"peer {name} is left out: not installed: {', '.join(missing)}", file=sys.stderr)
+        else:
+            found.append(name)
+    return found
 
 
 def _check_pattern(pattern: str) -> None:

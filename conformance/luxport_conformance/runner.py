@@ -59,6 +59,11 @@ class Check:
     source: tuple[str, ...] = ()
     inputs: Callable[[], str] = str
 
+    @property
+    def room(self) -> str:
+        """The peer that the check's process is to itself, if it is of one."""
+        return self.backend if self.kind == "peer" else ""
+
 
 class Evidence:
     """What a case wanted and what it got, and what is to be said about it, written down if someone asks for it."""
@@ -67,6 +72,7 @@ class Evidence:
         self.expected = ""
         self.got = ""
         self.remark = ""
+        self.differences: tuple[str, ...] = ()
 
     def note(self, expected: Any, got: Any) -> None:
         """Write both down, in short."""

@@ -7,6 +7,7 @@ check that was under way; a new process goes on with the next.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -44,6 +45,7 @@ class Finding:
     expected: str = ""
     got: str = ""
     remark: str = ""
+    differences: tuple[str, ...] = ()
 
 
 def findings(
@@ -68,12 +70,15 @@ def findings(
 
     queue = deque(_shares(checks))
     by_id = {check.id: check for check in checks}
-    workers = [_Worker(selection) for _ in range(min(jobs, len(queue)))]
+    rooms = {check.id: check.room for check in checks}
+    workers = [_Worker(selection, rooms[queue[i][0]]) for i in range(min(jobs, len(queue)))]
     try:
         while queue or any(worker.busy for worker in workers):
             for worker in workers:
                 if not worker.busy and queue:
-                    worker.give(queue.popleft())
+                    share = queue.popleft()
+                    worker.move(rooms[share[0]])
+                    worker.give(share)
             wait([worker.connection for worker in workers if worker.busy], timeout=0.5)
             for worker in workers:
                 worker.collect(by_id, add, limit)
@@ -97,9 +102,10 @@ def _shares(checks: Iterable[Check]) -> list[list[str]]:
 
 @dataclass
 class _Worker:
-    """A process that runs one share after the other."""
+    """A process that runs one share after the other, or those of one peer, which has its process to itself."""
 
     selection: Selection
+    room: str
     _left: deque[str] = field(default_factory=deque)
     _since: float = 0.0
     _ready: bool = False
@@ -144,6 +150,13 @@ class _Worker:
             self._start()
             self.give(self._left)
 
+    def move(self, room: str) -> None:
+        """Go on in a new process for a peer, and after one."""
+        if room != self.room:
+            self.stop()
+            self.room = room
+            self._start()
+
     def stop(self) -> None:
         """End the process: one that has nothing to do by itself, so that its framework can clean up."""
         self.connection.close()
@@ -156,7 +169,7 @@ class _Worker:
         self._ready = False
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, self.selection), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, self.selection.of_room(self.room)), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -170,6 +183,7 @@ _END = 5.0
 
 
 def _work(connection: Connection, selection: Selection) -> None:
+    os.environ.update(selection.environment())
     checks = {check.id: check for check in selection.checks()}
     connection.send(None)
     while True:
@@ -203,6 +217,7 @@ def _told(
         expected=evidence.expected if evidence else "",
         got=evidence.got if evidence else "",
         remark=evidence.remark if evidence else "",
+        differences=evidence.differences if evidence else (),
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from luxport.backend import register_backend
 from luxport_conformance import arrays, backends
 from luxport_conformance.cases import CASES
-from luxport_conformance.peers import PEERS, peer_checks
+from luxport_conformance.peers import find_peer
+from luxport_conformance.peers.checks import peer_checks
 from luxport_conformance.runner import Check, checks
 
 __all__ = ["Selection"]
@@ -24,7 +25,7 @@ class Selection:
 
     Without `jit` and `full` everything runs eagerly; with `full` each case runs in both modes, and in each dtype.
     `dtypes` and `device` narrow it down. `petab` is a folder of the PEtab SciML test suite, whose networks are run as
-    well. `peers` are frameworks' own layers (`luxport_conformance.peers`).
+    well. `peers` are libraries' own layers (`luxport_conformance.peers`), which may be `alone`, without backends.
     """
 
     backends: tuple[str, ...]
@@ -35,6 +36,7 @@ class Selection:
     full: bool = False
     petab: str | None = None
     peers: tuple[str, ...] = ()
+    alone: bool = False
 
     def loaded(self) -> Selection:
         """Import and register third parties' backends: from here on they go by their names.
@@ -47,14 +49,32 @@ class Selection:
         """Yield the checks, those of one backend one after the other where they share work."""
         names = list(self.loaded().backends)
         arrays.place_on(self.device)
+        yield from () if self.alone else self._of_backends(names)
+        yield from self._of_peers()
+
+    def _of_backends(self, names: list[str]) -> Iterator[Check]:
         cases = CASES if self.petab is None else (*CASES, *_petab(self.petab))
         for check in checks(names, cases, pattern=self.pattern, thorough=self.full):
             wanted = not self.dtypes or check.dtype in self.dtypes or check.backend == backends.HOST
             if wanted and (self.jit or self.full or check.mode == "eager" or _quick(check)):
                 yield check
-        for check in peer_checks(tuple([PEERS[name] for name in self.peers])):
-            if re.search(self.pattern, check.subject) or re.search(self.pattern, check.id):
+
+    def _of_peers(self) -> Iterator[Check]:
+        for check in peer_checks(tuple([find_peer(name) for name in self.peers])):
+            wanted = not self.dtypes or check.dtype in self.dtypes
+            if wanted and (re.search(self.pattern, check.subject) or re.search(self.pattern, check.id)):
                 yield check
+
+    def of_room(self, room: str) -> Selection:
+        """Return what a process is asked: one peer alone, or all that is of no peer."""
+        if not room:
+            return replace(self, peers=())
+        peers = tuple([name for name in self.peers if find_peer(name).name == room])
+        return replace(self, backends=(), alone=True, peers=peers)
+
+    def environment(self) -> dict[str, str]:
+        """Return what the process of a peer has in its environment before the peer is imported."""
+        return dict(find_peer(self.peers[0]).environment) if self.alone else {}
 
 
 def _quick(check: Check) -> bool:

@@ -66,27 +66,26 @@ def test_a_broken_backend_is_a_finding(broken: str, complaint: str) -> None:
     assert found["values-Dense_1-toy-float32"] is None, "the run goes on, and what does not use tanh is as it was"
 
 
-def test_peers_are_information(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
-    arguments = ["--backend", "numpy", "--peer", "torch.nn", "--peer", "keras", "--jobs", "1"]
+def test_peers_are_information(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keras = "luxport_conformance.peers.keras_peer:ON_NUMPY"
+    arguments = ["--peer", "torch.nn", "--peer", keras, "--jobs", "1"]
     arguments += ["--report", str(tmp_path), "--layer", "^peer.*-(BatchNorm_1|GRUv3|LSTMCell|softmax_2)"]
     assert main(["conformance", *arguments]) == 0
     out = capsys.readouterr().out
     checks = {check["id"]: check for check in json.loads((tmp_path / "report.json").read_text())["checks"]}
     for name in ("peer-BatchNorm_1", "peer-LSTMCell_1"):
-        assert all(0.0 < checks[f"{name}-{peer}"]["ulps"] < 8.0 for peer in ("torch.nn", "keras"))
+        assert all(0.0 < checks[f"{name}-{peer}"]["ulps"] < 8.0 for peer in ("torch.nn", "keras@numpy"))
     gradient = checks["peer_gradient-LSTMCell_1-torch.nn"]
     assert gradient["of"] == "backward"
     assert 0.0 < gradient["ulps"] < 16.0
-    assert checks["peer_gradient-LSTMCell_1-keras"]["remark"] == "no counterpart: differentiates nothing on numpy"
+    assert checks["peer_gradient-LSTMCell_1-keras@numpy"]["remark"] == "no counterpart: differentiates nothing on numpy"
     assert checks["peer-GRUv3_1-torch.nn"]["outcome"] == "no counterpart"
-    assert 0.0 < checks["peer-GRUv3_1-keras"]["ulps"] < 8.0, "GRU(reset_after=False)"
+    assert 0.0 < checks["peer-GRUv3_1-keras@numpy"]["ulps"] < 8.0, "GRU(reset_after=False)"
     # In training PyTorch's running variance is that of luxport, and Keras's is n / (n - 1) times smaller.
     assert checks["peer_training-BatchNorm_1-torch.nn"]["ulps"] < 8.0
-    assert checks["peer_training-BatchNorm_1-keras"]["ulps"] > 1e4
-    assert "BatchNorm on keras: the running variance is of the biased variance" in out
+    assert checks["peer_training-BatchNorm_1-keras@numpy"]["ulps"] > 1e4
+    assert checks["peer_training-BatchNorm_1-keras@numpy"]["differences"][-1] == "biased running variance"
+    assert "BatchNorm on keras@numpy: running variances average the biased variance of batches" in out
     assert checks["peer-softmax_2-torch.nn"]["outcome"] == "differs", "NaN beside infinity"
 
 
@@ -99,6 +98,9 @@ def test_peers_are_information(
         (["--backend", "tinygrad"], "unknown backend tinygrad: expected one of cupy, jax, mlx, "),
         (["--layer", "("], "--layer expects a regular expression, got '(': "),
         (["--report", "/dev/null/report"], "no folder for the report at /dev/null/report: Not a directory"),
+        (["--peer", "pytorch"], "unknown peer pytorch: expected all, one of torch.nn, keras@jax, "),
+        (["--peer", "nowhere:adapter"], "no peer at 'nowhere:adapter'"),
+        (["--peer", "toy_backend:toy"], "a luxport_conformance.peers.Peer expected, got SimpleNamespace"),
         (["--dtype", "float8"], "invalid choice: 'float8'"),
         (["--petab", "/nowhere"], "no solutions.yaml in /nowhere"),
     ],

@@ -1,14 +1,48 @@
-"""torch.nn and Keras 3 as peers: what their own layers give on the same inputs and parameters, and their gradients.
+"""Peers: libraries whose own layers are asked the same questions as luxport's backends.
 
 A peer's deviation is information, not a failure: where it is large, the two mean different things. Options are the
 same on both sides, defaults are not compared. What a peer cannot be asked is left out of its column, with the reason.
+Each is a table, a `Peer`, in a file of its own; anyone's is asked as well, by ``module:object``.
 """
 
-from luxport_conformance.peers.checks import peer_checks
-from luxport_conformance.peers.counterpart import Peer
-from luxport_conformance.peers.keras_peer import KERAS
-from luxport_conformance.peers.torch_peer import TORCH
+from __future__ import annotations
 
-__all__ = ["PEERS", "peer_checks"]
+from collections.abc import Mapping
+from importlib import import_module
 
-PEERS: dict[str, Peer] = {peer.name: peer for peer in (TORCH, KERAS)}
+from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError, Peer
+
+__all__ = ["PEERS", "Counterpart", "NoCounterpartError", "Peer", "find_peer"]
+
+PEERS: Mapping[str, str] = {
+    "torch.nn": "luxport_conformance.peers.torch_peer:TORCH",
+    "keras@jax": "luxport_conformance.peers.keras_peer:ON_JAX",
+    "keras@torch": "luxport_conformance.peers.keras_peer:ON_TORCH",
+    "keras@tf": "luxport_conformance.peers.keras_peer:ON_TF",
+    "flax.nnx": "luxport_conformance.peers.flax_peer:NNX",
+    "flax.linen": "luxport_conformance.peers.flax_peer:LINEN",
+    "equinox": "luxport_conformance.peers.equinox_peer:EQUINOX",
+    "haiku": "luxport_conformance.peers.haiku_peer:HAIKU",
+    "optax": "luxport_conformance.peers.optax_peer:OPTAX",
+    "jax.nn": "luxport_conformance.peers.jax_nn:JAX_NN",
+}
+"""Where the table of each peer stands that comes with luxport; none imports its library before it is asked."""
+
+
+def find_peer(name: str) -> Peer:
+    """Return a peer of ours by its name, or anyone's by ``module:object``.
+
+    Raises: ValueError if there is none
+    """
+    if name not in PEERS and ":" not in name:
+        raise ValueError(f"unknown peer {name}: expected all, one of {', '.join(PEERS)}, or module:object")
+    module, _, attribute = PEERS.get(name, name).partition(":")
+    try:
+        found = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ValueError(f"no peer at {name!r}: {error}") from None
+    if not isinstance(found, Peer):
+        raise ValueError(f"no peer at {name!r}: a luxport_conformance.peers.Peer expected, got {type(found).__name__}")
+    return found

@@ -3,159 +3,164 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 import luxport
-from luxport import ops, tree
+from luxport import tree
 from luxport.backend import get_backend
-from luxport.ops import definition_of
 from luxport_conformance import backends
-from luxport_conformance.arrays import on_backend, on_host, widened
+from luxport_conformance.arrays import dtype_name, on_backend, on_host
 from luxport_conformance.compare import EPSILON
-from luxport_conformance.evaluation import floats, weighted_sum, with_floats
-from luxport_conformance.examples import EXAMPLES, Example
+from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
-from luxport_conformance.peers.counterpart import Build, NoCounterpartError, Peer
+from luxport_conformance.peers import edges
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, absent
+from luxport_conformance.peers.questions import (
+    Question,
+    differentiated,
+    of_layer,
+    of_loss,
+    of_operation,
+    of_rule,
+)
 from luxport_conformance.runner import Check, Evidence
 
-__all__ = ["peer_checks"]
+__all__ = ["measure_moments", "peer_checks"]
+
+HALVES = ("float16", "bfloat16")
 
 
 def peer_checks(peers: tuple[Peer, ...]) -> Iterator[Check]:
-    """Yield the checks of every example that these peers have a counterpart for: values, gradients, statistics."""
+    """Yield the checks of these peers: of each layer, operation, loss, rule and initializer in their tables."""
     for peer in peers:
-        for subject, build in peer.layers.items():
-            for position, example in enumerate(EXAMPLES.get(subject, ()), start=1):
-                name = f"{subject}_{position}"
-                yield _check(peer, subject, f"peer-{name}", _values, build, partial(_of_layer, example))
-                yield _check(peer, subject, f"peer_gradient-{name}", _gradients, build, partial(_of_layer, example))
-                if "running_mean" in luxport.setup(1, example.layer, backend="numpy")[1]:
-                    question = partial(_of_layer, example, training=True)
-                    yield _check(peer, subject, f"peer_training-{name}", _values, build, question)
-        for subject, build in peer.operations.items():
-            for position in range(len(OPERATIONS.get(subject, ()))):
-                name, question = f"{subject}_{position + 1}", partial(_of_operation, subject, position)
-                yield _check(peer, subject, f"peer-{name}", _values, build, question)
-                yield _check(peer, subject, f"peer_gradient-{name}", _gradients, build, question)
+        yield from _layer_checks(peer)
+        yield from _operation_checks(peer)
+        for name, build in peer.losses.items():
+            for position, (y_hat, targets, options) in enumerate(edges.LOSSES.get(name, ()), start=1):
+                question = partial(of_loss, name, y_hat, targets, options)
+                yield from _both(peer, name, f"{name}_{position}", build, question)
+                if position == 1:
+                    yield from _halves(peer, name, build, question)
+        for name, build in peer.optimizers.items():
+            for position, rule in enumerate(edges.RULES.get(name, ()), start=1):
+                question = partial(of_rule, rule, edges.START, edges.GRADIENTS)
+                yield _check(peer, name, f"peer_ten_steps-{name}_{position}", _values, build, question)
+        for name in peer.initializers:
+            yield _moments_check(peer, name)
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What is asked of both: a definition ``f(x, ps, st)`` at float32 inputs on the host.
-
-    `subject` is what the builder is given: luxport's layer, or the options of an operation. Sums that cancel are as
-    inexact as terms of size `magnitude`.
-    """
-
-    subject: Any
-    definition: Callable[[Any, Any, Any], Any]
-    x: Any
-    ps: Any
-    st: Any
-    magnitude: float = 0.0
-
-    def values(self) -> Any:
-        """Run the definition in float64, on arrays for which no backend has operations of its own."""
-        strict = get_backend("strict")
-        inputs = on_backend(widened((self.x, self.ps, self.st)), strict, "float64")
-        return on_host(self.definition(*inputs), strict)
-
-    def weights(self) -> Any:
-        """Draw weights for the outputs: their weighted sum is what is differentiated."""
-        draw = np.random.Generator(np.random.Philox(11))
-        return tree.map(lambda leaf: draw.normal(size=np.shape(leaf)).astype(np.float32), self.values())
-
-    def gradients(self, backend_name: str) -> Any:
-        """Differentiate the definition in float64 on a backend."""
-        backend = get_backend(backend_name)
-        with backends.holding(backend, "float64"):
-            values = on_backend(widened((self.x, self.ps, self.st, self.weights())), backend, "float64")
-            return on_host(_differentiated(self.definition, values), backend)
+def _layer_checks(peer: Peer) -> Iterator[Check]:
+    told = {**{name: absent(reason) for name, reason in peer.none.items()}, **peer.layers}
+    for subject, build in told.items():
+        for position, example in enumerate(EXAMPLES.get(subject, ()), start=1):
+            name = f"{subject}_{position}"
+            question = partial(of_layer, example)
+            yield from _both(peer, subject, name, build, question)
+            if subject in peer.none:
+                break
+            if "running_mean" in luxport.setup(1, example.layer, backend="numpy")[1]:
+                asked = partial(of_layer, example, training=True)
+                yield _check(peer, subject, f"peer_training-{name}", _values, build, asked)
+            if position == 1:
+                yield from _halves(peer, subject, build, question)
+        for edge in edges.EDGES.get(subject, ()) if subject in peer.layers else ():
+            question = partial(of_layer, edge.example(), change=edge.change)
+            name = f"{subject}:{edge.what.replace(' ', '_')}"
+            yield from _both(peer, subject, name, build, question, edge="_edge")
 
 
-def _of_layer(example: Example, training: bool = False) -> _Question:
-    x, ps, st = _rounded(example.values())
-    st = (luxport.train_mode if training else luxport.test_mode)(st)
-
-    def definition(x: Any, ps: Any, st: Any) -> Any:
-        y, st = example.layer(x, ps, st)
-        return (y, {name: st[name] for name in ("running_mean", "running_var")}) if training else y
-
-    return _Question(example.layer, definition, x, ps, st, example.tolerance.magnitude)
-
-
-def _of_operation(name: str, position: int) -> _Question:
-    example = OPERATIONS[name][position]
-    definition = definition_of(getattr(ops, name))
-    arrays = _rounded(example.arrays)
-    x = arrays[0] if len(arrays) == 1 else arrays
-
-    def of(x: Any, ps: Any, st: Any) -> Any:
-        return definition(*(x if isinstance(x, tuple) else (x,)), **example.options)
-
-    return _Question(dict(example.options), of, x, {}, {})
+def _operation_checks(peer: Peer) -> Iterator[Check]:
+    for subject, build in peer.operations.items():
+        examples = OPERATIONS.get(subject, ())
+        for position, example in enumerate(examples):
+            question = partial(of_operation, subject, position)
+            yield from _both(peer, subject, f"{subject}_{position + 1}", build, question)
+            if position == 0:
+                yield from _halves(peer, subject, build, question)
+            if position == 0 and len(example.arrays) == 1 and example.arrays[0].ndim == 1:
+                asked = partial(of_operation, subject, 0, x=edges.FAR_OUT)
+                yield _check(peer, subject, f"peer_edge-{subject}:far_out", _values, build, asked)
 
 
-def _rounded(values: Any) -> Any:
-    return tree.map(lambda leaf: leaf.astype(np.float32) if leaf.dtype.kind == "f" else leaf, values)
+def _both(
+    peer: Peer, subject: str, name: str, build: Build, question: Callable[..., Question], edge: str = ""
+) -> Iterator[Check]:
+    yield _check(peer, subject, f"peer{edge}-{name}", _values, build, question)
+    yield _check(peer, subject, f"peer{edge}_gradient-{name}", _gradients, build, question)
 
 
-def _differentiated(f: Callable[[Any, Any, Any], Any], values: Any) -> Any:
-    """Differentiate the weighted sum of f's outputs with respect to x's floats and the parameters."""
-    x, ps, st, weights = values
-
-    def loss(leaves: Any, ps: Any, x: Any, st: Any, weights: Any) -> Any:
-        return weighted_sum(f(with_floats(x, leaves), ps, st), weights)
-
-    return luxport.grad(loss, (0, 1))(floats(x), ps, x, st, weights)
+def _halves(peer: Peer, subject: str, build: Build, question: Callable[..., Question]) -> Iterator[Check]:
+    for dtype in HALVES:
+        if dtype in backends.abilities(peer.backend).dtypes:
+            asked = partial(question, dtype=dtype)
+            yield _check(peer, subject, f"peer_{dtype}-{subject}", _values, build, asked, dtype)
 
 
-def _values(peer: Peer, build: Build, question: _Question, evidence: Evidence | None) -> float:
-    return _compared(peer, build, question, evidence, question.values, lambda f, values: f(*values[:3]))
+def _values(peer: Peer, build: Build, question: Question, evidence: Evidence | None, dtype: str) -> float:
+    return _compared(peer, build, question, evidence, dtype, lambda: question.values, lambda f, values: f(*values[:3]))
 
 
-def _gradients(peer: Peer, build: Build, question: _Question, evidence: Evidence | None) -> float:
-    own = peer.backend()
+def _gradients(peer: Peer, build: Build, question: Question, evidence: Evidence | None, dtype: str) -> float:
+    own = peer.backend
     # Gradients of the definitions come from another framework, where there is one.
     others = [name for name in backends.differentiating() if name != own]
-    if own not in backends.differentiating():
+    if not peer.gradients or not backends.abilities(own).gradients:
         return _left_out(evidence, f"differentiates nothing on {own}")
     wanted = partial(question.gradients, (*others, own)[0])
-    return _compared(peer, build, question, evidence, wanted, _differentiated)
+    return _compared(peer, build, question, evidence, dtype, wanted, partial(differentiated, question))
 
 
 def _compared(
     peer: Peer,
     build: Build,
-    question: _Question,
+    question: Question,
     evidence: Evidence | None,
+    dtype: str,
     wanted: Callable[[], Any],
     asked: Callable[[Any, Any], Any],
 ) -> float:
     """Tell how far the peer is off, in eps of the largest entry wanted; NaN if it cannot be asked."""
-    backend = get_backend(peer.backend())
+    backend = get_backend(peer.backend)
     try:
         counterpart = build(question.subject, question.x, question.st)
     except NoCounterpartError as reason:
         return _left_out(evidence, str(reason))
-    values = on_backend((question.x, question.ps, question.st, question.weights()), backend, "float32")
+    except Exception as error:
+        return _raised(evidence, error)
+    values = on_backend((question.x, question.ps, question.st, question.weights()), backend, dtype)
     want = wanted()
     try:
-        got = on_host(asked(lambda x, ps, st: counterpart.call(x, ps), values), backend)
+        answers, kinds = _asked(backend, counterpart, asked, values)
+        got = on_host(answers, backend)
     except NoCounterpartError as reason:
         return _left_out(evidence, str(reason))
     except Exception as error:  # of the peer's own: one more way to differ
-        if evidence is not None:
-            evidence.remark = f"raises {type(error).__name__}: {error}"
-        return float("inf")
+        return _raised(evidence, error)
+    other = sorted({kind for kind in kinds if kind in EPSILON and kind != dtype})
     if evidence is not None:
         evidence.note(want, got)
-        evidence.remark = counterpart.remark
-    return _distance(_sorted(got), _sorted(want), question.magnitude)
+        told = [counterpart.remark, f"gives {', '.join(other)} for {dtype}" if other else ""]
+        evidence.remark = "; ".join(filter(None, told))
+        evidence.differences = counterpart.differences
+    return _distance(_sorted(got), _sorted(want), question.magnitude, dtype)
+
+
+def _asked(backend: Any, counterpart: Counterpart, asked: Callable[[Any, Any], Any], values: Any) -> tuple[Any, Any]:
+    def program(*values: Any) -> Any:
+        return asked(lambda x, ps, st: counterpart.call(x, ps), values)
+
+    answers = backends.prepared(backend, program)(*values)
+    return answers, [dtype_name(leaf) for leaf in tree.leaves(answers)]
+
+
+def _raised(evidence: Evidence | None, error: Exception) -> float:
+    if evidence is not None:
+        evidence.remark = f"raises {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return float("inf")
 
 
 def _left_out(evidence: Evidence | None, reason: str) -> float:
@@ -164,22 +169,26 @@ def _left_out(evidence: Evidence | None, reason: str) -> float:
     return float("nan")
 
 
-def _distance(got: Any, want: Any, magnitude: float) -> float:
+def _distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
     if tree.structure(got) != tree.structure(want):
         return float("inf")
     pairs = zip(tree.leaves(got), tree.leaves(want), strict=True)
-    return max([_leaf_distance(np.asarray(leaf), np.asarray(wanted), magnitude) for leaf, wanted in pairs], default=0.0)
+    apart = [_leaf_distance(np.asarray(leaf), np.asarray(wanted), magnitude, dtype) for leaf, wanted in pairs]
+    return max(apart, default=0.0)
 
 
-def _leaf_distance(got: Any, want: Any, magnitude: float) -> float:
+def _leaf_distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
+    largest = {"float16": 65504.0, "bfloat16": 3.39e38}.get(dtype, 3.4e38)
+    want = np.where(np.abs(want) > largest, np.sign(want) * np.inf, want) if want.dtype.kind == "f" else want
     finite = np.isfinite(want)
     if got.shape != want.shape or not np.array_equal(got[~finite], want[~finite], equal_nan=True):
         return float("inf")
-    apart = float(np.abs(got[finite] - want[finite]).max(initial=0.0))
-    scale = max(float(np.abs(want[finite]).max(initial=0.0)), magnitude)
+    got, want = got[finite].astype(np.float64), want[finite].astype(np.float64)
+    apart = float(np.abs(got - want).max(initial=0.0))
+    scale = max(float(np.abs(want).max(initial=0.0)), magnitude)
     if not apart:
         return 0.0
-    return apart / (EPSILON["float32"] * scale) if scale and np.isfinite(apart) else float("inf")
+    return apart / (EPSILON[dtype] * scale) if scale and np.isfinite(apart) else float("inf")
 
 
 def _sorted(values: Any) -> Any:
@@ -193,16 +202,17 @@ def _check(
     peer: Peer,
     subject: str,
     name: str,
-    measure: Callable[[Peer, Build, _Question, Evidence | None], float],
+    measure: Callable[..., float],
     build: Build,
-    question: Callable[[], _Question],
+    question: Callable[[], Question],
+    dtype: str = "float32",
 ) -> Check:
     def run(evidence: Evidence | None = None) -> float:
-        return measure(peer, build, question(), evidence)
+        return measure(peer, build, question(), evidence, dtype)
 
     def inputs() -> str:
-        asked = question()
-        what = repr(asked.subject) if isinstance(asked.subject, luxport.Layer) else f"{subject} with {asked.subject}"
+        asked = question().subject
+        what = f"{subject} with {asked}" if isinstance(asked, Mapping) else repr(asked)
         return f"{what}: x by Philox(7), parameters from seed 1 and moved, weights by Philox(11)"
 
     return Check(
@@ -212,7 +222,36 @@ def _check(
         name=name.partition("-")[0],
         backend=peer.name,
         run=run,
-        dtype="float32",
+        dtype=dtype,
         of="backward" if measure is _gradients else "forward",
         inputs=inputs,
+    )
+
+
+SHAPE = (300, 400)
+
+
+def measure_moments(drawn: Any) -> tuple[float, float, float]:
+    """Return mean, standard deviation and largest absolute value."""
+    drawn = np.asarray(drawn, np.float64)
+    return float(drawn.mean()), float(drawn.std()), float(np.abs(drawn).max())
+
+
+def _moments_check(peer: Peer, name: str) -> Check:
+    def run(evidence: Evidence | None = None) -> float:
+        got = measure_moments(peer.initializers[name](SHAPE, 3))
+        want = measure_moments(edges.INITIALIZERS[name](luxport.rng(3), SHAPE))
+        if evidence is not None:
+            words = "mean {:.4f}, standard deviation {:.4f}, largest {:.4f}"
+            evidence.expected, evidence.got = words.format(*want), words.format(*got)
+            evidence.remark = "moments: alike within 6 standard errors, or different"
+        # A standard deviation of n draws is off by one part in sqrt(2 n).
+        error = 6.0 / np.sqrt(np.prod(SHAPE))
+        alike = abs(got[0] - want[0]) <= error * want[1] * 1.5 and abs(got[1] / want[1] - 1.0) <= error
+        return 0.0 if alike and abs(got[2] / want[2] - 1.0) < 0.25 else float("inf")
+
+    return replace(
+        _check(peer, name, f"peer_moments-{name}", _values, absent(""), lambda: of_rule(None, 0.0, 0.0)),
+        run=run,
+        inputs=lambda: f"a weight {SHAPE}, (in, out)",
     )

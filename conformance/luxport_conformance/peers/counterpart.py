@@ -1,12 +1,13 @@
-"""`Counterpart`: a peer's own layer behind luxport's interface, and what there is to say about it."""
+"""`Peer`, the one interface of a library's own layers: tables from luxport's names to the library's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "symmetric"]
+__all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "absent", "called", "symmetric"]
 
 
 class NoCounterpartError(Exception):
@@ -19,28 +20,74 @@ class Counterpart:
 
     Parameters are luxport's, turned into the peer's within the function, by operations of the peer: so that its
     gradients are with respect to luxport's parameters, too. In training a layer that keeps statistics returns
-    ``(y, statistics)``. `remark` says what is different by design.
+    ``(y, statistics)``. `remark` says what is different by design, `differences` names it by the keys of
+    `luxport_conformance.peers.kinds.KINDS`.
     """
 
     call: Callable[[Any, Any], Any]
     remark: str = ""
+    differences: tuple[str, ...] = ()
 
 
 Build = Callable[[Any, Any, Any], Counterpart]
-"""From luxport's layer, its input and its state, both on the host. Raises: NoCounterpartError"""
+"""From luxport's layer (or rule, or the options of an operation or a loss), its input and its state, on the host.
+
+Raises: NoCounterpartError
+"""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A framework's own layers: builders by the names of luxport's layers and operations.
+    """A library's own layers, by the names of luxport's.
 
-    `backend` names luxport's backend that has the peer's arrays.
+    Args:
+        name: what it is called in tables, as "flax.linen"
+        backend: luxport's backend that has its arrays: "numpy", "jax", "torch", "tf", "mlx"
+        modules: what must be importable
+        packages: the distributions whose versions are told, its own first
+        layers: builders by the names of luxport's layers
+        operations: builders by the names of operations, given their options in place of a layer
+        losses: builders by the names of losses, given their options; ``call(y_hat, (y, ...))``
+        optimizers: builders by the names of rules, given the rule; ``call(x, gradients)`` returns x after each step
+        initializers: functions of a shape and a seed by the names of initializers, to a host array
+        none: why it has none, by the names of layers without a counterpart
+        environment: what its process has in its environment before anything is imported
+        gradients: whether `backend` differentiates what it calls
+
+    >>> Peer("mylib", "numpy", layers={"Dense": lambda layer, x, st: Counterpart(lambda x, ps: x @ ps["weight"])}).name
+    'mylib'
     """
 
     name: str
-    backend: Callable[[], str]
-    layers: Mapping[str, Build]
-    operations: Mapping[str, Build]
+    backend: str
+    modules: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    layers: Mapping[str, Build] = field(default_factory=dict)
+    operations: Mapping[str, Build] = field(default_factory=dict)
+    losses: Mapping[str, Build] = field(default_factory=dict)
+    optimizers: Mapping[str, Build] = field(default_factory=dict)
+    initializers: Mapping[str, Callable[[tuple[int, ...], int], Any]] = field(default_factory=dict)
+    none: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    gradients: bool = True
+
+    def missing(self) -> list[str]:
+        """Name the modules that are not installed."""
+        return [name for name in self.modules if find_spec(name) is None]
+
+
+def absent(reason: str) -> Build:
+    """Return a builder of what the peer has not, where its table should say why."""
+
+    def build(subject: Any, x: Any, st: Any) -> Counterpart:
+        raise NoCounterpartError(reason)
+
+    return build
+
+
+def called(function: Callable[..., Any], *differences: str, **options: Any) -> Build:
+    """Return a builder of a function of the arrays alone, which takes its options here."""
+    return lambda subject, x, st: Counterpart(lambda x, ps: function(x, **options), differences=differences)
 
 
 def symmetric(pairs: Any) -> tuple[int, ...]:

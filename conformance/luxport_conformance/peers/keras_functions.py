@@ -18,8 +18,9 @@ def _activation(name: str, /, renamed: dict[str, str] | None = None, **defaults:
         import keras
 
         given = defaults | {str((renamed or {}).get(key, key)): value for key, value in options.items()}
-        remark = "" if np.isfinite(x).all() else "gives NaN beside an entry of +inf"
-        return Counterpart(lambda x, ps: getattr(keras.activations, name)(x, **given), remark)
+        infinite = "softmax" in name and not np.isfinite(x).all()
+        differences = ("infinity in softmax",) if infinite else ()
+        return Counterpart(lambda x, ps: getattr(keras.activations, name)(x, **given), differences=differences)
 
     return build
 

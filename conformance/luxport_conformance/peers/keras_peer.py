@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
-from luxport_conformance.peers.keras_tools import activation_of, backend_name, called, layers
+from luxport_conformance.peers.keras_tools import activation_of, called, layers
 
-__all__ = ["KERAS"]
+__all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
 
 
 def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -160,13 +161,11 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     norm = layers().BatchNormalization(
         axis=1, momentum=1 - layer.momentum, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine
     )
-    remark = (
-        "the running variance is of the biased variance of the batch, luxport's of the unbiased" if training else ""
+    made = called(norm, x.shape, _norm, others=(st["running_mean"], st["running_var"]), training=training)
+    return replace(
+        _activated(made, layer, training),
+        differences=("momentum is what is kept", *(("biased running variance",) if training else ())),
     )
-    made = called(
-        norm, x.shape, _norm, others=(st["running_mean"], st["running_var"]), training=training, remark=remark
-    )
-    return _activated(made, layer, training)
 
 
 def _activated(made: Counterpart, layer: Any, training: bool = False) -> Counterpart:
@@ -214,8 +213,8 @@ def _rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(x, tuple) or x.dtype.kind != "i":
         raise NoCounterpartError("takes one array of indices")
-    remark = "has no row of zeros for padding" if layer.padding_idx is not None else ""
-    return called(layers().Embedding(layer.in_dims, layer.out_dims), x.shape, lambda ps: [ps["weight"]], remark=remark)
+    made = called(layers().Embedding(layer.in_dims, layer.out_dims), x.shape, lambda ps: [ps["weight"]])
+    return replace(made, differences=("no padding row",) if layer.padding_idx is not None else ())
 
 
 def _upsample(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -281,34 +280,46 @@ def _dropout(name: str) -> Build:
     return lambda layer, x, st: called(getattr(layers(), name)(layer.p), x.shape)
 
 
-KERAS = Peer(
-    "keras",
-    backend_name,
-    {
-        "AdaptiveMaxPool": _adaptive_pool("AdaptiveMaxPooling"),
-        "AdaptiveMeanPool": _adaptive_pool("AdaptiveAveragePooling"),
-        "AlphaDropout": _dropout("AlphaDropout"),
-        "BatchNorm": _batch_norm,
-        "Conv": _conv,
-        "ConvTranspose": _conv_transpose,
-        "CrossCor": _conv,
-        "Dense": _dense,
-        "DepthwiseConv": _depthwise,
-        "Dropout": _dropout("Dropout"),
-        "Embedding": _embedding,
-        "FlattenLayer": _flatten,
-        "GlobalMaxPool": _global_pool("GlobalMaxPooling"),
-        "GlobalMeanPool": _global_pool("GlobalAveragePooling"),
-        "GroupNorm": _group_norm,
-        "InstanceNorm": _instance_norm,
-        "LayerNorm": _layer_norm,
-        "MaxPool": _pool("MaxPooling"),
-        "MeanPool": _pool("AveragePooling"),
-        "MultiHeadAttention": _attention,
-        "RMSNorm": _rms_norm,
-        "ReshapeLayer": _reshape,
-        "Upsample": _upsample,
-        **RECURRENT,
-    },
-    FUNCTIONS,
-)
+LAYERS: dict[str, Build] = {
+    "AdaptiveMaxPool": _adaptive_pool("AdaptiveMaxPooling"),
+    "AdaptiveMeanPool": _adaptive_pool("AdaptiveAveragePooling"),
+    "AlphaDropout": _dropout("AlphaDropout"),
+    "BatchNorm": _batch_norm,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "CrossCor": _conv,
+    "Dense": _dense,
+    "DepthwiseConv": _depthwise,
+    "Dropout": _dropout("Dropout"),
+    "Embedding": _embedding,
+    "FlattenLayer": _flatten,
+    "GlobalMaxPool": _global_pool("GlobalMaxPooling"),
+    "GlobalMeanPool": _global_pool("GlobalAveragePooling"),
+    "GroupNorm": _group_norm,
+    "InstanceNorm": _instance_norm,
+    "LayerNorm": _layer_norm,
+    "MaxPool": _pool("MaxPooling"),
+    "MeanPool": _pool("AveragePooling"),
+    "MultiHeadAttention": _attention,
+    "RMSNorm": _rms_norm,
+    "ReshapeLayer": _reshape,
+    "Upsample": _upsample,
+    **RECURRENT,
+}
+
+
+def _on(backend: str, module: str) -> Peer:
+    """Return Keras on a backend, which it fixes when it is imported: each in a process of its own."""
+    return Peer(
+        name=f"keras@{backend}",
+        backend=backend,
+        modules=("keras", module),
+        packages=("keras", *{"tf": ("tensorflow-cpu", "tensorflow")}.get(backend, (module,))),
+        layers=LAYERS,
+        operations=FUNCTIONS,
+        environment={"KERAS_BACKEND": module},
+    )
+
+
+ON_JAX, ON_TORCH, ON_TF = _on("jax", "jax"), _on("torch", "torch"), _on("tf", "tensorflow")
+ON_NUMPY = _on("numpy", "numpy")

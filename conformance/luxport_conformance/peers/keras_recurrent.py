@@ -45,11 +45,12 @@ def _gates(weight: Any, units: int) -> Any:
     return keras.ops.concatenate([update, reset, candidate], axis=-1)
 
 
-def _remark(kind: str, layer: Any) -> str:
+def _differences(kind: str, layer: Any) -> tuple[str, ...]:
     two = layer.use_bias and kind != "GRUv3" and layer.use_recurrent_bias
+    order = ("gate order",) if kind.startswith("GRU") else ()
     if kind == "GRU" and layer.use_bias and not two:
-        return "has two biases, one of which is 0 here"
-    return "has one bias: the sum of luxport's two" if two and kind != "GRU" else ""
+        return (*order, "two biases")
+    return (*order, "one bias") if two and kind != "GRU" else order
 
 
 def _start(layer: Any, kind: str, ps: Any, samples: int) -> Sequence[Any]:
@@ -73,7 +74,7 @@ def _cell(kind: str) -> Build:
             (y, carry), _ = cell.stateless_call(_weights(kind, layer, ps), held, x, list(carry))
             return y, tuple(carry) if isinstance(carry, (list, tuple)) else (carry,)
 
-        return Counterpart(call, _remark(kind, layer))
+        return Counterpart(call, differences=_differences(kind, layer))
 
     return build
 
@@ -82,8 +83,8 @@ def _layer(kind: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import keras
 
-        if layer.masked or layer.train_state:
-            raise NoCounterpartError("is asked without masks and without initial states that are trained")
+        if layer.masked or layer.train_state or layer.bidirectional:
+            raise NoCounterpartError("is asked without masks, two directions and initial states that are trained")
         runs = [_made(layer, kind, return_sequences=True, return_state=True) for _ in range(layer.num_layers)]
         for position, run in enumerate(runs):
             run.build((None, None, layer.out_dims if position else layer.in_dims))
@@ -100,7 +101,7 @@ def _layer(kind: str) -> Build:
             y = keras.ops.moveaxis(x, 0, 1) if layer.time_major else x
             return (y, tuple(end)) if layer.return_state else y
 
-        return Counterpart(call, _remark(kind, layer))
+        return Counterpart(call, differences=_differences(kind, layer))
 
     return build
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
 
-__all__ = ["activation_of", "backend_name", "called", "layers"]
+__all__ = ["activation_of", "called", "layers"]
 
 
 def layers() -> Any:
@@ -15,14 +15,6 @@ def layers() -> Any:
     import keras
 
     return keras.layers
-
-
-def backend_name() -> str:
-    """Name luxport's backend for the one that Keras runs on."""
-    import keras
-
-    name = keras.backend.backend()
-    return {"tensorflow": "tf"}.get(name, name)
 
 
 def activation_of(layer: Any) -> str:
@@ -44,7 +36,6 @@ def called(
     others: Sequence[Any] = (),
     last: bool = False,
     training: bool = False,
-    remark: str = "",
 ) -> Counterpart:
     """Build a layer for inputs of a shape and call it with its trainable weights, None for those it has not.
 
@@ -65,4 +56,4 @@ def called(
         y = keras.ops.moveaxis(y, -1, 1) if last else y
         return (y, {"running_mean": ends[0], "running_var": ends[1]}) if training else y
 
-    return Counterpart(call, remark)
+    return Counterpart(call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ def _along(name: str, default: int = -1) -> Build:
         axis = options.get("axis", default)
         if not isinstance(axis, int):
             raise NoCounterpartError("goes along one axis")
-        remark = "" if np.isfinite(x).all() else "gives NaN beside an entry of +inf"
-        return called(module(name)(dim=axis), remark=remark)
+        differences = () if np.isfinite(x).all() else ("infinity in softmax",)
+        return replace(called(module(name)(dim=axis)), differences=differences)
 
     return build
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -182,8 +183,8 @@ def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(x, tuple) or x.dtype.kind != "i":
         raise NoCounterpartError("takes one array of indices")
     table = module("Embedding")(layer.in_dims, layer.out_dims, layer.padding_idx)
-    remark = "" if layer.padding_idx is None else "gives the row padding_idx as it is, where luxport gives zeros"
-    return called(table, lambda ps: {"weight": ps["weight"]}, remark=remark)
+    made = called(table, lambda ps: {"weight": ps["weight"]})
+    return replace(made, differences=("no padding row",) if layer.padding_idx is not None else ())
 
 
 def _embedding_bag(layer: Any, x: Any, st: Any) -> Counterpart:
@@ -258,9 +259,11 @@ def _dropout(name: str) -> Build:
 
 
 TORCH = Peer(
-    "torch.nn",
-    lambda: "torch",
-    {
+    name="torch.nn",
+    backend="torch",
+    modules=("torch",),
+    packages=("torch",),
+    layers={
         "AdaptiveMaxPool": _adaptive_pool("AdaptiveMaxPool"),
         "AdaptiveMeanPool": _adaptive_pool("AdaptiveAvgPool"),
         "AlphaDropout": _dropout("AlphaDropout"),
@@ -291,5 +294,5 @@ TORCH = Peer(
         "WeightNorm": _weight_norm,
         **RECURRENT,
     },
-    FUNCTIONS,
+    operations=FUNCTIONS,
 )

@@ -27,11 +27,8 @@ def _weights(ps: Any, suffix: str, layer: Any) -> dict[str, Any]:
     return {name + suffix: value for name, value in found.items()}
 
 
-_ONE_BIAS = "has two biases, one of which is 0 here"
-
-
-def _remark(layer: Any) -> str:
-    return _ONE_BIAS if layer.use_bias and not layer.use_recurrent_bias else ""
+def _differences(layer: Any) -> tuple[str, ...]:
+    return ("two biases",) if layer.use_bias and not layer.use_recurrent_bias else ()
 
 
 def _start(ps: Any, samples: int) -> tuple[Any, ...] | None:
@@ -53,7 +50,7 @@ def _cell(name: str) -> Build:
             carry = carry if isinstance(carry, tuple) else (carry,)
             return carry[0], carry
 
-        return Counterpart(call, _remark(layer))
+        return Counterpart(call, differences=_differences(layer))
 
     return build
 
@@ -69,6 +66,7 @@ def _layer(name: str) -> Build:
             bias=layer.use_bias,
             batch_first=not layer.time_major,
             dropout=layer.dropout,
+            bidirectional=layer.bidirectional,
             **_nonlinearity(layer),
         )
         run.eval()
@@ -80,12 +78,16 @@ def _layer(name: str) -> Build:
             levels = [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]
             weights: dict[str, Any] = {}
             for position, level in enumerate(levels):
-                weights |= _weights(level, f"_l{position}", layer)
+                ways = {"": level}
+                if layer.bidirectional:
+                    ways = {"": level["forward_rnn"], "_reverse": level["backward_rnn"]["rnn"]}
+                for way, part in ways.items():
+                    weights |= _weights(part, f"_l{position}{way}", layer)
             y, end = torch.func.functional_call(run, weights, (x, carry))
             end = tuple([part[0] for part in (end if isinstance(end, tuple) else (end,))])
             return (y, end) if layer.return_state else y
 
-        return Counterpart(call, _remark(layer))
+        return Counterpart(call, differences=_differences(layer))
 
     return build
 

@@ -31,9 +31,7 @@ def activation_of(layer: Any) -> Callable[[Any], Any]:
     return known[name]
 
 
-def called(
-    built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: {}, layer: Any = None, *, remark: str = ""
-) -> Counterpart:
+def called(built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: {}, layer: Any = None) -> Counterpart:
     """Call a module with parameters by PyTorch's names, those that are not None, and then luxport's layer's activation.
 
     The module is put out of training; whoever wants it in training puts it there afterwards.
@@ -47,4 +45,4 @@ def called(
         given = {name: value for name, value in parameters(ps).items() if value is not None}
         return activation(torch.func.functional_call(built, given, x if isinstance(x, tuple) else (x,)))
 
-    return Counterpart(call, remark)
+    return Counterpart(call)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from luxport_conformance import backends
-from luxport_conformance.peers import PEERS
+from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.schedule import Finding
 
 __all__ = ["complaints", "remarks", "table"]
@@ -18,7 +18,9 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
 
     What a peer deviates is information: its column says so, and counts no failures.
     """
-    names = [*columns, backends.HOST]
+    hosted = any(finding.backend == backends.HOST for finding in findings)
+    names = [*columns, *([backends.HOST] if hosted else [])]
+    peers = {finding.backend for finding in findings if finding.kind == "peer"}
     worst: dict[tuple[str, str], float] = {}
     for finding in findings:
         if not math.isnan(finding.deviation):  # a peer without a counterpart
@@ -29,7 +31,7 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
     widths = {name: max(9, len(name) + 2) for name in names}
     lines = [" " * width + "".join(f"{name:>{widths[name]}}" for name in names) + "   (deviation / eps)"]
     for subject in subjects:
-        told = {name: _cell(worst.get((subject, name)), name in PEERS) for name in names}
+        told = {name: _cell(worst.get((subject, name)), name in peers) for name in names}
         cells = "".join(f"{cell:>{widths[name]}}" for name, cell in told.items())
         lines.append(f"{subject:<{width}}{cells}")
     return "\n".join(lines)
@@ -38,9 +40,10 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
 def remarks(findings: Sequence[Finding]) -> str:
     """List what peers do otherwise by design, each remark once for a subject."""
     told = [
-        f"{finding.subject} on {finding.backend}: {finding.remark}"
+        f"{finding.subject} on {finding.backend}: {what}"
         for finding in findings
-        if finding.remark and not math.isnan(finding.deviation)
+        if not math.isnan(finding.deviation)
+        for what in filter(None, [finding.remark, *map(KINDS.__getitem__, finding.differences)])
     ]
     return "\n".join(dict.fromkeys(told))
 

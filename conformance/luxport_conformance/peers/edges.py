@@ -1,0 +1,209 @@
+"""`EDGES`: what is asked of layers at their edges, in words; and what losses, rules and initializers are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import initializers, optimizers
+from luxport.layers._windows import SamePad
+from luxport_conformance.examples.example import Example, Flags, Indices
+
+__all__ = ["EDGES", "FAR_OUT", "INITIALIZERS", "LOSSES", "RULES", "Edge"]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An input at the edge of what a layer takes, in a word or two, and a change of what the example draws."""
+
+    what: str
+    layer: Any
+    x: Any
+    change: Callable[[Any], Any] = lambda x: x
+
+    def example(self) -> Example:
+        """Return what a law would be tried on."""
+        return Example(layer=self.layer, x=self.x)
+
+
+def _with_infinities(x: Any) -> Any:
+    x = x.copy()
+    x.flat[0], x.flat[x.size // 2] = np.inf, -np.inf
+    return x
+
+
+def _no_key_for_one(x: Any) -> Any:
+    *inputs, mask = x
+    mask = np.ones_like(mask)
+    mask[0, :, 1, :] = False
+    return (*inputs, mask)
+
+
+def _constant(x: Any) -> Any:
+    return np.full_like(x, 3.0)
+
+
+def _large(x: Any) -> Any:
+    return x + np.float32(3000.0)
+
+
+_CONV, _POOLS = luxport.Conv, (luxport.MaxPool, luxport.MeanPool)
+
+EDGES: Mapping[str, tuple[Edge, ...]] = {
+    "Dense": (
+        Edge("empty batch", luxport.Dense(3, 2), (0, 3)),
+        Edge("one element", luxport.Dense(1, 1), (1, 1)),
+        Edge("infinities", luxport.Dense(2, 1), (2, 2), lambda x: np.array([[np.inf, 1.0], [1.0, 2.0]], np.float32)),
+    ),
+    "Conv": (
+        Edge("empty batch", _CONV((2, 2), 1, 2), (0, 1, 3, 3)),
+        Edge("one element", _CONV((1,), 1, 1), (1, 1, 1)),
+        Edge("kernel as large as the input", _CONV((3, 4), 2, 2), (2, 2, 3, 4)),
+        Edge("stride beyond the kernel", _CONV((2, 2), 2, 2, stride=3), (2, 2, 8, 7)),
+        Edge("odd SamePad", _CONV((4, 2), 2, 2, padding=SamePad()), (2, 2, 5, 5)),
+        Edge("odd SamePad with a stride", _CONV((4,), 2, 2, padding=SamePad(), stride=2), (2, 2, 7)),
+        Edge("groups", _CONV((3,), 4, 6, groups=2), (2, 4, 5)),
+        Edge("dilation", _CONV((3, 2), 2, 2, dilation=(1, 3)), (2, 2, 6, 7)),
+    ),
+    "ConvTranspose": (
+        Edge("empty batch", luxport.ConvTranspose((2, 2), 1, 2), (0, 1, 3, 3)),
+        Edge("stride beyond the kernel", luxport.ConvTranspose((2, 2), 2, 2, stride=3), (2, 2, 3, 2)),
+        Edge("groups", luxport.ConvTranspose((3,), 4, 6, groups=2), (2, 4, 5)),
+        Edge("dilation", luxport.ConvTranspose((3,), 2, 2, dilation=2), (2, 2, 5)),
+    ),
+    **{
+        pool.__name__: (
+            Edge("empty batch", pool((2, 2)), (0, 1, 4, 4)),
+            Edge("kernel as large as the input", pool((3, 4)), (2, 2, 3, 4)),
+            Edge("stride beyond the kernel", pool((2, 2), stride=3), (2, 2, 8, 7)),
+            Edge("odd SamePad", pool((2, 2), stride=1, padding=SamePad()), (2, 2, 5, 5)),
+            Edge("infinities", pool((2,)), (2, 2, 4), _with_infinities),
+        )
+        for pool in _POOLS
+    },
+    "BatchNorm": (
+        Edge("empty batch", luxport.BatchNorm(3), (0, 3)),
+        Edge("a mean of 3000", luxport.BatchNorm(2), (4, 2, 3), _large),
+    ),
+    "LayerNorm": (
+        Edge("empty batch", luxport.LayerNorm(4), (0, 4)),
+        Edge("one element", luxport.LayerNorm(1), (2, 1)),
+        Edge("all entries equal", luxport.LayerNorm(4), (2, 4), _constant),
+        Edge("a mean of 3000", luxport.LayerNorm(6), (3, 6), _large),
+    ),
+    "GroupNorm": (Edge("all entries equal", luxport.GroupNorm(4, 2), (2, 4, 3), _constant),),
+    "RMSNorm": (
+        Edge("empty batch", luxport.RMSNorm(4), (0, 4)),
+        Edge("all entries 0", luxport.RMSNorm(4), (2, 4), np.zeros_like),
+    ),
+    "Embedding": (Edge("empty batch", luxport.Embedding(4, 3), Indices((0, 2), 4)),),
+    "GlobalMeanPool": (Edge("one element", luxport.GlobalMeanPool(), (1, 1, 1, 1)),),
+    "MultiHeadAttention": (
+        Edge("empty batch", luxport.MultiHeadAttention(4, nheads=2, return_scores=False), (0, 3, 4)),
+        Edge("one element", luxport.MultiHeadAttention(2, nheads=1, return_scores=False), (1, 1, 2)),
+        Edge(
+            "fully masked row",
+            luxport.MultiHeadAttention(4, nheads=2, return_scores=False),
+            ((2, 3, 4), (2, 3, 4), (2, 3, 4), Flags((2, 1, 3, 3))),
+            _no_key_for_one,
+        ),
+    ),
+    **{
+        kind.__name__: (
+            Edge("empty batch", kind(3, 2), (0, 4, 3)),
+            Edge("one step", kind(3, 2), (2, 1, 3)),
+            Edge("initial state", kind(3, 2, return_state=True), ((2, 3, 3), ((2, 2),) * count)),
+            Edge("lengths", kind(3, 2, masked=True), ((3, 4, 3), Indices((3,), 4)), lambda x: (x[0], x[1] + 1)),
+            Edge("bidirectional", kind(3, 2, bidirectional=True), (2, 4, 3)),
+        )
+        for kind, count in ((luxport.RNN, 1), (luxport.LSTM, 2), (luxport.GRU, 1))
+    },
+}
+
+FAR_OUT = np.array([-np.inf, -1e4, -60.0, -0.0, 0.0, 1e-6, 60.0, 1e4, np.inf, np.nan])
+"""Where activation functions of one number are asked beside their examples."""
+
+_draw = np.random.Generator(np.random.Philox(5))
+_logits, _targets = _draw.normal(size=(4, 5)), _draw.normal(size=(4, 5))
+_probabilities, _wanted = (np.exp(a) / np.exp(a).sum(-1, keepdims=True) for a in (_logits, _targets))
+_one_hot = np.eye(5)[[0, 3, 1, 4]]
+_flags = (_targets > 0).astype(float)
+_indices = np.array([0, 3, 1, 4], np.int32)
+_signs = np.sign(_targets)
+
+LOSSES: Mapping[str, tuple[tuple[Any, tuple[Any, ...], dict[str, Any]], ...]] = {
+    "binary_focal_loss": ((1 / (1 + np.exp(-_logits)), (_flags,), {}),),
+    "binarycrossentropy": ((1 / (1 + np.exp(-_logits)), (_flags,), {}),),
+    "cosine_similarity_loss": ((_logits, (_targets,), {}),),
+    "crossentropy": ((_probabilities, (_one_hot,), {}),),
+    "ctc_loss": (
+        (
+            _draw.normal(size=(2, 6, 5)),
+            (np.array([[1, 2, 2], [3, 0, 1]], np.int32), np.array([6, 5], np.int32), np.array([3, 2], np.int32)),
+            {},
+        ),
+    ),
+    "dice_coeff_loss": ((1 / (1 + np.exp(-_logits)), (_flags,), {}),),
+    "focal_loss": ((_probabilities, (_one_hot,), {}),),
+    "gaussian_nll": ((_logits, (_targets, _probabilities + 0.1), {}),),
+    "hinge_loss": ((_logits, (_signs,), {}),),
+    "huber_loss": ((_logits, (_targets,), {}), (_logits, (_targets,), {"delta": 0.5})),
+    "kldivergence": ((_probabilities, (_wanted,), {}),),
+    "logitbinarycrossentropy": ((_logits, (_flags,), {}), (100.0 * _logits, (_flags,), {})),
+    "logitcrossentropy": ((_logits, (_one_hot,), {}), (100.0 * _logits, (_one_hot,), {})),
+    "mae": ((_logits, (_targets,), {}),),
+    "mse": ((_logits, (_targets,), {}),),
+    "msle": ((_probabilities, (_wanted,), {}),),
+    "nll_loss": ((np.log(_probabilities), (_indices,), {}),),
+    "poisson_loss": ((_probabilities + 0.1, (_wanted,), {}),),
+    "siamese_contrastive_loss": ((_probabilities, (_flags,), {}),),
+    "sparse_crossentropy": ((_probabilities, (_indices,), {}),),
+    "sparse_logitcrossentropy": (
+        (_logits, (_indices,), {}),
+        (_logits, (_indices,), {"label_smoothing": 0.1}),
+        (_logits, (_indices,), {"ignore_index": 3}),
+        (_logits, (_indices,), {"class_weights": (1.0, 2.0, 0.5, 1.5, 1.0)}),
+    ),
+    "squared_hinge_loss": ((_logits, (_signs,), {}),),
+    "triplet_margin_loss": ((_logits, (_targets, _logits[::-1].copy()), {}),),
+    "tversky_loss": ((1 / (1 + np.exp(-_logits)), (_flags,), {}),),
+}
+"""Predictions, targets and options, by the names of losses."""
+
+RULES: Mapping[str, tuple[Any, ...]] = {
+    "AMSGrad": (optimizers.AMSGrad(0.01),),
+    "AdaBelief": (optimizers.AdaBelief(0.01),),
+    "AdaDelta": (optimizers.AdaDelta(0.9, 1e-6),),
+    "AdaGrad": (optimizers.AdaGrad(0.1),),
+    "AdaMax": (optimizers.AdaMax(0.01),),
+    "Adam": (optimizers.Adam(0.01), optimizers.Adam(0.01, (0.8, 0.95), 1e-3)),
+    "AdamW": (optimizers.AdamW(0.01, lambda_=0.1),),
+    "Descent": (optimizers.Descent(0.1),),
+    "Lion": (optimizers.Lion(0.01),),
+    "Momentum": (optimizers.Momentum(0.01, 0.9),),
+    "NAdam": (optimizers.NAdam(0.01),),
+    "Nesterov": (optimizers.Nesterov(0.01, 0.9),),
+    "OAdam": (optimizers.OAdam(0.01),),
+    "RAdam": (optimizers.RAdam(0.01),),
+    "RMSProp": (optimizers.RMSProp(0.01), optimizers.RMSProp(0.01, centered=True)),
+    "Rprop": (optimizers.Rprop(0.01),),
+}
+"""Rules, each asked for ten steps."""
+
+START, GRADIENTS = _draw.normal(size=7), _draw.normal(size=(10, 7))
+
+INITIALIZERS: Mapping[str, Any] = {
+    "glorot_normal": initializers.glorot_normal,
+    "glorot_uniform": initializers.glorot_uniform,
+    "kaiming_normal": initializers.kaiming_normal,
+    "kaiming_uniform": initializers.kaiming_uniform,
+    "lecun_normal": initializers.lecun_normal,
+    "lecun_uniform": initializers.lecun_uniform,
+    "orthogonal": initializers.orthogonal,
+    "truncated_normal": initializers.truncated_normal,
+}
+"""Initializers whose moments are compared, at a weight (in, out) of a dense layer."""

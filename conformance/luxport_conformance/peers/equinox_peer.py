@@ -1,0 +1,285 @@
+"""Equinox's own layers, which take one sample: `vmap` makes the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.jax_nn import FUNCTIONS
+from luxport_conformance.peers.jax_tools import activation_of, groups_of, in_training, only_identity
+
+__all__ = ["EQUINOX"]
+
+
+def _made(name: str, *sizes: Any, **options: Any) -> Any:
+    import equinox
+    import jax
+
+    key = {} if name.endswith("Norm") else {"key": jax.random.key(0)}
+    return getattr(equinox.nn, name)(*sizes, **options, **key)
+
+
+def _with(module: Any, **arrays: Any) -> Any:
+    """Return the module with these arrays, those that are not None; a dot in a name is a double underscore here."""
+    import equinox
+
+    for name, value in arrays.items():
+        path = name.split("__")
+
+        def leaf(module: Any, path: list[str] = path) -> Any:
+            for part in path:
+                module = getattr(module, part)
+            return module
+
+        if value is not None:
+            module = equinox.tree_at(leaf, module, value, is_leaf=lambda found: found is None)
+    return module
+
+
+def _each(module: Any, x: Any, batch_axes: int = 1) -> Any:
+    import jax
+
+    for _ in range(batch_axes):
+        module = jax.vmap(module)
+    return module(x)
+
+
+def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
+    linear, act = _made("Linear", layer.in_dims, layer.out_dims, use_bias=layer.use_bias), activation_of(layer)
+    return Counterpart(
+        lambda x, ps: act(_each(_with(linear, weight=ps["weight"].T, bias=ps.get("bias")), x, x.ndim - 1)),
+        differences=("weights (out, in)", "one sample at a time"),
+    )
+
+
+_MODES = {"zeros": "ZEROS", "reflect": "REFLECT", "edge": "REPLICATE", "circular": "CIRCULAR"}
+
+
+def _convolution(name: str, layer: Any, flip: bool, **more: Any) -> Counterpart:
+    import jax.numpy as jnp
+
+    windows, act = layer._windows, activation_of(layer)
+    conv = _made(
+        name,
+        *(len(windows.window), layer.in_channels, layer.out_channels, windows.window, windows.stride),
+        padding=windows.padding,
+        dilation=windows.dilation,
+        groups=groups_of(layer),
+        use_bias=layer.use_bias,
+        **more,
+    )
+
+    def call(x: Any, ps: Any) -> Any:
+        weight, axes = ps["weight"], tuple(range(2, x.ndim))
+        weight = jnp.flip(weight, axes) if flip else weight
+        if name == "ConvTranspose":  # (in, out / groups, ...) to (out, in / groups, ...)
+            groups = layer.groups
+            parts = weight.reshape(groups, layer.in_channels // groups, *weight.shape[1:])
+            weight = jnp.swapaxes(parts, 1, 2).reshape(layer.out_channels, -1, *weight.shape[2:])
+        bias = ps["bias"].reshape(-1, *(1,) * len(axes)) if "bias" in ps else None
+        return act(_each(_with(conv, weight=weight, bias=bias), x))
+
+    return Counterpart(call, differences=("one sample at a time", *(("flipped kernel",) if flip else ())))
+
+
+def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
+    return _convolution("Conv", layer, not layer.cross_correlation, padding_mode=_MODES[layer.padding_mode])
+
+
+def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+    return _convolution("ConvTranspose", layer, layer.cross_correlation, output_padding=layer._output_padding)
+
+
+def _pool(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        import equinox
+
+        windows = layer._windows
+        if max(windows.dilation) > 1:
+            raise NoCounterpartError("has no dilation")
+        if name == "AvgPool" and any(map(any, windows.padding)) and not layer.count_include_pad:
+            raise NoCounterpartError("counts the padding")
+        kind = getattr(equinox.nn, f"{name}{len(windows.window)}d")
+        pool = kind(windows.window, windows.stride, windows.padding)
+        return Counterpart(lambda x, ps: _each(pool, x), differences=("one sample at a time",))
+
+    return build
+
+
+def _adaptive(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        import equinox
+
+        if any(n % m for n, m in zip(x.shape[2:], layer._sizes, strict=True)):
+            raise NoCounterpartError("divides the input into windows of its own where sizes do not divide")
+        pool = getattr(equinox.nn, f"{name}{len(layer._sizes)}d")(layer._sizes)
+        return Counterpart(lambda x, ps: _each(pool, x))
+
+    return build
+
+
+def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    import equinox
+    import jax
+    import jax.numpy as jnp
+
+    if not layer.track_stats:
+        raise NoCounterpartError("always keeps statistics")
+    training, act = in_training(st), activation_of(layer)
+    norm, state = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
+        *(layer.channels, "batch", layer.epsilon, layer.affine),
+        momentum=1 - layer.momentum,
+        mode="batch",
+        inference=not training,
+    )
+    index: Any = norm.batch_state_index
+    held = state.set(index, (jnp.asarray(st["running_mean"]), jnp.asarray(st["running_var"])))
+
+    def call(x: Any, ps: Any) -> Any:
+        made = _with(norm, weight=ps.get("scale"), bias=ps.get("bias"))
+        y, ends = jax.vmap(made, axis_name="batch", in_axes=(0, None), out_axes=(0, None))(x, held)
+        if not training:
+            return act(y)
+        mean, variance = ends.get(index)
+        return act(y), {"running_mean": mean, "running_var": variance}
+
+    differences = ("momentum is what is kept", *(("biased running variance",) if training else ()))
+    return Counterpart(call, differences=differences)
+
+
+def _layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    bias, act = layer.affine and layer.use_bias, activation_of(layer)
+    norm = _made("LayerNorm", layer.shape, layer.epsilon, layer.affine, bias)
+    return Counterpart(
+        lambda x, ps: act(
+            _each(_with(norm, weight=ps.get("scale"), bias=ps.get("bias")), x, x.ndim - len(layer.shape))
+        ),
+        differences=("one sample at a time",),
+    )
+
+
+def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    norm, act = _made("GroupNorm", layer.groups, layer.channels, layer.epsilon, layer.affine), activation_of(layer)
+    return Counterpart(lambda x, ps: act(_each(_with(norm, weight=ps.get("scale"), bias=ps.get("bias")), x)))
+
+
+def _rms_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    norm = _made("RMSNorm", layer.shape, layer.epsilon, layer.affine, False)
+    return Counterpart(lambda x, ps: _each(_with(norm, weight=ps.get("scale")), x, x.ndim - len(layer.shape)))
+
+
+def _embedding(layer: Any, x: Any, st: Any) -> Counterpart:
+    if isinstance(x, tuple) or x.dtype.kind != "i":
+        raise NoCounterpartError("takes one array of indices")
+    table = _made("Embedding", layer.in_dims, layer.out_dims)
+    return Counterpart(
+        lambda x, ps: _each(_with(table, weight=ps["weight"]), x, x.ndim),
+        differences=("no padding row",) if layer.padding_idx is not None else (),
+    )
+
+
+def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
+    import jax
+    import jax.numpy as jnp
+
+    inputs = x if isinstance(x, tuple) else (x, x, x)
+    if layer.return_scores or len(inputs) > 4:
+        raise NoCounterpartError("returns no scores")
+    heads, size, values = layer.nheads, layer.q_proj.out_dims, layer.v_proj.out_dims
+    biases = {f"use_{name}_bias": layer.use_bias for name in ("query", "key", "value", "output")}
+    attention = _made(
+        "MultiheadAttention",
+        *(heads, *[part.shape[-1] for part in inputs[:3]], layer.out_proj.out_dims, size // heads, values // heads),
+        **biases,
+        inference=True,
+    )
+    names = {"q": "query_proj", "k": "key_proj", "v": "value_proj", "out": "output_proj"}
+
+    def call(x: Any, ps: Any) -> Any:
+        query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
+        arrays = {f"{theirs}__weight": ps[f"{ours}_proj"]["weight"].T for ours, theirs in names.items()}
+        arrays |= {f"{theirs}__bias": ps[f"{ours}_proj"].get("bias") for ours, theirs in names.items()}
+        made, causal = _with(attention, **arrays), jnp.tri(query.shape[1], key.shape[1], dtype=bool)
+        if mask:
+            allowed = mask[0][:, 0] & causal if layer.is_causal else mask[0][:, 0]
+            return jax.vmap(made)(query, key, value, allowed)
+        return jax.vmap(lambda *parts: made(*parts, causal if layer.is_causal else None))(query, key, value)
+
+    return Counterpart(call, differences=("masked rows",) if len(inputs) == 4 else ())
+
+
+def _cell(name: str) -> Build:
+    def build(layer: Any, x: Any, st: Any) -> Counterpart:
+        import jax
+
+        only_identity(layer, "tanh")
+        if layer.__dataclass_fields__.keys() & {"num_layers"}:
+            raise NoCounterpartError("has cells alone")
+        cell = _made(f"{name}Cell", layer.in_dims, layer.out_dims, use_bias=layer.use_bias)
+
+        def call(x: Any, ps: Any) -> Any:
+            x, carry = x if isinstance(x, tuple) else (x, _start(name, layer, ps, x.shape[0]))
+            made = _with(cell, weight_ih=ps["weight_ih"].T, weight_hh=ps["weight_hh"].T, **_biases(name, layer, ps))
+            ends = jax.vmap(made)(x, carry if name == "LSTM" else carry[0])
+            ends = ends if name == "LSTM" else (ends,)
+            return ends[0], ends
+
+        return Counterpart(call, differences=("weights (out, in)", "one bias"))
+
+    return build
+
+
+def _biases(name: str, layer: Any, ps: Any) -> dict[str, Any]:
+    if not layer.use_bias:
+        return {}
+    size, into = layer.out_dims, ps["bias_ih"]
+    back = ps["bias_hh"] if "bias_hh" in ps else 0.0 * into
+    if name == "LSTM":
+        return {"bias": into + back}
+    return {"bias": into.at[: 2 * size].add(back[: 2 * size]), "bias_n": back[2 * size :]}
+
+
+def _start(name: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
+    import jax.numpy as jnp
+
+    zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)
+    names = ("hidden_state", "memory")[: 2 if name == "LSTM" else 1]
+    return tuple([jnp.broadcast_to(ps[part], zero.shape) if part in ps else zero for part in names])
+
+
+def _dropout(layer: Any, x: Any, st: Any) -> Counterpart:
+    import equinox
+
+    return Counterpart(lambda x, ps: equinox.nn.Dropout(layer.p, inference=True)(x))
+
+
+LAYERS: dict[str, Callable[..., Counterpart]] = {
+    "AdaptiveMaxPool": _adaptive("AdaptiveMaxPool"),
+    "AdaptiveMeanPool": _adaptive("AdaptiveAvgPool"),
+    "BatchNorm": _batch_norm,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "CrossCor": _conv,
+    "Dense": _dense,
+    "DepthwiseConv": _conv,
+    "Dropout": _dropout,
+    "Embedding": _embedding,
+    "GRUCell": _cell("GRU"),
+    "GroupNorm": _group_norm,
+    "LSTMCell": _cell("LSTM"),
+    "LayerNorm": _layer_norm,
+    "MaxPool": _pool("MaxPool"),
+    "MeanPool": _pool("AvgPool"),
+    "MultiHeadAttention": _attention,
+    "RMSNorm": _rms_norm,
+}
+
+EQUINOX = Peer(
+    name="equinox",
+    backend="jax",
+    modules=("equinox",),
+    packages=("equinox", "jax"),
+    layers=LAYERS,
+    operations={"softmax": FUNCTIONS["softmax"]},
+)

@@ -1,0 +1,343 @@
+"""Flax's own layers, nnx and linen: the same names and parameters, built and called in two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, absent
+from luxport_conformance.peers.flax_recurrent import recurrent
+from luxport_conformance.peers.jax_nn import FUNCTIONS, INITIALIZERS
+from luxport_conformance.peers.jax_tools import (
+    activation_of,
+    groups_of,
+    in_training,
+    kernel_last,
+    moved,
+    transposed_padding,
+)
+
+__all__ = ["LINEN", "NNX"]
+
+Run = Callable[..., Any]
+"""``run(name, options, sizes, ps, *inputs, stats=None, **call)``: a layer of this name with these parameters, called.
+
+`sizes` are what nnx is told of the input first, and linen finds out. With `stats` it returns (y, statistics).
+"""
+
+
+def _linen(name: str, options: dict[str, Any], sizes: tuple, ps: Any, *inputs: Any, stats: Any = None, **call: Any):
+    nn = import_module("flax.linen")
+
+    layer = getattr(nn, name)(**options)
+    if stats is None:
+        return layer.apply({"params": ps}, *inputs, **call)
+    y, ends = layer.apply({"params": ps, "batch_stats": stats}, *inputs, mutable=["batch_stats"], **call)
+    return y, dict(ends["batch_stats"])
+
+
+def _nnx(name: str, options: dict[str, Any], sizes: tuple, ps: Any, *inputs: Any, stats: Any = None, **call: Any):
+    nnx = import_module("flax.nnx")
+
+    options = {_IN_NNX.get(key, key): value for key, value in options.items()}
+    layer = getattr(nnx, _IN_NNX.get(name, name))(*sizes, **options, rngs=nnx.Rngs(0))
+    _put(layer, ps)
+    for key, value in (stats or {}).items():
+        setattr(layer, key, nnx.BatchStat(value))
+    y = layer(*inputs, **call)
+    return y if stats is None else (y, {key: getattr(layer, key)[...] for key in stats})
+
+
+_IN_NNX = {"Dense": "Linear", "features": "out_features", "inputs_q": "inputs_q"}
+
+
+def _put(module: Any, ps: Any) -> None:
+    nnx = import_module("flax.nnx")
+
+    for key, value in ps.items():
+        if isinstance(value, dict):
+            _put(getattr(module, key), value)
+        else:
+            setattr(module, key, nnx.Param(value))
+
+
+def _named(ps: Any, **names: str) -> dict[str, Any]:
+    return {theirs: ps[ours] for ours, theirs in names.items() if ours in ps}
+
+
+def _dense(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    act, options = activation_of(layer), {"features": layer.out_dims, "use_bias": layer.use_bias}
+    return Counterpart(
+        lambda x, ps: act(run("Dense", options, (layer.in_dims,), _named(ps, weight="kernel", bias="bias"), x))
+    )
+
+
+_MODES = {"reflect": "REFLECT", "circular": "CIRCULAR"}
+
+
+def _conv(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, act = layer._windows, activation_of(layer)
+    padding: Any = list(windows.padding)
+    differences = ["channels last"] + ([] if layer.cross_correlation else ["flipped kernel"])
+    if any(map(any, padding)) and layer.padding_mode != "zeros":
+        mode = _MODES.get(layer.padding_mode)
+        if mode is None or run is _nnx and mode == "REFLECT":
+            raise NoCounterpartError(f"has no padding mode {layer.padding_mode}")
+        wanted = [
+            ((k - 1) * d // 2, (k - 1) * d - (k - 1) * d // 2)
+            for k, d in zip(windows.window, windows.dilation, strict=True)
+        ]
+        if padding != wanted:
+            raise NoCounterpartError(
+                f"pads in the mode {layer.padding_mode} by as much as keeps the size, the odd one above"
+            )
+        padding = mode
+    options = {
+        "kernel_size": windows.window,
+        "strides": windows.stride,
+        "padding": padding,
+        "kernel_dilation": windows.dilation,
+        "feature_group_count": groups_of(layer),
+        "use_bias": layer.use_bias,
+        "features": layer.out_channels,
+    }
+
+    def call(x: Any, ps: Any) -> Any:
+        given = {"kernel": kernel_last(layer, ps["weight"]), **_named(ps, bias="bias")}
+        return act(moved(lambda x: run("Conv", options, (layer.in_channels,), given, x), x))
+
+    return Counterpart(call, differences=tuple(differences))
+
+
+def _conv_transpose(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    import jax.numpy as jnp
+
+    if layer.groups > 1:
+        raise NoCounterpartError("has no groups")
+    act, windows = activation_of(layer), layer._windows
+    options = {
+        "kernel_size": windows.window,
+        "strides": windows.stride,
+        "padding": transposed_padding(layer),
+        "kernel_dilation": windows.dilation,
+        "use_bias": layer.use_bias,
+        "features": layer.out_channels,
+    }
+
+    def call(x: Any, ps: Any) -> Any:
+        axes = tuple(range(2, x.ndim))
+        weight = ps["weight"] if not layer.cross_correlation else jnp.flip(ps["weight"], axes)
+        given = {"kernel": jnp.transpose(weight, (*axes, 0, 1)), **_named(ps, bias="bias")}
+        return act(moved(lambda x: run("ConvTranspose", options, (layer.in_channels,), given, x), x))
+
+    return Counterpart(call, differences=("channels last",))
+
+
+def _pool(name: str) -> Callable[..., Counterpart]:
+    def build(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+        windows = layer._windows
+        if max(windows.dilation) > 1:
+            raise NoCounterpartError("has no dilation")
+        options = {"count_include_pad": layer.count_include_pad} if name == "avg_pool" else {}
+
+        def call(x: Any, ps: Any) -> Any:
+            linen = import_module("flax.linen")
+
+            pool = getattr(linen, name)
+            return moved(lambda x: pool(x, windows.window, windows.stride, windows.padding, **options), x)
+
+        return Counterpart(call, differences=("channels last",))
+
+    return build
+
+
+def _affine(layer: Any, ps: Any) -> dict[str, Any]:
+    return _named(ps, scale="scale", bias="bias")
+
+
+def _batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    training, act = in_training(st), activation_of(layer)
+    if not layer.track_stats:
+        raise NoCounterpartError("always keeps statistics")
+    options = {
+        "use_running_average": not training,
+        "momentum": 1 - layer.momentum,
+        "epsilon": layer.epsilon,
+        "use_scale": layer.affine,
+        "use_bias": layer.affine,
+    }
+    differences = ("momentum is what is kept", *(("biased running variance",) if training else ()))
+
+    def call(x: Any, ps: Any) -> Any:
+        import jax.numpy as jnp
+
+        stats = {"mean": jnp.asarray(st["running_mean"]), "var": jnp.asarray(st["running_var"])}
+        x = jnp.moveaxis(x, 1, -1)
+        y, ends = run("BatchNorm", options, (layer.channels,), _affine(layer, ps), x, stats=stats)
+        y = act(jnp.moveaxis(y, -1, 1))
+        return (y, {"running_mean": ends["mean"], "running_var": ends["var"]}) if training else y
+
+    return Counterpart(call, differences=differences)
+
+
+def _layer_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    axes, act = tuple(range(-len(layer.shape), 0)), activation_of(layer)
+    if run is _nnx and len(axes) > 1:
+        raise NoCounterpartError("has parameters of one axis")
+    options = {
+        "epsilon": layer.epsilon,
+        "use_scale": layer.affine,
+        "use_bias": layer.affine and layer.use_bias,
+        "reduction_axes": axes,
+        "feature_axes": axes,
+    }
+    return Counterpart(
+        lambda x, ps: act(run("LayerNorm", options, layer.shape[-1:], _affine(layer, ps), x)),
+        differences=("variance in one pass",),
+    )
+
+
+def _group_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    act = activation_of(layer)
+    options = {
+        "num_groups": layer.groups,
+        "epsilon": layer.epsilon,
+        "use_scale": layer.affine,
+        "use_bias": layer.affine,
+    }
+    return Counterpart(
+        lambda x, ps: act(moved(lambda x: run("GroupNorm", options, (layer.channels,), _affine(layer, ps), x), x)),
+        differences=("channels last",),
+    )
+
+
+def _instance_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    if layer.track_stats:
+        raise NoCounterpartError("keeps no statistics of instances")
+    act = activation_of(layer)
+    options = {"epsilon": layer.epsilon, "use_scale": layer.affine, "use_bias": layer.affine}
+    return Counterpart(
+        lambda x, ps: act(moved(lambda x: run("InstanceNorm", options, (layer.channels,), _affine(layer, ps), x), x)),
+        differences=("channels last",),
+    )
+
+
+def _rms_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    axes = tuple(range(-len(layer.shape), 0))
+    if run is _nnx and len(axes) > 1:
+        raise NoCounterpartError("has parameters of one axis")
+    options = {
+        "epsilon": layer.epsilon,
+        "use_scale": layer.affine,
+        "reduction_axes": axes,
+        "feature_axes": axes,
+    }
+    return Counterpart(lambda x, ps: run("RMSNorm", options, layer.shape[-1:], _named(ps, scale="scale"), x))
+
+
+def _embedding(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    if isinstance(x, tuple) or x.dtype.kind != "i":
+        raise NoCounterpartError("takes one array of indices")
+    options = {"num_embeddings": layer.in_dims, "features": layer.out_dims}
+    differences = ("no padding row",) if layer.padding_idx is not None else ()
+
+    def call(x: Any, ps: Any) -> Any:
+        given = {"embedding": ps["weight"]}
+        if run is _linen:
+            return run("Embed", options, (), given, x)
+        nnx = import_module("flax.nnx")
+
+        table = nnx.Embed(layer.in_dims, layer.out_dims, rngs=nnx.Rngs(0))
+        _put(table, given)
+        return table(x)
+
+    return Counterpart(call, differences=differences)
+
+
+def _attention(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    x = x if isinstance(x, tuple) else (x, x, x)
+    heads, size = layer.nheads, layer.q_proj.out_dims
+    if layer.v_proj.out_dims != size or layer.return_scores or len(x) > 4:
+        raise NoCounterpartError("has one size for queries and values, and returns no scores")
+    if run is _nnx and len({part.shape[-1] for part in x[:3]}) > 1:
+        raise NoCounterpartError("has one size for the inputs")
+    options = {
+        "num_heads": heads,
+        "qkv_features": size,
+        "out_features": layer.out_proj.out_dims,
+        "use_bias": layer.use_bias,
+        **({} if run is _linen else {"in_features": x[0].shape[-1], "decode": False}),
+    }
+
+    def parameters(ps: Any) -> dict[str, Any]:
+        def part(name: str) -> dict[str, Any]:
+            found = {"kernel": ps[f"{name}_proj"]["weight"].reshape(-1, heads, size // heads)}
+            return found | ({"bias": ps[f"{name}_proj"]["bias"].reshape(heads, -1)} if layer.use_bias else {})
+
+        out = {"kernel": ps["out_proj"]["weight"].reshape(heads, size // heads, -1)}
+        out |= {"bias": ps["out_proj"]["bias"]} if layer.use_bias else {}
+        return {"query": part("q"), "key": part("k"), "value": part("v"), "out": out}
+
+    def call(x: Any, ps: Any) -> Any:
+        nn = import_module("flax.linen")
+
+        query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
+        masks = [*mask, *([nn.make_causal_mask(query[..., 0])] if layer.is_causal else [])]
+        given = {"mask": nn.combine_masks(*masks, dtype=bool)} if masks else {}
+        name = "MultiHeadDotProductAttention" if run is _linen else "MultiHeadAttention"
+        return run(name, options, (), parameters(ps), query, key, value, **given)
+
+    return Counterpart(call, differences=("masked rows",) if len(x) == 4 else ())
+
+
+def _dropout(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    return Counterpart(
+        lambda x, ps: (
+            run("Dropout", {"rate": layer.p, "deterministic": True}, (), {}, x)
+            if run is _linen
+            else _nnx_dropout(layer, x)
+        )
+    )
+
+
+def _nnx_dropout(layer: Any, x: Any) -> Any:
+    nnx = import_module("flax.nnx")
+
+    return nnx.Dropout(layer.p, deterministic=True, rngs=nnx.Rngs(0))(x)
+
+
+_LAYERS: dict[str, Callable[..., Counterpart]] = {
+    "BatchNorm": _batch_norm,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "CrossCor": _conv,
+    "Dense": _dense,
+    "DepthwiseConv": _conv,
+    "Dropout": _dropout,
+    "Embedding": _embedding,
+    "GroupNorm": _group_norm,
+    "InstanceNorm": _instance_norm,
+    "LayerNorm": _layer_norm,
+    "MaxPool": _pool("max_pool"),
+    "MeanPool": _pool("avg_pool"),
+    "MultiHeadAttention": _attention,
+    "RMSNorm": _rms_norm,
+}
+
+
+def _peer(name: str, run: Run) -> Peer:
+    layers: dict[str, Build] = {subject: partial(build, run) for subject, build in _LAYERS.items()}
+    return Peer(
+        name=name,
+        backend="jax",
+        modules=("flax",),
+        packages=("flax", "jax"),
+        layers={**layers, **recurrent(name), "GRUv3": absent("applies the reset gate after the product")},
+        operations=FUNCTIONS,
+        initializers=INITIALIZERS,
+    )
+
+
+NNX, LINEN = _peer("flax.nnx", _nnx), _peer("flax.linen", _linen)

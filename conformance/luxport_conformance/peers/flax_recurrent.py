@@ -1,0 +1,166 @@
+"""Flax's own recurrent cells and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
+from luxport_conformance.peers.jax_tools import only_identity
+
+__all__ = ["recurrent"]
+
+_CELLS = {"RNN": "SimpleCell", "LSTM": "LSTMCell", "GRU": "GRUCell"}
+_GATES = {"RNN": ("",), "LSTM": ("i", "f", "g", "o"), "GRU": ("r", "z", "n")}
+
+
+def recurrent(peer: str) -> dict[str, Build]:
+    """Return the builders of cells and of layers, on one of Flax's two interfaces."""
+    linen = peer.endswith("linen")
+    return {
+        **{f"{kind}Cell": partial(_cell, linen, kind) for kind in _CELLS},
+        **{kind: partial(_layer, linen, kind) for kind in _CELLS},
+    }
+
+
+def _parts(kind: str, layer: Any, ps: Any) -> list[tuple[str, Any, Any, Any]]:
+    """Return gate, input's weight, state's weight and bias of each gate.
+
+    Raises: NoCounterpartError for a recurrent bias
+    """
+    size = layer.out_dims
+    found = []
+    for i, gate in enumerate(_GATES[kind]):
+        of = slice(i * size, (i + 1) * size)
+        bias = ps["bias_ih"][of] if "bias_ih" in ps else 0.0 * ps["weight_hh"][0, of]
+        more = ps["bias_hh"][of] if "bias_hh" in ps else 0.0 * bias
+        found.append((gate, ps["weight_ih"][:, of], ps["weight_hh"][:, of], (bias, more)))
+    return found
+
+
+def _linen_parameters(kind: str, layer: Any, ps: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for gate, into, back, (bias, more) in _parts(kind, layer, ps):
+        if kind == "RNN":
+            given = {"i": {"kernel": into, "bias": bias + more}, "h": {"kernel": back}}
+        elif kind == "LSTM":
+            given |= {f"i{gate}": {"kernel": into}, f"h{gate}": {"kernel": back, "bias": bias + more}}
+        elif gate == "n":
+            given |= {"in": {"kernel": into, "bias": bias}, "hn": {"kernel": back, "bias": more}}
+        else:
+            given |= {f"i{gate}": {"kernel": into, "bias": bias + more}, f"h{gate}": {"kernel": back}}
+    return given
+
+
+def _nnx_cell(kind: str, layer: Any, ps: Any) -> Any:
+    nnx = import_module("flax.nnx")
+
+    cell = getattr(nnx, _CELLS[kind])(layer.in_dims, layer.out_dims, rngs=nnx.Rngs(0))
+    if kind == "GRU":
+        if "bias_hh" in ps:
+            raise NoCounterpartError("has no bias of the state's product")
+        _set(cell.dense_i, ps["weight_ih"], ps.get("bias_ih"))
+        _set(cell.dense_h, ps["weight_hh"], None)
+        return cell
+    for gate, into, back, (bias, more) in _parts(kind, layer, ps):
+        if kind == "RNN":
+            _set(cell.dense_i, into, bias + more)
+            _set(cell.dense_h, back, None)
+        else:
+            _set(getattr(cell, "if_" if gate == "f" else f"i{gate}"), into, None)
+            _set(getattr(cell, f"h{gate}"), back, bias + more)
+    return cell
+
+
+def _set(dense: Any, kernel: Any, bias: Any) -> None:
+    nnx = import_module("flax.nnx")
+
+    dense.kernel = nnx.Param(kernel)
+    if bias is not None:
+        dense.bias = nnx.Param(bias)
+
+
+def _step(linen: bool, kind: str, layer: Any, ps: Any) -> Callable[[Any, Any], tuple[Any, Any]]:
+    if linen:
+        nn = import_module("flax.linen")
+
+        cell, given = getattr(nn, _CELLS[kind])(layer.out_dims), _linen_parameters(kind, layer, ps)
+        return lambda carry, x: cell.apply({"params": given}, carry, x)
+    return _nnx_cell(kind, layer, ps)
+
+
+def _start(kind: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
+    import jax.numpy as jnp
+
+    zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)
+    names = ("hidden_state", "memory")[: 2 if kind == "LSTM" else 1]
+    return tuple([jnp.broadcast_to(ps[name], zero.shape) if name in ps else zero for name in names])
+
+
+def _theirs(kind: str, carry: Any) -> Any:
+    return (carry[1], carry[0]) if kind == "LSTM" else carry[0]
+
+
+def _ours(kind: str, carry: Any) -> Any:
+    return (carry[1], carry[0]) if kind == "LSTM" else (carry,)
+
+
+def _differences(kind: str, layer: Any) -> tuple[str, ...]:
+    one_bias = bool(layer.use_bias and layer.use_recurrent_bias)
+    return ("carry (c, h)",) * (kind == "LSTM") + ("one bias",) * one_bias
+
+
+def _beyond(layer: Any) -> tuple[str, ...]:
+    return ("steps beyond the length",) if layer.masked else ()
+
+
+def _cell(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
+    only_identity(layer, "tanh")
+
+    def call(x: Any, ps: Any) -> Any:
+        x, carry = x if isinstance(x, tuple) else (x, _start(kind, layer, ps, x.shape[0]))
+        carry, y = _step(linen, kind, layer, ps)(_theirs(kind, carry), x)
+        return y, _ours(kind, carry)
+
+    return Counterpart(call, differences=_differences(kind, layer))
+
+
+def _layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
+    only_identity(layer, "tanh")
+    if layer.train_state:
+        raise NoCounterpartError("trains no initial states")
+
+    def directed(x: Any, ps: Any, carry: Any, lengths: Any, reverse: bool) -> Any:
+        start = _theirs(kind, carry or _start(kind, layer, ps, x.shape[0]))
+        options = {"return_carry": True, "reverse": reverse, "keep_order": reverse}
+        if linen:
+            nn = import_module("flax.linen")
+
+            runs = nn.RNN(getattr(nn, _CELLS[kind])(layer.out_dims), **options)
+            given = {"params": {"cell": _linen_parameters(kind, layer, ps)}}
+            return runs.apply(given, x, initial_carry=start, seq_lengths=lengths)
+        nnx = import_module("flax.nnx")
+
+        return nnx.RNN(_nnx_cell(kind, layer, ps), **options)(x, initial_carry=start, seq_lengths=lengths)
+
+    def call(x: Any, ps: Any) -> Any:
+        import jax.numpy as jnp
+
+        x, *more = x if isinstance(x, tuple) else (x,)
+        lengths = more.pop(0) if layer.masked else None
+        carry = more[0] if more else None
+        x = jnp.moveaxis(x, 0, 1) if layer.time_major else x
+        end: Any = None
+        for level in [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]:
+            if layer.bidirectional:
+                ways = [directed(x, level["forward_rnn"], None, lengths, False)]
+                ways += [directed(x, level["backward_rnn"]["rnn"], None, lengths, True)]
+                x = jnp.concatenate([y for _, y in ways], axis=-1)
+            else:
+                end, x = directed(x, level, carry, lengths, False)
+        y = jnp.moveaxis(x, 0, 1) if layer.time_major else x
+        return (y, _ours(kind, end)) if layer.return_state else y
+
+    return Counterpart(call, differences=_differences(kind, layer) + _beyond(layer))

@@ -1,0 +1,83 @@
+"""What adapters of JAX's libraries share: layouts, windows, activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from luxport.tree.static import Static
+from luxport_conformance.peers.counterpart import NoCounterpartError
+
+__all__ = [
+    "activation_of",
+    "groups_of",
+    "in_training",
+    "kernel_last",
+    "moved",
+    "only_identity",
+    "own_samples",
+    "transposed_padding",
+]
+
+
+def moved(call: Callable[[Any], Any], x: Any) -> Any:
+    """Call what has its channels last with x, which has them second."""
+    import jax.numpy as jnp
+
+    return jnp.moveaxis(call(jnp.moveaxis(x, 1, -1)), -1, 1)
+
+
+def kernel_last(layer: Any, weight: Any) -> Any:
+    """Turn luxport's weight (a, b, *kernel) into (*kernel, b, a), mirrored for a convolution proper."""
+    import jax.numpy as jnp
+
+    axes = tuple(range(2, weight.ndim))
+    return jnp.transpose(weight if layer.cross_correlation else jnp.flip(weight, axes), (*axes, 1, 0))
+
+
+def transposed_padding(layer: Any) -> list[tuple[int, int]]:
+    """Return what is added around an input with zeros in between: what a transposed convolution does not cut away."""
+    windows = layer._windows
+    sizes = zip(windows.window, windows.dilation, windows.padding, layer._output_padding, strict=True)
+    return [(d * (k - 1) - low, d * (k - 1) - high + more) for k, d, (low, high), more in sizes]
+
+
+def groups_of(layer: Any) -> int:
+    """Return the number of groups of a convolution."""
+    return layer.in_channels if type(layer).__name__ == "DepthwiseConv" else layer.groups
+
+
+def activation_of(layer: Any) -> Callable[[Any], Any]:
+    """Return JAX's own function in place of a layer's activation, which the peers' layers have not.
+
+    Raises: NoCounterpartError
+    """
+    import jax
+
+    name = layer.activation.__name__ if "activation" in layer.__dataclass_fields__ else "identity"
+    known = {"identity": lambda x: x, "relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh}
+    if name not in known:
+        raise NoCounterpartError(f"is asked of activations {', '.join(known)}")
+    return known[name]
+
+
+def only_identity(layer: Any, name: str) -> None:
+    """Refuse a cell with another activation than its own.
+
+    Raises: NoCounterpartError
+    """
+    if "activation" in layer.__dataclass_fields__ and layer.activation.__name__ != name:
+        raise NoCounterpartError(f"is asked of the activation {name}")
+
+
+def in_training(st: Any) -> bool:
+    """Tell whether a layer is asked in training."""
+    return st.get("training") == Static(True)
+
+
+def own_samples(x: Any) -> tuple[Any, ...]:
+    """Return a layer's inputs in a tuple.
+
+    Raises: NoCounterpartError for the indices of several tables
+    """
+    return x if isinstance(x, tuple) else (x,)

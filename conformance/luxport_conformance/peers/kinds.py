@@ -1,0 +1,48 @@
+"""`KINDS`: the ways in which libraries mean different things by one name, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["KINDS"]
+
+KINDS: Mapping[str, str] = {
+    "biased running variance": "running variances average the biased variance of batches, luxport's the unbiased",
+    "momentum is what is kept": "momentum is the share of the old statistic that stays, luxport's the share of the new",
+    "epsilon inside the root": "epsilon is added to the mean of squares under the root, luxport's to the root",
+    "epsilon outside the root": "epsilon is added to the root, luxport's to what is under it",
+    "flipped kernel": "convolutions do not flip the kernel, luxport's do unless cross_correlation=True",
+    "padding high": "the odd element of SAME padding stands above, luxport's SamePad puts it below",
+    "padding by the stride": "SAME padding depends on the stride and the size of the input, luxport's on the kernel",
+    "channels last": "images have their channels last, luxport's right after the batch",
+    "weights (out, in)": "the weight of a dense layer is (out, in), luxport's (in, out)",
+    "one sample at a time": "layers take one sample, and vmap makes the batch",
+    "infinity in softmax": "the softmax beside +inf is NaN, luxport's shares 1 among the infinities",
+    "masked rows": "a query that may see no key gets NaN or a mean of all values, luxport's gets 0",
+    "steps beyond the length": "what a recurrent layer gives beyond a sequence's length is computed on, luxport's is 0",
+    "variance in one pass": "variances are the mean of squares less the square of the mean, wrong for a large mean",
+    "gate order": "the gates of a recurrent cell stand in another order",
+    "one bias": "a recurrent cell has one bias where luxport's may have two",
+    "two biases": "a recurrent cell has two biases where luxport's has one by default",
+    "reset before the product": "the GRU resets the state before its product, as luxport's GRUv3, not GRU",
+    "update gate reversed": "the GRU's update gate says how much is new, luxport's how much stays",
+    "forget gate plus 1": "1 is added to the forget gate before the sigmoid",
+    "carry (c, h)": "the LSTM's state is (memory, output), luxport's (output, memory)",
+    "learning rate outside the velocity": "the velocity adds up gradients, luxport's gradients times the learning rate",
+    "decoupled decay times eta": "weight decay is multiplied by the learning rate, as luxport's AdamW(couple=True)",
+    "epsilon hat": "Adam adds epsilon to the root before the correction of the bias, luxport after it",
+    "initial accumulator": "the accumulator of squares starts at another number than 0",
+    "gelu by tanh": "gelu is its approximation by tanh unless told otherwise, luxport's gelu is told by name",
+    "other slope": "the default slope of leaky_relu is another than 0.01",
+    "hard sigmoid of slope 0.2": "hard_sigmoid is clip(0.2 x + 0.5), luxport's clip(x / 6 + 0.5)",
+    "clipped probabilities": "probabilities are clipped by epsilon, luxport adds epsilon to them",
+    "mean over all entries": "the mean is over all entries, classes included, luxport's over samples",
+    "loss per entry": "the loss is returned per entry or sample, luxport's is their mean by default",
+    "adds 1": "the logarithm is of 1 + x, luxport's of x + epsilon",
+    "no padding row": "the row of padding_idx is a row like others in the values, luxport's gives zeros",
+    "index out of range": "an index out of range is clipped or gives NaN",
+    "logarithms for probabilities": "the loss takes logarithms where luxport's takes probabilities",
+    "computes in float32": "half types are computed in float32, and come out as such",
+    "truncated normal": "the draw is from a normal distribution cut at 2 deviations, luxport's is not cut",
+}
+"""Sentences by name. `luxport_conformance.peers.differences` shows each with numbers."""
