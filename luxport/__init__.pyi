@@ -110,6 +110,7 @@ from .layers import PairwiseFold as PairwiseFold
 from .layers import PairwiseFusion as PairwiseFusion
 from .layers import Parallel as Parallel
 from .layers import PixelShuffle as PixelShuffle
+from .layers import PReLU as PReLU
 from .layers import Recurrence as Recurrence
 from .layers import RecurrentCell as RecurrentCell
 from .layers import RepeatedLayer as RepeatedLayer
@@ -126,6 +127,8 @@ from .layers import SkipConnection as SkipConnection
 from .layers import SpectralNorm as SpectralNorm
 from .layers import StatefulRecurrentCell as StatefulRecurrentCell
 from .layers import Tied as Tied
+from .layers import TransformerDecoderLayer as TransformerDecoderLayer
+from .layers import TransformerEncoderLayer as TransformerEncoderLayer
 from .layers import Upsample as Upsample
 from .layers import VariationalHiddenDropout as VariationalHiddenDropout
 from .layers import WeightNorm as WeightNorm

@@ -51,6 +51,7 @@ from ._pooling import MaxPool as MaxPool
 from ._pooling import MeanPool as MeanPool
 from ._positional import RotaryPositionalEmbedding as RotaryPositionalEmbedding
 from ._positional import SinusoidalPositionalEmbedding as SinusoidalPositionalEmbedding
+from ._prelu import PReLU as PReLU
 from ._recurrence import BidirectionalRNN as BidirectionalRNN
 from ._recurrence import Recurrence as Recurrence
 from ._recurrence import StatefulRecurrentCell as StatefulRecurrentCell
@@ -71,6 +72,8 @@ from ._reshape import FlattenLayer as FlattenLayer
 from ._reshape import ReshapeLayer as ReshapeLayer
 from ._reshape import ReverseSequence as ReverseSequence
 from ._reshape import SelectDim as SelectDim
+from ._transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from ._transformer import TransformerEncoderLayer as TransformerEncoderLayer
 from ._tying import Tied as Tied
 from ._tying import share_parameters as share_parameters
 from ._tying import tie as tie

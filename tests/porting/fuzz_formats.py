@@ -37,8 +37,8 @@ from luxport.porting.files import reading, saving
 from luxport.porting.files.detect import is_safetensors
 from luxport.porting.files.jld2.superblock import Hdf5
 from luxport.porting.flux import state_file as flux_state
+from luxport.porting.network import Call, Network, Result
 from luxport.porting.petab import files
-from luxport.porting.petab.network import Call, Network, Result
 
 NET = Network(NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m", (Result("x"),)),), Result("y"))
 MODEL = luxport.Chain(luxport.Dense(3, 2))

@@ -7,7 +7,7 @@ import pytest
 import luxport
 from luxport.core.anatomy import NamedLayers
 from luxport.porting import FileFormatError, petab
-from luxport.porting.petab.network import Call, Network, Result
+from luxport.porting.network import Call, Network, Result
 
 MODEL = Network(NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m", (Result("x"),)),), Result("y"))
 

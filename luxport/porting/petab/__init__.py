@@ -12,7 +12,7 @@ Needs the extra ``luxport-nn[petab]``.
 Source: the PEtab SciML specification (https://petab-sciml.readthedocs.io)
 """
 
+from luxport.porting.network import Network
 from luxport.porting.petab.files import load, load_array, load_parameters
-from luxport.porting.petab.network import Network
 
 __all__ = ["Network", "load", "load_array", "load_parameters"]

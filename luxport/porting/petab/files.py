@@ -15,10 +15,10 @@ from luxport.core.initial_values import abstract_values, initial_parameters
 from luxport.core.layer import Layer
 from luxport.porting.errors import FileFormatError, refusing
 from luxport.porting.files.opening import bytes_of
+from luxport.porting.network import BatchOptional, Call, Network, Result
 from luxport.porting.petab.arrays import ArrayFile
 from luxport.porting.petab.description import parse_yaml
 from luxport.porting.petab.functions import FUNCTIONS, IGNORED
-from luxport.porting.petab.network import BatchOptional, Call, Network, Result
 from luxport.porting.torch.module_table import build
 
 __all__ = ["load", "load_array", "load_parameters"]

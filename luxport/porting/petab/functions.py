@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, namespace
+from luxport.porting.torch.functions.shaping import flatten
 
 __all__ = ["FUNCTIONS", "IGNORED", "flatten"]
 
@@ -58,13 +58,6 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
 def cat(arrays: Sequence[Array], dim: int = 0) -> Array:
     """Join arrays along an axis."""
     return namespace(*arrays).concat(list(arrays), axis=dim)
-
-
-def flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
-    """Merge the axes from one to another into one."""
-    shape = tuple(x.shape)
-    start, end = start_dim % len(shape), end_dim % len(shape) + 1
-    return namespace(x).reshape(x, (*shape[:start], math.prod(shape[start:end]), *shape[end:]))
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {

@@ -9,8 +9,9 @@ from typing import Any
 
 import luxport
 from luxport.core.layer import Layer
-from luxport.porting.petab.functions import flatten
-from luxport.porting.petab.network import BatchOptional
+from luxport.porting.network import BatchOptional
+from luxport.porting.torch.conventions import PADDING_MODES, same_pads
+from luxport.porting.torch.functions.shaping import flatten
 
 __all__ = ["MODULES", "Arguments", "build", "kind_and_axes"]
 
@@ -89,15 +90,12 @@ def _bilinear(arguments: Arguments, axes: int) -> Layer:
     return luxport.Bilinear(inputs, arguments.take("out_features"), use_bias=arguments.take("bias", True))
 
 
-_PADDING_MODES: Any = {"zeros": "zeros", "reflect": "reflect", "replicate": "edge", "circular": "circular"}
-
-
 def _conv(arguments: Arguments, axes: int) -> Layer:
     kernel = arguments.per_axis("kernel_size", axes)
     dilation = arguments.per_axis("dilation", axes, 1)
     mode = arguments.take("padding_mode", "zeros")
-    if mode not in _PADDING_MODES:
-        raise ValueError(f"a padding_mode among {', '.join(_PADDING_MODES)} expected, got {mode!r}")
+    if mode not in PADDING_MODES:
+        raise ValueError(f"a padding_mode among {', '.join(PADDING_MODES)} expected, got {mode!r}")
     return BatchOptional(
         luxport.Conv(
             kernel,
@@ -107,7 +105,7 @@ def _conv(arguments: Arguments, axes: int) -> Layer:
             dilation=dilation,
             groups=arguments.take("groups", 1),
             use_bias=arguments.take("bias", True),
-            padding_mode=_PADDING_MODES[mode],
+            padding_mode=PADDING_MODES[mode],
             cross_correlation=True,
         ),
         axes + 2,
@@ -138,8 +136,7 @@ def _padding(arguments: Arguments, kernel: tuple[int, ...], dilation: tuple[int,
     if padding == "valid":
         return 0
     if padding == "same":  # PyTorch puts the odd one above
-        totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        return tuple((total // 2, total - total // 2) for total in totals)
+        return same_pads(kernel, dilation)
     return tuple(padding) if isinstance(padding, (list, tuple)) else padding
 
 

@@ -14,7 +14,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError
 from luxport.random import Rng
 
-__all__ = ["BatchOptional", "Call", "Network", "Result"]
+__all__ = ["BatchOptional", "Call", "Entries", "Network", "Result", "Slice"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Call:
-    """A layer (by its name) or a function, called on earlier results and constants; the result gets a name."""
+    """A layer (by its name) or a function, called on earlier results and constants; the result gets a name.
+
+    Constants and options may hold results in tuples, `Slice`s and `Entries`.
+    """
 
     name: str
     target: str | Callable[..., Any]
@@ -34,8 +37,28 @@ class Call:
     options: tuple[tuple[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Slice:
+    """A slice whose ends may be results; slices of Python's own have no hash."""
+
+    ends: tuple[Any, Any, Any]
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A dict of results."""
+
+    items: tuple[tuple[str, Any], ...]
+
+
 class Network(Layer):
     """Layers called as a graph says: any result may go anywhere, and a layer may be called more than once.
+
+    Args:
+        layers: the layers by name
+        inputs: the names of the inputs
+        calls: what is called on what, in order
+        output: the result to return, or several in tuples or `Entries`
 
     Shapes: an array per input: alone, or a tuple in order, or a mapping by name -> as the graph says
     Params: one entry per layer, by name
@@ -47,7 +70,7 @@ class Network(Layer):
     layers: NamedLayers
     inputs: tuple[str, ...]
     calls: tuple[Call, ...]
-    output: Result | tuple[Result, ...]
+    output: Any
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw those of the layers."""
@@ -71,7 +94,8 @@ class Network(Layer):
                 argument = args[0] if len(args) == 1 else args
                 results[call.name], new_st[name] = self.layers[name](argument, ps[name], new_st[name])
             else:
-                results[call.name] = call.target(*args, **dict(call.options))
+                options = {name: _filled(value, results) for name, value in call.options}
+                results[call.name] = call.target(*args, **options)
         return _filled(self.output, results), new_st
 
     def _named(self, x: Any) -> dict[str, Any]:
@@ -111,4 +135,10 @@ class BatchOptional(WrapperLayer):
 def _filled(value: Any, results: Mapping[str, Any]) -> Any:
     if isinstance(value, Result):
         return results[value.name]
-    return tuple([_filled(entry, results) for entry in value]) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return tuple([_filled(entry, results) for entry in value])
+    if isinstance(value, Entries):
+        return {name: _filled(entry, results) for name, entry in value.items}
+    if isinstance(value, Slice):
+        return slice(*[_filled(end, results) for end in value.ends])
+    return value

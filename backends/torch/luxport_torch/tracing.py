@@ -1,0 +1,161 @@
+"""Graphs of modules with a `forward` of their own, by `torch.fx`: which modules and functions are called on what."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import fx
+
+__all__ = ["Held", "line_of", "traced"]
+
+_MAKING = ("arange", "eye", "full", "linspace", "ones", "zeros")
+
+
+def traced(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | None) -> fx.Graph:
+    """Return the graph of a module's forward, in which the modules of these ids are called whole.
+
+    Arguments with a default keep it, unless there are inputs for them. With inputs, what the program decides by
+    values it decides by theirs.
+
+    Raises: fx.proxy.TraceError where the program decides by a value and there are no inputs
+    """
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    given = len(inputs) if inputs is not None else sum(p.default is p.empty for p in parameters)
+    left = {p.name: p.default for p in parameters[given:] if p.default is not p.empty}
+    tracer = _Tracer(leaves, inputs)
+    with _factories_of(tracer):
+        graph = tracer.trace(module, concrete_args=left or None)
+    for node in list(graph.nodes):
+        if node.op == "placeholder" and any(node.target == name or node.target.startswith(f"{name}_") for name in left):
+            for user in list(node.users):
+                graph.erase_node(user)
+            graph.erase_node(node)
+    graph.eliminate_dead_code(_does_more)
+    return graph
+
+
+def _does_more(node: fx.Node) -> bool:
+    """Tell a node that matters even if its result is not used: inputs, and what changes an array in place."""
+    name = str(getattr(node.target, "__name__", node.target))
+    changes = name.endswith("_") or name == "setitem" or name in ("iadd", "isub", "imul", "itruediv")
+    return node.op in ("placeholder", "output", "call_module") or changes or bool(node.kwargs.get("inplace"))
+
+
+def line_of(node: fx.Node) -> str:
+    """Return the line that made a node: the file, its number and its text, or nothing."""
+    lines = [line.strip() for line in (node.stack_trace or "").splitlines()]
+    places = [i for i, line in enumerate(lines) if line.startswith("File ") and "/torch/fx/" not in line]
+    if not places:
+        return ""
+    last = places[-1]
+    file, number = lines[last].split('"')[1].rsplit("/", 1)[-1], lines[last].split("line ")[1].split(",")[0]
+    text = lines[last + 1] if last + 1 < len(lines) else ""
+    return f" ({file} line {number}: {text})"
+
+
+class Held(torch.nn.Module):
+    """A module of one input in another one, as the hooks of the outermost module are not traced."""
+
+    def __init__(self, held: torch.nn.Module) -> None:
+        super().__init__()
+        self.held = held
+        self.train(held.training)
+
+    def forward(self, x: Any) -> Any:
+        """Call it, hooks included."""
+        return self.held(x)
+
+
+class _Tracer(fx.Tracer):
+    def __init__(self, leaves: set[int], inputs: tuple[Any, ...] | None) -> None:
+        super().__init__()
+        self.record_stack_traces = self.proxy_buffer_attributes = True
+        self._leaves, self._inputs = leaves, inputs
+        self._values: dict[fx.Node, Any] = {}
+
+    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
+        return id(m) in self._leaves
+
+    def create_proxy(self, kind: str, target: Any, *args: Any, **options: Any) -> Any:
+        proxy = super().create_proxy(kind, target, *args, **options)
+        if self._inputs is not None:
+            self._values[proxy.node] = self._value(proxy.node)
+        return proxy
+
+    def to_bool(self, obj: fx.Proxy) -> bool:
+        frame: Any = sys._getframe(1)
+        while frame is not None and "/torch/fx/" in frame.f_code.co_filename:
+            frame = frame.f_back
+        text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        if text.startswith("assert") or "torch._assert" in text:
+            return True
+        return bool(self._known(obj, text))
+
+    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
+        if self._inputs is not None:
+            return iter([obj[i] for i in range(len(self._known(obj, "")))])
+        return super().iter(obj)
+
+    def _known(self, obj: fx.Proxy, text: str) -> Any:
+        if self._inputs is None:
+            raise fx.proxy.TraceError(f"it decides by a value ({text}): give inputs=, by which to decide")
+        return self._values[obj.node]
+
+    def _value(self, node: fx.Node) -> Any:
+        """Compute what a node is for the inputs."""
+        if node.op == "placeholder":
+            number = sum(other.op == "placeholder" for other in self._values)
+            inputs: Any = self._inputs
+            return inputs[number] if number < len(inputs) else (node.args[0] if node.args else None)
+        args, options = fx.node.map_arg((node.args, node.kwargs), lambda n: self._values[n])
+        with torch.no_grad():
+            match node.op:
+                case "call_module":
+                    return self._whole(str(node.target), args, options)
+                case "call_method":
+                    return getattr(args[0], str(node.target))(*args[1:], **options)
+                case "get_attr":
+                    value: Any = self.root
+                    for name in str(node.target).split("."):
+                        value = getattr(value, name)
+                    return value
+                case "output":
+                    return args
+        function: Any = node.target
+        return function(*args, **options)
+
+    def _whole(self, path: str, args: Any, options: Any) -> Any:
+        module = self.root.get_submodule(path)
+        return type(module).forward(module, *args, **options)
+
+
+@contextmanager
+def _factories_of(tracer: fx.Tracer) -> Iterator[None]:
+    """Let the functions that make tensors of numbers alone take numbers that are not known yet."""
+    real = {name: getattr(torch, name) for name in _MAKING}
+
+    def deferring(function: Callable[..., Any]) -> Callable[..., Any]:
+        def make(*args: Any, **options: Any) -> Any:
+            unknown: list[Any] = []
+            torch.utils._pytree.tree_map(
+                lambda leaf: unknown.append(leaf) if isinstance(leaf, fx.Proxy) else None, (args, options)
+            )
+            if unknown:
+                return tracer.create_proxy("call_function", function, args, options)
+            return function(*args, **options)
+
+        return make
+
+    for name, function in real.items():
+        setattr(torch, name, deferring(function))
+    try:
+        yield
+    finally:
+        for name, function in real.items():
+            setattr(torch, name, function)

@@ -1,0 +1,58 @@
+"""What PyTorch has otherwise than luxport, one function for each: weights laid out otherwise, options with other words.
+
+Weights of convolutions, tables of embeddings, momenta and epsilons are the same in both. `dense_weight`,
+`recurrent_weight` and `bilinear_weight` are their own inverses.
+
+>>> import numpy as np
+>>> dense_weight(np.ones((4, 3))).shape
+(3, 4)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "PADDING_MODES",
+    "attention_weights",
+    "bilinear_weight",
+    "dense_weight",
+    "recurrent_weight",
+    "same_pads",
+]
+
+PADDING_MODES: Mapping[str, Any] = {
+    "zeros": "zeros",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "circular",
+}
+"""PyTorch's names of paddings, and luxport's."""
+
+
+def dense_weight(weight: Any) -> Any:
+    """Turn (out, in) into (in, out), or back."""
+    return weight.T
+
+
+def recurrent_weight(weight: Any) -> Any:
+    """Turn (gates out, in) into (in, gates out), or back; the gates are in the same order."""
+    return weight.T
+
+
+def bilinear_weight(weight: Any) -> Any:
+    """Turn (out, in1, in2) into (in2, in1, out), or back."""
+    return weight.transpose(2, 1, 0)
+
+
+def attention_weights(in_proj: Any) -> tuple[Any, Any, Any]:
+    """Cut the rows of a MultiheadAttention's ``in_proj_weight`` or ``in_proj_bias`` into those of q, k and v."""
+    size = in_proj.shape[0] // 3
+    return in_proj[:size], in_proj[size : 2 * size], in_proj[2 * size :]
+
+
+def same_pads(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Return the padding that "same" is: half of it below, an odd one above."""
+    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)

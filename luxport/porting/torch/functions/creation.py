@@ -1,0 +1,60 @@
+"""Arrays of nothing but numbers, on the backend and the device of an input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from luxport.backend import Array, array_device, namespace
+
+__all__ = ["FUNCTIONS", "dtype_of"]
+
+
+def dtype_of(xp: Any, given: Any) -> Any:
+    """Return a backend's dtype by its name; one of its own is itself, None is None."""
+    return getattr(xp, given) if isinstance(given, str) else given
+
+
+def arange(
+    like: Array, start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, **_: Any
+) -> Array:
+    """Count; whole numbers are int32, which every backend has and indices need."""
+    xp = namespace(like)
+    start, end = (0, start) if end is None else (start, end)
+    whole = all(not isinstance(number, float) for number in (start, end, step))
+    kind = xp.int32 if whole and dtype in (None, "int64") else dtype_of(xp, dtype) or xp.float32
+    return xp.arange(start, end, step, dtype=kind, device=array_device(like))
+
+
+def _filled(value: float | None) -> Callable[..., Array]:
+    def make(like: Array, *shape: Any, dtype: Any = None, device: Any = None, **options: Any) -> Array:
+        fill = value
+        if fill is None:
+            *shape, fill = (*shape, options["fill_value"]) if "fill_value" in options else shape  # type: ignore[assignment]
+        sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else tuple(shape)
+        xp = namespace(like)
+        floating = isinstance(fill, float) and not isinstance(fill, bool)
+        kind = dtype_of(xp, dtype) or (xp.float32 if value is not None or floating else xp.int32)
+        return xp.full(sizes, fill, dtype=kind, device=array_device(like))
+
+    return make
+
+
+def _eye(like: Array, n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, **_: Any) -> Array:
+    xp = namespace(like)
+    return xp.eye(n, m, dtype=dtype_of(xp, dtype) or xp.float32, device=array_device(like))
+
+
+def _linspace(like: Array, start: float, end: float, steps: int, *, dtype: Any = None, **_: Any) -> Array:
+    xp = namespace(like)
+    return xp.linspace(start, end, steps, dtype=dtype_of(xp, dtype) or xp.float32, device=array_device(like))
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "arange": arange,
+    "eye": _eye,
+    "full": _filled(None),
+    "linspace": _linspace,
+    "ones": _filled(1.0),
+    "zeros": _filled(0.0),
+}

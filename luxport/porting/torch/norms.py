@@ -1,0 +1,101 @@
+"""PyTorch's modules that normalize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport.core.anatomy import Parameters, States
+from luxport.core.containers import WrapperLayer
+from luxport.core.layer import Layer
+from luxport.porting.network import BatchOptional
+from luxport.porting.torch.arrays import Ported, arrays_of, class_of
+from luxport.porting.torch.module_table import kind_and_axes
+from luxport.random import Rng
+from luxport.tree.static import Static
+
+__all__ = ["group_norm", "layer_norm", "rms_norm", "tracking"]
+
+_STATISTICS = ("running_mean", "running_var")
+
+
+class CumulativeStatistics(WrapperLayer):
+    """A norm whose running statistics are the means of those of all batches: PyTorch's with ``momentum=None``.
+
+    Params: the layer's
+    State:  count, of the batches so far; layer: the layer's
+    """
+
+    layer: Any
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Count from 0."""
+        return {"layer": self.layer.initial_states(rng), "count": np.zeros((), np.float32)}
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Take this batch's statistics, and their share of the mean."""
+        old = st["layer"]
+        y, new = self.layer(x, ps, old)
+        if not old["training"]:
+            return y, {**st, "layer": new}
+        count = st["count"] + 1
+        mean = {name: old[name] + (new[name] - old[name]) / count for name in _STATISTICS}
+        return y, {"layer": {**new, **mean}, "count": count}
+
+
+def affine(layer: Layer, module: Any, st: dict[str, Any]) -> Ported:
+    """Return a norm with its scale and shift; a shift that it has not is frozen at 0."""
+    ps = arrays_of(module, scale="weight", bias="bias")
+    if "scale" in ps and "bias" not in ps:
+        return luxport.freeze(layer, ps | {"bias": np.zeros_like(ps["scale"])}, st, ["bias"])  # type: ignore[return-value]
+    return layer, ps, st
+
+
+def tracking(module: Any) -> Ported:
+    """Return a BatchNorm or InstanceNorm."""
+    kind, axes = kind_and_axes(class_of(module).__name__)
+    make = luxport.InstanceNorm if kind == "InstanceNorm" else luxport.BatchNorm
+    cumulative = module.momentum is None and module.track_running_stats
+    layer: Layer = make(
+        module.num_features,
+        affine=module.affine,
+        track_stats=module.track_running_stats,
+        epsilon=module.eps,
+        momentum=1.0 if module.momentum is None else module.momentum,
+    )
+    st = {
+        "training": Static(bool(module.training)),
+        **arrays_of(module, running_mean=_STATISTICS[0], running_var=_STATISTICS[1]),
+    }
+    layer, ps, st = affine(layer, module, st)
+    if cumulative:
+        count = np.asarray(float(module.num_batches_tracked), np.float32)
+        return CumulativeStatistics(layer), ps, {"layer": st, "count": count}
+    return (BatchOptional(layer, axes + 2) if kind == "InstanceNorm" else layer), ps, st
+
+
+def layer_norm(module: Any) -> Ported:
+    """Return a LayerNorm, which may have no bias."""
+    ps = arrays_of(module, scale="weight", bias="bias")
+    layer = luxport.LayerNorm(
+        tuple(module.normalized_shape), affine="scale" in ps, use_bias="bias" in ps or not ps, epsilon=module.eps
+    )
+    return layer, ps, {}
+
+
+def group_norm(module: Any) -> Ported:
+    """Return a GroupNorm."""
+    layer = luxport.GroupNorm(module.num_channels, module.num_groups, affine=module.affine, epsilon=module.eps)
+    return affine(layer, module, {})
+
+
+def rms_norm(module: Any) -> Ported:
+    """Return an RMSNorm; an epsilon of None is the smallest step of the weight's dtype."""
+    ps = arrays_of(module, scale="weight")
+    epsilon = module.eps
+    if epsilon is None:
+        epsilon = float(np.finfo(ps["scale"].dtype if ps else np.float32).eps)
+    layer = luxport.RMSNorm(tuple(module.normalized_shape), affine=module.elementwise_affine, epsilon=epsilon)
+    return layer, ps, {}

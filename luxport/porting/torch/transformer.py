@@ -1,0 +1,169 @@
+"""PyTorch's layers of transformers and their stacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import luxport
+from luxport import ops
+from luxport.backend import namespace
+from luxport.core.anatomy import NamedLayers, Parameters, States
+from luxport.core.containers import ContainerLayer, WrapperLayer
+from luxport.core.layer import Layer
+from luxport.porting.torch.arrays import Ported, arrays_of, class_of
+from luxport.porting.torch.attention import _masks, attention
+from luxport.porting.torch.conventions import dense_weight
+from luxport.porting.torch.norms import layer_norm
+from luxport.tree.static import Static
+
+__all__ = ["transformer"]
+
+_ENCODER = ("mask", "key_padding_mask", "is_causal")
+_DECODER = ("mask", "memory_mask", "key_padding_mask", "memory_key_padding_mask", "is_causal", "memory_is_causal")
+
+
+class _Called(WrapperLayer):
+    """A layer of ours that is called with PyTorch's arguments."""
+
+    layer: Any
+    time_first: bool
+
+    def _turned(self, x: Any) -> Any:
+        """Put the batch first, or second again."""
+        if len(x.shape) == 2:
+            return x[None, ...]
+        return namespace(x).permute_dims(x, (1, 0, 2)) if self.time_first else x
+
+    def _back(self, y: Any, like: Any) -> Any:
+        if len(like.shape) == 2:
+            return y[0, ...]
+        return namespace(y).permute_dims(y, (1, 0, 2)) if self.time_first else y
+
+
+class EncoderCalled(_Called):
+    """A `TransformerEncoderLayer`: ``(src, src_mask, src_key_padding_mask, is_causal)``, the last of which may miss."""
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Write the masks as one and a bias."""
+        src, *given = x if isinstance(x, tuple) else (x,)
+        found = dict(zip(_ENCODER, given, strict=False))
+        bias, seen = _masks(_batch(found.get("key_padding_mask")), found.get("mask"), self.layer.nheads)
+        y, st = self.layer((self._turned(src), seen, bias), ps, st)
+        return self._back(y, src), st
+
+
+class DecoderCalled(_Called):
+    """A `TransformerDecoderLayer`: ``(tgt, memory, tgt_mask, memory_mask, …)``, the last of which may miss."""
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Write the masks as two and two biases."""
+        tgt, memory, *given = x
+        found = dict(zip(_DECODER, given, strict=False))
+        heads = self.layer.nheads
+        bias, seen = _masks(_batch(found.get("key_padding_mask")), found.get("mask"), heads)
+        more, known = _masks(_batch(found.get("memory_key_padding_mask")), found.get("memory_mask"), heads)
+        y, st = self.layer((self._turned(tgt), self._turned(memory), seen, known, bias, more), ps, st)
+        return self._back(y, tgt), st
+
+
+class Stack(ContainerLayer):
+    """Layers one after the other, each with the same masks and memory; a norm at the end."""
+
+    layers: NamedLayers
+    norm: Layer
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Call each."""
+        x, *others = x if isinstance(x, tuple) else (x,)
+        new = {}
+        for name, layer in self.layers.items():
+            x, new[name] = layer((x, *others), ps["layers"][name], st["layers"][name])
+        x, norm = self.norm(x, ps["norm"], st["norm"])
+        return x, {"layers": new, "norm": norm}
+
+
+class WholeTransformer(ContainerLayer):
+    """An encoder and a decoder: ``(src, tgt, src_mask, tgt_mask, memory_mask, and their key_padding_masks)``."""
+
+    encoder: Layer
+    decoder: Layer
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Encode, then decode."""
+        src, tgt, src_mask, tgt_mask, memory_mask, *paddings = (*x, *(None,) * 6)[:8]
+        memory, encoder = self.encoder((src, src_mask, paddings[0]), ps["encoder"], st["encoder"])
+        given = (tgt, memory, tgt_mask, memory_mask, *paddings[1:])
+        y, decoder = self.decoder(given, ps["decoder"], st["decoder"])
+        return y, {"encoder": encoder, "decoder": decoder}
+
+
+def _batch(hidden: Any) -> Any:
+    return hidden if hidden is None or len(hidden.shape) == 2 else hidden[None, ...]
+
+
+def transformer(module: Any, name: str, in_graph: bool) -> Ported:
+    """Return a layer, a stack of them, or both stacks."""
+    if name == "Transformer":
+        parts = {part: _stack(getattr(module, part)) for part in ("encoder", "decoder")}
+        whole = WholeTransformer(*[layer for layer, _, _ in parts.values()])
+        return whole, {n: ps for n, (_, ps, _) in parts.items()}, {n: st for n, (_, _, st) in parts.items()}
+    if name in ("TransformerEncoder", "TransformerDecoder"):
+        return _stack(module)
+    layer, ps, st = _layer(module)
+    return (layer.layer if name.startswith("TransformerEncoder") and _is_plain(layer, in_graph) else layer), ps, st
+
+
+def _is_plain(layer: Any, in_graph: bool) -> bool:
+    return not layer.time_first and not in_graph
+
+
+def _stack(module: Any) -> Ported:
+    layers = {f"layer_{i}": _layer(layer) for i, layer in enumerate(module.layers, start=1)}
+    norm = layer_norm(module.norm) if module.norm is not None else (luxport.NoOpLayer(), {}, {})
+    return (
+        Stack(NamedLayers({name: layer for name, (layer, _, _) in layers.items()}), norm[0]),
+        {"layers": {name: ps for name, (_, ps, _) in layers.items()}, "norm": norm[1]},
+        {"layers": {name: st for name, (_, _, st) in layers.items()}, "norm": norm[2]},
+    )
+
+
+_ACTIVATIONS = {"relu": ops.relu, "gelu": ops.gelu_erf, "ReLU": ops.relu, "GELU": ops.gelu_erf, "silu": ops.swish}
+
+
+def _layer(module: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    name = class_of(module).__name__
+    activation = getattr(module.activation, "__name__", type(module.activation).__name__)
+    if activation not in _ACTIVATIONS:
+        raise ValueError(f"the activation {activation}")
+    decoder = name == "TransformerDecoderLayer"
+    make = luxport.TransformerDecoderLayer if decoder else luxport.TransformerEncoderLayer
+    layer = make(
+        module.linear1.in_features,
+        module.linear1.out_features,
+        _ACTIVATIONS[activation],
+        nheads=module.self_attn.num_heads,
+        dropout_probability=float(module.dropout.p),
+        norm_first=module.norm_first,
+        use_bias=module.linear1.bias is not None,
+        epsilon=module.norm1.eps,
+    )
+    parts = {"attention": _attention(module.self_attn)}
+    if decoder:
+        parts["memory_attention"] = _attention(module.multihead_attn)
+    ps: dict[str, Any] = {part: found for part, (found, _) in parts.items()}
+    st: dict[str, Any] = {part: found for part, (_, found) in parts.items()}
+    for i, dense in ((1, module.linear1), (2, module.linear2)):
+        arrays = arrays_of(dense, weight="weight", bias="bias")
+        ps[f"dense_{i}"] = arrays | {"weight": dense_weight(arrays["weight"])}
+    for i in range(1, 3 + decoder):
+        ps[f"norm_{i}"] = layer_norm(getattr(module, f"norm{i}"))[1]
+    if module.dropout.p:
+        training = {"training": Static(bool(module.training))}
+        st |= {f"dropout_{i}": training for i in range(1, 4 + decoder)}
+    called = DecoderCalled if decoder else EncoderCalled
+    return called(layer, not module.self_attn.batch_first), ps, st
+
+
+def _attention(module: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    _, ps, st = attention(module, in_graph=True)
+    return ps["attention"], st["attention"]
