@@ -21,8 +21,7 @@ class PReLU(Layer):
     """x where it is above 0, ``weight * x`` elsewhere.
 
     Args:
-        shape: 1 for one weight; a larger int for one for each channel, which are axis 1; a tuple for weights that
-            spread over the trailing axes
+        shape: 1 for one weight; a larger int for one a channel (axis 1); a tuple for weights along the last axes
         init_weight: draws the weights
 
     Shapes: x (...), (N, channels, ...) or (..., *shape) -> like x

@@ -207,6 +207,13 @@ class OwnAttention(nn.Module):
         return self.norm(x + y)
 
 
+def tied_convolutions() -> nn.Module:
+    one, other = nn.Conv2d(3, 3, 3, padding="same"), nn.Conv2d(3, 3, 3, padding=1)
+    up, down = nn.ConvTranspose2d(3, 3, 3, stride=2, output_padding=1), nn.ConvTranspose2d(3, 3, 3)
+    other.weight, down.bias = one.weight, up.bias
+    return nn.Sequential(one, other, up, down)
+
+
 def tied() -> nn.Module:
     shared = nn.Linear(3, 3)
     return nn.Sequential(shared, nn.ReLU(), shared)
@@ -255,6 +262,7 @@ MODELS: dict[str, tuple[Maker, Any]] = {
     "attention by name": (OwnAttention, SEQ),
     "a module twice": (tied, (2, 3)),
     "a parameter twice": (tied_parameters, (2, 3)),
+    "convolutions tied": (tied_convolutions, IMG),
     "a subclass": (lambda: type("Mine", (nn.Linear,), {})(3, 4), (2, 3)),
     "own in Sequential": (lambda: nn.Sequential(Block(3, 4), nn.Flatten()), IMG),
     "Transformer encoder layer": (lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), SEQ),

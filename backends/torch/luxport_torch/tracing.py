@@ -5,14 +5,20 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import fx
+from torch.fx.node import map_arg
+from torch.utils import _pytree as pytree
 
 __all__ = ["Held", "line_of", "traced"]
+
+_OWN = ("/torch/fx/", "luxport_torch/tracing.py")
+"""Parts of the paths of files that are no part of the program that is traced."""
 
 _MAKING = ("arange", "eye", "full", "linspace", "ones", "zeros")
 
@@ -23,14 +29,17 @@ def traced(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | 
     Arguments with a default keep it, unless there are inputs for them. With inputs, what the program decides by
     values it decides by theirs.
 
-    Raises: fx.proxy.TraceError where the program decides by a value and there are no inputs
+    Raises: ValueError, with the line, where the program decides by a value and there are no inputs, or cannot be traced
     """
     parameters = list(inspect.signature(module.forward).parameters.values())
     given = len(inputs) if inputs is not None else sum(p.default is p.empty for p in parameters)
     left = {p.name: p.default for p in parameters[given:] if p.default is not p.empty}
     tracer = _Tracer(leaves, inputs)
     with _factories_of(tracer):
-        graph = tracer.trace(module, concrete_args=left or None)
+        try:
+            graph = tracer.trace(module, concrete_args=left or None)
+        except Exception as error:
+            raise ValueError(f"{str(error).partition(chr(10))[0]}{_place(error)}") from error
     for node in list(graph.nodes):
         if node.op == "placeholder" and any(node.target == name or node.target.startswith(f"{name}_") for name in left):
             for user in list(node.users):
@@ -38,6 +47,13 @@ def traced(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | 
             graph.erase_node(node)
     graph.eliminate_dead_code(_does_more)
     return graph
+
+
+def _place(error: Exception) -> str:
+    """Return the line of the program at which tracing failed."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not any(part in f.filename for part in _OWN)]
+    last = frames[-1] if frames else None
+    return f" ({last.filename.rsplit('/', 1)[-1]} line {last.lineno}: {last.line})" if last else ""
 
 
 def _does_more(node: fx.Node) -> bool:
@@ -50,7 +66,7 @@ def _does_more(node: fx.Node) -> bool:
 def line_of(node: fx.Node) -> str:
     """Return the line that made a node: the file, its number and its text, or nothing."""
     lines = [line.strip() for line in (node.stack_trace or "").splitlines()]
-    places = [i for i, line in enumerate(lines) if line.startswith("File ") and "/torch/fx/" not in line]
+    places = [i for i, line in enumerate(lines) if line.startswith("File ") and not any(part in line for part in _OWN)]
     if not places:
         return ""
     last = places[-1]
@@ -90,21 +106,22 @@ class _Tracer(fx.Tracer):
 
     def to_bool(self, obj: fx.Proxy) -> bool:
         frame: Any = sys._getframe(1)
-        while frame is not None and "/torch/fx/" in frame.f_code.co_filename:
+        while "/torch/fx/" in frame.f_code.co_filename:
             frame = frame.f_back
         text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         if text.startswith("assert") or "torch._assert" in text:
             return True
-        return bool(self._known(obj, text))
+        return bool(self._known(obj))
 
     def iter(self, obj: fx.Proxy) -> Iterator[Any]:
         if self._inputs is not None:
-            return iter([obj[i] for i in range(len(self._known(obj, "")))])
+            proxy: Any = obj
+            return iter([proxy[i] for i in range(len(self._known(obj)))])
         return super().iter(obj)
 
-    def _known(self, obj: fx.Proxy, text: str) -> Any:
+    def _known(self, obj: fx.Proxy) -> Any:
         if self._inputs is None:
-            raise fx.proxy.TraceError(f"it decides by a value ({text}): give inputs=, by which to decide")
+            raise ValueError("it decides by a value: give inputs=, by which to decide")
         return self._values[obj.node]
 
     def _value(self, node: fx.Node) -> Any:
@@ -113,7 +130,7 @@ class _Tracer(fx.Tracer):
             number = sum(other.op == "placeholder" for other in self._values)
             inputs: Any = self._inputs
             return inputs[number] if number < len(inputs) else (node.args[0] if node.args else None)
-        args, options = fx.node.map_arg((node.args, node.kwargs), lambda n: self._values[n])
+        args, options = map_arg((node.args, node.kwargs), lambda n: self._values[n])
         with torch.no_grad():
             match node.op:
                 case "call_module":
@@ -143,9 +160,7 @@ def _factories_of(tracer: fx.Tracer) -> Iterator[None]:
     def deferring(function: Callable[..., Any]) -> Callable[..., Any]:
         def make(*args: Any, **options: Any) -> Any:
             unknown: list[Any] = []
-            torch.utils._pytree.tree_map(
-                lambda leaf: unknown.append(leaf) if isinstance(leaf, fx.Proxy) else None, (args, options)
-            )
+            pytree.tree_map(lambda leaf: unknown.append(leaf) if isinstance(leaf, fx.Proxy) else None, (args, options))
             if unknown:
                 return tracer.create_proxy("call_function", function, args, options)
             return function(*args, **options)

@@ -69,10 +69,9 @@ class TorchAttention(ContainerLayer):
             return scores
 
         training = states["attention_dropout"].get("training")
+        heads = [split_heads(xp, part, layer.nheads) for part in (query, key, value)]
         found = ops.scaled_dot_product_attention(
-            *[split_heads(xp, part, layer.nheads) for part in (query, key, value)],
-            bias,
-            seen,
+            *(heads[0], heads[1], heads[2], bias, seen),
             dropout=dropped if training else ops.identity,
             return_scores=self.with_scores and wanted,
         )

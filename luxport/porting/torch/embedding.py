@@ -68,7 +68,7 @@ def embedding_bag(module: Any) -> Ported:
     if given:
         raise ValueError(" and ".join(given))
     weight = host(module.weight)
-    layer: Layer = luxport.EmbeddingBag(*weight.shape, module.mode)
+    layer: Layer = luxport.EmbeddingBag(weight.shape[0], weight.shape[1], module.mode)
     if module.padding_idx is not None:
         layer = WithoutPadding(layer, module.padding_idx)
     return (LastOffsetLeftOut(layer) if module.include_last_offset else layer), {"weight": weight}, {}

@@ -27,7 +27,7 @@ Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
 _OPERATORS = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "truediv", "imatmul": "matmul", "ipow": "pow"}
 _IGNORED = ("_assert", "_assert_is_none", "_assert_scalar")
 _LEFT_OUT = ("inplace", "out", "memory_format", "requires_grad", "pin_memory", "layout", "non_blocking", "copy")
-_NAMES = {"input": "x", "self": "x", "axis": "dim", "keepdims": "keepdim"}
+_NAMES: Mapping[Any, str] = {"input": "x", "self": "x", "axis": "dim", "keepdims": "keepdim"}
 _DROPS = {
     "dropout": lambda p: luxport.Dropout(p),
     "dropout1d": lambda p: luxport.Dropout(p, axes=(0, 1)),
@@ -188,7 +188,7 @@ class _Builder:
 
     def _submodule(self, node: Any) -> None:
         module = self._module.get_submodule(node.target)
-        name = self._named(node.target)
+        name: str = self._named(node.target)
         if name not in self._layers:
             path = f"{self._path}.{node.target}" if self._path else node.target
             self._layers[name], self._ps[name], self._st[name] = self._port(module, path, in_graph=True)
@@ -198,12 +198,14 @@ class _Builder:
             self._renew(node.args[0], node.name)
 
     def _function(self, node: Any) -> None:
-        target = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
+        target: Any = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
         if target in _IGNORED:
             return
         in_place = target.endswith("_") and target[:-1] in FUNCTIONS or target in _OPERATORS
-        name = _OPERATORS.get(target, target[:-1] if target.endswith("_") and target[:-1] in FUNCTIONS else target)
-        options = {_NAMES.get(k, k): self._argument(v) for k, v in node.kwargs.items() if k not in _LEFT_OUT}
+        name: str = _OPERATORS.get(target, target[:-1] if target.endswith("_") and target[:-1] in FUNCTIONS else target)
+        options: dict[str, Any] = {
+            _NAMES.get(k, k): self._argument(v) for k, v in node.kwargs.items() if k not in _LEFT_OUT
+        }
         args = tuple(map(self._argument, node.args))
         if "x" in options and name not in CREATING:
             args = (options.pop("x"), *args)

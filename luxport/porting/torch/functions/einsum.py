@@ -17,7 +17,7 @@ def einsum(equation: str, *arrays: Any) -> Array:
 
     Raises: ValueError for an equation with a letter twice in one place
     """
-    arrays = arrays[0] if len(arrays) == 1 and isinstance(arrays[0], (tuple, list)) else arrays
+    arrays = tuple(arrays[0]) if len(arrays) == 1 and isinstance(arrays[0], (tuple, list)) else arrays
     given, arrow, result = equation.replace(" ", "").partition("->")
     terms = given.split(",")
     spelled = [_written_out(term, len(x.shape)) for term, x in zip(terms, arrays, strict=True)]

@@ -52,7 +52,7 @@ def _conv(
         groups=groups,
         flip=False,
     )
-    return y if bias is None else ops.bias_activation(y, bias, ops.identity)
+    return y if bias is None else ops.bias_activation(y, bias)
 
 
 def _conv_transpose(
@@ -76,7 +76,7 @@ def _conv_transpose(
         groups=groups,
         flip=False,
     )
-    return y if bias is None else ops.bias_activation(y, bias, ops.identity)
+    return y if bias is None else ops.bias_activation(y, bias)
 
 
 def _windows(x: Array, rank: int, window: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
