@@ -13,6 +13,7 @@ from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.core.entries import check_entries, find_wrong_entry, fits
 from luxport.errors import LayerError, LayerTypeError, Place
+from luxport.text import kind_of
 
 __all__ = ["locate_errors", "says_where"]
 
@@ -44,9 +45,10 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
             own = self._own
             if own is not None and not fits(own, ps, st):
                 check_entries(self, ps, st)
-            if more or inputs:
-                return call(self, x, ps, st, *more, **inputs)
-            return call(self, x, ps, st)
+            returned = call(self, x, ps, st, *more, **inputs) if more or inputs else call(self, x, ps, st)
+            if type(returned) is not tuple or len(returned) != 2:
+                _expect_pair(returned)
+            return returned
         except LayerError as error:
             _move_out(error.place, self, ps)
             raise error from error.__cause__
@@ -64,6 +66,12 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
             raise explained from error
 
     return wrapper
+
+
+def _expect_pair(returned: Any) -> None:
+    """Expect the output and the state: an array of two rows alone would be taken apart as if it were both."""
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        raise LayerTypeError(f"is called as y, st = model(x, ps, st), and returned {kind_of(returned)}: return y, st")
 
 
 def _call_by_name(call: Callable[..., Any], layer: Any, given: Mapping[str, Any]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from luxport import ops
 from luxport.backend import Array
 from luxport.backend.option_rules import NON_NEGATIVE
@@ -25,9 +27,12 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     Source: Flux.jl ``siamese_contrastive_loss``; R. Hadsell et al., "Dimensionality reduction by learning an
             invariant mapping" (2006)
     """
-    _, y_hat, y = match_target("siamese_contrastive_loss", y_hat, y)
+    xp, y_hat, y = match_target("siamese_contrastive_loss", y_hat, y)
     short = ops.relu(margin - y_hat)
-    return aggregate((1.0 - y) * y_hat * y_hat + y * short * short, agg)
+    # Of the two terms a label mostly leaves one, and the other may be infinite.
+    far = xp.where((y == 1.0) & (y_hat * y_hat == math.inf), 0.0, y_hat)
+    short = xp.where((y == 0.0) & (short * short == math.inf), 0.0, short)
+    return aggregate((1.0 - y) * far * far + y * short * short, agg)
 
 
 @loss_function()

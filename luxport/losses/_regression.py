@@ -70,8 +70,16 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     """
     xp, y_hat, y = match_target("msle", y_hat, y)
     epsilon = epsilon_of(y_hat, epsilon)
-    logarithm = xp.log((y_hat + epsilon) / (y + epsilon))
-    return aggregate(logarithm * logarithm, agg)
+    over, under = y_hat + epsilon, y + epsilon
+    # Beyond all bounds, where one of the two is infinite, the loss is flat.
+    infinite = (over == math.inf) != (under == math.inf)
+    over, under = xp.where(infinite, 1.0, over), xp.where(infinite, 1.0, under)
+    # The logarithm of the quotient is the more exact, where there is a quotient.
+    smallest = float(xp.finfo(y_hat.dtype).smallest_normal)
+    normal = (over / under > smallest) & (over / under * smallest < 1.0)
+    ratio = xp.where(normal, over, 1.0) / xp.where(normal, under, 1.0)
+    logarithm = xp.where(normal, xp.log(ratio), xp.log(over) - xp.log(under))
+    return aggregate(xp.where(infinite, math.inf, logarithm * logarithm), agg)
 
 
 @loss_function()
@@ -87,9 +95,12 @@ def huber_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", delta: floa
     Source: Flux.jl ``huber_loss``; Lux.jl ``HuberLoss``
     """
     xp, y_hat, y = match_target("huber_loss", y_hat, y, complex_too=True)
-    distance = xp.abs(y_hat - y)
-    near, far = 0.5 * _square(y_hat - y), delta * (distance - 0.5 * delta)
-    return aggregate(xp.where(distance <= delta, near, far), agg)
+    difference = y_hat - y
+    distance = xp.abs(difference)
+    near = distance <= delta
+    # The square of what is far away may be infinite, and then its gradient is not hidden by `where`.
+    square = _square(xp.where(near, difference, 0.0))
+    return aggregate(xp.where(near, 0.5 * square, delta * (distance - 0.5 * delta)), agg)
 
 
 @loss_function(epsilon=NON_NEGATIVE)
@@ -106,8 +117,9 @@ def poisson_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: 
 
     Source: Flux.jl ``poisson_loss``
     """
-    _, y_hat, y = match_target("poisson_loss", y_hat, y)
-    return aggregate(y_hat - ops.xlogy(y, y_hat + epsilon), agg)
+    xp, y_hat, y = match_target("poisson_loss", y_hat, y)
+    finite = xp.where(y_hat == math.inf, 1.0, y_hat)  # the logarithm of infinity is less than infinity
+    return aggregate(y_hat - ops.xlogy(y, finite + epsilon), agg)
 
 
 @loss_function("y_hat, y or number, variance or number", epsilon=NON_NEGATIVE)
@@ -138,7 +150,8 @@ def gaussian_nll(
     xp, y_hat, y = match_target("gaussian_nll", y_hat, y)
     _, _, variance = match_target("gaussian_nll", y_hat, variance)
     v = xp.where(variance < epsilon, xp.full_like(variance, epsilon), variance)
-    losses = 0.5 * (xp.log(v) + (y_hat - y) * (y_hat - y) / v)
+    deviation = (y_hat - y) / xp.sqrt(v)  # in standard deviations: the square of the difference alone may overflow
+    losses = 0.5 * (xp.log(v) + deviation * deviation)
     return aggregate(losses + 0.5 * math.log(2 * math.pi) if full else losses, agg)
 
 

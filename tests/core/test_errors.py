@@ -200,6 +200,18 @@ def test_the_users_own_errors_pass_untouched():
     assert caught.value.__notes__ == ["raised in Picky at layer_1"]
 
 
+def test_a_state_that_is_not_returned(backend, message):
+    class Forgetful(lp.Layer):
+        def __call__(self, x, ps, st):
+            return x
+
+    model = lp.Chain(lp.Dense(3, 3), Forgetful(), lp.Dense(3, 3))
+    x, (ps, st) = lp.asarray(np.ones((2, 3), np.float32), backend=backend), lp.setup(0, model, backend=backend)
+    assert message(lp.LayerTypeError, model, x, ps, st) == (
+        "Forgetful at layer_2 is called as y, st = model(x, ps, st), and returned an array (2, 3): return y, st"
+    )
+
+
 def test_errors_are_value_and_type_errors():
     assert issubclass(lp.LayerError, ValueError)
     assert issubclass(lp.LayerTypeError, (lp.LayerError, TypeError))

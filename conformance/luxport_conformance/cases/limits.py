@@ -9,6 +9,7 @@ import numpy as np
 
 import luxport
 from luxport import losses, ops
+from luxport.backend import dtype_name
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.activations import ELEMENTWISE
 
@@ -37,16 +38,23 @@ if missing := {name for name in ELEMENTWISE if not name.endswith("_fast") and na
 
 # In float16 the larger ones are infinite.
 POINTS = np.array([-INF, -3e38, -1e20, -4e4, 4e4, 1e20, 3e38, INF, math.nan])
+FIRST_FINITE = {"float16": 3, "bfloat16": 1, "float32": 1, "float64": 1}
 
 
 def _values_and_slopes(x: Any) -> Any:
     xp = luxport.namespace(x)
 
-    def both(name: str) -> Any:
+    def all_three(name: str, x: Any) -> Any:
         f = getattr(ops, name)
-        return {"value": f(x), "slope": luxport.grad(lambda x: xp.sum(f(x)))(x)}
 
-    return {name: both(name) for name in TAILS}
+        def slope(x: Any) -> Any:
+            return luxport.grad(lambda x: xp.sum(f(x)))(x)
+
+        return {"value": f(x), "slope": slope(x), "curvature": luxport.grad(lambda x: xp.sum(slope(x)))(x)}
+
+    # Without infinities a backend may take another way.
+    finite = x[FIRST_FINITE[dtype_name(x)] : -1 - FIRST_FINITE[dtype_name(x)]]
+    return {name: (all_three(name, x), all_three(name, finite)) for name in TAILS}
 
 
 def _values(x: Any) -> Any:
@@ -55,18 +63,23 @@ def _values(x: Any) -> Any:
 
 def _limits(slopes: bool) -> Any:
     def expected(x: Any) -> Any:
-        return {name: _tail(name, x, slopes) for name in TAILS}
+        if not slopes:
+            return {name: _tail(name, x) for name in TAILS}
+        finite = x[np.isfinite(x.astype(np.float32))]
+        return {name: (_tail(name, x, slopes=True), _tail(name, finite, slopes=True)) for name in TAILS}
 
     return expected
 
 
-def _tail(name: str, x: Any, slopes: bool) -> Any:
-    tails = [TAILS[name][int(at > 0)] for at in x[:-1]]
+def _tail(name: str, x: Any, slopes: bool = False) -> Any:
+    x = x[~np.isnan(x)]
+    tails = [TAILS[name][int(at > 0)] for at in x]
     with np.errstate(over="ignore"):
-        values = [number if kind == "number" else number * at for (kind, number), at in zip(tails, x, strict=False)]
+        values = [number if kind == "number" else number * at for (kind, number), at in zip(tails, x, strict=True)]
     wanted = {"value": _near([*values, math.nan])}
     if slopes:
         wanted["slope"] = _near([0.0 if kind == "number" else number for kind, number in tails])
+        wanted["curvature"] = _near([0.0] * len(x))
     return wanted
 
 
@@ -76,7 +89,7 @@ def _near(wanted: list[float]) -> Property:
     def holds(y: Any) -> bool:
         most = float(np.finfo(y.dtype).max)
         limits = np.array([math.copysign(INF, at) if abs(at) > 1.02 * most else at for at in wanted])
-        return np.allclose(y[: len(wanted)], limits, rtol=1e-2, atol=4e-3, equal_nan=True)
+        return np.allclose(y[: len(wanted)], limits[: len(y)], rtol=1e-2, atol=4e-3, equal_nan=True)
 
     return Property(f"{wanted}", holds)
 
@@ -97,6 +110,26 @@ def _losses_at_their_edges(x: Any, y: Any) -> Any:
     f = losses.logitbinarycrossentropy
     return {"value": f(x, y, agg="sum"), "slope": luxport.grad(lambda x: f(x, y, agg="sum"))(x)}
 
+
+def _losses_far_away(x: Any, small: Any) -> Any:
+    def both(loss: Any, x: Any) -> Any:
+        value, slope = luxport.value_and_grad(lambda x: loss(x, agg="sum"))(x)
+        return {"value": value, "slope": slope}
+
+    at_infinity, huge = x[:2], x[2:3]
+    return {
+        "huber": both(lambda x, agg: losses.huber_loss(x, 0.0, agg=agg), at_infinity),
+        "msle": both(lambda x, agg: losses.msle(x, 1.0, agg=agg), at_infinity[:1]),
+        "poisson": both(lambda x, agg: losses.poisson_loss(x, 3.0, agg=agg), at_infinity[:1]),
+        "siamese, apart": both(lambda x, agg: losses.siamese_contrastive_loss(x, 1.0, agg=agg), at_infinity[:1]),
+        "siamese, one": both(lambda x, agg: losses.siamese_contrastive_loss(x, 0.0, agg=agg), -at_infinity[:1]),
+        "msle, huge": both(lambda x, agg: losses.msle(x, small, agg=agg, epsilon=0.0), huge),
+        "gaussian, huge": both(lambda v, agg: losses.gaussian_nll(huge, huge / 2.0, v, agg=agg), huge),
+    }
+
+
+HUGE, SMALL = 2.0**120, 2.0**-20
+LOG = 140 * math.log(2.0)
 
 CASES: list[Case] = [
     *(
@@ -123,6 +156,27 @@ CASES: list[Case] = [
         inputs={"x": np.ones((5000, 1)), "weight": np.ones((1, 1)), "bias": np.ones(1), "i": np.zeros(5000, np.int32)},
         expected={"weight": np.full((1, 1), 5000.0), "bias": np.full(1, 5000.0), "table": np.full((1, 1), 5000.0)},
         dtypes=("bfloat16", "float16", "float32"),
+        differentiates=True,
+    ),
+    Case(
+        id="losses.far_away",
+        subject="losses",
+        source=("mathematics: the limits of the formulas, and their values where a square or a quotient overflows",),
+        program=_losses_far_away,
+        inputs={"x": np.array([INF, -INF, HUGE]), "small": np.array([SMALL])},
+        expected={
+            "huber": {"value": np.array(INF), "slope": np.array([1.0, -1.0])},
+            "msle": {"value": np.array(INF), "slope": np.array([0.0])},
+            "poisson": {"value": np.array(INF), "slope": np.array([1.0])},
+            "siamese, apart": {"value": np.array(0.0), "slope": np.array([0.0])},
+            "siamese, one": {"value": np.array(INF), "slope": np.array([-INF])},
+            "msle, huge": {"value": np.array(LOG**2), "slope": np.array([2 * LOG / HUGE])},
+            "gaussian, huge": {
+                "value": np.array((math.log(HUGE) + HUGE / 4) / 2),
+                "slope": np.array([-0.125]),
+            },
+        },
+        dtypes=("float32", "bfloat16", "float64"),
         differentiates=True,
     ),
     Case(

@@ -78,7 +78,6 @@ def _gated(native: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, far:
     return native(x) if _within(x, far) else torch.where(x > far, x, native(x.clamp(-far, far)))
 
 
-erf = _of_floats(ops.erf)(torch.erf)
 hardtanh = _of_floats(ops.hardtanh)(functional.hardtanh)
 logsigmoid = _of_floats(ops.logsigmoid)(functional.logsigmoid)
 relu = _of_floats(ops.relu)(torch.relu)
@@ -98,6 +97,12 @@ def celu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
 def elu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
     """One call, whose derivative at 0 is alpha: only where that is 1."""
     return functional.elu(x) if alpha == 1.0 else definition_of(ops.elu)(x, alpha=alpha)
+
+
+@_of_floats(ops.erf)
+def erf(x: torch.Tensor) -> torch.Tensor:
+    """One call on what is not 1 yet: its second derivative multiplies x by what vanishes."""
+    return torch.erf(x.clamp(-10.0, 10.0))
 
 
 @_of_floats(ops.gelu_erf)
