@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import luxport
 from benchmarks.models import CASES
 
-__all__ = ["COMPILED", "ready", "step"]
+__all__ = ["COMPILED", "FORWARDS", "ready", "step"]
 
 COMPILED = True
 
@@ -44,9 +45,34 @@ def quick_start(ps: Any, st: Any, x: Any) -> Any:
 
 
 def mlp(ps: Any, st: Any, x: Any) -> Any:
-    x = jax.nn.relu(dense(x, ps["layer_1"]))
-    x = jax.nn.relu(dense(x, ps["layer_2"]))
-    return dense(x, ps["layer_3"]), st
+    *hidden, last = ps.values()
+    for p in hidden:
+        x = jax.nn.relu(dense(x, p))
+    return dense(x, last), st
+
+
+def deep(ps: Any, st: Any, x: Any) -> Any:
+    for i in range(1, len(ps) + 1):  # JAX sorts the keys of dicts as words
+        x = jax.nn.relu(dense(x, ps[f"layer_{i}"]))
+    return x, st
+
+
+def convolved(x: Any, p: Any) -> Any:
+    y = jax.lax.conv_general_dilated(x, p["weight"], (1, 1), "VALID", dimension_numbers=("NCHW", "OIHW", "NCHW"))
+    return y + p["bias"][:, None, None]
+
+
+def pooled(x: Any) -> Any:
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+
+
+def lenet(ps: Any, st: Any, x: Any) -> Any:
+    for name in ("layer_1", "layer_3"):
+        x = pooled(jax.nn.relu(convolved(x, ps[name])))
+    x = x.reshape(x.shape[0], -1)
+    for name in ("layer_6", "layer_7"):
+        x = jax.nn.relu(dense(x, ps[name]))
+    return dense(x, ps["layer_8"]), st
 
 
 def mean_squared_error(y: Any, target: Any) -> Any:
@@ -66,17 +92,27 @@ def adam(ps: Any, grads: Any, opt: Any) -> Any:
     return ps, {"t": t, "m": m, "v": v}
 
 
+FORWARDS = {"W1": mlp, "W2": mlp, "W3": quick_start, "W4": lenet, "W8": deep}
+
+
+def flipped(leaf: Any) -> Any:
+    """Our convolutions flip their kernels, a correlation by hand has them flipped already."""
+    return jnp.flip(leaf, tuple(range(2, leaf.ndim)))
+
+
 def step(case: str) -> Callable[[], Any]:
     """Return a function that takes one step and waits for it."""
-    model, _, x, target = CASES[case]
-    forward, loss = (quick_start, mean_squared_error) if "quick" in case else (mlp, cross_entropy)
+    model, objective, x, target = CASES[case]
+    forward = FORWARDS[case[:2]]
+    loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
     ps, st = luxport.setup(0, model, backend="jax")
+    ps = jax.tree.map(flipped, ps)
     st = {name: {k: v for k, v in s.items() if k != "training"} for name, s in st.items() if "running_mean" in s}
-    zeros = jax.tree.map(jnp.zeros_like, ps)
-    opt = {"t": jnp.zeros((), jnp.float32), "m": zeros, "v": zeros}
+    zeros, more = jax.tree.map(jnp.zeros_like, (ps, ps))
+    opt = {"t": jnp.zeros((), jnp.float32), "m": zeros, "v": more}
     x, target = jnp.asarray(x), jnp.asarray(target)
 
-    @jax.jit
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
     def program(opt: Any, ps: Any, st: Any, x: Any, target: Any) -> Any:
         def objective(ps: Any) -> Any:
             y, new_st = forward(ps, st, x)

@@ -10,7 +10,7 @@ import tensorflow as tf
 import luxport
 from benchmarks.models import CASES, by_name
 
-__all__ = ["COMPILED", "ready", "step"]
+__all__ = ["COMPILED", "FORWARDS", "ready", "step"]
 
 COMPILED = True
 
@@ -40,9 +40,13 @@ def quick_start(ps: Any, st: Any, x: Any) -> Any:
 
 
 def mlp(ps: Any, st: Any, x: Any) -> Any:
-    x = tf.nn.relu(dense(x, *ps[0:2]))
-    x = tf.nn.relu(dense(x, *ps[2:4]))
-    return dense(x, *ps[4:6])
+    for i in range(0, len(ps) - 2, 2):
+        x = tf.nn.relu(dense(x, *ps[i : i + 2]))
+    return dense(x, *ps[-2:])
+
+
+def deep(ps: Any, st: Any, x: Any) -> Any:
+    return tf.nn.relu(mlp(ps, st, x))
 
 
 def mean_squared_error(y: Any, target: Any) -> Any:
@@ -53,10 +57,14 @@ def cross_entropy(y: Any, target: Any) -> Any:
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, y))
 
 
+FORWARDS = {"W1": mlp, "W2": mlp, "W3": quick_start, "W8": deep}
+
+
 def step(case: str) -> Callable[[], Any]:
     """Return a function that takes one step."""
-    model, _, x, target = CASES[case]
-    forward, loss = (quick_start, mean_squared_error) if "quick" in case else (mlp, cross_entropy)
+    model, objective, x, target = CASES[case]
+    forward = FORWARDS[case[:2]]
+    loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
     ps, st = luxport.setup(0, model, backend="tf")
     ps, st = ([tf.Variable(leaf) for leaf in by_name(values)] for values in (ps, st))
     ms, vs = ([tf.Variable(tf.zeros_like(p)) for p in ps] for _ in range(2))

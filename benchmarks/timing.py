@@ -1,39 +1,43 @@
-"""Two functions against each other: interleaved, so that both meet the same weather, and by medians."""
+"""Functions against each other: interleaved, so that all meet the same weather, and by medians of processor time."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-__all__ = ["compare"]
+__all__ = ["compare", "compare_all"]
 
 
 def compare(
     ours: Callable[[], object], theirs: Callable[[], object], seconds: float = 4.0
 ) -> tuple[float, float, float]:
-    """Return microseconds a call of each, and the median of the ratios of neighboring measurements.
+    """Return microseconds a call of each, and the median of the ratios of neighboring measurements."""
+    mine, others = compare_all([ours, theirs], seconds)
+    ratios = [a / b for a, b in zip(mine, others, strict=True)]
+    return statistics.median(mine), statistics.median(others), statistics.median(ratios)
 
-    Each function does its work to the end before it returns. A measurement is a few calls in a row.
+
+def compare_all(contenders: Sequence[Callable[[], object]], seconds: float = 4.0) -> list[list[float]]:
+    """Return for each function the microseconds of processor time a call, of as many measurements side by side.
+
+    Each function does its work to the end before it returns. A measurement is a few calls in a row, and every second
+    round goes backwards.
     """
-    for f in (ours, theirs, ours, theirs):
+    for f in (*contenders, *contenders):
         f()
-    calls = max(1, min(20, int(0.01 / max(_seconds(ours, 5), _seconds(theirs, 5)))))
-    mine, others, ratios = [], [], []
+    calls = max(1, min(20, int(0.01 / max([_seconds(f, 3) for f in contenders]))))
+    found: list[list[float]] = [[] for _ in contenders]
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(ratios) < 11:
-        if len(ratios) % 2:
-            a, b = _seconds(ours, calls), _seconds(theirs, calls)
-        else:
-            b, a = _seconds(theirs, calls), _seconds(ours, calls)
-        mine.append(a)
-        others.append(b)
-        ratios.append(a / b)
-    return 1e6 * statistics.median(mine), 1e6 * statistics.median(others), statistics.median(ratios)
+    while time.perf_counter() < end or len(found[0]) < 11:
+        order = range(len(contenders))
+        for i in order if len(found[0]) % 2 else reversed(order):
+            found[i].append(1e6 * _seconds(contenders[i], calls))
+    return found
 
 
 def _seconds(f: Callable[[], object], calls: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(calls):
         f()
-    return (time.perf_counter() - start) / calls
+    return (time.process_time() - start) / calls

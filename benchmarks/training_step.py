@@ -1,4 +1,4 @@
-"""A whole training step (loss, gradient, Adam, new states) in luxport, against the framework itself and Keras 3.
+"""A whole training step (loss, gradient, Adam, new states) in luxport, against the framework itself and its peers.
 
 ``python -m benchmarks.training_step jax`` measures one framework in this process.
 """
@@ -8,56 +8,88 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
+import statistics
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["HEADER", "LIMITS", "QUICK_HEADER", "quick_rows", "rows"]
+__all__ = ["HEADER", "QUICK_HEADER", "quick_rows", "rows"]
 
-HEADER = ("step", "against", "ours µs", "theirs µs", "ratio", "limit")
+HEADER = (
+    *("step", "against", "ours µs", "theirs µs", "ratio", "from", "to"),
+    *("our loss", "their loss", "our first s", "their first s", "MiB"),
+)
 QUICK_HEADER = ("step", "against", "our loss", "their loss")
-LIMITS = {
-    ("jax", "quick"): 1.05,
-    ("jax", "MLP"): 1.05,
-    ("torch", "quick"): 1.5,
-    ("torch", "MLP"): 1.3,
-    ("tf", "quick"): 1.1,
-    ("tf", "MLP"): 1.1,
-}
 KERAS_NAMES = {"jax": "jax", "torch": "torch", "tf": "tensorflow"}
 
 
-def rows(backend: str, seconds: float = 4.0) -> list[tuple[Any, ...]]:
-    """Measure both models on one backend."""
+def rows(backend: str, seconds: float = 4.0, only: str = "") -> list[tuple[Any, ...]]:
+    """Measure the cases that a framework has by hand, or `only` some, named as ``"W1,W8"``.
+
+    Ratios are medians of neighboring measurements, with their quartiles; losses are those of the fifth step. First
+    steps (trace, compile) are by the clock. The last column is the peak memory of the process until then.
+    """
     os.environ["KERAS_BACKEND"] = KERAS_NAMES[backend]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from benchmarks.models import CASES, luxport_step
-    from benchmarks.timing import compare
+    from benchmarks.timing import compare_all
 
     by_hand = importlib.import_module(f"benchmarks.by_hand_{backend}")
     found: list[tuple[Any, ...]] = []
     for case in CASES:
+        if case[:2] not in (only.split(",") if only else by_hand.FORWARDS):
+            continue
         ours = luxport_step(case, backend, compiled=by_hand.COMPILED, ready=by_hand.ready)
         theirs = by_hand.step(case)
-        same_work(ours, theirs, case)
-        kind = "compiled" if by_hand.COMPILED else "eager"
-        limit = LIMITS[backend, case.split()[0].rstrip(",")]
-        found.append((case, f"{backend} by hand, {kind}", *compare(ours, theirs, seconds), limit))
-        from benchmarks import by_keras
-
-        found.append((case, f"Keras 3 on {backend}", *compare(ours, by_keras.step(case), seconds), 1.0))
+        first = _first(ours), _first(theirs)
+        losses = same_work(ours, theirs, case)
+        contenders = {f"{backend} by hand, {'compiled' if by_hand.COMPILED else 'eager'}": theirs}
+        contenders |= _peers(backend, case)
+        times = compare_all([ours, *contenders.values()], seconds)
+        for name, measured in zip(contenders, times[1:], strict=True):
+            ratios = [a / b for a, b in zip(times[0], measured, strict=True)]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            known = (losses[1], first[0], first[1]) if contenders[name] is theirs else ("", first[0], "")
+            mine, other = statistics.median(times[0]), statistics.median(measured)
+            found.append((case, name, mine, other, middle, low, high, losses[0], *known, _peak()))
     return found
+
+
+def _peers(backend: str, case: str) -> dict[str, Callable[[], Any]]:
+    peers: dict[str, Callable[[], Any]] = {}
+    if backend == "torch":
+        from benchmarks import by_torch_nn
+
+        peers["torch.nn, fused Adam"] = by_torch_nn.step(case)
+    from benchmarks import by_keras
+
+    if case[:2] in by_keras.KNOWN:
+        peers[f"Keras 3 on {backend}"] = by_keras.step(case)
+    return peers
+
+
+def _first(step: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    float(step())
+    return time.perf_counter() - start
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
 def quick_rows(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
     """Take the same few steps both ways and time nothing: do the contenders still run, and do the same?
 
-    Both models, or the first `most`.
+    All that the framework has by hand, or the first `most`.
     """
     from benchmarks.models import CASES, luxport_step
 
     by_hand = importlib.import_module(f"benchmarks.by_hand_{backend}")
     found: list[tuple[Any, ...]] = []
-    for case in list(CASES)[:most]:
+    for case in [case for case in CASES if case[:2] in by_hand.FORWARDS][:most]:
         ours = luxport_step(case, backend, compiled=by_hand.COMPILED, ready=by_hand.ready)
         found.append((case, f"{backend} by hand", *same_work(ours, by_hand.step(case), case)))
     return found
@@ -74,4 +106,4 @@ def same_work(ours: Any, theirs: Any, case: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(rows(sys.argv[1], *map(float, sys.argv[2:]))))
+    print(json.dumps(rows(sys.argv[1], *map(float, sys.argv[2:3]), *sys.argv[3:])))

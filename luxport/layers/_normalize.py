@@ -52,13 +52,12 @@ class _Tracking(Layer):
         return {"running_mean": np.zeros(shape, np.float32), "running_var": np.ones(shape, np.float32)} | training
 
     def _normalize(
-        self, normalize: Callable[..., Any], x: Array, ps: Parameters, st: States, over: tuple[int, ...], unit: str
+        self, normalize: Callable[..., Any], x: Array, ps: Parameters, st: States, sizes: tuple[Any, ...], unit: str
     ) -> tuple[Array, States]:
-        """Normalize by the statistics over these axes of x, or by the running ones."""
+        """Normalize by the statistics over the axes of these sizes, or by the running ones."""
         scale, bias = _read_affine(self, x, ps)
         training = st["training"]
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
-        sizes = [x.shape[axis] for axis in over]
         if (training or mean is None) and None not in sizes and math.prod(sizes) in (0, 1):
             raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}")
         y, mean, var = normalize(
@@ -96,9 +95,10 @@ class BatchNorm(_Tracking):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize by the batch's statistics or the running ones."""
-        check_axis(x, 1 if len(shape_of(x)) > 1 else 0, self.channels, "(N, {}, ...)")
-        over = tuple(axis for axis in range(len(x.shape)) if axis != 1) if len(x.shape) > 1 else ()
-        return self._normalize(ops.batch_norm, x, ps, st, over, "channel")
+        shape = tuple(shape_of(x))
+        check_axis(x, 1 if len(shape) > 1 else 0, self.channels, "(N, {}, ...)")
+        sizes = (shape[0], *shape[2:]) if len(shape) > 1 else ()
+        return self._normalize(ops.batch_norm, x, ps, st, sizes, "channel")
 
 
 class InstanceNorm(_Tracking):
@@ -132,8 +132,9 @@ class InstanceNorm(_Tracking):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize by the sample's statistics or the running ones."""
-        check_axis(x, 1 if len(shape_of(x)) > 2 else len(x.shape), self.channels, "(N, {}, d1, ...)")
-        return self._normalize(ops.instance_norm, x, ps, st, tuple(range(2, len(x.shape))), "channel and sample")
+        shape = tuple(shape_of(x))
+        check_axis(x, 1 if len(shape) > 2 else len(shape), self.channels, "(N, {}, d1, ...)")
+        return self._normalize(ops.instance_norm, x, ps, st, shape[2:], "channel and sample")
 
 
 class GroupNorm(Layer):

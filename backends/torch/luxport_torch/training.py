@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch
+from torch.autograd.graph import _engine_run_backward
 
 from luxport import tree
 from luxport.transforms import value_and_grad
@@ -45,7 +46,7 @@ def _compiled(gradients: Callable[..., Any]) -> Callable[..., Any]:
 def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
     leaves: list[torch.Tensor] = []
-    if not _collect(ps, leaves) or len(set(map(id, leaves))) < len(leaves) or _followed():
+    if _followed() or not _collect(ps, leaves) or not leaves or len(set(map(id, leaves))) < len(leaves):
         return value_and_grad(f, has_aux=True)(ps)
     try:
         for leaf in leaves:
@@ -54,7 +55,7 @@ def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
             value, more = f(cut(ps))
         check_scalar(value)
         if value.requires_grad:
-            found = torch.autograd.grad(value, leaves, allow_unused=True)
+            found = _grad(value, leaves)
             if any([dx is None for dx in found]):
                 found = [torch.zeros_like(x) if dx is None else dx for x, dx in zip(leaves, found, strict=True)]
         else:
@@ -63,6 +64,14 @@ def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
         for leaf in leaves:
             leaf.requires_grad_(False)
     return (value.detach(), _constants(more)), _like(ps, iter(found))
+
+
+def _grad(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
+    """Call what `torch.autograd.grad` calls, without its look at every leaf: these are known."""
+    if type(value) is not torch.Tensor:
+        return torch.autograd.grad(value, leaves, allow_unused=True)
+    to = {"allow_unreachable": True, "accumulate_grad": False}
+    return _engine_run_backward((value,), (torch.ones_like(value),), False, False, tuple(leaves), **to)
 
 
 def _followed() -> bool:

@@ -145,11 +145,10 @@ def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
     if factors.numel() == 0:
         return True
     bound = _USUAL[factors.dtype]
-    low, high = torch.aminmax(factors.detach())
-    if not low.item() * bound > 1 or (epsilon * bound**2 < 1 and high.item() >= bound):
+    factors, means = factors.detach(), means.detach().reshape(-1)
+    if not factors.min().item() * bound > 1 or (epsilon * bound**2 < 1 and factors.max().item() >= bound):
         return False
-    low, high = torch.aminmax(means.detach())
-    return low.item() > -bound and high.item() < bound
+    return torch.dot(means, means).item() < bound**2  # no mean is larger than the root of this
 
 
 _USUAL = {torch.float32: 2.0**40, torch.float64: 2.0**320}
