@@ -2,6 +2,7 @@
 
 ``python -m benchmarks --seconds 1 jax torch`` spends a second on each comparison, on these backends only. On a
 machine that does other work too, ``OMP_NUM_THREADS=1`` keeps PyTorch's threads from waiting for one another.
+``--steps W1,W8 --json figures.json`` measures training steps alone, and writes them down.
 ``python -m benchmarks --quick`` only looks whether all contenders still take the same steps.
 """
 
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks import dropout_mask, import_time, onnx_inference, training_step
@@ -24,12 +26,21 @@ def main() -> None:
     parser.add_argument("backends", nargs="*", default=["jax", "torch", "tf"], help="jax, torch, tf; all if none")
     parser.add_argument("--seconds", type=float, default=4.0, help="time spent on each comparison")
     parser.add_argument("--quick", action="store_true", help="take a few steps, compare the losses, time nothing")
+    parser.add_argument("--steps", default="", help="training steps alone, and of these only some: W1,W8, or all")
+    parser.add_argument("--json", help="a file to write the rows of the training steps to")
     options = parser.parse_args()
     if options.quick:
         rows = [row for backend in options.backends for row in training_step.quick_rows(backend)]
         show("Training step", training_step.QUICK_HEADER, rows)
         return
-    show("Training step", training_step.HEADER, measured("training_step", options.backends, options.seconds))
+    only = [] if options.steps in ("", "all") else [options.steps]
+    rows = measured("training_step", options.backends, options.seconds, *only)
+    show("Training step", training_step.HEADER, rows)
+    if options.json:
+        found = [dict(zip(training_step.HEADER, row, strict=True)) for row in rows]
+        Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
+    if options.steps:
+        return
     show("Dropout mask", dropout_mask.HEADER, measured("dropout_mask", ["numpy", *options.backends], options.seconds))
     if "torch" in options.backends:
         exported = measured("onnx_inference", ["torch"], options.seconds)
@@ -37,11 +48,11 @@ def main() -> None:
     show("Import", import_time.HEADER, import_time.rows())
 
 
-def measured(module: str, backends: Iterable[str], seconds: float) -> list[Sequence[Any]]:
+def measured(module: str, backends: Iterable[str], seconds: float, *more: str) -> list[Sequence[Any]]:
     """Run a module's table for each backend, one process after the other."""
     found: list[Sequence[Any]] = []
     for backend in backends:
-        command = [sys.executable, "-m", f"benchmarks.{module}", backend, str(seconds)]
+        command = [sys.executable, "-m", f"benchmarks.{module}", backend, str(seconds), *more]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         )

@@ -141,7 +141,7 @@ def step(case: str) -> Callable[[], Any]:
 
     def once() -> Any:
         value = loss(forward(x, ps, st), target)
-        grads = torch.autograd.grad(value, leaves)
+        grads = [grad.contiguous() for grad in torch.autograd.grad(value, leaves)]
         with torch.no_grad():
             _torch._foreach_add_(steps, 1)
             _torch._fused_adam_(leaves, grads, ms, vs, [], steps, **options, amsgrad=False, maximize=False)

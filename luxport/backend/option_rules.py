@@ -136,7 +136,8 @@ def _are_axes(value: Any, shape: Shape | None) -> bool:
 def _is_shape(value: Any, shape: Shape) -> bool:
     if not isinstance(value, tuple):
         return False
-    if not all([is_running_number(n) or n is None or (is_int(n) and 0 <= n <= MOST) for n in value]):
+    # Integers first: PyTorch's compiler has sizes of which it cannot tell whether they have a shape.
+    if not all([(is_int(n) and 0 <= n <= MOST) or n is None or is_running_number(n) for n in value]):
         return False
     return math.prod([n for n in value if is_int(n)]) <= MOST
 

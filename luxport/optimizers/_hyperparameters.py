@@ -136,7 +136,11 @@ def filled(rule: Any, values: Any) -> Any:
     if is_compiling():  # PyTorch's compiler follows a constructor, and no dict of a value's
         return replace(rule, **values)
     new = object.__new__(type(rule))
-    for field in fields(rule):
+    entries = getattr(rule, "__dict__", None)
+    if entries is not None:
+        new.__dict__.update(entries, **values)
+        return new
+    for field in fields(rule):  # one with slots
         name = field.name
         object.__setattr__(new, name, values[name] if name in values else getattr(rule, name))
     return new

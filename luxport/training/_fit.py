@@ -23,7 +23,7 @@ from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
 from luxport.training._place import Place
 from luxport.training._progress_bar import shown
-from luxport.training._state import TrainState
+from luxport.training._state import TrainState, in_precision
 from luxport.training._step import Objective, train_step
 from luxport.transforms._transforms import jit as compile_program
 
@@ -185,7 +185,8 @@ def evaluate(
     """
     state.expect_kept()
     st, means = test_mode(state.st), _Means()
-    program = _look(objective, state.model, tuple((metrics or {}).items()), jit)
+    model = in_precision(state.model, state.program.value.precision)
+    program = _look(objective, model, tuple((metrics or {}).items()), jit)
     for batch in _ahead(_batches(data, batch_size, shuffle=False), state, []):
         means.add(program(state.ps, st, batch), _samples(batch))
     return means.values()

@@ -106,6 +106,53 @@ def test_half_precision_around_single_parameters(differentiating, precision):
             _, _, single = train_step(LOSS, batch, single, jit=jit)
     assert {str(np.asarray(leaf).dtype) for leaf in lp.tree.leaves(lp.to_numpy(half.ps))} == {"float32"}
     assert int(half.step) >= 4 and (half.scale is None) == (precision == "bfloat16")
+    narrow = lp.bf16 if precision == "bfloat16" else lp.f16
+    by_hand, _ = PLAIN(narrow(batch[0]), narrow(half.ps), half.st)
+    found = training.evaluate(LOSS, half, batch, batch_size=8, jit=False)
+    near(found["loss"], float(LOSS(lp.f32(by_hand), batch[1])), 1e-6)
+
+
+def _steeply(model, ps, st, data):
+    """Ask for the slope of the output too: a gradient inside the one that is taken."""
+    x, y = data
+    slope = lp.grad(lambda x: model(x, ps, st)[0].sum())(x)
+    loss, st, _ = LOSS(model, ps, st, data)
+    return loss + (slope**2).mean(), st, {"bias": ps["layer_1"]["bias"]}
+
+
+def _failing(model, ps, st, data):
+    raise ValueError("no loss")
+
+
+def test_pytorch_differentiates_at_the_parameters_themselves():
+    batch = data("torch")
+    state, other = [start("torch", PLAIN, optimizers.Adam()) for _ in range(2)]
+    leaves = lp.tree.leaves(state.ps)
+    with pytest.raises(ValueError, match="no loss"):
+        train_step(_failing, batch, state, jit=False)
+    assert not any([leaf.requires_grad for leaf in leaves])
+    for _ in range(3):
+        loss, stats, state = train_step(_steeply, batch, state, jit=False)
+        expected, _, other = train_step(_steeply, batch, other, jit=False, donate=False)
+        near((loss, entries(state)), (expected, entries(other)), 1e-6)
+        assert not any([leaf.requires_grad for leaf in (loss, stats["bias"], *leaves)])
+    assert all([new is old for new, old in zip(lp.tree.leaves(state.ps), leaves, strict=True)])
+
+
+def test_parameters_that_are_tied_or_unused_on_pytorch():
+    layer = lp.Dense(3, 3)
+    ps, st = lp.setup(0, lp.Chain(layer, layer, lp.Dense(3, 1), lp.Dense(1, 1)), backend="torch")
+    ps["layer_2"] = ps["layer_1"]
+    model = lp.Chain(layer, layer, lp.Dense(3, 1), lp.Dense(1, 1))
+
+    def objective(model, ps, st, data):
+        return LOSS(model[:3], {k: ps[k] for k in ("layer_1", "layer_2", "layer_3")}, st, data)
+
+    state, other = [TrainState.create(model, optimizers.Adam(), ps=ps, st=st) for _ in range(2)]
+    for _ in range(3):
+        loss, _, state = train_step(objective, data("torch"), state, jit=False)
+        expected, _, other = train_step(objective, data("torch"), other, jit=False, donate=False)
+        near((loss, entries(state)), (expected, entries(other)), 1e-6)
 
 
 def test_checkpoints_go_on_to_the_bit(differentiating, tmp_path):

@@ -19,6 +19,7 @@ _FOUR = (*_PAIRS, *[np.abs(draw(*shape, seed=9)) for shape in ((3, 4), (5,))])
 _EQUAL = np.asarray([[2.0, 5.0, 5.0], [7.0, 7.0, -1.0]])
 _LOGITS, _LABELS = draw(4, 3, seed=11), np.asarray([0, 2, 1, 2], np.int64)
 _SHARES = np.asarray([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.0, 0.5, 0.5]])
+_FAR = np.asarray([[1.0, -np.inf, 2.0], [30.0, -30.0, 5.0], [-np.inf, 0.0, 1.0], [-np.inf, 4.0, 1.0]])
 _INTEGERS = tuple(np.asarray([[3, -2, 9]], dtype) for dtype in (np.int32, np.int64))
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
@@ -46,6 +47,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         OverrideExample((_LOGITS, _SHARES), {"axis": -1, "agg": agg}, Tolerance(reduction=6))
         for agg in ("mean", "sum", None)
     )
+    + (OverrideExample((_FAR, _SHARES), {"axis": -1, "agg": "sum"}, Tolerance(reduction=6)),)
     + (
         OverrideExample(
             (draw(2, 3, 4), draw(2, 3, 4, seed=5) ** 2), {"axis": 1, "agg": "mean"}, Tolerance(reduction=6)
