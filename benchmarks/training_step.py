@@ -106,4 +106,5 @@ def same_work(ours: Any, theirs: Any, case: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(rows(sys.argv[1], *map(float, sys.argv[2:3]), *sys.argv[3:])))
+    name, seconds, only = (*sys.argv[1:], *("", "4", "")[len(sys.argv) - 1 :])
+    print(json.dumps(rows(name, float(seconds), only)))
