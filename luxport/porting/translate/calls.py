@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.functions import ARRAYS, of_elements, rounded
 from luxport.porting.translate.layers import LAYERS
+from luxport.porting.translate.methods import chosen_method
 from luxport.porting.translate.operators import operator_called
 from luxport.porting.translate.parse import (
     Arguments,
@@ -19,8 +20,9 @@ from luxport.porting.translate.parse import (
     text,
 )
 from luxport.porting.translate.sequences import SEQUENCES
-from luxport.porting.translate.structs import Struct, chosen_method, constructor_of, is_new
+from luxport.porting.translate.structs import Struct, constructor_of, is_new
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS, ELEMENTWISE
+from luxport.porting.translate.training import TRAINING
 from luxport.porting.translate.translator import Translator, device, rewritten
 from luxport.porting.translate.writing import Code, call, field_name, group, operand, python_name
 
@@ -54,7 +56,7 @@ def _constructed(t: Translator, struct: Struct, given: Arguments) -> Code:
     values += _keywords(t, given)
     if t.kinds.get(struct.name) == "unported":
         raise Unported(f"{struct.name} was not ported")
-    kind = "record" if not struct.forwards else "layer"
+    kind = "layer" if struct.is_layer else "record"
     return call(name, values, options, kind)
 
 
@@ -106,7 +108,7 @@ def called(t: Translator, node: Node) -> Code:
         function = function.named_children[0]
     name = last_name(function)
     given = arguments(node)
-    if function.type == "parenthesized_expression" and not given.named:
+    if function.type in ("call_expression", "parenthesized_expression") and not given.named:
         inner = t.code(function)
         if inner.kind not in ("function", "bound"):
             raise Unported("what is called is no function")
@@ -155,6 +157,10 @@ def _own(t: Translator, function: Node, name: str, given: Arguments) -> Code:
         raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
     if kind == "bound":
         return _part_called(t, t.code(function), given)
+    if kind == "again":  # the layer that is being written, whose inputs are one tuple
+        given.only()
+        values = [t.code(value) for value in given.positional]
+        return call(t.name(name), values if len(values) == 1 else [group("(", values, ")")], None, "array")
     if kind == "device" and len(given.positional) == 1:
         return t.layer(given.positional[0]) if t.mode == "build" else t.code(given.positional[0])
     options = {python_name(key): t.code(value) for key, value in given.named.items()}
@@ -194,7 +200,7 @@ def _of_packages(t: Translator, node: Node, name: str, given: Arguments) -> Code
         return device(t)
     if name in ("merge", "NamedTuple"):
         return _merged(t, name, given)
-    for table in (SEQUENCES, LAYERS, _ROUNDED if count == 2 else {}, ARRAYS):
+    for table in (SEQUENCES, LAYERS, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
         if name in table:
             return table[name](t, given)
     return _applied(t, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None

@@ -14,6 +14,7 @@ from types import EllipsisType
 import luxport
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS, LOSSES
+from luxport.porting.translate.training import OBJECTIVES, RULES
 from luxport.porting.translate.writing import BUILTINS
 
 __all__ = ["names_bound", "violation"]
@@ -36,10 +37,16 @@ _ALLOWED |= {"luxport.training.onecold", "luxport.training.onehotbatch"}
 _ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
 _ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}
+_ALLOWED |= {"luxport.setup"} | {f"luxport.losses.{name}" for name in OBJECTIVES}
+_ALLOWED |= {f"luxport.optimizers.{name}" for name in RULES}
+_ALLOWED |= {
+    f"luxport.training.{name}" for name in ("TrainState.create", "apply_gradients", "compute_gradients", "train_step")
+}
 _ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
 _ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}
 _XP = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}
-_XP |= {"permute_dims", "reshape", "square", "squeeze", "sum"}
+_XP |= {"cumulative_sum", "flip", "ones_like", "permute_dims", "reshape", "square", "squeeze", "stack", "std", "sum"}
+_XP |= {"tile", "unstack", "var", "zeros_like"}
 _METHODS = {"__call__", "initial_parameters", "initial_states"}
 _KINDS: tuple[type[ast.AST], ...] = (
     *(ast.Module, ast.Import, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments, ast.arg, ast.keyword),

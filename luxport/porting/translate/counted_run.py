@@ -572,7 +572,7 @@ class _Scope(dict[str, Any]):
 
 _BUILTINS: dict[str, Any] = {
     **{kind.__name__: kind for kind in (abs, enumerate, float, getattr, int, isinstance, len, list, max, min, range)},
-    **{kind.__name__: kind for kind in (reversed, round, slice, sum, tuple, zip)},
+    **{kind.__name__: kind for kind in (bool, dict, reversed, round, slice, str, sum, tuple, zip)},
     "__name__": "ported",
 }
 _GIVEN = {

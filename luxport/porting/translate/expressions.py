@@ -112,6 +112,20 @@ def _splat(t: Translator, node: Node) -> Code:
     )
 
 
+def _parenthesized(t: Translator, node: Node) -> Code:
+    if any(child.type == "for_clause" for child in node.named_children):
+        return comprehension(t, node)
+    return t.code(node.named_children[0])
+
+
+def _generator(t: Translator, node: Node) -> Code:
+    """What is handed to a function as ``f(x) for x in xs``, the only argument by position."""
+    made = [child for child in node.named_children if not child.type.endswith("_comment")]
+    if not any(child.type == "for_clause" for child in made[1:2]):
+        raise Unported("a generator beside other arguments")
+    return comprehension(t, node)
+
+
 def _arrow(t: Translator, node: Node) -> Code:
     return Code(t.table.define(t, node, mode="array"), "function")
 
@@ -170,6 +184,7 @@ _INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", 
 
 READERS: Mapping[str, Callable[[Translator, Node], Code]] = {
     "arrow_function_expression": _arrow,
+    "argument_list": _generator,
     "binary_expression": binary,
     "boolean_literal": lambda t, node: Code(text(node).capitalize(), "flag"),
     "broadcast_call_expression": broadcast,
@@ -184,7 +199,7 @@ READERS: Mapping[str, Callable[[Translator, Node], Code]] = {
     "integer_literal": _integer,
     "juxtaposition_expression": binary,
     "macrocall_expression": _macro,
-    "parenthesized_expression": lambda t, node: t.code(node.named_children[0]),
+    "parenthesized_expression": _parenthesized,
     "splat_expression": _splat,
     "string_literal": _string,
     "ternary_expression": _ternary,

@@ -74,14 +74,21 @@ def _reshape(t: Translator, given: Arguments) -> Code:
     array, *sizes = given.positional
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
         sizes = sizes[0].named_children
-    found = [Code("-1", "number") if text(size) in (":", "Colon()") else t.code(size) for size in sizes]
-    if len(found) == 1 and found[0].kind not in ("number",):
+    found = [Code("-1", "number") if text(size) in (":", "Colon()") else _turned(t.code(size)) for size in sizes]
+    if len(found) == 1 and found[0].kind not in ("number", "turned"):
         raise Unported("a shape in a variable")
     wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
-    bad = [size for size in found if size.kind in wrong or size.text.startswith("*")]
-    if bad or not found:
+    if not found or any(size.kind in wrong or (size.text.startswith("*") and size.kind != "turned") for size in found):
         raise Unported("sizes in place expected")
     return t.xp("reshape", [t.code(array), group("(", found[::-1], ")", "sizes")])
+
+
+def _turned(size: Code) -> Code:
+    """Return sizes in a splat the other way round, as they stand in our order."""
+    if not size.text.startswith("*") or size.kind != "sizes":
+        return size
+    inner = size.text.removesuffix("[::-1]") if size.text.endswith(".shape[::-1]") else f"{size.text}[::-1]"
+    return Code(inner, "turned")
 
 
 def _flatten(t: Translator, given: Arguments) -> Code:
@@ -150,6 +157,143 @@ def _batched(t: Translator, given: Arguments) -> Code:
     return Code(f"{operand(b)} @ {operand(a)}", "array", True)
 
 
+def _spread(name: str) -> Callable[[Translator, Arguments], Code]:
+    """``std`` and ``var``, which divide by n - 1 unless they are told otherwise."""
+
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only("dims", "corrected")
+        x = t.code(_first(given, 1)[0])
+        if x.kind in ("layers", "several", "sizes"):
+            raise Unported(f"{name} of a list")
+        plain = "corrected" in given.named and text(given.named["corrected"]) == "false"
+        if "corrected" in given.named and not plain and text(given.named["corrected"]) != "true":
+            raise Unported("a correction that is not in place")
+        options = {} if plain else {"correction": Code("1", "number")}
+        if "dims" in given.named:
+            options |= {"axis": _axes(given.named["dims"]), "keepdims": Code("True")}
+        return t.xp(name, [x], options)
+
+    return build
+
+
+def _reversed(t: Translator, given: Arguments) -> Code:
+    given.only("dims")
+    x = t.code(_first(given, 1)[0])
+    if x.kind in ("layers", "sizes"):
+        return Code(f"{operand(x)}[::-1]", x.kind)
+    if x.kind not in ("array", "bound") and "dims" not in given.named:
+        raise Unported("reverse of what may be no array")
+    return t.xp("flip", [x], {"axis": _axes(given.named["dims"])} if "dims" in given.named else None)
+
+
+def _cumulated(t: Translator, given: Arguments) -> Code:
+    given.only("dims")
+    x = t.code(_first(given, 1)[0])
+    if "dims" not in given.named:
+        raise Unported("cumsum without dims")
+    return t.xp("cumulative_sum", [x], {"axis": Code(_axis(given.named["dims"]))})
+
+
+def _stacked(t: Translator, given: Arguments) -> Code:
+    """``stack(xs; dims)``: one array of those in a list, along a new axis, Julia's last unless it says which."""
+    given.only("dims")
+    xs = t.code(_first(given, 1)[0])
+    if xs.kind not in ("layers", "several"):
+        raise Unported("stack of something that is no list in place")
+    return t.xp("stack", [xs], {"axis": Code(_axis(given.named["dims"]) if "dims" in given.named else "0")})
+
+
+def _repeated(t: Translator, given: Arguments) -> Code:
+    """``repeat(x, 1, 2)``: the whole array so often along each axis."""
+    given.only()
+    array, *counts = given.positional
+    times = [t.code(count) for count in counts]
+    if not times or any(count.kind != "number" for count in times):
+        raise Unported("repeat of other than an array and numbers")
+    return t.xp("tile", [t.code(array), group("(", times[::-1], ",)" if len(times) == 1 else ")")])
+
+
+def _filled(name: str) -> Callable[[Translator, Arguments], Code]:
+    """``zero(x)``, and ``zeros(Float32, size(x)...)`` or ``ones(size(x))`` with the dtype of that array."""
+
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only()
+        sizes = [node for node in given.positional if last_name(node) not in ("Float32", "Float64")]
+        like = t.code(sizes[0]) if len(sizes) == 1 else Code("")
+        whole = re.fullmatch(r"\*?(\w+)\.shape\[::-1\]", like.text)
+        if name == "zero" and like.kind in ("array", "bound", "unknown"):
+            return t.xp("zeros_like", [like])
+        if name == "zero" or not whole:
+            raise Unported(f"{name} of other sizes than an array's")
+        return t.xp(f"{name}_like", [Code(whole[1])])
+
+    return build
+
+
+def _norm(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("array", "bound", "unknown"):
+        raise Unported("norm of what may be no array")
+    return t.xp("sqrt", [t.xp("sum", [t.xp("square", [t.xp("abs", [x])])])])
+
+
+def _slices(t: Translator, given: Arguments) -> Code:
+    """``eachslice(x; dims=k)`` and Lux's ``eachslice(x, Val(k))``: arrays without that axis."""
+    given.only("dims")
+    array, *dims = [*_first(given, 1, 2), *given.named.values()]
+    if len(dims) != 1:
+        raise Unported("eachslice without dims")
+    found = t.xp("unstack", [t.code(array)], {"axis": Code(_axis(dims[0]))})
+    return Code(found.text, "layers", False, found.opening, found.entries, found.closing)
+
+
+def _peeled(t: Translator, given: Arguments) -> Code:
+    """``Iterators.peel(xs)``: the first, and the others."""
+    given.only()
+    xs = t.code(_first(given, 1)[0])
+    return t.helper("peeled", [xs])
+
+
+def _selected(t: Translator, given: Arguments) -> Code:
+    """``selectdim(x, k, i)``."""
+    given.only()
+    array, dim, index = _first(given, 3)
+    number = t.code(index)
+    if number.kind != "number":
+        raise Unported("selectdim of other than one place")
+    place = str(int(number.text) - 1) if number.text.isdigit() else f"{operand(number)} - 1"
+    after = ", :" * (int(_axis(dim).removeprefix("-")) - 1)
+    return Code(f"{operand(t.code(array))}[..., {place}{after}]", "array")
+
+
+def _parity(sign: str) -> Callable[[Translator, Arguments], Code]:
+    def build(t: Translator, given: Arguments) -> Code:
+        given.only()
+        x = t.code(_first(given, 1)[0])
+        if x.kind != "number" and t.mode != "build":
+            raise Unported("a number expected")
+        return Code(f"{operand(x)} % 2 {sign} 0", "flag", True)
+
+    return build
+
+
+def _as_tuple(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("layers", "sizes", "several"):
+        raise Unported("a tuple of something that is no list")
+    return call("tuple", [x], None, x.kind)
+
+
+def _as_list(t: Translator, given: Arguments) -> Code:
+    given.only()
+    x = t.code(_first(given, 1)[0])
+    if x.kind not in ("layers", "sizes", "several"):
+        raise Unported("collect of something that is no list")
+    return x
+
+
 def _product(t: Translator, given: Arguments) -> Code:
     given.only()
     x = t.code(_first(given, 1)[0])
@@ -199,9 +343,11 @@ def _dropdims(t: Translator, given: Arguments) -> Code:
 def _unsqueeze(t: Translator, given: Arguments) -> Code:
     # Julia's new axis is its axis k among those of the result, which negative axes count too.
     given.only("dims")
-    if "dims" not in given.named:
+    array, *dims = _first(given, 1, 2)  # until Flux 0.13 by position
+    dims = dims or [node for name, node in given.named.items() if name == "dims"]
+    if len(dims) != 1 or (len(given.positional) > 1 and given.named):
         raise Unported("unsqueeze without dims")
-    return t.xp("expand_dims", [t.code(_first(given, 1)[0])], {"axis": Code(_axis(given.named["dims"]))})
+    return t.xp("expand_dims", [t.code(array)], {"axis": Code(_axis(dims[0]))})
 
 
 def _permutedims(t: Translator, given: Arguments) -> Code:
@@ -355,13 +501,19 @@ def rounded(name: str) -> Callable[[Translator, Arguments], Code]:
 ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "Int": _integer,
     "batched_mul": _batched,
+    "Tuple": _as_tuple,
     "cat": _cat,
+    "collect": _as_list,
+    "cumsum": _cumulated,
     "dropdims": _dropdims,
+    "eachslice": _slices,
     **{name: _divided(name) for name in ("cld", "div", "fld", "mod", "rem")},
     **{name: _loss(name) for name in LOSSES},
     "flatten": _flatten,
     "hcat": _joined("hcat"),
     "isempty": _is_empty,
+    "iseven": _parity("=="),
+    "isodd": _parity("!="),
     "isnothing": _is_nothing,
     "length": _length,
     "logsoftmax": _softmax("logsoftmax"),
@@ -371,18 +523,29 @@ ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
     "meanpool": _pool("MeanPool"),
     "minimum": _reduction("min"),
     "ndims": _dimensions,
+    "norm": _norm,
+    "ones": _filled("ones"),
     "PermutedDimsArray": _permutedims,
     "onecold": _one_cold,
     "onehotbatch": _one_hot,
     "permutedims": _permutedims,
+    "peel": _peeled,
     "prod": _product,
+    "repeat": _repeated,
     "reshape": _reshape,
+    "reverse": _reversed,
+    "selectdim": _selected,
     "size": _size,
     "softmax": _softmax("softmax"),
+    "stack": _stacked,
+    "std": _spread("std"),
     "sum": _reduction("sum"),
     "transpose": _transpose,
     "unsqueeze": _unsqueeze,
     "vcat": _joined("vcat"),
+    "var": _spread("var"),
     "vec": _vec,
+    "zero": _filled("zero"),
+    "zeros": _filled("zeros"),
 }
 """Functions of whole arrays and of sizes, by their names in Julia."""

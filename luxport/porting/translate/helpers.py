@@ -121,6 +121,50 @@ HELPERS: Mapping[str, str] = {
         elif getattr(value, "shape", None) is not None:
             found.append(value)
     return luxport.namespace(*found)''',
+    "peeled": '''def peeled(xs):
+    """Return the first of a sequence, and the others."""
+    first, *others = xs
+    return first, others''',
+    "as_several": '''def as_several(inputs):
+    """Return the inputs of a layer as a tuple, which several are anyway."""
+    return inputs if isinstance(inputs, tuple) else (inputs,)''',
+    "fits": '''def fits(given, least, most, *kinds):
+    """Tell whether arguments are as many, and of such kinds, as a method of Julia's takes."""
+    if len(given) < least or len(given) > most:
+        return False
+    for value, kind in zip(given, kinds, strict=False):
+        if not is_a(value, kind):
+            return False
+    return True''',
+    "is_a": '''def is_a(value, kind):
+    """Tell whether a value is of a kind of Julia's types, or an array of so many axes."""
+    shape = getattr(value, "shape", None)
+    if isinstance(kind, int):
+        return isinstance(value, list) if shape is None and kind == 1 else shape is not None and len(shape) == kind
+    flag, whole = isinstance(value, bool), isinstance(value, int)
+    if kind == "flag":
+        return flag
+    if kind == "whole":
+        return whole and not flag
+    if kind == "fraction":
+        return isinstance(value, float) or (shape is not None and len(shape) == 0)
+    if kind == "number":
+        return whole or isinstance(value, float) or (shape is not None and len(shape) == 0)
+    if kind == "text":
+        return isinstance(value, str)
+    if kind == "tuple":
+        return isinstance(value, tuple)
+    if kind == "names":
+        return isinstance(value, dict)
+    if kind == "nothing":
+        return value is None
+    if kind == "layer":
+        return isinstance(value, luxport.Layer)
+    if kind == "array":
+        return isinstance(value, list) or shape is not None
+    if kind == "function":
+        return shape is None and not isinstance(value, (int, float, str, tuple, list, dict, luxport.Layer))
+    return True''',
     "add": '''def add(*xs):
     """Add all."""
     return functools.reduce(operator.add, xs)''',

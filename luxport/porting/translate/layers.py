@@ -22,7 +22,7 @@ from luxport.porting.translate.parse import Arguments, Unported, last_name, part
 from luxport.porting.translate.recurrent import RECURRENT
 from luxport.porting.translate.translator import Builder, Translator
 from luxport.porting.translate.wrappers import WRAPPERS
-from luxport.porting.translate.writing import Code, call, group, operand, whole_number
+from luxport.porting.translate.writing import Code, call, group, operand, remark, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -155,14 +155,17 @@ def _sizes_then_activation(t: Translator, positional: list[Node]) -> tuple[Code,
 
 def _layer_norm(t: Translator, given: Arguments) -> Code:
     shape, rest = _sizes_then_activation(t, given.positional)
-    if t.dialect != "flux":
+    flux = t.dialect == "flux" or (t.says_nothing and "dims" not in given.named)
+    if not flux:
         _check_dims(t, given, shape)
+    elif t.says_nothing:
+        t.put(remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another."))
     options = options_of(t, given, affine=("affine", t.flag), epsilon=EPSILON)
     kind = "luxport.LayerNorm"
-    if t.dialect == "flux" and t.flux is not None and t.flux < (0, 15):
+    if flux and t.flux is not None and t.flux < (0, 15):
         kind = "luxport.porting.flux.OldLayerNorm"
         options |= _formula(t.flux)
-    elif t.dialect == "flux":  # whose epsilon, 1e-5 by itself, is that of the deviation
+    elif flux:  # whose epsilon, 1e-5 by itself, is that of the deviation
         if "epsilon" in options:
             options["epsilon"] = Code(f"{operand(options['epsilon'])} ** 2", "number", True)
         elif "**" in options:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ __all__ = [
     "Arguments",
     "Unported",
     "arguments",
+    "every_node",
     "head_of",
     "is_named_tuple",
     "last_name",
@@ -79,7 +82,43 @@ def parse(source: str) -> Node:
     data = source.encode()
     if len(data) > _QUICK:
         _try(parser, data)
+    root = parser.parse(data).root_node
+    tight = _misread(root) if _TIGHT.search(source) else []
+    if not tight:
+        return root
+    for start, end in sorted(tight, reverse=True):
+        data = b" ".join((data[:start], data[start:end], data[end:]))
     return parser.parse(data).root_node
+
+
+def _misread(root: Node) -> list[tuple[int, int]]:
+    """Return where operators stand that the grammar takes for functions: ``f(2-(n))`` is no ``2 * -(n)``.
+
+    With spaces around them it reads them rightly.
+    """
+    found = []
+    for node in every_node(root):
+        if node.type == "juxtaposition_expression":
+            function = node.named_children[-1]
+            while function.type in _BEHIND:
+                function = function.named_children[0]
+            if function.type == "operator" and text(function) not in _OF_ONE_SIDE:
+                found.append((function.start_byte, function.end_byte))
+    return found
+
+
+def every_node(root: Node) -> Iterator[Node]:
+    """Yield a node and all nodes in it."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += node.named_children
+
+
+_TIGHT = re.compile(r"[\w.'][^\w\s()\[\]{},;\"]+\(")
+_BEHIND = ("adjoint_expression", "broadcast_call_expression", "call_expression", "field_expression", "index_expression")
+_OF_ONE_SIDE = ("√", "∛", "∜", "!", "~", "¬")
 
 
 _QUICK = 2000
@@ -132,14 +171,20 @@ def last_name(node: Node) -> str:
 
 _MODULES = {
     "Base",
+    "Iterators",
+    "LinearAlgebra",
+    "LuxOps",
     "Flux",
+    "Losses",
     "Lux",
     "LuxCore",
     "LuxLib",
     "MLUtils",
     "NNlib",
+    "Optimisers",
     "Random",
     "Statistics",
+    "Training",
     "WeightInitializers",
 }
 
@@ -210,8 +255,11 @@ def _gather(listed: Node, found: Arguments) -> None:
         elif child.type in ("named_argument", "named_field"):
             name, value = child.named_children[0], child.named_children[-1]
             found.named[text(name.named_children[0] if name.type == "typed_expression" else name)] = value
-        elif child.type == "for_clause":
-            raise Unported("a generator in a call")
+        elif child.type == "for_clause":  # what was read before it is made anew in each round
+            if listed not in found.positional:
+                found.positional[-1:] = [listed]
+        elif child.type == "if_clause":
+            continue
         elif child.is_named and child.type not in ("line_comment", "block_comment"):
             if not named_only:
                 found.positional.append(child)

@@ -23,7 +23,17 @@ def index(t: Translator, node: Node) -> Code:
     base, brackets = node.named_children
     if last_name(base) in _ELEMENTS and last_name(base) not in t.kinds:
         return t.code(brackets)
-    value, entries = t.code(base), parts(brackets)
+    return _indexed(t, t.code(base), parts(brackets))
+
+
+def viewed(t: Translator, given: Arguments) -> Code:
+    """``view(x, :, 1)``."""
+    given.only()
+    base, *entries = given.positional
+    return _indexed(t, t.code(base), entries)
+
+
+def _indexed(t: Translator, value: Code, entries: list[Node]) -> Code:
     if len(entries) > 1:
         if value.kind not in ("array", "unknown", "bound", "part", "tree") or t.mode == "build":
             raise Unported("several indices of something that is no array")
@@ -41,8 +51,7 @@ def index(t: Translator, node: Node) -> Code:
     if value.kind in ("layers", "several") or t.mode == "build":
         return Code(f"{operand(value)}[{where}]", value.kind if ":" in where else "unknown")
     if ":" in where:
-        first, _, last = where.partition(":")
-        where = f"slice({first or None}, {last or None})"
+        where = f"slice({', '.join([end or 'None' for end in where.split(':')])})"
     found = t.helper("item", [value, Code(where)])
     kind = "bound" if value.kind in ("bound", "part") else "unknown"
     return Code(found.text, kind, False, found.opening, found.entries, found.closing)
@@ -57,7 +66,8 @@ def place(t: Translator, node: Node) -> str:
     if node.type == "range_expression" and len(node.named_children) == 2:
         first, last = node.named_children
         if first.type == "range_expression":
-            raise Unported("a range with a step")
+            start, step = first.named_children
+            return _stepped(t, start, step, last)
         start, stop = place(t, first), "" if text(last) == "end" else place(t, last)
         if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
             return f"{start}:{int(stop) + 1}"
@@ -80,6 +90,20 @@ def place(t: Translator, node: Node) -> str:
     return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
 
 
+def _stepped(t: Translator, first: Node, step: Node, last: Node) -> str:
+    """``1:2:end``: every second one; a step back is only that of the whole, which arrays do not take."""
+    by = text(step)
+    if by == "-1" and text(first) == "end" and text(last) == "1" and t.mode == "build":
+        return "::-1"
+    if not by.isdigit() or by == "0":
+        raise Unported("a range with such a step")
+    start = place(t, first)
+    stop = "" if text(last) == "end" else place(t, last)
+    if start.startswith("-") or stop.startswith("-"):
+        raise Unported("a range with a step, counted from the end")
+    return f"{start}:{stop and _plus_one(Code(stop, 'number', True))}:{by}"
+
+
 def comprehension(t: Translator, node: Node) -> Code:
     """Return a list made in a loop: ``[f(i) for i in 1:n if c]``, over several sequences at once or nested."""
     made, *clauses = [child for child in node.named_children if not child.type.endswith("_comment")]
@@ -99,7 +123,7 @@ def comprehension(t: Translator, node: Node) -> Code:
             t.kinds |= kinds
             t.fleeting |= names_in(variable)
             loops += f" for {t.target(variable)} in {over}"
-        entry = t.layer(made) if t.mode == "build" else t.code(made)
+        entry = t.layer_or_number(made) if t.mode == "build" else t.code(made)
     finally:
         t.kinds, t.fleeting = before, fleeting
     return Code(f"[{entry.text}{loops}]", "sizes" if entry.kind == "number" else "layers")
@@ -233,7 +257,7 @@ def _zipped(t: Translator, given: Arguments) -> Code:
         t.kinds |= kinds
         t.fleeting |= names_in(variable)
     try:
-        entry = t.layer(body[0]) if t.mode == "build" else t.code(body[0])
+        entry = t.layer_or_number(body[0]) if t.mode == "build" else t.code(body[0])
         targets = ", ".join(t.target(variable) for variable in variables)
     finally:
         t.kinds, t.fleeting = before, fleeting
@@ -266,7 +290,7 @@ def _listed(t: Translator, variable: Node, made: Node, sequence: Node | str) -> 
     t.kinds |= kinds
     t.fleeting |= names_in(variable)
     try:
-        entry = t.layer(made) if t.mode == "build" else t.code(made)
+        entry = t.layer_or_number(made) if t.mode == "build" else t.code(made)
         target = t.target(variable)
     finally:
         t.kinds, t.fleeting = before, fleeting
@@ -275,5 +299,5 @@ def _listed(t: Translator, variable: Node, made: Node, sequence: Node | str) -> 
 
 _STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")
 
-SEQUENCES = {"map": mapped, "ntuple": ntuple}
+SEQUENCES = {"map": mapped, "ntuple": ntuple, "view": viewed}
 """What makes sequences, by its name in Julia."""

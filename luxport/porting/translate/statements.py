@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.definitions import define, signature
+from luxport.porting.translate.methods import dispatcher, is_dispatched
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
@@ -30,7 +31,7 @@ from luxport.porting.translate.writing import Code, operand, remark, render
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from luxport.porting.translate.structs import Struct
+    from luxport.porting.translate.structs import Constructor, Struct
 
 __all__ = ["block", "changed_in_place", "leave_out", "top_level"]
 
@@ -59,6 +60,21 @@ def top_level(t: Translator, node: Node) -> None:
     One that makes no layer (of a training loop, say) and is not understood is left out, with a remark; whatever
     uses a name from it is marked in its place.
     """
+    _top_level(t, node)
+    name, methods = _methods_with(t, node)
+    if is_dispatched(name, methods) and place_of(node) == place_of(methods[-1].node):
+        t.helpers |= {"fits", "is_a"}
+        t.lines += ["", "", *dispatcher(name, methods)]
+
+
+def _methods_with(t: Translator, node: Node) -> tuple[str, list[Constructor]]:
+    """Return the name of the function that a statement is a method of, and all its methods if there are several."""
+    head = signature(node)
+    name = text(head.named_children[0]) if head is not None else ""
+    return name, t.several.get(name, [])
+
+
+def _top_level(t: Translator, node: Node) -> None:
     lines, holes, kinds = len(t.lines), len(t.holes), dict(t.kinds)
     owner = t.owners.get(place_of(node))
     if owner is not None:
@@ -68,7 +84,7 @@ def top_level(t: Translator, node: Node) -> None:
         try:
             write_struct(t, owner)
             t.announced.discard(owner.name)
-            t.kinds[owner.name] = "builder" if owner.forwards else "record"
+            t.kinds[owner.name] = "builder" if owner.is_layer else "record"
             _inner_constructors(t, owner)
             return
         except FileFormatError:
@@ -105,14 +121,17 @@ def leave_out(t: Translator, node: Node, reason: str) -> None:
     t.put(remark(f"TODO: not ported: {one_line(node)} ({reason})"))
     if any(t.kinds.get(name, "unported") != "unported" for name in _changed(node)):
         t.put(t.helper("not_ported", [Code(repr(one_line(node)))]).text)  # what it changes would be left as it was
-    t.kinds |= dict.fromkeys(_defined(node), "unported")
+    name, methods = _methods_with(t, node)
+    if not is_dispatched(name, methods):  # its other methods may be what is called
+        t.kinds |= dict.fromkeys(_defined(node), "unported")
     loaded = text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load "))
     if loaded:  # weights of a model that there is leave its layers what they are
         t.kinds |= {name: "unported" for name in names_in(node) if t.kinds.get(name) != "layer"}
     head = head_of(node)
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     if head is not None and head.named_children[0].type == "identifier":
-        stubs = [t.name(text(head.named_children[0]))]
+        own = [entry.python for entry in methods if place_of(entry.node) == place_of(node) and entry.python]
+        stubs = own or [t.name(text(head.named_children[0]))]
     for stub in stubs:  # functions before this place may call them
         t.put(f"def {stub}(*_, **__):")
         t.put(f"    return {t.helper('not_ported', [Code(repr(one_line(node)))]).text}")
@@ -326,7 +345,9 @@ def _acts(node: Node) -> bool:
     """Whether an expression is there for what it does, not for its value."""
     if node.type == "call_expression":
         name = last_name(node.named_children[0])
-        return name.endswith("!") or name in ("error", "throw")
+        return name.endswith("!") or name in ("error", "print", "println", "throw")
+    if node.type == "macrocall_expression":
+        return text(node).startswith(_LOGGING)
     return node.type in ("return_statement", "assignment", "break_statement", "continue_statement")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.core.layer import Layer
@@ -13,8 +15,9 @@ from luxport.porting.translate.definitions import (
     written_parameters,
 )
 from luxport.porting.translate.drawn import arrays_drawn
+from luxport.porting.translate.methods import fitting, ordered
 from luxport.porting.translate.parse import Unported, head_of, names_in, text
-from luxport.porting.translate.structs import Struct
+from luxport.porting.translate.structs import Constructor, Struct, method_of, place_of
 from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, field_name, named, render
 
@@ -44,11 +47,13 @@ def write_struct(t: Translator, struct: Struct) -> None:
     Raises: Unported
     """
     struct.forwards = [node for node in struct.forwards if not _gathers(node)] or struct.forwards
-    if len(struct.forwards) > 1:
+    if len(struct.forwards) > 1 and not _forwards(struct):
         raise Unported(f"{struct.name} with several methods, which Julia chooses by the arguments' types")
     if not struct.fields and struct.inner:
         raise Unported("a struct without fields that has constructors")
-    if not struct.forwards:
+    if not struct.forwards and struct.base == "WrapperLayer" and len(struct.fields) == 1 and not struct.inner:
+        _class(t, struct)  # which calls what it wraps
+    elif not struct.forwards:
         _record(t, struct)
     elif struct.base:
         _class(t, struct)
@@ -57,14 +62,64 @@ def write_struct(t: Translator, struct: Struct) -> None:
 
 
 def _gathers(forward: Node) -> bool:
-    """Whether a method is ``(m::M)(xs...) = m(xs)``: a layer's inputs are one tuple here anyway."""
+    """Whether a method is ``(m::M)(xs...) = m(xs)`` or takes a tuple apart: a layer's inputs are one tuple anyway."""
     head = head_of(forward)
     parameters, body = parameters_and_body(forward)
-    if head is None or len(parameters) != 1 or parameters[0].type != "splat_expression" or len(body) != 1:
+    if head is None or len(parameters) != 1 or len(body) != 1:
         return False
     receiver = text(head.named_children[0].named_children[0].named_children[0])
-    name = text(parameters[0].named_children[0]).partition("::")[0]
-    return "".join(text(body[0]).split()) in (f"{receiver}({name})", f"return{receiver}({name})")
+    said = "".join(text(body[0]).split()).removeprefix("return")
+    given = text(parameters[0]).partition("::")[0]
+    name = given.removesuffix("...")
+    if parameters[0].type == "splat_expression":
+        return said == f"{receiver}({name})"
+    entries = "".join(given.split()).removeprefix("(").removesuffix(")")
+    return said == f"{receiver}({name}...)" or ("," in entries and said == f"{receiver}({entries})")
+
+
+def _forwards(struct: Struct) -> list[Constructor]:
+    """Return several methods of a struct in the order in which they are to be asked; none if that is not known.
+
+    One of several arguments is called with a tuple of them, so one of a tuple could not be told from it.
+    """
+    entries = [method_of(node) for node in struct.forwards]
+    if struct.base:  # ps and st say nothing
+        entries = [
+            replace(entry, least=1, most=1, declared=entry.declared[:1]) for entry in entries if entry.least == 3
+        ]
+    single = [entry for entry in entries if entry.most == 1]
+    tuples = any(entry.declared[0].partition("{")[0] in ("Tuple", "NTuple") for entry in single)
+    if len(entries) < len(struct.forwards) or (tuples and len(single) < len(entries)):
+        return []
+    return ordered(entries)
+
+
+def _put_methods(t: Translator, struct: Struct, write: Callable[[Node, str], None], more: str) -> None:
+    """Write several forward methods, and what calls the one of them that Julia would choose; `more` are ps and st."""
+    names = {place_of(node): f"method_{i}" for i, node in enumerate(struct.forwards, 1)}
+    kinds, renamed, reserved = dict(t.kinds), t.renamed, t.reserved
+    t.reserved |= {"choose", *names.values()}
+    t.indent += 4
+    try:
+        for node in struct.forwards:
+            receiver = _receiver(t, node)
+            t.kinds = {**kinds, receiver: "function" if more else "again"}
+            t.renamed = {**renamed, receiver: "choose"}
+            write(node, names[place_of(node)])
+            t.put("")
+        entries = _forwards(struct)
+        several = any(entry.most > 1 for entry in entries)
+        t.helpers |= {"fits", "is_a"} | ({"as_several"} if several else set())
+        t.put(f"def choose(inputs{more}):")
+        for entry in entries:
+            t.put(f"    if {fitting('as_several(inputs)' if several else '(inputs,)', entry)}:")
+            t.put(f"        return {names[place_of(entry.node)]}(inputs{more})")
+        t.put("    raise ValueError('no method takes these inputs')")
+        t.put("")
+        t.put(f"return choose(inputs{more})")
+    finally:
+        t.kinds, t.renamed, t.reserved = kinds, renamed, reserved
+        t.indent -= 4
 
 
 def _record(t: Translator, struct: Struct) -> None:
@@ -140,9 +195,12 @@ def _receiver(t: Translator, forward: Node) -> str:
 
 def _compact(t: Translator, struct: Struct) -> None:
     _check_trainable(struct)
-    (forward,) = struct.forwards
     fields = {name: field_name(name) for name in struct.fields}
-    if len(set(fields.values())) < len(fields) or "inputs" in fields.values() or "forward" in fields.values():
+    if (
+        len(set(fields.values())) < len(fields)
+        or "inputs" in fields.values()
+        or {"choose", "forward"} & {*fields.values()}
+    ):
         raise Unported("fields whose names Python cannot tell apart")
     t.put(f"def {struct.python}({', '.join(_fields(t, struct))}):")
     t.indent += 4
@@ -150,7 +208,7 @@ def _compact(t: Translator, struct: Struct) -> None:
     try:
         t.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
         t.put("")
-        bound = [named(fields[name], _held(t, struct, forward, name)) for name in struct.fields]
+        bound = [named(fields[name], _held(t, struct, name)) for name in struct.fields]
         title = Code(repr(struct.name))
         head = Code(
             f"luxport.compact({', '.join(entry.text for entry in [title, *bound])})",
@@ -159,17 +217,15 @@ def _compact(t: Translator, struct: Struct) -> None:
             closing=")",
         )
         t.lines += render(head, "@", t.indent)
-        receiver = _receiver(t, forward)
         kinds = {name: _kind(struct, name) or "bound" for name in fields}
-        t.receivers = {receiver: {name: Code(fields[name], kinds[name]) for name in fields}} if receiver else {}
+        own = {name: Code(fields[name], kinds[name]) for name in fields}
         t.reserved = frozenset(fields.values())
-        parameters, body = parameters_and_body(forward)
-        if t.dialect != "flux" and len(parameters) == 3:
-            raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
-        listed, first, opening = _inputs(t, parameters)
-        keywords = ["*", *fields.values()] if fields else []
-        inner = f"def forward({', '.join([*listed, *keywords])}):"
-        write_body(t, inner, body, "compact", first, opening, names_of(parameters))
+        keywords = ", ".join(["*", *fields.values()] if fields else [])
+        if len(struct.forwards) == 1:
+            _put_forward(t, struct.forwards[0], own, "forward", keywords)
+        else:
+            t.put(f"def forward({', '.join(['inputs', keywords] if keywords else ['inputs'])}):")
+            _put_methods(t, struct, lambda node, name: _put_forward(t, node, own, name, ""), "")
         t.put("")
         t.put("return forward")
     finally:
@@ -177,11 +233,28 @@ def _compact(t: Translator, struct: Struct) -> None:
         t.indent -= 4
 
 
-def _held(t: Translator, struct: Struct, forward: Node, name: str) -> Code:
+def _put_forward(t: Translator, forward: Node, own: dict[str, Code], name: str, keywords: str) -> None:
+    """Write a forward method as a function of one input."""
+    receiver = _receiver(t, forward)
+    kinds = dict(t.kinds)
+    t.receivers = {receiver: own} if receiver else {}
+    parameters, body = parameters_and_body(forward)
+    if t.dialect != "flux" and len(parameters) == 3:
+        raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
+    listed, first, opening = _inputs(t, parameters)
+    head = f"def {name}({', '.join([*listed, keywords] if keywords else listed)}):"
+    write_body(t, head, body, "compact", first, opening, names_of(parameters))
+    t.kinds = kinds
+
+
+def _held(t: Translator, struct: Struct, name: str) -> Code:
     """Return a field as a layer holds it: vectors of numbers as tuples."""
-    code, receiver = Code(field_name(name)), _receiver(t, forward)
+    code = Code(field_name(name))
     kind = struct.type_of(name)
-    called = f"{receiver}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
+    called = any(
+        f"{(receiver := _receiver(t, forward))}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
+        for forward in struct.forwards
+    )
     if called or _kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
         return code
     return Code(t.helper("constant", [code]).text)
@@ -214,7 +287,6 @@ def _inputs(t: Translator, parameters: list[Node]) -> tuple[list[str], str, list
 
 
 def _class(t: Translator, struct: Struct) -> None:
-    (forward,) = struct.forwards
     if struct.base == "Layer" and not struct.parameters and set(struct.fields) & {"layer", "model"}:
         raise Unported("a layer around another that is none of Lux's containers")
     t.put(f"class {struct.python}(luxport.{struct.base}):")
@@ -234,21 +306,32 @@ def _class(t: Translator, struct: Struct) -> None:
                 raise Unported(f"{struct.name} with several methods")
             for method in methods:
                 _initial(t, method, own, kind)
-        receiver = _receiver(t, forward)
-        t.receivers = {receiver: own} if receiver else {}
-        parameters, body = parameters_and_body(forward)
-        if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
-            raise Unported("a forward method of Lux takes x, ps and st")
-        listed, first, opening = written_parameters(t, parameters, "array")
-        for node in parameters[1:]:
-            t.kinds[text(node if node.type == "identifier" else node.named_children[0])] = "tree"
-        if struct.fields or struct.parameters or struct.states:
+        if struct.forwards and (struct.fields or struct.parameters or struct.states):
             t.put("")
-        head = f"def __call__({', '.join(['self', *listed])}):"
-        write_body(t, head, body, "lux", first, opening, names_of(parameters))
+        if len(struct.forwards) == 1:
+            _put_call(t, struct.forwards[0], own, "__call__", "self, ")
+        elif struct.forwards:
+            t.put("def __call__(self, inputs, ps, st):")
+            _put_methods(t, struct, lambda node, name: _put_call(t, node, own, name, ""), ", ps, st")
     finally:
         t.receivers, t.kinds = saved
         t.indent -= 4
+
+
+def _put_call(t: Translator, forward: Node, own: dict[str, Code], name: str, before: str) -> None:
+    """Write a forward method of Lux's."""
+    receiver = _receiver(t, forward)
+    kinds = dict(t.kinds)
+    t.receivers = {receiver: own} if receiver else {}
+    parameters, body = parameters_and_body(forward)
+    if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
+        raise Unported("a forward method of Lux takes x, ps and st")
+    listed, first, opening = written_parameters(t, parameters, "array")
+    for node in parameters[1:]:
+        t.kinds[text(node if node.type == "identifier" else node.named_children[0])] = "tree"
+    head = f"def {name}({before}{', '.join(listed)}):"
+    write_body(t, head, body, "lux", first, opening, names_of(parameters))
+    t.kinds = kinds
 
 
 def _initial(t: Translator, method: Node, own: dict[str, Code], name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, head_of, line_of, names_in, text
@@ -13,8 +12,8 @@ from luxport.porting.translate.writing import python_name
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Constructor", "Struct"]
-__all__ += ["chosen_method", "constructor_of", "find_methods", "find_structs", "is_new", "place_of"]
+__all__ = ["ANY_NUMBER", "Constructor", "Struct"]
+__all__ += ["constructor_of", "find_structs", "is_new", "method_of", "place_of"]
 
 
 @dataclass
@@ -26,7 +25,7 @@ class Constructor:
     least: int
     most: int
     keywords: frozenset[str]
-    types: tuple[str, ...]
+    declared: tuple[str, ...]
     """The declared type of each parameter, nothing where there is none."""
 
 
@@ -57,6 +56,11 @@ class Struct:
         return text(node).partition("{")[0].rpartition(".")[2] if node is not None else ""
 
     @property
+    def is_layer(self) -> bool:
+        """Whether it can be called: by a method of its own, or as Lux's layers around one other."""
+        return bool(self.forwards) or self.base == "WrapperLayer"
+
+    @property
     def last(self) -> Node:
         """The last of the statements that the struct is written from, which is where Python's stands."""
         return max([self.node, *self.forwards, *self.parameters, *self.states], key=lambda node: node.start_byte)
@@ -70,7 +74,8 @@ _BASES = {
     "AbstractLuxWrapperLayer": "WrapperLayer",
 }
 _MARKS = ("@layer", "@functor", "@treelike")
-_ANY = 1000
+ANY_NUMBER = 1000
+"""As many arguments as a method with a splat may be called with."""
 _SILENT = ("parameterlength", "statelength", "show", "outputsize")
 _NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
 
@@ -254,12 +259,12 @@ def method_of(node: Node) -> Constructor:
         if after:
             keywords.add("..." if child.type == "splat_expression" else text(_named(child)))
         elif child.type == "splat_expression":
-            most = _ANY
+            most = ANY_NUMBER
         else:
             most += 1
             typed = name if child.type in ("named_argument", "assignment") else child
             declared = typed.type == "typed_expression" and len(typed.named_children) == 2
-            types.append(text(typed.named_children[-1]).partition("{")[0] if declared else "")
+            types.append(text(typed.named_children[-1]) if declared else "")
             least += child.type not in ("named_argument", "assignment")
     return Constructor(node, "", least, most, frozenset(keywords), tuple(types))
 
@@ -286,7 +291,7 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
     else:
         by_fields = count == len(struct.fields) and not named
     if by_fields:  # one parameter for each field is more special than any number of them
-        fitting = [entry for entry in fitting if entry.most < _ANY]
+        fitting = [entry for entry in fitting if entry.most < ANY_NUMBER]
     if by_fields and fitting:
         if any(kind in ("layer", "layers", "drawn", "array") for kind in kinds):
             return struct.python
@@ -303,48 +308,12 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
 def _fits(entry: Constructor, kinds: Sequence[str]) -> bool:
     """Whether declared types make this method the one for arguments of these kinds."""
     declared = 0
-    for kind, julia in zip(kinds, entry.types, strict=False):
+    for kind, julia in zip(kinds, [one.partition("{")[0] for one in entry.declared], strict=False):
         wanted = "number" if julia in _NUMBERS else {"Pair": "pair", "Bool": "flag"}.get(julia, "")
         if wanted and kind not in (wanted, "unknown"):
             return False
         declared += bool(wanted)
     return declared > 0
-
-
-def chosen_method(name: str, methods: Sequence[Constructor], given: Arguments) -> str:
-    """Return the name in Python of the one method that can be called so.
-
-    Raises: Unported if that cannot be told
-    """
-    count, named = len(given.positional), set(given.named)
-    if given.splats or any(node.type == "splat_expression" for node in given.positional):
-        raise Unported(f"which method of {name} this is")
-    fitting = [
-        entry
-        for entry in methods
-        if entry.least <= count <= entry.most and (named <= entry.keywords or "..." in entry.keywords)
-    ]
-    if len(fitting) != 1:
-        raise Unported(f"which method of {name} this is")
-    return fitting[0].python
-
-
-def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Constructor]]:
-    """Return the functions with several methods, which numbers of arguments must tell apart, or none is named."""
-    found: dict[str, list[Constructor]] = {}
-    for node in statements:
-        head = head_of(node)
-        if head is not None and head.named_children[0].type == "identifier":
-            name = text(head.named_children[0])
-            if name not in structs:
-                found.setdefault(name, []).append(method_of(node))
-    several = {name: methods for name, methods in found.items() if len(methods) > 1}
-    for name, methods in several.items():
-        counts = sorted((entry.least, entry.most) for entry in methods)
-        if all(before[1] < after[0] for before, after in pairwise(counts)):
-            for position, entry in enumerate(methods, 1):
-                entry.python = python_name(name) + (f"_{position}" if position > 1 else "")
-    return several
 
 
 def is_new(node: Node) -> bool:

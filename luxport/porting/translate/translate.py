@@ -13,9 +13,10 @@ from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.importing import held_back
 from luxport.porting.translate.layers import LAYERS
-from luxport.porting.translate.parse import last_name, line_of, names_in, one_line, parse, text
+from luxport.porting.translate.methods import find_methods
+from luxport.porting.translate.parse import every_node, last_name, line_of, names_in, one_line, parse, text
 from luxport.porting.translate.statements import block, changed_in_place, leave_out, top_level
-from luxport.porting.translate.structs import find_methods, find_structs, place_of
+from luxport.porting.translate.structs import find_structs, place_of
 from luxport.porting.translate.translator import Hole, Table, Translator, makes_layers
 from luxport.porting.translate.writing import remark
 
@@ -90,7 +91,10 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
     size = _measured(root)
     if flux is None and "reset!" in source:  # Flux 0.15 has no such function
         flux = (0, 14)
-    t = Translator(Table(READERS, LAYERS, define, block), _dialect(root), flux)
+    packages = _packages(root)
+    dialect = packages.pop().lower() if len(packages) == 1 else None
+    t = Translator(Table(READERS, LAYERS, define, block), dialect, flux)
+    t.says_nothing = dialect is None and not packages
     t.most = 10_000 + 100 * size
     statements = _statements(root)
     t.structs = find_structs(statements)
@@ -225,7 +229,7 @@ def _announce(t: Translator, statements: list[Node]) -> None:
     named = {place_of(node): signature(node) for node in statements}
     functions = [(text(head.named_children[0]), node) for node in statements if (head := named[place_of(node)])]
     functions = [(name, node) for name, node in functions if name not in t.structs]
-    t.kinds |= {name: "builder" for name, struct in t.structs.items() if struct.forwards}
+    t.kinds |= {name: "builder" for name, struct in t.structs.items() if struct.is_layer}
     t.kinds |= {name: "function" for name, _ in functions}
     t.announced = {*t.structs, *(name for name, _ in functions)}
     callers: dict[str, list[str]] = {}
@@ -241,7 +245,7 @@ def _announce(t: Translator, statements: list[Node]) -> None:
 
 
 def _called_in(node: Node) -> set[str]:
-    return {last_name(part.named_children[0]) for part in _all(node) if part.type == "call_expression"}
+    return {last_name(part.named_children[0]) for part in every_node(node) if part.type == "call_expression"}
 
 
 def _statements(node: Node) -> list[Node]:
@@ -257,23 +261,15 @@ def _statements(node: Node) -> list[Node]:
     return found
 
 
-def _dialect(root: Node) -> str | None:
-    """Tell Flux's code from Lux's by what it uses; a file of both is either."""
+def _packages(root: Node) -> set[str]:
+    """Tell Flux's code from Lux's by what it uses; a file may be of both, or not say."""
     used: set[str] = set()
-    for node in _all(root):
+    for node in every_node(root):
         if node.type in ("using_statement", "import_statement", "field_expression"):
             used |= names_in(node) if node.type != "field_expression" else {text(node.named_children[0])}
         elif node.type == "macrocall_expression" and text(node).startswith("@compact"):
             used.add("Lux")
-    return "flux" if "Flux" in used and "Lux" not in used else "lux" if "Lux" in used and "Flux" not in used else None
-
-
-def _all(node: Node) -> list[Node]:
-    found, pending = [], [node]
-    while pending:
-        found.append(pending.pop())
-        pending += found[-1].named_children
-    return found
+    return used & {"Flux", "Lux"}
 
 
 def _module(chunks: list[str], helpers: set[str]) -> str:

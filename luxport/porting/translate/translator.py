@@ -69,6 +69,8 @@ class Translator:
     def __init__(self, table: Table, dialect: str | None, flux: tuple[int, int] | None) -> None:
         self.table = table
         self.dialect = dialect
+        self.says_nothing = False
+        """Whether the file names neither Flux nor Lux."""
         self.flux = flux
         self.steps = None if flux is None else flux < (0, 15)
         self.mode = "build"
@@ -202,6 +204,11 @@ class Translator:
 
     def layer(self, node: Node) -> Code:
         """Return a layer, or a function in a layer's place."""
+        code = self.layer_or_number(node)
+        return self.hole(node, "a layer expected") if code.kind in ("number", "flag") else code
+
+    def layer_or_number(self, node: Node) -> Code:
+        """Return a layer, a function in a layer's place, or what may stand in a list of other things."""
         name = last_name(node)
         if name == "identity" and name not in self.kinds:
             return call("luxport.NoOpLayer", [])
@@ -213,10 +220,7 @@ class Translator:
             return self.table.readers["tuple_expression"](self, node)
         if node.type in ("vector_expression", "tuple_expression"):
             return group("[", [self.layer(entry) for entry in parts(node)], "]", "layers")
-        code = self.code(node)
-        if code.kind in ("number", "flag"):
-            return self.hole(node, "a layer expected")
-        return code
+        return self.code(node)
 
     def connection(self, node: Node, two: bool) -> Code:
         """Return what joins outputs: a function, a layer, or nothing."""

@@ -1,0 +1,167 @@
+"""Functions of Julia's with several methods.
+
+How many arguments there are tells methods apart where they are called, and the kinds of these where they run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.parse import Arguments, Unported, head_of, text
+from luxport.porting.translate.structs import ANY_NUMBER, Constructor, Struct, method_of
+from luxport.porting.translate.writing import python_name
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["chosen_method", "dispatcher", "find_methods", "fitting", "is_dispatched", "ordered"]
+
+_KINDS = {
+    **dict.fromkeys(("Int", "Int32", "Int64", "Integer", "Signed", "Unsigned", "UInt", "UInt32", "UInt64"), "whole"),
+    **dict.fromkeys(("AbstractFloat", "Float16", "Float32", "Float64"), "fraction"),
+    **dict.fromkeys(("Number", "Real"), "number"),
+    **dict.fromkeys(("AbstractString", "String", "Symbol"), "text"),
+    **dict.fromkeys(("Dims", "NTuple", "Tuple"), "tuple"),
+    **dict.fromkeys(("AbstractArray", "Array", "DenseArray"), "array"),
+    **dict.fromkeys(("AbstractMatrix", "Matrix"), 2),
+    **dict.fromkeys(("AbstractVector", "Vector"), 1),
+    **dict.fromkeys(("AbstractExplicitLayer", "AbstractLuxLayer", "Chain", "Conv", "Dense"), "layer"),
+    "Any": "any",
+    "Bool": "flag",
+    "Function": "function",
+    "NamedTuple": "names",
+    "Nothing": "nothing",
+}
+"""What `is_a` of the helpers knows, by names of Julia's types; numbers are those of an array's axes."""
+
+_ABOVE = {"whole": "number", "fraction": "number", "flag": "number"}
+
+
+def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Constructor]]:
+    """Return the functions with several methods, each with its name in Python, or none if nothing tells them apart.
+
+    Those that numbers of arguments tell apart are name, name_2 and so on, and each call says which it means; the others
+    are name_1, name_2 and so on, and name is what chooses one when it is called: see `dispatcher`.
+    """
+    found: dict[str, list[Constructor]] = {}
+    for node in statements:
+        head = head_of(node)
+        if head is not None and head.named_children[0].type == "identifier":
+            name = text(head.named_children[0])
+            if name not in structs:
+                found.setdefault(name, []).append(method_of(node))
+    several = {name: methods for name, methods in found.items() if len(methods) > 1}
+    for name, methods in several.items():
+        counts = sorted((entry.least, entry.most) for entry in methods)
+        plain = python_name(name)
+        if all(before[1] < after[0] for before, after in pairwise(counts)):
+            for position, entry in enumerate(methods, 1):
+                entry.python = plain + (f"_{position}" if position > 1 else "")
+        elif ordered(methods):
+            for position, entry in enumerate(methods, 1):
+                entry.python = f"{plain}_{position}"
+    return several
+
+
+def is_dispatched(name: str, methods: Sequence[Constructor]) -> bool:
+    """Whether a method is chosen when the function is called."""
+    return bool(methods) and methods[0].python not in ("", python_name(name))
+
+
+def chosen_method(name: str, methods: Sequence[Constructor], given: Arguments) -> str:
+    """Return the name in Python of the one method that can be called so, or of what chooses one.
+
+    Raises: Unported if that cannot be told
+    """
+    if is_dispatched(name, methods):
+        return python_name(name)
+    count, named = len(given.positional), set(given.named)
+    if given.splats or any(node.type == "splat_expression" for node in given.positional):
+        raise Unported(f"which method of {name} this is")
+    fitting = [
+        entry
+        for entry in methods
+        if entry.least <= count <= entry.most and (named <= entry.keywords or "..." in entry.keywords)
+    ]
+    if len(fitting) != 1:
+        raise Unported(f"which method of {name} this is")
+    return fitting[0].python
+
+
+def dispatcher(name: str, methods: Sequence[Constructor]) -> list[str]:
+    """Return what calls the method that Julia would choose, as lines of Python."""
+    lines = [
+        f"def {python_name(name)}(*given, **options):",
+        '    """Call the method that Julia chooses by the arguments."""',
+    ]
+    for entry in ordered(methods):
+        lines += [f"    if {fitting('given', entry)}:", f"        return {entry.python}(*given, **options)"]
+    return [*lines, f"    raise ValueError({f'no method of {python_name(name)} takes these arguments'!r})"]
+
+
+def fitting(given: str, entry: Constructor) -> str:
+    """Return what asks whether a method takes what is given."""
+    return f"fits({given}, {', '.join(map(repr, (entry.least, entry.most, *_kinds(entry))))})"
+
+
+def ordered(methods: Sequence[Constructor]) -> list[Constructor]:
+    """Return methods, each before those that take all that it takes and more; none if that is not known of some."""
+    if any(None in _kinds(entry) for entry in methods):
+        return []
+    before: dict[int, set[int]] = {i: set() for i in range(len(methods))}
+    for i, j in combinations(range(len(methods)), 2):
+        first = _which_first(methods[i], methods[j])
+        if first is None:
+            return []
+        if first:
+            before[j if first < 0 else i].add(i if first < 0 else j)
+    found: list[int] = []
+    while len(found) < len(methods):
+        ready = [i for i in before if i not in found and before[i] <= set(found)]
+        if not ready:
+            return []
+        found += ready
+    return [methods[i] for i in found]
+
+
+def _kinds(entry: Constructor) -> list[str | int | None]:
+    return [_kind_of(declared) for declared in entry.declared]
+
+
+def _kind_of(julia: str) -> str | int | None:
+    """Return the kind of a declared type, None for one that is not known here."""
+    if not julia:
+        return "any"
+    name, _, rest = julia.removesuffix("}").partition("{")
+    name = name.rpartition(".")[2]
+    axes = re.fullmatch(r".*, *(\d+)", rest)
+    if name in ("AbstractArray", "Array") and axes:
+        return int(axes[1])
+    return _KINDS.get(name)
+
+
+def _which_first(a: Constructor, b: Constructor) -> int | None:
+    """Return -1 if a is to be asked before b, 1 if after it, 0 if either can be first; None if nobody can say."""
+    least, most = max(a.least, b.least), min(a.most, b.most)
+    if least > most:
+        return 0
+    pairs = list(zip(_kinds(a), _kinds(b), strict=False))[: min(most, ANY_NUMBER)]
+    if any(_is_apart(one, other) for one, other in pairs[:least]):
+        return 0
+    if all(one == other or _is_below(one, other) for one, other in pairs):
+        if all(one == other for one, other in pairs):  # any number of arguments is less special than so many
+            return -1 if a.most < b.most else 1  # and of two alike the later one counts
+        return -1
+    return 1 if all(one == other or _is_below(other, one) for one, other in pairs) else None
+
+
+def _is_below(one: str | int | None, other: str | int | None) -> bool:
+    """Whether all that is of one kind is of the other too."""
+    return other == "any" or (isinstance(one, int) and other == "array") or _ABOVE.get(str(one)) == other
+
+
+def _is_apart(one: str | int | None, other: str | int | None) -> bool:
+    return one != other and not _is_below(one, other) and not _is_below(other, one)

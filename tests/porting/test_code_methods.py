@@ -1,0 +1,237 @@
+"""`luxport port`: Julia's functions and layers with several methods, and its training with Lux.
+
+Which method Julia calls is from its manual, "Methods": the most special one that the arguments' types allow.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport.porting.translate import translate
+
+
+def ported(source: str) -> dict[str, Any]:
+    translation = translate(source)
+    assert translation.holes == (), translation.python
+    names: dict[str, Any] = {"__name__": "ported"}
+    exec(translation.python, names)
+    return names
+
+
+def test_functions_by_types_and_numbers_of_arguments():
+    found = ported("""
+    using Flux
+    build(x::Tuple) = Chain(Dense(x[1] => x[2]), relu)
+    build(x::Int, y::Int=4) = Dense(x => y)
+    build(f::Function, sizes...) = Dense(sizes[1] => sizes[2], f)
+    one, other, third, last = build(3), build((2, 5)), build(2, 3), build(tanh, 2, 6)
+    a, b, c, d = one, other, third, last
+    """)
+    assert (found["a"], found["c"]) == (luxport.Dense(3, 4), luxport.Dense(2, 3))
+    assert found["b"] == luxport.Chain(luxport.Dense(2, 5), luxport.relu)
+    assert found["d"] == luxport.Dense(2, 6, luxport.tanh)
+
+
+def test_the_most_special_method_is_called_wherever_it_stands():
+    found = ported("""
+    using Flux
+    f(x) = 1
+    f(x::AbstractArray) = 2
+    f(x::AbstractArray{Float32,3}) = 3
+    f(x::AbstractVector) = 4
+    f(x::Real) = 5
+    f(x::Int) = 6
+    f(x::Bool) = 7
+    f(x::String) = 8
+    f(x::Nothing) = 9
+    f(x::AbstractFloat) = 10
+    f(x::Chain) = 11
+    f(xs...) = 12
+    """)
+    f = found["f"]
+    given = [object(), np.ones((1, 1)), np.ones((1, 1, 1)), np.ones(1), 1, True, "a", None, 1.0, luxport.Chain()]
+    assert [f(one) for one in given] == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
+    assert f(1, 2) == f() == 12
+    with pytest.raises(ValueError, match="no method of g takes these arguments"):
+        ported("using Flux\ng(x::Int) = 1\ng(x::String) = 2")["g"](1.0)
+
+
+@pytest.mark.parametrize(
+    "methods",
+    [
+        "f(x::Int, y) = 1\nf(x, y::Int) = 2",  # ambiguous in Julia, too
+        "f(x::Own) = 1\nf(x::Other) = 2",
+        "f(x::Tuple{Int,Int}) = 1\nf(x::Vector{<:Own}) = 1\nf(x::Union{Int,Own}) = 2",
+    ],
+)
+def test_methods_that_nothing_tells_apart(methods: str):
+    translation = translate(f"using Flux\n{methods}\nmodel = Dense(f(1) => 2)")
+    assert any("several methods" in hole.reason for hole in translation.holes)
+
+
+def test_a_method_that_is_not_ported_leaves_the_others():
+    translation = translate("using Flux\nbuild(x::Int) = Dense(x => 2)\nbuild(x::String) = unknown(x)\nm = build(3)")
+    names: dict[str, Any] = {"__name__": "ported"}
+    exec(translation.python, names)
+    assert names["m"] == luxport.Dense(3, 2)
+    with pytest.raises(NotImplementedError, match="unknown"):
+        names["build"]("a")
+
+
+def test_a_layer_of_flux_by_the_axes_of_its_input():
+    found = ported("""
+    using Flux
+    struct M
+        a
+    end
+    (m::M)(x::AbstractMatrix) = m.a(x)
+    (m::M)(x::AbstractVector) = vec(m(reshape(x, :, 1)))
+    (m::M)(x::AbstractMatrix, y::AbstractMatrix) = m(x) .* y
+    model = M(Dense(2 => 3))
+    """)
+    model = found["model"]
+    ps, st = luxport.setup(0, model)
+    x = np.asarray([[1.0, 2.0], [3.0, -1.0]], np.float32)
+    want = x @ ps["a"]["weight"] + ps["a"]["bias"]
+    np.testing.assert_allclose(model(x, ps, st)[0], want, rtol=1e-6)
+    np.testing.assert_allclose(model(x[0], ps, st)[0], want[0], rtol=1e-6)
+    np.testing.assert_allclose(model((x, 2 * want), ps, st)[0], 2 * want * want, rtol=1e-6)
+
+
+def test_a_layer_of_lux_by_the_axes_of_its_input():
+    found = ported("""
+    using Lux
+    struct L <: AbstractLuxContainerLayer{(:a,)}
+        a
+    end
+    function (l::L)(x::AbstractMatrix, ps, st)
+        y, sta = l.a(x, ps.a, st.a)
+        return y, (; a=sta)
+    end
+    function (l::L)(x::AbstractVector, ps, st)
+        y, st = l(reshape(x, :, 1), ps, st)
+        return vec(y), st
+    end
+    struct W{F} <: AbstractLuxWrapperLayer{:layer}
+        layer::F
+    end
+    model = W(L(Dense(2 => 3)))
+    """)
+    model = found["model"]
+    ps, st = luxport.setup(0, model)
+    assert list(ps) == ["a"]  # a layer around one other has no key of its own
+    x = np.ones((4, 2), np.float32)
+    assert model(x, ps, st)[0].shape == (4, 3)
+    assert model(x[0], ps, st)[0].shape == (3,)
+
+
+def test_inputs_that_are_only_taken_apart():
+    found = ported("""
+    using Flux
+    struct J
+        a
+    end
+    (j::J)((x, y)) = j(x, y)
+    (j::J)(x, y) = j.a(x) .+ y
+    struct K
+        a
+    end
+    (k::K)(xy::Tuple) = k(xy...)
+    (k::K)(x, y) = k.a(x) .- y
+    models = [J(Dense(2 => 2)), K(Dense(2 => 2))]
+    """)
+    x = np.ones((3, 2), np.float32)
+    for model, sign in zip(found["models"], (1, -1), strict=True):
+        ps, st = luxport.setup(0, model)
+        want = x @ ps["a"]["weight"] + ps["a"]["bias"] + sign * x
+        np.testing.assert_allclose(model((x, x), ps, st)[0], want, rtol=1e-6)
+
+
+def test_operators_without_a_space_before_brackets():
+    """Which the grammar takes for products: ``f(7-(n))`` is no ``f(7 * -(n))``."""
+    found = ported("""
+    using Flux
+    k = 3
+    a = Dense(7-(k-1)*2 => 2*(k+1))
+    b = Dense(2^(k-1) => 12÷(k))
+    g(x, A) = 2-(x)[1, 1] + 3*(x)[2, 1]
+    """)
+    assert (found["a"], found["b"]) == (luxport.Dense(3, 8), luxport.Dense(4, 4))
+    assert found["g"](np.asarray([[5.0, 7.0]]), 0) == 2 - 5 + 3 * 7
+
+
+# Julia's arrays have the axes the other way round: its matrix [1 2 3; 4 5 6] is this one here.
+ARRAY = np.asarray([[1.0, 4.0], [2.0, 5.0], [3.0, 7.0]])
+ARRAYS = {
+    "reshape(x, size(x)..., 1)": ARRAY[None],
+    "reshape(x, 1, size(x)[2:end]..., :)": ARRAY.reshape(-1, 3, 1),
+    "x[:, 1:2:end]": ARRAY[::2],
+    "x[1:1:2, 2]": ARRAY[1],
+    "view(x, 1, :)": ARRAY[:, 0],
+    "selectdim(x, 2, 3)": ARRAY[2],
+    "Flux.unsqueeze(x, 2)": ARRAY[:, None],
+    "std(x; dims=2)": ARRAY.std(0, ddof=1, keepdims=True),
+    "var(x; dims=1, corrected=false)": ARRAY.var(1, keepdims=True),
+    "reverse(x; dims=1)": ARRAY[:, ::-1],
+    "cumsum(x; dims=2)": ARRAY.cumsum(0),
+    "repeat(x, 2, 1)": np.tile(ARRAY, (1, 2)),
+    "zero(x) .+ ones(size(x))": np.ones_like(ARRAY),
+    "norm(x)": np.sqrt((ARRAY**2).sum()),
+    "stack([2 .* s for s in eachslice(x; dims=2)])": 2 * ARRAY,
+    "stack([s for s in eachslice(x; dims=2)]; dims=1)": ARRAY.T,
+    "first(Iterators.peel(eachslice(x; dims=2)))": ARRAY[0],
+}
+
+
+@pytest.mark.parametrize("julia", ARRAYS)
+def test_functions_of_arrays(julia: str):
+    found = ported(f"using Flux, Statistics, LinearAlgebra\nf(x) = {julia}")
+    np.testing.assert_allclose(found["f"](ARRAY), ARRAYS[julia], rtol=1e-12)
+
+
+def test_numbers_in_lists_and_generators():
+    found = ported("""
+    using Flux
+    hidden = [2i for i in 1:3]
+    total = sum(i^2 for i in 1:3)
+    model = Chain((Dense(hidden[i] => hidden[i + 1]) for i in 1:2)...)
+    other = Dense(total => maximum(3i for i in 1:4 if isodd(i)))
+    """)
+    assert found["model"] == luxport.Chain(luxport.Dense(2, 4), luxport.Dense(4, 6))
+    assert found["other"] == luxport.Dense(14, 9)
+
+
+def test_a_layer_norm_of_neither_package_is_said_to_be_fluxs():
+    translation = translate("model = LayerNorm(4)")
+    assert translation.holes == ()
+    assert "# LayerNorm is taken for Flux's" in translation.python
+    assert translate("using Flux, Lux\nmodel = LayerNorm(4)").holes
+
+
+def test_training_with_lux_is_luxports():
+    found = ported("""
+    using Lux, Optimisers, Random
+    function objective(model, ps, st, (x, y))
+        ŷ, st = model(x, ps, st)
+        return MSELoss()(ŷ, y), st, (;)
+    end
+    function train(x, y)
+        model = Chain(Dense(2 => 4, tanh), Dense(4 => 1))
+        ps, st = Lux.setup(Random.default_rng(), model)
+        state = Training.TrainState(model, ps, st, Adam(0.05f0))
+        loss = 0
+        for epoch in 1:30
+            _, loss, _, state = Training.single_train_step!(AutoZygote(), objective, (x, y), state)
+            epoch % 10 == 0 && println("epoch $epoch: $loss")
+        end
+        return state, loss
+    end
+    """)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 2)).astype(np.float32), rng.normal(size=(16, 1)).astype(np.float32)
+    with luxport.using("jax"):
+        state, loss = found["train"](luxport.asarray(x, backend="jax"), luxport.asarray(y, backend="jax"))
+    assert int(state.step) == 30
+    assert float(loss) < float(np.mean(y**2))
