@@ -102,8 +102,8 @@ MUTANTS: Mutants = {
     "pairs that should coincide are pushed apart": (
         edited(
             losses.siamese_contrastive_loss,
-            "(1.0 - y) * y_hat * y_hat + y * short",
-            "y * y_hat * y_hat + (1.0 - y) * short",
+            "(1.0 - y) * far * far + y * short",
+            "y * far * far + (1.0 - y) * short",
         ),
         case("losses.SiameseContrastiveLoss"),
     ),
@@ -116,7 +116,7 @@ MUTANTS: Mutants = {
         case("losses.triplet_margin_loss"),
     ),
     "a density without its variance": (
-        edited(losses.gaussian_nll, "(y_hat - y) * (y_hat - y) / v", "(y_hat - y) * (y_hat - y)"),
+        edited(losses.gaussian_nll, "(y_hat - y) / xp.sqrt(v)", "y_hat - y"),
         case("losses.gaussian_nll"),
     ),
 }
