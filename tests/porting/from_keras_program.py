@@ -97,7 +97,16 @@ def every_layer():
             port(k.MaxPooling2D((size, 3), **options), images)
             port(k.Conv1DTranspose(5, size, **options), series)
             port(k.SeparableConv1D(6, size, activation="softmax", **options), series)
+    for net, x in graphs():
+        port(net, x)
     for layer, x in (
+        (k.EinsumDense("abc,cd->abd", (None, 5), bias_axes="d", activation="tanh"), series),
+        (k.EinsumDense("...x,xy->...y", 5), series),
+        (k.PReLU(shared_axes=(1,)), series),
+        (k.TimeDistributed(k.Conv1D(3, 2)), values(2, 3, 7, 4)),
+        (k.UnitNormalization(), series),
+        (k.Normalization(mean=(0.0, 1.0, 2.0, 3.0), variance=(1.0, 2.0, 3.0, 4.0)), series),
+        *[(k.Activation(name), 3 * values(2, 6)) for name in ("glu", "squareplus", "sparse_plus", "sparse_sigmoid")],
         (k.Dense(5, use_bias=False), images),
         (k.Conv1D(4, 3, padding="causal", dilation_rate=2), series),
         (k.Conv3D(4, 2, activation="softmax"), volumes),
@@ -144,6 +153,33 @@ def every_layer():
         port(layer, x)
 
 
+def graphs():
+    """Functional models that are no chains, and what they take."""
+    keras: Any = import_module("keras")
+    k = keras.layers
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    shared = k.Dense(4, "tanh", name="shared")
+    x, y = values(3, 4), values(3, 4)
+    yield keras.Model(a, shared(shared(a))), x
+    yield keras.Model(a, k.Add()([a, shared(a)])), x
+    joined = k.Concatenate()([shared(a), shared(b), k.Multiply()([a, b])])
+    yield keras.Model([a, b], [k.Dense(2)(joined), k.Subtract()([a, b])]), (x, y)
+    more = (k.Average, k.Maximum, k.Minimum)
+    yield keras.Model([a, b], k.Concatenate(axis=1)([layer()([a, b]) for layer in more] + [a + b, a * b])), (x, y)
+    yield keras.Model([a, b], {"dot": k.Dot(1)([a, b]), "other": k.Dot(1, normalize=True)([a, b])}), (x, y)
+    image = keras.Input((6, 6, 3))
+    hidden = k.Conv2D(4, 3, padding="same", activation="relu")(image)
+    inner = keras.Model(i := keras.Input((6, 6, 4)), k.Add()([i, k.Conv2D(4, 1)(i)]), name="inner")
+    merged = k.Concatenate()([inner(hidden), inner(k.BatchNormalization()(hidden))])
+    yield keras.Model(image, k.Dense(2)(k.GlobalAveragePooling2D()(merged))), values(2, 6, 6, 3)
+    tokens = keras.Input((5, 8))
+    attended = k.MultiHeadAttention(2, 4)(tokens, tokens, use_causal_mask=True)
+    normed = k.LayerNormalization()(k.Add()([tokens, attended]))
+    crossed = k.MultiHeadAttention(2, 3, value_dim=4, output_shape=5)(normed, tokens)
+    out, h, c = k.LSTM(3, return_sequences=True, return_state=True)(crossed)
+    yield keras.Model(tokens, [out, k.Concatenate()([h, c])]), values(2, 5, 8)
+
+
 def refusals():
     keras: Any = import_module("keras")
     k = keras.layers
@@ -158,16 +194,14 @@ def refusals():
         return keras.Sequential([keras.Input((6, 4)), *layers], name="net")
 
     x, y = keras.Input((4,)), keras.Input((4,))
-    shared = k.Dense(4, name="shared")
+    z = keras.Input((6, 4))
     noise = keras.Sequential([k.GaussianNoise(0.1, name="noise")], name="inner")
     for layer, text in (
-        (keras.Model((x, y), k.Add()([x, y]), name="sum"), "Functional at sum has no counterpart: several inputs"),
         (
-            keras.Model(x, k.Add(name="add")([x, shared(x)]), name="skip"),
-            "Functional at skip has no counterpart: add has",
+            keras.Model(x, k.Dropout(0.5, name="drop")(x, training=True)),
+            "drop has no counterpart: it is called",
         ),
-        (keras.Model(x, shared(shared(x))), "shared is used more than once"),
-        (keras.Model(x, k.Dropout(0.5, name="drop")(x, training=True)), "drop is called with training"),
+        (keras.Model((z, y), k.Add()([k.Masking(name="mask")(z), y]), name="net"), "Masking at net.mask"),
         (Own(name="own"), "Own at own has no counterpart: is no class of keras.layers"),
         (OwnModel(name="own"), "OwnModel at own has no counterpart: is neither Sequential nor Functional"),
         (net(k.Dense(3), noise), "GaussianNoise at inner.noise has no counterpart: luxport has no such layer"),

@@ -9,7 +9,7 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.core.layer import Layer
-from luxport.porting.keras import functions, norms, recurrent, windows
+from luxport.porting.keras import attention, functions, norms, others, recurrent, windows
 from luxport.porting.keras.steps import Needs, Step, arrays, function_step, host, layout
 from luxport.porting.with_options import WithOptions
 from luxport.tree.static import Static
@@ -99,6 +99,10 @@ def _relu(layer: Any) -> Step:
 
 _WITH_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "BatchNormalization": norms.batch_norm,
+    "EinsumDense": others.einsum_dense,
+    "MultiHeadAttention": attention.attention,
+    "Normalization": others.normalization,
+    "PReLU": others.prelu,
     "Bidirectional": recurrent.bidirectional,
     "Conv": windows.conv,
     "ConvTranspose": windows.conv_transpose,
@@ -138,6 +142,7 @@ _WITHOUT_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "Reshape": lambda layer: Step(luxport.ReshapeLayer(tuple(layer.target_shape)), needs="keras"),
     "Softmax": _softmax,
     "SpatialDropout": _spatial_dropout,
+    "UnitNormalization": others.unit_normalization,
     "UpSampling": windows.upsampling,
     "ZeroPadding": windows.zero_padding,
 }

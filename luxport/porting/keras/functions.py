@@ -44,7 +44,7 @@ def activation(function: Any) -> Callable[..., Any]:
 
 def is_elementwise(function: Any) -> bool:
     """Tell whether an activation of ours takes each entry by itself."""
-    return function not in (ops.softmax, ops.logsoftmax)
+    return function not in (ops.softmax, ops.logsoftmax, ops.glu)
 
 
 def relu(x: Array, max_value: float | None, negative_slope: float, threshold: float) -> Array:
@@ -130,11 +130,25 @@ def _hard_shrink(x: Array) -> Array:
     return xp.where(xp.abs(x) > 0.5, x, xp.zeros_like(x))
 
 
+def _sparse_plus(x: Array) -> Array:
+    xp = namespace(x)
+    return xp.where(x <= -1, xp.zeros_like(x), xp.where(x < 1, (x + 1) ** 2 / 4, x))
+
+
+def _sparse_sigmoid(x: Array) -> Array:
+    return namespace(x).clip((x + 1) / 2, 0.0, 1.0)
+
+
+def _squareplus(x: Array) -> Array:
+    return (x + namespace(x).sqrt(x * x + 4)) / 2
+
+
 _ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "celu": ops.celu,
     "elu": ops.elu,
     "exponential": _exponential,
     "gelu": ops.gelu_erf,
+    "glu": ops.glu,
     "hard_shrink": _hard_shrink,
     "hard_sigmoid": ops.hardsigmoid,
     "hard_silu": ops.hardswish,
@@ -153,6 +167,9 @@ _ACTIVATIONS: Mapping[str, Callable[..., Any]] = {
     "softmax": ops.softmax,
     "softplus": ops.softplus,
     "softsign": ops.softsign,
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": _sparse_sigmoid,
+    "squareplus": _squareplus,
     "tanh": ops.tanh,
     "tanh_shrink": ops.tanhshrink,
 }

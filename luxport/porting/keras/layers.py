@@ -23,6 +23,8 @@ from luxport.porting.errors import NoCounterpartError
 from luxport.porting.initial_trees import filled
 from luxport.porting.keras.arguments import steps
 from luxport.porting.keras.functions import move_channels
+from luxport.porting.keras.graph import network_of
+from luxport.porting.keras.others import time_distributed
 from luxport.porting.keras.steps import Step
 from luxport.porting.loading import placed
 from luxport.porting.with_options import WithOptions
@@ -70,7 +72,8 @@ def from_keras(
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Return the layer that means what a layer or model of Keras's own means: ``model, ps, st``.
 
-    Arrays are copies. Sequential, and a Functional model that is one chain, become `Chain`, with the layers' names.
+    Arrays are copies. Sequential, and a Functional model that is one chain, become `Chain`, with the layers' names;
+    any other Functional model becomes a graph of its layers, each of which is there once.
     Inputs and outputs are as Keras has them: images with the channels last are turned by a layer of the chain before
     the first that wants them in front, and turned back where that matters, so that a Flatten sees them as in Keras.
     Recurrent layers with ``return_state`` return (y, carry). The state is for testing, as Keras calls a model unless
@@ -81,7 +84,7 @@ def from_keras(
     ``trainable``, regularizers and constraints are left out.
 
     Raises: TypeError if this is no layer of Keras; ValueError, with its name and path, for one that has no
-            counterpart: another class, an option that luxport has not, no weights yet, or a model that is no chain
+            counterpart: another class, an option that luxport has not, no weights yet
     """
     if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
         raise TypeError(f"from_keras expects a layer or model of Keras, got {type(layer).__name__}")
@@ -97,8 +100,10 @@ Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
 
 
 def _ported(layer: Any, path: str) -> Ported:
-    """Port a model as a chain, and a layer as itself unless it takes more than one of ours."""
+    """Port a model as a chain or a graph, and a layer as itself unless it takes more than one of ours."""
     children = _children(layer, path)
+    if children == "graph":
+        return network_of(layer, _ported, path or layer.name)
     found = _steps(layer, path) if children is None else None
     if found is not None and len(found) == 1 and found[0].needs != "first":
         return found[0].layer, found[0].ps, found[0].st
@@ -141,6 +146,8 @@ def _steps(layer: Any, path: str) -> list[Step]:
             return [Step(layer._model, host(ps), host(st), needs="keras")]
         if type(layer).__name__ in ("Sequential", "Functional"):
             return [Step(*_ported(layer, here), needs="keras")]
+        if type(layer).__name__ == "TimeDistributed":
+            return [time_distributed(_ported)(layer)]
         return steps(layer)
     except NoCounterpartError:
         raise
@@ -148,42 +155,39 @@ def _steps(layer: Any, path: str) -> list[Step]:
         raise NoCounterpartError(f"from_keras: {type(layer).__name__} at {here} has no counterpart: {error}") from None
 
 
-def _children(model: Any, path: str) -> list[Any] | None:
-    """Return the layers of a model in the order in which they are called, None for a layer that is no model."""
+def _children(model: Any, path: str) -> Any:
+    """Return a chain's layers in the order of their calls, "graph" for another model, None for what is no model."""
     kind = type(model).__name__
     here = f"{kind} at {path or model.name}"
     if not any(base.__module__ == "keras.src.models.model" for base in type(model).__mro__):
         return None
     if not type(model).__module__.startswith("keras.src.models."):
         raise NoCounterpartError(f"from_keras: {here} has no counterpart: is neither Sequential nor Functional")
-    if kind == "Sequential":
-        layers = list(model.layers)
-    else:
-        layers = _called(model, here)
+    layers = list(model.layers) if kind == "Sequential" else _called(model)
+    if layers is None:
+        return "graph"
     again = [layer.name for i, layer in enumerate(layers) if layer.weights and any(layer is one for one in layers[:i])]
+    if again and kind == "Functional":
+        return "graph"
     if again:
         raise NoCounterpartError(f"from_keras: {here} has no counterpart: {again[0]} is used more than once")
     return [layer for layer in layers if type(layer).__name__ != "InputLayer"]
 
 
-def _called(model: Any, here: str) -> list[Any]:
-    """Walk from the output to the input of a Functional model, each layer of which has one of both."""
+def _called(model: Any) -> list[Any] | None:
+    """Walk from the output to the input of a Functional model, None if it is no chain."""
     layers: list[Any] = []
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise NoCounterpartError(
-            f"from_keras: {here} has no counterpart: several inputs or outputs, which are no chain"
-        )
+    if not (len(model.inputs) == len(model.outputs) == 1 and model._outputs_struct is model.outputs[0]):
+        return None
     tensor = model.outputs[0]
     while tensor is not model.inputs[0]:
         layer, index, _ = tensor._keras_history
         node = layer._inbound_nodes[index]
-        if len(node.input_tensors) != 1 or len(node.outputs) != 1:
-            raise NoCounterpartError(
-                f"from_keras: {here} has no counterpart: {layer.name} has several inputs or outputs, which are no chain"
-            )
         given = [name for name, value in node.arguments.kwargs.items() if value is not None]
-        if given:
-            raise NoCounterpartError(f"from_keras: {here} has no counterpart: {layer.name} is called with {given[0]}")
+        if given or len(node.input_tensors) != 1 or len(node.outputs) != 1 or len(node.arguments.args) != 1:
+            return None
+        if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
+            return None
         layers.append(layer)
         (tensor,) = node.input_tensors
     return layers[::-1]

@@ -201,11 +201,11 @@ class _Builder:
         target: Any = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
         if target in _IGNORED:
             return
-        in_place = target.endswith("_") and target[:-1] in FUNCTIONS or target in _OPERATORS
-        name: str = _OPERATORS.get(target, target[:-1] if target.endswith("_") and target[:-1] in FUNCTIONS else target)
-        options: dict[str, Any] = {
-            _NAMES.get(k, k): self._argument(v) for k, v in node.kwargs.items() if k not in _LEFT_OUT
-        }
+        ends = target.endswith("_") and target[:-1] in FUNCTIONS
+        in_place = ends or target in _OPERATORS
+        name: Any = _OPERATORS.get(target, target[:-1] if ends else target)
+        left = {k: v for k, v in node.kwargs.items() if k not in _LEFT_OUT}
+        options: dict[str, Any] = {_NAMES.get(k, k): self._argument(v) for k, v in left.items()}
         args = tuple(map(self._argument, node.args))
         if "x" in options and name not in CREATING:
             args = (options.pop("x"), *args)
@@ -260,9 +260,10 @@ class _Builder:
         self._renewed[node] = result
 
     def _argument(self, value: Any) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
         if kind.__name__ == "Node":
-            return Result(self._renewed.get(value, value.name))
+            node: Any = value
+            return Result(self._renewed.get(node, node.name))
         if isinstance(value, slice):
             return Slice(tuple(map(self._argument, (value.start, value.stop, value.step))))
         if isinstance(value, Mapping):
