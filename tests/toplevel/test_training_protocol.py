@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import torch
@@ -57,6 +58,9 @@ def test_a_step_is_gradient_and_update(differentiating):
         value, stats, new = train_step(LOSS, batch, state, **options)
         near((value, entries(new)), (loss, entries(after)))
         assert stats == {} and int(new.step) == 1
+        if differentiating.name == "jax" and options == ways[0]:
+            with jax.transfer_guard("disallow"):
+                train_step(LOSS, batch, state, **options)
     with pytest.raises(training.StateTakenError, match="^this TrainState was taken over by train_step, .*donate=False"):
         train_step(LOSS, batch, state)
     with pytest.raises(training.StateTakenError, match="taken over"):
@@ -137,6 +141,27 @@ def test_pytorch_differentiates_at_the_parameters_themselves():
         near((loss, entries(state)), (expected, entries(other)), 1e-6)
         assert not any([leaf.requires_grad for leaf in (loss, stats["bias"], *leaves)])
     assert all([new is old for new, old in zip(lp.tree.leaves(state.ps), leaves, strict=True)])
+
+
+@pytest.mark.parametrize("rule", [optimizers.Adam(), optimizers.AdamW(), optimizers.Momentum()], ids=repr)
+def test_nothing_in_a_step_waits_for_an_accelerator_of_pytorch(monkeypatch, rule):
+    """Tensors of the CPU say that they are elsewhere, and refuse to tell their numbers."""
+    model = lp.Chain(
+        *(lp.Conv((3, 3), 1, 2, lp.gelu), lp.BatchNorm(2, lp.relu), lp.MaxPool((2, 2)), lp.FlattenLayer()),
+        *(lp.Dense(2, 4, lp.swish), lp.LayerNorm(4), lp.Dense(4, 3)),
+    )
+    state = start("torch", model, rule)
+    batch = torch.ones((2, 1, 4, 4)), torch.tensor([0, 2])
+
+    def told(tensor, *_):
+        raise AssertionError("a number was waited for")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "is_cpu", property(lambda tensor: False))
+        for name in ("item", "cpu", "numpy", "tolist", "__bool__", "__float__", "__int__", "__index__"):
+            patch.setattr(torch.Tensor, name, told)
+        loss, _, state = train_step(losses.SparseCrossEntropyLoss(logits=True), batch, state, jit=False)
+    assert float(loss) > 0 and int(state.step) == 1
 
 
 def test_parameters_that_are_tied_or_unused_on_pytorch():
