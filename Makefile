@@ -73,7 +73,7 @@ types-outside: env
 	$(BIN)/python tests/packaging/type_completeness.py
 
 tests: env
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 conformance: env
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile conformance/luxport_conformance
