@@ -1,7 +1,5 @@
 __all__: list[str]
 
-from ..porting.files.checkpoints import restore as restore
-from ..porting.files.checkpoints import save_checkpoint as save_checkpoint
 from ._batching import batch as batch
 from ._batching import unbatch as unbatch
 from ._callbacks import BestCheckpoint as BestCheckpoint
@@ -9,6 +7,8 @@ from ._callbacks import CSVLog as CSVLog
 from ._callbacks import EarlyStopping as EarlyStopping
 from ._callbacks import JSONLog as JSONLog
 from ._callbacks import TensorBoardLog as TensorBoardLog
+from ._checkpoints import restore as restore
+from ._checkpoints import save_checkpoint as save_checkpoint
 from ._data_loader import DataLoader as DataLoader
 from ._fit import Progress as Progress
 from ._fit import evaluate as evaluate

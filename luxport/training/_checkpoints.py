@@ -1,4 +1,4 @@
-"""Checkpoints of training: `save_checkpoint` and `restore`. Names of their own in `luxport.training`."""
+"""Checkpoints of training: `save_checkpoint` and `restore`."""
 
 from __future__ import annotations
 
