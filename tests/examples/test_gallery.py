@@ -12,9 +12,12 @@ import luxport
 FOLDER = Path(__file__).parents[2] / "examples"
 OTHERS = {"digits", "distributed", "quick_start", "toy_backend"}
 RECORDED: dict[str, tuple[dict[str, Any], float]] = {
+    "convolutional_vae": ({"epochs": 1, "count": 512}, 43.8703),
+    "deep_equilibrium": ({"epochs": 1, "count": 500}, 1.98408),
     "graph_network": ({"steps": 40}, 0.236179),
     "hypernetwork": ({"steps": 40}, 0.0857896),
     "neural_ode": ({"steps": 20, "length": 20}, 0.0701554),
+    "optimization_libraries": ({"steps": 30}, 1.87653),
     "physics_informed": ({"steps": 30, "count": 64}, 25.3072),
     "polynomial_fitting": ({"steps": 60}, 0.110663),
     "real_nvp": ({"steps": 30, "count": 128}, 1.91413),
