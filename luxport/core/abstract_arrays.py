@@ -425,10 +425,17 @@ def _strict_kind(dtype: Any, kind: Any) -> bool:
 
 
 class AbstractRng(Rng):
-    """The host generator's stand-in whose draws have no values."""
+    """The host generator's stand-in whose draws have no values: those of one layer are the same wherever it stands."""
 
     def __init__(self) -> None:
         super().__init__(0)
+        self._drawn: dict[tuple[int, str], tuple[Any, Any]] = {}
+
+    def once(self, layer: Any, method: str) -> Any:
+        """Describe a layer's initial values, once however often it stands in others."""
+        if (id(layer), method) not in self._drawn:
+            self._drawn[id(layer), method] = layer, getattr(layer, method)(self)
+        return self._drawn[id(layer), method][1]
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0) -> AbstractArray:
         """Describe float32 values."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple, TypeAlias
@@ -331,15 +330,10 @@ def _hands_entries_on(layer: Any, inside: Mapping[str, Any]) -> bool:
 def _describe_values(layer: Any, initial: str) -> Mapping[str, Any]:
     """Return the initial values as shapes; nothing if they cannot be known without drawing."""
     try:
-        values = getattr(_without_initializers(layer), initial)(_rng())
+        values = getattr(_without_initializers(layer), initial)(AbstractRng())
     except Exception:  # a user's own method that raises here raises again in `setup`, where the error is shown
         return {}
     return values if isinstance(values, Mapping) else {}
-
-
-@functools.cache
-def _rng() -> AbstractRng:
-    return AbstractRng()
 
 
 def _without_initializers(layer: Any) -> Any:

@@ -41,7 +41,7 @@ def initial_states(rng: int | Rng, layers: Any) -> Any:
 def _values_of(layer: LayerBase, rng: Rng, method: str) -> Any:
     """Make a layer's initial values: a dict, with arrays of the shapes that the layer has said."""
     try:
-        values = getattr(layer, method)(rng)
+        values = rng.once(layer, method) if isinstance(rng, AbstractRng) else getattr(layer, method)(rng)
     except MemoryError as error:
         if isinstance(error, LayerMemoryError):
             raise

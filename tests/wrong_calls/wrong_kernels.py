@@ -25,7 +25,8 @@ NUMBERS = (0, -1, 1, 7, 2**31 - 1, -(2**31), 1e30, float("nan"), float("inf"), f
 OPTIONS = (0, -1, 1, 2, 3, 64, 2**31 - 1, 2**31, 2**62, -(2**31), 2**70, 0.0, -0.5, 1e30, float("nan"), True, None)
 ACTIVATIONS = set(vars(import_module("luxport_torch.ops.activations")))
 """Of one array, element by element: nothing to go wrong with."""
-ROUNDS = {"numpy": 100, "torch": 400, "tf": 150, "jax": 20}
+ROUNDS = {"numpy": 200, "torch": 800, "tf": 300, "jax": 40}
+"""Some 100,000 calls together."""
 
 
 def calls(backend: str) -> Iterator[Call]:
