@@ -16,10 +16,14 @@ from luxport_conformance import backends, report
 from luxport_conformance.cases import CASES
 from luxport_conformance.gaps import gaps
 from luxport_conformance.peers import PEERS, find_peer
+from luxport_conformance.results import changes, load, save, table_of
 from luxport_conformance.schedule import Finding, findings
 from luxport_conformance.selection import Selection
 
 __all__ = ["add_arguments", "main", "run"]
+
+_PACKAGES = {"numpy": ("numpy",), "jax": ("jax", "jaxlib"), "torch": ("torch",), "tf": ("tensorflow-cpu", "tensorflow")}
+"""The distributions whose versions are those of a backend."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a library's own layers: all, a name or module:object; alone unless --backend is given, too; repeatable",
     )
     add("--report", metavar="DIR", help="write report.json and report.html there")
+    add("--save", metavar="DIR", help="write the results as data there, a file for each column and version")
+    add(
+        "--compare",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="say what changed since these results; repeatable",
+    )
     add("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes side by side")
     add("--limit", type=float, default=180.0, metavar="S", help="seconds after which a check is given up")
 
@@ -64,6 +76,7 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         if any(":" in name for name in (*(options.backend or ()), *options.peer)):
             sys.path.insert(0, os.getcwd())  # where a user's own module most likely is
         _check_pattern(options.layer)
+        old = [load(Path(path)) for path in options.compare]
         peers = _peers(options.peer)
         alone = bool(peers) and not options.backend
         chosen = None if "all" in (options.backend or ()) else options.backend
@@ -110,6 +123,15 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
     if options.report:
         for path in report.write(found, columns, Path(options.report)):
             print(path)
+    packages = {name: _PACKAGES.get(name, ("luxport-nn",)) for name in columns}
+    packages |= {peer.name: peer.packages for peer in map(find_peer, peers)}
+    results = table_of(found, packages)
+    if options.save:
+        for path in save(results, Path(options.save)):
+            print(path)
+    for one in old:
+        for line in changes(one, results.get(one["name"], {"answers": {}})):
+            print(f"{one['name']} since {' '.join(one['versions'].values())}: {line}")
     return 2 if not found else 1 if outcomes["failed"] else 0
 
 

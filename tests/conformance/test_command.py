@@ -29,7 +29,7 @@ def test_a_backend_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[st
     arguments = ["--backend", "toy_backend:toy", "--layer", "^(tanh|Dense)$", "--report", str(tmp_path)]
     assert main(["conformance", *arguments, "--jobs", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["toy", "host", "(deviation", "/", "eps)"]
+    assert lines[0].split() == ["toy", "no", "arrays", "(deviation", "/", "eps)"]
     assert [line.split()[0] for line in lines[1:3]] == ["Dense", "tanh"]
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["outcomes"] == {"passed": len(report["checks"]), "failed": 0}
@@ -41,7 +41,9 @@ def test_a_backend_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "[20.0, 20.0]" in ported["expected"]
     assert "[20., 20.]" in ported["got"]
     page = (tmp_path / "report.html").read_text()
-    assert '"made": "' in page
+    assert '"made":"' in page
+    assert "[20.0, 20.0]" not in page, "what a cell tells is loaded when it is chosen"
+    assert "[20.0, 20.0]" in (tmp_path / "details" / "toy-dense.js").read_text()
     assert "/*DATA*/" not in page
     assert "http://" not in page.replace("https://github.com", "")
 

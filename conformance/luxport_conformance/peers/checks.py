@@ -179,7 +179,7 @@ def _distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
 
 def _leaf_distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
     largest = {"float16": 65504.0, "bfloat16": 3.39e38}.get(dtype, 3.4e38)
-    want = np.where(np.abs(want) > largest, np.sign(want) * np.inf, want) if want.dtype.kind == "f" else want
+    want = np.where(np.abs(want) > largest, np.copysign(np.inf, want), want) if want.dtype.kind == "f" else want
     finite = np.isfinite(want)
     if got.shape != want.shape or not np.array_equal(got[~finite], want[~finite], equal_nan=True):
         return float("inf")

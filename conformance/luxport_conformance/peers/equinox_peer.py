@@ -8,6 +8,7 @@ from typing import Any
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.jax_nn import FUNCTIONS
 from luxport_conformance.peers.jax_tools import activation_of, groups_of, in_training, only_identity
+from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
 
 __all__ = ["EQUINOX"]
 
@@ -275,11 +276,23 @@ LAYERS: dict[str, Callable[..., Counterpart]] = {
     "RMSNorm": _rms_norm,
 }
 
+_NONE = {
+    **COMPOSED,
+    **nothing_like(
+        "AdaptiveLPPool AlphaDropout Bilinear Diagonal EmbeddingBag FlattenLayer GRU GRUv3 GRUv3Cell "
+        "GlobalLPPool GlobalMaxPool GlobalMeanPool InstanceNorm LPPool LSTM PixelShuffle RNN RNNCell "
+        "ReshapeLayer Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout BidirectionalRNN "
+        "Recurrence"
+    ),
+    **not_asked("RotaryPositionalEmbedding SpectralNorm WeightNorm"),
+}
+
 EQUINOX = Peer(
     name="equinox",
     backend="jax",
     modules=("equinox",),
     packages=("equinox", "jax"),
     layers=LAYERS,
+    none=_NONE,
     operations={"softmax": FUNCTIONS["softmax"]},
 )

@@ -18,6 +18,7 @@ from luxport_conformance.peers.jax_tools import (
     moved,
     transposed_padding,
 )
+from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
 
 __all__ = ["LINEN", "NNX"]
 
@@ -327,6 +328,17 @@ _LAYERS: dict[str, Callable[..., Counterpart]] = {
 }
 
 
+_NONE = {
+    **COMPOSED,
+    **nothing_like(
+        "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout Bilinear Diagonal EmbeddingBag "
+        "FlattenLayer GRUv3Cell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle ReshapeLayer "
+        "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout"
+    ),
+    **not_asked("BidirectionalRNN Recurrence SpectralNorm WeightNorm"),
+}
+
+
 def _peer(name: str, run: Run) -> Peer:
     layers: dict[str, Build] = {subject: partial(build, run) for subject, build in _LAYERS.items()}
     return Peer(
@@ -335,6 +347,7 @@ def _peer(name: str, run: Run) -> Peer:
         modules=("flax",),
         packages=("flax", "jax"),
         layers={**layers, **recurrent(name), "GRUv3": absent("applies the reset gate after the product")},
+        none=_NONE,
         operations=FUNCTIONS,
         initializers=INITIALIZERS,
     )

@@ -15,6 +15,7 @@ from luxport_conformance.peers.jax_tools import (
     moved,
     only_identity,
 )
+from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
 
 __all__ = ["HAIKU"]
 
@@ -270,6 +271,16 @@ def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(lambda x, ps: _applied("Flatten", {}, x))
 
 
+_NONE = {
+    **COMPOSED,
+    **nothing_like(
+        "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout Bilinear Diagonal EmbeddingBag GRU "
+        "GRUCell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle RotaryPositionalEmbedding "
+        "Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout WeightNorm"
+    ),
+    **not_asked("BidirectionalRNN ConvTranspose Dropout Recurrence ReshapeLayer SpectralNorm"),
+}
+
 HAIKU = Peer(
     name="haiku",
     backend="jax",
@@ -297,5 +308,6 @@ HAIKU = Peer(
         "RNN": _cell("RNN"),
         "RNNCell": _cell("RNN"),
     },
+    none=_NONE,
     operations={"softmax": FUNCTIONS["softmax"]},
 )

@@ -11,6 +11,7 @@ from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterp
 from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
 from luxport_conformance.peers.keras_tools import activation_of, called, layers
+from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
 
 __all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
 
@@ -308,6 +309,16 @@ LAYERS: dict[str, Build] = {
 }
 
 
+_NONE = {
+    **COMPOSED,
+    **nothing_like(
+        "AdaptiveLPPool Bilinear Diagonal EmbeddingBag GlobalLPPool LPPool PixelShuffle "
+        "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout WeightNorm"
+    ),
+    **not_asked("BidirectionalRNN Recurrence SpectralNorm"),
+}
+
+
 def _on(backend: str, module: str) -> Peer:
     """Return Keras on a backend, which it fixes when it is imported: each in a process of its own."""
     return Peer(
@@ -316,6 +327,7 @@ def _on(backend: str, module: str) -> Peer:
         modules=("keras", module),
         packages=("keras", *{"tf": ("tensorflow-cpu", "tensorflow")}.get(backend, (module,))),
         layers=LAYERS,
+        none=_NONE,
         operations=FUNCTIONS,
         environment={"KERAS_BACKEND": module},
     )

@@ -108,7 +108,7 @@ LOSSES: dict[str, Build] = {
 }
 
 OPTIMIZERS: dict[str, Build] = {
-    "AMSGrad": _stepped(_adam_like("amsgrad")),
+    "AMSGrad": _stepped(_adam_like("amsgrad"), "corrected AMSGrad"),
     "AdaBelief": _stepped(_adam_like("adabelief")),
     "AdaDelta": _stepped(lambda rule: _optax().adadelta(1.0, rule.rho, rule.epsilon)),
     "AdaGrad": _stepped(
@@ -128,7 +128,7 @@ OPTIMIZERS: dict[str, Build] = {
         lambda rule: _optax().sgd(rule.eta, rule.rho, nesterov=True), "learning rate outside the velocity"
     ),
     "OAdam": _stepped(lambda rule: _optax().optimistic_adam_v2(rule.eta, b1=rule.beta[0], b2=rule.beta[1])),
-    "RAdam": _stepped(_adam_like("radam")),
+    "RAdam": _stepped(_adam_like("radam"), "rectified above 5"),
     "RMSProp": _stepped(
         lambda rule: _optax().rmsprop(rule.eta, rule.rho, rule.epsilon, centered=rule.centered),
         "epsilon inside the root",

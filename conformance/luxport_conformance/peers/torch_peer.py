@@ -13,6 +13,8 @@ from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterp
 from luxport_conformance.peers.torch_functions import FUNCTIONS
 from luxport_conformance.peers.torch_recurrent import RECURRENT
 from luxport_conformance.peers.torch_tools import called, module
+from luxport_conformance.peers.torch_training import INITIALIZERS, LOSSES, OPTIMIZERS
+from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
 
 __all__ = ["TORCH"]
 
@@ -258,6 +260,14 @@ def _dropout(name: str) -> Build:
     return lambda layer, x, st: called(module(name)(layer.p))
 
 
+_NONE = {
+    **COMPOSED,
+    **nothing_like(
+        "AdaptiveLPPool Diagonal RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout"
+    ),
+    **not_asked("BidirectionalRNN Recurrence ReshapeLayer SpectralNorm"),
+}
+
 TORCH = Peer(
     name="torch.nn",
     backend="torch",
@@ -294,5 +304,9 @@ TORCH = Peer(
         "WeightNorm": _weight_norm,
         **RECURRENT,
     },
+    none=_NONE,
     operations=FUNCTIONS,
+    losses=LOSSES,
+    optimizers=OPTIMIZERS,
+    initializers=INITIALIZERS,
 )

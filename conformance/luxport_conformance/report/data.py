@@ -18,7 +18,7 @@ __all__ = ["as_data", "outcomes"]
 
 PACKAGES = (
     *("luxport-nn", "numpy", "array-api-compat", "array-api-strict", "jax", "jaxlib", "torch"),
-    *("tensorflow", "tensorflow-cpu", "keras", "optree"),
+    *("tensorflow", "tensorflow-cpu", "keras", "optree", "flax", "equinox", "dm-haiku", "optax", "mlx", "onnxruntime"),
 )
 
 

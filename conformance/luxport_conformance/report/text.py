@@ -28,8 +28,9 @@ def table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
             worst[key] = max(worst.get(key, 0.0), finding.deviation)
     subjects = sorted({subject for subject, _ in worst})
     width = max(map(len, subjects), default=0)
-    widths = {name: max(9, len(name) + 2) for name in names}
-    lines = [" " * width + "".join(f"{name:>{widths[name]}}" for name in names) + "   (deviation / eps)"]
+    widths = {name: max(11, len(name) + 2) for name in names}
+    heads = {name: "no arrays" if name == backends.HOST else name for name in names}
+    lines = [" " * width + "".join(f"{heads[name]:>{widths[name]}}" for name in names) + "   (deviation / eps)"]
     for subject in subjects:
         told = {name: _cell(worst.get((subject, name)), name in peers) for name in names}
         cells = "".join(f"{cell:>{widths[name]}}" for name, cell in told.items())

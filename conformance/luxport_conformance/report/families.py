@@ -1,0 +1,28 @@
+"""`family_of`: where a row of the report belongs."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from luxport import initializers, losses, optimizers
+from luxport_conformance import examples, operation_examples
+
+__all__ = ["family_of"]
+
+
+def family_of(subject: str) -> str:
+    """Name the family of a layer, operation, loss, rule or initializer: that of the file with its examples."""
+    return _families().get(subject, "other")
+
+
+@cache
+def _families() -> dict[str, str]:
+    found = dict.fromkeys(initializers.__all__, "initializers")
+    found |= dict.fromkeys(dir(losses), "losses") | dict.fromkeys(dir(optimizers), "optimizers")
+    for package, table in ((operation_examples, "OPERATIONS"), (examples, "EXAMPLES")):
+        for module in iter_modules(package.__path__):
+            names = getattr(import_module(f"{package.__name__}.{module.name}"), table, ())
+            found |= dict.fromkeys(names, module.name.replace("_", " "))
+    return found

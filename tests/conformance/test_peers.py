@@ -1,0 +1,70 @@
+"""Peers: differences that have a name, tables that are whole, an adapter of one's own, results as data."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from luxport.cli import main
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.peers import PEERS, find_peer
+from luxport_conformance.peers.differences import DIFFERENCES, Difference
+from luxport_conformance.results import changes, load, markdown
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda one: one.kind.replace(" ", "_"))
+def test_a_difference_is_there_and_its_converter_takes_it_away(difference: Difference) -> None:
+    if find_spec(difference.module) is None:
+        assert os.environ.get("CI") != "true", f"{difference.module} belongs to the extra dev"
+        pytest.skip(f"{difference.module} is not installed")
+    here, there, converted = difference.shown()
+    assert here.shape != there.shape or not np.allclose(here, there, rtol=1e-4, equal_nan=True)
+    if difference.converter:
+        np.testing.assert_allclose(converted, there, rtol=2e-5, atol=1e-6)
+
+
+def test_every_layer_has_a_word_in_each_table() -> None:
+    """A new layer is visible: it has a counterpart, or a reason why there is none, in `luxport_conformance.peers`."""
+    for name in PEERS:
+        peer = find_peer(name)
+        assert not set(peer.layers) & set(peer.none), name
+        unknown = (set(peer.layers) | set(peer.none)) - set(EXAMPLES)
+        assert not unknown, f"{name} has entries of no layer: {sorted(unknown)}"
+        if peer.layers:
+            missing = sorted(set(EXAMPLES) - set(peer.layers) - set(peer.none))
+            assert not missing, f"{name} says nothing of {', '.join(missing)}: layers=... or none=..."
+
+
+def test_the_page_from_nothing_to_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "peers.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert code is not None and len(code[1].splitlines()) <= 20
+    (tmp_path / "my_package.py").write_text(code[1])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    saved = tmp_path / "results"
+    arguments = ["conformance", "--peer", "my_package:adapter", "--jobs", "1", "--save", str(saved)]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    shown = re.search(r"\$ luxport conformance --peer my_package:adapter\n(.*?)```", page, re.DOTALL)
+    assert shown is not None
+    table, expected = out.splitlines(), shown[1].splitlines()
+    assert table[0] == expected[0], "the page shows what the command prints"
+    assert table[1].split()[0] == expected[1].split()[0] == "Dense"
+    assert 0.0 < float(table[1].split()[1]) < 4.0
+    (path,) = saved.glob("*.json")
+    old = load(path)
+    assert list(changes(old, old)) == []
+    assert "| Dense |" in markdown([old])
+    other = {**old, "answers": {**old["answers"], "peer-Dense_1": ["Dense", 1e6]}}
+    assert [line for line in changes(other, old) if line.startswith("peer-Dense_1: 1000000.0 -> ")]
+    sys.modules.pop("my_package", None)
