@@ -279,12 +279,13 @@ LAYERS: dict[str, Callable[..., Counterpart]] = {
 _NONE = {
     **COMPOSED,
     **nothing_like(
+        "TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool AlphaDropout Bilinear Diagonal EmbeddingBag FlattenLayer GRU GRUv3 GRUv3Cell "
         "GlobalLPPool GlobalMaxPool GlobalMeanPool InstanceNorm LPPool LSTM PixelShuffle RNN RNNCell "
         "ReshapeLayer Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout BidirectionalRNN "
         "Recurrence"
     ),
-    **not_asked("RotaryPositionalEmbedding SpectralNorm WeightNorm"),
+    **not_asked("PReLU RotaryPositionalEmbedding SpectralNorm WeightNorm"),
 }
 
 EQUINOX = Peer(

@@ -331,11 +331,12 @@ _LAYERS: dict[str, Callable[..., Counterpart]] = {
 _NONE = {
     **COMPOSED,
     **nothing_like(
+        "TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout Bilinear Diagonal EmbeddingBag "
         "FlattenLayer GRUv3Cell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle ReshapeLayer "
         "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout"
     ),
-    **not_asked("BidirectionalRNN Recurrence SpectralNorm WeightNorm"),
+    **not_asked("PReLU BidirectionalRNN Recurrence SpectralNorm WeightNorm"),
 }
 
 

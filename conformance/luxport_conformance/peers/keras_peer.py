@@ -312,10 +312,11 @@ LAYERS: dict[str, Build] = {
 _NONE = {
     **COMPOSED,
     **nothing_like(
+        "TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool Bilinear Diagonal EmbeddingBag GlobalLPPool LPPool PixelShuffle "
         "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout WeightNorm"
     ),
-    **not_asked("BidirectionalRNN Recurrence SpectralNorm"),
+    **not_asked("PReLU BidirectionalRNN Recurrence SpectralNorm"),
 }
 
 

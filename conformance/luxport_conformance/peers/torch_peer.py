@@ -265,7 +265,9 @@ _NONE = {
     **nothing_like(
         "AdaptiveLPPool Diagonal RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout"
     ),
-    **not_asked("BidirectionalRNN Recurrence ReshapeLayer SpectralNorm"),
+    **not_asked(
+        "PReLU TransformerDecoderLayer TransformerEncoderLayer BidirectionalRNN Recurrence ReshapeLayer SpectralNorm"
+    ),
 }
 
 TORCH = Peer(
