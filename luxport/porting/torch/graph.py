@@ -262,8 +262,7 @@ class _Builder:
     def _argument(self, value: Any) -> Any:
         kind: Any = type(value)
         if kind.__name__ == "Node":
-            node: Any = value
-            return Result(self._renewed.get(node, node.name))
+            return Result(str(self._renewed.get(value, value.name)))
         if isinstance(value, slice):
             return Slice(tuple(map(self._argument, (value.start, value.stop, value.step))))
         if isinstance(value, Mapping):
