@@ -13,6 +13,7 @@ from luxport.core.setup import setup as setup_model
 from luxport.optimizers._adjustments import adjust
 from luxport.optimizers._updates import setup as setup_optimizer
 from luxport.training._loss_scaling import DynamicLossScale
+from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.static import Static
 
 __all__ = ["Program", "StateTakenError", "TrainState"]
@@ -95,6 +96,8 @@ class TrainState(_Fields):
             st = initial if st is None else st
         elif st is None:
             st = initial_states(0, model)
+        # Parameters of PyTorch's that require a gradient would keep a graph of all steps.
+        ps, st = tree.map(_constant, (ps, st))
         opt_state = setup_optimizer(optimizer, ps)
         # Copies: a step takes them over; and an array that stands in two places could not be given away twice.
         ps, st = tree.map(_copy, (ps, st))
@@ -170,6 +173,10 @@ _TAKEN = (
     "this TrainState was taken over by train_step, which may reuse its memory: "
     "go on with the state that it returned, or keep this one by train_step(..., donate=False)"
 )
+
+
+def _constant(leaf: Any) -> Any:
+    return leaf if find_owner(type(leaf)) is None else stop_gradient(leaf)
 
 
 def _copy(leaf: Any) -> Any:

@@ -67,6 +67,17 @@ def test_a_step_is_gradient_and_update(differentiating):
         _ = state.ps
 
 
+def test_parameters_that_require_a_gradient_keep_no_graph():
+    ps, st = lp.setup(0, PLAIN, backend="torch")
+    leaves = lp.tree.map(lambda leaf: leaf.clone().requires_grad_(), ps)
+    one, other = [TrainState.create(PLAIN, RULE, ps=given, st=st) for given in (ps, leaves)]
+    for _ in range(2):
+        one, other = [train_step(LOSS, data("torch"), state, jit=False)[2] for state in (one, other)]
+    assert bits(entries(one)) == bits(entries(other))
+    assert not any([leaf.requires_grad for leaf in lp.tree.leaves((other.ps, other.opt_state))])
+    assert all([leaf.requires_grad and leaf.grad is None for leaf in lp.tree.leaves(leaves)])
+
+
 def test_parts_and_several_steps_of_a_call(differentiating):
     batch = data(differentiating)
     whole, parts = [
