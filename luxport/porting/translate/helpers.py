@@ -138,18 +138,18 @@ HELPERS: Mapping[str, str] = {
     return True''',
     "is_a": '''def is_a(value, kind):
     """Tell whether a value is of a kind of Julia's types, or an array of so many axes."""
-    shape = getattr(value, "shape", None)
+    axes = len(value.shape) if luxport.backend.is_array(value) else -1
     if isinstance(kind, int):
-        return isinstance(value, list) if shape is None and kind == 1 else shape is not None and len(shape) == kind
+        return axes == kind or (kind == 1 and isinstance(value, list))
     flag, whole = isinstance(value, bool), isinstance(value, int)
     if kind == "flag":
         return flag
     if kind == "whole":
         return whole and not flag
     if kind == "fraction":
-        return isinstance(value, float) or (shape is not None and len(shape) == 0)
+        return isinstance(value, float) or axes == 0
     if kind == "number":
-        return whole or isinstance(value, float) or (shape is not None and len(shape) == 0)
+        return whole or isinstance(value, float) or axes == 0
     if kind == "text":
         return isinstance(value, str)
     if kind == "tuple":
@@ -161,9 +161,9 @@ HELPERS: Mapping[str, str] = {
     if kind == "layer":
         return isinstance(value, luxport.Layer)
     if kind == "array":
-        return isinstance(value, list) or shape is not None
+        return isinstance(value, list) or axes >= 0
     if kind == "function":
-        return shape is None and not isinstance(value, (int, float, str, tuple, list, dict, luxport.Layer))
+        return axes < 0 and not isinstance(value, (int, float, str, tuple, list, dict, luxport.Layer))
     return True''',
     "add": '''def add(*xs):
     """Add all."""
