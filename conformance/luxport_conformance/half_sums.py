@@ -181,6 +181,11 @@ def _products() -> Iterator[Spread]:
             return layer(x, {"weight": weight, "bias": bias}, {})[0]
 
         yield from _both(name, scaled, (N, 3), _weight(3), _weight(3), far=small)
+
+    def bent(x: Any, weight: Any) -> Any:
+        return luxport.PReLU(3)(-x, {"weight": weight}, {})[0]
+
+    yield from _both("PReLU", bent, (N, 3), _weight(3), far=small)
     for rank, kernel in ((1, (3,)), (2, (3, 3)), (3, (2, 1, 2))):
         shape = (40, 2, *((75,), (8, 8), (4, 4, 4))[rank - 1])
         yield from _both(f"conv {rank}d", ops.conv, shape, _weight(3, 2, *kernel), _weight(3), far=small)

@@ -48,7 +48,7 @@ _LAYERS = {
         "Conv ConvTranspose CrossCor DepthwiseConv Dense Embedding BatchNorm GroupNorm InstanceNorm LayerNorm RMSNorm "
         "MaxPool MeanPool LPPool GlobalMaxPool GlobalMeanPool GlobalLPPool AdaptiveMaxPool AdaptiveMeanPool "
         "AdaptiveLPPool MultiHeadAttention Upsample SpectralNorm WeightNorm RNN LSTM GRU GRUv3 Recurrence "
-        "BidirectionalRNN Maxout"
+        "BidirectionalRNN Maxout TransformerEncoderLayer TransformerDecoderLayer"
     ),
     _ONE_STEP: "RNNCell LSTMCell GRUCell GRUv3Cell StatefulRecurrentCell",
     _HOLDS: (

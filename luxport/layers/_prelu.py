@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY
 from typing import Any
 
 from luxport.backend import Array, namespace
+from luxport.backend.dtypes import times
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -64,4 +65,4 @@ class PReLU(Layer):
         elif self.shape != 1:
             check_axis(x, 1, self.shape, "(N, {}, ...)")
             weight = xp.reshape(weight, (-1, *[1] * (len(x.shape) - 2)))
-        return xp.where(x > 0, x, weight * x), st
+        return xp.where(x > 0, x, times(xp, x, weight)), st
