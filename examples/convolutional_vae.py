@@ -58,7 +58,8 @@ def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[s
 
 def digits(count: int) -> np.ndarray:
     """Return images (count, 1, 8, 8) with pixels from 0 to 1."""
-    return (np.asarray(load_digits().images[:count]) / 16).astype(np.float32)[:, None]
+    pixels, _ = load_digits(return_X_y=True)
+    return (np.asarray(pixels)[:count] / 16).astype(np.float32).reshape(-1, 1, 8, 8)
 
 
 def train(epochs: int = 30, count: int = 1792) -> tuple[float, training.TrainState]:

@@ -64,7 +64,7 @@ def objective(model: Any, ps: Any, st: Any, points: Any) -> tuple[Any, Any, dict
 
 def moons(count: int) -> np.ndarray:
     """Return points of two moons around 0."""
-    points, _ = make_moons(count, noise=0.05, random_state=0)
+    points = np.asarray(make_moons(count, noise=0.05, random_state=0)[0])
     return (points - points.mean(axis=0)).astype(np.float32)
 
 
