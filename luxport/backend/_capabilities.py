@@ -20,6 +20,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "donation": (),
     "training program": ("train_program",),
     "collectives": ("start_collectives",),
+    "parallel program": ("parallel_program", "start_devices"),
 }
 """By what a backend says in its `capabilities`: the functions that it then has beside those of every backend.
 
@@ -32,6 +33,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 - own keys: `luxport.setup` takes the framework's own keys as seeds
 - donation: `jit` takes `donate_argnums`, arguments whose memory a program may use for its results
 - collectives: `luxport.distributed` moves arrays between processes by an engine that it starts
+- parallel program: a compiled step of several workers, processes or devices, that moves arrays itself
 - training program: a whole step of training of the framework's own, such as one that updates in place
 - sorted keys: the framework sorts the keys of dicts, so that trees which are handed out keep their places themselves
 """

@@ -6,6 +6,7 @@ from ._collectives import bcast as bcast
 from ._collectives import reduce as reduce
 from ._collectives import synchronize as synchronize
 from ._data import DistributedDataContainer as DistributedDataContainer
+from ._data_parallel import data_parallel as data_parallel
 from ._engine import DistributedError as DistributedError
 from ._engine import initialize as initialize
 from ._engine import initialized as initialized

@@ -117,7 +117,7 @@ def barrier() -> None:
     Raises: DistributedError before `initialize`, if another process is gone or hangs, or does something else
     """
     session = current("barrier")
-    _expect_agreement("barrier", session, ["barrier"])
+    expect_agreement("barrier", session, ["barrier"])
 
 
 def average(arrays: Sequence[Array]) -> list[Array]:
@@ -149,28 +149,18 @@ def _moved(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Arr
     session = current(caller)
     found = _arrays(values)
     for path, leaf in found:
-        owner = find_owner(type(leaf))
-        wanted = session.engine.backend
-        if owner is not None and wanted not in (None, owner.name):
-            raise LayerTypeError(
-                f"by the engine {session.name} expects arrays of {wanted}, got {owner.name}{_at(path)}: "
-                f"luxport.to(..., backend={wanted!r}) first, or initialize('mpi')",
-                culprit=caller,
-            )
+        expect_own(caller, session, find_owner(type(leaf)), path)
     described = [f"{caller} {detail}"]
     if session.world.size > 1:
         described += [f"{'.'.join(path) or 'array'} {dtype_name(leaf)} {shape_text(leaf)}" for path, leaf in found]
-        _expect_agreement(caller, session, described)
+        expect_agreement(caller, session, described)
     if not found:
         return values
-    try:
-        new = iter(move([leaf for _, leaf in found]))
-    except session.engine.failures as error:
-        raise _lost(caller, session, error) from error
+    new = iter(attempt(caller, session, lambda: move([leaf for _, leaf in found])))
     return tree.map(lambda leaf: next(new) if find_owner(type(leaf)) is not None else leaf, values)
 
 
-def _expect_agreement(caller: str, session: Session, described: list[str]) -> None:
+def expect_agreement(caller: str, session: Session, described: list[str]) -> None:
     """Expect that every process is about to do the same: what differs is named in each of them."""
     texts = _exchanged(caller, session, "\n".join(described))
     if len(set(texts)) == 1:
@@ -191,22 +181,39 @@ def _exchanged(caller: str, session: Session, text: str) -> list[str]:
     """Return every process's text: digests of them first, which is all that moves as long as they are the same."""
     own = text.encode()
     digest = hashlib.blake2b(own, digest_size=24).digest() + len(own).to_bytes(8, "big")
-    try:
-        digests = session.engine.gather(digest)
-        if len(set(digests)) == 1:
-            return [text] * len(digests)
-        lengths = [int.from_bytes(one[24:], "big") for one in digests]
-        rows = session.engine.gather(own.ljust(max(lengths), b"\0"))
-    except session.engine.failures as error:
-        raise _lost(caller, session, error) from error
+    digests = attempt(caller, session, lambda: session.engine.gather(digest))
+    if len(set(digests)) == 1:
+        return [text] * len(digests)
+    lengths = [int.from_bytes(one[24:], "big") for one in digests]
+    rows = attempt(caller, session, lambda: session.engine.gather(own.ljust(max(lengths), b"\0")))
     return [row[:length].decode() for row, length in zip(rows, lengths, strict=True)]
 
 
-def _lost(caller: str, session: Session, error: Exception) -> DistributedError:
-    return DistributedError(
-        f"{caller} on rank {session.world.rank} of {session.world.size} lost another process, which ended, or did not "
-        f"come within {session.timeout:g} s: start all of them again ({session.name} says: {first_line(error)})"
-    )
+def attempt(
+    caller: str, session: Session, call: Callable[[], Any], failures: tuple[type[Exception], ...] | None = None
+) -> Any:
+    """Call, and say which processes are gone where the engine fails."""
+    expected = session.engine.failures if failures is None else failures
+    try:
+        return call()
+    except expected as error:
+        missing = session.engine.missing()
+        who = f"rank {', '.join(map(str, missing))}" if missing else "another process"
+        raise DistributedError(
+            f"{caller} on rank {session.world.rank} of {session.world.size} lost {who}, which ended, or did not come "
+            f"within {session.timeout:g} s: start all of them again ({session.name} says: {first_line(error)})"
+        ) from error
+
+
+def expect_own(caller: str, session: Session, owner: Any, path: tuple[str, ...]) -> None:
+    """Expect arrays of the engine's backend."""
+    wanted = session.engine.backend
+    if owner is not None and wanted not in (None, owner.name):
+        raise LayerTypeError(
+            f"by the engine {session.name} expects arrays of {wanted}, got {owner.name}{_at(path)}: "
+            f"luxport.to(..., backend={wanted!r}) first, or initialize('mpi')",
+            culprit=caller,
+        )
 
 
 def _expect_rank(caller: str, session: Session, root: Any) -> None:

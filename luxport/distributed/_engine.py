@@ -15,6 +15,8 @@ from luxport.text import safe_to_show, shown
 __all__ = [
     "DistributedError",
     "Engine",
+    "LocalEngine",
+    "Overlap",
     "Session",
     "current",
     "first_line",
@@ -50,8 +52,8 @@ def met_not_all(engine: str, world: World, address: str, timeout: float, error: 
 def inside_a_program(engine: str) -> DistributedError:
     """Return the error for arrays without numbers, as they are while a program is being compiled."""
     return DistributedError(
-        f"the engine {engine} moves arrays between programs, not inside one: compile compute_gradients, average the "
-        "gradients by allreduce, and give them to apply_gradients"
+        f"the engine {engine} moves arrays between programs, not inside one: take train_step with a state of "
+        "distributed.data_parallel"
     )
 
 
@@ -90,8 +92,42 @@ class Engine(Protocol):
         """Return the bytes of every process, of one length in all of them, by rank."""
         ...
 
+    def mean(self, array: Array) -> Array:
+        """Return the mean of every worker's array, in each; inside a parallel program where the backend has those."""
+        ...
+
+    def overlapping(self) -> Overlap | None:
+        """Return what adds gradients up while others are computed; None if nothing does."""
+        ...
+
+    def missing(self) -> list[int]:
+        """Return the ranks that do not answer, after a failure."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many batches a step has: one of each process's, or of each device's of one process."""
+        ...
+
+    @property
+    def late_failures(self) -> tuple[type[Exception], ...]:
+        """What a compiled step raises where it moves arrays itself."""
+        ...
+
     def stop(self) -> None:
         """Leave the others."""
+        ...
+
+
+class Overlap(Protocol):
+    """What adds gradients up while others are computed."""
+
+    def watch(self, variables: list[Array]) -> None:
+        """Take the gradients of these as they come."""
+        ...
+
+    def arrived(self, gradients: list[Array]) -> list[Array]:
+        """Return the means of these, which the backward pass returned."""
         ...
 
 
@@ -123,6 +159,28 @@ class LocalEngine:
     def gather(self, row: bytes) -> list[bytes]:
         """Return the one."""
         return [row]
+
+    def mean(self, array: Array) -> Array:
+        """Return it."""
+        return array
+
+    def overlapping(self) -> Overlap | None:
+        """Return nothing."""
+        return None
+
+    def missing(self) -> list[int]:
+        """Miss nobody."""
+        return []
+
+    @property
+    def workers(self) -> int:
+        """Say 1."""
+        return 1
+
+    @property
+    def late_failures(self) -> tuple[type[Exception], ...]:
+        """Name none."""
+        return ()
 
     def stop(self) -> None:
         """Do nothing."""
@@ -178,10 +236,14 @@ def initialize(engine: str = "auto", *, timeout: float = 300.0) -> None:
         )
     if name == "local" or (world.size == 1 and name not in _OWNERS):
         # One process needs nobody, whoever's arrays it has; but the framework must be there.
-        started: Engine = LocalEngine() if name == "local" else _OneProcess(require_engine(name).name)
+        started: Engine = LocalEngine() if name == "local" else _alone(require_engine(name))
     else:
         started = require_engine(name).start_collectives(world, float(timeout))
     _session = Session(name, started, started.world, float(timeout))
+
+
+def _alone(backend: Any) -> Engine:
+    return backend.start_devices() if can(backend, "parallel program") else _OneProcess(backend.name)
 
 
 class _OneProcess(LocalEngine):

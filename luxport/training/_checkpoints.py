@@ -31,7 +31,8 @@ def save_checkpoint(
 
     A checkpoint is two files, ``step_N.safetensors`` with every array and ``step_N.json`` with the step and where the
     loader is. Each is written beside its place, brought to the disk and renamed, and the second makes the first count:
-    whenever the process is killed, the last whole checkpoint is there.
+    whenever the process is killed, the last whole checkpoint is there. Of a state of `data_parallel`, which is the same
+    in every process, rank 0 writes.
 
     Args:
         folder: where checkpoints of this run are; it is made if it is not there
@@ -53,9 +54,12 @@ def save_checkpoint(
     if isinstance(keep, bool) or keep < 1:
         raise ValueError(f"save_checkpoint expects to keep at least 1, got {keep}")
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
     step = int(backend_of(state.step).to_numpy(state.step))
     arrays = place / f"step_{step:08d}.safetensors"
+    parallel = state.program.value.parallel
+    if parallel is not None and not parallel.writes():
+        return str(arrays)
+    place.mkdir(parents=True, exist_ok=True)
     rest = (state.opt_state, state.step, state.skipped, state.scale)
     save(arrays, {"ps": state.ps}, {"st": state.st}, optimizer=rest)
     told = {"step": step, "loader": None if loader is None else loader.position()}
@@ -112,6 +116,8 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     opt_state, count, skipped, scale = rest
     new = state.replace(ps=ps["ps"], st=st["st"], opt_state=opt_state, step=count, skipped=skipped, scale=scale)
     _expect_alike(new, state, folder)
+    if new.program.value.parallel is not None:
+        new.program.value.parallel.expect_one_step(step)
     if loader is not None:
         if told.get("loader") is None:
             raise ValueError(f"restore expects a checkpoint with a loader in {folder}, got one that was saved without")

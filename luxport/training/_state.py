@@ -25,11 +25,12 @@ class StateTakenError(RuntimeError):
 
 @dataclass(frozen=True)
 class Program:
-    """What a step compiles: the model, the dtype that it computes in, and how losses are scaled."""
+    """What a step compiles: the model, the dtype that it computes in, how losses are scaled, who steps together."""
 
     model: Any
     precision: str | None = None
     scaling: DynamicLossScale | None = None
+    parallel: Any = None
 
 
 class _Fields(NamedTuple):

@@ -177,7 +177,7 @@ def _made(key: tuple[Any, ...]) -> Callable[[Any, TrainState], tuple[Array, Any,
 
 
 def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
-    by_backend: dict[Any, Callable[..., Any]] = {}
+    by_place: dict[Any, Callable[..., Any]] = {}
     gradients = _gradients_of(plan.objective, plan.accumulate)
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
@@ -186,35 +186,52 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
         ask = not plan.jit and may_look(loss)
         return _finished(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
 
-    def whole(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        if plan.steps == 1:
-            return step(data, state)
-        if not isinstance(data, list) or len(data) != plan.steps:
-            got = f"{len(data)} of them" if isinstance(data, list) else type(data).__name__
-            raise ValueError(f"train_step expects a list of {plan.steps} batches for steps_per_call, got {got}")
-        losses, gathered, all_of_them = [], [], None
-        for batch in data:
-            loss, stats, state, finite = step(batch, state)
-            losses.append(loss)
-            gathered.append(stats)
-            if finite is not None:
-                all_of_them = finite if all_of_them is None else namespace(finite).logical_and(all_of_them, finite)
-        return namespace(losses[0]).stack(losses), gathered, state, all_of_them
+    def made(backend: Any, state: TrainState) -> Callable[..., Any]:
+        parallel = state.program.value.parallel
+        if parallel is not None:
+            one = parallel.step_program(
+                *(backend, plan.objective, lambda objective: partial(_gradients, objective, plan.accumulate)),
+                partial(_finished, plan),
+                overlaps=plan.accumulate == 1 and state.program.value.scaling is None,
+                jit=plan.jit,
+                donate=plan.donate,
+                told=f"train_step accumulate={plan.accumulate} steps_per_call={plan.steps} nonfinite={plan.nonfinite}",
+            )
+            return partial(_steps, plan, one)
+        if can(backend, "training program") and plan.steps == 1:
+            return backend.train_program(gradients, partial(_finished, plan), jit=plan.jit, donate=plan.donate)
+        whole = partial(_steps, plan, step)
+        if plan.jit:
+            return compile_program(whole, donate=1) if plan.donate else compile_program(whole)
+        return whole
 
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        backend: Any = backend_of(state.step)
-        found = by_backend.get(backend)
+        place: Any = backend_of(state.step)
+        parallel = state.program.value.parallel
+        key = place if parallel is None else (place, parallel.place())
+        found = by_place.get(key)
         if found is None:
-            if can(backend, "training program") and plan.steps == 1:
-                found = backend.train_program(gradients, partial(_finished, plan), jit=plan.jit, donate=plan.donate)
-            elif plan.jit:
-                found = compile_program(whole, donate=1) if plan.donate else compile_program(whole)
-            else:
-                found = whole
-            by_backend[backend] = found
+            found = by_place[key] = made(place, state)
         return found(data, state)
 
     return program
+
+
+def _steps(plan: _Plan, step: Callable[..., Any], data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+    """Take as many steps as one call is to take."""
+    if plan.steps == 1:
+        return step(data, state)
+    if not isinstance(data, list) or len(data) != plan.steps:
+        got = f"{len(data)} of them" if isinstance(data, list) else type(data).__name__
+        raise ValueError(f"train_step expects a list of {plan.steps} batches for steps_per_call, got {got}")
+    losses, gathered, all_of_them = [], [], None
+    for batch in data:
+        loss, stats, state, finite = step(batch, state)
+        losses.append(loss)
+        gathered.append(stats)
+        if finite is not None:
+            all_of_them = finite if all_of_them is None else namespace(finite).logical_and(all_of_them, finite)
+    return namespace(losses[0]).stack(losses), gathered, state, all_of_them
 
 
 def _finished(

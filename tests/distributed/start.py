@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = "collectives+upstream+out_of_step+training"
+ALL = "collectives+upstream+out_of_step"
+STEPS = "training+stepping+resuming+stepping_out"
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 
 
@@ -55,7 +56,8 @@ def main() -> None:
     failed = 0
     for size in (2, 4):
         for engine in ("torch", "jax", "mpi"):
-            for rounds in (ALL, "hanging", "raising") if engine == "torch" else (ALL, "hanging"):
+            ends = {"torch": ("raising", "sleeping", "leaving", "compiled"), "jax": ("sleeping",), "mpi": ("sleeping",)}
+            for rounds in (ALL, STEPS, "hanging", *ends[engine]):
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)
                 print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)

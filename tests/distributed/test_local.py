@@ -1,18 +1,21 @@
 """One process: the same interface, the variables of those who start several, and what is said of wrong calls."""
 
 import doctest
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from what_is_there import needed
 
 import luxport
 from luxport import distributed
 from luxport.distributed import _engine
 from luxport.distributed._launch import World, read_world
+from luxport.training import TrainState, train_step
 
 VARIABLES = [
     "RANK",
@@ -131,6 +134,7 @@ WRONG: dict[str, Any] = {
     ),
     "DistributedDataContainer has 2 samples, got the index 2": lambda: distributed.DistributedDataContainer(F32)[2],
     "rank 3 would have none": share_of_nothing,
+    "data_parallel expects a TrainState, got dict": lambda: distributed.data_parallel(cast("Any", {})),
 }
 
 
@@ -155,6 +159,9 @@ def test_what_takes_trees_before_an_engine_is_there() -> None:
             call(F32)
     with pytest.raises(distributed.DistributedError, match="^DistributedDataContainer comes before"):
         distributed.DistributedDataContainer(F32)
+    train_state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Descent(0.1))
+    with pytest.raises(distributed.DistributedError, match="^data_parallel comes before"):
+        distributed.data_parallel(train_state)
     state = luxport.optimizers.setup(distributed.DistributedOptimizer(luxport.optimizers.Descent(0.1)), F32)
     with pytest.raises(distributed.DistributedError, match="^DistributedOptimizer comes before"):
         luxport.optimizers.update(state, F32, F32)
@@ -203,6 +210,56 @@ def test_auto_chooses_by_the_default_backend(backend: str, engine: str) -> None:
         assert _engine._chosen(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
         assert _engine._chosen(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
         assert _engine._chosen(World()) == "local"
+
+
+MANY_DEVICES = """
+import os
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+import jax, numpy as np, luxport
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from luxport import distributed, tree
+from luxport.training import TrainState, train_step
+model = luxport.Chain(luxport.Dense(3, 3, luxport.tanh), luxport.BatchNorm(3), luxport.Dense(3, 3))
+x = luxport.asarray(np.random.default_rng(0).standard_normal((8, 3)), backend="jax", dtype="float32")
+mean_square = luxport.losses.MSELoss()
+def trained(state, put=lambda x: x):
+    for _ in range(20):
+        loss, _, state = train_step(mean_square, put((x, 2 * x)), state)
+    return luxport.to_numpy((state.ps, state.st))
+def created():
+    return TrainState.create(model, luxport.optimizers.Momentum(0.05), backend="jax")
+one = trained(created())
+mesh = Mesh(np.array(jax.devices()), ("rows",))
+cut, whole = NamedSharding(mesh, PartitionSpec("rows")), NamedSharding(mesh, PartitionSpec())
+by_hand = trained(jax.device_put(created(), whole), lambda data: jax.device_put(data, cut))
+distributed.initialize("jax")
+ours = trained(distributed.data_parallel(created(), sync_batch_norm=True))
+for many in (by_hand, ours):
+    tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-6), many, one)
+try:
+    x = x[:6]
+    trained(distributed.data_parallel(created()))
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_devices_of_one_process_are_workers() -> None:
+    """Under the user's own sharding of state and batch, and by `data_parallel`: as one device, to 1e-6."""
+    done = subprocess.run([sys.executable, "-c", MANY_DEVICES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "train_step on 4 devices expects a multiple of 4 samples, got 6"
+
+
+def test_a_state_whose_processes_are_gone_says_so() -> None:
+    distributed.initialize("local")
+    state = TrainState.create(luxport.Dense(2, 1), luxport.optimizers.Descent(0.1), backend="torch")
+    state = distributed.data_parallel(state)
+    x = luxport.asarray([[1.0, 2.0]], backend="torch", dtype="float32")
+    _, _, state = train_step(luxport.losses.MSELoss(), (x, x[:, :1]), state, jit=False)
+    distributed.shutdown()
+    with pytest.raises(distributed.DistributedError, match="^train_step comes before an engine is there"):
+        train_step(luxport.losses.MSELoss(), (x, x[:, :1]), state, jit=False)
 
 
 def test_what_the_page_shows_is_true() -> None:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import numpy as np
+import stepping
 
 import luxport
 from luxport import distributed, optimizers, tree
@@ -131,7 +132,6 @@ def out_of_step(backend: str, timeout: float) -> None:
         "w0 float32 (2,), rank 1 has w1",
         "bcast root=0, rank",
     ]
-    words.append("moves arrays between programs, not inside one")
     for call, said in zip(calls, words, strict=False):
         try:
             call()
@@ -224,10 +224,10 @@ def expect_close(found: Any, wanted: np.ndarray, tolerance: float = 0.0) -> None
 def main() -> None:
     engine, sessions, size = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3])
     # MPI moves arrays of every backend, and NumPy differentiates nothing.
-    backend = engine if engine != "mpi" else "torch" if "training" in sys.argv[2] else "numpy"
+    backend = engine if engine != "mpi" else "numpy" if sys.argv[2].startswith("collectives") else "torch"
     port = int(os.environ.get("MASTER_PORT", 0))
     for i, rounds in enumerate(sessions):
-        timeout = 5.0 if rounds in ("hanging", "raising") else 60.0
+        timeout = 5.0 if rounds in ("hanging", "raising", "leaving", "sleeping") else 60.0
         os.environ["MASTER_PORT"] = str(port + i)
         distributed.initialize(engine, timeout=timeout)
         expect(distributed.total_workers() == size, distributed.total_workers())
@@ -246,6 +246,12 @@ ROUNDS: dict[str, Any] = {
     "training": training,
     "hanging": hanging,
     "raising": raising,
+    "stepping": stepping.stepping,
+    "resuming": stepping.resuming,
+    "stepping_out": stepping.stepping_out,
+    "leaving": stepping.leaving,
+    "sleeping": stepping.sleeping,
+    "compiled": lambda backend, timeout: stepping.stepping(backend, timeout, jit=True),
 }
 
 

@@ -22,11 +22,21 @@ from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax import ops
-from luxport_jax.distributed import start_collectives
+from luxport_jax.distributed import parallel_program, start_collectives, start_devices
 from luxport_jax.keys import draw_later, key_words
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["capabilities", "draw_later", "key_words", "name", "ops", "start_collectives", "xp"]
+__all__ = [
+    "capabilities",
+    "draw_later",
+    "key_words",
+    "name",
+    "ops",
+    "parallel_program",
+    "start_collectives",
+    "start_devices",
+    "xp",
+]
 
 name = "jax"
 
@@ -41,6 +51,7 @@ capabilities = frozenset(
         "sorted keys",
         "donation",
         "collectives",
+        "parallel program",
     }
 )
 
@@ -230,7 +241,7 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         given_args, given_kwargs = _given.get()
         args = tuple(map(as_given, map(_open, args), given_args))
         result = f(*args, **{name: as_given(_open(value), given_kwargs[name]) for name, value in kwargs.items()})
-        closed = as_given(jax.tree_util.tree_map(_close, result), skeleton(result))
+        closed = as_given(jax.tree_util.tree_map(close, result), skeleton(result))
         return closed, _Constant(restoring(closed, _opening))
 
     compiled = jax.jit(functools.wraps(f, updated=())(traced), **options)
@@ -243,7 +254,7 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
             warn_of_many_programs()
         token = _given.set((args, kwargs))
         try:
-            result, constant = compiled(*map(_close, args), **{name: _close(value) for name, value in kwargs.items()})
+            result, constant = compiled(*map(close, args), **{name: close(value) for name, value in kwargs.items()})
         finally:
             _given.reset(token)
         return result if constant.value is None else constant.value(result)
@@ -264,7 +275,7 @@ class _Constant(Static[Any]):
 jax.tree_util.register_pytree_node(_Constant, flatten_static, unflatten_static)
 
 
-def _close(value: Any) -> Any:
+def close(value: Any) -> Any:
     if type(value) in _TREES or owns_type(type(value)) or isinstance(value, (np.ndarray, np.generic)):
         return value
     # What someone has registered with JAX is a tree, too.

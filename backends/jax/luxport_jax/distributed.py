@@ -15,10 +15,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from luxport.distributed._engine import DistributedError, first_line, inside_a_program, met_not_all, needs_a_place
+from luxport import tree
+from luxport.distributed._engine import (
+    DistributedError,
+    LocalEngine,
+    first_line,
+    inside_a_program,
+    met_not_all,
+    needs_a_place,
+)
 from luxport.distributed._launch import World
+from luxport_jax.order import as_given, skeleton
 
-__all__ = ["JaxEngine", "start_collectives"]
+__all__ = ["JaxEngine", "parallel_program", "start_collectives", "start_devices"]
+
+WORKERS = "workers"
+"""The name of the axis of a mesh."""
 
 
 def start_collectives(world: World, timeout: float) -> JaxEngine:
@@ -57,14 +69,13 @@ class JaxEngine:
     def __init__(self, world: World, timeout: float) -> None:
         from jax._src.distributed import global_state  # where JAX keeps what `initialize` made
 
-        self.world, self.timeout = world, timeout
+        self.world, self.timeout, self.workers = world, timeout, world.size
+        self.late_failures = (jax.errors.JaxRuntimeError,)
         self._client: Any = global_state.client
         self._round = 0
-        first: dict[int, Any] = {}
-        for device in sorted(jax.devices(), key=lambda device: device.id):
-            first.setdefault(device.process_index, device)
-        self._own = first[world.rank]
-        self._mesh = Mesh(np.array([first[i] for i in range(world.size)]), ("workers",))
+        firsts = _firsts(world)
+        self._own = firsts[world.rank]
+        self._mesh = Mesh(np.array(firsts), (WORKERS,))
         # Arrays are not joined: JAX is slow at that, and its compiler joins the messages by itself.
         compiled = partial(jax.jit, out_shardings=NamedSharding(self._mesh, PartitionSpec()))
         self._programs: dict[str, Callable[[Any], Any]] = {
@@ -103,6 +114,30 @@ class JaxEngine:
             self._client.key_value_delete(self._key(self._round - 1, self.world.rank))
         return rows
 
+    def mean(self, array: Any) -> Any:
+        """Take the mean, inside of a program of several workers by one of its operations."""
+        if isinstance(array, jax.core.Tracer):
+            return _mean_inside(array)
+        return self.all_reduce([array / self.world.size], "sum")[0]
+
+    def overlapping(self) -> None:
+        """Have nothing of the kind: compilers see to that."""
+
+    def missing(self) -> list[int]:
+        """Tell the store that this process is there, and see who else does so soon."""
+        missing, wait = [], 2000
+        try:
+            self._client.key_value_set(f"luxport/there/{self.world.rank}", "1", allow_overwrite=True)
+            for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
+                try:
+                    self._client.blocking_key_value_get(f"luxport/there/{rank}", wait)
+                except jax.errors.JaxRuntimeError:
+                    missing.append(rank)
+                    wait = 100
+        except jax.errors.JaxRuntimeError:  # it is in rank 0
+            return [0]
+        return missing
+
     def stop(self) -> None:
         """Leave the others."""
         try:
@@ -117,7 +152,7 @@ class JaxEngine:
         """Put each array in its row of one that is spread over the processes."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise inside_a_program("jax")
-        sharding = NamedSharding(self._mesh, PartitionSpec("workers"))
+        sharding = NamedSharding(self._mesh, PartitionSpec(WORKERS))
         rows = self._with_axis(jax.device_put(list(arrays), self._own))
         size = self.world.size
         return [jax.make_array_from_single_device_arrays((size, *row.shape[1:]), sharding, [row]) for row in rows]
@@ -129,3 +164,104 @@ class JaxEngine:
             one if old.devices() == one.devices() else jax.device_put(one, old.sharding)
             for one, old in zip(own, like, strict=True)
         ]
+
+
+def _mean_inside(array: Any) -> Any:
+    try:
+        return jax.lax.pmean(array, WORKERS)
+    except NameError as error:  # a program without workers
+        raise inside_a_program("jax") from error
+
+
+def start_devices() -> JaxDevices:
+    """Take the devices of this one process for workers."""
+    return JaxDevices()
+
+
+class JaxDevices(LocalEngine):
+    """One process, whose devices are the workers of a compiled step."""
+
+    backend: str | None = "jax"
+
+    @property
+    def workers(self) -> int:
+        """Count the devices."""
+        return jax.local_device_count()
+
+    def mean(self, array: Any) -> Any:
+        """Take the mean over devices."""
+        return _mean_inside(array)
+
+
+def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) -> Callable[[Any, Any], Any]:
+    """Return a compiled step of several workers, as a function of data and state.
+
+    The workers are one device of each process, or all devices of one process.
+
+    Args:
+        step: from data, state, the worker's number and a function that takes means over workers, to a tree that is the
+            same in each of them
+        world: the processes
+        donate: whether the state's memory may be used again
+    """
+    from luxport_jax import close, jit  # which needs this module
+
+    one_process = world.size == 1
+    devices = jax.local_devices() if one_process else _firsts(world)
+    mesh = Mesh(np.array(devices), (WORKERS,))
+    cut, whole = NamedSharding(mesh, PartitionSpec(WORKERS)), NamedSharding(mesh, PartitionSpec())
+    own = devices[0 if one_process else world.rank]
+
+    def mean(arrays: list[Any]) -> list[Any]:
+        return jax.lax.pmean(arrays, WORKERS)
+
+    def program(data: Any, state: Any) -> Any:
+        order: Any = None
+
+        def inside(parts: Any, same: Any) -> Any:
+            nonlocal order
+            result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), mean)
+            order = skeleton(result)
+            return jax.tree_util.tree_map(close, result)
+
+        specs = jax.tree_util.tree_map(lambda x: PartitionSpec(WORKERS) if x.ndim else PartitionSpec(), data)
+        result = jax.shard_map(
+            inside, mesh=mesh, in_specs=(specs, PartitionSpec()), out_specs=PartitionSpec(), check_vma=False
+        )(data, state)
+        return as_given(result, order)
+
+    compiled = jit(program, donate_argnums=1) if donate else jit(program)
+
+    def spread(array: Any, sharding: Any) -> Any:
+        if one_process:
+            return jax.device_put(array, sharding)
+        row = array if array.devices() == {own} else jax.device_put(array, own)
+        shape = (row.shape[0] * world.size, *row.shape[1:]) if sharding is cut else row.shape
+        return jax.make_array_from_single_device_arrays(shape, sharding, [row])
+
+    def whole_batch(array: Any) -> Any:
+        if one_process and array.ndim and array.shape[0] % len(devices):
+            raise ValueError(
+                f"train_step on {len(devices)} devices expects a multiple of {len(devices)} samples, "
+                f"got {array.shape[0]}"
+            )
+        return spread(array, cut if array.ndim else whole)
+
+    def call(data: Any, state: Any) -> Any:
+        data = tree.map(lambda x: whole_batch(x) if isinstance(x, jax.Array) else x, data)
+        state = tree.map(lambda x: spread(x, whole) if isinstance(x, jax.Array) else x, state)
+        result = compiled(data, state)
+        if one_process:
+            return result
+        jax.block_until_ready(result[0])  # so that a process which is lost is noticed here
+        return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
+
+    return call
+
+
+def _firsts(world: World) -> list[Any]:
+    """Return one device of each process."""
+    first: dict[int, Any] = {}
+    for device in sorted(jax.devices(), key=lambda device: device.id):
+        first.setdefault(device.process_index, device)
+    return [first[i] for i in range(world.size)]

@@ -46,9 +46,11 @@ class MPIEngine:
 
     backend: str | None = None
     failures: tuple[type[Exception], ...]
+    late_failures: tuple[type[Exception], ...]
 
     def __init__(self, mpi: Any, world: World, timeout: float) -> None:
         self.mpi, self.world, self.timeout = mpi, world, timeout
+        self.workers, self.late_failures = world.size, ()
         self.comm: Any = mpi.COMM_WORLD.Dup()  # so that a program's own messages are not in the way
         self.failures = (mpi.Exception, TimeoutError)
 
@@ -78,6 +80,26 @@ class MPIEngine:
         self._wait(self.comm.Iallgather(np.frombuffer(row, np.uint8), rows))
         return [one.tobytes() for one in rows]
 
+    def mean(self, array: Any) -> Any:
+        """Take the mean between programs."""
+        return self.all_reduce([array / self.world.size], "sum")[0]
+
+    def overlapping(self) -> None:
+        """Have nothing of the kind."""
+
+    def missing(self) -> list[int]:
+        """Say to everyone that this process is there, and see who else does so soon."""
+        others = [rank for rank in range(self.world.size) if rank != self.world.rank]
+        said = [self.comm.Isend(np.zeros(1, np.uint8), rank, _THERE) for rank in others]
+        heard = {rank: self.comm.Irecv(np.zeros(1, np.uint8), rank, _THERE) for rank in others}
+        deadline = time.monotonic() + 2
+        missing = others
+        while missing and time.monotonic() < deadline:
+            missing = [rank for rank in missing if not heard[rank].Test()]
+            _ = [one.Test() for one in said]
+            time.sleep(1e-3)
+        return missing
+
     def stop(self) -> None:
         """Leave the communicator; MPI itself stays until the process ends."""
         if not _failed:
@@ -94,6 +116,9 @@ class MPIEngine:
                     _give_up(self.comm)
                     raise TimeoutError(f"no answer within {self.timeout:g} s")
 
+
+_THERE = 77
+"""The tag of messages that say nothing but that a process is there."""
 
 _failed = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import torch
@@ -49,8 +50,11 @@ class TorchEngine:
     backend: str | None = "torch"
     failures: tuple[type[Exception], ...] = (RuntimeError,)
 
+    late_failures: tuple[type[Exception], ...] = ()
+
     def __init__(self, world: World) -> None:
         self.world = world
+        self.workers = world.size
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets, all of them on their way at once."""
@@ -68,13 +72,126 @@ class TorchEngine:
         dist.all_gather(rows, own)
         return [one.numpy().tobytes() for one in rows]
 
+    def mean(self, array: Any) -> Any:
+        """Take the mean at once."""
+        return self.all_reduce([array / self.world.size], "sum")[0]
+
+    def overlapping(self) -> Overlapping:
+        """Add eager gradients up in buckets, each as soon as it is full."""
+        return Overlapping(self.world.size)
+
+    def missing(self) -> list[int]:
+        """Tell the store that this process is there, and see who else does so soon."""
+        store: Any = dist.distributed_c10d._get_default_store()
+        missing, wait = [], timedelta(seconds=2)
+        try:
+            store.set(f"luxport/there/{self.world.rank}", "1")
+        except RuntimeError:  # it is in rank 0
+            return [0]
+        for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
+            try:
+                store.wait([f"luxport/there/{rank}"], wait)
+            except RuntimeError:
+                missing.append(rank)
+                wait = timedelta(seconds=0.1)
+        return missing
+
     def stop(self) -> None:
         """Leave the group."""
         dist.destroy_process_group()
 
 
-@torch.no_grad()
-def _in_buckets(arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
+class Overlapping:
+    """Adds gradients up while the backward pass goes on: a bucket is sent when all of it and of those before is there.
+
+    Buckets have fixed places, of the last parameters first, so that every process sends the same ones in one order.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._kinds: list[Any] = []
+        self._buckets: list[list[int]] = []
+        self._place: dict[int, tuple[int, int]] = {}
+        self._failure: Exception | None = None
+
+    def watch(self, variables: list[Any]) -> None:
+        """Take the gradients of these as they come."""
+        kinds = [(one.shape, one.dtype, one.device) for one in variables]
+        if kinds != self._kinds:
+            self._kinds, last = kinds, len(kinds) - 1
+            self._buckets = [[last - i for i in bucket] for bucket in _buckets(variables[::-1])]
+            self._place = {
+                i: (number, at) for number, bucket in enumerate(self._buckets) for at, i in enumerate(bucket)
+            }
+        self._failure, self._next = None, 0
+        self._left = [len(bucket) for bucket in self._buckets]
+        self._memory: list[Any] = [None] * len(self._buckets)
+        self._sent: list[Any] = []
+        self._came_already: set[int] = set()
+        for i, variable in enumerate(variables):
+            variable.register_hook(partial(self._came, i))
+
+    def _came(self, i: int, gradient: Any) -> Any:
+        """Put a gradient into its bucket, and return its place there, which the sum will be in."""
+        if not self._came_already:
+            torch.autograd.Variable._execution_engine.queue_callback(self._wait)  # type: ignore[attr-defined]
+        self._came_already.add(i)
+        number, at = self._place[i]
+        place = self._parts(number)[at]
+        torch.mul(gradient, 1 / self.size, out=place)
+        self._left[number] -= 1
+        while self._next < len(self._left) and self._left[self._next] == 0:
+            self._send()
+        return place
+
+    def _parts(self, number: int) -> list[Any]:
+        if self._memory[number] is None:
+            shapes = [self._kinds[member][0] for member in self._buckets[number]]
+            _, dtype, device = self._kinds[self._buckets[number][0]]
+            joined = torch.zeros(sum([shape.numel() for shape in shapes]), dtype=dtype, device=device)
+            parts = torch.split(joined, [shape.numel() for shape in shapes])
+            self._memory[number] = joined, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return self._memory[number][1]
+
+    def _send(self) -> None:
+        number = self._next
+        self._next += 1
+        self._parts(number)
+        try:
+            self._sent.append(dist.all_reduce(_as_sent(self._memory[number][0]), async_op=True))
+        except RuntimeError as error:
+            self._failure = self._failure or error
+
+    def _wait(self) -> None:
+        """Send what is left, with zeros where no gradient came, so that every process sends the same."""
+        while self._next < len(self._left):
+            self._send()
+        sent, self._sent = self._sent, []
+        for work in sent:
+            try:
+                work.wait()
+            except RuntimeError as error:
+                self._failure = self._failure or error
+
+    def arrived(self, gradients: list[Any]) -> list[Any]:
+        """Return the means: gradients that came are such already, in the places of others there are those of others.
+
+        Raises: RuntimeError for what went wrong on their way
+        """
+        self._wait()
+        if self._failure is not None:
+            raise self._failure
+        if len(self._came_already) == len(gradients):
+            return gradients
+        places = [self._place[i] for i in range(len(gradients))]
+        return [
+            one if i in self._came_already else self._memory[number][1][at]
+            for i, (one, (number, at)) in enumerate(zip(gradients, places, strict=True))
+        ]
+
+
+def _buckets(arrays: Sequence[Any]) -> list[list[int]]:
+    """Put the places of arrays into buckets of one dtype and device."""
     buckets: dict[Any, list[list[int]]] = {}
     sizes: dict[Any, int] = {}
     for i, array in enumerate(arrays):
@@ -84,8 +201,13 @@ def _in_buckets(arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]
             sizes[kind] = 0
         buckets[kind][-1].append(i)
         sizes[kind] += size
+    return [members for kind in buckets.values() for members in kind]
+
+
+@torch.no_grad()
+def _in_buckets(arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
     sent = []
-    for members in [members for kind in buckets.values() for members in kind]:
+    for members in _buckets(arrays):
         # A new array in any case: it is written over, and the given ones stay.
         joined = torch.cat([arrays[i].detach().reshape(-1) for i in members])
         sent.append((members, joined, begin(_as_sent(joined))))

@@ -19,9 +19,16 @@ __all__ = ["train_program"]
 
 
 def train_program(
-    gradients: Callable[..., Any], finish: Callable[..., Any], *, jit: bool, donate: bool
+    gradients: Callable[..., Any],
+    finish: Callable[..., Any],
+    *,
+    jit: bool,
+    donate: bool,
+    exchange: Callable[..., Any] | None = None,
 ) -> Callable[[Any, Any], Any]:
     """Return a step as a function of data and state; if it may `donate`, in the memory of the state.
+
+    What `exchange` makes of gradients, loss, statistics and states is stepped by.
 
     What the optimizer does is one call of a fused kernel, which a compiler's graph would not be faster than, and
     which may write over the parameters: in a graph they would be copied.
@@ -31,6 +38,8 @@ def train_program(
     def program(data: Any, state: Any) -> Any:
         with torch.no_grad():
             grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
+            if exchange is not None:
+                grads, loss, stats, st = exchange(grads, loss, stats, st)
             ask = loss.is_cpu  # where there is nothing to wait for
             return finish(state, state._replace(st=st), grads, loss, stats, in_place=donate, ask=ask)
 

@@ -1,0 +1,78 @@
+"""`SyncBatchNorm`: the statistics of all processes' batches."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import single_or_double
+from luxport.core.anatomy import Parameters, States
+from luxport.distributed._engine import current
+from luxport.layers._normalize import BatchNorm
+from luxport.transforms._custom_gradient import custom_vjp
+from luxport.transforms._stop_gradient import stop_gradient
+
+__all__ = ["SyncBatchNorm", "mean_over_workers", "synchronized"]
+
+
+def synchronized(layer: Any) -> Any:
+    """Return a BatchNorm as one of all processes, another layer as it is."""
+    if type(layer) is not BatchNorm:
+        return layer
+    return SyncBatchNorm(**{one.name: getattr(layer, one.name) for one in fields(layer) if one.init})
+
+
+class SyncBatchNorm(BatchNorm):
+    """`BatchNorm` whose statistics in training are those of all processes' batches, which are of one size.
+
+    `data_parallel` puts it in the place of `BatchNorm`; parameters and states are the same.
+
+    Args:
+        channels: as `BatchNorm`, and so the others
+
+    Shapes: x (N, channels, ...) -> like x
+    Params: bias (channels,), scale (channels,); none if not ``affine``
+    State:  running_mean (channels,), running_var (channels,), absent if not ``track_stats``; training
+    Raises: as `BatchNorm`; DistributedError as `allreduce` does
+    Source: PyTorch's ``SyncBatchNorm``
+    """
+
+    def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
+        """Normalize by the statistics of all, where there are several."""
+        size = current("SyncBatchNorm").engine.workers
+        if size == 1 or (not st["training"] and self.track_stats):
+            return super().__call__(x, ps, st)
+        xp = namespace(x)
+        over = tuple([axis for axis in range(len(x.shape)) if axis != 1])
+        wide = single_or_double(xp, x)
+        # Two rounds: the mean of squares without the mean first would lose the digits that they share.
+        mean = mean_over_workers(xp.mean(wide, axis=over, keepdims=True))
+        centered = wide - mean
+        var = mean_over_workers(xp.mean(centered * centered, axis=over, keepdims=True))
+        y = centered / xp.sqrt(var + self.epsilon)
+        if self.affine:
+            channels = tuple([-1 if axis == 1 else 1 for axis in range(len(x.shape))])
+            y = y * xp.reshape(ps["scale"], channels) + xp.reshape(ps["bias"], channels)
+        new = dict(st)
+        if self.track_stats:
+            count = size
+            for axis in over:
+                count *= x.shape[axis]
+            found = {"running_mean": mean, "running_var": var * (count / (count - 1))}
+            for name, value in found.items():
+                flat = xp.astype(xp.reshape(stop_gradient(value), (-1,)), st[name].dtype)
+                new[name] = (1 - self.momentum) * st[name] + self.momentum * flat
+        return self.activation(xp.astype(y, x.dtype)), new
+
+
+def mean_over_workers(x: Array) -> Array:
+    """Return the mean of every process's array, in each; its cotangents are averaged likewise.
+
+    That is its gradient where each process differentiates its own loss, and the gradients are averaged afterwards.
+    """
+    return custom_vjp(_mean, forward=lambda x: (_mean(x), ()), backward=lambda kept, cotangent: (_mean(cotangent),))(x)
+
+
+def _mean(x: Array) -> Array:
+    return current("SyncBatchNorm").engine.mean(x)

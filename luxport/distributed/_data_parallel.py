@@ -1,0 +1,286 @@
+"""`data_parallel`: a `TrainState` whose steps are those of all processes together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, can, dtype_name, find_owner, namespace
+from luxport.call_arguments import says_what_it_takes
+from luxport.core.surgery import layer_map
+from luxport.distributed._batch_norm import synchronized
+from luxport.distributed._collectives import attempt, expect_agreement, expect_own, synchronize
+from luxport.distributed._engine import Session, current
+from luxport.errors import shape_text
+from luxport.random import fold_in
+from luxport.training._state import TrainState
+from luxport.transforms._transforms import jit as compile_program
+from luxport.tree.static import Static
+
+__all__ = ["data_parallel"]
+
+
+@says_what_it_takes
+def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainState:
+    """Return rank 0's state in every process; `train_step` from there is one step of all processes together.
+
+    Each process gives `train_step` a batch of its own, of one size everywhere, and gets what one process would get for
+    all of them: the mean loss, the state after a step by the mean gradient. Statistics of the objective are means of
+    floating arrays, sums of integers. The state is the same in every process after each step:
+
+    - dropout of rank r draws from a stream of its own, ``random.fold_in(key, r)`` of the key in the state
+    - BatchNorm takes the mean and variance of its process's batch, or with `sync_batch_norm` of all; entries of a
+      layer's state whose names begin with ``running_`` become means over the processes
+    - other entries, such as what a recurrent layer carries, are each process's own
+    - whether a step is skipped because a number is not finite is decided by the means, so everywhere alike
+
+    `save_checkpoint` writes in rank 0 alone, and `restore` reads in each. With the engine "jax" in one process the
+    workers are its devices, and a batch is cut into equal parts for them. PyTorch adds gradients up while the others
+    are computed, if not compiled; JAX's own engine within the compiled step; the others between two programs.
+
+    Args:
+        state: what `TrainState.create` made, with a plain rule
+        sync_batch_norm: whether BatchNorm normalizes by the statistics of all processes' batches
+
+    Raises: DistributedError before `initialize`, and from `train_step` as `allreduce` does: also where batches or
+            options are not the same in every process; ValueError from a compiled step with `sync_batch_norm` where
+            arrays are moved between programs, that is on every engine but JAX's own
+
+    >>> import luxport
+    >>> from luxport import distributed, optimizers, training
+    >>> distributed.initialize("local")
+    >>> state = training.TrainState.create(luxport.Dense(1, 1), optimizers.Descent(0.1), backend="torch")
+    >>> state = data_parallel(state)
+    >>> x = luxport.asarray([[1.0], [2.0]], backend="torch", dtype="float32")
+    >>> loss, _, state = training.train_step(luxport.losses.MSELoss(), (x, x), state, jit=False)
+    >>> distributed.shutdown()
+    """
+    current("data_parallel")
+    if not isinstance(state, TrainState):
+        raise TypeError(f"data_parallel expects a TrainState, got {type(state).__name__}")
+    state.expect_kept()
+    program = state.program.value
+    model = program.model
+    if sync_batch_norm:
+        model = layer_map(lambda layer, ps, st, path: (synchronized(layer), ps, st), model, state.ps, state.st)[0]
+    state = synchronize(state)
+    parallel = DataParallel(sync_batch_norm)
+    return state.replace(program=Static(type(program)(model, program.precision, program.scaling, parallel)))
+
+
+@dataclass(frozen=True)
+class DataParallel:
+    """What a `TrainState` has in its program: how its steps become those of all processes."""
+
+    sync_batch_norm: bool = False
+
+    def place(self) -> Session:
+        """Return what a program is made for."""
+        return current("train_step")
+
+    def writes(self) -> bool:
+        """Tell whether this process writes checkpoints."""
+        return current("save_checkpoint").world.rank == 0
+
+    def expect_one_step(self, step: int) -> None:
+        """Expect that every process has read the same checkpoint."""
+        session = current("restore")
+        if session.world.size > 1:
+            expect_agreement("restore", session, [f"the checkpoint of step {step}"])
+
+    def step_program(
+        self,
+        backend: Any,
+        objective: Any,
+        gradients_of: Callable[[Any], Callable[..., Any]],
+        finish: Callable[..., Any],
+        *,
+        overlaps: bool,
+        jit: bool,
+        donate: bool,
+        told: str,
+    ) -> Callable[[Any, TrainState], Any]:
+        """Return a step of all processes as a function of data and state.
+
+        Args:
+            backend: whose arrays they are
+            objective: what is to become smaller
+            gradients_of: from an objective to a function that returns gradients, loss, statistics and states
+            finish: steps by gradients
+            overlaps: whether there is one backward pass, whose gradients are taken as they are
+            jit: compile
+            donate: whether the state may be written over
+            told: the options, which are to be the same in every process
+        """
+        session = self.place()
+        own_engine = session.engine.backend == backend.name
+        if own_engine and jit and can(backend, "parallel program"):
+            gradients = gradients_of(objective)
+
+            def inside(data: Any, state: TrainState, rank: Any, mean: Callable[[list[Any]], list[Any]]) -> Any:
+                found = _of_own_stream(gradients, rank, state.program, state.ps, state.st, state.scale, data)
+                grads, loss, stats, st = _together(mean, session.world.size, *found)
+                return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
+
+            program = backend.parallel_program(inside, session.world, donate=donate)
+        elif self.sync_batch_norm and jit and session.world.size > 1:
+            raise ValueError(
+                f"sync_batch_norm moves arrays inside the step, which the engine {session.name} cannot do in a "
+                "compiled one: train_step(..., jit=False)"
+            )
+        elif session.world.size == 1:
+            program = _between(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
+        else:
+            program = _of_engine(
+                session, backend, objective, gradients_of, finish, overlaps=overlaps, jit=jit, donate=donate
+            )
+        if session.world.size == 1:
+            return program
+
+        def step(data: Any, state: TrainState) -> Any:
+            _expect_same_call(session, told, data, state)
+            return attempt("train_step", session, lambda: program(data, state), session.engine.late_failures)
+
+        return step
+
+
+def _of_engine(
+    session: Session,
+    backend: Any,
+    objective: Any,
+    gradients_of: Callable[[Any], Callable[..., Any]],
+    finish: Callable[..., Any],
+    *,
+    overlaps: bool,
+    jit: bool,
+    donate: bool,
+) -> Callable[..., Any]:
+    """Let the engine move what compiled or eager gradients have become, or eager ones while they become it."""
+    world, engine = session.world, session.engine
+    overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
+    if overlap is not None:
+        objective = partial(_watched, overlap, objective)
+    gradients = partial(_of_own_stream, gradients_of(objective), world.rank)
+
+    def mean(arrays: list[Any]) -> list[Any]:
+        if not arrays:
+            return []
+        scaled = [array / world.size for array in arrays]
+        return attempt("train_step", session, lambda: engine.all_reduce(scaled, "sum"))
+
+    def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
+        if overlap is None:
+            return _together(mean, world.size, grads, loss, stats, st)
+        means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
+        grads = tree.unflatten(tree.structure(grads), iter(means))
+        return grads, *_together(mean, world.size, None, loss, stats, st)[1:]
+
+    return _between(backend, gradients, finish, exchange, jit=jit, donate=donate)
+
+
+def _watched(overlap: Any, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
+    overlap.watch(tree.leaves(ps))
+    return objective(model, ps, st, data)
+
+
+def _between(
+    backend: Any,
+    gradients: Callable[..., Any],
+    finish: Callable[..., Any],
+    exchange: Callable[..., Any] | None,
+    *,
+    jit: bool,
+    donate: bool,
+) -> Callable[..., Any]:
+    """Return a step whose gradients are exchanged between the program that computes them and the one that steps."""
+    if can(backend, "training program"):
+        return backend.train_program(gradients, finish, jit=jit, donate=donate, exchange=exchange)
+
+    def stepped(state: TrainState, st: Any, grads: Any, loss: Any, stats: Any) -> Any:
+        return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
+
+    compute: Callable[..., Any] = compile_program(gradients) if jit else gradients
+    apply: Callable[..., Any] = compile_program(stepped, donate=0 if donate else ()) if jit else stepped
+
+    def program(data: Any, state: TrainState) -> Any:
+        grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
+        if exchange is not None:
+            grads, loss, stats, st = exchange(grads, loss, stats, st)
+        return apply(state, st, grads, loss, stats)
+
+    return program
+
+
+def _of_own_stream(
+    gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any
+) -> tuple[Any, Array, Any, Any]:
+    """Compute gradients with the streams of one rank; the states that come back have the keys of before."""
+    grads, loss, stats, new = gradients(program, ps, _folded(st, rank), scale, data)
+    return grads, loss, stats, _with_keys_of(new, st)
+
+
+def _folded(st: Any, rank: Any) -> Any:
+    if isinstance(st, Mapping):
+        if st.keys() == {"key", "counter"}:
+            words = fold_in({"key": st["key"], "counter": 0 * st["counter"]}, rank)["key"]
+            return {"key": words, "counter": st["counter"]}
+        return {name: _folded(value, rank) for name, value in st.items()}
+    if isinstance(st, (tuple, list)):
+        return tree.like_sequence(st, [_folded(value, rank) for value in st])
+    return st
+
+
+def _with_keys_of(new: Any, old: Any) -> Any:
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        if new.keys() == old.keys() == {"key", "counter"}:
+            return {"key": old["key"], "counter": new["counter"]}
+        return {name: _with_keys_of(value, old[name]) if name in old else value for name, value in new.items()}
+    if isinstance(new, (tuple, list)) and isinstance(old, (tuple, list)) and len(new) == len(old):
+        return tree.like_sequence(new, [_with_keys_of(*pair) for pair in zip(new, old, strict=True)])
+    return new
+
+
+def _together(
+    mean: Callable[[list[Any]], list[Any]], size: int, grads: Any, loss: Any, stats: Any, st: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Return the means over all workers, taken at once, of what is to be the same in each."""
+    whole = (grads, loss, stats, st)
+    shared: list[int] = []
+    integers: dict[int, str] = {}
+    flat = list(tree.leaves_with_path(whole))
+    for i, (path, leaf) in enumerate(flat):
+        if find_owner(type(leaf)) is None or (path[0] == "3" and not path[-1].startswith("running_")):
+            continue
+        kind = dtype_name(leaf)
+        if "float" in kind or "complex" in kind:
+            shared.append(i)
+        elif path[0] == "2" and "int" in kind:
+            integers[i] = kind
+    means = dict(zip(shared, mean([flat[i][1] for i in shared]), strict=True))
+    if integers:
+        # Counts are exact in float32 up to 16 million, and the engine need not know of sums here.
+        xps = {i: namespace(flat[i][1]) for i in integers}
+        rows = [xps[i].astype(flat[i][1], xps[i].float32) for i in integers]
+        for i, row in zip(integers, mean(rows), strict=True):
+            means[i] = xps[i].astype(xps[i].round(row * size), flat[i][1].dtype)
+    count = iter(range(len(flat)))
+
+    def put(leaf: Any) -> Any:
+        i = next(count)
+        return means.get(i, leaf)
+
+    return tree.map(put, whole)
+
+
+def _expect_same_call(session: Session, told: str, data: Any, state: TrainState) -> None:
+    described = [told]
+    for name, values in (("data", data), ("parameter", state.ps)):
+        for path, leaf in tree.leaves_with_path(values):
+            owner = find_owner(type(leaf))
+            if owner is not None:
+                expect_own("train_step", session, owner, path)
+                described.append(f"{name} {'.'.join(path)} {dtype_name(leaf)} {shape_text(leaf)}")
+    expect_agreement("train_step", session, described)
