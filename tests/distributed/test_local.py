@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from what_is_there import needed
 
 import luxport
 from luxport import distributed

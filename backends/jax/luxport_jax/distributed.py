@@ -125,7 +125,7 @@ class JaxEngine:
 
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
-        missing, wait = [], 2000
+        missing, wait = [], 1000
         try:
             self._client.key_value_set(f"luxport/there/{self.world.rank}", "1", allow_overwrite=True)
             for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:

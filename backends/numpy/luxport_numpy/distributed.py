@@ -92,7 +92,7 @@ class MPIEngine:
         others = [rank for rank in range(self.world.size) if rank != self.world.rank]
         said = [self.comm.Isend(np.zeros(1, np.uint8), rank, _THERE) for rank in others]
         heard = {rank: self.comm.Irecv(np.zeros(1, np.uint8), rank, _THERE) for rank in others}
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 1
         missing = others
         while missing and time.monotonic() < deadline:
             missing = [rank for rank in missing if not heard[rank].Test()]

@@ -83,7 +83,7 @@ class TorchEngine:
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
         store: Any = dist.distributed_c10d._get_default_store()
-        missing, wait = [], timedelta(seconds=2)
+        missing, wait = [], timedelta(seconds=1)
         try:
             store.set(f"luxport/there/{self.world.rank}", "1")
         except RuntimeError:  # it is in rank 0
