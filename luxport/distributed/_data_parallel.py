@@ -215,10 +215,10 @@ def _between(
 
 
 def _of_own_stream(
-    gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any
+    gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any, **options: Any
 ) -> tuple[Any, Array, Any, Any]:
     """Compute gradients with the streams of one rank; the states that come back have the keys of before."""
-    grads, loss, stats, new = gradients(program, ps, _folded(st, rank), scale, data)
+    grads, loss, stats, new = gradients(program, ps, _folded(st, rank), scale, data, **options)
     return grads, loss, stats, _with_keys_of(new, st)
 
 
