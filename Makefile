@@ -11,13 +11,14 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed mlx onnx docs docs-full dist clean
+.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed mlx onnx docs docs-full dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
 	@echo "make test         environment, linters, types, tests, doctests"
 	@echo "make quick        in two minutes: linters, types, the suite on NumPy and the strict namespace, a few layers on each framework"
 	@echo "make conformance  the conformance suite alone"
+	@echo "make conformance-full  every case and law in both modes and each dtype, of which make test compiles a share"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make fuzz         a million damaged files of each format through the readers (COUNT=10000 for fewer)"
@@ -77,6 +78,9 @@ tests: env
 
 conformance: env
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile conformance/luxport_conformance
+
+conformance-full: env
+	$(BIN)/luxport conformance --full
 
 array-api-tests: env
 	$(BIN)/python tests/array_api/run.py --jobs $(WORKERS) $(RUNS)

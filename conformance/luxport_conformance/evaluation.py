@@ -52,7 +52,8 @@ class Evaluation(NamedTuple):
 class Evaluations:
     """Evaluations of the examples, kept for as long as a run takes.
 
-    Without `thorough` only a layer's first example runs one operation after the other where each is compiled.
+    Without `thorough` only a layer's first example runs one operation after the other where each is compiled, and only
+    that one is compiled where operations are not.
     """
 
     def __init__(self, *, thorough: bool = False) -> None:
@@ -107,7 +108,9 @@ class Evaluations:
     ) -> Evaluation:
         """Evaluate compiled, together with all examples of layers that lie close."""
         rounded = rounded or dtype
-        group = next(group for group in _GROUPS if example in group) if example in _GROUPED else (example,)
+        few = not self._thorough and not backends.compiles_operations(backend.name) and example in _FIRST
+        groups = _FIRST_GROUPS if few else _GROUPS
+        group = next(group for group in groups if example in group) if example in _GROUPED else (example,)
 
         def together() -> Together:
             jobs = {member: _job(member, backend, dtype, gradients, rounded) for member in group}
@@ -192,5 +195,6 @@ def _job(example: Example, backend: Backend, dtype: str, gradients: bool, rounde
 
 _ALL = tuple(example for examples in EXAMPLES.values() for example in examples)
 _GROUPED = frozenset(_ALL)
-_FIRST = frozenset(examples[0] for examples in EXAMPLES.values())
-_GROUPS = tuple(_ALL[i : i + 8] for i in range(0, len(_ALL), 8))
+_FIRSTS = tuple(examples[0] for examples in EXAMPLES.values())
+_FIRST = frozenset(_FIRSTS)
+_GROUPS, _FIRST_GROUPS = (tuple(listed[i : i + 8] for i in range(0, len(listed), 8)) for listed in (_ALL, _FIRSTS))

@@ -144,14 +144,17 @@ class TestChoice:
         assert lp.backend_of(y).name == "torch"
 
     def test_unknown_names(self, monkeypatch, message):
-        text = "unknown backend 'mxnet': expected one of cupy, jax, mlx, numpy, "
-        assert message(ValueError, lp.get_backend, "mxnet").startswith(text)
-        assert message(ValueError, lp.set_backend, "mxnet").startswith(text)
-        assert message(ValueError, lp.setup, 0, lp.Dense(1, 1), backend="mxnet").startswith(text)
-        assert message(ValueError, lp.to, {}, backend="mxnet").startswith(text)
-        assert message(ValueError, lp.using("mxnet").__enter__).startswith(text)
+        def names_all(said):
+            known = said.removeprefix("unknown backend 'mxnet': expected one of ").split(", ")  # tests may add some
+            return {"cupy", "jax", "mlx", "numpy", "onnx", "tf", "torch"} <= set(known) and known == sorted(known)
+
+        assert names_all(message(ValueError, lp.get_backend, "mxnet"))
+        assert names_all(message(ValueError, lp.set_backend, "mxnet"))
+        assert names_all(message(ValueError, lp.setup, 0, lp.Dense(1, 1), backend="mxnet"))
+        assert names_all(message(ValueError, lp.to, {}, backend="mxnet"))
+        assert names_all(message(ValueError, lp.using("mxnet").__enter__))
         monkeypatch.setenv("LUXPORT_BACKEND", "mxnet")
-        assert message(ValueError, lp.asarray, [1.0]).startswith(text)
+        assert names_all(message(ValueError, lp.asarray, [1.0]))
         assert lp.default_backend is not None and lp.backend_of(np.zeros(1)).name == "numpy"
 
     @pytest.mark.parametrize(("name", "known"), [("pytorch", "torch"), ("tensorflow", "tf"), ("TensorFlow", "tf")])

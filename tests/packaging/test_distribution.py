@@ -43,12 +43,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"wheel": next(folder.glob("*.whl")), "sdist": next(folder.glob("*.tar.gz"))}
 
 
-@pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_installs_and_runs_without_a_framework(kind: str, built: dict[str, Path], tmp_path: Path) -> None:
+def test_installs_and_runs_without_a_framework(built: dict[str, Path], tmp_path: Path) -> None:
+    """The wheel, which is built from the sdist, so that both hold what is needed."""
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
     pinned = ROOT / "constraints.txt"
-    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", pinned, built[kind])
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", pinned, built["wheel"])
     assert run(python, "-c", PROGRAM, cwd=tmp_path).startswith("used")
 
 

@@ -91,8 +91,13 @@ class ViT(nn.Module):
         return self.head(self.norm(x)[:, 0])
 
 
+_NO_DIM: Any = None  # which its own annotation does not know of
+
+
 class CausalAttention(nn.Module):
     """Attention as nanoGPT writes it, by PyTorch's fused kernel or by hand."""
+
+    mask: Any
 
     def __init__(self, dim: int, heads: int, flash: bool) -> None:
         super().__init__()
@@ -118,7 +123,7 @@ class CausalAttention(nn.Module):
 class GPT(nn.Module):
     def __init__(self, flash: bool = True) -> None:
         super().__init__()
-        self.transformer = nn.ModuleDict(
+        self.transformer: Any = nn.ModuleDict(
             {
                 "wte": nn.Embedding(11, 8),
                 "wpe": nn.Embedding(9, 8),
@@ -325,7 +330,7 @@ MODELS: dict[str, tuple[Maker, Any]] = {
     "InstanceNorm2d": (lambda: nn.InstanceNorm2d(3, affine=True, track_running_stats=True), IMG),
     "LocalResponseNorm": (lambda: nn.LocalResponseNorm(2), IMG),
     "LayerNorm no bias": (lambda: nn.LayerNorm(8, bias=False), SEQ),
-    "LayerNorm images": (lambda: nn.LayerNorm((3, 7, 8)), IMG),
+    "LayerNorm images": (lambda: nn.LayerNorm([3, 7, 8]), IMG),
     "RMSNorm eps None": (lambda: nn.RMSNorm(8), SEQ),
     "Embedding": (lambda: nn.Embedding(11, 4, padding_idx=2), TOKENS),
     "EmbeddingBag": (lambda: nn.EmbeddingBag(11, 4, mode="sum"), TOKENS),
@@ -356,7 +361,7 @@ MODELS: dict[str, tuple[Maker, Any]] = {
     "Flatten": (lambda: nn.Flatten(2), IMG),
     "Unflatten": (lambda: nn.Unflatten(1, (2, 4)), (3, 8, 5)),
     "weight_norm": (lambda: P.weight_norm(nn.Linear(3, 4)), (2, 3)),
-    "weight_norm dim None": (lambda: P.weight_norm(nn.Linear(3, 4), dim=None), (2, 3)),
+    "weight_norm dim None": (lambda: P.weight_norm(nn.Linear(3, 4), dim=_NO_DIM), (2, 3)),
     "weight_norm old": (wn_old, (2, 3, 7)),
     "spectral_norm": (lambda: P.spectral_norm(nn.Conv2d(3, 4, 3)), IMG),
     "spectral_norm old": (lambda: nn.utils.spectral_norm(nn.Linear(3, 4)), (2, 3)),
@@ -442,7 +447,7 @@ def compared(module: Any, call: Callable[..., Any], name: str, parameters: Any =
     wanted = [x for x in inputs if x.requires_grad] + list(parameters)
     if not outputs[0].requires_grad:
         return 0.0, [outputs[0]]
-    loss = sum((y * w).sum() for y, w in zip(outputs[:1], weights, strict=True))
+    loss: Any = sum((y * w).sum() for y, w in zip(outputs[:1], weights, strict=True))
     gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
     count = len(inputs) if inputs[0].requires_grad else 0
     mine = [g for g in gradients[count:] if g is not None]

@@ -61,7 +61,8 @@ def _compiled(gradients: Callable[..., Any]) -> Callable[..., Any]:
 def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
     leaves: list[torch.Tensor] = []
-    if _followed() or not _collect(ps, leaves) or not leaves or len(set(map(id, leaves))) < len(leaves):
+    known = type(ps) is dict and not _followed() and _collect(ps, leaves)
+    if not known or not leaves or len(set(map(id, leaves))) < len(leaves):
         return value_and_grad(f, has_aux=True)(ps)
     try:
         for leaf in leaves:
