@@ -66,4 +66,5 @@ def _names(config: pytest.Config) -> list[str]:
 
 
 def _checks(config: pytest.Config, names: list[str]) -> Iterator[Check]:
-    return checks(names, thorough=bool(config.getoption("--thorough", default=False)))
+    thorough = bool(config.getoption("--thorough", default=False))
+    return checks(names, thorough=thorough, share=not thorough)

@@ -52,12 +52,13 @@ class Evaluation(NamedTuple):
 class Evaluations:
     """Evaluations of the examples, kept for as long as a run takes.
 
-    Without `thorough` only a layer's first example runs one operation after the other where each is compiled, and only
-    that one is compiled where operations are not.
+    Without `thorough` only a layer's first example runs one operation after the other where each is compiled; with
+    `share` only that one is compiled where operations are not.
     """
 
-    def __init__(self, *, thorough: bool = False) -> None:
+    def __init__(self, *, thorough: bool = False, share: bool = False) -> None:
         self._thorough = thorough
+        self._share = share
         self._kept: dict[Any, Any] = {}
 
     def kept(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -108,7 +109,7 @@ class Evaluations:
     ) -> Evaluation:
         """Evaluate compiled, together with all examples of layers that lie close."""
         rounded = rounded or dtype
-        few = not self._thorough and not backends.compiles_operations(backend.name) and example in _FIRST
+        few = self._share and not backends.compiles_operations(backend.name) and example in _FIRST
         groups = _FIRST_GROUPS if few else _GROUPS
         group = next(group for group in groups if example in group) if example in _GROUPED else (example,)
 

@@ -90,17 +90,24 @@ class Outcome:
 
 
 def checks(
-    backends: list[str], cases: tuple[Case, ...] = CASES, *, pattern: str = "", thorough: bool = False
+    backends: list[str],
+    cases: tuple[Case, ...] = CASES,
+    *,
+    pattern: str = "",
+    thorough: bool = False,
+    share: bool = False,
 ) -> Iterator[Check]:
     """Yield every check of these cases, and of all laws, on these backends.
 
     `pattern` is a regular expression that a subject (a layer or operation) or a check's id must contain. With
-    `thorough` cases run in both modes, and in each dtype; without it a few that take long are left out.
+    `thorough` cases run in both modes, and in each dtype; without it a few that take long are left out. With `share`,
+    where operations are not compiled by themselves, every second case of a subject is compiled and a layer's first
+    example: compiling takes most of the time, and programs are traced much alike.
     """
     for check in (
         *_probe_checks(backends),
-        *_case_checks(backends, cases, thorough),
-        *_law_checks(backends, thorough),
+        *_case_checks(backends, cases, thorough, share),
+        *_law_checks(backends, thorough, share),
         *_override_checks(backends, thorough),
     ):
         if re.search(pattern, check.subject) or re.search(pattern, check.id):
@@ -219,10 +226,20 @@ def _drawn(example: Example) -> str:
     return f"{example} on {example.x}: x by Philox(7), parameters from seed 1 and moved, weights by Philox(11)"
 
 
-def _batches(cases: tuple[Case, ...], thorough: bool) -> dict[str, _Batch]:
-    """Put each case that can be compiled in a batch with its neighbors."""
+def _chosen(cases: tuple[Case, ...]) -> set[str]:
+    """Return the ids of the first, the third, the fifth… case of each subject that can be compiled."""
+    by_subject: dict[str, list[str]] = {}
+    for case in cases:
+        if case.may_compile and not case.on_host:
+            by_subject.setdefault(case.subject, []).append(case.id)
+    return {name for names in by_subject.values() for name in names[::2]}
+
+
+def _batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> dict[str, _Batch]:
+    """Put each case that can be compiled in a batch with its neighbors, with those that are chosen if it is."""
     able = [case for case in cases if case.may_compile and not case.on_host]
-    groups = [tuple(able[i : i + _BATCH]) for i in range(0, len(able), _BATCH)]
+    halves = [case for case in able if case.id in chosen], [case for case in able if case.id not in chosen]
+    groups = [tuple(half[i : i + _BATCH]) for half in halves for i in range(0, len(half), _BATCH)]
     return {case.id: batch for group in groups for batch in [_Batch(group, thorough=thorough)] for case in group}
 
 
@@ -269,8 +286,9 @@ def run_probe(name: str, backend_name: str) -> float:
     return 0.0
 
 
-def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -> Iterator[Check]:
-    batches = _batches(cases, thorough)
+def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool, share: bool) -> Iterator[Check]:
+    chosen = _chosen(cases) if share else {case.id for case in cases}
+    batches = _batches(cases, chosen, thorough)
     for case in cases:
         for backend in [HOST] if case.on_host else backends:
             if (case.differentiates and not abilities(backend).gradients) or (
@@ -280,6 +298,8 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
             for mode, dtype in ways(
                 backend, case.dtypes, compiles=case.may_compile, traces=case.may_trace, thorough=thorough
             ):
+                if mode == "jit" and case.id not in chosen and not compiles_operations(backend):
+                    continue
                 yield Check(
                     id=case.id if case.on_host else f"{case.id}-{backend}-{mode}-{dtype}",
                     kind="case",
@@ -295,15 +315,15 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool) -
                 )
 
 
-def _law_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
-    evaluations = Evaluations(thorough=thorough)
+def _law_checks(backends: list[str], thorough: bool, share: bool) -> Iterator[Check]:
+    evaluations = Evaluations(thorough=thorough, share=share)
     for subject, examples in EXAMPLES.items():
         for law in LAWS.values():
             for backend in [HOST] if law.on_host else backends:
                 able = abilities(backend)
                 if (law.gradients and not able.gradients) or (law.compiles and not able.compiles):
                     continue
-                few = law.compiles and not thorough and not compiles_operations(backend)
+                few = law.compiles and share and not compiles_operations(backend)
                 for position, example in enumerate(examples[:1] if few else examples, start=1):
                     dtypes = [dtype for dtype in law.dtypes if dtype in able.dtypes and dtype in example.dtypes]
                     for dtype in [HOST] if law.on_host else dtypes:
