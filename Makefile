@@ -11,13 +11,14 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed mlx onnx docs docs-full dist clean
+.PHONY: help env demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed mlx onnx docs docs-full dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
 	@echo "make test         environment, linters, types, tests, doctests"
 	@echo "make quick        in two minutes: linters, types, the suite on NumPy and the strict namespace, a few layers on each framework"
 	@echo "make conformance  the conformance suite alone"
+	@echo "make slow-tests   compilers of users' own, whole Flux models on every backend, the site read for warnings"
 	@echo "make conformance-full  every case and law in both modes and each dtype, of which make test compiles a share"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
@@ -79,6 +80,9 @@ tests: env
 conformance: env
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile conformance/luxport_conformance
 
+slow-tests: env
+	LUXPORT_TESTS=all $(BIN)/python -m pytest -q tests/core/test_users_compilers.py tests/porting/test_flux_models_real.py tests/docs/test_site.py
+
 conformance-full: env
 	$(BIN)/luxport conformance --full
 
@@ -127,7 +131,7 @@ SITE := $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 docs: env
 	$(BIN)/python docs/names.py
 	$(SITE)
-	$(BIN)/python -m pytest -q tests/docs
+	LUXPORT_TESTS=all $(BIN)/python -m pytest -q tests/docs
 
 docs-full: env
 	LUXPORT_DOCS_FULL=1 LUXPORT_BACKEND=$(or $(LUXPORT_BACKEND),jax) $(SITE) -E

@@ -40,12 +40,20 @@ _LONGEST = (
     "core/test_nested_jvp.py",
     "core/test_move.py",
 )
+# What `make slow-tests` asks, of users' own compilers, whole Flux models and the site: some two minutes of a processor.
+_SLOW = (
+    "core/test_users_compilers.py",
+    "porting/test_flux_models_real.py",
+    "docs/test_site.py",
+)
 _PLACES = {name: place for place, name in enumerate(_LONGEST)}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; the order in each file stays."""
+    """Leave out slow files unless all are asked for, and put the longest first; the order in each file stays."""
+    if os.environ.get("LUXPORT_TESTS") != "all":
+        items[:] = [item for item in items if "/".join(item.path.parts[-2:]) not in _SLOW]
     items.sort(key=lambda item: _PLACES.get("/".join(item.path.parts[-2:]), len(_PLACES)))
 
 
