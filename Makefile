@@ -18,7 +18,7 @@ help:
 	@echo "make test         environment, linters, types, tests, doctests"
 	@echo "make quick        in two minutes: linters, types, the suite on NumPy and the strict namespace, a few layers on each framework"
 	@echo "make conformance  the conformance suite alone"
-	@echo "make slow-tests   compilers of users' own, whole Flux models on every backend, the site read for warnings"
+	@echo "make slow-tests   what make test leaves out: users' compilers, whole Flux models, several processes, the packages, the site, sums of thousands"
 	@echo "make conformance-full  every case and law in both modes and each dtype, of which make test compiles a share"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
@@ -81,7 +81,10 @@ conformance: env
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile conformance/luxport_conformance
 
 slow-tests: env
-	LUXPORT_TESTS=all $(BIN)/python -m pytest -q tests/core/test_users_compilers.py tests/porting/test_flux_models_real.py tests/docs/test_site.py
+	LUXPORT_TESTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core/test_users_compilers.py \
+		tests/distributed/test_together.py tests/docs/test_site.py tests/packaging/test_distribution.py \
+		tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_sums_and_masks.py \
+		conformance/luxport_conformance/test_conformance.py
 
 conformance-full: env
 	$(BIN)/luxport conformance --full

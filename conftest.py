@@ -40,20 +40,28 @@ _LONGEST = (
     "core/test_nested_jvp.py",
     "core/test_move.py",
 )
-# What `make slow-tests` asks, of users' own compilers, whole Flux models and the site: some two minutes of a processor.
+# What `make slow-tests` asks, of users' own compilers, whole Flux models, processes together, the packages in
+# environments of their own, the site, and sums of thousands: minutes of a processor that `make test` has not.
 _SLOW = (
     "core/test_users_compilers.py",
-    "porting/test_flux_models_real.py",
+    "distributed/test_together.py",
     "docs/test_site.py",
+    "packaging/test_distribution.py",
+    "porting/test_flux_models_real.py",
 )
+_SLOW_TESTS = ("test_default_compiler", "test_half_types_sum_as_float32")
 _PLACES = {name: place for place, name in enumerate(_LONGEST)}
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return "/".join(item.path.parts[-2:]) in _SLOW or item.name.partition("[")[0] in _SLOW_TESTS
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out slow files unless all are asked for, and put the longest first; the order in each file stays."""
     if os.environ.get("LUXPORT_TESTS") != "all":
-        items[:] = [item for item in items if "/".join(item.path.parts[-2:]) not in _SLOW]
+        items[:] = [item for item in items if not _is_slow(item)]
     items.sort(key=lambda item: _PLACES.get("/".join(item.path.parts[-2:]), len(_PLACES)))
 
 
