@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from what_is_there import needed
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "docs" / "_build" / "html"
@@ -36,8 +37,8 @@ class Links(HTMLParser):
 
 
 def test_every_page_is_read_without_a_warning(tmp_path: Path) -> None:
-    pytest.importorskip("sphinx")
-    pytest.importorskip("sphinx_gallery")
+    for module in ("sphinx", "sphinx_gallery"):
+        needed(module, "pip install 'luxport-nn[docs]'")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "dummy", "docs", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"LUXPORT_DOCS_FULL": ""})
     assert done.returncode == 0, done.stderr

@@ -84,7 +84,10 @@ def _tail(name: str, x: Any, slopes: bool = False) -> Any:
 
 
 def _near(wanted: list[float]) -> Property:
-    """Expect each number in its own precision, as they differ by many powers of ten; an overflow is infinite."""
+    """Expect each number in its own precision, as they differ by many powers of ten; an overflow is infinite.
+
+    To an eps of bfloat16, 8e-3, and half of one beside 1: what is asked here is a limit, not the last place.
+    """
 
     def holds(y: Any) -> bool:
         most = float(np.finfo(y.dtype).max)
