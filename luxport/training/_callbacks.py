@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import io
 import json
 import math
 from os import PathLike
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from luxport.call_arguments import built_in_own_words
+from luxport.porting.files.replacing import replacing
 from luxport.training._fit import Progress
 
 __all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog", "TensorBoardLog"]
@@ -84,10 +86,12 @@ class CSVLog:
     def __call__(self, progress: Progress) -> None:
         """Write."""
         names = list(dict.fromkeys([name for logs in progress.history for name in logs]))
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["epoch", *names])
-            writer.writeheader()
-            writer.writerows([{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)])
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, ["epoch", *names])
+        writer.writeheader()
+        writer.writerows([{"epoch": i, **logs} for i, logs in enumerate(progress.history, start=1)])
+        with replacing(self.path) as file:
+            file.write(table.getvalue().encode())
 
 
 @built_in_own_words
@@ -104,7 +108,8 @@ class JSONLog:
     def __call__(self, progress: Progress) -> None:
         """Write."""
         lines = [json.dumps({"epoch": i, **logs}) for i, logs in enumerate(progress.history, start=1)]
-        self.path.write_text("\n".join(lines) + "\n")
+        with replacing(self.path) as file:
+            file.write(("\n".join(lines) + "\n").encode())
 
 
 @built_in_own_words

@@ -1,6 +1,7 @@
 """Who may import whom: the core no framework and no backend, a backend its own framework and the core."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,10 @@ def test_nothing_that_a_module_keeps_grows_without_end() -> None:
                 endless += [node.name for one in node.decorator_list if ast.unparse(one) in caches]
     assert kept == set(TABLES)
     assert endless == []
+
+
+def test_files_are_written_by_one_function() -> None:
+    """Whole or not at all: by `porting.files.replacing`."""
+    writing = re.compile(r"\.write_(text|bytes)\(|\bopen\([^)]*,\s*\"[wax]b?\+?\"|os\.replace\(|shutil\.(copy|move)")
+    found = {file.stem for room in ROOMS for file in (ROOT / room).rglob("*.py") if writing.search(file.read_text())}
+    assert found == {"replacing"}

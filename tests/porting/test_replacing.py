@@ -5,7 +5,11 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import bson_writer as bw
 import kills
@@ -14,11 +18,13 @@ import pytest
 import samples
 
 import luxport
+from luxport import training
 from luxport.cli import main
 from luxport.porting.files.replacing import replacing
 
 MODEL = luxport.Dense(2, 3)
 PS, ST = luxport.setup(0, MODEL)
+PROGRESS: Any = SimpleNamespace(history=[{"loss": 1.0}, {"loss": 0.5, "more": 2.0}])
 
 
 @pytest.fixture
@@ -28,8 +34,11 @@ def folder(tmp_path):
     os.umask(old)
 
 
-def source_of(folder, content):
-    path = folder.parent / f"{folder.name}_{len(content)}.source"
+SOURCES = tempfile.TemporaryDirectory()
+
+
+def source_of(content):
+    path = Path(SOURCES.name) / f"{len(content)}.source"
     path.write_bytes(content)
     return str(path)
 
@@ -42,11 +51,11 @@ def flux_model():
 
 
 def convert(path):
-    assert main(["convert", source_of(path.parent, flux_model()), str(path)]) == 0
+    assert main(["convert", source_of(flux_model()), str(path)]) == 0
 
 
 def port(path):
-    assert main(["port", source_of(path.parent, b"model = Chain(Dense(2 => 3))\n"), "-o", str(path)]) == 0
+    assert main(["port", source_of(b"model = Chain(Dense(2 => 3))\n"), "-o", str(path)]) == 0
 
 
 WRITERS = {
@@ -55,6 +64,9 @@ WRITERS = {
     "convert": ("a.safetensors", convert),
     "convert to Julia": ("a.jld2", convert),
     "port": ("a.py", port),
+    "to_onnx": ("a.onnx", lambda path: luxport.to_onnx(path, MODEL, PS, ST, ("N", 2))),
+    "CSVLog": ("a.csv", lambda path: training.CSVLog(path)(PROGRESS)),
+    "JSONLog": ("a.json", lambda path: training.JSONLog(path)(PROGRESS)),
 }
 
 
@@ -93,12 +105,18 @@ def test_what_is_no_file_is_written_to(folder, capfd):
     pipe = folder / "pipe"
     os.mkfifo(pipe)
     read: list[bytes] = []
-    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
-    reader.start()
-    luxport.save(pipe, PS)
-    reader.join()
-    luxport.save(folder / "file", PS)
-    assert read == [(folder / "file").read_bytes()] and stat.S_ISFIFO(pipe.stat().st_mode)
+    for writer in ("save", "port", "to_onnx", "JSONLog"):
+        write = WRITERS[writer][1]
+        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+        reader.start()
+        write(pipe)
+        reader.join(5)
+        write(folder / "file")
+        assert read.pop() == (folder / "file").read_bytes() and stat.S_ISFIFO(pipe.stat().st_mode)
+        write(Path(os.devnull))
+        assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+    with pytest.raises(ValueError, match="a file's path for a model with a file beside it, got /dev/null"):
+        luxport.to_onnx(os.devnull, MODEL, PS, ST, ("N", 2), external_data=True)
     # The shell's own file, opened to append, with something in it already.
     code = "from luxport.porting.files.replacing import replacing\nwith replacing('/dev/stdout') as f: f.write(b'more')"
     for end, before in ((">>", "some "), ("| cat >>", "")):
@@ -124,7 +142,7 @@ def test_errors_are_one_line_about_the_path_that_was_given(folder, monkeypatch, 
         with pytest.raises(error) as caught, replacing(path):
             pass
         assert caught.value.filename == path and "unfinished" not in str(caught.value)
-    for command in (["convert", source_of(folder, flux_model())], ["port", source_of(folder, b"x = 1"), "-o"]):
+    for command in (["convert", source_of(flux_model())], ["port", source_of(b"x = 1"), "-o"]):
         assert main([*command, "nowhere/out"]) == 2
         told = capsys.readouterr().err
         assert told.count("\n") == 1 and "nowhere" in told and "unfinished" not in told

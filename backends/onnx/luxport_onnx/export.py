@@ -56,6 +56,8 @@ def export(
         outside = size >= _MOST if external_data is None else external_data
         if path is None and outside:
             raise ValueError(f"to_onnx expects a path for a model of {size} bytes: files of ONNX end at 2 GB")
+        if outside and os.path.exists(path or "") and not os.path.isfile(path or ""):
+            raise ValueError(f"to_onnx expects a file's path for a model with a file beside it, got {path}")
         beside = places_beside(graph, os.path.basename(f"{path}{_BESIDE}")) if outside else {}
         model = model_of(graph, opset=version, free=free, beside=beside)
     if not outside:

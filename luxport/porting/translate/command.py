@@ -36,13 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
         translation = translate(_source(options.source), flux=options.flux)
         tried = options.run or options.check is not None
         if options.output is not None:
-            _write(options.output, translation.python)
+            with replacing(options.output) as file:
+                file.write(translation.python.encode())
         elif not tried:
             print(translation.python, end="")
         for line in report(translation.python, options.check) if tried else ():
             print(safe_to_show(line))
     except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
-        print(f"luxport port: {shown}: {safe_to_show(_reason(error))}", file=sys.stderr)
+        print(f"luxport port: {shown}: {safe_to_show(_reason(error, options.source))}", file=sys.stderr)
         return 2
     for hole in translation.holes:
         print(f"{shown}:{hole.line}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
@@ -70,23 +71,13 @@ def _source(path: Path) -> str:
         raise FileFormatError(f"it is no text in UTF-8: byte {error.start} cannot be read") from None
 
 
-def _write(path: Path, python: str) -> None:
-    """Write a file, whole or not at all.
-
-    Raises: OSError, FileFormatError for a device or a pipe, and for a folder that is not there
-    """
-    if path.exists() and not path.is_file():
-        raise FileFormatError(f"--output is a file to be written, and {path} is a folder, a device or a pipe")
-    if not path.absolute().parent.is_dir():
-        raise FileFormatError(f"--output is a file to be written, and its folder {path.absolute().parent} is not there")
-    with replacing(path) as file:
-        file.write(python.encode())
-
-
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, source: Path) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "it has letters that cannot be printed here: write a file with --output"
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    # What is wrong with the source stands behind its name already.
+    return error.strerror if error.filename in (None, source) else f"{error.strerror}: {error.filename}"
 
 
 def _version(text: str) -> tuple[int, int]:
