@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
 
@@ -186,6 +185,8 @@ def _wrong(
 
 
 def _did_you_mean(option: str, named: list[str]) -> str:
+    from difflib import get_close_matches  # only a wrong call needs it
+
     meant = [name for name in _ELSEWHERE.get(option, ()) if name in named] or get_close_matches(option, named, 1)
     return f"did you mean {meant[0]}? " if meant else ""
 

@@ -39,19 +39,25 @@ def lazy_names(
         if name not in place_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         with _one_at_a_time:
-            place = place_of[name]
-            module = _imported(f"{package}.{name}" if place == "." else resolve_name(place, package))
-            value = module if place == "." else getattr(module, name)
-            setattr(sys.modules[package], name, value)
+            return put(name, _imported(module_of(name)))
+
+    def module_of(name: str) -> str:
+        place = place_of[name]
+        return f"{package}.{name}" if place == "." else resolve_name(place, package)
+
+    def put(name: str, module: Any) -> Any:
+        value = module if place_of[name] == "." else getattr(module, name)
+        setattr(sys.modules[package], name, value)
         return value
 
     def listing() -> list[str]:
         return sorted({*vars(sys.modules[package]), *place_of})
 
     beginnings = tuple(at_once)
-    for name, place in place_of.items():
-        if place.startswith(beginnings):
-            get(name)
+    names = [name for name, place in place_of.items() if place.startswith(beginnings)]
+    modules = {module: import_module(module) for module in dict.fromkeys(map(module_of, names))}
+    for name in names:
+        put(name, modules[module_of(name)])
     return sorted(place_of), get, listing
 
 

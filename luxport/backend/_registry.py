@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from luxport.backend._capabilities import CAPABILITIES, can
 from luxport.backend._protocol import Array, Backend
-from luxport.backend.when_imported import when_imported
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import BackendNotFoundError, LayerTypeError
 from luxport.text import shown
+from luxport.when_imported import when_imported
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import optree
-
 from luxport import tree
 from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, namespace
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.ops._operation import operation
 from luxport.text import kind_of
 from luxport.tree.ordered_keys import in_order
-from luxport.tree.static import Static
+from luxport.tree.static import Static, tell_optree
 
 __all__ = ["FlatParameters", "flatten"]
 
@@ -326,12 +324,7 @@ def flatten_view(flat: FlatParameters) -> tuple[tuple[Array], Layout]:
     return (flat.vector,), flat.layout
 
 
-optree.register_pytree_node(
-    FlatParameters,  # type: ignore[arg-type]
-    flatten_view,  # type: ignore[arg-type]
-    FlatParameters.from_child,  # type: ignore[arg-type]
-    namespace=optree.registry.__GLOBAL_NAMESPACE,  # type: ignore[attr-defined]
-)
+tell_optree(FlatParameters, flatten_view, FlatParameters.from_child)
 
 
 @operation

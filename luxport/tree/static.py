@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-import optree
+
+from luxport.when_imported import when_imported
 
 __all__ = ["Static"]
 
@@ -113,9 +115,14 @@ def unflatten_static(static: Static[T], children: Any) -> Static[T]:
     return static
 
 
-optree.register_pytree_node(
-    Static,  # type: ignore[arg-type]
-    flatten_static,  # type: ignore[arg-type]
-    unflatten_static,  # type: ignore[arg-type]
-    namespace=optree.registry.__GLOBAL_NAMESPACE,  # type: ignore[attr-defined]
-)
+def tell_optree(kind: type, flatten: Callable[..., Any], unflatten: Callable[..., Any]) -> None:
+    """Register a kind of node with optree as soon as somebody imports that: luxport itself has no use for it."""
+
+    def register() -> None:
+        optree: Any = import_module("optree")
+        optree.register_pytree_node(kind, flatten, unflatten, namespace=vars(optree.registry)["__GLOBAL_NAMESPACE"])
+
+    when_imported("optree", register)
+
+
+tell_optree(Static, flatten_static, unflatten_static)

@@ -43,7 +43,7 @@ def test_imports_stay_in_their_room(room: str) -> None:
 
 
 FLOORS = (
-    ("call_arguments", "errors", "lazy", "text", "version", "command_line"),
+    ("call_arguments", "errors", "lazy", "text", "version", "when_imported", "command_line"),
     ("tree",),
     ("backend",),
     ("transforms",),
@@ -164,7 +164,7 @@ TABLES = {
     "_registry._BY_NAME": "backends",
     "_registry._BY_TYPE": "types of arrays",
     "_compiling._COMPILING": "backends",
-    "when_imported._waiting": "packages that backends wait for",
+    "when_imported._waiting": "packages that are waited for",
     "source._layouts": "no more than 1,000 forms",
     "_step._PROGRAMS": "the oldest of 64 goes",
     "_operators._before": "operators of TensorFlow's",

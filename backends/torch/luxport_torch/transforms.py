@@ -16,11 +16,11 @@ import torch.utils.checkpoint
 from torch.utils._pytree import register_constant, tree_leaves
 
 from luxport import tree
-from luxport.backend.when_imported import when_imported
 from luxport.initializers import zeros
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static
+from luxport.when_imported import when_imported
 
 __all__ = [
     "checkpoint",

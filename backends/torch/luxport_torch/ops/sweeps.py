@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from luxport import ops
-from luxport.backend.when_imported import when_imported
 from luxport.ops import _recurrent as definitions
+from luxport.when_imported import when_imported
 from luxport_torch.ops.sweep_kernels import backward, backward_outputs, forward, forward_outputs
 
 __all__ = ["compiled_sweep", "is_compiled"]
