@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -40,9 +41,42 @@ __all__ = [
     "register_backend",
 ]
 
-_BY_NAME: dict[str, Backend] = {}
 
-_BY_TYPE: dict[type, Backend] = {}
+class _Registry:
+    """What this process knows of backends: their names, the types of their arrays, whether one is compiling.
+
+    Whoever loads a backend holds the lock. To look one up, and to add one that is there, needs none: each is one step
+    of a dict. A backend adds itself while it is imported, in whichever thread that is, and would wait there for the
+    thread that holds the lock and waits for this import.
+    """
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Backend] = {}
+        self.by_type: dict[type, Backend] = {}
+        self.compiling: list[Callable[[], bool]] = []  # each tells whether its framework reads Python to compile it
+        self.loading = threading.RLock()
+
+    @functools.cached_property
+    def named(self) -> dict[str, EntryPoint]:
+        """The entry points of backends by their names."""
+        return _read_entry_points("luxport.backends")
+
+    @functools.cached_property
+    def array_roots(self) -> dict[str, EntryPoint]:
+        """The entry points of backends by the root modules of their arrays."""
+        return _read_entry_points("luxport.arrays")
+
+
+def _read_entry_points(group: str) -> dict[str, EntryPoint]:
+    # Importing this takes a third of luxport's own import time, and only the first array needs it.
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=group)}
+
+
+KNOWN = _Registry()
+
+_owners = KNOWN.by_type  # by a name of its own: every call of an operation looks here
 
 
 def backend_of(array: Array = None, /, *more: Array) -> Backend:
@@ -55,14 +89,14 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
     'numpy'
     """
     if not more:
-        backend = _BY_TYPE.get(type(array))
+        backend = _owners.get(type(array))
         if backend is not None:
             return backend
     found: Backend | None = None
     for one in (array, *more):
         if one is None:
             continue
-        backend = _BY_TYPE.get(type(one)) or _owner(type(one))
+        backend = _owners.get(type(one)) or _owner(type(one))
         if found is None:
             found = backend
         elif backend is not found:
@@ -86,9 +120,9 @@ def get_backend(name: str | Backend) -> Backend:
         if getattr(name, "owns_type", None) is None:
             raise TypeError(f"a backend or its name expected, got {shown(name)}")
         return name
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    entry = _named().get(name) or _named().get(backend_name(name))
+    if name in KNOWN.by_name:
+        return KNOWN.by_name[name]
+    entry = KNOWN.named.get(name) or KNOWN.named.get(backend_name(name))
     if entry is None:
         raise ValueError(f"unknown backend {shown(name)}: expected one of {', '.join(known_backends())}")
     return _load(entry)
@@ -107,14 +141,14 @@ def backend_name(name: str) -> str:
 def available_backends() -> list[str]:
     """Name the backends whose frameworks are installed, without importing them."""
     installed = {
-        entry.value for entry in _array_roots().values() if find_spec(entry.name.partition(".")[0]) is not None
+        entry.value for entry in KNOWN.array_roots.values() if find_spec(entry.name.partition(".")[0]) is not None
     }
-    return sorted({name for name, entry in _named().items() if entry.value in installed} | set(_BY_NAME))
+    return sorted({name for name, entry in KNOWN.named.items() if entry.value in installed} | set(KNOWN.by_name))
 
 
 def known_backends() -> list[str]:
     """Name the backends that are known, whether their frameworks are installed or not."""
-    return sorted({*_named(), *_BY_NAME})
+    return sorted({*KNOWN.named, *KNOWN.by_name})
 
 
 @says_what_it_takes
@@ -132,7 +166,7 @@ def register_backend(backend: Backend) -> None:
         missing = [name for name in CAPABILITIES[capability] if getattr(backend, name, None) is None]
         if missing:
             raise TypeError(f"backend {shown(backend.name)} with {capability} misses {', '.join(missing)}")
-    _BY_NAME[backend.name] = backend
+    KNOWN.by_name[backend.name] = backend
 
 
 def load_present_backends() -> None:
@@ -141,7 +175,7 @@ def load_present_backends() -> None:
     A framework's pytree library learns of `Static` when its backend loads, and a user may hand a state made
     on NumPy straight to `jax.jit`.
     """
-    for root, entry in _array_roots().items():
+    for root, entry in KNOWN.array_roots.items():
         if sys.modules.get(root) is not None and entry.value not in sys.modules:
             _load(entry)
 
@@ -162,16 +196,16 @@ FRAMEWORKS = ("jax", "tensorflow", "torch")
 
 def _load_on_arrival(root: str) -> None:
     # Another thread that is loading a backend may be waiting for the import that has just ended here.
-    if not _loading.acquire(blocking=False):
+    if not KNOWN.loading.acquire(blocking=False):
         return
     try:
-        entry = _array_roots().get(root)
+        entry = KNOWN.array_roots.get(root)
         if entry is not None and entry.value not in sys.modules:
             _load(entry)
     except Exception:  # the backend may never be needed: its first call raises the error
         return
     finally:
-        _loading.release()
+        KNOWN.loading.release()
 
 
 def casts(x: Array, other: Array) -> bool:
@@ -185,7 +219,7 @@ def casts(x: Array, other: Array) -> bool:
 
 def adopt_type(array_type: type, backend: Backend) -> None:
     """Let a backend own a type from now on, so that the first array of it needs no search."""
-    _BY_TYPE[array_type] = backend
+    KNOWN.by_type[array_type] = backend
 
 
 _REQUIRED = tuple(name for name in vars(Backend) if not name.startswith("_"))
@@ -202,20 +236,20 @@ def _owner(array_type: type) -> Backend:
 
 def find_owner(array_type: type) -> Backend | None:
     """Return the backend that owns a type, and remember it; None if there is none."""
-    known = _BY_TYPE.get(array_type)
+    known = _owners.get(array_type)
     if known is not None:
         return known
     if array_type in _NO_ARRAYS:
         return None
-    for backend in tuple(_BY_NAME.values()):
+    for backend in tuple(KNOWN.by_name.values()):
         if backend.owns_type(array_type):
-            return _BY_TYPE.setdefault(array_type, backend)
+            return KNOWN.by_type.setdefault(array_type, backend)
     for ancestor in array_type.__mro__:
-        entry = _array_roots().get(ancestor.__module__.partition(".")[0])
+        entry = KNOWN.array_roots.get(ancestor.__module__.partition(".")[0])
         if entry is not None:
             backend = _load(entry)
             if backend.owns_type(array_type):
-                return _BY_TYPE.setdefault(array_type, backend)
+                return KNOWN.by_type.setdefault(array_type, backend)
     return None
 
 
@@ -227,12 +261,10 @@ def is_array(value: Any) -> bool:
 # Listed to be fast, and for torch.compile, which cannot look up the ancestors of a built-in type.
 _NO_ARRAYS = frozenset({type(None), bool, int, float, complex, str, bytes, dict, tuple, list})
 
-_loading = threading.RLock()
-
 
 def _load(entry: EntryPoint) -> Backend:
     """Load a backend in one thread, while others that need one wait."""
-    with _loading:
+    with KNOWN.loading:
         return _load_now(entry)
 
 
@@ -241,11 +273,11 @@ def _load_now(entry: EntryPoint) -> Backend:
     try:
         loaded: Any = import_module(module)
     except ModuleNotFoundError as error:
-        roots = [root for root, other in _array_roots().items() if other.value == entry.value]
+        roots = [root for root, other in KNOWN.array_roots.items() if other.value == entry.value]
         root = (error.name or "").partition(".")[0]
         if root not in roots:
             raise
-        name = next((n for n, other in _named().items() if other.value == entry.value), entry.name)
+        name = next((n for n, other in KNOWN.named.items() if other.value == entry.value), entry.name)
         raise BackendNotFoundError(
             f"backend {shown(name)} needs {root}, which is not installed: pip install 'luxport-nn[{name}]'",
             name=root,
@@ -254,20 +286,3 @@ def _load_now(entry: EntryPoint) -> Backend:
         loaded = getattr(loaded, part)
     register_backend(loaded)
     return loaded
-
-
-@functools.cache
-def _named() -> dict[str, EntryPoint]:
-    return _entries("luxport.backends")
-
-
-@functools.cache
-def _array_roots() -> dict[str, EntryPoint]:
-    return _entries("luxport.arrays")
-
-
-def _entries(group: str) -> dict[str, EntryPoint]:
-    # Importing this takes a third of luxport's own import time, and only the first array needs it.
-    from importlib.metadata import entry_points
-
-    return {entry.name: entry for entry in entry_points(group=group)}

@@ -77,7 +77,7 @@ class TestOwners:
                 assert type(lp.asarray([1.0])) is np.ndarray
             assert "half" in lp.available_backends()
         finally:
-            del _registry._BY_NAME["half"]
+            del _registry.KNOWN.by_name["half"]
 
     def test_what_a_backend_declares_it_has(self, message):
         numpy = vars(lp.get_backend("numpy"))

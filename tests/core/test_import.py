@@ -143,7 +143,7 @@ print(y.tolist(), loss.item(), st, torch.autograd.grad(y.sum(), x)[0].tolist())
 def test_backends_that_are_loaded_as_their_frameworks_arrive():
     others = {"numpy", "jaxlib", "array_api_strict", "mlx", "cupy"}  # whose compilers, if any, read no Python
     others |= {"onnx"}  # whose arrays are luxport's own: there are none before the backend is
-    assert _registry._array_roots().keys() - others == set(_registry.FRAMEWORKS)
+    assert _registry.KNOWN.array_roots.keys() - others == set(_registry.FRAMEWORKS)
 
 
 class TestWhenImported:

@@ -32,7 +32,16 @@ assert not failures, failures
     [
         ("luxport.save", "luxport.to_torch"),
         ("luxport.porting.load", "luxport.from_keras", "luxport.load", "luxport.LSTM"),
-        ("luxport.asarray([1.0], backend='numpy')",) * 8,
+        (
+            "luxport.asarray([1.0], backend='torch')",
+            "luxport.setup(0, luxport.Dense(1, 1), backend='torch')",
+            "luxport.backend_of(__import__('torch').ones(1)).jit(luxport.relu)",
+            "__import__('luxport_torch')",
+            "luxport.asarray([1.0], backend='jax')",
+            "luxport.backend_of(__import__('jax').numpy.ones(1))",
+            "luxport.asarray([1.0], backend='numpy')",
+            "luxport.available_backends()",
+        ),
     ],
 )
 def test_first_use_by_several_threads(uses):
