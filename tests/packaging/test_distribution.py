@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import venv
 from pathlib import Path
 
@@ -61,3 +62,12 @@ def test_wheel_holds_every_package(built: dict[str, Path]) -> None:
     expected = {"luxport", "luxport_conformance"} | backends
     assert packages == expected
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_sdist_holds_what_the_tests_need(built: dict[str, Path]) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("git tells what there is, and this is no clone")
+    with tarfile.open(built["sdist"]) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    tracked = run("git", "ls-files", cwd=ROOT).split()
+    assert [name for name in tracked if name not in names] == [".ci/run"]
