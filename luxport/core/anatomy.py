@@ -22,6 +22,8 @@ class LayerBase:
 
     _entries: ClassVar[Any] = None
     _own: ClassVar[Any] = None
+    # How many layers it is with all inside, each counted in every place.
+    _places: ClassVar[int] = 1
     # The field with a layer whose methods are called instead of itself: its entries are checked in place of this one's.
     _entries_of: ClassVar[str | None] = None
     # Entries that a layer uses itself, where all others are handed on to a layer that it holds.

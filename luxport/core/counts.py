@@ -24,7 +24,7 @@ def parameter_length(model: LayerBase | Parameters) -> int:
     33024
     """
     ps = abstract_values(initial_parameters, model) if isinstance(model, LayerBase) else model
-    return sum(_size(leaf) for leaf in tree.leaves(ps))
+    return _numbers(ps, {})
 
 
 @says_what_it_takes
@@ -37,12 +37,26 @@ def state_length(model: LayerBase | States) -> int:
     >>> state_length(luxport.BatchNorm(128)), state_length(luxport.Dropout(0.5))
     (257, 2)
     """
-    st = abstract_values(initial_states, model) if isinstance(model, LayerBase) else model
-    if isinstance(st, Mapping):
-        return sum(1 if name == "rng" else state_length(value) for name, value in st.items())
+    return _entries(abstract_values(initial_states, model) if isinstance(model, LayerBase) else model, {})
+
+
+def _numbers(ps: Any, known: dict[int, int]) -> int:
+    """Count the numbers of a tree; a dict that stands in it again is counted again, and not looked at again."""
+    if not isinstance(ps, Mapping):
+        return sum([_size(leaf) for leaf in tree.leaves(ps)])
+    if id(ps) not in known:
+        known[id(ps)] = sum([_numbers(value, known) for value in ps.values()])
+    return known[id(ps)]
+
+
+def _entries(st: Any, known: dict[int, int]) -> int:
     if isinstance(st, (tuple, list)):
-        return sum(state_length(value) for value in st)
-    return 1 if st is None or isinstance(st, Static) else _size(st)
+        return sum([_entries(value, known) for value in st])
+    if not isinstance(st, Mapping):
+        return 1 if st is None or isinstance(st, Static) else _size(st)
+    if id(st) not in known:
+        known[id(st)] = sum([1 if name == "rng" else _entries(value, known) for name, value in st.items()])
+    return known[id(st)]
 
 
 def _size(leaf: Any) -> int:

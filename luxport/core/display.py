@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import MISSING, fields
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import LayerBase, NamedLayers, by_name
@@ -29,7 +31,9 @@ def display(model: LayerBase) -> str:
     """
     if not isinstance(model, LayerBase):
         raise TypeError(f"display expects a layer, got {kind_of(model)}")
-    lines = _lines(model, "", "")
+    lines = list(islice(_lines(model, {}, "", ""), _MOST_LINES + 1))
+    if len(lines) > _MOST_LINES:
+        lines[-1] = "...", ""
     width = max((len(text) for text, counts in lines if counts), default=0) + 2
     return "\n".join(f"{text:<{width}}# {counts}" if counts else text for text, counts in lines)
 
@@ -41,6 +45,29 @@ def one_line(layer: LayerBase) -> str:
     >>> one_line(luxport.Dense(2, 3, luxport.relu, use_bias=False))
     'Dense(2, 3, relu, use_bias=False)'
     """
+    known = _written.get()
+    if known is not None:
+        if id(layer) not in known:
+            text = _call(layer)
+            known[id(layer)] = layer, text if len(text) <= _LONGEST else f"{_title(layer)}(...)"
+        return known[id(layer)][1]
+    outermost = _written.set({})
+    try:
+        return _call(layer)
+    finally:
+        _written.reset(outermost)
+
+
+_MOST_LINES = 10_000
+
+_LONGEST = 100_000
+"""Characters of a layer inside another: those that stand in one another again and again would have no end."""
+
+_written: ContextVar[dict[int, tuple[LayerBase, str]] | None] = ContextVar("written", default=None)
+"""The layers inside the one that is being written, and their texts: none is written twice."""
+
+
+def _call(layer: LayerBase) -> str:
     parts: list[str] = []
     positional = True
     for f in fields(layer):  # type: ignore[arg-type]
@@ -73,8 +100,13 @@ def _text(value: Any) -> str:
     return repr(value)
 
 
-def _counts(layer: LayerBase, copies: int) -> str:
-    parameters, states = parameter_length(layer), state_length(layer)
+_Counts: TypeAlias = dict[int, tuple[LayerBase, int, int]]
+
+
+def _counts(layer: LayerBase, known: _Counts, copies: int) -> str:
+    if id(layer) not in known:
+        known[id(layer)] = layer, parameter_length(layer), state_length(layer)
+    _, parameters, states = known[id(layer)]
     texts = [_plural(parameters, copies, "parameter")] if parameters else []
     texts += [_plural(states, copies, "state")] if states else []
     return ", ".join(texts)
@@ -85,18 +117,21 @@ def _plural(n: int, copies: int, noun: str) -> str:
     return f"{total:_}{f' ({n:_} x {copies})' if copies > 1 else ''} {noun}{'' if total == 1 else 's'}"
 
 
-def _lines(node: Any, indent: str, label: str, end: str = "", copies: int = 1) -> list[tuple[str, str]]:
+def _lines(
+    node: Any, known: _Counts, indent: str, label: str, end: str = "", copies: int = 1
+) -> Iterator[tuple[str, str]]:
     children = node.children() if isinstance(node, LayerBase) else by_name(node)
     if isinstance(node, LayerBase) and not children:
-        return [(f"{indent}{label}{one_line(node)}{end}", _counts(node, copies))]
+        yield f"{indent}{label}{one_line(node)}{end}", _counts(node, known, copies)
+        return
     title = _title(node) if isinstance(node, LayerBase) else ""
-    lines = [(f"{indent}{label}{title}(", "")]
+    yield f"{indent}{label}{title}(", ""
     for name, child, repeated in _group(children):
-        lines += _lines(child, indent + "    ", f"{name} = ", ",", copies * repeated)
-    closing = _counts(node, copies) if isinstance(node, LayerBase) else ""
+        yield from _lines(child, known, indent + "    ", f"{name} = ", ",", copies * repeated)
+    closing = _counts(node, known, copies) if isinstance(node, LayerBase) else ""
     if isinstance(node, LayerBase) and not indent:
         closing = closing or "0 parameters"
-    return [*lines, (f"{indent}){end}", closing)]
+    yield f"{indent}){end}", closing
 
 
 def _group(children: Mapping[str, Any]) -> list[tuple[str, Any, int]]:

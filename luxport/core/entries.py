@@ -48,6 +48,14 @@ def learn_entries(layer: Any) -> None:
     entries = _entries_of(layer)
     object.__setattr__(layer, "_entries", entries)
     object.__setattr__(layer, "_own", None if entries is None else entries.own)
+    try:
+        object.__setattr__(layer, "_places", 1 + _places_of(layer.children()))
+    except Exception:  # as below
+        return
+
+
+def _places_of(layers: Any) -> int:
+    return sum([one._places if isinstance(one, LayerBase) else _places_of(one) for one in by_name(layers).values()])
 
 
 def _entries_of(layer: Any) -> Entries | None:

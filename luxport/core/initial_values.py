@@ -12,7 +12,7 @@ from luxport.core.anatomy import LayerBase, by_name
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng
 
-__all__ = ["abstract_values", "initial_parameters", "initial_states"]
+__all__ = ["abstract_values", "check_places", "initial_parameters", "initial_states"]
 
 
 @says_what_it_takes
@@ -25,6 +25,7 @@ def initial_parameters(rng: int | Rng, layers: Any) -> Any:
     """
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
+        check_places("initial_parameters", layers, rng)
         return _values_of(layers, rng, "initial_parameters")
     return {name: initial_parameters(rng, layer) for name, layer in by_name(layers).items()}
 
@@ -34,6 +35,7 @@ def initial_states(rng: int | Rng, layers: Any) -> Any:
     """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):
+        check_places("initial_states", layers, rng)
         return _values_of(layers, rng, "initial_states")
     return {name: initial_states(rng, layer) for name, layer in by_name(layers).items()}
 
@@ -67,4 +69,28 @@ def abstract_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any
         values = initial(AbstractRng(), layer)
     except ValuesNeededError:
         values = initial(Rng(0), layer)
-    return tree.map(AbstractArray.like, values)
+    return _described(values, {})
+
+
+def _described(values: Any, known: dict[int, Any]) -> Any:
+    """Describe each array, those of a layer once however often it stands in others."""
+    if type(values) is not dict:
+        return tree.map(AbstractArray.like, values)
+    if id(values) not in known:
+        known[id(values)] = {name: _described(value, known) for name, value in values.items()}
+    return known[id(values)]
+
+
+_MOST_PLACES = 1_000_000
+
+
+def check_places(function: str, layer: LayerBase, rng: Rng | None = None) -> None:
+    """Refuse a model with more layers than can be walked through: a few that stand in one another again and again.
+
+    Raises: ValueError
+    """
+    if layer._places > _MOST_PLACES and not isinstance(rng, AbstractRng):
+        raise ValueError(
+            f"{function} expects a model of at most {_MOST_PLACES:,} layers, got a {type(layer).__name__} of "
+            f"{layer._places:,}: the same layers stand in it again and again"
+        )

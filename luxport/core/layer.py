@@ -19,6 +19,7 @@ from luxport.core.anatomy import LayerBase, Parameters, States
 from luxport.core.construction import complete_when_built
 from luxport.core.display import display, one_line
 from luxport.core.error_location import locate_errors
+from luxport.core.initial_values import check_places
 from luxport.text import kind_of
 
 __all__ = ["Layer", "check_layer", "is_array"]
@@ -71,6 +72,7 @@ def check_layer(function: str, model: Any) -> None:
     """Expect a layer."""
     if not isinstance(model, Layer):
         raise TypeError(f"{function} expects a layer, got {kind_of(model)}")
+    check_places(function, model)
 
 
 def is_array(value: Any) -> bool:

@@ -532,3 +532,11 @@ def test_layers_that_stand_in_each_other_twice_are_built_at_once(hold):
     for _ in range(60):
         model = hold(model)
     assert len(list(model.children().values())) > 0
+    # Counts know all places, texts end, and what would walk through them all says so.
+    assert lp.parameter_length(model) >= 6 * 2**60 and lp.state_length(model) == 0
+    assert repr(model).count("Dense(2, 2)") < 20_000 and len(str(model).splitlines()) <= 10_001
+    for walk in (lambda: lp.setup(0, model), lambda: lp.summary(model, (1, 2)), lambda: lp.output_shape(model, (1, 2))):
+        with pytest.raises(
+            ValueError, match=r"at most 1,000,000 layers, got a (Chain|Parallel) of [\d,]{25}: the same"
+        ):
+            walk()
