@@ -12,14 +12,19 @@ import luxport
 FOLDER = Path(__file__).parents[2] / "examples"
 OTHERS = {"digits", "distributed", "quick_start", "toy_backend"}
 RECORDED: dict[str, tuple[dict[str, Any], float]] = {
+    "basics": ({"steps": 40}, 0.0127705),
+    "bayesian_network": ({"draws": 20, "steps": 10}, -51.23),
     "convolutional_vae": ({"epochs": 1, "count": 512}, 43.8703),
     "deep_equilibrium": ({"epochs": 1, "count": 500}, 1.98408),
+    "diffusion": ({"epochs": 1, "count": 512}, 1.36330),
     "graph_network": ({"steps": 40}, 0.236179),
     "hypernetwork": ({"steps": 40}, 0.0857896),
+    "lstm_encoder_decoder": ({"epochs": 2, "count": 256}, 0.306695),
     "neural_ode": ({"steps": 20, "length": 20}, 0.0701554),
     "optimization_libraries": ({"steps": 30}, 1.87653),
     "physics_informed": ({"steps": 30, "count": 64}, 25.3072),
     "polynomial_fitting": ({"steps": 60}, 0.110663),
+    "qwen3": ({"steps": 10}, 2.17517),
     "real_nvp": ({"steps": 30, "count": 128}, 1.91413),
     "simple_rnn": ({"epochs": 2, "count": 256}, 0.677787),
 }

@@ -1,0 +1,110 @@
+"""
+A Bayesian network
+==================
+
+Learnt here: parameters as one vector, which is what samplers want. Hamiltonian Monte Carlo draws networks as likely as
+they are after the data was seen, and the networks disagree where there was none. ``logdensity`` is all that another
+sampler needs: on JAX, ``blackjax.nuts(logdensity, …)`` takes it as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import luxport
+from luxport import Chain, Dense, tanh
+
+# PyTorch's compiler would take longer than all of the drawing.
+COMPILED = luxport.default_backend().name != "torch"
+NOISE = 0.1
+model = Chain(Dense(1, 10, tanh), Dense(10, 1))
+
+
+def data(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return points of a wave, none of them between -1/2 and 1/2."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.5, 2, (count, 1)) * rng.choice([-1, 1], (count, 1))
+    return x.astype(np.float32), (np.sin(2 * x) + NOISE * rng.normal(size=x.shape)).astype(np.float32)
+
+
+# %%
+# The vector's layout comes from `flatten`; it goes through the model like a tree of parameters does.
+def density(count: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Any]:
+    """Return the logarithm of the density, the function that makes parameters of a vector, and where to start."""
+    ps, st = luxport.setup(0, model)
+    start, restore = luxport.flatten(ps)
+    x, y = (luxport.asarray(part) for part in data(count))
+
+    def logdensity(vector: Any) -> Any:
+        xp = luxport.namespace(vector)
+        found, _ = model(x, restore(vector), st)
+        return -xp.sum(((found - y) / NOISE) ** 2) / 2 - xp.sum(vector**2) / 2
+
+    return logdensity, restore, start
+
+
+# %%
+# A draw gives the vector a push, follows it without friction, and keeps where it comes to if energy was kept.
+def energy(value: Any, push: Any) -> float:
+    """Return the energy, without its sign: what is left where nothing is lost on the way."""
+    return float(value) - float(luxport.namespace(push).sum(push**2)) / 2
+
+
+def train(draws: int = 400, steps: int = 30, count: int = 60) -> tuple[float, float, np.ndarray, Callable[[Any], Any]]:
+    """Return the mean logarithm of the density in the second half, how many moves were kept, vectors, `restore`."""
+    logdensity, restore, vector = density(count)
+    slope = luxport.value_and_grad(logdensity)
+    slope = luxport.jit(slope) if COMPILED else slope
+    rng, size, kept, values, vectors = luxport.rng(1), 0.01, 0, [], []
+    value, gradient = slope(vector)
+    for draw in tqdm(range(draws), disable=None):
+        push = luxport.asarray(rng.normal(tuple(vector.shape)))
+        place, moved, there, uphill = vector, push, value, gradient
+        for _ in range(steps):
+            moved = moved + size / 2 * uphill
+            place = place + size * moved
+            there, uphill = slope(place)
+            moved = moved + size / 2 * uphill
+        chance = np.exp(min(0.0, energy(there, moved) - energy(value, push)))
+        if float(rng.uniform((1,))[0]) < chance:
+            vector, value, gradient, kept = place, there, uphill, kept + 1
+        if draw >= draws // 2:
+            values.append(float(value))
+            vectors.append(luxport.to_numpy(vector))
+        else:
+            # Three of four moves shall be kept.
+            size *= 1.05 if chance > 0.75 else 0.9
+    return float(np.mean(values)), kept / draws, np.stack(vectors), restore
+
+
+def main() -> None:
+    """Draw networks, and show what they say and how much they disagree."""
+    import matplotlib.pyplot as plt
+
+    value, kept, vectors, restore = train()
+    print(f"logarithm of the density {value:.2f}, {kept:.0%} of the moves kept")
+    grid = np.linspace(-3, 3, 121, dtype=np.float32)[:, None]
+    _, st = luxport.setup(0, model)
+    lines = np.stack(
+        [
+            luxport.to_numpy(model(luxport.asarray(grid), restore(luxport.asarray(vector)), st)[0])[:, 0]
+            for vector in vectors[::4]
+        ]
+    )
+    spread = lines.std(axis=0)
+    print(f"networks differ by {spread[60]:.3f} in the gap, by {spread[90]:.3f} where there was data")
+    mean = lines.mean(axis=0)
+    plt.fill_between(grid[:, 0], mean - 2 * spread, mean + 2 * spread, alpha=0.3)
+    plt.plot(grid[:, 0], mean)
+    plt.scatter(*data(60), s=8, color="black")
+    plt.show()
+
+
+# %%
+# What changes between backends: nothing.
+if __name__ == "__main__":
+    main()
