@@ -40,14 +40,14 @@ def _cases(path: Path) -> list[Case]:
     if "net_file" not in solutions:
         return []
     folder = path.parent
-    model = petab.load(folder / solutions["net_file"])
+    model = petab.load_model(folder / solutions["net_file"])
     keys = sorted(key for key in solutions if key.startswith("net_input"))
     cases = []
     for number, output in enumerate(solutions["net_output"]):
         inputs = [petab.load_array(folder / solutions[key][number]) for key in keys]
         initial, st = luxport.setup(0, model, backend="numpy")
         files = solutions.get("net_ps")
-        ps = petab.load_parameters(folder / files[number], model) if files else initial
+        ps = petab.load_parameters(folder / files[number], model)[0] if files else initial
         x = inputs[0] if len(inputs) == 1 else tuple(inputs)
         want = petab.load_array(folder / output)
         case = _drawn if "dropout" in solutions else _computed

@@ -16,6 +16,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer, check_layer
 from luxport.core.modes import test_mode
+from luxport.text import kind_of
 
 __all__ = ["InputSpec", "to_onnx"]
 
@@ -44,9 +45,9 @@ class InputSpec:
 def to_onnx(
     path: str | PathLike[str] | None,
     model: Layer,
+    inputs: Any,
     ps: Parameters,
     st: States,
-    inputs: Any,
     *,
     input_names: str | Sequence[str] | None = None,
     output_names: str | Sequence[str] | None = None,
@@ -80,11 +81,16 @@ def to_onnx(
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(4, 8, luxport.relu), luxport.Dense(8, 3))
     >>> ps, st = luxport.setup(0, model)
-    >>> onnx_model = luxport.to_onnx(None, model, ps, st, ("N", 4))
+    >>> onnx_model = luxport.to_onnx(None, model, ("N", 4), ps, st)
     >>> [node.op_type for node in onnx_model.graph.node]
     ['Gemm', 'Relu', 'Gemm']
     """
     check_layer("to_onnx", model)
+    if not isinstance(ps, Mapping) or not isinstance(st, Mapping):
+        raise TypeError(
+            "to_onnx is called as to_onnx(path, model, inputs, ps, st), "
+            f"got {kind_of(ps)} and {kind_of(st)} as parameters and states"
+        )
     backend: Any = get_backend("onnx")
     ps, st = to_numpy(ps), to_numpy(st if training else test_mode(st))
     specs = tree.map(lambda leaf: InputSpec(leaf.shape, leaf.dtype or _dtype_of(ps)), _specs(inputs))

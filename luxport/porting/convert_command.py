@@ -19,7 +19,7 @@ from luxport.porting.files import saving
 from luxport.porting.files.detect import is_safetensors
 from luxport.porting.files.opening import expect_regular
 from luxport.porting.flux.state_file import save_flux_state
-from luxport.porting.loading import load
+from luxport.porting.loading import load_model
 from luxport.porting.parameters import load_parameters
 
 __all__ = ["main"]
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError("--input and an output whose name ends in .onnx belong together: --input N,1,28,28")
         if options.model is None:
             with _doubts_told():
-                model, ps, st = load(options.file, name=options.name, flux=options.flux, backend="numpy")
+                model, ps, st = load_model(options.file, name=options.name, flux=options.flux, backend="numpy")
         else:
             model = _imported(options.model)
             if _is_safetensors(options.file):
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
                     ps, st = load_parameters(options.file, model, **chosen, backend="numpy")
         if to_graph:
             inputs = [_input(text) for text in options.input]
-            to_onnx(options.output, model, ps, st, inputs[0] if len(inputs) == 1 else tuple(inputs))
+            to_onnx(options.output, model, inputs[0] if len(inputs) == 1 else tuple(inputs), ps, st)
         elif options.output.endswith(".jld2"):
             save_flux_state(options.output, model, ps, st)
         else:

@@ -69,7 +69,7 @@ def describe(saved: SavedFile, *, longest: int | None = _LONGEST) -> list[str]:
 def _purpose(saved: SavedFile) -> str:
     values = saved.values
     if models := models_in(values):
-        return f"whole models: {_plain(', '.join(models))}; luxport.porting.load builds the layers"
+        return f"whole models: {_plain(', '.join(models))}; luxport.porting.load_model builds the layers"
     found = list(julia.every(values))
     if any(isinstance(value, julia.Unavailable) for value in found):
         return "values that the file does not hold: see below"

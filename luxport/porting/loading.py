@@ -1,4 +1,4 @@
-"""`load`: a model in a file of Julia's, as a layer with its parameters and states."""
+"""`load_model`: a model in a file of Julia's, as a layer with its parameters and states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 import luxport
 from luxport import tree
-from luxport.backend import Backend, default_backend, get_backend
+from luxport.backend import Backend, can, default_backend, get_backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.porting import julia
@@ -25,7 +25,7 @@ from luxport.porting.julia.generation import version_told, versions_for
 from luxport.porting.lux.saved import is_saved_model, with_parameters_beside
 from luxport.tree.ordered_keys import with_places
 
-__all__ = ["load", "models_in", "placed"]
+__all__ = ["load_model", "models_in", "placed"]
 
 _DEEPEST = 4
 """How far inside a file's entries models are looked for."""
@@ -35,7 +35,7 @@ _MOST = 10_000
 
 
 @says_what_it_takes
-def load(
+def load_model(
     path: str | PathLike[str],
     *,
     name: str | None = None,
@@ -64,7 +64,7 @@ def load(
     Raises: FileFormatError if the file cannot be read, or holds no model: parameters alone are for
             `load_parameters`; ValueError if `flux` is no version
     """
-    told = None if flux is None else version_told("load", flux)
+    told = None if flux is None else version_told("load_model", flux)
     saved = read(path)
     with refusing(str(path)):
         value, parent = _chosen(saved.values, name, str(path))
@@ -101,7 +101,7 @@ def placed(values: Any, backend: str | Backend | None, device: str | None, dtype
             known[id(value)] = owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
         return known[id(value)]
 
-    return with_places(tree.map(place, values), known=getattr(owner, "sorts_keys", False))
+    return with_places(tree.map(place, values), known=can(owner, "sorted keys"))
 
 
 def _is_model(value: Any) -> bool:

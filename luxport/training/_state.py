@@ -153,6 +153,17 @@ class TrainState(_Fields):
         return f"TrainState({self.model!r}, step={self.step})"
 
 
+def expect_state(caller: str, state: Any) -> None:
+    """Expect a `TrainState`, which stands last, after the data.
+
+    Raises: TypeError
+    """
+    if not isinstance(state, TrainState):
+        raise TypeError(
+            f"{caller} expects a TrainState after the data, got {type(state).__name__}: TrainState.create(model, rule)"
+        )
+
+
 class _TakenState(TrainState):
     """What becomes of a state whose arrays are gone: no check is needed as long as they are not."""
 

@@ -13,7 +13,7 @@ from luxport.ops.looking import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._batching import first_size
 from luxport.training._loss_scaling import all_finite, select
-from luxport.training._state import Program, TrainState, in_precision
+from luxport.training._state import Program, TrainState, expect_state, in_precision
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static
@@ -128,8 +128,7 @@ def train_step(
     >>> losses[0] > losses[1] > losses[2], int(state.step)
     (True, 3)
     """
-    if not isinstance(state, TrainState):
-        raise TypeError(f"train_step expects a TrainState, got {type(state).__name__}: TrainState.create(model, rule)")
+    expect_state("train_step", state)
     state.expect_kept()
     key = objective, jit, donate, accumulate, steps_per_call, nonfinite
     program = _PROGRAMS.get(key)

@@ -269,7 +269,7 @@ def convert(path: str) -> None:
 
 
 FORMATS: dict[str, tuple[Callable[[random.Random], bytes], Callable[[str], Any]]] = {
-    "yaml": (yaml_text, petab.load),
+    "yaml": (yaml_text, petab.load_model),
     "hdf5": (hdf5_bytes, read_arrays),
     "safetensors": (safetensors_bytes, lambda path: saving.load(path, backend="numpy")),
     "models": (model_bytes, read_models),

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 import luxport as lp
-from luxport.porting import FileFormatError, load, load_parameters, read
+from luxport.porting import FileFormatError, load_model, load_parameters, read
 from luxport.porting.flux import Hole
 from luxport.porting.inspect_command import describe
 
@@ -40,7 +40,7 @@ def ints(*values):
 def loaded(model, tmp_path, **options):
     path = tmp_path / "model.bson"
     path.write_bytes(bw.bson({"model": model}))
-    return load(path, backend="numpy", **options)
+    return load_model(path, backend="numpy", **options)
 
 
 def outputs(model, x, tmp_path, **options):

@@ -10,7 +10,7 @@ import pytest
 import real_files
 
 import luxport as lp
-from luxport.porting import FileFormatError, load, load_parameters
+from luxport.porting import FileFormatError, load_model, load_parameters
 
 FLUX, MNIST = real_files.folder("flux"), real_files.folder("mnist")
 
@@ -40,7 +40,7 @@ def digits() -> tuple[Any, Any]:
 
 def test_boston_dense(backend: str) -> None:
     data = recorded("boston_dense.npz")
-    y = output(*load(FLUX / "boston_dense.bson", backend=backend), data["x"], backend)
+    y = output(*load_model(FLUX / "boston_dense.bson", backend=backend), data["x"], backend)
     errors = (y[:, 0].astype(np.float64) - data["target"].ravel()) ** 2
     # To the seven digits of float32 that the author's notebook prints.
     assert errors[:355].mean() == pytest.approx(4.3577601e14, rel=1e-7)
@@ -49,12 +49,12 @@ def test_boston_dense(backend: str) -> None:
 
 def test_cartpole_of_tracker_arrays_and_an_anonymous_softmax(backend: str) -> None:
     data = recorded("ppo_cartpole_policy.npz")
-    y = output(*load(FLUX / "cartpole_policy_tracker.bson", backend=backend), data["x"], backend)
+    y = output(*load_model(FLUX / "cartpole_policy_tracker.bson", backend=backend), data["x"], backend)
     np.testing.assert_allclose(y, data["y"], atol=1e-6)
 
 
 def test_course_of_flux_0_11(backend: str, digits: tuple[Any, Any]) -> None:
-    model, ps, st = load(FLUX / "course_mnist_flux011.bson", backend=backend)
+    model, ps, st = load_model(FLUX / "course_mnist_flux011.bson", backend=backend)
     data = recorded("course_bson_flux011.npz")
     np.testing.assert_allclose(output(model, ps, st, data["x"], backend), data["y"], atol=1e-5)
     right = output(model, ps, st, digits[0], backend).argmax(-1) == digits[1]

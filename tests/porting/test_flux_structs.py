@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from test_flux_models import GATES, IDENTITY, TANH, WH, WI, chain, close, draw, flux, ints, loaded, outputs
 
 import luxport as lp
-from luxport.porting import FileFormatError, load, load_parameters
+from luxport.porting import FileFormatError, load_model, load_parameters
 
 IMAGES = draw(2, 4, 3, 5)
 COLON = bw.struct_of(bw.datatype("Base.Colon"))
@@ -298,13 +298,13 @@ def test_batch_norm_kept_a_standard_deviation_until_0_6(wrap, epsilon, options, 
     close(got, normed(MEAN, MOVING if deviation else np.sqrt(MOVING + epsilon)))
     assert len(caught) == warned
     if warned:
-        assert "name the version, as load(..., flux='0.6')" in str(caught[0].message)
+        assert "name the version, as load_model(..., flux='0.6')" in str(caught[0].message)
     # Parameters alone are read as a model is, wherever they are and whatever is beside them.
     path = tmp_path / "norm.bson"
     path.write_bytes(bw.bson({"run": {"best": {"model": model}, "last": [UNSURE, UNSURE]}}))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        layer, _, st = load(path, name="run.best.model", backend="numpy", **options)
+        layer, _, st = load_model(path, name="run.best.model", backend="numpy", **options)
         told = len(caught)
         _, again = load_parameters(path, layer, backend="numpy", **options)
     assert len(caught) == 2 * warned and told == warned
@@ -326,7 +326,7 @@ def test_the_models_of_two_versions_in_one_file(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name, model, want in (("old", chained, MOVING**2 - 1e-5), ("new", chained, MOVING), ("bare", norm, MOVING)):
-            _, _, st = load(path, name=name, backend="numpy")
+            _, _, st = load_model(path, name=name, backend="numpy")
             _, fitted = load_parameters(path, model, name=name, backend="numpy")
             for states in (st, fitted):
                 np.testing.assert_allclose(states.get("layer_1", states)["running_var"], want, rtol=1e-6)
@@ -371,7 +371,7 @@ def test_jld2_names_what_batch_norm_kept(name, tmp_path):
     path.write_bytes(w.finish(model=w.scalar(jw.shared(kind), data)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model, ps, st = load(path, backend="numpy")
+        model, ps, st = load_model(path, backend="numpy")
     close(model(IMAGES, ps, lp.test_mode(st))[0], normed(MEAN, MOVING if name == "σ" else np.sqrt(MOVING)))
     _, fitted = load_parameters(path, lp.BatchNorm(4), backend="numpy")
     close(fitted["running_var"], MOVING**2 if name == "σ" else MOVING)
@@ -444,18 +444,18 @@ def test_a_model_inside_other_things_is_named(tmp_path):
     path = tmp_path / "agent.bson"
     path.write_bytes(bw.bson({"agent": bw.struct_of(bw.datatype("Main.Agent"), 3, dense)}))
     with pytest.warns(UserWarning, match=r"agent\.bson: this loads agent\.1; name= chooses"):
-        assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
-    assert load(path, name="agent.1")[0] == lp.Dense(4, 2, use_bias=False)
+        assert load_model(path)[0] == lp.Dense(4, 2, use_bias=False)
+    assert load_model(path, name="agent.1")[0] == lp.Dense(4, 2, use_bias=False)
     rebuild = bw.struct_of(bw.datatype("Optimisers.Restructure"), dense, {}, 8)
     path.write_bytes(bw.bson({"flat": bw.array(draw(8)), "rebuild": rebuild, "opt": {"model": dense}}))
     with pytest.warns(UserWarning, match=r"this loads rebuild\.0;"):
-        load(path)
+        load_model(path)
     path.write_bytes(bw.bson({"run": {"best": {"model": dense, "loss": 0.5}}}))
-    assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
+    assert load_model(path)[0] == lp.Dense(4, 2, use_bias=False)
     with pytest.raises(FileFormatError, match=r"no model 'last'; there are run\.best\.model"):
-        load(path, name="last")
+        load_model(path, name="last")
     for version in ("1", "0.3", "0.17", "0.99", "0.06", "0.6.x"):
-        for reader in (load, lambda path, flux: load_parameters(path, lp.Dense(4, 2), flux=flux)):
+        for reader in (load_model, lambda path, flux: load_parameters(path, lp.Dense(4, 2), flux=flux)):
             with pytest.raises(ValueError, match=rf"a version of Flux as flux, '0.6' to '0.16', got '{version}'"):
                 reader(path, flux=version)
 
@@ -466,10 +466,10 @@ def test_what_is_left_behind_is_named(tmp_path):
     encoder = bw.struct_of(bw.datatype("Main.Encoder"), dense)
     path.write_bytes(bw.bson({"decoder": dense, "encoder": encoder, "loss": 0.5, "seen": [1, 2]}))
     with pytest.warns(UserWarning, match=r"this loads decoder and leaves behind what else has layers: encoder; name="):
-        load(path)
+        load_model(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load(path, name="encoder.0")
+        load_model(path, name="encoder.0")
 
 
 def test_a_file_that_is_itself_a_dictionary(tmp_path):
@@ -478,9 +478,9 @@ def test_a_file_that_is_itself_a_dictionary(tmp_path):
     dictionary = bw.datatype("Base.Dict", bw.datatype("Core.String"), bw.datatype("Core.Any"))
     path = tmp_path / "model.bson"
     path.write_bytes(bw.bson(bw.struct_of(dictionary, ["model", "epoch"], [dense, 3])))
-    assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
+    assert load_model(path)[0] == lp.Dense(4, 2, use_bias=False)
     path.write_bytes(bw.bson(dense))
-    assert load(path)[0] == lp.Dense(4, 2, use_bias=False)
+    assert load_model(path)[0] == lp.Dense(4, 2, use_bias=False)
 
 
 def test_layers_that_share_their_arrays_in_the_file_are_tied(tmp_path):
@@ -489,7 +489,7 @@ def test_layers_that_share_their_arrays_in_the_file_are_tied(tmp_path):
     other = flux("Dense", bw.array(draw(2, 2)), False, IDENTITY)
     path = tmp_path / "model.bson"
     path.write_bytes(bw.bson({"model": chain(dense, other, dense), "_backrefs": [weight]}))
-    model, ps, st = load(path)
+    model, ps, st = load_model(path)
     assert isinstance(model, lp.Tied) and lp.parameter_length(model) == 8
     x = draw(3, 2)
     first, second = ps["layer_1"]["weight"], ps["layer_2"]["weight"]
@@ -505,11 +505,11 @@ def test_lux_layers_are_read_without_names_of_fields_too(tmp_path):
     path = tmp_path / "lux.bson"
     dense = bw.struct_of(bw.datatype("Lux.Dense", True), TANH, 4, 2, draws, draws)
     path.write_bytes(bw.bson({"model": dense, "ps": bw.struct_of(kind, bw.array(weight), bw.array(bias))}))
-    model, ps, st = load(path)
+    model, ps, st = load_model(path)
     close(model(x, ps, st)[0], np.tanh(x @ weight + bias))
     path.write_bytes(bw.bson({"model": bw.struct_of(bw.datatype("Lux.Dense"), TANH, 4, 2)}))
     with pytest.raises(FileFormatError, match=r"a Lux\.Dense with 3 fields; luxport knows 5 or 6"):
-        load(path)
+        load_model(path)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_the_fuzzer_finds_what_it_looks_for():
         *("def f(x=print()):\n    return x", "@print\ndef f(x):\n    return x", "class A(print):\n    pass"),
         *("x = 9 ** (9 ** 9)", "x = 9 ** 9 ** 9 ** 9", "x = 9 ** 387420489"),
         *("# a\x0cb", "x = '\u202e'", "x: print() = 1", "del luxport", "x = 'a'.format", "with luxport:\n    pass"),
-        *("x = luxport.porting.load", "raise SystemExit('1')", "x.y = 1", "global x", "x = (y := 1)", "# \x00"),
+        *("x = luxport.porting.load_model", "raise SystemExit('1')", "x.y = 1", "global x", "x = (y := 1)", "# \x00"),
         *("def not_ported(julia):\n    return print(julia)", "x = math.factorial", "from os import system"),
         *(
             "class A:\n    exec('1')",

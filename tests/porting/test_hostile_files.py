@@ -41,11 +41,11 @@ def place(request, tmp_path):
 def test_what_is_no_regular_file_is_refused_without_being_opened(place, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for read in (
-        porting.load,
+        porting.load_model,
         lambda path: porting.load_parameters(path, MODEL),
         porting.read,
         luxport.load,
-        petab.load,
+        petab.load_model,
         petab.load_array,
         lambda path: petab.load_parameters(path, MODEL),  # type: ignore[arg-type]
     ):
@@ -63,7 +63,7 @@ def test_sizes_without_numbers_draw_nothing(tmp_path):
     dense = bw.struct_of(bw.datatype("Flux.Dense"), empty, bw.array(samples.BIAS), bw.function("NNlib.relu"))
     path.write_bytes(bw.bson({"model": dense}))
     with pytest.raises(FileFormatError, match=r"bias of .*: shape \(2147483648,\) expected, got \(3,\)"):
-        porting.load(path)
+        porting.load_model(path)
 
 
 def test_long_whole_numbers_are_shown(tmp_path, capsys):

@@ -11,7 +11,7 @@ import pytest
 from lux_writer import COLON, NOTHING, NT, Obj, Type, function, saved, static
 
 import luxport as lp
-from luxport.porting import FileFormatError, load, load_parameters
+from luxport.porting import FileFormatError, load_model, load_parameters
 from luxport.porting.lux import WholeLayerNorm
 
 RNG = np.random.default_rng(0)
@@ -151,7 +151,7 @@ def opened(tmp_path, form, **values):
 
 def loaded(tmp_path, lux_version, model, ps=EMPTY, st=EMPTY, **options):
     path = opened(tmp_path, lux_version.form, model=model, ps=ps, st=st)
-    return load(path, backend="numpy", **options)
+    return load_model(path, backend="numpy", **options)
 
 
 def result(tmp_path, lux_version, model, ps, x, st=EMPTY):
@@ -327,7 +327,7 @@ def test_what_has_a_model_with_its_parameters(around, tmp_path):
         value = lux("TrainState", fields | {"optimizer_state": moments, "step": 3}, module="Lux.Training")
     else:
         value = lux("StatefulLuxLayer", {"model": model, "ps": ps, "st": NT()}, module="LuxCore.StatefulLuxLayerImpl")
-    layer, got, st = load(opened(tmp_path, "new", ts=value), backend="numpy")
+    layer, got, st = load_model(opened(tmp_path, "new", ts=value), backend="numpy")
     close(layer(X, got, st)[0], np.tanh(X @ W1 + B1))
 
 
@@ -352,14 +352,14 @@ def test_which_parameters(tmp_path):
     """Those that are called so, else the only ones that fit; without any, initial ones."""
     model, ps = New.dense((3, 4)), NT(weight=W1, bias=B1)
     other = NT(weight=W2)
-    got = load(opened(tmp_path, "new", model=model, best=ps, old=other), backend="numpy")[1]
+    got = load_model(opened(tmp_path, "new", model=model, best=ps, old=other), backend="numpy")[1]
     np.testing.assert_array_equal(got["weight"], W1)
     with pytest.raises(FileFormatError, match="2 entries fit as parameters: best, last"):
-        load(opened(tmp_path, "new", model=model, best=ps, last=ps))
+        load_model(opened(tmp_path, "new", model=model, best=ps, last=ps))
     with pytest.raises(FileFormatError, match=r"the model: the parameters weight, bias expected, got weight"):
-        load(opened(tmp_path, "new", model=model, ps=other, best=ps))
+        load_model(opened(tmp_path, "new", model=model, ps=other, best=ps))
     with pytest.warns(UserWarning, match="no parameters that fit stand beside the model"):
-        assert load(opened(tmp_path, "new", model=model))[1]["weight"].shape == (3, 4)
+        assert load_model(opened(tmp_path, "new", model=model))[1]["weight"].shape == (3, 4)
     np.testing.assert_array_equal(
         load_parameters(opened(tmp_path, "new", model=model, ps=ps), lp.Dense(3, 4))[0]["bias"], B1
     )

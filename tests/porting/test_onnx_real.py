@@ -11,7 +11,7 @@ import real_files
 
 import luxport
 from luxport.cli import main
-from luxport.porting import load
+from luxport.porting import load_model
 
 FLUX = real_files.folder("flux")
 WHOLE = {
@@ -31,7 +31,7 @@ def test_a_whole_model_runs_in_onnxruntime(name: str, tmp_path: Any) -> None:
     output = tmp_path / "model.onnx"
     assert main(["convert", str(FLUX / name), str(output), "--input", ",".join(map(str, sizes))]) == 0
     session: Any = onnxruntime.InferenceSession(str(output))
-    model, ps, st = load(FLUX / name, backend="numpy")
+    model, ps, st = load_model(FLUX / name, backend="numpy")
     draw = np.random.Generator(np.random.Philox(1))
     for batch in (1, 5):
         x = draw.normal(size=(batch, *sizes[1:])).astype(np.float32)

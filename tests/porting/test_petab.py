@@ -35,12 +35,12 @@ def write(folder: Path, layers: list[Any], calls: list[Any], weights: dict[str, 
     with h5py.File(folder / "ps.hdf5", "w") as file:
         for path, value in weights.items():
             file[f"parameters/net/{path}"] = value
-    return petab.load(folder / "net.yaml")
+    return petab.load_model(folder / "net.yaml")
 
 
 def output(folder: Path, model: petab.Network, x: Any) -> Any:
-    ps = petab.load_parameters(folder / "ps.hdf5", model)
-    return model(x, ps, luxport.test_mode(luxport.initial_states(0, model)))[0]
+    ps, st = petab.load_parameters(folder / "ps.hdf5", model)
+    return model(x, ps, luxport.test_mode(st))[0]
 
 
 MODULES: dict[str, tuple[dict[str, Any], Callable[[], torch.nn.Module], tuple[int, ...]]] = {
@@ -160,10 +160,10 @@ def test_parameters_that_do_not_fit(weights: Any, message: str, tmp_path: Path) 
 def test_no_yaml_and_no_hdf5(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text("a: [1")
     with pytest.raises(FileFormatError, match="no YAML"):
-        petab.load(tmp_path / "net.yaml")
+        petab.load_model(tmp_path / "net.yaml")
     (tmp_path / "net.yaml").write_text("[1, 2]")
     with pytest.raises(FileFormatError, match="no network of PEtab SciML"):
-        petab.load(tmp_path / "net.yaml")
+        petab.load_model(tmp_path / "net.yaml")
     (tmp_path / "ps.hdf5").write_bytes(b"nothing")
     with pytest.raises(FileFormatError, match="no HDF5"):
         petab.load_array(tmp_path / "ps.hdf5")

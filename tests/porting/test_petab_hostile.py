@@ -15,7 +15,7 @@ MODEL = Network(NamedLayers({"m": luxport.Dense(3, 2)}), ("x",), (Call("y", "m",
 @pytest.mark.parametrize("form", hdf5_forms.SOUND)
 def test_every_plain_form_gives_the_numbers_that_h5py_wrote(form, tmp_path):
     path = hdf5_forms.save(tmp_path, hdf5_forms.SOUND[form])
-    ps = petab.load_parameters(path, MODEL)
+    ps, _ = petab.load_parameters(path, MODEL)
     np.testing.assert_array_equal(ps["m"]["weight"], hdf5_forms.WEIGHT.T)
     np.testing.assert_array_equal(ps["m"]["bias"], hdf5_forms.BIAS)
     found = petab.load_array(path)
@@ -61,5 +61,5 @@ def test_yaml_from_strangers(text, tmp_path):
     path = tmp_path / "net.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(FileFormatError, match=r"net\.yaml") as caught:
-        petab.load(path)
+        petab.load_model(path)
     assert str(caught.value).isprintable()

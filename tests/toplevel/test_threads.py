@@ -31,7 +31,7 @@ assert not failures, failures
     "uses",
     [
         ("luxport.save", "luxport.to_torch"),
-        ("luxport.porting.load", "luxport.from_keras", "luxport.load", "luxport.LSTM"),
+        ("luxport.porting.load_model", "luxport.from_keras", "luxport.load", "luxport.LSTM"),
         (
             "luxport.asarray([1.0], backend='torch')",
             "luxport.setup(0, luxport.Dense(1, 1), backend='torch')",

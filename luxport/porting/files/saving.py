@@ -120,7 +120,7 @@ def load(
     With `optimizer` the optimizer's state is the third of what is returned; it keeps its dtypes. Rules and schedules
     are luxport's by their names, those of your own by the `classes` that you hand over.
 
-    Models that Julia saved are for `luxport.porting.load`.
+    Models that Julia saved are for `luxport.porting.load_model`.
 
     Raises: FileFormatError if this is no such file; ValueError that names every entry that does not fit the model,
             or if the backend cannot hold a dtype, or for an optimizer's state that the file has not;
@@ -170,7 +170,7 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             return read_safetensors(data)
         except FileFormatError as error:
-            advice = "; luxport.porting.load and load_parameters read BSON and JLD2"
+            advice = "; luxport.porting.load_model and load_parameters read BSON and JLD2"
             raise FileFormatError(f"no whole safetensors file: {error.reason}{advice}", offset=error.offset) from error
 
 

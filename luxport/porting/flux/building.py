@@ -115,7 +115,7 @@ class Missing:
         """Say what is missing."""
         raise LayerError(
             f"has an activation that the file has only by the name {self.name!r}: "
-            f"hand it over as load(..., functions={{{self.name!r}: f}})"
+            f"hand it over as load_model(..., functions={{{self.name!r}: f}})"
         )
 
 

@@ -81,7 +81,7 @@ class Hole(Layer):
         code = f"; in Julia it was: {' ; '.join(line.strip() for line in self.code.splitlines())}" if self.code else ""
         raise LayerError(
             f"is a function that the file has only by the name {self.name!r}: "
-            f"hand it over as load(..., functions={{{self.name!r}: f}}){code}"
+            f"hand it over as load_model(..., functions={{{self.name!r}: f}}){code}"
         )
 
 

@@ -75,7 +75,7 @@ def _port(
         what = julia.type_path(value)
         raise FileFormatError(
             f"{path or 'the model'}: {what} is no layer of Flux that luxport knows; hand over a function as "
-            f"load(..., functions={{{path or 'the path'!r}: f}}), or load the parts by their names"
+            f"load_model(..., functions={{{path or 'the path'!r}: f}}), or load the parts by their names"
         )
     try:
         return _BUILDERS[kind](Source(kind, fields_of(value, kind), value, functions, path, versions, build))

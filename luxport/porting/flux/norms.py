@@ -100,7 +100,7 @@ def _has_deviation(source: Source) -> bool:
 def _warn(source: Source, what: str, taken: str) -> None:
     warnings.warn(
         f"{shown(source.path) or 'the model'}: {what}; the file does not say which, and {taken} is taken: "
-        "name the version, as load(..., flux='0.6')",
+        "name the version, as load_model(..., flux='0.6')",
         stacklevel=2,
     )
 

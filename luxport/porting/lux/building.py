@@ -184,7 +184,7 @@ def hole_of(source: Source, value: Any) -> Ported:
         advice = "hand over a layer that has them" if given is not None else "its parameters are left behind"
         warnings.warn(
             f"{shown(source.path) or 'the model'}: {shown(name)} is no layer of Lux that luxport knows, and {advice}: "
-            f"load(..., functions={{{shown(source.path) or shown(name)!r}: layer}})",
+            f"load_model(..., functions={{{shown(source.path) or shown(name)!r}: layer}})",
             stacklevel=2,
         )
     layer = Hole(name, code) if given is None else luxport.WrappedFunction(given)

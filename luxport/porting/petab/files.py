@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport.core.anatomy import NamedLayers
 from luxport.core.counts import parameter_length
-from luxport.core.initial_values import abstract_values, initial_parameters
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.porting.errors import FileFormatError, refusing
 from luxport.porting.files.opening import bytes_of
@@ -21,10 +21,10 @@ from luxport.porting.petab.description import parse_yaml
 from luxport.porting.petab.functions import FUNCTIONS, IGNORED
 from luxport.porting.torch.module_table import build
 
-__all__ = ["load", "load_array", "load_parameters"]
+__all__ = ["load_array", "load_model", "load_parameters"]
 
 
-def load(path: str | PathLike[str]) -> Network:
+def load_model(path: str | PathLike[str]) -> Network:
     """Build the network that a YAML file describes.
 
     Raises: FileFormatError if the file is no such description, or has a layer, function or argument without a
@@ -43,8 +43,10 @@ def load(path: str | PathLike[str]) -> Network:
             raise FileFormatError(str(error)) from error
 
 
-def load_parameters(path: str | PathLike[str], model: Network, *, net: str | None = None) -> dict[str, Any]:
-    """Read the parameters of a network, as NumPy arrays in luxport's layout.
+def load_parameters(
+    path: str | PathLike[str], model: Network, *, net: str | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the parameters of a network, ``ps, st``: NumPy arrays in luxport's layout, and initial states.
 
     `net` names the network in a file that has several. Weights of linear and bilinear layers are turned round, as
     PyTorch keeps them the other way; a norm's weight is luxport's scale.
@@ -56,7 +58,7 @@ def load_parameters(path: str | PathLike[str], model: Network, *, net: str | Non
         top = file.group(file.root)
         nets = file.group(top["parameters"]) if "parameters" in top else {}
         if not nets and not parameter_length(model):
-            return initial_parameters(0, model)
+            return initial_parameters(0, model), initial_states(0, model)
         if net is None and len(nets) != 1:
             raise FileFormatError(f"one network expected, got {', '.join(nets) or 'none'}: name it")
         net = next(iter(nets)) if net is None else net
@@ -67,9 +69,10 @@ def load_parameters(path: str | PathLike[str], model: Network, *, net: str | Non
     try:
         if unknown := [name for name in found if name not in wanted]:
             raise ValueError(f"parameters of {', '.join(unknown)}, which the model has not")
-        return {name: _parameters(name, model.layers[name], ps, found.get(name, {})) for name, ps in wanted.items()}
+        ps = {name: _parameters(name, model.layers[name], ps, found.get(name, {})) for name, ps in wanted.items()}
     except ValueError as error:
         raise FileFormatError(str(error), path=str(path)) from error
+    return ps, initial_states(0, model)
 
 
 def load_array(path: str | PathLike[str]) -> Any:
