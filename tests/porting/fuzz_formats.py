@@ -214,7 +214,7 @@ def read_models(path: str) -> None:
     """Read a file in all three ways."""
     refusals = 0
     for read in (
-        lambda: loading.load(path, backend="numpy"),
+        lambda: loading.load_model(path, backend="numpy"),
         lambda: parameters.load_parameters(path, MODEL, backend="numpy"),
         lambda: _described(path),
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -326,7 +326,7 @@ def test_an_interruption_ends_fit_after_a_step(tmp_path):
     with pytest.raises(ValueError, match="data with a batch, got none"):
         training.fit(LOSS, [], state, show=None)
     with pytest.raises(TypeError, match="fit expects a TrainState after the data, got list"):
-        training.fit(LOSS, state, [], show=None)
+        training.fit(LOSS, state, cast("Any", []), show=None)
 
 
 def test_fit_goes_on_where_it_was(tmp_path):
