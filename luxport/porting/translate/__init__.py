@@ -3,7 +3,6 @@
 It wants the packages of ``luxport-nn[code]``, which hold Julia's grammar.
 """
 
-from luxport.porting.translate.translate import Translation, translate
-from luxport.porting.translate.translator import Hole
+from luxport.porting.translate.translate import Hole, Translation, translate
 
 __all__ = ["Hole", "Translation", "translate"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.containers import connection
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.functions import ARRAYS, of_elements, rounded
 from luxport.porting.translate.layers import LAYERS
@@ -15,15 +16,16 @@ from luxport.porting.translate.parse import (
     Unported,
     arguments,
     last_name,
+    names_in,
     one_line,
     parts,
     text,
 )
+from luxport.porting.translate.scope import Scope, device, rewritten
 from luxport.porting.translate.sequences import SEQUENCES
 from luxport.porting.translate.structs import Struct, constructor_of, is_new
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS, ELEMENTWISE
 from luxport.porting.translate.training import TRAINING
-from luxport.porting.translate.translator import Translator, device, rewritten
 from luxport.porting.translate.writing import Code, call, field_name, group, operand, python_name
 
 if TYPE_CHECKING:
@@ -33,28 +35,28 @@ if TYPE_CHECKING:
 __all__ = ["broadcast", "called"]
 
 
-def _part_called(t: Translator, callee: Code, given: Arguments) -> Code:
+def _part_called(here: Scope, callee: Code, given: Arguments) -> Code:
     """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
     given.only()
-    values = [t.code(value) for value in given.positional]
+    values = [here.code(value) for value in given.positional]
     splat = any(value.text.startswith("*") for value in values)
     if splat and callee.kind != "bound":
         raise Unported("a splat in the call of a layer")
     if callee.kind == "bound" and (splat or len(values) > 1):
-        return t.helper("applied", [callee, *values])
+        return here.helper("applied", [callee, *values])
     return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
 
 
-def _constructed(t: Translator, struct: Struct, given: Arguments) -> Code:
-    values = [_value(t, value) for value in given.positional]
+def _constructed(here: Scope, struct: Struct, given: Arguments) -> Code:
+    values = [_value(here, value) for value in given.positional]
     name = constructor_of(struct, given, [value.kind for value in values])
     spelled = field_name if name == struct.python else python_name
-    options = {spelled(key): _value(t, value) for key, value in given.named.items()}
+    options = {spelled(key): _value(here, value) for key, value in given.named.items()}
     if name == struct.python:
         values, named = _fields(struct, values)
         options |= named
-    values += _keywords(t, given)
-    if t.kinds.get(struct.name) == "unported":
+    values += _keywords(here, given)
+    if here.kinds.get(struct.name) == "unported":
         raise Unported(f"{struct.name} was not ported")
     kind = "layer" if struct.is_layer else "record"
     return call(name, values, options, kind)
@@ -67,34 +69,34 @@ def _fields(struct: Struct, values: list[Code]) -> tuple[list[Code], dict[str, C
     return [], dict(zip(map(field_name, struct.fields), values, strict=False))
 
 
-def _keywords(t: Translator, given: Arguments) -> list[Code]:
+def _keywords(here: Scope, given: Arguments) -> list[Code]:
     """Keywords that a function was given and hands on."""
     if given.block is not None:
         raise Unported("a do block")
     names = [splat.named_children[0] if splat.type == "splat_expression" else splat for splat in given.splats]
-    if any(t.kinds.get(text(name)) != "keywords" for name in names):
+    if any(here.kinds.get(text(name)) != "keywords" for name in names):
         raise Unported("keywords in a variable")
-    return [Code(f"**{t.name(text(name))}") for name in names]
+    return [Code(f"**{here.name(text(name))}") for name in names]
 
 
-def _value(t: Translator, node: Node) -> Code:
+def _value(here: Scope, node: Node) -> Code:
     """What a struct holds: a layer, an array to be drawn, or a constant."""
     name = last_name(node)
-    if name == "identity" and name not in t.kinds:
+    if name == "identity" and name not in here.kinds:
         return Code("luxport.identity", "function")
     if node.type == "operator":
-        return t.connection(node, two=False)
+        return connection(here, node, two=False)
     if node.type in ("vector_expression", "tuple_expression") and any(
         part.type not in _LITERALS for part in parts(node)
     ):
-        return t.layer(node)
-    return t.code(node)
+        return here.layer(node)
+    return here.code(node)
 
 
 _LITERALS = ("integer_literal", "float_literal", "boolean_literal", "string_literal", "unary_expression")
 
 
-def called(t: Translator, node: Node) -> Code:
+def called(here: Scope, node: Node) -> Code:
     """Return a call.
 
     Raises: Unported
@@ -103,52 +105,52 @@ def called(t: Translator, node: Node) -> Code:
     if text(function).startswith(("WrappedFunction{", "Lux.WrappedFunction{")):
         function = function.named_children[0]
     if function.type == "operator":
-        return operator_called(t, node)
+        return operator_called(here, node)
     if function.type == "parametrized_type_expression" and text(function).startswith("Dict{"):
         function = function.named_children[0]
     name = last_name(function)
     given = arguments(node)
     if function.type in ("call_expression", "parenthesized_expression") and not given.named:
-        inner = t.code(function)
+        inner = here.code(function)
         if inner.kind not in ("function", "bound"):
             raise Unported("what is called is no function")
         given.only()
-        return call(operand(inner), [t.code(value) for value in given.positional], None, "array")
+        return call(operand(inner), [here.code(value) for value in given.positional], None, "array")
     if function.type in ("index_expression", "field_expression") and not name:
-        callee = t.code(function)
+        callee = here.code(function)
         if callee.kind in ("bound", "part"):
-            return _part_called(t, callee, given)
+            return _part_called(here, callee, given)
     if is_new(function):
-        return _new(t, given)
-    own = function.type == "identifier" and name in t.kinds
-    if name in t.structs and function.type == "identifier" and t.kinds.get(name) not in ("bound", "array"):
-        return _constructed(t, t.structs[name], given)
-    if t.mode == "build" and (not own or t.kinds[name] == "initializer"):
-        drawn = array_drawn(t, node)
+        return _new(here, given)
+    own = function.type == "identifier" and name in here.kinds
+    if name in here.source.structs and function.type == "identifier" and here.kinds.get(name) not in ("bound", "array"):
+        return _constructed(here, here.source.structs[name], given)
+    if here.mode == "build" and (not own or here.kinds[name] == "initializer"):
+        drawn = array_drawn(here, node)
         if drawn is not None:
             return drawn
     if own:
-        return _own(t, function, name, given)
-    found = _of_packages(t, node, name, given)
+        return _own(here, function, name, given)
+    found = _of_packages(here, node, name, given)
     if found is None:
         raise Unported(f"{name or one_line(function, 40)} is not known here")
     return found
 
 
-def _new(t: Translator, given: Arguments) -> Code:
+def _new(here: Scope, given: Arguments) -> Code:
     """``new(...)`` in a constructor."""
-    if t.making is None:
+    if here.making is None:
         raise Unported("new outside of a constructor")
-    values = [_value(t, value) for value in given.positional]
+    values = [_value(here, value) for value in given.positional]
     given.only()
-    if len(values) != len(t.making.fields) or any(value.text.startswith("*") for value in values):
+    if len(values) != len(here.making.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("new with other than all fields")
-    return call(t.making.python, *_fields(t.making, values), "layer")
+    return call(here.making.python, *_fields(here.making, values), "layer")
 
 
-def _own(t: Translator, function: Node, name: str, given: Arguments) -> Code:
+def _own(here: Scope, function: Node, name: str, given: Arguments) -> Code:
     """A call of what the file defines."""
-    kind = t.kinds[name]
+    kind = here.kinds[name]
     if kind == "initializer":
         raise Unported("an array drawn in a place without a random state")
     if kind == "unported":
@@ -156,57 +158,57 @@ def _own(t: Translator, function: Node, name: str, given: Arguments) -> Code:
     if kind == "layer":
         raise Unported(f"{name} is a layer, which wants its parameters: see luxport.compact")
     if kind == "bound":
-        return _part_called(t, t.code(function), given)
+        return _part_called(here, here.code(function), given)
     if kind == "again":  # the layer that is being written, whose inputs are one tuple
         given.only()
-        values = [t.code(value) for value in given.positional]
-        return call(t.name(name), values if len(values) == 1 else [group("(", values, ")")], None, "array")
+        values = [here.code(value) for value in given.positional]
+        return call(here.name(name), values if len(values) == 1 else [group("(", values, ")")], None, "array")
     if kind == "device" and len(given.positional) == 1:
-        return t.layer(given.positional[0]) if t.mode == "build" else t.code(given.positional[0])
-    options = {python_name(key): t.code(value) for key, value in given.named.items()}
-    values = [t.code(value) for value in given.positional] + _keywords(t, given)
-    python = chosen_method(name, t.several[name], given) if name in t.several else t.name(name)
+        return here.value(given.positional[0])
+    options = {python_name(key): here.code(value) for key, value in given.named.items()}
+    values = [here.code(value) for value in given.positional] + _keywords(here, given)
+    python = chosen_method(name, here.source.several[name], given) if name in here.source.several else here.name(name)
     return call(python, values, options, "layer" if kind == "builder" else "unknown")
 
 
-def _of_packages(t: Translator, node: Node, name: str, given: Arguments) -> Code | None:
+def _of_packages(here: Scope, node: Node, name: str, given: Arguments) -> Code | None:
     """A call of what Flux, Lux or Julia define; None for what is not known."""
     count = len(given.positional)
     if name in ("Float32", "Float64") and count == 1:
-        number = t.code(given.positional[0])
+        number = here.code(given.positional[0])
         return number if number.kind == "number" else None  # it takes the dtype of the array beside it
     if name in ("first", "last") and count == 1:
-        return t.helper("item", [t.code(given.positional[0]), Code("0" if name == "first" else "-1")])
+        return here.helper("item", [here.code(given.positional[0]), Code("0" if name == "first" else "-1")])
     if name == "Dict":
-        return _table(t, given)
+        return _table(here, given)
     if name in ("get", "haskey") and count == 3 - (name == "haskey"):
-        return _looked_up(t, name, given)
-    if any(t.kinds.get(text(value)) == "table" for value in given.positional):
+        return _looked_up(here, name, given)
+    if any(here.kinds.get(text(value)) == "table" for value in given.positional):
         raise Unported(f"{name} of a Dict, whose entries Julia takes as pairs")
     if name == "apply" and count == 4:
-        callee, *values = [t.code(value) for value in given.positional]
+        callee, *values = [here.code(value) for value in given.positional]
         return call(callee.text, values, None, "unknown")
     if name in _SAME and count == 1:
-        return t.layer(given.positional[0])
+        return here.layer(given.positional[0])
     if name == "BroadcastFunction" and count == 1:
-        return t.activation(given.positional[0])
+        return here.activation(given.positional[0])
     if name in ("Fix1", "Fix2") and count == 2:
-        return _fixed(t, node, name, given)
-    if name in _RANDOM and t.mode == "build":
+        return _fixed(here, node, name, given)
+    if name in _RANDOM and here.mode == "build":
         return Code("None", "rng")
     if name == "SamePad" and not count:
         return call("luxport.SamePad", [], None, "padding")
     if name in DEVICE_MAKERS:
-        return device(t)
+        return device(here)
     if name in ("merge", "NamedTuple"):
-        return _merged(t, name, given)
+        return _merged(here, name, given)
     for table in (SEQUENCES, LAYERS, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
         if name in table:
-            return table[name](t, given)
-    return _applied(t, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
+            return table[name](here, given)
+    return _applied(here, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
 
 
-def _table(t: Translator, given: Arguments) -> Code:
+def _table(here: Scope, given: Arguments) -> Code:
     """``Dict("relu" => relu, :wide => 64)``: symbols are texts here."""
     given.only()
     entries, kinds = [], set()
@@ -214,7 +216,7 @@ def _table(t: Translator, given: Arguments) -> Code:
         sides = pair.named_children
         if pair.type != "binary_expression" or text(sides[1]) != "=>" or sides[0].type not in _KEYS:
             raise Unported("a Dict of other than pairs whose keys are in place")
-        key, value = t.code(sides[0]), _value(t, sides[2])
+        key, value = here.code(sides[0]), _value(here, sides[2])
         kinds.add(sides[0].type)
         entries.append(Code(f"{key.text}: {value.text}"))
     if len(kinds) > 1:
@@ -225,10 +227,10 @@ def _table(t: Translator, given: Arguments) -> Code:
 _KEYS = ("string_literal", "quote_expression", "integer_literal")
 
 
-def _looked_up(t: Translator, name: str, given: Arguments) -> Code:
+def _looked_up(here: Scope, name: str, given: Arguments) -> Code:
     """``haskey(d, key)`` and ``get(d, key, default)``."""
     given.only()
-    table, key, *default = [t.code(value) for value in given.positional]
+    table, key, *default = [here.code(value) for value in given.positional]
     if table.kind != "table":
         raise Unported(f"{name} of what may be no Dict")
     there = f"{operand(key)} in {operand(table)}"
@@ -237,40 +239,42 @@ def _looked_up(t: Translator, name: str, given: Arguments) -> Code:
     return Code(f"{operand(table)}[{key.text}] if {there} else {operand(default[0])}", "unknown", True)
 
 
-def _fixed(t: Translator, node: Node, name: str, given: Arguments) -> Code:
+def _fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     """``Base.Fix1(f, x)`` and ``Base.Fix2(f, x)``."""
+    if "x" in names_in(node):
+        raise Unported("a function of something named x")
     function, fixed = [text(value) for value in given.positional]
     left, right = (fixed, "x") if name == "Fix1" else ("x", fixed)
     if function in _OPERATORS:
         if not re.fullmatch(r"-?[\d.]+(f-?\d+)?", fixed):
             raise Unported("an operator with something fixed that is no number in place")
-        return rewritten(t, node, f"x -> {left} .{function} {right}")
+        return rewritten(here, node, f"x -> {left} .{function} {right}")
     function = f"({function})" if "->" in function else function
-    return rewritten(t, node, f"x -> {function}({left}, {right})")
+    return rewritten(here, node, f"x -> {function}({left}, {right})")
 
 
-def _merged(t: Translator, name: str, given: Arguments) -> Code:
+def _merged(here: Scope, name: str, given: Arguments) -> Code:
     given.only()
-    values = [t.code(value) for value in given.positional]
-    if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or t.mode == "build":
+    values = [here.code(value) for value in given.positional]
+    if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or here.mode == "build":
         raise Unported(f"{name} of something that is no named tuple")
     return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
 
 
-def _applied(t: Translator, node: Node, name: str, given: Arguments) -> Code:
+def _applied(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     """A function of each element, called on an element or broadcast."""
     dotted = node.type == "broadcast_call_expression"
     given.only()
-    values = [t.code(value) for value in given.positional]
+    values = [here.code(value) for value in given.positional]
     if name in ELEMENTWISE:
-        elements = of_elements(t, name, values)
-        numbers = all(value.kind == "number" for value in values) and t.mode == "array"
-        if (t.mode == "build" and not dotted) or numbers:
+        elements = of_elements(here, name, values)
+        numbers = all(value.kind == "number" for value in values) and here.mode == "array"
+        if (here.mode == "build" and not dotted) or numbers:
             if name in ("min", "max", "abs"):
                 return call(name, values, None, "number")
             if name in ("sqrt", "log", "log2", "exp", "floor", "ceil"):
                 return call(f"math.{name}", values, None, "number")
-        if not dotted and t.mode != "scalar":
+        if not dotted and here.mode != "scalar":
             raise Unported(f"{name} without a dot is no function of arrays")
         return elements
     options = {}
@@ -281,7 +285,7 @@ def _applied(t: Translator, node: Node, name: str, given: Arguments) -> Code:
     return call(ACTIVATIONS[name], values, options, "array")
 
 
-def broadcast(t: Translator, node: Node) -> Code:
+def broadcast(here: Scope, node: Node) -> Code:
     """Return a call with a dot.
 
     Raises: Unported
@@ -289,20 +293,20 @@ def broadcast(t: Translator, node: Node) -> Code:
     function = node.named_children[0]
     name = last_name(function)
     given = arguments(node)
-    own = function.type == "identifier" and name in t.kinds
+    own = function.type == "identifier" and name in here.kinds
     if not name:
-        callee = t.code(function)
+        callee = here.code(function)
         if callee.kind not in ("bound", "part", "function"):
             raise Unported("what is broadcast is not known here")
         given.only()
-        return call(callee.text, [t.code(value) for value in given.positional], None, "array")
+        return call(callee.text, [here.code(value) for value in given.positional], None, "array")
     if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
-        return _applied(t, node, name, given)
+        return _applied(here, node, name, given)
     if not own and name in ("Float32", "Float64"):
-        return t.xp("astype", [t.code(given.positional[0]), Code(f"xp.{name.lower()}")])
-    if own and t.kinds[name] in ("function", "unknown", "bound"):
+        return here.xp("astype", [here.code(given.positional[0]), Code(f"xp.{name.lower()}")])
+    if own and here.kinds[name] in ("function", "unknown", "bound"):
         given.only()
-        return call(t.name(name), [t.code(value) for value in given.positional], None, "array")
+        return call(here.name(name), [here.code(value) for value in given.positional], None, "array")
     raise Unported(f"{name or 'what is broadcast'} is not known here")
 
 

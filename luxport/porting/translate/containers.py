@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import keyword
+from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import exactly
-from luxport.porting.translate.parse import Arguments, Unported
-from luxport.porting.translate.translator import Builder, Translator
+from luxport.porting.translate.parse import Arguments, Unported, text
+from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call, group, named
 
-__all__ = ["CONTAINERS"]
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["CONTAINERS", "connection"]
 
 
-def _layers(t: Translator, given: Arguments, start: int = 0) -> list[Code]:
+def _layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
     """Return layers, by position or by name; a name that is a string is the container's own."""
-    found = [t.layer(node) for node in given.positional[start:]]
+    found = [here.layer(node) for node in given.positional[start:]]
     given.named.pop("disable_optimizations", None)  # which change no result
     if given.block is not None:
         raise Unported("layers in a do block")
     if given.splats:
         if len(given.splats) > 1 or found or given.named or given.splats[0].type != "splat_expression":
             raise Unported("layers in a splat of names, beside others")
-        code = t.code(given.splats[0].named_children[0])
+        code = here.code(given.splats[0].named_children[0])
         if code.kind not in ("layers", "keywords", "unknown"):
             raise Unported("layers by their names expected")
         return [code]
-    return [*found, *(named(_checked(name), t.layer(node)) for name, node in given.named.items())]
+    return [*found, *(named(_checked(name), here.layer(node)) for name, node in given.named.items())]
 
 
 def _checked(name: str) -> str:
@@ -34,53 +38,72 @@ def _checked(name: str) -> str:
     return name
 
 
-def _container(t: Translator, given: Arguments) -> Code:
-    return group("luxport.Chain(", _layers(t, given), ")", "layer")
+def _container(here: Scope, given: Arguments) -> Code:
+    return group("luxport.Chain(", _layers(here, given), ")", "layer")
 
 
 def _joined(name: str) -> Builder:
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         ours = name
         if name == "PairwiseFusion":
-            if t.dialect is None:
+            if here.source.dialect is None:
                 raise Unported(
                     "Flux's PairwiseFusion joins before each layer and Lux's after it: say which, with `using`"
                 )
-            ours = "PairwiseFusion" if t.dialect == "flux" else "PairwiseFold"
+            ours = "PairwiseFusion" if here.source.dialect == "flux" else "PairwiseFold"
         if not given.positional:
             raise Unported("what joins the outputs is expected first")
-        layers = _layers(t, given, 1)
+        layers = _layers(here, given, 1)
         two = len(layers) == 2 and not any(layer.text.startswith("*") for layer in layers) or name != "Parallel"
-        return group(f"luxport.{ours}(", [t.connection(given.positional[0], two), *layers], ")", "layer")
+        return group(f"luxport.{ours}(", [connection(here, given.positional[0], two), *layers], ")", "layer")
 
     return build
 
 
-def _branch(t: Translator, given: Arguments) -> Code:
-    return group("luxport.BranchLayer(", _layers(t, given), ")", "layer")
+def _branch(here: Scope, given: Arguments) -> Code:
+    return group("luxport.BranchLayer(", _layers(here, given), ")", "layer")
 
 
-def _skip(t: Translator, given: Arguments) -> Code:
-    inner, connection = exactly(given, 2)
+def connection(here: Scope, node: Node, two: bool) -> Code:
+    """Return what joins outputs, two or any number: a function, a layer, or nothing."""
+    symbol = text(node).strip("()")
+    symbol = symbol if symbol == ".*" else symbol.removeprefix(".")
+    if symbol == "*" and two:  # a product of matrices
+        return here.helping("product")
+    if symbol in _OPERATORS and symbol not in here.kinds:
+        both, many = _OPERATORS[symbol]
+        if two:
+            return Code(both, "function")
+        return here.helping(many) if many else here.hole(node, "a difference of other than two outputs")
+    if symbol in ("vcat", "hcat") and symbol not in here.kinds:
+        return here.helping(symbol)
+    return Code("None") if symbol == "tuple" else here.code(node)
+
+
+_OPERATORS = {"+": ("operator.add", "add"), ".*": ("operator.mul", "multiply"), "-": ("operator.sub", "")}
+
+
+def _skip(here: Scope, given: Arguments) -> Code:
+    inner, joined = exactly(given, 2)
     given.only("name")
-    return call("luxport.SkipConnection", [t.layer(inner), t.connection(connection, True)])
+    return call("luxport.SkipConnection", [here.layer(inner), connection(here, joined, True)])
 
 
-def _maxout(t: Translator, given: Arguments) -> Code:
+def _maxout(here: Scope, given: Arguments) -> Code:
     if given.block is not None or (given.positional and given.positional[0].type == "arrow_function_expression"):
         count = given.positional[-1]
         body = given.block if given.block is not None else given.positional[0]
         inner = [n for n in body.named_children if n.type != "argument_list"]
         if len(inner) != 1 or (given.block is None and len(given.positional) != 2):
             raise Unported("a function that makes one layer, and a number, expected")
-        made = t.layer(inner[0])
-        return Code(f"luxport.Maxout(*[{made.text} for _ in range({t.code(count).text})])", "layer")
-    return group("luxport.Maxout(", _layers(t, given), ")", "layer")
+        made = here.layer(inner[0])
+        return Code(f"luxport.Maxout(*[{made.text} for _ in range({here.code(count).text})])", "layer")
+    return group("luxport.Maxout(", _layers(here, given), ")", "layer")
 
 
-def _wrapped(t: Translator, given: Arguments) -> Code:
+def _wrapped(here: Scope, given: Arguments) -> Code:
     given.only()
-    return call("luxport.WrappedFunction", [t.layer(exactly(given, 1)[0])])
+    return call("luxport.WrappedFunction", [here.layer(exactly(given, 1)[0])])
 
 
 CONTAINERS = {

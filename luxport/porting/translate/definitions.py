@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn, scaled_initializer
 from luxport.porting.translate.functions import of_elements
+from luxport.porting.translate.names import Names
+from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
+from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.tables import INITIALIZERS
-from luxport.porting.translate.translator import Translator, makes_layers
-from luxport.porting.translate.writing import Code, field_name, group, named, remark, render
+from luxport.porting.translate.writing import Code, field_name, group, named, remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-__all__ = [
-    "define",
-    "kind_of_type",
-    "names_of",
-    "parameters_and_body",
-    "signature",
-    "write_body",
-    "written_parameters",
-]
+__all__ = ["Parameters", "define", "kind_of_type", "parameters_and_body", "signature"]
+__all__ += ["write_body", "written_parameters"]
 
 
 def signature(node: Node) -> Node | None:
@@ -54,55 +50,44 @@ def parameters_and_body(node: Node) -> tuple[list[Node], list[Node]]:
     return [p for p in parameters if (p.is_named or p.type == ";") and not p.type.endswith("_comment")], body
 
 
-def define(t: Translator, node: Node, *, mode: str, name: str = "") -> str:
-    """Write a function above the statement that is being written, and return its name in Python.
+def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
+    """Write a function above the statement that is being written, and return its name, of the kind that it is.
 
     Raises: Unported
     """
     if mode == "compact":
-        return _compact(t, node, name)
+        return _compact(here, node, name)
     if node.type in ("identifier", "field_expression"):
-        mode, uses_xp, t.mode = t.mode, t.uses_xp, "scalar"
-        try:
-            value = of_elements(t, last_name(node), [Code("x", "array")])
-        finally:
-            t.mode, t.uses_xp = mode, uses_xp
-        chosen = _fresh(t, name or last_name(node))
+        value = of_elements(replace(here, mode="scalar", piece=Piece()), last_name(node), [Code("x", "array")])
+        chosen = name or here.output.new_name(last_name(node))
         for line in (f"def {chosen}(x):", "    xp = luxport.namespace(x)", f"    return {value.text}"):
-            t.put(line)
-        return chosen
-    if names_in(node) & t.fleeting:
-        raise Unported("a function that uses a variable of the loop around it")
+            here.put(line)
+        return Code(chosen, "function")
+    _check_lasting(here, node)
     parameters, body = parameters_and_body(node)
-    drawing = scaled_initializer(t, parameters, [child for child in body if not child.type.endswith("_comment")])
+    drawing = scaled_initializer(here, parameters, [child for child in body if not child.type.endswith("_comment")])
     if drawing is not None:
-        chosen = name or _fresh(t, "initializer")
-        t.put(f"{chosen} = {drawing.text}")
-        t.initializers.add(chosen)
-        return chosen
-    if node.type == "arrow_function_expression":
-        mode = "build" if makes_layers(t, node) else mode
-    chosen = name or _fresh(t, "function")
-    if node.type == "arrow_function_expression":
-        t.put(remark(one_line(node)))
-    _write(t, chosen, parameters, body, mode, anonymous=not name or node.type == "arrow_function_expression")
-    return chosen
+        chosen = name or here.output.new_name("initializer")
+        here.put(f"{chosen} = {drawing.text}")
+        return Code(chosen, "initializer")
+    arrow, builds = node.type == "arrow_function_expression", makes_layers(here, node)
+    if arrow and builds:
+        mode = "build"
+    chosen = name or here.output.new_name("function")
+    if arrow:
+        here.put(remark(one_line(node)))
+    anonymous = arrow or not name
+    given = written_parameters(here, parameters, "array" if anonymous and mode != "build" else "unknown")
+    write_body(here, f"def {chosen}({', '.join(given.listed)}):", body, mode, given)
+    return Code(chosen, "builder" if builds else "function")
 
 
-def _fresh(t: Translator, stem: str) -> str:
-    t.functions += 1
-    return f"{stem}_{t.functions}"
+def _check_lasting(here: Scope, node: Node) -> None:
+    if names_in(node) & here.fleeting:
+        raise Unported("a function that uses a variable of the loop around it")
 
 
-def _write(t: Translator, name: str, parameters: list[Node], body: list[Node], mode: str, *, anonymous: bool) -> None:
-    kinds = dict(t.kinds)
-    default = "unknown" if mode == "build" or not anonymous else "array"
-    listed, first, opening = written_parameters(t, parameters, default)
-    write_body(t, f"def {name}({', '.join(listed)}):", body, mode, first, opening, names_of(parameters))
-    t.kinds = kinds
-
-
-def names_of(parameters: list[Node]) -> set[str]:
+def _names_of(parameters: list[Node]) -> set[str]:
     """Return the names that parameters give what a function is called with."""
     found: set[str] = set()
     for node in parameters:
@@ -112,40 +97,42 @@ def names_of(parameters: list[Node]) -> set[str]:
     return found
 
 
-def write_body(
-    t: Translator, head: str, body: list[Node], mode: str, first: str, opening: list[str], own: set[str]
-) -> None:
-    """Write a function with this head and body.
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of a function in Python: what stands in its head, and lines that its body begins with."""
 
-    `first` is its first array, `opening` what its body begins with, `own` are Julia's names of its parameters.
-    """
-    lines, before, outer, uses_xp, layers_used = t.lines, t.mode, t.outer, t.uses_xp, t.layers_used
-    t.uses_xp = False
-    t.outer = t.outer | t.locals
-    t.locals, locals_before = set(own), t.locals
-    t.lines, t.mode = [], mode if mode != "compact" else "array"
-    t.indent += 4
-    for line in opening:
-        t.put(line)
-    try:
-        t.table.block(t, body, returns=True)
-        written = t.lines
-        if t.uses_xp:
-            if not first:
-                raise Unported("an operation on arrays in a function without one")
-            if any("xp." in line for line in written):
-                written.insert(len(opening), " " * t.indent + f"xp = {_space(t, head, first, written[len(opening) :])}")
-        if not any(line.strip() and not line.lstrip().startswith("#") for line in written):
-            t.put("return None")
-    finally:
-        t.indent -= 4
-        t.lines, t.mode, t.outer, t.locals, t.uses_xp = lines, before, outer, locals_before, uses_xp
-        t.layers_used = layers_used
-    t.put(head)
-    t.lines += written
+    listed: list[str]
+    first: str
+    """The name of the first one that may be an array, nothing if there is none."""
+    opening: list[str]
+    names: set[str]
+    """Their names in Julia."""
+    kinds: Names[str]
+    """The kinds of all names where its body is."""
 
 
-def _space(t: Translator, head: str, first: str, written: list[str]) -> str:
+def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Parameters) -> None:
+    """Write a function with this head and body."""
+    piece, depth = Piece(), here.depth + 1
+    depths = here.depths.adding(dict.fromkeys(given.names, depth))
+    inside = here.indented(piece=piece, mode=mode, kinds=given.kinds, depth=depth, depths=depths)
+    for line in given.opening:
+        inside.put(line)
+    here.source.table.block(inside, body, returns=True)
+    if piece.uses_xp:
+        if not given.first:
+            raise Unported("an operation on arrays in a function without one")
+        start = len(given.opening)
+        if any("xp." in line for line in piece.lines):
+            space = _space(inside, head, given.first, piece.lines[start:])
+            piece.lines.insert(start, f"{' ' * inside.indent}xp = {space}")
+    if not any(line.strip() and not line.lstrip().startswith("#") for line in piece.lines):
+        inside.put("return None")
+    here.put(head)
+    here.piece.add(piece)
+
+
+def _space(here: Scope, head: str, first: str, written: list[str]) -> str:
     """Return what finds the functions of arrays: the first parameter's, or those of all if it may be no array."""
     given = ast.parse(head + " pass").body[0]
     assert isinstance(given, ast.FunctionDef)
@@ -153,7 +140,7 @@ def _space(t: Translator, head: str, first: str, written: list[str]) -> str:
     taken_apart = any(line.endswith(f" = {name}") for line in written for name in names)
     if (len(names) == 1 and not taken_apart) or not names:
         return f"luxport.namespace({first})"
-    return t.helper("arrays_space", map(Code, names)).text
+    return here.helper("arrays_space", map(Code, names)).text
 
 
 _NUMBERS = {"Int", "Integer", "Int64", "Int32", "IntegerType", "Float32", "Float64", "Real", "Number", "AbstractFloat"}
@@ -172,12 +159,12 @@ def kind_of_type(julia: str) -> str:
     return {"Bool": "flag", "Pair": "pair", "String": "text"}.get(plain.partition("{")[0], "")
 
 
-def written_parameters(t: Translator, parameters: list[Node], default: str) -> tuple[list[str], str, list[str]]:
-    """Return what stands in the head, the first parameter's name, and lines that take tuples apart."""
+def written_parameters(here: Scope, parameters: list[Node], default: str) -> Parameters:
+    """Return parameters in Python; those that say nothing of their kind are of the default one."""
     listed: list[str] = []
     opening: list[str] = []
     first, after, opened = "", False, 0
-    every = names_of(parameters)
+    every = _names_of(parameters)
     for node in parameters:
         if node.type == ";":
             after = True
@@ -188,20 +175,20 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
         if node.type == "splat_expression":
             inner = node.named_children[0]
             inner = inner.named_children[0] if inner.type == "typed_expression" else inner
-            t.kinds[text(inner)] = "keywords" if after else "several"
-            listed.append(f"{'**' if after else '*'}{t.name(text(inner))}")
+            here = here.binding({text(inner): "keywords" if after else "several"})
+            listed.append(f"{'**' if after else '*'}{here.name(text(inner))}")
             continue
         value, made, kind = None, None, default
         if node.type in ("named_argument", "named_field", "assignment"):
             default_node = node.named_children[-1]
-            lines, holes = len(t.lines), len(t.holes)
-            value = t.code(default_node)
-            if len(t.holes) > holes:  # Python would raise where the function is defined, called or not
+            lines, holes = here.piece.mark()
+            value = here.code(default_node)
+            if len(here.piece.holes) > holes:  # Python would raise where the function is defined, called or not
                 if not after and any("=" in entry for entry in listed):
                     raise Unported("a default that is not ported")
-                del t.lines[lines:]
+                del here.piece.lines[lines:]
                 value = None
-            elif _is_made_anew(t, default_node, value, every):
+            elif _is_made_anew(here, default_node, value, every):
                 made = value
             if value is not None:
                 kind = value.kind if value.kind in ("number", "sizes", "flag", "function", "device") else default
@@ -213,12 +200,12 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
             node = node.named_children[0]
         if node.type in ("tuple_expression", "open_tuple"):
             name = f"inputs_{len(listed)}" if listed else "inputs"
-            opening.append(f"{t.target(node)} = {name}")
-            t.kinds |= dict.fromkeys(names_in(node), "number" if kind in ("pair", "sizes") else kind)
-            first = first or t.name(text(node.named_children[0]))
+            opening.append(f"{here.target(node)} = {name}")
+            here = here.binding(dict.fromkeys(names_in(node), "number" if kind in ("pair", "sizes") else kind))
+            first = first or here.name(text(node.named_children[0]))
         elif node.type == "identifier":
-            name = t.name(text(node))
-            t.kinds[text(node)] = kind
+            name = here.name(text(node))
+            here = here.binding({text(node): kind})
             first = first or name
         else:
             raise Unported(f"the parameter {text(node)}")
@@ -227,48 +214,44 @@ def written_parameters(t: Translator, parameters: list[Node], default: str) -> t
             opening.insert(opened, f"{name} = {made.text} if {name} is ... else {name}")
             opened += 1
         listed.append(f"{name}={value.text}" if value else name)
-    return listed, first, opening
+    return Parameters(listed, first, opening, every, here.kinds)
 
 
-def _is_made_anew(t: Translator, node: Node, value: Code, parameters: set[str]) -> bool:
+def _is_made_anew(here: Scope, node: Node, value: Code, parameters: set[str]) -> bool:
     """Whether a default is worked out in each call: it may be changed, or uses what the call or the file gives."""
-    return value.text.startswith(("[", "{")) or bool(names_in(node) & (set(t.kinds) | t.announced | parameters))
+    if value.text.startswith(("[", "{")):
+        return True
+    return any(name in here.kinds or name in here.source.structs or name in parameters for name in names_in(node))
 
 
-def _compact(t: Translator, node: Node, name: str) -> str:
+def _compact(here: Scope, node: Node, name: str) -> Code:
     given = arguments(node)
     if given.block is None or given.splats:
         raise Unported("@compact without values in place, or without a do block")
-    titles = [t.code(value) for key, value in given.named.items() if key == "name"]
+    titles = [here.code(value) for key, value in given.named.items() if key == "name"]
     bindings = {key: value for key, value in given.named.items() if key != "name"}
     if given.positional or any(field_name(key) != key for key in bindings):
         raise Unported("values without a name that Python has")
-    if names_in(given.block) & t.fleeting:
-        raise Unported("a function that uses a variable of the loop around it")
-    values = {key: _binding(t, value) for key, value in bindings.items()}
+    _check_lasting(here, given.block)
+    values = {key: _binding(here, value) for key, value in bindings.items()}
     parameters, body = parameters_and_body(given.block)
     if len(parameters) != 1:
         raise Unported("a function of other than one argument")
-    chosen = name or _fresh(t, "compact")
-    kinds, renamed = dict(t.kinds), t.renamed
-    listed, first, opening = written_parameters(t, parameters, "array")
-    t.renamed = {**renamed, **{key: key for key in bindings}}  # which may be names of Python's, as keywords may
-    t.kinds |= {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}
+    chosen = name or here.output.new_name("compact")
+    written = written_parameters(here, parameters, "array")
+    kinds = {key: {"layer": "bound", "layers": "bound"}.get(code.kind, code.kind) for key, code in values.items()}
     head = group("luxport.compact(", [*titles, *(named(key, code) for key, code in values.items())], ")")
-    for line in render(head, "@", t.indent):
-        t.lines.append(line)
-    star = ["*"] if values else []
-    inner = f"def {chosen}({', '.join([*listed, *star, *values])}):"
-    try:
-        write_body(t, inner, body, "compact", first, opening, names_of(parameters))
-    finally:
-        t.kinds, t.renamed = kinds, renamed
-    return chosen
+    here.put_code("@", head)
+    inner = f"def {chosen}({', '.join([*written.listed, *(['*'] if values else []), *values])}):"
+    renamed = {**here.renamed, **{key: key for key in bindings}}  # which may be names of Python's, as keywords may
+    written = replace(written, kinds=written.kinds.adding(kinds))
+    write_body(replace(here, renamed=renamed), inner, body, "array", written)
+    return Code(chosen, "layer")
 
 
-def _binding(t: Translator, node: Node) -> Code:
+def _binding(here: Scope, node: Node) -> Code:
     """A value of `@compact`: arrays that Julia draws at once are described, to be drawn by `setup`."""
-    found = array_drawn(t, node)
+    found = array_drawn(here, node)
     if found is not None:
-        return Code(found.text, "array", False, found.opening, found.entries, found.closing)
-    return t.layer(node) if node.type != "vector_expression" and makes_layers(t, node) else t.code(node)
+        return found.of_kind("array")
+    return here.layer(node) if node.type != "vector_expression" and makes_layers(here, node) else here.code(node)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import initializer
 from luxport.porting.translate.parse import Unported, arguments, last_name, named_entries, parts, text
+from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.tables import INITIALIZERS
-from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, group
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ class _Drawn:
     sizes: Code
 
 
-def array_drawn(t: Translator, node: Node) -> Code | None:
+def array_drawn(here: Scope, node: Node) -> Code | None:
     """Return an array that Julia draws at once as `luxport.parameter`, for ``setup`` to draw; None for another."""
-    found = _drawn(t, node)
+    found = _drawn(here, node)
     return found and group("luxport.parameter(", [found.init, found.sizes], ")", "drawn")
 
 
-def arrays_drawn(t: Translator, node: Node) -> Code:
+def arrays_drawn(here: Scope, node: Node) -> Code:
     """Return a named tuple of arrays as a dict of them, drawn with ``rng``.
 
     Raises: Unported
@@ -45,9 +45,9 @@ def arrays_drawn(t: Translator, node: Node) -> Code:
     entries = []
     for name, value in named_entries(node).items():
         if value.type == "tuple_expression":
-            code = arrays_drawn(t, value)
+            code = arrays_drawn(here, value)
         else:
-            found = _drawn(t, value)
+            found = _drawn(here, value)
             if found is None:
                 raise Unported(f"an initial value of {name} that is no array drawn in place")
             code = group(f"{found.init.text}(", [Code("rng"), found.sizes], ")", "array")
@@ -55,34 +55,34 @@ def arrays_drawn(t: Translator, node: Node) -> Code:
     return group("{", entries, "}", "unknown")
 
 
-def _drawn(t: Translator, node: Node) -> _Drawn | None:
+def _drawn(here: Scope, node: Node) -> _Drawn | None:
     if node.type == "parenthesized_expression":
-        return _drawn(t, node.named_children[0])
+        return _drawn(here, node.named_children[0])
     if node.type in ("binary_expression", "juxtaposition_expression"):
-        return _scaled(t, node)
+        return _scaled(here, node)
     if node.type not in ("call_expression", "broadcast_call_expression"):
         return None
     function, given = node.named_children[0], arguments(node)
     name = last_name(function)
-    if name in _WRAPPERS and len(given.positional) == 1 and not given.named and name not in t.kinds:
-        return _drawn(t, given.positional[0])
+    if name in _WRAPPERS and len(given.positional) == 1 and not given.named and name not in here.kinds:
+        return _drawn(here, given.positional[0])
     if node.type == "broadcast_call_expression":
         return None
-    own = t.kinds.get(name) == "initializer"
-    field = function.type == "field_expression" and text(function.named_children[0]) in t.receivers
+    own = here.kinds.get(name) == "initializer"
+    field = function.type == "field_expression" and text(function.named_children[0]) in here.fields
     if own:
-        init = Code(t.name(name), "function")
-    elif name in INITIALIZERS and name not in t.kinds:
-        init = t.initial(name)
+        init = Code(here.name(name), "function")
+    elif name in INITIALIZERS and name not in here.kinds:
+        init = here.initial(name)
     elif field:
-        init = t.code(function)
+        init = here.code(function)
     else:
         return None
     given.only()
     sizes = [part for part in given.positional if text(part) not in _TYPES]
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
         sizes = parts(sizes[0])
-    entries = [t.code(size) for size in sizes]
+    entries = [here.code(size) for size in sizes]
     if not entries or any(entry.kind not in ("number", "unknown", "part") for entry in entries):
         raise Unported("an array without its sizes in place")
     if any(entry.text.startswith("*") for entry in entries):
@@ -94,7 +94,7 @@ _SCALES = {"normal": "std", "uniform": "high", "glorot_uniform": "gain", "glorot
 _SCALES = {f"luxport.initializers.{name}": option for name, option in _SCALES.items()}
 
 
-def _scaled(t: Translator, node: Node) -> _Drawn | None:
+def _scaled(here: Scope, node: Node) -> _Drawn | None:
     """An array drawn and multiplied by a number."""
     if node.type == "juxtaposition_expression":
         (left, right), symbol = node.named_children, "*"
@@ -103,12 +103,12 @@ def _scaled(t: Translator, node: Node) -> _Drawn | None:
         symbol = text(operator).removeprefix(".")
     if symbol not in ("*", "/"):
         return None
-    first, second = _drawn(t, left), _drawn(t, right)
+    first, second = _drawn(here, left), _drawn(here, right)
     if (first is None) == (second is None) or (symbol == "/" and first is None):
         return None
     found, factor = (first, right) if first is not None else (second, left)
     assert found is not None
-    scale = t.code(factor)
+    scale = here.code(factor)
     if scale.kind not in ("number", "unknown") or found.init.text not in _SCALES:
         raise Unported("an array drawn and changed")
     value = Code(f"1 / {scale.text if not scale.compound else f'({scale.text})'}") if symbol == "/" else scale
@@ -117,7 +117,7 @@ def _scaled(t: Translator, node: Node) -> _Drawn | None:
     return _Drawn(Code(f"{found.init.text}({_SCALES[found.init.text]}={value.text})", "function"), found.sizes)
 
 
-def scaled_initializer(t: Translator, parameters: list[Node], body: list[Node]) -> Code | None:
+def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) -> Code | None:
     """Return the initializer that a function of sizes alone is: ``(dims...) -> 0.02f0 * randn(Float32, dims...)``."""
     if len(parameters) != 1 or len(body) != 1 or parameters[0].type != "splat_expression":
         return None
@@ -143,10 +143,10 @@ def scaled_initializer(t: Translator, parameters: list[Node], body: list[Node]) 
         return None
     if sizes not in ([name], [f"{name}..."]) or given.named or given.splats:
         return None
-    init = initializer(t, drawn.named_children[0])
+    init = initializer(here, drawn.named_children[0])
     if factor is None:
         return init
-    scale = t.code(factor)
+    scale = here.code(factor)
     if scale.kind != "number" or not _SCALES.get(init.text):
         return None
     value = f"1 / {scale.text}" if symbol == "/" else scale.text

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.calls import broadcast, called
 from luxport.porting.translate.operators import binary, unary
 from luxport.porting.translate.parse import Unported, is_named_tuple, last_name, named_entries, parts, text
+from luxport.porting.translate.scope import Scope, device
 from luxport.porting.translate.sequences import comprehension, index
 from luxport.porting.translate.tables import ACTIVATIONS, INITIALIZERS
-from luxport.porting.translate.translator import Translator, device
 from luxport.porting.translate.writing import Code, call, field_name, group, operand, whole_number
 
 if TYPE_CHECKING:
@@ -21,151 +22,139 @@ if TYPE_CHECKING:
 __all__ = ["READERS"]
 
 
-def _named(t: Translator, node: Node) -> Code:
+def _named(here: Scope, node: Node) -> Code:
     name = last_name(node)
     if not name:
         raise Unported("a field of a struct")
-    if node.type == "identifier" and name in t.kinds:
-        if t.kinds[name] == "unported":
+    if node.type == "identifier" and name in here.kinds:
+        if here.kinds[name] == "unported":
             raise Unported(f"{name} was not ported")
-        layer = t.kinds[name] == "layer" and t.dialect != "lux"
-        if layer and t.layers_used.setdefault(name, node.start_byte) != node.start_byte:
+        layer = here.kinds[name] == "layer" and here.source.dialect != "lux"
+        if layer and here.piece.layers_used.setdefault(name, node.start_byte) != node.start_byte:
             raise Unported(f"{name} twice, which in Flux has one set of parameters: see luxport.tie")
-        return Code(t.name(name), t.kinds[name])
+        return Code(here.name(name), here.kinds[name])
     if name in _DEVICES:
-        return device(t)
+        return device(here)
     if name in _CONSTANTS:
         return _CONSTANTS[name]
     if name in ACTIVATIONS:
         return Code(ACTIVATIONS[name], "function")
     if name in ("vcat", "hcat"):
-        t.helpers.add(name)
-        return Code(name, "function")
-    if name in _NORMS and t.mode == "build":
+        return here.helping(name)
+    if name in _NORMS and here.mode == "build":
         return Code(f"luxport.{name}", "function")
-    if name in INITIALIZERS and t.mode == "build":
-        return t.initial(name)
+    if name in INITIALIZERS and here.mode == "build":
+        return here.initial(name)
     if name == "flatten":
         return call("luxport.FlattenLayer", [])
     raise Unported(f"{name} is not defined here")
 
 
-def _field(t: Translator, node: Node) -> Code:
+def _field(here: Scope, node: Node) -> Code:
     if last_name(node):
-        return _named(t, node)
+        return _named(here, node)
     base, field = node.named_children
-    if base.type == "identifier" and text(base) in t.receivers:
-        own = t.receivers[text(base)]
+    if base.type == "identifier" and text(base) in here.fields:
+        own = here.fields[text(base)]
         if text(field) not in own:
             raise Unported(f"{text(node)} is no field")
         return own[text(field)]
-    value = t.code(base)
+    value = here.code(base)
     if value.kind in ("bound", "part") and text(field) in _INNER:
         raise Unported("a field of a layer")
     if value.kind in ("bound", "tree"):
         return Code(f"{operand(value)}[{text(field)!r}]", value.kind)
-    if text(field) in t.record_fields and value.kind in ("unknown", "record"):
-        return Code(f"{operand(value)}.{field_name(text(field))}", t.record_fields[text(field)])
+    if text(field) in here.record_fields and value.kind in ("unknown", "record"):
+        return Code(f"{operand(value)}.{field_name(text(field))}", here.record_fields[text(field)])
     raise Unported("a field of a struct")
 
 
-def _adjoint(t: Translator, node: Node) -> Code:
-    return t.helper("adjoint", [t.code(node.named_children[0])])
+def _adjoint(here: Scope, node: Node) -> Code:
+    return here.helper("adjoint", [here.code(node.named_children[0])])
 
 
-def _tuple(t: Translator, node: Node) -> Code:
+def _tuple(here: Scope, node: Node) -> Code:
     if is_named_tuple(node):
-        value_of = t.layer if t.mode == "build" else t.code
-        entries = [Code(f"{key!r}: {value_of(value).text}") for key, value in named_entries(node).items()]
-        return group("{", entries, "}", "layers" if t.mode == "build" else "tree")
-    entries = [t.code(part) for part in parts(node)]
+        entries = [Code(f"{key!r}: {here.value(value).text}") for key, value in named_entries(node).items()]
+        return group("{", entries, "}", "layers" if here.mode == "build" else "tree")
+    entries = [here.code(part) for part in parts(node)]
     numbers = all(entry.kind == "number" for entry in entries)
     return group("(", entries, ")", "sizes" if numbers else "unknown")
 
 
-def _vector(t: Translator, node: Node) -> Code:
-    entries = [t.code(part) for part in parts(node)]
+def _vector(here: Scope, node: Node) -> Code:
+    entries = [here.code(part) for part in parts(node)]
     kinds = {entry.kind for entry in entries}
     return group("[", entries, "]", "sizes" if kinds == {"number"} else "layers")
 
 
-def _ternary(t: Translator, node: Node) -> Code:
+def _ternary(here: Scope, node: Node) -> Code:
     branches = parts(node)
     if node.type == "if_statement":  # as a value: one expression in either branch
         branches = [*branches[:-1], *parts(branches[-1])] if branches[-1].type == "else_clause" else []
     if len(branches) != 3:
         raise Unported("a condition as a value with other than two branches of one expression")
-    condition, yes, no = [t.code(child) for child in branches]
+    condition, yes, no = [here.code(child) for child in branches]
     kind = yes.kind if yes.kind == no.kind else "unknown"
     return Code(f"{operand(yes)} if {operand(condition)} else {operand(no)}", kind, True)
 
 
-def _splat(t: Translator, node: Node) -> Code:
-    code = t.code(node.named_children[0])
-    return Code(
-        f"*{operand(code)}",
-        code.kind,
-        False,
-        f"*{code.opening}" if code.opening else "",
-        code.entries,
-        code.closing,
-    )
+def _splat(here: Scope, node: Node) -> Code:
+    code = here.code(node.named_children[0])
+    opening = f"*{code.opening}" if code.opening else ""
+    return replace(code, text=f"*{operand(code)}", compound=False, opening=opening)
 
 
-def _parenthesized(t: Translator, node: Node) -> Code:
+def _parenthesized(here: Scope, node: Node) -> Code:
     if any(child.type == "for_clause" for child in node.named_children):
-        return comprehension(t, node)
-    return t.code(node.named_children[0])
+        return comprehension(here, node)
+    return here.code(node.named_children[0])
 
 
-def _generator(t: Translator, node: Node) -> Code:
+def _generator(here: Scope, node: Node) -> Code:
     """What is handed to a function as ``f(x) for x in xs``, the only argument by position."""
     made = [child for child in node.named_children if not child.type.endswith("_comment")]
     if not any(child.type == "for_clause" for child in made[1:2]):
         raise Unported("a generator beside other arguments")
-    return comprehension(t, node)
+    return comprehension(here, node)
 
 
-def _arrow(t: Translator, node: Node) -> Code:
-    return Code(t.table.define(t, node, mode="array"), "function")
+def _arrow(here: Scope, node: Node) -> Code:
+    return here.define(node, "array").of_kind("function")
 
 
-def _string(t: Translator, node: Node) -> Code:
+def _string(here: Scope, node: Node) -> Code:
     if any(child.type == "string_interpolation" for child in node.named_children):
         raise Unported("a string with values in it")
     return Code(repr("".join(text(child) for child in node.named_children)), "text")
 
 
-def _symbol(t: Translator, node: Node) -> Code:
+def _symbol(here: Scope, node: Node) -> Code:
     if not re.fullmatch(r":[A-Za-z_]\w*", text(node)):
         raise Unported("quoted code")
     return Code(repr(text(node)[1:]), "text")
 
 
-def _float(t: Translator, node: Node) -> Code:
+def _float(here: Scope, node: Node) -> Code:
     number = float(re.sub("f", "e", text(node).replace("_", "")))
     if not math.isfinite(number):
         raise Unported("a number beyond Float64")
     return Code(repr(number), "number")
 
 
-def _integer(t: Translator, node: Node) -> Code:
+def _integer(here: Scope, node: Node) -> Code:
     return Code(whole_number(text(node)), "number")
 
 
-def _macro(t: Translator, node: Node) -> Code:
+def _macro(here: Scope, node: Node) -> Code:
     if text(node).startswith(("@compact", "Lux.@compact")):
-        return Code(t.table.define(t, node, mode="compact"), "layer")
+        return here.define(node, "compact")
     name = text(node).split(maxsplit=1)[0]
     inner = node.named_children[-1].named_children
     if name in ("@view", "@views", "@inbounds", "Zygote.@ignore") and len(inner) == 1:
-        return t.code(inner[0])
-    if name.startswith("@.") and len(inner) == 1 and t.mode in ("array", "scalar"):
-        mode, t.mode = t.mode, "scalar"  # a dot at every call and operator
-        try:
-            return t.code(inner[0])
-        finally:
-            t.mode = mode
+        return here.code(inner[0])
+    if name.startswith("@.") and len(inner) == 1 and here.mode in ("array", "scalar"):
+        return replace(here, mode="scalar").code(inner[0])  # a dot at every call and operator
     raise Unported("a macro")
 
 
@@ -182,11 +171,11 @@ _NORMS = ("BatchNorm", "GroupNorm", "InstanceNorm")
 _INNER = {"weight", "bias", "W", "b", "σ", "layers", "chain", "cell", "state", "scale", "diag"}
 """Fields of Flux's own layers, which stand elsewhere here."""
 
-READERS: Mapping[str, Callable[[Translator, Node], Code]] = {
+READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "arrow_function_expression": _arrow,
     "argument_list": _generator,
     "binary_expression": binary,
-    "boolean_literal": lambda t, node: Code(text(node).capitalize(), "flag"),
+    "boolean_literal": lambda here, node: Code(text(node).capitalize(), "flag"),
     "broadcast_call_expression": broadcast,
     "call_expression": called,
     "adjoint_expression": _adjoint,

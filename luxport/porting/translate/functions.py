@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, LOSSES
-from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, operand, whole_number
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["ARRAYS", "of_elements", "rounded", "truncated"]
 _COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
 
 
-def of_elements(t: Translator, name: str, values: list[Code]) -> Code:
+def of_elements(here: Scope, name: str, values: list[Code]) -> Code:
     """Return one of `ELEMENTWISE` on values.
 
     Raises: Unported for another number of values: Python's function would take another for something else
@@ -32,14 +32,20 @@ def of_elements(t: Translator, name: str, values: list[Code]) -> Code:
     if len(values) != _COUNTS.get(name, 1):
         raise Unported(f"{name} of {len(values)} {'argument' if len(values) == 1 else 'arguments'}")
     if name == "abs2":
-        return t.xp("square", [t.xp("abs", values)])
-    return t.xp(ELEMENTWISE[name], values)
+        return here.xp("square", [here.xp("abs", values)])
+    return here.xp(ELEMENTWISE[name], values)
 
 
 def _first(given: Arguments, *counts: int) -> list[Node]:
     if len(given.positional) not in counts:
         raise Unported("other arguments than expected")
     return given.positional
+
+
+def _only(here: Scope, given: Arguments, *keywords: str) -> Code:
+    """Return the one argument by position, beside which there may be these keywords."""
+    given.only(*keywords)
+    return here.code(_first(given, 1)[0])
 
 
 def _axis(node: Node) -> str:
@@ -58,10 +64,10 @@ def _axes(node: Node) -> Code:
     return group("(", [Code(_axis(entry)) for entry in reversed(node.named_children)], ")")
 
 
-def _size(t: Translator, given: Arguments) -> Code:
+def _size(here: Scope, given: Arguments) -> Code:
     given.only()
     array, *dims = _first(given, 1, 2)
-    x = operand(t.code(array))
+    x = operand(here.code(array))
     if not dims:
         return Code(f"{x}.shape[::-1]", "sizes")
     if dims[0].type == "call_expression" and last_name(dims[0].named_children[0]) == "ndims":
@@ -69,18 +75,18 @@ def _size(t: Translator, given: Arguments) -> Code:
     return Code(f"{x}.shape[{_axis(dims[0])}]", "number")
 
 
-def _reshape(t: Translator, given: Arguments) -> Code:
+def _reshape(here: Scope, given: Arguments) -> Code:
     given.only()
     array, *sizes = given.positional
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
         sizes = sizes[0].named_children
-    found = [Code("-1", "number") if text(size) in (":", "Colon()") else _turned(t.code(size)) for size in sizes]
+    found = [Code("-1", "number") if text(size) in (":", "Colon()") else _turned(here.code(size)) for size in sizes]
     if len(found) == 1 and found[0].kind not in ("number", "turned"):
         raise Unported("a shape in a variable")
     wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
     if not found or any(size.kind in wrong or (size.text.startswith("*") and size.kind != "turned") for size in found):
         raise Unported("sizes in place expected")
-    return t.xp("reshape", [t.code(array), group("(", found[::-1], ")", "sizes")])
+    return here.xp("reshape", [here.code(array), group("(", found[::-1], ")", "sizes")])
 
 
 def _turned(size: Code) -> Code:
@@ -91,41 +97,40 @@ def _turned(size: Code) -> Code:
     return Code(inner, "turned")
 
 
-def _flatten(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
-    return t.xp("reshape", [x, Code(f"({operand(x)}.shape[0], -1)")])
+def _flatten(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
+    return here.xp("reshape", [x, Code(f"({operand(x)}.shape[0], -1)")])
 
 
-def _pool(name: str) -> Callable[[Translator, Arguments], Code]:
-    def build(t: Translator, given: Arguments) -> Code:
+def _pool(name: str) -> Callable[[Scope, Arguments], Code]:
+    def build(here: Scope, given: Arguments) -> Code:
         array, window = _first(given, 2)
-        layer = t.table.layers[name](t, Arguments([window], given.named, given.splats, given.block))
-        return Code(f"{layer.text}({t.code(array).text}, {{}}, {{}})[0]", "array")
+        layer = here.source.table.layers[name](here, Arguments([window], given.named, given.splats, given.block))
+        return Code(f"{layer.text}({here.code(array).text}, {{}}, {{}})[0]", "array")
 
     return build
 
 
-def _reduction(name: str) -> Callable[[Translator, Arguments], Code]:
-    def build(t: Translator, given: Arguments) -> Code:
+def _reduction(name: str) -> Callable[[Scope, Arguments], Code]:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only("dims")
         *function, array = _first(given, 1, 2)
-        x = t.code(array)
+        x = here.code(array)
         if name in _OF_LISTS and not function and _is_comparison(array):  # true and false are counted
-            x = t.xp("astype", [x, Code("xp.float32")])
+            x = here.xp("astype", [x, Code("xp.float32")])
         if function:  # sum(f, x) is sum(f.(x))
-            x = _each(t, function[0], x)
+            x = _each(here, function[0], x)
         if x.kind == "sizes" and not given.named and name != "mean" and not function:
             return Code(f"{name}({x.text})", "number")
         listed = x.kind in ("layers", "several", "sizes")
-        whole = "dims" not in given.named and not function and t.mode != "build"
+        whole = "dims" not in given.named and not function and here.mode != "build"
         if whole and name in _OF_LISTS and (listed or x.kind != "array" or x.text.isidentifier()):
-            return t.helper(_OF_LISTS[name], [x])  # arrays in a list are added one to the other
+            return here.helper(_OF_LISTS[name], [x])  # arrays in a list are added one to the other
         if listed:
             raise Unported(f"{name} of a list")
         if "dims" not in given.named:
-            return t.xp(name, [x])
-        return t.xp(name, [x], {"axis": _axes(given.named["dims"]), "keepdims": Code("True")})
+            return here.xp(name, [x])
+        return here.xp(name, [x], {"axis": _axes(given.named["dims"]), "keepdims": Code("True")})
 
     return build
 
@@ -140,29 +145,28 @@ def _is_comparison(node: Node) -> bool:
 _OF_LISTS = {"sum": "total", "mean": "average"}
 
 
-def _each(t: Translator, function: Node, x: Code) -> Code:
+def _each(here: Scope, function: Node, x: Code) -> Code:
     name = last_name(function)
-    if name in t.kinds or t.mode == "build" or not name:
+    if name in here.kinds or here.mode == "build" or not name:
         raise Unported("a function of each element that is not known here")
     if name in ELEMENTWISE:
-        return of_elements(t, name, [x])
+        return of_elements(here, name, [x])
     if name in ACTIVATIONS and "softmax" not in name:
         return call(ACTIVATIONS[name], [x], {}, "array")
     raise Unported("a function of each element that is not known here")
 
 
-def _batched(t: Translator, given: Arguments) -> Code:
+def _batched(here: Scope, given: Arguments) -> Code:
     given.only()
-    a, b = [t.code(node) for node in _first(given, 2)]
+    a, b = [here.code(node) for node in _first(given, 2)]
     return Code(f"{operand(b)} @ {operand(a)}", "array", True)
 
 
-def _spread(name: str) -> Callable[[Translator, Arguments], Code]:
+def _spread(name: str) -> Callable[[Scope, Arguments], Code]:
     """``std`` and ``var``, which divide by n - 1 unless they are told otherwise."""
 
-    def build(t: Translator, given: Arguments) -> Code:
-        given.only("dims", "corrected")
-        x = t.code(_first(given, 1)[0])
+    def build(here: Scope, given: Arguments) -> Code:
+        x = _only(here, given, "dims", "corrected")
         if x.kind in ("layers", "several", "sizes"):
             raise Unported(f"{name} of a list")
         plain = "corrected" in given.named and text(given.named["corrected"]) == "false"
@@ -171,152 +175,144 @@ def _spread(name: str) -> Callable[[Translator, Arguments], Code]:
         options = {} if plain else {"correction": Code("1", "number")}
         if "dims" in given.named:
             options |= {"axis": _axes(given.named["dims"]), "keepdims": Code("True")}
-        return t.xp(name, [x], options)
+        return here.xp(name, [x], options)
 
     return build
 
 
-def _reversed(t: Translator, given: Arguments) -> Code:
-    given.only("dims")
-    x = t.code(_first(given, 1)[0])
+def _reversed(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given, "dims")
     if x.kind in ("layers", "sizes"):
         return Code(f"{operand(x)}[::-1]", x.kind)
     if x.kind not in ("array", "bound") and "dims" not in given.named:
         raise Unported("reverse of what may be no array")
-    return t.xp("flip", [x], {"axis": _axes(given.named["dims"])} if "dims" in given.named else None)
+    return here.xp("flip", [x], {"axis": _axes(given.named["dims"])} if "dims" in given.named else None)
 
 
-def _cumulated(t: Translator, given: Arguments) -> Code:
-    given.only("dims")
-    x = t.code(_first(given, 1)[0])
+def _cumulated(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given, "dims")
     if "dims" not in given.named:
         raise Unported("cumsum without dims")
-    return t.xp("cumulative_sum", [x], {"axis": Code(_axis(given.named["dims"]))})
+    return here.xp("cumulative_sum", [x], {"axis": Code(_axis(given.named["dims"]))})
 
 
-def _stacked(t: Translator, given: Arguments) -> Code:
+def _stacked(here: Scope, given: Arguments) -> Code:
     """``stack(xs; dims)``: one array of those in a list, along a new axis, Julia's last unless it says which."""
     given.only("dims")
-    xs = t.code(_first(given, 1)[0])
+    xs = here.code(_first(given, 1)[0])
     if xs.kind not in ("layers", "several"):
         raise Unported("stack of something that is no list in place")
-    return t.xp("stack", [xs], {"axis": Code(_axis(given.named["dims"]) if "dims" in given.named else "0")})
+    return here.xp("stack", [xs], {"axis": Code(_axis(given.named["dims"]) if "dims" in given.named else "0")})
 
 
-def _repeated(t: Translator, given: Arguments) -> Code:
+def _repeated(here: Scope, given: Arguments) -> Code:
     """``repeat(x, 1, 2)``: the whole array so often along each axis."""
     given.only()
     array, *counts = given.positional
-    times = [t.code(count) for count in counts]
+    times = [here.code(count) for count in counts]
     if not times or any(count.kind != "number" for count in times):
         raise Unported("repeat of other than an array and numbers")
-    return t.xp("tile", [t.code(array), group("(", times[::-1], ",)" if len(times) == 1 else ")")])
+    return here.xp("tile", [here.code(array), group("(", times[::-1], ",)" if len(times) == 1 else ")")])
 
 
-def _filled(name: str) -> Callable[[Translator, Arguments], Code]:
+def _filled(name: str) -> Callable[[Scope, Arguments], Code]:
     """``zero(x)``, and ``zeros(Float32, size(x)...)`` or ``ones(size(x))`` with the dtype of that array."""
 
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only()
         sizes = [node for node in given.positional if last_name(node) not in ("Float32", "Float64")]
-        like = t.code(sizes[0]) if len(sizes) == 1 else Code("")
+        like = here.code(sizes[0]) if len(sizes) == 1 else Code("")
         whole = re.fullmatch(r"\*?(\w+)\.shape\[::-1\]", like.text)
         if name == "zero" and like.kind in ("array", "bound", "unknown"):
-            return t.xp("zeros_like", [like])
+            return here.xp("zeros_like", [like])
         if name == "zero" or not whole:
             raise Unported(f"{name} of other sizes than an array's")
-        return t.xp(f"{name}_like", [Code(whole[1])])
+        return here.xp(f"{name}_like", [Code(whole[1])])
 
     return build
 
 
-def _norm(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
+def _norm(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
     if x.kind not in ("array", "bound", "unknown"):
         raise Unported("norm of what may be no array")
-    return t.xp("sqrt", [t.xp("sum", [t.xp("square", [t.xp("abs", [x])])])])
+    return here.xp("sqrt", [here.xp("sum", [here.xp("square", [here.xp("abs", [x])])])])
 
 
-def _slices(t: Translator, given: Arguments) -> Code:
+def _slices(here: Scope, given: Arguments) -> Code:
     """``eachslice(x; dims=k)`` and Lux's ``eachslice(x, Val(k))``: arrays without that axis."""
     given.only("dims")
     array, *dims = [*_first(given, 1, 2), *given.named.values()]
     if len(dims) != 1:
         raise Unported("eachslice without dims")
-    found = t.xp("unstack", [t.code(array)], {"axis": Code(_axis(dims[0]))})
-    return Code(found.text, "layers", False, found.opening, found.entries, found.closing)
+    found = here.xp("unstack", [here.code(array)], {"axis": Code(_axis(dims[0]))})
+    return found.of_kind("layers")
 
 
-def _peeled(t: Translator, given: Arguments) -> Code:
+def _peeled(here: Scope, given: Arguments) -> Code:
     """``Iterators.peel(xs)``: the first, and the others."""
     given.only()
-    xs = t.code(_first(given, 1)[0])
-    return t.helper("peeled", [xs])
+    xs = here.code(_first(given, 1)[0])
+    return here.helper("peeled", [xs])
 
 
-def _selected(t: Translator, given: Arguments) -> Code:
+def _selected(here: Scope, given: Arguments) -> Code:
     """``selectdim(x, k, i)``."""
     given.only()
     array, dim, index = _first(given, 3)
-    number = t.code(index)
+    number = here.code(index)
     if number.kind != "number":
         raise Unported("selectdim of other than one place")
     place = str(int(number.text) - 1) if number.text.isdigit() else f"{operand(number)} - 1"
     after = ", :" * (int(_axis(dim).removeprefix("-")) - 1)
-    return Code(f"{operand(t.code(array))}[..., {place}{after}]", "array")
+    return Code(f"{operand(here.code(array))}[..., {place}{after}]", "array")
 
 
-def _parity(sign: str) -> Callable[[Translator, Arguments], Code]:
-    def build(t: Translator, given: Arguments) -> Code:
-        given.only()
-        x = t.code(_first(given, 1)[0])
-        if x.kind != "number" and t.mode != "build":
+def _parity(sign: str) -> Callable[[Scope, Arguments], Code]:
+    def build(here: Scope, given: Arguments) -> Code:
+        x = _only(here, given)
+        if x.kind != "number" and here.mode != "build":
             raise Unported("a number expected")
         return Code(f"{operand(x)} % 2 {sign} 0", "flag", True)
 
     return build
 
 
-def _as_tuple(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
+def _as_tuple(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
     if x.kind not in ("layers", "sizes", "several"):
         raise Unported("a tuple of something that is no list")
     return call("tuple", [x], None, x.kind)
 
 
-def _as_list(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
+def _as_list(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
     if x.kind not in ("layers", "sizes", "several"):
         raise Unported("collect of something that is no list")
     return x
 
 
-def _product(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
-    if x.kind not in ("sizes", "unknown") or t.mode != "build":
+def _product(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
+    if x.kind not in ("sizes", "unknown") or here.mode != "build":
         raise Unported("a product of anything but sizes")
     return Code(f"math.prod({x.text})", "number")
 
 
-def _length(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
-    if x.kind not in ("sizes", "layers") and t.mode != "build":
-        return Code(t.helper("entries_in", [x]).text, "number")
+def _length(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
+    if x.kind not in ("sizes", "layers") and here.mode != "build":
+        return Code(here.helper("entries_in", [x]).text, "number")
     return Code(f"len({x.text})", "number")
 
 
-def _joined(name: str) -> Callable[[Translator, Arguments], Code]:
-    def build(t: Translator, given: Arguments) -> Code:
+def _joined(name: str) -> Callable[[Scope, Arguments], Code]:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only()
-        values = [t.code(node) for node in given.positional]
+        values = [here.code(node) for node in given.positional]
         kinds = {value.kind for value in values}
-        if t.mode != "build":
-            return t.helper(name, values)
+        if here.mode != "build":
+            return here.helper(name, values)
         if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
             raise Unported("an operation on arrays outside of a function")
         entries = [Code(f"*{operand(value)}") if value.kind == "sizes" else value for value in values]
@@ -325,98 +321,98 @@ def _joined(name: str) -> Callable[[Translator, Arguments], Code]:
     return build
 
 
-def _cat(t: Translator, given: Arguments) -> Code:
+def _cat(here: Scope, given: Arguments) -> Code:
     given.only("dims")
     dims = given.named.get("dims")
     if dims is None:
         raise Unported("cat without dims")
-    return t.xp("concat", [group("[", [t.code(node) for node in given.positional], "]")], {"axis": Code(_axis(dims))})
+    return here.xp(
+        "concat", [group("[", [here.code(node) for node in given.positional], "]")], {"axis": Code(_axis(dims))}
+    )
 
 
-def _dropdims(t: Translator, given: Arguments) -> Code:
+def _dropdims(here: Scope, given: Arguments) -> Code:
     given.only("dims")
     if "dims" not in given.named:
         raise Unported("dropdims without dims")
-    return t.xp("squeeze", [t.code(_first(given, 1)[0])], {"axis": _axes(given.named["dims"])})
+    return here.xp("squeeze", [here.code(_first(given, 1)[0])], {"axis": _axes(given.named["dims"])})
 
 
-def _unsqueeze(t: Translator, given: Arguments) -> Code:
+def _unsqueeze(here: Scope, given: Arguments) -> Code:
     # Julia's new axis is its axis k among those of the result, which negative axes count too.
     given.only("dims")
     array, *dims = _first(given, 1, 2)  # until Flux 0.13 by position
     dims = dims or [node for name, node in given.named.items() if name == "dims"]
     if len(dims) != 1 or (len(given.positional) > 1 and given.named):
         raise Unported("unsqueeze without dims")
-    return t.xp("expand_dims", [t.code(array)], {"axis": Code(_axis(dims[0]))})
+    return here.xp("expand_dims", [here.code(array)], {"axis": Code(_axis(dims[0]))})
 
 
-def _permutedims(t: Translator, given: Arguments) -> Code:
+def _permutedims(here: Scope, given: Arguments) -> Code:
     given.only()
     array, *order = _first(given, 1, 2)
     if not order:
-        return t.helper("transposed", [t.code(array)])
+        return here.helper("transposed", [here.code(array)])
     if order[0].type not in ("tuple_expression", "vector_expression"):
         raise Unported("an order that is not in place")
     places = [int(text(entry)) for entry in order[0].named_children]
     axes = [Code(str(len(places) - place)) for place in reversed(places)]
-    return t.xp("permute_dims", [t.code(array), group("(", axes, ")")])
+    return here.xp("permute_dims", [here.code(array), group("(", axes, ")")])
 
 
-def _softmax(name: str) -> Callable[[Translator, Arguments], Code]:
-    def build(t: Translator, given: Arguments) -> Code:
+def _softmax(name: str) -> Callable[[Scope, Arguments], Code]:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only("dims")
         options = {"axis": Code(_axis(given.named["dims"]))} if "dims" in given.named else {}
-        return call(f"luxport.ops.{name}", [t.code(_first(given, 1)[0])], options, "array")
+        return call(f"luxport.ops.{name}", [here.code(_first(given, 1)[0])], options, "array")
 
     return build
 
 
-def _dimensions(t: Translator, given: Arguments) -> Code:
+def _dimensions(here: Scope, given: Arguments) -> Code:
     given.only()
-    return Code(f"len({operand(t.code(_first(given, 1)[0]))}.shape)", "number")
+    return Code(f"len({operand(here.code(_first(given, 1)[0]))}.shape)", "number")
 
 
-def _integer(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
+def _integer(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
     if x.kind != "number":
         raise Unported("a number expected")
     return Code(f"int({x.text})", "number")
 
 
-def _transpose(t: Translator, given: Arguments) -> Code:
+def _transpose(here: Scope, given: Arguments) -> Code:
     given.only()
-    return t.helper("transposed", [t.code(_first(given, 1)[0])])
+    return here.helper("transposed", [here.code(_first(given, 1)[0])])
 
 
-def _vec(t: Translator, given: Arguments) -> Code:
+def _vec(here: Scope, given: Arguments) -> Code:
     given.only()
-    return t.xp("reshape", [t.code(_first(given, 1)[0]), Code("(-1,)")])
+    return here.xp("reshape", [here.code(_first(given, 1)[0]), Code("(-1,)")])
 
 
-def truncated(t: Translator, symbol: str, a: Code, b: Code) -> Code:
+def truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """``÷`` and ``%``, which round towards zero, as Python's do for numbers that are not negative."""
     if _is_positive(a) and _is_positive(b):
         return Code(f"{operand(a)} {'//' if symbol == '÷' else '%'} {operand(b)}", "number", True)
-    code = t.helper("quotient" if symbol == "÷" else "remainder", [a, b])
-    return Code(code.text, "number", False, code.opening, code.entries, code.closing)
+    return here.helper("quotient" if symbol == "÷" else "remainder", [a, b]).of_kind("number")
 
 
 def _is_positive(code: Code) -> bool:
     return re.fullmatch(r"(\d+(?!\w)|\w+\.shape\[-?\d+\]|len\(\w+\)|[ ()+*]|//)+", code.text) is not None
 
 
-def _divided(name: str) -> Callable[[Translator, Arguments], Code]:
+def _divided(name: str) -> Callable[[Scope, Arguments], Code]:
     """``div``, ``rem``, ``mod``, ``fld`` and ``cld`` of two numbers, which differ where one is negative."""
 
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only()
-        a, b = [t.code(node) for node in _first(given, 2)]
-        kinds = {a.kind, b.kind} | ({"unknown"} if t.mode == "build" else set())
-        if not kinds <= {"number", "unknown"} or (t.mode != "build" and kinds != {"number"}):
+        a, b = [here.code(node) for node in _first(given, 2)]
+        kinds = {a.kind, b.kind} | ({"unknown"} if here.mode == "build" else set())
+        if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
             raise Unported(f"{name} of what may be no number")
         if name in ("div", "rem"):
-            return truncated(t, "÷" if name == "div" else "%", a, b)
+            return truncated(here, "÷" if name == "div" else "%", a, b)
         if name == "cld":
             return Code(f"-(-{operand(a)} // {operand(b)})", "number")
         return Code(f"{operand(a)} {'%' if name == 'mod' else '//'} {operand(b)}", "number", True)
@@ -424,16 +420,16 @@ def _divided(name: str) -> Callable[[Translator, Arguments], Code]:
     return build
 
 
-def _loss(name: str) -> Callable[[Translator, Arguments], Code]:
-    def build(t: Translator, given: Arguments) -> Code:
+def _loss(name: str) -> Callable[[Scope, Arguments], Code]:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only("agg", "dims")
-        if t.mode != "array":
+        if here.mode != "array":
             raise Unported("a loss outside of a function of arrays")
-        values = [t.code(node) for node in _first(given, 2)]
+        values = [here.code(node) for node in _first(given, 2)]
         options = {"axis": Code(_axis(given.named["dims"]))} if "dims" in given.named else {}
         if "agg" in given.named:
             agg = last_name(given.named["agg"])
-            if agg not in ("mean", "sum") or agg in t.kinds:
+            if agg not in ("mean", "sum") or agg in here.kinds:
                 raise Unported("a loss that is aggregated otherwise than by mean or sum")
             options["agg"] = Code(repr(agg))
         return call(f"luxport.losses.{name}", values, options, "array")
@@ -441,40 +437,39 @@ def _loss(name: str) -> Callable[[Translator, Arguments], Code]:
     return build
 
 
-def _is_nothing(t: Translator, given: Arguments) -> Code:
+def _is_nothing(here: Scope, given: Arguments) -> Code:
     given.only()
-    return Code(f"{operand(t.code(_first(given, 1)[0]))} is None", "flag", True)
+    return Code(f"{operand(here.code(_first(given, 1)[0]))} is None", "flag", True)
 
 
-def _is_empty(t: Translator, given: Arguments) -> Code:
-    given.only()
-    x = t.code(_first(given, 1)[0])
+def _is_empty(here: Scope, given: Arguments) -> Code:
+    x = _only(here, given)
     if x.kind not in ("sizes", "layers", "several", "keywords"):
         raise Unported("whether an array has entries")
     return Code(f"len({x.text}) == 0", "flag", True)
 
 
-def _one_hot(t: Translator, given: Arguments) -> Code:
+def _one_hot(here: Scope, given: Arguments) -> Code:
     """``onehotbatch(y, labels)`` and ``onehotbatch(y, labels, default)``."""
     given.only()
     data, labels, *default = _first(given, 2, 3)
-    if t.mode == "build":
+    if here.mode == "build":
         raise Unported("arrays of data outside of a function")
     ends = _whole_range(labels)
-    classes = Code(f"range({ends[0]}, {ends[1] + 1})") if ends else t.code(labels)
-    return call("luxport.training.onehotbatch", [t.code(data), classes, *map(t.code, default)], None, "array")
+    classes = Code(f"range({ends[0]}, {ends[1] + 1})") if ends else here.code(labels)
+    return call("luxport.training.onehotbatch", [here.code(data), classes, *map(here.code, default)], None, "array")
 
 
-def _one_cold(t: Translator, given: Arguments) -> Code:
+def _one_cold(here: Scope, given: Arguments) -> Code:
     """``onecold(y)``, which counts from 1, and ``onecold(y, 0:9)``."""
     given.only()
     y, *labels = _first(given, 1, 2)
-    if t.mode == "build":
+    if here.mode == "build":
         raise Unported("arrays of data outside of a function")
     ends = _whole_range(labels[0]) if labels else (1, 1)
     if ends is None:
-        return call("luxport.training.onecold", [t.code(y), t.code(labels[0])], None, "unknown")
-    found = call("luxport.training.onecold", [t.code(y)], None, "array")
+        return call("luxport.training.onecold", [here.code(y), here.code(labels[0])], None, "unknown")
+    found = call("luxport.training.onecold", [here.code(y)], None, "array")
     return Code(f"{operand(found)} + {ends[0]}", "array", True) if ends[0] else found
 
 
@@ -484,13 +479,13 @@ def _whole_range(node: Node) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def rounded(name: str) -> Callable[[Translator, Arguments], Code]:
+def rounded(name: str) -> Callable[[Scope, Arguments], Code]:
     """Return what reads ``floor(Int, x)``, by Python's name of it."""
 
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only()
         kind, number = _first(given, 2)
-        x = t.code(number)
+        x = here.code(number)
         if text(kind) not in ("Int", "Int64") or x.kind not in ("number", "unknown"):
             raise Unported("rounding of anything but numbers to whole ones")
         return Code(f"{name}({x.text})", "number")
@@ -498,7 +493,7 @@ def rounded(name: str) -> Callable[[Translator, Arguments], Code]:
     return build
 
 
-ARRAYS: Mapping[str, Callable[[Translator, Arguments], Code]] = {
+ARRAYS: Mapping[str, Callable[[Scope, Arguments], Code]] = {
     "Int": _integer,
     "batched_mul": _batched,
     "Tuple": _as_tuple,

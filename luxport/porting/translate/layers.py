@@ -20,7 +20,7 @@ from luxport.porting.translate.options import (
 )
 from luxport.porting.translate.parse import Arguments, Unported, last_name, parts, text
 from luxport.porting.translate.recurrent import RECURRENT
-from luxport.porting.translate.translator import Builder, Translator
+from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.wrappers import WRAPPERS
 from luxport.porting.translate.writing import Code, call, group, operand, remark, whole_number
 
@@ -31,31 +31,31 @@ if TYPE_CHECKING:
 __all__ = ["LAYERS"]
 
 
-def _dense(t: Translator, given: Arguments) -> Code:
-    sizes, rest = in_out(t, given.positional)
-    options = options_of(t, given, use_bias=BIAS, init_weight=INIT, init_bias=("init_bias", "initb"))
-    return call("luxport.Dense", [*sizes, *activations(t, rest)], options)
+def _dense(here: Scope, given: Arguments) -> Code:
+    sizes, rest = in_out(here, given.positional)
+    options = options_of(here, given, use_bias=BIAS, init_weight=INIT, init_bias=("init_bias", "initb"))
+    return call("luxport.Dense", [*sizes, *activations(here, rest)], options)
 
 
-def _windows(t: Translator, rank: int | None, window: Code) -> dict[str, Any]:
+def _windows(here: Scope, rank: int | None, window: Code) -> dict[str, Any]:
     return {
-        "stride": ("stride", t.spatial),
-        "padding": ("pad", lambda node: _padding(t, node, rank, window)),
-        "dilation": ("dilation", t.spatial),
+        "stride": ("stride", here.spatial),
+        "padding": ("pad", lambda node: _padding(here, node, rank, window)),
+        "dilation": ("dilation", here.spatial),
     }
 
 
-def _padding(t: Translator, node: Node, rank: int | None, window: Code) -> Code:
+def _padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
     if node.type == "call_expression" and last_name(node.named_children[0]) == "SamePad":
         return call("luxport.SamePad", [])
     if node.type != "tuple_expression":
-        code = t.code(node)
+        code = here.code(node)
         if code.kind in ("number", "padding"):
             return code
         if code.kind not in ("unknown", "sizes") or not window.text or code.text.startswith("not_ported("):
             raise Unported("padding that may be numbers or pairs: write it in place")
-        return t.helper("padded", [code, window])
-    entries = [t.code(entry) for entry in node.named_children]
+        return here.helper("padded", [code, window])
+    entries = [here.code(entry) for entry in node.named_children]
     if rank is None and len(entries) > 1:
         raise Unported("padding of a window with an unknown number of axes")
     if len(entries) == 2 * (rank or 1) and len(entries) > 1:
@@ -69,42 +69,44 @@ def _rank(node: Node) -> int | None:
 
 
 def _conv(name: str) -> Builder:
-    def build(t: Translator, given: Arguments) -> Code:
-        known_pair = len(given.positional) > 1 and t.kinds.get(text(given.positional[1])) == "pair"
+    def build(here: Scope, given: Arguments) -> Code:
+        known_pair = len(given.positional) > 1 and here.kinds.get(text(given.positional[1])) == "pair"
         if len(given.positional) < 2 or not (is_pair(given.positional[1]) or known_pair):
             raise Unported("a kernel and in => out are expected")
         kernel = given.positional[0]
-        sizes, rest = in_out(t, given.positional[1:])
-        known = _windows(t, _rank(kernel), t.code(kernel)) | {
+        sizes, rest = in_out(here, given.positional[1:])
+        known = _windows(here, _rank(kernel), here.code(kernel)) | {
             "use_bias": BIAS,
             "init_weight": INIT,
             "init_bias": "init_bias",
         }
         if name == "ConvTranspose":
-            known["output_padding"] = ("outpad", t.spatial)
+            known["output_padding"] = ("outpad", here.spatial)
         if name != "DepthwiseConv":
             known["groups"] = "groups"
         if name in ("Conv", "ConvTranspose"):
-            known["cross_correlation"] = ("cross_correlation", t.flag)
-        options = options_of(t, given, window=t.code(kernel), **known)
-        return call(f"luxport.{name}", [t.spatial(kernel), *sizes, *activations(t, rest)], options)
+            known["cross_correlation"] = ("cross_correlation", here.flag)
+        options = options_of(here, given, window=here.code(kernel), **known)
+        return call(f"luxport.{name}", [here.spatial(kernel), *sizes, *activations(here, rest)], options)
 
     return build
 
 
 def _pool(name: str) -> Builder:
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         (window,) = exactly(given, 1)
-        known: dict[str, Any] = _windows(t, _rank(window), t.code(window)) | ({"p": "p"} if name == "LPPool" else {})
-        return call(f"luxport.{name}", [t.spatial(window)], options_of(t, given, **known))
+        known: dict[str, Any] = _windows(here, _rank(window), here.code(window)) | (
+            {"p": "p"} if name == "LPPool" else {}
+        )
+        return call(f"luxport.{name}", [here.spatial(window)], options_of(here, given, **known))
 
     return build
 
 
 def _adaptive(name: str) -> Builder:
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         known: dict[str, Any] = {"p": "p"} if name == "AdaptiveLPPool" else {}
-        return call(f"luxport.{name}", [t.spatial(exactly(given, 1)[0])], options_of(t, given, **known))
+        return call(f"luxport.{name}", [here.spatial(exactly(given, 1)[0])], options_of(here, given, **known))
 
     return build
 
@@ -112,67 +114,71 @@ def _adaptive(name: str) -> Builder:
 def _plain(name: str, *counts: int, **known: Any) -> Builder:
     """A layer whose arguments are numbers, the same ones in the same order."""
 
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         return call(
-            f"luxport.{name}", [t.code(node) for node in exactly(given, *counts)], options_of(t, given, **known)
+            f"luxport.{name}", [here.code(node) for node in exactly(given, *counts)], options_of(here, given, **known)
         )
 
     return build
 
 
 def _norm(name: str, numbers: int) -> Builder:
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         if len(given.positional) < numbers:
             raise Unported(f"{numbers} sizes expected")
-        known: dict[str, Any] = {"affine": ("affine", t.flag), "epsilon": EPSILON}
+        known: dict[str, Any] = {"affine": ("affine", here.flag), "epsilon": EPSILON}
         if name in ("BatchNorm", "InstanceNorm"):
-            known |= {"track_stats": ("track_stats", t.flag), "momentum": "momentum"}
-        known |= {"init_bias": (("init_bias", "initβ"), lambda n: initializer(t, n))}
-        known |= {"init_scale": (("init_scale", "initγ"), lambda n: initializer(t, n))}
-        sizes = [t.code(node) for node in given.positional[:numbers]]
+            known |= {"track_stats": ("track_stats", here.flag), "momentum": "momentum"}
+        known |= {"init_bias": (("init_bias", "initβ"), lambda n: initializer(here, n))}
+        known |= {"init_scale": (("init_scale", "initγ"), lambda n: initializer(here, n))}
+        sizes = [here.code(node) for node in given.positional[:numbers]]
         return call(
-            f"luxport.{name}", [*sizes, *activations(t, given.positional[numbers:])], options_of(t, given, **known)
+            f"luxport.{name}",
+            [*sizes, *activations(here, given.positional[numbers:])],
+            options_of(here, given, **known),
         )
 
     return build
 
 
-def _sizes_then_activation(t: Translator, positional: list[Node]) -> tuple[Code, list[Node]]:
+def _sizes_then_activation(here: Scope, positional: list[Node]) -> tuple[Code, list[Node]]:
     """Return sizes, written one by one or as a tuple, in our order, and the arguments that follow."""
     if not positional:
         raise Unported("sizes expected")
     if positional[0].type == "tuple_expression":
-        return t.spatial(positional[0]), positional[1:]
-    sizes = [node for node in positional if t.code(node).kind in ("number", "unknown") and not t.is_function(node)]
+        return here.spatial(positional[0]), positional[1:]
+    sizes = [
+        node for node in positional if here.code(node).kind in ("number", "unknown") and not here.is_function(node)
+    ]
     if positional[: len(sizes)] != sizes or not sizes:
         raise Unported("sizes and an activation expected")
     if len(sizes) == 1:
-        return t.spatial(sizes[0]), positional[1:]
-    if t.code(sizes[-1]).kind == "unknown" and sizes[-1].type != "index_expression":
+        return here.spatial(sizes[0]), positional[1:]
+    if here.code(sizes[-1]).kind == "unknown" and sizes[-1].type != "index_expression":
         raise Unported("a last argument that may be a size or an activation")
-    return group("(", [t.code(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
+    return group("(", [here.code(node) for node in reversed(sizes)], ")", "sizes"), positional[len(sizes) :]
 
 
-def _layer_norm(t: Translator, given: Arguments) -> Code:
-    shape, rest = _sizes_then_activation(t, given.positional)
-    flux = t.dialect == "flux" or (t.says_nothing and "dims" not in given.named)
+def _layer_norm(here: Scope, given: Arguments) -> Code:
+    shape, rest = _sizes_then_activation(here, given.positional)
+    flux = here.source.dialect == "flux" or (here.source.says_nothing and "dims" not in given.named)
     if not flux:
-        _check_dims(t, given, shape)
-    elif t.says_nothing:
-        t.put(remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another."))
-    options = options_of(t, given, affine=("affine", t.flag), epsilon=EPSILON)
+        _check_dims(here, given, shape)
+    elif here.source.says_nothing:
+        here.put(remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another."))
+    options = options_of(here, given, affine=("affine", here.flag), epsilon=EPSILON)
     kind = "luxport.LayerNorm"
-    if flux and t.flux is not None and t.flux < (0, 15):
+    if flux and here.source.flux is not None and here.source.flux < (0, 15):
         kind = "luxport.porting.flux.OldLayerNorm"
-        options |= _formula(t.flux)
+        options |= _formula(here.source.flux)
     elif flux:  # whose epsilon, 1e-5 by itself, is that of the deviation
         if "epsilon" in options:
             options["epsilon"] = Code(f"{operand(options['epsilon'])} ** 2", "number", True)
         elif "**" in options:
-            options["**"] = t.helper("squared_epsilon", [options["**"]])
+            options["**"] = here.helper("squared_epsilon", [options["**"]])
         else:
             options["epsilon"] = Code("1e-10", "number")
-    return call(kind, [shape, *activations(t, rest)], options)
+    return call(kind, [shape, *activations(here, rest)], options)
 
 
 def _formula(flux: tuple[int, int]) -> dict[str, Code]:
@@ -183,9 +189,9 @@ def _formula(flux: tuple[int, int]) -> dict[str, Code]:
     return epsilon | ({"corrected": Code("True", "flag")} if flux < (0, 7) else {})
 
 
-def _check_dims(t: Translator, given: Arguments, shape: Code) -> None:
+def _check_dims(here: Scope, given: Arguments, shape: Code) -> None:
     """Take the dimensions that Lux's layer normalizes over, which by itself are all, the batch among them."""
-    if t.dialect is None and "dims" not in given.named:
+    if here.source.dialect is None and "dims" not in given.named:
         raise Unported("Flux's LayerNorm treats each sample by itself and Lux's all together: say which, with `using`")
     dims = given.named.pop("dims", None)
     if dims is None or text(dims) in (":", "Colon()"):
@@ -200,79 +206,81 @@ def _check_dims(t: Translator, given: Arguments, shape: Code) -> None:
         raise Unported("dims that may be others than those of the sizes")
 
 
-def _rms_norm(t: Translator, given: Arguments) -> Code:
-    shape, rest = _sizes_then_activation(t, given.positional)
+def _rms_norm(here: Scope, given: Arguments) -> Code:
+    shape, rest = _sizes_then_activation(here, given.positional)
     if rest:
         raise Unported("more arguments than the sizes")
-    known: dict[str, Any] = {"affine": ("affine", t.flag), "epsilon": EPSILON}
-    known |= {"init_scale": ("init_scale", lambda node: initializer(t, node))}
-    return call("luxport.RMSNorm", [shape], options_of(t, given, **known))
+    known: dict[str, Any] = {"affine": ("affine", here.flag), "epsilon": EPSILON}
+    known |= {"init_scale": ("init_scale", lambda node: initializer(here, node))}
+    return call("luxport.RMSNorm", [shape], options_of(here, given, **known))
 
 
 def _scale(name: str) -> Builder:
-    def build(t: Translator, given: Arguments) -> Code:
-        shape, rest = _sizes_then_activation(t, given.positional)
-        options = options_of(t, given, use_bias=BIAS, init_weight=INIT, init_bias="init_bias")
-        return call(f"luxport.{name}", [shape, *activations(t, rest)], options)
+    def build(here: Scope, given: Arguments) -> Code:
+        shape, rest = _sizes_then_activation(here, given.positional)
+        options = options_of(here, given, use_bias=BIAS, init_weight=INIT, init_bias="init_bias")
+        return call(f"luxport.{name}", [shape, *activations(here, rest)], options)
 
     return build
 
 
-def _bilinear(t: Translator, given: Arguments) -> Code:
-    options = options_of(t, given, use_bias=BIAS, init_weight=INIT)
+def _bilinear(here: Scope, given: Arguments) -> Code:
+    options = options_of(here, given, use_bias=BIAS, init_weight=INIT)
     if given.positional and is_pair(given.positional[0]):
         first = given.positional[0].named_children[0]
-        sizes, rest = pair(t, given.positional[0]), given.positional[1:]
+        sizes, rest = pair(here, given.positional[0]), given.positional[1:]
         if first.type != "tuple_expression" and sizes[0].kind != "number":
             raise Unported("in => out with the sizes in place expected")
     else:
         if len(given.positional) < 3:
             raise Unported("(in1, in2) => out expected")
-        numbers = [t.code(node) for node in given.positional[:3]]
+        numbers = [here.code(node) for node in given.positional[:3]]
         sizes, rest = [group("(", numbers[:2], ")", "sizes"), numbers[2]], given.positional[3:]
-    return call("luxport.Bilinear", [*sizes, *activations(t, rest)], options)
+    return call("luxport.Bilinear", [*sizes, *activations(here, rest)], options)
 
 
 def _dropout(name: str) -> Builder:
-    def axes(t: Translator, node: Node) -> Code:
+    def axes(here: Scope, node: Node) -> Code:
         entries = node.named_children if node.type == "tuple_expression" else [node]
         if not all(entry.type == "integer_literal" for entry in entries):
             raise Unported("dims in place expected")
         return group("(", [Code(f"-{whole_number(text(entry))}") for entry in reversed(entries)], ")", "sizes")
 
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         dims = given.named.get("dims")
         if dims is not None and text(dims) == ":":  # every entry by itself, which is what there is without dims
             del given.named["dims"]
-        known: dict[str, Any] = {"axes": ("dims", lambda node: axes(t, node))} if name != "AlphaDropout" else {}
-        return call(f"luxport.{name}", [t.code(node) for node in exactly(given, 1)], options_of(t, given, **known))
+        known: dict[str, Any] = {"axes": ("dims", lambda node: axes(here, node))} if name != "AlphaDropout" else {}
+        return call(
+            f"luxport.{name}", [here.code(node) for node in exactly(given, 1)], options_of(here, given, **known)
+        )
 
     return build
 
 
-def _embedding_bag(t: Translator, given: Arguments) -> Code:
+def _embedding_bag(here: Scope, given: Arguments) -> Code:
     if not given.positional or not is_pair(given.positional[0]):
         raise Unported("the sizes are expected as in => out")
-    sizes, rest = in_out(t, given.positional)
+    sizes, rest = in_out(here, given.positional)
     reductions = {"mean": "'mean'", "sum": "'sum'", "maximum": "'max'"}
     if len(rest) > 1 or any(last_name(node) not in reductions for node in rest):
         raise Unported("no reduction that is known here")
     chosen = [Code(reductions[last_name(node)]) for node in rest]
-    return call("luxport.EmbeddingBag", [*sizes, *chosen], options_of(t, given, init_weight=INIT))
+    return call("luxport.EmbeddingBag", [*sizes, *chosen], options_of(here, given, init_weight=INIT))
 
 
-def _embedding(t: Translator, given: Arguments) -> Code:
-    sizes, rest = in_out(t, given.positional)
+def _embedding(here: Scope, given: Arguments) -> Code:
+    sizes, rest = in_out(here, given.positional)
     if rest:
         raise Unported("more arguments than the sizes")
     if "padding_idx" in given.named and text(given.named["padding_idx"]) != "nothing":
         raise Unported("padding_idx, whose place in the table changes")
     given.named.pop("padding_idx", None)
-    return call("luxport.Embedding", sizes, options_of(t, given, init_weight=INIT))
+    return call("luxport.Embedding", sizes, options_of(here, given, init_weight=INIT))
 
 
-def _upsample(t: Translator, given: Arguments) -> Code:
-    positional, options = [], options_of(t, given, scale=("scale", t.spatial), size=("size", t.spatial))
+def _upsample(here: Scope, given: Arguments) -> Code:
+    positional, options = [], options_of(here, given, scale=("scale", here.spatial), size=("size", here.spatial))
     for node in given.positional:
         if node.type == "quote_expression":
             mode = text(node)[1:]
@@ -280,33 +288,33 @@ def _upsample(t: Translator, given: Arguments) -> Code:
                 raise Unported(f"no mode {mode}")
             options["mode"] = Code(repr(mode))
         else:
-            positional.append(t.spatial(node))
+            positional.append(here.spatial(node))
     return call("luxport.Upsample", positional, options)
 
 
-def _reshape(t: Translator, given: Arguments) -> Code:
+def _reshape(here: Scope, given: Arguments) -> Code:
     given.only("name")
     (shape,) = exactly(given, 1)
     if shape.type != "tuple_expression":
-        return call("luxport.ReshapeLayer", [t.spatial(shape)])
-    sizes = [Code("-1", "number") if text(size) == ":" else t.code(size) for size in parts(shape)]
+        return call("luxport.ReshapeLayer", [here.spatial(shape)])
+    sizes = [Code("-1", "number") if text(size) == ":" else here.code(size) for size in parts(shape)]
     return call("luxport.ReshapeLayer", [group("(", sizes[::-1], ")", "sizes")])
 
 
-def _attention(t: Translator, given: Arguments) -> Code:
-    if t.dialect is None:
+def _attention(here: Scope, given: Arguments) -> Code:
+    if here.source.dialect is None:
         raise Unported("Flux's attention has 8 heads by itself and Lux's one: say which it is, with `using`")
     (dims,) = exactly(given, 1)
     known: dict[str, Any] = {
         "nheads": "nheads",
         "attention_dropout_probability": ("dropout_prob", "attention_dropout_probability"),
         "use_bias": BIAS,
-        "is_causal": ("is_causal", t.flag),
+        "is_causal": ("is_causal", here.flag),
     }
-    options = options_of(t, given, **known)
-    if t.dialect == "flux":
+    options = options_of(here, given, **known)
+    if here.source.dialect == "flux":
         options.setdefault("nheads", Code("8", "number"))
-    sizes = pair(t, dims) if is_pair(dims) else [t.code(dims)]
+    sizes = pair(here, dims) if is_pair(dims) else [here.code(dims)]
     if len(sizes) == 2 or (len(sizes) == 1 and sizes[0].kind not in ("number", "unknown")):
         raise Unported("in => qkv => out, or one size, expected")
     return call("luxport.MultiHeadAttention", sizes, options)

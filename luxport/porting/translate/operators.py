@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.functions import truncated
-from luxport.porting.translate.parse import Unported, arguments, last_name, line_of, parse, text
+from luxport.porting.translate.parse import Unported, arguments, last_name, text
+from luxport.porting.translate.scope import Scope, rewritten
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS
-from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, operand
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def _sides(node: Node) -> tuple[Node, str, Node]:
     return left, text(operator), right
 
 
-def _power(t: Translator, node: Node) -> Code:
+def _power(here: Scope, node: Node) -> Code:
     """Powers of powers, of which the last comes first; a number before a name binds less: ``2x^2`` is ``2 * x^2``.
 
     The grammar has both the other way round.
@@ -57,17 +56,17 @@ def _power(t: Translator, node: Node) -> Code:
         operands.append(right)
         symbols.append(text(operator))
     operands.append(node)
-    result = t.code(operands[0])
+    result = here.code(operands[0])
     for base, symbol in zip(operands[1:], symbols, strict=True):
         sign, inner = _signed(base)
         if sign:  # -(a)^2 is -(a^2)
-            power = _joined(t, symbol, t.code(inner), result)
+            power = _joined(here, symbol, here.code(inner), result)
             result = Code(f"{sign}{operand(power)}", power.kind, True)
         elif base.type == "juxtaposition_expression":
             factor, inner = base.named_children
-            result = _joined(t, "*", t.code(factor), _joined(t, symbol, t.code(inner), result))
+            result = _joined(here, "*", here.code(factor), _joined(here, symbol, here.code(inner), result))
         else:
-            result = _joined(t, symbol, t.code(base), result)
+            result = _joined(here, symbol, here.code(base), result)
     return result
 
 
@@ -80,17 +79,17 @@ def _signed(node: Node) -> tuple[str, Node]:
     return "", node
 
 
-def operator_called(t: Translator, node: Node) -> Code:
+def operator_called(here: Scope, node: Node) -> Code:
     """Return ``+(a, b)``, ``-(a)`` or ``!(a)``.
 
     Raises: Unported
     """
     symbol, given = text(node.named_children[0]), arguments(node)
     given.only()
-    values = [t.code(value) for value in given.positional]
-    if symbol in ("+", "*") and t.mode != "build" and any(value.text.startswith("*") for value in values):
+    values = [here.code(value) for value in given.positional]
+    if symbol in ("+", "*") and here.mode != "build" and any(value.text.startswith("*") for value in values):
         if symbol == "+":
-            return t.helper("add", values)
+            return here.helper("add", values)
         raise Unported("a product of what may be matrices")
     if not values or any(value.text.startswith("*") for value in values):
         raise Unported(f"{symbol} of a splat")
@@ -100,40 +99,40 @@ def operator_called(t: Translator, node: Node) -> Code:
         raise Unported(f"the operator {symbol} of {len(values)} arguments")
     result = values[0]
     for value in values[1:]:
-        result = _combined(t, symbol, result, value)
+        result = _combined(here, symbol, result, value)
     return result
 
 
-def binary(t: Translator, node: Node) -> Code:
+def binary(here: Scope, node: Node) -> Code:
     """Return an operator with two sides."""
     left, symbol, right = _sides(node)
     if symbol in ("^", ".^"):
-        return _power(t, node)
+        return _power(here, node)
     if symbol == "|>":
-        return _piped(t, left, right)
-    if symbol == "∘" and t.mode == "build":
-        return group("luxport.Chain(", [t.layer(right), t.layer(left)], ")", "layer")
-    if symbol == "=>" and t.mode == "build":
-        ends = [t.code(left), t.code(right)]
+        return _piped(here, left, right)
+    if symbol == "∘" and here.mode == "build":
+        return group("luxport.Chain(", [here.layer(right), here.layer(left)], ")", "layer")
+    if symbol == "=>" and here.mode == "build":
+        ends = [here.code(left), here.code(right)]
         if any(end.kind not in ("number", "unknown") for end in ends):
             raise Unported("a pair of other than numbers")
         return group("(", ends, ")", "pair")
     if symbol in ("=>", "∘"):
         raise Unported(f"{symbol} in this place")
-    if t.mode == "build" and symbol.removeprefix(".") in ("*", "/"):
-        drawn = array_drawn(t, node)
+    if here.mode == "build" and symbol.removeprefix(".") in ("*", "/"):
+        drawn = array_drawn(here, node)
         if drawn is not None:
             return drawn
-    a = t.code(left)
+    a = here.code(left)
     if symbol in _COMPARISONS and left.type == "binary_expression" and a.kind == "flag":
         raise Unported("a chain of comparisons")
-    return _combined(t, symbol, a, t.code(right))
+    return _combined(here, symbol, a, here.code(right))
 
 
-def _combined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
+def _combined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if symbol.removeprefix(".") == "⊠":
         return Code(f"{operand(b)} @ {operand(a)}", "array", True)
-    if symbol.startswith(".") and symbol[1:] in _COMPARISONS and t.mode != "build":
+    if symbol.startswith(".") and symbol[1:] in _COMPARISONS and here.mode != "build":
         sign = {"===": "==", "!==": "!="}.get(symbol[1:], _COMPARISONS[symbol[1:]])
         return Code(f"{operand(a)} {sign} {operand(b)}", "array", True)
     if symbol in _COMPARISONS:
@@ -143,14 +142,14 @@ def _combined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
         return Code(f"{operand(a)} {sign} {operand(b)}", "flag", True)
     if symbol in _LOGIC:
         return Code(f"{operand(a)} {_LOGIC[symbol]} {operand(b)}", "flag", True)
-    return _joined(t, symbol, a, b)
+    return _joined(here, symbol, a, b)
 
 
-def _joined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
+def _joined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return an operator of numbers or arrays."""
     kinds = {a.kind, b.kind}
-    if symbol in _EACH and t.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
-        return _each(t, symbol, a, b)
+    if symbol in _EACH and here.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
+        return _each(here, symbol, a, b)
     if {a.kind, b.kind} & {
         "drawn",
         "pair",
@@ -167,14 +166,14 @@ def _joined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
         "sizes",
     }:
         raise Unported(f"{symbol} of something that is neither number nor array")
-    dotted = symbol.startswith(".") or t.mode == "scalar"
+    dotted = symbol.startswith(".") or here.mode == "scalar"
     sign = {**_SAME, "*": "*", "×": "*"}.get(symbol.removeprefix("."))
     if sign is None:
         raise Unported(f"the operator {symbol}")
-    numbers = [side.kind == "number" or t.mode == "build" for side in (a, b)]
+    numbers = [side.kind == "number" or here.mode == "build" for side in (a, b)]
     kind = "number" if all(numbers) else "array"
     if symbol == "*" and not dotted and not any(numbers):
-        return t.helper("product", [a, b])
+        return here.helper("product", [a, b])
     if symbol in ("^", "÷", "%") and not dotted and not all(numbers):
         raise Unported(f"{symbol} of what may be a matrix")
     if symbol == "/" and not dotted and not numbers[1]:
@@ -182,26 +181,22 @@ def _joined(t: Translator, symbol: str, a: Code, b: Code) -> Code:
     if sign in ("//", "%"):
         if kind == "array":
             raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
-        return truncated(t, symbol.removeprefix("."), a, b)
+        return truncated(here, symbol.removeprefix("."), a, b)
     if sign == "**" and (power := _written_power(a, b)) is not None:
         return power
     return Code(f"{operand(a)} {sign} {operand(b)}", kind, True)
 
 
-def _each(t: Translator, symbol: str, a: Code, b: Code) -> Code:
+def _each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """An operator with a dot on sizes, or on what may be one size or several."""
     if a.kind == "sizes" and b.kind == "number":
         whole = symbol in (".÷", ".%")
-        inner = truncated(t, symbol[1:], Code("size"), b).text if whole else f"size {_EACH[symbol]} {operand(b)}"
+        inner = truncated(here, symbol[1:], Code("size"), b).text if whole else f"size {_EACH[symbol]} {operand(b)}"
         return Code(f"tuple([{inner} for size in {a.text}])", "sizes")
-    if symbol in (".÷", ".%"):
-        function = "quotient" if symbol == ".÷" else "remainder"
-        t.helpers.add(function)
-    else:
-        function = _FUNCTIONS[symbol]
-    found = t.helper("elementwise", [Code(function, "function"), a, b])
+    whole = {".÷": "quotient", ".%": "remainder"}
+    function = here.helping(whole[symbol]) if symbol in whole else Code(_FUNCTIONS[symbol], "function")
     kind = "sizes" if "sizes" in (a.kind, b.kind) else "unknown"
-    return Code(found.text, kind, False, found.opening, found.entries, found.closing)
+    return here.helper("elementwise", [function, a, b]).of_kind(kind)
 
 
 def _written_power(a: Code, b: Code) -> Code | None:
@@ -214,10 +209,10 @@ def _written_power(a: Code, b: Code) -> Code | None:
     return Code(f"{base} ** {power}", "number", True)
 
 
-def unary(t: Translator, node: Node) -> Code:
+def unary(here: Scope, node: Node) -> Code:
     """Return an operator with one side."""
     operator, inner = node.named_children
-    return _sign(text(operator), t.code(inner))
+    return _sign(text(operator), here.code(inner))
 
 
 def _sign(symbol: str, code: Code) -> Code:
@@ -228,29 +223,25 @@ def _sign(symbol: str, code: Code) -> Code:
     return Code(f"{symbol.removeprefix('.')}{operand(code)}", code.kind, True)
 
 
-def _piped(t: Translator, left: Node, right: Node) -> Code:
+def _piped(here: Scope, left: Node, right: Node) -> Code:
     """``x |> f``; what moves a model to a device leaves it what it is."""
     name = last_name(right)
-    if name in ("cpu", "gpu", "f32") and name not in t.kinds or t.kinds.get(name) == "device":
-        return t.layer(left) if t.mode == "build" else t.code(left)
+    if name in ("cpu", "gpu", "f32") and name not in here.kinds or here.kinds.get(name) == "device":
+        return here.value(left)
     if right.type == "call_expression" and last_name(right.named_children[0]) in DEVICE_MAKERS:
-        return t.layer(left) if t.mode == "build" else t.code(left)
+        return here.value(left)
     if right.type == "field_expression" and not name:
-        part = t.code(right)
+        part = here.code(right)
         if part.kind == "bound":
-            return call(part.text, [t.code(left)], None, "array")
+            return call(part.text, [here.code(left)], None, "array")
         if part.kind == "device":
-            return t.layer(left) if t.mode == "build" else t.code(left)
-    if right.type == "arrow_function_expression" and t.mode != "build":
-        return call(t.code(right).text, [t.code(left)], None, "array")
-    if name in t.kinds and t.kinds[name] in ("function", "builder", "bound"):
-        return call(t.name(name), [t.code(left)], None, "layer" if t.kinds[name] == "builder" else "array")
-    if name in ACTIVATIONS and name not in t.kinds and t.mode != "build":
-        return call(ACTIVATIONS[name], [t.code(left)], None, "array")
-    if t.mode == "build" or right.type not in ("identifier", "field_expression", "index_expression"):
+            return here.value(left)
+    if right.type == "arrow_function_expression" and here.mode != "build":
+        return call(here.code(right).text, [here.code(left)], None, "array")
+    if name in here.kinds and here.kinds[name] in ("function", "builder", "bound"):
+        return call(here.name(name), [here.code(left)], None, "layer" if here.kinds[name] == "builder" else "array")
+    if name in ACTIVATIONS and name not in here.kinds and here.mode != "build":
+        return call(ACTIVATIONS[name], [here.code(left)], None, "array")
+    if here.mode == "build" or right.type not in ("identifier", "field_expression", "index_expression"):
         raise Unported("a pipe into a function that is not known here")
-    (statement,) = parse(f"{text(right)}({text(left)})").named_children  # the same in other words
-    holes = len(t.holes)
-    code = t.code(statement)
-    t.holes[holes:] = [replace(hole, line=line_of(left)) for hole in t.holes[holes:]]
-    return code
+    return rewritten(here, left, f"{text(right)}({text(left)})")

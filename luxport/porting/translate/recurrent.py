@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from luxport.porting.translate.options import BIAS, exactly, in_out, initializer, is_pair, options_of
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
-from luxport.porting.translate.translator import Builder, Translator
+from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call
 
 if TYPE_CHECKING:
@@ -17,28 +17,28 @@ __all__ = ["RECURRENT"]
 
 
 def _cell(name: str) -> Builder:
-    def build(t: Translator, given: Arguments) -> Code:
-        if t.dialect is None:
+    def build(here: Scope, given: Arguments) -> Code:
+        if here.source.dialect is None:
             raise Unported(
                 "Flux's cells have one bias and Lux's two: say which it is, with `using Flux` or `using Lux`"
             )
-        sizes, rest = in_out(t, given.positional)
+        sizes, rest = in_out(here, given.positional)
         if name != "RNNCell" and rest:
             raise Unported("more arguments than the sizes")
         known: dict[str, Any] = {"use_bias": BIAS}
         for ours, theirs in _INITIAL.items():
-            known[ours] = (theirs, lambda node: initializer(t, node))
-        if t.dialect == "lux":
-            known["train_state"] = ("train_state", t.flag)
+            known[ours] = (theirs, lambda node: initializer(here, node))
+        if here.source.dialect == "lux":
+            known["train_state"] = ("train_state", here.flag)
             if name == "LSTMCell":
-                known["train_memory"] = ("train_memory", t.flag)
-        options = options_of(t, given, **known)
-        both = t.dialect == "lux" or "init" in given.named
+                known["train_memory"] = ("train_memory", here.flag)
+        options = options_of(here, given, **known)
+        both = here.source.dialect == "lux" or "init" in given.named
         if both and "init_weight" in options:  # Julia's recurrent weight begins as the other unless it is told
             options.setdefault("init_recurrent_weight", options["init_weight"])
-        if t.dialect == "flux" and name != "GRUv3Cell":
+        if here.source.dialect == "flux" and name != "GRUv3Cell":
             options["use_recurrent_bias"] = Code("False", "flag")
-        activation = [t.activation(node) for node in rest if last_name(node) != "tanh"]
+        activation = [here.activation(node) for node in rest if last_name(node) != "tanh"]
         return call(f"luxport.{name}", [*sizes, *activation], options)
 
     return build
@@ -47,19 +47,19 @@ def _cell(name: str) -> Builder:
 def _recurrent(name: str) -> Builder:
     """Flux's layers: until 0.14 one step a call, with a memory; since 0.15 all steps of a sequence."""
 
-    def build(t: Translator, given: Arguments) -> Code:
-        if t.dialect != "flux":
+    def build(here: Scope, given: Arguments) -> Code:
+        if here.source.dialect != "flux":
             raise Unported(f"{name} is a layer of Flux alone: begin the file with `using Flux`")
         state = given.named.pop("return_state", None)
-        cell = _cell(f"{name}Cell")(t, given)
-        if t.steps is None and state is None and is_pair(given.positional[0]):
+        cell = _cell(f"{name}Cell")(here, given)
+        if here.source.flux is None and state is None and is_pair(given.positional[0]):
             raise Unported(
                 f"{name} takes one step a call until Flux 0.14 and a whole sequence since 0.15: "
                 "give the version with --flux"
             )
-        if t.steps is False or state is not None:
+        if (here.source.flux or (0, 0)) >= (0, 15) or state is not None:
             options = {"return_sequence": Code("True", "flag")}
-            return call("luxport.Recurrence", [cell], options | ({"return_state": t.flag(state)} if state else {}))
+            return call("luxport.Recurrence", [cell], options | ({"return_state": here.flag(state)} if state else {}))
         return call("luxport.StatefulRecurrentCell", [cell])
 
     return build
@@ -72,26 +72,28 @@ def _time_major(node: Node) -> Code:
     return Code(str(name == "TimeLastIndex"), "flag")
 
 
-def _recurrence(t: Translator, given: Arguments) -> Code:
-    cells = [t.code(node) for node in exactly(given, 1)]
-    if t.dialect is None:
+def _recurrence(here: Scope, given: Arguments) -> Code:
+    cells = [here.code(node) for node in exactly(given, 1)]
+    if here.source.dialect is None:
         raise Unported("Flux's Recurrence returns all outputs and Lux's the last: say which, with `using`")
-    if t.dialect == "flux":
-        options = options_of(t, given, return_state=("return_state", t.flag))
+    if here.source.dialect == "flux":
+        options = options_of(here, given, return_state=("return_state", here.flag))
         return call("luxport.Recurrence", cells, {"return_sequence": Code("True", "flag"), **options})
     for ignored in ("checkpointing", "mincut"):  # which save memory and change no result
         given.named.pop(ignored, None)
-    options = options_of(t, given, return_sequence=("return_sequence", t.flag), time_major=("ordering", _time_major))
+    options = options_of(
+        here, given, return_sequence=("return_sequence", here.flag), time_major=("ordering", _time_major)
+    )
     return call("luxport.Recurrence", cells, {key: code for key, code in options.items() if code.text != "False"})
 
 
-def _stateful(t: Translator, given: Arguments) -> Code:
+def _stateful(here: Scope, given: Arguments) -> Code:
     given.only("name")
-    return call("luxport.StatefulRecurrentCell", [t.code(node) for node in exactly(given, 1)])
+    return call("luxport.StatefulRecurrentCell", [here.code(node) for node in exactly(given, 1)])
 
 
-def _bidirectional(t: Translator, given: Arguments) -> Code:
-    cells = [t.code(node) for node in exactly(given, 1, 2)]
+def _bidirectional(here: Scope, given: Arguments) -> Code:
+    cells = [here.code(node) for node in exactly(given, 1, 2)]
 
     def mode(node: Node) -> Code:
         names = {"vcat": "'concat'", "nothing": "None", "+": "'sum'", "(+)": "'sum'", "*": "'mul'", "(*)": "'mul'"}
@@ -104,7 +106,7 @@ def _bidirectional(t: Translator, given: Arguments) -> Code:
             raise Unported("Lux turns the batch around, not time, if time comes last")
         return Code("False", "flag")
 
-    options = options_of(t, given, merge_mode=("merge_mode", mode), time_major=("ordering", ordering))
+    options = options_of(here, given, merge_mode=("merge_mode", mode), time_major=("ordering", ordering))
     options.pop("time_major", None)
     return call("luxport.BidirectionalRNN", cells, options)
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, names_in, parts, text
-from luxport.porting.translate.translator import Translator, makes_layers
+from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.writing import Code, operand
 
 if TYPE_CHECKING:
@@ -18,57 +18,56 @@ __all__ = ["SEQUENCES", "binding", "comprehension", "index", "mapped", "place"]
 _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 
 
-def index(t: Translator, node: Node) -> Code:
+def index(here: Scope, node: Node) -> Code:
     """Return an element, or a part, of a sequence or an array."""
     base, brackets = node.named_children
-    if last_name(base) in _ELEMENTS and last_name(base) not in t.kinds:
-        return t.code(brackets)
-    return _indexed(t, t.code(base), parts(brackets))
+    if last_name(base) in _ELEMENTS and last_name(base) not in here.kinds:
+        return here.code(brackets)
+    return _indexed(here, here.code(base), parts(brackets))
 
 
-def viewed(t: Translator, given: Arguments) -> Code:
+def viewed(here: Scope, given: Arguments) -> Code:
     """``view(x, :, 1)``."""
     given.only()
     base, *entries = given.positional
-    return _indexed(t, t.code(base), entries)
+    return _indexed(here, here.code(base), entries)
 
 
-def _indexed(t: Translator, value: Code, entries: list[Node]) -> Code:
+def _indexed(here: Scope, value: Code, entries: list[Node]) -> Code:
     if len(entries) > 1:
-        if value.kind not in ("array", "unknown", "bound", "part", "tree") or t.mode == "build":
+        if value.kind not in ("array", "unknown", "bound", "part", "tree") or here.mode == "build":
             raise Unported("several indices of something that is no array")
-        places = [place(t, entry) for entry in reversed(entries)]
+        places = [place(here, entry) for entry in reversed(entries)]
         return Code(f"{operand(value)}[{', '.join(places)}]", "array")
     if not entries:
         raise Unported("no index")
     if value.kind == "table":
-        return Code(f"{operand(value)}[{t.code(entries[0]).text}]", "unknown")
+        return Code(f"{operand(value)}[{here.code(entries[0]).text}]", "unknown")
     if entries[0].type == "quote_expression":
         raise Unported("an index that is a name")
-    where = place(t, entries[0])
+    where = place(here, entries[0])
     if value.kind == "sizes":
         return Code(f"{operand(value)}[{where}]", "sizes" if ":" in where else "number")
-    if value.kind in ("layers", "several") or t.mode == "build":
+    if value.kind in ("layers", "several") or here.mode == "build":
         return Code(f"{operand(value)}[{where}]", value.kind if ":" in where else "unknown")
     if ":" in where:
         where = f"slice({', '.join([end or 'None' for end in where.split(':')])})"
-    found = t.helper("item", [value, Code(where)])
     kind = "bound" if value.kind in ("bound", "part") else "unknown"
-    return Code(found.text, kind, False, found.opening, found.entries, found.closing)
+    return here.helper("item", [value, Code(where)]).of_kind(kind)
 
 
-def place(t: Translator, node: Node) -> str:
+def place(here: Scope, node: Node) -> str:
     """Return an index, or a range of them, counted from 0."""
     if text(node) == ":":
         return ":"
     if node.type == "parenthesized_expression":
-        return place(t, node.named_children[0])
+        return place(here, node.named_children[0])
     if node.type == "range_expression" and len(node.named_children) == 2:
         first, last = node.named_children
         if first.type == "range_expression":
             start, step = first.named_children
-            return _stepped(t, start, step, last)
-        start, stop = place(t, first), "" if text(last) == "end" else place(t, last)
+            return _stepped(here, start, step, last)
+        start, stop = place(here, first), "" if text(last) == "end" else place(here, last)
         if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
             return f"{start}:{int(stop) + 1}"
         end = stop and _plus_one(Code(stop, "number", True))
@@ -80,111 +79,108 @@ def place(t: Translator, node: Node) -> str:
         return str(-1 - int(found[1]))
     if "end" in names_in(node):
         raise Unported("an index computed from the end")
-    code = t.code(node)
+    code = here.code(node)
     if code.kind not in ("number", "unknown"):
         raise Unported("an index that is no number")
-    if code.kind == "unknown" and t.mode != "build":
+    if code.kind == "unknown" and here.mode != "build":
         raise Unported("an index that may be no number")
     if code.text.endswith(" + 1") and " " not in code.text.removesuffix(" + 1"):
         return code.text.removesuffix(" + 1")
     return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
 
 
-def _stepped(t: Translator, first: Node, step: Node, last: Node) -> str:
+def _stepped(here: Scope, first: Node, step: Node, last: Node) -> str:
     """``1:2:end``: every second one; a step back is only that of the whole, which arrays do not take."""
     by = text(step)
-    if by == "-1" and text(first) == "end" and text(last) == "1" and t.mode == "build":
+    if by == "-1" and text(first) == "end" and text(last) == "1" and here.mode == "build":
         return "::-1"
     if not by.isdigit() or by == "0":
         raise Unported("a range with such a step")
-    start = place(t, first)
-    stop = "" if text(last) == "end" else place(t, last)
+    start = place(here, first)
+    stop = "" if text(last) == "end" else place(here, last)
     if start.startswith("-") or stop.startswith("-"):
         raise Unported("a range with a step, counted from the end")
     return f"{start}:{stop and _plus_one(Code(stop, 'number', True))}:{by}"
 
 
-def comprehension(t: Translator, node: Node) -> Code:
+def comprehension(here: Scope, node: Node) -> Code:
     """Return a list made in a loop: ``[f(i) for i in 1:n if c]``, over several sequences at once or nested."""
     made, *clauses = [child for child in node.named_children if not child.type.endswith("_comment")]
-    before, fleeting = dict(t.kinds), t.fleeting
     loops = ""
-    try:
-        for clause in clauses:
-            if clause.type == "if_clause":
-                condition = t.code(clause.named_children[0])
-                if condition.kind not in ("flag", "unknown"):
-                    raise Unported("a condition that is no flag")
-                loops += f" if {condition.text}"
-                continue
-            if clause.type != "for_clause" or len(clause.named_children) != 1:
-                raise Unported("a comprehension over several ranges, which makes a matrix")
-            variable, over, kinds = binding(t, clause.named_children[0])
-            t.kinds |= kinds
-            t.fleeting |= names_in(variable)
-            loops += f" for {t.target(variable)} in {over}"
-        entry = t.layer_or_number(made) if t.mode == "build" else t.code(made)
-    finally:
-        t.kinds, t.fleeting = before, fleeting
+    for clause in clauses:
+        if clause.type == "if_clause":
+            loops += f" if {here.condition(clause.named_children[0]).text}"
+            continue
+        if clause.type != "for_clause" or len(clause.named_children) != 1:
+            raise Unported("a comprehension over several ranges, which makes a matrix")
+        variable, over, kinds = binding(here, clause.named_children[0])
+        here = here.looping(kinds)
+        loops += f" for {here.target(variable)} in {over}"
+    return _list_of(here, made, loops)
+
+
+def _list_of(here: Scope, made: Node, loops: str) -> Code:
+    """Return a list of what is made in each round of loops, whose scope this is."""
+    entry = here.layer_or_number(made) if here.mode == "build" else here.code(made)
     return Code(f"[{entry.text}{loops}]", "sizes" if entry.kind == "number" else "layers")
 
 
-def binding(t: Translator, node: Node) -> tuple[Node, str, dict[str, str]]:
+def binding(here: Scope, node: Node) -> tuple[Node, str, dict[str, str]]:
     """Return the variable of a loop, what it runs over, and the kinds of its names."""
-    return _over(t, node.named_children[0], node.named_children[-1])
+    return _over(here, node.named_children[0], node.named_children[-1])
 
 
-def _over(t: Translator, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
+def _over(here: Scope, variable: Node, over: Node) -> tuple[Node, str, dict[str, str]]:
     if over.type == "parenthesized_expression" and over.named_children[0].type == "range_expression":
         over = over.named_children[0]
     if over.type == "range_expression":
-        return variable, _range(t, over), dict.fromkeys(names_in(variable), "number")
-    if t.kinds.get(text(over)) == "table":
+        return variable, _range(here, over), dict.fromkeys(names_in(variable), "number")
+    if here.kinds.get(text(over)) == "table":
         raise Unported("a loop over a Dict, whose entries Julia takes as pairs")
     name = last_name(over.named_children[0]) if over.type == "call_expression" else ""
-    if name in t.kinds:
+    if name in here.kinds:
         name = ""
     given = arguments(over) if name else Arguments()
     if name == "eachindex" and len(given.positional) == 1:
-        inner = _sequence(t, given.positional[0])
+        inner = _sequence(here, given.positional[0])
         return variable, f"range(1, len({inner.text}) + 1)", dict.fromkeys(names_in(variable), "number")
     if name == "enumerate" and len(given.positional) == 1 and len(variable.named_children) == 2:
         counter, rest = variable.named_children
-        _, inner, kinds = _over(t, rest, given.positional[0])
+        _, inner, kinds = _over(here, rest, given.positional[0])
         return variable, f"enumerate({inner}, 1)", {text(counter): "number", **kinds}
     if name == "zip" and len(given.positional) == len(variable.named_children):
         found, kinds = [], {}
         for part, sequence in zip(variable.named_children, given.positional, strict=True):
-            _, inner, own = _over(t, part, sequence)
+            _, inner, own = _over(here, part, sequence)
             found.append(inner)
             kinds |= own
         return variable, f"zip({', '.join(found)})", kinds
     if name in ("reverse", "collect") and len(given.positional) == 1 and not given.named:
-        _, inner, kinds = _over(t, variable, given.positional[0])
+        _, inner, kinds = _over(here, variable, given.positional[0])
         return variable, f"reversed({inner})" if name == "reverse" else inner, kinds
-    code = _sequence(t, over)
+    code = _sequence(here, over)
     kind = {"sizes": "number", "bound": "bound"}.get(code.kind, "unknown")
     return variable, code.text, dict.fromkeys(names_in(variable), kind)
 
 
-def _sequence(t: Translator, node: Node) -> Code:
-    code = t.code(node)
+def _sequence(here: Scope, node: Node) -> Code:
+    code = here.code(node)
     if code.kind in ("array", "number", "layer", "flag", "function"):
         raise Unported("a loop over something that is no sequence")
     return code
 
 
-def _range(t: Translator, node: Node) -> str:
+def _range(here: Scope, node: Node) -> str:
     first, last = node.named_children
     if first.type == "range_expression":
         (first, step), last = first.named_children, last
-        start, by, stop = t.code(first), t.code(step), t.code(last)
+        start, by, stop = here.code(first), here.code(step), here.code(last)
         signed = by.text.removeprefix("-").isdigit()
         if not signed or by.text in ("0", "-0"):
             raise Unported("a range with a step that is no number in place")
         end = f"{operand(stop)} - 1" if by.text.startswith("-") else _plus_one(stop)
         return f"range({start.text}, {end}, {by.text})"
-    ends = [t.code(end) for end in (first, last)]
+    ends = [here.code(end) for end in (first, last)]
     if any(end.kind not in ("number", "unknown") for end in ends):
         raise Unported("a range of other than whole numbers")
     return f"range({ends[0].text}, {_plus_one(ends[1])})"
@@ -203,7 +199,7 @@ _LOOSER = (" if ", " or ", " and ", " | ", " & ", " << ", " >> ")
 """What binds less than a sum."""
 
 
-def mapped(t: Translator, given: Arguments) -> Code:
+def mapped(here: Scope, given: Arguments) -> Code:
     """Return ``map(f, xs)`` as a list, where f is written in place."""
     given_block = given.block
     if given.named or given.splats:
@@ -214,7 +210,7 @@ def mapped(t: Translator, given: Arguments) -> Code:
         listed, *body = inner
         variables = listed.named_children if listed.type == "argument_list" else []
     elif len(given.positional) > 2:
-        return _zipped(t, given)
+        return _zipped(here, given)
     else:
         function, sequence = given.positional
         if function.type != "arrow_function_expression":
@@ -227,16 +223,16 @@ def mapped(t: Translator, given: Arguments) -> Code:
         raise Unported("map of a function of more than one variable")
     if len(body) != 1 or body[0].type in _STATEMENTS:
         function = given_block if given_block is not None else given.positional[0]
-        _, over, kinds = _over(t, variables[0], sequence)
-        if set(kinds.values()) != {"number"} and t.mode != "build":
+        _, over, kinds = _over(here, variables[0], sequence)
+        if set(kinds.values()) != {"number"} and here.mode != "build":
             raise Unported("map of a function of more than one expression")
-        name = t.table.define(t, function, mode="build" if makes_layers(t, function) else "array")
-        target = t.target(variables[0])
+        name = here.define(function, "build" if makes_layers(here, function) else "array").text
+        target = here.target(variables[0])
         return Code(f"[{name}({target}) for {target} in {over}]", "layers")
-    return _listed(t, variables[0], body[0], sequence)
+    return _listed(here, variables[0], body[0], sequence)
 
 
-def _zipped(t: Translator, given: Arguments) -> Code:
+def _zipped(here: Scope, given: Arguments) -> Code:
     """``map(f, xs, ys)``."""
     function, *sequences = given.positional
     if function.type != "arrow_function_expression" or function.named_children[0].type != "argument_list":
@@ -245,26 +241,19 @@ def _zipped(t: Translator, given: Arguments) -> Code:
     variables = listed.named_children
     if len(variables) != len(sequences) or len(body) != 1 or body[0].type in _STATEMENTS:
         raise Unported("map of a function of more than one expression")
-    before, fleeting = dict(t.kinds), t.fleeting
-    overs = []
+    overs, inside = [], here
     for variable, sequence in zip(variables, sequences, strict=True):
-        if text(sequence) in t.kinds and t.kinds[text(sequence)] == "array":
-            over, kinds = t.name(text(sequence)), {text(variable): "unknown"}
-            over = t.helper("entries", [Code(over)]).text
+        if here.kinds.get(text(sequence)) == "array":
+            over, kinds = here.helper("entries", [Code(here.name(text(sequence)))]).text, {text(variable): "unknown"}
         else:
-            _, over, kinds = _over(t, variable, sequence)
+            _, over, kinds = _over(here, variable, sequence)
         overs.append(over)
-        t.kinds |= kinds
-        t.fleeting |= names_in(variable)
-    try:
-        entry = t.layer_or_number(body[0]) if t.mode == "build" else t.code(body[0])
-        targets = ", ".join(t.target(variable) for variable in variables)
-    finally:
-        t.kinds, t.fleeting = before, fleeting
-    return Code(f"[{entry.text} for {targets} in zip({', '.join(overs)}, strict=True)]", "layers")
+        inside = inside.looping(kinds)
+    targets = ", ".join(inside.target(variable) for variable in variables)
+    return _list_of(inside, body[0], f" for {targets} in zip({', '.join(overs)}, strict=True)")
 
 
-def ntuple(t: Translator, given: Arguments) -> Code:
+def ntuple(here: Scope, given: Arguments) -> Code:
     """Return ``ntuple(i -> f(i), n)`` as a list."""
     given.only()
     function, count = given.positional
@@ -275,26 +264,19 @@ def ntuple(t: Translator, given: Arguments) -> Code:
         (variable,) = variable.named_children
     if len(body) != 1:
         raise Unported("a sequence made by more than one expression")
-    number = t.code(count)
+    number = here.code(count)
     if number.kind not in ("number", "unknown"):
         raise Unported("a number expected")
-    return _listed(t, variable, body[0], f"range(1, {_plus_one(number)})")
+    return _listed(here, variable, body[0], f"range(1, {_plus_one(number)})")
 
 
-def _listed(t: Translator, variable: Node, made: Node, sequence: Node | str) -> Code:
-    before, fleeting = dict(t.kinds), t.fleeting
+def _listed(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Code:
     if isinstance(sequence, str):
         over, kinds = sequence, dict.fromkeys(names_in(variable), "number")
     else:
-        _, over, kinds = _over(t, variable, sequence)
-    t.kinds |= kinds
-    t.fleeting |= names_in(variable)
-    try:
-        entry = t.layer_or_number(made) if t.mode == "build" else t.code(made)
-        target = t.target(variable)
-    finally:
-        t.kinds, t.fleeting = before, fleeting
-    return Code(f"[{entry.text} for {target} in {over}]", "sizes" if entry.kind == "number" else "layers")
+        _, over, kinds = _over(here, variable, sequence)
+    inside = here.looping(kinds)
+    return _list_of(inside, made, f" for {inside.target(variable)} in {over}")
 
 
 _STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")

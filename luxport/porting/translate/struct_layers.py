@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from luxport.core.layer import Layer
 from luxport.porting.translate.definitions import (
+    Parameters,
     kind_of_type,
-    names_of,
     parameters_and_body,
     write_body,
     written_parameters,
@@ -17,9 +17,9 @@ from luxport.porting.translate.definitions import (
 from luxport.porting.translate.drawn import arrays_drawn
 from luxport.porting.translate.methods import fitting, ordered
 from luxport.porting.translate.parse import Unported, head_of, names_in, text
+from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.structs import Constructor, Struct, method_of, place_of
-from luxport.porting.translate.translator import Translator
-from luxport.porting.translate.writing import Code, field_name, named, render
+from luxport.porting.translate.writing import Code, field_name, group, named
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -41,8 +41,8 @@ _LAYERS = {
 _FUNCTIONS = {"Function", "Int", "Integer", "Int64", "Bool", "String", "Symbol", "Float32", "Float64", "Real"}
 
 
-def write_struct(t: Translator, struct: Struct) -> None:
-    """Write a struct, with its forward method.
+def write_struct(here: Scope, struct: Struct) -> Scope:
+    """Write a struct, with its forward method, and return the scope of what follows.
 
     Raises: Unported
     """
@@ -52,13 +52,14 @@ def write_struct(t: Translator, struct: Struct) -> None:
     if not struct.fields and struct.inner:
         raise Unported("a struct without fields that has constructors")
     if not struct.forwards and struct.base == "WrapperLayer" and len(struct.fields) == 1 and not struct.inner:
-        _class(t, struct)  # which calls what it wraps
+        _class(here, struct)  # which calls what it wraps
     elif not struct.forwards:
-        _record(t, struct)
+        return _record(here, struct)
     elif struct.base:
-        _class(t, struct)
+        _class(here, struct)
     else:
-        _compact(t, struct)
+        _compact(here, struct)
+    return here
 
 
 def _gathers(forward: Node) -> bool:
@@ -94,35 +95,28 @@ def _forwards(struct: Struct) -> list[Constructor]:
     return ordered(entries)
 
 
-def _put_methods(t: Translator, struct: Struct, write: Callable[[Node, str], None], more: str) -> None:
+def _put_methods(here: Scope, struct: Struct, write: Callable[[Scope, Node, str], None], more: str) -> None:
     """Write several forward methods, and what calls the one of them that Julia would choose; `more` are ps and st."""
     names = {place_of(node): f"method_{i}" for i, node in enumerate(struct.forwards, 1)}
-    kinds, renamed, reserved = dict(t.kinds), t.renamed, t.reserved
-    t.reserved |= {"choose", *names.values()}
-    t.indent += 4
-    try:
-        for node in struct.forwards:
-            receiver = _receiver(t, node)
-            t.kinds = {**kinds, receiver: "function" if more else "again"}
-            t.renamed = {**renamed, receiver: "choose"}
-            write(node, names[place_of(node)])
-            t.put("")
-        entries = _forwards(struct)
-        several = any(entry.most > 1 for entry in entries)
-        t.helpers |= {"fits", "is_a"} | ({"as_several"} if several else set())
-        t.put(f"def choose(inputs{more}):")
-        for entry in entries:
-            t.put(f"    if {fitting('as_several(inputs)' if several else '(inputs,)', entry)}:")
-            t.put(f"        return {names[place_of(entry.node)]}(inputs{more})")
-        t.put("    raise ValueError('no method takes these inputs')")
-        t.put("")
-        t.put(f"return choose(inputs{more})")
-    finally:
-        t.kinds, t.renamed, t.reserved = kinds, renamed, reserved
-        t.indent -= 4
+    inside = here.indented(reserved=here.reserved | {"choose", *names.values()})
+    for node in struct.forwards:
+        receiver = _receiver(node)
+        method = inside.binding({receiver: "function" if more else "again"})
+        write(replace(method, renamed={**here.renamed, receiver: "choose"}), node, names[place_of(node)])
+        inside.put("")
+    entries = _forwards(struct)
+    several = any(entry.most > 1 for entry in entries)
+    here.output.helpers |= {"fits", "is_a"} | ({"as_several"} if several else set())
+    inside.put(f"def choose(inputs{more}):")
+    for entry in entries:
+        inside.put(f"    if {fitting('as_several(inputs)' if several else '(inputs,)', entry)}:")
+        inside.put(f"        return {names[place_of(entry.node)]}(inputs{more})")
+    inside.put("    raise ValueError('no method takes these inputs')")
+    inside.put("")
+    inside.put(f"return choose(inputs{more})")
 
 
-def _record(t: Translator, struct: Struct) -> None:
+def _record(here: Scope, struct: Struct) -> Scope:
     """A struct that is no layer, but holds options: a dataclass."""
     if struct.base or struct.marks or struct.inner:
         raise Unported("a struct without a forward method")
@@ -130,6 +124,7 @@ def _record(t: Translator, struct: Struct) -> None:
         if name not in struct.defaults and not _kind(struct, name):
             raise Unported("a struct without a forward method, whose fields may hold anything")
     lines = [f'    """Julia\'s struct {struct.python}."""', ""]
+    known = dict(here.record_fields)
     if not struct.fields:
         raise Unported("an empty struct")
     for name in struct.fields:
@@ -139,22 +134,22 @@ def _record(t: Translator, struct: Struct) -> None:
             node = struct.defaults[name]
             if names_in(node) & set(struct.fields):
                 raise Unported("a default that another field gives")
-            holes, before = len(t.holes), len(t.lines)
-            value = t.code(node)
-            if len(t.holes) > holes:  # Python would raise where the class is defined, used or not
-                del t.lines[before:]
+            before, holes = here.piece.mark()
+            value = here.code(node)
+            if len(here.piece.holes) > holes:  # Python would raise where the class is defined, used or not
+                del here.piece.lines[before:]
                 value = Code(f"dataclasses.field(default_factory=lambda: {value.text})")
             elif value.text.startswith(("[", "{")):
                 value = Code(f"dataclasses.field(default_factory=lambda: {value.text})", value.kind)
             kind = kind if kind != "unknown" else value.kind
             line += f" = {value.text}"
-        t.record_fields[name] = kind if t.record_fields.get(name, kind) == kind else "unknown"
+        known[name] = kind if known.get(name, kind) == kind else "unknown"
         lines.append(line)
     order = "(kw_only=True)" if struct.by_keyword else ""
-    t.put(f"@dataclasses.dataclass{order}")
-    t.put(f"class {struct.python}:")
-    t.lines += lines
-    t.kinds[struct.name] = "record"
+    here.put(f"@dataclasses.dataclass{order}")
+    here.put(f"class {struct.python}:")
+    here.piece.lines += lines
+    return replace(here, record_fields=known)
 
 
 def _kind(struct: Struct, name: str) -> str:
@@ -162,7 +157,7 @@ def _kind(struct: Struct, name: str) -> str:
     return kind_of_type(text(node)) if node is not None else ""
 
 
-def _fields(t: Translator, struct: Struct) -> list[str]:
+def _fields(here: Scope, struct: Struct) -> list[str]:
     """Return what stands in the head of a constructor that takes the fields."""
     if not struct.by_keyword:
         return [field_name(name) for name in struct.fields]
@@ -173,7 +168,7 @@ def _fields(t: Translator, struct: Struct) -> list[str]:
             continue
         if names_in(struct.defaults[name]) & set(struct.fields):
             raise Unported("a default that another field gives")
-        listed.append(f"{field_name(name)}={t.code(struct.defaults[name]).text}")
+        listed.append(f"{field_name(name)}={here.code(struct.defaults[name]).text}")
     return ["*", *listed]
 
 
@@ -186,14 +181,14 @@ def _check_trainable(struct: Struct) -> None:
             )
 
 
-def _receiver(t: Translator, forward: Node) -> str:
+def _receiver(forward: Node) -> str:
     head = head_of(forward)
     assert head is not None
     typed = head.named_children[0].named_children[0]
     return text(typed.named_children[0]) if len(typed.named_children) == 2 else ""
 
 
-def _compact(t: Translator, struct: Struct) -> None:
+def _compact(here: Scope, struct: Struct) -> None:
     _check_trainable(struct)
     fields = {name: field_name(name) for name in struct.fields}
     if (
@@ -202,65 +197,54 @@ def _compact(t: Translator, struct: Struct) -> None:
         or {"choose", "forward"} & {*fields.values()}
     ):
         raise Unported("fields whose names Python cannot tell apart")
-    t.put(f"def {struct.python}({', '.join(_fields(t, struct))}):")
-    t.indent += 4
-    saved = t.receivers, t.reserved, dict(t.kinds)
-    try:
-        t.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
-        t.put("")
-        bound = [named(fields[name], _held(t, struct, name)) for name in struct.fields]
-        title = Code(repr(struct.name))
-        head = Code(
-            f"luxport.compact({', '.join(entry.text for entry in [title, *bound])})",
-            opening="luxport.compact(",
-            entries=(title, *bound),
-            closing=")",
-        )
-        t.lines += render(head, "@", t.indent)
-        kinds = {name: _kind(struct, name) or "bound" for name in fields}
-        own = {name: Code(fields[name], kinds[name]) for name in fields}
-        t.reserved = frozenset(fields.values())
-        keywords = ", ".join(["*", *fields.values()] if fields else [])
-        if len(struct.forwards) == 1:
-            _put_forward(t, struct.forwards[0], own, "forward", keywords)
-        else:
-            t.put(f"def forward({', '.join(['inputs', keywords] if keywords else ['inputs'])}):")
-            _put_methods(t, struct, lambda node, name: _put_forward(t, node, own, name, ""), "")
-        t.put("")
-        t.put("return forward")
-    finally:
-        t.receivers, t.reserved, t.kinds = saved
-        t.indent -= 4
+    here.put(f"def {struct.python}({', '.join(_fields(here, struct))}):")
+    inside = here.indented(reserved=frozenset(fields.values()))
+    inside.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
+    inside.put("")
+    held = [named(fields[name], _held(here, struct, name)) for name in struct.fields]
+    inside.put_code("@", group("luxport.compact(", [Code(repr(struct.name)), *held], ")"))
+    own = {name: Code(fields[name], _kind(struct, name) or "bound") for name in fields}
+    keywords = ", ".join(["*", *fields.values()] if fields else [])
+    if len(struct.forwards) == 1:
+        _put_forward(inside, struct.forwards[0], own, "forward", keywords)
+    else:
+        inside.put(f"def forward({', '.join(['inputs', keywords] if keywords else ['inputs'])}):")
+        _put_methods(inside, struct, lambda method, node, name: _put_forward(method, node, own, name, ""), "")
+    inside.put("")
+    inside.put("return forward")
 
 
-def _put_forward(t: Translator, forward: Node, own: dict[str, Code], name: str, keywords: str) -> None:
+def _put_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, keywords: str) -> None:
     """Write a forward method as a function of one input."""
-    receiver = _receiver(t, forward)
-    kinds = dict(t.kinds)
-    t.receivers = {receiver: own} if receiver else {}
     parameters, body = parameters_and_body(forward)
-    if t.dialect != "flux" and len(parameters) == 3:
+    if here.source.dialect != "flux" and len(parameters) == 3:
         raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
-    listed, first, opening = _inputs(t, parameters)
-    head = f"def {name}({', '.join([*listed, keywords] if keywords else listed)}):"
-    write_body(t, head, body, "compact", first, opening, names_of(parameters))
-    t.kinds = kinds
+    method = _with_fields(here, forward, own)
+    given = _inputs(method, parameters)
+    head = f"def {name}({', '.join([*given.listed, keywords] if keywords else given.listed)}):"
+    write_body(method, head, body, "array", given)
 
 
-def _held(t: Translator, struct: Struct, name: str) -> Code:
+def _with_fields(here: Scope, method: Node, own: dict[str, Code]) -> Scope:
+    """Return the scope of a method, in which the fields of its struct are these."""
+    receiver = _receiver(method)
+    return replace(here, fields={receiver: own} if receiver else {})
+
+
+def _held(here: Scope, struct: Struct, name: str) -> Code:
     """Return a field as a layer holds it: vectors of numbers as tuples."""
     code = Code(field_name(name))
     kind = struct.type_of(name)
     called = any(
-        f"{(receiver := _receiver(t, forward))}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
+        f"{(receiver := _receiver(forward))}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
         for forward in struct.forwards
     )
     if called or _kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
         return code
-    return Code(t.helper("constant", [code]).text)
+    return Code(here.helper("constant", [code]).text)
 
 
-def _inputs(t: Translator, parameters: list[Node]) -> tuple[list[str], str, list[str]]:
+def _inputs(here: Scope, parameters: list[Node]) -> Parameters:
     """Return the one input of a layer, and what takes it apart if Julia's has several."""
     split = next((i for i, node in enumerate(parameters) if node.type == ";"), len(parameters))
     positional, options = parameters[:split], parameters[split + 1 :]
@@ -271,70 +255,64 @@ def _inputs(t: Translator, parameters: list[Node]) -> tuple[list[str], str, list
     taken = [node for node in positional if node not in optional]
     if not taken:
         raise Unported("a forward method without an input")
-    written, first, opening = written_parameters(t, taken, "array")
-    if len(written) > 1:
-        opening = [f"{', '.join(written)} = inputs", *opening]
-        written = ["inputs"]
+    given = written_parameters(here, taken, "array")
+    listed, opening = given.listed, given.opening
+    if len(listed) > 1:
+        opening = [f"{', '.join(listed)} = inputs", *opening]
+        listed = ["inputs"]
+    names, inside = set(given.names), replace(here, kinds=given.kinds)
     for node in [*optional, *options]:
         if node.type not in ("named_argument", "named_field", "assignment"):
             raise Unported("a forward method with a keyword that has no default")
-        default = t.code(node.named_children[-1])
+        default = inside.code(node.named_children[-1])
         name = node.named_children[0]
         name = name.named_children[0] if name.type == "typed_expression" else name
-        opening.append(f"{t.name(text(name))} = {default.text}")
-        t.kinds[text(name)] = default.kind
-    return written, first, opening
+        opening = [*opening, f"{here.name(text(name))} = {default.text}"]
+        inside = inside.binding({text(name): default.kind})
+        names.add(text(name))
+    return replace(given, listed=listed, opening=opening, names=names, kinds=inside.kinds)
 
 
-def _class(t: Translator, struct: Struct) -> None:
+def _class(here: Scope, struct: Struct) -> None:
     if struct.base == "Layer" and not struct.parameters and set(struct.fields) & {"layer", "model"}:
         raise Unported("a layer around another that is none of Lux's containers")
-    t.put(f"class {struct.python}(luxport.{struct.base}):")
-    t.indent += 4
-    saved = t.receivers, dict(t.kinds)
-    try:
-        t.put(f'"""Julia\'s struct {struct.python}."""')
-        t.put("")
-        for name in struct.fields:
-            if not name.isidentifier() or field_name(name) != name or name in dir(Layer):
-                raise Unported(f"a field named {name}")
-            default = f" = {t.code(struct.defaults[name]).text}" if name in struct.defaults else ""
-            t.put(f"{name}: object{default}")
-        own = {name: Code(f"self.{name}", _kind(struct, name) or "part") for name in struct.fields}
-        for kind, methods in (("initial_parameters", struct.parameters), ("initial_states", struct.states)):
-            if len(methods) > 1:
-                raise Unported(f"{struct.name} with several methods")
-            for method in methods:
-                _initial(t, method, own, kind)
-        if struct.forwards and (struct.fields or struct.parameters or struct.states):
-            t.put("")
-        if len(struct.forwards) == 1:
-            _put_call(t, struct.forwards[0], own, "__call__", "self, ")
-        elif struct.forwards:
-            t.put("def __call__(self, inputs, ps, st):")
-            _put_methods(t, struct, lambda node, name: _put_call(t, node, own, name, ""), ", ps, st")
-    finally:
-        t.receivers, t.kinds = saved
-        t.indent -= 4
+    here.put(f"class {struct.python}(luxport.{struct.base}):")
+    inside = here.indented()
+    inside.put(f'"""Julia\'s struct {struct.python}."""')
+    inside.put("")
+    for name in struct.fields:
+        if not name.isidentifier() or field_name(name) != name or name in dir(Layer):
+            raise Unported(f"a field named {name}")
+        default = f" = {inside.code(struct.defaults[name]).text}" if name in struct.defaults else ""
+        inside.put(f"{name}: object{default}")
+    own = {name: Code(f"self.{name}", _kind(struct, name) or "part") for name in struct.fields}
+    for kind, methods in (("initial_parameters", struct.parameters), ("initial_states", struct.states)):
+        if len(methods) > 1:
+            raise Unported(f"{struct.name} with several methods")
+        for method in methods:
+            _initial(inside, method, own, kind)
+    if struct.forwards and (struct.fields or struct.parameters or struct.states):
+        inside.put("")
+    if len(struct.forwards) == 1:
+        _put_call(inside, struct.forwards[0], own, "__call__", "self, ")
+    elif struct.forwards:
+        inside.put("def __call__(self, inputs, ps, st):")
+        _put_methods(inside, struct, lambda method, node, name: _put_call(method, node, own, name, ""), ", ps, st")
 
 
-def _put_call(t: Translator, forward: Node, own: dict[str, Code], name: str, before: str) -> None:
+def _put_call(here: Scope, forward: Node, own: dict[str, Code], name: str, before: str) -> None:
     """Write a forward method of Lux's."""
-    receiver = _receiver(t, forward)
-    kinds = dict(t.kinds)
-    t.receivers = {receiver: own} if receiver else {}
     parameters, body = parameters_and_body(forward)
     if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
         raise Unported("a forward method of Lux takes x, ps and st")
-    listed, first, opening = written_parameters(t, parameters, "array")
-    for node in parameters[1:]:
-        t.kinds[text(node if node.type == "identifier" else node.named_children[0])] = "tree"
-    head = f"def {name}({before}{', '.join(listed)}):"
-    write_body(t, head, body, "lux", first, opening, names_of(parameters))
-    t.kinds = kinds
+    method = _with_fields(here, forward, own)
+    given = written_parameters(method, parameters, "array")
+    trees = [text(node if node.type == "identifier" else node.named_children[0]) for node in parameters[1:]]
+    given = replace(given, kinds=given.kinds.adding(dict.fromkeys(trees, "tree")))
+    write_body(method, f"def {name}({before}{', '.join(given.listed)}):", body, "lux", given)
 
 
-def _initial(t: Translator, method: Node, own: dict[str, Code], name: str) -> None:
+def _initial(here: Scope, method: Node, own: dict[str, Code], name: str) -> None:
     """Lux's ``initialparameters`` or ``initialstates``: arrays that are drawn when a model is set up."""
     parameters, body = parameters_and_body(method)
     body = [node for node in body if not node.type.endswith("_comment")]
@@ -343,8 +321,7 @@ def _initial(t: Translator, method: Node, own: dict[str, Code], name: str) -> No
     value = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
     last = parameters[-1]
     receiver = text(last.named_children[0]) if len(last.named_children) == 2 else ""
-    t.receivers = {receiver: own} if receiver else {}
-    t.put("")
-    t.put(f"def {name}(self, rng):")
-    code = arrays_drawn(t, value)
-    t.lines += render(code, "return ", t.indent + 4)
+    here.put("")
+    here.put(f"def {name}(self, rng):")
+    drawn = arrays_drawn(replace(here, fields={receiver: own} if receiver else {}), value)
+    here.indented().put_code("return ", drawn)

@@ -5,81 +5,81 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
-from luxport.porting.translate.translator import Translator
+from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call
 
 __all__ = ["OBJECTIVES", "RULES", "TRAINING"]
 
-Reader = Callable[[Translator, Arguments], Code]
+Reader = Callable[[Scope, Arguments], Code]
 
 
-def _exactly(t: Translator, given: Arguments, count: int) -> list[Code]:
+def _exactly(here: Scope, given: Arguments, count: int) -> list[Code]:
     given.only()
-    values = [t.code(node) for node in given.positional]
+    values = [here.code(node) for node in given.positional]
     if len(values) != count or any(value.text.startswith("*") for value in values):
         raise Unported(f"{count} arguments expected")
     return values
 
 
-def _with_state(t: Translator, given: Arguments) -> list[Code]:
+def _with_state(here: Scope, given: Arguments) -> list[Code]:
     """Read what follows the means of differentiation, which here is the framework's own."""
     del given.positional[:1]
-    return _exactly(t, given, 3)
+    return _exactly(here, given, 3)
 
 
-def _set_up(t: Translator, given: Arguments) -> Code:
+def _set_up(here: Scope, given: Arguments) -> Code:
     """``Lux.setup(rng, model)``, whose random numbers are others than Julia's anyway."""
-    if t.dialect != "lux":
+    if here.source.dialect != "lux":
         raise Unported("Flux's setup goes with its implicit parameters: see luxport.training")
-    rng, model = _exactly(t, given, 2)
+    rng, model = _exactly(here, given, 2)
     return call("luxport.setup", [Code("0", "number") if rng.kind == "rng" or rng.text == "None" else rng, model])
 
 
-def _state(t: Translator, given: Arguments) -> Code:
+def _state(here: Scope, given: Arguments) -> Code:
     """``Training.TrainState(model, ps, st, rule)``."""
-    model, ps, st, rule = _exactly(t, given, 4)
+    model, ps, st, rule = _exactly(here, given, 4)
     return call("luxport.training.TrainState.create", [model, rule], {"ps": ps, "st": st})
 
 
-def _step(t: Translator, given: Arguments) -> Code:
+def _step(here: Scope, given: Arguments) -> Code:
     """``Training.single_train_step!(ad, objective, data, state)``: Lux returns gradients first."""
     given.named.pop("return_gradients", None)
-    objective, data, state = _with_state(t, given)
+    objective, data, state = _with_state(here, given)
     return Code(f"(None, *{call('luxport.training.train_step', [objective, data, state]).text})")
 
 
-def _gradients(t: Translator, given: Arguments) -> Code:
-    objective, data, state = _with_state(t, given)
+def _gradients(here: Scope, given: Arguments) -> Code:
+    objective, data, state = _with_state(here, given)
     return call("luxport.training.compute_gradients", [objective, data, state])
 
 
-def _applied(t: Translator, given: Arguments) -> Code:
-    return call("luxport.training.apply_gradients", _exactly(t, given, 2))
+def _applied(here: Scope, given: Arguments) -> Code:
+    return call("luxport.training.apply_gradients", _exactly(here, given, 2))
 
 
 def _rule(name: str) -> Reader:
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only("eta")
-        values = [t.code(node) for node in given.positional]
+        values = [here.code(node) for node in given.positional]
         if any(value.kind not in ("number", "sizes", "unknown") or value.text.startswith("*") for value in values):
             raise Unported("numbers expected")
-        options = {name: t.code(node) for name, node in given.named.items()}
+        options = {name: here.code(node) for name, node in given.named.items()}
         return call(f"luxport.optimizers.{name}", values, options, "rule")
 
     return build
 
 
 def _objective(name: str) -> Reader:
-    def build(t: Translator, given: Arguments) -> Code:
+    def build(here: Scope, given: Arguments) -> Code:
         given.only("logits", "agg")
         if given.positional:
             raise Unported("a loss of more than options")
         options: dict[str, Code] = {}
         if "logits" in given.named:
-            options["logits"] = t.flag(given.named["logits"])
+            options["logits"] = here.flag(given.named["logits"])
         if "agg" in given.named:
             agg = last_name(given.named["agg"])
-            if agg not in ("mean", "sum") or agg in t.kinds:
+            if agg not in ("mean", "sum") or agg in here.kinds:
                 raise Unported(f"a loss that is aggregated by {text(given.named['agg'])}")
             options["agg"] = Code(repr(agg))
         return call(f"luxport.losses.{name}", [], options, "function")

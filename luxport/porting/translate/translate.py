@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
@@ -14,10 +14,12 @@ from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.importing import held_back
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.methods import find_methods
+from luxport.porting.translate.output import Hole, Output, Piece
 from luxport.porting.translate.parse import every_node, last_name, line_of, names_in, one_line, parse, text
-from luxport.porting.translate.statements import block, changed_in_place, leave_out, top_level
+from luxport.porting.translate.scope import Scope, Source, Table, makes_layers
+from luxport.porting.translate.statements import block
 from luxport.porting.translate.structs import find_structs, place_of
-from luxport.porting.translate.translator import Hole, Table, Translator, makes_layers
+from luxport.porting.translate.top_level import changed_in_place, leave_out, top_level
 from luxport.porting.translate.writing import remark
 
 if TYPE_CHECKING:
@@ -93,28 +95,31 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
         flux = (0, 14)
     packages = _packages(root)
     dialect = packages.pop().lower() if len(packages) == 1 else None
-    t = Translator(Table(READERS, LAYERS, define, block), dialect, flux)
-    t.says_nothing = dialect is None and not packages
-    t.most = 10_000 + 100 * size
     statements = _statements(root)
-    t.structs = find_structs(statements)
-    t.owners = {
-        place_of(node): struct
-        for struct in t.structs.values()
-        for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
-    }
-    t.several = find_methods(statements, t.structs)
-    t.changed = changed_in_place(root)
-    _announce(t, statements)
-    written: list[tuple[Node, list[str], list[Hole]]] = []
+    structs = find_structs(statements)
+    source_of_all = Source(
+        table=Table(READERS, LAYERS, define, block),
+        dialect=dialect,
+        says_nothing=dialect is None and not packages,
+        flux=flux,
+        structs=structs,
+        owners={
+            place_of(node): struct
+            for struct in structs.values()
+            for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
+        },
+        several=find_methods(statements, structs),
+        changed=changed_in_place(root),
+    )
+    here = _announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
+    written: list[tuple[Node, Piece]] = []
     for node in statements:
-        t.lines, t.holes = [], []
-        top_level(t, node)
-        written.append((node, t.lines, t.holes))
-    _check_parts(t, written)
-    _hold_back(t, written)
-    python = _module(_chunks(written), t.helpers)
-    holes = tuple(hole for _, _, found in written for hole in found)
+        here = top_level(replace(here, piece=Piece()), node)
+        written.append((node, here.piece))
+    _check_parts(here, written)
+    _hold_back(here.output.helpers, written)
+    python = _module(_chunks(written), here.output.helpers)
+    holes = tuple(hole for _, piece in written for hole in piece.holes)
     python = _header(holes) + python
     if len(python) > _MOST_WRITTEN:
         raise FileFormatError(f"the Python would be longer than {_MOST_WRITTEN:,} letters")
@@ -144,50 +149,48 @@ def _measured(root: Node) -> int:
         count += 1
 
 
-def _check_parts(t: Translator, written: list[tuple[Node, list[str], list[Hole]]]) -> None:
+def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> None:
     """Mark the statements whose Python may not stand in the module."""
-    bound = [_bound(lines) for _, lines, _ in written]
+    bound = [_bound(piece.lines) for _, piece in written]
     tries = [0] * len(written)
     changed = True
     while changed:
         changed = False
         defined = set().union(*bound, HELPERS)
-        for place, (node, lines, holes) in enumerate(written):
+        for place, (node, piece) in enumerate(written):
             # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
-            if lines and violation("\n\n" + "\n".join(lines), defined):
-                t.lines, t.holes = [], []
-                leave_out(t, node, holes[0].reason if holes else "a form that Python has not")
+            if piece.lines and violation("\n\n" + "\n".join(piece.lines), defined):
+                here = replace(here, piece=Piece())
+                here = leave_out(here, node, piece.holes[0].reason if piece.holes else "a form that Python has not")
                 tries[place] += 1
                 if tries[place] > 2:
                     raise FileFormatError(f"no Python can be written for line {node.start_point[0] + 1}")
                 if tries[place] > 1:  # not even what raises in its place may be defined
-                    t.lines = [line for line in t.lines if line.startswith("#")]
-                written[place] = node, t.lines, t.holes
-                bound[place] = _bound(t.lines)
+                    here.piece.lines = [line for line in here.piece.lines if line.startswith("#")]
+                written[place] = node, here.piece
+                bound[place] = _bound(here.piece.lines)
                 changed = True
 
 
-def _hold_back(t: Translator, written: list[tuple[Node, list[str], list[Hole]]]) -> None:
+def _hold_back(helpers: set[str], written: list[tuple[Node, Piece]]) -> None:
     """Put what an import may not execute under a condition; why is a hole, if the statement has none."""
-    helpers = "\n".join(HELPERS[name] for name in sorted(t.helpers))
-    held = held_back(["\n".join(lines) for _, lines, _ in written], helpers)
+    code = "\n".join(HELPERS[name] for name in sorted(helpers))
+    held = held_back(["\n".join(piece.lines) for _, piece in written], code)
     for place, why in held.items():
-        node, lines, holes = written[place]
-        if why and not holes:
-            holes.append(Hole(line_of(node), one_line(node), f"not executed when it is imported: {why}"))
-            lines.insert(0, remark(f"TODO: not executed when it is imported: {why}"))
-        lines[:] = [_AS_PROGRAM, *(f"    {line}" if line else "" for line in lines)]
+        node, piece = written[place]
+        if why and not piece.holes:
+            piece.holes.append(Hole(line_of(node), one_line(node), f"not executed when it is imported: {why}"))
+            piece.lines.insert(0, remark(f"TODO: not executed when it is imported: {why}"))
+        piece.lines[:] = [_AS_PROGRAM, *(f"    {line}" if line else "" for line in piece.lines)]
 
 
 _AS_PROGRAM = 'if __name__ == "__main__":'
 
 
-def _chunks(written: list[tuple[Node, list[str], list[Hole]]]) -> list[str]:
+def _chunks(written: list[tuple[Node, Piece]]) -> list[str]:
     """Return the Python of all statements; conditions that follow each other, remarks between or not, are one."""
     found: list[list[str]] = []
-    for _, lines, _ in written:
-        if not lines:
-            continue
+    for lines in [piece.lines for _, piece in written if piece.lines]:
         last = len(found) - 1
         while last >= 0 and all(line.startswith("#") for line in found[last]):
             last -= 1
@@ -224,24 +227,25 @@ def _header(holes: tuple[Hole, ...]) -> str:
 _LISTED = 100
 
 
-def _announce(t: Translator, statements: list[Node]) -> None:
-    """Make functions known before their definitions, where others may call them."""
-    named = {place_of(node): signature(node) for node in statements}
-    functions = [(text(head.named_children[0]), node) for node in statements if (head := named[place_of(node)])]
-    functions = [(name, node) for name, node in functions if name not in t.structs]
-    t.kinds |= {name: "builder" for name, struct in t.structs.items() if struct.is_layer}
-    t.kinds |= {name: "function" for name, _ in functions}
-    t.announced = {*t.structs, *(name for name, _ in functions)}
+def _announce(here: Scope, statements: list[Node]) -> Scope:
+    """Return a scope in which functions are known before their definitions, where others may call them."""
+    structs = here.source.structs
+    functions = [(text(head.named_children[0]), node) for node in statements if (head := signature(node))]
+    functions = [(name, node) for name, node in functions if name not in structs]
+    kinds = {name: "builder" for name, struct in structs.items() if struct.is_layer}
+    kinds |= {name: "function" for name, _ in functions}
     callers: dict[str, list[str]] = {}
     for name, node in functions:
         for called in _called_in(node):
             callers.setdefault(called, []).append(name)
-    makers = [name for name, node in functions if makes_layers(t, node)]
+    here = here.binding(kinds)
+    makers = [name for name, node in functions if makes_layers(here, node)]
     while makers:
         name = makers.pop()
-        if t.kinds[name] == "function":
-            t.kinds[name] = "builder"
+        if kinds[name] == "function":
+            kinds[name] = "builder"
             makers += callers.get(name, [])
+    return here.binding(kinds)
 
 
 def _called_in(node: Node) -> set[str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import exactly, options_of
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, parts, text
+from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.sequences import place
-from luxport.porting.translate.translator import Translator
 from luxport.porting.translate.writing import Code, call, group, whole_number
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def _symbols(node: Node) -> list[str]:
     return [text(entry)[1:] for entry in listed]
 
 
-def _weight_norm(t: Translator, given: Arguments) -> Code:
-    if t.dialect is None:
+def _weight_norm(here: Scope, given: Arguments) -> Code:
+    if here.source.dialect is None:
         raise Unported("the sizes of Flux's WeightNorm are along other axes than Lux's: say which, with `using`")
     inner, *rest = exactly(given, 1, 2, 3)
-    layer = t.layer(inner)
+    layer = here.layer(inner)
     which = _symbols(rest[0]) if rest else ["weight"]
-    if t.dialect == "flux":
+    if here.source.dialect == "flux":
         if given.named or len(rest) > 1 or which != ["weight"] or not layer.text.startswith("luxport.Dense("):
             raise Unported("Flux's WeightNorm of other than a Dense layer's weight keeps several axes")
         return call("luxport.WeightNorm", [layer])
@@ -46,15 +46,15 @@ def _weight_norm(t: Translator, given: Arguments) -> Code:
     return call("luxport.WeightNorm", [layer, names], {"axes": group("(", axes, ")")})
 
 
-def _repeated(t: Translator, given: Arguments) -> Code:
+def _repeated(here: Scope, given: Arguments) -> Code:
     def plain(node: Node) -> Code:
         if node.type == "call_expression" and last_name(node.named_children[0]) in ("Val", "static", "True", "False"):
             inner = arguments(node).positional
-            return t.code(inner[0]) if inner else Code(last_name(node.named_children[0]), "flag")
-        return t.code(node)
+            return here.code(inner[0]) if inner else Code(last_name(node.named_children[0]), "flag")
+        return here.code(node)
 
-    layers = [t.layer(node) for node in exactly(given, 1)]
-    options = options_of(t, given, repeats=("repeats", plain), input_injection=("input_injection", plain))
+    layers = [here.layer(node) for node in exactly(given, 1)]
+    options = options_of(here, given, repeats=("repeats", plain), input_injection=("input_injection", plain))
     if "input_injection" not in options or options["input_injection"].text != "True":
         raise Unported(
             "Lux's RepeatedLayer hands every repetition the first input again, and luxport's the last output"
@@ -62,15 +62,15 @@ def _repeated(t: Translator, given: Arguments) -> Code:
     return call("luxport.RepeatedLayer", layers, options)
 
 
-def _select_dim(t: Translator, given: Arguments) -> Code:
+def _select_dim(here: Scope, given: Arguments) -> Code:
     given.only()
     dim, index = exactly(given, 2)
     if dim.type != "integer_literal":
         raise Unported("a dimension that is no number in place")
-    return call("luxport.SelectDim", [Code(f"-{whole_number(text(dim))}"), Code(place(t, index))])
+    return call("luxport.SelectDim", [Code(f"-{whole_number(text(dim))}"), Code(place(here, index))])
 
 
-def _reverse_sequence(t: Translator, given: Arguments) -> Code:
+def _reverse_sequence(here: Scope, given: Arguments) -> Code:
     given.only()
     dims = exactly(given, 0, 1)
     if any(dim.type != "integer_literal" for dim in dims):

@@ -6,7 +6,7 @@ import builtins
 import keyword
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from luxport.text import safe_to_show
 
@@ -46,6 +46,10 @@ class Code:
     def __post_init__(self) -> None:
         if len(self.text) > _LONGEST:  # a piece that is written twice in each of many that are in one another
             raise ValueError("an expression that grows too long")
+
+    def of_kind(self, kind: str) -> Code:
+        """Return the same expression as one of another kind."""
+        return replace(self, kind=kind)
 
 
 def group(opening: str, entries: Iterable[Code], closing: str, kind: str = "unknown") -> Code:

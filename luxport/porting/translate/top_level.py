@@ -1,0 +1,155 @@
+"""The statements of a file, each of which is ported or left out with a remark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.translate.definitions import define, signature
+from luxport.porting.translate.methods import dispatcher, is_dispatched
+from luxport.porting.translate.parse import (
+    UNUSUAL,
+    Unported,
+    arguments,
+    head_of,
+    last_name,
+    names_in,
+    reason_of,
+    text,
+)
+from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.statements import statement
+from luxport.porting.translate.struct_layers import write_struct
+from luxport.porting.translate.structs import Constructor, Struct, place_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["changed_in_place", "leave_out", "top_level"]
+
+_TRAINING = ("loadmodel!", "loadparams!", "reset!", "seed!", "testmode!", "train!", "trainmode!", "update!")
+
+
+def top_level(here: Scope, node: Node) -> Scope:
+    """Write a statement of the file, and return the scope of those that follow.
+
+    One that makes no layer (of a training loop, say) and is not understood is left out, with a remark; whatever
+    uses a name from it is marked in its place.
+    """
+    owner = here.source.owners.get(place_of(node))
+    after = _plain(here, node) if owner is None else _struct(here, node, owner)
+    name, methods = _methods_with(here, node)
+    if is_dispatched(name, methods) and place_of(node) == place_of(methods[-1].node):
+        here.output.helpers |= {"fits", "is_a"}
+        here.piece.lines += ["", "", *dispatcher(name, methods)]
+    return after
+
+
+def _methods_with(here: Scope, node: Node) -> tuple[str, list[Constructor]]:
+    """Return the name of the function that a statement is a method of, and all its methods if there are several."""
+    head = signature(node)
+    name = text(head.named_children[0]) if head is not None else ""
+    return name, here.source.several.get(name, [])
+
+
+def _struct(here: Scope, node: Node, owner: Struct) -> Scope:
+    """Write a struct, all of which stands in Python where the last of its parts does in Julia."""
+    if place_of(node) != place_of(owner.last):
+        return here.binding({owner.name: "builder"})
+    mark = here.piece.mark()
+    try:
+        after = write_struct(here, owner).binding({owner.name: "builder" if owner.is_layer else "record"})
+        for constructor in owner.constructors[: len(owner.inner)]:
+            define(replace(after, making=owner), constructor.node, mode="build", name=constructor.python)
+        return after
+    except FileFormatError:
+        raise
+    except (Unported, *UNUSUAL) as error:
+        here.piece.back_to(mark)
+        return leave_out(here.binding({owner.name: "unported"}), owner.node, reason_of(error))
+
+
+def _plain(here: Scope, node: Node) -> Scope:
+    """Write a statement that is no part of a struct."""
+    mark, before = here.piece.mark(), len(here.piece.holes)
+    if node.type in ("struct_definition", "module_definition"):
+        return leave_out(here, node, "a definition of types")
+    try:
+        after = statement(here, node, False)
+        if len(here.piece.holes) == before or makes_layers(after, node):
+            return after
+        reason = here.piece.holes[before].reason
+    except FileFormatError:
+        raise
+    except (Unported, *UNUSUAL) as error:
+        reason = reason_of(error)
+        defines = node.type == "assignment" and signature(node) is not None
+        if makes_layers(here, node) and node.type in ("assignment", "call_expression") and not defines:
+            here.piece.back_to(mark)
+            here.put(here.hole(node, reason).text)
+            return here
+    here.piece.back_to(mark)
+    return leave_out(here, node, reason)
+
+
+def leave_out(here: Scope, node: Node, reason: str) -> Scope:
+    """Mark a statement that is not ported; what it defines raises where it is used."""
+    owner = here.source.owners.get(place_of(node))
+    here.mark_hole(node, reason)
+    if any(here.kinds.get(name, "unported") != "unported" for name in _changed(node)):
+        here.put(here.raising(node).text)  # what it changes would be left as it was
+    name, methods = _methods_with(here, node)
+    missing = set() if is_dispatched(name, methods) else _defined(node)  # its other methods may be what is called
+    if text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
+        missing |= {name for name in names_in(node) if here.kinds.get(name) != "layer"}  # of which it gives weights
+    head = head_of(node)
+    stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
+    if head is not None and head.named_children[0].type == "identifier":
+        own = [entry.python for entry in methods if place_of(entry.node) == place_of(node) and entry.python]
+        stubs = own or [here.name(text(head.named_children[0]))]
+    for stub in stubs:  # functions before this place may call them
+        here.put(f"def {stub}(*_, **__):")
+        here.put(f"    return {here.raising(node).text}")
+    return here.binding(dict.fromkeys(missing, "unported"))
+
+
+def changed_in_place(node: Node) -> set[str]:
+    """Return the names of what any statement inside changes: its entries, or by a function whose name says so."""
+    found: set[str] = set()
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        pending += node.named_children
+        if node.type in ("assignment", "compound_assignment_expression"):
+            target = node.named_children[0]
+            found |= names_in(target.named_children[0]) if target.type == "index_expression" else set()
+        elif node.type == "call_expression" and last_name(node.named_children[0]).endswith("!"):
+            found |= names_in(node)
+    return found
+
+
+def _changed(node: Node) -> set[str]:
+    """Return the names that a statement assigns to, or changes in place; training changes no structure."""
+    found: set[str] = set()
+    if node.type in ("assignment", "compound_assignment_expression") and signature(node) is None:
+        found |= names_in(node.named_children[0])
+    if node.type in ("call_expression", "broadcast_call_expression"):
+        name = last_name(node.named_children[0])
+        given = arguments(node).positional if name.endswith("!") and name not in _TRAINING else []
+        found |= names_in(given[0]) if given else set()
+    return found.union(*map(_changed, node.named_children))
+
+
+def _defined(node: Node) -> set[str]:
+    if node.type in ("const_statement", "macrocall_expression", "macro_argument_list"):
+        return set().union(*map(_defined, node.named_children)) if node.named_children else set()
+    if node.type == "struct_definition":
+        head = next(child for child in node.named_children if child.type == "type_head")
+        while head.named_children:
+            head = head.named_children[0]
+        return {text(head)}
+    if node.type in ("function_definition", "assignment"):
+        head = signature(node)
+        return {text(head.named_children[0])} if head is not None else names_in(node.named_children[0])
+    return set()
