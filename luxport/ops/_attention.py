@@ -180,7 +180,7 @@ def attend(
         query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
     query, key, value = without_hidden(xp, query, key, value, bias, mask)
     scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
-    y = _multiply_groups(xp, scores, value)
+    y = _grouped(xp, scores, value)
     if token_axis == -3:
         y = _heads_and_tokens_swapped(xp, y)
     return (y, scores) if return_scores else y
@@ -320,7 +320,7 @@ def _scores(
 ) -> Array:
     """Return the scores before dropout, of (..., heads, length, features)."""
     scale = math.sqrt(query.shape[-1]) if scale is None else scale
-    logits = _multiply_groups(xp, query * (1.0 / scale), xp.matrix_transpose(key))
+    logits = _grouped(xp, query * (1.0 / scale), xp.matrix_transpose(key))
     if is_causal:
         mask = _causal(xp, query, key, -2)
     if bias is not None:
@@ -338,7 +338,7 @@ def _scores(
     return softmax(xp.where(mask, logits, hidden)) * xp.astype(sighted, logits.dtype)
 
 
-def _multiply_groups(xp: Any, x: Array, y: Array) -> Array:
+def _grouped(xp: Any, x: Array, y: Array) -> Array:
     """Multiply matrices (..., heads, n, k) with (..., fewer heads, k, m), each of which serves a group of heads."""
     *leading, heads, n, k = x.shape
     fewer, m = y.shape[-3], y.shape[-1]

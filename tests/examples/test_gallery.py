@@ -11,6 +11,8 @@ import luxport
 
 FOLDER = Path(__file__).parents[2] / "examples"
 OTHERS = {"digits", "distributed", "quick_start", "toy_backend"}
+# Those with tests of their own below.
+WITHOUT_NUMBER = {"imagenet", "networks_of_papers"}
 RECORDED: dict[str, tuple[dict[str, Any], float]] = {
     "basics": ({"steps": 40}, 0.0127705),
     "bayesian_network": ({"draws": 20, "steps": 10}, -51.23),
@@ -19,6 +21,7 @@ RECORDED: dict[str, tuple[dict[str, Any], float]] = {
     "diffusion": ({"epochs": 1, "count": 512}, 1.36330),
     "graph_network": ({"steps": 40}, 0.236179),
     "hypernetwork": ({"steps": 40}, 0.0857896),
+    "image_recipes": ({"epochs": 1, "count": 256}, 2.20146),
     "lstm_encoder_decoder": ({"epochs": 2, "count": 256}, 0.306695),
     "neural_ode": ({"steps": 20, "length": 20}, 0.0701554),
     "optimization_libraries": ({"steps": 30}, 1.87653),
@@ -43,9 +46,38 @@ def test_example_gives_the_recorded_number(name: str) -> None:
 
 def test_every_example_is_recorded_and_has_the_form_of_the_gallery() -> None:
     names = {path.stem for path in FOLDER.glob("*.py")} - OTHERS
-    assert names == set(RECORDED)
+    assert names == set(RECORDED) | WITHOUT_NUMBER
     for name in names:
         text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 150, name
         assert "Learnt here:" in (ast.get_docstring(ast.parse(text)) or ""), name
         assert "# What changes between backends: nothing." in text, name
+
+
+# torchvision 0.26's documentation of its models.
+COUNTS = {"resnet18": 11_689_512, "resnet50": 25_557_032, "vgg16": 138_357_544, "mobilenet_v2": 3_504_872}
+
+
+def test_networks_have_as_many_parameters_as_published() -> None:
+    models = runpy.run_path(str(FOLDER / "networks_of_papers.py"))["MODELS"]
+    assert {name: luxport.parameter_length(models[name](1000)) for name in COUNTS} == COUNTS
+
+
+def test_training_from_a_folder_of_images_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    with luxport.using("torch"):
+        example = runpy.run_path(str(FOLDER / "imagenet.py"))
+        example["train"].__globals__["COMPILED"] = False
+        example["stripes"](tmp_path, 16)
+        _, _, state = example["train"](tmp_path, epochs=1, checkpoint=tmp_path / "kept")
+        assert int(state.step) == 2
+        loss, right, state = example["train"](tmp_path, epochs=8, checkpoint=tmp_path / "kept")
+        assert int(state.step) == 16
+        # A network that knows nothing has a loss of .693 and tells half of them right.
+        assert loss < 0.6 and right > 0.7
+        images = example["Images"](tmp_path / "val", 32, train=False)
+        ours = [luxport.tree.map(luxport.to_numpy, tuple(batch)) for batch in example["batches"](images, 20)]
+    with luxport.using("tf"):
+        theirs = [luxport.tree.map(luxport.to_numpy, tuple(batch)) for batch in example["batches"](images, 20)]
+    for (x, labels), (other, others) in zip(ours, theirs, strict=True):
+        assert (x == other).all() and (labels == others).all()

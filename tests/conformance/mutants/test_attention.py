@@ -55,7 +55,7 @@ MUTANTS: Mutants = {
     ),
     "heads share keys in turn": (
         edited(
-            attention._multiply_groups,
+            attention._grouped,
             "xp.reshape(x, (*mark_unknown(leading), fewer, heads // fewer * n, k))",
             "xp.reshape(xp.flip(x, axis=-3), (*mark_unknown(leading), fewer, heads // fewer * n, k))",
         ),

@@ -48,7 +48,7 @@ MUTANTS: Mutants = {
         case("mish.points"),
     ),
     "swish multiplies an infinity by 0": (
-        edited(smooth._gate, "xp.where(xp.abs(x) > far, 0.0, x)", "x", op="swish"),
+        edited(smooth._gated, "xp.where(xp.abs(x) > far, 0.0, x)", "x", op="swish"),
         case("activations.limits"),
     ),
     "softsign divides infinities": (
@@ -113,7 +113,7 @@ MUTANTS: Mutants = {
         case("grid_sample.elements"),
     ),
     "images turn clockwise": (
-        edited(sampling._find_sources, "sin, cos = math.sin(angle)", "sin, cos = -math.sin(angle)"),
+        edited(sampling._rotated, "sin, cos = math.sin(angle)", "sin, cos = -math.sin(angle)"),
         case("imrotate.quarters_of_a_whole"),
     ),
     "an adjoint without its conjugate": (

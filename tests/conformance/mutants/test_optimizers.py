@@ -15,7 +15,7 @@ from .planting import Mutants, case, edited, expect_caught
 MUTANTS: Mutants = {
     "Adam's epsilon in the root": (
         edited(
-            adam._move_moments,
+            adam._moved,
             "(xp.sqrt(v / by.correction2) + by.epsilon)",
             "xp.sqrt(v / by.correction2 + by.epsilon)",
         ),
@@ -23,14 +23,14 @@ MUTANTS: Mutants = {
     ),
     "Adam's epsilon before the correction": (
         edited(
-            adam._move_moments,
+            adam._moved,
             "(xp.sqrt(v / by.correction2) + by.epsilon)",
             "((xp.sqrt(v) + by.epsilon) / xp.sqrt(by.correction2))",
         ),
         case("optimizers.adam_steps"),
     ),
     "Adam without its correction": (
-        edited(adam._move_moments, "m / by.correction1", "m"),
+        edited(adam._moved, "m / by.correction1", "m"),
         case("optimizers.adam_steps"),
     ),
     "Adam corrects by the first step for ever": (
@@ -88,8 +88,8 @@ MUTANTS: Mutants = {
     "RMSProp's epsilon in the root": (
         edited(
             optimizers.RMSProp.apply,
-            "(xp.sqrt(variance) + round_epsilon(x, self.epsilon))",
-            "xp.sqrt(variance + round_epsilon(x, self.epsilon))",
+            "(xp.sqrt(variance) + rounded_epsilon(x, self.epsilon))",
+            "xp.sqrt(variance + rounded_epsilon(x, self.epsilon))",
         ),
         case("optimizers.rms_prop_steps"),
     ),

@@ -15,24 +15,24 @@ from .planting import Mutants, case, edited, expect_caught, law
 
 MUTANTS: Mutants = {
     "conv without its flip": (
-        edited(_conv._convolve, "if flip:", "if not flip:", op="conv_nd"),
+        edited(_conv._convolved, "if flip:", "if not flip:", op="conv_nd"),
         case("conv.impulse_3_3"),
     ),
     "conv without its flip, by NNlib": (
-        edited(_conv._convolve, "if flip:", "if not flip:", op="conv_nd"),
+        edited(_conv._convolved, "if flip:", "if not flip:", op="conv_nd"),
         case("conv.counting_2d"),
     ),
     "conv ignores dilation": (
-        edited(_conv._convolve, "dilation=dilation", "dilation=(1,) * len(dilation)", op="conv_nd"),
+        edited(_conv._convolved, "dilation=dilation", "dilation=(1,) * len(dilation)", op="conv_nd"),
         case("conv.counting_1d"),
     ),
     "conv ignores stride": (
-        edited(_conv._convolve, "stride=stride", "stride=(1,) * len(stride)", op="conv_nd"),
+        edited(_conv._convolved, "stride=stride", "stride=(1,) * len(stride)", op="conv_nd"),
         case("conv.counting_2d"),
     ),
     "conv deals its outputs out to the groups in turn": (
         edited(
-            _conv._convolve,
+            _conv._convolved,
             "xp.reshape(weight, (groups, out // groups, terms))",
             "xp.permute_dims(xp.reshape(weight, (out // groups, groups, terms)), (1, 0, 2))",
             op="conv_nd",
@@ -52,7 +52,7 @@ MUTANTS: Mutants = {
         case("conv.same_pad_low"),
     ),
     "transposed conv without its flip": (
-        edited(_conv._lay, "if flip:", "if not flip:", op="conv_transpose_nd"),
+        edited(_conv._laid, "if flip:", "if not flip:", op="conv_transpose_nd"),
         case("conv_transpose.counting_2d"),
     ),
     "transposed conv drops output padding": (

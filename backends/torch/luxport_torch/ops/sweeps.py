@@ -65,12 +65,12 @@ def _run(kind: int, activation: int, reverse: int, has_other: int, has_mask: int
     projected, weight, *rest = there
     other = rest.pop(0) if has_other else None
     mask = rest.pop() if has_mask else None
-    return _sweep(
+    return _swept(
         _KINDS[kind], list(_ACTIVATIONS)[activation], bool(reverse), projected, weight, other, tuple(rest), mask
     )
 
 
-def _sweep(
+def _swept(
     kind: str,
     activation: str,
     reverse: bool,
