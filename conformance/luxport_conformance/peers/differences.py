@@ -12,6 +12,7 @@ import numpy as np
 
 import luxport
 from luxport import losses, ops, optimizers
+from luxport.porting.torch.conventions import dense_weight
 from luxport_conformance.peers.kinds import KINDS
 
 __all__ = ["DIFFERENCES", "Difference", "Shown"]
@@ -47,7 +48,7 @@ _W = np.array([[1.0, 2.0], [-1.0, 0.5], [0.25, 3.0]], np.float32)
 
 def _dense(torch: Any) -> Shown:
     there = torch.nn.functional.linear(torch.tensor(_X), torch.tensor(_W.T.copy()))
-    return Shown(_X @ _W.T.reshape(3, 2), there, _X @ _W)
+    return Shown(_X @ _W.T.reshape(3, 2), there, _X @ dense_weight(_W.T))
 
 
 def _flipped(torch: Any) -> Shown:

@@ -6,6 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from luxport.porting.keras.conventions import (
+    keras_attention_bias,
+    keras_attention_out_weight,
+    keras_attention_weight,
+    keras_conv_weight,
+    keras_depthwise_weight,
+    momentum,
+)
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.keras_functions import FUNCTIONS
@@ -22,12 +30,10 @@ def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _turned(layer: Any, weight: Any) -> Any:
-    """Turn luxport's weight (a, b, *kernel) into Keras's (*kernel, b, a), mirrored for a convolution proper."""
+    """Return the weight of a layer that does not flip it."""
     import keras
 
-    axes = tuple(range(2, len(weight.shape)))
-    weight = weight if layer.cross_correlation else keras.ops.flip(weight, axes)
-    return keras.ops.transpose(weight, (*axes, 1, 0))
+    return weight if layer.cross_correlation else keras.ops.flip(weight, tuple(range(2, len(weight.shape))))
 
 
 def _check_dilation(windows: Any) -> None:
@@ -66,29 +72,25 @@ def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
     )
 
     def weights(ps: Any) -> list[Any]:
-        return [_turned(layer, ps["weight"]), ps.get("bias")]
+        return [keras_conv_weight(_turned(layer, ps["weight"])), ps.get("bias")]
 
     return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
 
 
 def _depthwise(layer: Any, x: Any, st: Any) -> Counterpart:
-    import keras
-
     windows, axes = layer._windows, x.ndim - 2
     if axes == 3 or max(windows.dilation) > 1:
         raise NoCounterpartError("is asked of one or two spatial axes without dilation")
-    multiplier = layer.out_channels // layer.in_channels
     conv = getattr(layers(), f"DepthwiseConv{axes}D")(
         *(windows.window, windows.stride),
-        depth_multiplier=multiplier,
+        depth_multiplier=layer.out_channels // layer.in_channels,
         data_format="channels_last",
         activation=activation_of(layer),
         use_bias=layer.use_bias,
     )
 
     def weights(ps: Any) -> list[Any]:
-        kernel = _turned(layer, ps["weight"])  # (*kernel, 1, out)
-        return [keras.ops.reshape(kernel, (*windows.window, layer.in_channels, multiplier)), ps.get("bias")]
+        return [keras_depthwise_weight(_turned(layer, ps["weight"]), layer.in_channels), ps.get("bias")]
 
     return _padded(windows, x, lambda shape: called(conv, shape, weights, last=True))
 
@@ -107,7 +109,11 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
         activation=activation_of(layer),
         use_bias=layer.use_bias,
     )
-    return called(conv, x.shape, lambda ps: [_turned(layer, ps["weight"]), ps.get("bias")], last=True)
+
+    def weights(ps: Any) -> list[Any]:
+        return [keras_conv_weight(_turned(layer, ps["weight"])), ps.get("bias")]
+
+    return called(conv, x.shape, weights, last=True)
 
 
 def _pool(name: str) -> Build:
@@ -160,7 +166,7 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError("always keeps statistics")
     training = st["training"] == Static(True)
     norm = layers().BatchNormalization(
-        axis=1, momentum=1 - layer.momentum, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine
+        axis=1, momentum=momentum(layer.momentum), epsilon=layer.epsilon, center=layer.affine, scale=layer.affine
     )
     made = called(norm, x.shape, _norm, others=(st["running_mean"], st["running_var"]), training=training)
     return replace(
@@ -230,8 +236,6 @@ def _upsample(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
-    import keras
-
     x = x if isinstance(x, tuple) else (x, x, x)
     heads, keys, values = layer.nheads, layer.q_proj.out_dims, layer.v_proj.out_dims
     if len(x) > 4:
@@ -245,11 +249,10 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def weights(ps: Any) -> list[Any]:
         found = []
-        for name, size in (("q_proj", keys), ("k_proj", keys), ("v_proj", values)):
-            part = ps[name]
-            found.append(keras.ops.reshape(part["weight"], (-1, heads, size // heads)))
-            found += [keras.ops.reshape(part["bias"], (heads, -1))] if layer.use_bias else []
-        found.append(keras.ops.reshape(ps["out_proj"]["weight"], (heads, values // heads, -1)))
+        for name in ("q_proj", "k_proj", "v_proj"):
+            found.append(keras_attention_weight(ps[name]["weight"], heads))
+            found += [keras_attention_bias(ps[name]["bias"], heads)] if layer.use_bias else []
+        found.append(keras_attention_out_weight(ps["out_proj"]["weight"], heads))
         return [*found, ps["out_proj"]["bias"]] if layer.use_bias else found
 
     def call(x: Any, ps: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from luxport.porting.keras.conventions import gru_gates, keras_reset_first_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
 from luxport_conformance.peers.keras_tools import activation_of, layers
 
@@ -28,21 +29,14 @@ def _weights(kind: str, layer: Any, ps: Any) -> list[Any]:
 
     kernel, recurrent, biases = ps["weight_ih"], ps["weight_hh"], [ps[n] for n in ("bias_ih", "bias_hh") if n in ps]
     if kind == "GRUv3":
-        recurrent = keras.ops.concatenate([recurrent[:, : 2 * layer.out_dims], ps["weight_hn"]], axis=-1)
+        recurrent = keras_reset_first_weight(recurrent, ps["weight_hn"])
     if kind in ("GRU", "GRUv3"):
-        kernel, recurrent, *biases = (_gates(part, layer.out_dims) for part in (kernel, recurrent, *biases))
+        kernel, recurrent, *biases = map(gru_gates, (kernel, recurrent, *biases))
     if kind == "GRU" and biases:
         bias = keras.ops.stack([biases[0], biases[1] if len(biases) == 2 else biases[0] * 0.0])
     else:
         bias = sum(biases[1:], start=biases[0]) if biases else None
     return [kernel, recurrent] if bias is None else [kernel, recurrent, bias]
-
-
-def _gates(weight: Any, units: int) -> Any:
-    import keras
-
-    reset, update, candidate = (weight[..., i * units : (i + 1) * units] for i in range(3))
-    return keras.ops.concatenate([update, reset, candidate], axis=-1)
 
 
 def _differences(kind: str, layer: Any) -> tuple[str, ...]:

@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from luxport.porting.torch.conventions import (
+    PADDING_MODES,
+    bilinear_weight,
+    dense_weight,
+    torch_attention_weights,
+)
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
 from luxport_conformance.peers.torch_functions import FUNCTIONS
@@ -21,24 +27,25 @@ __all__ = ["TORCH"]
 
 def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
     linear = module("Linear")(layer.in_dims, layer.out_dims, layer.use_bias)
-    return called(linear, lambda ps: {"weight": ps["weight"].T, "bias": ps.get("bias")}, layer)
+    return called(linear, lambda ps: {"weight": dense_weight(ps["weight"]), "bias": ps.get("bias")}, layer)
 
 
 def _bilinear(layer: Any, x: Any, st: Any) -> Counterpart:
     pair = layer.in_dims if isinstance(layer.in_dims, tuple) else (layer.in_dims,) * 2
     bilinear = module("Bilinear")(*pair, layer.out_dims, layer.use_bias)
-    made = called(bilinear, lambda ps: {"weight": ps["weight"].permute(2, 1, 0), "bias": ps.get("bias")}, layer)
+    made = called(bilinear, lambda ps: {"weight": bilinear_weight(ps["weight"]), "bias": ps.get("bias")}, layer)
     return made if isinstance(x, tuple) else Counterpart(lambda x, ps: made.call((x, x), ps))
 
 
-_MODES = {"zeros": "constant", "edge": "replicate", "reflect": "reflect", "circular": "circular"}
+_MODES = {ours: theirs for theirs, ours in PADDING_MODES.items()}
 
 
-def _padded(pairs: Any, mode: str = "constant", value: float | None = None) -> Callable[[Any], Any]:
+def _padded(pairs: Any, mode: str = "zeros", value: float | None = None) -> Callable[[Any], Any]:
     """Return PyTorch's padding by a pair for each axis, which it takes from the last one on."""
     from torch.nn import functional
 
     flat = [size for pair in reversed(tuple(pairs)) for size in pair]
+    mode = "constant" if mode == "zeros" else mode
     return lambda x: functional.pad(x, flat, mode, value) if any(flat) else x
 
 
@@ -50,7 +57,7 @@ def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
         *(layer.in_channels, layer.out_channels, windows.window, windows.stride),
         symmetric(windows.padding) if alike else 0,
         *(windows.dilation, _groups(layer), layer.use_bias),
-        "zeros" if mode == "constant" else mode,
+        mode,
     )
     made = called(conv, lambda ps: {"weight": _turned(layer, ps["weight"]), "bias": ps.get("bias")}, layer)
     if alike:
@@ -220,11 +227,11 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def parameters(ps: Any) -> dict[str, Any]:
         parts = [ps[f"{name}_proj"] for name in "qkv"]
-        found = {"in_proj_weight": torch.cat([part["weight"].T for part in parts])}
+        found = {"in_proj_weight": torch_attention_weights(*[dense_weight(part["weight"]) for part in parts])}
         if layer.use_bias:
-            found |= {"in_proj_bias": torch.cat([part["bias"] for part in parts])}
+            found |= {"in_proj_bias": torch_attention_weights(*[part["bias"] for part in parts])}
             found |= {"out_proj.bias": ps["out_proj"]["bias"]}
-        return found | {"out_proj.weight": ps["out_proj"]["weight"].T}
+        return found | {"out_proj.weight": dense_weight(ps["out_proj"]["weight"])}
 
     def call(x: Any, ps: Any) -> Any:
         options = {"attn_mask": mask, "average_attn_weights": False, "need_weights": layer.return_scores}
@@ -243,8 +250,8 @@ def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     linear = parametrizations.weight_norm(module("Linear")(inner.in_dims, inner.out_dims, inner.use_bias))
 
     def parameters(ps: Any) -> dict[str, Any]:
-        sizes = {"original0": ps["normalized"]["weight_g"].T, "original1": ps["normalized"]["weight_v"].T}
-        weights = {f"parametrizations.weight.{name}": value for name, value in sizes.items()}
+        names = {"original0": "weight_g", "original1": "weight_v"}
+        weights = {f"parametrizations.weight.{n}": dense_weight(ps["normalized"][ours]) for n, ours in names.items()}
         return weights | {"bias": ps["unnormalized"].get("bias")}
 
     return called(linear, parameters, inner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from luxport.porting.torch.conventions import recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
 from luxport_conformance.peers.torch_tools import module
 
@@ -20,7 +21,7 @@ def _nonlinearity(layer: Any) -> dict[str, str]:
 
 def _weights(ps: Any, suffix: str, layer: Any) -> dict[str, Any]:
     """Name a cell's parameters as PyTorch does; of its two biases one is 0 where luxport has one."""
-    found = {"weight_ih": ps["weight_ih"].T, "weight_hh": ps["weight_hh"].T}
+    found = {name: recurrent_weight(ps[name]) for name in ("weight_ih", "weight_hh")}
     if layer.use_bias:
         found["bias_ih"] = ps["bias_ih"]
         found["bias_hh"] = ps["bias_hh"] if layer.use_recurrent_bias else ps["bias_ih"] * 0.0

@@ -1,6 +1,8 @@
 """What Keras has otherwise than luxport, one function for each: weights laid out otherwise, options with other words.
 
-A Dense's kernel, tables of embeddings and epsilons are the same in both.
+A Dense's kernel, tables of embeddings and epsilons are the same in both. The functions take arrays of any backend.
+`from_keras` reads models by them, and the conformance suite writes parameters into Keras's own layers by the same ones,
+in the names of which Keras comes first. `momentum` and `gru_gates` are their own inverses.
 
 >>> momentum(0.99)
 0.01
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+from luxport.backend import namespace
 
 __all__ = [
     "attention_bias",
@@ -19,9 +21,14 @@ __all__ = [
     "conv_weight",
     "depthwise_weight",
     "gru_gates",
+    "keras_attention_bias",
+    "keras_attention_out_weight",
+    "keras_attention_weight",
     "keras_conv_weight",
     "keras_depthwise_weight",
+    "keras_reset_first_weight",
     "momentum",
+    "reset_first_weights",
 ]
 
 
@@ -33,43 +40,77 @@ def momentum(other: float) -> float:
 def conv_weight(kernel: Any) -> Any:
     """Turn (*kernel, in, out) into (out, in, *kernel), and a transposed convolution's into (in, out, *kernel)."""
     rank = kernel.ndim - 2
-    return kernel.transpose(rank + 1, rank, *range(rank))
+    return namespace(kernel).permute_dims(kernel, (rank + 1, rank, *range(rank)))
 
 
 def keras_conv_weight(weight: Any) -> Any:
     """Turn (out, in, *kernel) into (*kernel, in, out): `conv_weight` the other way round."""
-    return weight.transpose(*range(2, weight.ndim), 1, 0)
+    return namespace(weight).permute_dims(weight, (*range(2, len(weight.shape)), 1, 0))
 
 
 def depthwise_weight(kernel: Any) -> Any:
     """Turn (*kernel, channels, multiplier) into (channels multiplier, 1, *kernel)."""
-    rank = kernel.ndim - 2
-    *sizes, channels, multiplier = kernel.shape
-    return kernel.transpose(rank, rank + 1, *range(rank)).reshape(channels * multiplier, 1, *sizes)
+    xp, (*sizes, channels, multiplier) = namespace(kernel), kernel.shape
+    rank = len(sizes)
+    turned = xp.permute_dims(kernel, (rank, rank + 1, *range(rank)))
+    return xp.reshape(turned, (channels * multiplier, 1, *sizes))
 
 
 def keras_depthwise_weight(weight: Any, channels: int) -> Any:
     """Turn (channels multiplier, 1, *kernel) into (*kernel, channels, multiplier)."""
-    sizes = weight.shape[2:]
-    return weight.reshape(channels, -1, *sizes).transpose(*range(2, 2 + len(sizes)), 0, 1)
+    xp, sizes = namespace(weight), weight.shape[2:]
+    apart = xp.reshape(weight, (channels, -1, *sizes))
+    return xp.permute_dims(apart, (*range(2, 2 + len(sizes)), 0, 1))
 
 
 def gru_gates(weight: Any) -> Any:
     """Exchange the first two of three gates on the last axis: Keras has the update gate before the reset gate."""
-    first, second, candidate = np.split(weight, 3, axis=-1)
-    return np.concatenate([second, first, candidate], axis=-1)
+    size = weight.shape[-1] // 3
+    gates = [weight[..., i * size : (i + 1) * size] for i in (1, 0, 2)]
+    return namespace(weight).concat(gates, axis=-1)
+
+
+def reset_first_weights(weight: Any) -> tuple[Any, Any]:
+    """Take the recurrent weight of a GRU that resets first, gates in luxport's order, apart: `weight_hh`, `weight_hn`.
+
+    That of the candidate is `weight_hn`, and 0 in `weight_hh`.
+    """
+    xp, start = namespace(weight), 2 * (weight.shape[-1] // 3)
+    gates, candidate = weight[..., :start], weight[..., start:]
+    return xp.concat([gates, xp.zeros_like(candidate)], axis=-1), candidate
+
+
+def keras_reset_first_weight(weight_hh: Any, weight_hn: Any) -> Any:
+    """Put them together: `reset_first_weights` the other way round."""
+    start = 2 * weight_hn.shape[-1]
+    return namespace(weight_hh).concat([weight_hh[..., :start], weight_hn], axis=-1)
 
 
 def attention_weight(kernel: Any) -> Any:
     """Turn (in, heads, size) of a query, key or value into (in, heads size)."""
-    return kernel.reshape(kernel.shape[0], -1)
+    return namespace(kernel).reshape(kernel, (kernel.shape[0], -1))
+
+
+def keras_attention_weight(weight: Any, heads: int) -> Any:
+    """Turn (in, heads size) into (in, heads, size)."""
+    return namespace(weight).reshape(weight, (weight.shape[0], heads, -1))
 
 
 def attention_bias(bias: Any) -> Any:
     """Turn (heads, size) into (heads size,)."""
-    return bias.reshape(-1)
+    return namespace(bias).reshape(bias, (-1,))
+
+
+def keras_attention_bias(bias: Any, heads: int) -> Any:
+    """Turn (heads size,) into (heads, size)."""
+    return namespace(bias).reshape(bias, (heads, -1))
 
 
 def attention_out_weight(kernel: Any) -> Any:
     """Turn (heads, size, out) into (heads size, out)."""
-    return kernel.reshape(-1, kernel.shape[-1])
+    return namespace(kernel).reshape(kernel, (-1, kernel.shape[-1]))
+
+
+def keras_attention_out_weight(weight: Any, heads: int) -> Any:
+    """Turn (heads size, out) into (heads, size, out)."""
+    return namespace(weight).reshape(weight, (heads, -1, weight.shape[-1]))

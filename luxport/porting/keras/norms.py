@@ -9,6 +9,7 @@ import numpy as np
 
 import luxport
 from luxport.core.layer import Layer
+from luxport.porting.keras.conventions import momentum
 from luxport.porting.keras.steps import Needs, Step, arrays, sizes_of
 from luxport.tree.static import Static
 
@@ -49,7 +50,7 @@ def batch_norm(layer: Any) -> Step:
 
     def make(affine: bool) -> Layer:
         return luxport.BatchNorm(
-            channels, affine=affine, epsilon=float(layer.epsilon), momentum=round(1.0 - float(layer.momentum), 12)
+            channels, affine=affine, epsilon=float(layer.epsilon), momentum=momentum(layer.momentum)
         )
 
     return _norm(layer, make, (channels,), statistics | {"training": Static(False)}, _channels(layer))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import luxport
 from luxport import ops
 from luxport.porting.keras import functions
+from luxport.porting.keras.conventions import gru_gates, reset_first_weights
 from luxport.porting.keras.steps import Step, arrays
 
 __all__ = ["bidirectional", "recurrent"]
@@ -34,21 +33,13 @@ def _cell(cell: Any) -> tuple[Any, dict[str, Any]]:
         raise ValueError("activations other than tanh and sigmoid")
     if name == "LSTMCell":
         return luxport.LSTMCell(*sizes, use_recurrent_bias=False, **bias), ps
-    ps = {ours: _gates(value, cell.units) for ours, value in ps.items()}
+    ps = {ours: gru_gates(value) for ours, value in ps.items()}
     if cell.reset_after:
         if "bias_ih" in ps:
             ps["bias_ih"], ps["bias_hh"] = ps["bias_ih"]
         return luxport.GRUCell(*sizes, use_recurrent_bias="bias_hh" in ps, **bias), ps
-    weight = ps["weight_hh"]
-    ps |= {"weight_hh": weight.copy(), "weight_hn": weight[:, 2 * cell.units :]}
-    ps["weight_hh"][:, 2 * cell.units :] = 0
+    ps["weight_hh"], ps["weight_hn"] = reset_first_weights(ps["weight_hh"])
     return luxport.GRUv3Cell(*sizes, **bias), ps
-
-
-def _gates(weight: Any, units: int) -> Any:
-    """Put the update gate behind the reset gate."""
-    update, reset, candidate = np.split(weight, [units, 2 * units], axis=-1)
-    return np.concatenate([reset, update, candidate], axis=-1)
 
 
 def recurrent(layer: Any) -> Step:

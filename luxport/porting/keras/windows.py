@@ -8,6 +8,7 @@ from typing import Any
 import luxport
 from luxport.core.layer import Layer
 from luxport.porting.keras import functions
+from luxport.porting.keras.conventions import conv_weight, depthwise_weight
 from luxport.porting.keras.steps import Step, activated, arrays, function_step, layout, sizes_of
 
 __all__ = [
@@ -44,8 +45,7 @@ def _padded(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -
 def conv(layer: Any) -> list[Step]:
     """Return a convolution, which flips no kernel in Keras."""
     ps = arrays(layer, weight="kernel", bias="bias")
-    rank = ps["weight"].ndim - 2
-    ps["weight"] = ps["weight"].transpose(rank + 1, rank, *range(rank))
+    ps["weight"] = conv_weight(ps["weight"])
     out, part, *kernel = ps["weight"].shape
     dilation = sizes_of(layer.dilation_rate)
 
@@ -73,10 +73,8 @@ def depthwise(layer: Any) -> list[Step]:
 
 def _depthwise_layer(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
     """Turn the weight round, and return what makes the layer."""
-    rank = ps["weight"].ndim - 2
     *kernel, channels, multiplier = ps["weight"].shape
-    weight = ps["weight"].transpose(rank, rank + 1, *range(rank))
-    ps["weight"] = weight.reshape(channels * multiplier, 1, *kernel)
+    ps["weight"] = depthwise_weight(ps["weight"])
     dilation = sizes_of(layer.dilation_rate)
 
     def make(activation: Any) -> Layer:
@@ -100,8 +98,7 @@ def separable(layer: Any) -> list[Step]:
     each = arrays(layer, weight="depthwise_kernel")
     first = _depthwise_layer(layer, each)(luxport.identity)
     pointwise = arrays(layer, weight="pointwise_kernel", bias="bias")
-    rank = pointwise["weight"].ndim - 2
-    pointwise["weight"] = pointwise["weight"].transpose(rank + 1, rank, *range(rank))
+    pointwise["weight"] = conv_weight(pointwise["weight"])
     out, channels, *kernel = pointwise["weight"].shape
 
     def make(activation: Any) -> Layer:
@@ -113,9 +110,9 @@ def separable(layer: Any) -> list[Step]:
 def conv_transpose(layer: Any) -> list[Step]:
     """Return a transposed convolution."""
     ps = arrays(layer, weight="kernel", bias="bias")
-    rank = ps["weight"].ndim - 2
-    ps["weight"] = ps["weight"].transpose(rank + 1, rank, *range(rank))
+    ps["weight"] = conv_weight(ps["weight"])
     channels, out, *kernel = ps["weight"].shape
+    rank = len(kernel)
     strides, dilation = sizes_of(layer.strides), sizes_of(layer.dilation_rate)
     more = layer.output_padding
     more = (None,) * rank if more is None else sizes_of(more) * (rank if isinstance(more, int) else 1)

@@ -1,7 +1,8 @@
 """What PyTorch has otherwise than luxport, one function for each: weights laid out otherwise, options with other words.
 
-Weights of convolutions, tables of embeddings, momenta and epsilons are the same in both. `dense_weight`,
-`recurrent_weight` and `bilinear_weight` are their own inverses.
+Weights of convolutions, tables of embeddings, momenta and epsilons are the same in both. The functions take arrays of
+any backend: `from_torch` reads modules by them, and the conformance suite writes parameters into PyTorch's own by the
+same ones. `dense_weight`, `recurrent_weight` and `bilinear_weight` are their own inverses.
 
 >>> import numpy as np
 >>> dense_weight(np.ones((4, 3))).shape
@@ -13,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from luxport.backend import namespace
+
 __all__ = [
     "PADDING_MODES",
     "attention_weights",
@@ -20,6 +23,7 @@ __all__ = [
     "dense_weight",
     "recurrent_weight",
     "same_pads",
+    "torch_attention_weights",
 ]
 
 PADDING_MODES: Mapping[str, Any] = {
@@ -43,13 +47,18 @@ def recurrent_weight(weight: Any) -> Any:
 
 def bilinear_weight(weight: Any) -> Any:
     """Turn (out, in1, in2) into (in2, in1, out), or back."""
-    return weight.transpose(2, 1, 0)
+    return namespace(weight).permute_dims(weight, (2, 1, 0))
 
 
 def attention_weights(in_proj: Any) -> tuple[Any, Any, Any]:
     """Cut the rows of a MultiheadAttention's ``in_proj_weight`` or ``in_proj_bias`` into those of q, k and v."""
     size = in_proj.shape[0] // 3
     return in_proj[:size], in_proj[size : 2 * size], in_proj[2 * size :]
+
+
+def torch_attention_weights(q: Any, k: Any, v: Any) -> Any:
+    """Put them together: `attention_weights` the other way round."""
+    return namespace(q, k, v).concat([q, k, v], axis=0)
 
 
 def same_pads(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
