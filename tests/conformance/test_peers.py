@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from luxport.cli import main
+from luxport.porting.keras import conventions as keras
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.peers import PEERS, find_peer
 from luxport_conformance.peers.differences import DIFFERENCES, Difference
@@ -29,6 +32,41 @@ def test_a_difference_is_there_and_its_converter_takes_it_away(difference: Diffe
     assert here.shape != there.shape or not np.allclose(here, there, rtol=1e-4, equal_nan=True)
     if difference.converter:
         np.testing.assert_allclose(converted, there, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["keras", "torch"])
+def test_readers_and_tables_convert_by_the_same_functions(library: str) -> None:
+    """`from_torch` and `from_keras` read by what the peers' tables write by."""
+    converters = set(import_module(f"luxport.porting.{library}.conventions").__all__)
+
+    def used_in(folder: str, files: str) -> set[str]:
+        names = set()
+        for file in (ROOT / folder).rglob(files):
+            if file.stem != "conventions":
+                names |= {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
+        return converters & names
+
+    read = used_in(f"luxport/porting/{library}", "*.py")
+    written = used_in("conformance/luxport_conformance/peers", f"{library}_*.py")
+    assert read | written == converters
+    assert {name for name in converters if name.startswith(f"{library}_")} == written - read
+
+
+def test_what_keras_has_otherwise_goes_there_and_back() -> None:
+    kernel = np.arange(2 * 3 * 4 * 6.0).reshape(2, 3, 4, 6)
+    for there, back in (
+        (keras.conv_weight(kernel), keras.keras_conv_weight),
+        (keras.depthwise_weight(kernel), lambda weight: keras.keras_depthwise_weight(weight, 4)),
+        (keras.attention_weight(kernel[0]), lambda weight: keras.keras_attention_weight(weight, 4)),
+        (keras.attention_out_weight(kernel[0]), lambda weight: keras.keras_attention_out_weight(weight, 3)),
+        (keras.attention_bias(kernel[0, 0]), lambda bias: keras.keras_attention_bias(bias, 4)),
+        (keras.gru_gates(kernel), keras.gru_gates),
+        (keras.reset_first_weights(kernel[0, 0]), lambda pair: keras.keras_reset_first_weight(*pair)),
+    ):
+        found = back(there)
+        np.testing.assert_array_equal(
+            found, kernel if found.ndim == 4 else kernel[0] if found.ndim == 3 else kernel[0, 0]
+        )
 
 
 def test_every_layer_has_a_word_in_each_table() -> None:

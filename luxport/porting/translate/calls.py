@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.translate.containers import connection
 from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.functions import ARRAYS, of_elements, rounded
-from luxport.porting.translate.layers import LAYERS
+from luxport.porting.translate.functions import ARRAYS, of_elements
 from luxport.porting.translate.methods import chosen_method
+from luxport.porting.translate.numbers import rounded
 from luxport.porting.translate.operators import operator_called
 from luxport.porting.translate.parse import (
     Arguments,
@@ -202,7 +202,7 @@ def _of_packages(here: Scope, node: Node, name: str, given: Arguments) -> Code |
         return device(here)
     if name in ("merge", "NamedTuple"):
         return _merged(here, name, given)
-    for table in (SEQUENCES, LAYERS, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
+    for table in (SEQUENCES, here.source.table.layers, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
         if name in table:
             return table[name](here, given)
     return _applied(here, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None

@@ -11,9 +11,9 @@ from luxport.porting.translate.options import (
     EPSILON,
     INIT,
     activations,
+    axis_of,
     exactly,
     in_out,
-    initializer,
     is_pair,
     options_of,
     pair,
@@ -22,7 +22,7 @@ from luxport.porting.translate.parse import Arguments, Unported, last_name, part
 from luxport.porting.translate.recurrent import RECURRENT
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.wrappers import WRAPPERS
-from luxport.porting.translate.writing import Code, call, group, operand, remark, whole_number
+from luxport.porting.translate.writing import Code, call, group, operand, remark
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -37,11 +37,13 @@ def _dense(here: Scope, given: Arguments) -> Code:
     return call("luxport.Dense", [*sizes, *activations(here, rest)], options)
 
 
-def _windows(here: Scope, rank: int | None, window: Code) -> dict[str, Any]:
+def _windows(here: Scope, node: Node) -> dict[str, Any]:
+    """Return how the options of a layer with such a window are read."""
+    rank, window = len(node.named_children) if node.type == "tuple_expression" else None, here.code(node)
     return {
-        "stride": ("stride", here.spatial),
+        "stride": "stride",
         "padding": ("pad", lambda node: _padding(here, node, rank, window)),
-        "dilation": ("dilation", here.spatial),
+        "dilation": "dilation",
     }
 
 
@@ -64,10 +66,6 @@ def _padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
     return group("(", entries[::-1], ")", "sizes")
 
 
-def _rank(node: Node) -> int | None:
-    return len(node.named_children) if node.type == "tuple_expression" else None
-
-
 def _conv(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         known_pair = len(given.positional) > 1 and here.kinds.get(text(given.positional[1])) == "pair"
@@ -75,18 +73,12 @@ def _conv(name: str) -> Builder:
             raise Unported("a kernel and in => out are expected")
         kernel = given.positional[0]
         sizes, rest = in_out(here, given.positional[1:])
-        known = _windows(here, _rank(kernel), here.code(kernel)) | {
-            "use_bias": BIAS,
-            "init_weight": INIT,
-            "init_bias": "init_bias",
-        }
+        known = _windows(here, kernel) | {"use_bias": BIAS, "init_weight": INIT}
         if name == "ConvTranspose":
-            known["output_padding"] = ("outpad", here.spatial)
-        if name != "DepthwiseConv":
-            known["groups"] = "groups"
-        if name in ("Conv", "ConvTranspose"):
-            known["cross_correlation"] = ("cross_correlation", here.flag)
-        options = options_of(here, given, window=here.code(kernel), **known)
+            known["output_padding"] = "outpad"
+        same = ("init_bias", *(["groups"] if name != "DepthwiseConv" else []))
+        same += ("cross_correlation",) if name in ("Conv", "ConvTranspose") else ()
+        options = options_of(here, given, *same, window=here.code(kernel), **known)
         return call(f"luxport.{name}", [here.spatial(kernel), *sizes, *activations(here, rest)], options)
 
     return build
@@ -95,29 +87,26 @@ def _conv(name: str) -> Builder:
 def _pool(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         (window,) = exactly(given, 1)
-        known: dict[str, Any] = _windows(here, _rank(window), here.code(window)) | (
-            {"p": "p"} if name == "LPPool" else {}
-        )
-        return call(f"luxport.{name}", [here.spatial(window)], options_of(here, given, **known))
+        options = options_of(here, given, *(["p"] if name == "LPPool" else []), **_windows(here, window))
+        return call(f"luxport.{name}", [here.spatial(window)], options)
 
     return build
 
 
 def _adaptive(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        known: dict[str, Any] = {"p": "p"} if name == "AdaptiveLPPool" else {}
-        return call(f"luxport.{name}", [here.spatial(exactly(given, 1)[0])], options_of(here, given, **known))
+        options = options_of(here, given, *(["p"] if name == "AdaptiveLPPool" else []))
+        return call(f"luxport.{name}", [here.spatial(exactly(given, 1)[0])], options)
 
     return build
 
 
-def _plain(name: str, *counts: int, **known: Any) -> Builder:
-    """A layer whose arguments are numbers, the same ones in the same order."""
+def _plain(name: str, count: int, *options: str) -> Builder:
+    """A layer whose arguments are numbers, the same ones in the same order, and whose options have the same names."""
 
     def build(here: Scope, given: Arguments) -> Code:
-        return call(
-            f"luxport.{name}", [here.code(node) for node in exactly(given, *counts)], options_of(here, given, **known)
-        )
+        numbers = [here.code(node) for node in exactly(given, count)]
+        return call(f"luxport.{name}", numbers, options_of(here, given, *options))
 
     return build
 
@@ -126,17 +115,11 @@ def _norm(name: str, numbers: int) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         if len(given.positional) < numbers:
             raise Unported(f"{numbers} sizes expected")
-        known: dict[str, Any] = {"affine": ("affine", here.flag), "epsilon": EPSILON}
-        if name in ("BatchNorm", "InstanceNorm"):
-            known |= {"track_stats": ("track_stats", here.flag), "momentum": "momentum"}
-        known |= {"init_bias": (("init_bias", "initβ"), lambda n: initializer(here, n))}
-        known |= {"init_scale": (("init_scale", "initγ"), lambda n: initializer(here, n))}
+        same = ("affine", *(["track_stats", "momentum"] if name in ("BatchNorm", "InstanceNorm") else []))
+        known = {"epsilon": EPSILON, "init_bias": ("init_bias", "initβ"), "init_scale": ("init_scale", "initγ")}
         sizes = [here.code(node) for node in given.positional[:numbers]]
-        return call(
-            f"luxport.{name}",
-            [*sizes, *activations(here, given.positional[numbers:])],
-            options_of(here, given, **known),
-        )
+        rest = activations(here, given.positional[numbers:])
+        return call(f"luxport.{name}", [*sizes, *rest], options_of(here, given, *same, **known))
 
     return build
 
@@ -166,7 +149,7 @@ def _layer_norm(here: Scope, given: Arguments) -> Code:
         _check_dims(here, given, shape)
     elif here.source.says_nothing:
         here.put(remark("LayerNorm is taken for Flux's: the file names neither Flux nor Lux, which has another."))
-    options = options_of(here, given, affine=("affine", here.flag), epsilon=EPSILON)
+    options = options_of(here, given, "affine", epsilon=EPSILON)
     kind = "luxport.LayerNorm"
     if flux and here.source.flux is not None and here.source.flux < (0, 15):
         kind = "luxport.porting.flux.OldLayerNorm"
@@ -210,15 +193,13 @@ def _rms_norm(here: Scope, given: Arguments) -> Code:
     shape, rest = _sizes_then_activation(here, given.positional)
     if rest:
         raise Unported("more arguments than the sizes")
-    known: dict[str, Any] = {"affine": ("affine", here.flag), "epsilon": EPSILON}
-    known |= {"init_scale": ("init_scale", lambda node: initializer(here, node))}
-    return call("luxport.RMSNorm", [shape], options_of(here, given, **known))
+    return call("luxport.RMSNorm", [shape], options_of(here, given, "affine", "init_scale", epsilon=EPSILON))
 
 
 def _scale(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         shape, rest = _sizes_then_activation(here, given.positional)
-        options = options_of(here, given, use_bias=BIAS, init_weight=INIT, init_bias="init_bias")
+        options = options_of(here, given, "init_bias", use_bias=BIAS, init_weight=INIT)
         return call(f"luxport.{name}", [shape, *activations(here, rest)], options)
 
     return build
@@ -240,17 +221,15 @@ def _bilinear(here: Scope, given: Arguments) -> Code:
 
 
 def _dropout(name: str) -> Builder:
-    def axes(here: Scope, node: Node) -> Code:
+    def axes(node: Node) -> Code:
         entries = node.named_children if node.type == "tuple_expression" else [node]
-        if not all(entry.type == "integer_literal" for entry in entries):
-            raise Unported("dims in place expected")
-        return group("(", [Code(f"-{whole_number(text(entry))}") for entry in reversed(entries)], ")", "sizes")
+        return group("(", [Code(axis_of(entry)) for entry in reversed(entries)], ")", "sizes")
 
     def build(here: Scope, given: Arguments) -> Code:
         dims = given.named.get("dims")
         if dims is not None and text(dims) == ":":  # every entry by itself, which is what there is without dims
             del given.named["dims"]
-        known: dict[str, Any] = {"axes": ("dims", lambda node: axes(here, node))} if name != "AlphaDropout" else {}
+        known: dict[str, Any] = {"axes": ("dims", axes)} if name != "AlphaDropout" else {}
         return call(
             f"luxport.{name}", [here.code(node) for node in exactly(given, 1)], options_of(here, given, **known)
         )
@@ -305,13 +284,8 @@ def _attention(here: Scope, given: Arguments) -> Code:
     if here.source.dialect is None:
         raise Unported("Flux's attention has 8 heads by itself and Lux's one: say which it is, with `using`")
     (dims,) = exactly(given, 1)
-    known: dict[str, Any] = {
-        "nheads": "nheads",
-        "attention_dropout_probability": ("dropout_prob", "attention_dropout_probability"),
-        "use_bias": BIAS,
-        "is_causal": ("is_causal", here.flag),
-    }
-    options = options_of(here, given, **known)
+    probability = ("dropout_prob", "attention_dropout_probability")
+    options = options_of(here, given, "nheads", "is_causal", attention_dropout_probability=probability, use_bias=BIAS)
     if here.source.dialect == "flux":
         options.setdefault("nheads", Code("8", "number"))
     sizes = pair(here, dims) if is_pair(dims) else [here.code(dims)]
@@ -335,8 +309,8 @@ LAYERS: Mapping[str, Builder] = {
     "Diagonal": _scale("Diagonal"),
     "Embedding": _embedding,
     "EmbeddingBag": _embedding_bag,
-    "FlattenLayer": _plain("FlattenLayer", 0, N="N"),
-    "GlobalLPPool": _plain("GlobalLPPool", 0, p="p"),
+    "FlattenLayer": _plain("FlattenLayer", 0, "N"),
+    "GlobalLPPool": _plain("GlobalLPPool", 0, "p"),
     "GroupNorm": _norm("GroupNorm", 2),
     "InstanceNorm": _norm("InstanceNorm", 1),
     "LayerNorm": _layer_norm,
@@ -345,13 +319,11 @@ LAYERS: Mapping[str, Builder] = {
     "RMSNorm": _rms_norm,
     "ReshapeLayer": _reshape,
     "RotaryPositionalEmbedding": _plain(
-        *("RotaryPositionalEmbedding", 1),
-        **{name: name for name in ("max_sequence_length", "base", "low_memory_variant")},
+        "RotaryPositionalEmbedding", 1, *("max_sequence_length", "base", "low_memory_variant")
     ),
     "Scale": _scale("Scale"),
     "SinusoidalPositionalEmbedding": _plain(
-        *("SinusoidalPositionalEmbedding", 1),
-        **{name: name for name in ("min_freq", "max_freq", "scale", "full_turns")},
+        "SinusoidalPositionalEmbedding", 1, *("min_freq", "max_freq", "scale", "full_turns")
     ),
     "Upsample": _upsample,
 }

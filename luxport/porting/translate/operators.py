@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.functions import truncated
+from luxport.porting.translate.numbers import truncated
 from luxport.porting.translate.parse import Unported, arguments, last_name, text
 from luxport.porting.translate.scope import Scope, rewritten
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.tables import INITIALIZERS
-from luxport.porting.translate.writing import Code, call
+from luxport.porting.translate.writing import Code, call, group, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 
 __all__ = ["BIAS", "EPSILON", "INIT"]
-__all__ += ["activations", "exactly", "in_out", "initializer", "is_pair", "options_of", "pair"]
+__all__ += [
+    "activations",
+    "aggregation",
+    "axes_of",
+    "axis_of",
+    "exactly",
+    "in_out",
+    "initializer",
+    "is_pair",
+    "only",
+    "options_of",
+    "pair",
+]
 
 BIAS, INIT = ("bias", "use_bias"), ("init", "init_weight", "initW")
-
-
 EPSILON = ("ϵ", "eps", "epsilon")
 
 
@@ -54,36 +65,43 @@ def activations(here: Scope, rest: list[Node]) -> list[Code]:
     return [here.activation(node) for node in rest if last_name(node) != "identity"]
 
 
-def options_of(here: Scope, given: Arguments, *, window: Code | None = None, **known: Any) -> dict[str, Code]:
-    """Return keywords by our names. `known` gives Julia's for each, or how it is read besides."""
-    options: dict[str, Code] = {}
-    theirs: dict[str, tuple[str, Callable[[Node], Code]]] = {}
-    readers = {
-        "use_bias": here.flag,
-        "init_weight": lambda n: initializer(here, n),
-        "init_bias": lambda n: initializer(here, n),
-    }
+def options_of(here: Scope, given: Arguments, *same: str, window: Code | None = None, **known: Any) -> dict[str, Code]:
+    """Return keywords by our names.
+
+    `same` are those that Julia's layer has, too. `known` gives Julia's name for each of the others, or its names, and
+    behind them what reads it, unless that is told by ours.
+    """
+    theirs: dict[str, tuple[str, Callable[[Node], Code]]] = {name: (name, _reader(here, name)) for name in same}
     for ours, entry in known.items():
-        names, reader = (
-            entry if isinstance(entry, tuple) and callable(entry[-1]) else (entry, readers.get(ours, here.code))
-        )
-        for name in names if isinstance(names, tuple) else (names,):
-            theirs[str(name)] = ours, reader
+        names, read = entry if isinstance(entry, tuple) and callable(entry[-1]) else (entry, _reader(here, ours))
+        theirs |= dict.fromkeys(names if isinstance(names, tuple) else (names,), (ours, read))
+    options: dict[str, Code] = {}
     handed_on, given.splats = given.splats, []
     given.only(*theirs, "name")
     for name, node in given.named.items():
         if name in theirs:
-            ours, reader = theirs[name]
-            options[ours] = reader(node)
+            ours, read = theirs[name]
+            options[ours] = read(node)
     for splat in handed_on:
         inner = splat.named_children[0] if splat.type == "splat_expression" else splat
         if len(handed_on) > 1 or here.kinds.get(text(inner)) != "keywords":
             raise Unported("keywords in a variable")
         here.output.helpers |= {"keywords", "padded", "spatial"}
-        options["**"] = here.helper(
-            "keywords", [Code(here.name(text(inner))), *([window] if window is not None else [])]
-        )
+        listed = [Code(here.name(text(inner))), *([window] if window is not None else [])]
+        options["**"] = here.helper("keywords", listed)
     return options
+
+
+_FLAGS = {"affine", "cross_correlation", "is_causal", "return_sequence", "return_state", "track_stats"}
+_FLAGS |= {"train_memory", "train_state", "use_bias"}
+_SPATIAL = {"dilation", "output_padding", "stride"}
+
+
+def _reader(here: Scope, ours: str) -> Callable[[Node], Code]:
+    """Return what reads an option, by our name of it."""
+    if ours.startswith("init_"):
+        return functools.partial(initializer, here)
+    return here.flag if ours in _FLAGS else here.spatial if ours in _SPATIAL else here.code
 
 
 def _is_random_state(node: Node) -> bool:
@@ -99,11 +117,8 @@ def initializer(here: Scope, node: Node) -> Code:
         given.positional = [part for part in given.positional if not _is_random_state(part)]
         if name in INITIALIZERS and not given.positional and set(given.named) <= known and not given.splats:
             options = {key: here.code(value) for key, value in given.named.items()}
-            return (
-                call(f"luxport.initializers.{INITIALIZERS[name]}", [], options, "function")
-                if options
-                else here.initial(name)
-            )
+            plain = here.initial(name)
+            return call(plain.text, [], options, "function") if options else plain
     if node.type == "arrow_function_expression":
         found = here.define(node, "array")
         if found.kind != "initializer":
@@ -120,5 +135,36 @@ def initializer(here: Scope, node: Node) -> Code:
 def exactly(given: Arguments, *counts: int) -> list[Node]:
     """Return what is given by position, of which there must be so many."""
     if len(given.positional) not in counts:
-        raise Unported(f"{' or '.join(map(str, counts))} arguments expected, got {len(given.positional)}")
+        wanted = "1 argument" if counts == (1,) else f"{' or '.join(map(str, counts))} arguments"
+        raise Unported(f"{wanted} expected, got {len(given.positional)}")
     return given.positional
+
+
+def only(here: Scope, given: Arguments, *keywords: str) -> Code:
+    """Return the one argument by position, beside which there may be these keywords."""
+    given.only(*keywords)
+    return here.code(exactly(given, 1)[0])
+
+
+def axis_of(node: Node) -> str:
+    """Return the axis of a literal dimension: Julia's first is our last."""
+    if text(node).startswith("Val("):
+        node = node.named_children[-1].named_children[0]
+    if node.type != "integer_literal":
+        raise Unported("a dimension that is no number in place")
+    return f"-{whole_number(text(node))}"
+
+
+def axes_of(node: Node) -> Code:
+    """Return the axis of a literal dimension, or the axes of several."""
+    if node.type != "tuple_expression":
+        return Code(axis_of(node))
+    return group("(", [Code(axis_of(entry)) for entry in reversed(node.named_children)], ")")
+
+
+def aggregation(here: Scope, node: Node) -> Code:
+    """Return how a loss makes one number of many, as luxport's losses are told."""
+    name = last_name(node)
+    if name not in ("mean", "sum") or name in here.kinds:
+        raise Unported("a loss that is aggregated otherwise than by mean or sum")
+    return Code(repr(name))

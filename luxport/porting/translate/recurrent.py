@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import BIAS, exactly, in_out, initializer, is_pair, options_of
+from luxport.porting.translate.options import BIAS, exactly, in_out, is_pair, options_of
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call
@@ -25,14 +25,9 @@ def _cell(name: str) -> Builder:
         sizes, rest = in_out(here, given.positional)
         if name != "RNNCell" and rest:
             raise Unported("more arguments than the sizes")
-        known: dict[str, Any] = {"use_bias": BIAS}
-        for ours, theirs in _INITIAL.items():
-            known[ours] = (theirs, lambda node: initializer(here, node))
-        if here.source.dialect == "lux":
-            known["train_state"] = ("train_state", here.flag)
-            if name == "LSTMCell":
-                known["train_memory"] = ("train_memory", here.flag)
-        options = options_of(here, given, **known)
+        same = ["train_state", *(["train_memory"] if name == "LSTMCell" else [])]
+        same = same if here.source.dialect == "lux" else []
+        options = options_of(here, given, *same, use_bias=BIAS, **_INITIAL)
         both = here.source.dialect == "lux" or "init" in given.named
         if both and "init_weight" in options:  # Julia's recurrent weight begins as the other unless it is told
             options.setdefault("init_recurrent_weight", options["init_weight"])
@@ -77,13 +72,11 @@ def _recurrence(here: Scope, given: Arguments) -> Code:
     if here.source.dialect is None:
         raise Unported("Flux's Recurrence returns all outputs and Lux's the last: say which, with `using`")
     if here.source.dialect == "flux":
-        options = options_of(here, given, return_state=("return_state", here.flag))
+        options = options_of(here, given, "return_state")
         return call("luxport.Recurrence", cells, {"return_sequence": Code("True", "flag"), **options})
     for ignored in ("checkpointing", "mincut"):  # which save memory and change no result
         given.named.pop(ignored, None)
-    options = options_of(
-        here, given, return_sequence=("return_sequence", here.flag), time_major=("ordering", _time_major)
-    )
+    options = options_of(here, given, "return_sequence", time_major=("ordering", _time_major))
     return call("luxport.Recurrence", cells, {key: code for key, code in options.items() if code.text != "False"})
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.options import aggregation
+from luxport.porting.translate.parse import Arguments, Unported
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.writing import Code, call
 
@@ -78,10 +79,7 @@ def _objective(name: str) -> Reader:
         if "logits" in given.named:
             options["logits"] = here.flag(given.named["logits"])
         if "agg" in given.named:
-            agg = last_name(given.named["agg"])
-            if agg not in ("mean", "sum") or agg in here.kinds:
-                raise Unported(f"a loss that is aggregated by {text(given.named['agg'])}")
-            options["agg"] = Code(repr(agg))
+            options["agg"] = aggregation(here, given.named["agg"])
         return call(f"luxport.losses.{name}", [], options, "function")
 
     return build

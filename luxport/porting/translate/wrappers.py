@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.options import exactly, options_of
+from luxport.porting.translate.options import axis_of, exactly, options_of
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, parts, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.sequences import place
-from luxport.porting.translate.writing import Code, call, group, whole_number
+from luxport.porting.translate.writing import Code, call, group
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -37,9 +37,9 @@ def _weight_norm(here: Scope, given: Arguments) -> Code:
     given.only()
     if len(rest) == 2 and text(rest[1]) != "nothing":
         dims = parts(rest[1]) if rest[1].type == "tuple_expression" else [rest[1]]
-        if any(dim.type != "integer_literal" for dim in dims) or len(dims) != len(which):
-            raise Unported("one dimension for each parameter, in place, expected")
-        axes = [Code(f"-{whole_number(text(dim))}") for dim in dims]
+        if len(dims) != len(which):
+            raise Unported("one dimension for each parameter expected")
+        axes = [Code(axis_of(dim)) for dim in dims]
     else:
         axes = [Code("0") for _ in which]  # Julia's last axis
     names = group("(", [Code(repr(name)) for name in which], ")")
@@ -65,17 +65,12 @@ def _repeated(here: Scope, given: Arguments) -> Code:
 def _select_dim(here: Scope, given: Arguments) -> Code:
     given.only()
     dim, index = exactly(given, 2)
-    if dim.type != "integer_literal":
-        raise Unported("a dimension that is no number in place")
-    return call("luxport.SelectDim", [Code(f"-{whole_number(text(dim))}"), Code(place(here, index))])
+    return call("luxport.SelectDim", [Code(axis_of(dim)), Code(place(here, index))])
 
 
 def _reverse_sequence(here: Scope, given: Arguments) -> Code:
     given.only()
-    dims = exactly(given, 0, 1)
-    if any(dim.type != "integer_literal" for dim in dims):
-        raise Unported("a dimension that is no number in place")
-    return call("luxport.ReverseSequence", [Code(f"-{whole_number(text(dim))}") for dim in dims])
+    return call("luxport.ReverseSequence", [Code(axis_of(dim)) for dim in exactly(given, 0, 1)])
 
 
 WRAPPERS = {

@@ -1,0 +1,221 @@
+"""Julia's functions that move entries about, cut arrays and join them, with the axes reversed.
+
+Julia's axis k is the axis -k here, whatever the number of axes. So ``size(x, 1)`` is the size of the last axis, and
+``reshape(x, a, b, :)`` is a reshape to ``(-1, b, a)``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.options import axes_of, axis_of, exactly, only
+from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.scope import Builder, Scope
+from luxport.porting.translate.writing import Code, group, operand
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["SHAPING"]
+
+
+def _dims(name: str, given: Arguments, positional: Sequence[Node] = ()) -> Node:
+    """Return the dimension of a function that wants one, by its keyword or by position."""
+    found = [*positional, *(node for key, node in given.named.items() if key == "dims")]
+    if len(found) != 1:
+        raise Unported(f"{name} without dims")
+    return found[0]
+
+
+def _size(here: Scope, given: Arguments) -> Code:
+    given.only()
+    array, *dims = exactly(given, 1, 2)
+    x = operand(here.code(array))
+    if not dims:
+        return Code(f"{x}.shape[::-1]", "sizes")
+    if dims[0].type == "call_expression" and last_name(dims[0].named_children[0]) == "ndims":
+        return Code(f"{x}.shape[0]", "number")
+    return Code(f"{x}.shape[{axis_of(dims[0])}]", "number")
+
+
+def _dimensions(here: Scope, given: Arguments) -> Code:
+    return Code(f"len({operand(only(here, given))}.shape)", "number")
+
+
+def _reshape(here: Scope, given: Arguments) -> Code:
+    given.only()
+    array, *sizes = given.positional
+    if len(sizes) == 1 and sizes[0].type == "tuple_expression":
+        sizes = sizes[0].named_children
+    found = [Code("-1", "number") if text(size) in (":", "Colon()") else _turned(here.code(size)) for size in sizes]
+    if len(found) == 1 and found[0].kind not in ("number", "turned"):
+        raise Unported("a shape in a variable")
+    wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
+    if not found or any(size.kind in wrong or (size.text.startswith("*") and size.kind != "turned") for size in found):
+        raise Unported("sizes in place expected")
+    return here.xp("reshape", [here.code(array), group("(", found[::-1], ")", "sizes")])
+
+
+def _turned(size: Code) -> Code:
+    """Return sizes in a splat the other way round, as they stand in our order."""
+    if not size.text.startswith("*") or size.kind != "sizes":
+        return size
+    inner = size.text.removesuffix("[::-1]") if size.text.endswith(".shape[::-1]") else f"{size.text}[::-1]"
+    return Code(inner, "turned")
+
+
+def _flatten(here: Scope, given: Arguments) -> Code:
+    x = only(here, given)
+    return here.xp("reshape", [x, Code(f"({operand(x)}.shape[0], -1)")])
+
+
+def _vec(here: Scope, given: Arguments) -> Code:
+    return here.xp("reshape", [only(here, given), Code("(-1,)")])
+
+
+def _transpose(here: Scope, given: Arguments) -> Code:
+    return here.helper("transposed", [only(here, given)])
+
+
+def _permutedims(here: Scope, given: Arguments) -> Code:
+    given.only()
+    array, *order = exactly(given, 1, 2)
+    if not order:
+        return here.helper("transposed", [here.code(array)])
+    if order[0].type not in ("tuple_expression", "vector_expression"):
+        raise Unported("an order that is not in place")
+    places = [int(text(entry)) for entry in order[0].named_children]
+    axes = [Code(str(len(places) - place)) for place in reversed(places)]
+    return here.xp("permute_dims", [here.code(array), group("(", axes, ")")])
+
+
+def _unsqueeze(here: Scope, given: Arguments) -> Code:
+    # Julia's new axis is its axis k among those of the result, which negative axes count too.
+    given.only("dims")
+    array, *dims = exactly(given, 1, 2)  # until Flux 0.13 by position
+    axis = axis_of(_dims("unsqueeze", given, dims))
+    return here.xp("expand_dims", [here.code(array)], {"axis": Code(axis)})
+
+
+def _dropdims(here: Scope, given: Arguments) -> Code:
+    x = only(here, given, "dims")
+    return here.xp("squeeze", [x], {"axis": axes_of(_dims("dropdims", given))})
+
+
+def _reversed(here: Scope, given: Arguments) -> Code:
+    x = only(here, given, "dims")
+    if x.kind in ("layers", "sizes"):
+        return Code(f"{operand(x)}[::-1]", x.kind)
+    if x.kind not in ("array", "bound") and "dims" not in given.named:
+        raise Unported("reverse of what may be no array")
+    return here.xp("flip", [x], {"axis": axes_of(given.named["dims"])} if "dims" in given.named else None)
+
+
+def _cat(here: Scope, given: Arguments) -> Code:
+    given.only("dims")
+    joined = group("[", map(here.code, given.positional), "]")
+    return here.xp("concat", [joined], {"axis": Code(axis_of(_dims("cat", given)))})
+
+
+def _joined(name: str) -> Builder:
+    def build(here: Scope, given: Arguments) -> Code:
+        given.only()
+        values = [here.code(node) for node in given.positional]
+        kinds = {value.kind for value in values}
+        if here.mode != "build":
+            return here.helper(name, values)
+        if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
+            raise Unported("an operation on arrays outside of a function")
+        entries = [Code(f"*{operand(value)}") if value.kind == "sizes" else value for value in values]
+        return group("[", entries, "]", "sizes")
+
+    return build
+
+
+def _stacked(here: Scope, given: Arguments) -> Code:
+    """``stack(xs; dims)``: one array of those in a list, along a new axis, Julia's last unless it says which."""
+    xs = only(here, given, "dims")
+    if xs.kind not in ("layers", "several"):
+        raise Unported("stack of something that is no list in place")
+    return here.xp("stack", [xs], {"axis": Code(axis_of(given.named["dims"]) if "dims" in given.named else "0")})
+
+
+def _repeated(here: Scope, given: Arguments) -> Code:
+    """``repeat(x, 1, 2)``: the whole array so often along each axis."""
+    given.only()
+    array, *counts = given.positional
+    times = [here.code(count) for count in counts]
+    if not times or any(count.kind != "number" for count in times):
+        raise Unported("repeat of other than an array and numbers")
+    return here.xp("tile", [here.code(array), group("(", times[::-1], ",)" if len(times) == 1 else ")")])
+
+
+def _filled(name: str) -> Builder:
+    """``zero(x)``, and ``zeros(Float32, size(x)...)`` or ``ones(size(x))`` with the dtype of that array."""
+
+    def build(here: Scope, given: Arguments) -> Code:
+        given.only()
+        sizes = [node for node in given.positional if last_name(node) not in ("Float32", "Float64")]
+        like = here.code(sizes[0]) if len(sizes) == 1 else Code("")
+        whole = re.fullmatch(r"\*?(\w+)\.shape\[::-1\]", like.text)
+        if name == "zero" and like.kind in ("array", "bound", "unknown"):
+            return here.xp("zeros_like", [like])
+        if name == "zero" or not whole:
+            raise Unported(f"{name} of other sizes than an array's")
+        return here.xp(f"{name}_like", [Code(whole[1])])
+
+    return build
+
+
+def _slices(here: Scope, given: Arguments) -> Code:
+    """``eachslice(x; dims=k)`` and Lux's ``eachslice(x, Val(k))``: arrays without that axis."""
+    given.only("dims")
+    array, *dims = exactly(given, 1, 2)
+    axis = axis_of(_dims("eachslice", given, dims))
+    return here.xp("unstack", [here.code(array)], {"axis": Code(axis)}).of_kind("layers")
+
+
+def _peeled(here: Scope, given: Arguments) -> Code:
+    """``Iterators.peel(xs)``: the first, and the others."""
+    return here.helper("peeled", [only(here, given)])
+
+
+def _selected(here: Scope, given: Arguments) -> Code:
+    """``selectdim(x, k, i)``."""
+    given.only()
+    array, dim, index = exactly(given, 3)
+    number = here.code(index)
+    if number.kind != "number":
+        raise Unported("selectdim of other than one place")
+    place = str(int(number.text) - 1) if number.text.isdigit() else f"{operand(number)} - 1"
+    after = ", :" * (int(axis_of(dim).removeprefix("-")) - 1)
+    return Code(f"{operand(here.code(array))}[..., {place}{after}]", "array")
+
+
+SHAPING: Mapping[str, Builder] = {
+    "PermutedDimsArray": _permutedims,
+    "cat": _cat,
+    "dropdims": _dropdims,
+    "eachslice": _slices,
+    "flatten": _flatten,
+    "hcat": _joined("hcat"),
+    "ndims": _dimensions,
+    "ones": _filled("ones"),
+    "peel": _peeled,
+    "permutedims": _permutedims,
+    "repeat": _repeated,
+    "reshape": _reshape,
+    "reverse": _reversed,
+    "selectdim": _selected,
+    "size": _size,
+    "stack": _stacked,
+    "transpose": _transpose,
+    "unsqueeze": _unsqueeze,
+    "vcat": _joined("vcat"),
+    "vec": _vec,
+    "zero": _filled("zero"),
+    "zeros": _filled("zeros"),
+}
+"""What reads each, by its name in Julia."""
