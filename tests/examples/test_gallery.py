@@ -20,6 +20,7 @@ RECORDED: dict[str, tuple[dict[str, Any], float]] = {
     "deep_equilibrium": ({"epochs": 1, "count": 500}, 1.98408),
     "diffusion": ({"epochs": 1, "count": 512}, 1.36330),
     "graph_network": ({"steps": 40}, 0.236179),
+    "gravitational_waveform": ({"steps": 5, "length": 60}, 0.000865),
     "hypernetwork": ({"steps": 40}, 0.0857896),
     "image_recipes": ({"epochs": 1, "count": 256}, 2.20146),
     "lstm_encoder_decoder": ({"epochs": 2, "count": 256}, 0.306695),
