@@ -25,6 +25,7 @@ RECORDED: dict[str, tuple[dict[str, Any], float]] = {
     "image_recipes": ({"epochs": 1, "count": 256}, 2.20146),
     "lstm_encoder_decoder": ({"epochs": 2, "count": 256}, 0.306695),
     "neural_ode": ({"steps": 20, "length": 20}, 0.0701554),
+    "neural_ode_digits": ({"epochs": 1, "count": 320}, 1.90592),
     "optimization_libraries": ({"steps": 30}, 1.87653),
     "physics_informed": ({"steps": 30, "count": 64}, 25.3072),
     "polynomial_fitting": ({"steps": 60}, 0.110663),
