@@ -9,7 +9,7 @@ from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
 
 from luxport.errors import LayerError, LayerTypeError
-from luxport.text import safe_to_show, shown
+from luxport.text import make_printable, safe_to_show, shown
 
 __all__ = [
     "built_in_own_words",
@@ -87,6 +87,7 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
         except TypeError as error:
             at = error.__traceback__
             if at is None or at.tb_next is not None:  # it was called, and the error is from inside
+                make_printable(error)
                 raise
             wrong = wrong_arguments_of_function(function, args, options)
             if wrong is None:
@@ -97,6 +98,9 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
                 f"{function.__name__} goes deeper than Python does: a tree that is one expected, not one that holds "
                 "itself or is nested thousands deep"
             ) from None
+        except Exception as error:
+            make_printable(error)
+            raise
 
     return call
 
@@ -112,11 +116,15 @@ def built_in_own_words(kind: Class) -> Class:
         except TypeError as error:
             at = error.__traceback__
             if at is None or at.tb_next is not None:
+                make_printable(error)
                 raise
             wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
             if wrong is None:
                 raise
             raise LayerTypeError(wrong) from None
+        except Exception as error:
+            make_printable(error)
+            raise
 
     kind.__init__ = wrapper
     return kind

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import reprlib
+import warnings
 from typing import Any
 
 import numpy as np
 
-__all__ = ["kind_of", "safe_to_show", "shown"]
+__all__ = ["kind_of", "make_printable", "safe_to_show", "shown", "warn"]
 
 
 def safe_to_show(text: str, longest: int = 400) -> str:
@@ -40,6 +41,31 @@ def shown(value: Any, longest: int = 80) -> str:
     except Exception:
         text = f"<{_type_name(value)} object>"
     return safe_to_show(text, longest)
+
+
+_LONGEST_MESSAGE = 2000
+
+
+def make_printable(error: BaseException) -> None:
+    """Escape what a terminal would obey in the message of an error that leaves luxport, whoever raised it.
+
+    Names of strangers may be in it. One of luxport's own is one line, those of others keep their lines.
+    """
+    message = error.args[0] if error.args else None
+    if not isinstance(message, str) or message.isprintable():
+        return
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    own = at is not None and str(at.tb_frame.f_globals.get("__name__")).startswith("luxport")
+    lines = [message] if own else message.split("\n")
+    safe = [line if line.isprintable() else safe_to_show(line, _LONGEST_MESSAGE) for line in lines]
+    error.args = ("\n".join(safe), *error.args[1:])
+
+
+def warn(message: str, stacklevel: int) -> None:
+    """Warn in one line, with nothing in it that a terminal would obey."""
+    warnings.warn(safe_to_show(message, _LONGEST_MESSAGE), stacklevel=stacklevel + 1)
 
 
 def kind_of(value: Any) -> str:

@@ -13,6 +13,7 @@ from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, is_layers
 from luxport.core.entries import learn_entries
 from luxport.core.option_types import wrong_option
+from luxport.text import make_printable
 
 __all__ = ["complete_when_built", "explain_failures"]
 
@@ -50,6 +51,7 @@ def explain_failures(init: Callable[..., None]) -> Callable[..., None]:
         except Exception as error:
             wrong = _wrong_call(type(self), init, (self, *args), options, error)
             if wrong is None:
+                make_printable(error)
                 raise
             raise TypeError(wrong) from None
 

@@ -13,7 +13,7 @@ from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.core.entries import check_entries, find_wrong_entry, fits
 from luxport.errors import LayerError, LayerTypeError, Place
-from luxport.text import kind_of
+from luxport.text import kind_of, make_printable, safe_to_show
 
 __all__ = ["locate_errors", "says_where"]
 
@@ -60,6 +60,7 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
             wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
             explained = told_of_memory(error) if wrong is None else LayerError(wrong)
             if explained is None:
+                make_printable(error)
                 _note_place(error, self, ps)
                 raise
             _move_out(explained.place, self, ps)
@@ -140,7 +141,7 @@ def says_where(error: Exception) -> Exception:
 
 
 def _note(where: str) -> str:
-    return f"raised in {where}"
+    return f"raised in {safe_to_show(where)}"
 
 
 def _places(layer: Any, ps: Any) -> list[tuple[tuple[str, ...], Any, Any]]:

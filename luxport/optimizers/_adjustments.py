@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.optimizers._hyperparameters import filled, names_of, scalar, shortest, with_values
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
-from luxport.text import kind_of
+from luxport.text import kind_of, warn
 from luxport.tree.static import Static
 
 __all__ = ["adjust", "current_rule", "freeze", "thaw"]
@@ -57,7 +56,7 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
 
     new = _map_groups(adjusted, state, at)
     for name in values.keys() - found:
-        warnings.warn(f"adjust found no rule with a hyper-parameter {name}", stacklevel=2)
+        warn(f"adjust found no rule with a hyper-parameter {name}", stacklevel=2)
     return new
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from itertools import islice
 from os import PathLike
@@ -23,6 +22,7 @@ from luxport.porting.flux import port as port_flux
 from luxport.porting.julia.entries import entries_inside, entry_at
 from luxport.porting.julia.generation import version_told, versions_for
 from luxport.porting.lux.saved import is_saved_model, with_parameters_beside
+from luxport.text import warn
 from luxport.tree.ordered_keys import with_places
 
 __all__ = ["load_model", "models_in", "placed"]
@@ -129,7 +129,7 @@ def _chosen(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, A
         left = [entry for entry, other in top.items() if models_in({entry: other})]
         if left or not sure:
             others = f" and leaves behind what else has layers: {', '.join(map(shown, left))}" if left else ""
-            warnings.warn(f"{path}: this loads {found}{others}; name= chooses", stacklevel=3)
+            warn(f"{path}: this loads {found}{others}; name= chooses", stacklevel=3)
         return value, entry_at(values, found)[1]
     if models:
         raise FileFormatError(

@@ -13,6 +13,7 @@ from luxport.porting import flux, lux
 from luxport.porting.errors import FileFormatError, shown
 from luxport.porting.flux.functions import ACTIVATIONS
 from luxport.porting.julia.entries import children_of
+from luxport.text import warn
 
 __all__ = ["warn_of_other_activations"]
 
@@ -37,7 +38,7 @@ def warn_of_other_activations(model: Layer, value: Any, parent: Any, path: str) 
     ]
     if others:
         more = f"; and {len(others) - _MOST} more" if len(others) > _MOST else ""
-        warnings.warn(f"{shown(path)}: other activations: {'; '.join(sorted(others)[:_MOST])}{more}", stacklevel=4)
+        warn(f"{shown(path)}: other activations: {'; '.join(sorted(others)[:_MOST])}{more}", stacklevel=4)
 
 
 def _saved_layer(value: Any, parent: Any) -> Layer | None:

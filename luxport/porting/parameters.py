@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from luxport.porting.julia.generation import FIRST, LAST, version_told, versions
 from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
 from luxport.porting.loading import placed
 from luxport.porting.other_activations import warn_of_other_activations
+from luxport.text import warn
 from luxport.tree import paths
 
 __all__ = ["fit", "load_parameters"]
@@ -287,7 +287,7 @@ def _with_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> 
         known.problems.append(f"{path}.{error.reason}" if path else error.reason)
         return node
     if not sure:
-        warnings.warn(
+        warn(
             f"{shown(path) or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance "
             f"since; the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
             "name the version, as load_parameters(..., flux='0.6')",

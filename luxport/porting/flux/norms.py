@@ -18,7 +18,6 @@ Source: src/layers/normalise.jl and src/layers/stateless.jl at Flux.jl's tags v0
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,6 +31,7 @@ from luxport.porting.flux.building import Ported, Source, kind_of, with_paramete
 from luxport.porting.flux.fields import keeps_deviation, number, numbers, variance_of
 from luxport.porting.flux.old_layer_norm import OldLayerNorm
 from luxport.porting.julia.wrappers import array
+from luxport.text import warn
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm"]
 
@@ -58,7 +58,7 @@ def group_norm(source: Source) -> Ported:
     if not source.fields.get("track_stats", source.fields.get("μ") is not None):
         layer = luxport.GroupNorm(channels, groups, source.activation(), **_options(source))
         return _norm(source, layer, {})
-    warnings.warn(
+    warn(
         f"{shown(source.path) or 'the model'}: a GroupNorm with moving statistics, as Flux had it until 0.11, is a "
         "BatchNorm here: the same in tests, another thing in training",
         stacklevel=2,
@@ -98,7 +98,7 @@ def _has_deviation(source: Source) -> bool:
 
 
 def _warn(source: Source, what: str, taken: str) -> None:
-    warnings.warn(
+    warn(
         f"{shown(source.path) or 'the model'}: {what}; the file does not say which, and {taken} is taken: "
         "name the version, as load_model(..., flux='0.6')",
         stacklevel=2,

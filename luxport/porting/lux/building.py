@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from luxport.porting.flux.functions import Hole, function_layer, named_function
 from luxport.porting.flux.layers import CONNECTIONS
 from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, unwrapped
 from luxport.porting.lux.structs import ints, known, text_of
+from luxport.text import warn
 
 __all__ = ["Source", "described", "hole_of"]
 
@@ -182,7 +182,7 @@ def hole_of(source: Source, value: Any) -> Ported:
         return source.finished(function_layer(value))
     if has_arrays:
         advice = "hand over a layer that has them" if given is not None else "its parameters are left behind"
-        warnings.warn(
+        warn(
             f"{shown(source.path) or 'the model'}: {shown(name)} is no layer of Lux that luxport knows, and {advice}: "
             f"load_model(..., functions={{{shown(source.path) or shown(name)!r}: layer}})",
             stacklevel=2,

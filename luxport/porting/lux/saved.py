@@ -15,6 +15,7 @@ from luxport.porting.julia.entries import children_of, states_beside
 from luxport.porting.julia.nodes import arrays_of, is_node
 from luxport.porting.lux.layers import is_model, port
 from luxport.porting.lux.structs import kind_of
+from luxport.text import warn
 
 __all__ = ["is_saved_model", "with_parameters_beside"]
 
@@ -68,5 +69,5 @@ def _drawn(layer: luxport.Layer, path: str) -> Ported:
     if count > _MOST_DRAWN:
         raise FileFormatError(f"the model has {count} parameters, and the file has none that fit")
     if count:
-        warnings.warn(f"{path}: no parameters that fit stand beside the model: these are initial ones", stacklevel=4)
+        warn(f"{path}: no parameters that fit stand beside the model: these are initial ones", stacklevel=4)
     return Ported(layer, *luxport.setup(0, layer))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from luxport.porting.julia.nodes import entries_of, is_array, unwrapped
 from luxport.porting.lux.building import Source
 from luxport.porting.lux.structs import ints
 from luxport.porting.lux.whole_layer_norm import WholeLayerNorm
+from luxport.text import warn
 
 __all__ = [
     "attention",
@@ -97,7 +97,7 @@ def group_norm(source: Source) -> Ported:
     options: dict[str, Any] = {"affine": source.flag("affine", True), "epsilon": source.number("epsilon")}
     if not source.flag("track_stats", False):
         return source.finished(luxport.GroupNorm(channels, groups, source.activation(), **options))
-    warnings.warn(
+    warn(
         f"{shown(source.path) or 'the model'}: a GroupNorm with moving statistics, as Lux had it in 0.4, is a "
         "BatchNorm here: the same in tests, another thing in training",
         stacklevel=2,
