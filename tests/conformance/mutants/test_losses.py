@@ -5,11 +5,6 @@ from __future__ import annotations
 import pytest
 
 from luxport import losses
-from luxport.losses import _common as common
-from luxport.losses import _objects as objects
-from luxport.losses import _regression as regression
-from luxport.losses import _sparse as sparse
-from luxport.losses._classification import crossentropy_of_logits
 
 from .planting import Mutants, case, edited, expect_caught
 
@@ -23,7 +18,7 @@ MUTANTS: Mutants = {
         case("losses.crossentropy_of_the_impossible"),
     ),
     "epsilon is float32's in double precision": (
-        edited(common.epsilon_of, "EPSILON[dtype_name(y_hat)] if", 'EPSILON["float32"] if'),
+        edited(losses.crossentropy, "EPSILON[dtype_name(y_hat)] if", 'EPSILON["float32"] if'),
         case("losses.crossentropy_in_double_precision", dtype="float64"),
     ),
     "cross-entropy over the samples": (
@@ -31,19 +26,19 @@ MUTANTS: Mutants = {
         case("losses.crossentropy"),
     ),
     "logits over the last axis whatever is asked": (
-        edited(crossentropy_of_logits, "ops.logsoftmax(y_hat, axis=axis)", "ops.logsoftmax(y_hat)"),
+        edited(losses.logitcrossentropy, "ops.logsoftmax(y_hat, axis=axis)", "ops.logsoftmax(y_hat)"),
         case("losses.crossentropy_other_axis"),
     ),
     "labels smoothed for two classes": (
-        edited(common.smooth_labels, "2 if axis is None else y.shape[axis]", "2"),
+        edited(losses.label_smoothing, "2 if axis is None else y.shape[axis]", "2"),
         case("losses.label_smoothing_four"),
     ),
     "smoothing without lowering": (
-        edited(common.smooth_labels, "y * (1.0 - alpha)", "y"),
+        edited(losses.label_smoothing, "y * (1.0 - alpha)", "y"),
         case("losses.label_smoothing_two"),
     ),
     "mean of sums is a sum": (
-        edited(common.aggregate, "getattr(namespace(losses), agg)", "namespace(losses).sum"),
+        edited(losses.mse, "getattr(namespace(losses), agg)", "namespace(losses).sum"),
         case("losses.mse"),
     ),
     "binary cross-entropy forgets the other class": (
@@ -79,12 +74,12 @@ MUTANTS: Mutants = {
         case("losses.HuberLoss_delta"),
     ),
     "Poisson's epsilon by default": (
-        edited(objects.PoissonLoss.of, "epsilon_of(y_hat, self.epsilon)", "self.epsilon or 0.0"),
+        edited(losses.PoissonLoss, "epsilon_of(y_hat, self.epsilon)", "self.epsilon or 0.0"),
         case("losses.PoissonLoss_of_nothing", dtype="float64"),
     ),
     "MSLE adds 1": (edited(losses.msle, "epsilon = epsilon_of(y_hat, epsilon)", "epsilon = 1.0"), case("losses.msle")),
     "a complex error squared, not its size": (
-        edited(regression._square, "real * real + imag * imag", "real * real - imag * imag"),
+        edited(losses.mse, "real * real + imag * imag", "real * real - imag * imag"),
         case("losses.mse_complex"),
     ),
     "dice without its smoothing below": (
@@ -108,7 +103,7 @@ MUTANTS: Mutants = {
         case("losses.SiameseContrastiveLoss"),
     ),
     "ignored labels count in the mean": (
-        edited(sparse._from_logarithms, 'if agg == "mean" and counted is not None:', "if False:"),
+        edited(losses.sparse_crossentropy, 'if agg == "mean" and counted is not None:', "if False:"),
         case("losses.sparse_crossentropy_ignoring_1"),
     ),
     "triplets without their margin": (

@@ -6,13 +6,10 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.ops._dropout import drop_alpha, mask_shape
-from luxport.ops._normalize import _blend, _in_groups, _scale_and_shift
-from luxport.ops.moments import _plain
 
 from .planting import Mutants, case, edited, expect_caught, law
 
-OUTSIDE = edited(_scale_and_shift, "1.0 / xp.sqrt(var + epsilon)", "1.0 / (xp.sqrt(var) + epsilon)")
+OUTSIDE = edited(ops.batch_norm, "1.0 / xp.sqrt(var + epsilon)", "1.0 / (xp.sqrt(var) + epsilon)")
 MUTANTS: Mutants = {
     "epsilon outside the root": (OUTSIDE, case("batch_norm.epsilon_in_the_root")),
     "layer norm's epsilon outside the root": (OUTSIDE, case("layer_norm.by_definition")),
@@ -22,11 +19,11 @@ MUTANTS: Mutants = {
         case("batch_norm.running_var"),
     ),
     "batch's variance unbiased": (
-        edited(_plain, "over.mean(centered * centered)", "over.mean(centered * centered) * 1.2", op="batch_norm"),
+        edited(ops.batch_norm, "over.mean(centered * centered)", "over.mean(centered * centered) * 1.2"),
         case("batch_norm.train"),
     ),
     "momentum the other way round": (
-        edited(_blend, "(1.0 - momentum) * running + momentum *", "momentum * running + (1.0 - momentum) *"),
+        edited(ops.batch_norm, "(1.0 - momentum) * running + momentum *", "momentum * running + (1.0 - momentum) *"),
         case("batch_norm.running_mean"),
     ),
     "batch statistics in testing": (
@@ -34,7 +31,7 @@ MUTANTS: Mutants = {
         case("batch_norm.test_after_train"),
     ),
     "batch norm by its first sample's mean": (
-        edited(_plain, "over.mean(x) if center", "over.mean(x[:1, ...]) if center", op="batch_norm"),
+        edited(ops.batch_norm, "over.mean(x) if center", "over.mean(x[:1, ...]) if center"),
         case("batch_norm.train"),
     ),
     "instance norm's running variance biased": (
@@ -47,19 +44,17 @@ MUTANTS: Mutants = {
     ),
     "group norm with every other channel": (
         edited(
-            _in_groups,
+            ops.group_norm,
             "grouped = xp.reshape(reduce(x, over) if over else x, (-1, groups, channels // groups))",
             "grouped = xp.matrix_transpose(xp.reshape(reduce(x, over), (-1, channels // groups, groups)))",
-            op="group_norm",
         ),
         case("group_norm.values"),
     ),
     "group norm over the whole sample": (
         edited(
-            _in_groups,
+            ops.group_norm,
             "of_all = reduce(grouped, -1, keepdims=True)",
             "of_all = reduce(grouped, (1, 2), keepdims=True)",
-            op="group_norm",
         ),
         case("group_norm.values"),
     ),
@@ -69,7 +64,7 @@ MUTANTS: Mutants = {
     ),
     "scale after the bias": (
         edited(
-            _scale_and_shift,
+            ops.batch_norm,
             "return y if bias is None else y + place(bias)",
             "return y if bias is None else (y + place(bias) if scale is None else y + place(bias) * place(scale))",
         ),
@@ -80,7 +75,7 @@ MUTANTS: Mutants = {
         case("rms_norm.by_definition"),
     ),
     "normalize by the unbiased variance": (
-        edited(_plain, "over.mean(centered * centered)", "over.mean(centered * centered) * 1.5", op="normalize"),
+        edited(ops.batch_norm, "over.mean(centered * centered)", "over.mean(centered * centered) * 1.5"),
         case("normalize.last_axis_of_julia"),
     ),
     "weight norm over the other axes": (
@@ -92,7 +87,7 @@ MUTANTS: Mutants = {
         case("spectral_norm.many_steps"),
     ),
     "mask over the wrong axis": (
-        edited(mask_shape, "if axis in varying", "if axis not in varying"),
+        edited(ops.dropout, "if axis in varying", "if axis not in varying"),
         case("dropout.mask_along_batch"),
     ),
     "dropout unscaled": (edited(ops.dropout, "x * (1.0 / (1.0 - p))", "x"), case("dropout.op_scale")),
@@ -101,27 +96,27 @@ MUTANTS: Mutants = {
         case("dropout.mostly"),
     ),
     "dropout in testing": (
-        edited(luxport.Dropout.__call__, "if not training:", "if False:"),
+        edited(luxport.Dropout, "if not training:", "if False:"),
         case("dropout.test"),
     ),
     "alpha dropout without its shift": (
-        edited(drop_alpha, " - a * _SELU_LIMIT * p", ""),
+        edited(ops.alpha_dropout, " - a * _SELU_LIMIT * p", ""),
         case("alpha_dropout.values"),
     ),
     "alpha dropout drops to zero": (
-        edited(drop_alpha, "xp.full_like(x, a * _SELU_LIMIT)", "xp.zeros_like(x)"),
+        edited(ops.alpha_dropout, "xp.full_like(x, a * _SELU_LIMIT)", "xp.zeros_like(x)"),
         case("alpha_dropout.values"),
     ),
     "hidden dropout draws at every call": (
         edited(
-            luxport.VariationalHiddenDropout.__call__,
+            luxport.VariationalHiddenDropout,
             "(int(update) if isinstance(update, bool) else xp.astype(update, counter.dtype))",
             "1",
         ),
         case("hidden_dropout.mask_stays"),
     ),
     "hidden dropout never draws again": (
-        edited(luxport.VariationalHiddenDropout.__call__, "counter = counter +", "counter = counter + 0 *"),
+        edited(luxport.VariationalHiddenDropout, "counter = counter +", "counter = counter + 0 *"),
         law("modes", "VariationalHiddenDropout"),
     ),
 }

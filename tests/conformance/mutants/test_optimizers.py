@@ -5,17 +5,13 @@ from __future__ import annotations
 import pytest
 
 from luxport import optimizers
-from luxport.optimizers import _adam as adam
-from luxport.optimizers import _clip as clip
-from luxport.optimizers import _descent as descent
-from luxport.optimizers import _updates as updates
 
 from .planting import Mutants, case, edited, expect_caught
 
 MUTANTS: Mutants = {
     "Adam's epsilon in the root": (
         edited(
-            adam._moved,
+            optimizers.Adam,
             "(xp.sqrt(v / by.correction2) + by.epsilon)",
             "xp.sqrt(v / by.correction2 + by.epsilon)",
         ),
@@ -23,19 +19,19 @@ MUTANTS: Mutants = {
     ),
     "Adam's epsilon before the correction": (
         edited(
-            adam._moved,
+            optimizers.Adam,
             "(xp.sqrt(v / by.correction2) + by.epsilon)",
             "((xp.sqrt(v) + by.epsilon) / xp.sqrt(by.correction2))",
         ),
         case("optimizers.adam_steps"),
     ),
     "Adam without its correction": (
-        edited(adam._moved, "m / by.correction1", "m"),
+        edited(optimizers.Adam, "m / by.correction1", "m"),
         case("optimizers.adam_steps"),
     ),
     "Adam corrects by the first step for ever": (
         edited(
-            adam.next_powers,
+            optimizers.Adam,
             "in_dtype_of(powers[0], beta[0]) * powers[0], in_dtype_of(powers[1], beta[1]) * powers[1]",
             "powers",
         ),
@@ -43,98 +39,98 @@ MUTANTS: Mutants = {
     ),
     "Adam swaps its betas": (
         edited(
-            adam._constants,
+            optimizers.Adam,
             "in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])",
             "in_dtype_of(dx, beta[1]), in_dtype_of(dx, beta[0])",
         ),
         case("optimizers.adam_steps"),
     ),
     "AdamW's decay not scaled by eta": (
-        edited(optimizers.AdamW._decay, "if self.couple else", "if not self.couple else"),
+        edited(optimizers.AdamW, "if self.couple else", "if not self.couple else"),
         case("optimizers.adam_w_steps"),
     ),
     "AdamW's decay in the gradient": (
-        edited(adam._update_all, "*(*xs, *dxs,", "*(*xs, *[dx + rule.lambda_ * x for dx, x in zip(dxs, xs)],"),
+        edited(optimizers.AdamW, "*(*xs, *dxs,", "*(*xs, *[dx + rule.lambda_ * x for dx, x in zip(dxs, xs)],"),
         case("optimizers.adam_w_steps"),
     ),
     "Nesterov is Momentum": (
-        edited(optimizers.Nesterov.apply, "(1.0 + rho) * scaled - rho * rho * state", "scaled - rho * state"),
+        edited(optimizers.Nesterov, "(1.0 + rho) * scaled - rho * rho * state", "scaled - rho * state"),
         case("optimizers.nesterov_steps"),
     ),
     "Momentum's eta outside the velocity": (
-        edited(descent.momentum_update, "*vs)", "*[v / rate * kept for v in vs])"),
+        edited(optimizers.Momentum, "*vs)", "*[v / rate * kept for v in vs])"),
         case("optimizers.momentum_keeps_a_velocity"),
     ),
     "weight decay pulls away": (
-        edited(optimizers.WeightDecay.apply, "dx + in", "dx - in"),
+        edited(optimizers.WeightDecay, "dx + in", "dx - in"),
         case("optimizers.weight_decay"),
     ),
     "sign decay decays by size": (
-        edited(optimizers.SignDecay.apply, "namespace(x).sign(x)", "x"),
+        edited(optimizers.SignDecay, "namespace(x).sign(x)", "x"),
         case("optimizers.sign_decay_signs"),
     ),
     "clip norm over an axis": (
-        edited(clip._euclidean, "xp.sqrt(xp.sum(size * size))", "xp.sqrt(xp.max(xp.sum(size * size, axis=-1)))"),
+        edited(optimizers.ClipNorm, "xp.sqrt(xp.sum(size * size))", "xp.sqrt(xp.max(xp.sum(size * size, axis=-1)))"),
         case("optimizers.clip_norm_of_matrix_steps"),
     ),
     "clip norm scales up": (
-        edited(optimizers.ClipNorm.apply, "scale = xp.where(scale >= 1.0, xp.ones_like(scale), scale)", "pass"),
+        edited(optimizers.ClipNorm, "scale = xp.where(scale >= 1.0, xp.ones_like(scale), scale)", "pass"),
         case("optimizers.clip_norm"),
     ),
     "clipping loses the sign": (
-        edited(optimizers.ClipGrad.apply, "xp.minimum(xp.maximum(dx, -bound), bound)", "xp.minimum(xp.abs(dx), bound)"),
+        edited(optimizers.ClipGrad, "xp.minimum(xp.maximum(dx, -bound), bound)", "xp.minimum(xp.abs(dx), bound)"),
         case("optimizers.clip_grad_steps"),
     ),
     "RMSProp's epsilon in the root": (
         edited(
-            optimizers.RMSProp.apply,
-            "(xp.sqrt(variance) + rounded_epsilon(x, self.epsilon))",
-            "xp.sqrt(variance + rounded_epsilon(x, self.epsilon))",
+            optimizers.RMSProp,
+            "xp.sqrt(variance) +",
+            "xp.sqrt(variance + self.epsilon) + 0.0 *",
         ),
         case("optimizers.rms_prop_steps"),
     ),
     "RMSProp centered without its mean": (
-        edited(optimizers.RMSProp.apply, "variance = square - abs2(mean)", "variance = square"),
+        edited(optimizers.RMSProp, "variance = square - abs2(mean)", "variance = square"),
         case("optimizers.rms_prop_centered_steps"),
     ),
     "AdaGrad forgets": (
-        edited(optimizers.AdaGrad.apply, "total = state + abs2(dx)", "total = abs2(dx)"),
+        edited(optimizers.AdaGrad, "total = state + abs2(dx)", "total = abs2(dx)"),
         case("optimizers.ada_grad_steps"),
     ),
     "AdaDelta's epsilon outside the roots": (
         edited(
-            optimizers.AdaDelta.apply,
+            optimizers.AdaDelta,
             "dx * xp.sqrt(steps + epsilon) / xp.sqrt(gradients + epsilon)",
             "dx * (xp.sqrt(steps) + epsilon) / (xp.sqrt(gradients) + epsilon)",
         ),
         case("optimizers.ada_delta_steps"),
     ),
     "Lion remembers before it steps": (
-        edited(optimizers.Lion.apply, "direction = beta1 * state + (1.0 - beta1) * dx", "direction = m"),
+        edited(optimizers.Lion, "direction = beta1 * state + (1.0 - beta1) * dx", "direction = m"),
         case("optimizers.lion_steps"),
     ),
     "Rprop steps where the sign has changed": (
-        edited(optimizers.Rprop.apply, "dx = xp.where(agreement < 0, zeros, dx)", "pass"),
+        edited(optimizers.Rprop, "dx = xp.where(agreement < 0, zeros, dx)", "pass"),
         case("optimizers.rprop_steps"),
     ),
     "gradients add up, not their mean": (
-        edited(optimizers.AccumGrad.apply_at, "state + dx / self.n", "state + dx"),
+        edited(optimizers.AccumGrad, "state + dx / self.n", "state + dx"),
         case("optimizers.accumulate"),
     ),
     "tied gradients: the last alone": (
-        edited(updates._step, "sums[first] + dx", "dx"),
+        edited(optimizers.update, "sums[first] + dx", "dx"),
         case("optimizers.tied_thrice"),
     ),
     "a frozen parameter moves": (
-        edited(updates._gather, "if state.frozen:", "if False:"),
+        edited(optimizers.update, "if state.frozen:", "if False:"),
         case("optimizers.freeze"),
     ),
     "a chain of its last rule alone": (
-        edited(optimizers.OptimizerChain.update_all, "firsts = self.rules[:-1]", "firsts = ()"),
+        edited(optimizers.OptimizerChain, "firsts = self.rules[:-1]", "firsts = ()"),
         case("optimizers.chain"),
     ),
     "steps uphill": (
-        edited(descent.descent_update, "x - rate * dx", "x + rate * dx"),
+        edited(optimizers.Descent, "x - rate * dx", "x + rate * dx"),
         case("optimizers.descent"),
     ),
 }
