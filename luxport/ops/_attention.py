@@ -14,7 +14,7 @@ from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._softmax import softmax
 from luxport.ops.activations import identity
-from luxport.ops.shapes import mark_unknown, spreads_over
+from luxport.ops.shapes import is_number, sizes_of, spreads_over
 
 __all__ = [
     "Dropping",
@@ -151,6 +151,7 @@ def _scores_alone(query: Array, key: Array, bias: Array | None, mask: Array | No
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
     query, key = (_heads_and_tokens_swapped(xp, x) for x in (query, key))
+    bias, mask = (_of_the_scores(xp, x, query, key) for x in (bias, mask))
     query, key, _ = without_hidden(xp, query, key, key, bias, mask)
     return dropout(_scores(xp, query, key, bias, mask))
 
@@ -178,6 +179,7 @@ def attend(
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
     if token_axis == -3:
         query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
+    bias, mask = (_of_the_scores(xp, x, query, key) for x in (bias, mask))
     query, key, value = without_hidden(xp, query, key, value, bias, mask)
     scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
     y = _grouped(xp, scores, value)
@@ -264,21 +266,16 @@ def split_heads(xp: Any, x: Array, nheads: int) -> Array:
 
     Raises: LayerError if it cannot be cut so
     """
-    *leading, features = x.shape
-    if features % nheads:
+    *leading, features = sizes_of(x)
+    if is_number(features) and features % nheads:
         raise LayerError(f"expects features that {nheads} heads divide, got {features}")
-    if _unknown(leading) > 1:
-        size = features // nheads
-        return xp.stack([x[..., i * size : (i + 1) * size] for i in range(nheads)], axis=-2)
-    return xp.reshape(x, (*mark_unknown(leading), nheads, features // nheads))
+    return xp.reshape(x, (*leading, nheads, features // nheads))
 
 
 def join_heads(xp: Any, x: Array) -> Array:
     """Undo `split_heads`."""
-    *leading, heads, features = x.shape
-    if _unknown(leading) > 1:
-        return xp.concat(list(xp.unstack(x, axis=-2)), axis=-1)
-    return xp.reshape(x, (*mark_unknown(leading), heads * features))
+    *leading, heads, features = sizes_of(x)
+    return xp.reshape(x, (*leading, heads * features))
 
 
 def without_hidden(
@@ -319,7 +316,9 @@ def _scores(
     is_causal: bool = False,
 ) -> Array:
     """Return the scores before dropout, of (..., heads, length, features)."""
-    scale = math.sqrt(query.shape[-1]) if scale is None else scale
+    features = sizes_of(query)[-1]
+    if scale is None:
+        scale = math.sqrt(features) if is_number(features) else xp.sqrt(xp.astype(features, query.dtype))
     logits = _grouped(xp, query * (1.0 / scale), xp.matrix_transpose(key))
     if is_causal:
         mask = _causal(xp, query, key, -2)
@@ -340,14 +339,12 @@ def _scores(
 
 def _grouped(xp: Any, x: Array, y: Array) -> Array:
     """Multiply matrices (..., heads, n, k) with (..., fewer heads, k, m), each of which serves a group of heads."""
-    *leading, heads, n, k = x.shape
-    fewer, m = y.shape[-3], y.shape[-1]
-    if fewer == heads:
+    if y.shape[-3] is not None and y.shape[-3] == x.shape[-3]:
         return xp.matmul(x, y)
-    if _unknown((*leading, n)) > 1:
-        return xp.matmul(x, xp.repeat(y, heads // fewer, axis=-3))
-    x = xp.reshape(x, (*mark_unknown(leading), fewer, heads // fewer * n, k))
-    return xp.reshape(xp.matmul(x, y), (*mark_unknown(leading), heads, n, m))
+    *leading, heads, n, k = sizes_of(x)
+    fewer, m = sizes_of(y)[-3], sizes_of(y)[-1]
+    x = xp.reshape(x, (*leading, fewer, heads // fewer * n, k))
+    return xp.reshape(xp.matmul(x, y), (*leading, heads, n, m))
 
 
 def _causal(xp: Any, query: Array, key: Array, axis: int) -> Array:
@@ -368,9 +365,11 @@ def _heads_and_tokens_swapped(xp: Any, x: Array) -> Array:
     return xp.permute_dims(x, (*range(n - 3), n - 2, n - 3, n - 1))
 
 
-def _unknown(sizes: Any) -> int:
-    """Count the sizes that a compiled program does not know yet: `reshape` takes one of them."""
-    return sum([n is None for n in sizes])
+def _of_the_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Array | None:
+    """Give a mask or a bias of which sizes are not known yet those of the scores: these are known as far as can be."""
+    if x is None or None not in tuple(x.shape):
+        return x
+    return xp.broadcast_to(x, (*sizes_of(query)[:-1], sizes_of(key)[-2]))
 
 
 def _differ(*sizes: int | None) -> bool:
