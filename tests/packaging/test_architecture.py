@@ -160,6 +160,22 @@ def test_layers_and_operations_never_ask_which_backend_it_is() -> None:
     assert asking == []
 
 
+def test_where_julia_is_translated_what_is_known_is_a_value() -> None:
+    """It is handed on, never changed, and the tables of who reads what come with it: one file imports these."""
+    kinds = {
+        node.name: ast.unparse(node.decorator_list[0])
+        for node in ast.parse((ROOT / "luxport/porting/translate/scope.py").read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+    assert kinds == dict.fromkeys(("Scope", "Source", "Table"), "dataclass(frozen=True)")
+    importing: dict[str, set[str]] = {"LAYERS": set(), "READERS": set()}
+    for file in (ROOT / "luxport/porting/translate").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+                importing.get(alias.name, set()).add(file.stem)
+    assert importing == {"LAYERS": {"translate"}, "READERS": {"translate"}}
+
+
 TABLES = {
     "_registry.self.by_name": "backends",
     "_registry.self.by_type": "types of arrays",

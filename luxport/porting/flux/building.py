@@ -19,7 +19,9 @@ from luxport.porting.flux.fields import GENERATIONS, fields_of, numbers
 from luxport.porting.flux.functions import Hole, function_layer, named_function
 from luxport.porting.julia.wrappers import array
 
-__all__ = ["Functions", "Missing", "Ported", "Source", "bare", "kind_of", "states_of", "with_parameters"]
+__all__ = ["Functions", "Missing", "Ported", "Repeats", "Source"]
+__all__ += ["bare", "expect_projection", "function_for", "kind_of", "padding_of", "remembering"]
+__all__ += ["states_of", "with_parameters"]
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -98,10 +100,7 @@ class Source:
         known = given or named_function(value)
         if known is not None:
             return known
-        layer = function_layer(value) if isinstance(value, julia.Function) else Hole(name)
-        if isinstance(layer, luxport.WrappedFunction):
-            return layer.function
-        return Missing(self.at("activation"), name)
+        return function_for(value if isinstance(value, julia.Function) else None, name, self.at("activation"))
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,54 @@ def kind_of(value: Any) -> str:
     if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName) and "Flux" in value.type.module:
         return value.type.name
     return ""
+
+
+class Repeats:
+    """Counts what is built again: a file of a few kilobytes can put one layer into another twice, again and again."""
+
+    def __init__(self) -> None:
+        self._left, self._seen = _MOST_REPEATED, set[int]()
+
+    def see(self, value: Any, counts: bool) -> None:
+        """Note a value that is built.
+
+        Raises: FileFormatError if too many that count were built already
+        """
+        self._left -= counts and id(value) in self._seen
+        self._seen.add(id(value))
+        if self._left < 0:
+            raise FileFormatError(f"more than {_MOST_REPEATED} layers of the model stand in it again and again")
+
+
+_MOST_REPEATED = 500
+
+
+def function_for(value: julia.Function | None, name: str, place: str) -> Callable[..., Any]:
+    """Return a function of one array, or what says when it is called that the file has only its name."""
+    layer = function_layer(value) if value is not None else Hole(name)
+    return layer.function if isinstance(layer, luxport.WrappedFunction) else Missing(place, name)
+
+
+def padding_of(pad: tuple[int, ...], axes: int) -> Any:
+    """Return a pad in our order, which is one number an axis, one for all, or pairs that are turned round with it."""
+    if len(pad) == 2 * axes:
+        return tuple([(low, high) for high, low in zip(pad[::2], pad[1::2], strict=True)])
+    return pad * axes if len(pad) == 1 else pad
+
+
+def expect_projection(layer: Layer, place: str) -> None:
+    """Expect a part of an attention's.
+
+    Raises: FileFormatError
+    """
+    if not isinstance(layer, luxport.Dense) or layer.activation != luxport.identity:
+        raise FileFormatError(f"{place}: a Dense without activation expected, got {layer}")
+
+
+def remembering(cell: Ported) -> Ported:
+    """Return a cell that takes one step a call and remembers."""
+    layer = luxport.StatefulRecurrentCell(cell.layer)  # type: ignore[arg-type]
+    return Ported(layer, cell.ps, states_of(layer, 0))
 
 
 def bare(layer: Layer) -> Ported:

@@ -14,7 +14,19 @@ from luxport.core.initial_values import abstract_values, initial_parameters
 from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Functions, Missing, Ported, Source, bare, kind_of, states_of, with_parameters
+from luxport.porting.flux.building import (
+    Functions,
+    Missing,
+    Ported,
+    Repeats,
+    Source,
+    bare,
+    expect_projection,
+    kind_of,
+    padding_of,
+    states_of,
+    with_parameters,
+)
 from luxport.porting.flux.fields import GENERATIONS, fields_of, number, numbers
 from luxport.porting.flux.functions import function_layer
 from luxport.porting.flux.norms import batch_norm, group_norm, instance_norm, layer_norm
@@ -30,10 +42,6 @@ def is_model(value: Any) -> bool:
     return kind_of(value) in _BUILDERS
 
 
-_MOST_REPEATED = 500
-"""How many layers of a model may be built that were built already, in another place."""
-
-
 def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, int] = (FIRST, LAST)) -> Ported:
     """Build the layer that a value is. `functions` fills holes, by the path in the model or by the Julia name.
 
@@ -41,15 +49,10 @@ def port(value: Any, functions: Functions, path: str = "", versions: tuple[int, 
 
     Raises: FileFormatError if a struct is no layer of Flux, or its fields are not what Flux has there
     """
-    left, seen = _MOST_REPEATED, set[int]()
+    repeats = Repeats()
 
     def build(value: Any, functions: Functions, path: str, versions: tuple[int, int]) -> Ported:
-        # A file of a few kilobytes can put one layer into another twice, again and again.
-        nonlocal left
-        left -= id(value) in seen and not isinstance(value, julia.Function)
-        seen.add(id(value))
-        if left < 0:
-            raise FileFormatError(f"more than {_MOST_REPEATED} layers of the model stand in it again and again")
+        repeats.see(value, not isinstance(value, julia.Function))
         return _port(value, functions, path, versions, build)
 
     return build(value, functions, path, versions)
@@ -105,23 +108,21 @@ def _bilinear(source: Source) -> Ported:
 
 def _windows(source: Source, axes: int) -> dict[str, Any]:
     """Stride and padding; a pad is one number an axis, or a pair."""
-    pad = numbers(source["pad"], source.at("pad"))
-    if len(pad) == 2 * axes:  # reversed, the pairs are (high, low)
-        padding: Any = tuple((low, high) for high, low in zip(pad[::2], pad[1::2], strict=True))
-    else:
-        padding = pad * axes if len(pad) == 1 else pad
+    padding = padding_of(numbers(source["pad"], source.at("pad")), axes)
     return {"stride": source.numbers("stride", axes), "padding": padding}
+
+
+def _convolved(source: Source, axes: int) -> dict[str, Any]:
+    return _windows(source, axes) | {"dilation": source.numbers("dilation", axes, 1)}
 
 
 def _conv(source: Source) -> Ported:
     weight, bias = source.array("weight", least=3), source.bias()
     kernel = weight.shape[2:]
-    options: dict[str, Any] = _windows(source, len(kernel))
-    options["dilation"] = source.numbers("dilation", len(kernel), 1)
     groups = int(source.fields.get("groups", 1))
     layer = luxport.Conv(
         *(kernel, weight.shape[1] * groups, weight.shape[0], source.activation()),
-        **options,
+        **_convolved(source, len(kernel)),
         groups=groups,
         use_bias=bool(bias),
         cross_correlation=source.kind == "CrossCor",
@@ -132,11 +133,9 @@ def _conv(source: Source) -> Ported:
 def _depthwise(source: Source) -> Ported:
     weight, bias = source.array("weight", least=3), source.bias()  # (channels, multiplier, *kernel)
     channels, multiplier, *kernel = weight.shape
-    options: dict[str, Any] = _windows(source, len(kernel))
-    options["dilation"] = source.numbers("dilation", len(kernel), 1)
     layer = luxport.Conv(
         *(tuple(kernel), channels, channels * multiplier, source.activation()),
-        **options,
+        **_convolved(source, len(kernel)),
         groups=channels,
         use_bias=bool(bias),
     )
@@ -149,8 +148,7 @@ def _conv_transpose(source: Source) -> Ported:
     groups = int(source.fields.get("groups", 1))
     layer = luxport.ConvTranspose(
         *(kernel, weight.shape[0], weight.shape[1] * groups, source.activation()),
-        **_windows(source, len(kernel)),
-        dilation=source.numbers("dilation", len(kernel), 1),
+        **_convolved(source, len(kernel)),
         output_padding=source.numbers("outpad", len(kernel), 0),
         groups=groups,
         use_bias=bool(bias),
@@ -200,8 +198,7 @@ def _attention(source: Source) -> Ported:
     names = ("q_proj", "k_proj", "v_proj", "out_proj")
     parts = {name: source.port(source[name], name) for name in names}
     for name, part in parts.items():
-        if not isinstance(part.layer, luxport.Dense) or part.layer.activation != luxport.identity:
-            raise FileFormatError(f"{source.at(name)}: a Dense without activation expected, got {part.layer}")
+        expect_projection(part.layer, source.at(name))
     dropout = source.port(source["attn_drop"], "attn_drop")
     if not isinstance(dropout.layer, luxport.Dropout):
         raise FileFormatError(f"{source.at('attn_drop')}: a Dropout expected, got {dropout.layer}")

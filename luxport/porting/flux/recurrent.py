@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Ported, Source, kind_of, states_of, with_parameters
+from luxport.porting.flux.building import Ported, Source, kind_of, remembering, with_parameters
 from luxport.porting.julia.wrappers import array
 
 __all__ = ["cell", "recur", "sequence"]
@@ -69,9 +69,7 @@ def sequence(source: Source) -> Ported:
 
 def recur(source: Source) -> Ported:
     """Build a Recur, which takes one step a call and remembers: so does StatefulRecurrentCell."""
-    inner = _cell_of(source)
-    layer = luxport.StatefulRecurrentCell(inner.layer)  # type: ignore[arg-type]
-    return Ported(layer, inner.ps, states_of(layer, 0))
+    return remembering(_cell_of(source))
 
 
 def _cell_of(source: Source) -> Ported:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
 
-__all__ = ["TypeSizes", "instance", "is_function", "is_gpu_array", "named_tuple_names", "tuple_types"]
+__all__ = ["TypeSizes", "instance", "is_function", "is_gpu_array", "named_tuple_names"]
+__all__ += ["never_written", "tuple_types"]
 
 _PARAMETERS = (
     *(julia.TypeName, julia.TypeVar, julia.UnionAll, julia.Union, julia.Symbol, julia.Char, julia.Module, julia.Bits),
@@ -109,6 +111,14 @@ def is_function(type: Any) -> bool:
 def is_gpu_array(type: Any) -> bool:
     """Return whether values of this type are arrays in the memory of a GPU."""
     return isinstance(type, julia.TypeName) and type.name in _GPU_ARRAYS
+
+
+def never_written(value: julia.Struct) -> Any:
+    """Return an array in the memory of a GPU, or what says that no numbers of it are in the file."""
+    inside = islice(julia.every(value), 200)
+    if any(isinstance(part, np.ndarray) and part.dtype != object for part in inside):
+        return value
+    return julia.Unavailable(value.type, "the weights were on a GPU and were never written to the file")
 
 
 def named_tuple_names(type: Any) -> tuple[str, ...] | None:

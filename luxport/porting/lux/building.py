@@ -14,7 +14,7 @@ from luxport.core.initial_values import abstract_values, initial_parameters
 from luxport.core.layer import Layer
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, shown
-from luxport.porting.flux.building import Functions, Missing, Ported, states_of
+from luxport.porting.flux.building import Functions, Missing, Ported, function_for, states_of
 from luxport.porting.flux.fields import number
 from luxport.porting.flux.functions import Hole, function_layer, named_function
 from luxport.porting.flux.layers import CONNECTIONS
@@ -86,10 +86,8 @@ class Source:
             return given
         if isinstance(value, julia.Function) and value.name == "identity":
             return luxport.identity
-        layer = function_layer(value) if isinstance(value, julia.Function) else Hole(what)
-        if isinstance(layer, luxport.WrappedFunction):
-            return layer.function
-        return named_function(value) or Missing(self.at(name), what)
+        known = named_function(value)
+        return known or function_for(value if isinstance(value, julia.Function) else None, what, self.at(name))
 
     def connection(self, name: str = "connection") -> Any:
         """Return the function that joins outputs; None where they are returned side by side."""

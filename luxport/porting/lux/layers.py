@@ -7,16 +7,12 @@ from typing import Any
 
 import luxport
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Functions, Ported
+from luxport.porting.flux.building import Functions, Ported, Repeats
 from luxport.porting.lux import containers, recurrent, weighted, weightless
 from luxport.porting.lux.building import Source, hole_of
 from luxport.porting.lux.structs import fields_of, flags_of, kind_of
 
 __all__ = ["is_model", "port"]
-
-_MOST_REPEATED = 500
-"""How many layers of a model may be built that were built already, in another place."""
 
 
 def is_model(value: Any) -> bool:
@@ -32,15 +28,10 @@ def port(value: Any, functions: Functions, ps: Any, st: Any) -> Ported:
 
     Raises: FileFormatError if the fields of a struct are not what Lux has there, or the parameters do not fit
     """
-    left, seen = _MOST_REPEATED, set[int]()
+    repeats = Repeats()
 
     def build(value: Any, path: str, ps: Any, st: Any) -> Ported:
-        # A file of a few kilobytes can put one layer into another twice, again and again.
-        nonlocal left
-        left -= id(value) in seen and isinstance(value, julia.Struct) and bool(value.fields)
-        seen.add(id(value))
-        if left < 0:
-            raise FileFormatError(f"more than {_MOST_REPEATED} layers of the model stand in it again and again")
+        repeats.see(value, isinstance(value, julia.Struct) and bool(value.fields))
         return _port(value, path, ps, st)
 
     def _port(value: Any, path: str, ps: Any, st: Any) -> Ported:

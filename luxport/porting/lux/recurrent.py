@@ -10,7 +10,7 @@ import numpy as np
 import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError
-from luxport.porting.flux.building import Ported, states_of
+from luxport.porting.flux.building import Ported, remembering, states_of
 from luxport.porting.flux.layers import CONNECTIONS
 from luxport.porting.julia.nodes import entries_of, is_array, unwrapped
 from luxport.porting.lux.building import Source, described
@@ -77,9 +77,7 @@ def _types(struct: julia.Struct) -> list[str]:
 
 def stateful_cell(source: Source) -> Ported:
     """Build a cell that remembers."""
-    inner = _cell_of(source)
-    layer = luxport.StatefulRecurrentCell(inner.layer)  # type: ignore[arg-type]
-    return Ported(layer, inner.ps, states_of(layer, 0))
+    return remembering(_cell_of(source))
 
 
 def bidirectional(source: Source) -> Ported:

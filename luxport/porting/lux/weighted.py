@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport.porting import julia
 from luxport.porting.errors import FileFormatError, shown
-from luxport.porting.flux.building import Ported
+from luxport.porting.flux.building import Ported, expect_projection, padding_of
 from luxport.porting.julia.nodes import entries_of, is_array, unwrapped
 from luxport.porting.lux.building import Source
 from luxport.porting.lux.structs import ints
@@ -57,11 +57,7 @@ def embedding(source: Source) -> Ported:
 
 def windows(source: Source, axes: int) -> dict[str, Any]:
     """Stride, padding and dilation; a pad is one number an axis, or a pair."""
-    pad = source.sizes("pad")
-    if len(pad) == 2 * axes:  # reversed, the pairs are (high, low)
-        padding: Any = tuple((low, high) for high, low in zip(pad[::2], pad[1::2], strict=True))
-    else:
-        padding = pad * axes if len(pad) == 1 else pad
+    padding = padding_of(source.sizes("pad"), axes)
     dilation = {"dilation": source.sizes("dilation")} if "dilation" in source.fields else {}
     return {"stride": source.sizes("stride"), "padding": padding, **dilation}
 
@@ -135,8 +131,7 @@ def attention(source: Source) -> Ported:
     names = ("q_proj", "k_proj", "v_proj", "out_proj")
     parts: dict[str, Any] = {name: source.build(source[name], source.at(name), *source.beside(name)) for name in names}
     for name, part in parts.items():
-        if not isinstance(part.layer, luxport.Dense) or part.layer.activation != luxport.identity:
-            raise FileFormatError(f"{source.at(name)}: a Dense without activation expected, got {part.layer}")
+        expect_projection(part.layer, source.at(name))
     q, k, v, out = (parts[name].layer for name in names)
     dropout = source.fields.get("attention_dropout")
     chance = source.build(dropout, source.at("attention_dropout"), (), ()).layer if dropout is not None else None

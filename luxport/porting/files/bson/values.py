@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from itertools import islice
 from typing import Any, Final, TypeAlias, TypeGuard
 
 import numpy as np
@@ -22,7 +21,14 @@ from luxport.porting.julia.primitives import (
     reversed_shape,
     value_of_bits,
 )
-from luxport.porting.julia.type_rules import TypeSizes, instance, is_function, is_gpu_array, named_tuple_names
+from luxport.porting.julia.type_rules import (
+    TypeSizes,
+    instance,
+    is_function,
+    is_gpu_array,
+    named_tuple_names,
+    never_written,
+)
 
 __all__ = ["values_of"]
 
@@ -225,8 +231,8 @@ class _Values:
             value = self._made[id(doc)] = julia.Struct(type, [])
             for node in data:
                 value.fields.append(node if _type(node) in _PLAIN else (yield node))
-            if kind == "memory of a GPU" and not _has_array(value):
-                value = julia.Unavailable(type, "the weights were on a GPU and were never written to the file")
+            if kind == "memory of a GPU":
+                value = never_written(value)
         self._made[id(doc)] = value
         return value
 
@@ -321,7 +327,3 @@ def _elements(values: Any) -> Any:
 
 def _is_vector(value: Any) -> TypeGuard[list[Any] | np.ndarray]:
     return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1)
-
-
-def _has_array(value: julia.Struct) -> bool:
-    return any(isinstance(part, np.ndarray) and part.dtype != object for part in islice(julia.every(value), 200))

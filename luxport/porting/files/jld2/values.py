@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +42,7 @@ from luxport.porting.julia.type_rules import (
     is_function,
     is_gpu_array,
     named_tuple_names,
+    never_written,
     tuple_types,
 )
 
@@ -330,8 +330,10 @@ class Values:
             if self._storage(inner_type).size != size:
                 raise FileFormatError(f"the field {name} of {path} has another size than its type", offset=place)
             struct.fields.append(self._element(inner_type, part, place + member.offset, 0))
-        if is_gpu_array(type) and not _has_array(struct):
-            return julia.Unavailable(type, "the weights were on a GPU and were never written to the file")
+        if is_gpu_array(type):
+            struct = never_written(struct)
+            if isinstance(struct, julia.Unavailable):
+                return struct
         return self._finished(struct, place) if not plain else special(struct)
 
     def _instance(self, type: Any, place: int) -> Any:
@@ -411,10 +413,6 @@ def _is_complex(type: Any, storage: Compound) -> bool:
     ):
         return False
     return complex_type(first.type.dtype) is not None and element_size(type) == storage.size
-
-
-def _has_array(value: julia.Struct) -> bool:
-    return any(isinstance(part, np.ndarray) and part.dtype != object for part in islice(julia.every(value), 200))
 
 
 def _text(data: memoryview, place: int) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from luxport.porting.torch.functions import creation, elementwise, reductions, shaping, windows
+from luxport.porting.torch.functions import creation, elementwise, reductions, resampling, shaping, windows
 
 __all__ = ["CREATING", "FUNCTIONS"]
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **elementwise.FUNCTIONS,
     **reductions.FUNCTIONS,
+    **resampling.FUNCTIONS,
     **shaping.FUNCTIONS,
     **windows.FUNCTIONS,
 }
