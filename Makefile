@@ -19,8 +19,8 @@ help:
 	@echo "make test         environment, linters, types, tests, doctests"
 	@echo "make quick        in two minutes: linters, types, the suite on NumPy and the strict namespace, a few layers on each framework"
 	@echo "make conformance  the conformance suite alone"
-	@echo "make slow-tests   what make test leaves out: users' compilers, whole Flux models, several processes, the packages, the site, sums of thousands"
-	@echo "make conformance-full  every case and law in both modes and each dtype, of which make test compiles a share"
+	@echo "make slow-tests   what make test leaves out: users' compilers, whole Flux models, several processes, the packages, the site"
+	@echo "make conformance-full  every case and law in both modes and each dtype, and sums of thousands in half types: make test has a share"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
 	@echo "make fuzz         a million damaged files of each format through the readers (COUNT=10000 for fewer)"
@@ -29,7 +29,7 @@ help:
 	@echo "make huge-sizes   every whole number of layers and operations made huge: one line at once, or a result"
 	@echo "make meshes       every layer on JAX with its batch spread over four devices (LAYERS='Dense Conv --eager' for some)"
 	@echo "make compile-counts  how often torch.compile compiles each layer and loss over 12 sizes: twice at most"
-	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation on every backend"
+	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation, layer, loss and rule on every backend"
 	@echo "make distributed  2 and 4 processes on each engine: operations, training, one that hangs or ends; the example"
 	@echo "make mlx          the whole conformance suite on MLX, which make test runs a sample of"
 	@echo "make onnx         every layer as an ONNX graph in onnxruntime: float32, float16, opsets (NETWORKS=folder for PEtab SciML networks)"
@@ -91,8 +91,7 @@ conformance: env
 slow-tests: env
 	LUXPORT_TESTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core/test_users_compilers.py \
 		tests/distributed/test_together.py tests/docs/test_site.py tests/packaging/test_distribution.py \
-		tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_sums_and_masks.py \
-		conformance/luxport_conformance/test_conformance.py
+		tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py
 
 conformance-full: env
 	$(BIN)/luxport conformance --full

@@ -41,7 +41,7 @@ _LONGEST = (
     "core/test_move.py",
 )
 # What `make slow-tests` asks, of users' own compilers, whole Flux models, processes together, the packages in
-# environments of their own, the site, and sums of thousands: minutes of a processor that `make test` has not.
+# environments of their own, and the site: minutes of a processor that `make test` has not.
 _SLOW = (
     "core/test_users_compilers.py",
     "distributed/test_together.py",
@@ -49,7 +49,7 @@ _SLOW = (
     "packaging/test_distribution.py",
     "porting/test_flux_models_real.py",
 )
-_SLOW_TESTS = ("test_default_compiler", "test_half_types_sum_as_float32")
+_SLOW_TESTS = ("test_default_compiler",)
 _PLACES = {name: place for place, name in enumerate(_LONGEST)}
 
 

@@ -39,7 +39,7 @@ def lazy_names(
         if name not in place_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         with _one_at_a_time:
-            return put(name, _imported(module_of(name)))
+            return put(name, _import_in_order(module_of(name)))
 
     def module_of(name: str) -> str:
         place = place_of[name]
@@ -66,12 +66,12 @@ def lazy_names(
 _one_at_a_time = threading.RLock()
 
 
-def _imported(module: str) -> Any:
+def _import_in_order(module: str) -> Any:
     """Import a module after the packages that it is in, from the outside to the inside.
 
     Python alone takes a module's lock first, and then waits for its package, which may wait for the module.
     """
     outer = module.rpartition(".")[0]
     if outer:
-        _imported(outer)
+        _import_in_order(outer)
     return import_module(module)

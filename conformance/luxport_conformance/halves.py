@@ -9,7 +9,8 @@ from luxport.backend import get_backend
 from luxport_conformance.backends import BACKENDS, abilities
 from luxport_conformance.compare import Violation
 from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_samples, loss_of_no_samples
-from luxport_conformance.half_sums import HALVES, SPREAD, half_sums
+from luxport_conformance.half_layers import every_spread
+from luxport_conformance.half_sums import HALVES, half_sums
 from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
 __all__ = ["main"]
@@ -20,7 +21,7 @@ def main(names: list[str]) -> int:
     failed = 0
     for name in names or BACKENDS:
         backend, found, violations = get_backend(name), [0.0], []
-        for spread in SPREAD:
+        for spread in every_spread():
             for dtype in [dtype for dtype in HALVES if dtype in abilities(name).dtypes]:
                 try:
                     found.append(half_sums(spread, backend, dtype))

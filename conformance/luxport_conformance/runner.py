@@ -21,6 +21,8 @@ from luxport_conformance.cases import CASES
 from luxport_conformance.compare import Violation, compare
 from luxport_conformance.evaluation import Evaluations
 from luxport_conformance.examples import EXAMPLES, Example
+from luxport_conformance.half_layers import every_spread
+from luxport_conformance.half_sums import HALVES, half_sums
 from luxport_conformance.laws import LAWS, Law
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.operations import Overrides, expect_held
@@ -100,7 +102,8 @@ def checks(
     """Yield every check of these cases, and of all laws, on these backends.
 
     `pattern` is a regular expression that a subject (a layer or operation) or a check's id must contain. With
-    `thorough` cases run in both modes, and in each dtype; without it a few that take long are left out. With `share`,
+    `thorough` cases run in both modes, and in each dtype, and what sums does so over thousands in half types; without
+    it a few that take long are left out. With `share`,
     where operations are not compiled by themselves, the first case of a subject is compiled and a layer's first
     example, and other dtypes than float32 are asked of that example alone: compiling takes most of the time, and
     programs are traced much alike.
@@ -110,6 +113,7 @@ def checks(
         *_case_checks(backends, cases, thorough, share),
         *_law_checks(backends, thorough, share),
         *_override_checks(backends, thorough),
+        *(_half_checks(backends) if thorough else ()),
     ):
         if re.search(pattern, check.subject) or re.search(pattern, check.id):
             yield check
@@ -371,6 +375,22 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
                         run=partial(run_override, name, position, backend, dtype, overrides),
                         dtype=dtype,
                     )
+
+
+def _half_checks(backends: list[str]) -> Iterator[Check]:
+    for backend in backends:
+        for dtype in [dtype for dtype in HALVES if dtype in abilities(backend).dtypes]:
+            for spread in every_spread():
+                yield Check(
+                    id=f"half_sums-{re.sub('[^0-9A-Za-z_]+', '_', spread.name)}-{backend}-{dtype}",
+                    kind="half",
+                    subject=spread.subject,
+                    name="half_sums",
+                    backend=backend,
+                    run=partial(half_sums, spread, get_backend(backend), dtype),
+                    dtype=dtype,
+                    of="backward" if abilities(backend).gradients else "forward",
+                )
 
 
 def run_held(backend_name: str) -> float:

@@ -1,4 +1,7 @@
-"""Sums in half types, what masks hide, and empty batches: a few of each in every run, all by ``make halves``."""
+"""Sums in half types, what masks hide, and empty batches: a few of each in every run, all by ``make halves``.
+
+The sums are among the checks of ``luxport conformance --full`` too.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,22 @@ import pytest
 from luxport.backend import get_backend
 from luxport_conformance.backends import abilities
 from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_samples, loss_of_no_samples
-from luxport_conformance.half_sums import HALVES, SPREAD, half_sums
+from luxport_conformance.half_layers import every_spread
+from luxport_conformance.half_sums import HALVES, half_sums
 from luxport_conformance.half_sums_left_out import of_no_use, without_a_sum
 from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
 # compiles each program.
-_SHARES = {"numpy": 5, "torch": 5, "tf": 17, "jax": 59, "strict": 5, "strict32": 5}  # odd: every other one is near 500
+_SHARES = {"numpy": 5, "torch": 5, "tf": 17, "jax": 59, "strict": 5, "strict32": 5}
+_SHARES_OF_SUMS = {"numpy": 29, "torch": 29, "tf": 61, "jax": 177}  # odd: every other one is near 500
 
 
 def test_half_types_sum_as_float32(backend_name: str) -> None:
     dtypes = [dtype for dtype in HALVES if dtype in abilities(backend_name).dtypes]
     if not dtypes:
         pytest.skip(f"{backend_name} has no half types")
-    for number, spread in enumerate(SPREAD[:: _SHARES[backend_name]]):
+    for number, spread in enumerate(every_spread()[:: _SHARES_OF_SUMS[backend_name]]):
         half_sums(spread, get_backend(backend_name), dtypes[number // 2 % len(dtypes)])
 
 

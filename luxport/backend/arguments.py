@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._registry import backend_of, casts, find_owner
-from luxport.backend.memory import told_of_memory
+from luxport.backend.memory import explain_memory
 from luxport.backend.option_rules import ANNOTATED, Rule, is_number
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
@@ -129,7 +129,7 @@ class Arguments:
         """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
         if isinstance(error, LayerError) and error.place.layer is not None:
             return error  # from a layer inside a function that the call was given
-        problem = self._problem(given, options) or told_of_memory(error)
+        problem = self._problem(given, options) or explain_memory(error)
         if problem is None and not isinstance(error, LayerError):
             return error
         shown = error if problem is None else problem

@@ -11,7 +11,7 @@ from typing import Any
 from luxport.errors import LayerError, LayerMemoryError
 from luxport.text import shown
 
-__all__ = ["check_growth", "check_memory", "told_of_memory"]
+__all__ = ["check_growth", "check_memory", "explain_memory"]
 
 _ANY_AXIS = 1 << 20
 _TIMES = 1 << 12
@@ -48,12 +48,12 @@ def check_growth(axis: int, n: Any, new: Any) -> None:
         raise LayerError(f"expects sizes that fit into memory, got {new} along axis {axis}, which has {n}")
 
 
-def told_of_memory(error: Exception) -> LayerError | None:
+def explain_memory(error: Exception) -> LayerError | None:
     """Return luxport's own error for one of memory that ended, None for any other.
 
     What an accelerator's allocator raises stays what it is: programs catch it by its type, and try less.
 
-    >>> told_of_memory(MemoryError())
+    >>> explain_memory(MemoryError())
     LayerMemoryError('expects sizes that fit into memory: there is no room for what this call makes')
     """
     text = str(error)[:2000]

@@ -69,15 +69,15 @@ def abstract_values(initial: Callable[[Any, Any], Any], layer: LayerBase) -> Any
         values = initial(AbstractRng(), layer)
     except ValuesNeededError:
         values = initial(Rng(0), layer)
-    return _described(values, {})
+    return _describe(values, {})
 
 
-def _described(values: Any, known: dict[int, Any]) -> Any:
+def _describe(values: Any, known: dict[int, Any]) -> Any:
     """Describe each array, those of a layer once however often it stands in others."""
     if type(values) is not dict:
         return tree.map(AbstractArray.like, values)
     if id(values) not in known:
-        known[id(values)] = {name: _described(value, known) for name, value in values.items()}
+        known[id(values)] = {name: _describe(value, known) for name, value in values.items()}
     return known[id(values)]
 
 

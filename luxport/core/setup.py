@@ -17,7 +17,7 @@ from luxport.backend import (
     get_backend,
     load_present_backends,
 )
-from luxport.backend.memory import told_of_memory
+from luxport.backend.memory import explain_memory
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
@@ -82,7 +82,7 @@ def setup(
             # Values that a layer of one's own makes with NumPy's defaults are in single precision, as all others.
             return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)
         except Exception as error:
-            ended = told_of_memory(error)
+            ended = explain_memory(error)
             if ended is None:
                 raise
             raise ended from error

@@ -13,10 +13,10 @@ from luxport.layers._normalize import BatchNorm
 from luxport.transforms._custom_gradient import custom_vjp
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["SyncBatchNorm", "mean_over_workers", "synchronized"]
+__all__ = ["SyncBatchNorm", "mean_over_workers", "synchronize_layer"]
 
 
-def synchronized(layer: Any) -> Any:
+def synchronize_layer(layer: Any) -> Any:
     """Return a BatchNorm as one of all processes, another layer as it is."""
     if type(layer) is not BatchNorm:
         return layer

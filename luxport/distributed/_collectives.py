@@ -40,7 +40,7 @@ def allreduce(values: tree.Tree, op: str = "mean") -> tree.Tree:
     {'weight': array([1., 2.]), 'name': 'Dense'}
     >>> distributed.shutdown()
     """
-    return _reduced("allreduce", values, op)
+    return _reduce("allreduce", values, op)
 
 
 @says_what_it_takes
@@ -59,7 +59,7 @@ def reduce(values: tree.Tree, op: str = "mean", *, root: int = 0) -> tree.Tree:
     """
     session = current("reduce")
     _expect_rank("reduce", session, root)
-    combined = _reduced("reduce", values, op, root)
+    combined = _reduce("reduce", values, op, root)
     return combined if session.world.rank == root else values
 
 
@@ -76,7 +76,7 @@ def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     """
     session = current("bcast")
     _expect_rank("bcast", session, root)
-    return _moved("bcast", values, f"root={root}", lambda arrays: session.engine.broadcast(arrays, root))
+    return _move("bcast", values, f"root={root}", lambda arrays: session.engine.broadcast(arrays, root))
 
 
 @says_what_it_takes
@@ -102,11 +102,11 @@ def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     _expect_rank("synchronize", session, root)
     places = [(".".join(path), type(leaf).__name__) for path, leaf in tree.leaves_with_path(values) if _is_number(leaf)]
     detail = f"root={root} {places}" if places else f"root={root}"
-    values = _moved("synchronize", values, detail, lambda arrays: session.engine.broadcast(arrays, root))
+    values = _move("synchronize", values, detail, lambda arrays: session.engine.broadcast(arrays, root))
     if not places:
         return values
     own = json.dumps([leaf for leaf in tree.leaves(values) if _is_number(leaf)])
-    numbers = iter(json.loads(_exchanged("synchronize", session, own)[root]))
+    numbers = iter(json.loads(_exchange("synchronize", session, own)[root]))
     return tree.map(lambda leaf: next(numbers) if _is_number(leaf) else leaf, values)
 
 
@@ -122,10 +122,10 @@ def barrier() -> None:
 
 def average(arrays: Sequence[Array]) -> list[Array]:
     """Return means of arrays, all at once."""
-    return _reduced("DistributedOptimizer", list(arrays), "mean")
+    return _reduce("DistributedOptimizer", list(arrays), "mean")
 
 
-def _reduced(caller: str, values: tree.Tree, op: str, root: int | None = None) -> tree.Tree:
+def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) -> tree.Tree:
     session = current(caller)
     if op not in OPERATIONS:
         raise ValueError(f"{caller} expects an op among {', '.join(OPERATIONS)}, got {shown(op)}")
@@ -142,10 +142,10 @@ def _reduced(caller: str, values: tree.Tree, op: str, root: int | None = None) -
             return engine.all_reduce(arrays, op)
         return engine.all_reduce([array / size for array in arrays] if size > 1 else arrays, "sum")
 
-    return _moved(caller, values, op if root is None else f"{op} root={root}", move)
+    return _move(caller, values, op if root is None else f"{op} root={root}", move)
 
 
-def _moved(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Array]], list[Array]]) -> tree.Tree:
+def _move(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Array]], list[Array]]) -> tree.Tree:
     session = current(caller)
     found = _arrays(values)
     for path, leaf in found:
@@ -162,7 +162,7 @@ def _moved(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Arr
 
 def expect_agreement(caller: str, session: Session, described: list[str]) -> None:
     """Expect that every process is about to do the same: what differs is named in each of them."""
-    texts = _exchanged(caller, session, "\n".join(described))
+    texts = _exchange(caller, session, "\n".join(described))
     if len(set(texts)) == 1:
         return
     lines = [text.split("\n") for text in texts]
@@ -177,7 +177,7 @@ def expect_agreement(caller: str, session: Session, described: list[str]) -> Non
             )
 
 
-def _exchanged(caller: str, session: Session, text: str) -> list[str]:
+def _exchange(caller: str, session: Session, text: str) -> list[str]:
     """Return every process's text: digests of them first, which is all that moves as long as they are the same."""
     own = text.encode()
     digest = hashlib.blake2b(own, digest_size=24).digest() + len(own).to_bytes(8, "big")

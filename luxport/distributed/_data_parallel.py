@@ -11,7 +11,7 @@ from luxport import tree
 from luxport.backend import Array, can, dtype_name, find_owner, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.surgery import layer_map
-from luxport.distributed._batch_norm import synchronized
+from luxport.distributed._batch_norm import synchronize_layer
 from luxport.distributed._collectives import attempt, expect_agreement, expect_own, synchronize
 from luxport.distributed._engine import Session, current
 from luxport.errors import shape_text
@@ -65,7 +65,7 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     program = state.program.value
     model = program.model
     if sync_batch_norm:
-        model = layer_map(lambda layer, ps, st, path: (synchronized(layer), ps, st), model, state.ps, state.st)[0]
+        model = layer_map(lambda layer, ps, st, path: (synchronize_layer(layer), ps, st), model, state.ps, state.st)[0]
     state = synchronize(state)
     parallel = DataParallel(sync_batch_norm)
     return state.replace(program=Static(type(program)(model, program.precision, program.scaling, parallel)))
@@ -162,7 +162,7 @@ def _of_engine(
     world, engine = session.world, session.engine
     overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
     if overlap is not None:
-        objective = partial(_watched, overlap, objective)
+        objective = partial(_watch, overlap, objective)
     gradients = partial(_of_own_stream, gradients_of(objective), world.rank)
 
     def mean(arrays: list[Any]) -> list[Any]:
@@ -181,7 +181,7 @@ def _of_engine(
     return _between(backend, gradients, finish, exchange, jit=jit, donate=donate)
 
 
-def _watched(overlap: Any, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
+def _watch(overlap: Any, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
     overlap.watch(tree.leaves(ps))
     return objective(model, ps, st, data)
 
@@ -218,18 +218,18 @@ def _of_own_stream(
     gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any, **options: Any
 ) -> tuple[Any, Array, Any, Any]:
     """Compute gradients with the streams of one rank; the states that come back have the keys of before."""
-    grads, loss, stats, new = gradients(program, ps, _folded(st, rank), scale, data, **options)
+    grads, loss, stats, new = gradients(program, ps, _fold(st, rank), scale, data, **options)
     return grads, loss, stats, _with_keys_of(new, st)
 
 
-def _folded(st: Any, rank: Any) -> Any:
+def _fold(st: Any, rank: Any) -> Any:
     if isinstance(st, Mapping):
         if st.keys() == {"key", "counter"}:
             words = fold_in({"key": st["key"], "counter": 0 * st["counter"]}, rank)["key"]
             return {"key": words, "counter": st["counter"]}
-        return {name: _folded(value, rank) for name, value in st.items()}
+        return {name: _fold(value, rank) for name, value in st.items()}
     if isinstance(st, (tuple, list)):
-        return tree.like_sequence(st, [_folded(value, rank) for value in st])
+        return tree.like_sequence(st, [_fold(value, rank) for value in st])
     return st
 
 

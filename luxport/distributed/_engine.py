@@ -222,7 +222,7 @@ def initialize(engine: str = "auto", *, timeout: float = 300.0) -> None:
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < 1e6:
         raise ValueError(f"initialize expects a positive number of seconds as timeout, got {shown(timeout)}")
     world = read_world(os.environ)
-    name = _chosen(world) if engine == "auto" else engine
+    name = _choose(world) if engine == "auto" else engine
     if _session is not None:
         if name == _session.name:
             return
@@ -256,7 +256,7 @@ def require_engine(name: str) -> Any:
     return require(get_backend(_OWNERS.get(name, name)), "collectives")
 
 
-def _chosen(world: World) -> str:
+def _choose(world: World) -> str:
     if world.size == 1:
         return "local"
     backend = default_backend()

@@ -18,7 +18,7 @@ from luxport.core.layer import Layer
 from luxport.errors import LayerError, LayerIndexError
 from luxport.initializers import Initializer, normal
 from luxport.ops._gather import reduce_segments
-from luxport.ops.indices import expect_integers, marked_missing, value_range
+from luxport.ops.indices import expect_integers, mark_missing, value_range
 from luxport.random import Rng
 from luxport.text import kind_of, shown
 
@@ -165,7 +165,7 @@ class EmbeddingBag(Layer):
         offsets = _as_int32(offsets)
         right = _right_offsets(offsets, indices)
         bags = _reduce_segments(_rows(weight, indices, self.in_dims, None), indices, offsets, self.reduction)
-        return bags if right is None else marked_missing(namespace(bags), bags, right), st
+        return bags if right is None else mark_missing(namespace(bags), bags, right), st
 
     def _bags(self, weight: Array, x: Any, of_one: bool = False) -> Array:
         if isinstance(x, Integral):

@@ -12,7 +12,7 @@ from luxport.core.input_checks import shape_of, shape_text
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function
 from luxport.ops._embedding import pick
 from luxport.ops._operation import operation
-from luxport.ops.indices import marked_missing, within
+from luxport.ops.indices import mark_missing, within
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy"]
@@ -172,7 +172,7 @@ def _from_logarithms(
     if label_smoothing:
         losses = losses * (1.0 - label_smoothing) - xp.mean(weighted, axis=axis) * label_smoothing
     if there is not None:
-        losses = marked_missing(xp, losses, there)
+        losses = mark_missing(xp, losses, there)
     counted = None if kept is None else xp.astype(kept, losses.dtype)
     if kept is not None:
         losses = xp.where(kept, losses, xp.zeros_like(losses))

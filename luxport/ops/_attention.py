@@ -182,7 +182,7 @@ def attend(
     bias, mask = (_of_the_scores(xp, x, query, key) for x in (bias, mask))
     query, key, value = without_hidden(xp, query, key, value, bias, mask)
     scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
-    y = _grouped(xp, scores, value)
+    y = _multiply_groups(xp, scores, value)
     if token_axis == -3:
         y = _heads_and_tokens_swapped(xp, y)
     return (y, scores) if return_scores else y
@@ -319,7 +319,7 @@ def _scores(
     features = sizes_of(query)[-1]
     if scale is None:
         scale = math.sqrt(features) if is_number(features) else xp.sqrt(xp.astype(features, query.dtype))
-    logits = _grouped(xp, query * (1.0 / scale), xp.matrix_transpose(key))
+    logits = _multiply_groups(xp, query * (1.0 / scale), xp.matrix_transpose(key))
     if is_causal:
         mask = _causal(xp, query, key, -2)
     if bias is not None:
@@ -337,7 +337,7 @@ def _scores(
     return softmax(xp.where(mask, logits, hidden)) * xp.astype(sighted, logits.dtype)
 
 
-def _grouped(xp: Any, x: Array, y: Array) -> Array:
+def _multiply_groups(xp: Any, x: Array, y: Array) -> Array:
     """Multiply matrices (..., heads, n, k) with (..., fewer heads, k, m), each of which serves a group of heads."""
     if y.shape[-3] is not None and y.shape[-3] == x.shape[-3]:
         return xp.matmul(x, y)

@@ -28,7 +28,7 @@ from luxport.ops.windows import (
     transposed_padding,
     transposed_sizes,
     window_slices,
-    written_out,
+    write_out,
 )
 
 __all__ = ["conv", "conv_nd", "conv_transpose", "conv_transpose_nd", "fold", "fold_nd", "unfold", "unfold_nd"]
@@ -146,11 +146,11 @@ def conv_nd(
     Shapes: x (N, C, *spatial), weight (out, C / groups, *kernel), bias (out,) or None -> (N, out, *places)
     """
     x, weight = promote(namespace(x, weight), x, weight)
-    return _convolved(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip)
+    return _convolve(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip)
 
 
 @in_single_or_double  # sums, those of gradients too, are taken in float32
-def _convolved(
+def _convolve(
     x: Array,
     weight: Array,
     bias: Array | None,
@@ -210,7 +210,7 @@ def conv(
     >>> conv(x, weight, flip=False)
     array([[[ 5.,  8., 11., 14.]]])
     """
-    stride, padding, dilation = written_out(len(x.shape) - 2, stride, padding, dilation)
+    stride, padding, dilation = write_out(len(x.shape) - 2, stride, padding, dilation)
     windows = {"stride": stride, "padding": padding, "dilation": dilation}
     return conv_nd(x, weight, bias, **windows, groups=groups, flip=flip)
 
@@ -242,11 +242,11 @@ def conv_transpose_nd(
     """
     x, weight = promote(namespace(x, weight), x, weight)
     around = transposed_padding(padding, output_padding)
-    return _laid(x, weight, bias, stride=stride, around=around, dilation=dilation, groups=groups, flip=flip)
+    return _lay(x, weight, bias, stride=stride, around=around, dilation=dilation, groups=groups, flip=flip)
 
 
 @in_single_or_double
-def _laid(
+def _lay(
     x: Array,
     weight: Array,
     bias: Array | None,
@@ -307,7 +307,7 @@ def conv_transpose(
     array([[[ 3.,  2., 31., 20., 10.]]])
     """
     rank = len(x.shape) - 2
-    stride, padding, dilation = written_out(rank, stride, padding, dilation, cuts=True)
+    stride, padding, dilation = write_out(rank, stride, padding, dilation, cuts=True)
     windows = {"stride": stride, "padding": padding, "dilation": dilation}
     more = per_axis("output_padding", output_padding, rank, least=0)
     return conv_transpose_nd(x, weight, bias, **windows, output_padding=more, groups=groups, flip=flip)
@@ -367,7 +367,7 @@ def unfold(
     """
     rank = len(x.shape) - 2
     window = per_axis("window", window, rank)
-    stride, padding, dilation = written_out(rank, stride, padding, dilation)
+    stride, padding, dilation = write_out(rank, stride, padding, dilation)
     return unfold_nd(x, window=window, stride=stride, padding=padding, dilation=dilation, flip=flip)
 
 
@@ -440,6 +440,6 @@ def fold(
         raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {short(output_size)}")
     rank = len(output_size)
     size, window = per_axis("output_size", output_size, rank), per_axis("window", window, rank)
-    stride, padding, dilation = written_out(rank, stride, padding, dilation)
+    stride, padding, dilation = write_out(rank, stride, padding, dilation)
     windows = {"stride": stride, "padding": padding, "dilation": dilation}
     return fold_nd(columns, output_size=size, window=window, **windows, flip=flip)

@@ -99,7 +99,7 @@ def ctc_loss(
     wrong = None
     if logit_lengths is not None:
         steps_of_each: Any = xp.astype(logit_lengths, xp.int32)
-        wrong = _refused(
+        wrong = _find_wrong(
             xp, steps_of_each, xp.logical_or(steps_of_each < 0, steps_of_each > steps), "logit_lengths from 0 to T"
         )
         # Later steps may hold anything.
@@ -107,14 +107,14 @@ def ctc_loss(
         logits = xp.where(counted[..., None], logits, 0.0)
     if label_lengths is not None:
         counts: Any = xp.astype(label_lengths, xp.int32)
-        beyond = _refused(xp, counts, xp.logical_or(counts < 0, counts > count), "label_lengths from 0 to L")
+        beyond = _find_wrong(xp, counts, xp.logical_or(counts < 0, counts > count), "label_lengths from 0 to L")
         wrong = beyond if wrong is None else xp.logical_or(wrong, beyond)
         places = xp.arange(count, dtype=xp.int32, device=array_device(logits))
         there = places[None, :] < counts[:, None]
         used = xp.astype(there, xp.int32)
         absent = xp.logical_and(absent, there)
         labels = xp.where(there, labels, xp.full_like(labels, blank))
-    absent = xp.any(_refused(xp, labels, absent, f"labels in [0, {classes}) other than the blank {blank}"), axis=1)
+    absent = xp.any(_find_wrong(xp, labels, absent, f"labels in [0, {classes}) other than the blank {blank}"), axis=1)
     wrong = absent if wrong is None else xp.logical_or(wrong, absent)
     # No index may reach into another sequence.
     labels = xp.where(wrong[:, None], xp.full_like(labels, blank), labels)
@@ -149,15 +149,15 @@ def ctc_loss(
     reached, _ = scan(step, start, (scores[1:, ...], times))
     if label_lengths is None:
         losses = -logsumexp(reached[:, -head:], axis=-1)
-        return _marked(xp, losses, wrong, logit_lengths, nothing)
+        return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
     ends = xp.astype(label_lengths, xp.int32)[:, None] * 2
     places = xp.arange(2 * count + 1, dtype=xp.int32, device=array_device(logits))[None, :]
     ending = xp.logical_or(places == ends, places == ends - 1)
     losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
-    return _marked(xp, losses, wrong, logit_lengths, nothing)
+    return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
 
 
-def _refused(xp: Any, values: Array, wrong: Array, name: str) -> Array:
+def _find_wrong(xp: Any, values: Array, wrong: Array, name: str) -> Array:
     """Return where values are wrong, having raised an error if that is known."""
     seen = value_range(xp.astype(wrong, xp.int32))
     if seen is not None and seen[1]:
@@ -166,7 +166,7 @@ def _refused(xp: Any, values: Array, wrong: Array, name: str) -> Array:
     return wrong
 
 
-def _marked(xp: Any, losses: Array, wrong: Array, logit_lengths: Array | None, nothing: Array) -> Array:
+def _mark_impossible(xp: Any, losses: Array, wrong: Array, logit_lengths: Array | None, nothing: Array) -> Array:
     """Put in what the loss of no step is, and NaN where a sequence has what is not there."""
     if logit_lengths is not None:
         losses = xp.where(logit_lengths == 0, xp.astype(nothing, losses.dtype), losses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import single_or_double
 from luxport.ops._operation import operation
-from luxport.ops.indices import expect_integers, marked_missing, within
+from luxport.ops.indices import expect_integers, mark_missing, within
 
 __all__ = ["embedding", "pick"]
 
@@ -28,7 +28,7 @@ def embedding(table: Array, indices: Array) -> Array:
     # Gradients of rows that are taken many times add up in float32.
     rows = xp.take(single_or_double(xp, table), xp.reshape(held, (-1,)), axis=0)
     rows = xp.reshape(xp.astype(rows, table.dtype), (*shape, *table.shape[1:]))
-    return rows if there is None else marked_missing(xp, rows, there)
+    return rows if there is None else mark_missing(xp, rows, there)
 
 
 @operation

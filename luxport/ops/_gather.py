@@ -18,7 +18,7 @@ from luxport.backend.memory import check_memory
 from luxport.backend.option_rules import MOST, Rule, choice, count, is_int, is_number, or_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
-from luxport.ops.indices import are_in_range, expect_integers, marked_missing, value_range, within
+from luxport.ops.indices import are_in_range, expect_integers, mark_missing, value_range, within
 from luxport.ops.shapes import mark_unknown, sizes_of
 from luxport.transforms._stop_gradient import stop_gradient
 
@@ -75,7 +75,7 @@ def gather(src: Array, *indices: Array) -> Array:
     # Gradients of rows that are taken many times add up in float32.
     picked = xp.astype(xp.take(single_or_double(xp, rows), segments, axis=0), src.dtype)
     if there is not None:
-        picked = marked_missing(xp, picked, there)
+        picked = mark_missing(xp, picked, there)
     return picked if len(indices[0].shape) == 1 else xp.reshape(picked, (*sizes_of(indices[0]), *rest))
 
 
@@ -135,7 +135,7 @@ def scatter(
         init = xp.reshape(init, (rows, *rest))
     y = _OPERATORS[op](xp, src, segments, rows, init)
     if there is not None:
-        y = marked_missing(xp, y, xp.all(there))
+        y = mark_missing(xp, y, xp.all(there))
     return xp.reshape(y, (*sizes, *rest))
 
 
@@ -167,7 +167,7 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     check_memory("the result", (size, *src.shape[1:]))
     held, there = within(xp, segments, size, "segments")
     y = reduce_segments(src, held, op=op, size=size)
-    return y if there is None else marked_missing(xp, y, xp.all(there))
+    return y if there is None else mark_missing(xp, y, xp.all(there))
 
 
 def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:

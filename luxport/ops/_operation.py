@@ -59,7 +59,7 @@ def operation(
 
     def dispatched(definition: Callable[..., Any]) -> Callable[..., Any]:
         arguments = Arguments(definition, takes, rules or {}, guard if check is None else check)
-        return _dispatched(definition, arguments, arguments.early_test() if early else guard)
+        return _make_dispatch(definition, arguments, arguments.early_test() if early else guard)
 
     return dispatched if definition is None else dispatched(definition)
 
@@ -76,7 +76,7 @@ def definition_of(op: Callable[P, R]) -> Callable[P, R]:
     return op.definition  # type: ignore[attr-defined]
 
 
-def _dispatched(definition: Callable[..., Any], arguments: Arguments, expect: Check | None) -> Callable[..., Any]:
+def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect: Check | None) -> Callable[..., Any]:
     name = definition.__name__
     names, least = arrays_of(definition)
     expect_options = arguments.expect_options if arguments.rules else None

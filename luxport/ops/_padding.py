@@ -89,7 +89,7 @@ def pad_edge(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
     def edges(n: int | None, low: int, high: int) -> tuple[list[slice], list[slice]]:
         return [slice(0, 1)] * low, [slice(-1, None)] * high
 
-    return _padded(x, padding, axes, edges, mirror=False)
+    return _pad(x, padding, axes, edges, mirror=False)
 
 
 @operation(takes="x (...)", early=False)
@@ -113,7 +113,7 @@ def pad_reflect(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
         _expect_room("reflect", None if n is None else n - 1, low, high)
         return [slice(1, low + 1)], [slice(-1 - high, -1)]
 
-    return _padded(x, padding, axes, edges, mirror=True)
+    return _pad(x, padding, axes, edges, mirror=True)
 
 
 @operation(takes="x (...)", early=False)
@@ -137,7 +137,7 @@ def pad_symmetric(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
         _expect_room("symmetric", n, low, high)
         return [slice(0, low)], [slice(-high, None)]
 
-    return _padded(x, padding, axes, edges, mirror=True)
+    return _pad(x, padding, axes, edges, mirror=True)
 
 
 @operation(takes="x (...)", early=False)
@@ -161,7 +161,7 @@ def pad_circular(x: Array, *, padding: PadWidths, axes: Axes = None) -> Array:
         _expect_room("circular", n, low, high)
         return [slice(-low, None)], [slice(0, high)]
 
-    return _padded(x, padding, axes, edges, mirror=False)
+    return _pad(x, padding, axes, edges, mirror=False)
 
 
 Edges: TypeAlias = Callable[[int | None, int, int], tuple[list[slice], list[slice]]]
@@ -171,7 +171,7 @@ They are counted from the axis' ends: its size, for which there is a check, may 
 """
 
 
-def _padded(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool) -> Array:
+def _pad(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: bool) -> Array:
     xp = namespace(x)
     for axis, low, high in sides_to_pad(x, padding, axes, first=2):
         before = (slice(None),) * axis
@@ -183,7 +183,7 @@ def _padded(x: Array, padding: PadWidths, axes: Axes, edges: Edges, *, mirror: b
         below, above = edges(x.shape[axis], low, high)
         if len(below) + len(above) > 4 and (wide := single_or_double(xp, x)) is not x:
             # The gradients of an element that is repeated often add up in float32.
-            widened = _padded(wide, ((low, high),), axis, edges, mirror=mirror)
+            widened = _pad(wide, ((low, high),), axis, edges, mirror=mirror)
             x = xp.astype(widened, x.dtype)
             continue
         parts = [part(where) for where in below] if low else []

@@ -25,7 +25,7 @@ from luxport.ops.windows import (
     fold_windows,
     pad_spatial,
     per_axis,
-    written_out,
+    write_out,
 )
 
 __all__ = [
@@ -103,7 +103,7 @@ def max_pool(
     >>> max_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1)
     array([[[1., 3., 5.]]])
     """
-    return max_pool_nd(x, **_written_out(x, window, stride, padding, dilation))
+    return max_pool_nd(x, **_write_out(x, window, stride, padding, dilation))
 
 
 @operation(takes=_TAKES, rules=WRITTEN_OUT, early=False, guard=_check_floating_windows)
@@ -161,7 +161,7 @@ def mean_pool(
     >>> mean_pool(np.arange(1.0, 6.0)[None, None], window=2, padding=1, count_include_pad=False)
     array([[[1. , 2.5, 4.5]]])
     """
-    return mean_pool_nd(x, **_written_out(x, window, stride, padding, dilation), count_include_pad=count_include_pad)
+    return mean_pool_nd(x, **_write_out(x, window, stride, padding, dilation), count_include_pad=count_include_pad)
 
 
 @operation(takes=_TAKES, rules={**WRITTEN_OUT, "p": POSITIVE}, early=False, guard=_check_floating_windows)
@@ -215,7 +215,7 @@ def lp_pool(
     >>> lp_pool(np.asarray([[[3.0, 4.0, 6.0, 8.0]]]), window=2)
     array([[[ 5., 10.]]])
     """
-    return lp_pool_nd(x, **_written_out(x, window, stride, padding, dilation), p=p)
+    return lp_pool_nd(x, **_write_out(x, window, stride, padding, dilation), p=p)
 
 
 @operation(takes=_ORDERED)
@@ -311,12 +311,12 @@ def root(total: Array, p: float) -> Array:
     return xp.where(zero, total, xp.where(zero, xp.ones_like(total), total) ** (1.0 / p))
 
 
-def _written_out(
+def _write_out(
     x: Array, window: PerAxis, stride: PerAxis | None, padding: PerSide, dilation: PerAxis
 ) -> dict[str, Any]:
     rank = len(x.shape) - 2
     window = per_axis("window", window, rank)
-    stride, padding, dilation = written_out(rank, window if stride is None else stride, padding, dilation)
+    stride, padding, dilation = write_out(rank, window if stride is None else stride, padding, dilation)
     return {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
 
 

@@ -13,7 +13,7 @@ from luxport.backend.memory import check_memory
 from luxport.backend.option_rules import ANY_INT, FLAG, LONGEST, POSITIVE, count, or_none
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
-from luxport.ops.indices import marked_missing, within
+from luxport.ops.indices import mark_missing, within
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["apply_rotary_embedding", "compute_rotary_embedding_params"]
@@ -126,7 +126,7 @@ def _at(xp: Any, cache: Array, positions: Array | None, x: Array, seq_axis: int)
             raise LayerError(f"expects a position for each of {known} places, got {tuple(positions.shape)}")
         held, there = within(xp, positions, cache.shape[0], "positions")
         rows = xp.take(cache, xp.reshape(held, (-1,)), axis=0)
-        rows = rows if there is None else marked_missing(xp, rows, xp.reshape(there, (-1,)))
+        rows = rows if there is None else mark_missing(xp, rows, xp.reshape(there, (-1,)))
     columns = cache.shape[1]
     after = (1,) * (len(x.shape) - seq_axis - 2)
     if positions is None or len(positions.shape) == 1:

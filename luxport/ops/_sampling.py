@@ -79,7 +79,7 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
         if not align_corners:
             place = place - 0.5
         if padding_mode == "reflection":
-            place = _mirrored(xp, place, 0.0 if align_corners else -0.5, float(n - 1 if align_corners else n))
+            place = _mirror(xp, place, 0.0 if align_corners else -0.5, float(n - 1 if align_corners else n))
         if padding_mode != "zeros":
             # Not `clip`, whose slope at its bounds differs between backends.
             place = xp.where(place <= 0.0, xp.zeros_like(place), place)
@@ -106,7 +106,7 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     return xp.reshape(total, (_batch(x), x.shape[1], *places))
 
 
-def _mirrored(xp: Any, place: Array, low: float, span: float) -> Array:
+def _mirror(xp: Any, place: Array, low: float, span: float) -> Array:
     """Fold places into [low, low + span] as mirrors at both ends do."""
     if span == 0.0:
         return xp.zeros_like(place)
@@ -159,7 +159,7 @@ def imrotate(
     expect_floating(x)
     sizes = tuple(x.shape)[2:]
     center = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
-    places = _rotated(sizes, angle, center)
+    places = _find_sources(sizes, angle, center)
     flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
     total = xp.zeros_like(flat)
     for above in itertools.product((0, 1), repeat=2) if method == "bilinear" else (None,):
@@ -180,7 +180,7 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2 and all([is_finite(n) for n in value])
 
 
-def _rotated(sizes: tuple[int, ...], angle: float, center: tuple[float, ...]) -> np.ndarray:
+def _find_sources(sizes: tuple[int, ...], angle: float, center: tuple[float, ...]) -> np.ndarray:
     """Return where each element of the result, in C order, comes from: (2, H * W)."""
     sin, cos = math.sin(angle), math.cos(angle)
     dh, dw = np.indices(sizes).reshape(2, -1) - np.array(center, np.float64)[:, None]

@@ -146,8 +146,8 @@ def istft(
         columns = columns * xp.astype(wide, columns.dtype)
         weight = weight * wide * wide
     frames = columns.shape[-2]
-    total = _overlapped(xp, columns, hop_length)
-    covered = _overlapped(xp, xp.broadcast_to(weight, (frames, n_fft)), hop_length)
+    total = _add_frames(xp, columns, hop_length)
+    covered = _add_frames(xp, xp.broadcast_to(weight, (frames, n_fft)), hop_length)
     nothing = covered <= 1e-11
     x = total / xp.astype(xp.where(nothing, xp.ones_like(covered), covered), total.dtype)
     length = n_fft + hop_length * (frames - 1)
@@ -380,7 +380,7 @@ def _as_wide(xp: Any, window: Array, n_fft: int, columns: Array) -> Array:
     return pad_zeros(xp.astype(window, widest_like(xp, columns)), padding=((low, n_fft - size - low),), axes=0)
 
 
-def _overlapped(xp: Any, columns: Array, hop: int) -> Array:
+def _add_frames(xp: Any, columns: Array, hop: int) -> Array:
     """Add up frames (..., frames, n), each a hop after the last: (..., n + hop (frames - 1))."""
     *leading, frames, n = columns.shape
     pieces = -(-n // hop)

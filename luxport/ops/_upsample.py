@@ -149,7 +149,7 @@ def upsample_linear(x: Array, *, scale: Scale = None, size: Size = None, align_c
     for axis, new in enumerate(new_sizes, start=2):
         n = shape[axis]
         if not fixed:
-            x = _interpolated(xp, x, axis, n, new, align_corners)
+            x = _interpolate(xp, x, axis, n, new, align_corners)
             continue
         if new == n:
             continue
@@ -230,7 +230,7 @@ _MANY = 16
 """Gradients of an element that has become so many add up in float32, if they are of a half type."""
 
 
-def _interpolated(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:
+def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:
     """Interpolate along an axis of n elements, which only the running program may know, to `new` of them.
 
     A place is a fraction of whole numbers, which are exact: `_places` are the same.
@@ -268,7 +268,7 @@ def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
         wanted = size if isinstance(size, tuple) else (size or 0,) * rank
         fits = len(wanted) == rank and all(n > 0 for n in wanted)
     else:
-        wanted = tuple(_scaled(n, s) for n, s in zip(sizes, scales, strict=False))
+        wanted = tuple(_scale_size(n, s) for n, s in zip(sizes, scales, strict=False))
         fits = len(scales) == rank and all(n > 0 for n in wanted if is_number(n))
     if not fits:
         raise LayerError(
@@ -292,7 +292,7 @@ def _scales(scale: Scale, rank: int) -> Any:
     return (1,) * (rank - len(scales)) + scales
 
 
-def _scaled(n: Any, scale: float) -> Any:
+def _scale_size(n: Any, scale: float) -> Any:
     """Return ``floor(n * scale)``, an array if n is one."""
     if isinstance(scale, int) or is_number(n):
         return n * scale if isinstance(scale, int) else math.floor(n * scale)

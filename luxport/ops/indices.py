@@ -23,7 +23,7 @@ from luxport.ops._operation import operation
 from luxport.ops.looking import may_look
 from luxport.ops.shapes import is_number
 
-__all__ = ["are_in_range", "expect_integers", "marked_missing", "value_range", "within"]
+__all__ = ["are_in_range", "expect_integers", "mark_missing", "value_range", "within"]
 
 
 @operation
@@ -72,7 +72,7 @@ def within(xp: Any, indices: Array, size: Any, name: str = "indices", culprit: s
     return held, held == indices
 
 
-def marked_missing(xp: Any, y: Array, there: Array) -> Array:
+def mark_missing(xp: Any, y: Array, there: Array) -> Array:
     """Put what stands for a missing number, NaN if there is one, where `there` is false along the first axes."""
     for _ in range(len(y.shape) - len(there.shape)):
         there = there[..., None]

@@ -33,7 +33,7 @@ __all__ = [
     "transposed_padding",
     "transposed_sizes",
     "window_slices",
-    "written_out",
+    "write_out",
 ]
 
 Sizes: TypeAlias = tuple[int, ...]
@@ -86,14 +86,14 @@ def per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
     return tuple([int(n) for n in sizes])
 
 
-def written_out(
+def write_out(
     rank: int, stride: PerAxis, padding: PerSide, dilation: PerAxis, *, cuts: bool = False
 ) -> tuple[Sizes, Pairs, Sizes]:
     """Write the options of windows on `rank` spatial axes out, one for each; only where it cuts, padding is negative.
 
     Raises: LayerError if there is not one for each, or one is out of range
 
-    >>> written_out(2, 1, (1, (2, 0)), (3, 1))
+    >>> write_out(2, 1, (1, (2, 0)), (3, 1))
     ((1, 1), ((1, 1), (2, 0)), (3, 1))
     """
     if rank < 1:

@@ -13,7 +13,7 @@ from luxport.optimizers._hyperparameters import scalars_like
 from luxport.optimizers._making import explains_itself
 from luxport.optimizers._rule import Batched, Clocked, abs2, check_eta, in_dtype_of, is_number
 
-__all__ = ["Adam", "AdamLike", "AdamW", "Moments", "Powers", "adam_step", "adam_update", "rounded_epsilon"]
+__all__ = ["Adam", "AdamLike", "AdamW", "Moments", "Powers", "adam_step", "adam_update", "round_epsilon"]
 
 Moments: TypeAlias = tuple[Array, Array]
 """``(m, v)``."""
@@ -176,7 +176,7 @@ def adam_update(
     constants = _constants(dxs[0], powers, eta, beta, epsilon)
     new_xs, new_ms, new_vs = [], [], []
     for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
-        m, v, step = _moved(namespace(x), dx, m, v, constants)
+        m, v, step = _move_moments(namespace(x), dx, m, v, constants)
         new_xs.append(x - (step if decay is None else step + decay * x))
         new_ms.append(m)
         new_vs.append(v)
@@ -192,7 +192,7 @@ def adam_step(
     Shapes: dx, m, v (...) -> m, v, step (...)
     Source: Optimisers.jl ``Adam``
     """
-    return _moved(namespace(dx), dx, m, v, _constants(dx, powers, eta, beta, epsilon))
+    return _move_moments(namespace(dx), dx, m, v, _constants(dx, powers, eta, beta, epsilon))
 
 
 class _Constants(NamedTuple):
@@ -213,18 +213,18 @@ def _constants(dx: Array, powers: Powers, eta: Any, beta: tuple[Any, Any], epsil
     power1, power2 = in_dtype_of(dx, powers[0]), in_dtype_of(dx, powers[1])
     return _Constants(
         *(beta1, beta2, 1.0 - beta1, 1.0 - beta2, 1.0 - power1, 1.0 - power2),
-        *(rounded_epsilon(dx, epsilon), in_dtype_of(dx, eta)),
+        *(round_epsilon(dx, epsilon), in_dtype_of(dx, eta)),
     )
 
 
-def _moved(xp: Any, dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
+def _move_moments(xp: Any, dx: Array, m: Array, v: Array, by: _Constants) -> tuple[Array, Array, Array]:
     m = by.beta1 * m + by.rest1 * dx
     v = by.beta2 * v + by.rest2 * abs2(dx)
     direction = m / by.correction1 / (xp.sqrt(v / by.correction2) + by.epsilon)
     return m, v, direction * by.eta
 
 
-def rounded_epsilon(x: Array, epsilon: Any) -> Any:
+def round_epsilon(x: Array, epsilon: Any) -> Any:
     """Round epsilon to the precision of x; the default would vanish in float16, and 0 / 0 with it."""
     if dtype_name(x) == "float16":
         if is_number(epsilon):

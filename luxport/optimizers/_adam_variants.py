@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.backend.dtypes import widest_like
-from luxport.optimizers._adam import AdamLike, Moments, Powers, adam_step, rounded_epsilon
+from luxport.optimizers._adam import AdamLike, Moments, Powers, adam_step, round_epsilon
 from luxport.optimizers._making import explains_itself
 from luxport.optimizers._rule import abs2, check_real, in_dtype_of, is_number
 
@@ -103,7 +103,7 @@ class AdaMax(AdamLike):
         m = beta1 * m + (1.0 - beta1) * dx
         u = xp.maximum(beta2 * u, xp.abs(dx))
         rest = 1.0 - in_dtype_of(x, clock[0])
-        return (m, u), in_dtype_of(x, self.eta) / rest * m / (u + rounded_epsilon(x, self.epsilon))
+        return (m, u), in_dtype_of(x, self.eta) / rest * m / (u + round_epsilon(x, self.epsilon))
 
 
 @explains_itself
@@ -176,7 +176,7 @@ class AMSGrad(AdamLike):
         m = beta1 * m + (1.0 - beta1) * dx
         v = beta2 * v + (1.0 - beta2) * abs2(dx)
         largest = xp.maximum(largest, v)
-        step = in_dtype_of(x, self.eta) * m / (xp.sqrt(largest) + rounded_epsilon(x, self.epsilon))
+        step = in_dtype_of(x, self.eta) * m / (xp.sqrt(largest) + round_epsilon(x, self.epsilon))
         return (m, v, largest), step
 
 
@@ -207,7 +207,7 @@ class NAdam(AdamLike):
         m = beta1 * m + (1.0 - beta1) * dx
         v = beta2 * v + (1.0 - beta2) * abs2(dx)
         ahead = beta1 * m / (1.0 - beta1 * power1) + (1.0 - beta1) * dx / (1.0 - power1)
-        root = xp.sqrt(v * beta2 / (1.0 - power2)) + rounded_epsilon(x, self.epsilon)
+        root = xp.sqrt(v * beta2 / (1.0 - power2)) + round_epsilon(x, self.epsilon)
         return (m, v), ahead / root * in_dtype_of(x, self.eta)
 
 
@@ -234,7 +234,7 @@ class AdaBelief(AdamLike):
         m, s = state
         beta1, beta2 = (in_dtype_of(x, beta) for beta in self.beta)
         power1, power2 = (in_dtype_of(x, power) for power in clock)
-        epsilon = rounded_epsilon(x, self.epsilon)
+        epsilon = round_epsilon(x, self.epsilon)
         m = beta1 * m + (1.0 - beta1) * dx
         s = beta2 * s + (1.0 - beta2) * abs2(dx - m) + epsilon
         step = in_dtype_of(x, self.eta) * m / (1.0 - power1) / (xp.sqrt(s / (1.0 - power2)) + epsilon)

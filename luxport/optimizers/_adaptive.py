@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.optimizers._adam import rounded_epsilon
+from luxport.optimizers._adam import round_epsilon
 from luxport.optimizers._making import explains_itself
 from luxport.optimizers._rule import abs2, check_eta, in_dtype_of
 
@@ -56,7 +56,7 @@ class RMSProp:
             variance = square - abs2(mean)
             if "complex" not in dtype_name(x):  # rounding takes it below 0 where gradients hardly change
                 variance = xp.maximum(variance, xp.zeros_like(variance))
-        step = dx * in_dtype_of(x, self.eta) / (xp.sqrt(variance) + rounded_epsilon(x, self.epsilon))
+        step = dx * in_dtype_of(x, self.eta) / (xp.sqrt(variance) + round_epsilon(x, self.epsilon))
         return (square, mean), step
 
 
@@ -87,7 +87,7 @@ class AdaGrad:
     def apply(self, state: Array, x: Array, dx: Array) -> tuple[Array, Array]:
         """Add to the sum, then step."""
         total = state + abs2(dx)
-        root = namespace(x).sqrt(total) + rounded_epsilon(x, self.epsilon)
+        root = namespace(x).sqrt(total) + round_epsilon(x, self.epsilon)
         return total, dx * in_dtype_of(x, self.eta) / root
 
 
@@ -117,7 +117,7 @@ class AdaDelta:
     def apply(self, state: tuple[Array, Array], x: Array, dx: Array) -> tuple[tuple[Array, Array], Array]:
         """Move the moment of the gradients, step, and move the moment of the steps."""
         xp = namespace(x)
-        rho, epsilon = in_dtype_of(x, self.rho), rounded_epsilon(x, self.epsilon)
+        rho, epsilon = in_dtype_of(x, self.rho), round_epsilon(x, self.epsilon)
         gradients, steps = state
         gradients = rho * gradients + (1.0 - rho) * abs2(dx)
         step = dx * xp.sqrt(steps + epsilon) / xp.sqrt(gradients + epsilon)

@@ -8,7 +8,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import namespace
 from luxport.call_arguments import says_what_it_takes
-from luxport.optimizers._hyperparameters import filled, names_of, scalar, shortest, with_values
+from luxport.optimizers._hyperparameters import fill_in, names_of, scalar, shortest, with_values
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
 from luxport.text import kind_of, warn
@@ -51,7 +51,7 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
 
     def adjusted(group: Group) -> Group:
         found.update(names_of(group.rule.value) & values.keys())
-        rule, new = _adjusted(group.rule.value, group.values, values)
+        rule, new = _adjust(group.rule.value, group.values, values)
         return group._replace(rule=Static(rule), values=new)
 
     new = _map_groups(adjusted, state, at)
@@ -60,10 +60,10 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
     return new
 
 
-def _adjusted(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
+def _adjust(rule: Any, numbers: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return the rule, where a number of the program has changed, and the arrays of its other numbers."""
     if isinstance(rule, Compound):
-        pairs = [_adjusted(inner, its, values) for inner, its in zip(rule.inner_rules, numbers, strict=True)]
+        pairs = [_adjust(inner, its, values) for inner, its in zip(rule.inner_rules, numbers, strict=True)]
         each = iter([inner for inner, _ in pairs])
         return rule.map_rules(lambda inner: next(each)), tuple([its for _, its in pairs])
     known = {name: value for name, value in values.items() if name in names_of(rule)}
@@ -94,7 +94,7 @@ def current_rule(state: tree.Tree, at: str = "") -> Any:
     rules: list[Any] = []
 
     def seen(group: Group) -> Group:
-        rules.append(filled(group.rule.value, _numbers(group.values)))
+        rules.append(fill_in(group.rule.value, _numbers(group.values)))
         return group
 
     _map_groups(seen, state, at)

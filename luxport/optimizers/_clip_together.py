@@ -148,13 +148,13 @@ def _look_along_chains(
             seen[group][i] = clock
         if i < last:
             gradients = [
-                [_passed(apply_at(rule, its[i], *one, ())[1]) for one in zip(*flow, strict=True)]
+                [_pass_on(apply_at(rule, its[i], *one, ())[1]) for one in zip(*flow, strict=True)]
                 for rule, its, flow in zip(rules, seen, now, strict=True)
             ]
     return [tuple(its) for its in seen]
 
 
-def _passed(step: Any) -> Any:
+def _pass_on(step: Any) -> Any:
     """Return what the next rule takes for its gradient; a condition holds for all arrays, or for none."""
     return step.step if isinstance(step, StepIf) else step
 

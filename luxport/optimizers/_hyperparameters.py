@@ -13,7 +13,7 @@ from luxport.optimizers._rule import Compound, is_number
 
 __all__ = [
     "by_name",
-    "filled",
+    "fill_in",
     "names_of",
     "numbers_of",
     "precision_of",
@@ -121,16 +121,16 @@ def scalar(value: Any, like: Any) -> Any:
     return backend_of(like, value).xp.astype(value, like.dtype, copy=True)
 
 
-def filled(rule: Any, values: Any) -> Any:
+def fill_in(rule: Any, values: Any) -> Any:
     """Return the rule with the arrays of the state in the place of its numbers; nothing is checked, which costs time.
 
     >>> from luxport import optimizers
-    >>> filled(optimizers.Momentum(), {"eta": 0.5})
+    >>> fill_in(optimizers.Momentum(), {"eta": 0.5})
     Momentum(eta=0.5, rho=0.9)
     """
     if isinstance(rule, Compound):
         each = iter(values)
-        return rule.map_rules(lambda inner: filled(inner, next(each)))
+        return rule.map_rules(lambda inner: fill_in(inner, next(each)))
     if not values:
         return rule
     if is_compiling():  # PyTorch's compiler follows a constructor, and no dict of a value's
@@ -150,7 +150,7 @@ def by_name(rule: Any, values: Mapping[str, Any]) -> Any:
     """Return the rule with arrays in the place of those numbers that it has; nothing is checked."""
     if isinstance(rule, Compound):
         return rule.map_rules(lambda inner: by_name(inner, values))
-    return filled(rule, {name: value for name, value in values.items() if name in names_of(rule)})
+    return fill_in(rule, {name: value for name, value in values.items() if name in names_of(rule)})
 
 
 def without_numbers(rule: Any) -> Any:
@@ -160,7 +160,7 @@ def without_numbers(rule: Any) -> Any:
     >>> without_numbers(optimizers.AdamW(0.1))
     AdamW(eta=0.0, beta=(0.0, 0.0), lambda_=0.0, epsilon=0.0, couple=True)
     """
-    return filled(rule, _zeros(numbers_of(rule)))
+    return fill_in(rule, _zeros(numbers_of(rule)))
 
 
 def _zeros(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.optimizers._clip_together import clips_together
-from luxport.optimizers._hyperparameters import filled
+from luxport.optimizers._hyperparameters import fill_in
 from luxport.optimizers._rule import tick, update_all
 from luxport.optimizers._state import Leaf, OptimizerState
 
@@ -28,20 +28,20 @@ def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool)
     old: list[Any] = []
     xs: list[Array] = []
     dxs: list[Array] = []
-    if not _gathered(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not xs:
+    if not _gather(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not xs:
         return None
-    rule = filled(group.rule.value, group.values)
+    rule = fill_in(group.rule.value, group.values)
     if dtype_name(xs[0]) not in _WIDE or clips_together(rule):
         return None
     states, new = update_all(rule, group.clock, old, xs, dxs, (), in_place=in_place)
     groups = (group._replace(clock=tick(rule, group.clock)),)
     if states is old and new is xs:
         return OptimizerState(groups, leaves), ps
-    new_leaves, new_ps = _rebuilt(leaves, ps, iter(states), iter(new))
+    new_leaves, new_ps = _rebuild(leaves, ps, iter(states), iter(new))
     return OptimizerState(groups, new_leaves), new_ps
 
 
-def _gathered(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs: list[Array]) -> bool:
+def _gather(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs: list[Array]) -> bool:
     """List what rules keep, arrays and gradients, in the order of the parameters; False where anything is unusual."""
     if type(x) is not dict or type(state) is not dict or type(dx) is not dict or not len(x) == len(state) == len(dx):
         return False
@@ -59,12 +59,12 @@ def _gathered(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], d
             states.append(own)
             xs.append(value)
             dxs.append(gradient)
-        elif not _gathered(leaf, value, gradient, states, xs, dxs):
+        elif not _gather(leaf, value, gradient, states, xs, dxs):
             return False
     return True
 
 
-def _rebuilt(state: Any, x: Any, states: Iterator[Any], xs: Iterator[Array]) -> tuple[Any, Any]:
+def _rebuild(state: Any, x: Any, states: Iterator[Any], xs: Iterator[Array]) -> tuple[Any, Any]:
     leaves: dict[Any, Any] = {}
     values: dict[Any, Any] = {}
     for key, old in x.items():
@@ -73,5 +73,5 @@ def _rebuilt(state: Any, x: Any, states: Iterator[Any], xs: Iterator[Array]) -> 
             values[key] = value if value.dtype == old.dtype else namespace(value).astype(value, old.dtype)
             leaves[key] = Leaf(next(states))
         else:
-            leaves[key], values[key] = _rebuilt(state[key], old, states, xs)
+            leaves[key], values[key] = _rebuild(state[key], old, states, xs)
     return leaves, values

@@ -13,7 +13,7 @@ from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
 from luxport.optimizers._chain import MixedPrecision
 from luxport.optimizers._clip_together import Flow, clips_together, expect_all_together, look_at_all
-from luxport.optimizers._hyperparameters import filled, precision_of, values_of, without_numbers
+from luxport.optimizers._hyperparameters import fill_in, precision_of, values_of, without_numbers
 from luxport.optimizers._making import check_rule
 from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
@@ -116,7 +116,7 @@ def _setup(rule: Rule, x: Any, path: Path, places: dict[int, Path], groups: dict
     if first is not path:
         return Tied(Static(first))
     half = _is_half(x)
-    wide = _widened(x) if half else x
+    wide = _widen(x) if half else x
     kind = precision_of(wide)
     number = list(groups).index(kind) if kind in groups else len(groups)
     groups.setdefault(kind, [wide, 0])[1] += 1
@@ -163,21 +163,21 @@ def _step(
     for place, first in ties:
         dx = _find(grads, place)
         if dx is not None:
-            dx = _fitting(dx, _find(ps, first), place)
+            dx = _fit(dx, _find(ps, first), place)
             sums[first] = dx if first not in sums else sums[first] + dx
     work = [_Work([], [], [], [], []) for _ in groups]
     plan = _gather(leaves, ps, grads, more, path, len(path), sums, work)
     new_groups = list(groups)
     done: list[tuple[list[Leaf], list[Array]]] = [([], []) for _ in groups]
     at_work = [number for number, todo in enumerate(work) if todo.xs]
-    rules = [filled(groups[number].rule.value, groups[number].values) for number in at_work]
+    rules = [fill_in(groups[number].rule.value, groups[number].values) for number in at_work]
     clocks = [groups[number].clock for number in at_work]
     if at_work and clips_together(rules[0]):
         flows = [Flow([leaf.state for leaf in work[i].leaves], work[i].wide, work[i].dxs) for i in at_work]
         clocks = look_at_all(rules, clocks, flows)
     for number, rule, seen in zip(at_work, rules, clocks, strict=True):
         group, todo = groups[number], work[number]
-        done[number] = _stepped(rule, seen, todo, in_place)
+        done[number] = _step_group(rule, seen, todo, in_place)
         clock = tick(rule, seen)
         if len(todo.xs) == group.size.value or group.clock is None:
             new_groups[number] = Group(group.rule, group.values, clock, group.size)
@@ -185,15 +185,15 @@ def _step(
         # Some have no gradient: a step without one is no step, so their clock waits.
         ours, moved = len(todo.xs), Static(len(new_groups))
         new_groups[number] = group._replace(size=Static(group.size.value - ours))
-        new_groups.append(Group(group.rule, _copied(group.values), clock, Static(ours)))
+        new_groups.append(Group(group.rule, _copy(group.values), clock, Static(ours)))
         done[number] = ([leaf._replace(group=moved) for leaf in done[number][0]], done[number][1])
-    new_leaves, new_ps = _rebuilt(plan, leaves, ps, done)
+    new_leaves, new_ps = _rebuild(plan, leaves, ps, done)
     for place, first in ties:
         new_ps = _put(new_ps, place, _find(new_ps, first))
     return OptimizerState(tuple(new_groups), new_leaves), new_ps
 
 
-def _stepped(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[list[Leaf], list[Array]]:
+def _step_group(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[list[Leaf], list[Array]]:
     states, wides = update_all(
         rule, clock, [leaf.state for leaf in todo.leaves], todo.wide, todo.dxs, todo.more, in_place=in_place
     )
@@ -202,7 +202,7 @@ def _stepped(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[list[
         x, remainder = wide, None
         if wide.dtype != old.dtype:
             x = namespace(wide).astype(wide, old.dtype)
-            remainder = None if leaf.remainder is None else wide - _widened(x)
+            remainder = None if leaf.remainder is None else wide - _widen(x)
         leaves.append(Leaf(state, remainder, leaf.group, leaf.frozen))
         xs.append(x)
     return leaves, xs
@@ -228,22 +228,22 @@ def _gather(
         if isinstance(x, FlatParameters):
             dx, x = _as_vector(dx, x), x.vector
         if sums and (total := sums.get(path[depth:])) is not None:
-            dx = total if dx is None else _fitting(dx, x, path) + total
+            dx = total if dx is None else _fit(dx, x, path) + total
         elif dx is None:
             return None
         else:
-            dx = _fitting(dx, x, path)
+            dx = _fit(dx, x, path)
         number = group_of(state)
         todo = work[number]
         wide = x
         if _is_half(x):
-            wide = _widened(x) if state.remainder is None else _widened(x) + state.remainder
+            wide = _widen(x) if state.remainder is None else _widen(x) + state.remainder
         todo.leaves.append(state)
         todo.wide.append(wide)
         todo.xs.append(x)
         todo.dxs.append(dx)
         if more:
-            todo.more.append(tuple([_fitting(one, x, path) for one in more]))
+            todo.more.append(tuple([_fit(one, x, path) for one in more]))
         return number, len(todo.xs) - 1
     if state is None or isinstance(state, Tied):
         return None
@@ -264,7 +264,7 @@ def _gather(
     raise ValueError(f"update expects a leaf of optimizers.setup{_at(path)}, got {kind_of(state)}")
 
 
-def _rebuilt(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Array]]]) -> tuple[Any, Any]:
+def _rebuild(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Array]]]) -> tuple[Any, Any]:
     """Put what is done in its places."""
     if plan is None:
         return state, x
@@ -273,13 +273,13 @@ def _rebuilt(plan: Any, state: Any, x: Any, done: list[tuple[list[Leaf], list[Ar
         leaves, xs = done[number]
         return leaves[place], x.replace(xs[place]) if isinstance(x, FlatParameters) else xs[place]
     if isinstance(plan, dict):
-        pairs = {key: _rebuilt(inner, state[key], x[key], done) for key, inner in plan.items()}
+        pairs = {key: _rebuild(inner, state[key], x[key], done) for key, inner in plan.items()}
         return {key: pair[0] for key, pair in pairs.items()}, {key: pair[1] for key, pair in pairs.items()}
-    each = [_rebuilt(inner, state[i], x[i], done) for i, inner in enumerate(plan)]
+    each = [_rebuild(inner, state[i], x[i], done) for i, inner in enumerate(plan)]
     return tree.like_sequence(x, [s for s, _ in each]), tree.like_sequence(x, [y for _, y in each])
 
 
-def _copied(values: Any) -> Any:
+def _copy(values: Any) -> Any:
     """Give every group arrays of its own, as compilers that reuse memory of arguments ask."""
     return tree.map(lambda value: namespace(value).astype(value, value.dtype, copy=True), values)
 
@@ -333,7 +333,7 @@ def _as_vector(dx: Any, x: FlatParameters) -> Any:
     return x.layout.flatten_gradient(dx, x.vector) if isinstance(dx, Mapping) else dx
 
 
-def _fitting(dx: Any, x: Array, path: tuple[str, ...]) -> Array:
+def _fit(dx: Any, x: Array, path: tuple[str, ...]) -> Array:
     """Return the gradient in the dtype of its parameter, or in float32 if that is half precision."""
     shape, given = x.shape, getattr(dx, "shape", None)
     if given != shape and (given is None or not same_shape(given, shape)):
@@ -351,7 +351,7 @@ def _is_half(x: Array) -> bool:
     return dtype_name(x) in ("float16", "bfloat16")
 
 
-def _widened(x: Array) -> Array:
+def _widen(x: Array) -> Array:
     xp = namespace(x)
     return xp.astype(x, xp.float32)
 

@@ -31,7 +31,7 @@ def batch(samples: Iterable[Any]) -> Any:
     listed = list(samples)
     if not listed:
         raise ValueError("batch expects samples, got none")
-    return tree.map(_stacked, *listed)
+    return tree.map(_stack, *listed)
 
 
 @says_what_it_takes
@@ -64,7 +64,7 @@ def first_size(caller: str, batch: tree.Tree) -> int:
     return next(iter(sizes.values()))[0]
 
 
-def _stacked(*leaves: Any) -> Array:
+def _stack(*leaves: Any) -> Array:
     if find_owner(type(leaves[0])) is None:
         return asarray(leaves)
     return namespace(*leaves).stack(leaves, axis=0)

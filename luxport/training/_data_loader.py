@@ -76,7 +76,7 @@ class DataLoader:
             if order is None:
                 yield tree.map(lambda leaf, batch=batch: leaf[batch, ...], self.data)
             else:
-                yield tree.map(lambda leaf, rows=order[batch]: _taken(leaf, rows), self.data)
+                yield tree.map(lambda leaf, rows=order[batch]: _take(leaf, rows), self.data)
 
     def position(self, unused: int = 0) -> dict[str, Any]:
         """Return where the last pass is, as JSON can keep it: its random state, and the number of the next batch.
@@ -112,7 +112,7 @@ class DataLoader:
         return f"DataLoader({len(self)} batches of {self.batch_size})"
 
 
-def _taken(leaf: Array, rows: Any) -> Array:
+def _take(leaf: Array, rows: Any) -> Array:
     backend = backend_of(leaf)
     xp, indices = namespace(leaf), backend.asarray(rows, device=backend.device_of(leaf))
     if len(leaf.shape) == 1:  # PyTorch takes rows of unsigned integers, and not entries

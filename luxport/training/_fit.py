@@ -22,7 +22,7 @@ from luxport.core.modes import test_mode
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
 from luxport.training._place import Place
-from luxport.training._progress_bar import shown
+from luxport.training._progress_bar import show_progress
 from luxport.training._state import TrainState, expect_state, in_precision
 from luxport.training._step import Objective, train_step
 from luxport.transforms._transforms import jit as compile_program
@@ -115,9 +115,9 @@ def fit(
     if resume:
         if checkpoint is None:
             raise ValueError("fit expects a folder as checkpoint to resume from, got None")
-        state = place.restored(checkpoint, state)
+        state = place.restore(checkpoint, state)
     history, number = place.history, place.steps
-    with _interruptions() as interrupted, shown(show, batches, epochs - place.epochs) as (write, advance):
+    with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
         for epoch in range(place.epochs + 1, epochs + 1):
             if schedules and schedule_each == "epoch":
                 state = _follow(schedules, epoch, state)

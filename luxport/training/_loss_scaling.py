@@ -38,8 +38,8 @@ class DynamicLossScale:
     >>> scaling = DynamicLossScale(initial=2.0**10)
     >>> ps = {"a": luxport.asarray([3.0], backend="torch", dtype="float16")}
     >>> state = scaling.setup(ps)
-    >>> grads = luxport.grad(lambda ps: scaling.scaled(state, (ps["a"] ** 2).sum() * 1e-7))(ps)
-    >>> grads, finite = scaling.unscaled(state, grads)
+    >>> grads = luxport.grad(lambda ps: scaling.scale(state, (ps["a"] ** 2).sum() * 1e-7))(ps)
+    >>> grads, finite = scaling.unscale(state, grads)
     >>> bool(finite), round(float(grads["a"][0]) * 1e7, 1)
     (True, 6.0)
     >>> state = scaling.update(state, finite)
@@ -74,12 +74,12 @@ class DynamicLossScale:
             "finite_steps": xp.astype(none, xp.int32),
         }
 
-    def scaled(self, state: dict[str, Array], loss: Array) -> Array:
+    def scale(self, state: dict[str, Array], loss: Array) -> Array:
         """Return the loss times the factor, in float32: that is what is to be differentiated."""
         xp = namespace(loss)
         return xp.astype(loss, state["scale"].dtype) * state["scale"]
 
-    def unscaled(self, state: dict[str, Array], grads: tree.Tree) -> tuple[tree.Tree, Array]:
+    def unscale(self, state: dict[str, Array], grads: tree.Tree) -> tuple[tree.Tree, Array]:
         """Return the gradients divided by the factor, in float32 where they were half, and whether all are finite."""
 
         def divided(dx: Any) -> Any:

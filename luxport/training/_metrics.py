@@ -7,7 +7,7 @@ from luxport.backend.arguments import checked
 from luxport.backend.dtypes import as_indices
 from luxport.backend.option_rules import ANY_INT, AXIS, count, or_none
 from luxport.errors import LayerError, shape_text
-from luxport.ops.indices import marked_missing, within
+from luxport.ops.indices import mark_missing, within
 from luxport.ops.shapes import sizes_of
 
 __all__ = ["accuracy"]
@@ -64,7 +64,7 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     known = xp.any(xp.logical_and(is_class, scores == scores), axis=-1)
     ahead = xp.sum(xp.astype(ahead, xp.int32), axis=-1)
     right = xp.astype(xp.logical_and(known, ahead < top), xp.float32)
-    right = right if there is None else marked_missing(xp, right, there)
+    right = right if there is None else mark_missing(xp, right, there)
     if ignore_index is None:
         return xp.mean(right)
     counted = xp.astype((classes if one_hot else y) != ignore_index, xp.float32)

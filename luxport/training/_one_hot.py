@@ -23,7 +23,7 @@ from luxport.backend.arguments import checked
 from luxport.backend.dtypes import as_indices, is_bool, is_floating
 from luxport.backend.option_rules import AXIS, BACKEND, MOST, TEXT, Rule, is_int, or_none
 from luxport.errors import LayerError, LayerTypeError, shape_text
-from luxport.ops.indices import marked_missing, value_range
+from luxport.ops.indices import mark_missing, value_range
 from luxport.text import kind_of, shown
 
 __all__ = ["onecold", "onehot", "onehotbatch"]
@@ -148,7 +148,7 @@ def onehotbatch(
         )
     if backend is not None:
         get_backend(backend)
-    known = list(range(labels)) if isinstance(labels, int) else _listed(labels)
+    known = list(range(labels)) if isinstance(labels, int) else _to_list(labels)
     if not known:
         raise LayerError("expects a label at least, got none")
     position = _positions(known)
@@ -206,7 +206,7 @@ def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) ->
     return _named(backend_of(indices).to_numpy(indices).tolist(), labels)
 
 
-def _listed(labels: Sequence[Any]) -> list[Any]:
+def _to_list(labels: Sequence[Any]) -> list[Any]:
     return backend_of(labels).to_numpy(labels).tolist() if is_array(labels) else list(labels)
 
 
@@ -232,7 +232,7 @@ def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, po
     hot = xp.astype(hot, getattr(xp, dtype))
     seen = value_range(xp.astype(there, xp.int32))
     if seen is None:
-        return marked_missing(xp, hot, there)
+        return mark_missing(xp, hot, there)
     if seen[0] == 0:
         raise _unknown(known, next(n for n in backend.to_numpy(data).reshape(-1).tolist() if n not in position))
     return hot

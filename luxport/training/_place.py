@@ -43,7 +43,7 @@ class Place:
         """Write a checkpoint."""
         _training().save_checkpoint(folder, state, loader=self)
 
-    def restored(self, folder: str | PathLike[str], state: TrainState) -> TrainState:
+    def restore(self, folder: str | PathLike[str], state: TrainState) -> TrainState:
         """Go where the last checkpoint of a folder was, and return its state; stay if there is none."""
         try:
             return _training().restore(folder, state, loader=self)

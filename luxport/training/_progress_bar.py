@@ -1,4 +1,4 @@
-"""A bar of the steps of a training, where a terminal and rich are there: `shown`."""
+"""A bar of the steps of a training, where a terminal and rich are there: `show_progress`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["shown"]
+__all__ = ["show_progress"]
 
 Write = Callable[[str], Any] | None
 
 
 @contextmanager
-def shown(write: Write, batches: Any, epochs: int) -> Iterator[tuple[Write, Callable[[], None]]]:
+def show_progress(write: Write, batches: Any, epochs: int) -> Iterator[tuple[Write, Callable[[], None]]]:
     """Yield what writes a line, and what is called after each step.
 
     Args:

@@ -210,10 +210,10 @@ class _InPrecision:
     precision: str
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        y, new = self.model(self._narrowed(x), self._narrowed(ps), st)
-        return tree.map(_widened, y), tree.map(_like, new, st) if tree.structure(new) == tree.structure(st) else new
+        y, new = self.model(self._narrow(x), self._narrow(ps), st)
+        return tree.map(_widen, y), tree.map(_like, new, st) if tree.structure(new) == tree.structure(st) else new
 
-    def _narrowed(self, values: Any) -> Any:
+    def _narrow(self, values: Any) -> Any:
         def narrow(leaf: Any) -> Any:
             if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float32", "float64"):
                 return leaf
@@ -223,7 +223,7 @@ class _InPrecision:
         return tree.map(narrow, values)
 
 
-def _widened(leaf: Any) -> Any:
+def _widen(leaf: Any) -> Any:
     if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float16", "bfloat16"):
         return leaf
     return namespace(leaf).astype(leaf, namespace(leaf).float32)

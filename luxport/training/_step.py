@@ -79,7 +79,7 @@ def apply_gradients(state: TrainState, grads: tree.Tree) -> TrainState:
     (array([[0.]], dtype=float32), 1)
     """
     state.expect_kept()
-    return _applied(state, grads, in_place=False)
+    return _apply(state, grads, in_place=False)
 
 
 @says_what_it_takes
@@ -133,13 +133,13 @@ def train_step(
     key = objective, jit, donate, accumulate, steps_per_call, nonfinite
     program = _PROGRAMS.get(key)
     if program is None:
-        program = _made(key)
+        program = _find_program(key)
     loss, stats, new, finite = program(data, state)
     if donate:
         state.take()
     if nonfinite == "raise" and not bool(finite):
         raise NonFiniteError(
-            f"train_step expects a finite loss and gradient, got the loss {_told(loss)} after {int(new.step)} steps: "
+            f"train_step expects a finite loss and gradient, got the loss {_tell(loss)} after {int(new.step)} steps: "
             "no step was taken, and the error's state goes on",
             new,
         )
@@ -161,7 +161,7 @@ MOST_PLANS = 64
 _PROGRAMS: dict[tuple[Any, ...], Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]] = {}
 
 
-def _made(key: tuple[Any, ...]) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+def _find_program(key: tuple[Any, ...]) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
     plan = _Plan(*key)
     _expect_objective(plan.objective)
     if plan.nonfinite not in ("ignore", "skip", "raise"):
@@ -183,14 +183,14 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
         grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
         new = state._replace(st=st)
         ask = not plan.jit and may_look(loss)
-        return _finished(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
+        return _finish(plan, state, new, grads, loss, stats, in_place=False, ask=ask)
 
     def made(backend: Any, state: TrainState) -> Callable[..., Any]:
         parallel = state.program.value.parallel
         if parallel is not None:
             one = parallel.step_program(
                 *(backend, plan.objective, lambda objective: partial(_gradients, objective, plan.accumulate)),
-                partial(_finished, plan),
+                partial(_finish, plan),
                 overlaps=plan.accumulate == 1 and state.program.value.scaling is None,
                 jit=plan.jit,
                 donate=plan.donate,
@@ -198,7 +198,7 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
             )
             return partial(_steps, plan, one)
         if can(backend, "training program") and plan.steps == 1:
-            return backend.train_program(gradients, partial(_finished, plan), jit=plan.jit, donate=plan.donate)
+            return backend.train_program(gradients, partial(_finish, plan), jit=plan.jit, donate=plan.donate)
         whole = partial(_steps, plan, step)
         if plan.jit:
             return compile_program(whole, donate=1) if plan.donate else compile_program(whole)
@@ -233,7 +233,7 @@ def _steps(plan: _Plan, step: Callable[..., Any], data: Any, state: TrainState) 
     return namespace(losses[0]).stack(losses), gathered, state, all_of_them
 
 
-def _finished(
+def _finish(
     plan: _Plan,
     old: TrainState,
     new: TrainState,
@@ -247,15 +247,15 @@ def _finished(
     """Step by gradients, unless they are to be skipped; `ask` whether they are, where that costs nothing."""
     scaling = old.program.value.scaling
     if plan.nonfinite == "ignore" and scaling is None:
-        return loss, stats, _applied(new, grads, in_place=in_place), None
+        return loss, stats, _apply(new, grads, in_place=in_place), None
     finite = all_finite((loss, grads))
     if scaling is not None:
         new = new._replace(scale=scaling.update(old.scale, finite))
     if ask:
         if bool(finite):
-            return loss, stats, _applied(new, grads, in_place=in_place), finite
+            return loss, stats, _apply(new, grads, in_place=in_place), finite
         return loss, stats, new._replace(st=old.st, skipped=old.skipped + 1), finite
-    after = _applied(new, grads, in_place=False)
+    after = _apply(new, grads, in_place=False)
     xp = namespace(finite)
     kept = select(finite, (after.ps, after.opt_state, after.step), (old.ps, old.opt_state, old.step))
     st = select(finite, new.st, old.st) if tree.structure(new.st) == tree.structure(old.st) else new.st
@@ -263,7 +263,7 @@ def _finished(
     return loss, stats, after._replace(ps=kept[0], opt_state=kept[1], step=kept[2], st=st, skipped=skipped), finite
 
 
-def _applied(state: TrainState, grads: tree.Tree, *, in_place: bool) -> TrainState:
+def _apply(state: TrainState, grads: tree.Tree, *, in_place: bool) -> TrainState:
     change = update_in_place if in_place else update
     opt_state, ps = change(state.opt_state, state.ps, grads)
     return state._replace(opt_state=opt_state, ps=ps, step=state.step + 1)
@@ -275,7 +275,7 @@ def _gradients_of(objective: Objective, accumulate: int) -> Callable[..., Any]:
     return partial(_gradients, objective, accumulate)
 
 
-def _differentiated(f: Callable[[tree.Tree], tuple[Array, Any]], ps: tree.Tree) -> tuple[tuple[Array, Any], tree.Tree]:
+def _differentiate(f: Callable[[tree.Tree], tuple[Array, Any]], ps: tree.Tree) -> tuple[tuple[Array, Any], tree.Tree]:
     return value_and_grad(f, has_aux=True)(ps)
 
 
@@ -287,7 +287,7 @@ def _gradients(
     st: tree.Tree,
     scale: tree.Tree,
     data: Any,
-    differentiate: Callable[..., Any] = _differentiated,
+    differentiate: Callable[..., Any] = _differentiate,
 ) -> tuple[tree.Tree, Array, Any, tree.Tree]:
     """Return gradients, loss, statistics and the new states; a backend that owns `ps` may `differentiate` cheaper."""
 
@@ -322,11 +322,11 @@ def _of_batch(
         if not isinstance(result, tuple) or len(result) != 3:
             raise TypeError(f"an objective returns (loss, st, stats), got {_kind(result)}")
         loss = result[0]
-        return loss if program.scaling is None else program.scaling.scaled(scale, loss), result
+        return loss if program.scaling is None else program.scaling.scale(scale, loss), result
 
     (_, (loss, st, stats)), grads = differentiate(scaled, ps)
     if program.scaling is not None:
-        grads, _ = program.scaling.unscaled(scale, grads)
+        grads, _ = program.scaling.unscale(scale, grads)
     return grads, loss, stats, st
 
 
@@ -361,6 +361,6 @@ def _kind(value: Any) -> str:
     return f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
 
 
-def _told(loss: Array) -> Any:
+def _tell(loss: Array) -> Any:
     host = backend_of(loss).to_numpy(loss)
     return float(host) if host.ndim == 0 else host.tolist()

@@ -206,9 +206,9 @@ def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("backend", "engine"), [("torch", "torch"), ("numpy", "mpi")])
 def test_auto_chooses_by_the_default_backend(backend: str, engine: str) -> None:
     with luxport.using(backend):
-        assert _engine._chosen(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
-        assert _engine._chosen(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
-        assert _engine._chosen(World()) == "local"
+        assert _engine._choose(World(0, 0, 2, "mpiexec (PMI_SIZE)")) == engine
+        assert _engine._choose(World(0, 0, 2, "torchrun (RANK, WORLD_SIZE)")) == "torch"
+        assert _engine._choose(World()) == "local"
 
 
 MANY_DEVICES = """

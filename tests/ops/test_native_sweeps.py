@@ -29,7 +29,7 @@ def test_a_sweep_and_its_gradients_are_the_steps(kind: str, activation: str) -> 
         carry = (_draw(3, 2), _draw(3, 2) + 1.0)[: 2 if kind == "lstm" else 1]
         arrays = [_draw(4, 3, 2 * gates), _draw(2, 2 * gates), *carry, *([] if other is None else [other])]
         variables = [array.requires_grad_() for array in arrays]
-        found = sweeps._swept(kind, activation, reverse, arrays[0], arrays[1], other, carry, keep)
+        found = sweeps._sweep(kind, activation, reverse, arrays[0], arrays[1], other, carry, keep)
         step = sweeps._step(kind, activation, arrays[1], other)
         wanted = definitions.sweep(step, arrays[0], carry, keep, reverse)
         for mine, exact in zip(found, wanted, strict=True):
@@ -47,7 +47,7 @@ def test_a_sweep_and_its_gradients_are_the_steps(kind: str, activation: str) -> 
 def test_a_step_that_is_masked_out_may_hold_anything() -> None:
     projected = torch.full((2, 1, 8), torch.inf).requires_grad_()
     weight, state = _draw(2, 8).float().requires_grad_(), torch.ones(1, 2)
-    y, *_ = sweeps._swept("lstm", "tanh", False, projected, weight, None, (state, state), torch.zeros(2, 1).bool())
+    y, *_ = sweeps._sweep("lstm", "tanh", False, projected, weight, None, (state, state), torch.zeros(2, 1).bool())
     assert not y.any()
     for gradient in torch.autograd.grad(y.sum(), (projected, weight)):
         assert not gradient.any()

@@ -109,7 +109,15 @@ def test_deep_and_broken_source_ends_soon(piece, count):
     assert time.process_time() - began < 3  # 2 s, and what the machine makes of it
 
 
-@pytest.mark.parametrize("source", ["x" * 1_000_001, "\ud800", "Conv(" * 60 + "1" + ", 1 => 1)" * 60])
+@pytest.mark.parametrize("piece", ["f(x) = f(x)\n", "@compact(a="])
+def test_many_alike_take_time_by_their_number(piece):
+    # Methods are compared with each other, and conditions that follow one another become one: 12 kB took half a minute.
+    began = time.process_time()
+    translate(piece * 1000)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("source", ["x" * 250_001, "\ud800", "Conv(" * 60 + "1" + ", 1 => 1)" * 60])
 def test_what_is_refused_is_one_documented_error(source):
     with pytest.raises(FileFormatError):
         translate(source)
@@ -123,8 +131,7 @@ def test_the_command_ends_in_one_line(tmp_path, capsys):
     for arguments in (
         [str(tmp_path / "pipe")],
         ["/dev/zero"],
-        [str(source), "-o", "/dev/null"],
-        [str(source), "-o", str(tmp_path / "pipe")],
+        [str(source), "-o", "/dev/full"],
         [str(source), "-o", str(tmp_path / "none" / "a.py")],
         [str(tmp_path / "latin.jl")],
         [str(tmp_path / "\x1b[31m.jl")],

@@ -116,10 +116,10 @@ def test_vmap_over_keys_and_counters_is_the_loop():
 
 def test_torch_s_own_arithmetic_for_other_devices_is_the_host_s():
     # On a CPU the operator runs NumPy; every other device runs this.
-    from luxport_torch.ops.random_bits import _drawn
+    from luxport_torch.ops.random_bits import _draw
 
     key, counter = on("torch", KEY, COUNTER)
-    np.testing.assert_array_equal(_drawn(key, counter, 1001).numpy(), reference(KEY, 7, 1001))
+    np.testing.assert_array_equal(_draw(key, counter, 1001).numpy(), reference(KEY, 7, 1001))
 
 
 def test_unknown_sizes_in_a_graph():

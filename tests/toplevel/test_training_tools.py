@@ -165,8 +165,8 @@ class TestDynamicLossScale:
 
         @lp.jit
         def step(state, ps, x):
-            grads = lp.grad(lambda ps: scaling.scaled(state, loss(ps, x)))(ps)
-            return scaling.unscaled(state, grads)
+            grads = lp.grad(lambda ps: scaling.scale(state, loss(ps, x)))(ps)
+            return scaling.unscale(state, grads)
 
         grads, finite = step(state, ps, small)
         assert bool(finite) and float(host(grads)["a"][0]) == 2.0**-26

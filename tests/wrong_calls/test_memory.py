@@ -7,7 +7,7 @@ import pytest
 
 import luxport
 from luxport import ops
-from luxport.backend.memory import told_of_memory
+from luxport.backend.memory import explain_memory
 
 CHILD = """
 import resource, sys
@@ -44,10 +44,10 @@ def test_a_process_without_memory_says_so(backend):
 
 
 def test_what_an_accelerator_raises_stays_what_it_is():
-    assert told_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")) is None
-    assert told_of_memory(ValueError("shape")) is None
+    assert explain_memory(RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")) is None
+    assert explain_memory(ValueError("shape")) is None
     for text in ("[enforce fail] DefaultCPUAllocator: can't allocate memory", "RESOURCE_EXHAUSTED: Out of memory"):
-        assert isinstance(told_of_memory(RuntimeError(text)), MemoryError)
+        assert isinstance(explain_memory(RuntimeError(text)), MemoryError)
 
 
 def test_sizes_beyond_the_machine_are_refused_before_anything_is_made():

@@ -121,7 +121,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         kept = _Kept(f, args)
         value, gradient = jax.value_and_grad(kept, argnums, has_aux=has_aux)(*args, **kwargs)
         wrt = args[argnums] if isinstance(argnums, int) else tuple([args[i] for i in argnums])
-        return as_given(value, kept.order), as_given(_conjugated(gradient), wrt)
+        return as_given(value, kept.order), as_given(_conjugate_all(gradient), wrt)
 
     return transformed
 
@@ -130,7 +130,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """Differentiate by `jax.vjp`."""
     kept = _Kept(f, primals)
     y, pull = jax.vjp(kept, *primals)
-    return as_given(y, kept.order), lambda cotangent: as_given(_conjugated(pull(_conjugated(cotangent))), primals)
+    return as_given(y, kept.order), lambda cotangent: as_given(_conjugate_all(pull(_conjugate_all(cotangent))), primals)
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -193,7 +193,7 @@ def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     return call.result(program(*call.arrays))
 
 
-def _conjugated(cotangents: Any) -> Any:
+def _conjugate_all(cotangents: Any) -> Any:
     """Turn JAX's cotangents of complex arrays in a tree into those of the other frameworks, or back."""
     if any([leaf.dtype.kind == "c" for leaf in jax.tree_util.tree_leaves(cotangents)]):
         return jax.tree_util.tree_map(_conjugate, cotangents)

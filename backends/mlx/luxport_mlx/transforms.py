@@ -67,12 +67,12 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     y = f(*primals)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        return _pulled(f, primals, cotangent)
+        return _pull(f, primals, cotangent)
 
     return y, pull
 
 
-def _pulled(f: Callable[..., Any], primals: tuple[Any, ...], cotangent: Any) -> tuple[Any, ...]:
+def _pull(f: Callable[..., Any], primals: tuple[Any, ...], cotangent: Any) -> tuple[Any, ...]:
     structure = tree.structure(primals)
 
     def of_leaves(*leaves: mx.array) -> list[mx.array]:
@@ -89,7 +89,7 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
     zeros = [mx.zeros_like(leaf) for leaf in pushed]
 
     def of_cotangents(*cotangents: mx.array) -> list[mx.array]:
-        return tree.leaves(_pulled(f, primals, tree.unflatten(tree.structure(y), iter(cotangents))))
+        return tree.leaves(_pull(f, primals, tree.unflatten(tree.structure(y), iter(cotangents))))
 
     _, found = mx.vjp(of_cotangents, zeros, tree.leaves(tangents))
     return y, tree.unflatten(tree.structure(y), iter(found))
@@ -203,7 +203,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
             if len(programs) >= MOST_PROGRAMS:
                 del programs[next(iter(programs))]
                 warn_of_many_programs()
-            found = programs[signature] = _compiled(f, signature[0], leaves)
+            found = programs[signature] = _compile(f, signature[0], leaves)
         compiled, result = found
         arrays = compiled(*[leaf for leaf in leaves if isinstance(leaf, mx.array)])
         with suppress(ValueError):  # inside another program, of which it is a part
@@ -213,7 +213,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
     return program
 
 
-def _compiled(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> tuple[Callable[..., Any], _Flat]:
+def _compile(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> tuple[Callable[..., Any], _Flat]:
     """Compile f for leaves like these, as a function of the arrays among them."""
     constants = [None if isinstance(leaf, mx.array) else leaf for leaf in leaves]
     result = _Flat()

@@ -44,8 +44,8 @@ def model_of(
     made = helper.make_graph(
         [_node(line) for line in graph.lines],
         "luxport",
-        [_described(name, array, free) for name, array in graph.inputs],
-        [_described(name, array, free) for name, array in graph.outputs],
+        [_describe(name, array, free) for name, array in graph.inputs],
+        [_describe(name, array, free) for name, array in graph.outputs],
         initializer=[
             beside[name] if name in beside else numpy_helper.from_array(value, name)
             for name, value in graph.constants.items()
@@ -102,12 +102,12 @@ def _body(graph: Graph) -> Any:
     return helper.make_graph(
         [_node(line) for line in graph.lines],
         "step",
-        [_described(name, array, {}) for name, array in graph.inputs],
-        [_described(name, array, {}) for name, array in graph.outputs],
+        [_describe(name, array, {}) for name, array in graph.inputs],
+        [_describe(name, array, {}) for name, array in graph.outputs],
     )
 
 
-def _described(name: str, array: Array, free: Mapping[str, tuple[int, ...]]) -> Any:
+def _describe(name: str, array: Array, free: Mapping[str, tuple[int, ...]]) -> Any:
     sizes = [_size(sizes, free) for sizes in zip(*array.shapes, strict=True)]
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), sizes)
 

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from luxport_tf import ops, xp
-from luxport_tf.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
-from luxport_tf.loops import scan
-from luxport_tf.transforms import checkpoint, custom_vjp, jacobian, jit, jvp, stop_gradient, value_and_grad, vjp
-
-__all__ = [
-    "asarray",
-    "capabilities",
-    "checkpoint",
-    "custom_vjp",
-    "device_of",
-    "devices",
-    "from_dlpack",
-    "jacobian",
-    "jit",
-    "jvp",
-    "name",
-    "ops",
-    "owns_type",
-    "scan",
-    "stop_gradient",
-    "to_numpy",
-    "value_and_grad",
-    "vjp",
-    "xp",
-]
+from luxport_tf import ops as ops
+from luxport_tf import xp as xp
+from luxport_tf.arrays import asarray as asarray
+from luxport_tf.arrays import device_of as device_of
+from luxport_tf.arrays import devices as devices
+from luxport_tf.arrays import from_dlpack as from_dlpack
+from luxport_tf.arrays import owns_type as owns_type
+from luxport_tf.arrays import to_numpy as to_numpy
+from luxport_tf.loops import scan as scan
+from luxport_tf.transforms import checkpoint as checkpoint
+from luxport_tf.transforms import custom_vjp as custom_vjp
+from luxport_tf.transforms import jacobian as jacobian
+from luxport_tf.transforms import jit as jit
+from luxport_tf.transforms import jvp as jvp
+from luxport_tf.transforms import stop_gradient as stop_gradient
+from luxport_tf.transforms import value_and_grad as value_and_grad
+from luxport_tf.transforms import vjp as vjp
 
 name = "tf"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import array_api_compat.torch as xp
+import array_api_compat.torch
 import torch
 import torch.utils._pytree
 
@@ -12,47 +12,27 @@ from luxport.backend import adopt_type, ask_when_compiling
 from luxport.core.flat import FlatParameters
 from luxport.training._state import TrainState
 from luxport.tree.static import Static
-from luxport_torch import ops
-from luxport_torch.arrays import asarray, device_of, devices, from_dlpack, owns_type, to_numpy
-from luxport_torch.casting import casts
-from luxport_torch.distributed import start_collectives
-from luxport_torch.training import train_program
-from luxport_torch.transforms import (
-    checkpoint,
-    custom_vjp,
-    jacobian,
-    jit,
-    jvp,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-)
-
-__all__ = [
-    "asarray",
-    "capabilities",
-    "casts",
-    "checkpoint",
-    "custom_vjp",
-    "device_of",
-    "devices",
-    "from_dlpack",
-    "jacobian",
-    "jit",
-    "jvp",
-    "name",
-    "ops",
-    "owns_type",
-    "start_collectives",
-    "stop_gradient",
-    "to_numpy",
-    "train_program",
-    "value_and_grad",
-    "vjp",
-    "xp",
-]
+from luxport_torch import ops as ops
+from luxport_torch.arrays import asarray as asarray
+from luxport_torch.arrays import device_of as device_of
+from luxport_torch.arrays import devices as devices
+from luxport_torch.arrays import from_dlpack as from_dlpack
+from luxport_torch.arrays import owns_type as owns_type
+from luxport_torch.arrays import to_numpy as to_numpy
+from luxport_torch.casting import casts as casts
+from luxport_torch.distributed import start_collectives as start_collectives
+from luxport_torch.training import train_program as train_program
+from luxport_torch.transforms import checkpoint as checkpoint
+from luxport_torch.transforms import custom_vjp as custom_vjp
+from luxport_torch.transforms import jacobian as jacobian
+from luxport_torch.transforms import jit as jit
+from luxport_torch.transforms import jvp as jvp
+from luxport_torch.transforms import stop_gradient as stop_gradient
+from luxport_torch.transforms import value_and_grad as value_and_grad
+from luxport_torch.transforms import vjp as vjp
 
 name = "torch"
+xp = array_api_compat.torch
 
 capabilities = frozenset(
     {"gradients", "custom gradients", "compiler", "checkpoint", "autocast", "training program", "collectives"}

@@ -34,7 +34,7 @@ def train_program(
     which may write over the parameters: in a graph they would be copied.
     """
     compute = (
-        _compiled(gradients)
+        _compile(gradients)
         if jit
         else partial(gradients, differentiate=_at_leaves)
         if donate and exchange is None
@@ -53,7 +53,7 @@ def train_program(
 
 
 @lru_cache(maxsize=64)
-def _compiled(gradients: Callable[..., Any]) -> Callable[..., Any]:
+def _compile(gradients: Callable[..., Any]) -> Callable[..., Any]:
     """Compile once what several programs begin with: they differ in what they do with gradients."""
     return compiled(gradients)
 

@@ -109,7 +109,7 @@ def swish(x: Array) -> Array:
     Source: P. Ramachandran et al., "Swish: a self-gated activation function" (2017)
     """
     xp = namespace(x)
-    return _gated(xp, numbers(xp, x, "swish"), sigmoid, _EXPONENTIAL_VANISHES)
+    return _gate(xp, numbers(xp, x, "swish"), sigmoid, _EXPONENTIAL_VANISHES)
 
 
 @operation
@@ -119,7 +119,7 @@ def mish(x: Array) -> Array:
     Source: D. Misra, "Mish: a self regularized non-monotonic activation function" (2019)
     """
     xp = namespace(x)
-    return _gated(xp, numbers(xp, x, "mish"), lambda x: tanh(softplus(x)), _EXPONENTIAL_VANISHES)
+    return _gate(xp, numbers(xp, x, "mish"), lambda x: tanh(softplus(x)), _EXPONENTIAL_VANISHES)
 
 
 @operation
@@ -153,7 +153,7 @@ def gelu_tanh(x: Array) -> Array:
     """
     xp = namespace(x)
     x = numbers(xp, x, "gelu_tanh")
-    return _gated(xp, x, lambda x: 0.5 * (1.0 + tanh(_cubic(x, math.sqrt(2 / math.pi)))), _GATE_CLOSES)
+    return _gate(xp, x, lambda x: 0.5 * (1.0 + tanh(_cubic(x, math.sqrt(2 / math.pi)))), _GATE_CLOSES)
 
 
 @operation
@@ -161,7 +161,7 @@ def gelu_sigmoid(x: Array) -> Array:
     """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which is `gelu_tanh` in other terms."""
     xp = namespace(x)
     x = numbers(xp, x, "gelu_sigmoid")
-    return _gated(xp, x, lambda x: sigmoid(_cubic(x, math.sqrt(8 / math.pi))), _GATE_CLOSES)
+    return _gate(xp, x, lambda x: sigmoid(_cubic(x, math.sqrt(8 / math.pi))), _GATE_CLOSES)
 
 
 @operation
@@ -173,7 +173,7 @@ def gelu_erf(x: Array) -> Array:
     """
     xp = namespace(x)
     x = real_numbers(xp, x, "gelu_erf")
-    return _gated(xp, x, lambda x: 0.5 * (1.0 + erf(x * math.sqrt(0.5))), _GATE_CLOSES)
+    return _gate(xp, x, lambda x: 0.5 * (1.0 + erf(x * math.sqrt(0.5))), _GATE_CLOSES)
 
 
 @operation
@@ -218,7 +218,7 @@ def _right_half(xp: Any, x: Array) -> Array:
     return (xp.real(x) if is_complex(x) else x) >= 0
 
 
-def _gated(xp: Any, x: Array, gate: Activation, far: float) -> Array:
+def _gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
     """Return x times a gate between 0 and 1 that is one of these beyond `far`, so that there it is 0 or x.
 
     The product itself never sees what is that far: 0 times infinity, and its gradient, would be NaN.

@@ -33,12 +33,13 @@ class _Look:
     def keep(self, place: int, statements: Sequence[ast.stmt], why: str) -> None:
         """Hold statements back, and take away the names that they would give a value."""
         self.held.setdefault(place, why)
+        spoiled = names_bound(statements)
         for statement in statements:
-            self.spoiled |= names_bound([statement])
             if isinstance(statement, (ast.Expr, ast.For, ast.If, ast.While)):
-                self.spoiled |= self.run.lists_of(statement)
-        for name in self.spoiled:
+                spoiled |= self.run.lists_of(statement)
+        for name in spoiled:
             self.run.names.pop(name, None)
+        self.spoiled |= spoiled
 
 
 def held_back(parts: Sequence[str], helpers: str) -> dict[int, str]:

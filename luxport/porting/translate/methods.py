@@ -107,9 +107,13 @@ def fitting(given: str, entry: Constructor) -> str:
     return f"fits({given}, {', '.join(map(repr, (entry.least, entry.most, *_kinds(entry))))})"
 
 
+_MOST = 50
+"""Methods of a function: each is compared with each other."""
+
+
 def ordered(methods: Sequence[Constructor]) -> list[Constructor]:
     """Return methods, each before those that take all that it takes and more; none if that is not known of some."""
-    if any(None in _kinds(entry) for entry in methods):
+    if len(methods) > _MOST or any(None in _kinds(entry) for entry in methods):
         return []
     before: dict[int, set[int]] = {i: set() for i in range(len(methods))}
     for i, j in combinations(range(len(methods)), 2):

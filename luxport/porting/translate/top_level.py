@@ -106,7 +106,7 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     head = head_of(node)
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
     if head is not None and head.named_children[0].type == "identifier":
-        own = [entry.python for entry in methods if place_of(entry.node) == place_of(node) and entry.python]
+        own = [entry.python for entry in methods if entry.python and place_of(entry.node) == place_of(node)]
         stubs = own or [here.name(text(head.named_children[0]))]
     for stub in stubs:  # functions before this place may call them
         here.put(f"def {stub}(*_, **__):")

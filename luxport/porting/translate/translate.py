@@ -78,8 +78,8 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
         raise FileFormatError(f"it has a form that is not understood ({type(error).__name__})") from error
 
 
-LARGEST = 1_000_000
-"""So many bytes a source may have."""
+LARGEST = 250_000
+"""So many bytes a source may have: each takes some 20 to 40 us."""
 _MOST_WRITTEN = 1_000_000
 """So many letters an import may have to read, which takes some half of a second and 150 MiB."""
 _DEEPEST = 150
@@ -190,15 +190,19 @@ _AS_PROGRAM = 'if __name__ == "__main__":'
 def _chunks(written: list[tuple[Node, Piece]]) -> list[str]:
     """Return the Python of all statements; conditions that follow each other, remarks between or not, are one."""
     found: list[list[str]] = []
-    for lines in [piece.lines for _, piece in written if piece.lines]:
-        last = len(found) - 1
-        while last >= 0 and all(line.startswith("#") for line in found[last]):
-            last -= 1
+    last = -1  # the last that is not all remarks
+    for _, piece in written:
+        lines = piece.lines
+        if not lines:
+            continue
         if lines[0] == _AS_PROGRAM and last >= 0 and found[last][0] == _AS_PROGRAM:
             remarks = [f"    {line}" for chunk in found[last + 1 :] for line in chunk]
-            found[last:] = [[*found[last], *remarks, *lines[1:]]]
+            found[last] += [*remarks, *lines[1:]]
+            del found[last + 1 :]
         else:
-            found.append(lines)
+            found.append(list(lines))
+            if not all(line.startswith("#") for line in lines):
+                last = len(found) - 1
     return ["\n".join(lines) for lines in found]
 
 

@@ -58,14 +58,14 @@ def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0)
             return operation(*[filled.get(i) for i in range(len(arrays))], **options)
 
         given = [arrays[i] for i in present]
-        placed = jax.tree.map(lambda leaf: PartitionSpec(*spec[: leaf.ndim]), _described(inside, given))
+        placed = jax.tree.map(lambda leaf: PartitionSpec(*spec[: leaf.ndim]), _describe(inside, given))
         # As one program: arrays that are made one by one in there would have to be placed.
         return jax.sharding.auto_axes(jax.jit(inside), out_sharding=placed)(*given)
 
     return function
 
 
-def _described(function: Callable[..., Any], arrays: list[Any]) -> Any:
+def _describe(function: Callable[..., Any], arrays: list[Any]) -> Any:
     """Describe the result for arrays that are not spread."""
     plain = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
     with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), ())):

@@ -26,7 +26,7 @@ def conv_nd(
         return _definition(x, weight, bias, **options)
     if flip:
         weight = mx.flip(weight, tuple(range(2, weight.ndim)))
-    y = _correlated(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    y = _correlate(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
     return y if bias is None else plus(xp, y, bias.reshape(-1, *[1] * len(stride)))
 
 
@@ -37,7 +37,7 @@ def _native(x: mx.array, weight: mx.array, groups: int) -> bool:
 
 
 @in_single_or_double  # sums, those of gradients too, are taken in float32
-def _correlated(x: Any, weight: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int) -> Any:
+def _correlate(x: Any, weight: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int) -> Any:
     last = (0, *range(2, x.ndim), 1)
     low, high = zip(*padding, strict=True)
     y = mx.conv_general(

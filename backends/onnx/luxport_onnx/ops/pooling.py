@@ -22,7 +22,7 @@ def max_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilat
     """One operator."""
     options = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
     kinds = ("float16", "float32", "float64")
-    return _pooled("MaxPool", x, kinds, **options) if _fits(x, kinds, window, padding) else _define_max(x, **options)
+    return _pool("MaxPool", x, kinds, **options) if _fits(x, kinds, window, padding) else _define_max(x, **options)
 
 
 def mean_pool_nd(
@@ -33,7 +33,7 @@ def mean_pool_nd(
     kinds = ("float16", "float32")
     if not _fits(x, kinds, window, padding) or set(dilation) != {1}:
         return _define_mean(x, **options, count_include_pad=count_include_pad)
-    return _pooled("AveragePool", x, kinds, **options, count_include_pad=int(count_include_pad))
+    return _pool("AveragePool", x, kinds, **options, count_include_pad=int(count_include_pad))
 
 
 def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, p: float) -> Array:
@@ -41,7 +41,7 @@ def lp_pool_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilati
     options: dict[str, Any] = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
     if not _fits(x, ("float32",), window, padding) or set(dilation) != {1} or p % 2 != 0:
         return _define_lp(x, **options, p=p)
-    return _pooled("LpPool", x, ("float32",), **options, p=int(p))
+    return _pool("LpPool", x, ("float32",), **options, p=int(p))
 
 
 def global_max_pool(x: Array) -> Array:
@@ -59,7 +59,7 @@ def _fits(x: Array, kinds: tuple[str, ...], window: Sizes, padding: Pairs) -> bo
     return x.dtype.name in kinds and narrow and x.ndim <= 5 and x.shape[0] != 0 and not x.is_constant
 
 
-def _pooled(
+def _pool(
     operator: str,
     x: Array,
     kinds: tuple[str, ...],

@@ -37,7 +37,7 @@ def rnn_sweep(
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
         return _define_rnn(*arrays, activation=activation, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
-    y, last = _swept("RNN", x, weights, (0,), [hidden], reverse, activations=[name])
+    y, last = _sweep("RNN", x, weights, (0,), [hidden], reverse, activations=[name])
     return y, last
 
 
@@ -57,7 +57,7 @@ def lstm_sweep(
     if not _is_native(x, mask):
         return _define_lstm(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
-    y, hidden, memory = _swept("LSTM", x, weights, (0, 3, 1, 2), [hidden, memory], reverse)
+    y, hidden, memory = _sweep("LSTM", x, weights, (0, 3, 1, 2), [hidden, memory], reverse)
     return y, hidden, memory
 
 
@@ -76,7 +76,7 @@ def gru_sweep(
     if not _is_native(x, mask):
         return _define_gru(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
-    y, last = _swept("GRU", x, weights, (1, 0, 2), [hidden], reverse, linear_before_reset=1)
+    y, last = _sweep("GRU", x, weights, (1, 0, 2), [hidden], reverse, linear_before_reset=1)
     return y, last
 
 
@@ -96,7 +96,7 @@ def gru_v3_sweep(
         return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     out = weight_hn.shapes[0][1]
     recurrent = xp.concat([weight_hh[:, : 2 * out], weight_hn], axis=1)
-    y, last = _swept("GRU", x, (weight_ih, recurrent, bias_ih, None), (1, 0, 2), [hidden], reverse)
+    y, last = _sweep("GRU", x, (weight_ih, recurrent, bias_ih, None), (1, 0, 2), [hidden], reverse)
     return y, last
 
 
@@ -105,7 +105,7 @@ def _is_native(x: Array, mask: Array | None) -> bool:
     return mask is None and x.dtype.name in ("float16", "float32") and 0 not in x.shape and not x.is_constant
 
 
-def _swept(
+def _sweep(
     operator: str,
     x: Array,
     weights: tuple[Array, Array, Array | None, Array | None],

@@ -93,15 +93,15 @@ def logsigmoid(x: Any) -> Any:
 @_of_floats(ops.mish)
 def mish(x: Any) -> Any:
     """The formula."""
-    return _gated(x, lambda x: x * tf.math.tanh(tf.math.softplus(x)), 750.0)
+    return _gate(x, lambda x: x * tf.math.tanh(tf.math.softplus(x)), 750.0)
 
 
 @_of_floats(ops.swish)
 def swish(x: Any) -> Any:
     """The formula."""
-    return _gated(x, lambda x: x * tf.math.sigmoid(x), 750.0)
+    return _gate(x, lambda x: x * tf.math.sigmoid(x), 750.0)
 
 
-def _gated(x: Any, product: Callable[[Any], Any], far: float) -> Any:
+def _gate(x: Any, product: Callable[[Any], Any], far: float) -> Any:
     """Apply x times a gate that beyond `far` is 0 or 1, to what is nearer."""
     return tf.where(x > far, x, product(tf.clip_by_value(x, -far, far)))

@@ -76,7 +76,7 @@ def conv_transpose_nd(
         stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
     y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
     around = transposed_padding(padding, output_padding)
-    y = _padded(y, tuple((max(low, 0), max(high, 0)) for low, high in around))
+    y = _pad(y, tuple((max(low, 0), max(high, 0)) for low, high in around))
     kept = [slice(max(-low, 0), high if high < 0 else None) for low, high in around]
     y = y[:, kept[0], kept[1]]
     if rank == 1:
@@ -103,7 +103,7 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
     if 1 < groups == x.shape[3] and stride[0] == stride[1]:
         per_channel = tf.reshape(weight, (*weight.shape[:2], groups, weight.shape[3] // groups))
         # With explicit padding and a bias behind it, a graph's fused kernel aborts the process.
-        return tf.nn.depthwise_conv2d(_padded(x, padding), per_channel, (1, *stride, 1), "VALID")
+        return tf.nn.depthwise_conv2d(_pad(x, padding), per_channel, (1, *stride, 1), "VALID")
     explicit: Any = [[0, 0], *map(list, padding), [0, 0]]
     return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, explicit), x, weight, groups)
 
@@ -121,11 +121,11 @@ def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
 
 
 def _conv3d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
-    x, strides = _padded(x, padding), (1, *stride, 1)
+    x, strides = _pad(x, padding), (1, *stride, 1)
     return _by_group(lambda part, kernel: tf.nn.conv3d(part, kernel, strides, "VALID"), x, weight, groups)
 
 
-def _padded(x: Any, padding: Pairs) -> Any:
+def _pad(x: Any, padding: Pairs) -> Any:
     return tf.pad(x, [[0, 0], *padding, [0, 0]]) if any(map(any, padding)) else x
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport.backend.dtypes import single_or_double
-from luxport.ops.indices import expect_integers, marked_missing, within
+from luxport.ops.indices import expect_integers, mark_missing, within
 from luxport_tf import xp
 from luxport_tf.ops.looking import may_look
 
@@ -20,7 +20,7 @@ def embedding(table: Any, indices: Any) -> Any:
     indices, there = within(xp, indices, table.shape[0])
     # Gradients of rows that are taken many times add up in float32.
     rows = tf.cast(xp.take(single_or_double(xp, table), indices, axis=0), table.dtype)
-    return rows if there is None else marked_missing(xp, rows, there)
+    return rows if there is None else mark_missing(xp, rows, there)
 
 
 def value_range(x: Any) -> tuple[int, int] | None:

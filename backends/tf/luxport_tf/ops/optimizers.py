@@ -40,7 +40,7 @@ def adam_update(
     by = _constants(dxs[0], powers, eta, beta, epsilon)
     new_xs, new_ms, new_vs = [], [], []
     for x, dx, m, v in zip(xs, dxs, ms, vs, strict=True):
-        m, v, step = _moved(dx, m, v, *by)
+        m, v, step = _move_moments(dx, m, v, *by)
         new_xs.append(x - (step if decay is None else step + decay * x))
         new_ms.append(m)
         new_vs.append(v)
@@ -53,17 +53,17 @@ def adam_step(
     """As few kernels as the formula allows, as `adam_update`."""
     if dx.dtype not in (tf.float32, tf.float64):
         return _define_adam_step(dx, m, v, powers=powers, eta=eta, beta=beta, epsilon=epsilon)
-    return _moved(dx, m, v, *_constants(dx, powers, eta, beta, epsilon))
+    return _move_moments(dx, m, v, *_constants(dx, powers, eta, beta, epsilon))
 
 
 def _constants(dx: Any, powers: Any, eta: Any, beta: Any, epsilon: Any) -> tuple[Any, ...]:
     beta1, beta2 = in_dtype_of(dx, beta[0]), in_dtype_of(dx, beta[1])
     power1, power2 = in_dtype_of(dx, powers[0]), in_dtype_of(dx, powers[1])
     rate = in_dtype_of(dx, eta) / (1.0 - power1)
-    return beta1, beta2, 1.0 - beta1, 1.0 - beta2, rate, 1.0 - power2, adam.rounded_epsilon(dx, epsilon)
+    return beta1, beta2, 1.0 - beta1, 1.0 - beta2, rate, 1.0 - power2, adam.round_epsilon(dx, epsilon)
 
 
-def _moved(
+def _move_moments(
     dx: Any, m: Any, v: Any, beta1: Any, beta2: Any, rest1: Any, rest2: Any, rate: Any, correction: Any, epsilon: Any
 ) -> tuple[Any, Any, Any]:
     m = beta1 * m + rest1 * dx

@@ -27,7 +27,7 @@ def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
     """
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
-    x = _padded(channels_last(x), padding, -math.inf)
+    x = _pad(channels_last(x), padding, -math.inf)
     y = _by_axis(tf.nn.max_pool2d, x, window, stride)
     marks = tf.cast(x > -math.inf, x.dtype) + 2 * tf.cast(tf.math.is_nan(x), x.dtype)
     marks = _by_axis(tf.nn.max_pool2d, marks, window, stride)
@@ -49,14 +49,14 @@ def mean_pool_nd(
         y = mean_pool_nd(tf.cast(x, tf.float32), **options, count_include_pad=count_include_pad)
         return tf.cast(y, x.dtype)
     x = channels_last(x)
-    y = _by_axis(tf.nn.avg_pool2d, _padded(x, padding, 0.0), window, stride)
+    y = _by_axis(tf.nn.avg_pool2d, _pad(x, padding, 0.0), window, stride)
     if not count_include_pad and any(map(any, padding)):
-        share = _by_axis(tf.nn.avg_pool2d, _padded(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
+        share = _by_axis(tf.nn.avg_pool2d, _pad(tf.ones_like(x[:1, ..., :1]), padding, 0.0), window, stride)
         y = tf.math.divide_no_nan(y, share)
     return channels_first(y)
 
 
-def _padded(x: Any, padding: Pairs, value: float) -> Any:
+def _pad(x: Any, padding: Pairs, value: float) -> Any:
     return tf.pad(x, [[0, 0], *padding, [0, 0]], constant_values=value) if any(map(any, padding)) else x
 
 

@@ -46,11 +46,11 @@ def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
         return _bits_of_unknown_size(key, counter, shape)
     size = math.prod(shape)
     with tf.device(key.device):
-        bits = _program(_rounded(size))(tf.convert_to_tensor(key), tf.convert_to_tensor(counter))
+        bits = _program(_round_up(size))(tf.convert_to_tensor(key), tf.convert_to_tensor(counter))
     return tf.reshape(bits[:size], shape)
 
 
-def _rounded(size: int) -> int:
+def _round_up(size: int) -> int:
     """Round up to three significant bits, so that sizes that vary share a few programs."""
     step = 1 << max(6, size.bit_length() - 3)
     return -(-size // step) * step

@@ -73,7 +73,7 @@ def _within(x: torch.Tensor, far: float) -> bool:
     return -far < low.item() and high.item() < far
 
 
-def _gated(native: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, far: float) -> torch.Tensor:
+def _gate(native: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, far: float) -> torch.Tensor:
     """Apply x times a gate that beyond `far` is 0 or 1; mostly one call, and one look at x."""
     return native(x) if _within(x, far) else torch.where(x > far, x, native(x.clamp(-far, far)))
 
@@ -108,13 +108,13 @@ def erf(x: torch.Tensor) -> torch.Tensor:
 @_of_floats(ops.gelu_erf)
 def gelu_erf(x: torch.Tensor) -> torch.Tensor:
     """One call."""
-    return _gated(functional.gelu, x, 40.0)
+    return _gate(functional.gelu, x, 40.0)
 
 
 @_of_floats(ops.gelu_tanh)
 def gelu_tanh(x: torch.Tensor) -> torch.Tensor:
     """One call, whose gradient would be NaN where ``x**2`` overflows too."""
-    return _gated(_gelu_tanh, x, 30.0)
+    return _gate(_gelu_tanh, x, 30.0)
 
 
 @_of_floats(ops.glu)
@@ -151,7 +151,7 @@ def lisht(x: torch.Tensor) -> torch.Tensor:
 @_of_floats(ops.mish)
 def mish(x: torch.Tensor) -> torch.Tensor:
     """Three calls."""
-    return _gated(_mish, x, 750.0)
+    return _gate(_mish, x, 750.0)
 
 
 @_of_floats(ops.softplus)
@@ -175,7 +175,7 @@ def softsign(x: torch.Tensor) -> torch.Tensor:
 @_of_floats(ops.swish)
 def swish(x: torch.Tensor) -> torch.Tensor:
     """One call."""
-    return _gated(functional.silu, x, 750.0)
+    return _gate(functional.silu, x, 750.0)
 
 
 @_of_floats(ops.tanhshrink)

@@ -42,7 +42,7 @@ def conv_nd(
     if all(low == high for low, high in padding):
         around = tuple(low for low, _ in padding)
     else:
-        x, around = padded(x, padding, 0.0), (0,) * len(stride)
+        x, around = pad_axes(x, padding, 0.0), (0,) * len(stride)
     y = correlate(x, weight, bias, stride, around, dilation, groups)
     return y if dtype is kind else y.to(kind)
 
@@ -83,7 +83,7 @@ def conv_transpose_nd(
         y = correlate(x, weight, bias, stride, around, output_padding, groups, dilation)
     else:
         y = correlate(x, weight, None, stride, 0, 0, groups, dilation)
-        y = padded(y, transposed_padding(padding, output_padding), 0.0)
+        y = pad_axes(y, transposed_padding(padding, output_padding), 0.0)
         y = y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
     return y if dtype is kind else y.to(kind)
 
@@ -103,7 +103,7 @@ def sums_in_half(x: torch.Tensor) -> bool:
     return x.is_cpu and x.is_floating_point() and x.dtype.itemsize < 4
 
 
-def padded(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:
+def pad_axes(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:
     """Put a constant around the spatial axes, which the library lists from the last to the first.
 
     Negative numbers cut away, which may be more than was there: that is done last.

@@ -24,7 +24,7 @@ def crossentropy_of_logits(y_hat: torch.Tensor, y: torch.Tensor, *, axis: int, a
         if agg is not None and y_hat.ndim == 2 and axis in (1, -1):
             losses = functional.cross_entropy(y_hat, y, reduction=agg)
         else:
-            losses = _aggregated((torch.log_softmax(y_hat, axis) * y).sum(axis).neg(), agg)
+            losses = _aggregate((torch.log_softmax(y_hat, axis) * y).sum(axis).neg(), agg)
         if _is_finite(losses):
             return losses
     return _define_of_logits(y_hat, y, axis=axis, agg=agg)
@@ -49,7 +49,7 @@ def _of_labels(
 ) -> torch.Tensor | None:
     if ignore_index is None:  # the library would always ignore one
         losses = torch.log_softmax(y_hat, axis).gather(axis, y.long().unsqueeze(axis)).squeeze(axis).neg()
-        return _aggregated(losses, agg)
+        return _aggregate(losses, agg)
     # What is ignored may be anything, and the library's gradient is NaN where that is.
     if y_hat.ndim == 2 and axis in (1, -1) and _is_finite(y_hat):
         return functional.cross_entropy(y_hat, y.long(), ignore_index=ignore_index, reduction=agg or "none")
@@ -65,5 +65,5 @@ def _is_finite(x: torch.Tensor) -> bool:
     return math.isfinite((x.sum() if x.ndim else x).item())
 
 
-def _aggregated(losses: torch.Tensor, agg: str | None) -> torch.Tensor:
+def _aggregate(losses: torch.Tensor, agg: str | None) -> torch.Tensor:
     return losses.mean() if agg == "mean" else losses.sum() if agg == "sum" else losses

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from luxport import ops
 from luxport.ops import definition_of
-from luxport.ops.indices import expect_integers, marked_missing, within
+from luxport.ops.indices import expect_integers, mark_missing, within
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 
@@ -31,7 +31,7 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         rows = functional.embedding(indices, table.float()).to(table.dtype)
     else:
         rows = functional.embedding(indices, table)
-    return rows if there is None else marked_missing(xp, rows, there)
+    return rows if there is None else mark_missing(xp, rows, there)
 
 
 def value_range(x: torch.Tensor) -> tuple[int, int] | None:

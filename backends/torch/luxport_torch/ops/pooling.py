@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes
-from luxport_torch.ops.conv import padded
+from luxport_torch.ops.conv import pad_axes
 
 __all__ = ["largest_along", "max_pool_nd", "mean_pool_nd"]
 
@@ -26,7 +26,7 @@ def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
     around = _around(window, padding)
     if around is None:
-        x, around = padded(x, padding, -math.inf), (0,) * len(window)
+        x, around = pad_axes(x, padding, -math.inf), (0,) * len(window)
     if len(window) == 1 and torch.compiler.is_compiling():  # the one for one axis gives every size a program of its own
         y = functional.max_pool2d(x.unsqueeze(2), (1, *window), (1, *stride), (0, *around), (1, *dilation))
         return y.squeeze(2)
@@ -56,7 +56,7 @@ def mean_pool_nd(
             x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad
         )
     if around is None:
-        x, around = padded(x, padding, 0.0), (0,) * len(window)
+        x, around = pad_axes(x, padding, 0.0), (0,) * len(window)
     if x.dtype.itemsize >= 4:
         return pool(x, window, stride, around, False, count_include_pad)
     return pool(x.float(), window, stride, around, False, count_include_pad).to(x.dtype)

@@ -30,14 +30,14 @@ def random_bits(key: torch.Tensor, counter: torch.Tensor, *, shape: tuple[int, .
 def _threefry_2x32(key: torch.Tensor, counters: torch.Tensor) -> torch.Tensor:
     if key.device.type == "cpu":
         return torch.from_numpy(host.threefry_2x32(key.numpy(), counters.numpy()))
-    return _encrypted(key, counters)
+    return _encrypt(key, counters)
 
 
 @torch.library.custom_op("luxport::random_bits", mutates_args=())
 def _random_bits(key: torch.Tensor, counter: torch.Tensor, size: int) -> torch.Tensor:
     if key.device.type == "cpu":
         return torch.from_numpy(host.random_bits(key.numpy(), counter.numpy(), shape=(size,)))
-    return _drawn(key, counter, size)
+    return _draw(key, counter, size)
 
 
 @_threefry_2x32.register_fake
@@ -58,7 +58,7 @@ def _(info: Any, in_dims: tuple[Any, ...], key: torch.Tensor, counters: torch.Te
     )
     if in_dims[0] is not None:
         key = key.reshape(info.batch_size, *(1,) * (counters.ndim - 2), 2)
-    return _encrypted(key, counters), 0
+    return _encrypt(key, counters), 0
 
 
 @_random_bits.register_vmap
@@ -66,17 +66,17 @@ def _(
     info: Any, in_dims: tuple[Any, ...], key: torch.Tensor, counter: torch.Tensor, size: int
 ) -> tuple[torch.Tensor, int]:
     key = key if in_dims[0] is None else key.movedim(in_dims[0], 0)
-    return _drawn(key, counter, size), 0
+    return _draw(key, counter, size), 0
 
 
-def _drawn(key: torch.Tensor, counter: torch.Tensor, size: int) -> torch.Tensor:
+def _draw(key: torch.Tensor, counter: torch.Tensor, size: int) -> torch.Tensor:
     """Draw for keys (..., 2) and counters (...), which broadcast: (..., size)."""
     blocks = torch.arange((size + 1) // 2, dtype=torch.int32, device=key.device)
     counter, blocks = torch.broadcast_tensors(counter[..., None] + torch.zeros_like(key[..., :1]), blocks)
-    return _encrypted(key[..., None, :], torch.stack([counter, blocks], -1)).flatten(-2)[..., :size].contiguous()
+    return _encrypt(key[..., None, :], torch.stack([counter, blocks], -1)).flatten(-2)[..., :size].contiguous()
 
 
-def _encrypted(key: torch.Tensor, counters: torch.Tensor) -> torch.Tensor:
+def _encrypt(key: torch.Tensor, counters: torch.Tensor) -> torch.Tensor:
     """Run the 20 rounds for keys (..., 2) and counters (..., 2), which broadcast, in place on copies."""
     k0, k1 = key[..., 0], key[..., 1]
     keys = (k0, k1, k0 ^ k1 ^ 0x1BD11BDA)

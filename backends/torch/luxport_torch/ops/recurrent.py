@@ -38,7 +38,7 @@ def rnn_sweep(
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask
         return in_float32(rnn_sweep, *arrays, activation=activation, reverse=reverse)
     if is_compiled(x, activation):
-        return _compiled("rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse, activation)
+        return _sweep_compiled("rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse, activation)
     native = torch._VF.rnn_tanh if activation is ops.tanh else torch._VF.rnn_relu if activation is ops.relu else None
     if native is None or not _is_native(x, mask):
         return _define_rnn(
@@ -65,7 +65,7 @@ def lstm_sweep(
         arrays = x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask
         return in_float32(lstm_sweep, *arrays, reverse=reverse)
     if is_compiled(x):
-        return _compiled("lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden, memory), mask, reverse)
+        return _sweep_compiled("lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden, memory), mask, reverse)
     if not _is_native(x, mask):
         return _define_lstm(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory, mask, reverse=reverse)
     weights = weight_ih, weight_hh, bias_ih, bias_hh
@@ -88,7 +88,7 @@ def gru_sweep(
     if casts(x, weight_ih):
         return in_float32(gru_sweep, x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     if is_compiled(x):
-        return _compiled("gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse)
+        return _sweep_compiled("gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse)
     if not _is_native(x, mask):
         return _define_gru(x, weight_ih, weight_hh, bias_ih, bias_hh, hidden, mask, reverse=reverse)
     y, last = _sweep(torch._VF.gru, x, (weight_ih, weight_hh, bias_ih, bias_hh), (hidden,), reverse)
@@ -110,11 +110,11 @@ def gru_v3_sweep(
     if casts(x, weight_ih):
         return in_float32(gru_v3_sweep, x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
     if is_compiled(x):
-        return _compiled("gru_v3", x, weight_ih, weight_hh, bias_ih, weight_hn, (hidden,), mask, reverse)
+        return _sweep_compiled("gru_v3", x, weight_ih, weight_hh, bias_ih, weight_hn, (hidden,), mask, reverse)
     return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
 
 
-def _compiled(
+def _sweep_compiled(
     kind: str,
     x: torch.Tensor,
     weight_ih: torch.Tensor,

@@ -36,7 +36,7 @@ def forward(
     cells = memories.unbind(0)
     for t in times:
         if kind == "rnn":
-            new = _activated(activation, torch.addmm(rows[t], hidden, weight))
+            new = _activate(activation, torch.addmm(rows[t], hidden, weight))
         elif kind == "lstm":
             assert memory is not None
             i, f, g, o = [part[t] for part in parts]
@@ -80,7 +80,7 @@ def _outputs(kind: str, projected: torch.Tensor, hidden: torch.Tensor, memory: t
     )
 
 
-def _activated(name: str, x: torch.Tensor) -> torch.Tensor:
+def _activate(name: str, x: torch.Tensor) -> torch.Tensor:
     if name == "tanh":
         return x.tanh_()
     return x if name == "identity" else x.relu_() if name == "relu" else x.sigmoid_()
@@ -129,9 +129,9 @@ def backward(
     if kind == "rnn":
         factors = _slope(activation, states).unbind(0)
         for t in times:
-            new, passed = _taken(pulled + of_states_rows[t], skip, t)
+            new, passed = _part(pulled + of_states_rows[t], skip, t)
             torch.mul(new, factors[t], out=slots[t])
-            pulled = _pulled(slots[t], transposed, passed)
+            pulled = _pull(slots[t], transposed, passed)
         of_weight = _product(before, slopes)
         return slopes, of_weight, of_other, pulled, of_memory
     if kind == "lstm":
@@ -152,8 +152,8 @@ def backward(
         last = slopes[..., 3 * out :].unbind(0)
         kept = of_end
         for t in times:
-            new, passed = _taken(pulled + of_states_rows[t], skip, t)
-            new_memory, passed_memory = _taken(kept, skip, t)
+            new, passed = _part(pulled + of_states_rows[t], skip, t)
+            new_memory, passed_memory = _part(kept, skip, t)
             slope = torch.addcmul(new_memory, new, to_memory_rows[t])
             torch.mul(new, to_o_rows[t], out=last[t])
             torch.mul(local_rows[t], slope.unsqueeze(1), out=three[t])
@@ -163,7 +163,7 @@ def backward(
                 assert skip is not None
                 slots[t].masked_fill_(skip[t], 0.0)
                 kept = torch.where(skip[t], passed_memory, kept)
-            pulled = _pulled(slots[t], transposed, passed)
+            pulled = _pull(slots[t], transposed, passed)
         return slopes, _product(before, slopes), of_other, pulled, kept if steps else of_end.clone()
     r, z, n = gates[..., : 3 * out].split(out, -1)
     by_n = ((1.0 - z) * (1.0 - n * n)).unbind(0)
@@ -176,13 +176,13 @@ def backward(
         of_hidden_rows = of_hidden.unbind(0)
         opened = r.unbind(0)
         for t in times:
-            new, passed = _taken(pulled + of_states_rows[t], skip, t)
+            new, passed = _part(pulled + of_states_rows[t], skip, t)
             torch.mul(new, by_n[t], out=of_n[t])
             torch.mul(new, by_z[t], out=of_z[t])
             torch.mul(of_n[t], by_r[t], out=of_r[t])
             row = of_hidden_rows[t].copy_(slots[t])
             row[:, 2 * out :].mul_(opened[t])
-            pulled = _pulled(row, transposed, new * stays[t] if passed is None else passed.addcmul(new, stays[t]))
+            pulled = _pull(row, transposed, new * stays[t] if passed is None else passed.addcmul(new, stays[t]))
         if other is not None:
             of_other = of_hidden.sum((0, 1))
         return slopes, _product(before, of_hidden), of_other, pulled, of_memory
@@ -190,26 +190,26 @@ def backward(
     by_r = (before * r * (1.0 - r)).unbind(0)
     opened, gate_weight, candidate = r.unbind(0), transposed[: 2 * out], other.mT.contiguous()
     for t in times:
-        new, passed = _taken(pulled + of_states_rows[t], skip, t)
+        new, passed = _part(pulled + of_states_rows[t], skip, t)
         torch.mul(new, by_n[t], out=of_n[t])
         torch.mul(new, by_z[t], out=of_z[t])
         through = of_n[t] @ candidate
         torch.mul(through, by_r[t], out=of_r[t])
         stayed = new * stays[t] if passed is None else passed.addcmul(new, stays[t])
-        pulled = _pulled(slots[t][:, : 2 * out], gate_weight, stayed.addcmul(through, opened[t]))
+        pulled = _pull(slots[t][:, : 2 * out], gate_weight, stayed.addcmul(through, opened[t]))
     of_weight = torch.zeros_like(weight)
     of_weight[:, : 2 * out] = _product(before, slopes[..., : 2 * out])
     return slopes, of_weight, _product(r * before, slopes[..., 2 * out :]), pulled, of_memory
 
 
-def _taken(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _part(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Part a gradient in what a step takes and what passes it by, where the step is masked out."""
     if skip is None:
         return gradient, None
     return gradient.masked_fill(skip[t], 0.0), torch.where(skip[t], gradient, 0.0)
 
 
-def _pulled(slopes: torch.Tensor, transposed: torch.Tensor, passed: torch.Tensor | None) -> torch.Tensor:
+def _pull(slopes: torch.Tensor, transposed: torch.Tensor, passed: torch.Tensor | None) -> torch.Tensor:
     return slopes @ transposed if passed is None else torch.addmm(passed, slopes, transposed)
 
 

@@ -65,12 +65,12 @@ def _run(kind: int, activation: int, reverse: int, has_other: int, has_mask: int
     projected, weight, *rest = there
     other = rest.pop(0) if has_other else None
     mask = rest.pop() if has_mask else None
-    return _swept(
+    return _sweep(
         _KINDS[kind], list(_ACTIVATIONS)[activation], bool(reverse), projected, weight, other, tuple(rest), mask
     )
 
 
-def _swept(
+def _sweep(
     kind: str,
     activation: str,
     reverse: bool,

@@ -1,0 +1,77 @@
+"""What sums in half types beside operations and losses: every layer on a batch of thousands, and every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import optimizers, tree
+from luxport_conformance.cases.optimizer_parts import ALL_RULES
+from luxport_conformance.examples import EXAMPLES, Example
+from luxport_conformance.examples.example import Flags, Indices, Input
+from luxport_conformance.half_sums import SPREAD, Spread
+
+__all__ = ["every_spread"]
+
+SAMPLES, STEPS = 1500, 3
+_ROUNDINGS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6}
+"""How often half the digits are rounded away: a product, attention, a sum, a norm, one after the other."""
+_BY_VALUE = {"Maxout": "of two branches that are equal once rounded another one may have the gradient"}
+
+
+@cache
+def every_spread() -> tuple[Spread, ...]:
+    """Return all that is held in half types: operations and losses, layers, rules."""
+    return (*SPREAD, *_layers(), *_rules())
+
+
+def _layers() -> Iterator[Spread]:
+    for name, examples in EXAMPLES.items():
+        for position, example in enumerate(examples, start=1):
+            if example.per_sample:
+                yield _layer(name, f"{name} {position}, a layer", replace(example, x=_widened(example.x)))
+
+
+def _widened(x: Input) -> Any:
+    if isinstance(x, (Indices, Flags)):
+        return replace(x, shape=_widened(x.shape))
+    if all(isinstance(n, int) for n in x):
+        return (SAMPLES, *x[1:])
+    return tuple([_widened(part) for part in x])  # type: ignore[arg-type]
+
+
+def _layer(name: str, title: str, example: Example) -> Spread:
+    x, ps, st = example.values()
+    structure, leaves = tree.structure((x, ps, st)), tuple(tree.leaves((x, ps, st)))
+
+    def f(*arrays: Any) -> Any:
+        outputs = tree.leaves(example.layer(*tree.unflatten(structure, iter(arrays)))[0])
+        xp = luxport.namespace(outputs[0])
+        return xp.concat([xp.reshape(leaf, (-1,)) for leaf in outputs])
+
+    varied = 0 if name in _BY_VALUE else len(tree.leaves((x, ps)))
+    steps = _ROUNDINGS.get(name, 2)
+    return Spread(title, f, leaves, weight=1 / 64, steps=steps, constant=tuple(range(varied, len(leaves))))
+
+
+def _rules() -> Iterator[Spread]:
+    draw = np.random.Generator(np.random.Philox(5))
+    x, dx = draw.normal(size=5000), draw.uniform(0.5, 1.5, 5000)
+    for rule in ALL_RULES:
+        # One that asks for double precision itself is no matter of half types.
+        if isinstance(rule, optimizers.MixedPrecision):
+            continue
+
+        def steps(x: Any, dx: Any, rule: Any = rule) -> Any:
+            state, y = optimizers.setup(rule, x), x
+            for _ in range(STEPS):
+                state, y = optimizers.update(state, y, dx)
+            return y
+
+        for size in (1.0, 500.0):
+            yield Spread(f"{rule}, gradients near {size:g}", steps, (x, size * dx), steps=STEPS, constant=(0, 1))
