@@ -58,11 +58,14 @@ class Abilities:
     compiles: bool = True
     dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64")
     complex: bool = True
+    looks: bool = True
+    """Numbers are at hand when a layer is called: it does not only record what is to be computed."""
 
     def missing(self) -> list[str]:
         """Name what is not among these abilities."""
         lacks = [what for what in ("gradients", "complex") if not getattr(self, what)]
         lacks += [] if self.compiles else ["a compiler"]
+        lacks += [] if self.looks else ["numbers at hand"]
         return [*lacks, *[dtype for dtype in Abilities.dtypes if dtype not in self.dtypes]]
 
 
@@ -116,6 +119,7 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
         "gradients": gradients,
         "compiles": compiles,
         "complex": lambda: holds("complex64"),
+        "looks": lambda: not can(backend, "recording"),
         **{dtype: partial(holds, dtype) for dtype in Abilities.dtypes},
     }
 

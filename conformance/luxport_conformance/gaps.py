@@ -39,6 +39,8 @@ def _case_needs(what: str, case: Case) -> bool:
         return case.is_complex
     if what == "gradients":
         return case.differentiates
+    if what == "numbers at hand":
+        return case.looks
     return case.may_compile and not case.on_host if what == "a compiler" else not case.on_host and what in case.dtypes
 
 

@@ -296,9 +296,9 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool, s
     batches = _batches(cases, chosen, thorough)
     for case in cases:
         for backend in [HOST] if case.on_host else backends:
-            if (case.differentiates and not abilities(backend).gradients) or (
-                case.is_complex and not abilities(backend).complex
-            ):
+            able = abilities(backend)
+            needs = (case.differentiates, able.gradients), (case.is_complex, able.complex), (case.looks, able.looks)
+            if any([needed and not has for needed, has in needs]):
                 continue
             for mode, dtype in ways(
                 backend, case.dtypes, compiles=case.may_compile, traces=case.may_trace, thorough=thorough
@@ -364,6 +364,8 @@ def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
             dtypes = {dtype for _, dtype in ways(backend, ("float32", "float64"), thorough=thorough)}
             for position, example in enumerate(examples):
                 if has_complex(example.arrays) and not abilities(backend).complex:
+                    continue
+                if example.looks and not abilities(backend).looks:
                     continue
                 for dtype in sorted(dtypes):
                     yield Check(

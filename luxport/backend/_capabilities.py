@@ -17,6 +17,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "autocast": ("casts",),
     "own keys": ("key_words", "draw_later"),
     "sorted keys": (),
+    "recording": (),
     "donation": (),
     "training program": ("train_program",),
     "collectives": ("start_collectives",),
@@ -35,6 +36,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 - collectives: `luxport.distributed` moves arrays between processes by an engine that it starts
 - parallel program: a compiled step of several workers, processes or devices, that moves arrays itself
 - training program: a whole step of training of the framework's own, such as one that updates in place
+- recording: calls make a graph that runs later, so that no number of an input is at hand
 - sorted keys: the framework sorts the keys of dicts, so that trees which are handed out keep their places themselves
 """
 

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from luxport import tree
-from luxport.backend import dtype_name, find_owner, get_backend, to_numpy
+from luxport.backend import check_dtype_name, dtype_name, find_owner, get_backend, to_numpy
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
+from luxport.core.error_location import retold
 from luxport.core.layer import Layer, check_layer
 from luxport.core.modes import test_mode
-from luxport.text import kind_of
+from luxport.errors import LayerError
+from luxport.text import kind_of, safe_to_show, shown
 
 __all__ = ["InputSpec", "to_onnx"]
 
@@ -35,6 +37,7 @@ class InputSpec:
     dtype: str | None = None
 
     def __post_init__(self) -> None:
+        check_dtype_name(self.dtype)
         sizes = self.shape if isinstance(self.shape, (tuple, list)) else (None,)
         if not all([_is_size(n) for n in sizes]):
             raise TypeError(f"to_onnx expects sizes as ints of at least 0 or names of free ones, got {self.shape!r}")
@@ -76,7 +79,7 @@ def to_onnx(
     Raises: BackendNotFoundError without onnx; TypeError for inputs that are none of the above; ValueError for names
             that do not fit, or an opset that is not known; LayerError, with the place in the model, for what the
             model does not take, and LayerTypeError for what no graph can do: random numbers, calls back into Python,
-            numbers that Python looks at
+            numbers that Python looks at, functions of other libraries, whatever else raises while it is recorded
 
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(4, 8, luxport.relu), luxport.Dense(8, 3))
@@ -91,13 +94,25 @@ def to_onnx(
             "to_onnx is called as to_onnx(path, model, inputs, ps, st), "
             f"got {kind_of(ps)} and {kind_of(st)} as parameters and states"
         )
+    if path is not None and not isinstance(path, (str, PathLike)):
+        raise TypeError(f"to_onnx expects a path, or None, got {kind_of(path)}")
+    if opset is not None and (not isinstance(opset, int) or isinstance(opset, bool)):
+        raise TypeError(f"to_onnx expects an int as opset, got {shown(opset)}")
+    if not isinstance(training, bool) or not (external_data is None or isinstance(external_data, bool)):
+        got = f"{shown(training)} and {shown(external_data)}"
+        raise TypeError(f"to_onnx expects True or False as training, and as external_data if it is given, got {got}")
     backend: Any = get_backend("onnx")
     ps, st = to_numpy(ps), to_numpy(st if training else test_mode(st))
     specs = tree.map(lambda leaf: InputSpec(leaf.shape, leaf.dtype or _dtype_of(ps)), _specs(inputs))
     names = _names("input_names", input_names, specs, "x")
 
     def program(x: Any, ps: Any, st: Any) -> Any:
-        return model(x, ps, st)[0]
+        try:
+            return model(x, ps, st)[0]
+        except LayerError:
+            raise
+        except Exception as error:
+            raise retold(_cause(error), error) from error
 
     return backend.export(
         program,
@@ -107,6 +122,17 @@ def to_onnx(
         name_outputs=lambda y: _names("output_names", output_names, y, "y", taken=names),
         opset=opset,
         external_data=external_data,
+    )
+
+
+def _cause(error: Exception) -> str:
+    """Say why a model is not recorded: the backend's own lines begin with its name, others' tell half of it."""
+    told = safe_to_show(str(error).partition("\n")[0], 200)
+    if told.startswith("onnx "):
+        return f"cannot be recorded: {told}"
+    return (
+        f"cannot be recorded, {type(error).__name__}: {told}. A model for ONNX is made of functions of luxport.ops and "
+        "luxport.namespace(x); it sees None for a size that is free"
     )
 
 
@@ -144,6 +170,8 @@ def _names(option: str, given: Any, values: Any, usual: str, taken: Sequence[str
     paths = [path for path, _ in tree.leaves_with_path(values)]
     if given is None:
         return ["_".join((usual, *path)) for path in paths]
+    if not isinstance(given, (str, list, tuple)):
+        raise TypeError(f"to_onnx expects {option} as a name or a list of them, got {kind_of(given)}")
     names = [given] if isinstance(given, str) else list(given)
     if len(names) != len(paths):
         raise ValueError(f"to_onnx expects {len(paths)} {option}, got {len(names)}: {', '.join(map(str, names))}")

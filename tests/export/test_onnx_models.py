@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
@@ -37,10 +38,10 @@ def normal(*shape: int, dtype: str = "float32") -> Any:
     return np.random.Generator(np.random.Philox(5)).normal(size=shape).astype(dtype)
 
 
-def check(model: luxport.Layer, shape: tuple[Any, ...], *batches: int) -> Any:
+def check(model: luxport.Layer, shape: tuple[Any, ...], *batches: int, opset: int | None = None) -> Any:
     """Export with a free batch, and hold the graph against NumPy for each batch."""
     ps, st = drawn(model)
-    graph = luxport.to_onnx(None, model, ("N", *shape), ps, st)
+    graph = luxport.to_onnx(None, model, ("N", *shape), ps, st, opset=opset)
     for n in batches:
         x = normal(n, *shape)
         y, _ = model(x, ps, st)
@@ -144,6 +145,67 @@ def test_what_no_graph_can_do_is_one_line() -> None:
         luxport.to_onnx(None, dropout, ("N", 4), ps, st, opset=9)
 
 
+def written_to(x: Any) -> Any:
+    x[0, 0] = 1.0
+    return x
+
+
+MISTAKES: dict[str, tuple[Any, str]] = {
+    "a number of an input": (lambda x: x * float(x[0, 0]), "onnx expects a program that does not look at numbers"),
+    "a branch on one": (lambda x: x if x[0, 0] > 0 else -x, "onnx expects a program that does not look at numbers"),
+    "as many steps as one says": (lambda x: [x] * int(x[0, 0]), "onnx expects a program that does not look"),
+    "a function of math": (lambda x: x * math.exp(x[0, 0]), "onnx expects a program that does not look at numbers"),
+    "entries by flags": (lambda x: x[x > 0], "onnx takes no entries by flags"),
+    "a size made of numbers": (lambda x: luxport.namespace(x).nonzero(x)[0], "onnx has no nonzero"),
+    "a loop over a free size": (lambda x: [row for row in x], "onnx knows a free size only when the graph runs"),  # noqa: C416
+    "a range of a free size": (lambda x: [x[i] for i in range(x.shape[0])], "TypeError: 'NoneType' object cannot"),
+    "a product of a free size": (lambda x: ops.softmax(x) / x.shape[0], r"TypeError: unsupported operand type\(s\)"),
+    "a change in place": (written_to, "onnx changes no array"),
+    "NumPy's function": (np.tanh, "TypeError: operand 'Array' does not support ufuncs"),
+    "NumPy's noise": (lambda x: x + np.random.default_rng(0).normal(size=x.shape), "TypeError: 'NoneType' object"),
+    "a method that it has not": (lambda x: x.tolist(), "AttributeError: 'Array' object has no attribute 'tolist'"),
+    "a complex number": (lambda x: x + 1j, r"TypeError: unsupported operand type\(s\) for \+"),
+    "a gradient": (luxport.grad(lambda x: luxport.namespace(x).sum(x)), "onnx differentiates nothing"),
+    "text of a number": (lambda x: (f"{x[0, 0]:.2f}", x)[1], "TypeError: unsupported format string"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_cannot_be_recorded_is_one_line_with_its_place(mistake: str) -> None:
+    f, told = MISTAKES[mistake]
+    model = luxport.Chain(luxport.Dense(4, 4), f)
+    ps, st = luxport.setup(0, model, backend="numpy")
+    with pytest.raises(
+        luxport.LayerTypeError, match="^WrappedFunction at layer_2 cannot be recorded[,:] " + told
+    ) as why:
+        luxport.to_onnx(None, model, ("N", 4), ps, st)
+    assert str(why.value).isprintable() and len(str(why.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "told"),
+    [
+        ({"opset": "18"}, TypeError, "to_onnx expects an int as opset, got '18'"),
+        ({"opset": 99}, ValueError, "to_onnx expects an opset from 18 to"),
+        ({"path": 3}, TypeError, "to_onnx expects a path, or None, got int"),
+        ({"input_names": 3}, TypeError, "to_onnx expects input_names as a name or a list of them, got int"),
+        ({"input_names": ["a", "b"]}, ValueError, "to_onnx expects 1 input_names, got 2: a, b"),
+        ({"input_names": "y", "output_names": "y"}, ValueError, "to_onnx expects output_names that are .* different"),
+        ({"training": "no"}, TypeError, "to_onnx expects True or False as training"),
+        ({"inputs": ("batch size", 4)}, TypeError, "to_onnx expects sizes as ints of at least 0 or names"),
+        ({"inputs": luxport.InputSpec(("N", 4), "bfloat16")}, TypeError, "to_onnx has no inputs of bfloat16"),
+        ({"model": lambda x: None}, TypeError, "to_onnx expects a model whose output is an array, got NoneType"),
+    ],
+)
+def test_wrong_arguments(options: dict[str, Any], kind: type[Exception], told: str) -> None:
+    model = options.get("model", luxport.Dense(4, 4))
+    model = model if isinstance(model, luxport.Layer) else luxport.WrappedFunction(model)
+    given: dict[str, Any] = {"path": None, "inputs": ("N", 4), **options, "model": model}
+    ps, st = luxport.setup(0, model, backend="numpy")
+    with pytest.raises(kind, match=told):
+        luxport.to_onnx(ps=ps, st=st, **given)
+
+
 def test_resnet_20_is_folded() -> None:
     def block(channels: int, out: int, stride: int) -> luxport.Layer:
         body = luxport.Chain(
@@ -185,6 +247,54 @@ def test_a_transformer_block() -> None:
     found = operators(graph)
     assert (found.count("LayerNormalization"), found.count("Softmax"), found.count("MatMul")) == (2, 1, 8)
     assert len(found) <= 28
+    newer = operators(check(model, (6, 16), 1, 3, opset=23))
+    assert (newer.count("Attention"), newer.count("Softmax"), newer.count("MatMul")) == (1, 0, 6)
+
+
+SEEN = np.tril(np.ones((5, 5), bool))
+ATTENTION: dict[str, Any] = {
+    "plain": {},
+    "causal": {"is_causal": True},
+    "masked": {"mask": True},
+    "heads first": {"token_axis": -2, "scale": 2.0},
+    "result alone": {"return_scores": False},
+}
+
+
+@pytest.mark.parametrize("options", ATTENTION.values(), ids=ATTENTION)
+def test_attention_is_one_operator_from_version_23_on(options: dict[str, Any]) -> None:
+    heads_first = "token_axis" in options
+
+    def attend(x: Any) -> Any:
+        fewer = x[:, :2] if heads_first else x[:, :, :2]  # heads of keys and values, each for two of queries
+        mask = luxport.namespace(x).asarray(SEEN) if options.get("mask") else None
+        return ops.scaled_dot_product_attention(x, fewer, fewer * 2.0, **{**options, "mask": mask})
+
+    shape = (4, 5, 8) if heads_first else (5, 4, 8)
+    model = luxport.WrappedFunction(attend)
+    for dtype in ("float32", "float16"):
+        x = normal(3, *shape, dtype=dtype)
+        inputs = luxport.InputSpec(("N", *shape), dtype)
+        graph = luxport.to_onnx(None, model, inputs, {}, {}, opset=23)
+        assert operators(graph).count("Attention") == 1 and "Softmax" not in operators(graph)
+        for found, wanted in zip(run(graph, x), tree.leaves(attend(x)), strict=True):
+            atol = 4 * np.finfo(dtype).eps * np.abs(wanted).max()
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=atol)
+
+
+def test_attention_is_the_formula_where_a_mask_may_hide_all_keys() -> None:
+    """ONNX's operator has no zeros for them."""
+    hidden = SEEN.copy()
+    hidden[2] = False
+
+    def attend(x: Any) -> Any:
+        return ops.scaled_dot_product_attention(x, x, x, mask=luxport.namespace(x).asarray(hidden))[0]
+
+    model = luxport.WrappedFunction(attend)
+    x = normal(1, 5, 2, 4)
+    graph = luxport.to_onnx(None, model, x, {}, {}, opset=23)
+    assert "Attention" not in operators(graph)
+    np.testing.assert_allclose(run(graph, x)[0], model(x, {}, {})[0], rtol=0, atol=1e-6)
 
 
 def test_a_convolution_is_not_folded_where_others_take_it() -> None:

@@ -18,7 +18,7 @@ __all__ = ["capabilities", "export", "name", "ops", "scan", "xp"]
 
 name = "onnx"
 
-capabilities = frozenset({"scan"})
+capabilities = frozenset({"scan", "recording"})
 
 
 def owns_type(array_type: type) -> bool:

@@ -12,6 +12,7 @@ import onnx
 from luxport import tree
 from luxport.errors import LayerTypeError
 from luxport.porting.files.replacing import replacing
+from luxport.text import kind_of
 from luxport_onnx import xp
 from luxport_onnx.graph import DEFAULT_OPSET, Array, constant, exporting, placeholder
 from luxport_onnx.model import NEWEST, OLDEST, PAGE, graph_of, model_of, places_beside
@@ -43,13 +44,15 @@ def export(
         raise ValueError(f"to_onnx expects an opset from {OLDEST} to {NEWEST}, got {opset}")
     free = _free_sizes([size for leaf in tree.leaves(inputs) for size in leaf.shape if isinstance(size, str)])
     leaves = [
-        placeholder(name, getattr(xp, leaf.dtype), _samples(leaf.shape, free))
+        placeholder(name, _dtype(leaf.dtype), _samples(leaf.shape, free))
         for name, leaf in zip(input_names, tree.leaves(inputs), strict=True)
     ]
     x = tree.unflatten(tree.structure(inputs), iter(leaves))
     with exporting(version):
         y = program(x, _constants(ps), _constants(st))
         outputs = tree.map(_output, y)
+        if not tree.leaves(outputs):
+            raise LayerTypeError(f"expects a model whose output is an array, got {kind_of(y)}", culprit="to_onnx")
         named = list(zip(name_outputs(outputs), tree.leaves(outputs), strict=True))
         graph = graph_of(list(zip(input_names, leaves, strict=True)), named)
         size = sum([value.nbytes for value in graph.constants.values()])
@@ -84,6 +87,17 @@ def _free_sizes(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
     if 2 * len(distinct) > len(_PRIMES):
         raise ValueError(f"to_onnx takes up to {len(_PRIMES) // 2} names of free sizes, got {len(distinct)}")
     return {name: (_PRIMES[2 * i] * _UNIT, _PRIMES[2 * i + 1] * _UNIT) for i, name in enumerate(distinct)}
+
+
+def _dtype(name: str) -> Any:
+    found = getattr(xp, name, None)
+    if found is None:
+        raise LayerTypeError(
+            f"has no inputs of {name}, which are those of the parameters' dtype unless another is given: "
+            "convert them with luxport.to(ps, dtype='float32')",
+            culprit="to_onnx",
+        )
+    return found
 
 
 def _samples(shape: Sequence[int | str], free: Mapping[str, tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:

@@ -124,7 +124,7 @@ class Array:
     def __len__(self) -> int:
         size = self.shape[0]
         if size is None:
-            raise TypeError("a size that only the running graph knows has no len()")
+            raise TypeError("onnx knows a free size only when the graph runs, and no len()")
         return size
 
     def __iter__(self) -> Iterator[Array]:

@@ -98,7 +98,20 @@ def _captured(inputs: tuple[Array, ...], outputs: tuple[Array, ...]) -> list[Arr
 
 def written(inputs: Sequence[tuple[str, Array]], outputs: Sequence[tuple[str, Array]]) -> Graph:
     """Write down what makes the outputs from the inputs."""
-    return _Writer(inputs, outputs).graph
+    graph = _Writer(inputs, outputs).graph
+    _drop_unused(graph.lines, graph.uses())
+    return graph
+
+
+def _drop_unused(lines: list[Line], uses: dict[str, int]) -> None:
+    """Leave out what attention puts out beside its result where nobody takes it: it costs memory, and time."""
+    for line in lines:
+        if line.operator == "Attention":
+            line.outputs = [name if name in uses else "" for name in line.outputs]
+            while not line.outputs[-1]:
+                line.outputs.pop()
+        if line.body is not None:
+            _drop_unused(line.body.lines, uses)
 
 
 class _Writer:

@@ -123,8 +123,9 @@ def fails(
     training: bool = False,
     raises: type[Exception] = LayerError,
     subject: str = "",
+    looks: bool = False,
 ) -> Case:
-    """A layer given an input that it refuses, or a function of nothing that fails."""
+    """A layer given an input that it refuses, for its numbers if it `looks`, or a function of nothing that fails."""
     if not isinstance(layer, Layer):
         return Case(id=id, subject=subject, source=source, program=layer, raises=raises, message=message)
     ps, st = _filled(layer, None, training)
@@ -137,6 +138,7 @@ def fails(
         raises=raises,
         message=message,
         dtypes=("float32",),
+        looks=looks,
     )
 
 

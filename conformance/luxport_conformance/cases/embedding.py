@@ -57,7 +57,7 @@ def _counted(x: Any, *, without: int | None = None) -> Any:
 
 
 def _out_of_range(id: str, line: int | None, x: Any, message: str) -> Case:  # noqa: A002
-    return fails(id, at(BASIC, line) if line else ("luxport",), PLAIN, x, message=message)
+    return fails(id, at(BASIC, line) if line else ("luxport",), PLAIN, x, message=message, looks=line is None)
 
 
 def _trained() -> bool:
@@ -231,7 +231,8 @@ def _of_bags(name: str) -> list[Case]:
 
 
 def _refused_bag(id: str, lines: tuple[int, ...], x: Any, message: str) -> Case:  # noqa: A002
-    return fails(f"embedding_bag.{id}", at(BASIC, *lines), EmbeddingBag(10, 4), x, message=message)
+    layer, with_offsets = EmbeddingBag(10, 4), isinstance(x, tuple)
+    return fails(f"embedding_bag.{id}", at(BASIC, *lines), layer, x, message=message, looks=with_offsets)
 
 
 def _offsets(*values: int) -> Any:

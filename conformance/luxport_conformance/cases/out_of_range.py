@@ -150,6 +150,7 @@ CASES: list[Case] = [
             raises=LayerError if name != "onehotbatch" else ValueError,
             message=f"{message}{'.*, got' if name == 'onehotbatch' else ''} {i[1]}",
             dtypes=("float32",),
+            looks=True,
         )
         for name, (f, x, message) in EAGER.items()
         for i in (TOO_LARGE, NEGATIVE)

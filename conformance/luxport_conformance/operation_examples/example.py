@@ -19,13 +19,14 @@ KEY, COUNTER = np.array([1, 2], np.int32), np.array(5, np.int32)
 class OverrideExample:
     """Arrays (None for one that is absent) and options of an operation.
 
-    One that `looks` at values, or tells something about arrays, runs as it is and has no gradients.
+    One that `looks` at values, or `tells` something about arrays, runs as it is and has no gradients.
     """
 
     arrays: tuple[Any, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
     looks: bool = False
+    tells: bool = False
 
 
 def draw(*shape: int, seed: int = 3) -> Any:

@@ -30,7 +30,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "adam_update": tuple(
         [OverrideExample(_FOUR, {**_ADAM, "decay": decay, "in_place": False}) for decay in (None, 0.5)]
     ),
-    "are_fixed": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(0, 3),), looks=True)),
+    "are_fixed": (OverrideExample((draw(2, 3),), tells=True), OverrideExample((draw(0, 3),), tells=True)),
     "crossentropy_of_labels": tuple(
         OverrideExample((_LOGITS, _LABELS), {"axis": -1, "agg": agg, "ignore_index": ignored}, Tolerance(reduction=6))
         for agg in ("mean", "sum", None)
@@ -63,7 +63,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         OverrideExample((draw(3, 4), np.asarray([[2, 1, 0, 0], [2, 2, 2, 1]], np.int64)), {"axis": 0}),
     ),
     "reshape_samples": (OverrideExample((draw(2, 6),), {"sizes": (3, 2)}),),
-    "running_sizes": (OverrideExample((draw(2, 3),), looks=True), OverrideExample((draw(),), looks=True)),
+    "running_sizes": (OverrideExample((draw(2, 3),), tells=True), OverrideExample((draw(),), tells=True)),
     "split_vector": (
         OverrideExample((draw(9),), {"sizes": (2, 0, 3, 4)}),
         OverrideExample((draw(3),), {"sizes": (3,)}),

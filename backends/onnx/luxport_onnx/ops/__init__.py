@@ -2,6 +2,7 @@
 
 from luxport_onnx.ops.activations import *
 from luxport_onnx.ops.affine import *
+from luxport_onnx.ops.attention import *
 from luxport_onnx.ops.conv import *
 from luxport_onnx.ops.looking import *
 from luxport_onnx.ops.normalization import *

@@ -8,7 +8,7 @@ from luxport.errors import LayerTypeError
 from luxport_onnx.graph import Array, is_exporting
 from luxport_onnx.xp._manipulation import sizes_of
 
-__all__ = ["may_look", "observe", "running_sizes", "value_range"]
+__all__ = ["may_look", "observe", "running_sizes"]
 
 
 def running_sizes(x: Array) -> tuple[Any, ...]:
@@ -19,11 +19,6 @@ def running_sizes(x: Array) -> tuple[Any, ...]:
 def may_look(x: Array) -> bool:
     """At constants alone."""
     return x.is_constant
-
-
-def value_range(x: Array) -> tuple[int, int] | None:
-    """Of constants, and of inputs whose numbers are here."""
-    return (int(x.value.min()), int(x.value.max())) if x.value is not None and x.value.size else None
 
 
 def observe(x: Array, *, forward: Any = None, backward: Any = None) -> Array:

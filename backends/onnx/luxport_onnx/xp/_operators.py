@@ -86,7 +86,7 @@ Array.mT = property(matrix_transpose)  # type: ignore[attr-defined]
 
 
 def _no_change(self: Array, key: Any, value: Any) -> None:
-    raise TypeError("arrays of onnx do not change: make a new one")
+    raise TypeError("onnx changes no array: make a new one")
 
 
 Array.__setitem__ = _no_change  # type: ignore[attr-defined]

@@ -1,0 +1,90 @@
+"""Attention, one operator from version 23 of the operators on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from luxport import ops
+from luxport.backend.dtypes import in_single_or_double
+from luxport.ops._attention import Dropping, check_attention
+from luxport_onnx import xp
+from luxport_onnx.graph import Array, opset, record_all
+
+__all__ = ["scaled_dot_product_attention"]
+
+_definition: Any = ops.definition_of(ops.scaled_dot_product_attention)
+
+
+def scaled_dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    *,
+    scale: float | None = None,
+    is_causal: bool = False,
+    token_axis: int = -3,
+    dropout: Dropping = ops.identity,
+    return_scores: bool = True,
+) -> Any:
+    """One operator, which gives NaN, or a mean, where a mask hides all keys: with masks that are known not to."""
+    serves = opset() >= 23 and dropout is ops.identity and bias is None and query.ndim == 4 and token_axis in (-2, -3)
+    serves = serves and all([_serves(x) for x in (query, key, value)]) and (mask is None or _hides_no_row(mask))
+    return (_attend if serves else _definition)(
+        *(query, key, value, bias, mask),
+        scale=scale,
+        is_causal=is_causal,
+        token_axis=token_axis,
+        dropout=dropout,
+        return_scores=return_scores,
+    )
+
+
+@in_single_or_double
+def _attend(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: None,
+    mask: Array | None,
+    *,
+    scale: float | None,
+    is_causal: bool,
+    token_axis: int,
+    dropout: Dropping,
+    return_scores: bool,
+) -> Any:
+    check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis)
+    if token_axis == -3:
+        query, key, value = [xp.permute_dims(x, (0, 2, 1, 3)) for x in (query, key, value)]
+    shapes = [[(*q[:3], v[3]) for q, v in zip(query.shapes, value.shapes, strict=True)], key.shapes, value.shapes]
+    shapes.append([(*q[:3], k[2]) for q, k in zip(query.shapes, key.shapes, strict=True)])
+    y, *_, scores = record_all(
+        "Attention",
+        (query, key, value, mask),
+        [(query.dtype, one) for one in shapes],
+        is_causal=int(is_causal),
+        scale=1.0 / (math.sqrt(query.shapes[0][-1]) if scale is None else scale),
+        qk_matmul_output_mode=_AFTER_SOFTMAX,
+    )
+    if token_axis == -3:
+        y = xp.permute_dims(y, (0, 2, 1, 3))
+    return (y, scores) if return_scores else y
+
+
+_AFTER_SOFTMAX = 3
+
+
+def _serves(x: Array) -> bool:
+    return x.dtype.name in ("float16", "float32") and x.shape[-1] is not None and 0 not in x.shape
+
+
+def _hides_no_row(mask: Array) -> bool:
+    """Tell whether each query is known to see a key, and each key to be seen, by a mask of each pair of them."""
+    if not mask.is_constant or mask.ndim not in (2, 4) or 1 in mask.shape[-2:]:
+        return False
+    return bool(np.all(np.any(mask.value, axis=-1)) and np.all(np.any(mask.value, axis=-2)))
