@@ -49,7 +49,7 @@ def _attend(
     query: Array,
     key: Array,
     value: Array,
-    bias: None,
+    bias: Array | None,
     mask: Array | None,
     *,
     scale: float | None,
