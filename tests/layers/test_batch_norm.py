@@ -26,30 +26,8 @@ def by_hand(x, epsilon=1e-5):
     return (x - x.mean(over, keepdims=True)) / np.sqrt(x.var(over, keepdims=True) + epsilon)
 
 
-def test_training_and_testing(backend):  # flux:test/layers/normalisation.jl:125-159, axes reversed
-    model = lp.BatchNorm(2)
-    x, ps, st = ready(model, backend, SMALL)
-    np.testing.assert_array_equal(backend.to_numpy(ps["scale"]), [1, 1])
-    np.testing.assert_array_equal(backend.to_numpy(ps["bias"]), [0, 0])
-    y, new = model(x, ps, st)
-    np.testing.assert_allclose(backend.to_numpy(y), [[-1.22474] * 2, [0, 0], [1.22474] * 2], atol=1e-5)
-    np.testing.assert_allclose(backend.to_numpy(new["running_mean"]), [0.3, 0.4])
-    np.testing.assert_allclose(backend.to_numpy(new["running_var"]), [1.3, 1.3])
-    assert new["training"] == lp.Static(True)
-    tested, same = model(x, ps, lp.test_mode(new))
-    np.testing.assert_allclose(backend.to_numpy(tested)[0, 0], (1 - 0.3) / 1.3**0.5, atol=1e-5)
-    np.testing.assert_array_equal(backend.to_numpy(same["running_mean"]), backend.to_numpy(new["running_mean"]))
-
-
-def test_activation(backend):  # flux:test/layers/normalisation.jl:188-191
-    model = lp.BatchNorm(2, lp.sigmoid)
-    x, ps, st = ready(model, backend, SMALL)
-    y, _ = model(x, ps, lp.test_mode(st))
-    np.testing.assert_allclose(backend.to_numpy(y), 1 / (1 + np.exp(-SMALL / np.sqrt(1 + 1e-5))), atol=1e-7)
-
-
 @pytest.mark.parametrize("shape", [(6, 2), (5, 2, 3), (4, 2, 3, 2), (2, 2, 3, 2, 2)])
-def test_ranks(backend, shape):  # flux:test/layers/normalisation.jl:201-220
+def test_ranks(backend, shape):
     values = np.random.default_rng(0).normal(size=shape)
     model = lp.BatchNorm(2, init_scale=initializers.normal, init_bias=initializers.normal, momentum=0.25, epsilon=1e-2)
     x, ps, st = ready(model, backend, values)
@@ -69,7 +47,7 @@ def test_one_axis_in_testing(backend):
     np.testing.assert_allclose(backend.to_numpy(y), np.array([3.0, 4.0]) / np.sqrt(1 + 1e-5))
 
 
-def test_without_affine(backend):  # flux:test/layers/normalisation.jl:230
+def test_without_affine(backend):
     model = lp.BatchNorm(2, affine=False)
     x, ps, st = ready(model, backend, SMALL)
     assert ps == {}
@@ -87,18 +65,12 @@ def test_without_tracking_the_batch_counts_in_testing_too(backend):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1,), (1, 1, 1), (0, 1)])
-def test_a_single_value_per_channel(backend, shape):  # flux:test/layers/normalisation.jl:176-185
+def test_a_single_value_per_channel(backend, shape):
     model = lp.BatchNorm(1)
     x, ps, st = ready(model, backend, np.zeros(shape))
     with pytest.raises(lp.LayerError, match="^BatchNorm expects more than one value per channel in training, got "):
         model(x, ps, st)
     np.testing.assert_array_equal(backend.to_numpy(model(x, ps, lp.test_mode(st))[0]), np.zeros(shape))
-
-
-def test_one_sample_of_several_values(backend):  # flux:test/layers/normalisation.jl:180
-    model = lp.BatchNorm(1)
-    x, ps, st = ready(model, backend, np.arange(4.0).reshape(1, 1, 4))
-    np.testing.assert_allclose(backend.to_numpy(model(x, ps, st)[0]), by_hand(np.arange(4.0).reshape(1, 1, 4)))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

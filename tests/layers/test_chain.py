@@ -25,7 +25,7 @@ class TestBuilding:
         assert lp.Chain(np.tanh).layer_1 == lp.WrappedFunction(np.tanh)
         assert lp.Chain(f=np.tanh).f == lp.WrappedFunction(np.tanh)
 
-    def test_tuples_and_lists_are_laid_out_flat(self):  # flux:test/layers/basic.jl:33
+    def test_tuples_and_lists_are_laid_out_flat(self):
         a, b = lp.Dense(3, 4), lp.Dense(4, 2)
         assert lp.Chain([a, b]) == lp.Chain((a,), [[b]]) == lp.Chain(a, b)
 
@@ -38,7 +38,7 @@ class TestBuilding:
     @pytest.mark.parametrize(
         ("positional", "named", "kind"),
         [
-            ((), {"layers": lp.Dense(2, 2), "two": lp.NoOpLayer()}, ValueError),  # flux:test/layers/basic.jl:31
+            ((), {"layers": lp.Dense(2, 2), "two": lp.NoOpLayer()}, ValueError),
             ((), {"name": lp.NoOpLayer()}, ValueError),
             (({"name": lp.NoOpLayer()},), {}, ValueError),
             (({1: lp.NoOpLayer()},), {}, ValueError),
@@ -101,7 +101,7 @@ class TestCalling:
         model = lp.Chain(lambda x: {"a": x, "b": (x, 2)}, lambda d: d["a"] + d["b"][1])
         assert model(1, *lp.setup(0, model))[0] == 3
 
-    def test_sizes_that_do_not_fit(self, backend):  # flux:test/layers/basic.jl:19
+    def test_sizes_that_do_not_fit(self, backend):
         model = lp.Chain(lp.Dense(10, 5, lp.sigmoid), lp.Dense(2, 1))
         ps, st = lp.setup(0, model, backend=backend)
         with pytest.raises(lp.LayerError, match=r"^Dense at layer_2 expects \(\.\.\., 2\), got \(5,\)$"):

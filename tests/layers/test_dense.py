@@ -21,7 +21,7 @@ def ready(model, backend, x, dtype="float64"):
 
 
 class TestDense:
-    def test_from_weight(self, backend):  # flux:test/layers/basic.jl:55-66
+    def test_from_weight(self, backend):
         weight, bias = backend.asarray(rand(3, 2)), backend.asarray(rand(2, seed=1))
         x = backend.asarray(rand(4, 3))
         layer, ps = lp.Dense.from_weight(weight, bias, lp.tanh)
@@ -37,22 +37,6 @@ class TestDense:
             lp.Dense.from_weight(np.ones((3, 2)), np.ones(3))
         with pytest.raises(ValueError, match=r"^Dense expects a weight \(in_dims, out_dims\), got \(3,\)$"):
             lp.Dense.from_weight(np.ones(3))
-
-    @pytest.mark.parametrize("shape", [(10,), (2, 10), (3, 2, 10), (4, 3, 2, 10), (0, 10)])
-    def test_shapes_and_values(self, backend, shape):  # flux:test/layers/basic.jl:76-79
-        x, ps, st = ready(lp.Dense(10, 5, lp.tanh), backend, rand(*shape))
-        y, new = lp.Dense(10, 5, lp.tanh)(x, ps, st)
-        weight, bias = map(backend.to_numpy, (ps["weight"], ps["bias"]))
-        np.testing.assert_allclose(backend.to_numpy(y), np.tanh(rand(*shape) @ weight + bias), rtol=1e-12)
-        assert tuple(y.shape) == (*shape[:-1], 5)
-        assert new == {}
-
-    def test_ones(self, backend):  # flux:test/layers/basic.jl:83-87
-        for use_bias in (True, False):
-            model = lp.Dense(10, 2, init_weight=lp.initializers.ones, use_bias=use_bias)
-            x, ps, st = ready(model, backend, np.stack([np.ones(10), 2 * np.ones(10)]))
-            assert list(ps) == (["weight", "bias"] if use_bias else ["weight"])
-            np.testing.assert_array_equal(backend.to_numpy(model(x, ps, st)[0]), [[10, 10], [20, 20]])
 
     def test_initial_values(self):
         # Flux's: glorot_uniform, U(-a, a) with a = sqrt(6 / (in + out)); zero bias.
@@ -94,13 +78,13 @@ class TestDense:
         assert gradient[1, 0].real == pytest.approx(change, rel=1e-6)
 
     @pytest.mark.parametrize("shape", [(1,), (11, 3), (3, 2, 11), ()])
-    def test_wrong_shapes(self, backend, shape):  # flux:test/layers/basic.jl:73, 80
+    def test_wrong_shapes(self, backend, shape):
         x, ps, st = ready(lp.Dense(10, 5), backend, rand(*shape))
         with pytest.raises(lp.LayerError, match=r"^Dense expects \(\.\.\., 10\), got \("):
             lp.Dense(10, 5)(x, ps, st)
 
     @pytest.mark.parametrize("sizes", [(10, 10.5), (-1, 3), (True, 3), ("3", 2), (3, lp.tanh)])
-    def test_wrong_sizes(self, sizes):  # flux:test/layers/basic.jl:64
+    def test_wrong_sizes(self, sizes):
         with pytest.raises(ValueError, match="^Dense expects an int of at least 0 as (in|out)_dims, got "):
             lp.Dense(*sizes)
 
@@ -109,7 +93,6 @@ class TestScale:
     @pytest.mark.parametrize(
         ("dims", "shape", "want"),
         [
-            # flux:test/layers/basic.jl:111-112, 123-126, axes reversed
             ((10,), (10,), (10,)),
             ((10,), (1,), (10,)),
             ((2,), (4, 3, 2), (4, 3, 2)),
@@ -128,26 +111,12 @@ class TestScale:
         np.testing.assert_allclose(backend.to_numpy(y), np.tanh(rand(*shape) * weight + bias), rtol=1e-12)
         assert tuple(y.shape) == want
 
-    def test_values(self, backend):  # flux:test/layers/basic.jl:117-121
-        for model, values, want in (
-            (lp.Scale(2), [[1], [2]], [[1, 1], [2, 2]]),
-            (lp.Scale(2, use_bias=False), [[1, 3], [2, 4]], [[1, 3], [2, 4]]),
-            (lp.Scale(2, lambda x: x * x, use_bias=False), [[1, 3], [2, 4]], [[1, 9], [4, 16]]),
-        ):
-            x, ps, st = ready(model, backend, np.array(values, np.float64))
-            np.testing.assert_array_equal(backend.to_numpy(model(x, ps, st)[0]), want)
-
     def test_ways_to_build_it(self):
         want = lp.Scale(2, 3, lp.tanh)
         assert lp.Scale((2, 3), lp.tanh) == lp.Scale([2, 3], activation=lp.tanh) == lp.Diagonal(2, 3, lp.tanh) == want
         assert list(lp.setup(0, lp.Scale(2, use_bias=False))[0]) == ["weight"]
 
     @pytest.mark.parametrize("arguments", [(1.0,), (1.0, 2.0), (), (lp.tanh,), (-2,)])
-    def test_wrong_sizes(self, arguments):  # flux:test/layers/basic.jl:129-132
+    def test_wrong_sizes(self, arguments):
         with pytest.raises(ValueError, match="^Scale expects "):
             lp.Scale(*arguments)
-
-    def test_wrong_shapes(self, backend):  # flux:test/layers/basic.jl:115
-        x, ps, st = ready(lp.Scale(10), backend, rand(2))
-        with pytest.raises(lp.LayerError, match=r"^Scale expects \(\.\.\., 10\), got \(2,\)$"):
-            lp.Scale(10)(x, ps, st)

@@ -38,7 +38,7 @@ CASES = [
     ((6, 8), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1)),
     ((7, 5), (3, 2), (2, 1), ((1, 1), (1, 0)), (1, 1)),
     ((7, 6), (2, 3), (1, 2), ((0, 0), (1, 1)), (3, 1)),
-    ((5, 5), (2, 2), (2, 2), ((3, 3), (3, 3)), (1, 1)),  # flux:test/outputsize.jl:121: windows of padding alone
+    ((5, 5), (2, 2), (2, 2), ((3, 3), (3, 3)), (1, 1)),  # windows of padding alone
     ((4, 5, 6), (2, 3, 2), (2, 1, 2), ((1, 0), (1, 1), (0, 0)), (1, 1, 1)),
     ((4, 4, 5), (2, 1, 2), (1, 1, 1), ((1, 1), (0, 0), (1, 1)), (1, 1, 2)),
     ((3, 2, 3, 2), (2, 2, 2, 1), (1, 1, 1, 1), ((0, 0), (1, 0), (0, 0), (0, 0)), (1, 1, 1, 1)),
@@ -180,25 +180,15 @@ def test_half_precision(differentiating: Backend, kind: str, number: int, dtype:
 @pytest.mark.parametrize(
     ("options", "sizes", "places"),
     [
-        # flux:test/outputsize.jl:116-128
         ({}, (10, 10), (5, 5)),
         ({"stride": 1}, (5, 5), (4, 4)),
         ({"stride": 2, "padding": 3}, (5, 5), (5, 5)),
-        # nnlib:test/pooling.jl:409-414
         ({"padding": (1, 1), "stride": (2, 2)}, (10, 10), (6, 6)),
     ],
 )
 def test_output_sizes(layer: Any, options: dict[str, Any], sizes: tuple[int, ...], places: tuple[int, ...]) -> None:
     assert luxport.output_shape(layer((2, 2), **options), (7, 3, *sizes)) == (7, 3, *places)
     assert layer((2, 2), **options)(np.zeros((7, 3, *sizes)), {}, {})[0].shape == (7, 3, *places)
-
-
-@pytest.mark.parametrize("layer", [luxport.MaxPool, luxport.MeanPool])
-@pytest.mark.parametrize("window", [(1,), (2,), (3,), (5, 4), (8, 7, 6)])
-def test_same_pad(layer: Any, window: tuple[int, ...]) -> None:
-    # flux:test/layers/conv.jl:297-302: places are ceil(size / window)
-    want = (1, 1, *(-(-(k + 3) // k) for k in window))
-    assert luxport.output_shape(layer(window, padding=luxport.SamePad()), (1, 1, *(k + 3 for k in window))) == want
 
 
 def test_display() -> None:
