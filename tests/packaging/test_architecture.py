@@ -173,7 +173,7 @@ def test_where_julia_is_translated_what_is_known_is_a_value() -> None:
         for node in ast.walk(ast.parse(file.read_text())):
             for alias in node.names if isinstance(node, ast.ImportFrom) else ():
                 importing.get(alias.name, set()).add(file.stem)
-    assert importing == {"LAYERS": {"translate"}, "READERS": {"translate"}}
+    assert importing == {"LAYERS": {"module"}, "READERS": {"module"}}
 
 
 TABLES = {

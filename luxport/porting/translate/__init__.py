@@ -3,6 +3,6 @@
 It wants the packages of ``luxport-nn[code]``, which hold Julia's grammar.
 """
 
-from luxport.porting.translate.translate import Hole, Translation, translate
+from luxport.porting.translate.module import Hole, Translation, translate
 
 __all__ = ["Hole", "Translation", "translate"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from luxport.command_line import Arguments
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.replacing import replacing
-from luxport.porting.translate.translate import LARGEST, translate
+from luxport.porting.translate.module import LARGEST, translate
 from luxport.porting.translate.trial import report
 from luxport.text import safe_to_show
 

@@ -11,7 +11,8 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, head_of, text
-from luxport.porting.translate.structs import ANY_NUMBER, Constructor, Struct, method_of
+from luxport.porting.translate.signatures import ANY_NUMBER, Method, method_of
+from luxport.porting.translate.structs import Struct
 from luxport.porting.translate.writing import python_name
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ _KINDS = {
 _ABOVE = {"whole": "number", "fraction": "number", "flag": "number"}
 
 
-def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Constructor]]:
+def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Method]]:
     """Return the functions with several methods, each with its name in Python, or none if nothing tells them apart.
 
     Those that numbers of arguments tell apart are name, name_2 and so on, and each call says which it means; the others
     are name_1, name_2 and so on, and name is what chooses one when it is called: see `dispatcher`.
     """
-    found: dict[str, list[Constructor]] = {}
+    found: dict[str, list[Method]] = {}
     for node in statements:
         head = head_of(node)
         if head is not None and head.named_children[0].type == "identifier":
@@ -66,32 +67,27 @@ def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> d
     return several
 
 
-def is_dispatched(name: str, methods: Sequence[Constructor]) -> bool:
+def is_dispatched(name: str, methods: Sequence[Method]) -> bool:
     """Whether a method is chosen when the function is called."""
     return bool(methods) and methods[0].python not in ("", python_name(name))
 
 
-def chosen_method(name: str, methods: Sequence[Constructor], given: Arguments) -> str:
+def chosen_method(name: str, methods: Sequence[Method], given: Arguments) -> str:
     """Return the name in Python of the one method that can be called so, or of what chooses one.
 
     Raises: Unported if that cannot be told
     """
     if is_dispatched(name, methods):
         return python_name(name)
-    count, named = len(given.positional), set(given.named)
     if given.splats or any(node.type == "splat_expression" for node in given.positional):
         raise Unported(f"which method of {name} this is")
-    fitting = [
-        entry
-        for entry in methods
-        if entry.least <= count <= entry.most and (named <= entry.keywords or "..." in entry.keywords)
-    ]
+    fitting = [entry for entry in methods if entry.takes(given)]
     if len(fitting) != 1:
         raise Unported(f"which method of {name} this is")
     return fitting[0].python
 
 
-def dispatcher(name: str, methods: Sequence[Constructor]) -> list[str]:
+def dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
     """Return what calls the method that Julia would choose, as lines of Python."""
     lines = [
         f"def {python_name(name)}(*given, **options):",
@@ -102,7 +98,7 @@ def dispatcher(name: str, methods: Sequence[Constructor]) -> list[str]:
     return [*lines, f"    raise ValueError({f'no method of {python_name(name)} takes these arguments'!r})"]
 
 
-def fitting(given: str, entry: Constructor) -> str:
+def fitting(given: str, entry: Method) -> str:
     """Return what asks whether a method takes what is given."""
     return f"fits({given}, {', '.join(map(repr, (entry.least, entry.most, *_kinds(entry))))})"
 
@@ -111,7 +107,7 @@ _MOST = 50
 """Methods of a function: each is compared with each other."""
 
 
-def ordered(methods: Sequence[Constructor]) -> list[Constructor]:
+def ordered(methods: Sequence[Method]) -> list[Method]:
     """Return methods, each before those that take all that it takes and more; none if that is not known of some."""
     if len(methods) > _MOST or any(None in _kinds(entry) for entry in methods):
         return []
@@ -131,7 +127,7 @@ def ordered(methods: Sequence[Constructor]) -> list[Constructor]:
     return [methods[i] for i in found]
 
 
-def _kinds(entry: Constructor) -> list[str | int | None]:
+def _kinds(entry: Method) -> list[str | int | None]:
     return [_kind_of(declared) for declared in entry.declared]
 
 
@@ -147,7 +143,7 @@ def _kind_of(julia: str) -> str | int | None:
     return _KINDS.get(name)
 
 
-def _which_first(a: Constructor, b: Constructor) -> int | None:
+def _which_first(a: Method, b: Method) -> int | None:
     """Return -1 if a is to be asked before b, 1 if after it, 0 if either can be first; None if nobody can say."""
     least, most = max(a.least, b.least), min(a.most, b.most)
     if least > most:

@@ -22,7 +22,8 @@ from luxport.porting.translate.parse import (
     reason_of,
     text,
 )
-from luxport.porting.translate.structs import Constructor, Struct, is_new
+from luxport.porting.translate.signatures import Method
+from luxport.porting.translate.structs import Struct, is_new
 from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS
 from luxport.porting.translate.writing import Code, call, group, python_name, remark, render
 
@@ -59,7 +60,7 @@ class Source:
     structs: Mapping[str, Struct]
     owners: Mapping[tuple[int, int], Struct]
     """Of which struct a statement is a part, by its place."""
-    several: Mapping[str, list[Constructor]]
+    several: Mapping[str, list[Method]]
     """Functions that have several methods."""
     changed: set[str]
     """The names of what any statement changes in place."""

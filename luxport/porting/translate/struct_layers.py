@@ -18,7 +18,8 @@ from luxport.porting.translate.drawn import arrays_drawn
 from luxport.porting.translate.methods import fitting, ordered
 from luxport.porting.translate.parse import Unported, head_of, names_in, text
 from luxport.porting.translate.scope import Scope
-from luxport.porting.translate.structs import Constructor, Struct, method_of, place_of
+from luxport.porting.translate.signatures import Method, method_of
+from luxport.porting.translate.structs import Struct, place_of
 from luxport.porting.translate.writing import Code, field_name, group, named
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _gathers(forward: Node) -> bool:
     return said == f"{receiver}({name}...)" or ("," in entries and said == f"{receiver}({entries})")
 
 
-def _forwards(struct: Struct) -> list[Constructor]:
+def _forwards(struct: Struct) -> list[Method]:
     """Return several methods of a struct in the order in which they are to be asked; none if that is not known.
 
     One of several arguments is called with a tuple of them, so one of a tuple could not be told from it.

@@ -7,26 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, head_of, line_of, names_in, text
+from luxport.porting.translate.signatures import ANY_NUMBER, Method, method_of
 from luxport.porting.translate.writing import python_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["ANY_NUMBER", "Constructor", "Struct"]
-__all__ += ["constructor_of", "find_structs", "is_new", "method_of", "place_of"]
-
-
-@dataclass
-class Constructor:
-    """A method that makes a struct: where it stands, and what it can be called with."""
-
-    node: Node
-    python: str
-    least: int
-    most: int
-    keywords: frozenset[str]
-    declared: tuple[str, ...]
-    """The declared type of each parameter, nothing where there is none."""
+__all__ = ["Struct", "constructor_of", "find_structs", "is_new", "place_of"]
 
 
 @dataclass
@@ -45,7 +32,7 @@ class Struct:
     parameters: list[Node] = field(default_factory=list)
     states: list[Node] = field(default_factory=list)
     marks: list[Node] = field(default_factory=list)
-    constructors: list[Constructor] = field(default_factory=list)
+    constructors: list[Method] = field(default_factory=list)
     trainable: frozenset[str] | None = None
     python: str = ""
     """What takes the fields in Python."""
@@ -74,15 +61,7 @@ _BASES = {
     "AbstractLuxWrapperLayer": "WrapperLayer",
 }
 _MARKS = ("@layer", "@functor", "@treelike")
-ANY_NUMBER = 1000
-"""As many arguments as a method with a splat may be called with."""
 _SILENT = ("parameterlength", "statelength", "show", "outputsize")
-_NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
-
-
-def place_of(node: Node) -> tuple[int, int]:
-    """Return what tells a node from all others of its file."""
-    return node.start_byte, node.end_byte
 
 
 def find_structs(statements: Sequence[Node]) -> dict[str, Struct]:
@@ -203,7 +182,7 @@ def _assign(node: Node, found: dict[str, Struct]) -> None:
     name = text(function).partition("{")[0]
     if name in found:
         if function.type != "identifier":
-            raise_later = Constructor(node, "", 0, -1, frozenset(), ())
+            raise_later = Method(node, "", 0, -1, frozenset(), ())
             found[name].constructors.append(raise_later)
         else:
             found[name].constructors.append(method_of(node))
@@ -234,39 +213,12 @@ def _mark(struct: Struct, node: Node) -> None:
             struct.trainable = frozenset(names_in(part)) & set(struct.fields)
 
 
-def _named(parameter: Node) -> Node:
-    """Return the name of a parameter, which may have a type and a default."""
-    while parameter.named_children:
-        parameter = parameter.named_children[0]
-    return parameter
+def place_of(node: Node) -> tuple[int, int]:
+    """Return what tells a node from all others of its file."""
+    return node.start_byte, node.end_byte
 
 
-def method_of(node: Node) -> Constructor:
-    """Return what a method can be called with."""
-    head = head_of(node)
-    assert head is not None
-    listed = [child for child in head.named_children if child.type == "argument_list"]
-    least = most = 0
-    keywords: set[str] = set()
-    types: list[str] = []
-    after = False
-    for child in listed[0].children if listed else []:
-        if child.type == ";":
-            after = True
-        if not child.is_named or child.type.endswith("_comment"):
-            continue
-        name = child.named_children[0] if child.named_children else child
-        if after:
-            keywords.add("..." if child.type == "splat_expression" else text(_named(child)))
-        elif child.type == "splat_expression":
-            most = ANY_NUMBER
-        else:
-            most += 1
-            typed = name if child.type in ("named_argument", "assignment") else child
-            declared = typed.type == "typed_expression" and len(typed.named_children) == 2
-            types.append(text(typed.named_children[-1]) if declared else "")
-            least += child.type not in ("named_argument", "assignment")
-    return Constructor(node, "", least, most, frozenset(keywords), tuple(types))
+_NUMBERS = {"Int", "Integer", "Int64", "Int32", "Real", "Number", "IntegerType"}
 
 
 def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> str:
@@ -277,11 +229,7 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
     count, named = len(given.positional), set(given.named)
     if any(node.type == "splat_expression" for node in given.positional):
         raise Unported(f"{struct.name} of a splat")
-    fitting = [
-        entry
-        for entry in struct.constructors
-        if entry.least <= count <= entry.most and (named <= entry.keywords or "..." in entry.keywords)
-    ]
+    fitting = [entry for entry in struct.constructors if entry.takes(given)]
     if any(entry.most < 0 for entry in struct.constructors):
         raise Unported(f"{struct.name}, which has constructors by type")
     if struct.inner:
@@ -305,7 +253,7 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
     raise Unported(f"no constructor of {struct.name} is known for this call, or several (line {line_of(struct.node)})")
 
 
-def _fits(entry: Constructor, kinds: Sequence[str]) -> bool:
+def _fits(entry: Method, kinds: Sequence[str]) -> bool:
     """Whether declared types make this method the one for arguments of these kinds."""
     declared = 0
     for kind, julia in zip(kinds, [one.partition("{")[0] for one in entry.declared], strict=False):

@@ -19,9 +19,10 @@ from luxport.porting.translate.parse import (
     text,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.signatures import Method
 from luxport.porting.translate.statements import statement
 from luxport.porting.translate.struct_layers import write_struct
-from luxport.porting.translate.structs import Constructor, Struct, place_of
+from luxport.porting.translate.structs import Struct, place_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -46,7 +47,7 @@ def top_level(here: Scope, node: Node) -> Scope:
     return after
 
 
-def _methods_with(here: Scope, node: Node) -> tuple[str, list[Constructor]]:
+def _methods_with(here: Scope, node: Node) -> tuple[str, list[Method]]:
     """Return the name of the function that a statement is a method of, and all its methods if there are several."""
     head = signature(node)
     name = text(head.named_children[0]) if head is not None else ""

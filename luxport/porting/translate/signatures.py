@@ -1,0 +1,70 @@
+"""What Julia's methods can be called with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.parse import Arguments, head_of, text
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["ANY_NUMBER", "Method", "method_of"]
+
+ANY_NUMBER = 1000
+"""As many arguments as a method with a splat may be called with."""
+
+
+@dataclass
+class Method:
+    """A method of a function, or of the making of a struct: where it stands, and what it can be called with."""
+
+    node: Node
+    python: str
+    """Its name in Python, nothing if nobody can tell which method a call means."""
+    least: int
+    most: int
+    keywords: frozenset[str]
+    declared: tuple[str, ...]
+    """The declared type of each parameter, nothing where there is none."""
+
+    def takes(self, given: Arguments) -> bool:
+        """Whether it can be called so, as far as numbers and names of arguments tell."""
+        known = "..." in self.keywords or set(given.named) <= self.keywords
+        return known and self.least <= len(given.positional) <= self.most
+
+
+def _named(parameter: Node) -> Node:
+    """Return the name of a parameter, which may have a type and a default."""
+    while parameter.named_children:
+        parameter = parameter.named_children[0]
+    return parameter
+
+
+def method_of(node: Node) -> Method:
+    """Return what a method can be called with."""
+    head = head_of(node)
+    assert head is not None
+    listed = [child for child in head.named_children if child.type == "argument_list"]
+    least = most = 0
+    keywords: set[str] = set()
+    types: list[str] = []
+    after = False
+    for child in listed[0].children if listed else []:
+        if child.type == ";":
+            after = True
+        if not child.is_named or child.type.endswith("_comment"):
+            continue
+        name = child.named_children[0] if child.named_children else child
+        if after:
+            keywords.add("..." if child.type == "splat_expression" else text(_named(child)))
+        elif child.type == "splat_expression":
+            most = ANY_NUMBER
+        else:
+            most += 1
+            typed = name if child.type in ("named_argument", "assignment") else child
+            declared = typed.type == "typed_expression" and len(typed.named_children) == 2
+            types.append(text(typed.named_children[-1]) if declared else "")
+            least += child.type not in ("named_argument", "assignment")
+    return Method(node, "", least, most, frozenset(keywords), tuple(types))
