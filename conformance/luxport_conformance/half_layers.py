@@ -19,8 +19,9 @@ from luxport_conformance.half_sums import SPREAD, Spread
 __all__ = ["every_spread"]
 
 SAMPLES, STEPS = 1500, 3
-_ROUNDINGS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6}
-"""How often half the digits are rounded away: a product, attention, a sum, a norm, one after the other."""
+_ROUNDINGS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6, "CompactLayer": 4}
+"""Roundings one after the other: a product, attention, a sum, a norm. A user's own product in a CompactLayer has its
+gradient summed as the framework does: TensorFlow in float16."""
 _BY_VALUE = {"Maxout": "of two branches that are equal once rounded another one may have the gradient"}
 
 

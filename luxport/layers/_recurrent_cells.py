@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from luxport import ops, tree
 from luxport.backend import Array, array_device, dtype_name, namespace
-from luxport.backend.dtypes import is_floating
+from luxport.backend.dtypes import is_floating, plus
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_text
@@ -158,7 +158,7 @@ class _Cell(RecurrentCell):
         xp = namespace(x)
         samples = xp.zeros_like(x[..., :1])
         if trained is not None:
-            return samples + trained
+            return plus(xp, samples, trained)
         if init == zeros:
             return samples + xp.zeros_like(weight_hh[0, : self.out_dims])
         draws = _KeyRng(st["rng"]["key"], index)

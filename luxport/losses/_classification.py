@@ -158,7 +158,7 @@ def binary_focal_loss(
     """Return ``agg(-(1 - p)^gamma log p)``, p the probability of the true one of two classes.
 
     ``p = y (y_hat + epsilon) + (1 - y) (1 - y_hat - epsilon)``, but at least epsilon: where y is 0 and y_hat is 1 it
-    would be negative.
+    would be negative. The gradient there is that of p at epsilon: a prediction that is wrong for certain moves.
 
     Args:
         y_hat: the prediction
@@ -173,7 +173,7 @@ def binary_focal_loss(
     epsilon = epsilon_of(y_hat, epsilon)
     # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
     p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
-    p = xp.where(p < epsilon, xp.full_like(p, epsilon), p)
+    p = xp.where(p < epsilon, p - ops.stop_gradient(p) + epsilon, p)
     return aggregate(-ops.xlogy(_power(1.0 - p, gamma), p), agg)
 
 

@@ -23,15 +23,17 @@ for layer, x in (
     (lp.Dropout(0.5), images),
     (lp.AlphaDropout(0.5), images),
     (lp.GroupNorm(4, 2), images),
+    (lp.BatchNorm(4), images),
     (lp.Upsample(2), images),
     (lp.PixelShuffle(2), images),
     (lp.Embedding(5, 3), labels),
+    (lp.Embedding((5, 5), 3), (labels, labels)),
 ):
     ps, st = lp.setup(0, layer, backend="jax")
     want = layer(x, ps, st)
     with jax.set_mesh(mesh):
         whole = jax.tree.map(lambda leaf: jax.device_put(leaf, NamedSharding(mesh, P())), (ps, st))
-        spread = jax.device_put(x, NamedSharding(mesh, P("batch")))
+        spread = jax.tree.map(lambda leaf: jax.device_put(leaf, NamedSharding(mesh, P("batch"))), x)
         got = jax.jit(layer)(spread, *whole)
         assert got[0].sharding.spec[0] == "batch", layer
         jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5), got, want)

@@ -25,10 +25,13 @@ __all__ = [
     "adaptive_mean_pool",
     "alpha_dropout",
     "apply_rotary_embedding",
+    "batch_norm",
     "dropout",
     "embedding",
+    "gather",
     "group_norm",
     "mean_pool_nd",
+    "normalize",
     "pixel_shuffle",
     "reshape_samples",
     "resize_nearest",
@@ -40,7 +43,8 @@ __all__ = [
 def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0) -> Callable[..., Any]:
     """Let the compiler decide inside the operation, whose result is spread as the array at `like`.
 
-    It keeps the sharding of so many first axes, or of all if None; further axes of the result are whole.
+    It keeps the sharding of so many first axes, or of all if None; further axes of the result are whole, and so are
+    further results.
     """
 
     @functools.wraps(operation)
@@ -58,7 +62,9 @@ def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0)
             return operation(*[filled.get(i) for i in range(len(arrays))], **options)
 
         given = [arrays[i] for i in present]
-        placed = jax.tree.map(lambda leaf: PartitionSpec(*spec[: leaf.ndim]), _describe(inside, given))
+        first, *others = jax.tree.leaves(found := _describe(inside, given))
+        leaves = [PartitionSpec(*spec[: first.ndim]), *[PartitionSpec() for _ in others]]
+        placed = jax.tree.unflatten(jax.tree.structure(found), leaves)
         # As one program: arrays that are made one by one in there would have to be placed.
         return jax.sharding.auto_axes(jax.jit(inside), out_sharding=placed)(*given)
 
@@ -75,7 +81,10 @@ def _describe(function: Callable[..., Any], arrays: list[Any]) -> Any:
 dropout = _spread(compiled_dropout, keeps=None)
 alpha_dropout = _spread(compiled_alpha_dropout, keeps=None)
 embedding = _spread(checked_embedding, keeps=None, like=1)
+gather = _spread(definition_of(ops.gather), keeps=None, like=1)
+batch_norm = _spread(definition_of(ops.batch_norm), keeps=None)
 group_norm = _spread(definition_of(ops.group_norm), keeps=None)
+normalize = _spread(definition_of(ops.normalize), keeps=None)
 apply_rotary_embedding = _spread(definition_of(ops.apply_rotary_embedding), keeps=None)
 adaptive_lp_pool = _spread(definition_of(ops.adaptive_lp_pool))
 adaptive_max_pool = _spread(definition_of(ops.adaptive_max_pool))
