@@ -17,6 +17,9 @@ assert [device.name for device in devices.list_devices("jax")] == names
 there = lp.asarray([1.0], backend="jax", device="cpu:2")
 assert devices.get_device(there).name == "cpu:2" and devices.get_device(there)(there).devices() == {jax.devices()[2]}
 
+def close(a, b):
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-6)
+
 mesh = jax.make_mesh((4,), ("batch",), axis_types=(AxisType.Explicit,))
 images, labels = jnp.asarray(np.random.default_rng(0).normal(size=(8, 4, 2, 3)), jnp.float32), jnp.arange(8) % 5
 for layer, x in (
@@ -36,7 +39,7 @@ for layer, x in (
         spread = jax.tree.map(lambda leaf: jax.device_put(leaf, NamedSharding(mesh, P("batch"))), x)
         got = jax.jit(layer)(spread, *whole)
         assert got[0].sharding.spec[0] == "batch", layer
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5), got, want)
+        jax.tree.map(close, got, want)
 
 # arrays that a layer makes for itself, eager and with a gradient, and samples of another shape
 spread = NamedSharding(mesh, P("batch"))
@@ -48,7 +51,7 @@ for layer in (
     want = layer(rows, {}, {})[0], jax.grad(total)(rows)
     with jax.set_mesh(mesh):
         got = layer(jax.device_put(rows, spread), {}, {})[0], jax.jit(jax.grad(total))(jax.device_put(rows, spread))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-6), got, want)
+    jax.tree.map(close, got, want)
     assert got[0].sharding.spec[0] == got[1].sharding.spec[0] == "batch", layer
 
 model = lp.Dropout(0.5)
