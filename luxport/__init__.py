@@ -1,4 +1,4 @@
-"""Neural-network layers, written once and run by NumPy, JAX, PyTorch and TensorFlow.
+"""Neural-network layers, written once and run by NumPy, JAX, PyTorch, TensorFlow and MLX.
 
 >>> import luxport
 >>> model = luxport.Chain(luxport.Dense(2, 8, luxport.tanh), luxport.Dense(8, 1))

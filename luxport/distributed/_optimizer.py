@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import Array
 from luxport.distributed._collectives import average
-from luxport.optimizers._making import explains_itself
+from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import (
     Batched,
     Clocked,

@@ -9,7 +9,7 @@ from luxport import ops
 from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_dtype
-from luxport.layers._convolution import Convolution
+from luxport.layers._conv_base import Convolution
 from luxport.layers._windows import PerAxis, Windows, check_spatial, sizes_of
 from luxport.ops import Activation, identity
 from luxport.ops.windows import Sizes

@@ -20,7 +20,7 @@ from ._chain import MixedPrecision as MixedPrecision
 from ._chain import OptimizerChain as OptimizerChain
 from ._clip import ClipGrad as ClipGrad
 from ._clip import ClipNorm as ClipNorm
-from ._clip_together import ClipGlobalNorm as ClipGlobalNorm
+from ._clip_global_norm import ClipGlobalNorm as ClipGlobalNorm
 from ._decay import SignDecay as SignDecay
 from ._decay import WeightDecay as WeightDecay
 from ._descent import Descent as Descent

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
+from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._hyperparameters import scalars_like
-from luxport.optimizers._making import explains_itself
 from luxport.optimizers._rule import Batched, Clocked, abs2, check_eta, in_dtype_of, is_number
 
 __all__ = ["Adam", "AdamLike", "AdamW", "Moments", "Powers", "adam_step", "adam_update", "round_epsilon"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, check_dtype_name, namespace
-from luxport.optimizers._making import explains_itself
+from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import (
     Batched,
     Clocked,

@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
-from luxport.optimizers._making import explains_itself
+from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import check_real, in_dtype_of, is_number
 
 __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from luxport.backend import Array, namespace
 from luxport.ops._operation import operation
-from luxport.optimizers._making import explains_itself
+from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import Batched, check_eta, in_dtype_of
 
 __all__ = ["Descent", "Momentum", "Nesterov", "descent_update", "momentum_update"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from luxport.backend import Array, namespace
-from luxport.optimizers._making import explains_itself
+from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import check_eta, check_real, in_dtype_of
 
 __all__ = ["Lion", "Rprop"]

@@ -12,12 +12,12 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
 from luxport.optimizers._chain import MixedPrecision
-from luxport.optimizers._clip_together import Flow, clips_together, expect_all_together, look_at_all
+from luxport.optimizers._clip_global_norm import Flow, clips_together, expect_all_together, look_at_all
+from luxport.optimizers._construction import check_rule
 from luxport.optimizers._hyperparameters import fill_in, precision_of, values_of, without_numbers
-from luxport.optimizers._making import check_rule
 from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
-from luxport.optimizers._together import step_together
+from luxport.optimizers._usual_step import step_together
 from luxport.text import kind_of, safe_to_show
 from luxport.tree.static import Static
 

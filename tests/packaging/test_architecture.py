@@ -176,6 +176,14 @@ def test_where_julia_is_translated_what_is_known_is_a_value() -> None:
     assert importing == {"LAYERS": {"module"}, "READERS": {"module"}}
 
 
+def test_the_files_that_the_guide_names_are_there() -> None:
+    named = re.findall(
+        r"`((?:luxport|backends|conformance|tests)/[a-z0-9_/.]*)`", (ROOT / "CONTRIBUTING.md").read_text()
+    )
+    assert len(named) > 25
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 TABLES = {
     "_registry.self.by_name": "backends",
     "_registry.self.by_type": "types of arrays",

@@ -9,7 +9,7 @@ import pytest
 
 import luxport as lp
 from luxport.backend import dtype_name
-from luxport.core.eltype import match_eltype
+from luxport.core.match_eltype import match_eltype
 
 
 class TestConversions:

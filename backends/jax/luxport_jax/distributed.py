@@ -26,6 +26,7 @@ from luxport.distributed._engine import (
 )
 from luxport.distributed._launch import World
 from luxport_jax.order import as_given, skeleton
+from luxport_jax.programs import hide, jit
 
 __all__ = ["JaxEngine", "parallel_program", "start_collectives", "start_devices"]
 
@@ -204,8 +205,6 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         world: the processes
         donate: whether the state's memory may be used again
     """
-    from luxport_jax import close, jit  # which needs this module
-
     one_process = world.size == 1
     devices = jax.local_devices() if one_process else _firsts(world)
     mesh = Mesh(np.array(devices), (WORKERS,))
@@ -222,7 +221,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
             nonlocal order
             result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), mean)
             order = skeleton(result)
-            return jax.tree_util.tree_map(close, result)
+            return jax.tree_util.tree_map(hide, result)
 
         specs = jax.tree_util.tree_map(lambda x: PartitionSpec(WORKERS) if x.ndim else PartitionSpec(), data)
         result = jax.shard_map(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.optimizers._clip_together import clips_together
+from luxport.optimizers._clip_global_norm import clips_together
 from luxport.optimizers._hyperparameters import fill_in
 from luxport.optimizers._rule import tick, update_all
 from luxport.optimizers._state import Leaf, OptimizerState

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from luxport.backend import Array, namespace
 from luxport.optimizers._chain import MixedPrecision, OptimizerChain
-from luxport.optimizers._making import explains_itself
+from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._norms import global_norm
 from luxport.optimizers._rule import Clocked, Compound, Rule, StepIf, apply_at, is_number, scalar_like
 from luxport.optimizers._scheduler import Scheduler

@@ -1,0 +1,87 @@
+"""Making, moving and owning JAX arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.core
+import jax.dlpack
+import jax.numpy as xp
+import numpy as np
+
+__all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
+
+
+def owns_type(array_type: type) -> bool:
+    """Own arrays and the tracers that stand for them."""
+    return issubclass(array_type, (jax.Array, jax.core.Tracer))
+
+
+def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Any:
+    """Copy values to a new array."""
+    place = None if device is None else _device(device)
+    if owns_type(type(values)):
+        array = xp.array(values, dtype=_dtype_to_hold(values, dtype), copy=True)
+        return array if place is None else jax.device_put(array, place)
+    values = np.asarray(values)
+    # Converted here and not by JAX, which compiles a conversion for each shape.
+    return jax.device_put(np.array(values, dtype=_dtype_to_hold(values, dtype)), place)
+
+
+def to_numpy(array: Any) -> Any:
+    """Copy to the host."""
+    return np.array(array)
+
+
+def from_dlpack(array: Any, *, share: bool) -> Any:
+    """Take another framework's array."""
+    return jax.dlpack.from_dlpack(array, copy=not share)
+
+
+def devices() -> list[str]:
+    """Name the devices: "cpu", "gpu:0", …"""
+    found = {*jax.local_devices(), *jax.local_devices(backend="cpu")}
+    return sorted([_device_name(device) for device in found], key=lambda name: (not name.startswith("cpu"), name))
+
+
+def device_of(array: Any) -> str:
+    """Name an array's device, or the first of those that it is spread over."""
+    device = min(array.devices(), key=lambda device: device.id)
+    return _device_name(device)
+
+
+def _device_name(device: Any) -> str:
+    """The first of the host's is "cpu", as on every backend; it may be told to have more, "cpu:1", …"""
+    number = device.id
+    if device.process_index:  # of several processes each counts its own devices, as `_device` does
+        others = jax.local_devices(process_index=device.process_index, backend=device.platform)
+        number = others.index(device)
+    return "cpu" if device.platform == "cpu" and number == 0 else f"{device.platform}:{number}"
+
+
+def _dtype_to_hold(values: Any, dtype: str | None) -> Any:
+    """Return the dtype to hold values in; JAX alone would cut 64 bits in half with at most a warning."""
+    wanted = xp.dtype(values.dtype if dtype is None else dtype)
+    if wanted.name not in _HALVES or jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        return wanted
+    half = xp.dtype(_HALVES[wanted.name])
+    if dtype is None and half.kind in "iu":
+        limits = np.iinfo(half)
+        if values.size == 0 or (limits.min <= values.min() and values.max() <= limits.max):
+            return half
+    raise ValueError(
+        f"jax holds {wanted.name} only in 64-bit mode: ask for {half.name!r}, "
+        "or jax.config.update('jax_enable_x64', True) first"
+    )
+
+
+_HALVES = {"float64": "float32", "complex128": "complex64", "int64": "int32", "uint64": "uint32"}
+
+
+def _device(name: str) -> Any:
+    try:
+        platform, _, index = name.partition(":")
+        return jax.local_devices(backend=platform)[int(index or 0)]
+    except (RuntimeError, IndexError, ValueError, TypeError, AttributeError):
+        raise ValueError(f"jax has the devices {', '.join(devices())}, got {name!r}") from None

@@ -1,0 +1,106 @@
+"""Compiled programs by JAX, loops in them, and what is computed twice in place of being kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+import numpy as np
+
+from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
+from luxport.tree.static import Static, flatten_static, unflatten_static
+from luxport_jax.arrays import owns_type
+from luxport_jax.order import as_given, restoring, skeleton
+
+__all__ = ["checkpoint", "hide", "jit", "scan"]
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Recompute by `jax.checkpoint`."""
+    return jax.checkpoint(f)
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
+) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan`."""
+    order: Any = None
+
+    def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        nonlocal order
+        carry, y = f(as_given(carry, init), as_given(x, xs))
+        order = skeleton(y)
+        return carry, y
+
+    carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
+    return as_given(carry, init), as_given(ys, order)
+
+
+def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Compile by `jax.jit` and its options; arguments and results that are no arrays become part of the program."""
+    if "out_shardings" in options:
+        options["out_shardings"] = (options["out_shardings"], None)
+
+    programs = 0
+
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        nonlocal programs
+        programs += 1
+        given_args, given_kwargs = _given.get()
+        args = tuple(map(as_given, map(_open, args), given_args))
+        result = f(*args, **{name: as_given(_open(value), given_kwargs[name]) for name, value in kwargs.items()})
+        closed = as_given(jax.tree_util.tree_map(hide, result), skeleton(result))
+        return closed, _Constant(restoring(closed, _opening))
+
+    compiled = jax.jit(functools.wraps(f, updated=())(traced), **options)
+
+    def program(*args: Any, **kwargs: Any) -> Any:
+        nonlocal programs
+        if programs > MOST_PROGRAMS:  # JAX can only forget all of a function's
+            compiled.clear_cache()  # type: ignore[attr-defined]
+            programs = 0
+            warn_of_many_programs()
+        token = _given.set((args, kwargs))
+        try:
+            result, constant = compiled(*map(hide, args), **{name: hide(value) for name, value in kwargs.items()})
+        finally:
+            _given.reset(token)
+        return result if constant.value is None else constant.value(result)
+
+    return program
+
+
+_given: ContextVar[tuple[tuple[Any, ...], dict[str, Any]]] = ContextVar("luxport_jax_given")
+"""What a program is called with: as it is traced, the order of dicts is read there."""
+
+
+class _Constant(Static[Any]):
+    """A value of ours in place of an argument or a result that is no array."""
+
+    __slots__ = ()
+
+
+jax.tree_util.register_pytree_node(_Constant, flatten_static, unflatten_static)
+
+
+def hide(value: Any) -> Any:
+    """Hide from JAX what is no array and no tree."""
+    if type(value) in _TREES or owns_type(type(value)) or isinstance(value, (np.ndarray, np.generic)):
+        return value
+    # What someone has registered with JAX is a tree, too.
+    is_leaf = jax.tree_util.treedef_is_leaf(jax.tree_util.tree_structure(value))
+    return _Constant(value) if is_leaf else value
+
+
+_TREES = (dict, tuple, list, type(None), Static)
+
+
+def _open(value: Any) -> Any:
+    return value.value if isinstance(value, _Constant) else value
+
+
+def _opening(leaf: Any) -> Callable[[Any], Any] | None:
+    return _open if isinstance(leaf, _Constant) else None

@@ -1,0 +1,110 @@
+"""Differentiation by JAX."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.dtypes
+import jax.numpy as xp
+
+from luxport import tree
+from luxport.transforms._custom_gradient import CustomCall, CustomGradient
+from luxport_jax.order import as_given, skeleton
+
+__all__ = ["custom_vjp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
+    """Differentiate by `jax.value_and_grad`; of complex arrays the gradient is the direction of ascent."""
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        kept = _Kept(f, args)
+        value, gradient = jax.value_and_grad(kept, argnums, has_aux=has_aux)(*args, **kwargs)
+        wrt = args[argnums] if isinstance(argnums, int) else tuple([args[i] for i in argnums])
+        return as_given(value, kept.order), as_given(_conjugate_all(gradient), wrt)
+
+    return transformed
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Differentiate by `jax.vjp`."""
+    kept = _Kept(f, primals)
+    y, pull = jax.vjp(kept, *primals)
+    return as_given(y, kept.order), lambda cotangent: as_given(_conjugate_all(pull(_conjugate_all(cotangent))), primals)
+
+
+def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Differentiate by `jax.jvp`."""
+    kept = _Kept(f, primals)
+    y, tangent = jax.jvp(kept, primals, tangents)
+    return as_given(y, kept.order), as_given(tangent, kept.order)
+
+
+class _Kept:
+    """A function that sees its arguments in the order in which they were given, and keeps that of its result."""
+
+    def __init__(self, f: Callable[..., Any], given: tuple[Any, ...]) -> None:
+        self.f = f
+        self.given = given
+        self.order: Any = None
+        functools.update_wrapper(self, f, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        result = self.f(*map(as_given, args, self.given), **kwargs)
+        self.order = skeleton(result)
+        return result
+
+
+def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
+    """Differentiate by `jax.jacrev`."""
+
+    def transformed(*args: Any) -> Any:
+        structure, outside = tree.structure(args[argnums]), None
+
+        def of_leaves(leaves: list[Any]) -> list[Any]:
+            nonlocal outside
+            replaced = list(args)
+            replaced[argnums] = tree.unflatten(structure, iter(leaves))
+            y = f(*replaced)
+            outside = tree.structure(y)
+            return tree.leaves(y)
+
+        rows = jax.jacrev(of_leaves)(tree.leaves(args[argnums]))
+        return tree.unflatten(outside, iter([tree.unflatten(structure, iter(row)) for row in rows]))
+
+    return transformed
+
+
+def stop_gradient(array: Any) -> Any:
+    """Cut the gradient."""
+    return jax.lax.stop_gradient(array)
+
+
+def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
+    """Differentiate by `jax.custom_vjp`."""
+    call = CustomCall(rule, args)
+    program = jax.custom_vjp(call.value)
+
+    def backward(kept: tuple[Any, ...], cotangents: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(map(_conjugate, call.pull(kept, tuple(map(_conjugate, cotangents)))))
+
+    program.defvjp(call.value_and_kept, backward)
+    return call.result(program(*call.arrays))
+
+
+def _conjugate_all(cotangents: Any) -> Any:
+    """Turn JAX's cotangents of complex arrays in a tree into those of the other frameworks, or back."""
+    if any([leaf.dtype.kind == "c" for leaf in jax.tree_util.tree_leaves(cotangents)]):
+        return jax.tree_util.tree_map(_conjugate, cotangents)
+    return cotangents
+
+
+def _conjugate(cotangent: Any) -> Any:
+    """Turn JAX's cotangent of a complex array into that of the other frameworks, or back; of an integer into None."""
+    if cotangent is None or cotangent.dtype == jax.dtypes.float0:
+        return None
+    return xp.conj(cotangent) if xp.iscomplexobj(cotangent) else cotangent
