@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import luxport
@@ -47,22 +47,24 @@ def conv(layer: Any) -> list[Step]:
     ps = arrays(layer, weight="kernel", bias="bias")
     ps["weight"] = conv_weight(ps["weight"])
     out, part, *kernel = ps["weight"].shape
+    make = _convolution(layer, luxport.CrossCor, kernel, (part * layer.groups, out), ps, groups=layer.groups)
+    return activated(layer, make, ps)
+
+
+def _convolution(
+    layer: Any, kind: Any, kernel: Sequence[int], channels: tuple[int, int], ps: Mapping[str, Any], **options: Any
+) -> Callable[[Any], Layer]:
+    """Return what makes a convolution of this kind for an activation."""
     dilation = sizes_of(layer.dilation_rate)
+    options |= {"stride": _short(sizes_of(layer.strides)), "dilation": _short(dilation), "use_bias": "bias" in ps}
 
     def make(activation: Any) -> Layer:
         def conv(padding: Any) -> Layer:
-            return luxport.CrossCor(
-                *(tuple(kernel), part * layer.groups, out, activation),
-                stride=_short(sizes_of(layer.strides)),
-                padding=padding,
-                dilation=_short(dilation),
-                groups=layer.groups,
-                use_bias="bias" in ps,
-            )
+            return kind(tuple(kernel), *channels, activation, padding=padding, **options)
 
         return _padded(layer, conv, dilation)
 
-    return activated(layer, make, ps)
+    return make
 
 
 def depthwise(layer: Any) -> list[Step]:
@@ -75,22 +77,8 @@ def _depthwise_layer(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
     """Turn the weight round, and return what makes the layer."""
     *kernel, channels, multiplier = ps["weight"].shape
     ps["weight"] = depthwise_weight(ps["weight"])
-    dilation = sizes_of(layer.dilation_rate)
-
-    def make(activation: Any) -> Layer:
-        def conv(padding: Any) -> Layer:
-            return luxport.DepthwiseConv(
-                *(tuple(kernel), channels, channels * multiplier, activation),
-                stride=_short(sizes_of(layer.strides)),
-                padding=padding,
-                dilation=_short(dilation),
-                use_bias="bias" in ps,
-                cross_correlation=True,
-            )
-
-        return _padded(layer, conv, dilation)
-
-    return make
+    sizes = channels, channels * multiplier
+    return _convolution(layer, luxport.DepthwiseConv, kernel, sizes, ps, cross_correlation=True)
 
 
 def separable(layer: Any) -> list[Step]:

@@ -79,7 +79,7 @@ class Scope:
     piece: Piece = field(default_factory=Piece)
     mode: str = "build"
     """What names without a kind stand for: "build" numbers and sizes (code that makes layers), "array" arrays or
-    anything (functions of arrays), "scalar" one element (activations)."""
+    anything (functions of arrays; "lux" in methods that take ps and st), "scalar" one element (activations)."""
     kinds: Names[str] = field(default_factory=lambda: Names())
     """What kind of value each name has, "unported" if it has none."""
     depth: int = 0
