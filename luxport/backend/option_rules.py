@@ -13,6 +13,7 @@ from luxport.backend._protocol import Backend
 __all__ = [
     "ANNOTATED",
     "ANY_INT",
+    "LABEL",
     "AXES",
     "AXIS",
     "BACKEND",
@@ -177,6 +178,7 @@ SPATIAL_SIZES = Rule(f"a tuple of ints from 1 to {LONGEST}, one for each spatial
 
 
 ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_running_number(value))
+LABEL = count(-(2**31), 2**31 - 1)  # what arrays of labels hold
 TEXT = Rule("a string", lambda value, shape: isinstance(value, str))
 
 BACKEND = Rule(

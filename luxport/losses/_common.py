@@ -11,10 +11,10 @@ from luxport.backend import Array, backend_of, casts, dtype_name, is_inexact, na
 from luxport.backend.arguments import Arguments, checked, expect_options
 from luxport.backend.dtypes import EPSILON, HALVES, is_floating
 from luxport.backend.option_rules import (
-    ANY_INT,
     AXIS,
     FLAG,
     FUNCTION,
+    LABEL,
     NON_NEGATIVE,
     NUMBER,
     PROBABILITY,
@@ -54,7 +54,7 @@ OPTIONS: dict[str, Rule] = {
     "epsilon": or_none(NON_NEGATIVE),
     "full": FLAG,
     "gamma": NON_NEGATIVE,
-    "ignore_index": or_none(ANY_INT),
+    "ignore_index": or_none(LABEL),
     "label_smoothing": or_none(PROBABILITY),
     "logits": FLAG,
     "loss_fn": FUNCTION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
 from luxport.backend.arguments import checked
 from luxport.backend.dtypes import as_indices
-from luxport.backend.option_rules import ANY_INT, AXIS, count, or_none
+from luxport.backend.option_rules import AXIS, LABEL, count, or_none
 from luxport.errors import LayerError, shape_text
 from luxport.ops.indices import mark_missing, within
 from luxport.ops.shapes import sizes_of
@@ -13,9 +13,7 @@ from luxport.ops.shapes import sizes_of
 __all__ = ["accuracy"]
 
 
-@checked(
-    "y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(ANY_INT)}, early=True
-)
+@checked("y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(LABEL)}, early=True)
 def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_index: int | None = None) -> Array:
     """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
 

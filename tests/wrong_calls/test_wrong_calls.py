@@ -4,10 +4,16 @@
 # pyright: reportArgumentType=false, reportMissingImports=false
 from __future__ import annotations
 
+import subprocess
+import sys
+import zlib
+from itertools import chain
+from pathlib import Path
+
 import pytest
 import wrong_layers
 import wrong_operations
-from judging import judge
+from judging import BACKENDS, Finding, answered_otherwise, judge
 from right_calls import right_calls
 
 import luxport
@@ -46,3 +52,26 @@ def test_a_framework_s_own_words_are_told_apart():
     assert judge(lambda: {}["counter"])[0] == "raw"
     assert judge(lambda: luxport.Dense(3, "x"))[0] == "own"
     assert judge(lambda: luxport.Dense(3, 2))[0] == "taken"
+
+
+def test_every_backend_answers_in_the_same_words():
+    """Some 200 wrong calls, picked by their names, that NumPy's arrays are refused in; `make wrong-calls` has all."""
+    functions = [name for name in RIGHT if zlib.crc32(name.encode()) % 5 == 0]
+    told: dict[str, Finding] = {}
+    for backend in BACKENDS:
+        found = []
+        for name, run in chain.from_iterable(wrong_operations.calls_of(RIGHT[one], backend) for one in functions):
+            if zlib.crc32(name.encode()) % 11 == 3 if backend == "numpy" else name in told:
+                found.append(Finding(name, *judge(run)))
+        told = told or {one.name: one for one in found if one.verdict != "taken"}
+        unlike = answered_otherwise(list(told.values()), found)
+        assert len(found) >= len(told) > 150
+        assert not unlike, [(backend, a.name, a.answer, b.answer) for a, b in unlike]
+
+
+def test_huge_sizes_are_told_at_once():
+    """A second of `make huge-sizes`."""
+    script = Path(__file__).with_name("huge_sizes.py")
+    names = ("Dense", "Conv", "LSTM", "Embedding", "MaxPool", "pad_zeros", "onehotbatch", "make_causal_mask", "scatter")
+    done = subprocess.run([sys.executable, script, "numpy", *names], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "0 too slow or too large" in done.stdout, done.stdout + done.stderr
