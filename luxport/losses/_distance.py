@@ -9,6 +9,7 @@ from luxport.backend import Array
 from luxport.backend.option_rules import NON_NEGATIVE
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
 from luxport.ops.scaling import squares
+from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["cosine_similarity_loss", "siamese_contrastive_loss", "triplet_margin_loss"]
 
@@ -30,8 +31,9 @@ def siamese_contrastive_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean
     xp, y_hat, y = match_target("siamese_contrastive_loss", y_hat, y)
     short = ops.relu(margin - y_hat)
     # Of the two terms a label mostly leaves one, and the other may be infinite.
-    far = xp.where((y == 1.0) & (y_hat * y_hat == math.inf), 0.0, y_hat)
-    short = xp.where((y == 0.0) & (short * short == math.inf), 0.0, short)
+    held, gap = stop_gradient(y_hat), stop_gradient(short)
+    far = xp.where((y == 1.0) & (held * held == math.inf), 0.0, y_hat)
+    short = xp.where((y == 0.0) & (gap * gap == math.inf), 0.0, short)
     return aggregate((1.0 - y) * far * far + y * short * short, agg)
 
 
