@@ -18,7 +18,7 @@ MUTANTS: Mutants = {
         case("dot_product_attention.numbers"),
     ),
     "attention scaled by the width": (
-        edited(ops.dot_product_attention_scores, "math.sqrt(query.shape[-1])", "float(query.shape[-1])"),
+        edited(ops.dot_product_attention_scores, "math.sqrt(features)", "float(features)"),
         case("dot_product_attention.numbers"),
     ),
     "attention's mask hides what it should show": (
@@ -52,8 +52,8 @@ MUTANTS: Mutants = {
     "heads share keys in turn": (
         edited(
             ops.scaled_dot_product_attention,
-            "xp.reshape(x, (*mark_unknown(leading), fewer, heads // fewer * n, k))",
-            "xp.reshape(xp.flip(x, axis=-3), (*mark_unknown(leading), fewer, heads // fewer * n, k))",
+            "xp.reshape(x, (*leading, fewer, heads // fewer * n, k))",
+            "xp.reshape(xp.flip(x, axis=-3), (*leading, fewer, heads // fewer * n, k))",
         ),
         case("scaled_dot_product_attention.groups"),
     ),
@@ -64,8 +64,8 @@ MUTANTS: Mutants = {
     "heads across the features": (
         edited(
             ops.dot_product_attention,
-            "return xp.reshape(x, (*mark_unknown(leading), nheads, features // nheads))",
-            "return xp.matrix_transpose(xp.reshape(x, (*mark_unknown(leading), features // nheads, nheads)))",
+            "return xp.reshape(x, (*leading, nheads, features // nheads))",
+            "return xp.matrix_transpose(xp.reshape(x, (*leading, features // nheads, nheads)))",
         ),
         case("dot_product_attention.numbers"),
     ),
