@@ -7,7 +7,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend._capabilities import can
 from luxport.backend._dtype_names import check_dtype_name, dtype_name
-from luxport.backend._precision import dtype_at
+from luxport.backend._precision import convert_once, dtype_at
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, get_backend
 from luxport.call_arguments import says_what_it_takes
@@ -46,15 +46,7 @@ def to(
     target = None if backend is None else get_backend(backend)
     check_dtype_name(dtype, floating=True)
 
-    # The arrays are kept beside their ids: one that a mapping makes on demand would be freed and its id used again.
-    moved: dict[int, tuple[Any, Any]] = {}
-
     def move(path: tuple[str, ...], leaf: Any) -> Array:
-        if id(leaf) not in moved:
-            moved[id(leaf)] = leaf, move_one(path, leaf)
-        return moved[id(leaf)][1]
-
-    def move_one(path: tuple[str, ...], leaf: Any) -> Array:
         source = backend_of(leaf)
         owner = target or source
         wanted = dtype_at(path, dtype) if _converts(dtype_name(leaf), dtype) else None
@@ -64,7 +56,7 @@ def to(
                 return shared
         return owner.asarray(leaf if owner is source else source.to_numpy(leaf), dtype=wanted, device=device)
 
-    result = tree.map_with_path(move, values)
+    result = tree.map_with_path(convert_once(move, dtype), values)
     if target is None:
         return result
     if not _sorts_keys(target):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from luxport import tree
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._protocol import Array
@@ -17,7 +20,7 @@ def f16(values: tree.Tree) -> tree.Tree:
 
     Integers, booleans and complex numbers (of which there are none in half precision) stay as they are, and so,
     without a copy, does what has the dtype already. Running statistics of a state are float32 at least, as they would
-    stand still in half precision. Gradients flow through.
+    stand still in half precision. An array in several places is one array afterwards, too. Gradients flow through.
 
     Source: Lux.jl ``f16``
 
@@ -63,7 +66,21 @@ def _convert(values: tree.Tree, floating: str, complex_: str | None) -> tree.Tre
         wanted = dtype_at(path, floating) if "float" in kind else complex_ if "complex" in kind else None
         return leaf if wanted in (None, kind) else backend_of(leaf).asarray(leaf, dtype=wanted)
 
-    return tree.map_with_path(convert, values)
+    return tree.map_with_path(convert_once(convert, floating), values)
+
+
+def convert_once(convert: Callable[[tuple[str, ...], Any], Array], dtype: str | None) -> Callable[..., Array]:
+    """Let an array that is in several places of a tree be one array afterwards, too, of one dtype."""
+    # The arrays are kept beside their ids: one that a mapping makes on demand would be freed and its id used again.
+    converted: dict[tuple[int, str | None], tuple[Any, Any]] = {}
+
+    def once(path: tuple[str, ...], leaf: Any) -> Array:
+        key = id(leaf), dtype_at(path, dtype)
+        if key not in converted:
+            converted[key] = leaf, convert(path, leaf)
+        return converted[key][1]
+
+    return once
 
 
 def dtype_at(path: tuple[str, ...], dtype: str | None) -> str | None:

@@ -109,6 +109,15 @@ def test_dtype_converts_floating_arrays_alone(backend):
     assert dtype_name(lp.to(values[0], dtype="complex64")) == "complex64"
 
 
+def test_an_array_in_several_places_stays_one(backend):
+    one = lp.asarray([1.0], backend=backend)
+    ps = {"a": {"weight": one}, "b": {"weight": one, "running_mean": one}}
+    for convert in (lp.f16, lambda values: lp.to(values, dtype="float16"), lambda values: lp.to(values, share=True)):
+        found = convert(ps)
+        assert found["a"]["weight"] is found["b"]["weight"]
+        assert dtype_name(found["b"]["running_mean"]) == "float32"
+
+
 def test_the_same_backend(backend):
     array = lp.asarray([1.0], backend=backend)
     assert lp.to(array, share=True) is array
