@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import in_single_or_double
+from luxport.backend.dtypes import as_indices, in_single_or_double
 from luxport.backend.option_rules import ANY_INT
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._softmax import logsoftmax, logsumexp
 from luxport.ops.indices import value_range
-from luxport.ops.shapes import sizes_of
+from luxport.ops.shapes import is_number, sizes_of
 from luxport.transforms._loops import scan
 
 __all__ = ["ctc_loss"]
@@ -88,47 +88,59 @@ def ctc_loss(
     if len(logits.shape) == 2:
         lengths = [None if n is None else xp.reshape(n, (1,)) for n in (logit_lengths, label_lengths)]
         return ctc_loss(logits[None, ...], labels[None, ...], *lengths, blank=blank)[0, ...]
-    classes = logits.shape[-1]
-    if not -classes <= blank < classes:
-        raise LayerError(f"expects a blank in [-{classes}, {classes}), got {blank}")
-    blank %= classes
+    sequences, steps, classes = sizes_of(logits)
+    count = sizes_of(labels)[1]
+    if is_number(classes):
+        if not -classes <= blank < classes:
+            raise LayerError(f"expects a blank in [-{classes}, {classes}), got {blank}")
+        blank %= classes
+    elif blank < 0:
+        blank = classes + blank
+    given = as_indices(xp, labels)  # in their own dtype: one that int32 does not hold is no class
+    absent = xp.logical_or(xp.logical_or(given < 0, given >= _take_dtype(xp, classes, given)), given == _take_dtype(xp, blank, given))
     labels = xp.astype(labels, xp.int32)
-    steps, count = sizes_of(logits)[1], sizes_of(labels)[1]
-    absent = xp.logical_or(xp.logical_or(labels < 0, labels >= classes), labels == blank)
     used = xp.ones_like(labels)
     wrong = None
     if logit_lengths is not None:
-        steps_of_each: Any = xp.astype(logit_lengths, xp.int32)
-        wrong = _find_wrong(
-            xp, steps_of_each, xp.logical_or(steps_of_each < 0, steps_of_each > steps), "logit_lengths from 0 to T"
-        )
+        steps_of_each, wrong = _check_lengths(xp, logit_lengths, steps, "logit_lengths from 0 to T")
+        logit_lengths = steps_of_each
         # Later steps may hold anything.
         counted = xp.arange(steps, dtype=xp.int32, device=array_device(logits))[None, :] < steps_of_each[:, None]
         logits = xp.where(counted[..., None], logits, 0.0)
     if label_lengths is not None:
-        counts: Any = xp.astype(label_lengths, xp.int32)
-        beyond = _find_wrong(xp, counts, xp.logical_or(counts < 0, counts > count), "label_lengths from 0 to L")
+        labels_of_each, beyond = _check_lengths(xp, label_lengths, count, "label_lengths from 0 to L")
+        label_lengths = labels_of_each
         wrong = beyond if wrong is None else xp.logical_or(wrong, beyond)
         places = xp.arange(count, dtype=xp.int32, device=array_device(logits))
-        there = places[None, :] < counts[:, None]
+        there = places[None, :] < labels_of_each[:, None]
         used = xp.astype(there, xp.int32)
         absent = xp.logical_and(absent, there)
-        labels = xp.where(there, labels, xp.full_like(labels, blank))
-    absent = xp.any(_find_wrong(xp, labels, absent, f"labels in [0, {classes}) other than the blank {blank}"), axis=1)
+        labels = xp.where(there, labels, xp.zeros_like(labels) + blank)
+    absent = xp.any(_find_wrong(xp, given, absent, f"labels in [0, {classes}) other than the blank {blank}"), axis=1)
     wrong = absent if wrong is None else xp.logical_or(wrong, absent)
     # No index may reach into another sequence.
-    labels = xp.where(wrong[:, None], xp.full_like(labels, blank), labels)
-    number = xp.sum(used, axis=1)
+    labels = xp.where(wrong[:, None], xp.zeros_like(labels) + blank, labels)
+    number = xp.sum(used, axis=1, dtype=xp.int32)
+    # Of sizes that are known only as the program runs there may be 0: one more step and one more label do not count.
+    if not is_number(steps):
+        if logit_lengths is None:
+            logit_lengths = xp.sum(xp.ones_like(logits[..., 0], dtype=xp.int32), axis=1, dtype=xp.int32)
+        last = xp.zeros((sequences, 1, classes), dtype=logits.dtype, device=array_device(logits))
+        logits = xp.concat([logits, last], axis=1)
+    if not is_number(count):
+        label_lengths = number
+        labels = xp.concat([labels, number[:, None] * 0 + blank], axis=1)
+        count = count + 1
     zero = xp.astype(xp.zeros_like(number), xp.float32)
     nothing = xp.where(number == 0, zero, xp.full_like(zero, math.inf))
     if 0 in logits.shape:
         return xp.astype(nothing, logits.dtype) + xp.sum(logits, axis=(1, 2))
-    path = _between_blanks(xp, labels, xp.full_like(logits[:, 0, :1], blank, dtype=xp.int32))
+    path = _between_blanks(xp, labels, xp.zeros_like(logits[:, 0, :1], dtype=xp.int32) + blank)
     scores = _scores(xp, logsoftmax(logits), path)
 
     # A path goes on where it is, or one place further, or two where that leaves out a blank between labels that differ.
-    head = min(2, path.shape[1])
-    before, after = path[:, : path.shape[1] - head], path[:, head:]
+    head = 1 if path.shape[1] == 1 else 2
+    before, after = path[:, :-head], path[:, head:]
     may_skip = xp.logical_and(after != blank, after != before)
     skips = xp.concat([xp.zeros_like(path[:, :head]) != 0, may_skip], axis=1)
     first = scores[0, ...]
@@ -142,26 +154,38 @@ def ctc_loss(
         two = xp.where(skips, xp.concat([edge, one[:, :-1]], axis=1), nowhere)
         further = logsumexp(xp.stack([reached, one, two], axis=0), axis=0) + here
         if logit_lengths is not None:
-            further = xp.where((time < xp.astype(logit_lengths, xp.int32))[:, None], further, reached)
+            further = xp.where((time < logit_lengths)[:, None], further, reached)
         return further, time
 
-    times = xp.arange(1, scores.shape[0], dtype=xp.int32, device=array_device(logits))
+    times = xp.arange(1, sizes_of(scores)[0], dtype=xp.int32, device=array_device(logits))
     reached, _ = scan(step, start, (scores[1:, ...], times))
     if label_lengths is None:
         losses = -logsumexp(reached[:, -head:], axis=-1)
         return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
-    ends = xp.astype(label_lengths, xp.int32)[:, None] * 2
+    ends = label_lengths[:, None] * 2
     places = xp.arange(2 * count + 1, dtype=xp.int32, device=array_device(logits))[None, :]
     ending = xp.logical_or(places == ends, places == ends - 1)
     losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
     return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
 
 
+def _take_dtype(xp: Any, size: Any, like: Array) -> Any:
+    """Return a size to compare integers with, in their dtype if it is an array."""
+    return size if is_number(size) else xp.astype(size, like.dtype)
+
+
+def _check_lengths(xp: Any, lengths: Array, size: Any, name: str) -> tuple[Array, Array]:
+    """Return lengths as int32, and where they are out of range, having raised an error if that is known."""
+    given = as_indices(xp, lengths)
+    wrong = _find_wrong(xp, given, xp.logical_or(given < 0, given > _take_dtype(xp, size, given)), name)
+    return xp.astype(given, xp.int32), wrong
+
+
 def _find_wrong(xp: Any, values: Array, wrong: Array, name: str) -> Array:
     """Return where values are wrong, having raised an error if that is known."""
     seen = value_range(xp.astype(wrong, xp.int32))
     if seen is not None and seen[1]:
-        low, _ = value_range(xp.where(wrong, values, xp.full_like(values, 2**31 - 1))) or (0, 0)
+        low, _ = value_range(xp.where(wrong, values, xp.full_like(values, xp.iinfo(values.dtype).max))) or (0, 0)
         raise LayerError(f"expects {name}, got {low}")
     return wrong
 
@@ -175,19 +199,19 @@ def _mark_impossible(xp: Any, losses: Array, wrong: Array, logit_lengths: Array 
 
 def _between_blanks(xp: Any, labels: Array, blank: Array) -> Array:
     """Put a blank before, between and after the labels: (N, L) and (N, 1) -> (N, 2 L + 1)."""
-    count = labels.shape[1]
-    if count == 0:
+    sequences, count = sizes_of(labels)
+    if is_number(count) and count == 0:
         return blank
     blanks = xp.zeros_like(labels) + blank
-    pairs = xp.reshape(xp.stack([blanks, labels], axis=-1), (-1, 2 * count))
+    pairs = xp.reshape(xp.stack([blanks, labels], axis=-1), (sequences, 2 * count))
     return xp.concat([pairs, blank], axis=1)
 
 
 def _scores(xp: Any, log_probabilities: Array, path: Array) -> Array:
     """Return the logarithm of the probability of each place of the path at each step: (T, N, 2 L + 1)."""
-    steps, classes = log_probabilities.shape[1:]
-    rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, -1))
+    number, steps, classes = sizes_of(log_probabilities)
+    rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, number * classes))
     # Counted by a sum: how many sequences there are may be known only as the program runs.
     sequences = xp.cumulative_sum(xp.ones_like(path[:, :1]), axis=0, dtype=path.dtype) - 1
     places = xp.reshape(path + sequences * classes, (-1,))
-    return xp.reshape(xp.take(rows, places, axis=1), (steps, -1, path.shape[1]))
+    return xp.reshape(xp.take(rows, places, axis=1), (steps, number, sizes_of(path)[1]))

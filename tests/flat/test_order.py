@@ -149,3 +149,17 @@ def test_places():
     assert repr(known) == "{'b': (1, {'d': 2, 'c': 3}), 'a': [{'f': 4}]}"
     assert [key.place for key in known["b"][1]] == [0, 1]
     assert {type(key) for key in with_places(known, known=False)["b"][1]} == {str}
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, luxport.jit, jax.jit], ids=["eager", "luxport.jit", "jax.jit"])
+def test_equal_gradients_are_no_shared_arrays(transform):
+    """JAX returns one object for the gradients of two numbers that are added."""
+    ps = {"a": jnp.ones(2), "b": jnp.ones(2), "c": {"a": jnp.ones(2)}}
+
+    def added(ps):
+        return jnp.sum(ps["a"] + ps["b"] + 2.0 * ps["c"]["a"])
+
+    wanted = [1.0, 1, 1, 1, 2, 2]
+    np.testing.assert_array_equal(transform(lambda ps: flatten(luxport.grad(added)(ps))[0])(ps), wanted)
+    pulled = transform(lambda ps: flatten(luxport.vjp(added, ps)[1](jnp.ones(()))[0])[0])(ps)
+    np.testing.assert_array_equal(pulled, wanted)

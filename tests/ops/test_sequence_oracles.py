@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from luxport import ops
+from luxport import LayerError, ops
 
 
 def draw(*shape, seed=0):
@@ -23,6 +23,19 @@ def test_ctc_loss_is_torchs():
     got = ops.ctc_loss(logits, labels, steps, counts)
     torch.testing.assert_close(got, want)
     torch.testing.assert_close(*(torch.autograd.grad(loss.sum(), logits) for loss in (got, want)))
+
+
+@pytest.mark.parametrize("asarray", [np.asarray, torch.tensor])
+def test_ctc_loss_takes_no_number_modulo_2_to_the_32(asarray):
+    """A label or a length of int64 that int32 does not hold is none, whatever its lower half says."""
+    logits, labels, steps = draw(1, 6, 4), np.array([[0, 1]]), np.array([6])
+    for given, message in (
+        ((labels + 2**32, steps), r"labels in \[0, 4\).*, got 4294967296"),
+        ((labels - 2**32, steps), "got -4294967296"),
+        ((labels, steps + 2**32), "logit_lengths from 0 to T, got 4294967302"),
+    ):
+        with pytest.raises(LayerError, match=message):
+            ops.ctc_loss(*map(asarray, (logits, *given)))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         kept = _Kept(f, args)
         value, gradient = jax.value_and_grad(kept, argnums, has_aux=has_aux)(*args, **kwargs)
         wrt = args[argnums] if isinstance(argnums, int) else tuple([args[i] for i in argnums])
-        return as_given(value, kept.order), as_given(_conjugate_all(gradient), wrt)
+        return as_given(value, kept.order), as_given(_separate(_conjugate_all(gradient)), wrt)
 
     return transformed
 
@@ -33,7 +33,27 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """Differentiate by `jax.vjp`."""
     kept = _Kept(f, primals)
     y, pull = jax.vjp(kept, *primals)
-    return as_given(y, kept.order), lambda cotangent: as_given(_conjugate_all(pull(_conjugate_all(cotangent))), primals)
+
+    def pulled(cotangent: Any) -> tuple[Any, ...]:
+        return as_given(_separate(_conjugate_all(pull(_conjugate_all(cotangent)))), primals)
+
+    return as_given(y, kept.order), pulled
+
+
+def _separate(gradient: Any) -> Any:
+    """Give each place an array of its own: JAX hands out one for equal cotangents, which `flatten` takes for shared."""
+    leaves = jax.tree.leaves(gradient)
+    if len({*map(id, leaves)}) == len(leaves):
+        return gradient
+    seen: set[int] = set()
+
+    def own(leaf: Any) -> Any:
+        if id(leaf) in seen and leaf.dtype != jax.dtypes.float0:
+            return jax.numpy.copy(leaf)
+        seen.add(id(leaf))
+        return leaf
+
+    return jax.tree.map(own, gradient)
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:

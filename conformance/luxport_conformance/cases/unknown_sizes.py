@@ -1,0 +1,87 @@
+"""Cases of sizes that a program learns when it runs: of every array, on every axis, also where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import losses, ops
+from luxport.backend import backend_of
+from luxport_conformance.backends import unsized
+from luxport_conformance.case import Case
+from luxport_conformance.cases.declare import draw
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+ONE_HEAD = luxport.MultiHeadAttention(4)
+PS, ST = luxport.setup(0, ONE_HEAD, backend="numpy")
+SEEN = np.array([[[[1, 0, 1, 1, 0]]], [[[0, 0, 1, 0, 1]]]]) > 0
+
+
+def _attention(query: Any, key: Any, seen: Any, bias: Any, ps: Any, st: Any) -> Any:
+    heads, shared = query[..., None, :], key[..., None, :]
+    four = ops.scaled_dot_product_attention(
+        luxport.namespace(query).concat([heads] * 4, axis=-2),
+        *[luxport.namespace(key).concat([shared] * 2, axis=-2)] * 2,
+        return_scores=False,
+    )
+    return {
+        "one head, masked": ONE_HEAD((query, key, key, seen), ps, st)[0],
+        "biased": ops.scaled_dot_product_attention(heads, shared, shared, bias),
+        "features": ops.dot_product_attention(query, key, key, nheads=2),
+        "heads that are shared": four,
+        "causal": ops.scaled_dot_product_attention(heads, heads, heads, is_causal=True),
+    }
+
+
+def _ctc(logits: Any, labels: Any, steps: Any, counts: Any) -> Any:
+    return {
+        "all": losses.ctc_loss(logits, labels, agg=None),
+        "first blank": losses.ctc_loss(logits, labels + 1, blank=0, agg=None),
+        "lengths": losses.ctc_loss(logits, labels, steps, counts, agg=None),
+        "one": losses.ctc_loss(logits[0, ...], labels[0, ...]),
+        "no steps": losses.ctc_loss(logits[:, :0, :], labels, agg=None),
+        "no labels": losses.ctc_loss(logits, labels[:, :0], agg=None),
+    }
+
+
+def _case(name: str, function: Callable[..., Any], arrays: dict[str, Any], more: dict[str, Any]) -> Case:
+    def program(*inputs: Any) -> Any:
+        late = unsized(backend_of(inputs[0]), inputs[: len(arrays)])
+        return function(*late, *inputs[len(arrays) :])
+
+    return Case(
+        id=f"unknown_sizes.{name}",
+        subject=f"unknown sizes, {name}",
+        source=("the definition on NumPy in float64, where all sizes are known",),
+        program=program,
+        inputs={**arrays, **more},
+        expected=function,
+        tolerance=Tolerance(reduction=40),
+        dtypes=("float32",),
+    )
+
+
+CASES: tuple[Case, ...] = (
+    _case(
+        "attention",
+        _attention,
+        {"query": draw(2, 3, 4), "key": draw(2, 5, 4, seed=1), "seen": SEEN, "bias": draw(3, 5, seed=2)},
+        {"ps": PS, "st": luxport.test_mode(ST)},
+    ),
+    _case(
+        "ctc_loss",
+        _ctc,
+        {
+            "logits": draw(2, 6, 4),
+            "labels": np.array([[0, 1], [1, 2]], np.int32),
+            "steps": np.array([6, 4], np.int32),
+            "counts": np.array([2, 1], np.int32),
+        },
+        {},
+    ),
+)
