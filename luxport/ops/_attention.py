@@ -151,7 +151,7 @@ def _scores_alone(query: Array, key: Array, bias: Array | None, mask: Array | No
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
     query, key = (_heads_and_tokens_swapped(xp, x) for x in (query, key))
-    bias, mask = (_of_the_scores(xp, x, query, key) for x in (bias, mask))
+    bias, mask = (_spread_over_scores(xp, x, query, key) for x in (bias, mask))
     query, key, _ = without_hidden(xp, query, key, key, bias, mask)
     return dropout(_scores(xp, query, key, bias, mask))
 
@@ -179,7 +179,7 @@ def attend(
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
     if token_axis == -3:
         query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
-    bias, mask = (_of_the_scores(xp, x, query, key) for x in (bias, mask))
+    bias, mask = (_spread_over_scores(xp, x, query, key) for x in (bias, mask))
     query, key, value = without_hidden(xp, query, key, value, bias, mask)
     scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
     y = _multiply_groups(xp, scores, value)
@@ -316,10 +316,11 @@ def _scores(
     is_causal: bool = False,
 ) -> Array:
     """Return the scores before dropout, of (..., heads, length, features)."""
-    features = sizes_of(query)[-1]
+    divisor: Any = scale
     if scale is None:
-        scale = math.sqrt(features) if is_number(features) else xp.sqrt(xp.astype(features, query.dtype))
-    logits = _multiply_groups(xp, query * (1.0 / scale), xp.matrix_transpose(key))
+        features = sizes_of(query)[-1]
+        divisor = math.sqrt(features) if is_number(features) else xp.sqrt(xp.astype(features, query.dtype))
+    logits = _multiply_groups(xp, query * (1.0 / divisor), xp.matrix_transpose(key))
     if is_causal:
         mask = _causal(xp, query, key, -2)
     if bias is not None:
@@ -365,7 +366,7 @@ def _heads_and_tokens_swapped(xp: Any, x: Array) -> Array:
     return xp.permute_dims(x, (*range(n - 3), n - 2, n - 3, n - 1))
 
 
-def _of_the_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Array | None:
+def _spread_over_scores(xp: Any, x: Array | None, query: Array, key: Array) -> Array | None:
     """Give a mask or a bias of which sizes are not known yet those of the scores: these are known as far as can be."""
     if x is None or None not in tuple(x.shape):
         return x

@@ -97,7 +97,9 @@ def ctc_loss(
     elif blank < 0:
         blank = classes + blank
     given = as_indices(xp, labels)  # in their own dtype: one that int32 does not hold is no class
-    absent = xp.logical_or(xp.logical_or(given < 0, given >= _take_dtype(xp, classes, given)), given == _take_dtype(xp, blank, given))
+    absent = xp.logical_or(
+        xp.logical_or(given < 0, given >= _take_dtype(xp, classes, given)), given == _take_dtype(xp, blank, given)
+    )
     labels = xp.astype(labels, xp.int32)
     used = xp.ones_like(labels)
     wrong = None

@@ -49,7 +49,7 @@ def _separate(gradient: Any) -> Any:
 
     def own(leaf: Any) -> Any:
         if id(leaf) in seen and leaf.dtype != jax.dtypes.float0:
-            return jax.numpy.copy(leaf)
+            return xp.copy(leaf)
         seen.add(id(leaf))
         return leaf
 

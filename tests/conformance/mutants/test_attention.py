@@ -14,7 +14,7 @@ MAXIMUM = _OPERATORS["max"]
 
 MUTANTS: Mutants = {
     "attention unscaled": (
-        edited(ops.dot_product_attention_scores, "query * (1.0 / scale)", "query"),
+        edited(ops.dot_product_attention_scores, "query * (1.0 / divisor)", "query"),
         case("dot_product_attention.numbers"),
     ),
     "attention scaled by the width": (
@@ -58,7 +58,7 @@ MUTANTS: Mutants = {
         case("scaled_dot_product_attention.groups"),
     ),
     "bias scaled with the products": (
-        edited(ops.dot_product_attention_scores, "logits = logits + bias", "logits = logits + bias / scale"),
+        edited(ops.dot_product_attention_scores, "logits = logits + bias", "logits = logits + bias / divisor"),
         case("dot_product_attention.bias"),
     ),
     "heads across the features": (
