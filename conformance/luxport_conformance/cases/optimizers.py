@@ -92,13 +92,13 @@ def _falls(losses: Any) -> bool:
 
 
 def _converges(rule: Any) -> bool:
-    """A product of two random matrices, at most 10,000 steps; both matrices are one array."""
+    """A product of two random matrices, at most 5,000 steps; both matrices are one array."""
     rng = np.random.default_rng(1)
     target = np.prod(rng.random((2, 3, 3)), axis=0)
     ps = np.stack([5 * rng.random((3, 3)), rng.random((3, 3))])
     state = optimizers.setup(rule, ps)
     start = np.mean((ps[0] * ps[1] - target) ** 2)
-    for _ in range(10_000):
+    for _ in range(5_000):
         distance = ps[0] * ps[1] - target
         if np.mean(distance**2) < 1e-6:
             break
