@@ -9,7 +9,6 @@ memory is printed; another error than luxport's own is the matter of `run.py`.
 from __future__ import annotations
 
 import dataclasses
-import resource
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from judging import BACKENDS, Call, judge
+from judging import BACKENDS, Call, hold_memory, judge
 from right_calls import right_calls
 
 import luxport
@@ -88,9 +87,7 @@ def main() -> int:
 def sweep(backend: str, names: tuple[str, ...]) -> int:
     """Print what took too long or too much on a backend."""
     luxport.setup(0, luxport.Dense(1, 1), backend=backend)
-    with open("/proc/self/statm") as file:
-        now = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
+    hold_memory(MEMORY)
     count = bad = 0
     for name, call in calls(backend, names):
         began = time.process_time()

@@ -6,6 +6,7 @@ import dis
 import faulthandler
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import numpy as np
 
 import luxport
 
-__all__ = ["BACKENDS", "WRONG_ARGUMENTS", "Call", "Finding", "judge", "judge_all", "label", "sweep"]
+__all__ = ["BACKENDS", "WRONG_ARGUMENTS", "Call", "Finding", "hold_memory", "judge", "judge_all", "label", "sweep"]
 
 BACKENDS = ("numpy", "jax", "torch", "tf")
 SOURCES = (str(Path(luxport.__file__).parent), *[f"luxport_{name}" for name in BACKENDS])
@@ -82,6 +83,13 @@ def _stop(*args: Any) -> None:
 
 def _without_addresses(text: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", text)
+
+
+def hold_memory(most: int) -> None:
+    """Let this process have so many bytes more and no others: what just fits the machine fills it for a minute."""
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + most, now + most))
 
 
 def judge_all(calls: Iterable[Call], first: int) -> None:

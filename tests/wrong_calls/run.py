@@ -20,7 +20,7 @@ from pathlib import Path
 import wrong_kernels
 import wrong_layers
 import wrong_operations
-from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, judge_all, sweep
+from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, hold_memory, judge_all, sweep
 
 CALLS: dict[str, Callable[..., Iterator[Call]]] = {
     "layers": wrong_layers.calls,
@@ -55,6 +55,8 @@ def main() -> int:
     if options.child:
         if options.child == "jax":
             _hold_doubles()
+        if options.child == "numpy":
+            hold_memory(4 << 30)
         judge_all(calls(options.of, options.child, only, options.every), options.first)
         return 0
     bad, before = False, None
