@@ -20,6 +20,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "recording": (),
     "donation": (),
     "training program": ("train_program",),
+    "packed state": ("most_joined",),
     "collectives": ("start_collectives",),
     "parallel program": ("parallel_program", "start_devices"),
 }
@@ -37,6 +38,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 - parallel program: a compiled step of several workers, processes or devices, that moves arrays itself
 - training program: a whole step of training of the framework's own, such as one that updates in place
 - recording: calls make a graph that runs later, so that no number of an input is at hand
+- packed state: `train_step` keeps a state in few buffers; `most_joined(arrays)` tells how many may share one
 - sorted keys: the framework sorts the keys of dicts, so that trees which are handed out keep their places themselves
 """
 

@@ -70,6 +70,11 @@ class OptimizerChain(Clocked, Compound, Batched):
         return OptimizerChain(*[f(rule) for rule in self.rules])
 
     @property
+    def elementwise(self) -> bool:
+        """Whether all rules are."""
+        return all([isinstance(rule, Batched) and rule.elementwise for rule in self.rules])
+
+    @property
     def shares(self) -> bool:
         """Whether the rules are known to step at the same updates for all arrays: those of luxport do."""
         return all([_shares(rule) for rule in self.rules[:-1]])

@@ -139,6 +139,11 @@ class Clocked(ABC):
 class Batched(ABC):
     """A rule that steps many arrays at once, where a backend has a function for that."""
 
+    @property
+    def elementwise(self) -> bool:
+        """Whether each number of an array is stepped by itself, so that arrays may be joined to one."""
+        return True
+
     @abstractmethod
     def update_all(
         self, clock: Tree, states: Sequence[Tree], xs: Sequence[Array], dxs: Sequence[Array], *, in_place: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from luxport.training._loss_scaling import DynamicLossScale
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.static import Static
 
-__all__ = ["Program", "StateTakenError", "TrainState"]
+__all__ = ["ENTRIES", "Program", "StateTakenError", "TakenState", "TrainState", "kept_state"]
 
 
 class StateTakenError(RuntimeError):
@@ -58,6 +59,33 @@ class TrainState(_Fields):
     >>> int(state.step), state.model, tuple(state.ps["weight"].shape)
     (0, Dense(2, 1), (2, 1))
     """
+
+    kept: Any = None
+    """What a compiled step has left in the place of all entries but `program`: see `luxport.training._packing`."""
+
+    ps: tree.Tree = property(lambda self: self._entry("ps"))  # type: ignore[assignment]
+    st: tree.Tree = property(lambda self: self._entry("st"))  # type: ignore[assignment]
+    opt_state: tree.Tree = property(lambda self: self._entry("opt_state"))  # type: ignore[assignment]
+    step: Array = property(lambda self: self._entry("step"))  # type: ignore[assignment]
+    skipped: Array = property(lambda self: self._entry("skipped"))  # type: ignore[assignment]
+    scale: tree.Tree = property(lambda self: self._entry("scale"))  # type: ignore[assignment]
+
+    def _entry(self, name: str) -> Any:
+        return tuple.__getitem__(self, _PLACES[name]) if self.kept is None else self.kept.entry(name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return tuple.__iter__(self) if self.kept is None else iter([getattr(self, name) for name in self._fields])
+
+    def __getitem__(self, place: Any) -> Any:
+        return tuple.__getitem__(self, place) if self.kept is None else tuple(self)[place]
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == (tuple(other) if isinstance(other, TrainState) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrainState, tuple(self)
 
     @classmethod
     def create(
@@ -147,10 +175,17 @@ class TrainState(_Fields):
 
     def take(self) -> None:
         """Note that a step has taken the arrays over."""
-        self.__class__ = _TakenState  # type: ignore[assignment]
+        self.__class__ = TakenState  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"TrainState({self.model!r}, step={self.step})"
+
+
+def kept_state(program: Static[Program], kept: Any) -> TrainState:
+    """Return a state whose entries are made when they are read."""
+    state = TrainState(program, *_NOT_READ)
+    state.kept = kept
+    return state
 
 
 def expect_state(caller: str, state: Any) -> None:
@@ -164,13 +199,16 @@ def expect_state(caller: str, state: Any) -> None:
         )
 
 
-class _TakenState(TrainState):
+class TakenState(TrainState):
     """What becomes of a state whose arrays are gone: no check is needed as long as they are not."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ARRAYS:
             raise StateTakenError(_TAKEN)
         return object.__getattribute__(self, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise StateTakenError(_TAKEN)
 
     def expect_kept(self) -> None:
         """Refuse."""
@@ -180,7 +218,10 @@ class _TakenState(TrainState):
         return "TrainState, taken over by a step"
 
 
-_ARRAYS = frozenset(("ps", "st", "opt_state", "step", "skipped", "scale"))
+ENTRIES = _Fields._fields[1:]
+_PLACES = {name: place for place, name in enumerate(_Fields._fields)}
+_NOT_READ = (None,) * len(ENTRIES)
+_ARRAYS = frozenset((*ENTRIES, "kept"))
 _TAKEN = (
     "this TrainState was taken over by train_step, which may reuse its memory: "
     "go on with the state that it returned, or keep this one by train_step(..., donate=False)"

@@ -13,7 +13,8 @@ from luxport.ops.looking import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._batching import first_size
 from luxport.training._loss_scaling import all_finite, select
-from luxport.training._state import Program, TrainState, expect_state, in_precision
+from luxport.training._packing import Kept, layout_of
+from luxport.training._state import Program, TrainState, expect_state, in_precision, kept_state
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static
@@ -200,12 +201,18 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
         if can(backend, "training program") and plan.steps == 1:
             return backend.train_program(gradients, partial(_finish, plan), jit=plan.jit, donate=plan.donate)
         whole = partial(_steps, plan, step)
-        if plan.jit:
-            return compile_program(whole, donate=1) if plan.donate else compile_program(whole)
-        return whole
+        if not plan.jit:
+            return whole
+        donated = 1 if plan.donate else ()
+        plain = compile_program(whole, donate=donated)
+        if not can(backend, "packed state"):
+            return plain
+        return _packed_program(
+            plan, backend, plain, compile_program(partial(_packed_steps, plan, gradients), donate=donated)
+        )
 
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        place: Any = backend_of(state.step)
+        place: Any = backend_of(state.step) if state.kept is None else state.kept.place
         parallel = state.program.value.parallel
         key = place if parallel is None else (place, parallel.place())
         found = by_place.get(key)
@@ -214,6 +221,39 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
         return found(data, state)
 
     return program
+
+
+def _packed_program(
+    plan: _Plan, backend: Any, plain: Callable[..., Any], program: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return the program that keeps states in few buffers, and is `plain` where that cannot be."""
+
+    def run(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        if state.kept is not None:
+            packed = state.kept.packed
+        else:
+            most = backend.most_joined(tree.leaves(state))
+            if not most:
+                return plain(data, state)
+            packed = layout_of(state, most).packed(state)
+        loss, stats, packed, finite = program(data, packed)
+        return loss, stats, kept_state(state.program, Kept(packed, backend)), finite
+
+    return run
+
+
+def _packed_steps(plan: _Plan, gradients: Callable[..., Any], data: Any, packed: Any) -> Any:
+    """Take the steps of one call, between a state in buffers and the next one."""
+    layout, buffers = packed[0].value, packed[1]
+
+    def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
+        ps = layout.parameters_of(state)
+        grads, loss, stats, st = gradients(state.program, ps, state.st, state.scale, data)
+        return _finish(plan, state, state._replace(st=st), layout.gradients(grads), loss, stats, in_place=False)
+
+    loss, stats, new, finite = _steps(plan, step, data, layout.narrow(buffers))
+    changed = layout.for_narrow(new)
+    return loss, stats, (Static(changed), changed.pack_narrow(new)), finite
 
 
 def _steps(plan: _Plan, step: Callable[..., Any], data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:

@@ -191,6 +191,7 @@ TABLES = {
     "when_imported._waiting": "packages that are waited for",
     "source._layouts": "no more than 1,000 forms",
     "_step._PROGRAMS": "the oldest of 64 goes",
+    "_packing._LAYOUTS": "the oldest of 256 goes",
     "_operators._before": "operators of TensorFlow's",
 }
 """What modules keep while a process lives, and why there is an end to it."""

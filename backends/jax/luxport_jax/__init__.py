@@ -22,6 +22,7 @@ from luxport_jax.distributed import start_collectives as start_collectives
 from luxport_jax.distributed import start_devices as start_devices
 from luxport_jax.keys import draw_later as draw_later
 from luxport_jax.keys import key_words as key_words
+from luxport_jax.packing import most_joined as most_joined
 from luxport_jax.programs import checkpoint as checkpoint
 from luxport_jax.programs import jit as jit
 from luxport_jax.programs import scan as scan
@@ -47,6 +48,7 @@ capabilities = frozenset(
         "donation",
         "collectives",
         "parallel program",
+        "packed state",
     }
 )
 

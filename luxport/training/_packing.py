@@ -1,0 +1,249 @@
+"""A `TrainState` in few buffers: what a compiled step is called with, and returns, costs for each of them.
+
+Small parameters, with what an elementwise rule keeps for them, stand in one vector each, so that the rule is a few
+operations and not a few for every parameter; small arrays of all else (states, clocks, counts) in one vector of each
+dtype. Large arrays stay as they are. The trees that a user sees are made when somebody looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from copy import copy
+from typing import Any
+
+from luxport import tree
+from luxport.backend import dtype_name, namespace
+from luxport.core.flat import split_vector
+from luxport.optimizers._rule import Batched
+from luxport.optimizers._state import Group, Leaf, OptimizerState
+from luxport.training._state import TrainState
+from luxport.transforms._transforms import jit as compile_program
+from luxport.tree.static import Static
+
+__all__ = ["Kept", "Layout", "layout_of"]
+
+SMALL = 8192
+"""Arrays of more numbers stay apart: to copy them would cost more than a buffer does."""
+
+
+class _Vectors:
+    """Where small arrays stand in vectors, one of each dtype, and which stay apart; those of a room by themselves."""
+
+    def __init__(self, arrays: Sequence[Any], most: int, room: range = range(0)) -> None:
+        by_dtype: dict[Any, list[int]] = {}
+        for i, array in enumerate(arrays):
+            if math.prod(array.shape) <= SMALL:
+                by_dtype.setdefault((dtype_name(array), i in room), []).append(i)
+        self.vectors = [places for places in by_dtype.values() if 1 < len(places) <= most]
+        packed = {i for places in self.vectors for i in places}
+        self.apart = [i for i in range(len(arrays)) if i not in packed]
+        self.shapes = [tuple(array.shape) for array in arrays]
+        self.count = len(arrays)
+
+    def join(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return the vectors, and what stays apart."""
+        xp = namespace(*arrays[:1]) if arrays else None
+        joined = [
+            xp.concat([xp.reshape(arrays[i], (-1,)) for i in places])  # type: ignore[union-attr]
+            for places in self.vectors
+        ]
+        return joined + [arrays[i] for i in self.apart]
+
+    def split(self, buffers: Sequence[Any]) -> list[Any]:
+        """Return the arrays."""
+        arrays: list[Any] = [None] * self.count
+        for vector, places in zip(buffers, self.vectors, strict=False):
+            xp = namespace(vector)
+            pieces = split_vector(vector, sizes=tuple([math.prod(self.shapes[i]) for i in places]))
+            for i, piece in zip(places, pieces, strict=True):
+                arrays[i] = xp.reshape(piece, self.shapes[i])
+        for buffer, i in zip(buffers[len(self.vectors) :], self.apart, strict=True):
+            arrays[i] = buffer
+        return arrays
+
+
+class Layout:
+    """How a state of some structure and shapes is packed; one and the same object for all of them."""
+
+    def __init__(self, state: TrainState, most: int) -> None:
+        self.most = most
+        self.ps_structure = tree.structure(state.ps)
+        self.leaf_structure: Any = None
+        parameters: list[Any] = []
+        found: list[Leaf] = []
+        if _steps_alike(state, parameters, found):
+            self.leaf_structure = tree.structure(found[0].state)
+            self.parameters = _Vectors(parameters, most)
+            self.group_size = state.opt_state.groups[0].size
+        self._lay_rest(self._narrowed(state))
+
+    def _lay_rest(self, narrow: TrainState) -> None:
+        self.key = _kinds(narrow)
+        self.structure = self.key[0]
+        # States may grow: a vector with them would be longer than the memory that it is to be written to.
+        first = len(tree.leaves(narrow.ps))
+        states = range(first, first + len(tree.leaves(narrow.st)))
+        self.rest = _Vectors(tree.leaves(narrow), self.most, states)
+        self._programs: dict[str, Any] = {}
+        self._others: dict[Any, Layout] = {}
+        self._pack = compile_program(self.pack)
+
+    def for_narrow(self, narrow: TrainState) -> Layout:
+        """Return the layout of a state whose parameters are joined: this one, unless its `st` is of other arrays."""
+        key = _kinds(narrow)
+        if key == self.key:
+            return self
+        if key not in self._others:
+            other = self._others[key] = copy(self)
+            other._lay_rest(narrow)
+        return self._others[key]
+
+    def packed(self, state: TrainState) -> tuple[Static[Layout], list[Any]]:
+        """Return what stands for a state in the place of its entries."""
+        return Static(self), self._pack(state)
+
+    def pack(self, state: TrainState) -> list[Any]:
+        """Return the buffers of a state."""
+        return self.pack_narrow(self._narrowed(state))
+
+    def pack_narrow(self, state: TrainState) -> list[Any]:
+        """Return the buffers of a state whose parameters are joined."""
+        return self.rest.join(tree.leaves(state))
+
+    def narrow(self, buffers: Sequence[Any]) -> TrainState:
+        """Return the state with its parameters, and what the rule keeps for them, still joined."""
+        return tree.unflatten(self.structure, iter(self.rest.split(buffers)))
+
+    def parameters_of(self, narrow: TrainState) -> tree.Tree:
+        """Return the parameters of such a state as the model has them."""
+        if self.leaf_structure is None:
+            return narrow.ps
+        return tree.unflatten(self.ps_structure, iter(self.parameters.split(list(narrow.ps.values()))))
+
+    def gradients(self, grads: tree.Tree) -> tree.Tree:
+        """Return gradients joined as the parameters are."""
+        return grads if self.leaf_structure is None else _named(self.parameters.join(tree.leaves(grads)))
+
+    def entry(self, name: str, buffers: Sequence[Any]) -> Any:
+        """Return an entry of the state as the user sees it: each is made by a small program of its own."""
+        program = self._programs.get(name)
+        if program is None:
+            program = self._programs[name] = compile_program(self._reading(name))
+        return program(buffers)
+
+    def _reading(self, name: str) -> Any:
+        def read(buffers: Sequence[Any]) -> Any:
+            narrow = self.narrow(buffers)
+            if name == "ps":
+                return self.parameters_of(narrow)
+            if name == "opt_state" and self.leaf_structure is not None:
+                return self._widened(narrow.opt_state)
+            return getattr(narrow, name)
+
+        return read
+
+    def _narrowed(self, state: TrainState) -> TrainState:
+        if self.leaf_structure is None:
+            return state
+        joined = self.parameters.join(tree.leaves(state.ps))
+        leaves: list[Leaf] = []
+        _collect(state.opt_state.leaves, leaves)
+        kept = list(zip(*[tree.leaves(leaf.state) for leaf in leaves], strict=True))
+        each = [self.parameters.join(of_all) for of_all in kept]
+        states = [tree.unflatten(self.leaf_structure, iter([of[i] for of in each])) for i in range(len(joined))]
+        group: Group = state.opt_state.groups[0]
+        opt_state = OptimizerState((group._replace(size=Static(len(joined))),), _named([Leaf(s) for s in states]))
+        return state._replace(ps=_named(joined), opt_state=opt_state)
+
+    def _widened(self, narrow: OptimizerState) -> OptimizerState:
+        states = [tree.leaves(leaf.state) for leaf in narrow.leaves.values()]
+        each = [self.parameters.split(of_all) for of_all in zip(*states, strict=True)]
+        leaves = [
+            Leaf(tree.unflatten(self.leaf_structure, iter([of[i] for of in each])))
+            for i in range(self.parameters.count)
+        ]
+        (group,) = narrow.groups
+        groups = (group._replace(size=self.group_size),)
+        return OptimizerState(groups, tree.unflatten(self.ps_structure, iter(leaves)))
+
+
+class Kept:
+    """What a `TrainState` has in place of its entries: buffers, from which the entries are made when they are read."""
+
+    __slots__ = ("packed", "place", "read")
+
+    def __init__(self, packed: tuple[Static[Layout], list[Any]], place: Any) -> None:
+        self.packed = packed
+        self.place = place
+        self.read: dict[str, Any] = {}
+
+    def entry(self, name: str) -> Any:
+        """Return an entry, made once."""
+        if name not in self.read:
+            layout, buffers = self.packed
+            self.read[name] = layout.value.entry(name, buffers)
+        return self.read[name]
+
+
+_LAYOUTS: dict[Any, Layout] = {}
+MOST_LAYOUTS = 256
+
+
+def layout_of(state: TrainState, most: int) -> Layout:
+    """Return the layout of states of this structure and these shapes, with so many arrays at most in a vector."""
+    key = (*_kinds(state), most)
+    layout = _LAYOUTS.get(key)
+    if layout is None:
+        if len(_LAYOUTS) >= MOST_LAYOUTS:
+            del _LAYOUTS[next(iter(_LAYOUTS))]
+        layout = _LAYOUTS[key] = Layout(state, most)
+    return layout
+
+
+def _kinds(state: TrainState) -> Any:
+    return tree.structure(state), tuple([(dtype_name(array), tuple(array.shape)) for array in tree.leaves(state)])
+
+
+def _steps_alike(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -> bool:
+    """List parameters and the optimizer's leaves; False if one step of joined ones would not be that of each."""
+    opt_state = state.opt_state
+    if not isinstance(opt_state, OptimizerState) or len(opt_state.groups) != 1:
+        return False
+    rule = opt_state.groups[0].rule.value
+    if not (isinstance(rule, Batched) and rule.elementwise) or not _collect(opt_state.leaves, leaves):
+        return False
+    parameters += tree.leaves(state.ps)
+    if len(parameters) < 2 or len(parameters) != len(leaves) or _places(state.ps) != _places(opt_state.leaves):
+        return False
+    kind = dtype_name(parameters[0])
+    structure = tree.structure(leaves[0].state)
+    return kind in ("float32", "float64", "complex64", "complex128") and all(
+        [
+            dtype_name(x) == kind
+            and tree.structure(leaf.state) == structure
+            and all([array.shape == x.shape for array in tree.leaves(leaf.state)])
+            for x, leaf in zip(parameters, leaves, strict=True)
+        ]
+    )
+
+
+def _collect(leaves: Any, found: list[Leaf]) -> bool:
+    """List the leaves of nested dicts; False if there is anything else, or an unusual leaf."""
+    for value in leaves.values() if type(leaves) is dict else (leaves,):
+        if type(value) is dict:
+            if not _collect(value, found):
+                return False
+        elif type(value) is Leaf and value.remainder is None and value.group is None and value.frozen is None:
+            found.append(value)
+        else:
+            return False
+    return True
+
+
+def _places(values: Any) -> Any:
+    return {key: _places(value) for key, value in values.items()} if type(values) is dict else None
+
+
+def _named(values: Sequence[Any]) -> dict[str, Any]:
+    return {str(i): value for i, value in enumerate(values)}

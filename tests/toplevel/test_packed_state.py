@@ -1,0 +1,101 @@
+"""A state that compiled steps keep in few buffers is, to everybody who looks, the one that other steps return."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import losses, optimizers, tree
+from luxport.training import StateTakenError, TrainState, train_step
+
+MODEL = luxport.Chain(
+    luxport.Dense(4, 8, luxport.relu), luxport.BatchNorm(8), luxport.Dropout(0.1), luxport.Dense(8, 1)
+)
+X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
+BACKENDS = ("jax",)  # those that declare the capability
+
+
+def stepped(backend: str, rule: Any, steps: int = 2, **options: Any) -> tuple[Any, TrainState]:
+    state = TrainState.create(MODEL, rule, backend=backend)
+    x = luxport.asarray(X, backend=backend)
+    loss = None
+    for _ in range(steps):
+        loss, _, state = train_step(losses.MSELoss(), (x, x[:, :1]), state, **options)
+    return loss, state
+
+
+def expect_same(one: Any, other: Any, rtol: float = 0.0) -> None:
+    assert tree.structure(one) == tree.structure(other)
+    for a, b in zip(tree.leaves(one), tree.leaves(other), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("rule", "joined"),
+    [
+        (optimizers.AdamW(0.01, lambda_=0.1), True),
+        (optimizers.OptimizerChain(optimizers.ClipNorm(0.1), optimizers.Momentum(0.1)), False),
+    ],
+)
+def test_steps_are_those_of_the_trees(backend: str, rule: Any, joined: bool) -> None:
+    """Joined where the rule is elementwise, and not for one that asks for the norm of each array."""
+    loss, state = stepped(backend, rule)
+    expected, other = stepped(backend, rule, jit=False)
+    assert state.kept is not None and other.kept is None
+    assert (state.kept.packed[0].value.leaf_structure is not None) == joined
+    assert len(state.kept.packed[1]) <= 4
+    np.testing.assert_allclose(float(loss), float(expected), rtol=1e-5)
+    expect_same(state, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_entries_are_there_for_whoever_asks(backend: str) -> None:
+    _, state = stepped(backend, optimizers.Adam(0.01))
+    program, ps, st, opt_state, step, _, scale = state
+    assert program is state.program and ps is state.ps and state[2] is st and state[-1] is scale is None
+    assert int(step) == 2 and state.opt_state is opt_state and list(ps) == [f"layer_{i}" for i in range(1, 5)]
+    expect_same(copy.copy(state), state)
+    expect_same(state._replace(st=st), state)
+    expect_same(tree.map(lambda leaf: leaf, state), state)
+    before = np.asarray(ps["layer_1"]["weight"])
+    adjusted = state.adjust(0.5)
+    assert optimizers.current_rule(adjusted.opt_state).eta == 0.5
+    x = luxport.asarray(X, backend=backend)
+    kept = train_step(losses.MSELoss(), (x, x[:, :1]), adjusted, donate=False)[2]
+    assert int(kept.step) == 3 and np.array_equal(np.asarray(adjusted.ps["layer_1"]["weight"]), before)
+    train_step(losses.MSELoss(), (x, x[:, :1]), kept)
+    for look in (lambda: kept.ps, lambda: list(kept), lambda: kept[1]):
+        with pytest.raises(StateTakenError):
+            look()
+
+
+def test_jax_knows_states_in_either_form() -> None:
+    import jax
+
+    _, state = stepped("jax", optimizers.Adam(0.01))
+    plain = TrainState.create(MODEL, optimizers.Adam(0.01), backend="jax")
+    moved = jax.tree.map(lambda new, old: new - old, state, plain)
+    assert int(moved.step) == 2 and type(moved) is TrainState
+    assert int(jax.jit(lambda state: state.step + 1)(state)) == 3
+    expect_same(pickle.loads(pickle.dumps(state.ps)), state.ps)
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    assert ".ps['layer_1']['bias']" in paths
+
+
+def test_a_state_that_grows_while_it_steps() -> None:
+    """The first call of a stateful cell adds its carry to the states, which the next program begins with."""
+    model = luxport.Chain(luxport.StatefulRecurrentCell(luxport.RNNCell(4, 3)), luxport.Dense(3, 1))
+    x = luxport.asarray(X, backend="jax")
+    found = []
+    for jit in (True, False):
+        state = TrainState.create(model, optimizers.Adam(0.01), backend="jax")
+        for _ in range(3):
+            _, _, state = train_step(losses.MSELoss(), (x, x[:, :1]), state, jit=jit)
+        found.append(state)
+    expect_same(*found, rtol=1e-5)
