@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import combinations
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_each_constant_has_its_program(backend):
 @pytest.mark.parametrize("backend", ["jax", "tf"])
 def test_programs_are_bounded_and_said_so_once(backend, monkeypatch):
     monkeypatch.setattr(programs, "_warned", False)
-    module = __import__(f"luxport_{backend}") if backend == "jax" else __import__("luxport_tf.transforms").transforms
+    module = import_module({"jax": "luxport_jax.programs", "tf": "luxport_tf.transforms"}[backend])
     monkeypatch.setattr(module, "MOST_PROGRAMS", 3)
     compiled = luxport.jit(lambda x, value: x + value.value)
     x = luxport.asarray([1.0], backend=backend)

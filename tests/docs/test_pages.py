@@ -65,5 +65,5 @@ def test_every_line_of_the_tables_is_run() -> None:
 def test_what_contributing_names_is_there() -> None:
     named = re.findall(r"`([\w/]+/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     assert len(named) > 8
-    examples = {"luxport/layers/_family.py", "docs/NAME.md"}
+    examples = {"luxport/layers/_FAMILY.py", "docs/NAME.md"}
     assert [path for path in named if path not in examples and not (ROOT / path).exists()] == []
