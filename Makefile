@@ -19,7 +19,7 @@ help:
 	@echo "make test         environment, linters, types, tests, doctests"
 	@echo "make quick        in two minutes: linters, types, the suite on NumPy and the strict namespace, a few layers on each framework"
 	@echo "make conformance  the conformance suite alone"
-	@echo "make slow-tests   what make test leaves out: users' compilers, whole Flux models, several processes, the packages, the site"
+	@echo "make slow-tests   what make test leaves out: layers under users' own compilers, PyTorch's default compiler"
 	@echo "make conformance-full  every case and law in both modes and each dtype, and sums of thousands in half types: make test has a share"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
@@ -90,8 +90,7 @@ conformance: env
 
 slow-tests: env
 	LUXPORT_TESTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core/test_users_compilers.py \
-		tests/distributed/test_together.py tests/docs/test_site.py tests/packaging/test_distribution.py \
-		tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py
+		conformance/luxport_conformance/test_conformance.py
 
 conformance-full: env
 	$(BIN)/luxport conformance --full
@@ -141,7 +140,7 @@ SITE := $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 docs: env
 	$(BIN)/python docs/names.py
 	$(SITE)
-	LUXPORT_TESTS=all $(BIN)/python -m pytest -q tests/docs
+	$(BIN)/python -m pytest -q tests/docs
 
 docs-full: env
 	LUXPORT_DOCS_FULL=1 LUXPORT_BACKEND=$(or $(LUXPORT_BACKEND),jax) $(SITE) -E

@@ -31,6 +31,8 @@ _LONGEST = (
     "porting/test_flux_models_real.py",
     "luxport_conformance/test_conformance.py",
     "conformance/test_command.py",
+    "docs/test_site.py",
+    "distributed/test_together.py",
     "packaging/test_distribution.py",
     "layers/test_conv.py",
     "layers/test_pooling.py",
@@ -40,15 +42,8 @@ _LONGEST = (
     "core/test_nested_jvp.py",
     "core/test_move.py",
 )
-# What `make slow-tests` asks, of users' own compilers, whole Flux models, processes together, the packages in
-# environments of their own, and the site: minutes of a processor that `make test` has not.
-_SLOW = (
-    "core/test_users_compilers.py",
-    "distributed/test_together.py",
-    "docs/test_site.py",
-    "packaging/test_distribution.py",
-    "porting/test_flux_models_real.py",
-)
+# What `make slow-tests` asks of PyTorch's and users' own compilers: minutes of a processor that `make test` has not.
+_SLOW = ("core/test_users_compilers.py",)
 _SLOW_TESTS = ("test_default_compiler",)
 _PLACES = {name: place for place, name in enumerate(_LONGEST)}
 

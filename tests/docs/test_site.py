@@ -12,7 +12,6 @@ import pytest
 from what_is_there import needed
 
 ROOT = Path(__file__).parents[2]
-BUILT = ROOT / "docs" / "_build" / "html"
 
 
 class Links(HTMLParser):
@@ -36,17 +35,26 @@ class Links(HTMLParser):
                 self.loaded.append(found[key] or "")
 
 
-def test_every_page_is_read_without_a_warning(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Build the site without running the examples."""
     for module in ("sphinx", "sphinx_gallery"):
         needed(module, "pip install 'luxport-nn[docs]'")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "dummy", "docs", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"LUXPORT_DOCS_FULL": ""})
-    assert done.returncode == 0, done.stderr
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", str(folder)]
+    env = os.environ | {"LUXPORT_DOCS_FULL": ""}
+    return folder, subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env)
 
 
-@pytest.mark.skipif(not BUILT.exists(), reason="make docs builds the site")
-def test_every_internal_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere() -> None:
-    pages = {path: Links(path.read_text(encoding="utf-8")) for path in sorted(BUILT.rglob("*.html"))}
+def test_every_page_is_built_without_a_warning(built: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    assert built[1].returncode == 0, built[1].stderr
+
+
+def test_every_internal_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(
+    built: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder = built[0].resolve()
+    pages = {path: Links(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.html"))}
     assert len(pages) > 30
     broken, foreign = [], []
     for path, page in pages.items():
@@ -59,6 +67,6 @@ def test_every_internal_link_leads_somewhere_and_nothing_is_loaded_from_elsewher
             known = pages.get(target)
             place = unquote(parts.fragment)
             if not target.exists() or (known and place and place not in known.places):
-                broken.append((str(path.relative_to(BUILT)), address))
+                broken.append((str(path.relative_to(folder)), address))
     assert foreign == []
     assert broken == []
