@@ -129,7 +129,7 @@ class Arguments:
         """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
         if isinstance(error, LayerError) and error.place.layer is not None:
             return error  # from a layer inside a function that the call was given
-        problem = self._problem(given, options) or explain_memory(error)
+        problem = self._problem(given, options) or explain_memory(error) or _explain_unsigned(error, given)
         if problem is None and not isinstance(error, LayerError):
             return error
         shown = error if problem is None else problem
@@ -329,6 +329,18 @@ def _fit(pattern: tuple[_Takes, ...], arrays: tuple[Any, ...]) -> bool:
         if takes.kind and not dtype_name(array).startswith(_KINDS[takes.kind][1]):
             return False
     return True
+
+
+def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | None:
+    """Say what to do about unsigned integers that a framework holds and cannot compute with, as PyTorch's."""
+    if isinstance(error, NotImplementedError):
+        for x in given:
+            if find_owner(type(x)) is not None and dtype_name(x) in ("uint16", "uint32", "uint64"):
+                return LayerTypeError(
+                    f"expects numbers that {backend_of(x).name} computes with, got {dtype_name(x)}: convert them with "
+                    "luxport.to(..., dtype='int64')"
+                )
+    return None
 
 
 def _problem_of_pattern(pattern: tuple[_Takes, ...], named: Mapping[str, Any]) -> tuple[int, LayerError] | None:

@@ -32,8 +32,9 @@ def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, L
     JAX's own transforms `like` the tree, or like the layout that came with its vector.
 
     Arrays of several dtypes are promoted to one, and come back in their own. An array that stands in several places
-    (the same object, not only equal) is in the vector once, and comes back in all of them. Everything else in the
-    tree (integers, functions) comes back as it is. Both ways can be differentiated.
+    (the same object, not only equal) is in the vector once, and comes back in all of them. ``jax.grad`` may return one
+    object for two equal gradients: lay these out `like` the parameters, or take `luxport.grad`, whose arrays are always
+    their own. Everything else in the tree (integers, functions) comes back as it is. Both ways can be differentiated.
 
     Shapes: arrays (...) -> vector (number of all their numbers,)
     Raises: TypeError if arrays of two backends meet; ValueError if the tree is not laid out like `like`

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from luxport import LayerError, ops
+from luxport import LayerError, LayerTypeError, ops
 
 
 def draw(*shape, seed=0):
@@ -69,3 +69,14 @@ def test_windows_are_torchs():
 def test_empty_mel_filter_warns():
     with pytest.warns(UserWarning, match="fewer n_mels than 40"):
         ops.melscale_filterbanks(n_freqs=10, n_mels=40, sample_rate=8000)
+
+
+def test_unsigned_integers_that_torch_cannot_compute_with_are_named():
+    x = torch.ones((1, 1, 4), dtype=torch.uint16)
+    for call in (
+        lambda: ops.max_pool(x, window=2),
+        lambda: ops.relu(x),
+        lambda: ops.batched_mul(x, torch.ones((1, 4, 1), dtype=torch.uint16)),
+    ):
+        with pytest.raises(LayerTypeError, match="expects numbers that torch computes with, got uint16: convert"):
+            call()
