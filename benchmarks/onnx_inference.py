@@ -82,7 +82,7 @@ def rows(seconds: float) -> list[list[Any]]:
         ps, st = luxport.setup(0, model, backend="numpy")
         st = luxport.test_mode(st)
         x = np.random.Generator(np.random.Philox(0)).normal(size=shape).astype(np.float32)
-        ours = luxport.to_onnx(None, model, x, ps, st)
+        ours = luxport.to_onnx(None, model, ps, st, x)
         theirs = by_torch(model, ps, x)
         run_ours, run_theirs = runner(ours, x), runner(theirs, x)
         np.testing.assert_allclose(run_ours(), run_theirs(), rtol=1e-3, atol=1e-4)

@@ -91,8 +91,8 @@ def train(
     state = training.TrainState.create(MODELS[name](len(images.classes)), rule, precision="bfloat16")
     state, history = training.fit(
         luxport.losses.SparseCrossEntropyLoss(logits=True),
-        batches(images, batch),
         state,
+        batches(images, batch),
         epochs=epochs,
         validation=batches(others, batch),
         metrics={"accuracy": training.accuracy},

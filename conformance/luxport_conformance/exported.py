@@ -34,7 +34,7 @@ class Exported:
     def __init__(self, model: Any, ps: Any, st: Any, inputs: Any, *, opset: int | None = None) -> None:
         import onnxruntime
 
-        self.graph = luxport.to_onnx(None, model, inputs, ps, st, opset=opset)
+        self.graph = luxport.to_onnx(None, model, ps, st, inputs, opset=opset)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -60,7 +60,7 @@ def check_export(name: str, example: Example, dtype: str, *, free: bool = True, 
     specs = tree.map(lambda leaf: _spec(leaf, free), x)
     if name in REFUSED:
         try:
-            luxport.to_onnx(None, model, specs, ps, st)
+            luxport.to_onnx(None, model, ps, st, specs)
         except LayerTypeError as error:
             if REFUSED[name] in str(error):
                 return 0.0

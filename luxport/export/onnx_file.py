@@ -48,9 +48,9 @@ class InputSpec:
 def to_onnx(
     path: str | PathLike[str] | None,
     model: Layer,
-    inputs: Any,
     ps: Parameters,
     st: States,
+    inputs: Any,
     *,
     input_names: str | Sequence[str] | None = None,
     output_names: str | Sequence[str] | None = None,
@@ -84,14 +84,14 @@ def to_onnx(
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(4, 8, luxport.relu), luxport.Dense(8, 3))
     >>> ps, st = luxport.setup(0, model)
-    >>> onnx_model = luxport.to_onnx(None, model, ("N", 4), ps, st)
+    >>> onnx_model = luxport.to_onnx(None, model, ps, st, ("N", 4))
     >>> [node.op_type for node in onnx_model.graph.node]
     ['Gemm', 'Relu', 'Gemm']
     """
     check_layer("to_onnx", model)
     if not isinstance(ps, Mapping) or not isinstance(st, Mapping):
         raise TypeError(
-            "to_onnx is called as to_onnx(path, model, inputs, ps, st), "
+            "to_onnx is called as to_onnx(path, model, ps, st, inputs), "
             f"got {kind_of(ps)} and {kind_of(st)} as parameters and states"
         )
     if path is not None and not isinstance(path, (str, PathLike)):

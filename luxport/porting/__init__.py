@@ -1,6 +1,6 @@
 """Bring models over from Flux.jl and Lux.jl, PyTorch, Keras 3 and PEtab SciML.
 
-- `read`, `load_model`, `load_parameters`: what BSON.jl and JLD2 saved, as values, as a model, as parameters of one
+- `read`, `load_model` (or `load`), `load_parameters`: what BSON.jl and JLD2 saved, as values, as a model, as parameters
 - `save_flux_state`: parameters and states in a file for Flux
 - `luxport.porting.translate`: Julia's source code as Python
 - `luxport.porting.torch`, `luxport.porting.keras`: a module or model of these frameworks as layers, and back

@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
                     ps, st = load_parameters(options.file, model, **chosen, backend="numpy")
         if to_graph:
             inputs = [_input(text) for text in options.input]
-            to_onnx(options.output, model, inputs[0] if len(inputs) == 1 else tuple(inputs), ps, st)
+            to_onnx(options.output, model, ps, st, inputs[0] if len(inputs) == 1 else tuple(inputs))
         elif options.output.endswith(".jld2"):
             save_flux_state(options.output, model, ps, st)
         else:

@@ -25,7 +25,7 @@ from luxport.porting.lux.saved import is_saved_model, with_parameters_beside
 from luxport.text import warn
 from luxport.tree.ordered_keys import with_places
 
-__all__ = ["load_model", "models_in", "placed"]
+__all__ = ["load", "load_model", "models_in", "placed"]
 
 _DEEPEST = 4
 """How far inside a file's entries models are looked for."""
@@ -77,6 +77,10 @@ def load_model(
         if groups := _shared(ps):
             layer, ps, _ = luxport.tie(layer, ps, ported.st, groups)
     return layer, *placed((ps, ported.st), backend, device, dtype)
+
+
+load = load_model
+"""`load_model` by the shorter name that it has beside `read`."""
 
 
 def _shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:

@@ -50,8 +50,8 @@ class Progress:
 @says_what_it_takes
 def fit(
     objective: Objective,
-    data: Any,
     state: TrainState,
+    data: Any,
     *,
     epochs: int = 1,
     batch_size: int = 32,
@@ -74,9 +74,9 @@ def fit(
 
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
+        state: what `TrainState.create`, an earlier `fit` or `restore` returned
         data: any iterable of batches that can be gone through again (a `DataLoader`, one of PyTorch's, a ``tf.data``
             set, a list), or a tuple or dict of whole arrays, which is cut and shuffled; of any framework
-        state: what `TrainState.create`, an earlier `fit` or `restore` returned
         epochs: how often the data are gone through
         batch_size: how many samples a batch has, if the data are whole arrays
         validation: data to look at after each epoch, in test mode
@@ -101,11 +101,11 @@ def fit(
     >>> from luxport.training import TrainState
     >>> x = np.linspace(-1, 1, 10, dtype=np.float32)[:, None]
     >>> state = TrainState.create(luxport.Dense(1, 1), luxport.optimizers.Adam(0.1), backend="torch")
-    >>> state, history = fit(luxport.losses.MSELoss(), (x, 2 * x), state, epochs=30, batch_size=4, jit=False, show=None)
+    >>> state, history = fit(luxport.losses.MSELoss(), state, (x, 2 * x), epochs=30, batch_size=4, jit=False, show=None)
     >>> len(history), history[-1]["loss"] < 0.1 < history[0]["loss"]
     (30, True)
     """
-    expect_state("fit", state)
+    expect_state("fit(objective, state, data)", state)
     if schedule_each not in ("epoch", "step"):
         raise ValueError(f'fit expects "epoch" or "step" as schedule_each, got {schedule_each!r}')
     batches, held_out = _batches(data, batch_size, shuffle=True), None
@@ -140,7 +140,7 @@ def fit(
             seconds = time.perf_counter() - began
             logs = means.values() | {"steps_per_second": steps / seconds, "samples_per_second": means.count / seconds}
             if held_out is not None and not interrupted.is_set():
-                found = evaluate(objective, held_out, state, metrics=metrics, jit=jit)
+                found = evaluate(objective, state, held_out, metrics=metrics, jit=jit)
                 logs |= {f"val_{name}": value for name, value in found.items()}
             history.append(logs)
             if checkpoint is not None:
@@ -161,8 +161,8 @@ def fit(
 @says_what_it_takes
 def evaluate(
     objective: Objective,
-    data: Any,
     state: TrainState,
+    data: Any,
     *,
     batch_size: int = 32,
     metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
@@ -172,8 +172,8 @@ def evaluate(
 
     Args:
         objective: as `fit` takes it
-        data: as `fit` takes them; pairs ``(x, y)`` if there are metrics
         state: the state that is looked at
+        data: as `fit` takes them; pairs ``(x, y)`` if there are metrics
         batch_size: how many samples a batch has, if the data are whole arrays
         metrics: functions ``(y_hat, y) -> scalar`` by name, such as `accuracy`
         jit: compile
@@ -181,10 +181,10 @@ def evaluate(
     >>> import luxport, numpy as np
     >>> from luxport.training import TrainState
     >>> state = TrainState.create(luxport.NoOpLayer(), luxport.optimizers.Adam(), ps={"a": np.ones(1)}, st={})
-    >>> evaluate(luxport.losses.MSELoss(), (np.ones((3, 1)), np.zeros((3, 1))), state, batch_size=2)
+    >>> evaluate(luxport.losses.MSELoss(), state, (np.ones((3, 1)), np.zeros((3, 1))), batch_size=2)
     {'loss': 1.0}
     """
-    expect_state("evaluate", state)
+    expect_state("evaluate(objective, state, data)", state)
     state.expect_kept()
     st, means = test_mode(state.st), _Means()
     model = in_precision(state.model, state.program.value.precision)

@@ -188,14 +188,14 @@ def kept_state(program: Static[Program], kept: Any) -> TrainState:
     return state
 
 
-def expect_state(caller: str, state: Any) -> None:
-    """Expect a `TrainState`, which stands last, after the data.
+def expect_state(call: str, state: Any) -> None:
+    """Expect a `TrainState` where the call as it is written has one.
 
     Raises: TypeError
     """
     if not isinstance(state, TrainState):
         raise TypeError(
-            f"{caller} expects a TrainState after the data, got {type(state).__name__}: TrainState.create(model, rule)"
+            f"{call} expects a TrainState as state, got {type(state).__name__}: TrainState.create(model, rule)"
         )
 
 

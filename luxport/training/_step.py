@@ -129,7 +129,7 @@ def train_step(
     >>> losses[0] > losses[1] > losses[2], int(state.step)
     (True, 3)
     """
-    expect_state("train_step", state)
+    expect_state("train_step(objective, data, state)", state)
     state.expect_kept()
     key = objective, jit, donate, accumulate, steps_per_call, nonfinite
     program = _PROGRAMS.get(key)

@@ -41,7 +41,7 @@ def normal(*shape: int, dtype: str = "float32") -> Any:
 def check(model: luxport.Layer, shape: tuple[Any, ...], *batches: int, opset: int | None = None) -> Any:
     """Export with a free batch, and hold the graph against NumPy for each batch."""
     ps, st = drawn(model)
-    graph = luxport.to_onnx(None, model, ("N", *shape), ps, st, opset=opset)
+    graph = luxport.to_onnx(None, model, ps, st, ("N", *shape), opset=opset)
     for n in batches:
         x = normal(n, *shape)
         y, _ = model(x, ps, st)
@@ -84,7 +84,7 @@ def test_lenet_has_twelve_nodes() -> None:
 def test_an_lstm_is_one_operator_for_any_length() -> None:
     model = luxport.Recurrence(luxport.LSTMCell(3, 5), return_sequence=True)
     ps, st = drawn(model)
-    graph = luxport.to_onnx(None, model, ("N", "T", 3), ps, st)
+    graph = luxport.to_onnx(None, model, ps, st, ("N", "T", 3))
     assert operators(graph).count("LSTM") == 1
     assert len(graph.graph.node) <= 6
     for n, t in ((1, 4), (3, 7)):
@@ -96,7 +96,7 @@ def test_the_same_arguments_make_the_same_bytes(tmp_path: Any) -> None:
     ps, st = drawn(QUICK_START)
     for name in ("a.onnx", "b.onnx"):
         luxport.to_onnx(
-            tmp_path / name, QUICK_START, ("N", 4), ps, st, input_names="features", output_names=["classes"]
+            tmp_path / name, QUICK_START, ps, st, ("N", 4), input_names="features", output_names=["classes"]
         )
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     graph = onnx.load(tmp_path / "a.onnx").graph
@@ -106,7 +106,7 @@ def test_the_same_arguments_make_the_same_bytes(tmp_path: Any) -> None:
 def test_parameters_in_a_file_of_their_own(tmp_path: Any) -> None:
     model = luxport.Chain(luxport.Dense(40, 30), luxport.Dense(30, 50))  # two that do not fill a page
     ps, st = drawn(model)
-    luxport.to_onnx(tmp_path / "m.onnx", model, ("N", 40), ps, st, external_data=True)
+    luxport.to_onnx(tmp_path / "m.onnx", model, ps, st, ("N", 40), external_data=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
     assert (
         (tmp_path / "m.onnx").stat().st_size
@@ -118,31 +118,31 @@ def test_parameters_in_a_file_of_their_own(tmp_path: Any) -> None:
     x = normal(2, 40)
     np.testing.assert_allclose(session.run(None, {"x": x})[0], model(x, ps, st)[0], rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="expects a path"):
-        luxport.to_onnx(None, model, ("N", 40), ps, st, external_data=True)
-    luxport.to_onnx(tmp_path / "m.onnx", model, ("N", 40), ps, st)
+        luxport.to_onnx(None, model, ps, st, ("N", 40), external_data=True)
+    luxport.to_onnx(tmp_path / "m.onnx", model, ps, st, ("N", 40))
     assert [file.name for file in tmp_path.iterdir()] == ["m.onnx"]
 
 
 def test_what_no_graph_can_do_is_one_line() -> None:
     dropout = luxport.Chain(luxport.Dense(4, 4), luxport.Dropout(0.5))
     ps, st = luxport.setup(0, dropout, backend="numpy")
-    assert operators(luxport.to_onnx(None, dropout, ("N", 4), ps, st)) == ["Gemm"]
+    assert operators(luxport.to_onnx(None, dropout, ps, st, ("N", 4))) == ["Gemm"]
     with pytest.raises(
         luxport.LayerTypeError, match=r"Dropout at layer_2 draws random numbers, which a model for ONNX"
     ):
-        luxport.to_onnx(None, dropout, ("N", 4), ps, st, training=True)
+        luxport.to_onnx(None, dropout, ps, st, ("N", 4), training=True)
     looking = luxport.Chain(luxport.Dense(4, 4), lambda x: x if float(x[0, 0]) > 0 else -x)
     ps, st = luxport.setup(0, looking, backend="numpy")
     with pytest.raises(TypeError, match="does not look at numbers of its inputs"):
-        luxport.to_onnx(None, looking, ("N", 4), ps, st)
+        luxport.to_onnx(None, looking, ps, st, ("N", 4))
     with pytest.raises(luxport.LayerError, match=r"Dense at layer_1 expects \(\.\.\., 4\), got \(\?, 5\)"):
-        luxport.to_onnx(None, looking, ("N", 5), ps, st)
+        luxport.to_onnx(None, looking, ps, st, ("N", 5))
     with pytest.raises(TypeError, match="onnx differentiates nothing"):
         luxport.grad(lambda x: x.sum())(luxport.asarray([1.0], backend="onnx"))
-    with pytest.raises(TypeError, match=r"to_onnx\(path, model, inputs, ps, st\), got dict and tuple as"):
-        luxport.to_onnx(None, dropout, ps, st, cast("Any", ("N", 4)))
+    with pytest.raises(TypeError, match=r"to_onnx\(path, model, ps, st, inputs\), got tuple and dict as"):
+        luxport.to_onnx(None, dropout, cast("Any", ("N", 4)), ps, st)
     with pytest.raises(ValueError, match="expects an opset from 18"):
-        luxport.to_onnx(None, dropout, ("N", 4), ps, st, opset=9)
+        luxport.to_onnx(None, dropout, ps, st, ("N", 4), opset=9)
 
 
 def written_to(x: Any) -> Any:
@@ -178,7 +178,7 @@ def test_what_cannot_be_recorded_is_one_line_with_its_place(mistake: str) -> Non
     with pytest.raises(
         luxport.LayerTypeError, match="^WrappedFunction at layer_2 cannot be recorded[,:] " + told
     ) as why:
-        luxport.to_onnx(None, model, ("N", 4), ps, st)
+        luxport.to_onnx(None, model, ps, st, ("N", 4))
     assert str(why.value).isprintable() and len(str(why.value)) < 400
 
 
@@ -275,7 +275,7 @@ def test_attention_is_one_operator_from_version_23_on(options: dict[str, Any]) -
     for dtype in ("float32", "float16"):
         x = normal(3, *shape, dtype=dtype)
         inputs = luxport.InputSpec(("N", *shape), dtype)
-        graph = luxport.to_onnx(None, model, inputs, {}, {}, opset=23)
+        graph = luxport.to_onnx(None, model, {}, {}, inputs, opset=23)
         assert operators(graph).count("Attention") == 1 and "Softmax" not in operators(graph)
         for found, wanted in zip(run(graph, x), tree.leaves(attend(x)), strict=True):
             atol = 4 * np.finfo(dtype).eps * np.abs(wanted).max()
@@ -292,7 +292,7 @@ def test_attention_is_the_formula_where_a_mask_may_hide_all_keys() -> None:
 
     model = luxport.WrappedFunction(attend)
     x = normal(1, 5, 2, 4)
-    graph = luxport.to_onnx(None, model, x, {}, {}, opset=23)
+    graph = luxport.to_onnx(None, model, {}, {}, x, opset=23)
     assert "Attention" not in operators(graph)
     np.testing.assert_allclose(run(graph, x)[0], model(x, {}, {})[0], rtol=0, atol=1e-6)
 
@@ -306,7 +306,7 @@ def test_a_convolution_is_not_folded_where_others_take_it() -> None:
 def test_a_loop_is_one_operator_for_any_length() -> None:
     model = luxport.Recurrence(luxport.RNNCell(3, 4, luxport.ops.swish), return_sequence=True, reverse=True)
     ps, st = drawn(model)
-    graph = luxport.to_onnx(None, model, ("N", "T", 3), ps, st)
+    graph = luxport.to_onnx(None, model, ps, st, ("N", "T", 3))
     assert operators(graph).count("Scan") == 1
     for n, t in ((1, 1), (2, 9)):
         x = normal(n, t, 3)

@@ -64,7 +64,7 @@ WRITERS = {
     "convert": ("a.safetensors", convert),
     "convert to Julia": ("a.jld2", convert),
     "port": ("a.py", port),
-    "to_onnx": ("a.onnx", lambda path: luxport.to_onnx(path, MODEL, ("N", 2), PS, ST)),
+    "to_onnx": ("a.onnx", lambda path: luxport.to_onnx(path, MODEL, PS, ST, ("N", 2))),
     "CSVLog": ("a.csv", lambda path: training.CSVLog(path)(PROGRESS)),
     "JSONLog": ("a.json", lambda path: training.JSONLog(path)(PROGRESS)),
 }
@@ -116,7 +116,7 @@ def test_what_is_no_file_is_written_to(folder, capfd):
         write(Path(os.devnull))
         assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
     with pytest.raises(ValueError, match="a file's path for a model with a file beside it, got /dev/null"):
-        luxport.to_onnx(os.devnull, MODEL, ("N", 2), PS, ST, external_data=True)
+        luxport.to_onnx(os.devnull, MODEL, PS, ST, ("N", 2), external_data=True)
     # The shell's own file, opened to append, with something in it already.
     code = "from luxport.porting.files.replacing import replacing\nwith replacing('/dev/stdout') as f: f.write(b'more')"
     for end, before in ((">>", "some "), ("| cat >>", "")):

@@ -123,7 +123,7 @@ def test_half_precision_around_single_parameters(differentiating, precision):
     assert int(half.step) >= 4 and (half.scale is None) == (precision == "bfloat16")
     narrow = lp.bf16 if precision == "bfloat16" else lp.f16
     by_hand, _ = PLAIN(narrow(batch[0]), narrow(half.ps), half.st)
-    found = training.evaluate(LOSS, batch, half, batch_size=8, jit=False)
+    found = training.evaluate(LOSS, half, batch, batch_size=8, jit=False)
     np.testing.assert_allclose(found["loss"], float(LOSS(lp.f32(by_hand), batch[1])), rtol=1e-6)
 
 
@@ -240,7 +240,7 @@ _ANYTHING: Any = ({}, "mse")
 def test_wrong_calls_are_one_line():
     state, none, text = start("numpy"), *_ANYTHING
     for call, message in (
-        (lambda: train_step(LOSS, (X, Y), none), "train_step expects a TrainState after the data"),
+        (lambda: train_step(LOSS, (X, Y), none), r"train_step\(objective, data, state\) expects a TrainState as state"),
         (lambda: train_step(LOSS, (X, Y), state, nonfinite="stop"), '"ignore", "skip" or "raise" as nonfinite'),
         (lambda: train_step(LOSS, (X, Y), state, accumulate=0), "a positive int as accumulate, got 0"),
         (lambda: train_step(LOSS, (X, Y), state, accumulate=3), "a multiple of 3 samples, got 8"),
@@ -279,9 +279,9 @@ def test_fit_trains_and_looks(differentiating, tmp_path, monkeypatch):
     state = start(differentiating, rule=optimizers.Adam())
     stop = training.EarlyStopping("loss", 3, largest=True)
     state, history = training.fit(
-        *(objective, (ALL[:12].astype(np.float64), ALL[:12, :1] * 2), state),
-        epochs=9,
+        *(objective, state, (ALL[:12].astype(np.float64), ALL[:12, :1] * 2)),
         batch_size=8,
+        epochs=9,
         validation=[(X, Y), (ALL[8:12], ALL[8:12, :1] * 2)],
         metrics={"off": lambda y_hat, y: lp.namespace(y).mean(lp.namespace(y).abs(y_hat - y))},
         callbacks=[note, training.CSVLog(tmp_path / "a.csv"), training.BestCheckpoint(tmp_path / "best"), stop],
@@ -317,16 +317,16 @@ def test_an_interruption_ends_fit_after_a_step(tmp_path):
 
     lines = []
     state = start("torch", PLAIN)
-    state, _ = training.fit(LOSS, batches(), state, epochs=5, checkpoint=tmp_path, jit=False, show=lines.append)
+    state, _ = training.fit(LOSS, state, batches(), epochs=5, checkpoint=tmp_path, jit=False, show=lines.append)
     assert int(restore(tmp_path, state).step) == int(state.step) < 4 and "interrupted after" in lines[-1]
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), 4)
     for data in (loader, tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)):
-        state, history = training.fit(LOSS, data, state, jit=False, show=None)
+        state, history = training.fit(LOSS, state, data, jit=False, show=None)
         assert np.isfinite(history[0]["loss"])
     with pytest.raises(ValueError, match="data with a batch, got none"):
-        training.fit(LOSS, [], state, show=None)
-    with pytest.raises(TypeError, match="fit expects a TrainState after the data, got list"):
-        training.fit(LOSS, state, cast("Any", []), show=None)
+        training.fit(LOSS, state, [], show=None)
+    with pytest.raises(TypeError, match=r"fit\(objective, state, data\) expects a TrainState as state, got list"):
+        training.fit(LOSS, cast("Any", []), state, show=None)
 
 
 def test_fit_goes_on_where_it_was(tmp_path):
@@ -342,7 +342,7 @@ def test_fit_goes_on_where_it_was(tmp_path):
 
         data, more = (ALL, ALL[:, :1]), {"checkpoint": folder, "show": None, "jit": False, **options}
         more |= {"schedules": {"eta": schedule}, "schedule_each": "step", "batch_size": 8}
-        return training.fit(LOSS, data, state, **{"epochs": 3, **more})
+        return training.fit(LOSS, state, data, **{"epochs": 3, **more})
 
     whole, history = run(start("torch"))
     for kill_at in (4, 5, 6):
@@ -397,7 +397,7 @@ def test_fit_has_a_bar_in_a_terminal(monkeypatch):
             monkeypatch.setitem(sys.modules, "rich.progress", None)
         terminal = Terminal()
         monkeypatch.setattr(sys, "stdout", terminal)
-        training.fit(LOSS, (X, Y), start("torch", PLAIN), epochs=2, jit=False)
+        training.fit(LOSS, start("torch", PLAIN), (X, Y), epochs=2, jit=False)
         outputs.append(terminal.getvalue())
     assert all(["epoch 2/2: loss" in output for output in outputs])
     assert "steps" in outputs[0] and "2/2" in outputs[0] and "\x1b" in outputs[0] and "\x1b" not in outputs[1]
