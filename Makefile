@@ -19,7 +19,7 @@ help:
 	@echo "make test         environment, linters, types, tests, doctests"
 	@echo "make quick        in two minutes: linters, types, the suite on NumPy and the strict namespace, a few layers on each framework"
 	@echo "make conformance  the conformance suite alone"
-	@echo "make slow-tests   what make test leaves out: layers under users' own compilers, PyTorch's default compiler"
+	@echo "make slow-tests   what make test leaves out: users' own compilers, PyTorch's default one, whole Flux models, processes together"
 	@echo "make conformance-full  every case and law in both modes and each dtype, and sums of thousands in half types: make test has a share"
 	@echo "make array-api-tests  the official Array API suite on every namespace (RUNS='numpy tf' for some of them)"
 	@echo "make bench        ratios of speed against the frameworks themselves and Keras 3"
@@ -90,7 +90,7 @@ conformance: env
 
 slow-tests: env
 	LUXPORT_TESTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core/test_users_compilers.py \
-		conformance/luxport_conformance/test_conformance.py
+		tests/distributed/test_together.py tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py
 
 conformance-full: env
 	$(BIN)/luxport conformance --full
