@@ -26,9 +26,9 @@ def test_a_grammar_of_attacks_runs_nothing():
 
 
 def test_a_grammar_of_computations_is_imported_soon_and_raises_nothing():
-    outcomes = fuzz_julia.imports(5).in_children(80)
+    outcomes = fuzz_julia.imports(5).in_children(40)
     assert outcomes["failed"] == 0
-    assert outcomes["raised"] + outcomes["imported"] > 70
+    assert outcomes["raised"] + outcomes["imported"] > 35
 
 
 @pytest.mark.parametrize(("source", "held"), [
