@@ -338,7 +338,7 @@ def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | 
             if find_owner(type(x)) is not None and dtype_name(x) in ("uint16", "uint32", "uint64"):
                 return LayerTypeError(
                     f"expects numbers that {backend_of(x).name} computes with, got {dtype_name(x)}: convert them with "
-                    "luxport.to(..., dtype='int64')"
+                    f"luxport.asarray(..., backend={backend_of(x).name!r}, dtype='int64')"
                 )
     return None
 

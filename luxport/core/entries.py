@@ -50,7 +50,7 @@ def learn_entries(layer: Any) -> None:
     object.__setattr__(layer, "_own", None if entries is None else entries.own)
     try:
         object.__setattr__(layer, "_places", 1 + _places_of(layer.children()))
-    except Exception:  # as below
+    except Exception:  # a layer of the user's own that is incomplete: its call raises the error
         return
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import luxport
 from luxport import LayerError, LayerTypeError, ops
 
 
@@ -71,12 +72,11 @@ def test_empty_mel_filter_warns():
         ops.melscale_filterbanks(n_freqs=10, n_mels=40, sample_rate=8000)
 
 
-def test_unsigned_integers_that_torch_cannot_compute_with_are_named():
-    x = torch.ones((1, 1, 4), dtype=torch.uint16)
-    for call in (
-        lambda: ops.max_pool(x, window=2),
-        lambda: ops.relu(x),
-        lambda: ops.batched_mul(x, torch.ones((1, 4, 1), dtype=torch.uint16)),
-    ):
-        with pytest.raises(LayerTypeError, match="expects numbers that torch computes with, got uint16: convert"):
-            call()
+def test_unsigned_integers_that_torch_cannot_compute_with_are_named_and_the_advice_helps():
+    x, y = torch.ones((1, 1, 4), dtype=torch.uint16), torch.ones((1, 4, 1), dtype=torch.uint16)
+    message = r"expects numbers that torch computes with, got uint16: convert them with luxport\.asarray\(.*'torch', "
+    calls = (lambda x, y: ops.max_pool(x, window=2), lambda x, y: ops.relu(x), ops.batched_mul)
+    for call in calls:
+        with pytest.raises(LayerTypeError, match=message):
+            call(x, y)
+        call(*(luxport.asarray(part, backend="torch", dtype="int64") for part in (x, y)))
