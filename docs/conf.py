@@ -11,7 +11,8 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import reference_pages  # noqa: E402  (it stands beside this file)
+import elsewhere  # noqa: E402  (both stand beside this file)
+import reference_pages  # noqa: E402
 
 import luxport  # noqa: E402
 
@@ -60,6 +61,7 @@ def link_inside_the_site(app: Any, page: str, source: list[str]) -> None:
 
 
 def setup(app: Any) -> None:
-    """Write the pages of the reference, then let Sphinx read."""
+    """Write the pages of the reference, then let Sphinx read, and link what the pages mention."""
     reference_pages.write(HERE / "reference")
     app.connect("source-read", link_inside_the_site)
+    app.connect("doctree-read", elsewhere.link_names_of_others)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -70,3 +71,20 @@ def test_every_internal_link_leads_somewhere_and_nothing_is_loaded_from_elsewher
                 broken.append((str(path.relative_to(folder)), address))
     assert foreign == []
     assert broken == []
+
+
+def test_names_of_other_libraries_lead_to_their_own_documents(
+    built: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    links = Links((built[0] / "backends.html").read_text(encoding="utf-8")).links
+    assert "https://docs.jax.dev/en/latest/_autosummary/jax.jit.html" in links
+    assert "https://www.tensorflow.org/api_docs/python/tf/function" in links
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium is installed to open the pages in")
+@pytest.mark.parametrize("page", ["index", "reference/index", "gallery/index"])
+def test_the_console_of_a_browser_stays_empty(page: str, built: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
+    opened = subprocess.run([*command, f"file://{built[0]}/{page}.html"], capture_output=True, text=True, timeout=60)
+    assert "</html>" in opened.stdout
+    assert [line for line in opened.stderr.splitlines() if ":CONSOLE" in line] == []
