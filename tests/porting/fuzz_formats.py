@@ -7,6 +7,7 @@ input is held to stands in ``bounded.py``. A number and a seed make the same inp
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import random
@@ -15,7 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from unittest import mock
 
@@ -36,6 +37,7 @@ from luxport.porting import loading, parameters, petab
 from luxport.porting.files import reading, saving
 from luxport.porting.files.detect import is_safetensors
 from luxport.porting.files.jld2.superblock import Hdf5
+from luxport.porting.files.source import Source
 from luxport.porting.flux import state_file as flux_state
 from luxport.porting.network import Call, Network, Result
 from luxport.porting.petab import files
@@ -307,9 +309,32 @@ def _nowhere(_: Any) -> Iterator[io.BytesIO]:
     yield io.BytesIO()
 
 
+READ = reading._read
+
+
+@lru_cache(1)
+def _read_once(data: bytes, _: bool) -> reading.SavedFile | porting.FileFormatError:
+    try:
+        return READ(Source(data))
+    except porting.FileFormatError as error:
+        return error
+
+
+def _shared(source: Source) -> reading.SavedFile:
+    """Read a file once for all the ways in which its values are looked at."""
+    assert source.raw is not None
+    read = _read_once(source.raw, Hdf5.check is CHECK)
+    if isinstance(read, porting.FileFormatError):
+        raise read
+    return read
+
+
+CHECK = Hdf5.check
 PATCHES = [
+    mock.patch.object(reading, "_read", _shared),
     *[mock.patch.object(module, "bytes_of", lambda _: GIVEN[0]) for module in (reading, saving, files)],
     *[mock.patch.object(module, "replacing", _nowhere) for module in (saving, flux_state)],
+    mock.patch.object(argparse, "_", str),  # else the translation of its words is looked for on the disk, each time
     mock.patch.object(converting, "_is_safetensors", lambda _: is_safetensors(GIVEN[0][:9])),
 ]
 UNCHECKED = mock.patch.object(Hdf5, "check", lambda *_: None)

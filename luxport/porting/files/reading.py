@@ -50,26 +50,29 @@ def read(file: str | os.PathLike[str] | bytes, *, allow_unavailable: bool = Fals
     """
     data, path = (file, None) if isinstance(file, bytes) else (bytes_of(file), str(file))
     with refusing(path):
-        return _read(Source(data), allow_unavailable)
+        saved = _read(Source(data))
+        if not allow_unavailable:
+            _expect_all_here(saved)
+        return saved
 
 
-def _read(source: Source, allow_unavailable: bool) -> SavedFile:
+def _read(source: Source) -> SavedFile:
     if identify(source) == "JLD2":
         values, written_by = jld2.read(source)
-        saved = SavedFile("JLD2", written_by, values)
-    else:
-        root, end = bson.parse(source)
-        _refuse_databases(source, root, end)
-        saved = SavedFile("BSON", "", bson.values_of(root, source.size))
-    if not allow_unavailable:
-        left = next(filter(_is_left_on_gpu, julia.every(saved.values)), None)
-        if left is not None:
-            place = next(path for path, value in julia.walk(saved.values) if value is left)
-            raise FileFormatError(
-                f"{'.'.join(place)} is a {left.type.path}: {left.reason}; "
-                "in Julia, move the model to the CPU and save it again"
-            )
-    return saved
+        return SavedFile("JLD2", written_by, values)
+    root, end = bson.parse(source)
+    _refuse_databases(source, root, end)
+    return SavedFile("BSON", "", bson.values_of(root, source.size))
+
+
+def _expect_all_here(saved: SavedFile) -> None:
+    left = next(filter(_is_left_on_gpu, julia.every(saved.values)), None)
+    if left is not None:
+        place = next(path for path, value in julia.walk(saved.values) if value is left)
+        raise FileFormatError(
+            f"{'.'.join(place)} is a {left.type.path}: {left.reason}; "
+            "in Julia, move the model to the CPU and save it again"
+        )
 
 
 def _is_left_on_gpu(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from luxport.porting.errors import FileFormatError
@@ -67,14 +68,15 @@ def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
     """
     root = Document()
     root.offset = offset
-    end = _end_of(source, offset, source.size)
-    # Each level: the container that is being filled, and the place of its closing byte. Without recursion, the
-    # depth of a file cannot exhaust the stack.
-    levels: list[tuple[Document | DocumentList, int]] = [(root, end - 1)]
-    place = offset + 4
+    source.view(offset, 4, "a document")
     data, raw = source.data, source.raw
-    while levels:
-        container, last = levels[-1]
+    end = _end_of(data, offset, source.size)
+    # Each level: the container that is being filled, and the place of its closing byte. Without recursion, the
+    # depth of a file cannot exhaust the stack. Each byte is read once: no count of the work is kept.
+    levels: list[tuple[Document | DocumentList, int]] = [(root, end - 1)]
+    container: Document | DocumentList = root
+    last, place = end - 1, offset + 4
+    while True:
         if place > last:
             raise FileFormatError("an element runs over the end of its document", offset=place)
         kind = data[place]
@@ -82,44 +84,58 @@ def parse(source: Source, offset: int = 0) -> tuple[Document, int]:
             if place != last:
                 raise FileFormatError("a document ends before the end that its size says", offset=place)
             levels.pop()
+            if not levels:
+                return root, end
+            container, last = levels[-1]
             place += 1
             continue
         # There are millions of elements in some files: the shortest way for those that are most frequent.
         value_at = raw.find(0, place + 1, min(place + _LONGEST_KEY, last)) + 1 if raw is not None else 0
-        if not value_at:
+        if raw is None or not value_at:
             key, value_at = _key(source, place + 1, last)
         elif type(container) is DocumentList:  # whose keys are numbers that nobody reads
             key = ""
         else:
-            key = _text(data[place + 1 : value_at - 1].tobytes(), place + 1)
+            key = _text(raw[place + 1 : value_at - 1], place + 1)
+        inside = container
         if kind in (0x03, 0x04):
-            end_at = _end_of(source, value_at, last)
-            if len(levels) >= _MAX_DEPTH:
-                value: Any = TooDeep()
-                place = end_at
-            else:
-                value = Document() if kind == 0x03 else DocumentList()
+            end_at = _end_of(data, value_at, last)
+            if len(levels) < _MAX_DEPTH:
+                value: Any = Document() if kind == 0x03 else DocumentList()
                 value.offset = value_at
-                levels.append((value, end_at - 1))
-                place = value_at + 4
+                container, last, place = value, end_at - 1, value_at + 4
+                levels.append((container, last))
+            else:
+                value, place = TooDeep(), end_at
+        elif kind == 0x02:
+            value, place = _string(data, value_at, last)
         else:
-            value, place = _plain(source, kind, value_at, last)
-        if isinstance(container, list):
-            container.append(value)
+            value, place = _plain(data, kind, value_at, last)
+        if isinstance(inside, list):
+            inside.append(value)
         else:
-            container[key] = value
-    return root, end
+            inside[key] = value
 
 
-def _end_of(source: Source, offset: int, limit: int) -> int:
+_INT = struct.Struct("<i")
+_NUMBERS = {0x01: struct.Struct("<d"), 0x08: struct.Struct("<B"), 0x10: _INT, 0x12: struct.Struct("<q")}
+
+
+def _number(layout: struct.Struct, data: memoryview, offset: int, limit: int, what: str) -> Any:
+    if offset + layout.size > limit:
+        raise FileFormatError(f"{what} runs over the end of its document", offset=offset)
+    return layout.unpack_from(data, offset)[0]
+
+
+def _end_of(data: memoryview, offset: int, limit: int) -> int:
     """Return where the document at ``offset`` ends, which must not be after ``limit``."""
-    (size,) = source.unpack("i", offset, "a document")
+    size = _number(_INT, data, offset, limit, "a document")
     if size < 5 or offset + size > limit:
         raise FileFormatError(
             f"a document says that it has {size} bytes where {limit - offset} are left: truncated or damaged",
             offset=offset,
         )
-    if source.data[offset + size - 1] != 0:
+    if data[offset + size - 1] != 0:
         raise FileFormatError("a document does not end with a zero byte where its size says", offset=offset)
     return offset + size
 
@@ -144,32 +160,24 @@ def _text(data: bytes, offset: int) -> str:
         raise FileFormatError("a text is no UTF-8", offset=offset) from None
 
 
-def _plain(source: Source, kind: int, offset: int, limit: int) -> tuple[Any, int]:
-    """Read a value that is no container, and return it with the offset of the byte after it."""
-    match kind:
-        case 0x01:
-            return _number(source, "d", offset, limit)
-        case 0x02:
-            return _string(source, offset, limit)
-        case 0x05:
-            (size,) = source.unpack("i", offset, "binary data")
-            if size < 0 or offset + 5 + size > limit:
-                raise FileFormatError(
-                    f"binary data of {size} bytes where {limit - offset - 5} are left: truncated or damaged",
-                    offset=offset,
-                )
-            return Binary(source.data[offset + 5 : offset + 5 + size], offset + 5), offset + 5 + size
-        case 0x08:
-            value, after = _number(source, "B", offset, limit)
+def _plain(data: memoryview, kind: int, offset: int, limit: int) -> tuple[Any, int]:
+    """Read a value that is no container and no text, and return it with the offset of the byte after it."""
+    if layout := _NUMBERS.get(kind):
+        value = _number(layout, data, offset, limit, "a number")
+        if kind == 0x08:
             if value > 1:
                 raise FileFormatError(f"a truth value is {value}", offset=offset)
-            return bool(value), after
-        case 0x0A:
-            return None, offset
-        case 0x10:
-            return _number(source, "i", offset, limit)
-        case 0x12:
-            return _number(source, "q", offset, limit)
+            value = bool(value)
+        return value, offset + layout.size
+    if kind == 0x05:
+        size = _number(_INT, data, offset, limit, "binary data")
+        if size < 0 or offset + 5 + size > limit:
+            raise FileFormatError(
+                f"binary data of {size} bytes where {limit - offset - 5} are left: truncated or damaged", offset=offset
+            )
+        return Binary(data[offset + 5 : offset + 5 + size], offset + 5), offset + 5 + size
+    if kind == 0x0A:
+        return None, offset
     if kind in FOREIGN_TYPES:
         raise FileFormatError(
             f"this is a MongoDB document (it has a value of BSON's type {FOREIGN_TYPES[kind]}), not a file of BSON.jl",
@@ -178,21 +186,13 @@ def _plain(source: Source, kind: int, offset: int, limit: int) -> tuple[Any, int
     raise FileFormatError(f"BSON has no type 0x{kind:02x}: damaged", offset=offset)
 
 
-def _number(source: Source, form: str, offset: int, limit: int) -> tuple[Any, int]:
-    (value,) = source.unpack(form, offset, "a number")
-    after = offset + {"d": 8, "B": 1, "i": 4, "q": 8}[form]
-    if after > limit:
-        raise FileFormatError("a number runs over the end of its document", offset=offset)
-    return value, after
-
-
-def _string(source: Source, offset: int, limit: int) -> tuple[str, int]:
-    (size,) = source.unpack("i", offset, "a text")
+def _string(data: memoryview, offset: int, limit: int) -> tuple[str, int]:
+    size = _number(_INT, data, offset, limit, "a text")
     after = offset + 4 + size
     if size < 1 or after > limit:
         raise FileFormatError(
             f"a text of {size} bytes where {limit - offset - 4} are left: truncated or damaged", offset=offset
         )
-    if source.data[after - 1] != 0:
+    if data[after - 1] != 0:
         raise FileFormatError("a text does not end with a zero byte", offset=offset)
-    return _text(bytes(source.data[offset + 4 : after - 1]), offset), after
+    return _text(bytes(data[offset + 4 : after - 1]), offset), after
