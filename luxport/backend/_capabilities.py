@@ -13,6 +13,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "custom gradients": ("custom_vjp",),
     "compiler": ("jit",),
     "scan": ("scan",),
+    "layers by scan": ("scan_layers",),
     "checkpoint": ("checkpoint",),
     "autocast": ("casts",),
     "own keys": ("key_words", "draw_later"),
@@ -20,7 +21,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "recording": (),
     "donation": (),
     "training program": ("train_program",),
-    "packed state": ("most_joined",),
+    "packed state": ("most_joined", "join_rows", "cut_rows"),
     "collectives": ("start_collectives",),
     "parallel program": ("parallel_program", "start_devices"),
 }
@@ -30,6 +31,8 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 - custom gradients: `luxport.custom_vjp`
 - compiler: without one `luxport.jit` returns the function as it is
 - scan: a loop of the framework's own; without one it is a loop in Python
+- layers by scan: `scan_layers(step, x, stacks, length)` calls equal layers in one compiled loop; without it they are
+  called one by one
 - checkpoint: without it gradients keep what they need
 - autocast: `casts(x, other)` tells whether two dtypes may meet, because the framework itself casts
 - own keys: `luxport.setup` takes the framework's own keys as seeds
@@ -38,7 +41,8 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 - parallel program: a compiled step of several workers, processes or devices, that moves arrays itself
 - training program: a whole step of training of the framework's own, such as one that updates in place
 - recording: calls make a graph that runs later, so that no number of an input is at hand
-- packed state: `train_step` keeps a state in few buffers; `most_joined(arrays)` tells how many may share one
+- packed state: `train_step` keeps a state in few buffers; `most_joined(arrays)` tells how many may share one,
+  `join_rows` and `cut_rows` make one of equal shapes and take it apart
 - sorted keys: the framework sorts the keys of dicts, so that trees which are handed out keep their places themselves
 """
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, field
 from numbers import Integral
 from typing import Any
 
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.layers._alike import call_alike, runs_of
 from luxport.layers._function_layers import NoOpLayer
 from luxport.layers._named_layers import LayersByName, as_layer, read_layers
 from luxport.text import shown
@@ -28,16 +29,24 @@ class Chain(LayersByName, WrapperLayer):
     ``chain[0]``, ``chain["layer_1"]`` and ``chain.layer_1`` are a layer; ``chain[1:]`` is a chain that keeps the
     names, so that the parameters of the whole serve the part.
 
+    With ``scan=True`` a run of equal layers is one loop on JAX, and `training.train_step` keeps their parameters
+    stacked if the rule is elementwise, as Adam is: the compiled program does not grow with depth. (In a program of your
+    own that returns gradients, JAX compiles a copy for each array of each layer.) Names, parameters, states and random
+    numbers are those of the chain without it, results equal but for rounding. Put what repeats into one block, a chain
+    of its own, and the blocks into the chain. Layers that cannot be a loop (entries of other shapes, an output of
+    another shape than the input) are called one by one, and so are all of them on other backends.
+
     Args:
         *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
         name: what the layer is called where it is printed
+        scan: whether equal layers that follow each other are one loop, on a backend that compiles such
         **named: the same by name, in place of those by position
 
     Shapes: those of the layers
     Params: one entry per layer, by name
     State:  likewise
     Raises: TypeError when built with anything that is neither layer nor function, ValueError for a layer named
-            ``name`` or ``layers``, which are the chain's own; LayerError as the layers do
+            ``name``, ``layers`` or ``scan``, which are the chain's own; LayerError as the layers do
     Source: Lux.jl ``Chain``
 
     >>> import luxport
@@ -50,21 +59,40 @@ class Chain(LayersByName, WrapperLayer):
 
     layers: NamedLayers
     name: str | None = None
+    scan: bool = field(default=False, kw_only=True)
 
-    def __init__(self, *layers: Any, name: str | None = None, **named: Any) -> None:
-        found = read_layers("Chain", layers, named, reserved=("name", "layers"), name=name)
+    def __init__(self, *layers: Any, name: str | None = None, scan: bool = False, **named: Any) -> None:
+        found = read_layers("Chain", layers, named, reserved=("name", "layers", "scan"), name=name)
+        if not isinstance(scan, bool):
+            raise ValueError(f"Chain expects True or False as scan, got {shown(scan)}: a layer cannot be called so")
         object.__setattr__(self, "layers", found or NamedLayers({"layer_1": NoOpLayer()}))
         object.__setattr__(self, "name", name)
+        object.__setattr__(self, "scan", scan)
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers in order."""
+        if self.scan:
+            return self._by_runs(x, ps, st)
         new_st = {}
         for name, layer in self.layers.items():
             x, new_st[name] = layer(x, ps[name], st[name])
         return x, new_st
 
+    def _by_runs(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        new_st = {}
+        for layer, names in runs_of(self.layers):
+            entries = [ps[name] for name in names], [st[name] for name in names]
+            found = call_alike(layer, x, *entries) if len(names) > 1 else None
+            if found is not None:
+                x, new = found
+                new_st |= zip(names, new, strict=True)
+                continue
+            for name in names:
+                x, new_st[name] = layer(x, ps[name], st[name])
+        return x, new_st
+
     def _part(self, layers: Mapping[str, Layer]) -> Chain:
-        return Chain(layers, name=self.name)
+        return Chain(layers, name=self.name, scan=self.scan)
 
 
 class RepeatedLayer(WrapperLayer):

@@ -8,57 +8,79 @@ dtype. Large arrays stay as they are. The trees that a user sees are made when s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
 from luxport import tree
-from luxport.backend import dtype_name, namespace
+from luxport.backend import backend_of, dtype_name, namespace
 from luxport.core.flat import split_vector
+from luxport.core.layer import Layer
+from luxport.core.surgery import named_modules
+from luxport.layers._alike import Row, known_rows, runs_of
+from luxport.layers._containers import Chain
 from luxport.optimizers._rule import Batched
 from luxport.optimizers._state import Group, Leaf, OptimizerState
 from luxport.training._state import TrainState
+from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static
 
 __all__ = ["Kept", "Layout", "layout_of"]
+
+Gradients = Callable[..., tuple[tree.Tree, Any, Any, tree.Tree]]
 
 SMALL = 8192
 """Arrays of more numbers stay apart: to copy them would cost more than a buffer does."""
 
 
 class _Vectors:
-    """Where small arrays stand in vectors, one of each dtype, and which stay apart; those of a room by themselves."""
+    """Where small arrays stand in vectors, one of each dtype, and which stay apart; those of a room by themselves.
 
-    def __init__(self, arrays: Sequence[Any], most: int, room: range = range(0)) -> None:
+    Those that a loop over layers takes are rows of `stacks`.
+    """
+
+    def __init__(
+        self, arrays: Sequence[Any], most: int, room: range = range(0), stacks: Sequence[Sequence[int]] = ()
+    ) -> None:
+        self.stacks = stacks
+        packed = {i for places in stacks for i in places}
         by_dtype: dict[Any, list[int]] = {}
         for i, array in enumerate(arrays):
-            if math.prod(array.shape) <= SMALL:
+            if i not in packed and math.prod(array.shape) <= SMALL:
                 by_dtype.setdefault((dtype_name(array), i in room), []).append(i)
         self.vectors = [places for places in by_dtype.values() if 1 < len(places) <= most]
-        packed = {i for places in self.vectors for i in places}
+        packed |= {i for places in self.vectors for i in places}
         self.apart = [i for i in range(len(arrays)) if i not in packed]
         self.shapes = [tuple(array.shape) for array in arrays]
         self.count = len(arrays)
 
     def join(self, arrays: Sequence[Any]) -> list[Any]:
-        """Return the vectors, and what stays apart."""
+        """Return the vectors, the stacks, and what stays apart."""
         xp = namespace(*arrays[:1]) if arrays else None
         joined = [
             xp.concat([xp.reshape(arrays[i], (-1,)) for i in places])  # type: ignore[union-attr]
             for places in self.vectors
         ]
+        joined += [backend_of(arrays[places[0]]).join_rows([arrays[i] for i in places]) for places in self.stacks]  # type: ignore[attr-defined]
         return joined + [arrays[i] for i in self.apart]
 
-    def split(self, buffers: Sequence[Any]) -> list[Any]:
-        """Return the arrays."""
+    def split(self, buffers: Sequence[Any], rows: dict[int, Row] | None = None) -> list[Any]:
+        """Return the arrays, and note in `rows` which stack each row was cut from."""
         arrays: list[Any] = [None] * self.count
         for vector, places in zip(buffers, self.vectors, strict=False):
             xp = namespace(vector)
             pieces = split_vector(vector, sizes=tuple([math.prod(self.shapes[i]) for i in places]))
             for i, piece in zip(places, pieces, strict=True):
                 arrays[i] = xp.reshape(piece, self.shapes[i])
-        for buffer, i in zip(buffers[len(self.vectors) :], self.apart, strict=True):
+        first, last = len(self.vectors), len(self.vectors) + len(self.stacks)
+        for stack, places in zip(buffers[first:last], self.stacks, strict=True):
+            cut = backend_of(stack).cut_rows(stack)  # type: ignore[attr-defined]
+            for n, (i, row) in enumerate(zip(places, cut, strict=True)):
+                arrays[i] = row
+                if rows is not None:
+                    rows[id(row)] = row, stack, n
+        for buffer, i in zip(buffers[last:], self.apart, strict=True):
             arrays[i] = buffer
         return arrays
 
@@ -70,11 +92,13 @@ class Layout:
         self.most = most
         self.ps_structure = tree.structure(state.ps)
         self.leaf_structure: Any = None
+        self.has_stacks = False
         parameters: list[Any] = []
         found: list[Leaf] = []
         if _steps_alike(state, parameters, found):
             self.leaf_structure = tree.structure(found[0].state)
-            self.parameters = _Vectors(parameters, most)
+            self.parameters = _Vectors(parameters, most, stacks=_looped(state, parameters))
+            self.has_stacks = bool(self.parameters.stacks)
             self.group_size = state.opt_state.groups[0].size
         self._lay_rest(self._narrowed(state))
 
@@ -87,7 +111,8 @@ class Layout:
         self.rest = _Vectors(tree.leaves(narrow), self.most, states)
         self._programs: dict[str, Any] = {}
         self._others: dict[Any, Layout] = {}
-        self._pack = compile_program(self.pack)
+        # In a program each row of a stack would be a kernel.
+        self._pack = self.pack if self.has_stacks else compile_program(self.pack)
 
     def for_narrow(self, narrow: TrainState) -> Layout:
         """Return the layout of a state whose parameters are joined: this one, unless its `st` is of other arrays."""
@@ -115,18 +140,37 @@ class Layout:
         """Return the state with its parameters, and what the rule keeps for them, still joined."""
         return tree.unflatten(self.structure, iter(self.rest.split(buffers)))
 
-    def parameters_of(self, narrow: TrainState) -> tree.Tree:
+    def parameters_of(self, joined: tree.Tree, rows: dict[int, Row] | None = None) -> tree.Tree:
         """Return the parameters of such a state as the model has them."""
         if self.leaf_structure is None:
-            return narrow.ps
-        return tree.unflatten(self.ps_structure, iter(self.parameters.split(list(narrow.ps.values()))))
+            return joined
+        return tree.unflatten(self.ps_structure, iter(self.parameters.split(list(joined.values()), rows)))
 
-    def gradients(self, grads: tree.Tree) -> tree.Tree:
-        """Return gradients joined as the parameters are."""
-        return grads if self.leaf_structure is None else _named(self.parameters.join(tree.leaves(grads)))
+    def gradients(self, gradients: Gradients, data: Any, narrow: TrainState) -> tuple[tree.Tree, Any, Any, tree.Tree]:
+        """Return what `gradients` does of such a state; the gradients are joined as the parameters are."""
+        more = narrow.st, narrow.scale, data
+        if self.has_stacks:
+            return gradients(narrow.program, narrow.ps, *more, differentiate=self._differentiate)
+        grads, *rest = gradients(narrow.program, self.parameters_of(narrow.ps), *more)
+        if self.leaf_structure is not None:
+            grads = _named(self.parameters.join(tree.leaves(grads)))
+        return grads, *rest
+
+    def _differentiate(self, f: Callable[[tree.Tree], Any], joined: tree.Tree) -> Any:
+        """Differentiate by the stacks themselves: to join the gradients of rows is work for each of them."""
+
+        def of_joined(joined: tree.Tree) -> Any:
+            rows: dict[int, Row] = {}
+            ps = self.parameters_of(joined, rows)
+            with known_rows(rows):
+                return f(ps)
+
+        return value_and_grad(of_joined, has_aux=True)(joined)
 
     def entry(self, name: str, buffers: Sequence[Any]) -> Any:
         """Return an entry of the state as the user sees it: each is made by a small program of its own."""
+        if self.has_stacks and name in ("ps", "opt_state"):
+            return self._reading(name)(buffers)
         program = self._programs.get(name)
         if program is None:
             program = self._programs[name] = compile_program(self._reading(name))
@@ -136,7 +180,7 @@ class Layout:
         def read(buffers: Sequence[Any]) -> Any:
             narrow = self.narrow(buffers)
             if name == "ps":
-                return self.parameters_of(narrow)
+                return self.parameters_of(narrow.ps)
             if name == "opt_state" and self.leaf_structure is not None:
                 return self._widened(narrow.opt_state)
             return getattr(narrow, name)
@@ -226,6 +270,26 @@ def _steps_alike(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -
             for x, leaf in zip(parameters, leaves, strict=True)
         ]
     )
+
+
+def _looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]:
+    """List the places of parameters that a loop over layers takes together."""
+    places = {path: i for i, (path, _) in enumerate(tree.leaves_with_path(state.ps))}
+    found: list[list[int]] = []
+    taken: set[int] = set()
+    for path, layer in named_modules(state.model) if isinstance(state.model, Layer) else ():
+        if not isinstance(layer, Chain) or not layer.scan:
+            continue
+        for _, names in runs_of(layer.layers):
+            first, depth = (*path, names[0]), len(path) + 1
+            for inner in [key[depth:] for key in places if key[:depth] == first]:
+                run = [places.get((*path, name, *inner)) for name in names]
+                known = [i for i in run if i is not None and i not in taken]
+                alike = len({parameters[i].shape for i in known}) == 1
+                if len(known) == len(names) > 1 and alike:
+                    found.append(known)
+                    taken |= {*known}
+    return found
 
 
 def _collect(leaves: Any, found: list[Leaf]) -> bool:

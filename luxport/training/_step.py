@@ -247,9 +247,8 @@ def _packed_steps(plan: _Plan, gradients: Callable[..., Any], data: Any, packed:
     layout, buffers = packed[0].value, packed[1]
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
-        ps = layout.parameters_of(state)
-        grads, loss, stats, st = gradients(state.program, ps, state.st, state.scale, data)
-        return _finish(plan, state, state._replace(st=st), layout.gradients(grads), loss, stats, in_place=False)
+        grads, loss, stats, st = layout.gradients(gradients, data, state)
+        return _finish(plan, state, state._replace(st=st), grads, loss, stats, in_place=False)
 
     loss, stats, new, finite = _steps(plan, step, data, layout.narrow(buffers))
     changed = layout.for_narrow(new)

@@ -99,3 +99,42 @@ def test_a_state_that_grows_while_it_steps() -> None:
             _, _, state = train_step(losses.MSELoss(), (x, x[:, :1]), state, jit=jit)
         found.append(state)
     expect_same(*found, rtol=1e-5)
+
+
+def cubed(model: Any, ps: Any, st: Any, data: Any) -> Any:
+    """Use rows by themselves, too."""
+    y, st = model(data[0], ps, st)
+    weights = ps["layer_2"]["weight"], ps["layer_6"]["weight"]
+    return ((y - data[1]) ** 2).mean() + sum([(weight**3).sum() for weight in weights]), st, {}
+
+
+@pytest.mark.parametrize("objective", [losses.MSELoss(), cubed])
+def test_layers_in_a_loop_are_stepped_stacked(objective: Any) -> None:
+    """Parameters of equal layers are one array between steps; entries and steps are those of layers one by one."""
+    block = luxport.Chain(luxport.Dense(4, 4, luxport.tanh), luxport.BatchNorm(4), luxport.Dropout(0.3))
+    layers = luxport.Dense(4, 4), *[block] * 3, *[luxport.Dense(4, 4)] * 2
+    if objective is cubed:
+        layers = (luxport.Dense(4, 4),) * 6
+    x = luxport.asarray(X, backend="jax")
+    found = []
+    for scan in (True, False):
+        model = luxport.Chain(*layers, scan=scan)
+        state = TrainState.create(model, optimizers.AdamW(0.01), backend="jax")
+        for _ in range(3):
+            _, _, state = train_step(objective, (x, x[:, ::-1]), state)
+        shapes = {tuple(array.shape) for array in state.kept.packed[0].value.narrow(state.kept.packed[1]).ps.values()}
+        assert ((3, 4, 4) in shapes or (6, 4, 4) in shapes) == scan
+        found.append((state.ps, state.st, state.opt_state))
+    expect_same(*found, rtol=1e-5)
+
+
+def test_a_program_of_layers_in_a_loop_does_not_grow_with_them() -> None:
+    import jax
+
+    def equations(depth: int) -> int:
+        model = luxport.Chain(*[luxport.Dense(4, 4)] * depth, scan=True)
+        ps, st = luxport.setup(0, model, backend="jax")
+        text = str(jax.make_jaxpr(jax.grad(lambda x: model(x, ps, st)[0].sum()))(luxport.asarray(X, backend="jax")))
+        return text.count("dot_general")
+
+    assert equations(3) == equations(30) == 2

@@ -1,16 +1,20 @@
-"""`TrainState` in few buffers: how many of its arrays may share one, and what JAX is told of it."""
+"""`TrainState` in few buffers: how many of its arrays may share one, rows of stacks, and what JAX is told of it."""
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import jax
 import jax.core
+import numpy as np
+from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
 from luxport.when_imported import when_imported
 
-__all__ = ["most_joined"]
+__all__ = ["cut_rows", "join_rows", "most_joined"]
 
 
 def most_joined(arrays: list[Any]) -> int:
@@ -21,6 +25,54 @@ def most_joined(arrays: list[Any]) -> int:
     if not all([isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer) for array in arrays]):
         return 0
     return 32 if len({device for array in arrays for device in array.devices()}) == 1 else 0
+
+
+def join_rows(rows: list[Any]) -> Any:
+    """Stack arrays of one shape."""
+    if any([isinstance(row, jax.core.Tracer) for row in rows]):
+        return jax.numpy.stack(rows)
+    # One by one: a program of so many arguments would take seconds to compile.
+    stack = jax.numpy.broadcast_to(rows[0], (len(rows), *rows[0].shape))  # on the device of the rows
+    for i, row in enumerate(rows):
+        stack = _put(stack, np.int32(i), row)
+    return stack
+
+
+def cut_rows(stack: Any) -> list[Any]:
+    """Take a stack apart."""
+    if isinstance(stack, jax.core.Tracer):
+        return _cut(stack)
+    return [_get(stack, np.int32(i)) for i in range(stack.shape[0])]
+
+
+@partial(jax.jit, donate_argnums=0)
+def _put(stack: Any, i: Any, row: Any) -> Any:
+    return lax.dynamic_update_index_in_dim(stack, row, i, 0)
+
+
+@jax.jit
+def _get(stack: Any, i: Any) -> Any:
+    return lax.dynamic_index_in_dim(stack, i, 0, keepdims=False)
+
+
+@jax.custom_vjp
+def _cut(stack: Any) -> list[Any]:
+    return [lax.squeeze(piece, (0,)) for piece in lax.split(stack, [1] * stack.shape[0])]
+
+
+def _cut_forward(stack: Any) -> tuple[list[Any], tuple[()]]:
+    return _cut(stack.value), ()
+
+
+def _cut_backward(kept: tuple[()], cotangents: list[Any]) -> tuple[Any]:
+    # Most often no row is used by itself, and this is nothing: JAX's own gradient would look at each.
+    if all([type(row) is SymbolicZero for row in cotangents]):
+        return (SymbolicZero(jax.core.ShapedArray((len(cotangents), *cotangents[0].shape), cotangents[0].dtype)),)
+    zeros = jax.numpy.zeros(cotangents[0].shape, cotangents[0].dtype)
+    return (jax.numpy.stack([zeros if type(row) is SymbolicZero else row for row in cotangents]),)
+
+
+_cut.defvjp(_cut_forward, _cut_backward, symbolic_zeros=True)
 
 
 def _register_train_state() -> None:

@@ -15,7 +15,7 @@ from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax.arrays import owns_type
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["checkpoint", "hide", "jit", "scan"]
+__all__ = ["checkpoint", "hide", "jit", "scan", "scan_layers"]
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,6 +37,14 @@ def scan(
 
     carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
     return as_given(carry, init), as_given(ys, order)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def scan_layers(step: Callable[[Any, Any], tuple[Any, Any]], x: Any, stacks: Any, length: int) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan` over stacked entries; compiled, so that a call outside a program compiles once."""
+    # Looked at first: what the step raises is its own, where the loop would say that its carry changes.
+    jax.eval_shape(step, x, jax.tree_util.tree_map(lambda stack: stack[0], stacks))
+    return jax.lax.scan(step, x, stacks, length=length)
 
 
 def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:

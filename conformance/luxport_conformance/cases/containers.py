@@ -160,7 +160,7 @@ CASES: list[Case] = [
         lambda: Chain(layers=Dense(10, 10), two=identity),
         subject="Chain",
         raises=ValueError,
-        message="Chain expects strings other than 'name', 'layers' as names of layers, got 'layers'",
+        message="Chain expects strings other than 'name', 'layers', 'scan' as names of layers, got 'layers'",
     ),
     forward(
         "chain.functions",
@@ -170,6 +170,13 @@ CASES: list[Case] = [
         y=[[3.0, -3.0]],
     ),
     forward("chain.empty", ("lux: an empty Chain is a NoOpLayer",), Chain(), [[1.0, -2.0]], y=[[1.0, -2.0]]),
+    forward(
+        "chain.scan_of_shrinking_layers",
+        ("luxport: layers that cannot be a loop are called one by one",),
+        Chain(*[luxport.MaxPool((2,))] * 2, scan=True),
+        [[[1.0, 4.0, 3.0, 2.0, 0.0, -1.0, -3.0, -2.0]]],
+        y=[[[4.0, 0.0]]],
+    ),
     fact(
         "chain.names",
         ("lux: layer_1, layer_2, …",),

@@ -27,6 +27,17 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             states=(3 + 3 + 1) + 2,
             tolerance=sum_of(5 * 3 + 3),
         ),
+        Example(
+            layer=luxport.Chain(
+                luxport.Dense(4, 3),
+                *[luxport.Chain(luxport.Dense(3, 3, luxport.tanh), luxport.BatchNorm(3), luxport.Dropout(0.5))] * 3,
+                scan=True,
+            ),
+            x=(5, 4),
+            parameters=(4 * 3 + 3) + 3 * ((3 * 3 + 3) + (3 + 3)),
+            states=3 * ((3 + 3 + 1) + 2),
+            tolerance=sum_of(3 * (5 * 3 + 3)),
+        ),
     ),
     "RepeatedLayer": (
         Example(

@@ -1,0 +1,135 @@
+"""Equal layers one after the other as one loop: what ``Chain(..., scan=True)`` is where a backend compiles loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, backend_of, can, dtype_name, find_owner, namespace
+from luxport.core.layer import Layer
+from luxport.tree.static import Static
+
+__all__ = ["LayerStep", "call_alike", "known_rows", "runs_of"]
+
+Row = tuple[Any, Any, int]
+"""A row, the stack that it was cut from, and where."""
+
+_rows: ContextVar[Mapping[int, Row] | None] = ContextVar("luxport_rows", default=None)
+
+
+@contextmanager
+def known_rows(rows: Mapping[int, Row]) -> Iterator[None]:
+    """Tell, by the ids of rows, which stacks they were cut from: all rows of one in order are that stack again."""
+    token = _rows.set(rows)
+    try:
+        yield
+    finally:
+        _rows.reset(token)
+
+
+def runs_of(layers: Mapping[str, Layer]) -> Iterator[tuple[Layer, list[str]]]:
+    """Yield layers with the names of all that follow and are equal."""
+    for layer, run in groupby(layers.items(), key=lambda item: item[1]):
+        yield layer, [name for name, _ in run]
+
+
+@dataclass(frozen=True)
+class LayerStep:
+    """One turn of the loop: a layer between lists of arrays."""
+
+    layer: Layer
+    x: Any
+    ps: Any
+    st: Any
+
+    def __call__(
+        self, x: list[Array], entries: tuple[list[Array], list[Array]]
+    ) -> tuple[list[Array], tuple[Static[Any], list[Array]]]:
+        """Call the layer: its output, and its new state with the order in which it was built.
+
+        Raises: NotAlike if its output is no input of the next one
+        """
+        ps, st = [tree.unflatten(kind, iter(leaves)) for kind, leaves in zip((self.ps, self.st), entries, strict=True)]
+        y, new = self.layer(tree.unflatten(self.x, iter(x)), ps, st)
+        if tree.structure(y) != self.x or tree.structure(new) != self.st:
+            raise NotAlike
+        found = tree.leaves(y)
+        if _kinds(found) != _kinds(x) or _kinds(tree.leaves(new)) != _kinds(entries[1]):
+            raise NotAlike
+        leaves: list[Array] = []
+        return found, (Static(_as_built(new, leaves)), leaves)
+
+
+class NotAlike(Exception):
+    """Layers that are equal do not all take what the one before puts out, or have other arrays."""
+
+
+def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tuple[Any, list[Any]] | None:
+    """Call equal layers one after the other in one loop: the output, and all new states.
+
+    None where that cannot be: on a backend without such loops, for entries that are not alike, or an output that
+    differs in kind from the input.
+    """
+    inputs = tree.leaves(x)
+    if not _are_arrays(inputs) or not can(backend := backend_of(*inputs), "layers by scan"):
+        return None
+    parameters, states = _columns(ps), _columns(st)
+    if parameters is None or states is None:
+        return None
+    step = LayerStep(layer, *map(tree.structure, (x, ps[0], st[0])))
+    stacks = [_stack(column) for column in parameters], [_stack(column) for column in states]
+    try:
+        y, (built, new) = backend.scan_layers(step, inputs, stacks, len(ps))  # type: ignore[attr-defined]
+    except NotAlike:
+        return None
+    rows = [list(row) for row in zip(*[namespace(leaf).unstack(leaf, axis=0) for leaf in new], strict=True)]
+    rows = rows or [[] for _ in st]
+    return tree.unflatten(step.x, iter(y)), [tree.unflatten(built.value, iter(row)) for row in rows]
+
+
+def _as_built(new: Any, leaves: list[Array]) -> Any:
+    """Describe a tree as `tree.structure` does, and list its leaves, in the order of its dicts themselves."""
+    if isinstance(new, Mapping):
+        return dict, tuple(new), tuple([_as_built(value, leaves) for value in new.values()])
+    if isinstance(new, (tuple, list)):
+        return type(new), tuple([_as_built(value, leaves) for value in new])
+    if new is None or isinstance(new, Static):
+        return new
+    leaves.append(new)
+    return tree.structure(new)
+
+
+def _columns(entries: Sequence[Any]) -> list[tuple[Any, ...]] | None:
+    """List, for each array of an entry, that array of all entries; None if they are not alike."""
+    structure, leaves = tree.structure(entries[0]), [tree.leaves(entry) for entry in entries]
+    if not _are_arrays(leaves[0], or_none=True):
+        return None
+    kinds = _kinds(leaves[0])
+    for entry, found in zip(entries[1:], leaves[1:], strict=True):
+        if tree.structure(entry) != structure or not _are_arrays(found, or_none=True) or _kinds(found) != kinds:
+            return None
+    return list(zip(*leaves, strict=True))
+
+
+def _are_arrays(leaves: Sequence[Any], *, or_none: bool = False) -> bool:
+    return (or_none or bool(leaves)) and all([find_owner(type(leaf)) is not None for leaf in leaves])
+
+
+def _kinds(leaves: Sequence[Any]) -> list[Any]:
+    return [(dtype_name(leaf), tuple(leaf.shape)) for leaf in leaves]
+
+
+def _stack(column: Sequence[Any]) -> Any:
+    known = _rows.get()
+    found = [known.get(id(row)) for row in column] if known else [None]
+    first = found[0]
+    if first is not None and first[1].shape[0] == len(column):
+        stack = first[1]
+        if all([row is not None and row[1] is stack and row[2] == i for i, row in enumerate(found)]):
+            return stack
+    return namespace(*column).stack(list(column), axis=0)
