@@ -808,11 +808,6 @@ def test_what_binds_less_than_a_sum_counts_whole():
     assert [len(deepened(deep).layers) for deep in (True, False)] == [4, 2]
 
 
-def test_a_chain_of_comparisons_is_a_hole():
-    """Julia's ``1 < n < 3`` is false for 7, Python's ``(1 < 7) < 3`` true."""
-    assert translate("using Flux\nmake(n) = 1 < n < 3 ? Dense(n => n) : Dense(1 => n)\n").holes
-
-
 def test_inner_constructors_come_before_outer_ones():
     source = """
     using Flux

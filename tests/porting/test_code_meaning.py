@@ -84,6 +84,32 @@ NUMBERS = {
     "!(a == b) && n == 2 ? 1 : 2": 1,
     "a == 7 && b == 4 || n == 2 ? 1 : 2": 1,
     "a - n == b + n ? 1 : 2": 1,
+    "1 < n < b ? 1 : 2": 1,  # a chain of comparisons is all of them
+    "1 < a < b ? 1 : 2": 2,
+    "1 << n + 1": 5,  # shifts before sums and products
+    "1 << n * 3": 12,
+    "a * 1 << b": 56,
+    "-a >> 1": -4,
+    "2a >> 1": 7,
+    "a in (1, 7) ? 1 : 2": 1,
+    "length(b:a)": 5,  # ranges of whole numbers are values
+    "sum(b:a)": 25,
+    "(b:a)[2]": 4,
+    "length(a:-2:b)": 3,
+    "maximum(b:a)": 7,
+    "sum(i -> i^2, 1:b)": 14,
+    "reduce(*, 1:b)": 6,
+    "foldl(+, b:a; init = 0)": 25,
+    "max(a, b, 9) - min(a, n)": 7,
+    "abs(-a ÷ n)": 3,
+    "clamp(a, 1, b)": 3,
+    "ifelse(a > b, n, b)": 2,
+    "a / n |> ceil |> Int": 4,
+    "Int(floor(a / n)) + trunc(Int, -a / n)": 0,
+    "round(Int, 5 / n) + Int(round(a / n))": 6,  # halves to the even neighbor
+    "gcd(6, 4) * lcm(4, 6) + isqrt(a)": 26,
+    "mod1(9, b) + mod1(a, b)": 4,
+    "convert(Int, a) + Int64(n)": 9,
 }
 ARRAYS = {  # of x = [[1, 2], [3, 4]]
     "2x.^2": lambda x: 2 * x**2,

@@ -9,7 +9,7 @@ from luxport.porting.translate.containers import connection
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.functions import ARRAYS, of_elements
 from luxport.porting.translate.methods import chosen_method
-from luxport.porting.translate.numbers import rounded
+from luxport.porting.translate.numbers import of_numbers, rounded
 from luxport.porting.translate.operators import operator_called
 from luxport.porting.translate.parse import (
     Arguments,
@@ -267,13 +267,11 @@ def _applied(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     given.only()
     values = [here.code(value) for value in given.positional]
     if name in ELEMENTWISE:
+        if not dotted and here.mode in ("array", "build"):
+            numbers = of_numbers(here, name, values)
+            if numbers is not None:
+                return numbers
         elements = of_elements(here, name, values)
-        numbers = all(value.kind == "number" for value in values) and here.mode == "array"
-        if (here.mode == "build" and not dotted) or numbers:
-            if name in ("min", "max", "abs"):
-                return call(name, values, None, "number")
-            if name in ("sqrt", "log", "log2", "exp", "floor", "ceil"):
-                return call(f"math.{name}", values, None, "number")
         if not dotted and here.mode != "scalar":
             raise Unported(f"{name} without a dot is no function of arrays")
         return elements
@@ -311,6 +309,7 @@ def broadcast(here: Scope, node: Node) -> Code:
 
 
 _ROUNDED = {"ceil": rounded("math.ceil"), "floor": rounded("math.floor"), "round": rounded("round")}
+_ROUNDED |= {"trunc": rounded("int")}
 _OPERATORS = ("+", "-", "*", "/", "^")
 _RANDOM = {"default_rng", "MersenneTwister", "StableRNG", "TaskLocalRNG", "Xoshiro"}
 _SAME = {"cpu", "f32", "gpu"}

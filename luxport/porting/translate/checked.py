@@ -36,6 +36,7 @@ _ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "initializers.
 _ALLOWED |= {"luxport.training.onecold", "luxport.training.onehotbatch"}
 _ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
+_ALLOWED |= {f"math.{name}" for name in ("gcd", "isqrt", "lcm")}
 _ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}
 _ALLOWED |= {"luxport.setup"} | {f"luxport.losses.{name}" for name in OBJECTIVES}
 _ALLOWED |= {f"luxport.optimizers.{name}" for name in RULES}

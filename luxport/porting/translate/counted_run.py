@@ -577,6 +577,7 @@ _BUILTINS: dict[str, Any] = {
 }
 _GIVEN = {
     **{f"math.{name}": getattr(math, name) for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "sqrt")},
+    **{f"math.{name}": getattr(math, name) for name in ("gcd", "isqrt", "lcm")},
     **{f"operator.{name}": getattr(operator, name) for name in ("add", "mul", "sub")},
     "functools.reduce": None,
     "math.prod": math.prod,

@@ -12,7 +12,7 @@ from luxport.porting.translate.calls import broadcast, called
 from luxport.porting.translate.operators import binary, unary
 from luxport.porting.translate.parse import Unported, is_named_tuple, last_name, named_entries, parts, text
 from luxport.porting.translate.scope import Scope, device
-from luxport.porting.translate.sequences import comprehension, index
+from luxport.porting.translate.sequences import comprehension, index, span
 from luxport.porting.translate.tables import ACTIVATIONS, INITIALIZERS
 from luxport.porting.translate.writing import Code, call, field_name, group, operand, whole_number
 
@@ -189,6 +189,7 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "juxtaposition_expression": binary,
     "macrocall_expression": _macro,
     "parenthesized_expression": _parenthesized,
+    "range_expression": span,
     "splat_expression": _splat,
     "string_literal": _string,
     "ternary_expression": _ternary,

@@ -10,6 +10,7 @@ from luxport.porting.translate.numbers import NUMBERS
 from luxport.porting.translate.options import aggregation, axes_of, axis_of, exactly, only
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
 from luxport.porting.translate.scope import Builder, Scope
+from luxport.porting.translate.sequences import mapped
 from luxport.porting.translate.shaping import SHAPING
 from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, LOSSES
 from luxport.porting.translate.writing import Code, call, operand
@@ -46,7 +47,12 @@ def _reduction(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("dims")
         *function, array = exactly(given, 1, 2)
-        x = here.code(array)
+        if function and here.mode == "build":  # of a list of sizes
+            x, function = mapped(here, Arguments([*function, array])), []
+        else:
+            x = here.code(array)
+        if here.mode == "build" and array.type in ("tuple_expression", "vector_expression") and x.kind != "layer":
+            x = x.of_kind("sizes")
         if name in _OF_LISTS and not function and _is_comparison(array):  # true and false are counted
             x = here.xp("astype", [x, Code("xp.float32")])
         if function:  # sum(f, x) is sum(f.(x))

@@ -10,7 +10,7 @@ from luxport.porting.translate.parse import Arguments, Unported, text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, call, operand
 
-__all__ = ["NUMBERS", "rounded", "truncated"]
+__all__ = ["NUMBERS", "PIPED", "of_numbers", "rounded", "truncated"]
 
 
 def truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -42,6 +42,41 @@ def _divided(name: str) -> Builder:
     return build
 
 
+def of_numbers(here: Scope, name: str, values: list[Code]) -> Code | None:
+    """A function of numbers, which those without a kind are where layers are made; None for anything else."""
+    kinds = {value.kind for value in (values[1:] if name == "ifelse" else values)}
+    if not kinds <= {"number", "unknown"} or (here.mode != "build" and kinds != {"number"}):
+        return None
+    if any(value.text.startswith("*") for value in values) or len(values) != _COUNTS.get(name, 1):
+        return None if name not in ("max", "min") else call(name, values, None, "number")
+    if name == "ifelse":
+        condition, yes, no = values
+        return Code(f"{operand(yes)} if {operand(condition)} else {operand(no)}", "number", True)
+    if name == "clamp":  # Julia's lower bound wins
+        x, low, high = values
+        return call("min", [call("max", [x, low]), high], None, "number")
+    if name in ("min", "max", "abs"):
+        return call(name, values, None, "number")
+    return call(f"math.{name}", values, None, "number") if name in _OF_MATH else None
+
+
+_COUNTS = {"clamp": 3, "ifelse": 3, "max": 2, "min": 2}
+_OF_MATH = ("ceil", "exp", "floor", "log", "log2", "sqrt")
+
+
+def _of_math(name: str) -> Builder:
+    """``gcd``, ``lcm`` and ``isqrt`` of whole numbers."""
+
+    def build(here: Scope, given: Arguments) -> Code:
+        given.only()
+        values = [here.code(node) for node in exactly(given, 1 if name == "isqrt" else 2)]
+        if not {value.kind for value in values} <= {"number", "unknown"} or here.mode != "build":
+            raise Unported(f"{name} of what may be no number")
+        return call(f"math.{name}", values, None, "number")
+
+    return build
+
+
 def rounded(name: str) -> Builder:
     """Return what reads ``floor(Int, x)``, by Python's name of it."""
 
@@ -58,9 +93,49 @@ def rounded(name: str) -> Builder:
 
 def _integer(here: Scope, given: Arguments) -> Code:
     x = only(here, given)
-    if x.kind != "number":
+    if x.kind != "number" and (x.kind != "unknown" or here.mode != "build"):
         raise Unported("a number expected")
     return Code(f"int({x.text})", "number")
+
+
+def _nearest(here: Scope, given: Arguments) -> Code:
+    x = only(here, given)
+    if x.kind not in ("number", "unknown") or here.mode != "build":
+        raise Unported("round of what may be no number")
+    return call("round", [x], None, "number")
+
+
+def _converted(here: Scope, given: Arguments) -> Code:
+    """``convert(Int, x)``."""
+    kind, number = exactly(given, 2)
+    if text(kind) not in ("Int", "Int64"):
+        raise Unported("a conversion to anything but whole numbers")
+    return _integer(here, Arguments([number], given.named, given.splats, given.block))
+
+
+def _from_one(here: Scope, given: Arguments) -> Code:
+    """``mod1(a, b)``, which is from 1 to b."""
+    given.only()
+    a, b = [here.code(node) for node in exactly(given, 2)]
+    if not {a.kind, b.kind} <= {"number", "unknown"} or here.mode != "build":
+        raise Unported("mod1 of what may be no number")
+    return Code(f"({operand(a)} - 1) % {operand(b)} + 1", "number", True)
+
+
+def _folded(here: Scope, given: Arguments) -> Code:
+    """``reduce(*, sizes)``."""
+    given.only("init")
+    function, sizes = exactly(given, 2)
+    x, start = here.code(sizes), given.named.get("init")
+    if text(function) not in _FOLDS or x.kind != "sizes":
+        raise Unported("a fold of anything but numbers by + or *")
+    name, neutral = _FOLDS[text(function)]
+    if start is not None and text(start) != neutral:
+        raise Unported("a fold that begins with another number")
+    return Code(f"{name}({x.text})", "number")
+
+
+_FOLDS = {"+": ("sum", "0"), "*": ("math.prod", "1")}
 
 
 def _parity(sign: str) -> Builder:
@@ -75,7 +150,8 @@ def _parity(sign: str) -> Builder:
 
 def _product(here: Scope, given: Arguments) -> Code:
     x = only(here, given)
-    if x.kind not in ("sizes", "unknown") or here.mode != "build":
+    in_place = x.kind == "layers" and given.positional[0].type == "vector_expression"  # of names, which are numbers
+    if not (x.kind in ("sizes", "unknown") or in_place) or here.mode != "build":
         raise Unported("a product of anything but sizes")
     return Code(f"math.prod({x.text})", "number")
 
@@ -113,13 +189,23 @@ def _as_list(name: str) -> Builder:
 NUMBERS: Mapping[str, Builder] = {
     **{name: _divided(name) for name in ("cld", "div", "fld", "mod", "rem")},
     "Int": _integer,
+    "Int64": _integer,
     "Tuple": _as_list("Tuple"),
     "collect": _as_list("collect"),
+    "convert": _converted,
+    "foldl": _folded,
     "isempty": _is_empty,
+    **{name: _of_math(name) for name in ("gcd", "isqrt", "lcm")},
     "iseven": _parity("=="),
     "isnothing": _is_nothing,
     "isodd": _parity("!="),
     "length": _length,
+    "mod1": _from_one,
     "prod": _product,
+    "reduce": _folded,
+    "round": _nearest,
 }
 """What reads each, by its name in Julia."""
+
+PIPED = {*NUMBERS, "abs", "ceil", "first", "floor", "last", "maximum", "minimum", "sqrt", "sum"}
+"""What a number or sizes may be piped into where layers are made."""

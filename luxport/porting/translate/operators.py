@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.drawn import array_drawn
-from luxport.porting.translate.numbers import truncated
+from luxport.porting.translate.numbers import PIPED, truncated
 from luxport.porting.translate.parse import Unported, arguments, last_name, text
 from luxport.porting.translate.scope import Scope, rewritten
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["binary", "operator_called", "unary"]
 
-_SAME = {"+": "+", "-": "-", "÷": "//", "%": "%", "^": "**", "/": "/"}
+_SAME = {"+": "+", "-": "-", "÷": "//", "fld": "//", "%": "%", "^": "**", "/": "/"}
 _COMPARISONS = {
     "==": "==",
     "===": "is",
@@ -124,9 +124,25 @@ def binary(here: Scope, node: Node) -> Code:
         if drawn is not None:
             return drawn
     a = here.code(left)
-    if symbol in _COMPARISONS and left.type == "binary_expression" and a.kind == "flag":
-        raise Unported("a chain of comparisons")
+    if symbol in _COMPARISONS and _is_compared(left):
+        if a.kind != "flag":
+            raise Unported("a chain of comparisons of other than numbers")
+        return Code(f"{a.text} {_COMPARISONS[symbol]} {operand(here.code(right))}", "flag", True)
+    if symbol in ("in", "∈") and here.mode == "build":
+        several = here.code(right)
+        if several.kind not in ("sizes", "unknown"):
+            raise Unported("whether a value is in something that is no list of numbers")
+        return Code(f"{operand(a)} in {operand(several)}", "flag", True)
+    if symbol in ("<<", ">>") and here.mode == "build":  # where the count is negative comes no whole number
+        return _joined(
+            here, "*" if symbol == "<<" else "fld", a, _joined(here, "^", Code("2", "number"), here.code(right))
+        )
     return _combined(here, symbol, a, here.code(right))
+
+
+def _is_compared(node: Node) -> bool:
+    """Whether a node compares, without brackets around: ``a < b < c`` has one inside."""
+    return node.type == "binary_expression" and text(node.named_children[1]) in _COMPARISONS
 
 
 def _combined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -178,6 +194,8 @@ def _joined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
         raise Unported(f"{symbol} of what may be a matrix")
     if symbol == "/" and not dotted and not numbers[1]:
         raise Unported("a division by what may be a matrix")
+    if symbol == "fld":
+        return Code(f"{operand(a)} // {operand(b)}", kind, True)
     if sign in ("//", "%"):
         if kind == "array":
             raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
@@ -242,6 +260,8 @@ def _piped(here: Scope, left: Node, right: Node) -> Code:
         return call(here.name(name), [here.code(left)], None, "layer" if here.kinds[name] == "builder" else "array")
     if name in ACTIVATIONS and name not in here.kinds and here.mode != "build":
         return call(ACTIVATIONS[name], [here.code(left)], None, "array")
+    if name in PIPED and name not in here.kinds and here.mode == "build":
+        return rewritten(here, left, f"{name}({text(left)})")
     if here.mode == "build" or right.type not in ("identifier", "field_expression", "index_expression"):
         raise Unported("a pipe into a function that is not known here")
     return rewritten(here, left, f"{text(right)}({text(left)})")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-__all__ = ["SEQUENCES", "binding", "comprehension", "index", "mapped", "place"]
+__all__ = ["SEQUENCES", "binding", "comprehension", "index", "mapped", "place", "span"]
 
 _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 
@@ -168,6 +168,14 @@ def _sequence(here: Scope, node: Node) -> Code:
     if code.kind in ("array", "number", "layer", "flag", "function"):
         raise Unported("a loop over something that is no sequence")
     return code
+
+
+def span(here: Scope, node: Node) -> Code:
+    """Return a range of whole numbers as a value."""
+    found = _range(here, node)
+    if "." in found:
+        raise Unported("a range of other than whole numbers")
+    return Code(found, "sizes")
 
 
 def _range(here: Scope, node: Node) -> str:
