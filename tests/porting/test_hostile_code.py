@@ -118,7 +118,15 @@ def test_many_alike_take_time_by_their_number(piece):
     assert time.process_time() - began < 2
 
 
-@pytest.mark.parametrize("source", ["x" * 250_001, "\ud800", "Conv(" * 60 + "1" + ", 1 => 1)" * 60])
+def test_python_that_takes_the_square_of_its_size_to_compile_is_not_written():
+    fields = "".join(f"    a{i}\n" for i in range(7000))
+    began = time.process_time()
+    (hole,) = translate(f"using Flux\nstruct S\n{fields}end\n(m::S)(x) = m.a0(x)").holes
+    assert "1,000 options" in hole.reason or "form that Python has not" in hole.reason
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("source", ["x" * 75_001, "\ud800", "Conv(" * 60 + "1" + ", 1 => 1)" * 60])
 def test_what_is_refused_is_one_documented_error(source):
     with pytest.raises(FileFormatError):
         translate(source)

@@ -17,7 +17,7 @@ from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZ
 from luxport.porting.translate.training import OBJECTIVES, RULES
 from luxport.porting.translate.writing import BUILTINS
 
-__all__ = ["names_bound", "violation"]
+__all__ = ["names_bound", "parsed", "violation", "violation_in"]
 
 _CALLED = {"abs", "enumerate", "float", "int", "len", "max", "min", "range", "reversed", "round", "slice", "sum"}
 _CALLED |= {"tuple", "zip"}
@@ -49,13 +49,17 @@ _XP = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "flo
 _XP |= {"cumulative_sum", "flip", "ones_like", "permute_dims", "reshape", "square", "squeeze", "stack", "std", "sum"}
 _XP |= {"tile", "unstack", "var", "zeros_like"}
 _METHODS = {"__call__", "initial_parameters", "initial_states"}
-_KINDS: tuple[type[ast.AST], ...] = (
-    *(ast.Module, ast.Import, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments, ast.arg, ast.keyword),
-    *(ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.For, ast.While, ast.If, ast.Pass, ast.Break),
-    *(ast.Continue, ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Subscript, ast.Slice, ast.Starred),
-    *(ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.comprehension, ast.Lambda, ast.IfExp, ast.BoolOp, ast.BinOp),
-    *(ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context),
+_KINDS: frozenset[type[ast.AST]] = frozenset(
+    {ast.Module, ast.Import, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments, ast.arg, ast.keyword}
+    | {ast.Assign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.For, ast.While, ast.If, ast.Pass, ast.Break}
+    | {ast.Continue, ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.Subscript, ast.Slice, ast.Starred}
+    | {ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.comprehension, ast.Lambda, ast.IfExp, ast.BoolOp, ast.BinOp}
+    | {ast.UnaryOp, ast.Compare}
 )
+_PARTS = {kind: tuple(name for name in kind._fields if name not in ("op", "ops", "ctx")) for kind in _KINDS}
+"""In which fields there are nodes to look at; every operator may be there, and none binds anything."""
+_MOST_OPTIONS = 1000
+"""So many options a call may have: Python compares each with all others."""
 _HIGHEST = 64
 """The import works out whatever is written in numbers: ``9 ** 9 ** 9 ** 9`` would not end."""
 _AS_PROGRAM = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)
@@ -66,44 +70,68 @@ class _Violation(Exception):
     """What a module holds that it must not."""
 
 
-def violation(python: str, defined: Iterable[str] = ()) -> str:
-    """Return what is wrong with a module, or with a part of one that has other names defined; nothing if it may be.
+def violation(python: str) -> str:
+    """Return what is wrong with a module, nothing if it may be. It is read as bytes, as an import reads it."""
+    tree = parsed(python)
+    return violation_in(tree.body) if tree else _NO_PYTHON
 
-    It is read as bytes, as an import reads it.
-    """
-    if not all(line.isprintable() for line in python.split("\n")):
-        return "a character that cannot be printed"
+
+_NO_PYTHON = "a form that Python has not, or a character that cannot be printed"
+
+
+def parsed(python: str) -> ast.Module | None:
+    """Return the syntax tree of a module or of a part of one, None if it is none."""
+    if not python.replace("\n", " ").isprintable():
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of code that would fail when it runs
-            tree = ast.parse(python.encode(), "ported")
-            compile(tree, "ported", "exec")
-        _Walk({*defined, *names_bound(tree.body)}).block(tree.body, frozenset(), outermost=True)
+            return ast.parse(python.encode(), "ported")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "a form that Python has not"
+        return None
+
+
+def violation_in(statements: list[ast.stmt], defined: Iterable[str] = ()) -> str:
+    """Return what is wrong with statements beside which other names may be defined; nothing if they may stand."""
+    try:
+        _Walk({*defined, *names_bound(statements)}).block(statements, frozenset(), outermost=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(ast.Module(statements, []), "ported", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _NO_PYTHON
     except _Violation as found:
         return str(found)
     return ""
 
 
 def names_bound(statements: Iterable[ast.stmt]) -> set[str]:
-    """Return the names that statements bind in their own scope."""
+    """Return the names that statements bind in their own scope; no expression that may stand in one binds any."""
     found: set[str] = set()
-    pending: list[ast.AST] = list(statements)
+    pending: list[ast.stmt] = list(statements)
     while pending:
-        node = pending.pop()
-        match node:
-            case ast.FunctionDef() | ast.ClassDef():
-                found.add(node.name)
-            case ast.Import():
-                found |= {alias.name for alias in node.names}
-            case ast.ListComp() | ast.Lambda():
-                continue
-            case ast.Name(ctx=ast.Store()):
-                found.add(node.id)
-            case _:
-                pending += ast.iter_child_nodes(node)
+        match pending.pop():
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.Assign(targets=targets):
+                found.update(*map(_names_in, targets))
+            case ast.AnnAssign(target=target):
+                found |= _names_in(target)
+            case ast.For(target=target, body=body, orelse=orelse):
+                found |= _names_in(target)
+                pending += body + orelse
+            case ast.If(body=body, orelse=orelse) | ast.While(body=body, orelse=orelse):
+                pending += body + orelse
     return found
+
+
+def _names_in(target: ast.expr) -> set[str]:
+    """Return the names in what is assigned to."""
+    if isinstance(target, ast.Name):
+        return {target.id}
+    return {part.id for part in ast.walk(target) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
 
 
 class _Walk:
@@ -121,8 +149,12 @@ class _Walk:
 
     def node(self, node: ast.AST, own: frozenset[str], *, outermost: bool = False) -> None:
         """Check a node; `own` are the names of the functions around it."""
-        if not isinstance(node, _KINDS):
-            raise _Violation(f"a {type(node).__name__}")
+        kind = type(node)
+        if kind not in _KINDS:
+            raise _Violation(f"a {kind.__name__}")
+        if kind is ast.Name:
+            self._name(node, own)  # type: ignore[arg-type]
+            return
         match node:
             case ast.Import():
                 if not outermost or any(a.name not in _PACKAGES or a.asname for a in node.names):
@@ -138,11 +170,9 @@ class _Walk:
                 self._class(node, own, outermost)
                 return
             case ast.ListComp():
-                own = own | names_bound([ast.Expr(part.target) for part in node.generators])
+                own = own.union(*(_names_in(part.target) for part in node.generators))
             case ast.comprehension() if node.is_async:
                 raise _Violation("an asynchronous loop")
-            case ast.Name():
-                self._name(node, own)
             case ast.Attribute():
                 self._attribute(node)
                 if _root(node) not in _PACKAGES:
@@ -157,6 +187,8 @@ class _Walk:
             case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as power)) if abs(power) > _HIGHEST:
                 raise _Violation(f"a power above {_HIGHEST}")
             case ast.Call():
+                if len(node.keywords) > _MOST_OPTIONS:
+                    raise _Violation(f"a call of more than {_MOST_OPTIONS:,} options")
                 self._called(node.func)
             case ast.Raise():
                 self._raise(node)
@@ -165,8 +197,14 @@ class _Walk:
                 raise _Violation("an annotation")
             case ast.Assign() if not all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
                 raise _Violation("an assignment to something that is no name")
-        for child in ast.iter_child_nodes(node):
-            self.node(child, own)
+        for name in _PARTS[kind]:
+            part = getattr(node, name, None)
+            if isinstance(part, list):
+                for one in part:
+                    if one is not None:  # the key of ``**more`` in a dict
+                        self.node(one, own)
+            elif isinstance(part, ast.AST):
+                self.node(part, own)
 
     def _function(self, node: ast.FunctionDef | ast.Lambda, own: frozenset[str]) -> None:
         given = node.args

@@ -30,11 +30,11 @@ class _Look:
     spoiled: set[str] = field(default_factory=set)
     """Names whose value is not the one that the source would give them."""
 
-    def keep(self, place: int, statements: Sequence[ast.stmt], why: str) -> None:
+    def keep(self, place: int, part: _Part, why: str) -> None:
         """Hold statements back, and take away the names that they would give a value."""
         self.held.setdefault(place, why)
-        spoiled = names_bound(statements)
-        for statement in statements:
+        spoiled = set(part.names)
+        for statement in part.statements:
             if isinstance(statement, (ast.Expr, ast.For, ast.If, ast.While)):
                 spoiled |= self.run.lists_of(statement)
         for name in spoiled:
@@ -42,45 +42,51 @@ class _Look:
         self.spoiled |= spoiled
 
 
-def held_back(parts: Sequence[str], helpers: str) -> dict[int, str]:
+@dataclass(frozen=True)
+class _Part:
+    statements: Sequence[ast.stmt]
+    names: set[str]
+
+
+def held_back(trees: Sequence[Sequence[ast.stmt]], helpers: Sequence[ast.stmt]) -> dict[int, str]:
     """Return the places of the parts that an import may not execute, each with why, or nothing if a remark says it.
 
     Args:
-        parts: Python that stands one after the other
+        trees: the statements of each part; the parts stand one after the other
         helpers: definitions that stand before all
     """
-    trees = [ast.parse(part).body for part in parts]
+    parts = [_Part(statements, names_bound(statements)) for statements in trees]
     held: dict[int, str] = {}
     work = Budget(_WORK)
     while True:
         known = len(held)
         look = _Look(held, Run(Budget(_STEPS)))
-        for helper in ast.parse(helpers).body:
+        for helper in helpers:
             look.run.statement(helper)
-        for place, statements in enumerate(trees):
+        for place, part in enumerate(parts):
             if place in held:
-                look.keep(place, statements, "")
+                look.keep(place, part, "")
             else:
-                _try(look, place, statements, work)
-        for place, statements in enumerate(trees):
-            if place not in held and names_bound(statements) & look.spoiled:
+                _try(look, place, part, work)
+        for place, part in enumerate(parts):
+            if place not in held and not part.names.isdisjoint(look.spoiled):
                 held[place] = ""
         if len(held) == known:
             return held
 
 
-def _try(look: _Look, place: int, statements: Sequence[ast.stmt], work: Budget) -> None:
+def _try(look: _Look, place: int, part: _Part, work: Budget) -> None:
     run = look.run
     before = run.budget.left
     run.budget.left = min(before, max(0, work.left))
     given = run.budget.left
     try:
-        for statement in statements:
+        for statement in part.statements:
             run.statement(statement)
     except TooMuch as found:
-        look.keep(place, statements, str(found))
+        look.keep(place, part, str(found))
     except Raised as found:
-        look.keep(place, statements, "" if found.missing in look.spoiled else str(found))
+        look.keep(place, part, "" if found.missing in look.spoiled else str(found))
     spent = given - max(0, run.budget.left)
     work.left -= spent
     run.budget.left = before if place in look.held else before - spent

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.checked import names_bound, violation
+from luxport.porting.translate.checked import names_bound, parsed, violation, violation_in
 from luxport.porting.translate.definitions import define, signature
 from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
@@ -78,8 +78,8 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
         raise FileFormatError(f"it has a form that is not understood ({type(error).__name__})") from error
 
 
-LARGEST = 250_000
-"""So many bytes a source may have: each takes some 20 to 40 us."""
+LARGEST = 75_000
+"""So many bytes a source may have: each takes some 5 to 25 us."""
 _MOST_WRITTEN = 1_000_000
 """So many letters an import may have to read, which takes some half of a second and 150 MiB."""
 _DEEPEST = 150
@@ -116,8 +116,8 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
     for node in statements:
         here = top_level(replace(here, piece=Piece()), node)
         written.append((node, here.piece))
-    _check_parts(here, written)
-    _hold_back(here.output.helpers, written)
+    trees = _check_parts(here, written)
+    _hold_back(here.output.helpers, written, trees)
     python = _module(_chunks(written), here.output.helpers)
     holes = tuple(hole for _, piece in written for hole in piece.holes)
     python = _header(holes) + python
@@ -149,17 +149,19 @@ def _measured(root: Node) -> int:
         count += 1
 
 
-def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> None:
-    """Mark the statements whose Python may not stand in the module."""
-    bound = [_bound(piece.lines) for _, piece in written]
+def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[ast.stmt]]:
+    """Mark the statements whose Python may not stand in the module, and return the Python of each as it is parsed."""
+    trees = [_parsed(piece) for _, piece in written]
+    bound = [names_bound(tree.body) if tree else set() for tree in trees]
     tries = [0] * len(written)
-    changed = True
+    # Together is the shorter way, which most sources go.
+    changed = not all(trees) or bool(violation_in([part for tree in trees if tree for part in tree.body], HELPERS))
     while changed:
         changed = False
         defined = set().union(*bound, HELPERS)
         for place, (node, piece) in enumerate(written):
-            # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
-            if piece.lines and violation("\n\n" + "\n".join(piece.lines), defined):
+            tree = trees[place]
+            if tree is None or violation_in(tree.body, defined):
                 here = replace(here, piece=Piece())
                 here = leave_out(here, node, piece.holes[0].reason if piece.holes else "a form that Python has not")
                 tries[place] += 1
@@ -168,14 +170,21 @@ def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> None:
                 if tries[place] > 1:  # not even what raises in its place may be defined
                     here.piece.lines = [line for line in here.piece.lines if line.startswith("#")]
                 written[place] = node, here.piece
-                bound[place] = _bound(here.piece.lines)
+                trees[place] = again = _parsed(here.piece)
+                bound[place] = names_bound(again.body) if again else set()
                 changed = True
+    return [tree.body if tree else [] for tree in trees]
 
 
-def _hold_back(helpers: set[str], written: list[tuple[Node, Piece]]) -> None:
+def _parsed(piece: Piece) -> ast.Module | None:
+    # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
+    return parsed("\n".join(["", "", *piece.lines]))
+
+
+def _hold_back(helpers: set[str], written: list[tuple[Node, Piece]], trees: list[list[ast.stmt]]) -> None:
     """Put what an import may not execute under a condition; why is a hole, if the statement has none."""
     code = "\n".join(HELPERS[name] for name in sorted(helpers))
-    held = held_back(["\n".join(piece.lines) for _, piece in written], code)
+    held = held_back(trees, ast.parse(code).body)
     for place, why in held.items():
         node, piece = written[place]
         if why and not piece.holes:
@@ -204,13 +213,6 @@ def _chunks(written: list[tuple[Node, Piece]]) -> list[str]:
             if not all(line.startswith("#") for line in lines):
                 last = len(found) - 1
     return ["\n".join(lines) for lines in found]
-
-
-def _bound(lines: list[str]) -> set[str]:
-    try:
-        return names_bound(ast.parse("\n".join(lines)).body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
 
 
 def _header(holes: tuple[Hole, ...]) -> str:

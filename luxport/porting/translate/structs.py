@@ -50,7 +50,8 @@ class Struct:
     @property
     def last(self) -> Node:
         """The last of the statements that the struct is written from, which is where Python's stands."""
-        return max([self.node, *self.forwards, *self.parameters, *self.states], key=lambda node: node.start_byte)
+        lasts = [part[-1] for part in (self.forwards, self.parameters, self.states) if part]  # as they are in the file
+        return max([self.node, *lasts], key=lambda node: node.start_byte)
 
 
 _BASES = {

@@ -127,9 +127,11 @@ def field_name(name: str) -> str:
 
     It is normalized first, as Python does it, and begins with no underscore, as Python's own attributes do.
     """
-    spelled = unicodedata.normalize("NFKC", name.translate(_SPELLED)).translate(_SPELLED)
-    plain = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in spelled)
-    plain = unicodedata.normalize("NFKC", plain)
+    plain = name
+    if not (name.isascii() and name.isidentifier()):
+        spelled = unicodedata.normalize("NFKC", name.translate(_SPELLED)).translate(_SPELLED)
+        plain = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in spelled)
+        plain = unicodedata.normalize("NFKC", plain)
     if plain.startswith("_") and plain != "_":
         plain = f"{plain.lstrip('_')}_"
     plain = plain if plain.isidentifier() else f"n{plain}"
