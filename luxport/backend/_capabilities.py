@@ -13,7 +13,7 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "custom gradients": ("custom_vjp",),
     "compiler": ("jit",),
     "scan": ("scan",),
-    "layers by scan": ("scan_layers",),
+    "loops": ("scan_layers", "loop_steps"),
     "checkpoint": ("checkpoint",),
     "autocast": ("casts",),
     "own keys": ("key_words", "draw_later"),
@@ -31,8 +31,8 @@ CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 - custom gradients: `luxport.custom_vjp`
 - compiler: without one `luxport.jit` returns the function as it is
 - scan: a loop of the framework's own; without one it is a loop in Python
-- layers by scan: `scan_layers(step, x, stacks, length)` calls equal layers in one compiled loop; without it they are
-  called one by one
+- loops: `scan_layers(step, x, stacks, length)` calls equal layers in one compiled loop, `loop_steps(f, carry, parts)`
+  takes steps of training so, or returns None where that cannot be; without them they are written one by one
 - checkpoint: without it gradients keep what they need
 - autocast: `casts(x, other)` tells whether two dtypes may meet, because the framework itself casts
 - own keys: `luxport.setup` takes the framework's own keys as seeds

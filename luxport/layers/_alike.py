@@ -76,7 +76,7 @@ def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tu
     differs in kind from the input.
     """
     inputs = tree.leaves(x)
-    if not _are_arrays(inputs) or not can(backend := backend_of(*inputs), "layers by scan"):
+    if not _are_arrays(inputs) or not can(backend := backend_of(*inputs), "loops"):
         return None
     parameters, states = _columns(ps), _columns(st)
     if parameters is None or states is None:

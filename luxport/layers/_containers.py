@@ -34,7 +34,8 @@ class Chain(LayersByName, WrapperLayer):
     own that returns gradients, JAX compiles a copy for each array of each layer.) Names, parameters, states and random
     numbers are those of the chain without it, results equal but for rounding. Put what repeats into one block, a chain
     of its own, and the blocks into the chain. Layers that cannot be a loop (entries of other shapes, an output of
-    another shape than the input) are called one by one, and so are all of them on other backends.
+    another shape than the input; convolutions on a CPU, where loops slow them down) are called one by one, and so are
+    all of them on other backends.
 
     Args:
         *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them

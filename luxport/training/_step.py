@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from typing import Any, NamedTuple
 
 from luxport import tree
@@ -12,6 +12,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.ops.looking import may_look
 from luxport.optimizers._updates import update, update_in_place
 from luxport.training._batching import first_size
+from luxport.training._loop import run_steps
 from luxport.training._loss_scaling import all_finite, select
 from luxport.training._packing import Kept, layout_of
 from luxport.training._state import Program, TrainState, expect_state, in_precision, kept_state
@@ -262,14 +263,15 @@ def _steps(plan: _Plan, step: Callable[..., Any], data: Any, state: TrainState) 
     if not isinstance(data, list) or len(data) != plan.steps:
         got = f"{len(data)} of them" if isinstance(data, list) else type(data).__name__
         raise ValueError(f"train_step expects a list of {plan.steps} batches for steps_per_call, got {got}")
-    losses, gathered, all_of_them = [], [], None
-    for batch in data:
+
+    def of_batch(state: TrainState, batch: Any) -> tuple[TrainState, tuple[()], Any]:
         loss, stats, state, finite = step(batch, state)
-        losses.append(loss)
-        gathered.append(stats)
-        if finite is not None:
-            all_of_them = finite if all_of_them is None else namespace(finite).logical_and(all_of_them, finite)
-    return namespace(losses[0]).stack(losses), gathered, state, all_of_them
+        return state, (), (loss, stats, finite)
+
+    state, _, outs = run_steps(of_batch, state, data)
+    losses, gathered, finite = zip(*outs, strict=True)
+    all_of_them = None if finite[0] is None else reduce(namespace(finite[0]).logical_and, finite)
+    return namespace(losses[0]).stack(list(losses)), list(gathered), state, all_of_them
 
 
 def _finish(
@@ -335,13 +337,12 @@ def _gradients(
 
     if accumulate == 1:
         return of_batch(st, data)
-    parts = _cut(data, accumulate)
-    grads, loss, stats, st = of_batch(st, parts[0])
-    gathered = [stats]
-    for part in parts[1:]:
-        more, value, stats, st = of_batch(st, part)
-        grads, loss = tree.map(lambda a, b: a + b, grads, more), loss + value
-        gathered.append(stats)
+
+    def of_part(st: tree.Tree, data: Any) -> tuple[tree.Tree, Any, Any]:
+        grads, loss, stats, st = of_batch(st, data)
+        return st, (grads, loss), stats
+
+    st, (grads, loss), gathered = run_steps(of_part, st, _cut(data, accumulate))
     return tree.map(lambda x: x / accumulate, grads), loss / accumulate, _mean_statistics(gathered), st
 
 

@@ -138,3 +138,38 @@ def test_a_program_of_layers_in_a_loop_does_not_grow_with_them() -> None:
         return text.count("dot_general")
 
     assert equations(3) == equations(30) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "loops"), [({"accumulate": 4}, True), ({"steps_per_call": 4}, True), ({"steps_per_call": 2}, False)]
+)
+def test_many_steps_in_a_call_are_a_loop(options: Any, loops: bool) -> None:
+    """What is compiled does not grow with them, but for convolutions, which are slow in loops on a CPU."""
+    model: Any = luxport.Chain(luxport.Dense(4, 4, luxport.tanh), luxport.BatchNorm(4), luxport.Dropout(0.1))
+    if not loops:
+        model = luxport.Chain(luxport.ReshapeLayer((1, 4)), luxport.Conv((4,), 1, 4), luxport.FlattenLayer(), model)
+    calls = 0
+
+    def objective(model: Any, ps: Any, st: Any, data: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        y, st = model(data[0], ps, st)
+        return ((y - data[1]) ** 2).mean(), st, {"error": abs(y - data[1]).mean(), "count": data[0].shape[0]}
+
+    def looping(*given: Any) -> Any:
+        loss, st, stats = objective(*given)
+        return loss, st, {"error": stats["error"]}
+
+    x = luxport.asarray(X, backend="jax")
+    parts = max(options.values())
+    data = (x, x) if "accumulate" in options else [(x + i, x) for i in range(parts)]
+    found = []
+    for jit in (True, False):
+        calls = 0
+        state = TrainState.create(model, optimizers.Adam(0.01), backend="jax")
+        loss, stats, state = train_step(looping, data, state, jit=jit, **options)
+        assert calls == ((1 if loops else 1 + parts) if jit else parts)
+        found.append((loss, stats, state))
+    expect_same(*found, rtol=1e-5)
+    if not loops:  # numbers of Python's stay what they are
+        assert [stats["count"] for stats in train_step(objective, data, state, **options)[1]] == [16] * parts

@@ -22,13 +22,14 @@ from luxport_jax.distributed import start_collectives as start_collectives
 from luxport_jax.distributed import start_devices as start_devices
 from luxport_jax.keys import draw_later as draw_later
 from luxport_jax.keys import key_words as key_words
+from luxport_jax.loops import loop_steps as loop_steps
+from luxport_jax.loops import scan as scan
+from luxport_jax.loops import scan_layers as scan_layers
 from luxport_jax.packing import cut_rows as cut_rows
 from luxport_jax.packing import join_rows as join_rows
 from luxport_jax.packing import most_joined as most_joined
 from luxport_jax.programs import checkpoint as checkpoint
 from luxport_jax.programs import jit as jit
-from luxport_jax.programs import scan as scan
-from luxport_jax.programs import scan_layers as scan_layers
 from luxport_jax.transforms import custom_vjp as custom_vjp
 from luxport_jax.transforms import jacobian as jacobian
 from luxport_jax.transforms import jvp as jvp
@@ -45,7 +46,7 @@ capabilities = frozenset(
         "custom gradients",
         "compiler",
         "scan",
-        "layers by scan",
+        "loops",
         "checkpoint",
         "own keys",
         "sorted keys",

@@ -1,4 +1,4 @@
-"""Compiled programs by JAX, loops in them, and what is computed twice in place of being kept."""
+"""Compiled programs by JAX, and what is computed twice in place of being kept."""
 
 from __future__ import annotations
 
@@ -15,36 +15,12 @@ from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax.arrays import owns_type
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["checkpoint", "hide", "jit", "scan", "scan_layers"]
+__all__ = ["checkpoint", "hide", "jit"]
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """Recompute by `jax.checkpoint`."""
     return jax.checkpoint(f)
-
-
-def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
-) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan`."""
-    order: Any = None
-
-    def step(carry: Any, x: Any) -> tuple[Any, Any]:
-        nonlocal order
-        carry, y = f(as_given(carry, init), as_given(x, xs))
-        order = skeleton(y)
-        return carry, y
-
-    carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
-    return as_given(carry, init), as_given(ys, order)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 3))
-def scan_layers(step: Callable[[Any, Any], tuple[Any, Any]], x: Any, stacks: Any, length: int) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan` over stacked entries; compiled, so that a call outside a program compiles once."""
-    # Looked at first: what the step raises is its own, where the loop would say that its carry changes.
-    jax.eval_shape(step, x, jax.tree_util.tree_map(lambda stack: stack[0], stacks))
-    return jax.lax.scan(step, x, stacks, length=length)
 
 
 def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:

@@ -1,0 +1,109 @@
+"""Loops in programs by JAX."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.core
+import jax.extend.core
+import numpy as np
+
+from luxport_jax.order import as_given, skeleton
+
+__all__ = ["loop_steps", "scan", "scan_layers"]
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
+) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan`."""
+    order: Any = None
+
+    def step(carry: Any, x: Any) -> tuple[Any, Any]:
+        nonlocal order
+        carry, y = f(as_given(carry, init), as_given(x, xs))
+        order = skeleton(y)
+        return carry, y
+
+    carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
+    return as_given(carry, init), as_given(ys, order)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def scan_layers(step: Callable[[Any, Any], tuple[Any, Any]], x: Any, stacks: Any, length: int) -> tuple[Any, Any]:
+    """Loop by `jax.lax.scan` over stacked entries; compiled, so that a call outside a program compiles once."""
+    # Looked at first: what the step raises is its own, where the loop would say that its carry changes.
+    program = jax.make_jaxpr(step)(x, jax.tree.map(lambda stack: stack[0], stacks))
+    return jax.lax.scan(step, x, stacks, length=length, unroll=_is_slow(program.jaxpr))
+
+
+def loop_steps(
+    f: Callable[[Any, Any], tuple[Any, Any, Any]], carry: Any, parts: Sequence[Any]
+) -> tuple[Any, Any, list[Any]] | None:
+    """Loop by `jax.lax.scan` inside a program; None outside of one, and where steps are not alike."""
+    leaves = jax.tree.leaves((carry, parts))
+    if not any([isinstance(leaf, jax.core.Tracer) for leaf in leaves]) or not _are_arrays(leaves):
+        return None
+    if any([_kinds(part) != _kinds(parts[0]) for part in parts]):
+        return None
+    order: Any = None
+
+    def step(carry_then: Any, part: Any) -> Any:
+        nonlocal order
+        found = f(as_given(carry_then, carry), as_given(part, parts[0]))
+        if not _are_arrays(jax.tree.leaves(found)):
+            raise _NotAlike
+        order = skeleton(found)
+        return found
+
+    try:
+        # Traced once: the loop runs what was traced.
+        program, shapes = jax.make_jaxpr(step, return_shape=True)(carry, parts[0])
+    except _NotAlike:
+        return None
+    if _kinds(shapes[0]) != _kinds(carry) or _is_slow(program.jaxpr):
+        return None
+    structure = jax.tree.structure(shapes)
+
+    def turn(before: Any, part: Any) -> Any:
+        carry, total = before
+        found = jax.core.eval_jaxpr(program.jaxpr, program.consts, *jax.tree.leaves((carry, part)))
+        carry, terms, out = jax.tree.unflatten(structure, found)
+        return (carry, jax.tree.map(jax.numpy.add, total, terms)), out
+
+    zeros = jax.tree.map(lambda leaf: jax.numpy.zeros(leaf.shape, leaf.dtype), shapes[1])
+    stacked = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *parts)
+    (last, total), outs = jax.lax.scan(turn, (carry, zeros), stacked)
+    each = [jax.tree.map(lambda leaf, i=i: leaf[i], outs) for i in range(len(parts))]
+    return as_given(last, order[0]), as_given(total, order[1]), [as_given(out, order[2]) for out in each]
+
+
+def _is_slow(program: Any) -> bool:
+    """Tell convolutions on a CPU: in a loop XLA takes other kernels for them, of 5 to 20 times the time."""
+    return jax.default_backend() == "cpu" and _convolves(program)
+
+
+def _convolves(program: Any) -> bool:
+    inner = jax.extend.core.jaxprs_in_params
+    return any(
+        [
+            eqn.primitive.name == "conv_general_dilated" or any(map(_convolves, inner(eqn.params)))
+            for eqn in program.eqns
+        ]
+    )
+
+
+class _NotAlike(Exception):
+    """A step returns what is no array."""
+
+
+def _are_arrays(leaves: list[Any]) -> bool:
+    return all([isinstance(leaf, (jax.Array, np.ndarray)) for leaf in leaves])
+
+
+def _kinds(values: Any) -> Any:
+    leaves, structure = jax.tree.flatten(values)
+    return structure, [(leaf.dtype, leaf.shape) for leaf in leaves]

@@ -1,0 +1,26 @@
+"""Steps one after the other in one call: a loop in the program where a backend compiles one, else one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from luxport import tree
+from luxport.backend import backend_of, can, find_owner
+
+__all__ = ["run_steps"]
+
+
+def run_steps(f: Callable[[Any, Any], tuple[Any, Any, Any]], carry: Any, parts: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Take ``carry, terms, out = f(carry, part)`` for each part: the last carry, the sum of terms, a list of outs."""
+    array = next((leaf for leaf in tree.leaves((carry, parts[0])) if find_owner(type(leaf)) is not None), None)
+    if array is not None and len(parts) > 1 and can(backend := backend_of(array), "loops"):
+        found = backend.loop_steps(f, carry, parts)  # type: ignore[attr-defined]
+        if found is not None:
+            return found
+    total, outs = None, []
+    for part in parts:
+        carry, terms, out = f(carry, part)
+        total = terms if total is None else tree.map(lambda a, b: a + b, total, terms)
+        outs.append(out)
+    return carry, total, outs
