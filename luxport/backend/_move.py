@@ -12,6 +12,7 @@ from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, get_backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.tree.ordered_keys import with_places
+from luxport.tree.places import check_size
 
 __all__ = ["to", "to_numpy"]
 
@@ -43,6 +44,7 @@ def to(
     >>> to({"a": np.array([1.5]), "n": np.array([1])}, dtype="float32")
     {'a': array([1.5], dtype=float32), 'n': array([1])}
     """
+    check_size("to", values)
     target = None if backend is None else get_backend(backend)
     check_dtype_name(dtype, floating=True)
 

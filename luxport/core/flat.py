@@ -18,6 +18,7 @@ from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.ops._operation import operation
 from luxport.text import kind_of
 from luxport.tree.ordered_keys import in_order
+from luxport.tree.places import check_size
 from luxport.tree.static import Static, tell_optree
 
 __all__ = ["FlatParameters", "flatten"]
@@ -51,6 +52,7 @@ def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, L
     """
     if like is not None:
         layout = _layout_of(like)
+        check_size("flatten", ps)
         layout.check_tree(ps)
         return layout.flatten(ps), layout
     if isinstance(ps, FlatParameters):
@@ -114,6 +116,7 @@ class Layout:
     @classmethod
     def of(cls, ps: tree.Tree) -> Layout:
         """Lay a tree of arrays out, in its order."""
+        check_size("flatten", ps)
         seen: dict[int, Part] = {}
         size = 0
 

@@ -11,6 +11,7 @@ from luxport.core.abstract_arrays import AbstractArray, AbstractRng, ValuesNeede
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng
+from luxport.tree.places import MOST_PLACES
 
 __all__ = ["abstract_values", "check_places", "initial_parameters", "initial_states"]
 
@@ -81,16 +82,13 @@ def _describe(values: Any, known: dict[int, Any]) -> Any:
     return known[id(values)]
 
 
-_MOST_PLACES = 1_000_000
-
-
 def check_places(function: str, layer: LayerBase, rng: Rng | None = None) -> None:
     """Refuse a model with more layers than can be walked through: a few that stand in one another again and again.
 
     Raises: ValueError
     """
-    if layer._places > _MOST_PLACES and not isinstance(rng, AbstractRng):
+    if layer._places > MOST_PLACES and not isinstance(rng, AbstractRng):
         raise ValueError(
-            f"{function} expects a model of at most {_MOST_PLACES:,} layers, got a {type(layer).__name__} of "
+            f"{function} expects a model of at most {MOST_PLACES:,} layers, got a {type(layer).__name__} of "
             f"{layer._places:,}: the same layers stand in it again and again"
         )

@@ -16,6 +16,7 @@ from luxport.backend import (
     find_owner,
 )
 from luxport.core.anatomy import LayerBase, Parameters, States
+from luxport.core.comparing import compare_once
 from luxport.core.construction import complete_when_built
 from luxport.core.display import display, one_line
 from luxport.core.error_location import locate_errors
@@ -53,7 +54,10 @@ class Layer(LayerBase, ABC):
             cls.__call__ = locate_errors(cls.__call__)
         # A subclass without fields of its own is built as its parent is, whose __init__ may be written by hand.
         own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
+        equality, hashing = "__eq__" not in vars(cls), "__hash__" not in vars(cls)
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
+        if cls.children is not LayerBase.children:
+            compare_once(cls, equality=equality, hashing=hashing)
         if "__init__" in vars(cls):
             type.__setattr__(cls, "__init__", complete_when_built(cls.__init__))
 

@@ -19,6 +19,7 @@ from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
 from luxport.optimizers._usual_step import step_together
 from luxport.text import kind_of, safe_to_show
+from luxport.tree.places import check_size
 from luxport.tree.static import Static
 
 __all__ = ["setup", "update", "update_in_place"]
@@ -57,6 +58,7 @@ def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     {'eta': array(0.1), 'rho': array(0.9)}
     """
     check_rule(rule)
+    check_size("optimizers.setup", ps)
     expect_all_together(rule)
     places: dict[int, Path] = {}
     groups: dict[str, list[Any]] = {}

@@ -15,6 +15,7 @@ from luxport.optimizers._adjustments import adjust
 from luxport.optimizers._updates import setup as setup_optimizer
 from luxport.training._loss_scaling import DynamicLossScale
 from luxport.transforms._stop_gradient import stop_gradient
+from luxport.tree.places import check_size
 from luxport.tree.static import Static
 
 __all__ = ["ENTRIES", "Program", "StateTakenError", "TakenState", "TrainState", "kept_state"]
@@ -125,6 +126,7 @@ class TrainState(_Fields):
             st = initial if st is None else st
         elif st is None:
             st = initial_states(0, model)
+        check_size("TrainState.create", (ps, st))
         # Parameters of PyTorch's that require a gradient would keep a graph of all steps.
         ps, st = tree.map(_constant, (ps, st))
         opt_state = setup_optimizer(optimizer, ps)

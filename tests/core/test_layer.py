@@ -528,9 +528,10 @@ def test_a_pair_that_was_not_taken_apart(message):
                                   lambda m: lp.Chain(lp.SkipConnection(m, max), m)])  # fmt: skip
 def test_layers_that_stand_in_each_other_twice_are_built_at_once(hold):
     # Of 16 levels, each of which described all that is below it twice, building took 9.5 s; here it would take years.
-    model = lp.Dense(2, 2)
+    model, like, other = lp.Dense(2, 2), lp.Dense(2, 2), lp.Dense(2, 2, lp.relu)
     for _ in range(60):
-        model = hold(model)
+        model, like, other = hold(model), hold(like), hold(other)
+    assert model == like and model != other and hash(model) == hash(like) and len({model, like, other}) == 2
     assert len(list(model.children().values())) > 0
     # Counts know all places, texts end, and what would walk through them all says so.
     assert lp.parameter_length(model) >= 6 * 2**60 and lp.state_length(model) == 0

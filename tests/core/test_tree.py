@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict, namedtuple
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 
 import luxport as lp
@@ -61,3 +62,20 @@ def test_structure_and_back():
 def test_another_structure_is_an_error(other, message):
     text = message(ValueError, tree.map, lambda *leaves: leaves, {"a": 1, "b": (2,)}, other)
     assert text.startswith("trees of one structure expected, got ")
+
+
+def test_dicts_that_stand_in_one_another_again_and_again_are_refused_at_once(tmp_path):
+    deep: tree.Tree = {"w": np.ones(2, np.float32)}
+    for _ in range(30):
+        deep = {"a": deep, "b": deep}
+    calls = {
+        "to": lambda: lp.to(deep, backend="numpy"),
+        "save": lambda: lp.save(tmp_path / "deep.safetensors", deep, {}),
+        "flatten": lambda: lp.flatten(deep["a"], like=deep),
+        "optimizers.setup": lambda: lp.optimizers.setup(lp.optimizers.Adam(), deep),
+        "TrainState.create": lambda: lp.training.TrainState.create(lp.Dense(2, 2), lp.optimizers.Adam(), ps=deep),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=rf"^{name} expects a tree of at most 1,000,000 entries, got one of "):
+            call()
+    assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,7 @@ from luxport.porting.files.replacing import replacing
 from luxport.porting.files.safetensors_reader import read_safetensors
 from luxport.porting.files.safetensors_writer import write_safetensors
 from luxport.porting.loading import placed
+from luxport.tree.places import check_size
 from luxport.tree.static import Static
 from luxport.version import __version__
 
@@ -64,6 +65,8 @@ def save(
     """
     writer = TreeWriter()
     given = {"ps": ps, "st": st, "opt": optimizer}
+    for values in given.values():
+        check_size("save", values)
     trees = {name: writer.describe(values, name) for name, values in given.items() if values is not None}
     metadata = {
         "luxport": __version__,
