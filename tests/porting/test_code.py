@@ -318,7 +318,10 @@ def test_the_command_tries_what_it_wrote(tmp_path, capsys):
     )
     assert main(["port", str(source), "--run"]) == 1
     out, err = capsys.readouterr()
-    assert out == "model: Dense with 9 parameters\nmlp(): Chain with 31 parameters\n"
+    assert out.splitlines() == [
+        "model: Dense with 9 parameters, (2, 2) -> (2, 3)",
+        "mlp(): Chain with 31 parameters, (2, 4) -> (2, 4)",
+    ]
     assert "weird(2)" in err
     trained = tmp_path / "trained.bson"
     weight = {"weight": bw.array(np.ones((2, 3), np.float32)), "bias": bw.array(np.ones(3, np.float32))}
@@ -329,6 +332,29 @@ def test_the_command_tries_what_it_wrote(tmp_path, capsys):
     source.write_text("x = 3")
     assert main(["port", str(source), "--run"]) == 0
     assert capsys.readouterr().out == "no model is built when it is imported\n"
+
+
+def test_the_command_tries_what_the_source_calls_itself(tmp_path, capsys):
+    source = tmp_path / "net.jl"
+    source.write_text("""using Flux
+    struct Net; conv; dense; end
+    (m::Net)(x) = m.dense(Flux.flatten(m.conv(x)))
+    Net(channels::Int; hidden = 2channels) =
+        Net(Conv((3, 3), channels => hidden, relu), Dense(10 * 26 * hidden => 5))
+    function train(; epochs = 3, width = 4)
+        half = width ÷ 2
+        model = Net(half; hidden = width)
+        broken = Net(half; hidden = unknown)
+        x = rand(Float32, 12, 28, 2, 7)
+        for epoch in 1:epochs
+            whatever!(model, x)
+        end
+    end
+    """)
+    assert main(["port", str(source), "--run"]) == 1
+    assert capsys.readouterr().out == (
+        "Net(half; hidden = width): CompactLayer with 5,281 parameters, (7, 2, 28, 12) -> (7, 5)\n"
+    )
 
 
 @pytest.mark.parametrize(

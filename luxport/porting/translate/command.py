@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
                 file.write(translation.python.encode())
         elif not tried:
             print(translation.python, end="")
-        for line in report(translation.python, options.check) if tried else ():
+        for line in report(translation, options.check) if tried else ():
             print(safe_to_show(line))
     except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
         print(f"luxport port: {shown}: {safe_to_show(_reason(error, options.source))}", file=sys.stderr)

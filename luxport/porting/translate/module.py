@@ -15,6 +15,7 @@ from luxport.porting.translate.importing import held_back
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.methods import find_methods
 from luxport.porting.translate.output import Hole, Output, Piece
+from luxport.porting.translate.own_calls import OwnCall, own_calls, shapes_tried
 from luxport.porting.translate.parse import every_node, last_name, line_of, names_in, one_line, parse, text
 from luxport.porting.translate.scope import Scope, Source, Table, makes_layers
 from luxport.porting.translate.statements import block
@@ -34,6 +35,10 @@ class Translation:
 
     python: str
     holes: tuple[Hole, ...]
+    own_calls: tuple[OwnCall, ...] = ()
+    """Calls in functions of the source that make its models, each as a function in Python."""
+    shapes_tried: tuple[tuple[int, ...], ...] = ()
+    """The shapes here of arrays that it draws, on which its models may be tried."""
 
 
 def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translation:
@@ -125,7 +130,8 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
         raise FileFormatError(f"the Python would be longer than {_MOST_WRITTEN:,} letters")
     if wrong := violation(python):
         raise FileFormatError(f"no Python is written that would have {wrong}")
-    return Translation(python, holes)
+    calls = own_calls(here, root, names_bound(ast.parse(python).body))
+    return Translation(python, holes, tuple(calls), tuple(shapes_tried(root)))
 
 
 def _measured(root: Node) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
 import luxport
+from luxport.core.initial_values import abstract_values, initial_parameters
 from luxport.porting import load_parameters
 from luxport.porting.translate.counted_run import Budget, Raised, Run, TooMuch
+from luxport.porting.translate.module import Translation
 
 __all__ = ["models_of", "report"]
 
@@ -19,19 +21,22 @@ _NAME = "luxport_ported"
 _STEPS = 150_000
 
 
-def models_of(python: str) -> dict[str, luxport.Layer]:
+def models_of(translation: Translation) -> dict[str, luxport.Layer]:
     """Import a module that `translate` has written, and return its models by name.
 
-    A function that can be called with nothing is among them as ``name()`` if it makes one, and does so soon.
+    A function that can be called with nothing is among them as ``name()`` if it makes one, and does so soon; so is
+    what the source makes itself in its functions, by what it calls.
     """
     module = sys.modules[_NAME] = ModuleType(_NAME)  # where dataclasses look for what they belong to
+    named = {f"own_call_{place}": call.julia for place, call in enumerate(translation.own_calls, 1)}
+    python = "\n\n\n".join([translation.python, *(call.python for call in translation.own_calls)])
     try:
         exec(compile(python.encode(), "ported.py", "exec"), vars(module))
         names = vars(module)
         found = {name: value for name, value in names.items() if isinstance(value, luxport.Layer)}
         for name in _makers(python):
             if name in names and isinstance(made := names[name](), luxport.Layer):
-                found[f"{name}()"] = made
+                found[named.get(name, f"{name}()")] = made
     finally:
         del sys.modules[_NAME]
     return found
@@ -62,13 +67,18 @@ def _makes_layer(run: Run, name: str) -> bool:
         return False
 
 
-def report(python: str, trained: str | None = None) -> Iterator[str]:
-    """Yield a line for each model: how many parameters it has, and whether those of a trained file fit."""
-    models = models_of(python)
+def report(translation: Translation, trained: str | None = None) -> Iterator[str]:
+    """Yield a line for each model: its parameters, its shapes, and whether the parameters of a trained file fit."""
+    models = models_of(translation)
     if not models:
         yield "no model is built when it is imported"
     for name, model in models.items():
-        line = f"{name}: {type(model).__name__} with {luxport.parameter_length(model):,} parameters"
+        try:
+            line = f"{name}: {type(model).__name__} with {luxport.parameter_length(model):,} parameters"
+        except Exception as error:  # of the model, whatever it is
+            yield f"{name}: {type(model).__name__}; {_first_line(error)}"
+            continue
+        line += f", {_shapes(model, translation.shapes_tried)}"
         if trained is not None:
             try:
                 load_parameters(trained, model)
@@ -76,3 +86,37 @@ def report(python: str, trained: str | None = None) -> Iterator[str]:
             except ValueError as error:  # which a FileFormatError is
                 line += f"; {error}"
         yield line
+
+
+def _shapes(model: luxport.Layer, tried: Iterable[tuple[int, ...]]) -> str:
+    """Return the shape of an input that a model takes, and of what it makes of it."""
+    failed: Exception | None = None
+    for shape in dict.fromkeys([*tried, *_likely(model)]):
+        for dtype in ("float32", "int64"):
+            try:
+                return f"{shape} -> {luxport.output_shape(model, shape, dtype=dtype)}"
+            except NotImplementedError as error:  # a hole in the middle
+                return _first_line(error)
+            except Exception as error:  # one of another shape may do
+                failed = failed if dtype == "int64" else error
+    return f"no input found that it takes: {_first_line(failed)}" if failed else "no input found that it takes"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0]
+
+
+def _likely(model: luxport.Layer) -> Iterator[tuple[int, ...]]:
+    """Yield shapes of inputs that the first weight of a model would take, of a layer that is no table."""
+    for path, leaf in luxport.tree.leaves_with_path(abstract_values(initial_parameters, model)):
+        if path[-1] == "weight" and leaf.ndim > 2:
+            yield from ((2, *[size] * (leaf.ndim - 2), leaf.shape[1]) for size in _SIZES)
+            yield from ((2, leaf.shape[1], *[size] * (leaf.ndim - 2)) for size in _SIZES)
+            yield from ((2, leaf.shape[0], *[size] * (leaf.ndim - 2)) for size in _SIZES)
+            return
+        if path[-1] in ("weight", "weight_ih") and leaf.ndim == 2:
+            yield from ((2, leaf.shape[0]), (2, 5, leaf.shape[0]), (2, 5))
+            return
+
+
+_SIZES = (28, 32, 64, 224, 128, 256)

@@ -1,0 +1,143 @@
+"""The models that a source makes itself, wherever it does: calls with sizes that it gives, and the arrays it tries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from luxport.porting.errors import FileFormatError
+from luxport.porting.translate.checked import violation
+from luxport.porting.translate.definitions import parameters_and_body, signature
+from luxport.porting.translate.output import Piece
+from luxport.porting.translate.parse import (
+    UNUSUAL,
+    Unported,
+    arguments,
+    every_node,
+    last_name,
+    names_in,
+    one_line,
+    text,
+)
+from luxport.porting.translate.scope import Scope
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["OwnCall", "own_calls", "shapes_tried"]
+
+_MOST = 40
+
+
+@dataclass(frozen=True)
+class OwnCall:
+    """A call that makes a layer, as a function of nothing: what is called in Julia, and the function in Python."""
+
+    julia: str
+    python: str
+
+
+def own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
+    """Return the calls of what makes layers inside of functions, or of what is not ported, as far as all is known.
+
+    What a call is given may be computed of variables beside it and of its function's defaults.
+    """
+    found: dict[str, OwnCall] = {}
+    for call, variables in _calls(root, {}):
+        name = last_name(call.named_children[0])
+        given = arguments(call)
+        if here.kinds.get(name) != "builder" or not (given.positional or given.named):
+            continue
+        name = f"own_call_{len(found) + 1}"
+        python = _function(replace(here, piece=Piece()), name, call, variables)
+        julia = one_line(call)
+        if python and julia not in found and not violation(f"\n\n{python}", {*defined, name}):
+            found[julia] = OwnCall(julia, python)
+        if len(found) == _MOST:
+            break
+    return list(found.values())
+
+
+def _calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Node, Mapping[str, Node]]]:
+    """Yield the calls of functions by their names, but of heads, with the variables of the functions around them."""
+    if node.type in ("struct_definition", "macro_definition"):
+        return
+    inside = list(node.named_children)
+    if (head := signature(node)) is not None:
+        parameters, body = parameters_and_body(node)
+        variables = {**variables, **_assigned(parameters), **_assigned(body)}
+        inside = [
+            child for child in inside if not (child.start_byte <= head.start_byte and child.end_byte >= head.end_byte)
+        ]
+    elif node.type == "call_expression" and node.named_children[0].type == "identifier":
+        yield node, variables
+    for child in inside:
+        yield from _calls(child, variables)
+
+
+def _assigned(nodes: list[Node]) -> dict[str, Node]:
+    """Return what is assigned to names in statements that follow each other, and the defaults of parameters."""
+    found: dict[str, Node] = {}
+    for node in nodes:
+        if node.type in ("assignment", "named_argument", "optional_parameter", "keyword_parameter"):
+            left, *_, right = node.named_children
+            while left.type in ("typed_expression", "typed_parameter") and left.named_children:
+                left = left.named_children[0]
+            if left.type == "identifier":
+                found.setdefault(text(left), right)
+        elif node.type in ("block", "compound_statement", "let_statement"):
+            found |= {name: value for name, value in _assigned(list(node.named_children)).items() if name not in found}
+    return found
+
+
+def _function(here: Scope, name: str, call: Node, variables: Mapping[str, Node]) -> str:
+    """Return a function that makes what a call makes, nothing if not all is known that it needs."""
+    try:
+        here.put(f"def {name}():")
+        inner = here.indented(depth=1)
+        for variable in _needed(call, variables):
+            value = inner.code(variables[variable])
+            inner.put_code(f"{inner.name(variable)} = ", value)
+            inner = inner.assigning({variable: value.kind})
+        inner.put_code("return ", inner.code(call))
+    except FileFormatError:
+        raise
+    except (Unported, *UNUSUAL):
+        return ""
+    return "" if here.piece.holes else "\n".join(here.piece.lines)
+
+
+def _needed(call: Node, variables: Mapping[str, Node]) -> list[str]:
+    """Return the variables that a call is computed of, those first that others are computed of."""
+    order: list[str] = []
+    pending, begun = [(name, False) for name in sorted(names_in(call) & variables.keys())], set[str]()
+    while pending:
+        name, done = pending.pop()
+        if done:
+            order.append(name)
+        elif name not in begun:
+            begun.add(name)
+            inner = sorted(names_in(variables[name]) & variables.keys())
+            pending += [(name, True), *((other, False) for other in inner)]
+    return order
+
+
+def shapes_tried(root: Node) -> list[tuple[int, ...]]:
+    """Return the shapes here of the arrays that a source draws, or brings into a form, with numbers for all sizes."""
+    found: dict[tuple[int, ...], None] = {}
+    for node in every_node(root):
+        if node.type != "call_expression" or last_name(node.named_children[0]) not in _ARRAYS:
+            continue
+        sizes = [
+            text(value) for value in arguments(node).positional if text(value) not in ("Float32", "Float64", "rng")
+        ]
+        if last_name(node.named_children[0]) == "reshape":
+            sizes = ["2" if size == ":" and place == len(sizes) - 2 else size for place, size in enumerate(sizes[1:])]
+        if sizes and all(re.fullmatch(r"[1-9]\d{0,5}", size) for size in sizes):
+            found[tuple(map(int, sizes[::-1]))] = None
+    return list(found)[:_MOST]
+
+
+_ARRAYS = ("ones", "ones32", "rand", "rand32", "randn", "randn32", "reshape", "zeros", "zeros32")
