@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.checked import violation
+from luxport.porting.translate.checked import parsed, violation_in
 from luxport.porting.translate.definitions import parameters_and_body, signature
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import (
@@ -53,7 +53,8 @@ def own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
         name = f"own_call_{len(found) + 1}"
         python = _function(replace(here, piece=Piece()), name, call, variables)
         julia = one_line(call)
-        if python and julia not in found and not violation(f"\n\n{python}", {*defined, name}):
+        tree = parsed(python) if python and julia not in found else None
+        if tree is not None and not violation_in(tree.body, defined):
             found[julia] = OwnCall(julia, python)
         if len(found) == _MOST:
             break
