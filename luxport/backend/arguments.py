@@ -210,7 +210,7 @@ def checked(
         names, _ = arrays_of(function)
         expect_options = arguments.expect_options if arguments.rules else None
         any_by_position = any(name in arguments.rules for name in names)
-        expect = arguments.expect if early else None
+        expect = arguments.early_test() if early else None
 
         @functools.wraps(function)
         def call(*given: Any, **options: Any) -> Any:

@@ -239,7 +239,7 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
         raise LayerError("expects a number of offsets that is known before the program runs")
     xp = namespace(rows, indices, offsets)
     places = xp.astype(xp.cumulative_sum(xp.ones_like(indices, dtype=xp.int32)), xp.int32) - 1
-    segments = xp.clip(xp.searchsorted(offsets, places, side="right") - 1, 0, bags - 1)
+    segments = xp.clip(xp.searchsorted(offsets, places, side="right") - 1, min=0)
     if reduction == "max":
         top = reduce_segments(ops.stop_gradient(rows), segments, op="max", size=bags)
         # The gradient goes in equal shares to the rows that are the largest: a row may be in a bag twice.

@@ -68,8 +68,9 @@ def within(xp: Any, indices: Array, size: Any, name: str = "indices", culprit: s
     indices = as_indices(xp, indices)
     if are_in_range(indices, size, name, culprit):
         return indices, None
-    held = xp.clip(indices, 0, (size if is_number(size) else xp.astype(size, indices.dtype)) - 1)
-    return held, held == indices
+    # Not `clip`, whose PyTorch form cannot take a size that a compiler leaves open.
+    there = xp.logical_and(indices >= 0, indices < (size if is_number(size) else xp.astype(size, indices.dtype)))
+    return xp.where(there, indices, xp.zeros_like(indices)), there
 
 
 def mark_missing(xp: Any, y: Array, there: Array) -> Array:

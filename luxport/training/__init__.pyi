@@ -17,6 +17,7 @@ from ._loss_scaling import DynamicLossScale as DynamicLossScale
 from ._loss_scaling import all_finite as all_finite
 from ._loss_scaling import select as select
 from ._metrics import accuracy as accuracy
+from ._metrics import confusion_matrix as confusion_matrix
 from ._moving_average import MovingAverage as MovingAverage
 from ._one_hot import onecold as onecold
 from ._one_hot import onehot as onehot

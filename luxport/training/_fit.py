@@ -80,7 +80,7 @@ def fit(
         epochs: how often the data are gone through
         batch_size: how many samples a batch has, if the data are whole arrays
         validation: data to look at after each epoch, in test mode
-        metrics: functions ``(y_hat, y) -> scalar`` of the validation's pairs, by name
+        metrics: functions ``(y_hat, y) -> scalar`` of the validation's pairs, by name; tables are for `evaluate`
         callbacks: functions of a `Progress`, called after each epoch; one that returns True ends the training
         schedules: hyper-parameters of the optimizer by name, functions of the number of the step or epoch, from 1
         schedule_each: "epoch" or "step"
@@ -141,7 +141,7 @@ def fit(
             logs = means.values() | {"steps_per_second": steps / seconds, "samples_per_second": means.count / seconds}
             if held_out is not None and not interrupted.is_set():
                 found = evaluate(objective, state, held_out, metrics=metrics, jit=jit)
-                logs |= {f"val_{name}": value for name, value in found.items()}
+                logs |= {f"val_{name}": value for name, value in found.items() if isinstance(value, float)}
             history.append(logs)
             if checkpoint is not None:
                 place.note(epoch, number, len(waiting), interrupted.is_set())
@@ -167,15 +167,17 @@ def evaluate(
     batch_size: int = 32,
     metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     jit: bool = True,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Return the means over all samples of loss, floating statistics and metrics, in test mode; the state stays.
+
+    A metric that is no scalar is a table of counts, such as `confusion_matrix`: the sum of all batches, a NumPy array.
 
     Args:
         objective: as `fit` takes it
         state: the state that is looked at
         data: as `fit` takes them; pairs ``(x, y)`` if there are metrics
         batch_size: how many samples a batch has, if the data are whole arrays
-        metrics: functions ``(y_hat, y) -> scalar`` by name, such as `accuracy`
+        metrics: functions ``(y_hat, y) -> scalar`` or table by name, such as `accuracy`
         jit: compile
 
     >>> import luxport, numpy as np
@@ -189,9 +191,15 @@ def evaluate(
     st, means = test_mode(state.st), _Means()
     model = in_precision(state.model, state.program.value.precision)
     program = _look(objective, model, tuple((metrics or {}).items()), jit)
+    tables: dict[str, Any] = {}
     for batch in _ahead(_batches(data, batch_size, shuffle=False), state, []):
-        means.add(program(state.ps, st, batch), _samples(batch))
-    return means.values()
+        found = program(state.ps, st, batch)
+        means.add(found, _samples(batch))
+        for name in metrics or {}:
+            if _is_array(found[name]) and len(found[name].shape):
+                counts = backend_of(found[name]).to_numpy(found[name]).astype(np.float64)
+                tables[name] = tables.get(name, 0) + counts
+    return means.values() | tables
 
 
 @lru_cache(maxsize=64)

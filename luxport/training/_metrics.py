@@ -1,6 +1,8 @@
-"""How good predictions are: `accuracy`."""
+"""How good predictions are: `accuracy`, `confusion_matrix`."""
 
 from __future__ import annotations
+
+import math
 
 from luxport.backend import Array, array_device, dtype_name, namespace, same_shape
 from luxport.backend.arguments import checked
@@ -10,7 +12,7 @@ from luxport.errors import LayerError, shape_text
 from luxport.ops.indices import mark_missing, within
 from luxport.ops.shapes import sizes_of
 
-__all__ = ["accuracy"]
+__all__ = ["accuracy", "confusion_matrix"]
 
 
 @checked("y_hat floating, y ordered", rules={"axis": AXIS, "top": count(1), "ignore_index": or_none(LABEL)}, early=True)
@@ -38,20 +40,7 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     (0.5, 1.0)
     """
     xp = namespace(y_hat, y)
-    scores = xp.moveaxis(y_hat, axis, -1)
-    there = None
-    one_hot = same_shape(y.shape, y_hat.shape)
-    if one_hot:
-        classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
-    elif dtype_name(y).startswith(("int", "uint")) and same_shape(y.shape, scores.shape[:-1]):
-        y = as_indices(xp, y)
-        classes = y if ignore_index is None else xp.where(y == ignore_index, xp.zeros_like(y), y)
-        classes, there = within(xp, classes, sizes_of(scores)[-1], "classes", "accuracy")
-    else:
-        raise LayerError(
-            f"expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
-            f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
-        )
+    scores, classes, there, counted = _scores_and_classes("accuracy", y_hat, y, axis, ignore_index)
     numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))
     first = xp.astype(classes, xp.int32)[..., None]
     is_class = numbers == first
@@ -63,7 +52,73 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     ahead = xp.sum(xp.astype(ahead, xp.int32), axis=-1)
     right = xp.astype(xp.logical_and(known, ahead < top), xp.float32)
     right = right if there is None else mark_missing(xp, right, there)
-    if ignore_index is None:
-        return xp.mean(right)
-    counted = xp.astype((classes if one_hot else y) != ignore_index, xp.float32)
-    return xp.sum(right * counted) / xp.sum(counted)
+    return xp.mean(right) if counted is None else xp.sum(right * counted) / xp.sum(counted)
+
+
+@checked("y_hat floating, y ordered", rules={"axis": AXIS, "ignore_index": or_none(LABEL)}, early=True)
+def confusion_matrix(y_hat: Array, y: Array, *, axis: int = -1, ignore_index: int | None = None) -> Array:
+    """Return how often samples of each class (rows) have their highest score in each class (columns), as float32.
+
+    Numbers are exact up to 2^24 samples. Of classes with one score the first is the higher; NaN is below all others.
+    It may be compiled: then a class that is none makes the table NaN. `evaluate` adds up the tables of its batches.
+
+    Args:
+        y_hat: the scores of the classes
+        y: the classes as indices from 0, or one-hot (or any weights, of which the largest is the class)
+        axis: the axis of the classes in y_hat, and in y if it is one-hot
+        ignore_index: samples with this index as their class do not count
+
+    Shapes: y_hat (..., classes); y (...) of integers, or like y_hat -> (classes, classes)
+    Raises: LayerError if the shapes do not fit or a class is out of range; LayerTypeError for scores that are not
+            floating
+
+    >>> import numpy as np
+    >>> scores = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.5, 0.3]], np.float32)
+    >>> confusion_matrix(scores, np.array([1, 1, 2]))
+    array([[0., 0., 0.],
+           [1., 1., 0.],
+           [0., 1., 0.]], dtype=float32)
+    """
+    xp = namespace(y_hat, y)
+    scores, classes, there, counted = _scores_and_classes("confusion_matrix", y_hat, y, axis, ignore_index)
+    chosen = xp.argmax(xp.where(scores == scores, scores, xp.full_like(scores, -math.inf)), axis=-1)
+    numbers = xp.arange(scores.shape[-1], dtype=xp.int32, device=array_device(y_hat))
+
+    def marks(places: Array) -> Array:
+        """Return float32 ones where a class is, a row a sample."""
+        ones = xp.astype(xp.astype(places, xp.int32)[..., None] == numbers, xp.float32)
+        return xp.reshape(ones, (-1, sizes_of(scores)[-1]))
+
+    rows = marks(classes)
+    if counted is not None:
+        rows = rows * xp.reshape(counted, (-1, 1))
+    if there is not None:
+        rows = mark_missing(xp, rows, xp.reshape(there, (-1,)))
+    return xp.matrix_transpose(rows) @ marks(chosen)
+
+
+def _scores_and_classes(
+    caller: str, y_hat: Array, y: Array, axis: int, ignore_index: int | None
+) -> tuple[Array, Array, Array | None, Array | None]:
+    """Return scores with their classes last, the class of each sample, which are in range, and which count (float32).
+
+    Of the last two, None says that all are.
+
+    Raises: LayerError
+    """
+    xp = namespace(y_hat, y)
+    scores, there = xp.moveaxis(y_hat, axis, -1), None
+    if same_shape(y.shape, y_hat.shape):
+        given = classes = xp.argmax(xp.moveaxis(y, axis, -1), axis=-1)
+    elif dtype_name(y).startswith(("int", "uint")) and same_shape(y.shape, scores.shape[:-1]):
+        given = classes = as_indices(xp, y)
+        if ignore_index is not None:
+            classes = xp.where(given == ignore_index, xp.zeros_like(given), given)
+        classes, there = within(xp, classes, sizes_of(scores)[-1], "classes", caller)
+    else:
+        raise LayerError(
+            f"expects y as integers with the shape of y_hat without its axis {axis}, or like y_hat, "
+            f"got {dtype_name(y)} {shape_text(y)} for {shape_text(y_hat)}"
+        )
+    counted = None if ignore_index is None else xp.astype(given != ignore_index, xp.float32)
+    return scores, classes, there, counted

@@ -6,6 +6,7 @@ import pytest
 import torch
 from compile_counts import MOST, calls_of, compilations, losses, sizes_that_change
 
+import luxport as lp
 from luxport_conformance.examples import EXAMPLES
 
 
@@ -31,6 +32,16 @@ def test_a_layer_is_compiled_twice(name, sizes):
 def test_a_loss_of_labels_is_compiled_twice():
     loss, calls = next((loss, calls) for name, loss, calls in losses() if name == "sparse_logitcrossentropy")
     assert 0 < compilations(loss, calls) <= MOST
+
+
+def test_numbers_of_classes_and_of_bags_stay_symbolic():
+    scores = ((torch.rand(4, n), torch.arange(4, dtype=torch.int32) % n) for n in range(2, 6))
+    assert 0 < compilations(lp.training.confusion_matrix, scores) <= MOST
+    bags = lp.EmbeddingBag(5, 3)
+    ps, st = lp.setup(0, bags, backend="torch")
+    indices = torch.arange(6, dtype=torch.int32) % 5
+    calls = (((indices, torch.arange(n, dtype=torch.int32)), ps, st) for n in range(2, 6))
+    assert 0 < compilations(bags, calls) <= MOST
 
 
 def test_what_is_written_out_for_each_size_is_counted():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -69,6 +72,55 @@ class TestAccuracy:
         with pytest.raises(ValueError) as caught:
             lp.training.accuracy(*arguments, **options)
         assert text in str(caught.value)
+
+
+class TestConfusionMatrix:
+    def test_rows_are_classes_and_columns_what_scored_highest(self, backend):
+        scores = on(backend, [[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.5, 0.5], [np.nan, 0.0, 0.3]])
+        y = on(backend, [1, 1, 2, 0], "int32")
+        table = np.array([[0, 0, 1], [1, 1, 0], [0, 1, 0]])
+        for f in (lp.training.confusion_matrix, lp.jit(lp.training.confusion_matrix)):
+            assert (host(f(scores, y)) == table).all()
+        assert (host(lp.training.confusion_matrix(scores, on(backend, np.eye(3)[[1, 1, 2, 0]]))) == table).all()
+        turned = lp.namespace(scores).matrix_transpose(scores)
+        assert (host(lp.training.confusion_matrix(turned, y, axis=0)) == table).all()
+        table[1] = 0
+        assert (host(lp.training.confusion_matrix(scores, y, ignore_index=1)) == table).all()
+        table[0] = 0
+        assert (
+            host(lp.training.confusion_matrix(scores, on(backend, [-1, -1, 2, -1], "int32"), ignore_index=-1)) == table
+        ).all()
+
+    def test_its_diagonal_is_the_accuracy_over_all_batches(self, backend):
+        rng = np.random.default_rng(0)
+        scores, y = rng.normal(size=(50, 2, 4)).astype(np.float32), rng.integers(0, 4, (50, 2))
+        state = lp.training.TrainState.create(lp.NoOpLayer(), optimizers.Adam(), ps={"a": on(backend, [1.0])}, st={})
+        metrics = {"right": lp.training.accuracy, "table": lp.training.confusion_matrix}
+        data = (scores, y.astype(np.int32))
+        found = lp.training.evaluate(
+            lp.losses.SparseCrossEntropyLoss(logits=True), state, data, batch_size=16, metrics=metrics, jit=False
+        )
+        assert found["table"].sum() == 100
+        assert np.trace(found["table"]) == pytest.approx(100 * found["right"])
+        assert (found["table"].sum(axis=1) == np.bincount(y.ravel(), minlength=4)).all()
+
+    def test_a_class_out_of_range_is_an_error_or_nan(self, backend):
+        scores, y = on(backend, [[1.0, 0.0]] * 2), on(backend, [2, 0], "int32")
+        with pytest.raises(IndexError, match="expects classes of at least 0 and below 2, got 2"):
+            lp.training.confusion_matrix(scores, y)
+        if backend not in ("numpy", "strict"):
+            assert np.isnan(host(lp.jit(lp.training.confusion_matrix)(scores, y))).all()
+
+
+def test_what_looks_at_arrays_in_every_call_is_ready_before_the_first():
+    """A compiler that reads Python cannot read how it is made: the first call may stand in `torch.compile`."""
+    code = (
+        "import inspect, luxport.training as t\n"
+        "for f in (t.accuracy, t.confusion_matrix, t.onecold):\n"
+        "    print('patterns' in vars(inspect.getclosurevars(f).nonlocals['expect'].__self__))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["True"] * 3
 
 
 class TestGlobalNorm:

@@ -112,6 +112,7 @@ _LOSSES: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
 
 _LABELS: Mapping[str, tuple[tuple[Any, ...], Mapping[str, Any]]] = {
     "accuracy": ((_X, _CLASSES), {}),
+    "confusion_matrix": ((_X, _CLASSES), {}),
     "onecold": ((_X,), {"labels": ["a", "b", "c"]}),
     "onehot": ((), {"label": 1, "labels": 3}),
     "onehotbatch": ((_CLASSES,), {"labels": 3}),

@@ -27,8 +27,8 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
         return values.to(dtype=wanted, device=place, copy=True)
     host = np.array(values)
     if host.dtype.name == "bfloat16":  # NumPy's extension type: PyTorch takes its bits
-        return torch.from_numpy(host.view(np.int16)).view(torch.bfloat16).to(dtype=wanted, device=place)
-    return torch.from_numpy(host).to(dtype=wanted, device=place)
+        return _move(torch.from_numpy(host.view(np.int16)).view(torch.bfloat16), wanted, place)
+    return _move(torch.from_numpy(host), wanted, place)
 
 
 def to_numpy(array: torch.Tensor) -> Any:
@@ -54,6 +54,13 @@ def devices() -> list[str]:
 def device_of(array: torch.Tensor) -> str:
     """Name a tensor's device."""
     return f"gpu:{array.device.index or 0}" if array.device.type == "cuda" else array.device.type
+
+
+def _move(host: torch.Tensor, dtype: torch.dtype | None, place: torch.device | None) -> torch.Tensor:
+    """Convert and move a tensor that nobody else has, without waiting for a GPU: from pinned memory, PyTorch's own."""
+    if place is None or place.type != "cuda":
+        return host.to(dtype=dtype, device=place)
+    return host.to(dtype=dtype).pin_memory().to(device=place, non_blocking=True)
 
 
 def _device(name: str) -> torch.device:

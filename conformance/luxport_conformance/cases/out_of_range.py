@@ -72,6 +72,7 @@ def _compiled(table: Any, slices: Any, scores: Any, i: Any, offsets: Any) -> Any
             "gradient of losses": gradients(JUDGES, scores)[1:3, :],
             "mean": losses.sparse_logitcrossentropy(scores, i),
             "accuracy": luxport.training.accuracy(scores, i),
+            "confusion": luxport.training.confusion_matrix(scores, i),
             "one_hot": luxport.training.onehotbatch(i, 3),
             "bags": _BAG((i * 0, offsets), {"weight": table}, {})[0],
             "ctc": ops.ctc_loss(xp.stack([scores] * 3), xp.stack([i[:1], i[1:2], i[2:3]])),
@@ -107,6 +108,7 @@ COMPILED: dict[str, Any] = {
     "gradient of losses": np.zeros((2, 3)),
     "mean": np.array(math.nan),
     "accuracy": np.array(math.nan),
+    "confusion": np.full((3, 3), math.nan),
     "one_hot": _missing(np.eye(3)[[0, 2]]),
     "bags": ALL_NAN,
     "ctc": Property("NaN but for the first sequence", lambda y: bool(np.isfinite(y[0]) and np.isnan(y[1:]).all())),
@@ -120,6 +122,7 @@ EAGER: dict[str, tuple[Callable[..., Any], Any, str]] = {
     **{name: (f, SLICES, "of at least 0 and below 3, got") for name, f in PUTS.items()},
     **{name: (f, SCORES, "classes of at least 0 and below 3, got") for name, f in JUDGES.items()},
     "accuracy": (luxport.training.accuracy, SCORES, "classes of at least 0 and below 3, got"),
+    "confusion_matrix": (luxport.training.confusion_matrix, SCORES, "classes of at least 0 and below 3, got"),
     "onehotbatch": (lambda scores, i: luxport.training.onehotbatch(i, 3), SCORES, "a label among"),
     "apply_rotary_embedding": (
         lambda x, i: ops.apply_rotary_embedding(x[:, None, :], x[:3, :1], x[:3, :1], i),
