@@ -39,7 +39,8 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
 
     `save_checkpoint` writes in rank 0 alone, and `restore` reads in each. With the engine "jax" in one process the
     workers are its devices, and a batch is cut into equal parts for them. PyTorch adds gradients up while the others
-    are computed, if not compiled; JAX's own engine within the compiled step; the others between two programs.
+    are computed, if not compiled; JAX's and TensorFlow's own engines within the compiled step; the others between two
+    programs.
 
     Args:
         state: what `TrainState.create` made, with a plain rule
@@ -47,7 +48,7 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
 
     Raises: DistributedError before `initialize`, and from `train_step` as `allreduce` does: also where batches or
             options are not the same in every process; ValueError from a compiled step with `sync_batch_norm` where
-            arrays are moved between programs, that is on every engine but JAX's own
+            arrays are moved between programs, that is on PyTorch's engine and MPI
 
     >>> import luxport
     >>> from luxport import distributed, optimizers, training

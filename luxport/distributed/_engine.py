@@ -58,8 +58,9 @@ def inside_a_program(engine: str) -> DistributedError:
 
 
 def first_line(error: Exception) -> str:
-    """Return what a framework says first, on one line."""
-    return safe_to_show((str(error).strip().splitlines() or [type(error).__name__])[0], 300)
+    """Return what a framework says first, on one line, without the name of an operation that TensorFlow begins with."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return safe_to_show(line.partition("}} ")[2] if line.startswith("{{") else line, 300)
 
 
 class Engine(Protocol):
@@ -201,9 +202,9 @@ def initialize(engine: str = "auto", *, timeout: float = 300.0) -> None:
     Without them there is one process, whose engine is "local".
 
     Args:
-        engine: "jax", "torch" (their own engines, for their own arrays), "mpi" (mpi4py, for arrays of every backend,
-            through the host), "local" (one process), or "auto": the default backend's, MPI where that has none and
-            mpiexec or srun started the processes, else PyTorch's
+        engine: "jax", "torch", "tf" (their own engines, for their own arrays), "mpi" (mpi4py, for arrays of every
+            backend, through the host), "local" (one process), or "auto": the default backend's, MPI where that has none
+            and mpiexec or srun started the processes, else PyTorch's
         timeout: after how many seconds without another process an operation raises a `DistributedError`
 
     Raises: ValueError for another name, or a timeout that is not positive; DistributedError if another engine is there

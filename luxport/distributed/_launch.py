@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from luxport.text import shown
 
 __all__ = ["World", "read_world"]
 
@@ -20,6 +23,7 @@ class World:
         size: how many there are
         launcher: who says so, for messages
         address: where rank 0 can be met, ``host:port``; "" if nobody told
+        hosts: where each can be met, if that was told
     """
 
     rank: int = 0
@@ -27,6 +31,7 @@ class World:
     size: int = 1
     launcher: str = "nothing"
     address: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 _LAUNCHERS = (
@@ -57,7 +62,7 @@ def read_world(environment: Mapping[str, str]) -> World:
     Raises: ValueError for numbers that are none, or that contradict each other
 
     >>> read_world({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "node7", "MASTER_PORT": "29500"})
-    World(rank=1, local_rank=1, size=2, launcher='torchrun (RANK, WORLD_SIZE)', address='node7:29500')
+    World(rank=1, local_rank=1, size=2, launcher='torchrun (RANK, WORLD_SIZE)', address='node7:29500', hosts=())
     """
     for launcher, rank_name, size_name, local_name, local_size_name in _LAUNCHERS:
         if rank_name not in environment or size_name not in environment:
@@ -68,7 +73,24 @@ def read_world(environment: Mapping[str, str]) -> World:
         local = _number(environment, local_name) if local_name in environment else rank
         on_one_host = environment.get(local_size_name) == str(size)
         return World(rank, local, size, launcher, _address(environment, on_one_host=on_one_host))
-    return World()
+    return _of_tensorflow(environment["TF_CONFIG"]) if "TF_CONFIG" in environment else World()
+
+
+def _of_tensorflow(text: str) -> World:
+    """Read what TensorFlow's strategies read: the places of all processes, and which of them this one is."""
+    try:
+        told = json.loads(text)
+        jobs = {name: tuple(told["cluster"].get(name, ())) for name in ("chief", "worker")}
+        kind, index = told["task"]["type"], int(told["task"]["index"])
+        own, hosts = jobs[kind][index], jobs["chief"] + jobs["worker"]
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise ValueError(
+            f"a cluster with chief and worker, and a task among them, expected in TF_CONFIG, got {shown(text)}"
+        ) from None
+    rank = hosts.index(own)
+    name = own.rpartition(":")[0]
+    local = sum([place.rpartition(":")[0] == name for place in hosts[:rank]])
+    return World(rank, local, len(hosts), "TF_CONFIG", hosts[0], hosts)
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:

@@ -55,9 +55,9 @@ def main() -> None:
     """Run everything, one after the other, and the example on each engine."""
     failed = 0
     for size in (2, 4):
-        for engine in ("torch", "jax", "mpi"):
-            ends = {"torch": ("raising", "sleeping", "leaving", "compiled"), "jax": ("sleeping",), "mpi": ("sleeping",)}
-            for rounds in (ALL, STEPS, "hanging", *ends[engine]):
+        for engine in ("torch", "jax", "tf", "mpi"):
+            ends = ("raising", "sleeping", "leaving", "compiled") if engine in ("torch", "tf") else ("sleeping",)
+            for rounds in (ALL, STEPS, "hanging", *ends):
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)
                 print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)
@@ -65,6 +65,7 @@ def main() -> None:
     starts = {
         "torch": [*torchrun, str(_free_port()), str(EXAMPLE), "--backend", "torch"],
         "jax": [*torchrun, str(_free_port()), str(EXAMPLE), "--backend", "jax"],
+        "tf": [*torchrun, str(_free_port()), str(EXAMPLE), "--backend", "tf"],
         "mpi": [mpiexec(), "-n", "2", sys.executable, str(EXAMPLE), "--engine", "mpi"],
     }
     for command in starts.values():

@@ -16,6 +16,8 @@ from luxport.optimizers import Momentum
 from luxport.training import TrainState, restore, save_checkpoint, train_step
 
 BATCH, STEPS = 4, 20
+INSIDE = ("jax", "tf")
+"""Whose compiled steps move arrays themselves."""
 
 
 def expect(condition: Any, said: Any) -> None:
@@ -60,12 +62,12 @@ def bits(state: TrainState) -> list[Any]:
 def stepping(backend: str, timeout: float, jit: bool | None = None) -> None:
     """Train without BatchNorm, with one of each process's and with one of all."""
     rank, size = distributed.rank(), distributed.total_workers()
-    jit = backend == "jax" if jit is None else jit
+    jit = backend in INSIDE if jit is None else jit
     data = batches(size, STEPS)
     norm = luxport.BatchNorm(3)
     for layers, together, parts in (((), False, 1), ((norm,), False, size), ((norm,), True, 1)):
         model = model_with(*layers)
-        if together and jit and backend != "jax":
+        if together and jit and backend not in INSIDE:
             continue
         start = TrainState.create(model, Momentum(0.05), 1 + rank, backend=backend)  # rank 0's counts
         state = distributed.data_parallel(start, sync_batch_norm=together)
@@ -87,7 +89,7 @@ def stepping(backend: str, timeout: float, jit: bool | None = None) -> None:
 
 def resuming(backend: str, timeout: float) -> None:
     """Go on from a checkpoint to the bit; draw of dropout's own streams; skip a step in all processes at once."""
-    rank, size, jit = distributed.rank(), distributed.total_workers(), backend == "jax"
+    rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
     data = batches(size, 6)
     model = model_with(luxport.Dropout(0.5))
     folder = os.path.join(tempfile.gettempdir(), f"luxport_{os.environ['MASTER_PORT']}_{backend}")
@@ -137,7 +139,7 @@ def resuming(backend: str, timeout: float) -> None:
 
 def stepping_out(backend: str, timeout: float) -> None:
     """Call with another batch, another option, another tree: each process names the rank and the difference."""
-    rank, jit = distributed.rank(), backend == "jax"
+    rank, jit = distributed.rank(), backend in INSIDE
     data = batches(distributed.total_workers(), 1)
     x, y = part(data, 0, backend, rank)
     state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
@@ -162,7 +164,7 @@ def stepping_out(backend: str, timeout: float) -> None:
 
 def leaving(backend: str, timeout: float, leave: Any = None) -> None:
     """Let rank 1 be killed between two steps: the others name it."""
-    rank, jit = distributed.rank(), backend == "jax"
+    rank, jit = distributed.rank(), backend in INSIDE
     data = batches(distributed.total_workers(), 1)
     state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
     batch = part(data, 0, backend, rank)

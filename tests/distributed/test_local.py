@@ -29,6 +29,7 @@ VARIABLES = [
     "PMI_SIZE",
     "SLURM_PROCID",
     "SLURM_STEP_NUM_TASKS",
+    "TF_CONFIG",
     "LUXPORT_BACKEND",
 ]
 
@@ -92,6 +93,13 @@ def test_an_optimizer_of_one_process_is_its_rule(rule: Any) -> None:
             World(3, 1, 4, "mpiexec (OMPI_COMM_WORLD_SIZE)"),
         ),
         ({"PMI_RANK": "0", "PMI_SIZE": "2"}, World(0, 0, 2, "mpiexec (PMI_SIZE)")),
+        (
+            {
+                "TF_CONFIG": '{"cluster": {"chief": ["a:7"], "worker": ["b:7", "b:8"]}, '
+                '"task": {"type": "worker", "index": 1}}'
+            },
+            World(2, 1, 3, "TF_CONFIG", "a:7", ("a:7", "b:7", "b:8")),
+        ),
         # A batch script of SLURM's is one process, however many tasks the job may have.
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8"}, World()),
     ],
@@ -189,7 +197,11 @@ def test_several_processes_are_none_of_the_local_engines(monkeypatch: pytest.Mon
     start(monkeypatch, PMI_RANK="x")
     with pytest.raises(ValueError, match="whole number expected in the environment's PMI_RANK, got 'x'"):
         distributed.initialize()
-    start(monkeypatch, PMI_RANK="2")
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}')
+    monkeypatch.delenv("PMI_SIZE")
+    with pytest.raises(ValueError, match="a cluster with chief and worker, and a task among them, expected in TF_CO"):
+        distributed.initialize()
+    start(monkeypatch, PMI_RANK="2", PMI_SIZE="2")
     with pytest.raises(ValueError, match="a rank below PMI_SIZE=2 expected, got PMI_RANK=2"):
         distributed.initialize()
 

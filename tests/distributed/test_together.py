@@ -14,6 +14,7 @@ START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
     "torch": "collectives+upstream+out_of_step+training+stepping+resuming+stepping_out,hanging,leaving",
     "jax": "few_collectives+out_of_step+stepping+resuming+stepping_out",  # which meets others once in a process's life
+    "tf": "few_collectives+upstream+out_of_step+stepping+resuming+stepping_out",
     "mpi": "collectives+upstream+out_of_step",
 }
 

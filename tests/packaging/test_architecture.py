@@ -193,6 +193,7 @@ TABLES = {
     "_step._PROGRAMS": "the oldest of 64 goes",
     "_packing._LAYOUTS": "the oldest of 256 goes",
     "_operators._before": "operators of TensorFlow's",
+    "distributed._numbers": "kinds of arrays that processes send, of which TensorFlow keeps one each",
 }
 """What modules keep while a process lives, and why there is an end to it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from luxport.distributed._engine import (
     needs_a_place,
 )
 from luxport.distributed._launch import World
+from luxport.distributed._meeting import place_of_rank_0
 from luxport_jax.order import as_given, skeleton
 from luxport_jax.programs import hide, jit
 
@@ -41,10 +41,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
     """
     if not world.address:
         raise needs_a_place("jax")
-    host, _, port = world.address.rpartition(":")
-    # torchrun listens at the port itself, for PyTorch's processes.
-    taken = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    address = f"{host}:{int(port) + 1 if taken else port}"
+    address = ":".join(map(str, place_of_rank_0(world)))
     try:
         jax.distributed.initialize(
             address,

@@ -10,6 +10,9 @@ from luxport_tf.arrays import devices as devices
 from luxport_tf.arrays import from_dlpack as from_dlpack
 from luxport_tf.arrays import owns_type as owns_type
 from luxport_tf.arrays import to_numpy as to_numpy
+from luxport_tf.distributed import parallel_program as parallel_program
+from luxport_tf.distributed import start_collectives as start_collectives
+from luxport_tf.distributed import start_devices as start_devices
 from luxport_tf.loops import scan as scan
 from luxport_tf.transforms import checkpoint as checkpoint
 from luxport_tf.transforms import custom_vjp as custom_vjp
@@ -22,4 +25,6 @@ from luxport_tf.transforms import vjp as vjp
 
 name = "tf"
 
-capabilities = frozenset({"gradients", "custom gradients", "compiler", "scan", "checkpoint"})
+capabilities = frozenset(
+    {"gradients", "custom gradients", "compiler", "scan", "checkpoint", "collectives", "parallel program"}
+)

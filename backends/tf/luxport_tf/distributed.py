@@ -1,0 +1,345 @@
+"""TensorFlow's own engine for several processes: its collective operations, between processes and inside graphs."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import tensorflow_server_pb2
+from tensorflow.python.eager import context as eager  # where TensorFlow's own strategies start their servers
+
+from luxport.distributed._engine import DistributedError, LocalEngine, current, met_not_all, needs_a_place
+from luxport.distributed._launch import World
+from luxport.distributed._meeting import meet
+from luxport.errors import LayerTypeError
+from luxport_tf.transforms import jit
+
+__all__ = ["TfEngine", "parallel_program", "start_collectives", "start_devices"]
+
+BUCKET = 16 * 2**20
+"""So many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
+
+_JOB = "worker"
+_LEADER = f"/job:{_JOB}/replica:0/task:0"
+_GROUP = 1
+_GONE = (tf.errors.DeadlineExceededError, tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+
+_met: World | None = None
+
+
+def _context() -> Any:
+    return eager.context()
+
+
+def start_collectives(world: World, timeout: float) -> TfEngine:
+    """Meet the other processes: once in a process's life, and before TensorFlow's first array.
+
+    Raises: DistributedError if they do not come, or if TensorFlow has arrays already
+    """
+    global _met
+    if _met is None:
+        if not (world.address or world.hosts):
+            raise needs_a_place("tf")
+        if _context()._context_handle is not None:
+            raise DistributedError("initialize('tf') comes before TensorFlow's first array: call it first of all")
+        try:
+            _start_server(world, list(world.hosts) or meet(world, timeout), timeout)
+        except (OSError, tf.errors.OpError) as error:
+            raise met_not_all("tf", world, world.address, timeout, error) from error
+        _met = world
+    elif (_met.rank, _met.size) != (world.rank, world.size):
+        raise DistributedError(
+            f"the engine tf is rank {_met.rank} of {_met.size} as long as its process lives, got rank {world.rank} of "
+            f"{world.size}: start a new process"
+        )
+    return TfEngine(world, timeout)
+
+
+def _start_server(world: World, places: list[str], timeout: float) -> None:
+    """Do what `tf.distribute.MultiWorkerMirroredStrategy` does first, with the given patience."""
+    own = _context()
+    jobs: Any = eager.coordination_config_pb2
+    own.configure_collective_ops(collective_leader=_LEADER, device_filters=(f"/job:{_JOB}/task:{world.rank}",))
+    own.configure_coordination_service(
+        service_type="standalone",
+        service_leader=_LEADER,
+        cluster_register_timeout_in_ms=math.ceil(1000 * timeout),
+        # An operation says who is gone long before.
+        heartbeat_timeout_in_ms=math.ceil(1000 * max(10.0, 2 * timeout)),
+        shutdown_barrier_timeout_in_ms=math.ceil(1000 * min(timeout, 10.0)),
+        coordinated_jobs=[jobs.CoordinatedJob(name=_JOB, num_tasks=world.size)],
+    )
+    settings = own.config
+    settings.experimental.collective_group_leader = _LEADER
+    own.enable_collective_ops(
+        tensorflow_server_pb2.ServerDef(
+            cluster=tf.train.ClusterSpec({_JOB: places}).as_cluster_def(),
+            default_session_config=settings,
+            job_name=_JOB,
+            task_index=world.rank,
+            protocol="grpc",
+            port=int(places[world.rank].rpartition(":")[2]),
+        )
+    )
+    own.ensure_initialized()
+
+
+_sessions = itertools.count()
+_numbers: dict[Any, int] = {}
+_of_graphs = 0
+
+
+def _number(kind: Any) -> int:
+    """Return the number of an operation, by which processes find each other's.
+
+    Between programs each kind of operation has one. Inside a graph each has its own, as some run at the same time; all
+    processes make the same graphs in one order.
+    """
+    if tf.executing_eagerly():
+        return _numbers.setdefault(kind, 1 + len(_numbers))
+    global _of_graphs
+    _of_graphs += 1
+    return 2**20 + _of_graphs
+
+
+class TfEngine:
+    """The group of all processes."""
+
+    backend: str | None = "tf"
+    failures: tuple[type[Exception], ...] = _GONE
+    late_failures: tuple[type[Exception], ...] = _GONE
+
+    def __init__(self, world: World, timeout: float) -> None:
+        self.world, self.timeout, self.workers = world, timeout, world.size
+        self.patience = _Patience(timeout)
+        self._session = next(_sessions)
+        self._round = 0
+
+    def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
+        """Reduce in buckets.
+
+        Raises: LayerTypeError for the largest or smallest of uint64, which go as int64
+        """
+        if op != "sum" and any([array.dtype == tf.uint64 for array in arrays]):
+            raise LayerTypeError(f"by the engine tf takes no {op} of uint64: as int64 first", culprit="allreduce")
+        return self._moved(arrays, lambda joined: self._reduced(joined, op))
+
+    def _moved(self, arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
+        if not tf.executing_eagerly():
+            return _in_buckets(arrays, move)
+        with self.patience:
+            return _in_buckets(arrays, move)
+
+    def _reduced(self, joined: Any, op: str) -> Any:
+        return tf.raw_ops.CollectiveReduceV2(
+            input=joined,
+            merge_op={"sum": "Add", "max": "Max", "min": "Min"}[op],
+            final_op="Id",
+            ordering_token=[],
+            **self._placed((op, joined.dtype, joined.shape[0])),
+        )
+
+    def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
+        """Send in buckets."""
+
+        def sent(joined: Any) -> Any:
+            placed = self._placed((f"from {root}", joined.dtype, joined.shape[0]))
+            if self.world.rank == root:
+                return tf.raw_ops.CollectiveBcastSendV2(input=joined, **placed)
+            return tf.raw_ops.CollectiveBcastRecvV2(shape=joined.shape, T=joined.dtype, **placed)
+
+        return self._moved(arrays, sent)
+
+    def gather(self, row: bytes) -> list[bytes]:
+        """Exchange the rows by the store of rank 0's, which tells whose is late."""
+        store = _context()
+        self._round += 1
+        deadline = time.monotonic() + self.timeout
+        store.set_config_key_value(self._key(self._round, self.world.rank), base64.b64encode(row).decode())
+        rows = []
+        for rank in range(self.world.size):
+            if rank == self.world.rank:
+                rows.append(row)
+                continue
+            left = max(1, int(1000 * (deadline - time.monotonic())))
+            rows.append(base64.b64decode(store.get_config_key_value(self._key(self._round, rank), left)))
+        # Whoever wrote for this round has read all of the one before.
+        if self._round > 1:
+            store.delete_config_key_value(self._key(self._round - 1, self.world.rank))
+        return rows
+
+    def _key(self, number: int, rank: int) -> str:
+        return f"luxport/{self._session}/{number}/{rank}"
+
+    def _placed(self, kind: Any) -> dict[str, Any]:
+        return {
+            "group_size": self.world.size,
+            "group_key": _GROUP,
+            "instance_key": _number(kind),
+            "communication_hint": "auto",
+        }
+
+    def mean(self, array: Any) -> Any:
+        """Take the mean, inside a graph by one of its operations."""
+        return self.means([array])[0]
+
+    def means(self, arrays: Sequence[Any]) -> list[Any]:
+        """Take the mean of each."""
+        return self.all_reduce([array / self.world.size for array in arrays], "sum")
+
+    def overlapping(self) -> None:
+        """Have nothing of the kind: a graph sends what is there."""
+
+    def missing(self) -> list[int]:
+        """Tell the store that this process is there, and see who else does so soon."""
+        store = _context()
+        missing, wait = [], 1000
+        try:
+            store.set_config_key_value(f"luxport/{self._session}/there/{self.world.rank}", "1")
+        except tf.errors.AlreadyExistsError:  # it has said so before
+            pass
+        except tf.errors.OpError:  # the store is in rank 0
+            return [0]
+        for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
+            try:
+                store.get_config_key_value(f"luxport/{self._session}/there/{rank}", wait)
+            except tf.errors.DeadlineExceededError:
+                missing.append(rank)
+                wait = 100
+            except tf.errors.OpError:
+                return [0]
+        return missing
+
+    def stop(self) -> None:
+        """Leave the others to themselves; the server stays until the process ends."""
+        self.patience.end()
+
+
+def start_devices() -> LocalEngine:
+    """Be one process, with TensorFlow's arrays."""
+    engine = LocalEngine()
+    engine.backend = "tf"
+    return engine
+
+
+def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) -> Callable[[Any, Any], Any]:
+    """Return a compiled step of several processes, as a function of data and state, that moves arrays itself.
+
+    Args:
+        step: from data, state, the process's number and a function that takes means over processes, to a tree
+        world: the processes
+        donate: a graph has memory of its own
+    """
+    engine: Any = current("train_step").engine
+
+    def mean(arrays: list[Any]) -> list[Any]:
+        return arrays if world.size == 1 else engine.means(arrays)
+
+    if world.size == 1:
+        return jit(lambda data, state: step(data, state, 0, mean))
+
+    def traced(data: Any, state: Any) -> Any:
+        # Making a graph takes its time, and nobody waits for another process meanwhile.
+        engine.patience.pause()
+        try:
+            return step(data, state, world.rank, mean)
+        finally:
+            engine.patience.begin()
+
+    compiled = jit(traced)
+
+    def program(data: Any, state: Any) -> Any:
+        with engine.patience:
+            return compiled(data, state)
+
+    return program
+
+
+class _Patience(threading.Thread):
+    """Ends operations that wait for another process for too long.
+
+    Operations have a time-out of their own, after which TensorFlow may still write into what it has given back.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(name="luxport's patience with other processes", daemon=True)
+        self._timeout, self._deadline, self._ended = timeout, math.inf, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Look at the clock now and then."""
+        while not self._ended.wait(min(0.2, self._timeout / 4)):
+            if time.monotonic() > self._deadline:
+                self._deadline = math.inf
+                late = f"no answer within {self._timeout:g} s"
+                _context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, late)
+
+    def begin(self) -> None:
+        """Wait from now on."""
+        self._deadline = time.monotonic() + self._timeout
+
+    def pause(self) -> None:
+        """Wait no longer."""
+        self._deadline = math.inf
+
+    def end(self) -> None:
+        """Never wait again."""
+        self._ended.set()
+
+    def __enter__(self) -> None:
+        self.begin()
+
+    def __exit__(self, *error: object) -> None:
+        self.pause()
+
+
+def _in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
+    """Join arrays of one dtype, the last ones first, as a backward pass has them; move all, and take them apart."""
+    buckets: list[tuple[Any, int, list[int]]] = []
+    rows: dict[int, Any] = {}
+    new = list(arrays)
+    for i in reversed(range(len(arrays))):
+        if 0 in arrays[i].shape:  # of nothing, the process would end
+            continue
+        rows[i] = tf.reshape(_as_sent(arrays[i]), [-1])
+        size = (rows[i].shape[0] or 0) * rows[i].dtype.size
+        if buckets and buckets[-1][0] == rows[i].dtype and buckets[-1][1] + size <= BUCKET:
+            _, before, members = buckets.pop()
+            buckets.append((rows[i].dtype, before + size, [*members, i]))
+        else:
+            buckets.append((rows[i].dtype, size, [i]))
+    for _, _, members in buckets:
+        joined = rows[members[0]] if len(members) == 1 else tf.concat([rows[i] for i in members], 0)
+        parts = tf.split(move(joined), [_static(rows[i])[0] for i in members])
+        for i, part in zip(members, parts, strict=True):
+            new[i] = tf.reshape(_as_it_was(part, arrays[i].dtype), _static(arrays[i]))
+    return new
+
+
+def _static(array: Any) -> Any:
+    """Return the shape, as far as it is known while a graph is made."""
+    return array.shape if array.shape.is_fully_defined() else tf.shape(array)
+
+
+_SENT: dict[str, Any] = {"bool": tf.int32, "int8": tf.int32, "uint8": tf.int32, "int16": tf.int32, "uint16": tf.int32}
+_SENT |= {"uint32": tf.int64, "uint64": tf.int64}
+"""As what goes that TensorFlow does not add up between processes."""
+
+
+def _as_sent(array: Any) -> Any:
+    if array.dtype.is_complex:
+        return tf.stack([tf.math.real(array), tf.math.imag(array)], -1)
+    return tf.cast(array, _SENT.get(array.dtype.name, array.dtype))
+
+
+def _as_it_was(part: Any, dtype: Any) -> Any:
+    if dtype.is_complex:
+        pairs = tf.reshape(part, [-1, 2])
+        return tf.complex(pairs[:, 0], pairs[:, 1])
+    return tf.cast(part, dtype)
