@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,16 @@ from luxport_conformance.selection import Selection
 
 __all__ = ["add_arguments", "main", "run"]
 
-_PACKAGES = {"numpy": ("numpy",), "jax": ("jax", "jaxlib"), "torch": ("torch",), "tf": ("tensorflow-cpu", "tensorflow")}
+_PACKAGES = {
+    "numpy": ("numpy",),
+    "strict": ("array-api-strict",),
+    "strict32": ("array-api-strict",),
+    "jax": ("jax", "jaxlib"),
+    "torch": ("torch",),
+    "tf": ("tensorflow-cpu", "tensorflow"),
+    "mlx": ("mlx",),
+    "onnx": ("onnxruntime", "onnx"),
+}
 """The distributions whose versions are those of a backend."""
 
 
@@ -62,9 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--compare",
         metavar="FILE",
-        action="append",
+        nargs="+",
         default=[],
-        help="say what changed since these results; repeatable",
+        help="say what changed since these results: those of FILE and of this run, or of two files",
     )
     add("--jobs", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes side by side")
     add("--limit", type=float, default=180.0, metavar="S", help="seconds after which a check is given up")
@@ -76,7 +85,11 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         if any(":" in name for name in (*(options.backend or ()), *options.peer)):
             sys.path.insert(0, os.getcwd())  # where a user's own module most likely is
         _check_pattern(options.layer)
+        if options.save and (options.layer or options.dtype):
+            raise ValueError("--save keeps results of whole runs: leave out --layer and --dtype")
         old = [load(Path(path)) for path in options.compare]
+        if len(old) == 2 and not (options.peer or options.backend):
+            return _tell_changes(*old)
         peers = _peers(options.peer)
         alone = bool(peers) and not options.backend
         chosen = None if "all" in (options.backend or ()) else options.backend
@@ -130,9 +143,19 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
         for path in save(results, Path(options.save)):
             print(path)
     for one in old:
-        for line in changes(one, results.get(one["name"], {"answers": {}})):
-            print(f"{one['name']} since {' '.join(one['versions'].values())}: {line}")
+        if one["name"] in results:
+            _tell_changes(one, results[one["name"]], in_part=bool(options.layer or options.dtype))
+        else:
+            print(f"{one['name']} was not asked in this run: nothing to compare")
     return 2 if not found else 1 if outcomes["failed"] else 0
+
+
+def _tell_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> int:
+    was, now = (" ".join(one["versions"].values()) for one in (old, new))
+    lines = list(changes(old, new, in_part=in_part))
+    for line in lines or ["nothing changed"]:
+        print(f"{old['name']} {was} to {now}: {line}")
+    return 0
 
 
 def _peers(asked: list[str]) -> list[str]:

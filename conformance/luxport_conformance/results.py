@@ -1,10 +1,13 @@
-"""Results as data: a file for each library and version, small enough to keep, and what changed between two."""
+"""Results as data: a small file for each library and version, what changed between two, and a table of several."""
 
 from __future__ import annotations
 
 import json
 import math
+import platform
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,24 +15,46 @@ from typing import Any
 from luxport.porting.files.replacing import replacing
 from luxport_conformance.schedule import Finding
 
-__all__ = ["changes", "load", "markdown", "save", "table_of"]
+__all__ = ["BOUND", "changes", "load", "markdown", "save", "table_of"]
+
+BOUND = 16.0
+"""Eps: what is nearer to the definition is told as one figure a subject, what is farther check by check."""
 
 Results = Mapping[str, Mapping[str, Any]]
-"""By the names of columns: the versions of what took part, and the answers: eps, or a word, by checks' names."""
+"""What a file holds, by the names of columns: conformance/results/README.md says what stands in it."""
 
 
 def table_of(findings: Sequence[Finding], packages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
     """Return what came of each column, with the versions of its packages, the library's own first."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, needed in packages.items():
-        answers = {
-            finding.id.removesuffix(f"-{name}"): [finding.subject, _answer(finding), *finding.differences]
-            for finding in findings
-            if finding.backend == name
+    return {
+        name: {
+            "name": name,
+            "versions": {package: told for package in needed if (told := _version(package))},
+            "made": datetime.now(UTC).date().isoformat(),
+            "machine": f"{platform.system()} {platform.machine()}",
+            **_told([finding for finding in findings if finding.backend == name]),
         }
-        versions = {package: told for package in needed if (told := _version(package))}
-        found[name] = {"versions": versions, "answers": answers}
-    return found
+        for name, needed in packages.items()
+    }
+
+
+def _told(findings: Sequence[Finding]) -> dict[str, Any]:
+    beyond, worst = {}, dict[str, list[float | None]]()
+    answers = [(finding, _answer(finding)) for finding in findings]
+    for finding, answer in answers:
+        if isinstance(answer, float) and answer <= BOUND:
+            row, place = worst.setdefault(finding.subject, [None, None]), finding.of == "backward"
+            row[place] = max(row[place] or 0.0, answer)
+        elif answer != "none":
+            beyond[finding.id.removesuffix(f"-{finding.backend}")] = [finding.subject, answer, *finding.differences]
+    asked = {finding.subject for finding in findings}
+    counts = Counter(answer if isinstance(answer, str) else "figures" for _, answer in answers)
+    return {
+        "counts": dict(sorted(counts.items())),
+        "none": sorted(asked - worst.keys() - {subject for subject, *_ in beyond.values()}),
+        "worst": dict(sorted(worst.items())),
+        "beyond": dict(sorted(beyond.items())),
+    }
 
 
 def _answer(finding: Finding) -> float | str:
@@ -37,7 +62,7 @@ def _answer(finding: Finding) -> float | str:
         return "failed"
     if math.isnan(finding.deviation):
         return "none"
-    return float(f"{finding.deviation:.3g}") if math.isfinite(finding.deviation) else "differs"
+    return float(f"{finding.deviation:.2g}") if math.isfinite(finding.deviation) else "differs"
 
 
 def _version(package: str) -> str | None:
@@ -48,21 +73,26 @@ def _version(package: str) -> str | None:
 
 
 def save(results: Results, folder: Path) -> list[Path]:
-    """Write a file for each column, named by the library's version, a check a line, and return their paths."""
+    """Write a file for each column, named by the library's version, a subject or check a line; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, one in results.items():
         own = next(iter(one["versions"].values()), "unversioned")
         path = folder / f"{name}-{own}.json"
-        lines = [f"{json.dumps(check)}: {json.dumps(answer)}" for check, answer in sorted(one["answers"].items())]
-        text = ",\n".join(lines)
+        parts = [
+            f"{json.dumps(key)}: {_lines(value) if key in _LONG else json.dumps(value)}" for key, value in one.items()
+        ]
         with replacing(path) as file:
-            file.write(
-                f'{{"name": {json.dumps(name)}, "versions": {json.dumps(one["versions"])}, '
-                f'"answers": {{\n{text}\n}}}}\n'.encode()
-            )
+            file.write(("{" + ",\n".join(parts) + "}\n").encode())
         paths.append(path)
     return paths
+
+
+_LONG = ("worst", "beyond")
+
+
+def _lines(entries: Mapping[str, Any]) -> str:
+    return "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in entries.items()) + "}"
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -72,26 +102,49 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if {"name", "versions", "answers"} <= found.keys():
+        if {"name", "versions", "counts", "none", *_LONG} <= found.keys():
             return found
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(f"--compare expects a file of conformance/results, and {path} is none: {error}") from None
     raise ValueError(f"--compare expects a file of conformance/results, and {path} is none")
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each check whose answer is another: another word, or more than twice as far off or near.
+def changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> Iterator[str]:
+    """Yield a line for each subject and check whose answer is another: another word, or a figure twice as far or near.
 
-    Less than 4 eps count as 4: which instructions a machine has decides as much.
+    Figures below 4 eps count as 4: which instructions a machine has decides as much. With `in_part` the new run was of
+    some subjects, and the others are left out.
     """
-    for check in sorted(old["answers"].keys() | new["answers"].keys()):
-        before, after = (found["answers"].get(check, ["", "not asked"])[1] for found in (old, new))
-        if isinstance(before, str) or isinstance(after, str):
-            changed = before != after
-        else:
-            changed = not 0.5 <= max(before, 4.0) / max(after, 4.0) <= 2.0
-        if changed:
-            yield f"{check}: {before} -> {after}"
+    before, after = _flat(old), _flat(new)
+    subjects = {subject for subject, _ in after.values()}
+    for key in sorted(before.keys() | after.keys()):
+        subject, was = before.get(key, (None, None))
+        other, now = after.get(key, (None, None))
+        if not in_part or (subject or other) in subjects:
+            was = _unlisted(old, subject or other, key in new["beyond"]) if was is None else was
+            now = _unlisted(new, subject or other, key in old["beyond"]) if now is None else now
+            if _differ(was, now):
+                yield f"{key}: {was} -> {now}"
+
+
+def _flat(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
+    """Return subjects and answers by what a line of `changes` begins with."""
+    found: dict[str, tuple[str, float | str]] = {subject: (subject, "no counterpart") for subject in one["none"]}
+    for subject, row in one["worst"].items():
+        places = zip(("", " (gradients)"), row, strict=True)
+        found |= {f"{subject}{of}": (subject, figure) for of, figure in places if figure is not None}
+    return found | {check: (subject, answer) for check, (subject, answer, *_) in one["beyond"].items()}
+
+
+def _unlisted(one: Mapping[str, Any], subject: str | None, is_check: bool) -> str:
+    """Say what it means that there is no answer: checks stand for themselves only where they are beyond the bound."""
+    return f"within {BOUND:g} or left out" if is_check and subject in one["worst"] else "not asked"
+
+
+def _differ(was: float | str, now: float | str) -> bool:
+    if isinstance(was, str) or isinstance(now, str):
+        return was != now
+    return not 0.5 <= max(was, 4.0) / max(now, 4.0) <= 2.0
 
 
 def markdown(results: Sequence[Mapping[str, Any]]) -> str:
@@ -99,19 +152,24 @@ def markdown(results: Sequence[Mapping[str, Any]]) -> str:
     names = [f"{one['name']} {next(iter(one['versions'].values()), '')}".strip() for one in results]
     subjects: dict[str, list[str]] = {}
     for position, one in enumerate(results):
-        worst: dict[str, tuple[float, set[str]]] = {}
-        for subject, answer, *kinds in one["answers"].values():
-            size = (-1.0 if answer == "none" else math.inf) if isinstance(answer, str) else float(answer)
-            most, told = worst.get(subject, (-1.0, set()))
-            worst[subject] = max(most, size), told | (set(kinds) if size > 16.0 else set())
-        for subject, (size, kinds) in worst.items():
-            row = subjects.setdefault(subject, [""] * len(results))
-            row[position] = "none" if size < 0 else _cell(size, kinds)
+        for subject, cell in _cells(one).items():
+            subjects.setdefault(subject, [""] * len(results))[position] = cell
     lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     return "\n".join([*lines, *[f"| {subject} | {' | '.join(row)} |" for subject, row in sorted(subjects.items())]])
 
 
-def _cell(size: float, kinds: set[str]) -> str:
-    if size <= 16.0:
-        return f"{size:.2g}"
-    return "; ".join(sorted(kinds)) or ("differs" if math.isinf(size) else f"{size:.1e}")
+def _cells(one: Mapping[str, Any]) -> dict[str, str]:
+    cells = dict.fromkeys(one["none"], "none")
+    cells |= {subject: f"{max(filter(None, row), default=0.0):.2g}" for subject, row in one["worst"].items()}
+    told: dict[str, list[Any]] = {}
+    for subject, *answer in one["beyond"].values():
+        told.setdefault(subject, []).append(answer)
+    return cells | {subject: _beyond(answers) for subject, answers in told.items()}
+
+
+def _beyond(answers: Sequence[Sequence[Any]]) -> str:
+    """Say what is different: by the names that it has, or the largest figure."""
+    if kinds := sorted({kind for _, *kinds in answers for kind in kinds}):
+        return "; ".join(kinds)
+    words = {answer for answer, *_ in answers if isinstance(answer, str)}
+    return "failed" if "failed" in words else "differs" if words else f"{max(answer for answer, *_ in answers):.1e}"

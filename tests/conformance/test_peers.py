@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import sys
@@ -103,6 +104,16 @@ def test_the_page_from_nothing_to_a_table(
     old = load(path)
     assert list(changes(old, old)) == []
     assert "| Dense |" in markdown([old])
-    other = {**old, "answers": {**old["answers"], "peer-Dense_1": ["Dense", 1e6]}}
-    assert [line for line in changes(other, old) if line.startswith("peer-Dense_1: 1000000.0 -> ")]
+    assert old["counts"] == {"figures": 5, "none": 10} and 0.0 < old["worst"]["Dense"][0] < 4.0
+    newer = tmp_path / "newer.json"
+    newer.write_text(json.dumps({**old, "worst": {}, "beyond": {"peer-Dense_1": ["Dense", 1e6]}}))
+    assert main(["conformance", "--compare", str(path), str(newer)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        f"Dense: {old['worst']['Dense'][0]} -> not asked",
+        "peer-Dense_1: within 16 or left out -> 1000000.0",
+    ]
+    with pytest.raises(SystemExit):
+        main([*arguments, "--layer", "Dense"])
+    assert "--save keeps results of whole runs" in capsys.readouterr().err
     sys.modules.pop("my_package", None)
