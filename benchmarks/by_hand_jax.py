@@ -27,13 +27,15 @@ def dense(x: Any, p: Any) -> Any:
 
 
 def batch_norm(x: Any, p: Any, s: Any) -> Any:
-    mean, var = jnp.mean(x, axis=0), jnp.var(x, axis=0)
-    n = x.shape[0]
+    axes = (0, *range(2, x.ndim))
+    mean, var = jnp.mean(x, axes), jnp.var(x, axes)
+    n = x.size // x.shape[1]
     new = {
         "running_mean": 0.9 * s["running_mean"] + 0.1 * jax.lax.stop_gradient(mean),
         "running_var": 0.9 * s["running_var"] + 0.1 * jax.lax.stop_gradient(var) * (n / (n - 1)),
     }
-    return (x - mean) * jax.lax.rsqrt(var + 1e-5) * p["scale"] + p["bias"], new
+    mean, var, scale, bias = (v.reshape(-1, *[1] * (x.ndim - 2)) for v in (mean, var, p["scale"], p["bias"]))
+    return (x - mean) * jax.lax.rsqrt(var + 1e-5) * scale + bias, new
 
 
 def quick_start(ps: Any, st: Any, x: Any) -> Any:
@@ -57,9 +59,9 @@ def deep(ps: Any, st: Any, x: Any) -> Any:
     return x, st
 
 
-def convolved(x: Any, p: Any) -> Any:
-    y = jax.lax.conv_general_dilated(x, p["weight"], (1, 1), "VALID", dimension_numbers=("NCHW", "OIHW", "NCHW"))
-    return y + p["bias"][:, None, None]
+def convolved(x: Any, weight: Any, stride: int = 1, pad: int = 0) -> Any:
+    names = ("NCHW", "OIHW", "NCHW")
+    return jax.lax.conv_general_dilated(x, weight, (stride,) * 2, [(pad, pad)] * 2, dimension_numbers=names)
 
 
 def pooled(x: Any) -> Any:
@@ -68,11 +70,65 @@ def pooled(x: Any) -> Any:
 
 def lenet(ps: Any, st: Any, x: Any) -> Any:
     for name in ("layer_1", "layer_3"):
-        x = pooled(jax.nn.relu(convolved(x, ps[name])))
+        x = convolved(x, ps[name]["weight"]) + ps[name]["bias"][:, None, None]
+        x = pooled(jax.nn.relu(x))
     x = x.reshape(x.shape[0], -1)
     for name in ("layer_6", "layer_7"):
         x = jax.nn.relu(dense(x, ps[name]))
     return dense(x, ps["layer_8"]), st
+
+
+def resnet_block(ps: Any, st: Any, x: Any) -> Any:
+    ps, st, stride, shortcut = ps["layer_1"], st["layer_1"], 1, x
+    if "shortcut" in ps:
+        stride, shortcut = 2, convolved(x, ps["shortcut"]["weight"], 2)
+        ps, st = ps["body"], st["body"]
+    x, s2 = batch_norm(convolved(x, ps["layer_1"]["weight"], stride, 1), ps["layer_2"], st["layer_2"])
+    x, s4 = batch_norm(convolved(jax.nn.relu(x), ps["layer_3"]["weight"], 1, 1), ps["layer_4"], st["layer_4"])
+    new = {"layer_2": s2, "layer_4": s4}
+    return jax.nn.relu(x + shortcut), {"layer_1": {"body": new} if stride == 2 else new}
+
+
+def resnet(ps: Any, st: Any, x: Any) -> Any:
+    new = {}
+    x, new["layer_2"] = batch_norm(convolved(x, ps["layer_1"]["weight"], 1, 1), ps["layer_2"], st["layer_2"])
+    x = jax.nn.relu(x)
+    for i in range(3, 12):
+        x, new[f"layer_{i}"] = resnet_block(ps[f"layer_{i}"], st[f"layer_{i}"], x)
+    return dense(jnp.mean(x, (2, 3)), ps["layer_14"]), new
+
+
+def lstm(ps: Any, st: Any, x: Any) -> Any:
+    p = ps["layer_1"]
+    inputs = x.swapaxes(0, 1) @ p["weight_ih"] + p["bias_ih"]
+    zeros = jnp.zeros((x.shape[0], p["weight_hh"].shape[0]))
+
+    def turn(carry: Any, projected: Any) -> Any:
+        h, c = carry
+        i, f, g, o = jnp.split(projected + h @ p["weight_hh"], 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    (h, _), _ = jax.lax.scan(turn, (zeros, zeros), inputs)
+    return dense(h, ps["layer_2"]), st
+
+
+def layer_norm(x: Any, p: Any) -> Any:
+    mean, var = jnp.mean(x, -1, keepdims=True), jnp.var(x, -1, keepdims=True)
+    return (x - mean) * jax.lax.rsqrt(var + 1e-5) * p["scale"] + p["bias"]
+
+
+def transformer(ps: Any, st: Any, x: Any) -> Any:
+    for i in range(1, len(ps) + 1):
+        first, second = ps[f"layer_{i}"]["layer_1"], ps[f"layer_{i}"]["layer_2"]
+        y, attention = layer_norm(x, first["layer_1"]), first["layer_2"]
+        q, k, v = ((y @ attention[f"{n}_proj"]["weight"]).reshape(*y.shape[:2], 4, 16) for n in "qkv")
+        weights = jax.nn.softmax(jnp.einsum("nqhd,nkhd->nhqk", q, k) / 4.0)
+        y = jnp.einsum("nhqk,nkhd->nqhd", weights, v).reshape(y.shape)
+        x = x + y @ attention["out_proj"]["weight"]
+        y = jax.nn.gelu(dense(layer_norm(x, second["layer_1"]), second["layer_2"]))
+        x = x + dense(y, second["layer_3"])
+    return x, st
 
 
 def mean_squared_error(y: Any, target: Any) -> Any:
@@ -92,7 +148,22 @@ def adam(ps: Any, grads: Any, opt: Any) -> Any:
     return ps, {"t": t, "m": m, "v": v}
 
 
-FORWARDS = {"W1": mlp, "W2": mlp, "W3": quick_start, "W4": lenet, "W8": deep}
+FORWARDS = {
+    "W1": mlp,
+    "W2": mlp,
+    "W3": quick_start,
+    "W4": lenet,
+    "W5": resnet,
+    "W6": lstm,
+    "W7": transformer,
+    "W8": deep,
+}
+
+
+def arrays(st: Any) -> Any:
+    """Leave out what is no array, and what then holds nothing."""
+    inner = {name: arrays(s) if isinstance(s, dict) else s for name, s in st.items() if name != "training"}
+    return {name: s for name, s in inner.items() if not isinstance(s, dict) or s}
 
 
 def flipped(leaf: Any) -> Any:
@@ -107,7 +178,7 @@ def step(case: str) -> Callable[[], Any]:
     loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
     ps, st = luxport.setup(0, model, backend="jax")
     ps = jax.tree.map(flipped, ps)
-    st = {name: {k: v for k, v in s.items() if k != "training"} for name, s in st.items() if "running_mean" in s}
+    st = arrays(st)
     zeros, more = jax.tree.map(jnp.zeros_like, (ps, ps))
     opt = {"t": jnp.zeros((), jnp.float32), "m": zeros, "v": more}
     x, target = jnp.asarray(x), jnp.asarray(target)

@@ -49,6 +49,76 @@ def deep(ps: Any, st: Any, x: Any) -> Any:
     return tf.nn.relu(mlp(ps, st, x))
 
 
+def convolved(x: Any, weight: Any, stride: int = 1, padding: str = "SAME") -> Any:
+    return tf.nn.conv2d(x, weight, stride, padding)
+
+
+def lenet(ps: Any, st: Any, x: Any) -> Any:
+    for weight, bias in (ps[0:2], ps[2:4]):
+        x = tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(convolved(x, weight, 1, "VALID"), bias)), 2, 2, "VALID")
+    return mlp(ps[4:], st, tf.reshape(x, (x.shape[0], -1)))
+
+
+def image_norm(x: Any, scale: Any, bias: Any, running_mean: Any, running_var: Any) -> Any:
+    y, mean, var = tf.compat.v1.nn.fused_batch_norm(x, scale, bias, epsilon=1e-5, is_training=True)
+    running_mean.assign(0.9 * running_mean + 0.1 * mean)
+    running_var.assign(0.9 * running_var + 0.1 * var)
+    return y
+
+
+def resnet(ps: Any, st: Any, x: Any) -> Any:
+    ps, st = iter(ps), iter(st)
+
+    def norm(x: Any) -> Any:
+        return image_norm(x, next(ps), next(ps), next(st), next(st))
+
+    def padded(x: Any, stride: int) -> Any:
+        if stride == 1:
+            return convolved(x, next(ps))
+        return convolved(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), next(ps), 2, "VALID")
+
+    x = tf.nn.relu(norm(convolved(x, next(ps))))
+    for stride in (1, 1, 1, 2, 1, 1, 2, 1, 1):
+        y = tf.nn.relu(norm(padded(x, stride)))
+        y = norm(convolved(y, next(ps)))
+        x = tf.nn.relu(y + (x if stride == 1 else convolved(x, next(ps), 2, "VALID")))
+    return dense(tf.reduce_mean(x, (1, 2)), next(ps), next(ps))
+
+
+def lstm(ps: Any, st: Any, x: Any) -> Any:
+    weight_ih, weight_hh, bias, *last = ps
+    inputs = tf.TensorArray(tf.float32, x.shape[1]).unstack(tf.matmul(tf.transpose(x, (1, 0, 2)), weight_ih) + bias)
+    zeros = tf.zeros((x.shape[0], weight_hh.shape[0]))
+
+    def turn(t: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = tf.split(inputs.read(t) + tf.matmul(h, weight_hh), 4, axis=-1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        return t + 1, tf.sigmoid(o) * tf.tanh(c), c
+
+    _, h, _ = tf.while_loop(lambda t, *_: t < x.shape[1], turn, (0, zeros, zeros), maximum_iterations=x.shape[1])
+    return dense(h, *last)
+
+
+def layer_norm(x: Any, scale: Any, bias: Any) -> Any:
+    mean, var = tf.nn.moments(x, [-1], keepdims=True)
+    return tf.nn.batch_normalization(x, mean, var, bias, scale, 1e-5)
+
+
+def transformer(ps: Any, st: Any, x: Any) -> Any:
+    for i in range(0, len(ps), 12):
+        scale, bias, *projections = ps[i : i + 6]
+        y = layer_norm(x, scale, bias)
+        q, k, v = [
+            tf.transpose(tf.reshape(tf.matmul(y, weight), (8, 64, 4, 16)), (0, 2, 1, 3)) for weight in projections[:3]
+        ]
+        y = tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) / 4.0), v)
+        x = x + tf.matmul(tf.reshape(tf.transpose(y, (0, 2, 1, 3)), x.shape), projections[3])
+        scale, bias, *two = ps[i + 6 : i + 12]
+        y = tf.nn.gelu(dense(layer_norm(x, scale, bias), *two[:2]), approximate=True)
+        x = x + dense(y, *two[2:])
+    return x
+
+
 def mean_squared_error(y: Any, target: Any) -> Any:
     return tf.reduce_mean(tf.math.squared_difference(y, target))
 
@@ -57,7 +127,23 @@ def cross_entropy(y: Any, target: Any) -> Any:
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, y))
 
 
-FORWARDS = {"W1": mlp, "W2": mlp, "W3": quick_start, "W8": deep}
+FORWARDS = {
+    "W1": mlp,
+    "W2": mlp,
+    "W3": quick_start,
+    "W4": lenet,
+    "W5": resnet,
+    "W6": lstm,
+    "W7": transformer,
+    "W8": deep,
+}
+
+
+def in_their_layout(leaf: Any) -> Any:
+    """Channels come last in TensorFlow, and our convolutions flip their kernels."""
+    if leaf.shape == (256, 120):  # after a convolution
+        return tf.reshape(tf.transpose(tf.reshape(leaf, (16, 4, 4, 120)), (1, 2, 0, 3)), leaf.shape)
+    return tf.transpose(leaf[:, :, ::-1, ::-1], (2, 3, 1, 0)) if len(leaf.shape) == 4 else leaf
 
 
 def step(case: str) -> Callable[[], Any]:
@@ -66,10 +152,10 @@ def step(case: str) -> Callable[[], Any]:
     forward = FORWARDS[case[:2]]
     loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
     ps, st = luxport.setup(0, model, backend="tf")
-    ps, st = ([tf.Variable(leaf) for leaf in by_name(values)] for values in (ps, st))
+    ps, st = ([tf.Variable(in_their_layout(leaf)) for leaf in by_name(values)] for values in (ps, st))
     ms, vs = ([tf.Variable(tf.zeros_like(p)) for p in ps] for _ in range(2))
     t: Any = tf.Variable(tf.zeros(()))
-    x, target = tf.constant(x), tf.constant(target)
+    x, target = tf.constant(x.transpose(0, 2, 3, 1) if x.ndim == 4 else x), tf.constant(target)
 
     @tf.function
     def program(x: Any, target: Any) -> Any:

@@ -75,7 +75,7 @@ RESNET = Chain(
 )
 LSTM = Chain(Recurrence(LSTMCell(32, 64, use_recurrent_bias=False)), Dense(64, 10))
 TRANSFORMER = Chain(*[_transformer_block(64) for _ in range(4)])
-DEEP = Chain(*[Dense(64, 64, relu) for _ in range(200)])
+DEEP = Chain(*[Dense(64, 64, relu) for _ in range(200)], scan=True)
 
 _rng = np.random.default_rng(0)
 
@@ -115,9 +115,12 @@ def luxport_step(case: str, backend: str, *, compiled: bool, ready: Callable[[An
     return once
 
 
+_NAMES = ("scale", "weight", "weight_ih", "weight_hh", "bias", "bias_ih", "running_mean", "running_var")
+
+
 def by_name(values: Any) -> list[Any]:
     """List the arrays of a model layer by layer, each layer's in the order in which frameworks have them."""
     if not isinstance(values, dict):
         return []
-    own = [values[name] for name in ("scale", "weight", "bias", "running_mean", "running_var") if name in values]
+    own = [values[name] for name in _NAMES if name in values]
     return own or [array for layer in values.values() for array in by_name(layer)]
