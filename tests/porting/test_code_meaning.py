@@ -244,3 +244,23 @@ def test_losses_are_luxports_own():
     np.testing.assert_allclose(found["summed"](x, y), ((x - y) ** 2).sum(), rtol=1e-5)
     np.testing.assert_allclose(found["along"](x, y), -(y * logs).sum(-2).mean(), rtol=1e-4)
     assert translate("using Flux\nf(x, y) = Flux.mse(x, y; agg=identity)").holes
+
+
+def test_initializers_are_values():
+    found = ported("""
+    random = MersenneTwister(3)
+    narrow(dims...) = randn(Float32, dims...) .* 0.1f0
+    wide = Flux.glorot_normal(; gain = 2)
+    plain = Flux.kaiming_uniform
+    handed(n, init) = Dense(n => 2; init = init)
+    by_default(n; init = narrow) = Dense(n => 2; init = init)
+    inside(n) = begin
+        init = Flux.orthogonal(random; gain = 3)
+        Dense(n => 2; init)
+    end
+    models = Chain(handed(3, wide), handed(2, plain), by_default(2), inside(2), Dense(2 => 2; init = Flux.glorot_normal(random)))
+    """)
+    initializers = luxport.initializers
+    wanted = [initializers.glorot_normal(gain=2), initializers.kaiming_uniform, initializers.normal(std=0.1)]
+    wanted += [initializers.orthogonal(gain=3), initializers.glorot_normal]
+    assert [layer.init_weight for layer in found["models"].layers.values()] == wanted

@@ -235,3 +235,39 @@ def test_training_with_lux_is_luxports():
         state, loss = found["train"](luxport.asarray(x, backend="jax"), luxport.asarray(y, backend="jax"))
     assert int(state.step) == 30
     assert float(loss) < float(np.mean(y**2))
+
+
+def test_forwards_told_apart_by_types_that_where_bounds_and_without_those_of_other_packages():
+    translation = translate("""using Flux
+    struct Flat{F, M, B}; weight::M; bias::B; activation::F; end
+    Flat((in, out)::Pair{<:Integer, <:Integer}, activation = identity) =
+        Flat(Flux.glorot_uniform(out, in), zeros(Float32, out), activation)
+    (a::Flat)(x::AbstractVecOrMat) = a.activation.(a.weight * x .+ a.bias)
+    (a::Flat)(x::AbstractArray) = reshape(a(reshape(x, size(x, 1), :)), :, size(x)[2:end]...)
+    struct Graphs; layer; end
+    (g::Graphs)(graph::FeaturedGraph) = g(graph.x)
+    (g::Graphs)(x::AbstractArray) = g.layer(x)
+    struct Axes; layer; end
+    (g::Axes)(x::A) where {T, A <: AbstractArray{T, 4}} = g.layer(x)
+    (g::Axes)(x::B) where {T, B <: AbstractArray{T, 3}} = g.layer(x) .+ 1
+    flat = Flat(3 => 4)
+    graphs = Graphs(Dense(3 => 4))
+    axes = Axes(Dense(3 => 4))
+    """)
+    assert [hole.reason for hole in translation.holes] == ["a method for another package's types"]
+    names: dict[str, Any] = {"__name__": "ported"}
+    exec(translation.python, names)
+    x = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
+    ps, st = luxport.setup(0, names["flat"])
+    np.testing.assert_allclose(names["flat"](x, ps, st)[0], x @ ps["weight"], rtol=1e-5)
+    for name, added in (("graphs", 0), ("axes", 1)):
+        ps, st = luxport.setup(0, names[name])
+        weight = ps["layer"]["weight"]
+        np.testing.assert_allclose(names[name](x, ps, st)[0], x @ weight + added, rtol=1e-5)
+        np.testing.assert_allclose(names[name](x[None], ps, st)[0], x[None] @ weight, rtol=1e-5)
+
+
+def test_types_that_the_file_names_itself_tell_nothing_apart():
+    source = "using Flux\nconst Batch = AbstractArray{Float32, 3}\nstruct Net; layer; end\n"
+    source += "(m::Net)(x::Batch) = m.layer(x)\n(m::Net)(x::AbstractArray) = m.layer(x) .+ 1\n"
+    assert any("with several methods" in hole.reason for hole in translate(source).holes)

@@ -11,6 +11,7 @@ from luxport.porting.translate.functions import ARRAYS, of_elements
 from luxport.porting.translate.methods import chosen_method
 from luxport.porting.translate.numbers import of_numbers, rounded
 from luxport.porting.translate.operators import operator_called
+from luxport.porting.translate.options import initializer_called
 from luxport.porting.translate.parse import (
     Arguments,
     Unported,
@@ -126,6 +127,8 @@ def called(here: Scope, node: Node) -> Code:
     if name in here.source.structs and function.type == "identifier" and here.kinds.get(name) not in ("bound", "array"):
         return _constructed(here, here.source.structs[name], given)
     if here.mode == "build" and (not own or here.kinds[name] == "initializer"):
+        if name not in ("ones", "zeros", "rand", "randn") and (made := initializer_called(here, node)) is not None:
+            return made.of_kind("initializer")
         drawn = array_drawn(here, node)
         if drawn is not None:
             return drawn

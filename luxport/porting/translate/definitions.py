@@ -13,7 +13,6 @@ from luxport.porting.translate.names import Names
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
 from luxport.porting.translate.scope import Scope, makes_layers
-from luxport.porting.translate.tables import INITIALIZERS
 from luxport.porting.translate.writing import Code, field_name, group, named, remark
 
 if TYPE_CHECKING:
@@ -159,6 +158,10 @@ def kind_of_type(julia: str) -> str:
     return {"Bool": "flag", "Pair": "pair", "String": "text"}.get(plain.partition("{")[0], "")
 
 
+_LASTING = ("device", "flag", "function", "initializer", "number", "sizes")
+"""Kinds of defaults that what is given in their place has, too."""
+
+
 def written_parameters(here: Scope, parameters: list[Node], default: str) -> Parameters:
     """Return parameters in Python; those that say nothing of their kind are of the default one."""
     listed: list[str] = []
@@ -191,9 +194,7 @@ def written_parameters(here: Scope, parameters: list[Node], default: str) -> Par
             elif _is_made_anew(here, default_node, value, every):
                 made = value
             if value is not None:
-                kind = value.kind if value.kind in ("number", "sizes", "flag", "function", "device") else default
-            if value is not None and value.kind == "function" and last_name(node.named_children[-1]) in INITIALIZERS:
-                kind = "initializer"
+                kind = value.kind if value.kind in _LASTING else default
             node = node.named_children[0]
         if node.type == "typed_expression" and len(node.named_children) == 2:
             kind = kind_of_type(text(node.named_children[1])) or kind

@@ -44,7 +44,7 @@ def _named(here: Scope, node: Node) -> Code:
     if name in _NORMS and here.mode == "build":
         return Code(f"luxport.{name}", "function")
     if name in INITIALIZERS and here.mode == "build":
-        return here.initial(name)
+        return here.initial(name).of_kind("initializer")
     if name == "flatten":
         return call("luxport.FlattenLayer", [])
     raise Unported(f"{name} is not defined here")

@@ -160,6 +160,8 @@ HELPERS: Mapping[str, str] = {
         return value is None
     if kind == "layer":
         return isinstance(value, luxport.Layer)
+    if kind == "vector or matrix":
+        return axes in (1, 2)
     if kind == "array":
         return isinstance(value, list) or axes >= 0
     if kind == "function":

@@ -6,7 +6,7 @@ How many arguments there are tells methods apart where they are called, and the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from luxport.porting.translate.writing import python_name
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["chosen_method", "dispatcher", "find_methods", "fitting", "is_dispatched", "ordered"]
+__all__ = ["chosen_method", "dispatcher", "find_methods", "fitting", "is_dispatched", "is_foreign", "ordered"]
 
 _KINDS = {
     **dict.fromkeys(("Int", "Int32", "Int64", "Integer", "Signed", "Unsigned", "UInt", "UInt32", "UInt64"), "whole"),
@@ -27,6 +27,7 @@ _KINDS = {
     **dict.fromkeys(("AbstractString", "String", "Symbol"), "text"),
     **dict.fromkeys(("Dims", "NTuple", "Tuple"), "tuple"),
     **dict.fromkeys(("AbstractArray", "Array", "DenseArray"), "array"),
+    **dict.fromkeys(("AbstractVecOrMat", "VecOrMat"), "vector or matrix"),
     **dict.fromkeys(("AbstractMatrix", "Matrix"), 2),
     **dict.fromkeys(("AbstractVector", "Vector"), 1),
     **dict.fromkeys(("AbstractExplicitLayer", "AbstractLuxLayer", "Chain", "Conv", "Dense"), "layer"),
@@ -38,7 +39,7 @@ _KINDS = {
 }
 """What `is_a` of the helpers knows, by names of Julia's types; numbers are those of an array's axes."""
 
-_ABOVE = {"whole": "number", "fraction": "number", "flag": "number"}
+_ABOVE = {"whole": "number", "fraction": "number", "flag": "number", "vector or matrix": "array"}
 
 
 def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Method]]:
@@ -127,6 +128,18 @@ def ordered(methods: Sequence[Method]) -> list[Method]:
     return [methods[i] for i in found]
 
 
+def is_foreign(entry: Method, defined: Container[str]) -> bool:
+    """Whether a method takes something of a type that neither Julia nor the file has, which nothing here can be."""
+    plain = [re.split(r"[{(.]", declared)[0] for declared in entry.declared]
+    return any(
+        _kind_of(declared) is None and name.isidentifier() and name not in (*_NOT_TYPES, *defined)
+        for name, declared in zip(plain, entry.declared, strict=True)
+    )
+
+
+_NOT_TYPES = ("Union", "Type", "Val", "typeof")
+
+
 def _kinds(entry: Method) -> list[str | int | None]:
     return [_kind_of(declared) for declared in entry.declared]
 
@@ -160,7 +173,9 @@ def _which_first(a: Method, b: Method) -> int | None:
 
 def _is_below(one: str | int | None, other: str | int | None) -> bool:
     """Whether all that is of one kind is of the other too."""
-    return other == "any" or (isinstance(one, int) and other == "array") or _ABOVE.get(str(one)) == other
+    if isinstance(one, int):
+        return other in ("any", "array") or (one <= 2 and other == "vector or matrix")
+    return other == "any" or _ABOVE.get(str(one)) == other
 
 
 def _is_apart(one: str | int | None, other: str | int | None) -> bool:

@@ -16,7 +16,7 @@ from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.methods import find_methods
 from luxport.porting.translate.output import Hole, Output, Piece
 from luxport.porting.translate.own_calls import OwnCall, own_calls, shapes_tried
-from luxport.porting.translate.parse import every_node, last_name, line_of, names_in, one_line, parse, text
+from luxport.porting.translate.parse import every_node, head_of, last_name, line_of, names_in, one_line, parse, text
 from luxport.porting.translate.scope import Scope, Source, Table, makes_layers
 from luxport.porting.translate.statements import block
 from luxport.porting.translate.structs import find_structs, place_of
@@ -114,6 +114,7 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
             for node in (struct.node, *struct.forwards, *struct.parameters, *struct.states, *struct.marks)
         },
         several=find_methods(statements, structs),
+        types=_types(statements),
         changed=changed_in_place(root),
     )
     here = _announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
@@ -237,6 +238,17 @@ def _header(holes: tuple[Hole, ...]) -> str:
 
 
 _LISTED = 100
+
+
+def _types(statements: list[Node]) -> set[str]:
+    found: set[str] = set()
+    for node in statements:
+        inner = node.named_children[0] if node.type == "const_statement" and node.named_children else node
+        if inner.type in ("abstract_definition", "primitive_definition"):
+            found |= names_in(inner)
+        elif inner.type == "assignment" and head_of(inner) is None:
+            found |= names_in(inner.named_children[0])
+    return found
 
 
 def _announce(here: Scope, statements: list[Node]) -> Scope:

@@ -104,32 +104,47 @@ def _reader(here: Scope, ours: str) -> Callable[[Node], Code]:
     return here.flag if ours in _FLAGS else here.spatial if ours in _SPATIAL else here.code
 
 
-def _is_random_state(node: Node) -> bool:
+def _is_random_state(here: Scope, node: Node) -> bool:
+    if here.kinds.get(text(node)) == "rng":
+        return True
     name = last_name(node.named_children[0]) if node.type == "call_expression" else text(node)
     return name in ("rng", "default_rng", "MersenneTwister", "StableRNG", "Xoshiro")
 
 
 def initializer(here: Scope, node: Node) -> Code:
     """Return an initializer: by its name, or called with options alone."""
-    if node.type == "call_expression":
-        name, given = last_name(node.named_children[0]), arguments(node)
-        known = {"gain", "mean", "std"}
-        given.positional = [part for part in given.positional if not _is_random_state(part)]
-        if name in INITIALIZERS and not given.positional and set(given.named) <= known and not given.splats:
-            options = {key: here.code(value) for key, value in given.named.items()}
-            plain = here.initial(name)
-            return call(plain.text, [], options, "function") if options else plain
+    if (made := initializer_called(here, node)) is not None:
+        return made
     if node.type == "arrow_function_expression":
         found = here.define(node, "array")
         if found.kind != "initializer":
             raise Unported("no initializer that is known here")
         return found.of_kind("function")
     name = last_name(node)
-    if here.kinds.get(name) == "initializer":
+    if here.kinds.get(name) in ("initializer", "unknown") and here.mode == "build":
         return Code(here.name(name), "function")
     if name not in INITIALIZERS or name in here.kinds:
         raise Unported("no initializer that is known here")
     return here.initial(name)
+
+
+def initializer_called(here: Scope, node: Node) -> Code | None:
+    """Return ``glorot_normal(rng; gain = 2)``, an initializer made by options alone; None for anything else."""
+    if node.type == "call_expression" and node.named_children[0].type in ("identifier", "field_expression"):
+        name, given = last_name(node.named_children[0]), arguments(node)
+        known = {"gain", "mean", "std"}
+        given.positional = [part for part in given.positional if not _is_random_state(here, part)]
+        if (
+            name in INITIALIZERS
+            and name not in here.kinds
+            and not given.positional
+            and set(given.named) <= known
+            and not given.splats
+        ):
+            options = {key: here.code(value) for key, value in given.named.items()}
+            plain = here.initial(name)
+            return call(plain.text, [], options, "function") if options else plain
+    return None
 
 
 def exactly(given: Arguments, *counts: int) -> list[Node]:

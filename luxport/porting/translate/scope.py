@@ -62,6 +62,8 @@ class Source:
     """Of which struct a statement is a part, by its place."""
     several: Mapping[str, list[Method]]
     """Functions that have several methods."""
+    types: set[str]
+    """The names of types that it defines, and of constants, which may be other names of types."""
     changed: set[str]
     """The names of what any statement changes in place."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from luxport.porting.translate.parse import Arguments, head_of, text
+from luxport.porting.translate.parse import Arguments, every_node, head_of, text
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -47,6 +47,7 @@ def method_of(node: Node) -> Method:
     head = head_of(node)
     assert head is not None
     listed = [child for child in head.named_children if child.type == "argument_list"]
+    bounds = _bounds(node)
     least = most = 0
     keywords: set[str] = set()
     types: list[str] = []
@@ -65,6 +66,29 @@ def method_of(node: Node) -> Method:
             most += 1
             typed = name if child.type in ("named_argument", "assignment") else child
             declared = typed.type == "typed_expression" and len(typed.named_children) == 2
-            types.append(text(typed.named_children[-1]) if declared else "")
+            kind = text(typed.named_children[-1]) if declared else ""
+            types.append(bounds.get(kind, kind))
             least += child.type not in ("named_argument", "assignment")
     return Method(node, "", least, most, frozenset(keywords), tuple(types))
+
+
+def _bounds(node: Node) -> dict[str, str]:
+    """Return what ``where {A <: AbstractMatrix}`` says of each variable for a type; one that is free says nothing.
+
+    A free one that several parameters have wants them alike, which no type says.
+    """
+    found: dict[str, str] = {}
+    head = node.named_children[0]
+    while head.type in ("signature", "where_expression", "typed_expression") and head.named_children:
+        if head.type == "where_expression":
+            for part in head.named_children[1:]:
+                for bound in part.named_children if part.type == "curly_expression" else [part]:
+                    if bound.type == "binary_expression" and text(bound.named_children[1]) == "<:":
+                        found[text(bound.named_children[0])] = text(bound.named_children[-1])
+                    elif bound.type == "identifier":
+                        found[text(bound)] = ""
+        head = head.named_children[0]
+    if head.type == "call_expression":
+        declared = [text(part.named_children[-1]) for part in every_node(head) if part.type == "typed_expression"]
+        found = {name: above for name, above in found.items() if above or declared.count(name) < 2}
+    return found

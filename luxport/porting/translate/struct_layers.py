@@ -15,7 +15,7 @@ from luxport.porting.translate.definitions import (
     written_parameters,
 )
 from luxport.porting.translate.drawn import arrays_drawn
-from luxport.porting.translate.methods import fitting, ordered
+from luxport.porting.translate.methods import fitting, is_foreign, ordered
 from luxport.porting.translate.parse import Unported, head_of, names_in, text
 from luxport.porting.translate.scope import Scope
 from luxport.porting.translate.signatures import Method, method_of
@@ -49,6 +49,8 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
     """
     struct.forwards = [node for node in struct.forwards if not _gathers(node)] or struct.forwards
     if len(struct.forwards) > 1 and not _forwards(struct):
+        _leave_out_foreign(here, struct)
+    if len(struct.forwards) > 1 and not _forwards(struct):
         raise Unported(f"{struct.name} with several methods, which Julia chooses by the arguments' types")
     if not struct.fields and struct.inner:
         raise Unported("a struct without fields that has constructors")
@@ -77,6 +79,17 @@ def _gathers(forward: Node) -> bool:
         return said == f"{receiver}({name})"
     entries = "".join(given.split()).removeprefix("(").removesuffix(")")
     return said == f"{receiver}({name}...)" or ("," in entries and said == f"{receiver}({entries})")
+
+
+def _leave_out_foreign(here: Scope, struct: Struct) -> None:
+    """Mark the methods that take another package's types, if others are left whose types are known."""
+    defined = {*here.kinds, *here.source.structs, *here.source.types}
+    foreign = [node for node in struct.forwards if is_foreign(method_of(node), defined)]
+    rest = [node for node in struct.forwards if node not in foreign]
+    if rest and all(all(method_of(node).declared[: 1 if struct.base else None]) for node in rest):
+        for node in foreign:
+            here.mark_hole(node, "a method for another package's types")
+        struct.forwards = rest
 
 
 def _forwards(struct: Struct) -> list[Method]:
