@@ -6,7 +6,7 @@ How many arguments there are tells methods apart where they are called, and the 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -128,7 +128,7 @@ def ordered(methods: Sequence[Method]) -> list[Method]:
     return [methods[i] for i in found]
 
 
-def is_foreign(entry: Method, defined: Container[str]) -> bool:
+def is_foreign(entry: Method, defined: Collection[str]) -> bool:
     """Whether a method takes something of a type that neither Julia nor the file has, which nothing here can be."""
     plain = [re.split(r"[{(.]", declared)[0] for declared in entry.declared]
     return any(
