@@ -258,7 +258,8 @@ def test_initializers_are_values():
         init = Flux.orthogonal(random; gain = 3)
         Dense(n => 2; init)
     end
-    models = Chain(handed(3, wide), handed(2, plain), by_default(2), inside(2), Dense(2 => 2; init = Flux.glorot_normal(random)))
+    last = Dense(2 => 2; init = Flux.glorot_normal(random))
+    models = Chain(handed(3, wide), handed(2, plain), by_default(2), inside(2), last)
     """)
     initializers = luxport.initializers
     wanted = [initializers.glorot_normal(gain=2), initializers.kaiming_uniform, initializers.normal(std=0.1)]
