@@ -54,3 +54,22 @@ def test_nothing_is_none_and_all() -> None:
     none, all_ = run(np.zeros((3, 0), np.float32))
     assert none.tolist() == [0.0] * 3
     assert all_.tolist() == [1.0] * 3
+
+
+INFINITE = np.array([[-np.inf, -2.0, 0.5], [np.inf, 3.0, -1.0], [np.nan, 1.0, 1.0]], np.float32)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [ops.softmax, ops.logsoftmax, ops.gelu_erf, ops.gelu_tanh, ops.swish, ops.hardswish, ops.mish, ops.softsign],
+    ids=lambda f: f.__name__,
+)
+def test_infinities_that_are_put_in(f: Callable[..., Any]) -> None:
+    """onnxruntime's own operators make NaN of them; a graph of a usual network has nothing more than these."""
+    run = Exported(luxport.WrappedFunction(f), {}, {}, ("N", 3))
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(run(INFINITE)[0], f(INFINITE), rtol=1e-5, atol=1e-6)
+    behind = luxport.Chain(luxport.Dense(3, 3), f)
+    ps, st = luxport.setup(0, behind)
+    operators = [node.op_type for node in Exported(behind, ps, st, ("N", 3)).graph.graph.node]
+    assert {"Min", "Max", "Where"}.isdisjoint(operators)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from luxport import ops
 from luxport_onnx.graph import Array, opset
-from luxport_onnx.xp import clip, multiply
-from luxport_onnx.xp._folding import same
+from luxport_onnx.infinities import may_be_infinite
+from luxport_onnx.xp import clip, maximum, minimum, multiply
+from luxport_onnx.xp._folding import same, scalar
 
 __all__ = [
     "celu",
@@ -97,6 +100,11 @@ def leakyrelu(x: Array, *, a: float = 0.01) -> Array:
     return same("LeakyRelu", x, alpha=float(a))
 
 
+def _without_infinity(x: Array) -> Array:
+    """Let -1000 stand in for all below it, where the functions are 0 in every dtype, if -inf may come."""
+    return maximum(x, -1000.0) if may_be_infinite(x, -1) else x
+
+
 @_native(ops.hardsigmoid)
 def hardsigmoid(x: Array) -> Array:
     """One operator."""
@@ -105,8 +113,8 @@ def hardsigmoid(x: Array) -> Array:
 
 @_native(ops.hardswish)
 def hardswish(x: Array) -> Array:
-    """One operator."""
-    return same("HardSwish", x)
+    """One operator, which makes NaN of -inf."""
+    return same("HardSwish", _without_infinity(x))
 
 
 @_native(ops.softplus)
@@ -117,31 +125,35 @@ def softplus(x: Array) -> Array:
 
 @_native(ops.softsign)
 def softsign(x: Array) -> Array:
-    """One operator."""
+    """One operator, which makes NaN of infinities: where they may come, the largest finite numbers stand in."""
+    if may_be_infinite(x) or may_be_infinite(x, -1):
+        most = np.finfo(x.dtype).max
+        x = maximum(minimum(x, scalar(most, x.dtype)), scalar(-most, x.dtype))
     return same("Softsign", x)
 
 
 @_native(ops.mish)
 def mish(x: Array) -> Array:
-    """One operator."""
-    return same("Mish", x)
+    """One operator, which makes NaN of -inf."""
+    return same("Mish", _without_infinity(x))
 
 
 @_native(ops.gelu_erf, since=20)
 def gelu_erf(x: Array) -> Array:
-    """One operator."""
-    return same("Gelu", x)
+    """One operator, which makes NaN of -inf."""
+    return same("Gelu", _without_infinity(x))
 
 
 @_native(ops.gelu_tanh, since=20)
 def gelu_tanh(x: Array) -> Array:
-    """One operator."""
-    return same("Gelu", x, approximate="tanh")
+    """One operator, which makes NaN of -inf."""
+    return same("Gelu", _without_infinity(x), approximate="tanh")
 
 
 @_native(ops.swish)
 def swish(x: Array) -> Array:
-    """Two operators."""
+    """Two operators, which make NaN of -inf."""
+    x = _without_infinity(x)
     return multiply(x, same("Sigmoid", x))
 
 

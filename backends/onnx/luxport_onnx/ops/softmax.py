@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from luxport import ops
 from luxport.ops._softmax import Axes
 from luxport_onnx.graph import Array, record
-from luxport_onnx.xp._folding import same, vector
+from luxport_onnx.infinities import may_be_infinite
+from luxport_onnx.xp import minimum
+from luxport_onnx.xp._folding import same, scalar, vector
 from luxport_onnx.xp._reductions import axes_of
 
 __all__ = ["logsoftmax", "logsumexp", "softmax"]
@@ -23,13 +27,18 @@ def _is_native(x: Array, axis: Axes) -> bool:
 
 
 def softmax(x: Array, *, axis: Axes = -1) -> Array:
-    """One operator, which makes NaN of an infinite entry."""
-    return same("Softmax", x, axis=axis) if _is_native(x, axis) else _softmax(x, axis=axis)
+    """One operator, which makes NaN of inf: where that may come, the largest finite number stands in for it."""
+    if not _is_native(x, axis):
+        return _softmax(x, axis=axis)
+    if may_be_infinite(x):
+        x = minimum(x, scalar(np.finfo(x.dtype).max, x.dtype))
+    return same("Softmax", x, axis=axis)
 
 
 def logsoftmax(x: Array, *, axis: Axes = -1) -> Array:
-    """One operator, which makes NaN of an infinite entry."""
-    return same("LogSoftmax", x, axis=axis) if _is_native(x, axis) else _logsoftmax(x, axis=axis)
+    """One operator, where no infinity may come, of which it makes NaN."""
+    native = _is_native(x, axis) and not may_be_infinite(x)
+    return same("LogSoftmax", x, axis=axis) if native else _logsoftmax(x, axis=axis)
 
 
 def logsumexp(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
