@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from typing import Any
@@ -19,13 +20,15 @@ from luxport.porting.errors import FileFormatError, refusing, shown
 from luxport.porting.files.reading import read
 from luxport.porting.flux import is_model as is_flux
 from luxport.porting.flux import port as port_flux
-from luxport.porting.julia.entries import entries_inside, entry_at
+from luxport.porting.julia.entries import children_of, entries_inside, entry_at
 from luxport.porting.julia.generation import version_told, versions_for
 from luxport.porting.lux.saved import is_saved_model, with_parameters_beside
+from luxport.porting.lux.structs import kind_of
+from luxport.porting.lux.train_state import SavedOptimizer, optimizer_of
 from luxport.text import warn
 from luxport.tree.ordered_keys import with_places
 
-__all__ = ["load", "load_model", "models_in", "placed"]
+__all__ = ["SavedTraining", "load", "load_model", "models_in", "placed", "read_training"]
 
 _DEEPEST = 4
 """How far inside a file's entries models are looked for."""
@@ -77,6 +80,41 @@ def load_model(
         if groups := _shared(ps):
             layer, ps, _ = luxport.tie(layer, ps, ported.st, groups)
     return layer, *placed((ps, ported.st), backend, device, dtype)
+
+
+@dataclass(frozen=True)
+class SavedTraining:
+    """What a ``TrainState`` of Lux has, its arrays on a backend."""
+
+    layer: Layer
+    ps: dict[str, Any]
+    st: dict[str, Any]
+    optimizer: SavedOptimizer
+    step: Any
+
+
+def read_training(
+    path: str | PathLike[str],
+    name: str | None,
+    functions: Mapping[str, Callable[..., Any]],
+    placing: tuple[str | Backend | None, str | None, str | None],
+) -> SavedTraining:
+    """Read the one ``TrainState`` of a file, or that of a name, to a backend, a device and a dtype.
+
+    Raises: FileFormatError
+    """
+    saved = read(path)
+    with refusing(str(path)):
+        value, parent = _chosen(saved.values, name, str(path))
+        around = next((one for one in (value, parent) if kind_of(one) == "TrainState"), None)
+        if around is None:
+            raise FileFormatError("it has a model, but no TrainState: see load_model")
+    with refusing(str(path), "no training can go on"):
+        ported = with_parameters_beside(around, parent, functions, str(path))
+        optimizer = optimizer_of(around, functions)
+        step = np.asarray(children_of(around).get("step", 0), np.int32)
+    ps, st, clock, states = placed((ported.ps, ported.st, optimizer.clock, optimizer.states), *placing)
+    return SavedTraining(ported.layer, ps, st, SavedOptimizer(optimizer.rule, clock, states), placed(step, *placing))
 
 
 load = load_model

@@ -13,6 +13,7 @@ from ._data_loader import DataLoader as DataLoader
 from ._fit import Progress as Progress
 from ._fit import evaluate as evaluate
 from ._fit import fit as fit
+from ._from_lux import load_train_state as load_train_state
 from ._loss_scaling import DynamicLossScale as DynamicLossScale
 from ._loss_scaling import all_finite as all_finite
 from ._loss_scaling import select as select

@@ -13,6 +13,7 @@ from lux_writer import COLON, NOTHING, NT, Obj, Type, function, saved, static
 import luxport as lp
 from luxport.porting import FileFormatError, load_model, load_parameters
 from luxport.porting.lux import WholeLayerNorm
+from luxport.training import load_train_state
 
 RNG = np.random.default_rng(0)
 ZEROS, GLOROT = function("WeightInitializers.zeros32"), function("WeightInitializers.glorot_uniform")
@@ -329,6 +330,97 @@ def test_what_has_a_model_with_its_parameters(around, tmp_path):
         value = lux("StatefulLuxLayer", {"model": model, "ps": ps, "st": NT()}, module="LuxCore.StatefulLuxLayerImpl")
     layer, got, st = load_model(opened(tmp_path, "new", ts=value), backend="numpy")
     close(layer(X, got, st)[0], np.tanh(X @ W1 + B1))
+
+
+def optimiser(name, **fields):
+    return lux(name, fields, module="Optimisers")
+
+
+def train_state(rule, kept, step=3):
+    """A TrainState of a chain, whose optimizer keeps for each parameter what a function makes of it."""
+    leaf = lambda x: optimiser("Leaf", rule=rule, state=kept(x), frozen=False)  # noqa: E731
+    model = chain(layer_1=New.dense((3, 4), TANH), layer_2=New.dense((4, 2), bias=False))
+    ps = NT(layer_1=NT(weight=W1, bias=B1), layer_2=NT(weight=W2))
+    moments = NT(layer_1=NT(weight=leaf(W1), bias=leaf(B1)), layer_2=NT(weight=leaf(W2)))
+    fields = {"cache": NOTHING, "objective_function": NOTHING, "model": model, "parameters": ps}
+    fields |= {"states": NT(layer_1=NT(), layer_2=NT()), "optimizer": rule, "optimizer_state": moments, "step": step}
+    return lux("TrainState", fields, module="Lux.Training")
+
+
+ADAM = optimiser("Adam", eta=0.02, beta=(0.9, 0.99), epsilon=1e-8)
+RULES = {
+    "Adam": (ADAM, lambda x: (0.1 * x, x * x, (0.9**4, 0.99**4)), lp.optimizers.Adam(0.02, (0.9, 0.99))),
+    "Descent": (optimiser("Descent", eta=0.3), lambda x: NOTHING, lp.optimizers.Descent(0.3)),
+    "Momentum": (optimiser("Momentum", eta=0.2, rho=0.8), lambda x: 0.1 * x, lp.optimizers.Momentum(0.2, 0.8)),
+    "RMSProp": (
+        optimiser("RMSProp", eta=0.2, rho=0.8, epsilon=1e-6, centred=False),
+        lambda x: (x * x, False),
+        lp.optimizers.RMSProp(0.2, 0.8, 1e-6),
+    ),
+    "OptimiserChain": (
+        optimiser("OptimiserChain", opts=(optimiser("WeightDecay", **{"lambda": 0.1}), ADAM)),
+        lambda x: (NOTHING, (0.1 * x, x * x, (0.9**4, 0.99**4))),
+        lp.optimizers.OptimizerChain(lp.optimizers.WeightDecay(0.1), lp.optimizers.Adam(0.02, (0.9, 0.99))),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_training_goes_on_from_a_train_state(name, tmp_path):
+    """The next step is what the rule's formula makes of the moments in the file."""
+    rule, kept, ours = RULES[name]
+    state = load_train_state(opened(tmp_path, "new", ts=train_state(rule, kept)), backend="numpy")
+    assert int(state.step) == 3
+    grads = lp.tree.map(lambda x: 0.5 + x, state.ps)
+    _, ps = lp.optimizers.update(state.opt_state, state.ps, grads)
+    for part, x in (("layer_1", W1), ("layer_2", W2)):
+        dx = 0.5 + x
+        if name == "OptimiserChain":
+            dx = dx + 0.1 * x
+        if name in ("Adam", "OptimiserChain"):
+            m, v = 0.9 * 0.1 * x + 0.1 * dx, 0.99 * x * x + 0.01 * dx**2
+            step = 0.02 * m / (1 - 0.9**4) / (np.sqrt(v / (1 - 0.99**4)) + 1e-8)
+        elif name == "Momentum":
+            step = 0.8 * 0.1 * x + 0.2 * dx
+        elif name == "RMSProp":
+            step = 0.2 * dx / (np.sqrt(0.8 * x * x + 0.2 * dx**2) + 1e-6)
+        else:
+            step = 0.3 * dx
+        close(ps[part]["weight"], x - step)
+    fresh = lp.training.TrainState.create(state.model, ours, ps=state.ps, st=state.st)
+    assert lp.tree.structure(fresh.opt_state) == lp.tree.structure(state.opt_state)
+
+
+def test_what_other_rules_keep_is_laid_out_as_a_new_state_is(tmp_path):
+    powers = (0.9, 0.99)
+    kept = {
+        "AMSGrad": lambda x: (x, x * x, x * x),
+        "AdaDelta": lambda x: (x * x, x * x),
+        "AdaGrad": lambda x: x * x,
+        **dict.fromkeys(("AdaBelief", "AdaMax", "AdamW", "NAdam"), lambda x: (x, x * x, powers)),
+        "OAdam": lambda x: (x, x * x, powers, x),
+        "RAdam": lambda x: (x, x * x, powers, 4),
+        "Nesterov": lambda x: x,
+        "ClipNorm": lambda x: NOTHING,
+    }
+    for name, of in kept.items():
+        plain = getattr(lp.optimizers, name)
+        fields = {"AdaDelta": {"rho": 0.9}, "AMSGrad": {"beta": powers}, "ClipNorm": {"omega": 2.0, "p": 2.0}}
+        more = {"lambda": 0.1, "couple": True} if name == "AdamW" else {}
+        rule = optimiser(name, **fields.get(name, {"eta": 0.1}), **more)
+        state = load_train_state(opened(tmp_path, "new", ts=train_state(rule, of)), backend="numpy")
+        options = fields.get(name, {"eta": 0.1}) | ({"lambda_": 0.1} if more else {})
+        fresh = lp.training.TrainState.create(state.model, plain(**options), ps=state.ps, st=state.st)
+        assert lp.tree.structure(fresh.opt_state) == lp.tree.structure(state.opt_state), name
+        lp.optimizers.update(state.opt_state, state.ps, state.ps)
+
+
+def test_what_cannot_go_on(tmp_path):
+    foreign = train_state(lux("Muon", {"eta": 0.1}, module="Main"), lambda x: x)
+    with pytest.raises(FileFormatError, match=r"optimizer Main\.Muon has no counterpart"):
+        load_train_state(opened(tmp_path, "new", ts=foreign))
+    with pytest.raises(FileFormatError, match="a model, but no TrainState"):
+        load_train_state(opened(tmp_path, "new", model=New.dense((3, 4)), ps=NT(weight=W1, bias=B1)))
 
 
 def test_holes(tmp_path):

@@ -1,0 +1,182 @@
+"""The optimizer that a ``TrainState`` of Lux has, and what it keeps for each parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from luxport import optimizers
+from luxport.porting import julia
+from luxport.porting.errors import FileFormatError, shown
+from luxport.porting.flux.building import Functions
+from luxport.porting.julia.entries import children_of
+from luxport.porting.lux.layers import port
+from luxport.tree import leaves_with_path
+
+__all__ = ["SavedOptimizer", "optimizer_of"]
+
+Path = tuple[int, ...]
+"""Where something is in what Optimisers.jl keeps for a parameter."""
+
+
+@dataclass(frozen=True)
+class SavedOptimizer:
+    """A rule, its clock, and by the dotted path of each parameter what it keeps for that."""
+
+    rule: Any
+    clock: Any
+    states: Mapping[str, Any]
+
+
+def optimizer_of(saved: Any, functions: Functions) -> SavedOptimizer:
+    """Read the optimizer of a ``TrainState``, whose moments are laid out as the model's parameters are.
+
+    Raises: FileFormatError if there is none, or one that has no counterpart here
+    """
+    fields = children_of(saved)
+    tree = fields.get("optimizer_state")
+    leaves = list(_leaves(tree))
+    if not leaves:
+        raise FileFormatError("the TrainState has no optimizer's state")
+    rules = [_rule(children_of(leaf)["rule"], ()) for leaf in leaves]
+    if any(rule != rules[0] for rule in rules):
+        raise FileFormatError("the TrainState has several rules, or rates, for its parameters: luxport has one for all")
+    rule, kept, clock = rules[0]
+    if any(children_of(leaf).get("frozen") is True for leaf in leaves):
+        raise FileFormatError("the TrainState has frozen parameters: freeze them in a new state, see optimizers.freeze")
+    found = {path: _moments(tree, path, fields, functions) for path in _paths(kept)}
+    if found:
+        places = [path for path, _ in leaves_with_path(next(iter(found.values())))]
+        entries = {place: {path: dict(leaves_with_path(found[path]))[place] for path in found} for place in places}
+    else:
+        entries = {}
+    states = {".".join(place): _filled(kept, entries[place].__getitem__) for place in entries}
+    first = children_of(leaves[0])["state"]
+    return SavedOptimizer(rule, _filled(clock, lambda path: _number(_at(first, path))), states)
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    """Yield what Optimisers.jl keeps of each parameter."""
+    pending = [tree]
+    while pending:
+        value = pending.pop()
+        if _name(value) == "Leaf":
+            yield value
+        elif not isinstance(value, np.ndarray):
+            pending += reversed(children_of(value).values())
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName):
+        return value.type.name if value.type.module[:1] == ("Optimisers",) else ""
+    return ""
+
+
+def _moments(tree: Any, path: Path, fields: Mapping[str, Any], functions: Functions) -> Any:
+    """Return one moment of all parameters as our layers have their parameters."""
+    return port(fields["model"], functions, _one_moment(tree, path), fields.get("states")).ps
+
+
+def _one_moment(value: Any, path: Path) -> Any:
+    if _name(value) == "Leaf":
+        return _at(children_of(value)["state"], path)
+    if isinstance(value, julia.NamedTuple):
+        return julia.NamedTuple(value.names, tuple([_one_moment(entry, path) for entry in value.values]))
+    if isinstance(value, (tuple, list)):
+        return tuple([_one_moment(entry, path) for entry in value])
+    return value
+
+
+def _at(value: Any, path: Path) -> Any:
+    for place in path:
+        entries = list(children_of(value).values())
+        if place >= len(entries):
+            raise FileFormatError("the optimizer's state has fewer entries than its rule keeps")
+        value = entries[place]
+    return value
+
+
+def _number(value: Any) -> Any:
+    kind = np.int32 if isinstance(value, int) else np.float32
+    if not isinstance(value, (int, float, np.number)):
+        raise FileFormatError("the optimizer's clock is no number")
+    return np.asarray(value, kind)
+
+
+def _paths(kept: Any) -> list[Path]:
+    """Return the places of all moments in a description of what is kept."""
+    if kept is None or isinstance(kept, _Place):
+        return [] if kept is None else [kept.path]
+    return [path for entry in kept for path in _paths(entry)]
+
+
+def _filled(kept: Any, value_at: Callable[[Path], Any]) -> Any:
+    if kept is None or isinstance(kept, _Place):
+        return None if kept is None else value_at(kept.path)
+    return tuple([_filled(entry, value_at) for entry in kept])
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: Path
+
+
+def _rule(struct: Any, path: Path) -> tuple[Any, Any, Any]:
+    """Return a rule, where it keeps what in the state at a path, and where its clock is.
+
+    Raises: FileFormatError for one without a counterpart
+    """
+    name, fields = _name(struct), children_of(struct)
+    if name == "OptimiserChain":
+        parts = [_rule(one, (*path, place)) for place, one in enumerate(children_of(fields["opts"]).values())]
+        rules, kept, clocks = zip(*parts, strict=True)
+        return optimizers.OptimizerChain(*rules), kept, clocks if any(clock is not None for clock in clocks) else None
+    if name not in _RULES:
+        kind = struct.type.path if isinstance(struct, julia.Struct) else type(struct).__name__
+        raise FileFormatError(
+            f"the optimizer {shown(kind)} has no counterpart here: begin with one of luxport.optimizers"
+        )
+    options = {_NAMES.get(field, field): _plain(value) for field, value in fields.items()}
+    kept, clock = _RULES[name]
+    try:
+        rule = getattr(optimizers, name)(**options)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"the optimizer {name} of the file cannot be made: {error}") from None
+    if name == "RMSProp" and not rule.centered:
+        kept = (_Place((0,)), None)
+    return rule, _below(kept, path), _below(clock, path)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, julia.Struct, julia.NamedTuple)):
+        return tuple([_plain(entry) for entry in children_of(value).values()])
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _below(kept: Any, path: Path) -> Any:
+    if kept is None or isinstance(kept, _Place):
+        return None if kept is None else _Place((*path, *kept.path))
+    return tuple([_below(entry, path) for entry in kept])
+
+
+def _several(*places: int) -> tuple[_Place, ...]:
+    return tuple([_Place((place,)) for place in places])
+
+
+_POWERS = (_Place((2, 0)), _Place((2, 1)))
+_ADAM = (_several(0, 1), _POWERS)
+_RULES: Mapping[str, tuple[Any, Any]] = {
+    **dict.fromkeys(("ClipGrad", "ClipNorm", "Descent", "WeightDecay"), (None, None)),
+    **dict.fromkeys(("AdaGrad", "Momentum", "Nesterov"), (_Place(()), None)),
+    **dict.fromkeys(("AdaBelief", "AdaMax", "Adam", "AdamW", "NAdam"), _ADAM),
+    "AMSGrad": (_several(0, 1, 2), None),
+    "AdaDelta": (_several(0, 1), None),
+    "OAdam": (_several(0, 1, 3), _POWERS),
+    "RAdam": (_several(0, 1), (_POWERS, _Place((3,)))),
+    "RMSProp": (_several(0, 1), None),
+}
+"""By the name of a rule what it keeps and its clock, as Optimisers.jl lays them out."""
+_NAMES = {"centred": "centered", "lambda": "lambda_", "gamma": "lambda_"}
