@@ -13,7 +13,8 @@ from what_is_there import needed
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
     "torch": "collectives+upstream+out_of_step+training+stepping+resuming+stepping_out,hanging,leaving",
-    "jax": "few_collectives+out_of_step+stepping+resuming+stepping_out",  # which meets others once in a process's life
+    # JAX and TensorFlow meet others once in a process's life.
+    "jax": "few_collectives+upstream+out_of_step+stepping+resuming+stepping_out",
     "tf": "few_collectives+upstream+out_of_step+stepping+resuming+stepping_out",
     "mpi": "collectives+upstream+out_of_step",
 }

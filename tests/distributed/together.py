@@ -15,9 +15,12 @@ import stepping
 
 import luxport
 from luxport import distributed, optimizers, tree
+from luxport.backend import find_owner
 from luxport.losses import MSELoss
 from luxport.optimizers import Momentum
 from luxport.training import TrainState, apply_gradients, compute_gradients, train_step
+from luxport_conformance.cases.distributed import CASES
+from luxport_conformance.compare import compare
 
 BATCH, STEPS = 4, 20
 
@@ -78,45 +81,12 @@ def collectives(
 
 
 def upstream(backend: str, timeout: float) -> None:
-    """Do what Flux's tests in ext_distributed do, file by file, with arrays that are 1 on rank 0 and 0 elsewhere."""
-    rank, size = distributed.rank(), distributed.total_workers()
-
-    def full(value: float, *shape: int) -> Any:
-        return luxport.asarray(np.full(shape, value, np.float32), backend=backend)
-
-    def ones() -> Any:
-        return full(float(rank == 0), 2, 3)
-
-    def expect_ones(values: Any) -> None:
-        tree.map(lambda leaf: expect_close(leaf, np.ones(leaf.shape)), values)
-
-    # common.jl
-    expect(distributed.initialized() and rank < size, rank)
-    expect_ones(distributed.bcast(full(float(rank == 0), 512)))
-    for op, wanted in (("sum", sum(range(1, size + 1))), ("mean", (size + 1) / 2)):
-        expect_close(distributed.allreduce(full(rank + 1, 512), op), np.full(512, wanted))
-        reduced = distributed.reduce(full(rank + 1, 512), op, root=0)
-        expect_close(reduced, np.full(512, wanted if rank == 0 else rank + 1))
-    # synchronized.jl: mappings, states of optimizers with and without arrays, tuples, and what is no array
-    named = {"a": {"b": ones(), "c": ones()}, "d": ones()}
-    expect_ones(distributed.synchronize(named))
-    adam = optimizers.setup(optimizers.Adam(0.001), named)
-    mine = adam._replace(leaves=tree.map(lambda leaf: leaf + float(rank == 0), adam.leaves))
-    expect_ones(distributed.synchronize(mine).leaves)
-    distributed.synchronize(optimizers.setup(optimizers.Descent(0.001), named))
-    expect_ones(distributed.synchronize(((ones(), ones()), ones())))
-    expect(distributed.synchronize(None) is None, "None changed")
-    word = "x" if rank == 0 else "y"
-    expect(distributed.synchronize(word) == word and distributed.synchronize(rank) == 0, word)
-    # optimizer.jl: of the same gradients everywhere, the mean is each of them
-    ps, grads = {"a": full(0, 4), "b": full(0, 4)}, {"a": full(1, 4), "b": full(1, 4)}
-    alone = optimizers.setup(optimizers.Adam(0.001), ps)
-    together = optimizers.setup(distributed.DistributedOptimizer(optimizers.Adam(0.001)), ps)
-    tree.map(lambda a, b: expect_close(a, luxport.to_numpy(b)), together.leaves, alone.leaves)
-    together = distributed.synchronize(together)
-    found, wanted = [optimizers.update(state, ps, grads)[1] for state in (together, alone)]
-    tree.map(lambda a, b: expect_close(a, luxport.to_numpy(b), 1e-5), found, wanted)
-    # data.jl is in `collectives`
+    """Run the suite's cases, which are Flux's tests in ext_distributed."""
+    for case in CASES:
+        given = [luxport.asarray(x, backend=backend, dtype="float32") for x in case.inputs.values()]
+        found = tree.map(lambda leaf: luxport.to_numpy(leaf) if find_owner(type(leaf)) else leaf, case.program(*given))
+        wanted = case.expected(*case.inputs.values()) if callable(case.expected) else case.expected
+        compare(found, wanted, dtype="float32", tolerance=case.tolerance, path=case.id)
 
 
 def out_of_step(backend: str, timeout: float) -> None:
