@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
 
+from luxport.argument_types import wrong_argument
 from luxport.errors import LayerError, LayerTypeError
-from luxport.text import make_printable, safe_to_show, shown
+from luxport.text import is_own, make_printable, safe_to_show, shown
 
 __all__ = [
     "built_in_own_words",
     "expect_function",
+    "expect_places",
     "says_what_it_takes",
     "wrong_arguments",
     "wrong_arguments_of_function",
@@ -87,7 +89,7 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
         except TypeError as error:
             at = error.__traceback__
             if at is None or at.tb_next is not None:  # it was called, and the error is from inside
-                make_printable(error)
+                _explain(function.__name__, function, args, options, error)
                 raise
             wrong = wrong_arguments_of_function(function, args, options)
             if wrong is None:
@@ -99,10 +101,25 @@ def says_what_it_takes(function: Callable[P, R], /) -> Callable[P, R]:
                 "itself or is nested thousands deep"
             ) from None
         except Exception as error:
-            make_printable(error)
+            _explain(function.__name__, function, args, options, error)
             raise
 
     return call
+
+
+def _explain(
+    name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
+) -> None:
+    """Say which argument made a function fail, where the error does not; raise it as it is else."""
+    if not isinstance(error, (LayerError, OSError, ImportError)) and not _says_what_was_expected(error):
+        wrong = wrong_argument(name, function, args, options)
+        if wrong is not None:
+            raise LayerTypeError(wrong) from error
+    make_printable(error)
+
+
+def _says_what_was_expected(error: Exception) -> bool:
+    return is_own(error) and not {"expects", "expected"}.isdisjoint(str(error).split())
 
 
 def built_in_own_words(kind: Class) -> Class:
@@ -116,14 +133,14 @@ def built_in_own_words(kind: Class) -> Class:
         except TypeError as error:
             at = error.__traceback__
             if at is None or at.tb_next is not None:
-                make_printable(error)
+                _explain(type(self).__name__, init, (self, *args), options, error)
                 raise
             wrong = wrong_arguments(type(self).__name__, init, (self, *args), options)
             if wrong is None:
                 raise
             raise LayerTypeError(wrong) from None
         except Exception as error:
-            make_printable(error)
+            _explain(type(self).__name__, init, (self, *args), options, error)
             raise
 
     kind.__init__ = wrapper
@@ -137,6 +154,17 @@ def expect_function(caller: str, f: Any) -> None:
     """
     if not callable(f):
         raise TypeError(f"{caller} expects a function, got {shown(f)}")
+
+
+def expect_places(caller: str, argnums: Any, *, several: bool = False) -> None:
+    """Expect the number of an argument, or a tuple of such.
+
+    Raises: TypeError
+    """
+    numbers = argnums if several and isinstance(argnums, (tuple, list)) else (argnums,)
+    if not numbers or not all([isinstance(n, int) and not isinstance(n, bool) for n in numbers]):
+        wanted = "an int or a tuple of ints" if several else "an int"
+        raise TypeError(f"{caller} expects argnums as {wanted}, got {shown(argnums)}")
 
 
 def wrong_arguments(

@@ -16,6 +16,7 @@ import numpy as np
 from luxport.call_arguments import says_what_it_takes
 from luxport.random import Rng
 from luxport.random.reproducible_sums import orthonormal_rows
+from luxport.text import shown
 
 __all__ = [
     "Initializer",
@@ -120,8 +121,8 @@ def calculate_gain(activation: Any, slope: float = 0.01) -> float:
         "selu": 0.75,
     }
     name = getattr(activation, "__name__", activation)
-    if name not in gains:
-        raise ValueError(f"a gain is known for {', '.join(gains)}, got {name}")
+    if not isinstance(name, str) or name not in gains:
+        raise ValueError(f"a gain is known for {', '.join(gains)}, got {shown(name)}")
     return gains[name]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["kind_of", "make_printable", "safe_to_show", "shown", "warn"]
+__all__ = ["is_own", "kind_of", "make_printable", "safe_to_show", "shown", "warn"]
 
 
 def safe_to_show(text: str, longest: int = 400) -> str:
@@ -54,13 +54,17 @@ def make_printable(error: BaseException) -> None:
     message = error.args[0] if error.args else None
     if not isinstance(message, str) or message.isprintable():
         return
+    lines = [message] if is_own(error) else message.split("\n")
+    safe = [line if line.isprintable() else safe_to_show(line, _LONGEST_MESSAGE) for line in lines]
+    error.args = ("\n".join(safe), *error.args[1:])
+
+
+def is_own(error: BaseException) -> bool:
+    """Tell whether it was luxport's code that an error came from."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
-    own = at is not None and str(at.tb_frame.f_globals.get("__name__")).startswith("luxport")
-    lines = [message] if own else message.split("\n")
-    safe = [line if line.isprintable() else safe_to_show(line, _LONGEST_MESSAGE) for line in lines]
-    error.args = ("\n".join(safe), *error.args[1:])
+    return at is not None and str(at.tb_frame.f_globals.get("__name__")).startswith("luxport")
 
 
 def warn(message: str, stacklevel: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
+from luxport.call_arguments import built_in_own_words
 from luxport.random import Rng
 
 __all__ = ["LayerBase", "has_layers", "NamedLayers", "Parameters", "States", "by_name", "is_layers"]
@@ -44,6 +45,7 @@ class LayerBase:
         return {}
 
 
+@built_in_own_words
 class NamedLayers(Mapping[str, Any]):
     """An immutable, hashable, ordered mapping of names to layers: the field of a container that has many."""
 

@@ -284,6 +284,7 @@ class FlatParameters(tree.VectorTree):
         self._tree: Any = layout.build(vector, restore=False)
 
     @classmethod
+    @says_what_it_takes
     def of(cls, ps: Mapping[str, Any]) -> FlatParameters:
         """Copy parameters into a vector."""
         return cls(*flatten(ps))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from luxport import tree
@@ -17,7 +17,7 @@ __all__ = ["abstract_values", "check_places", "initial_parameters", "initial_sta
 
 
 @says_what_it_takes
-def initial_parameters(rng: int | Rng, layers: Any) -> Any:
+def initial_parameters(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Sequence[Any]) -> Any:
     """Draw the initial parameters of a layer, or of a mapping or sequence of layers, as NumPy arrays.
 
     >>> import luxport
@@ -32,7 +32,7 @@ def initial_parameters(rng: int | Rng, layers: Any) -> Any:
 
 
 @says_what_it_takes
-def initial_states(rng: int | Rng, layers: Any) -> Any:
+def initial_states(rng: int | Rng, layers: LayerBase | Mapping[str, Any] | Sequence[Any]) -> Any:
     """Make the initial states of a layer, or of a mapping or sequence of layers, as NumPy arrays."""
     rng = Rng.of(rng)
     if isinstance(layers, LayerBase):

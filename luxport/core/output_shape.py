@@ -10,6 +10,7 @@ import numpy as np
 from luxport import tree
 from luxport.backend import (
     Array,
+    check_dtype_name,
     dtype_name,
 )
 from luxport.call_arguments import says_what_it_takes
@@ -56,6 +57,7 @@ def _abstract_inputs(shape: Any, dtype: str) -> Any:
         raise TypeError(f"output_shape expects ints as sizes, got {tuple(shape)}")
     if any(entry < 0 for entry in shape):
         raise ValueError(f"output_shape expects sizes of at least 0, got {tuple(shape)}")
+    check_dtype_name(dtype)
     return AbstractArray(tuple(int(entry) for entry in shape), np.dtype(dtype))
 
 

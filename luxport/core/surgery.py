@@ -8,11 +8,11 @@ from typing import Any, overload
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import NamedLayers, Parameters, States, by_name
+from luxport.core.anatomy import LayerBase, NamedLayers, Parameters, States, by_name
 from luxport.core.entries import learn_entries
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
-from luxport.text import shown
+from luxport.text import kind_of, shown
 
 __all__ = ["layer_map", "modules", "named_modules", "trainables"]
 
@@ -52,17 +52,22 @@ def modules(layer: Layer) -> Iterator[Layer]:
     >>> [type(one).__name__ for one in modules(luxport.Chain(luxport.Dense(2, 3), luxport.NoOpLayer()))]
     ['Chain', 'Dense', 'NoOpLayer']
     """
-    for _, one in named_modules(layer):
-        yield one
+    return (one for _, one in named_modules(layer))
 
 
 @says_what_it_takes
 def named_modules(layer: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
     """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are the parameters'."""
+    if not isinstance(layer, LayerBase):
+        raise TypeError(f"named_modules expects a layer, got {kind_of(layer)}")
+    return _named_modules(layer, path)
+
+
+def _named_modules(layer: Layer, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:
     yield path, layer
     inner = _only_layer(layer)
     if inner is not None:
-        yield from named_modules(inner, path)
+        yield from _named_modules(inner, path)
     else:
         yield from _named_children(layer.children(), path)
 

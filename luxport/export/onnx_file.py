@@ -12,7 +12,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import check_dtype_name, dtype_name, find_owner, get_backend, to_numpy
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.error_location import retold
 from luxport.core.layer import Layer, check_layer
@@ -23,6 +23,7 @@ from luxport.text import kind_of, safe_to_show, shown
 __all__ = ["InputSpec", "to_onnx"]
 
 
+@built_in_own_words
 @dataclass(frozen=True)
 class InputSpec:
     """An input of an exported model: its sizes, a name such as "N" for one that is free, and its dtype.

@@ -115,7 +115,7 @@ def unfreeze(layer: FrozenLayer) -> Layer: ...
 @overload
 def unfreeze(layer: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
 @says_what_it_takes
-def unfreeze(layer: FrozenLayer, ps: Any = None, st: Any = None) -> Any:
+def unfreeze(layer: FrozenLayer, ps: Parameters | None = None, st: States | None = None) -> Any:
     """Take `freeze` back: the layer inside; with parameters and states, all of them in their first order.
 
     Args:
@@ -129,5 +129,7 @@ def unfreeze(layer: FrozenLayer, ps: Any = None, st: Any = None) -> Any:
         raise TypeError(f"unfreeze expects a FrozenLayer, got {kind_of(layer)}")
     if ps is None:
         return layer.layer
+    if not isinstance(st, Mapping) or set(st) != {"frozen_params", "states"}:
+        raise TypeError(f"unfreeze expects the state that freeze returned, got {shown(st)}")
     described = abstract_values(initial_parameters, layer.layer)
     return layer.layer, paths.sort_like(paths.merge(ps, st["frozen_params"]), described), st["states"]

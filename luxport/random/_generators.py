@@ -195,7 +195,12 @@ def split(key: Key, count: int = 2) -> list[Key]:
     >>> len(split(key(0), 3))
     3
     """
+    if count > _MOST_KEYS:
+        raise ValueError(f"split expects at most {_MOST_KEYS:,} keys at once, got {shown(count)}")
     return [fold_in(key, i) for i in range(count)]
+
+
+_MOST_KEYS = 100_000
 
 
 @says_what_it_takes

@@ -9,7 +9,9 @@ import numpy as np
 
 from luxport import tree
 from luxport.backend import Array, backend_of, namespace
+from luxport.backend.option_rules import is_int
 from luxport.call_arguments import built_in_own_words
+from luxport.text import shown
 from luxport.training._batching import first_size
 
 __all__ = ["DataLoader"]
@@ -48,6 +50,8 @@ class DataLoader:
         partial: bool = True,
         seed: int | None = None,
     ) -> None:
+        if not is_int(batch_size):
+            raise TypeError(f"DataLoader expects batch_size as an int, got {shown(batch_size)}")
         if batch_size < 1:
             raise ValueError(f"DataLoader expects a positive batch_size, got {batch_size}")
         self._size: int = first_size("DataLoader", data)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, dtype_name, find_owner, namespace
+from luxport.call_arguments import says_what_it_takes
 from luxport.core.initial_values import initial_states
 from luxport.core.layer import Layer
 from luxport.core.setup import setup as setup_model
@@ -89,6 +90,7 @@ class TrainState(_Fields):
         return TrainState, tuple(self)
 
     @classmethod
+    @says_what_it_takes
     def create(
         cls,
         model: Layer | Any,

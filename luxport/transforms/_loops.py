@@ -17,7 +17,7 @@ __all__ = ["scan", "unrolled_scan"]
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
-    xs: Any,
+    xs: tree.Tree,
     *,
     length: int | None = None,
     reverse: bool = False,
@@ -59,7 +59,7 @@ def scan(
 
 
 def unrolled_scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: tree.Tree, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
     """Scan by a loop in Python: the definition, for backends that have no loop of their own.
 
@@ -88,7 +88,7 @@ def _zero_slice(leaf: Any) -> Any:
     return xp.sum(leaf, axis=0, dtype=leaf.dtype) if dtype_name(leaf) != "bool" else xp.any(leaf, axis=0)
 
 
-def _length(xs: Any, length: int | None) -> int | None:
+def _length(xs: tree.Tree, length: int | None) -> int | None:
     """Return the number of steps; None if a compiled program learns it only as it runs."""
     sizes = []
     for leaf in tree.leaves(xs):

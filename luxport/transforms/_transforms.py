@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from luxport import tree
 from luxport.backend import Backend, backend_of, can, default_backend, dtype_name, find_owner, is_inexact, require
-from luxport.call_arguments import expect_function, says_what_it_takes
+from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
 from luxport.transforms._loops import scan
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.static import Static
@@ -51,6 +51,7 @@ def value_and_grad(
     (tensor(9.), {'a': tensor([6.])})
     """
     expect_function("value_and_grad", f)
+    expect_places("value_and_grad", argnums, several=True)
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(f, updated=())
@@ -76,6 +77,7 @@ def value_and_grad(
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """Return the gradient function of f; with `has_aux` it returns ``(gradient, aux)``. See `value_and_grad`."""
     expect_function("grad", f)
+    expect_places("grad", argnums, several=True)
     with_value = value_and_grad(f, argnums, has_aux=has_aux)
 
     @functools.wraps(f, updated=())
@@ -125,6 +127,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     Raises: TypeError if the argument has leaves that are no floating arrays
     """
     expect_function("jacobian", f)
+    expect_places("jacobian", argnums)
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Any:

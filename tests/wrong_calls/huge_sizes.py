@@ -2,21 +2,21 @@
 
     python tests/wrong_calls/huge_sizes.py [BACKEND [NAME ...]]
 
-Each call may take 4 GiB and is to end within two seconds, in an error or in a result. What stands still or wants more
-memory is printed; another error than luxport's own is the matter of `run.py`.
+Each call may take 2 GiB, so that a thousand million numbers never fit, and is to end within two seconds, in an error or
+in a result. What stands still, wants more memory or ends the process is printed; another error than luxport's own is
+the matter of `run.py`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from judging import BACKENDS, Call, hold_memory, judge
+from judging import BACKENDS, Call, hold_doubles, hold_memory, judge_all, sweep
 from right_calls import right_calls
 
 import luxport
@@ -26,7 +26,7 @@ __all__ = ["calls"]
 
 HUGE = (10**9, 2**62)
 SLOWEST = 2.0
-MEMORY = 4 << 30
+MEMORY = 2 << 30
 
 
 def calls(backend: str, names: tuple[str, ...] = ()) -> Iterator[Call]:
@@ -77,28 +77,45 @@ def _made_huge(value: Any) -> Iterator[Any]:
             yield (huge, *value[1:])
 
 
-def main() -> int:
-    """Sweep the backend that is named, or each in a process of its own; the exit status tells whether all were told."""
-    if len(sys.argv) > 1:
-        return sweep(sys.argv[1], tuple(sys.argv[2:]))
-    return max([subprocess.run([sys.executable, __file__, name], check=False).returncode for name in BACKENDS])
-
-
-def sweep(backend: str, names: tuple[str, ...]) -> int:
-    """Print what took too long or too much on a backend."""
-    luxport.setup(0, luxport.Dense(1, 1), backend=backend)
-    hold_memory(MEMORY)
-    count = bad = 0
-    for name, call in calls(backend, names):
+def _timed(call: Callable[[], Any]) -> Callable[[], Any]:
+    def timed() -> None:
         began = time.process_time()
-        verdict, text = judge(call)
-        took = time.process_time() - began
-        count += 1
-        if took > SLOWEST or "TimeoutError" in text or "memory" in text.lower() and verdict == "raw":
-            bad += 1
-            print(f"{took:5.1f} s {verdict} {name}: {text[:150]}", flush=True)
-    print(f"{backend}: {count} calls, {bad} too slow or too large")
-    return int(bad > 0)
+        try:
+            call()
+        finally:
+            if (took := time.process_time() - began) > SLOWEST:
+                raise TimeoutError(f"took {took:.1f} s")
+
+    return timed
+
+
+def main() -> int:
+    """Sweep the backend that is named, or each, in child processes; the exit status tells whether all were told."""
+    if "--child" in sys.argv:
+        _, *names, _, backend, _, first = sys.argv
+        hold_doubles(backend)
+        luxport.setup(0, luxport.Dense(1, 1), backend=backend)
+        hold_memory(MEMORY)
+        judge_all(((name, _timed(call)) for name, call in calls(backend, tuple(names))), int(first))
+        return 0
+    _, *named = sys.argv
+    return max([_report(backend, named[1:]) for backend in named[:1] or BACKENDS])
+
+
+def _report(backend: str, names: list[str]) -> int:
+    """Print what took too long or too much on a backend."""
+    found = sweep(backend, [__file__, *names])
+    bad = [
+        one
+        for one in found
+        if one.verdict == "crash"
+        or "TimeoutError" in one.text
+        or ("memory" in one.text.lower() and one.verdict == "raw")
+    ]
+    for one in bad:
+        print(f"{one.verdict} {one.name}: {one.text[:150]}")
+    print(f"{backend}: {len(found)} calls, {len(bad)} too slow or too large", flush=True)
+    return int(bool(bad))
 
 
 if __name__ == "__main__":

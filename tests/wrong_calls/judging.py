@@ -24,7 +24,18 @@ import numpy as np
 
 import luxport
 
-__all__ = ["BACKENDS", "WRONG_ARGUMENTS", "Call", "Finding", "hold_memory", "judge", "judge_all", "label", "sweep"]
+__all__ = [
+    "BACKENDS",
+    "WRONG_ARGUMENTS",
+    "Call",
+    "Finding",
+    "hold_doubles",
+    "hold_memory",
+    "judge",
+    "judge_all",
+    "label",
+    "sweep",
+]
 
 BACKENDS = ("numpy", "jax", "torch", "tf")
 SOURCES = (str(Path(luxport.__file__).parent), *[f"luxport_{name}" for name in BACKENDS])
@@ -64,12 +75,18 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
             frame = frame.tb_next
         file = frame.tb_frame.f_code.co_filename if frame is not None else ""
         own = any(source in file for source in SOURCES)
-        own = own and isinstance(error, (luxport.LayerError, TypeError, ValueError, ImportError))
+        own = own and (isinstance(error, (TypeError, ValueError, ImportError, IndexError)) or _is_luxports(error))
         explicit = own and frame is not None and _raises_there(frame)
+        explicit = explicit or (isinstance(error, OSError) and error.filename is not None)  # what every open says
         return ("own" if explicit and "\n" not in str(error) else "raw"), text
     finally:
         signal.alarm(0)
     return "taken", ""
+
+
+def _is_luxports(error: Exception) -> bool:
+    """Tell an error of a class of luxport's own."""
+    return type(error).__module__.startswith("luxport")
 
 
 def _raises_there(frame: TracebackType) -> bool:
@@ -90,6 +107,14 @@ def hold_memory(most: int) -> None:
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + most, now + most))
+
+
+def hold_doubles(backend: str) -> None:
+    """Let JAX hold the examples of layers, which are in double precision."""
+    if backend == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
 
 
 def judge_all(calls: Iterable[Call], first: int) -> None:

@@ -1,4 +1,4 @@
-"""Wrong calls of every layer, operation and loss, and of the contract: how many end in other words than luxport's own.
+"""Wrong calls of every layer and function, and of the contract: how many end in other words than luxport's own.
 
     python tests/wrong_calls/run.py [--backends numpy,jax,torch,tf] [--of operations] [--only NAME,…] [--show N]
 
@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
+import wrong_functions
 import wrong_kernels
 import wrong_layers
 import wrong_operations
-from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, hold_memory, judge_all, sweep
+from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, hold_doubles, hold_memory, judge_all, sweep
 
 CALLS: dict[str, Callable[..., Iterator[Call]]] = {
     "layers": wrong_layers.calls,
     "operations": wrong_operations.calls,
+    "functions": wrong_functions.calls,
     "kernels": wrong_kernels.calls,
 }
 
@@ -42,7 +46,7 @@ def main() -> int:
     """Print what was found; the exit status tells whether more than 1 % were raw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backends", default=",".join(BACKENDS))
-    parser.add_argument("--of", default="layers,operations")
+    parser.add_argument("--of", default="layers,operations,functions")
     parser.add_argument("--only", default="", help="names of functions, with commas between")
     parser.add_argument("--every", type=int, default=1, help="one call in so many: JAX takes an hour for all")
     parser.add_argument("--show", type=int, default=20, help="messages of each kind")
@@ -53,10 +57,10 @@ def main() -> int:
     options = parser.parse_args()
     only = [name for name in options.only.split(",") if name]
     if options.child:
-        if options.child == "jax":
-            _hold_doubles()
+        hold_doubles(options.child)
         if options.child == "numpy":
             hold_memory(4 << 30)
+        os.chdir(tempfile.mkdtemp())  # where whatever is taken for a path may be written
         judge_all(calls(options.of, options.child, only, options.every), options.first)
         return 0
     bad, before = False, None
@@ -75,13 +79,6 @@ def main() -> int:
         for a, b in pairs[: options.show]:
             print(f"  {a.name}:\n    {a.answer[:200]}\n    {b.answer[:200]}")
     return int(bad)
-
-
-def _hold_doubles() -> None:
-    """Let JAX hold the examples of layers, which are in double precision."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
 
 
 def _report(backend: str, found: list[Finding], show: int, taken: bool) -> bool:

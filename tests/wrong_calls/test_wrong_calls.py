@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import wrong_functions
 import wrong_layers
 import wrong_operations
 from judging import BACKENDS, Finding, answered_otherwise, judge
@@ -41,6 +42,12 @@ def test_wrong_calls_of_layers_end_in_own_words(name):
 @pytest.mark.parametrize("name", ["gru_sweep"])
 def test_wrong_calls_of_operations_end_in_own_words(name):
     expect_own_words(list(wrong_operations.calls_of(RIGHT[name], "numpy")), 50)
+
+
+def test_wrong_calls_of_other_functions_end_in_own_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    calls = [call for call in wrong_functions.calls("numpy") if zlib.crc32(call[0].encode()) % 16 == 0]
+    expect_own_words(calls, 500)
 
 
 def test_right_calls_are_right():

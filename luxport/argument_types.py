@@ -1,0 +1,152 @@
+"""What a call that failed was given of another kind than its annotations ask for: looked at when it has failed."""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import math
+import os
+import types
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any, Literal, Union, get_args, get_origin
+
+from luxport.text import shown
+
+__all__ = ["wrong_argument"]
+
+
+def wrong_argument(
+    name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any]
+) -> str | None:
+    """Say which argument of a call of `name` is not what its annotation asks for; None if all may be."""
+    try:
+        signature = inspect.signature(function)
+        given = signature.bind(*args, **options).arguments
+    except (TypeError, ValueError):
+        return None
+    known = getattr(function, "__globals__", {})
+    for argument, value in given.items():
+        parameter = signature.parameters[argument]
+        if parameter.kind is parameter.VAR_KEYWORD or parameter.annotation is parameter.empty:
+            continue
+        try:
+            hint = parameter.annotation
+            hint = eval(hint, known, _STRICTER) if isinstance(hint, str) else hint
+        except Exception:  # a name that only type checkers have
+            continue
+        for one in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
+            if not _fits(one, hint):
+                return f"{name} expects {argument} as {_in_words(hint)}, got {shown(one)}"
+    return None
+
+
+class _Tree:
+    """What stands for a tree of arrays, which type checkers take for anything."""
+
+
+class _Array:
+    """What stands for an array likewise."""
+
+
+class _Key:
+    """What stands for a key of random numbers."""
+
+
+_STRICTER = {"Array": _Array, "Key": _Key, "tree": types.SimpleNamespace(Tree=_Tree)}
+
+
+def _is_tree(value: Any) -> bool:
+    """Numbers stand in trees that are data, and are none of their own."""
+    return not isinstance(value, Real) and _is_part(value)
+
+
+def _is_part(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_part, value))
+    return value is None or isinstance(value, Real) or _is_array(value)
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and not isinstance(value, type)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value may be of a type; of what is not known here, everything may be."""
+    if hint is Any:
+        return True
+    kind = get_origin(hint) or hint
+    parts = get_args(hint)
+    if kind in (Union, types.UnionType):
+        return any(_fits(value, part) for part in parts)
+    if kind is Literal:
+        return any(value is part or (type(value) is type(part) and value == part) for part in parts)
+    if kind is None or kind is type(None):
+        return value is None
+    if kind in _PLAIN:
+        return _PLAIN[kind][0](value)
+    if kind in (tuple, list, collections.abc.Sequence):
+        if not isinstance(value, (tuple, list)):
+            return kind is collections.abc.Sequence and isinstance(value, range)
+        if kind is tuple and parts and parts[-1] is not Ellipsis:
+            return len(parts) == len(value) and all(map(_fits, value, parts))
+        return not parts or all(_fits(one, parts[0]) for one in value)
+    if kind is collections.abc.Iterable:
+        fit = isinstance(value, kind) and not isinstance(value, (str, bytes, type))
+        return fit and (not parts or not isinstance(value, (tuple, list)) or all(_fits(one, parts[0]) for one in value))
+    if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+        return True
+    return isinstance(value, kind) and not (kind is collections.abc.Mapping and isinstance(value, type))
+
+
+def _in_words(hint: Any) -> str:
+    kind = get_origin(hint) or hint
+    parts = get_args(hint)
+    if kind in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(map(_in_words, parts)))
+    if kind is Literal:
+        return " or ".join(map(repr, parts))
+    if kind is None or kind is type(None):
+        return "None"
+    if kind in _PLAIN:
+        return _PLAIN[kind][1]
+    if kind in (tuple, list):
+        return f"a {kind.__name__}{_of(parts)}"
+    name = getattr(kind, "__name__", str(kind))
+    return _NAMED.get(name, f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}")
+
+
+def _of(parts: tuple[Any, ...]) -> str:
+    kinds = {_PLAIN[part][1].partition(" ")[2] for part in parts if part in _PLAIN}
+    return f" of {kinds.pop()}s" if len(kinds) == 1 else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not _is_flag(value) and not math.isnan(value)
+
+
+def _is_flag(value: Any) -> bool:
+    return type(value).__name__ in ("bool", "bool_")
+
+
+_PLAIN: dict[Any, tuple[Callable[[Any], bool], str]] = {
+    int: (lambda value: isinstance(value, Integral) and not _is_flag(value), "an int"),
+    float: (_is_number, "a number"),
+    bool: (_is_flag, "True or False"),
+    str: (lambda value: isinstance(value, str), "a string"),
+    os.PathLike: (lambda value: isinstance(value, os.PathLike), "a path"),
+    collections.abc.Callable: (callable, "a function"),
+    _Array: (_is_array, "an array"),
+    _Key: (lambda value: isinstance(value, Mapping) and {"key", "counter"} <= set(value), "a key of luxport.random"),
+    _Tree: (_is_tree, "a tree of arrays"),
+}
+_NAMED = {
+    "Iterable": "a sequence",
+    "Layer": "a layer",
+    "LayerBase": "a layer",
+    "Mapping": "a dict",
+    "Rule": "a rule of luxport.optimizers",
+    "Sequence": "a sequence",
+}
