@@ -1,6 +1,7 @@
 """`luxport port`: what Julia's operators, numbers and defaults mean where Python's mean something else."""
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -265,3 +266,46 @@ def test_initializers_are_values():
     wanted = [initializers.glorot_normal(gain=2), initializers.kaiming_uniform, initializers.normal(std=0.1)]
     wanted += [initializers.orthogonal(gain=3), initializers.glorot_normal]
     assert [layer.init_weight for layer in found["models"].layers.values()] == wanted
+
+
+def test_vectors_whose_entries_are_assigned():
+    found = ported("""
+    function mlp(sizes...; n = length(sizes) - 1)
+        layers = Vector{Any}(undef, n)
+        for i in 1:n
+            layers[i] = Dense(sizes[i] => sizes[i + 1])
+            if i > 1
+                layers[i] = SkipConnection(layers[i], +)
+            end
+        end
+        layers[end] = Dense(sizes[n] => 1)
+        return Chain(layers...)
+    end
+    function blocks(depth)
+        layers = Vector{Any}(undef, 2depth)
+        widths = Vector{Int}(undef, depth)
+        for i in 1:depth
+            widths[i] = 4i
+            layers[2i - 1] = Conv((3, 3), (i == 1 ? 1 : widths[i - 1]) => widths[i])
+            layers[2i] = MaxPool((2, 2))
+        end
+        Chain(layers...)
+    end
+    dense = mlp(2, 3, 3, 4)
+    conv = blocks(2)
+    """)
+    layers = luxport.Dense(2, 3), luxport.SkipConnection(luxport.Dense(3, 3), operator.add), luxport.Dense(3, 1)
+    assert found["dense"] == luxport.Chain(*layers)
+    pool = luxport.MaxPool((2, 2))
+    assert found["conv"] == luxport.Chain(luxport.Conv((3, 3), 1, 4), pool, luxport.Conv((3, 3), 4, 8), pool)
+
+
+@pytest.mark.parametrize(
+    "julia",
+    [
+        "function f(layers)\n layers[1] = Dense(2 => 2)\n Chain(layers...)\nend",
+        "function f()\n a = [Dense(2 => 2)]\n b = a\n a[1] = Dense(2 => 3)\n Chain(b...)\nend",
+    ],
+)
+def test_a_change_that_another_name_would_see_is_marked(julia):
+    assert translate(f"using Flux\n{julia}").holes

@@ -23,7 +23,7 @@ from luxport.porting.translate.parse import (
     text,
 )
 from luxport.porting.translate.scope import Scope, device, rewritten
-from luxport.porting.translate.sequences import SEQUENCES
+from luxport.porting.translate.sequences import SEQUENCES, undefined
 from luxport.porting.translate.structs import Struct, constructor_of, is_new
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS, ELEMENTWISE
 from luxport.porting.translate.training import TRAINING
@@ -111,6 +111,12 @@ def called(here: Scope, node: Node) -> Code:
         function = function.named_children[0]
     name = last_name(function)
     given = arguments(node)
+    if (
+        function.type == "parametrized_type_expression"
+        and text(function).startswith("Vector{")
+        and here.mode == "build"
+    ):
+        return undefined(here, text(function), given)
     if function.type in ("call_expression", "parenthesized_expression") and not given.named:
         inner = here.code(function)
         if inner.kind not in ("function", "bound"):

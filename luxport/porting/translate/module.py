@@ -102,6 +102,7 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
     dialect = packages.pop().lower() if len(packages) == 1 else None
     statements = _statements(root)
     structs = find_structs(statements)
+    changed, filled = changed_in_place(root)
     source_of_all = Source(
         table=Table(READERS, LAYERS, define, block),
         dialect=dialect,
@@ -115,7 +116,8 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
         },
         several=find_methods(statements, structs),
         types=_types(statements),
-        changed=changed_in_place(root),
+        changed=changed,
+        filled=filled,
     )
     here = _announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
     written: list[tuple[Node, Piece]] = []

@@ -66,6 +66,8 @@ class Source:
     """The names of types that it defines, and of constants, which may be other names of types."""
     changed: set[str]
     """The names of what any statement changes in place."""
+    filled: set[str]
+    """Those of them whose entries are assigned."""
 
 
 @dataclass(frozen=True)

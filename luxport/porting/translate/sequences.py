@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-__all__ = ["SEQUENCES", "binding", "comprehension", "index", "mapped", "place", "span"]
+__all__ = ["SEQUENCES", "after_place", "binding", "comprehension", "index", "mapped", "place", "span", "undefined"]
 
 _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 
@@ -87,6 +87,29 @@ def place(here: Scope, node: Node) -> str:
     if code.text.endswith(" + 1") and " " not in code.text.removesuffix(" + 1"):
         return code.text.removesuffix(" + 1")
     return str(int(code.text) - 1) if code.text.isdigit() else f"{operand(code)} - 1"
+
+
+def after_place(where: str) -> str:
+    """Return the index after one that `place` has given."""
+    return _plus_one(Code(where, "number", True))
+
+
+def undefined(here: Scope, julia: str, given: Arguments) -> Code:
+    """``Vector{Any}(undef, n)``, to be filled, and ``Vector{Any}()``.
+
+    Raises: Unported
+    """
+    given.only()
+    kind = "sizes" if julia.partition("{")[2].startswith("Int") else "layers"
+    if not given.positional:
+        return Code("[]", kind)
+    undef, *sizes = given.positional
+    if text(undef) != "undef" or len(sizes) != 1:
+        raise Unported("a vector made of something")
+    count = here.code(sizes[0])
+    if count.kind not in ("number", "unknown"):
+        raise Unported("a number expected")
+    return Code(f"[None for _ in range({count.text})]", kind)
 
 
 def _stepped(here: Scope, first: Node, step: Node, last: Node) -> str:

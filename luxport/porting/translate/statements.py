@@ -22,6 +22,7 @@ from luxport.porting.translate.parse import (
     text,
 )
 from luxport.porting.translate.scope import Scope, makes_layers
+from luxport.porting.translate.sequences import after_place, place
 from luxport.porting.translate.structs import Struct, place_of
 from luxport.porting.translate.writing import Code, operand, remark
 
@@ -137,6 +138,8 @@ def _assignment(here: Scope, node: Node, last: bool) -> Scope:
     target, _, *values = parts(node)
     if len(values) != 1:
         raise Unported("an assignment of several values")
+    if target.type == "index_expression" and here.mode == "build":
+        return _entry_assigned(here, target, values[0])
     if any(here.is_outer(name) for name in names_in(target)):
         raise Unported("an assignment to a variable of the function around")
     if target.type == "typed_expression":
@@ -155,6 +158,12 @@ def _assignment(here: Scope, node: Node, last: bool) -> Scope:
         code = here.layer(value) if makes_layers(here, value) else here.code(value)
         if code.kind == "table" and names & here.source.changed:  # which what is left out would leave as it is here
             raise Unported("a Dict that is changed later")
+        if (
+            value.type == "identifier"
+            and code.kind in ("layers", "sizes")
+            and {text(value), *names} & here.source.filled
+        ):
+            raise Unported("another name for a vector whose entries are assigned")
         here.put_code(f"{written.removeprefix('(').removesuffix(')')} = ", code)
         several = {"number"} if code.kind == "sizes" else {entry.kind for entry in code.entries}
         kinds = (
@@ -165,6 +174,26 @@ def _assignment(here: Scope, node: Node, last: bool) -> Scope:
     if last and name:
         here.put(f"return {name}")
     return here.binding(kinds)
+
+
+def _entry_assigned(here: Scope, target: Node, value: Node) -> Scope:
+    """``layers[i] = layer`` in a vector that the function at hand has made: a list with another entry there."""
+    base, brackets = target.named_children
+    name, indices = text(base), parts(brackets)
+    if base.type != "identifier" or len(indices) != 1:
+        raise Unported("an assignment to something that is no name")
+    if not here.is_own(name) or here.kinds.get(name) not in ("layers", "sizes"):
+        raise Unported("a change in what may be no vector of this function's own")
+    where, written = place(here, indices[0]), here.name(name)
+    code = here.layer_or_number(value)
+    if ":" in where or (where.startswith("-") and where != "-1"):
+        raise Unported("a change of several entries, or of one counted from the end")
+    if where == "-1":
+        here.put_code(f"{written} = ", Code(f"[*{written}[:-1], {code.text}]", "layers"))
+    else:
+        after = after_place(where)
+        here.put_code(f"{written} = ", Code(f"[*{written}[:{where}], {code.text}, *{written}[{after}:]]", "layers"))
+    return here
 
 
 def _compound(here: Scope, node: Node) -> None:

@@ -115,19 +115,23 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     return here.binding(dict.fromkeys(missing, "unported"))
 
 
-def changed_in_place(node: Node) -> set[str]:
-    """Return the names of what any statement inside changes: its entries, or by a function whose name says so."""
+def changed_in_place(node: Node) -> tuple[set[str], set[str]]:
+    """Return the names of what any statement inside changes, by a function whose name says so or entries of it.
+
+    Those whose entries are assigned are the second set, too.
+    """
     found: set[str] = set()
+    filled: set[str] = set()
     pending = [node]
     while pending:
         node = pending.pop()
         pending += node.named_children
         if node.type in ("assignment", "compound_assignment_expression"):
             target = node.named_children[0]
-            found |= names_in(target.named_children[0]) if target.type == "index_expression" else set()
+            filled |= names_in(target.named_children[0]) if target.type == "index_expression" else set()
         elif node.type == "call_expression" and last_name(node.named_children[0]).endswith("!"):
             found |= names_in(node)
-    return found
+    return found | filled, filled
 
 
 def _changed(node: Node) -> set[str]:
