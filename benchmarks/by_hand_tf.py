@@ -49,7 +49,7 @@ def deep(ps: Any, st: Any, x: Any) -> Any:
     return tf.nn.relu(mlp(ps, st, x))
 
 
-def convolved(x: Any, weight: Any, stride: int = 1, padding: str = "SAME") -> Any:
+def convolved(x: Any, weight: Any, stride: int = 1, padding: Any = "SAME") -> Any:
     return tf.nn.conv2d(x, weight, stride, padding)
 
 

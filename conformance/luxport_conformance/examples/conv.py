@@ -37,6 +37,12 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             parameters=3 * 2 * 2 + 2,
             tolerance=sum_of(6),
         ),
+        Example(  # a channel alone is a product where that pays
+            layer=luxport.Conv((3, 2), 1, 3, padding=((2, 0), (0, 1))),
+            x=(2, 1, 4, 3),
+            parameters=6 * 3 + 3,
+            tolerance=sum_of(6),
+        ),
     ),
     "ConvTranspose": (
         Example(
