@@ -271,3 +271,24 @@ def test_types_that_the_file_names_itself_tell_nothing_apart():
     source = "using Flux\nconst Batch = AbstractArray{Float32, 3}\nstruct Net; layer; end\n"
     source += "(m::Net)(x::Batch) = m.layer(x)\n(m::Net)(x::AbstractArray) = m.layer(x) .+ 1\n"
     assert any("with several methods" in hole.reason for hole in translate(source).holes)
+
+
+def test_training_states_in_a_function():
+    found = ported("""using Lux
+    function train(model, data; epochs = 2)
+        ps, st = Lux.setup(Xoshiro(0), model)
+        state = Training.TrainState(model, ps, st, Descent(0.1f0))
+        for epoch in 1:epochs
+            for (x, y) in data
+                _, loss, _, state = Training.single_train_step!(AutoZygote(), MSELoss(), (x, y), state)
+                println(loss)
+            end
+        end
+        return state
+    end
+    """)
+    x = np.ones((4, 2), np.float32)
+    with luxport.using("jax"):
+        x = luxport.asarray(x)
+        state = found["train"](luxport.Dense(2, 1), [(x, x[:, :1])])
+    assert int(state.step) == 2

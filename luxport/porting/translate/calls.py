@@ -203,7 +203,7 @@ def _of_packages(here: Scope, node: Node, name: str, given: Arguments) -> Code |
         return here.activation(given.positional[0])
     if name in ("Fix1", "Fix2") and count == 2:
         return _fixed(here, node, name, given)
-    if name in _RANDOM and here.mode == "build":
+    if name in _RANDOM and here.mode in ("array", "build"):
         return Code("None", "rng")
     if name == "SamePad" and not count:
         return call("luxport.SamePad", [], None, "padding")

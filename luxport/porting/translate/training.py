@@ -31,7 +31,7 @@ def _with_state(here: Scope, given: Arguments) -> list[Code]:
 def _set_up(here: Scope, given: Arguments) -> Code:
     """``Lux.setup(rng, model)``, whose random numbers are others than Julia's anyway."""
     if here.source.dialect != "lux":
-        raise Unported("Flux's setup goes with its implicit parameters: see luxport.training")
+        raise Unported("Flux's training changes the model itself: see luxport.training.fit")
     rng, model = _exactly(here, given, 2)
     return call("luxport.setup", [Code("0", "number") if rng.kind == "rng" or rng.text == "None" else rng, model])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
@@ -115,7 +116,10 @@ def _likely(model: luxport.Layer) -> Iterator[tuple[int, ...]]:
             yield from ((2, leaf.shape[0], *[size] * (leaf.ndim - 2)) for size in _SIZES)
             return
         if path[-1] in ("weight", "weight_ih") and leaf.ndim == 2:
-            yield from ((2, leaf.shape[0]), (2, 5, leaf.shape[0]), (2, 5))
+            size = leaf.shape[0]
+            yield from ((2, size), (2, 5, size), (2, 5))
+            sides = [(channels, math.isqrt(size // channels)) for channels in (1, 3)]  # of images that are flattened
+            yield from ((2, channels, side, side) for channels, side in sides if channels * side * side == size)
             return
 
 
