@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
@@ -119,7 +120,7 @@ def _explain(
 
 
 def _says_what_was_expected(error: Exception) -> bool:
-    return is_own(error) and not {"expects", "expected"}.isdisjoint(str(error).split())
+    return is_own(error) and re.search(r"\bexpect(s|ed)\b", str(error)) is not None
 
 
 def built_in_own_words(kind: Class) -> Class:
