@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
@@ -112,15 +112,22 @@ def _explain(
     name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
 ) -> None:
     """Say which argument made a function fail, where the error does not; raise it as it is else."""
-    if not isinstance(error, (LayerError, OSError, ImportError)) and not _says_what_was_expected(error):
+    if not isinstance(error, (LayerError, OSError, ImportError)) and not _is_told(error):
         wrong = wrong_argument(name, function, args, options)
         if wrong is not None:
             raise LayerTypeError(wrong) from error
     make_printable(error)
 
 
-def _says_what_was_expected(error: Exception) -> bool:
-    return is_own(error) and re.search(r"\bexpect(s|ed)\b", str(error)) is not None
+def _is_told(error: Exception) -> bool:
+    """Whether luxport raised an error itself, by a ``raise``: it says what it has to say."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return is_own(error) and at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == _RAISE
+
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def built_in_own_words(kind: Class) -> Class:
