@@ -6,11 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ALL = "collectives+upstream+out_of_step"
 STEPS = "training+stepping+resuming+stepping_out"
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 
 
@@ -32,6 +34,13 @@ def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float
         for one in processes:
             one.kill()
     return "" if all(text.strip().endswith("done") for text in said) else "\n".join(said)
+
+
+def restarted(backend: str, folder: str, fatal: int, *, timeout: float = 200) -> tuple[list[str], str]:
+    """Let torchrun train, and start again what is killed before a step; return what was said at the end, and all."""
+    command = [*TORCHRUN, str(_free_port()), "--max-restarts", "1", str(HERE / "restarting.py"), folder, backend]
+    said = _started([*command, str(fatal)], {}).communicate(timeout=timeout)[0]
+    return [line for line in said.splitlines() if line.startswith(("goes on", "parameters"))], said
 
 
 def mpiexec() -> str:
@@ -61,13 +70,19 @@ def main() -> None:
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)
                 print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
     starts = {
-        "torch": [*torchrun, str(_free_port()), str(EXAMPLE), "--backend", "torch"],
-        "jax": [*torchrun, str(_free_port()), str(EXAMPLE), "--backend", "jax"],
-        "tf": [*torchrun, str(_free_port()), str(EXAMPLE), "--backend", "tf"],
+        "torch": [*TORCHRUN, str(_free_port()), str(EXAMPLE), "--backend", "torch"],
+        "jax": [*TORCHRUN, str(_free_port()), str(EXAMPLE), "--backend", "jax"],
+        "tf": [*TORCHRUN, str(_free_port()), str(EXAMPLE), "--backend", "tf"],
         "mpi": [mpiexec(), "-n", "2", sys.executable, str(EXAMPLE), "--engine", "mpi"],
     }
+    for backend in ("torch", "jax", "tf"):
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+            undisturbed, said = restarted(backend, one, -1)
+            again, said_too = restarted(backend, other, 7)
+        right = len(undisturbed) == 1 and again == ["goes on from step 6", *undisturbed]
+        failed += not right
+        print(f"{backend}, killed and started again by torchrun: {'the same bits' if right else said + said_too}")
     for command in starts.values():
         said = _started(command, {}).communicate(timeout=300)[0]
         failed += "from one process" not in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from typing import Any
@@ -181,6 +182,39 @@ def leaving(backend: str, timeout: float, leave: Any = None) -> None:
         expect(time.monotonic() - begin < 2 * timeout, "it took too long")
     else:
         expect(False, "a process that was killed was not noticed")
+
+
+def killed_inside(backend: str, timeout: float) -> None:
+    """Let rank 1 be killed while steps go on one after the other, wherever it is then."""
+    _struck(backend, timeout, "KILL")
+
+
+def stopped_inside(backend: str, timeout: float) -> None:
+    """Let rank 1 stand still, all of its threads, while steps go on one after the other."""
+    _struck(backend, timeout, "STOP")
+
+
+def _struck(backend: str, timeout: float, blow: str) -> None:
+    rank, jit = distributed.rank(), backend in INSIDE
+    data = batches(distributed.total_workers(), 1)
+    state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
+    batch = part(data, 0, backend, rank)
+    _, _, state = train_step(squares, batch, state, jit=jit)
+    distributed.barrier()
+    if rank == 1:
+        print("done", flush=True)
+        own = os.getpid()
+        command = f"sleep 0.5; kill -{blow} {own}; sleep {4 * timeout}; kill -KILL {own}"
+        subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    begin = time.monotonic()
+    try:
+        while time.monotonic() - begin < 8 * timeout:
+            _, _, state = train_step(squares, batch, state, jit=jit)
+    except distributed.DistributedError as error:
+        expect("lost rank 1, which ended" in str(error) and "\n" not in str(error), error)
+        expect(time.monotonic() - begin < 3 * timeout, "it took too long")
+    else:
+        expect(False, f"a process that got {blow} was not noticed")
 
 
 def sleeping(backend: str, timeout: float) -> None:

@@ -35,6 +35,14 @@ def test_two_processes(engine: str, pairs: dict[str, Any]) -> None:
     assert not said, said
 
 
+def test_torchrun_starts_again_what_is_killed(tmp_path: Path) -> None:
+    """Training goes on from the last whole checkpoint, to the bits of a run that nobody disturbed."""
+    undisturbed, said = START["restarted"]("torch", str(tmp_path / "one"), -1)
+    assert len(undisturbed) == 1, said
+    again, said = START["restarted"]("torch", str(tmp_path / "other"), 7)
+    assert again == ["goes on from step 6", *undisturbed], said
+
+
 def test_an_mpiexec_of_another_mpi_is_refused() -> None:
     """It would make runs of one process each, as MPI sees them."""
     needed("mpi4py", "pip install 'luxport-nn[mpi]'")

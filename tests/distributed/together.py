@@ -197,7 +197,7 @@ def main() -> None:
     backend = engine if engine != "mpi" else "numpy" if sys.argv[2].startswith("collectives") else "torch"
     port = int(os.environ.get("MASTER_PORT", 0))
     for i, rounds in enumerate(sessions):
-        timeout = 5.0 if rounds in ("hanging", "raising", "leaving", "sleeping") else 60.0
+        timeout = 5.0 if rounds in ENDS else 60.0
         os.environ["MASTER_PORT"] = str(port + i)
         distributed.initialize(engine, timeout=timeout)
         expect(distributed.total_workers() == size, distributed.total_workers())
@@ -208,6 +208,7 @@ def main() -> None:
     os._exit(0)  # without waiting for those that left
 
 
+ENDS = ("hanging", "raising", "leaving", "sleeping", "killed_inside", "stopped_inside")
 ROUNDS: dict[str, Any] = {
     "collectives": collectives,
     "few_collectives": few_collectives,
@@ -221,6 +222,8 @@ ROUNDS: dict[str, Any] = {
     "stepping_out": stepping.stepping_out,
     "leaving": stepping.leaving,
     "sleeping": stepping.sleeping,
+    "killed_inside": stepping.killed_inside,
+    "stopped_inside": stepping.stopped_inside,
     "compiled": lambda backend, timeout: stepping.stepping(backend, timeout, jit=True),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -34,7 +35,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpus else "gloo",
-            init_method=f"tcp://{world.address}",
+            store=_store(world, timedelta(seconds=timeout)),
             rank=world.rank,
             world_size=world.size,
             timeout=timedelta(seconds=timeout),
@@ -42,6 +43,17 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
     except (RuntimeError, ValueError) as error:
         raise met_not_all("torch", world, world.address, timeout, error) from error
     return TorchEngine(world)
+
+
+def _store(world: World, timeout: timedelta) -> Any:
+    """Return what processes find each other by: torchrun's own, or one in rank 0.
+
+    torchrun keeps one store through all starts: each start has a part of its own, without the places of dead processes.
+    """
+    host, _, port = world.address.rpartition(":")
+    told = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    store = dist.TCPStore(host, int(port), world.size, is_master=world.rank == 0 and not told, timeout=timeout)
+    return dist.PrefixStore(f"luxport/start_{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
 
 class TorchEngine:
