@@ -52,8 +52,9 @@ def _store(world: World, timeout: timedelta) -> Any:
     """
     host, _, port = world.address.rpartition(":")
     told = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    store = dist.TCPStore(host, int(port), world.size, is_master=world.rank == 0 and not told, timeout=timeout)
-    return dist.PrefixStore(f"luxport/start_{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    stores: Any = dist  # whose stub does not name them
+    store = stores.TCPStore(host, int(port), world.size, is_master=world.rank == 0 and not told, timeout=timeout)
+    return stores.PrefixStore(f"luxport/start_{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
 
 class TorchEngine:
