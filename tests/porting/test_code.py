@@ -1081,3 +1081,30 @@ def test_what_tables_are_not_ported_with(statement, reason):
     translation = translate(f'using Flux\nd = Dict("a" => 3)\n{statement}\nm = Dense(d["a"] => 1)')
     assert any(reason in hole.reason for hole in translation.holes)
     assert "n = " in statement or "m" not in executed(translation.python, "imported")
+
+
+def test_files_that_stand_beside_are_included(tmp_path, capsys):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "net.jl").write_text(
+        'using Flux\ninclude("parts/block.jl")  # blocks\ninclude("none.jl")\nmodel = block(3)\n'
+    )
+    (tmp_path / "parts" / "block.jl").write_text(
+        'include("../net.jl")\ninclude("size.jl")\nblock(n) = Chain(Dense(n => size), Dense(size => n))\n'
+    )
+    (tmp_path / "parts" / "size.jl").write_text("size = 4\nweird!(size)\n")
+    assert main(["port", str(tmp_path / "net.jl"), "--run", "-o", str(tmp_path / "net.py")]) == 1
+    out, err = capsys.readouterr()
+    assert out == "model: Chain with 31 parameters, (2, 3) -> (2, 3)\n"
+    places = [line.split(": ")[0].removeprefix(f"{tmp_path}/") for line in err.splitlines()[:-1]]
+    assert places == ["parts/block.jl:1", "parts/size.jl:2", "net.jl:3"]
+    assert "# parts/size.jl:2: weird!(size)" in (tmp_path / "net.py").read_text()
+
+
+def test_only_files_of_the_same_folder_are_included(tmp_path, capsys):
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    (tmp_path / "outer.jl").write_text("secret = 3\n")
+    (folder / "link.jl").symlink_to(tmp_path / "outer.jl")
+    (folder / "net.jl").write_text('include("../outer.jl")\ninclude("link.jl")\ninclude("/etc/hosts.jl")\n')
+    assert main(["port", str(folder / "net.jl")]) == 1
+    assert "secret" not in capsys.readouterr().out

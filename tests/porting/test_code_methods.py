@@ -292,3 +292,16 @@ def test_training_states_in_a_function():
         x = luxport.asarray(x)
         state = found["train"](luxport.Dense(2, 1), [(x, x[:, :1])])
     assert int(state.step) == 2
+
+
+def test_wrappers_that_have_options_beside_the_layer():
+    found = ported("""using Lux
+    abstract type AbstractNet <: AbstractLuxWrapperLayer{:layer} end
+    struct Named{L} <: AbstractNet
+        layer::L
+        pretrained::Bool
+    end
+    model = Named(Chain(Dense(2 => 3), Dense(3 => 1)), false)
+    """)
+    assert luxport.parameter_length(found["model"]) == 13 and found["model"].pretrained is False
+    assert luxport.output_shape(found["model"], (5, 2)) == (5, 1)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import stat
 import sys
 from pathlib import Path
 
 from luxport.command_line import Arguments
-from luxport.porting.errors import FileFormatError
 from luxport.porting.files.replacing import replacing
-from luxport.porting.translate.module import LARGEST, translate
+from luxport.porting.translate.included import located, with_included
+from luxport.porting.translate.module import translate
 from luxport.porting.translate.trial import report
 from luxport.text import safe_to_show
 
@@ -33,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         return int(stopped.code or 0)
     shown = safe_to_show(str(options.source))
     try:
-        translation = translate(_source(options.source), flux=options.flux)
+        source = with_included(options.source)
+        translation = located(translate("\n".join(source.lines), flux=options.flux), source)
         tried = options.run or options.check is not None
         if options.output is not None:
             with replacing(options.output) as file:
@@ -45,30 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError) as error:  # a FileFormatError and one of an encoding are ValueErrors
         print(f"luxport port: {shown}: {safe_to_show(_reason(error, options.source))}", file=sys.stderr)
         return 2
-    for hole in translation.holes:
-        print(f"{shown}:{hole.line}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
+    for hole, place in zip(translation.holes, source.places_of(translation.holes), strict=True):
+        print(f"{safe_to_show(place)}: not ported: {hole.julia} ({hole.reason})", file=sys.stderr)
     if translation.holes:
         count = len(translation.holes)
         print(f"{shown}: {count} {'piece' if count == 1 else 'pieces'} not ported", file=sys.stderr)
     return 1 if translation.holes else 0
-
-
-def _source(path: Path) -> str:
-    """Return the text of a file, of which no more is read than a source may have.
-
-    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or what is no text
-    """
-    # Without waiting for somebody to write into a pipe.
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise FileFormatError("a file of Julia code is expected, not a folder, a device or a pipe")
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise FileFormatError(f"it is larger than {LARGEST:,} bytes")
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(f"it is no text in UTF-8: byte {error.start} cannot be read") from None
 
 
 def _reason(error: Exception, source: Path) -> str:

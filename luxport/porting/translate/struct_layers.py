@@ -54,7 +54,7 @@ def write_struct(here: Scope, struct: Struct) -> Scope:
         raise Unported(f"{struct.name} with several methods, which Julia chooses by the arguments' types")
     if not struct.fields and struct.inner:
         raise Unported("a struct without fields that has constructors")
-    if not struct.forwards and struct.base == "WrapperLayer" and len(struct.fields) == 1 and not struct.inner:
+    if not struct.forwards and struct.base == "WrapperLayer" and struct.fields and not struct.inner:
         _class(here, struct)  # which calls what it wraps
     elif not struct.forwards:
         return _record(here, struct)

@@ -37,6 +37,8 @@ def models_of(translation: Translation) -> dict[str, luxport.Layer]:
         found = {name: value for name, value in names.items() if isinstance(value, luxport.Layer)}
         for name in _makers(python):
             if name in names and isinstance(made := names[name](), luxport.Layer):
+                if name in named and any(made == other for other in found.values()):
+                    continue  # what a variable of the file has
                 found[named.get(name, f"{name}()")] = made
     finally:
         del sys.modules[_NAME]
