@@ -7,7 +7,7 @@ import inspect
 import math
 import os
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -66,7 +66,8 @@ def _is_part(value: Any) -> bool:
         value = tuple(value.values())
     if isinstance(value, (tuple, list)):
         return all(map(_is_part, value))
-    return value is None or isinstance(value, Real) or _is_array(value)
+    # An object of another class may be a tree that it registered, such as an optimizer's state.
+    return not callable(value) and not isinstance(value, (str, bytes, set, frozenset, Iterator))
 
 
 def _is_array(value: Any) -> bool:

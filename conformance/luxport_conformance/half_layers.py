@@ -19,9 +19,9 @@ from luxport_conformance.half_sums import SPREAD, Spread
 __all__ = ["every_spread"]
 
 SAMPLES, STEPS = 1500, 3
-_ROUNDINGS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6, "CompactLayer": 4}
-"""Roundings one after the other: a product, attention, a sum, a norm. A user's own product in a CompactLayer has its
-gradient summed as the framework does: TensorFlow in float16."""
+_ROUNDINGS = {"TransformerEncoderLayer": 4, "TransformerDecoderLayer": 6, "CompactLayer": 4, "Chain 3": 7}
+"""Roundings one after the other: a product, attention, a sum, a norm; the third chain has three blocks of two. A user's
+own product in a CompactLayer has its gradient summed as the framework does: TensorFlow in float16."""
 _BY_VALUE = {"Maxout": "of two branches that are equal once rounded another one may have the gradient"}
 
 
@@ -35,7 +35,8 @@ def _layers() -> Iterator[Spread]:
     for name, examples in EXAMPLES.items():
         for position, example in enumerate(examples, start=1):
             if example.per_sample:
-                yield _layer(name, f"{name} {position}, a layer", replace(example, x=_widened(example.x)))
+                steps = _ROUNDINGS.get(f"{name} {position}", _ROUNDINGS.get(name, 2))
+                yield _layer(name, f"{name} {position}, a layer", replace(example, x=_widened(example.x)), steps)
 
 
 def _widened(x: Input) -> Any:
@@ -46,7 +47,7 @@ def _widened(x: Input) -> Any:
     return tuple([_widened(part) for part in x])  # type: ignore[arg-type]
 
 
-def _layer(name: str, title: str, example: Example) -> Spread:
+def _layer(name: str, title: str, example: Example, steps: int) -> Spread:
     x, ps, st = example.values()
     structure, leaves = tree.structure((x, ps, st)), tuple(tree.leaves((x, ps, st)))
 
@@ -56,7 +57,6 @@ def _layer(name: str, title: str, example: Example) -> Spread:
         return xp.concat([xp.reshape(leaf, (-1,)) for leaf in outputs])
 
     varied = 0 if name in _BY_VALUE else len(tree.leaves((x, ps)))
-    steps = _ROUNDINGS.get(name, 2)
     return Spread(title, f, leaves, weight=1 / 64, steps=steps, constant=tuple(range(varied, len(leaves))))
 
 

@@ -173,7 +173,7 @@ def binary_focal_loss(
     epsilon = epsilon_of(y_hat, epsilon)
     # y_hat once: of two infinite gradients with opposite signs, or one times 0, the sum would be NaN.
     p = (1.0 - y) + (2.0 * y - 1.0) * (y_hat + epsilon)
-    p = xp.where(p < epsilon, p - ops.stop_gradient(p) + epsilon, p)
+    p = p + ops.stop_gradient(ops.relu(epsilon - p))
     return aggregate(-ops.xlogy(_power(1.0 - p, gamma), p), agg)
 
 

@@ -36,9 +36,9 @@ def _batches(**options: Any) -> Any:
     return lambda x: tuple(DataLoader(x, 2, **options))
 
 
-def _on_the_cpu(x: Any) -> Any:
+def _on_a_device(x: Any) -> Any:
     loader = DataLoader(x, 2)
-    moved = tuple(luxport.devices.cpu_device(luxport.backend_of(x).name).each(loader))
+    moved = tuple(luxport.devices.list_devices(luxport.backend_of(x).name)[0].each(loader))
     return {"first": moved[0], "count": len(moved), "told": len(loader)}
 
 
@@ -104,10 +104,10 @@ CASES: list[Case] = [
         dtypes=INTEGERS,
     ),
     function(
-        "data_loader.on_the_cpu",
+        "data_loader.on_a_device",
         at(FILE, 17, 18),
         "DataLoader",
-        _on_the_cpu,
+        _on_a_device,
         X,
         expected={"first": X[:2], "count": 3, "told": 3},
         dtypes=INTEGERS,

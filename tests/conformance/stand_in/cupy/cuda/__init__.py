@@ -1,0 +1,7 @@
+"""One device."""
+
+from types import SimpleNamespace
+
+from .device import Device as Device
+
+runtime = SimpleNamespace(getDeviceCount=lambda: 1)

@@ -1,0 +1,1 @@
+"""Filled from NumPy by the package."""

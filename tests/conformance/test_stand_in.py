@@ -1,0 +1,42 @@
+"""CuPy's backend on a machine without a GPU: the suite runs its lines on a stand-in, which has NumPy's numbers."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+STAND_IN = Path(__file__).parent / "stand_in"
+
+
+def test_the_suite_passes_on_a_stand_in_for_cupy() -> None:
+    paths = os.pathsep.join([str(STAND_IN), *sys.path])
+    command = [sys.executable, "-m", "luxport_conformance", "--backend", "cupy"]
+    layers = "^(Dense|Conv|BatchNorm|LSTM|Dropout|MultiHeadAttention|DataLoader|update)$"
+    done = subprocess.run(
+        [*command, "--layer", layers], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths}
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    passed = int(done.stdout.rpartition(" passed")[0].split()[-1])
+    assert passed > 200
+
+
+def test_devices_are_gpus_and_other_dtypes_are_refused() -> None:
+    code = (
+        "import luxport, numpy as np\n"
+        "x = luxport.asarray(np.ones(2), backend='cupy', dtype='float32', device='gpu:0')\n"
+        "print(type(x).__module__, luxport.devices.get_device(x), luxport.to_numpy(x).dtype)\n"
+        "for options in ({'dtype': 'bfloat16'}, {'device': 'cpu'}):\n"
+        "    try:\n"
+        "        luxport.asarray(np.ones(2), backend='cupy', **options)\n"
+        "    except ValueError as error:\n"
+        "        print(error)\n"
+    )
+    paths = os.pathsep.join([str(STAND_IN), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths}
+    )
+    assert done.stdout.splitlines() == [
+        "cupy Device('gpu:0', backend='cupy') float32",
+        "cupy has no dtype 'bfloat16'",
+        "cupy has the devices gpu:0, got 'cpu'",
+    ], done.stderr
