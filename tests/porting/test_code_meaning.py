@@ -309,3 +309,16 @@ def test_vectors_whose_entries_are_assigned():
 )
 def test_a_change_that_another_name_would_see_is_marked(julia):
     assert translate(f"using Flux\n{julia}").holes
+
+
+def test_a_layer_in_two_models_is_remarked():
+    """In Flux it is one object, whose parameters training either of them changes."""
+    source = "using Flux\nbase = Dense(3 => 2)\na = Chain(base, Dense(2 => 1))\nb = Chain(base, Dense(2 => 4))\n"
+    translation = translate(source)
+    assert translation.holes == ()
+    assert translation.python.count("# base is in another model, too") == 1
+    assert "in another model" not in translate(source.replace("using Flux", "using Lux")).python
+    local = (
+        "using Flux\nf() = begin\n l = Dense(1 => 1)\n Chain(l)\nend\ng() = begin\n l = Dense(1 => 2)\n Chain(l)\nend\n"
+    )
+    assert "in another model" not in translate(local).python

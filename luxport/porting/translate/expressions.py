@@ -14,7 +14,7 @@ from luxport.porting.translate.parse import Unported, is_named_tuple, last_name,
 from luxport.porting.translate.scope import Scope, device
 from luxport.porting.translate.sequences import comprehension, index, span
 from luxport.porting.translate.tables import ACTIVATIONS, INITIALIZERS
-from luxport.porting.translate.writing import Code, call, field_name, group, operand, whole_number
+from luxport.porting.translate.writing import Code, call, field_name, group, operand, remark, whole_number
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -32,6 +32,10 @@ def _named(here: Scope, node: Node) -> Code:
         layer = here.kinds[name] == "layer" and here.source.dialect != "lux"
         if layer and here.piece.layers_used.setdefault(name, node.start_byte) != node.start_byte:
             raise Unported(f"{name} twice, which in Flux has one set of parameters: see luxport.tie")
+        if layer and here.mode == "build" and here.depths.get(name) == 0:
+            first = here.output.layers_used.setdefault(name, node.start_byte)
+            if first != node.start_byte:
+                here.put(remark(f"{name} is in another model, too: in Flux, training one changes both"))
         return Code(here.name(name), here.kinds[name])
     if name in _DEVICES:
         return device(here)
