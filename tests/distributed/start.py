@@ -65,7 +65,8 @@ def main() -> None:
     failed = 0
     for size in (2, 4):
         for engine in ("torch", "jax", "tf", "mpi"):
-            ends = ("raising", "sleeping", "leaving", "compiled") if engine in ("torch", "tf") else ("sleeping",)
+            more = ("raising", "leaving", "compiled", "stopped_inside", "killed_inside")
+            ends = ("sleeping", *(more if engine in ("torch", "tf") else more[-1:] if engine == "jax" else ()))
             for rounds in (ALL, STEPS, "hanging", *ends):
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)

@@ -218,5 +218,6 @@ def _struck(backend: str, timeout: float, blow: str) -> None:
 
 
 def sleeping(backend: str, timeout: float) -> None:
-    """Let rank 1 hang between two steps."""
-    leaving(backend, timeout, lambda: time.sleep(2 * timeout))
+    """Let rank 1 hang between two steps. Rank 0 stays until that one has ended, which JAX would do itself."""
+    leaving(backend, timeout, lambda: (time.sleep(2 * timeout), os._exit(0)))
+    time.sleep(1.5 * timeout)

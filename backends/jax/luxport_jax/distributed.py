@@ -62,15 +62,15 @@ class JaxEngine:
     """Programs over a mesh of one device of each process."""
 
     backend: str | None = "jax"
-    failures: tuple[type[Exception], ...] = (jax.errors.JaxRuntimeError, TimeoutError)
+    failures: tuple[type[Exception], ...] = (jax.errors.JaxRuntimeError, TimeoutError, ConnectionError)
 
     def __init__(self, world: World, timeout: float) -> None:
         from jax._src.distributed import global_state  # where JAX keeps what `initialize` made
 
         self.world, self.timeout, self.workers = world, timeout, world.size
-        self.late_failures = (jax.errors.JaxRuntimeError,)
+        self.late_failures = (jax.errors.JaxRuntimeError, ConnectionError)
         self._client: Any = global_state.client
-        self._round = 0
+        self._round, self._lost = 0, False
         firsts = _firsts(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
@@ -86,11 +86,11 @@ class JaxEngine:
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce all arrays by one program."""
-        return self._local(self._programs[op](self._global(arrays)), arrays)
+        return self._local(_connected(self._programs[op], self._global(arrays)), arrays)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send all arrays by one program."""
-        return self._local(self._from(self._global(arrays), root), arrays)
+        return self._local(_connected(self._from, self._global(arrays), root), arrays)
 
     def gather(self, row: bytes) -> list[bytes]:
         """Exchange the rows by the store of rank 0's, which tells whose is late."""
@@ -124,6 +124,7 @@ class JaxEngine:
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
         missing, wait = [], 1000
+        self._lost = True
         try:
             self._client.key_value_set(f"luxport/there/{self.world.rank}", "1", allow_overwrite=True)
             for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
@@ -137,7 +138,9 @@ class JaxEngine:
         return missing
 
     def stop(self) -> None:
-        """Leave the others."""
+        """Leave the others, unless some have gone already: JAX would wait for them, and end this process."""
+        if self._lost:
+            return
         try:
             jax.distributed.shutdown()
         except RuntimeError as error:
@@ -162,6 +165,19 @@ class JaxEngine:
             one if old.devices() == one.devices() else jax.device_put(one, old.sharding)
             for one, old in zip(own, like, strict=True)
         ]
+
+
+def _connected(program: Callable[..., Any], *args: Any) -> Any:
+    """Call a program that moves arrays.
+
+    Raises: ConnectionError for what JAX raises as a ValueError where another process is gone in the middle of it
+    """
+    try:
+        return program(*args)
+    except ValueError as error:
+        if "Gloo" not in str(error):
+            raise
+        raise ConnectionError(first_line(error)) from error
 
 
 def _mean_inside(array: Any) -> Any:
@@ -246,9 +262,9 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
     def call(data: Any, state: Any) -> Any:
         data = tree.map(lambda x: whole_batch(x) if isinstance(x, jax.Array) else x, data)
         state = tree.map(lambda x: spread(x, whole) if isinstance(x, jax.Array) else x, state)
-        result = compiled(data, state)
         if one_process:
-            return result
+            return compiled(data, state)
+        result = _connected(compiled, data, state)
         jax.block_until_ready(result[0])  # so that a process which is lost is noticed here
         return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
 
