@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport import LayerError, ops
+from luxport import LayerError, losses, ops
 from luxport.errors import LayerTypeError
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw
@@ -35,6 +35,27 @@ NEEDS_FLOATING: dict[str, Callable[[Any], Any]] = {
 }
 KINDS = ("int32", "uint8", "bool")
 
+FLAGS = np.eye(3)[[0, 2, 1, 1]]
+# What takes no target like the prediction, but labels, or none.
+OTHERS = ("ctc_loss", "label_smoothing", "nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy")
+LOSSES = {
+    name: loss
+    for name in losses.__all__
+    if callable(loss := getattr(losses, name)) and not isinstance(loss, type) and name not in OTHERS
+}
+TARGET_KINDS = (*KINDS, "int8", "int16", "int64", "uint16", "uint32")
+
+
+def _loss(name: str, y_hat: Any, y: Any) -> Any:
+    """Call a loss with a target, which is also the third array of those that take one."""
+    return LOSSES[name](y_hat, y, *[y] * (name in ("gaussian_nll", "triplet_margin_loss")))
+
+
+def _differences(name: str, y_hat: Any, y: Any, *integers: Any) -> Any:
+    """Return how far losses with targets of integers and booleans are from the one with floating numbers."""
+    return tuple([_loss(name, y_hat, target) - _loss(name, y_hat, y) for target in integers])
+
+
 QUERY, KEY = draw(2, 1, 2, 4), draw(2, 5, 2, 4)
 # Masks that are none, or would spread the scores (2, 2, 1, 5).
 MASKS: dict[str, tuple[Any, type[Exception], str]] = {
@@ -59,6 +80,37 @@ CASES: list[Case] = [
         )
         for name, f in NEEDS_FLOATING.items()
         for kind in KINDS
+    ),
+    *(
+        Case(
+            id=f"not_floating.{name}_{kind}",
+            subject=name,
+            source=SOURCE,
+            program=lambda y_hat, y, name=name: _loss(name, y_hat, y),
+            inputs={"y_hat": FLAGS.astype(kind), "y": FLAGS},
+            raises=TypeError,
+            message=f"expects a floating y_hat, got {kind}",
+            dtypes=("float32",),
+        )
+        for name in LOSSES
+        for kind in KINDS
+    ),
+    *(
+        Case(
+            id=f"not_floating.{name}_targets",
+            subject=name,
+            source=("a target of integers or booleans is the same as that of floating numbers",),
+            program=lambda y_hat, y, *integers, name=name: _differences(name, y_hat, y, *integers),
+            inputs={
+                "y_hat": np.abs(draw(4, 3)) / 4.0 + 0.1,
+                "y": FLAGS,
+                **{kind: FLAGS.astype(kind) for kind in TARGET_KINDS},
+            },
+            expected=(np.array(0.0),) * len(TARGET_KINDS),
+            dtypes=("float32",),
+            traces=False,
+        )
+        for name in LOSSES
     ),
     *(
         Case(
