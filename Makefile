@@ -90,7 +90,8 @@ conformance: env
 
 slow-tests: env
 	LUXPORT_TESTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core/test_users_compilers.py \
-		tests/distributed/test_together.py tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py
+		tests/distributed/test_together.py tests/porting/test_flux_models_real.py conformance/luxport_conformance/test_conformance.py \
+		tests/docs/test_found.py
 
 conformance-full: env
 	$(BIN)/luxport conformance --full

@@ -6,12 +6,14 @@ import dataclasses
 import inspect
 import re
 import sys
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import names
+import results_pages
 
 import luxport
 
@@ -38,7 +40,8 @@ def write(folder: Path) -> None:
             by_family = [(family, list(found)) for family, found in groupby(entries, key=lambda entry: entry[0])]
             pages[slug] = _page(title, by_family, targets)
     areas = [_slug(title) for title, _, _ in names.public_names()]
-    pages["index"] = _headed("Reference", "=") + _toctree([*areas, "../names"])
+    pages["results"] = results_pages.page(_results())
+    pages["index"] = _headed("Reference", "=") + _toctree([*areas, "results", "../names"])
     folder.mkdir(exist_ok=True)
     for file in folder.glob("*.rst"):
         if file.stem not in pages:
@@ -87,7 +90,13 @@ def _description(full: str, value: Any, targets: dict[str, str]) -> list[str]:
     kind = "class" if isinstance(value, type) else "function" if callable(value) else "data"
     head = f".. py:{kind}:: {full}{_signature(value) if kind != 'data' else ''}"
     options = _defaults(value) if isinstance(value, type) and issubclass(value, luxport.Layer) else {}
-    return [head, "", *_indented(_body(docstring, targets, options)), ""]
+    told = results_pages.deviations(_results(), name) if callable(value) else ""
+    return [head, "", *_indented([*_body(docstring, targets, options), "", told]), ""]
+
+
+@cache
+def _results() -> dict[str, dict[str, Any]]:
+    return results_pages.current()
 
 
 def _signature(value: Any) -> str:

@@ -10,7 +10,7 @@ import luxport
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-ELSEWHERE = {"onnx.md", "distributed.md"}
+ELSEWHERE = {"onnx.md", "distributed.md", "found.md"}
 """Pages that the tests of their subject run."""
 
 

@@ -18,7 +18,7 @@ from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
-from luxport_conformance.peers.keras_tools import activation_of, called, layers
+from luxport_conformance.peers.keras_tools import activation_of, called, layers, stateless
 from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
 
 __all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
@@ -200,13 +200,17 @@ def _group_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 def _instance_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.track_stats:
         raise NoCounterpartError("keeps no statistics of instances")
-    norm = layers().GroupNormalization(-1, axis=1, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine)
+    norm = layers().GroupNormalization(
+        -1, axis=1, epsilon=layer.epsilon, center=layer.affine and layer.use_bias, scale=layer.affine
+    )
     return _activated(called(norm, x.shape, _norm), layer)
 
 
 def _layer_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     axes = tuple(range(-len(layer.shape), 0))
-    norm = layers().LayerNormalization(axis=axes, epsilon=layer.epsilon, center=layer.affine, scale=layer.affine)
+    norm = layers().LayerNormalization(
+        axis=axes, epsilon=layer.epsilon, center=layer.affine and layer.use_bias, scale=layer.affine
+    )
     return _activated(called(norm, x.shape, _norm), layer)
 
 
@@ -259,8 +263,8 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
         held = [variable.value for variable in attention.non_trainable_variables]
         options = {"attention_mask": mask[0][:, 0]} if mask else {}
-        y, _ = attention.stateless_call(
-            *(weights(ps), held, query, value, key),
+        y, _ = stateless(
+            *(attention, weights(ps), held, query, value, key),
             return_attention_scores=layer.return_scores,
             use_causal_mask=layer.is_causal,
             **options,

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport.porting.keras.conventions import gru_gates, keras_reset_first_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
-from luxport_conformance.peers.keras_tools import activation_of, layers
+from luxport_conformance.peers.keras_tools import activation_of, layers, stateless
 
 __all__ = ["RECURRENT"]
 
@@ -65,7 +65,7 @@ def _cell(kind: str) -> Build:
         def call(x: Any, ps: Any) -> Any:
             x, carry = x if isinstance(x, tuple) else (x, _start(layer, kind, ps, x.shape[0]))
             held = [variable.value for variable in cell.non_trainable_variables]
-            (y, carry), _ = cell.stateless_call(_weights(kind, layer, ps), held, x, list(carry))
+            (y, carry), _ = stateless(cell, _weights(kind, layer, ps), held, x, list(carry))
             return y, tuple(carry) if isinstance(carry, (list, tuple)) else (carry,)
 
         return Counterpart(call, differences=_differences(kind, layer))
@@ -91,7 +91,7 @@ def _layer(kind: str) -> Build:
             for run, level in zip(runs, levels, strict=True):
                 held = [variable.value for variable in run.non_trainable_variables]
                 start = {} if carry is None else {"initial_state": list(carry)}
-                (x, *end), _ = run.stateless_call(_weights(kind, layer, level), held, x, **start)
+                (x, *end), _ = stateless(run, _weights(kind, layer, level), held, x, **start)
             y = keras.ops.moveaxis(x, 0, 1) if layer.time_major else x
             return (y, tuple(end)) if layer.return_state else y
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError
 
-__all__ = ["activation_of", "called", "layers"]
+__all__ = ["activation_of", "called", "layers", "stateless"]
 
 
 def layers() -> Any:
@@ -26,6 +26,24 @@ def activation_of(layer: Any) -> str:
     if name not in ("linear", "relu", "sigmoid", "tanh"):
         raise NoCounterpartError("is asked of activations linear, relu, sigmoid, tanh")
     return name
+
+
+def stateless(built: Any, weights: Sequence[Any], held: Sequence[Any], x: Any, *others: Any, **options: Any) -> Any:
+    """Call a layer with these weights in the dtype of x; return its outputs, and its other variables afterwards.
+
+    Keras computes in what a layer was made with, float32: half types are asked mixed, as it advises, and by a call,
+    as `stateless_call` casts no weights.
+    """
+    import keras
+
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if dtype not in ("float16", "bfloat16"):
+        return built.stateless_call(weights, held, x, *others, **options)
+    for part in built._flatten_layers():
+        part.dtype_policy = keras.DTypePolicy(f"mixed_{dtype}")
+    variables = [*built.trainable_variables, *built.non_trainable_variables]
+    with keras.StatelessScope(state_mapping=list(zip(variables, [*weights, *held], strict=True))):
+        return built(x, *others, **options), held
 
 
 def called(
@@ -52,7 +70,7 @@ def called(
         held = [variable.value for variable in built.non_trainable_variables[len(others) :]]
         held = [*[keras.ops.convert_to_tensor(value) for value in others], *held]
         x = keras.ops.moveaxis(x, 1, -1) if last else x
-        y, ends = built.stateless_call(given, held, x, **options)
+        y, ends = stateless(built, given, held, x, **options)
         y = keras.ops.moveaxis(y, -1, 1) if last else y
         return (y, {"running_mean": ends[0], "running_var": ends[1]}) if training else y
 

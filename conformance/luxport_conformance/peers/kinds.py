@@ -36,6 +36,7 @@ KINDS: Mapping[str, str] = {
     "mean over all entries": "the mean is over all entries, classes included, luxport's over samples",
     "loss per entry": "the loss is returned per entry or sample, luxport's is their mean by default",
     "no padding row": "the row of padding_idx is a row like others in the values, luxport's gives zeros",
+    "normal draws cut": "draws are cut at two standard deviations where luxport's are not, or the other way round",
     "logarithms for probabilities": "the loss takes logarithms where luxport's takes probabilities",
 }
 """Sentences by name. `luxport_conformance.peers.differences` shows each with numbers."""

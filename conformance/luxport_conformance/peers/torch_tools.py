@@ -43,6 +43,9 @@ def called(built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: 
 
     def call(x: Any, ps: Any) -> Any:
         given = {name: value for name, value in parameters(ps).items() if value is not None}
+        first = x[0] if isinstance(x, tuple) else x
+        if first.is_floating_point():
+            built.to(first.dtype)  # statistics, too
         return activation(torch.func.functional_call(built, given, x if isinstance(x, tuple) else (x,)))
 
     return Counterpart(call)
