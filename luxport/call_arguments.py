@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any, ParamSpec, TypeVar
 
-from luxport.argument_types import wrong_argument
 from luxport.errors import LayerError, LayerTypeError
 from luxport.text import is_own, make_printable, safe_to_show, shown
 
@@ -113,6 +112,8 @@ def _explain(
 ) -> None:
     """Say which argument made a function fail, where the error does not; raise it as it is else."""
     if not isinstance(error, (LayerError, OSError, ImportError)) and not _is_told(error):
+        from luxport.argument_types import wrong_argument  # mistakes alone need it
+
         wrong = wrong_argument(name, function, args, options)
         if wrong is not None:
             raise LayerTypeError(wrong) from error

@@ -37,7 +37,11 @@ def lazy_names(
 
     def get(name: str) -> Any:
         if name not in place_of:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            from luxport.habits import hint_for_name  # mistakes alone need it
+
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}{hint_for_name(package, name, place_of)}"
+            )
         with _one_at_a_time:
             return put(name, _import_in_order(module_of(name)))
 

@@ -21,7 +21,7 @@ from luxport.core.construction import complete_when_built
 from luxport.core.display import display, one_line
 from luxport.core.error_location import locate_errors
 from luxport.core.initial_values import check_places
-from luxport.text import kind_of
+from luxport.text import kind_of, shown
 
 __all__ = ["Layer", "check_layer", "is_array"]
 
@@ -64,6 +64,11 @@ class Layer(LayerBase, ABC):
     @abstractmethod
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Return the output and the new state; the inputs stay as they were."""
+
+    def __getattr__(self, name: str) -> Any:
+        from luxport.habits import hint_for_attribute  # mistakes alone need it
+
+        raise AttributeError(f"{type(self).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
 
     def __repr__(self) -> str:
         return one_line(self)

@@ -39,9 +39,10 @@ class LayersByName:
         layers = self.__dict__.get("layers", {})
         if name in layers:
             return layers[name]
-        raise AttributeError(
-            f"{type(self).__name__} has no attribute or layer {shown(name)}: its layers are {', '.join(layers)}"
-        )
+        from luxport.habits import hint_for_attribute  # mistakes alone need it
+
+        hint = hint_for_attribute(name) or f": its layers are {', '.join(layers)}"
+        raise AttributeError(f"{type(self).__name__} has no attribute or layer {shown(name)}{hint}")
 
 
 def read_layers(

@@ -94,6 +94,12 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
     >>> update(state, ps, {"weight": np.array([1.0, 2.0]), "bias": None})[1]
     {'weight': array([0.9, 0.8]), 'bias': array([1.])}
     """
+    if getattr(type(state), "apply", None) is not None:
+        raise TypeError(
+            f"update expects the state that setup({type(state).__name__}(...), ps) returns, got the rule itself"
+        )
+    if isinstance(ps, OptimizerState):
+        raise TypeError("update(state, ps, grads) expects parameters as ps, got the optimizer's state")
     return _parts(state, ps, grads, more, (), in_place=False)
 
 

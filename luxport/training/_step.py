@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial, reduce
+from inspect import isfunction
 from typing import Any, NamedTuple
 
 from luxport import tree
@@ -395,6 +396,11 @@ def _mean_statistics(gathered: Sequence[Any]) -> Any:
 def _expect_objective(objective: Any) -> None:
     if not callable(objective) or isinstance(objective, Mapping):
         raise TypeError(f"train_step expects an objective, a function of (model, ps, st, data), got {_kind(objective)}")
+    if isfunction(objective) and objective.__module__.startswith("luxport.losses."):
+        raise TypeError(
+            "train_step expects an objective, a function of (model, ps, st, data), got the loss "
+            f"{objective.__name__} of (y_hat, y): luxport.losses has objects for it, such as MSELoss()"
+        )
 
 
 def _kind(value: Any) -> str:

@@ -278,7 +278,8 @@ def _check_floating(argument: Any) -> None:
 
 def check_scalar(value: Any) -> None:
     if "float" not in str(getattr(value, "dtype", "")) or len(value.shape) != 0:
-        raise TypeError(f"a gradient expects a real scalar from its function, got {_text(value)}")
+        more = ": has_aux=True is for (scalar, whatever else)" if isinstance(value, tuple) else ""
+        raise TypeError(f"a gradient expects a real scalar from its function, got {_text(value)}{more}")
 
 
 def _alike(what: str, like: tree.Tree, given: tree.Tree) -> tree.Tree:

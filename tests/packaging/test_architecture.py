@@ -43,7 +43,17 @@ def test_imports_stay_in_their_room(room: str) -> None:
 
 
 FLOORS = (
-    ("argument_types", "call_arguments", "errors", "lazy", "text", "version", "when_imported", "command_line"),
+    (
+        "argument_types",
+        "call_arguments",
+        "errors",
+        "habits",
+        "lazy",
+        "text",
+        "version",
+        "when_imported",
+        "command_line",
+    ),
     ("tree",),
     ("backend",),
     ("transforms",),

@@ -80,6 +80,7 @@ _HALVES = {"float64": "float32", "complex128": "complex64", "int64": "int32", "u
 
 
 def _device(name: str) -> Any:
+    name = str(name).replace("cuda", "gpu")
     try:
         platform, _, index = name.partition(":")
         return jax.local_devices(backend=platform)[int(index or 0)]

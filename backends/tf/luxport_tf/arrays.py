@@ -60,6 +60,7 @@ def device_of(array: Any) -> str:
 
 
 def _device(name: str) -> str:
+    name = str(name).replace("cuda", "gpu")
     if name not in ("gpu", *devices()) or (name == "gpu" and len(devices()) == 1):
         raise ValueError(f"tf has the devices {', '.join(devices())}, got {name!r}")
     return f"/{name if ':' in name else name + ':0'}".replace("gpu", "GPU").replace("cpu", "CPU")

@@ -64,6 +64,7 @@ def _move(host: torch.Tensor, dtype: torch.dtype | None, place: torch.device | N
 
 
 def _device(name: str) -> torch.device:
+    name = str(name).replace("cuda", "gpu")
     if name not in ("gpu", *devices()) or (name == "gpu" and not torch.cuda.is_available()):
         raise ValueError(f"torch has the devices {', '.join(devices())}, got {name!r}")
     return torch.device(name.replace("gpu", "cuda"))

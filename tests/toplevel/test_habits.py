@@ -1,0 +1,155 @@
+"""What people write who come from Flux, Keras, PyTorch or JAX: one line each, which names the cure."""
+
+# Wrong on purpose:
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportAbstractUsage=false
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import luxport as lp
+from luxport import losses, optimizers, schedules, training
+
+X = np.ones((4, 3), np.float32)
+MODEL = lp.Chain(lp.Dense(3, 5, lp.relu), lp.BatchNorm(5), lp.Dense(5, 2))
+PS, ST = lp.setup(0, MODEL)
+ADAM, MSE = optimizers.Adam(), losses.MSELoss()
+
+
+class Forgets(lp.Layer):
+    """Returns no state."""
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> Any:
+        return 2 * x
+
+
+class Holds(lp.Layer):
+    """Should be a container."""
+
+    inner: lp.Layer
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> Any:
+        return self.inner(x, ps, st)
+
+
+def called(layer: Any, x: Any) -> Any:
+    return layer(x, *lp.setup(0, layer))
+
+
+def torch_state() -> Any:
+    return training.TrainState.create(MODEL, ADAM, backend="torch")
+
+
+MISTAKES: dict[str, tuple[Any, str]] = {
+    # A call
+    "model(x)": (lambda: MODEL(X), "luxport.setup(0, model) makes ps and st"),
+    "model(x, ps)": (lambda: MODEL(X, PS), "called as y, st = model(x, ps, st)"),
+    "st before ps": (lambda: MODEL(X, ST, PS), "call model(x, ps, st), parameters first"),
+    "forgotten st": (lambda: Forgets()(X, {}, {}), "return y, st"),
+    "a list": (lambda: MODEL([[1.0, 2.0, 3.0]], PS, ST), "make one with luxport.asarray"),
+    "NumPy to JAX": (lambda: MODEL(X, *lp.setup(0, MODEL, backend="jax")), "luxport.to(x, backend='jax')"),
+    "PyTorch to NumPy": (lambda: MODEL(torch.ones(4, 3), PS, ST), "luxport.to(x, backend='numpy')"),
+    "float64": (lambda: MODEL(X.astype(float), PS, ST), "luxport.to(..., dtype='float32')"),
+    "integers": (lambda: MODEL(np.ones((4, 3), int), PS, ST), "convert the input to float32"),
+    "features": (lambda: MODEL(np.ones((4, 7), np.float32), PS, ST), "Dense at layer_1 expects (..., 3), got (4, 7)"),
+    "channels last": (lambda: called(lp.Conv((3, 3), 1, 4), np.ones((2, 9, 9, 1), np.float32)), "(N, 1, H, W)"),
+    "no batch": (lambda: called(lp.Conv((3, 3), 1, 4), np.ones((1, 9, 9), np.float32)), "(N, 1, H, W)"),
+    "an index": (lambda: called(lp.Embedding(5, 3), np.array([7])), "below 5, got 7"),
+    # A layer
+    "relu by name": (lambda: lp.Dense(3, 4, "relu"), "pass luxport.relu"),
+    "no out_dims": (lambda: lp.Dense(3), "got no out_dims"),
+    "units": (lambda: lp.Dense(3, units=4), "did you mean out_dims?"),
+    "in_features": (lambda: lp.Dense(in_features=3, out_features=4), "did you mean in_dims?"),
+    "bias": (lambda: lp.Dense(3, 4, bias=False), "did you mean use_bias?"),
+    "initializer by name": (lambda: lp.Dense(3, 4, init_weight="glorot"), "luxport.initializers.glorot_uniform"),
+    "an array to begin with": (lambda: lp.Dense(3, 4, init_weight=np.ones((3, 4))), "a generator and a shape"),
+    "channels first": (lambda: lp.Conv(1, 16, 3), "(1, 1) for (N, C, H, W)"),
+    "kernel_size": (lambda: lp.Conv(in_channels=1, out_channels=16, kernel_size=3), "did you mean kernel?"),
+    "padding same": (lambda: lp.Conv((3, 3), 1, 16, padding="same"), "or SamePad()"),
+    "a number as window": (lambda: lp.MaxPool(2), "(2, 2) for (N, C, H, W)"),
+    "hidden_size": (lambda: lp.LSTM(input_size=3, hidden_size=4), "did you mean in_dims?"),
+    "heads": (lambda: lp.MultiHeadAttention(10, nheads=3), "nheads that divides 10"),
+    "percent": (lambda: lp.Dropout(50), "a probability in [0, 1], got 50"),
+    "no connection": (lambda: lp.SkipConnection(lp.Dense(3, 3)), "got no connection"),
+    "a sign": (lambda: lp.SkipConnection(lp.Dense(3, 3), "+"), "a function or a layer as connection"),
+    "a layer in a Layer": (lambda: lp.setup(0, Holds(lp.Dense(3, 3))), "derive it from luxport.ContainerLayer"),
+    # A name
+    "Linear": (lambda: lp.Linear, "luxport.Dense"),
+    "Sequential": (lambda: lp.Sequential, "luxport.Chain"),
+    "Flatten": (lambda: lp.Flatten, "luxport.FlattenLayer"),
+    "Conv2d": (lambda: lp.Conv2d, "luxport.Conv has as many axes as its window"),
+    "MaxPooling2D": (lambda: lp.MaxPool2d, "luxport.MaxPool"),
+    "AvgPool2d": (lambda: lp.AvgPool2d, "luxport.MeanPool"),
+    "ReLU": (lambda: lp.ReLU, "did you mean luxport.relu?"),
+    "Adam": (lambda: lp.Adam, "luxport.optimizers.Adam"),
+    "mse": (lambda: lp.mse, "luxport.losses.mse"),
+    "glorot_uniform": (lambda: lp.glorot_uniform, "luxport.initializers.glorot_uniform"),
+    "DataLoader": (lambda: lp.DataLoader, "luxport.training.DataLoader"),
+    "optim": (lambda: lp.optim, "luxport.optimizers"),
+    "destructure": (lambda: lp.destructure, "luxport.flatten"),
+    "a slip": (lambda: lp.BatchNrom, "did you mean luxport.BatchNorm?"),
+    "eval": (lambda: MODEL.eval(), "st = luxport.test_mode(st)"),
+    "train": (lambda: MODEL.train(), "luxport.train_mode(st)"),
+    "parameters": (lambda: MODEL.parameters(), "ps, st = luxport.setup(rng, model)"),
+    "init": (lambda: MODEL.init(0), "ps, st = luxport.setup(rng, model)"),
+    "state_dict": (lambda: MODEL.state_dict(), "luxport.save(path, ps, st)"),
+    "cuda": (lambda: MODEL.cuda(), "luxport.to(ps"),
+    "fit": (lambda: MODEL.fit(X, X), "luxport.training.fit(objective, state, data)"),
+    "predict": (lambda: MODEL.predict(X), "luxport.test_mode(st)"),
+    "weight": (lambda: lp.Dense(3, 4).weight, "a layer holds no arrays"),
+    "test_mode of a model": (lambda: lp.test_mode(MODEL), "st = luxport.test_mode(st)"),
+    "flatten of a model": (lambda: lp.flatten(MODEL), "ps, st = luxport.setup(rng, layer)"),
+    "setup(model)": (lambda: lp.setup(MODEL), "setup(rng, model"),
+    # Training
+    "lr": (lambda: optimizers.Adam(lr=1e-3), "did you mean eta?"),
+    "a schedule": (lambda: optimizers.Adam(schedules.Exp(0.1, 0.5)), "optimizers.Scheduler(Adam()"),
+    "parameters to Adam": (lambda: optimizers.setup(optimizers.Adam(PS), PS), "Adam expects"),
+    "ps before the rule": (lambda: optimizers.setup(PS, ADAM), "a rule, such as luxport.optimizers.Adam(0.001)"),
+    "the class": (lambda: optimizers.setup(optimizers.Adam, PS), "call it"),
+    "the rule as state": (lambda: optimizers.update(ADAM, PS, PS), "setup(Adam(...), ps)"),
+    "ps before the state": (lambda: optimizers.update(PS, optimizers.setup(ADAM, PS), PS), "parameters as ps"),
+    "gradients of NumPy": (lambda: lp.grad(lambda p: (p**2).sum())(X), "use arrays of jax, torch or tf"),
+    "no scalar": (lambda: lp.grad(lambda p: 2 * p)(jnp.ones(3)), "a real scalar from its function"),
+    "a pair": (lambda: lp.grad(lambda p: (p.sum(), 1))(jnp.ones(3)), "has_aux=True"),
+    "labels as integers": (lambda: losses.logitcrossentropy(X, np.array([0, 1, 2, 0])), "one shape"),
+    "shapes that broadcast": (lambda: losses.mse(X, np.ones((4, 1), np.float32)), "one shape, got (4, 3) and (4, 1)"),
+    "state before data": (
+        lambda: training.train_step(torch_state(), (X, X), MSE),
+        "train_step(objective, data, state)",
+    ),
+    "data before state": (lambda: training.fit(MSE, (X, X), torch_state()), "fit(objective, state, data)"),
+    "a loss by name": (lambda: training.fit("mse", torch_state(), (X, X), show=None), "a function of (model, ps, st"),
+    "a loss as function": (lambda: training.fit(losses.mse, torch_state(), (X, X), show=None), "such as MSELoss()"),
+    # The rest
+    "a backend": (lambda: lp.setup(0, MODEL, backend="tensorflo"), "expected one of cupy, jax"),
+    "a dtype": (lambda: lp.setup(0, MODEL, dtype="fp16"), "one of float16, bfloat16"),
+    "save(ps)": (lambda: lp.save(PS, "m.safetensors"), "a path expected"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line_with_its_cure(name: str) -> None:
+    call, cure = MISTAKES[name]
+    with pytest.raises((TypeError, ValueError, AttributeError, IndexError)) as caught:
+        call()
+    text = str(caught.value)
+    assert cure in text
+    assert "\n" not in text
+
+
+def test_cuda_is_a_device_by_another_name() -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="torch has the devices cpu, got 'gpu:0'"):
+            lp.setup(0, MODEL, backend="torch", device="cuda:0")
+        return
+    assert lp.setup(0, MODEL, backend="torch", device="cuda:0")[0]["layer_1"]["weight"].device.type == "cuda"
+
+
+def test_names_that_are_looked_for_by_others_have_no_hints() -> None:
+    assert not hasattr(lp, "__wrapped__")
+    assert not hasattr(MODEL, "__jax_array__")
+    assert getattr(lp.Dense(2, 3), "shape", None) is None
