@@ -47,6 +47,8 @@ def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
     out, channels, *kernel = weight.shape
     if not isinstance(x, jax.core.Tracer) and not isinstance(weight, jax.core.Tracer):
         return False
+    if not all([isinstance(n, int) for n in x.shape]):  # `jax.export` leaves sizes open
+        return False
     if jax.default_backend() != "cpu" or channels > 1 or out > 32 or x.dtype not in (jnp.float32, jnp.float64):
         return False
     weights = math.prod(kernel)
