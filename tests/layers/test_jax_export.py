@@ -1,4 +1,4 @@
-"""`jax.export` of layers whose batch is left open: no layer or native operation compares a size that it does not know."""
+"""`jax.export` of layers whose batch is left open: nothing compares a size that it does not know."""
 
 import jax
 import jax.numpy as jnp
