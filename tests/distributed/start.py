@@ -67,7 +67,8 @@ def main() -> None:
         for engine in ("torch", "jax", "tf", "mpi"):
             more = ("raising", "leaving", "compiled", "stopped_inside", "killed_inside")
             ends = ("sleeping", *(more if engine in ("torch", "tf") else more[-1:] if engine == "jax" else ()))
-            for rounds in (ALL, STEPS, "hanging", *ends):
+            steps = STEPS + "+wrapping" if engine == "torch" else STEPS
+            for rounds in (ALL, steps, "hanging", *ends):
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)
                 print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)

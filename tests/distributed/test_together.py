@@ -12,7 +12,7 @@ from what_is_there import needed
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
-    "torch": "collectives+upstream+out_of_step+training+stepping+resuming+stepping_out,hanging,leaving",
+    "torch": "collectives+upstream+out_of_step+training+stepping+resuming+stepping_out+wrapping,hanging,leaving",
     # JAX and TensorFlow meet others once in a process's life.
     "jax": "few_collectives+upstream+out_of_step+stepping+resuming+stepping_out",
     "tf": "few_collectives+upstream+out_of_step+stepping+resuming+stepping_out",

@@ -208,6 +208,13 @@ def main() -> None:
     os._exit(0)  # without waiting for those that left
 
 
+def wrapping(backend: str, timeout: float) -> None:
+    """Train under PyTorch's own wrappers, which other backends' processes need not import."""
+    from wrapping import wrapping
+
+    wrapping(backend, timeout)
+
+
 ENDS = ("hanging", "raising", "leaving", "sleeping", "killed_inside", "stopped_inside")
 ROUNDS: dict[str, Any] = {
     "collectives": collectives,
@@ -224,6 +231,7 @@ ROUNDS: dict[str, Any] = {
     "sleeping": stepping.sleeping,
     "killed_inside": stepping.killed_inside,
     "stopped_inside": stepping.stopped_inside,
+    "wrapping": wrapping,
     "compiled": lambda backend, timeout: stepping.stepping(backend, timeout, jit=True),
 }
 
