@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +71,13 @@ def check_export(name: str, example: Example, dtype: str, *, free: bool = True, 
     return max([_deviation(run, model, batch, ps, st, dtype, example) for batch in batches])
 
 
-def check_petab(folder: Path) -> int:
-    """Hold the graphs of a PEtab SciML test suite's networks, in test mode, against NumPy; return how many.
+def check_petab(cases: Iterable[Any]) -> int:
+    """Hold the graphs of networks of the PEtab SciML test suite, in test mode, against NumPy; return how many.
 
     Raises: Violation
     """
     count = 0
-    for case in petab_cases(folder):
+    for case in cases:
         values = case.inputs
         x, ps = tree.map(
             lambda leaf: leaf.astype("float32") if leaf.dtype.kind == "f" else leaf, (values["x"], values["ps"])
@@ -122,8 +122,16 @@ def _runs() -> Iterator[tuple[str, bool, int | None]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Check every example in every way, and the networks of a folder if one is named; return 1 for a violation."""
+    """Check every example in every way, and the networks of a folder if one is named.
+
+    Return 1 for a violation, 2 for a folder without networks, before anything runs.
+    """
     failed = 0
+    try:
+        networks = [(folder, petab_cases(Path(folder))) for folder in arguments]
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
     for dtype, free, opset in _runs():
         worst, count = 0.0, 0
         for name, examples in EXAMPLES.items():
@@ -139,8 +147,12 @@ def main(arguments: list[str]) -> int:
                 count += 1
         how = f"{dtype}, {'free' if free else 'fixed'} batch, opset {opset or 'as by default'}"
         print(f"{count} examples in {how}: at most {worst:.1f} eps off", flush=True)
-    for folder in arguments:
-        print(f"{check_petab(Path(folder))} inputs of networks in {folder}", flush=True)
+    for folder, cases in networks:
+        try:
+            print(f"{check_petab(cases)} inputs of networks in {folder}", flush=True)
+        except Violation as violation:
+            failed += 1
+            print(f"FAILED {violation}")
     return 1 if failed else 0
 
 

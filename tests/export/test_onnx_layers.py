@@ -1,9 +1,13 @@
 """Every public layer's graph, held against NumPy; `make onnx` runs all of `luxport_conformance.exported`."""
 
+from pathlib import Path
+
+import pytest
+
 from luxport.backend import get_backend
 from luxport_conformance.cases import CASES
 from luxport_conformance.examples import EXAMPLES
-from luxport_conformance.exported import REFUSED, check_export
+from luxport_conformance.exported import REFUSED, check_export, main
 from luxport_conformance.gaps import gaps
 from luxport_conformance.runner import checks
 
@@ -28,3 +32,12 @@ def test_half_types_too() -> None:
     for name in ("Conv", "BatchNorm", "LayerNorm", "MultiHeadAttention", "LSTM", "MaxPool", "Upsample"):
         if name in EXAMPLES:
             check_export(name, EXAMPLES[name][0], "float16")
+
+
+def test_a_folder_without_networks_is_a_line_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == f"no solutions.yaml in {tmp_path}: a folder of the PEtab SciML test suite expected\n"
