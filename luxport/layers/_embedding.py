@@ -17,7 +17,7 @@ from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shap
 from luxport.core.layer import Layer
 from luxport.errors import LayerError, LayerIndexError
 from luxport.initializers import Initializer, normal
-from luxport.ops._gather import reduce_segments
+from luxport.ops._gather import reduce_known_segments
 from luxport.ops.indices import expect_integers, mark_missing, value_range
 from luxport.random import Rng
 from luxport.text import kind_of, shown
@@ -241,17 +241,17 @@ def _reduce_segments(rows: Array, indices: Array, offsets: Array, reduction: str
     places = xp.astype(xp.cumulative_sum(xp.ones_like(indices, dtype=xp.int32)), xp.int32) - 1
     segments = xp.clip(xp.searchsorted(offsets, places, side="right") - 1, min=0)
     if reduction == "max":
-        top = reduce_segments(ops.stop_gradient(rows), segments, op="max", size=bags)
+        top = reduce_known_segments(ops.stop_gradient(rows), segments, op="max", size=bags)
         # The gradient goes in equal shares to the rows that are the largest: a row may be in a bag twice.
         largest = xp.astype(rows == xp.take(top, segments, axis=0), rows.dtype)
-        count = reduce_segments(largest, segments, op="sum", size=bags)
+        count = reduce_known_segments(largest, segments, op="sum", size=bags)
         share = largest / xp.take(count, segments, axis=0)
-        return top + reduce_segments(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
+        return top + reduce_known_segments(share * (rows - ops.stop_gradient(rows)), segments, op="sum", size=bags)
     wide = single_or_double(xp, rows)
-    sums = reduce_segments(wide, segments, op="sum", size=bags)
+    sums = reduce_known_segments(wide, segments, op="sum", size=bags)
     if reduction == "mean":
         expect_floating(rows, "weight")
-        sums = sums / reduce_segments(xp.ones_like(wide), segments, op="sum", size=bags)
+        sums = sums / reduce_known_segments(xp.ones_like(wide), segments, op="sum", size=bags)
     return xp.astype(sums, rows.dtype)
 
 

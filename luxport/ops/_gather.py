@@ -22,7 +22,7 @@ from luxport.ops.indices import are_in_range, expect_integers, mark_missing, val
 from luxport.ops.shapes import mark_unknown, sizes_of
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["gather", "reduce_segments", "scatter", "segment_reduce"]
+__all__ = ["gather", "reduce_known_segments", "reduce_segments", "scatter", "segment_reduce"]
 
 
 def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = None, size: Any = None) -> None:
@@ -166,8 +166,11 @@ def segment_reduce(src: Array, segments: Array, *, op: str, size: int) -> Array:
     expect_integers(segments, "segments")
     check_memory("the result", (size, *src.shape[1:]))
     held, there = within(xp, segments, size, "segments")
-    y = reduce_segments(src, held, op=op, size=size)
+    y = reduce_known_segments(src, held, op=op, size=size)
     return y if there is None else mark_missing(xp, y, xp.all(there))
+
+
+reduce_segments = segment_reduce
 
 
 def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
@@ -193,8 +196,8 @@ def _expect_numbers_of_segments(src: Array, segments: Array, *, op: str, size: i
     guard=_expect_segments,
     early=False,
 )
-def reduce_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
-    """Reduce the slices of each segment as `segment_reduce`, all of whose numbers are in range.
+def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
+    """Reduce the slices of each segment as `segment_reduce` does, which has seen to it that numbers are in range.
 
     Args:
         op: "sum", "prod", "max" or "min"
@@ -234,29 +237,29 @@ _REDUCTIONS: dict[str, Any] = {
 
 
 def _sum(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    total = reduce_segments(src, segments, op="sum", size=size)
+    total = reduce_known_segments(src, segments, op="sum", size=size)
     return total if init is None else init + total
 
 
 def _minus(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    total = reduce_segments(src, segments, op="sum", size=size)
+    total = reduce_known_segments(src, segments, op="sum", size=size)
     return xp.zeros_like(total) - total if init is None else init - total
 
 
 def _times(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    product = reduce_segments(src, segments, op="prod", size=size)
+    product = reduce_known_segments(src, segments, op="prod", size=size)
     return product if init is None else init * product
 
 
 def _over(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-    return (1.0 if init is None else init) / reduce_segments(src, segments, op="prod", size=size)
+    return (1.0 if init is None else init) / reduce_known_segments(src, segments, op="prod", size=size)
 
 
 def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
     dtype, src = src.dtype, single_or_double(xp, src)
-    total = reduce_segments(src, segments, op="sum", size=size)
+    total = reduce_known_segments(src, segments, op="sum", size=size)
     ones = xp.astype(xp.ones_like(segments), src.dtype)
-    count = reduce_segments(ones, segments, op="sum", size=size)
+    count = reduce_known_segments(ones, segments, op="sum", size=size)
     count = xp.where(count == 0, xp.ones_like(count), count)
     mean = xp.astype(total / xp.reshape(count, (size, *[1] * (len(src.shape) - 1))), dtype)
     return mean if init is None else init + mean
@@ -264,7 +267,7 @@ def _mean(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
 
 def _extreme(op: str) -> Any:
     def reduce(xp: Any, src: Array, segments: Array, size: int, init: Any) -> Array:
-        top = stop_gradient(reduce_segments(stop_gradient(src), segments, op=op, size=size))
+        top = stop_gradient(reduce_known_segments(stop_gradient(src), segments, op=op, size=size))
         start = None
         if init is not None:
             start = xp.zeros_like(top) + init
@@ -273,7 +276,7 @@ def _extreme(op: str) -> Any:
         if not is_inexact(src):
             return top
         # Differences that are 0 carry the gradient, to all that are equal.
-        y = top + reduce_segments(_rise(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size)
+        y = top + reduce_known_segments(_rise(xp, src, xp.take(top, segments, axis=0)), segments, op="sum", size=size)
         return y if start is None else y + _rise(xp, start, top)
 
     return reduce

@@ -44,9 +44,10 @@ PUTS: dict[str, Callable[..., Any]] = {
         f"segment_reduce {op}": lambda x, i, op=op: ops.segment_reduce(x, i, op=op, size=3)
         for op in ("sum", "prod", "max", "min")
     },
+    "reduce_segments": lambda x, i: ops.reduce_segments(x, i, op="sum", size=3),
 }
 # As many as there are ways through the code; PyTorch differentiates no products of segments in a compiled program.
-WHOLES = ("scatter +", "scatter max", "segment_reduce prod")
+WHOLES = ("scatter +", "scatter max", "segment_reduce prod", "reduce_segments")
 SLOPED = {name: PUTS[name] for name in WHOLES[:2]}
 JUDGES: dict[str, Callable[..., Any]] = {
     f.__name__: lambda x, i, f=f: f(x, i, agg=None)

@@ -18,7 +18,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "gather": (OverrideExample((draw(4, 3), np.array([[1, 1], [3, 0]], np.int32))),),
     "scatter": (OverrideExample((draw(6, 2), _SEGMENTS), {"size": 4}, _SUM),),
     "segment_reduce": (OverrideExample((draw(6, 2), _SEGMENTS), {"op": "sum", "size": 4}, _SUM),),
-    "reduce_segments": (
+    "reduce_known_segments": (
         *[OverrideExample((draw(6, 2), _SEGMENTS), {"op": op, "size": 4}, _SUM) for op in ("sum", "prod")],
         *[OverrideExample((draw(6, 2)[1:], _SEGMENTS[1:] % 3), {"op": op, "size": 3}, _SUM) for op in ("max", "min")],
     ),

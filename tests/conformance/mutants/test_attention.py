@@ -109,8 +109,8 @@ MUTANTS: Mutants = {
     "scatter's mean counts empty places": (
         edited(
             ops.scatter,
-            'count = reduce_segments(ones, segments, op="sum", size=size)',
-            'count = reduce_segments(ones, segments, op="sum", size=size) + 1.0',
+            'count = reduce_known_segments(ones, segments, op="sum", size=size)',
+            'count = reduce_known_segments(ones, segments, op="sum", size=size) + 1.0',
         ),
         case("scatter.mean"),
     ),
@@ -129,8 +129,8 @@ MUTANTS: Mutants = {
     "scatter keeps the last alone": (
         edited(
             ops.scatter,
-            'total = reduce_segments(src, segments, op="sum", size=size)',
-            'total = reduce_segments(src, segments, op="max", size=size)',
+            'total = reduce_known_segments(src, segments, op="sum", size=size)',
+            'total = reduce_known_segments(src, segments, op="max", size=size)',
         ),
         case("scatter.sum_of_integers"),
     ),

@@ -10,13 +10,14 @@ import jax.numpy as jnp
 from luxport import ops
 from luxport.backend.dtypes import single_or_double
 from luxport.ops._gather import empty_segment
+from luxport.ops._gather import reduce_known_segments as _reduce_known_segments
 
-__all__ = ["reduce_segments"]
+__all__ = ["reduce_known_segments"]
 
-_definition = ops.definition_of(ops.reduce_segments)
+_definition = ops.definition_of(_reduce_known_segments)
 
 
-def reduce_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
+def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One call, but for products, of which the library has no gradient where indices are repeated."""
     if op == "prod" or 0 in (size, *segments.shape):
         return _definition(src, segments, op=op, size=size)

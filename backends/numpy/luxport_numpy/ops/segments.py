@@ -10,12 +10,12 @@ import numpy as np
 from luxport.backend.dtypes import single_or_double
 from luxport.ops._gather import empty_segment
 
-__all__ = ["reduce_segments"]
+__all__ = ["reduce_known_segments"]
 
 _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
-def reduce_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
+def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One pass over the slices, in their order."""
     wide = single_or_double(xp, src) if op in ("sum", "prod") else src
     y = np.full((size, *src.shape[1:]), empty_segment(xp, src, op), wide.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["reduce_segments"]
+__all__ = ["reduce_known_segments"]
 
 _CALLS = {
     "sum": tf.math.unsorted_segment_sum,
@@ -17,7 +17,7 @@ _CALLS = {
 }
 
 
-def reduce_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
+def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One call, whose extremes of nothing are the last finite numbers."""
     if segments.dtype not in (tf.int32, tf.int64):
         segments = tf.cast(segments, tf.int64)

@@ -7,12 +7,12 @@ import torch
 
 from luxport.ops._gather import empty_segment
 
-__all__ = ["reduce_segments"]
+__all__ = ["reduce_known_segments"]
 
 _NAMES = {"prod": "prod", "max": "amax", "min": "amin"}
 
 
-def reduce_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
+def reduce_known_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
     """One call of the library."""
     shape = (size, *src.shape[1:])
     if segments.dtype not in (torch.int32, torch.int64) and _are_integers(segments):
@@ -23,7 +23,7 @@ def reduce_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size:
         wide = src.float()
         return wide.new_zeros(shape).index_add(0, segments, wide).to(src.dtype)
     if op == "prod" and src.is_floating_point() and src.dtype.itemsize < 4:
-        return reduce_segments(src.float(), segments, op=op, size=size).to(src.dtype)
+        return reduce_known_segments(src.float(), segments, op=op, size=size).to(src.dtype)
     y = src.new_full(shape, empty_segment(xp, src, op))
     places = segments.to(torch.int64).reshape(-1, *[1] * (src.ndim - 1)).expand(src.shape)
     return y.scatter_reduce(0, places, src, _NAMES[op])
