@@ -230,23 +230,27 @@ import jax, numpy as np, luxport
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from luxport import distributed, tree
 from luxport.training import TrainState, train_step
-model = luxport.Chain(luxport.Dense(3, 3, luxport.tanh), luxport.BatchNorm(3), luxport.Dense(3, 3))
-x = luxport.asarray(np.random.default_rng(0).standard_normal((8, 3)), backend="jax", dtype="float32")
+model = luxport.Chain(luxport.Dense(4, 4, luxport.tanh), luxport.BatchNorm(4), luxport.Dense(4, 4))
+x = luxport.asarray(np.random.default_rng(0).standard_normal((8, 4)), backend="jax", dtype="float32")
 mean_square = luxport.losses.MSELoss()
 def trained(state, put=lambda x: x):
     for _ in range(20):
         loss, _, state = train_step(mean_square, put((x, 2 * x)), state)
-    return luxport.to_numpy((state.ps, state.st))
+    return state
 def created():
     return TrainState.create(model, luxport.optimizers.Momentum(0.05), backend="jax")
 one = trained(created())
 mesh = Mesh(np.array(jax.devices()), ("rows",))
 cut, whole = NamedSharding(mesh, PartitionSpec("rows")), NamedSharding(mesh, PartitionSpec())
-by_hand = trained(jax.device_put(created(), whole), lambda data: jax.device_put(data, cut))
+spread = lambda data: jax.device_put(data, cut)
+by_hand = trained(jax.device_put(created(), whole), spread)
+in_parts = trained(jax.tree.map(lambda leaf: jax.device_put(leaf, cut if leaf.ndim else whole), created()), spread)
+assert all(leaf.sharding == cut for leaf in jax.tree.leaves((in_parts.ps, in_parts.opt_state)) if leaf.ndim)
 distributed.initialize("jax")
 ours = trained(distributed.data_parallel(created(), sync_batch_norm=True))
-for many in (by_hand, ours):
-    tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-6), many, one)
+for many in (by_hand, in_parts, ours):
+    pairs = [luxport.to_numpy((state.ps, state.st)) for state in (many, one)]
+    tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-6), *pairs)
 try:
     x = x[:6]
     trained(distributed.data_parallel(created()))
@@ -256,7 +260,7 @@ except ValueError as error:
 
 
 def test_devices_of_one_process_are_workers() -> None:
-    """Under the user's own sharding of state and batch, and by `data_parallel`: as one device, to 1e-6."""
+    """By the user's own sharding of the batch, of parameters too, and by `data_parallel`: as one device, to 1e-6."""
     done = subprocess.run([sys.executable, "-c", MANY_DEVICES], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "train_step on 4 devices expects a multiple of 4 samples, got 6"
