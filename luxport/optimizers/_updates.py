@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from luxport import tree
-from luxport.backend import Array, backend_of, dtype_name, is_inexact, namespace, same_shape
+from luxport.backend import Array, backend_of, dtype_name, is_array, is_inexact, namespace, same_shape
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
@@ -76,7 +76,7 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
 
     A None among the gradients, for an array or a whole subtree, leaves parameters and state as they are; so does
     whatever stands where ps has no floating array. A parameter that is tied to others takes one step, by the sum of
-    their gradients, and stands in all their places afterwards.
+    their gradients, and stands in all their places afterwards. Gradients of integers or booleans are taken as numbers.
 
     Args:
         state: what `setup` returned
@@ -84,7 +84,8 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
         grads: the gradients, a tree like ps
         *more: further trees, such as second derivatives, for the rules that take them
 
-    Raises: ValueError if a gradient does not fit its parameter, or the state the parameters
+    Raises: ValueError if a gradient does not fit its parameter, or the state the parameters, or where these are
+            integers or booleans and were not
     Source: Optimisers.jl ``update``
 
     >>> import numpy as np
@@ -235,6 +236,9 @@ def _gather(
             return None
         if isinstance(x, FlatParameters):
             dx, x = _as_vector(dx, x), x.vector
+        if dx is not None and not is_inexact(x):  # which rules would round, and some backends refuse
+            got = dtype_name(x) if is_array(x) else kind_of(x)
+            raise ValueError(f"update expects floating numbers as a parameter{_at(path)}, as setup saw, got {got}")
         if sums and (total := sums.get(path[depth:])) is not None:
             dx = total if dx is None else _fit(dx, x, path) + total
         elif dx is None:

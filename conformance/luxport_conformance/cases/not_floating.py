@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport import LayerError, losses, ops
+from luxport import LayerError, losses, ops, optimizers
 from luxport.errors import LayerTypeError
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw
@@ -54,6 +54,20 @@ def _loss(name: str, y_hat: Any, y: Any) -> Any:
 def _differences(name: str, y_hat: Any, y: Any, *integers: Any) -> Any:
     """Return how far losses with targets of integers and booleans are from the one with floating numbers."""
     return tuple([_loss(name, y_hat, target) - _loss(name, y_hat, y) for target in integers])
+
+
+# One of what is written for each kind of step: usual, with a clock, clipped together.
+RULES = {"Descent": optimizers.Descent(0.1), "Adam": optimizers.Adam(0.1), "ClipNorm": optimizers.ClipNorm(1.0)}
+
+
+def _step(rule: Any, x: Any, *gradients: Any) -> Any:
+    """Return where a step by each gradient leads from x, as a state is made for it."""
+    state = optimizers.setup(rule, {"w": x})
+    return tuple([optimizers.update(state, {"w": x}, {"w": dx})[1]["w"] for dx in gradients])
+
+
+def _step_of_integers(rule: Any, x: Any, integers: Any) -> Any:
+    return optimizers.update(optimizers.setup(rule, {"w": x}), {"w": integers}, {"w": integers})
 
 
 QUERY, KEY = draw(2, 1, 2, 4), draw(2, 5, 2, 4)
@@ -111,6 +125,35 @@ CASES: list[Case] = [
             traces=False,
         )
         for name in LOSSES
+    ),
+    *(
+        Case(
+            id=f"not_floating.{name}_steps_{kind}",
+            subject=name,
+            source=SOURCE,
+            program=lambda x, integers, rule=rule: _step_of_integers(rule, x, integers),
+            inputs={"x": FLAGS, "integers": FLAGS.astype(kind)},
+            raises=ValueError,
+            message=f"update expects floating numbers as a parameter at w, as setup saw, got {kind}",
+            dtypes=("float32",),
+        )
+        for name, rule in RULES.items()
+        for kind in KINDS
+    ),
+    *(
+        Case(
+            id=f"not_floating.{name}_gradients",
+            subject=name,
+            source=("a gradient of integers or booleans is the same as that of floating numbers",),
+            program=lambda x, dx, *integers, rule=rule: tuple(
+                [y - _step(rule, x, dx)[0] for y in _step(rule, x, *integers)]
+            ),
+            inputs={"x": draw(4, 3), "dx": FLAGS, **{kind: FLAGS.astype(kind) for kind in TARGET_KINDS}},
+            expected=(np.zeros((4, 3)),) * len(TARGET_KINDS),
+            dtypes=("float32",),
+            traces=False,
+        )
+        for name, rule in RULES.items()
     ),
     *(
         Case(
