@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed mlx onnx docs docs-full dist clean
+.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed bench-distributed mlx onnx docs docs-full dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -31,6 +31,7 @@ help:
 	@echo "make compile-counts  how often torch.compile compiles each layer and loss over 12 sizes: twice at most"
 	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation, layer, loss and rule on every backend"
 	@echo "make distributed  2 and 4 processes on each engine: operations, training, one that hangs or ends; the example"
+	@echo "make bench-distributed  ratios of time on two processes against DDP, psum, TensorFlow's collectives and comm.Allreduce"
 	@echo "make mlx          the whole conformance suite on MLX, which make test runs a sample of"
 	@echo "make onnx         every layer as an ONNX graph in onnxruntime: float32, float16, opsets (NETWORKS=folder for PEtab SciML networks)"
 	@echo "make docs         the site in docs/_build/html, warnings are errors; docs/names.md, the page of all public names"
@@ -127,6 +128,9 @@ halves: env
 
 distributed: env
 	$(BIN)/python tests/distributed/start.py
+
+bench-distributed: env
+	$(BIN)/python -m benchmarks.distributed
 
 # Compiled programs are traced and not fused: MLX's compiler on a CPU is the machine's, a second for each kernel.
 mlx: env

@@ -171,8 +171,15 @@ def flipped(leaf: Any) -> Any:
     return jnp.flip(leaf, tuple(range(2, leaf.ndim)))
 
 
-def step(case: str) -> Callable[[], Any]:
-    """Return a function that takes one step and waits for it."""
+_DONATING = partial(jax.jit, donate_argnums=(0, 1, 2))
+
+
+def step(
+    case: str,
+    mean: Callable[[Any], Any] = lambda values: values,
+    compiled: Callable[[Any], Any] = _DONATING,
+) -> Callable[[], Any]:
+    """Return a function that takes one step and waits for it; several processes take a mean, and compile otherwise."""
     model, objective, x, target = CASES[case]
     forward = FORWARDS[case[:2]]
     loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
@@ -183,13 +190,13 @@ def step(case: str) -> Callable[[], Any]:
     opt = {"t": jnp.zeros((), jnp.float32), "m": zeros, "v": more}
     x, target = jnp.asarray(x), jnp.asarray(target)
 
-    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    @compiled
     def program(opt: Any, ps: Any, st: Any, x: Any, target: Any) -> Any:
         def objective(ps: Any) -> Any:
             y, new_st = forward(ps, st, x)
             return loss(y, target), new_st
 
-        (value, new_st), grads = jax.value_and_grad(objective, has_aux=True)(ps)
+        (value, new_st), grads = mean(jax.value_and_grad(objective, has_aux=True)(ps))
         ps, new_opt = adam(ps, grads, opt)
         return value, new_opt, ps, new_st
 

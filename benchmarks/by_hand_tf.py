@@ -146,8 +146,8 @@ def in_their_layout(leaf: Any) -> Any:
     return tf.transpose(leaf[:, :, ::-1, ::-1], (2, 3, 1, 0)) if len(leaf.shape) == 4 else leaf
 
 
-def step(case: str) -> Callable[[], Any]:
-    """Return a function that takes one step."""
+def step(case: str, mean: Callable[[Any], Any] = lambda gradients: gradients) -> Callable[[], Any]:
+    """Return a function that takes one step; several processes take a mean."""
     model, objective, x, target = CASES[case]
     forward = FORWARDS[case[:2]]
     loss = mean_squared_error if isinstance(objective, luxport.losses.MSELoss) else cross_entropy
@@ -163,7 +163,7 @@ def step(case: str) -> Callable[[], Any]:
             value = loss(forward(ps, st, x), target)
         t.assign_add(1.0)
         c1, c2 = 1.0 - 0.9**t, 1.0 - 0.999**t
-        grads: Any = tape.gradient(value, ps)
+        grads: Any = mean(tape.gradient(value, ps))
         for p, g, m, v in zip(ps, grads, ms, vs, strict=True):
             m.assign(0.9 * m + 0.1 * g)
             v.assign(0.999 * v + 0.001 * g * g)

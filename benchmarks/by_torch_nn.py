@@ -94,10 +94,14 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def step(case: str) -> Callable[[], Any]:
-    """Return a function that takes one step, from the modules' own initial values."""
+def step(
+    case: str,
+    wrap: Callable[[Any], Any] = lambda model: model,
+    average: Callable[[Any], Any] = lambda model: None,
+) -> Callable[[], Any]:
+    """Return a function that takes one step, from the modules' own initial values; several processes average."""
     _, objective, x, target = CASES[case]
-    model = MODELS[case[:2]]()
+    model = wrap(MODELS[case[:2]]())
     loss = nn.MSELoss() if isinstance(objective, luxport.losses.MSELoss) else nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.0001, fused=True)
     x, target = torch.from_numpy(x), torch.from_numpy(target)
@@ -106,6 +110,7 @@ def step(case: str) -> Callable[[], Any]:
         optimizer.zero_grad()
         value = loss(model(x), target)
         value.backward()
+        average(model)
         optimizer.step()
         return value.detach()
 

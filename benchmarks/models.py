@@ -101,11 +101,18 @@ CASES: dict[str, tuple[Any, Any, Any, Any]] = {
 }
 
 
-def luxport_step(case: str, backend: str, *, compiled: bool, ready: Callable[[Any], Any]) -> Callable[[], Any]:
+def luxport_step(
+    case: str,
+    backend: str,
+    *,
+    compiled: bool,
+    ready: Callable[[Any], Any],
+    begin: Callable[[TrainState], TrainState] = lambda state: state,
+) -> Callable[[], Any]:
     """Return a function that takes one step from where the last one ended, waits for it, and returns the loss."""
     model, loss, x, target = CASES[case]
     data = luxport.asarray(x, backend=backend), luxport.asarray(target, backend=backend)
-    carried = [TrainState.create(model, optimizers.Adam(0.0001), backend=backend)]
+    carried = [begin(TrainState.create(model, optimizers.Adam(0.0001), backend=backend))]
 
     def once() -> Any:
         value, _, carried[0] = train_step(loss, data, carried[0], jit=compiled)
