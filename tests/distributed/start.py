@@ -39,7 +39,11 @@ def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float
 def restarted(backend: str, folder: str, fatal: int, *, timeout: float = 200) -> tuple[list[str], str]:
     """Let torchrun train, and start again what is killed before a step; return what was said at the end, and all."""
     command = [*TORCHRUN, str(_free_port()), "--max-restarts", "1", str(HERE / "restarting.py"), folder, backend]
-    said = _started([*command, str(fatal)], {}).communicate(timeout=timeout)[0]
+    one = _started([*command, str(fatal)], {})
+    try:
+        said = one.communicate(timeout=timeout)[0]
+    finally:
+        one.terminate()  # torchrun ends those that it has started
     return [line for line in said.splitlines() if line.startswith(("goes on", "parameters"))], said
 
 
