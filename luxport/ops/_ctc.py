@@ -15,7 +15,7 @@ from luxport.ops.indices import value_range
 from luxport.ops.shapes import is_number, sizes_of
 from luxport.transforms._loops import scan
 
-__all__ = ["ctc_loss"]
+__all__ = ["ctc_loss", "ctc_sweep"]
 
 
 def _check_shapes(logits: Array, labels: Array, *lengths: Array | None, **options: Any) -> None:
@@ -118,7 +118,7 @@ def ctc_loss(
         used = xp.astype(there, xp.int32)
         absent = xp.logical_and(absent, there)
         labels = xp.where(there, labels, xp.zeros_like(labels) + blank)
-    absent = xp.any(_find_wrong(xp, given, absent, f"labels in [0, {classes}) other than the blank {blank}"), axis=1)
+    absent = xp.any(_find_wrong(xp, given, absent, "labels in [0, {}) other than the blank {}", classes, blank), axis=1)
     wrong = absent if wrong is None else xp.logical_or(wrong, absent)
     # No index may reach into another sequence.
     labels = xp.where(wrong[:, None], xp.zeros_like(labels) + blank, labels)
@@ -138,14 +138,35 @@ def ctc_loss(
     if 0 in logits.shape:
         return xp.astype(nothing, logits.dtype) + xp.sum(logits, axis=(1, 2))
     path = _between_blanks(xp, labels, xp.zeros_like(logits[:, 0, :1], dtype=xp.int32) + blank)
-    scores = _scores(xp, logsoftmax(logits), path)
-
-    # A path goes on where it is, or one place further, or two where that leaves out a blank between labels that differ.
     head = 1 if path.shape[1] == 1 else 2
     before, after = path[:, :-head], path[:, head:]
     may_skip = xp.logical_and(after != blank, after != before)
     skips = xp.concat([xp.zeros_like(path[:, :head]) != 0, may_skip], axis=1)
+    reached = ctc_sweep(_scores(xp, logsoftmax(logits), path), skips, logit_lengths)
+    if label_lengths is None:
+        losses = -logsumexp(reached[:, -head:], axis=-1)
+        return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
+    ends = label_lengths[:, None] * 2
+    nowhere = xp.full_like(reached, -math.inf)
+    places = xp.arange(2 * count + 1, dtype=xp.int32, device=array_device(logits))[None, :]
+    ending = xp.logical_or(places == ends, places == ends - 1)
+    losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
+    return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
+
+
+@operation(takes="scores floating (T, N, P), skips bool (N, P), lengths int (N)?")
+def ctc_sweep(scores: Array, skips: Array, lengths: Array | None = None) -> Array:
+    """Return the logarithm of the probability to be at each place of the path after all steps, by whichever way.
+
+    A way starts at the first place or the second, and goes on where it is, or one place further, or two where that
+    leaves out a blank between labels that differ.
+
+    Shapes: scores (T, N, P), of each place at each step; skips (N, P) bool, where two places further may end; lengths
+            (N,) int or None, how many steps count -> (N, P)
+    """
+    xp = namespace(scores, skips, lengths)
     first = scores[0, ...]
+    head = 1 if scores.shape[2] == 1 else 2
     start = xp.concat([first[:, :head], xp.full_like(first[:, head:], -math.inf)], axis=1)
     edge = xp.full_like(first[:, :1], -math.inf)
     nowhere = xp.full_like(first, -math.inf)
@@ -155,20 +176,12 @@ def ctc_loss(
         one = xp.concat([edge, reached[:, :-1]], axis=1)
         two = xp.where(skips, xp.concat([edge, one[:, :-1]], axis=1), nowhere)
         further = logsumexp(xp.stack([reached, one, two], axis=0), axis=0) + here
-        if logit_lengths is not None:
-            further = xp.where((time < logit_lengths)[:, None], further, reached)
+        if lengths is not None:
+            further = xp.where((time < lengths)[:, None], further, reached)
         return further, time
 
-    times = xp.arange(1, sizes_of(scores)[0], dtype=xp.int32, device=array_device(logits))
-    reached, _ = scan(step, start, (scores[1:, ...], times))
-    if label_lengths is None:
-        losses = -logsumexp(reached[:, -head:], axis=-1)
-        return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
-    ends = label_lengths[:, None] * 2
-    places = xp.arange(2 * count + 1, dtype=xp.int32, device=array_device(logits))[None, :]
-    ending = xp.logical_or(places == ends, places == ends - 1)
-    losses = -logsumexp(xp.where(ending, reached, nowhere), axis=-1)
-    return _mark_impossible(xp, losses, wrong, logit_lengths, nothing)
+    times = xp.arange(1, sizes_of(scores)[0], dtype=xp.int32, device=array_device(scores))
+    return scan(step, start, (scores[1:, ...], times))[0]
 
 
 def _take_dtype(xp: Any, size: Any, like: Array) -> Any:
@@ -183,12 +196,15 @@ def _check_lengths(xp: Any, lengths: Array, size: Any, name: str) -> tuple[Array
     return xp.astype(given, xp.int32), wrong
 
 
-def _find_wrong(xp: Any, values: Array, wrong: Array, name: str) -> Array:
-    """Return where values are wrong, having raised an error if that is known."""
+def _find_wrong(xp: Any, values: Array, wrong: Array, name: str, *sizes: Any) -> Array:
+    """Return where values are wrong, having raised an error if that is known.
+
+    The name has its sizes put in only then: PyTorch compiles a program for each size that is written.
+    """
     seen = value_range(xp.astype(wrong, xp.int32))
     if seen is not None and seen[1]:
         low, _ = value_range(xp.where(wrong, values, xp.full_like(values, xp.iinfo(values.dtype).max))) or (0, 0)
-        raise LayerError(f"expects {name}, got {low}")
+        raise LayerError(f"expects {name.format(*sizes)}, got {low}")
     return wrong
 
 

@@ -6,6 +6,7 @@ from luxport_torch.ops.affine import *
 from luxport_torch.ops.attention import *
 from luxport_torch.ops.conv import *
 from luxport_torch.ops.crossentropy import *
+from luxport_torch.ops.ctc import *
 from luxport_torch.ops.embedding import *
 from luxport_torch.ops.flat import *
 from luxport_torch.ops.normalization import *

@@ -1,0 +1,144 @@
+"""The steps of CTC in compiled programs: one call for all, however many there are, as `luxport_torch.ops.sweeps`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch.nn.functional import pad
+
+from luxport.ops._ctc import ctc_sweep as _ctc_sweep
+from luxport.ops._operation import definition_of
+from luxport.when_imported import when_imported
+from luxport_torch.ops.sweeps import is_compiled
+
+__all__ = ["ctc_sweep"]
+
+_definition: Any = definition_of(_ctc_sweep)
+
+
+def ctc_sweep(scores: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+    """One operator in compiled programs, whose gradient is written out below."""
+    if not is_compiled(scores):
+        return _definition(scores, skips, lengths)
+    # A call that is recorded takes arrays alone.
+    return _traced((scores, skips) if lengths is None else (scores, skips, lengths))
+
+
+def _run(there: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    scores, skips, *lengths = there
+    return _Sweep.apply(scores, skips, *(lengths or [None]))[0]  # type: ignore[index]
+
+
+_traced: Any = None
+"""`_run`, which Dynamo records as a call."""
+
+
+def _tell_dynamo() -> None:
+    global _traced
+    _traced = torch._dynamo.nonstrict_trace(_run)
+
+
+when_imported("torch._dynamo", _tell_dynamo)
+
+
+class _Sweep(torch.autograd.Function):
+    """The steps, and the way back through them as their gradient."""
+
+    @staticmethod
+    def forward(scores: Any, skips: Any, lengths: Any) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+        return torch.ops.luxport.ctc_sweep(scores, skips, lengths)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        _, reached = output
+        ctx.mark_non_differentiable(reached)
+        ctx.save_for_backward(*inputs, reached)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        return _SweepBack.apply(cotangents[0], *ctx.saved_tensors), None, None
+
+
+class _SweepBack(torch.autograd.Function):
+    """The way back. Where it is differentiated in its turn, it is the gradient of the steps."""
+
+    @staticmethod
+    def forward(of_last: Any, scores: Any, skips: Any, lengths: Any, reached: Any) -> torch.Tensor:  # type: ignore[override]
+        return torch.ops.luxport.ctc_sweep_back(of_last, skips, lengths, reached)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs[:4])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        of_last, scores, skips, lengths = ctx.saved_tensors
+
+        def pulled(of_last: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            _, pull = torch.func.vjp(lambda scores: _definition(scores, skips, lengths), scores)  # type: ignore[misc]
+            return pull(of_last)[0]
+
+        _, pull = torch.func.vjp(pulled, of_last, scores)  # type: ignore[misc]
+        return *pull(cotangents[0]), None, None, None
+
+
+def _forward(
+    scores: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the last step's logarithms (N, P), and those of all steps (T, N, P)."""
+    reached = torch.empty_like(scores, memory_format=torch.contiguous_format)
+    last = scores[0].clone()
+    last[:, 2:] = -math.inf
+    reached[0] = last
+    for t, here in enumerate(scores.unbind(0)[1:], 1):
+        further = torch.stack(_ways(last, skips)).logsumexp(0).add_(here)
+        last = further if lengths is None else torch.where((t < lengths).unsqueeze(-1), further, last)
+        reached[t] = last
+    # Both as the compiler was told they lie in memory.
+    return reached[-1].clone(), reached
+
+
+def _ways(reached: torch.Tensor, skips: torch.Tensor) -> list[torch.Tensor]:
+    """Return how likely it was a step before to be there, one place before, and two where that may be skipped."""
+    one, two = [pad(reached, (places, 0), value=-math.inf)[..., : reached.shape[-1]] for places in (1, 2)]
+    return [reached, one, torch.where(skips, two, -math.inf)]
+
+
+def _backward(
+    of_last: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None, reached: torch.Tensor
+) -> torch.Tensor:
+    """Return the gradient of the scores: each step's passes back along the ways by which it was reached."""
+    gradient = torch.empty_like(reached, memory_format=torch.contiguous_format)
+    # From nowhere, and from a NaN of which no one asks, comes no gradient: shares would be NaN, and not 0 times 0.
+    ways = torch.stack(_ways(reached[:-1], skips))
+    total = ways.logsumexp(0)
+    shares = torch.where(total > -math.inf, (ways - total).exp(), 0.0).unbind(1)
+    slope = of_last
+    for t in range(len(reached) - 1, 0, -1):
+        stay, one, two = (shares[t - 1] * slope).unbind(0)
+        before = stay + pad(one[:, 1:], (0, 1)) + pad(two[:, 2:], (0, min(2, two.shape[1])))
+        if lengths is None:
+            gradient[t], slope = slope, before
+            continue
+        counts = (t < lengths).unsqueeze(-1)
+        gradient[t], slope = torch.where(counts, slope, 0.0), torch.where(counts, before, slope)
+    gradient[0] = slope
+    gradient[0, :, 2:] = 0.0
+    return gradient
+
+
+_library = torch.library.Library("luxport", "FRAGMENT")
+_library.define("ctc_sweep(Tensor scores, Tensor skips, Tensor? lengths) -> (Tensor, Tensor)")
+_library.define("ctc_sweep_back(Tensor of_last, Tensor skips, Tensor? lengths, Tensor reached) -> Tensor")
+_library.impl("ctc_sweep", _forward, "CompositeExplicitAutograd")
+_library.impl("ctc_sweep_back", _backward, "CompositeExplicitAutograd")
+torch.library.register_fake(
+    "luxport::ctc_sweep",
+    lambda scores, skips, lengths: (scores.new_empty(scores.shape[1:]), scores.new_empty(scores.shape)),
+    lib=_library,
+)
+torch.library.register_fake(
+    "luxport::ctc_sweep_back", lambda of_last, skips, lengths, reached: reached.new_empty(reached.shape), lib=_library
+)
