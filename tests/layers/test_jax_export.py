@@ -10,10 +10,7 @@ import luxport as lp
 
 LAYERS = {
     "one channel": (lp.Chain(lp.Conv((3, 3), 1, 4, lp.relu), lp.MaxPool((2, 2))), (1, 9, 9)),
-    "batch norm": (lp.Chain(lp.Dense(3, 4), lp.BatchNorm(4)), (3,)),
     "recurrent": (lp.LSTM(3, 4), (5, 3)),
-    "attention": (lp.MultiHeadAttention(8, nheads=2, return_scores=False), (5, 8)),
-    "upsampling": (lp.Chain(lp.Upsample(2), lp.AdaptiveMeanPool((2, 2))), (3, 4, 4)),
 }
 
 

@@ -64,7 +64,7 @@ def test_gains():  # torch.nn.init.calculate_gain's table
     assert initializers.calculate_gain(lp.relu) == 2**0.5 and initializers.calculate_gain(
         lp.leakyrelu, 0.5
     ) == pytest.approx(1.6**0.5)
-    with pytest.raises(ValueError, match="^a gain is known for identity, .*, got mish$"):
+    with pytest.raises(ValueError, match="^a gain is known for identity, .*, got 'mish'$"):
         initializers.calculate_gain(lp.mish)
 
 

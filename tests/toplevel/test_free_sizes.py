@@ -14,9 +14,9 @@ N = None
 WHOLLY_FREE = {
     "MultiHeadAttention": (((N, N, 4), (N, 2, N, N)), (N, N, 3)),
     "CompactLayer": ((N, 4), (N, 2)),
-    "Chain": ((N, 2), (N, 4)),
+    "Chain": ((N, 2), (N, 4), (N, 3)),
     "RepeatedLayer": ((N, 2),),
-    "Conv": ((N, 4, N, N), (N, 2, N, N), (N, 3, N), (N, 2, N, N, N), (N, 2, N, N), (N, 2, N)),
+    "Conv": ((N, 4, N, N), (N, 2, N, N), (N, 3, N), (N, 2, N, N, N), (N, 2, N, N), (N, 2, N), (N, 3, N, N)),
     "ConvTranspose": ((N, 4, N, N), (N, 2, N, N), (N, 3, N), (N, 2, N, N, N)),
     "CrossCor": ((N, 4, N, N),),
     "DepthwiseConv": ((N, 4, N, N),),

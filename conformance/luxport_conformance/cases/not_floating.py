@@ -43,7 +43,7 @@ LOSSES = {
     for name in losses.__all__
     if callable(loss := getattr(losses, name)) and not isinstance(loss, type) and name not in OTHERS
 }
-TARGET_KINDS = (*KINDS, "int8", "int16", "int64", "uint16", "uint32")
+TARGET_KINDS = (*KINDS, "int64", "uint16")
 
 
 def _loss(name: str, y_hat: Any, y: Any) -> Any:
