@@ -229,7 +229,8 @@ def _scores(xp: Any, log_probabilities: Array, path: Array) -> Array:
     """Return the logarithm of the probability of each place of the path at each step: (T, N, 2 L + 1)."""
     number, steps, classes = sizes_of(log_probabilities)
     rows = xp.reshape(xp.permute_dims(log_probabilities, (1, 0, 2)), (steps, number * classes))
-    # Counted by a sum: how many sequences there are may be known only as the program runs.
-    sequences = xp.cumulative_sum(xp.ones_like(path[:, :1]), axis=0, dtype=path.dtype) - 1
-    places = xp.reshape(path + sequences * classes, (-1,))
+    # Counted by a sum: how many sequences there are may be known only as the program runs. Not in int32, of which
+    # PyTorch's compiler makes other places in the gradient.
+    sequences = xp.cumulative_sum(xp.ones_like(path[:, :1]), axis=0) - 1
+    places = xp.reshape(xp.astype(path, sequences.dtype) + sequences * _take_dtype(xp, classes, sequences), (-1,))
     return xp.reshape(xp.take(rows, places, axis=1), (steps, number, sizes_of(path)[1]))
