@@ -48,7 +48,7 @@ _LONGEST = (
 # What `make slow-tests` asks of PyTorch's and users' own compilers, of processes together and of whole Flux models:
 # minutes of a processor that `make test` has not.
 _SLOW = ("core/test_users_compilers.py", "distributed/test_together.py", "porting/test_flux_models_real.py")
-_SLOW_TESTS = ("test_default_compiler",)
+_SLOW_TESTS = ("test_default_compiler", "test_default_compiler_of_ctc")
 _PLACES = {name: place for place, name in enumerate(_LONGEST)}
 
 

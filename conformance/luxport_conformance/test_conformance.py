@@ -98,6 +98,21 @@ def test_default_compiler(name: str, backend_names: list[str]) -> None:
         compare_trees(mine, exact, "float32", example.tolerance)
 
 
+def test_default_compiler_of_ctc(backend_names: list[str]) -> None:
+    """Inductor's way back takes other places than eager PyTorch where they were counted in int32."""
+    if "torch" not in backend_names:
+        pytest.skip("left out by name: torch")
+    backend = get_backend("torch")
+    x = backend.asarray(np.random.default_rng(0).normal(size=(4, 6, 5)), dtype="float64")
+    y = backend.asarray(np.array([[1, 2], [3, 1], [2, 0], [1, 1]]), dtype="int32")
+
+    def slope(x: object) -> object:
+        return luxport.grad(lambda x: luxport.losses.ctc_loss(x, y))(x)
+
+    got = on_host(luxport.jit(slope)(x), backend)
+    np.testing.assert_allclose(got, on_host(slope(x), backend), rtol=1e-6, atol=1e-9)
+
+
 # Made of layers that are compiled here themselves, or one of several kinds of cells, each of which takes Inductor
 # several seconds: what is theirs alone is Python, which every other test compiles.
 _OF_OTHER_LAYERS = {
