@@ -103,14 +103,15 @@ def test_default_compiler_of_ctc(backend_names: list[str]) -> None:
     if "torch" not in backend_names:
         pytest.skip("left out by name: torch")
     backend = get_backend("torch")
-    x = backend.asarray(np.random.default_rng(0).normal(size=(4, 6, 5)), dtype="float64")
+    x = backend.asarray(np.random.default_rng(0).normal(size=(4, 6, 5)), dtype="float32")
     y = backend.asarray(np.array([[1, 2], [3, 1], [2, 0], [1, 1]]), dtype="int32")
 
-    def slope(x: object) -> object:
-        return luxport.grad(lambda x: luxport.losses.ctc_loss(x, y))(x)
+    def loss(x: object) -> object:
+        return luxport.losses.ctc_loss(x, y)
 
-    got = on_host(luxport.jit(slope)(x), backend)
-    np.testing.assert_allclose(got, on_host(slope(x), backend), rtol=1e-6, atol=1e-9)
+    # As users do: the loss is compiled, with its way back, and differentiated outside.
+    got = on_host(luxport.grad(luxport.jit(loss))(x), backend)
+    np.testing.assert_allclose(got, on_host(luxport.grad(loss)(x), backend), rtol=1e-5, atol=1e-7)
 
 
 # Made of layers that are compiled here themselves, or one of several kinds of cells, each of which takes Inductor
