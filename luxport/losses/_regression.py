@@ -150,7 +150,11 @@ def gaussian_nll(
     xp, y_hat, y = match_target("gaussian_nll", y_hat, y)
     _, _, variance = match_target("gaussian_nll", y_hat, variance)
     v = xp.where(variance < epsilon, xp.full_like(variance, epsilon), variance)
-    deviation = (y_hat - y) / xp.sqrt(v)  # in standard deviations: the square of the difference alone may overflow
+    # In standard deviations: the square of the difference alone may overflow. The gradient of the quotient would, too,
+    # where a framework multiplies by the difference first, as MLX does: its divisor is kept near 1.
+    root = xp.sqrt(v)
+    size = stop_gradient(root)
+    deviation = (y_hat - y) / size * (root / size) ** -1.0
     losses = 0.5 * (xp.log(v) + deviation * deviation)
     return aggregate(losses + 0.5 * math.log(2 * math.pi) if full else losses, agg)
 
