@@ -9,9 +9,6 @@ import pytest
 # The doctests of a backend whose framework is not to be had here.
 collect_ignore = [f"backends/{name}" for name in ("mlx", "cupy", "onnx") if find_spec(name) is None]
 
-# A package that stands for CuPy in processes of their own: collected, it would be CuPy here.
-collect_ignore.append("tests/conformance/stand_in")
-
 # Idle worker threads that spin slow every other process down on a small machine; the tests are small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
