@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 import luxport
-from benchmarks.models import CASES
+from benchmarks.models import CASES, by_case
 
 __all__ = ["COMPILED", "FORWARDS", "ready", "step"]
 
@@ -148,16 +148,7 @@ def adam(ps: Any, grads: Any, opt: Any) -> Any:
     return ps, {"t": t, "m": m, "v": v}
 
 
-FORWARDS = {
-    "W1": mlp,
-    "W2": mlp,
-    "W3": quick_start,
-    "W4": lenet,
-    "W5": resnet,
-    "W6": lstm,
-    "W7": transformer,
-    "W8": deep,
-}
+FORWARDS = by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
 
 
 def arrays(st: Any) -> Any:

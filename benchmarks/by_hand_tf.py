@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 import luxport
-from benchmarks.models import CASES, by_name
+from benchmarks.models import CASES, by_case, by_name
 
 __all__ = ["COMPILED", "FORWARDS", "ready", "step"]
 
@@ -127,16 +127,7 @@ def cross_entropy(y: Any, target: Any) -> Any:
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, y))
 
 
-FORWARDS = {
-    "W1": mlp,
-    "W2": mlp,
-    "W3": quick_start,
-    "W4": lenet,
-    "W5": resnet,
-    "W6": lstm,
-    "W7": transformer,
-    "W8": deep,
-}
+FORWARDS = by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
 
 
 def in_their_layout(leaf: Any) -> Any:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 import luxport
-from benchmarks.models import CASES
+from benchmarks.models import CASES, by_case
 
 __all__ = ["COMPILED", "FORWARDS", "ready", "step"]
 
@@ -107,16 +107,7 @@ def transformer(x: Any, ps: Any, st: Any) -> Any:
     return x
 
 
-FORWARDS = {
-    "W1": mlp,
-    "W2": mlp,
-    "W3": quick_start,
-    "W4": lenet,
-    "W5": resnet,
-    "W6": lstm,
-    "W7": transformer,
-    "W8": deep,
-}
+FORWARDS = by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
 
 
 def step(case: str) -> Callable[[], Any]:

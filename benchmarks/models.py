@@ -30,7 +30,7 @@ from luxport import (
 )
 from luxport.training import TrainState, train_step
 
-__all__ = ["CASES", "by_name", "luxport_step"]
+__all__ = ["CASES", "by_case", "by_name", "luxport_step"]
 
 
 def _block(n: int, m: int, stride: int) -> Chain:
@@ -123,6 +123,14 @@ def luxport_step(
 
 
 _NAMES = ("scale", "weight", "weight_ih", "weight_hh", "bias", "bias_ih", "running_mean", "running_var")
+
+
+def by_case(
+    mlp: Any, quick_start: Any, lenet: Any, resnet: Any, lstm: Any, transformer: Any, deep: Any
+) -> dict[str, Any]:
+    """Name what a framework has for the models by the cases, of which the first two have one form."""
+    forms = (mlp, mlp, quick_start, lenet, resnet, lstm, transformer, deep)
+    return dict(zip([case[:2] for case in CASES], forms, strict=True))
 
 
 def by_name(values: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from ._compiling import ask_when_compiling as ask_when_compiling
 from ._compiling import is_compiling as is_compiling
 from ._devices import Device as Device
 from ._devices import cpu_device as cpu_device
+from ._devices import expect_device as expect_device
 from ._devices import get_device as get_device
 from ._devices import gpu_device as gpu_device
 from ._devices import list_devices as list_devices

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from luxport import tree
 from luxport.backend._choice import default_backend
@@ -13,7 +14,7 @@ from luxport.backend._registry import backend_of, get_backend
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.text import shown
 
-__all__ = ["Device", "cpu_device", "get_device", "gpu_device", "list_devices"]
+__all__ = ["Device", "cpu_device", "expect_device", "get_device", "gpu_device", "list_devices"]
 
 
 @built_in_own_words
@@ -55,6 +56,20 @@ class Device:
 
     def __repr__(self) -> str:
         return f"Device({self.name!r}{'' if self.backend is None else f', backend={self.backend!r}'})"
+
+
+def expect_device(backend: str, name: Any, devices: Sequence[str]) -> str:
+    """Return a device's name as backends have it, "cuda" being "gpu"; a kind alone stands for one of its devices.
+
+    Raises: ValueError if there is none
+
+    >>> expect_device("torch", "cuda:0", ["cpu", "gpu:0"])
+    'gpu:0'
+    """
+    wanted = str(name).replace("cuda", "gpu")
+    if wanted not in (*devices, *[device.partition(":")[0] for device in devices]):
+        raise ValueError(f"{backend} has the devices {', '.join(devices)}, got {wanted!r}")
+    return wanted
 
 
 @says_what_it_takes

@@ -12,6 +12,8 @@ from typing import Any
 import array_api_compat.cupy as xp  # type: ignore[import-not-found]
 import cupy as _cupy  # type: ignore[import-not-found]
 
+from luxport.backend import expect_device
+
 __all__ = ["capabilities", "name", "ops", "xp"]
 
 cupy: Any = _cupy
@@ -32,9 +34,8 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     """Copy values to a new array."""
     if dtype == "bfloat16":
         raise ValueError("cupy has no dtype 'bfloat16'")
-    if device not in (None, "gpu", *devices()):
-        raise ValueError(f"cupy has the devices {', '.join(devices())}, got {device!r}")
-    with cupy.cuda.Device(None if device is None else int(device.partition(":")[2] or 0)):
+    place = None if device is None else expect_device("cupy", device, devices())
+    with cupy.cuda.Device(None if place is None else int(place.partition(":")[2] or 0)):
         return cupy.array(values, dtype=dtype)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -25,6 +24,7 @@ from luxport.distributed._engine import (
 )
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import place_of_rank_0
+from luxport.distributed._rows import StoredRows
 from luxport_jax.order import as_given, skeleton
 from luxport_jax.programs import hide, jit
 
@@ -70,7 +70,11 @@ class JaxEngine:
         self.world, self.timeout, self.workers = world, timeout, world.size
         self.late_failures = (jax.errors.JaxRuntimeError, ConnectionError)
         self._client: Any = global_state.client
-        self._round, self._lost = 0, False
+        self._lost = False
+        client = self._client
+        self._rows = StoredRows(
+            world, timeout, "luxport", client.key_value_set_bytes, self._row_of, client.key_value_delete
+        )
         firsts = _firsts(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
@@ -94,23 +98,7 @@ class JaxEngine:
 
     def gather(self, row: bytes) -> list[bytes]:
         """Exchange the rows by the store of rank 0's, which tells whose is late."""
-        self._round += 1
-        deadline = time.monotonic() + self.timeout
-        self._client.key_value_set_bytes(self._key(self._round, self.world.rank), row)
-        rows = []
-        for rank in range(self.world.size):
-            if rank == self.world.rank:
-                rows.append(row)
-                continue
-            left = max(1, int(1000 * (deadline - time.monotonic())))
-            try:
-                rows.append(self._client.blocking_key_value_get_bytes(self._key(self._round, rank), left))
-            except jax.errors.JaxRuntimeError as error:
-                raise TimeoutError(f"nothing came from rank {rank}: {str(error).splitlines()[0][:150]}") from error
-        # Whoever wrote for this round has read all of the one before.
-        if self._round > 1:
-            self._client.key_value_delete(self._key(self._round - 1, self.world.rank))
-        return rows
+        return self._rows.gather(row)
 
     def mean(self, array: Any) -> Any:
         """Take the mean, inside of a program of several workers by one of its operations."""
@@ -146,8 +134,11 @@ class JaxEngine:
         except RuntimeError as error:
             raise DistributedError(f"shutdown lost another process: {first_line(error)}") from error
 
-    def _key(self, number: int, rank: int) -> str:
-        return f"luxport/{number}/{rank}"
+    def _row_of(self, key: str, milliseconds: int, rank: int) -> bytes:
+        try:
+            return self._client.blocking_key_value_get_bytes(key, milliseconds)
+        except jax.errors.JaxRuntimeError as error:
+            raise TimeoutError(f"nothing came from rank {rank}: {str(error).splitlines()[0][:150]}") from error
 
     def _global(self, arrays: Sequence[Any]) -> list[Any]:
         """Put each array in its row of one that is spread over the processes."""

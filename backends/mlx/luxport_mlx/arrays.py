@@ -7,7 +7,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from luxport.backend import numpy_bfloat16
+from luxport.backend import expect_device, numpy_bfloat16
 
 __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
 
@@ -19,8 +19,8 @@ def owns_type(array_type: type) -> bool:
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> mx.array:
     """Copy values to a new array. Memory is shared by all devices, so that each of them has it."""
-    if device is not None and device not in (*devices(), *[name.partition(":")[0] for name in devices()]):
-        raise ValueError(f"mlx has the devices {', '.join(devices())}, got {device!r}")
+    if device is not None:
+        expect_device("mlx", device, devices())
     if owns_type(type(values)):
         return mx.array(values) if dtype is None else values.astype(_held(dtype))
     host = np.asarray(values)

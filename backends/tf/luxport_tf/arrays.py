@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from luxport.backend import expect_device
+
 __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
 
 
@@ -60,7 +62,5 @@ def device_of(array: Any) -> str:
 
 
 def _device(name: str) -> str:
-    name = str(name).replace("cuda", "gpu")
-    if name not in ("gpu", *devices()) or (name == "gpu" and len(devices()) == 1):
-        raise ValueError(f"tf has the devices {', '.join(devices())}, got {name!r}")
+    name = expect_device("tf", name, devices())
     return f"/{name if ':' in name else name + ':0'}".replace("gpu", "GPU").replace("cpu", "CPU")

@@ -17,6 +17,7 @@ from tensorflow.python.eager import context as eager  # where TensorFlow's own s
 from luxport.distributed._engine import DistributedError, LocalEngine, current, met_not_all, needs_a_place
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
+from luxport.distributed._rows import StoredRows
 from luxport.errors import LayerTypeError
 from luxport_tf.transforms import jit
 
@@ -119,7 +120,15 @@ class TfEngine:
         self.world, self.timeout, self.workers = world, timeout, world.size
         self.patience = _Patience(timeout)
         self._session = next(_sessions)
-        self._round = 0
+        store = _context()
+        self._rows = StoredRows(
+            world,
+            timeout,
+            f"luxport/{self._session}",
+            lambda key, row: store.set_config_key_value(key, base64.b64encode(row).decode()),
+            lambda key, milliseconds, _: base64.b64decode(store.get_config_key_value(key, milliseconds)),
+            store.delete_config_key_value,
+        )
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets.
@@ -158,24 +167,7 @@ class TfEngine:
 
     def gather(self, row: bytes) -> list[bytes]:
         """Exchange the rows by the store of rank 0's, which tells whose is late."""
-        store = _context()
-        self._round += 1
-        deadline = time.monotonic() + self.timeout
-        store.set_config_key_value(self._key(self._round, self.world.rank), base64.b64encode(row).decode())
-        rows = []
-        for rank in range(self.world.size):
-            if rank == self.world.rank:
-                rows.append(row)
-                continue
-            left = max(1, int(1000 * (deadline - time.monotonic())))
-            rows.append(base64.b64decode(store.get_config_key_value(self._key(self._round, rank), left)))
-        # Whoever wrote for this round has read all of the one before.
-        if self._round > 1:
-            store.delete_config_key_value(self._key(self._round - 1, self.world.rank))
-        return rows
-
-    def _key(self, number: int, rank: int) -> str:
-        return f"luxport/{self._session}/{number}/{rank}"
+        return self._rows.gather(row)
 
     def _placed(self, kind: Any) -> dict[str, Any]:
         return {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from luxport.backend import numpy_bfloat16
+from luxport.backend import expect_device, numpy_bfloat16
 
 __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_numpy"]
 
@@ -64,7 +64,4 @@ def _move(host: torch.Tensor, dtype: torch.dtype | None, place: torch.device | N
 
 
 def _device(name: str) -> torch.device:
-    name = str(name).replace("cuda", "gpu")
-    if name not in ("gpu", *devices()) or (name == "gpu" and not torch.cuda.is_available()):
-        raise ValueError(f"torch has the devices {', '.join(devices())}, got {name!r}")
-    return torch.device(name.replace("gpu", "cuda"))
+    return torch.device(expect_device("torch", name, devices()).replace("gpu", "cuda"))
