@@ -35,6 +35,13 @@ def test_two_processes(engine: str, pairs: dict[str, Any]) -> None:
     assert not said, said
 
 
+@pytest.mark.parametrize("engine", ["jax", "tf"])
+def test_a_process_that_hangs_is_named(engine: str) -> None:
+    """PyTorch's rounds have it; here it is the one meeting of the process's life."""
+    said = START["finished"](engine, START["begin"](engine, "hanging", 2))
+    assert not said, said
+
+
 def test_torchrun_starts_again_what_is_killed(tmp_path: Path) -> None:
     """Training goes on from the last whole checkpoint, to the bits of a run that nobody disturbed."""
     undisturbed, said = START["restarted"]("torch", str(tmp_path / "one"), -1)

@@ -111,28 +111,41 @@ class JaxEngine:
 
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
-        missing, wait = [], 1000
         self._lost = True
-        try:
-            self._client.key_value_set(f"luxport/there/{self.world.rank}", "1", allow_overwrite=True)
-            for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
-                try:
-                    self._client.blocking_key_value_get(f"luxport/there/{rank}", wait)
-                except jax.errors.JaxRuntimeError:
-                    missing.append(rank)
-                    wait = 100
-        except jax.errors.JaxRuntimeError:  # it is in rank 0
-            return [0]
-        return missing
+        return self._silent("there", 1000)
 
     def stop(self) -> None:
-        """Leave the others, unless some have gone already: JAX would wait for them, and end this process."""
-        if self._lost:
-            return
+        """Leave the others.
+
+        JAX waits for all of them, and ends this process where one is gone: after a failure it is asked only if those
+        that were lost leave, too.
+        """
         try:
+            if not self._lost:
+                self._tell("left")
+            elif self._silent("left", int(500 * min(self.timeout, 10.0))):
+                return
             jax.distributed.shutdown()
         except RuntimeError as error:
             raise DistributedError(f"shutdown lost another process: {first_line(error)}") from error
+
+    def _tell(self, what: str) -> None:
+        self._client.key_value_set(f"luxport/{what}/{self.world.rank}", "1", allow_overwrite=True)
+
+    def _silent(self, what: str, milliseconds: int) -> list[int]:
+        """Tell the others something, and return the ranks that do not tell it soon: rank 0, where the store is gone."""
+        silent = []
+        try:
+            self._tell(what)
+            for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
+                try:
+                    self._client.blocking_key_value_get(f"luxport/{what}/{rank}", milliseconds)
+                except jax.errors.JaxRuntimeError:
+                    silent.append(rank)
+                    milliseconds = min(milliseconds, 100)
+        except jax.errors.JaxRuntimeError:
+            return [0]
+        return silent
 
     def _row_of(self, key: str, milliseconds: int, rank: int) -> bytes:
         try:
