@@ -111,7 +111,7 @@ MUTANTS: Mutants = {
         case("losses.triplet_margin_loss"),
     ),
     "a density without its variance": (
-        edited(losses.gaussian_nll, "(y_hat - y) / xp.sqrt(v)", "y_hat - y"),
+        edited(losses.gaussian_nll, "(y_hat - y) / size * (root / size) ** -1.0", "y_hat - y"),
         case("losses.gaussian_nll"),
     ),
 }
