@@ -125,12 +125,13 @@ class _Worker:
     def collect(self, by_id: dict[str, Check], add: Callable[[Finding], None], limit: float) -> None:
         """Take what has come; give up what takes too long, or died."""
         while self.busy:
-            complaint, come = None, False
+            complaint, come, crashed = None, False, False
             try:
                 come = self.connection.poll()
                 finding = self.connection.recv() if come else None
             except (EOFError, OSError):
                 self._process.join()
+                crashed = True
                 complaint = f"the process ended by itself, with exit code {self._process.exitcode}"
             if come and complaint is None:
                 self._since = time.monotonic()
@@ -145,7 +146,7 @@ class _Worker:
                 complaint = f"given up after {allowed:g} s"
             if complaint is None:
                 return
-            add(_lost(by_id[self._left.popleft()], complaint, time.monotonic() - self._since))
+            add(_lost(by_id[self._left.popleft()], complaint, time.monotonic() - self._since, crashed))
             self.stop()
             self._start()
             self.give(self._left)
@@ -221,5 +222,10 @@ def _told(
     )
 
 
-def _lost(check: Check, complaint: str, seconds: float) -> Finding:
+def _lost(check: Check, complaint: str, seconds: float, crashed: bool) -> Finding:
+    """Say what became of a check without an answer: a peer that crashes is one more that differs, and no failure."""
+    if check.kind == "peer" and crashed:
+        evidence = Evidence()
+        evidence.remark = complaint
+        return _told(check, float("inf"), None, seconds, evidence)
     return _told(check, float("inf"), complaint, seconds)

@@ -56,6 +56,30 @@ def test_nothing_is_none_and_all() -> None:
     assert all_.tolist() == [1.0] * 3
 
 
+def test_a_transposed_matrix_times_a_vector() -> None:
+    """onnxruntime fuses both where the other is a vector, and is wrong then: a vector goes as a matrix."""
+
+    def f(x: Any) -> Any:
+        matrix, right, left = x
+        xp = luxport.namespace(matrix)
+        turned = xp.matrix_transpose(matrix)
+        return xp.matmul(turned, right), xp.matmul(left, turned), xp.matmul(turned, xp.stack([right, right], axis=1))
+
+    draw = np.random.default_rng(0)
+    x = tuple(draw.normal(size=shape).astype(np.float32) for shape in ((3, 4), (3,), (4,)))
+    for got, want in zip(Exported(luxport.WrappedFunction(f), {}, {}, x)(x), f(x), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["log2", "log10"])
+def test_logarithms_keep_the_dtype(name: str) -> None:
+    for dtype in (np.float16, np.float32):
+        x = np.array([0.5, 1.0, 8.0], dtype)
+        (got,) = Exported(luxport.WrappedFunction(lambda x: getattr(luxport.namespace(x), name)(x)), {}, {}, x)(x)
+        np.testing.assert_allclose(got, getattr(np, name)(x), rtol=1e-3)
+        assert got.dtype == dtype
+
+
 INFINITE = np.array([[-np.inf, -2.0, 0.5], [np.inf, 3.0, -1.0], [np.nan, 1.0, 1.0]], np.float32)
 
 

@@ -25,6 +25,8 @@ PEERS: Mapping[str, str] = {
     "haiku": "luxport_conformance.peers.haiku_peer:HAIKU",
     "optax": "luxport_conformance.peers.optax_peer:OPTAX",
     "jax.nn": "luxport_conformance.peers.jax_nn:JAX_NN",
+    "tf.nn": "luxport_conformance.peers.tf_nn:TF_NN",
+    "onnxruntime": "luxport_conformance.peers.onnxruntime_peer:ONNXRUNTIME",
 }
 """Where the table of each peer stands that comes with luxport; none imports its library before it is asked."""
 

@@ -145,8 +145,17 @@ def _compared(
         evidence.note(want, got)
         told = [counterpart.remark, f"gives {', '.join(other)} for {dtype}" if other else ""]
         evidence.remark = "; ".join(filter(None, told))
-        evidence.differences = counterpart.differences
+        evidence.differences = (*counterpart.differences, *_lost_limits(question.x, got, want, counterpart))
     return _distance(_sorted(got), _sorted(want), question.magnitude, dtype)
+
+
+def _lost_limits(x: Any, got: Any, want: Any, counterpart: Counterpart) -> tuple[str, ...]:
+    """Name it that a formula makes NaN of an infinity that has a limit, unless that has another name already."""
+    infinite = any(np.isinf(leaf).any() for leaf in tree.leaves(x) if np.asarray(leaf).dtype.kind == "f")
+    if not infinite or "infinity in softmax" in counterpart.differences:
+        return ()
+    lost = [np.isnan(a).sum() > np.isnan(b).sum() for a, b in zip(tree.leaves(got), tree.leaves(want), strict=False)]
+    return ("formula at infinity",) * any(lost)
 
 
 def _asked(backend: Any, counterpart: Counterpart, asked: Callable[[Any, Any], Any], values: Any) -> tuple[Any, Any]:

@@ -33,10 +33,15 @@ KINDS: Mapping[str, str] = {
     "rectified above 5": "RAdam rectifies where rho is above 5, luxport's where it is above 4",
     "gelu by tanh": "gelu is its approximation by tanh unless told otherwise, luxport's gelu is told by name",
     "clipped probabilities": "probabilities are clipped by epsilon, luxport adds epsilon to them",
+    "epsilon of the dtype": "luxport adds the dtype's own epsilon to probabilities: float32's answer is not float64's",
     "mean over all entries": "the mean is over all entries, classes included, luxport's over samples",
     "loss per entry": "the loss is returned per entry or sample, luxport's is their mean by default",
     "no padding row": "the row of padding_idx is a row like others in the values, luxport's gives zeros",
     "normal draws cut": "draws are cut at two standard deviations where luxport's are not, or the other way round",
+    "half a sum of squares": "the loss is half the sum of squares, luxport's their mean",
+    "blocks before channels": "channels shuffled into pixels go by places first, luxport's by channels of the output",
+    "formula at infinity": "the formula of an infinity is NaN, as 0 times infinity; luxport's has its limit there",
+    "mean subtracted after scaling": "norms scale input and mean before they subtract, which is wrong for a large mean",
     "logarithms for probabilities": "the loss takes logarithms where luxport's takes probabilities",
 }
 """Sentences by name. `luxport_conformance.peers.differences` shows each with numbers."""

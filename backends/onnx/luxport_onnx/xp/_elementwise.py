@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -323,13 +324,13 @@ def log1p(x: Array, /) -> Array:
 @folding
 def log2(x: Array, /) -> Array:
     """Return the logarithm to the base 2."""
-    return multiply(log(x), 1 / np.log(2.0))
+    return multiply(log(x), 1 / math.log(2.0))
 
 
 @folding
 def log10(x: Array, /) -> Array:
     """Return the logarithm to the base 10."""
-    return multiply(log(x), 1 / np.log(10.0))
+    return multiply(log(x), 1 / math.log(10.0))
 
 
 @folding

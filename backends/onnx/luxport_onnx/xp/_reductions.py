@@ -11,7 +11,7 @@ from luxport_onnx.graph import Array, record
 from luxport_onnx.xp._creation import astype
 from luxport_onnx.xp._elementwise import divide, greater, multiply, sqrt, square, subtract
 from luxport_onnx.xp._folding import folding, promoted, scalar, vector
-from luxport_onnx.xp._manipulation import expand_dims, permute_dims, reshape, sizes_of
+from luxport_onnx.xp._manipulation import expand_dims, permute_dims, reshape, sizes_of, squeeze
 
 __all__ = [
     "all",
@@ -165,7 +165,11 @@ def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, i
 
 @folding
 def matmul(x1: Array, x2: Array, /) -> Array:
-    """Multiply matrices."""
+    """Multiply matrices; a vector goes as a matrix, as onnxruntime's fused product by a transposed one is wrong."""
+    if x1.ndim > 1 and x2.ndim == 1:
+        return squeeze(matmul(x1, expand_dims(x2, axis=1)), -1)
+    if x1.ndim == 1 and x2.ndim > 1:
+        return squeeze(matmul(expand_dims(x1, axis=0), x2), -2)
     x1, x2 = promoted(x1, x2)
     shapes = []
     for a, b in zip(x1.shapes, x2.shapes, strict=True):

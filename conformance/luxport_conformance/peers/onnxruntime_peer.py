@@ -1,0 +1,92 @@
+"""onnxruntime: ONNX's operators, through the graphs that `luxport.to_onnx` writes of layers, operations and losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import luxport
+from luxport import losses, ops, tree
+from luxport.errors import LayerTypeError
+from luxport.tree.static import Static
+from luxport_conformance.arrays import has_complex
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.exported import REFUSED, Exported
+from luxport_conformance.operation_examples import OPERATIONS, OverrideExample
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.edges import LOSSES
+from luxport_conformance.peers.without import COMPOSED
+
+__all__ = ["ONNXRUNTIME"]
+
+
+def _graph(layer: Any, st: Any, x: Any, ps: Any) -> Any:
+    """Write the graph for arrays like these, run it, and return its outputs as the layer has them.
+
+    Raises: NoCounterpartError for what no graph can do
+    """
+    floats = [leaf.dtype for leaf in tree.leaves((x, ps)) if leaf.dtype.kind == "f"]
+    st = tree.map(lambda leaf: leaf.astype(floats[0]) if floats and leaf.dtype.kind == "f" else leaf, st)
+    try:
+        run = Exported(layer, ps, st, tree.map(_spec, x))
+    except LayerTypeError as error:
+        raise NoCounterpartError(str(error)) from None
+    outputs = iter(run(x))
+    return tree.map(lambda leaf: next(outputs), layer(x, ps, st)[0])
+
+
+def _spec(leaf: Any) -> luxport.InputSpec:
+    """Describe an array; a batch of none is one of any size."""
+    sizes = ("N", *leaf.shape[1:]) if leaf.ndim and not leaf.shape[0] else leaf.shape
+    return luxport.InputSpec(sizes, leaf.dtype.name)
+
+
+def _layer(layer: Any, x: Any, st: Any) -> Counterpart:
+    if st.get("training") == Static(True) and "running_mean" in st:
+        raise NoCounterpartError("keeps no statistics: only the output leaves a graph")
+    return Counterpart(lambda x, ps: _graph(layer, st, x, ps))
+
+
+def _operation(function: Callable[..., Any]) -> Build:
+    def build(options: Any, x: Any, st: Any) -> Counterpart:
+        called = luxport.WrappedFunction(lambda x: function(*(x if isinstance(x, tuple) else (x,)), **options))
+        return Counterpart(lambda x, ps: _graph(called, {}, x, {}))
+
+    return build
+
+
+def _loss(function: Callable[..., Any]) -> Build:
+    def build(options: Any, x: Any, st: Any) -> Counterpart:
+        called = luxport.WrappedFunction(lambda arrays: function(*arrays, **options))
+        differences = ("epsilon of the dtype",) if _has_epsilon(function) else ()
+        return Counterpart(lambda x, ps: _graph(called, {}, (x, *ps), {}), differences=differences)
+
+    return build
+
+
+def _is_no_graph(example: OverrideExample) -> bool:
+    return example.looks or example.tells or has_complex(example.arrays)
+
+
+def _has_epsilon(function: Callable[..., Any]) -> bool:
+    """Tell whether a loss has an epsilon that is the dtype's own unless it is given."""
+    epsilon = signature(function).parameters.get("epsilon")
+    return epsilon is not None and epsilon.default is None
+
+
+ONNXRUNTIME = Peer(
+    name="onnxruntime",
+    backend="numpy",
+    modules=("onnxruntime", "onnx"),
+    packages=("onnxruntime", "onnx"),
+    layers={name: _layer for name in EXAMPLES if name not in COMPOSED and name not in REFUSED},
+    none={**COMPOSED, **REFUSED},
+    operations={
+        name: _operation(getattr(ops, name))
+        for name, examples in OPERATIONS.items()
+        if name in ops.__all__ and not any(map(_is_no_graph, examples))
+    },
+    losses={name: _loss(getattr(losses, name)) for name in LOSSES},
+    gradients=False,
+)
