@@ -26,6 +26,7 @@ PEERS: Mapping[str, str] = {
     "optax": "luxport_conformance.peers.optax_peer:OPTAX",
     "jax.nn": "luxport_conformance.peers.jax_nn:JAX_NN",
     "tf.nn": "luxport_conformance.peers.tf_nn:TF_NN",
+    "mlx.nn": "luxport_conformance.peers.mlx_nn:MLX_NN",
     "onnxruntime": "luxport_conformance.peers.onnxruntime_peer:ONNXRUNTIME",
 }
 """Where the table of each peer stands that comes with luxport; none imports its library before it is asked."""

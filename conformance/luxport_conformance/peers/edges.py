@@ -43,6 +43,13 @@ def _no_key_for_one(x: Any) -> Any:
     return (*inputs, mask)
 
 
+def _one_key_for_all(x: Any) -> Any:
+    *inputs, mask = x
+    mask = mask.copy()
+    mask[..., 0] = True
+    return (*inputs, mask)
+
+
 def _constant(x: Any) -> Any:
     return np.full_like(x, 3.0)
 
@@ -68,9 +75,12 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
         Edge("odd SamePad with a stride", _CONV((4,), 2, 2, padding=SamePad(), stride=2), (2, 2, 7)),
         Edge("groups", _CONV((3,), 4, 6, groups=2), (2, 4, 5)),
         Edge("dilation", _CONV((3, 2), 2, 2, dilation=(1, 3)), (2, 2, 6, 7)),
+        Edge("infinities", _CONV((2,), 1, 1), (2, 1, 4), _with_infinities),
     ),
     "ConvTranspose": (
         Edge("empty batch", luxport.ConvTranspose((2, 2), 1, 2), (0, 1, 3, 3)),
+        Edge("one element", luxport.ConvTranspose((1,), 1, 1), (1, 1, 1)),
+        Edge("odd SamePad", luxport.ConvTranspose((4,), 2, 2, padding=SamePad()), (2, 2, 5)),
         Edge("stride beyond the kernel", luxport.ConvTranspose((2, 2), 2, 2, stride=3), (2, 2, 3, 2)),
         Edge("groups", luxport.ConvTranspose((3,), 4, 6, groups=2), (2, 4, 5)),
         Edge("dilation", luxport.ConvTranspose((3,), 2, 2, dilation=2), (2, 2, 5)),
@@ -78,6 +88,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
     **{
         pool.__name__: (
             Edge("empty batch", pool((2, 2)), (0, 1, 4, 4)),
+            Edge("one element", pool((1,)), (1, 1, 1)),
             Edge("kernel as large as the input", pool((3, 4)), (2, 2, 3, 4)),
             Edge("stride beyond the kernel", pool((2, 2), stride=3), (2, 2, 8, 7)),
             Edge("odd SamePad", pool((2, 2), stride=1, padding=SamePad()), (2, 2, 5, 5)),
@@ -87,24 +98,52 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
     },
     "BatchNorm": (
         Edge("empty batch", luxport.BatchNorm(3), (0, 3)),
+        Edge("infinities", luxport.BatchNorm(2), (2, 2, 3), _with_infinities),
         Edge("a mean of 3000", luxport.BatchNorm(2), (4, 2, 3), _large),
     ),
     "LayerNorm": (
         Edge("empty batch", luxport.LayerNorm(4), (0, 4)),
         Edge("one element", luxport.LayerNorm(1), (2, 1)),
         Edge("all entries equal", luxport.LayerNorm(4), (2, 4), _constant),
+        Edge("infinities", luxport.LayerNorm(4), (2, 4), _with_infinities),
         Edge("a mean of 3000", luxport.LayerNorm(6), (3, 6), _large),
     ),
-    "GroupNorm": (Edge("all entries equal", luxport.GroupNorm(4, 2), (2, 4, 3), _constant),),
+    "GroupNorm": (
+        Edge("empty batch", luxport.GroupNorm(4, 2), (0, 4, 3)),
+        Edge("one element", luxport.GroupNorm(2, 2), (2, 2)),
+        Edge("all entries equal", luxport.GroupNorm(4, 2), (2, 4, 3), _constant),
+        Edge("a mean of 3000", luxport.GroupNorm(4, 2), (2, 4, 3), _large),
+    ),
+    "InstanceNorm": (
+        Edge("empty batch", luxport.InstanceNorm(2), (0, 2, 3)),
+        Edge("all entries equal", luxport.InstanceNorm(2), (2, 2, 3), _constant),
+        Edge("a mean of 3000", luxport.InstanceNorm(2), (2, 2, 5), _large),
+    ),
     "RMSNorm": (
         Edge("empty batch", luxport.RMSNorm(4), (0, 4)),
         Edge("all entries 0", luxport.RMSNorm(4), (2, 4), np.zeros_like),
     ),
     "Embedding": (Edge("empty batch", luxport.Embedding(4, 3), Indices((0, 2), 4)),),
-    "GlobalMeanPool": (Edge("one element", luxport.GlobalMeanPool(), (1, 1, 1, 1)),),
+    **{
+        pool.__name__: (Edge("empty batch", pool(), (0, 1, 2, 2)), Edge("one element", pool(), (1, 1, 1, 1)))
+        for pool in (luxport.GlobalMaxPool, luxport.GlobalMeanPool)
+    },
+    "DepthwiseConv": (
+        Edge("empty batch", luxport.DepthwiseConv((2, 2), 2, 2), (0, 2, 3, 3)),
+        Edge("kernel as large as the input", luxport.DepthwiseConv((3, 3), 2, 2), (2, 2, 3, 3)),
+        Edge("stride beyond the kernel", luxport.DepthwiseConv((2, 2), 2, 2, stride=3), (2, 2, 8, 7)),
+        Edge("dilation", luxport.DepthwiseConv((2, 2), 2, 2, dilation=2), (2, 2, 5, 5)),
+    ),
+    "Upsample": (Edge("empty batch", luxport.Upsample(2), (0, 2, 3, 3)),),
     "MultiHeadAttention": (
         Edge("empty batch", luxport.MultiHeadAttention(4, nheads=2, return_scores=False), (0, 3, 4)),
         Edge("one element", luxport.MultiHeadAttention(2, nheads=1, return_scores=False), (1, 1, 2)),
+        Edge(
+            "mask",
+            luxport.MultiHeadAttention(4, nheads=2, return_scores=False),
+            ((2, 3, 4), (2, 3, 4), (2, 3, 4), Flags((2, 1, 3, 3))),
+            _one_key_for_all,
+        ),
         Edge(
             "fully masked row",
             luxport.MultiHeadAttention(4, nheads=2, return_scores=False),
@@ -131,6 +170,7 @@ _draw = np.random.Generator(np.random.Philox(5))
 _logits, _targets = _draw.normal(size=(4, 5)), _draw.normal(size=(4, 5))
 _probabilities, _wanted = (np.exp(a) / np.exp(a).sum(-1, keepdims=True) for a in (_logits, _targets))
 _one_hot = np.eye(5)[[0, 3, 1, 4]]
+_smoothed = 0.9 * _one_hot + 0.1 / 5
 _flags = (_targets > 0).astype(float)
 _indices = np.array([0, 3, 1, 4], np.int32)
 _signs = np.sign(_targets)
@@ -154,7 +194,11 @@ LOSSES: Mapping[str, tuple[tuple[Any, tuple[Any, ...], dict[str, Any]], ...]] = 
     "huber_loss": ((_logits, (_targets,), {}), (_logits, (_targets,), {"delta": 0.5})),
     "kldivergence": ((_probabilities, (_wanted,), {}),),
     "logitbinarycrossentropy": ((_logits, (_flags,), {}), (100.0 * _logits, (_flags,), {})),
-    "logitcrossentropy": ((_logits, (_one_hot,), {}), (100.0 * _logits, (_one_hot,), {})),
+    "logitcrossentropy": (
+        (_logits, (_one_hot,), {}),
+        (100.0 * _logits, (_one_hot,), {}),
+        (_logits, (_smoothed,), {}),  # label_smoothing, luxport's own, of these one-hot labels
+    ),
     "mae": ((_logits, (_targets,), {}),),
     "mse": ((_logits, (_targets,), {}),),
     "msle": ((_probabilities, (_wanted,), {}),),

@@ -19,6 +19,7 @@ from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterp
 from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
 from luxport_conformance.peers.keras_tools import activation_of, called, layers, stateless
+from luxport_conformance.peers.keras_training import INITIALIZERS, LOSSES, OPTIMIZERS
 from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
 
 __all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
@@ -274,6 +275,22 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call)
 
 
+def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
+    if layer.shape == 1:
+        raise NoCounterpartError("has one weight an entry, or those of axes that are shared")
+    sizes = layer.shape if isinstance(layer.shape, tuple) else (layer.shape, *(1,) * (x.ndim - 2))
+    if len(sizes) != x.ndim - 1:
+        raise NoCounterpartError("has one weight an entry, or those of axes that are shared")
+    shared = [axis for axis, size in enumerate(sizes, start=1) if size == 1]
+
+    def weights(ps: Any) -> list[Any]:
+        import keras
+
+        return [keras.ops.reshape(ps["weight"], sizes)]
+
+    return called(layers().PReLU(shared_axes=shared or None), x.shape, weights)
+
+
 def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.N is not None:
         raise NoCounterpartError("merges all axes")
@@ -309,6 +326,7 @@ LAYERS: dict[str, Build] = {
     "MaxPool": _pool("MaxPooling"),
     "MeanPool": _pool("AveragePooling"),
     "MultiHeadAttention": _attention,
+    "PReLU": _prelu,
     "RMSNorm": _rms_norm,
     "ReshapeLayer": _reshape,
     "Upsample": _upsample,
@@ -323,7 +341,7 @@ _NONE = {
         "AdaptiveLPPool Bilinear Diagonal EmbeddingBag GlobalLPPool LPPool PixelShuffle "
         "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout WeightNorm"
     ),
-    **not_asked("PReLU BidirectionalRNN Recurrence SpectralNorm"),
+    **not_asked("BidirectionalRNN Recurrence SpectralNorm"),
 }
 
 
@@ -337,6 +355,9 @@ def _on(backend: str, module: str) -> Peer:
         layers=LAYERS,
         none=_NONE,
         operations=FUNCTIONS,
+        losses=LOSSES,
+        optimizers=OPTIMIZERS,
+        initializers=INITIALIZERS,
         environment={"KERAS_BACKEND": module},
     )
 

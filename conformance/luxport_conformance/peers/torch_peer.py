@@ -257,6 +257,12 @@ def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     return called(linear, parameters, inner)
 
 
+def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
+    if isinstance(layer.shape, tuple):
+        raise NoCounterpartError("has one weight, or one a channel")
+    return called(module("PReLU")(layer.shape), lambda ps: {"weight": ps["weight"]})
+
+
 def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
     if layer.N is None:
         return called(module("Flatten")())
@@ -273,7 +279,7 @@ _NONE = {
         "AdaptiveLPPool Diagonal RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout"
     ),
     **not_asked(
-        "PReLU TransformerDecoderLayer TransformerEncoderLayer BidirectionalRNN Recurrence ReshapeLayer SpectralNorm"
+        "TransformerDecoderLayer TransformerEncoderLayer BidirectionalRNN Recurrence ReshapeLayer SpectralNorm"
     ),
 }
 
@@ -307,6 +313,7 @@ TORCH = Peer(
         "MaxPool": _max_pool,
         "MeanPool": _mean_pool,
         "MultiHeadAttention": _attention,
+        "PReLU": _prelu,
         "PixelShuffle": _pixel_shuffle,
         "RMSNorm": _rms_norm,
         "Upsample": _upsample,
