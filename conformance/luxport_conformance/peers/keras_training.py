@@ -30,7 +30,7 @@ def _cosine(options: Any, x: Any, st: Any) -> Counterpart:
     import keras
 
     return Counterpart(
-        lambda x, ps: 1.0 + keras.ops.mean(keras.losses.cosine_similarity(ps[0], x)), "is the similarity with a minus"
+        lambda x, ps: keras.ops.mean(1.0 + keras.losses.cosine_similarity(ps[0], x)), "is the similarity with a minus"
     )
 
 
