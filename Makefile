@@ -10,6 +10,8 @@ KILLS ?= 1000
 BIN := $(VENV)/bin
 # TensorFlow's greetings on standard error drown what the targets say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Tests start many processes: each module is compiled to bytecode once, not anew in every one.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed bench-distributed mlx onnx docs docs-full dist clean
 

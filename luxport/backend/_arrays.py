@@ -67,7 +67,7 @@ def asarray(
 
 
 def is_inexact(value: Any) -> bool:
-    """Tell a floating or complex array from whatever else stands in a tree.
+    """Tell a floating or complex array from everything else that a tree may hold.
 
     >>> import numpy as np
     >>> is_inexact(np.zeros(2)), is_inexact(np.array(1)), is_inexact(0.5)

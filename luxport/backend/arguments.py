@@ -284,7 +284,7 @@ def _parse(pattern: str) -> tuple[_Takes, ...]:
 
 
 def _assume_arrays(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[_Takes, ...]:
-    """Take the arguments that are annotated as arrays for arrays of any numbers and shape."""
+    """Expect arrays of any numbers and shape where an argument is annotated as an array."""
     arrays = [name for name in positional if str(parameters[name].annotation).startswith("Array")]
     optional = [name for name in arrays if "None" in str(parameters[name].annotation)]
     return _parse(", ".join([f"{name} (...)?" if name in optional else name for name in arrays])) if arrays else ()

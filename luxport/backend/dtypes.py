@@ -69,7 +69,7 @@ def expect_floating(x: Array, name: str = "x") -> None:
 
 
 def expect_one_kind(x: Array, other: Array) -> None:
-    """Expect no integers beside numbers that are none: which dtype holds both, each framework says for itself.
+    """Expect no integers beside floating numbers: each framework has its own rule for the dtype that holds both.
 
     Raises: LayerTypeError
     """
@@ -163,7 +163,7 @@ def real_numbers(xp: Any, x: Array, name: str) -> Array:
 
 
 def reals_or_integers(xp: Any, x: Array, name: str) -> Array:
-    """Let what has an order pass.
+    """Let numbers that have an order pass.
 
     Raises: LayerTypeError for complex numbers and for booleans
     """

@@ -49,7 +49,7 @@ def check_growth(axis: int, n: Any, new: Any) -> None:
 
 
 def explain_memory(error: Exception) -> LayerError | None:
-    """Return luxport's own error for one of memory that ended, None for any other.
+    """Return luxport's own error in place of one that says memory ran out, None for any other.
 
     What an accelerator's allocator raises stays what it is: programs catch it by its type, and try less.
 
@@ -64,7 +64,7 @@ def explain_memory(error: Exception) -> LayerError | None:
 
 
 _ENDED = ("DefaultCPUAllocator", "RESOURCE_EXHAUSTED", "OOM when allocating", "std::bad_alloc", "Out of memory")
-"""What the frameworks say of a machine's memory, each in an error of another type."""
+"""What the frameworks say when a machine's memory runs out, each in an error of another type."""
 
 
 @functools.cache

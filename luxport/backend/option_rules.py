@@ -45,10 +45,10 @@ __all__ = [
 Shape = tuple[Any, ...]
 
 LONGEST = 2**20
-"""More elements than an axis has that is computed place by place."""
+"""No axis that is computed place by place is longer than this."""
 
 MOST = 2**40
-"""More elements than an array has: a size beyond it is refused before anybody tries to make room for it."""
+"""No array has more elements than this: a larger size is refused before memory is asked for."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ ANNOTATED = {
     "str": TEXT,
     "str | None": or_none(TEXT),
 }
-"""What annotations of options say by themselves."""
+"""What an option's annotation alone says that it may be."""
 
 
 def _is_bool(value: Any) -> bool:

@@ -319,7 +319,7 @@ def asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | No
 def arange(
     start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
 ) -> AbstractArray:
-    """Count the steps."""
+    """Return one entry for each step of a range."""
     values = np.arange(0, start, step) if stop is None else np.arange(start, stop, step)
     return AbstractArray(values.shape, dtype or values.dtype)
 

@@ -11,11 +11,11 @@ from luxport.core.anatomy import LayerBase
 __all__ = ["compare_once"]
 
 _FEW = 100
-"""Layers of so many places need no help."""
+"""With fewer places than these, layers are compared quickly enough as they are."""
 
 
 class _UnderWay(threading.local):
-    """What the comparison or the hash that this thread works at has found out, by the layers' identities."""
+    """What the comparison or hash that this thread is computing has found so far, by the identities of layers."""
 
     equal: set[tuple[int, int]] | None = None
     hashes: dict[int, int] | None = None

@@ -41,7 +41,7 @@ def state_length(model: LayerBase | States) -> int:
 
 
 def _numbers(ps: Any, known: dict[int, int]) -> int:
-    """Count the numbers of a tree; a dict that stands in it again is counted again, and not looked at again."""
+    """Count the numbers of a tree; a dict in several places counts in each, and is walked through once."""
     if not isinstance(ps, Mapping):
         return sum([_size(leaf) for leaf in tree.leaves(ps)])
     if id(ps) not in known:

@@ -61,7 +61,7 @@ def one_line(layer: LayerBase) -> str:
 _MOST_LINES = 10_000
 
 _LONGEST = 100_000
-"""Characters of a layer inside another: those that stand in one another again and again would have no end."""
+"""The most characters for a layer inside another: the text of layers nested again and again would never end."""
 
 _written: ContextVar[dict[int, tuple[LayerBase, str]] | None] = ContextVar("written", default=None)
 """The layers inside the one that is being written, and their texts: none is written twice."""

@@ -118,7 +118,7 @@ def _move_out(place: Place, layer: Any, ps: Any) -> None:
 
 
 def _note_place(error: Exception, layer: Any, ps: Any) -> None:
-    """Add to somebody else's error a note of where in the model it came from; never raise another instead."""
+    """Add to an error that is not luxport's a note of where in the model it came from; never raise another instead."""
     try:
         place = vars(error).setdefault(_PLACE, Place())
         if place is None:
@@ -141,7 +141,7 @@ def says_where(error: Exception) -> Exception:
 
 
 def retold(detail: str, error: Exception) -> LayerTypeError:
-    """Return an error of one line in place of somebody else's, from the same place in the model."""
+    """Return an error of one line in place of a longer one of a framework, from the same place in the model."""
     told = LayerTypeError(detail)
     told.place = vars(error).get(_PLACE) or told.place
     return told

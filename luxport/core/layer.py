@@ -85,5 +85,5 @@ def check_layer(function: str, model: Any) -> None:
 
 
 def is_array(value: Any) -> bool:
-    """Tell an array of a backend from NumPy's own scalars and from whatever else."""
+    """Tell whether a value is an array of a backend; NumPy's scalars are not."""
     return not isinstance(value, np.generic) and find_owner(type(value)) is not None

@@ -69,7 +69,7 @@ def _is_layer(value: Any) -> bool:
 
 
 def _is_function(*arguments: Any) -> Callable[[Any], bool]:
-    """Make a test for functions that take so many arguments; one without a signature passes."""
+    """Make a test for functions that take this number of arguments; one without a signature passes."""
 
     def fits(value: Any) -> bool:
         if not callable(value) or _is_layer(value):

@@ -1,4 +1,4 @@
-"""`output_shape`: the shape that a model puts out, without computing anything."""
+"""`output_shape`: the shape of a model's output, without computing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`summary`: what each layer of a model puts out and holds, for an input, without computing anything."""
+"""`summary`: what each layer of a model returns and holds, for an input, without computing anything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """A line of a summary: where a layer is, what it is, what it puts out and how much it holds."""
+    """A line of a summary: where a layer is, what it is, the shape of its output and how much it holds."""
 
     path: tuple[str, ...]
     layer: Layer
@@ -59,7 +59,7 @@ class ModelSummary:
 
 @says_what_it_takes
 def summary(model: Layer, x: Any, *, dtype: str = "float32") -> ModelSummary:
-    """Return what each layer that holds no others puts out in test mode; printed, it is a table.
+    """Return what each layer that holds no others returns in test mode; printed, it is a table.
 
     Args:
         model: any layer
@@ -107,7 +107,7 @@ class _Notes:
 
 
 class _Watched(WrapperLayer):
-    """A layer that notes the shapes of what it puts out."""
+    """A layer that notes the shapes of its outputs."""
 
     layer: Layer
     notes: _Notes

@@ -69,7 +69,7 @@ def _named_modules(layer: Layer, path: tuple[str, ...]) -> Iterator[tuple[tuple[
     if inner is not None:
         yield from _named_modules(inner, path)
     else:
-        yield from _named_children(layer.children(), path)
+        yield from _yield_named(layer.children(), path)
 
 
 @overload
@@ -144,7 +144,7 @@ def _same_entries(layer: Layer, inner: Layer) -> bool:
 
 
 def _rebuild(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
-    """Return a copy of a layer with others in the places of its children, which come in their order."""
+    """Return a copy of a layer with these children in place of its own, in the same order."""
     if all(old is new for old, new in pairs):
         return layer
     waiting = list(pairs)
@@ -174,9 +174,9 @@ def _rebuild(layer: Layer, pairs: list[tuple[Layer, Layer]]) -> Layer:
     return rebuilt
 
 
-def _named_children(children: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:
+def _yield_named(children: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:
     for name, child in by_name(children).items():
         if isinstance(child, Layer):
             yield from named_modules(child, (*path, name))
         else:
-            yield from _named_children(child, (*path, name))
+            yield from _yield_named(child, (*path, name))

@@ -52,7 +52,7 @@ class LayerStep:
     ) -> tuple[list[Array], tuple[Static[Any], list[Array]]]:
         """Call the layer: its output, and its new state with the order in which it was built.
 
-        Raises: NotAlike if its output is no input of the next one
+        Raises: NotAlike if the next layer cannot take its output
         """
         ps, st = [tree.unflatten(kind, iter(leaves)) for kind, leaves in zip((self.ps, self.st), entries, strict=True)]
         y, new = self.layer(tree.unflatten(self.x, iter(x)), ps, st)
@@ -62,11 +62,11 @@ class LayerStep:
         if _kinds(found) != _kinds(x) or _kinds(tree.leaves(new)) != _kinds(entries[1]):
             raise NotAlike
         leaves: list[Array] = []
-        return found, (Static(_as_built(new, leaves)), leaves)
+        return found, (Static(_describe_as_built(new, leaves)), leaves)
 
 
 class NotAlike(Exception):
-    """Layers that are equal do not all take what the one before puts out, or have other arrays."""
+    """Equal layers that cannot be a loop: one does not take the output of the one before, or their arrays differ."""
 
 
 def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tuple[Any, list[Any]] | None:
@@ -92,12 +92,12 @@ def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tu
     return tree.unflatten(step.x, iter(y)), [tree.unflatten(built.value, iter(row)) for row in rows]
 
 
-def _as_built(new: Any, leaves: list[Array]) -> Any:
+def _describe_as_built(new: Any, leaves: list[Array]) -> Any:
     """Describe a tree as `tree.structure` does, and list its leaves, in the order of its dicts themselves."""
     if isinstance(new, Mapping):
-        return dict, tuple(new), tuple([_as_built(value, leaves) for value in new.values()])
+        return dict, tuple(new), tuple([_describe_as_built(value, leaves) for value in new.values()])
     if isinstance(new, (tuple, list)):
-        return type(new), tuple([_as_built(value, leaves) for value in new])
+        return type(new), tuple([_describe_as_built(value, leaves) for value in new])
     if new is None or isinstance(new, Static):
         return new
     leaves.append(new)

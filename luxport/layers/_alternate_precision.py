@@ -61,7 +61,7 @@ class AlternatePrecision(WrapperLayer):
 
 
 def _kind(leaf: Any) -> str:
-    """Name the dtype of an array; what is none goes on to the layer, which says so."""
+    """Name the dtype of an array; anything else is handed on to the layer, which refuses it."""
     return dtype_name(leaf) if find_owner(type(leaf)) is not None else ""
 
 

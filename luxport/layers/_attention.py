@@ -45,7 +45,7 @@ class MultiHeadAttention(ContainerLayer):
     Params: q_proj, k_proj, v_proj, attention_dropout, out_proj: those of four `Dense` and a `Dropout`
     State:  the same five
     Raises: ValueError when built with sizes that are no ints of at least 0, or that nheads does not divide;
-            LayerError for a tuple that is none of the above, or shapes that do not fit; LayerTypeError as `Dense`
+            LayerError for any other tuple, or shapes that do not fit; LayerTypeError as `Dense`
     Source: Lux.jl ``MultiHeadAttention``; initial values as Flux's; A. Vaswani et al. (2017)
 
     >>> import numpy as np, luxport
@@ -96,7 +96,7 @@ class MultiHeadAttention(ContainerLayer):
         query, key, value, mask, bias = _inputs(x)
         new_st = dict(st)
         if mask is not None:
-            key, value = _without_hidden(key, value, mask)
+            key, value = _hide(key, value, mask)
         query, new_st["q_proj"] = self.q_proj(query, ps["q_proj"], st["q_proj"])
         key, new_st["k_proj"] = self.k_proj(key, ps["k_proj"], st["k_proj"])
         value, new_st["v_proj"] = self.v_proj(value, ps["v_proj"], st["v_proj"])
@@ -120,7 +120,7 @@ class MultiHeadAttention(ContainerLayer):
         return ((y, scores) if self.return_scores else y), new_st
 
 
-def _without_hidden(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
+def _hide(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
     """Put zeros where no query looks: NaN hidden by the mask would spread in the gradients of the projections."""
     xp = namespace(key, mask)
     seen = xp.expand_dims(seen_keys(xp, mask), axis=-1)

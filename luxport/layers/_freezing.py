@@ -116,7 +116,7 @@ def unfreeze(layer: FrozenLayer) -> Layer: ...
 def unfreeze(layer: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
 @says_what_it_takes
 def unfreeze(layer: FrozenLayer, ps: Parameters | None = None, st: States | None = None) -> Any:
-    """Take `freeze` back: the layer inside; with parameters and states, all of them in their first order.
+    """Undo `freeze`: return the layer inside; with parameters and states, all of them in their first order.
 
     Args:
         layer: what `freeze` returned

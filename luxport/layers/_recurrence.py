@@ -159,7 +159,7 @@ class StatefulRecurrentCell(WrapperLayer):
 class BidirectionalRNN(ContainerLayer):
     """Two cells run over a sequence, one forwards and one backwards in time, and their outputs joined.
 
-    Both put out a sequence in the order of the input.
+    Both return a sequence in the order of the input.
 
     Args:
         cell: the `RecurrentCell` that runs forwards, such as `LSTMCell`

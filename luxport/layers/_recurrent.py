@@ -22,7 +22,7 @@ _MOST_LAYERS = 1000
 
 
 class _Levels(WrapperLayer):
-    """Levels of one kind of cell, each run over the whole sequence that the one below puts out."""
+    """Levels of one kind of cell, each run over the whole sequence that the one below returns."""
 
     in_dims: int
     out_dims: int

@@ -95,7 +95,7 @@ def tie(
 
 @says_what_it_takes
 def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
-    """Take `tie` back: the layer inside, with the same arrays in all places.
+    """Undo `tie`: return the layer inside, with the same arrays in all places.
 
     Args:
         layer: what `tie` returned
@@ -119,7 +119,7 @@ def share_parameters(ps: Parameters, groups: Groups, new: Sequence[Any] | None =
         groups: lists of paths; what is at the paths of one list becomes the same
         new: what is put there, one for each group; None for what is at the first path of each
 
-    Raises: ValueError if paths are none of the parameters', overlap, or differ in structure or shape
+    Raises: ValueError if paths are not among the parameters, overlap, or differ in structure or shape
     Source: Lux.jl ``Experimental.share_parameters``
 
     >>> share_parameters({"a": {"w": 1}, "b": {"w": 2}}, [("a", "b")])

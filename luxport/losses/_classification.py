@@ -139,7 +139,7 @@ def focal_loss(
         y: the target, an array like y_hat or a number for all entries
         axis: the axis of the classes
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        gamma: how much less the classes count that are told well, at least 0
+        gamma: how much less classes count that are predicted well, at least 0
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Shapes: y_hat, y (..., classes); the losses (...)
@@ -158,13 +158,13 @@ def binary_focal_loss(
     """Return ``agg(-(1 - p)^gamma log p)``, p the probability of the true one of two classes.
 
     ``p = y (y_hat + epsilon) + (1 - y) (1 - y_hat - epsilon)``, but at least epsilon: where y is 0 and y_hat is 1 it
-    would be negative. The gradient there is that of p at epsilon: a prediction that is wrong for certain moves.
+    would be negative. The gradient there is that of p at epsilon: a prediction that is certain and wrong still moves.
 
     Args:
         y_hat: the prediction
         y: the target, an array like y_hat or a number for all entries
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
-        gamma: how much less the classes count that are told well, at least 0
+        gamma: how much less classes count that are predicted well, at least 0
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
     Source: Flux.jl ``binary_focal_loss``; Lux.jl ``BinaryFocalLoss``

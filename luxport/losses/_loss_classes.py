@@ -283,7 +283,7 @@ class FocalLoss(Loss):
     """`focal_loss` with its options.
 
     Args:
-        gamma: how much less the classes count that are told well, at least 0
+        gamma: how much less classes count that are predicted well, at least 0
         axis: the axis of the classes
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
@@ -305,7 +305,7 @@ class BinaryFocalLoss(Loss):
     """`binary_focal_loss` with its options.
 
     Args:
-        gamma: how much less the classes count that are told well, at least 0
+        gamma: how much less classes count that are predicted well, at least 0
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 

@@ -71,7 +71,7 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     xp, y_hat, y = match_target("msle", y_hat, y)
     epsilon = epsilon_of(y_hat, epsilon)
     over, under = y_hat + epsilon, y + epsilon
-    # Beyond all bounds, where one of the two is infinite, the loss is flat.
+    # Where one of the two is infinite the loss is flat.
     infinite = (over == math.inf) != (under == math.inf)
     over, under = xp.where(infinite, 1.0, over), xp.where(infinite, 1.0, under)
     # The logarithm of the quotient is the more exact, where there is a quotient.

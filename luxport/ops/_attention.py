@@ -150,7 +150,7 @@ def dot_product_attention_scores(
 def _scores_alone(query: Array, key: Array, bias: Array | None, mask: Array | None, *, dropout: Dropping) -> Array:
     xp = namespace(query, key, bias, mask)
     check_attention(query, key, key, mask, is_causal=False, token_axis=-3, bias=bias)
-    query, key = (_heads_and_tokens_swapped(xp, x) for x in (query, key))
+    query, key = (_swap_heads_and_tokens(xp, x) for x in (query, key))
     bias, mask = (_spread_over_scores(xp, x, query, key) for x in (bias, mask))
     query, key, _ = without_hidden(xp, query, key, key, bias, mask)
     return dropout(_scores(xp, query, key, bias, mask))
@@ -178,13 +178,13 @@ def attend(
         raise ValueError(f"scaled_dot_product_attention expects -3 or -2 as token_axis, got {token_axis}")
     check_attention(query, key, value, mask, is_causal=is_causal, token_axis=token_axis, bias=bias)
     if token_axis == -3:
-        query, key, value = (_heads_and_tokens_swapped(xp, x) for x in (query, key, value))
+        query, key, value = (_swap_heads_and_tokens(xp, x) for x in (query, key, value))
     bias, mask = (_spread_over_scores(xp, x, query, key) for x in (bias, mask))
     query, key, value = without_hidden(xp, query, key, value, bias, mask)
     scores = dropout(_scores(xp, query, key, bias, mask, scale, is_causal))
     y = _multiply_groups(xp, scores, value)
     if token_axis == -3:
-        y = _heads_and_tokens_swapped(xp, y)
+        y = _swap_heads_and_tokens(xp, y)
     return (y, scores) if return_scores else y
 
 
@@ -361,7 +361,7 @@ def _places(xp: Any, x: Array, axis: int) -> Array:
     return xp.cumulative_sum(zeros + 1, axis=0) - 1
 
 
-def _heads_and_tokens_swapped(xp: Any, x: Array) -> Array:
+def _swap_heads_and_tokens(xp: Any, x: Array) -> Array:
     n = len(x.shape)
     return xp.permute_dims(x, (*range(n - 3), n - 2, n - 3, n - 1))
 

@@ -22,7 +22,7 @@ _AXES = Rule("a tuple of axes", lambda value, shape: isinstance(value, tuple) an
 def dropout(x: Array, key: Array, counter: Array, *, p: float, axes: tuple[int, ...] | None = None) -> Array:
     """Zero each entry with probability p and scale the others by 1 / (1 - p).
 
-    An entry that is dropped is zero whatever it was, a NaN too.
+    A dropped entry becomes zero whatever it was, even if it was NaN.
 
     Args:
         p: the probability, from 0 to 1

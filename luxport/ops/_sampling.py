@@ -40,7 +40,7 @@ def grid_sample(x: Array, grid: Array, *, padding_mode: GridPadding = "zeros", a
     The last axis of the grid holds (x, y) or (x, y, z): the coordinate along the last spatial axis first. -1 is the
     center of the first element and 1 that of the last one; without `align_corners`, the default of PyTorch, they are
     the outer edges of these elements, half an element further out. Outside there are zeros. With "border" there is
-    the nearest element, and with "reflection" x is mirrored, as often as need be, at the centers or edges that are -1
+    the nearest element, and with "reflection" x is mirrored, as often as needed, at the centers or edges that are -1
     and 1; where a place is held or was the border's, the gradient with respect to the grid is 0.
 
     Args:

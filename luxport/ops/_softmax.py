@@ -28,7 +28,7 @@ def softmax(x: Array, *, axis: Axes = -1) -> Array:
     """Return ``exp(x) / sum(exp(x))``: numbers of at least 0 that add up to 1 along the axis.
 
     Entries that are inf share the whole of it, and no gradient flows to where they are; of -inf alone, or of a NaN,
-    come NaNs. Of nothing comes nothing: an axis may be empty.
+    come NaNs. An axis may be empty; the result is empty, too.
 
     Args:
         axis: the axis, or a tuple of axes, along which the result adds up to 1; None for all

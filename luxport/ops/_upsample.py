@@ -227,7 +227,7 @@ def pixel_shuffle(x: Array, *, factor: int) -> Array:
 
 
 _MANY = 16
-"""Gradients of an element that has become so many add up in float32, if they are of a half type."""
+"""The gradients of an element that was repeated often are added up in float32, if they are of a half type."""
 
 
 def _interpolate(xp: Any, x: Array, axis: int, n: Any, new: Any, align_corners: bool) -> Array:
@@ -261,7 +261,7 @@ def _places(n: int, new: int, align_corners: bool) -> list[float]:
 
 def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
     if (scale is None) == (size is None):
-        raise LayerError(f"expects either a scale or a size, got {_given(scale, size)}", culprit="luxport")
+        raise LayerError(f"expects either a scale or a size, got {_describe(scale, size)}", culprit="luxport")
     rank = len(sizes)
     scales = _scales(scale, rank)
     if scales is None:
@@ -272,7 +272,7 @@ def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
         fits = len(scales) == rank and all(n > 0 for n in wanted if is_number(n))
     if not fits:
         raise LayerError(
-            f"expects a positive scale or size for {rank} spatial axes, got {_given(scale, size)}",
+            f"expects a positive scale or size for {rank} spatial axes, got {_describe(scale, size)}",
             culprit="luxport",
         )
     for axis, (n, new) in enumerate(zip(sizes, wanted, strict=True), start=2):
@@ -280,7 +280,7 @@ def _sizes(sizes: Sizes, scale: Scale, size: Size) -> Sizes:
     return wanted
 
 
-def _given(scale: Any, size: Any) -> str:
+def _describe(scale: Any, size: Any) -> str:
     return f"scale={short(scale)} and size={short(size)}"
 
 

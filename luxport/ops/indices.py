@@ -2,8 +2,8 @@
 
 An index counts from 0 and is below the size of what it looks up; a negative one never counts from the end. Where its
 value is at hand, on NumPy and in eager calls on a CPU, one out of range is an error that names it, the range and the
-place. Where it is not, in a compiled or transformed program and on an accelerator, which nobody makes wait, nothing
-is raised, and nothing else is read or written:
+place. Where it is not, in a compiled or transformed program and on an accelerator, which must not be made to wait,
+nothing is raised, and nothing else is read or written:
 
 - what is looked up there is NaN (of integers the least number, of unsigned ones the largest, of booleans false), and
   no gradient flows to any row;

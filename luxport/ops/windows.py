@@ -109,9 +109,9 @@ def write_out(
 
 
 def check_written_out(rank: int, padding: Pairs, *sizes: Sizes) -> None:
-    """Expect pairs and sizes of at least 1, one for each of `rank` spatial axes: kernels are not told apart by less.
+    """Expect pairs and sizes of at least 1, one for each of `rank` spatial axes; kernels count on that.
 
-    Raises: LayerError, or what Python says of numbers that are none: the rules of `WRITTEN_OUT` explain which it was
+    Raises: LayerError, or Python's own error for what is no number: the rules of `WRITTEN_OUT` explain which it was
     """
     fits = isinstance(padding, tuple) and len(padding) == rank
     for each in sizes:

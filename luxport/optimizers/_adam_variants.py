@@ -76,7 +76,7 @@ def _rectification(xp: Any, t: Array, beta2: Any, dtype: Any) -> tuple[Array, Ar
 @explains_itself
 @dataclass(frozen=True)
 class AdaMax(AdamLike):
-    """Steps of ``eta / (1 - beta1^t) m / (u + epsilon)``, with a maximum in the place of Adam's second moment.
+    """Steps of ``eta / (1 - beta1^t) m / (u + epsilon)``, with a maximum in place of Adam's second moment.
 
     First ``m = beta1 m + (1 - beta1) dx`` and ``u = max(beta2 u, |dx|)``. PyTorch has epsilon inside the maximum.
 

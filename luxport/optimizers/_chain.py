@@ -275,7 +275,7 @@ class MixedPrecision(Clocked, Compound):
 
 
 def _shares(rule: Rule) -> bool:
-    """Tell a rule that steps at the same updates for all arrays; what one of a user's does nobody knows."""
+    """Tell whether a rule steps at the same updates for all arrays; of a user's own rule that is not known."""
     return type(rule).__module__.startswith("luxport.") and (not isinstance(rule, Clocked) or rule.shares)
 
 

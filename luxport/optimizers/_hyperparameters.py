@@ -104,7 +104,7 @@ def _scalar_or_tuple(value: Any, xp: Any, dtype: Any) -> Any:
 
 
 def scalar(value: Any, like: Any) -> Any:
-    """Return a number or an array, or a tuple of them, in the place of another.
+    """Return a number or an array, or a tuple of them, that replaces another.
 
     Raises: ValueError if it is a tuple and the other is not, or of another length
     """
@@ -122,7 +122,7 @@ def scalar(value: Any, like: Any) -> Any:
 
 
 def fill_in(rule: Any, values: Any) -> Any:
-    """Return the rule with the arrays of the state in the place of its numbers; nothing is checked, which costs time.
+    """Return the rule with the arrays of the state in place of its numbers; to save time nothing is checked.
 
     >>> from luxport import optimizers
     >>> fill_in(optimizers.Momentum(), {"eta": 0.5})
@@ -147,7 +147,7 @@ def fill_in(rule: Any, values: Any) -> Any:
 
 
 def by_name(rule: Any, values: Mapping[str, Any]) -> Any:
-    """Return the rule with arrays in the place of those numbers that it has; nothing is checked."""
+    """Return the rule with arrays in place of those numbers that it has; nothing is checked."""
     if isinstance(rule, Compound):
         return rule.map_rules(lambda inner: by_name(inner, values))
     return fill_in(rule, {name: value for name, value in values.items() if name in names_of(rule)})

@@ -42,7 +42,7 @@ def unbatch(batch: Any) -> list[Any]:
         batch: an array, or a tree of arrays with one first size
 
     Shapes: batch (N, *a) -> N times (*a)
-    Raises: ValueError if the arrays of the tree have not one first size
+    Raises: ValueError if the first axes of the arrays differ in size
     Source: MLUtils.jl ``unbatch``
 
     >>> import numpy as np
@@ -55,7 +55,7 @@ def unbatch(batch: Any) -> list[Any]:
 def first_size(caller: str, batch: tree.Tree) -> int:
     """Return the number of samples in a batch.
 
-    Raises: ValueError if the arrays of the tree have not one first size
+    Raises: ValueError if the first axes of the arrays differ in size
     """
     sizes = {".".join(path) or "data": shape_of(leaf)[:1] for path, leaf in tree.leaves_with_path(batch)}
     if len(set(sizes.values())) != 1 or () in sizes.values():

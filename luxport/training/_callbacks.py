@@ -24,7 +24,7 @@ class EarlyStopping:
 
     Args:
         monitor: the name of the number in the logs
-        patience: after so many epochs in a row without a smaller one
+        patience: after how many epochs in a row without a smaller one
         largest: whether larger is better
 
     >>> stop = EarlyStopping("loss", 2)

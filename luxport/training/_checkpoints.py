@@ -37,7 +37,7 @@ def save_checkpoint(
     Args:
         folder: where checkpoints of this run are; it is made if it is not there
         state: the state after a step
-        keep: so many of the last checkpoints stay, older ones go
+        keep: how many of the last checkpoints stay; older ones are deleted
         loader: a `DataLoader`, whose order and place are kept too
 
     Raises: StateTakenError for a state that a step has taken over; TypeError for what a file cannot keep
@@ -151,7 +151,7 @@ def _expect_alike(new: TrainState, old: TrainState, folder: Any) -> None:
             for path in wanted.keys() & got.keys()
             if wanted[path] != got[path]
         ]
-    # What a state has not yet, or has no longer, is None: a carry before the first call, say.
+    # What a state does not have yet, or no longer has, is None: a carry before the first call, for example.
     problems = [one for one in problems if not (one.startswith("st.") and "nothing" in one)]
     wanted, got = _rules(old.opt_state), _rules(new.opt_state)
     if wanted != got:

@@ -32,7 +32,7 @@ class DataLoader:
         seed: the seed of the orders, which are the same on every backend
 
     Shapes: data (N, *a) -> batches (batch_size, *a)
-    Raises: ValueError if the arrays have not one first size, or batch_size is not positive
+    Raises: ValueError if the first axes of the arrays differ in size, or batch_size is not positive
     Source: MLUtils.jl ``DataLoader``, axes reversed
 
     >>> import numpy as np

@@ -12,7 +12,7 @@ __all__ = ["run_steps"]
 
 
 def run_steps(f: Callable[[Any, Any], tuple[Any, Any, Any]], carry: Any, parts: Sequence[Any]) -> tuple[Any, Any, Any]:
-    """Take ``carry, terms, out = f(carry, part)`` for each part: the last carry, the sum of terms, a list of outs."""
+    """Call ``carry, terms, out = f(carry, part)`` for each part; return the last carry, the sum of terms, all outs."""
     array = next((leaf for leaf in tree.leaves((carry, parts[0])) if find_owner(type(leaf)) is not None), None)
     if array is not None and len(parts) > 1 and can(backend := backend_of(array), "loops"):
         found = backend.loop_steps(f, carry, parts)  # type: ignore[attr-defined]

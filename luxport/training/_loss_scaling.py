@@ -27,7 +27,7 @@ class DynamicLossScale:
         initial: the factor to begin with, a power of two as the others are: multiplying by them is exact
         growth: what the factor is multiplied by after `interval` finite steps
         backoff: what it is multiplied by after an overflow
-        interval: so many finite steps before it grows
+        interval: after how many finite steps in a row it grows
         least: the factor goes no lower
 
     Raises: ValueError if a number is out of range

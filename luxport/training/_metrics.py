@@ -20,7 +20,7 @@ def accuracy(y_hat: Array, y: Array, *, axis: int = -1, top: int = 1, ignore_ind
     """Return the share of samples whose class is among the `top` highest scores, a float32 scalar of the backend.
 
     Scores may be logits or probabilities. Of classes with one score the first is the higher, as in `argmax`; a class
-    with a score of NaN is not found. It may be compiled: then a class that is none makes it NaN, see
+    with a score of NaN is not found. It may be compiled: then a label that is no class makes it NaN, see
     `luxport.ops.indices`. The share of no samples is NaN.
 
     Args:
@@ -60,7 +60,7 @@ def confusion_matrix(y_hat: Array, y: Array, *, axis: int = -1, ignore_index: in
     """Return how often samples of each class (rows) have their highest score in each class (columns), as float32.
 
     Numbers are exact up to 2^24 samples. Of classes with one score the first is the higher; NaN is below all others.
-    It may be compiled: then a class that is none makes the table NaN. `evaluate` adds up the tables of its batches.
+    It may be compiled: then a label that is no class makes the table NaN. `evaluate` adds up the tables of its batches.
 
     Args:
         y_hat: the scores of the classes

@@ -170,7 +170,7 @@ def onehotbatch(
         position.get(label, -1) if default is _NOTHING else position.get(label, position[default]) for label in flat
     ]
     if -1 in indices:
-        raise _unknown(known, flat[indices.index(-1)])
+        raise _explain_unknown(known, flat[indices.index(-1)])
     hot = np.zeros((len(flat), len(known)), np.float32)
     hot[np.arange(len(flat)), indices] = 1.0
     hot = hot if shape is None else hot.reshape(*shape, len(known))
@@ -203,7 +203,7 @@ def onecold(y: Array, labels: Sequence[Any] | None = None, *, axis: int = -1) ->
         return indices
     if len(labels) != y.shape[axis]:
         raise ValueError(f"expects a label for each of {y.shape[axis]} classes, got {len(labels)}")
-    return _named(backend_of(indices).to_numpy(indices).tolist(), labels)
+    return _look_up_labels(backend_of(indices).to_numpy(indices).tolist(), labels)
 
 
 def _to_list(labels: Sequence[Any]) -> list[Any]:
@@ -234,16 +234,16 @@ def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, po
     if seen is None:
         return mark_missing(xp, hot, there)
     if seen[0] == 0:
-        raise _unknown(known, next(n for n in backend.to_numpy(data).reshape(-1).tolist() if n not in position))
+        raise _explain_unknown(known, next(n for n in backend.to_numpy(data).reshape(-1).tolist() if n not in position))
     return hot
 
 
-def _unknown(known: list[Any], label: Any) -> ValueError:
+def _explain_unknown(known: list[Any], label: Any) -> ValueError:
     return ValueError(f"a label among {_some(known)} expected, got {shown(label)}: give a default for others")
 
 
-def _named(indices: Any, labels: Sequence[Any]) -> Any:
-    return [_named(i, labels) for i in indices] if isinstance(indices, list) else labels[indices]
+def _look_up_labels(indices: Any, labels: Sequence[Any]) -> Any:
+    return [_look_up_labels(i, labels) for i in indices] if isinstance(indices, list) else labels[indices]
 
 
 def _some(known: list[Any]) -> str:

@@ -1,8 +1,8 @@
-"""A `TrainState` in few buffers: what a compiled step is called with, and returns, costs for each of them.
+"""A `TrainState` in few buffers: a compiled step pays for every array that it takes and returns.
 
 Small parameters, with what an elementwise rule keeps for them, stand in one vector each, so that the rule is a few
 operations and not a few for every parameter; small arrays of all else (states, clocks, counts) in one vector of each
-dtype. Large arrays stay as they are. The trees that a user sees are made when somebody looks.
+dtype. Large arrays stay as they are. The trees that a user sees are made when they are first read.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ class Layout:
         found: list[Leaf] = []
         if _steps_alike(state, parameters, found):
             self.leaf_structure = tree.structure(found[0].state)
-            self.parameters = _Vectors(parameters, most, stacks=_looped(state, parameters))
+            self.parameters = _Vectors(parameters, most, stacks=_find_looped(state, parameters))
             self.has_stacks = bool(self.parameters.stacks)
             self.group_size = state.opt_state.groups[0].size
-        self._lay_rest(self._narrowed(state))
+        self._lay_rest(self._narrow(state))
 
     def _lay_rest(self, narrow: TrainState) -> None:
         self.key = _kinds(narrow)
@@ -125,12 +125,12 @@ class Layout:
         return self._others[key]
 
     def packed(self, state: TrainState) -> tuple[Static[Layout], list[Any]]:
-        """Return what stands for a state in the place of its entries."""
+        """Return what a state holds in place of its entries."""
         return Static(self), self._pack(state)
 
     def pack(self, state: TrainState) -> list[Any]:
         """Return the buffers of a state."""
-        return self.pack_narrow(self._narrowed(state))
+        return self.pack_narrow(self._narrow(state))
 
     def pack_narrow(self, state: TrainState) -> list[Any]:
         """Return the buffers of a state whose parameters are joined."""
@@ -153,7 +153,7 @@ class Layout:
             return gradients(narrow.program, narrow.ps, *more, differentiate=self._differentiate)
         grads, *rest = gradients(narrow.program, self.parameters_of(narrow.ps), *more)
         if self.leaf_structure is not None:
-            grads = _named(self.parameters.join(tree.leaves(grads)))
+            grads = _number(self.parameters.join(tree.leaves(grads)))
         return grads, *rest
 
     def _differentiate(self, f: Callable[[tree.Tree], Any], joined: tree.Tree) -> Any:
@@ -182,12 +182,12 @@ class Layout:
             if name == "ps":
                 return self.parameters_of(narrow.ps)
             if name == "opt_state" and self.leaf_structure is not None:
-                return self._widened(narrow.opt_state)
+                return self._widen(narrow.opt_state)
             return getattr(narrow, name)
 
         return read
 
-    def _narrowed(self, state: TrainState) -> TrainState:
+    def _narrow(self, state: TrainState) -> TrainState:
         if self.leaf_structure is None:
             return state
         joined = self.parameters.join(tree.leaves(state.ps))
@@ -197,10 +197,10 @@ class Layout:
         each = [self.parameters.join(of_all) for of_all in kept]
         states = [tree.unflatten(self.leaf_structure, iter([of[i] for of in each])) for i in range(len(joined))]
         group: Group = state.opt_state.groups[0]
-        opt_state = OptimizerState((group._replace(size=Static(len(joined))),), _named([Leaf(s) for s in states]))
-        return state._replace(ps=_named(joined), opt_state=opt_state)
+        opt_state = OptimizerState((group._replace(size=Static(len(joined))),), _number([Leaf(s) for s in states]))
+        return state._replace(ps=_number(joined), opt_state=opt_state)
 
-    def _widened(self, narrow: OptimizerState) -> OptimizerState:
+    def _widen(self, narrow: OptimizerState) -> OptimizerState:
         states = [tree.leaves(leaf.state) for leaf in narrow.leaves.values()]
         each = [self.parameters.split(of_all) for of_all in zip(*states, strict=True)]
         leaves = [
@@ -235,7 +235,7 @@ MOST_LAYOUTS = 256
 
 
 def layout_of(state: TrainState, most: int) -> Layout:
-    """Return the layout of states of this structure and these shapes, with so many arrays at most in a vector."""
+    """Return the layout of states of this structure and these shapes, with at most this many arrays in a vector."""
     key = (*_kinds(state), most)
     layout = _LAYOUTS.get(key)
     if layout is None:
@@ -272,7 +272,7 @@ def _steps_alike(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -
     )
 
 
-def _looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]:
+def _find_looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]:
     """List the places of parameters that a loop over layers takes together."""
     places = {path: i for i, (path, _) in enumerate(tree.leaves_with_path(state.ps))}
     found: list[list[int]] = []
@@ -309,5 +309,5 @@ def _places(values: Any) -> Any:
     return {key: _places(value) for key, value in values.items()} if type(values) is dict else None
 
 
-def _named(values: Sequence[Any]) -> dict[str, Any]:
+def _number(values: Sequence[Any]) -> dict[str, Any]:
     return {str(i): value for i, value in enumerate(values)}

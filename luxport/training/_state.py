@@ -63,7 +63,7 @@ class TrainState(_Fields):
     """
 
     kept: Any = None
-    """What a compiled step has left in the place of all entries but `program`: see `luxport.training._packing`."""
+    """What a compiled step has left in place of all entries but `program`: see `luxport.training._packing`."""
 
     ps: tree.Tree = property(lambda self: self._entry("ps"))  # type: ignore[assignment]
     st: tree.Tree = property(lambda self: self._entry("st"))  # type: ignore[assignment]
@@ -114,7 +114,7 @@ class TrainState(_Fields):
             backend: where the arrays are; the default backend if None
             device: on which of its devices
             dtype: the floating dtype of parameters and states, float32 if None
-            ps: parameters to begin with in the place of initial ones; copies of them, so that yours stay
+            ps: parameters to begin with, in place of initial ones; they are copied, so that yours stay
             st: states likewise
             precision: "bfloat16" or "float16" to compute the model in, with the parameters kept as they are
             scaling: how the loss is scaled; for float16 it is a `DynamicLossScale()` if None

@@ -48,10 +48,10 @@ def compute_gradients(
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
         data: what the objective takes, such as a pair of arrays
         state: the parameters, states and model
-        accumulate: so many parts the data are cut into along their first axes; the gradient and the loss are means over
+        accumulate: into how many parts the data are cut along their first axes; gradient and loss are the means over
             them, and what is computed on the way takes the memory of one part
 
-    Raises: ValueError if the data cannot be cut into so many equal parts; TypeError for a loss that is no real scalar
+    Raises: ValueError if the data cannot be cut into that many equal parts; TypeError for a loss that is no real scalar
 
     >>> import luxport
     >>> rule = luxport.optimizers.Descent(0.1)
@@ -100,8 +100,8 @@ def train_step(
     """Take one step against the gradient: the loss before it, the objective's statistics, and the next state.
 
     The whole step is compiled once for an objective and shapes (PyTorch compiles loss and gradient, and steps by its
-    fused kernels); learning rates and whatever else changes are arrays in the state, see `TrainState.adjust`. Give the
-    same function at every step: a lambda made anew is another program.
+    fused kernels); learning rates and everything else that changes are arrays in the state, see `TrainState.adjust`.
+    Give the same function at every step: a lambda made anew is another program.
 
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
@@ -109,8 +109,8 @@ def train_step(
         state: the state, which is taken over: its memory is used again, and it is of no use afterwards
         jit: compile; False runs the framework's operations one by one
         donate: whether the state is taken over; False keeps it
-        accumulate: so many parts the data are cut into, see `compute_gradients`
-        steps_per_call: so many steps in one call; the data are then a list of as many batches of one shape, the loss is
+        accumulate: into how many parts the data are cut, see `compute_gradients`
+        steps_per_call: how many steps one call takes; data are then a list of as many batches of one shape, the loss is
             an array of as many losses, and the statistics are a list
         nonfinite: what an infinite or NaN loss or gradient does: "ignore" it, "skip" the step (parameters, states and
             optimizer stay, and ``state.skipped`` counts), or "raise" a `NonFiniteError`, which has the state of before.

@@ -151,12 +151,12 @@ def throttle(
         with lock:
             if waiting:
                 if trailing:
-                    later = _bound(f, args, kwargs)
+                    later = _bind(f, args, kwargs)
                 return result
             if leading:
                 result = f(*args, **kwargs)
             else:
-                later = _bound(f, args, kwargs)
+                later = _bind(f, args, kwargs)
             waiting = True
             start()
             return result
@@ -183,5 +183,5 @@ def throttle(
     return throttled
 
 
-def _bound(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
+def _bind(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any]:
     return lambda: f(*args, **kwargs)

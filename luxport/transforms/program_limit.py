@@ -13,7 +13,7 @@ _warned = False
 
 
 def warn_of_many_programs() -> None:
-    """Say once what makes so many programs, and what to do."""
+    """Warn once that a function is compiled again and again: say why, and what to do."""
     global _warned
     if not _warned:
         _warned = True

@@ -1,4 +1,4 @@
-"""Trees that hold themselves again and again: a few dicts can stand for more leaves than anybody walks through."""
+"""Trees in which dicts occur many times: a few of them can stand for more leaves than can be walked through."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def unflatten_static(static: Static[T], children: Any) -> Static[T]:
 
 
 def tell_optree(kind: type, flatten: Callable[..., Any], unflatten: Callable[..., Any]) -> None:
-    """Register a kind of node with optree as soon as somebody imports that: luxport itself has no use for it."""
+    """Register a kind of node with optree as soon as that is imported: luxport itself does not use it."""
 
     def register() -> None:
         optree: Any = import_module("optree")
