@@ -116,11 +116,6 @@ class Array:
         """Where it lives: a graph runs where it is sent."""
         return "cpu"
 
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        from luxport_onnx import xp
-
-        return xp
-
     def __len__(self) -> int:
         size = self.shape[0]
         if size is None:

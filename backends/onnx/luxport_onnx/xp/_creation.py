@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from luxport_onnx.graph import SAMPLES, Array, constant, record
-from luxport_onnx.xp._folding import folding, scalar, vector
+from luxport_onnx.xp._folding import astype, folding, scalar, vector
+from luxport_onnx.xp._manipulation import broadcast_to, sizes_of, stack
 
 __all__ = [
     "arange",
     "asarray",
-    "astype",
     "empty",
     "empty_like",
     "eye",
@@ -31,32 +31,14 @@ def asarray(x: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | No
     if type(x) is Array:
         return x if dtype is None else astype(x, dtype)
     if isinstance(x, (list, tuple)) and any([type(part) is Array for part in x]):
-        from luxport_onnx.xp._manipulation import stack
-
         return stack([asarray(part, dtype=dtype) for part in x])
     return constant(np.array(x, dtype=dtype))
-
-
-def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
-    """Return the numbers in another dtype."""
-    dtype = np.dtype(dtype)
-    if x.dtype == dtype:
-        return x
-    if x.is_constant:
-        with np.errstate(all="ignore"):
-            return constant(_spread(x.value, lambda value: value.astype(dtype)), x.name)
-    made = record("Cast", x, dtype=dtype, shapes=x.shapes, to=dtype)
-    made.splat = None if x.splat is None else np.asarray(x.splat).astype(dtype)[()]
-    made.numbers = None if x.numbers is None else tuple([np.asarray(n).astype(dtype)[()] for n in x.numbers])
-    return made
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
     """Fill a shape, of which the running graph may know some sizes alone."""
     sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
     if type(fill_value) is Array and not fill_value.is_constant:
-        from luxport_onnx.xp._manipulation import broadcast_to
-
         return broadcast_to(fill_value if dtype is None else astype(fill_value, dtype), tuple(sizes))
     value = np.asarray(fill_value.value if type(fill_value) is Array else fill_value, dtype=dtype)
     if not any([type(size) is Array and not size.is_constant for size in sizes]):
@@ -84,7 +66,7 @@ def full_like(x: Array, /, fill_value: Any, *, dtype: Any = None, device: Any = 
     """Fill the shape of x."""
     dtype = np.dtype(dtype or x.dtype)
     if type(fill_value) is Array and not fill_value.is_constant:
-        return full(_sizes(x), fill_value, dtype=dtype)
+        return full(sizes_of(x), fill_value, dtype=dtype)
     value = np.asarray(fill_value.value if type(fill_value) is Array else fill_value).astype(dtype)
     shape = x.shape
     if None not in shape:
@@ -148,16 +130,3 @@ def _filled(sizes: Array, value: Any, shapes: Any) -> Array:
     made = record("ConstantOfShape", sizes, dtype=value.dtype, shapes=shapes, value=np.reshape(value, (1,)))
     made.splat = value[()]
     return made
-
-
-def _sizes(x: Array) -> tuple[Any, ...]:
-    from luxport_onnx.xp._manipulation import sizes_of
-
-    return sizes_of(x)
-
-
-def _spread(value: Any, f: Any) -> Any:
-    """Apply f to one number where all are the same."""
-    if value.size and value.ndim and not any(value.strides):
-        return np.broadcast_to(f(np.asarray(value[(0,) * value.ndim])), value.shape)
-    return f(value)

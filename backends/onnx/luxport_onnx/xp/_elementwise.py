@@ -10,8 +10,8 @@ import array_api_compat.numpy as host
 import numpy as np
 
 from luxport_onnx.graph import SAMPLES, Array, constant, record
-from luxport_onnx.xp._creation import astype
-from luxport_onnx.xp._folding import as_array, broadcast_shapes, cast_through, folding, promoted, same
+from luxport_onnx.xp._creation import full_like
+from luxport_onnx.xp._folding import as_array, astype, broadcast_shapes, cast_through, folding, promoted, same
 
 __all__ = [
     "abs",
@@ -431,8 +431,6 @@ def _shifted(x1: Any, x2: Any, direction: str) -> Array:
 
 
 def _flags(x: Array, value: bool) -> Array:
-    from luxport_onnx.xp._creation import full_like
-
     return full_like(x, value, dtype=np.bool_)
 
 

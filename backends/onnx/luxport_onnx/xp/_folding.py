@@ -13,7 +13,7 @@ from luxport import tree
 from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import SAMPLES, Array, constant, fed, record
 
-__all__ = ["as_array", "broadcast_shapes", "folding", "promoted", "refused", "scalar", "vector"]
+__all__ = ["as_array", "astype", "broadcast_shapes", "folding", "promoted", "refused", "scalar", "vector"]
 
 
 def folding(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,10 +45,29 @@ def as_array(x: Any, dtype: Any = None) -> Array:
     return constant(np.asarray(x, dtype=dtype))
 
 
+def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """Return the numbers in another dtype."""
+    dtype = np.dtype(dtype)
+    if x.dtype == dtype:
+        return x
+    if x.is_constant:
+        with np.errstate(all="ignore"):
+            return constant(_spread(x.value, lambda value: value.astype(dtype)), x.name)
+    made = record("Cast", x, dtype=dtype, shapes=x.shapes, to=dtype)
+    made.splat = None if x.splat is None else np.asarray(x.splat).astype(dtype)[()]
+    made.numbers = None if x.numbers is None else tuple([np.asarray(n).astype(dtype)[()] for n in x.numbers])
+    return made
+
+
+def _spread(value: Any, f: Any) -> Any:
+    """Apply f to one number where all are the same."""
+    if value.size and value.ndim and not any(value.strides):
+        return np.broadcast_to(f(np.asarray(value[(0,) * value.ndim])), value.shape)
+    return f(value)
+
+
 def promoted(*xs: Any) -> tuple[Array, ...]:
     """Return arrays of the one dtype that the standard's promotion gives; numbers of Python take it on."""
-    from luxport_onnx.xp._creation import astype
-
     dtype = np.result_type(*[x.dtype if isinstance(x, (Array, np.ndarray, np.generic)) else x for x in xs])
     return tuple([astype(x, dtype) if type(x) is Array else constant(np.asarray(x, dtype)) for x in xs])
 
@@ -68,11 +87,20 @@ def vector(values: Any) -> Array:
     values = list(values)
     if not any([type(value) is Array and not value.is_constant for value in values]):
         return constant(np.asarray([int(v.value) if type(v) is Array else int(v) for v in values], np.int64))
-    from luxport_onnx.xp._creation import astype
-    from luxport_onnx.xp._manipulation import concat, expand_dims
+    parts = [_one_entry(astype(as_array(value, np.int64), np.int64)) for value in values]
+    if len(parts) == 1:
+        return parts[0]
+    return record("Concat", *parts, dtype=parts[0].dtype, shapes=[(len(parts),)] * SAMPLES, axis=0)
 
-    parts = [expand_dims(astype(as_array(value, np.int64), np.dtype(np.int64)), axis=0) for value in values]
-    return concat(parts, axis=0)
+
+def _one_entry(number: Array) -> Array:
+    node = number.node
+    if number.is_constant:
+        return constant(np.reshape(number.value, (1,)), number.name)
+    if node is not None and node.operator == "Squeeze" and node.inputs[0].ndim == 1:  # type: ignore[union-attr]
+        return node.inputs[0]  # type: ignore[return-value]
+    axes = constant(np.zeros(1, np.int64))
+    return record("Unsqueeze", number, axes, dtype=number.dtype, shapes=[(1,)] * SAMPLES)
 
 
 def refused(name: str, reason: str) -> Callable[..., Any]:
@@ -92,8 +120,6 @@ def of_fed(x: Any) -> Array:
 
 def cast_through(x: Array, through: Any, f: Callable[[Array], Array]) -> Array:
     """Compute in another dtype, and return in that of x."""
-    from luxport_onnx.xp._creation import astype
-
     return astype(f(astype(x, np.dtype(through))), x.dtype)
 
 

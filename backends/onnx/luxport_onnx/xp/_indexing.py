@@ -1,4 +1,4 @@
-"""Parts of arrays: what stands in brackets."""
+"""Parts of arrays: what stands in brackets, and `roll`, which is made of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from typing import Any
 import numpy as np
 
 from luxport_onnx.graph import SAMPLES, Array, constant, record
-from luxport_onnx.xp._folding import broadcast_shapes, vector
-from luxport_onnx.xp._manipulation import expand_dims, number_of, squeeze
+from luxport_onnx.xp._folding import astype, broadcast_shapes, folding, vector
+from luxport_onnx.xp._manipulation import (
+    broadcast_to,
+    concat,
+    expand_dims,
+    number_of,
+    reshape,
+    sizes_of,
+    squeeze,
+    stack,
+    take,
+)
 
-__all__ = ["getitem"]
+__all__ = ["getitem", "roll"]
 
 
 def getitem(x: Array, key: Any) -> Array:
@@ -49,6 +59,22 @@ def getitem(x: Array, key: Any) -> Array:
         return squeeze(y, tuple(dropped)) if dropped else y
     y = squeeze(y, tuple(dropped)) if dropped else y
     return expand_dims(y, axis=tuple(added)) if added else y
+
+
+@folding
+def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
+    """Move entries along axes; those that leave come in again at the other end."""
+    if axis is None:
+        sizes = sizes_of(x)
+        return reshape(roll(reshape(x, (-1,)), shift, axis=0), sizes)
+    shifts, axes = (part if isinstance(part, (tuple, list)) else (part,) for part in (shift, axis))
+    for n, a in zip(shifts, axes, strict=True):
+        size = x.shape[a]
+        n = n % size if size else n
+        if n:
+            before = (slice(None),) * (a % x.ndim)
+            x = concat([getitem(x, (*before, slice(-n, None))), getitem(x, (*before, slice(None, -n)))], axis=a)
+    return x
 
 
 def _is_host(part: Any) -> bool:
@@ -113,22 +139,16 @@ def _sliced(x: Array, slices: list[tuple[int, slice]]) -> Array:
 
 def _taken(x: Array, taken: list[tuple[int, Array]]) -> Array:
     if len(taken) == 1:
-        from luxport_onnx.xp._searching import take
-
         axis, indices = taken[0]
         return take(x, indices, axis=axis)
     axes = [axis for axis, _ in taken]
     if axes != list(range(len(axes))):
         raise TypeError("onnx takes entries by arrays of indices of the first axes alone")
     shapes = broadcast_shapes(*[indices for _, indices in taken])
-    from luxport_onnx.xp._manipulation import broadcast_to, sizes_of, stack
-
     total = taken[0][1]
     for _, indices in taken[1:]:
         total = total + indices
     spread = [broadcast_to(indices, sizes_of(total)) for _, indices in taken]
     places = stack(spread, axis=-1)
-    from luxport_onnx.xp._creation import astype
-
     outputs = [(*shapes[i], *x.shapes[i][len(axes) :]) for i in range(SAMPLES)]
     return record("GatherND", x, astype(places, np.int64), dtype=x.dtype, shapes=outputs)

@@ -9,7 +9,7 @@ import numpy as np
 
 from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import SAMPLES, Array, constant, record, record_all
-from luxport_onnx.xp._folding import as_array, folding, promoted, vector
+from luxport_onnx.xp._folding import as_array, astype, folding, promoted, vector
 
 __all__ = [
     "broadcast_arrays",
@@ -22,9 +22,9 @@ __all__ = [
     "permute_dims",
     "repeat",
     "reshape",
-    "roll",
     "squeeze",
     "stack",
+    "take",
     "tile",
     "unstack",
 ]
@@ -227,24 +227,6 @@ def flip(x: Array, /, *, axis: Any = None) -> Array:
 
 
 @folding
-def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
-    """Move entries along axes; those that leave come in again at the other end."""
-    from luxport_onnx.xp._indexing import getitem
-
-    if axis is None:
-        sizes = sizes_of(x)
-        return reshape(roll(reshape(x, (-1,)), shift, axis=0), sizes)
-    shifts, axes = (part if isinstance(part, (tuple, list)) else (part,) for part in (shift, axis))
-    for n, a in zip(shifts, axes, strict=True):
-        size = x.shape[a]
-        n = n % size if size else n
-        if n:
-            before = (slice(None),) * (a % x.ndim)
-            x = concat([getitem(x, (*before, slice(-n, None))), getitem(x, (*before, slice(None, -n)))], axis=a)
-    return x
-
-
-@folding
 def broadcast_to(x: Array, /, shape: Any) -> Array:
     """Spread over a larger shape."""
     shapes = [tuple([number_of(size, sample) for size in shape]) for sample in range(SAMPLES)]
@@ -274,6 +256,20 @@ def tile(x: Array, repetitions: tuple[int, ...], /) -> Array:
     return record("Tile", x, vector(times), dtype=x.dtype, shapes=shapes)
 
 
+def as_indices(x: Array) -> Array:
+    """Return integers in a type that ONNX takes as places."""
+    return x if x.dtype in (np.int32, np.int64) else astype(x, np.int64)
+
+
+@folding
+def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
+    """Take slices by their places along an axis."""
+    axis = 0 if axis is None else axis % x.ndim
+    indices = as_indices(as_array(indices))
+    shapes = [(*s[:axis], *i, *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
+    return record("Gather", x, indices, dtype=x.dtype, shapes=shapes, axis=axis)
+
+
 @folding
 def repeat(x: Array, repeats: Any, /, *, axis: int | None = None) -> Array:
     """Repeat every entry along an axis."""
@@ -284,8 +280,6 @@ def repeat(x: Array, repeats: Any, /, *, axis: int | None = None) -> Array:
     times = np.asarray(as_array(repeats).value)
     axis = axis % x.ndim
     if times.ndim:
-        from luxport_onnx.xp._searching import take
-
         return take(x, constant(np.repeat(np.arange(len(times)), times)), axis=axis)
     sizes = list(sizes_of(x))
     copies = tile(expand_dims(x, axis=axis + 1), (*[1] * (axis + 1), int(times), *[1] * (x.ndim - axis - 1)))

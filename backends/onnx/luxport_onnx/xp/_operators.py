@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from luxport_onnx.graph import Array, constant, is_exporting
+from luxport_onnx.running import numbers_of
 from luxport_onnx.xp import _elementwise as elementwise
 from luxport_onnx.xp._indexing import getitem
 from luxport_onnx.xp._manipulation import matrix_transpose, permute_dims
@@ -67,8 +68,6 @@ def _number(self: Array) -> Any:
         raise TypeError(
             "onnx expects a program that does not look at numbers of its inputs, as Python's `if` and `float` do"
         )
-    from luxport_onnx.running import numbers_of
-
     return numbers_of(self).item()
 
 

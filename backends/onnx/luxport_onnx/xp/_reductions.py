@@ -8,10 +8,11 @@ import numpy as np
 
 from luxport.ops.shapes import broadcast_sizes
 from luxport_onnx.graph import Array, record
-from luxport_onnx.xp._creation import astype
+from luxport_onnx.xp._creation import zeros_like
 from luxport_onnx.xp._elementwise import divide, greater, multiply, sqrt, square, subtract
-from luxport_onnx.xp._folding import folding, promoted, scalar, vector
-from luxport_onnx.xp._manipulation import expand_dims, permute_dims, reshape, sizes_of, squeeze
+from luxport_onnx.xp._folding import astype, folding, promoted, scalar, vector
+from luxport_onnx.xp._indexing import getitem
+from luxport_onnx.xp._manipulation import concat, expand_dims, permute_dims, reshape, sizes_of, squeeze
 
 __all__ = [
     "all",
@@ -155,10 +156,6 @@ def cumulative_sum(x: Array, /, *, axis: int | None = None, dtype: Any = None, i
     y = record("CumSum", x, scalar(axis, np.int64), dtype=x.dtype, shapes=x.shapes)
     if not include_initial:
         return y
-    from luxport_onnx.xp._creation import zeros_like
-    from luxport_onnx.xp._indexing import getitem
-    from luxport_onnx.xp._manipulation import concat
-
     first = getitem(y, (*[slice(None)] * axis, slice(0, 1)))
     return concat([zeros_like(first), y], axis=axis)
 

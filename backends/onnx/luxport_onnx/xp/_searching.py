@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from luxport_onnx.graph import Array, record, record_all
-from luxport_onnx.xp._creation import astype
 from luxport_onnx.xp._elementwise import greater, greater_equal
-from luxport_onnx.xp._folding import as_array, folding, refused
-from luxport_onnx.xp._manipulation import expand_dims, reshape, sizes_of
+from luxport_onnx.xp._folding import as_array, astype, folding, refused
+from luxport_onnx.xp._manipulation import as_indices, broadcast_to, expand_dims, reshape, sizes_of
 from luxport_onnx.xp._reductions import sum as add_up
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "nonzero",
     "searchsorted",
     "sort",
-    "take",
     "take_along_axis",
     "tril",
     "triu",
@@ -27,28 +25,13 @@ __all__ = [
 ]
 
 
-def _indices(x: Array) -> Array:
-    return x if x.dtype in (np.int32, np.int64) else astype(x, np.int64)
-
-
-@folding
-def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
-    """Take slices by their places along an axis."""
-    axis = 0 if axis is None else axis % x.ndim
-    indices = _indices(as_array(indices))
-    shapes = [(*s[:axis], *i, *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
-    return record("Gather", x, indices, dtype=x.dtype, shapes=shapes, axis=axis)
-
-
 @folding
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
     """Take, from each vector along an axis, the entries at that vector of places."""
     axis = axis % x.ndim
-    indices = _indices(indices)
+    indices = as_indices(indices)
     shapes = [(*s[:axis], i[axis], *s[axis + 1 :]) for s, i in zip(x.shapes, indices.shapes, strict=True)]
     if tuple(shapes) != indices.shapes:
-        from luxport_onnx.xp._manipulation import broadcast_to
-
         sizes = [*sizes_of(x)]
         sizes[axis] = sizes_of(indices)[axis]
         indices = broadcast_to(indices, tuple(sizes))
