@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import array_api_compat.torch
 import torch
 import torch.utils._pytree
 
@@ -13,6 +12,7 @@ from luxport.core.flat import FlatParameters
 from luxport.training._state import TrainState
 from luxport.tree.static import Static
 from luxport_torch import ops as ops
+from luxport_torch import xp as xp
 from luxport_torch.arrays import asarray as asarray
 from luxport_torch.arrays import device_of as device_of
 from luxport_torch.arrays import devices as devices
@@ -32,7 +32,6 @@ from luxport_torch.transforms import value_and_grad as value_and_grad
 from luxport_torch.transforms import vjp as vjp
 
 name = "torch"
-xp = array_api_compat.torch
 
 capabilities = frozenset(
     {"gradients", "custom gradients", "compiler", "checkpoint", "autocast", "training program", "collectives"}

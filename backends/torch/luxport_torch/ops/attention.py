@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import array_api_compat.torch as xp
 import torch
 from torch.nn import functional
 
 from luxport import ops
 from luxport.ops._attention import Dropping, attend, check_attention, without_hidden
+from luxport_torch import xp
 from luxport_torch.ops.conv import sums_in_half
 
 __all__ = ["scaled_dot_product_attention"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import array_api_compat.torch as xp
 import torch
 from torch.nn import functional
 
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops.indices import expect_integers, mark_missing, within
+from luxport_torch import xp
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import array_api_compat.torch as xp
 import torch
 
 from luxport.ops._gather import empty_segment
+from luxport_torch import xp
 
 __all__ = ["reduce_known_segments"]
 

@@ -1,0 +1,29 @@
+"""PyTorch's Array API namespace: `array_api_compat.torch`, with functions that `torch.func.vmap` takes.
+
+It has no rule for `torch.moveaxis`, which is `torch.movedim`, and none for places found by a mask.
+"""
+
+# pyright: reportWildcardImportFromLibrary=false, reportUnsupportedDunderAll=false
+from __future__ import annotations
+
+import array_api_compat.torch
+import torch
+from array_api_compat.torch import *  # noqa: F403
+
+__all__ = [*array_api_compat.torch.__all__]
+
+__array_api_version__ = array_api_compat.torch.__array_api_version__
+__array_namespace_info__ = array_api_compat.torch.__array_namespace_info__
+moveaxis = torch.movedim
+
+
+def unstack(x: torch.Tensor, /, *, axis: int = 0) -> tuple[torch.Tensor, ...]:
+    """Return the slices along an axis."""
+    return torch.unbind(x, axis)
+
+
+def sign(x: torch.Tensor, /) -> torch.Tensor:
+    """Return the sign, NaN of NaN."""
+    if not x.is_floating_point():
+        return array_api_compat.torch.sign(x)
+    return torch.where(torch.isnan(x), x, torch.sign(x))
