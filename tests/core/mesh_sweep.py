@@ -1,4 +1,6 @@
-"""Every layer on JAX with its batch spread over four devices of a mesh with explicit axes: `make meshes`.
+"""Every layer on JAX with its batch spread over devices of a mesh with explicit axes: `make meshes`.
+
+The mesh is four devices in a row, and two by two, of which the second axis holds copies.
 
 Values and gradients are held against those without a mesh, compiled, and with ``--eager`` operation by operation, too.
 With names of layers, only these.
@@ -23,7 +25,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from luxport import tree
 from luxport_conformance.examples import EXAMPLES, Example, Flags, Indices
 
-DEVICES, BATCH = 4, 8
+BATCH = 8
 OTHER_AXES = {"GRU(3, 2, time_major=True)": 1}
 """Layers whose batch is not the first axis."""
 LEFT_OUT = ("SelectDim(0, -1)", "StatefulRecurrentCell(RNNCell(3, 2), batch_size=5)")
@@ -33,19 +35,20 @@ QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes
 
 def main(names: list[str], eager: bool) -> int:
     """Run the sweep and say what differs; return how many do."""
-    mesh = jax.make_mesh((DEVICES,), ("batch",))
+    meshes = {"four": jax.make_mesh((4,), ("batch",)), "two by two": jax.make_mesh((2, 2), ("batch", "model"))}
+    ways = [(shape, how) for shape in meshes for how in (("compiled", "eager") if eager else ("compiled",))]
     failed = runs = 0
     for name, examples in EXAMPLES.items():
         for example in examples:
             if (names and name not in names) or str(example) in LEFT_OUT:
                 continue
-            for how in ("compiled", "eager") if eager else ("compiled",):
+            for shape, how in ways:
                 runs += 1
                 try:
-                    check(example, mesh, compiled=how == "compiled")
+                    check(example, meshes[shape], compiled=how == "compiled")
                 except Exception as error:
                     failed += 1
-                    print(f"{how}: {example}: {type(error).__name__}: {str(error)[:500]}", flush=True)
+                    print(f"{shape}, {how}: {example}: {type(error).__name__}: {str(error)[:500]}", flush=True)
     print(f"{runs} runs, {failed} failed")
     return failed
 

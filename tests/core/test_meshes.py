@@ -54,6 +54,22 @@ for layer in (
     jax.tree.map(close, got, want)
     assert got[0].sharding.spec[0] == got[1].sharding.spec[0] == "batch", layer
 
+# without a mesh that the user names, compiled
+for layer, x in ((lp.BatchNorm(4), images), (lp.Embedding(5, 3), labels), (lp.Dropout(0.5), images)):
+    ps, st = lp.setup(0, layer, backend="jax")
+    whole = jax.tree.map(lambda leaf: jax.device_put(leaf, NamedSharding(mesh, P())), (ps, st))
+    jax.tree.map(close, jax.jit(layer)(jax.device_put(x, spread), *whole), layer(x, ps, st))
+
+# the compiler's own gradient of a weight in groups counts what the second axis copies twice
+for types in (AxisType.Explicit, AxisType.Auto):
+    mesh = jax.make_mesh((2, 2), ("batch", "copies"), axis_types=(types, types))
+    for layer in (lp.Conv((2, 2), 4, 4, groups=2), lp.DepthwiseConv((2, 2), 4, 4)):
+        ps, st = lp.setup(0, layer, backend="jax")
+        slope = jax.grad(lambda ps, x: jnp.sin(layer(x, ps, st)[0]).sum(), (0, 1))
+        want = slope(ps, images)
+        whole = jax.device_put(ps, NamedSharding(mesh, P())), jax.device_put(images, NamedSharding(mesh, P("batch")))
+        jax.tree.map(close, jax.jit(slope)(*whole), want)
+
 model = lp.Dropout(0.5)
 ps, st = lp.setup(0, model, backend="jax")
 text = jax.export.export(jax.jit(model))(images, ps, st).serialize()

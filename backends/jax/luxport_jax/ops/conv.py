@@ -14,6 +14,7 @@ from jax import lax
 from luxport import ops
 from luxport.backend.dtypes import plus
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
+from luxport_jax.ops.grouped import correlate
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
@@ -34,7 +35,8 @@ def conv_nd(
     if groups == 1 and stride == dilation == (1, 1) and _is_product(x, weight, padding):
         y = _by_product(x, weight, padding)
     else:
-        y = lax.conv_general_dilated(x, weight, stride, padding, rhs_dilation=dilation, feature_group_count=groups)
+        windows = {"stride": stride, "around": padding, "between": (1,) * len(stride), "dilation": dilation}
+        y = correlate(x, weight, **windows, groups=groups)
     return y if bias is None else plus(jnp, y, bias.reshape(-1, *[1] * len(stride)))
 
 
@@ -97,14 +99,8 @@ def conv_transpose_nd(
     weight = weight.reshape(groups * part, channels // groups, *kernel)
     if not flip:
         weight = lax.rev(weight, tuple(range(2, weight.ndim)))
-    around = [
-        (d * (k - 1) + low, d * (k - 1) + high)
-        for k, d, (low, high) in zip(kernel, dilation, transposed_padding(padding, output_padding), strict=True)
-    ]
-    y = lax.conv_general_dilated(
-        *(x, weight, (1,) * len(kernel), around),
-        lhs_dilation=stride,
-        rhs_dilation=dilation,
-        feature_group_count=groups,
-    )
+    edges = zip(kernel, dilation, transposed_padding(padding, output_padding), strict=True)
+    around = tuple([(d * (k - 1) + low, d * (k - 1) + high) for k, d, (low, high) in edges])
+    windows = {"stride": (1,) * len(kernel), "around": around, "between": stride, "dilation": dilation}
+    y = correlate(x, weight, **windows, groups=groups)
     return y if bias is None else plus(jnp, y, bias.reshape(-1, *[1] * len(kernel)))

@@ -49,12 +49,14 @@ def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0)
 
     @functools.wraps(operation)
     def function(*arrays: Any, **options: Any) -> Any:
-        if jax.sharding.get_abstract_mesh().empty:
-            return operation(*arrays, **options)
-        spec = tuple(jax.typeof(arrays[like]).sharding.spec)[:keeps]
+        placed = jax.typeof(arrays[like]).sharding
         mesh = jax.sharding.get_abstract_mesh()
+        if mesh.empty and placed.mesh.explicit_axes:  # the user named no mesh: that of the array
+            with jax.sharding.use_abstract_mesh(placed.mesh):
+                return function(*arrays, **options)
         if not mesh.explicit_axes:
             return operation(*arrays, **options)
+        spec = tuple(placed.spec)[:keeps]
         present = [i for i, array in enumerate(arrays) if array is not None]
 
         def inside(*given: Any) -> Any:
@@ -64,9 +66,9 @@ def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0)
         given = [arrays[i] for i in present]
         first, *others = jax.tree.leaves(found := _describe(inside, given))
         leaves = [PartitionSpec(*spec[: first.ndim]), *[PartitionSpec() for _ in others]]
-        placed = jax.tree.unflatten(jax.tree.structure(found), leaves)
+        results = jax.tree.unflatten(jax.tree.structure(found), leaves)
         # As one program: arrays that are made one by one in there would have to be placed.
-        return jax.sharding.auto_axes(jax.jit(inside), out_sharding=placed)(*given)
+        return jax.sharding.auto_axes(jax.jit(inside), out_sharding=results)(*given)
 
     return function
 
