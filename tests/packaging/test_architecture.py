@@ -71,10 +71,10 @@ FLOORS = (
 """From the ground up. A module imports what is on its own floor or below it, inside functions as well."""
 
 
-def modules() -> dict[str, Path]:
+def modules(package: Path = ROOT / "luxport") -> dict[str, Path]:
     found = {}
-    for file in (ROOT / "luxport").rglob("*.py"):
-        name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    for file in package.rglob("*.py"):
+        name = ".".join(file.relative_to(package.parent).with_suffix("").parts)
         found[name.removesuffix(".__init__")] = file
     return found
 
@@ -148,8 +148,9 @@ def test_no_arrow_goes_up() -> None:
     assert up == []
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    known = modules()
+@pytest.mark.parametrize("package", ["luxport", *sorted(path.name for path in (ROOT / "backends").glob("*/luxport_*"))])
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    known = modules(next(ROOT.glob("luxport" if package == "luxport" else f"backends/*/{package}")))
     left = {name: {other for other in imported_modules(file, known) if other != name} for name, file in known.items()}
     while True:  # take away what imports nothing that is left
         free = [name for name, others in left.items() if not others & left.keys()]
