@@ -90,6 +90,8 @@ from .layers import Embedding as Embedding
 from .layers import EmbeddingBag as EmbeddingBag
 from .layers import FlattenLayer as FlattenLayer
 from .layers import FrozenLayer as FrozenLayer
+from .layers import GaussianDropout as GaussianDropout
+from .layers import GaussianNoise as GaussianNoise
 from .layers import GlobalLPPool as GlobalLPPool
 from .layers import GlobalMaxPool as GlobalMaxPool
 from .layers import GlobalMeanPool as GlobalMeanPool

@@ -41,7 +41,8 @@ _OPERATIONS = {
 _LOSSES = {_ELEMENTWISE: "label_smoothing", _NO_NUMBERS: "Aggregation"}
 _LAYERS = {
     _ELEMENTWISE: (
-        "AlphaDropout Dropout VariationalHiddenDropout SinusoidalPositionalEmbedding RotaryPositionalEmbedding "
+        "AlphaDropout Dropout GaussianDropout GaussianNoise VariationalHiddenDropout "
+        "SinusoidalPositionalEmbedding RotaryPositionalEmbedding "
         "NoOpLayer FlattenLayer ReshapeLayer ReverseSequence SelectDim PixelShuffle WrappedFunction"
     ),
     _CALLS: (

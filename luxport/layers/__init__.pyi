@@ -35,6 +35,8 @@ from ._freezing import unfreeze as unfreeze
 from ._function_layers import NoOpLayer as NoOpLayer
 from ._function_layers import WrappedFunction as WrappedFunction
 from ._intermediate_outputs import intermediate_outputs as intermediate_outputs
+from ._noise import GaussianDropout as GaussianDropout
+from ._noise import GaussianNoise as GaussianNoise
 from ._normalize import BatchNorm as BatchNorm
 from ._normalize import GroupNorm as GroupNorm
 from ._normalize import InstanceNorm as InstanceNorm

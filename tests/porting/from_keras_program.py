@@ -32,12 +32,42 @@ def port(layer, x):
     return ported
 
 
+def port_with_gradients(layer, x):
+    """Compare the outputs, the gradients by arrays, and the sum of squares of all parameters' gradients."""
+    torch: Any = import_module("torch")
+    port(layer, x)
+    _, ps, st = luxport.from_keras(layer, backend="torch")
+    model = luxport.from_keras(layer, backend="torch")[0]
+    found = []
+    for call, weights in (
+        (layer, [weight.value for weight in layer.trainable_weights]),
+        (lambda x: model(tuple(x) if isinstance(x, list) else x, ps, st)[0], leaves(ps)),
+    ):
+        given = [
+            torch.tensor(part, requires_grad=part.dtype.kind == "f") for part in (x if isinstance(x, tuple) else (x,))
+        ]
+        for weight in weights:
+            weight.grad = None
+            weight.requires_grad_(True)
+        outputs = leaves(call(given if isinstance(x, tuple) else given[0]))
+        sum((y * y).sum() for y in outputs).backward()
+        total = sum(float((weight.grad**2).sum()) for weight in weights if weight.grad is not None)
+        found.append(([part.grad.numpy() for part in given if part.requires_grad], total))
+    for mine, theirs in zip(found[1][0], found[0][0], strict=True):
+        np.testing.assert_allclose(
+            mine, theirs, rtol=1e-4, atol=1e-5 * max(1.0, np.abs(theirs).max()), err_msg=layer.name
+        )
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-4, err_msg=layer.name)
+
+
 def main(backend, wrapped, model):
     there_and_back(wrapped, model)
     models(backend)
     # Which layers there are does not depend on the backend; PyTorch's is the quickest with many small ones.
     if backend == "torch":
         every_layer()
+        for net, x in (*masked(), *other_cells(), *attentions()):
+            port_with_gradients(net, x)
         refusals()
 
 
@@ -100,6 +130,11 @@ def every_layer():
     for net, x in graphs():
         port(net, x)
     for layer, x in (
+        (k.GaussianNoise(0.1), series),
+        (k.GaussianDropout(0.1), series),
+        (k.SpectralNormalization(k.Dense(3)), series),
+        (k.SpectralNormalization(k.Conv2D(3, 3, strides=2, padding="same", activation="softmax")), images),
+        (k.SpectralNormalization(k.Conv2DTranspose(3, 3)), images),
         (k.EinsumDense("abc,cd->abd", (None, 5), bias_axes="d", activation="tanh"), series),
         (k.EinsumDense("...x,xy->...y", 5), series),
         (k.PReLU(shared_axes=(1,)), series),
@@ -180,6 +215,69 @@ def graphs():
     yield keras.Model(tokens, [out, k.Concatenate()([h, c])]), values(2, 5, 8)
 
 
+def masked():
+    """Models that hand masks from layer to layer."""
+    keras: Any = import_module("keras")
+    k = keras.layers
+    series = values(2, 7, 4)
+    series[0, 4:] = series[1, 2] = series[1, 0] = 0
+
+    def net(*layers):
+        return keras.Sequential([keras.Input((7, 4)), k.Masking(), *layers])
+
+    yield net(k.LSTM(3, return_sequences=True)), series
+    yield net(k.GRU(3, return_sequences=True), k.Dense(4), k.Dropout(0.5), k.GRU(2)), series
+    yield net(k.Bidirectional(k.GRU(3, return_sequences=True)), k.Bidirectional(k.LSTM(2))), series
+    yield net(k.SimpleRNN(3, go_backwards=True)), series
+    yield net(k.TimeDistributed(k.Dense(3)), k.GlobalAveragePooling1D()), series
+    tokens, words = keras.Input((5,), dtype="int32"), np.array([[1, 2, 3, 0, 0], [4, 0, 2, 1, 0]], "int32")
+    embedded = k.Embedding(9, 4, mask_zero=True)(tokens)
+    attended = k.Add()([k.Attention()([embedded, embedded]), embedded])
+    yield keras.Model(tokens, k.GlobalAveragePooling1D()(attended)), words
+    heads = k.LayerNormalization()(k.Add()([k.MultiHeadAttention(2, 3)(embedded, embedded), embedded]))
+    yield keras.Model(tokens, k.LSTM(3)(heads)), words
+    _, h, c = k.LSTM(3, return_state=True)(embedded)
+    answers = k.LSTM(3, return_sequences=True)(k.Embedding(9, 2, mask_zero=True)(tokens), initial_state=[h, c])
+    yield keras.Model(tokens, answers), words
+    a, b = keras.Input((7, 4)), keras.Input((7, 4))
+    for axis in (-1, 1):
+        joined = k.Concatenate(axis=axis)([k.Masking()(a), k.Masking()(b)])
+        yield keras.Model([a, b], k.GRU(3)(joined)), (series, series[::-1].copy())
+
+
+def other_cells():
+    """Recurrent layers with other functions in the gates, backwards, and on images."""
+    k: Any = import_module("keras.layers")
+    series = values(2, 7, 4)
+    gates = {"activation": "elu", "recurrent_activation": "hard_sigmoid"}
+    yield k.LSTM(3, return_sequences=True, **gates), series
+    yield k.LSTM(3, activation="softmax"), series
+    yield k.GRU(3, **gates), series
+    yield k.GRU(3, reset_after=False, return_state=True, **gates), series
+    yield k.LSTM(3, go_backwards=True, return_sequences=True, return_state=True), series
+    yield k.ConvLSTM1D(3, 3, return_sequences=True), values(2, 4, 6, 2)
+    yield k.ConvLSTM2D(3, (3, 2), strides=2, padding="same", **gates), values(2, 4, 7, 6, 2)
+    yield k.ConvLSTM2D(3, 2, dilation_rate=2, return_state=True, data_format="channels_first"), values(2, 3, 2, 7, 6)
+    yield k.ConvLSTM3D(2, 2, padding="same", go_backwards=True, use_bias=False), values(2, 3, 4, 3, 5, 2)
+    yield k.UpSampling2D((2, 3), interpolation="bicubic"), values(2, 5, 4, 3)
+
+
+def attentions():
+    """Keras's other attention layers, and Dot."""
+    keras: Any = import_module("keras")
+    k = keras.layers
+    a, b = keras.Input((7, 4)), keras.Input((6, 4))
+    arrays = values(2, 7, 4), values(2, 6, 4)
+    for layer, options in (
+        (k.Attention(use_scale=True), {"use_causal_mask": True}),
+        (k.Attention(score_mode="concat", use_scale=True, dropout=0.3), {}),
+        (k.AdditiveAttention(), {"return_attention_scores": True}),
+        (k.AdditiveAttention(use_scale=False), {}),
+    ):
+        yield keras.Model([a, b], layer([a, b, k.Dense(4)(b)], **options)), arrays
+    yield keras.Model([a, b], k.Dot((2, -1), normalize=True)([a, b])), arrays
+
+
 def refusals():
     keras: Any = import_module("keras")
     k = keras.layers
@@ -193,23 +291,23 @@ def refusals():
     def net(*layers):
         return keras.Sequential([keras.Input((6, 4)), *layers], name="net")
 
-    x, y = keras.Input((4,)), keras.Input((4,))
-    z = keras.Input((6, 4))
-    noise = keras.Sequential([k.GaussianNoise(0.1, name="noise")], name="inner")
+    x = keras.Input((4,))
+    crop = keras.Sequential([k.Resizing(3, 3, name="crop")], name="inner")
     for layer, text in (
         (
             keras.Model(x, k.Dropout(0.5, name="drop")(x, training=True)),
             "drop has no counterpart: it is called",
         ),
-        (keras.Model((z, y), k.Add()([k.Masking(name="mask")(z), y]), name="net"), "Masking at net.mask"),
         (Own(name="own"), "Own at own has no counterpart: is no class of keras.layers"),
         (OwnModel(name="own"), "OwnModel at own has no counterpart: is neither Sequential nor Functional"),
-        (net(k.Dense(3), noise), "GaussianNoise at inner.noise has no counterpart: luxport has no such layer"),
-        (net(k.Masking(name="mask")), "Masking at mask has no counterpart"),
+        (
+            keras.Sequential([keras.Input((6, 4, 1)), crop]),
+            "Resizing at inner.crop has no counterpart: luxport has no such layer",
+        ),
         (k.Dense(3, name="d"), "Dense at d has no counterpart: has no weights yet"),
         (net(k.LSTM(2, dropout=0.5)), "dropout or recurrent_dropout"),
-        (net(k.GRU(2, activation="relu")), "activations other than tanh and sigmoid"),
-        (net(k.LSTM(2, go_backwards=True, return_sequences=True)), "go_backwards=True with return_sequences=True"),
+        (net(k.GRU(2, activation="sparsemax")), "the activation sparsemax"),
+        (net(k.Masking(), k.Softmax(name="soft")), "Softmax at soft has no counterpart: it is called with mask"),
         (net(k.Dense(2, activation="sparsemax")), "the activation sparsemax"),
         (net(k.Dense(2, activation=lambda x: x)), "the activation <lambda>"),
         (net(k.LayerNormalization(axis=1)), "axis=[1], which are not the last ones"),

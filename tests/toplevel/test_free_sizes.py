@@ -28,6 +28,8 @@ WHOLLY_FREE = {
     "AlphaDropout": ((N, N),),
     "Dropout": ((N, N), (N, N, N)),
     "VariationalHiddenDropout": ((N, N), (N, N)),
+    "GaussianDropout": ((N, N),),
+    "GaussianNoise": ((N, N),),
     "FrozenLayer": ((N, 4),),
     "Embedding": ((N, N, 3), (N, N, 2), (N, 3)),
     "EmbeddingBag": ((N, 2), (N, 2)),

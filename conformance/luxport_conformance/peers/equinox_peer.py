@@ -279,7 +279,7 @@ LAYERS: dict[str, Callable[..., Counterpart]] = {
 _NONE = {
     **COMPOSED,
     **nothing_like(
-        "TransformerDecoderLayer TransformerEncoderLayer "
+        "GaussianDropout GaussianNoise TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool AlphaDropout Bilinear Diagonal EmbeddingBag FlattenLayer GRU GRUv3 GRUv3Cell "
         "GlobalLPPool GlobalMaxPool GlobalMeanPool InstanceNorm LPPool LSTM PixelShuffle RNN RNNCell "
         "ReshapeLayer Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout BidirectionalRNN "

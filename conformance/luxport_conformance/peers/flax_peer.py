@@ -331,7 +331,7 @@ _LAYERS: dict[str, Callable[..., Counterpart]] = {
 _NONE = {
     **COMPOSED,
     **nothing_like(
-        "TransformerDecoderLayer TransformerEncoderLayer "
+        "GaussianDropout GaussianNoise TransformerDecoderLayer TransformerEncoderLayer "
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout Bilinear Diagonal EmbeddingBag "
         "FlattenLayer GRUv3Cell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle ReshapeLayer "
         "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout"

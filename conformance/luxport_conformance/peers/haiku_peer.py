@@ -274,7 +274,7 @@ def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
 _NONE = {
     **COMPOSED,
     **nothing_like(
-        "TransformerDecoderLayer TransformerEncoderLayer PReLU "
+        "GaussianDropout GaussianNoise TransformerDecoderLayer TransformerEncoderLayer PReLU "
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout Bilinear Diagonal EmbeddingBag GRU "
         "GRUCell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle RotaryPositionalEmbedding "
         "Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout WeightNorm"

@@ -316,6 +316,8 @@ LAYERS: dict[str, Build] = {
     "Dense": _dense,
     "DepthwiseConv": _depthwise,
     "Dropout": _dropout("Dropout"),
+    "GaussianDropout": _dropout("GaussianDropout"),
+    "GaussianNoise": lambda layer, x, st: called(layers().GaussianNoise(layer.std), x.shape),
     "Embedding": _embedding,
     "FlattenLayer": _flatten,
     "GlobalMaxPool": _global_pool("GlobalMaxPooling"),

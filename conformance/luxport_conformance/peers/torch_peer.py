@@ -276,7 +276,8 @@ def _dropout(name: str) -> Build:
 _NONE = {
     **COMPOSED,
     **nothing_like(
-        "AdaptiveLPPool Diagonal RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout"
+        "AdaptiveLPPool Diagonal GaussianDropout GaussianNoise RotaryPositionalEmbedding Scale "
+        "SinusoidalPositionalEmbedding VariationalHiddenDropout"
     ),
     **not_asked(
         "TransformerDecoderLayer TransformerEncoderLayer BidirectionalRNN Recurrence ReshapeLayer SpectralNorm"

@@ -9,7 +9,7 @@ from typing import Any
 import luxport
 from luxport import ops
 from luxport.core.layer import Layer
-from luxport.porting.keras import attention, functions, norms, others, recurrent, windows
+from luxport.porting.keras import attention, functions, masks, norms, others, recurrent, windows
 from luxport.porting.keras.steps import Needs, Step, arrays, function_step, host, layout
 from luxport.porting.with_options import WithOptions
 from luxport.tree.static import Static
@@ -46,8 +46,6 @@ def _dense(layer: Any) -> Step:
 
 
 def _embedding(layer: Any) -> Step:
-    if layer.mask_zero:
-        raise ValueError("mask_zero=True: masks do not go from layer to layer here")
     weight = host(layer.embeddings)
     return Step(luxport.Embedding(*weight.shape), {"weight": weight}, needs="keras")
 
@@ -59,6 +57,11 @@ def _dropout(kind: Any) -> Callable[[Any], Step]:
         return _dropped(kind(float(layer.rate)), "any") if layer.rate else Step(luxport.NoOpLayer())
 
     return make
+
+
+def _noise(layer: Any) -> Step:
+    noise = luxport.GaussianNoise(float(layer.stddev))
+    return _dropped(noise, "any") if layer.stddev else Step(noise)
 
 
 def _spatial_dropout(layer: Any) -> Step:
@@ -104,7 +107,10 @@ _WITH_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "Normalization": others.normalization,
     "PReLU": others.prelu,
     "Bidirectional": recurrent.bidirectional,
+    "AdditiveAttention": attention.scored_attention,
+    "Attention": attention.scored_attention,
     "Conv": windows.conv,
+    "ConvLSTM": recurrent.recurrent,
     "ConvTranspose": windows.conv_transpose,
     "Dense": _dense,
     "DepthwiseConv": windows.depthwise,
@@ -115,6 +121,7 @@ _WITH_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "LayerNormalization": norms.layer_norm,
     "RMSNormalization": norms.rms_norm,
     "SeparableConv": windows.separable,
+    "SpectralNormalization": norms.spectral(steps),
     "SimpleRNN": recurrent.recurrent,
 }
 """Layers of Keras that have weights, by their names without the number of axes."""
@@ -130,8 +137,11 @@ _WITHOUT_ARRAYS: Mapping[str, Callable[[Any], Step | list[Step]]] = {
     "Flatten": _flatten,
     "GlobalAveragePooling": windows.global_pool(luxport.GlobalMeanPool),
     "GlobalMaxPooling": windows.global_pool(luxport.GlobalMaxPool),
+    "GaussianDropout": _dropout(luxport.GaussianDropout),
+    "GaussianNoise": _noise,
     "Identity": lambda layer: Step(luxport.NoOpLayer()),
     "LeakyReLU": lambda layer: function_step(ops.leakyrelu, a=float(layer.negative_slope)),
+    "Masking": lambda layer: function_step(masks.masked, "keras", value=float(layer.mask_value)),
     "MaxPooling": windows.pool(luxport.MaxPool),
     "Permute": lambda layer: function_step(functions.permute, "keras", dims=tuple(layer.dims)),
     "ReLU": _relu,

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import luxport
-from luxport.backend import array_device, namespace
+from luxport import ops
+from luxport.backend import Array, array_device, namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
+from luxport.core.layer import Layer
+from luxport.initializers import ones
 from luxport.porting.keras.conventions import attention_bias, attention_out_weight, attention_weight
-from luxport.porting.keras.steps import Step, arrays
+from luxport.porting.keras.steps import Step, arrays, host
+from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["attention"]
+__all__ = ["attention", "scored_attention"]
 
 
 class KerasAttention(WrapperLayer):
@@ -34,13 +38,16 @@ class KerasAttention(WrapperLayer):
             mask = xp.astype(mask, xp.bool)
             mask = mask[:, None, ...] if len(mask.shape) == 3 else mask
         if causal:
-            xp = namespace(query)
-            rows, columns = (
-                xp.arange(part.shape[1], dtype=xp.int32, device=array_device(query)) for part in (query, key)
-            )
-            seen = rows[:, None] >= columns[None, :]
+            seen = causal_mask(query, key)
             mask = seen if mask is None else namespace(mask).logical_and(mask, seen)
         return self.layer((query, key, value, mask), ps, st)
+
+
+def causal_mask(query: Array, key: Array) -> Array:
+    """Return which keys (k) a query (q) sees: those that are not later, (q, k)."""
+    xp = namespace(query)
+    rows, columns = (xp.arange(part.shape[1], dtype=xp.int32, device=array_device(query)) for part in (query, key))
+    return rows[:, None] >= columns[None, :]
 
 
 def attention(layer: Any) -> Step:
@@ -72,3 +79,72 @@ def attention(layer: Any) -> Step:
     )
     st = {"attention_dropout": {"training": Static(False)}} if layer.dropout else {}
     return Step(KerasAttention(whole), ps, st, needs="keras")
+
+
+class ScoredAttention(Layer):
+    """Keras's Attention and AdditiveAttention: ``softmax(scores) @ value``, with scores of queries and keys.
+
+    The input is ``(query, value)`` or ``(query, value, key, query_mask, value_mask, causal, return_scores)``, of which
+    all may be None from the third on.
+
+    Args:
+        scores: "dot": products; "concat": sums of ``tanh(query + key)``
+        scale: the shape of the weight `scale`: () or (dims,), or None for none
+        weighted: whether scores of "concat" have a weight of their own
+        dropout: the probability with which a weight of the softmax is dropped, in training
+
+    Shapes: query (N, q, dims), value (N, v, out), key (N, v, dims) -> (N, q, out)
+    """
+
+    scores: str
+    scale: tuple[int, ...] | None
+    weighted: bool = False
+    dropout: float = 0.0
+
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw ones."""
+        ps = {} if self.scale is None else {"scale": ones(rng, self.scale)}
+        return ps | ({"score_weight": ones(rng, ())} if self.weighted else {})
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of the dropout."""
+        return luxport.Dropout(self.dropout).initial_states(rng)
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Weigh the values."""
+        query, value, key, query_mask, value_mask, causal, return_scores = (*x, *[None] * (7 - len(x)))
+        key = value if key is None else key
+        xp = namespace(query)
+        scores = self._scores(xp, query, key, ps)
+        mask = None if value_mask is None else value_mask[:, None, :]
+        if causal:
+            seen = causal_mask(query, key)[None, ...]
+            mask = seen if mask is None else xp.logical_and(mask, seen)
+        if mask is not None:
+            scores = xp.where(mask, scores, scores - (65504.0 if scores.dtype == xp.float16 else 1e9))
+        weights, st = luxport.Dropout(self.dropout)(ops.softmax(scores), {}, st)
+        y = xp.matmul(weights, value)
+        if query_mask is not None:
+            y = xp.where(query_mask[:, :, None], y, xp.zeros_like(y))
+        return ((y, weights) if return_scores else y), st
+
+    def _scores(self, xp: Any, query: Array, key: Array, ps: Parameters) -> Array:
+        if self.scores == "dot":
+            scores = xp.matmul(query, xp.matrix_transpose(key))
+            return scores if self.scale is None else scores * ps["scale"]
+        pairs = query[:, :, None, :] + key[:, None, :, :]
+        if not self.weighted:
+            return xp.sum(xp.tanh(pairs) * (1.0 if self.scale is None else ps["scale"]), axis=-1)
+        return ps["score_weight"] * xp.sum(xp.tanh(pairs if self.scale is None else ps["scale"] * pairs), axis=-1)
+
+
+def scored_attention(layer: Any) -> Step:
+    """Return an Attention or an AdditiveAttention."""
+    additive = type(layer).__name__ == "AdditiveAttention"
+    ps = {} if layer.scale is None else {"scale": host(layer.scale)}
+    if not additive and layer.concat_score_weight is not None:
+        ps["score_weight"] = host(layer.concat_score_weight)
+    scale = tuple(ps["scale"].shape) if "scale" in ps else None
+    kind = "concat" if additive else layer.score_mode
+    made = ScoredAttention(kind, scale, "score_weight" in ps, float(layer.dropout))
+    return Step(made, ps, {"training": Static(False)} if layer.dropout else {}, needs="keras")

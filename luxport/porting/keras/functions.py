@@ -14,11 +14,14 @@ from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.input_checks import shape_of, shape_text
 from luxport.errors import LayerError
+from luxport.porting.torch.functions.resampling import along, cubic
 from luxport.porting.with_options import WithOptions
 
 __all__ = [
     "SamePadded",
     "activation",
+    "backwards",
+    "bicubic",
     "crop",
     "is_elementwise",
     "move_channels",
@@ -88,6 +91,33 @@ def repeat(x: Array, times: int) -> Array:
 def rescale(x: Array, scale: Any, offset: Any) -> Array:
     """Multiply and add."""
     return x * scale + offset
+
+
+def backwards(x: Any, with_state: bool) -> Any:
+    """Turn the order of the steps (N, T, ...) round; a state stays as it is."""
+    if with_state:
+        return backwards(x[0], False), x[1]
+    return namespace(x).flip(x, axis=1)
+
+
+def bicubic(x: Array, scale: tuple[int, ...], sharp: bool) -> Array:
+    """Interpolate images by Keys' kernel: as PyTorch does if `sharp`, else as TensorFlow and JAX do."""
+    for axis, times in enumerate(scale, start=2):
+        n = shape_of(x)[axis]
+        rows = [cubic((i + 0.5) / times - 0.5, -0.75 if sharp else -0.5) for i in range(n * times)]
+        x = along(x, axis, [_held(row, n) if sharp else _rest(row, n) for row in rows])
+    return x
+
+
+def _held(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
+    """Take the element at the edge for those beyond."""
+    return [(min(max(j, 0), n - 1), w) for j, w in row]
+
+
+def _rest(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
+    """Leave out the elements beyond the edge, and give their weights to the others."""
+    total = sum(w for j, w in row if 0 <= j < n)
+    return [(min(max(j, 0), n - 1), w / total if 0 <= j < n else 0.0) for j, w in row]
 
 
 def same_pads(sizes: tuple[int, ...], windows: Any) -> tuple[tuple[int, int], ...]:

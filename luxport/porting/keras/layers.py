@@ -103,7 +103,7 @@ def _ported(layer: Any, path: str) -> Ported:
     """Port a model as a chain or a graph, and a layer as itself unless it takes more than one of ours."""
     children = _children(layer, path)
     if children == "graph":
-        return network_of(layer, _ported, path or layer.name)
+        return network_of(getattr(layer, "_functional", None) or layer, _ported, path or layer.name)
     found = _steps(layer, path) if children is None else None
     if found is not None and len(found) == 1 and found[0].needs != "first":
         return found[0].layer, found[0].ps, found[0].st
@@ -164,7 +164,7 @@ def _children(model: Any, path: str) -> Any:
     if not type(model).__module__.startswith("keras.src.models."):
         raise NoCounterpartError(f"from_keras: {here} has no counterpart: is neither Sequential nor Functional")
     layers = list(model.layers) if kind == "Sequential" else _called(model)
-    if layers is None:
+    if layers is None or _has_masks(model):
         return "graph"
     again = [layer.name for i, layer in enumerate(layers) if layer.weights and any(layer is one for one in layers[:i])]
     if again and kind == "Functional":
@@ -172,6 +172,13 @@ def _children(model: Any, path: str) -> Any:
     if again:
         raise NoCounterpartError(f"from_keras: {here} has no counterpart: {again[0]} is used more than once")
     return [layer for layer in layers if type(layer).__name__ != "InputLayer"]
+
+
+def _has_masks(model: Any) -> bool:
+    """Tell whether a model hands on masks beside its arrays."""
+    graph = getattr(model, "_functional", None) or model
+    nodes = [node for nodes in getattr(graph, "_nodes_by_depth", {}).values() for node in nodes]
+    return any(getattr(tensor, "_keras_mask", None) is not None for node in nodes for tensor in node.outputs)
 
 
 def _called(model: Any) -> list[Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
-from operator import add, matmul, mul, sub, truediv
+from operator import add, matmul, mul, ne, sub, truediv
 from typing import Any
 
 from luxport.backend import Array, namespace
@@ -60,7 +60,15 @@ def dot(arrays: tuple[Any, ...], axes: Any, normalize: bool) -> Array:
     return xp.reshape(z, (-1, *left, *right)) if left or right else z[:, 0, :]
 
 
-_OF_TWO = {"Add": add, "Subtract": sub, "Multiply": mul, "TrueDivide": truediv, "Divide": truediv, "Matmul": matmul}
+_OF_TWO = {
+    "Add": add,
+    "Subtract": sub,
+    "Multiply": mul,
+    "TrueDivide": truediv,
+    "Divide": truediv,
+    "Matmul": matmul,
+    "NotEqual": ne,
+}
 
 MERGING: Mapping[str, tuple[Callable[..., Any], Mapping[str, str]]] = {
     **{name: (_Folded(function), {}) for name, function in _OF_TWO.items()},

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import luxport
+from luxport.backend import namespace
+from luxport.core.anatomy import Parameters, States
 from luxport.core.layer import Layer
 from luxport.porting.keras.conventions import momentum
-from luxport.porting.keras.steps import Needs, Step, arrays, sizes_of
+from luxport.porting.keras.steps import Needs, Step, arrays, host, sizes_of
+from luxport.random import Rng
 from luxport.tree.static import Static
 
-__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
+__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm", "spectral"]
 
 
 def _rank(layer: Any) -> int:
@@ -91,3 +95,44 @@ def rms_norm(layer: Any) -> Step:
     """Return an RMSNormalization."""
     shape = _trailing(layer)
     return Step(luxport.RMSNorm(shape, epsilon=float(layer.epsilon)), arrays(layer, scale="scale"), needs="keras")
+
+
+class SpectralNormalization(luxport.SpectralNorm):
+    """A `SpectralNorm` that keeps its weights until it is trained.
+
+    Keras overwrites the kernel with the normalized one at each call in training, and leaves it as it is in testing: at
+    first weights are multiplied by what they would be divided by, the `size` in the state, which training makes 1.
+    """
+
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make those of the norm, and a size of 1."""
+        return super().initial_states(rng) | {"size": np.ones((), np.float32)}
+
+    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
+        """Divide the weights and call the layer with them."""
+        size, norm = st["size"], {name: st[name] for name in ("layer", "u", "training")}
+        if st["training"]:
+            y, norm = super().__call__(x, ps, norm)
+            return y, {**norm, "size": namespace(size).ones_like(size)}
+        weights, _ = self._divide(ps, st["u"], 0)
+        weights = {name: weight * namespace(size).astype(size, weight.dtype) for name, weight in weights.items()}
+        y, inner = self.layer(x, {**ps, **weights}, st["layer"])
+        return y, {**norm, "layer": inner, "size": size}
+
+
+def spectral(port: Callable[[Any], list[Step]]) -> Callable[[Any], list[Step]]:
+    """Return what makes a SpectralNormalization around a layer."""
+
+    def make(layer: Any) -> list[Step]:
+        if type(layer.layer).__name__.startswith(("Depthwise", "Separable")):
+            raise ValueError(f"{type(layer.layer).__name__} has no axis of outputs")
+        first, *others = port(layer.layer)
+        weight, u = first.ps["weight"], host(layer.vector_u)[0]
+        axis = 0 if weight.ndim > 2 else -1
+        rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)
+        size = np.linalg.norm(rows.T @ u) / (np.linalg.norm(u) or 1.0)
+        made = SpectralNormalization(first.layer, axes=axis, iterations=layer.power_iterations)
+        st = {"layer": first.st, "u": {"weight": u}, "size": np.asarray(size or 1.0, u.dtype)}
+        return [replace(first, layer=made, st=st | {"training": Static(False)}), *others]
+
+    return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import luxport
@@ -14,6 +15,7 @@ from luxport.porting.keras.steps import Step, activated, arrays, function_step, 
 __all__ = [
     "conv",
     "conv_transpose",
+    "convolution",
     "cropping",
     "depthwise",
     "global_pool",
@@ -47,11 +49,11 @@ def conv(layer: Any) -> list[Step]:
     ps = arrays(layer, weight="kernel", bias="bias")
     ps["weight"] = conv_weight(ps["weight"])
     out, part, *kernel = ps["weight"].shape
-    make = _convolution(layer, luxport.CrossCor, kernel, (part * layer.groups, out), ps, groups=layer.groups)
+    make = convolution(layer, luxport.CrossCor, kernel, (part * layer.groups, out), ps, groups=layer.groups)
     return activated(layer, make, ps)
 
 
-def _convolution(
+def convolution(
     layer: Any, kind: Any, kernel: Sequence[int], channels: tuple[int, int], ps: Mapping[str, Any], **options: Any
 ) -> Callable[[Any], Layer]:
     """Return what makes a convolution of this kind for an activation."""
@@ -78,7 +80,7 @@ def _depthwise_layer(layer: Any, ps: dict[str, Any]) -> Callable[[Any], Layer]:
     *kernel, channels, multiplier = ps["weight"].shape
     ps["weight"] = depthwise_weight(ps["weight"])
     sizes = channels, channels * multiplier
-    return _convolution(layer, luxport.DepthwiseConv, kernel, sizes, ps, cross_correlation=True)
+    return convolution(layer, luxport.DepthwiseConv, kernel, sizes, ps, cross_correlation=True)
 
 
 def separable(layer: Any) -> list[Step]:
@@ -180,6 +182,10 @@ def cropping(layer: Any) -> Step:
 def upsampling(layer: Any) -> Step:
     """Return an upsampling; Keras does not align corners."""
     mode = getattr(layer, "interpolation", "nearest")
+    if mode == "bicubic":
+        # Keras leaves bicubic to its backend, and PyTorch's is another one.
+        torch = import_module("keras").backend.backend() == "torch"
+        return function_step(functions.bicubic, layout(layer), scale=sizes_of(layer.size), sharp=torch)
     if mode not in ("nearest", "bilinear"):
         raise ValueError(f"interpolation={mode!r}")
     corners = {} if mode == "nearest" else {"align_corners": False}

@@ -11,7 +11,7 @@ from luxport.backend import Array, array_device, namespace
 from luxport.ops.shapes import sizes_of
 from luxport.porting.torch.functions.windows import each_axis
 
-__all__ = ["FUNCTIONS", "pixel_unshuffle"]
+__all__ = ["FUNCTIONS", "along", "cubic", "pixel_unshuffle"]
 
 
 def _interpolate(
@@ -44,7 +44,7 @@ def _interpolate(
     ):
         return ops.upsample_linear(x, size=wanted, align_corners=bool(align_corners))
     for axis, (n, new, step) in enumerate(zip(sizes, wanted, steps, strict=True), start=2):
-        x = _along(x, axis, _weights(n, new, step, mode, bool(align_corners)))
+        x = along(x, axis, _weights(n, new, step, mode, bool(align_corners)))
     return x
 
 
@@ -59,7 +59,7 @@ def _weights(n: int, new: int, step: float, mode: str, align_corners: bool) -> l
     else:
         places = [(i + 0.5) * step - 0.5 for i in range(new)]
     if mode == "bicubic":
-        return [[(min(max(j, 0), n - 1), w) for j, w in _cubic(place)] for place in places]
+        return [[(min(max(j, 0), n - 1), w) for j, w in cubic(place, -0.75)] for place in places]
     if mode not in ("linear", "bilinear", "trilinear"):
         raise ValueError(f"interpolate with mode={mode!r} has no counterpart")
     rows = []
@@ -69,9 +69,9 @@ def _weights(n: int, new: int, step: float, mode: str, align_corners: bool) -> l
     return rows
 
 
-def _cubic(place: float) -> list[tuple[int, float]]:
-    """Return the four neighbors and their weights: Keys' kernel with a = -3/4, as PyTorch has it."""
-    a, below = -0.75, math.floor(place)
+def cubic(place: float, a: float) -> list[tuple[int, float]]:
+    """Return the four neighbors and their weights: Keys' kernel; PyTorch has a = -3/4, others -1/2."""
+    below = math.floor(place)
     t = place - below
 
     def near(d: float) -> float:
@@ -84,7 +84,7 @@ def _cubic(place: float) -> list[tuple[int, float]]:
     return [(below - 1 + i, weight) for i, weight in enumerate(weights)]
 
 
-def _along(x: Array, axis: int, rows: list[list[tuple[int, float]]]) -> Array:
+def along(x: Array, axis: int, rows: list[list[tuple[int, float]]]) -> Array:
     """Make each new element along an axis of old ones."""
     xp = namespace(x)
     total = None

@@ -1,0 +1,100 @@
+"""Cases of `GaussianNoise` and `GaussianDropout`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import GaussianDropout, GaussianNoise, NoOpLayer, ops
+from luxport_conformance.case import Case, Property
+from luxport_conformance.cases.declare import draw, fails, forward
+from luxport_conformance.compare import Tolerance
+
+__all__ = ["CASES"]
+
+THOUSAND = draw(1000)
+DOCUMENTED = ("keras: the identity in testing, and noise of this deviation in training",)
+# Four times the error of a mean and a deviation of a thousand.
+AROUND = "a mean of {} and a deviation of {}"
+
+# The noise is float32, and backends differ in the last bits of their logarithms.
+DRAWN: dict[str, Any] = {"dtypes": ("float32",), "tolerance": Tolerance(reduction=4)}
+
+
+def _noisy(mean: float, std: float) -> Property:
+    error = std / math.sqrt(1000)
+    return Property(
+        AROUND.format(mean, std), lambda y: abs(y.mean() - mean) < 4 * error and abs(y.std() - std) < 3 * error
+    )
+
+
+def _drawn(st: Any) -> Any:
+    return ops.normal(st["rng"]["key"], st["rng"]["counter"], shape=(1000,))
+
+
+CASES: list[Case] = [
+    forward("gaussian_noise.test", DOCUMENTED, GaussianNoise(0.5), THOUSAND, y=THOUSAND),
+    forward(
+        "gaussian_noise.deviation",
+        DOCUMENTED,
+        GaussianNoise(2.5),
+        np.full(1000, 7.0),
+        training=True,
+        y=_noisy(7.0, 2.5),
+    ),
+    forward(
+        "gaussian_noise.values",
+        ("formula: x + std noise",),
+        *(GaussianNoise(0.5), THOUSAND),
+        training=True,
+        y=lambda x, ps, st: x + 0.5 * _drawn(st),
+        **DRAWN,
+    ),
+    forward("gaussian_dropout.test", DOCUMENTED, GaussianDropout(0.5), THOUSAND, y=THOUSAND),
+    forward(
+        "gaussian_dropout.deviation",
+        ("keras: a deviation of sqrt(p / (1 - p)) around 1",),
+        *(GaussianDropout(0.2), np.full(1000, 3.0)),
+        training=True,
+        y=_noisy(3.0, 1.5),
+    ),
+    forward(
+        "gaussian_dropout.values",
+        ("formula: x (1 + sqrt(p / (1 - p)) noise)",),
+        *(GaussianDropout(0.2), THOUSAND),
+        training=True,
+        y=lambda x, ps, st: x * (1.0 + 0.5 * _drawn(st)),
+        **DRAWN,
+    ),
+]
+
+for kind, wrong, text in (
+    (GaussianNoise, -0.5, "GaussianNoise expects a standard deviation of at least 0, got -0.5"),
+    (GaussianNoise, float("inf"), "GaussianNoise expects a standard deviation of at least 0, got inf"),
+    (GaussianDropout, 1.0, r"GaussianDropout expects a probability in \[0, 1\), got 1.0"),
+):
+    CASES.append(
+        fails(
+            f"{kind.__name__}.refuses_{wrong}",
+            ("definition: there is no such noise",),
+            lambda kind=kind, wrong=wrong: kind(wrong),
+            subject=kind.__name__,
+            raises=ValueError,
+            message=text,
+        )
+    )
+for kind in (GaussianNoise, GaussianDropout):
+    CASES.append(
+        forward(
+            f"{kind.__name__}.none",
+            ("definition: without noise there is no layer",),
+            luxport.Chain(kind(0), NoOpLayer()),
+            THOUSAND,
+            training=True,
+            y=THOUSAND,
+            subject=kind.__name__,
+        )
+    )
