@@ -14,6 +14,7 @@ from luxport.text import is_own, make_printable, safe_to_show, shown
 
 __all__ = [
     "built_in_own_words",
+    "did_you_mean",
     "expect_function",
     "expect_places",
     "says_what_it_takes",
@@ -66,6 +67,10 @@ _ELSEWHERE = {
     "causal": ("is_causal",),
     "mode": ("reduction", "method"),
     "kernel_initializer": ("init_weight",),
+    "init": ("init_weight",),
+    "features": ("out_dims", "out_channels"),
+    "return_sequences": ("return_sequence",),
+    "batchsize": ("batch_size",),
     "bias_initializer": ("init_bias",),
     "n": ("repeats",),
 }
@@ -216,7 +221,7 @@ def _wrong(
     for option in options:
         if option not in named:
             takes = f"it takes {', '.join(named)}" if named else "it takes no options"
-            return f"{name} has no option '{safe_to_show(option, 60)}': {_did_you_mean(option, named)}{takes}"
+            return f"{name} has no option '{safe_to_show(option, 60)}': {did_you_mean(option, named)}{takes}"
     given = args[first:]
     if len(given) > len(by_position) and not any_number:
         return f"{head} {_call(name, known)}, got {len(given)} arguments by position"
@@ -229,10 +234,12 @@ def _wrong(
     return f"{head} {_call(name, known)}, got no {' and no '.join(missing)}"
 
 
-def _did_you_mean(option: str, named: list[str]) -> str:
+def did_you_mean(option: str, named: list[str]) -> str:
+    """Ask for the option that was meant: by what other libraries call it, else by its spelling; "" if none is near."""
     from difflib import get_close_matches  # only a wrong call needs it
 
-    meant = [name for name in _ELSEWHERE.get(option, ()) if name in named] or get_close_matches(option, named, 1)
+    known = _ELSEWHERE.get(option)
+    meant = [name for name in known if name in named] if known else get_close_matches(option, named, 1)
     return f"did you mean {meant[0]}? " if meant else ""
 
 

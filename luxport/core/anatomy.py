@@ -7,8 +7,9 @@ from typing import Any, ClassVar, TypeAlias
 
 from luxport.call_arguments import built_in_own_words
 from luxport.random import Rng
+from luxport.text import kind_of
 
-__all__ = ["LayerBase", "has_layers", "NamedLayers", "Parameters", "States", "by_name", "is_layers"]
+__all__ = ["LayerBase", "has_layers", "NamedLayers", "Parameters", "States", "by_name", "expect_no_layer", "is_layers"]
 
 
 Parameters: TypeAlias = Mapping[str, Any]
@@ -56,6 +57,8 @@ class NamedLayers(Mapping[str, Any]):
         self._items = tuple(self._layers.items())
 
     def __getitem__(self, name: str) -> Any:
+        if name not in self._layers:
+            raise KeyError(f"no layer {name!r}: by position model[0], by name one of {', '.join(self._layers)}")
         return self._layers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -72,6 +75,18 @@ class NamedLayers(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"NamedLayers({self._layers!r})"
+
+
+def expect_no_layer(function: str, ps: Any) -> None:
+    """Expect parameters where somebody from another library would give the model, which there has them inside.
+
+    Raises: TypeError
+    """
+    if isinstance(ps, LayerBase):
+        raise TypeError(
+            f"{function} expects a tree of arrays, got {kind_of(ps)}, which holds none: "
+            "ps, st = luxport.setup(rng, layer)"
+        )
 
 
 def is_layers(value: Any) -> bool:

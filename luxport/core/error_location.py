@@ -98,7 +98,10 @@ def _wrong_arguments(
     wrong = wrong_arguments("it", call, (layer, *args), options)
     if wrong is None:
         return None
-    error = LayerTypeError(f"is called as y, st = model(x, ps, st): {wrong.replace('is built as it', 'takes ')}")
+    from luxport.habits import hint_for_option  # mistakes alone need it
+
+    hint = next(filter(None, map(hint_for_option, options)), "") if " has no option " in wrong else ""
+    error = LayerTypeError(f"is called as y, st = model(x, ps, st): {wrong.replace('is built as it', 'takes ')}{hint}")
     _move_out(error.place, layer, None)
     return error
 

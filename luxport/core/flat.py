@@ -15,7 +15,7 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, namespace
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
-from luxport.core.anatomy import LayerBase
+from luxport.core.anatomy import expect_no_layer
 from luxport.ops._operation import operation
 from luxport.text import kind_of
 from luxport.tree.ordered_keys import in_order
@@ -51,10 +51,7 @@ def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, L
     >>> flatten({"bias": np.array([5.0]), "weight": np.ones((2, 2))}, like=unflatten)[0]
     array([1., 1., 1., 1., 5.])
     """
-    if isinstance(ps, LayerBase):
-        raise TypeError(
-            f"flatten expects a tree of arrays, got {kind_of(ps)}, which holds none: ps, st = luxport.setup(rng, layer)"
-        )
+    expect_no_layer("flatten", ps)
     if like is not None:
         layout = _layout_of(like)
         check_size("flatten", ps)

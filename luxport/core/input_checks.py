@@ -45,9 +45,11 @@ def check_dtype(x: Array, parameter: Array) -> None:
     if type(x) is not type(parameter):
         want, got = backend_of(parameter).name, backend_of(x).name
         if want != got:
+            # Parameters of NumPy are often those of a setup that was not told the backend.
+            remedy = f"make them with luxport.setup(..., backend={shown(got)}), or " if want == "numpy" else ""
             raise LayerTypeError(
                 f"expects an input of {want} as its parameters, got one of {got}: "
-                f"move it with luxport.to(x, backend={shown(want)})"
+                f"{remedy}move it with luxport.to(x, backend={shown(want)})"
             )
     if x.dtype != parameter.dtype and not casts(x, parameter):
         want, got = dtype_name(parameter), dtype_name(x)

@@ -56,6 +56,7 @@ class Layer(LayerBase, ABC):
         own_fields = "__annotations__" in vars(cls) or cls.__init__ is object.__init__
         equality, hashing = "__eq__" not in vars(cls), "__hash__" not in vars(cls)
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
+        _expect_fields_for_layers(cls)
         if cls.children is not LayerBase.children:
             compare_once(cls, equality=equality, hashing=hashing)
         if "__init__" in vars(cls):
@@ -75,6 +76,17 @@ class Layer(LayerBase, ABC):
 
     def __str__(self) -> str:
         return display(self)
+
+
+def _expect_fields_for_layers(kind: type) -> None:
+    """Expect a type before each layer in a class: without one it is no field, and gets no parameters."""
+    known = {**getattr(kind, "__dataclass_fields__", {}), **vars(kind).get("__annotations__", {})}
+    for name, value in vars(kind).items():
+        if isinstance(value, LayerBase) and name not in known:
+            raise TypeError(
+                f"{kind.__name__} has the layer {name} without a type, which is no field: write {name}: luxport.Layer "
+                f"= {type(value).__name__}(...) in a class derived from luxport.ContainerLayer"
+            )
 
 
 def check_layer(function: str, model: Any) -> None:

@@ -15,9 +15,11 @@ from luxport.backend import (
 )
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
+from luxport.core.error_location import retold
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.core.modes import test_mode
+from luxport.errors import LayerError
 from luxport.text import shown
 
 __all__ = ["output_shape"]
@@ -40,7 +42,17 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     check_layer("output_shape", model)
     ps = abstract_values(initial_parameters, model)
     st = test_mode(abstract_values(initial_states, model))
-    y, _ = model(_abstract_inputs(input_shape, dtype), ps, st)
+    inputs = _abstract_inputs(input_shape, dtype)
+    try:
+        y, _ = model(inputs, ps, st)
+    except Exception as error:
+        if isinstance(error, LayerError) or AbstractArray.__name__ not in str(error):
+            raise
+        raise retold(
+            "runs on an array without values here, which a function of another library does not take: give it "
+            "luxport's own, such as luxport.relu",
+            error,
+        ) from error
     return tree.map(lambda leaf: tuple(leaf.shape), y)
 
 

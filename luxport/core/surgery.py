@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.anatomy import LayerBase, NamedLayers, Parameters, States, by_name
+from luxport.core.anatomy import LayerBase, NamedLayers, Parameters, States, by_name, expect_no_layer
 from luxport.core.entries import learn_entries
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
@@ -91,6 +91,7 @@ def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
     >>> [(".".join(path), array.shape) for path, array in trainables(ps, path=True)]
     [('weight', (3, 2)), ('bias', (2,))]
     """
+    expect_no_layer("trainables", ps)
     found: dict[int, tuple[tuple[str, ...], Any]] = {}
     for where, leaf in tree.leaves_with_path(ps):
         kind = str(getattr(leaf, "dtype", None))

@@ -160,7 +160,11 @@ def match_target(loss: str, y_hat: Array, y: Any, *, complex_too: bool = False) 
     if type(y) is not type(y_hat):
         backend_of(y_hat, y)
     if not same_shape(y_hat.shape, y.shape):
-        raise ValueError(f"{loss} expects y_hat and y of one shape, got {shape_text(y_hat)} and {shape_text(y)}")
+        labels = len(y.shape) + 1 == len(y_hat.shape) and not is_inexact(y)
+        raise ValueError(
+            f"{loss} expects y_hat and y of one shape, got {shape_text(y_hat)} and {shape_text(y)}"
+            + (": labels are for SparseCrossEntropyLoss, luxport.training.onehotbatch makes rows of them" * labels)
+        )
     xp = namespace(y_hat, y)
     if y.dtype == y_hat.dtype:
         return xp, y_hat, y

@@ -7,7 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import namespace
-from luxport.call_arguments import says_what_it_takes
+from luxport.call_arguments import did_you_mean, says_what_it_takes
 from luxport.optimizers._hyperparameters import fill_in, names_of, scalar, shortest, with_values
 from luxport.optimizers._rule import Compound
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
@@ -47,16 +47,17 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
         values = {"eta": eta, **values}
     if not values:
         raise ValueError("adjust expects a hyper-parameter to change: adjust(state, eta=0.01)")
-    found: set[str] = set()
+    known: set[str] = set()
 
     def adjusted(group: Group) -> Group:
-        found.update(names_of(group.rule.value) & values.keys())
+        known.update(names_of(group.rule.value))
         rule, new = _adjust(group.rule.value, group.values, values)
         return group._replace(rule=Static(rule), values=new)
 
     new = _map_groups(adjusted, state, at)
-    for name in values.keys() - found:
-        warn(f"adjust found no rule with a hyper-parameter {name}", stacklevel=2)
+    for name in values.keys() - known:
+        meant = did_you_mean(name, sorted(known)).strip()
+        warn(f"adjust found no rule with a hyper-parameter {name}{meant and ': ' + meant}", stacklevel=2)
     return new
 
 

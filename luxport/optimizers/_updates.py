@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, is_array, is_inexact, namespace, same_shape
 from luxport.call_arguments import says_what_it_takes
+from luxport.core.anatomy import expect_no_layer
 from luxport.core.flat import FlatParameters
 from luxport.core.input_checks import shape_text
 from luxport.optimizers._chain import MixedPrecision
@@ -58,6 +59,7 @@ def setup(rule: Rule, ps: tree.Tree) -> OptimizerState:
     {'eta': array(0.1), 'rho': array(0.9)}
     """
     check_rule(rule)
+    expect_no_layer("optimizers.setup", ps)
     check_size("optimizers.setup", ps)
     expect_all_together(rule)
     places: dict[int, Path] = {}

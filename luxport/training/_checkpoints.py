@@ -18,7 +18,7 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.files.replacing import replacing
 from luxport.porting.files.saving import load, save
 from luxport.training._data_loader import DataLoader
-from luxport.training._state import TrainState
+from luxport.training._state import TrainState, expect_state
 
 __all__ = ["restore", "save_checkpoint"]
 
@@ -50,6 +50,7 @@ def save_checkpoint(
     >>> int(restore(folder, state).step)
     0
     """
+    expect_state("save_checkpoint(folder, state)", state)
     state.expect_kept()
     if isinstance(keep, bool) or keep < 1:
         raise ValueError(f"save_checkpoint expects to keep at least 1, got {keep}")
@@ -90,6 +91,7 @@ def restore(folder: str | PathLike[str], state: TrainState, *, loader: DataLoade
     Raises: FileNotFoundError if there is no checkpoint; FileFormatError if none can be read; ValueError for one of
             another model or rule, that names each path, what was wanted and what came
     """
+    expect_state("restore(folder, state)", state)
     state.expect_kept()
     place = Path(folder)
     found = _steps(place)

@@ -148,7 +148,8 @@ def test_mixed_backends_in_a_layer(backend, other, message):
     )
     assert message(TypeError, MODEL, x, ps, st) == (
         f"Dense at layer_1 expects an input of {other} as its parameters, got one of {backend}: "
-        f"move it with luxport.to(x, backend={other!r})"
+        + (f"make them with luxport.setup(..., backend={backend!r}), or " if other == "numpy" else "")
+        + f"move it with luxport.to(x, backend={other!r})"
     )
     assert message(TypeError, lp.jit(MODEL), x, ps, st) == f"luxport {want}"
     assert message(TypeError, lp.ops.dense, x, ps["layer_1"]["weight"], None) == f"dense {want}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -40,6 +41,14 @@ def called(layer: Any, x: Any) -> Any:
     return layer(x, *lp.setup(0, layer))
 
 
+def loses_a_layer() -> None:
+    class Net(lp.Layer):
+        fc = lp.Dense(3, 3)
+
+        def __call__(self, x: Any, ps: Any, st: Any) -> Any:
+            return x, st
+
+
 def torch_state() -> Any:
     return training.TrainState.create(MODEL, ADAM, backend="torch")
 
@@ -58,6 +67,9 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "features": (lambda: MODEL(np.ones((4, 7), np.float32), PS, ST), "Dense at layer_1 expects (..., 3), got (4, 7)"),
     "channels last": (lambda: called(lp.Conv((3, 3), 1, 4), np.ones((2, 9, 9, 1), np.float32)), "(N, 1, H, W)"),
     "no batch": (lambda: called(lp.Conv((3, 3), 1, 4), np.ones((1, 9, 9), np.float32)), "(N, 1, H, W)"),
+    "NumPy's parameters": (lambda: MODEL(torch.ones(4, 3), PS, ST), "luxport.setup(..., backend='torch')"),
+    "train=False": (lambda: MODEL(X, PS, ST, train=False), "luxport.test_mode(st)"),
+    "a key": (lambda: MODEL(X, PS, ST, rngs={"dropout": 0}), "the keys of random numbers are in st"),
     "an index": (lambda: called(lp.Embedding(5, 3), np.array([7])), "below 5, got 7"),
     # A layer
     "relu by name": (lambda: lp.Dense(3, 4, "relu"), "pass luxport.relu"),
@@ -76,22 +88,38 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "percent": (lambda: lp.Dropout(50), "a probability in [0, 1], got 50"),
     "no connection": (lambda: lp.SkipConnection(lp.Dense(3, 3)), "got no connection"),
     "a sign": (lambda: lp.SkipConnection(lp.Dense(3, 3), "+"), "a function or a layer as connection"),
+    "a layer without a type": (loses_a_layer, "write fc: luxport.Layer = Dense(...)"),
+    "layers by number": (lambda: MODEL.layers[0], "by position model[0]"),
+    "an init": (lambda: lp.Dense(3, 4, init=np.ones), "did you mean init_weight?"),
+    "JAX's relu": (lambda: lp.summary(lp.Dense(3, 4, jax.nn.relu), X), "luxport's own, such as luxport.relu"),
+    "PyTorch's tanh": (lambda: lp.output_shape(lp.Dense(3, 4, torch.tanh), (1, 3)), "Dense runs on an array without"),
     "a layer in a Layer": (lambda: lp.setup(0, Holds(lp.Dense(3, 3))), "derive it from luxport.ContainerLayer"),
     # A name
     "Linear": (lambda: lp.Linear, "luxport.Dense"),
     "Sequential": (lambda: lp.Sequential, "luxport.Chain"),
     "Flatten": (lambda: lp.Flatten, "luxport.FlattenLayer"),
     "Conv2d": (lambda: lp.Conv2d, "luxport.Conv has as many axes as its window"),
-    "MaxPooling2D": (lambda: lp.MaxPool2d, "luxport.MaxPool"),
+    "MaxPooling2D": (lambda: lp.MaxPooling2D, "luxport.MaxPool has"),
+    "GlobalAveragePooling2D": (lambda: lp.GlobalAveragePooling2D, "luxport.GlobalMeanPool"),
     "AvgPool2d": (lambda: lp.AvgPool2d, "luxport.MeanPool"),
     "ReLU": (lambda: lp.ReLU, "did you mean luxport.relu?"),
     "Adam": (lambda: lp.Adam, "luxport.optimizers.Adam"),
     "mse": (lambda: lp.mse, "luxport.losses.mse"),
     "glorot_uniform": (lambda: lp.glorot_uniform, "luxport.initializers.glorot_uniform"),
     "DataLoader": (lambda: lp.DataLoader, "luxport.training.DataLoader"),
+    "softmax": (lambda: lp.softmax, "luxport.ops.softmax"),
+    "SGD": (lambda: optimizers.SGD, "luxport.optimizers.Descent, or luxport.optimizers.Momentum"),
+    "ADAM": (lambda: optimizers.ADAM, "did you mean Adam?"),
+    "optax.chain": (lambda: optimizers.chain, "luxport.optimizers.OptimizerChain"),
+    "SparseCategoricalCrossentropy": (lambda: losses.SparseCategoricalCrossentropy, "losses.SparseCrossEntropyLoss"),
+    "BCEWithLogitsLoss": (lambda: losses.BCEWithLogitsLoss, "luxport.losses.BinaryCrossEntropyLoss(logits=True)"),
+    "StepLR": (lambda: schedules.StepLR, "luxport.schedules.Step"),
+    "ModelCheckpoint": (lambda: training.ModelCheckpoint, "luxport.training.BestCheckpoint"),
+    "Dense of training": (lambda: training.Dense, "luxport.Dense"),
     "optim": (lambda: lp.optim, "luxport.optimizers"),
     "destructure": (lambda: lp.destructure, "luxport.flatten"),
     "a slip": (lambda: lp.BatchNrom, "did you mean luxport.BatchNorm?"),
+    "count_params": (lambda: MODEL.count_params(), "luxport.parameter_length(model)"),
     "eval": (lambda: MODEL.eval(), "st = luxport.test_mode(st)"),
     "train": (lambda: MODEL.train(), "luxport.train_mode(st)"),
     "parameters": (lambda: MODEL.parameters(), "ps, st = luxport.setup(rng, model)"),
@@ -103,19 +131,21 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "weight": (lambda: lp.Dense(3, 4).weight, "a layer holds no arrays"),
     "test_mode of a model": (lambda: lp.test_mode(MODEL), "st = luxport.test_mode(st)"),
     "flatten of a model": (lambda: lp.flatten(MODEL), "ps, st = luxport.setup(rng, layer)"),
+    "trainables of a model": (lambda: lp.trainables(MODEL), "ps, st = luxport.setup(rng, layer)"),
     "setup(model)": (lambda: lp.setup(MODEL), "setup(rng, model"),
     # Training
     "lr": (lambda: optimizers.Adam(lr=1e-3), "did you mean eta?"),
     "a schedule": (lambda: optimizers.Adam(schedules.Exp(0.1, 0.5)), "optimizers.Scheduler(Adam()"),
     "parameters to Adam": (lambda: optimizers.setup(optimizers.Adam(PS), PS), "Adam expects"),
     "ps before the rule": (lambda: optimizers.setup(PS, ADAM), "a rule, such as luxport.optimizers.Adam(0.001)"),
+    "the model to optimize": (lambda: optimizers.setup(ADAM, MODEL), "ps, st = luxport.setup(rng, layer)"),
     "the class": (lambda: optimizers.setup(optimizers.Adam, PS), "call it"),
     "the rule as state": (lambda: optimizers.update(ADAM, PS, PS), "setup(Adam(...), ps)"),
     "ps before the state": (lambda: optimizers.update(PS, optimizers.setup(ADAM, PS), PS), "parameters as ps"),
     "gradients of NumPy": (lambda: lp.grad(lambda p: (p**2).sum())(X), "use arrays of jax, torch or tf"),
     "no scalar": (lambda: lp.grad(lambda p: 2 * p)(jnp.ones(3)), "a real scalar from its function"),
     "a pair": (lambda: lp.grad(lambda p: (p.sum(), 1))(jnp.ones(3)), "has_aux=True"),
-    "labels as integers": (lambda: losses.logitcrossentropy(X, np.array([0, 1, 2, 0])), "one shape"),
+    "labels as integers": (lambda: losses.logitcrossentropy(X, np.array([0, 1, 2, 0])), "SparseCrossEntropyLoss"),
     "shapes that broadcast": (lambda: losses.mse(X, np.ones((4, 1), np.float32)), "one shape, got (4, 3) and (4, 1)"),
     "state before data": (
         lambda: training.train_step(torch_state(), (X, X), MSE),
@@ -124,9 +154,12 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "data before state": (lambda: training.fit(MSE, (X, X), torch_state()), "fit(objective, state, data)"),
     "a loss by name": (lambda: training.fit("mse", torch_state(), (X, X), show=None), "a function of (model, ps, st"),
     "a loss as function": (lambda: training.fit(losses.mse, torch_state(), (X, X), show=None), "such as MSELoss()"),
+    "the model to restore": (lambda: training.restore("run", MODEL), "TrainState.create(model, rule)"),
     # The rest
     "a backend": (lambda: lp.setup(0, MODEL, backend="tensorflo"), "expected one of cupy, jax"),
     "a dtype": (lambda: lp.setup(0, MODEL, dtype="fp16"), "one of float16, bfloat16"),
+    "save(path, state)": (lambda: lp.save("m.safetensors", torch_state()), "luxport.training.save_checkpoint"),
+    "save(path, model)": (lambda: lp.save("m.safetensors", MODEL), "save(path, ps, st)"),
     "save(ps)": (lambda: lp.save(PS, "m.safetensors"), "a path expected"),
 }
 
@@ -134,7 +167,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_one_line_with_its_cure(name: str) -> None:
     call, cure = MISTAKES[name]
-    with pytest.raises((TypeError, ValueError, AttributeError, IndexError)) as caught:
+    with pytest.raises((TypeError, ValueError, AttributeError, LookupError)) as caught:
         call()
     text = str(caught.value)
     assert cure in text

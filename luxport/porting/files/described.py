@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import Array, backend_of, find_owner
+from luxport.core.anatomy import LayerBase
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied
 from luxport.porting.errors import FileFormatError
 from luxport.porting.files.safetensors_writer import DTYPES
@@ -163,7 +164,9 @@ class TreeReader:
 
 def _host(leaf: Array, path: str) -> Any:
     if find_owner(type(leaf)) is None:
-        raise TypeError(f"save expects arrays, numbers, Static and None, got {type(leaf).__name__} at {path}")
+        kind = type(leaf).__name__
+        hint = ": ps, st = luxport.setup(rng, layer), and save(path, ps, st)" if isinstance(leaf, LayerBase) else ""
+        raise TypeError(f"save expects arrays, numbers, Static and None, got {kind} at {path}{hint}")
     host = np.asarray(backend_of(leaf).to_numpy(leaf), order="C")
     if host.dtype.name not in DTYPES:
         raise TypeError(f"save expects a dtype that safetensors has, got {host.dtype} at {path}")

@@ -63,6 +63,11 @@ def save(
     >>> load(path, model=model)[0]["weight"].shape
     (2, 3)
     """
+    if type(ps).__name__ == "TrainState":
+        raise TypeError(
+            "save expects parameters as ps, got a TrainState: luxport.save(path, state.ps, state.st), or "
+            "luxport.training.save_checkpoint(folder, state) for all of it"
+        )
     writer = TreeWriter()
     given = {"ps": ps, "st": st, "opt": optimizer}
     for values in given.values():
