@@ -42,7 +42,7 @@ sphinx_gallery_conf: dict[str, Any] = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"/examples/\w+\.py$",
-    "ignore_pattern": r"(?<![a-z_])(toy_backend|distributed|digits|quick_start)\.py$",
+    "ignore_pattern": r"(?<![a-z_])(toy_backend|digits|quick_start)\.py$",
     "plot_gallery": str(FULL),
     "abort_on_example_error": True,
     "download_all_examples": False,

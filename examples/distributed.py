@@ -1,22 +1,27 @@
-"""Train one classifier of handwritten digits by several processes: one file for every engine, and for one process.
+"""
+Several processes
+=================
+
+Learnt here: one training loop for one process and for many. Each takes a share of scikit-learn's 1,797 images of
+digits; gradients are summed; afterwards rank 0 trains alone on all of the same batches, and prints how far the
+parameters are from each other. One file for every engine::
 
     torchrun --nproc-per-node 2 examples/distributed.py --backend torch
     torchrun --nproc-per-node 2 examples/distributed.py --backend jax
     mpiexec -n 2 python examples/distributed.py --engine mpi --backend torch
     python examples/distributed.py
-
-Each process takes a share of scikit-learn's 1,797 images. Afterwards rank 0 has trained alone, on all of the same
-batches, and prints how far the parameters are from each other.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_digits
+from tqdm import tqdm
 
 import luxport
 from luxport import distributed, optimizers, tree
@@ -63,11 +68,31 @@ def batches(data: Any, shortest: int, size: int, epochs: int) -> Any:
         yield from loader
 
 
-def alone(step: Step, data: Any, rule: Any, lengths: tuple[int, ...], arguments: Any) -> TrainState:
+# %%
+# What each process does: the optimizer is wrapped, and all begin with rank 0's parameters. All else is as alone.
+def train(epochs: int = 8, batch: int = 32, backend: str | None = None) -> tuple[float, list[float], TrainState, Any]:
+    """Return the mean of the last ten losses over all processes, this one's losses, the state, and the shares."""
+    x, y = images()
+    share = distributed.DistributedDataContainer((x[TEST:], y[TEST:]))
+    rule = distributed.DistributedOptimizer(optimizers.Momentum(0.05))
+    # Each process draws other parameters: rank 0's become those of all.
+    state = TrainState.create(model, rule, SEED + distributed.rank(), backend=backend)
+    state = distributed.synchronize(state)
+    step, losses = Step(backend or luxport.default_backend().name), []
+    quiet = None if distributed.rank() == 0 else True
+    for part in tqdm(list(batches(share.data, min(share.lengths), batch, epochs)), disable=quiet):
+        loss, state = step(state, part)
+        losses.append(loss)
+    last = distributed.allreduce(luxport.asarray(np.float32(np.mean(losses[-10:])), backend=backend))
+    return float(last), losses, state, share.lengths
+
+
+def alone(data: Any, lengths: tuple[int, ...], arguments: Any) -> TrainState:
     """Train in one process, each batch made of those that the processes have together."""
+    step = Step(arguments.backend)
     begins = [sum(lengths[:i]) for i in range(len(lengths))]
     shares = [tree.map(lambda leaf, i=i: leaf[i:], data) for i in begins]
-    state = TrainState.create(model, rule, SEED, backend=arguments.backend)
+    state = TrainState.create(model, optimizers.Momentum(0.05), SEED, backend=arguments.backend)
     together = zip(*[batches(share, min(lengths), arguments.batch, arguments.epochs) for share in shares], strict=True)
     for parts in together:
         _, state = step(state, tree.map(lambda *leaves: np.concatenate(leaves), *parts))
@@ -75,10 +100,12 @@ def alone(step: Step, data: Any, rule: Any, lengths: tuple[int, ...], arguments:
 
 
 def main() -> None:
-    """Train, and let rank 0 tell about it."""
+    """Train, let rank 0 tell about it, and draw the losses where there is one process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="auto", help="auto, torch, jax, mpi or local")
-    parser.add_argument("--backend", default="torch", help="whose arrays: torch, jax, tf or mlx")
+    parser.add_argument(
+        "--backend", default=os.environ.get("LUXPORT_BACKEND", "torch"), help="whose arrays: torch, jax, tf or mlx"
+    )
     parser.add_argument("--batch", type=int, default=32, help="samples of each process in each step")
     parser.add_argument("--epochs", type=int, default=8)
     arguments = parser.parse_args()
@@ -86,35 +113,34 @@ def main() -> None:
     distributed.initialize(arguments.engine, timeout=60)
     rank, workers = distributed.rank(), distributed.total_workers()
 
-    x, y = images()
-    data = (x[TEST:], y[TEST:])
-    share = distributed.DistributedDataContainer(data)
-    rule = optimizers.Momentum(0.05)
-    # Each process draws other parameters: rank 0's become those of all.
-    state = TrainState.create(model, distributed.DistributedOptimizer(rule), SEED + rank, backend=arguments.backend)
-    state = distributed.synchronize(state)
-    step = Step(arguments.backend)
-    losses, begin = [], time.perf_counter()
-    for batch in batches(share.data, min(share.lengths), arguments.batch, arguments.epochs):
-        loss, state = step(state, batch)
-        losses.append(loss)
+    begin = time.perf_counter()
+    last, losses, state, lengths = train(arguments.epochs, arguments.batch)
     seconds = time.perf_counter() - begin
 
     # Rank 0 tests for all: it has the same parameters as everyone.
-    last = distributed.allreduce(luxport.asarray(np.float32(np.mean(losses[-10:]))))
     if rank == 0:
+        x, y = images()
         logits, _ = model(luxport.asarray(x[:TEST]), state.ps, luxport.test_mode(state.st))
         right = float(accuracy(logits, luxport.asarray(y[:TEST])))
-        one = alone(step, data, rule, share.lengths, arguments)
+        one = alone((x[TEST:], y[TEST:]), lengths, arguments)
         apart = tree.map(lambda a, b: np.max(np.abs(a - b)), luxport.to_numpy(state.ps), luxport.to_numpy(one.ps))
         print(
             f"{workers} processes on {arguments.backend}, {len(losses)} steps of {workers} x {arguments.batch} in "
-            f"{seconds:.1f} s: loss {float(last):.4f}, accuracy {right:.1%}, "
+            f"{seconds:.1f} s: loss {last:.4f}, accuracy {right:.1%}, "
             f"{max(tree.leaves(apart)):.1e} from one process"
         )
     distributed.barrier()
     distributed.shutdown()
+    if workers == 1:
+        import matplotlib.pyplot as plt
+
+        plt.semilogy(losses)
+        plt.xlabel("step")
+        plt.ylabel("loss")
+        plt.show()
 
 
+# %%
+# What changes between backends: nothing, nor between engines.
 if __name__ == "__main__":
     main()

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_digits
+from tqdm import tqdm
 
 import luxport
 from luxport import BatchNorm, Chain, Conv, Dense, FlattenLayer, GlobalMeanPool, SamePad, SkipConnection, gelu, relu
@@ -106,7 +107,7 @@ def train(
     x, y = (np.asarray(pixels) / 8 - 1).astype(np.float32).reshape(-1, 1, 8, 8), np.asarray(labels, np.int32)
     state = luxport.training.TrainState.create(globals()[name](), luxport.optimizers.AdamW(0.003, lambda_=0.05))
     steps, loss = epochs * (count // 64), 0.0
-    for step, batch in enumerate(moved(x[:count], y[:count], epochs)):
+    for step, batch in enumerate(tqdm(moved(x[:count], y[:count], epochs), total=steps, disable=None)):
         state = state.adjust(eta=0.005 * min(1.0, 4 * (step + 1) / steps) * (1 - step / steps))
         loss, _, state = luxport.training.train_step(
             luxport.losses.CrossEntropyLoss(logits=True), batch, state, jit=COMPILED

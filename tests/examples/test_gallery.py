@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 import luxport
+from luxport import distributed
 
 FOLDER = Path(__file__).parents[2] / "examples"
-OTHERS = {"digits", "distributed", "quick_start", "toy_backend"}
+OTHERS = {"digits", "quick_start", "toy_backend"}
 # Those with tests of their own below.
-WITHOUT_NUMBER = {"imagenet", "networks_of_papers"}
+WITHOUT_NUMBER = {"distributed", "imagenet", "networks_of_papers"}
 RECORDED: dict[str, tuple[dict[str, Any], float]] = {
     "basics": ({"steps": 40}, 0.0127705),
     "bayesian_network": ({"draws": 20, "steps": 10}, -51.23),
@@ -54,6 +55,17 @@ def test_every_example_is_recorded_and_has_the_form_of_the_gallery() -> None:
         assert len(text.splitlines()) <= 150, name
         assert "Learnt here:" in (ast.get_docstring(ast.parse(text)) or ""), name
         assert "# What changes between backends: nothing." in text, name
+
+
+def test_one_process_of_many_gives_the_recorded_number() -> None:
+    distributed.initialize("local")
+    try:
+        with luxport.using("torch"):
+            last, losses, _, _ = runpy.run_path(str(FOLDER / "distributed.py"))["train"](epochs=1)
+    finally:
+        distributed.shutdown()
+    assert len(losses) == 46
+    assert last == pytest.approx(0.378357, rel=0.02)
 
 
 # torchvision 0.26's documentation of its models.
