@@ -32,6 +32,7 @@ html_show_copyright = False
 exclude_patterns = ["_build", "gallery/README.*", "*.py"]
 suppress_warnings = ["config.cache"]
 myst_heading_anchors = 3
+default_role = "literal"  # in the texts of examples
 python_maximum_signature_line_length = 88
 add_module_names = True
 pygments_style = "friendly"

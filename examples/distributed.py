@@ -141,6 +141,6 @@ def main() -> None:
 
 
 # %%
-# What changes between backends: nothing, nor between engines.
+# What changes between backends: nothing. Between engines: nothing, either.
 if __name__ == "__main__":
     main()

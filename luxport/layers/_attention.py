@@ -24,6 +24,9 @@ __all__ = ["MultiHeadAttention"]
 class MultiHeadAttention(ContainerLayer):
     """Attention of several heads side by side, each with projections of queries, keys and values of its own.
 
+    A head of d features puts out ``softmax(q kᵀ / sqrt(d) + bias) v``; all of them, side by side, go through the last
+    `Dense`.
+
     The input is x (queries, keys and values alike), ``(q, kv)``, ``(q, k, v)``, ``(q, k, v, mask)`` or
     ``(q, k, v, mask, bias)``, where mask and bias may be None. A key is seen where the mask is true. A query that
     sees none gets what the last `Dense` makes of 0.

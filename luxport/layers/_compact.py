@@ -154,6 +154,11 @@ class CompactLayer(WrapperLayer):
     State:  the children's, then arrays and constants, by name
     Raises: what the function and the children do
     Source: Lux.jl ``CompactLuxLayer``
+
+    >>> import luxport
+    >>> layer = luxport.compact("doubled", dense=luxport.Dense(3, 3))(lambda x, *, dense: 2 * dense(x))
+    >>> type(layer).__name__, luxport.output_shape(layer, (4, 3))
+    ('CompactLayer', (4, 3))
     """
 
     # Not among the printed fields: its name is the title, and its source is printed below the children.

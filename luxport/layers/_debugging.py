@@ -46,6 +46,12 @@ class DebugLayer(WrapperLayer):
     State:  the layer's
     Raises: FloatingPointError, as above; ValueError when built with an unknown check
     Source: Lux.jl ``DebugLayer``
+
+    >>> import numpy as np, luxport
+    >>> model = DebugLayer(luxport.WrappedFunction(np.sqrt))
+    >>> y, st = model(np.array([4.0]), *luxport.setup(0, model))
+    >>> y
+    array([2.])
     """
 
     layer: Layer

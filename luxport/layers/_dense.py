@@ -111,6 +111,11 @@ class Scale(Layer):
     Raises: ValueError when built with sizes that are no ints of at least 0; LayerError if the shape of x does not
             broadcast with dims, LayerTypeError if its dtype is not the weight's
     Source: Lux.jl ``Scale``; initial weight 1 as Flux's ``Scale``
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, Scale(2))
+    >>> Scale(2)(np.ones((1, 2), np.float32), ps | {"bias": np.array([0.0, 5.0], np.float32)}, st)[0] - ps["weight"]
+    array([[0., 5.]], dtype=float32)
     """
 
     dims: tuple[int, ...]

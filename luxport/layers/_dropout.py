@@ -97,6 +97,12 @@ class AlphaDropout(Layer):
     Raises: when built, ValueError unless 0 <= p <= 1, TypeError if p is no number; when called in training,
             LayerTypeError if x is not floating
     Source: Lux.jl ``AlphaDropout``; G. Klambauer et al. (2017)
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, AlphaDropout(0.3))
+    >>> y, st = AlphaDropout(0.3)(np.ones((2, 3), np.float32), ps, st)
+    >>> y.shape, int(st["rng"]["counter"])
+    ((2, 3), 1)
     """
 
     p: float

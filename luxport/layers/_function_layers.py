@@ -24,6 +24,10 @@ class WrappedFunction(Layer):
     State:  none
     Raises: TypeError when built with something that cannot be called
     Source: Lux.jl ``WrappedFunction``
+
+    >>> import numpy as np
+    >>> WrappedFunction(np.negative)(np.array([1.0]), {}, {})[0]
+    array([-1.])
     """
 
     function: Callable[[Any], Any]
@@ -46,6 +50,9 @@ class NoOpLayer(Layer):
     Params: none
     State:  none
     Source: Lux.jl ``NoOpLayer``
+
+    >>> NoOpLayer()(3, {}, {})
+    (3, {})
     """
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:

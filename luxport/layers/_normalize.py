@@ -91,6 +91,12 @@ class BatchNorm(_Tracking):
             or where the batch's statistics are taken if a channel has a single value or none;
             LayerTypeError if x is not floating, or its dtype is not the parameters'
     Source: Lux.jl ``BatchNorm``; S. Ioffe, C. Szegedy (2015)
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, BatchNorm(1))
+    >>> y, st = BatchNorm(1)(np.array([[1.0], [3.0]], np.float32), ps, st)
+    >>> y.round(3).tolist(), st["running_mean"]
+    ([[-1.0], [1.0]], array([0.2], dtype=float32))
     """
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
@@ -104,7 +110,8 @@ class BatchNorm(_Tracking):
 class InstanceNorm(_Tracking):
     """Normalize each channel of each sample over its positions, then scale, shift and activate.
 
-    As `BatchNorm`, but with a mean and a variance for each sample. Where running ones are tracked, they follow the
+    ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, as `BatchNorm`, but with a mean and a variance
+    for each sample. Where running ones are tracked, they follow the
     means of the samples' and are used in testing; else testing is as training.
 
     Args:
@@ -124,6 +131,11 @@ class InstanceNorm(_Tracking):
             the last, or where the sample's statistics are taken if it has a single value in a channel or none;
             LayerTypeError if x is not floating, or its dtype is not the parameters'
     Source: Lux.jl ``InstanceNorm``; D. Ulyanov, A. Vedaldi, V. Lempitsky (2016)
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, InstanceNorm(1))
+    >>> InstanceNorm(1)(np.array([[[1.0, 3.0]], [[5.0, 9.0]]], np.float32), ps, st)[0].round(3).tolist()
+    [[[-1.0, 1.0]], [[-1.0, 1.0]]]
     """
 
     _: KW_ONLY
@@ -159,6 +171,11 @@ class GroupNorm(Layer):
             LayerError if axis 1 is not channels, LayerTypeError if x is not floating or its dtype is not the
             parameters'
     Source: Lux.jl ``GroupNorm``; Y. Wu, K. He (2018)
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, GroupNorm(4, 2))
+    >>> GroupNorm(4, 2)(np.array([[1.0, 3.0, 5.0, 9.0]], np.float32), ps, st)[0].round(3).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
     """
 
     channels: int
@@ -257,6 +274,11 @@ class RMSNorm(Layer):
     State:  none
     Raises: as `LayerNorm`
     Source: Lux.jl ``RMSNorm``; B. Zhang, R. Sennrich (2019)
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, RMSNorm(2))
+    >>> RMSNorm(2)(np.array([[1.0, 7.0]], np.float32), ps, st)[0].round(3)
+    array([[0.2, 1.4]], dtype=float32)
     """
 
     shape: int | tuple[int, ...]

@@ -162,6 +162,12 @@ class LSTM(_Levels):
     State:  as `RNN`
     Raises: as `RNN`
     Source: Flux.jl ``LSTM``; torch ``nn.LSTM`` for levels
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, LSTM(3, 5))
+    >>> y, st = LSTM(3, 5)(np.ones((2, 4, 3), np.float32), ps, st)
+    >>> y.shape
+    (2, 4, 5)
     """
 
     _: KW_ONLY
@@ -204,6 +210,10 @@ class GRU(_Levels):
     State:  as `RNN`
     Raises: as `RNN`
     Source: Flux.jl ``GRU``; torch ``nn.GRU`` for levels
+
+    >>> import luxport
+    >>> luxport.output_shape(GRU(3, 5, num_layers=2), (2, 4, 3))
+    (2, 4, 5)
     """
 
     _: KW_ONLY
@@ -237,6 +247,10 @@ class GRUv3(_Levels):
     State:  as `RNN`
     Raises: as `RNN`
     Source: Flux.jl ``GRUv3``
+
+    >>> import luxport
+    >>> luxport.output_shape(GRUv3(3, 5), (2, 4, 3))
+    (2, 4, 5)
     """
 
     def _cell(self, in_dims: int) -> RecurrentCell:

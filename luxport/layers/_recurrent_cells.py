@@ -342,6 +342,12 @@ class GRUCell(_Cell):
     State:  rng {key}, as in `RNNCell`
     Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not three
     Source: Lux.jl ``GRUCell``; K. Cho et al. (2014), v1; initial values as `RNNCell`
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, GRUCell(3, 5))
+    >>> (y, (h,)), st = GRUCell(3, 5)(np.ones((2, 3), np.float32), ps, st)
+    >>> y.shape, bool((y == h).all())
+    ((2, 5), True)
     """
 
     _: KW_ONLY
@@ -388,6 +394,12 @@ class GRUv3Cell(_Cell):
     State:  rng {key}, as in `RNNCell`
     Raises: as `RNNCell`; ValueError when built with a tuple of initializers that are not three
     Source: Flux.jl ``GRUv3Cell``; K. Cho et al. (2014), v3; initial values as `RNNCell`
+
+    >>> import numpy as np, luxport
+    >>> ps, st = luxport.setup(0, GRUv3Cell(3, 5))
+    >>> (y, carry), st = GRUv3Cell(3, 5)(np.ones((2, 3), np.float32), ps, st)
+    >>> y.shape, ps["weight_hn"].shape
+    ((2, 5), (5, 5))
     """
 
     gates: ClassVar[int] = 3

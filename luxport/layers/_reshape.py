@@ -28,6 +28,10 @@ class FlattenLayer(Layer):
     State:  none
     Raises: ValueError when built if N is not positive; LayerError unless N < the number of axes of x
     Source: Lux.jl ``FlattenLayer``
+
+    >>> import luxport
+    >>> luxport.output_shape(FlattenLayer(), (2, 3, 4, 5)), luxport.output_shape(FlattenLayer(2), (2, 3, 4, 5))
+    ((2, 60), (2, 3, 20))
     """
 
     N: int | None = None
@@ -58,6 +62,10 @@ class ReshapeLayer(Layer):
     State:  none
     Raises: ValueError when built if more than one size is -1; LayerError if the sizes do not multiply to a sample's
     Source: Lux.jl ``ReshapeLayer``
+
+    >>> import luxport
+    >>> luxport.output_shape(ReshapeLayer(2, -1), (5, 4, 3))
+    (5, 2, 6)
     """
 
     dims: tuple[int, ...]
@@ -127,6 +135,10 @@ class SelectDim(Layer):
     State:  none
     Raises: LayerError if x has no such axis or the axis no such index
     Source: Lux.jl ``SelectDim``; axis and index are 0-based, and negative ones count from the end
+
+    >>> import luxport
+    >>> luxport.output_shape(SelectDim(1, -1), (5, 4, 3))
+    (5, 3)
     """
 
     axis: int
