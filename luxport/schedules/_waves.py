@@ -11,9 +11,18 @@ from luxport.schedules._schedule import Number, Schedule, between, made_of_numbe
 __all__ = ["CosAnneal", "Sin", "SinDecay2", "SinExp", "Triangle", "TriangleDecay2", "TriangleExp"]
 
 
+@dataclass(frozen=True)
+class _Wave(Schedule):
+    """What waves between two ends share."""
+
+    l0: float
+    l1: float
+    period: int
+
+
 @made_of_numbers
 @dataclass(frozen=True)
-class Triangle(Schedule):
+class Triangle(_Wave):
     """A triangle wave between `l0` and `l1`: the smaller one at t = 1, the larger one half a period later.
 
     Args:
@@ -27,10 +36,6 @@ class Triangle(Schedule):
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
 
-    l0: float
-    l1: float
-    period: int
-
     def at(self, t: Array) -> Array:
         """Rise and fall."""
         return between(self.l0, self.l1, _triangle(t, self.period))
@@ -38,7 +43,7 @@ class Triangle(Schedule):
 
 @made_of_numbers
 @dataclass(frozen=True)
-class TriangleDecay2(Schedule):
+class TriangleDecay2(_Wave):
     """`Triangle`, half as high after each period.
 
     Args:
@@ -49,10 +54,6 @@ class TriangleDecay2(Schedule):
     Source: ParameterSchedulers.jl ``TriangleDecay2``
     """
 
-    l0: float
-    l1: float
-    period: int
-
     def at(self, t: Array) -> Array:
         """Rise and fall, less each time."""
         return between(self.l0, self.l1, _triangle(t, self.period) * _halve(t, self.period))
@@ -60,7 +61,7 @@ class TriangleDecay2(Schedule):
 
 @made_of_numbers
 @dataclass(frozen=True)
-class TriangleExp(Schedule):
+class TriangleExp(_Wave):
     """`Triangle` with a height that is multiplied by ``decay^(t - 1)``.
 
     Args:
@@ -72,9 +73,6 @@ class TriangleExp(Schedule):
     Source: ParameterSchedulers.jl ``TriangleExp``
     """
 
-    l0: float
-    l1: float
-    period: int
     decay: float
 
     def at(self, t: Array) -> Array:
@@ -84,7 +82,7 @@ class TriangleExp(Schedule):
 
 @made_of_numbers
 @dataclass(frozen=True)
-class Sin(Schedule):
+class Sin(_Wave):
     """A wave ``|sin(π (t - 1) / period)|`` between `l0` and `l1`: the smaller one at t = 1.
 
     Args:
@@ -95,10 +93,6 @@ class Sin(Schedule):
     Source: ParameterSchedulers.jl ``Sin``
     """
 
-    l0: float
-    l1: float
-    period: int
-
     def at(self, t: Array) -> Array:
         """Rise and fall."""
         return between(self.l0, self.l1, _sine(t, self.period))
@@ -106,7 +100,7 @@ class Sin(Schedule):
 
 @made_of_numbers
 @dataclass(frozen=True)
-class SinDecay2(Schedule):
+class SinDecay2(_Wave):
     """`Sin`, half as high after each period.
 
     Args:
@@ -117,10 +111,6 @@ class SinDecay2(Schedule):
     Source: ParameterSchedulers.jl ``SinDecay2``
     """
 
-    l0: float
-    l1: float
-    period: int
-
     def at(self, t: Array) -> Array:
         """Rise and fall, less each time."""
         return between(self.l0, self.l1, _sine(t, self.period) * _halve(t, self.period))
@@ -128,7 +118,7 @@ class SinDecay2(Schedule):
 
 @made_of_numbers
 @dataclass(frozen=True)
-class SinExp(Schedule):
+class SinExp(_Wave):
     """`Sin` with a height that is multiplied by ``decay^(t - 1)``.
 
     Args:
@@ -140,9 +130,6 @@ class SinExp(Schedule):
     Source: ParameterSchedulers.jl ``SinExp``
     """
 
-    l0: float
-    l1: float
-    period: int
     decay: float
 
     def at(self, t: Array) -> Array:
