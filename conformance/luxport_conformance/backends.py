@@ -30,6 +30,7 @@ __all__ = [
     "HOST",
     "Abilities",
     "abilities",
+    "broken_probes",
     "compiled",
     "compiles_operations",
     "differentiating",
@@ -91,6 +92,15 @@ def abilities(name: str) -> Abilities:
     return _KNOWN[name]
 
 
+_BROKEN: dict[str, dict[str, str]] = {}
+
+
+def broken_probes(name: str) -> dict[str, str]:
+    """Return the probes of a backend that raised an error, with its name: of what it can do, nothing is known there."""
+    abilities(name)
+    return _BROKEN.get(name, {})
+
+
 def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
     """Return, by name, what tells whether a backend can do something: False if it says that it cannot.
 
@@ -127,13 +137,14 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
 def _found(backend: Backend) -> Abilities:
     """Try each probe: what a backend does not have, it need not."""
 
-    def able(probe: Callable[[], bool]) -> bool:
+    def able(name: str, probe: Callable[[], bool]) -> bool:
         try:
             return probe()
-        except Exception:  # shown by the check of this probe, which fails
+        except Exception as error:  # shown by the check of this probe, which fails
+            _BROKEN.setdefault(backend.name, {})[name] = type(error).__name__
             return False
 
-    found = {name: able(probe) for name, probe in probes(backend).items()}
+    found = {name: able(name, probe) for name, probe in probes(backend).items()}
     dtypes = tuple([dtype for dtype in Abilities.dtypes if found.pop(dtype)])
     return Abilities(**found, dtypes=dtypes)
 

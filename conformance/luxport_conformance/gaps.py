@@ -9,7 +9,7 @@ from typing import Any
 
 import luxport
 from luxport.backend import Backend
-from luxport_conformance.backends import Abilities, abilities
+from luxport_conformance.backends import Abilities, abilities, broken_probes
 from luxport_conformance.case import Case
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.laws import LAWS
@@ -29,9 +29,15 @@ def gaps(backend: Backend, cases: Iterable[Case]) -> Iterator[str]:
             if not law.on_host and any([_law_needs(what, law, example) for example in examples])
         }
         lacks = f"{backend.name} has no {what.removeprefix('a ')}"
+        if error := broken_probes(backend.name).get(_PROBES.get(what, what)):
+            lacks = f"{backend.name} may have {what}: the probe raised {error}, see below"
         yield f"{lacks}: checks of {len(subjects)} layers and operations are left out"
     for name, users in lacking_names(backend.xp).items():
         yield f"the namespace of {backend.name} has no {name}, which {', '.join(users)} need: they fail"
+
+
+_PROBES = {"a compiler": "compiles", "numbers at hand": "looks"}
+"""The probes whose names are not those of what is missing."""
 
 
 def _case_needs(what: str, case: Case) -> bool:

@@ -18,7 +18,7 @@ from luxport.optimizers._construction import check_rule
 from luxport.optimizers._hyperparameters import fill_in, precision_of, values_of, without_numbers
 from luxport.optimizers._rule import Rule, start, start_clock, tick, update_all
 from luxport.optimizers._state import Group, Leaf, OptimizerState, Tied, group_of
-from luxport.optimizers._usual_step import step_together
+from luxport.optimizers._usual_step import keeps_kind, step_together
 from luxport.text import kind_of, safe_to_show
 from luxport.tree.places import check_size
 from luxport.tree.static import Static
@@ -87,7 +87,7 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
         *more: further trees, such as second derivatives, for the rules that take them
 
     Raises: ValueError if a gradient does not fit its parameter, or the state the parameters, or where these are
-            integers or booleans and were not
+            integers, booleans, complex or real and were not
     Source: Optimisers.jl ``update``
 
     >>> import numpy as np
@@ -188,6 +188,7 @@ def _step(
         clocks = look_at_all(rules, clocks, flows)
     for number, rule, seen in zip(at_work, rules, clocks, strict=True):
         group, todo = groups[number], work[number]
+        _expect_kinds(rule, todo)
         done[number] = _step_group(rule, seen, todo, in_place)
         clock = tick(rule, seen)
         if len(todo.xs) == group.size.value or group.clock is None:
@@ -202,6 +203,16 @@ def _step(
     for place, first in ties:
         new_ps = _put(new_ps, place, _find(new_ps, first))
     return OptimizerState(tuple(new_groups), new_leaves), new_ps
+
+
+def _expect_kinds(rule: Rule, todo: _Work) -> None:
+    """Expect complex numbers kept for complex parameters, and real ones for real: backends differ in what they mix."""
+    for leaf, x in zip(todo.leaves, todo.wide, strict=True):
+        if not keeps_kind(leaf.state, x) and keeps_kind(start(rule, x), x):  # a rule may have a way of its own
+            saw = "real" if "complex" in dtype_name(x) else "complex"
+            raise ValueError(
+                f"update expects {saw} parameters, as setup saw, got {dtype_name(x)}: call optimizers.setup anew"
+            )
 
 
 def _step_group(rule: Rule, clock: Any, todo: _Work, in_place: bool) -> tuple[list[Leaf], list[Array]]:

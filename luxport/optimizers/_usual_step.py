@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, dtype_name, is_inexact, namespace
 from luxport.optimizers._clip_global_norm import clips_together
 from luxport.optimizers._hyperparameters import fill_in
 from luxport.optimizers._rule import tick, update_all
 from luxport.optimizers._state import Leaf, OptimizerState
 
-__all__ = ["step_together"]
+__all__ = ["keeps_kind", "step_together"]
 
 _WIDE = ("float32", "float64", "complex64", "complex128")
 
@@ -31,7 +31,7 @@ def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool)
     if not _gather(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not xs:
         return None
     rule = fill_in(group.rule.value, group.values)
-    if dtype_name(xs[0]) not in _WIDE or clips_together(rule):
+    if dtype_name(xs[0]) not in _WIDE or clips_together(rule) or not keeps_kind(old[0], xs[0]):
         return None
     states, new = update_all(rule, group.clock, old, xs, dxs, (), in_place=in_place)
     groups = (group._replace(clock=tick(rule, group.clock)),)
@@ -39,6 +39,14 @@ def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool)
         return OptimizerState(groups, leaves), ps
     new_leaves, new_ps = _rebuild(leaves, ps, iter(states), iter(new))
     return OptimizerState(groups, new_leaves), new_ps
+
+
+def keeps_kind(kept: Any, x: Array) -> bool:
+    """Tell whether what a rule keeps, the first of several, is complex as the parameter is, or real; or no array."""
+    first = kept[0] if type(kept) is tuple and kept else kept
+    if getattr(first, "dtype", x.dtype) == x.dtype or not is_inexact(first):
+        return True
+    return ("complex" in dtype_name(first)) == ("complex" in dtype_name(x))
 
 
 def _gather(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs: list[Array]) -> bool:

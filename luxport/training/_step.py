@@ -216,7 +216,7 @@ def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, Train
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         place: Any = backend_of(state.step) if state.kept is None else state.kept.place
         parallel = state.program.value.parallel
-        key = place if parallel is None else (place, parallel.place())
+        key = place.name if parallel is None else (place.name, parallel.place())  # a backend need not be hashable
         found = by_place.get(key)
         if found is None:
             found = by_place[key] = made(place, state)

@@ -160,12 +160,12 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     (1, 1)
     """
     expect_function("jit", f)
-    compiled: dict[Backend, Callable[..., Any]] = {}
+    compiled: dict[str, Callable[..., Any]] = {}  # by name: a backend need not be hashable
 
     @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         backend: Any = _backend_of(args, kwargs)
-        program = compiled.get(backend)
+        program = compiled.get(backend.name)
         if program is None:
             if not can(backend, "compiler"):
                 program = f
@@ -173,7 +173,7 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
                 program = backend.jit(f, donate_argnums=donate)
             else:
                 program = backend.jit(f)
-            compiled[backend] = program
+            compiled[backend.name] = program
         return program(*args, **kwargs)
 
     return call  # type: ignore[return-value]

@@ -51,3 +51,4 @@ narrow = SimpleNamespace(
 )
 _GRADIENTS = dict.fromkeys(CAPABILITIES["gradients"], lambda *args: 1 / 0)
 unsure = SimpleNamespace(**{**vars(toy), **_GRADIENTS, "name": "unsure", "capabilities": frozenset({"gradients"})})
+compiling = SimpleNamespace(**{**vars(toy), "name": "compiling", "capabilities": {"compiler"}, "jit": lambda f: f})

@@ -66,6 +66,10 @@ def _step(rule: Any, x: Any, *gradients: Any) -> Any:
     return tuple([optimizers.update(state, {"w": x}, {"w": dx})[1]["w"] for dx in gradients])
 
 
+def _step_of_another_kind(rule: Any, seen: Any, x: Any) -> Any:
+    return optimizers.update(optimizers.setup(rule, {"w": seen}), {"w": x}, {"w": x})
+
+
 def _step_of_integers(rule: Any, x: Any, integers: Any) -> Any:
     return optimizers.update(optimizers.setup(rule, {"w": x}), {"w": integers}, {"w": integers})
 
@@ -139,6 +143,23 @@ CASES: list[Case] = [
         )
         for name, rule in RULES.items()
         for kind in KINDS
+    ),
+    *(
+        Case(
+            id=f"not_floating.{name}_steps_{got}_for_{seen}",
+            subject=name,
+            source=SOURCE,
+            program=lambda real, complex, rule=rule, seen=seen: _step_of_another_kind(
+                rule, *((real, complex) if seen == "real" else (complex, real))
+            ),
+            inputs={"real": draw(4, 3), "complex": draw(4, 3) + 1j},
+            raises=ValueError,
+            message=f"update expects {seen} parameters, as setup saw, got {got}",
+            dtypes=("float32",),
+        )
+        for name, rule in RULES.items()
+        if name in ("Adam", "Momentum")
+        for seen, got in (("real", "complex64"), ("complex", "float32"))
     ),
     *(
         Case(
