@@ -399,8 +399,8 @@ def _expect_objective(objective: Any) -> None:
     if isfunction(objective) and objective.__module__.startswith("luxport.losses."):
         raise TypeError(
             "train_step expects an objective, a function of (model, ps, st, data), got the loss "
-            f"{objective.__name__} of (y_hat, y): luxport.losses has objects for it, such as MSELoss(), and "
-            f"GenericLossFunction(losses.{objective.__name__}) is one"
+            f"{objective.__name__} of (y_hat, y): luxport.losses has objects for it, such as MSELoss() and "
+            "SparseCrossEntropyLoss(logits=True)"
         )
 
 
