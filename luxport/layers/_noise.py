@@ -84,6 +84,12 @@ class GaussianDropout(Layer):
     Raises: when built, ValueError unless 0 <= p < 1, TypeError if p is no number; when called in training,
             LayerTypeError if x is not floating
     Source: N. Srivastava et al. (2014); Keras ``GaussianDropout``
+
+    >>> import numpy as np, luxport
+    >>> model = GaussianDropout(0.5)
+    >>> ps, st = luxport.setup(0, model)
+    >>> model(np.ones((1, 2), np.float32), ps, luxport.test_mode(st))[0]
+    array([[1., 1.]], dtype=float32)
     """
 
     p: float
