@@ -162,9 +162,17 @@ def _move(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Arra
 
 def expect_agreement(caller: str, session: Session, described: list[str]) -> None:
     """Expect that every process is about to do the same: what differs is named in each of them."""
-    texts = _exchange(caller, session, "\n".join(described))
-    if len(set(texts)) == 1:
-        return
+    begin_agreement(caller, session, described)()
+
+
+def begin_agreement(caller: str, session: Session, described: list[str]) -> Callable[[], None]:
+    """Begin to ask whether every process is about to do the same; what is returned waits, and names what differs."""
+    text = "\n".join(described)
+    same = _begin_comparing(caller, session, text)
+    return lambda: None if same() else _expect_same(caller, session, _all_texts(caller, session, text))
+
+
+def _expect_same(caller: str, session: Session, texts: list[str]) -> None:
     lines = [text.split("\n") for text in texts]
     most = max(map(len, lines))
     for place in range(most):
@@ -178,15 +186,23 @@ def expect_agreement(caller: str, session: Session, described: list[str]) -> Non
 
 
 def _exchange(caller: str, session: Session, text: str) -> list[str]:
-    """Return every process's text: digests of them first, which is all that moves as long as they are the same."""
+    """Return every process's text: nothing but digests moves as long as they are the same."""
+    same = _begin_comparing(caller, session, text)()
+    return [text] * session.world.size if same else _all_texts(caller, session, text)
+
+
+def _begin_comparing(caller: str, session: Session, text: str) -> Callable[[], bool]:
+    digest = hashlib.blake2b(text.encode(), digest_size=24).digest()
+    wait = attempt(caller, session, lambda: session.engine.begin_agreeing(digest))
+    return lambda: attempt(caller, session, wait)
+
+
+def _all_texts(caller: str, session: Session, text: str) -> list[str]:
     own = text.encode()
-    digest = hashlib.blake2b(own, digest_size=24).digest() + len(own).to_bytes(8, "big")
-    digests = attempt(caller, session, lambda: session.engine.gather(digest))
-    if len(set(digests)) == 1:
-        return [text] * len(digests)
-    lengths = [int.from_bytes(one[24:], "big") for one in digests]
-    rows = attempt(caller, session, lambda: session.engine.gather(own.ljust(max(lengths), b"\0")))
-    return [row[:length].decode() for row, length in zip(rows, lengths, strict=True)]
+    lengths = attempt(caller, session, lambda: session.engine.gather(len(own).to_bytes(8, "big")))
+    longest = max([int.from_bytes(length, "big") for length in lengths])
+    rows = attempt(caller, session, lambda: session.engine.gather(own.ljust(longest, b"\0")))
+    return [row.rstrip(b"\0").decode() for row in rows]
 
 
 def attempt(
@@ -196,6 +212,8 @@ def attempt(
     expected = session.engine.failures if failures is None else failures
     try:
         return call()
+    except DistributedError:  # which is a RuntimeError, and says who
+        raise
     except expected as error:
         missing = session.engine.missing()
         who = f"rank {', '.join(map(str, missing))}" if missing else "another process"

@@ -12,7 +12,7 @@ from luxport.backend import Array, can, dtype_name, find_owner, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.surgery import layer_map
 from luxport.distributed._batch_norm import synchronize_layer
-from luxport.distributed._collectives import attempt, expect_agreement, expect_own, synchronize
+from luxport.distributed._collectives import attempt, begin_agreement, expect_agreement, expect_own, synchronize
 from luxport.distributed._engine import Session, current
 from luxport.errors import shape_text
 from luxport.random import fold_in
@@ -117,6 +117,7 @@ class DataParallel:
             told: the options, which are to be the same in every process
         """
         session = self.place()
+        look = _Look()
         own_engine = session.engine.backend == backend.name
         if own_engine and jit and can(backend, "parallel program"):
             gradients = gradients_of(objective)
@@ -136,20 +137,46 @@ class DataParallel:
             program = _between(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
         else:
             program = _of_engine(
-                session, backend, objective, gradients_of, finish, overlaps=overlaps, jit=jit, donate=donate
+                session, look, backend, objective, gradients_of, finish, overlaps=overlaps, jit=jit, donate=donate
             )
+            # Synchronized layers move arrays before gradients are there.
+            look.waits = self.sync_batch_norm
         if session.world.size == 1:
             return program
 
         def step(data: Any, state: TrainState) -> Any:
-            _expect_same_call(session, told, data, state)
-            return attempt("train_step", session, lambda: program(data, state), session.engine.late_failures)
+            look.begin(begin_agreement("train_step", session, _described(session, told, data, state)))
+            try:
+                return attempt("train_step", session, lambda: program(data, state), session.engine.late_failures)
+            finally:
+                look.settle()  # an error of this process alone may come of that it does something else
 
         return step
 
 
+class _Look:
+    """Whether all processes do the same, which is asked for while gradients are computed, if no array moves so long."""
+
+    def __init__(self) -> None:
+        self.waits = True
+        self._settle: Callable[[], None] | None = None
+
+    def begin(self, settle: Callable[[], None]) -> None:
+        """Have begun to ask."""
+        self._settle = settle
+        if self.waits:
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait for the answer, once."""
+        settle, self._settle = self._settle, None
+        if settle is not None:
+            settle()
+
+
 def _of_engine(
     session: Session,
+    look: _Look,
     backend: Any,
     objective: Any,
     gradients_of: Callable[[Any], Callable[..., Any]],
@@ -163,7 +190,7 @@ def _of_engine(
     world, engine = session.world, session.engine
     overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
     if overlap is not None:
-        objective = partial(_watch, overlap, objective)
+        objective = partial(_watch, overlap, look, objective)
     gradients = partial(_of_own_stream, gradients_of(objective), world.rank)
 
     def mean(arrays: list[Any]) -> list[Any]:
@@ -173,6 +200,7 @@ def _of_engine(
         return attempt("train_step", session, lambda: engine.all_reduce(scaled, "sum"))
 
     def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
+        look.settle()
         if overlap is None:
             return _together(mean, world.size, grads, loss, stats, st)
         means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
@@ -182,8 +210,8 @@ def _of_engine(
     return _between(backend, gradients, finish, exchange, jit=jit, donate=donate)
 
 
-def _watch(overlap: Any, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
-    overlap.watch(tree.leaves(ps))
+def _watch(overlap: Any, look: _Look, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
+    overlap.watch(tree.leaves(ps), look.settle)
     return objective(model, ps, st, data)
 
 
@@ -276,7 +304,7 @@ def _together(
     return tree.map(put, whole)
 
 
-def _expect_same_call(session: Session, told: str, data: Any, state: TrainState) -> None:
+def _described(session: Session, told: str, data: Any, state: TrainState) -> list[str]:
     described = [told]
     for name, values in (("data", data), ("parameter", state.ps)):
         for path, leaf in tree.leaves_with_path(values):
@@ -284,4 +312,4 @@ def _expect_same_call(session: Session, told: str, data: Any, state: TrainState)
             if owner is not None:
                 expect_own("train_step", session, owner, path)
                 described.append(f"{name} {'.'.join(path)} {dtype_name(leaf)} {shape_text(leaf)}")
-    expect_agreement("train_step", session, described)
+    return described

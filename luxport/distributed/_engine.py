@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ __all__ = [
     "needs_a_place",
     "rank",
     "shutdown",
+    "too_late",
     "total_workers",
 ]
 
@@ -39,6 +40,11 @@ class DistributedError(RuntimeError):
 def needs_a_place(engine: str) -> DistributedError:
     """Return the error for processes that do not know where the first of them is."""
     return DistributedError(f"the engine {engine} needs the place of rank 0: set MASTER_ADDR and MASTER_PORT")
+
+
+def too_late(engine: str, framework: str) -> DistributedError:
+    """Return the error for an engine that can only start before anything else of its framework's."""
+    return DistributedError(f"initialize({engine!r}) comes before {framework}'s first array: call it first of all")
 
 
 def met_not_all(engine: str, world: World, address: str, timeout: float, error: Exception) -> DistributedError:
@@ -89,6 +95,10 @@ class Engine(Protocol):
         """Return new arrays: those of the process `root`, in each."""
         ...
 
+    def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
+        """Begin to ask whether every process asks with the same 24 bytes, and return what waits for the answer."""
+        ...
+
     def gather(self, row: bytes) -> list[bytes]:
         """Return the bytes of every process, of one length in all of them, by rank."""
         ...
@@ -123,8 +133,8 @@ class Engine(Protocol):
 class Overlap(Protocol):
     """What adds gradients up while others are computed."""
 
-    def watch(self, variables: list[Array]) -> None:
-        """Take the gradients of these as they come."""
+    def watch(self, variables: list[Array], settle: Callable[[], None]) -> None:
+        """Take the gradients of these as they come, and settle before anything is sent."""
         ...
 
     def arrived(self, gradients: list[Array]) -> list[Array]:
@@ -156,6 +166,10 @@ class LocalEngine:
     def broadcast(self, arrays: Sequence[Array], root: int) -> list[Array]:
         """Return them."""
         return list(arrays)
+
+    def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
+        """Agree."""
+        return lambda: True
 
     def gather(self, row: bytes) -> list[bytes]:
         """Return the one."""

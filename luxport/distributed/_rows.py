@@ -1,14 +1,15 @@
-"""Rows of bytes that processes show each other by a store of keys that all of them reach: `StoredRows`."""
+"""Rows of bytes that processes show each other by a store of keys that all of them reach, and digests as numbers."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from luxport.distributed._launch import World
 
-__all__ = ["StoredRows"]
+__all__ = ["StoredRows", "all_the_same", "ask_in_time", "in_numbers"]
 
 
 @dataclass
@@ -51,3 +52,28 @@ class StoredRows:
 
     def _key(self, number: int, rank: int) -> str:
         return f"{self.prefix}/{number}/{rank}"
+
+
+def ask_in_time(ask: Callable[[], list[int]], world: World) -> list[int]:
+    """Return the ranks that do not answer: rank 0, which has the store, where that does not answer itself."""
+    found: list[list[int]] = []
+    asking = threading.Thread(target=lambda: found.append(ask()), daemon=True)
+    asking.start()
+    asking.join(2 + 0.1 * world.size)
+    return found[0] if found else [0]
+
+
+def in_numbers(digest: bytes) -> list[int]:
+    """Return a digest as integers, and their opposites: maxima of these tell whether all digests are the same."""
+    numbers = [int.from_bytes(digest[i : i + 8], "big") >> 1 for i in range(0, len(digest), 8)]
+    return [*numbers, *[-number for number in numbers]]
+
+
+def all_the_same(largest: list[int]) -> bool:
+    """Tell so of maxima of `in_numbers`.
+
+    >>> all_the_same(in_numbers(b"a")), all_the_same([max(pair) for pair in zip(in_numbers(b"a"), in_numbers(b"b"))])
+    (True, False)
+    """
+    half = len(largest) // 2
+    return all([low == -high for low, high in zip(largest[:half], largest[half:], strict=True)])

@@ -7,23 +7,37 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+import two_hosts
 
 HERE = Path(__file__).parent
 ALL = "collectives+upstream+out_of_step"
-STEPS = "training+stepping+resuming+stepping_out"
+STEPS = "training+stepping+accumulating+resuming+stepping_out"
+ENDS = (
+    "hanging",
+    "sleeping",
+    "raising",
+    "leaving",
+    *[f"{how}_inside" for how in ("stopped", "killed", "raising", "hung")],
+)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 
 
-def begin(engine: str, rounds: str, size: int) -> list[subprocess.Popen[str]]:
-    """Start a process for each rank, or the one that starts them."""
+def begin(engine: str, rounds: str, size: int, sizes: Sequence[int] = ()) -> list[subprocess.Popen[str]]:
+    """Start a process for each rank, or the one that starts them; `sizes` are what each rank hears of all of them."""
     port = _free_port()
     arguments = [sys.executable, str(HERE / "together.py"), engine, rounds, str(size)]
     if engine == "mpi":
-        return [_started([mpiexec(), "-n", str(size), *arguments], {})]
-    place = {"WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    return [_started(arguments, {**place, "RANK": rank, "LOCAL_RANK": rank}) for rank in range(size)]
+        # mpiexec would end all processes where one of them is killed, before they could say anything.
+        return [_started([mpiexec(), "-disable-auto-cleanup", "-n", str(size), *arguments], {})]
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [
+        _started(arguments, {**place, "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": told})
+        for rank, told in enumerate(sizes or [size] * size)
+    ]
 
 
 def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float = 100) -> str:
@@ -33,7 +47,11 @@ def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float
     finally:
         for one in processes:
             one.kill()
-    return "" if all(text.strip().endswith("done") for text in said) else "\n".join(said)
+    done = sum([text.splitlines().count("done") for text in said])
+    *_, rounds, size = list(processes[0].args)  # type: ignore[arg-type]
+    if engine == "mpi" and rounds in ("leaving", "killed_inside") and "Killed (signal 9)" in said[0]:
+        return said[0] if "Traceback" in said[0] else ""  # MPICH's mpiexec ends all, and says this
+    return "" if str(done) == size else "\n".join(said)
 
 
 def restarted(backend: str, folder: str, fatal: int, *, timeout: float = 200) -> tuple[list[str], str]:
@@ -45,6 +63,19 @@ def restarted(backend: str, folder: str, fatal: int, *, timeout: float = 200) ->
     finally:
         one.terminate()  # torchrun ends those that it has started
     return [line for line in said.splitlines() if line.startswith(("goes on", "parameters"))], said
+
+
+def examples() -> dict[str, list[str]]:
+    """Return the commands that start the example: by torchrun, mpiexec and alone, on each engine."""
+    found = {}
+    for backend in ("torch", "jax", "tf"):
+        own = [str(EXAMPLE), "--backend", backend]
+        mpi = [mpiexec(), "-n", "2", sys.executable, *own]
+        found[f"torchrun, {backend}"] = [*TORCHRUN, str(_free_port()), *own]
+        found[f"mpiexec, {backend}"] = [*mpi, "--engine", backend]
+        found[f"mpiexec, mpi with arrays of {backend}"] = [*mpi, "--engine", "mpi"]
+        found[f"python, {backend}"] = [sys.executable, *own]
+    return found
 
 
 def mpiexec() -> str:
@@ -69,19 +100,17 @@ def main() -> None:
     failed = 0
     for size in (2, 4):
         for engine in ("torch", "jax", "tf", "mpi"):
-            more = ("raising", "leaving", "compiled", "stopped_inside", "killed_inside")
-            ends = ("sleeping", *(more if engine in ("torch", "tf") else more[-1:] if engine == "jax" else ()))
-            steps = STEPS + "+wrapping" if engine == "torch" else STEPS
-            for rounds in (ALL, steps, "hanging", *ends):
+            steps = STEPS + "+wrapping,compiled" if engine == "torch" else STEPS
+            # Not yet of JAX, whose small programs wait without end, and of MPI, where it is not known what waits.
+            ends = [one for one in ENDS if one != "stopped_inside" or engine in ("torch", "tf")]
+            for rounds in (ALL, steps, *ends):
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)
                 print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)
-    starts = {
-        "torch": [*TORCHRUN, str(_free_port()), str(EXAMPLE), "--backend", "torch"],
-        "jax": [*TORCHRUN, str(_free_port()), str(EXAMPLE), "--backend", "jax"],
-        "tf": [*TORCHRUN, str(_free_port()), str(EXAMPLE), "--backend", "tf"],
-        "mpi": [mpiexec(), "-n", "2", sys.executable, str(EXAMPLE), "--engine", "mpi"],
-    }
+    for engine in two_hosts.ENGINES:
+        code, said = two_hosts.apart(engine)
+        failed += code not in (0, two_hosts.NOT_ALLOWED)
+        print(f"{engine}, two hosts whose link is cut: {said if code else 'as it should be'}", flush=True)
     for backend in ("torch", "jax", "tf"):
         with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
             undisturbed, said = restarted(backend, one, -1)
@@ -89,10 +118,11 @@ def main() -> None:
         right = len(undisturbed) == 1 and again == ["goes on from step 6", *undisturbed]
         failed += not right
         print(f"{backend}, killed and started again by torchrun: {'the same bits' if right else said + said_too}")
-    for command in starts.values():
+    for start, command in examples().items():
         said = _started(command, {}).communicate(timeout=300)[0]
-        failed += "from one process" not in said
-        print(said.strip().splitlines()[-1] if "from one process" in said else said, flush=True)
+        told = [line for line in said.splitlines() if "from one process" in line]
+        failed += not told
+        print(f"{start}: {told[0] if told else said}", flush=True)
     raise SystemExit(failed)
 
 

@@ -88,6 +88,20 @@ def stepping(backend: str, timeout: float, jit: bool | None = None) -> None:
         expect(distributed.synchronize(own) == own, "another state in another process")
 
 
+def accumulating(backend: str, timeout: float) -> None:
+    """Accumulate two halves of each process's batch: a step of one process with everything."""
+    rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
+    data = batches(size, 5)
+    state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
+    alone = TrainState.create(model_with(), Momentum(0.05), 0, backend=backend)
+    for step in range(5):
+        loss, _, state = train_step(squares, part(data, step, backend, rank), state, jit=jit, accumulate=2)
+        if rank == 0:
+            wanted, _, alone = train_step(squares, part(data, step, backend), alone, jit=False)
+            expect(abs(float(loss) - float(wanted)) < 1e-6, (float(loss), float(wanted)))
+    expect(rank > 0 or apart(state.ps, alone.ps) < 1e-6, "another step than that of one process")
+
+
 def resuming(backend: str, timeout: float) -> None:
     """Go on from a checkpoint to the bit; draw of dropout's own streams; skip a step in all processes at once."""
     rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
@@ -206,15 +220,66 @@ def _struck(backend: str, timeout: float, blow: str) -> None:
         own = os.getpid()
         command = f"sleep 0.5; kill -{blow} {own}; sleep {4 * timeout}; kill -KILL {own}"
         subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    begin = time.monotonic()
-    try:
-        while time.monotonic() - begin < 8 * timeout:
-            _, _, state = train_step(squares, batch, state, jit=jit)
-    except distributed.DistributedError as error:
-        expect("lost rank 1, which ended" in str(error) and "\n" not in str(error), error)
-        expect(time.monotonic() - begin < 3 * timeout, "it took too long")
-    else:
-        expect(False, f"a process that got {blow} was not noticed")
+    _expect_lost(lambda: train_step(squares, batch, state, jit=jit, donate=False), timeout)
+
+
+def raising_inside(backend: str, timeout: float) -> None:
+    """Let rank 1 raise while it computes gradients, and end."""
+
+    def fail() -> None:
+        raise ValueError("on purpose")
+
+    _failing_inside(backend, timeout, fail)
+
+
+def hung_inside(backend: str, timeout: float) -> None:
+    """Let rank 1 sleep while it computes gradients: a compiled step, while it is traced."""
+    _failing_inside(backend, timeout, lambda: time.sleep(3 * timeout))
+
+
+def _failing_inside(backend: str, timeout: float, fail: Any) -> None:
+    rank, jit = distributed.rank(), backend in INSIDE
+    data = batches(distributed.total_workers(), 1)
+    state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
+    batch = part(data, 0, backend, rank)
+
+    def objective(model: Any, ps: Any, st: Any, data: Any) -> Any:
+        fail()
+        return squares(model, ps, st, data)
+
+    _, _, state = train_step(squares, batch, state, jit=jit)
+    distributed.barrier()
+    if rank == 1:
+        print("done", flush=True)
+        try:
+            train_step(objective, batch, state, jit=jit)
+        finally:
+            os._exit(0)
+    _expect_lost(lambda: train_step(squares, batch, state, jit=jit, donate=False), timeout)
+
+
+def cut_off(backend: str, timeout: float) -> None:
+    """Take steps until the other host is out of reach, which somebody else sees to."""
+    rank, jit = distributed.rank(), backend in INSIDE
+    state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
+    batch = part(batches(2, 1), 0, backend, rank)
+    _, _, state = train_step(squares, batch, state, jit=jit)
+    print("steps", flush=True)
+    print(_expect_lost(lambda: train_step(squares, batch, state, jit=jit, donate=False), timeout, 1 - rank), flush=True)
+
+
+def _expect_lost(step: Any, timeout: float, lost: int = 1) -> Exception:
+    """Expect that one of the next steps names a rank in time."""
+    begin = last = time.monotonic()
+    while last - begin < 8 * timeout:
+        try:
+            step()
+        except distributed.DistributedError as error:
+            expect(f"lost rank {lost}, which ended" in str(error) and "\n" not in str(error), error)
+            expect(time.monotonic() - last < 3 * timeout, "it took too long")
+            return error
+        last = time.monotonic()
+    raise AssertionError(f"rank {lost} was not missed")
 
 
 def sleeping(backend: str, timeout: float) -> None:

@@ -174,18 +174,50 @@ def test_what_takes_trees_before_an_engine_is_there() -> None:
         luxport.optimizers.update(state, F32, F32)
 
 
-def test_another_engine_comes_second(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ["torch", "jax", "tf", "mpi"])
+def test_another_engine_comes_second(engine: str) -> None:
     distributed.initialize("local")
     with pytest.raises(distributed.DistributedError, match="comes after initialize.'local'.: one engine at a time"):
-        distributed.initialize("torch")
+        distributed.initialize(engine)
     distributed.shutdown()
     distributed.shutdown()
-    # Of one process, PyTorch's engine is there at once, and has PyTorch's arrays.
-    distributed.initialize("torch")
-    with pytest.raises(
-        TypeError, match=r"^allreduce by the engine torch expects arrays of torch, got numpy at w: luxp"
-    ):
+
+
+@pytest.mark.parametrize("engine", ["torch", "jax", "tf"])
+def test_arrays_of_another_backend(engine: str) -> None:
+    """Of one process an engine is there at once, and has its own arrays."""
+    distributed.initialize(engine)
+    said = rf"^allreduce by the engine {engine} expects arrays of {engine}, got numpy at w: luxp"
+    with pytest.raises(TypeError, match=said):
         distributed.allreduce({"w": F32})
+
+
+@pytest.mark.parametrize(("engine", "framework"), [("jax", "JAX"), ("tf", "TensorFlow")])
+def test_an_engine_that_comes_after_the_first_array(
+    engine: str, framework: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luxport.asarray(F32, backend=engine)
+    start(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    with pytest.raises(distributed.DistributedError, match=f"comes before {framework}'s first array: call it first of"):
+        distributed.initialize(engine)
+
+
+def test_frameworks_that_are_not_there() -> None:
+    program = """
+import sys
+from luxport import distributed
+for engine, framework in {"torch": "torch", "jax": "jax", "tf": "tensorflow"}.items():
+    sys.modules[framework] = None
+    try:
+        distributed.initialize(engine)
+    except ImportError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3, done.stderr
+    for line, engine in zip(lines, ("torch", "jax", "tf"), strict=True):
+        assert engine in line and "install" in line, line
 
 
 def test_several_processes_are_none_of_the_local_engines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,11 @@ from what_is_there import needed
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
-    "torch": "collectives+upstream+out_of_step+training+stepping+resuming+stepping_out+wrapping,hanging,leaving",
+    "torch": "collectives+upstream+out_of_step+training+stepping+accumulating+resuming+stepping_out+wrapping"
+    ",hanging,leaving",
     # JAX and TensorFlow meet others once in a process's life.
-    "jax": "few_collectives+upstream+out_of_step+stepping+resuming+stepping_out",
-    "tf": "few_collectives+upstream+out_of_step+stepping+resuming+stepping_out",
+    "jax": "few_collectives+upstream+out_of_step+stepping+accumulating+resuming+stepping_out",
+    "tf": "few_collectives+upstream+out_of_step+stepping+accumulating+resuming+stepping_out",
     "mpi": "collectives+upstream+out_of_step",
 }
 
@@ -48,6 +49,30 @@ def test_torchrun_starts_again_what_is_killed(tmp_path: Path) -> None:
     assert len(undisturbed) == 1, said
     again, said = START["restarted"]("torch", str(tmp_path / "other"), 7)
     assert again == ["goes on from step 6", *undisturbed], said
+
+
+@pytest.mark.parametrize("engine", ["torch", "jax", "tf"])
+def test_processes_that_hear_of_different_sizes(engine: str) -> None:
+    """They would wait for those that nobody started."""
+    said = START["finished"](engine, START["begin"](engine, "hanging", 2, (2, 3)))
+    assert said.count("rank 1 of 3 came to rank 0 of 2: start all of them together") >= 2, said
+
+
+def test_two_hosts_whose_link_is_cut() -> None:
+    two_hosts = runpy.run_path(str(Path(__file__).with_name("two_hosts.py")))
+    code, said = two_hosts["apart"]("torch")
+    if code == two_hosts["NOT_ALLOWED"]:
+        pytest.skip(said)
+    assert not code, said
+
+
+@pytest.mark.parametrize("engine", ["jax", "mpi"])
+@pytest.mark.parametrize("blow", ["raising_inside", "hung_inside", "killed_inside"])
+def test_a_process_that_is_struck_inside_a_step_is_named(engine: str, blow: str) -> None:
+    if engine == "mpi":
+        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
+    said = START["finished"](engine, START["begin"](engine, blow, 2))
+    assert not said, said
 
 
 def test_an_mpiexec_of_another_mpi_is_refused() -> None:

@@ -215,7 +215,17 @@ def wrapping(backend: str, timeout: float) -> None:
     wrapping(backend, timeout)
 
 
-ENDS = ("hanging", "raising", "leaving", "sleeping", "killed_inside", "stopped_inside")
+ENDS = (
+    "hanging",
+    "raising",
+    "leaving",
+    "sleeping",
+    "killed_inside",
+    "stopped_inside",
+    "raising_inside",
+    "hung_inside",
+    "cut_off",
+)
 ROUNDS: dict[str, Any] = {
     "collectives": collectives,
     "few_collectives": few_collectives,
@@ -225,12 +235,16 @@ ROUNDS: dict[str, Any] = {
     "hanging": hanging,
     "raising": raising,
     "stepping": stepping.stepping,
+    "accumulating": stepping.accumulating,
     "resuming": stepping.resuming,
     "stepping_out": stepping.stepping_out,
     "leaving": stepping.leaving,
     "sleeping": stepping.sleeping,
     "killed_inside": stepping.killed_inside,
     "stopped_inside": stepping.stopped_inside,
+    "cut_off": stepping.cut_off,
+    "raising_inside": stepping.raising_inside,
+    "hung_inside": stepping.hung_inside,
     "wrapping": wrapping,
     "compiled": lambda backend, timeout: stepping.stepping(backend, timeout, jit=True),
 }

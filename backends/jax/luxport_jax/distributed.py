@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import jax
 import jax.core
-import jax.numpy as jnp
 import numpy as np
+from jax._src.xla_bridge import backends_are_initialized  # which `jax.distributed.initialize` asks, too
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from luxport import tree
 from luxport.distributed._engine import (
     DistributedError,
     LocalEngine,
+    current,
     first_line,
     inside_a_program,
     met_not_all,
     needs_a_place,
+    too_late,
 )
 from luxport.distributed._launch import World
-from luxport.distributed._meeting import place_of_rank_0
+from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
+from luxport.distributed._ties import Ties
 from luxport_jax.order import as_given, skeleton
 from luxport_jax.programs import hide, jit
 
@@ -41,20 +46,22 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
     """
     if not world.address:
         raise needs_a_place("jax")
-    address = ":".join(map(str, place_of_rank_0(world)))
+    if backends_are_initialized():
+        raise too_late("jax", "JAX")
     try:
         jax.distributed.initialize(
-            address,
+            meet(world, timeout)[0],
             world.size,
             world.rank,
             local_device_ids=[world.local_rank],
             initialization_timeout=math.ceil(timeout),
-            # JAX ends this process where another has been silent for so long; an operation says so before.
-            heartbeat_timeout_seconds=math.ceil(max(10.0, 2 * timeout)),
+            # JAX ends this process where another has been silent for so long, or for half of it: a sign of life comes
+            # so often. An operation says so before.
+            heartbeat_timeout_seconds=math.ceil(20 + 2 * timeout),
             shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
         )
-    except (RuntimeError, ValueError) as error:
-        raise met_not_all("jax", world, address, timeout, error) from error
+    except (RuntimeError, ValueError, OSError) as error:
+        raise met_not_all("jax", world, world.address, timeout, error) from error
     return JaxEngine(world, timeout)
 
 
@@ -68,33 +75,57 @@ class JaxEngine:
         from jax._src.distributed import global_state  # where JAX keeps what `initialize` made
 
         self.world, self.timeout, self.workers = world, timeout, world.size
-        self.late_failures = (jax.errors.JaxRuntimeError, ConnectionError)
+        self.late_failures = self.failures
+        self.patience = _Patience(timeout)
         self._client: Any = global_state.client
         self._lost = False
         client = self._client
         self._rows = StoredRows(
             world, timeout, "luxport", client.key_value_set_bytes, self._row_of, client.key_value_delete
         )
+        self._ties = Ties(self._rows)
         firsts = _firsts(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
         # Arrays are not joined: JAX is slow at that, and its compiler joins the messages by itself.
-        compiled = partial(jax.jit, out_shardings=NamedSharding(self._mesh, PartitionSpec()))
-        self._programs: dict[str, Callable[[Any], Any]] = {
-            "sum": compiled(lambda xs: [jnp.sum(x, axis=0, dtype=x.dtype) for x in xs]),
-            "max": compiled(lambda xs: [jnp.max(x, axis=0) for x in xs]),
-            "min": compiled(lambda xs: [jnp.min(x, axis=0) for x in xs]),
+        replicated = NamedSharding(self._mesh, PartitionSpec())
+        self._programs = {
+            op: jax.jit(self._on_each(combine))
+            for op, combine in {"sum": jax.lax.psum, "max": jax.lax.pmax, "min": jax.lax.pmin}.items()
         }
-        self._from = compiled(lambda xs, root: [x[root] for x in xs], static_argnums=1)
+        self._from = jax.jit(
+            lambda xs, root: [x[root] for x in xs],
+            static_argnums=1,
+            out_shardings=replicated,
+        )
         self._with_axis = jax.jit(lambda xs: [x[None] for x in xs])
+
+    def _on_each(self, combine: Callable[[Any, str], Any]) -> Callable[[Any, Any], Any]:
+        """Combine parts of arrays that are spread over the processes, and of others rows."""
+
+        def inside(parts: list[Any], rows: list[Any]) -> Any:
+            return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows]
+
+        spread, whole = PartitionSpec(WORKERS), PartitionSpec()
+        return jax.shard_map(inside, mesh=self._mesh, in_specs=spread, out_specs=whole, check_vma=False)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce all arrays by one program."""
-        return self._local(_connected(self._programs[op], self._global(arrays)), arrays)
+        # An array of a process is a part of one of all as it is, if it has a first axis with something in it.
+        as_parts = [bool(array.ndim and array.size) for array in arrays]
+        parts = self._global([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
+        rows = self._rows_of([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
+        found = [iter(some) for some in _connected(self._programs[op], parts, rows)]
+        return self._local([next(found[not as_part]) for as_part in as_parts], arrays)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send all arrays by one program."""
-        return self._local(_connected(self._from, self._global(arrays), root), arrays)
+        return self._local(_connected(self._from, self._rows_of(arrays), root), arrays)
+
+    def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
+        """Ask at once."""
+        same = self._ties.agree(digest)
+        return lambda: same
 
     def gather(self, row: bytes) -> list[bytes]:
         """Exchange the rows by the store of rank 0's, which tells whose is late."""
@@ -120,6 +151,8 @@ class JaxEngine:
         JAX waits for all of them, and ends this process where one is gone: after a failure it is asked only if those
         that were lost leave, too.
         """
+        self._ties.cut()
+        self.patience.end()
         try:
             if not self._lost:
                 self._tell("left")
@@ -135,8 +168,20 @@ class JaxEngine:
     def _silent(self, what: str, milliseconds: int) -> list[int]:
         """Tell the others something, and return the ranks that do not tell it soon: rank 0, where the store is gone."""
         silent = []
+        told: list[str] = []
+
+        def tell() -> None:
+            with suppress(jax.errors.JaxRuntimeError):
+                self._tell(what)
+                told.append(what)
+
+        # Where the store is out of reach JAX would wait for it.
+        telling = threading.Thread(target=tell, daemon=True)
+        telling.start()
+        telling.join(2)
+        if not told:
+            return [0]
         try:
-            self._tell(what)
             for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
                 try:
                     self._client.blocking_key_value_get(f"luxport/{what}/{rank}", milliseconds)
@@ -154,21 +199,70 @@ class JaxEngine:
             raise TimeoutError(f"nothing came from rank {rank}: {str(error).splitlines()[0][:150]}") from error
 
     def _global(self, arrays: Sequence[Any]) -> list[Any]:
-        """Put each array in its row of one that is spread over the processes."""
+        """Let each array be a part of one that is spread over the processes along the first axis."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise inside_a_program("jax")
         sharding = NamedSharding(self._mesh, PartitionSpec(WORKERS))
-        rows = self._with_axis(jax.device_put(list(arrays), self._own))
-        size = self.world.size
-        return [jax.make_array_from_single_device_arrays((size, *row.shape[1:]), sharding, [row]) for row in rows]
+        return [
+            jax.make_array_from_single_device_arrays((self.world.size * one.shape[0], *one.shape[1:]), sharding, [one])
+            for one in jax.device_put(list(arrays), self._own)
+        ]
+
+    def _rows_of(self, arrays: Sequence[Any]) -> list[Any]:
+        """Put each array in its row of one that is spread over the processes."""
+        if any([isinstance(array, jax.core.Tracer) for array in arrays]):
+            raise inside_a_program("jax")
+        return self._global(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
 
     def _local(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:
         own = [array.addressable_data(0) for array in arrays]
-        jax.block_until_ready(own)  # so that a process which is lost is noticed here
+        self.patience.wait(own)  # so that a process which is lost is noticed here
         return [
             one if old.devices() == one.devices() else jax.device_put(one, old.sharding)
             for one, old in zip(own, like, strict=True)
         ]
+
+
+class _Patience:
+    """Waits for arrays by a thread of its own: JAX's waiting has no end where another process stands still."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._begin()
+
+    def _begin(self) -> None:
+        self._asked: Any = SimpleQueue()
+        self._answers: Any = SimpleQueue()
+        threading.Thread(target=_answer, args=(self._asked, self._answers), daemon=True).start()
+
+    def wait(self, arrays: Any) -> None:
+        """Wait until they are there.
+
+        Raises: TimeoutError
+        """
+        self._asked.put(arrays)
+        try:
+            error = self._answers.get(timeout=self._timeout)
+        except Empty:
+            self._begin()  # whoever waits still goes on doing so
+            raise TimeoutError(f"no answer within {self._timeout:g} s") from None
+        if error is not None:
+            raise error
+
+    def end(self) -> None:
+        """Let the thread end."""
+        self._asked.put(None)
+
+
+def _answer(asked: Any, answers: Any) -> None:
+    while (arrays := asked.get()) is not None:
+        try:
+            jax.block_until_ready(arrays)
+        except Exception as error:
+            answers.put(error)
+        else:
+            answers.put(None)
+        del arrays
 
 
 def _connected(program: Callable[..., Any], *args: Any) -> Any:
@@ -247,6 +341,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         return as_given(result, order)
 
     compiled = jit(program, donate_argnums=1) if donate else jit(program)
+    engine: Any = current("train_step").engine
 
     def spread(array: Any, sharding: Any) -> Any:
         if one_process:
@@ -269,7 +364,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         if one_process:
             return compiled(data, state)
         result = _connected(compiled, data, state)
-        jax.block_until_ready(result[0])  # so that a process which is lost is noticed here
+        engine.patience.wait(result[0])  # so that a process which is lost is noticed here
         return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
 
     return call

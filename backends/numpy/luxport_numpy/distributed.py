@@ -12,6 +12,7 @@ import numpy as np
 from luxport.backend import backend_of, dtype_name, numpy_bfloat16
 from luxport.distributed._engine import DistributedError, inside_a_program
 from luxport.distributed._launch import World
+from luxport.distributed._rows import all_the_same, in_numbers
 from luxport.errors import BackendNotFoundError
 
 __all__ = ["MPIEngine", "start_collectives"]
@@ -55,7 +56,7 @@ class MPIEngine:
         self.failures = (mpi.Exception, TimeoutError)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
-        """Reduce the arrays of one dtype as one."""
+        """Reduce small arrays of one dtype as one."""
         chosen = {"sum": self.mpi.SUM, "max": self.mpi.MAX, "min": self.mpi.MIN}[op]
 
         def whole(sent: Any) -> Any:
@@ -66,13 +67,26 @@ class MPIEngine:
         return _by_dtype(arrays, whole)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
-        """Send the arrays of one dtype as one."""
+        """Send small arrays of one dtype as one."""
 
         def whole(sent: Any) -> Any:
-            self._wait(self.comm.Ibcast(sent, root))
-            return sent
+            moved = np.array(sent)  # which may be the given one
+            self._wait(self.comm.Ibcast(moved, root))
+            return moved
 
         return _by_dtype(arrays, whole)
+
+    def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
+        """Begin with the largest of all digests, and of their opposites."""
+        own = np.array(in_numbers(digest), np.int64)
+        largest = np.empty_like(own)
+        request = self.comm.Iallreduce(own, largest, self.mpi.MAX)
+
+        def wait() -> bool:
+            self._wait(request)
+            return all_the_same(largest.tolist())
+
+        return wait
 
     def gather(self, row: bytes) -> list[bytes]:
         """Gather the rows of all."""
@@ -117,6 +131,9 @@ class MPIEngine:
                     raise TimeoutError(f"no answer within {self.timeout:g} s")
 
 
+LARGE = 2**20
+"""An array of more bytes goes alone: to join it with others would cost more than another message."""
+
 _THERE = 77
 """The tag of messages that say nothing but that a process is there."""
 
@@ -134,9 +151,12 @@ def _give_up(comm: Any) -> None:
 def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
     hosts = [_as_sent(_on_host(array)) for array in arrays]
     new: list[Any] = [None] * len(arrays)
-    for dtype in dict.fromkeys([host.dtype for host in hosts]):
-        members = [i for i, host in enumerate(hosts) if host.dtype == dtype]
-        moved = move(np.concatenate([hosts[i].reshape(-1) for i in members]))
+    together: dict[Any, list[int]] = {}
+    for i, host in enumerate(hosts):
+        together.setdefault(i if host.nbytes > LARGE else host.dtype, []).append(i)
+    for members in together.values():
+        flat = [hosts[i].reshape(-1) for i in members]
+        moved = move(np.ascontiguousarray(flat[0]) if len(flat) == 1 else np.concatenate(flat))
         ends = np.cumsum([hosts[i].size for i in members])
         for i, part in zip(members, np.split(moved, ends[:-1]), strict=True):
             backend = backend_of(arrays[i])
@@ -145,11 +165,14 @@ def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
             kind = dtype_name(arrays[i])
             if part.dtype.name != kind:
                 part = part.astype(numpy_bfloat16() if kind == "bfloat16" else kind)
-            new[i] = backend.asarray(part, device=device)
+            alone = len(members) == 1 and isinstance(arrays[i], np.ndarray)  # whose memory nobody else has
+            new[i] = part if alone else backend.asarray(part, device=device)
     return new
 
 
 def _on_host(array: Any) -> Any:
+    if isinstance(array, np.ndarray):
+        return array
     try:
         return backend_of(array).to_numpy(array)
     except (TypeError, AttributeError, NotImplementedError) as error:  # so frameworks say that there are no numbers yet

@@ -14,10 +14,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import tensorflow_server_pb2
 from tensorflow.python.eager import context as eager  # where TensorFlow's own strategies start their servers
 
-from luxport.distributed._engine import DistributedError, LocalEngine, current, met_not_all, needs_a_place
+from luxport.distributed._engine import DistributedError, LocalEngine, current, met_not_all, needs_a_place, too_late
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import StoredRows
+from luxport.distributed._rows import StoredRows, ask_in_time
+from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
 from luxport_tf.transforms import jit
 
@@ -48,7 +49,7 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
         if not (world.address or world.hosts):
             raise needs_a_place("tf")
         if _context()._context_handle is not None:
-            raise DistributedError("initialize('tf') comes before TensorFlow's first array: call it first of all")
+            raise too_late("tf", "TensorFlow")
         try:
             _start_server(world, list(world.hosts) or meet(world, timeout), timeout)
         except (OSError, tf.errors.OpError) as error:
@@ -113,7 +114,7 @@ class TfEngine:
     """The group of all processes."""
 
     backend: str | None = "tf"
-    failures: tuple[type[Exception], ...] = _GONE
+    failures: tuple[type[Exception], ...] = (*_GONE, TimeoutError, ConnectionError)
     late_failures: tuple[type[Exception], ...] = _GONE
 
     def __init__(self, world: World, timeout: float) -> None:
@@ -129,6 +130,7 @@ class TfEngine:
             lambda key, milliseconds, _: base64.b64decode(store.get_config_key_value(key, milliseconds)),
             store.delete_config_key_value,
         )
+        self._ties = Ties(self._rows)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets.
@@ -165,6 +167,11 @@ class TfEngine:
 
         return self._moved(arrays, sent)
 
+    def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
+        """Ask at once."""
+        same = self._ties.agree(digest)
+        return lambda: same
+
     def gather(self, row: bytes) -> list[bytes]:
         """Exchange the rows by the store of rank 0's, which tells whose is late."""
         return self._rows.gather(row)
@@ -190,6 +197,9 @@ class TfEngine:
 
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
+        return ask_in_time(self._silent, self.world)
+
+    def _silent(self) -> list[int]:
         store = _context()
         missing, wait = [], 1000
         try:
@@ -210,6 +220,7 @@ class TfEngine:
 
     def stop(self) -> None:
         """Leave the others to themselves; the server stays until the process ends."""
+        self._ties.cut()
         self.patience.end()
 
 

@@ -13,6 +13,8 @@ import torch.distributed as dist
 
 from luxport.distributed._engine import DistributedError, met_not_all, needs_a_place
 from luxport.distributed._launch import World
+from luxport.distributed._meeting import meet
+from luxport.distributed._rows import all_the_same, ask_in_time, in_numbers
 
 __all__ = ["TorchEngine", "start_collectives"]
 
@@ -40,7 +42,7 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
             world_size=world.size,
             timeout=timedelta(seconds=timeout),
         )
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise met_not_all("torch", world, world.address, timeout, error) from error
     return TorchEngine(world)
 
@@ -50,8 +52,8 @@ def _store(world: World, timeout: timedelta) -> Any:
 
     torchrun keeps one store through all starts: each start has a part of its own, without the places of dead processes.
     """
-    host, _, port = world.address.rpartition(":")
     told = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    host, _, port = (world.address if told else meet(world, timeout.total_seconds())[0]).rpartition(":")
     stores: Any = dist  # whose stub does not name them
     store = stores.TCPStore(host, int(port), world.size, is_master=world.rank == 0 and not told, timeout=timeout)
     return stores.PrefixStore(f"luxport/start_{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
@@ -78,6 +80,17 @@ class TorchEngine:
         """Send in buckets, all of them on their way at once."""
         return _in_buckets(arrays, lambda bucket: dist.broadcast(bucket, root, async_op=True))
 
+    def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
+        """Begin with the largest of all digests, and of their opposites."""
+        largest = torch.tensor(in_numbers(digest))
+        work: Any = dist.all_reduce(largest, dist.ReduceOp.MAX, async_op=True)
+
+        def wait() -> bool:
+            work.wait()
+            return all_the_same(largest.tolist())
+
+        return wait
+
     def gather(self, row: bytes) -> list[bytes]:
         """Gather on the host."""
         own = torch.frombuffer(bytearray(row), dtype=torch.uint8)
@@ -95,6 +108,9 @@ class TorchEngine:
 
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
+        return ask_in_time(self._silent, self.world)
+
+    def _silent(self) -> list[int]:
         store: Any = dist.distributed_c10d._get_default_store()
         missing, wait = [], timedelta(seconds=1)
         try:
@@ -127,8 +143,9 @@ class Overlapping:
         self._place: dict[int, tuple[int, int]] = {}
         self._failure: Exception | None = None
 
-    def watch(self, variables: list[Any]) -> None:
-        """Take the gradients of these as they come."""
+    def watch(self, variables: list[Any], settle: Callable[[], None]) -> None:
+        """Take the gradients of these as they come, and settle before anything is sent."""
+        self._settle = settle
         kinds = [(one.shape, one.dtype, one.device) for one in variables]
         if kinds != self._kinds:
             self._kinds, last = kinds, len(kinds) - 1
@@ -168,6 +185,8 @@ class Overlapping:
 
     def _send(self) -> None:
         number = self._next
+        if number == 0:
+            self._settle()
         self._next += 1
         self._parts(number)
         try:

@@ -1,0 +1,121 @@
+"""Two hosts on one machine, and the link between them, which is cut in the middle: ``python two_hosts.py [ENGINE …]``.
+
+Each host is a namespace of the network with a name of its own, so that this needs no rights but those of `unshare`.
+PyTorch's processes are started by a torchrun on each host, the others by their variables. Where the link is cut each
+process must name the other one within the timeout. Where namespaces are not allowed, a line says so.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PLACES = ("10.77.0.1", "10.77.0.2")
+ENGINES = ("torch", "tf")
+"""Those that name the other in any case: what JAX computes in the middle of a cut waits until JAX ends the process."""
+NOT_ALLOWED = 77
+HERE = Path(__file__)
+
+
+def apart(engine: str, timeout: float = 200) -> tuple[int, str]:
+    """Let two hosts of an engine lose each other; return 0 if both say so, `NOT_ALLOWED` or another number; and why."""
+    # Of a namespace of processes nobody is left, whatever happens.
+    alone = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--net",
+        "--uts",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ]
+    command = [*alone, sys.executable, str(HERE), "--inside", engine]
+    try:
+        if (tried := subprocess.run([*alone, "true"], capture_output=True, text=True)).returncode:
+            return NOT_ALLOWED, f"namespaces are not allowed here: {tried.stderr.strip()}"
+        if subprocess.run(["ip", "-V"], capture_output=True).returncode:
+            return NOT_ALLOWED, "the command ip does not work here"
+    except FileNotFoundError as error:
+        return NOT_ALLOWED, f"there is no command {error.filename} here: install util-linux and iproute2"
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+    return done.returncode, done.stdout
+
+
+def _inside(engine: str) -> int:
+    """Be the first host, make the second one and the link, and start a process on each."""
+    socket.sethostname(PLACES[0])  # engines ask what the name of a host means
+    program = f"import socket, time; socket.sethostname({PLACES[1]!r}); print('there', flush=True); time.sleep(900)"
+    command = ["unshare", "--net", "--uts", sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None and other.stdout.readline() == "there\n"
+            on_other = ["nsenter", "--target", str(other.pid), "--net", "--uts"]
+            _run("ip link add name link0 type veth peer name link1 netns", str(other.pid))
+            for place, name, host in zip(PLACES, ("link0", "link1"), ([], on_other), strict=True):
+                _run(*host, f"ip addr add {place}/24 dev {name}")
+                _run(*host, f"ip link set {name} up")
+                _run(*host, "ip link set lo up")
+            processes = [_started(engine, rank, host) for rank, host in enumerate(([], on_other))]
+            return _cut(processes)
+        finally:
+            other.kill()
+
+
+def _run(*words: str) -> None:
+    subprocess.run([part for word in words for part in word.split()], check=True)
+
+
+def _started(engine: str, rank: int, host: Sequence[str]) -> subprocess.Popen[str]:
+    program = [str(HERE.with_name("together.py")), engine, "cut_off", "2"]
+    variables = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "MASTER_ADDR": PLACES[0], "MASTER_PORT": "29400"}
+    command = [*host, sys.executable]
+    if engine == "torch":
+        place = ["--node-rank", str(rank), "--master-addr", PLACES[0], "--master-port", "29500"]
+        command += ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1", *place]
+    else:
+        variables |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
+    return subprocess.Popen(
+        [*command, *program], env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def _cut(processes: Sequence[subprocess.Popen[str]]) -> int:
+    """Cut the link as soon as both take steps, and hear what they say."""
+    said: list[str] = []
+    for word in ("steps", "done"):  # after which torchrun would wait for the torchrun of the other host
+        for one in processes:
+            assert one.stdout is not None
+            for line in one.stdout:
+                said.append(line.strip())
+                print(said[-1], flush=True)
+                if said[-1] == word:
+                    break
+        if word == "steps":
+            _run("ip link set link0 down")
+    for one in processes:
+        one.kill()
+    return int(said.count("done") != len(processes))
+
+
+def main() -> None:
+    """Cut off each engine."""
+    failed = False
+    for engine in sys.argv[1:] or ENGINES:
+        code, said = apart(engine)
+        if code == NOT_ALLOWED:
+            raise SystemExit(said)
+        failed |= bool(code)
+        print(f"{engine}, two hosts whose link is cut: {'not ' * bool(code)}as it should be\n{said}", flush=True)
+    raise SystemExit(failed)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--inside"]:
+        raise SystemExit(_inside(sys.argv[2]))
+    main()
