@@ -48,6 +48,27 @@ again = keras.Model(inputs, other(inputs))
 again.load_weights(PATH)
 np.testing.assert_array_equal(again.predict(x, verbose=0), whole.predict(x, verbose=0))
 
+# saved as a whole, and built from its configuration: with the same weights, or new ones
+whole.save(PATH + ".keras")
+loaded = keras.saving.load_model(PATH + ".keras")
+np.testing.assert_array_equal(loaded.predict(x, verbose=0), whole.predict(x, verbose=0))
+assert loaded.layers[-1]._model == model
+clone = keras.models.clone_model(whole)
+assert clone.layers[-1]._model == model and np.std(clone.predict(x, verbose=0)) > 0
+assert [weight.path for weight in clone.weights] == [weight.path for weight in whole.weights]
+own = luxport.to_keras(luxport.WrappedFunction(lambda x: x), {}, {})
+hostile = [{"kind": "name", "of": of} for of in ("os:system", "luxport.porting.keras.written:sys")]
+for call, argument, text in (
+    (lambda _: own.get_config(), None, "needs a name in luxport"),
+    *[(type(layer).from_config, layer.get_config() | {"model": model}, model["of"]) for model in hostile],
+):
+    try:
+        call(argument)
+    except ValueError as error:
+        assert text in str(error), error
+    else:
+        raise AssertionError(text)
+
 pair = luxport.to_keras(luxport.Bilinear((3, 2), 4), *luxport.setup(0, luxport.Bilinear((3, 2), 4), backend="numpy"))
 assert pair([keras.Input((3,)), keras.Input((2,))]).shape == (None, 4)
 assert tuple(pair([x, x[:, :2]]).shape) == (6, 4)

@@ -26,9 +26,11 @@ from luxport.porting.keras.functions import move_channels
 from luxport.porting.keras.graph import network_of
 from luxport.porting.keras.others import time_distributed
 from luxport.porting.keras.steps import Step
+from luxport.porting.keras.written import read, write
 from luxport.porting.loading import placed
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
+from luxport.when_imported import when_imported
 
 __all__ = ["from_keras", "to_keras"]
 
@@ -42,8 +44,9 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     Keras's `training` sets the mode of every layer. A model that takes a tuple takes a tuple or list of inputs.
     ``layer.trees()`` are parameters and states as luxport's layers take them.
 
-    Weights can be saved by Keras (``save_weights``); the whole model cannot, as Keras would have to build it from
-    its configuration.
+    Keras saves it, as weights or in a whole model (``model.save("name.keras")``), and clones it, with new initial
+    values. A program that loads such a model imports this function first: ``from luxport import to_keras``. Functions
+    and layers of one's own are registered by ``keras.saving.register_keras_serializable``, as for Keras's layers.
 
     Raises: TypeError if this is no layer; ModuleNotFoundError without Keras; ValueError, when called, if the state
             takes another structure (a carry that comes with the first call, say)
@@ -205,8 +208,9 @@ def _layer_type() -> Any:
     # Keras fixes its backend when it is imported, and a class needs its base: both wait until they are wanted.
     keras = import_module("keras")
     # TensorFlow's variables are no arrays until they are read.
-    read = keras.ops.copy if keras.backend.backend() == "tensorflow" else keras.ops.convert_to_tensor
+    value_of = keras.ops.copy if keras.backend.backend() == "tensorflow" else keras.ops.convert_to_tensor
 
+    @keras.saving.register_keras_serializable(package="luxport")
     class LuxportLayer(keras.layers.Layer):
         """A layer, its parameters and its current state as Keras holds them: made by `luxport.to_keras`."""
 
@@ -217,6 +221,25 @@ def _layer_type() -> Any:
             self._ps = [self._weight(path, leaf, True) for path, leaf in tree.leaves_with_path(ps, ("ps",))]
             self._st = [self._weight(path, leaf, False) for path, leaf in tree.leaves_with_path(st, ("st",))]
             self.built = True
+
+        def get_config(self) -> dict[str, Any]:
+            """Describe the model, and its trees by their shapes."""
+            trees = tree.map(lambda weight: np.zeros(weight.shape, weight.dtype), self._weights_of())
+            return {**super().get_config(), "model": write(self._model), "trees": write(trees)}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            """Build a layer with new initial values, or zeros where the model has been given other arrays."""
+            model, trees = read(config["model"]), read(config["trees"])
+            drawn = initial_parameters(Rng(0), model), initial_states(Rng(0), model)
+            if tree.structure(drawn) == tree.structure(trees) and all(
+                a.shape == b.shape and a.dtype == b.dtype
+                for a, b in zip(tree.leaves(drawn), tree.leaves(trees), strict=True)
+            ):
+                trees = drawn
+            made = cls(model, *trees, name=config["name"])
+            made.trainable = config.get("trainable", True)
+            return made
 
         def _weight(self, path: tuple[str, ...], leaf: Any, trainable: bool) -> Any:
             host = np.asarray(backend_of(leaf).to_numpy(leaf))
@@ -234,8 +257,11 @@ def _layer_type() -> Any:
 
         def trees(self) -> tuple[Any, Any]:
             """Return the parameters and the state, on Keras's backend."""
+            return self._weights_of(value_of)
+
+        def _weights_of(self, of: Any = lambda weight: weight) -> tuple[Any, Any]:
             return tuple(
-                tree.unflatten(structure, map(read, weights))
+                tree.unflatten(structure, map(of, weights))
                 for structure, weights in zip(self._structures(), (self._ps, self._st), strict=True)
             )  # type: ignore[return-value]
 
@@ -266,3 +292,7 @@ def _layer_type() -> Any:
 def _structures(ps: Any, st: Any) -> tuple[Any, Any]:
     """Bring back what Keras, which looks into the attributes of layers, is to leave alone."""
     return ps, st
+
+
+# Keras finds the class by its name when it loads a model.
+when_imported("keras", _layer_type)
