@@ -125,8 +125,8 @@ def batch_norm(
             n = _count(xp, wide, over)
             several = True if is_number(n) else n > 1
             mean, var = [xp.reshape(stop_gradient(part), (-1,)) for part in found.unscaled]
-            running_mean = _blend(xp, running_mean, mean, momentum, several)
-            running_var = _blend(xp, running_var, var * (n / (n - 1)), momentum, several)
+            running_mean = blend(xp, running_mean, mean, momentum, several)
+            running_var = blend(xp, running_var, var * (n / (n - 1)), momentum, several)
     else:
         found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
@@ -180,8 +180,8 @@ def instance_norm(
             several = True if is_number(n) else xp.sum(xp.astype(n > 1, xp.int32), axis=0) > 0
             mean, var = [stop_gradient(part) for part in found.unscaled]
             unbiased = xp.mean(var, axis=over) * (n / (n - 1))
-            running_mean = _blend(xp, running_mean, xp.mean(mean, axis=(0, *over)), momentum, several)
-            running_var = _blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
+            running_mean = blend(xp, running_mean, xp.mean(mean, axis=(0, *over)), momentum, several)
+            running_var = blend(xp, running_var, xp.mean(unbiased, axis=0), momentum, several)
     else:
         found = _by_running(xp, wide, running_mean, running_var, epsilon, channels)
     return xp.astype(_scale_and_shift(xp, found, scale, bias, channels), x.dtype), running_mean, running_var
@@ -367,7 +367,7 @@ def _count(xp: Any, x: Array, axes: tuple[int, ...]) -> Any:
     return xp.sum(xp.ones_like(x), axis=axes) if None in sizes else math.prod(sizes)
 
 
-def _blend(xp: Any, running: Array, batch: Array, momentum: float, several: Any) -> Array:
+def blend(xp: Any, running: Array, batch: Array, momentum: float, several: Any) -> Array:
     """Follow the batch, unless it turns out as the program runs that it has no variance."""
     followed = (1.0 - momentum) * running + momentum * xp.astype(batch, running.dtype)
     return followed if several is True else xp.where(several, followed, running)

@@ -7,11 +7,14 @@ from contextvars import ContextVar
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager.forwardprop_util import pack_tangents  # type: ignore[import-untyped]
 
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static
+from luxport_tf.ops.layout import cancelling
+from luxport_tf.shortcuts import has_effects, relying
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -31,7 +34,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable)
-            result = f(*replaced, **kwargs)
+            with cancelling(tape):
+                result = f(*replaced, **kwargs)
         found = _gradient(tape, result[0] if has_aux else result, variables)
         gradients = tree.unflatten(tree.structure(wrt), iter(found))
         return result, gradients[0] if isinstance(argnums, int) else gradients
@@ -161,39 +165,63 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*args, **kwargs)
         arguments = (args, kwargs)
         leaves = tree.leaves(arguments)
-        signature = (tree.structure(arguments), tuple([_kind(leaf) for leaf in leaves]))
+        tensors = [_as_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
+        # A forward derivative of a whole program passes over the library's fused kernels: it would be 0.
+        forward = bool(pack_tangents(tensors).tangents)
+        signature = (tree.structure(arguments), tuple([_kind(leaf) for leaf in leaves]), forward)
         graph = graphs.get(signature)
         if graph is None:
             if len(graphs) >= MOST_PROGRAMS:
                 del graphs[next(iter(graphs))]
                 warn_of_many_programs()
-            graph = graphs[signature] = _trace(f, signature[0], leaves)
-        return graph([_as_tensor(leaf) for leaf in leaves if _is_tensor(leaf)])
+            graph = graphs[signature] = _trace(f, signature[0], leaves, shortcuts=not forward)
+        try:
+            return graph(tensors)
+        except _ShortcutError:
+            graph = graphs[signature] = _trace(f, signature[0], leaves, shortcuts=False)
+            return graph(tensors)
 
     return program
 
 
-def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any]) -> Callable[..., Any]:
+class _ShortcutError(Exception):
+    """Numbers met for which the shortcuts of a program are not right."""
+
+
+def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any], *, shortcuts: bool) -> Callable[..., Any]:
     """Make the graph of f for leaves like these, as a function from the tensors among them to f's result."""
     result_structure: Any = None
     result_leaves: list[Any] = []
+    conditions: list[Any] = []
 
     def flat(*tensors: Any) -> list[Any]:
         nonlocal result_structure, result_leaves
+        conditions.clear()
         arrays = iter(tensors)
         args, kwargs = tree.unflatten(structure, iter([next(arrays) if _is_tensor(leaf) else leaf for leaf in leaves]))
-        result = f(*args, **kwargs)
+        with relying(conditions if shortcuts else None):
+            result = f(*args, **kwargs)
         result_structure, result_leaves = tree.structure(result), tree.leaves(result)
-        return [leaf for leaf in result_leaves if _is_tensor(leaf)]
+        results = [leaf for leaf in result_leaves if _is_tensor(leaf)]
+        return [*results, tf.reduce_all(conditions)] if conditions else results
 
     specs = [tf.TensorSpec.from_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
+    # Looking at a condition would hold up an accelerator.
+    shortcuts = shortcuts and not tf.config.list_logical_devices("GPU")
     graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
+    if conditions and has_effects(graph.graph):
+        return _trace(f, structure, leaves, shortcuts=False)
     # What f returns besides tensors is part of the program; the graph's own tensors are not kept.
     result_leaves = [None if _is_tensor(leaf) else leaf for leaf in result_leaves]
+    conditional = bool(conditions)
+    conditions.clear()
 
     def call(tensors: list[Any]) -> Any:
         # The public way binds and checks every argument by name, which takes 20 microseconds each.
-        results = iter(graph._call_flat(tensors, graph.captured_inputs))
+        found = graph._call_flat(tensors, graph.captured_inputs)
+        if conditional and not bool(found[-1]):
+            raise _ShortcutError
+        results = iter(found)
         return tree.unflatten(
             result_structure, iter([next(results) if leaf is None else leaf for leaf in result_leaves])
         )

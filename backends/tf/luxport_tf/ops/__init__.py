@@ -6,6 +6,7 @@ from luxport_tf.ops.conv import *
 from luxport_tf.ops.embedding import *
 from luxport_tf.ops.flat import *
 from luxport_tf.ops.looking import *
+from luxport_tf.ops.normalization import *
 from luxport_tf.ops.observe import *
 from luxport_tf.ops.optimizers import *
 from luxport_tf.ops.pooling import *

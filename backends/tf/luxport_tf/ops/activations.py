@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from luxport import ops
 from luxport.ops import definition_of
+from luxport_tf.ops.layout import elementwise
 
 __all__ = [
     "elu",
@@ -40,7 +41,7 @@ def _of_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callabl
         # What the library has takes what the definition does.
         @functools.wraps(native if native.__module__ == __name__ else definition)
         def function(x: Any, **options: Any) -> Any:
-            return native(x, **options) if x.dtype.is_floating else definition(x, **options)
+            return elementwise(lambda x: native(x, **options), x) if x.dtype.is_floating else definition(x, **options)
 
         return function
 

@@ -10,6 +10,7 @@ from luxport import ops
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 from luxport_tf.ops.affine import plus_bias
+from luxport_tf.ops.layout import channels_first, channels_last
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
@@ -86,17 +87,6 @@ def conv_transpose_nd(
 
 def _mixed(x: Any, *arrays: Any) -> bool:
     return any([array is not None and array.dtype != x.dtype for array in arrays])
-
-
-def channels_last(x: Any) -> Any:
-    """Move the channels behind the spatial axes."""
-    return tf.transpose(x, [0, *range(2, len(x.shape)), 1])
-
-
-def channels_first(x: Any) -> Any:
-    """Move the channels before the spatial axes."""
-    rank = len(x.shape)
-    return tf.transpose(x, [0, rank - 1, *range(1, rank - 1)])
 
 
 def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:

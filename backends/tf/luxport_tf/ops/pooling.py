@@ -11,7 +11,9 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops.shapes import sizes_of
 from luxport.ops.windows import Pairs, Sizes
-from luxport_tf.ops.conv import channels_first, channels_last
+from luxport_tf.ops.layout import channels_first, channels_last
+from luxport_tf.ops.looking import may_look
+from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = ["max_pool_nd", "mean_pool_nd"]
 
@@ -22,18 +24,38 @@ _mean_definition = ops.definition_of(ops.mean_pool_nd)
 def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
     """The library's, whose gradient goes to the first maximum too.
 
-    It passes over NaN, and makes a window of -inf alone the least finite number, without a gradient: marks say where
-    to put back the one, and the first element for the other.
+    It passes over NaN, and makes a window of -inf alone the least finite number, without a gradient. Where there is
+    one or the other, marks say where to put back NaN, and the first element of the window.
     """
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
-    x = _pad(channels_last(x), padding, -math.inf)
+    options = window, stride, padding
+    x = channels_last(x)
+    if all(max(pair) < k for pair, k in zip(padding, window, strict=True)):  # no window is of padding alone
+        if may_rely():
+            rely_on(_is_plain(x))
+            return channels_first(_plain_max(x, *options))
+        if may_look(x) and _is_plain(x):
+            return channels_first(_plain_max(x, *options))
+    return channels_first(_marked_max(x, *options))
+
+
+def _is_plain(x: Any) -> Any:
+    return tf.reduce_all(x > -math.inf)
+
+
+def _plain_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
+    return _by_axis(tf.nn.max_pool2d, _pad(x, padding, -math.inf), window, stride)
+
+
+def _marked_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
+    x = _pad(x, padding, -math.inf)
     y = _by_axis(tf.nn.max_pool2d, x, window, stride)
     marks = tf.cast(x > -math.inf, x.dtype) + 2 * tf.cast(tf.math.is_nan(x), x.dtype)
     marks = _by_axis(tf.nn.max_pool2d, marks, window, stride)
     y = tf.where(marks > 1, tf.constant(math.nan, x.dtype), y)
     first = x[(slice(None), *[slice(None, 1 - k or None, s) for k, s in zip(window, stride, strict=True)])]
-    return channels_first(tf.where(marks > 0, y, first))
+    return tf.where(marks > 0, y, first)
 
 
 def mean_pool_nd(

@@ -1,0 +1,78 @@
+"""Where the channels stand: the library's kernels have them last, luxport second.
+
+While a program is traced that `value_and_grad` differentiates, a move to the front and one back cancel, also across
+sums of such moves: what stands between them is made with the channels last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.eager import record  # type: ignore[import-untyped]
+
+__all__ = ["cancelling", "channels_first", "channels_last", "elementwise"]
+
+_tape: ContextVar[Any] = ContextVar("luxport_tf_tape", default=None)
+
+
+@contextmanager
+def cancelling(tape: Any) -> Iterator[None]:
+    """Let moves cancel in what this tape records."""
+    token = _tape.set(tape)
+    try:
+        yield
+    finally:
+        _tape.reset(token)
+
+
+def channels_last(x: Any) -> Any:
+    """Move the channels behind the spatial axes, or take x from where its channels were there."""
+    before = _before_move(x)
+    return tf.transpose(x, [0, *range(2, len(x.shape)), 1]) if before is None else before
+
+
+def channels_first(x: Any) -> Any:
+    """Move the channels before the spatial axes."""
+    return tf.transpose(x, _to_front(len(x.shape)))
+
+
+def elementwise(function: Callable[..., Any], x: Any) -> Any:
+    """Apply to each element: before the move where there was one, so that the next layer finds it."""
+    before = _before_move(x)
+    return function(x) if before is None else channels_first(function(before))
+
+
+def _to_front(rank: int) -> list[int]:
+    return [0, rank - 1, *range(1, rank - 1)]
+
+
+def _before_move(x: Any) -> Any:
+    tape = _tape.get()
+    if tape is None or not tf.is_symbolic_tensor(x) or x.graph is not tf.compat.v1.get_default_graph():
+        return None
+    before = _source(x)
+    if before is None:
+        return None
+    # A tape of somebody else's that watches x itself would miss what is taken from before it.
+    with tape.stop_recording():
+        return None if record.should_record_backprop([x]) and not record.should_record_backprop([before]) else before
+
+
+def _source(x: Any) -> Any:
+    """Return what x is with its channels last, if x was moved a moment ago or is a sum of such."""
+    rank = x.shape.rank
+    if rank is None or rank < 3:
+        return None
+    if x.op.type == "Transpose":
+        found = tf.get_static_value(x.op.inputs[1])
+        return x.op.inputs[0] if found is not None and np.array_equal(found, _to_front(rank)) else None
+    if x.op.type == "AddV2":
+        terms = [_source(term) for term in x.op.inputs]
+        if all(term is not None for term in terms) and terms[0].shape == terms[1].shape:
+            return terms[0] + terms[1]
+    return None

@@ -1,0 +1,100 @@
+"""Normalization by TensorFlow: its fused kernel, with the channels last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from luxport import ops
+from luxport.ops import definition_of
+from luxport.ops._normalize import blend, epsilon_of, expect_several_values
+from luxport.ops.shapes import spreads_over
+from luxport_tf import xp
+from luxport_tf.ops.layout import channels_first, channels_last
+from luxport_tf.ops.looking import may_look
+from luxport_tf.shortcuts import may_rely, rely_on
+
+__all__ = ["batch_norm", "layer_norm"]
+
+_define_batch_norm = definition_of(ops.batch_norm)
+_define_layer_norm = definition_of(ops.layer_norm)
+
+
+def batch_norm(
+    x: Any,
+    scale: Any = None,
+    bias: Any = None,
+    running_mean: Any = None,
+    running_var: Any = None,
+    *,
+    training: bool,
+    momentum: float = 0.1,
+    epsilon: float | None = None,
+) -> tuple[Any, Any, Any]:
+    """The library's by the statistics of x, where squares neither overflow nor vanish; elsewhere the definition."""
+    epsilon = epsilon_of(x, epsilon)
+    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
+    tracked = running_mean is not None and running_var is not None
+    native = _native(x, running_mean, running_var, scale, bias) and (may_rely() or may_look(x))
+    if not native or (tracked and not training):
+        return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
+    expect_several_values(x, (0, *range(2, len(x.shape))), training, running_mean)
+    last = channels_last(x)
+    channels = (x.shape[1],)
+    scale = tf.ones(channels) if scale is None else scale
+    bias = tf.zeros(channels) if bias is None else bias
+    y, mean, var = _fused(last, scale, bias, epsilon)
+    usual = _usual(mean, var, epsilon)
+    if may_rely():
+        rely_on(usual)
+    elif not bool(usual):
+        return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
+    if training and tracked:
+        # Only the running program may know how many values there are.
+        several = None not in x.shape or tf.size(last) > x.shape[1]
+        running_mean = blend(xp, running_mean, mean, momentum, several)
+        running_var = blend(xp, running_var, var, momentum, several)
+    return channels_first(y), running_mean, running_var
+
+
+def layer_norm(
+    x: Any, scale: Any = None, bias: Any = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
+) -> Any:
+    """The formula, in programs that may rely on squares that neither overflow nor vanish; elsewhere the definition."""
+    epsilon = epsilon_of(x, epsilon)
+    if not may_rely() or not _plain(x, scale, bias):
+        return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    centered = x - mean
+    var = tf.reduce_mean(tf.square(centered), axes, keepdims=True)
+    rely_on(_usual(mean, var, epsilon))
+    factor = 1.0 / tf.sqrt(var + epsilon)
+    y = centered * (factor if scale is None else factor * scale)
+    return y if bias is None else y + bias
+
+
+def _native(x: Any, running_mean: Any, *others: Any) -> bool:
+    if x.dtype != tf.float32 or len(x.shape) < 2 or x.shape[1] is None or x.shape.num_elements() in (0, x.shape[1]):
+        return False
+    return all([p is None or (p.dtype == x.dtype and p.shape == x.shape[1:2]) for p in (running_mean, *others)])
+
+
+def _plain(x: Any, *parameters: Any) -> bool:
+    given = [p for p in parameters if p is not None]
+    singles = all([array.dtype == tf.float32 for array in (x, *given)])
+    return singles and 0 not in x.shape and all([spreads_over(p.shape, x.shape) for p in given])
+
+
+def _fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    images = last if len(last.shape) == 4 else tf.reshape(last, (-1, 1, 1, last.shape[-1]))
+    y, mean, var, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=images, scale=scale, offset=bias, mean=scale, variance=scale, epsilon=epsilon, is_training=True
+    )
+    return y if images is last else tf.reshape(y, tf.shape(last)), tf.stop_gradient(mean), tf.stop_gradient(var)
+
+
+def _usual(mean: Any, var: Any, epsilon: float) -> Any:
+    bound = 2.0**40
+    usual = tf.reduce_all(tf.abs(mean) < bound) & tf.reduce_all(var < bound**2)
+    return usual if epsilon * bound**2 >= 1 else usual & tf.reduce_all(var * bound**2 > 1)

@@ -1,0 +1,48 @@
+"""Shortcuts of a program: ways that are right for usual numbers, taken on a condition that the program gives back.
+
+Where the condition does not hold, `jit` throws the result away and takes the program without shortcuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["has_effects", "may_rely", "rely_on", "relying"]
+
+_conditions: ContextVar[tuple[Any, list[Any]] | None] = ContextVar("luxport_tf_conditions", default=None)
+
+
+@contextmanager
+def relying(conditions: list[Any] | None) -> Iterator[None]:
+    """Gather here what the program that is traced relies on; None if it may rely on nothing."""
+    token = _conditions.set(None if conditions is None else (tf.compat.v1.get_default_graph(), conditions))
+    try:
+        yield
+    finally:
+        _conditions.reset(token)
+
+
+def may_rely() -> bool:
+    """Tell whether a condition could be given back: not from inside a loop, nor in a program of somebody else's."""
+    found = _conditions.get()
+    return found is not None and found[0] is tf.compat.v1.get_default_graph()
+
+
+def rely_on(condition: Any) -> None:
+    """Let the result hold only if this scalar does, in a program that may rely on it."""
+    found = _conditions.get()
+    assert found is not None
+    found[1].append(condition)
+
+
+def has_effects(graph: Any) -> bool:
+    """Tell whether a program does more than compute, so that it may not run again: it prints, or waits for others."""
+    return any(op.op_def.is_stateful and op.type not in _READING for op in graph.get_operations())
+
+
+_READING = frozenset(("Placeholder", "ReadVariableOp", "VarHandleOp"))
