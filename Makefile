@@ -13,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Tests start many processes: each module is compiled to bytecode once, not anew in every one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed bench-distributed mlx onnx docs docs-full dist clean
+.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed bench-distributed gpu mlx onnx docs docs-full dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -34,6 +34,7 @@ help:
 	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation, layer, loss and rule on every backend"
 	@echo "make distributed  2 and 4 processes on each engine: operations, training, one that hangs or ends; the example"
 	@echo "make bench-distributed  ratios of time on two processes against DDP, psum, TensorFlow's collectives and comm.Allreduce"
+	@echo "make gpu          the suite, the bits of masks and training steps on a GPU, in eight minutes (docs/gpu.json); without one it says so"
 	@echo "make mlx          the whole conformance suite on MLX, which make test runs a sample of"
 	@echo "make onnx         every layer as an ONNX graph in onnxruntime: float32, float16, opsets (NETWORKS=folder for PEtab SciML networks)"
 	@echo "make docs         the site in docs/_build/html, warnings are errors; docs/names.md, the page of all public names"
@@ -133,6 +134,11 @@ distributed: env
 
 bench-distributed: env
 	$(BIN)/python -m benchmarks.distributed
+
+# With what is installed there, and nothing more: PYTHON=python3 make gpu takes the frameworks of that interpreter.
+gpu:
+	PYTHONPATH=$(subst $(eval) ,:,$(addprefix $(CURDIR)/,. conformance $(wildcard backends/*)))$${PYTHONPATH:+:$$PYTHONPATH} \
+		$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m luxport_conformance.on_gpu
 
 # Compiled programs are traced and not fused: MLX's compiler on a CPU is the machine's, a second for each kernel.
 mlx: env

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -36,8 +38,15 @@ def compare_all(contenders: Sequence[Callable[[], object]], seconds: float = 4.0
     return found
 
 
+ON_GPU = os.environ.get("LUXPORT_BENCH_DEVICE", "").startswith("gpu")
+"""Whether the work is a GPU's: processor time says nothing of it then, and PyTorch's calls return before it is done."""
+
+
 def _seconds(f: Callable[[], object], calls: int) -> float:
-    start = time.process_time()
+    clock = time.perf_counter if ON_GPU else time.process_time
+    start = clock()
     for _ in range(calls):
         f()
-    return (time.process_time() - start) / calls
+    if ON_GPU and "torch" in sys.modules:
+        sys.modules["torch"].cuda.synchronize()
+    return (clock() - start) / calls

@@ -106,5 +106,11 @@ def same_work(ours: Any, theirs: Any, case: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
+    from benchmarks.timing import ON_GPU
+
     name, seconds, only = (*sys.argv[1:], *("", "4", "")[len(sys.argv) - 1 :])
+    if ON_GPU and name == "torch":
+        import torch
+
+        torch.set_default_device("cuda")
     print(json.dumps(rows(name, float(seconds), only)))
