@@ -325,6 +325,7 @@ _NONE = {
     **COMPOSED,
     **nothing_like(
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout BidirectionalRNN Diagonal EmbeddingBag "
+        "GaussianDropout GaussianNoise "
         "FlattenLayer GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle Recurrence ReshapeLayer Scale "
         "SpectralNorm VariationalHiddenDropout WeightNorm"
     ),

@@ -363,6 +363,7 @@ _NONE = {
     **COMPOSED,
     **nothing_like(
         "AdaptiveLPPool AdaptiveMaxPool AdaptiveMeanPool AlphaDropout BidirectionalRNN Bilinear Diagonal FlattenLayer "
+        "GaussianDropout GaussianNoise "
         "GRU GRUCell GRUv3 GRUv3Cell GlobalLPPool LPPool LSTM LSTMCell MultiHeadAttention PReLU RMSNorm RNN RNNCell "
         "Recurrence ReshapeLayer RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding SpectralNorm "
         "TransformerDecoderLayer TransformerEncoderLayer VariationalHiddenDropout WeightNorm"
