@@ -45,12 +45,17 @@ _LONGEST = (
 # What `make slow-tests` asks of PyTorch's and users' own compilers, of processes together and of whole Flux models:
 # minutes of a processor that `make test` has not.
 _SLOW = ("core/test_users_compilers.py", "distributed/test_together.py", "porting/test_flux_models_real.py")
-_SLOW_TESTS = ("test_default_compiler", "test_default_compiler_of_ctc")
+_SLOW_TESTS = (
+    *("test_default_compiler", "test_default_compiler_of_ctc"),
+    # Beside Keras on PyTorch, which every run asks.
+    *("test_a_layer_on_each_backend_of_keras[jax]", "test_a_layer_on_each_backend_of_keras[tensorflow]"),
+)
 _PLACES = {name: place for place, name in enumerate(_LONGEST)}
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    return "/".join(item.path.parts[-2:]) in _SLOW or item.name.partition("[")[0] in _SLOW_TESTS
+    names = item.name, item.name.partition("[")[0]
+    return "/".join(item.path.parts[-2:]) in _SLOW or any(name in _SLOW_TESTS for name in names)
 
 
 @pytest.hookimpl(tryfirst=True)

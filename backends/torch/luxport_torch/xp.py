@@ -3,14 +3,16 @@
 It has no rule for `torch.moveaxis`, which is `torch.movedim`, and none for places found by a mask.
 """
 
-# pyright: reportWildcardImportFromLibrary=false, reportUnsupportedDunderAll=false
+# pyright: reportWildcardImportFromLibrary=false, reportUnsupportedDunderAll=false, reportUndefinedVariable=false
 from __future__ import annotations
 
 import array_api_compat.torch
 import torch
 from array_api_compat.torch import *  # noqa: F403
 
-__all__ = [*array_api_compat.torch.__all__]
+del classes  # noqa: F821  # what is asked for in it, be it a name of Python's own, is an error of PyTorch's
+
+__all__ = [name for name in array_api_compat.torch.__all__ if name != "classes"]
 
 __array_api_version__ = array_api_compat.torch.__array_api_version__
 __array_namespace_info__ = array_api_compat.torch.__array_namespace_info__
