@@ -13,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Tests start many processes: each module is compiled to bytecode once, not anew in every one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves distributed bench-distributed gpu mlx onnx docs docs-full dist clean
+.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves integers distributed bench-distributed gpu mlx onnx docs docs-full dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -32,6 +32,7 @@ help:
 	@echo "make meshes       every layer on JAX with its batch spread over four devices (LAYERS='Dense Conv --eager' for some)"
 	@echo "make compile-counts  how often torch.compile compiles each layer and loss over 12 sizes: twice at most"
 	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation, layer, loss and rule on every backend"
+	@echo "make integers     every operation, layer and loss with integers and booleans, on every backend, eager and compiled"
 	@echo "make distributed  2 and 4 processes on each engine: operations, training, one that hangs or ends; the example"
 	@echo "make bench-distributed  ratios of time on two processes against DDP, psum, TensorFlow's collectives and comm.Allreduce"
 	@echo "make gpu          the suite, the bits of masks and training steps on a GPU, in eight minutes (docs/gpu.json); without one it says so"
@@ -128,6 +129,9 @@ compile-counts: env
 
 halves: env
 	$(BIN)/python -m luxport_conformance.halves
+
+integers: env
+	$(BIN)/python -m luxport_conformance.integers
 
 distributed: env
 	$(BIN)/python tests/distributed/start.py

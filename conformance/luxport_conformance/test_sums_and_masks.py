@@ -1,4 +1,5 @@
-"""Sums in half types, what masks hide, and empty batches: a few of each in every run, all by ``make halves``.
+"""Sums in half types, what masks hide, and empty batches: a few of each in every run, all by ``make halves``; and
+integers, all by ``make integers``.
 
 The sums are among the checks of ``luxport conformance --full`` too.
 """
@@ -13,6 +14,7 @@ from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_sa
 from luxport_conformance.half_layers import every_spread
 from luxport_conformance.half_sums import HALVES, half_sums
 from luxport_conformance.half_sums_left_out import of_no_use, without_a_sum
+from luxport_conformance.integers import CALLS, KINDS, of_integers
 from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
@@ -39,6 +41,15 @@ def test_no_samples(backend_name: str) -> None:
         layer_of_no_samples(name, example, get_backend(backend_name))
     for name in LOSSES[:: min(_SHARES[backend_name], 7)]:
         loss_of_no_samples(name, get_backend(backend_name))
+
+
+def test_integers(backend_name: str) -> None:
+    backend = get_backend(backend_name)
+    share = {"numpy": 7, "torch": 7, "tf": 23, "jax": 149}.get(backend_name)
+    if share is None:
+        pytest.skip(f"{backend_name}'s namespace has NumPy's arithmetic")
+    for number, call in enumerate(CALLS[::share]):
+        of_integers(call, KINDS[number % len(KINDS)], backend)
 
 
 def test_every_sum_is_listed() -> None:

@@ -130,6 +130,7 @@ class Arguments:
         if isinstance(error, LayerError) and error.place.layer is not None:
             return error  # from a layer inside a function that the call was given
         problem = self._problem(given, options) or explain_memory(error) or _explain_unsigned(error, given)
+        problem = problem or _explain_unknown(error, given)
         if problem is None and not isinstance(error, LayerError):
             return error
         shown = error if problem is None else problem
@@ -341,6 +342,17 @@ def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | 
                     f"luxport.asarray(..., backend={backend_of(x).name!r}, dtype='int64')"
                 )
     return None
+
+
+def _explain_unknown(error: Exception, given: tuple[Any, ...]) -> LayerError | None:
+    """Say that a size is asked for which a compiled program is not told, as TensorFlow's may not be."""
+    if isinstance(error, LayerError):
+        return None
+    shapes = [tuple(shape) for x in given if (shape := getattr(x, "shape", None)) is not None]
+    if not any([None in shape for shape in shapes]):
+        return None
+    known = " and ".join(map(str, shapes))
+    return LayerError(f"expects sizes that are known where a program is compiled, got {known}: tell the compiler more")
 
 
 def _problem_of_pattern(pattern: tuple[_Takes, ...], named: Mapping[str, Any]) -> tuple[int, LayerError] | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from luxport.backend._arrays import namespace
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._protocol import Array
-from luxport.errors import LayerTypeError
+from luxport.errors import LayerError, LayerTypeError
 
 __all__ = [
     "EPSILON",
@@ -17,6 +17,7 @@ __all__ = [
     "as_indices",
     "bool_dtype",
     "expect_floating",
+    "expect_held",
     "expect_no_booleans",
     "expect_one_kind",
     "in_single_or_double",
@@ -65,6 +66,26 @@ def expect_floating(x: Array, name: str = "x") -> None:
     if "float" not in kind and "complex" not in kind:
         raise LayerTypeError(
             f"expects floating numbers as {name}, got {kind}: convert it with luxport.to(..., dtype='float32')"
+        )
+
+
+def expect_held(x: Array, value: Any, name: str) -> None:
+    """Expect a number that an array like x holds: integers round, and frameworks differ on what is out of range.
+
+    Raises: LayerError
+    """
+    kind = dtype_name(x)
+    if kind == "bool":
+        low, high = 0, 1
+    elif kind in _INTEGERS:
+        bits = int(kind.lstrip("uint"))
+        low, high = (0, 2**bits - 1) if kind[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    else:
+        return
+    if not (low <= value <= high and value == int(value)):
+        raise LayerError(
+            f"expects {name} as a number of {kind}, as the array is of, got {value}: convert the array with "
+            "luxport.to(..., dtype='float32')"
         )
 
 

@@ -70,7 +70,7 @@ def logitcrossentropy(y_hat: Array, y: Array, *, axis: int = -1, agg: Aggregatio
     return crossentropy_of_logits(y_hat, y, axis=axis, agg=agg)
 
 
-@operation
+@operation(takes="y_hat floating (...), y floating (...)", early=False)
 def crossentropy_of_logits(y_hat: Array, y: Array, *, axis: int, agg: str | None) -> Array:
     """Return `logitcrossentropy` of probabilities y in the dtype of y_hat, for a mean, a sum or all losses.
 

@@ -133,7 +133,7 @@ def sparse_logitcrossentropy(
     return _from_logarithms(xp, "sparse_logitcrossentropy", logarithms, y, axis, agg, *more)
 
 
-@operation
+@operation(takes="y_hat floating (...), y int (...)", early=False)
 def crossentropy_of_labels(y_hat: Array, y: Array, *, axis: int, agg: str | None, ignore_index: int | None) -> Array:
     """Return `sparse_logitcrossentropy` of labels that can be indices, for a mean, a sum or all losses.
 

@@ -12,7 +12,7 @@ from luxport.backend.option_rules import FUNCTION, Rule, is_int, or_none
 from luxport.errors import LayerError
 from luxport.ops._operation import operation
 from luxport.ops.activations import Activation, identity
-from luxport.ops.shapes import spread_alike
+from luxport.ops.shapes import sizes_of, spread_alike
 
 __all__ = [
     "batched_adjoint",
@@ -142,7 +142,7 @@ def batched_matmul(
             f"{(*batch[1], contract[1])} of {tuple(b.shape)}"
         )
     y = _product(xp, left, xp.matrix_transpose(right))
-    return xp.reshape(y, (*tuple(y.shape)[:-2], *left_rest, *right_rest))
+    return xp.reshape(y, (*sizes_of(y)[:-2], *left_rest, *right_rest))
 
 
 @operation(takes="x (...), bias numbers (C)?", rules={"activation": FUNCTION}, early=False)
@@ -200,10 +200,12 @@ def _batch_first(xp: Any, x: Array, batch: tuple[int, ...], contract: int) -> tu
     if len(set(named)) != len(batch) + 1:
         raise LayerError(f"expects axes that differ and lie in [-{ndim}, {ndim}), got {batch, contract}")
     rest = [axis for axis in range(ndim) if axis not in named]
-    sizes = tuple([x.shape[axis] for axis in rest])
+    every = sizes_of(x)
+    sizes = tuple([every[axis] for axis in rest])
     x = xp.permute_dims(x, (*named[:-1], *rest, named[-1]))
     if len(rest) != 1:
-        x = xp.reshape(x, (*[x.shape[i] for i in range(len(batch))], math.prod(sizes), x.shape[-1]))
+        front, last = [every[axis] for axis in named[:-1]], every[named[-1]]
+        x = xp.reshape(x, (*front, math.prod(sizes), last))
     return x, sizes
 
 

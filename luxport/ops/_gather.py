@@ -9,6 +9,7 @@ from typing import Any
 from luxport.backend import Array, array_device, dtype_name, is_array, is_inexact, namespace, same_shape
 from luxport.backend.dtypes import (
     as_indices,
+    expect_held,
     expect_no_booleans,
     is_integer,
     real_numbers,
@@ -32,6 +33,11 @@ def _expect_scattered(src: Array, *indices: Array, op: str = "+", init: Any = No
     rest = tuple(src.shape)[len(indices[0].shape) :]
     if is_array(init) and init.shape and size is not None and not same_shape(init.shape, (*sizes, *rest)):
         raise LayerError(f"expects init in the shape of the result {(*sizes, *rest)}, got {shape_text(init)}")
+    if op not in ("mean", "/"):  # which make floating numbers of integers
+        if isinstance(init, (int, float)) and not is_inexact(src):
+            expect_held(src, init, "init")
+        if is_array(init) and is_integer(init) != is_integer(src):
+            raise LayerTypeError(f"expects init of numbers as src holds, {dtype_name(src)}, got {dtype_name(init)}")
     if isinstance(init, complex) and "complex" not in dtype_name(src):
         raise LayerTypeError(f"expects init as a real number beside {dtype_name(src)}, got {init}")
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
 from luxport.backend.arguments import checked, short
-from luxport.backend.dtypes import single_or_double
+from luxport.backend.dtypes import expect_held, is_floating, single_or_double
 from luxport.backend.memory import check_growth
 from luxport.backend.option_rules import MOST, Rule, is_int, is_number, is_running_number
 from luxport.errors import LayerError
@@ -34,7 +34,13 @@ _VALUE = Rule(
 Axes: TypeAlias = int | tuple[int, ...] | None
 
 
-@operation(takes="x (...)", rules={"value": _VALUE}, early=False)
+def _expect_held(x: Array, *, value: Any = 0.0, **options: Any) -> None:
+    """Expect a number that arrays of the dtype of x hold, where frameworks would round it or turn it over."""
+    if isinstance(value, (bool, int, float)) and value not in (0, 1) and not is_floating(x):
+        expect_held(x, value, "value")
+
+
+@operation(takes="x (...)", rules={"value": _VALUE}, guard=_expect_held, early=False)
 def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes = None) -> Array:
     """Put a constant around an array.
 
@@ -44,7 +50,7 @@ def pad_constant(x: Array, *, padding: PadWidths, value: float = 0.0, axes: Axes
         axes: the axes to pad; None for all, or with a tuple as padding for as many of the last ones
 
     Shapes: x (d0, d1, ...) -> (low + d0 + high, ...)
-    Raises: LayerError if the padding does not fit the axes
+    Raises: LayerError if the padding does not fit the axes, or x is of integers or booleans that value is none of
     Source: NNlib ``pad_constant``
 
     >>> import numpy as np

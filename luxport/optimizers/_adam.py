@@ -11,7 +11,7 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._hyperparameters import scalars_like
-from luxport.optimizers._rule import Batched, Clocked, abs2, check_eta, in_dtype_of, is_number
+from luxport.optimizers._rule import Batched, Clocked, abs2, check_eta, expect_arrays_of_floats, in_dtype_of, is_number
 
 __all__ = ["Adam", "AdamLike", "AdamW", "Moments", "Powers", "adam_step", "adam_update", "round_epsilon"]
 
@@ -153,7 +153,7 @@ def _update_all(
     return list(zip(found[n : 2 * n], found[2 * n :], strict=True)), list(found[:n])
 
 
-@operation
+@operation(check=expect_arrays_of_floats, early=False)
 def adam_update(
     *arrays: Array,
     powers: Powers,
@@ -183,7 +183,7 @@ def adam_update(
     return (*new_xs, *new_ms, *new_vs)
 
 
-@operation
+@operation(check=expect_arrays_of_floats, early=False)
 def adam_step(
     dx: Array, m: Array, v: Array, *, powers: Powers, eta: Any, beta: tuple[Any, Any], epsilon: Any
 ) -> tuple[Array, Array, Array]:

@@ -9,7 +9,7 @@ from typing import Any
 from luxport.backend import Array, namespace
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import Batched, check_eta, in_dtype_of
+from luxport.optimizers._rule import Batched, check_eta, expect_arrays_of_floats, in_dtype_of
 
 __all__ = ["Descent", "Momentum", "Nesterov", "descent_update", "momentum_update"]
 
@@ -116,7 +116,7 @@ class Nesterov(_WithVelocity):
         return rho * state - scaled, step
 
 
-@operation
+@operation(check=expect_arrays_of_floats, early=False)
 def descent_update(*arrays: Array, eta: Any, in_place: bool) -> tuple[Array, ...]:
     """Step many arrays by `Descent`: n of them, and their gradients.
 
@@ -129,7 +129,7 @@ def descent_update(*arrays: Array, eta: Any, in_place: bool) -> tuple[Array, ...
     return tuple([x - rate * dx for x, dx in zip(arrays[:n], arrays[n:], strict=True)])
 
 
-@operation
+@operation(check=expect_arrays_of_floats, early=False)
 def momentum_update(*arrays: Array, eta: Any, rho: Any, in_place: bool) -> tuple[Array, ...]:
     """Step many arrays by `Momentum`: n of them, their gradients, and their velocities.
 

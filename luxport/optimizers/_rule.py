@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from luxport.backend import Array, backend_of, dtype_name, is_compiling, namespace
+from luxport.backend.dtypes import expect_floating
 from luxport.tree import Tree
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "apply_rule",
     "check_eta",
     "check_real",
+    "expect_arrays_of_floats",
     "in_dtype_of",
     "is_number",
     "scalar_like",
@@ -237,6 +239,15 @@ def subtract(x: Array, step: Step) -> Array:
     if isinstance(step, StepIf):
         return namespace(x).where(step.condition, x - step.step, x)
     return x - step
+
+
+def expect_arrays_of_floats(*arrays: Array, **options: Any) -> None:
+    """Expect floating or complex numbers in every array, which explains a step that has failed.
+
+    Raises: LayerTypeError
+    """
+    for array in arrays:
+        expect_floating(array, "the arrays of a step")
 
 
 def in_dtype_of(x: Array, value: Any) -> Any:

@@ -16,6 +16,7 @@ from luxport.backend.option_rules import AXIS
 from luxport.call_arguments import says_what_it_takes
 from luxport.ops._erf import erf
 from luxport.ops._operation import operation
+from luxport.ops.shapes import is_number, sizes_of
 
 __all__ = [
     "Activation",
@@ -207,8 +208,8 @@ def glu(x: Array, *, axis: int = -1) -> Array:
     """
     xp = namespace(x)
     x = numbers(xp, x, "glu")
-    shape = tuple(x.shape)
-    if shape[axis] % 2:
+    shape = sizes_of(x)
+    if is_number(shape[axis]) and shape[axis] % 2:
         raise ValueError(f"glu expects an even size along axis {axis}, got the shape {shape}")
     before, half = (slice(None),) * (axis % len(shape)), shape[axis] // 2
     return x[(*before, slice(None, half), ...)] * sigmoid(x[(*before, slice(half, None), ...)])

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from luxport.backend.dtypes import single_or_double
 from luxport.ops.indices import expect_integers, mark_missing, within
+from luxport.ops.shapes import sizes_of
 from luxport_tf import xp
 from luxport_tf.ops.looking import may_look
 
@@ -17,7 +18,7 @@ __all__ = ["embedding", "value_range"]
 def embedding(table: Any, indices: Any) -> Any:
     """One gather, whatever the shape of the indices and whether it is known."""
     expect_integers(indices)
-    indices, there = within(xp, indices, table.shape[0])
+    indices, there = within(xp, indices, sizes_of(table)[0])
     # Gradients of rows that are taken many times add up in float32.
     rows = tf.cast(xp.take(single_or_double(xp, table), indices, axis=0), table.dtype)
     return rows if there is None else mark_missing(xp, rows, there)
