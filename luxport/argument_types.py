@@ -96,10 +96,17 @@ def _fits(value: Any, hint: Any) -> bool:
         return not parts or all(_fits(one, parts[0]) for one in value)
     if kind is collections.abc.Iterable:
         fit = isinstance(value, kind) and not isinstance(value, (str, bytes, type))
+        if fit and parts and _is_array(value) and not isinstance(value, Mapping):
+            return _is_array_of(parts[0])
         return fit and (not parts or not isinstance(value, (tuple, list)) or all(_fits(one, parts[0]) for one in value))
     if not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
         return True
     return isinstance(value, kind) and not (kind is collections.abc.Mapping and isinstance(value, type))
+
+
+def _is_array_of(part: Any) -> bool:
+    """Tell whether what an array has along its first axis may be of a type: numbers, not paths or pairs."""
+    return part in (Any, int, float, _Array, _Tree) or getattr(part, "_is_protocol", False)
 
 
 def _in_words(hint: Any) -> str:

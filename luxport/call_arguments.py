@@ -127,6 +127,8 @@ def _explain(
 
 def _is_told(error: Exception) -> bool:
     """Whether luxport raised an error itself, by a ``raise``: it says what it has to say."""
+    if isinstance(error, AttributeError):  # a layer's words about a name it has not, in the place of another thing
+        return False
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -170,7 +172,7 @@ def expect_function(caller: str, f: Any) -> None:
         raise TypeError(f"{caller} expects a function, got {shown(f)}")
 
 
-def expect_places(caller: str, argnums: Any, *, several: bool = False) -> None:
+def expect_places(caller: str, argnums: Any, *, several: bool = False, name: str = "argnums") -> None:
     """Expect the number of an argument, or a tuple of such.
 
     Raises: TypeError
@@ -178,7 +180,7 @@ def expect_places(caller: str, argnums: Any, *, several: bool = False) -> None:
     numbers = argnums if several and isinstance(argnums, (tuple, list)) else (argnums,)
     if not numbers or not all([isinstance(n, int) and not isinstance(n, bool) for n in numbers]):
         wanted = "an int or a tuple of ints" if several else "an int"
-        raise TypeError(f"{caller} expects argnums as {wanted}, got {shown(argnums)}")
+        raise TypeError(f"{caller} expects {name} as {wanted}, got {shown(argnums)}")
 
 
 def wrong_arguments(

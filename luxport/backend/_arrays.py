@@ -11,6 +11,7 @@ from luxport.backend._dtype_names import check_dtype_name, dtype_name
 from luxport.backend._protocol import Array, Backend
 from luxport.backend._registry import backend_of, find_owner, get_backend
 from luxport.call_arguments import says_what_it_takes
+from luxport.text import shown
 
 __all__ = ["array_device", "asarray", "is_inexact", "namespace", "same_shape"]
 
@@ -57,7 +58,10 @@ def asarray(
     check_dtype_name(dtype)
     source = find_owner(type(values))
     if source is None:
-        values = np.asarray(values)
+        try:
+            values = np.asarray(values)
+        except ValueError:  # rows of several lengths
+            raise TypeError(f"asarray expects numbers in rows of one length, got {shown(values)}") from None
         values = values.astype({"float64": "float32", "complex128": "complex64"}.get(values.dtype.name, values.dtype))
     elif source is not owner:
         values = source.to_numpy(values)

@@ -10,6 +10,7 @@ from luxport.backend._dtype_names import dtype_name
 from luxport.backend._protocol import Array
 from luxport.backend._registry import backend_of
 from luxport.call_arguments import says_what_it_takes
+from luxport.text import shown
 
 __all__ = ["bf16", "f16", "f32", "f64"]
 
@@ -28,7 +29,7 @@ def f16(values: tree.Tree) -> tree.Tree:
     >>> f16({"a": np.ones(1, np.float32), "n": np.ones(1, np.int32)})
     {'a': array([1.], dtype=float16), 'n': array([1], dtype=int32)}
     """
-    return _convert(values, "float16", None)
+    return _convert("f16", values, "float16", None)
 
 
 @says_what_it_takes
@@ -38,7 +39,7 @@ def bf16(values: tree.Tree) -> tree.Tree:
     Raises: ValueError on a backend without it, as NumPy is without ml_dtypes
     Source: Lux.jl ``bf16``
     """
-    return _convert(values, "bfloat16", None)
+    return _convert("bf16", values, "bfloat16", None)
 
 
 @says_what_it_takes
@@ -47,7 +48,7 @@ def f32(values: tree.Tree) -> tree.Tree:
 
     Source: Lux.jl ``f32``
     """
-    return _convert(values, "float32", "complex64")
+    return _convert("f32", values, "float32", "complex64")
 
 
 @says_what_it_takes
@@ -57,12 +58,15 @@ def f64(values: tree.Tree) -> tree.Tree:
     Raises: ValueError on JAX outside its 64-bit mode
     Source: Lux.jl ``f64``
     """
-    return _convert(values, "float64", "complex128")
+    return _convert("f64", values, "float64", "complex128")
 
 
-def _convert(values: tree.Tree, floating: str, complex_: str | None) -> tree.Tree:
+def _convert(caller: str, values: tree.Tree, floating: str, complex_: str | None) -> tree.Tree:
     def convert(path: tuple[str, ...], leaf: Array) -> Array:
-        kind = dtype_name(leaf)
+        try:
+            kind = dtype_name(leaf)
+        except AttributeError:
+            raise TypeError(f"{caller} expects a tree of arrays, got {shown(leaf)} in it") from None
         wanted = dtype_at(path, floating) if "float" in kind else complex_ if "complex" in kind else None
         return leaf if wanted in (None, kind) else backend_of(leaf).asarray(leaf, dtype=wanted)
 

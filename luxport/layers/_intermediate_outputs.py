@@ -6,6 +6,8 @@ from typing import Any
 
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
+from luxport.core.entries import find_wrong_entry
+from luxport.errors import LayerError
 from luxport.layers._containers import Chain
 from luxport.text import kind_of
 
@@ -33,6 +35,9 @@ def intermediate_outputs(model: Chain, x: Any, ps: Parameters, st: States) -> tu
     if not isinstance(model, Chain):
         raise TypeError(f"intermediate_outputs expects a Chain, got {kind_of(model)}")
     outputs, new_st = [], {}
+    wrong = find_wrong_entry(model, ps, st)
+    if wrong is not None:
+        raise LayerError(f"intermediate_outputs {wrong}")
     for name, layer in model.layers.items():
         x, new_st[name] = layer(x, ps[name], st[name])
         outputs.append(x)

@@ -181,6 +181,8 @@ def fold_in(key: Key, data: int | Array) -> Key:
     >>> fold_in(key(0), 1)["key"]
     array([ 928981903, -841280227], dtype=int32)
     """
+    if isinstance(data, (int, np.integer)) and not -(2**31) <= data < 2**31 or len(getattr(data, "shape", ())):
+        raise ValueError(f"fold_in expects data as one number of 32 bits, got {shown(data)}")
     words, counter = key["key"], key["counter"]
     zero = namespace(words).zeros_like(counter)
     # Written as a sum, the number takes the key's backend, device and dtype.

@@ -217,7 +217,7 @@ def OneCycle(  # noqa: N802
         endval: the value that the fall leads to; None for ``maxval / 1e5``
         percent_start: the part of the steps that rise, between 0 and 1
 
-    Raises: ValueError if `percent_start` is not between 0 and 1
+    Raises: ValueError if `percent_start` is not between 0 and 1, or no step is left to rise or to fall in
     Source: ParameterSchedulers.jl ``OneCycle``; L. N. Smith, N. Topin (2019)
 
     >>> cycle = OneCycle(8, 1.0)
@@ -232,6 +232,11 @@ def OneCycle(  # noqa: N802
     endval = maxval / 1e5 if endval is None else endval
     up = math.ceil(nsteps * percent_start)
     down = nsteps - up
+    if up < 1 or down <= 0:
+        raise ValueError(
+            f"OneCycle expects steps to rise and steps to fall in, got nsteps = {shown(nsteps)} and "
+            f"percent_start = {percent_start}"
+        )
     return Sequence(
         (
             Shifted(CosAnneal(maxval, startval, up, restart=False), up + 1),

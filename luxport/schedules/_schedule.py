@@ -40,6 +40,14 @@ def made_of_numbers(kind: Kind) -> Kind:
                 raise TypeError(f"{kind.__name__} expects {f.name} as a number, got {shown(value)}")
             if "tuple[int, ...]" in str(f.type) and not _are_numbers(value):
                 raise TypeError(f"{kind.__name__} expects {f.name} as an int or several, got {shown(value)}")
+            if str(f.type) == "bool" and type(value) not in (bool, np.bool_):
+                raise TypeError(f"{kind.__name__} expects {f.name} as True or False, got {shown(value)}")
+            if "tuple[Callable" in str(f.type) and not all([callable(n) or _is_number(n) for n in value]):
+                raise TypeError(
+                    f"{kind.__name__} expects {f.name} as functions of the step or numbers, got {shown(value)}"
+                )
+            if f.name == "period" and isinstance(value, Real) and value == 0:
+                raise ValueError(f"{kind.__name__} expects a period of at least a step, got 0")
             if str(f.type).startswith("Callable") and not str(f.type).endswith("None") and not callable(value):
                 raise TypeError(f"{kind.__name__} expects {f.name} as a function of the step, got {shown(value)}")
 
@@ -52,11 +60,12 @@ def _are_numbers(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a value is a real number that a float can hold, or an array of such."""
+    """Tell whether a value is a real number that a float can hold, or an array of one without axes."""
     number: Any = value
     if isinstance(value, Real):
         return not isinstance(value, bool) and not 1e308 < abs(number) < math.inf
-    return find_owner(type(value)) is not None and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
+    known = find_owner(type(value)) is not None and len(value.shape) == 0
+    return known and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
 
 
 class Schedule(ABC):

@@ -54,6 +54,10 @@ class DataLoader:
             raise TypeError(f"DataLoader expects batch_size as an int, got {shown(batch_size)}")
         if batch_size < 1:
             raise ValueError(f"DataLoader expects a positive batch_size, got {batch_size}")
+        if seed is not None and not (is_int(seed) and seed >= 0):
+            raise TypeError(f"DataLoader expects seed as an int of at least 0, got {shown(seed)}")
+        if not isinstance(partial, (bool, np.bool_)):
+            raise TypeError(f"DataLoader expects partial as True or False, got {shown(partial)}")
         self._size: int = first_size("DataLoader", data)
         self.data = data
         self.batch_size = batch_size

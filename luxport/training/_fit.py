@@ -19,6 +19,7 @@ from luxport import tree
 from luxport.backend import asarray, backend_of, dtype_name, find_owner, is_inexact
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
+from luxport.text import shown
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
 from luxport.training._place import Place
@@ -244,6 +245,9 @@ class _Means:
 
 
 def _batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:
+    indexed = callable(getattr(type(data), "__getitem__", None))  # all that Python's old way to iterate asks for
+    if isinstance(data, type) or not (indexed or isinstance(data, Iterable)):
+        raise TypeError(f"fit and evaluate expect data as batches or whole arrays, got {shown(data)}")
     whole = isinstance(data, (tuple, Mapping)) and all([_is_array(leaf) for leaf in tree.leaves(data)])
     return DataLoader(data, batch_size, shuffle=shuffle, seed=0 if shuffle else None) if whole else data
 

@@ -14,6 +14,7 @@ from luxport.core.layer import Layer
 from luxport.core.setup import setup as setup_model
 from luxport.optimizers._adjustments import adjust
 from luxport.optimizers._updates import setup as setup_optimizer
+from luxport.text import shown
 from luxport.training._loss_scaling import DynamicLossScale
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.places import check_size
@@ -121,6 +122,8 @@ class TrainState(_Fields):
 
         Raises: ValueError for another precision
         """
+        if type(model).__hash__ is None:
+            raise TypeError(f"TrainState.create expects model as a layer or a function, got {shown(model)}")
         if precision not in (None, "bfloat16", "float16"):
             raise ValueError(f"TrainState expects bfloat16, float16 or None as precision, got {precision!r}")
         if ps is None:

@@ -43,7 +43,8 @@ def custom_vjp(
     >>> luxport.grad(lambda x: (3.0 * reverse(x)).sum())(luxport.asarray([1.0, 2.0], backend="torch"))
     tensor([-3., -3.])
     """
-    expect_function("custom_vjp", f)
+    for function in (f, forward, backward):
+        expect_function("custom_vjp", function)
     rule = CustomGradient(f, forward, backward)
 
     @functools.wraps(f, updated=())

@@ -41,6 +41,10 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
 
     @functools.wraps(f, updated=())
     def transformed(*args: Any) -> Array:
+        if not -len(args) <= argnums < len(args):
+            raise TypeError(
+                f"batched_jacobian expects argnums below {len(args)}, the number of arguments, got {argnums}"
+            )
         x = args[argnums]
 
         def of_x(x: Array) -> Array:

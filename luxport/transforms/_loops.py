@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Number
 from typing import Any
 
 from luxport import tree
 from luxport.backend import backend_of, can, default_backend, dtype_name, find_owner
 from luxport.call_arguments import expect_function, says_what_it_takes
-from luxport.text import kind_of
+from luxport.text import kind_of, shown
 
 __all__ = ["scan", "unrolled_scan"]
 
@@ -44,6 +45,9 @@ def scan(
     (6.0, array([1., 3., 6.], dtype=float32))
     """
     expect_function("scan", f)
+    for leaf in tree.leaves(init):
+        if find_owner(type(leaf)) is None and not isinstance(leaf, Number):
+            raise TypeError(f"scan expects init as a tree of arrays, got {shown(leaf)} in it")
     length = _length(xs, length)
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
@@ -92,6 +96,8 @@ def _length(xs: tree.Tree, length: int | None) -> int | None:
     """Return the number of steps; None if a compiled program learns it only as it runs."""
     sizes = []
     for leaf in tree.leaves(xs):
+        if getattr(leaf, "shape", None) is None:
+            raise TypeError(f"scan expects xs as a tree of arrays, got {shown(leaf)} in it")
         if len(leaf.shape) == 0:
             raise ValueError("scan expects arrays with at least one axis as xs, got a scalar")
         sizes.append(leaf.shape[0])

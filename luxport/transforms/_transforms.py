@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from luxport import tree
 from luxport.backend import Backend, backend_of, can, default_backend, dtype_name, find_owner, is_inexact, require
 from luxport.call_arguments import expect_function, expect_places, says_what_it_takes
+from luxport.text import shown
 from luxport.transforms._loops import scan
 from luxport.transforms._stop_gradient import stop_gradient
 from luxport.tree.static import Static
@@ -160,6 +162,9 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     (1, 1)
     """
     expect_function("jit", f)
+    if not isinstance(donate, tuple) or donate:
+        expect_places("jit", donate, several=True, name="donate")
+        _expect_taken(f, (donate,) if isinstance(donate, int) else donate)
     compiled: dict[str, Callable[..., Any]] = {}  # by name: a backend need not be hashable
 
     @functools.wraps(f, updated=())
@@ -177,6 +182,17 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
         return program(*args, **kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def _expect_taken(f: Callable[..., Any], donate: tuple[int, ...]) -> None:
+    """Expect a function to take as many arguments as there are to be donated, if it tells."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return
+    count = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    if not any(p.kind is p.VAR_POSITIONAL for p in parameters) and not all(-count <= n < count for n in donate):
+        raise ValueError(f"jit expects donate as positions of f's {count} arguments, got {shown(donate)}")
 
 
 @says_what_it_takes

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from luxport.text import shown
 from luxport.when_imported import when_imported
 
 __all__ = ["Static"]
@@ -35,7 +36,12 @@ class Static(Generic[T]):
     value: T
 
     def __init__(self, value: T) -> None:
-        hash(value)
+        try:
+            hash(value)
+        except TypeError:
+            raise TypeError(
+                f"Static expects a value that can be hashed, as numbers and tuples, got {shown(value)}"
+            ) from None
         object.__setattr__(self, "value", value)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -1100,6 +1100,22 @@ def test_files_that_stand_beside_are_included(tmp_path, capsys):
     assert "# parts/size.jl:2: weird!(size)" in (tmp_path / "net.py").read_text()
 
 
+@pytest.mark.parametrize("size", [37_000, 38_000, 70_000])
+def test_all_that_is_included_is_as_large_as_one_source_may_be(tmp_path, capsys, size):
+    """Each of these files alone is not too large; the third one is included by the second, through a line."""
+    comment = "#" * (size - 1) + "\n"
+    (tmp_path / "net.jl").write_text('include("a.jl")\nusing Flux\nm = Dense(n => 1)\n')
+    (tmp_path / "a.jl").write_text(comment + 'include("b.jl")\n')
+    (tmp_path / "b.jl").write_text(comment + "n = 3\n")
+    status = main(["port", str(tmp_path / "net.jl")])
+    out, err = capsys.readouterr()
+    if 2 * size < 75_000:
+        assert status == 0 and "luxport.Dense(n, 1)" in out
+        return
+    told = f"with the files that it includes it is larger than 75,000 bytes: a.jl:2 includes one of {size + 6:,}"
+    assert (status, out, err) == (2, "", f"luxport port: {tmp_path / 'net.jl'}: {told}\n")
+
+
 def test_only_files_of_the_same_folder_are_included(tmp_path, capsys):
     folder = tmp_path / "inside"
     folder.mkdir()

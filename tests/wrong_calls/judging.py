@@ -75,7 +75,8 @@ def judge(call: Callable[[], Any]) -> tuple[str, str]:
             frame = frame.tb_next
         file = frame.tb_frame.f_code.co_filename if frame is not None else ""
         own = any(source in file for source in SOURCES)
-        own = own and (isinstance(error, (TypeError, ValueError, ImportError, IndexError)) or _is_luxports(error))
+        documented = (TypeError, ValueError, ImportError, IndexError, FileNotFoundError)  # where no checkpoint is
+        own = own and (isinstance(error, documented) or _is_luxports(error))
         explicit = own and frame is not None and _raises_there(frame)
         explicit = explicit or (isinstance(error, OSError) and error.filename is not None)  # what every open says
         return ("own" if explicit and "\n" not in str(error) else "raw"), text

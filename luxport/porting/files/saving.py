@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from luxport import tree
-from luxport.backend import Backend
+from luxport.backend import Backend, check_dtype_name
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
@@ -144,6 +144,7 @@ def load(
     >>> luxport.optimizers.current_rule(opt)
     Adam(eta=0.01, beta=(0.9, 0.999), epsilon=1e-08)
     """
+    check_dtype_name(dtype, floating=True)
     arrays, metadata = _read(path)
     with refusing(str(path), "its metadata are damaged"):
         if "trees" not in metadata or not metadata.get("format", "").isdecimal():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.module import LARGEST, Hole, Translation
+from luxport.text import safe_to_show
 
 __all__ = ["Joined", "located", "with_included"]
 
@@ -39,7 +40,8 @@ class Joined:
 def with_included(path: Path) -> Joined:
     """Read a file, and in the place of each line that includes one from its folder, once, the lines of that.
 
-    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or what is no text
+    Raises: OSError, FileFormatError for a device or a pipe, which may have no end, what is no text, or where all
+        together is larger than a source may be
     """
     joined = Joined(path)
     seen, left = {path.resolve()}, LARGEST
@@ -51,7 +53,12 @@ def with_included(path: Path) -> Joined:
             found = _INCLUDE.fullmatch(line)
             inner = _beside(path, file, found[1]) if found and depth < _DEEPEST else None
             more = _readable(inner) if inner is not None and inner.resolve() not in seen else None
-            if inner is not None and more is not None and len(more.encode()) <= left:
+            if inner is not None and more is not None:
+                if len(more.encode()) > left:
+                    raise FileFormatError(
+                        f"with the files that it includes it is larger than {LARGEST:,} bytes: "
+                        f"{safe_to_show(file.name)}:{number} includes one of {len(more.encode()):,}"
+                    )
                 seen.add(inner.resolve())
                 add(inner, more, depth + 1)
             else:
