@@ -14,7 +14,7 @@ from luxport_conformance.empty_batches import LOSSES, PER_SAMPLE, layer_of_no_sa
 from luxport_conformance.half_layers import every_spread
 from luxport_conformance.half_sums import HALVES, half_sums
 from luxport_conformance.half_sums_left_out import of_no_use, without_a_sum
-from luxport_conformance.integers import CALLS, KINDS, of_integers
+from luxport_conformance.integers import CALLS, KINDS, KINDS_OF_JAX, of_integers
 from luxport_conformance.masked import MASKED, hidden_may_be_anything
 
 # One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
@@ -48,8 +48,9 @@ def test_integers(backend_name: str) -> None:
     share = {"numpy": 7, "torch": 7, "tf": 23, "jax": 149}.get(backend_name)
     if share is None:
         pytest.skip(f"{backend_name}'s namespace has NumPy's arithmetic")
+    kinds = KINDS_OF_JAX if backend_name == "jax" else KINDS
     for number, call in enumerate(CALLS[::share]):
-        of_integers(call, KINDS[number % len(KINDS)], backend)
+        of_integers(call, kinds[number % len(kinds)], backend)
 
 
 def test_every_sum_is_listed() -> None:
