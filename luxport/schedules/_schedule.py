@@ -60,12 +60,11 @@ def _are_numbers(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a value is a real number that a float can hold, or an array of one without axes."""
+    """Tell whether a value is a real number that a float can hold, or an array of such."""
     number: Any = value
     if isinstance(value, Real):
         return not isinstance(value, bool) and not 1e308 < abs(number) < math.inf
-    known = find_owner(type(value)) is not None and len(value.shape) == 0
-    return known and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
+    return find_owner(type(value)) is not None and dtype_name(value).startswith(("float", "bfloat", "int", "uint"))
 
 
 class Schedule(ABC):
