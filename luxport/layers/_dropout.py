@@ -70,7 +70,7 @@ class Dropout(_AlongAxes):
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on."""
-        return {"rng": _generator(rng), "training": Static(True)}
+        return {"rng": make_generator(rng), "training": Static(True)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Draw a mask and apply it, or pass x on."""
@@ -120,7 +120,7 @@ class AlphaDropout(Layer):
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on."""
-        return {"rng": _generator(rng), "training": Static(True)}
+        return {"rng": make_generator(rng), "training": Static(True)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Draw a mask and apply it, or pass x on."""
@@ -162,7 +162,7 @@ class VariationalHiddenDropout(_AlongAxes):
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on, and a mask is to be drawn."""
-        return {"rng": _generator(rng), "training": Static(True), "update_mask": np.ones((), np.bool_)}
+        return {"rng": make_generator(rng), "training": Static(True), "update_mask": np.ones((), np.bool_)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Apply the mask of the counter, moved on first if that is wanted, or pass x on."""
@@ -207,5 +207,6 @@ def _check_inexact(x: Array) -> None:
         raise LayerTypeError(f"expects a floating or complex input, got {dtype}")
 
 
-def _generator(rng: Rng) -> dict[str, Any]:
+def make_generator(rng: Rng) -> dict[str, Any]:
+    """Make the part of a state from which a layer draws: a key of its own, and how often it has drawn."""
     return {"key": rng.key(), "counter": np.zeros((), np.int32)}

@@ -6,13 +6,12 @@ import math
 from numbers import Real
 from typing import Any
 
-import numpy as np
-
 from luxport import ops
 from luxport.backend import Array, namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating
 from luxport.core.layer import Layer
+from luxport.layers._dropout import make_generator
 from luxport.layers._function_layers import NoOpLayer
 from luxport.ops.shapes import sizes_of
 from luxport.random import Rng
@@ -60,7 +59,7 @@ class GaussianNoise(Layer):
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on."""
-        return _starting(rng)
+        return {"rng": make_generator(rng), "training": Static(True)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Add noise, or pass x on."""
@@ -107,7 +106,7 @@ class GaussianDropout(Layer):
 
     def initial_states(self, rng: Rng) -> dict[str, Any]:
         """Draw a key; training is on."""
-        return _starting(rng)
+        return {"rng": make_generator(rng), "training": Static(True)}
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Multiply by noise around 1, or pass x on."""
@@ -123,10 +122,6 @@ def _noise(x: Array, std: float, st: States) -> tuple[Array, States]:
     key, counter = st["rng"]["key"], st["rng"]["counter"]
     noise = ops.normal(key, counter, shape=sizes_of(x)) * std
     return namespace(x, noise).astype(noise, x.dtype), {**st, "rng": {"key": key, "counter": counter + 1}}
-
-
-def _starting(rng: Rng) -> dict[str, Any]:
-    return {"rng": {"key": rng.key(), "counter": np.zeros((), np.int32)}, "training": Static(True)}
 
 
 def _check(layer: Any, name: str, wanted: str, bound: float) -> None:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from luxport.backend import Array
 from luxport.backend.dtypes import is_double
-from luxport.ops.looking import may_look
+from luxport.ops.looking import may_look, reliance
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["Moments", "Reductions", "along", "least_epsilon", "moments", "usual_bound", "usual_variance"]
+__all__ = ["Moments", "Reductions", "along", "are_usual", "least_epsilon", "moments", "usual_bound", "usual_variance"]
 
 
 class Reductions(NamedTuple):
@@ -63,7 +63,7 @@ def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool
 
     Where squares may overflow, or vanish beside epsilon, x is multiplied by a power of 2 first, which is exact: the
     quotient of x and its deviation stays. Numbers of usual size are as they are, to the bit. A compiled program,
-    which cannot look, always asks for the largest number.
+    which cannot look, always asks for the largest number, unless it may rely on usual ones.
     """
     epsilon = least_epsilon(xp, x, epsilon)
     if 0 in x.shape:
@@ -72,6 +72,10 @@ def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool
         found = _plain(x, over, epsilon, center)
         if usual_variance(xp, found.var, epsilon):
             return found
+    elif (rely_on := reliance(x)) is not None:
+        found = _plain(x, over, epsilon, center)
+        rely_on(are_usual(xp, found.var, epsilon))
+        return found
     unit = _unit(xp, x, over, epsilon)
     x = x * unit
     one = unit == 1.0
@@ -96,6 +100,13 @@ def usual_variance(xp: Any, var: Array, epsilon: float) -> bool:
     if not float(xp.max(var)) < bound:
         return False
     return epsilon * bound >= 1 or float(xp.min(var)) * bound > 1
+
+
+def are_usual(xp: Any, var: Array, epsilon: float) -> Array:
+    """Tell what `usual_variance` does, of variances that only the running program knows."""
+    bound = usual_bound(xp, var) ** 2
+    usual = xp.all(var < bound)
+    return usual if epsilon * bound >= 1 else xp.logical_and(usual, xp.all(var * bound > 1))
 
 
 def _plain(x: Array, over: Reductions, epsilon: Any, center: bool) -> Moments:

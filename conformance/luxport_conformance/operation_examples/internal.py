@@ -62,6 +62,7 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         OverrideExample((draw(3, 4), np.asarray([[3], [0], [3]], np.int64)), {"axis": 1}),
         OverrideExample((draw(3, 4), np.asarray([[2, 1, 0, 0], [2, 2, 2, 1]], np.int64)), {"axis": 0}),
     ),
+    "reliance": (OverrideExample((draw(2, 3),), tells=True),),
     "reshape_samples": (OverrideExample((draw(2, 6),), {"sizes": (3, 2)}),),
     "running_sizes": (OverrideExample((draw(2, 3),), tells=True), OverrideExample((draw(),), tells=True)),
     "split_vector": (

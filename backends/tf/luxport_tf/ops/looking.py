@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["may_look"]
+from luxport_tf.shortcuts import may_rely, rely_on
+
+__all__ = ["may_look", "reliance"]
 
 
 def may_look(x: Any) -> bool:
     """Not in a graph, and on the CPU alone."""
     return tf.executing_eagerly() and not tf.is_symbolic_tensor(x) and "CPU" in x.backing_device
+
+
+def reliance(x: Any) -> Callable[[Any], None] | None:
+    """In a program of luxport's own, which gives the conditions back."""
+    return rely_on if may_rely() else None

@@ -9,16 +9,15 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._normalize import blend, epsilon_of, expect_several_values
-from luxport.ops.shapes import spreads_over
+from luxport.ops.moments import are_usual, usual_bound
 from luxport_tf import xp
 from luxport_tf.ops.layout import channels_first, channels_last
 from luxport_tf.ops.looking import may_look
 from luxport_tf.shortcuts import may_rely, rely_on
 
-__all__ = ["batch_norm", "layer_norm"]
+__all__ = ["batch_norm"]
 
 _define_batch_norm = definition_of(ops.batch_norm)
-_define_layer_norm = definition_of(ops.layer_norm)
 
 
 def batch_norm(
@@ -58,32 +57,10 @@ def batch_norm(
     return channels_first(y), running_mean, running_var
 
 
-def layer_norm(
-    x: Any, scale: Any = None, bias: Any = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
-) -> Any:
-    """The formula, in programs that may rely on squares that neither overflow nor vanish; elsewhere the definition."""
-    epsilon = epsilon_of(x, epsilon)
-    if not may_rely() or not _plain(x, scale, bias):
-        return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
-    mean = tf.reduce_mean(x, axes, keepdims=True)
-    centered = x - mean
-    var = tf.reduce_mean(tf.square(centered), axes, keepdims=True)
-    rely_on(_usual(mean, var, epsilon))
-    factor = 1.0 / tf.sqrt(var + epsilon)
-    y = centered * (factor if scale is None else factor * scale)
-    return y if bias is None else y + bias
-
-
 def _native(x: Any, running_mean: Any, *others: Any) -> bool:
     if x.dtype != tf.float32 or len(x.shape) < 2 or x.shape[1] is None or x.shape.num_elements() in (0, x.shape[1]):
         return False
     return all([p is None or (p.dtype == x.dtype and p.shape == x.shape[1:2]) for p in (running_mean, *others)])
-
-
-def _plain(x: Any, *parameters: Any) -> bool:
-    given = [p for p in parameters if p is not None]
-    singles = all([array.dtype == tf.float32 for array in (x, *given)])
-    return singles and 0 not in x.shape and all([spreads_over(p.shape, x.shape) for p in given])
 
 
 def _fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[Any, Any, Any]:
@@ -95,6 +72,4 @@ def _fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[Any, Any, 
 
 
 def _usual(mean: Any, var: Any, epsilon: float) -> Any:
-    bound = 2.0**40
-    usual = tf.reduce_all(tf.abs(mean) < bound) & tf.reduce_all(var < bound**2)
-    return usual if epsilon * bound**2 >= 1 else usual & tf.reduce_all(var * bound**2 > 1)
+    return are_usual(xp, var, epsilon) & tf.reduce_all(tf.abs(mean) < usual_bound(xp, mean))
