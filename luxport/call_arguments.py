@@ -17,6 +17,7 @@ __all__ = [
     "did_you_mean",
     "expect_function",
     "expect_places",
+    "is_told",
     "says_what_it_takes",
     "wrong_arguments",
     "wrong_arguments_of_function",
@@ -116,7 +117,7 @@ def _explain(
     name: str, function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, Any], error: Exception
 ) -> None:
     """Say which argument made a function fail, where the error does not; raise it as it is else."""
-    if not isinstance(error, (LayerError, OSError, ImportError)) and not _is_told(error):
+    if not isinstance(error, (LayerError, OSError, ImportError)) and not is_told(error):
         from luxport.argument_types import wrong_argument  # mistakes alone need it
 
         wrong = wrong_argument(name, function, args, options)
@@ -125,7 +126,7 @@ def _explain(
     make_printable(error)
 
 
-def _is_told(error: Exception) -> bool:
+def is_told(error: Exception) -> bool:
     """Whether luxport raised an error itself, by a ``raise``: it says what it has to say."""
     if isinstance(error, AttributeError):  # a layer's words about a name it has not, in the place of another thing
         return False

@@ -23,6 +23,7 @@ from luxport.backend._dtype_names import dtype_name
 from luxport.backend._registry import backend_of, casts, find_owner
 from luxport.backend.memory import explain_memory
 from luxport.backend.option_rules import ANNOTATED, Rule, is_number
+from luxport.call_arguments import is_told
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
 __all__ = ["Arguments", "Check", "arrays_of", "checked", "expect_options", "short"]
@@ -345,8 +346,11 @@ def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | 
 
 
 def _explain_unknown(error: Exception, given: tuple[Any, ...]) -> LayerError | None:
-    """Say that a size is asked for which a compiled program is not told, as TensorFlow's may not be."""
-    if isinstance(error, LayerError):
+    """Say that a size is asked for which a compiled program is not told, as TensorFlow's may not be.
+
+    What luxport raises itself says what is wrong, unknown sizes or not.
+    """
+    if isinstance(error, LayerError) or is_told(error):
         return None
     shapes = [tuple(shape) for x in given if (shape := getattr(x, "shape", None)) is not None]
     if not any([None in shape for shape in shapes]):

@@ -121,3 +121,14 @@ def test_moves_of_channels_cancel() -> None:
 
     # To the back before the first layer, to the front behind the last, and back for the gradient.
     assert moves(luxport.grad(loss)) == 3
+
+
+def test_what_is_wrong_beside_a_size_that_is_learned_late_is_said() -> None:
+    halves = tf.function(luxport.glu, input_signature=[tf.TensorSpec((None, 3))], autograph=False)
+    with pytest.raises(ValueError, match="an even size along axis -1"):
+        halves(tf.ones((2, 3)))
+    turned = tf.function(
+        lambda x: luxport.ops.imrotate(x, angle=30.0), input_signature=[tf.TensorSpec((None,) * 4)], autograph=False
+    )
+    with pytest.raises(luxport.LayerError, match="expects sizes that are known where a program is compiled"):
+        turned(tf.ones((1, 1, 5, 5)))
