@@ -38,9 +38,9 @@ class Static(Generic[T]):
     def __init__(self, value: T) -> None:
         try:
             hash(value)
-        except TypeError:
+        except TypeError as error:
             raise TypeError(
-                f"Static expects a value that can be hashed, as numbers and tuples, got {shown(value)}"
+                f"Static expects a value that can be hashed, as numbers and tuples, got {shown(value)}: {error}"
             ) from None
         object.__setattr__(self, "value", value)
 
