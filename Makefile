@@ -46,7 +46,8 @@ env: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev,docs]'
+	@# Bytecode is written as modules are imported: that of all frameworks' modules takes pip longer than the rest.
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[all,dev,docs]'
 	@touch $@
 
 # The same, and no file that is not known by its hash: for Linux on x86-64 with Python 3.11.
