@@ -26,6 +26,8 @@ __all__ = [
 class GlobalMaxPool(Layer):
     """Each channel's largest element; the gradient goes to the first of equal ones. The spatial axes stay, of size 1.
 
+    ``y[n, c, 0, …] = max(x[n, c, …])``
+
     Shapes: x (N, C, *spatial) -> y (N, C, 1, ...)
     Params: none
     State:  none
@@ -46,6 +48,8 @@ class GlobalMaxPool(Layer):
 
 class GlobalMeanPool(Layer):
     """Each channel's mean. The spatial axes stay, of size 1.
+
+    ``y[n, c, 0, …] = mean(x[n, c, …])``
 
     Shapes: x (N, C, *spatial) -> y (N, C, 1, ...)
     Params: none
@@ -111,9 +115,9 @@ class _AdaptivePool(Layer):
 class AdaptiveMaxPool(_AdaptivePool):
     """The largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
-    Of n elements and o windows, all windows have ``n - (o - 1) s`` elements at steps of ``s = n // o``; variable
-    windows are PyTorch's instead: window i has the elements from ``floor(i n / o)`` to below
-    ``ceil((i + 1) n / o)``. The two are the same where o divides n.
+    ``y[..., i] = max(x[..., k] for k in window i)``. Of n elements and o windows, all windows have ``n - (o - 1) s``
+    elements at steps of ``s = n // o``; variable windows are PyTorch's instead: window i has the elements from
+    ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``. The two are the same where o divides n.
 
     Args:
         output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
@@ -142,6 +146,8 @@ class AdaptiveMaxPool(_AdaptivePool):
 
 class AdaptiveMeanPool(_AdaptivePool):
     """The mean of each of as many windows as wanted, which lie as those of `AdaptiveMaxPool`.
+
+    ``y[..., i] = mean(x[..., k] for k in window i)``, over the windows of all spatial axes together.
 
     Args:
         output_size: how many windows there are, a number for each spatial axis: (7, 7) for images

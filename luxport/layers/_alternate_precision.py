@@ -19,9 +19,10 @@ __all__ = ["AlternatePrecision"]
 class AlternatePrecision(WrapperLayer):
     """A layer that computes in another floating dtype than the model around it.
 
-    At each call the floating arrays of the input, the parameters and the state are converted to `dtype`, and those
-    of the output and the new state back to what the input and the state had. Parameters stay in the precision in
-    which they are stored and trained. An input without a floating array leaves the output in `dtype`.
+    ``y = float32(layer(dtype(x), dtype(ps)))`` for a float32 x. At each call the floating arrays of the input, the
+    parameters and the state are converted to `dtype`, and those of the output and the new state back to what the input
+    and the state had. Parameters stay in the precision in which they are stored and trained. An input without a
+    floating array leaves the output in `dtype`.
 
     Args:
         layer: a layer

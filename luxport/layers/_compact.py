@@ -144,6 +144,8 @@ class _Bindings:
 class CompactLayer(WrapperLayer):
     """What `compact` returns: a function of x, children, parameters, states and constants.
 
+    ``y = function(x, **bound)``, where a parameter is bound to its array and a layer to the function that calls it.
+
     Args:
         function: a function of x and of what is bound
         bindings: what the function is given by name: the values of `compact`

@@ -99,7 +99,8 @@ class Chain(LayersByName, WrapperLayer):
 class RepeatedLayer(WrapperLayer):
     """One layer several times over, with the same parameters: each output is the next input.
 
-    The layer's state goes from call to call.
+    ``y = model(model(…model(x)))``, or with `input_injection` ``y = model((…model((x, x)), x))``. The layer's state
+    goes from call to call.
 
     Args:
         model: a layer or a function

@@ -27,6 +27,8 @@ Check = Literal["both", "forward", "backward", "none"]
 class DebugLayer(WrapperLayer):
     """A layer that stops at the first NaN in what it is given and makes, forward and backward.
 
+    ``y = layer(x)``
+
     FloatingPointError says which layer it was, by its path in the model, and whether it made the NaN or was given
     it: ``Dense at layer_2 made 3 NaN of 10 entries in its output``. Errors of other kinds get a note of where they
     happened.

@@ -28,9 +28,9 @@ __all__ = ["Embedding", "EmbeddingBag"]
 class Embedding(Layer):
     """The rows of a table at the indices given, from 0.
 
-    The input is an int, or an array of integers of any shape; or arrays of bools or floats whose last axis is one-hot
-    (or any weights of the rows). A table of several axes takes a tuple of as many arrays of one shape: the i-th
-    entries of all of them are the place of one row.
+    ``y[...] = weight[x[...]]``, and of one-hot x ``x @ weight``. The input is an int, or an array of integers of any
+    shape; or arrays of bools or floats whose last axis is one-hot (or any weights of the rows). A table of several axes
+    takes a tuple of as many arrays of one shape: the i-th entries of all of them are the place of one row.
 
     Indices out of range, negative ones among them, are an error where their values are at hand; in a compiled or
     transformed program and on an accelerator their rows are NaN: see `luxport.ops.indices`.
@@ -99,7 +99,7 @@ class Embedding(Layer):
 class EmbeddingBag(Layer):
     """Rows of a table, looked up in bags, each of which is reduced to its mean, sum or maximum.
 
-    The bags are one of
+    ``y[i] = reduction(weight[j] for j in bag i)``. The bags are one of
 
     - an array of integers (..., bag), as many in each bag,
     - a list of vectors of integers, one a bag,

@@ -20,7 +20,7 @@ __all__ = ["FrozenLayer", "freeze", "unfreeze"]
 class FrozenLayer(Layer):
     """A layer some of whose parameters are states, so that no gradient and no optimizer reaches them.
 
-    `freeze` does the same to a layer with values.
+    ``y = layer(x, ps | frozen, st)``. `freeze` does the same to a layer with values.
 
     Args:
         layer: a layer

@@ -44,7 +44,7 @@ class WrappedFunction(Layer):
 
 
 class NoOpLayer(Layer):
-    """The identity: returns the very same object.
+    """The identity, ``y = x``: returns the very same object.
 
     Shapes: any
     Params: none

@@ -64,9 +64,9 @@ class _Joined(Layer):
 class Parallel(LayersByName, _Joined):
     """Layers side by side, each with its own input or all with the same; a connection joins their outputs.
 
-    A tuple (or list) holds one input per layer, anything else goes to all of them; a single layer takes the
-    inputs of a tuple one after the other, handing on its state. Functions and names: as in `Chain`, and
-    ``Parallel(...)[i]`` likewise.
+    ``y = connection(layer_1(x[0]), layer_2(x[1]), …)``. A tuple (or list) holds one input per layer, anything else goes
+    to all of them; a single layer takes the inputs of a tuple one after the other, handing on its state. Functions and
+    names: as in `Chain`, and ``Parallel(...)[i]`` likewise.
 
     Args:
         connection: a function of as many arguments as outputs, a layer that takes their tuple, or None to return this
@@ -118,7 +118,7 @@ class Parallel(LayersByName, _Joined):
 class BranchLayer(LayersByName, _Joined):
     """Layers side by side on one input, whatever it is: a tuple is not taken apart, as `Parallel` would.
 
-    Functions and names: as in `Chain`.
+    ``y = fusion(layer_1(x), layer_2(x), …)``. Functions and names: as in `Chain`.
 
     Args:
         *layers: layers and functions; those in tuples and lists are laid out flat, and one dict names them
@@ -191,7 +191,7 @@ class SkipConnection(_Joined):
 class Maxout(LayersByName, WrapperLayer):
     """The largest output of several layers on one input, elementwise.
 
-    Functions and names: as in `Chain`.
+    ``y = max(layer_1(x), layer_2(x), …)``. Functions and names: as in `Chain`.
 
     Args:
         *layers: layers and functions; or a function that makes a layer, and how many of them to make

@@ -32,7 +32,8 @@ class _Pool(Layer):
 class MaxPool(_Pool):
     """The largest element at each place of a window; the gradient goes to the first of equal ones.
 
-    Outside x there is -inf. A NaN counts as the largest.
+    ``y[..., i] = max(x[..., stride i + dilation k - low] for k in range(window))`` along each spatial axis. Outside x
+    there is -inf. A NaN counts as the largest.
 
     Args:
         window: the sizes of the window, one for each spatial axis: (2, 2) for images
@@ -64,7 +65,8 @@ class MaxPool(_Pool):
 class MeanPool(_Pool):
     """The mean at each place of a window.
 
-    Outside x there are zeros.
+    ``y[..., i] = mean(x[..., stride i + dilation k - low] for k in range(window))`` along each spatial axis. Outside x
+    there are zeros.
 
     Args:
         window: the sizes of the window, one for each spatial axis: (2, 2) for images

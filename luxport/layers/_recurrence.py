@@ -28,8 +28,9 @@ MergeMode: TypeAlias = "str | Callable[[Array, Array], Any] | None"
 class Recurrence(WrapperLayer):
     """A cell run over a sequence; the output is the last one, or all of them in one array.
 
-    The batch comes first and time second, which is Lux's ``BatchLastIndex`` with axes reversed; time first is Lux's
-    ``TimeLastIndex``. A list or tuple of steps is a sequence, too. A sequence without a batch is a matrix.
+    ``y[t], carry = cell((x[t], carry))``. The batch comes first and time second, which is Lux's ``BatchLastIndex`` with
+    axes reversed; time first is Lux's ``TimeLastIndex``. A list or tuple of steps is a sequence, too. A sequence
+    without a batch is a matrix.
 
     Where a step is masked out, the carry stays as it is and the output is zero; the last output is that of the last
     step that counts. A carry to start from comes last in the input.
@@ -159,7 +160,8 @@ class StatefulRecurrentCell(WrapperLayer):
 class BidirectionalRNN(ContainerLayer):
     """Two cells run over a sequence, one forwards and one backwards in time, and their outputs joined.
 
-    Both return a sequence in the order of the input.
+    ``y[t] = merge(forward(x[0], …, x[t]), backward(x[T - 1], …, x[t]))``: both return a sequence in the order of
+    the input.
 
     Args:
         cell: the `RecurrentCell` that runs forwards, such as `LSTMCell`

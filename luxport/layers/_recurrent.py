@@ -89,9 +89,10 @@ class _Levels(WrapperLayer):
 class RNN(_Levels):
     """`RNNCell` run over a sequence, in one level or more; the output is the top level's whole sequence.
 
-    By default with Flux's one bias. A carry is a tuple of arrays, or with `num_layers` > 1 a tuple of these; one to
-    start from comes last in the input. With `bidirectional` the outputs of both directions stand side by side, and
-    the carry of a level is a pair of theirs.
+    ``h[t] = cell(x[t], h[t - 1])``, and ``y = h`` of the top level, whose x is the level's below it. By default with
+    Flux's one bias. A carry is a tuple of arrays, or with `num_layers` > 1 a tuple of these; one to start from comes
+    last in the input. With `bidirectional` the outputs of both directions stand side by side, and the carry of a level
+    is a pair of theirs.
 
     Args:
         in_dims: the size of x's last axis
@@ -137,6 +138,8 @@ class RNN(_Levels):
 
 class LSTM(_Levels):
     """`LSTMCell` run over a sequence, in one level or more; all else is as in `RNN`.
+
+    ``(h[t], c[t]) = cell(x[t], (h[t - 1], c[t - 1]))``, and ``y = h`` of the top level.
 
     Args:
         in_dims: the size of x's last axis
@@ -188,6 +191,8 @@ class LSTM(_Levels):
 class GRU(_Levels):
     """`GRUCell` run over a sequence, in one level or more; all else is as in `RNN`.
 
+    ``h[t] = cell(x[t], h[t - 1])``, and ``y = h`` of the top level.
+
     Args:
         in_dims: the size of x's last axis
         out_dims: the size of the hidden state
@@ -225,6 +230,8 @@ class GRU(_Levels):
 
 class GRUv3(_Levels):
     """`GRUv3Cell` run over a sequence, in one level or more; all else is as in `RNN`.
+
+    ``h[t] = cell(x[t], h[t - 1])``, and ``y = h`` of the top level.
 
     Args:
         in_dims: the size of x's last axis

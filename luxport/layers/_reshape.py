@@ -20,6 +20,8 @@ __all__ = ["FlattenLayer", "ReshapeLayer", "ReverseSequence", "SelectDim"]
 class FlattenLayer(Layer):
     """Merge all axes but the batch's into one, or only the last ones.
 
+    ``y = reshape(x, (batch, d1 d2 …))``, the last axis fastest.
+
     Args:
         N: how many axes are merged, counted from the last; None for all but the first
 
@@ -53,6 +55,8 @@ class FlattenLayer(Layer):
 
 class ReshapeLayer(Layer):
     """Give each sample a new shape.
+
+    ``y = reshape(x, (batch, *dims))``, the last axis fastest.
 
     Args:
         *dims: the sizes of a sample, as ints or one tuple; one may be -1, which stands for what is left
@@ -96,6 +100,8 @@ class ReshapeLayer(Layer):
 class ReverseSequence(Layer):
     """Turn an axis around, such as that of time.
 
+    ``y[..., i, ...] = x[..., n - 1 - i, ...]``
+
     Args:
         axis: the axis; None for the second, that of time in (batch, time, features), or the only one
 
@@ -125,6 +131,8 @@ class ReverseSequence(Layer):
 
 class SelectDim(Layer):
     """Take the slice at an index of an axis, which disappears.
+
+    ``y[..., ...] = x[..., index, ...]``
 
     Args:
         axis: the axis

@@ -131,6 +131,9 @@ class TransformerEncoderLayer(_Transformer):
 class TransformerDecoderLayer(_Transformer):
     """Attention of a sequence to itself, to another one (the memory), then two `Dense`; each is added as it goes.
 
+    ``x = norm(x + attention(x)); x = norm(x + attention(x, memory)); y = norm(x + dense_2(activation(dense_1(x))))``,
+    or with `norm_first` the norms before each part, as in `TransformerEncoderLayer`.
+
     Args:
         dims: the size of the last axis, of the memory too
         hidden_dims: the size between the two `Dense`

@@ -25,8 +25,8 @@ Groups: TypeAlias = Iterable[Iterable[Path]]
 class Tied(Layer):
     """A layer with parameters that are the same in several places: there is one of them, where its path comes first.
 
-    At each call it is put in the other places, too. So gradients of all its uses add up, an optimizer moves it
-    once, and a file or a flat vector holds it once.
+    ``y = layer(x, ps with ps[other] = ps[first])``. At each call it is put in the other places, too. So gradients of
+    all its uses add up, an optimizer moves it once, and a file or a flat vector holds it once.
 
     Args:
         layer: a layer

@@ -85,6 +85,8 @@ class Upsample(Layer):
 class PixelShuffle(Layer):
     """Channels laid out in space: each pixel becomes a block of pixels.
 
+    In two axes ``y[n, c, factor h + i, factor w + j] = x[n, factor^2 c + factor i + j, h, w]``.
+
     Args:
         factor: how many pixels a block has along each spatial axis
 

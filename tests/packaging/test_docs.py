@@ -49,3 +49,10 @@ def test_layer_says_its_shapes_parameters_state_and_source(name: str) -> None:
     lines = re.findall(r"^(Shapes|Params|State|Raises|Source):", documentation, re.MULTILINE)
     assert [line for line in lines if line != "Raises"] == ["Shapes", "Params", "State", "Source"]
     assert lines in (["Shapes", "Params", "State", "Source"], ["Shapes", "Params", "State", "Raises", "Source"])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer_says_its_formula(name: str) -> None:
+    about, *_ = re.split(r"^(?:Args|Shapes):", inspect.getdoc(getattr(layers, name)) or "", flags=re.MULTILINE)
+    formulas = re.findall(r"``(.+?)``", about, re.DOTALL)
+    assert any(re.search(r"[=@*+(^]", formula) for formula in formulas), about
