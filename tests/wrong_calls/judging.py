@@ -169,8 +169,15 @@ def sweep(backend: str, child: list[str]) -> list[Finding]:
             return found
         if number < first:
             raise RuntimeError(f"the calls on {backend} do not start: {run.stderr[-2000:]}")
-        found.append(Finding(name, "crash", f"exit status {run.returncode}"))
+        found.append(Finding(name, "crash", f"exit status {run.returncode}: {_last_words(run.stderr)}"))
         first = number + 1
+
+
+def _last_words(stderr: str) -> str:
+    """Return on one line what a process said as it ended, from the dump of where it was on if there is one."""
+    dump = re.search(r"^(Timeout|Fatal Python error|Traceback)", stderr, re.MULTILINE)
+    said = stderr[dump.start() :] if dump else stderr[-1000:]
+    return " / ".join(line.strip() for line in said.splitlines() if line.strip())[:1000]
 
 
 def by_subject(found: list[Finding]) -> dict[str, Counter[str]]:

@@ -25,6 +25,8 @@ import wrong_layers
 import wrong_operations
 from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, hold_doubles, hold_memory, judge_all, sweep
 
+import luxport
+
 CALLS: dict[str, Callable[..., Iterator[Call]]] = {
     "layers": wrong_layers.calls,
     "operations": wrong_operations.calls,
@@ -58,8 +60,8 @@ def main() -> int:
     only = [name for name in options.only.split(",") if name]
     if options.child:
         hold_doubles(options.child)
-        if options.child == "numpy":
-            hold_memory(4 << 30)
+        luxport.setup(0, luxport.Dense(1, 1), backend=options.child)  # a framework that is not held loads itself
+        hold_memory(4 << 30)
         os.chdir(tempfile.mkdtemp())  # where whatever is taken for a path may be written
         judge_all(calls(options.of, options.child, only, options.every), options.first)
         return 0
