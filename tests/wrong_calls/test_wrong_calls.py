@@ -14,7 +14,7 @@ import pytest
 import wrong_functions
 import wrong_layers
 import wrong_operations
-from judging import BACKENDS, Finding, answered_otherwise, judge
+from judging import BACKENDS, Finding, answered_otherwise, judge, sweep
 from right_calls import right_calls
 
 import luxport
@@ -59,6 +59,29 @@ def test_a_framework_s_own_words_are_told_apart():
     assert judge(lambda: {}["counter"])[0] == "raw"
     assert judge(lambda: luxport.Dense(3, "x"))[0] == "own"
     assert judge(lambda: luxport.Dense(3, 2))[0] == "taken"
+
+
+STUCK = """
+import faulthandler, sys, time
+if sys.argv[-1] == "0":
+    print("@0\\tstuck: for ever", flush=True)
+    print("words of a library", file=sys.stderr)
+    faulthandler.dump_traceback_later(0.1, exit=True)
+    time.sleep(20)
+print("@1\\tafter it", flush=True)
+print("=own\\t''", flush=True)
+"""
+
+
+def test_what_ends_a_process_is_told_and_the_calls_behind_it_are_judged():
+    stuck, after = sweep("numpy", ["-c", STUCK])
+    assert (stuck.name, stuck.verdict, stuck.text[:30]) == (
+        "stuck: for ever",
+        "crash",
+        "exit status 1: Timeout (0:00:0",
+    )
+    assert "line 7 in <module>" in stuck.text
+    assert after == Finding("after it", "own", "''")
 
 
 def test_every_backend_answers_in_the_same_words():
