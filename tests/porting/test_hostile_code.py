@@ -137,8 +137,10 @@ def test_the_command_ends_in_one_line(tmp_path, capsys):
     source.write_text("model = Dense(1 => 2)")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "latin.jl").write_bytes(b"# caf\xe9\n")
+    told = []
     for arguments in (
         [str(tmp_path / "pipe")],
+        [str(tmp_path)],
         ["/dev/zero"],
         [str(source), "-o", "/dev/full"],
         [str(source), "-o", str(tmp_path / "none" / "a.py")],
@@ -148,6 +150,10 @@ def test_the_command_ends_in_one_line(tmp_path, capsys):
         assert main(["port", *arguments]) == 2
         out, err = capsys.readouterr()
         assert not out and err.startswith("luxport port: ") and err.endswith("\n") and err[:-1].isprintable()
+        told.append(err)
+    assert [line.rpartition(": ")[2] for line in told[:3]] == [
+        *("not a regular file but a pipe\n", "not a regular file but a folder\n", "not a regular file but a device\n"),
+    ]
     source.write_text("model = Chain(weird\x1b[2J(3), Dense(1 => 2))\n# \x1b")
     assert main(["port", str(source)]) == 1
     assert all(line.isprintable() for line in "".join(capsys.readouterr()).split("\n"))

@@ -44,8 +44,8 @@ def check_path(path: Any) -> None:
         raise ValueError(f"a path expected, and none holds a character NUL, got {shown(path)}")
 
 
-def bytes_of(path: str | PathLike[str]) -> bytes:
-    """Return the bytes of a regular file.
+def bytes_of(path: str | PathLike[str], at_most: int = -1) -> bytes:
+    """Return the bytes of a regular file, or the first so many of them.
 
     Raises: FileFormatError if it is something else; OSError if it cannot be opened
     """
@@ -54,10 +54,10 @@ def bytes_of(path: str | PathLike[str]) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(descriptor, "rb") as file:
         _refuse(os.fstat(descriptor).st_mode, path)
-        return file.read()
+        return file.read(at_most)
 
 
 def _refuse(mode: int, path: str | PathLike[str]) -> None:
     if not stat.S_ISREG(mode):
         what = next((name for test, name in _KINDS if test(mode)), "something else")
-        raise FileFormatError(f"not a regular file but {what}", path=str(Path(path)))
+        raise FileFormatError(f"not a regular file but {what}", path=str(Path(os.fsdecode(path))))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from luxport.command_line import Arguments
+from luxport.porting.errors import FileFormatError
 from luxport.porting.files.replacing import replacing
 from luxport.porting.translate.included import located, with_included
 from luxport.porting.translate.module import translate
@@ -55,10 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _reason(error: Exception, source: Path) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "it has letters that cannot be printed here: write a file with --output"
+    # What is wrong with the source stands behind its name already.
+    if isinstance(error, FileFormatError):
+        return error.reason if error.path == str(source) else str(error)
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
-    # What is wrong with the source stands behind its name already.
-    return error.strerror if error.filename in (None, source) else f"{error.strerror}: {error.filename}"
+    return error.strerror if str(error.filename) in ("None", str(source)) else f"{error.strerror}: {error.filename}"
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from luxport.porting.errors import FileFormatError
+from luxport.porting.files.opening import bytes_of
 from luxport.porting.translate.module import LARGEST, Hole, Translation
 from luxport.text import safe_to_show
 
@@ -101,11 +101,7 @@ def _source(path: Path) -> str:
 
     Raises: OSError, FileFormatError for a device or a pipe, which may have no end, or what is no text
     """
-    # Without waiting for somebody to write into a pipe.
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise FileFormatError("a file of Julia code is expected, not a folder, a device or a pipe")
-        data = file.read(LARGEST + 1)
+    data = bytes_of(path, LARGEST + 1)
     if len(data) > LARGEST:
         raise FileFormatError(f"it is larger than {LARGEST:,} bytes")
     try:
