@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, TypeAlias
 
 from luxport import ops
 from luxport.backend import Array, namespace
@@ -16,64 +15,35 @@ from luxport.ops._recurrent import split_gates, sum_of_biases
 from luxport.porting.keras.functions import move_channels
 from luxport.random import Rng
 
-__all__ = ["ConvLSTMCell", "GatedGRUCell", "GatedGRUv3Cell", "GatedLSTMCell"]
+__all__ = ["ConvLSTMCell", "GatedCell"]
+
+Function: TypeAlias = Callable[..., Any]
 
 
-class GatedLSTMCell(LSTMCell):
-    """An `LSTMCell` with other functions in the places of tanh (`activation`) and sigmoid (`gate`)."""
+class GatedCell(RecurrentCell):
+    """A cell with other functions in the places of tanh (`activation`) and sigmoid (`gate`); all else is the cell's."""
 
-    _: KW_ONLY
-    activation: Callable[..., Any] = ops.tanh
-    gate: Callable[..., Any] = ops.sigmoid
+    cell: LSTMCell | GRUCell | GRUv3Cell
+    activation: Function
+    gate: Function
 
-    sweep = RecurrentCell.sweep
+    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
+        """Draw the cell's."""
+        return self.cell.initial_parameters(rng)
 
-    def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps, 2)
-        sums = ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)) + ops.dense(carry[0], weight_hh, None)
-        hidden, memory = _next(split_gates(sums, 4), carry[1], self.activation, self.gate)
-        return (hidden, (hidden, memory)), st
+    def initial_states(self, rng: Rng) -> dict[str, Any]:
+        """Make the cell's."""
+        return self.cell.initial_states(rng)
 
-
-class GatedGRUCell(GRUCell):
-    """A `GRUCell` with other functions in the places of tanh (`activation`) and sigmoid (`gate`)."""
-
-    _: KW_ONLY
-    activation: Callable[..., Any] = ops.tanh
-    gate: Callable[..., Any] = ops.sigmoid
-
-    sweep = RecurrentCell.sweep
+    def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
+        """Return the cell's."""
+        return self.cell.initial_carry(x, ps, st)
 
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
-        weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
-        r_x, z_x, n_x = split_gates(ops.dense(x, weight_ih, bias_ih), 3)
-        r_h, z_h, n_h = split_gates(ops.dense(carry[0], weight_hh, bias_hh), 3)
-        n = self.activation(n_x + self.gate(r_x + r_h) * n_h)
-        z = self.gate(z_x + z_h)
-        y = (1.0 - z) * n + z * carry[0]
-        return (y, (y,)), st
-
-
-class GatedGRUv3Cell(GRUv3Cell):
-    """A `GRUv3Cell` with other functions in the places of tanh (`activation`) and sigmoid (`gate`)."""
-
-    _: KW_ONLY
-    activation: Callable[..., Any] = ops.tanh
-    gate: Callable[..., Any] = ops.sigmoid
-
-    sweep = RecurrentCell.sweep
-
-    def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
-        """Take one step."""
-        weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
-        r_x, z_x, n_x = split_gates(ops.dense(x, weight_ih, bias_ih), 3)
-        r_h, z_h, _ = split_gates(ops.dense(carry[0], weight_hh, None), 3)
-        n = self.activation(n_x + ops.dense(self.gate(r_x + r_h) * carry[0], ps["weight_hn"], None))
-        z = self.gate(z_x + z_h)
-        y = (1.0 - z) * n + z * carry[0]
-        return (y, (y,)), st
+        take_step = {LSTMCell: _lstm_step, GRUCell: _gru_step, GRUv3Cell: _gru_v3_step}[type(self.cell)]
+        carry = take_step(x, carry, ps, self.activation, self.gate)
+        return (carry[0], carry), st
 
 
 class ConvLSTMCell(RecurrentCell):
@@ -85,8 +55,8 @@ class ConvLSTMCell(RecurrentCell):
 
     layers: NamedLayers
     channels_last: bool
-    activation: Callable[..., Any] = ops.tanh
-    gate: Callable[..., Any] = ops.sigmoid
+    activation: Function = ops.tanh
+    gate: Function = ops.sigmoid
 
     def initial_parameters(self, rng: Rng) -> dict[str, Any]:
         """Draw those of the convolutions."""
@@ -124,7 +94,33 @@ class ConvLSTMCell(RecurrentCell):
         return move_channels(x, "last") if self.channels_last else x
 
 
-def _next(gates: Any, memory: Array, activation: Callable[..., Any], gate: Callable[..., Any]) -> tuple[Array, Array]:
+def _lstm_step(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array, Array]:
+    hidden, memory = carry
+    bias = sum_of_biases(ps.get("bias_ih"), ps.get("bias_hh"))
+    sums = ops.dense(x, ps["weight_ih"], bias) + ops.dense(hidden, ps["weight_hh"], None)
+    return _next(split_gates(sums, 4), memory, activation, gate)
+
+
+def _gru_step(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array]:
+    (hidden,) = carry
+    r_x, z_x, n_x = split_gates(ops.dense(x, ps["weight_ih"], ps.get("bias_ih")), 3)
+    r_h, z_h, n_h = split_gates(ops.dense(hidden, ps["weight_hh"], ps.get("bias_hh")), 3)
+    return (_mix(gate(z_x + z_h), activation(n_x + gate(r_x + r_h) * n_h), hidden),)
+
+
+def _gru_v3_step(x: Array, carry: Any, ps: Parameters, activation: Function, gate: Function) -> tuple[Array]:
+    (hidden,) = carry
+    r_x, z_x, n_x = split_gates(ops.dense(x, ps["weight_ih"], ps.get("bias_ih")), 3)
+    r_h, z_h, _ = split_gates(ops.dense(hidden, ps["weight_hh"], None), 3)
+    n = activation(n_x + ops.dense(gate(r_x + r_h) * hidden, ps["weight_hn"], None))
+    return (_mix(gate(z_x + z_h), n, hidden),)
+
+
+def _mix(z: Array, n: Array, hidden: Array) -> Array:
+    return (1.0 - z) * n + z * hidden
+
+
+def _next(gates: Any, memory: Array, activation: Function, gate: Function) -> tuple[Array, Array]:
     """Return an LSTM's next hidden state and memory."""
     i, f, g, o = gates
     memory = gate(f) * memory + gate(i) * activation(g)

@@ -27,26 +27,28 @@ def _cell(cell: Any) -> tuple[Any, dict[str, Any]]:
     activation = functions.activation(cell.activation)
     ps = arrays(cell, weight_ih="kernel", weight_hh="recurrent_kernel", bias_ih="bias")
     sizes = ps["weight_ih"].shape[0], cell.units
-    bias: dict[str, Any] = {"use_bias": "bias_ih" in ps}
+    use_bias = "bias_ih" in ps
     if name == "SimpleRNNCell":
         if not functions.is_elementwise(activation):
             raise ValueError(f"the activation {cell.activation.__name__}")
-        return luxport.RNNCell(*sizes, activation, use_recurrent_bias=False, **bias), ps
+        return luxport.RNNCell(*sizes, activation, use_recurrent_bias=False, use_bias=use_bias), ps
     gate = functions.activation(cell.recurrent_activation)
+    made, ps = _gated(name, sizes, use_bias, ps, reset_after=name == "GRUCell" and cell.reset_after)
     usual = activation is ops.tanh and gate is ops.sigmoid
-    bias |= {} if usual else {"activation": activation, "gate": gate}
+    return made if usual else cells.GatedCell(made, activation, gate), ps
+
+
+def _gated(name: str, sizes: Any, use_bias: bool, ps: dict[str, Any], *, reset_after: bool) -> tuple[Any, Any]:
+    """Return the cell of an LSTM or a GRU with its arrays."""
     if name == "LSTMCell":
-        kind: Any = luxport.LSTMCell if usual else cells.GatedLSTMCell
-        return kind(*sizes, use_recurrent_bias=False, **bias), ps
+        return luxport.LSTMCell(*sizes, use_recurrent_bias=False, use_bias=use_bias), ps
     ps = {ours: gru_gates(value) for ours, value in ps.items()}
-    if cell.reset_after:
-        if "bias_ih" in ps:
+    if reset_after:
+        if use_bias:
             ps["bias_ih"], ps["bias_hh"] = ps["bias_ih"]
-        kind = luxport.GRUCell if usual else cells.GatedGRUCell
-        return kind(*sizes, use_recurrent_bias="bias_hh" in ps, **bias), ps
+        return luxport.GRUCell(*sizes, use_recurrent_bias=use_bias, use_bias=use_bias), ps
     ps["weight_hh"], ps["weight_hn"] = reset_first_weights(ps["weight_hh"])
-    kind = luxport.GRUv3Cell if usual else cells.GatedGRUv3Cell
-    return kind(*sizes, **bias), ps
+    return luxport.GRUv3Cell(*sizes, use_bias=use_bias), ps
 
 
 def _conv_cell(cell: Any) -> tuple[Any, dict[str, Any]]:
