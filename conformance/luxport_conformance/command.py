@@ -151,7 +151,7 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
 
 
 def _tell_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> int:
-    was, now = (" ".join(one["versions"].values()) for one in (old, new))
+    was, now = (" ".join(one["versions"].values()) or "unversioned" for one in (old, new))
     lines = list(changes(old, new, in_part=in_part))
     for line in lines or ["nothing changed"]:
         print(f"{old['name']} {was} to {now}: {line}")

@@ -17,8 +17,9 @@ import pytest
 from luxport.cli import main
 from luxport.porting.keras import conventions as keras
 from luxport_conformance.examples import EXAMPLES
-from luxport_conformance.peers import PEERS, find_peer
+from luxport_conformance.peers import PEERS, Counterpart, Peer, find_peer
 from luxport_conformance.peers.differences import DIFFERENCES, Difference
+from luxport_conformance.peers.names import check_names
 from luxport_conformance.results import changes, load, markdown
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,25 @@ def test_every_layer_has_a_word_in_each_table() -> None:
         if peer.layers:
             missing = sorted(set(EXAMPLES) - set(peer.layers) - set(peer.none))
             assert not missing, f"{name} says nothing of {', '.join(missing)}: layers=... or none=..."
+        check_names(peer)
+
+
+@pytest.mark.parametrize(
+    ("peer", "line"),
+    [
+        (Peer("mine", "numpy", layers={"Dens": lambda *_: None}), "layers names 'Dens', .* do you mean Dense?"),
+        (Peer("mine", "numpy", losses={"MSE": lambda *_: None}), "losses names 'MSE', .* expected some of "),
+        (Peer("mine", "numpi"), "unknown backend 'numpi'"),
+    ],
+)
+def test_a_table_of_what_is_not_asked_is_refused(peer: Peer, line: str) -> None:
+    with pytest.raises(ValueError, match=f"peer mine: {line}"):
+        check_names(peer)
+
+
+def test_a_difference_without_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="KINDS, got 'another scale': say it as remark='another scale'"):
+        Counterpart(lambda x, ps: x, differences=("another scale",))
 
 
 def test_the_page_from_nothing_to_a_table(
@@ -97,8 +117,9 @@ def test_the_page_from_nothing_to_a_table(
     shown = re.search(r"\$ luxport conformance --peer my_package:adapter\n(.*?)```", page, re.DOTALL)
     assert shown is not None
     table, expected = out.splitlines(), shown[1].splitlines()
-    assert table[0] == expected[0], "the page shows what the command prints"
+    assert [table[0], *table[2:3]] == [expected[0], *expected[2:3]], "the page shows what the command prints"
     assert table[1].split()[0] == expected[1].split()[0] == "Dense"
+    assert table[3].partition(";")[0] == expected[3].partition(";")[0]
     assert 0.0 < float(table[1].split()[1]) < 4.0
     (path,) = saved.glob("*.json")
     old = load(path)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from luxport_conformance.peers.counterpart import Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.names import check_names
 
 __all__ = ["PEERS", "Counterpart", "NoCounterpartError", "Peer", "find_peer"]
 
@@ -35,7 +36,7 @@ PEERS: Mapping[str, str] = {
 def find_peer(name: str) -> Peer:
     """Return a peer of ours by its name, or anyone's by ``module:object``.
 
-    Raises: ValueError if there is none
+    Raises: ValueError if there is none, or if its tables name what is not asked
     """
     if name not in PEERS and ":" not in name:
         raise ValueError(f"unknown peer {name}: expected all, one of {', '.join(PEERS)}, or module:object")
@@ -48,4 +49,6 @@ def find_peer(name: str) -> Peer:
         raise ValueError(f"no peer at {name!r}: {error}") from None
     if not isinstance(found, Peer):
         raise ValueError(f"no peer at {name!r}: a luxport_conformance.peers.Peer expected, got {type(found).__name__}")
+    if ":" in name:
+        check_names(found)
     return found

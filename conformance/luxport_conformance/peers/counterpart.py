@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from luxport_conformance.peers.kinds import KINDS
+
 __all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "absent", "called", "symmetric"]
 
 
@@ -22,11 +24,21 @@ class Counterpart:
     gradients are with respect to luxport's parameters, too. In training a layer that keeps statistics returns
     ``(y, statistics)``. `remark` says what is different by design, `differences` names it by the keys of
     `luxport_conformance.peers.kinds.KINDS`.
+
+    Raises: ValueError for a difference that has no such name
     """
 
     call: Callable[[Any, Any], Any]
     remark: str = ""
     differences: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind in self.differences:
+            if kind not in KINDS:
+                raise ValueError(
+                    f"Counterpart expects differences by their names in luxport_conformance.peers.kinds.KINDS, "
+                    f"got {kind!r}: say it as remark={kind!r}"
+                )
 
 
 Build = Callable[[Any, Any, Any], Counterpart]

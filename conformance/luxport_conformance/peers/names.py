@@ -1,0 +1,38 @@
+"""`check_names`: what a peer's tables name must be there, or a slip of the pen is an empty table."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from luxport.backend import known_backends
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.peers.counterpart import Peer
+from luxport_conformance.peers.edges import INITIALIZERS, LOSSES, RULES
+
+__all__ = ["check_names"]
+
+_ASKED = {
+    "layers": EXAMPLES,
+    "none": EXAMPLES,
+    "operations": OPERATIONS,
+    "losses": LOSSES,
+    "optimizers": RULES,
+    "initializers": INITIALIZERS,
+}
+
+
+def check_names(peer: Peer) -> None:
+    """Look for a name in a peer's tables of which nothing is asked, and for its backend.
+
+    Raises: ValueError if there is such a name, or no backend of the peer's
+    """
+    if peer.backend not in known_backends():
+        known = ", ".join(known_backends())
+        raise ValueError(f"peer {peer.name}: unknown backend {peer.backend!r}: expected one of {known}")
+    for table, asked in _ASKED.items():
+        for name in getattr(peer, table):
+            if name not in asked:
+                near = get_close_matches(name, asked, n=1)
+                hint = f"do you mean {near[0]}?" if near else f"expected some of {', '.join(sorted(asked))}"
+                raise ValueError(f"peer {peer.name}: {table} names {name!r}, of which nothing is asked: {hint}")
