@@ -177,7 +177,8 @@ def _own(here: Scope, function: Node, name: str, given: Arguments) -> Code:
     options = {python_name(key): here.code(value) for key, value in given.named.items()}
     values = [here.code(value) for value in given.positional] + _keywords(here, given)
     python = chosen_method(name, here.source.several[name], given) if name in here.source.several else here.name(name)
-    return call(python, values, options, "layer" if kind == "builder" else "unknown")
+    made = "array" if here.mode == "scalar" else "unknown"
+    return call(python, values, options, "layer" if kind == "builder" else made)
 
 
 def _of_packages(here: Scope, node: Node, name: str, given: Arguments) -> Code | None:

@@ -46,7 +46,19 @@ _ALLOWED |= {
 _ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
 _ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}
 _XP = {*ELEMENTWISE.values(), "astype", "concat", "expand_dims", "float32", "float64", "max", "mean", "min"}
-_XP |= {"cumulative_sum", "flip", "ones_like", "permute_dims", "reshape", "square", "squeeze", "stack", "std", "sum"}
+_XP |= {
+    "cumulative_sum",
+    "flip",
+    "logical_not",
+    "ones_like",
+    "permute_dims",
+    "reshape",
+    "square",
+    "squeeze",
+    "stack",
+    "std",
+    "sum",
+}
 _XP |= {"tile", "unstack", "var", "zeros_like"}
 _METHODS = {"__call__", "initial_parameters", "initial_states"}
 _KINDS: frozenset[type[ast.AST]] = frozenset(

@@ -76,7 +76,10 @@ def define(here: Scope, node: Node, *, mode: str, name: str = "") -> Code:
     if arrow:
         here.put(remark(one_line(node)))
     anonymous = arrow or not name
-    given = written_parameters(here, parameters, "array" if anonymous and mode != "build" else "unknown")
+    of_arrays = (anonymous and mode != "build") or mode == "scalar"
+    given = written_parameters(here, parameters, "array" if of_arrays else "unknown")
+    if mode == "scalar" and parameters:  # also where its type says that it is a number
+        given = replace(given, kinds=given.kinds.adding(dict.fromkeys(_names_of(parameters[:1]), "array")))
     write_body(here, f"def {chosen}({', '.join(given.listed)}):", body, mode, given)
     return Code(chosen, "builder" if builds else "function")
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.calls import broadcast, called
+from luxport.porting.translate.comparisons import chosen
 from luxport.porting.translate.operators import binary, unary
-from luxport.porting.translate.parse import Unported, is_named_tuple, last_name, named_entries, parts, text
+from luxport.porting.translate.parse import Unported, is_named_tuple, last_name, named_entries, names_in, parts, text
 from luxport.porting.translate.scope import Scope, device
 from luxport.porting.translate.sequences import comprehension, index, span
 from luxport.porting.translate.tables import ACTIVATIONS, INITIALIZERS
@@ -92,17 +93,6 @@ def _vector(here: Scope, node: Node) -> Code:
     return group("[", entries, "]", "sizes" if kinds == {"number"} else "layers")
 
 
-def _ternary(here: Scope, node: Node) -> Code:
-    branches = parts(node)
-    if node.type == "if_statement":  # as a value: one expression in either branch
-        branches = [*branches[:-1], *parts(branches[-1])] if branches[-1].type == "else_clause" else []
-    if len(branches) != 3:
-        raise Unported("a condition as a value with other than two branches of one expression")
-    condition, yes, no = [here.code(child) for child in branches]
-    kind = yes.kind if yes.kind == no.kind else "unknown"
-    return Code(f"{operand(yes)} if {operand(condition)} else {operand(no)}", kind, True)
-
-
 def _splat(here: Scope, node: Node) -> Code:
     code = here.code(node.named_children[0])
     opening = f"*{code.opening}" if code.opening else ""
@@ -158,7 +148,8 @@ def _macro(here: Scope, node: Node) -> Code:
     if name in ("@view", "@views", "@inbounds", "Zygote.@ignore") and len(inner) == 1:
         return here.code(inner[0])
     if name.startswith("@.") and len(inner) == 1 and here.mode in ("array", "scalar"):
-        return replace(here, mode="scalar").code(inner[0])  # a dot at every call and operator
+        names = {name: "array" for name in names_in(inner[0]) if here.kinds.get(name) == "unknown"}
+        return here.binding(names, mode="scalar").code(inner[0])  # a dot at every call and operator
     raise Unported("a macro")
 
 
@@ -187,7 +178,7 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "field_expression": _field,
     "float_literal": _float,
     "identifier": _named,
-    "if_statement": _ternary,
+    "if_statement": chosen,
     "index_expression": index,
     "integer_literal": _integer,
     "juxtaposition_expression": binary,
@@ -196,7 +187,7 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "range_expression": span,
     "splat_expression": _splat,
     "string_literal": _string,
-    "ternary_expression": _ternary,
+    "ternary_expression": chosen,
     "open_tuple": _tuple,
     "quote_expression": _symbol,
     "tuple_expression": _tuple,

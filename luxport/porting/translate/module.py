@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.checked import names_bound, parsed, violation, violation_in
+from luxport.porting.translate.containers import CONTAINERS
 from luxport.porting.translate.definitions import define, signature
+from luxport.porting.translate.elementwise import functions_of_elements
 from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.importing import held_back
@@ -21,6 +23,7 @@ from luxport.porting.translate.scope import Scope, Source, Table, makes_layers
 from luxport.porting.translate.statements import block
 from luxport.porting.translate.structs import find_structs, place_of
 from luxport.porting.translate.top_level import changed_in_place, leave_out, top_level
+from luxport.porting.translate.wrappers import WRAPPERS
 from luxport.porting.translate.writing import remark
 
 if TYPE_CHECKING:
@@ -118,6 +121,7 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
         types=_types(statements),
         changed=changed,
         filled=filled,
+        of_elements=functions_of_elements(root, statements, LAYERS.keys() - CONTAINERS.keys() - WRAPPERS.keys()),
     )
     here = _announce(Scope(source_of_all, Output(10_000 + 100 * size)), statements)
     written: list[tuple[Node, Piece]] = []

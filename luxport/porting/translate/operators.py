@@ -5,6 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.comparisons import (
+    COMPARISONS,
+    LOGIC,
+    both_or_either,
+    chain,
+    compared,
+    is_compared,
+    opposite,
+)
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.numbers import PIPED, truncated
 from luxport.porting.translate.parse import Unported, arguments, last_name, text
@@ -19,21 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["binary", "operator_called", "unary"]
 
 _SAME = {"+": "+", "-": "-", "÷": "//", "fld": "//", "%": "%", "^": "**", "/": "/"}
-_COMPARISONS = {
-    "==": "==",
-    "===": "is",
-    "!=": "!=",
-    "≠": "!=",
-    "!==": "is not",
-    "<": "<",
-    ">": ">",
-    "<=": "<=",
-    ">=": ">=",
-}
-_COMPARISONS |= {"≤": "<=", "≥": ">="}
 _EACH = {".+": "+", ".-": "-", ".*": "*", ".÷": "//", ".%": "%"}
 _FUNCTIONS = {".+": "operator.add", ".-": "operator.sub", ".*": "operator.mul"}
-_LOGIC = {"&&": "and", "||": "or"}
 
 
 def _sides(node: Node) -> tuple[Node, str, Node]:
@@ -93,8 +89,8 @@ def operator_called(here: Scope, node: Node) -> Code:
         raise Unported("a product of what may be matrices")
     if not values or any(value.text.startswith("*") for value in values):
         raise Unported(f"{symbol} of a splat")
-    if len(values) == 1 and symbol in ("-", "+", "!"):
-        return _sign(symbol, values[0])
+    if len(values) == 1 and symbol in ("-", "+", "!", ".!"):
+        return _sign(here, symbol, values[0])
     if len(values) == 1 or (len(values) > 2 and symbol not in ("+", "*")):
         raise Unported(f"the operator {symbol} of {len(values)} arguments")
     result = values[0]
@@ -123,16 +119,14 @@ def binary(here: Scope, node: Node) -> Code:
         drawn = array_drawn(here, node)
         if drawn is not None:
             return drawn
+    if symbol.removeprefix(".") in COMPARISONS and is_compared(left):
+        return chain(here, node)
     a = here.code(left)
-    if symbol in _COMPARISONS and _is_compared(left):
-        if a.kind != "flag":
-            raise Unported("a chain of comparisons of other than numbers")
-        return Code(f"{a.text} {_COMPARISONS[symbol]} {operand(here.code(right))}", "flag", True)
-    if symbol in ("in", "∈") and here.mode == "build":
+    if symbol in ("in", "∈", "∉") and here.mode == "build":
         several = here.code(right)
         if several.kind not in ("sizes", "unknown"):
             raise Unported("whether a value is in something that is no list of numbers")
-        return Code(f"{operand(a)} in {operand(several)}", "flag", True)
+        return Code(f"{operand(a)} {'not in' if symbol == '∉' else 'in'} {operand(several)}", "flag", True)
     if symbol in ("<<", ">>") and here.mode == "build":  # where the count is negative comes no whole number
         return _joined(
             here, "*" if symbol == "<<" else "fld", a, _joined(here, "^", Code("2", "number"), here.code(right))
@@ -140,24 +134,13 @@ def binary(here: Scope, node: Node) -> Code:
     return _combined(here, symbol, a, here.code(right))
 
 
-def _is_compared(node: Node) -> bool:
-    """Whether a node compares, without brackets around: ``a < b < c`` has one inside."""
-    return node.type == "binary_expression" and text(node.named_children[1]) in _COMPARISONS
-
-
 def _combined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if symbol.removeprefix(".") == "⊠":
         return Code(f"{operand(b)} @ {operand(a)}", "array", True)
-    if symbol.startswith(".") and symbol[1:] in _COMPARISONS and here.mode != "build":
-        sign = {"===": "==", "!==": "!="}.get(symbol[1:], _COMPARISONS[symbol[1:]])
-        return Code(f"{operand(a)} {sign} {operand(b)}", "array", True)
-    if symbol in _COMPARISONS:
-        sign = _COMPARISONS[symbol]
-        if sign in ("is", "is not") and "None" not in (a.text, b.text):
-            sign = {"is": "==", "is not": "!="}[sign]
-        return Code(f"{operand(a)} {sign} {operand(b)}", "flag", True)
-    if symbol in _LOGIC:
-        return Code(f"{operand(a)} {_LOGIC[symbol]} {operand(b)}", "flag", True)
+    if symbol.removeprefix(".") in COMPARISONS:
+        return compared(here, symbol, a, b)
+    if symbol in LOGIC:
+        return both_or_either(here, symbol, a, b)
     return _joined(here, symbol, a, b)
 
 
@@ -230,12 +213,14 @@ def _written_power(a: Code, b: Code) -> Code | None:
 def unary(here: Scope, node: Node) -> Code:
     """Return an operator with one side."""
     operator, inner = node.named_children
-    return _sign(text(operator), here.code(inner))
+    return _sign(here, text(operator), here.code(inner))
 
 
-def _sign(symbol: str, code: Code) -> Code:
-    if symbol == "!":
-        return Code(f"not {operand(code)}", "flag", True)
+def _sign(here: Scope, symbol: str, code: Code) -> Code:
+    if symbol in ("!", ".!"):
+        return opposite(here, symbol, code)
+    if symbol == "√" and code.kind == "number":
+        return call("math.sqrt", [code], None, "number")
     if symbol.removeprefix(".") not in ("-", "+") or code.kind not in ("number", "array", "unknown"):
         raise Unported(f"the operator {symbol}")
     return Code(f"{symbol.removeprefix('.')}{operand(code)}", code.kind, True)

@@ -68,6 +68,8 @@ class Source:
     """The names of what any statement changes in place."""
     filled: set[str]
     """Those of them whose entries are assigned."""
+    of_elements: set[str]
+    """Functions that are called on single numbers alone."""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ def statement(here: Scope, node: Node, last: bool) -> Scope:
         return _let(here, node, last)
     if kind == "while_statement":
         return loop_while(here, node)
+    if kind == "if_statement" and last and here.mode == "scalar":
+        here.put_code("return ", here.code(node))
+        return here
     if kind == "if_statement":
         return when(here, node, last)
     if kind == "for_statement":
@@ -224,7 +227,7 @@ def _function(here: Scope, node: Node) -> Scope:
     if again or any(not entry.python for entry in methods):
         raise Unported(f"{name} with several methods, which Julia chooses by the arguments' types")
     own = [entry.python for entry in methods if place_of(entry.node) == place_of(node)]
-    mode = "build" if makes_layers(here, node) else "array"
+    mode = "build" if makes_layers(here, node) else "scalar" if name in here.source.of_elements else "array"
     found = define(here, node, mode=mode, name=own[0] if own else here.name(name))
     return here.assigning({name: found.kind})
 

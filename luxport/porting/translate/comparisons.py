@@ -1,0 +1,132 @@
+"""Comparisons, what joins them and what they choose: of numbers as Python has them, of elements as arrays do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.parse import Unported, parts, text
+from luxport.porting.translate.scope import Scope
+from luxport.porting.translate.writing import Code, operand
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["COMPARISONS", "LOGIC", "both_or_either", "chain", "chosen", "compared", "is_compared", "opposite"]
+
+COMPARISONS = {
+    "==": "==",
+    "===": "is",
+    "!=": "!=",
+    "≠": "!=",
+    "!==": "is not",
+    "<": "<",
+    ">": ">",
+    "<=": "<=",
+    ">=": ">=",
+    "≤": "<=",
+    "≥": ">=",
+}
+LOGIC = {"&&": "and", "||": "or", "&": "&", "|": "|", "⊻": "^"}
+LOGIC |= {".&&": "&", ".||": "|", ".&": "&", ".|": "|", ".⊻": "^"}
+_OF_EACH = {"&&": "&", "||": "|"}
+
+
+def is_compared(node: Node) -> bool:
+    """Whether a node compares, without brackets around: ``a < b < c`` has one inside."""
+    return node.type == "binary_expression" and text(node.named_children[1]).removeprefix(".") in COMPARISONS
+
+
+def chain(here: Scope, node: Node) -> Code:
+    """``a < b < c`` as Python's, ``a .< b .< c`` as ``(a < b) & (b < c)``."""
+    values: list[Code] = []
+    symbols: list[str] = []
+    while is_compared(node):
+        node, operator, right = node.named_children
+        values.insert(0, here.code(right))
+        symbols.insert(0, text(operator))
+    values.insert(0, here.code(node))
+    pairs = [compared(here, symbol, *values[place : place + 2]) for place, symbol in enumerate(symbols)]
+    if all(pair.kind == "flag" for pair in pairs):
+        rest = [f"{COMPARISONS[symbol]} {operand(value)}" for symbol, value in zip(symbols, values[1:], strict=True)]
+        return Code(" ".join([operand(values[0]), *rest]), "flag", True)
+    return Code(" & ".join(map(operand, pairs)), "array", True)
+
+
+def compared(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+    """Return a comparison: of numbers, or of each element."""
+    each = here.mode != "build" and (symbol.startswith(".") or (here.mode == "scalar" and _has_array(a, b)))
+    symbol = symbol.removeprefix(".") if each else symbol
+    if symbol not in COMPARISONS:
+        raise Unported(f"the operator {symbol}")
+    sign = COMPARISONS[symbol]
+    if sign in ("is", "is not") and (each or "None" not in (a.text, b.text)):
+        sign = {"is": "==", "is not": "!="}[sign]
+    return Code(f"{operand(a)} {sign} {operand(b)}", "array" if each else "flag", True)
+
+
+def both_or_either(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+    """Return what is true where both are, or where one is; of whole numbers the bits that are."""
+    each = symbol.startswith(".") or (here.mode == "scalar" and _has_array(a, b))
+    if symbol in _OF_EACH and not each:
+        return Code(f"{operand(a)} {LOGIC[symbol]} {operand(b)}", "flag", True)
+    sign = _OF_EACH.get(symbol, LOGIC[symbol])
+    kinds = {a.kind, b.kind}
+    if each and here.mode != "build" and kinds <= {"array", "bound", "unknown", "flag"}:
+        return Code(f"{operand(a)} {sign} {operand(b)}", "array", True)
+    if not each and (kinds == {"number"} or kinds == {"flag"} or (here.mode == "build" and kinds == {"unknown"})):
+        return Code(f"{operand(a)} {sign} {operand(b)}", a.kind, True)
+    raise Unported(f"the operator {symbol} of what may be neither numbers nor true or false")
+
+
+def opposite(here: Scope, symbol: str, code: Code) -> Code:
+    """Return ``!a``, or ``.!a`` of each element."""
+    if symbol == ".!" or (here.mode == "scalar" and _has_array(code)):
+        if code.kind not in ("array", "unknown"):
+            raise Unported(f"the operator {symbol}")
+        return here.xp("logical_not", [code])
+    return Code(f"not {operand(code)}", "flag", True)
+
+
+def chosen(here: Scope, node: Node) -> Code:
+    """``a ? b : c``, or an ``if`` as a value, which has one expression in each branch."""
+    branches = parts(node)
+    if node.type in ("if_statement", "elseif_clause"):
+        condition, yes, *others = branches
+        return _choice(here, here.code(condition), _branch(here, yes), _otherwise(here, others))
+    if len(branches) != 3:
+        raise Unported("a condition as a value with other than two branches of one expression")
+    return _choice(here, *[here.code(child) for child in branches])
+
+
+def _otherwise(here: Scope, others: list[Node]) -> Code:
+    if not others:
+        raise Unported("a condition as a value without an else")
+    first, *rest = others
+    if first.type == "elseif_clause":
+        condition, yes = parts(first)
+        return _choice(here, here.code(condition), _branch(here, yes), _otherwise(here, rest))
+    if first.type != "else_clause" or rest:
+        raise Unported("a condition as a value with other than one expression in each branch")
+    return _branch(here, first)
+
+
+def _branch(here: Scope, node: Node) -> Code:
+    while node.type in ("block", "else_clause", "return_statement"):
+        inner = parts(node)
+        if len(inner) != 1:
+            raise Unported("a condition as a value with other than one expression in each branch")
+        (node,) = inner
+    return here.code(node)
+
+
+def _choice(here: Scope, condition: Code, yes: Code, no: Code) -> Code:
+    if condition.kind == "array" and here.mode == "scalar":
+        if not _has_array(yes, no):
+            raise Unported("a choice between two numbers for each element")
+        return here.xp("where", [condition, yes, no])
+    kind = yes.kind if yes.kind == no.kind else "unknown"
+    return Code(f"{operand(yes)} if {operand(condition)} else {operand(no)}", kind, True)
+
+
+def _has_array(*values: Code) -> bool:
+    return any(value.kind == "array" for value in values)

@@ -1,0 +1,74 @@
+"""Which functions of a file are of one number: those that Julia calls with a dot or on each output of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.parse import every_node, head_of, last_name, text
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["functions_of_elements"]
+
+_COMPARISONS = ("<", ">", "<=", ">=", "≤", "≥", "==", "!=", "≠")
+
+
+def functions_of_elements(root: Node, statements: Iterable[Node], layers: Collection[str]) -> set[str]:
+    """Name the functions whose every use is on single numbers.
+
+    Uses are calls with a dot, calls in other such functions, and places among a layer's arguments. Where only dots
+    tell, what is gone through may as well be a list of matrices, unless the function compares, which those do not.
+    """
+    own: dict[str, list[Node]] = {}
+    for node in statements:
+        head = head_of(node)
+        if head is not None and head.named_children[0].type == "identifier":
+            own.setdefault(text(head.named_children[0]), []).append(node)
+    bodies = {name: nodes[0] for name, nodes in own.items() if len(nodes) == 1}
+    heads = {head.named_children[0].id for node in bodies.values() if (head := head_of(node)) is not None}
+    uses: dict[str, set[str]] = {name: set() for name in bodies}
+    for node in every_node(root):
+        if node.type == "identifier" and (name := text(node)) in uses and node.id not in heads:
+            uses[name].add(_use(node, bodies, layers))
+    found = {name for name, used in uses.items() if "layer" in used or ("dot" in used and _compares(bodies[name]))}
+    while more := {name for name in uses if name not in found and uses[name] and uses[name] <= found}:
+        found |= more
+    while wrong := {name for name in found if uses[name] - {"dot", "layer", *found}}:
+        found -= wrong
+    return found
+
+
+def _use(node: Node, bodies: dict[str, Node], layers: Collection[str]) -> str:
+    """Return "dot", "layer", the name of the function that calls it without a dot, or "other"."""
+    around = node.parent
+    if around is None:
+        return "other"
+    first = bool(around.named_children) and around.named_children[0] == node
+    if around.type == "broadcast_call_expression" and first:
+        return "dot" if _is_within_function(around) else "other"
+    if around.type == "argument_list" and around.parent is not None and around.parent.type == "call_expression":
+        return "layer" if last_name(around.parent.named_children[0]) in layers else "other"
+    if around.type == "call_expression" and first:
+        outer = around
+        while outer is not None:
+            head = head_of(outer)
+            if head is not None and bodies.get(text(head.named_children[0])) == outer:
+                return text(head.named_children[0])
+            outer = outer.parent
+    return "other"
+
+
+def _is_within_function(node: Node | None) -> bool:
+    while node is not None:
+        if node.type in ("arrow_function_expression", "do_clause") or head_of(node) is not None:
+            return True
+        node = node.parent
+    return False
+
+
+def _compares(body: Node) -> bool:
+    return any(
+        node.type == "binary_expression" and text(node.named_children[1]) in _COMPARISONS for node in every_node(body)
+    )

@@ -1,0 +1,116 @@
+"""`luxport port`: comparisons, conditions and functions of one number, which Julia calls on each element."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport.porting.translate import translate
+
+X = np.asarray([[1.0, -2.0], [3.0, -4.0], [0.5, 6.0]], np.float32)
+
+
+def ported(source: str) -> dict[str, Any]:
+    translation = translate(f"using Flux\n{source}")
+    assert translation.holes == (), translation.python
+    names: dict[str, Any] = {"__name__": "ported"}
+    exec(translation.python, names)
+    return names
+
+
+# From Julia's manual ("Chaining comparisons", "Dot Syntax for Vectorizing Functions", "Short-Circuit Evaluation",
+# "Operator Precedence"): a chain with dots is all of its comparisons, `.&&` binds less than they do, `.&` more.
+EACH = {
+    "0 .< x .< 2": (X > 0) & (X < 2),
+    "-3 .<= x .<= 3": (X >= -3) & (X <= 3),
+    "0 .< x .!= 1 .< 5": (X > 0) & (X != 1),
+    "@. 0 < x < 2": (X > 0) & (X < 2),
+    "@. 0 < x < 2 || x > 5": ((X > 0) & (X < 2)) | (X > 5),
+    "x .> 0 .&& x .< 2": (X > 0) & (X < 2),
+    "x .> 2 .|| x .< -3": (X > 2) | (X < -3),
+    "(x .> 0) .& (x .< 2) .| (x .> 5)": ((X > 0) & (X < 2)) | (X > 5),
+    ".!(x .> 0)": X <= 0,
+    "@. !(x > 0)": X <= 0,
+    "(0 .< x .< 2) .* x": np.where((X > 0) & (X < 2), X, 0),
+}
+
+
+@pytest.mark.parametrize("julia", EACH)
+def test_comparisons_with_dots(julia):
+    np.testing.assert_array_equal(ported(f"f(x) = {julia}")["f"](X), EACH[julia])
+
+
+LEAKY = np.where(X > 0, X, 0.1 * X)
+FOLDED = np.where(X > 5, 5 * X, LEAKY)
+OF_ONE = {
+    "act(x) = x > 0 ? x : 0.1x": LEAKY,
+    "act(x::Real) = ifelse(x > 0, x, 0.1x)": LEAKY,
+    "function act(x)\n if x > 0\n  x\n else\n  0.1x\n end\nend": LEAKY,
+    "function act(x)\n if x > 5\n  return 5x\n elseif x > 0\n  return x\n else\n  return 0.1x\n end\nend": FOLDED,
+    "act(x) = 0 < x < 2 ? x : zero(x)": np.where((X > 0) & (X < 2), X, 0),
+    "act(x) = x > 0 && x < 2 ? x^2 : x": np.where((X > 0) & (X < 2), X**2, X),
+    "act(x) = !(x > 0) || x == 3 ? 2x : x": np.where((X <= 0) | (X == 3), 2 * X, X),
+    "act(x) = x > 0 ? x : x < -3 ? -3 + 0x : x / 2": np.where(X > 0, X, np.where(X < -3, -3, X / 2)),
+    "half(x) = x / 2\nact(x) = x > 0 ? half(x) : x": np.where(X > 0, X / 2, X),
+    "act = x -> x > 0 ? x : 0.1x": LEAKY,
+}
+
+
+@pytest.mark.parametrize("julia", OF_ONE)
+def test_functions_of_one_number_are_of_each_element(julia):
+    name = "act" if "act =" not in julia else julia.removeprefix("act = ")
+    definition = "" if "act =" in julia else julia
+    layer = ported(f"{definition}\nmodel = Dense(2 => 2, {name})")["model"]
+    np.testing.assert_allclose(layer.activation(X), OF_ONE[julia], rtol=1e-6)
+    if definition:
+        np.testing.assert_allclose(ported(f"{definition}\nf(x) = act.(x)")["f"](X), OF_ONE[julia], rtol=1e-6)
+
+
+def test_a_function_of_one_number_may_have_two_arguments():
+    found = ported("larger(a, b) = a > b ? a : b\nf(x) = larger.(x, 0)\ng(x) = larger.(x, 2 .* x)")
+    np.testing.assert_array_equal(found["f"](X), np.maximum(X, 0))
+    np.testing.assert_array_equal(found["g"](X), np.maximum(X, 2 * X))
+
+
+def test_a_function_of_numbers_that_is_called_on_them_stays_one():
+    found = ported("""
+    wide(n) = n > 4 ? 2n : n
+    model = Dense(wide(3) => wide(5))
+    deep(x, n) = n == 0 ? x : deep(2 .* x, n - 1)
+    """)
+    assert found["model"] == luxport.Dense(3, 10)
+    np.testing.assert_array_equal(found["deep"](X, 2), 4 * X)
+
+
+def test_a_function_of_matrices_that_is_called_on_a_list_of_them_stays_one():
+    """``square.(xs)`` squares each matrix: nothing says that it is of numbers."""
+    julia = "square(a) = a * a'\nf(x, y) = sum(square.((x, y)))"
+    assert "product(a, adjoint(a))" in translate(f"using Flux\n{julia}").python
+
+
+@pytest.mark.parametrize(
+    "julia",
+    [
+        "step(x) = x > 0 ? 1 : 0\nf(x) = step.(x)",  # of which dtype nothing says
+        "act(x) = begin\n if x > 0\n  y = 2x\n  return y\n end\n x\nend\nf(x) = act.(x)",
+    ],
+)
+def test_what_is_not_understood_of_one_number_is_marked(julia):
+    assert translate(f"using Flux\n{julia}").holes
+
+
+def test_bits_of_whole_numbers():
+    """From Julia's table: ``&`` binds as products do, ``|`` and ``⊻`` as sums, shifts more than both."""
+    numbers = {
+        "a & b + 1": 4,
+        "a & b * 2": 6,
+        "1 | 2 * 2": 5,
+        "8 | b & 1": 9,
+        "a ⊻ b": 4,
+        "a & b << 1": 6,
+        "5 ⊻ 1 + 1": 5,
+    }
+    found = ported("\n".join(["a = 7", "b = 3", *(f"v{place} = {julia}" for place, julia in enumerate(numbers))]))
+    assert {julia: found[f"v{place}"] for place, julia in enumerate(numbers)} == numbers
+    assert ported("a = 7\nv = a ∉ (1, 2) ? 1 : 2\nw = √16 + 1")["w"] == 5
