@@ -100,9 +100,11 @@ def backend_of(array: Array = None, /, *more: Array) -> Backend:
         if found is None:
             found = backend
         elif backend is not found:
+            # NumPy's are where data come from: they go to the others.
+            target = backend if found.name == "numpy" else found
             raise LayerTypeError(
                 f"expects arrays of one backend, got {found.name} and {backend.name} together: "
-                f"move one with luxport.to(..., backend={shown(found.name)})",
+                f"move one with luxport.to(..., backend={shown(target.name)})",
                 culprit="luxport",
             )
     if found is None:

@@ -144,7 +144,7 @@ def test_mixed_backends_in_a_layer(backend, other, message):
         return
     want = (
         f"expects arrays of one backend, got {backend} and {other} together: "
-        f"move one with luxport.to(..., backend={backend!r})"
+        f"move one with luxport.to(..., backend={(other if backend == 'numpy' else backend)!r})"
     )
     assert message(TypeError, MODEL, x, ps, st) == (
         f"Dense at layer_1 expects an input of {other} as its parameters, got one of {backend}: "
