@@ -305,3 +305,52 @@ def test_wrappers_that_have_options_beside_the_layer():
     """)
     assert luxport.parameter_length(found["model"]) == 13 and found["model"].pretrained is False
     assert luxport.output_shape(found["model"], (5, 2)) == (5, 1)
+
+
+def test_constructors_that_types_tell_apart():
+    """Julia makes one of the fields' types, and without parameters of the type one more that takes anything."""
+    found = ported("""
+    using Flux
+    struct Pair2
+        l::Dense
+        r
+    end
+    Pair2(n::Int, m::Int) = Pair2(Dense(n => m), Dense(m => n))
+    Pair2(sizes::Tuple) = Pair2(sizes[1], sizes[2])
+    Pair2(c::Chain) = Pair2(c[1], SkipConnection(c[2], +))
+    (a::Pair2)(x) = a.r(a.l(x))
+    by_variables(a, b) = Pair2(a, b)
+    of_one(a) = Pair2(a)
+    one = by_variables(2, 3)
+    other = by_variables(Dense(2 => 4), Dense(4 => 1))
+    third = of_one((2, 5))
+    last = of_one(Chain(Dense(2 => 3), Dense(3 => 3)))
+    """)
+    lengths = [luxport.parameter_length(found[name]) for name in ("one", "other", "third", "last")]
+    assert lengths == [9 + 8, 12 + 5, 15 + 12, 9 + 12]
+
+
+def test_a_choice_of_constructors_is_written_where_a_call_needs_it():
+    source = "using Flux\nstruct A\n l\n r\nend\n(a::A)(x) = a.r(a.l(x))\n"
+    source += "A(n::Int, m::Int) = A(Dense(n => m), Dense(m => n))"
+    assert "by_types" not in translate(f"{source}\nmodel = A(2, 3)").python
+    assert "by_types" in translate(f"{source}\nf(a, b) = A(a, b)\nmodel = f(2, 3)").python
+
+
+@pytest.mark.parametrize(
+    ("methods", "calls", "wanted"),
+    [
+        ("f(x::Dense) = 1\nf(x::Chain) = 2\nf(x) = 3", "f(Dense(1 => 1)), f(Chain(Dense(1 => 1))), f(2)", (1, 2, 3)),
+        ("f(x::String) = 1\nf(x::Symbol) = 2", 'f("a"), f(:a)', None),
+        ("f(x::Float32) = 1\nf(x::Float64) = 2", "f(1f0), f(1.0)", None),
+        ("f(x::NTuple{2,Int}) = 1\nf(x::NTuple{3,Int}) = 2", "f((1, 2)), f((1, 2, 3))", None),
+        ("f(x::Vector) = 1\nf(x::AbstractVector) = 2", "f([1, 2]), f(1:2)", None),
+    ],
+)
+def test_types_that_are_one_here_are_not_told_apart(methods: str, calls: str, wanted: Any):
+    """Dense and Chain are two; Float32 and Float64, say, would both be a float, so that neither method is chosen."""
+    translation = translate(f"using Flux\n{methods}\nv = ({calls})")
+    if wanted is None:
+        assert any("several methods" in hole.reason for hole in translation.holes)
+    else:
+        assert ported(f"using Flux\n{methods}\nv = ({calls})")["v"] == list(wanted)

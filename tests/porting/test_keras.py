@@ -56,6 +56,10 @@ assert loaded.layers[-1]._model == model
 clone = keras.models.clone_model(whole)
 assert clone.layers[-1]._model == model and np.std(clone.predict(x, verbose=0)) > 0
 assert [weight.path for weight in clone.weights] == [weight.path for weight in whole.weights]
+import operator
+joined = luxport.Parallel(operator.mul, luxport.SkipConnection(luxport.Dense(3, 3), operator.add), luxport.Dense(3, 3))
+wrapped = luxport.to_keras(joined, *luxport.setup(0, joined, backend="numpy"))
+assert type(wrapped).from_config(wrapped.get_config())._model == joined
 own = luxport.to_keras(luxport.WrappedFunction(lambda x: x), {}, {})
 hostile = [{"kind": "name", "of": of} for of in ("os:system", "luxport.porting.keras.written:sys")]
 for call, argument, text in (

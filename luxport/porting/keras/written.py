@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import operator
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -32,6 +33,9 @@ def write(value: Any) -> Any:
         return {"kind": "dict", "of": [[name, write(entry)] for name, entry in value.items()]}
     if isinstance(value, (np.ndarray, np.generic)):
         return {"kind": "array", "of": [list(value.shape), np.dtype(value.dtype).name]}
+    for known, function in _ARITHMETIC.items():  # what joins a layer's branches
+        if value is function:
+            return {"kind": "name", "of": known}
     name = f"{getattr(value, '__module__', None)}:{getattr(value, '__qualname__', None)}"
     if callable(value) and _at(name) is value:
         return {"kind": "name", "of": name}
@@ -67,6 +71,8 @@ def read(value: Any) -> Any:
         if not _makes(make):
             raise ValueError(f"a config of luxport expects what makes a value, got {make!r}")
         return make(*arguments)
+    if kind == "name" and of in _ARITHMETIC:
+        return _ARITHMETIC[of]
     if kind == "name":
         found = _registered(of) or (_at(of) if of.startswith("luxport.") else None)
         # What a module of luxport imports from elsewhere is not luxport's.
@@ -79,6 +85,12 @@ def read(value: Any) -> Any:
         pairs = {name: read(entry) for name, entry in of}
         return NamedLayers(pairs) if kind == "layers" else pairs
     return (tuple if kind == "tuple" else list)([read(entry) for entry in of])
+
+
+_ARITHMETIC = {
+    f"operator:{function.__name__}": function
+    for function in (operator.add, operator.matmul, operator.mul, operator.sub, operator.truediv)
+}
 
 
 def _makes(make: Any) -> bool:

@@ -51,6 +51,9 @@ def _part_called(here: Scope, callee: Code, given: Arguments) -> Code:
 def _constructed(here: Scope, struct: Struct, given: Arguments) -> Code:
     values = [_value(here, value) for value in given.positional]
     name = constructor_of(struct, given, [value.kind for value in values])
+    if name == struct.chooser:
+        here.output.choosers.add(name)
+        here.output.helpers |= {"fits", "is_a"}
     spelled = field_name if name == struct.python else python_name
     options = {spelled(key): _value(here, value) for key, value in given.named.items()}
     if name == struct.python:

@@ -166,7 +166,7 @@ HELPERS: Mapping[str, str] = {
         return isinstance(value, list) or axes >= 0
     if kind == "function":
         return axes < 0 and not isinstance(value, (int, float, str, tuple, list, dict, luxport.Layer))
-    return True''',
+    return kind == "any" or isinstance(value, kind)''',
     "add": '''def add(*xs):
     """Add all."""
     return functools.reduce(operator.add, xs)''',

@@ -6,19 +6,29 @@ How many arguments there are tells methods apart where they are called, and the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Arguments, Unported, head_of, text
 from luxport.porting.translate.signatures import ANY_NUMBER, Method, method_of
-from luxport.porting.translate.structs import Struct
+from luxport.porting.translate.structs import Struct, by_fields
 from luxport.porting.translate.writing import python_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["chosen_method", "dispatcher", "find_methods", "fitting", "is_dispatched", "is_foreign", "ordered"]
+__all__ = [
+    "choose_by_types",
+    "chooser",
+    "chosen_method",
+    "dispatcher",
+    "find_methods",
+    "fitting",
+    "is_dispatched",
+    "is_foreign",
+    "ordered",
+]
 
 _KINDS = {
     **dict.fromkeys(("Int", "Int32", "Int64", "Integer", "Signed", "Unsigned", "UInt", "UInt32", "UInt64"), "whole"),
@@ -30,7 +40,19 @@ _KINDS = {
     **dict.fromkeys(("AbstractVecOrMat", "VecOrMat"), "vector or matrix"),
     **dict.fromkeys(("AbstractMatrix", "Matrix"), 2),
     **dict.fromkeys(("AbstractVector", "Vector"), 1),
-    **dict.fromkeys(("AbstractExplicitLayer", "AbstractLuxLayer", "Chain", "Conv", "Dense"), "layer"),
+    **dict.fromkeys(("AbstractExplicitLayer", "AbstractLuxLayer"), "layer"),
+    **{
+        name: f"luxport.{name}"
+        for name in ("BatchNorm", "Bilinear", "Chain", "Conv", "ConvTranspose", "CrossCor", "Dense")
+    },
+    **{
+        name: f"luxport.{name}"
+        for name in ("Dropout", "Embedding", "GroupNorm", "InstanceNorm", "LayerNorm", "MaxPool")
+    },
+    **{name: f"luxport.{name}" for name in ("BatchNorm", "Bilinear", "Chain", "Conv", "ConvTranspose", "CrossCor")},
+    **{name: f"luxport.{name}" for name in ("Dense", "Dropout", "Embedding", "GroupNorm", "InstanceNorm")},
+    **{name: f"luxport.{name}" for name in ("LayerNorm", "MaxPool", "MeanPool", "MultiHeadAttention", "Parallel")},
+    **{name: f"luxport.{name}" for name in ("Scale", "SkipConnection")},
     "Any": "any",
     "Bool": "flag",
     "Function": "function",
@@ -39,7 +61,8 @@ _KINDS = {
 }
 """What `is_a` of the helpers knows, by names of Julia's types; numbers are those of an array's axes."""
 
-_ABOVE = {"whole": "number", "fraction": "number", "flag": "number", "vector or matrix": "array"}
+_ABOVE = {kind: "layer" for kind in map(str, _KINDS.values()) if kind.startswith("luxport.")}
+_ABOVE |= {"whole": "number", "fraction": "number", "flag": "number", "vector or matrix": "array"}
 
 
 def find_methods(statements: Sequence[Node], structs: Mapping[str, Struct]) -> dict[str, list[Method]]:
@@ -88,6 +111,21 @@ def chosen_method(name: str, methods: Sequence[Method], given: Arguments) -> str
     return fitting[0].python
 
 
+def choose_by_types(structs: Iterable[Struct]) -> None:
+    """Name what chooses among the constructors of each struct, where their types tell them apart."""
+    for struct in structs:
+        own = by_fields(struct)
+        replaced = any(_kinds(entry) == _kinds(own[-1]) for entry in struct.constructors) if own else False
+        known = struct.constructors and not struct.by_keyword and all(entry.most >= 0 for entry in struct.constructors)
+        if known and not replaced and ordered([*own, *struct.constructors]):
+            struct.chooser = f"{python_name(struct.name)}_by_types"
+
+
+def chooser(struct: Struct) -> list[str]:
+    """Return what calls the constructor that Julia would choose, as lines of Python."""
+    return dispatcher(struct.chooser, [*by_fields(struct), *struct.constructors])
+
+
 def dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
     """Return what calls the method that Julia would choose, as lines of Python."""
     lines = [
@@ -101,7 +139,8 @@ def dispatcher(name: str, methods: Sequence[Method]) -> list[str]:
 
 def fitting(given: str, entry: Method) -> str:
     """Return what asks whether a method takes what is given."""
-    return f"fits({given}, {', '.join(map(repr, (entry.least, entry.most, *_kinds(entry))))})"
+    kinds = [kind if str(kind).startswith("luxport.") else repr(kind) for kind in _kinds(entry)]
+    return f"fits({given}, {', '.join(map(str, (entry.least, entry.most, *kinds)))})"
 
 
 _MOST = 50
@@ -164,6 +203,9 @@ def _which_first(a: Method, b: Method) -> int | None:
     pairs = list(zip(_kinds(a), _kinds(b), strict=False))[: min(most, ANY_NUMBER)]
     if any(_is_apart(one, other) for one, other in pairs[:least]):
         return 0
+    declared = zip(a.declared, b.declared, strict=False)
+    if any(one == other and first != second for (one, other), (first, second) in zip(pairs, declared, strict=False)):
+        return None  # two types of Julia's, Float32 and Float64 say, that are one here
     if all(one == other or _is_below(one, other) for one, other in pairs):
         if all(one == other for one, other in pairs):  # any number of arguments is less special than so many
             return -1 if a.most < b.most else 1  # and of two alike the later one counts

@@ -15,7 +15,7 @@ from luxport.porting.translate.expressions import READERS
 from luxport.porting.translate.helpers import HELPERS
 from luxport.porting.translate.importing import held_back
 from luxport.porting.translate.layers import LAYERS
-from luxport.porting.translate.methods import find_methods
+from luxport.porting.translate.methods import choose_by_types, chooser, find_methods
 from luxport.porting.translate.output import Hole, Output, Piece
 from luxport.porting.translate.own_calls import OwnCall, own_calls, shapes_tried
 from luxport.porting.translate.parse import every_node, head_of, last_name, line_of, names_in, one_line, parse, text
@@ -105,6 +105,7 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
     dialect = packages.pop().lower() if len(packages) == 1 else None
     statements = _statements(root)
     structs = find_structs(statements)
+    choose_by_types(structs.values())
     changed, filled = changed_in_place(root)
     source_of_all = Source(
         table=Table(READERS, LAYERS, define, block),
@@ -128,6 +129,7 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
     for node in statements:
         here = top_level(replace(here, piece=Piece()), node)
         written.append((node, here.piece))
+    _drop_choosers(here, written)
     trees = _check_parts(here, written)
     _hold_back(here.output.helpers, written, trees)
     python = _module(_chunks(written), here.output.helpers)
@@ -139,6 +141,17 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
         raise FileFormatError(f"no Python is written that would have {wrong}")
     calls = own_calls(here, root, names_bound(ast.parse(python).body))
     return Translation(python, holes, tuple(calls), tuple(shapes_tried(root)))
+
+
+def _drop_choosers(here: Scope, written: list[tuple[Node, Piece]]) -> None:
+    """Take away what would choose a constructor where no call asks for it."""
+    for struct in here.source.structs.values():
+        if not struct.chooser or struct.chooser in here.output.choosers:
+            continue
+        lines = ["", "", *chooser(struct)]
+        for _, piece in written:
+            if piece.lines[-len(lines) :] == lines:
+                del piece.lines[-len(lines) :]
 
 
 def _measured(root: Node) -> int:

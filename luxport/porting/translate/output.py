@@ -59,6 +59,8 @@ class Output:
     most_work: int
     work: int = 0
     helpers: set[str] = field(default_factory=set)
+    choosers: set[str] = field(default_factory=set)
+    """Functions that are called to choose a struct's constructor."""
     layers_used: dict[str, int] = field(default_factory=dict)
     """Where each layer that a variable of the file has is first a part of another."""
     _julia_of: dict[str, str] = field(default_factory=dict)

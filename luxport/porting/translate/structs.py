@@ -13,7 +13,7 @@ from luxport.porting.translate.writing import python_name
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Struct", "constructor_of", "find_structs", "is_new", "place_of"]
+__all__ = ["Struct", "by_fields", "constructor_of", "find_structs", "is_new", "place_of"]
 
 
 @dataclass
@@ -36,6 +36,10 @@ class Struct:
     trainable: frozenset[str] | None = None
     python: str = ""
     """What takes the fields in Python."""
+    has_parameters: bool = False
+    """Whether its type has some, so that Julia makes no constructor that takes anything and converts it."""
+    chooser: str = ""
+    """What calls the constructor that Julia would choose by the arguments' types, nothing if nobody can tell."""
 
     def type_of(self, name: str) -> str:
         """Return the declared type of a field, as far as its name goes; nothing if it has none."""
@@ -117,12 +121,15 @@ def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
             base = "AbstractLuxWrapperLayer"
         head = head.named_children[0]
     bounds: dict[str, Node] = {}
-    if head.type == "parametrized_type_expression":
+    has_parameters = head.type == "parametrized_type_expression"
+    free = {text(bound) for bound in head.named_children[-1].named_children} if has_parameters else set()
+    if has_parameters:
         for bound in head.named_children[-1].named_children:
             if bound.type == "binary_expression":
                 bounds[text(bound.named_children[0])] = bound.named_children[-1]
         head = head.named_children[0]
     struct = Struct(text(head), node, bases.get(base, ""), macro.endswith(("@kwdef", "@with_kw")))
+    struct.has_parameters = has_parameters
     for child in definition.named_children:
         entry = child
         if entry.type == "const_statement":
@@ -141,7 +148,7 @@ def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
         kind = None
         if entry.type in ("typed_expression", "binary_expression"):
             entry, kind = entry.named_children[0], entry.named_children[-1]
-            kind = bounds.get(text(kind), kind)
+            kind = bounds.get(text(kind), None if text(kind) in free else kind)
         if entry.type != "identifier":
             return None
         struct.fields[text(entry)] = kind
@@ -244,14 +251,33 @@ def constructor_of(struct: Struct, given: Arguments, kinds: Sequence[str]) -> st
     if by_fields and fitting:
         if any(kind in ("layer", "layers", "drawn", "array") for kind in kinds):
             return struct.python
+        if struct.chooser and "unknown" in kinds:
+            return struct.chooser
         if len(fitting) == 1 and _fits(fitting[0], kinds):
             return fitting[0].python
+        if struct.chooser:
+            return struct.chooser
         raise Unported(f"which constructor of {struct.name} this is")
     if by_fields:
         return struct.python
     if len(fitting) == 1:
         return fitting[0].python
+    if fitting and struct.chooser:
+        return struct.chooser
     raise Unported(f"no constructor of {struct.name} is known for this call, or several (line {line_of(struct.node)})")
+
+
+def by_fields(struct: Struct) -> list[Method]:
+    """Return the constructors that Julia makes itself: of the fields' types, and, without parameters, of anything.
+
+    Those that a file defines for the same types take their place.
+    """
+    if struct.inner or struct.by_keyword:
+        return []
+    count = len(struct.fields)
+    declared = tuple(text(kind) if kind is not None else "" for kind in struct.fields.values())
+    kinds = [declared] if struct.has_parameters else [("",) * count, declared]
+    return [Method(struct.node, struct.python, count, count, frozenset(), one) for one in dict.fromkeys(kinds)]
 
 
 def _fits(entry: Method, kinds: Sequence[str]) -> bool:

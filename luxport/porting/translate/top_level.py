@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.definitions import define, signature
-from luxport.porting.translate.methods import dispatcher, is_dispatched
+from luxport.porting.translate.methods import chooser, dispatcher, is_dispatched
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
@@ -63,6 +63,8 @@ def _struct(here: Scope, node: Node, owner: Struct) -> Scope:
         after = write_struct(here, owner).binding({owner.name: "builder" if owner.is_layer else "record"})
         for constructor in owner.constructors[: len(owner.inner)]:
             define(replace(after, making=owner), constructor.node, mode="build", name=constructor.python)
+        if owner.chooser:
+            after.piece.lines += ["", "", *chooser(owner)]
         return after
     except FileFormatError:
         raise
@@ -106,6 +108,7 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
         missing |= {name for name in names_in(node) if here.kinds.get(name) != "layer"}  # of which it gives weights
     head = head_of(node)
     stubs = [owner.python, *(entry.python for entry in owner.constructors)] if owner is not None else []
+    stubs += [owner.chooser] if owner is not None and owner.chooser else []
     if head is not None and head.named_children[0].type == "identifier":
         own = [entry.python for entry in methods if entry.python and place_of(entry.node) == place_of(node)]
         stubs = own or [here.name(text(head.named_children[0]))]
