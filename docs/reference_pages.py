@@ -41,7 +41,8 @@ def write(folder: Path) -> None:
             pages[slug] = _page(title, by_family, targets)
     areas = [_slug(title) for title, _, _ in names.public_names()]
     pages["results"] = results_pages.page(_results())
-    pages["index"] = _headed("Reference", "=") + _toctree([*areas, "results", "../names"])
+    pages["differences"] = results_pages.differences()
+    pages["index"] = _headed("Reference", "=") + _toctree([*areas, "results", "differences", "../names"])
     folder.mkdir(exist_ok=True)
     for file in folder.glob("*.rst"):
         if file.stem not in pages:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from luxport_conformance.peers import PEERS
+from luxport_conformance.peers.differences import DIFFERENCES
 from luxport_conformance.peers.kinds import KINDS
 from luxport_conformance.report.families import family_of
 from luxport_conformance.results import load
 
-__all__ = ["current", "deviations", "page"]
+__all__ = ["current", "deviations", "differences", "page"]
 
 FOLDER = Path(__file__).parents[1] / "conformance" / "results"
 Results = Mapping[str, Mapping[str, Any]]
@@ -58,6 +59,25 @@ def page(results: Results) -> list[str]:
         if one["beyond"]:
             lines += [*_headed(_title(one), "~"), *_beyond(one)]
     return lines
+
+
+_OF_DIFFERENCES = """\
+Ways in which libraries mean different things by one name. Each is shown with numbers in one library, in a test, and the
+line beside it is run there: it makes the two alike, or there is none. The names in it are luxport's, NumPy's, those of
+``luxport.porting.torch.conventions``, ``luxport.porting.keras.conventions`` and
+``luxport_conformance.peers.jax_conventions``, by which ``from_torch``, ``from_keras`` and the tables of peers convert,
+or say what they are.
+"""
+
+
+def differences() -> list[str]:
+    """Return the page of the differences that have names as reStructuredText."""
+    rows = [
+        [KINDS[one.kind], f"{one.subject} of {one.module}", f"``{one.converter}``" if one.converter else "–"]
+        for one in DIFFERENCES
+    ]
+    heads = ["What it is", "Shown with", "A way over"]
+    return [*_headed("Differences that have names", "="), *_OF_DIFFERENCES.splitlines(), "", *_table(heads, rows)]
 
 
 def _measured(columns: Sequence[Mapping[str, Any]]) -> list[str]:

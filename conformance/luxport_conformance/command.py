@@ -89,6 +89,9 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
             raise ValueError("--save keeps results of whole runs: leave out --layer and --dtype")
         old = [load(Path(path)) for path in options.compare]
         if len(old) == 2 and not (options.peer or options.backend):
+            if old[0]["name"] != old[1]["name"]:
+                names = " and ".join(one["name"] for one in old)
+                raise ValueError(f"--compare expects two files of one library, got those of {names}")
             return _tell_changes(*old)
         peers = _peers(options.peer)
         alone = bool(peers) and not options.backend
@@ -151,10 +154,11 @@ def run(options: argparse.Namespace, error: Callable[[str], Any]) -> int:
 
 
 def _tell_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> int:
-    was, now = (" ".join(one["versions"].values()) or "unversioned" for one in (old, new))
+    was, now = (", ".join(map(" ".join, one["versions"].items())) or "unversioned" for one in (old, new))
     lines = list(changes(old, new, in_part=in_part))
-    for line in lines or ["nothing changed"]:
-        print(f"{old['name']} {was} to {now}: {line}")
+    print(f"{old['name']}, from {was} to {now}:{'' if lines else ' nothing changed'}")
+    for line in lines:
+        print(f"  {line}")
     return 0
 
 

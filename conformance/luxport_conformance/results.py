@@ -124,7 +124,11 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = F
             was = _unlisted(old, subject or other, key in new["beyond"]) if was is None else was
             now = _unlisted(new, subject or other, key in old["beyond"]) if now is None else now
             if _differ(was, now):
-                yield f"{key}: {was} -> {now}"
+                yield f"{key}: {_shown(was)} -> {_shown(now)}"
+
+
+def _shown(answer: float | str) -> str:
+    return answer if isinstance(answer, str) else f"{answer:.2g}"
 
 
 def _flat(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
@@ -138,7 +142,10 @@ def _flat(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
 
 def _unlisted(one: Mapping[str, Any], subject: str | None, is_check: bool) -> str:
     """Say what it means that there is no answer: checks stand for themselves only where they are beyond the bound."""
-    return f"within {BOUND:g} or left out" if is_check and subject in one["worst"] else "not asked"
+    beyond = any(subject == other for other, *_ in one["beyond"].values())
+    if is_check and (beyond or subject in one["worst"]):
+        return f"within {BOUND:g} or left out"
+    return f"nothing within {BOUND:g}" if beyond else "not asked"
 
 
 def _differ(was: float | str, now: float | str) -> bool:

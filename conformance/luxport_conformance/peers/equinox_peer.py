@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from luxport.porting.keras.conventions import momentum
+from luxport.porting.torch.conventions import dense_weight, recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.jax_conventions import equinox_transposed_weight, mirrored, one_bias
 from luxport_conformance.peers.jax_nn import FUNCTIONS
 from luxport_conformance.peers.jax_tools import activation_of, groups_of, in_training, only_identity
 from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
@@ -49,7 +52,7 @@ def _each(module: Any, x: Any, batch_axes: int = 1) -> Any:
 def _dense(layer: Any, x: Any, st: Any) -> Counterpart:
     linear, act = _made("Linear", layer.in_dims, layer.out_dims, use_bias=layer.use_bias), activation_of(layer)
     return Counterpart(
-        lambda x, ps: act(_each(_with(linear, weight=ps["weight"].T, bias=ps.get("bias")), x, x.ndim - 1)),
+        lambda x, ps: act(_each(_with(linear, weight=dense_weight(ps["weight"]), bias=ps.get("bias")), x, x.ndim - 1)),
         differences=("weights (out, in)", "one sample at a time"),
     )
 
@@ -58,8 +61,6 @@ _MODES = {"zeros": "ZEROS", "reflect": "REFLECT", "edge": "REPLICATE", "circular
 
 
 def _convolution(name: str, layer: Any, flip: bool, **more: Any) -> Counterpart:
-    import jax.numpy as jnp
-
     windows, act = layer._windows, activation_of(layer)
     conv = _made(
         name,
@@ -72,13 +73,10 @@ def _convolution(name: str, layer: Any, flip: bool, **more: Any) -> Counterpart:
     )
 
     def call(x: Any, ps: Any) -> Any:
-        weight, axes = ps["weight"], tuple(range(2, x.ndim))
-        weight = jnp.flip(weight, axes) if flip else weight
-        if name == "ConvTranspose":  # (in, out / groups, ...) to (out, in / groups, ...)
-            groups = layer.groups
-            parts = weight.reshape(groups, layer.in_channels // groups, *weight.shape[1:])
-            weight = jnp.swapaxes(parts, 1, 2).reshape(layer.out_channels, -1, *weight.shape[2:])
-        bias = ps["bias"].reshape(-1, *(1,) * len(axes)) if "bias" in ps else None
+        weight = mirrored(ps["weight"]) if flip else ps["weight"]
+        if name == "ConvTranspose":
+            weight = equinox_transposed_weight(weight, layer.groups)
+        bias = ps["bias"].reshape(-1, *(1,) * (x.ndim - 2)) if "bias" in ps else None
         return act(_each(_with(conv, weight=weight, bias=bias), x))
 
     return Counterpart(call, differences=("one sample at a time", *(("flipped kernel",) if flip else ())))
@@ -130,7 +128,7 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     training, act = in_training(st), activation_of(layer)
     norm, state = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
         *(layer.channels, "batch", layer.epsilon, layer.affine),
-        momentum=1 - layer.momentum,
+        momentum=momentum(layer.momentum),
         mode="batch",
         inference=not training,
     )
@@ -199,7 +197,7 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         query, key, value, *mask = x if isinstance(x, tuple) else (x, x, x)
-        arrays = {f"{theirs}__weight": ps[f"{ours}_proj"]["weight"].T for ours, theirs in names.items()}
+        arrays = {f"{theirs}__weight": dense_weight(ps[f"{ours}_proj"]["weight"]) for ours, theirs in names.items()}
         arrays |= {f"{theirs}__bias": ps[f"{ours}_proj"].get("bias") for ours, theirs in names.items()}
         made, causal = _with(attention, **arrays), jnp.tri(query.shape[1], key.shape[1], dtype=bool)
         if mask:
@@ -221,7 +219,8 @@ def _cell(name: str) -> Build:
 
         def call(x: Any, ps: Any) -> Any:
             x, carry = x if isinstance(x, tuple) else (x, _start(name, layer, ps, x.shape[0]))
-            made = _with(cell, weight_ih=ps["weight_ih"].T, weight_hh=ps["weight_hh"].T, **_biases(name, layer, ps))
+            weights = {part: recurrent_weight(ps[part]) for part in ("weight_ih", "weight_hh")}
+            made = _with(cell, **weights, **_biases(name, layer, ps))
             ends = jax.vmap(made)(x, carry if name == "LSTM" else carry[0])
             ends = ends if name == "LSTM" else (ends,)
             return ends[0], ends
@@ -237,7 +236,7 @@ def _biases(name: str, layer: Any, ps: Any) -> dict[str, Any]:
     size, into = layer.out_dims, ps["bias_ih"]
     back = ps["bias_hh"] if "bias_hh" in ps else 0.0 * into
     if name == "LSTM":
-        return {"bias": into + back}
+        return {"bias": one_bias(into, back)}
     return {"bias": into.at[: 2 * size].add(back[: 2 * size]), "bias_n": back[2 * size :]}
 
 

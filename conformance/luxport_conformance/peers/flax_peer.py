@@ -7,6 +7,12 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from luxport.porting.keras.conventions import (
+    keras_attention_bias,
+    keras_attention_out_weight,
+    keras_attention_weight,
+    momentum,
+)
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, absent
 from luxport_conformance.peers.flax_recurrent import recurrent
 from luxport_conformance.peers.jax_nn import FUNCTIONS, INITIALIZERS
@@ -164,7 +170,7 @@ def _batch_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError("always keeps statistics")
     options = {
         "use_running_average": not training,
-        "momentum": 1 - layer.momentum,
+        "momentum": momentum(layer.momentum),
         "epsilon": layer.epsilon,
         "use_scale": layer.affine,
         "use_bias": layer.affine,
@@ -274,10 +280,11 @@ def _attention(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
 
     def parameters(ps: Any) -> dict[str, Any]:
         def part(name: str) -> dict[str, Any]:
-            found = {"kernel": ps[f"{name}_proj"]["weight"].reshape(-1, heads, size // heads)}
-            return found | ({"bias": ps[f"{name}_proj"]["bias"].reshape(heads, -1)} if layer.use_bias else {})
+            given = ps[f"{name}_proj"]
+            found = {"kernel": keras_attention_weight(given["weight"], heads)}
+            return found | ({"bias": keras_attention_bias(given["bias"], heads)} if layer.use_bias else {})
 
-        out = {"kernel": ps["out_proj"]["weight"].reshape(heads, size // heads, -1)}
+        out = {"kernel": keras_attention_out_weight(ps["out_proj"]["weight"], heads)}
         out |= {"bias": ps["out_proj"]["bias"]} if layer.use_bias else {}
         return {"query": part("q"), "key": part("k"), "value": part("v"), "out": out}
 

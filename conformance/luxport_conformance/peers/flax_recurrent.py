@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
+from luxport_conformance.peers.jax_conventions import flax_carry, one_bias
 from luxport_conformance.peers.jax_tools import only_identity
 
 __all__ = ["recurrent"]
@@ -44,13 +45,13 @@ def _linen_parameters(kind: str, layer: Any, ps: Any) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for gate, into, back, (bias, more) in _parts(kind, layer, ps):
         if kind == "RNN":
-            given = {"i": {"kernel": into, "bias": bias + more}, "h": {"kernel": back}}
+            given = {"i": {"kernel": into, "bias": one_bias(bias, more)}, "h": {"kernel": back}}
         elif kind == "LSTM":
-            given |= {f"i{gate}": {"kernel": into}, f"h{gate}": {"kernel": back, "bias": bias + more}}
+            given |= {f"i{gate}": {"kernel": into}, f"h{gate}": {"kernel": back, "bias": one_bias(bias, more)}}
         elif gate == "n":
             given |= {"in": {"kernel": into, "bias": bias}, "hn": {"kernel": back, "bias": more}}
         else:
-            given |= {f"i{gate}": {"kernel": into, "bias": bias + more}, f"h{gate}": {"kernel": back}}
+            given |= {f"i{gate}": {"kernel": into, "bias": one_bias(bias, more)}, f"h{gate}": {"kernel": back}}
     return given
 
 
@@ -66,11 +67,11 @@ def _nnx_cell(kind: str, layer: Any, ps: Any) -> Any:
         return cell
     for gate, into, back, (bias, more) in _parts(kind, layer, ps):
         if kind == "RNN":
-            _set(cell.dense_i, into, bias + more)
+            _set(cell.dense_i, into, one_bias(bias, more))
             _set(cell.dense_h, back, None)
         else:
             _set(getattr(cell, "if_" if gate == "f" else f"i{gate}"), into, None)
-            _set(getattr(cell, f"h{gate}"), back, bias + more)
+            _set(getattr(cell, f"h{gate}"), back, one_bias(bias, more))
     return cell
 
 
@@ -100,11 +101,11 @@ def _start(kind: str, layer: Any, ps: Any, samples: int) -> tuple[Any, ...]:
 
 
 def _theirs(kind: str, carry: Any) -> Any:
-    return (carry[1], carry[0]) if kind == "LSTM" else carry[0]
+    return flax_carry(carry) if kind == "LSTM" else carry[0]
 
 
 def _ours(kind: str, carry: Any) -> Any:
-    return (carry[1], carry[0]) if kind == "LSTM" else (carry,)
+    return flax_carry(carry) if kind == "LSTM" else (carry,)
 
 
 def _differences(kind: str, layer: Any) -> tuple[str, ...]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from luxport.porting.keras.conventions import gru_gates, keras_reset_first_weight, momentum
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.jax_conventions import (
+    haiku_forget_bias,
+    haiku_lstm_gates,
+    haiku_update_gate,
+    one_bias,
+)
 from luxport_conformance.peers.jax_nn import FUNCTIONS
 from luxport_conformance.peers.jax_tools import (
     activation_of,
@@ -104,7 +111,7 @@ def _batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
         state = {"m/~/mean_ema": average(st["running_mean"]), "m/~/var_ema": average(st["running_var"])}
         shape = (*(1,) * (x.ndim - 1), layer.channels)
         given = {name: value.reshape(shape) for name, value in _named(ps, scale="scale", bias="offset").items()}
-        options = _affine(layer) | {"decay_rate": 1 - layer.momentum}
+        options = _affine(layer) | {"decay_rate": momentum(layer.momentum)}
         flags = {"is_training": False}
         return act(moved(lambda x: _applied("BatchNorm", given, x, state=state, call=flags, **options)[0], x))
 
@@ -186,12 +193,6 @@ def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=("masked rows",) if len(inputs) == 4 else ())
 
 
-def _gates(part: Any, order: tuple[int, ...], size: int) -> Any:
-    import jax.numpy as jnp
-
-    return jnp.concatenate([part[..., i * size : (i + 1) * size] for i in order], axis=-1)
-
-
 def _cell(kind: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         hk = import_module("haiku")
@@ -203,7 +204,7 @@ def _cell(kind: str) -> Build:
         size = layer.out_dims
 
         def core(ps: Any) -> Any:
-            bias = ps["bias_ih"] + ps.get("bias_hh", 0.0)
+            bias = one_bias(ps["bias_ih"], ps.get("bias_hh", 0.0))
             into, back = ps["weight_ih"], ps["weight_hh"]
             if kind == "RNN":
                 given = {
@@ -212,20 +213,11 @@ def _cell(kind: str) -> Build:
                 }
                 return "VanillaRNN", given
             if kind == "LSTM":
-                weight, bias = jnp.concatenate([into, back]), bias.at[size : 2 * size].add(-1.0)
-                given = {"w": _gates(weight, (0, 2, 1, 3), size), "b": _gates(bias, (0, 2, 1, 3), size)}
-                return "LSTM", {"m/linear": given}
-            back = jnp.concatenate([back[:, : 2 * size], ps["weight_hn"]], axis=-1)
-            # haiku's update gate z says how much is new: sigmoid(-a) is 1 - sigmoid(a).
-            sign = jnp.concatenate([-jnp.ones(size), jnp.ones(2 * size)]).astype(into.dtype)
-            order = (1, 0, 2)
-            return "GRU", {
-                "m": {
-                    "w_i": sign * _gates(into, order, size),
-                    "w_h": sign * _gates(back, order, size),
-                    "b": sign * _gates(bias, order, size),
-                }
-            }
+                weight = haiku_lstm_gates(jnp.concatenate([into, back]))
+                return "LSTM", {"m/linear": {"w": weight, "b": haiku_lstm_gates(haiku_forget_bias(bias))}}
+            back = keras_reset_first_weight(back, ps["weight_hn"])
+            parts = {"w_i": into, "w_h": back, "b": bias}
+            return "GRU", {"m": {name: haiku_update_gate(gru_gates(part)) for name, part in parts.items()}}
 
         def step(x: Any, carry: Any, ps: Any) -> Any:
             name, given = core(ps)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from luxport.porting.keras.conventions import keras_conv_weight
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import NoCounterpartError
+from luxport_conformance.peers.jax_conventions import mirrored
 
 __all__ = [
     "activation_of",
@@ -29,10 +31,7 @@ def moved(call: Callable[[Any], Any], x: Any) -> Any:
 
 def kernel_last(layer: Any, weight: Any) -> Any:
     """Turn luxport's weight (a, b, *kernel) into (*kernel, b, a), mirrored for a convolution proper."""
-    import jax.numpy as jnp
-
-    axes = tuple(range(2, weight.ndim))
-    return jnp.transpose(weight if layer.cross_correlation else jnp.flip(weight, axes), (*axes, 1, 0))
+    return keras_conv_weight(weight if layer.cross_correlation else mirrored(weight))
 
 
 def transposed_padding(layer: Any) -> list[tuple[int, int]]:

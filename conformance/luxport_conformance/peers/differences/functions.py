@@ -1,0 +1,60 @@
+"""Differences of activation functions and of what initializers draw."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+import luxport
+from luxport import ops
+from luxport_conformance.peers.differences.difference import Difference, Shown
+from luxport_conformance.peers.differences.layers import X
+
+__all__ = ["FUNCTIONS"]
+
+
+def _softmax(torch: Any) -> Shown:
+    x = np.array([1.0, np.inf, np.inf], np.float32)
+    return Shown(ops.softmax(x), torch.softmax(torch.tensor(x), -1))
+
+
+def _infinity(jax: Any) -> Shown:
+    x = np.array([-np.inf], np.float32)
+    return Shown(ops.swish(x), jax.nn.silu(x))
+
+
+def _gelu(jax: Any) -> Shown:
+    return Shown(ops.gelu_erf(X), jax.nn.gelu(X), {"x": X})
+
+
+def _fast_gelu(nn: Any) -> Shown:
+    there = nn.gelu_fast_approx(import_module("mlx.core").array(X))
+    return Shown(ops.gelu_sigmoid(X), there, {"x": X})
+
+
+def _few_digits(nn: Any) -> Shown:
+    # In float64 they would be seen at once; of float32's numbers it takes the difference, enlarged.
+    there = np.asarray(nn.selu(import_module("mlx.core").array(X)))
+    exact = ops.selu(X.astype(np.float64))
+    return Shown(1e6 * (ops.selu(X) - exact), 1e6 * (there - exact))
+
+
+def _cut(jax: Any) -> Shown:
+    shape = (300, 400)
+    drawn = (
+        luxport.initializers.glorot_normal(luxport.rng(3), shape),
+        jax.nn.initializers.glorot_normal()(jax.random.key(3), shape),
+    )
+    return Shown(*[np.abs(one).max() / np.std(one) for one in drawn])
+
+
+FUNCTIONS: tuple[Difference, ...] = (
+    Difference("infinity in softmax", "torch", "softmax", _softmax),
+    Difference("formula at infinity", "jax", "swish", _infinity),
+    Difference("gelu by tanh", "jax", "gelu_erf", _gelu, "ops.gelu_tanh(x)"),
+    Difference("gelu by another sigmoid", "mlx.nn", "gelu_sigmoid", _fast_gelu, "x * ops.sigmoid(1.702 * x)"),
+    Difference("constants of few digits", "mlx.nn", "selu", _few_digits),
+    Difference("normal draws cut", "jax", "glorot_normal", _cut),
+)
