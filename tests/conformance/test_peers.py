@@ -182,6 +182,7 @@ def test_the_page_from_nothing_to_a_table(
     monkeypatch.syspath_prepend(str(tmp_path))
     saved = tmp_path / "results"
     arguments = ["conformance", "--peer", "my_package:adapter", "--jobs", "1", "--save", str(saved)]
+    arguments += ["--report", str(tmp_path)]
     assert main(arguments) == 0
     out = capsys.readouterr().out
     shown = re.search(r"\$ luxport conformance --peer my_package:adapter\n(.*?)```", page, re.DOTALL)
@@ -191,6 +192,9 @@ def test_the_page_from_nothing_to_a_table(
     assert table[1].split()[0] == expected[1].split()[0] == "Dense"
     assert table[3].partition(";")[0] == expected[3].partition(";")[0]
     assert 0.0 < float(table[1].split()[1]) < 4.0
+    found = re.search(r'"differences":(\[\[.*?\]\])', (tmp_path / "report.html").read_text())
+    assert found is not None
+    assert json.loads(found[1]) == [[], ["weights (out, in)"]], "a name with a comma is one name"
     (path,) = saved.glob("*.json")
     old = load(path)
     assert list(changes(old, old)) == []

@@ -57,7 +57,7 @@ def _inside(values: Any) -> str:
 
 def _light(data: dict[str, Any]) -> dict[str, Any]:
     """Return what the table needs: a row of numbers for each check, in the order of the details' keys."""
-    checks = [{**check, "differences": ", ".join(check["differences"])} for check in data["checks"]]
+    checks = [{**check, "differences": tuple(check["differences"])} for check in data["checks"]]
     values = {name: sorted({check[name] for check in checks}) for name in COLUMNS}
     places = {name: {value: i for i, value in enumerate(known)} for name, known in values.items()}
     rows = [[*[places[name][check[name]] for name in COLUMNS], check["ulps"]] for check in checks]
