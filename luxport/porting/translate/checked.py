@@ -38,10 +38,11 @@ _ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxpor
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
 _ALLOWED |= {f"math.{name}" for name in ("gcd", "isqrt", "lcm")}
 _ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}
-_ALLOWED |= {"luxport.setup"} | {f"luxport.losses.{name}" for name in OBJECTIVES}
+_ALLOWED |= {"luxport.setup", "luxport.StatefulLayer"} | {f"luxport.losses.{name}" for name in OBJECTIVES}
 _ALLOWED |= {f"luxport.optimizers.{name}" for name in RULES}
 _ALLOWED |= {
-    f"luxport.training.{name}" for name in ("TrainState.create", "apply_gradients", "compute_gradients", "train_step")
+    f"luxport.training.{name}"
+    for name in ("DataLoader", "TrainState.create", "apply_gradients", "compute_gradients", "train_step")
 }
 _ALLOWED |= {"dataclasses.dataclass", "dataclasses.field", "functools.reduce"}
 _ALLOWED |= {"operator.add", "operator.mul", "operator.sub"}

@@ -115,7 +115,7 @@ class Parameters:
 
 def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Parameters) -> None:
     """Write a function with this head and body."""
-    piece, depth = Piece(), here.depth + 1
+    piece, depth = Piece(opening=len(given.opening)), here.depth + 1
     depths = here.depths.adding(dict.fromkeys(given.names, depth))
     inside = here.indented(piece=piece, mode=mode, kinds=given.kinds, depth=depth, depths=depths)
     for line in given.opening:

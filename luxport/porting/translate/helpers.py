@@ -82,6 +82,9 @@ HELPERS: Mapping[str, str] = {
     "applied": '''def applied(part, *inputs):
     """Call a function with several inputs, a layer with one tuple of them."""
     return part(inputs) if isinstance(part, luxport.StatefulLayer) else part(*inputs)''',
+    "entries_of_batch": '''def entries_of_batch(batch):
+    """Return what Flux hands a loss of a batch: the entries of a tuple, or the batch."""
+    return batch if isinstance(batch, tuple) else (batch,)''',
     "quotient": '''def quotient(a, b):
     """Divide whole numbers and round towards zero, as Julia's ÷ does."""
     whole = abs(a) // abs(b)

@@ -33,6 +33,8 @@ class Piece:
     uses_xp: bool = False
     layers_used: dict[str, int] = field(default_factory=dict)
     """The layers that the statement at hand uses, each with the place where it does."""
+    opening: int = 0
+    """How many lines a function's body begins with that are not of its statements."""
 
     def mark(self) -> tuple[int, int]:
         """Return what `back_to` goes back to: what there is now."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.branches import either, loop, loop_while, shortcut, when
 from luxport.porting.translate.definitions import define, signature
+from luxport.porting.translate.flux_training import flux_training
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["block", "statement"]
 
 _LOGGING = ("@info", "@warn", "@debug", "@show", "@assert", "@printf")
+_SHOWING_PROGRESS = ("@showprogress ", "@progress ", "@time ")
 _SILENT = ("abstract_definition", "export_statement", "import_statement", "using_statement")
 
 
@@ -80,6 +82,11 @@ def statement(here: Scope, node: Node, last: bool) -> Scope:
         return loop(here, node)
     if kind == "function_definition" or (kind == "assignment" and signature(node) is not None):
         return _function(here, node)
+    trained = flux_training(here, node) if kind in ("assignment", "call_expression") else None
+    if trained is not None:
+        return trained
+    if kind == "macrocall_expression" and text(node).startswith(_SHOWING_PROGRESS):
+        return statement(here, parts(node.named_children[-1])[-1], last)
     if kind == "assignment":
         return _assignment(here, node, last)
     if kind == "binary_expression" and text(parts(node)[1]) in ("&&", "||") and _acts(parts(node)[2]):

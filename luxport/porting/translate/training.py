@@ -58,6 +58,16 @@ def _applied(here: Scope, given: Arguments) -> Code:
     return call("luxport.training.apply_gradients", _exactly(here, given, 2))
 
 
+def _loader(here: Scope, given: Arguments) -> Code:
+    """``DataLoader((x, y); batchsize = 32, shuffle = true)``."""
+    given.only("batchsize", "partial", "shuffle")
+    if len(given.positional) != 1:
+        raise Unported("one array, or one tuple of arrays, expected")
+    options = {"batch_size": here.code(given.named["batchsize"])} if "batchsize" in given.named else {}
+    options |= {name: here.flag(given.named[name]) for name in ("partial", "shuffle") if name in given.named}
+    return call("luxport.training.DataLoader", [here.code(given.positional[0])], options, "unknown")
+
+
 def _rule(name: str) -> Reader:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("eta")
@@ -94,6 +104,7 @@ OBJECTIVES += ("MSELoss", "MSLELoss", "PoissonLoss", "SquaredHingeLoss")
 """Lux's losses that are objects, which have the same names here."""
 
 TRAINING: Mapping[str, Reader] = {
+    "DataLoader": _loader,
     "TrainState": _state,
     "apply_gradients": _applied,
     "apply_gradients!": _applied,

@@ -1,0 +1,190 @@
+"""Flux's way of training, which changes the model itself, as luxport's, whose states of training are values.
+
+After ``opt = Flux.setup(rule, model)`` the variable is a `TrainState`, and the model is what that state says it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.definitions import parameters_and_body, write_body, written_parameters
+from luxport.porting.translate.output import Piece
+from luxport.porting.translate.parse import Unported, arguments, every_node, last_name, names_in, parts, text
+from luxport.porting.translate.scope import Scope
+from luxport.porting.translate.writing import Code, call
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["flux_training"]
+
+_OF = "training of "
+"""The kind of a state of training, before the name of the model."""
+
+
+def flux_training(here: Scope, node: Node) -> Scope | None:
+    """Write a statement of Flux's training, and return the scope of what follows; None for any other statement.
+
+    Raises: Unported
+    """
+    if here.source.dialect == "lux":
+        return None
+    target, value = None, node
+    if node.type == "assignment" and len(parts(node)) == 3:
+        target, _, value = parts(node)
+    position = 0
+    if value.type == "index_expression" and text(value.named_children[-1]) == "[1]":
+        value, position = value.named_children[0], 1
+    if value.type != "call_expression":
+        return None
+    name = last_name(value.named_children[0])
+    if name == "setup" and target is not None and not position:
+        return _set_up(here, target, value)
+    if name in ("gradient", "withgradient") and target is not None:
+        return _differentiated(here, target, value, name == "gradient", bool(position))
+    if name == "update!" and target is None:
+        return _updated(here, value)
+    if name == "train!" and target is None:
+        return _trained(here, value)
+    return None
+
+
+def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
+    """``opt = Flux.setup(Adam(), model)``."""
+    given = arguments(node)
+    if len(given.positional) != 2 or target.type != "identifier" or given.positional[1].type != "identifier":
+        return None
+    given.only()
+    rule, model = here.code(given.positional[0]), text(given.positional[1])
+    if here.kinds.get(model) != "layer" or not here.is_own(model) or here.indent != 4 * here.depth:
+        raise Unported("Flux's training changes the model, here one from elsewhere: see luxport.training.fit")
+    state = here.name(text(target))
+    here.put_code(f"{state} = ", call("luxport.training.TrainState.create", [here.code(given.positional[1]), rule]))
+    trained = f"luxport.StatefulLayer({state}.model, {state}.ps, {state}.st)"
+    here = here.assigning({text(target): f"{_OF}{model}", model: "bound"})
+    return replace(here, renamed={**here.renamed, model: trained})
+
+
+def _state_of(here: Scope, model: Node) -> str:
+    found = [name for name in _names(here) if here.kinds.get(name) == f"{_OF}{text(model)}"]
+    if len(found) != 1:
+        raise Unported("Flux's training changes the model itself: see luxport.training.fit")
+    return found[0]
+
+
+def _names(here: Scope) -> Sequence[str]:
+    return [name for name in here.kinds if str(here.kinds.get(name)).startswith(_OF)]
+
+
+def _differentiated(here: Scope, target: Node, node: Node, alone: bool, first: bool) -> Scope | None:
+    """``loss, grads = Flux.withgradient(m -> ..., model)``, or with a ``do`` block, or the gradient alone."""
+    given = arguments(node)
+    model = given.positional[-1] if given.positional else None
+    if model is None or not any(here.kinds.get(name) == f"{_OF}{text(model)}" for name in _names(here)):
+        return None
+    state = _state_of(here, model)
+    function = given.block if given.block is not None else given.positional[0]
+    if len(given.positional) != (1 if given.block is not None else 2) or given.named or (first and not alone):
+        raise Unported("a gradient by other than one model")
+    names = parts(target) if target.type in ("open_tuple", "tuple_expression") else [target]
+    if any(name.type != "identifier" for name in names) or len(names) != (1 if alone else 2):
+        raise Unported("gradients that are taken apart")
+    objective = _objective(here, function, of_data=False)
+    gradients, loss = text(names[-1]), "_" if alone else here.name(text(names[0]))
+    kinds = {gradients: "gradients" if first else "several gradients", **({} if alone else {text(names[0]): "array"})}
+    made = call("luxport.training.compute_gradients", [objective, Code("None"), Code(here.name(state))])
+    here.put_code(f"{here.name(gradients)}, {loss}, _, {here.name(state)} = ", made)
+    return here.assigning(kinds)
+
+
+def _updated(here: Scope, node: Node) -> Scope | None:
+    """``Flux.update!(opt, model, grads[1])``."""
+    given = arguments(node)
+    if len(given.positional) != 3 or not here.kinds.get(text(given.positional[0]), "").startswith(_OF):
+        return None
+    given.only()
+    state, model, gradients = given.positional
+    of_one = gradients.type == "index_expression" and text(gradients.named_children[-1]) == "[1]"
+    name = gradients.named_children[0] if of_one else gradients
+    wanted = "several gradients" if of_one else "gradients"
+    if here.kinds[text(state)] != f"{_OF}{text(model)}" or here.kinds.get(text(name)) != wanted:
+        raise Unported("an update by what may be no gradient of this model")
+    written = here.name(text(state))
+    made = call("luxport.training.apply_gradients", [Code(written), Code(here.name(text(name)))])
+    here.put_code(f"{written} = ", made)
+    return here
+
+
+def _trained(here: Scope, node: Node) -> Scope | None:
+    """``Flux.train!((m, x, y) -> ..., model, data, opt)``, or with a ``do`` block, or with a function of the file."""
+    given = arguments(node)
+    function = [given.block] if given.block is not None else given.positional[:1]
+    rest = given.positional if given.block is not None else given.positional[1:]
+    if len(rest) != 3 or not here.kinds.get(text(rest[2]), "").startswith(_OF):
+        return None
+    model, data, state = rest
+    if given.named or here.kinds[text(state)] != f"{_OF}{text(model)}":
+        raise Unported("train! with more than a loss, a model, data and the state of its rule")
+    batches, name = here.code(data), here.name(text(state))
+    objective = _objective(here, function[0], of_data=True)
+    here.put(f"for batch in {batches.text}:")
+    made = call("luxport.training.train_step", [objective, Code("batch"), Code(name)])
+    here.indented().put_code(f"_, _, {name} = ", made)
+    return here
+
+
+def _objective(here: Scope, function: Node, *, of_data: bool) -> Code:
+    """Write an objective that calls a function of the model and the entries of a batch, and return its name.
+
+    Where it uses nothing of a loop around it stands before all else, so that it is one program for all steps.
+    """
+    loss, lines, takes_data = _loss(here, function)
+    if takes_data != of_data:
+        raise Unported("a loss of other arguments than the model" + (" and the data" if of_data else ""))
+    name = here.output.new_name("objective")
+    given = ["m", f"*{here.helper('entries_of_batch', [Code('data')]).text}"] if of_data else ["m"]
+    lines += [f"def {name}(model, ps, st, data):", "    m = luxport.StatefulLayer(model, ps, st)"]
+    lines += [f"    return {loss}({', '.join(given)}), m.st, {{}}"]
+    if names_in(function) & here.fleeting:
+        here.piece.lines += [" " * here.indent + line for line in lines]
+    else:
+        here.piece.lines[here.piece.opening : here.piece.opening] = [" " * 4 * here.depth + line for line in lines]
+    return Code(name, "function")
+
+
+def _loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
+    """Return the name of a loss, its lines if it is written here, and whether it takes more than the model."""
+    if function.type == "identifier":
+        name = text(function)
+        if here.kinds.get(name) != "function" or name in here.source.several:
+            raise Unported("a loss that is no function of this file with one method")
+        return here.name(name), [], True
+    parameters, body = parameters_and_body(function)
+    assigned = {
+        name
+        for statement in body
+        for part in every_node(statement)
+        if part.type in ("assignment", "compound_assignment_expression")
+        for name in names_in(part.named_children[0])
+    }
+    if any(here.is_own(name) or here.is_outer(name) for name in assigned):
+        raise Unported("a loss that assigns to a variable of the function around")
+    if not parameters or parameters[0].type != "identifier":
+        raise Unported("a loss without a model")
+    model = text(parameters[0])
+    if any(_is_field_of(part, model) for statement in body for part in every_node(statement)):
+        raise Unported("a loss that uses a part of the model: see luxport.compact")
+    piece, name = Piece(), here.output.new_name("loss")
+    own = "m" if model in here.renamed else here.name(model)  # the model that is trained may have this name outside
+    inside = replace(here, piece=piece, indent=0, mode="array", renamed={**here.renamed, model: own})
+    given = written_parameters(inside, parameters, "array")
+    given = replace(given, kinds=given.kinds.adding({model: "bound"}))
+    write_body(inside, f"def {name}({', '.join(given.listed)}):", body, "array", given)
+    here.piece.holes += piece.holes
+    return name, piece.lines, len(parameters) > 1
+
+
+def _is_field_of(node: Node, name: str) -> bool:
+    return node.type == "field_expression" and text(node.named_children[0]) == name
