@@ -30,6 +30,11 @@ __all__ = [
     "ordered",
 ]
 
+_LAYERS = (
+    *("BatchNorm", "Bilinear", "Chain", "Conv", "ConvTranspose", "CrossCor", "Dense", "Dropout", "Embedding"),
+    *("GroupNorm", "InstanceNorm", "LayerNorm", "MaxPool", "MeanPool", "MultiHeadAttention", "Parallel", "Scale"),
+    "SkipConnection",
+)
 _KINDS = {
     **dict.fromkeys(("Int", "Int32", "Int64", "Integer", "Signed", "Unsigned", "UInt", "UInt32", "UInt64"), "whole"),
     **dict.fromkeys(("AbstractFloat", "Float16", "Float32", "Float64"), "fraction"),
@@ -41,18 +46,7 @@ _KINDS = {
     **dict.fromkeys(("AbstractMatrix", "Matrix"), 2),
     **dict.fromkeys(("AbstractVector", "Vector"), 1),
     **dict.fromkeys(("AbstractExplicitLayer", "AbstractLuxLayer"), "layer"),
-    **{
-        name: f"luxport.{name}"
-        for name in ("BatchNorm", "Bilinear", "Chain", "Conv", "ConvTranspose", "CrossCor", "Dense")
-    },
-    **{
-        name: f"luxport.{name}"
-        for name in ("Dropout", "Embedding", "GroupNorm", "InstanceNorm", "LayerNorm", "MaxPool")
-    },
-    **{name: f"luxport.{name}" for name in ("BatchNorm", "Bilinear", "Chain", "Conv", "ConvTranspose", "CrossCor")},
-    **{name: f"luxport.{name}" for name in ("Dense", "Dropout", "Embedding", "GroupNorm", "InstanceNorm")},
-    **{name: f"luxport.{name}" for name in ("LayerNorm", "MaxPool", "MeanPool", "MultiHeadAttention", "Parallel")},
-    **{name: f"luxport.{name}" for name in ("Scale", "SkipConnection")},
+    **{name: f"luxport.{name}" for name in _LAYERS},
     "Any": "any",
     "Bool": "flag",
     "Function": "function",
