@@ -6,7 +6,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -110,11 +110,14 @@ def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> _Ini
     """Describe an array in the state of a `compact` layer, as `parameter` does one among the parameters.
 
     Args:
-        init: an initializer with a shape, a function of rng without one, or values, which are kept in float32
+        init: an initializer with a shape, a function of rng without one, or values, which are kept in float32; or what
+            `parameter` describes
         shape: an int or a tuple of ints
 
     Source: Lux.jl ``@non_trainable``
     """
+    if isinstance(init, _Initial) and shape is None:
+        return replace(init, trainable=False)
     return _initial(init, shape, False)
 
 

@@ -583,8 +583,6 @@ def test_layers_of_lux_as_structs():
 
 @pytest.mark.parametrize(("source", "reason"), [
     ("struct A\n x\nend\n(a::A)(x::Own) = x\n(a::A)(x::Other) = 2x\nmodel = A(Dense(1 => 1))", "several methods"),
-    ("struct A\n a\n b\nend\nFlux.@layer A trainable=(a,)\n(m::A)(x) = m.a(x)\nmodel = A(Dense(1 => 1), Dense(1 => 1))",
-     "trains only some"),
     ("struct A\n a\nend\nA(x) = A(Dense(x => 1))\n(m::A)(x) = m.a(x)\nf(n) = A(n)\nmodel = f(1)", "which constructor"),
     ("struct A\n a\nend\n(m::A)(x, ps, st) = m.a(x, ps, st)\nmodel = A(Dense(1 => 1))", "forward method with three"),
 ])  # fmt: skip

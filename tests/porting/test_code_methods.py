@@ -354,3 +354,70 @@ def test_types_that_are_one_here_are_not_told_apart(methods: str, calls: str, wa
         assert any("several methods" in hole.reason for hole in translation.holes)
     else:
         assert ported(f"using Flux\n{methods}\nv = ({calls})")["v"] == list(wanted)
+
+
+def test_fields_that_flux_does_not_train_are_states():
+    found = ported("""
+    using Flux
+    struct Part
+        a
+        b
+        w
+        n
+    end
+    Flux.@layer Part trainable=(a,)
+    (m::Part)(x) = m.a(m.b(x)) .* m.w .+ m.n
+    struct Older
+        a
+        b
+    end
+    Flux.@functor Older
+    Flux.trainable(m::Older) = (m.a,)
+    (m::Older)(x) = m.a(m.b(x))
+    part = Part(Dense(3 => 1), Dense(2 => 3), randn(Float32, 1), 2)
+    older = Older(Dense(2 => 2), Chain(Dense(2 => 2), BatchNorm(2)))
+    """)
+    x = np.ones((4, 2), np.float32)
+    ps, st = luxport.setup(0, found["part"])
+    assert ps["b"] == {} and luxport.parameter_length(found["part"]) == 4
+    inner = st["b"]["frozen_params"]
+    h = (x @ inner["weight"] + inner["bias"]) @ ps["a"]["weight"] + ps["a"]["bias"]
+    np.testing.assert_allclose(found["part"](x, ps, st)[0], h * st["w"] + 2, rtol=1e-5)
+    assert luxport.parameter_length(found["older"]) == 6
+
+
+def test_what_sources_have_of_attention_padding_and_initial_values():
+    found = ported("""
+    using Flux, NNlib
+    using Distributions: Normal
+    narrow(shape...) = map(Float32, rand(Normal(0.0f0, 0.02f0), shape...))
+    shifted(dims...) = Float32.(rand(Normal(1, 0.5), dims...))
+    window(kernel, p = 1) = Conv(kernel, 1 => 2; pad = (1, 2), init = narrow)
+    conv, four = window((3, 5)), Conv((3, 3), 1 => 2; pad = (1, 2, 3, 4), init = shifted)
+    parts(x) = Flux.chunk(x, 3; dims = 1)
+    function halves(x)
+        local a, b
+        a, b = chunk(x, 2)
+        a .- b
+    end
+    struct Causal
+        mha
+        norm
+    end
+    Flux.@layer Causal
+    (m::Causal)(x) = x .+ first(m.mha(m.norm(x); mask = NNlib.make_causal_mask(x)))
+    model = Causal(MultiHeadAttention(8; nheads = 2), LayerNorm(8))
+    """)
+    normal = luxport.initializers.normal
+    assert found["conv"] == luxport.Conv((5, 3), 1, 2, padding=(2, 1), init_weight=normal(std=0.02))
+    assert found["four"].padding == ((3, 4), (1, 2)) and found["four"].init_weight == normal(mean=1, std=0.5)
+    x = np.arange(28.0).reshape(4, 7)
+    # MLUtils.chunk: parts of one size, of which the last may be smaller; along the last axis of Julia's by itself
+    assert [part.shape for part in found["parts"](x)] == [(4, 3), (4, 3), (4, 1)]
+    np.testing.assert_array_equal(found["halves"](x), x[:2] - x[2:])
+    ps, st = luxport.setup(0, found["model"])
+    x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype(np.float32)
+    later = np.concatenate([x[:, :3], x[:, 3:] + 1], 1)
+    one, other = [found["model"](given, ps, st)[0] for given in (x, later)]
+    np.testing.assert_array_equal(one[:, :3], other[:, :3])
+    assert np.abs(one[:, 3:] - other[:, 3:]).max() > 0.1

@@ -38,6 +38,9 @@ __all__ = ["broadcast", "called"]
 
 def _part_called(here: Scope, callee: Code, given: Arguments) -> Code:
     """A field of a struct, called: a layer, with its parameters and state in Lux, or a function."""
+    if callee.kind == "bound" and "mask" in given.named and 1 <= len(given.positional) <= 3 and here.mode == "array":
+        given.only("mask")
+        return here.helper("masked", [callee, *map(here.code, [given.named["mask"], *given.positional])])
     given.only()
     values = [here.code(value) for value in given.positional]
     splat = any(value.text.startswith("*") for value in values)

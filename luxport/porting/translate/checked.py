@@ -35,6 +35,7 @@ _ALLOWED = (
 _ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "initializers.constant", "namespace", "parameter")}
 _ALLOWED |= {"luxport.training.onecold", "luxport.training.onehotbatch"}
 _ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
+_ALLOWED |= {"luxport.ops.make_causal_mask"}
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
 _ALLOWED |= {f"math.{name}" for name in ("gcd", "isqrt", "lcm")}
 _ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}

@@ -546,7 +546,9 @@ class Run:
         return isinstance(value, kinds)
 
     def attribute(self, value: Any, name: str, default: Any) -> Any:
-        """``getattr``, of helpers alone, which ask how many axes an array has: there is none here."""
+        """``getattr``, of helpers alone: whether an array is trained, and how many axes it has: there is none here."""
+        if name == "trainable":
+            return getattr(value, name, default)
         if name not in ("ndim", "shape"):
             raise TooMuch("an attribute by its name")
         return default
@@ -585,7 +587,7 @@ _GIVEN = {
 _OPERATORS: dict[Any, type[ast.operator]] = {operator.add: ast.Add, operator.mul: ast.Mult, operator.sub: ast.Sub}
 _METHODS = ("append", "extend", "get", "items")
 _INITIALIZERS = {getattr(luxport.initializers, name) for name in INITIALIZERS.values()}
-_MAKERS = {luxport.SamePad, luxport.compact, luxport.initializers.constant, luxport.parameter}
+_MAKERS = {luxport.SamePad, luxport.compact, luxport.initializers.constant, luxport.non_trainable, luxport.parameter}
 _COUNTED: dict[str, Callable[..., Any]] = {
     "abs": lambda run, value: abs(run._plain(value)),
     "enumerate": lambda run, values, start=0: list(enumerate(run._whole(values), start)),

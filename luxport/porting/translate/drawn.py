@@ -124,8 +124,9 @@ def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) ->
     inner = parameters[0].named_children[0]
     name = text(inner.named_children[0] if inner.type == "typed_expression" else inner)
     node = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
-    while node.type == "parenthesized_expression":
-        node = node.named_children[0]
+    node = _unwrapped(node)
+    if (normal := _of_normal(here, node, name)) is not None:
+        return normal
     factor, drawn, symbol = None, node, "*"
     if node.type == "binary_expression":
         left, operator, right = node.named_children
@@ -151,3 +152,33 @@ def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) ->
         return None
     value = f"1 / {scale.text}" if symbol == "/" else scale.text
     return Code(f"{init.text}({_SCALES[init.text]}={value})", "initializer")
+
+
+def _unwrapped(node: Node) -> Node:
+    """Return what stands in brackets, or in ``Float32.(x)`` or ``map(Float32, x)``: here setup says the dtype."""
+    while True:
+        if node.type == "parenthesized_expression":
+            node = node.named_children[0]
+        elif node.type == "broadcast_call_expression" and text(node.named_children[0]) in ("Float32", "Float64"):
+            node = arguments(node).positional[0]
+        elif node.type == "call_expression" and text(node).startswith(("map(Float32,", "map(Float64,")):
+            node = arguments(node).positional[1]
+        else:
+            return node
+
+
+def _of_normal(here: Scope, node: Node, name: str) -> Code | None:
+    """``rand(Normal(mean, std), dims...)``, of Distributions.jl; None for anything else."""
+    if node.type != "call_expression" or last_name(node.named_children[0]) != "rand" or "rand" in here.kinds:
+        return None
+    given = [part for part in arguments(node).positional if text(part) not in _TYPES]
+    if len(given) != 2 or text(given[1]) not in (name, f"{name}...") or given[0].type != "call_expression":
+        return None
+    distribution, values = text(given[0].named_children[0]), arguments(given[0])
+    if distribution not in ("Normal", "Distributions.Normal") or len(values.positional) != 2 or values.named:
+        return None
+    mean, std = [here.code(value) for value in values.positional]
+    if {mean.kind, std.kind} != {"number"}:
+        return None
+    options = f"std={std.text}" if float(mean.text) == 0 else f"mean={mean.text}, std={std.text}"
+    return Code(f"luxport.initializers.normal({options})", "initializer")

@@ -145,6 +145,22 @@ def _softmax(name: str) -> Builder:
     return build
 
 
+def _causal_mask(here: Scope, given: Arguments) -> Code:
+    x = only(here, given, "dims")
+    options = {"axis": Code(axis_of(given.named["dims"]))} if "dims" in given.named else {}
+    return call("luxport.ops.make_causal_mask", [x], options, "array")
+
+
+def _chunk(here: Scope, given: Arguments) -> Code:
+    """``chunk(x, 3; dims = 1)``, which without dims goes along Julia's last axis."""
+    given.only("dims")
+    x, count = [here.code(node) for node in exactly(given, 2)]
+    if here.mode == "build" or x.kind not in ("array", "bound", "unknown") or count.kind not in ("number", "unknown"):
+        raise Unported("chunk of what may be no array")
+    axis = axis_of(given.named["dims"]) if "dims" in given.named else "0"
+    return here.helper("chunk", [x, count, Code(axis)]).of_kind("several")
+
+
 def _loss(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("agg", "dims")
@@ -194,9 +210,11 @@ ARRAYS: Mapping[str, Builder] = {
     **SHAPING,
     **{name: _loss(name) for name in LOSSES},
     "batched_mul": _batched,
+    "chunk": _chunk,
     "cumsum": _cumulated,
     "logsoftmax": _softmax("logsoftmax"),
     "maximum": _reduction("max"),
+    "make_causal_mask": _causal_mask,
     "maxpool": _pool("MaxPool"),
     "mean": _reduction("mean"),
     "meanpool": _pool("MeanPool"),

@@ -82,6 +82,24 @@ HELPERS: Mapping[str, str] = {
     "applied": '''def applied(part, *inputs):
     """Call a function with several inputs, a layer with one tuple of them."""
     return part(inputs) if isinstance(part, luxport.StatefulLayer) else part(*inputs)''',
+    "untrained": '''def untrained(value):
+    """A field that Flux does not train, a layer or an array: it is among the states here."""
+    if isinstance(value, (tuple, list)):
+        return [untrained(entry) for entry in value]
+    if isinstance(value, luxport.Layer):
+        return luxport.FrozenLayer(value)
+    return luxport.non_trainable(value) if getattr(value, "trainable", False) else value''',
+    "masked": '''def masked(part, mask, q, k=None, v=None):
+    """Call an attention with a mask."""
+    if not isinstance(getattr(part, "model", part), luxport.MultiHeadAttention):
+        raise NotImplementedError("not ported: a mask for a layer that is no MultiHeadAttention")
+    k = q if k is None else k
+    return part((q, k, k if v is None else v, mask))''',
+    "chunk": '''def chunk(x, count, axis):
+    """Cut an axis into so many parts, of which the last may be smaller."""
+    size = -(-x.shape[axis] // count)
+    before = (slice(None),) * (axis % len(x.shape))
+    return tuple([x[(*before, slice(i * size, (i + 1) * size))] for i in range(-(-x.shape[axis] // size))])''',
     "entries_of_batch": '''def entries_of_batch(batch):
     """Return what Flux hands a loss of a batch: the entries of a tuple, or the batch."""
     return batch if isinstance(batch, tuple) else (batch,)''',

@@ -58,8 +58,8 @@ def _padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
             raise Unported("padding that may be numbers or pairs: write it in place")
         return here.helper("padded", [code, window])
     entries = [here.code(entry) for entry in node.named_children]
-    if rank is None and len(entries) > 1:
-        raise Unported("padding of a window with an unknown number of axes")
+    if rank is None and len(entries) > 1:  # one for each axis, or two
+        return here.helper("padded", [group("(", entries, ")", "sizes"), window])
     if len(entries) == 2 * (rank or 1) and len(entries) > 1:
         pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
         return group("(", pairs[::-1], ")", "sizes")

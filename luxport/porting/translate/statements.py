@@ -67,6 +67,8 @@ def statement(here: Scope, node: Node, last: bool) -> Scope:
         for line in text(node).strip("#=").splitlines():
             here.put(remark(line.strip()))
         return here
+    if kind == "local_statement" and node.named_children[0].type in ("identifier", "open_tuple"):
+        return here  # names that Python has without being told
     if kind in ("const_statement", "local_statement"):
         return statement(here, node.named_children[0], last)
     if kind in ("compound_statement", "let_statement"):

@@ -186,15 +186,6 @@ def _fields(here: Scope, struct: Struct) -> list[str]:
     return ["*", *listed]
 
 
-def _check_trainable(struct: Struct) -> None:
-    for name in struct.fields:
-        left_out = struct.trainable is not None and name not in struct.trainable
-        if left_out and struct.type_of(name) not in _FUNCTIONS:
-            raise Unported(
-                f"{struct.name} trains only some of its fields: see luxport.freeze and luxport.non_trainable"
-            )
-
-
 def _receiver(forward: Node) -> str:
     head = head_of(forward)
     assert head is not None
@@ -203,7 +194,6 @@ def _receiver(forward: Node) -> str:
 
 
 def _compact(here: Scope, struct: Struct) -> None:
-    _check_trainable(struct)
     fields = {name: field_name(name) for name in struct.fields}
     if (
         len(set(fields.values())) < len(fields)
@@ -253,6 +243,8 @@ def _held(here: Scope, struct: Struct, name: str) -> Code:
         f"{(receiver := _receiver(forward))}.{name}(" in text(forward) or f"|> {receiver}.{name}" in text(forward)
         for forward in struct.forwards
     )
+    if struct.trainable is not None and name not in struct.trainable and kind not in _FUNCTIONS:
+        return Code(here.helper("untrained", [code if called else here.helper("constant", [code])]).text)
     if called or _kind(struct, name) in ("number", "flag", "text") or kind in _LAYERS:
         return code
     return Code(here.helper("constant", [code]).text)
