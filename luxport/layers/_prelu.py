@@ -65,4 +65,6 @@ class PReLU(Layer):
         elif self.shape != 1:
             check_axis(x, 1, self.shape, "(N, {}, ...)")
             weight = xp.reshape(weight, (-1, *[1] * (len(x.shape) - 2)))
-        return xp.where(x > 0, x, times(xp, x, weight)), st
+        # An infinity above 0 times the weight would make NaN of the weight's gradient, in which it has no part.
+        below = xp.where(x > 0, xp.zeros_like(x), x)
+        return xp.where(x > 0, x, times(xp, below, weight)), st

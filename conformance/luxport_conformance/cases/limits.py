@@ -97,6 +97,14 @@ def _near(wanted: list[float]) -> Property:
     return Property(f"{wanted}", holds)
 
 
+def _slopes_of_prelu(x: Any, weight: Any) -> Any:
+    xp = luxport.namespace(x)
+    by_x, by_weight = luxport.grad(lambda x, weight: xp.sum(luxport.PReLU()(x, {"weight": weight}, {})[0]), (0, 1))(
+        x, weight
+    )
+    return {"x": by_x, "weight": by_weight}
+
+
 def _gradients_of_sums(x: Any, weight: Any, bias: Any, i: Any) -> Any:
     xp = luxport.namespace(x)
 
@@ -159,6 +167,16 @@ CASES: list[Case] = [
         inputs={"x": np.ones((5000, 1)), "weight": np.ones((1, 1)), "bias": np.ones(1), "i": np.zeros(5000, np.int32)},
         expected={"weight": np.full((1, 1), 5000.0), "bias": np.full(1, 5000.0), "table": np.full((1, 1), 5000.0)},
         dtypes=("bfloat16", "float16", "float32"),
+        differentiates=True,
+    ),
+    Case(
+        id="prelu.slope_beside_infinities",
+        subject="PReLU",
+        source=("K. He et al. (2015), eq. (9): the weight's slope is the sum of what is not above 0",),
+        program=_slopes_of_prelu,
+        inputs={"x": np.array([INF, -2.0, 3.0]), "weight": np.array([0.25])},
+        expected={"x": np.array([1.0, 0.25, 1.0]), "weight": np.array([-2.0])},
+        dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
     ),
     Case(

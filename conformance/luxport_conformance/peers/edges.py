@@ -50,6 +50,10 @@ def _one_key_for_all(x: Any) -> Any:
     return (*inputs, mask)
 
 
+def _no_length_0(x: Any) -> Any:
+    return (x[0], x[1] + 1, *x[2:])
+
+
 def _constant(x: Any) -> Any:
     return np.full_like(x, 3.0)
 
@@ -122,6 +126,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
     "RMSNorm": (
         Edge("empty batch", luxport.RMSNorm(4), (0, 4)),
         Edge("all entries 0", luxport.RMSNorm(4), (2, 4), np.zeros_like),
+        Edge("infinities", luxport.RMSNorm(4), (2, 4), _with_infinities),
     ),
     "Embedding": (Edge("empty batch", luxport.Embedding(4, 3), Indices((0, 2), 4)),),
     **{
@@ -133,6 +138,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
         Edge("kernel as large as the input", luxport.DepthwiseConv((3, 3), 2, 2), (2, 2, 3, 3)),
         Edge("stride beyond the kernel", luxport.DepthwiseConv((2, 2), 2, 2, stride=3), (2, 2, 8, 7)),
         Edge("dilation", luxport.DepthwiseConv((2, 2), 2, 2, dilation=2), (2, 2, 5, 5)),
+        Edge("odd SamePad", luxport.DepthwiseConv((4, 2), 2, 4, padding=SamePad()), (2, 2, 5, 5)),
     ),
     "Upsample": (Edge("empty batch", luxport.Upsample(2), (0, 2, 3, 3)),),
     "MultiHeadAttention": (
@@ -156,10 +162,84 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
             Edge("empty batch", kind(3, 2), (0, 4, 3)),
             Edge("one step", kind(3, 2), (2, 1, 3)),
             Edge("initial state", kind(3, 2, return_state=True), ((2, 3, 3), ((2, 2),) * count)),
-            Edge("lengths", kind(3, 2, masked=True), ((3, 4, 3), Indices((3,), 4)), lambda x: (x[0], x[1] + 1)),
+            Edge("lengths", kind(3, 2, masked=True), ((3, 4, 3), Indices((3,), 4)), _no_length_0),
+            Edge("flags", kind(3, 2, masked=True), ((3, 4, 3), Flags((3, 4)))),
+            Edge(
+                "lengths and an initial state",
+                kind(3, 2, masked=True, return_state=True),
+                ((3, 4, 3), Indices((3,), 4), ((3, 2),) * count),
+                _no_length_0,
+            ),
             Edge("bidirectional", kind(3, 2, bidirectional=True), (2, 4, 3)),
+            Edge(
+                "bidirectional with lengths",
+                kind(3, 2, bidirectional=True, masked=True),
+                ((3, 4, 3), Indices((3,), 4)),
+                _no_length_0,
+            ),
         )
         for kind, count in ((luxport.RNN, 1), (luxport.LSTM, 2), (luxport.GRU, 1))
+    },
+    **{
+        kind.__name__: (
+            Edge("empty batch", kind(3, 2), (0, 3)),
+            Edge("initial state", kind(3, 2), ((2, 3), ((2, 2),) * count)),
+        )
+        for kind, count in ((luxport.RNNCell, 1), (luxport.LSTMCell, 2), (luxport.GRUCell, 1))
+    },
+    "Recurrence": (
+        Edge("last output", luxport.Recurrence(luxport.GRUCell(3, 2)), (2, 4, 3)),
+        Edge(
+            "lengths",
+            luxport.Recurrence(luxport.LSTMCell(3, 2), masked=True, return_state=True),
+            ((3, 4, 3), Indices((3,), 4)),
+            _no_length_0,
+        ),
+    ),
+    "BidirectionalRNN": (
+        Edge("empty batch", luxport.BidirectionalRNN(luxport.GRUCell(3, 2)), (0, 4, 3)),
+        Edge("no mask", luxport.BidirectionalRNN(luxport.LSTMCell(3, 2), luxport.RNNCell(3, 2)), (2, 4, 3)),
+        Edge(
+            "lengths",
+            luxport.BidirectionalRNN(luxport.GRUCell(3, 2), masked=True),
+            ((3, 4, 3), Indices((3,), 4)),
+            _no_length_0,
+        ),
+    ),
+    "TransformerEncoderLayer": (
+        Edge("empty batch", luxport.TransformerEncoderLayer(4, 6, luxport.relu, nheads=2), (0, 3, 4)),
+        Edge("no mask", luxport.TransformerEncoderLayer(4, 6, luxport.relu, nheads=2, norm_first=True), (2, 3, 4)),
+        Edge("causal", luxport.TransformerEncoderLayer(4, 6, luxport.relu, nheads=2, is_causal=True), (2, 3, 4)),
+        Edge(
+            "fully masked row",
+            luxport.TransformerEncoderLayer(4, 6, luxport.relu, nheads=2),
+            ((2, 3, 4), Flags((2, 1, 3, 3))),
+            _no_key_for_one,
+        ),
+    ),
+    "TransformerDecoderLayer": (
+        Edge("empty batch", luxport.TransformerDecoderLayer(4, 6, luxport.relu, nheads=2), ((0, 3, 4), (0, 2, 4))),
+        Edge(
+            "mask",
+            luxport.TransformerDecoderLayer(4, 6, luxport.relu, nheads=2),
+            ((2, 3, 4), (2, 5, 4), Flags((2, 1, 3, 3))),
+            _one_key_for_all,
+        ),
+    ),
+    "PReLU": (
+        Edge("empty batch", luxport.PReLU(3), (0, 3, 2)),
+        Edge("infinities", luxport.PReLU(), (2, 3), _with_infinities),
+    ),
+    "WeightNorm": (Edge("empty batch", luxport.WeightNorm(luxport.Dense(3, 2)), (0, 3)),),
+    "SpectralNorm": (Edge("empty batch", luxport.SpectralNorm(luxport.Dense(3, 2)), (0, 3)),),
+    "EmbeddingBag": (Edge("empty batch", luxport.EmbeddingBag(4, 3), Indices((0, 2), 4)),),
+    "PixelShuffle": (Edge("empty batch", luxport.PixelShuffle(2), (0, 4, 2, 3)),),
+    **{
+        pool.__name__: (
+            Edge("empty batch", pool((2,)), (0, 2, 4)),
+            Edge("infinities", pool((1, 2)), (1, 2, 3, 4), _with_infinities),
+        )
+        for pool in (luxport.AdaptiveMaxPool, luxport.AdaptiveMeanPool)
     },
 }
 

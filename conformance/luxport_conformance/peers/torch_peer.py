@@ -12,15 +12,15 @@ from luxport.porting.torch.conventions import (
     PADDING_MODES,
     bilinear_weight,
     dense_weight,
-    torch_attention_weights,
 )
 from luxport.tree.static import Static
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, symmetric
+from luxport_conformance.peers.torch_attention import ATTENTION
 from luxport_conformance.peers.torch_functions import FUNCTIONS
 from luxport_conformance.peers.torch_recurrent import RECURRENT
 from luxport_conformance.peers.torch_tools import called, module
 from luxport_conformance.peers.torch_training import INITIALIZERS, LOSSES, OPTIMIZERS
-from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
+from luxport_conformance.peers.without import COMPOSED, nothing_like
 
 __all__ = ["TORCH"]
 
@@ -214,33 +214,6 @@ def _upsample(layer: Any, x: Any, st: Any) -> Counterpart:
     return called(module("Upsample")(layer.size, layer.scale, layer.mode, **corners))
 
 
-def _attention(layer: Any, x: Any, st: Any) -> Counterpart:
-    size = layer.out_proj.out_dims
-    if isinstance(x, tuple) or {layer.q_proj.in_dims, layer.q_proj.out_dims, layer.v_proj.out_dims} != {size}:
-        raise NoCounterpartError("has one size for queries, keys, values and output")
-    import torch
-
-    attention = module("MultiheadAttention")(size, layer.nheads, bias=layer.use_bias, batch_first=True)
-    attention.eval()
-    length = x.shape[-2]
-    mask = torch.ones(length, length, dtype=torch.bool).triu(1) if layer.is_causal else None
-
-    def parameters(ps: Any) -> dict[str, Any]:
-        parts = [ps[f"{name}_proj"] for name in "qkv"]
-        found = {"in_proj_weight": torch_attention_weights(*[dense_weight(part["weight"]) for part in parts])}
-        if layer.use_bias:
-            found |= {"in_proj_bias": torch_attention_weights(*[part["bias"] for part in parts])}
-            found |= {"out_proj.bias": ps["out_proj"]["bias"]}
-        return found | {"out_proj.weight": dense_weight(ps["out_proj"]["weight"])}
-
-    def call(x: Any, ps: Any) -> Any:
-        options = {"attn_mask": mask, "average_attn_weights": False, "need_weights": layer.return_scores}
-        y, scores = torch.func.functional_call(attention, parameters(ps), (x, x, x), options)
-        return (y, scores) if layer.return_scores else y
-
-    return Counterpart(call)
-
-
 def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     if type(layer.layer).__name__ != "Dense" or layer.axes is not None:
         raise NoCounterpartError("is asked of Dense alone")
@@ -257,6 +230,29 @@ def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
     return called(linear, parameters, inner)
 
 
+def _spectral_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    if type(layer.layer).__name__ != "Dense" or layer.axes is not None:
+        raise NoCounterpartError("is asked of Dense alone")
+    import torch
+    from torch.nn.utils import parametrizations
+
+    inner = layer.layer
+    linear = parametrizations.spectral_norm(module("Linear")(inner.in_dims, inner.out_dims, inner.use_bias))
+    path = "parametrizations.weight"
+
+    def call(x: Any, ps: Any) -> Any:
+        weight = dense_weight(ps["weight"])
+        # Both vectors are kept in PyTorch, u alone here: v is what one of its steps makes of u.
+        u = torch.as_tensor(np.asarray(st["u"]["weight"]), dtype=x.dtype)
+        u, v = torch.nn.functional.normalize(u, dim=0), torch.nn.functional.normalize(weight.detach().T @ u, dim=0)
+        given = {f"{path}.original": weight, f"{path}.0._u": u, f"{path}.0._v": v, "bias": ps.get("bias")}
+        named = {name: value for name, value in given.items() if value is not None}
+        linear.eval()
+        return torch.func.functional_call(linear, named, (x,))
+
+    return Counterpart(call, "keeps a second vector, made of the first")
+
+
 def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
     if isinstance(layer.shape, tuple):
         raise NoCounterpartError("has one weight, or one a channel")
@@ -269,6 +265,12 @@ def _flatten(layer: Any, x: Any, st: Any) -> Counterpart:
     return called(module("Flatten")(x.ndim - layer.N))
 
 
+def _reshape(layer: Any, x: Any, st: Any) -> Counterpart:
+    from torch import nn
+
+    return called(nn.Sequential(module("Flatten")(), module("Unflatten")(1, layer.dims)))
+
+
 def _dropout(name: str) -> Build:
     return lambda layer, x, st: called(module(name)(layer.p))
 
@@ -279,9 +281,7 @@ _NONE = {
         "AdaptiveLPPool Diagonal GaussianDropout GaussianNoise RotaryPositionalEmbedding Scale "
         "SinusoidalPositionalEmbedding VariationalHiddenDropout"
     ),
-    **not_asked(
-        "TransformerDecoderLayer TransformerEncoderLayer BidirectionalRNN Recurrence ReshapeLayer SpectralNorm"
-    ),
+    "BidirectionalRNN": "has one kind of cell in both directions",
 }
 
 TORCH = Peer(
@@ -313,12 +313,14 @@ TORCH = Peer(
         "LayerNorm": _layer_norm,
         "MaxPool": _max_pool,
         "MeanPool": _mean_pool,
-        "MultiHeadAttention": _attention,
         "PReLU": _prelu,
         "PixelShuffle": _pixel_shuffle,
         "RMSNorm": _rms_norm,
         "Upsample": _upsample,
         "WeightNorm": _weight_norm,
+        "ReshapeLayer": _reshape,
+        "SpectralNorm": _spectral_norm,
+        **ATTENTION,
         **RECURRENT,
     },
     none=_NONE,

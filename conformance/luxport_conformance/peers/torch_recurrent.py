@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import luxport
 from luxport.porting.torch.conventions import recurrent_weight
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
 from luxport_conformance.peers.torch_tools import module
@@ -60,8 +62,12 @@ def _layer(name: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import torch
 
-        if layer.masked or layer.train_state:
-            raise NoCounterpartError("has neither masks nor initial states that are trained")
+        if layer.train_state:
+            raise NoCounterpartError("has no initial states that are trained")
+        if layer.masked and x[1].ndim != 1:
+            raise NoCounterpartError("takes lengths, no masks")
+        if layer.masked and not x[1].all():
+            raise NoCounterpartError("takes no sequence of length 0")
         run = module(name)(
             *(layer.in_dims, layer.out_dims, layer.num_layers),
             bias=layer.use_bias,
@@ -73,7 +79,9 @@ def _layer(name: str) -> Build:
         run.eval()
 
         def call(x: Any, ps: Any) -> Any:
-            x, carry = x if isinstance(x, tuple) else (x, None)
+            x, *more = x if isinstance(x, tuple) else (x,)
+            lengths = more.pop(0) if layer.masked else None
+            carry = more[0] if more else None
             if carry is not None:
                 carry = tuple([part[None] for part in carry]) if name == "LSTM" else carry[0][None]
             levels = [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]
@@ -84,13 +92,43 @@ def _layer(name: str) -> Build:
                     ways = {"": level["forward_rnn"], "_reverse": level["backward_rnn"]["rnn"]}
                 for way, part in ways.items():
                     weights |= _weights(part, f"_l{position}{way}", layer)
-            y, end = torch.func.functional_call(run, weights, (x, carry))
+            y, end = torch.func.functional_call(run, weights, (_packed(layer, x, lengths), carry))
+            if lengths is not None:
+                axis = 0 if layer.time_major else 1
+                unpacked = torch.nn.utils.rnn.pad_packed_sequence(y, not layer.time_major, 0.0, x.shape[axis])
+                y = unpacked[0]
             end = tuple([part[0] for part in (end if isinstance(end, tuple) else (end,))])
             return (y, end) if layer.return_state else y
 
         return Counterpart(call, differences=_differences(layer))
 
     return build
+
+
+def _packed(layer: Any, x: Any, lengths: Any) -> Any:
+    import torch
+
+    if lengths is None:
+        return x
+    return torch.nn.utils.rnn.pack_padded_sequence(x, lengths.long(), not layer.time_major, enforce_sorted=False)
+
+
+def _recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
+    """Ask PyTorch's whole layer of this cell, as it runs no cells."""
+    cell = layer.cell
+    whole = {"RNNCell": luxport.RNN, "LSTMCell": luxport.LSTM, "GRUCell": luxport.GRU}.get(type(cell).__name__)
+    if whole is None or layer.reverse or cell.train_state:
+        raise NoCounterpartError("has its own cells forward alone, and no initial states that are trained")
+    options = {name: getattr(cell, name) for name in ("use_bias", "use_recurrent_bias")}
+    options |= {name: getattr(layer, name) for name in ("masked", "time_major")}
+    made = _layer(whole.__name__)(whole(cell.in_dims, cell.out_dims, return_state=True, **options), x, st)
+
+    def call(x: Any, ps: Any) -> Any:
+        y, end = made.call(x, ps)
+        y = y if layer.return_sequence else end[0]
+        return (y, end) if layer.return_state else y
+
+    return replace(made, call=call, remark="has no layer for any cell: its whole layer of this one")
 
 
 def _none(reason: str) -> Build:
@@ -111,4 +149,5 @@ RECURRENT: dict[str, Callable[..., Counterpart]] = {
     "LSTMCell": _cell("LSTMCell"),
     "RNN": _layer("RNN"),
     "RNNCell": _cell("RNNCell"),
+    "Recurrence": _recurrence,
 }
