@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from luxport.distributed._launch import World
 
-__all__ = ["StoredRows", "all_the_same", "ask_in_time", "in_numbers"]
+__all__ = ["StoredRows", "all_the_same", "in_numbers", "silent_ranks"]
 
 
 @dataclass
@@ -54,12 +54,44 @@ class StoredRows:
         return f"{self.prefix}/{number}/{rank}"
 
 
-def ask_in_time(ask: Callable[[], list[int]], world: World) -> list[int]:
-    """Return the ranks that do not answer: rank 0, which has the store, where that does not answer itself."""
+def silent_ranks(
+    world: World,
+    tell: Callable[[], object],
+    hear: Callable[[int, float], object],
+    failures: tuple[type[Exception], ...],
+    seconds: float = 1.0,
+) -> list[int]:
+    """Tell the others something by the store, and return the ranks that do not tell it soon.
+
+    It is rank 0, which has the store, where that does not answer. A thread asks: a store out of reach may be waited for
+    without end.
+
+    Args:
+        world: the place of this process
+        tell: writes what this process tells
+        hear: a function ``(rank, seconds)`` that waits for what that rank tells, and raises TimeoutError
+        failures: what both raise where the store is gone
+        seconds: how long they may take; after the first who is late the others are asked more briefly
+    """
     found: list[list[int]] = []
-    asking = threading.Thread(target=lambda: found.append(ask()), daemon=True)
+
+    def ask() -> None:
+        silent, wait = [], seconds
+        try:
+            tell()
+            for rank in [rank for rank in range(world.size) if rank != world.rank]:
+                try:
+                    hear(rank, wait)
+                except TimeoutError:
+                    silent.append(rank)
+                    wait = min(wait, 0.1)
+        except failures:
+            silent = [0]
+        found.append(silent)
+
+    asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(2 + 0.1 * world.size)
+    asking.join(1 + seconds + 0.1 * world.size)
     return found[0] if found else [0]
 
 

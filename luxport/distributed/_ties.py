@@ -1,8 +1,14 @@
-"""Connections along a tree of processes, by which they ask whether all do the same: `Ties`."""
+"""Connections along a tree of processes, by which they ask whether all do the same: `Ties`.
+
+An engine's own store takes several times as long for a question, and so do its collective operations: see
+docs/scaling.md. The store is what the connections are made by.
+"""
 
 from __future__ import annotations
 
+import hmac
 import secrets
+import selectors
 import socket
 import time
 from typing import Any
@@ -11,11 +17,17 @@ from luxport.distributed._rows import StoredRows
 
 __all__ = ["Ties"]
 
-_SECRET = 16
+_TOKEN = 16
+_RANK = 4
+_PATIENCE = 5.0
+"""After so many seconds without a whole greeting a connection is dropped; the others need not wait for it."""
 
 
 class Ties:
     """A binary tree with rank 0 as its root: one small message up and one down for each process, of any number.
+
+    A process listens at the one address by which rank 0 is reached from its host, only until those below it are there,
+    and drops every connection that does not begin with the token which it wrote into the store.
 
     Args:
         rows: the store in which processes find each other once
@@ -54,35 +66,108 @@ class Ties:
         self._up, self._down, self._tied = None, [], False
 
     def _tie(self, deadline: float) -> None:
-        """Connect to the one above, and take the connections of those below: others who come are sent away."""
-        rank, family, own = self._world.rank, *_own_place(self._world.address)
+        """Connect to the one above, and take the connections of those below."""
+        rank = self._world.rank
         below = [one for one in (2 * rank + 1, 2 * rank + 2) if one < self._world.size]
-        secret = secrets.token_hex(_SECRET // 2)
-        with socket.create_server(("", 0), family=family) as listener:
-            if below:
-                self._rows.write(self._key(rank), f"{own} {listener.getsockname()[1]} {secret}".encode())
-            if rank:
-                above = (rank - 1) // 2
-                host, port, told = self._rows.read(self._key(above), _milliseconds(deadline), above).decode().split()
-                self._up = _quick(socket.create_connection((host, int(port)), timeout=_left(deadline)))
-                _send(self._up, told.encode() + rank.to_bytes(4, "big"), deadline)
-            came: dict[int, socket.socket] = {}
-            while len(came) < len(below):
-                listener.settimeout(_left(deadline))
-                one = _quick(listener.accept()[0])
-                try:
-                    greeting = _received(one, _SECRET + 4, min(deadline, time.monotonic() + 5))
-                except OSError:
-                    greeting = b""
-                if greeting[:_SECRET] == secret.encode():
-                    came[int.from_bytes(greeting[_SECRET:], "big")] = one
-                else:
-                    one.close()
-        self._down = [came[one] for one in below]
+        if below:
+            family, own = _own_place(self._world.address)
+            token = secrets.token_bytes(_TOKEN)
+            with socket.create_server((own, 0), family=family) as listener:
+                place = f"{own} {listener.getsockname()[1]} {token.hex()}"
+                self._rows.write(f"{self._rows.prefix}/ties/{rank}", place.encode())
+                self._connect(deadline)
+                self._down = _accepted(listener, {token + _written(one): one for one in below}, deadline)
+        else:
+            self._connect(deadline)
         self._tied = True
 
-    def _key(self, rank: int) -> str:
-        return f"{self._rows.prefix}/ties/{rank}"
+    def _connect(self, deadline: float) -> None:
+        rank = self._world.rank
+        if rank == 0:
+            return
+        above = (rank - 1) // 2
+        place = self._rows.read(f"{self._rows.prefix}/ties/{above}", int(1000 * _left(deadline)), above)
+        host, port, token = place.decode().split()
+        self._up = _quick(socket.create_connection((host, int(port)), timeout=_left(deadline)))
+        _send(self._up, bytes.fromhex(token) + _written(rank), deadline)
+
+
+def _accepted(listener: socket.socket, greetings: dict[bytes, int], deadline: float) -> list[socket.socket]:
+    """Return the connections that begin with these greetings, by rank; drop all others, and wait for none of them.
+
+    Raises: TimeoutError if some do not come
+    """
+    came: dict[int, socket.socket] = {}
+    heard: dict[socket.socket, tuple[bytes, float]] = {}
+    listener.setblocking(False)
+    with selectors.DefaultSelector() as ready:
+        ready.register(listener, selectors.EVENT_READ)
+
+        def drop(one: socket.socket) -> None:
+            ready.unregister(one)
+            del heard[one]
+            one.close()
+
+        try:
+            while len(came) < len(greetings):
+                ends = min([deadline, *[until for _, until in heard.values()]])
+                for key, _ in ready.select(max(ends - time.monotonic(), 0)):
+                    one: Any = key.fileobj
+                    if one is listener:
+                        new = _accept(listener)
+                        if new is not None:
+                            heard[new] = b"", time.monotonic() + _PATIENCE
+                            ready.register(new, selectors.EVENT_READ)
+                        continue
+                    said, until = heard[one]
+                    part = _part(one, _TOKEN + _RANK - len(said))
+                    heard[one] = said + part, until
+                    if part and len(said + part) < _TOKEN + _RANK:
+                        continue
+                    rank = _rank_of(said + part, greetings)
+                    if rank is None or rank in came:
+                        drop(one)
+                    else:
+                        ready.unregister(one)
+                        del heard[one]
+                        came[rank] = _quick(one)
+                now = time.monotonic()
+                if now > deadline:
+                    missing = [str(rank) for rank in greetings.values() if rank not in came]
+                    raise TimeoutError(f"no connection came from rank {', '.join(missing)}")
+                for one in [one for one, (_, until) in heard.items() if until < now]:
+                    drop(one)
+        except BaseException:
+            for one in came.values():
+                one.close()
+            raise
+        finally:
+            for one in list(heard):
+                drop(one)
+    return [came[rank] for rank in greetings.values()]
+
+
+def _accept(listener: socket.socket) -> socket.socket | None:
+    """Return a connection that waits, if it does so still."""
+    try:
+        new, _ = listener.accept()
+    except OSError:
+        return None
+    new.setblocking(False)
+    return new
+
+
+def _part(one: socket.socket, length: int) -> bytes:
+    try:
+        return one.recv(length)
+    except OSError:
+        return b""
+
+
+def _rank_of(said: bytes, greetings: dict[bytes, int]) -> int | None:
+    """Compare with each in a time that tells nothing of how much is right."""
+    found = [rank for greeting, rank in greetings.items() if hmac.compare_digest(said, greeting)]
+    return found[0] if found else None
 
 
 def _own_place(address: str) -> tuple[Any, str]:
@@ -99,12 +184,12 @@ def _quick(one: socket.socket) -> socket.socket:
     return one
 
 
+def _written(rank: int) -> bytes:
+    return rank.to_bytes(_RANK, "big")
+
+
 def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 1e-3)
-
-
-def _milliseconds(deadline: float) -> int:
-    return int(1000 * _left(deadline))
 
 
 def _send(one: socket.socket, message: bytes, deadline: float) -> None:

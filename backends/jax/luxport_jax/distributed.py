@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -28,7 +27,7 @@ from luxport.distributed._engine import (
 )
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import StoredRows
+from luxport.distributed._rows import StoredRows, silent_ranks
 from luxport.distributed._ties import Ties
 from luxport_jax.order import as_given, skeleton
 from luxport_jax.programs import hide, jit
@@ -143,7 +142,7 @@ class JaxEngine:
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
         self._lost = True
-        return self._silent("there", 1000)
+        return self._silent("there", 1.0)
 
     def stop(self) -> None:
         """Leave the others.
@@ -156,7 +155,7 @@ class JaxEngine:
         try:
             if not self._lost:
                 self._tell("left")
-            elif self._silent("left", int(500 * min(self.timeout, 10.0))):
+            elif self._silent("left", min(self.timeout, 10.0) / 2):
                 return
             jax.distributed.shutdown()
         except RuntimeError as error:
@@ -165,32 +164,18 @@ class JaxEngine:
     def _tell(self, what: str) -> None:
         self._client.key_value_set(f"luxport/{what}/{self.world.rank}", "1", allow_overwrite=True)
 
-    def _silent(self, what: str, milliseconds: int) -> list[int]:
-        """Tell the others something, and return the ranks that do not tell it soon: rank 0, where the store is gone."""
-        silent = []
-        told: list[str] = []
+    def _silent(self, what: str, seconds: float) -> list[int]:
+        """Tell the others something, and return the ranks that do not tell it soon."""
 
-        def tell() -> None:
-            with suppress(jax.errors.JaxRuntimeError):
-                self._tell(what)
-                told.append(what)
+        def hear(rank: int, seconds: float) -> None:
+            try:
+                self._client.blocking_key_value_get(f"luxport/{what}/{rank}", int(1000 * seconds))
+            except jax.errors.JaxRuntimeError as error:
+                if "DEADLINE_EXCEEDED" not in str(error):
+                    raise
+                raise TimeoutError(first_line(error)) from error
 
-        # Where the store is out of reach JAX would wait for it.
-        telling = threading.Thread(target=tell, daemon=True)
-        telling.start()
-        telling.join(2)
-        if not told:
-            return [0]
-        try:
-            for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
-                try:
-                    self._client.blocking_key_value_get(f"luxport/{what}/{rank}", milliseconds)
-                except jax.errors.JaxRuntimeError:
-                    silent.append(rank)
-                    milliseconds = min(milliseconds, 100)
-        except jax.errors.JaxRuntimeError:
-            return [0]
-        return silent
+        return silent_ranks(self.world, lambda: self._tell(what), hear, (jax.errors.JaxRuntimeError,), seconds)
 
     def _row_of(self, key: str, milliseconds: int, rank: int) -> bytes:
         try:

@@ -8,16 +8,25 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import tensorflow_server_pb2
 from tensorflow.python.eager import context as eager  # where TensorFlow's own strategies start their servers
 
-from luxport.distributed._engine import DistributedError, LocalEngine, current, met_not_all, needs_a_place, too_late
+from luxport.distributed._engine import (
+    DistributedError,
+    LocalEngine,
+    current,
+    first_line,
+    met_not_all,
+    needs_a_place,
+    too_late,
+)
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import StoredRows, ask_in_time
+from luxport.distributed._rows import StoredRows, silent_ranks
 from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
 from luxport_tf.transforms import jit
@@ -197,26 +206,19 @@ class TfEngine:
 
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
-        return ask_in_time(self._silent, self.world)
+        store, key = _context(), f"luxport/{self._session}/there"
 
-    def _silent(self) -> list[int]:
-        store = _context()
-        missing, wait = [], 1000
-        try:
-            store.set_config_key_value(f"luxport/{self._session}/there/{self.world.rank}", "1")
-        except tf.errors.AlreadyExistsError:  # it has said so before
-            pass
-        except tf.errors.OpError:  # the store is in rank 0
-            return [0]
-        for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
+        def tell() -> None:
+            with suppress(tf.errors.AlreadyExistsError):  # it has said so before
+                store.set_config_key_value(f"{key}/{self.world.rank}", "1")
+
+        def hear(rank: int, seconds: float) -> None:
             try:
-                store.get_config_key_value(f"luxport/{self._session}/there/{rank}", wait)
-            except tf.errors.DeadlineExceededError:
-                missing.append(rank)
-                wait = 100
-            except tf.errors.OpError:
-                return [0]
-        return missing
+                store.get_config_key_value(f"{key}/{rank}", int(1000 * seconds))
+            except tf.errors.DeadlineExceededError as error:
+                raise TimeoutError(first_line(error)) from error
+
+        return silent_ranks(self.world, tell, hear, (tf.errors.OpError,))
 
     def stop(self) -> None:
         """Leave the others to themselves; the server stays until the process ends."""

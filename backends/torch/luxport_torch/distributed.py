@@ -11,10 +11,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from luxport.distributed._engine import DistributedError, met_not_all, needs_a_place
+from luxport.distributed._engine import DistributedError, first_line, met_not_all, needs_a_place
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import all_the_same, ask_in_time, in_numbers
+from luxport.distributed._rows import all_the_same, in_numbers, silent_ranks
 
 __all__ = ["TorchEngine", "start_collectives"]
 
@@ -108,22 +108,17 @@ class TorchEngine:
 
     def missing(self) -> list[int]:
         """Tell the store that this process is there, and see who else does so soon."""
-        return ask_in_time(self._silent, self.world)
-
-    def _silent(self) -> list[int]:
         store: Any = dist.distributed_c10d._get_default_store()
-        missing, wait = [], timedelta(seconds=1)
-        try:
-            store.set(f"luxport/there/{self.world.rank}", "1")
-        except RuntimeError:  # it is in rank 0
-            return [0]
-        for rank in [rank for rank in range(self.world.size) if rank != self.world.rank]:
+
+        def hear(rank: int, seconds: float) -> None:
             try:
-                store.wait([f"luxport/there/{rank}"], wait)
-            except RuntimeError:
-                missing.append(rank)
-                wait = timedelta(seconds=0.1)
-        return missing
+                store.wait([f"luxport/there/{rank}"], timedelta(seconds=seconds))
+            except RuntimeError as error:  # which may also be that the store has just gone
+                raise TimeoutError(first_line(error)) from error
+
+        return silent_ranks(
+            self.world, lambda: store.set(f"luxport/there/{self.world.rank}", "1"), hear, (RuntimeError,)
+        )
 
     def stop(self) -> None:
         """Leave the group."""

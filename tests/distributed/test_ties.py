@@ -1,0 +1,154 @@
+"""Connections of processes, which are threads here: strangers who come to them are sent away, and hold nobody up."""
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from luxport.distributed import _ties
+from luxport.distributed._launch import World
+from luxport.distributed._rows import StoredRows
+from luxport.distributed._ties import Ties
+
+
+class Store:
+    """What an engine's own store does; each place is seen by a stranger before anyone reads it."""
+
+    def __init__(self, come: Callable[[str, int, bytes], object] = lambda *place: None) -> None:
+        self._rows: dict[str, bytes] = {}
+        self._written = threading.Condition()
+        self._come = come
+
+    def write(self, key: str, row: bytes) -> None:
+        host, port, token = row.decode().split()
+        self._come(host, int(port), bytes.fromhex(token))
+        with self._written:
+            self._rows[key] = row
+            self._written.notify_all()
+
+    def read(self, key: str, milliseconds: int, rank: int) -> bytes:
+        with self._written:
+            if not self._written.wait_for(lambda: key in self._rows, milliseconds / 1000):
+                raise TimeoutError(f"nothing came from rank {rank}")
+            return self._rows[key]
+
+
+def agreements(store: Store, digests: list[bytes], timeout: float = 20.0) -> list[bool | OSError]:
+    """Let a thread for each digest ask twice; return the second answer of each, or what it raised."""
+    answers: list[bool | OSError] = [False] * len(digests)
+    ties = [
+        Ties(
+            StoredRows(
+                World(rank, rank, len(digests), "nothing", "127.0.0.1:1"),
+                timeout,
+                "test",
+                store.write,
+                store.read,
+                lambda key: None,
+            )
+        )
+        for rank in range(len(digests))
+    ]
+
+    def ask(rank: int) -> None:
+        try:
+            ties[rank].agree(digests[rank])
+            answers[rank] = ties[rank].agree(digests[rank])
+        except OSError as error:
+            answers[rank] = error
+
+    threads = [threading.Thread(target=ask, args=(rank,)) for rank in range(len(digests))]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    for one in ties:
+        one.cut()
+    return answers
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_all_hear_whether_all_ask_the_same(size: int) -> None:
+    assert agreements(Store(), [b"a" * 24] * size) == [True] * size
+    for other in range(size if size > 1 else 0):
+        digests = [b"b" * 24 if rank == other else b"a" * 24 for rank in range(size)]
+        assert agreements(Store(), digests) == [False] * size
+
+
+def test_strangers_are_dropped() -> None:
+    """They say nothing, too little, a wrong token, or the right one with a rank that is not below."""
+    strangers: list[socket.socket] = []
+
+    def come(host: str, port: int, token: bytes) -> None:
+        wrong = bytes([token[0] ^ 1]) + token[1:]
+        for greeting in (b"", token, b"GET / HTTP/1.1\r\n\r\n" * 4, wrong + b"\0\0\0\1", token + b"\0\0\0\7"):
+            one = socket.create_connection((host, port))
+            one.sendall(greeting)
+            strangers.append(one)
+        strangers[-4].shutdown(socket.SHUT_WR)
+        gone = socket.create_connection((host, port))
+        gone.close()
+
+    start = time.monotonic()
+    assert agreements(Store(come), [b"a" * 24] * 3) == [True] * 3
+    assert time.monotonic() - start < _ties._PATIENCE
+    assert len(strangers) == 5
+    for one in strangers:
+        one.settimeout(5)
+        with suppress(ConnectionResetError), one:  # which it is where not all was read
+            assert one.recv(1) == b""
+
+
+def test_a_token_counts_once() -> None:
+    """Who brings the token after another has brought it for the same rank is not taken for that one."""
+    late: list[socket.socket] = []
+
+    def come(host: str, port: int, token: bytes) -> None:
+        for _ in range(2):
+            late.append(socket.create_connection((host, port)))
+            late[-1].sendall(token + b"\0\0\0\1")
+
+    # Both come before rank 1: the first one is that for all that rank 0 knows, and keeps it from an answer.
+    answers = agreements(Store(come), [b"a" * 24] * 2, timeout=0.5)
+    assert all([isinstance(answer, OSError) for answer in answers]), answers
+    late[1].settimeout(5)
+    with suppress(ConnectionResetError):
+        assert late[1].recv(1) == b""
+    for one in late:
+        one.close()
+
+
+def test_nobody_reaches_them_by_another_address() -> None:
+    """127.0.0.2 is this host, too, and rank 0 is met at 127.0.0.1."""
+    tried = []
+
+    def come(host: str, port: int, token: bytes) -> None:
+        assert host == "127.0.0.1"
+        with socket.socket() as one:
+            one.settimeout(5)
+            tried.append(one.connect_ex(("127.0.0.2", port)))
+
+    assert agreements(Store(come), [b"a" * 24] * 2) == [True] * 2
+    assert tried and 0 not in tried
+
+
+def test_tokens_are_drawn_anew() -> None:
+    tokens: list[bytes] = []
+    for _ in range(3):
+        agreements(Store(lambda host, port, token: tokens.append(token)), [b"a" * 24] * 6)
+    assert len(set(tokens)) == len(tokens) == 9
+    assert all([len(token) == 16 for token in tokens])
+    assert not any([one[:4] == other[:4] for one, other in itertools.combinations(tokens, 2)])
+
+
+def test_a_process_that_does_not_come_is_named() -> None:
+    """Only the first of three asks."""
+    store = Store()
+    world = World(0, 0, 3, "nothing", "127.0.0.1:1")
+    ties = Ties(StoredRows(world, 0.2, "test", store.write, store.read, lambda key: None))
+    with pytest.raises(TimeoutError, match="no connection came from rank 1, 2"):
+        ties.agree(b"a" * 24)
