@@ -208,17 +208,24 @@ def stopped_inside(backend: str, timeout: float) -> None:
     _struck(backend, timeout, "STOP")
 
 
+def frozen(backend: str, timeout: float) -> None:
+    """Let rank 1 stand still, with more patience than JAX has: it ends the others, and names that one."""
+    _struck(backend, timeout, "STOP")
+
+
 def _struck(backend: str, timeout: float, blow: str) -> None:
     rank, jit = distributed.rank(), backend in INSIDE
     data = batches(distributed.total_workers(), 1)
-    state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
+    # Of enough work that JAX computes it apart from the call, which otherwise waits without end.
+    model = luxport.Chain(luxport.Dense(3, 64, luxport.tanh), luxport.Dense(64, 3))
+    state = distributed.data_parallel(TrainState.create(model, Momentum(0.05), 0, backend=backend))
     batch = part(data, 0, backend, rank)
     _, _, state = train_step(squares, batch, state, jit=jit)
     distributed.barrier()
     if rank == 1:
         print("done", flush=True)
         own = os.getpid()
-        command = f"sleep 0.5; kill -{blow} {own}; sleep {4 * timeout}; kill -KILL {own}"
+        command = f"sleep 0.5; kill -{blow} {own}; sleep {min(4 * timeout, 60)}; kill -KILL {own}"
         subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _expect_lost(lambda: train_step(squares, batch, state, jit=jit, donate=False), timeout)
 

@@ -1,9 +1,11 @@
 """Several processes, really: what two do together (see `together.py`), by each engine."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +69,26 @@ def test_two_hosts_whose_link_is_cut() -> None:
 
 
 @pytest.mark.parametrize("engine", ["jax", "mpi"])
-@pytest.mark.parametrize("blow", ["raising_inside", "hung_inside", "killed_inside"])
+@pytest.mark.parametrize("blow", ["raising_inside", "hung_inside", "killed_inside", "stopped_inside"])
 def test_a_process_that_is_struck_inside_a_step_is_named(engine: str, blow: str) -> None:
     if engine == "mpi":
         needed("mpi4py", "pip install 'luxport-nn[mpi]'")
     said = START["finished"](engine, START["begin"](engine, blow, 2))
     assert not said, said
+
+
+def test_jax_ends_who_waits_for_a_process_without_signs_of_life() -> None:
+    """The timeout is a minute, and nothing but JAX's own watch is as fast as this."""
+    waiting, frozen = START["begin"]("jax", "frozen", 2)
+    try:
+        assert "done\n" in iter(frozen.stdout.readline, "")  # what JAX says itself comes before
+        begin = time.monotonic()
+        said = waiting.communicate(timeout=30)[0]
+    finally:
+        waiting.kill()
+        frozen.kill()
+    assert time.monotonic() - begin < 16, said  # and half a second until it stands still, and a busy machine
+    assert waiting.returncode and re.search(r"stopped sending heartbeats\):\n1\n", said), said
 
 
 def test_an_mpiexec_of_another_mpi_is_refused() -> None:

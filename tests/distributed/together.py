@@ -242,6 +242,7 @@ ROUNDS: dict[str, Any] = {
     "sleeping": stepping.sleeping,
     "killed_inside": stepping.killed_inside,
     "stopped_inside": stepping.stopped_inside,
+    "frozen": stepping.frozen,
     "cut_off": stepping.cut_off,
     "raising_inside": stepping.raising_inside,
     "hung_inside": stepping.hung_inside,

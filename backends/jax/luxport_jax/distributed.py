@@ -54,14 +54,24 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
             world.rank,
             local_device_ids=[world.local_rank],
             initialization_timeout=math.ceil(timeout),
-            # JAX ends this process where another has been silent for so long, or for half of it: a sign of life comes
-            # so often. An operation says so before.
-            heartbeat_timeout_seconds=math.ceil(20 + 2 * timeout),
+            heartbeat_timeout_seconds=_patience_of_jax(timeout),
             shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise met_not_all("jax", world, world.address, timeout, error) from error
     return JaxEngine(world, timeout)
+
+
+SIGNS_OF_LIFE = 10
+"""After so many seconds without one from another process JAX ends this one, and names that."""
+
+
+def _patience_of_jax(timeout: float) -> int:
+    """Return after how many seconds JAX may end this process, or after half as many where rank 0 is the other.
+
+    An error can be caught, so that it comes first where the timeout is as short.
+    """
+    return SIGNS_OF_LIFE if timeout > 0.8 * SIGNS_OF_LIFE else math.ceil(20 + 2 * timeout)
 
 
 class JaxEngine:
