@@ -226,7 +226,9 @@ def _struck(backend: str, timeout: float, blow: str) -> None:
         print("done", flush=True)
         own = os.getpid()
         command = f"sleep 0.5; kill -{blow} {own}; sleep {min(4 * timeout, 60)}; kill -KILL {own}"
-        subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # In a session of its own: as soon as one process has ended, mpiexec ends what the others have started.
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.Popen(["sh", "-c", command], start_new_session=True, **silent)
     _expect_lost(lambda: train_step(squares, batch, state, jit=jit, donate=False), timeout)
 
 
