@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from luxport.backend._dtype_names import dtype_name
 from luxport.backend._registry import backend_of, casts, find_owner
 from luxport.backend.memory import explain_memory
-from luxport.backend.option_rules import ANNOTATED, Rule, is_number
+from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
 from luxport.call_arguments import is_told
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
@@ -131,7 +131,7 @@ class Arguments:
         if isinstance(error, LayerError) and error.place.layer is not None:
             return error  # from a layer inside a function that the call was given
         problem = self._problem(given, options) or explain_memory(error) or _explain_unsigned(error, given)
-        problem = problem or _explain_unknown(error, given)
+        problem = problem or _explain_unknown(error, given, options)
         if problem is None and not isinstance(error, LayerError):
             return error
         shown = error if problem is None else problem
@@ -345,7 +345,7 @@ def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | 
     return None
 
 
-def _explain_unknown(error: Exception, given: tuple[Any, ...]) -> LayerError | None:
+def _explain_unknown(error: Exception, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
     """Say that a size is asked for which a compiled program is not told, as TensorFlow's may not be.
 
     What luxport raises itself says what is wrong, unknown sizes or not.
@@ -353,6 +353,8 @@ def _explain_unknown(error: Exception, given: tuple[Any, ...]) -> LayerError | N
     if isinstance(error, LayerError) or is_told(error):
         return None
     shapes = [tuple(shape) for x in given if (shape := getattr(x, "shape", None)) is not None]
+    if isinstance(options.get("shape"), tuple):
+        shapes.append(options["shape"])
     if not any([None in shape for shape in shapes]):
         return None
     known = " and ".join(map(str, shapes))
@@ -409,9 +411,12 @@ def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any
 
 
 def _problem_of_option(name: str, rule: Rule, value: Any, x: Any) -> LayerError:
-    kind = LayerError if is_number(value) else LayerTypeError
+    kind = LayerError if is_number(value) or is_int(value) else LayerTypeError
     shape = f" for the shape {shape_text(x)}" if rule.tells_axes and getattr(x, "shape", None) is not None else ""
-    return kind(f"expects {name} as {rule.wanted}{shape}, got {short(value)}")
+    wide = (
+        ": a float can be as large" if is_int(value) and not is_number(value) and rule.holds(float(value), None) else ""
+    )
+    return kind(f"expects {name} as {rule.wanted}{shape}, got {short(value)}{wide}")
 
 
 def short(value: Any) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "ANNOTATED",
     "ANY_INT",
     "LABEL",
+    "LARGEST_INT32",
     "AXES",
     "AXIS",
     "BACKEND",
@@ -46,6 +47,9 @@ Shape = tuple[Any, ...]
 
 LONGEST = 2**20
 """No axis that is computed place by place is longer than this."""
+
+LARGEST_INT32 = 2**31 - 1
+"""What kernels hold in 32 bits is no larger than this: TensorFlow's end the process for a stride beyond it."""
 
 MOST = 2**40
 """No array has more elements than this: a larger size is refused before memory is asked for."""
@@ -103,8 +107,12 @@ def is_int(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a real number, booleans aside."""
-    return type(value) is float or type(value) is int or (isinstance(value, Real) and not isinstance(value, bool))
+    """Tell whether a value is a real number, booleans aside; not all frameworks take ints of more than 64 bits."""
+    if type(value) is float:
+        return True
+    if isinstance(value, int):
+        return not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
+    return isinstance(value, Real)
 
 
 def is_finite(value: Any) -> bool:
@@ -140,7 +148,11 @@ def _is_shape(value: Any, shape: Shape) -> bool:
     # Integers first: PyTorch's compiler has sizes of which it cannot tell whether they have a shape.
     if not all([(is_int(n) and 0 <= n <= MOST) or n is None or is_running_number(n) for n in value]):
         return False
-    return math.prod([n for n in value if is_int(n)]) <= MOST
+    return math.prod([n for n in value if is_int(n)]) <= _MOST_DRAWN
+
+
+_MOST_DRAWN = 2**32
+"""The cipher numbers pairs of them by an int32: more would begin again."""
 
 
 FLAG = Rule("True or False", lambda value, shape: value is True or value is False or _is_bool(value))
@@ -155,7 +167,7 @@ AXES = Rule("an axis of the array, a tuple of axes that differ, or None", _are_a
 SOME_AXES = Rule(
     "a tuple of axes of the array that differ", lambda v, shape: isinstance(v, tuple) and _are_axes(v, shape)
 )
-SHAPE = Rule("a tuple of sizes of at least 0, together an array's", _is_shape)
+SHAPE = Rule(f"a tuple of sizes of at least 0, of {_MOST_DRAWN} numbers at most", _is_shape)
 
 
 def each(wanted: str, test: Callable[[Any], bool]) -> Rule:
@@ -178,7 +190,7 @@ SPATIAL_SIZES = Rule(f"a tuple of ints from 1 to {LONGEST}, one for each spatial
 
 
 ANY_INT = Rule("an int", lambda value, shape: is_int(value) or is_running_number(value))
-LABEL = count(-(2**31), 2**31 - 1)  # what arrays of labels hold
+LABEL = count(-LARGEST_INT32 - 1, LARGEST_INT32)  # what arrays of labels hold
 TEXT = Rule("a string", lambda value, shape: isinstance(value, str))
 
 BACKEND = Rule(

@@ -20,6 +20,7 @@ from luxport.ops.windows import (
     PerSide,
     Sizes,
     add_windows,
+    check_padding,
     check_room,
     check_written_out,
     output_sizes,
@@ -90,6 +91,7 @@ def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: b
     """Expect what `unfold` makes; a size that is not known yet passes."""
     shape = columns.shape
     check_written_out(len(window), windows["padding"], window, output_size, windows["stride"], windows["dilation"])
+    check_padding(windows["padding"])
     places = output_sizes(output_size, window, **windows)
     entries, wanted = math.prod(window), math.prod(places)
     fits = len(shape) == 3 and min(places) > 0 and shape[2] in (wanted, None)

@@ -13,7 +13,17 @@ import numpy as np
 from luxport.backend import Array, Backend, array_device, asarray, namespace
 from luxport.backend.arguments import checked
 from luxport.backend.dtypes import is_complex, is_double, real_numbers, widest_like
-from luxport.backend.option_rules import BACKEND, FINITE, FLAG, NON_NEGATIVE, POSITIVE, TEXT, count, or_none
+from luxport.backend.option_rules import (
+    BACKEND,
+    FINITE,
+    FLAG,
+    LARGEST_INT32,
+    NON_NEGATIVE,
+    POSITIVE,
+    TEXT,
+    count,
+    or_none,
+)
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops._padding import pad_reflect, pad_zeros
@@ -30,7 +40,8 @@ __all__ = [
 ]
 
 
-_FRAMES = {"n_fft": count(1), "hop_length": or_none(count(1)), "center": FLAG, "normalized": FLAG}
+_COUNT = count(1, LARGEST_INT32)
+_FRAMES = {"n_fft": _COUNT, "hop_length": or_none(_COUNT), "center": FLAG, "normalized": FLAG}
 _MADE = {"dtype": TEXT, "backend": BACKEND, "device": or_none(TEXT)}
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from luxport.backend import Array, array_device, namespace
 from luxport.backend.arguments import short
 from luxport.backend.memory import check_growth
-from luxport.backend.option_rules import MOST, Rule, is_int, late
+from luxport.backend.option_rules import LARGEST_INT32, Rule, is_int, late
 from luxport.errors import LayerError, shape_text
 from luxport.ops.shapes import sizes_of
 
@@ -23,6 +23,7 @@ __all__ = [
     "WRITTEN_OUT",
     "add_windows",
     "along_axis",
+    "check_padding",
     "check_room",
     "check_written_out",
     "fold_windows",
@@ -62,13 +63,13 @@ def _ints(least: int) -> Rule:
     def are_ints(value: Any, shape: Any) -> bool:
         return _one_each(value, shape) and all([_is_int(n) and n >= least for n in value])
 
-    return late(Rule(f"a tuple of ints of at least {least}, one for each spatial axis", are_ints))
+    return late(Rule(f"a tuple of ints from {least} to {LARGEST_INT32}, one for each spatial axis", are_ints))
 
 
 WRITTEN_OUT = {
     **{name: _ints(1) for name in ("output_size", "window", "stride", "dilation")},
     "output_padding": _ints(0),
-    "padding": late(Rule("a tuple of pairs (low, high), one for each spatial axis", _are_pairs)),
+    "padding": late(Rule(f"a tuple of pairs (low, high), one for each spatial axis, to {LARGEST_INT32}", _are_pairs)),
 }
 """What options of windows are once they are written out: it explains calls that have failed."""
 
@@ -78,11 +79,13 @@ def per_axis(option: str, value: Any, rank: int, *, least: int = 1) -> Sizes:
 
     Raises: LayerError if it is neither, or one is less than `least`
     """
-    sizes = (value,) * rank if _is_int(value) else value
-    if not isinstance(sizes, tuple) or len(sizes) != rank or not all([_is_int(n) for n in sizes]):
+    sizes = (value,) * rank if is_int(value) else value
+    if not isinstance(sizes, tuple) or len(sizes) != rank or not all([is_int(n) for n in sizes]):
         raise LayerError(f"expects one {option} for all spatial axes or a tuple of {rank}, got {short(value)}")
     if not all([n >= least for n in sizes]):
         raise LayerError(f"expects a {'positive' if least else 'non-negative'} {option}, got {short(value)}")
+    if any([n > LARGEST_INT32 for n in sizes]):
+        raise LayerError(f"expects {option} of at most {LARGEST_INT32}, got {short(value)}")
     return tuple([int(n) for n in sizes])
 
 
@@ -98,10 +101,11 @@ def write_out(
     """
     if rank < 1:
         raise LayerError(f"expects an array (N, C, *spatial) with a spatial axis or more, got one of {rank + 2} axes")
-    entries: Any = (padding,) * rank if _is_int(padding) else padding
-    pairs: list[Any] = [(n, n) if _is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
+    entries: Any = (padding,) * rank if is_int(padding) else padding
+    pairs: list[Any] = [(n, n) if is_int(n) else n for n in entries] if isinstance(entries, tuple) else []
     if len(pairs) != rank or not all([_is_pair(pair) for pair in pairs]):
-        raise LayerError(f"expects one padding for all sides or a tuple of {rank} ints or pairs, got {short(padding)}")
+        wanted = f"one padding for all sides or a tuple of {rank} ints or pairs, to {LARGEST_INT32}"
+        raise LayerError(f"expects {wanted}, got {short(padding)}")
     if not cuts and min([n for pair in pairs for n in pair]) < 0:
         raise LayerError(f"expects a non-negative padding, got {short(padding)}")
     around = tuple([(int(low), int(high)) for low, high in pairs])
@@ -117,9 +121,19 @@ def check_written_out(rank: int, padding: Pairs, *sizes: Sizes) -> None:
     for each in sizes:
         fits = fits and isinstance(each, tuple) and len(each) == rank
         for n in each:
-            fits = fits and isinstance(n, int) and n >= 1
+            fits = fits and isinstance(n, int) and 1 <= n <= LARGEST_INT32
     if not fits or rank < 1:
         raise LayerError(f"expects windows on {rank} spatial axes with a number for each, got {padding} and {sizes}")
+
+
+def check_padding(padding: Pairs) -> None:
+    """Expect padding that cuts nothing away: some kernels would, and some fail.
+
+    Raises: LayerError
+    """
+    for low, high in padding:
+        if low < 0 or high < 0:
+            raise LayerError(f"expects a non-negative padding, got {padding}")
 
 
 def check_room(x: Array, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> None:
@@ -129,6 +143,7 @@ def check_room(x: Array, window: Sizes, stride: Sizes, padding: Pairs, dilation:
     """
     shape = x.shape
     check_written_out(len(shape) - 2, padding, window, stride, dilation)
+    check_padding(padding)
     if shape[1] == 0:
         raise LayerError(f"expects at least one channel along axis 1, got {shape_text(x)}")
     for i, (k, (low, high), d) in enumerate(zip(window, padding, dilation, strict=True), start=2):
@@ -278,7 +293,7 @@ def add_windows(columns: Array, window: Sizes, *, stride: Sizes, dilation: Sizes
 
 
 def _is_int(value: Any) -> bool:
-    return is_int(value) and -MOST <= int(value) <= MOST
+    return is_int(value) and -LARGEST_INT32 <= int(value) <= LARGEST_INT32
 
 
 def _is_pair(value: Any) -> bool:

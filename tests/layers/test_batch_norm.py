@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import luxport as lp
-from luxport import initializers
+from luxport import initializers, ops
 from luxport.backend import dtype_name
 from luxport_conformance.compare import EPSILON
 
@@ -93,6 +93,29 @@ def test_running_statistics_stay_out_of_gradients(differentiating):
     xp = differentiating.xp
     gradient = lp.grad(lambda x: xp.sum(model(x, ps, st)[1]["running_var"]))(x)
     np.testing.assert_array_equal(differentiating.to_numpy(gradient), np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("norm", [ops.batch_norm, ops.instance_norm])
+def test_gradients_of_running_statistics(norm, differentiating):
+    """Expected from ``(x - mean) / sqrt(var + epsilon)``; in training y has nothing to do with them."""
+    x, mean, var = np.asarray([[[1.0, 2.0], [3.0, 5.0]]]), np.asarray([0.5, 1.0]), np.asarray([2.0, 4.0])
+    arrays = [differentiating.asarray(host.astype(np.float32)) for host in (x, mean, var)]
+    xp = differentiating.xp
+
+    def gradients(training):
+        options = {"training": training, "momentum": 0.1, "epsilon": 0.5}
+        for place in (1, 2):
+
+            def total(statistic, place=place):
+                x, *statistics = [*arrays[:place], statistic, *arrays[place + 1 :]]
+                return xp.sum(norm(x, None, None, *statistics, **options)[0])
+
+            yield differentiating.to_numpy(lp.grad(total)(arrays[place]))
+
+    over = var + 0.5
+    by_mean, by_var = -2 / np.sqrt(over), -(x - mean[:, None]).sum((0, 2)) / (2 * over**1.5)
+    np.testing.assert_allclose(list(gradients(False)), [by_mean, by_var], rtol=1e-6)
+    np.testing.assert_array_equal(list(gradients(True)), np.zeros((2, 2)))
 
 
 @pytest.mark.parametrize(

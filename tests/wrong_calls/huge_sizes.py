@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from judging import BACKENDS, Call, hold_doubles, hold_memory, judge_all, sweep
+from judging import BACKENDS, Call, hold_doubles, judge_all, sweep
 from right_calls import right_calls
 
 import luxport
@@ -24,7 +24,7 @@ from luxport_conformance.examples import EXAMPLES
 
 __all__ = ["calls"]
 
-HUGE = (10**9, 2**62)
+HUGE = (10**9, 2**31, 2**62, 2**70)
 SLOWEST = 2.0
 MEMORY = 2 << 30
 
@@ -95,8 +95,7 @@ def main() -> int:
         _, *names, _, backend, _, first = sys.argv
         hold_doubles(backend)
         luxport.setup(0, luxport.Dense(1, 1), backend=backend)
-        hold_memory(MEMORY)
-        judge_all(((name, _timed(call)) for name, call in calls(backend, tuple(names))), int(first))
+        judge_all(((name, _timed(call)) for name, call in calls(backend, tuple(names))), int(first), MEMORY)
         return 0
     _, *named = sys.argv
     return max([_report(backend, named[1:]) for backend in named[:1] or BACKENDS])

@@ -107,7 +107,7 @@ def hold_memory(most: int) -> None:
     """Let this process have so many bytes more and no others: what just fits the machine fills it for a minute."""
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (now + most, now + most))
+    resource.setrlimit(resource.RLIMIT_AS, (now + most, resource.RLIM_INFINITY))
 
 
 def hold_doubles(backend: str) -> None:
@@ -118,13 +118,17 @@ def hold_doubles(backend: str) -> None:
         jax.config.update("jax_enable_x64", True)
 
 
-def judge_all(calls: Iterable[Call], first: int) -> None:
-    """Judge the calls from a number on, and print two lines each: what a child process does."""
+def judge_all(calls: Iterable[Call], first: int, most: int) -> None:
+    """Judge the calls from a number on, and print two lines each: what a child process does.
+
+    Each call may have so many bytes more than the process has before it: compiled programs stay.
+    """
     for number, (name, call) in enumerate(calls):
         if number < first:
             continue
         print(f"@{number}\t{name}".replace("\n", " "), flush=True)
         faulthandler.dump_traceback_later(3 * SECONDS, exit=True)
+        hold_memory(most)
         verdict, text = judge(call)
         print(f"={verdict}\t{text!r}", flush=True)
     faulthandler.cancel_dump_traceback_later()
@@ -175,7 +179,9 @@ def sweep(backend: str, child: list[str]) -> list[Finding]:
 
 def _last_words(stderr: str) -> str:
     """Return on one line what a process said as it ended, from the dump of where it was on if there is one."""
-    dump = re.search(r"^(Timeout|Fatal Python error|Traceback)", stderr, re.MULTILINE)
+    dump = re.search(
+        r"^(Timeout|Fatal Python error|Traceback|F\d{4} |LLVM ERROR|terminate called)", stderr, re.MULTILINE
+    )
     said = stderr[dump.start() :] if dump else stderr[-1000:]
     return " / ".join(line.strip() for line in said.splitlines() if line.strip())[:1000]
 

@@ -23,10 +23,11 @@ import wrong_functions
 import wrong_kernels
 import wrong_layers
 import wrong_operations
-from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, hold_doubles, hold_memory, judge_all, sweep
+from judging import BACKENDS, Call, Finding, answered_otherwise, by_subject, hold_doubles, judge_all, sweep
 
 import luxport
 
+MEMORY = 4 << 30
 CALLS: dict[str, Callable[..., Iterator[Call]]] = {
     "layers": wrong_layers.calls,
     "operations": wrong_operations.calls,
@@ -61,9 +62,8 @@ def main() -> int:
     if options.child:
         hold_doubles(options.child)
         luxport.setup(0, luxport.Dense(1, 1), backend=options.child)  # a framework that is not held loads itself
-        hold_memory(4 << 30)
         os.chdir(tempfile.mkdtemp())  # where whatever is taken for a path may be written
-        judge_all(calls(options.of, options.child, only, options.every), options.first)
+        judge_all(calls(options.of, options.child, only, options.every), options.first, MEMORY)
         return 0
     bad, before = False, None
     for backend in options.backends.split(","):

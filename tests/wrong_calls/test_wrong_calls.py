@@ -10,6 +10,7 @@ import zlib
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 import wrong_functions
 import wrong_layers
@@ -18,6 +19,7 @@ from judging import BACKENDS, Finding, answered_otherwise, judge, sweep
 from right_calls import right_calls
 
 import luxport
+from luxport import ops
 from luxport_conformance.examples import EXAMPLES
 
 RIGHT = {right.name: right for right in reversed(list(right_calls()))}
@@ -97,6 +99,52 @@ def test_every_backend_answers_in_the_same_words():
         unlike = answered_otherwise(list(told.values()), found)
         assert len(found) >= len(told) > 150
         assert not unlike, [(backend, a.name, a.answer, b.answer) for a, b in unlike]
+
+
+WINDOWS = ("window", "stride", "dilation", "output_size", "output_padding", "padding")
+
+
+def begun_with(value, number):
+    return (begun_with(value[0], number), *value[1:]) if isinstance(value, tuple) else number
+
+
+def made_wrong():
+    """Yield calls of every operation with one number that some kernel cannot hold, and what the refusal says."""
+    for right in RIGHT.values():
+        for name, value in right.options.items():
+            if name in WINDOWS and value not in ((), None):
+                yield right, {name: begun_with(value, 2**31)}, name
+            if isinstance(value, float):
+                yield right, {name: 2**70}, name
+        if "padding" in right.options and "transpose" not in right.name:  # whose padding cuts
+            yield right, {"padding": begun_with(right.options["padding"], -1)}, "padding"
+        if "hop_length" in right.options:
+            yield right, {"hop_length": 2**31}, "hop_length"
+        if right.name in ("random_bits", "uniform", "normal", "keep_mask"):
+            yield right, {"shape": (2**32, 3)}, "shape"
+
+
+def test_numbers_that_kernels_cannot_hold_are_refused_before_them():
+    """A stride of 2^31 ended the process of whoever uses TensorFlow: on every backend the same guard is before it."""
+    wrong = list(made_wrong())
+    assert len(wrong) > 90
+    for right, change, word in wrong:
+        with pytest.raises(luxport.LayerError, match=rf"{word}|fit into memory"):
+            right.function(*right.arrays, **{**right.options, **change})
+
+
+def test_tensorflow_counts_in_32_bits():
+    x, key = (luxport.asarray(host, backend="tf") for host in (np.ones((3, 2), "f4"), np.zeros(2, "i4")))
+    index, counter = (luxport.asarray(host, backend="tf") for host in (np.zeros(3, "i4"), np.asarray(0, "i4")))
+    for call in (
+        lambda: ops.scatter(x, index, size=2**31),
+        lambda: ops.segment_reduce(x, index, op="sum", size=2**31),
+        lambda: ops.uniform(key, counter, shape=(2**16, 2**15)),
+    ):
+        with pytest.raises(luxport.LayerError, match="as far as TensorFlow counts|fit into memory"):
+            call()
+    with pytest.raises(luxport.LayerError, match=r"sizes that are known .* \(3, None\)"):
+        ops.uniform(key, counter, shape=(3, None))
 
 
 def test_huge_sizes_are_told_at_once():

@@ -38,7 +38,7 @@ def calls(backend: str) -> Iterator[Call]:
     for turn in range(ROUNDS[backend]):
         for place, right in enumerate(rights):
             yield (
-                f"{right.name}: at random, {turn}",
+                f"{right.name} ({place}): at random, {turn}",
                 partial(_run, right, backend, random.Random(f"{place}/{turn}")),
             )
 

@@ -15,6 +15,7 @@ from luxport.ops._operation import definition_of
 from luxport.ops._random_bits import threefry_words
 from luxport.transforms.program_limit import MOST_PROGRAMS
 from luxport_tf import xp
+from luxport_tf.ops.counting import expect_countable
 
 __all__ = ["alpha_dropout", "dropout", "random_bits"]
 
@@ -45,6 +46,7 @@ def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
     if not all(isinstance(n, int) for n in shape):
         return _bits_of_unknown_size(key, counter, shape)
     size = math.prod(shape)
+    expect_countable("random numbers", size)
     with tf.device(key.device):
         bits = _program(_round_up(size))(tf.convert_to_tensor(key), tf.convert_to_tensor(counter))
     return tf.reshape(bits[:size], shape)

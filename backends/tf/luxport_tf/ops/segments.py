@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from luxport_tf.ops.counting import expect_countable
+
 __all__ = ["reduce_known_segments"]
 
 _CALLS = {
@@ -19,6 +21,7 @@ _CALLS = {
 
 def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
     """One call, whose extremes of nothing are the last finite numbers."""
+    expect_countable("segments", size)
     if segments.dtype not in (tf.int32, tf.int64):
         segments = tf.cast(segments, tf.int64)
     if op in ("sum", "prod") and src.dtype.is_floating and src.dtype.size < 4:

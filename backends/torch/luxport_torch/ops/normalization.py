@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from luxport import ops
@@ -33,7 +35,7 @@ def batch_norm(
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
-    if not _native(x, running_mean, running_var, scale, bias):
+    if not _native(x, (running_mean, running_var), scale, bias):
         return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
     expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
     if not training and running_mean is not None:
@@ -75,7 +77,7 @@ def instance_norm(
         return batch_norm(x, scale, bias, running_mean, running_var, **options)
     # What the kernel has found is only seen in the running statistics.
     blind = may_look(x) and (momentum == 0 or epsilon < 1e-20)
-    if not _native(x, running_mean, running_var, scale, bias) or 0 in x.shape or blind or _seen_by_none(x):
+    if not _native(x, (running_mean, running_var), scale, bias) or 0 in x.shape or blind or _seen_by_none(x):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = running_mean.clone(), running_var.clone()
     y = torch.instance_norm(x, scale, bias, new_mean, new_var, True, momentum, epsilon, True)
@@ -158,15 +160,15 @@ def _one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
     return all(parameter is None or parameter.dtype == x.dtype for parameter in parameters)
 
 
-def _native(x: torch.Tensor, running: torch.Tensor | None, *others: torch.Tensor | None) -> bool:
-    """Tell whether the kernel takes these: one dtype, no transform that forbids changes in place.
+def _native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: torch.Tensor | None) -> bool:
+    """Tell whether the kernel takes these: one dtype, no gradient nor transform that forbids changes in place.
 
     And one number for each channel: it reads beyond the memory of fewer. The definition says what is wrong.
     """
     if x.ndim < 2 or sums_in_half(x) or torch._C._are_functorch_transforms_active():
         return False
     shape, kind = x.shape[1:2], x.dtype
-    for parameter in (running, *others):
+    for parameter in (*running, *others):
         if parameter is not None and (parameter.dtype != kind or parameter.shape != shape):
             return False
-    return running is None or not running.requires_grad
+    return not any([part is not None and part.requires_grad for part in running])
