@@ -421,3 +421,58 @@ def test_what_sources_have_of_attention_padding_and_initial_values():
     one, other = [found["model"](given, ps, st)[0] for given in (x, later)]
     np.testing.assert_array_equal(one[:, :3], other[:, :3])
     assert np.abs(one[:, 3:] - other[:, 3:]).max() > 0.1
+
+
+def test_what_sources_have_of_lists_and_choices():
+    found = ported("""
+    using Flux
+    network(n) = Chain(later(n), Dense(n => 1))
+    const later = (n; act = relu) -> Dense(n => n, act)
+    chosen(last, act) = Dense(2 => 3, ifelse(last, identity, act))
+    function wide(n, deep)
+        w = 1
+        deep && (w = 2n)
+        deep || (w = 3)
+        Dense(n => w)
+    end
+    function joined(sizes)
+        pairs = collect(zip(sizes[1:end-1], sizes[2:end]))
+        Chain([Dense(a => b) for (a, b) in pairs]..., Dense(pairs[end][2] => 1))
+    end
+    function hidden(a, b, n)
+        sizes = vcat(a, [b for _ in 1:n])
+        Chain([Dense(i => o) for (i, o) in zip(sizes[1:end-1], sizes[2:end])]...)
+    end
+    repeated = Chain(map(n -> Dense(n => n), ntuple(Returns(3), 2))...)
+    second(x, o) = Flux.gate(x, o, 2)
+    one, other = network(3), joined([3, 4, 5])
+    two, three = hidden(2, 3, 2), (chosen(true, relu), chosen(false, relu), wide(3, true), wide(3, false))
+    """)
+    dense = luxport.Dense
+    assert found["one"] == luxport.Chain(dense(3, 3, luxport.relu), dense(3, 1))
+    assert found["other"] == luxport.Chain(dense(3, 4), dense(4, 5), dense(5, 1))
+    assert found["two"] == luxport.Chain(dense(2, 3), dense(3, 3))
+    assert list(found["three"]) == [dense(2, 3), dense(2, 3, luxport.relu), dense(3, 6), dense(3, 3)]
+    assert found["repeated"] == luxport.Chain(dense(3, 3), dense(3, 3))
+    np.testing.assert_array_equal(found["second"](np.arange(12.0).reshape(2, 6), 3), [[3, 4, 5], [9, 10, 11]])
+
+
+def test_places_from_one_are_from_zero_in_an_embedding_alone():
+    found = ported("""
+    using Flux
+    struct Net
+        token
+        position
+        counter
+    end
+    Flux.@layer Net
+    function (m::Net)(x)
+        T, B = size(x)
+        m.token(x) .+ m.position(1:T) .+ m.counter(2:3)
+    end
+    model = Net(Embedding(5 => 2), Embedding(7 => 2), identity)
+    """)
+    ps, st = luxport.setup(0, found["model"])
+    y, _ = found["model"](np.zeros((2, 3), np.int32), ps, st)
+    wanted = ps["token"]["weight"][0] + ps["position"]["weight"][:3] + np.asarray([2, 3])
+    np.testing.assert_allclose(y, np.tile(wanted, (2, 1, 1)), rtol=1e-6)

@@ -14,7 +14,14 @@ from luxport.porting.translate.writing import operand
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["either", "loop", "loop_while", "shortcut", "when"]
+__all__ = ["either", "loop", "loop_while", "shortcut", "unbracketed", "when"]
+
+
+def unbracketed(node: Node) -> Node:
+    """Return what stands in brackets, as assignments do after ``&&``."""
+    while node.type == "parenthesized_expression" and len(parts(node)) == 1:
+        (node,) = parts(node)
+    return node
 
 
 def shortcut(here: Scope, node: Node, last: bool) -> Scope:
@@ -22,7 +29,7 @@ def shortcut(here: Scope, node: Node, last: bool) -> Scope:
     left, operator, right = parts(node)
     condition = here.condition(left)
     here.put(f"if not {operand(condition)}:" if text(operator) == "||" else f"if {condition.text}:")
-    after = _inside(here, [right], False)
+    after = _inside(here, [unbracketed(right)], False)
     if last:
         here.put("return None")
     return after
@@ -34,7 +41,7 @@ def either(here: Scope, node: Node) -> Scope:
     head = f"if {here.condition(test).text}:"
     for body in (yes, no):
         here.put(head)
-        here = _inside(here, [] if text(body) == "nothing" else [body], False)
+        here = _inside(here, [] if text(body) == "nothing" else [unbracketed(body)], False)
         head = "else:"
     return here
 

@@ -9,7 +9,7 @@ from luxport.porting.translate.containers import connection
 from luxport.porting.translate.drawn import array_drawn
 from luxport.porting.translate.functions import ARRAYS, of_elements
 from luxport.porting.translate.methods import chosen_method
-from luxport.porting.translate.numbers import of_numbers, rounded
+from luxport.porting.translate.numbers import if_else, of_numbers, rounded
 from luxport.porting.translate.operators import operator_called
 from luxport.porting.translate.options import initializer_called
 from luxport.porting.translate.parse import (
@@ -42,6 +42,10 @@ def _part_called(here: Scope, callee: Code, given: Arguments) -> Code:
         given.only("mask")
         return here.helper("masked", [callee, *map(here.code, [given.named["mask"], *given.positional])])
     given.only()
+    if callee.kind == "bound" and len(given.positional) == 1 and given.positional[0].type == "range_expression":
+        counted = here.code(given.positional[0])
+        here.piece.uses_xp = True
+        return here.helper("at_places", [callee, counted, Code("xp")])
     values = [here.code(value) for value in given.positional]
     splat = any(value.text.startswith("*") for value in values)
     if splat and callee.kind != "bound":
@@ -216,6 +220,8 @@ def _of_packages(here: Scope, node: Node, name: str, given: Arguments) -> Code |
         return call("luxport.SamePad", [], None, "padding")
     if name in DEVICE_MAKERS:
         return device(here)
+    if name == "ifelse" and here.mode == "build" and node.type == "call_expression":
+        return if_else(here, given)
     if name in ("merge", "NamedTuple"):
         return _merged(here, name, given)
     for table in (SEQUENCES, here.source.table.layers, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):

@@ -125,7 +125,7 @@ def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Param
         if not given.first:
             raise Unported("an operation on arrays in a function without one")
         start = len(given.opening)
-        if any("xp." in line for line in piece.lines):
+        if any(re.search(r"\bxp\b", line) for line in piece.lines):
             space = _space(inside, head, given.first, piece.lines[start:])
             piece.lines.insert(start, f"{' ' * inside.indent}xp = {space}")
     if not any(line.strip() and not line.lstrip().startswith("#") for line in piece.lines):

@@ -145,6 +145,16 @@ def _softmax(name: str) -> Builder:
     return build
 
 
+def _gate(here: Scope, given: Arguments) -> Code:
+    """``Flux.gate(x, h, n)``: the n-th h features."""
+    given.only()
+    x, size, number = [here.code(node) for node in exactly(given, 3)]
+    if here.mode != "array" or x.kind not in ("array", "bound", "unknown") or not number.text.isdigit():
+        raise Unported("a gate that is not in place")
+    start = f"{operand(size)} * {int(number.text) - 1}" if number.text != "1" else "0"
+    return Code(f"{operand(x)}[..., {start}:{operand(size)} * {number.text}]", "array")
+
+
 def _causal_mask(here: Scope, given: Arguments) -> Code:
     x = only(here, given, "dims")
     options = {"axis": Code(axis_of(given.named["dims"]))} if "dims" in given.named else {}
@@ -212,6 +222,7 @@ ARRAYS: Mapping[str, Builder] = {
     "batched_mul": _batched,
     "chunk": _chunk,
     "cumsum": _cumulated,
+    "gate": _gate,
     "logsoftmax": _softmax("logsoftmax"),
     "maximum": _reduction("max"),
     "make_causal_mask": _causal_mask,

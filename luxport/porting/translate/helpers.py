@@ -89,6 +89,18 @@ HELPERS: Mapping[str, str] = {
     if isinstance(value, luxport.Layer):
         return luxport.FrozenLayer(value)
     return luxport.non_trainable(value) if getattr(value, "trainable", False) else value''',
+    "at_places": '''def at_places(part, places, xp):
+    """Call a layer with a range of whole numbers; those that an Embedding takes are counted from 0 here."""
+    first = 1 if isinstance(getattr(part, "model", part), luxport.Embedding) else 0
+    return part(xp.asarray([place - first for place in places]))''',
+    "listed": '''def listed(*xs):
+    """Join numbers and lists of them to one list."""
+    found = []
+    for x in xs:
+        if luxport.backend.is_array(x):
+            raise NotImplementedError("not ported: vcat of arrays where layers are made")
+        found.extend(x if isinstance(x, (tuple, list, range)) else [x])
+    return found''',
     "masked": '''def masked(part, mask, q, k=None, v=None):
     """Call an attention with a mask."""
     if not isinstance(getattr(part, "model", part), luxport.MultiHeadAttention):

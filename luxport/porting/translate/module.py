@@ -274,6 +274,7 @@ def _announce(here: Scope, statements: list[Node]) -> Scope:
     """Return a scope in which functions are known before their definitions, where others may call them."""
     structs = here.source.structs
     functions = [(text(head.named_children[0]), node) for node in statements if (head := signature(node))]
+    functions += _arrows(statements)
     functions = [(name, node) for name, node in functions if name not in structs]
     kinds = {name: "builder" for name, struct in structs.items() if struct.is_layer}
     kinds |= {name: "function" for name, _ in functions}
@@ -289,6 +290,17 @@ def _announce(here: Scope, statements: list[Node]) -> Scope:
             kinds[name] = "builder"
             makers += callers.get(name, [])
     return here.binding(kinds)
+
+
+def _arrows(statements: list[Node]) -> list[tuple[str, Node]]:
+    """Return the functions that a file assigns to a name, and to that name nothing else."""
+    found: dict[str, list[Node]] = {}
+    for statement in statements:
+        node = statement.named_children[0] if statement.type == "const_statement" else statement
+        if node.type == "assignment" and head_of(node) is None and node.named_children[0].type == "identifier":
+            found.setdefault(text(node.named_children[0]), []).append(node)
+    alone = [(name, nodes[0]) for name, nodes in found.items() if len(nodes) == 1]
+    return [(name, node) for name, node in alone if node.named_children[-1].type == "arrow_function_expression"]
 
 
 def _called_in(node: Node) -> set[str]:

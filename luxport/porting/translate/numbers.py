@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 
 from luxport.porting.translate.options import exactly, only
-from luxport.porting.translate.parse import Arguments, Unported, text
-from luxport.porting.translate.scope import Builder, Scope
+from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
+from luxport.porting.translate.scope import Builder, Scope, makes_layers
 from luxport.porting.translate.writing import Code, call, operand
 
-__all__ = ["NUMBERS", "PIPED", "of_numbers", "rounded", "truncated"]
+__all__ = ["NUMBERS", "PIPED", "if_else", "of_numbers", "rounded", "truncated"]
 
 
 def truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -174,10 +174,28 @@ def _is_nothing(here: Scope, given: Arguments) -> Code:
     return Code(f"{operand(only(here, given))} is None", "flag", True)
 
 
+def if_else(here: Scope, given: Arguments) -> Code:
+    """``ifelse(condition, a, b)`` where layers are made."""
+    given.only()
+    condition, yes, no = exactly(given, 3)
+    if here.mode != "build":
+        raise Unported("ifelse without a dot is no function of arrays")
+    layers = any(makes_layers(here, value) or last_name(value) == "flatten" for value in (yes, no))
+    read = here.layer_or_number if layers else here.code
+    asked, values = here.condition(condition), [read(value) for value in (yes, no)]
+    kind = values[0].kind if values[0].kind == values[1].kind else "unknown"
+    return Code(f"{operand(values[0])} if {operand(asked)} else {operand(values[1])}", kind, True)
+
+
 def _as_list(name: str) -> Builder:
     """``Tuple(xs)`` and ``collect(xs)``, which are lists here."""
 
     def build(here: Scope, given: Arguments) -> Code:
+        inner = given.positional[0] if len(given.positional) == 1 else None
+        if inner is not None and last_name(inner.named_children[0] if inner.named_children else inner) == "zip":
+            sequences = [here.code(node) for node in arguments(inner).positional]
+            if here.mode == "build" and "zip" not in here.kinds:  # pairs of what lists hold
+                return Code(f"[*zip({', '.join(entry.text for entry in sequences)})]", "layers")
         x = only(here, given)
         if x.kind not in ("layers", "sizes", "several"):
             raise Unported(f"{name} of something that is no list")

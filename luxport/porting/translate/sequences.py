@@ -226,7 +226,7 @@ def _plus_one(number: Code) -> str:
     return f"{operand(number) if looser else number.text} + 1"
 
 
-_LOOSER = (" if ", " or ", " and ", " | ", " & ", " << ", " >> ")
+_LOOSER = (" if ", " or ", " and ", " | ", " & ", " ^ ", " << ", " >> ")
 """What binds less than a sum."""
 
 
@@ -288,6 +288,13 @@ def ntuple(here: Scope, given: Arguments) -> Code:
     """Return ``ntuple(i -> f(i), n)`` as a list."""
     given.only()
     function, count = given.positional
+    if function.type == "call_expression" and text(function.named_children[0]) in ("Returns", "Base.Returns"):
+        (value,) = arguments(function).positional
+        number, repeated = here.code(count), here.code(value)
+        if number.kind not in ("number", "unknown"):
+            raise Unported("a number expected")
+        kind = "sizes" if repeated.kind == "number" else "layers"
+        return Code(f"[{repeated.text} for _ in range({number.text})]", kind)
     if function.type != "arrow_function_expression":
         raise Unported("a sequence made by a function that is not written in place")
     variable, *body = function.named_children

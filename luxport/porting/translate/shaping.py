@@ -126,6 +126,9 @@ def _joined(name: str) -> Builder:
         kinds = {value.kind for value in values}
         if here.mode != "build":
             return here.helper(name, values)
+        several = kinds & {"sizes", "layers"} and kinds <= {"number", "sizes", "layers", "unknown"}
+        if name == "vcat" and several and kinds & {"layers", "unknown"}:
+            return here.helper("listed", values).of_kind("layers")
         if name != "vcat" or "sizes" not in kinds or not kinds <= {"number", "sizes"}:
             raise Unported("an operation on arrays outside of a function")
         entries = [Code(f"*{operand(value)}") if value.kind == "sizes" else value for value in values]

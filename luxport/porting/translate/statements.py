@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.errors import FileFormatError
-from luxport.porting.translate.branches import either, loop, loop_while, shortcut, when
+from luxport.porting.translate.branches import either, loop, loop_while, shortcut, unbracketed, when
 from luxport.porting.translate.definitions import define, signature
 from luxport.porting.translate.flux_training import flux_training
 from luxport.porting.translate.parse import (
@@ -252,6 +252,7 @@ def _constructor(here: Scope, node: Node, struct: Struct) -> None:
 
 def _acts(node: Node) -> bool:
     """Whether an expression is there for what it does, not for its value."""
+    node = unbracketed(node)
     if node.type == "call_expression":
         name = last_name(node.named_children[0])
         return name.endswith("!") or name in ("error", "print", "println", "throw")
