@@ -114,3 +114,33 @@ def test_bits_of_whole_numbers():
     found = ported("\n".join(["a = 7", "b = 3", *(f"v{place} = {julia}" for place, julia in enumerate(numbers))]))
     assert {julia: found[f"v{place}"] for place, julia in enumerate(numbers)} == numbers
     assert ported("a = 7\nv = a ∉ (1, 2) ? 1 : 2\nw = √16 + 1")["w"] == 5
+
+
+# Julia's manual ("Functions", "The return Keyword"): the last expression evaluated is the value, an assignment's is
+# what is assigned, and push! gives the vector.
+VALUES = {
+    "f(x) = begin\n a, b = x .+ 1, 2x\nend": (X + 1, 2 * X),
+    "function f(x)\n y = x .+ 1\nend": X + 1,
+    "function f(x)\n y = x\n y += 1\nend": X + 1,
+    "function f(x)\n n = 2\n if n > 1\n  y = x .* n\n else\n  y = x\n end\nend": 2 * X,
+}
+
+
+@pytest.mark.parametrize("julia", VALUES)
+def test_a_last_assignment_is_the_value_of_a_function(julia):
+    np.testing.assert_array_equal(np.asarray(ported(julia)["f"](X)), np.asarray(VALUES[julia]))
+
+
+def test_vectors_of_one_entry_and_what_push_gives():
+    found = ported("""
+    added(layers, n) = push!(layers, Dense(n => n))
+    function network(n)
+        layers = [
+            Dense(n => 2)
+        ]
+        Chain(added(layers, 2)...)
+    end
+    model = network(3)
+    """)
+    assert found["model"] == luxport.Chain(luxport.Dense(3, 2), luxport.Dense(2, 2))
+    assert translate("using Flux\nf(a) = [a;]\ng(a) = [\n a\n a\n]").holes

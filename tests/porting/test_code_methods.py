@@ -3,6 +3,7 @@
 Which method Julia calls is from its manual, "Methods": the most special one that the arguments' types allow.
 """
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -445,6 +446,8 @@ def test_what_sources_have_of_lists_and_choices():
     end
     repeated = Chain(map(n -> Dense(n => n), ntuple(Returns(3), 2))...)
     second(x, o) = Flux.gate(x, o, 2)
+    skipping(layer, join) = SkipConnection(layer, join)
+    skips = skipping(Dense(2 => 2), +)
     one, other = network(3), joined([3, 4, 5])
     two, three = hidden(2, 3, 2), (chosen(true, relu), chosen(false, relu), wide(3, true), wide(3, false))
     """)
@@ -454,6 +457,7 @@ def test_what_sources_have_of_lists_and_choices():
     assert found["two"] == luxport.Chain(dense(2, 3), dense(3, 3))
     assert list(found["three"]) == [dense(2, 3), dense(2, 3, luxport.relu), dense(3, 6), dense(3, 3)]
     assert found["repeated"] == luxport.Chain(dense(3, 3), dense(3, 3))
+    assert found["skips"] == luxport.SkipConnection(dense(2, 2), operator.add)
     np.testing.assert_array_equal(found["second"](np.arange(12.0).reshape(2, 6), 3), [[3, 4, 5], [9, 10, 11]])
 
 

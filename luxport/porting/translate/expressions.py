@@ -93,6 +93,28 @@ def _vector(here: Scope, node: Node) -> Code:
     return group("[", entries, "]", "sizes" if kinds == {"number"} else "layers")
 
 
+def _operator(here: Scope, node: Node) -> Code:
+    """An operator handed on as a function, where it is the same of numbers and of arrays."""
+    name = _AS_FUNCTIONS.get(text(node))
+    if name is None:
+        raise Unported("no counterpart of a operator")
+    return Code(name, "function")
+
+
+_AS_FUNCTIONS = {"+": "operator.add", ".+": "operator.add", "-": "operator.sub", ".-": "operator.sub"}
+_AS_FUNCTIONS |= {".*": "operator.mul"}
+
+
+def _matrix(here: Scope, node: Node) -> Code:
+    """A vector of one entry that stands on a line of its own, which the grammar takes for a matrix."""
+    rows = [parts(row) for row in parts(node)]
+    if len(rows) != 1 or len(rows[0]) != 1 or any(child.type == ";" for child in node.children):
+        raise Unported("no counterpart of a matrix expression")
+    (entry,) = rows[0]
+    code = here.layer_or_number(entry) if here.mode == "build" else here.code(entry)
+    return group("[", [code], "]", "sizes" if code.kind == "number" else "layers")
+
+
 def _splat(here: Scope, node: Node) -> Code:
     code = here.code(node.named_children[0])
     opening = f"*{code.opening}" if code.opening else ""
@@ -179,6 +201,8 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "float_literal": _float,
     "identifier": _named,
     "if_statement": chosen,
+    "matrix_expression": _matrix,
+    "operator": _operator,
     "index_expression": index,
     "integer_literal": _integer,
     "juxtaposition_expression": binary,

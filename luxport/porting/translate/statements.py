@@ -105,13 +105,15 @@ def statement(here: Scope, node: Node, last: bool) -> Scope:
         here.put_code("return ", here.code(node.named_children[-1].named_children[0]))
     elif kind == "compound_assignment_expression":
         _compound(here, node)
+        if last:
+            here.put(f"return {here.name(text(parts(node)[0]))}")
     elif kind in ("break_statement", "continue_statement"):
         here.put(kind.partition("_")[0])
     elif kind == "return_statement":
         given = parts(node)
         here.put_code("return ", here.value(given[0]) if given else Code("None"))
     elif kind == "call_expression" and _is_statement(here, node, last):
-        _call(here, node)
+        _call(here, node, last)
     elif last:
         here.put_code("return ", here.value(node))
     elif kind in ("string_literal", "prefixed_string_literal", "identifier") or text(node) == "nothing":
@@ -134,12 +136,14 @@ def _is_statement(here: Scope, node: Node, last: bool) -> bool:
     return not last and (last_name(function) in ("print", "println") or (here.indent > 0 and own))
 
 
-def _call(here: Scope, node: Node) -> None:
+def _call(here: Scope, node: Node, last: bool) -> None:
     name = last_name(node.named_children[0])
     if name in ("print", "println"):
         here.put(remark(one_line(node)))
     elif name in ("append!", "push!"):
         _pushed(here, node)
+        if last:
+            here.put_code("return ", here.code(arguments(node).positional[0]))
     elif name in ("error", "throw"):
         here.put(f"raise ValueError({one_line(node)!r})")
     else:
@@ -159,7 +163,7 @@ def _assignment(here: Scope, node: Node, last: bool) -> Scope:
     if is_named_tuple(target):
         raise Unported("fields taken out of a struct by their names")
     value, names = values[0], names_in(target)
-    name = here.name(text(target)) if target.type == "identifier" else ""
+    name = written = here.name(text(target)) if target.type == "identifier" else ""
     here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
     compact = text(value).startswith(("@compact", "Lux.@compact"))
     if name and (value.type == "arrow_function_expression" or compact):
@@ -183,8 +187,8 @@ def _assignment(here: Scope, node: Node, last: bool) -> Scope:
             if name
             else dict.fromkeys(names, several.pop() if len(several) == 1 else "unknown")
         )
-    if last and name:
-        here.put(f"return {name}")
+    if last:  # what is assigned is the value of the assignment
+        here.put(f"return {name or written}")
     return here.binding(kinds)
 
 
