@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib.metadata  # noqa: F401, in which luxport looks for backends at some first use
 import random
 import sys
 from contextlib import suppress
@@ -24,190 +23,15 @@ from types import ModuleType
 from typing import Any
 
 from bounded import Attack, held, main
+from hostile_julia import TRAPPED, Grown
 
+from luxport.backend import find_owner
 from luxport.porting import FileFormatError
 from luxport.porting.translate import translate
+from luxport.porting.translate.helpers import HELPERS
 
 LOOKING = ("compile", "open 'ported'", "open '<unknown>'")
 """The Python that comes out is parsed, to look at it; of an error in it Python itself looks for the line."""
-
-TRAPPED = ("exec", "eval", "open", "compile", "__import__", "input", "print", "breakpoint", "getattr", "setattr")
-TRAPPED += ("globals", "locals", "vars", "delattr", "memoryview", "exit", "quit", "help")
-
-BREAKS = ("\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\0", "\x1b[2J", "\u202e", '"""', "\\", "'")
-PAYLOADS = (
-    "print('stranger')",
-    "exec('1')",
-    "import os",
-    "__import__('os')",
-    "coding: utf-7",
-    "x\n    print(1)",
-    "eval('1')",
-)
-NAMES = (
-    *TRAPPED,
-    "𝐞𝐱𝐞𝐜",
-    "ｅｖａｌ",
-    "ﬁlter",
-    "__builtins__",
-    "__class__",
-    "__getattr__",
-    "_x",
-    "x",
-    "y",
-    "n",
-    "model",
-)
-NAMES += ("luxport", "math", "xp", "not_ported", "spatial", "self", "rng", "lambda", "None", "type", "match", "S", "T")
-NAMES += ("gi_frame", "f_globals", "format", "σ", "x!", "h²", "é", "functools", "operator", "dataclasses", "object")
-NUMBERS = (
-    "1",
-    "2",
-    "3",
-    "1e999",
-    "0x1p3",
-    "007",
-    "0b11",
-    "9" * 30,
-    "9" * 5000,
-    "1f0",
-    "1_0",
-    "Inf",
-    "0x" + "f" * 20,
-    "'\\0'",
-)
-
-ATTACKS = (
-    'f(x = "a\nprint(1)\n") = Dense(x => 1)\nmodel = f(3)',
-    'function f(x::Foo"a\nprint(1)\n")\n    g(x)\nend',
-    'm = Chain(Dense(1 => 2; var"a\nprint(1)\n#" = 3))',
-    'm = Chain(exec("print(1)"))\nexec(x) = Dense(x => 1)',
-    'm = Chain(eval("1"), open("x"), __import__("os"))\neval(x) = Dense(x => 1)\nopen(x) = Dense(x => 1)',
-    'Base.@kwdef struct S\n    a::Int = exec("1")\n    exec_::Int = 3\nend\nexec(x) = x\nm = S()',
-    'm = Chain(𝐞𝐱𝐞𝐜("print(1)"))\n𝐞𝐱𝐞𝐜(x) = Dense(x => 1)',
-    "using Lux\nm = @compact(exec=Dense(1 => 2)) do x\n    @return exec(x)\nend",
-    "struct S\n    gi_frame::Int\n    __class__::Int\nend\nf(x) = x.__class__.gi_frame\nm = f(S(1, 2))",
-    "# coding: utf-7\n# +AAo-print(1)\nm = Dense(1 => weird(3))",
-    "__builtins__ = Dense(1 => 2)\n__getattr__(x) = Dense(x => 1)\nprint = 3\nluxport = 2\nm = Dense(luxport => print)",
-    'struct var"A\nprint(1)\n"\n    x\nend\n(m::var"A\nprint(1)\n")(y) = m.x(y)',
-)
-
-
-class Grown:
-    """A source that grows."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
-
-    def source(self) -> str:
-        lines = [self.rng.choice(("using Flux", "using Lux", ""))]
-        lines += [self.statement(3) for _ in range(self.rng.randrange(1, 6))]
-        text = "\n".join(lines)
-        if self.rng.random() < 0.15:
-            at = self.rng.randrange(len(text) + 1)
-            text = text[:at] + self.rng.choice(BREAKS) + text[at + self.rng.randrange(3) :]
-        return text
-
-    def name(self) -> str:
-        pick = self.rng.random()
-        if pick < 0.05:
-            return f'var"{self.text()}"'
-        return self.rng.choice(NAMES if pick < 0.7 else ("x", "y", "n", "model"))
-
-    def text(self) -> str:
-        return "".join(self.rng.choice((*BREAKS, *PAYLOADS, " ", "a")) for _ in range(self.rng.randrange(1, 4)))
-
-    def string(self) -> str:
-        mark = self.rng.choice(('"', '"', '"""', "`"))
-        return f"{self.rng.choice(('', '', 'r', 'raw'))}{mark}{self.text().replace(mark, '')}{mark}"
-
-    def statement(self, depth: int) -> str:
-        name, expression = self.name(), self.expression
-        inner = (
-            "\n".join(f"    {self.statement(depth - 1)}" for _ in range(self.rng.randrange(1, 3))) if depth else "    x"
-        )
-        match self.rng.randrange(14):
-            case 0 | 1 | 2:
-                return f"{name} = {self.layer(depth)}"
-            case 3:
-                return f"{name} = {expression(depth)}"
-            case 4 | 5:
-                return f"{name}({self.parameters(depth)}) = {self.layer(depth)}"
-            case 6:
-                return f"function {name}({self.parameters(depth)})\n{inner}\n    {self.layer(depth)}\nend"
-            case 7:
-                ends = ("", "::Int", f" = {expression(1)}", f"::Int = {expression(1)}")
-                fields = "\n".join(f"    {self.name()}{self.rng.choice(ends)}" for _ in range(self.rng.randrange(1, 4)))
-                head = self.rng.choice(("struct ", "Base.@kwdef struct ", "mutable struct "))
-                base = self.rng.choice(("", "", " <: Lux.AbstractLuxLayer", f" <: {self.name()}"))
-                field = self.name()
-                call = f"(m::{name})(x) = m.{field}({expression(1)})"
-                return f"{head}{name}{base}\n{fields}\nend\n{call}\n{field} = {name}({expression(1)})"
-            case 8:
-                return f"for {self.name()} in {expression(1)}\n{inner}\nend"
-            case 9:
-                return f"if {expression(1)}\n{inner}\nend"
-            case 10:
-                return f"# {self.text()}"
-            case 11:
-                return f"#= {self.text()} =#"
-            case 12:
-                body = f"do x\n    {expression(depth)}\nend"
-                return f"{name} = @compact({self.name()}={self.layer(1)}, {self.name()}={expression(1)}) {body}"
-            case _:
-                return self.rng.choice(
-                    (f"@info {self.string()}", f"error({self.string()})", f"push!({name}, {self.layer(1)})")
-                )
-
-    def parameters(self, depth: int) -> str:
-        one = [
-            f"{self.name()}{self.rng.choice(('', '', '::Int', f'={self.expression(1)}'))}"
-            for _ in range(self.rng.randrange(3))
-        ]
-        return ", ".join(one) + (f"; {self.name()}={self.expression(1)}" if self.rng.random() < 0.3 and depth else "")
-
-    def layer(self, depth: int) -> str:
-        if depth <= 0:
-            return "Dense(1 => 2)"
-        match self.rng.randrange(7):
-            case 0 | 1:
-                return f"Chain({self.layer(depth - 1)}, {self.expression(depth - 1)})"
-            case 2:
-                return f"Dense({self.expression(1)} => {self.expression(1)}, {self.expression(1)})"
-            case 3:
-                return f"Chain(; {self.name()}={self.layer(depth - 1)})"
-            case 4:
-                return f"Parallel({self.expression(1)}, {self.layer(depth - 1)}; {self.name()}={self.expression(1)})"
-            case 5:
-                return f"Chain({self.name()} -> {self.expression(depth - 1)}, {self.layer(depth - 1)})"
-            case _:
-                return f"Chain({self.layer(depth - 1)}; name={self.string()})"
-
-    def expression(self, depth: int) -> str:
-        if depth <= 0:
-            return self.rng.choice((self.rng.choice(NUMBERS), self.name(), self.string()))
-        one = self.expression(depth - 1)
-        match self.rng.randrange(12):
-            case 0 | 1 | 2:
-                return f"{self.name()}({one})"
-            case 3:
-                return f"{one} {self.rng.choice('+-*/^')} {self.rng.choice(NUMBERS)}"
-            case 4:
-                return f"({self.name()} = {one},)"
-            case 5:
-                return f"[{one} for {self.name()} in 1:{self.rng.randrange(4)}]"
-            case 6:
-                return f"{self.name()}.{self.name()}"
-            case 7:
-                return f"{self.name()}[{one}]"
-            case 8:
-                return f"{self.name()}.({one})"
-            case 9:
-                return f"({one} ? {self.name()} : {self.string()})"
-            case 10:
-                return f":{self.name()}"
-            case _:
-                return self.rng.choice((self.rng.choice(NUMBERS), self.name(), self.string()))
 
 
 class Computing:
@@ -359,6 +183,29 @@ def hits_of(python: str) -> list[str]:
     return hits + [f"{name} handed on" for name in traps if any(value is traps[name] for value in namespace.values())]
 
 
+find_owner(object)  # the backends are looked for at some first use, which is no finding
+
+OWN = {ast.dump(ast.parse(code).body[0]) for code in HELPERS.values()}
+"""Functions that luxport writes itself, some with formats."""
+PACKAGES = {"dataclasses", "functools", "luxport", "math", "operator"}
+
+
+def reached_in(python: str) -> list[str]:
+    """Return what a module would get at Python by without a call: private attributes, formats, other modules."""
+    found = []
+    tree = ast.parse(python.encode())
+    tree.body = [node for node in tree.body if ast.dump(node) not in OWN]
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name) if name.startswith("_") or name in ("format", "format_map", "mro"):
+                found.append(f".{name}")
+            case ast.JoinedStr() | ast.ImportFrom():
+                found.append(type(node).__name__)
+            case ast.Import(names=names):
+                found += [alias.name for alias in names if alias.name not in PACKAGES or alias.asname]
+    return found
+
+
 def outcome_of(source: str) -> str:
     """Translate a source as a user would and import what comes out; whatever should not happen is raised."""
     try:
@@ -368,6 +215,8 @@ def outcome_of(source: str) -> str:
         return "refused"
     if not all(line.isprintable() for line in python.split("\n")):
         raise AssertionError("the Python has characters that cannot be printed")
+    if found := reached_in(python):
+        raise AssertionError(f"the Python reaches for {found}")
     if hits := hits_of(python):
         raise AssertionError(f"the source ran {hits}")
     return "raised" if "not_ported(" in python else "imported"

@@ -5,6 +5,7 @@ import os
 import time
 
 import fuzz_julia
+import julia_attacks
 import pytest
 
 from luxport.cli import main
@@ -14,9 +15,9 @@ from luxport.porting.translate.checked import violation
 from luxport.porting.translate.writing import python_name
 
 
-@pytest.mark.parametrize("source", fuzz_julia.ATTACKS)
-def test_attacks_run_nothing(source):
-    assert fuzz_julia.outcome_of(source) in ("imported", "raised", "refused")
+@pytest.mark.parametrize("attack", julia_attacks.ATTACKS)
+def test_attacks_run_nothing(attack):
+    assert fuzz_julia.outcome_of(julia_attacks.ATTACKS[attack]) in ("imported", "raised", "refused")
 
 
 def test_a_grammar_of_attacks_runs_nothing():
@@ -62,6 +63,8 @@ def test_the_fuzzer_finds_what_it_looks_for():
     python = "import luxport\nmodel = print('stranger')\n"
     assert fuzz_julia.hits_of(python) == ["print"]
     assert fuzz_julia.hits_of("import luxport\ndef f(x):\n    eval('1')\n") == ["eval"]
+    python = "import luxport as x, os\nx.__class__\ny = f'{1}'\n'a'.format(1)\n"
+    assert sorted(fuzz_julia.reached_in(python)) == [".__class__", ".format", "JoinedStr", "luxport", "os"]
 
 
 @pytest.mark.parametrize(
