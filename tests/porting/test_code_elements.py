@@ -144,3 +144,18 @@ def test_vectors_of_one_entry_and_what_push_gives():
     """)
     assert found["model"] == luxport.Chain(luxport.Dense(3, 2), luxport.Dense(2, 2))
     assert translate("using Flux\nf(a) = [a;]\ng(a) = [\n a\n a\n]").holes
+
+
+def test_functions_of_any_number_of_arrays():
+    found = ported("""
+    joined(xs::AbstractArray...) = cat(xs...; dims = Val(1))
+    below(x, more...) = cat(x, more...; dims = 2)
+    grown(xs...) = sum(map(x -> exp.(x), xs))
+    model = Parallel(joined, Dense(2 => 1), Dense(2 => 3))
+    """)
+    np.testing.assert_array_equal(found["joined"](X, X), np.concatenate([X, X], -1))
+    np.testing.assert_array_equal(found["below"](X, X, X), np.concatenate([X, X, X], 0))
+    np.testing.assert_allclose(found["grown"](X, 2 * X), np.exp(X) + np.exp(2 * X), rtol=1e-6)
+    ps, st = luxport.setup(0, found["model"])
+    parts = [X @ ps[name]["weight"] for name in ("layer_1", "layer_2")]
+    np.testing.assert_allclose(found["model"](X, ps, st)[0], np.concatenate(parts, -1), rtol=1e-5)

@@ -139,6 +139,8 @@ def _space(here: Scope, head: str, first: str, written: list[str]) -> str:
     given = ast.parse(head + " pass").body[0]
     assert isinstance(given, ast.FunctionDef)
     names = [one.arg for one in given.args.args if one.arg != "self"]
+    if given.args.vararg is not None:
+        return here.helper("arrays_space", map(Code, [*names, f"*{given.args.vararg.arg}"])).text
     taken_apart = any(line.endswith(f" = {name}") for line in written for name in names)
     if (len(names) == 1 and not taken_apart) or not names:
         return f"luxport.namespace({first})"
@@ -182,6 +184,7 @@ def written_parameters(here: Scope, parameters: list[Node], default: str) -> Par
             inner = node.named_children[0]
             inner = inner.named_children[0] if inner.type == "typed_expression" else inner
             here = here.binding({text(inner): "keywords" if after else "several"})
+            first = first or ("" if after else here.name(text(inner)))
             listed.append(f"{'**' if after else '*'}{here.name(text(inner))}")
             continue
         value, made, kind = None, None, default
