@@ -184,10 +184,12 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
         kind.__name__: (
             Edge("empty batch", kind(3, 2), (0, 3)),
             Edge("initial state", kind(3, 2), ((2, 3), ((2, 2),) * count)),
+            *([Edge("relu", luxport.RNNCell(3, 2, luxport.relu), (2, 3))] if kind is luxport.RNNCell else []),
         )
         for kind, count in ((luxport.RNNCell, 1), (luxport.LSTMCell, 2), (luxport.GRUCell, 1))
     },
     "Recurrence": (
+        Edge("relu", luxport.Recurrence(luxport.RNNCell(3, 2, luxport.relu)), (2, 4, 3)),
         Edge("last output", luxport.Recurrence(luxport.GRUCell(3, 2)), (2, 4, 3)),
         Edge(
             "lengths",

@@ -11,7 +11,7 @@ from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterp
 from luxport_conformance.peers.jax_conventions import equinox_transposed_weight, mirrored, one_bias
 from luxport_conformance.peers.jax_nn import FUNCTIONS
 from luxport_conformance.peers.jax_tools import activation_of, groups_of, in_training, only_identity
-from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
+from luxport_conformance.peers.without import COMPOSED, nothing_like
 
 __all__ = ["EQUINOX"]
 
@@ -254,6 +254,35 @@ def _dropout(layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(lambda x, ps: equinox.nn.Dropout(layer.p, inference=True)(x))
 
 
+def _prelu(layer: Any, x: Any, st: Any) -> Counterpart:
+    import equinox
+
+    if isinstance(layer.shape, tuple):
+        raise NoCounterpartError("has one weight, or one a channel")
+
+    def call(x: Any, ps: Any) -> Any:
+        weight = ps["weight"].reshape(() if layer.shape == 1 else (-1, *[1] * (x.ndim - 2)))
+        return _each(_with(equinox.nn.PReLU(), negative_slope=weight), x)
+
+    return Counterpart(call, differences=("one sample at a time",))
+
+
+def _weight_norm(layer: Any, x: Any, st: Any) -> Counterpart:
+    import equinox
+
+    if type(layer.layer).__name__ != "Dense" or layer.axes is not None:
+        raise NoCounterpartError("is asked of Dense alone")
+    inner = layer.layer
+    norm = equinox.nn.WeightNorm(_made("Linear", inner.in_dims, inner.out_dims, use_bias=inner.use_bias))
+
+    def call(x: Any, ps: Any) -> Any:
+        scale, weight = (dense_weight(ps["normalized"][name]) for name in ("weight_g", "weight_v"))
+        made = _with(norm, layer__weight=weight, layer__bias=ps["unnormalized"].get("bias"), g=scale)
+        return _each(made, x, x.ndim - 1)
+
+    return Counterpart(call, differences=("weights (out, in)", "one sample at a time"))
+
+
 LAYERS: dict[str, Callable[..., Counterpart]] = {
     "AdaptiveMaxPool": _adaptive("AdaptiveMaxPool"),
     "AdaptiveMeanPool": _adaptive("AdaptiveAvgPool"),
@@ -272,7 +301,9 @@ LAYERS: dict[str, Callable[..., Counterpart]] = {
     "MaxPool": _pool("MaxPool"),
     "MeanPool": _pool("AvgPool"),
     "MultiHeadAttention": _attention,
+    "PReLU": _prelu,
     "RMSNorm": _rms_norm,
+    "WeightNorm": _weight_norm,
 }
 
 _NONE = {
@@ -284,7 +315,8 @@ _NONE = {
         "ReshapeLayer Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout BidirectionalRNN "
         "Recurrence"
     ),
-    **not_asked("PReLU RotaryPositionalEmbedding SpectralNorm WeightNorm"),
+    "RotaryPositionalEmbedding": "makes its angles itself: those of the suite are other numbers",
+    "SpectralNorm": "improves its vectors at each call, and keeps two",
 }
 
 EQUINOX = Peer(

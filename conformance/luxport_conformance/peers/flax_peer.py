@@ -11,10 +11,12 @@ from luxport.porting.keras.conventions import (
     keras_attention_bias,
     keras_attention_out_weight,
     keras_attention_weight,
+    keras_conv_weight,
     momentum,
 )
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, absent
 from luxport_conformance.peers.flax_recurrent import recurrent
+from luxport_conformance.peers.jax_conventions import mirrored
 from luxport_conformance.peers.jax_nn import FUNCTIONS, INITIALIZERS
 from luxport_conformance.peers.jax_tools import (
     activation_of,
@@ -24,7 +26,7 @@ from luxport_conformance.peers.jax_tools import (
     moved,
     transposed_padding,
 )
-from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
+from luxport_conformance.peers.without import COMPOSED, nothing_like
 
 __all__ = ["LINEN", "NNX"]
 
@@ -134,9 +136,8 @@ def _conv_transpose(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     }
 
     def call(x: Any, ps: Any) -> Any:
-        axes = tuple(range(2, x.ndim))
-        weight = ps["weight"] if not layer.cross_correlation else jnp.flip(ps["weight"], axes)
-        given = {"kernel": jnp.transpose(weight, (*axes, 0, 1)), **_named(ps, bias="bias")}
+        weight = mirrored(ps["weight"]) if layer.cross_correlation else ps["weight"]
+        given = {"kernel": keras_conv_weight(jnp.swapaxes(weight, 0, 1)), **_named(ps, bias="bias")}
         return act(moved(lambda x: run("ConvTranspose", options, (layer.in_channels,), given, x), x))
 
     return Counterpart(call, differences=("channels last",))
@@ -300,6 +301,36 @@ def _attention(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=("masked rows",) if len(x) == 4 else ())
 
 
+def _prelu(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    if layer.shape != 1:
+        raise NoCounterpartError("has one weight")
+    nnx = import_module("flax.nnx")
+
+    def call(x: Any, ps: Any) -> Any:
+        given = {"negative_slope": ps["weight"][0]}
+        if run is _linen:
+            return run("PReLU", {}, (), given, x)
+        layer = nnx.PReLU()
+        _put(layer, given)
+        return layer(x)
+
+    return Counterpart(call)
+
+
+def _weight_norm(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
+    if type(layer.layer).__name__ != "Dense" or layer.axes is not None or run is _nnx:
+        raise NoCounterpartError("is asked of linen's Dense alone")
+    inner, nn = layer.layer, import_module("flax.linen")
+    norm = nn.WeightNorm(nn.Dense(inner.out_dims, use_bias=inner.use_bias), variable_filter={"kernel"})
+
+    def call(x: Any, ps: Any) -> Any:
+        kernel = {"kernel": ps["normalized"]["weight_v"], **_named(ps["unnormalized"], bias="bias")}
+        scale = ps["normalized"]["weight_g"].reshape(-1)
+        return norm.apply({"params": {"layer_instance": kernel, "layer_instance/kernel/scale": scale}}, x)
+
+    return Counterpart(call)
+
+
 def _dropout(run: Run, layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(
         lambda x, ps: (
@@ -331,7 +362,9 @@ _LAYERS: dict[str, Callable[..., Counterpart]] = {
     "MaxPool": _pool("max_pool"),
     "MeanPool": _pool("avg_pool"),
     "MultiHeadAttention": _attention,
+    "PReLU": _prelu,
     "RMSNorm": _rms_norm,
+    "WeightNorm": _weight_norm,
 }
 
 
@@ -343,7 +376,7 @@ _NONE = {
         "FlattenLayer GRUv3Cell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle ReshapeLayer "
         "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout"
     ),
-    **not_asked("PReLU BidirectionalRNN Recurrence SpectralNorm WeightNorm"),
+    "SpectralNorm": "improves its vector at each call, and keeps the singular value for testing",
 }
 
 

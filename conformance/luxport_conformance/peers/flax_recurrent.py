@@ -23,6 +23,8 @@ def recurrent(peer: str) -> dict[str, Build]:
     return {
         **{f"{kind}Cell": partial(_cell, linen, kind) for kind in _CELLS},
         **{kind: partial(_layer, linen, kind) for kind in _CELLS},
+        "BidirectionalRNN": partial(_bidirectional, linen),
+        "Recurrence": partial(_recurrence, linen),
     }
 
 
@@ -128,40 +130,104 @@ def _cell(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
     return Counterpart(call, differences=_differences(kind, layer))
 
 
+def _check_lengths(layer: Any, x: Any) -> None:
+    """Refuse what Flax's layers of sequences do not take.
+
+    Raises: NoCounterpartError
+    """
+    if layer.masked and (x[1].ndim != 1 or not x[1].all()):
+        raise NoCounterpartError("takes lengths, no masks, and is asked of sequences of a step at least")
+
+
+def _directed(linen: bool, kind: str, cell: Any, x: Any, ps: Any, carry: Any, lengths: Any, reverse: bool) -> Any:
+    """Run a cell along a batch of sequences; return the last carry and all outputs."""
+    start = _theirs(kind, carry or _start(kind, cell, ps, x.shape[0]))
+    options = {"return_carry": True, "reverse": reverse, "keep_order": reverse}
+    if linen:
+        nn = import_module("flax.linen")
+
+        runs = nn.RNN(getattr(nn, _CELLS[kind])(cell.out_dims), **options)
+        given = {"params": {"cell": _linen_parameters(kind, cell, ps)}}
+        return runs.apply(given, x, initial_carry=start, seq_lengths=lengths)
+    nnx = import_module("flax.nnx")
+
+    return nnx.RNN(_nnx_cell(kind, cell, ps), **options)(x, initial_carry=start, seq_lengths=lengths)
+
+
+def _taken_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
+    """Return x, lengths and carry; of the last two what there is."""
+    x, *more = x if isinstance(x, tuple) else (x,)
+    lengths = more.pop(0) if layer.masked else None
+    return x, lengths, more[0] if more else None
+
+
 def _layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterpart:
     only_identity(layer, "tanh")
     if layer.train_state:
         raise NoCounterpartError("trains no initial states")
-
-    def directed(x: Any, ps: Any, carry: Any, lengths: Any, reverse: bool) -> Any:
-        start = _theirs(kind, carry or _start(kind, layer, ps, x.shape[0]))
-        options = {"return_carry": True, "reverse": reverse, "keep_order": reverse}
-        if linen:
-            nn = import_module("flax.linen")
-
-            runs = nn.RNN(getattr(nn, _CELLS[kind])(layer.out_dims), **options)
-            given = {"params": {"cell": _linen_parameters(kind, layer, ps)}}
-            return runs.apply(given, x, initial_carry=start, seq_lengths=lengths)
-        nnx = import_module("flax.nnx")
-
-        return nnx.RNN(_nnx_cell(kind, layer, ps), **options)(x, initial_carry=start, seq_lengths=lengths)
+    _check_lengths(layer, x)
 
     def call(x: Any, ps: Any) -> Any:
         import jax.numpy as jnp
 
-        x, *more = x if isinstance(x, tuple) else (x,)
-        lengths = more.pop(0) if layer.masked else None
-        carry = more[0] if more else None
+        x, lengths, carry = _taken_apart(layer, x)
         x = jnp.moveaxis(x, 0, 1) if layer.time_major else x
         end: Any = None
         for level in [ps] if layer.num_layers == 1 else [ps[f"layer_{i + 1}"] for i in range(layer.num_layers)]:
             if layer.bidirectional:
-                ways = [directed(x, level["forward_rnn"], None, lengths, False)]
-                ways += [directed(x, level["backward_rnn"]["rnn"], None, lengths, True)]
+                ways = [_directed(linen, kind, layer, x, level["forward_rnn"], None, lengths, False)]
+                ways += [_directed(linen, kind, layer, x, level["backward_rnn"]["rnn"], None, lengths, True)]
                 x = jnp.concatenate([y for _, y in ways], axis=-1)
             else:
-                end, x = directed(x, level, carry, lengths, False)
+                end, x = _directed(linen, kind, layer, x, level, carry, lengths, False)
         y = jnp.moveaxis(x, 0, 1) if layer.time_major else x
         return (y, _ours(kind, end)) if layer.return_state else y
 
     return Counterpart(call, differences=_differences(kind, layer) + _beyond(layer))
+
+
+def _kind_of(cell: Any) -> str:
+    """Return the kind of a cell.
+
+    Raises: NoCounterpartError
+    """
+    kind = type(cell).__name__.removesuffix("Cell")
+    if kind not in _CELLS or cell.train_state:
+        raise NoCounterpartError("has its own cells, and trains no initial states")
+    only_identity(cell, "tanh")
+    return kind
+
+
+def _recurrence(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
+    kind = _kind_of(layer.cell)
+    if layer.time_major:
+        raise NoCounterpartError("is asked with the batch first")
+    _check_lengths(layer, x)
+
+    def call(x: Any, ps: Any) -> Any:
+        x, lengths, carry = _taken_apart(layer, x)
+        end, y = _directed(linen, kind, layer.cell, x, ps, carry, lengths, layer.reverse)
+        end = _ours(kind, end)
+        y = y if layer.return_sequence else end[0]
+        return (y, end) if layer.return_state else y
+
+    return Counterpart(call, differences=_differences(kind, layer.cell))
+
+
+def _bidirectional(linen: bool, layer: Any, x: Any, st: Any) -> Counterpart:
+    forward, backward = layer.forward_rnn, layer.backward_rnn["rnn"]
+    kinds = _kind_of(forward.cell), _kind_of(backward.cell)
+    if forward.time_major or forward.return_state or not forward.return_sequence:
+        raise NoCounterpartError("is asked of whole sequences, the batch first")
+    _check_lengths(forward, x)
+
+    def call(x: Any, ps: Any) -> Any:
+        import jax.numpy as jnp
+
+        x, lengths, _ = _taken_apart(forward, x)
+        ways = [_directed(linen, kinds[0], forward.cell, x, ps["forward_rnn"], None, lengths, False)]
+        ways += [_directed(linen, kinds[1], backward.cell, x, ps["backward_rnn"]["rnn"], None, lengths, True)]
+        return jnp.concatenate([y for _, y in ways], axis=-1)
+
+    told = _differences(kinds[0], forward.cell) + _differences(kinds[1], backward.cell) + _beyond(forward)
+    return Counterpart(call, differences=tuple(dict.fromkeys(told)))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from luxport.porting.keras.conventions import gru_gates, keras_reset_first_weight, momentum
+from luxport.porting.keras.conventions import gru_gates, keras_conv_weight, keras_reset_first_weight, momentum
 from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
 from luxport_conformance.peers.jax_conventions import (
     haiku_forget_bias,
     haiku_lstm_gates,
     haiku_update_gate,
+    mirrored,
     one_bias,
 )
 from luxport_conformance.peers.jax_nn import FUNCTIONS
@@ -21,8 +22,9 @@ from luxport_conformance.peers.jax_tools import (
     kernel_last,
     moved,
     only_identity,
+    transposed_padding,
 )
-from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
+from luxport_conformance.peers.without import COMPOSED, nothing_like
 
 __all__ = ["HAIKU"]
 
@@ -72,6 +74,31 @@ def _conv(layer: Any, x: Any, st: Any) -> Counterpart:
         return act(moved(lambda x: _applied("ConvND", given, x, **options), x))
 
     return Counterpart(call, differences=("channels last", *(() if layer.cross_correlation else ("flipped kernel",))))
+
+
+def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
+    windows, act = layer._windows, activation_of(layer)
+    if layer.groups > 1 or max(windows.dilation) > 1:
+        raise NoCounterpartError("has neither groups nor dilation")
+    options = {
+        "num_spatial_dims": len(windows.window),
+        "output_channels": layer.out_channels,
+        "kernel_shape": windows.window,
+        "stride": windows.stride,
+        "padding": transposed_padding(layer),
+        "with_bias": layer.use_bias,
+    }
+
+    def call(x: Any, ps: Any) -> Any:
+        weight = mirrored(ps["weight"]) if layer.cross_correlation else ps["weight"]
+        given = {"w": keras_conv_weight(weight), **_named(ps, bias="b")}
+        return act(moved(lambda x: _applied("ConvNDTranspose", given, x, **options), x))
+
+    return Counterpart(call, differences=("channels last",))
+
+
+def _reshape(layer: Any, x: Any, st: Any) -> Counterpart:
+    return Counterpart(lambda x, ps: _applied("Reshape", {}, x, output_shape=layer.dims))
 
 
 def _pool(name: str) -> Build:
@@ -198,7 +225,7 @@ def _cell(kind: str) -> Build:
         hk = import_module("haiku")
         import jax.numpy as jnp
 
-        only_identity(layer, "tanh")
+        only_identity(layer, "relu" if kind == "RNN" else "tanh")
         if not layer.use_bias:
             raise NoCounterpartError("always has a bias")
         size = layer.out_dims
@@ -271,7 +298,10 @@ _NONE = {
         "GRUCell GlobalLPPool GlobalMaxPool GlobalMeanPool LPPool PixelShuffle RotaryPositionalEmbedding "
         "Scale SinusoidalPositionalEmbedding Upsample VariationalHiddenDropout WeightNorm"
     ),
-    **not_asked("BidirectionalRNN ConvTranspose Dropout Recurrence ReshapeLayer SpectralNorm"),
+    "Dropout": "has a function, which testing does not call",
+    "Recurrence": "runs cores by haiku.dynamic_unroll, without masks: its cells are asked",
+    "BidirectionalRNN": "has no layer of two directions",
+    "SpectralNorm": "improves its vector at each call, and keeps the singular value for testing",
 }
 
 HAIKU = Peer(
@@ -283,6 +313,7 @@ HAIKU = Peer(
         "BatchNorm": _batch_norm,
         "Conv": _conv,
         "CrossCor": _conv,
+        "ConvTranspose": _conv_transpose,
         "Dense": _dense,
         "DepthwiseConv": _conv,
         "Embedding": _embedding,
@@ -298,6 +329,7 @@ HAIKU = Peer(
         "MeanPool": _pool("AvgPool"),
         "MultiHeadAttention": _attention,
         "RMSNorm": _rms_norm,
+        "ReshapeLayer": _reshape,
         "RNN": _cell("RNN"),
         "RNNCell": _cell("RNN"),
     },

@@ -20,7 +20,7 @@ from luxport_conformance.peers.keras_functions import FUNCTIONS
 from luxport_conformance.peers.keras_recurrent import RECURRENT
 from luxport_conformance.peers.keras_tools import activation_of, called, layers, stateless
 from luxport_conformance.peers.keras_training import INITIALIZERS, LOSSES, OPTIMIZERS
-from luxport_conformance.peers.without import COMPOSED, not_asked, nothing_like
+from luxport_conformance.peers.without import COMPOSED, nothing_like
 
 __all__ = ["ON_JAX", "ON_NUMPY", "ON_TF", "ON_TORCH"]
 
@@ -343,7 +343,7 @@ _NONE = {
         "AdaptiveLPPool Bilinear Diagonal EmbeddingBag GlobalLPPool LPPool PixelShuffle "
         "RotaryPositionalEmbedding Scale SinusoidalPositionalEmbedding VariationalHiddenDropout WeightNorm"
     ),
-    **not_asked("BidirectionalRNN Recurrence SpectralNorm"),
+    "SpectralNorm": "improves its vectors at each call in training, and keeps the weight divided for testing",
 }
 
 

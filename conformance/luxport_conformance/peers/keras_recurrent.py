@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from luxport.porting.keras.conventions import gru_gates, keras_reset_first_weight
@@ -77,21 +78,33 @@ def _layer(kind: str) -> Build:
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         import keras
 
-        if layer.masked or layer.train_state or layer.bidirectional:
-            raise NoCounterpartError("is asked without masks, two directions and initial states that are trained")
-        runs = [_made(layer, kind, return_sequences=True, return_state=True) for _ in range(layer.num_layers)]
+        if layer.train_state:
+            raise NoCounterpartError("has no initial states that are trained")
+        options = {"return_sequences": True, "zero_output_for_mask": True}
+        way = partial(_made, layer, kind, **options)
+        if layer.bidirectional:
+            runs = [_both_ways(way(), way(go_backwards=True)) for _ in range(layer.num_layers)]
+        else:
+            runs = [way(return_state=True) for _ in range(layer.num_layers)]
+        width = layer.out_dims * (2 if layer.bidirectional else 1)
         for position, run in enumerate(runs):
-            run.build((None, None, layer.out_dims if position else layer.in_dims))
+            run.build((None, None, width if position else layer.in_dims))
+
+        def weights(level: Any) -> list[Any]:
+            if not layer.bidirectional:
+                return _weights(kind, layer, level)
+            ways = (level["forward_rnn"], level["backward_rnn"]["rnn"])
+            return [weight for way in ways for weight in _weights(kind, layer, way)]
 
         def call(x: Any, ps: Any) -> Any:
-            x, carry = x if isinstance(x, tuple) else (x, None)
+            x, mask, carry = _taken_apart(layer, x)
             x = keras.ops.moveaxis(x, 0, 1) if layer.time_major else x
             end: Any = None
             levels = [ps] if len(runs) == 1 else [ps[f"layer_{i + 1}"] for i in range(len(runs))]
             for run, level in zip(runs, levels, strict=True):
-                held = [variable.value for variable in run.non_trainable_variables]
                 start = {} if carry is None else {"initial_state": list(carry)}
-                (x, *end), _ = stateless(run, _weights(kind, layer, level), held, x, **start)
+                y = _run(run, weights(level), x, mask, **start)
+                x, *end = (y,) if layer.bidirectional else y
             y = keras.ops.moveaxis(x, 0, 1) if layer.time_major else x
             return (y, tuple(end)) if layer.return_state else y
 
@@ -100,7 +113,85 @@ def _layer(kind: str) -> Build:
     return build
 
 
+def _both_ways(forward: Any, backward: Any) -> Any:
+    return layers().Bidirectional(forward, backward_layer=backward)
+
+
+def _run(run: Any, weights: list[Any], x: Any, mask: Any, **start: Any) -> Any:
+    held = [variable.value for variable in run.non_trainable_variables]
+    given = start if mask is None else {"mask": mask, **start}
+    return stateless(run, weights, held, x, **given)[0]
+
+
+def _taken_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
+    """Return x, the flags of its steps, batch first, and the carry; of the last two what there is."""
+    import keras
+
+    x, *more = x if isinstance(x, tuple) else (x,)
+    mask = more.pop(0) if layer.masked else None
+    if mask is not None and len(mask.shape) == 1:
+        steps: Any = keras.ops.arange(x.shape[0 if layer.time_major else 1], dtype="int32")
+        lengths: Any = keras.ops.cast(mask, "int32")
+        mask = steps[None] < lengths[:, None]
+    return x, mask, more[0] if more else None
+
+
+_KINDS_OF_CELLS = {f"{kind}Cell": kind for kind in _KINDS}
+
+
+def _of_cell(cell: Any) -> str:
+    """Return the kind of a cell.
+
+    Raises: NoCounterpartError
+    """
+    kind = _KINDS_OF_CELLS.get(type(cell).__name__)
+    if kind is None or cell.train_state:
+        raise NoCounterpartError("has its own cells, and no initial states that are trained")
+    return kind
+
+
+def _recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
+    kind = _of_cell(layer.cell)
+    if layer.reverse or layer.time_major:
+        raise NoCounterpartError("is asked of sequences forward, the batch first")
+    whole = layer.return_sequence
+    options = {"return_sequences": whole, "zero_output_for_mask": whole}
+    run = layers().RNN(_made(layer.cell, kind, "Cell"), return_state=True, **options)
+    run.build((None, None, layer.cell.in_dims))
+
+    def call(x: Any, ps: Any) -> Any:
+        x, mask, carry = _taken_apart(layer, x)
+        start = {} if carry is None else {"initial_state": list(carry)}
+        y, *end = _run(run, _weights(kind, layer.cell, ps), x, mask, **start)
+        return (y, tuple(end)) if layer.return_state else y
+
+    return Counterpart(call, differences=_differences(kind, layer.cell))
+
+
+def _bidirectional(layer: Any, x: Any, st: Any) -> Counterpart:
+    cells = layer.forward_rnn.cell, layer.backward_rnn["rnn"].cell
+    kinds = tuple(map(_of_cell, cells))
+    if layer.forward_rnn.time_major or layer.forward_rnn.return_state or not layer.forward_rnn.return_sequence:
+        raise NoCounterpartError("is asked of whole sequences, the batch first")
+    options: dict[str, Any] = {"return_sequences": True, "zero_output_for_mask": True}
+    run = _both_ways(
+        _made(cells[0], kinds[0], **options), _made(cells[1], kinds[1], **{**options, "go_backwards": True})
+    )
+    run.build((None, None, cells[0].in_dims))
+
+    def call(x: Any, ps: Any) -> Any:
+        x, mask, _ = _taken_apart(layer.forward_rnn, x)
+        ways = (ps["forward_rnn"], ps["backward_rnn"]["rnn"])
+        weights = [w for kind, cell, way in zip(kinds, cells, ways, strict=True) for w in _weights(kind, cell, way)]
+        return _run(run, weights, x, mask)
+
+    told = [name for kind, cell in zip(kinds, cells, strict=True) for name in _differences(kind, cell)]
+    return Counterpart(call, differences=tuple(dict.fromkeys(told)))
+
+
 RECURRENT: dict[str, Build] = {
     **{kind: _layer(kind) for kind in _KINDS},
     **{f"{kind}Cell": _cell(kind) for kind in _KINDS},
+    "BidirectionalRNN": _bidirectional,
+    "Recurrence": _recurrence,
 }

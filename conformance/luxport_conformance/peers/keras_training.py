@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, absent
 
 __all__ = ["INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
@@ -34,6 +34,16 @@ def _cosine(options: Any, x: Any, st: Any) -> Counterpart:
     )
 
 
+def _ctc(options: Any, x: Any, st: Any) -> Counterpart:
+    import keras
+
+    def call(x: Any, ps: Any) -> Any:
+        labels, lengths, label_lengths = ps
+        return keras.ops.mean(keras.ops.ctc_loss(labels, x, label_lengths, lengths, mask_index=x.shape[-1] - 1))
+
+    return Counterpart(call, "is keras.ops.ctc_loss: keras.losses.CTC has the class 0 for a blank", ("loss per entry",))
+
+
 _CLIPPED = "clipped probabilities"
 
 LOSSES: dict[str, Build] = {
@@ -42,6 +52,8 @@ LOSSES: dict[str, Build] = {
     "cosine_similarity_loss": _cosine,
     "crossentropy": _loss("categorical_crossentropy", _CLIPPED, "probabilities made to add up"),
     "focal_loss": _loss("categorical_focal_crossentropy", _CLIPPED, "probabilities made to add up", alpha=1.0),
+    "ctc_loss": _ctc,
+    "dice_coeff_loss": absent("adds up predictions and targets, and not their squares"),
     "hinge_loss": _loss("hinge"),
     "huber_loss": _loss("huber", renamed={"delta": "delta"}),
     "kldivergence": _loss("kl_divergence", _CLIPPED),
@@ -54,6 +66,7 @@ LOSSES: dict[str, Build] = {
     "sparse_crossentropy": _loss("sparse_categorical_crossentropy", _CLIPPED, "probabilities made to add up"),
     "sparse_logitcrossentropy": _loss("sparse_categorical_crossentropy", from_logits=True),
     "squared_hinge_loss": _loss("squared_hinge"),
+    "tversky_loss": absent("has no 1 above and below"),
 }
 
 

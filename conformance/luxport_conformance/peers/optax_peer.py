@@ -104,6 +104,7 @@ LOSSES: dict[str, Build] = {
     "logitcrossentropy": _mean("softmax_cross_entropy"),
     "mae": _absolute,
     "mse": _mean("squared_error"),
+    "triplet_margin_loss": _mean("triplet_margin_loss", arguments=_only()),
     "sparse_logitcrossentropy": _mean("softmax_cross_entropy_with_integer_labels", arguments=_only()),
 }
 

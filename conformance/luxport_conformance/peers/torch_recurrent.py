@@ -119,7 +119,8 @@ def _recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
     whole = {"RNNCell": luxport.RNN, "LSTMCell": luxport.LSTM, "GRUCell": luxport.GRU}.get(type(cell).__name__)
     if whole is None or layer.reverse or cell.train_state:
         raise NoCounterpartError("has its own cells forward alone, and no initial states that are trained")
-    options = {name: getattr(cell, name) for name in ("use_bias", "use_recurrent_bias")}
+    kept = {"use_bias", "use_recurrent_bias", "activation"} & cell.__dataclass_fields__.keys()
+    options = {name: getattr(cell, name) for name in kept}
     options |= {name: getattr(layer, name) for name in ("masked", "time_major")}
     made = _layer(whole.__name__)(whole(cell.in_dims, cell.out_dims, return_state=True, **options), x, st)
 
