@@ -63,6 +63,8 @@ SOUND: dict[str, bytes] = {
     "compact": written(_compact),
     "wide": written(_wide),
     "wide latest": written(_wide, libver="latest"),
+    "user block": written(arrays(), userblock_size=512),
+    "user block, latest": written(arrays(), libver="latest", userblock_size=1024),
     "in order": written(_wide, track_order=True),
 }
 

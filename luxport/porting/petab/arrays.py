@@ -19,7 +19,7 @@ from luxport.porting.files.detect import hdf5_offset
 from luxport.porting.files.jld2.datatypes import Number
 from luxport.porting.files.jld2.headers import Header, read_header, read_message
 from luxport.porting.files.jld2.storage import raw_data
-from luxport.porting.files.jld2.superblock import Hdf5, open_file
+from luxport.porting.files.jld2.superblock import Hdf5, check_ends, open_file
 from luxport.porting.files.source import Source
 from luxport.porting.petab.dense_links import dense_links
 
@@ -95,8 +95,7 @@ def _open_old(source: Source, offset: int, version: int) -> Hdf5:
         raise FileFormatError("addresses and lengths of 8 bytes expected", offset=offset)
     place = offset + 24 + 4 * version
     base, _, end, _, _, root = source.unpack("QQQQQQ", place, "the superblock")
-    if base > offset or base + end > source.size:
-        raise FileFormatError(f"the file should have {end} bytes and has {source.size}: truncated", offset=source.size)
+    check_ends(source, offset, base, end)
     return Hdf5(source, base, root, "")
 
 

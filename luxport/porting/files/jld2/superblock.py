@@ -8,7 +8,7 @@ from luxport.porting.errors import FileFormatError
 from luxport.porting.files.jld2.checksum import lookup3
 from luxport.porting.files.source import Source
 
-__all__ = ["UNDEFINED_ADDRESS", "Hdf5", "open_file"]
+__all__ = ["UNDEFINED_ADDRESS", "Hdf5", "check_ends", "open_file"]
 
 UNDEFINED_ADDRESS = 0xFFFF_FFFF_FFFF_FFFF
 # Early versions of JLD2 called their files as JLD does.
@@ -44,6 +44,18 @@ class Hdf5:
             raise FileFormatError(f"the checksum of {what} is wrong: the file is damaged", offset=start)
 
 
+def check_ends(source: Source, offset: int, base: int, end: int) -> None:
+    """Expect addresses that count from no later than the superblock, and all bytes of the file.
+
+    Raises: FileFormatError
+    """
+    if base > offset:
+        raise FileFormatError(f"addresses count from byte {base}, after the superblock", offset=offset)
+    # The end counts from the beginning of the file or from the base, depending on the writer.
+    if end != UNDEFINED_ADDRESS and min(end, base + end) > source.size:
+        raise FileFormatError(f"the file should have {end} bytes and has {source.size}: truncated", offset=source.size)
+
+
 def open_file(source: Source, offset: int) -> Hdf5:
     """Read the superblock at ``offset``.
 
@@ -63,11 +75,7 @@ def open_file(source: Source, offset: int) -> Hdf5:
         raise FileFormatError(f"addresses and lengths of {sizes} bytes; JLD2 has 8 and 8", offset=offset)
     file = Hdf5(source, base, root, _writer(source))
     file.check(offset, offset + 44, "the superblock")
-    if base > offset:
-        raise FileFormatError(f"addresses count from byte {base}, after the superblock", offset=offset)
-    # The end counts from the beginning of the file or from the base, depending on the writer.
-    if end != UNDEFINED_ADDRESS and min(end, base + end) > source.size:
-        raise FileFormatError(f"the file should have {end} bytes and has {source.size}: truncated", offset=source.size)
+    check_ends(source, offset, base, end)
     return file
 
 
