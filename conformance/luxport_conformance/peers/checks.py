@@ -114,6 +114,7 @@ def _gradients(peer: Peer, build: Build, question: Question, evidence: Evidence 
     return _compared(peer, build, question, evidence, dtype, wanted, partial(differentiated, question))
 
 
+@np.errstate(all="ignore")  # infinities are asked on purpose: NumPy's warnings would fill the terminal
 def _compared(
     peer: Peer,
     build: Build,

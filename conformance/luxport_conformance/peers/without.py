@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COMPOSED", "nothing_like", "not_asked"]
+__all__ = ["COMPOSED", "nothing_like"]
 
 _COMPOSED = (
     "AlternatePrecision BranchLayer Chain CompactLayer DebugLayer FrozenLayer Maxout NoOpLayer PairwiseFold "
@@ -18,8 +18,3 @@ COMPOSED = dict.fromkeys(
 def nothing_like(names: str) -> dict[str, str]:
     """Say that the library has no layers like these, words of a text."""
     return dict.fromkeys(names.split(), "has no such layer")
-
-
-def not_asked(names: str) -> dict[str, str]:
-    """Say that the library has something like these, words of a text, which is not compared yet."""
-    return dict.fromkeys(names.split(), "is not asked yet")
