@@ -480,3 +480,26 @@ def test_places_from_one_are_from_zero_in_an_embedding_alone():
     y, _ = found["model"](np.zeros((2, 3), np.int32), ps, st)
     wanted = ps["token"]["weight"][0] + ps["position"]["weight"][:3] + np.asarray([2, 3])
     np.testing.assert_allclose(y, np.tile(wanted, (2, 1, 1)), rtol=1e-6)
+
+
+def test_types_of_parameters_that_have_no_name():
+    found = ported("""
+    using Flux
+    dropped(::Nothing, n) = Dense(n => n)
+    dropped(p::Real, n) = Chain(Dense(n => n), Dropout(p))
+    struct Repeated
+        layer
+        times
+    end
+    (m::Repeated)(x) = repeat(m.layer(x), 1, m.times)
+    one, other = dropped(nothing, 2), dropped(0.5, 2)
+    repeated = Repeated(Dense(2 => 3), 2)
+    wave = Dense(1 => 1, Base.Fix1(NNlib.fast_activation, cos))
+    """)
+    assert found["one"] == luxport.Dense(2, 2)
+    assert found["other"] == luxport.Chain(luxport.Dense(2, 2), luxport.Dropout(0.5))
+    ps, st = luxport.setup(0, found["repeated"])
+    x = np.arange(8.0, dtype=np.float32).reshape(4, 2)
+    once = x @ ps["layer"]["weight"] + ps["layer"]["bias"]
+    np.testing.assert_allclose(found["repeated"](x, ps, st)[0], np.concatenate([once, once]), rtol=1e-6)
+    np.testing.assert_allclose(found["wave"].activation(x), np.cos(x), rtol=1e-6)

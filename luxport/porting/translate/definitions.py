@@ -214,6 +214,8 @@ def written_parameters(here: Scope, parameters: list[Node], default: str) -> Par
             name = here.name(text(node))
             here = here.binding({text(node): kind})
             first = first or name
+        elif node.type == "unary_typed_expression" and text(node) in ("::Nothing", "::Bool", "::Int", "::Function"):
+            name = f"unused_{len(listed) + 1}"
         else:
             raise Unported(f"the parameter {text(node)}")
         if made is not None:

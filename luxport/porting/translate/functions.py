@@ -145,6 +145,18 @@ def _softmax(name: str) -> Builder:
     return build
 
 
+def _activated(here: Scope, given: Arguments) -> Code:
+    """``fast_activation(f, x)`` of LuxLib, which is ``f.(x)``."""
+    given.only()
+    function, array = exactly(given, 2)
+    if here.mode == "build":
+        raise Unported("an operation on arrays outside of a function")
+    name = last_name(function)
+    if name in ELEMENTWISE and name not in here.kinds:
+        return of_elements(here, name, [here.code(array)])
+    return call(here.activation(function).text, [here.code(array)], {}, "array")
+
+
 def _gate(here: Scope, given: Arguments) -> Code:
     """``Flux.gate(x, h, n)``: the n-th h features."""
     given.only()
@@ -222,6 +234,8 @@ ARRAYS: Mapping[str, Builder] = {
     "batched_mul": _batched,
     "chunk": _chunk,
     "cumsum": _cumulated,
+    "fast_activation": _activated,
+    "fast_activation!!": _activated,
     "gate": _gate,
     "logsoftmax": _softmax("logsoftmax"),
     "maximum": _reduction("max"),

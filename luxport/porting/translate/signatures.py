@@ -66,6 +66,7 @@ def method_of(node: Node) -> Method:
             most += 1
             typed = name if child.type in ("named_argument", "assignment") else child
             declared = typed.type == "typed_expression" and len(typed.named_children) == 2
+            declared = declared or typed.type == "unary_typed_expression"  # a type alone, of what is not used
             kind = text(typed.named_children[-1]) if declared else ""
             types.append(bounds.get(kind, kind))
             least += child.type not in ("named_argument", "assignment")
