@@ -85,6 +85,17 @@ def test_states_of_layers_are_kept_from_step_to_step():
     np.testing.assert_allclose(mean, (1 - kept) * X.mean(0), rtol=1e-4)
 
 
+def test_a_trained_model_is_in_testing_outside_of_gradients():
+    """As Flux's layers are by themselves: Dropout drops nothing, and BatchNorm uses what it has kept."""
+    found = trained(loop(LOOPS["the gradient alone"], "model = Chain(BatchNorm(2), Dropout(0.5), Dense(2 => 1))"))
+    x = luxport.asarray(X, backend="jax")
+    kept, ps = found.st["layer_1"], found.ps
+    h = (X - np.asarray(kept["running_mean"])) / np.sqrt(np.asarray(kept["running_var"]) + 1e-5)
+    h = h * np.asarray(ps["layer_1"]["scale"]) + np.asarray(ps["layer_1"]["bias"])
+    wanted = h @ np.asarray(ps["layer_3"]["weight"]) + np.asarray(ps["layer_3"]["bias"])
+    np.testing.assert_allclose(np.asarray(found(x)), wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_an_objective_stands_outside_of_the_loop_unless_it_uses_its_data():
     def before(form: str) -> bool:
         python = translate(loop(LOOPS[form])).python
@@ -102,6 +113,11 @@ def test_an_objective_stands_outside_of_the_loop_unless_it_uses_its_data():
         loop("grads = Flux.gradient(m -> mean_square(m, x, y), other)"),
         loop("l, g = Flux.withgradient(m -> Flux.mse(m.weight, y), model)\nFlux.update!(opt, model, g[1])"),
         loop("l, g = Flux.withgradient(m -> Flux.mse(m(x), y), model)\nFlux.update!(opt, model, l)"),
+        # What another model's norms keep would change with it.
+        loop(
+            "o2 = Flux.setup(Adam(), other)\ng = Flux.gradient(m -> Flux.mse(other(m(x)), y), model)[1]",
+            "model = Dense(2 => 1)\nother = BatchNorm(1)",
+        ),
         loop("if epochs > 2\n opt = Flux.setup(Adam(), model)\n end"),
     ],
 )

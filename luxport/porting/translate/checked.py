@@ -39,7 +39,9 @@ _ALLOWED |= {"luxport.ops.make_causal_mask"}
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
 _ALLOWED |= {f"math.{name}" for name in ("gcd", "isqrt", "lcm")}
 _ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}
-_ALLOWED |= {"luxport.setup", "luxport.StatefulLayer"} | {f"luxport.losses.{name}" for name in OBJECTIVES}
+_ALLOWED |= {"luxport.setup", "luxport.StatefulLayer", "luxport.test_mode"} | {
+    f"luxport.losses.{name}" for name in OBJECTIVES
+}
 _ALLOWED |= {f"luxport.optimizers.{name}" for name in RULES}
 _ALLOWED |= {
     f"luxport.training.{name}"

@@ -62,7 +62,8 @@ def _set_up(here: Scope, target: Node, node: Node) -> Scope | None:
         raise Unported("Flux's training changes the model, here one from elsewhere: see luxport.training.fit")
     state = here.name(text(target))
     here.put_code(f"{state} = ", call("luxport.training.TrainState.create", [here.code(given.positional[1]), rule]))
-    trained = f"luxport.StatefulLayer({state}.model, {state}.ps, {state}.st)"
+    # Outside of a gradient Flux's layers are in testing by themselves.
+    trained = f"luxport.StatefulLayer({state}.model, {state}.ps, luxport.test_mode({state}.st))"
     here = here.assigning({text(target): f"{_OF}{model}", model: "bound"})
     return replace(here, renamed={**here.renamed, model: trained})
 
@@ -72,6 +73,10 @@ def _state_of(here: Scope, model: Node) -> str:
     if len(found) != 1:
         raise Unported("Flux's training changes the model itself: see luxport.training.fit")
     return found[0]
+
+
+def _trained_models(here: Scope) -> set[str]:
+    return {here.kinds[name].removeprefix(_OF) for name in _names(here)}
 
 
 def _names(here: Scope) -> Sequence[str]:
@@ -171,6 +176,9 @@ def _loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
     }
     if any(here.is_own(name) or here.is_outer(name) for name in assigned):
         raise Unported("a loss that assigns to a variable of the function around")
+    used = set().union(*map(names_in, body)) - (set().union(*map(names_in, parameters)) if parameters else set())
+    if used & _trained_models(here):
+        raise Unported("a loss that uses another model that is trained, whose states it may change")
     if not parameters or parameters[0].type != "identifier":
         raise Unported("a loss without a model")
     model = text(parameters[0])
