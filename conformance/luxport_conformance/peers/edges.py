@@ -329,7 +329,9 @@ INITIALIZERS: Mapping[str, Any] = {
     "kaiming_uniform": initializers.kaiming_uniform,
     "lecun_normal": initializers.lecun_normal,
     "lecun_uniform": initializers.lecun_uniform,
+    "normal": initializers.normal,
     "orthogonal": initializers.orthogonal,
     "truncated_normal": initializers.truncated_normal,
+    "uniform": initializers.uniform,
 }
 """Initializers whose moments are compared, at a weight (in, out) of a dense layer."""

@@ -61,6 +61,7 @@ FUNCTIONS: dict[str, Build] = {
     "leakyrelu": _function("leaky_relu", renamed={"a": "negative_slope"}),
     "logsigmoid": _function("log_sigmoid"),
     "logsoftmax": _along("log_softmax"),
+    "logsumexp": _function("logsumexp"),
     "mish": _function("mish"),
     "relu": _function("relu"),
     "relu6": _function("relu6"),
@@ -90,8 +91,10 @@ INITIALIZERS: dict[str, Callable[[tuple[int, ...], int], Any]] = {
     "kaiming_uniform": _initializer("he_uniform"),
     "lecun_normal": _initializer("lecun_normal"),
     "lecun_uniform": _initializer("lecun_uniform"),
+    "normal": _initializer("normal", 1.0),
     "orthogonal": _initializer("orthogonal"),
     "truncated_normal": _initializer("truncated_normal", 1.0),
+    "uniform": _initializer("uniform", 1.0),
 }
 
 JAX_NN = Peer(

@@ -150,6 +150,8 @@ INITIALIZERS: dict[str, Callable[[tuple[int, ...], int], Any]] = {
     "kaiming_uniform": _drawn("HeUniform"),
     "lecun_normal": _drawn("LecunNormal"),
     "lecun_uniform": _drawn("LecunUniform"),
+    "normal": _drawn("RandomNormal", stddev=1.0),
     "orthogonal": _drawn("Orthogonal"),
     "truncated_normal": _drawn("TruncatedNormal", stddev=1.0),
+    "uniform": _drawn("RandomUniform", minval=0.0, maxval=1.0),
 }

@@ -143,6 +143,8 @@ INITIALIZERS: dict[str, Callable[[tuple[int, ...], int], Any]] = {
     "kaiming_uniform": _drawn("kaiming_uniform_", nonlinearity="relu"),
     "lecun_normal": _drawn("kaiming_normal_", nonlinearity="linear"),
     "lecun_uniform": _drawn("kaiming_uniform_", nonlinearity="linear"),
+    "normal": _drawn("normal_"),
     "orthogonal": _drawn("orthogonal_"),
     "truncated_normal": _drawn("trunc_normal_"),
+    "uniform": _drawn("uniform_"),
 }
