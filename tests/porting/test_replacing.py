@@ -82,8 +82,8 @@ def test_modes_links_and_leftovers(writer, folder):
         assert sorted(os.listdir(folder)) == sorted([alive.name, name])
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     whole = path.read_bytes()
-    path.chmod(0o604)
     path.write_bytes(b"old")
+    path.chmod(0o6604)
     link = folder / f"link_{name}"
     link.symlink_to(name)
     write(link)

@@ -38,9 +38,9 @@ def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
     next one in that folder removes it, and never one that somebody is still writing. Of several at once the
     last that finishes wins.
 
-    A new file has the mode that the umask gives, an old one keeps its own; a link stays, and what it points to is
-    replaced. What is no regular file (a pipe, a terminal, ``/dev/null``) is written to as it is, and so is an open
-    file by its number (``/dev/stdout``).
+    A new file has the mode that the umask gives, an old one keeps its own, without setuid and setgid; a link stays,
+    and what it points to is replaced. What is no regular file (a pipe, a terminal, ``/dev/null``) is written to as it
+    is, and so is an open file by its number (``/dev/stdout``).
 
     Raises: OSError that names `path` as it was given
     """
@@ -145,7 +145,8 @@ def _new_file(folder: str, place: str) -> tuple[int, str]:
             with suppress(OSError, AttributeError):  # who may not give files away keeps them
                 os.fchown(descriptor, old.st_uid, old.st_gid)
             with suppress(OSError, AttributeError):
-                os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+                # A file that is written to is no program any more that runs as its owner.
+                os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
         return descriptor, unfinished
 
 
