@@ -159,3 +159,28 @@ def test_functions_of_any_number_of_arrays():
     ps, st = luxport.setup(0, found["model"])
     parts = [X @ ps[name]["weight"] for name in ("layer_1", "layer_2")]
     np.testing.assert_allclose(found["model"](X, ps, st)[0], np.concatenate(parts, -1), rtol=1e-5)
+
+
+# Julia's manual ("Integers and Floating-Point Numbers"): Bool is a number, 1 or 0, in sums and products.
+COUNTED = {
+    "x .* (0 .<= x .<= 1)": np.where((X >= 0) & (X <= 1), X, 0),
+    "(x .> 0) .* x .+ .!(x .> 0) .* 2": np.where(X > 0, X, 2),
+    "2 .* (x .> 0) .+ 1": np.where(X > 0, 3.0, 1.0),
+    "x .- (x .> 1)": X - (X > 1),
+    "@. (x > 0) * x": np.where(X > 0, X, 0),
+    "sum(.!(x .> 0); dims=1)": (X <= 0).sum(-1, keepdims=True),
+    "mean((x .> 0) .&& (x .< 2))": np.mean((X > 0) & (X < 2)),
+}
+
+
+@pytest.mark.parametrize("julia", COUNTED)
+def test_true_and_false_are_numbers_of_the_dtype_beside_them(julia):
+    """NumPy would make float64 of a mask and a number, and TensorFlow a mask of a product."""
+    found = ported(f"f(x) = {julia}")["f"](X)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, COUNTED[julia], rtol=1e-6)
+
+
+def test_sums_of_two_masks_are_marked():
+    """NumPy's would be an "or"; Julia counts to two."""
+    assert translate("using Flux\nf(x) = (x .> 0) .+ (x .> 1)").holes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.parse import Unported, parts, text
@@ -49,7 +50,7 @@ def chain(here: Scope, node: Node) -> Code:
     if all(pair.kind == "flag" for pair in pairs):
         rest = [f"{COMPARISONS[symbol]} {operand(value)}" for symbol, value in zip(symbols, values[1:], strict=True)]
         return Code(" ".join([operand(values[0]), *rest]), "flag", True)
-    return Code(" & ".join(map(operand, pairs)), "array", True)
+    return Code(" & ".join(map(operand, pairs)), "array", True, is_mask=True)
 
 
 def compared(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -61,7 +62,7 @@ def compared(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     sign = COMPARISONS[symbol]
     if sign in ("is", "is not") and (each or "None" not in (a.text, b.text)):
         sign = {"is": "==", "is not": "!="}[sign]
-    return Code(f"{operand(a)} {sign} {operand(b)}", "array" if each else "flag", True)
+    return Code(f"{operand(a)} {sign} {operand(b)}", "array" if each else "flag", True, is_mask=each)
 
 
 def both_or_either(here: Scope, symbol: str, a: Code, b: Code) -> Code:
@@ -72,7 +73,7 @@ def both_or_either(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     sign = _OF_EACH.get(symbol, LOGIC[symbol])
     kinds = {a.kind, b.kind}
     if each and here.mode != "build" and kinds <= {"array", "bound", "unknown", "flag"}:
-        return Code(f"{operand(a)} {sign} {operand(b)}", "array", True)
+        return Code(f"{operand(a)} {sign} {operand(b)}", "array", True, is_mask=a.is_mask or b.is_mask)
     if not each and (kinds == {"number"} or kinds == {"flag"} or (here.mode == "build" and kinds == {"unknown"})):
         return Code(f"{operand(a)} {sign} {operand(b)}", a.kind, True)
     raise Unported(f"the operator {symbol} of what may be neither numbers nor true or false")
@@ -83,7 +84,7 @@ def opposite(here: Scope, symbol: str, code: Code) -> Code:
     if symbol == ".!" or (here.mode == "scalar" and _has_array(code)):
         if code.kind not in ("array", "unknown"):
             raise Unported(f"the operator {symbol}")
-        return here.xp("logical_not", [code])
+        return replace(here.xp("logical_not", [code]), is_mask=True)
     return Code(f"not {operand(code)}", "flag", True)
 
 

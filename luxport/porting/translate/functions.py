@@ -53,7 +53,7 @@ def _reduction(name: str) -> Builder:
             x = here.code(array)
         if here.mode == "build" and array.type in ("tuple_expression", "vector_expression") and x.kind != "layer":
             x = x.of_kind("sizes")
-        if name in _OF_LISTS and not function and _is_comparison(array):  # true and false are counted
+        if name in _OF_LISTS and not function and (x.is_mask or _is_comparison(array)):  # true and false are counted
             x = here.xp("astype", [x, Code("xp.float32")])
         if function:  # sum(f, x) is sum(f.(x))
             x = _each(here, function[0], x)

@@ -89,6 +89,10 @@ HELPERS: Mapping[str, str] = {
     if isinstance(value, luxport.Layer):
         return luxport.FrozenLayer(value)
     return luxport.non_trainable(value) if getattr(value, "trainable", False) else value''',
+    "as_numbers": '''def as_numbers(mask, other):
+    """Return 1 for true and 0 for false, of the dtype of what they are computed with."""
+    xp = luxport.namespace(mask)
+    return xp.astype(mask, getattr(other, "dtype", xp.float32))''',
     "at_places": '''def at_places(part, places, xp):
     """Call a layer with a range of whole numbers; those that an Embedding takes are counted from 0 here."""
     first = 1 if isinstance(getattr(part, "model", part), luxport.Embedding) else 0

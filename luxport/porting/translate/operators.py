@@ -169,6 +169,8 @@ def _joined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     sign = {**_SAME, "*": "*", "×": "*"}.get(symbol.removeprefix("."))
     if sign is None:
         raise Unported(f"the operator {symbol}")
+    if a.is_mask or b.is_mask:
+        a, b = _counted(here, sign, a, b)
     numbers = [side.kind == "number" or here.mode == "build" for side in (a, b)]
     kind = "number" if all(numbers) else "array"
     if symbol == "*" and not dotted and not any(numbers):
@@ -186,6 +188,15 @@ def _joined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if sign == "**" and (power := _written_power(a, b)) is not None:
         return power
     return Code(f"{operand(a)} {sign} {operand(b)}", kind, True)
+
+
+def _counted(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Code]:
+    """True and false are 1 and 0 in Julia's sums and products; frameworks differ."""
+    if a.is_mask and b.is_mask:
+        raise Unported(f"{sign} of what is true or false on either side")
+    if a.is_mask:
+        return here.helper("as_numbers", [a, b]), b
+    return a, here.helper("as_numbers", [b, a])
 
 
 def _each(here: Scope, symbol: str, a: Code, b: Code) -> Code:

@@ -42,6 +42,8 @@ class Code:
     opening: str = ""
     entries: tuple[Code, ...] = ()
     closing: str = ""
+    is_mask: bool = False
+    """Whether it is an array of true and false."""
 
     def __post_init__(self) -> None:
         if len(self.text) > _LONGEST:  # a piece that is written twice in each of many that are in one another
