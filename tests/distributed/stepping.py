@@ -227,8 +227,8 @@ def _struck(backend: str, timeout: float, blow: str) -> None:
         own = os.getpid()
         command = f"sleep 0.5; kill -{blow} {own}; sleep {min(4 * timeout, 60)}; kill -KILL {own}"
         # In a session of its own: as soon as one process has ended, mpiexec ends what the others have started.
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.Popen(["sh", "-c", command], start_new_session=True, **silent)
+        nowhere = subprocess.DEVNULL
+        subprocess.Popen(["sh", "-c", command], stdout=nowhere, stderr=nowhere, start_new_session=True)
     _expect_lost(lambda: train_step(squares, batch, state, jit=jit, donate=False), timeout)
 
 
