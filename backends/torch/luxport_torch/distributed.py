@@ -235,8 +235,9 @@ def _buckets(arrays: Sequence[Any]) -> list[list[int]]:
 def _in_buckets(arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
     sent = []
     for members in _buckets(arrays):
-        # A new array in any case: it is written over, and the given ones stay.
-        joined = torch.cat([arrays[i].detach().reshape(-1) for i in members])
+        rows = [arrays[i].detach().reshape(-1) for i in members]
+        # A new array in any case: it is written over, and the given ones stay. Joining one takes longer than a copy.
+        joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
         sent.append((members, joined, begin(_as_sent(joined))))
     new: list[Any] = [None] * len(arrays)
     for members, joined, work in sent:
