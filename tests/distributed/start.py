@@ -14,7 +14,7 @@ import two_hosts
 
 HERE = Path(__file__).parent
 ALL = "collectives+upstream+out_of_step"
-STEPS = "training+stepping+accumulating+resuming+stepping_out"
+STEPS = "training+stepping+accumulating+unusual+resuming+stepping_out"
 ENDS = (
     "hanging",
     "sleeping",

@@ -102,6 +102,22 @@ def accumulating(backend: str, timeout: float) -> None:
     expect(rank > 0 or apart(state.ps, alone.ps) < 1e-6, "another step than that of one process")
 
 
+def unusual(backend: str, timeout: float) -> None:
+    """Give one process numbers whose squares overflow, which no other has: the steps of one process with everything."""
+    rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
+    x, y = batches(size, 4)
+    x[2, BATCH : 2 * BATCH] *= 1e25
+    model = luxport.Chain(luxport.BatchNorm(3), luxport.Dense(3, 3))
+    state = distributed.data_parallel(TrainState.create(model, Momentum(0.05), 0, backend=backend))
+    alone = TrainState.create(model, Momentum(0.05), 0, backend=backend)
+    for step in range(4):
+        loss, _, state = train_step(squares, part((x, y), step, backend, rank), state, jit=jit)
+        if rank == 0:
+            wanted, _, alone = train_step(squares, part((x, y), step, backend), alone, jit=False, accumulate=size)
+            expect(abs(float(loss) - float(wanted)) < 1e-6, (step, float(loss), float(wanted)))
+            expect(apart(state.ps, alone.ps) < 1e-6, (step, state.ps, alone.ps))
+
+
 def resuming(backend: str, timeout: float) -> None:
     """Go on from a checkpoint to the bit; draw of dropout's own streams; skip a step in all processes at once."""
     rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE

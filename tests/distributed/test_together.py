@@ -14,11 +14,11 @@ from what_is_there import needed
 
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
-    "torch": "collectives+upstream+out_of_step+training+stepping+accumulating+resuming+stepping_out+wrapping"
+    "torch": "collectives+upstream+out_of_step+training+stepping+accumulating+unusual+resuming+stepping_out+wrapping"
     ",hanging,leaving",
     # JAX and TensorFlow meet others once in a process's life.
-    "jax": "few_collectives+upstream+out_of_step+stepping+accumulating+resuming+stepping_out",
-    "tf": "few_collectives+upstream+out_of_step+stepping+accumulating+resuming+stepping_out",
+    "jax": "few_collectives+upstream+out_of_step+stepping+accumulating+unusual+resuming+stepping_out",
+    "tf": "few_collectives+upstream+out_of_step+stepping+accumulating+unusual+resuming+stepping_out",
     "mpi": "collectives+upstream+out_of_step",
 }
 

@@ -236,6 +236,7 @@ ROUNDS: dict[str, Any] = {
     "raising": raising,
     "stepping": stepping.stepping,
     "accumulating": stepping.accumulating,
+    "unusual": stepping.unusual,
     "resuming": stepping.resuming,
     "stepping_out": stepping.stepping_out,
     "leaving": stepping.leaving,

@@ -257,7 +257,10 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         finally:
             engine.patience.begin()
 
-    compiled = jit(traced)
+    def agree(condition: Any) -> Any:
+        return tf.cast(engine.all_reduce([tf.cast(condition, tf.int32)], "min")[0], tf.bool)
+
+    compiled = jit(traced, agree)
 
     def program(data: Any, state: Any) -> Any:
         with engine.patience:

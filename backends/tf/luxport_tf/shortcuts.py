@@ -40,9 +40,16 @@ def rely_on(condition: Any) -> None:
     found[1].append(condition)
 
 
-def has_effects(graph: Any) -> bool:
-    """Tell whether a program does more than compute, so that it may not run again: it prints, or waits for others."""
-    return any(op.op_def.is_stateful and op.type not in _READING for op in graph.get_operations())
+def has_effects(graph: Any, *, may_send: bool = False) -> bool:
+    """Tell whether a program does more than compute, so that it may not run again: it prints, or waits for others.
+
+    Args:
+        graph: the program
+        may_send: whether other processes send again what they have sent each other, too
+    """
+    free = _READING | _SENDING if may_send else _READING
+    return any(op.op_def.is_stateful and op.type not in free for op in graph.get_operations())
 
 
 _READING = frozenset(("Placeholder", "ReadVariableOp", "VarHandleOp"))
+_SENDING = frozenset(("CollectiveReduceV2", "CollectiveBcastSendV2", "CollectiveBcastRecvV2"))

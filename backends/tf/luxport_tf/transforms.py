@@ -152,11 +152,16 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return tf.recompute_grad(f)
 
 
-def jit(f: Callable[..., Any]) -> Callable[..., Any]:
+def jit(f: Callable[..., Any], agree: Callable[[Any], Any] | None = None) -> Callable[..., Any]:
     """Compile by `tf.function`: one graph per structure, shapes and dtypes of the arguments.
 
     A graph is called with a flat list of tensors: `tf.function` itself takes tens of microseconds for every
     leaf of a nested dict.
+
+    Args:
+        f: what is compiled
+        agree: inside a graph, makes of a condition one that holds if it does in every process that calls f: all of them
+            take another program then, so that what they send each other may be sent again
     """
     graphs: dict[Any, Callable[..., Any]] = {}
 
@@ -174,11 +179,11 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
             if len(graphs) >= MOST_PROGRAMS:
                 del graphs[next(iter(graphs))]
                 warn_of_many_programs()
-            graph = graphs[signature] = _trace(f, signature[0], leaves, shortcuts=not forward)
+            graph = graphs[signature] = _trace(f, signature[0], leaves, agree, shortcuts=not forward)
         try:
             return graph(tensors)
         except _ShortcutError:
-            graph = graphs[signature] = _trace(f, signature[0], leaves, shortcuts=False)
+            graph = graphs[signature] = _trace(f, signature[0], leaves, agree, shortcuts=False)
             return graph(tensors)
 
     return program
@@ -188,7 +193,14 @@ class _ShortcutError(Exception):
     """Numbers met for which the shortcuts of a program are not right."""
 
 
-def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any], *, shortcuts: bool) -> Callable[..., Any]:
+def _trace(
+    f: Callable[..., Any],
+    structure: Any,
+    leaves: list[Any],
+    agree: Callable[[Any], Any] | None,
+    *,
+    shortcuts: bool,
+) -> Callable[..., Any]:
     """Make the graph of f for leaves like these, as a function from the tensors among them to f's result."""
     result_structure: Any = None
     result_leaves: list[Any] = []
@@ -203,14 +215,17 @@ def _trace(f: Callable[..., Any], structure: Any, leaves: list[Any], *, shortcut
             result = f(*args, **kwargs)
         result_structure, result_leaves = tree.structure(result), tree.leaves(result)
         results = [leaf for leaf in result_leaves if _is_tensor(leaf)]
-        return [*results, tf.reduce_all(conditions)] if conditions else results
+        if not conditions:
+            return results
+        condition = tf.reduce_all(conditions)
+        return [*results, condition if agree is None else agree(condition)]
 
     specs = [tf.TensorSpec.from_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
     # Looking at a condition would hold up an accelerator.
     shortcuts = shortcuts and not tf.config.list_logical_devices("GPU")
     graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
-    if conditions and has_effects(graph.graph):
-        return _trace(f, structure, leaves, shortcuts=False)
+    if conditions and has_effects(graph.graph, may_send=agree is not None):
+        return _trace(f, structure, leaves, agree, shortcuts=False)
     # What f returns besides tensors is part of the program; the graph's own tensors are not kept.
     result_leaves = [None if _is_tensor(leaf) else leaf for leaf in result_leaves]
     conditional = bool(conditions)
