@@ -184,3 +184,10 @@ def test_true_and_false_are_numbers_of_the_dtype_beside_them(julia):
 def test_sums_of_two_masks_are_marked():
     """NumPy's would be an "or"; Julia counts to two."""
     assert translate("using Flux\nf(x) = (x .> 0) .+ (x .> 1)").holes
+
+
+def test_repeated_and_turned():
+    found = ported("twice(x) = repeat(x, 2)\nturned(x) = batched_transpose(x)")
+    np.testing.assert_array_equal(found["twice"](X), np.concatenate([X, X], -1))
+    stacked = np.stack([X, 2 * X])
+    np.testing.assert_array_equal(found["turned"](stacked), stacked.swapaxes(1, 2))

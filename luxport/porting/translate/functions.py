@@ -127,6 +127,11 @@ def _batched(here: Scope, given: Arguments) -> Code:
     return Code(f"{operand(b)} @ {operand(a)}", "array", True)
 
 
+def _turned(here: Scope, given: Arguments) -> Code:
+    """``batched_transpose(x)``: each matrix turned."""
+    return here.xp("permute_dims", [only(here, given), Code("(0, 2, 1)")])
+
+
 def _pool(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         array, window = exactly(given, 2)
@@ -232,6 +237,7 @@ ARRAYS: Mapping[str, Builder] = {
     **SHAPING,
     **{name: _loss(name) for name in LOSSES},
     "batched_mul": _batched,
+    "batched_transpose": _turned,
     "chunk": _chunk,
     "cumsum": _cumulated,
     "fast_activation": _activated,

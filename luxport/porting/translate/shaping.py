@@ -152,7 +152,7 @@ def _repeated(here: Scope, given: Arguments) -> Code:
     times = [here.code(count) for count in counts]
     if not times or any(count.kind not in ("number", "bound", "unknown") or "*" in count.text for count in times):
         raise Unported("repeat of other than an array and numbers")
-    return here.xp("tile", [here.code(array), group("(", times[::-1], ",)" if len(times) == 1 else ")")])
+    return here.xp("tile", [here.code(array), group("(", times[::-1], ")")])
 
 
 def _filled(name: str) -> Builder:
