@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
-from typing import Any
+from numbers import Integral, Number, Real
+from typing import Any, SupportsInt
 
 from luxport.backend._protocol import Backend
 
@@ -126,6 +126,11 @@ def is_running_number(value: Any) -> bool:
     return shape is not None and len(shape) == 0 and not isinstance(value, Real)
 
 
+def _is_open(size: Any) -> bool:
+    """Tell whether a size is an expression that a compiler computes with and leaves open, as `jax.export` does."""
+    return isinstance(size, SupportsInt) and not isinstance(size, Number) and getattr(size, "shape", None) is None
+
+
 def _is(value: Any, other: Any) -> bool:
     return type(value) is type(other) and value == other
 
@@ -146,7 +151,7 @@ def _is_shape(value: Any, shape: Shape) -> bool:
     if not isinstance(value, tuple):
         return False
     # Integers first: PyTorch's compiler has sizes of which it cannot tell whether they have a shape.
-    if not all([(is_int(n) and 0 <= n <= MOST) or n is None or is_running_number(n) for n in value]):
+    if not all([(is_int(n) and 0 <= n <= MOST) or n is None or is_running_number(n) or _is_open(n) for n in value]):
         return False
     return math.prod([n for n in value if is_int(n)]) <= _MOST_DRAWN
 

@@ -298,7 +298,8 @@ def expect_several_values(x: Array, over: tuple[int, ...], training: Any, runnin
     if running is not None:
         expect_floating(running, "running statistics")
     sizes = [x.shape[axis] for axis in over]
-    if training and running is not None and None not in sizes and math.prod(sizes) < 2:
+    known = all([isinstance(n, int) for n in sizes])
+    if training and running is not None and known and math.prod(sizes) < 2:
         raise LayerError(f"expects more than one value per channel in training, got {shape_text(x)}")
 
 

@@ -25,6 +25,11 @@ def _expect_sizes(direction: Array, size: Array) -> None:
             f"expects a size of as many axes as the direction {shape_text(direction)}, each as long or 1, "
             f"got {shape_text(size)}"
         )
+    if None in tuple(size.shape):  # of an axis that may be of 1 nobody can tell whether the norm is along it
+        raise LayerError(
+            f"expects a size whose axes are known where a program is compiled, got {shape_text(size)}: "
+            "tell the compiler more"
+        )
 
 
 @operation(takes="direction floating, size floating", check=_expect_sizes)

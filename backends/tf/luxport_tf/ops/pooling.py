@@ -34,10 +34,27 @@ def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
     if all(max(pair) < k for pair, k in zip(padding, window, strict=True)):  # no window is of padding alone
         if may_rely():
             rely_on(_is_plain(x))
-            return channels_first(_plain_max(x, *options))
+            return channels_first(_of_any_batch(_plain_max, x, *options))
         if may_look(x) and _is_plain(x):
-            return channels_first(_plain_max(x, *options))
-    return channels_first(_marked_max(x, *options))
+            return channels_first(_of_any_batch(_plain_max, x, *options))
+    return channels_first(_of_any_batch(_marked_max, x, *options))
+
+
+def _of_any_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
+    """Pool, but of no samples take none: the library's compiled gradient of an empty batch ends the process."""
+    if x.shape[0] is not None and x.shape[0] > 0:
+        return pool(x, window, stride, padding)
+
+    def none() -> Any:
+        return _first(_pad(x, padding, -math.inf), window, stride)
+
+    if x.shape[0] == 0:
+        return none()
+    return tf.cond(tf.shape(x)[0] > 0, lambda: pool(x, window, stride, padding), none)
+
+
+def _first(x: Any, window: Sizes, stride: Sizes) -> Any:
+    return x[(slice(None), *[slice(None, 1 - k or None, s) for k, s in zip(window, stride, strict=True)])]
 
 
 def _is_plain(x: Any) -> Any:
@@ -54,8 +71,7 @@ def _marked_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
     marks = tf.cast(x > -math.inf, x.dtype) + 2 * tf.cast(tf.math.is_nan(x), x.dtype)
     marks = _by_axis(tf.nn.max_pool2d, marks, window, stride)
     y = tf.where(marks > 1, tf.constant(math.nan, x.dtype), y)
-    first = x[(slice(None), *[slice(None, 1 - k or None, s) for k, s in zip(window, stride, strict=True)])]
-    return tf.where(marks > 0, y, first)
+    return tf.where(marks > 0, y, _first(x, window, stride))
 
 
 def mean_pool_nd(
