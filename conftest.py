@@ -47,6 +47,7 @@ _LONGEST = (
 _SLOW = ("core/test_users_compilers.py", "distributed/test_together.py", "porting/test_flux_models_real.py")
 _SLOW_TESTS = (
     *("test_default_compiler", "test_default_compiler_of_ctc", "test_every_layer_is_trained_with_a_free_batch"),
+    "test_every_operation_learns_sizes_late",
     # Beside Keras on PyTorch, which every run asks.
     *("test_a_layer_on_each_backend_of_keras[jax]", "test_a_layer_on_each_backend_of_keras[tensorflow]"),
 )

@@ -23,7 +23,7 @@ def conv_nd(
 ) -> Any:
     """The library's correlation of the flipped kernel, with what it has not for every dtype made from what it has."""
     rank = len(stride)
-    # Of an empty batch the library makes one of another shape, see `_of_any_batch`.
+    # Of an empty batch the library makes one of another shape.
     if rank > 3 or _mixed(x, weight, bias) or not x.dtype.is_floating or x.shape[0] == 0:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
@@ -39,7 +39,6 @@ def conv_nd(
         y = _conv2d(x, weight, stride, padding, groups)
     else:
         y = _conv3d(x, weight, stride, padding, groups)
-    y = _of_any_batch(y, x, weight, stride, padding)
     return channels_first(y if bias is None else plus_bias(y, bias))
 
 
@@ -97,16 +96,6 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
         return tf.nn.depthwise_conv2d(_pad(x, padding), per_channel, (1, *stride, 1), "VALID")
     explicit: Any = [[0, 0], *map(list, padding), [0, 0]]
     return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, explicit), x, weight, groups)
-
-
-def _of_any_batch(y: Any, x: Any, weight: Any, stride: Sizes, padding: Pairs) -> Any:
-    """Give y its shape where the batch is learned late and may be empty: of none the library makes another shape."""
-    if x.shape[0] is not None or None in tuple(weight.shape):
-        return y
-    samples, *places, _ = sizes_of(x)
-    axes = zip(places, weight.shape, stride, padding, strict=False)
-    covered = [(n + low + high - k) // s + 1 for n, k, s, (low, high) in axes]
-    return tf.ensure_shape(tf.reshape(y, (samples, *covered, weight.shape[-1])), y.shape)
 
 
 def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
