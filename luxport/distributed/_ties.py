@@ -6,6 +6,7 @@ docs/scaling.md. The store is what the connections are made by.
 
 from __future__ import annotations
 
+import atexit
 import hmac
 import secrets
 import selectors
@@ -61,12 +62,15 @@ class Ties:
 
     def cut(self) -> None:
         """Close all connections."""
+        atexit.unregister(self.cut)
         for one in (*self._down, *([self._up] if self._up is not None else [])):
             one.close()
         self._up, self._down, self._tied = None, [], False
 
     def _tie(self, deadline: float) -> None:
         """Connect to the one above, and take the connections of those below."""
+        # At a process's end an engine may wait for the others, who are to hear before that it has left.
+        atexit.register(self.cut)
         rank = self._world.rank
         below = [one for one in (2 * rank + 1, 2 * rank + 2) if one < self._world.size]
         if below:

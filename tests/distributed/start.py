@@ -20,6 +20,7 @@ ENDS = (
     "sleeping",
     "raising",
     "leaving",
+    "returning",
     *[f"{how}_inside" for how in ("stopped", "killed", "raising", "hung")],
 )
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from typing import Any
@@ -193,8 +194,8 @@ def stepping_out(backend: str, timeout: float) -> None:
             expect(False, f"nothing was said where {said}")
 
 
-def leaving(backend: str, timeout: float, leave: Any = None) -> None:
-    """Let rank 1 be killed between two steps: the others name it."""
+def leaving(backend: str, timeout: float, leave: Any = None, patience: float = 2.0) -> None:
+    """Let rank 1 be killed between two steps: the others name it, within so many timeouts."""
     rank, jit = distributed.rank(), backend in INSIDE
     data = batches(distributed.total_workers(), 1)
     state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
@@ -209,9 +210,14 @@ def leaving(backend: str, timeout: float, leave: Any = None) -> None:
             _, _, state = train_step(squares, batch, state, jit=jit)
     except distributed.DistributedError as error:
         expect("lost rank 1, which ended" in str(error) and "\n" not in str(error), error)
-        expect(time.monotonic() - begin < 2 * timeout, "it took too long")
+        expect(time.monotonic() - begin < patience * timeout, "it took too long")
     else:
         expect(False, "a process that was killed was not noticed")
+
+
+def returning(backend: str, timeout: float) -> None:
+    """Let rank 1 end as programs do, without `shutdown`: nobody waits for it, though its engine waits for them."""
+    leaving(backend, timeout, sys.exit, patience=0.9)
 
 
 def killed_inside(backend: str, timeout: float) -> None:
