@@ -59,3 +59,18 @@ def test_programs_are_bounded_and_said_so_once(backend, monkeypatch):
         for n in range(12):
             assert float(luxport.to_numpy(compiled(x, Static(float(n))))[0]) == 1 + n
     assert ["hand numbers that change over as arrays" in str(one.message) for one in caught].count(True) == 1
+
+
+def test_operations_of_jax_forget_programs_where_there_are_many(monkeypatch):
+    module = import_module("luxport_jax.programs")
+    monkeypatch.setattr(module, "MOST_PROGRAMS", 3)
+    compiled_for = []
+
+    def double(x):
+        compiled_for.append(len(x))
+        return 2 * x
+
+    compiled = module.compile_bounded(double)
+    for n in (1, 2, 3, 1, 2, 3, 4, 1, 1):
+        assert luxport.to_numpy(compiled(luxport.asarray(np.ones(n, np.float32), backend="jax"))).tolist() == [2] * n
+    assert compiled_for == [1, 2, 3, 4, 1]  # the fourth is one too many: the first is made anew, once

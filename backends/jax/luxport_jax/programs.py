@@ -15,7 +15,7 @@ from luxport.tree.static import Static, flatten_static, unflatten_static
 from luxport_jax.arrays import owns_type
 from luxport_jax.order import as_given, restoring, skeleton
 
-__all__ = ["checkpoint", "hide", "jit"]
+__all__ = ["checkpoint", "compile_bounded", "hide", "jit"]
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,6 +55,29 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return result if constant.value is None else constant.value(result)
 
     return program
+
+
+def compile_bounded(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Compile an operation by `jax.jit`, and keep a number of programs: eager calls make one for each shape."""
+    programs = 0
+
+    @functools.wraps(f)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        nonlocal programs
+        programs += 1
+        return f(*args, **kwargs)
+
+    compiled = jax.jit(traced, **options)
+
+    @functools.wraps(f)
+    def operation(*args: Any, **kwargs: Any) -> Any:
+        nonlocal programs
+        if programs > MOST_PROGRAMS:
+            compiled.clear_cache()  # type: ignore[attr-defined]
+            programs = 0
+        return compiled(*args, **kwargs)
+
+    return operation
 
 
 _given: ContextVar[tuple[tuple[Any, ...], dict[str, Any]]] = ContextVar("luxport_jax_given")
