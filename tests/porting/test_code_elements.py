@@ -1,22 +1,13 @@
 """`luxport port`: comparisons, conditions and functions of one number, which Julia calls on each element."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from executed import execute_in_flux
 
 import luxport
 from luxport.porting.translate import translate
 
 X = np.asarray([[1.0, -2.0], [3.0, -4.0], [0.5, 6.0]], np.float32)
-
-
-def ported(source: str) -> dict[str, Any]:
-    translation = translate(f"using Flux\n{source}")
-    assert translation.holes == (), translation.python
-    names: dict[str, Any] = {"__name__": "ported"}
-    exec(translation.python, names)
-    return names
 
 
 # From Julia's manual ("Chaining comparisons", "Dot Syntax for Vectorizing Functions", "Short-Circuit Evaluation",
@@ -38,7 +29,7 @@ EACH = {
 
 @pytest.mark.parametrize("julia", EACH)
 def test_comparisons_with_dots(julia):
-    np.testing.assert_array_equal(ported(f"f(x) = {julia}")["f"](X), EACH[julia])
+    np.testing.assert_array_equal(execute_in_flux(f"f(x) = {julia}")["f"](X), EACH[julia])
 
 
 LEAKY = np.where(X > 0, X, 0.1 * X)
@@ -61,20 +52,20 @@ OF_ONE = {
 def test_functions_of_one_number_are_of_each_element(julia):
     name = "act" if "act =" not in julia else julia.removeprefix("act = ")
     definition = "" if "act =" in julia else julia
-    layer = ported(f"{definition}\nmodel = Dense(2 => 2, {name})")["model"]
+    layer = execute_in_flux(f"{definition}\nmodel = Dense(2 => 2, {name})")["model"]
     np.testing.assert_allclose(layer.activation(X), OF_ONE[julia], rtol=1e-6)
     if definition:
-        np.testing.assert_allclose(ported(f"{definition}\nf(x) = act.(x)")["f"](X), OF_ONE[julia], rtol=1e-6)
+        np.testing.assert_allclose(execute_in_flux(f"{definition}\nf(x) = act.(x)")["f"](X), OF_ONE[julia], rtol=1e-6)
 
 
 def test_a_function_of_one_number_may_have_two_arguments():
-    found = ported("larger(a, b) = a > b ? a : b\nf(x) = larger.(x, 0)\ng(x) = larger.(x, 2 .* x)")
+    found = execute_in_flux("larger(a, b) = a > b ? a : b\nf(x) = larger.(x, 0)\ng(x) = larger.(x, 2 .* x)")
     np.testing.assert_array_equal(found["f"](X), np.maximum(X, 0))
     np.testing.assert_array_equal(found["g"](X), np.maximum(X, 2 * X))
 
 
 def test_a_function_of_numbers_that_is_called_on_them_stays_one():
-    found = ported("""
+    found = execute_in_flux("""
     wide(n) = n > 4 ? 2n : n
     model = Dense(wide(3) => wide(5))
     deep(x, n) = n == 0 ? x : deep(2 .* x, n - 1)
@@ -111,9 +102,11 @@ def test_bits_of_whole_numbers():
         "a & b << 1": 6,
         "5 ⊻ 1 + 1": 5,
     }
-    found = ported("\n".join(["a = 7", "b = 3", *(f"v{place} = {julia}" for place, julia in enumerate(numbers))]))
+    found = execute_in_flux(
+        "\n".join(["a = 7", "b = 3", *(f"v{place} = {julia}" for place, julia in enumerate(numbers))])
+    )
     assert {julia: found[f"v{place}"] for place, julia in enumerate(numbers)} == numbers
-    assert ported("a = 7\nv = a ∉ (1, 2) ? 1 : 2\nw = √16 + 1")["w"] == 5
+    assert execute_in_flux("a = 7\nv = a ∉ (1, 2) ? 1 : 2\nw = √16 + 1")["w"] == 5
 
 
 # Julia's manual ("Functions", "The return Keyword"): the last expression evaluated is the value, an assignment's is
@@ -128,11 +121,11 @@ VALUES = {
 
 @pytest.mark.parametrize("julia", VALUES)
 def test_a_last_assignment_is_the_value_of_a_function(julia):
-    np.testing.assert_array_equal(np.asarray(ported(julia)["f"](X)), np.asarray(VALUES[julia]))
+    np.testing.assert_array_equal(np.asarray(execute_in_flux(julia)["f"](X)), np.asarray(VALUES[julia]))
 
 
 def test_vectors_of_one_entry_and_what_push_gives():
-    found = ported("""
+    found = execute_in_flux("""
     added(layers, n) = push!(layers, Dense(n => n))
     function network(n)
         layers = [
@@ -147,7 +140,7 @@ def test_vectors_of_one_entry_and_what_push_gives():
 
 
 def test_functions_of_any_number_of_arrays():
-    found = ported("""
+    found = execute_in_flux("""
     joined(xs::AbstractArray...) = cat(xs...; dims = Val(1))
     below(x, more...) = cat(x, more...; dims = 2)
     grown(xs...) = sum(map(x -> exp.(x), xs))
@@ -176,7 +169,7 @@ COUNTED = {
 @pytest.mark.parametrize("julia", COUNTED)
 def test_true_and_false_are_numbers_of_the_dtype_beside_them(julia):
     """NumPy would make float64 of a mask and a number, and TensorFlow a mask of a product."""
-    found = ported(f"f(x) = {julia}")["f"](X)
+    found = execute_in_flux(f"f(x) = {julia}")["f"](X)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, COUNTED[julia], rtol=1e-6)
 
@@ -187,7 +180,7 @@ def test_sums_of_two_masks_are_marked():
 
 
 def test_repeated_and_turned():
-    found = ported("twice(x) = repeat(x, 2)\nturned(x) = batched_transpose(x)")
+    found = execute_in_flux("twice(x) = repeat(x, 2)\nturned(x) = batched_transpose(x)")
     np.testing.assert_array_equal(found["twice"](X), np.concatenate([X, X], -1))
     stacked = np.stack([X, 2 * X])
     np.testing.assert_array_equal(found["turned"](stacked), stacked.swapaxes(1, 2))

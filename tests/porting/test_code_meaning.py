@@ -2,22 +2,13 @@
 
 import math
 import operator
-from typing import Any
 
 import numpy as np
 import pytest
+from executed import execute_in_flux
 
 import luxport
 from luxport.porting.translate import translate
-
-
-def ported(source: str) -> dict[str, Any]:
-    translation = translate(f"using Flux\n{source}")
-    assert translation.holes == (), translation.python
-    names: dict[str, Any] = {"__name__": "ported"}
-    exec(translation.python, names)
-    return names
-
 
 # Operators by how they bind, from Julia's manual ("Operator Precedence and Associativity", "Numeric Literal
 # Coefficients"), each beside its neighbours in the table; the numbers are worked out by hand for a = 7, b = 3, n = 2.
@@ -136,13 +127,13 @@ ARRAYS = {  # of x = [[1, 2], [3, 4]]
 
 def test_operators_bind_as_in_julia():
     lines = [f"v{place} = {julia}" for place, julia in enumerate(NUMBERS)]
-    found = ported("\n".join(["a = 7", "b = 3", "n = 2", *lines]))
+    found = execute_in_flux("\n".join(["a = 7", "b = 3", "n = 2", *lines]))
     assert {julia: found[f"v{place}"] for place, julia in enumerate(NUMBERS)} == NUMBERS
 
 
 def test_operators_on_arrays_bind_as_in_julia():
     julia = [expression for expression in ARRAYS if "|>" not in expression]
-    found = ported("\n".join(f"f{place}(x) = {expression}" for place, expression in enumerate(julia)))
+    found = execute_in_flux("\n".join(f"f{place}(x) = {expression}" for place, expression in enumerate(julia)))
     x = np.asarray([[1.0, 2.0], [3.0, 4.0]], np.float32)
     for place, expression in enumerate(julia):
         np.testing.assert_allclose(found[f"f{place}"](x), ARRAYS[expression](x), rtol=1e-6, err_msg=expression)
@@ -154,7 +145,7 @@ def test_powers_that_do_not_fit_in_64_bits_are_marked(julia):
 
 
 def test_functions_that_are_given_arrays_or_tuples_of_them():
-    found = ported("""
+    found = execute_in_flux("""
     joined(xs...) = sum(xs)
     averaged(xs) = mean(xs)
     model = Parallel((xs...) -> mean(xs), Dense(2 => 2), Dense(2 => 2))
@@ -171,7 +162,7 @@ def test_functions_that_are_given_arrays_or_tuples_of_them():
 
 
 def test_operators_with_a_dot_work_on_a_number_or_a_tuple():
-    found = ported("""
+    found = execute_in_flux("""
     halved(k) = Conv((1, 1), 1 => 2; stride = k .÷ 2)
     more(k) = Conv((1, 1), 1 => 2; stride = k .+ 1)
     both(a, b) = Conv((1, 1), 1 => 2; stride = a .* b)
@@ -183,7 +174,7 @@ def test_operators_with_a_dot_work_on_a_number_or_a_tuple():
 
 
 def test_defaults_are_worked_out_in_each_call():
-    found = ported("""
+    found = execute_in_flux("""
     k = 3
     function f(n, layers=[Dense(1 => 1)], m=2n; last=m + k)
         push!(layers, Dense(n => m))
@@ -196,7 +187,7 @@ def test_defaults_are_worked_out_in_each_call():
 
 
 def test_functions_of_arrays_find_them_wherever_they_are():
-    found = ported("""
+    found = execute_in_flux("""
     function apart(p)
         x, y = p
         exp.(x) .+ y
@@ -213,7 +204,7 @@ def test_functions_of_arrays_find_them_wherever_they_are():
 
 
 def test_structs_hold_vectors():
-    found = ported("""
+    found = execute_in_flux("""
     struct Scaled
         layer
         factors
@@ -227,13 +218,13 @@ def test_structs_hold_vectors():
 
 
 def test_an_activation_with_a_coefficient():
-    found = ported("model = Dense(1 => 1, x -> 0.5f0x^2)")
+    found = execute_in_flux("model = Dense(1 => 1, x -> 0.5f0x^2)")
     assert found["model"].activation(np.float32(3)) == pytest.approx(4.5)
     assert math.isclose(found["model"].activation(np.float32(2)), 2)
 
 
 def test_losses_are_luxports_own():
-    found = ported("""
+    found = execute_in_flux("""
     loss(x, y) = Flux.logitcrossentropy(x, y)
     summed(x, y) = Flux.Losses.mse(x, y; agg=sum)
     along(x, y) = Flux.crossentropy(softmax(x), y; dims=2)
@@ -248,7 +239,7 @@ def test_losses_are_luxports_own():
 
 
 def test_initializers_are_values():
-    found = ported("""
+    found = execute_in_flux("""
     random = MersenneTwister(3)
     narrow(dims...) = randn(Float32, dims...) .* 0.1f0
     wide = Flux.glorot_normal(; gain = 2)
@@ -269,7 +260,7 @@ def test_initializers_are_values():
 
 
 def test_vectors_whose_entries_are_assigned():
-    found = ported("""
+    found = execute_in_flux("""
     function mlp(sizes...; n = length(sizes) - 1)
         layers = Vector{Any}(undef, n)
         for i in 1:n

@@ -8,21 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from executed import execute
 
 import luxport
 from luxport.porting.translate import translate
 
 
-def ported(source: str) -> dict[str, Any]:
-    translation = translate(source)
-    assert translation.holes == (), translation.python
-    names: dict[str, Any] = {"__name__": "ported"}
-    exec(translation.python, names)
-    return names
-
-
 def test_functions_by_types_and_numbers_of_arguments():
-    found = ported("""
+    found = execute("""
     using Flux
     build(x::Tuple) = Chain(Dense(x[1] => x[2]), relu)
     build(x::Int, y::Int=4) = Dense(x => y)
@@ -36,7 +29,7 @@ def test_functions_by_types_and_numbers_of_arguments():
 
 
 def test_the_most_special_method_is_called_wherever_it_stands():
-    found = ported("""
+    found = execute("""
     using Flux
     f(x) = 1
     f(x::AbstractArray) = 2
@@ -56,7 +49,7 @@ def test_the_most_special_method_is_called_wherever_it_stands():
     assert [f(one) for one in given] == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
     assert f(1, 2) == f() == 12
     with pytest.raises(ValueError, match="no method of g takes these arguments"):
-        ported("using Flux\ng(x::Int) = 1\ng(x::String) = 2")["g"](1.0)
+        execute("using Flux\ng(x::Int) = 1\ng(x::String) = 2")["g"](1.0)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +75,7 @@ def test_a_method_that_is_not_ported_leaves_the_others():
 
 
 def test_a_layer_of_flux_by_the_axes_of_its_input():
-    found = ported("""
+    found = execute("""
     using Flux
     struct M
         a
@@ -102,7 +95,7 @@ def test_a_layer_of_flux_by_the_axes_of_its_input():
 
 
 def test_a_layer_of_lux_by_the_axes_of_its_input():
-    found = ported("""
+    found = execute("""
     using Lux
     struct L <: AbstractLuxContainerLayer{(:a,)}
         a
@@ -129,7 +122,7 @@ def test_a_layer_of_lux_by_the_axes_of_its_input():
 
 
 def test_inputs_that_are_only_taken_apart():
-    found = ported("""
+    found = execute("""
     using Flux
     struct J
         a
@@ -152,7 +145,7 @@ def test_inputs_that_are_only_taken_apart():
 
 def test_operators_without_a_space_before_brackets():
     """Which the grammar takes for products: ``f(7-(n))`` is no ``f(7 * -(n))``."""
-    found = ported("""
+    found = execute("""
     using Flux
     k = 3
     a = Dense(7-(k-1)*2 => 2*(k+1))
@@ -188,12 +181,12 @@ ARRAYS = {
 
 @pytest.mark.parametrize("julia", ARRAYS)
 def test_functions_of_arrays(julia: str):
-    found = ported(f"using Flux, Statistics, LinearAlgebra\nf(x) = {julia}")
+    found = execute(f"using Flux, Statistics, LinearAlgebra\nf(x) = {julia}")
     np.testing.assert_allclose(found["f"](ARRAY), ARRAYS[julia], rtol=1e-12)
 
 
 def test_numbers_in_lists_and_generators():
-    found = ported("""
+    found = execute("""
     using Flux
     hidden = [2i for i in 1:3]
     total = sum(i^2 for i in 1:3)
@@ -212,7 +205,7 @@ def test_a_layer_norm_of_neither_package_is_said_to_be_fluxs():
 
 
 def test_training_with_lux_is_luxports():
-    found = ported("""
+    found = execute("""
     using Lux, Optimisers, Random
     function objective(model, ps, st, (x, y))
         ŷ, st = model(x, ps, st)
@@ -275,7 +268,7 @@ def test_types_that_the_file_names_itself_tell_nothing_apart():
 
 
 def test_training_states_in_a_function():
-    found = ported("""using Lux
+    found = execute("""using Lux
     function train(model, data; epochs = 2)
         ps, st = Lux.setup(Xoshiro(0), model)
         state = Training.TrainState(model, ps, st, Descent(0.1f0))
@@ -296,7 +289,7 @@ def test_training_states_in_a_function():
 
 
 def test_wrappers_that_have_options_beside_the_layer():
-    found = ported("""using Lux
+    found = execute("""using Lux
     abstract type AbstractNet <: AbstractLuxWrapperLayer{:layer} end
     struct Named{L} <: AbstractNet
         layer::L
@@ -310,7 +303,7 @@ def test_wrappers_that_have_options_beside_the_layer():
 
 def test_constructors_that_types_tell_apart():
     """Julia makes one of the fields' types, and without parameters of the type one more that takes anything."""
-    found = ported("""
+    found = execute("""
     using Flux
     struct Pair2
         l::Dense
@@ -354,11 +347,11 @@ def test_types_that_are_one_here_are_not_told_apart(methods: str, calls: str, wa
     if wanted is None:
         assert any("several methods" in hole.reason for hole in translation.holes)
     else:
-        assert ported(f"using Flux\n{methods}\nv = ({calls})")["v"] == list(wanted)
+        assert execute(f"using Flux\n{methods}\nv = ({calls})")["v"] == list(wanted)
 
 
 def test_fields_that_flux_does_not_train_are_states():
-    found = ported("""
+    found = execute("""
     using Flux
     struct Part
         a
@@ -388,7 +381,7 @@ def test_fields_that_flux_does_not_train_are_states():
 
 
 def test_what_sources_have_of_attention_padding_and_initial_values():
-    found = ported("""
+    found = execute("""
     using Flux, NNlib
     using Distributions: Normal
     narrow(shape...) = map(Float32, rand(Normal(0.0f0, 0.02f0), shape...))
@@ -425,7 +418,7 @@ def test_what_sources_have_of_attention_padding_and_initial_values():
 
 
 def test_what_sources_have_of_lists_and_choices():
-    found = ported("""
+    found = execute("""
     using Flux
     network(n) = Chain(later(n), Dense(n => 1))
     const later = (n; act = relu) -> Dense(n => n, act)
@@ -462,7 +455,7 @@ def test_what_sources_have_of_lists_and_choices():
 
 
 def test_places_from_one_are_from_zero_in_an_embedding_alone():
-    found = ported("""
+    found = execute("""
     using Flux
     struct Net
         token
@@ -483,7 +476,7 @@ def test_places_from_one_are_from_zero_in_an_embedding_alone():
 
 
 def test_types_of_parameters_that_have_no_name():
-    found = ported("""
+    found = execute("""
     using Flux
     dropped(::Nothing, n) = Dense(n => n)
     dropped(p::Real, n) = Chain(Dense(n => n), Dropout(p))
