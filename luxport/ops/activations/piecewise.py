@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from luxport.backend import Array, dtype_name, namespace
-from luxport.backend.dtypes import is_integer, real_numbers, reals_or_integers
+from luxport.backend.dtypes import in_single_or_double, is_integer, real_numbers, reals_or_integers
 from luxport.backend.option_rules import NON_NEGATIVE, NUMBER
 from luxport.ops._operation import operation
 from luxport.ops._random_bits import KEY_AND_COUNTER, uniform
@@ -137,6 +137,7 @@ def rrelu(x: Array, key: Array, counter: Array, *, lower: float = 1 / 8, upper: 
 
 
 @operation(rules={"alpha": NUMBER})
+@in_single_or_double
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x) - 1)`` elsewhere. Its derivative at 0 is 1.
 
@@ -151,6 +152,7 @@ def elu(x: Array, *, alpha: float = 1.0) -> Array:
 
 
 @operation(rules={"alpha": NUMBER})
+@in_single_or_double
 def celu(x: Array, *, alpha: float = 1.0) -> Array:
     """Return x where it is 0 or more, and ``alpha * (exp(x / alpha) - 1)`` elsewhere.
 
@@ -165,6 +167,7 @@ def celu(x: Array, *, alpha: float = 1.0) -> Array:
 
 
 @operation
+@in_single_or_double
 def selu(x: Array) -> Array:
     """Return ``scale * x`` where x is positive, and ``scale * alpha * (exp(x) - 1)`` elsewhere.
 

@@ -1,7 +1,8 @@
 """Smooth activation functions. Where one is analytic it takes complex numbers too.
 
 Exponentials are of ``-abs(x)``, so that none overflows; it is written with `where`, since the derivative of abs at 0
-is 0, or 1, by the library.
+is 0, or 1, by the library. Those that subtract what is nearly equal take half types as float32 and round once: what
+is left of two numbers of 8 or 11 bits may be wholly wrong.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import is_complex, numbers, real_numbers
+from luxport.backend.dtypes import in_single_or_double, is_complex, numbers, real_numbers
 from luxport.backend.option_rules import AXIS
 from luxport.call_arguments import says_what_it_takes
 from luxport.ops._erf import erf
@@ -94,6 +95,7 @@ def softplus(x: Array) -> Array:
 
 
 @operation
+@in_single_or_double
 def logcosh(x: Array) -> Array:
     """Return ``log(cosh(x))`` without overflow."""
     xp = namespace(x)
@@ -114,6 +116,7 @@ def swish(x: Array) -> Array:
 
 
 @operation
+@in_single_or_double
 def mish(x: Array) -> Array:
     """Return ``x * tanh(softplus(x))``.
 
@@ -139,6 +142,7 @@ def lisht(x: Array) -> Array:
 
 
 @operation
+@in_single_or_double
 def tanhshrink(x: Array) -> Array:
     """Return ``x - tanh(x)``."""
     xp = namespace(x)
@@ -147,6 +151,7 @@ def tanhshrink(x: Array) -> Array:
 
 
 @operation
+@in_single_or_double
 def gelu_tanh(x: Array) -> Array:
     """Return ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))``. Also called gelu.
 
@@ -158,6 +163,7 @@ def gelu_tanh(x: Array) -> Array:
 
 
 @operation
+@in_single_or_double
 def gelu_sigmoid(x: Array) -> Array:
     """Return ``x * sigmoid(sqrt(8 / pi) * (x + 0.044715 * x**3))``, which is `gelu_tanh` in other terms."""
     xp = namespace(x)
@@ -166,6 +172,7 @@ def gelu_sigmoid(x: Array) -> Array:
 
 
 @operation
+@in_single_or_double
 def gelu_erf(x: Array) -> Array:
     """Return ``x / 2 * (1 + erf(x / sqrt(2)))``: x times the normal distribution function.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from luxport import ops
+from luxport.backend.dtypes import in_single_or_double
 from luxport.ops import definition_of
 
 __all__ = [
@@ -85,18 +86,21 @@ def hardswish(x: Any) -> Any:
 
 
 @_of_floats(ops.gelu_erf)
+@in_single_or_double
 def gelu_erf(x: Any) -> Any:
     """The formula."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + ops.erf(x * math.sqrt(0.5))))
 
 
 @_of_floats(ops.gelu_sigmoid)
+@in_single_or_double
 def gelu_sigmoid(x: Any) -> Any:
     """The formula, whose cube would overflow."""
     return np.maximum(x, -30.0) * ops.sigmoid(_cubic(x, math.sqrt(8 / math.pi)))
 
 
 @_of_floats(ops.gelu_tanh)
+@in_single_or_double
 def gelu_tanh(x: Any) -> Any:
     """The formula, whose cube would overflow."""
     return np.maximum(x, -30.0) * (0.5 * (1.0 + np.tanh(_cubic(x, math.sqrt(2 / math.pi)))))
@@ -109,6 +113,7 @@ def lisht(x: Any) -> Any:
 
 
 @_of_floats(ops.mish)
+@in_single_or_double
 def mish(x: Any) -> Any:
     """The formula."""
     return np.maximum(x, -750.0) * np.tanh(ops.softplus(x))

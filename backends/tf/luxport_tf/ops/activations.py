@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from luxport import ops
+from luxport.backend.dtypes import in_single_or_double
 from luxport.ops import definition_of
 from luxport_tf.ops.layout import elementwise
 
@@ -56,6 +57,7 @@ tanh = _of_floats(ops.tanh)(tf.math.tanh)
 
 
 @_of_floats(ops.elu)
+@in_single_or_double
 def elu(x: Any, *, alpha: float = 1.0) -> Any:
     """One call, which knows no other alpha."""
     return tf.nn.elu(x) if alpha == 1.0 else definition_of(ops.elu)(x, alpha=alpha)
@@ -92,6 +94,7 @@ def logsigmoid(x: Any) -> Any:
 
 
 @_of_floats(ops.mish)
+@in_single_or_double
 def mish(x: Any) -> Any:
     """The formula."""
     return _gate(x, lambda x: x * tf.math.tanh(tf.math.softplus(x)), 750.0)

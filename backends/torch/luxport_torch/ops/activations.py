@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
+from luxport.backend.dtypes import in_single_or_double
 from luxport.ops import definition_of
 from luxport_torch.looking import may_look
 
@@ -149,6 +150,7 @@ def lisht(x: torch.Tensor) -> torch.Tensor:
 
 
 @_of_floats(ops.mish)
+@in_single_or_double
 def mish(x: torch.Tensor) -> torch.Tensor:
     """Three calls."""
     return _gate(_mish, x, 750.0)
@@ -179,6 +181,7 @@ def swish(x: torch.Tensor) -> torch.Tensor:
 
 
 @_of_floats(ops.tanhshrink)
+@in_single_or_double
 def tanhshrink(x: torch.Tensor) -> torch.Tensor:
     """Two calls."""
     return x - torch.tanh(x)
