@@ -16,6 +16,9 @@ __all__ = ["meet", "place_of_rank_0"]
 _GREETING = "luxport"
 """What a process says first, so that whoever else comes to the port is not taken for one."""
 
+_LONGEST = 1000
+"""No greeting has more characters: whoever sends more is somebody else."""
+
 
 def place_of_rank_0(world: World) -> tuple[str, int]:
     """Return the host and the port where an engine of its own may meet: torchrun listens at its port itself."""
@@ -79,7 +82,7 @@ def _answer(host: str, meeting: int, world: World, port: int, deadline: float, o
         connection.settimeout(5)
         stream = open_until_then.enter_context(connection.makefile("rw", encoding="utf-8"))
         try:
-            greeting, rank, size, place = json.loads(stream.readline())
+            greeting, rank, size, place = json.loads(stream.readline(_LONGEST))
         except (OSError, ValueError, TypeError):  # somebody else came by
             continue
         if greeting == _GREETING:

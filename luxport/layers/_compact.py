@@ -110,8 +110,7 @@ def non_trainable(init: Any, shape: int | tuple[int, ...] | None = None) -> _Ini
     """Describe an array in the state of a `compact` layer, as `parameter` does one among the parameters.
 
     Args:
-        init: an initializer with a shape, a function of rng without one, or values, which are kept in float32; or what
-            `parameter` describes
+        init: as `parameter` takes it, or what `parameter` returned
         shape: an int or a tuple of ints
 
     Source: Lux.jl ``@non_trainable``

@@ -45,7 +45,7 @@ def test_what_is_no_regular_file_is_refused_without_being_opened(place, capsys, 
         lambda path: porting.load_parameters(path, MODEL),
         porting.read,
         luxport.load,
-        lambda path: luxport.load(os.fsencode(path)),
+        lambda path: luxport.load(os.fsencode(path)),  # type: ignore[arg-type]
         petab.load_model,
         petab.load_array,
         lambda path: petab.load_parameters(path, MODEL),  # type: ignore[arg-type]

@@ -86,15 +86,17 @@ def _functional(
     # handling of nested dicts would be two fifths of what it reads.
     positions = (argnums,) if isinstance(argnums, int) else argnums
     wrt = [args[i] for i in positions]
-    structure = tree.structure(wrt)
+    places = [i % len(args) for i in positions]
+    others = [None if i in places else argument for i, argument in enumerate(args)], kwargs
+    structure, around = tree.structure(wrt), tree.structure(others)
 
-    def of_variables(variables: list[Any]) -> Any:
-        replaced = list(args)
-        for i, argument in zip(positions, tree.unflatten(structure, iter(variables)), strict=True):
-            replaced[i] = argument
-        return f(*replaced, **kwargs)
+    def of_arrays(variables: list[Any], constants: list[Any]) -> Any:
+        given, named = tree.unflatten(around, iter(constants))
+        for i, argument in zip(places, tree.unflatten(structure, iter(variables)), strict=True):
+            given[i] = argument
+        return f(*given, **named)
 
-    found, result = torch.func.grad_and_value(of_variables, 0, has_aux)(tree.leaves(wrt))
+    found, result = torch.func.grad_and_value(of_arrays, 0, has_aux)(tree.leaves(wrt), tree.leaves(others))
     gradients = tree.unflatten(structure, iter(found))
     return result, gradients[0] if isinstance(argnums, int) else tuple(gradients)
 
