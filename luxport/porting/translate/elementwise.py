@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.comparisons import COMPARISONS
 from luxport.porting.translate.parse import every_node, head_of, last_name, text
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["functions_of_elements"]
 
-_COMPARISONS = ("<", ">", "<=", ">=", "≤", "≥", "==", "!=", "≠")
+_COMPARISONS = {symbol for symbol, sign in COMPARISONS.items() if not sign.startswith("is")}  # === is of whole objects
 
 
 def functions_of_elements(root: Node, statements: Iterable[Node], layers: Collection[str]) -> set[str]:
