@@ -3,8 +3,9 @@
 from __future__ import annotations
 import __future__
 
+import ast
+import builtins
 import inspect
-import re
 import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -21,6 +22,8 @@ from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.laws import LAWS
 from luxport_conformance.runner import run_case, run_held, run_law, run_override
 
+from .fragments import FragmentError, FunctionTree, Place
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 Check = Callable[[], float]
 Mutants = dict[str, tuple[Plant, Check]]
@@ -35,61 +38,85 @@ def expect_caught(plant: Plant, check: Check, patch: pytest.MonkeyPatch) -> None
         check()
 
 
+def catch_each(mutants: Mutants) -> Callable[[str, pytest.MonkeyPatch], None]:
+    """Return a test for each of a family's faults."""
+
+    @pytest.mark.parametrize("mutant", mutants)
+    def test(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        expect_caught(*mutants[mutant], monkeypatch)
+
+    return test
+
+
 def edited(public: Any, old: str, new: str, *, backend: str = "numpy") -> Plant:
     """Change a fragment of what a public function or class is made of, for whoever calls it.
 
     The fragment stands in the function, in the methods of the class, or else in what they call of luxport: which
-    helper has it, and on how many lines, is no matter; the nearest is changed. Operations on the way lose the
-    backend's own versions.
+    helper has it, and how it is laid out, is no matter (see `fragments`); the nearest is changed. Operations on the way
+    lose the backend's own versions.
     """
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        found = ((way, code) for way in _ways_from(public) if (code := _edit(way[-1], old, new)) is not None)
-        way, code = next(found, ((), None))
-        assert way, f"{old!r} stands in nothing that {public.__name__} calls"
-        patch.setattr(way[-1], "__code__", code)
+        way, place = _find(public, old)
+        patch.setattr(way[-1], "__code__", _compile(way[-1], place, new))
         for function in way:
             patch.delattr(get_backend(backend).ops, function.__name__, raising=False)
 
     return plant
 
 
-def _edit(function: FunctionType, old: str, new: str) -> CodeType | None:
-    """Compile a function's source again with one fragment of it changed, if it has the fragment."""
-    source, start = _source(function)
-    found = list(_pattern(old).finditer(source, start))
-    if not found:
-        return None
-    assert len(found) == 1, f"{len(found)} of {old!r} in {function.__qualname__}"
-    scope: dict[str, Any] = {}
-    changed = source[: found[0].start()] + new + source[found[0].end() :]
-    exec(compile(changed, __file__, "exec", __future__.annotations.compiler_flag), function.__globals__, scope)
-    return scope[function.__name__].__code__
+Way = tuple[FunctionType, ...]
+"""Functions of which each calls the next."""
 
 
-@cache
-def _source(function: FunctionType) -> tuple[str, int]:
-    """Return a function's source from its `def` on, and where its code begins, after what is said of it.
+def _find(public: Any, fragment: str) -> tuple[Way, Place]:
+    """Find the one place of a fragment, in the nearest function that has it.
 
-    Of what a dataclass makes and of lambdas there is none.
+    Where none has it by the names that it gives, local variables may have other names, in one place of all.
     """
-    if "<" in function.__code__.co_filename or "<" in function.__name__:
-        return "", 0
-    source = textwrap.dedent(inspect.getsource(function))
-    source = source[source.index("def ") :]
-    docstring = function.__doc__ or ""
-    return source, source.index('"""', source.index('"""') + 3) if docstring else 0
+    ways = [(way, tree) for way in _ways_from(public) if (tree := _tree(way[-1])) is not None]
+    for way, tree in ways:
+        if places := tree.find(fragment):
+            return way, _only(fragment, [(way, place) for place in places])[1]
+    renamed = [(way, place) for way, tree in ways for place in tree.find(fragment, way[-1].__globals__)]
+    if not renamed:
+        raise FragmentError(f"{fragment!r} stands in nothing that {public.__name__} calls")
+    return _only(fragment, renamed)
+
+
+def _only(fragment: str, found: list[tuple[Way, Place]]) -> tuple[Way, Place]:
+    if len(found) > 1:
+        names = sorted({way[-1].__qualname__ for way, _ in found})
+        raise FragmentError(
+            f"{fragment!r} stands {len(found)} times in {', '.join(names)}: say more, so that one is meant"
+        )
+    return found[0]
+
+
+def _compile(function: FunctionType, place: Place, new: str) -> CodeType:
+    """Compile a function again with one fragment of it changed."""
+    tree = _tree(function)
+    assert tree is not None
+    scope: dict[str, Any] = {}
+    changed = ast.Module([tree.replace(place, new)], type_ignores=[])
+    exec(compile(changed, __file__, "exec", __future__.annotations.compiler_flag), function.__globals__, scope)
+    code = scope[function.__name__].__code__
+    strange = set(code.co_names) - set(function.__code__.co_names) - {*function.__globals__, *dir(builtins)}
+    unknown = sorted(strange & {node.id for node in ast.walk(ast.parse(new)) if isinstance(node, ast.Name)})
+    if unknown:
+        raise FragmentError(f"{new!r} has {', '.join(unknown)}, which {function.__qualname__} does not know")
+    return code
 
 
 @cache
-def _pattern(fragment: str) -> re.Pattern[str]:
-    """Find a fragment whatever lines it is broken into, with a comma before what closes it or without."""
-    words = re.findall(r"\w+|\s+|.", fragment.strip())
-    parts = [r"\s*,?\s*" + re.escape(word) if word in ")]}" else re.escape(word) for word in words if word.strip()]
-    return re.compile((r"\b" if words[0][0].isalnum() else "") + r"\s*".join(parts))
+def _tree(function: FunctionType) -> FunctionTree | None:
+    """Parse a function, unless a dataclass made it or it is a lambda: of those there is no definition."""
+    if "<" in function.__code__.co_filename or "<" in function.__name__:
+        return None
+    return FunctionTree(textwrap.dedent(inspect.getsource(function)))
 
 
-def _ways_from(public: Any) -> Iterator[tuple[FunctionType, ...]]:
+def _ways_from(public: Any) -> Iterator[Way]:
     """Yield each function of luxport that a public one calls, with the functions on the shortest way to it."""
     seen: set[FunctionType] = set()
     ways = [(function,) for function in _functions(public)]

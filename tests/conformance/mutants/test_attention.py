@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 import luxport
 from luxport import ops
 from luxport.ops._gather import _OPERATORS
 
-from .planting import Mutants, case, edited, expect_caught
+from .planting import Mutants, case, catch_each, edited
 
 MAXIMUM = _OPERATORS["max"]
 
@@ -24,17 +22,17 @@ MUTANTS: Mutants = {
     "attention's mask hides what it should show": (
         edited(
             ops.dot_product_attention_scores,
-            "return softmax(xp.where(mask, logits, hidden)) *",
-            "return softmax(xp.where(mask, hidden, logits)) *",
+            "softmax(xp.where(mask, logits, hidden)) * _",
+            "softmax(xp.where(mask, hidden, logits)) * _",
         ),
         case("dot_product_attention_scores.mask"),
     ),
     "causal mask without the query's own place": (
-        edited(ops.make_causal_mask, ">=", ">"),
+        edited(ops.make_causal_mask, "_1[:, None] >= _2", "_1[:, None] > _2"),
         case("make_causal_mask.values"),
     ),
     "causal mask aligned at the end": (
-        edited(ops.make_causal_mask, "[:, None] >=", "[:, None] + (key.shape[axis] - query.shape[axis]) >="),
+        edited(ops.make_causal_mask, "_1[:, None] >= _2", "_1[:, None] + (key.shape[axis] - query.shape[axis]) >= _2"),
         case("scaled_dot_product_attention.causal_3_5"),
     ),
     "softmax over the queries": (
@@ -46,7 +44,7 @@ MUTANTS: Mutants = {
         case("dot_product_attention_scores.heads_apart"),
     ),
     "a blind query sees everything": (
-        edited(ops.dot_product_attention_scores, " * xp.astype(sighted, logits.dtype)", ""),
+        edited(ops.dot_product_attention_scores, "_ * xp.astype(sighted, logits.dtype)", "_"),
         case("scaled_dot_product_attention.blind"),
     ),
     "heads share keys in turn": (
@@ -72,8 +70,8 @@ MUTANTS: Mutants = {
     "rotation the other way": (
         edited(
             ops.apply_rotary_embedding,
-            "first * cos - second * sin, second * cos + first * sin",
-            "first * cos + second * sin, second * cos - first * sin",
+            "[first * cos - second * sin, second * cos + first * sin]",
+            "[first * cos + second * sin, second * cos - first * sin]",
         ),
         case("apply_rotary_embedding.positions"),
     ),
@@ -109,8 +107,8 @@ MUTANTS: Mutants = {
     "scatter's mean counts empty places": (
         edited(
             ops.scatter,
-            'count = reduce_known_segments(ones, segments, op="sum", size=size)',
-            'count = reduce_known_segments(ones, segments, op="sum", size=size) + 1.0',
+            'count = _(ones, segments, op="sum", size=size)',
+            'count = _(ones, segments, op="sum", size=size) + 1.0',
         ),
         case("scatter.mean"),
     ),
@@ -123,14 +121,14 @@ MUTANTS: Mutants = {
         case("scatter.max"),
     ),
     "scatter divides the other way": (
-        edited(ops.scatter, "(1.0 if init is None else init) / reduce", "(1.0 if init is None else init) * reduce"),
+        edited(ops.scatter, "(1.0 if init is None else init) / _", "(1.0 if init is None else init) * _"),
         case("scatter.over"),
     ),
     "scatter keeps the last alone": (
         edited(
             ops.scatter,
-            'total = reduce_known_segments(src, segments, op="sum", size=size)',
-            'total = reduce_known_segments(src, segments, op="max", size=size)',
+            'total = _(src, segments, op="sum", size=size)',
+            'total = _(src, segments, op="max", size=size)',
         ),
         case("scatter.sum_of_integers"),
     ),
@@ -143,12 +141,15 @@ MUTANTS: Mutants = {
         case("embedding.padded_vector"),
     ),
     "padding_idx starts as others": (
-        edited(luxport.Embedding, "if self.padding_idx is None:", "if True:"),
+        edited(luxport.Embedding, "if self.padding_idx is None: ...", "if True: ..."),
         case("embedding.padding_starts_as_zeros"),
     ),
     "padding_idx has a gradient": (
         edited(
-            luxport.Embedding, "xp.zeros_like(rows), rows)", "rows - ops.stop_gradient(rows), rows)", backend="torch"
+            luxport.Embedding,
+            "xp.where(_, xp.zeros_like(rows), rows)",
+            "xp.where(_, rows - ops.stop_gradient(rows), rows)",
+            backend="torch",
         ),
         case("embedding.gradient_masked", "torch"),
     ),
@@ -161,16 +162,13 @@ MUTANTS: Mutants = {
         case("embedding_bag.sum_offsets"),
     ),
     "a mean bag is a sum": (
-        edited(luxport.EmbeddingBag, 'if reduction == "mean":', "if False:"),
+        edited(luxport.EmbeddingBag, 'if reduction == "mean": ...', "if False: ..."),
         case("embedding_bag.mean_uneven_offsets"),
     ),
     "indices out of range pass": (
-        edited(luxport.Embedding, "if seen is not None:", "if seen is not None and seen[0] > 10**6:"),
+        edited(luxport.Embedding, "if seen is not None: ...", "if seen is not None and seen[0] > 10**6: ..."),
         case("embedding.negative"),
     ),
 }
 
-
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expect_caught(*MUTANTS[mutant], monkeypatch)
+test_mutant_is_caught = catch_each(MUTANTS)

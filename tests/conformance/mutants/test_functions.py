@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-
 from luxport import initializers, ops
 
-from .planting import Mutants, case, edited, expect_caught
+from .planting import Mutants, case, catch_each, edited
 
 MUTANTS: Mutants = {
-    "leaky ReLU ten times as steep": (edited(ops.leakyrelu, "x, a * x)", "x, 10 * a * x)"), case("leakyrelu.slope")),
-    "ELU without its alpha": (edited(ops.elu, "alpha * xp.expm1", "xp.expm1"), case("elu.alpha")),
+    "leaky ReLU ten times as steep": (edited(ops.leakyrelu, "a * x", "10 * a * x"), case("leakyrelu.slope")),
+    "ELU without its alpha": (edited(ops.elu, "alpha * xp.expm1(_)", "xp.expm1(_)"), case("elu.alpha")),
     "CELU divides by nothing": (
         edited(ops.celu, "xp.where(x >= 0, 0.0, x) / alpha", "xp.where(x >= 0, 0.0, x)"),
         case("celu.alpha"),
     ),
     "SELU's constants swapped": (
-        edited(ops.selu, "_SCALE * x, (_SCALE * _ALPHA)", "_ALPHA * x, (_SCALE * _ALPHA)"),
+        edited(ops.selu, "_SCALE * x", "_ALPHA * x"),
         case("selu.zero_and_ones"),
     ),
     "hard sigmoid of Keras": (
@@ -25,13 +23,13 @@ MUTANTS: Mutants = {
     ),
     "ReLU6 of 7": (edited(ops.relu6, "xp.where(x >= 6, 6, x)", "xp.where(x >= 7, 7, x)"), case("relu6.six")),
     "soft shrink toward the far side": (
-        edited(ops.softshrink, "x - lambda_, x + lambda_", "x - lambda_, x - lambda_"),
+        edited(ops.softshrink, "x + lambda_", "x - lambda_"),
         case("softshrink.threshold"),
     ),
     "the other GELU": (
         edited(
             ops.gelu_tanh,
-            "tanh(_cubic(x, math.sqrt(2 / math.pi)))",
+            "tanh(_(x, math.sqrt(2 / math.pi)))",
             "erf(x * math.sqrt(0.5))",
         ),
         case("gelu_tanh.zero_and_ones"),
@@ -52,13 +50,13 @@ MUTANTS: Mutants = {
         edited(ops.softsign, "xp.where(xp.abs(x) == math.inf, 0.0, x)", "x"),
         case("activations.limits_and_slopes", "torch"),
     ),
-    "log cosh without log 2": (edited(ops.logcosh, " - math.log(2)", ""), case("logcosh.thousand")),
+    "log cosh without log 2": (edited(ops.logcosh, "_ - math.log(2)", "_"), case("logcosh.thousand")),
     "ReLU of a NaN is 0": (
         edited(ops.relu, "xp.where(x <= 0, 0, x)", "xp.where(x > 0, x, 0)"),
         case("activations.nan"),
     ),
     "integers become float32": (
-        edited(ops.relu, "return xp.where", "return 1.0 * xp.where"),
+        edited(ops.relu, "return _", "return 1.0 * _"),
         case("relu.keeps_integers"),
     ),
     "Glorot by fan-in alone": (
@@ -82,11 +80,11 @@ MUTANTS: Mutants = {
         case("initializers.truncated_normal.bounds"),
     ),
     "LeCun's deviation after the cut": (
-        edited(initializers.lecun_normal.draw, " / _STD_WITHIN_TWO", ""),
+        edited(initializers.lecun_normal.draw, "_ / _STD_WITHIN_TWO", "_"),
         case("initializers.lecun_normal.deviation"),
     ),
     "an identity without its gain": (
-        edited(initializers.identity_init.draw, "= gain", "= 1.0"),
+        edited(initializers.identity_init.draw, "_ = gain", "_ = 1.0"),
         case("initializers.identity.gain"),
     ),
     "CTC skips between equal labels": (
@@ -110,7 +108,7 @@ MUTANTS: Mutants = {
         case("grid_sample.elements"),
     ),
     "images turn clockwise": (
-        edited(ops.imrotate, "sin, cos = math.sin(angle)", "sin, cos = -math.sin(angle)"),
+        edited(ops.imrotate, "math.sin(angle)", "-math.sin(angle)"),
         case("imrotate.quarters_of_a_whole"),
     ),
     "an adjoint without its conjugate": (
@@ -118,14 +116,14 @@ MUTANTS: Mutants = {
         case("batched_mul.adjoint"),
     ),
     "gates of the wrong part": (
-        edited(ops.multigate, "i * size : (i + 1) * size", "(n - 1 - i) * size : (n - i) * size"),
+        edited(ops.multigate, "x[..., i * size : (i + 1) * size]", "x[..., (n - 1 - i) * size : (n - i) * size]"),
         case("multigate.parts"),
     ),
     "a window that is symmetric": (
-        edited(ops.hamming_window, "length if periodic else", "max(length - 1, 1) if periodic else"),
+        edited(ops.hamming_window, "length if periodic else _", "max(length - 1, 1) if periodic else _"),
         case("hann_window.values"),
     ),
-    "frames not centered": (edited(ops.stft, "if center:", "if False:"), case("stft.sums")),
+    "frames not centered": (edited(ops.stft, "if center: ...", "if False: ..."), case("stft.sums")),
     "overlap not divided out": (
         edited(ops.istft, "weight = weight * wide * wide", "weight = weight * wide"),
         case("istft.window"),
@@ -136,7 +134,4 @@ MUTANTS: Mutants = {
     ),
 }
 
-
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expect_caught(*MUTANTS[mutant], monkeypatch)
+test_mutant_is_caught = catch_each(MUTANTS)

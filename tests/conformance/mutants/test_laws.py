@@ -13,7 +13,7 @@ from luxport.core.flat import split_vector
 from luxport.ops import definition_of, operation, shapes
 from luxport.optimizers._adam import adam_step
 
-from .planting import Check, Mutants, Plant, case, expect_caught, held, law, override, overrides, replace_call
+from .planting import Check, Mutants, Plant, case, catch_each, held, law, override, overrides, replace_call
 
 # Taken before any fault is planted.
 BATCH_NORM_OP, CONV = definition_of(ops.batch_norm), definition_of(ops.conv_nd)
@@ -169,7 +169,4 @@ MUTANTS: Mutants = {
     ),
 }
 
-
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expect_caught(*MUTANTS[mutant], monkeypatch)
+test_mutant_is_caught = catch_each(MUTANTS)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from luxport import losses
 
-from .planting import Mutants, case, edited, expect_caught
+from .planting import Mutants, case, catch_each, edited
 
 MUTANTS: Mutants = {
     "cross-entropy's epsilon outside the logarithm": (
@@ -18,11 +16,11 @@ MUTANTS: Mutants = {
         case("losses.crossentropy_of_the_impossible"),
     ),
     "epsilon is float32's in double precision": (
-        edited(losses.crossentropy, "EPSILON[dtype_name(y_hat)] if", 'EPSILON["float32"] if'),
+        edited(losses.crossentropy, "EPSILON[dtype_name(y_hat)]", 'EPSILON["float32"]'),
         case("losses.crossentropy_in_double_precision", dtype="float64"),
     ),
     "cross-entropy over the samples": (
-        edited(losses.crossentropy, "axis=axis), agg", "axis=0), agg"),
+        edited(losses.crossentropy, "axis=axis", "axis=0"),
         case("losses.crossentropy"),
     ),
     "logits over the last axis whatever is asked": (
@@ -42,7 +40,7 @@ MUTANTS: Mutants = {
         case("losses.mse"),
     ),
     "binary cross-entropy forgets the other class": (
-        edited(losses.binarycrossentropy, " - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon)", ""),
+        edited(losses.binarycrossentropy, "_ - ops.xlogy(1.0 - y, 1.0 - y_hat + epsilon)", "_"),
         case("losses.binarycrossentropy"),
     ),
     "binary cross-entropy of logits overflows": (
@@ -54,7 +52,7 @@ MUTANTS: Mutants = {
         case("losses.logitbinarycrossentropy_far"),
     ),
     "focal loss without its weight": (
-        edited(losses.focal_loss, "y * _power(1.0 - p, gamma)", "y"),
+        edited(losses.focal_loss, "y * _(1.0 - p, gamma)", "y"),
         case("losses.focal_loss"),
     ),
     "divergence the other way": (
@@ -97,17 +95,17 @@ MUTANTS: Mutants = {
     "pairs that should coincide are pushed apart": (
         edited(
             losses.siamese_contrastive_loss,
-            "(1.0 - y) * far * far + y * short",
-            "y * far * far + (1.0 - y) * short",
+            "(1.0 - y) * far * far + y * short * short",
+            "y * far * far + (1.0 - y) * short * short",
         ),
         case("losses.SiameseContrastiveLoss"),
     ),
     "ignored labels count in the mean": (
-        edited(losses.sparse_crossentropy, 'if agg == "mean" and counted is not None:', "if False:"),
+        edited(losses.sparse_crossentropy, 'if agg == "mean" and counted is not None: ...', "if False: ..."),
         case("losses.sparse_crossentropy_ignoring_1"),
     ),
     "triplets without their margin": (
-        edited(losses.triplet_margin_loss, " + margin), agg", "), agg"),
+        edited(losses.triplet_margin_loss, "_ + margin", "_"),
         case("losses.triplet_margin_loss"),
     ),
     "a density without its variance": (
@@ -116,7 +114,4 @@ MUTANTS: Mutants = {
     ),
 }
 
-
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expect_caught(*MUTANTS[mutant], monkeypatch)
+test_mutant_is_caught = catch_each(MUTANTS)

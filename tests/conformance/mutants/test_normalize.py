@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 import luxport
 from luxport import ops
 
-from .planting import Mutants, case, edited, expect_caught, law
+from .planting import Mutants, case, catch_each, edited, law
 
 OUTSIDE = edited(ops.batch_norm, "1.0 / xp.sqrt(var + epsilon)", "1.0 / (xp.sqrt(var) + epsilon)")
 MUTANTS: Mutants = {
@@ -23,15 +21,17 @@ MUTANTS: Mutants = {
         case("batch_norm.train"),
     ),
     "momentum the other way round": (
-        edited(ops.batch_norm, "(1.0 - momentum) * running + momentum *", "momentum * running + (1.0 - momentum) *"),
+        edited(
+            ops.batch_norm, "(1.0 - momentum) * running + momentum * _", "momentum * running + (1.0 - momentum) * _"
+        ),
         case("batch_norm.running_mean"),
     ),
     "batch statistics in testing": (
-        edited(ops.batch_norm, "if training or running_mean is None or running_var is None:", "if True:"),
+        edited(ops.batch_norm, "if training or running_mean is None or running_var is None: ...", "if True: ..."),
         case("batch_norm.test_after_train"),
     ),
     "batch norm by its first sample's mean": (
-        edited(ops.batch_norm, "over.mean(x) if center", "over.mean(x[:1, ...]) if center"),
+        edited(ops.batch_norm, "over.mean(x)", "over.mean(x[:1, ...])"),
         case("batch_norm.train"),
     ),
     "instance norm's running variance biased": (
@@ -53,8 +53,8 @@ MUTANTS: Mutants = {
     "group norm over the whole sample": (
         edited(
             ops.group_norm,
-            "of_all = reduce(grouped, -1, keepdims=True)",
-            "of_all = reduce(grouped, (1, 2), keepdims=True)",
+            "reduce(grouped, -1, keepdims=True) + _",
+            "reduce(grouped, (1, 2), keepdims=True) + _",
         ),
         case("group_norm.values"),
     ),
@@ -71,7 +71,7 @@ MUTANTS: Mutants = {
         case("layer_norm.by_definition"),
     ),
     "RMS norm takes the mean away": (
-        edited(ops.rms_norm, ", center=False", ""),
+        edited(ops.rms_norm, "center=False", ""),
         case("rms_norm.by_definition"),
     ),
     "normalize by the unbiased variance": (
@@ -79,7 +79,7 @@ MUTANTS: Mutants = {
         case("normalize.last_axis_of_julia"),
     ),
     "weight norm over the other axes": (
-        edited(ops.weight_norm, "if n == 1)", "if n != 1)"),
+        edited(ops.weight_norm, "n == 1", "n != 1"),
         case("weight_norm.values"),
     ),
     "spectral norm without iterations": (
@@ -87,20 +87,20 @@ MUTANTS: Mutants = {
         case("spectral_norm.many_steps"),
     ),
     "mask over the wrong axis": (
-        edited(ops.dropout, "if axis in varying", "if axis not in varying"),
+        edited(ops.dropout, "axis in varying", "axis not in varying"),
         case("dropout.mask_along_batch"),
     ),
     "dropout unscaled": (edited(ops.dropout, "x * (1.0 / (1.0 - p))", "x"), case("dropout.op_scale")),
     "dropout keeps what it should drop": (
-        edited(ops.keep_mask, "return bits >= round(p * 2**32)", "return bits >= round((1 - p) * 2**32)"),
+        edited(ops.keep_mask, "round(p * 2**32)", "round((1 - p) * 2**32)"),
         case("dropout.mostly"),
     ),
     "dropout in testing": (
-        edited(luxport.Dropout, "if not training:", "if False:"),
+        edited(luxport.Dropout, "if not training: ...", "if False: ..."),
         case("dropout.test"),
     ),
     "alpha dropout without its shift": (
-        edited(ops.alpha_dropout, " - a * _SELU_LIMIT * p", ""),
+        edited(ops.alpha_dropout, "_ - a * _SELU_LIMIT * p", "_"),
         case("alpha_dropout.values"),
     ),
     "alpha dropout drops to zero": (
@@ -116,12 +116,9 @@ MUTANTS: Mutants = {
         case("hidden_dropout.mask_stays"),
     ),
     "hidden dropout never draws again": (
-        edited(luxport.VariationalHiddenDropout, "counter = counter +", "counter = counter + 0 *"),
+        edited(luxport.VariationalHiddenDropout, "counter = counter + _", "counter = counter + 0 * _"),
         law("modes", "VariationalHiddenDropout"),
     ),
 }
 
-
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expect_caught(*MUTANTS[mutant], monkeypatch)
+test_mutant_is_caught = catch_each(MUTANTS)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 import luxport
 from luxport import ops
 
-from .planting import Mutants, case, edited, expect_caught, law
+from .planting import Mutants, case, catch_each, edited, law
 
 MUTANTS: Mutants = {
     "conv without its flip": (
-        edited(ops.conv_nd, "if flip:", "if not flip:"),
+        edited(ops.conv_nd, "if flip: ...", "if not flip: ..."),
         case("conv.impulse_3_3"),
     ),
     "conv without its flip, by NNlib": (
-        edited(ops.conv_nd, "if flip:", "if not flip:"),
+        edited(ops.conv_nd, "if flip: ...", "if not flip: ..."),
         case("conv.counting_2d"),
     ),
     "conv ignores dilation": (
@@ -47,23 +45,23 @@ MUTANTS: Mutants = {
         case("conv.same_pad_low"),
     ),
     "transposed conv without its flip": (
-        edited(ops.conv_transpose_nd, "if flip:", "if not flip:"),
+        edited(ops.conv_transpose_nd, "if flip: ...", "if not flip: ..."),
         case("conv_transpose.counting_2d"),
     ),
     "transposed conv drops output padding": (
-        edited(ops.conv_transpose_nd, "(padding, output_padding)", "(padding, (0,) * len(stride))"),
+        edited(ops.conv_transpose_nd, "_(padding, output_padding)", "_(padding, (0,) * len(stride))"),
         case("conv_transpose.output_padding_2d"),
     ),
     "transposed conv swaps its padding": (
         edited(
             ops.conv_transpose_nd,
-            "(padding, output_padding)",
-            "(tuple([pair[::-1] for pair in padding]), output_padding)",
+            "_(padding, output_padding)",
+            "_(tuple([pair[::-1] for pair in padding]), output_padding)",
         ),
         case("conv_transpose.uneven"),
     ),
     "windows come out back to front": (
-        edited(ops.unfold_nd, "slices[::-1] if flip", "slices[::-1] if not flip"),
+        edited(ops.unfold_nd, "slices[::-1] if flip else _", "slices[::-1] if not flip else _"),
         case("unfold.elements"),
     ),
     "reflection repeats the edge": (
@@ -84,7 +82,7 @@ MUTANTS: Mutants = {
         case("conv.padding_mode_circular"),
     ),
     "max pool pads with zeros": (
-        edited(ops.max_pool_nd, "-math.inf if", "0.0 if"),
+        edited(ops.max_pool_nd, "-math.inf", "0.0"),
         case("max_pool.padding_loses_to_negatives"),
     ),
     "max pool's gradient goes to the last of equals": (
@@ -92,7 +90,7 @@ MUTANTS: Mutants = {
         case("max_pools.first_of_equals", "torch"),
     ),
     "mean pool leaves padding out": (
-        edited(ops.mean_pool_nd, "if count_include_pad or", "if"),
+        edited(ops.mean_pool_nd, "count_include_pad or _", "_"),
         case("mean_pool.counts_padding"),
     ),
     "LP pool takes no root": (
@@ -117,7 +115,7 @@ MUTANTS: Mutants = {
         case("AdaptiveMeanPool.variable"),
     ),
     "adaptive windows that do not reach the end": (
-        edited(ops.adaptive_max_pool, "window = tuple([n - (places - 1) * s for", "window = tuple([s for"),
+        edited(ops.adaptive_max_pool, "n - (places - 1) * s", "s"),
         case("AdaptiveMaxPool.uneven"),
     ),
     "windows of a size that is learned late end too soon": (
@@ -125,15 +123,15 @@ MUTANTS: Mutants = {
         law("jit_is_eager", "AdaptiveMaxPool", 2, "tf"),
     ),
     "adaptive mean by one length": (
-        edited(ops.adaptive_mean_pool, "1.0 / n for n in lengths", "1.0 / lengths[0] for n in lengths"),
+        edited(ops.adaptive_mean_pool, "1.0 / n", "1.0 / lengths[0]"),
         case("AdaptiveMeanPool.variable"),
     ),
     "upsampling aligns the corners of cells": (
-        edited(ops.upsample_linear, "_places(n, new, align_corners)", "_places(n, new, True)"),
+        edited(ops.upsample_linear, "_(n, new, align_corners)", "_(n, new, True)"),
         case("upsample.bilinear_cells"),
     ),
     "upsampling does not align corners": (
-        edited(ops.upsample_linear, "_places(n, new, align_corners)", "_places(n, new, False)"),
+        edited(ops.upsample_linear, "_(n, new, align_corners)", "_(n, new, False)"),
         case("upsample.bilinear_corners"),
     ),
     "nearest upsampling tiles": (
@@ -154,7 +152,4 @@ MUTANTS: Mutants = {
     ),
 }
 
-
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_mutant_is_caught(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expect_caught(*MUTANTS[mutant], monkeypatch)
+test_mutant_is_caught = catch_each(MUTANTS)
