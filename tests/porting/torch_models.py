@@ -212,6 +212,109 @@ class OwnAttention(nn.Module):
         return self.norm(x + y)
 
 
+class SqueezeExcite(nn.Module):
+    """Channels weighed by what is in them; size, view and expand_as."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.down, self.up = nn.Linear(4, 2), nn.Linear(2, 4)
+
+    def forward(self, x: Any) -> Any:
+        x = F.silu(self.norm(self.conv(x)))
+        b, c, _, _ = x.size()
+        weights = self.up(F.relu(self.down(F.adaptive_avg_pool2d(x, 1).view(b, c)))).sigmoid().view(b, c, 1, 1)
+        return x * weights.expand_as(x)
+
+
+class WaveNet(nn.Module):
+    """Dilated causal convolutions with gates, in a list; their skips are stacked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(1, 4, 1)
+        self.gates = nn.ModuleList(nn.Conv1d(4, 8, 2, dilation=2**i) for i in range(3))
+        self.skips = nn.ModuleList(nn.Conv1d(4, 4, 1) for _ in range(3))
+
+    def forward(self, x: Any) -> Any:
+        x, kept = self.first(x), []
+        for i, (gate, skip) in enumerate(zip(self.gates, self.skips, strict=True)):
+            a, b = gate(F.pad(x, (2**i, 0))).chunk(2, dim=1)
+            x = x + torch.tanh(a) * torch.sigmoid(b)
+            kept.append(skip(x))
+        return F.relu(torch.stack(kept).sum(0))
+
+
+class Autoencoder(nn.Module):
+    """A decoder with the encoder's weight turned round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.back = nn.Parameter(torch.randn(4, 6) / 2), nn.Parameter(torch.zeros(6))
+
+    def forward(self, x: Any) -> Any:
+        return F.linear(torch.sigmoid(F.linear(x, self.weight)), self.weight.t(), self.back)
+
+
+class Rotary(nn.Module):
+    """Features turned by angles that a buffer and the places give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.register_buffer("speeds", 100 ** -(torch.arange(0, 8, 2).float() / 8), persistent=False)
+
+    def forward(self, x: Any) -> Any:
+        x = self.fc(x)
+        turns = torch.outer(torch.arange(x.shape[1]).type_as(self.speeds), self.speeds)
+        angles = torch.cat((turns, turns), -1)
+        a, b = x.chunk(2, -1)
+        return x * angles.cos() + torch.cat((-b, a), -1) * angles.sin()
+
+
+class Translator(nn.Module):
+    """Two recurrent layers, the second of which starts from what the first ends with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.fc = nn.Embedding(11, 6), nn.Linear(10, 5)
+        self.encoder = nn.GRU(6, 5, batch_first=True, bidirectional=True)
+        self.decoder = nn.GRU(6, 5, batch_first=True)
+
+    def forward(self, words: Any, others: Any) -> Any:
+        _, h = self.encoder(self.embedding(words))
+        h = torch.tanh(self.fc(torch.cat((h[0], h[1]), dim=1))).unsqueeze(0)
+        return self.decoder(self.embedding(others), h)[0]
+
+
+class Graph(nn.Module):
+    """A graph convolution with the adjacency as an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, x: Any, edges: Any) -> Any:
+        edges = edges.abs() + torch.eye(edges.size(-1))
+        scale = edges.sum(-1, keepdim=True).pow(-0.5)
+        return torch.matmul(edges * scale * scale.transpose(-1, -2), F.relu(self.fc(x)))
+
+
+class Elementwise(nn.Module):
+    """Functions that few use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 6)
+
+    def forward(self, x: Any) -> Any:
+        y = torch.tanh(self.fc(x)) / 2
+        y = torch.asin(y) + torch.acos(y) ** 2 + torch.atanh(y) + torch.asinh(y) + torch.acosh(2 + y)
+        y = torch.lerp(x, y, 0.3) + torch.hypot(x, y) + torch.logaddexp(x, y) + torch.atan2(y, x)
+        y = torch.addcdiv(y, x, 4 + y, value=0.5)
+        return torch.baddbmm(y[:, None], y[:, None], y[:, :, None] * y[:, None], beta=0.5, alpha=0.2)
+
+
 def tied_convolutions() -> nn.Module:
     one, other = nn.Conv2d(3, 3, 3, padding="same"), nn.Conv2d(3, 3, 3, padding=1)
     up, down = nn.ConvTranspose2d(3, 3, 3, stride=2, output_padding=1), nn.ConvTranspose2d(3, 3, 3)
@@ -265,6 +368,13 @@ MODELS: dict[str, tuple[Maker, Any]] = {
     "two sides": (Sides, ((2, 3), (2, 3))),
     "LSTM tagger": (Tagger, TOKENS),
     "attention by name": (OwnAttention, SEQ),
+    "squeeze and excite": (SqueezeExcite, IMG),
+    "WaveNet": (WaveNet, (2, 1, 12)),
+    "tied autoencoder": (Autoencoder, (3, 6)),
+    "rotary": (Rotary, SEQ),
+    "two recurrent layers": (Translator, (TOKENS, TOKENS)),
+    "graph": (Graph, ((5, 6), (5, 5))),
+    "elementwise": (Elementwise, (3, 6)),
     "a module twice": (tied, (2, 3)),
     "a parameter twice": (tied_parameters, (2, 3)),
     "convolutions tied": (tied_convolutions, IMG),
