@@ -165,10 +165,14 @@ def _chosen(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, A
             raise FileFormatError(f"{name} is no layer of Flux or Lux; {_advice(value)}", path=path)
         return value, parent
     models = models_in(values)
-    if len(models) == 1:
-        ((found, (value, sure)),) = models.items()
+    if models and len({id(value) for value, _ in models.values()}) == 1:  # one, maybe under several names
+        found, (value, sure) = next(iter(models.items()))
         top = {entry: other for entry, other in values.items() if entry != found.partition(".")[0]}
-        left = [entry for entry, other in top.items() if models_in({entry: other})]
+        left = [
+            entry
+            for entry, other in top.items()
+            if any(one is not value for one, _ in models_in({entry: other}).values())
+        ]
         if left or not sure:
             others = f" and leaves behind what else has layers: {', '.join(map(shown, left))}" if left else ""
             warn(f"{path}: this loads {found}{others}; name= chooses", stacklevel=3)

@@ -213,7 +213,6 @@ def test_gpu_arrays_are_refused_or_marked():
         ({"tag": "tuple", "data": 3}, "data of a document with the tag tuple is no list"),
         ({"tag": "symbol", "name": 3}, "a symbol has no name"),
         ({"tag": "datatype", "name": [], "params": []}, "has no names"),
-        (bw.struct_of(3), "a struct has no type"),
         ({"tag": "array", "type": INT64, "size": [3], "data": bytes(16)}, "has 24 bytes, here 16"),
         ({"tag": "array", "type": INT64, "size": [-1], "data": b""}, "extent -1"),
         ({"tag": "array", "type": INT64, "size": [2**40, 2**40], "data": b""}, "has the size"),

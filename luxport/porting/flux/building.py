@@ -95,7 +95,8 @@ class Source:
         value = self.fields.get("σ", self.fields.get("λ"))
         if value is None or (isinstance(value, julia.Function) and value.name == "identity"):
             return luxport.identity
-        name = value.path if isinstance(value, julia.Function) else str(value)
+        unread = isinstance(value, julia.Unavailable)
+        name = value.path if isinstance(value, julia.Function) else self.at("activation") if unread else str(value)
         given = self.functions.get(self.at("activation"), self.functions.get(name))
         known = given or named_function(value)
         if known is not None:

@@ -75,9 +75,16 @@ class Hole(Layer):
 
     name: str
     code: str = ""
+    reason: str = ""
+    """Why the file has not even a name, if so; then ``name`` is the path in the model."""
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Say what is missing."""
+        if self.reason:
+            raise LayerError(
+                f"cannot be read from the file ({self.reason}): "
+                f"hand a function over as load_model(..., functions={{{self.name!r}: f}})"
+            )
         code = f"; in Julia it was: {' ; '.join(line.strip() for line in self.code.splitlines())}" if self.code else ""
         raise LayerError(
             f"is a function that the file has only by the name {self.name!r}: "

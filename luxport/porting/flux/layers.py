@@ -28,7 +28,7 @@ from luxport.porting.flux.building import (
     with_parameters,
 )
 from luxport.porting.flux.fields import GENERATIONS, fields_of, number, numbers
-from luxport.porting.flux.functions import function_layer
+from luxport.porting.flux.functions import Hole, function_layer
 from luxport.porting.flux.norms import batch_norm, group_norm, instance_norm, layer_norm
 from luxport.porting.flux.recurrent import cell, recur, sequence
 from luxport.porting.flux.weight_norm import weight_norm
@@ -68,6 +68,8 @@ def _port(
     if isinstance(value, julia.Function):
         given = functions.get(path, functions.get(value.path, functions.get(value.name)))
         return bare(luxport.WrappedFunction(given) if given is not None else function_layer(value))
+    if isinstance(value, julia.Unavailable) and path:
+        return bare(luxport.WrappedFunction(functions[path]) if path in functions else Hole(path, reason=value.reason))
     kind = kind_of(value)
     if kind not in _BUILDERS:
         custom = value.type if isinstance(value, julia.Struct) else None

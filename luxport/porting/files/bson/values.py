@@ -56,8 +56,8 @@ def values_of(root: Document, size: int = 0) -> dict[str, Any]:
     resolve(root)
     values = _Values(size)
     if not isinstance(root.get("tag"), str):
-        return values.run(values.entries(root))
-    whole = values.run(values._document(root))
+        return values.all_of(values.entries(root))
+    whole = values.all_of(values._document(root))
     if isinstance(whole, julia.Dict):
         named = {key.name if isinstance(key, julia.Symbol) else key: value for key, value in whole.pairs}
         if all(isinstance(key, str) for key in named):
@@ -76,10 +76,19 @@ class _Values:
     def __init__(self, size: int) -> None:
         self._made: dict[int, Any] = {}
         self._code: dict[int, list[julia.Method]] = {}
+        self._methods: list[_Making] = []
         self._sizes = TypeSizes(size)
         self._kinds: dict[int, tuple[str, Any]] = {}
 
+    def all_of(self, root: _Making) -> Any:
+        """Make a value and all that it holds, the methods of functions at the end."""
+        value = self.run(root)
+        while self._methods:
+            self.run(self._methods.pop())
+        return value
+
     def run(self, first: _Making) -> Any:
+        """Make a value, and those that it needs."""
         waiting = [first]
         value: Any = None
         while waiting:
@@ -160,16 +169,16 @@ class _Values:
         return (yield from self._type(julia.without_main(path[:-1]), path[-1], doc, []))
 
     def anonymous(self, doc: Document) -> _Making:
-        typename = _part(doc, "typename")
+        typename = doc.get("typename")
         data = typename.get("data") if isinstance(typename, Document) else None
         name = (yield data[1]) if isinstance(data, list) and len(data) > 1 else None
         if not isinstance(name, julia.Symbol):
-            raise FileFormatError("an anonymous function has no name", offset=doc.offset)
+            return julia.Unavailable(julia.TypeName((), "a function"), "an anonymous function has no name")
         known = self._code.get(id(typename))
         if known is None:
-            # The list is there before the methods, whose signatures name this type.
+            # The methods come when all else is there: signatures name this type, and code may hold the function.
             known = self._code[id(typename)] = []
-            yield from methods_of(typename, known)
+            self._methods.append(methods_of(typename, known))
         return (yield from self._type((), name.name, doc, known))
 
     def _type(self, module: Any, name: str, doc: Document, methods: list[julia.Method]) -> _Making:
@@ -205,9 +214,9 @@ class _Values:
 
     def _struct(self, doc: Document) -> _Making:
         self._made[id(doc)] = _PENDING
-        type = yield _part(doc, "type")
+        type = yield doc.get("type")
         if not isinstance(type, (julia.TypeName, julia.UnionAll)):
-            raise FileFormatError("a struct has no type", offset=doc.offset)
+            return type if isinstance(type, julia.Unavailable) else _nameless(doc)
         data = _part(doc, "data")
         if isinstance(data, Binary):
             value = value_of_bits(type, data.data, data.offset)
@@ -295,6 +304,11 @@ _IMMUTABLE = frozenset(
         *("BSON.Undef", "Base.GMP.BigInt"),
     }
 )
+
+
+def _nameless(doc: Document) -> julia.Unavailable:
+    """Return what stands for a struct whose type nobody knows."""
+    return julia.Unavailable(julia.TypeName((), "a struct"), f"a struct at byte {doc.offset} has no type")
 
 
 def _part(doc: Document, key: str) -> Any:
