@@ -25,13 +25,14 @@ def typed(*statements, **more):
     return {"tag": "jl_anonymous", "typename": bw.anonymous("#7#8", [*statements, RETURN], ["x"]), "params": []} | more
 
 
+NAMELESS = "an anonymous function has no name"
 UNREADABLE = {
     "no type": ({"tag": "struct", "data": []}, "a struct at byte"),
     "nothing as its type": (bw.struct_of(None), "a struct at byte"),
     "a document as its type": (bw.struct_of({"name": "f"}), "a struct at byte"),
     "a symbol as its type": (bw.struct_of(bw.symbol("#3#4")), "a struct at byte"),
-    "no name": (bw.struct_of({"tag": "jl_anonymous", "typename": None, "params": []}), "an anonymous function has no name"),
-    "no name of its type": (bw.struct_of({"tag": "jl_anonymous", "params": []}), "an anonymous function has no name"),
+    "no name": (bw.struct_of({"tag": "jl_anonymous", "typename": None, "params": []}), NAMELESS),
+    "no name of its type": (bw.struct_of({"tag": "jl_anonymous", "params": []}), NAMELESS),
 }
 
 
