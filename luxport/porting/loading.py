@@ -105,7 +105,13 @@ def read_training(
     """
     saved = read(path)
     with refusing(str(path)):
-        value, parent = _chosen(saved.values, name, str(path))
+        trainings = {
+            found: (value, saved.values) for found, value in saved.values.items() if kind_of(value) == "TrainState"
+        }
+        if name is None and len(trainings) == 1:  # whatever models are beside it
+            ((value, parent),) = trainings.values()
+        else:
+            value, parent = _chosen(saved.values, name, str(path))
         around = next((one for one in (value, parent) if kind_of(one) == "TrainState"), None)
         if around is None:
             raise FileFormatError("it has a model, but no TrainState: see load_model")

@@ -80,7 +80,7 @@ class Source:
 
     def function(self, value: Any, name: str) -> Callable[..., Any]:
         """Return a function of one array by its name, or what says when it is called that it is missing."""
-        what = value.path if isinstance(value, julia.Function) else described(value)
+        what = self._called(value, name)
         given = self.functions.get(self.at(name), self.functions.get(what))
         if given is not None:
             return given
@@ -88,6 +88,12 @@ class Source:
             return luxport.identity
         known = named_function(value)
         return known or function_for(value if isinstance(value, julia.Function) else None, what, self.at(name))
+
+    def _called(self, value: Any, name: str) -> str:
+        """Return how `functions` may call what is in a field: by its path in the model, if it cannot be read."""
+        if isinstance(value, julia.Unavailable):
+            return self.at(name)
+        return value.path if isinstance(value, julia.Function) else described(value)
 
     def connection(self, name: str = "connection") -> Any:
         """Return the function that joins outputs; None where they are returned side by side."""
@@ -100,7 +106,7 @@ class Source:
             and value.type.params
         ):
             value = julia.Function(value.type.params[0])
-        what = value.path if isinstance(value, julia.Function) else described(value)
+        what = self._called(value, name)
         given = self.functions.get(self.at(name), self.functions.get(what))
         return given or CONNECTIONS.get(what.rpartition(".")[2]) or Missing(self.at(name), what)
 
@@ -142,7 +148,10 @@ def _fitted(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
             continue
         found = unwrapped(given[name])
         if not is_array(found):
-            raise FileFormatError(f"{here}: an array expected, got {described(found)}")
+            what = (
+                found.reason if isinstance(found, julia.Unavailable) else f"an array expected, got {described(found)}"
+            )
+            raise FileFormatError(f"{here}: {what}")
         shape = value.shape if isinstance(value, AbstractArray) else np.shape(value)
         if [n for n in found.shape if n != 1] != [n for n in shape if n != 1]:
             raise FileFormatError(f"{here}: shape {tuple(shape)} expected, got {found.shape}")
@@ -165,7 +174,9 @@ def _with_statistics(states: dict[str, Any], given: Mapping[str, Any]) -> dict[s
 def hole_of(source: Source, value: Any) -> Ported:
     """Build what is no layer of Lux: a function, a layer of the user's own, one made by ``@compact``."""
     name = value.path if isinstance(value, julia.Function) else described(value)
-    code = ""
+    code = reason = ""
+    if isinstance(value, julia.Unavailable):
+        name, reason = source.path or "the model", value.reason
     if source.kind == "CompactLuxLayer" and source.struct.names is not None:
         fields = dict(zip(source.struct.names or (), source.struct.fields, strict=True))
         name = text_of(fields.get("name")) or name
@@ -185,7 +196,7 @@ def hole_of(source: Source, value: Any) -> Ported:
             f"load_model(..., functions={{{shown(source.path) or shown(name)!r}: layer}})",
             stacklevel=2,
         )
-    layer = Hole(name, code) if given is None else luxport.WrappedFunction(given)
+    layer = Hole(name, code, reason) if given is None else luxport.WrappedFunction(given)
     return source.finished(layer, {})
 
 

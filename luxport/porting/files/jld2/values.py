@@ -53,6 +53,10 @@ _TYPES_GROUP = "_types"
 _NOT_READ: Final = julia.TypeName((), "a value")
 
 
+class _TooDeepError(NotReadError):
+    """Something is nested too deep."""
+
+
 class Values:
     """Reads objects by their addresses, each once; the values of mutable ones are there before their contents."""
 
@@ -79,8 +83,8 @@ class Values:
             if made is _PENDING:
                 raise FileFormatError("something immutable contains itself", offset=self._file.offset(address))
             return made
-        self._made[address] = _PENDING
         self._enter(self._file.offset(address))
+        self._made[address] = _PENDING
         try:
             header = read_header(self._file, address)
             if header.is_group:
@@ -91,29 +95,40 @@ class Values:
                 value = self._types[address].type
             else:
                 value = self._dataset(header, header.datatype)
+        except NotReadError:  # not even what was there of it
+            del self._made[address]
+            raise
         finally:
             self._depth -= 1
         self._made[address] = value
         return value
 
+    def _held(self, address: int, *, named: bool = False) -> Any:
+        """Return what something holds by its address: a hole, beside the rest, if it cannot be read.
+
+        What is nested too deep is one hole from the last name on, in the first half of the depth: another part of the
+        file may reach what is in it sooner, and should not find it cut.
+        """
+        depth = self._depth
+        try:
+            return self.at(address)
+        except NotReadError as error:
+            if isinstance(error, _TooDeepError) and (not named or depth > MAX_DEPTH // 2):
+                raise
+            self._depth = depth
+            return julia.Unavailable(_NOT_READ, f"it is not read: {error.reason}")
+
     def _enter(self, offset: int) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._depth -= 1  # what was not entered is not left
-            raise NotReadError(f"values are nested more than {MAX_DEPTH} deep", offset=offset)
+            raise _TooDeepError(f"values are nested more than {MAX_DEPTH} deep", offset=offset)
 
     def _group(self, header: Header) -> dict[str, Any]:
         group: dict[str, Any] = {}
         self._made[header.address] = group
         for name, target in header.links.items():
-            depth = self._depth
-            try:
-                group[name] = self.at(target)
-            except NotReadError as error:  # a hole: the others can be read
-                self._depth = depth
-                for address in [address for address, made in self._made.items() if made is _PENDING]:
-                    del self._made[address]
-                group[name] = julia.Unavailable(_NOT_READ, f"it is not read: {error.reason}")
+            group[name] = self._held(target, named=True)
         return group
 
     def _dataset(self, header: Header, type: Datatype) -> Any:
@@ -232,8 +247,7 @@ class Values:
                 text = text[:end] if end >= 0 else text.rstrip(b" ") if type.padding == 2 else text
                 return _text(memoryview(text), place)
             case Reference():
-                target = int.from_bytes(data, "little")
-                return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self.at(target)
+                return self._referred(data)
             case VariableLength():
                 return self._variable(type, data, place)
             case ArrayOf():
@@ -244,6 +258,10 @@ class Values:
                 return julia.NamedTuple(tuple(m.name for m in type.members), tuple(values))
             case _:
                 return julia.Bits(None, bytes(data))
+
+    def _referred(self, data: memoryview, *, named: bool = False) -> Any:
+        target = int.from_bytes(data, "little")
+        return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self._held(target, named=named)
 
     def _variable(self, type: VariableLength, data: memoryview, place: int) -> Any:
         found = self._heap(data, self._storage(type.element).size, place)
@@ -329,7 +347,10 @@ class Values:
             inner_type = Shared(inner_address) if inner_address not in (0, UNDEFINED_ADDRESS) else member.type
             if self._storage(inner_type).size != size:
                 raise FileFormatError(f"the field {name} of {path} has another size than its type", offset=place)
-            struct.fields.append(self._element(inner_type, part, place + member.offset, 0))
+            if isinstance(inner_type, Reference):
+                struct.fields.append(self._referred(part, named=True))
+            else:
+                struct.fields.append(self._element(inner_type, part, place + member.offset, 0))
         if is_gpu_array(type):
             struct = never_written(struct)
             if isinstance(struct, julia.Unavailable):
@@ -394,7 +415,12 @@ class Values:
         if not isinstance(type, VariableLength) or not isinstance(type.element, Reference):
             raise FileFormatError("the parameters of a type are no references", offset=place)
         value = self._variable(type, data, place)
-        return () if value is julia.UNDEFINED else tuple(value)
+        if value is julia.UNDEFINED:
+            return ()
+        for hole in value:
+            if isinstance(hole, julia.Unavailable):  # what a value is cannot be told without the whole type
+                raise NotReadError(f"a type is not read: {hole.reason}", offset=place)
+        return tuple(value)
 
 
 def _type_of(dtype: np.dtype[Any]) -> julia.TypeName:
