@@ -1,11 +1,11 @@
-"""Activation functions on every backend: NNlib's own numbers, dtypes, derivatives, and each override's definition.
+"""Activation functions on every backend: dtypes, derivatives, and each override's definition.
 
-Lines are those of NNlib.jl 0.9's test/activations.jl, unless they name src/activations.jl.
+Lines are those of NNlib.jl 0.9's test/activations.jl, unless they name src/activations.jl; the numbers that it expects
+are cases of the conformance suite.
 """
 
 from __future__ import annotations
 
-import cmath
 import functools
 import math
 import warnings
@@ -93,167 +93,10 @@ def derivatives(backend: Backend, f: Callable[..., Any], x: Any, dtype: str = "f
     return backend.to_numpy(slope).astype(np.float64), backend.to_numpy(curvature).astype(np.float64)
 
 
-# ---- NNlib's own assertions
-
-
-def sigma(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-x))
-
-
-EXACT = 0.0
-CLOSE = 1e-14
 LAMBDA, ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-
-UPSTREAM: list[tuple[int, str, dict[str, Any], float, float, float]] = [
-    (6, "sigmoid", {}, 0.0, 0.5, EXACT),
-    (7, "hardsigmoid", {}, 0.0, 0.5, EXACT),
-    (8, "hardtanh", {}, 0.0, 0.0, EXACT),
-    (9, "relu", {}, 0.0, 0.0, EXACT),
-    (10, "leakyrelu", {}, 0.0, 0.0, EXACT),
-    (11, "relu6", {}, 0.0, 0.0, EXACT),
-    (13, "elu", {}, 0.0, 0.0, EXACT),
-    (14, "gelu", {}, 0.0, 0.0, EXACT),
-    (15, "gelu_tanh", {}, 0.0, 0.0, EXACT),
-    (16, "gelu_sigmoid", {}, 0.0, 0.0, EXACT),
-    (17, "gelu_erf", {}, 0.0, 0.0, EXACT),
-    (18, "swish", {}, 0.0, 0.0, EXACT),
-    (19, "hardswish", {}, 0.0, 0.0, EXACT),
-    (20, "lisht", {}, 0.0, 0.0, EXACT),
-    (21, "softplus", {}, 0.0, math.log(2.0), CLOSE),
-    (22, "softplus", {}, 1e8, 1e8, CLOSE),
-    (23, "softplus", {}, -1e8, 0.0, CLOSE),
-    (28, "softsign", {}, 0.0, 0.0, EXACT),
-    (29, "selu", {}, 0.0, 0.0, EXACT),
-    (30, "celu", {}, 0.0, 0.0, EXACT),
-    (31, "trelu", {}, 0.0, 0.0, EXACT),
-    (32, "logcosh", {}, 0.0, 0.0, CLOSE),
-    (33, "mish", {}, 0.0, 0.0, EXACT),
-    (34, "tanhshrink", {}, 0.0, 0.0, EXACT),
-    (35, "softshrink", {}, 0.0, 0.0, EXACT),
-    (37, "sigmoid", {}, 1.0, 1.0 / (1.0 + math.exp(-1.0)), CLOSE),
-    (38, "hardsigmoid", {}, 1.0, 4 / 6, EXACT),
-    (39, "hardtanh", {}, 1.0, 1.0, EXACT),
-    (40, "relu", {}, 1.0, 1.0, EXACT),
-    (41, "leakyrelu", {}, 1.0, 1.0, EXACT),
-    (42, "relu6", {}, 1.0, 1.0, EXACT),
-    (44, "elu", {}, 1.0, 1.0, EXACT),
-    (45, "gelu", {}, 1.0, 0.8411919906082768, CLOSE),
-    (46, "gelu_tanh", {}, 1.0, 0.8411919906082768, CLOSE),
-    (47, "gelu_sigmoid", {}, 1.0, 0.8411919906082768, CLOSE),
-    (48, "gelu_erf", {}, 1.0, 0.8413447460685429, CLOSE),
-    (49, "swish", {}, 1.0, sigma(1.0), CLOSE),
-    (50, "hardswish", {}, 1.0, 4 / 6, CLOSE),
-    (51, "lisht", {}, 1.0, math.tanh(1.0), CLOSE),
-    (52, "softplus", {}, 1.0, math.log(math.exp(1.0) + 1.0), CLOSE),
-    (53, "softsign", {}, 1.0, 0.5, EXACT),
-    (54, "selu", {}, 1.0, LAMBDA, EXACT),
-    (55, "celu", {}, 1.0, 1.0, EXACT),
-    (56, "trelu", {}, 1.0, 0.0, EXACT),
-    (57, "logcosh", {}, 1.0, math.log(math.cosh(1.0)), CLOSE),
-    (58, "mish", {}, 1.0, math.tanh(math.log(1.0 + math.exp(1.0))), CLOSE),
-    (59, "tanhshrink", {}, 1.0, 0.23840584404423515, CLOSE),
-    (60, "softshrink", {}, 1.0, 0.5, EXACT),
-    (62, "sigmoid", {}, -1.0, math.exp(-1.0) / (1.0 + math.exp(-1.0)), CLOSE),
-    (63, "hardsigmoid", {}, -1.0, 2 / 6, EXACT),
-    (64, "hardtanh", {}, -1.0, -1.0, EXACT),
-    (65, "relu", {}, -1.0, 0.0, EXACT),
-    (66, "leakyrelu", {}, -1.0, -0.01, CLOSE),
-    (67, "relu6", {}, -1.0, 0.0, EXACT),
-    (69, "elu", {}, -1.0, math.exp(-1.0) - 1.0, CLOSE),
-    (70, "gelu", {}, -1.0, -0.15880800939172324, CLOSE),
-    (71, "gelu_tanh", {}, -1.0, -0.15880800939172324, CLOSE),
-    (72, "gelu_sigmoid", {}, -1.0, -0.15880800939172324, CLOSE),
-    (73, "gelu_erf", {}, -1.0, -0.15865525393145707, CLOSE),
-    (74, "swish", {}, -1.0, -sigma(-1.0), CLOSE),
-    (75, "hardswish", {}, -1.0, -2 / 6, CLOSE),
-    (76, "lisht", {}, -1.0, -math.tanh(-1.0), CLOSE),
-    (77, "softplus", {}, -1.0, math.log(math.exp(-1.0) + 1.0), CLOSE),
-    (78, "softsign", {}, -1.0, -0.5, EXACT),
-    (79, "selu", {}, -1.0, LAMBDA * ALPHA * (math.exp(-1.0) - 1.0), CLOSE),
-    (80, "celu", {}, -1.0, math.exp(-1.0) - 1.0, CLOSE),
-    (81, "trelu", {}, -1.0, 0.0, EXACT),
-    (82, "logcosh", {}, -1.0, math.log(math.cosh(-1.0)), CLOSE),
-    (83, "mish", {}, -1.0, -math.tanh(math.log(1.0 + math.exp(-1.0))), CLOSE),
-    (84, "tanhshrink", {}, -1.0, -0.23840584404423515, CLOSE),
-    (85, "softshrink", {}, -1.0, -0.5, EXACT),
-    (164, "elu", {}, 42.0, 42.0, EXACT),
-    (166, "elu", {}, -4.0, math.exp(-4.0) - 1.0, CLOSE),
-    (170, "mish", {}, -5.0, -0.033576237730161704, CLOSE),
-    (171, "mish", {}, 9.0, 9 * math.tanh(math.log(1 + math.exp(9))), CLOSE),
-    (176, "leakyrelu", {"a": 0.3}, 0.4, 0.4, EXACT),
-    (177, "leakyrelu", {"a": 0.3}, -0.4, -0.12, CLOSE),
-    (179, "relu6", {}, 10.0, 6.0, EXACT),
-    (185, "celu", {}, 42.0, 42.0, EXACT),
-    (187, "celu", {"alpha": 0.5}, -4.0, 0.5 * (math.exp(-4.0 / 0.5) - 1.0), CLOSE),
-    (191, "softshrink", {"lambda_": 5.0}, 15.0, 10.0, EXACT),
-    (192, "softshrink", {"lambda_": 5.0}, 4.0, 0.0, EXACT),
-    (193, "softshrink", {"lambda_": 5.0}, -15.0, -10.0, EXACT),
-    (200, "logsigmoid", {}, -100_000.0, -100_000.0, EXACT),
-    (200, "logsigmoid", {}, 100_000.0, 0.0, EXACT),
-    (204, "logcosh", {}, 1000.0, 1000.0 - math.log(2), EXACT),
-    (207, "hardsigmoid", {}, 0.3, 3.3 / 6, CLOSE),
-    (208, "hardsigmoid", {}, -0.3, 2.7 / 6, CLOSE),
-    (210, "hardsigmoid", {}, -100_000.0, 0.0, EXACT),
-    (210, "hardsigmoid", {}, 100_000.0, 1.0, EXACT),
-    (214, "hardtanh", {}, 10.0, 1.0, EXACT),
-    (216, "lisht", {}, 2.5, 2.5 * math.tanh(2.5), CLOSE),
-    (219, "trelu", {}, 0.5, 0.0, EXACT),
-    (220, "trelu", {}, 1.0, 0.0, EXACT),
-    (221, "trelu", {}, 1.1, 1.1, EXACT),
-    (222, "trelu", {"theta": 0.5}, 0.9, 0.9, EXACT),
-]
-
-
-@pytest.mark.parametrize(("line", "name", "options", "x", "expected", "rtol"), UPSTREAM)
-def test_upstream_values(
-    backend: Backend, line: int, name: str, options: dict[str, Any], x: float, expected: float, rtol: float
-) -> None:
-    y = called(backend, getattr(luxport, name), [x], **options)
-    np.testing.assert_allclose(y, [expected], rtol=rtol, atol=rtol, err_msg=f"activations.jl:{line}")
-
-
-# activations.jl:26-27, 397-401
-@pytest.mark.parametrize(
-    ("name", "options", "x", "first", "second"),
-    [
-        ("softplus", {}, 0.0, 0.5, 0.25),
-        ("selu", {}, 1_000.0, 1.0507009873554805, 0.0),
-        ("selu", {}, 10_000.0, 1.0507009873554805, 0.0),
-        ("elu", {"alpha": 2.0}, 1_000.0, 1.0, 0.0),
-        ("elu", {"alpha": 2.0}, 10_000.0, 1.0, 0.0),
-        ("elu", {"alpha": 2.0}, -1.0, 2 * math.exp(-1), 2 * math.exp(-1)),
-    ],
-)
-def test_upstream_derivatives(
-    differentiating: Backend, name: str, options: dict[str, Any], x: float, first: float, second: float
-) -> None:
-    got = derivatives(differentiating, getattr(ops, name), [x], **options)
-    np.testing.assert_allclose(got, [[first], [second]], rtol=1e-14, atol=1e-14)
-
-
-# activations.jl:409-417
-@pytest.mark.parametrize("name", ["hardsigmoid", "hardtanh", "relu6", "hardswish"])
-def test_saturated_gradients(differentiating: Backend, name: str) -> None:
-    first, second = derivatives(differentiating, getattr(ops, name), [-50.0, 50.0, -7.0, 7.0])
-    np.testing.assert_array_equal(first, [0, 1, 0, 1] if name == "hardswish" else [0, 0, 0, 0])
-    np.testing.assert_array_equal(second, np.zeros(4))
-
-
-def test_logsigmoid_is_the_logarithm_of_sigmoid(backend: Backend) -> None:  # activations.jl:198
-    x = np.random.default_rng(0).normal(size=(10, 10))
-    expected = np.log(called(backend, ops.sigmoid, x))
-    np.testing.assert_allclose(called(backend, ops.logsigmoid, x), expected, rtol=1e-13)
 
 
 # ---- NaN, infinities, large numbers
-
-
-@pytest.mark.parametrize("name", UNARY)
-def test_nan_stays_and_infinities_do_not_make_one(backend: Backend, name: str) -> None:  # activations.jl:120-133
-    f = getattr(ops, name)
-    with np.errstate(invalid="ignore"):
-        y = called(backend, f, [math.nan, math.inf, -math.inf], "float32")
-    assert np.isnan(y).tolist() == [True, False, False]
 
 
 # Limits of the formulas.
@@ -434,15 +277,23 @@ def test_derivatives_at_kinks(
         np.testing.assert_allclose(first, slope, rtol=4e-16)
 
 
-# The analytic second derivatives at 0: sigmoid'' = 0, softplus'' = 1/4, logcosh'' = 1, swish'' = 1/2, …
+# The analytic second derivatives: sigmoid'' = 0, softplus'' = 1/4, logcosh'' = 1, swish'' = 1/2 at 0, …
 @pytest.mark.parametrize(
-    ("name", "second"),
-    [("sigmoid", 0.0), ("softplus", 0.25), ("logsigmoid", -0.25), ("logcosh", 1.0), ("swish", 0.5), ("lisht", 2.0)],
+    ("name", "options", "x", "second"),
+    [
+        *[("sigmoid", {}, [0.0], 0.0), ("softplus", {}, [0.0], 0.25), ("logsigmoid", {}, [0.0], -0.25)],
+        *[("logcosh", {}, [0.0], 1.0), ("swish", {}, [0.0], 0.5), ("lisht", {}, [0.0], 2.0)],
+        *[("selu", {}, [1e3, 1e4], 0.0), ("elu", {"alpha": 2.0}, [1e3, 1e4], 0.0)],
+        ("elu", {"alpha": 2.0}, [-1.0], 2 * math.exp(-1)),
+        *[(name, {}, [-50.0, 50.0, -7.0, 7.0], 0.0) for name in ("hardsigmoid", "hardtanh", "relu6", "hardswish")],
+    ],
 )
-def test_second_derivatives_where_formulas_meet(differentiating: Backend, name: str, second: float) -> None:
+def test_second_derivatives_where_formulas_meet_and_far_from_it(
+    differentiating: Backend, name: str, options: dict[str, Any], x: list[float], second: float
+) -> None:
     for version in versions(differentiating, name):
-        _, got = derivatives(differentiating, version, [0.0])
-        np.testing.assert_allclose(got, [second], atol=1e-14)
+        _, got = derivatives(differentiating, version, x, **options)
+        np.testing.assert_allclose(got, np.full(len(x), second), rtol=1e-14, atol=1e-14)
 
 
 # ---- Integers, booleans, complex numbers
@@ -501,14 +352,6 @@ def test_complex_gradients(differentiating: Backend, name: str) -> None:  # acti
     got = luxport.vjp(square(getattr(ops, name)), z)[1](xp.ones((), dtype=xp.float64))[0]
     naive = luxport.vjp(square(functools.partial(ANALYTIC[name], xp)), z)[1](xp.ones((), dtype=xp.float64))[0]
     np.testing.assert_allclose(differentiating.to_numpy(got), differentiating.to_numpy(naive), rtol=1e-12)
-
-
-def test_complex_numbers_far_out(backend: Backend) -> None:  # activations.jl:483-489
-    z = np.array([600 + 2j, -600 + 2j, 80 - 50j, -80 + 50j])
-    for name in ("sigmoid", "softplus", "swish"):
-        assert np.isfinite(backend.to_numpy(getattr(ops, name)(backend.asarray(z)))).all()
-    np.testing.assert_allclose(backend.to_numpy(ops.sigmoid(backend.asarray(np.array([-800 + 0j])))), 0, atol=1e-12)
-    assert cmath.isclose(backend.to_numpy(ops.softplus(backend.asarray(np.array([800 + 1j]))))[0].real, 800)
 
 
 @pytest.mark.parametrize(
