@@ -28,6 +28,22 @@ START = RNG.standard_normal((3, 4))
 # The formulas as FEATURES of Optimisers.jl state them (rules.jl, by line), in NumPy's doubles.
 
 
+def descent(x, eta=0.1):
+    """rules.jl:36-47."""
+    while True:
+        dx = yield x
+        x = x - eta * dx
+
+
+def momentum(x, eta=0.1, rho=0.8):
+    """rules.jl:72-77."""
+    velocity = 0 * x
+    while True:
+        dx = yield x
+        velocity = rho * velocity + eta * dx
+        x = x - velocity
+
+
 def nesterov(x, eta=0.01, rho=0.9):
     """rules.jl:105-112."""
     v = 0 * x
@@ -95,6 +111,16 @@ def adam_family(direction, x, eta, beta, epsilon):
 def _adam(x, dx, m, v, t, eta, beta, epsilon, memory):
     """rules.jl:228-238."""
     return eta * m / (1 - beta[0] ** t) / (np.sqrt(v / (1 - beta[1] ** t)) + epsilon)
+
+
+def _adam_w(x, dx, m, v, t, eta, beta, epsilon, memory):
+    """rules.jl:547-564."""
+    return _adam(x, dx, m, v, t, eta, beta, epsilon, memory) + eta * 0.1 * x
+
+
+def _uncoupled_adam_w(x, dx, m, v, t, eta, beta, epsilon, memory):
+    """rules.jl:547-564."""
+    return _adam(x, dx, m, v, t, eta, beta, epsilon, memory) + 0.1 * x
 
 
 def _radam(x, dx, m, v, t, eta, beta, epsilon, memory):
@@ -165,6 +191,8 @@ def family(direction, beta=(0.9, 0.999), epsilon=1e-8):
 
 
 FORMULAS = {
+    "Descent": (optimizers.Descent(0.1), descent),
+    "Momentum": (optimizers.Momentum(0.1, 0.8), momentum),
     "Nesterov": (optimizers.Nesterov(0.01), nesterov),
     "Rprop": (optimizers.Rprop(0.01), rprop),
     "RMSProp": (optimizers.RMSProp(0.01), rmsprop),
@@ -172,6 +200,8 @@ FORMULAS = {
     "AdaGrad": (optimizers.AdaGrad(0.1), adagrad),
     "AdaDelta": (optimizers.AdaDelta(), adadelta),
     "Adam": (optimizers.Adam(0.01), family(_adam)),
+    "AdamW": (optimizers.AdamW(0.01, lambda_=0.1), family(_adam_w)),
+    "AdamW uncoupled": (optimizers.AdamW(0.01, lambda_=0.1, couple=False), family(_uncoupled_adam_w)),
     "RAdam": (optimizers.RAdam(0.01), family(_radam)),
     "AdaMax": (optimizers.AdaMax(0.01), family(_adamax)),
     "OAdam": (optimizers.OAdam(0.01), family(_oadam, (0.5, 0.9))),
@@ -307,6 +337,8 @@ TORCH = {
     "AdaDelta": lambda w: torch.optim.Adadelta([w], lr=1.0, rho=0.9, eps=1e-8),
     "Rprop": lambda w: torch.optim.Rprop([w], lr=0.01, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0)),
     "Adam": lambda w: torch.optim.Adam([w], lr=0.01),
+    "AdamW": lambda w: torch.optim.AdamW([w], lr=0.01, weight_decay=0.1),
+    "Descent": lambda w: torch.optim.SGD([w], lr=0.1),
 }
 OPTAX = {
     "RAdam": optax.radam(0.01, threshold=4.0),
@@ -314,6 +346,8 @@ OPTAX = {
     "AdaMax": optax.adamax(0.01),
     "AdaDelta": optax.adadelta(1.0, rho=0.9, eps=1e-8),
     "Adam": optax.adam(0.01),
+    "AdamW": optax.adamw(0.01, weight_decay=0.1),
+    "Descent": optax.sgd(0.1),
 }
 
 
