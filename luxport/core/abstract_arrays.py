@@ -65,7 +65,7 @@ class AbstractArray:
         return "cpu"
 
     @property
-    def mT(self) -> AbstractArray:  # noqa: N802
+    def mT(self) -> AbstractArray:
         """The transpose of the last two axes."""
         return matrix_transpose(self)
 
@@ -197,7 +197,7 @@ def where(condition: Any, x1: Any, x2: Any, /) -> AbstractArray:
     return AbstractArray(broadcast_sizes(*map(_shape, (condition, x1, x2))), _result_type(x1, x2))
 
 
-def clip(x: Any, /, min: Any = None, max: Any = None) -> AbstractArray:  # noqa: A002
+def clip(x: Any, /, min: Any = None, max: Any = None) -> AbstractArray:
     """Keep the dtype, broadcast the bounds."""
     return AbstractArray(broadcast_sizes(*map(_shape, (x, min, max))), x.dtype)
 

@@ -200,7 +200,7 @@ class ComposedSchedule(Schedule):
 
 
 @says_what_it_takes
-def OneCycle(  # noqa: N802
+def OneCycle(
     nsteps: int,
     maxval: float,
     *,

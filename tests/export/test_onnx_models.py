@@ -157,7 +157,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "a function of math": (lambda x: x * math.exp(x[0, 0]), "onnx expects a program that does not look at numbers"),
     "entries by flags": (lambda x: x[x > 0], "onnx takes no entries by flags"),
     "a size made of numbers": (lambda x: luxport.namespace(x).nonzero(x)[0], "onnx has no nonzero"),
-    "a loop over a free size": (lambda x: [row for row in x], "onnx knows a free size only when the graph runs"),  # noqa: C416
+    "a loop over a free size": (lambda x: [row for row in x], "onnx knows a free size only when the graph runs"),
     "a range of a free size": (lambda x: [x[i] for i in range(x.shape[0])], "TypeError: 'NoneType' object cannot"),
     "a product of a free size": (lambda x: ops.softmax(x) / x.shape[0], r"TypeError: unsupported operand type\(s\)"),
     "a change in place": (written_to, "onnx changes no array"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 import luxport as lp
 from luxport import GroupNorm, InstanceNorm, LayerNorm, RMSNorm, ops

@@ -106,7 +106,7 @@ POINTS = np.array([-0.9, -0.2, 0.1, 0.3, 1.2])
 VECTOR = draw(5, seed=3)
 
 
-def _second_order(id: str, lines: tuple[int, int], names: tuple[str, ...], value: float | None, point: float) -> Case:  # noqa: A002
+def _second_order(id: str, lines: tuple[int, int], names: tuple[str, ...], value: float | None, point: float) -> Case:
     """The second derivative of sin(f) at a point, and the Hessian of sum(f(x + 0.1)^2), diagonal, times a vector."""
 
     def program(point: Any, x: Any, vector: Any) -> Any:

@@ -79,12 +79,12 @@ def _at_zero_and_ones(name: str) -> Case:
     )
 
 
-def _point(id: str, lines: tuple[int, ...], name: str, x: Any, y: Any, **parameters: float) -> Case:  # noqa: A002
+def _point(id: str, lines: tuple[int, ...], name: str, x: Any, y: Any, **parameters: float) -> Case:
     f = partial(_named(name), **parameters) if parameters else _named(name)
     return function(f"{name}.{id}", at(FILE, *lines), name, f, np.asarray(x), expected=np.asarray(y, np.float64))
 
 
-def _slopes(id: str, lines: tuple[int, ...], name: str, x: Any, slopes: Any, **parameters: float) -> Case:  # noqa: A002
+def _slopes(id: str, lines: tuple[int, ...], name: str, x: Any, slopes: Any, **parameters: float) -> Case:
     f = _named(name)
     return gradient(
         f"{name}.{id}",

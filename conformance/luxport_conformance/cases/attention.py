@@ -114,7 +114,7 @@ def by_hand(layer: MultiHeadAttention, ps: Any, q: Any, k: Any, v: Any, **option
 
 
 def _layer(
-    id: str,  # noqa: A002
+    id: str,
     lines: tuple[int, ...],
     layer: MultiHeadAttention,
     arrays: tuple[Any, ...],

@@ -39,12 +39,12 @@ def _adjoint(x: Any) -> Any:
     return np.conj(_turned(x))
 
 
-def _mul(id: str, lines: tuple[int, ...], f: Callable[..., Any], wanted: Callable[..., Any], *arrays: Any) -> Case:  # noqa: A002
+def _mul(id: str, lines: tuple[int, ...], f: Callable[..., Any], wanted: Callable[..., Any], *arrays: Any) -> Case:
     return function(f"batched_mul.{id}", at(FILE, *lines), "batched_mul", f, *arrays, expected=wanted, tolerance=SUM)
 
 
 def _slopes(
-    id: str,  # noqa: A002
+    id: str,
     lines: tuple[int, ...],
     f: Callable[[Any, Any], Any],
     formula: str,
@@ -72,7 +72,7 @@ def _slopes(
     )
 
 
-def _refused(id: str, lines: tuple[int, ...], f: Callable[..., Any], a: tuple[int, ...], b: tuple[int, ...]) -> Case:  # noqa: A002
+def _refused(id: str, lines: tuple[int, ...], f: Callable[..., Any], a: tuple[int, ...], b: tuple[int, ...]) -> Case:
     name = getattr(f, "__name__", "")
     return fails(
         f"{name}.{id}",

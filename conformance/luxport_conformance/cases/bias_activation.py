@@ -128,7 +128,7 @@ def _cbrt_expected(x: Any, bias: Any) -> Any:
     return _of_squares(root, 1 / (9 * root**2), -2 / (81 * root**5))
 
 
-def _twice(id: str, line: int, f: Callable[..., Any], expected: Callable[..., Any]) -> Case:  # noqa: A002
+def _twice(id: str, line: int, f: Callable[..., Any], expected: Callable[..., Any]) -> Case:
     return Case(
         id=f"bias_activation.{id}",
         subject="bias_activation",

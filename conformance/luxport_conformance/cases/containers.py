@@ -94,7 +94,7 @@ def _curved(x: Any, ps: Any) -> Any:
     return first @ np.diag(-2 * t * (1 - t * t) * second.sum(axis=1)) @ first.T
 
 
-def _second_derivatives(id: str, source: Any, model: Chain, x: Any, expected: Any) -> Case:  # noqa: A002
+def _second_derivatives(id: str, source: Any, model: Chain, x: Any, expected: Any) -> Case:
     return Case(
         id=f"chain.{id}",
         subject="Chain",

@@ -78,7 +78,7 @@ def _pulled(layer: Any) -> Callable[..., Any]:
     return program
 
 
-def _fuzzed(id: str, lines: tuple[int, ...], *layers_and_sizes: tuple[Any, tuple[int, ...]], seed: int) -> Case:  # noqa: A002
+def _fuzzed(id: str, lines: tuple[int, ...], *layers_and_sizes: tuple[Any, tuple[int, ...]], seed: int) -> Case:
     """Layers without bias, and their pullbacks of their own output, on sizes (N, *spatial)."""
     programs, inputs, options = [], {}, []
     for i, (layer, sizes) in enumerate(layers_and_sizes):

@@ -77,7 +77,7 @@ def _slopes(logits: Any, labels: Any) -> Any:
     return slopes
 
 
-def _gradient(id: str, source: tuple[str, ...], x: Any, labels: Any, expected: Any, tolerance: Tolerance) -> Case:  # noqa: A002
+def _gradient(id: str, source: tuple[str, ...], x: Any, labels: Any, expected: Any, tolerance: Tolerance) -> Case:
     return gradient(
         f"ctc_loss.{id}",
         source,

@@ -26,7 +26,7 @@ def draw(*shape: int, seed: int = 0) -> Any:
 
 
 def forward(
-    id: str,  # noqa: A002
+    id: str,
     source: tuple[str, ...],
     layer: Layer,
     x: Any,
@@ -64,7 +64,7 @@ def forward(
 
 
 def gradient(
-    id: str,  # noqa: A002
+    id: str,
     source: tuple[str, ...],
     subject: str,
     f: Callable[..., Any],
@@ -89,7 +89,7 @@ def gradient(
 
 
 def function(
-    id: str,  # noqa: A002
+    id: str,
     source: tuple[str, ...],
     subject: str,
     f: Callable[..., Any],
@@ -103,7 +103,7 @@ def function(
 
 
 def fact(
-    id: str,  # noqa: A002
+    id: str,
     source: tuple[str, ...],
     subject: str,
     program: Callable[[], Any],
@@ -114,7 +114,7 @@ def fact(
 
 
 def fails(
-    id: str,  # noqa: A002
+    id: str,
     source: tuple[str, ...],
     layer: Layer | Callable[[], Any],
     x: Any = None,

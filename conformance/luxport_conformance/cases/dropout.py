@@ -45,7 +45,7 @@ def _values(*wanted: float) -> Property:
     )
 
 
-def _op(id: str, lines: tuple[str, ...], x: Any, p: float, *, axes: Any = None, expected: Any, **options: Any) -> Case:  # noqa: A002
+def _op(id: str, lines: tuple[str, ...], x: Any, p: float, *, axes: Any = None, expected: Any, **options: Any) -> Case:
     return function(
         id,
         lines,
@@ -60,7 +60,7 @@ def _op(id: str, lines: tuple[str, ...], x: Any, p: float, *, axes: Any = None, 
 MATRIX = Property("a floating matrix (4, 3)", lambda g: g.shape == (4, 3) and g.dtype.kind == "f")
 
 
-def _gradient(id: str, lines: tuple[int, ...], p: float, expected: Any, axes: Any = None) -> Case:  # noqa: A002
+def _gradient(id: str, lines: tuple[int, ...], p: float, expected: Any, axes: Any = None) -> Case:
     return gradient(
         id,
         at(OP, *lines),

@@ -56,7 +56,7 @@ def _counted(x: Any, *, without: int | None = None) -> Any:
     return np.repeat(counts[:, None], 4, axis=1)
 
 
-def _out_of_range(id: str, line: int | None, x: Any, message: str) -> Case:  # noqa: A002
+def _out_of_range(id: str, line: int | None, x: Any, message: str) -> Case:
     return fails(id, at(BASIC, line) if line else ("luxport",), PLAIN, x, message=message, looks=line is None)
 
 
@@ -202,7 +202,7 @@ def _of_bags(name: str) -> list[Case]:
     def reduced(*bags: Any) -> Any:
         return np.stack([reduction(TABLE["weight"][bag], axis=0) for bag in bags])
 
-    def case(id: str, lines: tuple[int, ...], x: Any, y: Any, layer: Any = layer) -> Case:  # noqa: A002
+    def case(id: str, lines: tuple[int, ...], x: Any, y: Any, layer: Any = layer) -> Case:
         return forward(
             f"embedding_bag.{name}_{id}",
             at(BASIC, *lines),
@@ -230,7 +230,7 @@ def _of_bags(name: str) -> list[Case]:
     ]
 
 
-def _refused_bag(id: str, lines: tuple[int, ...], x: Any, message: str) -> Case:  # noqa: A002
+def _refused_bag(id: str, lines: tuple[int, ...], x: Any, message: str) -> Case:
     layer, with_offsets = EmbeddingBag(10, 4), isinstance(x, tuple)
     return fails(f"embedding_bag.{id}", at(BASIC, *lines), layer, x, message=message, looks=with_offsets)
 

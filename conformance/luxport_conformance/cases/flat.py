@@ -51,7 +51,7 @@ def _with_matrix(a: Any, matrix: Any) -> Any:
     return {"a": a, "b": matrix, "c": [matrix, a]}
 
 
-def _flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any, expected: Any) -> Case:  # noqa: A002
+def _flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any, expected: Any) -> Case:
     return Case(
         id=f"flat.{id}",
         subject="flatten",
@@ -63,7 +63,7 @@ def _flat(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: A
 
 
 def _rebuilt(
-    id: str,  # noqa: A002
+    id: str,
     lines: tuple[int, ...],
     model: Callable[..., Any],
     arrays: tuple[Any, ...],
@@ -88,7 +88,7 @@ def _rebuilt(
 
 
 def _slope(
-    id: str,  # noqa: A002
+    id: str,
     lines: tuple[int, ...],
     loss: Callable[..., Any],
     *arrays: Any,

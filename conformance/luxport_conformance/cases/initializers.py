@@ -27,7 +27,7 @@ ANY_SHAPE = {
 EVERY = ANY_SHAPE | {"sparse_init": sparse_init(sparsity=0.5)}
 
 
-def _fact(id: str, lines: tuple[int, ...], subject: str, program: Callable[[], Any], expected: Any = True) -> Case:  # noqa: A002
+def _fact(id: str, lines: tuple[int, ...], subject: str, program: Callable[[], Any], expected: Any = True) -> Case:
     return fact(f"initializers.{id}", at(FILE, *lines), subject, program, expected)
 
 

@@ -31,7 +31,7 @@ def _clipped(rule: Any, dx: Any, alpha: Any = None) -> Callable[..., Any]:
 
 def _clips(
     id: str, lines: tuple[int, ...] | tuple[str, ...], rule: Any, dx: Any, alpha: Any = None, **options: Any
-) -> Case:  # noqa: A002
+) -> Case:
     return Case(
         id=f"optimizers.{id}",
         subject=type(rule).__name__,
@@ -82,7 +82,7 @@ _GRADS = {"a": np.array([np.sqrt(27.0)]), "b": np.array([3.0, 0.0]), "c": np.arr
 _ZEROS = {name: np.zeros_like(value) for name, value in _GRADS.items()}
 
 
-def _clips_together(id: str, rule: Any, **options: Any) -> Case:  # noqa: A002
+def _clips_together(id: str, rule: Any, **options: Any) -> Case:
     return Case(
         id=f"optimizers.{id}",
         subject="ClipGlobalNorm",

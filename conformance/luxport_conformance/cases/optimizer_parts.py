@@ -67,7 +67,7 @@ def told(state: optimizers.OptimizerState) -> Any:
 
 
 def step(
-    id: str,  # noqa: A002
+    id: str,
     lines: tuple[str, ...],
     rule: Any,
     ps: Any,

@@ -63,7 +63,7 @@ def _tied_by_hand(ps: Any, grads: Any) -> Any:
 SEVENS, THREES, TENS = np.array([7.0, 7.0]), np.array([3.0, 3.0]), np.array([10.0, 10.0])
 
 
-def _tie(id: str, lines: tuple[int, ...], grads: Any, expected: Any) -> Case:  # noqa: A002
+def _tie(id: str, lines: tuple[int, ...], grads: Any, expected: Any) -> Case:
     return Case(
         id=f"optimizers.{id}",
         subject="update",

@@ -43,7 +43,7 @@ COMPLEX_RULES = (
 )
 
 
-def _vector(id: str, line: int, rule: Any, expected: list[float], x: Any = X, dx: Any = DX) -> Case:  # noqa: A002
+def _vector(id: str, line: int, rule: Any, expected: list[float], x: Any = X, dx: Any = DX) -> Case:
     return step(id, at(MAIN, line), rule, x, dx, expected={"ps": np.array(expected)})
 
 

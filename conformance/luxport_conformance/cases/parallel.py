@@ -139,7 +139,7 @@ def _sum_of_interactions(x: Any, ps: Any) -> Any:
     return luxport.namespace(y).sum(y)
 
 
-def _refused(id: str, line: int, make: Any, message: str, kind: type[Exception] = ValueError) -> Case:  # noqa: A002
+def _refused(id: str, line: int, make: Any, message: str, kind: type[Exception] = ValueError) -> Case:
     return fails(id, at(BASIC, line), make, subject="Parallel", raises=kind, message=message)
 
 

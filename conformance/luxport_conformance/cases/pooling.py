@@ -66,7 +66,7 @@ def _summed(layer: Any) -> Callable[[Any], Any]:
     return lambda x: luxport.namespace(x).sum(layer(x, {}, {})[0])
 
 
-def _gradient_of_sum(id: str, line: int, layer: Any, x: Any, expected: Any) -> Case:  # noqa: A002
+def _gradient_of_sum(id: str, line: int, layer: Any, x: Any, expected: Any) -> Case:
     return Case(
         id=id,
         subject=type(layer).__name__,

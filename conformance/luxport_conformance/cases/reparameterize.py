@@ -40,7 +40,7 @@ def _initial(layer: Any) -> Any:
     return luxport.setup(0, layer, backend="numpy")
 
 
-def _plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:  # noqa: A002
+def _plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> Case:
     ps, st = _initial(model)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
@@ -76,7 +76,7 @@ def _by_hand(x: Any, ps: Any) -> Any:
     }
 
 
-def _gradient_case(id: str, lines: tuple[int, ...], expected: Any) -> Case:  # noqa: A002
+def _gradient_case(id: str, lines: tuple[int, ...], expected: Any) -> Case:
     return Case(
         id=id,
         subject="WeightNorm",
@@ -94,7 +94,7 @@ def _removed(i: int) -> Any:
     return plain[i - 1]
 
 
-def _types(id: str, lines: tuple[int, ...], layer: Any, wanted: tuple[tuple[int, type], ...]) -> Case:  # noqa: A002
+def _types(id: str, lines: tuple[int, ...], layer: Any, wanted: tuple[tuple[int, type], ...]) -> Case:
     return fact(id, at(FILE, *lines), "WeightNorm", lambda: all(isinstance(layer(i), kind) for i, kind in wanted))
 
 

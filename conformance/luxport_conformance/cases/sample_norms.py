@@ -39,7 +39,7 @@ def _logistic(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, activation: Any) -> Case:  # noqa: A002
+def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, activation: Any) -> Case:
     ps, st = _initial(layer)
 
     def program(x: Any, ps: Any, st: Any) -> Any:
@@ -60,7 +60,7 @@ def _trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceNorm, a
     )
 
 
-def _same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x: Any, reduction: int) -> Case:  # noqa: A002
+def _same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x: Any, reduction: int) -> Case:
     """Two ways of computing the same."""
     return function(
         id,
@@ -364,7 +364,7 @@ def _second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = Tr
     )
 
 
-def _no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> Case:  # noqa: A002
+def _no_curvature(id: str, line: int, layer: Any, x: Any, magnitude: float) -> Case:
     ps, st = _initial(layer)
 
     def program(x: Any, ps: Any, st: Any) -> Any:

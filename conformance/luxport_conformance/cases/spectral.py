@@ -37,7 +37,7 @@ def hann(n: int) -> Any:
     return (1 - np.cos(2 * math.pi * np.arange(n) / n)) / 2
 
 
-def _and_back(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings: dict[str, Any]) -> Case:  # noqa: A002
+def _and_back(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings: dict[str, Any]) -> Case:
     """Transform and transform back, with several settings."""
 
     def program(x: Any, window: Any) -> Any:

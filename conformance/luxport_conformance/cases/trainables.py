@@ -57,7 +57,7 @@ def _with_matrix(a: Any, matrix: Any) -> Any:
     return {"a": a, "b": matrix, "c": (matrix, a)}
 
 
-def _listed(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:  # noqa: A002
+def _listed(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
     """Each array once, in order."""
     return Case(
         id=f"trainables.{id}",
@@ -77,7 +77,7 @@ def _squares(ps: Any) -> Any:
     return sum(terms[1:], start=terms[0])
 
 
-def _slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:  # noqa: A002
+def _slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
     """The gradient of all squares with respect to the arrays of the model, of which each counts once."""
     return Case(
         id=f"trainables.{id}",
@@ -92,7 +92,7 @@ def _slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: 
     )
 
 
-def _tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:  # noqa: A002
+def _tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:
     """The gradient of all squares with respect to the model itself: every place of an array has one."""
     return Case(
         id=f"trainables.{id}",

@@ -16,7 +16,7 @@ import numpy as _np
 from .cuda.device import Device
 
 
-class ndarray:  # noqa: N801
+class ndarray:
     """An array of the stand-in: a box around one of NumPy's."""
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
@@ -30,7 +30,7 @@ class ndarray:  # noqa: N801
         return Device(0)
 
     @property
-    def T(self) -> ndarray:  # noqa: N802
+    def T(self) -> ndarray:
         return ndarray(self.values.T)
 
     def __getattr__(self, name: str) -> Any:

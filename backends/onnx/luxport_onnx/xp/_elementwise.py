@@ -155,7 +155,7 @@ SINGLE_ONLY = frozenset(["Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos
 """Operators that onnxruntime has for float32 alone."""
 
 multiply = binary("multiply", "Mul")
-pow = binary("pow", "Pow")  # noqa: A001
+pow = binary("pow", "Pow")
 maximum, minimum = binary("maximum", "Max"), binary("minimum", "Min")
 logical_and, logical_or, logical_xor = (
     binary("logical_and", "And", np.bool_),
@@ -173,7 +173,7 @@ sin, cos, tan = _in_float("sin", "Sin"), _in_float("cos", "Cos"), _in_float("tan
 asin, acos, atan = _in_float("asin", "Asin"), _in_float("acos", "Acos"), _in_float("atan", "Atan")
 sinh, cosh, tanh = _in_float("sinh", "Sinh"), _in_float("cosh", "Cosh"), _in_float("tanh", "Tanh")
 asinh, acosh, atanh = _in_float("asinh", "Asinh"), _in_float("acosh", "Acosh"), _in_float("atanh", "Atanh")
-abs, negative = unary("abs", "Abs"), unary("negative", "Neg")  # noqa: A001
+abs, negative = unary("abs", "Abs"), unary("negative", "Neg")
 sign = unary("sign", "Sign")
 logical_not = unary("logical_not", "Not", np.bool_)
 _add, _subtract, _divide = binary("add", "Add"), binary("subtract", "Sub"), binary("divide", "Div")
@@ -239,7 +239,7 @@ def ceil(x: Array, /) -> Array:
 
 
 @folding
-def round(x: Array, /) -> Array:  # noqa: A001
+def round(x: Array, /) -> Array:
     """Round to the nearest whole number, to the even one of two."""
     return _round(x) if _floating(x) else x
 
@@ -363,7 +363,7 @@ def where(condition: Array, x1: Any, x2: Any, /) -> Array:
 
 
 @folding
-def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:  # noqa: A002
+def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:
     """Keep entries between bounds."""
     bounds = [as_array(bound, x.dtype) for bound in (min, max) if bound is not None]
     if _floating(x) and len(bounds) == 2 and all([bound.ndim == 0 for bound in bounds]):

@@ -62,7 +62,7 @@ def _counted(x: Array, dtype: Any) -> Array:
 
 
 @folding
-def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+def sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """Add up."""
     return reduced("ReduceSum", _counted(x, dtype), axis, keepdims)
 
@@ -80,26 +80,26 @@ def mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 @folding
-def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+def max(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Return the largest."""
     return reduced("ReduceMax", x, axis, keepdims)
 
 
 @folding
-def min(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+def min(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Return the smallest."""
     return reduced("ReduceMin", x, axis, keepdims)
 
 
 @folding
-def any(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+def any(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Tell whether one holds."""
     flags = astype(astype(x, np.bool_), np.int32)
     return greater(reduced("ReduceMax", flags, axis, keepdims), 0)  # of nothing it is the least of all integers
 
 
 @folding
-def all(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:  # noqa: A001
+def all(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
     """Tell whether all hold."""
     flags = astype(astype(x, np.bool_), np.int32)
     return astype(reduced("ReduceMin", flags, axis, keepdims), np.bool_)

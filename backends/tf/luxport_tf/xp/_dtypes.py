@@ -198,7 +198,7 @@ def isdtype(dtype: tf.DType, kind: Any) -> builtins.bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class finfo_object:  # noqa: N801 (the standard's name)
+class finfo_object:
     """Machine limits of a floating-point type."""
 
     bits: int
@@ -210,7 +210,7 @@ class finfo_object:  # noqa: N801 (the standard's name)
 
 
 @dataclasses.dataclass(frozen=True)
-class iinfo_object:  # noqa: N801 (the standard's name)
+class iinfo_object:
     """Machine limits of an integer type."""
 
     bits: int

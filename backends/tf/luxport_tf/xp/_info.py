@@ -65,6 +65,6 @@ def _full_name(name: str) -> str:
     return name if name.startswith("/job:") else "/job:localhost/replica:0/task:0" + name
 
 
-def __array_namespace_info__() -> Info:  # noqa: N807 (the standard's name)
+def __array_namespace_info__() -> Info:
     """What this namespace can do, and on which devices."""
     return Info()

@@ -183,7 +183,7 @@ def _to_device(self, device, /, *, stream=None):
 
 
 def _exporter(original):
-    def __dlpack__(self, /, *, stream=None, max_version=None, dl_device=None, copy=None):  # noqa: N807
+    def __dlpack__(self, /, *, stream=None, max_version=None, dl_device=None, copy=None):
         here = self.__dlpack_device__()
         if dl_device is not None and tuple(dl_device) != tuple(here):
             raise BufferError(f"a tensor on device {here} is not exported to {dl_device}; use to_device")

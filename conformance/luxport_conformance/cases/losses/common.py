@@ -21,7 +21,7 @@ DIGITS = Tolerance(rounding=1e-6, reason="upstream's documentation gives the num
 
 
 def loss_case(
-    id: str,  # noqa: A002
+    id: str,
     source: Any,
     loss: Callable[..., Any],
     y_hat: Any,

@@ -19,7 +19,7 @@ __all__ = ["CASES"]
 def _refusals() -> list[Case]:
     def refused(
         id: str, source: tuple[str, ...], subject: str, program: Any, message: str, kind: type[Exception]
-    ) -> Case:  # noqa: A002
+    ) -> Case:
         return fails(f"losses.{id}", source, program, subject=subject, raises=kind, message=message)
 
     two, three = np.ones(2), np.ones(3)

@@ -51,7 +51,7 @@ def _slopes() -> list[Case]:
 
         return f
 
-    def case(id: str, why: str, loss: Any, y_hat: Any, y: Any, expected: Any, **options: Any) -> Case:  # noqa: A002
+    def case(id: str, why: str, loss: Any, y_hat: Any, y: Any, expected: Any, **options: Any) -> Case:
         inputs = {"y_hat": np.asarray(y_hat), "y": np.asarray(y)}
         return gradient(
             f"losses.gradient_{id}", (why,), loss.__name__, summed(loss), inputs, expected=expected, **options
