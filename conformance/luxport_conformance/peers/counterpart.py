@@ -9,7 +9,7 @@ from typing import Any
 
 from luxport_conformance.peers.kinds import KINDS
 
-__all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "absent", "called", "symmetric"]
+__all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "absent", "called", "rename_options", "symmetric"]
 
 
 class NoCounterpartError(Exception):
@@ -100,6 +100,17 @@ def absent(reason: str) -> Build:
 def called(function: Callable[..., Any], *differences: str, **options: Any) -> Build:
     """Return a builder of a function of the arrays alone, which takes its options here."""
     return lambda subject, x, st: Counterpart(lambda x, ps: function(x, **options), differences=differences)
+
+
+def rename_options(options: Mapping[str, Any], names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return luxport's options by the names that the peer has for them.
+
+    Raises: NoCounterpartError for those that have none
+    """
+    names = names or {}
+    if unknown := sorted(set(options) - set(names)):
+        raise NoCounterpartError(f"has no {', '.join(unknown)}")
+    return {names[key]: value for key, value in options.items()}
 
 
 def symmetric(pairs: Any) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, absent
+from luxport_conformance.peers.counterpart import Build, Counterpart, absent, rename_options
 
 __all__ = ["INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
@@ -16,10 +16,7 @@ def _loss(name: str, *differences: str, renamed: dict[str, str] | None = None, *
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import keras
 
-        names = renamed or {}
-        if set(options) - set(names):
-            raise NoCounterpartError(f"has no {', '.join(sorted(set(options) - set(names)))}")
-        given = fixed | {names[key]: value for key, value in options.items()}
+        given = fixed | rename_options(options, renamed)
         loss = getattr(keras.losses, name)
         return Counterpart(lambda x, ps: keras.ops.mean(loss(ps[0], x, **given)), differences=differences)
 

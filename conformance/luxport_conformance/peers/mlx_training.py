@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, rename_options
 
 __all__ = ["FUNCTIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
@@ -18,10 +18,7 @@ def _function(name: str, *different: str, renamed: dict[str, str] | None = None,
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import mlx.nn as nn
 
-        names = renamed or {}
-        if set(options) - set(names):
-            raise NoCounterpartError(f"has no {', '.join(sorted(set(options) - set(names)))}")
-        given = fixed | {names[key]: value for key, value in options.items()}
+        given = fixed | rename_options(options, renamed)
         differences = ("infinity in softmax",) if "softmax" in name and not np.isfinite(x).all() else ()
         return Counterpart(lambda x, ps: getattr(nn, name)(x, **given), differences=(*different, *differences))
 
@@ -67,10 +64,7 @@ def _loss(
         import mlx.core as mx
         import mlx.nn as nn
 
-        names = renamed or {}
-        if set(options) - set(names):
-            raise NoCounterpartError(f"has no {', '.join(sorted(set(options) - set(names)))}")
-        given = fixed | {names[key]: value for key, value in options.items()}
+        given = fixed | rename_options(options, renamed)
         arguments = first or (lambda mx, *arrays: arrays)
         loss = getattr(nn.losses, name)
         return Counterpart(

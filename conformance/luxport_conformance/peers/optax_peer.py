@@ -5,33 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.counterpart import Build, Counterpart, Peer, rename_options
 
 __all__ = ["OPTAX"]
 
 
-def _mean(name: str, *differences: str, arguments: Callable[[Any], dict[str, Any]] = dict) -> Build:
-    """Return a loss per entry or sample of optax, and their mean."""
+def _mean(name: str, **renamed: str) -> Build:
+    """Return the mean of a loss per entry or sample of optax, with luxport's options by their names there."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import optax
 
-        given = arguments(options)
+        given = rename_options(options, renamed)
         return Counterpart(
             lambda x, ps: getattr(optax.losses, name)(x, *ps, **given).mean(),
-            differences=("loss per entry", *differences),
+            differences=("loss per entry",),
         )
 
     return build
-
-
-def _only(**names: str) -> Callable[[Any], dict[str, Any]]:
-    def arguments(options: Any) -> dict[str, Any]:
-        if set(options) - set(names):
-            raise NoCounterpartError(f"has no {', '.join(sorted(set(options) - set(names)))}")
-        return {names[key]: value for key, value in options.items()}
-
-    return arguments
 
 
 def _ctc(options: Any, x: Any, st: Any) -> Counterpart:
@@ -98,14 +89,14 @@ LOSSES: dict[str, Build] = {
     "cosine_similarity_loss": _mean("cosine_distance"),
     "ctc_loss": _ctc,
     "hinge_loss": _mean("hinge_loss"),
-    "huber_loss": _mean("huber_loss", arguments=_only(delta="delta")),
+    "huber_loss": _mean("huber_loss", delta="delta"),
     "kldivergence": _kl,
     "logitbinarycrossentropy": _mean("sigmoid_binary_cross_entropy"),
     "logitcrossentropy": _mean("softmax_cross_entropy"),
     "mae": _absolute,
     "mse": _mean("squared_error"),
-    "triplet_margin_loss": _mean("triplet_margin_loss", arguments=_only()),
-    "sparse_logitcrossentropy": _mean("softmax_cross_entropy_with_integer_labels", arguments=_only()),
+    "triplet_margin_loss": _mean("triplet_margin_loss"),
+    "sparse_logitcrossentropy": _mean("softmax_cross_entropy_with_integer_labels"),
 }
 
 OPTIMIZERS: dict[str, Build] = {

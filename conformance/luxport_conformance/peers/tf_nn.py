@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from luxport.porting.keras.conventions import keras_conv_weight, keras_depthwise_weight
-from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer
+from luxport_conformance.peers.counterpart import Build, Counterpart, NoCounterpartError, Peer, rename_options
 from luxport_conformance.peers.jax_tools import groups_of, in_training
 from luxport_conformance.peers.tf_losses import LOSSES
 from luxport_conformance.peers.without import COMPOSED, nothing_like
@@ -302,9 +302,7 @@ def _function(name: str, module: str = "nn", *, renamed: dict[str, str] | None =
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         function = getattr(getattr(_tf(), module), name)
-        given = fixed | {str((renamed or {}).get(key, key)): value for key, value in options.items()}
-        if set(options) - set(renamed or {}):
-            raise NoCounterpartError(f"has no {', '.join(sorted(set(options) - set(renamed or {})))}")
+        given = fixed | rename_options(options, renamed)
         return Counterpart(lambda x, ps: function(x, **given))
 
     return build
