@@ -49,14 +49,11 @@ class TestDense:
         assert ps["weight"].std() == pytest.approx(bound / 3**0.5, rel=2e-2)
         assert (ps["bias"] == 0).all()
 
-    @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"])
-    def test_dtypes_stay(self, backend, dtype):
-        if (backend.name, dtype) in (("strict", "float16"), ("strict", "bfloat16"), ("numpy", "bfloat16")):
-            return  # the standard has neither; NumPy only stores bfloat16: arithmetic makes float32 of it
-        model = lp.Dense(3, 2, lp.tanh if "complex" in dtype else lp.relu)
+    @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+    def test_complex_dtypes_stay(self, backend, dtype):
+        model = lp.Dense(3, 2, lp.tanh)
         x, ps, st = ready(model, backend, rand(4, 3), dtype)
-        y, _ = model(x, ps, st)
-        assert dtype_name(y) == dtype
+        assert dtype_name(model(x, ps, st)[0]) == dtype
 
     def test_complex_gradient(self, differentiating):
         model = lp.Dense(3, 2, lp.tanh)

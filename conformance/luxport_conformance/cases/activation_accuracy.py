@@ -13,8 +13,6 @@ from luxport.ops import activations
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, function
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:activations.jl"
 # Every 50th of upstream's 50,000 places: exact values take long.
 PLACES = np.arange(1e-6, 5.0, 50e-4)

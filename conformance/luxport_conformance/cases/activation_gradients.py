@@ -16,8 +16,6 @@ from luxport_conformance.cases.activations import COMPLEX, ELEMENTWISE, HOLOMORP
 from luxport_conformance.cases.declare import at, draw, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:activations.jl"
 SUITE = "nnlib:testsuite/activations.jl"
 

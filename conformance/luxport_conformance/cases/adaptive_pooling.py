@@ -24,8 +24,6 @@ from luxport_conformance.cases.answers import counting
 from luxport_conformance.cases.declare import at, draw, fails, forward, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 LAYER = "flux:layers/conv.jl"
 OP = "nnlib:pooling.jl"
 

@@ -11,8 +11,6 @@ from luxport import AlphaDropout, VariationalHiddenDropout, ops
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, draw, fails, forward, function
 
-__all__ = ["CASES"]
-
 FILE = "flux:layers/normalisation.jl"
 THREE = np.array([1.0, 2.0, 3.0])
 THOUSAND = draw(1000)

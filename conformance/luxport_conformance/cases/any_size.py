@@ -13,8 +13,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 INF = math.inf
 _FORMULA = ("mathematics: the formula in float64",)
 _SIZES = np.array([1.0, 1e30, 3e37, 1e18, 1e12, 1e-30])

@@ -14,8 +14,6 @@ from luxport_conformance.case import Case, Property, Shape
 from luxport_conformance.cases.declare import at, draw, fails, function, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 OPS, LAYER = "nnlib:attention.jl", "flux:layers/attention.jl"
 KEY, COUNTER = np.array([3, 4], np.int32), np.array(0, np.int32)
 SUM = Tolerance(reduction=60)

@@ -14,8 +14,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fails, function, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:batchedmul.jl"
 SUM = Tolerance(reduction=50)
 

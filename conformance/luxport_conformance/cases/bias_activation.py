@@ -15,8 +15,6 @@ from luxport_conformance.cases.activations import ELEMENTWISE
 from luxport_conformance.cases.declare import at, draw, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:bias_act.jl"
 
 X, BIAS = draw(4, 3, seed=21), draw(3, seed=22)

@@ -12,8 +12,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 BASIC = "flux:layers/basic.jl"
 TEN_THEN_FIVE = Tolerance(reduction=10 + 5)
 

@@ -17,8 +17,6 @@ from luxport_conformance.cases.conv import SETTINGS, SIX_DIGITS
 from luxport_conformance.cases.declare import at, draw, fact, fails, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 OP = "nnlib:conv.jl"
 
 

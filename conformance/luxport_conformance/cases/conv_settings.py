@@ -12,8 +12,6 @@ from luxport.layers._windows import Windows
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, fails
 
-__all__ = ["CASES"]
-
 OP = "nnlib:conv.jl"
 SHAPE = (2, 3, 4, 5)
 # The same input; one output per filter, or four per channel.

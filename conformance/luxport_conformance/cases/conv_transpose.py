@@ -14,8 +14,6 @@ from luxport_conformance.cases.answers import answer, counting
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 LAYER = "flux:layers/conv.jl"
 OP = "nnlib:conv.jl"
 

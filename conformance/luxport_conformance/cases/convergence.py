@@ -16,8 +16,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact
 from luxport_conformance.cases.optimizer_parts import ALL_RULES
 
-__all__ = ["CASES"]
-
 TRAIN, RULES = "flux:train.jl", "optimizers:rules.jl"
 FLUX = ("AdamW", "AdaGrad", "AdaMax", "AdaDelta", "AMSGrad", "NAdam", "RAdam", "Descent", "Adam")
 FLUX += ("OAdam", "AdaBelief", "Nesterov", "RMSProp", "Momentum")

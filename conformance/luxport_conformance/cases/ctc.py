@@ -13,8 +13,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw, fails, function, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 NNLIB, FLUX = "nnlib:ctc.jl", "flux:ctc.jl"
 FIRST = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0], [3.0, 3.0, 2.0]]).T  # upstream's are (classes, steps)
 SECOND = np.array([[-3.0, 12.0, 8.0, 15.0], [4.0, 20.0, -2.0, 20.0], [8.0, -33.0, 6.0, 5.0]]).T

@@ -15,8 +15,6 @@ from luxport_conformance.cases.declare import at, fact, function
 from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "flux:data.jl"
 X = np.arange(1, 11).reshape(5, 2)
 Y = np.arange(1, 6)

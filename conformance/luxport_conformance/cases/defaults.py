@@ -10,8 +10,6 @@ from luxport import ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import function
 
-__all__ = ["CASES"]
-
 LINE = np.arange(1.0, 6.0)[None, None]
 SAMPLES = np.array([[-1e-3, 5.0], [1e-3, 7.0]])
 

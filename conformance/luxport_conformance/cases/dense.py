@@ -12,8 +12,6 @@ from luxport_conformance.case import Case, Property, Shape
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 BASIC = "flux:layers/basic.jl"
 TEN = Tolerance(reduction=10)
 

@@ -18,8 +18,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 COMMON, DATA = "flux:ext_distributed/common.jl", "flux:ext_distributed/data.jl"
 OPTIMIZER, SYNCHRONIZED = "flux:ext_distributed/optimizer.jl", "flux:ext_distributed/synchronized.jl"
 LONG, SMALL, SAMPLES = np.ones(512), np.ones((2, 3)), draw(10)

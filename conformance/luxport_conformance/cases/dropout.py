@@ -11,8 +11,6 @@ from luxport import Chain, Dense, Dropout, ops
 from luxport_conformance.case import Case, Property, Shape
 from luxport_conformance.cases.declare import at, draw, fails, forward, function, gradient
 
-__all__ = ["CASES"]
-
 LAYER = "flux:layers/normalisation.jl"
 OP = "nnlib:dropout.jl"
 

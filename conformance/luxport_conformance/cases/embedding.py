@@ -14,8 +14,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 BASIC = "flux:layers/basic.jl"
 TABLE = {"weight": draw(10, 4)}
 PAD = 1

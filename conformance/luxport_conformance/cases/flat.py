@@ -13,8 +13,6 @@ from luxport.backend import dtype_name, namespace
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails
 
-__all__ = ["CASES"]
-
 FILE = "optimizers:destructure.jl"
 
 ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])

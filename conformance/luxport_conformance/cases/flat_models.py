@@ -14,8 +14,6 @@ from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.declare import at, draw, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "flux:utils.jl"
 NORM = BatchNorm(3)
 _, STATES = luxport.setup(0, NORM, backend="numpy")

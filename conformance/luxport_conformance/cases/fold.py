@@ -13,8 +13,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:testsuite/fold.jl"
 ROWS: tuple[tuple[int, dict[str, Any], int], ...] = (
     (10, {}, 144),

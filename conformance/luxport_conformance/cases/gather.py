@@ -13,8 +13,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, function, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 GATHER, SCATTER, UTILS = "nnlib:testsuite/gather.jl", "nnlib:testsuite/scatter.jl", "nnlib:utils.jl"
 # two by three places on three axes, counted from 1
 PLACES = np.moveaxis(np.array([[[3, 4, 5], [1, 2, 3], [2, 3, 9]], [[4, 6, 2], [5, 3, 2], [4, 4, 4]]]), -1, 0)

@@ -11,8 +11,6 @@ from luxport import ops
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, function
 
-__all__ = ["CASES"]
-
 GLU, DROPOUT = "nnlib:functions.jl", "nnlib:dropout.jl"
 
 # Rows and columns change places with respect to upstream, as all axes do.

@@ -13,8 +13,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 KINDS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 PLACES = np.array([[0, 2, 1], [3, 3, 0]])
 TABLE, PROBABILITIES = draw(4, 3), np.exp(draw(2, 3, 4)) / np.exp(draw(2, 3, 4)).sum(-1, keepdims=True)

@@ -14,8 +14,6 @@ from luxport.initializers import fans, identity_init, orthogonal, sparse_init
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
 
-__all__ = ["CASES"]
-
 FILE = "flux:utils.jl"
 ANY_SHAPE = {
     name: getattr(initializers, name)

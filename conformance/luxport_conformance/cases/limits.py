@@ -13,8 +13,6 @@ from luxport.backend import dtype_name
 from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.activations import ELEMENTWISE
 
-__all__ = ["CASES"]
-
 INF = math.inf
 SELU, SELU_LIMIT = 1.0507009873554805, -1.7580993408473766  # selu's scale, and minus its scale times its alpha
 

@@ -21,8 +21,6 @@ from luxport.tree.static import Static
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, fails, function
 
-__all__ = ["CASES"]
-
 FILE = "flux:loading.jl"
 
 

@@ -13,8 +13,6 @@ from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import draw, fails, forward
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 THOUSAND = draw(1000)
 DOCUMENTED = ("keras: the identity in testing, and noise of this deviation in training",)
 # Four times the error of a mean and a deviation of a thousand.

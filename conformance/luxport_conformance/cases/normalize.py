@@ -12,8 +12,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 NORMALISATION = "flux:layers/normalisation.jl"
 FIVE_DECIMALS = Tolerance(reduction=3, rounding=1e-5, reason="upstream gives five decimals and asks for atol=1e-5")
 ONE, TWO = BatchNorm(1), BatchNorm(2)

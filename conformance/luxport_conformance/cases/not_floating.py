@@ -12,8 +12,6 @@ from luxport.errors import LayerTypeError
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw
 
-__all__ = ["CASES"]
-
 SOURCE = ("the rule: what integers would round away is refused, as a result of integers would be another number",)
 
 # What needs floating numbers, called with an image (2, 4, 6, 6).

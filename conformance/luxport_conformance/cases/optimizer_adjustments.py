@@ -12,8 +12,6 @@ from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, fails
 from luxport_conformance.cases.optimizer_parts import HUNDRED, MAIN, TIED
 
-__all__ = ["CASES"]
-
 
 def _adjusted(which: str) -> Any:
     """Take a step with single-precision parameters and a function beside them."""

@@ -17,8 +17,6 @@ from luxport_conformance.cases.declare import at, draw, function
 from luxport_conformance.cases.optimizer_parts import BRANCHES, HUNDRED, MAIN, step
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 
 def _clipped(rule: Any, dx: Any, alpha: Any = None) -> Callable[..., Any]:
     def program(ps: Any, dx: Any, alpha: Any) -> Any:

@@ -14,8 +14,6 @@ from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, fact, fails
 from luxport_conformance.cases.optimizer_parts import ALL_RULES, MAIN, RULES, TIED, step
 
-__all__ = ["CASES"]
-
 
 def _is(dtype: str) -> Property:
     return Property(f"an array of {dtype}", lambda value: value.dtype.name == dtype)

@@ -17,8 +17,6 @@ from luxport_conformance.cases.declare import at, draw, fails
 from luxport_conformance.cases.optimizer_parts import BRANCHES, DX, HUNDRED, MAIN, TIED, X
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 
 @dataclass(frozen=True)
 class Both(HigherOrder):

@@ -12,8 +12,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 ETA, EPSILON, BETA1, BETA2, RHO, DECAY = 0.25, 0.125, 0.75, 0.875, 0.75, 0.5
 BETAS = (BETA1, BETA2)
 X = draw(2, 3)

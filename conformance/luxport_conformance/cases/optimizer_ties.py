@@ -16,8 +16,6 @@ from luxport_conformance.cases.declare import at
 from luxport_conformance.cases.optimizer_parts import MAIN, TIED
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 
 def _tied_pair(ps: Any, grads: Any) -> Any:
     twice, other = ps

@@ -35,8 +35,6 @@ from luxport_conformance.cases.declare import at, draw, fact, fails, function
 from luxport_conformance.cases.optimizer_parts import ALL_RULES, DX, MAIN, RULES, TIED, X, step
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 COMPLEX_RULES = (
     *(Adam(1e-2), RMSProp(1e-2), RAdam(1e-2), OAdam(1e-2), AdaGrad(1e-2), AdaDelta(0.9, 1e-5), NAdam(1e-2)),
     *(AdaBelief(1e-2), Descent(1e-2), Momentum(1e-2), Nesterov(1e-2), AdamW(1e-2)),

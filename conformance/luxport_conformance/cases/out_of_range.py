@@ -14,8 +14,6 @@ from luxport.backend import backend_of
 from luxport_conformance.backends import compiled
 from luxport_conformance.case import Case, Property
 
-__all__ = ["CASES"]
-
 TABLE = np.arange(1.0, 7.0).reshape(3, 2)
 SLICES = np.arange(1.0, 9.0).reshape(4, 2)
 SCORES = np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [0.4, 0.5, 0.1], [0.6, 0.2, 0.2]])

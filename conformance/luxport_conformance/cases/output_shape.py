@@ -31,8 +31,6 @@ from luxport import (
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails
 
-__all__ = ["CASES"]
-
 FILE = "flux:outputsize.jl"
 
 

@@ -9,8 +9,6 @@ from luxport import Bilinear, Chain, Conv, Dense, Maxout, Parallel, SkipConnecti
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact
 
-__all__ = ["CASES"]
-
 FILE = "flux:outputsize.jl"
 
 

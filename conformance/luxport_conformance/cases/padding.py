@@ -12,8 +12,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.answers import counting
 from luxport_conformance.cases.declare import at, draw, fails, function
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:padding.jl"
 
 # name, NumPy's name, and what NNlib pins: lines, padding, axes and the padded 1 2 3 / 4 5 6 / 7 8 9, axes reversed

@@ -30,8 +30,6 @@ from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gr
 from luxport_conformance.cases.dense import affine
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 BASIC = "flux:layers/basic.jl"
 TEN = Tolerance(reduction=10)
 

@@ -15,8 +15,6 @@ from luxport_conformance.cases.answers import answer, counting
 from luxport_conformance.cases.declare import at, draw, fact, forward
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 LAYER = "flux:layers/conv.jl"
 OP = "nnlib:pooling.jl"
 SETTINGS: dict[str, dict[str, Any]] = {"": {}, "_nostride": {"stride": 1}, "_pad": {"padding": 1}}

@@ -16,8 +16,6 @@ from luxport_conformance.cases.answers import pooling_answers
 from luxport_conformance.cases.declare import at, draw
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:pooling.jl"
 MAX = ops.definition_of(ops.max_pool_nd)
 MEAN = partial(ops.definition_of(ops.mean_pool_nd), count_include_pad=True)

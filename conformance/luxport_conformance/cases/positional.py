@@ -12,8 +12,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw, fails, forward, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 CACHES = ops.compute_rotary_embedding_params(4, 9)
 DOUBLED = ops.compute_rotary_embedding_params(4, 9, low_memory_variant=False)
 POSITIONS = np.array([7, 0, 3], np.int32)

@@ -26,8 +26,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 RECURRENT = "flux:layers/recurrent.jl"
 GPU = "flux:test_common/gpu_recurrent.jl"
 

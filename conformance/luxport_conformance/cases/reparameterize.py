@@ -22,8 +22,6 @@ from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.declare import at, draw, fact, fails, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "flux:test_common/normalization.jl"
 NORMED = WeightNorm(Dense(3, 2))
 CHAIN = Chain(

@@ -8,8 +8,6 @@ from luxport import FlattenLayer, NoOpLayer, ReshapeLayer, SelectDim
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fails, forward
 
-__all__ = ["CASES"]
-
 COUNT = np.arange(24.0).reshape(2, 3, 4)
 
 CASES: list[Case] = [

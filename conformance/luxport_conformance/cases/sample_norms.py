@@ -13,8 +13,6 @@ from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.declare import at, draw, fact, forward, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "flux:layers/normalisation.jl"
 SIX = np.arange(1.0, 13.0).reshape(2, 2, 3)
 TRACKING = InstanceNorm(2, affine=True, track_stats=True)

@@ -14,8 +14,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 GRID = "nnlib:sampling.jl"
 ROTATION = "nnlib:testsuite/rotation.jl"
 

@@ -14,8 +14,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, function, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:softmax.jl"
 inf, nan = math.inf, math.nan
 

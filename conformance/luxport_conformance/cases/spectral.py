@@ -14,8 +14,6 @@ from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import at, draw, fact, fails, function, gradient
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "nnlib:testsuite/spectral.jl"
 SUM = Tolerance(reduction=256)
 

@@ -13,8 +13,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "flux:train.jl"
 MODEL = Dense(3, 2, tanh)
 STEPS, PENALTY, RATE = 10, 0.33, 0.1

@@ -13,8 +13,6 @@ from luxport.optimizers import Descent, Momentum
 from luxport_conformance.case import Case
 from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 
-__all__ = ["CASES"]
-
 DEEP = luxport.Chain(*[luxport.Dense(2, 2) for _ in range(11)])
 DEEP_PS, _ = luxport.setup(0, DEEP, backend="numpy")
 NORM = luxport.BatchNorm(2)

@@ -15,8 +15,6 @@ from luxport_conformance.cases.declare import at, draw, fails
 from luxport_conformance.cases.training_parts import Of, prefers_jit, started
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "flux:train.jl"
 MODEL, LINE, DEEPER = Dense(3, 2, tanh), Dense(1, 1), luxport.Chain(Dense(2, 3, tanh), Dense(3, 1))
 WEIGHT, BIAS, RATE = draw(3, 2, seed=1), np.zeros(2), 0.1

@@ -14,8 +14,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 FILE = "optimizers:trainables.jl"
 
 ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])

@@ -11,8 +11,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw, fails, forward
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 SOURCE = ("Vaswani et al. (2017)", "torch: TransformerEncoderLayer and TransformerDecoderLayer, norms after or before")
 ROUNDED = Tolerance(reduction=40)
 

@@ -15,8 +15,6 @@ from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import draw
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 ONE_HEAD = luxport.MultiHeadAttention(4)
 PS, ST = luxport.setup(0, ONE_HEAD, backend="numpy")
 SEEN = np.array([[[[1, 0, 1, 1, 0]]], [[[0, 0, 1, 0, 1]]]]) > 0

@@ -13,8 +13,6 @@ from luxport_conformance.cases.answers import counting
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, function
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 LAYER = "flux:layers/upsample.jl"
 OP = "nnlib:testsuite/upsample.jl"
 

@@ -15,8 +15,6 @@ from luxport.backend import dtype_name
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, function, gradient
 
-__all__ = ["CASES"]
-
 UTILS = "flux:utils.jl"
 TIMEOUT = 0.05
 

@@ -9,8 +9,6 @@ import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples.example import Example, sum_of
 
-__all__ = ["EXAMPLES"]
-
 
 @luxport.compact(
     hidden=luxport.Dense(3, 4),

@@ -6,8 +6,6 @@ import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples.example import Example, double, sum_of
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Chain": (
         Example(

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, sum_of
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Conv": (
         Example(layer=luxport.Conv((3, 2), 2, 4), x=(3, 2, 6, 5), parameters=6 * 2 * 4 + 4, tolerance=sum_of(12)),

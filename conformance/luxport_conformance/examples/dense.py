@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, sum_of
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Dense": (
         Example(layer=luxport.Dense(3, 2), x=(5, 3), parameters=3 * 2 + 2, tolerance=sum_of(3)),

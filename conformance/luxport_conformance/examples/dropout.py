@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "AlphaDropout": (Example(layer=luxport.AlphaDropout(0.4), x=(6, 7), states=2),),
     "Dropout": (

@@ -7,8 +7,6 @@ import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples.example import Example
 
-__all__ = ["EXAMPLES"]
-
 # The noise is float32 for an input of float64, too, and backends differ in the last bits of their logarithms.
 _DRAWN: dict[str, Any] = {"dtypes": ("float16", "bfloat16", "float32"), "tolerance": Tolerance(reduction=8)}
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, sum_of
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "BatchNorm": (
         Example(layer=luxport.BatchNorm(3), x=(6, 3), parameters=2 * 3, states=2 * 3 + 1, tolerance=sum_of(6)),

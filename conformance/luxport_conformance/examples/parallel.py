@@ -6,8 +6,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, double, sum_of
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Parallel": (
         Example(

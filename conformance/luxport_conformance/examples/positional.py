@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, Indices
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "SinusoidalPositionalEmbedding": (
         Example(layer=luxport.SinusoidalPositionalEmbedding(6, full_turns=True), x=(2, 3), states=3),

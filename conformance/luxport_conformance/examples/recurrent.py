@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, Flags, Indices, sum_of
 
-__all__ = ["EXAMPLES"]
-
 _CARRY = (5, 2)
 _SUMS = sum_of(3 * (3 + 2))
 

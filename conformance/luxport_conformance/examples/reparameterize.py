@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, sum_of
 
-__all__ = ["EXAMPLES"]
-
 # All but of rank one, for which a few iterations find the singular vector. There the singular value does not change
 # with the vector, and the slope is the gradient although none flows through the vector.
 NEARLY_ONES = luxport.initializers.uniform(low=1.0, high=1.1)

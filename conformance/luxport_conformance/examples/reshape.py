@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "FlattenLayer": (
         Example(layer=luxport.FlattenLayer(), x=(5, 2, 3, 4)),

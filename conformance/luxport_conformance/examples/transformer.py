@@ -6,8 +6,6 @@ import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples.example import Example, Flags
 
-__all__ = ["EXAMPLES"]
-
 ROUNDED = Tolerance(reduction=4 + 4 + 6 + 4 + 4, magnitude=4.0)  # norms divide what cancels in part
 
 CROSSED = Tolerance(reduction=ROUNDED.reduction + 4 + 4 + 5 + 4, magnitude=4.0)  # and the attention to other keys

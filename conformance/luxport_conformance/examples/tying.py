@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, sum_of
 
-__all__ = ["EXAMPLES"]
-
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "Tied": (
         Example(

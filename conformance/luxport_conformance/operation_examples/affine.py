@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "dense": (
         OverrideExample((draw(4, 3), draw(3, 2), draw(2)), tolerance=Tolerance(reduction=4)),

@@ -10,8 +10,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _SUM = Tolerance(reduction=4 + 5 + 60)  # of features, of keys, and of what a gradient adds up
 _MASK = np.array([[True, False, True, True, False], [False] * 5, [True] * 5])  # the second query sees no key
 _TOKENS = (draw(2, 3, 4, 4, seed=1), draw(2, 5, 2, 4, seed=2), draw(2, 5, 2, 3))

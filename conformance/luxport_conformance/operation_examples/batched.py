@@ -8,8 +8,6 @@ from luxport import ops
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _SUM = Tolerance(reduction=12)
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {

@@ -9,8 +9,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _LABELS = np.array([[0, 1, 1], [2, 0, 0]], np.int32)
 _SKIPS = np.array([[0, 0, 0, 1, 0], [0, 0, 0, 0, 0]], bool)
 _SUM = Tolerance(reduction=60)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from luxport_conformance.operation_examples.example import COUNTER, KEY, OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "alpha_dropout": (OverrideExample((draw(5, 7), KEY, COUNTER), {"p": 0.4}),),
     "dropout": (

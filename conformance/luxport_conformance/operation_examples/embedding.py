@@ -9,8 +9,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "embedding": (
         OverrideExample((draw(4, 3), np.asarray([[2, 0, 2], [3, 2, 0]], np.int32)), tolerance=Tolerance(reduction=3)),

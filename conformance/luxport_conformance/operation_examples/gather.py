@@ -9,8 +9,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _SUM = Tolerance(reduction=6)
 _SEGMENTS = np.array([3, 0, 3, 1, 3, 0], np.int32)  # none is 2
 

@@ -9,8 +9,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _ADAM = {"powers": (0.81, 0.998), "eta": 0.1, "beta": (0.9, 0.999), "epsilon": 1e-8}
 _MOMENTS = (draw(3, 4), draw(3, 4, seed=4), np.abs(draw(3, 4, seed=5)))
 # Two arrays, their gradients, and what a rule keeps of each.

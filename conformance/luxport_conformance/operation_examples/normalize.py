@@ -9,8 +9,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "batch_norm": tuple(
         OverrideExample(

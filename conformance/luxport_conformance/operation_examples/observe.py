@@ -7,8 +7,6 @@ from typing import Any
 
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 
 def look(x: Any) -> None:
     """Look at an array, and leave it alone."""

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "pad_constant": (
         OverrideExample((draw(2, 3),), {"padding": ((1, 0), (0, 2)), "value": 1.5}),

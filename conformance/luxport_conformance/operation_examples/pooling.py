@@ -8,8 +8,6 @@ from typing import Any
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _WINDOWS: tuple[dict[str, Any], ...] = (
     {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)},
     {"window": (3, 2), "stride": (1, 2), "padding": ((1, 0), (0, 1)), "dilation": (1, 1)},

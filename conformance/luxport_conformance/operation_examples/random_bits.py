@@ -8,8 +8,6 @@ import numpy as np
 
 from luxport_conformance.operation_examples.example import COUNTER, KEY, OverrideExample
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "threefry_2x32": (
         OverrideExample(

@@ -12,8 +12,6 @@ import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _MASK = np.array([[True, True], [False, True], [False, True], [True, False]])
 # Weights are of the size of 1, and so are the terms of the first state's gradient, which cancel.
 _SUMS = Tolerance(reduction=4 * (3 + 2), magnitude=1.0)

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "spectral_norm": (
         OverrideExample((draw(3, 4, 2), draw(4)), {"axis": 1, "iterations": 2}, Tolerance(reduction=2 * 6)),

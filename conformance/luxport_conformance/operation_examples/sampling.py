@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "grid_sample": tuple(
         OverrideExample((draw(2, 2, 3, 4), draw(2, 2, 3, 2, seed=4)), {"padding_mode": mode}, Tolerance(reduction=24))

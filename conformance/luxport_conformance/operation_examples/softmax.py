@@ -9,8 +9,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _INFINITE = np.array([[1.0, -np.inf, 2.0], [3.0, np.inf, np.inf], [-np.inf, 0.0, -2.0]])
 _SUM = Tolerance(reduction=5)
 _X = OverrideExample((draw(3, 4, 5),), tolerance=_SUM)

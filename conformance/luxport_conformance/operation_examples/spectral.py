@@ -9,8 +9,6 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 _SUM = Tolerance(reduction=64)
 _WINDOW = np.hanning(8) + 0.1
 _SPECTRUM = np.fft.rfft(draw(5, 8))

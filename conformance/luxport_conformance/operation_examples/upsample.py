@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-__all__ = ["OPERATIONS"]
-
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "upsample_nearest": (OverrideExample((draw(2, 2, 3, 2),), {"scale": (2, 3)}),),
     "resize_nearest": (OverrideExample((draw(2, 2, 3, 4),), {"size": (5, 3)}),),

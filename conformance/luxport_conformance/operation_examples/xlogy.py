@@ -8,8 +8,6 @@ import numpy as np
 
 from luxport_conformance.operation_examples.example import OverrideExample
 
-__all__ = ["OPERATIONS"]
-
 SOME = np.asarray([0.0, 0.5, 2.0])
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from luxport import ops
 from luxport.backend import get_backend
 from luxport_conformance.cases import BY_ID
 from luxport_conformance.compare import Violation
@@ -158,11 +157,6 @@ def _names_in(function: FunctionType) -> Iterator[Any]:
 
 
 _FAMILIES = tuple([f"luxport.{family}" for family in ("initializers", "layers", "losses", "ops", "optimizers")])
-
-
-def replace_operation(name: str, faulty: Callable[..., Any]) -> Plant:
-    """Layers look operations up in `luxport.ops`: the fault is there on every backend."""
-    return lambda patch: patch.setattr(ops, name, faulty)
 
 
 def replace_call(layer: type, faulty: Callable[..., Any]) -> Plant:

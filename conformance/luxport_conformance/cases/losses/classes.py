@@ -19,8 +19,6 @@ from luxport_conformance.cases.losses.common import (
 )
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 
 def _classes() -> list[Case]:
     labels = np.asarray([1, 1, 0, 0])

@@ -13,8 +13,6 @@ from luxport.backend import get_backend
 from luxport_conformance.case import Case
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 INF = np.inf
 _A = np.array([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]])
 _B = np.array([[0.6, 0.3, 0.1], [0.25, 0.35, 0.4]])

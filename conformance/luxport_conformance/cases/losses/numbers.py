@@ -16,8 +16,6 @@ from luxport_conformance.cases.losses.common import (
 )
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 
 def _numbers() -> list[Case]:
     y, y_hat = np.asarray([1, 1, 0, 0]), np.asarray([0.9, 0.1, 0.1, 0.9])

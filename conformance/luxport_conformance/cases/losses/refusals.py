@@ -13,8 +13,6 @@ from luxport_conformance.cases.losses.common import (
     FILE,
 )
 
-__all__ = ["CASES"]
-
 
 def _refusals() -> list[Case]:
     def refused(

@@ -18,8 +18,6 @@ from luxport_conformance.cases.losses.common import (
 )
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 # PyTorch's compiler cannot follow the building of a layer.
 _OBJECTIVE, _MODEL = losses.MSELoss(), luxport.Dense(3, 2)
 

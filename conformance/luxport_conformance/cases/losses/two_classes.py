@@ -20,8 +20,6 @@ from luxport_conformance.cases.losses.common import (
 )
 from luxport_conformance.compare import Tolerance
 
-__all__ = ["CASES"]
-
 
 def _two_classes() -> list[Case]:
     logits, y = draw(3), np.abs(draw(3, seed=1)) % 1.0
