@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from luxport.distributed._arrivals import TOKEN
 from luxport.text import shown
 
 __all__ = ["World", "read_world"]
@@ -24,6 +26,8 @@ class World:
         launcher: who says so, for messages
         address: where rank 0 can be met, ``host:port``; "" if nobody told
         hosts: where each can be met, if that was told
+        token: what the processes of this run say to each other first: of LUXPORT_TOKEN, and what the launcher calls the
+            run
     """
 
     rank: int = 0
@@ -32,6 +36,7 @@ class World:
     launcher: str = "nothing"
     address: str = ""
     hosts: tuple[str, ...] = ()
+    token: bytes = field(default=bytes(TOKEN), repr=False, compare=False)
 
 
 _LAUNCHERS = (
@@ -72,7 +77,8 @@ def read_world(environment: Mapping[str, str]) -> World:
             raise ValueError(f"a rank below {size_name}={size} expected, got {rank_name}={rank}")
         local = _number(environment, local_name) if local_name in environment else rank
         on_one_host = environment.get(local_size_name) == str(size)
-        return World(rank, local, size, launcher, _address(environment, on_one_host=on_one_host))
+        address = _address(environment, on_one_host=on_one_host)
+        return World(rank, local, size, launcher, address, token=_token(environment, launcher))
     return _of_tensorflow(environment["TF_CONFIG"]) if "TF_CONFIG" in environment else World()
 
 
@@ -91,6 +97,16 @@ def _of_tensorflow(text: str) -> World:
     name = own.rpartition(":")[0]
     local = sum([place.rpartition(":")[0] == name for place in hosts[:rank]])
     return World(rank, local, len(hosts), "TF_CONFIG", hosts[0], hosts)
+
+
+_RUNS = {"torchrun": ("TORCHELASTIC_RUN_ID",), "srun": ("SLURM_JOB_ID", "SLURM_STEP_ID")}
+"""The variables in which launchers name a run, the same in all of its processes."""
+
+
+def _token(environment: Mapping[str, str], launcher: str) -> bytes:
+    names = ("LUXPORT_TOKEN", *_RUNS.get(launcher.partition(" ")[0], ()))
+    told = json.dumps([environment.get(name, "") for name in names])
+    return hashlib.blake2b(told.encode(), digest_size=TOKEN).digest()
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import json
 import os
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
+from luxport.distributed._arrivals import arrivals
 from luxport.distributed._launch import World
 
 __all__ = ["meet", "place_of_rank_0"]
 
-_GREETING = "luxport"
-"""What a process says first, so that whoever else comes to the port is not taken for one."""
-
-_LONGEST = 1000
-"""No greeting has more characters: whoever sends more is somebody else."""
+_NUMBER = 4
+"""A greeting is the token of the run, and three numbers of so many bytes: the rank, how many there are, a free port."""
 
 
 def place_of_rank_0(world: World) -> tuple[str, int]:
@@ -54,53 +54,96 @@ def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> l
             if left < 0:
                 raise TimeoutError(f"rank 0 did not come to {host}:{meeting}") from None
             time.sleep(0.05)
-    with connection, connection.makefile("rw", encoding="utf-8") as stream:
-        connection.settimeout(max(deadline - time.monotonic(), 0.1))
-        place = _written(connection.getsockname()[0], port)
-        stream.write(json.dumps([_GREETING, world.rank, world.size, place]) + "\n")
-        stream.flush()
-        places = json.loads(stream.readline() or "[]")
-    if len(places) != world.size:
-        raise TimeoutError("rank 0 met not all of them" if not places else str(places[0]))
-    return places
+    with connection, connection.makefile(encoding="utf-8") as stream:
+        # Rank 0 waits as long, and says then who did not come.
+        connection.settimeout(max(deadline - time.monotonic(), 0.0) + 2)
+        connection.sendall(world.token + b"".join([_written(number) for number in (world.rank, world.size, port)]))
+        try:
+            reply = json.loads(stream.readline() or "[]")
+        except ConnectionError:  # closed before everything was read
+            reply = []
+    if len(reply) != world.size:
+        raise TimeoutError(
+            str(reply[0])
+            if reply
+            else f"rank 0 at {host}:{meeting} closed the connection: it has ended, or belongs to another run "
+            "(LUXPORT_TOKEN and the launcher's number of the run are to be the same)"
+        )
+    return reply
 
 
 def _answer(host: str, meeting: int, world: World, port: int, deadline: float, open_until_then: ExitStack) -> list[str]:
     """Hear where the others are, and tell each."""
-    places = {0: _written(host, port)}
-    listener = open_until_then.enter_context(socket.create_server(("", meeting), backlog=world.size))
-    streams: list[Any] = []
+    listener = open_until_then.enter_context(_listening(host, meeting))
+    connections: list[socket.socket] = []
+    places: dict[int, str] = {}
     refusal = ""
-    while len(places) < world.size and not refusal:
-        listener.settimeout(max(deadline - time.monotonic(), 0.01))
-        try:
-            connection = open_until_then.enter_context(listener.accept()[0])
-        except TimeoutError:
-            missing = [str(rank) for rank in range(world.size) if rank not in places]
-            refusal = f"rank {', '.join(missing)} did not come to {host}:{meeting}"
+    for connection, said in arrivals(listener, world.token, 3 * _NUMBER, deadline) if world.size > 1 else ():
+        connections.append(open_until_then.enter_context(connection))
+        rank, size, its_port = [int.from_bytes(said[i : i + _NUMBER], "big") for i in range(0, len(said), _NUMBER)]
+        if size != world.size or rank in places or not 0 < rank < size:
+            refusal = f"rank {rank} of {size} came to rank 0 of {world.size}: start all of them together"
             break
-        connection.settimeout(5)
-        stream = open_until_then.enter_context(connection.makefile("rw", encoding="utf-8"))
-        try:
-            greeting, rank, size, place = json.loads(stream.readline(_LONGEST))
-        except (OSError, ValueError, TypeError):  # somebody else came by
-            continue
-        if greeting == _GREETING:
-            streams.append(stream)
-            if size != world.size or rank in places:
-                refusal = f"rank {rank} of {size} came to rank 0 of {world.size}: start all of them together"
-            places[rank] = place
+        places[rank] = _place(connection.getpeername()[0], its_port)
+        if len(places) == world.size - 1:
+            break
+    else:
+        missing = [str(rank) for rank in range(1, world.size) if rank not in places]
+        refusal = f"rank {', '.join(missing)} did not come to {host}:{meeting}" if missing else ""
+    reached = [one.getsockname()[0] for one in connections]
+    places[0] = _place(_known_to_others(host, reached), port)
     reply = [refusal] if refusal else [places[rank] for rank in range(world.size)]
-    for stream in streams:
-        try:
-            stream.write(json.dumps(reply) + "\n")
-            stream.flush()
-        except OSError:  # it has gone: whoever starts the engine will hear of that
-            continue
+    for connection in connections:
+        with suppress(OSError):  # it has gone: whoever starts the engine will hear of that
+            connection.settimeout(5)
+            connection.sendall((json.dumps(reply) + "\n").encode())
     if refusal:
         raise TimeoutError(refusal)
     return reply
 
 
-def _written(host: str, port: int) -> str:
+def _listening(host: str, port: int) -> socket.socket:
+    """Listen at the address by which others reach this host; at all where its name does not tell that."""
+    try:
+        family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        return socket.create_server(("", port), backlog=socket.SOMAXCONN)
+    if _is_loopback(address) and not _means_this_host(host):
+        # A host may know its own name as 127.0.1.1, where nobody else comes.
+        return socket.create_server(("", port), family=family, backlog=socket.SOMAXCONN)
+    try:
+        return socket.create_server((str(address), port), family=family, backlog=socket.SOMAXCONN)
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        # Somebody else's address leads here.
+        return socket.create_server(("", port), family=family, backlog=socket.SOMAXCONN)
+
+
+def _known_to_others(host: str, reached: list[str]) -> str:
+    """Return the name of rank 0's host, or an address by which it was reached where the name is the host's own."""
+    others = [address for address in reached if not _is_loopback(address)]
+    try:
+        own_only = _is_loopback(str(socket.getaddrinfo(host, None)[0][4][0]))
+    except OSError:
+        own_only = False
+    return others[0] if own_only and others else host
+
+
+def _means_this_host(host: str) -> bool:
+    return host == "localhost" or _is_loopback(host)
+
+
+def _is_loopback(address: Any) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _written(number: int) -> bytes:
+    return number.to_bytes(_NUMBER, "big")
+
+
+def _place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -7,21 +7,19 @@ docs/scaling.md. The store is what the connections are made by.
 from __future__ import annotations
 
 import atexit
-import hmac
 import secrets
-import selectors
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from luxport.distributed._arrivals import TOKEN, arrivals
 from luxport.distributed._rows import StoredRows
 
 __all__ = ["Ties"]
 
-_TOKEN = 16
 _RANK = 4
-_PATIENCE = 5.0
-"""After so many seconds without a whole greeting a connection is dropped; the others need not wait for it."""
+"""So many bytes the number of a rank has."""
 
 
 class Ties:
@@ -75,12 +73,12 @@ class Ties:
         below = [one for one in (2 * rank + 1, 2 * rank + 2) if one < self._world.size]
         if below:
             family, own = _own_place(self._world.address)
-            token = secrets.token_bytes(_TOKEN)
+            token = secrets.token_bytes(TOKEN)
             with socket.create_server((own, 0), family=family) as listener:
                 place = f"{own} {listener.getsockname()[1]} {token.hex()}"
                 self._rows.write(f"{self._rows.prefix}/ties/{rank}", place.encode())
                 self._connect(deadline)
-                self._down = _accepted(listener, {token + _written(one): one for one in below}, deadline)
+                self._down = _accepted(listener, token, below, deadline)
         else:
             self._connect(deadline)
         self._tied = True
@@ -96,82 +94,23 @@ class Ties:
         _send(self._up, bytes.fromhex(token) + _written(rank), deadline)
 
 
-def _accepted(listener: socket.socket, greetings: dict[bytes, int], deadline: float) -> list[socket.socket]:
-    """Return the connections that begin with these greetings, by rank; drop all others, and wait for none of them.
+def _accepted(listener: socket.socket, token: bytes, below: Sequence[int], deadline: float) -> list[socket.socket]:
+    """Return the connections of the ranks below, by rank.
 
     Raises: TimeoutError if some do not come
     """
     came: dict[int, socket.socket] = {}
-    heard: dict[socket.socket, tuple[bytes, float]] = {}
-    listener.setblocking(False)
-    with selectors.DefaultSelector() as ready:
-        ready.register(listener, selectors.EVENT_READ)
-
-        def drop(one: socket.socket) -> None:
-            ready.unregister(one)
-            del heard[one]
+    for one, said in arrivals(listener, token, _RANK, deadline):
+        rank = int.from_bytes(said, "big")
+        if rank in came or rank not in below:
             one.close()
-
-        try:
-            while len(came) < len(greetings):
-                ends = min([deadline, *[until for _, until in heard.values()]])
-                for key, _ in ready.select(max(ends - time.monotonic(), 0)):
-                    one: Any = key.fileobj
-                    if one is listener:
-                        new = _accept(listener)
-                        if new is not None:
-                            heard[new] = b"", time.monotonic() + _PATIENCE
-                            ready.register(new, selectors.EVENT_READ)
-                        continue
-                    said, until = heard[one]
-                    part = _part(one, _TOKEN + _RANK - len(said))
-                    heard[one] = said + part, until
-                    if part and len(said + part) < _TOKEN + _RANK:
-                        continue
-                    rank = _rank_of(said + part, greetings)
-                    if rank is None or rank in came:
-                        drop(one)
-                    else:
-                        ready.unregister(one)
-                        del heard[one]
-                        came[rank] = _quick(one)
-                now = time.monotonic()
-                if now > deadline:
-                    missing = [str(rank) for rank in greetings.values() if rank not in came]
-                    raise TimeoutError(f"no connection came from rank {', '.join(missing)}")
-                for one in [one for one, (_, until) in heard.items() if until < now]:
-                    drop(one)
-        except BaseException:
-            for one in came.values():
-                one.close()
-            raise
-        finally:
-            for one in list(heard):
-                drop(one)
-    return [came[rank] for rank in greetings.values()]
-
-
-def _accept(listener: socket.socket) -> socket.socket | None:
-    """Return a connection that waits, if it does so still."""
-    try:
-        new, _ = listener.accept()
-    except OSError:
-        return None
-    new.setblocking(False)
-    return new
-
-
-def _part(one: socket.socket, length: int) -> bytes:
-    try:
-        return one.recv(length)
-    except OSError:
-        return b""
-
-
-def _rank_of(said: bytes, greetings: dict[bytes, int]) -> int | None:
-    """Compare with each in a time that tells nothing of how much is right."""
-    found = [rank for greeting, rank in greetings.items() if hmac.compare_digest(said, greeting)]
-    return found[0] if found else None
+            continue
+        came[rank] = _quick(one)
+        if len(came) == len(below):
+            return [came[rank] for rank in below]
+    for one in came.values():
+        one.close()
+    raise TimeoutError(f"no connection came from rank {', '.join([str(rank) for rank in below if rank not in came])}")
 
 
 def _own_place(address: str) -> tuple[Any, str]:

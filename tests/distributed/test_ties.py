@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from luxport.distributed import _ties
+from luxport.distributed import _arrivals
 from luxport.distributed._launch import World
 from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
@@ -95,7 +95,7 @@ def test_strangers_are_dropped() -> None:
 
     start = time.monotonic()
     assert agreements(Store(come), [b"a" * 24] * 3) == [True] * 3
-    assert time.monotonic() - start < _ties._PATIENCE
+    assert time.monotonic() - start < _arrivals._PATIENCE
     assert len(strangers) == 5
     for one in strangers:
         one.settimeout(5)

@@ -50,8 +50,11 @@ def collectives(
             found = distributed.allreduce(given, op)
             expect(found["name"] == "Dense" and found["b"][1:] == (None, 0.5), found)
             shift = {"sum": size, "mean": 1, "max": 1, "min": 1}[op]
-            expect_close(found["a"], np.full((2, 3), value + shift))
-            expect_close(found["b"][0], np.asarray(value))
+            # A third is rounded in each process, and so is each sum: three half ulps of 2 at most.
+            rounding = 3 * 2.0**-10 if dtype == "float16" and op == "mean" and size == 3 else 0.0
+            rounding = 1e-6 if dtype == "float32" and op == "mean" and size == 3 else rounding
+            expect_close(found["a"], np.full((2, 3), value + shift), rounding)
+            expect_close(found["b"][0], np.asarray(value), rounding)
             expect(luxport.backend.dtype_name(found["a"]) == dtype, dtype)
             expect(np.array_equal(before, luxport.to_numpy(given["a"])), "the given array was changed")
         on_root = distributed.reduce(given, "sum", root=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -48,8 +49,9 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
     if backends_are_initialized():
         raise too_late("jax", "JAX")
     try:
+        world = replace(world, address=meet(world, timeout)[0])
         jax.distributed.initialize(
-            meet(world, timeout)[0],
+            world.address,
             world.size,
             world.rank,
             local_device_ids=[world.local_rank],

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -60,7 +61,9 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
         if _context()._context_handle is not None:
             raise too_late("tf", "TensorFlow")
         try:
-            _start_server(world, list(world.hosts) or meet(world, timeout), timeout)
+            places = list(world.hosts) or meet(world, timeout)
+            world = replace(world, address=places[0])
+            _start_server(world, places, timeout)
         except (OSError, tf.errors.OpError) as error:
             raise met_not_all("tf", world, world.address, timeout, error) from error
         _met = world
@@ -69,7 +72,7 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
             f"the engine tf is rank {_met.rank} of {_met.size} as long as its process lives, got rank {world.rank} of "
             f"{world.size}: start a new process"
         )
-    return TfEngine(world, timeout)
+    return TfEngine(_met, timeout)
 
 
 def _start_server(world: World, places: list[str], timeout: float) -> None:

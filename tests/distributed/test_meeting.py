@@ -1,0 +1,143 @@
+"""Processes, which are threads here, find each other at rank 0's address; whoever is none of them is sent away."""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from luxport.distributed import _arrivals, _meeting
+from luxport.distributed._launch import World, read_world
+from luxport.distributed._meeting import meet
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def worlds(port: int, size: int, host: str = "127.0.0.1", **variables: str) -> list[World]:
+    told = {"WORLD_SIZE": str(size), "MASTER_ADDR": host, "MASTER_PORT": str(port), **variables}
+    return [read_world({**told, "RANK": str(rank)}) for rank in range(size)]
+
+
+def met(worlds: list[World], timeout: float = 10.0) -> list[Any]:
+    """Return what each hears, or what it raises."""
+    found: list[Any] = [None] * len(worlds)
+
+    def go(i: int) -> None:
+        try:
+            found[i] = meet(worlds[i], timeout)
+        except (OSError, ValueError) as error:
+            found[i] = error
+
+    threads = [threading.Thread(target=go, args=(i,)) for i in range(len(worlds))]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return found
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_all_hear_the_places_of_all(host: str, size: int, port: int) -> None:
+    first, *others = met(worlds(port, size, host))
+    assert all([one == first for one in others]) and len(set(first)) == size
+    wanted = "[::1]:" if host == "::1" else f"{host}:"
+    assert first[0].startswith(wanted), first
+    assert all([place.startswith(("127.0.0.1:", "[::1]:")) for place in first[1:]])
+
+
+def test_strangers_hold_nobody_up(port: int) -> None:
+    """They are there first, and say nothing, too little, something else, or the greeting of another run."""
+    own = worlds(port, 3)
+    another = worlds(port, 3, LUXPORT_TOKEN="another")[1]
+    strangers: list[socket.socket] = []
+
+    def come() -> None:
+        numbers = b"".join([n.to_bytes(4, "big") for n in (1, 3, 7)])
+        greetings = (b"", own[1].token[:5], b"GET / HTTP/1.1\r\n\r\n" * 9, another.token + numbers)
+        while len(strangers) < len(greetings) and rank_0.is_alive():
+            with suppress(ConnectionRefusedError):
+                one = socket.create_connection(("127.0.0.1", port))
+                one.sendall(greetings[len(strangers)])
+                strangers.append(one)
+
+    found: list[Any] = []
+    start = time.monotonic()
+    rank_0 = threading.Thread(target=lambda: found.append(meet(own[0], 10.0)))
+    rank_0.start()
+    come()
+    others = met(own[1:])
+    rank_0.join()
+    assert others == [found[0], found[0]]
+    assert time.monotonic() - start < _arrivals._PATIENCE
+    for one in strangers:
+        one.settimeout(5)
+        with suppress(ConnectionResetError), one:
+            assert one.recv(1) == b""
+
+
+def test_a_process_of_another_run_hears_that_it_is_one(port: int) -> None:
+    own, other = worlds(port, 2, LUXPORT_TOKEN="a"), worlds(port, 2, LUXPORT_TOKEN="b")
+    first, second = met([own[0], other[1]], timeout=0.5)
+    assert str(first) == f"rank 1 did not come to 127.0.0.1:{port}"
+    assert str(second).startswith(f"rank 0 at 127.0.0.1:{port} closed the connection: it has ended, or belongs to anot")
+
+
+def test_runs_have_their_launchers_names() -> None:
+    def token(**variables: str) -> bytes:
+        return read_world({"RANK": "0", "WORLD_SIZE": "2", **variables}).token
+
+    assert token() == token(SLURM_JOB_ID="7")  # which whoever starts processes by hand may have or not
+    assert len({token(), token(TORCHELASTIC_RUN_ID="a"), token(TORCHELASTIC_RUN_ID="b"), token(LUXPORT_TOKEN="a")}) == 4
+    srun = {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_JOB_ID": "7"}
+    assert read_world({**srun, "SLURM_STEP_ID": "0"}).token != read_world({**srun, "SLURM_STEP_ID": "1"}).token
+    secret = read_world({**srun, "LUXPORT_TOKEN": "a"})
+    assert repr(secret.token) not in repr(secret)
+
+
+def test_ranks_that_do_not_come_are_named(port: int) -> None:
+    found = met(worlds(port, 4)[:2], timeout=0.3)
+    assert [str(one) for one in found] == [f"rank 2, 3 did not come to 127.0.0.1:{port}"] * 2
+
+
+def test_sizes_and_ranks_that_contradict_each_other(port: int) -> None:
+    two, three = worlds(port, 2), worlds(port, 3)
+    said = "rank 1 of 3 came to rank 0 of 2: start all of them together"
+    assert [str(one) for one in met([two[0], three[1]])] == [said, said]
+    twice = met([three[0], three[1], three[1]])
+    assert [str(one) for one in twice] == ["rank 1 of 3 came to rank 0 of 3: start all of them together"] * 3
+
+
+def listens_at(host: str, port: int) -> str:
+    with _meeting._listening(host, port) as listener:
+        return listener.getsockname()[0]
+
+
+def test_rank_0_listens_where_it_is_met_and_nowhere_else(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listens_at("127.0.0.1", port) == "127.0.0.1"
+    assert listens_at("127.0.0.3", port) == "127.0.0.3"
+    asked = socket.getaddrinfo
+
+    def told(host: str, *args: Any, **options: Any) -> Any:
+        known = {"localhost": "127.0.0.1", "own.name": "127.0.1.1", "outside": "192.0.2.1"}
+        return asked(known.get(host, host), *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", told)
+    assert listens_at("localhost", port) == "127.0.0.1"
+    # Its own name may mean itself to a host, and an address may be that of a router before it.
+    assert listens_at("own.name", port) == listens_at("outside", port) == "0.0.0.0"
+    assert _meeting._known_to_others("own.name", ["127.0.0.1", "10.0.0.7"]) == "10.0.0.7"
+    assert _meeting._known_to_others("own.name", ["127.0.0.1"]) == "own.name"
+    assert _meeting._known_to_others("outside", ["10.0.0.7"]) == "outside"
+
+
+def test_a_port_that_is_taken_is_an_error(port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match="in use"):
+        meet(worlds(port, 2)[0], 1.0)
