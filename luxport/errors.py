@@ -62,5 +62,14 @@ class BackendNotFoundError(ImportError):
 
 def shape_text(x: Any) -> str:
     """Write the shape of an array as every backend would, with ``?`` for a size that is not known yet."""
-    dims = ["?" if n is None else f"{int(n)}" for n in x.shape]
+    dims = [_size_text(n) for n in x.shape]
     return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
+
+
+def _size_text(n: Any) -> str:
+    if n is None:
+        return "?"
+    try:
+        return f"{int(n)}"
+    except Exception:  # a symbol has its framework's own error
+        return f"{n}"

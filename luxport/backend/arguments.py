@@ -23,6 +23,7 @@ from luxport.backend._dtype_names import dtype_name
 from luxport.backend._registry import backend_of, casts, find_owner
 from luxport.backend.memory import explain_memory
 from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
+from luxport.backend.undecided import explain_undecided
 from luxport.call_arguments import is_told
 from luxport.errors import LayerError, LayerTypeError, shape_text
 
@@ -130,7 +131,8 @@ class Arguments:
         """Return the error that says what is wrong with a call; the one that it ended in, if nothing is."""
         if isinstance(error, LayerError) and error.place.layer is not None:
             return error  # from a layer inside a function that the call was given
-        problem = self._problem(given, options) or explain_memory(error) or _explain_unsigned(error, given)
+        problem = self._problem(given, options) or explain_memory(error) or explain_undecided(error)
+        problem = problem or _explain_unsigned(error, given)
         problem = problem or _explain_unknown(error, given, options)
         if problem is None and not isinstance(error, LayerError):
             return error

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from luxport.backend.memory import explain_memory
+from luxport.backend.undecided import explain_undecided
 from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.core.entries import check_entries, find_wrong_entry, fits
@@ -58,7 +59,7 @@ def locate_errors(call: Callable[..., Any]) -> Callable[..., Any]:
                 if problem is not None:
                     raise problem from None
             wrong = find_wrong_entry(self, ps, st, absent=isinstance(error, _OF_ABSENCE))
-            explained = explain_memory(error) if wrong is None else LayerError(wrong)
+            explained = explain_memory(error) or explain_undecided(error) if wrong is None else LayerError(wrong)
             if explained is None:
                 make_printable(error)
                 _note_place(error, self, ps)

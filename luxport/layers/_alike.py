@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from luxport import tree
@@ -32,10 +31,16 @@ def known_rows(rows: Mapping[int, Row]) -> Iterator[None]:
         _rows.reset(token)
 
 
-def runs_of(layers: Mapping[str, Layer]) -> Iterator[tuple[Layer, list[str]]]:
-    """Yield layers with the names of all that follow and are equal."""
-    for layer, run in groupby(layers.items(), key=lambda item: item[1]):
-        yield layer, [name for name, _ in run]
+def runs_of(layers: Mapping[str, Layer]) -> list[tuple[Layer, list[str]]]:
+    """List layers with the names of all that follow and are equal."""
+    # Written out, for PyTorch's compiler, which groups by few kinds of keys.
+    runs: list[tuple[Layer, list[str]]] = []
+    for name, layer in layers.items():
+        if runs and runs[-1][0] == layer:
+            runs[-1][1].append(name)
+        else:
+            runs.append((layer, [name]))
+    return runs
 
 
 @dataclass(frozen=True)

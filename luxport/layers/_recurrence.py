@@ -153,8 +153,21 @@ class StatefulRecurrentCell(WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step from the carry in the state."""
-        (y, carry), cell = self.cell(x if st["carry"] is None else (x, st["carry"]), ps, st["cell"])
+        carry = st["carry"]
+        if carry is not None:
+            _check_batch(x, carry)
+        (y, carry), cell = self.cell(x if carry is None else (x, carry), ps, st["cell"])
         return y, {"cell": cell, "carry": carry}
+
+
+def _check_batch(x: Array, carry: Any) -> None:
+    """Expect as many samples as the carry has: what broadcasts would be another batch's memory."""
+    shape, held = tuple(shape_of(x)), tuple(tree.leaves(carry)[0].shape)
+    if len(shape) > 1 and len(held) > 1 and held[0] != shape[0] and None not in (held[0], shape[0]):
+        raise LayerError(
+            f"expects a batch of {held[0]}, as the carry in its state, got {shape_text(x)}: "
+            'luxport.update_state(st, "carry", None) starts anew'
+        )
 
 
 class BidirectionalRNN(ContainerLayer):

@@ -19,6 +19,7 @@ from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
 from luxport.ops import Activation, tanh
 from luxport.ops._recurrent import gru_step, gru_v3_step, hold_masked, lstm_step, rnn_step, sum_of_biases, zero_masked
+from luxport.ops.shapes import spreads_over
 from luxport.random import Rng
 from luxport.transforms._loops import scan
 
@@ -177,6 +178,11 @@ class _Cell(RecurrentCell):
                 raise LayerError(
                     f"expects a carry (..., {self.out_dims}) of floating numbers with no more axes than "
                     f"{shape_text(x)}, got {dtype_name(part)} {shape_text(part)}"
+                )
+            if not spreads_over(part.shape[:-1], x.shape[:-1]):
+                raise LayerError(
+                    f"expects a carry of as many samples as x {shape_text(x)}, got {shape_text(part)}: "
+                    "another batch starts anew, without a carry"
                 )
         biases = self._biases()
         return (

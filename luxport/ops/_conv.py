@@ -77,7 +77,7 @@ def _check_transpose(
         return
     windows = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
     made = transposed_sizes(places, sizes[2:], **windows)
-    if min(*places, *made) < 1:
+    if any([n < 1 for n in (*places, *made)]):
         raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
     for axis, (n, new) in enumerate(zip(places, made, strict=True), start=2):
         check_growth(axis, n, new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-from luxport.backend import Array, array_device, namespace
+from luxport.backend import Array, array_device, is_array, namespace
 from luxport.backend.arguments import checked, short
 from luxport.backend.dtypes import expect_floating, single_or_double, widest, widest_like
 from luxport.backend.memory import check_growth
@@ -294,10 +294,27 @@ def _scales(scale: Scale, rank: int) -> Any:
 
 def _scale_size(n: Any, scale: float) -> Any:
     """Return ``floor(n * scale)``, an array if n is one."""
-    if isinstance(scale, int) or is_number(n):
+    if isinstance(scale, int) or isinstance(n, int):
         return n * scale if isinstance(scale, int) else math.floor(n * scale)
+    if is_number(n):
+        return _scale_symbol(n, scale)
     xp = namespace(n)
     return xp.astype(xp.floor(xp.astype(n, widest(xp)) * scale), n.dtype)
+
+
+def _scale_symbol(n: Any, scale: float) -> Any:
+    """Return ``floor(n * scale)`` of a symbol: in whole numbers, if the scale is a ratio of small ones."""
+    above, below = scale.as_integer_ratio()
+    if below <= 1 << 20:
+        return n * above // below
+    scaled = n * scale
+    if is_array(scaled):
+        raise LayerError(
+            f"expects a size that is known for a scale of {scale}, got {n}: a scale of whole, half, quarter or smaller "
+            "parts, or size=, takes any",
+            culprit="luxport",
+        )
+    return math.floor(scaled)
 
 
 def _expect_axes(x: Array, count: int) -> None:

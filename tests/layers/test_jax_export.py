@@ -68,3 +68,75 @@ def test_every_layer_is_trained_with_a_free_batch(name: str, i: int) -> None:
     got = export.export(jax.jit(run))(tree.map(free, x), ps).call(x, ps)
     for mine, want in zip(tree.leaves(got), tree.leaves(run(x, ps)), strict=True):
         np.testing.assert_allclose(mine, want, rtol=1e-4, atol=1e-5)
+
+
+def free_one(layer: Any, shape: str, *constraints: str) -> Any:
+    """Export the sum of a layer's output and its gradients by ps and x for sizes that are symbols, in test mode."""
+    ps, st = lp.setup(0, layer, backend="jax")
+    st = lp.test_mode(st)
+
+    def run(ps: Any, x: Any) -> Any:
+        return jax.value_and_grad(lambda ps, x: jnp.sum(jnp.sin(tree.leaves(layer(x, ps, st)[0])[0])), (0, 1))(ps, x)
+
+    sizes = export.symbolic_shape(shape, constraints=constraints)
+    program = export.export(jax.jit(run))(ps, jax.ShapeDtypeStruct(sizes, jnp.float32))
+    return lambda x: (program.call(ps, x), jax.jit(run)(ps, x))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "constraints", "sizes"),
+    [
+        (lp.LSTM(3, 2, bidirectional=True), "n, t, 3", (), [(1, 5, 3), (4, 1, 3)]),
+        (lp.Recurrence(lp.RNNCell(3, 2), reverse=True), "2, t, 3", (), [(2, 4, 3)]),
+        (lp.Upsample(1.5, "bilinear"), "n, 1, h, w", (), [(2, 1, 5, 4)]),
+    ],
+)
+def test_free_times_and_sizes_have_gradients(
+    layer: Any, shape: str, constraints: Any, sizes: list[tuple[int, ...]]
+) -> None:
+    program = free_one(layer, shape, *constraints)
+    for size in sizes:
+        got, want = program(jnp.asarray(np.random.default_rng(0).normal(size=size), jnp.float32))
+        for mine, theirs in zip(tree.leaves(got), tree.leaves(want), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_free_size_leaves_open_is_one_line() -> None:
+    with pytest.raises(lp.LayerError, match=r"MaxPool expects sizes of which it is known whether h <= 1: say which in"):
+        free_one(lp.MaxPool((2, 2)), "n, 1, h, 4")
+    with pytest.raises(lp.LayerError, match=r"Dense expects \(\.\.\., 3\), got \(2, f\)"):
+        free_one(lp.Dense(3, 2), "2, f")
+    with pytest.raises(lp.LayerError, match=r"Upsample expects a size that is known for a scale of 1\.1, got h"):
+        free_one(lp.Upsample(1.1, "bilinear"), "2, 1, h, 4")
+    with pytest.raises(lp.LayerError, match=r"StatefulRecurrentCell expects a batch of 5, .* got \(n, 3\)"):
+        free_one(lp.StatefulRecurrentCell(lp.RNNCell(3, 2), batch_size=5), "n, 3")
+
+
+# A product that a layer of one's own makes is JAX's to judge.
+@pytest.mark.parametrize(
+    ("name", "i"),
+    [(name, i) for name in EXAMPLES for i in range(len(EXAMPLES[name])) if (name, i) != ("CompactLayer", 1)],
+)
+def test_every_layer_has_one_free_size(name: str, i: int) -> None:
+    """The number, or one line: of each axis of the first input, with those of others that are as long."""
+    layer = EXAMPLES[name][i].layer
+    x, ps, st = placed(EXAMPLES[name][i], lp.backend.get_backend("jax"), "float32")
+    st, first = lp.test_mode(st), tree.leaves(x)[0]
+    for axis, known in enumerate(first.shape):
+        (size,) = export.symbolic_shape("size", constraints=[f"size >= {known}"])
+
+        def free(leaf: Any, axis: int = axis, known: int = known, size: Any = size) -> Any:
+            same = leaf.ndim > axis and leaf.shape[axis] == known
+            shape = (*leaf.shape[:axis], size, *leaf.shape[axis + 1 :]) if same else leaf.shape
+            return jax.ShapeDtypeStruct(shape, leaf.dtype)
+
+        def run(x: Any, ps: Any) -> Any:
+            return layer(x, ps, st)[0]
+
+        try:
+            got = export.export(jax.jit(run))(tree.map(free, x), ps).call(x, ps)
+        except lp.LayerError as error:
+            assert "\n" not in str(error) and "expects" in str(error)
+            continue
+        for mine, want in zip(tree.leaves(got), tree.leaves(run(x, ps)), strict=True):
+            np.testing.assert_allclose(mine, want, rtol=1e-4, atol=1e-5)

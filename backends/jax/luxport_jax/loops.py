@@ -11,6 +11,7 @@ import jax.core
 import jax.extend.core
 import numpy as np
 
+from luxport_jax.free_loops import scan_free_length
 from luxport_jax.order import as_given, skeleton
 
 __all__ = ["loop_steps", "scan", "scan_layers"]
@@ -19,7 +20,7 @@ __all__ = ["loop_steps", "scan", "scan_layers"]
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan`."""
+    """Loop by `jax.lax.scan`; over a number of rows that only the running program knows, by another loop."""
     order: Any = None
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
@@ -28,7 +29,11 @@ def scan(
         order = skeleton(y)
         return carry, y
 
-    carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
+    rows = [leaf.shape[0] for leaf in jax.tree.leaves(xs)]
+    if rows and not isinstance(rows[0], int):
+        carry, ys = scan_free_length(step, init, xs, reverse)
+    else:
+        carry, ys = jax.lax.scan(step, init, xs, length=length, reverse=reverse)
     return as_given(carry, init), as_given(ys, order)
 
 

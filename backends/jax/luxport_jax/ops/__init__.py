@@ -10,4 +10,5 @@ from luxport_jax.ops.optimizers import *
 from luxport_jax.ops.random_bits import *
 from luxport_jax.ops.recurrent import *
 from luxport_jax.ops.segments import *
+from luxport_jax.ops.shapes import *
 from luxport_jax.ops.sharded import *

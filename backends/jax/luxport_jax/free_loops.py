@@ -1,0 +1,96 @@
+"""Loops over as many rows as only the running program knows, which `jax.lax.scan` does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+__all__ = ["scan_free_length"]
+
+Step = Callable[..., tuple[Any, Any]]
+
+
+def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any, Any]:
+    """Loop as `jax.lax.scan` does, over rows whose number is a symbol of `jax.export`.
+
+    The gradient is a loop as well, backwards through the carries that the first one keeps.
+    """
+    first = jax.tree.map(lambda x: x[0, ...], xs)
+    step, constants = jax.closure_convert(step, init, first)
+    leaves, structure = jax.tree.flatten((init, xs, constants))
+    slopes = [jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in leaves]
+    length = jax.tree.leaves(xs)[0].shape[0]
+
+    def forward(leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
+        init, xs, constants = jax.tree.unflatten(structure, leaves)
+        _, y = jax.eval_shape(step, init, first, *constants)
+
+        def turn(i: Any, state: Any) -> Any:
+            carry, ys, before = state
+            place = length - 1 - i if reverse else i
+            after, y = step(carry, _row(xs, place), *constants)
+            return after, _with_row(ys, y, place), _with_row(before, carry, place)
+
+        return jax.lax.fori_loop(0, length, turn, (init, _rows_like(y, length), _rows_like(init, length)))
+
+    @jax.custom_vjp
+    def loop(leaves: Sequence[Any]) -> tuple[Any, Any]:
+        return forward(leaves)[:2]
+
+    def loop_forward(leaves: Sequence[Any]) -> Any:
+        last, ys, before = forward(leaves)
+        return (last, ys), (leaves, before)
+
+    def loop_backward(kept: Any, cotangents: Any) -> tuple[list[Any]]:
+        leaves, before = kept
+        _, xs, constants = jax.tree.unflatten(structure, leaves)
+        last, ys = cotangents
+
+        def turn(i: Any, state: Any) -> Any:
+            of_carry, of_xs, of_constants = state
+            place = i if reverse else length - 1 - i
+            inputs = _row(before, place), _row(xs, place), constants
+            parts, whole = jax.tree.flatten(inputs)
+
+            def of_floats(*floats: Any) -> Any:
+                carry, x, constants = jax.tree.unflatten(whole, _put(parts, slopes, floats))
+                return step(carry, x, *constants)
+
+            _, pull = jax.vjp(of_floats, *_only(parts, slopes))
+            found = pull((of_carry, _row(ys, place)))
+            found = jax.tree.unflatten(whole, _put(parts, slopes, found, None))
+            return found[0], _with_row(of_xs, found[1], place), jax.tree.map(jnp.add, of_constants, found[2])
+
+        zeros = jax.tree.unflatten(
+            structure, _put(leaves, slopes, [jnp.zeros_like(leaf) for leaf in _only(leaves, slopes)], None)
+        )
+        found = jax.lax.fori_loop(0, length, turn, (last, zeros[1], zeros[2]))
+        return (structure.flatten_up_to(found),)
+
+    loop.defvjp(loop_forward, loop_backward)
+    return loop(leaves)
+
+
+def _only(leaves: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    return [leaf for leaf, flag in zip(leaves, flags, strict=True) if flag]
+
+
+def _put(leaves: Sequence[Any], flags: Sequence[bool], found: Sequence[Any], *other: Any) -> list[Any]:
+    """Put what was found in place of the leaves with a flag, and what is given in place of the others."""
+    rest = iter(found)
+    return [next(rest) if flag else (other[0] if other else leaf) for leaf, flag in zip(leaves, flags, strict=True)]
+
+
+def _row(values: Any, place: Any) -> Any:
+    return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, place, keepdims=False), values)
+
+
+def _rows_like(values: Any, length: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype), values)
+
+
+def _with_row(rows: Any, row: Any, place: Any) -> Any:
+    return jax.tree.map(lambda all_, one: jax.lax.dynamic_update_index_in_dim(all_, one, place, 0), rows, row)

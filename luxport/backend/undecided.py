@@ -1,0 +1,39 @@
+"""What a free size of `jax.export` leaves undecided: one line that names the constraint that decides it."""
+
+from __future__ import annotations
+
+import re
+
+from luxport.errors import LayerError
+
+__all__ = ["explain_undecided"]
+
+_CONSTRAINTS = {"<=": ("<=", 0, ">=", 1), "<": ("<=", -1, ">=", 0), ">": ("<=", 0, ">=", 1), ">=": ("<=", -1, ">=", 0)}
+"""The two constraints that decide a comparison, each with what is added to its right side."""
+
+
+def explain_undecided(error: Exception) -> LayerError | None:
+    """Return luxport's own error in place of one that says a free size decides, None for any other.
+
+    >>> class InconclusiveDimensionOperation(Exception): ...
+    >>> error = InconclusiveDimensionOperation("Symbolic dimension comparison 'n' <= '2' is inconclusive.")
+    >>> print(explain_undecided(error))  # doctest: +ELLIPSIS
+    expects sizes of which it is known whether n <= 2: say which in ...constraints=['n >= 3']) or ['n <= 2']
+    """
+    if type(error).__name__ != "InconclusiveDimensionOperation":
+        return None
+    line = str(error).partition("\n")[0]
+    asked = re.search(r"comparison '(.+?)' (<=|<|>=|>) '(.+?)' is", line)
+    if asked is None:
+        named = re.search(r"'(.+?)'", line)
+        larger, smaller = f"{left} {above} {_plus(right, more)}", f"{left} {below} {_plus(right, less)}"
+    return LayerError(
+        f"expects sizes of which it is known whether {left} {sign} {right}: say which in "
+        f"jax.export.symbolic_shape(..., constraints=['{larger}']) or ['{smaller}']"
+    )
+
+
+def _plus(term: str, n: int) -> str:
+    if term.lstrip("-").isdigit():
+        return f"{int(term) + n}"
+    return term if n == 0 else f"{term} {'+' if n > 0 else '-'} {abs(n)}"
