@@ -26,7 +26,12 @@ def explain_undecided(error: Exception) -> LayerError | None:
     asked = re.search(r"comparison '(.+?)' (<=|<|>=|>) '(.+?)' is", line)
     if asked is None:
         named = re.search(r"'(.+?)'", line)
-        larger, smaller = f"{left} {above} {_plus(right, more)}", f"{left} {below} {_plus(right, less)}"
+        return LayerError(
+            f"expects sizes that are numbers here, got {named[1] if named else 'one'}, free in jax.export"
+        )
+    left, sign, right = asked.groups()
+    below, less, above, more = _CONSTRAINTS[sign]
+    larger, smaller = f"{left} {above} {_plus(right, more)}", f"{left} {below} {_plus(right, less)}"
     return LayerError(
         f"expects sizes of which it is known whether {left} {sign} {right}: say which in "
         f"jax.export.symbolic_shape(..., constraints=['{larger}']) or ['{smaller}']"
