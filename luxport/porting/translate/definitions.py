@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,18 @@ from luxport.porting.translate.drawn import array_drawn, scaled_initializer
 from luxport.porting.translate.functions import of_elements
 from luxport.porting.translate.names import Names
 from luxport.porting.translate.output import Piece
-from luxport.porting.translate.parse import Unported, arguments, head_of, last_name, names_in, one_line, text
+from luxport.porting.translate.parse import (
+    Unported,
+    arguments,
+    every_node,
+    fields_of_names,
+    head_of,
+    is_named_tuple,
+    last_name,
+    names_in,
+    one_line,
+    text,
+)
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.writing import Code, field_name, group, named, remark
 
@@ -20,7 +32,7 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Parameters", "define", "kind_of_type", "parameters_and_body", "signature"]
-__all__ += ["write_body", "written_parameters"]
+__all__ += ["taken_by_field", "write_body", "written_parameters"]
 
 
 def signature(node: Node) -> Node | None:
@@ -111,6 +123,8 @@ class Parameters:
     """Their names in Julia."""
     kinds: Names[str]
     """The kinds of all names where its body is."""
+    named: bool = False
+    """Whether one of them is a named tuple."""
 
 
 def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Parameters) -> None:
@@ -126,7 +140,7 @@ def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Param
             raise Unported("an operation on arrays in a function without one")
         start = len(given.opening)
         if any(re.search(r"\bxp\b", line) for line in piece.lines):
-            space = _space(inside, head, given.first, piece.lines[start:])
+            space = _space(inside, head, given, piece.lines[start:])
             piece.lines.insert(start, f"{' ' * inside.indent}xp = {space}")
     if not any(line.strip() and not line.lstrip().startswith("#") for line in piece.lines):
         inside.put("return None")
@@ -134,7 +148,7 @@ def write_body(here: Scope, head: str, body: list[Node], mode: str, given: Param
     here.piece.add(piece)
 
 
-def _space(here: Scope, head: str, first: str, written: list[str]) -> str:
+def _space(here: Scope, head: str, parameters: Parameters, written: list[str]) -> str:
     """Return what finds the functions of arrays: the first parameter's, or those of all if it may be no array."""
     given = ast.parse(head + " pass").body[0]
     assert isinstance(given, ast.FunctionDef)
@@ -142,8 +156,9 @@ def _space(here: Scope, head: str, first: str, written: list[str]) -> str:
     if given.args.vararg is not None:
         return here.helper("arrays_space", map(Code, [*names, f"*{given.args.vararg.arg}"])).text
     taken_apart = any(line.endswith(f" = {name}") for line in written for name in names)
-    if (len(names) == 1 and not taken_apart) or not names:
-        return f"luxport.namespace({first})"
+    one = len(names) == 1 and not taken_apart and not parameters.named
+    if one or not names:
+        return f"luxport.namespace({parameters.first})"
     return here.helper("arrays_space", map(Code, names)).text
 
 
@@ -167,9 +182,15 @@ _LASTING = ("device", "flag", "function", "initializer", "number", "sizes")
 """Kinds of defaults that what is given in their place has, too."""
 
 
-def written_parameters(here: Scope, parameters: list[Node], default: str) -> Parameters:
-    """Return parameters in Python; those that say nothing of their kind are of the default one."""
+def written_parameters(
+    here: Scope, parameters: list[Node], default: str, with_fields: Set[str] = frozenset()
+) -> Parameters:
+    """Return parameters in Python; those that say nothing of their kind are of the default one.
+
+    Arrays `with_fields` are named tuples of arrays.
+    """
     listed: list[str] = []
+    named = False
     opening: list[str] = []
     first, after, opened = "", False, 0
     every = _names_of(parameters)
@@ -204,8 +225,18 @@ def written_parameters(here: Scope, parameters: list[Node], default: str) -> Par
             node = node.named_children[0]
         if node.type == "typed_expression" and len(node.named_children) == 2:
             kind = kind_of_type(text(node.named_children[1])) or kind
+            if default == "array" and text(node.named_children[1]).startswith("NamedTuple"):
+                kind = "inputs"
             node = node.named_children[0]
-        if node.type in ("tuple_expression", "open_tuple"):
+        elif kind == "array" and text(node) in with_fields:
+            kind = "inputs"
+        named = named or kind == "inputs"
+        if is_named_tuple(node):
+            name = f"inputs_{len(listed)}" if listed else "inputs"
+            keys = fields_of_names(node)
+            opening += [f"{here.name(key)} = {name}[{key!r}]" for key in keys]
+            here, named, first = here.binding(dict.fromkeys(keys, "array")), True, first or name
+        elif node.type in ("tuple_expression", "open_tuple"):
             name = f"inputs_{len(listed)}" if listed else "inputs"
             opening.append(f"{here.target(node)} = {name}")
             here = here.binding(dict.fromkeys(names_in(node), "number" if kind in ("pair", "sizes") else kind))
@@ -223,7 +254,16 @@ def written_parameters(here: Scope, parameters: list[Node], default: str) -> Par
             opening.insert(opened, f"{name} = {made.text} if {name} is ... else {name}")
             opened += 1
         listed.append(f"{name}={value.text}" if value else name)
-    return Parameters(listed, first, opening, every, here.kinds)
+    return Parameters(listed, first, opening, every, here.kinds, named)
+
+
+def taken_by_field(body: list[Node]) -> set[str]:
+    """Return the names of which statements take fields, as of a named tuple: ``x.left`` and no ``x.f(y)``."""
+    called = {node.named_children[0] for top in body for node in every_node(top) if node.type == "call_expression"}
+    fields = [
+        node for top in body for node in every_node(top) if node.type == "field_expression" and node not in called
+    ]
+    return {text(node.named_children[0]) for node in fields if node.named_children[0].type == "identifier"}
 
 
 def _is_made_anew(here: Scope, node: Node, value: Code, parameters: set[str]) -> bool:

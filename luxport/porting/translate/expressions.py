@@ -67,6 +67,8 @@ def _field(here: Scope, node: Node) -> Code:
     value = here.code(base)
     if value.kind in ("bound", "part") and text(field) in _INNER:
         raise Unported("a field of a layer")
+    if value.kind == "inputs":
+        return Code(f"{operand(value)}[{text(field)!r}]", "array")
     if value.kind in ("bound", "tree"):
         return Code(f"{operand(value)}[{text(field)!r}]", value.kind)
     if text(field) in here.record_fields and value.kind in ("unknown", "record"):

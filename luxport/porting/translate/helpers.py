@@ -153,7 +153,9 @@ HELPERS: Mapping[str, str] = {
     pending, found = list(given), []
     while pending:
         value = pending.pop()
-        if isinstance(value, (tuple, list)):
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, (tuple, list)):
             pending.extend(value)
         elif getattr(value, "shape", None) is not None:
             found.append(value)

@@ -22,6 +22,7 @@ __all__ = [
     "arguments",
     "every_node",
     "head_of",
+    "fields_of_names",
     "is_named_tuple",
     "last_name",
     "line_of",
@@ -235,6 +236,16 @@ def is_named_tuple(node: Node) -> bool:
     if node.type != "tuple_expression":
         return False
     return any(child.type in ("named_field", ";") for child in node.children)
+
+
+def fields_of_names(node: Node) -> list[str]:
+    """Return the names in ``(; a, b)``, which takes fields of these names.
+
+    Raises: Unported for another tuple
+    """
+    if any(child.type != "identifier" for child in node.named_children) or not node.named_children:
+        raise Unported("fields taken out by other than their names")
+    return [text(child) for child in node.named_children]
 
 
 def arguments(call: Node) -> Arguments:

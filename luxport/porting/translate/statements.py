@@ -14,6 +14,7 @@ from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
     arguments,
+    fields_of_names,
     is_named_tuple,
     last_name,
     names_in,
@@ -161,7 +162,7 @@ def _assignment(here: Scope, node: Node, last: bool) -> Scope:
     if target.type == "typed_expression":
         target = target.named_children[0]
     if is_named_tuple(target):
-        raise Unported("fields taken out of a struct by their names")
+        return _fields_assigned(here, target, values[0], last)
     value, names = values[0], names_in(target)
     name = written = here.name(text(target)) if target.type == "identifier" else ""
     here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
@@ -190,6 +191,19 @@ def _assignment(here: Scope, node: Node, last: bool) -> Scope:
     if last:  # what is assigned is the value of the assignment
         here.put(f"return {name or written}")
     return here.binding(kinds)
+
+
+def _fields_assigned(here: Scope, target: Node, value: Node, last: bool) -> Scope:
+    """``(; a, b) = x``, of a named tuple."""
+    names = fields_of_names(target)
+    found = here.code(value)
+    if found.kind not in ("inputs", "tree", "bound") or last:
+        raise Unported("fields taken out of a struct by their names")
+    kind = "array" if found.kind == "inputs" else found.kind
+    taken = [Code(f"{operand(found)}[{name!r}]") for name in names]
+    here = replace(here, depths=here.depths.adding(dict.fromkeys(names, here.depth)))
+    here.put(f"{', '.join(map(here.name, names))} = {', '.join(code.text for code in taken)}")
+    return here.binding(dict.fromkeys(names, kind))
 
 
 def _entry_assigned(here: Scope, target: Node, value: Node) -> Scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from luxport.porting.translate.definitions import (
     Parameters,
     kind_of_type,
     parameters_and_body,
+    taken_by_field,
     write_body,
     written_parameters,
 )
@@ -224,7 +225,7 @@ def _put_forward(here: Scope, forward: Node, own: dict[str, Code], name: str, ke
     if here.source.dialect != "flux" and len(parameters) == 3:
         raise Unported("a forward method with three arguments, of which two may be Lux's ps and st")
     method = _with_fields(here, forward, own)
-    given = _inputs(method, parameters)
+    given = _inputs(method, parameters, taken_by_field(body))
     head = f"def {name}({', '.join([*given.listed, keywords] if keywords else given.listed)}):"
     write_body(method, head, body, "array", given)
 
@@ -250,7 +251,7 @@ def _held(here: Scope, struct: Struct, name: str) -> Code:
     return Code(here.helper("constant", [code]).text)
 
 
-def _inputs(here: Scope, parameters: list[Node]) -> Parameters:
+def _inputs(here: Scope, parameters: list[Node], with_fields: Set[str]) -> Parameters:
     """Return the one input of a layer, and what takes it apart if Julia's has several."""
     split = next((i for i, node in enumerate(parameters) if node.type == ";"), len(parameters))
     positional, options = parameters[:split], parameters[split + 1 :]
@@ -261,7 +262,7 @@ def _inputs(here: Scope, parameters: list[Node]) -> Parameters:
     taken = [node for node in positional if node not in optional]
     if not taken:
         raise Unported("a forward method without an input")
-    given = written_parameters(here, taken, "array")
+    given = written_parameters(here, taken, "array", with_fields)
     listed, opening = given.listed, given.opening
     if len(listed) > 1:
         opening = [f"{', '.join(listed)} = inputs", *opening]
@@ -312,8 +313,8 @@ def _put_call(here: Scope, forward: Node, own: dict[str, Code], name: str, befor
     if len(parameters) != 3 or any(node.type not in ("identifier", "typed_expression") for node in parameters[1:]):
         raise Unported("a forward method of Lux takes x, ps and st")
     method = _with_fields(here, forward, own)
-    given = written_parameters(method, parameters, "array")
     trees = [text(node if node.type == "identifier" else node.named_children[0]) for node in parameters[1:]]
+    given = written_parameters(method, parameters, "array", taken_by_field(body) - {*trees})
     given = replace(given, kinds=given.kinds.adding(dict.fromkeys(trees, "tree")))
     write_body(method, f"def {name}({before}{', '.join(given.listed)}):", body, "lux", given)
 
