@@ -323,13 +323,14 @@ def test_the_command_tries_what_it_wrote(tmp_path, capsys):
         "model: Dense with 9 parameters, (2, 2) -> (2, 3)",
         "mlp(): Chain with 31 parameters, (2, 4) -> (2, 4)",
         "images(): Chain with 20 parameters, (2, 1, 3, 3) -> (2, 2)",
+        "needs(8), sizes made up: Dense with 18 parameters, (2, 8) -> (2, 2)",
     ]
     assert "weird(2)" in err
     trained = tmp_path / "trained.bson"
     weight = {"weight": bw.array(np.ones((2, 3), np.float32)), "bias": bw.array(np.ones(3, np.float32))}
     trained.write_bytes(bw.bson({"state": weight}))
     assert main(["port", str(source), "--check", str(trained)]) == 1
-    model, mlp, _ = capsys.readouterr().out.splitlines()
+    model, mlp, *_ = capsys.readouterr().out.splitlines()
     assert model.endswith("trained.bson fit") and "fit" not in mlp.partition(";")[0] and "trained.bson: " in mlp
     source.write_text("x = 3")
     assert main(["port", str(source), "--run"]) == 0

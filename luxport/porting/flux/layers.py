@@ -68,7 +68,7 @@ def _port(
     if isinstance(value, julia.Function):
         given = functions.get(path, functions.get(value.path, functions.get(value.name)))
         return bare(luxport.WrappedFunction(given) if given is not None else function_layer(value))
-    if isinstance(value, julia.Unavailable) and path:
+    if path and isinstance(value, julia.Unavailable):
         return bare(luxport.WrappedFunction(functions[path]) if path in functions else Hole(path, reason=value.reason))
     kind = kind_of(value)
     if kind not in _BUILDERS:

@@ -258,12 +258,13 @@ def written_parameters(
 
 
 def taken_by_field(body: list[Node]) -> set[str]:
-    """Return the names of which statements take fields, as of a named tuple: ``x.left`` and no ``x.f(y)``."""
-    called = {node.named_children[0] for top in body for node in every_node(top) if node.type == "call_expression"}
-    fields = [
-        node for top in body for node in every_node(top) if node.type == "field_expression" and node not in called
-    ]
-    return {text(node.named_children[0]) for node in fields if node.named_children[0].type == "identifier"}
+    """Return the names of which statements take fields, as of a named tuple: ``x.left`` or ``(; left) = x``."""
+    nodes = [node for top in body for node in every_node(top)]
+    called = {node.named_children[0] for node in nodes if node.type == "call_expression"}
+    fields = [node.named_children[0] for node in nodes if node.type == "field_expression" and node not in called]
+    apart = [node for node in nodes if node.type == "assignment" and is_named_tuple(node.named_children[0])]
+    fields += [node.named_children[-1] for node in apart]
+    return {text(node) for node in fields if node.type == "identifier"}
 
 
 def _is_made_anew(here: Scope, node: Node, value: Code, parameters: set[str]) -> bool:

@@ -68,11 +68,14 @@ def _padding(here: Scope, node: Node, rank: int | None, window: Code) -> Code:
 
 def _conv(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
-        known_pair = len(given.positional) > 1 and here.kinds.get(text(given.positional[1])) == "pair"
-        if len(given.positional) < 2 or not (is_pair(given.positional[1]) or known_pair):
+        if len(given.positional) < 2:
             raise Unported("a kernel and in => out are expected")
-        kernel = given.positional[0]
-        sizes, rest = in_out(here, given.positional[1:])
+        kernel, channels = given.positional[:2]
+        kind = here.kinds.get(text(channels))
+        in_place = kernel.type == "tuple_expression"  # so that it is no weight, and what follows no bias
+        if not (is_pair(channels) or kind == "pair" or (kind == "unknown" and in_place)):
+            raise Unported("a kernel and in => out are expected")
+        sizes, rest = in_out(here, given.positional[1:], after_kernel=in_place)
         known = _windows(here, kernel) | {"use_bias": BIAS, "init_weight": INIT}
         if name == "ConvTranspose":
             known["output_padding"] = "outpad"

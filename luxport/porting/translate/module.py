@@ -17,7 +17,8 @@ from luxport.porting.translate.importing import held_back
 from luxport.porting.translate.layers import LAYERS
 from luxport.porting.translate.methods import choose_by_types, chooser, find_methods
 from luxport.porting.translate.output import Hole, Output, Piece
-from luxport.porting.translate.own_calls import OwnCall, own_calls, shapes_tried
+from luxport.porting.translate.own_calls import OwnCall, own_calls
+from luxport.porting.translate.own_inputs import DrawnInputs, inputs_tried
 from luxport.porting.translate.parse import every_node, head_of, last_name, line_of, names_in, one_line, parse, text
 from luxport.porting.translate.scope import Scope, Source, Table, makes_layers
 from luxport.porting.translate.statements import block
@@ -40,8 +41,8 @@ class Translation:
     holes: tuple[Hole, ...]
     own_calls: tuple[OwnCall, ...] = ()
     """Calls in functions of the source that make its models, each as a function in Python."""
-    shapes_tried: tuple[tuple[int, ...], ...] = ()
-    """The shapes here of arrays that it draws, on which its models may be tried."""
+    inputs_tried: tuple[DrawnInputs, ...] = ()
+    """The arrays that it draws and what it calls its models with, on which these may be tried."""
 
 
 def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translation:
@@ -140,7 +141,7 @@ def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
     if wrong := violation(python):
         raise FileFormatError(f"no Python is written that would have {wrong}")
     calls = own_calls(here, root, names_bound(ast.parse(python).body))
-    return Translation(python, holes, tuple(calls), tuple(shapes_tried(root)))
+    return Translation(python, holes, tuple(calls), tuple(inputs_tried(root)))
 
 
 def _drop_choosers(here: Scope, written: list[tuple[Node, Piece]]) -> None:

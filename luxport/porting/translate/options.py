@@ -45,11 +45,14 @@ def pair(here: Scope, node: Node) -> list[Code]:
     return [here.code(first), *(pair(here, second) if is_pair(second) else [here.code(second)])]
 
 
-def in_out(here: Scope, positional: list[Node]) -> tuple[list[Code], list[Node]]:
-    """Return in and out, written ``in => out`` or ``in, out``, and the arguments that follow."""
+def in_out(here: Scope, positional: list[Node], *, after_kernel: bool = False) -> tuple[list[Code], list[Node]]:
+    """Return in and out, written ``in => out`` or ``in, out``, and the arguments that follow.
+
+    What follows a kernel can only be a pair.
+    """
     if positional and is_pair(positional[0]):
         sizes, rest = pair(here, positional[0]), positional[1:]
-    elif positional and positional[0].type == "identifier" and here.kinds.get(text(positional[0])) == "pair":
+    elif positional and here.kinds.get(text(positional[0])) in (("pair", "unknown") if after_kernel else ("pair",)):
         return [Code(f"*{here.name(text(positional[0]))}", "number")], positional[1:]
     else:
         sizes, rest = [here.code(node) for node in positional[:2]], positional[2:]

@@ -1,8 +1,7 @@
-"""The models that a source makes itself, wherever it does: calls with sizes that it gives, and the arrays it tries."""
+"""The models that a source makes itself, wherever it does: calls with sizes that it gives."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,15 +9,16 @@ from typing import TYPE_CHECKING
 from luxport.porting.errors import FileFormatError
 from luxport.porting.translate.checked import parsed, violation_in
 from luxport.porting.translate.definitions import parameters_and_body, signature
+from luxport.porting.translate.made_up_calls import made_up_calls
 from luxport.porting.translate.output import Piece
 from luxport.porting.translate.parse import (
     UNUSUAL,
     Unported,
     arguments,
-    every_node,
     last_name,
     names_in,
     one_line,
+    parse,
     text,
 )
 from luxport.porting.translate.scope import Scope
@@ -26,7 +26,7 @@ from luxport.porting.translate.scope import Scope
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["OwnCall", "own_calls", "shapes_tried"]
+__all__ = ["OwnCall", "own_calls"]
 
 _MOST = 40
 
@@ -37,6 +37,8 @@ class OwnCall:
 
     julia: str
     python: str
+    made_up: str = ""
+    """What it calls, if the source does not: its sizes are made up."""
 
 
 def own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
@@ -45,19 +47,28 @@ def own_calls(here: Scope, root: Node, defined: set[str]) -> list[OwnCall]:
     What a call is given may be computed of variables beside it and of its function's defaults.
     """
     found: dict[str, OwnCall] = {}
+    called: set[str] = set()
+
+    def add(call: Node, variables: Mapping[str, Node], made_up: str = "") -> bool:
+        julia = one_line(call)
+        if julia in found or len(found) == _MOST:
+            return False
+        name = f"own_call_{len(found) + 1}"
+        python = _function(replace(here, piece=Piece()), name, call, variables)
+        tree = parsed(python) if python else None
+        if tree is None or violation_in(tree.body, defined):
+            return False
+        found[julia] = OwnCall(julia, python, made_up)
+        return True
+
     for call, variables in _calls(root, {}):
         name = last_name(call.named_children[0])
         given = arguments(call)
-        if here.kinds.get(name) != "builder" or not (given.positional or given.named):
-            continue
-        name = f"own_call_{len(found) + 1}"
-        python = _function(replace(here, piece=Piece()), name, call, variables)
-        julia = one_line(call)
-        tree = parsed(python) if python and julia not in found else None
-        if tree is not None and not violation_in(tree.body, defined):
-            found[julia] = OwnCall(julia, python)
-        if len(found) == _MOST:
-            break
+        if here.kinds.get(name) == "builder" and (given.positional or given.named) and add(call, variables):
+            called.add(name)
+    builders = {name for name in names_in(root) if here.kinds.get(name) == "builder"} - called
+    for name, julia in made_up_calls(root, builders):
+        add(parse(julia).named_children[0], {}, name)
     return list(found.values())
 
 
@@ -123,22 +134,3 @@ def _needed(call: Node, variables: Mapping[str, Node]) -> list[str]:
             inner = sorted(names_in(variables[name]) & variables.keys())
             pending += [(name, True), *((other, False) for other in inner)]
     return order
-
-
-def shapes_tried(root: Node) -> list[tuple[int, ...]]:
-    """Return the shapes here of the arrays that a source draws, or brings into a form, with numbers for all sizes."""
-    found: dict[tuple[int, ...], None] = {}
-    for node in every_node(root):
-        if node.type != "call_expression" or last_name(node.named_children[0]) not in _ARRAYS:
-            continue
-        sizes = [
-            text(value) for value in arguments(node).positional if text(value) not in ("Float32", "Float64", "rng")
-        ]
-        if last_name(node.named_children[0]) == "reshape":
-            sizes = ["2" if size == ":" and place == len(sizes) - 2 else size for place, size in enumerate(sizes[1:])]
-        if sizes and all(re.fullmatch(r"[1-9]\d{0,5}", size) for size in sizes):
-            found[tuple(map(int, sizes[::-1]))] = None
-    return list(found)[:_MOST]
-
-
-_ARRAYS = ("ones", "ones32", "rand", "rand32", "randn", "randn32", "reshape", "zeros", "zeros32")

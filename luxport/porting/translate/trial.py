@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
 import luxport
-from luxport.core.initial_values import abstract_values, initial_parameters
 from luxport.porting import load_parameters
 from luxport.porting.translate.counted_run import Budget, Raised, Run, TooMuch
 from luxport.porting.translate.module import Translation
+from luxport.porting.translate.own_calls import OwnCall
+from luxport.porting.translate.own_inputs import Drawn, DrawnInputs
+from luxport.porting.translate.trial_inputs import Inputs, Whole, first_line, shapes_taken
 
 __all__ = ["models_of", "report"]
 
@@ -29,20 +30,29 @@ def models_of(translation: Translation) -> dict[str, luxport.Layer]:
     what the source makes itself in its functions, by what it calls.
     """
     module = sys.modules[_NAME] = ModuleType(_NAME)  # where dataclasses look for what they belong to
-    named = {f"own_call_{place}": call.julia for place, call in enumerate(translation.own_calls, 1)}
+    calls = {f"own_call_{place}": call for place, call in enumerate(translation.own_calls, 1)}
     python = "\n\n\n".join([translation.python, *(call.python for call in translation.own_calls)])
+    there: set[str] = set()
     try:
         exec(compile(python.encode(), "ported.py", "exec"), vars(module))
         names = vars(module)
         found = {name: value for name, value in names.items() if isinstance(value, luxport.Layer)}
         for name in _makers(python):
-            if name in names and isinstance(made := names[name](), luxport.Layer):
-                if name in named and any(made == other for other in found.values()):
+            call = calls.get(name)
+            if name not in names or (call and call.made_up in there):
+                continue
+            if isinstance(made := names[name](), luxport.Layer):
+                there |= {call.made_up if call else name} - {""}
+                if call is not None and any(made == other for other in found.values()):
                     continue  # what a variable of the file has
-                found[named.get(name, f"{name}()")] = made
+                found[_shown(call) if call else f"{name}()"] = made
     finally:
         del sys.modules[_NAME]
     return found
+
+
+def _shown(call: OwnCall) -> str:
+    return f"{call.julia}, sizes made up" if call.made_up else call.julia
 
 
 def _makers(python: str) -> Iterator[str]:
@@ -79,9 +89,9 @@ def report(translation: Translation, trained: str | None = None) -> Iterator[str
         try:
             line = f"{name}: {type(model).__name__} with {luxport.parameter_length(model):,} parameters"
         except Exception as error:  # of the model, whatever it is
-            yield f"{name}: {type(model).__name__}; {_first_line(error)}"
+            yield f"{name}: {type(model).__name__}; {first_line(error)}"
             continue
-        line += f", {_shapes(model, translation.shapes_tried)}"
+        line += f", {shapes_taken(model, map(_inputs, translation.inputs_tried))}"
         if trained is not None:
             try:
                 load_parameters(trained, model)
@@ -91,38 +101,10 @@ def report(translation: Translation, trained: str | None = None) -> Iterator[str
         yield line
 
 
-def _shapes(model: luxport.Layer, tried: Iterable[tuple[int, ...]]) -> str:
-    """Return the shape of an input that a model takes, and of what it makes of it."""
-    failed: Exception | None = None
-    for shape in dict.fromkeys([*tried, *_likely(model)]):
-        for dtype in ("float32", "int64"):
-            try:
-                return f"{shape} -> {luxport.output_shape(model, shape, dtype=dtype)}"
-            except NotImplementedError as error:  # a hole in the middle
-                return _first_line(error)
-            except Exception as error:  # one of another shape may do
-                failed = failed if dtype == "int64" else error
-    return f"no input found that it takes: {_first_line(failed)}" if failed else "no input found that it takes"
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".split("\n")[0]
-
-
-def _likely(model: luxport.Layer) -> Iterator[tuple[int, ...]]:
-    """Yield shapes of inputs that the first weight of a model would take, of a layer that is no table."""
-    for path, leaf in luxport.tree.leaves_with_path(abstract_values(initial_parameters, model)):
-        if path[-1] == "weight" and leaf.ndim > 2:
-            yield from ((2, *[size] * (leaf.ndim - 2), leaf.shape[1]) for size in _SIZES)
-            yield from ((2, leaf.shape[1], *[size] * (leaf.ndim - 2)) for size in _SIZES)
-            yield from ((2, leaf.shape[0], *[size] * (leaf.ndim - 2)) for size in _SIZES)
-            return
-        if path[-1] in ("weight", "weight_ih") and leaf.ndim == 2:
-            size = leaf.shape[0]
-            yield from ((2, size), (2, 5, size), (2, 5))
-            sides = [(channels, math.isqrt(size // channels)) for channels in (1, 3)]  # of images that are flattened
-            yield from ((2, channels, side, side) for channels, side in sides if channels * side * side == size)
-            return
-
-
-_SIZES = (28, 32, 64, 224, 128, 256)
+def _inputs(drawn: DrawnInputs) -> Inputs:
+    """Return what a source draws as arrays without values."""
+    if isinstance(drawn, Drawn):
+        return Whole(drawn.shape, "int64" if drawn.whole else "float32")
+    if isinstance(drawn, dict):
+        return {name: _inputs(value) for name, value in drawn.items()}
+    return tuple(map(_inputs, drawn))

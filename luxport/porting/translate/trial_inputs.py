@@ -1,0 +1,249 @@
+"""What a model may be tried on: arrays without values, one or several, until it takes some."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+import luxport
+from luxport.backend import adopt_type, backend_of
+from luxport.core.abstract_arrays import AbstractArray
+from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
+
+__all__ = ["Inputs", "Whole", "first_line", "shapes_taken"]
+
+
+class Whole(AbstractArray):
+    """An array that no one takes apart as if it were several."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError(_SEVERAL)
+
+
+_SEVERAL = "several inputs, of which this is one"
+adopt_type(Whole, backend_of(AbstractArray((1,))))
+
+Inputs: TypeAlias = "Whole | tuple[Inputs, ...] | Mapping[str, Inputs]"
+
+_SECONDS = 2.0
+_MOST = 600
+_BATCH = 2
+
+
+@dataclass(frozen=True)
+class _Taken:
+    shapes: str
+    keeps_batch: bool
+
+
+def shapes_taken(model: luxport.Layer, tried: Iterable[Inputs]) -> str:
+    """Return the shapes of inputs that a model takes, and of what it makes of them, or why none was found.
+
+    Args:
+        model: the layer
+        tried: inputs that its source has, which come first
+    """
+    search = _Search(model)
+    return search.run(list(tried))
+
+
+class _Search:
+    """One search, which ends soon."""
+
+    def __init__(self, model: luxport.Layer) -> None:
+        self.model = model
+        self.ps = abstract_values(initial_parameters, model)
+        self.st = luxport.test_mode(abstract_values(initial_states, model))
+        self.end = time.monotonic() + _SECONDS
+        self.left = _MOST
+        self.failed: Exception | None = None
+        self.other: _Taken | None = None
+        self.hole = ""
+
+    def run(self, tried: list[Inputs]) -> str:
+        for inputs in self._all(tried):
+            if time.monotonic() > self.end or not self.left:
+                break
+            self.left -= 1
+            taken = self._call(inputs)
+            if self.hole:
+                return self.hole
+            if taken is not None and taken.keeps_batch:
+                return taken.shapes
+            self.other = self.other or taken
+        if self.other is not None:
+            return self.other.shapes
+        return (
+            f"no input found that it takes: {first_line(self.failed)}"
+            if self.failed
+            else "no input found that it takes"
+        )
+
+    def _call(self, inputs: Inputs) -> _Taken | None:
+        try:
+            y, _ = self.model(inputs, self.ps, self.st)
+        except NotImplementedError as error:  # a hole in the middle
+            self.hole = first_line(error)
+        except Exception as error:  # one of another shape may do
+            if _floating(inputs) and (self.failed is None or _SEVERAL in str(self.failed)):
+                self.failed = error
+        else:
+            outputs = [leaf for leaf in luxport.tree.leaves(y) if isinstance(leaf, AbstractArray)]
+            sizes = {leaf.shape[0] for leaf in luxport.tree.leaves(inputs) if len(leaf.shape) > 1}
+            keeps = bool(sizes) and all(not leaf.shape or leaf.shape[0] in sizes for leaf in outputs)
+            one = isinstance(inputs, Whole) and len(inputs.shape) == 1 and all(len(leaf.shape) < 2 for leaf in outputs)
+            shown = luxport.tree.map(lambda leaf: tuple(leaf.shape) if isinstance(leaf, AbstractArray) else leaf, y)
+            return _Taken(f"{_shapes(inputs)} -> {shown}", keeps or one)
+        return None
+
+    def _all(self, tried: list[Inputs]) -> Iterator[Inputs]:
+        """Yield what may be taken: what the source has, one array, then several of those that its layers take."""
+        yield from tried
+        singles = [one for one in tried if isinstance(one, Whole)]
+        for one in singles:
+            yield Whole(one.shape, np.int64)
+        weights = _weights(self.model, self.ps)
+        yield from weights[0].inputs() if weights else _of_vectors(self.ps)
+        pool = _distinct([*singles, *_entries(weights)])
+        if keys := self._keys(pool):
+            yield from ({**dict(zip(keys, found, strict=True))} for found in itertools.product(pool, repeat=len(keys)))
+            return
+        counts = self._counts(pool)
+        for count in counts:
+            yield from _by_likeness(pool, count)
+
+    def _counts(self, pool: list[Whole]) -> list[int]:
+        """Return how many inputs there may be: as many as it says itself, or some."""
+        try:
+            self.model((pool[0],), self.ps, self.st)
+        except Exception as error:
+            if found := re.search(r"expected (\d+), got 1\b|(\d+) inputs? expected|expects (\d+) inputs", str(error)):
+                return [int(next(filter(None, found.groups())))]
+        return [2, 3]
+
+    def _keys(self, pool: list[Whole]) -> list[str]:
+        """Return the names of inputs, if they have names: each is asked for in its turn."""
+        keys: dict[str, Any] = {}
+        for _ in range(8):
+            try:
+                self.model(keys, self.ps, self.st)
+            except Exception as error:
+                key = _missing(error)
+                if key is None or key in keys:
+                    break
+                keys[key] = pool[0]
+            else:
+                break
+        return list(keys)
+
+
+def _missing(error: BaseException | None) -> str | None:
+    while error is not None:
+        if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+            return error.args[0]
+        error = error.__cause__
+    return None
+
+
+def _by_likeness(pool: list[Whole], count: int) -> Iterator[tuple[Whole, ...]]:
+    """Yield several inputs, those first that are alike."""
+    alike = [(one,) * count for one in pool]
+    yield from alike
+    yield from (found for found in itertools.product(pool, repeat=count) if len(set(map(id, found))) > 1)
+
+
+def _distinct(found: Iterable[Whole]) -> list[Whole]:
+    known = {(one.shape, one.dtype.name): one for one in found}
+    return list(known.values())[:10] or [Whole((_BATCH, 8))]
+
+
+@dataclass(frozen=True)
+class _Weight:
+    """A weight of a layer that may be the first of a model, or of a part of it."""
+
+    part: str
+    shape: tuple[int, ...]
+    kind: str
+    """"table" of an embedding, "sequence" of a layer that goes over one, or nothing of the kind."""
+
+    def inputs(self) -> Iterator[Whole]:
+        """Yield what the layer would take, the likeliest first."""
+        if len(self.shape) > 2:
+            for channels in dict.fromkeys((self.shape[1], self.shape[0])):
+                yield from (Whole((_BATCH, channels, *[size] * (len(self.shape) - 2))) for size in _SIZES)
+            yield from (Whole((_BATCH, *[size] * (len(self.shape) - 2), self.shape[1])) for size in _SIZES[:2])
+            return
+        (size, *_), tokens = self.shape, Whole((_BATCH, _LENGTH), np.int64)
+        flat, series = Whole((_BATCH, size)), Whole((_BATCH, _LENGTH, size))
+        yield from {"table": (tokens, flat), "sequence": (series, flat, tokens)}.get(self.kind, (flat, series, tokens))
+        for channels in (1, 3):  # of images that are flattened
+            side = math.isqrt(size // channels)
+            if channels * side * side == size:
+                yield Whole((_BATCH, channels, side, side))
+
+
+def _weights(model: luxport.Layer, ps: Any) -> list[_Weight]:
+    layers = dict(luxport.named_modules(model))
+    found = []
+    for path, leaf in luxport.tree.leaves_with_path(ps):
+        if path[-1] in ("weight", "weight_ih") and leaf.ndim > 1:
+            around = [layers[path[:end]] for end in range(len(path)) if path[:end] in layers]
+            kinds = [name for kinds, name in _KINDS.items() if any(isinstance(one, kinds) for one in around)]
+            kind = kinds[0] if kinds else ""
+            found.append(_Weight(path[0], tuple(leaf.shape), kind))
+    return found
+
+
+_KINDS = {
+    (luxport.Embedding, luxport.EmbeddingBag): "table",
+    (luxport.MultiHeadAttention, luxport.Recurrence): "sequence",
+}
+
+
+def _entries(weights: list[_Weight]) -> list[Whole]:
+    """Return what the first layer of each part takes, and then the others."""
+    firsts = {weight.part: weight for weight in reversed(weights)}
+    found = [list(itertools.islice(weight.inputs(), 2)) for weight in reversed(firsts.values())]
+    found += [list(itertools.islice(weight.inputs(), 1)) for weight in weights]
+    return [one for some in found for one in some]
+
+
+def _of_vectors(ps: Any) -> Iterator[Whole]:
+    """Yield what a model without such a weight may take: with its vectors' size last, or a few of all kinds."""
+    sizes = [leaf.shape[-1] for leaf in luxport.tree.leaves(ps) if leaf.ndim and leaf.shape[-1] > 1][:1]
+    more = ((28, 28), (32, 32), (16,), (64, 64))
+    shapes: list[tuple[int, ...]] = [(*sizes, *one) for one in more] if sizes else []
+    shapes += [tuple(sizes), (_LENGTH, *sizes)] if sizes else []
+    shapes += [(4, 8, 8), (8, 8), (8,), (3, 28, 28), (4, 4, 4, 4)]
+    yield from (Whole((_BATCH, *shape)) for shape in shapes)
+
+
+_LENGTH = 5
+_SIZES = (28, 32, 64, 224, 128, 256, 16, 96, 100, 48, 160, 299, 1024, 8, *range(9, 41))
+
+
+def _floating(inputs: Inputs) -> bool:
+    return all(leaf.dtype.kind == "f" for leaf in luxport.tree.leaves(inputs))
+
+
+def _shapes(inputs: Inputs) -> str:
+    """Return shapes as they are read: of integers with their kind."""
+    if isinstance(inputs, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_shapes(value)}' for key, value in inputs.items())}}}"
+    if isinstance(inputs, tuple):
+        return f"({', '.join(map(_shapes, inputs))})"
+    return f"{inputs.shape} of ints" if inputs.dtype.kind == "i" else str(inputs.shape)
+
+
+def first_line(error: Exception | None) -> str:
+    """Return what an error says, in one line."""
+    return f"{type(error).__name__}: {error}".split("\n")[0]
