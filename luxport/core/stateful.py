@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.call_arguments import built_in_own_words
-from luxport.core.anatomy import Parameters, States
+from luxport.core.anatomy import Parameters, States, by_name
 from luxport.core.layer import Layer
 from luxport.text import kind_of
 
@@ -54,5 +54,51 @@ class StatefulLayer:
         y, self.st = self.model(x, parameters, self.st)
         return y
 
+    def __getitem__(self, place: int | str) -> StatefulLayer:
+        """Return a layer inside, by its place or its name: calls of it change the state here.
+
+        Raises: IndexError or KeyError if there is none
+
+        >>> import numpy as np, luxport
+        >>> chain = luxport.Chain(luxport.Dense(3, 4), luxport.Dense(4, 2))
+        >>> m = StatefulLayer(chain, *luxport.setup(0, chain))
+        >>> m[0](np.ones((5, 3), np.float32)).shape
+        (5, 4)
+        """
+        layers = by_name(self.model.children())
+        name = place if isinstance(place, str) else list(layers)[place]
+        layer, ps, st = layers[name], self.ps, self.st
+        if not isinstance(layer, Layer) or name not in st:
+            raise KeyError(f"{kind_of(self.model)} holds no layer with states of its own at {place!r}")
+        return _Inner(layer, None if ps is None else ps[name], st[name], self, name)
+
     def __repr__(self) -> str:
         return f"StatefulLayer({self.model!r})"
+
+
+class _Inner(StatefulLayer):
+    """A layer inside another, whose state is a part of that one's."""
+
+    __slots__ = ("_name", "_whole")
+
+    def __init__(self, model: Layer, ps: Parameters | None, st: States, whole: StatefulLayer, name: str) -> None:
+        super().__init__(model, ps, st)
+        self._whole, self._name = whole, name
+
+    def __call__(self, x: Any, ps: Parameters | None = None) -> Any:
+        self.refresh()
+        y = super().__call__(x, ps)
+        self.keep()
+        return y
+
+    def refresh(self) -> None:
+        """Take the state from what is around, which other calls may have changed."""
+        if isinstance(self._whole, _Inner):
+            self._whole.refresh()
+        self.st = self._whole.st[self._name]
+
+    def keep(self) -> None:
+        """Hand the state on to what is around."""
+        self._whole.st = {**self._whole.st, self._name: self.st}
+        if isinstance(self._whole, _Inner):
+            self._whole.keep()

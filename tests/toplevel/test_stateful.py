@@ -51,3 +51,33 @@ def test_inside_a_gradient(differentiating, draw):
     np.testing.assert_allclose(
         differentiating.to_numpy(got["weight"]), differentiating.to_numpy(want["weight"]), rtol=1e-5
     )
+
+
+def test_layers_inside_keep_their_states_in_the_whole():
+    """Layer by layer through a chain, by places or names, nested or not, is the chain: outputs and states."""
+    inner = lp.Chain(norm=lp.BatchNorm(4), drop=lp.Dropout(0.5))
+    model = lp.Chain(lp.Dense(3, 4), inner, lp.Dense(4, 2))
+    ps, st = lp.setup(0, model)
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    whole, apart = lp.StatefulLayer(model, ps, st), lp.StatefulLayer(model, ps, st)
+    middle = apart["layer_2"]
+    for _ in range(3):
+        hidden = middle["drop"](middle[0](apart[0](x)))
+        np.testing.assert_array_equal(apart[-1](hidden), whole(x))
+    for mine, theirs in zip(lp.tree.leaves(apart.st), lp.tree.leaves(whole.st), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert lp.tree.structure(apart.st) == lp.tree.structure(st)
+    with pytest.raises(IndexError):
+        apart[3]
+    with pytest.raises(KeyError):
+        apart["norm"]
+    with pytest.raises(TypeError, match="holds no parameters"):
+        lp.StatefulLayer(model, None, st)[0](x)
+    compact = lp.compact(chain=model)(lambda x, *, chain: chain[2](chain[1](chain[0](x))))
+    ps, st = lp.setup(0, compact)
+    y, after = compact(x, ps, st)
+    want, states = model(x, ps["chain"], st["chain"])
+    np.testing.assert_array_equal(y, want)
+    np.testing.assert_array_equal(
+        after["chain"]["layer_2"]["norm"]["running_mean"], states["layer_2"]["norm"]["running_mean"]
+    )

@@ -13,6 +13,7 @@ from types import EllipsisType
 
 import luxport
 from luxport.porting.translate.helpers import HELPERS
+from luxport.porting.translate.nnlib import NNLIB_NAMES
 from luxport.porting.translate.tables import ACTIVATIONS, ELEMENTWISE, INITIALIZERS, LOSSES
 from luxport.porting.translate.training import OBJECTIVES, RULES
 from luxport.porting.translate.writing import BUILTINS
@@ -35,7 +36,7 @@ _ALLOWED = (
 _ALLOWED |= {f"luxport.{name}" for name in ("SamePad", "compact", "initializers.constant", "namespace", "parameter")}
 _ALLOWED |= {"luxport.training.onecold", "luxport.training.onehotbatch"}
 _ALLOWED |= {"luxport.porting.flux.OldLayerNorm", "luxport.ops.softmax", "luxport.ops.logsoftmax"}
-_ALLOWED |= {"luxport.ops.make_causal_mask"}
+_ALLOWED |= {f"luxport.ops.{name}" for name in ("make_causal_mask", *NNLIB_NAMES)}
 _ALLOWED |= {f"math.{name}" for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "prod", "sqrt")}
 _ALLOWED |= {f"math.{name}" for name in ("gcd", "isqrt", "lcm")}
 _ALLOWED |= {f"luxport.losses.{name}" for name in LOSSES}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.nnlib import NNLIB
 from luxport.porting.translate.numbers import NUMBERS
 from luxport.porting.translate.options import aggregation, axes_of, axis_of, exactly, only
 from luxport.porting.translate.parse import Arguments, Unported, last_name, text
@@ -233,6 +234,7 @@ def _whole_range(node: Node) -> tuple[int, int] | None:
 
 
 ARRAYS: Mapping[str, Builder] = {
+    **NNLIB,
     **NUMBERS,
     **SHAPING,
     **{name: _loss(name) for name in LOSSES},

@@ -58,8 +58,10 @@ HELPERS: Mapping[str, str] = {
         raise TypeError(f"a tuple expected, got {type(xs).__name__}")
     return xs''',
     "item": '''def item(x, place):
-    """Take what is at a place of a tuple, or of an array's entries in Julia's order, which reversed axes keep."""
-    return x[place] if isinstance(x, (tuple, list)) else luxport.namespace(x).reshape(x, (-1,))[place]''',
+    """Take what is at a place of a tuple or a chain, or of an array's entries in Julia's order, which is ours."""
+    if isinstance(x, (tuple, list, luxport.StatefulLayer)):
+        return x[place]
+    return luxport.namespace(x).reshape(x, (-1,))[place]''',
     "product": '''def product(a, b):
     """Multiply as Julia's `a * b` does: numbers, or matrices, whose order reversed axes change."""
     if getattr(a, "ndim", 0) == 0 or getattr(b, "ndim", 0) == 0:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import axes_of, axis_of, exactly, only
-from luxport.porting.translate.parse import Arguments, Unported, last_name, text
+from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, text
 from luxport.porting.translate.scope import Builder, Scope
 from luxport.porting.translate.writing import Code, group, operand
 
@@ -49,13 +49,25 @@ def _reshape(here: Scope, given: Arguments) -> Code:
     array, *sizes = given.positional
     if len(sizes) == 1 and sizes[0].type == "tuple_expression":
         sizes = sizes[0].named_children
-    found = [Code("-1", "number") if text(size) in (":", "Colon()") else _turned(here.code(size)) for size in sizes]
+    found = [_size_of(here, size) for size in sizes]
     if len(found) == 1 and found[0].kind not in ("number", "turned"):
         raise Unported("a shape in a variable")
     wrong = ("layer", "layers", "function", "flag", "text", "sizes", "tree")
     if not found or any(size.kind in wrong or (size.text.startswith("*") and size.kind != "turned") for size in found):
         raise Unported("sizes in place expected")
     return here.xp("reshape", [here.code(array), group("(", found[::-1], ")", "sizes")])
+
+
+def _size_of(here: Scope, node: Node) -> Code:
+    """Return a size, or several in a splat, of which ``ones(Int, n)...`` stand for axes of one."""
+    if text(node) in (":", "Colon()"):
+        return Code("-1", "number")
+    inner = node.named_children[0] if node.type == "splat_expression" else node
+    if inner is not node and inner.type == "call_expression" and text(inner.named_children[0]) == "ones":
+        kind, *count = arguments(inner).positional
+        if text(kind) in ("Int", "Int64", "Int32") and len(count) == 1:
+            return Code(f"*[1] * ({here.code(count[0]).text})", "turned")
+    return _turned(here.code(node))
 
 
 def _turned(size: Code) -> Code:

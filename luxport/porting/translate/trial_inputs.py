@@ -163,7 +163,7 @@ def _by_likeness(pool: list[Whole], count: int) -> Iterator[tuple[Whole, ...]]:
 
 def _distinct(found: Iterable[Whole]) -> list[Whole]:
     known = {(one.shape, one.dtype.name): one for one in found}
-    return list(known.values())[:10] or [Whole((_BATCH, 8))]
+    return list(known.values())[:12] or [Whole((_BATCH, 8))]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class _Weight:
                 yield from (Whole((_BATCH, channels, *[size] * (len(self.shape) - 2))) for size in _SIZES)
             yield from (Whole((_BATCH, *[size] * (len(self.shape) - 2), self.shape[1])) for size in _SIZES[:2])
             return
-        (size, *_), tokens = self.shape, Whole((_BATCH, _LENGTH), np.int64)
+        size, tokens = next(iter(self.shape)), Whole((_BATCH, _LENGTH), np.int64)
         flat, series = Whole((_BATCH, size)), Whole((_BATCH, _LENGTH, size))
         yield from {"table": (tokens, flat), "sequence": (series, flat, tokens)}.get(self.kind, (flat, series, tokens))
         for channels in (1, 3):  # of images that are flattened
@@ -212,9 +212,18 @@ _KINDS = {
 def _entries(weights: list[_Weight]) -> list[Whole]:
     """Return what the first layer of each part takes, and then the others."""
     firsts = {weight.part: weight for weight in reversed(weights)}
-    found = [list(itertools.islice(weight.inputs(), 2)) for weight in reversed(firsts.values())]
-    found += [list(itertools.islice(weight.inputs(), 1)) for weight in weights]
+    found = [_few(weight) for weight in reversed(firsts.values())]
+    found += [_few(weight)[:1] for weight in weights]
     return [one for some in found for one in some]
+
+
+def _few(weight: _Weight) -> list[Whole]:
+    """Return two inputs of a layer, of a convolution with its other channels too, each also half as large."""
+    if len(weight.shape) < 3:
+        return list(itertools.islice(weight.inputs(), 2))
+    space = len(weight.shape) - 2
+    channels = dict.fromkeys((weight.shape[1], weight.shape[0]))
+    return [Whole((_BATCH, count, *[size] * space)) for count in channels for size in (_SIZES[0], _SIZES[0] // 2)]
 
 
 def _of_vectors(ps: Any) -> Iterator[Whole]:

@@ -1,0 +1,148 @@
+"""NNlib's functions of whole arrays that luxport has by itself: paddings, upsampling, gathering and scattering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from luxport.porting.translate.options import axis_of, exactly
+from luxport.porting.translate.parse import Arguments, Unported, parts, text
+from luxport.porting.translate.scope import Builder, Scope
+from luxport.porting.translate.writing import Code, call, group
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+__all__ = ["NNLIB", "NNLIB_NAMES"]
+
+
+def _array(here: Scope, node: Node) -> Code:
+    x = here.code(node)
+    if here.mode == "build" or x.kind not in ("array", "bound", "unknown"):
+        raise Unported("an operation on what may be no array")
+    return x
+
+
+def _padded(name: str, every: bool) -> Builder:
+    """``pad_zeros(x, (1, 1, 2, 2); dims = [1, 2])``, and with one number for all sides.
+
+    Args:
+        name: luxport's
+        every: whether all axes are padded where there are no dims, not the first alone that the sizes are for
+    """
+
+    def build(here: Scope, given: Arguments) -> Code:
+        given.only("dims")
+        array, pad, *value = exactly(given, 2, 3 if name == "pad_constant" else 2)
+        options: dict[str, Code] = {}
+        dims = _dims(given.named["dims"]) if "dims" in given.named else None
+        if pad.type == "tuple_expression":
+            options["padding"], count = _sides(here, pad, None if dims is None else len(dims))
+            if dims is None and every:
+                raise Unported("a padding of some axes without dims")
+            dims = list(range(1, count + 1)) if dims is None else dims
+        else:
+            options["padding"] = here.code(pad)
+            if options["padding"].kind != "number":
+                raise Unported("a padding that is not in place")
+        if value:
+            options["value"] = here.code(value[0])
+        if dims is not None:
+            options["axes"] = group("(", [Code(str(-dim)) for dim in reversed(dims)], ")", "sizes")
+        return call(f"luxport.ops.{name}", [_array(here, array)], options, "array")
+
+    return build
+
+
+def _dims(node: Node) -> list[int]:
+    """Return dimensions in place: one, a list, or a range from 1."""
+    if node.type == "range_expression" and len(node.named_children) == 2:
+        first, last = [text(end) for end in node.named_children]
+        if first == "1" and last in ("2", "3", "4"):
+            return list(range(1, int(last) + 1))
+    entries = parts(node) if node.type in ("tuple_expression", "vector_expression") else [node]
+    return [-int(axis_of(entry)) for entry in entries]
+
+
+def _sides(here: Scope, pad: Node, axes: int | None) -> tuple[Code, int]:
+    """Return what stands before and behind each axis, ours first, and for how many axes."""
+    entries = [here.code(entry) for entry in parts(pad)]
+    if any(entry.kind != "number" for entry in entries):
+        raise Unported("a padding that is not in place")
+    if axes is not None and len(entries) == axes:
+        return group("(", entries[::-1], ")", "sizes"), axes
+    if len(entries) % 2 or (axes is not None and len(entries) != 2 * axes):
+        raise Unported("a padding for another number of axes")
+    pairs = [group("(", entries[i : i + 2], ")", "sizes") for i in range(0, len(entries), 2)]
+    return group("(", pairs[::-1], ")", "sizes"), len(pairs)
+
+
+def _glu(here: Scope, given: Arguments) -> Code:
+    given.only()
+    array, *dim = exactly(given, 1, 2)
+    return call("luxport.ops.glu", [_array(here, array)], {"axis": Code(axis_of(dim[0]))} if dim else {}, "array")
+
+
+def _pixel_shuffle(here: Scope, given: Arguments) -> Code:
+    given.only()
+    array, factor = exactly(given, 2)
+    return call("luxport.ops.pixel_shuffle", [_array(here, array)], {"factor": here.code(factor)}, "array")
+
+
+def _upsampled(name: str) -> Builder:
+    def build(here: Scope, given: Arguments) -> Code:
+        given.only("size")
+        array, *scale = exactly(given, 1, 2)
+        sizes = {"scale": scale[0]} if scale else given.named
+        if len(sizes) != 1 or (scale and given.named):
+            raise Unported("a scale or a size expected")
+        options = {key: here.spatial(node) for key, node in sizes.items()}
+        return call(f"luxport.ops.{name}", [_array(here, array)], options, "array")
+
+    return build
+
+
+def _gathered(here: Scope, given: Arguments) -> Code:
+    """``gather(x, i)``; indices are data, which count from 0 here."""
+    given.only()
+    array, indices = exactly(given, 2)
+    return call("luxport.ops.gather", [_array(here, array), _array(here, indices)], None, "array")
+
+
+def _scattered(here: Scope, given: Arguments) -> Code:
+    """``scatter(+, x, i; dstsize = n)``."""
+    given.only("dstsize")
+    op, array, indices = exactly(given, 3)
+    name = _REDUCTIONS.get(text(op))
+    if name is None:
+        raise Unported("no reduction that is known here")
+    options = {"op": Code(repr(name))}
+    if "dstsize" in given.named:
+        size = given.named["dstsize"]
+        options["size"] = here.code(parts(size)[-1] if size.type == "tuple_expression" else size)
+        if options["size"].kind not in ("bound", "number", "unknown"):
+            raise Unported("a size that is not in place")
+    return call("luxport.ops.scatter", [_array(here, array), _array(here, indices)], options, "array")
+
+
+_REDUCTIONS = {"+": "+", "-": "-", "*": "*", "/": "/", "max": "max", "min": "min", "mean": "mean"}
+
+
+NNLIB: Mapping[str, Builder] = {
+    "gather": _gathered,
+    "glu": _glu,
+    "pad_circular": _padded("pad_circular", False),
+    "pad_constant": _padded("pad_constant", True),
+    "pad_reflect": _padded("pad_reflect", False),
+    "pad_repeat": _padded("pad_edge", False),
+    "pad_symmetric": _padded("pad_symmetric", False),
+    "pad_zeros": _padded("pad_zeros", True),
+    "pixel_shuffle": _pixel_shuffle,
+    "scatter": _scattered,
+    "upsample_bilinear": _upsampled("upsample_bilinear"),
+    "upsample_nearest": _upsampled("upsample_nearest"),
+    "upsample_trilinear": _upsampled("upsample_trilinear"),
+}
+NNLIB_NAMES = ("gather", "glu", "pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symmetric", "pad_zeros")
+NNLIB_NAMES += ("pixel_shuffle", "scatter", "upsample_bilinear", "upsample_nearest", "upsample_trilinear")
+"""Their names in `luxport.ops`."""
