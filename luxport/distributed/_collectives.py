@@ -217,11 +217,14 @@ def attempt(
     except DistributedError:  # which is a RuntimeError, and says who
         raise
     except expected as error:
+        place = f"{caller} on rank {session.world.rank} of {session.world.size}"
         missing = session.engine.missing()
         who = f"rank {', '.join(map(str, missing))}" if missing else "another process"
+        lost = f"lost {who}, which ended, or did not come within {session.timeout:g} s"
+        if session.world.rank in missing:
+            lost = f"came too late: the others miss {who}"
         raise DistributedError(
-            f"{caller} on rank {session.world.rank} of {session.world.size} lost {who}, which ended, or did not come "
-            f"within {session.timeout:g} s: start all of them again ({session.name} says: {first_line(error)})"
+            f"{place} {lost}: start all of them again ({session.name} says: {first_line(error)})"
         ) from error
 
 

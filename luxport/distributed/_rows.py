@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from luxport.distributed._launch import World
 
-__all__ = ["StoredRows", "all_the_same", "in_numbers", "silent_ranks"]
+__all__ = ["StoredRows", "all_the_same", "in_numbers"]
 
 
 @dataclass
@@ -52,47 +51,6 @@ class StoredRows:
 
     def _key(self, number: int, rank: int) -> str:
         return f"{self.prefix}/{number}/{rank}"
-
-
-def silent_ranks(
-    world: World,
-    tell: Callable[[], object],
-    hear: Callable[[int, float], object],
-    failures: tuple[type[Exception], ...],
-    seconds: float = 1.0,
-) -> list[int]:
-    """Tell the others something by the store, and return the ranks that do not tell it soon.
-
-    It is rank 0, which has the store, where that does not answer. A thread asks: a store out of reach may be waited for
-    without end.
-
-    Args:
-        world: the place of this process
-        tell: writes what this process tells
-        hear: a function ``(rank, seconds)`` that waits for what that rank tells, and raises TimeoutError
-        failures: what both raise where the store is gone
-        seconds: how long they may take; after the first who is late the others are asked more briefly
-    """
-    found: list[list[int]] = []
-
-    def ask() -> None:
-        silent, wait = [], seconds
-        try:
-            tell()
-            for rank in [rank for rank in range(world.size) if rank != world.rank]:
-                try:
-                    hear(rank, wait)
-                except TimeoutError:
-                    silent.append(rank)
-                    wait = min(wait, 0.1)
-        except failures:
-            silent = [0]
-        found.append(silent)
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(1 + seconds + 0.1 * world.size)
-    return found[0] if found else [0]
 
 
 def in_numbers(digest: bytes) -> list[int]:

@@ -10,9 +10,10 @@ import atexit
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from luxport.distributed._alarm import LOOK
 from luxport.distributed._arrivals import TOKEN, arrivals
 from luxport.distributed._rows import StoredRows
 
@@ -30,10 +31,11 @@ class Ties:
 
     Args:
         rows: the store in which processes find each other once
+        given_up: whether another process waits no longer, so that this one need not, either
     """
 
-    def __init__(self, rows: StoredRows) -> None:
-        self._rows, self._world, self._timeout = rows, rows.world, rows.timeout
+    def __init__(self, rows: StoredRows, given_up: Callable[[], bool]) -> None:
+        self._rows, self._world, self._timeout, self._given_up = rows, rows.world, rows.timeout, given_up
         self._up: socket.socket | None = None
         self._down: list[socket.socket] = []
         self._tied = False
@@ -48,12 +50,12 @@ class Ties:
             self._tie(deadline)
         same = b"\1"
         for one in self._down:
-            told = _received(one, 1 + len(digest), deadline)
+            told = self._received(one, 1 + len(digest), deadline)
             if told != same + digest:
                 same = b"\0"
         if self._up is not None:
             _send(self._up, same + digest, deadline)
-            same = _received(self._up, 1, deadline)
+            same = self._received(self._up, 1, deadline)
         for one in self._down:
             _send(one, same, deadline)
         return same == b"\1"
@@ -92,6 +94,25 @@ class Ties:
         host, port, token = place.decode().split()
         self._up = _quick(socket.create_connection((host, int(port)), timeout=_left(deadline)))
         _send(self._up, bytes.fromhex(token) + _written(rank), deadline)
+
+    def _received(self, one: socket.socket, length: int, deadline: float) -> bytes:
+        """Return the next bytes.
+
+        Raises: ConnectionError where the other process has closed; TimeoutError
+        """
+        found = b""
+        while len(found) < length:
+            one.settimeout(min(_left(deadline), LOOK))
+            try:
+                part = one.recv(length - len(found))
+            except TimeoutError:
+                if time.monotonic() > deadline or self._given_up():
+                    raise
+                continue
+            if not part:
+                raise ConnectionError("a process has closed its connection")
+            found += part
+        return found
 
 
 def _accepted(listener: socket.socket, token: bytes, below: Sequence[int], deadline: float) -> list[socket.socket]:
@@ -138,18 +159,3 @@ def _left(deadline: float) -> float:
 def _send(one: socket.socket, message: bytes, deadline: float) -> None:
     one.settimeout(_left(deadline))
     one.sendall(message)
-
-
-def _received(one: socket.socket, length: int, deadline: float) -> bytes:
-    """Return the next bytes.
-
-    Raises: ConnectionError where the other process has closed
-    """
-    found = b""
-    while len(found) < length:
-        one.settimeout(_left(deadline))
-        part = one.recv(length - len(found))
-        if not part:
-            raise ConnectionError("a process has closed its connection")
-        found += part
-    return found

@@ -238,9 +238,7 @@ def frozen(backend: str, timeout: float) -> None:
 def _struck(backend: str, timeout: float, blow: str) -> None:
     rank, jit = distributed.rank(), backend in INSIDE
     data = batches(distributed.total_workers(), 1)
-    # Of enough work that JAX computes it apart from the call, which otherwise waits without end.
-    model = luxport.Chain(luxport.Dense(3, 64, luxport.tanh), luxport.Dense(64, 3))
-    state = distributed.data_parallel(TrainState.create(model, Momentum(0.05), 0, backend=backend))
+    state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
     batch = part(data, 0, backend, rank)
     _, _, state = train_step(squares, batch, state, jit=jit)
     distributed.barrier()

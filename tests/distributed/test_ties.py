@@ -49,7 +49,8 @@ def agreements(store: Store, digests: list[bytes], timeout: float = 20.0) -> lis
                 store.write,
                 store.read,
                 lambda key: None,
-            )
+            ),
+            lambda: False,
         )
         for rank in range(len(digests))
     ]
@@ -145,10 +146,35 @@ def test_tokens_are_drawn_anew() -> None:
     assert not any([one[:4] == other[:4] for one, other in itertools.combinations(tokens, 2)])
 
 
+def test_nobody_waits_on_where_another_has_given_up() -> None:
+    """Rank 1 asks once and not again; the others would wait for a minute."""
+    store, given_up = Store(), threading.Event()
+    ties = [
+        Ties(
+            StoredRows(
+                World(i, i, 2, "nothing", "127.0.0.1:1"), 60.0, "test", store.write, store.read, lambda key: None
+            ),
+            given_up.is_set,
+        )
+        for i in range(2)
+    ]
+    asking = threading.Thread(target=ties[1].agree, args=(b"a" * 24,))
+    asking.start()
+    assert ties[0].agree(b"a" * 24)
+    asking.join()
+    given_up.set()
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        ties[0].agree(b"a" * 24)
+    assert time.monotonic() - begin < 10
+    for one in ties:
+        one.cut()
+
+
 def test_a_process_that_does_not_come_is_named() -> None:
     """Only the first of three asks."""
     store = Store()
     world = World(0, 0, 3, "nothing", "127.0.0.1:1")
-    ties = Ties(StoredRows(world, 0.2, "test", store.write, store.read, lambda key: None))
+    ties = Ties(StoredRows(world, 0.2, "test", store.write, store.read, lambda key: None), lambda: False)
     with pytest.raises(TimeoutError, match="no connection came from rank 1, 2"):
         ties.agree(b"a" * 24)

@@ -77,6 +77,13 @@ def test_a_process_that_is_struck_inside_a_step_is_named(engine: str, blow: str)
     assert not said, said
 
 
+@pytest.mark.parametrize("engine", ["torch", "jax"])
+def test_of_four_processes_only_the_one_that_is_lost_is_named(engine: str) -> None:
+    """Not all of the others hear of it at the same time."""
+    said = START["finished"](engine, START["begin"](engine, "raising_inside", 4))
+    assert not said, said
+
+
 @pytest.mark.parametrize("engine", ["jax", "tf"])
 def test_a_process_that_ends_by_itself_is_missed_at_once(engine: str) -> None:
     """JAX waits at the end of a process for the others, which would wait as long for that one."""

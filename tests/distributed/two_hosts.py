@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PLACES = ("10.77.0.1", "10.77.0.2")
-ENGINES = ("torch", "tf")
-"""Those that name the other in any case: what JAX computes in the middle of a cut waits until JAX ends the process."""
+ENGINES = ("torch", "tf", "jax")
 NOT_ALLOWED = 77
 HERE = Path(__file__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -16,6 +17,7 @@ from jax._src.xla_bridge import backends_are_initialized  # which `jax.distribut
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from luxport import tree
+from luxport.distributed._alarm import LOOK, Alarm, by_a_store, silent_ranks
 from luxport.distributed._engine import (
     DistributedError,
     LocalEngine,
@@ -28,7 +30,7 @@ from luxport.distributed._engine import (
 )
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import StoredRows, silent_ranks
+from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
 from luxport_jax.order import as_given, skeleton
 from luxport_jax.programs import hide, jit
@@ -87,14 +89,17 @@ class JaxEngine:
 
         self.world, self.timeout, self.workers = world, timeout, world.size
         self.late_failures = self.failures
-        self.patience = _Patience(timeout)
         self._client: Any = global_state.client
         self._lost = False
         client = self._client
+        self._alarm = Alarm(
+            world, "luxport", self._put, lambda key: _is_there(client, key), self._get, (jax.errors.JaxRuntimeError,)
+        )
+        self.patience = _Patience(timeout, self._alarm.raised)
         self._rows = StoredRows(
             world, timeout, "luxport", client.key_value_set_bytes, self._row_of, client.key_value_delete
         )
-        self._ties = Ties(self._rows)
+        self._ties = Ties(self._rows, self._alarm.raised)
         firsts = _firsts(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
@@ -105,8 +110,8 @@ class JaxEngine:
             for op, combine in {"sum": jax.lax.psum, "max": jax.lax.pmax, "min": jax.lax.pmin}.items()
         }
         self._from = jax.jit(
-            lambda xs, root: [x[root] for x in xs],
-            static_argnums=1,
+            lambda xs, number, root: ([x[root] for x in xs], _work(number)),
+            static_argnums=2,
             out_shardings=replicated,
         )
         self._with_axis = jax.jit(lambda xs: [x[None] for x in xs])
@@ -115,7 +120,7 @@ class JaxEngine:
         """Combine parts of arrays that are spread over the processes, and of others rows."""
 
         def inside(parts: list[Any], rows: list[Any]) -> Any:
-            return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows]
+            return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows], _work_of_worker()
 
         spread, whole = PartitionSpec(WORKERS), PartitionSpec()
         return jax.shard_map(inside, mesh=self._mesh, in_specs=spread, out_specs=whole, check_vma=False)
@@ -126,12 +131,13 @@ class JaxEngine:
         as_parts = [bool(array.ndim and array.size) for array in arrays]
         parts = self._global([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
         rows = self._rows_of([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
-        found = [iter(some) for some in _connected(self._programs[op], parts, rows)]
+        of_parts, of_rows, _ = _connected(self._programs[op], parts, rows)
+        found = iter(of_parts), iter(of_rows)
         return self._local([next(found[not as_part]) for as_part in as_parts], arrays)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send all arrays by one program."""
-        return self._local(_connected(self._from, self._rows_of(arrays), root), arrays)
+        return self._local(_connected(self._from, self._rows_of(arrays), np.float32(root), root)[0], arrays)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Ask at once."""
@@ -152,9 +158,9 @@ class JaxEngine:
         """Have nothing of the kind: compilers see to that."""
 
     def missing(self) -> list[int]:
-        """Tell the store that this process is there, and see who else does so soon."""
+        """Ask the others by the store."""
         self._lost = True
-        return self._silent("there", 1.0)
+        return self._alarm.missing()
 
     def stop(self) -> None:
         """Leave the others.
@@ -166,28 +172,41 @@ class JaxEngine:
         self.patience.end()
         try:
             if not self._lost:
-                self._tell("left")
-            elif self._silent("left", min(self.timeout, 10.0) / 2):
+                self._tell_that_it_leaves()
+            elif self._stay(min(self.timeout, 10.0) / 2):
                 return
             jax.distributed.shutdown()
         except RuntimeError as error:
             raise DistributedError(f"shutdown lost another process: {first_line(error)}") from error
 
-    def _tell(self, what: str) -> None:
-        self._client.key_value_set(f"luxport/{what}/{self.world.rank}", "1", allow_overwrite=True)
+    def _tell_that_it_leaves(self) -> None:
+        self._put(f"luxport/left/{self.world.rank}", "1")
 
-    def _silent(self, what: str, seconds: float) -> list[int]:
-        """Tell the others something, and return the ranks that do not tell it soon."""
+    def _stay(self, seconds: float) -> list[int]:
+        """Return the ranks that do not leave soon."""
 
-        def hear(rank: int, seconds: float) -> None:
-            try:
-                self._client.blocking_key_value_get(f"luxport/{what}/{rank}", int(1000 * seconds))
-            except jax.errors.JaxRuntimeError as error:
-                if "DEADLINE_EXCEEDED" not in str(error):
-                    raise
-                raise TimeoutError(first_line(error)) from error
+        def ask() -> list[int]:
+            self._tell_that_it_leaves()
+            return silent_ranks(self.world, lambda rank, s: self._get(f"luxport/left/{rank}", s), seconds)
 
-        return silent_ranks(self.world, lambda: self._tell(what), hear, (jax.errors.JaxRuntimeError,), seconds)
+        return by_a_store(ask, (jax.errors.JaxRuntimeError,), 1 + seconds + 0.1 * self.world.size)
+
+    def _put(self, key: str, text: str) -> bool:
+        try:
+            self._client.key_value_set(key, text)
+        except jax.errors.JaxRuntimeError as error:
+            if "ALREADY_EXISTS" not in str(error):
+                raise
+            return False
+        return True
+
+    def _get(self, key: str, seconds: float) -> str:
+        try:
+            return self._client.blocking_key_value_get(key, int(1000 * seconds))
+        except jax.errors.JaxRuntimeError as error:
+            if "DEADLINE_EXCEEDED" not in str(error):
+                raise
+            raise TimeoutError(first_line(error)) from error
 
     def _row_of(self, key: str, milliseconds: int, rank: int) -> bytes:
         try:
@@ -223,8 +242,8 @@ class JaxEngine:
 class _Patience:
     """Waits for arrays by a thread of its own: JAX's waiting has no end where another process stands still."""
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self, timeout: float, given_up: Callable[[], bool]) -> None:
+        self._timeout, self._given_up = timeout, given_up
         self._begin()
 
     def _begin(self) -> None:
@@ -238,17 +257,32 @@ class _Patience:
         Raises: TimeoutError
         """
         self._asked.put(arrays)
-        try:
-            error = self._answers.get(timeout=self._timeout)
-        except Empty:
-            self._begin()  # whoever waits still goes on doing so
-            raise TimeoutError(f"no answer within {self._timeout:g} s") from None
+        deadline = time.monotonic() + self._timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                error = self._answers.get(timeout=max(min(left, LOOK), 1e-3))
+                break
+            except Empty:
+                if left < 0 or self._given_up():
+                    self._begin()  # whoever waits still goes on doing so
+                    raise TimeoutError(f"no answer within {self._timeout:g} s") from None
         if error is not None:
             raise error
 
     def end(self) -> None:
         """Let the thread end."""
         self._asked.put(None)
+
+
+def _is_there(client: Any, key: str) -> bool:
+    try:
+        client.key_value_try_get(key)
+    except jax.errors.JaxRuntimeError as error:
+        if "NOT_FOUND" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _answer(asked: Any, answers: Any) -> None:
@@ -260,6 +294,19 @@ def _answer(asked: Any, answers: Any) -> None:
         else:
             answers.put(None)
         del arrays
+
+
+def _work(number: Any) -> Any:
+    """Return what takes a few thousand operations.
+
+    A program of less than a thousand JAX computes within the call, where nobody can end the waiting for others.
+    """
+    numbers = jax.numpy.arange(2000, dtype=np.float32) + number
+    return jax.numpy.sum(numbers * numbers)
+
+
+def _work_of_worker() -> Any:
+    return _work(jax.lax.axis_index(WORKERS))
 
 
 def _connected(program: Callable[..., Any], *args: Any) -> Any:
@@ -329,13 +376,13 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
             nonlocal order
             result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), mean)
             order = skeleton(result)
-            return jax.tree_util.tree_map(hide, result)
+            return jax.tree_util.tree_map(hide, result), _work_of_worker()
 
         specs = jax.tree_util.tree_map(lambda x: PartitionSpec(WORKERS) if x.ndim else PartitionSpec(), data)
-        result = jax.shard_map(
+        result, work = jax.shard_map(
             inside, mesh=mesh, in_specs=(specs, PartitionSpec()), out_specs=PartitionSpec(), check_vma=False
         )(data, state)
-        return as_given(result, order)
+        return as_given(result, order), work
 
     compiled = jit(program, donate_argnums=1) if donate else jit(program)
     engine: Any = current("train_step").engine
@@ -359,8 +406,8 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         data = tree.map(lambda x: whole_batch(x) if isinstance(x, jax.Array) else x, data)
         state = tree.map(lambda x: spread(x, whole) if isinstance(x, jax.Array) else x, state)
         if one_process:
-            return compiled(data, state)
-        result = _connected(compiled, data, state)
+            return compiled(data, state)[0]
+        result, _ = _connected(compiled, data, state)
         engine.patience.wait(result[0])  # so that a process which is lost is noticed here
         return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
 

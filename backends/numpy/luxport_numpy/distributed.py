@@ -126,7 +126,8 @@ class MPIEngine:
             tries += 1
             if tries > 200:
                 time.sleep(2e-5)
-                if time.monotonic() > deadline:
+                given_up = tries % 1000 == 0 and self.comm.Iprobe(self.mpi.ANY_SOURCE, _THERE)
+                if given_up or time.monotonic() > deadline:
                     _give_up(self.comm)
                     raise TimeoutError(f"no answer within {self.timeout:g} s")
 

@@ -8,7 +8,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import tensorflow_server_pb2
 from tensorflow.python.eager import context as eager  # where TensorFlow's own strategies start their servers
 
+from luxport.distributed._alarm import LOOK, Alarm
 from luxport.distributed._engine import (
     DistributedError,
     LocalEngine,
@@ -27,7 +27,7 @@ from luxport.distributed._engine import (
 )
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import StoredRows, silent_ranks
+from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
 from luxport_tf.transforms import jit
@@ -131,18 +131,19 @@ class TfEngine:
 
     def __init__(self, world: World, timeout: float) -> None:
         self.world, self.timeout, self.workers = world, timeout, world.size
-        self.patience = _Patience(timeout)
-        self._session = next(_sessions)
+        prefix = f"luxport/{next(_sessions)}"
         store = _context()
+        self._alarm = Alarm(world, prefix, _put, _is_there, _get, (tf.errors.OpError,))
+        self.patience = _Patience(timeout, self._alarm.raised)
         self._rows = StoredRows(
             world,
             timeout,
-            f"luxport/{self._session}",
+            prefix,
             lambda key, row: store.set_config_key_value(key, base64.b64encode(row).decode()),
             lambda key, milliseconds, _: base64.b64decode(store.get_config_key_value(key, milliseconds)),
             store.delete_config_key_value,
         )
-        self._ties = Ties(self._rows)
+        self._ties = Ties(self._rows, self._alarm.raised)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets.
@@ -208,25 +209,36 @@ class TfEngine:
         """Have nothing of the kind: a graph sends what is there."""
 
     def missing(self) -> list[int]:
-        """Tell the store that this process is there, and see who else does so soon."""
-        store, key = _context(), f"luxport/{self._session}/there"
-
-        def tell() -> None:
-            with suppress(tf.errors.AlreadyExistsError):  # it has said so before
-                store.set_config_key_value(f"{key}/{self.world.rank}", "1")
-
-        def hear(rank: int, seconds: float) -> None:
-            try:
-                store.get_config_key_value(f"{key}/{rank}", int(1000 * seconds))
-            except tf.errors.DeadlineExceededError as error:
-                raise TimeoutError(first_line(error)) from error
-
-        return silent_ranks(self.world, tell, hear, (tf.errors.OpError,))
+        """Ask the others by the store."""
+        return self._alarm.missing()
 
     def stop(self) -> None:
         """Leave the others to themselves; the server stays until the process ends."""
         self._ties.cut()
         self.patience.end()
+
+
+def _put(key: str, text: str) -> bool:
+    try:
+        _context().set_config_key_value(key, text)
+    except tf.errors.AlreadyExistsError:
+        return False
+    return True
+
+
+def _get(key: str, seconds: float) -> str:
+    try:
+        return _context().get_config_key_value(key, max(1, int(1000 * seconds)))
+    except tf.errors.DeadlineExceededError as error:
+        raise TimeoutError(first_line(error)) from error
+
+
+def _is_there(key: str) -> bool:
+    try:
+        _get(key, 0.0)
+    except TimeoutError:
+        return False
+    return True
 
 
 def start_devices() -> LocalEngine:
@@ -278,26 +290,33 @@ class _Patience(threading.Thread):
     Operations have a time-out of their own, after which TensorFlow may still write into what it has given back.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, given_up: Callable[[], bool]) -> None:
         super().__init__(name="luxport's patience with other processes", daemon=True)
-        self._timeout, self._deadline, self._ended = timeout, math.inf, threading.Event()
+        self._timeout, self._given_up = timeout, given_up
+        self._deadline, self._look, self._ended = math.inf, math.inf, threading.Event()
         self.start()
 
     def run(self) -> None:
-        """Look at the clock now and then."""
+        """Look at the clock now and then, and whether another process has given up."""
         while not self._ended.wait(min(0.2, self._timeout / 4)):
-            if time.monotonic() > self._deadline:
-                self._deadline = math.inf
-                late = f"no answer within {self._timeout:g} s"
-                _context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, late)
+            now, waited_for = time.monotonic(), self._deadline
+            late = now > waited_for
+            if now > self._look:
+                self._look = now + LOOK
+                late = self._given_up() or late
+            if late and self._deadline == waited_for:
+                self.pause()
+                text = f"no answer within {self._timeout:g} s"
+                _context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, text)
 
     def begin(self) -> None:
         """Wait from now on."""
-        self._deadline = time.monotonic() + self._timeout
+        now = time.monotonic()
+        self._deadline, self._look = now + self._timeout, now + LOOK
 
     def pause(self) -> None:
         """Wait no longer."""
-        self._deadline = math.inf
+        self._deadline = self._look = math.inf
 
     def end(self) -> None:
         """Never wait again."""

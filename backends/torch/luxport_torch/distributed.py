@@ -11,10 +11,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from luxport.distributed._alarm import LOOK, Alarm
 from luxport.distributed._engine import DistributedError, first_line, met_not_all, needs_a_place
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
-from luxport.distributed._rows import all_the_same, in_numbers, silent_ranks
+from luxport.distributed._rows import all_the_same, in_numbers
 
 __all__ = ["TorchEngine", "start_collectives"]
 
@@ -70,15 +71,35 @@ class TorchEngine:
     def __init__(self, world: World) -> None:
         self.world = world
         self.workers = world.size
+        self._on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
+        store: Any = dist.distributed_c10d._get_default_store()
+
+        def get(key: str, seconds: float) -> str:
+            try:
+                store.wait([key], timedelta(seconds=seconds))
+            except dist.DistStoreError as error:
+                raise TimeoutError(first_line(error)) from error
+            return store.get(key).decode()
+
+        # What is put where nothing is must not be nothing, and each puts something of its own.
+        own = f"{world.rank} "
+        self._alarm = Alarm(
+            world,
+            "luxport",
+            lambda key, text: store.compare_set(key, "", own + text) == (own + text).encode(),
+            lambda key: store.check([key]),
+            lambda key, seconds: get(key, seconds).partition(" ")[2],
+            (RuntimeError,),
+        )
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets, all of them on their way at once."""
         chosen = {"sum": dist.ReduceOp.SUM, "max": dist.ReduceOp.MAX, "min": dist.ReduceOp.MIN}[op]
-        return _in_buckets(arrays, lambda bucket: dist.all_reduce(bucket, chosen, async_op=True))
+        return self._in_buckets(arrays, lambda bucket: dist.all_reduce(bucket, chosen, async_op=True))
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send in buckets, all of them on their way at once."""
-        return _in_buckets(arrays, lambda bucket: dist.broadcast(bucket, root, async_op=True))
+        return self._in_buckets(arrays, lambda bucket: dist.broadcast(bucket, root, async_op=True))
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Begin with the largest of all digests, and of their opposites."""
@@ -86,7 +107,7 @@ class TorchEngine:
         work: Any = dist.all_reduce(largest, dist.ReduceOp.MAX, async_op=True)
 
         def wait() -> bool:
-            work.wait()
+            self._wait(work)
             return all_the_same(largest.tolist())
 
         return wait
@@ -95,7 +116,7 @@ class TorchEngine:
         """Gather on the host."""
         own = torch.frombuffer(bytearray(row), dtype=torch.uint8)
         rows = [torch.empty_like(own) for _ in range(self.world.size)]
-        dist.all_gather(rows, own)
+        self._wait(dist.all_gather(rows, own, async_op=True))
         return [one.numpy().tobytes() for one in rows]
 
     def mean(self, array: Any) -> Any:
@@ -104,21 +125,47 @@ class TorchEngine:
 
     def overlapping(self) -> Overlapping:
         """Add eager gradients up in buckets, each as soon as it is full."""
-        return Overlapping(self.world.size)
+        return Overlapping(self.world.size, self._wait)
 
     def missing(self) -> list[int]:
-        """Tell the store that this process is there, and see who else does so soon."""
-        store: Any = dist.distributed_c10d._get_default_store()
+        """Ask the others by the store."""
+        return self._alarm.missing()
 
-        def hear(rank: int, seconds: float) -> None:
+    @torch.no_grad()
+    def _in_buckets(self, arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
+        sent = []
+        for members in _buckets(arrays):
+            rows = [arrays[i].detach().reshape(-1) for i in members]
+            # A new array in any case: it is written over, and the given ones stay.
+            # Joining one takes longer than a copy.
+            joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
+            sent.append((members, joined, begin(_as_sent(joined))))
+        new: list[Any] = [None] * len(arrays)
+        for members, joined, work in sent:
+            self._wait(work)
+            parts = torch.split(joined, [arrays[i].numel() for i in members])
+            for i, part in zip(members, parts, strict=True):
+                new[i] = part.reshape(arrays[i].shape)
+        return new
+
+    def _wait(self, work: Any) -> None:
+        """Wait for an operation, and look now and then whether another process does not.
+
+        On GPUs to wait is to put something into a queue, and NCCL's own watch ends it.
+        """
+        if self._on_gpus:
+            work.wait()
+            return
+        while True:
             try:
-                store.wait([f"luxport/there/{rank}"], timedelta(seconds=seconds))
-            except RuntimeError as error:  # which may also be that the store has just gone
-                raise TimeoutError(first_line(error)) from error
-
-        return silent_ranks(
-            self.world, lambda: store.set(f"luxport/there/{self.world.rank}", "1"), hear, (RuntimeError,)
-        )
+                work.wait(timedelta(seconds=LOOK))
+                return
+            except RuntimeError:
+                if work.is_completed():
+                    work.wait()
+                    return
+                if self._alarm.raised():
+                    raise
 
     def stop(self) -> None:
         """Leave the group."""
@@ -131,8 +178,8 @@ class Overlapping:
     Buckets have fixed places, of the last parameters first, so that every process sends the same ones in one order.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, wait: Callable[[Any], None]) -> None:
+        self.size, self._wait_for = size, wait
         self._kinds: list[Any] = []
         self._buckets: list[list[int]] = []
         self._place: dict[int, tuple[int, int]] = {}
@@ -196,7 +243,7 @@ class Overlapping:
         sent, self._sent = self._sent, []
         for work in sent:
             try:
-                work.wait()
+                self._wait_for(work)
             except RuntimeError as error:
                 self._failure = self._failure or error
 
@@ -229,23 +276,6 @@ def _buckets(arrays: Sequence[Any]) -> list[list[int]]:
         buckets[kind][-1].append(i)
         sizes[kind] += size
     return [members for kind in buckets.values() for members in kind]
-
-
-@torch.no_grad()
-def _in_buckets(arrays: Sequence[Any], begin: Callable[[Any], Any]) -> list[Any]:
-    sent = []
-    for members in _buckets(arrays):
-        rows = [arrays[i].detach().reshape(-1) for i in members]
-        # A new array in any case: it is written over, and the given ones stay. Joining one takes longer than a copy.
-        joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
-        sent.append((members, joined, begin(_as_sent(joined))))
-    new: list[Any] = [None] * len(arrays)
-    for members, joined, work in sent:
-        work.wait()
-        parts = torch.split(joined, [arrays[i].numel() for i in members])
-        for i, part in zip(members, parts, strict=True):
-            new[i] = part.reshape(arrays[i].shape)
-    return new
 
 
 def _as_sent(joined: Any) -> Any:

@@ -1,0 +1,118 @@
+"""`Alarm`: where an operation fails, processes ask each other who waited for it, and all name the same ones."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from luxport.distributed._launch import World
+
+__all__ = ["LOOK", "Alarm", "by_a_store", "silent_ranks"]
+
+LOOK = 0.5
+"""After so many seconds of waiting, again and again, a process looks whether another one has given up."""
+
+_QUICK = 0.1
+"""So many seconds a store may take that has what is asked for."""
+
+
+@dataclass
+class Alarm:
+    """Words in a store that all processes reach. The first that gives up finds out who did not wait with it.
+
+    Each by itself would name those, too, that have not given up so far.
+
+    Args:
+        world: the place of this process
+        prefix: what the keys begin with
+        put: a function ``(key, text)`` that writes where nothing is, and tells whether it has
+        there: a function ``(key)`` that tells whether something is there
+        get: a function ``(key, seconds) -> text`` that waits, and raises TimeoutError
+        failures: what these raise where the store is gone
+    """
+
+    world: World
+    prefix: str
+    put: Callable[[str, str], bool]
+    there: Callable[[str], bool]
+    get: Callable[[str, float], str]
+    failures: tuple[type[Exception], ...]
+
+    def __post_init__(self) -> None:
+        # A thread looks, as a store out of reach may be waited for without end.
+        self._seen = False
+        self._looking: threading.Thread | None = None
+
+    def raised(self) -> bool:
+        """Tell whether another process has given up, so that this one need not wait any longer."""
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = threading.Thread(target=self._look, daemon=True)
+            self._looking.start()
+        self._looking.join(_QUICK)
+        return self._seen
+
+    def _look(self) -> None:
+        with suppress(*self.failures):  # of which what this process waits for will tell
+            self._seen = self.there(f"{self.prefix}/alarm")
+
+    def missing(self) -> list[int]:
+        """Return the ranks that did not wait, after a failure."""
+        if self._looking is not None:
+            self._looking.join(LOOK)
+            if self._looking.is_alive():
+                return [0]
+        longest = 2 * LOOK + _QUICK * self.world.size
+        return by_a_store(lambda: self._found(longest), self.failures, longest + _QUICK * self.world.size + LOOK)
+
+    def _found(self, longest: float) -> list[int]:
+        self.put(f"{self.prefix}/waits/{self.world.rank}", "1")
+        first = self.put(f"{self.prefix}/alarm", "1")
+        patience = 2 * LOOK
+        if not first:
+            try:
+                return json.loads(self.get(f"{self.prefix}/missing", longest))
+            except TimeoutError:  # the first one is gone, too
+                patience = _QUICK
+        found = silent_ranks(self.world, lambda rank, s: self.get(f"{self.prefix}/waits/{rank}", s), patience)
+        self.put(f"{self.prefix}/missing", json.dumps(found))
+        return found
+
+
+def silent_ranks(world: World, hear: Callable[[int, float], object], seconds: float) -> list[int]:
+    """Return the ranks of which nothing is heard in time; after the first of them the others are asked more briefly.
+
+    Args:
+        world: the place of this process
+        hear: a function ``(rank, seconds)`` that waits for what a rank tells, and raises TimeoutError
+        seconds: how long it may take
+    """
+    silent = []
+    for rank in [rank for rank in range(world.size) if rank != world.rank]:
+        try:
+            hear(rank, seconds)
+        except TimeoutError:
+            silent.append(rank)
+            seconds = min(seconds, _QUICK)
+    return silent
+
+
+def by_a_store(ask: Callable[[], list[int]], failures: tuple[type[Exception], ...], seconds: float) -> list[int]:
+    """Return what is found out by a store, and rank 0, which has it, where that does not answer.
+
+    A thread asks, as in `Alarm`.
+    """
+    found: list[list[int]] = []
+
+    def answer() -> None:
+        try:
+            found.append(ask())
+        except failures:
+            found.append([0])
+
+    asking = threading.Thread(target=answer, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return found[0] if found else [0]

@@ -1,0 +1,120 @@
+"""Processes, which are threads here, name those that did not wait, and nobody else."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from luxport.distributed._alarm import LOOK, Alarm
+from luxport.distributed._launch import World
+
+
+class Store:
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._written = threading.Condition()
+
+    def put(self, key: str, text: str) -> bool:
+        with self._written:
+            if key in self._texts:
+                return False
+            self._texts[key] = text
+            self._written.notify_all()
+            return True
+
+    def there(self, key: str) -> bool:
+        return key in self._texts
+
+    def get(self, key: str, seconds: float) -> str:
+        with self._written:
+            if not self._written.wait_for(lambda: key in self._texts, seconds):
+                raise TimeoutError
+            return self._texts[key]
+
+
+def alarms(store: Any, size: int) -> list[Alarm]:
+    worlds = [World(rank, rank, size) for rank in range(size)]
+    return [Alarm(world, "test", store.put, store.there, store.get, (OSError,)) for world in worlds]
+
+
+def together(*calls: Callable[[], list[int]]) -> list[list[int]]:
+    found: list[list[int]] = [[-1] for _ in calls]
+
+    def go(i: int) -> None:
+        found[i] = calls[i]()
+
+    threads = [threading.Thread(target=go, args=(i,)) for i in range(len(calls))]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return found
+
+
+def after_the_alarm(alarm: Alarm) -> list[int]:
+    """Wait for something else, as an operation does that has not failed."""
+    while not alarm.raised():
+        time.sleep(LOOK)
+    return alarm.missing()
+
+
+def test_who_waits_still_is_not_missed() -> None:
+    """Ranks 0 and 3 fail at once, rank 2 waits on, and rank 1 is lost."""
+    first, lost, waiting, other = alarms(Store(), 4)
+    assert not lost.raised()
+    found = together(first.missing, other.missing, lambda: after_the_alarm(waiting))
+    assert found == [[1], [1], [1]]
+    assert lost.raised() and lost.missing() == [1]  # which comes too late
+    assert first.missing() == [1]
+
+
+def test_all_that_are_lost_are_named() -> None:
+    ranks = alarms(Store(), 5)
+    assert together(ranks[0].missing, ranks[4].missing) == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_whoever_gave_up_first_may_be_lost_then() -> None:
+    store = Store()
+    store.put("test/alarm", "1")
+    begin = time.monotonic()
+    assert alarms(store, 3)[1].missing() == [0, 2]
+    assert time.monotonic() - begin < 5 * LOOK
+
+
+class OutOfReach(Store):
+    """A store that does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = threading.Event()
+
+    def there(self, key: str) -> bool:
+        return self.end.wait(60)
+
+    def put(self, key: str, text: str) -> bool:
+        return self.end.wait(60)
+
+
+class Gone(Store):
+    def there(self, key: str) -> bool:
+        raise ConnectionError
+
+    put = get = there  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_store_out_of_reach_holds_nobody_up(looks: bool) -> None:
+    store = OutOfReach()
+    alarm = alarms(store, 2)[1]
+    begin = time.monotonic()
+    assert not (looks and alarm.raised())
+    assert alarm.missing() == [0]
+    assert time.monotonic() - begin < 5 * LOOK
+    store.end.set()
+
+
+def test_without_its_store_rank_0_is_missed() -> None:
+    alarm = alarms(Gone(), 2)[1]
+    assert not alarm.raised() and alarm.missing() == [0]
