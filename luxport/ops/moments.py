@@ -11,7 +11,18 @@ from luxport.backend.dtypes import is_double
 from luxport.ops.looking import may_look, reliance
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["Moments", "Reductions", "along", "are_usual", "least_epsilon", "moments", "usual_bound", "usual_variance"]
+__all__ = [
+    "Moments",
+    "Reductions",
+    "along",
+    "any_is_far",
+    "are_far",
+    "are_usual",
+    "least_epsilon",
+    "moments",
+    "usual_bound",
+    "usual_variance",
+]
 
 
 class Reductions(NamedTuple):
@@ -23,9 +34,10 @@ class Reductions(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """x without its mean, and the variance; both times a power of 2, and the variance times its square.
+    """x without its mean, and the variance; x times a power of 2, and the variance times its square.
 
-    `epsilon` is what is to be added to the variance, as scaled; `unit` is the power of 2, or None for 1.
+    `epsilon` is what is to be added to the variance, as scaled; `unit` is the power of 2, or None for 1. The mean is
+    that of x itself.
     """
 
     centered: Array
@@ -39,7 +51,7 @@ class Moments(NamedTuple):
         """Mean and variance of x itself."""
         if self.unit is None:
             return self.mean, self.var
-        return self.mean / self.unit, self.var / self.unit / self.unit
+        return self.mean, self.var / self.unit / self.unit
 
 
 def along(xp: Any, axes: int | tuple[int, ...] | None) -> Reductions:
@@ -62,31 +74,39 @@ def moments(xp: Any, x: Array, over: Reductions, epsilon: float, *, center: bool
     """Return x without its mean (with it, if not `center`), and the mean of its squares.
 
     Where squares may overflow, or vanish beside epsilon, x is multiplied by a power of 2 first, which is exact: the
-    quotient of x and its deviation stays. Numbers of usual size are as they are, to the bit. A compiled program,
-    which cannot look, always asks for the largest number, unless it may rely on usual ones.
+    quotient of x and its deviation stays. Numbers that are close together and far from 0 are brought near 0 first, as
+    their mean may miss them by a rounding, which beside a small deviation is much. Numbers of usual size are as they
+    are, to the bit. A compiled program, which cannot look, always asks for the largest number, unless it may rely on
+    usual ones.
     """
     epsilon = least_epsilon(xp, x, epsilon)
     if 0 in x.shape:
         return _plain(x, over, epsilon, center)
     if may_look(x):
         found = _plain(x, over, epsilon, center)
-        if usual_variance(xp, found.var, epsilon):
+        if usual_variance(xp, found.var, epsilon) and not (center and any_is_far(xp, found.mean, found.var, epsilon)):
             return found
     elif (rely_on := reliance(x)) is not None:
         found = _plain(x, over, epsilon, center)
-        rely_on(are_usual(xp, found.var, epsilon))
+        usual = are_usual(xp, found.var, epsilon)
+        rely_on(xp.logical_and(usual, ~are_far(xp, found.mean, found.var, epsilon)) if center else usual)
         return found
-    unit = _unit(xp, x, over, epsilon)
-    x = x * unit
-    one = unit == 1.0
-    # Numbers that are all the same are 0 without the first of them, as their mean may miss them by a rounding.
-    shift = xp.where(one, 0.0, stop_gradient(over.first(x))) if center else None
-    found = _plain(x if shift is None else x - shift, over, epsilon, center)
+    shift = None
+    if center:
+        first = stop_gradient(over.first(x))
+        spread, far = over.largest(xp.abs(stop_gradient(x) - first)), xp.abs(first)
+        near = spread * _CLOSE < far
+        shift, size = xp.where(near, first, xp.zeros_like(first)), xp.where(near, spread, spread + far)
+        x = x - shift
+    else:
+        size = over.largest(xp.abs(stop_gradient(x)))
+    unit = _unit(xp, x, size, epsilon)
+    found = _plain(x * unit, over, epsilon, center)
     least = xp.full_like(unit, 2.0**-1022 if is_double(x) else _LEAST)
     scaled = xp.maximum((math.sqrt(epsilon) * unit) ** 2, least)
     return found._replace(
-        mean=found.mean if shift is None else found.mean + shift,
-        epsilon=xp.where(one, epsilon, scaled),
+        mean=found.mean / unit if shift is None else found.mean / unit + shift,
+        epsilon=xp.where(unit == 1.0, epsilon, scaled),
         unit=unit,
     )
 
@@ -109,6 +129,26 @@ def are_usual(xp: Any, var: Array, epsilon: float) -> Array:
     return usual if epsilon * bound >= 1 else xp.logical_and(usual, xp.all(var * bound > 1))
 
 
+def any_is_far(xp: Any, mean: Array, var: Array, epsilon: float) -> bool:
+    """Tell whether a mean is so far from 0 that its rounding is much beside the deviation."""
+    mean = stop_gradient(mean)
+    largest = float(xp.max(xp.abs(mean)))
+    if largest * largest <= FAR * epsilon:
+        return False
+    return bool(are_far(xp, mean, var, epsilon))
+
+
+def are_far(xp: Any, mean: Array, var: Array, epsilon: float) -> Array:
+    """Tell what `any_is_far` does, of means that only the running program knows."""
+    mean, var = stop_gradient(mean), stop_gradient(var)
+    return xp.any(mean * mean > FAR * (var + epsilon))
+
+
+FAR = 2.0**20
+"""The square of a mean over the variance from which on the mean is far from 0."""
+_CLOSE = 2.0**6
+
+
 def _plain(x: Array, over: Reductions, epsilon: Any, center: bool) -> Moments:
     mean = over.mean(x) if center else x
     centered = x - mean if center else x
@@ -129,10 +169,9 @@ def usual_bound(xp: Any, x: Array) -> float:
     return 2.0**320 if is_double(x) else 2.0**40
 
 
-def _unit(xp: Any, x: Array, over: Reductions, epsilon: float) -> Array:
-    """Return the powers of 2 that bring the largest of numbers, and the root of epsilon, near 1; 1 where they are."""
+def _unit(xp: Any, x: Array, size: Array, epsilon: float) -> Array:
+    """Return the powers of 2 that bring numbers of a size, and the root of epsilon, near 1; 1 where they are."""
     bound = usual_bound(xp, x)
-    size = over.largest(xp.abs(stop_gradient(x)))
     one = xp.ones_like(size)
     unit = xp.where(size > bound, one * bound**-1.5, one)
     unit = xp.where(size > bound**2.25, one * bound**-2.75, unit)

@@ -69,6 +69,51 @@ def _formula(name: str, x: Any, c: Any, sizes: Any, slopes: bool) -> Any:
     return sizes * factor * (c - away - y * mean(c * y))
 
 
+_TINY = 1e-12
+# Of seven numbers that are the same, rounded means may be another number.
+_EQUAL = np.repeat(np.array([[5.1], [0.0], [-3000.3], [0.7]]), 7, axis=1)
+_SHAPES_OF_EQUALS: dict[tuple[int, ...], tuple[str, ...]] = {
+    (4, 7): ("layer_norm", "normalize"),
+    (7, 4): ("batch_norm",),
+    (4, 1, 7): ("group_norm", "instance_norm", "instance_norm, tracked"),
+}
+
+
+def _norms_of_equals(x: Any) -> Any:
+    return {
+        "layer_norm": ops.layer_norm(x, epsilon=_TINY),
+        "normalize": ops.normalize(x, axis=1, epsilon=_TINY),
+        "batch_norm": ops.batch_norm(_transposed(x), epsilon=_TINY, training=True)[0],
+        "group_norm": ops.group_norm(x[:, None, :], groups=1, epsilon=_TINY),
+        "instance_norm": ops.instance_norm(x[:, None, :], epsilon=_TINY, training=True)[0],
+        "instance_norm, tracked": _tracked(x),
+    }
+
+
+def _transposed(x: Any) -> Any:
+    return luxport.namespace(x).permute_dims(x, (1, 0))
+
+
+def _tracked(x: Any) -> Any:
+    xp = luxport.namespace(x)
+    one = xp.ones((1,), dtype=x.dtype)
+    return ops.instance_norm(x[:, None, :], one, one * 0.0, one * 0.0, one, epsilon=_TINY, training=True)[0]
+
+
+def _slopes_of_equals(x: Any, c: Any) -> Any:
+    xp = luxport.namespace(x)
+
+    def slope(name: str) -> Any:
+        return luxport.grad(lambda x: xp.sum(xp.reshape(_norms_of_equals(x)[name], c.shape) * c))(x)
+
+    return {name: slope(name) * math.sqrt(_TINY) for name in ("layer_norm", "normalize", "instance_norm", "group_norm")}
+
+
+def _formula_of_slopes_of_equals(x: Any, c: Any) -> Any:
+    slope = c - np.mean(np.asarray(c, np.float64), axis=1, keepdims=True)
+    return dict.fromkeys(("layer_norm", "normalize", "instance_norm", "group_norm"), slope)
+
+
 def _lengths(x: Any, y: Any) -> Any:
     xp = luxport.namespace(x)
     return {
@@ -125,6 +170,24 @@ CASES: list[Case] = [
         # A gradient is as small as numbers are large: near 3e37 some backends make 0 of it.
         inputs=_inputs(np.minimum(_SIZES, 1e32)),
         expected=_formula_of_norms(True),
+        differentiates=True,
+        **_OPTIONS,
+    ),
+    Case(
+        id="norms.of_equal_numbers",
+        subject="layer_norm",
+        program=_norms_of_equals,
+        inputs={"x": _EQUAL},
+        expected=lambda x: {name: np.zeros(shape) for shape, names in _SHAPES_OF_EQUALS.items() for name in names},
+        source=("mathematics: what is equal to its mean is 0 without it",),
+        dtypes=("float32", "float64", "bfloat16", "float16"),
+    ),
+    Case(
+        id="norms.of_equal_numbers_slopes",
+        subject="layer_norm",
+        program=_slopes_of_equals,
+        inputs={"x": _EQUAL, "c": draw(4, 7, seed=1)},
+        expected=_formula_of_slopes_of_equals,
         differentiates=True,
         **_OPTIONS,
     ),

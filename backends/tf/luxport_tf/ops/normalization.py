@@ -9,7 +9,7 @@ import tensorflow as tf
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._normalize import blend, epsilon_of, expect_several_values
-from luxport.ops.moments import are_usual, usual_bound
+from luxport.ops.moments import are_far, are_usual, usual_bound
 from luxport_tf import xp
 from luxport_tf.ops.layout import channels_first, channels_last
 from luxport_tf.ops.looking import may_look
@@ -72,4 +72,5 @@ def _fused(last: Any, scale: Any, bias: Any, epsilon: float) -> tuple[Any, Any, 
 
 
 def _usual(mean: Any, var: Any, epsilon: float) -> Any:
-    return are_usual(xp, var, epsilon) & tf.reduce_all(tf.abs(mean) < usual_bound(xp, mean))
+    near = tf.reduce_all(tf.abs(mean) < usual_bound(xp, mean)) & ~are_far(xp, mean, var, epsilon)
+    return are_usual(xp, var, epsilon) & near

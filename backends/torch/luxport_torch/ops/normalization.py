@@ -9,6 +9,7 @@ import torch
 from luxport import ops
 from luxport.ops import definition_of
 from luxport.ops._normalize import epsilon_of, expect_several_values
+from luxport.ops.moments import FAR
 from luxport_torch.looking import may_look
 from luxport_torch.ops.conv import sums_in_half
 
@@ -75,15 +76,18 @@ def instance_norm(
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     if not training:
         return batch_norm(x, scale, bias, running_mean, running_var, **options)
-    # What the kernel has found is only seen in the running statistics.
-    blind = may_look(x) and (momentum == 0 or epsilon < 1e-20)
-    if not _native(x, (running_mean, running_var), scale, bias) or 0 in x.shape or blind or _seen_by_none(x):
+    if not _native(x, (running_mean, running_var), scale, bias) or 0 in x.shape or _seen_by_none(x):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
-    new_mean, new_var = running_mean.clone(), running_var.clone()
-    y = torch.instance_norm(x, scale, bias, new_mean, new_var, True, momentum, epsilon, True)
-    if may_look(x) and not _usual(new_mean, new_var.rsqrt(), epsilon):
+    expect_several_values(x, tuple(range(2, x.ndim)), training, running_mean)
+    # As the library's own does: every channel of every sample is a channel.
+    samples, channels = x.shape[:2]
+    repeated = [None if part is None else part.repeat(samples) for part in (scale, bias, running_mean, running_var)]
+    apart = x.reshape(1, samples * channels, *x.shape[2:])
+    y, means, factors = torch.native_batch_norm(apart, *repeated, True, momentum, epsilon)
+    if may_look(x) and not _usual(means, factors, epsilon):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
-    return y, new_mean, new_var
+    new_mean, new_var = [part.view(samples, channels).mean(0) for part in repeated[2:]]  # type: ignore[union-attr]
+    return y.view(x.shape), new_mean, new_var
 
 
 def group_norm(
@@ -143,14 +147,18 @@ def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
     """Tell whether squares neither overflow nor vanish, by the means and what numbers are multiplied by: few of each.
 
     Elsewhere the kernels make NaN or 0 of finite numbers, and their gradients have the third power of the factors.
+    Nor is a mean so far from 0 that its rounding is much beside the deviation.
     """
     if factors.numel() == 0:
         return True
     bound = _USUAL[factors.dtype]
-    factors, means = factors.detach(), means.detach().reshape(-1)
+    factors, means = factors.detach().reshape(-1), means.detach().reshape(-1)
     if not factors.min().item() * bound > 1 or (epsilon * bound**2 < 1 and factors.max().item() >= bound):
         return False
-    return torch.dot(means, means).item() < bound**2  # no mean is larger than the root of this
+    square = torch.dot(means, means).item()  # no mean is larger than the root of this
+    if square <= FAR * epsilon:
+        return True
+    return square < bound**2 and (means * factors).abs().max().item() ** 2 <= FAR
 
 
 _USUAL = {torch.float32: 2.0**40, torch.float64: 2.0**320}
