@@ -143,6 +143,20 @@ class TestNesting:
         assert same(slope(twice)(x), np.array(24.0 * 3.0))
         assert same(lp.jacobian(lp.grad(lambda p: total(p**3)))(x), np.diag([6.0, 12.0]))
 
+    def test_programs_inside_of_transforms(self, x, same):
+        """Expected: derivatives of x^4 along ones, by hand."""
+        program = lp.jit(lambda p: total(p**4))
+
+        def slope(f):
+            return lambda p: lp.jvp(f, (p,), (lp.stop_gradient(p) * 0.0 + 1.0,))[1]
+
+        by_each = 12.0 * np.array([1.0, 4.0])
+        assert same(lp.grad(slope(program))(x), by_each)
+        assert same(slope(slope(program))(x), np.array(12.0 * 5.0))
+        assert same(lp.grad(slope(slope(program)))(x), 24.0 * np.array([1.0, 2.0]))
+        assert same(slope(lp.jit(lp.grad(lambda p: total(p**4))))(x), by_each)
+        assert same(lp.grad(lp.jit(slope(program)))(x), by_each)
+
     def test_compiled_inside_and_outside(self, x, same):
         assert same(lp.grad(lambda p: total(lp.jit(lambda q: q * q)(p)))(x), np.array([2.0, 4.0]))
         assert same(lp.grad(lambda p: total(lp.jit(lp.grad(lambda q: total(q**3)))(p)))(x), np.array([6.0, 12.0]))

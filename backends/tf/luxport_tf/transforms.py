@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager.forwardprop_util import pack_tangents  # type: ignore[import-untyped]
+from tensorflow.python.eager.record import could_possibly_record  # type: ignore[import-untyped]
 
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
@@ -60,12 +61,12 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `tf.autodiff.ForwardAccumulator`; where such calls nest, by tapes alone.
+    """Differentiate by `tf.autodiff.ForwardAccumulator`; where such calls nest, or a tape records, by tapes alone.
 
-    A gradient through nested accumulators is wrong without a word.
+    A gradient through nested accumulators is wrong without a word, and through one around a `tf.function` it is 0.
     """
     direction = _direction.get()
-    if direction == "backward":
+    if direction == "backward" or (not direction and could_possibly_record()):
         return _jvp_by_tapes(f, primals, tangents)
     if direction == "forward":
         raise _NestedJvpError

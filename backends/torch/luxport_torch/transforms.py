@@ -225,13 +225,18 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile by `torch.compile`, the whole of f in one graph."""
+    """Compile by `torch.compile`, the whole of f in one graph; what is transformed from outside runs as it is.
+
+    A program cannot be differentiated forward, nor by `torch.func`.
+    """
     if torch.compiler.is_compiling():  # inside a larger graph there is nothing to compile apart
         return f
     # Dynamo takes a program for 0.0 to be that for -0.0, too: one for each set of places where -0.0 is.
     programs: dict[tuple[int, ...], Callable[..., Any]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if torch._C._are_functorch_transforms_active():
+            return f(*args, **kwargs)
         signs: list[int] = []
         _find_negative_zeros((args, kwargs), 0, signs)
         key = tuple(signs)
