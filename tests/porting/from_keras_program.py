@@ -236,6 +236,10 @@ def masked():
     yield keras.Model(tokens, k.GlobalAveragePooling1D()(attended)), words
     heads = k.LayerNormalization()(k.Add()([k.MultiHeadAttention(2, 3)(embedded, embedded), embedded]))
     yield keras.Model(tokens, k.LSTM(3)(heads)), words
+    # A query that sees nothing sees all alike, without dropout. Keras's gradient is another on PyTorch than elsewhere,
+    # where it adds to the scores instead of replacing them: the values alone are compared.
+    port(keras.Model(tokens, k.MultiHeadAttention(2, 3)(embedded, embedded)), words)
+    yield keras.Model(tokens, k.MultiHeadAttention(2, 3, dropout=0.3)(embedded, embedded)), words
     _, h, c = k.LSTM(3, return_state=True)(embedded)
     answers = k.LSTM(3, return_sequences=True)(k.Embedding(9, 2, mask_zero=True)(tokens), initial_state=[h, c])
     yield keras.Model(tokens, answers), words

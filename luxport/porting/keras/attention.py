@@ -40,7 +40,14 @@ class KerasAttention(WrapperLayer):
         if causal:
             seen = causal_mask(query, key)
             mask = seen if mask is None else namespace(mask).logical_and(mask, seen)
-        return self.layer((query, key, value, mask), ps, st)
+        y, new_st = self.layer((query, key, value, mask), ps, st)
+        if mask is None or self.layer.attention_dropout_probability or mask.shape[1] != 1:
+            return y, new_st
+        # Without dropout Keras lets a query that sees no key see all alike.
+        xp = namespace(mask, y)
+        values, _ = self.layer.v_proj(value, ps["v_proj"], st["v_proj"])
+        alike, _ = self.layer.out_proj(xp.mean(values, axis=1, keepdims=True), ps["out_proj"], st["out_proj"])
+        return xp.where(xp.any(mask, axis=-1)[:, 0, :, None], y, alike), new_st
 
 
 def causal_mask(query: Array, key: Array) -> Array:
