@@ -94,8 +94,22 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
         per_channel = tf.reshape(weight, (*weight.shape[:2], groups, weight.shape[3] // groups))
         # With explicit padding and a bias behind it, a graph's fused kernel aborts the process.
         return tf.nn.depthwise_conv2d(_pad(x, padding), per_channel, (1, *stride, 1), "VALID")
-    explicit: Any = [[0, 0], *map(list, padding), [0, 0]]
-    return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, explicit), x, weight, groups)
+    if not _is_same(x, weight, stride, padding):
+        x, how = _pad(x, padding), "VALID"
+    else:
+        how = "SAME"
+    return _by_group(lambda part, kernel: tf.nn.conv2d(part, kernel, stride, how), x, weight, groups)
+
+
+def _is_same(x: Any, weight: Any, stride: Sizes, padding: Pairs) -> bool:
+    """Tell whether the library pads so by itself: explicit padding has slow gradients, and padding first is a copy."""
+    if not any(map(any, padding)) or None in x.shape[1:3]:
+        return False
+    for n, k, s, (low, high) in zip(x.shape[1:3], weight.shape[:2], stride, padding, strict=True):
+        total = max((-(-n // s) - 1) * s + k - n, 0)
+        if (low, high) != (total // 2, total - total // 2):
+            return False
+    return True
 
 
 def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
