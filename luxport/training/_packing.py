@@ -13,7 +13,7 @@ from copy import copy
 from typing import Any
 
 from luxport import tree
-from luxport.backend import backend_of, dtype_name, namespace
+from luxport.backend import backend_of, can, dtype_name, namespace
 from luxport.core.flat import split_vector
 from luxport.core.layer import Layer
 from luxport.core.surgery import named_modules
@@ -274,6 +274,8 @@ def _steps_alike(state: TrainState, parameters: list[Any], leaves: list[Leaf]) -
 
 def _find_looped(state: TrainState, parameters: Sequence[Any]) -> list[list[int]]:
     """List the places of parameters that a loop over layers takes together."""
+    if not can(backend_of(parameters[0]), "loops"):
+        return []
     places = {path: i for i, (path, _) in enumerate(tree.leaves_with_path(state.ps))}
     found: list[list[int]] = []
     taken: set[int] = set()

@@ -17,7 +17,7 @@ MODEL = luxport.Chain(
     luxport.Dense(4, 8, luxport.relu), luxport.BatchNorm(8), luxport.Dropout(0.1), luxport.Dense(8, 1)
 )
 X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
-BACKENDS = ("jax",)  # those that declare the capability
+BACKENDS = ("jax", "tf")  # those that declare the capability
 EAGER = "torch"  # compiles no operation by itself, as JAX does: the same numbers sooner
 
 

@@ -14,6 +14,9 @@ from luxport_tf.distributed import parallel_program as parallel_program
 from luxport_tf.distributed import start_collectives as start_collectives
 from luxport_tf.distributed import start_devices as start_devices
 from luxport_tf.loops import scan as scan
+from luxport_tf.packing import cut_rows as cut_rows
+from luxport_tf.packing import join_rows as join_rows
+from luxport_tf.packing import most_joined as most_joined
 from luxport_tf.transforms import checkpoint as checkpoint
 from luxport_tf.transforms import custom_vjp as custom_vjp
 from luxport_tf.transforms import jacobian as jacobian
@@ -26,5 +29,14 @@ from luxport_tf.transforms import vjp as vjp
 name = "tf"
 
 capabilities = frozenset(
-    {"gradients", "custom gradients", "compiler", "scan", "checkpoint", "collectives", "parallel program"}
+    {
+        "gradients",
+        "custom gradients",
+        "compiler",
+        "scan",
+        "checkpoint",
+        "collectives",
+        "parallel program",
+        "packed state",
+    }
 )

@@ -16,6 +16,7 @@ from luxport import ops
 from luxport.backend.dtypes import in_single_or_double
 from luxport.ops import definition_of
 from luxport_tf.ops.layout import elementwise
+from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = [
     "elu",
@@ -107,5 +108,8 @@ def swish(x: Any) -> Any:
 
 
 def _gate(x: Any, product: Callable[[Any], Any], far: float) -> Any:
-    """Apply x times a gate that beyond `far` is 0 or 1, to what is nearer."""
+    """Apply x times a gate that beyond `far` is 0 or 1, to what is nearer, unless the program may rely on no inf."""
+    if may_rely():
+        rely_on(tf.math.is_finite(tf.reduce_sum(x)))
+        return product(x)
     return tf.where(x > far, x, product(tf.clip_by_value(x, -far, far)))

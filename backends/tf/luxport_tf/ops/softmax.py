@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from luxport import ops
 from luxport.ops._softmax import Axes
+from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = ["logsoftmax", "softmax"]
 
@@ -17,12 +18,16 @@ _logsoftmax_definition = ops.definition_of(ops.logsoftmax)
 
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
-    """The formula, with the largest finite number in place of inf.
+    """One call where the program may rely on no inf and no NaN; the formula elsewhere, with the largest number for inf.
 
     The library's own makes NaN of inf, and passes over a NaN.
     """
     if x.dtype not in (tf.float32, tf.float64):
         return _softmax_definition(x, axis=axis)
+    if may_rely() and isinstance(axis, int):
+        # A sum is less than inf only if no term is inf or NaN; terms of -inf may be.
+        rely_on(tf.reduce_sum(x) < math.inf)
+        return tf.nn.softmax(x, axis)
     x = tf.minimum(x, tf.constant(x.dtype.max, x.dtype))
     powers = tf.exp(x - tf.stop_gradient(tf.reduce_max(x, axis, keepdims=True)))
     return powers / tf.reduce_sum(powers, axis, keepdims=True)
@@ -32,6 +37,9 @@ def logsoftmax(x: Any, *, axis: Axes = -1) -> Any:
     """One call, on 0 and -inf where there is an inf."""
     if not isinstance(axis, int) or not x.dtype.is_floating or x.dtype.size < 4:
         return _logsoftmax_definition(x, axis=axis)
+    if may_rely():
+        rely_on(tf.reduce_sum(x) < math.inf)
+        return tf.nn.log_softmax(x, axis)
     infinite = tf.equal(x, tf.constant(math.inf, x.dtype))
     beside = tf.where(infinite, tf.zeros_like(x), tf.constant(-math.inf, x.dtype))
     return tf.nn.log_softmax(tf.where(tf.reduce_any(infinite, axis, keepdims=True), beside, x), axis)
