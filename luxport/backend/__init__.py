@@ -5,6 +5,7 @@ from ._arrays import asarray as asarray
 from ._arrays import is_inexact as is_inexact
 from ._arrays import namespace as namespace
 from ._arrays import same_shape as same_shape
+from ._arrays import same_size as same_size
 from ._capabilities import CAPABILITIES as CAPABILITIES
 from ._capabilities import can as can
 from ._capabilities import require as require

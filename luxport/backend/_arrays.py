@@ -13,7 +13,7 @@ from luxport.backend._registry import backend_of, find_owner, get_backend
 from luxport.call_arguments import says_what_it_takes
 from luxport.text import shown
 
-__all__ = ["array_device", "asarray", "is_inexact", "namespace", "same_shape"]
+__all__ = ["array_device", "asarray", "is_inexact", "namespace", "same_shape", "same_size"]
 
 
 def namespace(*arrays: Array) -> Any:
@@ -90,4 +90,16 @@ def same_shape(shape: Any, other: Any) -> bool:
     >>> same_shape((2, None), (2, 3)), same_shape((2, 3), (3, 2))
     (True, False)
     """
-    return len(shape) == len(other) and all([n == m or None in (n, m) for n, m in zip(shape, other, strict=True)])
+    return len(shape) == len(other) and all([same_size(n, m) for n, m in zip(shape, other, strict=True)])
+
+
+def same_size(n: int | None, m: int | None) -> bool:
+    """Compare two sizes, of which a compiled program may not know one yet.
+
+    Sizes are compared by this or by ``==``, never by ``n in (m, None)``: where m is a number that PyTorch's compiler
+    keeps symbolic, as an option of a layer is from the second model on, it takes the number n for none of them.
+
+    >>> same_size(2, 2), same_size(2, None), same_size(2, 3)
+    (True, True, False)
+    """
+    return n == m or n is None or m is None

@@ -165,16 +165,16 @@ class Arguments:
 
     def _problem_of_names(self, given: tuple[Any, ...], options: Mapping[str, Any]) -> LayerError | None:
         every = ", ".join(self.parameters)
-        for i, (name, parameter) in enumerate(self.parameters.items()):
-            absent = name not in options and (name not in self.positional or i >= len(given))
-            if absent and parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
-                return LayerTypeError(f"expects {name}, which is missing: it takes ({every})")
         variadic = any(p.kind is p.VAR_POSITIONAL for p in self.parameters.values())
         if len(given) > len(self.positional) and not variadic:
             return LayerTypeError(
                 f"expects ({', '.join(self.positional)}), got {len(given)} by position: "
                 f"it takes ({every}), options by keyword"
             )
+        for i, (name, parameter) in enumerate(self.parameters.items()):
+            absent = name not in options and (name not in self.positional or i >= len(given))
+            if absent and parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
+                return LayerTypeError(f"expects {name}, which is missing: it takes ({every})")
         for i, name in enumerate(self.positional):
             if i < len(given) and name in options:
                 return LayerTypeError(f"expects {name} once, got it by position and by name")

@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, namespace
+from luxport.backend import Array, asarray, backend_of, dtype_name, is_inexact, namespace, same_size
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.core.anatomy import expect_no_layer
 from luxport.ops._operation import operation
@@ -219,7 +219,7 @@ class Layout:
     def check(self, vector: Array) -> Any:
         """Expect a vector of the length, and return its namespace."""
         shape = tuple(vector.shape)
-        if len(shape) != 1 or shape[0] not in (self.size, None):
+        if len(shape) != 1 or not same_size(shape[0], self.size):
             raise ValueError(f"unflatten expects a vector of {self.size} numbers, got shape {shape}")
         return namespace(vector)
 

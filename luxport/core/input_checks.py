@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from luxport.backend import Array, backend_of, casts, dtype_name
+from luxport.backend import Array, backend_of, casts, dtype_name, same_size
 from luxport.backend.dtypes import is_floating
 from luxport.errors import LayerError, LayerTypeError, shape_text
 from luxport.text import shown
@@ -33,7 +33,7 @@ def check_axis(x: Array, axis: int, size: int, pattern: str) -> None:
     Raises: LayerError, with the pattern; LayerTypeError if x is no array
     """
     shape = shape_of(x)
-    if not -len(shape) <= axis < len(shape) or shape[axis] not in (size, None):
+    if not -len(shape) <= axis < len(shape) or not same_size(shape[axis], size):
         raise LayerError(f"expects {pattern.format(size)}, got {shape_text(x)}")
 
 

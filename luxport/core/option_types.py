@@ -89,7 +89,7 @@ def _is_function(*arguments: Any) -> Callable[[Any], bool]:
 
 def _all(fits: Callable[[Any], bool], count: int | None = None) -> Callable[[Any], bool]:
     def all_fit(value: Any) -> bool:
-        return isinstance(value, (tuple, list)) and count in (None, len(value)) and all(map(fits, value))
+        return isinstance(value, (tuple, list)) and (count is None or count == len(value)) and all(map(fits, value))
 
     return all_fit
 

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY
 from typing import Any, Self
 
 from luxport import ops
-from luxport.backend import Array, namespace
+from luxport.backend import Array, namespace, same_size
 from luxport.backend.dtypes import plus, times
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
@@ -158,7 +158,7 @@ class Scale(Layer):
         weight = ps["weight"]
         trailing = tuple(shape_of(x))[-len(self.dims) :]
         dims = self.dims[len(self.dims) - len(trailing) :]
-        if any(n not in (m, 1, None) and m != 1 for n, m in zip(trailing, dims, strict=True)):
+        if any(not (same_size(n, m) or n == 1 or m == 1) for n, m in zip(trailing, dims, strict=True)):
             wanted = ", ".join(map(str, self.dims))
             raise LayerError(f"expects (..., {wanted}), got {shape_text(x)}")
         check_dtype(x, weight)

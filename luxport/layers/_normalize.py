@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from luxport import ops
-from luxport.backend import Array
+from luxport.backend import Array, same_size
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_floating, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
@@ -58,7 +58,7 @@ class _Tracking(Layer):
         scale, bias = _read_affine(self, x, ps)
         training = st["training"]
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
-        if (training or mean is None) and None not in sizes and math.prod(sizes) in (0, 1):
+        if (training or mean is None) and None not in sizes and math.prod(sizes) <= 1:
             raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}")
         y, mean, var = normalize(
             *(x, scale, bias, mean, var), training=bool(training), momentum=self.momentum, epsilon=self.epsilon
@@ -329,6 +329,6 @@ def _sizes(layer: str, shape: Any) -> tuple[int, ...]:
 def _trailing(x: Array, shape: Any) -> tuple[int, ...]:
     """Return the axes of x that a shape names: as many at the end."""
     found = tuple(shape_of(x))[-len(shape) :]
-    if len(found) != len(shape) or any(n not in (m, None) for n, m in zip(found, shape, strict=True)):
+    if len(found) != len(shape) or any(not same_size(n, m) for n, m in zip(found, shape, strict=True)):
         raise LayerError(f"expects (..., {', '.join(map(str, shape))}), got {shape_text(x)}")
     return tuple(range(-len(shape), 0))

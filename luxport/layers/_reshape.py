@@ -90,9 +90,10 @@ class ReshapeLayer(Layer):
             sample = math.prod(sizes_of(x)[1:])
             return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
         sample = math.prod(shape[1:])
-        fits = known != 0 and sample % known == 0 if -1 in self.dims else sample == known
+        one_is_free = any([n == -1 for n in self.dims])
+        fits = known != 0 and sample % known == 0 if one_is_free else sample == known
         if not fits:
-            wanted = f"a multiple of {known}" if -1 in self.dims else f"{known}"
+            wanted = f"a multiple of {known}" if one_is_free else f"{known}"
             raise LayerError(f"expects samples of {wanted} elements for {self.dims}, got {shape_text(x)}")
         return reshape_samples(x, sizes=tuple(sample // known if n == -1 else n for n in self.dims)), st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from luxport.backend import Array
+from luxport.backend import Array, same_size
 from luxport.backend.option_rules import is_int
 from luxport.call_arguments import built_in_own_words
 from luxport.core.input_checks import shape_of, shape_text
@@ -84,7 +84,7 @@ def check_spatial(x: Array, rank: int, channels: int | None = None) -> None:
     Raises: LayerError
     """
     shape = shape_of(x)
-    if len(shape) != rank + 2 or (channels is not None and shape[1] not in (channels, None)):
+    if len(shape) != rank + 2 or (channels is not None and not same_size(shape[1], channels)):
         raise LayerError(f"expects (N, {channels or 'C'}, {_axes(rank)}), got {shape_text(x)}")
 
 

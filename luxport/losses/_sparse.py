@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import ops
-from luxport.backend import Array, array_device, dtype_name, is_array, namespace, same_shape
+from luxport.backend import Array, array_device, dtype_name, is_array, namespace, same_shape, same_size
 from luxport.backend.dtypes import as_indices, is_floating
 from luxport.backend.option_rules import Rule, is_number, or_none
 from luxport.core.input_checks import shape_of, shape_text
@@ -189,7 +189,7 @@ def _weights(xp: Any, loss: str, y_hat: Array, axis: int, given: Any) -> Array:
     if not is_array(given):
         given = xp.asarray([float(n) for n in given], dtype=y_hat.dtype, device=array_device(y_hat))
     classes = y_hat.shape[axis]
-    if len(given.shape) != 1 or given.shape[0] not in (classes, None):
+    if len(given.shape) != 1 or not same_size(given.shape[0], classes):
         raise ValueError(f"{loss} expects class_weights ({classes},), one for each class, got {shape_text(given)}")
     shape = [1] * len(y_hat.shape)
     shape[axis] = -1

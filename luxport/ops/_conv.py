@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from luxport.backend import Array, dtype_name, namespace
+from luxport.backend import Array, dtype_name, namespace, same_size
 from luxport.backend.arguments import checked, short
 from luxport.backend.dtypes import expect_no_booleans, expect_one_kind, in_single_or_double, is_floating, plus, promote
 from luxport.backend.memory import check_growth
@@ -94,7 +94,7 @@ def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: b
     check_padding(windows["padding"])
     places = output_sizes(output_size, window, **windows)
     entries, wanted = math.prod(window), math.prod(places)
-    fits = len(shape) == 3 and min(places) > 0 and shape[2] in (wanted, None)
+    fits = len(shape) == 3 and min(places) > 0 and same_size(shape[2], wanted)
     if not fits or (shape[1] is not None and (shape[1] == 0 or shape[1] % entries)):
         raise LayerError(
             f"expects columns (N, C * {entries}, {wanted}) for {places} places of the window {window}, "
@@ -108,14 +108,14 @@ def _check_weight(x: Array, weight: Array, channels: int, groups: int, pattern: 
     if x.dtype != weight.dtype:
         expect_one_kind(x, weight)
     shape = x.shape
-    matches = len(sizes) == len(shape) and shape[1] in (channels, None) and 0 not in sizes
+    matches = len(sizes) == len(shape) and same_size(shape[1], channels) and 0 not in sizes
     if not matches or groups < 1 or groups is True or sizes[0] % groups:
         got = f"{sizes} for {shape_text(x)} in {groups} groups"
         raise LayerError(f"expects a weight {pattern} that fits x (N, in, *spatial), got {got}")
 
 
 def _check_bias(bias: Array, weight: Array, channels: int) -> None:
-    if len(bias.shape) != 1 or bias.shape[0] not in (channels, None):
+    if len(bias.shape) != 1 or not same_size(bias.shape[0], channels):
         raise LayerError(f"expects bias ({channels},), one for each channel of the result, got {shape_text(bias)}")
     if bias.dtype != weight.dtype and not (is_floating(bias) and is_floating(weight)):
         raise LayerTypeError(f"expects bias in {dtype_name(weight)} as weight, got {dtype_name(bias)}")

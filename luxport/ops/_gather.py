@@ -212,7 +212,7 @@ def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) ->
     Shapes: src (m, ...), segments (m,) int -> (size, ...)
     """
     xp = namespace(src, segments)
-    if 0 in (size, src.shape[0]):
+    if size == 0 or src.shape[0] == 0:
         return xp.full((size, *src.shape[1:]), empty_segment(xp, src, op), dtype=src.dtype, device=array_device(src))
     numbers = xp.arange(size, dtype=segments.dtype, device=array_device(src))
     here = numbers[:, None] == segments[None, :]

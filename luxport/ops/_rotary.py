@@ -98,7 +98,7 @@ def apply_rotary_embedding(
     if not -ndim <= seq_axis < ndim or seq_axis % ndim == ndim - 1:
         raise LayerError(f"expects a sequence along an axis in [-{ndim}, -1), got {seq_axis}")
     short = features is not None and turning > features
-    if short or turning % 2 or cos_cache.shape[-1] not in (turning, half):
+    if short or turning % 2 or (cos_cache.shape[-1] != turning and cos_cache.shape[-1] != half):
         raise LayerError(
             f"expects caches of {half} or {turning} columns for an even number of features of at least {turning}, "
             f"got {cos_cache.shape[-1]} and {features}"

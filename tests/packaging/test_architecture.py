@@ -171,6 +171,22 @@ def test_layers_and_operations_never_ask_which_backend_it_is() -> None:
     assert asking == []
 
 
+def test_no_number_is_looked_for_among_names() -> None:
+    """``n in (size, None)`` is wrong where PyTorch's compiler keeps `size` symbolic: `same_size`, or ``==``."""
+    looking = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
+        for folder in ("core", "ops", "layers", "losses")
+        for file in sorted((ROOT / "luxport" / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], (ast.In, ast.NotIn))
+        and ast.unparse(node.left) != "None"
+        and isinstance(node.comparators[0], (ast.Tuple, ast.List, ast.Set))
+        and any(isinstance(element, (ast.Name, ast.Attribute)) for element in node.comparators[0].elts)
+    ]
+    assert looking == []
+
+
 def test_where_julia_is_translated_what_is_known_is_a_value() -> None:
     """It is handed on, never changed, and the tables of who reads what come with it: one file imports these."""
     kinds = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -296,12 +297,16 @@ def _find_in_constant(value: Any, place: int, found: list[int]) -> int:
     return place
 
 
+_programs = itertools.count(1)
+
+
 def _program(f: Callable[..., Any]) -> Callable[..., Any]:
     def program(*args: Any, **kwargs: Any) -> Any:
         return f(*args, **kwargs)
 
-    # Dynamo counts recompilations by code object, and stops at eight: each program gets its own.
-    program.__code__ = program.__code__.replace()
+    # Dynamo counts recompilations by code object and stops at eight, and what differed between two calls of functions
+    # of one name at one line, the options of two models among it, becomes symbolic: each program is a code of its own.
+    program.__code__ = program.__code__.replace(co_name=f"program_{next(_programs)}")
     return torch.compile(program, fullgraph=True)
 
 

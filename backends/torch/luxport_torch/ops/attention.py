@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -54,11 +53,14 @@ def scaled_dot_product_attention(
     if token_axis == -3:
         query, key, value = query.transpose(-2, -3), key.transpose(-2, -3), value.transpose(-2, -3)
     query, key, value = without_hidden(xp, query, key, value, None, mask)
+    groups = False
+    if query.shape[-3] != key.shape[-3]:  # a comparison of symbols is itself one, which the kernel does not take
+        groups = True
     y = functional.scaled_dot_product_attention(
         *(query, key, value, mask),
         is_causal=is_causal,
-        scale=1.0 / (math.sqrt(query.shape[-1]) if scale is None else scale),
-        enable_gqa=query.shape[-3] != key.shape[-3],
+        scale=None if scale is None else 1.0 / scale,
+        enable_gqa=groups,
     )
     y = y.transpose(-2, -3) if token_axis == -3 else y
     return y.to(dtype)
