@@ -15,6 +15,9 @@ __all__ = ["LOOK", "Alarm", "by_a_store", "silent_ranks"]
 LOOK = 0.5
 """After so many seconds of waiting, again and again, a process looks whether another one has given up."""
 
+_LISTEN = 4 * LOOK
+"""So long the first that gives up listens for those that wait: some are slow where a machine has much to do."""
+
 _QUICK = 0.1
 """So many seconds a store may take that has what is asked for."""
 
@@ -64,13 +67,13 @@ class Alarm:
             self._looking.join(LOOK)
             if self._looking.is_alive():
                 return [0]
-        longest = 2 * LOOK + _QUICK * self.world.size
+        longest = _LISTEN + _QUICK * self.world.size
         return by_a_store(lambda: self._found(longest), self.failures, longest + _QUICK * self.world.size + LOOK)
 
     def _found(self, longest: float) -> list[int]:
         self.put(f"{self.prefix}/waits/{self.world.rank}", "1")
         first = self.put(f"{self.prefix}/alarm", "1")
-        patience = 2 * LOOK
+        patience = _LISTEN
         if not first:
             try:
                 return json.loads(self.get(f"{self.prefix}/missing", longest))

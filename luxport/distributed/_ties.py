@@ -38,14 +38,23 @@ class Ties:
         self._rows, self._world, self._timeout, self._given_up = rows, rows.world, rows.timeout, given_up
         self._up: socket.socket | None = None
         self._down: list[socket.socket] = []
-        self._tied = False
+        self._tied = self._broken = False
 
     def agree(self, digest: bytes) -> bool:
         """Tell whether every process asks with the same digest.
 
         Raises: TimeoutError, ConnectionError where a process is late or gone
         """
-        deadline = time.monotonic() + self._timeout
+        if self._broken:
+            raise ConnectionError("the connections of these processes are cut")
+        try:
+            return self._asked(digest, time.monotonic() + self._timeout)
+        except OSError:
+            self._broken = True
+            self.cut()  # so that others need not find out by themselves
+            raise
+
+    def _asked(self, digest: bytes, deadline: float) -> bool:
         if not self._tied:
             self._tie(deadline)
         same = b"\1"

@@ -21,7 +21,7 @@ ENDS = (
     "raising",
     "leaving",
     "returning",
-    *[f"{how}_inside" for how in ("stopped", "killed", "raising", "hung")],
+    *[f"{how}_inside" for how in ("stopped", "killed", "terminated", "raising", "hung")],
 )
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
@@ -50,7 +50,7 @@ def finished(engine: str, processes: list[subprocess.Popen[str]], timeout: float
             one.kill()
     done = sum([text.splitlines().count("done") for text in said])
     *_, rounds, size = list(processes[0].args)  # type: ignore[arg-type]
-    if engine == "mpi" and rounds in ("leaving", "killed_inside") and "Killed (signal 9)" in said[0]:
+    if engine == "mpi" and rounds in ("leaving", "killed_inside", "terminated_inside") and "(signal " in said[0]:
         return said[0] if "Traceback" in said[0] else ""  # MPICH's mpiexec ends all, and says this
     return "" if str(done) == size else "\n".join(said)
 
@@ -108,6 +108,10 @@ def main() -> None:
                 said = finished(engine, begin(engine, rounds, size), 300)
                 failed += bool(said)
                 print(f"{engine}, {size} processes, {rounds}: {said or 'as it should be'}", flush=True)
+    for engine in ("torch", "jax", "tf", "mpi"):
+        said = finished(engine, begin(engine, "doubles", 3), 300)
+        failed += bool(said)
+        print(f"{engine}, 3 processes in float64: {said or 'as it should be'}", flush=True)
     for engine in two_hosts.ENGINES:
         code, said = two_hosts.apart(engine)
         failed += code not in (0, two_hosts.NOT_ALLOWED)

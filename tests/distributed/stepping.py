@@ -61,30 +61,37 @@ def bits(state: TrainState) -> list[Any]:
     return [luxport.to_numpy(leaf).tolist() for leaf in tree.leaves(entries)]
 
 
-def stepping(backend: str, timeout: float, jit: bool | None = None) -> None:
+def doubles(backend: str, timeout: float) -> None:
+    """Do as `stepping` in float64, where what is no rounding would show."""
+    stepping(backend, timeout, dtype="float64", within=1e-13)
+
+
+def stepping(
+    backend: str, timeout: float, jit: bool | None = None, dtype: str = "float32", within: float = 1e-6
+) -> None:
     """Train without BatchNorm, with one of each process's and with one of all."""
     rank, size = distributed.rank(), distributed.total_workers()
     jit = backend in INSIDE if jit is None else jit
-    data = batches(size, STEPS)
+    data = tuple([one.astype(dtype) for one in batches(size, STEPS)])
     norm = luxport.BatchNorm(3)
     for layers, together, parts in (((), False, 1), ((norm,), False, size), ((norm,), True, 1)):
         model = model_with(*layers)
         if together and jit and backend not in INSIDE:
             continue
-        start = TrainState.create(model, Momentum(0.05), 1 + rank, backend=backend)  # rank 0's counts
+        start = TrainState.create(model, Momentum(0.05), 1 + rank, backend=backend, dtype=dtype)  # rank 0's counts
         state = distributed.data_parallel(start, sync_batch_norm=together)
-        alone = TrainState.create(model, Momentum(0.05), 1, backend=backend)
+        alone = TrainState.create(model, Momentum(0.05), 1, backend=backend, dtype=dtype)
         for step in range(STEPS):
             loss, stats, state = train_step(squares, part(data, step, backend, rank), state, jit=jit)
             if rank == 0:
                 # One process with the same batches; without the others' statistics those of each part are its own.
                 whole = part(data, step, backend)
                 wanted, counts, alone = train_step(squares, whole, alone, jit=False, accumulate=parts)
-                expect(abs(float(loss) - float(wanted)) < 1e-6, (float(loss), float(wanted)))
+                expect(abs(float(loss) - float(wanted)) < within, (float(loss), float(wanted)))
                 expect(int(stats["large"]) == int(counts["large"]), stats)
         if rank == 0:
-            expect(apart(state.ps, alone.ps) < 1e-6, (layers, together, apart(state.ps, alone.ps)))
-            expect(together is False or apart(state.st, alone.st) < 1e-6, (state.st, alone.st))
+            expect(apart(state.ps, alone.ps) < within, (layers, together, apart(state.ps, alone.ps)))
+            expect(together is False or apart(state.st, alone.st) < within, (state.st, alone.st))
         own = bits(state)
         expect(distributed.synchronize(own) == own, "another state in another process")
 
@@ -245,11 +252,18 @@ def _struck(backend: str, timeout: float, blow: str) -> None:
     if rank == 1:
         print("done", flush=True)
         own = os.getpid()
-        command = f"sleep 0.5; kill -{blow} {own}; sleep {min(4 * timeout, 60)}; kill -KILL {own}"
+        command = f"sleep 0.5; kill -{blow} {own}"
+        if blow == "STOP":
+            command += f"; sleep {min(4 * timeout, 60)}; kill -KILL {own}"
         # In a session of its own: as soon as one process has ended, mpiexec ends what the others have started.
         nowhere = subprocess.DEVNULL
         subprocess.Popen(["sh", "-c", command], stdout=nowhere, stderr=nowhere, start_new_session=True)
     _expect_lost(lambda: train_step(squares, batch, state, jit=jit, donate=False), timeout)
+
+
+def terminated_inside(backend: str, timeout: float) -> None:
+    """Let rank 1 be asked to end, which JAX's processes would not."""
+    _struck(backend, timeout, "TERM")
 
 
 def raising_inside(backend: str, timeout: float) -> None:

@@ -69,7 +69,9 @@ def test_two_hosts_whose_link_is_cut() -> None:
 
 
 @pytest.mark.parametrize("engine", ["jax", "mpi"])
-@pytest.mark.parametrize("blow", ["raising_inside", "hung_inside", "killed_inside", "stopped_inside"])
+@pytest.mark.parametrize(
+    "blow", ["raising_inside", "terminated_inside", "hung_inside", "killed_inside", "stopped_inside"]
+)
 def test_a_process_that_is_struck_inside_a_step_is_named(engine: str, blow: str) -> None:
     if engine == "mpi":
         needed("mpi4py", "pip install 'luxport-nn[mpi]'")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -52,18 +53,31 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
         raise too_late("jax", "JAX")
     try:
         world = replace(world, address=meet(world, timeout)[0])
-        jax.distributed.initialize(
-            world.address,
-            world.size,
-            world.rank,
-            local_device_ids=[world.local_rank],
-            initialization_timeout=math.ceil(timeout),
-            heartbeat_timeout_seconds=_patience_of_jax(timeout),
-            shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
-        )
+        with _mortal():
+            jax.distributed.initialize(
+                world.address,
+                world.size,
+                world.rank,
+                local_device_ids=[world.local_rank],
+                initialization_timeout=math.ceil(timeout),
+                heartbeat_timeout_seconds=_patience_of_jax(timeout),
+                shutdown_timeout_seconds=math.ceil(min(timeout, 10.0)),
+            )
     except (RuntimeError, ValueError, OSError) as error:
         raise met_not_all("jax", world, world.address, timeout, error) from error
     return JaxEngine(world, timeout)
+
+
+@contextmanager
+def _mortal() -> Iterator[None]:
+    """Let SIGTERM mean what it did: JAX would take it as a notice for `reached_preemption_sync_point`, and live on."""
+    name = "jax_enable_preemption_service"
+    before = getattr(jax.config, name)
+    jax.config.update(name, False)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 SIGNS_OF_LIFE = 10
