@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from executed import execute
+from executed import execute, execute_in_flux
 
 import luxport
 from luxport.porting.translate import translate
@@ -496,3 +496,55 @@ def test_types_of_parameters_that_have_no_name():
     once = x @ ps["layer"]["weight"] + ps["layer"]["bias"]
     np.testing.assert_allclose(found["repeated"](x, ps, st)[0], np.concatenate([once, once]), rtol=1e-6)
     np.testing.assert_allclose(found["wave"].activation(x), np.cos(x), rtol=1e-6)
+
+
+VECTORS = """
+struct Block; d; end
+(b::Block)(x) = b.d(x)
+function tower(n)
+    blocks = Block[]
+    push!(blocks, Block(Dense(n => n)))
+    for _ in range(1, length = 2)
+        push!(blocks, Block(Dense(n => n)))
+    end
+    more = Vector()
+    push!(more, [Dense(n => n), BatchNorm(n)]..., tanh)
+    for i in range(2, 3)
+        push!(more, Dense(n => n * i))
+        n = n * i
+    end
+    Chain(blocks..., more...)
+end
+"""
+
+
+def test_vectors_that_grow_by_several_entries():
+    # 3 + 1 layers of 4 => 4, a norm, 4 => 8 and 8 => 24.
+    assert luxport.parameter_length(execute_in_flux(VECTORS)["tower"](4)) == 4 * 20 + 8 + 40 + 216
+    translation = translate("using Flux\nf(xs) = begin; ys = []; append!(ys, xs...); Chain(ys...) end")
+    assert [hole.reason for hole in translation.holes] == ["append! of several lists in one"]
+
+
+FIVE = """
+using Lux
+struct Five <: Lux.AbstractExplicitContainerLayer{tuple([Symbol("layer" * string(i)) for i in 1:2]...)}
+    scale
+    layer1
+    layer2
+end
+function (m::Five)(x, ps, st)
+    a, st1 = m.layer1(x, ps.layer1, st.layer1)
+    b, st2 = m.layer2(a, ps.layer2, st.layer2)
+    return b .* m.scale, (layer1 = st1, layer2 = st2)
+end
+five = Five(2, Dense(3 => 4), Dense(4 => 2))
+"""
+
+
+def test_a_container_whose_names_are_computed_has_a_key_for_each():
+    five = execute(FIVE)["five"]
+    ps, st = luxport.setup(0, five)
+    x = np.ones((5, 3), np.float32)
+    hidden = x @ ps["layer1"]["weight"] + ps["layer1"]["bias"]
+    want = 2 * (hidden @ ps["layer2"]["weight"] + ps["layer2"]["bias"])
+    np.testing.assert_allclose(five(x, ps, st)[0], want, rtol=1e-5)

@@ -121,11 +121,7 @@ def called(here: Scope, node: Node) -> Code:
         function = function.named_children[0]
     name = last_name(function)
     given = arguments(node)
-    if (
-        function.type == "parametrized_type_expression"
-        and text(function).startswith("Vector{")
-        and here.mode == "build"
-    ):
+    if here.mode == "build" and (text(function) == "Vector" or text(function).startswith("Vector{")):
         return undefined(here, text(function), given)
     if function.type in ("call_expression", "parenthesized_expression") and not given.named:
         inner = here.code(function)

@@ -109,7 +109,10 @@ def _function(here: Scope, name: str, call: Node, variables: Mapping[str, Node])
     try:
         here.put(f"def {name}():")
         inner = here.indented(depth=1)
-        for variable in _needed(call, variables):
+        needed = _needed(call, variables)
+        if not here.source.changed.isdisjoint(needed):  # as they are later
+            return ""
+        for variable in needed:
             value = inner.code(variables[variable])
             inner.put_code(f"{inner.name(variable)} = ", value)
             inner = inner.assigning({variable: value.kind})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from luxport.porting.translate.options import exactly
 from luxport.porting.translate.parse import Arguments, Unported, arguments, last_name, names_in, parts, text
 from luxport.porting.translate.scope import Scope, makes_layers
 from luxport.porting.translate.writing import Code, operand
@@ -21,7 +22,8 @@ _ELEMENTS = {"Any", "Float32", "Float64", "Int"}
 def index(here: Scope, node: Node) -> Code:
     """Return an element, or a part, of a sequence or an array."""
     base, brackets = node.named_children
-    if last_name(base) in _ELEMENTS and last_name(base) not in here.kinds:
+    kind = last_name(base)
+    if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not parts(brackets)):
         return here.code(brackets)
     return _indexed(here, here.code(base), parts(brackets))
 
@@ -217,6 +219,21 @@ def _range(here: Scope, node: Node) -> str:
     return f"range({ends[0].text}, {_plus_one(ends[1])})"
 
 
+def _spanned(here: Scope, given: Arguments) -> Code:
+    """``range(1, length = n)`` and ``range(1, n)``, of whole numbers."""
+    given.only("length", "stop")
+    first, *rest = [here.code(node) for node in exactly(given, 1, 2)]
+    if len(rest) + len(given.named) != 1 or first.kind not in ("number", "unknown") or "." in first.text:
+        raise Unported("a range of other than whole numbers")
+    last = rest[0] if rest else here.code(next(iter(given.named.values())))
+    if last.kind not in ("number", "unknown") or "." in last.text:
+        raise Unported("a range of other than whole numbers")
+    if "length" not in given.named:
+        return Code(f"range({first.text}, {_plus_one(last)})", "sizes")
+    end = _plus_one(last) if first.text == "1" else f"{operand(first)} + {operand(last)}"
+    return Code(f"range({first.text}, {end})", "sizes")
+
+
 def _plus_one(number: Code) -> str:
     if number.text.isdigit():
         return str(int(number.text) + 1)
@@ -319,5 +336,5 @@ def _listed(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Co
 
 _STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")
 
-SEQUENCES = {"map": mapped, "ntuple": ntuple, "view": viewed}
+SEQUENCES = {"map": mapped, "ntuple": ntuple, "range": _spanned, "view": viewed}
 """What makes sequences, by its name in Julia."""

@@ -311,8 +311,12 @@ def _pushed(here: Scope, node: Node) -> None:
     if len(given.positional) < 2 or last_name(given.positional[0]) not in here.kinds:
         raise Unported("push! of other than layers")
     listed, *values = given.positional
-    method = "append" if last_name(node.named_children[0]) == "push!" else "extend"
+    pushed = last_name(node.named_children[0]) == "push!"
     for value in values:
-        code = here.layer(value)
+        several = value.type == "splat_expression"
+        if several and not pushed:
+            raise Unported("append! of several lists in one")
+        method = "append" if pushed and not several else "extend"
+        code = here.code(value.named_children[0]) if several else here.layer(value)
         made = replace(code, text=f"{code.text})", closing=f"{code.closing})")
         here.put_code(f"{here.code(listed).text}.{method}(", made)

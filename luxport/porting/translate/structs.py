@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -117,7 +118,9 @@ def _definition(node: Node, bases: Mapping[str, str]) -> Struct | None:
     if head.type == "binary_expression":
         above = text(head.named_children[-1])
         base = above.partition("{")[0].rpartition(".")[2]
-        if base == "AbstractExplicitContainerLayer" and above.count(":") == 1:  # old Lux has no key above one layer
+        if base == "AbstractExplicitContainerLayer" and re.search(
+            r"\{\(?:\w+,?\)?\}$", above
+        ):  # old Lux has no key above one layer
             base = "AbstractLuxWrapperLayer"
         head = head.named_children[0]
     bounds: dict[str, Node] = {}
