@@ -143,6 +143,21 @@ class TestNesting:
         assert same(slope(twice)(x), np.array(24.0 * 3.0))
         assert same(lp.jacobian(lp.grad(lambda p: total(p**3)))(x), np.diag([6.0, 12.0]))
 
+    def test_anything_may_come_with_an_inner_value(self, x, same):
+        def inner(p):
+            return total(p**2), {"twice": 2 * p, "none": None, "name": "a", "mode": lp.Static(1)}
+
+        def outer(p):
+            _, aux = lp.grad(inner, has_aux=True)(p)
+            return total(aux["twice"] * p), aux
+
+        slope, aux = lp.grad(outer, has_aux=True)(x)
+        assert same((slope, aux["twice"]), (np.array([4.0, 8.0]), np.array([2.0, 4.0])))
+        assert (aux["none"], aux["name"], aux["mode"]) == (None, "a", lp.Static(1))
+        compiled = lp.jit(lp.grad(lambda p: (total(p**2), {"none": None, "mode": lp.Static(1)}), has_aux=True))
+        assert same(compiled(x)[0], np.array([2.0, 4.0]))
+        assert compiled(x)[1] == {"none": None, "mode": lp.Static(1)}
+
     def test_programs_inside_of_transforms(self, x, same):
         """Expected: derivatives of x^4 along ones, by hand."""
         program = lp.jit(lambda p: total(p**4))

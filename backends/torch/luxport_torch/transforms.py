@@ -51,7 +51,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
             return _functional(f, argnums, has_aux, args, kwargs)
         positions = (argnums,) if isinstance(argnums, int) else argnums
         wrt = tuple(args[i] for i in positions)
-        variables = [leaf.detach().requires_grad_() for leaf in tree.leaves(wrt)]
+        variables = [_recordable(leaf).detach().requires_grad_() for leaf in tree.leaves(wrt)]
         fresh = tree.unflatten(tree.structure(wrt), iter(variables))
         replaced = list(args)
         for i, argument in zip(positions, fresh, strict=True):
@@ -95,10 +95,21 @@ def _functional(
         given, named = tree.unflatten(around, iter(constants))
         for i, argument in zip(places, tree.unflatten(structure, iter(variables)), strict=True):
             given[i] = argument
-        return f(*given, **named)
+        if not has_aux:
+            return f(*given, **named)
+        value, aux = f(*given, **named)
+        leaves = tree.leaves(aux)
+        asides.extend([tree.structure(aux), [None if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]])
+        return value, [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
+    asides: list[Any] = []  # what comes with the value and is no tensor, which PyTorch refuses
     found, result = torch.func.grad_and_value(of_arrays, 0, has_aux)(tree.leaves(wrt), tree.leaves(others))
     gradients = tree.unflatten(structure, iter(found))
+    if has_aux:
+        value, tensors = result
+        outline, kept = asides
+        tensors = iter(tensors)
+        result = value, tree.unflatten(outline, iter([next(tensors) if leaf is None else leaf for leaf in kept]))
     return result, gradients[0] if isinstance(argnums, int) else tuple(gradients)
 
 
