@@ -74,6 +74,17 @@ _ELSEWHERE = {
     "batchsize": ("batch_size",),
     "bias_initializer": ("init_bias",),
     "n": ("repeats",),
+    "scale_factor": ("scale",),
+    "d_model": ("dims",),
+    "nhead": ("nheads",),
+    "dim_feedforward": ("hidden_dims",),
+    "reduction": ("agg",),
+    "apply_fn": ("model",),
+    "params": ("ps",),
+    "tx": ("optimizer",),
+    "validation_data": ("validation",),
+    "input_dim": ("in_dims",),
+    "output_dim": ("out_dims",),
 }
 
 
@@ -218,16 +229,20 @@ def _wrong(
     else:
         return None
     known = list(signature.parameters.values())[first:]
+    known = known[1:] if known and known[0].name == "cls" else known
     named = [p.name for p in known if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
     by_position = [p.name for p in known if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
     any_number = any(p.kind == Parameter.VAR_POSITIONAL for p in known)
     for option in options:
         if option not in named:
             takes = f"it takes {', '.join(named)}" if named else "it takes no options"
-            return f"{name} has no option '{safe_to_show(option, 60)}': {did_you_mean(option, named)}{takes}"
+            meant = did_you_mean(option, named) or _advise(name, option)
+            return f"{name} has no option '{safe_to_show(option, 60)}': {meant}{takes}"
     given = args[first:]
     if len(given) > len(by_position) and not any_number:
-        return f"{head} {_call(name, known)}, got {len(given)} arguments by position"
+        by_name = [p.name for p in known if p.kind == Parameter.KEYWORD_ONLY]
+        rest = f": by name are {', '.join(by_name)}" if by_name else ""
+        return f"{head} {_call(name, known)}, got {len(given)} arguments by position{rest}"
     twice = [option for option in by_position[: len(given)] if option in options]
     if twice:
         return f"{head} {_call(name, known)}, got {twice[0]} both by position and by name"
@@ -235,6 +250,13 @@ def _wrong(
     missing = [p.name for p in required if p.name in by_position[len(given) :] and p.name not in options]
     missing += [p.name for p in required if p.kind is Parameter.KEYWORD_ONLY and p.name not in options]
     return f"{head} {_call(name, known)}, got no {' and no '.join(missing)}"
+
+
+def _advise(name: str, option: str) -> str:
+    """Say how what another library's option does is done here, as a sentence of its own; nothing if that is unknown."""
+    from luxport.habits import advice_for_option  # mistakes alone need it
+
+    return advice_for_option(name, option)
 
 
 def did_you_mean(option: str, named: list[str]) -> str:

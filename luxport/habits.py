@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-__all__ = ["hint_for_attribute", "hint_for_name", "hint_for_option"]
+__all__ = ["advice_for_option", "hint_for_attribute", "hint_for_name", "hint_for_option"]
 
 _ROOMS = (
     "optimizers",
@@ -76,7 +76,6 @@ _NAMES = {
     "loadmodel": "porting.load_parameters",
     "predict": "test_mode, in y, _ = model(x, ps, luxport.test_mode(st))",
     **dict.fromkeys(("manual_seed", "set_random_seed", "PRNGKey"), "setup(seed, model), which takes JAX's keys, too"),
-    "tree_map": "tree.map",
     "tabulate": "summary",
     "destructure": "flatten",
     "gradient": "grad",
@@ -86,10 +85,24 @@ _NAMES = {
     "train": "training.fit",
     "gpu": "devices.gpu_device",
     "cpu": "devices.cpu_device",
-    "no_grad": "test_mode(st), as nothing is recorded outside luxport.grad",
     "optim": "optimizers",
     **dict.fromkeys(("nn", "nnx", "linen", "keras"), "layers: they stand in luxport itself"),
-    "functional": "ops",
+    **dict.fromkeys(("functional", "F"), "ops"),
+    "init": "initializers",
+    "Softmax": "ops.softmax, a function that a Chain takes as a layer",
+    **dict.fromkeys(("Concatenate", "concatenate"), 'Parallel("concat", ...), or luxport.BranchLayer for one input'),
+    "ZeroPadding": "ops.pad_zeros, or the padding= of Conv and the pools",
+    "TimeDistributed": "Dense, which takes every axis before the last as a batch",
+    "Masking": "LSTM(..., masked=True), which takes (x, mask)",
+    "Bidirectional": "BidirectionalRNN(cell), or luxport.LSTM(..., bidirectional=True)",
+    "SeparableConv": "Chain(DepthwiseConv(...), Conv((1, 1), ...))",
+    "lax": "transforms, and what is written once for all backends in luxport.ops",
+    "vmap": "jit of a model, whose inputs have a batch; jax.vmap and torch.vmap go through models as well",
+    "pmap": "distributed.data_parallel(state)",
+    "params": "setup(rng, model), which makes ps and st",
+    "reset": 'update_state(st, "carry", None)',
+    **dict.fromkeys(("tree_map", "tree_leaves"), "tree.map and luxport.tree.leaves"),
+    "no_grad": "test_mode(st), as nothing is recorded outside luxport.grad",
 }
 _WINDOWED = {
     **{name: name for name in ("ConvTranspose", "Conv", "MaxPool", "AdaptiveMaxPool", "BatchNorm", "InstanceNorm")},
@@ -130,6 +143,15 @@ _ATTRIBUTES = {
     "trainable": "luxport.freeze(model, ps, st, which=[...])",
     "zero_grad": "luxport.grad(loss)(ps) returns new gradients each time",
     "requires_grad_": "luxport.freeze(model, ps, st, which=[...])",
+    **dict.fromkeys(("modules", "named_modules", "named_children", "submodules"), "luxport.named_modules(model)"),
+    "device": "arrays have one: luxport.devices.get_device(ps)",
+    "dtype": "arrays have one: luxport.setup(..., dtype=) makes them",
+    "get_config": "repr(model) is what builds it again",
+    **dict.fromkeys(
+        ("register_forward_hook", "sow", "capture_intermediates"), "luxport.intermediate_outputs(model, x, ps, st)"
+    ),
+    **dict.fromkeys(("step", "minimize", "update"), "state, ps = luxport.optimizers.update(state, ps, gradients)"),
+    "apply_gradients": "luxport.training.apply_gradients(state, gradients)",
 }
 
 
@@ -139,6 +161,8 @@ def hint_for_name(package: str, name: str, known: Iterable[str]) -> str:
         return ""
     at_the_top = package in ("luxport", "luxport.layers")
     plain = name[:-2] if name[-2:] in ("1d", "2d", "3d", "1D", "2D", "3D") else name
+    if plain != name and plain in _NAMES:
+        return f": luxport.{_NAMES[plain]}"
     if plain != name and plain in _WINDOWED:
         return f": luxport.{_WINDOWED[plain]} has as many axes as its window, or as its input"
     here = f"{package.rpartition('.')[2]}.{name}"
@@ -170,6 +194,37 @@ _OPTIONS = {
     **dict.fromkeys(("key", "rng", "rngs", "seed"), "the keys of random numbers are in st, from luxport.setup"),
     "mutable": "the next state is what a call returns beside its output",
 }
+
+
+_TABLE = "(N, C, H, W), with channels on axis 1: move the axis of others. "
+_ADVICE = {
+    "batch_first": "a batch comes first unless time_major=True. ",
+    "return_sequences": "it returns all outputs; Recurrence(cell) only the last. ",
+    "data_format": f"images are {_TABLE}",
+    "BatchNorm.axis": f"inputs are {_TABLE}",
+    "input_shape": "sizes of inputs are in_dims or in_channels. ",
+    "mask_zero": "masks go beside the input, to LSTM(..., masked=True) or an attention. ",
+    **dict.fromkeys(
+        ("kernel_regularizer", "bias_regularizer", "l2"),
+        "luxport.optimizers.WeightDecay(lambda_) in an OptimizerChain, or AdamW. ",
+    ),
+    "weight_decay": "luxport.optimizers.AdamW(eta, beta, lambda_), or an OptimizerChain with WeightDecay. ",
+    **dict.fromkeys(
+        ("clipnorm", "global_clipnorm", "max_grad_norm"),
+        "luxport.optimizers.OptimizerChain(ClipGlobalNorm(1.0), Adam()). ",
+    ),
+    "amsgrad": "luxport.optimizers.AMSGrad. ",
+    "nesterov": "luxport.optimizers.Nesterov. ",
+    "validation_split": "validation= takes data of its own. ",
+    "train_step.lr": "a rate is in the rule, Adam(1e-3), and state.adjust(eta=...) changes it. ",
+    "static_argnums": "what is no array is static, or luxport.Static(value) is. ",
+    "static_argnames": "what is no array is static, or luxport.Static(value) is. ",
+}
+
+
+def advice_for_option(caller: str, name: str) -> str:
+    """Say how a function or layer does what an option of another library does; nothing if that is not known."""
+    return _ADVICE.get(f"{caller}.{name}") or _ADVICE.get(name, "")
 
 
 def hint_for_option(name: str) -> str:

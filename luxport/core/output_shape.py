@@ -66,7 +66,7 @@ def _abstract_inputs(shape: Any, dtype: str) -> Any:
     if any(isinstance(entry, (Mapping, tuple, list)) or is_array(entry) for entry in shape):
         return tuple(_abstract_inputs(entry, dtype) for entry in shape)
     if not all(isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in shape):
-        raise TypeError(f"output_shape expects ints as sizes, got {tuple(shape)}")
+        raise TypeError(f"output_shape expects ints as sizes, such as 1 for a batch, got {tuple(shape)}")
     if any(entry < 0 for entry in shape):
         raise ValueError(f"output_shape expects sizes of at least 0, got {tuple(shape)}")
     check_dtype_name(dtype)

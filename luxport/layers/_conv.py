@@ -65,7 +65,7 @@ class Conv(Convolution):
         if self.padding_mode not in get_args(PaddingMode):
             raise ValueError(
                 f"{name} expects padding_mode as one of {', '.join(get_args(PaddingMode))}, "
-                f"got {shown(self.padding_mode)}"
+                f"got {shown(self.padding_mode)}{': edge repeats borders' if self.padding_mode == 'replicate' else ''}"
             )
         windows = Windows.of(name, self.kernel, self.stride, self.padding, self.dilation)
         object.__setattr__(self, "_windows", windows)

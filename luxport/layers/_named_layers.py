@@ -32,6 +32,8 @@ class LayersByName:
     def __getitem__(self, key: int | str | slice) -> Any:
         if isinstance(key, str):
             return self.layers[key]
+        if isinstance(key, int) and not -len(self.layers) <= key < len(self.layers):
+            raise IndexError(f"{type(self).__name__} has {len(self.layers)} layers, got the position {key}")
         chosen = list(self.layers.items())[key]
         return self._part(dict(chosen)) if isinstance(key, slice) else chosen[1]  # type: ignore[arg-type]
 

@@ -14,9 +14,10 @@ from luxport.backend.dtypes import is_bool
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import ContainerLayer, WrapperLayer
 from luxport.core.input_checks import check_sizes, shape_of, shape_text
-from luxport.errors import LayerError
+from luxport.errors import LayerError, LayerIndexError
 from luxport.layers._recurrent_cells import RecurrentCell, outline
 from luxport.ops._recurrent import zero_masked
+from luxport.ops.indices import value_range
 from luxport.random import Rng
 from luxport.text import shown
 
@@ -33,7 +34,8 @@ class Recurrence(WrapperLayer):
     without a batch is a matrix.
 
     Where a step is masked out, the carry stays as it is and the output is zero; the last output is that of the last
-    step that counts. A carry to start from comes last in the input.
+    step that counts. A length beyond the sequence is an error where its value is at hand; a compiled program takes
+    it for all steps, and a negative one for none. A carry to start from comes last in the input.
 
     Args:
         cell: a `RecurrentCell`, such as `LSTMCell`
@@ -307,6 +309,13 @@ def _swap_time_and_batch(x: Array) -> Array:
     return namespace(x).permute_dims(x, (1, 0, *range(2, len(x.shape))))
 
 
+def _check_lengths(lengths: Array, steps: int | None) -> None:
+    """Expect lengths that the sequences have, if they are at hand; a compiled program takes more for all steps."""
+    seen = value_range(lengths)
+    if seen is not None and steps is not None and (seen[0] < 0 or seen[1] > steps):
+        raise LayerIndexError(f"expects lengths from 0 to {steps}, got {seen[0] if seen[0] < 0 else seen[1]}")
+
+
 def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
     """Return a flag for each step of each sample, (T, N) or (T,)."""
     xp = namespace(x, mask)
@@ -322,6 +331,7 @@ def _flags(mask: Array, x: Array, batch_first: bool) -> Array:
         raise LayerError(f"expects lengths {'()' if rank == 1 else '(N,)'} as its mask, got {shape_text(mask)}")
     if not same_shape(mask.shape, tuple(x.shape)[1:rank]):
         raise LayerError(f"expects a length for each sample of {shape_text(x)} as its mask, got {shape_text(mask)}")
+    _check_lengths(mask, x.shape[0])
     steps = x
     while len(steps.shape) > rank:
         steps = steps[..., 0]

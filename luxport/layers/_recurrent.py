@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import KW_ONLY, field
+from numbers import Real
 from typing import Any
 
 from luxport.core.anatomy import NamedLayers, Parameters, States
@@ -15,6 +16,7 @@ from luxport.layers._dropout import Dropout
 from luxport.layers._recurrence import BidirectionalRNN, Recurrence, join_input, split_input
 from luxport.layers._recurrent_cells import GateInitializer, GRUCell, GRUv3Cell, LSTMCell, RecurrentCell, RNNCell
 from luxport.ops import Activation, tanh
+from luxport.text import shown
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUv3"]
 
@@ -48,6 +50,8 @@ class _Levels(WrapperLayer):
             raise ValueError(f"{name} expects at least one layer, got num_layers=0")
         if self.num_layers > _MOST_LAYERS:
             raise ValueError(f"{name} expects at most {_MOST_LAYERS} layers, got num_layers={self.num_layers}")
+        if not isinstance(self.dropout, Real) or not 0 <= self.dropout <= 1:
+            raise ValueError(f"{name} expects dropout as a probability in [0, 1], got {shown(self.dropout)}")
         levels: dict[str, Layer] = {}
         for level in range(1, self.num_layers + 1):
             below = self.out_dims * (2 if self.bidirectional else 1)

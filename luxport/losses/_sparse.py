@@ -201,9 +201,12 @@ def _check(loss: str, y_hat: Array, y: Array, axis: int) -> tuple[Any, Array]:
     shape_of(y)
     xp = namespace(y_hat, y)
     if not is_floating(y_hat) or not dtype_name(y).startswith(("int", "uint")):
-        raise TypeError(
-            f"{loss} expects a floating y_hat and integers as y, got {dtype_name(y_hat)} and {dtype_name(y)}"
-        )
+        kinds = dtype_name(y_hat), dtype_name(y)
+        if is_floating(y) and not is_floating(y_hat):
+            cure = ": y_hat comes first"
+        else:
+            cure = f": rows of probabilities are for {loss.removeprefix('sparse_')}" if is_floating(y) else ""
+        raise TypeError(f"{loss} expects a floating y_hat and integers as y, got {kinds[0]} and {kinds[1]}{cure}")
     shape = list(y_hat.shape)
     if -len(shape) <= axis < len(shape):
         del shape[axis]

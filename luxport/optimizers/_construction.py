@@ -22,7 +22,14 @@ def explains_itself(kind: _Class) -> _Class:
     """Let a rule's class say in one line which argument is wrong: put it above the dataclass."""
     if "__init__" in vars(kind):
         kind.__init__ = _without_schedules(kind.__name__, kind.__init__)
+    type.__setattr__(kind, "__getattr__", _say_what_is_missing)
     return kind
+
+
+def _say_what_is_missing(rule: Any, name: str) -> Any:
+    from luxport.habits import hint_for_attribute  # mistakes alone need it
+
+    raise AttributeError(f"{type(rule).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
 
 
 def check_rule(given: Any) -> None:

@@ -117,6 +117,10 @@ def fit(
         if checkpoint is None:
             raise ValueError("fit expects a folder as checkpoint to resume from, got None")
         state = place.restore(checkpoint, state)
+    if metrics is not None and not isinstance(metrics, Mapping):
+        raise TypeError(
+            f'fit expects metrics as functions by name, such as {{"accuracy": accuracy}}, got {shown(metrics)}'
+        )
     history, number = place.history, place.steps
     with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
         for epoch in range(place.epochs + 1, epochs + 1):

@@ -152,6 +152,11 @@ class TrainState(_Fields):
         """The layer that is trained."""
         return self.program.value.model
 
+    def __getattr__(self, name: str) -> Any:
+        from luxport.habits import hint_for_attribute  # mistakes alone need it
+
+        raise AttributeError(f"{type(self).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
+
     def replace(self, **entries: Any) -> TrainState:
         """Return the state with other entries.
 

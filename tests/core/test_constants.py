@@ -36,6 +36,7 @@ def test_each_constant_has_its_program(backend):
 
     wraps = [
         (lambda value: value, lambda value: value),
+        (lambda value: complex(0.0, value), lambda value: value.imag),
         (Static, lambda static: static.value),
         (lambda value: Static(("a", (value,))), lambda static: static.value[1][0]),
         (lambda value: Static(Held(value)), lambda static: static.value.value),

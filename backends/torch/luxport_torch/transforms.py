@@ -283,7 +283,7 @@ def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
                 place = _find_negative_zeros(entry, place, found)
     elif kind is Static:
         place = _find_in_constant(value.value, place, found)
-    elif kind is float:
+    elif kind is float or kind is complex:
         place = _find_in_constant(value, place, found)
     return place
 
