@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
@@ -12,9 +12,8 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import bool_dtype
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_floating, shape_of
-from luxport.core.layer import Layer
 from luxport.errors import LayerTypeError
-from luxport.layers._function_layers import NoOpLayer
+from luxport.layers._random_layer import RandomLayer, check_strength, make_generator
 from luxport.random import Rng
 from luxport.text import shown
 from luxport.tree.static import Static
@@ -22,22 +21,14 @@ from luxport.tree.static import Static
 __all__ = ["AlphaDropout", "Dropout", "VariationalHiddenDropout"]
 
 
-class _AlongAxes(Layer):
+class _AlongAxes(RandomLayer):
     """What `Dropout` and `VariationalHiddenDropout` share: a probability, and axes along which the mask varies."""
 
     p: float
     axes: int | tuple[int, ...] | None = None
 
-    def __new__(cls, /, *args: Any, **options: Any) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped; `__init__` refuses wrong options."""
-        p = args[0] if args else options.get("p")
-        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
-
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return self.p, self.axes
-
     def __post_init__(self) -> None:
-        _check_p(self)
+        check_strength(self, "a probability in [0, 1]", 1.0, bound_too=True)
         _check_axes(self)
 
 
@@ -68,10 +59,6 @@ class Dropout(_AlongAxes):
     ((1, 2, 2, 2), 1)
     """
 
-    def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Draw a key; training is on."""
-        return {"rng": make_generator(rng), "training": Static(True)}
-
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Draw a mask and apply it, or pass x on."""
         key, counter, training = st["rng"]["key"], st["rng"]["counter"], st["training"]
@@ -82,7 +69,7 @@ class Dropout(_AlongAxes):
         return y, {"rng": {"key": key, "counter": counter + 1}, "training": training}
 
 
-class AlphaDropout(Layer):
+class AlphaDropout(RandomLayer):
     """Dropout that keeps mean 0 and variance 1, for networks of `selu`, in training.
 
     Each entry becomes the limit of `selu` with probability p; then all are scaled and shifted, see
@@ -107,20 +94,8 @@ class AlphaDropout(Layer):
 
     p: float
 
-    def __new__(cls, /, *args: Any, **options: Any) -> Any:
-        """Return a `NoOpLayer` if nothing is ever dropped; `__init__` refuses wrong options."""
-        p = args[0] if args else options.get("p")
-        return NoOpLayer() if isinstance(p, Real) and p == 0 else super().__new__(cls)
-
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return (self.p,)
-
     def __post_init__(self) -> None:
-        _check_p(self)
-
-    def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Draw a key; training is on."""
-        return {"rng": make_generator(rng), "training": Static(True)}
+        check_strength(self, "a probability in [0, 1]", 1.0, bound_too=True)
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Draw a mask and apply it, or pass x on."""
@@ -178,16 +153,6 @@ class VariationalHiddenDropout(_AlongAxes):
         return y, kept | {"update_mask": xp.zeros_like(counter, dtype=bool_dtype(xp))}
 
 
-def _check_p(layer: Any) -> None:
-    """Check the probability that a layer is built with, and make it a float."""
-    name = type(layer).__name__
-    if isinstance(layer.p, bool) or not isinstance(layer.p, Real):
-        raise TypeError(f"{name} expects a probability in [0, 1], got {shown(layer.p)}")
-    if not 0 <= float(layer.p) <= 1:
-        raise ValueError(f"{name} expects a probability in [0, 1], got {shown(layer.p)}")
-    object.__setattr__(layer, "p", float(layer.p))
-
-
 def _check_axes(layer: Any) -> None:
     """Check the axes that a layer is built with, and make them a tuple if there are any."""
     name, axes = type(layer).__name__, layer.axes
@@ -205,8 +170,3 @@ def _check_inexact(x: Array) -> None:
     shape_of(x)
     if "float" not in (dtype := dtype_name(x)) and "complex" not in dtype:
         raise LayerTypeError(f"expects a floating or complex input, got {dtype}")
-
-
-def make_generator(rng: Rng) -> dict[str, Any]:
-    """Make the part of a state from which a layer draws: a key of its own, and how often it has drawn."""
-    return {"key": rng.key(), "counter": np.zeros((), np.int32)}
