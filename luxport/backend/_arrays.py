@@ -1,4 +1,4 @@
-"""New arrays, and what can be asked of those that there are."""
+"""Making arrays from values, and asking arrays for their namespace, device and kind of numbers."""
 
 from __future__ import annotations
 

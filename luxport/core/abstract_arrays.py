@@ -425,14 +425,14 @@ def _strict_kind(dtype: Any, kind: Any) -> bool:
 
 
 class AbstractRng(Rng):
-    """The host generator's stand-in whose draws have no values: those of one layer are the same wherever it stands."""
+    """Stands in for the host's generator, and draws shapes without values; a layer that occurs twice is asked once."""
 
     def __init__(self) -> None:
         super().__init__(0)
         self._drawn: dict[tuple[int, str], tuple[Any, Any]] = {}
 
     def once(self, layer: Any, method: str) -> Any:
-        """Describe a layer's initial values, once however often it stands in others."""
+        """Describe a layer's initial values; a layer that occurs in several places is asked once."""
         if (id(layer), method) not in self._drawn:
             self._drawn[id(layer), method] = layer, getattr(layer, method)(self)
         return self._drawn[id(layer), method][1]

@@ -78,7 +78,7 @@ class NamedLayers(Mapping[str, Any]):
 
 
 def expect_no_layer(function: str, ps: Any) -> None:
-    """Expect parameters where somebody from another library would give the model, which there has them inside.
+    """Refuse a model where parameters are expected: in other libraries a model holds its parameters.
 
     Raises: TypeError
     """

@@ -16,7 +16,7 @@ from luxport.core.entries import check_entries, find_wrong_entry, fits
 from luxport.errors import LayerError, LayerTypeError, Place
 from luxport.text import kind_of, make_printable, safe_to_show
 
-__all__ = ["locate_errors", "retold", "says_where"]
+__all__ = ["locate_errors", "retell", "mark_located"]
 
 _ABSENT: Any = object()
 _PLACE = "luxport_place"
@@ -138,13 +138,13 @@ def _note_place(error: Exception, layer: Any, ps: Any) -> None:
         return
 
 
-def says_where(error: Exception) -> Exception:
+def mark_located(error: Exception) -> Exception:
     """Mark an error whose line names the place already."""
     vars(error)[_PLACE] = None
     return error
 
 
-def retold(detail: str, error: Exception) -> LayerTypeError:
+def retell(detail: str, error: Exception) -> LayerTypeError:
     """Return an error of one line in place of a longer one of a framework, from the same place in the model."""
     told = LayerTypeError(detail)
     told.place = vars(error).get(_PLACE) or told.place

@@ -15,7 +15,7 @@ from luxport.backend import (
 )
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.error_location import retold
+from luxport.core.error_location import retell
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer, check_layer, is_array
 from luxport.core.modes import test_mode
@@ -48,7 +48,7 @@ def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> A
     except Exception as error:
         if isinstance(error, LayerError) or AbstractArray.__name__ not in str(error):
             raise
-        raise retold(
+        raise retell(
             "runs on an array without values here, which a function of another library does not take: give it "
             "luxport's own, such as luxport.relu",
             error,

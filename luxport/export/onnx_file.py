@@ -14,7 +14,7 @@ from luxport import tree
 from luxport.backend import check_dtype_name, dtype_name, find_owner, get_backend, to_numpy
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.core.anatomy import Parameters, States
-from luxport.core.error_location import retold
+from luxport.core.error_location import retell
 from luxport.core.layer import Layer, check_layer
 from luxport.core.modes import test_mode
 from luxport.errors import LayerError
@@ -113,7 +113,7 @@ def to_onnx(
         except LayerError:
             raise
         except Exception as error:
-            raise retold(_cause(error), error) from error
+            raise retell(_cause(error), error) from error
 
     return backend.export(
         program,

@@ -13,7 +13,7 @@ from luxport.call_arguments import says_what_it_takes
 from luxport.core.abstract_arrays import AbstractArray
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
-from luxport.core.error_location import says_where
+from luxport.core.error_location import mark_located
 from luxport.core.initial_values import abstract_values, initial_parameters, initial_states
 from luxport.core.layer import Layer
 from luxport.core.surgery import layer_map
@@ -140,6 +140,6 @@ def _look(x: Array, *, infinities: bool, verb: str, place: str, where: str) -> N
         for n in x.shape:
             size *= int(n)
         kind = "NaN or infinite" if infinities else "NaN"
-        raise says_where(
+        raise mark_located(
             FloatingPointError(f"{where} {verb} {count} {kind} of {size} {'entry' if size == 1 else 'entries'} {place}")
         )

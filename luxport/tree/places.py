@@ -1,4 +1,4 @@
-"""Trees in which dicts occur many times: a few of them can stand for more leaves than can be walked through."""
+"""Trees that hold one dict in many places: a few dicts can stand for more leaves than there is time to visit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_PLACES = 1_000_000
 
 
 def check_size(function: str, tree: Any) -> None:
-    """Refuse a tree with more entries than can be walked through: each dict and sequence is looked at once.
+    """Refuse a tree with more entries than there is time to visit; each dict and sequence is counted once.
 
     Raises: ValueError
     """
