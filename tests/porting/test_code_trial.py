@@ -36,6 +36,12 @@ TAKEN = {
     "tokens": (TOKENS, "(2, 5) of ints -> (2, 5, 2)"),
     "tokens and an array": (MIXED, "((2, 5) of ints, (2, 5, 6)) -> (2, 5, 4)"),
     "a tuple in the head": (CROSS, "((2, 5, 8), (2, 5, 8)) -> (2, 5, 8)"),
+    "two inputs, of which one is two": (
+        "struct M; a; b; end\nfunction (m::M)(h, x)\nl, r = x\nm.a(h) .+ m.b(l) .* m.a(r)\nend\n"
+        "M() = M(Dense(3 => 4), Dense(5 => 4))", "((2, 3), ((2, 5), (2, 3))) -> (2, 4)"),
+    "matrices of one's own": (
+        "struct M; W; b; end\n(m::M)(x) = m.W * x .+ m.b\nM(n) = M(randn(Float32, 4, n), zeros(4))\nm = M(3)",
+        "(2, 3) -> (2, 4)"),
     "an image whose side a Dense tells": (
         "m = Chain(Conv((5, 5), 1 => 2), Flux.flatten, Dense(2 * 15 * 15 => 3))", "(2, 1, 19, 19) -> (2, 3)"),
     "sizes in place": (

@@ -120,6 +120,8 @@ class _Search:
         counts = self._counts(pool)
         for count in counts:
             yield from _by_likeness(pool, count)
+        for one, other, third in itertools.product(pool[:7], repeat=3):  # one of two that is itself of two
+            yield one, (other, third)
 
     def _counts(self, pool: list[Whole]) -> list[int]:
         """Return how many inputs there may be: as many as it says itself, or some."""
@@ -194,12 +196,13 @@ class _Weight:
 def _weights(model: luxport.Layer, ps: Any) -> list[_Weight]:
     layers = dict(luxport.named_modules(model))
     found = []
-    for path, leaf in luxport.tree.leaves_with_path(ps):
-        if path[-1] in ("weight", "weight_ih") and leaf.ndim > 1:
-            around = [layers[path[:end]] for end in range(len(path)) if path[:end] in layers]
-            kinds = [name for kinds, name in _KINDS.items() if any(isinstance(one, kinds) for one in around)]
-            kind = kinds[0] if kinds else ""
-            found.append(_Weight(path[0], tuple(leaf.shape), kind))
+    leaves = [(path, leaf) for path, leaf in luxport.tree.leaves_with_path(ps) if leaf.ndim > 1]
+    named = [(path, leaf) for path, leaf in leaves if path[-1] in ("weight", "weight_ih")]
+    for path, leaf in named or leaves:  # matrices of one's own have any names
+        around = [layers[path[:end]] for end in range(len(path)) if path[:end] in layers]
+        kinds = [name for kinds, name in _KINDS.items() if any(isinstance(one, kinds) for one in around)]
+        kind = kinds[0] if kinds else ""
+        found.append(_Weight(path[0], tuple(leaf.shape), kind))
     return found
 
 

@@ -169,7 +169,7 @@ class _Values:
         return (yield from self._type(julia.without_main(path[:-1]), path[-1], doc, []))
 
     def anonymous(self, doc: Document) -> _Making:
-        typename = doc.get("typename")
+        typename: Any = doc.get("typename")
         data = typename.get("data") if isinstance(typename, Document) else None
         name = (yield data[1]) if isinstance(data, list) and len(data) > 1 else None
         if not isinstance(name, julia.Symbol):
