@@ -142,8 +142,13 @@ def test_layers_of_lux(julia, expected):
 def test_recurrent_layers_follow_the_version_of_flux():
     source = "using Flux\nmodel = Chain(LSTM(5 => 8), Dense(8 => 5))"
     cell = luxport.LSTMCell(5, 8, use_recurrent_bias=False)
-    stepping = luxport.Chain(luxport.StatefulRecurrentCell(cell), luxport.Dense(8, 5))
+    # Until 0.14 the fields of a cell, its initial state among them, are all parameters (src/layers/recurrent.jl).
+    trained = luxport.LSTMCell(5, 8, use_recurrent_bias=False, train_state=True, train_memory=True)
+    stepping = luxport.Chain(luxport.StatefulRecurrentCell(trained), luxport.Dense(8, 5))
     assert ported(source, flux=(0, 14))["model"] == stepping
+    assert luxport.parameter_length(stepping) == 4 * (5 * 8 + 8 * 8 + 8) + 2 * 8 + 45
+    for old, count in (("GRU(5, 8)", 3 * (40 + 64 + 8) + 8), ("RNN(5, 8)", 40 + 64 + 8 + 8)):
+        assert luxport.parameter_length(ported(f"using Flux\nmodel = {old}")["model"]) == count
     assert ported(source + "\n", flux=(0, 16))["model"][0] == luxport.Recurrence(cell, return_sequence=True)
     assert len(translate(source).holes) == 1  # which of the two is not known
     # the character RNN of the model zoo resets between sequences, as Flux only did while layers remembered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from luxport.porting.translate.options import BIAS, exactly, in_out, is_pair, options_of
@@ -33,6 +34,9 @@ def _cell(name: str) -> Builder:
             options.setdefault("init_recurrent_weight", options["init_weight"])
         if here.source.dialect == "flux" and name != "GRUv3Cell":
             options["use_recurrent_bias"] = Code("False", "flag")
+        if here.source.dialect == "flux" and here.source.flux is not None and here.source.flux < (0, 15):
+            # Until 0.14 a cell's initial state is one of its parameters.
+            options |= dict.fromkeys(_TRAINED if name == "LSTMCell" else _TRAINED[:1], Code("True", "flag"))
         activation = [here.activation(node) for node in rest if last_name(node) != "tanh"]
         return call(f"luxport.{name}", [*sizes, *activation], options)
 
@@ -46,6 +50,8 @@ def _recurrent(name: str) -> Builder:
         if here.source.dialect != "flux":
             raise Unported(f"{name} is a layer of Flux alone: begin the file with `using Flux`")
         state = given.named.pop("return_state", None)
+        if here.source.flux is None and state is None and not (given.positional and is_pair(given.positional[0])):
+            here = replace(here, source=replace(here.source, flux=(0, 14)))  # which a pair replaced
         cell = _cell(f"{name}Cell")(here, given)
         if here.source.flux is None and state is None and is_pair(given.positional[0]):
             raise Unported(
@@ -104,6 +110,7 @@ def _bidirectional(here: Scope, given: Arguments) -> Code:
     return call("luxport.BidirectionalRNN", cells, options)
 
 
+_TRAINED = ("train_state", "train_memory")
 _INITIAL = {
     "init_weight": ("init", "init_weight", "init_kernel"),
     "init_recurrent_weight": ("init_recurrent_weight", "init_recurrent_kernel"),
