@@ -81,7 +81,7 @@ def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
 
 @says_what_it_takes
 def synchronize(values: tree.Tree, *, root: int = 0) -> tree.Tree:
-    """Return the tree of one process in all of them: arrays, and Python's numbers; what is neither stays.
+    """Return the tree of one process in all of them: arrays, and Python's bool, int and float; all else stays.
 
     It is what makes parameters, states and a `TrainState` the same everywhere before the first step.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from luxport import tree
+from luxport.backend import find_owner
 from luxport.call_arguments import built_in_own_words
 from luxport.distributed._engine import current
+from luxport.errors import LayerTypeError
 from luxport.training._batching import first_size
 
 __all__ = ["DistributedDataContainer"]
@@ -23,8 +25,8 @@ class DistributedDataContainer:
         data: an array, or a tree of arrays with one first size: the same in every process
 
     Shapes: data (N, *a) -> share (ceil(N / total_workers()), *a), the last one (what is left, *a)
-    Raises: ValueError if the arrays have not one first size, or if a process would get nothing; DistributedError before
-            `initialize`
+    Raises: LayerTypeError for what is no array; ValueError if the arrays have not one first size, or if a process would
+            get nothing; DistributedError before `initialize`
     Source: Lux.jl ``DistributedUtils.DistributedDataContainer``, axes reversed
 
     >>> import numpy as np
@@ -38,6 +40,10 @@ class DistributedDataContainer:
 
     def __init__(self, data: tree.Tree) -> None:
         world = current("DistributedDataContainer").world
+        for path, leaf in tree.leaves_with_path(data):
+            if find_owner(type(leaf)) is None:
+                place = f" at {'.'.join(path)}" if path else ""
+                raise LayerTypeError(f"expects arrays, got {type(leaf).__name__}{place}", culprit=type(self).__name__)
         size = first_size("DistributedDataContainer", data)
         length = -(-size // world.size)
         begins = [min(part * length, size) for part in range(world.size + 1)]

@@ -14,7 +14,9 @@ from luxport.core.surgery import layer_map
 from luxport.distributed._batch_norm import synchronize_layer
 from luxport.distributed._collectives import attempt, begin_agreement, expect_agreement, expect_own, synchronize
 from luxport.distributed._engine import Session, current
+from luxport.distributed._optimizer import DistributedOptimizer
 from luxport.errors import shape_text
+from luxport.optimizers._rule import Compound, Rule
 from luxport.random import fold_in
 from luxport.training._state import TrainState
 from luxport.transforms._transforms import jit as compile_program
@@ -46,8 +48,9 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
         state: what `TrainState.create` made, with a plain rule
         sync_batch_norm: whether BatchNorm normalizes by the statistics of all processes' batches
 
-    Raises: DistributedError before `initialize`, and from `train_step` as `allreduce` does: also where batches or
-            options are not the same in every process; ValueError from a compiled step with `sync_batch_norm` where
+    Raises: DistributedError before `initialize`, and as `allreduce` does: also where rules or parameters, and in
+            `train_step` batches or options, are not the same in every process; ValueError for a `DistributedOptimizer`,
+            which would average once more; ValueError from a compiled step with `sync_batch_norm` where
             arrays are moved between programs, that is on PyTorch's engine and MPI
 
     >>> import luxport
@@ -59,10 +62,19 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     >>> loss, _, state = training.train_step(luxport.losses.MSELoss(), (x, x), state, jit=False)
     >>> distributed.shutdown()
     """
-    current("data_parallel")
+    session = current("data_parallel")
     if not isinstance(state, TrainState):
         raise TypeError(f"data_parallel expects a TrainState, got {type(state).__name__}")
     state.expect_kept()
+    rules = [_rule_text(group.rule.value) for group in state.opt_state.groups]
+    if any([DistributedOptimizer.__name__ in text for text in rules]):
+        raise ValueError(
+            f"data_parallel averages gradients itself, and expects a plain rule, got {', '.join(rules)}: "
+            "TrainState.create(model, rule) without DistributedOptimizer"
+        )
+    if session.world.size > 1:
+        told = "\n".join([f"data_parallel sync_batch_norm={sync_batch_norm}", *[f"the rule {text}" for text in rules]])
+        expect_agreement("data_parallel", session, _described("data_parallel", session, told, (), state))
     program = state.program.value
     model = program.model
     if sync_batch_norm:
@@ -145,7 +157,7 @@ class DataParallel:
             return program
 
         def step(data: Any, state: TrainState) -> Any:
-            look.begin(begin_agreement("train_step", session, _described(session, told, data, state)))
+            look.begin(begin_agreement("train_step", session, _described("train_step", session, told, data, state)))
             try:
                 return attempt("train_step", session, lambda: program(data, state), session.engine.late_failures)
             finally:
@@ -304,12 +316,18 @@ def _together(
     return tree.map(put, whole)
 
 
-def _described(session: Session, told: str, data: Any, state: TrainState) -> list[str]:
+def _rule_text(rule: Rule) -> str:
+    """Name a rule and those within."""
+    inner = [_rule_text(one) for one in rule.inner_rules] if isinstance(rule, Compound) else []
+    return type(rule).__name__ + (f"({', '.join(inner)})" if inner else "")
+
+
+def _described(caller: str, session: Session, told: str, data: Any, state: TrainState) -> list[str]:
     described = [told]
     for name, values in (("data", data), ("parameter", state.ps)):
         for path, leaf in tree.leaves_with_path(values):
             owner = find_owner(type(leaf))
             if owner is not None:
-                expect_own("train_step", session, owner, path)
+                expect_own(caller, session, owner, path)
                 described.append(f"{name} {'.'.join(path)} {dtype_name(leaf)} {shape_text(leaf)}")
     return described

@@ -14,7 +14,7 @@ import numpy as np
 
 import luxport
 from luxport import distributed, tree
-from luxport.optimizers import Momentum
+from luxport.optimizers import Descent, Momentum
 from luxport.training import TrainState, restore, save_checkpoint, train_step
 
 BATCH, STEPS = 4, 20
@@ -182,6 +182,13 @@ def stepping_out(backend: str, timeout: float) -> None:
     data = batches(distributed.total_workers(), 1)
     x, y = part(data, 0, backend, rank)
     state = distributed.data_parallel(TrainState.create(model_with(), Momentum(0.05), 0, backend=backend))
+    rule = Momentum(0.05) if rank == 1 else Descent(0.05)
+    try:
+        distributed.data_parallel(TrainState.create(model_with(), rule, 0, backend=backend))
+    except distributed.DistributedError as error:
+        expect("rank 0 has the rule Descent, rank 1 has the rule Momentum" in str(error), error)
+    else:
+        expect(False, "nothing was said of other rules")
     less = (x[1:], y[1:]) if rank == 1 else (x, y)
     named = (x, {"y": y}) if rank == 1 else (x, y)
     calls = {

@@ -125,6 +125,9 @@ def share_of_nothing() -> Any:
 
 
 F32 = np.ones(2, np.float32)
+AVERAGING = luxport.optimizers.OptimizerChain(
+    luxport.optimizers.ClipNorm(1.0), distributed.DistributedOptimizer(luxport.optimizers.Descent(0.1))
+)
 WRONG: dict[str, Any] = {
     "initialize expects an engine among auto, jax, torch, tf, mpi, local, got 'nccl'": lambda: distributed.initialize(
         "nccl"
@@ -141,6 +144,10 @@ WRONG: dict[str, Any] = {
     ),
     "DistributedDataContainer has 2 samples, got the index 2": lambda: distributed.DistributedDataContainer(F32)[2],
     "rank 3 would have none": share_of_nothing,
+    "DistributedDataContainer expects arrays, got int at 0": lambda: distributed.DistributedDataContainer([1, 2]),
+    "expects a plain rule, got OptimizerChain(ClipNorm, DistributedOptimizer(Descent)): Train": lambda: (
+        distributed.data_parallel(TrainState.create(luxport.Dense(1, 1), AVERAGING, backend="torch"))
+    ),
     "data_parallel expects a TrainState, got dict": lambda: distributed.data_parallel(cast("Any", {})),
 }
 

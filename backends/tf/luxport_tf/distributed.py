@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import math
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -102,6 +103,9 @@ def _start_server(world: World, places: list[str], timeout: float) -> None:
         )
     )
     own.ensure_initialized()
+    if threading.current_thread() is threading.main_thread():
+        # TensorFlow has taken it for a notice to its own strategies, and the process would live on.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 
 
 _sessions = itertools.count()
