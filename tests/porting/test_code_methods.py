@@ -548,3 +548,30 @@ def test_a_container_whose_names_are_computed_has_a_key_for_each():
     hidden = x @ ps["layer1"]["weight"] + ps["layer1"]["bias"]
     want = 2 * (hidden @ ps["layer2"]["weight"] + ps["layer2"]["bias"])
     np.testing.assert_allclose(five(x, ps, st)[0], want, rtol=1e-5)
+
+
+TYPED = """
+using Lux
+struct Net{A, B} <: Lux.AbstractLuxContainerLayer{(:a, :b)}
+    n::Int
+    a::A
+    b::B
+end
+function Net(n)
+    a, b = Dense(n => n), Dense(n => 2)
+    return Net{typeof(a), typeof(b)}(n, a, b)
+end
+function (m::Net)(x, ps, st)
+    y, st_a = m.a(x, ps.a, st.a)
+    z, st_b = m.b(y, ps.b, st.b)
+    return z .* m.n, (a = st_a, b = st_b)
+end
+"""
+
+
+def test_a_constructor_for_types_takes_all_fields():
+    net = execute(TYPED)["Net"](3)
+    assert (net.n, luxport.parameter_length(net)) == (3, 12 + 8)
+    assert luxport.output_shape(net, (5, 3)) == (5, 2)
+    inner = TYPED.replace("b::B\n", "b::B\n    Net{A, B}(n, a, b) where {A, B} = new{A, B}(2n, a, b)\n", 1)
+    assert "a constructor for types that are given" in [hole.reason for hole in translate(inner).holes]

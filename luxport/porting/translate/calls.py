@@ -22,7 +22,7 @@ from luxport.porting.translate.parse import (
     parts,
     text,
 )
-from luxport.porting.translate.scope import Scope, device, rewritten
+from luxport.porting.translate.scope import Scope, device, rewritten, with_types
 from luxport.porting.translate.sequences import SEQUENCES, undefined
 from luxport.porting.translate.structs import Struct, constructor_of, is_new
 from luxport.porting.translate.tables import ACTIVATIONS, DEVICE_MAKERS, ELEMENTWISE
@@ -135,6 +135,8 @@ def called(here: Scope, node: Node) -> Code:
             return _part_called(here, callee, given)
     if is_new(function):
         return _new(here, given)
+    if (struct := with_types(here, function)) is not None and here.kinds.get(struct.name) == "builder":
+        return _of_all_fields(here, struct, given)
     own = function.type == "identifier" and name in here.kinds
     if name in here.source.structs and function.type == "identifier" and here.kinds.get(name) not in ("bound", "array"):
         return _constructed(here, here.source.structs[name], given)
@@ -161,6 +163,15 @@ def _new(here: Scope, given: Arguments) -> Code:
     if len(values) != len(here.making.fields) or any(value.text.startswith("*") for value in values):
         raise Unported("new with other than all fields")
     return call(here.making.python, *_fields(here.making, values), "layer")
+
+
+def _of_all_fields(here: Scope, struct: Struct, given: Arguments) -> Code:
+    """``Net{typeof(a), typeof(b)}(a, b)``, which no constructor of the file is."""
+    values = [_value(here, value) for value in given.positional]
+    given.only()
+    if struct.inner or len(values) != len(struct.fields) or any(value.text.startswith("*") for value in values):
+        raise Unported("a constructor for types that are given")
+    return call(struct.python, *_fields(struct, values), "layer")
 
 
 def _own(here: Scope, function: Node, name: str, given: Arguments) -> Code:

@@ -30,7 +30,7 @@ from luxport.porting.translate.writing import Code, call, group, python_name, re
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["Builder", "Scope", "Source", "Table", "device", "makes_layers", "rewritten"]
+__all__ = ["Builder", "Scope", "Source", "Table", "device", "makes_layers", "rewritten", "with_types"]
 
 Builder: TypeAlias = "Callable[[Scope, Arguments], Code]"
 """What builds a layer from the arguments of its constructor."""
@@ -302,6 +302,13 @@ def rewritten(here: Scope, node: Node, julia: str) -> Code:
     return code
 
 
+def with_types(here: Scope, function: Node) -> Struct | None:
+    """Return the struct whose constructor for given types ``Net{A, B}`` is, None if it is none of the file's."""
+    if function.type != "parametrized_type_expression":
+        return None
+    return here.source.structs.get(last_name(function.named_children[0]))
+
+
 def makes_layers(here: Scope, node: Node) -> bool:
     """Whether there is a constructor of layers anywhere in a node, or a function that makes some."""
     if node.type == "call_expression":
@@ -312,4 +319,6 @@ def makes_layers(here: Scope, node: Node) -> bool:
         return True
     if node.type in ("call_expression", "parametrized_type_expression") and is_new(node.named_children[0]):
         return True
+    if node.type == "call_expression" and (struct := with_types(here, node.named_children[0])) is not None:
+        return here.kinds.get(struct.name) == "builder"
     return any(makes_layers(here, child) for child in node.named_children)
