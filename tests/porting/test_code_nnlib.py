@@ -92,3 +92,25 @@ def test_layers_of_a_chain_by_their_places():
     b, states = luxport.BatchNorm(4)(a, ps["layers"]["layer_2"], second)
     np.testing.assert_allclose(y, np.concatenate([a, b], -1) @ ps["head"]["weight"] + ps["head"]["bias"], rtol=1e-5)
     np.testing.assert_allclose(after["layers"]["layer_2"]["running_mean"], states["running_mean"], rtol=1e-6)
+
+
+def test_roots():
+    ported = execute_in_flux("""
+    scaled(n, m) = Dense(n => m; init = kaiming_normal(gain = 0.5 * √(4 * n)))
+    of_features(x) = x ./ √size(x, 1)
+    of_each(x) = .√(abs.(x)) .+ √2 .* sqrt.(abs.(x))
+    """)
+    assert ported["scaled"](9, 2).init_weight == luxport.initializers.kaiming_normal(gain=0.5 * 6)
+    np.testing.assert_allclose(ported["of_features"](X), X / np.sqrt(5), rtol=1e-6)
+    np.testing.assert_allclose(ported["of_each"](X), (1 + np.sqrt(2)) * np.sqrt(np.abs(X)), rtol=1e-6)
+
+
+def test_layers_of_a_chain_by_their_names():
+    source = CHAINS.replace("layers[1]", "layers[:a]").replace("layers[2]", "layers[:b]")
+    net = execute_in_flux(source.replace("Chain(Dense", "Chain(a = Dense").replace("BatchNorm", "b = BatchNorm"))[
+        "Net"
+    ]()
+    ps, st = luxport.setup(0, net)
+    y, after = net(X[0, 0, :, :3], ps, st)
+    assert y.shape == (6, 2)
+    assert not np.array_equal(after["layers"]["b"]["running_mean"], st["layers"]["b"]["running_mean"])

@@ -82,6 +82,8 @@ def operator_called(here: Scope, node: Node) -> Code:
     """
     symbol, given = text(node.named_children[0]), arguments(node)
     given.only()
+    if symbol in ("√", ".√") and len(given.positional) == 1:
+        return _root(here, node, symbol, given.positional[0])
     values = [here.code(value) for value in given.positional]
     if symbol in ("+", "*") and here.mode != "build" and any(value.text.startswith("*") for value in values):
         if symbol == "+":
@@ -224,14 +226,18 @@ def _written_power(a: Code, b: Code) -> Code | None:
 def unary(here: Scope, node: Node) -> Code:
     """Return an operator with one side."""
     operator, inner = node.named_children
+    if text(operator) in ("√", ".√"):
+        return _root(here, node, text(operator), inner)
     return _sign(here, text(operator), here.code(inner))
+
+
+def _root(here: Scope, node: Node, symbol: str, inner: Node) -> Code:
+    return rewritten(here, node, f"sqrt{symbol.removesuffix('√')}({text(inner)})")
 
 
 def _sign(here: Scope, symbol: str, code: Code) -> Code:
     if symbol in ("!", ".!"):
         return opposite(here, symbol, code)
-    if symbol == "√" and code.kind == "number":
-        return call("math.sqrt", [code], None, "number")
     if symbol.removeprefix(".") not in ("-", "+") or code.kind not in ("number", "array", "unknown"):
         raise Unported(f"the operator {symbol}")
     return Code(f"{symbol.removeprefix('.')}{operand(code)}", code.kind, True)

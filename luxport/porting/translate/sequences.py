@@ -46,7 +46,9 @@ def _indexed(here: Scope, value: Code, entries: list[Node]) -> Code:
     if value.kind == "table":
         return Code(f"{operand(value)}[{here.code(entries[0]).text}]", "unknown")
     if entries[0].type == "quote_expression":
-        raise Unported("an index that is a name")
+        if value.kind != "bound":
+            raise Unported("an index that is a name")
+        return here.helper("item", [value, here.code(entries[0])]).of_kind("bound")
     where = place(here, entries[0])
     if value.kind == "sizes":
         return Code(f"{operand(value)}[{where}]", "sizes" if ":" in where else "number")
