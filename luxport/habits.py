@@ -90,7 +90,7 @@ _NAMES = {
     **dict.fromkeys(("functional", "F"), "ops"),
     "init": "initializers",
     "Softmax": "ops.softmax, a function that a Chain takes as a layer",
-    **dict.fromkeys(("Concatenate", "concatenate"), 'Parallel("concat", ...), or luxport.BranchLayer for one input'),
+    **dict.fromkeys(("Concatenate", "concatenate"), "Parallel(f, ...), whose function f joins what its layers return"),
     "ZeroPadding": "ops.pad_zeros, or the padding= of Conv and the pools",
     "TimeDistributed": "Dense, which takes every axis before the last as a batch",
     "Masking": "LSTM(..., masked=True), which takes (x, mask)",

@@ -25,8 +25,10 @@ def custom_vjp(
     """Return f with the gradient that two functions say, on every framework, eager and compiled, under `vmap` too.
 
     The frameworks' own transforms (`jax.grad`, `torch.autograd`, `torch.func`, `tf.GradientTape`) follow it as
-    `luxport.grad` does. A gradient of the gradient differentiates `forward` and `backward` as they are written.
-    Forward mode (`jvp`) has no rule in it. Backends that differentiate nothing run f.
+    `luxport.grad` does. A gradient of the gradient differentiates `forward` and `backward` as they are written; where
+    the rule is not the derivative of f, as that of a reversed gradient, PyTorch and TensorFlow take it again for f's
+    value, and JAX the derivative of `forward`. `luxport.jvp` follows the rule, by pulling back twice; the frameworks'
+    own forward modes have none. Backends that differentiate nothing run f.
 
     Args:
         f: from trees of arrays to a tree of arrays; what is no array in them is constant, and so is what f closes over

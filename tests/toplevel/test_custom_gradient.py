@@ -52,6 +52,14 @@ def test_gradient_and_the_gradient_of_it(backend, compiled):
     close(prepared(lp.grad(lambda x: total(first(x))))(on(backend)), -2 * np.sin(X))
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+def test_forward_mode_follows_the_rule(backend, compiled):
+    prepared = lp.jit if compiled else lambda f: f
+    y, tangent = prepared(lambda x, t: lp.jvp(lambda x: 3.0 * twice(x), (x,), (t,)))(on(backend), on(backend, X + 1))
+    close(y, 3 * np.sin(X))
+    close(tangent, 6 * np.cos(X) * (X + 1))
+
+
 def test_trees_constants_and_several_values(backend):
     def f(ps, n, name):
         return {"a": ps["w"] * n, "b": (ps["v"] ** 2, name)}

@@ -77,3 +77,8 @@ def test_several_backends():
     with pytest.raises(ValueError, match="numpy on cpu at a, torch on cpu at b: move them with a device or luxport.to"):
         lp.devices.get_device(mixed)
     assert lp.devices.get_device({"training": lp.Static(True), "carry": None}) is None
+
+
+def test_logical_devices_of_tensorflow_are_listed_before_it_starts(monkeypatch):
+    monkeypatch.setattr("tensorflow.config.get_logical_device_configuration", lambda device: [None, None])
+    assert [device.name for device in devices.list_devices("tf")][:2] == ["cpu", "cpu:1"]

@@ -203,7 +203,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "F": (lambda: lp.F, "luxport.ops"),
     "nn.init": (lambda: lp.init, "luxport.initializers"),
     "Softmax": (lambda: lp.Softmax, "luxport.ops.softmax, a function that a Chain takes"),
-    "Concatenate": (lambda: lp.Concatenate, 'luxport.Parallel("concat", ...)'),
+    "Concatenate": (lambda: lp.Concatenate, "luxport.Parallel(f, ...), whose function f joins"),
     "ZeroPadding2D": (lambda: lp.ZeroPadding2D, "luxport.ops.pad_zeros"),
     "TimeDistributed": (lambda: lp.TimeDistributed, "every axis before the last as a batch"),
     "Masking": (lambda: lp.Masking, "LSTM(..., masked=True)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -57,10 +58,27 @@ def _separate(gradient: Any) -> Any:
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `jax.jvp`."""
+    """Differentiate by `jax.jvp`; by `jax.vjp` twice around a `custom_vjp`, which has no rule for the other."""
     kept = _Kept(f, primals)
-    y, tangent = jax.jvp(kept, primals, tangents)
+    token = _pushing.set(True)
+    try:
+        y, tangent = jax.jvp(kept, primals, tangents)
+    except _NoForwardRuleError:
+        _pushing.set(False)
+        # A cotangent that is pulled back is linear in it: the gradient of that is the product with the Jacobian itself.
+        y, pull = jax.vjp(kept, *primals)
+        _, push = jax.vjp(pull, jax.tree.map(xp.zeros_like, y))
+        (tangent,) = push(tuple(tangents))
+    finally:
+        _pushing.reset(token)
     return as_given(y, kept.order), as_given(tangent, kept.order)
+
+
+_pushing: ContextVar[bool] = ContextVar("luxport_jax_pushing", default=False)
+
+
+class _NoForwardRuleError(Exception):
+    """A `jvp` hears that there is a gradient of its own in its function."""
 
 
 class _Kept:
@@ -106,6 +124,8 @@ def stop_gradient(array: Any) -> Any:
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     """Differentiate by `jax.custom_vjp`."""
+    if _pushing.get():
+        raise _NoForwardRuleError
     call = CustomCall(rule, args)
     program = jax.custom_vjp(call.value)
 

@@ -52,13 +52,23 @@ def from_dlpack(array: Any, *, share: bool) -> Any:
 
 def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …"""
-    return ["cpu"] + [f"gpu:{i}" for i, _ in enumerate(tf.config.list_physical_devices("GPU"))]
+    # Not the list of logical devices: that starts TensorFlow, after which they cannot be configured.
+    parts = tf.config.get_logical_device_configuration
+    counts = [
+        (kind, sum([len(parts(device) or [device]) for device in tf.config.list_physical_devices(kind)]))
+        for kind in ("CPU", "GPU")
+    ]
+    return [_device_name(kind.lower(), i) for kind, count in counts for i in range(count)]
+
+
+def _device_name(kind: str, index: int) -> str:
+    return "cpu" if kind == "cpu" and index == 0 else f"{kind}:{index}"
 
 
 def device_of(array: Any) -> str:
     """Name a tensor's device."""
     kind, _, index = array.device.rpartition("device:")[2].lower().partition(":")
-    return "cpu" if kind in ("", "cpu") else f"{kind}:{index}"
+    return _device_name(kind or "cpu", int(index or 0))
 
 
 def _device(name: str) -> str:

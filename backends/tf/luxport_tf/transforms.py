@@ -88,7 +88,7 @@ _direction: ContextVar[str] = ContextVar("luxport_tf_direction", default="")
 
 
 class _NestedJvpError(Exception):
-    """The outermost `jvp` hears that there is one inside it."""
+    """The outermost `jvp` hears that there is one inside it, or a gradient of its own."""
 
 
 def _jvp_by_tapes(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -139,6 +139,8 @@ def stop_gradient(array: Any) -> Any:
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
     """Differentiate by `tf.custom_gradient`."""
     call = CustomCall(rule, args)
+    if _direction.get() == "forward":  # where TensorFlow would follow f itself without a word
+        raise _NestedJvpError
 
     @tf.custom_gradient
     def program(*arrays: Any) -> Any:

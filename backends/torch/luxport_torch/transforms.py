@@ -143,10 +143,18 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 @_tracked
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `torch.func.jvp`; compiled, by `torch.func.vjp` twice: nested, the other ends the process."""
+    """Differentiate by `torch.func.jvp`; compiled, by `torch.func.vjp` twice: nested, the other ends the process.
+
+    A `custom_vjp` has a rule for the second way alone.
+    """
     if torch.compiler.is_compiling():
         return _jvp_by_vjp(f, primals, tangents)
-    return torch.func.jvp(f, primals, tangents)  # type: ignore[return-value]
+    try:
+        return torch.func.jvp(f, primals, tangents)  # type: ignore[return-value]
+    except NotImplementedError as error:
+        if "custom autograd.Function" not in str(error):
+            raise
+        return _jvp_by_vjp(f, primals, tangents)
 
 
 def _jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
