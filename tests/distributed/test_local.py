@@ -254,6 +254,18 @@ def test_an_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not distributed.initialized()
 
 
+def test_a_group_of_pytorchs_is_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch.distributed as dist
+
+    start(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        with pytest.raises(distributed.DistributedError, match="its group is there already: leave that call out"):
+            distributed.initialize("torch")
+    finally:
+        dist.destroy_process_group()
+
+
 @pytest.mark.parametrize(("backend", "engine"), [("torch", "torch"), ("numpy", "mpi")])
 def test_auto_chooses_by_the_default_backend(backend: str, engine: str) -> None:
     with luxport.using(backend):

@@ -30,6 +30,11 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
     """
     if not dist.is_available():
         raise DistributedError("the engine torch needs torch.distributed, which this PyTorch is built without")
+    if dist.is_initialized():
+        raise DistributedError(
+            "initialize('torch') calls torch.distributed.init_process_group itself, and its group is there already: "
+            "leave that call out, or destroy_process_group() first"
+        )
     if not world.address:
         raise needs_a_place("torch")
     on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
