@@ -146,7 +146,12 @@ def _give_up(comm: Any) -> None:
     global _failed
     if not _failed:
         _failed = True
-        atexit.register(comm.Abort, 1)
+        atexit.register(_end_all, comm)
+
+
+def _end_all(comm: Any) -> None:
+    time.sleep(2)  # in which the others, who give up now, say what they miss
+    comm.Abort(1)
 
 
 def _by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
