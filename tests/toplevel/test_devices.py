@@ -81,4 +81,4 @@ def test_several_backends():
 
 def test_logical_devices_of_tensorflow_are_listed_before_it_starts(monkeypatch):
     monkeypatch.setattr("tensorflow.config.get_logical_device_configuration", lambda device: [None, None])
-    assert [device.name for device in devices.list_devices("tf")][:2] == ["cpu", "cpu:1"]
+    assert [device.name for device in lp.devices.list_devices("tf")][:2] == ["cpu", "cpu:1"]
