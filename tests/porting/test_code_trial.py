@@ -106,6 +106,10 @@ MADE_UP = {
     "struct B; l; end\n(b::B)(x) = b.l(x) .+ x\n"
     "B(width::Integer, depth) = B(Chain([Dense(width => width) for _ in 1:depth]...))":
         "B(8, 2), sizes made up: CompactLayer with 144 parameters, (2, 8) -> (2, 8)",
+    "joined(n::Int, connection::Function) = SkipConnection(Dense(n => n), connection)":
+        "joined(8, +), sizes made up: SkipConnection with 72 parameters, (2, 8) -> (2, 8)",
+    "head(n) = Chain(AdaptiveMeanPool((1, 1)), Flux.flatten, Dense(n => 3))":
+        "head(8), sizes made up: Chain with 27 parameters, (2, 8, 28, 28) -> (2, 3)",
     "around(net) = SkipConnection(net, +)":
         "around(Dense(8 => 8)), sizes made up: SkipConnection with 72 parameters, (2, 8) -> (2, 8)",
 }  # fmt: skip

@@ -47,6 +47,8 @@ def _name(node: Node) -> str:
 def _value(node: Node, of_channels: str) -> str:
     """Return what a parameter may be, by its type, or by its name."""
     name = _name(node).lower()
+    if re.search(r"connection|shortcut|fusion|combin|^merge", name):
+        return "+"
     if node.type == "typed_expression":
         kind = text(node.named_children[-1])
         for pattern, value in _BY_TYPE.items():

@@ -31,7 +31,9 @@ def models_of(translation: Translation) -> dict[str, luxport.Layer]:
     """
     module = sys.modules[_NAME] = ModuleType(_NAME)  # where dataclasses look for what they belong to
     calls = {f"own_call_{place}": call for place, call in enumerate(translation.own_calls, 1)}
-    python = "\n\n\n".join([translation.python, *(call.python for call in translation.own_calls)])
+    added = "\n\n\n".join(call.python for call in translation.own_calls)
+    imports = "".join(f"import {name}\n" for name in ("functools", "math", "operator") if f"{name}." in added)
+    python = f"{translation.python}\n\n{imports}\n\n{added}"
     there: set[str] = set()
     try:
         exec(compile(python.encode(), "ported.py", "exec"), vars(module))

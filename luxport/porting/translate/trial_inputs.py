@@ -191,6 +191,8 @@ class _Weight:
             side = math.isqrt(size // channels)
             if channels * side * side == size:
                 yield Whole((_BATCH, channels, side, side))
+        yield Whole((_BATCH, *self.shape))  # what is added to, or multiplied
+        yield Whole((_BATCH, size, *_SIZES[:1] * 2))  # of images whose means come first
 
 
 def _weights(model: luxport.Layer, ps: Any) -> list[_Weight]:
