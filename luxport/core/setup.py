@@ -17,6 +17,7 @@ from luxport.backend import (
     get_backend,
     load_present_backends,
 )
+from luxport.backend._precision import dtype_at
 from luxport.backend.memory import explain_memory
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.initial_values import initial_parameters, initial_states
@@ -42,7 +43,8 @@ def setup(
     their keys: these know their places.
 
     The values are drawn in float32 on the host and are the same on every backend; `dtype` converts those that
-    are floating. Without `backend` they go to the default one (see `luxport.default_backend`).
+    are floating, running statistics to float32 at least. Without `backend` they go to the default one (see
+    `luxport.default_backend`).
 
     A key of JAX stands for the seed that its words are (that of ``jax.random.key(0)`` is 0), and the arrays are JAX's
     then. Under `jax.vmap` and `jax.jit`, which show no words, the program calls the host as it runs:
@@ -77,7 +79,7 @@ def setup(
             value, name = np.asarray(value), f"{type(value).__name__}64"
         elif not is_array(value) and not isinstance(value, (np.generic, bool)):
             raise TypeError(f"setup expects arrays as initial values, got {name} at {'.'.join(path)}")
-        wanted = dtype if "float" in name or "complex" in name else None
+        wanted = dtype_at(path, dtype) if "float" in name or "complex" in name else None
         try:
             # Values that a layer of one's own makes with NumPy's defaults are in single precision, as all others.
             return owner.asarray(value, dtype=wanted or _SINGLE.get(name), device=device)

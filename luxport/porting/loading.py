@@ -13,6 +13,7 @@ import numpy as np
 import luxport
 from luxport import tree
 from luxport.backend import Backend, can, default_backend, get_backend
+from luxport.backend._precision import convert_once, dtype_at
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.layer import Layer
 from luxport.porting import julia
@@ -140,16 +141,16 @@ def _shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:
 def placed(values: Any, backend: str | Backend | None, device: str | None, dtype: str | None) -> Any:
     """Copy the arrays of a tree to a backend, floating ones in a dtype."""
     owner = default_backend() if backend is None else get_backend(backend)
-    known: dict[int, Any] = {}  # an array that is in several places is one array there, too
 
-    def place(value: Any) -> Any:
+    def place(path: tuple[str, ...], value: Any) -> Any:
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
-        if id(value) not in known:
-            known[id(value)] = owner.asarray(value, dtype=dtype if value.dtype.kind in "fc" else None, device=device)
-        return known[id(value)]
+        wanted = dtype_at(path, dtype) if value.dtype.kind in "fc" else None
+        return owner.asarray(value, dtype=wanted, device=device)
 
-    return with_places(tree.map(place, values), known=can(owner, "sorted keys"))
+    # An array that is in several places is one array there, too.
+    values = tree.map_with_path(convert_once(place, dtype), values)
+    return with_places(values, known=can(owner, "sorted keys"))
 
 
 def _is_model(value: Any) -> bool:

@@ -95,6 +95,27 @@ resizing = keras.Model(images, pooled)
 for size in (4, 7):
     assert resizing(np.ones((2, 1, size, 9), "float32")).shape == (2, 1, size // 2, 4)
 
+# half parameters stay half, in training and in files, and statistics single
+for half in ("float16", "bfloat16"):
+    deep = luxport.Chain(luxport.Dense(3, 8, luxport.tanh), luxport.BatchNorm(8), luxport.Dense(8, 2))
+    ps, st = luxport.setup(0, deep, backend="numpy")
+    made = luxport.to_keras(deep, *luxport.to((ps, st), dtype=half))
+    want, _ = deep(x, ps, luxport.test_mode(st))
+    y = made(keras.ops.cast(x, half))
+    assert keras.backend.standardize_dtype(y.dtype) == half
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")), want, atol=0.05)
+    given = keras.Input((3,), dtype=half)
+    trained = keras.Model(given, made(given))
+    trained.compile(keras.optimizers.SGD(0.1), "mse")
+    losses = trained.fit(x, x[:, :2], epochs=4, batch_size=6, verbose=0).history["loss"]
+    assert losses[-1] < losses[0], losses
+    trained.save(PATH + half + ".keras")
+    again = keras.saving.load_model(PATH + half + ".keras")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), trained.predict(x, verbose=0))
+    for model_of in (trained, again):
+        kinds = [keras.backend.standardize_dtype(weight.dtype) for weight in model_of.layers[-1].weights]
+        assert kinds == [half] * 6 + ["float32"] * 2, kinds
+
 import from_keras_program
 from_keras_program.main(BACKEND, layer, model)
 print("done")

@@ -123,6 +123,37 @@ class TestToTorch:
         y, _ = named(x(4, 3), *luxport.setup(0, named, backend="torch"))
         assert torch.equal(converted(x(4, 3)), y) and "ps.type.weight" in converted.state_dict()
 
+    @pytest.mark.parametrize("half", ["float16", "bfloat16"])
+    def test_half_parameters_stay_half(self, half, tmp_path):
+        """Expected: value and gradient of the same numbers in float32."""
+        model = luxport.Chain(luxport.Dense(3, 8, luxport.tanh), luxport.BatchNorm(8), luxport.Dense(8, 2))
+        ps, st = luxport.setup(0, model, backend="torch", dtype=half)
+        net = luxport.to_torch(model, ps, st)
+        data = x(6, 3).to(getattr(torch, half))
+        y = net(data)
+        (y.float() ** 2).mean().backward()
+        wide = luxport.f32(ps)
+
+        def loss(ps):
+            y, _ = model(data.float(), ps, st)
+            return (y**2).mean(), y
+
+        slopes, want = luxport.grad(loss, has_aux=True)(wide)
+        torch.testing.assert_close(y.float(), want, atol=0.05, rtol=0.05)
+        for weight, slope in zip(net.parameters(), leaves(slopes), strict=True):
+            assert weight.grad is not None and weight.grad.dtype == weight.dtype == data.dtype
+            torch.testing.assert_close(weight.grad.float(), slope, atol=0.05, rtol=0.05)
+        before = [weight.detach().clone() for weight in net.parameters()]
+        torch.optim.SGD(net.parameters(), 0.5).step()
+        assert any([not torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True)])
+        torch.save(net.state_dict(), tmp_path / "net.pt")
+        other = luxport.to_torch(model, *luxport.setup(1, model, backend="torch", dtype=half))
+        other.load_state_dict(torch.load(tmp_path / "net.pt"))
+        assert torch.equal(other.eval()(data), net.eval()(data))
+        assert {name: entry.dtype for name, entry in other.state_dict().items() if "running" in name} == {
+            f"st.layer_2.running_{name}": torch.float32 for name in ("mean", "var")
+        }
+
     def test_several_inputs_dtypes_and_modes(self):
         layer = luxport.Bilinear((3, 4), 2)
         ps, st = luxport.setup(0, layer)

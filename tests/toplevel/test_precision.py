@@ -31,6 +31,20 @@ class TestConversions:
             assert dtype_name(convert(x)) == name
             assert backend.to_numpy(lp.f32(convert(x))).tolist() == [1.0, 1.5, -2.25, 96.0]
 
+    def test_statistics_are_single_however_a_tree_is_made(self, backend, tmp_path):
+        model = lp.BatchNorm(2)
+        ps, st = lp.setup(0, model, backend=backend)
+        lp.save(tmp_path / "norm.safetensors", ps, st)
+        made = {
+            "setup": lp.setup(0, model, backend=backend, dtype="bfloat16"),
+            "to": lp.to((ps, st), dtype="bfloat16"),
+            "bf16": lp.bf16((ps, st)),
+            "load": lp.load(tmp_path / "norm.safetensors", backend=backend, dtype="bfloat16"),
+        }
+        for name, (ps, st) in made.items():
+            assert dtype_name(ps["scale"]) == "bfloat16", name
+            assert [dtype_name(st[key]) for key in ("running_mean", "running_var")] == ["float32"] * 2, name
+
     @pytest.mark.parametrize("name", ["numpy", "torch", "tf"])
     def test_double(self, name):
         ps, _ = lp.setup(0, lp.Dense(2, 3), backend=name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -13,10 +12,9 @@ from luxport import tree
 from luxport.backend import Backend, backend_of
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import Parameters, States
-from luxport.core.free_sizes import FreeArray, output_of_free
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
-from luxport.core.modes import test_mode, train_mode
+from luxport.core.modes import test_mode
 from luxport.layers._containers import Chain
 from luxport.layers._function_layers import NoOpLayer, WrappedFunction
 from luxport.porting.errors import NoCounterpartError
@@ -24,13 +22,12 @@ from luxport.porting.initial_trees import filled
 from luxport.porting.keras.arguments import steps
 from luxport.porting.keras.functions import move_channels
 from luxport.porting.keras.graph import network_of
+from luxport.porting.keras.made import layer_type
 from luxport.porting.keras.others import time_distributed
 from luxport.porting.keras.steps import Step
-from luxport.porting.keras.written import read, write
 from luxport.porting.loading import placed
 from luxport.porting.with_options import WithOptions
 from luxport.random import Rng
-from luxport.when_imported import when_imported
 
 __all__ = ["from_keras", "to_keras"]
 
@@ -40,7 +37,8 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     """Return a `keras.layers.Layer` of a model, with copies of its parameters and states, from whichever backend.
 
     It runs on the backend that Keras runs on, inside `keras.Model` and `fit` like any layer. Its weights are
-    called ``ps-layer_1-weight`` and so on; the arrays of the state are not trainable, and are renewed by each call.
+    called ``ps-layer_1-weight`` and so on, and keep their dtypes: of half parameters it computes in half precision,
+    whatever Keras's policy says of others; the arrays of the state are not trainable, and are renewed by each call.
     Keras's `training` sets the mode of every layer. A model that takes a tuple takes a tuple or list of inputs.
     ``layer.trees()`` are parameters and states as luxport's layers take them.
 
@@ -54,14 +52,14 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     if not isinstance(model, Layer):
         raise TypeError(f"to_keras expects a layer, got {type(model).__name__}")
     try:
-        layer_type = _layer_type()
+        kind = layer_type()
     except ModuleNotFoundError as error:
         if error.name != "keras":
             raise
         raise ModuleNotFoundError(
             "to_keras needs Keras 3, which is not installed: pip install keras", name="keras"
         ) from None
-    return layer_type(model, ps, st, name=name)
+    return kind(model, ps, st, name=name)
 
 
 @says_what_it_takes
@@ -143,7 +141,7 @@ def _add(named: dict[str, Step], name: str, step: Step) -> None:
 def _steps(layer: Any, path: str) -> list[Step]:
     here = f"{path}.{layer.name}" if path else layer.name
     try:
-        if isinstance(layer, _layer_type()):
+        if isinstance(layer, layer_type()):
             ps, st = layer.trees()
             host = functools.partial(tree.map, lambda leaf: np.array(backend_of(leaf).to_numpy(leaf)))
             return [Step(layer._model, host(ps), host(st), needs="keras")]
@@ -201,98 +199,3 @@ def _called(model: Any) -> list[Any] | None:
         layers.append(layer)
         (tensor,) = node.input_tensors
     return layers[::-1]
-
-
-@functools.cache
-def _layer_type() -> Any:
-    # Keras fixes its backend when it is imported, and a class needs its base: both wait until they are wanted.
-    keras = import_module("keras")
-    # TensorFlow's variables are no arrays until they are read.
-    value_of = keras.ops.copy if keras.backend.backend() == "tensorflow" else keras.ops.convert_to_tensor
-
-    @keras.saving.register_keras_serializable(package="luxport")
-    class LuxportLayer(keras.layers.Layer):
-        """A layer, its parameters and its current state as Keras holds them: made by `luxport.to_keras`."""
-
-        def __init__(self, model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> None:
-            super().__init__(name=name)
-            self._model = model
-            self._structures = functools.partial(_structures, tree.structure(ps), tree.structure(st))
-            self._ps = [self._weight(path, leaf, True) for path, leaf in tree.leaves_with_path(ps, ("ps",))]
-            self._st = [self._weight(path, leaf, False) for path, leaf in tree.leaves_with_path(st, ("st",))]
-            self.built = True
-
-        def get_config(self) -> dict[str, Any]:
-            """Describe the model, and its trees by their shapes."""
-            trees = tree.map(lambda weight: np.zeros(weight.shape, weight.dtype), self._weights_of())
-            return {**super().get_config(), "model": write(self._model), "trees": write(trees)}
-
-        @classmethod
-        def from_config(cls, config: dict[str, Any]) -> Any:
-            """Build a layer with new initial values, or zeros where the model has been given other arrays."""
-            model, trees = read(config["model"]), read(config["trees"])
-            drawn = initial_parameters(Rng(0), model), initial_states(Rng(0), model)
-            if tree.structure(drawn) == tree.structure(trees) and all(
-                a.shape == b.shape and a.dtype == b.dtype
-                for a, b in zip(tree.leaves(drawn), tree.leaves(trees), strict=True)
-            ):
-                trees = drawn
-            made = cls(model, *trees, name=config["name"])
-            made.trainable = config.get("trainable", True)
-            return made
-
-        def _weight(self, path: tuple[str, ...], leaf: Any, trainable: bool) -> Any:
-            host = np.asarray(backend_of(leaf).to_numpy(leaf))
-            floating = host.dtype.kind not in "biu"
-            weight = self.add_weight(
-                shape=host.shape,
-                dtype=host.dtype.name,
-                trainable=trainable and floating,
-                autocast=floating,
-                initializer="zeros",
-                name="-".join(path),
-            )
-            weight.assign(host)
-            return weight
-
-        def trees(self) -> tuple[Any, Any]:
-            """Return the parameters and the state, on Keras's backend."""
-            return self._weights_of(value_of)
-
-        def _weights_of(self, of: Any = lambda weight: weight) -> tuple[Any, Any]:
-            return tuple(
-                tree.unflatten(structure, map(of, weights))
-                for structure, weights in zip(self._structures(), (self._ps, self._st), strict=True)
-            )  # type: ignore[return-value]
-
-        def call(self, inputs: Any, training: bool | None = None) -> Any:
-            """Call the model, and keep its new state."""
-            ps, st = self.trees()
-            st = train_mode(st) if training else test_mode(st)
-            y, new = self._model(tuple(inputs) if isinstance(inputs, list) else inputs, ps, st)
-            if tree.structure(new) != tree.structure(st):
-                raise ValueError(f"to_keras expects a state that keeps its structure, and that of {self.name} does not")
-            for weight, before, after in zip(self._st, tree.leaves(st), tree.leaves(new), strict=True):
-                if after is not before:
-                    weight.assign(after)
-            return y
-
-        def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
-            """Describe the output; a size that depends on an unknown one is unknown, too."""
-            given = tuple(inputs) if isinstance(inputs, list) else inputs
-            found = output_of_free(self._model, tree.map(lambda x: FreeArray(tuple(x.shape), x.dtype), given))
-            return tree.map(lambda leaf: keras.KerasTensor(leaf.shape, dtype=self._dtype_of(leaf)), found)
-
-        def _dtype_of(self, leaf: FreeArray) -> str:
-            return self.compute_dtype if "float" in leaf.dtype else leaf.dtype
-
-    return LuxportLayer
-
-
-def _structures(ps: Any, st: Any) -> tuple[Any, Any]:
-    """Bring back what Keras, which looks into the attributes of layers, is to leave alone."""
-    return ps, st
-
-
-# Keras finds the class by its name when it loads a model.
-when_imported("keras", _layer_type)

@@ -1,0 +1,128 @@
+"""The class of Keras's layers that hold a model, its parameters and its state."""
+
+from __future__ import annotations
+
+import functools
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from luxport import tree
+from luxport.backend import backend_of, dtype_name
+from luxport.backend._precision import dtype_at
+from luxport.core.anatomy import Parameters, States
+from luxport.core.free_sizes import FreeArray, output_of_free
+from luxport.core.initial_values import initial_parameters, initial_states
+from luxport.core.layer import Layer
+from luxport.core.modes import test_mode, train_mode
+from luxport.porting.keras.written import read, write
+from luxport.random import Rng
+from luxport.when_imported import when_imported
+
+__all__ = ["layer_type"]
+
+
+@functools.cache
+def layer_type() -> Any:
+    """Return the class of such layers."""
+    # Keras fixes its backend when it is imported, and a class needs its base: both wait until they are wanted.
+    keras = import_module("keras")
+    # TensorFlow's variables are no arrays until they are read.
+    value_of = keras.ops.copy if keras.backend.backend() == "tensorflow" else keras.ops.convert_to_tensor
+
+    @keras.saving.register_keras_serializable(package="luxport")
+    class LuxportLayer(keras.layers.Layer):
+        """A layer, its parameters and its current state as Keras holds them: made by `luxport.to_keras`."""
+
+        def __init__(self, model: Layer, ps: Parameters, st: States, *, name: str | None = None) -> None:
+            super().__init__(name=name, dtype=_half_dtype(ps))
+            self._model = model
+            self._structures = functools.partial(_structures, tree.structure(ps), tree.structure(st))
+            self._ps = [self._weight(path, leaf, True) for path, leaf in tree.leaves_with_path(ps, ("ps",))]
+            self._st = [self._weight(path, leaf, False) for path, leaf in tree.leaves_with_path(st, ("st",))]
+            self.built = True
+
+        def get_config(self) -> dict[str, Any]:
+            """Describe the model, and its trees by their shapes."""
+            trees = tree.map(lambda weight: np.zeros(weight.shape, weight.dtype), self._weights_of())
+            return {**super().get_config(), "model": write(self._model), "trees": write(trees)}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            """Build a layer with new initial values, or zeros where the model has been given other arrays."""
+            model, trees = read(config["model"]), read(config["trees"])
+            drawn = initial_parameters(Rng(0), model), initial_states(Rng(0), model)
+            if tree.structure(drawn) == tree.structure(trees) and all(
+                a.shape == b.shape and a.dtype == b.dtype
+                for a, b in zip(tree.leaves(drawn), tree.leaves(trees), strict=True)
+            ):
+                trees = drawn
+            made = cls(model, *trees, name=config["name"])
+            made.trainable = config.get("trainable", True)
+            return made
+
+        def _weight(self, path: tuple[str, ...], leaf: Any, trainable: bool) -> Any:
+            host = np.asarray(backend_of(leaf).to_numpy(leaf))
+            floating = host.dtype.kind not in "biu"
+            weight = self.add_weight(
+                shape=host.shape,
+                dtype=host.dtype.name,
+                trainable=trainable and floating,
+                autocast=floating and dtype_at(path, "float16") == "float16",
+                initializer="zeros",
+                name="-".join(path),
+            )
+            weight.assign(host)
+            return weight
+
+        def trees(self) -> tuple[Any, Any]:
+            """Return the parameters and the state, on Keras's backend."""
+            return self._weights_of(value_of)
+
+        def _weights_of(self, of: Any = lambda weight: weight) -> tuple[Any, Any]:
+            return tuple(
+                tree.unflatten(structure, map(of, weights))
+                for structure, weights in zip(self._structures(), (self._ps, self._st), strict=True)
+            )  # type: ignore[return-value]
+
+        def call(self, inputs: Any, training: bool | None = None) -> Any:
+            """Call the model, and keep its new state."""
+            ps, st = self.trees()
+            st = train_mode(st) if training else test_mode(st)
+            y, new = self._model(tuple(inputs) if isinstance(inputs, list) else inputs, ps, st)
+            if tree.structure(new) != tree.structure(st):
+                raise ValueError(f"to_keras expects a state that keeps its structure, and that of {self.name} does not")
+            for weight, before, after in zip(self._st, tree.leaves(st), tree.leaves(new), strict=True):
+                if after is not before:
+                    weight.assign(after)
+            return y
+
+        def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
+            """Describe the output; a size that depends on an unknown one is unknown, too."""
+            given = tuple(inputs) if isinstance(inputs, list) else inputs
+            # Sizes do not depend on the precision.
+            single = lambda x: "float32" if "float" in x.dtype else x.dtype  # noqa: E731
+            free = tree.map(lambda x: FreeArray(tuple(x.shape), single(x)), given)
+            found = output_of_free(self._model, free)
+            return tree.map(lambda leaf: keras.KerasTensor(leaf.shape, dtype=self._dtype_of(leaf)), found)
+
+        def _dtype_of(self, leaf: FreeArray) -> str:
+            return self.compute_dtype if "float" in leaf.dtype else leaf.dtype
+
+    return LuxportLayer
+
+
+def _half_dtype(ps: Parameters) -> str | None:
+    """Name the half type that all floating parameters have, None if there is no such."""
+    (kind, *others) = {*[dtype_name(leaf) for leaf in tree.leaves(ps) if "float" in dtype_name(leaf)]} or {None}
+    return kind if not others and kind in ("float16", "bfloat16") else None
+
+
+def _structures(ps: Any, st: Any) -> tuple[Any, Any]:
+    """Bring back what Keras, which looks into the attributes of layers, is to leave alone."""
+    return ps, st
+
+
+# Keras finds the class by its name when it loads a model.
+when_imported("keras", layer_type)
