@@ -64,13 +64,6 @@ def _call(function: Callable[..., Any], given: dict[str, Any]) -> Callable[[], A
     return call
 
 
-def _copied(state: Any) -> Any:
-    """Return a state that a step may take over."""
-    if not isinstance(state, training.TrainState):
-        return state
-    return training.TrainState.create(state.model, optimizers.Adam(), ps=state.ps, st=state.st)
-
-
 def _square(x: Any) -> Any:
     return luxport.namespace(x).sum(x * x)
 

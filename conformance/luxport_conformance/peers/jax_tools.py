@@ -17,7 +17,6 @@ __all__ = [
     "kernel_last",
     "moved",
     "only_identity",
-    "own_samples",
     "transposed_padding",
 ]
 
@@ -72,11 +71,3 @@ def only_identity(layer: Any, name: str) -> None:
 def in_training(st: Any) -> bool:
     """Tell whether a layer is asked in training."""
     return st.get("training") == Static(True)
-
-
-def own_samples(x: Any) -> tuple[Any, ...]:
-    """Return a layer's inputs in a tuple.
-
-    Raises: NoCounterpartError for the indices of several tables
-    """
-    return x if isinstance(x, tuple) else (x,)

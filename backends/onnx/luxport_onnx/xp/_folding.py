@@ -11,7 +11,7 @@ import numpy as np
 
 from luxport import tree
 from luxport.ops.shapes import broadcast_sizes
-from luxport_onnx.graph import SAMPLES, Array, constant, fed, record
+from luxport_onnx.graph import SAMPLES, Array, constant, record
 
 __all__ = ["as_array", "astype", "broadcast_shapes", "folding", "promoted", "refused", "scalar", "vector"]
 
@@ -111,11 +111,6 @@ def refused(name: str, reason: str) -> Callable[..., Any]:
 
     refuse.__name__ = name
     return refuse
-
-
-def of_fed(x: Any) -> Array:
-    """Return an array whose numbers are at hand, as one that is fed to a graph."""
-    return fed(x)
 
 
 def cast_through(x: Array, through: Any, f: Callable[[Array], Array]) -> Array:
