@@ -259,6 +259,8 @@ class Autoencoder(nn.Module):
 class Rotary(nn.Module):
     """Features turned by angles that a buffer and the places give."""
 
+    speeds: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.fc = nn.Linear(8, 8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+import time
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
@@ -21,6 +22,8 @@ __all__ = ["models_of", "report"]
 
 _NAME = "luxport_ported"
 _STEPS = 150_000
+_SECONDS = 20.0
+"""So long shapes are looked for, in all models together."""
 
 
 def models_of(translation: Translation) -> dict[str, luxport.Layer]:
@@ -85,6 +88,7 @@ def _makes_layer(run: Run, name: str) -> bool:
 def report(translation: Translation, trained: str | None = None) -> Iterator[str]:
     """Yield a line for each model: its parameters, its shapes, and whether the parameters of a trained file fit."""
     models = models_of(translation)
+    end = time.monotonic() + _SECONDS
     if not models:
         yield "no model is built when it is imported"
     for name, model in models.items():
@@ -93,7 +97,8 @@ def report(translation: Translation, trained: str | None = None) -> Iterator[str
         except Exception as error:  # of the model, whatever it is
             yield f"{name}: {type(model).__name__}; {first_line(error)}"
             continue
-        line += f", {shapes_taken(model, map(_inputs, translation.inputs_tried))}"
+        seconds = min(2.0, max(0.2, end - time.monotonic()))
+        line += f", {shapes_taken(model, map(_inputs, translation.inputs_tried), seconds)}"
         if trained is not None:
             try:
                 load_parameters(trained, model)

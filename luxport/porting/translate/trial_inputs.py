@@ -34,7 +34,6 @@ adopt_type(Whole, backend_of(AbstractArray((1,))))
 
 Inputs: TypeAlias = "Whole | tuple[Inputs, ...] | Mapping[str, Inputs]"
 
-_SECONDS = 2.0
 _MOST = 600
 _BATCH = 2
 
@@ -45,25 +44,25 @@ class _Taken:
     keeps_batch: bool
 
 
-def shapes_taken(model: luxport.Layer, tried: Iterable[Inputs]) -> str:
+def shapes_taken(model: luxport.Layer, tried: Iterable[Inputs], seconds: float = 2.0) -> str:
     """Return the shapes of inputs that a model takes, and of what it makes of them, or why none was found.
 
     Args:
         model: the layer
         tried: inputs that its source has, which come first
+        seconds: how long may be looked
     """
-    search = _Search(model)
-    return search.run(list(tried))
+    return _Search(model, seconds).run(list(tried))
 
 
 class _Search:
     """One search, which ends soon."""
 
-    def __init__(self, model: luxport.Layer) -> None:
+    def __init__(self, model: luxport.Layer, seconds: float) -> None:
         self.model = model
         self.ps = abstract_values(initial_parameters, model)
         self.st = luxport.test_mode(abstract_values(initial_states, model))
-        self.end = time.monotonic() + _SECONDS
+        self.end = time.monotonic() + seconds
         self.left = _MOST
         self.failed: Exception | None = None
         self.other: _Taken | None = None
