@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, overload
 
 from luxport.call_arguments import built_in_own_words
 from luxport.core.anatomy import Parameters, States, by_name
@@ -54,8 +55,14 @@ class StatefulLayer:
         y, self.st = self.model(x, parameters, self.st)
         return y
 
-    def __getitem__(self, place: int | str) -> StatefulLayer:
+    @overload
+    def __getitem__(self, place: int | str) -> StatefulLayer: ...
+    @overload
+    def __getitem__(self, place: slice) -> Steps: ...
+    def __getitem__(self, place: int | str | slice) -> StatefulLayer | Steps:
         """Return a layer inside, by its place or its name: calls of it change the state here.
+
+        A slice is those layers one after the other.
 
         Raises: IndexError or KeyError if there is none
 
@@ -66,6 +73,8 @@ class StatefulLayer:
         (5, 4)
         """
         layers = by_name(self.model.children())
+        if isinstance(place, slice):
+            return Steps(tuple(self[name] for name in list(layers)[place]))
         name = place if isinstance(place, str) else list(layers)[place]
         layer, ps, st = layers[name], self.ps, self.st
         if not isinstance(layer, Layer) or name not in st:
@@ -74,6 +83,19 @@ class StatefulLayer:
 
     def __repr__(self) -> str:
         return f"StatefulLayer({self.model!r})"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Layers with their parameters and states, one after the other."""
+
+    layers: tuple[StatefulLayer, ...]
+
+    def __call__(self, x: Any) -> Any:
+        """Call each with what the one before returned."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
 
 
 class _Inner(StatefulLayer):

@@ -114,3 +114,16 @@ def test_layers_of_a_chain_by_their_names():
     y, after = net(X[0, 0, :, :3], ps, st)
     assert y.shape == (6, 2)
     assert not np.array_equal(after["layers"]["b"]["running_mean"], st["layers"]["b"]["running_mean"])
+
+
+def test_several_layers_of_a_chain():
+    source = CHAINS.replace("m.layers[1](x)", "m.layers[1:2](x)").replace("m.layers[2](a)", "m.layers[2:end](a)")
+    net = execute_in_flux(source)["Net"]()
+    ps, st = luxport.setup(0, net)
+    x = X[0, 0, :, :3]
+    y, _ = net(x, ps, luxport.test_mode(st))
+    first, norm = ps["layers"]["layer_1"], luxport.BatchNorm(4)
+    once = lambda a: norm(a, ps["layers"]["layer_2"], luxport.test_mode(st["layers"]["layer_2"]))[0]  # noqa: E731
+    a = once(np.maximum(x @ first["weight"] + first["bias"], 0))
+    want = np.concatenate([a, once(a)], -1) @ ps["head"]["weight"] + ps["head"]["bias"]
+    np.testing.assert_allclose(y, want, rtol=1e-5)

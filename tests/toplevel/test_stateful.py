@@ -67,6 +67,9 @@ def test_layers_inside_keep_their_states_in_the_whole():
     for mine, theirs in zip(lp.tree.leaves(apart.st), lp.tree.leaves(whole.st), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert lp.tree.structure(apart.st) == lp.tree.structure(st)
+    apart.st = whole.st = st
+    np.testing.assert_array_equal(apart[2](apart[:2](x)), whole(x))
+    assert lp.tree.structure(apart.st) == lp.tree.structure(st)
     with pytest.raises(IndexError):
         apart[3]
     with pytest.raises(KeyError):
