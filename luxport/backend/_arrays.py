@@ -21,7 +21,7 @@ def namespace(*arrays: Array) -> Any:
 
     >>> import numpy as np
     >>> namespace(np.zeros(2)).__name__
-    'array_api_compat.numpy'
+    'luxport_numpy.xp'
     """
     return backend_of(*arrays).xp
 

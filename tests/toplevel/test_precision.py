@@ -101,21 +101,24 @@ class TestMatchEltype:
 
 
 class TestAlternatePrecision:
-    def test_computes_in_half(self, backend, draw):
+    @pytest.mark.parametrize("half", ["float16", "bfloat16"])
+    def test_computes_in_half(self, backend, draw, half):
         seen = []
 
         def note(x):
             seen.append(dtype_name(x))
             return x
 
-        model = lp.AlternatePrecision(lp.Chain(lp.Dense(3, 2), note, lp.BatchNorm(2)), "float16")
+        model = lp.AlternatePrecision(lp.Chain(lp.Dense(3, 2), note, lp.BatchNorm(2)), half)
         ps, st = lp.setup(0, model, backend=backend)
         y, new = model(draw(backend, 5, 3), ps, st)
-        assert seen == ["float16"]
+        assert seen == [half]
         assert dtype_name(y) == "float32"
         assert {dtype_name(new["layer_3"][name]) for name in ("running_mean", "running_var")} == {"float32"}
-        half, _ = model.layer(lp.f16(draw(backend, 5, 3)), lp.f16(ps), lp.f16(st))
-        np.testing.assert_array_equal(backend.to_numpy(y), backend.to_numpy(half).astype(np.float32))
+        want, _ = model.layer(*lp.to((draw(backend, 5, 3), ps, st), dtype=half))
+        np.testing.assert_array_equal(backend.to_numpy(y), backend.to_numpy(lp.f32(want)))
+        none, _ = model(draw(backend, 5, 3)[:0], ps, lp.test_mode(st))
+        assert (dtype_name(none), tuple(none.shape)) == ("float32", (0, 2))
 
     def test_gradients_are_in_the_parameters_dtype(self, differentiating, draw):
         model = lp.AlternatePrecision(lp.Dense(3, 2, lp.tanh), "bfloat16")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_compat.numpy as xp
 import numpy as np
 
-from luxport_numpy import ops
+from luxport_numpy import ops, xp
 from luxport_numpy.distributed import start_collectives
 
 __all__ = ["capabilities", "name", "ops", "start_collectives", "xp"]

@@ -1,0 +1,35 @@
+"""NumPy's Array API namespace: `array_api_compat.numpy`, with products of bfloat16 that are bfloat16.
+
+NumPy learns of the dtype from ml_dtypes, whose `matmul` and `vecdot` return float32.
+"""
+
+# pyright: reportWildcardImportFromLibrary=false, reportUnsupportedDunderAll=false
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat.numpy
+import numpy as np
+from array_api_compat.numpy import *  # noqa: F403
+
+__all__ = list(array_api_compat.numpy.__all__)
+
+__array_api_version__ = array_api_compat.numpy.__array_api_version__
+__array_namespace_info__ = array_api_compat.numpy.__array_namespace_info__
+
+
+def matmul(x1: Any, x2: Any, /, **options: Any) -> Any:
+    """Return the product of matrices."""
+    return _product(array_api_compat.numpy.matmul, x1, x2, options)
+
+
+def vecdot(x1: Any, x2: Any, /, **options: Any) -> Any:
+    """Return the sums of products along an axis."""
+    return _product(array_api_compat.numpy.vecdot, x1, x2, options)
+
+
+def _product(multiply: Any, x1: Any, x2: Any, options: dict[str, Any]) -> Any:
+    if getattr(x1, "dtype", None) != x2.dtype or x1.dtype.name != "bfloat16":
+        return multiply(x1, x2, **options)
+    # Summed in float32, and rounded once.
+    return np.asarray(multiply(x1.astype(np.float32), x2.astype(np.float32), **options)).astype(x1.dtype)
