@@ -12,37 +12,13 @@ from luxport import flatten
 from luxport.backend import dtype_name, namespace
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact, fails
+from luxport_conformance.cases.models_of_arrays import in_list, nested, pair, tied, with_complex, with_function
 
 FILE = "optimizers:destructure.jl"
 
 ONE, TWO = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
 MATRIX = np.array([[4.0, 5.0], [6.0, 7.0]])
 SIX = np.arange(4.0, 10.0)
-
-
-# Upstream's models, of the arrays that they share; a struct is a dict here.
-def _pair(a: Any, b: Any) -> Any:
-    return (a, b)
-
-
-def _with_function(a: Any, b: Any) -> Any:
-    return {"x": a, "y": np.sin, "z": b}
-
-
-def _tied(a: Any, b: Any) -> Any:
-    return {"x": a, "y": a, "z": b}
-
-
-def _nested(a: Any, b: Any, c: Any) -> Any:
-    return {"a": (_with_function(a, b), True), "b": (a, False), "c": (_tied(a, c), True)}
-
-
-def _with_complex(a: Any, z: Any) -> Any:
-    return {"a": a, "b": z, "c": a}
-
-
-def _in_list(a: Any, b: Any, c: Any) -> Any:
-    return [{"x": a, "y": a}, {"a": True, "b": {"x": b, "y": False}, "c": ()}, [[c]]]
 
 
 def _with_matrix(a: Any, matrix: Any) -> Any:
@@ -126,10 +102,10 @@ def _of(model: Callable[..., Any], *arrays: Any) -> Callable[[Any], Any]:
 
 
 ARRAY = _of(lambda a: a, ONE)
-PAIR = _of(_pair, ONE, TWO)
-WITH_FUNCTION = _of(_with_function, ONE, TWO)
-TIED = _of(_tied, ONE, TWO)
-IN_LIST = _of(_in_list, ONE, np.array([4.0]), np.array([5.0]))
+PAIR = _of(pair, ONE, TWO)
+WITH_FUNCTION = _of(with_function, ONE, TWO)
+TIED = _of(tied, ONE, TWO)
+IN_LIST = _of(in_list, ONE, np.array([4.0]), np.array([5.0]))
 WITH_MATRIX = _of(_with_matrix, ONE, MATRIX)
 FIVE = _of(lambda a, b: {"x": a, "y": b}, np.array([1.0, 2.0]), ONE)
 SHARED = np.array([7.0, 7.0])
@@ -151,20 +127,20 @@ def _pulled(x: Any, y: Any) -> Any:
 
 CASES: list[Case] = [
     _flat("array", (18,), lambda a: a, ONE, expected=ONE),
-    _flat("pair", (19,), _pair, ONE, TWO, expected=np.arange(1.0, 7.0)),
-    _flat("with_function", (20,), _with_function, ONE, TWO, expected=np.arange(1.0, 7.0)),
-    _flat("tied", (21,), _tied, ONE, TWO, expected=np.arange(1.0, 7.0)),
-    _flat("nested", (22,), _nested, ONE, TWO, TWO + 0.0, expected=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 4.0, 5.0, 6.0]),
-    _flat("with_complex", (23,), _with_complex, ONE, np.array([4.0 + 1.0j]), expected=[1.0, 2.0, 3.0, 4.0 + 1.0j]),
+    _flat("pair", (19,), pair, ONE, TWO, expected=np.arange(1.0, 7.0)),
+    _flat("with_function", (20,), with_function, ONE, TWO, expected=np.arange(1.0, 7.0)),
+    _flat("tied", (21,), tied, ONE, TWO, expected=np.arange(1.0, 7.0)),
+    _flat("nested", (22,), nested, ONE, TWO, TWO + 0.0, expected=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 4.0, 5.0, 6.0]),
+    _flat("with_complex", (23,), with_complex, ONE, np.array([4.0 + 1.0j]), expected=[1.0, 2.0, 3.0, 4.0 + 1.0j]),
     _flat("with_matrix", (24,), _with_matrix, ONE, MATRIX, expected=np.arange(1.0, 8.0)),
-    _flat("in_list", (48,), _in_list, ONE, np.array([4.0]), np.array([5.0]), expected=np.arange(1.0, 6.0)),
+    _flat("in_list", (48,), in_list, ONE, np.array([4.0]), np.array([5.0]), expected=np.arange(1.0, 6.0)),
     _flat("shared", (165,), lambda a, b: {"x": a, "y": b, "z": a}, SHARED, ONE[:2], expected=[7.0, 7.0, 1.0, 2.0]),
     _rebuilt("array_again", (26,), lambda a: a, (ONE,), [7.0, 8.0, 9.0], lambda m: m, np.array([7.0, 8.0, 9.0])),
-    _rebuilt("pair_again", (27,), _pair, (ONE, TWO), SIX, lambda m: m, (SIX[:3], SIX[3:])),
+    _rebuilt("pair_again", (27,), pair, (ONE, TWO), SIX, lambda m: m, (SIX[:3], SIX[3:])),
     _rebuilt(
         "with_function_again",
         (28,),
-        _with_function,
+        with_function,
         (ONE, TWO),
         SIX,
         lambda m: {"x": m["x"], "same": m["y"] is np.sin, "z": m["z"]},
@@ -173,7 +149,7 @@ CASES: list[Case] = [
     _rebuilt(
         "tied_again",
         (30, 31),
-        _tied,
+        tied,
         (ONE, TWO),
         SIX,
         lambda m: {**m, "one": m["x"] is m["y"]},
@@ -182,7 +158,7 @@ CASES: list[Case] = [
     _rebuilt(
         "nested_again",
         (33, 34),
-        _nested,
+        nested,
         (ONE, TWO, TWO + 0.0),
         np.arange(9.0)[::-1].copy(),
         lambda m: (m["a"][0]["x"] is m["b"][0], m["b"][1] is False),
@@ -191,7 +167,7 @@ CASES: list[Case] = [
     _rebuilt(
         "with_complex_again",
         (36, 37, 38, 39),
-        _with_complex,
+        with_complex,
         (ONE, np.array([4.0 + 0.0j])),
         np.array([4.0 + 1.0j, 5.0 + 2.0j, 6.0 + 3.0j, 7.0 + 4.0j]),
         lambda m: {"real": "complex" not in dtype_name(m["a"]), "a": m["a"], "one": m["a"] is m["c"], "b": m["b"]},
@@ -200,7 +176,7 @@ CASES: list[Case] = [
     _rebuilt(
         "in_list_again",
         (50, 51, 52),
-        _in_list,
+        in_list,
         (ONE, np.array([4.0]), np.array([5.0])),
         np.arange(1.0, 6.0),
         lambda m: (m[0]["x"] is m[0]["y"], m[1]["b"]["y"] is False, m[2][0][0]),
@@ -248,7 +224,7 @@ CASES: list[Case] = [
     _slope(
         "slope_with_function",
         (67,),
-        lambda a, b: flatten(_with_function(a, b))[0][0],
+        lambda a, b: flatten(with_function(a, b))[0][0],
         *(ONE, TWO),
         wrt=(0, 1),
         expected=(np.array([1.0, 0.0, 0.0]), np.zeros(3)),
@@ -256,7 +232,7 @@ CASES: list[Case] = [
     _slope(
         "slope_of_tied",
         (68,),
-        lambda a, b: flatten(_tied(a, b))[0][1],
+        lambda a, b: flatten(tied(a, b))[0][1],
         *(ONE, TWO),
         wrt=(0, 1),
         expected=(np.array([0.0, 1.0, 0.0]), np.zeros(3)),
@@ -264,21 +240,21 @@ CASES: list[Case] = [
     _slope(
         "slope_of_nested",
         (71,),
-        lambda a, b, c: flatten(_nested(a, b, c))[0][2],
+        lambda a, b, c: flatten(nested(a, b, c))[0][2],
         *(ONE, TWO, TWO),
         expected=np.array([0.0, 0.0, 1.0]),
     ),
     _slope(
         "slope_of_real_beside_complex",
         (75, 76),
-        lambda a, z: namespace(z).imag(flatten(_with_complex(a, z))[0])[3],
+        lambda a, z: namespace(z).imag(flatten(with_complex(a, z))[0])[3],
         *(ONE, np.array([4.0 + 1.0j])),
         expected=np.zeros(3),
     ),
     _slope(
         "slope_in_list",
         (80, 81, 82),
-        lambda a, b, c: _squares(flatten(_in_list(a, b, c))[0]),
+        lambda a, b, c: _squares(flatten(in_list(a, b, c))[0]),
         *(ONE, np.array([4.0]), np.array([5.0])),
         wrt=(0, 1, 2),
         expected=(2.0 * ONE, np.array([8.0]), np.array([10.0])),
@@ -300,7 +276,7 @@ CASES: list[Case] = [
     _slope(
         "second_slope_with_function",
         (101,),
-        lambda v, w: _squares(luxport.grad(lambda a: _squares(flatten(_with_function(a, w))[0]))(v)),
+        lambda v, w: _squares(luxport.grad(lambda a: _squares(flatten(with_function(a, w))[0]))(v)),
         *(ONE, TWO),
         expected=8.0 * ONE,
     ),

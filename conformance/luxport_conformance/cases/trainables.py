@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import luxport
 from luxport import trainables
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, draw, fact
+from luxport_conformance.cases.models_of_arrays import in_list, nested, pair, tied, with_complex, with_function
 from luxport_conformance.compare import Tolerance
 
 FILE = "optimizers:trainables.jl"
@@ -22,33 +22,8 @@ MATRIX = np.array([[4.0, 5.0], [6.0, 7.0]])
 COMPLEX = np.array([4.0 + 1.0j])
 
 
-# Upstream's models, of the arrays that they share; a struct is a dict here.
 def _alone(a: Any) -> Any:
     return a
-
-
-def _pair(a: Any, b: Any) -> Any:
-    return (a, b)
-
-
-def _with_function(a: Any, b: Any) -> Any:
-    return {"x": a, "y": math.sin, "z": b}
-
-
-def _tied(a: Any, b: Any) -> Any:
-    return {"x": a, "y": a, "z": b}
-
-
-def _nested(a: Any, b: Any, c: Any) -> Any:
-    return {"a": (_with_function(a, b), True), "b": (a, False), "c": (_tied(a, c), True)}
-
-
-def _with_complex(a: Any, z: Any) -> Any:
-    return {"a": a, "b": z, "c": a}
-
-
-def _in_list(a: Any, b: Any, c: Any) -> Any:
-    return [{"x": a, "y": a}, {"a": True, "b": {"x": b, "y": False}, "c": ()}, [[c]]]
 
 
 def _with_matrix(a: Any, matrix: Any) -> Any:
@@ -109,7 +84,7 @@ def _complex_slope(a: Any, re: Any, im: Any) -> Any:
     def loss(a: Any, re: Any, im: Any) -> Any:
         xp = luxport.namespace(a)
         dtype = xp.result_type(a.dtype, xp.complex64)
-        return _squares(_with_complex(a, xp.astype(re, dtype) + xp.astype(im, dtype) * 1j))
+        return _squares(with_complex(a, xp.astype(re, dtype) + xp.astype(im, dtype) * 1j))
 
     return luxport.grad(loss, (0, 1, 2))(a, re, im)
 
@@ -125,14 +100,14 @@ def _second_order(ps: Any) -> Any:
 
 
 def _paths() -> list[Any]:
-    return [(path, array.tolist()) for path, array in trainables(_tied(ONE, TWO), path=True)]
+    return [(path, array.tolist()) for path, array in trainables(tied(ONE, TWO), path=True)]
 
 
 def _first_squared(a: Any, b: Any) -> Any:
     """The square of the first array of a model in which it stands twice: upstream shows it in both places."""
 
     def loss(a: Any) -> Any:
-        _, first = trainables(_tied(a, b), path=True)[0]
+        _, first = trainables(tied(a, b), path=True)[0]
         return luxport.namespace(first).sum(first * first)
 
     gradient = luxport.grad(loss)(a)
@@ -144,19 +119,19 @@ DENSE = {"w": np.array([[1.0, 2.0], [3.0, 4.0]]), "b": np.zeros(2)}
 
 CASES: list[Case] = [
     _listed("array", (18, 19, 20), _alone, ONE),
-    _listed("pair", (23, 24, 25, 26), _pair, ONE, TWO),
-    _listed("function", (29, 30, 31), _with_function, ONE, TWO),
-    _listed("tied", (34, 35, 36), _tied, ONE, TWO),
-    _listed("nested", (39, 40, 41, 42), _nested, ONE, TWO, TWO),
-    _listed("complex", (45, 46, 47), _with_complex, ONE, COMPLEX),
-    _listed("list", (54, 55, 56, 57), _in_list, ONE, FOUR, FIVE),
+    _listed("pair", (23, 24, 25, 26), pair, ONE, TWO),
+    _listed("function", (29, 30, 31), with_function, ONE, TWO),
+    _listed("tied", (34, 35, 36), tied, ONE, TWO),
+    _listed("nested", (39, 40, 41, 42), nested, ONE, TWO, TWO),
+    _listed("complex", (45, 46, 47), with_complex, ONE, COMPLEX),
+    _listed("list", (54, 55, 56, 57), in_list, ONE, FOUR, FIVE),
     _listed("matrix", (60, 61, 62), _with_matrix, ONE, MATRIX),
     _slope("array_gradient", (68,), _alone, ONE),
-    _slope("pair_gradient", (71,), _pair, ONE, TWO),
-    _slope("function_gradient", (74, 76), _with_function, ONE, TWO),
-    _slope("nested_gradient", (83,), _nested, ONE, TWO, TWO),
-    _slope("list_gradient", (92, 93, 94), _in_list, ONE, FOUR, FIVE),
-    _tree_slope("tied_gradient", (79,), _tied(ONE, TWO)),
+    _slope("pair_gradient", (71,), pair, ONE, TWO),
+    _slope("function_gradient", (74, 76), with_function, ONE, TWO),
+    _slope("nested_gradient", (83,), nested, ONE, TWO, TWO),
+    _slope("list_gradient", (92, 93, 94), in_list, ONE, FOUR, FIVE),
+    _tree_slope("tied_gradient", (79,), tied(ONE, TWO)),
     _tree_slope("matrix_gradient", (97,), _with_matrix(ONE, MATRIX)),
     Case(
         id="trainables.complex_gradient",
