@@ -39,6 +39,8 @@ TAKEN = {
     "two inputs, of which one is two": (
         "struct M; a; b; end\nfunction (m::M)(h, x)\nl, r = x\nm.a(h) .+ m.b(l) .* m.a(r)\nend\n"
         "M() = M(Dense(3 => 4), Dense(5 => 4))", "((2, 3), ((2, 5), (2, 3))) -> (2, 4)"),
+    "the part that comes first stands last": (
+        "struct M; b; a; end\n(m::M)(x) = m.b(m.a(x))\nM() = M(Dense(5 => 4), Dense(3 => 5))", "(2, 3) -> (2, 4)"),
     "matrices of one's own": (
         "struct M; W; b; end\n(m::M)(x) = m.W * x .+ m.b\nM(n) = M(randn(Float32, 4, n), zeros(4))\nm = M(3)",
         "(2, 3) -> (2, 4)"),

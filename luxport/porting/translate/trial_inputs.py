@@ -112,6 +112,8 @@ class _Search:
             yield Whole(one.shape, np.int64)
         weights = _weights(self.model, self.ps)
         yield from weights[0].inputs() if weights else _of_vectors(self.ps)
+        for weight in weights[1:]:  # which part is the first is not told by their order
+            yield from itertools.islice(weight.inputs(), 3)
         pool = _distinct([*singles, *_entries(weights)])
         if keys := self._keys(pool):
             yield from ({**dict(zip(keys, found, strict=True))} for found in itertools.product(pool, repeat=len(keys)))
