@@ -3,6 +3,7 @@
 ``python -m benchmarks --seconds 1 jax torch`` spends a second on each comparison, on these backends only. On a
 machine that does other work too, ``OMP_NUM_THREADS=1`` keeps PyTorch's threads from waiting for one another.
 ``--steps W1,W8 --json figures.json`` measures training steps alone, and writes them down.
+``python -m benchmarks.first_steps`` measures first steps and memory.
 ``python -m benchmarks --quick`` only looks whether all contenders still take the same steps.
 """
 
@@ -23,14 +24,15 @@ from benchmarks import dropout_mask, import_time, onnx_inference, training_step
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios of time; above 1, we are slower.")
-    parser.add_argument("backends", nargs="*", default=["jax", "torch", "tf"], help="jax, torch, tf; all if none")
+    parser.add_argument("backends", nargs="*", default=["jax", "torch", "torch, compiled", "tf"], help="all if none")
     parser.add_argument("--seconds", type=float, default=4.0, help="time spent on each comparison")
     parser.add_argument("--quick", action="store_true", help="take a few steps, compare the losses, time nothing")
     parser.add_argument("--steps", default="", help="training steps alone, and of these only some: W1,W8, or all")
     parser.add_argument("--json", help="a file to write the rows of the training steps to")
     options = parser.parse_args()
+    plain = [backend for backend in options.backends if "," not in backend]
     if options.quick:
-        rows = [row for backend in options.backends for row in training_step.quick_rows(backend)]
+        rows = [row for backend in plain for row in training_step.quick_rows(backend)]
         show("Training step", training_step.QUICK_HEADER, rows)
         return
     only = [] if options.steps in ("", "all") else [options.steps]
@@ -41,8 +43,8 @@ def main() -> None:
         Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
     if options.steps:
         return
-    show("Dropout mask", dropout_mask.HEADER, measured("dropout_mask", ["numpy", *options.backends], options.seconds))
-    if "torch" in options.backends:
+    show("Dropout mask", dropout_mask.HEADER, measured("dropout_mask", ["numpy", *plain], options.seconds))
+    if "torch" in plain:
         exported = measured("onnx_inference", ["torch"], options.seconds)
         show("Inference by onnxruntime", onnx_inference.HEADER, exported)
     show("Import", import_time.HEADER, import_time.rows())

@@ -110,8 +110,8 @@ def transformer(x: Any, ps: Any, st: Any) -> Any:
 FORWARDS = by_case(mlp, quick_start, lenet, resnet, lstm, transformer, deep)
 
 
-def step(case: str) -> Callable[[], Any]:
-    """Return a function that takes one step."""
+def step(case: str, *, compiled: bool = False) -> Callable[[], Any]:
+    """Return a function that takes one step; `compiled` is what gives the loss, and with it the gradient."""
     model, objective, x, target = CASES[case]
     forward = FORWARDS[case[:2]]
     loss = functional.mse_loss if isinstance(objective, luxport.losses.MSELoss) else functional.cross_entropy
@@ -130,8 +130,13 @@ def step(case: str) -> Callable[[], Any]:
     x, target = torch.from_numpy(x), torch.from_numpy(target)
     options = {"lr": 0.0001, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0, "eps": 1e-8}
 
+    def objective_of(ps: Any, st: Any, x: Any, target: Any) -> Any:
+        return loss(forward(x, ps, st), target)
+
+    program: Any = torch.compile(objective_of) if compiled else objective_of
+
     def once() -> Any:
-        value = loss(forward(x, ps, st), target)
+        value = program(ps, st, x, target)
         grads = [grad.contiguous() for grad in torch.autograd.grad(value, leaves)]
         with torch.no_grad():
             _torch._foreach_add_(steps, 1)

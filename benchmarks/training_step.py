@@ -5,79 +5,79 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import resource
 import statistics
 import sys
-import time
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 __all__ = ["HEADER", "QUICK_HEADER", "quick_rows", "rows"]
 
-HEADER = (
-    *("step", "against", "ours µs", "theirs µs", "ratio", "from", "to"),
-    *("our loss", "their loss", "our first s", "their first s", "MiB"),
-)
+HEADER = ("step", "against", "ours µs", "theirs µs", "ratio", "from", "to", "our loss", "their loss")
 QUICK_HEADER = ("step", "against", "our loss", "their loss")
 KERAS_NAMES = {"jax": "jax", "torch": "torch", "tf": "tensorflow"}
+PEERS = {
+    "jax": {
+        "Equinox": ("by_equinox", "equinox"),
+        "Flax linen": ("by_flax_linen", "flax"),
+        "Flax nnx": ("by_flax_nnx", "flax"),
+        "Haiku": ("by_haiku", "haiku"),
+    },
+    "torch": {"torch.nn, fused Adam": ("by_torch_nn", "torch")},
+    "tf": {},
+}
 
 
 def rows(backend: str, seconds: float = 4.0, only: str = "") -> list[tuple[Any, ...]]:
     """Measure the cases that a framework has by hand, or `only` some, named as ``"W1,W8"``.
 
-    Ratios are medians of neighboring measurements, with their quartiles; losses are those of the fifth step. First
-    steps (trace, compile) are by the clock. The last column is the peak memory of the process until then.
+    The backend may be ``"torch, compiled"``, too, which has no peers. Ratios are medians of neighboring measurements,
+    with their quartiles; losses are those of the fifth step.
     """
+    backend, _, compiling = backend.partition(", ")
     os.environ["KERAS_BACKEND"] = KERAS_NAMES[backend]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from benchmarks.models import CASES, luxport_step
     from benchmarks.timing import compare_all
 
-    by_hand = importlib.import_module(f"benchmarks.by_hand_{backend}")
+    by_hand = import_module(f"benchmarks.by_hand_{backend}")
+    peers = {} if compiling else _peers(backend)
+    compiled = bool(compiling) or by_hand.COMPILED
     found: list[tuple[Any, ...]] = []
     for case in CASES:
         if case[:2] not in (only.split(",") if only else by_hand.FORWARDS):
             continue
-        ours = luxport_step(case, backend, compiled=by_hand.COMPILED, ready=by_hand.ready)
-        theirs = by_hand.step(case)
-        first = _first(ours), _first(theirs)
+        ours = luxport_step(case, backend, compiled=compiled, ready=by_hand.ready)
+        theirs = by_hand.step(case, compiled=True) if compiling else by_hand.step(case)
         losses = same_work(ours, theirs, case)
-        contenders = {f"{backend} by hand, {'compiled' if by_hand.COMPILED else 'eager'}": theirs}
-        contenders |= _peers(backend, case)
+        contenders = {f"{backend} by hand, {'compiled' if compiled else 'eager'}": theirs}
+        contenders |= {name: step(case) for name, step in peers.items()}
         times = compare_all([ours, *contenders.values()], seconds)
         for name, measured in zip(contenders, times[1:], strict=True):
             ratios = [a / b for a, b in zip(times[0], measured, strict=True)]
             low, middle, high = statistics.quantiles(ratios, n=4)
-            known = (losses[1], first[0], first[1]) if contenders[name] is theirs else ("", first[0], "")
+            known = losses[1] if contenders[name] is theirs else ""
             mine, other = statistics.median(times[0]), statistics.median(measured)
-            found.append((case, name, mine, other, middle, low, high, losses[0], *known, _peak()))
+            found.append((case, name, mine, other, middle, low, high, losses[0], known))
     return found
 
 
-def _peers(backend: str, case: str) -> dict[str, Callable[[], Any]]:
-    peers: dict[str, Callable[[], Any]] = {}
-    if backend == "torch":
-        from benchmarks import by_torch_nn
-
-        peers["torch.nn, fused Adam"] = by_torch_nn.step(case)
-    from benchmarks import by_keras
-
-    if case[:2] in by_keras.KNOWN:
-        peers[f"Keras 3 on {backend}"] = by_keras.step(case)
+def _peers(backend: str) -> dict[str, Callable[[str], Callable[[], Any]]]:
+    """Return what makes a step of a case by each library that is installed; of others one line is told."""
+    peers: dict[str, Callable[[str], Callable[[], Any]]] = {}
+    for name, (module, library) in (PEERS[backend] | {f"Keras 3 on {backend}": ("by_keras", "keras")}).items():
+        if find_spec(library) is None:
+            print(f"{name} is left out: {library} is not installed; pip install 'luxport-nn[peers]'", file=sys.stderr)
+        elif library == "keras" and import_module("keras").config.backend() != KERAS_NAMES[backend]:
+            print(
+                f"{name} is left out: this process has it on {import_module('keras').config.backend()}", file=sys.stderr
+            )
+        else:
+            peers[name] = import_module(f"benchmarks.{module}").step
     return peers
-
-
-def _first(step: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    float(step())
-    return time.perf_counter() - start
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
 def quick_rows(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
@@ -87,11 +87,19 @@ def quick_rows(backend: str, most: int | None = None) -> list[tuple[Any, ...]]:
     """
     from benchmarks.models import CASES, luxport_step
 
-    by_hand = importlib.import_module(f"benchmarks.by_hand_{backend}")
+    by_hand = import_module(f"benchmarks.by_hand_{backend}")
+    peers = _peers(backend)
     found: list[tuple[Any, ...]] = []
     for case in [case for case in CASES if case[:2] in by_hand.FORWARDS][:most]:
         ours = luxport_step(case, backend, compiled=by_hand.COMPILED, ready=by_hand.ready)
         found.append((case, f"{backend} by hand", *same_work(ours, by_hand.step(case), case)))
+        for name, step in peers.items():
+            # They begin with initial values of their own.
+            once = step(case)
+            before, after = float(once()), float(once())
+            if not after < before:
+                raise AssertionError(f"{case}: a step of {name} takes the loss from {before} to {after}")
+            found.append((case, name, found[-1][2], after))
     return found
 
 
@@ -109,7 +117,7 @@ if __name__ == "__main__":
     from benchmarks.timing import ON_GPU
 
     name, seconds, only = (*sys.argv[1:], *("", "4", "")[len(sys.argv) - 1 :])
-    if ON_GPU and name == "torch":
+    if ON_GPU and name.startswith("torch"):
         import torch
 
         torch.set_default_device("cuda")
