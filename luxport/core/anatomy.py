@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 from luxport.call_arguments import built_in_own_words
 from luxport.random import Rng
 from luxport.text import kind_of
+from luxport.tree.static import ExactlyEqual
 
 __all__ = ["LayerBase", "has_layers", "NamedLayers", "Parameters", "States", "by_name", "expect_no_layer", "is_layers"]
 
@@ -19,7 +20,7 @@ States: TypeAlias = Mapping[str, Any]
 """The state of a layer, which each call returns anew: like `Parameters`."""
 
 
-class LayerBase:
+class LayerBase(ExactlyEqual):
     """What every layer tells of itself. `luxport.Layer` adds how layers are built, called and written out."""
 
     _entries: ClassVar[Any] = None
@@ -47,7 +48,7 @@ class LayerBase:
 
 
 @built_in_own_words
-class NamedLayers(Mapping[str, Any]):
+class NamedLayers(ExactlyEqual, Mapping[str, Any]):
     """An immutable, hashable, ordered mapping of names to layers: the field of a container that has many."""
 
     __slots__ = ("_items", "_layers")

@@ -1,14 +1,16 @@
-"""Equality and hashes of layers that hold layers: one that stands in others again and again is looked at once."""
+"""Equality and hashes of layers: exact, and one that stands in others again and again is looked at once."""
 
 from __future__ import annotations
 
 import functools
 import threading
+from dataclasses import fields
 from typing import Any
 
 from luxport.core.anatomy import LayerBase
+from luxport.tree.static import ExactlyEqual, hashable, is_same_constant
 
-__all__ = ["compare_once"]
+__all__ = ["compare_exactly"]
 
 _FEW = 100
 """With fewer places than these, layers are compared quickly enough as they are."""
@@ -24,12 +26,44 @@ class _UnderWay(threading.local):
 _under_way = _UnderWay()
 
 
-def compare_once(kind: Any, *, equality: bool, hashing: bool) -> None:
-    """Let a class of layers, with the dataclass's own equality and hash, look at each layer inside once."""
+def compare_exactly(kind: Any, *, equality: bool, hashing: bool) -> None:
+    """Let layers of a class be equal where no program could tell them apart: 1, 1.0 and True are different options.
+
+    Of layers that hold layers, each layer inside is looked at once. What a class writes itself stays.
+    """
+    names = tuple([field.name for field in fields(kind) if field.compare])
+    holds_layers = kind.children is not LayerBase.children
     if equality:
-        kind.__eq__ = _equal_once(kind.__eq__)
+        equal = _equal_by(names)
+        kind.__eq__ = _equal_once(equal) if holds_layers else equal
     if hashing:
-        kind.__hash__ = _hash_once(kind.__hash__)
+        hash_of = _hash_by(names)
+        kind.__hash__ = _hash_once(hash_of) if holds_layers else hash_of
+
+
+def _equal_by(names: tuple[str, ...]) -> Any:
+    def __eq__(self: LayerBase, other: object) -> bool:
+        if self is other:
+            return True
+        if type(self) is not type(other):
+            return NotImplemented
+        for name in names:
+            one, another = getattr(self, name), getattr(other, name)
+            if one is another:
+                continue
+            # Asked here, where it can be: models are deep, and Python's calls are not.
+            if not (one == another if isinstance(one, ExactlyEqual) else is_same_constant(one, another)):
+                return False
+        return True
+
+    return __eq__
+
+
+def _hash_by(names: tuple[str, ...]) -> Any:
+    def __hash__(self: LayerBase) -> int:
+        return hash(tuple([hashable(getattr(self, name)) for name in names]))
+
+    return __hash__
 
 
 def _equal_once(equal: Any) -> Any:

@@ -16,7 +16,7 @@ from luxport.backend import (
     find_owner,
 )
 from luxport.core.anatomy import LayerBase, Parameters, States
-from luxport.core.comparing import compare_once
+from luxport.core.comparing import compare_exactly
 from luxport.core.construction import complete_when_built
 from luxport.core.display import display, one_line
 from luxport.core.error_location import locate_errors
@@ -57,8 +57,7 @@ class Layer(LayerBase, ABC):
         equality, hashing = "__eq__" not in vars(cls), "__hash__" not in vars(cls)
         dataclass(frozen=True, repr=False, init=own_fields)(cls)
         _expect_fields_for_layers(cls)
-        if cls.children is not LayerBase.children:
-            compare_once(cls, equality=equality, hashing=hashing)
+        compare_exactly(cls, equality=equality, hashing=hashing)
         if "__init__" in vars(cls):
             type.__setattr__(cls, "__init__", complete_when_built(cls.__init__))
 

@@ -13,7 +13,7 @@ from luxport.backend import Array, backend_of, can, dtype_name, find_owner, name
 from luxport.core.layer import Layer
 from luxport.tree.static import Static
 
-__all__ = ["LayerStep", "call_alike", "known_rows", "runs_of"]
+__all__ = ["LayerStep", "call_alike", "have_loops", "known_rows", "runs_of"]
 
 Row = tuple[Any, Any, int]
 """A row, the stack that it was cut from, and where."""
@@ -41,6 +41,12 @@ def runs_of(layers: Mapping[str, Layer]) -> list[tuple[Layer, list[str]]]:
         else:
             runs.append((layer, [name]))
     return runs
+
+
+def have_loops(x: Any) -> bool:
+    """Tell whether the backend of these inputs has loops of layers: elsewhere nobody need ask which are equal."""
+    inputs = tree.leaves(x)
+    return _are_arrays(inputs) and can(backend_of(*inputs), "loops")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
-from luxport.layers._alike import call_alike, runs_of
+from luxport.layers._alike import call_alike, have_loops, runs_of
 from luxport.layers._function_layers import NoOpLayer
 from luxport.layers._named_layers import LayersByName, as_layer, read_layers
 from luxport.text import shown
@@ -72,7 +72,7 @@ class Chain(LayersByName, WrapperLayer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Call the layers in order."""
-        if self.scan:
+        if self.scan and have_loops(x):
             return self._by_runs(x, ps, st)
         new_st = {}
         for name, layer in self.layers.items():

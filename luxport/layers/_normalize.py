@@ -58,7 +58,7 @@ class _Tracking(Layer):
         scale, bias = _read_affine(self, x, ps)
         training = st["training"]
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
-        if (training or mean is None) and None not in sizes and math.prod(sizes) <= 1:
+        if (training or mean is None) and None not in sizes and math.prod(sizes) in (0, 1):
             raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}")
         y, mean, var = normalize(
             *(x, scale, bias, mean, var), training=bool(training), momentum=self.momentum, epsilon=self.epsilon

@@ -27,6 +27,7 @@ from luxport.training._progress_bar import show_progress
 from luxport.training._state import TrainState, expect_state, in_precision
 from luxport.training._step import Objective, train_step
 from luxport.transforms._transforms import jit as compile_program
+from luxport.tree.static import Static
 
 __all__ = ["Progress", "evaluate", "fit"]
 
@@ -195,7 +196,7 @@ def evaluate(
     state.expect_kept()
     st, means = test_mode(state.st), _Means()
     model = in_precision(state.model, state.program.value.precision)
-    program = _look(objective, model, tuple((metrics or {}).items()), jit)
+    program = _look(Static((objective, model, tuple((metrics or {}).items()), jit)))
     tables: dict[str, Any] = {}
     for batch in _ahead(_batches(data, batch_size, shuffle=False), state, []):
         found = program(state.ps, st, batch)
@@ -209,9 +210,10 @@ def evaluate(
 
 @lru_cache(maxsize=64)
 def _look(
-    objective: Objective, model: Any, metrics: tuple[tuple[str, Callable[[Any, Any], Any]], ...], jit: bool
+    plan: Static[tuple[Objective, Any, tuple[tuple[str, Callable[[Any, Any], Any]], ...], bool]],
 ) -> Callable[[Any, Any, Any], dict[str, Any]]:
     """Make the function of a batch whose means `evaluate` tells: one for all epochs, so that it is compiled once."""
+    objective, model, metrics, jit = plan.value
 
     def look(ps: Any, st: Any, batch: Any) -> dict[str, Any]:
         loss, _, stats = objective(model, ps, st, batch)

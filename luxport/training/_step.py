@@ -133,7 +133,7 @@ def train_step(
     """
     expect_state("train_step(objective, data, state)", state)
     state.expect_kept()
-    key = objective, jit, donate, accumulate, steps_per_call, nonfinite
+    key = Static((objective, jit, donate, accumulate, steps_per_call, nonfinite))
     program = _PROGRAMS.get(key)
     if program is None:
         program = _find_program(key)
@@ -161,11 +161,11 @@ class _Plan(NamedTuple):
 
 
 MOST_PLANS = 64
-_PROGRAMS: dict[tuple[Any, ...], Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]] = {}
+_PROGRAMS: dict[Static[tuple[Any, ...]], Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]] = {}
 
 
-def _find_program(key: tuple[Any, ...]) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
-    plan = _Plan(*key)
+def _find_program(key: Static[tuple[Any, ...]]) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+    plan = _Plan(*key.value)
     _expect_objective(plan.objective)
     if plan.nonfinite not in ("ignore", "skip", "raise"):
         raise ValueError(f'train_step expects "ignore", "skip" or "raise" as nonfinite, got {plan.nonfinite!r}')
@@ -180,7 +180,7 @@ def _find_program(key: tuple[Any, ...]) -> Callable[[Any, TrainState], tuple[Arr
 
 def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
     by_place: dict[Any, Callable[..., Any]] = {}
-    gradients = _gradients_of(plan.objective, plan.accumulate)
+    gradients = _gradients_of(Static((plan.objective, plan.accumulate)))
 
     def step(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         grads, loss, stats, st = gradients(state.program, state.ps, state.st, state.scale, data)
@@ -312,9 +312,9 @@ def _apply(state: TrainState, grads: tree.Tree, *, in_place: bool) -> TrainState
 
 
 @lru_cache(maxsize=MOST_PLANS)
-def _gradients_of(objective: Objective, accumulate: int) -> Callable[..., Any]:
+def _gradients_of(objective_and_accumulate: Static[tuple[Objective, int]]) -> Callable[..., Any]:
     """Return one function for all plans with these, so that a backend which compiles it alone does so once."""
-    return partial(_gradients, objective, accumulate)
+    return partial(_gradients, *objective_and_accumulate.value)
 
 
 def _differentiate(f: Callable[[tree.Tree], tuple[Array, Any]], ps: tree.Tree) -> tuple[tuple[Array, Any], tree.Tree]:

@@ -13,12 +13,18 @@ import numpy as np
 from luxport.text import shown
 from luxport.when_imported import when_imported
 
-__all__ = ["Static"]
+__all__ = ["ExactlyEqual", "Static", "hashable", "is_same_constant"]
 
 T = TypeVar("T", bound=Hashable)
 
 
-class Static(Generic[T]):
+class ExactlyEqual:
+    """What is equal only where `is_same_constant` says so of all it holds, and need not be looked into again."""
+
+    __slots__ = ()
+
+
+class Static(ExactlyEqual, Generic[T]):
     """A hashable constant in a state tree: a node without leaves.
 
     Compilers and transforms see the value as part of the tree's structure: `jax.jit`, `torch.compile` and
@@ -51,7 +57,7 @@ class Static(Generic[T]):
         return isinstance(other, Static) and is_same_constant(self.value, other.value)
 
     def __hash__(self) -> int:
-        return hash((Static, _hashable(self.value)))
+        return hash((Static, hashable(self.value)))
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -96,16 +102,21 @@ def is_same_constant(one: Any, other: Any) -> bool:
         return False
     if isinstance(one, frozenset):
         return all(any(is_same_constant(entry, entry_too) for entry_too in other) for entry in one)
-    if dataclasses.is_dataclass(one):
+    if dataclasses.is_dataclass(one) and not isinstance(one, ExactlyEqual):
         compared = [field.name for field in dataclasses.fields(one) if field.compare]
         return all([is_same_constant(getattr(one, name), getattr(other, name)) for name in compared])
     return True
 
 
-def _hashable(value: Any) -> Any:
+_PLAIN = frozenset([bool, int, str, type(None)])
+
+
+def hashable(value: Any) -> Any:
     """Return a value to hash in place of this one, the same for all NaN: Python gives each another hash."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, tuple):
-        return tuple(map(_hashable, value))
+        return tuple(map(hashable, value))
     if isinstance(value, (float, complex)):
         return "nan" if value != value else value
     return value.tobytes() if isinstance(value, np.generic) else value

@@ -1,9 +1,11 @@
 """What makes two constants of a program the same: type and sign, however deep; and how many programs are kept."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,3 +77,47 @@ def test_operations_of_jax_forget_programs_where_there_are_many(monkeypatch):
     for n in (1, 2, 3, 1, 2, 3, 4, 1, 1):
         assert luxport.to_numpy(compiled(luxport.asarray(np.ones(n, np.float32), backend="jax"))).tolist() == [2] * n
     assert compiled_for == [1, 2, 3, 4, 1]  # the fourth is one too many: the first is made anew, once
+
+
+class Kind(luxport.Layer):
+    """A layer that is another function for each option that Python calls equal."""
+
+    option: Any
+
+    def initial_parameters(self, rng):
+        return {"weight": luxport.initializers.ones(rng, (2,))}
+
+    def __call__(self, x, ps, st):
+        kinds = {bool: 3.0, int: 5.0, float: 7.0}
+        return x * ps["weight"] * (kinds[type(self.option)] * math.copysign(1.0, self.option)), st
+
+
+KINDS = ((True, 3.0), (1, 5.0), (1.0, 7.0), (0.0, 7.0), (-0.0, -7.0), (0, 5.0), (False, 3.0))
+
+
+def test_layers_are_equal_where_no_program_tells_them_apart() -> None:
+    models = [luxport.Chain(Kind(option)) for option, _ in KINDS]
+    for i, one in enumerate(models):
+        assert [one == other for other in models] == [i == j for j in range(len(models))]
+    assert luxport.Chain(Kind(float("nan"))) == luxport.Chain(Kind(-float("nan")))
+    assert hash(luxport.Chain(Kind(float("nan")))) == hash(luxport.Chain(Kind(float("nan"))))
+
+
+def test_equal_options_are_their_own_programs(ad_backend: str) -> None:
+    """The mean of squares of what a model makes of ones tells its program."""
+    x = luxport.asarray(np.ones((3, 2)), dtype="float32", backend=ad_backend)
+    rule = luxport.optimizers.Descent(0.0)
+    jit = ad_backend != "torch"  # its compiler guards each option by itself
+    for option, factor in KINDS:
+        model = luxport.Chain(Kind(option))
+        state = luxport.training.TrainState.create(model, rule, backend=ad_backend)
+        seen = luxport.training.evaluate(luxport.losses.MSELoss(), state, [(x, x * 0)], jit=jit)["loss"]
+        loss, _, _ = luxport.training.train_step(luxport.losses.MSELoss(), (x, x * 0), state, jit=jit)
+        assert (seen, float(loss)) == (factor**2, factor**2)
+
+
+def test_a_loop_is_over_one_program() -> None:
+    model = luxport.Chain(Kind(1), Kind(True), Kind(1.0), scan=True)
+    ps, st = luxport.setup(0, model, backend="jax")
+    y, _ = model(luxport.asarray(np.ones((1, 2)), dtype="float32", backend="jax"), ps, st)
+    assert float(y[0, 0]) == 105.0
