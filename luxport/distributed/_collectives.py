@@ -10,7 +10,8 @@ from typing import Any
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
-from luxport.distributed._engine import DistributedError, Session, current, first_line
+from luxport.distributed._engine import Session, current
+from luxport.distributed._errors import DistributedError, first_line
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import safe_to_show, shown
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, can, dtype_name, find_owner, namespace
+from luxport.backend import can, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.surgery import layer_map
 from luxport.distributed._batch_norm import synchronize_layer
 from luxport.distributed._collectives import attempt, begin_agreement, expect_agreement, expect_own, synchronize
 from luxport.distributed._engine import Session, current
 from luxport.distributed._optimizer import DistributedOptimizer
+from luxport.distributed._workers import of_own_stream, together
 from luxport.errors import shape_text
 from luxport.optimizers._rule import Compound, Rule
-from luxport.random import fold_in
 from luxport.training._state import TrainState
 from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static
@@ -135,8 +135,8 @@ class DataParallel:
             gradients = gradients_of(objective)
 
             def inside(data: Any, state: TrainState, rank: Any, mean: Callable[[list[Any]], list[Any]]) -> Any:
-                found = _of_own_stream(gradients, rank, state.program, state.ps, state.st, state.scale, data)
-                grads, loss, stats, st = _together(mean, session.world.size, *found)
+                found = of_own_stream(gradients, rank, state.program, state.ps, state.st, state.scale, data)
+                grads, loss, stats, st = together(mean, session.world.size, *found)
                 return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
 
             program = backend.parallel_program(inside, session.world, donate=donate)
@@ -203,7 +203,7 @@ def _of_engine(
     overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
     if overlap is not None:
         objective = partial(_watch, overlap, look, objective)
-    gradients = partial(_of_own_stream, gradients_of(objective), world.rank)
+    gradients = partial(of_own_stream, gradients_of(objective), world.rank)
 
     def mean(arrays: list[Any]) -> list[Any]:
         if not arrays:
@@ -214,10 +214,10 @@ def _of_engine(
     def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
         look.settle()
         if overlap is None:
-            return _together(mean, world.size, grads, loss, stats, st)
+            return together(mean, world.size, grads, loss, stats, st)
         means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
         grads = tree.unflatten(tree.structure(grads), iter(means))
-        return grads, *_together(mean, world.size, None, loss, stats, st)[1:]
+        return grads, *together(mean, world.size, None, loss, stats, st)[1:]
 
     return _between(backend, gradients, finish, exchange, jit=jit, donate=donate)
 
@@ -253,67 +253,6 @@ def _between(
         return apply(state, st, grads, loss, stats)
 
     return program
-
-
-def _of_own_stream(
-    gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any, **options: Any
-) -> tuple[Any, Array, Any, Any]:
-    """Compute gradients with the streams of one rank; the states that come back have the keys of before."""
-    grads, loss, stats, new = gradients(program, ps, _fold(st, rank), scale, data, **options)
-    return grads, loss, stats, _with_keys_of(new, st)
-
-
-def _fold(st: Any, rank: Any) -> Any:
-    if isinstance(st, Mapping):
-        if st.keys() == {"key", "counter"}:
-            words = fold_in({"key": st["key"], "counter": 0 * st["counter"]}, rank)["key"]
-            return {"key": words, "counter": st["counter"]}
-        return {name: _fold(value, rank) for name, value in st.items()}
-    if isinstance(st, (tuple, list)):
-        return tree.like_sequence(st, [_fold(value, rank) for value in st])
-    return st
-
-
-def _with_keys_of(new: Any, old: Any) -> Any:
-    if isinstance(new, Mapping) and isinstance(old, Mapping):
-        if new.keys() == old.keys() == {"key", "counter"}:
-            return {"key": old["key"], "counter": new["counter"]}
-        return {name: _with_keys_of(value, old[name]) if name in old else value for name, value in new.items()}
-    if isinstance(new, (tuple, list)) and isinstance(old, (tuple, list)) and len(new) == len(old):
-        return tree.like_sequence(new, [_with_keys_of(*pair) for pair in zip(new, old, strict=True)])
-    return new
-
-
-def _together(
-    mean: Callable[[list[Any]], list[Any]], size: int, grads: Any, loss: Any, stats: Any, st: Any
-) -> tuple[Any, Any, Any, Any]:
-    """Return the means over all workers, taken at once, of what is to be the same in each."""
-    whole = (grads, loss, stats, st)
-    shared: list[int] = []
-    integers: dict[int, str] = {}
-    flat = list(tree.leaves_with_path(whole))
-    for i, (path, leaf) in enumerate(flat):
-        if find_owner(type(leaf)) is None or (path[0] == "3" and not path[-1].startswith("running_")):
-            continue
-        kind = dtype_name(leaf)
-        if "float" in kind or "complex" in kind:
-            shared.append(i)
-        elif path[0] == "2" and "int" in kind:
-            integers[i] = kind
-    means = dict(zip(shared, mean([flat[i][1] for i in shared]), strict=True))
-    if integers:
-        # Counts are exact in float32 up to 16 million, and the engine need not know of sums here.
-        xps = {i: namespace(flat[i][1]) for i in integers}
-        rows = [xps[i].astype(flat[i][1], xps[i].float32) for i in integers]
-        for i, row in zip(integers, mean(rows), strict=True):
-            means[i] = xps[i].astype(xps[i].round(row * size), flat[i][1].dtype)
-    count = iter(range(len(flat)))
-
-    def put(leaf: Any) -> Any:
-        i = next(count)
-        return means.get(i, leaf)
-
-    return tree.map(put, whole)
 
 
 def _rule_text(rule: Rule) -> str:

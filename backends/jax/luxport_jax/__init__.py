@@ -17,9 +17,7 @@ from luxport_jax.arrays import devices as devices
 from luxport_jax.arrays import from_dlpack as from_dlpack
 from luxport_jax.arrays import owns_type as owns_type
 from luxport_jax.arrays import to_numpy as to_numpy
-from luxport_jax.distributed import parallel_program as parallel_program
 from luxport_jax.distributed import start_collectives as start_collectives
-from luxport_jax.distributed import start_devices as start_devices
 from luxport_jax.keys import draw_later as draw_later
 from luxport_jax.keys import key_words as key_words
 from luxport_jax.loops import loop_steps as loop_steps
@@ -28,6 +26,8 @@ from luxport_jax.loops import scan_layers as scan_layers
 from luxport_jax.packing import cut_rows as cut_rows
 from luxport_jax.packing import join_rows as join_rows
 from luxport_jax.packing import most_joined as most_joined
+from luxport_jax.parallel import parallel_program as parallel_program
+from luxport_jax.parallel import start_devices as start_devices
 from luxport_jax.programs import checkpoint as checkpoint
 from luxport_jax.programs import jit as jit
 from luxport_jax.transforms import custom_vjp as custom_vjp

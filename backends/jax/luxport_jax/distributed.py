@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import jax
@@ -17,12 +14,9 @@ import numpy as np
 from jax._src.xla_bridge import backends_are_initialized  # which `jax.distributed.initialize` asks, too
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from luxport import tree
-from luxport.distributed._alarm import LOOK, Alarm, by_a_store, silent_ranks
-from luxport.distributed._engine import (
+from luxport.distributed._alarm import Alarm, by_a_store, silent_ranks
+from luxport.distributed._errors import (
     DistributedError,
-    LocalEngine,
-    current,
     first_line,
     inside_a_program,
     met_not_all,
@@ -33,13 +27,10 @@ from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
-from luxport_jax.order import as_given, skeleton
-from luxport_jax.programs import hide, jit
+from luxport_jax.parallel import WORKERS, connected, first_devices, mean_inside, work, work_of_worker
+from luxport_jax.patience import Patience
 
-__all__ = ["JaxEngine", "parallel_program", "start_collectives", "start_devices"]
-
-WORKERS = "workers"
-"""The name of the axis of a mesh."""
+__all__ = ["JaxEngine", "start_collectives"]
 
 
 def start_collectives(world: World, timeout: float) -> JaxEngine:
@@ -109,12 +100,12 @@ class JaxEngine:
         self._alarm = Alarm(
             world, "luxport", self._put, lambda key: _is_there(client, key), self._get, (jax.errors.JaxRuntimeError,)
         )
-        self.patience = _Patience(timeout, self._alarm.raised)
+        self.patience = Patience(timeout, self._alarm.raised)
         self._rows = StoredRows(
             world, timeout, "luxport", client.key_value_set_bytes, self._row_of, client.key_value_delete
         )
         self._ties = Ties(self._rows, self._alarm.raised)
-        firsts = _firsts(world)
+        firsts = first_devices(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
         # Arrays are not joined: JAX is slow at that, and its compiler joins the messages by itself.
@@ -124,7 +115,7 @@ class JaxEngine:
             for op, combine in {"sum": jax.lax.psum, "max": jax.lax.pmax, "min": jax.lax.pmin}.items()
         }
         self._from = jax.jit(
-            lambda xs, number, root: ([x[root] for x in xs], _work(number)),
+            lambda xs, number, root: ([x[root] for x in xs], work(number)),
             static_argnums=2,
             out_shardings=replicated,
         )
@@ -134,7 +125,7 @@ class JaxEngine:
         """Combine parts of arrays that are spread over the processes, and of others rows."""
 
         def inside(parts: list[Any], rows: list[Any]) -> Any:
-            return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows], _work_of_worker()
+            return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows], work_of_worker()
 
         spread, whole = PartitionSpec(WORKERS), PartitionSpec()
         return jax.shard_map(inside, mesh=self._mesh, in_specs=spread, out_specs=whole, check_vma=False)
@@ -145,13 +136,13 @@ class JaxEngine:
         as_parts = [bool(array.ndim and array.size) for array in arrays]
         parts = self._global([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
         rows = self._rows_of([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
-        of_parts, of_rows, _ = _connected(self._programs[op], parts, rows)
+        of_parts, of_rows, _ = connected(self._programs[op], parts, rows)
         found = iter(of_parts), iter(of_rows)
         return self._local([next(found[not as_part]) for as_part in as_parts], arrays)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
         """Send all arrays by one program."""
-        return self._local(_connected(self._from, self._rows_of(arrays), np.float32(root), root)[0], arrays)
+        return self._local(connected(self._from, self._rows_of(arrays), np.float32(root), root)[0], arrays)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
         """Ask at once."""
@@ -165,7 +156,7 @@ class JaxEngine:
     def mean(self, array: Any) -> Any:
         """Take the mean, inside of a program of several workers by one of its operations."""
         if isinstance(array, jax.core.Tracer):
-            return _mean_inside(array)
+            return mean_inside(array)
         return self.all_reduce([array / self.world.size], "sum")[0]
 
     def overlapping(self) -> None:
@@ -253,42 +244,6 @@ class JaxEngine:
         ]
 
 
-class _Patience:
-    """Waits for arrays by a thread of its own: JAX's waiting has no end where another process stands still."""
-
-    def __init__(self, timeout: float, given_up: Callable[[], bool]) -> None:
-        self._timeout, self._given_up = timeout, given_up
-        self._begin()
-
-    def _begin(self) -> None:
-        self._asked: Any = SimpleQueue()
-        self._answers: Any = SimpleQueue()
-        threading.Thread(target=_answer, args=(self._asked, self._answers), daemon=True).start()
-
-    def wait(self, arrays: Any) -> None:
-        """Wait until they are there.
-
-        Raises: TimeoutError
-        """
-        self._asked.put(arrays)
-        deadline = time.monotonic() + self._timeout
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                error = self._answers.get(timeout=max(min(left, LOOK), 1e-3))
-                break
-            except Empty:
-                if left < 0 or self._given_up():
-                    self._begin()  # whoever waits still goes on doing so
-                    raise TimeoutError(f"no answer within {self._timeout:g} s") from None
-        if error is not None:
-            raise error
-
-    def end(self) -> None:
-        """Let the thread end."""
-        self._asked.put(None)
-
-
 def _is_there(client: Any, key: str) -> bool:
     try:
         client.key_value_try_get(key)
@@ -297,140 +252,3 @@ def _is_there(client: Any, key: str) -> bool:
             raise
         return False
     return True
-
-
-def _answer(asked: Any, answers: Any) -> None:
-    while (arrays := asked.get()) is not None:
-        try:
-            jax.block_until_ready(arrays)
-        except Exception as error:
-            answers.put(error)
-        else:
-            answers.put(None)
-        del arrays
-
-
-def _work(number: Any) -> Any:
-    """Return what takes a few thousand operations.
-
-    A program of less than a thousand JAX computes within the call, where nobody can end the waiting for others.
-    """
-    numbers = jax.numpy.arange(2000, dtype=np.float32) + number
-    return jax.numpy.sum(numbers * numbers)
-
-
-def _work_of_worker() -> Any:
-    return _work(jax.lax.axis_index(WORKERS))
-
-
-def _connected(program: Callable[..., Any], *args: Any) -> Any:
-    """Call a program that moves arrays.
-
-    Raises: ConnectionError for what JAX raises as a ValueError where another process is gone in the middle of it
-    """
-    try:
-        return program(*args)
-    except ValueError as error:
-        if "Gloo" not in str(error):
-            raise
-        raise ConnectionError(first_line(error)) from error
-
-
-def _mean_inside(array: Any) -> Any:
-    try:
-        return jax.lax.pmean(array, WORKERS)
-    except NameError as error:  # a program without workers
-        raise inside_a_program("jax") from error
-
-
-def start_devices() -> JaxDevices:
-    """Take the devices of this one process for workers."""
-    return JaxDevices()
-
-
-class JaxDevices(LocalEngine):
-    """One process, whose devices are the workers of a compiled step."""
-
-    backend: str | None = "jax"
-
-    @property
-    def workers(self) -> int:
-        """Count the devices."""
-        return jax.local_device_count()
-
-    def mean(self, array: Any) -> Any:
-        """Take the mean over devices."""
-        return _mean_inside(array)
-
-
-def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) -> Callable[[Any, Any], Any]:
-    """Return a compiled step of several workers, as a function of data and state.
-
-    The workers are one device of each process, or all devices of one process.
-
-    Args:
-        step: from data, state, the worker's number and a function that takes means over workers, to a tree that is the
-            same in each of them
-        world: the processes
-        donate: whether the state's memory may be used again
-    """
-    one_process = world.size == 1
-    devices = jax.local_devices() if one_process else _firsts(world)
-    mesh = Mesh(np.array(devices), (WORKERS,))
-    cut, whole = NamedSharding(mesh, PartitionSpec(WORKERS)), NamedSharding(mesh, PartitionSpec())
-    own = devices[0 if one_process else world.rank]
-
-    def mean(arrays: list[Any]) -> list[Any]:
-        return jax.lax.pmean(arrays, WORKERS)
-
-    def program(data: Any, state: Any) -> Any:
-        order: Any = None
-
-        def inside(parts: Any, same: Any) -> Any:
-            nonlocal order
-            result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), mean)
-            order = skeleton(result)
-            return jax.tree_util.tree_map(hide, result), _work_of_worker()
-
-        specs = jax.tree_util.tree_map(lambda x: PartitionSpec(WORKERS) if x.ndim else PartitionSpec(), data)
-        result, work = jax.shard_map(
-            inside, mesh=mesh, in_specs=(specs, PartitionSpec()), out_specs=PartitionSpec(), check_vma=False
-        )(data, state)
-        return as_given(result, order), work
-
-    compiled = jit(program, donate_argnums=1) if donate else jit(program)
-    engine: Any = current("train_step").engine
-
-    def spread(array: Any, sharding: Any) -> Any:
-        if one_process:
-            return jax.device_put(array, sharding)
-        row = array if array.devices() == {own} else jax.device_put(array, own)
-        shape = (row.shape[0] * world.size, *row.shape[1:]) if sharding is cut else row.shape
-        return jax.make_array_from_single_device_arrays(shape, sharding, [row])
-
-    def whole_batch(array: Any) -> Any:
-        if one_process and array.ndim and array.shape[0] % len(devices):
-            raise ValueError(
-                f"train_step on {len(devices)} devices expects a multiple of {len(devices)} samples, "
-                f"got {array.shape[0]}"
-            )
-        return spread(array, cut if array.ndim else whole)
-
-    def call(data: Any, state: Any) -> Any:
-        data = tree.map(lambda x: whole_batch(x) if isinstance(x, jax.Array) else x, data)
-        state = tree.map(lambda x: spread(x, whole) if isinstance(x, jax.Array) else x, state)
-        if one_process:
-            return compiled(data, state)[0]
-        result, _ = _connected(compiled, data, state)
-        engine.patience.wait(result[0])  # so that a process which is lost is noticed here
-        return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
-
-    return call
-
-
-def _firsts(world: World) -> list[Any]:
-    """Return one device of each process."""
-    first: dict[int, Any] = {}
-    for device in sorted(jax.devices(), key=lambda device: device.id):
-        first.setdefault(device.process_index, device)
-    return [first[i] for i in range(world.size)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import backend_of
-from luxport.distributed._engine import DistributedError, inside_a_program
+from luxport.distributed._errors import DistributedError, inside_a_program
 from luxport.distributed._launch import World
 from luxport.distributed._rows import all_the_same, in_numbers
 from luxport.errors import BackendNotFoundError

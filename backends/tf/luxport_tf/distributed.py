@@ -7,7 +7,6 @@ import itertools
 import math
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,27 +15,19 @@ import tensorflow as tf
 from tensorflow.core.protobuf import tensorflow_server_pb2
 from tensorflow.python.eager import context as eager  # where TensorFlow's own strategies start their servers
 
-from luxport.distributed._alarm import LOOK, Alarm
-from luxport.distributed._engine import (
-    DistributedError,
-    LocalEngine,
-    current,
-    first_line,
-    met_not_all,
-    needs_a_place,
-    too_late,
-)
+from luxport.distributed._alarm import Alarm
+from luxport.distributed._engine import LocalEngine, current
+from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place, too_late
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
 from luxport.errors import LayerTypeError
+from luxport_tf.buckets import in_buckets
+from luxport_tf.patience import Patience
 from luxport_tf.transforms import jit
 
 __all__ = ["TfEngine", "parallel_program", "start_collectives", "start_devices"]
-
-BUCKET = 16 * 2**20
-"""So many bytes go in one piece: small arrays are joined, as each piece costs a round of messages."""
 
 _JOB = "worker"
 _LEADER = f"/job:{_JOB}/replica:0/task:0"
@@ -138,7 +129,7 @@ class TfEngine:
         prefix = f"luxport/{next(_sessions)}"
         store = _context()
         self._alarm = Alarm(world, prefix, _put, _is_there, _get, (tf.errors.OpError,))
-        self.patience = _Patience(timeout, self._alarm.raised)
+        self.patience = Patience(timeout, self._alarm.raised)
         self._rows = StoredRows(
             world,
             timeout,
@@ -160,9 +151,9 @@ class TfEngine:
 
     def _moved(self, arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
         if not tf.executing_eagerly():
-            return _in_buckets(arrays, move)
+            return in_buckets(arrays, move)
         with self.patience:
-            return _in_buckets(arrays, move)
+            return in_buckets(arrays, move)
 
     def _reduced(self, joined: Any, op: str) -> Any:
         return tf.raw_ops.CollectiveReduceV2(
@@ -286,94 +277,3 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
             return compiled(data, state)
 
     return program
-
-
-class _Patience(threading.Thread):
-    """Ends operations that wait for another process for too long.
-
-    Operations have a time-out of their own, after which TensorFlow may still write into what it has given back.
-    """
-
-    def __init__(self, timeout: float, given_up: Callable[[], bool]) -> None:
-        super().__init__(name="luxport's patience with other processes", daemon=True)
-        self._timeout, self._given_up = timeout, given_up
-        self._deadline, self._look, self._ended = math.inf, math.inf, threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        """Look at the clock now and then, and whether another process has given up."""
-        while not self._ended.wait(min(0.2, self._timeout / 4)):
-            now, waited_for = time.monotonic(), self._deadline
-            late = now > waited_for
-            if now > self._look:
-                self._look = now + LOOK
-                late = self._given_up() or late
-            if late and self._deadline == waited_for:
-                self.pause()
-                text = f"no answer within {self._timeout:g} s"
-                _context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, text)
-
-    def begin(self) -> None:
-        """Wait from now on."""
-        now = time.monotonic()
-        self._deadline, self._look = now + self._timeout, now + LOOK
-
-    def pause(self) -> None:
-        """Wait no longer."""
-        self._deadline = self._look = math.inf
-
-    def end(self) -> None:
-        """Never wait again."""
-        self._ended.set()
-
-    def __enter__(self) -> None:
-        self.begin()
-
-    def __exit__(self, *error: object) -> None:
-        self.pause()
-
-
-def _in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
-    """Join arrays of one dtype, the last ones first, as a backward pass has them; move all, and take them apart."""
-    buckets: list[tuple[Any, int, list[int]]] = []
-    rows: dict[int, Any] = {}
-    new = list(arrays)
-    for i in reversed(range(len(arrays))):
-        if 0 in arrays[i].shape:  # of nothing, the process would end
-            continue
-        rows[i] = tf.reshape(_as_sent(arrays[i]), [-1])
-        size = (rows[i].shape[0] or 0) * rows[i].dtype.size
-        if buckets and buckets[-1][0] == rows[i].dtype and buckets[-1][1] + size <= BUCKET:
-            _, before, members = buckets.pop()
-            buckets.append((rows[i].dtype, before + size, [*members, i]))
-        else:
-            buckets.append((rows[i].dtype, size, [i]))
-    for _, _, members in buckets:
-        joined = rows[members[0]] if len(members) == 1 else tf.concat([rows[i] for i in members], 0)
-        parts = tf.split(move(joined), [_static(rows[i])[0] for i in members])
-        for i, part in zip(members, parts, strict=True):
-            new[i] = tf.reshape(_as_it_was(part, arrays[i].dtype), _static(arrays[i]))
-    return new
-
-
-def _static(array: Any) -> Any:
-    """Return the shape, as far as it is known while a graph is made."""
-    return array.shape if array.shape.is_fully_defined() else tf.shape(array)
-
-
-_SENT: dict[str, Any] = {"bool": tf.int32, "int8": tf.int32, "uint8": tf.int32, "int16": tf.int32, "uint16": tf.int32}
-_SENT |= {"uint32": tf.int64, "uint64": tf.int64}
-"""As what goes that TensorFlow does not add up between processes."""
-
-
-def _as_sent(array: Any) -> Any:
-    if array.dtype.is_complex:
-        return tf.stack([tf.math.real(array), tf.math.imag(array)], -1)
-    return tf.cast(array, _SENT.get(array.dtype.name, array.dtype))
-
-
-def _as_it_was(part: Any, dtype: Any) -> Any:
-    if dtype.is_complex:
-        pairs = tf.reshape(part, [-1, 2])
-        return tf.complex(pairs[:, 0], pairs[:, 1])
-    return tf.cast(part, dtype)

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 from luxport.distributed._alarm import LOOK, Alarm
-from luxport.distributed._engine import DistributedError, first_line, met_not_all, needs_a_place
+from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import all_the_same, in_numbers

@@ -1,0 +1,160 @@
+"""Compiled steps of several workers: a device of each process, or all devices of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.core
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from luxport import tree
+from luxport.distributed._engine import LocalEngine, current
+from luxport.distributed._errors import first_line, inside_a_program
+from luxport.distributed._launch import World
+from luxport_jax.order import as_given, skeleton
+from luxport_jax.programs import hide, jit
+
+__all__ = [
+    "WORKERS",
+    "connected",
+    "first_devices",
+    "mean_inside",
+    "parallel_program",
+    "start_devices",
+    "work",
+    "work_of_worker",
+]
+
+WORKERS = "workers"
+"""The name of the axis of a mesh."""
+
+
+def start_devices() -> JaxDevices:
+    """Take the devices of this one process for workers."""
+    return JaxDevices()
+
+
+class JaxDevices(LocalEngine):
+    """One process, whose devices are the workers of a compiled step."""
+
+    backend: str | None = "jax"
+
+    @property
+    def workers(self) -> int:
+        """Count the devices."""
+        return jax.local_device_count()
+
+    def mean(self, array: Any) -> Any:
+        """Take the mean over devices."""
+        return mean_inside(array)
+
+
+def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) -> Callable[[Any, Any], Any]:
+    """Return a compiled step of several workers, as a function of data and state.
+
+    The workers are one device of each process, or all devices of one process.
+
+    Args:
+        step: from data, state, the worker's number and a function that takes means over workers, to a tree that is the
+            same in each of them
+        world: the processes
+        donate: whether the state's memory may be used again
+    """
+    one_process = world.size == 1
+    devices = jax.local_devices() if one_process else first_devices(world)
+    mesh = Mesh(np.array(devices), (WORKERS,))
+    cut, whole = NamedSharding(mesh, PartitionSpec(WORKERS)), NamedSharding(mesh, PartitionSpec())
+    own = devices[0 if one_process else world.rank]
+
+    def mean(arrays: list[Any]) -> list[Any]:
+        return jax.lax.pmean(arrays, WORKERS)
+
+    def program(data: Any, state: Any) -> Any:
+        order: Any = None
+
+        def inside(parts: Any, same: Any) -> Any:
+            nonlocal order
+            result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), mean)
+            order = skeleton(result)
+            return jax.tree_util.tree_map(hide, result), work_of_worker()
+
+        specs = jax.tree_util.tree_map(lambda x: PartitionSpec(WORKERS) if x.ndim else PartitionSpec(), data)
+        result, work = jax.shard_map(
+            inside, mesh=mesh, in_specs=(specs, PartitionSpec()), out_specs=PartitionSpec(), check_vma=False
+        )(data, state)
+        return as_given(result, order), work
+
+    compiled = jit(program, donate_argnums=1) if donate else jit(program)
+    engine: Any = current("train_step").engine
+
+    def spread(array: Any, sharding: Any) -> Any:
+        if one_process:
+            return jax.device_put(array, sharding)
+        row = array if array.devices() == {own} else jax.device_put(array, own)
+        shape = (row.shape[0] * world.size, *row.shape[1:]) if sharding is cut else row.shape
+        return jax.make_array_from_single_device_arrays(shape, sharding, [row])
+
+    def whole_batch(array: Any) -> Any:
+        if one_process and array.ndim and array.shape[0] % len(devices):
+            raise ValueError(
+                f"train_step on {len(devices)} devices expects a multiple of {len(devices)} samples, "
+                f"got {array.shape[0]}"
+            )
+        return spread(array, cut if array.ndim else whole)
+
+    def call(data: Any, state: Any) -> Any:
+        data = tree.map(lambda x: whole_batch(x) if isinstance(x, jax.Array) else x, data)
+        state = tree.map(lambda x: spread(x, whole) if isinstance(x, jax.Array) else x, state)
+        if one_process:
+            return compiled(data, state)[0]
+        result, _ = connected(compiled, data, state)
+        engine.patience.wait(result[0])  # so that a process which is lost is noticed here
+        return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
+
+    return call
+
+
+def first_devices(world: World) -> list[Any]:
+    """Return one device of each process."""
+    first: dict[int, Any] = {}
+    for device in sorted(jax.devices(), key=lambda device: device.id):
+        first.setdefault(device.process_index, device)
+    return [first[i] for i in range(world.size)]
+
+
+def work(number: Any) -> Any:
+    """Return what takes a few thousand operations.
+
+    A program of less than a thousand JAX computes within the call, where nobody can end the waiting for others.
+    """
+    numbers = jax.numpy.arange(2000, dtype=np.float32) + number
+    return jax.numpy.sum(numbers * numbers)
+
+
+def work_of_worker() -> Any:
+    """Do it inside a program of workers."""
+    return work(jax.lax.axis_index(WORKERS))
+
+
+def connected(program: Callable[..., Any], *args: Any) -> Any:
+    """Call a program that moves arrays.
+
+    Raises: ConnectionError for what JAX raises as a ValueError where another process is gone in the middle of it
+    """
+    try:
+        return program(*args)
+    except ValueError as error:
+        if "Gloo" not in str(error):
+            raise
+        raise ConnectionError(first_line(error)) from error
+
+
+def mean_inside(array: Any) -> Any:
+    """Take the mean over workers, inside a program of theirs."""
+    try:
+        return jax.lax.pmean(array, WORKERS)
+    except NameError as error:  # a program without workers
+        raise inside_a_program("jax") from error

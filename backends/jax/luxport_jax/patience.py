@@ -1,0 +1,62 @@
+"""`Patience`: JAX's waiting for arrays has no end where another process stands still."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import jax
+
+from luxport.distributed._alarm import LOOK
+
+__all__ = ["Patience"]
+
+
+class Patience:
+    """Waits for arrays by a thread of its own: JAX's waiting has no end where another process stands still."""
+
+    def __init__(self, timeout: float, given_up: Callable[[], bool]) -> None:
+        self._timeout, self._given_up = timeout, given_up
+        self._begin()
+
+    def _begin(self) -> None:
+        self._asked: Any = SimpleQueue()
+        self._answers: Any = SimpleQueue()
+        threading.Thread(target=_answer, args=(self._asked, self._answers), daemon=True).start()
+
+    def wait(self, arrays: Any) -> None:
+        """Wait until they are there.
+
+        Raises: TimeoutError
+        """
+        self._asked.put(arrays)
+        deadline = time.monotonic() + self._timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                error = self._answers.get(timeout=max(min(left, LOOK), 1e-3))
+                break
+            except Empty:
+                if left < 0 or self._given_up():
+                    self._begin()  # whoever waits still goes on doing so
+                    raise TimeoutError(f"no answer within {self._timeout:g} s") from None
+        if error is not None:
+            raise error
+
+    def end(self) -> None:
+        """Let the thread end."""
+        self._asked.put(None)
+
+
+def _answer(asked: Any, answers: Any) -> None:
+    while (arrays := asked.get()) is not None:
+        try:
+            jax.block_until_ready(arrays)
+        except Exception as error:
+            answers.put(error)
+        else:
+            answers.put(None)
+        del arrays

@@ -1,0 +1,73 @@
+"""What each worker computes by streams of its own, and what becomes the same in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from luxport import tree
+from luxport.backend import Array, dtype_name, find_owner, namespace
+from luxport.random import fold_in
+
+__all__ = ["of_own_stream", "together"]
+
+
+def of_own_stream(
+    gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any, **options: Any
+) -> tuple[Any, Array, Any, Any]:
+    """Compute gradients with the streams of one rank; the states that come back have the keys of before."""
+    grads, loss, stats, new = gradients(program, ps, _fold(st, rank), scale, data, **options)
+    return grads, loss, stats, _with_keys_of(new, st)
+
+
+def _fold(st: Any, rank: Any) -> Any:
+    if isinstance(st, Mapping):
+        if st.keys() == {"key", "counter"}:
+            words = fold_in({"key": st["key"], "counter": 0 * st["counter"]}, rank)["key"]
+            return {"key": words, "counter": st["counter"]}
+        return {name: _fold(value, rank) for name, value in st.items()}
+    if isinstance(st, (tuple, list)):
+        return tree.like_sequence(st, [_fold(value, rank) for value in st])
+    return st
+
+
+def _with_keys_of(new: Any, old: Any) -> Any:
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        if new.keys() == old.keys() == {"key", "counter"}:
+            return {"key": old["key"], "counter": new["counter"]}
+        return {name: _with_keys_of(value, old[name]) if name in old else value for name, value in new.items()}
+    if isinstance(new, (tuple, list)) and isinstance(old, (tuple, list)) and len(new) == len(old):
+        return tree.like_sequence(new, [_with_keys_of(*pair) for pair in zip(new, old, strict=True)])
+    return new
+
+
+def together(
+    mean: Callable[[list[Any]], list[Any]], size: int, grads: Any, loss: Any, stats: Any, st: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Return the means over all workers, taken at once, of what is to be the same in each."""
+    whole = (grads, loss, stats, st)
+    shared: list[int] = []
+    integers: dict[int, str] = {}
+    flat = list(tree.leaves_with_path(whole))
+    for i, (path, leaf) in enumerate(flat):
+        if find_owner(type(leaf)) is None or (path[0] == "3" and not path[-1].startswith("running_")):
+            continue
+        kind = dtype_name(leaf)
+        if "float" in kind or "complex" in kind:
+            shared.append(i)
+        elif path[0] == "2" and "int" in kind:
+            integers[i] = kind
+    means = dict(zip(shared, mean([flat[i][1] for i in shared]), strict=True))
+    if integers:
+        # Counts are exact in float32 up to 16 million, and the engine need not know of sums here.
+        xps = {i: namespace(flat[i][1]) for i in integers}
+        rows = [xps[i].astype(flat[i][1], xps[i].float32) for i in integers]
+        for i, row in zip(integers, mean(rows), strict=True):
+            means[i] = xps[i].astype(xps[i].round(row * size), flat[i][1].dtype)
+    count = iter(range(len(flat)))
+
+    def put(leaf: Any) -> Any:
+        i = next(count)
+        return means.get(i, leaf)
+
+    return tree.map(put, whole)
