@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
+import numpy as np
+
 from luxport.backend import is_compiling
 from luxport.call_arguments import wrong_arguments
 from luxport.core.anatomy import LayerBase, is_layers
@@ -29,6 +31,7 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
             return
         explaining(self, *args, **options)
         if type(self).__module__.startswith("luxport."):  # other classes may annotate their fields as they like
+            _take_plain_numbers(self)
             wrong = wrong_option(type(self), vars(self))
             if wrong is not None:
                 raise TypeError(wrong)
@@ -37,6 +40,22 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
             learn_entries(self)
 
     return wrapper
+
+
+def _take_plain_numbers(layer: Any) -> None:
+    """Hold Python's numbers for NumPy's, as a size that was computed is: the model is that of the plain number."""
+    for name, value in vars(layer).items():
+        plain = _as_plain(value)
+        if plain is not value:
+            object.__setattr__(layer, name, plain)
+
+
+def _as_plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is tuple and any([isinstance(entry, (np.generic, tuple)) for entry in value]):
+        return tuple([_as_plain(entry) for entry in value])
+    return value
 
 
 def explain_failures(init: Callable[..., None]) -> Callable[..., None]:

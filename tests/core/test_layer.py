@@ -541,3 +541,24 @@ def test_layers_that_stand_in_each_other_twice_are_built_at_once(hold):
             ValueError, match=r"at most 1,000,000 layers, got a (Chain|Parallel) of [\d,]{25}: the same"
         ):
             walk()
+
+
+def test_numbers_of_numpy_are_plain_in_a_model():
+    pairs = [
+        (lp.Dense(np.int64(3), np.prod((2, 2))), lp.Dense(3, 4)),
+        (lp.Conv((np.int32(3), 3), 1, np.uint8(2), padding=((np.int64(1), 1), (1, 1))), None),
+        (lp.BatchNorm(3, epsilon=np.float64(1e-5), affine=np.bool_(True)), lp.BatchNorm(3)),
+    ]
+    for model, plain in pairs:
+        assert plain is None or (model == plain and repr(model) == repr(plain))
+        assert "np." not in repr(model) and types_of_numbers(model) <= {bool, int, float}
+
+
+def types_of_numbers(model):
+    """List the types of all numbers that a layer holds."""
+    found, left = set(), list(vars(model).values())
+    while left:
+        value = left.pop()
+        left += value if isinstance(value, tuple) else ()
+        found |= {type(value)} if isinstance(value, (bool, int, float, np.generic)) else set()
+    return found
