@@ -60,9 +60,10 @@ def test_processes_that_hear_of_different_sizes(engine: str) -> None:
     assert said.count("rank 1 of 3 came to rank 0 of 2: start all of them together") >= 2, said
 
 
-def test_two_hosts_whose_link_is_cut() -> None:
+@pytest.mark.parametrize("engine", ["torch", "jax"])
+def test_two_hosts_whose_link_is_cut(engine: str) -> None:
     two_hosts = runpy.run_path(str(Path(__file__).with_name("two_hosts.py")))
-    code, said = two_hosts["apart"]("torch")
+    code, said = two_hosts["apart"](engine)
     if code == two_hosts["NOT_ALLOWED"]:
         pytest.skip(said)
     assert not code, said
