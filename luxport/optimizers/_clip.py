@@ -72,14 +72,27 @@ class ClipNorm:
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Scale."""
         xp = namespace(x)
-        size = norm(dx, self.p)
+        half = dtype_name(dx) in ("float16", "bfloat16")
+        wide = xp.astype(dx, xp.float32) if half else dx
+        unit = _least_unit(xp, wide)
+        near = wide * xp.astype(unit, wide.dtype)
+        size = norm(near, self.p)
         if self.throw:
             size = finite_norm(size, p=self.p, shape=tuple(dx.shape))
         omega = self.omega if is_number(self.omega) else xp.astype(self.omega, size.dtype)
         # NaN is not below 1 and must not become 1.
-        scale = omega / size
-        scale = xp.where(scale >= 1.0, xp.ones_like(scale), scale)
-        return state, dx * xp.astype(scale, dx.dtype)
+        within = omega * unit >= size
+        scale = omega / xp.where(within, xp.ones_like(size), size)
+        clipped = xp.where(within, wide, near * xp.astype(scale, wide.dtype))
+        return state, xp.astype(clipped, dx.dtype)
+
+
+def _least_unit(xp: Any, x: Array) -> Array:
+    """Return a power of 2 that brings the largest numbers there are, whose norm or its inverse none can hold, lower."""
+    size = xp.abs(x)
+    largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)
+    bound = 2.0**500 if dtype_name(size) == "float64" else 2.0**62
+    return xp.where(largest > bound, xp.ones_like(largest) / bound, xp.ones_like(largest))
 
 
 def norm(x: Array, p: float) -> Array:

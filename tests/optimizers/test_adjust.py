@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import numpy as np
 import pytest
@@ -158,6 +160,27 @@ def test_accumulated_gradients_around_a_copy():
     np.testing.assert_allclose(state.leaves.state[0], [0.999, 1.999], rtol=1e-6)
     np.testing.assert_array_equal(x, state.leaves.state[0].astype(np.float16))
     assert x.dtype == np.float16
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0, math.inf])
+@pytest.mark.parametrize(
+    ("name", "compiled"),
+    [("numpy", False), ("jax", False), ("jax", True), ("torch", False), ("tf", False), ("tf", True)],
+)
+def test_clipping_where_the_norm_is_larger_than_any_number(name, p, compiled):
+    """Expected: the formula, in NumPy's longdouble."""
+    backend, rule = get_backend(name), ClipNorm(2.0, p)
+
+    def clip(x):
+        return rule.apply(None, x, x)[1]
+
+    program = luxport.jit(clip) if compiled else clip
+    for dtype, size, eps in (("float32", 3e38, 1e-5), ("bfloat16", 3e38, 2.0**-8), ("float16", 6e4, 2.0**-11)):
+        x = luxport.asarray(np.array([0.75, -1.0, 0.0]) * size, backend=name, dtype=dtype)
+        exact = backend.to_numpy(luxport.f32(x)).astype(np.longdouble)
+        norm = abs(exact).max() if math.isinf(p) else np.sum(abs(exact) ** p) ** (1 / np.longdouble(p))
+        want = (exact * (2.0 / norm)).astype(float)
+        np.testing.assert_allclose(backend.to_numpy(luxport.f32(program(x))), want, rtol=1.01 * eps, atol=0)
 
 
 def test_clipping_in_half_precision_does_not_overflow():

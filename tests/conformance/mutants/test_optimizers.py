@@ -76,7 +76,7 @@ MUTANTS: Mutants = {
         case("optimizers.clip_norm_of_matrix_steps"),
     ),
     "clip norm scales up": (
-        edited(optimizers.ClipNorm, "scale = xp.where(scale >= 1.0, xp.ones_like(scale), scale)", "pass"),
+        edited(optimizers.ClipNorm, "omega * unit >= size", "size < 0.0"),
         case("optimizers.clip_norm"),
     ),
     "clipping loses the sign": (
