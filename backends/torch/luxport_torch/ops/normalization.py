@@ -82,9 +82,10 @@ def instance_norm(
     expect_several_values(x, tuple(range(2, x.ndim)), training, running_mean)
     # As the library's own does: every channel of every sample is a channel.
     samples, channels = x.shape[:2]
-    repeated: Any = [None if part is None else part.repeat(samples) for part in (scale, bias, running_mean, running_var)]
+    given = scale, bias, running_mean, running_var
+    repeated: Any = [None if part is None else part.repeat(samples) for part in given]
     apart = x.reshape(1, samples * channels, *x.shape[2:])
-    y, means, factors = torch.native_batch_norm(*(apart, *repeated), True, momentum, epsilon)
+    y, means, factors = torch.native_batch_norm(apart, *repeated, True, momentum, epsilon)  # type: ignore[call-arg]
     if may_look(x) and not _usual(means, factors, epsilon):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = [part.view(samples, channels).mean(0) for part in repeated[2:]]
