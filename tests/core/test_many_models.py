@@ -54,7 +54,7 @@ def test_ten_models_are_isolated() -> None:
     for n in range(1, 11):
         model = Chain(*[Dense(n, n, tanh)] * (1 + n % 3))
         ps, st = luxport.setup(0, model, backend="torch")
-        compiled = torch.compile(model, fullgraph=True, backend="eager", isolate_recompiles=True)
+        compiled = torch.compile(model, fullgraph=True, backend="eager", isolate_recompiles=True)  # pyright: ignore[reportCallIssue]
         x = torch.ones((2, n))
         assert_same(compiled(x, ps, st)[0], model(x, ps, st)[0])
 

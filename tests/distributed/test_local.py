@@ -258,7 +258,7 @@ def test_a_group_of_pytorchs_is_there_already(monkeypatch: pytest.MonkeyPatch) -
     import torch.distributed as dist
 
     start(monkeypatch, RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
     try:
         with pytest.raises(distributed.DistributedError, match="its group is there already: leave that call out"):
             distributed.initialize("torch")

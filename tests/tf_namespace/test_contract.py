@@ -192,7 +192,7 @@ def keras_run():
 def tensorflow_habits():
     """Some of what TensorFlow does in its own way, and must go on doing."""
     with pytest.raises((TypeError, tf.errors.InvalidArgumentError)):
-        WHOLE + FLOATS
+        _ = WHOLE + FLOATS
     assert (WHOLE / 2).dtype == tf.float64
     assert not hasattr(FLOATS, "T")
     assert isinstance(FLOATS.shape, tf.TensorShape)
