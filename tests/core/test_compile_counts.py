@@ -45,6 +45,11 @@ def test_numbers_of_classes_and_of_bags_stay_symbolic():
     assert 0 < compilations(bags, calls) <= MOST
 
 
+def test_images_that_are_sampled_stay_symbolic():
+    images = ((torch.rand(n, 1, 3 + n, 4), torch.rand(n, 2, 2, 2)) for n in range(2, 5))
+    assert 0 < compilations(lp.ops.grid_sample, images) <= MOST
+
+
 def test_what_is_written_out_for_each_size_is_counted():
     calls = ((torch.ones(n),) for n in range(2, 6))
     assert compilations(lambda x: sum(x.unbind(0)), calls) > MOST

@@ -29,3 +29,11 @@ def sign(x: torch.Tensor, /) -> torch.Tensor:
     if not x.is_floating_point():
         return array_api_compat.torch.sign(x)
     return torch.where(torch.isnan(x), x, torch.sign(x))
+
+
+def take_along_axis(x: torch.Tensor, indices: torch.Tensor, /, *, axis: int = -1) -> torch.Tensor:
+    """Return the elements of x at indices along an axis; PyTorch's compiler leaves the sizes of alike shapes open."""
+    along = axis if axis >= 0 else axis + x.ndim
+    kept, wanted = [(*each.shape[:along], *each.shape[along + 1 :]) for each in (x, indices)]
+    alike = x.ndim == indices.ndim and kept == wanted
+    return torch.gather(x, along, indices) if alike else torch.take_along_dim(x, indices, dim=axis)
