@@ -82,7 +82,7 @@ class GaussianDropout(RandomLayer):
         if not st["training"]:
             return x, st
         noise, st = _noise(x, math.sqrt(self.p / (1.0 - self.p)), st)
-        return x * (noise + 1.0), st
+        return x * (noise + 1), st
 
 
 def _noise(x: Array, std: float, st: States) -> tuple[Array, States]:

@@ -210,7 +210,7 @@ def gru_step(projected: Array, hidden: Array, weight_hh: Array, bias_hh: Array |
     r_h, z_h, n_h = split_gates(dense(hidden, weight_hh, bias_hh), 3)
     z = sigmoid(z_x + z_h)
     n = tanh(n_x + sigmoid(r_x + r_h) * n_h)
-    return (1.0 - z) * n + z * hidden
+    return (1 - z) * n + z * hidden
 
 
 def gru_v3_step(projected: Array, hidden: Array, weight_hh: Array, weight_hn: Array) -> Array:
@@ -219,7 +219,7 @@ def gru_v3_step(projected: Array, hidden: Array, weight_hh: Array, weight_hn: Ar
     r_h, z_h, _ = split_gates(dense(hidden, weight_hh, None), 3)
     z = sigmoid(z_x + z_h)
     n = tanh(n_x + dense(sigmoid(r_x + r_h) * hidden, weight_hn, None))
-    return (1.0 - z) * n + z * hidden
+    return (1 - z) * n + z * hidden
 
 
 def split_gates(values: Array, gates: int) -> tuple[Array, ...]:

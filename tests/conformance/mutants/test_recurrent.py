@@ -34,7 +34,7 @@ MUTANTS: Mutants = {
         case("lstm.levels"),
     ),
     "GRU updates the other way round": (
-        edited(luxport.GRUCell, "(1.0 - z) * n + z * hidden", "z * n + (1.0 - z) * hidden"),
+        edited(luxport.GRUCell, "(1 - z) * n + z * hidden", "z * n + (1.0 - z) * hidden"),
         case("gru_cell.steps"),
     ),
     "GRU swaps reset and update": (

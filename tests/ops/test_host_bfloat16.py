@@ -1,0 +1,68 @@
+"""bfloat16 on NumPy: operations compute in single precision, and round once what comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import luxport
+from luxport import losses, tree
+from luxport_conformance.examples import EXAMPLES
+from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.operations import every_operation
+
+HALF = np.dtype(ml_dtypes.bfloat16)
+DOUBLED = ("Chain", "CompactLayer", "Parallel", "WrappedFunction")
+"""Layers with a user's own function, whose ``x * 0.5`` NumPy makes float32."""
+STATEFUL = ("FrozenLayer", "StatefulRecurrentCell")
+"""Layers whose parameters stand in their states."""
+OTHERS = {"finite_norm": "a number for Python", "uniform": "its dtype is an option", "normal": "so is this one's"}
+OTHERS |= {"istft": "of complex numbers"}
+
+
+def halved(leaf: Any) -> Any:
+    return leaf.astype(HALF) if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" else leaf
+
+
+def single(leaf: Any) -> Any:
+    return leaf.astype(np.float32) if leaf.dtype == np.float64 else leaf
+
+
+def expect_halved(got: Any, want: Any) -> None:
+    """Expect bfloat16 wherever the same call in double precision returns floats."""
+    for one, other in zip(tree.leaves(got), tree.leaves(want), strict=True):
+        if isinstance(other, (np.ndarray, np.generic)) and other.dtype.kind == "f":
+            assert one.dtype == HALF
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in (*DOUBLED, *STATEFUL)])
+def test_layers_stay_in_their_type(name: str) -> None:
+    for example in EXAMPLES[name]:
+        x, ps, st = example.values()
+        want, _ = example.layer(x, ps, st)
+        got, _ = example.layer(tree.map(halved, x), tree.map(halved, ps), tree.map(single, st))
+        expect_halved(got, want)
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name in every_operation() and name not in OTHERS])
+def test_operations_stay_in_their_type(name: str) -> None:
+    operation = every_operation()[name]
+    for example in OPERATIONS[name]:
+        if not all(array is None or isinstance(array, np.ndarray) for array in example.arrays):
+            continue
+        want = operation(*example.arrays, **example.options)
+        got = operation(*map(halved, example.arrays), **{key: halved(v) for key, v in example.options.items()})
+        expect_halved(got, want)
+
+
+def test_sums_are_rounded_once() -> None:
+    ones = np.ones(1000, HALF)
+    assert losses.mse(ones, np.zeros(1000, HALF)) == 1
+    x = np.linspace(-4, 4, 101).astype(HALF)
+    for name in ("sigmoid", "swish", "softsign", "leakyrelu", "gelu", "softplus", "mish"):
+        activation = getattr(luxport, name)
+        want = activation(x.astype(np.float32)).astype(HALF)
+        np.testing.assert_array_equal(activation(x), want)
