@@ -21,9 +21,13 @@ class RandomLayer(Layer):
     """A layer that draws in training. Its first option says how much it changes: with 0 a `NoOpLayer` is built."""
 
     def __new__(cls, /, *args: Any, **options: Any) -> Any:
-        """Return a `NoOpLayer` if nothing is ever changed; `__init__` refuses wrong options."""
+        """Return a `NoOpLayer` if nothing is ever changed; `__init__` refuses wrong options of it, too."""
+        layer: Any = super().__new__(cls)
         strength = args[0] if args else options.get(fields(cls)[0].name)
-        return NoOpLayer() if isinstance(strength, Real) and strength == 0 else super().__new__(cls)
+        if not isinstance(strength, Real) or strength != 0:
+            return layer
+        layer.__init__(*args, **options)  # Python asks it itself only where the class is that of what is returned
+        return NoOpLayer()
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return tuple([getattr(self, option.name) for option in fields(self)])
