@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
+from typing import Any
 
-__all__ = ["advice_for_option", "hint_for_attribute", "hint_for_name", "hint_for_option"]
+from luxport.text import shown
+
+__all__ = ["advice_for_option", "hint_for_attribute", "hint_for_name", "hint_for_option", "missing_attribute"]
 
 _ROOMS = (
     "optimizers",
@@ -181,6 +184,11 @@ def _nearest(name: str, known: Iterable[str]) -> list[str]:
     from difflib import get_close_matches  # slow to import, and only mistakes need it
 
     return get_close_matches(name, list(known), 1, 0.8)
+
+
+def missing_attribute(value: Any, name: str) -> AttributeError:
+    """Make the error for an attribute that is not there, with what is done here instead."""
+    return AttributeError(f"{type(value).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
 
 
 def hint_for_attribute(name: str) -> str:

@@ -5,34 +5,38 @@ With Python's numbers it becomes float32 or float64 there, as in ``x * 0.5``, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["call_in_single", "is_host_bfloat16"]
+__all__ = ["call_in_single", "host_bfloat16"]
 
 
-def is_host_bfloat16(arrays: tuple[Any, ...]) -> bool:
-    """Tell whether arrays of NumPy are bfloat16, all of those that hold real or complex numbers.
+def host_bfloat16(arrays: Sequence[Any]) -> Any:
+    """Return bfloat16 as NumPy has it, if that is the type of all arrays of NumPy's with real or complex numbers.
 
-    >>> is_host_bfloat16((np.ones(2), None))
-    False
+    >>> host_bfloat16((np.ones(2), None)) is None
+    True
     """
-    found = False
+    found = None
     for array in arrays:
         kind = array.dtype.kind if isinstance(array, np.ndarray) else ""
         if kind in ("f", "c"):
-            return False
-        found = found or (kind == "V" and array.dtype.name == "bfloat16")
+            return None
+        if kind == "V" and array.dtype.name == "bfloat16":
+            found = array.dtype
     return found
 
 
-def call_in_single(function: Callable[..., Any], arrays: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-    """Call a function with float32 in place of bfloat16, and round once what comes back."""
-    kind = next(array.dtype for array in arrays if isinstance(array, np.ndarray) and array.dtype.kind == "V")
+def call_in_single(function: Callable[..., Any], arrays: tuple[Any, ...], options: Mapping[str, Any], half: Any) -> Any:
+    """Call a function with float32 in place of bfloat16, and round once what comes back.
+
+    `luxport.backend.dtypes.in_single_or_double` does so for functions of floating arrays on every backend; here any
+    argument may be an array, and what is no float comes back as it is.
+    """
     arrays, values = _convert(arrays, "V", np.float32), _convert(list(options.values()), "V", np.float32)
-    return _convert(function(*arrays, **dict(zip(options, values, strict=True))), "f", kind)
+    return _convert(function(*arrays, **dict(zip(options, values, strict=True))), "f", half)
 
 
 def _convert(values: Any, kind: str, dtype: Any) -> Any:

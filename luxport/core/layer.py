@@ -21,7 +21,7 @@ from luxport.core.construction import complete_when_built
 from luxport.core.display import display, one_line
 from luxport.core.error_location import locate_errors
 from luxport.core.initial_values import check_places
-from luxport.text import kind_of, shown
+from luxport.text import kind_of
 
 __all__ = ["Layer", "check_layer", "is_array"]
 
@@ -66,9 +66,9 @@ class Layer(LayerBase, ABC):
         """Return the output and the new state; the inputs stay as they were."""
 
     def __getattr__(self, name: str) -> Any:
-        from luxport.habits import hint_for_attribute  # mistakes alone need it
+        from luxport.habits import missing_attribute  # mistakes alone need it
 
-        raise AttributeError(f"{type(self).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
+        raise missing_attribute(self, name)
 
     def __repr__(self) -> str:
         return one_line(self)

@@ -86,16 +86,16 @@ def call_alike(layer: Layer, x: Any, ps: Sequence[Any], st: Sequence[Any]) -> tu
     None where that cannot be: on a backend without such loops, for entries that are not alike, or an output that
     differs in kind from the input.
     """
-    inputs = tree.leaves(x)
-    if not _are_arrays(inputs) or not can(backend := backend_of(*inputs), "loops"):
+    if not have_loops(x):
         return None
+    inputs = tree.leaves(x)
     parameters, states = _columns(ps), _columns(st)
     if parameters is None or states is None:
         return None
     step = LayerStep(layer, *map(tree.structure, (x, ps[0], st[0])))
     stacks = [_stack(column) for column in parameters], [_stack(column) for column in states]
     try:
-        y, (built, new) = backend.scan_layers(step, inputs, stacks, len(ps))  # type: ignore[attr-defined]
+        y, (built, new) = backend_of(*inputs).scan_layers(step, inputs, stacks, len(ps))  # type: ignore[attr-defined]
     except NotAlike:
         return None
     rows = [list(row) for row in zip(*[namespace(leaf).unstack(leaf, axis=0) for leaf in new], strict=True)]

@@ -14,7 +14,7 @@ from luxport.random import Rng
 from luxport.text import shown
 from luxport.tree.static import Static
 
-__all__ = ["RandomLayer", "check_strength"]
+__all__ = ["RandomLayer", "check_strength", "make_generator"]
 
 
 class RandomLayer(Layer):

@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport.backend import backend_of
 from luxport.backend.arguments import Arguments, Check, arrays_of
-from luxport.backend.host_bfloat16 import call_in_single, is_host_bfloat16
+from luxport.backend.host_bfloat16 import call_in_single, host_bfloat16
 from luxport.backend.option_rules import Rule
 
 __all__ = ["definition_of", "operation"]
@@ -100,8 +100,8 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
                 expect(*arrays, **options)
             if options and expect_options is not None:
                 expect_options(options, arrays[0])
-            if kind is np.ndarray and is_host_bfloat16(arrays):
-                return call_in_single(native, arrays, options)
+            if kind is np.ndarray and (half := host_bfloat16(arrays)) is not None:
+                return call_in_single(native, arrays, options, half)
             return native(*arrays, **options)
         except Exception as error:
             problem = arguments.explain(error, arrays, options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace
+from luxport.backend.dtypes import single_or_double
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import check_real, in_dtype_of, is_number
@@ -72,8 +73,7 @@ class ClipNorm:
     def apply(self, state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Scale."""
         xp = namespace(x)
-        half = dtype_name(dx) in ("float16", "bfloat16")
-        wide = xp.astype(dx, xp.float32) if half else dx
+        wide = single_or_double(xp, dx)
         unit = _least_unit(xp, wide)
         near = wide * xp.astype(unit, wide.dtype)
         size = norm(near, self.p)
@@ -106,8 +106,7 @@ def norm(x: Array, p: float) -> Array:
     """
     xp = namespace(x)
     size = xp.abs(x)
-    if dtype_name(size) in ("float16", "bfloat16"):
-        size = xp.astype(size, xp.float32)
+    size = single_or_double(xp, size)
     if math.isinf(p):
         return xp.max(size) if p > 0 else xp.min(size)
     if p == 0:

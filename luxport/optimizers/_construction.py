@@ -27,9 +27,9 @@ def explains_itself(kind: _Class) -> _Class:
 
 
 def _say_what_is_missing(rule: Any, name: str) -> Any:
-    from luxport.habits import hint_for_attribute  # mistakes alone need it
+    from luxport.habits import missing_attribute  # mistakes alone need it
 
-    raise AttributeError(f"{type(rule).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
+    raise missing_attribute(rule, name)
 
 
 def check_rule(given: Any) -> None:

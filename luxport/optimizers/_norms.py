@@ -7,8 +7,8 @@ from numbers import Real
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, dtype_name, is_inexact, namespace
-from luxport.backend.dtypes import is_double, widest
+from luxport.backend import Array, is_inexact, namespace
+from luxport.backend.dtypes import is_double, single_or_double, widest
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerError
 from luxport.text import shown
@@ -38,7 +38,7 @@ def global_norm(grads: tree.Tree) -> Array:
         raise LayerError("global_norm expects a tree with floating arrays, got none")
     xp = namespace(*arrays)
     wide = widest(xp) if any([is_double(x) for x in arrays]) else xp.float32
-    sizes = [xp.astype(xp.abs(_single(x)), wide) for x in arrays if math.prod(x.shape)]
+    sizes = [xp.astype(xp.abs(single_or_double(xp, x)), wide) for x in arrays if math.prod(x.shape)]
     if not sizes:
         return xp.zeros((), dtype=wide)
     largest = xp.max(xp.stack([xp.max(size) for size in sizes]))
@@ -76,11 +76,9 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     scale = xp.where(xp.isfinite(norm), scale, xp.full_like(norm, math.nan))
 
     def scaled(x: Any) -> Any:
-        return xp.astype(_single(x) * xp.astype(scale, _single(x).dtype), x.dtype) if is_inexact(x) else x
+        if not is_inexact(x):
+            return x
+        wide = single_or_double(xp, x)
+        return xp.astype(wide * xp.astype(scale, wide.dtype), x.dtype)
 
     return tree.map(scaled, grads)
-
-
-def _single(x: Array) -> Array:
-    """Bring half precision to single."""
-    return namespace(x).astype(x, namespace(x).float32) if dtype_name(x) in ("float16", "bfloat16") else x

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from luxport import tree
-from luxport.backend import Array, dtype_name, find_owner, is_inexact, namespace
+from luxport.backend import Array, find_owner, is_inexact, namespace
+from luxport.backend.dtypes import single_or_double
 from luxport.call_arguments import built_in_own_words, says_what_it_takes
 from luxport.text import shown
 
@@ -86,7 +87,7 @@ class DynamicLossScale:
             if not is_inexact(dx):
                 return dx
             xp = namespace(dx)
-            wide = xp.astype(dx, xp.float32) if dtype_name(dx) in ("float16", "bfloat16") else dx
+            wide = single_or_double(xp, dx)
             return wide / xp.astype(state["scale"], wide.dtype)
 
         divided_grads = tree.map(divided, grads)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from luxport import tree
 from luxport.backend import Array, Backend, backend_of, dtype_name, find_owner, namespace
+from luxport.backend.dtypes import single_or_double
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.initial_values import initial_states
 from luxport.core.layer import Layer
@@ -153,9 +154,9 @@ class TrainState(_Fields):
         return self.program.value.model
 
     def __getattr__(self, name: str) -> Any:
-        from luxport.habits import hint_for_attribute  # mistakes alone need it
+        from luxport.habits import missing_attribute  # mistakes alone need it
 
-        raise AttributeError(f"{type(self).__name__} has no attribute {shown(name)}{hint_for_attribute(name)}")
+        raise missing_attribute(self, name)
 
     def replace(self, **entries: Any) -> TrainState:
         """Return the state with other entries.
@@ -277,9 +278,7 @@ class _InPrecision:
 
 
 def _widen(leaf: Any) -> Any:
-    if find_owner(type(leaf)) is None or dtype_name(leaf) not in ("float16", "bfloat16"):
-        return leaf
-    return namespace(leaf).astype(leaf, namespace(leaf).float32)
+    return leaf if find_owner(type(leaf)) is None else single_or_double(namespace(leaf), leaf)
 
 
 def _like(new: Any, old: Any) -> Any:

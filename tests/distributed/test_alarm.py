@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from threads import in_threads
 
 from luxport.distributed._alarm import _LISTEN, LOOK, Alarm
 from luxport.distributed._launch import World
@@ -39,20 +39,6 @@ def alarms(store: Any, size: int) -> list[Alarm]:
     return [Alarm(world, "test", store.put, store.there, store.get, (OSError,)) for world in worlds]
 
 
-def together(*calls: Callable[[], list[int]]) -> list[list[int]]:
-    found: list[list[int]] = [[-1] for _ in calls]
-
-    def go(i: int) -> None:
-        found[i] = calls[i]()
-
-    threads = [threading.Thread(target=go, args=(i,)) for i in range(len(calls))]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    return found
-
-
 def after_the_alarm(alarm: Alarm) -> list[int]:
     """Wait for something else, as an operation does that has not failed."""
     while not alarm.raised():
@@ -64,7 +50,7 @@ def test_who_waits_still_is_not_missed() -> None:
     """Ranks 0 and 3 fail at once, rank 2 waits on, and rank 1 is lost."""
     first, lost, waiting, other = alarms(Store(), 4)
     assert not lost.raised()
-    found = together(first.missing, other.missing, lambda: after_the_alarm(waiting))
+    found = in_threads([first.missing, other.missing, lambda: after_the_alarm(waiting)])
     assert found == [[1], [1], [1]]
     assert lost.raised() and lost.missing() == [1]  # which comes too late
     assert first.missing() == [1]
@@ -72,7 +58,7 @@ def test_who_waits_still_is_not_missed() -> None:
 
 def test_all_that_are_lost_are_named() -> None:
     ranks = alarms(Store(), 5)
-    assert together(ranks[0].missing, ranks[4].missing) == [[1, 2, 3], [1, 2, 3]]
+    assert in_threads([ranks[0].missing, ranks[4].missing]) == [[1, 2, 3], [1, 2, 3]]
 
 
 def test_whoever_gave_up_first_may_be_lost_then() -> None:

@@ -4,9 +4,11 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
+from threads import in_threads
 
 from luxport.distributed import _arrivals, _meeting
 from luxport.distributed._launch import World, read_world
@@ -27,20 +29,7 @@ def worlds(port: int, size: int, host: str = "127.0.0.1", **variables: str) -> l
 
 def met(worlds: list[World], timeout: float = 10.0) -> list[Any]:
     """Return what each hears, or what it raises."""
-    found: list[Any] = [None] * len(worlds)
-
-    def go(i: int) -> None:
-        try:
-            found[i] = meet(worlds[i], timeout)
-        except (OSError, ValueError) as error:
-            found[i] = error
-
-    threads = [threading.Thread(target=go, args=(i,)) for i in range(len(worlds))]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    return found
+    return in_threads([partial(meet, world, timeout) for world in worlds])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])

@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
+from threads import in_threads
 
 from luxport.distributed import _arrivals
 from luxport.distributed._launch import World
@@ -39,7 +41,6 @@ class Store:
 
 def agreements(store: Store, digests: list[bytes], timeout: float = 20.0) -> list[bool | OSError]:
     """Let a thread for each digest ask twice; return the second answer of each, or what it raised."""
-    answers: list[bool | OSError] = [False] * len(digests)
     ties = [
         Ties(
             StoredRows(
@@ -55,18 +56,11 @@ def agreements(store: Store, digests: list[bytes], timeout: float = 20.0) -> lis
         for rank in range(len(digests))
     ]
 
-    def ask(rank: int) -> None:
-        try:
-            ties[rank].agree(digests[rank])
-            answers[rank] = ties[rank].agree(digests[rank])
-        except OSError as error:
-            answers[rank] = error
+    def ask(rank: int) -> bool:
+        ties[rank].agree(digests[rank])
+        return ties[rank].agree(digests[rank])
 
-    threads = [threading.Thread(target=ask, args=(rank,)) for rank in range(len(digests))]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    answers = in_threads([partial(ask, rank) for rank in range(len(digests))])
     for one in ties:
         one.cut()
     return answers

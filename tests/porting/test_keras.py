@@ -103,6 +103,7 @@ for half in ("float16", "bfloat16"):
     want, _ = deep(x, ps, luxport.test_mode(st))
     y = made(keras.ops.cast(x, half))
     assert keras.backend.standardize_dtype(y.dtype) == half
+    # bfloat16 has 8 bits: parameters, inputs and three layers are rounded by 2^-8 of numbers of some units.
     np.testing.assert_allclose(keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")), want, atol=0.05)
     given = keras.Input((3,), dtype=half)
     trained = keras.Model(given, made(given))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import array_api_compat.numpy
-import numpy as np
 from array_api_compat.numpy import *  # noqa: F403
+
+from luxport.backend.host_bfloat16 import call_in_single, host_bfloat16
 
 __all__ = list(array_api_compat.numpy.__all__)
 
@@ -29,7 +30,5 @@ def vecdot(x1: Any, x2: Any, /, **options: Any) -> Any:
 
 
 def _product(multiply: Any, x1: Any, x2: Any, options: dict[str, Any]) -> Any:
-    if getattr(x1, "dtype", None) != x2.dtype or x1.dtype.name != "bfloat16":
-        return multiply(x1, x2, **options)
-    # Summed in float32, and rounded once.
-    return np.asarray(multiply(x1.astype(np.float32), x2.astype(np.float32), **options)).astype(x1.dtype)
+    half = host_bfloat16((x1, x2))
+    return multiply(x1, x2, **options) if half is None else call_in_single(multiply, (x1, x2), options, half)

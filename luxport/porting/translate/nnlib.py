@@ -113,8 +113,8 @@ def _scattered(here: Scope, given: Arguments) -> Code:
     """``scatter(+, x, i; dstsize = n)``."""
     given.only("dstsize")
     op, array, indices = exactly(given, 3)
-    name = _REDUCTIONS.get(text(op))
-    if name is None:
+    name = text(op)
+    if name not in _REDUCTIONS:
         raise Unported("no reduction that is known here")
     options = {"op": Code(repr(name))}
     if "dstsize" in given.named:
@@ -125,7 +125,7 @@ def _scattered(here: Scope, given: Arguments) -> Code:
     return call("luxport.ops.scatter", [_array(here, array), _array(here, indices)], options, "array")
 
 
-_REDUCTIONS = {"+": "+", "-": "-", "*": "*", "/": "/", "max": "max", "min": "min", "mean": "mean"}
+_REDUCTIONS = ("+", "-", "*", "/", "max", "min", "mean")
 
 
 NNLIB: Mapping[str, Builder] = {
