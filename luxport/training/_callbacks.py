@@ -22,6 +22,8 @@ __all__ = ["BestCheckpoint", "CSVLog", "EarlyStopping", "JSONLog", "TensorBoardL
 class EarlyStopping:
     """End the training when a logged number has not become smaller for some epochs.
 
+    Those before a training was resumed count.
+
     Args:
         monitor: the name of the number in the logs
         patience: after how many epochs in a row without a smaller one
@@ -45,8 +47,16 @@ class EarlyStopping:
         self.waited += 1
         return False
 
+    def follow(self, progress: Progress) -> None:
+        """Note the values of the epochs before this one, if none was noted yet."""
+        if self.best == math.inf and not self.waited:
+            for logs in progress.history[:-1]:
+                if self.monitor in logs:
+                    self.better(logs[self.monitor])
+
     def __call__(self, progress: Progress) -> bool:
         """Tell whether to end."""
+        self.follow(progress)
         self.better(_value(progress, self.monitor))
         return self.waited >= self.patience
 
@@ -54,6 +64,8 @@ class EarlyStopping:
 @built_in_own_words
 class BestCheckpoint:
     """Keep a checkpoint of the epoch in which a logged number was best.
+
+    A training that was resumed goes on with the best of before, if the folder has it.
 
     Args:
         folder: where it is; `restore` reads it
@@ -66,6 +78,8 @@ class BestCheckpoint:
 
     def __call__(self, progress: Progress) -> None:
         """Save if it is the best."""
+        if any(Path(self.folder).glob("step_*.json")):
+            self._best.follow(progress)
         if self._best.better(_value(progress, self._best.monitor)):
             from luxport import training
 

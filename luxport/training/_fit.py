@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
 import time
@@ -16,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from luxport import tree
-from luxport.backend import asarray, backend_of, dtype_name, find_owner, is_inexact
+from luxport.backend import asarray, backend_of, dtype_name, find_owner
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.modes import test_mode
 from luxport.text import shown
 from luxport.training._batching import first_size
 from luxport.training._data_loader import DataLoader
+from luxport.training._means import Means
 from luxport.training._place import Place
 from luxport.training._progress_bar import show_progress
 from luxport.training._state import TrainState, expect_state, in_precision
@@ -72,7 +72,8 @@ def fit(
     """Train for some epochs; return the last state, and the logs of every epoch.
 
     Means are right over a smaller last batch, which is compiled once. Ctrl-C ends the training after the step that
-    runs, with a checkpoint if there is a folder for it. The state is taken over, as by `train_step`.
+    runs, with a checkpoint if there is a folder for it; an epoch that has batches left is neither validated nor told to
+    callbacks. The state is taken over, as by `train_step`.
 
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
@@ -89,7 +90,7 @@ def fit(
         checkpoint: a folder for `save_checkpoint` after each epoch
         resume: whether to go on from the last checkpoint in that folder, if there is one, as if there had been no end:
             with its state, logs, number of the epoch and of the step, and the order and place of a `DataLoader` or of
-            whole arrays (other data begin the epoch again; callbacks begin anew)
+            whole arrays (other data begin the epoch again); callbacks find the earlier logs in ``Progress.history``
         nonfinite: as `train_step` takes it
         jit: compile, as `train_step` does
         accumulate: as `train_step` takes it
@@ -127,7 +128,7 @@ def fit(
         for epoch in range(place.epochs + 1, epochs + 1):
             if schedules and schedule_each == "epoch":
                 state = _follow(schedules, epoch, state)
-            began, means, steps = time.perf_counter(), _Means(), 0
+            began, means, steps, over = time.perf_counter(), Means(place.means), 0, True
             waiting: list[Any] = []
             for batch in _ahead(batches, state, waiting):
                 number += 1
@@ -139,24 +140,25 @@ def fit(
                 means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, _samples(batch))
                 steps += 1
                 advance()
-                if interrupted.is_set():
+                if interrupted.is_set() and waiting:
+                    over = False
                     break
             if not steps:
                 raise ValueError("fit expects data with a batch, got none: an iterator can be gone through only once")
             seconds = time.perf_counter() - began
             logs = means.values() | {"steps_per_second": steps / seconds, "samples_per_second": means.count / seconds}
-            if held_out is not None and not interrupted.is_set():
+            if held_out is not None and over:
                 found = evaluate(objective, state, held_out, metrics=metrics, jit=jit)
                 logs |= {f"val_{name}": value for name, value in found.items() if isinstance(value, float)}
             history.append(logs)
             if checkpoint is not None:
-                place.note(epoch, number, len(waiting), interrupted.is_set())
+                place.note(epoch, number, len(waiting), None if over else means.sums())
                 place.save(checkpoint, state)
             if write is not None:
                 left = (epochs - epoch) * seconds
                 told = " ".join([f"{name} {value:.4g}" for name, value in logs.items()])
                 write(f"epoch {epoch}/{epochs}: {told}" + (f" ({left:.0f} s left)" if left >= 1 else ""))
-            ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks]
+            ends = [callback(Progress(state, epoch, logs, history)) for callback in callbacks if over]
             if interrupted.is_set() or any([end is True for end in ends]):
                 if interrupted.is_set() and write is not None:
                     write(f"interrupted after {number} steps" + ("" if checkpoint is None else ", which are saved"))
@@ -194,7 +196,7 @@ def evaluate(
     """
     expect_state("evaluate(objective, state, data)", state)
     state.expect_kept()
-    st, means = test_mode(state.st), _Means()
+    st, means = test_mode(state.st), Means()
     model = in_precision(state.model, state.program.value.precision)
     program = _look(Static((objective, model, tuple((metrics or {}).items()), jit)))
     tables: dict[str, Any] = {}
@@ -225,29 +227,6 @@ def _look(
         return found
 
     return compile_program(look) if jit else look
-
-
-class _Means:
-    """Means by name over samples; nothing is waited for until they are asked for."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._found: dict[str, list[tuple[Any, int]]] = {}
-
-    def add(self, values: Mapping[str, Any], samples: int) -> None:
-        """Note what a batch had."""
-        self.count += samples
-        for name, value in values.items():
-            if isinstance(value, (int, float)) or (is_inexact(value) and len(value.shape) == 0):
-                self._found.setdefault(name, []).append((value, samples))
-
-    def values(self) -> dict[str, float]:
-        """Return the means."""
-        found = {}
-        for name, each in self._found.items():
-            total = math.fsum([float(value) * samples for value, samples in each])
-            found[name] = total / max(sum([samples for _, samples in each]), 1)
-        return found
 
 
 def _batches(data: Any, batch_size: int, *, shuffle: bool) -> Iterable[Any]:

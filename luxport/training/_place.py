@@ -17,25 +17,31 @@ class Place:
     def __init__(self, batches: Any) -> None:
         self.epochs, self.steps = 0, 0
         self.history: list[dict[str, float]] = []
+        self.means: dict[str, tuple[float, int]] = {}
         self._loader = batches if isinstance(batches, DataLoader) else None
         self._unused = 0
 
-    def note(self, epoch: int, steps: int, unused: int, interrupted: bool) -> None:
-        """Note where it is; an epoch that was interrupted before its last batch is not over."""
+    def note(self, epoch: int, steps: int, unused: int, sums: dict[str, tuple[float, int]] | None) -> None:
+        """Note where it is: after an epoch, or within it, with the sums so far and batches that are still unused.
+
+        Only a `DataLoader` goes on within an epoch; other data begin it again.
+        """
         self.steps, self._unused = steps, unused
-        whole = not interrupted or (self._loader is not None and self._loader.position(unused)["next"] == 0)
-        self.epochs = epoch if whole else epoch - 1
+        self.epochs = epoch if sums is None else epoch - 1
+        self.means = {} if sums is None or self._loader is None else sums
 
     def position(self) -> dict[str, Any]:
         """Return it for JSON."""
         own = {} if self._loader is None else self._loader.position(self._unused)
-        return own | {"fit": {"epochs": self.epochs, "steps": self.steps, "history": self.history[: self.epochs]}}
+        history = self.history[: self.epochs]
+        return own | {"fit": {"epochs": self.epochs, "steps": self.steps, "history": history, "means": self.means}}
 
     def go_to(self, position: dict[str, Any]) -> None:
         """Go where a checkpoint was."""
         told = position.get("fit", {})
         self.epochs, self.steps = told.get("epochs", 0), told.get("steps", 0)
         self.history = list(told.get("history", []))
+        self.means = {name: (total, samples) for name, (total, samples) in told.get("means", {}).items()}
         if self._loader is not None:
             self._loader.go_to(position)
 

@@ -351,10 +351,44 @@ def test_fit_goes_on_where_it_was(tmp_path):
         assert int(stopped.step) == kill_at
         resumed, again = run(start("torch"), folder, resume=True)
         assert bits(entries(resumed)) == bits(entries(whole)) and len(again) == 3
-        assert [again[i]["loss"] for i in (0, 2)] == [history[i]["loss"] for i in (0, 2)]
+        assert [logs["loss"] for logs in again] == pytest.approx([logs["loss"] for logs in history], rel=1e-12)
     assert bits(entries(run(start("torch"), folder, resume=True)[0])) == bits(entries(whole))
     with pytest.raises(ValueError, match="a folder as checkpoint to resume from"):
         run(start("torch"), resume=True)
+
+
+def test_callbacks_of_a_training_that_is_interrupted_and_resumed(tmp_path):
+    """An epoch that is not over is not told to them; those before the end count, and the best of them stays."""
+    import os
+    import signal
+
+    def run(folder, values, kill_at=0, **options):
+        told = []
+
+        def schedule(step):
+            if step == kill_at:
+                os.kill(os.getpid(), signal.SIGINT)
+            return 0.1
+
+        best = training.BestCheckpoint(folder / "best", "val_falling")
+        stop = training.EarlyStopping("val_falling", 3)
+        options |= {"callbacks": [best, stop, lambda progress: told.append(progress.epoch)]}
+        options |= {"schedules": {"eta": schedule}, "schedule_each": "step", "checkpoint": folder / "run"}
+        options |= {"validation": (ALL[:8], ALL[:8, :1]), "metrics": {"falling": lambda y_hat, y: next(values)}}
+        data = ALL, ALL[:, :1]
+        _, history = training.fit(LOSS, start("torch"), data, epochs=6, batch_size=8, jit=False, show=None, **options)
+        return told, history, int(restore(folder / "best", start("torch")).step)
+
+    steps, values = len(DataLoader(ALL, 8)), [3.0, 1.0, 2.0, 2.0, 2.0, 2.0]
+    whole, history, best = run(tmp_path / "whole", iter(values))
+    assert whole == [1, 2, 3, 4, 5] and best == 2 * steps
+    for kill_at in (3 * steps + 1, 4 * steps):  # within an epoch, and in the last step of one
+        folder, left = tmp_path / str(kill_at), iter(values)
+        told, cut, _ = run(folder, left, kill_at)
+        assert told == whole[: kill_at // steps] and len(cut) == 4
+        resumed, again, kept = run(folder, left, resume=True)
+        assert told + resumed == whole and kept == best
+        assert [logs["val_falling"] for logs in again] == [logs["val_falling"] for logs in history]
 
 
 def test_logs_for_tensorboard(monkeypatch):

@@ -1,0 +1,45 @@
+"""Means over the samples of an epoch: `Means`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from luxport.backend import is_inexact
+
+__all__ = ["Means"]
+
+
+class Means:
+    """Means by name over samples; nothing is waited for until they are asked for.
+
+    They go on from `sums` of an epoch that was interrupted, whose samples are not among the counted ones.
+    """
+
+    def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:
+        self.count = 0
+        self._begun = dict(sums or {})
+        self._found: dict[str, list[tuple[Any, int]]] = {}
+
+    def add(self, values: Mapping[str, Any], samples: int) -> None:
+        """Note what a batch had."""
+        self.count += samples
+        for name, value in values.items():
+            if isinstance(value, (int, float)) or (is_inexact(value) and len(value.shape) == 0):
+                self._found.setdefault(name, []).append((value, samples))
+
+    def sums(self) -> dict[str, tuple[float, int]]:
+        """Return the sum over samples of each, and how many they are."""
+        found = {}
+        for name, each in self._found.items():
+            total, samples = self._begun.get(name, (0.0, 0))
+            found[name] = (
+                math.fsum([total, *[float(value) * samples for value, samples in each]]),
+                samples + sum([samples for _, samples in each]),
+            )
+        return found
+
+    def values(self) -> dict[str, float]:
+        """Return the means."""
+        return {name: total / max(samples, 1) for name, (total, samples) in self.sums().items()}
