@@ -7,6 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, is_inexact, namespace
+from luxport.backend.dtypes import widest_like
 from luxport.call_arguments import built_in_own_words
 from luxport.text import shown
 
@@ -65,20 +66,26 @@ class MovingAverage:
         Raises: ValueError if ps is another tree than it began with
         """
         updates = state["updates"] + 1
-        xp = namespace(updates)
-        kept = xp.astype(updates, xp.float32)
-        kept = (kept + 1.0) / (kept + 10.0)
-        decay = xp.full_like(kept, self.decay)
-        if self.warm_up:
-            decay = xp.where(kept < decay, kept, decay)
 
         def averaged(old: Any, new: Any) -> Any:
             if not is_inexact(new):
                 return new
+            xp = namespace(old)
             # As a difference: what has converged stays to the last bit.
-            return old + xp.astype(1.0 - decay, old.dtype) * (xp.astype(new, old.dtype) - old)
+            return old + xp.astype(self._share(xp, updates, widest_like(xp, old)), old.dtype) * (
+                xp.astype(new, old.dtype) - old
+            )
 
         return {"average": tree.map(averaged, state["average"], ps), "updates": updates}
+
+    def _share(self, xp: Any, updates: Array, dtype: Any) -> Array:
+        """Return what the new parameters have of the average, 1 - d: rounded once, so that d may be next to 1."""
+        updates = xp.astype(updates, dtype)
+        share = xp.full_like(updates, 1.0 - self.decay)
+        if not self.warm_up:
+            return share
+        first = 9.0 / (updates + 10.0)
+        return xp.where(first > share, first, share)
 
     def parameters(self, state: dict[str, Any], ps: tree.Tree) -> tree.Tree:
         """Return the average in the dtypes of ps, for a model in test mode."""
