@@ -124,7 +124,7 @@ def in_single_or_double(f: F) -> F:
     """
 
     @functools.wraps(f)
-    def rounded_once(x: Array, *arrays: Any, **options: Any) -> Any:
+    def compute_in_single(x: Array, *arrays: Any, **options: Any) -> Any:
         xp, kind = namespace(x), x.dtype
         wide = single_or_double(xp, x)
         if wide is x:
@@ -135,7 +135,7 @@ def in_single_or_double(f: F) -> F:
             return tuple([xp.astype(result, kind) for result in results])
         return xp.astype(results, kind)
 
-    return rounded_once  # type: ignore[return-value]
+    return compute_in_single  # type: ignore[return-value]
 
 
 def promote(xp: Any, x: Array, other: Array) -> tuple[Array, Array]:

@@ -173,11 +173,11 @@ def _entries(x: Array, axis: int, windows: Windows) -> list[Array]:
 def _sum(x: Array, axis: int, windows: Windows) -> Array:
     xp = namespace(x)
 
-    def kept(entry: int, values: Array) -> Array:
+    def keep(entry: int, values: Array) -> Array:
         there = [entry < stop - start for start, stop in windows]
         if all(there):
             return values
         # Not a product with 0, which makes NaN of an infinity.
         return xp.where(along_axis(x, axis, there, bool_dtype(xp)), values, xp.zeros_like(values))
 
-    return reduce(add, [kept(i, values) for i, values in enumerate(_entries(x, axis, windows))])
+    return reduce(add, [keep(i, values) for i, values in enumerate(_entries(x, axis, windows))])

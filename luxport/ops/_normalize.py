@@ -327,7 +327,7 @@ def _by_running(
 def _in_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
     """Reduce over positions and the channels of a group: (N, C, 1, ...), the same for all channels of a group."""
 
-    def shared(reduce: Callable[..., Array], x: Array) -> Array:
+    def share(reduce: Callable[..., Array], x: Array) -> Array:
         # Channels have equally many positions, so means of means are the means. Nothing but (N, C) is reshaped: in a
         # compiled program the number of positions may be unknown.
         channels = sizes_of(x)[1]
@@ -341,9 +341,9 @@ def _in_groups(xp: Any, over: tuple[int, ...], groups: int) -> Reductions:
         return x[(slice(None), slice(None), *(0 for _ in axes))]
 
     return Reductions(
-        mean=lambda x: shared(lambda x, axes, **kept: xp.mean(x, axis=axes, **kept), x),
-        largest=lambda x: shared(lambda x, axes, **kept: xp.max(x, axis=axes, **kept), x),
-        first=lambda x: shared(first, x),
+        mean=lambda x: share(lambda x, axes, **kept: xp.mean(x, axis=axes, **kept), x),
+        largest=lambda x: share(lambda x, axes, **kept: xp.max(x, axis=axes, **kept), x),
+        first=lambda x: share(first, x),
     )
 
 

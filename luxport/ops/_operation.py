@@ -60,11 +60,11 @@ def operation(
             for numbers of a kind that it does not take; LayerError for other shapes and options
     """
 
-    def dispatched(definition: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(definition: Callable[..., Any]) -> Callable[..., Any]:
         arguments = Arguments(definition, takes, rules or {}, guard if check is None else check)
         return _make_dispatch(definition, arguments, arguments.early_test() if early else guard)
 
-    return dispatched if definition is None else dispatched(definition)
+    return decorate if definition is None else decorate(definition)
 
 
 def definition_of(op: Callable[P, R]) -> Callable[P, R]:

@@ -49,12 +49,12 @@ def adjust(state: tree.Tree, eta: Any = None, *, at: str = "", **values: Any) ->
         raise ValueError("adjust expects a hyper-parameter to change: adjust(state, eta=0.01)")
     known: set[str] = set()
 
-    def adjusted(group: Group) -> Group:
+    def adjust_group(group: Group) -> Group:
         known.update(names_of(group.rule.value))
         rule, new = _adjust(group.rule.value, group.values, values)
         return group._replace(rule=Static(rule), values=new)
 
-    new = _map_groups(adjusted, state, at)
+    new = _map_groups(adjust_group, state, at)
     for name in values.keys() - known:
         meant = did_you_mean(name, sorted(known)).strip()
         warn(f"adjust found no rule with a hyper-parameter {name}{meant and ': ' + meant}", stacklevel=2)

@@ -75,10 +75,10 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     scale = largest / xp.where(norm > largest, norm, xp.full_like(norm, 1.0) * largest)
     scale = xp.where(xp.isfinite(norm), scale, xp.full_like(norm, math.nan))
 
-    def scaled(x: Any) -> Any:
+    def scale_leaf(x: Any) -> Any:
         if not is_inexact(x):
             return x
         wide = single_or_double(xp, x)
         return xp.astype(wide * xp.astype(scale, wide.dtype), x.dtype)
 
-    return tree.map(scaled, grads)
+    return tree.map(scale_leaf, grads)

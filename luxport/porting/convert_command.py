@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             with _doubts_told():
                 model, ps, st = load_model(options.file, name=options.name, flux=options.flux, backend="numpy")
         else:
-            model = _imported(options.model)
+            model = _import_layer(options.model)
             if _is_safetensors(options.file):
                 if options.name is not None or options.flux is not None:
                     raise ValueError("--name and --flux are about a file of Julia's: a safetensors file is one whole")
@@ -110,7 +110,7 @@ def _is_safetensors(path: str) -> bool:
         return is_safetensors(file.read(9))
 
 
-def _imported(place: str) -> Layer:
+def _import_layer(place: str) -> Layer:
     """Return a layer by its module and its name in it; modules are looked for in the current folder too.
 
     Raises: ValueError if there is no such layer

@@ -71,14 +71,14 @@ def load_model(
     told = None if flux is None else version_told("load_model", flux)
     saved = read(path)
     with refusing(str(path)):
-        value, parent = _chosen(saved.values, name, str(path))
+        value, parent = _choose(saved.values, name, str(path))
     with refusing(str(path), "no layer can be built"):
         if is_flux(value):
             ported = port_flux(value, functions or {}, versions=told or versions_for(value, saved.values))
         else:
             ported = with_parameters_beside(value, parent, functions or {}, str(path))
         layer, ps = ported.layer, ported.ps
-        if groups := _shared(ps):
+        if groups := _find_shared(ps):
             layer, ps, _ = luxport.tie(layer, ps, ported.st, groups)
     return layer, *placed((ps, ported.st), backend, device, dtype)
 
@@ -112,7 +112,7 @@ def read_training(
         if name is None and len(trainings) == 1:  # whatever models are beside it
             ((value, parent),) = trainings.values()
         else:
-            value, parent = _chosen(saved.values, name, str(path))
+            value, parent = _choose(saved.values, name, str(path))
         around = next((one for one in (value, parent) if kind_of(one) == "TrainState"), None)
         if around is None:
             raise FileFormatError("it has a model, but no TrainState: see load_model")
@@ -128,7 +128,7 @@ load = load_model
 """`load_model` by the shorter name that it has beside `read`."""
 
 
-def _shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:
+def _find_shared(ps: dict[str, Any]) -> list[list[tuple[str, ...]]]:
     """Return the paths of parameters that are one array in the file, which its layers share."""
     places: dict[Any, list[tuple[str, ...]]] = {}
     for path, leaf in tree.leaves_with_path(ps):
@@ -157,7 +157,7 @@ def _is_model(value: Any) -> bool:
     return is_flux(value) or is_saved_model(value)
 
 
-def _chosen(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, Any]:
+def _choose(values: dict[str, Any], name: str | None, path: str) -> tuple[Any, Any]:
     """Return the model of a name, or the only one in a file, and what it is in.
 
     Raises: FileFormatError if there is none, or more than one

@@ -86,19 +86,19 @@ class Network(Layer):
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Make the calls in order."""
-        results, new_st = self._named(x), dict(st)
+        results, new_st = self._name_inputs(x), dict(st)
         for call in self.calls:
-            args = _filled(call.args, results)
+            args = _fill(call.args, results)
             if isinstance(call.target, str):
                 name = call.target
                 argument = args[0] if len(args) == 1 else args
                 results[call.name], new_st[name] = self.layers[name](argument, ps[name], new_st[name])
             else:
-                options = {name: _filled(value, results) for name, value in call.options}
+                options = {name: _fill(value, results) for name, value in call.options}
                 results[call.name] = call.target(*args, **options)
-        return _filled(self.output, results), new_st
+        return _fill(self.output, results), new_st
 
-    def _named(self, x: Any) -> dict[str, Any]:
+    def _name_inputs(self, x: Any) -> dict[str, Any]:
         if isinstance(x, Mapping):
             if set(x) != set(self.inputs):
                 raise LayerError(f"expects the inputs {', '.join(self.inputs)}, got {', '.join(map(str, x))}")
@@ -132,13 +132,13 @@ class BatchOptional(WrapperLayer):
         return y[0, ...], st
 
 
-def _filled(value: Any, results: Mapping[str, Any]) -> Any:
+def _fill(value: Any, results: Mapping[str, Any]) -> Any:
     if isinstance(value, Result):
         return results[value.name]
     if isinstance(value, tuple):
-        return tuple([_filled(entry, results) for entry in value])
+        return tuple([_fill(entry, results) for entry in value])
     if isinstance(value, Entries):
-        return {name: _filled(entry, results) for name, entry in value.items}
+        return {name: _fill(entry, results) for name, entry in value.items}
     if isinstance(value, Slice):
-        return slice(*[_filled(end, results) for end in value.ends])
+        return slice(*[_fill(end, results) for end in value.ends])
     return value

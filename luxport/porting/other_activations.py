@@ -27,7 +27,7 @@ def warn_of_other_activations(model: Layer, value: Any, parent: Any, path: str) 
     `value` is what the parameters are taken from, `parent` what it is in. Functions that luxport does not know by name
     say nothing.
     """
-    saved = _saved_layer(value, parent)
+    saved = _build_saved_layer(value, parent)
     if saved is None:
         return
     here, there = (dict(_functions(layer)) for layer in (model, saved))
@@ -41,7 +41,7 @@ def warn_of_other_activations(model: Layer, value: Any, parent: Any, path: str) 
         warn(f"{shown(path)}: other activations: {'; '.join(sorted(others)[:_MOST])}{more}", stacklevel=4)
 
 
-def _saved_layer(value: Any, parent: Any) -> Layer | None:
+def _build_saved_layer(value: Any, parent: Any) -> Layer | None:
     """Build the layers of the model that parameters are in or stand beside, None if there is none that can be built."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -92,11 +92,11 @@ def load_parameters(
     told = None if flux is None else version_told("load_parameters", flux)
     values, initial = read(path).values, _initial(model)
     with refusing(str(path)):
-        ps, st = _chosen(values, model, initial, name, told, str(path))
+        ps, st = _choose(values, model, initial, name, told, str(path))
     return placed((ps, st), backend, device, dtype)
 
 
-def _chosen(
+def _choose(
     values: dict[str, Any],
     model: Layer,
     initial: tuple[dict[str, Any], dict[str, Any]],
@@ -256,7 +256,7 @@ def _by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[Any,
                     problems.append(f"{here} is missing")
             elif found is not None:
                 used.add(found)
-                new[name] = _checked(unwrapped(node[found]), wanted, here, problems)
+                new[name] = _check(unwrapped(node[found]), wanted, here, problems)
                 if name == "weight" and path in known.crossing and _convolves(value, node):
                     new[name] = np.ascontiguousarray(np.flip(new[name], tuple(range(2, np.ndim(new[name])))))
             elif side is ps:
@@ -310,10 +310,9 @@ def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
         problems.append(f"{len(wanted)} arrays expected, got {len(arrays)}")
         return ps
     given = {
-        path: _checked(found, leaf, ".".join(path), problems)
-        for (path, leaf), found in zip(wanted, arrays, strict=True)
+        path: _check(found, leaf, ".".join(path), problems) for (path, leaf), found in zip(wanted, arrays, strict=True)
     }
-    return _filled(ps, given.__getitem__)
+    return _fill(ps, given.__getitem__)
 
 
 def _without_zeros(arrays: list[Any], wanted: list[Any]) -> list[Any]:
@@ -336,12 +335,12 @@ def _by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
     if layout.size != vector.size:
         problems.append(f"a vector of {layout.size} numbers expected, got {vector.size}")
         return ps
-    return _filled(ps, layout.build(vector, restore=False).__getitem__)
+    return _fill(ps, layout.build(vector, restore=False).__getitem__)
 
 
-def _filled(ps: Any, value_at: Callable[[tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:
+def _fill(ps: Any, value_at: Callable[[tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:
     return {
-        name: _filled(entry, value_at, (*path, name)) if isinstance(entry, Mapping) else value_at((*path, name))
+        name: _fill(entry, value_at, (*path, name)) if isinstance(entry, Mapping) else value_at((*path, name))
         for name, entry in ps.items()
     }
 
@@ -363,7 +362,7 @@ def _no_bias(name: str, entry: Any) -> bool:
     return name in (*_ALIASES["bias"], *_INITIAL) and is_array(entry) and not np.any(entry)
 
 
-def _checked(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
+def _check(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
     if found is False:
         return np.zeros_like(wanted)
     if not is_array(found):

@@ -48,7 +48,7 @@ def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
     given = os.fsdecode(path)
     try:
         place = _without_links(given)
-        opened = _written_directly if isinstance(place, int) or _is_special(place) else _written_aside
+        opened = _write_directly if isinstance(place, int) or _is_special(place) else _write_aside
         with opened(place) as file:
             yield file
     except OSError as error:
@@ -88,7 +88,7 @@ def _is_special(place: str) -> bool:
 
 
 @contextmanager
-def _written_directly(place: str | int) -> Iterator[BinaryIO]:
+def _write_directly(place: str | int) -> Iterator[BinaryIO]:
     # An open file goes on where it is: it may have been opened to append.
     descriptor = os.dup(place) if isinstance(place, int) else os.open(place, os.O_WRONLY | getattr(os, "O_BINARY", 0))
     file = open(descriptor, "wb", buffering=1 << 16)  # noqa: SIM115
@@ -101,7 +101,7 @@ def _written_directly(place: str | int) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _written_aside(place: str | int) -> Iterator[BinaryIO]:
+def _write_aside(place: str | int) -> Iterator[BinaryIO]:
     place = str(place)
     folder = os.path.dirname(place)
     _remove_leftovers(folder)

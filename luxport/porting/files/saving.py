@@ -185,20 +185,20 @@ def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
 
 def fitted(model: Layer, ps: Any, st: Any, problems: list[str]) -> tuple[Any, Any]:
     """Hold trees against a model, note what does not fit, and put them in its order."""
-    ps = _compared(abstract_values(initial_parameters, model), ps, "ps", problems)
+    ps = _compare(abstract_values(initial_parameters, model), ps, "ps", problems)
     initial = initial_states(0, model)
-    return ps, initial if st is None else _compared(initial, st, "st", problems)
+    return ps, initial if st is None else _compare(initial, st, "st", problems)
 
 
-def _compared(wanted: Any, found: Any, path: str, problems: list[str]) -> Any:
+def _compare(wanted: Any, found: Any, path: str, problems: list[str]) -> Any:
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         problems += [f"{path}.{name} is missing" for name in wanted if name not in found]
         problems += [f"{path}.{name} is left over" for name in found if name not in wanted]
         both = [name for name in wanted if name in found]
-        return {name: _compared(wanted[name], found[name], f"{path}.{name}", problems) for name in both}
+        return {name: _compare(wanted[name], found[name], f"{path}.{name}", problems) for name in both}
     if isinstance(wanted, (tuple, list)) and isinstance(found, (tuple, list)) and len(wanted) == len(found):
         pairs = enumerate(zip(wanted, found, strict=True))
-        return tree.like_sequence(found, [_compared(*pair, f"{path}.{i}", problems) for i, pair in pairs])
+        return tree.like_sequence(found, [_compare(*pair, f"{path}.{i}", problems) for i, pair in pairs])
     # What a state has not yet, or has no longer, is None: a carry before the first call, say.
     if not (path.startswith("st.") and (wanted is None or found is None)) and _kind(wanted) != _kind(found):
         problems.append(f"{path}: {_kind(wanted)} expected, got {_kind(found)}")

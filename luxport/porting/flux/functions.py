@@ -53,7 +53,7 @@ def function_layer(value: julia.Function) -> Layer:
     if known is not None:
         return luxport.WrappedFunction(known)
     if len(value.methods) == 1:
-        found = _compiled(value.methods[0])
+        found = _compile(value.methods[0])
         if found is not None:
             return luxport.WrappedFunction(found)
     code = "\n".join(map(str, value.methods[:_MOST_METHODS]))
@@ -101,7 +101,7 @@ class JuliaFunction:
 
     def __call__(self, x: Any) -> Any:
         """Evaluate the calls."""
-        return _evaluated(self.body, x)
+        return _evaluate(self.body, x)
 
     def __repr__(self) -> str:
         return f"<Julia {self.source}>"
@@ -125,7 +125,7 @@ class _Unknown(Exception):
     """The code has something that luxport does not read."""
 
 
-def _compiled(method: julia.Method) -> JuliaFunction | None:
+def _compile(method: julia.Method) -> JuliaFunction | None:
     if len(method.arguments) != 1:
         return None
     try:
@@ -194,9 +194,9 @@ def _body(method: julia.Method) -> Any:
         if isinstance(statement, julia.Struct) and isinstance(statement.type, julia.TypeName):
             path, fields = statement.type.path, statement.fields
             if path == "Core.ReturnNode":
-                return _checked(read(fields[0]))
+                return _check(read(fields[0]))
             if path == "Core.Expr" and isinstance(fields[0], julia.Symbol) and fields[0].name == "return":
-                return _checked(read(fields[1][0]))
+                return _check(read(fields[1][0]))
         before = left
         values.append(None if statement is None else read(statement))
         value_sizes.append(before - left)
@@ -223,7 +223,7 @@ def _call(function: Any, args: tuple[Any, ...]) -> Any:
     raise _Unknown
 
 
-def _checked(node: Any) -> Any:
+def _check(node: Any) -> Any:
     """Turn what is left of globals into what they mean."""
     match node:
         case _Call("global", (":" | "Colon",)):
@@ -231,21 +231,21 @@ def _checked(node: Any) -> Any:
         case _Call("global", (name,)):
             raise _Unknown(name)
         case _Call(function, args):
-            return _Call(function, tuple([_checked(arg) for arg in args]))
+            return _Call(function, tuple([_check(arg) for arg in args]))
         case tuple():
-            return tuple([_checked(entry) for entry in node])
+            return tuple([_check(entry) for entry in node])
     return node
 
 
-def _evaluated(node: Any, x: Any) -> Any:
+def _evaluate(node: Any, x: Any) -> Any:
     match node:
         case "x":
             return x
         case _Call(function, args):
-            values = [_evaluated(arg, x) for arg in args]
+            values = [_evaluate(arg, x) for arg in args]
             return (ACTIVATIONS.get(function) or _JULIA[function])(*values)
         case tuple():
-            return tuple([_evaluated(entry, x) for entry in node])
+            return tuple([_evaluate(entry, x) for entry in node])
     return node
 
 
@@ -259,7 +259,7 @@ def _reshape(x: Any, *sizes: Any) -> Any:
     return namespace(x).reshape(x, tuple([-1 if size == _COLON else size for size in flat])[::-1])
 
 
-def _pooled(name: str) -> Callable[..., Any]:
+def _make_pool(name: str) -> Callable[..., Any]:
     def pool(x: Any, window: tuple[int, ...]) -> Any:
         sizes = tuple(window)[::-1]
         layer = getattr(luxport, name)(sizes)
@@ -274,7 +274,7 @@ def _product(x: Any, *rest: Any) -> Any:
     return x
 
 
-def _scaled(x: Any, *rest: Any) -> Any:
+def _scale(x: Any, *rest: Any) -> Any:
     if sum(_is_array(value) for value in (x, *rest)) > 1:
         raise LayerError("multiplies arrays as matrices, in code that luxport does not read: hand the function over")
     return _product(x, *rest)
@@ -297,17 +297,17 @@ _BINARY: Mapping[str, Callable[..., Any]] = {
 
 _JULIA: Mapping[str, Callable[..., Any]] = {
     **_BINARY,
-    "*": _scaled,
+    "*": _scale,
     ".*": _product,
     "./": lambda x, y: x / y,
-    "/": lambda x, y: _scaled(x, 1 / y),
+    "/": lambda x, y: _scale(x, 1 / y),
     "div": lambda x, y: x // y,
     "getindex": _entry,
     "lastindex": len,
     "ndims": lambda x: len(x.shape),
     "flatten": lambda x: namespace(x).reshape(x, (x.shape[0], -1)),
-    "maxpool": _pooled("MaxPool"),
-    "meanpool": _pooled("MeanPool"),
+    "maxpool": _make_pool("MaxPool"),
+    "meanpool": _make_pool("MeanPool"),
     "reshape": _reshape,
     "size": _size,
     "÷": lambda x, y: x // y,

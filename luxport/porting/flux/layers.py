@@ -114,7 +114,7 @@ def _windows(source: Source, axes: int) -> dict[str, Any]:
     return {"stride": source.numbers("stride", axes), "padding": padding}
 
 
-def _convolved(source: Source, axes: int) -> dict[str, Any]:
+def _read_convolution(source: Source, axes: int) -> dict[str, Any]:
     return _windows(source, axes) | {"dilation": source.numbers("dilation", axes, 1)}
 
 
@@ -124,7 +124,7 @@ def _conv(source: Source) -> Ported:
     groups = int(source.fields.get("groups", 1))
     layer = luxport.Conv(
         *(kernel, weight.shape[1] * groups, weight.shape[0], source.activation()),
-        **_convolved(source, len(kernel)),
+        **_read_convolution(source, len(kernel)),
         groups=groups,
         use_bias=bool(bias),
         cross_correlation=source.kind == "CrossCor",
@@ -137,7 +137,7 @@ def _depthwise(source: Source) -> Ported:
     channels, multiplier, *kernel = weight.shape
     layer = luxport.Conv(
         *(tuple(kernel), channels, channels * multiplier, source.activation()),
-        **_convolved(source, len(kernel)),
+        **_read_convolution(source, len(kernel)),
         groups=channels,
         use_bias=bool(bias),
     )
@@ -150,7 +150,7 @@ def _conv_transpose(source: Source) -> Ported:
     groups = int(source.fields.get("groups", 1))
     layer = luxport.ConvTranspose(
         *(kernel, weight.shape[0], weight.shape[1] * groups, source.activation()),
-        **_convolved(source, len(kernel)),
+        **_read_convolution(source, len(kernel)),
         output_padding=source.numbers("outpad", len(kernel), 0),
         groups=groups,
         use_bias=bool(bias),
@@ -229,7 +229,7 @@ def _upsample(source: Source) -> Ported:
     return bare(luxport.Upsample(factors, name))  # type: ignore[arg-type]
 
 
-def _named_layers(value: Any) -> list[tuple[str, Any]]:
+def _name_layers(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, julia.NamedTuple):
         if strange := [name for name in value.names if not name.isprintable()]:
             raise FileFormatError(f"a layer has the name {strange[0]!r}, which cannot be shown")
@@ -240,7 +240,7 @@ def _named_layers(value: Any) -> list[tuple[str, Any]]:
 
 
 def _children(source: Source) -> dict[str, Ported]:
-    return {name: source.port(value, name) for name, value in _named_layers(source["layers"])}
+    return {name: source.port(value, name) for name, value in _name_layers(source["layers"])}
 
 
 def _container(build: Callable[[Source, dict[str, Layer]], Layer]) -> Callable[[Source], Ported]:
@@ -268,7 +268,7 @@ def _connection(source: Source) -> Callable[..., Any]:
     return Missing(source.at("connection"), name)
 
 
-def _joined(axis: int) -> Callable[..., Any]:
+def _make_join(axis: int) -> Callable[..., Any]:
     def join(*arrays: Any) -> Any:
         return namespace(*arrays).concat(list(arrays), axis=axis)
 
@@ -279,8 +279,8 @@ CONNECTIONS: Mapping[str, Callable[..., Any]] = {
     "*": lambda *xs: reduce(lambda x, y: x * y, xs),
     "+": lambda *xs: reduce(lambda x, y: x + y, xs),
     "-": lambda x, y: x - y,
-    "hcat": _joined(-2),
-    "vcat": _joined(-1),
+    "hcat": _make_join(-2),
+    "vcat": _make_join(-1),
 }
 """vcat joins along Julia's first axis, our last."""
 

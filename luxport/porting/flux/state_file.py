@@ -111,7 +111,7 @@ def _host(leaf: Any) -> Any:
     return host.astype(np.float32) if host.dtype.name == "bfloat16" else host
 
 
-def _named(entries: Mapping[str, Any]) -> julia.NamedTuple:
+def _name(entries: Mapping[str, Any]) -> julia.NamedTuple:
     return julia.NamedTuple(tuple(entries), tuple(entries.values()))
 
 
@@ -125,7 +125,7 @@ def _children(layers: Any, ps: Any, st: Any, path: str) -> julia.Value:
     }
     if list(found) == [f"layer_{i}" for i in range(1, len(found) + 1)]:
         return tuple(found.values())
-    return _named(found)
+    return _name(found)
 
 
 def _bias(ps: Any, name: str = "bias") -> Any:
@@ -133,11 +133,11 @@ def _bias(ps: Any, name: str = "bias") -> Any:
 
 
 def _dense(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return _named({"weight": _host(ps["weight"]), "bias": _bias(ps), "σ": _FUNCTION})
+    return _name({"weight": _host(ps["weight"]), "bias": _bias(ps), "σ": _FUNCTION})
 
 
 def _scale(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return _named({"scale": _host(ps["weight"]), "bias": _bias(ps), "σ": _FUNCTION})
+    return _name({"scale": _host(ps["weight"]), "bias": _bias(ps), "σ": _FUNCTION})
 
 
 # Windows: Julia's first spatial axis is our last.
@@ -151,7 +151,7 @@ def _pads(windows: Any) -> tuple[int, ...]:
     return tuple([n for pair in windows.padding[::-1] for n in pair])
 
 
-def _flipped(weight: Any) -> Any:
+def _flip(weight: Any) -> Any:
     return np.flip(weight, tuple(range(2, weight.ndim)))
 
 
@@ -161,17 +161,17 @@ def _conv(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     weight, windows = _host(ps["weight"]), layer._windows
     crossing = layer.cross_correlation and layer.groups == 1
     if layer.cross_correlation and not crossing:
-        weight = _flipped(weight)
+        weight = _flip(weight)
     entries = {"σ": _FUNCTION, "weight": weight, "bias": _bias(ps)}
     entries |= {"stride": _each(windows.stride), "pad": _pads(windows), "dilation": _each(windows.dilation)}
-    return _named(entries if crossing else entries | {"groups": layer.groups})
+    return _name(entries if crossing else entries | {"groups": layer.groups})
 
 
 def _conv_transpose(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     weight, windows = _host(ps["weight"]), layer._windows
-    return _named({
+    return _name({
         "σ": _FUNCTION,
-        "weight": _flipped(weight) if layer.cross_correlation else weight,
+        "weight": _flip(weight) if layer.cross_correlation else weight,
         "bias": _bias(ps),
         "stride": _each(windows.stride),
         "pad": _pads(windows),
@@ -186,11 +186,11 @@ def _pool(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     plain = set(windows.dilation) == {1} and getattr(layer, "count_include_pad", True)
     if not plain:
         return _FUNCTION
-    return _named({"k": _each(windows.window), "pad": _pads(windows), "stride": _each(windows.stride)})
+    return _name({"k": _each(windows.window), "pad": _pads(windows), "stride": _each(windows.stride)})
 
 
 def _adaptive(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return _FUNCTION if layer.variable_windows else _named({"out": _each(layer._sizes)})
+    return _FUNCTION if layer.variable_windows else _name({"out": _each(layer._sizes)})
 
 
 # Norms.
@@ -198,7 +198,7 @@ def _adaptive(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
 
 def _norm(layer: Any, ps: Any, st: Any, path: str) -> julia.NamedTuple:
     tracks = getattr(layer, "track_stats", False)
-    return _named({
+    return _name({
         "λ": _FUNCTION,
         "β": _host(ps["bias"]) if layer.affine else None,
         "γ": _host(ps["scale"]) if layer.affine else None,
@@ -219,8 +219,8 @@ def _group_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
 
 
 def _layer_norm(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    scale = _named({"scale": _host(ps["scale"]), "bias": _host(ps["bias"]), "σ": _FUNCTION}) if layer.affine else ()
-    return _named({
+    scale = _name({"scale": _host(ps["scale"]), "bias": _host(ps["bias"]), "σ": _FUNCTION}) if layer.affine else ()
+    return _name({
         "λ": _FUNCTION,
         "diag": scale,
         "ϵ": np.float32(math.sqrt(layer.epsilon)),  # Flux squares it
@@ -234,11 +234,11 @@ def _dropout(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     if axes is not None and any(axis >= 0 for axis in axes):
         raise ValueError(f"axes={layer.axes!r}, which Julia counts from the other end: give them below 0")
     dims = _FUNCTION if axes is None else tuple([-axis for axis in axes][::-1])
-    return _named({"p": float(layer.p), "dims": dims, "active": None, "rng": _FUNCTION})
+    return _name({"p": float(layer.p), "dims": dims, "active": None, "rng": _FUNCTION})
 
 
 def _alpha_dropout(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return _named({"p": float(layer.p), "active": None, "rng": _FUNCTION})
+    return _name({"p": float(layer.p), "active": None, "rng": _FUNCTION})
 
 
 # Tables, recurrence, attention.
@@ -248,11 +248,11 @@ def _embedding(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     weight = _host(ps["weight"])
     if weight.ndim != 2:
         raise ValueError(f"in_dims={layer.in_dims}: Flux's table has one axis of indices")
-    return _named({"weight": weight, "padding_idx": None if layer.padding_idx is None else layer.padding_idx + 1})
+    return _name({"weight": weight, "padding_idx": None if layer.padding_idx is None else layer.padding_idx + 1})
 
 
 def _embedding_bag(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return _named({"weight": _host(ps["weight"]), "reduction": _FUNCTION})
+    return _name({"weight": _host(ps["weight"]), "reduction": _FUNCTION})
 
 
 def _cell(bias: str, first: Mapping[str, Any]) -> Callable[..., julia.Value]:
@@ -261,7 +261,7 @@ def _cell(bias: str, first: Mapping[str, Any]) -> Callable[..., julia.Value]:
         if strange:
             raise ValueError(f"a trained {strange[0]}")
         entries = {**first, "Wi": _host(ps["weight_ih"]), "Wh": _host(ps["weight_hh"]), bias: _one_bias(layer, ps)}
-        return _named(entries | ({"Wh_h̃": _host(ps["weight_hn"])} if "weight_hn" in ps else {}))
+        return _name(entries | ({"Wh_h̃": _host(ps["weight_hn"])} if "weight_hn" in ps else {}))
 
     return state
 
@@ -282,45 +282,45 @@ def _levels(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
         raise ValueError("bidirectional=True")
     if layer.num_layers == 1:
         return _recurrence(layer.layers, ps, st, path)
-    return _named({"layers": _children(layer.layers, ps, st, path)})
+    return _name({"layers": _children(layer.layers, ps, st, path)})
 
 
 def _recurrence(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     if layer.reverse:
         raise ValueError("reverse=True")
-    return _named({"cell": _state(layer.cell, ps, st, path)})
+    return _name({"cell": _state(layer.cell, ps, st, path)})
 
 
 def _attention(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     dropout = {"p": float(layer.attention_dropout_probability), "dims": _FUNCTION, "active": None, "rng": _FUNCTION}
     projected = {name: _dense(layer, ps[name], st[name], path) for name in ("q_proj", "k_proj", "v_proj", "out_proj")}
     out = projected.pop("out_proj")
-    return _named({"nheads": layer.nheads, **projected, "attn_drop": _named(dropout), "out_proj": out})
+    return _name({"nheads": layer.nheads, **projected, "attn_drop": _name(dropout), "out_proj": out})
 
 
 # Containers.
 
 
 def _chain(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return _named({"layers": _children(layer.layers, ps, st, path)})
+    return _name({"layers": _children(layer.layers, ps, st, path)})
 
 
-def _joined(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
+def _write_join(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     """Return the state of `Parallel`, which is what `BranchLayer` is in Flux."""
     joint = layer._joint
     if not isinstance(getattr(layer, joint), Layer):
-        return _named({"connection": _FUNCTION, "layers": _children(layer.layers, ps, st, path)})
+        return _name({"connection": _FUNCTION, "layers": _children(layer.layers, ps, st, path)})
     connection = _state(getattr(layer, joint), ps[joint], st[joint], f"{path}.{joint}" if path else joint)
-    return _named({"connection": connection, "layers": _children(layer.layers, ps["layers"], st["layers"], path)})
+    return _name({"connection": connection, "layers": _children(layer.layers, ps["layers"], st["layers"], path)})
 
 
 def _pairwise(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
-    return _named({"connection": _FUNCTION, "layers": _children(layer.layers, ps, st, path)})
+    return _name({"connection": _FUNCTION, "layers": _children(layer.layers, ps, st, path)})
 
 
 def _skip(layer: Any, ps: Any, st: Any, path: str) -> julia.Value:
     if not isinstance(layer.connection, Layer):
-        return _named({"layers": _state(layer.layers, ps, st, path), "connection": _FUNCTION})
+        return _name({"layers": _state(layer.layers, ps, st, path), "connection": _FUNCTION})
     children = {"layers": layer.layers, "connection": layer.connection}
     return _children(children, ps, st, path)
 
@@ -336,7 +336,7 @@ _STATES: Mapping[str, Callable[..., julia.Value]] = {
     "AlternatePrecision": _inside,
     "BatchNorm": _norm,
     "Bilinear": _dense,
-    "BranchLayer": _joined,
+    "BranchLayer": _write_join,
     "Chain": _chain,
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
@@ -360,8 +360,8 @@ _STATES: Mapping[str, Callable[..., julia.Value]] = {
     "MeanPool": _pool,
     "MultiHeadAttention": _attention,
     "PairwiseFusion": _pairwise,
-    "Parallel": _joined,
-    "PixelShuffle": lambda layer, ps, st, path: _named({"r": layer.factor}),
+    "Parallel": _write_join,
+    "PixelShuffle": lambda layer, ps, st, path: _name({"r": layer.factor}),
     "RNN": _levels,
     "RNNCell": _cell("bias", {"σ": _FUNCTION}),
     "Recurrence": _recurrence,

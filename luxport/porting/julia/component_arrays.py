@@ -74,7 +74,7 @@ def _part(data: np.ndarray, axis: Any) -> Any:
             index_map = params[0] if params else None
             return _tree(data, index_map) if isinstance(index_map, julia.NamedTuple) and index_map.names else data
         case name if name in _SHAPES and params:
-            return _shaped(data, params[0])
+            return _shape_data(data, params[0])
         case "PartitionedAxis" if params and isinstance(params[0], int):
             return _pieces(data, params[0], params[-1])
     return data
@@ -103,7 +103,7 @@ def _pieces(data: np.ndarray, size: int, axis: Any) -> list[Any]:
     return [_part(data[start : start + size], axis) for start in range(0, data.size, size)]
 
 
-def _shaped(data: np.ndarray, shape: Any) -> np.ndarray:
+def _shape_data(data: np.ndarray, shape: Any) -> np.ndarray:
     sizes = shape if isinstance(shape, tuple) else (shape,)
     if not all(isinstance(n, int) and n >= 0 for n in sizes) or math.prod(sizes) != data.size:
         raise FileFormatError(f"a ComponentArray has {data.size} numbers for an array of the size {sizes!r:.60}")

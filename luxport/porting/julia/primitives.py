@@ -108,7 +108,7 @@ def array_of_bits(type: Any, data: memoryview, shape: tuple[int, ...], offset: i
     if dtype is not None:
         if dtype == np.bool_ and np.any(np.frombuffer(data, np.uint8) > 1):
             raise FileFormatError("an array of Bool has bytes other than 0 and 1", offset=offset)
-        return _aligned(np.frombuffer(data, dtype).reshape(shape))
+        return _align(np.frombuffer(data, dtype).reshape(shape))
     match type:
         case julia.TypeName(name="Int128" | "UInt128"):
             signed = type.name == "Int128"
@@ -168,7 +168,7 @@ def reversed_shape(size: list[Any], offset: int) -> tuple[int, ...]:
     return tuple(reversed(size))
 
 
-def _aligned(array: np.ndarray) -> np.ndarray:
+def _align(array: np.ndarray) -> np.ndarray:
     """Copy an array whose first byte is at an odd place: frameworks refuse such arrays, or are slow on them."""
     if not array.flags.aligned:
         array = array.copy()

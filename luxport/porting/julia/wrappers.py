@@ -42,9 +42,9 @@ def array(value: Any, what: str, depth: int = 0) -> Any:
                     if all(isinstance(n, int) and n >= 0 for n in sizes) and math.prod(sizes) == found.size:
                         return found.reshape(sizes)
                 case "PermutedDimsArray":
-                    return _permuted(inner(), value.type.params, what)
+                    return _permute(inner(), value.type.params, what)
                 case "SubArray" if len(fields) >= 2 and isinstance(fields[1], tuple):
-                    return _viewed(inner(), fields[1], what)
+                    return _view(inner(), fields[1], what)
                 case "TrackedArray" if len(fields) >= 2:  # the tape, the data, the gradient
                     return inner(1)
                 case _ if "Array" in name:
@@ -52,7 +52,7 @@ def array(value: Any, what: str, depth: int = 0) -> Any:
     raise FileFormatError(f"{what}: an array expected, got {julia.type_path(value)}")
 
 
-def _permuted(parent: Any, params: tuple[Any, ...], what: str) -> Any:
+def _permute(parent: Any, params: tuple[Any, ...], what: str) -> Any:
     order = params[2] if len(params) > 2 else None
     axes = parent.ndim
     if not isinstance(order, tuple) or sorted(map(str, order)) != sorted(str(n) for n in range(1, axes + 1)):
@@ -60,7 +60,7 @@ def _permuted(parent: Any, params: tuple[Any, ...], what: str) -> Any:
     return parent.transpose([axes - order[axes - 1 - axis] for axis in range(axes)])
 
 
-def _viewed(parent: Any, indices: tuple[Any, ...], what: str) -> Any:
+def _view(parent: Any, indices: tuple[Any, ...], what: str) -> Any:
     if len(indices) != parent.ndim:
         raise FileFormatError(f"{what}: a view with {len(indices)} indices of an array with {parent.ndim} axes")
     places = [_places(index, size, what) for index, size in zip(indices[::-1], parent.shape, strict=True)]

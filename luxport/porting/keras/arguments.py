@@ -54,23 +54,23 @@ def _dropout(kind: Any) -> Callable[[Any], Step]:
     def make(layer: Any) -> Step:
         if getattr(layer, "noise_shape", None) is not None:
             raise ValueError(f"noise_shape={layer.noise_shape}")
-        return _dropped(kind(float(layer.rate)), "any") if layer.rate else Step(luxport.NoOpLayer())
+        return _drop(kind(float(layer.rate)), "any") if layer.rate else Step(luxport.NoOpLayer())
 
     return make
 
 
 def _noise(layer: Any) -> Step:
     noise = luxport.GaussianNoise(float(layer.stddev))
-    return _dropped(noise, "any") if layer.stddev else Step(noise)
+    return _drop(noise, "any") if layer.stddev else Step(noise)
 
 
 def _spatial_dropout(layer: Any) -> Step:
     if not layer.rate:
         return Step(luxport.NoOpLayer())
-    return _dropped(luxport.Dropout(float(layer.rate), axes=(0, 1)), layout(layer))
+    return _drop(luxport.Dropout(float(layer.rate), axes=(0, 1)), layout(layer))
 
 
-def _dropped(layer: Layer, needs: Needs) -> Step:
+def _drop(layer: Layer, needs: Needs) -> Step:
     return Step(layer, {}, {"training": Static(False)}, needs)
 
 

@@ -105,11 +105,11 @@ def bicubic(x: Array, scale: tuple[int, ...], sharp: bool) -> Array:
     for axis, times in enumerate(scale, start=2):
         n = shape_of(x)[axis]
         rows = [cubic((i + 0.5) / times - 0.5, -0.75 if sharp else -0.5) for i in range(n * times)]
-        x = along(x, axis, [_held(row, n) if sharp else _rest(row, n) for row in rows])
+        x = along(x, axis, [_hold(row, n) if sharp else _rest(row, n) for row in rows])
     return x
 
 
-def _held(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
+def _hold(row: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
     """Take the element at the edge for those beyond."""
     return [(min(max(j, 0), n - 1), w) for j, w in row]
 

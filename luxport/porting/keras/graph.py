@@ -59,7 +59,7 @@ def network_of(model: Any, port: Callable[[Any, str], Ported], path: str) -> Por
                 ported[operation.name] = port(operation, path)
                 if with_mask:
                     layer, *trees = ported[operation.name]
-                    ported[operation.name] = _named(operation, with_masks, layer), *trees  # type: ignore[assignment]
+                    ported[operation.name] = _name_in_errors(operation, with_masks, layer), *trees  # type: ignore[assignment]
             elif kind in RECURRENT and with_mask != _takes_masks(ported[operation.name][0]):
                 raise _refusal(operation, "is called with a mask and without one")
             if kind == "MultiHeadAttention" and len(given) > 5:
@@ -73,7 +73,7 @@ def network_of(model: Any, port: Callable[[Any, str], Ported], path: str) -> Por
         _keep(results, node.outputs, name, calls)
         _keep_mask(operation, node, given, results, calls)
     keras: Any = import_module("keras")
-    output = _written(keras.tree.map_structure(lambda tensor: _Found(_known(results, tensor)), model._outputs_struct))
+    output = _write(keras.tree.map_structure(lambda tensor: _Found(_look_up(results, tensor)), model._outputs_struct))
     network = Network(
         NamedLayers({name: layer for name, (layer, _, _) in ported.items()}),
         tuple([tensor._keras_history[0].name for tensor in model.inputs]),
@@ -107,7 +107,7 @@ def _takes_masks(layer: Any) -> bool:
     return getattr(getattr(layer, "forward_rnn", layer), "masked", False)
 
 
-def _named(operation: Any, function: Callable[..., Any], *args: Any) -> Any:
+def _name_in_errors(operation: Any, function: Callable[..., Any], *args: Any) -> Any:
     """Call a function, and name the operation in its error."""
     try:
         return function(*args)
@@ -126,7 +126,7 @@ def _keep_mask(operation: Any, node: Any, given: tuple[Any, ...], results: dict[
         return
     kind, name = type(operation).__name__, f"{operation.name}_mask_{len(calls)}"
     seen = [getattr(tensor, "_keras_mask", None) for tensor in node.input_tensors]
-    masks = tuple([None if mask is None else _known(results, mask) for mask in seen])
+    masks = tuple([None if mask is None else _look_up(results, mask) for mask in seen])
     if kind == "Masking":
         calls.append(Call(name, mask_of, given, (("value", float(operation.mask_value)),)))
     elif kind == "Embedding":
@@ -145,7 +145,7 @@ def _keep_mask(operation: Any, node: Any, given: tuple[Any, ...], results: dict[
     results[id(mask)] = Result(name)
 
 
-def _known(results: Mapping[int, Any], value: Any) -> Any:
+def _look_up(results: Mapping[int, Any], value: Any) -> Any:
     """Return the result that a tensor of Keras is, and anything else as it is."""
     found = results.get(id(value), value)
     if isinstance(found, _Unknown):
@@ -160,12 +160,12 @@ class _Found:
         self.result = result
 
 
-def _written(value: Any) -> Any:
+def _write(value: Any) -> Any:
     if isinstance(value, _Found):
         return value.result
     if isinstance(value, Mapping):
-        return Entries(tuple((name, _written(entry)) for name, entry in value.items()))
-    return tuple(map(_written, value))
+        return Entries(tuple((name, _write(entry)) for name, entry in value.items()))
+    return tuple(map(_write, value))
 
 
 def _in_order(model: Any) -> list[Any]:
@@ -200,7 +200,7 @@ def _arguments(operation: Any, arguments: Any, results: Mapping[int, Any], taken
     """Write a call's arguments out in order, and the masks that Keras hands over after them."""
 
     def read(value: Any) -> Any:
-        return tuple(map(read, value)) if isinstance(value, (tuple, list)) else _known(results, value)
+        return tuple(map(read, value)) if isinstance(value, (tuple, list)) else _look_up(results, value)
 
     def beside(value: Any) -> Any:
         return None if id(value) in taken else getattr(value, "_keras_mask", None)

@@ -89,7 +89,7 @@ def from_keras(
     """
     if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
         raise TypeError(f"from_keras expects a layer or model of Keras, got {type(layer).__name__}")
-    model, given_ps, given_st = _ported(layer, "")
+    model, given_ps, given_st = _port(layer, "")
     rng = Rng.of(rng)
     ps = filled(initial_parameters(rng, model), given_ps, "from_keras")
     st = test_mode(filled(initial_states(rng, model), given_st, "from_keras"))
@@ -100,11 +100,11 @@ Ported = tuple[Layer, dict[str, Any], dict[str, Any]]
 """A layer, its parameters, and those of its states that Keras has."""
 
 
-def _ported(layer: Any, path: str) -> Ported:
+def _port(layer: Any, path: str) -> Ported:
     """Port a model as a chain or a graph, and a layer as itself unless it takes more than one of ours."""
     children = _children(layer, path)
     if children == "graph":
-        return network_of(getattr(layer, "_functional", None) or layer, _ported, path or layer.name)
+        return network_of(getattr(layer, "_functional", None) or layer, _port, path or layer.name)
     found = _steps(layer, path) if children is None else None
     if found is not None and len(found) == 1 and found[0].needs != "first":
         return found[0].layer, found[0].ps, found[0].st
@@ -146,9 +146,9 @@ def _steps(layer: Any, path: str) -> list[Step]:
             host = functools.partial(tree.map, lambda leaf: np.array(backend_of(leaf).to_numpy(leaf)))
             return [Step(layer._model, host(ps), host(st), needs="keras")]
         if type(layer).__name__ in ("Sequential", "Functional"):
-            return [Step(*_ported(layer, here), needs="keras")]
+            return [Step(*_port(layer, here), needs="keras")]
         if type(layer).__name__ == "TimeDistributed":
-            return [time_distributed(_ported)(layer)]
+            return [time_distributed(_port)(layer)]
         return steps(layer)
     except NoCounterpartError:
         raise
@@ -164,7 +164,7 @@ def _children(model: Any, path: str) -> Any:
         return None
     if not type(model).__module__.startswith("keras.src.models."):
         raise NoCounterpartError(f"from_keras: {here} has no counterpart: is neither Sequential nor Functional")
-    layers = list(model.layers) if kind == "Sequential" else _called(model)
+    layers = list(model.layers) if kind == "Sequential" else _list_calls(model)
     if layers is None or _has_masks(model):
         return "graph"
     again = [layer.name for i, layer in enumerate(layers) if layer.weights and any(layer is one for one in layers[:i])]
@@ -182,7 +182,7 @@ def _has_masks(model: Any) -> bool:
     return any(getattr(tensor, "_keras_mask", None) is not None for node in nodes for tensor in node.outputs)
 
 
-def _called(model: Any) -> list[Any] | None:
+def _list_calls(model: Any) -> list[Any] | None:
     """Walk from the output to the input of a Functional model, None if it is no chain."""
     layers: list[Any] = []
     if not (len(model.inputs) == len(model.outputs) == 1 and model._outputs_struct is model.outputs[0]):

@@ -33,12 +33,12 @@ def _cell(cell: Any) -> tuple[Any, dict[str, Any]]:
             raise ValueError(f"the activation {cell.activation.__name__}")
         return luxport.RNNCell(*sizes, activation, use_recurrent_bias=False, use_bias=use_bias), ps
     gate = functions.activation(cell.recurrent_activation)
-    made, ps = _gated(name, sizes, use_bias, ps, reset_after=name == "GRUCell" and cell.reset_after)
+    made, ps = _make_gated(name, sizes, use_bias, ps, reset_after=name == "GRUCell" and cell.reset_after)
     usual = activation is ops.tanh and gate is ops.sigmoid
     return made if usual else cells.GatedCell(made, activation, gate), ps
 
 
-def _gated(name: str, sizes: Any, use_bias: bool, ps: dict[str, Any], *, reset_after: bool) -> tuple[Any, Any]:
+def _make_gated(name: str, sizes: Any, use_bias: bool, ps: dict[str, Any], *, reset_after: bool) -> tuple[Any, Any]:
     """Return the cell of an LSTM or a GRU with its arrays."""
     if name == "LSTMCell":
         return luxport.LSTMCell(*sizes, use_recurrent_bias=False, use_bias=use_bias), ps

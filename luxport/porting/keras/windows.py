@@ -31,7 +31,7 @@ def _short(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
-def _padded(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> Layer:
+def _pad(layer: Any, make: Callable[[Any], Any], dilation: tuple[int, ...]) -> Layer:
     """Make a layer of windows with the padding that Keras has a word for."""
     plain = make(0)
     if layer.padding == "valid":
@@ -64,7 +64,7 @@ def convolution(
         def conv(padding: Any) -> Layer:
             return kind(tuple(kernel), *channels, activation, padding=padding, **options)
 
-        return _padded(layer, conv, dilation)
+        return _pad(layer, conv, dilation)
 
     return make
 
@@ -144,7 +144,7 @@ def pool(kind: Any, **options: Any) -> Callable[[Any], Step]:
         def pool(padding: Any) -> Layer:
             return kind(window, stride=strides, padding=padding, **options)
 
-        return Step(_padded(layer, pool, (1,) * len(window)), needs=layout(layer))
+        return Step(_pad(layer, pool, (1,) * len(window)), needs=layout(layer))
 
     return make
 

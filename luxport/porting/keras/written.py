@@ -40,7 +40,7 @@ def write(value: Any) -> Any:
     if callable(value) and _at(name) is value:
         return {"kind": "name", "of": name}
     kind = type(value)
-    if kind.__module__.startswith("luxport.") or _registered(f"{kind.__module__}:{kind.__qualname__}") is kind:
+    if kind.__module__.startswith("luxport.") or _find_registered(f"{kind.__module__}:{kind.__qualname__}") is kind:
         make, arguments, state, *_ = (*value.__reduce_ex__(2), None)
         if make is copyreg.__newobj__:  # type: ignore[attr-defined]
             return {"kind": "object", "of": [write(kind), write(tuple(arguments[1:])), write(state)]}
@@ -74,9 +74,9 @@ def read(value: Any) -> Any:
     if kind == "name" and of in _ARITHMETIC:
         return _ARITHMETIC[of]
     if kind == "name":
-        found = _registered(of) or (_at(of) if of.startswith("luxport.") else None)
+        found = _find_registered(of) or (_at(of) if of.startswith("luxport.") else None)
         # What a module of luxport imports from elsewhere is not luxport's.
-        if found is None or getattr(found, "__module__", None) != of.partition(":")[0] and not _registered(of):
+        if found is None or getattr(found, "__module__", None) != of.partition(":")[0] and not _find_registered(of):
             raise ValueError(f"a config of luxport names {of!r}, which is neither luxport's nor registered with Keras")
         return found
     if kind == "array":
@@ -109,7 +109,7 @@ def _at(name: str) -> Any:
     return found
 
 
-def _registered(name: str) -> Any:
+def _find_registered(name: str) -> Any:
     """Return what a user has registered with Keras under this name, or under its last part."""
     find: Callable[[str], Any] = import_module("keras").saving.get_registered_object
     last = name.rpartition(":")[2]

@@ -80,7 +80,7 @@ class Source:
 
     def function(self, value: Any, name: str) -> Callable[..., Any]:
         """Return a function of one array by its name, or what says when it is called that it is missing."""
-        what = self._called(value, name)
+        what = self._say_how_called(value, name)
         given = self.functions.get(self.at(name), self.functions.get(what))
         if given is not None:
             return given
@@ -89,7 +89,7 @@ class Source:
         known = named_function(value)
         return known or function_for(value if isinstance(value, julia.Function) else None, what, self.at(name))
 
-    def _called(self, value: Any, name: str) -> str:
+    def _say_how_called(self, value: Any, name: str) -> str:
         """Return how `functions` may call what is in a field: by its path in the model, if it cannot be read."""
         if isinstance(value, julia.Unavailable):
             return self.at(name)
@@ -106,7 +106,7 @@ class Source:
             and value.type.params
         ):
             value = julia.Function(value.type.params[0])
-        what = self._called(value, name)
+        what = self._say_how_called(value, name)
         given = self.functions.get(self.at(name), self.functions.get(what))
         return given or CONNECTIONS.get(what.rpartition(".")[2]) or Missing(self.at(name), what)
 
@@ -114,7 +114,7 @@ class Source:
         """Return the layer with its parameters, whose shapes are checked, and its moving statistics."""
         given = self.ps if ps is None else ps
         wanted = abstract_values(initial_parameters, layer)  # shapes alone: sizes from a file may be any
-        ps = {} if self.ps is None else _fitted(wanted, given, self.path)
+        ps = {} if self.ps is None else _fit(wanted, given, self.path)
         size = sum(value.size for value in _arrays(ps))
         states = states_of(layer, size)
         return Ported(layer, ps, _with_statistics(states, entries_of(unwrapped(self.st)) if st is None else st))
@@ -127,7 +127,7 @@ def _arrays(ps: Mapping[str, Any]) -> list[Any]:
     return found
 
 
-def _fitted(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
+def _fit(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
     """Return the arrays of a tree of Lux in the order and the shapes that a layer here has.
 
     Raises: FileFormatError if one is missing, left over, or has another size
@@ -144,7 +144,7 @@ def _fitted(wanted: Mapping[str, Any], node: Any, path: str) -> dict[str, Any]:
     for name, value in wanted.items():
         here = f"{path}.{name}" if path else name
         if isinstance(value, Mapping):
-            fitted[name] = _fitted(value, given.get(name, ()), here)
+            fitted[name] = _fit(value, given.get(name, ()), here)
             continue
         found = unwrapped(given[name])
         if not is_array(found):

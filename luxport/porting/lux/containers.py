@@ -23,7 +23,7 @@ def _inner(source: Source, name: str) -> Any:
     return source.fields.get(name, layer_in_type(source.struct))
 
 
-def _named(source: Source, node: tuple[Any, Any]) -> dict[str, Ported]:
+def _name(source: Source, node: tuple[Any, Any]) -> dict[str, Ported]:
     value = source["layers"]
     if not isinstance(value, julia.NamedTuple):
         raise FileFormatError(f"{source.at('layers')}: layers by names expected, got {described(value)}")
@@ -36,7 +36,7 @@ def _named(source: Source, node: tuple[Any, Any]) -> dict[str, Ported]:
     }
 
 
-def _assembled(layer: Layer, children: Mapping[str, Ported], source: Source) -> Ported:
+def _assemble(layer: Layer, children: Mapping[str, Ported], source: Source) -> Ported:
     ps = {} if source.ps is None else {name: child.ps for name, child in children.items()}
     return Ported(layer, ps, {name: child.st for name, child in children.items()})
 
@@ -44,11 +44,11 @@ def _assembled(layer: Layer, children: Mapping[str, Ported], source: Source) -> 
 def container(build: Callable[[Source, dict[str, Layer]], Layer]) -> Callable[[Source], Ported]:
     """Return the builder of a layer that is made of layers by name."""
 
-    def built(source: Source) -> Ported:
-        children = _named(source, (source.ps, source.st))
-        return _assembled(build(source, {name: child.layer for name, child in children.items()}), children, source)
+    def assemble_built(source: Source) -> Ported:
+        children = _name(source, (source.ps, source.st))
+        return _assemble(build(source, {name: child.layer for name, child in children.items()}), children, source)
 
-    return built
+    return assemble_built
 
 
 def joined(source: Source) -> Ported:
@@ -58,16 +58,16 @@ def joined(source: Source) -> Ported:
     build: Any = getattr(luxport, source.kind)
     takes = source.kind == "BranchLayer"
     if not kind_of(inner):
-        children = _named(source, (source.ps, source.st))
+        children = _name(source, (source.ps, source.st))
         layers = {name: child.layer for name, child in children.items()}
         how = source.connection(joint)
-        return _assembled(build(layers, fusion=how) if takes else build(how, layers), children, source)
+        return _assemble(build(layers, fusion=how) if takes else build(how, layers), children, source)
     joining = source.build(inner, source.at(joint), *source.beside(joint))
-    children = _named(source, source.beside("layers"))
+    children = _name(source, source.beside("layers"))
     layers = {name: child.layer for name, child in children.items()}
     whole = build(layers, fusion=joining.layer) if takes else build(joining.layer, layers)
-    sides = _assembled(whole, children, source)
-    return _assembled(whole, {"layers": sides, joint: joining}, source)
+    sides = _assemble(whole, children, source)
+    return _assemble(whole, {"layers": sides, joint: joining}, source)
 
 
 def skip(source: Source) -> Ported:
@@ -81,7 +81,7 @@ def skip(source: Source) -> Ported:
         "connection": source.build(connection, source.at("connection"), *source.beside("connection")),
     }
     layer = luxport.SkipConnection(parts["layers"].layer, parts["connection"].layer)
-    return _assembled(layer, parts, source)
+    return _assemble(layer, parts, source)
 
 
 def repeated(source: Source) -> Ported:

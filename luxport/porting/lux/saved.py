@@ -59,10 +59,10 @@ def with_parameters_beside(value: Any, parent: Any, functions: Functions, path: 
         raise FileFormatError(f"{len(fitting)} entries fit as parameters: {', '.join(map(shown, fitting))}")
     for name in fitting:
         return port(value, functions, found[name], states_beside(parent, found[name]))
-    return _drawn(port(value, functions, None, states_beside(parent, None)).layer, path)
+    return _draw(port(value, functions, None, states_beside(parent, None)).layer, path)
 
 
-def _drawn(layer: luxport.Layer, path: str) -> Ported:
+def _draw(layer: luxport.Layer, path: str) -> Ported:
     """Return a layer with initial parameters, for the file has none."""
     wanted = abstract_values(initial_parameters, layer)
     count = sum(math.prod(leaf.shape) for leaf in tree.leaves(wanted))

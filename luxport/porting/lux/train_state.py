@@ -53,9 +53,9 @@ def optimizer_of(saved: Any, functions: Functions) -> SavedOptimizer:
         entries = {place: {path: dict(leaves_with_path(found[path]))[place] for path in found} for place in places}
     else:
         entries = {}
-    states = {".".join(place): _filled(kept, entries[place].__getitem__) for place in entries}
+    states = {".".join(place): _fill(kept, entries[place].__getitem__) for place in entries}
     first = children_of(leaves[0])["state"]
-    return SavedOptimizer(rule, _filled(clock, lambda path: _number(_at(first, path))), states)
+    return SavedOptimizer(rule, _fill(clock, lambda path: _number(_at(first, path))), states)
 
 
 def _leaves(tree: Any) -> Iterator[Any]:
@@ -113,10 +113,10 @@ def _paths(kept: Any) -> list[Path]:
     return [path for entry in kept for path in _paths(entry)]
 
 
-def _filled(kept: Any, value_at: Callable[[Path], Any]) -> Any:
+def _fill(kept: Any, value_at: Callable[[Path], Any]) -> Any:
     if kept is None or isinstance(kept, _Place):
         return None if kept is None else value_at(kept.path)
-    return tuple([_filled(entry, value_at) for entry in kept])
+    return tuple([_fill(entry, value_at) for entry in kept])
 
 
 @dataclass(frozen=True)

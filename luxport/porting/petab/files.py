@@ -32,7 +32,7 @@ def load_model(path: str | PathLike[str]) -> Network:
     Raises: FileFormatError if the file is no such description, or has a layer, function or argument without a
             counterpart; ModuleNotFoundError without PyYAML
     """
-    yaml = _needed("yaml")
+    yaml = _import_needed("yaml")
     with refusing(str(path), "no YAML"):
         try:
             description = parse_yaml(yaml, bytes_of(path))
@@ -164,7 +164,7 @@ def _parameters(name: str, layer: Layer, wanted: Any, found: Mapping[str, Any]) 
     return {key: np.ascontiguousarray(given[key]) for key in wanted}
 
 
-def _needed(module: str) -> Any:
+def _import_needed(module: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError:

@@ -52,7 +52,7 @@ class TorchAttention(ContainerLayer):
             query, key, value = (part[None, ...] for part in (query, key, value))
             hidden = None if hidden is None else hidden[None, ...]
         elif self.time_first:
-            query, key, value = (_swapped(part) for part in (query, key, value))
+            query, key, value = (_swap(part) for part in (query, key, value))
         new = dict(states)
         query, new["q_proj"] = layer.q_proj(query, inner["q_proj"], states["q_proj"])
         key, new["k_proj"] = layer.k_proj(key, inner["k_proj"], states["k_proj"])
@@ -63,7 +63,7 @@ class TorchAttention(ContainerLayer):
         key, value, bias, seen = self._more_keys(key, value, bias, seen, ps)
         xp = namespace(query)
 
-        def dropped(scores: Array) -> Array:
+        def drop(scores: Array) -> Array:
             name = "attention_dropout"
             scores, new[name] = layer.attention_dropout(scores, inner[name], states[name])
             return scores
@@ -72,7 +72,7 @@ class TorchAttention(ContainerLayer):
         heads = [split_heads(xp, part, layer.nheads) for part in (query, key, value)]
         found = ops.scaled_dot_product_attention(
             *(heads[0], heads[1], heads[2], bias, seen),
-            dropout=dropped if training else ops.identity,
+            dropout=drop if training else ops.identity,
             return_scores=self.with_scores and wanted,
         )
         y, scores = found if self.with_scores and wanted else (found, None)
@@ -82,7 +82,7 @@ class TorchAttention(ContainerLayer):
         if single:
             y, scores = y[0, ...], None if scores is None else scores[0, ...]
         elif self.time_first:
-            y = _swapped(y)
+            y = _swap(y)
         return ((y, scores) if self.with_scores else y), {**st, "attention": new}
 
     def _more_keys(self, key: Array, value: Array, bias: Any, seen: Any, ps: Parameters) -> tuple[Any, ...]:
@@ -105,7 +105,7 @@ class TorchAttention(ContainerLayer):
 _DEFAULTS: tuple[Any, ...] = (None, None, None, None, True, None, True, False)
 
 
-def _swapped(x: Array) -> Array:
+def _swap(x: Array) -> Array:
     return namespace(x).permute_dims(x, (1, 0, 2))
 
 

@@ -162,7 +162,7 @@ class _Builder:
                 f"{error}{self._line_of(node)}"
             ) from None
 
-    def _named(self, target: str) -> str:
+    def _choose_name(self, target: str) -> str:
         """Return a layer's name: its path with lines in place of dots, another if that is taken."""
         if target not in self._names:
             name = target.replace(".", "_")
@@ -172,7 +172,7 @@ class _Builder:
         return self._names[target]
 
     def _attribute(self, node: Any) -> None:
-        name = self._named(node.target)
+        name = self._choose_name(node.target)
         if name not in self._layers:
             owner = self._module
             *path, last = node.target.split(".")
@@ -188,7 +188,7 @@ class _Builder:
 
     def _submodule(self, node: Any) -> None:
         module = self._module.get_submodule(node.target)
-        name: str = self._named(node.target)
+        name: str = self._choose_name(node.target)
         if name not in self._layers:
             path = f"{self._path}.{node.target}" if self._path else node.target
             self._layers[name], self._ps[name], self._st[name] = self._port(module, path, in_graph=True)

@@ -79,13 +79,13 @@ def from_torch(
     if not any(kind.__module__ == "torch.nn.modules.module" for kind in type(module).__mro__):
         raise TypeError(f"from_torch expects a torch.nn.Module, got {type(module).__name__}")
     given = inputs if inputs is None or isinstance(inputs, tuple) else (inputs,)
-    layer, given_ps, given_st = _ported(module, "", inputs=given)
+    layer, given_ps, given_st = _port(module, "", inputs=given)
     rng = Rng.of(rng)
     ps = filled(initial_parameters(rng, layer), given_ps, "from_torch")
     return layer, *placed((ps, filled(initial_states(rng, layer), given_st, "from_torch")), backend, device, dtype)
 
 
-def _ported(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None) -> Ported:
+def _port(module: Any, path: str, *, in_graph: bool = False, inputs: Any = None) -> Ported:
     try:
         if type(module).__module__ == "luxport_torch.module":
             return module.model, *tree.map(lambda leaf: host(leaf), (module.ps.tree(), module.st.tree()))
@@ -93,7 +93,7 @@ def _ported(module: Any, path: str, *, in_graph: bool = False, inputs: Any = Non
             plain = type(module).__name__ == "Sequential" and not in_graph and not _shares(module)
             if plain and not _hooks(module):
                 return _sequential(module, path)
-            return network_of(module, _ported, _is_leaf, inputs, path)
+            return network_of(module, _port, _is_leaf, inputs, path)
         changed = reparameterized.kind_of(module)
         if changed is not None:
             return reparameterized.ported(module, changed, _plain)
@@ -105,7 +105,7 @@ def _ported(module: Any, path: str, *, in_graph: bool = False, inputs: Any = Non
             # An option that no layer has may be one of functions.
             if module._parameters or module._buffers:
                 raise
-            return network_of(module, _ported, _is_leaf, None, path)
+            return network_of(module, _port, _is_leaf, None, path)
     except NoCounterpartError:
         raise
     except (ValueError, TypeError, RuntimeError, LookupError, AttributeError) as error:
@@ -149,7 +149,7 @@ def _is_leaf(module: Any) -> bool:
 
 
 def _sequential(module: Any, path: str) -> Ported:
-    children = {name: _ported(child, f"{path}.{name}" if path else name) for name, child in module._modules.items()}
+    children = {name: _port(child, f"{path}.{name}" if path else name) for name, child in module._modules.items()}
     if list(children) == [str(i) for i in range(len(children))]:
         children = {f"layer_{int(name) + 1}": child for name, child in children.items()}
     if not children:

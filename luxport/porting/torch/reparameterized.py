@@ -21,7 +21,7 @@ def kind_of(module: Any) -> str | None:
 
     Raises: ValueError for other parametrizations
     """
-    found = _found(module)
+    found = _find(module)
     return found[0] if found else None
 
 
@@ -30,13 +30,13 @@ def is_strange(module: Any) -> bool:
     changed = getattr(module, "parametrizations", None)
     if changed is None and not _old(module):
         return False
-    found = _found(module)
+    found = _find(module)
     if found is None or _axis(module, found[1]) is None or class_of(module).__name__ == "Bilinear":
         return True
-    return "v_of_u" in found[2] and not module.training and not _settled(found[2], found[1])
+    return "v_of_u" in found[2] and not module.training and not _is_settled(found[2], found[1])
 
 
-def _settled(arrays: dict[str, Any], dim: int | None) -> bool:
+def _is_settled(arrays: dict[str, Any], dim: int | None) -> bool:
     """Tell whether v is what u makes of the weight, which luxport takes it for; before the first step it is not."""
     weight = np.moveaxis(arrays["weight"], dim or 0, 0)
     v = weight.reshape(weight.shape[0], -1).T @ arrays["u"]
@@ -45,7 +45,7 @@ def _settled(arrays: dict[str, Any], dim: int | None) -> bool:
 
 def ported(module: Any, kind: str, port: Callable[[Any, bool], Ported]) -> Ported:
     """Return the module's layer in a `WeightNorm` or `SpectralNorm`."""
-    _, dim, arrays = _found(module)  # type: ignore[misc]
+    _, dim, arrays = _find(module)  # type: ignore[misc]
     layer, ps, st = port(module, False)
     axes = 0
     if isinstance(layer, BatchOptional):
@@ -81,7 +81,7 @@ def _old(module: Any) -> list[Any]:
     return [hook for hook in hooks if type(hook).__module__.startswith("torch.nn.utils.")]
 
 
-def _found(module: Any) -> tuple[str, int | None, dict[str, Any]] | None:
+def _find(module: Any) -> tuple[str, int | None, dict[str, Any]] | None:
     """Return which of the two there is, its axis and its arrays."""
     hooks = _old(module)
     if len(hooks) == 1 and len(module._forward_pre_hooks) == 1 and hooks[0].name == "weight":

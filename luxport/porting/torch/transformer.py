@@ -28,7 +28,7 @@ class _Called(WrapperLayer):
     layer: Any
     time_first: bool
 
-    def _turned(self, x: Any) -> Any:
+    def _turn(self, x: Any) -> Any:
         """Put the batch first, or second again."""
         if len(x.shape) == 2:
             return x[None, ...]
@@ -48,7 +48,7 @@ class EncoderCalled(_Called):
         src, *given = x if isinstance(x, tuple) else (x,)
         found = dict(zip(_ENCODER, given, strict=False))
         bias, seen = _masks(_batch(found.get("key_padding_mask")), found.get("mask"), self.layer.nheads)
-        y, st = self.layer((self._turned(src), seen, bias), ps, st)
+        y, st = self.layer((self._turn(src), seen, bias), ps, st)
         return self._back(y, src), st
 
 
@@ -62,7 +62,7 @@ class DecoderCalled(_Called):
         heads = self.layer.nheads
         bias, seen = _masks(_batch(found.get("key_padding_mask")), found.get("mask"), heads)
         more, known = _masks(_batch(found.get("memory_key_padding_mask")), found.get("memory_mask"), heads)
-        y, st = self.layer((self._turned(tgt), self._turned(memory), seen, known, bias, more), ps, st)
+        y, st = self.layer((self._turn(tgt), self._turn(memory), seen, known, bias, more), ps, st)
         return self._back(y, tgt), st
 
 

@@ -55,7 +55,7 @@ def _part_called(here: Scope, callee: Code, given: Arguments) -> Code:
     return call(callee.text, values, None, "array" if callee.kind == "bound" else "unknown")
 
 
-def _constructed(here: Scope, struct: Struct, given: Arguments) -> Code:
+def _construct(here: Scope, struct: Struct, given: Arguments) -> Code:
     values = [_value(here, value) for value in given.positional]
     name = constructor_of(struct, given, [value.kind for value in values])
     if name == struct.chooser:
@@ -139,7 +139,7 @@ def called(here: Scope, node: Node) -> Code:
         return _of_all_fields(here, struct, given)
     own = function.type == "identifier" and name in here.kinds
     if name in here.source.structs and function.type == "identifier" and here.kinds.get(name) not in ("bound", "array"):
-        return _constructed(here, here.source.structs[name], given)
+        return _construct(here, here.source.structs[name], given)
     if here.mode == "build" and (not own or here.kinds[name] == "initializer"):
         if name not in ("ones", "zeros", "rand", "randn") and (made := initializer_called(here, node)) is not None:
             return made.of_kind("initializer")
@@ -209,7 +209,7 @@ def _of_packages(here: Scope, node: Node, name: str, given: Arguments) -> Code |
     if name == "Dict":
         return _table(here, given)
     if name in ("get", "haskey") and count == 3 - (name == "haskey"):
-        return _looked_up(here, name, given)
+        return _look_up(here, name, given)
     if any(here.kinds.get(text(value)) == "table" for value in given.positional):
         raise Unported(f"{name} of a Dict, whose entries Julia takes as pairs")
     if name == "apply" and count == 4:
@@ -230,11 +230,11 @@ def _of_packages(here: Scope, node: Node, name: str, given: Arguments) -> Code |
     if name == "ifelse" and here.mode == "build" and node.type == "call_expression":
         return if_else(here, given)
     if name in ("merge", "NamedTuple"):
-        return _merged(here, name, given)
+        return _merge(here, name, given)
     for table in (SEQUENCES, here.source.table.layers, _ROUNDED if count == 2 else {}, ARRAYS, TRAINING):
         if name in table:
             return table[name](here, given)
-    return _applied(here, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
+    return _apply(here, node, name, given) if name in ACTIVATIONS or name in ELEMENTWISE else None
 
 
 def _table(here: Scope, given: Arguments) -> Code:
@@ -256,7 +256,7 @@ def _table(here: Scope, given: Arguments) -> Code:
 _KEYS = ("string_literal", "quote_expression", "integer_literal")
 
 
-def _looked_up(here: Scope, name: str, given: Arguments) -> Code:
+def _look_up(here: Scope, name: str, given: Arguments) -> Code:
     """``haskey(d, key)`` and ``get(d, key, default)``."""
     given.only()
     table, key, *default = [here.code(value) for value in given.positional]
@@ -282,7 +282,7 @@ def _fixed(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     return rewritten(here, node, f"x -> {function}({left}, {right})")
 
 
-def _merged(here: Scope, name: str, given: Arguments) -> Code:
+def _merge(here: Scope, name: str, given: Arguments) -> Code:
     given.only()
     values = [here.code(value) for value in given.positional]
     if any(value.kind != "tree" for value in values) or (name == "NamedTuple" and values) or here.mode == "build":
@@ -290,7 +290,7 @@ def _merged(here: Scope, name: str, given: Arguments) -> Code:
     return group("{", [Code(f"**{operand(value)}") for value in values], "}", "tree")
 
 
-def _applied(here: Scope, node: Node, name: str, given: Arguments) -> Code:
+def _apply(here: Scope, node: Node, name: str, given: Arguments) -> Code:
     """A function of each element, called on an element or broadcast."""
     dotted = node.type == "broadcast_call_expression"
     given.only()
@@ -328,7 +328,7 @@ def broadcast(here: Scope, node: Node) -> Code:
         given.only()
         return call(callee.text, [here.code(value) for value in given.positional], None, "array")
     if not own and (name in ACTIVATIONS or name in ELEMENTWISE):
-        return _applied(here, node, name, given)
+        return _apply(here, node, name, given)
     if not own and name in ("Float32", "Float64"):
         return here.xp("astype", [here.code(given.positional[0]), Code(f"xp.{name.lower()}")])
     if own and here.kinds[name] in ("function", "unknown", "bound"):

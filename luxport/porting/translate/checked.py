@@ -206,7 +206,7 @@ class _Walk:
             case ast.Call():
                 if len(node.keywords) > _MOST_OPTIONS:
                     raise _Violation(f"a call of more than {_MOST_OPTIONS:,} options")
-                self._called(node.func)
+                self._call(node.func)
             case ast.Raise():
                 self._raise(node)
                 return
@@ -298,7 +298,7 @@ class _Walk:
         ):
             raise _Violation(f"the attribute {path}")
 
-    def _called(self, node: ast.expr) -> None:
+    def _call(self, node: ast.expr) -> None:
         match node:
             case ast.Name() | ast.Call() | ast.Subscript() | ast.IfExp():
                 pass

@@ -29,10 +29,10 @@ def _layers(here: Scope, given: Arguments, start: int = 0) -> list[Code]:
         if code.kind not in ("layers", "keywords", "unknown"):
             raise Unported("layers by their names expected")
         return [code]
-    return [*found, *(named(_checked(name), here.layer(node)) for name, node in given.named.items())]
+    return [*found, *(named(_check(name), here.layer(node)) for name, node in given.named.items())]
 
 
-def _checked(name: str) -> str:
+def _check(name: str) -> str:
     if not name.isascii() or not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
         raise Unported(f"a layer named {name}")
     return name
@@ -42,7 +42,7 @@ def _container(here: Scope, given: Arguments) -> Code:
     return group("luxport.Chain(", _layers(here, given), ")", "layer")
 
 
-def _joined(name: str) -> Builder:
+def _join(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         ours = name
         if name == "PairwiseFusion":
@@ -101,7 +101,7 @@ def _maxout(here: Scope, given: Arguments) -> Code:
     return group("luxport.Maxout(", _layers(here, given), ")", "layer")
 
 
-def _wrapped(here: Scope, given: Arguments) -> Code:
+def _wrap(here: Scope, given: Arguments) -> Code:
     given.only()
     return call("luxport.WrappedFunction", [here.layer(exactly(given, 1)[0])])
 
@@ -110,9 +110,9 @@ CONTAINERS = {
     "BranchLayer": _branch,
     "Chain": _container,
     "Maxout": _maxout,
-    "PairwiseFusion": _joined("PairwiseFusion"),
-    "Parallel": _joined("Parallel"),
+    "PairwiseFusion": _join("PairwiseFusion"),
+    "Parallel": _join("Parallel"),
     "SkipConnection": _skip,
-    "WrappedFunction": _wrapped,
+    "WrappedFunction": _wrap,
 }
 """What builds each of these layers, by its name in Julia."""

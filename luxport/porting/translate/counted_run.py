@@ -178,7 +178,7 @@ class Run:
                 function = self._function(node.name, node.args, node.body, names)
                 for decorator in reversed(node.decorator_list):
                     self.budget.spend(_COMPACT)
-                    function = self._weighed(self.value(decorator, names)(function), [])
+                    function = self._note_weight(self.value(decorator, names)(function), [])
                 names[node.name] = function
             case ast.ClassDef():
                 names[node.name] = self._class(node, names)
@@ -243,7 +243,7 @@ class Run:
         self.bodies[function] = given, body, defaults, names
         return function
 
-    def _called(self, function: Callable[..., Any], given: list[Any], named: dict[str, Any]) -> Any:
+    def _run_function(self, function: Callable[..., Any], given: list[Any], named: dict[str, Any]) -> Any:
         """Work out a call of a function that the module defines."""
         _, body, _, around = self.bodies[function]
         self.budget.spend(2 + len(given) + len(named))
@@ -303,9 +303,9 @@ class Run:
             case ast.Attribute():
                 return self._attribute(node, names)
             case ast.Tuple(elts=parts):
-                return tuple(self._listed(parts, names))
+                return tuple(self._list(parts, names))
             case ast.List(elts=parts):
-                return self._listed(parts, names)
+                return self._list(parts, names)
             case ast.Dict():
                 return self._dict(node, names)
             case ast.IfExp():
@@ -322,7 +322,7 @@ class Run:
             case ast.BinOp(op=op):
                 return self.binary(type(op), self.value(node.left, names), self.value(node.right, names))
             case ast.Compare():
-                return self._compared(node, names)
+                return self._compare(node, names)
             case ast.Subscript(slice=index):
                 return self._entry(self.value(node.value, names), self.value(index, names))
             case ast.Slice():
@@ -349,7 +349,7 @@ class Run:
             if all(self._truth(self.value(condition, names)) for condition in first.ifs):
                 self._comprehension(rest, made, names, found)
 
-    def _listed(self, parts: list[ast.expr], names: Mapping[str, Any]) -> list[Any]:
+    def _list(self, parts: list[ast.expr], names: Mapping[str, Any]) -> list[Any]:
         found: list[Any] = []
         for part in parts:
             if isinstance(part, ast.Starred):
@@ -401,18 +401,18 @@ class Run:
         if isinstance(value, _Record):
             return value.fields[node.attr]
         if isinstance(value, list) and node.attr in _METHODS[:2]:
-            return lambda given: self._added(value, [given] if node.attr == "append" else self._whole(given))
+            return lambda given: self._add(value, [given] if node.attr == "append" else self._whole(given))
         if isinstance(value, dict) and node.attr in _METHODS[2:]:
             return value.get if node.attr == "get" else lambda: list(self._mapping(value).items())
         raise Raised(f"a {type(value).__name__} has no {node.attr} here")
 
-    def _added(self, listed: list[Any], entries: list[Any]) -> None:
+    def _add(self, listed: list[Any], entries: list[Any]) -> None:
         self.changed.append((listed, len(listed)))
         listed += entries
 
     def _entry(self, value: Any, index: Any) -> Any:
         if isinstance(value, luxport.Layer):
-            return self._weighed(value[index], [value])  # type: ignore[index]
+            return self._note_weight(value[index], [value])  # type: ignore[index]
         if isinstance(index, slice) and isinstance(value, (list, tuple, str)):
             self.budget.spend(len(value))
         return value[index]
@@ -445,7 +445,7 @@ class Run:
             raise TooMuch("a power that grows too long")
         return self._plain(_BINARY[op](left, right))
 
-    def _compared(self, node: ast.Compare, names: Mapping[str, Any]) -> bool:
+    def _compare(self, node: ast.Compare, names: Mapping[str, Any]) -> bool:
         left = self.value(node.left, names)
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part, names)
@@ -474,14 +474,14 @@ class Run:
             self.budget.spend(found)
         return total
 
-    def _weighed(self, made: Any, given: Iterable[Any]) -> Any:
+    def _note_weight(self, made: Any, given: Iterable[Any]) -> Any:
         """Note how much there is in a layer, whose parts are looked at again in each one around it."""
         self.weights[id(made)] = made, 1 + self._weigh(given)
         return made
 
     def _call(self, node: ast.Call, names: Mapping[str, Any]) -> Any:
         function = self.value(node.func, names)
-        given = self._listed(node.args, names)
+        given = self._list(node.args, names)
         named: dict[str, Any] = {}
         for one in node.keywords:
             value = self.value(one.value, names)
@@ -491,7 +491,7 @@ class Run:
         if function in _OPERATORS:
             return self.binary(_OPERATORS[function], *given)
         if function in self.bodies:
-            return self._called(function, given, named)
+            return self._run_function(function, given, named)
         if isinstance(node.func, ast.Name) and node.func.id in _COUNTED:
             return _COUNTED[node.func.id](self, *given, **named)
         if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
@@ -501,9 +501,9 @@ class Run:
             return _COUNTED[path](self, *given, **named)
         if path.startswith("math."):
             return function(*map(self._plain, given))
-        return self._made(function, given, named)
+        return self._make(function, given, named)
 
-    def _made(self, function: Any, given: list[Any], named: dict[str, Any]) -> Any:
+    def _make(self, function: Any, given: list[Any], named: dict[str, Any]) -> Any:
         """A layer, or what one is made with."""
         layer = isinstance(function, type) and issubclass(function, luxport.Layer)
         if isinstance(function, _Class):

@@ -29,7 +29,7 @@ class _Drawn:
 
 def array_drawn(here: Scope, node: Node) -> Code | None:
     """Return an array that Julia draws at once as `luxport.parameter`, for ``setup`` to draw; None for another."""
-    found = _drawn(here, node)
+    found = _draw(here, node)
     return found and group("luxport.parameter(", [found.init, found.sizes], ")", "drawn")
 
 
@@ -47,7 +47,7 @@ def arrays_drawn(here: Scope, node: Node) -> Code:
         if value.type == "tuple_expression":
             code = arrays_drawn(here, value)
         else:
-            found = _drawn(here, value)
+            found = _draw(here, value)
             if found is None:
                 raise Unported(f"an initial value of {name} that is no array drawn in place")
             code = group(f"{found.init.text}(", [Code("rng"), found.sizes], ")", "array")
@@ -55,17 +55,17 @@ def arrays_drawn(here: Scope, node: Node) -> Code:
     return group("{", entries, "}", "unknown")
 
 
-def _drawn(here: Scope, node: Node) -> _Drawn | None:
+def _draw(here: Scope, node: Node) -> _Drawn | None:
     if node.type == "parenthesized_expression":
-        return _drawn(here, node.named_children[0])
+        return _draw(here, node.named_children[0])
     if node.type in ("binary_expression", "juxtaposition_expression"):
-        return _scaled(here, node)
+        return _scale(here, node)
     if node.type not in ("call_expression", "broadcast_call_expression"):
         return None
     function, given = node.named_children[0], arguments(node)
     name = last_name(function)
     if name in _WRAPPERS and len(given.positional) == 1 and not given.named and name not in here.kinds:
-        return _drawn(here, given.positional[0])
+        return _draw(here, given.positional[0])
     if node.type == "broadcast_call_expression":
         return None
     own = here.kinds.get(name) == "initializer"
@@ -94,7 +94,7 @@ _SCALES = {"normal": "std", "uniform": "high", "glorot_uniform": "gain", "glorot
 _SCALES = {f"luxport.initializers.{name}": option for name, option in _SCALES.items()}
 
 
-def _scaled(here: Scope, node: Node) -> _Drawn | None:
+def _scale(here: Scope, node: Node) -> _Drawn | None:
     """An array drawn and multiplied by a number."""
     if node.type == "juxtaposition_expression":
         (left, right), symbol = node.named_children, "*"
@@ -103,7 +103,7 @@ def _scaled(here: Scope, node: Node) -> _Drawn | None:
         symbol = text(operator).removeprefix(".")
     if symbol not in ("*", "/"):
         return None
-    first, second = _drawn(here, left), _drawn(here, right)
+    first, second = _draw(here, left), _draw(here, right)
     if (first is None) == (second is None) or (symbol == "/" and first is None):
         return None
     found, factor = (first, right) if first is not None else (second, left)
@@ -124,7 +124,7 @@ def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) ->
     inner = parameters[0].named_children[0]
     name = text(inner.named_children[0] if inner.type == "typed_expression" else inner)
     node = body[0].named_children[-1] if body[0].type == "return_statement" else body[0]
-    node = _unwrapped(node)
+    node = _unwrap(node)
     if (normal := _of_normal(here, node, name)) is not None:
         return normal
     factor, drawn, symbol = None, node, "*"
@@ -154,7 +154,7 @@ def scaled_initializer(here: Scope, parameters: list[Node], body: list[Node]) ->
     return Code(f"{init.text}({_SCALES[init.text]}={value})", "initializer")
 
 
-def _unwrapped(node: Node) -> Node:
+def _unwrap(node: Node) -> Node:
     """Return what stands in brackets, or in ``Float32.(x)`` or ``map(Float32, x)``: here setup says the dtype."""
     while True:
         if node.type == "parenthesized_expression":

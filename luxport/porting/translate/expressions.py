@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["READERS"]
 
 
-def _named(here: Scope, node: Node) -> Code:
+def _name(here: Scope, node: Node) -> Code:
     name = last_name(node)
     if not name:
         raise Unported("a field of a struct")
@@ -57,7 +57,7 @@ def _named(here: Scope, node: Node) -> Code:
 
 def _field(here: Scope, node: Node) -> Code:
     if last_name(node):
-        return _named(here, node)
+        return _name(here, node)
     base, field = node.named_children
     if base.type == "identifier" and text(base) in here.fields:
         own = here.fields[text(base)]
@@ -123,7 +123,7 @@ def _splat(here: Scope, node: Node) -> Code:
     return replace(code, text=f"*{operand(code)}", compound=False, opening=opening)
 
 
-def _parenthesized(here: Scope, node: Node) -> Code:
+def _parenthesize(here: Scope, node: Node) -> Code:
     if any(child.type == "for_clause" for child in node.named_children):
         return comprehension(here, node)
     return here.code(node.named_children[0])
@@ -201,7 +201,7 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "comprehension_expression": comprehension,
     "field_expression": _field,
     "float_literal": _float,
-    "identifier": _named,
+    "identifier": _name,
     "if_statement": chosen,
     "matrix_expression": _matrix,
     "operator": _operator,
@@ -209,7 +209,7 @@ READERS: Mapping[str, Callable[[Scope, Node], Code]] = {
     "integer_literal": _integer,
     "juxtaposition_expression": binary,
     "macrocall_expression": _macro,
-    "parenthesized_expression": _parenthesized,
+    "parenthesized_expression": _parenthesize,
     "range_expression": span,
     "splat_expression": _splat,
     "string_literal": _string,

@@ -43,11 +43,11 @@ def flux_training(here: Scope, node: Node) -> Scope | None:
     if name == "setup" and target is not None and not position:
         return _set_up(here, target, value)
     if name in ("gradient", "withgradient") and target is not None:
-        return _differentiated(here, target, value, name == "gradient", bool(position))
+        return _differentiate(here, target, value, name == "gradient", bool(position))
     if name == "update!" and target is None:
-        return _updated(here, value)
+        return _update(here, value)
     if name == "train!" and target is None:
-        return _trained(here, value)
+        return _train(here, value)
     return None
 
 
@@ -75,7 +75,7 @@ def _state_of(here: Scope, model: Node) -> str:
     return found[0]
 
 
-def _trained_models(here: Scope) -> set[str]:
+def _find_trained_models(here: Scope) -> set[str]:
     return {here.kinds[name].removeprefix(_OF) for name in _names(here)}
 
 
@@ -83,7 +83,7 @@ def _names(here: Scope) -> Sequence[str]:
     return [name for name in here.kinds if str(here.kinds.get(name)).startswith(_OF)]
 
 
-def _differentiated(here: Scope, target: Node, node: Node, alone: bool, first: bool) -> Scope | None:
+def _differentiate(here: Scope, target: Node, node: Node, alone: bool, first: bool) -> Scope | None:
     """``loss, grads = Flux.withgradient(m -> ..., model)``, or with a ``do`` block, or the gradient alone."""
     given = arguments(node)
     model = given.positional[-1] if given.positional else None
@@ -104,7 +104,7 @@ def _differentiated(here: Scope, target: Node, node: Node, alone: bool, first: b
     return here.assigning(kinds)
 
 
-def _updated(here: Scope, node: Node) -> Scope | None:
+def _update(here: Scope, node: Node) -> Scope | None:
     """``Flux.update!(opt, model, grads[1])``."""
     given = arguments(node)
     if len(given.positional) != 3 or not here.kinds.get(text(given.positional[0]), "").startswith(_OF):
@@ -122,7 +122,7 @@ def _updated(here: Scope, node: Node) -> Scope | None:
     return here
 
 
-def _trained(here: Scope, node: Node) -> Scope | None:
+def _train(here: Scope, node: Node) -> Scope | None:
     """``Flux.train!((m, x, y) -> ..., model, data, opt)``, or with a ``do`` block, or with a function of the file."""
     given = arguments(node)
     function = [given.block] if given.block is not None else given.positional[:1]
@@ -177,7 +177,7 @@ def _loss(here: Scope, function: Node) -> tuple[str, list[str], bool]:
     if any(here.is_own(name) or here.is_outer(name) for name in assigned):
         raise Unported("a loss that assigns to a variable of the function around")
     used = set().union(*map(names_in, body)) - (set().union(*map(names_in, parameters)) if parameters else set())
-    if used & _trained_models(here):
+    if used & _find_trained_models(here):
         raise Unported("a loss that uses another model that is trained, whose states it may change")
     if not parameters or parameters[0].type != "identifier":
         raise Unported("a loss without a model")

@@ -108,7 +108,7 @@ def _spread(name: str) -> Builder:
     return build
 
 
-def _cumulated(here: Scope, given: Arguments) -> Code:
+def _cumulate(here: Scope, given: Arguments) -> Code:
     x = only(here, given, "dims")
     if "dims" not in given.named:
         raise Unported("cumsum without dims")
@@ -122,13 +122,13 @@ def _norm(here: Scope, given: Arguments) -> Code:
     return here.xp("sqrt", [here.xp("sum", [here.xp("square", [here.xp("abs", [x])])])])
 
 
-def _batched(here: Scope, given: Arguments) -> Code:
+def _multiply_batches(here: Scope, given: Arguments) -> Code:
     given.only()
     a, b = [here.code(node) for node in exactly(given, 2)]
     return Code(f"{operand(b)} @ {operand(a)}", "array", True)
 
 
-def _turned(here: Scope, given: Arguments) -> Code:
+def _transpose_batches(here: Scope, given: Arguments) -> Code:
     """``batched_transpose(x)``: each matrix turned."""
     return here.xp("permute_dims", [only(here, given), Code("(0, 2, 1)")])
 
@@ -151,7 +151,7 @@ def _softmax(name: str) -> Builder:
     return build
 
 
-def _activated(here: Scope, given: Arguments) -> Code:
+def _activate(here: Scope, given: Arguments) -> Code:
     """``fast_activation(f, x)`` of LuxLib, which is ``f.(x)``."""
     given.only()
     function, array = exactly(given, 2)
@@ -238,12 +238,12 @@ ARRAYS: Mapping[str, Builder] = {
     **NUMBERS,
     **SHAPING,
     **{name: _loss(name) for name in LOSSES},
-    "batched_mul": _batched,
-    "batched_transpose": _turned,
+    "batched_mul": _multiply_batches,
+    "batched_transpose": _transpose_batches,
     "chunk": _chunk,
-    "cumsum": _cumulated,
-    "fast_activation": _activated,
-    "fast_activation!!": _activated,
+    "cumsum": _cumulate,
+    "fast_activation": _activate,
+    "fast_activation!!": _activate,
     "gate": _gate,
     "logsoftmax": _softmax("logsoftmax"),
     "maximum": _reduction("max"),

@@ -74,7 +74,7 @@ def translate(source: str, *, flux: tuple[int, int] | None = None) -> Translatio
     <BLANKLINE>
     """
     try:
-        return _translated(source, flux)
+        return _translate(source, flux)
     except (ImportError, FileFormatError):
         raise
     except RecursionError:
@@ -95,11 +95,11 @@ _DEEPEST = 150
 _TOO_DEEP = "it is nested too deep"
 
 
-def _translated(source: str, flux: tuple[int, int] | None) -> Translation:
+def _translate(source: str, flux: tuple[int, int] | None) -> Translation:
     if len(source.encode()) > LARGEST:
         raise FileFormatError(f"it is larger than {LARGEST:,} bytes")
     root = parse(source)
-    size = _measured(root)
+    size = _count_nodes(root)
     if flux is None and "reset!" in source:  # Flux 0.15 has no such function
         flux = (0, 14)
     packages = _packages(root)
@@ -155,7 +155,7 @@ def _drop_choosers(here: Scope, written: list[tuple[Node, Piece]]) -> None:
                 del piece.lines[-len(lines) :]
 
 
-def _measured(root: Node) -> int:
+def _count_nodes(root: Node) -> int:
     """Return how many nodes there are.
 
     Raises: FileFormatError if they are nested too deep to be followed
@@ -178,7 +178,7 @@ def _measured(root: Node) -> int:
 
 def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[ast.stmt]]:
     """Mark the statements whose Python may not stand in the module, and return the Python of each as it is parsed."""
-    trees = [_parsed(piece) for _, piece in written]
+    trees = [_parse(piece) for _, piece in written]
     bound = [names_bound(tree.body) if tree else set() for tree in trees]
     tries = [0] * len(written)
     # Together is the shorter way, which most sources go.
@@ -197,13 +197,13 @@ def _check_parts(here: Scope, written: list[tuple[Node, Piece]]) -> list[list[as
                 if tries[place] > 1:  # not even what raises in its place may be defined
                     here.piece.lines = [line for line in here.piece.lines if line.startswith("#")]
                 written[place] = node, here.piece
-                trees[place] = again = _parsed(here.piece)
+                trees[place] = again = _parse(here.piece)
                 bound[place] = names_bound(again.body) if again else set()
                 changed = True
     return [tree.body if tree else [] for tree in trees]
 
 
-def _parsed(piece: Piece) -> ast.Module | None:
+def _parse(piece: Piece) -> ast.Module | None:
     # No part is the beginning of the module, where a comment could name an encoding that Python looks for.
     return parsed("\n".join(["", "", *piece.lines]))
 
@@ -281,7 +281,7 @@ def _announce(here: Scope, statements: list[Node]) -> Scope:
     kinds |= {name: "function" for name, _ in functions}
     callers: dict[str, list[str]] = {}
     for name, node in functions:
-        for called in _called_in(node):
+        for called in _find_calls(node):
             callers.setdefault(called, []).append(name)
     here = here.binding(kinds)
     makers = [name for name, node in functions if makes_layers(here, node)]
@@ -304,7 +304,7 @@ def _arrows(statements: list[Node]) -> list[tuple[str, Node]]:
     return [(name, node) for name, node in alone if node.named_children[-1].type == "arrow_function_expression"]
 
 
-def _called_in(node: Node) -> set[str]:
+def _find_calls(node: Node) -> set[str]:
     return {last_name(part.named_children[0]) for part in every_node(node) if part.type == "call_expression"}
 
 

@@ -23,7 +23,7 @@ def _array(here: Scope, node: Node) -> Code:
     return x
 
 
-def _padded(name: str, every: bool) -> Builder:
+def _pad(name: str, every: bool) -> Builder:
     """``pad_zeros(x, (1, 1, 2, 2); dims = [1, 2])``, and with one number for all sides.
 
     Args:
@@ -89,7 +89,7 @@ def _pixel_shuffle(here: Scope, given: Arguments) -> Code:
     return call("luxport.ops.pixel_shuffle", [_array(here, array)], {"factor": here.code(factor)}, "array")
 
 
-def _upsampled(name: str) -> Builder:
+def _upsample(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.only("size")
         array, *scale = exactly(given, 1, 2)
@@ -102,14 +102,14 @@ def _upsampled(name: str) -> Builder:
     return build
 
 
-def _gathered(here: Scope, given: Arguments) -> Code:
+def _gather(here: Scope, given: Arguments) -> Code:
     """``gather(x, i)``; indices are data, which count from 0 here."""
     given.only()
     array, indices = exactly(given, 2)
     return call("luxport.ops.gather", [_array(here, array), _array(here, indices)], None, "array")
 
 
-def _scattered(here: Scope, given: Arguments) -> Code:
+def _scatter(here: Scope, given: Arguments) -> Code:
     """``scatter(+, x, i; dstsize = n)``."""
     given.only("dstsize")
     op, array, indices = exactly(given, 3)
@@ -129,19 +129,19 @@ _REDUCTIONS = ("+", "-", "*", "/", "max", "min", "mean")
 
 
 NNLIB: Mapping[str, Builder] = {
-    "gather": _gathered,
+    "gather": _gather,
     "glu": _glu,
-    "pad_circular": _padded("pad_circular", False),
-    "pad_constant": _padded("pad_constant", True),
-    "pad_reflect": _padded("pad_reflect", False),
-    "pad_repeat": _padded("pad_edge", False),
-    "pad_symmetric": _padded("pad_symmetric", False),
-    "pad_zeros": _padded("pad_zeros", True),
+    "pad_circular": _pad("pad_circular", False),
+    "pad_constant": _pad("pad_constant", True),
+    "pad_reflect": _pad("pad_reflect", False),
+    "pad_repeat": _pad("pad_edge", False),
+    "pad_symmetric": _pad("pad_symmetric", False),
+    "pad_zeros": _pad("pad_zeros", True),
     "pixel_shuffle": _pixel_shuffle,
-    "scatter": _scattered,
-    "upsample_bilinear": _upsampled("upsample_bilinear"),
-    "upsample_nearest": _upsampled("upsample_nearest"),
-    "upsample_trilinear": _upsampled("upsample_trilinear"),
+    "scatter": _scatter,
+    "upsample_bilinear": _upsample("upsample_bilinear"),
+    "upsample_nearest": _upsample("upsample_nearest"),
+    "upsample_trilinear": _upsample("upsample_trilinear"),
 }
 NNLIB_NAMES = ("gather", "glu", "pad_circular", "pad_constant", "pad_edge", "pad_reflect", "pad_symmetric", "pad_zeros")
 NNLIB_NAMES += ("pixel_shuffle", "scatter", "upsample_bilinear", "upsample_nearest", "upsample_trilinear")

@@ -24,7 +24,7 @@ def _is_positive(code: Code) -> bool:
     return re.fullmatch(r"(\d+(?!\w)|\w+\.shape\[-?\d+\]|len\(\w+\)|[ ()+*]|//)+", code.text) is not None
 
 
-def _divided(name: str) -> Builder:
+def _divide(name: str) -> Builder:
     """``div``, ``rem``, ``mod``, ``fld`` and ``cld`` of two numbers, which differ where one is negative."""
 
     def build(here: Scope, given: Arguments) -> Code:
@@ -105,7 +105,7 @@ def _nearest(here: Scope, given: Arguments) -> Code:
     return call("round", [x], None, "number")
 
 
-def _converted(here: Scope, given: Arguments) -> Code:
+def _convert(here: Scope, given: Arguments) -> Code:
     """``convert(Int, x)``."""
     kind, number = exactly(given, 2)
     if text(kind) not in ("Int", "Int64"):
@@ -122,7 +122,7 @@ def _from_one(here: Scope, given: Arguments) -> Code:
     return Code(f"({operand(a)} - 1) % {operand(b)} + 1", "number", True)
 
 
-def _folded(here: Scope, given: Arguments) -> Code:
+def _fold(here: Scope, given: Arguments) -> Code:
     """``reduce(*, sizes)``."""
     given.only("init")
     function, sizes = exactly(given, 2)
@@ -205,13 +205,13 @@ def _as_list(name: str) -> Builder:
 
 
 NUMBERS: Mapping[str, Builder] = {
-    **{name: _divided(name) for name in ("cld", "div", "fld", "mod", "rem")},
+    **{name: _divide(name) for name in ("cld", "div", "fld", "mod", "rem")},
     "Int": _integer,
     "Int64": _integer,
     "Tuple": _as_list("Tuple"),
     "collect": _as_list("collect"),
-    "convert": _converted,
-    "foldl": _folded,
+    "convert": _convert,
+    "foldl": _fold,
     "isempty": _is_empty,
     **{name: _of_math(name) for name in ("gcd", "isqrt", "lcm")},
     "iseven": _parity("=="),
@@ -220,7 +220,7 @@ NUMBERS: Mapping[str, Builder] = {
     "length": _length,
     "mod1": _from_one,
     "prod": _product,
-    "reduce": _folded,
+    "reduce": _fold,
     "round": _nearest,
 }
 """What reads each, by its name in Julia."""

@@ -54,19 +54,19 @@ def _power(here: Scope, node: Node) -> Code:
     operands.append(node)
     result = here.code(operands[0])
     for base, symbol in zip(operands[1:], symbols, strict=True):
-        sign, inner = _signed(base)
+        sign, inner = _read_sign(base)
         if sign:  # -(a)^2 is -(a^2)
-            power = _joined(here, symbol, here.code(inner), result)
+            power = _join(here, symbol, here.code(inner), result)
             result = Code(f"{sign}{operand(power)}", power.kind, True)
         elif base.type == "juxtaposition_expression":
             factor, inner = base.named_children
-            result = _joined(here, "*", here.code(factor), _joined(here, symbol, here.code(inner), result))
+            result = _join(here, "*", here.code(factor), _join(here, symbol, here.code(inner), result))
         else:
-            result = _joined(here, symbol, here.code(base), result)
+            result = _join(here, symbol, here.code(base), result)
     return result
 
 
-def _signed(node: Node) -> tuple[str, Node]:
+def _read_sign(node: Node) -> tuple[str, Node]:
     """Return the sign of ``-(a)`` and what stands in the brackets, no sign for anything else."""
     if node.type == "call_expression" and text(node.named_children[0]) in ("-", "+"):
         given = arguments(node).positional
@@ -97,7 +97,7 @@ def operator_called(here: Scope, node: Node) -> Code:
         raise Unported(f"the operator {symbol} of {len(values)} arguments")
     result = values[0]
     for value in values[1:]:
-        result = _combined(here, symbol, result, value)
+        result = _combine(here, symbol, result, value)
     return result
 
 
@@ -107,7 +107,7 @@ def binary(here: Scope, node: Node) -> Code:
     if symbol in ("^", ".^"):
         return _power(here, node)
     if symbol == "|>":
-        return _piped(here, left, right)
+        return _pipe(here, left, right)
     if symbol == "∘" and here.mode == "build":
         return group("luxport.Chain(", [here.layer(right), here.layer(left)], ")", "layer")
     if symbol == "=>" and here.mode == "build":
@@ -130,23 +130,21 @@ def binary(here: Scope, node: Node) -> Code:
             raise Unported("whether a value is in something that is no list of numbers")
         return Code(f"{operand(a)} {'not in' if symbol == '∉' else 'in'} {operand(several)}", "flag", True)
     if symbol in ("<<", ">>") and here.mode == "build":  # where the count is negative comes no whole number
-        return _joined(
-            here, "*" if symbol == "<<" else "fld", a, _joined(here, "^", Code("2", "number"), here.code(right))
-        )
-    return _combined(here, symbol, a, here.code(right))
+        return _join(here, "*" if symbol == "<<" else "fld", a, _join(here, "^", Code("2", "number"), here.code(right)))
+    return _combine(here, symbol, a, here.code(right))
 
 
-def _combined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def _combine(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if symbol.removeprefix(".") == "⊠":
         return Code(f"{operand(b)} @ {operand(a)}", "array", True)
     if symbol.removeprefix(".") in COMPARISONS:
         return compared(here, symbol, a, b)
     if symbol in LOGIC:
         return both_or_either(here, symbol, a, b)
-    return _joined(here, symbol, a, b)
+    return _join(here, symbol, a, b)
 
 
-def _joined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
+def _join(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     """Return an operator of numbers or arrays."""
     kinds = {a.kind, b.kind}
     if symbol in _EACH and here.mode == "build" and kinds <= {"sizes", "number", "unknown"} and kinds != {"number"}:
@@ -172,7 +170,7 @@ def _joined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     if sign is None:
         raise Unported(f"the operator {symbol}")
     if a.is_mask or b.is_mask:
-        a, b = _counted(here, sign, a, b)
+        a, b = _count_booleans(here, sign, a, b)
     numbers = [side.kind == "number" or here.mode == "build" for side in (a, b)]
     kind = "number" if all(numbers) else "array"
     if symbol == "*" and not dotted and not any(numbers):
@@ -187,12 +185,12 @@ def _joined(here: Scope, symbol: str, a: Code, b: Code) -> Code:
         if kind == "array":
             raise Unported(f"{symbol}, which for negative numbers Julia rounds otherwise")
         return truncated(here, symbol.removeprefix("."), a, b)
-    if sign == "**" and (power := _written_power(a, b)) is not None:
+    if sign == "**" and (power := _write_power(a, b)) is not None:
         return power
     return Code(f"{operand(a)} {sign} {operand(b)}", kind, True)
 
 
-def _counted(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Code]:
+def _count_booleans(here: Scope, sign: str, a: Code, b: Code) -> tuple[Code, Code]:
     """True and false are 1 and 0 in Julia's sums and products; frameworks differ."""
     if a.is_mask and b.is_mask:
         raise Unported(f"{sign} of what is true or false on either side")
@@ -213,7 +211,7 @@ def _each(here: Scope, symbol: str, a: Code, b: Code) -> Code:
     return here.helper("elementwise", [function, a, b]).of_kind(kind)
 
 
-def _written_power(a: Code, b: Code) -> Code | None:
+def _write_power(a: Code, b: Code) -> Code | None:
     """A power of whole numbers that are written: it has 64 bits in Julia."""
     if not (re.fullmatch(r"\d+( \*\* \d+)?", a.text) and re.fullmatch(r"\d+( \*\* \d+)?", b.text)):
         return None
@@ -243,7 +241,7 @@ def _sign(here: Scope, symbol: str, code: Code) -> Code:
     return Code(f"{symbol.removeprefix('.')}{operand(code)}", code.kind, True)
 
 
-def _piped(here: Scope, left: Node, right: Node) -> Code:
+def _pipe(here: Scope, left: Node, right: Node) -> Code:
     """``x |> f``; what moves a model to a device leaves it what it is."""
     name = last_name(right)
     if name in ("cpu", "gpu", "f32") and name not in here.kinds or here.kinds.get(name) == "device":

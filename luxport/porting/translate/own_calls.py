@@ -79,7 +79,7 @@ def _calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Node, Ma
     inside = list(node.named_children)
     if (head := signature(node)) is not None:
         parameters, body = parameters_and_body(node)
-        variables = {**variables, **_assigned(parameters), **_assigned(body)}
+        variables = {**variables, **_list_assigned(parameters), **_list_assigned(body)}
         inside = [
             child for child in inside if not (child.start_byte <= head.start_byte and child.end_byte >= head.end_byte)
         ]
@@ -89,7 +89,7 @@ def _calls(node: Node, variables: Mapping[str, Node]) -> Iterator[tuple[Node, Ma
         yield from _calls(child, variables)
 
 
-def _assigned(nodes: list[Node]) -> dict[str, Node]:
+def _list_assigned(nodes: list[Node]) -> dict[str, Node]:
     """Return what is assigned to names in statements that follow each other, and the defaults of parameters."""
     found: dict[str, Node] = {}
     for node in nodes:
@@ -100,7 +100,9 @@ def _assigned(nodes: list[Node]) -> dict[str, Node]:
             if left.type == "identifier":
                 found.setdefault(text(left), right)
         elif node.type in ("block", "compound_statement", "let_statement"):
-            found |= {name: value for name, value in _assigned(list(node.named_children)).items() if name not in found}
+            found |= {
+                name: value for name, value in _list_assigned(list(node.named_children)).items() if name not in found
+            }
     return found
 
 
@@ -109,7 +111,7 @@ def _function(here: Scope, name: str, call: Node, variables: Mapping[str, Node])
     try:
         here.put(f"def {name}():")
         inner = here.indented(depth=1)
-        needed = _needed(call, variables)
+        needed = _needs(call, variables)
         if not here.source.changed.isdisjoint(needed):  # as they are later
             return ""
         for variable in needed:
@@ -124,7 +126,7 @@ def _function(here: Scope, name: str, call: Node, variables: Mapping[str, Node])
     return "" if here.piece.holes else "\n".join(here.piece.lines)
 
 
-def _needed(call: Node, variables: Mapping[str, Node]) -> list[str]:
+def _needs(call: Node, variables: Mapping[str, Node]) -> list[str]:
     """Return the variables that a call is computed of, those first that others are computed of."""
     order: list[str] = []
     pending, begun = [(name, False) for name in sorted(names_in(call) & variables.keys())], set[str]()

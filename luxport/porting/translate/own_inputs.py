@@ -37,7 +37,7 @@ def inputs_tried(root: Node) -> list[DrawnInputs]:
     found: dict[str, DrawnInputs] = {}
     arrays: dict[str, DrawnInputs] = {}
     for node in every_node(root):
-        if (drawn := _drawn(node, numbers)) is not None:
+        if (drawn := _find_drawn(node, numbers)) is not None:
             found[repr(drawn)] = drawn
         if node.type == "assignment" and node.named_children[0].type == "identifier":
             value = _tree(node.named_children[-1], {}, numbers)
@@ -45,11 +45,11 @@ def inputs_tried(root: Node) -> list[DrawnInputs]:
                 arrays.setdefault(text(node.named_children[0]), value)
         if node.type == "tuple_expression" and (size := _image(node)):
             found.setdefault(repr(size), size)
-    several = {repr(given): given for given in _given(root, arrays, numbers)}
+    several = {repr(given): given for given in _find_given(root, arrays, numbers)}
     return [*list(several.values())[:_MOST], *list(found.values())[:_MOST]]
 
 
-def _given(root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> Iterator[DrawnInputs]:
+def _find_given(root: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, int]) -> Iterator[DrawnInputs]:
     """Yield what calls are given that take several arrays, or a tuple of them."""
     for node in every_node(root):
         if node.type != "call_expression":
@@ -90,13 +90,13 @@ def _tree(node: Node, arrays: Mapping[str, DrawnInputs], numbers: Mapping[str, i
     if node.type == "call_expression" and last_name(node.named_children[0]) in _PASSING:
         given = arguments(node).positional
         return _tree(given[0], arrays, numbers) if len(given) == 1 else None
-    return _drawn(node, numbers)
+    return _find_drawn(node, numbers)
 
 
 _PASSING = ("gpu", "cpu", "dev", "device", "f32", "f64", "cu", "CuArray", "Float32", "to_device")
 
 
-def _drawn(node: Node, numbers: Mapping[str, int]) -> Drawn | None:
+def _find_drawn(node: Node, numbers: Mapping[str, int]) -> Drawn | None:
     if node.type != "call_expression" or (name := last_name(node.named_children[0])) not in _ARRAYS:
         return None
     sizes = [text(value) for value in arguments(node).positional if text(value) not in _NO_SIZES]

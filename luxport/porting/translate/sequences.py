@@ -25,17 +25,17 @@ def index(here: Scope, node: Node) -> Code:
     kind = last_name(base)
     if (kind in _ELEMENTS and kind not in here.kinds) or (kind in here.source.structs and not parts(brackets)):
         return here.code(brackets)
-    return _indexed(here, here.code(base), parts(brackets))
+    return _index(here, here.code(base), parts(brackets))
 
 
 def viewed(here: Scope, given: Arguments) -> Code:
     """``view(x, :, 1)``."""
     given.only()
     base, *entries = given.positional
-    return _indexed(here, here.code(base), entries)
+    return _index(here, here.code(base), entries)
 
 
-def _indexed(here: Scope, value: Code, entries: list[Node]) -> Code:
+def _index(here: Scope, value: Code, entries: list[Node]) -> Code:
     if len(entries) > 1:
         if value.kind not in ("array", "unknown", "bound", "part", "tree") or here.mode == "build":
             raise Unported("several indices of something that is no array")
@@ -70,7 +70,7 @@ def place(here: Scope, node: Node) -> str:
         first, last = node.named_children
         if first.type == "range_expression":
             start, step = first.named_children
-            return _stepped(here, start, step, last)
+            return _step(here, start, step, last)
         start, stop = place(here, first), "" if text(last) == "end" else place(here, last)
         if stop.startswith("-"):  # end - 1 is the last but one, and ends the range itself
             return f"{start}:{int(stop) + 1}"
@@ -116,7 +116,7 @@ def undefined(here: Scope, julia: str, given: Arguments) -> Code:
     return Code(f"[None for _ in range({count.text})]", kind)
 
 
-def _stepped(here: Scope, first: Node, step: Node, last: Node) -> str:
+def _step(here: Scope, first: Node, step: Node, last: Node) -> str:
     """``1:2:end``: every second one; a step back is only that of the whole, which arrays do not take."""
     by = text(step)
     if by == "-1" and text(first) == "end" and text(last) == "1" and here.mode == "build":
@@ -221,7 +221,7 @@ def _range(here: Scope, node: Node) -> str:
     return f"range({ends[0].text}, {_plus_one(ends[1])})"
 
 
-def _spanned(here: Scope, given: Arguments) -> Code:
+def _span(here: Scope, given: Arguments) -> Code:
     """``range(1, length = n)`` and ``range(1, n)``, of whole numbers."""
     given.only("length", "stop")
     first, *rest = [here.code(node) for node in exactly(given, 1, 2)]
@@ -260,7 +260,7 @@ def mapped(here: Scope, given: Arguments) -> Code:
         listed, *body = inner
         variables = listed.named_children if listed.type == "argument_list" else []
     elif len(given.positional) > 2:
-        return _zipped(here, given)
+        return _zip(here, given)
     else:
         function, sequence = given.positional
         if function.type != "arrow_function_expression":
@@ -279,10 +279,10 @@ def mapped(here: Scope, given: Arguments) -> Code:
         name = here.define(function, "build" if makes_layers(here, function) else "array").text
         target = here.target(variables[0])
         return Code(f"[{name}({target}) for {target} in {over}]", "layers")
-    return _listed(here, variables[0], body[0], sequence)
+    return _list(here, variables[0], body[0], sequence)
 
 
-def _zipped(here: Scope, given: Arguments) -> Code:
+def _zip(here: Scope, given: Arguments) -> Code:
     """``map(f, xs, ys)``."""
     function, *sequences = given.positional
     if function.type != "arrow_function_expression" or function.named_children[0].type != "argument_list":
@@ -324,10 +324,10 @@ def ntuple(here: Scope, given: Arguments) -> Code:
     number = here.code(count)
     if number.kind not in ("number", "unknown"):
         raise Unported("a number expected")
-    return _listed(here, variable, body[0], f"range(1, {_plus_one(number)})")
+    return _list(here, variable, body[0], f"range(1, {_plus_one(number)})")
 
 
-def _listed(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Code:
+def _list(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Code:
     if isinstance(sequence, str):
         over, kinds = sequence, dict.fromkeys(names_in(variable), "number")
     else:
@@ -338,5 +338,5 @@ def _listed(here: Scope, variable: Node, made: Node, sequence: Node | str) -> Co
 
 _STATEMENTS = ("assignment", "compound_assignment_expression", "for_statement", "if_statement", "return_statement")
 
-SEQUENCES = {"map": mapped, "ntuple": ntuple, "range": _spanned, "view": viewed}
+SEQUENCES = {"map": mapped, "ntuple": ntuple, "range": _span, "view": viewed}
 """What makes sequences, by its name in Julia."""

@@ -67,10 +67,10 @@ def _size_of(here: Scope, node: Node) -> Code:
         kind, *count = arguments(inner).positional
         if text(kind) in ("Int", "Int64", "Int32") and len(count) == 1:
             return Code(f"*[1] * ({here.code(count[0]).text})", "turned")
-    return _turned(here.code(node))
+    return _turn(here.code(node))
 
 
-def _turned(size: Code) -> Code:
+def _turn(size: Code) -> Code:
     """Return sizes in a splat the other way round, as they stand in our order."""
     if not size.text.startswith("*") or size.kind != "sizes":
         return size
@@ -116,7 +116,7 @@ def _dropdims(here: Scope, given: Arguments) -> Code:
     return here.xp("squeeze", [x], {"axis": axes_of(_dims("dropdims", given))})
 
 
-def _reversed(here: Scope, given: Arguments) -> Code:
+def _reverse(here: Scope, given: Arguments) -> Code:
     x = only(here, given, "dims")
     if x.kind in ("layers", "sizes"):
         return Code(f"{operand(x)}[::-1]", x.kind)
@@ -131,7 +131,7 @@ def _cat(here: Scope, given: Arguments) -> Code:
     return here.xp("concat", [joined], {"axis": Code(axis_of(_dims("cat", given)))})
 
 
-def _joined(name: str) -> Builder:
+def _join(name: str) -> Builder:
     def build(here: Scope, given: Arguments) -> Code:
         given.only()
         values = [here.code(node) for node in given.positional]
@@ -149,7 +149,7 @@ def _joined(name: str) -> Builder:
     return build
 
 
-def _stacked(here: Scope, given: Arguments) -> Code:
+def _stack(here: Scope, given: Arguments) -> Code:
     """``stack(xs; dims)``: one array of those in a list, along a new axis, Julia's last unless it says which."""
     xs = only(here, given, "dims")
     if xs.kind not in ("layers", "several"):
@@ -157,7 +157,7 @@ def _stacked(here: Scope, given: Arguments) -> Code:
     return here.xp("stack", [xs], {"axis": Code(axis_of(given.named["dims"]) if "dims" in given.named else "0")})
 
 
-def _repeated(here: Scope, given: Arguments) -> Code:
+def _repeat(here: Scope, given: Arguments) -> Code:
     """``repeat(x, 1, 2)``: the whole array so often along each axis."""
     given.only()
     array, *counts = given.positional
@@ -167,7 +167,7 @@ def _repeated(here: Scope, given: Arguments) -> Code:
     return here.xp("tile", [here.code(array), group("(", times[::-1], ")")])
 
 
-def _filled(name: str) -> Builder:
+def _fill(name: str) -> Builder:
     """``zero(x)``, and ``zeros(Float32, size(x)...)`` or ``ones(size(x))`` with the dtype of that array."""
 
     def build(here: Scope, given: Arguments) -> Code:
@@ -192,12 +192,12 @@ def _slices(here: Scope, given: Arguments) -> Code:
     return here.xp("unstack", [here.code(array)], {"axis": Code(axis)}).of_kind("layers")
 
 
-def _peeled(here: Scope, given: Arguments) -> Code:
+def _peel(here: Scope, given: Arguments) -> Code:
     """``Iterators.peel(xs)``: the first, and the others."""
     return here.helper("peeled", [only(here, given)])
 
 
-def _selected(here: Scope, given: Arguments) -> Code:
+def _select(here: Scope, given: Arguments) -> Code:
     """``selectdim(x, k, i)``."""
     given.only()
     array, dim, index = exactly(given, 3)
@@ -215,22 +215,22 @@ SHAPING: Mapping[str, Builder] = {
     "dropdims": _dropdims,
     "eachslice": _slices,
     "flatten": _flatten,
-    "hcat": _joined("hcat"),
+    "hcat": _join("hcat"),
     "ndims": _dimensions,
-    "ones": _filled("ones"),
-    "peel": _peeled,
+    "ones": _fill("ones"),
+    "peel": _peel,
     "permutedims": _permutedims,
-    "repeat": _repeated,
+    "repeat": _repeat,
     "reshape": _reshape,
-    "reverse": _reversed,
-    "selectdim": _selected,
+    "reverse": _reverse,
+    "selectdim": _select,
     "size": _size,
-    "stack": _stacked,
+    "stack": _stack,
     "transpose": _transpose,
     "unsqueeze": _unsqueeze,
-    "vcat": _joined("vcat"),
+    "vcat": _join("vcat"),
     "vec": _vec,
-    "zero": _filled("zero"),
-    "zeros": _filled("zeros"),
+    "zero": _fill("zero"),
+    "zeros": _fill("zeros"),
 }
 """What reads each, by its name in Julia."""

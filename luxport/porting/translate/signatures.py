@@ -35,7 +35,7 @@ class Method:
         return known and self.least <= len(given.positional) <= self.most
 
 
-def _named(parameter: Node) -> Node:
+def _read_name(parameter: Node) -> Node:
     """Return the name of a parameter, which may have a type and a default."""
     while parameter.named_children:
         parameter = parameter.named_children[0]
@@ -59,7 +59,7 @@ def method_of(node: Node) -> Method:
             continue
         name = child.named_children[0] if child.named_children else child
         if after:
-            keywords.add("..." if child.type == "splat_expression" else text(_named(child)))
+            keywords.add("..." if child.type == "splat_expression" else text(_read_name(child)))
         elif child.type == "splat_expression":
             most = ANY_NUMBER
         else:

@@ -142,7 +142,7 @@ def _call(here: Scope, node: Node, last: bool) -> None:
     if name in ("print", "println"):
         here.put(remark(one_line(node)))
     elif name in ("append!", "push!"):
-        _pushed(here, node)
+        _push(here, node)
         if last:
             here.put_code("return ", here.code(arguments(node).positional[0]))
     elif name in ("error", "throw"):
@@ -305,7 +305,7 @@ def _set(here: Scope, node: Node) -> None:
     here.put_code(f"{name} = ", Code(f"{{**{name}, {text(field)!r}: {here.code(value).text}}}"))
 
 
-def _pushed(here: Scope, node: Node) -> None:
+def _push(here: Scope, node: Node) -> None:
     given = arguments(node)
     given.only()
     if len(given.positional) < 2 or last_name(given.positional[0]) not in here.kinds:

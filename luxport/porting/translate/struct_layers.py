@@ -206,7 +206,7 @@ def _compact(here: Scope, struct: Struct) -> None:
     inside = here.indented(reserved=frozenset(fields.values()))
     inside.put(f'"""Make Julia\'s struct {struct.python} from its fields."""')
     inside.put("")
-    held = [named(fields[name], _held(here, struct, name)) for name in struct.fields]
+    held = [named(fields[name], _hold(here, struct, name)) for name in struct.fields]
     inside.put_code("@", group("luxport.compact(", [Code(repr(struct.name)), *held], ")"))
     own = {name: Code(fields[name], _kind(struct, name) or "bound") for name in fields}
     keywords = ", ".join(["*", *fields.values()] if fields else [])
@@ -236,7 +236,7 @@ def _with_fields(here: Scope, method: Node, own: dict[str, Code]) -> Scope:
     return replace(here, fields={receiver: own} if receiver else {})
 
 
-def _held(here: Scope, struct: Struct, name: str) -> Code:
+def _hold(here: Scope, struct: Struct, name: str) -> Code:
     """Return a field as a layer holds it: vectors of numbers as tuples."""
     code = Code(field_name(name))
     kind = struct.type_of(name)

@@ -100,10 +100,10 @@ def leave_out(here: Scope, node: Node, reason: str) -> Scope:
     """Mark a statement that is not ported; what it defines raises where it is used."""
     owner = here.source.owners.get(place_of(node))
     here.mark_hole(node, reason)
-    if any(here.kinds.get(name, "unported") != "unported" for name in _changed(node)):
+    if any(here.kinds.get(name, "unported") != "unported" for name in _find_changed(node)):
         here.put(here.raising(node).text)  # what it changes would be left as it was
     name, methods = _methods_with(here, node)
-    missing = set() if is_dispatched(name, methods) else _defined(node)  # its other methods may be what is called
+    missing = set() if is_dispatched(name, methods) else _find_defined(node)  # its other methods may be what is called
     if text(node).startswith(("@load ", "BSON.@load ", "JLD2.@load ")):
         missing |= {name for name in names_in(node) if here.kinds.get(name) != "layer"}  # of which it gives weights
     head = head_of(node)
@@ -137,7 +137,7 @@ def changed_in_place(node: Node) -> tuple[set[str], set[str]]:
     return found | filled, filled
 
 
-def _changed(node: Node) -> set[str]:
+def _find_changed(node: Node) -> set[str]:
     """Return the names that a statement assigns to, or changes in place; training changes no structure."""
     found: set[str] = set()
     if node.type in ("assignment", "compound_assignment_expression") and signature(node) is None:
@@ -146,12 +146,12 @@ def _changed(node: Node) -> set[str]:
         name = last_name(node.named_children[0])
         given = arguments(node).positional if name.endswith("!") and name not in _TRAINING else []
         found |= names_in(given[0]) if given else set()
-    return found.union(*map(_changed, node.named_children))
+    return found.union(*map(_find_changed, node.named_children))
 
 
-def _defined(node: Node) -> set[str]:
+def _find_defined(node: Node) -> set[str]:
     if node.type in ("const_statement", "macrocall_expression", "macro_argument_list"):
-        return set().union(*map(_defined, node.named_children)) if node.named_children else set()
+        return set().union(*map(_find_defined, node.named_children)) if node.named_children else set()
     if node.type == "struct_definition":
         head = next(child for child in node.named_children if child.type == "type_head")
         while head.named_children:

@@ -54,7 +54,7 @@ def _gradients(here: Scope, given: Arguments) -> Code:
     return call("luxport.training.compute_gradients", [objective, data, state])
 
 
-def _applied(here: Scope, given: Arguments) -> Code:
+def _apply(here: Scope, given: Arguments) -> Code:
     return call("luxport.training.apply_gradients", _exactly(here, given, 2))
 
 
@@ -106,8 +106,8 @@ OBJECTIVES += ("MSELoss", "MSLELoss", "PoissonLoss", "SquaredHingeLoss")
 TRAINING: Mapping[str, Reader] = {
     "DataLoader": _loader,
     "TrainState": _state,
-    "apply_gradients": _applied,
-    "apply_gradients!": _applied,
+    "apply_gradients": _apply,
+    "apply_gradients!": _apply,
     "compute_gradients": _gradients,
     "setup": _set_up,
     "single_train_step": _step,

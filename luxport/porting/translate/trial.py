@@ -50,13 +50,13 @@ def models_of(translation: Translation) -> dict[str, luxport.Layer]:
                 there |= {call.made_up if call else name} - {""}
                 if call is not None and any(made == other for other in found.values()):
                     continue  # what a variable of the file has
-                found[_shown(call) if call else f"{name}()"] = made
+                found[_show(call) if call else f"{name}()"] = made
     finally:
         del sys.modules[_NAME]
     return found
 
 
-def _shown(call: OwnCall) -> str:
+def _show(call: OwnCall) -> str:
     return f"{call.julia}, sizes made up" if call.made_up else call.julia
 
 
@@ -69,11 +69,11 @@ def _makers(python: str) -> Iterator[str]:
         except (Raised, TooMuch):  # what stands below __main__ is not executed, so nothing should
             return
     for name, function in list(run.names.items()):
-        if isinstance(function, FunctionType) and not _required(function) and _makes_layer(run, name):
+        if isinstance(function, FunctionType) and not _find_required(function) and _makes_layer(run, name):
             yield name
 
 
-def _required(function: Any) -> bool:
+def _find_required(function: Any) -> bool:
     given = inspect.signature(function).parameters.values()
     return any(one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in given)
 

@@ -46,7 +46,7 @@ def _weight_norm(here: Scope, given: Arguments) -> Code:
     return call("luxport.WeightNorm", [layer, names], {"axes": group("(", axes, ")")})
 
 
-def _repeated(here: Scope, given: Arguments) -> Code:
+def _repeat(here: Scope, given: Arguments) -> Code:
     def plain(node: Node) -> Code:
         if node.type == "call_expression" and last_name(node.named_children[0]) in ("Val", "static", "True", "False"):
             inner = arguments(node).positional
@@ -74,7 +74,7 @@ def _reverse_sequence(here: Scope, given: Arguments) -> Code:
 
 
 WRAPPERS = {
-    "RepeatedLayer": _repeated,
+    "RepeatedLayer": _repeat,
     "ReverseSequence": _reverse_sequence,
     "SelectDim": _select_dim,
     "WeightNorm": _weight_norm,

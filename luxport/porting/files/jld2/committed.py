@@ -61,10 +61,10 @@ class CommittedTypes:
                 raise FileFormatError("a type is described by itself", offset=self._file.offset(address))
             return known
         self._known[address] = None
-        known = self._known[address] = self._committed(address)
+        known = self._known[address] = self._read_type(address)
         return known
 
-    def _committed(self, address: int) -> CommittedType:
+    def _read_type(self, address: int) -> CommittedType:
         header = read_header(self._file, address)
         if header.datatype is None or isinstance(header.datatype, Shared):
             raise FileFormatError("there is no datatype where a reference to one leads", offset=header.offset)

@@ -207,7 +207,7 @@ def _compound(
             after += 28
         type, after = parse_datatype(source, after, limit, depth + 1)
         if dims:
-            type = _shaped(type, dims, start)
+            type = _shape_elements(type, dims, start)
         if place + size_of(type, start) > size:
             raise FileFormatError("a field of a record is outside the record", offset=start)
         try:
@@ -225,13 +225,13 @@ def _array(source: Source, after: int, limit: int, size: int, version: int, dept
     # Before version 3 a permutation follows, which nobody ever used.
     after += 4 * rank * (1 if version >= 3 else 2)
     element, after = parse_datatype(source, after, limit, depth + 1)
-    found = _shaped(element, dims, start)
+    found = _shape_elements(element, dims, start)
     if found.size != size or rank > 32:
         raise FileFormatError("the size of an array inside a record is not that of its elements", offset=start)
     return found, after
 
 
-def _shaped(element: Datatype, dims: tuple[int, ...], offset: int) -> ArrayOf:
+def _shape_elements(element: Datatype, dims: tuple[int, ...], offset: int) -> ArrayOf:
     size = size_of(element, offset)
     for extent in dims:
         size *= extent

@@ -47,7 +47,7 @@ def raw_data(file: Hdf5, header: Header, shape: tuple[int, ...], element_size: i
             return memoryview(b""), start
         place = file.offset(address)
     elif kind == 2:
-        return _chunked(file, header, shape, element_size, version)
+        return _read_chunks(file, header, shape, element_size, version)
     else:
         raise FileFormatError(f"a layout of class {kind}, which JLD2 never writes", offset=start)
     if size != expected:
@@ -55,7 +55,7 @@ def raw_data(file: Hdf5, header: Header, shape: tuple[int, ...], element_size: i
     return source.view(place, size, "an array"), place
 
 
-def _chunked(
+def _read_chunks(
     file: Hdf5, header: Header, shape: tuple[int, ...], element_size: int, version: int
 ) -> tuple[memoryview, int]:
     assert header.layout is not None
@@ -104,13 +104,13 @@ def _index(
     if version == 3:
         rank, address = source.unpack("BQ", start + 2, "a layout")
         dims = source.unpack(f"{rank}I", start + 11, "a layout")
-        chunk_shape = _checked(dims, element_size, shape, start)
+        chunk_shape = _check_chunk(dims, element_size, shape, start)
         return chunk_shape, [] if address == UNDEFINED_ADDRESS else chunks_of_btree(file, address, len(shape))
     flags, rank, width = source.unpack("BBB", start + 2, "a layout")
     if not 1 <= width <= 8 or rank > 33 or start + 5 + rank * width + 1 > end:
         raise FileFormatError("a layout in chunks runs over its end", offset=start)
     dims = tuple(source.unsigned(start + 5 + i * width, width, "a layout") for i in range(rank))
-    chunk_shape = _checked(dims, element_size, shape, start)
+    chunk_shape = _check_chunk(dims, element_size, shape, start)
     place = start + 5 + rank * width
     kind = source.unsigned(place, 1, "a layout")
     place += 1
@@ -132,7 +132,7 @@ def _index(
     )
 
 
-def _checked(dims: tuple[int, ...], element_size: int, shape: tuple[int, ...], offset: int) -> tuple[int, ...]:
+def _check_chunk(dims: tuple[int, ...], element_size: int, shape: tuple[int, ...], offset: int) -> tuple[int, ...]:
     """Return the shape of a chunk, whose last extent is the size of an element, of an array of a shape."""
     if len(dims) != len(shape) + 1 or dims[-1] != element_size or not all(dims) or math.prod(dims) >= 2**62:
         raise FileFormatError(f"chunks {dims} of an array {shape} of elements of {element_size} bytes", offset=offset)

@@ -103,7 +103,7 @@ class Values:
         self._made[address] = value
         return value
 
-    def _held(self, address: int, *, named: bool = False) -> Any:
+    def _hold(self, address: int, *, named: bool = False) -> Any:
         """Return what something holds by its address: a hole, beside the rest, if it cannot be read.
 
         What is nested too deep is one hole from the last name on, in the first half of the depth: another part of the
@@ -128,7 +128,7 @@ class Values:
         group: dict[str, Any] = {}
         self._made[header.address] = group
         for name, target in header.links.items():
-            group[name] = self._held(target, named=True)
+            group[name] = self._hold(target, named=True)
         return group
 
     def _dataset(self, header: Header, type: Datatype) -> Any:
@@ -247,7 +247,7 @@ class Values:
                 text = text[:end] if end >= 0 else text.rstrip(b" ") if type.padding == 2 else text
                 return _text(memoryview(text), place)
             case Reference():
-                return self._referred(data)
+                return self._follow(data)
             case VariableLength():
                 return self._variable(type, data, place)
             case ArrayOf():
@@ -259,9 +259,9 @@ class Values:
             case _:
                 return julia.Bits(None, bytes(data))
 
-    def _referred(self, data: memoryview, *, named: bool = False) -> Any:
+    def _follow(self, data: memoryview, *, named: bool = False) -> Any:
         target = int.from_bytes(data, "little")
-        return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self._held(target, named=named)
+        return julia.UNDEFINED if target in (0, UNDEFINED_ADDRESS) else self._hold(target, named=named)
 
     def _variable(self, type: VariableLength, data: memoryview, place: int) -> Any:
         found = self._heap(data, self._storage(type.element).size, place)
@@ -348,14 +348,14 @@ class Values:
             if self._storage(inner_type).size != size:
                 raise FileFormatError(f"the field {name} of {path} has another size than its type", offset=place)
             if isinstance(inner_type, Reference):
-                struct.fields.append(self._referred(part, named=True))
+                struct.fields.append(self._follow(part, named=True))
             else:
                 struct.fields.append(self._element(inner_type, part, place + member.offset, 0))
         if is_gpu_array(type):
             struct = never_written(struct)
             if isinstance(struct, julia.Unavailable):
                 return struct
-        return self._finished(struct, place) if not plain else special(struct)
+        return self._finish(struct, place) if not plain else special(struct)
 
     def _instance(self, type: Any, place: int) -> Any:
         """Return the one value of a type without data, the same object each time."""
@@ -363,7 +363,7 @@ class Values:
             self._instances[id(type)] = (instance(type, place), type)
         return self._instances[id(type)][0]
 
-    def _finished(self, struct: julia.Struct, place: int) -> Any:
+    def _finish(self, struct: julia.Struct, place: int) -> Any:
         """Return a function, tuple or named tuple, with the elements that have no data and were left out."""
         type, names = struct.type, struct.names or ()
         if is_function(type):

@@ -114,7 +114,7 @@ class _Writer:
         header = b"OHDR" + struct.pack("<BBI", 2, 2, len(content)) + content
         return self._append(header + struct.pack("<I", lookup3(header)))
 
-    def _heaped(self, data: bytes, count: int) -> bytes:
+    def _store(self, data: bytes, count: int) -> bytes:
         """Put data of variable length into a heap, and return what stands for them in a record."""
         needed = 16 + len(data) + -len(data) % 8
         full = self._heap is None or self._heap_used + needed > len(self._heap) or self._heap_objects >= 60_000
@@ -139,7 +139,7 @@ class _Writer:
 
     def _text(self, text: str) -> bytes:
         data = text.encode()
-        return self._heaped(data, len(data))
+        return self._store(data, len(data))
 
     # Types.
 
@@ -157,7 +157,7 @@ class _Writer:
         return self._text(name) + self._references(addresses)
 
     def _references(self, addresses: Sequence[int]) -> bytes:
-        return self._heaped(struct.pack(f"<{len(addresses)}Q", *addresses), len(addresses)) if addresses else bytes(16)
+        return self._store(struct.pack(f"<{len(addresses)}Q", *addresses), len(addresses)) if addresses else bytes(16)
 
     def _parameter(self, param: Any) -> int:
         """Return the address that stands for a parameter: a committed type's, or that of a value."""

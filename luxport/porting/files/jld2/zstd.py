@@ -268,9 +268,9 @@ class _Frame:
             self._codes, place = _huffman(content)
         if self._codes is None:
             raise _DamagedError
-        return self._decoded(content[place:], size, 1 if form == 0 else 4), width + stored
+        return self._decode(content[place:], size, 1 if form == 0 else 4), width + stored
 
-    def _decoded(self, data: memoryview, size: int, streams: int) -> bytes:
+    def _decode(self, data: memoryview, size: int, streams: int) -> bytes:
         if streams == 1:
             return self._stream(data, size)
         if len(data) < 6:
@@ -380,7 +380,7 @@ def _huffman(data: memoryview) -> tuple[tuple[list[tuple[int, int]], int], int]:
         place = 1 + head
         if place > len(data):
             raise _DamagedError
-        weights = _compressed_weights(data[1:place])
+        weights = _read_compressed_weights(data[1:place])
     total = sum(1 << weight >> 1 for weight in weights)
     longest = total.bit_length()
     rest = (1 << longest) - total
@@ -398,7 +398,7 @@ def _huffman(data: memoryview) -> tuple[tuple[list[tuple[int, int]], int], int]:
     return (table, longest), place
 
 
-def _compressed_weights(data: memoryview) -> list[int]:
+def _read_compressed_weights(data: memoryview) -> list[int]:
     """Read the weights of a Huffman code, two states taking turns (4.2.1.2)."""
     table, place = _distribution(data, 0, 6, 12)
     bits = _Backward(data[place:])

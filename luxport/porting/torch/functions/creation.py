@@ -26,7 +26,7 @@ def arange(
     return xp.arange(start, end, step, dtype=kind, device=array_device(like))
 
 
-def _filled(value: float | None) -> Callable[..., Array]:
+def _make_fill(value: float | None) -> Callable[..., Array]:
     def make(like: Array, *shape: Any, dtype: Any = None, device: Any = None, **options: Any) -> Array:
         fill = value
         if fill is None:
@@ -53,8 +53,8 @@ def _linspace(like: Array, start: float, end: float, steps: int, *, dtype: Any =
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "arange": arange,
     "eye": _eye,
-    "full": _filled(None),
+    "full": _make_fill(None),
     "linspace": _linspace,
-    "ones": _filled(1.0),
-    "zeros": _filled(0.0),
+    "ones": _make_fill(1.0),
+    "zeros": _make_fill(0.0),
 }

@@ -20,7 +20,7 @@ def einsum(equation: str, *arrays: Any) -> Array:
     arrays = tuple(arrays[0]) if len(arrays) == 1 and isinstance(arrays[0], (tuple, list)) else arrays
     given, arrow, result = equation.replace(" ", "").partition("->")
     terms = given.split(",")
-    spelled = [_written_out(term, len(x.shape)) for term, x in zip(terms, arrays, strict=True)]
+    spelled = [_write_out(term, len(x.shape)) for term, x in zip(terms, arrays, strict=True)]
     if not arrow:
         letters = "".join(spelled)
         result = "".join(sorted({c for c in letters if letters.count(c) == 1}))
@@ -33,28 +33,28 @@ def einsum(equation: str, *arrays: Any) -> Array:
     for i, (x, term) in enumerate(zip(arrays[1:], spelled[1:], strict=True), start=1):
         later = set("".join(spelled[i + 1 :]) + result)
         total, names = _product(total, names, x, term, later)
-    total, names = _summed(total, names, set(result))
+    total, names = _sum(total, names, set(result))
     return namespace(total).permute_dims(total, tuple([names.index(c) for c in result]))
 
 
 _MORE = "ΑΒΓΔΕΖΗΘ"
 
 
-def _written_out(term: str, rank: int) -> str:
+def _write_out(term: str, rank: int) -> str:
     """Give the axes of an ellipsis letters of their own, the same for the last one of each array."""
     more = rank - len(term.replace("...", ""))
     return term.replace("...", _MORE[len(_MORE) - more :])
 
 
-def _summed(x: Array, names: str, kept: set[str]) -> tuple[Array, str]:
+def _sum(x: Array, names: str, kept: set[str]) -> tuple[Array, str]:
     axes = tuple(i for i, c in enumerate(names) if c not in kept)
     return (namespace(x).sum(x, axis=axes), "".join(c for c in names if c in kept)) if axes else (x, names)
 
 
 def _product(x: Array, xs: str, y: Array, ys: str, later: set[str]) -> tuple[Array, str]:
     """Join two arrays by a product of matrices: axes of both that are kept, of x alone, summed over, of y alone."""
-    x, xs = _summed(x, xs, later | set(ys))
-    y, ys = _summed(y, ys, later | set(xs))
+    x, xs = _sum(x, xs, later | set(ys))
+    y, ys = _sum(y, ys, later | set(xs))
     both = [c for c in xs if c in ys]
     # Sizes of 1 in an ellipsis broadcast, which a sum over the axis would not.
     batch, inner = [c for c in both if c in later], [c for c in both if c not in later]

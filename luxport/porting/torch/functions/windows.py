@@ -20,7 +20,7 @@ def each_axis(value: Any, rank: int) -> tuple[Any, ...]:
     return several * rank if len(several) == 1 else several
 
 
-def _batched(axes: int, function: Callable[..., Array]) -> Callable[..., Array]:
+def _let_batch(axes: int, function: Callable[..., Array]) -> Callable[..., Array]:
     """Let a function of (N, C, *spatial) take one sample, too."""
 
     def call(x: Array, *args: Any, **options: Any) -> Array:
@@ -44,7 +44,7 @@ def _conv(
     if isinstance(padding, str):
         padding = 0 if padding == "valid" else same_pads(tuple(weight.shape[2:]), each_axis(dilation, rank))
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    return _convolved(ops.conv, rank, x, weight, bias, groups, options)
+    return _convolve(ops.conv, rank, x, weight, bias, groups, options)
 
 
 def _conv_transpose(
@@ -59,10 +59,10 @@ def _conv_transpose(
     dilation: Any = 1,
 ) -> Array:
     options = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
-    return _convolved(ops.conv_transpose, rank, x, weight, bias, groups, options)
+    return _convolve(ops.conv_transpose, rank, x, weight, bias, groups, options)
 
 
-def _convolved(
+def _convolve(
     function: Callable[..., Array],
     rank: int,
     x: Array,
@@ -185,7 +185,7 @@ def _unfold(x: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, str
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     pieces = xp.reshape(xp.eye(math.prod(window), dtype=x.dtype, device=array_device(x)), (-1, 1, *window))
     weight = xp.tile(pieces, (c, 1, 1, 1))
-    y = _convolved(ops.conv, 2, x, weight, None, c, options)
+    y = _convolve(ops.conv, 2, x, weight, None, c, options)
     return xp.reshape(y, (n, c * math.prod(window), -1))
 
 
@@ -229,7 +229,7 @@ def _local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float =
 
 
 def _of_each_rank(name: str, function: Callable[..., Array]) -> dict[str, Callable[..., Array]]:
-    return {f"{name}{rank}d": _batched(rank, function) for rank in (1, 2, 3)}
+    return {f"{name}{rank}d": _let_batch(rank, function) for rank in (1, 2, 3)}
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
