@@ -48,10 +48,11 @@ def compute_gradients(
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
         data: what the objective takes, such as a pair of arrays
         state: the parameters, states and model
-        accumulate: into how many parts the data are cut along their first axes; gradient and loss are the means over
-            them, and what is computed on the way takes the memory of one part
+        accumulate: into how many parts the data are cut along their first axes, the last of which may be smaller;
+            gradient and loss are the means over all samples of theirs, which are means themselves, and what is computed
+            on the way takes the memory of one part
 
-    Raises: ValueError if the data cannot be cut into that many equal parts; TypeError for a loss that is no real scalar
+    Raises: ValueError if the data cannot be cut; TypeError for a loss that is no real scalar
 
     >>> import luxport
     >>> rule = luxport.optimizers.Descent(0.1)
@@ -343,8 +344,16 @@ def _gradients(
         grads, loss, stats, st = of_batch(st, data)
         return st, (grads, loss), stats
 
-    st, (grads, loss), gathered = run_steps(of_part, st, _cut(data, accumulate))
-    return tree.map(lambda x: x / accumulate, grads), loss / accumulate, _mean_statistics(gathered), st
+    parts, rest, share = _cut(data, accumulate)
+    st, totals, gathered = run_steps(of_part, st, parts)
+    means = tree.map(lambda x: x / len(parts), totals)
+    stats = _mean_statistics(gathered)
+    if rest is not None:
+        st, last, last_stats = of_part(st, rest)
+        means = tree.map(lambda mean, x: mean + (x - mean) * share, means, last)
+        stats = _mean_statistics([stats, last_stats], share)
+    grads, loss = means
+    return grads, loss, stats, st
 
 
 def _of_batch(
@@ -371,24 +380,34 @@ def _of_batch(
     return grads, loss, stats, st
 
 
-def _cut(data: Any, parts: int) -> list[Any]:
+def _cut(data: Any, count: int) -> tuple[list[Any], Any, float]:
+    """Return parts of one size, what is left for a smaller one or None, and the share of the samples it has."""
     size = first_size("train_step with accumulate", data)
-    if size % parts:
-        raise ValueError(f"train_step with accumulate={parts} expects a multiple of {parts} samples, got {size}")
-    length = size // parts
-    return [tree.map(lambda leaf, i=i: leaf[i * length : (i + 1) * length, ...], data) for i in range(parts)]
+    if not size:
+        return [data], None, 0.0
+    length = -(-size // count)
+    whole = size // length
+    rest = size - whole * length
+    parts = [tree.map(lambda leaf, i=i: leaf[i * length : (i + 1) * length, ...], data) for i in range(whole)]
+    return parts, tree.map(lambda leaf: leaf[size - rest :, ...], data) if rest else None, rest / size
 
 
-def _mean_statistics(gathered: Sequence[Any]) -> Any:
-    """Return means of floating statistics, sums of integers, and the last of what is neither."""
+def _mean_statistics(gathered: Sequence[Any], share: float | None = None) -> Any:
+    """Return means of floating statistics, sums of integers, and the last of what is neither.
+
+    Of two, the second may have another share in the means than half.
+    """
 
     def joined(*leaves: Any) -> Any:
         total = leaves[0]
         if find_owner(type(total)) is None and not isinstance(total, (int, float)):
             return leaves[-1]
+        floating = isinstance(total, float) or is_inexact(total)
+        if floating and share is not None:
+            return total + (leaves[1] - total) * share
         for leaf in leaves[1:]:
             total = total + leaf
-        return total / len(leaves) if isinstance(total, float) or is_inexact(total) else total
+        return total / len(leaves) if floating else total
 
     return tree.map(joined, *gathered)
 

@@ -94,6 +94,22 @@ def test_parts_and_several_steps_of_a_call(differentiating):
     assert stats == [{}] * 3
 
 
+@pytest.mark.parametrize("count", [3, 5, 9])
+@pytest.mark.parametrize("size", [8, 1])
+def test_parts_of_which_the_last_is_smaller(differentiating, count, size):
+    """The gradient and the statistics of the whole, whatever the number of samples is."""
+    x, y = (values[:size, ...] for values in data(differentiating))
+
+    def objective(model, ps, st, batch):
+        loss, st, _ = LOSS(model, ps, st, batch)
+        return loss, st, {"twice": loss * 2, "count": batch[0].shape[0]}
+
+    whole, stats, one = train_step(objective, (x, y), start(differentiating, PLAIN), jit=False)
+    loss, added, state = train_step(objective, (x, y), start(differentiating, PLAIN), jit=False, accumulate=count)
+    near((whole, stats["twice"], one.ps), (loss, added["twice"], state.ps))
+    assert added["count"] == stats["count"] == size
+
+
 def test_what_is_not_finite(differentiating):
     x, y = data(differentiating)
     state = start(differentiating)
@@ -243,7 +259,7 @@ def test_wrong_calls_are_one_line():
         (lambda: train_step(LOSS, (X, Y), none), r"train_step\(objective, data, state\) expects a TrainState as state"),
         (lambda: train_step(LOSS, (X, Y), state, nonfinite="stop"), '"ignore", "skip" or "raise" as nonfinite'),
         (lambda: train_step(LOSS, (X, Y), state, accumulate=0), "a positive int as accumulate, got 0"),
-        (lambda: train_step(LOSS, (X, Y), state, accumulate=3), "a multiple of 3 samples, got 8"),
+        (lambda: train_step(LOSS, (X, Y[:7]), state, accumulate=3), "arrays with one first size, got 8 at 0, 7 at 1"),
         (lambda: train_step(LOSS, (X, Y), state, steps_per_call=2), "a list of 2 batches"),
         (lambda: train_step(text, (X, Y), state), "an objective, a function of"),
         (lambda: start("numpy", precision="float8"), "bfloat16, float16 or None"),
