@@ -48,7 +48,8 @@ _SLOW = ("core/test_users_compilers.py", "distributed/test_together.py", "portin
 _SLOW_TESTS = (
     *("test_default_compiler", "test_default_compiler_of_ctc", "test_every_layer_is_trained_with_a_free_batch"),
     "test_every_operation_learns_sizes_late",
-    *("test_every_layer_learns_one_size_late", "test_every_layer_has_one_free_size"),
+    *("test_every_layer_learns_one_size_late", "test_every_layer_learns_late_that_nothing_came"),
+    "test_every_layer_has_one_free_size",
     "test_all_numbers_may_be_symbols",
     # Beside Keras on PyTorch, which every run asks.
     *("test_a_layer_on_each_backend_of_keras[jax]", "test_a_layer_on_each_backend_of_keras[tensorflow]"),

@@ -17,6 +17,13 @@ from luxport.backend import get_backend
 from luxport_conformance.evaluation import placed
 from luxport_conformance.examples import EXAMPLES
 
+WINDOWS = [
+    lp.Conv((3,), 4, 6),
+    lp.Conv((3, 3), 4, 6, lp.relu, stride=2),
+    lp.Conv((3, 3), 4, 8, padding=1, groups=4),
+    lp.Conv((3, 3, 2), 4, 6, padding=lp.SamePad()),
+    lp.ConvTranspose((3, 3), 4, 6, stride=2, groups=2),
+]
 RUNS = [(name, i) for name in EXAMPLES for i in range(len(EXAMPLES[name]))]
 
 
@@ -48,3 +55,40 @@ def test_every_layer_learns_one_size_late(name: str, i: int, mode: Any) -> None:
             for mine, want in zip(got, run(*leaves), strict=True):
                 assert mine.shape == want.shape
                 np.testing.assert_allclose(mine, want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", WINDOWS, ids=str)
+def test_a_convolution_learns_late_that_nothing_came(layer: Any) -> None:
+    """The library's own makes another shape of it, and its gradient stops the program, unless it is handed a sample."""
+    of_nothing(layer, np.zeros((0, 4, *[6] * len(layer.kernel)), np.float32), *lp.setup(0, layer, backend="tf"))
+
+
+@pytest.mark.parametrize(("name", "i"), [(name, i) for name, i in RUNS if EXAMPLES[name][i].per_sample])
+def test_every_layer_learns_late_that_nothing_came(name: str, i: int) -> None:
+    of_nothing(EXAMPLES[name][i].layer, *placed(EXAMPLES[name][i], get_backend("tf"), "float32"))
+
+
+def of_nothing(layer: Any, x: Any, ps: Any, st: Any) -> None:
+    """Call a layer with a batch whose size is learned late and is 0: the shapes of the eager call, and slopes of 0."""
+    leaves, structure, st = tree.leaves(x), tree.structure(x), lp.test_mode(st)
+
+    def run(*leaves: Any) -> Any:
+        def total(given: Any) -> Any:
+            ps, floating = given
+            x = [floating.get(str(k), leaf) for k, leaf in enumerate(leaves)]
+            y = tree.leaves(layer(tree.unflatten(structure, iter(x)), ps, st)[0])
+            return tf.add_n([tf.reduce_sum(tf.cast(leaf, tf.float32) ** 2) for leaf in y]), y
+
+        given = [ps, {str(k): leaf for k, leaf in enumerate(leaves) if leaf.dtype.is_floating}]
+        if not tree.leaves(given):
+            return total(given)[1], []
+        (_, y), slopes = lp.value_and_grad(total, has_aux=True)(given)
+        return y, tree.leaves(slopes)
+
+    nothing = [tf.convert_to_tensor(leaf)[:0] for leaf in leaves]
+    kinds = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in nothing]
+    y, slopes = tf.function(run, input_signature=kinds, autograph=False)(*nothing)
+    wanted, wanted_slopes = run(*nothing)
+    assert [leaf.shape for leaf in y] == [leaf.shape for leaf in wanted]
+    assert [slope.shape for slope in slopes] == [slope.shape for slope in wanted_slopes]
+    assert not any(np.any(slope) for slope in slopes)

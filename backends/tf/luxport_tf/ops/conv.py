@@ -32,14 +32,18 @@ def conv_nd(
         parameters = [None if array is None else tf.cast(array, tf.float32) for array in (weight, bias)]
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
         return tf.cast(conv_nd(tf.cast(x, tf.float32), *parameters, **options), x.dtype)
-    x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
-    if rank == 1:
-        y = tf.squeeze(_conv2d(x[:, None], weight[None], (1, *stride), ((0, 0), *padding), groups), 1)
-    elif rank == 2:
-        y = _conv2d(x, weight, stride, padding, groups)
-    else:
-        y = _conv3d(x, weight, stride, padding, groups)
-    return channels_first(y if bias is None else plus_bias(y, bias))
+    weight = _kernel_first(weight, dilation, flip)
+
+    def correlate(x: Any) -> Any:
+        if rank == 1:
+            y = tf.squeeze(_conv2d(x[:, None], weight[None], (1, *stride), ((0, 0), *padding), groups), 1)
+        elif rank == 2:
+            y = _conv2d(x, weight, stride, padding, groups)
+        else:
+            y = _conv3d(x, weight, stride, padding, groups)
+        return y if bias is None else plus_bias(y, bias)
+
+    return channels_first(_of_a_sample_at_least(correlate, channels_last(x)))
 
 
 def conv_transpose_nd(
@@ -71,18 +75,40 @@ def conv_transpose_nd(
         options = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
         y = conv_transpose_nd(tf.cast(x, tf.float32), *parameters, **options, groups=groups, flip=flip)
         return tf.cast(y, x.dtype)
-    x, weight = channels_last(x), _kernel_first(weight, dilation, flip)
+    weight = _kernel_first(weight, dilation, flip)
     if rank == 1:
-        x, weight = x[:, None], weight[None]
+        weight = weight[None]
         stride, padding, output_padding = (1, *stride), ((0, 0), *padding), (0, *output_padding)
-    y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
     around = transposed_padding(padding, output_padding)
-    y = _pad(y, tuple((max(low, 0), max(high, 0)) for low, high in around))
     kept = [slice(max(-low, 0), high if high < 0 else None) for low, high in around]
-    y = y[:, kept[0], kept[1]]
-    if rank == 1:
-        y = tf.squeeze(y, 1)
-    return channels_first(y if bias is None else plus_bias(y, bias))
+
+    def spread(x: Any) -> Any:
+        x = x[:, None] if rank == 1 else x
+        y = _by_group(lambda part, kernel: _conv2d_transpose(part, kernel, stride), x, weight, groups)
+        y = _pad(y, tuple((max(low, 0), max(high, 0)) for low, high in around))[:, kept[0], kept[1]]
+        y = tf.squeeze(y, 1) if rank == 1 else y
+        return y if bias is None else plus_bias(y, bias)
+
+    return channels_first(_of_a_sample_at_least(spread, channels_last(x)))
+
+
+def _of_a_sample_at_least(convolve: Any, x: Any) -> Any:
+    """Convolve a batch that the running program may find empty: of none the library makes a wrong shape, or stops.
+
+    An empty one is given a sample that is cut away after it. Of any other nothing is copied: padding with nothing and
+    cutting nothing away hand their memory on, and so do their gradients.
+    """
+    if x.shape[0] is not None:
+        return convolve(x)
+    samples, others = tf.shape(x)[0], len(x.shape) - 1
+    more = tf.cast(tf.equal(samples, 0), tf.int32)
+    # Zeros in front of a convolution are fused with it, and those beside a batch forgotten: ones are not.
+    enough = tf.pad(x, more * [[0, 1], *[[0, 0]] * others], constant_values=1)
+    enough.set_shape(x.shape)
+    y = convolve(enough)
+    kept = tf.slice(y, [0] * len(x.shape), tf.stack([samples, *[-1] * others]))
+    kept.set_shape((None, *y.shape[1:]))
+    return kept
 
 
 def _mixed(x: Any, *arrays: Any) -> bool:
