@@ -29,7 +29,7 @@ def namespace(*arrays: Array) -> Any:
 def array_device(array: Array) -> Any:
     """Return the device of an array as its namespace's creation functions take it; None where a program has none yet.
 
-    It is None, too, for an array that is spread over several devices: what it names there fits its own shape alone.
+    It is None, too, for an array that is spread over several devices: its own sharding fits no other shape.
 
     >>> import numpy as np
     >>> array_device(np.zeros(2))
@@ -47,6 +47,12 @@ def asarray(
 
     Python's floats become float32, as everything in luxport does unless told otherwise; arrays keep their dtype,
     whichever backend they come from. (JAX outside its 64-bit mode takes int64 as int32, if the values fit.)
+
+    Args:
+        values: numbers in nested sequences, or an array of any backend
+        backend: where the arrays are; the default backend if None
+        device: on which of its devices
+        dtype: the dtype by name; None for float32 from Python's floats, else for what the values have
 
     Raises: ValueError if the dtype is unknown, or if the backend cannot hold it or the values;
             TypeError if the values are no numbers

@@ -1,4 +1,4 @@
-"""What a backend may leave out, and what is said of one that does: `can` and `require`."""
+"""What a backend may leave out, and the error where it is asked for: `can` and `require`."""
 
 from __future__ import annotations
 

@@ -21,8 +21,12 @@ __all__ = ["Device", "cpu_device", "expect_device", "get_device", "gpu_device", 
 class Device:
     """A device of a backend: called with a tree of arrays, it returns them there.
 
-    With a `backend` arrays of others are converted to it, without one they stay with theirs. Gradients and dtypes
-    are as in `luxport.to`; `dtype` is its, too. A layer holds no arrays and stays where it is.
+    With a `backend`, arrays of other backends are converted; without one, each stays with its own. Gradients and the
+    `dtype` that a call may ask for are as in `luxport.to`. A layer holds no arrays: move its parameters and states.
+
+    Args:
+        name: the device as `list_devices` names it, such as ``"gpu:0"``
+        backend: whose arrays it holds; None to leave arrays with their backends
 
     Raises: TypeError for a layer; ValueError if the backend has no such device
 
@@ -74,7 +78,10 @@ def expect_device(backend: str, name: Any, devices: Sequence[str]) -> str:
 
 @says_what_it_takes
 def list_devices(backend: str | Backend | None = None) -> list[Device]:
-    """List the devices of a backend, or of the default one.
+    """List the devices of a backend.
+
+    Args:
+        backend: whose devices; those of the default backend if None
 
     >>> list_devices("numpy")
     [Device('cpu', backend='numpy')]
@@ -85,7 +92,10 @@ def list_devices(backend: str | Backend | None = None) -> list[Device]:
 
 @says_what_it_takes
 def cpu_device(backend: str | Backend | None = None) -> Device:
-    """Return the host's memory as a device; with a backend, as that backend's arrays.
+    """Return the host's memory as a device.
+
+    Args:
+        backend: whose arrays it holds; None to leave arrays with their backends
 
     Source: MLDataDevices.jl ``cpu_device``
     """
@@ -94,9 +104,14 @@ def cpu_device(backend: str | Backend | None = None) -> Device:
 
 @says_what_it_takes
 def gpu_device(index: int | None = None, *, backend: str | Backend | None = None, force: bool = False) -> Device:
-    """Return an accelerator of a backend (or of the default one): the first, or the one of this number.
+    """Return an accelerator of a backend: the first, or the one of a number.
 
     Where there is none, it is the CPU, with a warning; with `force`, and for a number that is not there, an error.
+
+    Args:
+        index: which, counted from 0; None for the first
+        backend: whose accelerator; that of the default backend if None
+        force: whether to raise where there is none, and not to warn and return the CPU
 
     Raises: ValueError, naming the devices that there are
     Source: MLDataDevices.jl ``gpu_device``, whose numbers begin at 1

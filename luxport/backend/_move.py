@@ -28,15 +28,23 @@ def to(
 ) -> tree.Tree:
     """Return the tree with its arrays on another backend, on another device, or in another floating dtype.
 
-    An array that is in several places of the tree (the same object) is one array afterwards, too.
+    Arrays are copied. An array that is in several places of the tree (the same object) is one array afterward, too.
+    Gradients flow through a change of dtype, and not to another backend.
 
-    Arrays are copied, and to another backend leave behind what they were computed from (gradients flow through a
-    change of dtype). With `share` an array keeps its memory
-    wherever the two frameworks allow (through DLPack, on the same device, without a change of dtype): what then
-    changes in one changes in the other. `dtype` converts floating arrays and leaves integers and booleans alone,
-    and complex arrays too unless it is complex. To a half type, running statistics (``running_mean`` and
-    ``running_var`` of `BatchNorm` and others) become float32 instead: in half precision they would stand still, and
-    layers take them in float32 beside half parameters.
+    With `share` an array keeps its memory wherever the two frameworks allow (through DLPack, on the same device,
+    without a change of dtype): what then changes in one changes in the other.
+
+    `dtype` converts floating arrays and leaves integers and booleans alone, and complex arrays too unless it is
+    complex. To a half type, running statistics (``running_mean`` and ``running_var`` of `BatchNorm` and others)
+    become float32 instead: in half precision they would stand still, and layers take them in float32 beside half
+    parameters.
+
+    Args:
+        values: a tree of arrays
+        backend: where the arrays shall be; where they are if None
+        device: on which of its devices
+        dtype: the floating dtype they shall have; their own if None
+        share: whether memory is shared where the frameworks can, and not copied
 
     Raises: ValueError if the dtype is unknown, or the backend cannot hold it or has no such device
 

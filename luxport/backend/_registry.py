@@ -45,9 +45,9 @@ __all__ = [
 class _Registry:
     """What this process knows of backends: their names, the types of their arrays, whether one is compiling.
 
-    Whoever loads a backend holds the lock. To look one up, and to add one that is there, needs none: each is one step
-    of a dict. A backend adds itself while it is imported, in whichever thread that is, and would wait there for the
-    thread that holds the lock and waits for this import.
+    Loading a backend holds the lock. Looking one up and adding one do not: each is a single step of a dict. A backend
+    adds itself while it is imported, in any thread; if that took the lock, it would wait for the thread that holds the
+    lock and waits for this import.
     """
 
     def __init__(self) -> None:
@@ -81,6 +81,10 @@ _owners = KNOWN.by_type  # by a name of its own: every call of an operation look
 
 def backend_of(array: Array = None, /, *more: Array) -> Backend:
     """Return the one backend that owns all of these arrays; entries that are None are passed over.
+
+    Args:
+        array: an array of any backend, or None
+        *more: others
 
     Raises: TypeError if an argument is no array of a known backend, or if two backends meet
 

@@ -6,8 +6,8 @@ stands, alone or times a number; ``...`` stands for any number of axes, a questi
 that may be absent. ``like x`` asks for the dtype of x; ``or number`` lets a Python number stand for the array. Several
 such lines are alternatives.
 
-Where nothing is declared, the annotations of the function tell which arguments are arrays, and what numbers and flags
-are: that explains a call which has failed, and refuses none that a kernel takes.
+Where nothing is declared, the annotations of the function tell which arguments are arrays, numbers and flags. They
+explain a call that has failed; they refuse none that a kernel takes.
 """
 
 from __future__ import annotations

@@ -48,9 +48,9 @@ HALVES = ("float16", "bfloat16")
 
 
 def as_indices(xp: Any, x: Array) -> Array:
-    """Convert integers of other types than int32 and int64, which backends take as indices and labels, to the default.
+    """Convert indices and labels to the default integer type, unless they are int32 or int64, which all backends take.
 
-    Unsigned ones cannot be compared with -1, or have no order at all on PyTorch.
+    Unsigned integers cannot be compared with -1, and on PyTorch have no order at all.
     """
     if dtype_name(x) in ("int32", "int64"):
         return x
@@ -58,7 +58,7 @@ def as_indices(xp: Any, x: Array) -> Array:
 
 
 def expect_floating(x: Array, name: str = "x") -> None:
-    """Expect floating or complex numbers, where integers would round what is between them away.
+    """Expect floating or complex numbers, where integers would lose fractions.
 
     Raises: LayerTypeError
     """

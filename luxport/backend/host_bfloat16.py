@@ -1,4 +1,4 @@
-"""bfloat16 on the host: NumPy learns of it from ml_dtypes, and takes it for no float of its own.
+"""bfloat16 on the host: NumPy gets it from ml_dtypes, and does not count it among its floating types.
 
 With Python's numbers it becomes float32 or float64 there, as in ``x * 0.5``, and not every function knows it.
 """

@@ -38,6 +38,10 @@ def flatten(ps: tree.Tree, *, like: tree.Tree | Layout = None) -> tuple[Array, L
     object for two equal gradients: lay these out `like` the parameters, or take `luxport.grad`, whose arrays are always
     their own. Everything else in the tree (integers, functions) comes back as it is. Both ways can be differentiated.
 
+    Args:
+        ps: a tree of arrays
+        like: a tree, or the layout of one, whose order the vector has; None for the tree's own
+
     Shapes: arrays (...) -> vector (number of all their numbers,)
     Raises: TypeError if arrays of two backends meet; ValueError if the tree is not laid out like `like`
     Source: Optimisers.jl ``destructure``

@@ -44,7 +44,11 @@ def update_state(
 ) -> dict[str, Any]:
     """Return the state with every entry of this name replaced, at any depth.
 
-    Subtrees for which `exclude` holds stay as they are.
+    Args:
+        st: states
+        name: the name of the entries
+        value: what they become
+        exclude: a function of a subtree; where it returns True, the subtree stays as it is
 
     >>> update_state({"a": {"carry": 1}, "carry": 2, "b": 3}, "carry", None)
     {'a': {'carry': None}, 'carry': None, 'b': 3}

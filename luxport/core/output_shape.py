@@ -29,8 +29,12 @@ __all__ = ["output_shape"]
 def output_shape(model: Layer, input_shape: Any, *, dtype: str = "float32") -> Any:
     """Return the shape of the output for an input of this shape (batch included), without computing anything.
 
-    The model runs on arrays without values, in test mode. A tree of shapes (tuples of ints) stands for a tree
-    of inputs; an array stands for its own shape and dtype.
+    The model runs on arrays without values, in test mode.
+
+    Args:
+        model: a layer
+        input_shape: the shape of its input, batch included, or a tree of shapes; an array stands for its own
+        dtype: the dtype of the inputs that are given as shapes
 
     Raises: LayerError as the model itself does; TypeError if a function in the model needs values, or if this
             is no shape; ValueError if a size is negative

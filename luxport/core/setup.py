@@ -42,13 +42,19 @@ def setup(
     Both are plain dicts in the order of the model, which is that of `luxport.flatten` too, even after JAX has sorted
     their keys: these know their places.
 
-    The values are drawn in float32 on the host and are the same on every backend; `dtype` converts those that
-    are floating, running statistics to float32 at least. Without `backend` they go to the default one (see
-    `luxport.default_backend`).
+    The values are drawn in float32 on the host and are the same on every backend. Whatever the `dtype`, running
+    statistics are float32 at least.
 
     A key of JAX stands for the seed that its words are (that of ``jax.random.key(0)`` is 0), and the arrays are JAX's
     then. Under `jax.vmap` and `jax.jit`, which show no words, the program calls the host as it runs:
     ``jax.vmap(lambda key: luxport.setup(key, model)[0])(keys)`` is as many models.
+
+    Args:
+        rng: a seed, an `luxport.rng`, or a key of JAX
+        model: a layer
+        backend: where the arrays are; the default backend if None
+        device: on which of its devices
+        dtype: the floating dtype of parameters and states, float32 if None
 
     Raises: TypeError if rng is neither a seed, an `Rng` nor one key; ValueError if `dtype` is not floating or the
             backend cannot hold it

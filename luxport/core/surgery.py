@@ -57,7 +57,12 @@ def modules(layer: Layer) -> Iterator[Layer]:
 
 @says_what_it_takes
 def named_modules(layer: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
-    """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are the parameters'."""
+    """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are the parameters'.
+
+    Args:
+        layer: a layer
+        path: what each path begins with
+    """
     if not isinstance(layer, LayerBase):
         raise TypeError(f"named_modules expects a layer, got {kind_of(layer)}")
     return _named_modules(layer, path)
@@ -82,7 +87,9 @@ def trainables(ps: Parameters, *, path: bool = False) -> list[Any]:
 
     Everything else in the tree (integers, functions) is left out.
 
-    With `path` each comes with its path, ``(("layer_1", "weight"), array)``.
+    Args:
+        ps: parameters
+        path: whether each array comes with its path: ``(("layer_1", "weight"), array)``
 
     Source: Optimisers.jl ``trainables``
 

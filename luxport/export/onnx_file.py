@@ -26,9 +26,11 @@ __all__ = ["InputSpec", "to_onnx"]
 @built_in_own_words
 @dataclass(frozen=True)
 class InputSpec:
-    """An input of an exported model: its sizes, a name such as "N" for one that is free, and its dtype.
+    """An input of an exported model: its shape and its dtype.
 
-    Without a dtype it is that of the parameters.
+    Args:
+        shape: its sizes; a name such as ``"N"`` for one that is free
+        dtype: its dtype by name; that of the parameters if None
 
     >>> InputSpec(("N", 12), "int32")
     InputSpec(shape=('N', 12), dtype='int32')
@@ -66,6 +68,10 @@ def to_onnx(
     from call to call starts anew from `st` in each.
 
     Args:
+        path: the file, which is written anew; None for none
+        model: a layer
+        ps: its parameters
+        st: its states
         inputs: the model's input as a shape, whose sizes are ints or names of free ones (``("N", 1, 28, 28)``), as an
             `InputSpec`, which has a dtype too, or as an example array, whose sizes are all fixed; or a tuple or dict of
             these, as the model takes

@@ -35,9 +35,8 @@ class _AlongAxes(RandomLayer):
 class Dropout(_AlongAxes):
     """Zero each entry with probability p and scale the others by ``1 / (1 - p)``, in training.
 
-    The same state draws the same mask, bit for bit, on every backend; each call in training returns the state with
-    its counter one higher.
-    ``Dropout(0)`` is a `NoOpLayer`.
+    The same state draws the same mask, bit for bit, on every backend; each call in training returns the state with its
+    counter one higher. ``Dropout(0)`` is a `NoOpLayer`.
 
     Args:
         p: the probability, from 0 to 1

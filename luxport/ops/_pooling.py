@@ -197,8 +197,7 @@ def lp_pool(
 ) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` at each place of the window, without absolute values.
 
-    x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0
-    the gradient is that of the sum itself.
+    x is 0 outside. An odd p makes NaN of a negative sum. Where the sum is 0 the gradient is that of the sum itself.
 
     Args:
         window: the sizes of the window: an int for all spatial axes, or one each

@@ -71,8 +71,8 @@ def _expect_vector(weight: Array, u: Array, *, axis: int, **options: Any) -> Non
 def spectral_norm(weight: Array, u: Array, *, axis: int, iterations: int) -> tuple[Array, Array]:
     """Divide a weight by an estimate of its largest singular value; return it and the left singular vector's estimate.
 
-    The weight is read as a matrix W. Each iteration makes u a unit vector along W Wᵀu;
-    the singular value is then ``norm(Wᵀu)``. To differentiation u is a constant. A weight of zeros stays.
+    The weight is read as a matrix W. Each iteration makes u a unit vector along W Wᵀu; the singular value is then
+    ``norm(Wᵀu)``. To differentiation u is a constant. A weight of zeros stays.
 
     Args:
         axis: the axis of the matrix's rows

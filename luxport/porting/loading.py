@@ -51,19 +51,27 @@ def load_model(
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Read a model of Flux or Lux that was saved whole: ``model, ps, st``, on the default backend or the one named.
 
-    `name` chooses among several models in the file, as ``"agent.policy"`` where they are inside other things. A
-    function that the file has only by name becomes a `Hole`, which says so when it is called; `functions` fills holes,
-    by the Julia name or the path in the model.
+    A function that the file has only by name becomes a `Hole`, which says so when it is called; `functions` fills
+    holes.
 
     A model of Lux takes the parameters and states that the file has beside it (``JLD2.@save path model ps st``), or
     that are with it in a ``TrainState`` or a ``StatefulLuxLayer``. A layer in it that is none of Lux's, or that
     ``@compact`` made, is a `Hole` too: `functions` fills it with a function, or with a layer that takes the parameters.
 
-    Some layers compute otherwise in later versions of Flux: `flux` names the version that wrote the file, ``"0.6"``,
-    where the file does not say (`luxport inspect` shows what it says). Such a layer warns, if it matters.
+    Some layers compute otherwise in later versions of Flux. `luxport inspect` shows which version the file says; where
+    it does not, `flux` does. Such a layer warns, if it matters.
 
     A model that is alone inside something else is loaded with a warning that says which it is, as is one beside which
     something else has layers. Layers that share their arrays in the file are tied (`luxport.tie`).
+
+    Args:
+        path: a file of BSON.jl or JLD2
+        name: which model, if there are several; dotted where it is inside something else, such as ``"agent.policy"``
+        functions: what fills each `Hole`, by a function's name in Julia or the path in the model
+        flux: the version of Flux that wrote the file, such as ``"0.6"``, where the file does not say
+        backend: where the arrays are; the default backend if None
+        device: on which of its devices
+        dtype: the floating dtype of the arrays, that of the file if None
 
     Raises: FileFormatError if the file cannot be read, or holds no model: parameters alone are for
             `load_parameters`; ValueError if `flux` is no version

@@ -75,16 +75,24 @@ def load_parameters(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the parameters and states of a model: ``ps, st``, on the default backend or the one named.
 
-    The file may hold `Flux.state`, a whole Flux model, Lux's ``ps`` and ``st`` (NamedTuples or a ComponentVector),
-    the list of `Flux.params` or a flat vector as `Flux.destructure` makes it. What it holds is fitted by path, by
-    order, or by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimizer,
-    say) is left alone; `name` chooses the entry if more than one fits. States that the file has not are initial.
-    The state of a Flux `Conv` or `ConvTranspose` in a layer here that does not flip its kernel is turned round.
+    The file may hold `Flux.state`, a whole Flux model, Lux's ``ps`` and ``st`` (NamedTuples or a ComponentVector), the
+    list of `Flux.params` or a flat vector as `Flux.destructure` makes it. What it holds is fitted by path, by order, or
+    by the flat layout, and every size is checked. Whatever else is in the file (the state of an optimizer, say) is left
+    alone. States that are not in the file are initial. The state of a Flux `Conv` or `ConvTranspose` in a layer here
+    that does not flip its kernel is turned round.
 
     Where the file has its model, too, activations that differ from those of `model` are told in a warning.
 
-    A BatchNorm of Flux 0.6 kept a standard deviation, which becomes a variance: `flux` names the version that wrote
-    the file, ``"0.6"``, where the file does not say. It warns then.
+    A BatchNorm of Flux 0.6 kept a standard deviation, which becomes a variance, with a warning.
+
+    Args:
+        path: a file of BSON.jl or JLD2
+        model: the layer whose parameters they are
+        name: which entry of the file, if several fit; dotted where it is inside something else
+        flux: the version of Flux that wrote the file, such as ``"0.6"``, where the file does not say
+        backend: where the arrays are; the default backend if None
+        device: on which of its devices
+        dtype: the floating dtype of the arrays, that of the file if None
 
     Raises: FileFormatError if the file cannot be read, or says of each entry what did not fit; ValueError if `flux`
             is no version

@@ -31,7 +31,7 @@ def load_train_state(
         path: a file of JLD2 or BSON that has one
         name: which, if there are several; may be dotted
         functions: what fills holes in the model, as for `luxport.porting.load_model`
-        backend: where the arrays shall be; the default backend if None
+        backend: where the arrays are; the default backend if None
         device: on which of its devices
         dtype: the floating dtype of the arrays, that of the file if None
 

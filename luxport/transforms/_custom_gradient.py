@@ -73,7 +73,7 @@ class CustomGradient:
         self.forward: Callable[..., Any] = forward
         self.backward: Callable[..., Any] = backward
 
-    # Python's defaults, written out because PyTorch wants constants of a program to define both themselves.
+    # Python's defaults, written out: PyTorch takes an object as a constant only if its own class defines both.
     def __eq__(self, other: object) -> bool:
         return self is other
 

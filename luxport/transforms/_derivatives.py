@@ -22,6 +22,10 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
     `jacobian` would differentiate every output with respect to every sample's input. It may be differentiated
     itself.
 
+    Args:
+        f: a function of trees of arrays
+        argnums: the position of the argument
+
     Shapes: argument (N, *in), output (N, *out) -> (N, prod(out), prod(in))
     Raises: ValueError if argument and output do not have batches of one size; TypeError if the argument is no
             floating array
@@ -69,6 +73,10 @@ def batched_jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., A
 @says_what_it_takes
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return the function of the second derivatives of a scalar f with respect to one argument.
+
+    Args:
+        f: a function of trees of arrays that returns a real scalar
+        argnums: the position of the argument
 
     Shapes: argument (*a) -> (*a, *a), for every pair of its leaves
     Raises: TypeError as `grad` does

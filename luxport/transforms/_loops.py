@@ -26,13 +26,19 @@ def scan(
     """Carry a value along the first axis of xs: ``carry, y = f(carry, x)`` for each slice x in turn.
 
     Returns the last carry and the slices y stacked along a new first axis. `init`, `xs` and what f returns are
-    trees; the carry keeps its structure, shapes and dtypes. Without `xs` (None), `length` says how many steps
-    there are, and x is None. With `reverse` the steps go from the last slice to the first; y of a slice stays at
-    its place.
+    trees; the carry keeps its structure, shapes and dtypes. Without `xs`, `length` says how many steps there are, and
+    x is None.
 
-    JAX compiles f once for all steps, and so does TensorFlow inside `tf.function`, where the length need not be
-    known; elsewhere this is a loop in Python. (Outside `jit`, JAX compiles anew for each f that is a new function.
-    Forward-mode gradients of TensorFlow take the loop in Python alone.)
+    JAX compiles f once for all steps, and so does TensorFlow inside `tf.function`, where the length need not be known;
+    elsewhere, and for forward-mode gradients of TensorFlow, this is a loop in Python. (Outside `jit`, JAX compiles anew
+    for each f that is a new function.)
+
+    Args:
+        f: a function ``(carry, x) -> (carry, y)``
+        init: the carry before the first step
+        xs: a tree of arrays with one first size; None if f takes no slices
+        length: how many steps there are, where `xs` does not say
+        reverse: whether the steps go from the last slice to the first; y of a slice stays at its place
 
     Shapes: xs (T, ...) -> carry like init, ys (T, ...)
     Raises: ValueError if the first axes of xs differ from each other or from `length`, or if there is neither;

@@ -38,12 +38,17 @@ def value_and_grad(
 ) -> Callable[..., Any]:
     """Return a function that returns ``f``'s value and its gradient with respect to the argument(s) at `argnums`.
 
-    f returns a scalar, or with `has_aux` a pair of a scalar and anything else. The gradient is a tree like the
-    argument, zero where f does not depend on it. Of a complex array it is ``df/dre + i df/dim``, the direction in which
-    f grows, so that descent goes against it on every framework (`vjp` follows: it multiplies by the conjugate of a
-    derivative). Gradients nest: f may use gradients itself. What f returns
-    carries no graph, unless an argument takes part in a gradient of PyTorch's own; PyTorch tensors that f does
-    not take as arguments are constants to that one.
+    With `has_aux` the value is the pair that f returns. The gradient is a tree like the argument, zero where f does
+    not depend on it. Of a complex array it is ``df/dre + i df/dim``, the direction in which f grows, so that descent
+    goes against it on every framework (`vjp` follows: it multiplies by the conjugate of a derivative).
+
+    Gradients nest: f may use gradients itself. What f returns carries no graph, unless an argument takes part in a
+    gradient of PyTorch's own; to that one, PyTorch tensors that f does not take as arguments are constants.
+
+    Args:
+        f: a function of trees of arrays that returns a real scalar
+        argnums: the position of the argument, or a tuple of positions
+        has_aux: whether f returns a pair, of which only the first is differentiated
 
     Raises: TypeError if f's value is no real scalar, or an argument has leaves that are no floating arrays; on
             NumPy, which differentiates nothing
@@ -77,7 +82,13 @@ def value_and_grad(
 
 @says_what_it_takes
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
-    """Return the gradient function of f; with `has_aux` it returns ``(gradient, aux)``. See `value_and_grad`."""
+    """Return the gradient function of f: `value_and_grad` without the value; with `has_aux`, ``(gradient, aux)``.
+
+    Args:
+        f: a function of trees of arrays that returns a real scalar
+        argnums: the position of the argument, or a tuple of positions
+        has_aux: whether f returns a pair, of which only the first is differentiated
+    """
     expect_function("grad", f)
     expect_places("grad", argnums, several=True)
     with_value = value_and_grad(f, argnums, has_aux=has_aux)
@@ -124,6 +135,10 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 @says_what_it_takes
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     """Return the Jacobian function of f with respect to one argument.
+
+    Args:
+        f: a function of trees of arrays
+        argnums: the position of the argument
 
     Shapes: output (*a), argument (*b) -> (*a, *b), for every pair of their leaves (the output's tree outside)
     Raises: TypeError if the argument has leaves that are no floating arrays
@@ -271,7 +286,7 @@ def _first_array(value: Any) -> Any:
 
 
 def cut(argument: Any) -> Any:
-    """Cut a vector of parameters at once where its gradient is asked for: that of each slice is as long as it is."""
+    """Cut a vector of parameters in one step where its gradient is asked for: a slice's gradient is as long as all."""
     return argument.cut() if isinstance(argument, tree.VectorTree) else argument
 
 

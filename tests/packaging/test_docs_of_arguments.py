@@ -2,13 +2,17 @@
 
 import inspect
 import re
+import runpy
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from luxport import initializers, layers, losses, ops, optimizers, schedules
+
+NAMES = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "names.py"))
 
 SHARED = (
     (
@@ -80,6 +84,23 @@ def test_each_option_of_an_operation_is_documented() -> None:
     operations = {name: op for name in ops.__all__ if inspect.isfunction(op := getattr(ops, name))}
     names = {name: [entry for entry, _ in documented(op)] for name, op in operations.items()}
     assert {name: found for name, found in names.items() if found != options(operations[name])} == {}
+
+
+def test_each_option_of_every_other_function_is_documented() -> None:
+    # What takes no options says in its first line what it takes; entries may go on in lines further in.
+    def may_be_left_out(value: Any) -> bool:
+        parameters = inspect.signature(value).parameters.values()
+        return any(p.default is not p.empty or p.kind is p.KEYWORD_ONLY for p in parameters)
+
+    areas = {name: module for _, module, names in NAMES["public_names"]() for name in names if module is not ops}
+    functions = {
+        name: value
+        for name, module in areas.items()
+        if inspect.isroutine(value := getattr(module, name)) and may_be_left_out(value)
+    }
+    names = {name: [entry for entry, _ in documented(value) if entry] for name, value in functions.items()}
+    assert len(functions) > 40
+    assert {name: found for name, found in names.items() if found != arguments(functions[name])} == {}
 
 
 @pytest.mark.parametrize(("module", "shared"), SHARED, ids=lambda value: getattr(value, "__name__", ""))

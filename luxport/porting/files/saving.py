@@ -47,12 +47,17 @@ def save(
     Arrays are named by their dotted paths, ``ps.layer_1.weight`` and ``st.layer_2.running_mean``, so that any reader
     of safetensors finds them; numbers, `Static` entries, None, the order of names, and whether a sequence was a list
     or a tuple, are kept as JSON beside them. An array that is in several places (the same object) is in the file
-    once, under the first; the metadata's ``aliases`` name the others. With `model` its one-line description goes into
-    the file, for who reads it later. `optimizer` takes the state that `optimizers.setup` made: with it a run goes on
-    from the file as if it had not stopped, on any backend.
+    once, under the first; the metadata's ``aliases`` name the others.
 
     The file is there whole or not at all: it is written under another name in the same folder and then renamed, and
-    one that was there before stays until then. What a killed process left behind the next `save` there removes.
+    one that was there before stays until then. The next `save` there removes what a killed process left behind.
+
+    Args:
+        path: the file, which is written anew
+        ps: parameters
+        st: states; None for none
+        model: a layer whose one-line description goes into the file, for who reads it later
+        optimizer: the state that `optimizers.setup` made, with which training goes on as if it had not stopped
 
     Raises: TypeError for an entry that cannot be kept, by its path; ValueError for two of one dotted path; OSError
 
@@ -121,17 +126,23 @@ def load(
 ) -> Any:
     """Read what `save` wrote: ``ps, st``, on the default backend or the one named.
 
-    `dtype` converts floating arrays. With `model` every name and size is held against it; what a model's state has
-    not from the beginning (a carry, say) may be there or not. Of a file without states they are empty, or with
-    `model` initial. An array that was in several places is one array again.
-
-    With `optimizer` the optimizer's state is the third of what is returned; it keeps its dtypes. Rules and schedules
-    are luxport's by their names, those of your own by the `classes` that you hand over.
+    With `model` every name and size is checked; what a model's state does not have from the beginning (a carry, say)
+    may be there or not. If the file has no states, they are empty, or with `model` initial. An array that was in
+    several places is one array again. The optimizer's state keeps its dtypes.
 
     Models that Julia saved are for `luxport.porting.load_model`.
 
+    Args:
+        path: the file
+        model: the layer against which names and sizes are checked; None for no check
+        optimizer: whether the optimizer's state is returned as well: ``ps, st, opt_state``
+        classes: classes of your own rules and schedules, which the optimizer's state has
+        backend: where the arrays are; the default backend if None
+        device: on which of its devices
+        dtype: the floating dtype of parameters and states; that of the file if None
+
     Raises: FileFormatError if this is no such file; ValueError that names every entry that does not fit the model,
-            or if the backend cannot hold a dtype, or for an optimizer's state that the file has not;
+            or if the backend cannot hold a dtype, or for an optimizer's state that is not in the file;
             ModuleNotFoundError for a dtype that needs ml_dtypes, where that is not installed
 
     >>> import luxport, os, tempfile

@@ -34,13 +34,20 @@ def save_flux_state(
 
     There, with a model built of the layers of these names, ``Flux.loadmodel!(model, JLD2.load(path, "model_state"))``
     puts them in. The structure is that of `Flux.state` in Flux 0.16: axes are Julia's, names are Flux's, and settings
-    that are no arrays (stride, epsilon) go along. A layer that Flux has not, but that has no parameters either, stands
-    as a function does there; a container of your own stands as a struct whose fields are its layers. Kernels keep
-    their meaning: `CrossCor` is Flux's, and where Flux only convolves (in groups, or transposed) a kernel that is not
-    flipped here is written flipped. A bias of a recurrent cell's hidden state is added to that of its input; bfloat16
-    is written as Float32.
+    that are no arrays (stride, epsilon) go along. A layer that Flux does not have is written as a function, if it has
+    no parameters; a container of your own is written as a struct whose fields are its layers. Kernels keep their
+    meaning: `CrossCor` is Flux's, and where Flux only convolves (in groups, or transposed) a kernel that is not flipped
+    here is written flipped. A bias of a recurrent cell's hidden state is added to that of its input; bfloat16 is
+    written as Float32.
 
     The file is there whole or not at all, as with `luxport.save`. `load_parameters` reads it back.
+
+    Args:
+        path: the file, which is written anew
+        model: a layer
+        ps: its parameters
+        st: its states
+        name: the name of the entry, by which Julia asks for it
 
     Shapes: an array (dn, ..., d1) here is of size (d1, ..., dn) in Julia
     Raises: TypeError if this is no layer, or for a dtype that Julia has not; ValueError that names every entry that

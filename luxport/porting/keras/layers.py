@@ -46,6 +46,12 @@ def to_keras(model: Layer, ps: Parameters, st: States, *, name: str | None = Non
     values. A program that loads such a model imports this function first: ``from luxport import to_keras``. Functions
     and layers of one's own are registered by ``keras.saving.register_keras_serializable``, as for Keras's layers.
 
+    Args:
+        model: a layer
+        ps: its parameters
+        st: its states
+        name: the name of the layer in Keras; None for one that Keras makes
+
     Raises: TypeError if this is no layer; ModuleNotFoundError without Keras; ValueError, when called, if the state
             takes another structure (a carry that comes with the first call, say)
     """
@@ -78,14 +84,20 @@ def from_keras(
     Inputs and outputs are as Keras has them: images with the channels last are turned by a layer of the chain before
     the first that wants them in front, and turned back where that matters, so that a Flatten sees them as in Keras.
     Recurrent layers with ``return_state`` return (y, carry). The state is for testing, as Keras calls a model unless
-    told otherwise (see `train_mode`); `rng` draws what only luxport has, the keys of dropout. Arrays go to the
-    default backend or the one named, floating ones in `dtype`.
+    told otherwise (see `train_mode`).
 
     In training, running variances are updated with the unbiased variance of the batch, Keras's with the biased one;
     ``trainable``, regularizers and constraints are left out.
 
+    Args:
+        layer: a layer or a model of Keras
+        rng: a seed, or an `luxport.rng`, for what only luxport has: the keys of dropout
+        backend: where the arrays are; the default backend if None
+        device: on which of its devices
+        dtype: the floating dtype of the arrays; their own if None
+
     Raises: TypeError if this is no layer of Keras; ValueError, with its name and path, for one that has no
-            counterpart: another class, an option that luxport has not, no weights yet
+            counterpart: another class, an option that luxport does not have, no weights yet
     """
     if not any(kind.__module__ == "keras.src.layers.layer" for kind in type(layer).__mro__):
         raise TypeError(f"from_keras expects a layer or model of Keras, got {type(layer).__name__}")

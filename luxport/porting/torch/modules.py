@@ -42,6 +42,13 @@ def to_torch(model: Layer, ps: Parameters, st: States, *, device: str | None = N
 
     Gradients do not flow from one call to the next: states are detached when they are kept.
 
+    Args:
+        model: a layer
+        ps: its parameters
+        st: its states
+        device: on which of PyTorch's devices
+        dtype: the floating dtype of the copies; their own if None
+
     Raises: TypeError if this is no layer; ValueError if PyTorch cannot hold a dtype or has no such device;
             BackendNotFoundError without PyTorch
     """
@@ -70,11 +77,18 @@ def from_torch(
     `inputs` say, one tensor or a tuple of them; without these it is refused, but for its assertions, which are left
     out. Recurrent modules return (y, carry) as PyTorch's return (y, h), the carry as luxport's layers have it;
     MultiheadAttention returns the output alone; within a graph both return what PyTorch's do. Each layer is in
-    training or not as its module is; `rng` draws what only luxport has, the keys of dropout. Arrays go to the
-    default backend or the one named, floating ones in `dtype`.
+    training or not as its module is.
+
+    Args:
+        module: a `torch.nn.Module`
+        inputs: a tensor, or a tuple of them, as the module takes them; None where no decision hangs on values
+        rng: a seed, or an `luxport.rng`, for what only luxport has: the keys of dropout
+        backend: where the arrays are; the default backend if None
+        device: on which of its devices
+        dtype: the floating dtype of the arrays; their own if None
 
     Raises: TypeError if this is no `torch.nn.Module`; ValueError, with its path, for a module that has no
-            counterpart: an option that luxport has not, hooks, a function that it has not, with its line
+            counterpart: an option that luxport does not have, hooks, an unknown function, with its line
     """
     if not any(kind.__module__ == "torch.nn.modules.module" for kind in type(module).__mro__):
         raise TypeError(f"from_torch expects a torch.nn.Module, got {type(module).__name__}")
