@@ -59,7 +59,8 @@ class _Tracking(Layer):
         training = st["training"]
         mean, var = (st["running_mean"], st["running_var"]) if self.track_stats else (None, None)
         if (training or mean is None) and None not in sizes and math.prod(sizes) in (0, 1):
-            raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}")
+            cure = ": DataLoader(partial=False) leaves out a last batch of one sample" if x.shape[0] == 1 else ""
+            raise LayerError(f"expects more than one value per {unit} in training, got {shape_text(x)}{cure}")
         y, mean, var = normalize(
             *(x, scale, bias, mean, var), training=bool(training), momentum=self.momentum, epsilon=self.epsilon
         )

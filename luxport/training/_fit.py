@@ -93,7 +93,7 @@ def fit(
             whole arrays (other data begin the epoch again); callbacks find the earlier logs in ``Progress.history``
         nonfinite: as `train_step` takes it
         jit: compile, as `train_step` does
-        accumulate: as `train_step` takes it
+        accumulate: into how many parts a batch is cut, as `train_step` takes it; a smaller batch into fewer
         show: what writes a line about each epoch; None for none. In a terminal `print` has a bar of the steps below,
             if rich is installed
 
@@ -123,7 +123,7 @@ def fit(
         raise TypeError(
             f'fit expects metrics as functions by name, such as {{"accuracy": accuracy}}, got {shown(metrics)}'
         )
-    history, number = place.history, place.steps
+    history, number, largest = place.history, place.steps, 1
     with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
         for epoch in range(place.epochs + 1, epochs + 1):
             if schedules and schedule_each == "epoch":
@@ -134,10 +134,11 @@ def fit(
                 number += 1
                 if schedules and schedule_each == "step":
                     state = _follow(schedules, number, state)
-                loss, stats, state = train_step(
-                    objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=accumulate
-                )
-                means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, _samples(batch))
+                samples = _samples(batch)
+                largest = max(largest, samples)
+                parts = -(-samples * accumulate // largest) if accumulate > 1 else accumulate
+                loss, stats, state = train_step(objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=parts)
+                means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, samples)
                 steps += 1
                 advance()
                 if interrupted.is_set() and waiting:

@@ -48,9 +48,9 @@ def compute_gradients(
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
         data: what the objective takes, such as a pair of arrays
         state: the parameters, states and model
-        accumulate: into how many parts the data are cut along their first axes, the last of which may be smaller;
-            gradient and loss are the means over all samples of theirs, which are means themselves, and what is computed
-            on the way takes the memory of one part
+        accumulate: into how many parts the data are cut along their first axes, some of which may have a sample
+            less; gradient and loss are the means over all samples of what are means themselves, and what is computed on
+            the way takes the memory of one part
 
     Raises: ValueError if the data cannot be cut; TypeError for a loss that is no real scalar
 
@@ -344,14 +344,13 @@ def _gradients(
         grads, loss, stats, st = of_batch(st, data)
         return st, (grads, loss), stats
 
-    parts, rest, share = _cut(data, accumulate)
-    st, totals, gathered = run_steps(of_part, st, parts)
-    means = tree.map(lambda x: x / len(parts), totals)
-    stats = _mean_statistics(gathered)
-    if rest is not None:
-        st, last, last_stats = of_part(st, rest)
-        means = tree.map(lambda mean, x: mean + (x - mean) * share, means, last)
-        stats = _mean_statistics([stats, last_stats], share)
+    larger, smaller, share = _cut(data, accumulate)
+    st, totals, gathered = run_steps(of_part, st, larger)
+    means, stats = tree.map(lambda x: x / len(larger), totals), _mean_statistics(gathered)
+    if smaller:
+        st, totals, gathered = run_steps(of_part, st, smaller)
+        means = tree.map(lambda mean, x: mean + (x / len(smaller) - mean) * share, means, totals)
+        stats = _mean_statistics([stats, _mean_statistics(gathered)], share)
     grads, loss = means
     return grads, loss, stats, st
 
@@ -380,16 +379,16 @@ def _of_batch(
     return grads, loss, stats, st
 
 
-def _cut(data: Any, count: int) -> tuple[list[Any], Any, float]:
-    """Return parts of one size, what is left for a smaller one or None, and the share of the samples it has."""
+def _cut(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
+    """Return parts of one size, those that have a sample less, and the share of all samples that is theirs."""
     size = first_size("train_step with accumulate", data)
-    if not size:
-        return [data], None, 0.0
-    length = -(-size // count)
-    whole = size // length
-    rest = size - whole * length
-    parts = [tree.map(lambda leaf, i=i: leaf[i * length : (i + 1) * length, ...], data) for i in range(whole)]
-    return parts, tree.map(lambda leaf: leaf[size - rest :, ...], data) if rest else None, rest / size
+    count = max(min(count, size), 1)
+    length, more = divmod(size, count)
+    ends = [0]
+    for i in range(count):
+        ends.append(ends[-1] + length + (i < more))
+    parts = [tree.map(lambda leaf, i=i: leaf[ends[i] : ends[i + 1], ...], data) for i in range(count)]
+    return (parts[:more], parts[more:], (count - more) * length / size) if more else (parts, [], 0.0)
 
 
 def _mean_statistics(gathered: Sequence[Any], share: float | None = None) -> Any:

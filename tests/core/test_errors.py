@@ -36,7 +36,8 @@ CASES = {
     "one value per channel": (
         lambda x, ps, st: (x[:1], ps, st),
         lp.LayerError,
-        "BatchNorm at layer_2 expects more than one value per channel in training, got (1, 4)",
+        "BatchNorm at layer_2 expects more than one value per channel in training, got (1, 4): "
+        "DataLoader(partial=False) leaves out a last batch of one sample",
     ),
     "float dtype": (
         lambda x, ps, st: (lp.to(x, dtype="float16"), ps, st),

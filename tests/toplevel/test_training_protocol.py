@@ -96,7 +96,7 @@ def test_parts_and_several_steps_of_a_call(differentiating):
 
 @pytest.mark.parametrize("count", [3, 5, 9])
 @pytest.mark.parametrize("size", [8, 1])
-def test_parts_of_which_the_last_is_smaller(differentiating, count, size):
+def test_parts_of_two_sizes(differentiating, count, size):
     """The gradient and the statistics of the whole, whatever the number of samples is."""
     x, y = (values[:size, ...] for values in data(differentiating))
 
@@ -405,6 +405,14 @@ def test_callbacks_of_a_training_that_is_interrupted_and_resumed(tmp_path):
         resumed, again, kept = run(folder, left, resume=True)
         assert told + resumed == whole and kept == best
         assert [logs["val_falling"] for logs in again] == [logs["val_falling"] for logs in history]
+
+
+def test_a_smaller_batch_is_accumulated_in_fewer_parts():
+    """Its parts are as large as those of the others: BatchNorm refuses parts of one sample."""
+    model = lp.Chain(lp.BatchNorm(3), lp.Dense(3, 1))
+    state = start("torch", model)
+    _, history = training.fit(LOSS, state, (ALL[:18], ALL[:18, :1]), batch_size=8, accumulate=4, jit=False, show=None)
+    assert np.isfinite(history[0]["loss"])
 
 
 def test_logs_for_tensorboard(monkeypatch):
