@@ -24,7 +24,7 @@ def compare_all(contenders: Sequence[Callable[[], object]], seconds: float = 4.0
     """Return for each function the microseconds of processor time a call, of as many measurements side by side.
 
     Each function does its work to the end before it returns. A measurement is a few calls in a row, and every second
-    round goes backwards.
+    round goes backward.
     """
     for f in (*contenders, *contenders):
         f()

@@ -3,7 +3,7 @@ A neural ODE
 ============
 
 Learnt here: a solver is a loop over a model, `luxport.scan` compiles the loop once where the framework can, and
-gradients go through all of it. The right-hand side of an ODE is learnt from a damped spiral.
+gradients go through all of it. The right-hand side of an ODE is learned from a damped spiral.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> None:
     found = luxport.to_numpy(solve(model, state.ps, state.st, luxport.asarray(path[0]), len(path)))
     print(f"loss {loss:.2e}, error of the whole path {np.abs(found - path).mean():.4f}")
     plt.plot(*path[:, 0].T, label="the spiral")
-    plt.plot(*found[:, 0].T, "--", label="solved with the learnt field")
+    plt.plot(*found[:, 0].T, "--", label="solved with the learned field")
     plt.legend()
     plt.show()
 

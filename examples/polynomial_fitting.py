@@ -40,7 +40,7 @@ def train(steps: int = 250) -> tuple[float, training.TrainState]:
 
 
 def main() -> None:
-    """Train, and draw what was learnt."""
+    """Train, and draw what was learned."""
     import matplotlib.pyplot as plt
 
     loss, state = train()

@@ -21,7 +21,7 @@ def f16(values: tree.Tree) -> tree.Tree:
 
     Integers, booleans and complex numbers (of which there are none in half precision) stay as they are, and so,
     without a copy, does what has the dtype already. Running statistics of a state are float32 at least, as they would
-    stand still in half precision. An array in several places is one array afterwards, too. Gradients flow through.
+    stand still in half precision. An array in several places is one array afterward, too. Gradients flow through.
 
     Source: Lux.jl ``f16``
 
@@ -74,7 +74,7 @@ def _convert(caller: str, values: tree.Tree, floating: str, complex_: str | None
 
 
 def convert_once(convert: Callable[[tuple[str, ...], Any], Array], dtype: str | None) -> Callable[..., Array]:
-    """Let an array that is in several places of a tree be one array afterwards, too, of one dtype."""
+    """Let an array that is in several places of a tree be one array afterward, too, of one dtype."""
     # The arrays are kept beside their ids: one that a mapping makes on demand would be freed and its id used again.
     converted: dict[tuple[int, str | None], tuple[Any, Any]] = {}
 

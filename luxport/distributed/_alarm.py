@@ -24,9 +24,9 @@ _QUICK = 0.1
 
 @dataclass
 class Alarm:
-    """Words in a store that all processes reach. The first that gives up finds out who did not wait with it.
+    """Keys in a store that all processes reach. The first process that gives up finds out who did not wait with it.
 
-    Each by itself would name those, too, that have not given up so far.
+    If each process looked by itself, it would also name those that have not given up yet.
 
     Args:
         world: the place of this process
@@ -58,7 +58,7 @@ class Alarm:
         return self._seen
 
     def _look(self) -> None:
-        with suppress(*self.failures):  # of which what this process waits for will tell
+        with suppress(*self.failures):  # what this process waits for will fail, too, and say so
             self._seen = self.there(f"{self.prefix}/alarm")
 
     def missing(self) -> list[int]:
@@ -85,7 +85,7 @@ class Alarm:
 
 
 def silent_ranks(world: World, hear: Callable[[int, float], object], seconds: float) -> list[int]:
-    """Return the ranks of which nothing is heard in time; after the first of them the others are asked more briefly.
+    """Return the ranks that do not answer in time; after the first of them the others are given less time.
 
     Args:
         world: the place of this process
@@ -103,7 +103,7 @@ def silent_ranks(world: World, hear: Callable[[int, float], object], seconds: fl
 
 
 def by_a_store(ask: Callable[[], list[int]], failures: tuple[type[Exception], ...], seconds: float) -> list[int]:
-    """Return what is found out by a store, and rank 0, which has it, where that does not answer.
+    """Return the ranks that are found by asking a store, or rank 0, where the store is, if it does not answer.
 
     A thread asks, as in `Alarm`.
     """

@@ -59,7 +59,7 @@ def arrivals(
                     if part and len(said) < length:
                         continue
                     forget(one)
-                    # In a time that tells nothing of how much of it is right.
+                    # Compared in constant time, which does not tell how much of it is right.
                     if len(said) == length and hmac.compare_digest(said[: len(token)], token):
                         yield one, said[len(token) :]
                     else:

@@ -69,7 +69,7 @@ class SyncBatchNorm(BatchNorm):
 def mean_over_workers(x: Array) -> Array:
     """Return the mean of every process's array, in each; its cotangents are averaged likewise.
 
-    That is its gradient where each process differentiates its own loss, and the gradients are averaged afterwards.
+    That is its gradient where each process differentiates its own loss, and the gradients are averaged afterward.
     """
     return custom_vjp(_mean, forward=lambda x: (_mean(x), ()), backward=lambda kept, cotangent: (_mean(cotangent),))(x)
 

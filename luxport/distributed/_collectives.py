@@ -203,7 +203,7 @@ def _all_texts(caller: str, session: Session, text: str) -> list[str]:
     lengths = attempt(caller, session, lambda: session.engine.gather(len(own).to_bytes(8, "big")))
     longest = max([int.from_bytes(length, "big") for length in lengths])
     rows = attempt(caller, session, lambda: session.engine.gather(own.ljust(longest, b"\0")))
-    # Who ends by what it reads here may have the store that others are still reading from.
+    # A process that ends because of what it reads here may have the store, and others still read from it.
     _begin_comparing(caller, session, "read")()
     return [row.rstrip(b"\0").decode() for row in rows]
 

@@ -161,20 +161,20 @@ class DataParallel:
             try:
                 return attempt("train_step", session, lambda: program(data, state), session.engine.late_failures)
             finally:
-                look.settle()  # an error of this process alone may come of that it does something else
+                look.settle()  # if this process alone fails, the reason may be that it does something else
 
         return step
 
 
 class _Look:
-    """Whether all processes do the same, which is asked for while gradients are computed, if no array moves so long."""
+    """The question whether all processes do the same, asked while gradients are computed, if no array moves then."""
 
     def __init__(self) -> None:
         self.waits = True
         self._settle: Callable[[], None] | None = None
 
     def begin(self, settle: Callable[[], None]) -> None:
-        """Have begun to ask."""
+        """Note that the question was sent; `settle` waits for its answer."""
         self._settle = settle
         if self.waits:
             self.settle()
@@ -198,7 +198,7 @@ def _of_engine(
     jit: bool,
     donate: bool,
 ) -> Callable[..., Any]:
-    """Let the engine move what compiled or eager gradients have become, or eager ones while they become it."""
+    """Let the engine average gradients after the backward pass, or, eager, while it goes on."""
     world, engine = session.world, session.engine
     overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
     if overlap is not None:

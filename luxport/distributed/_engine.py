@@ -292,7 +292,7 @@ def total_workers() -> int:
 
 @says_what_it_takes
 def shutdown() -> None:
-    """Leave the other processes; afterwards another engine may be started. Without an engine it does nothing."""
+    """Leave the other processes; afterward another engine may be started. Without an engine it does nothing."""
     global _session
     session, _session = _session, None
     if session is not None:

@@ -103,7 +103,7 @@ def _answer(host: str, meeting: int, world: World, port: int, deadline: float, o
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Listen at the address by which others reach this host; at all where its name does not tell that."""
+    """Listen at the address by which others reach this host; at all its addresses where its name tells none."""
     try:
         family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError:
@@ -116,7 +116,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno != errno.EADDRNOTAVAIL:
             raise
-        # Somebody else's address leads here.
+        # The address is not of this host, but connections to it arrive here.
         return socket.create_server(("", port), family=family, backlog=socket.SOMAXCONN)
 
 

@@ -78,7 +78,7 @@ class Ties:
 
     def _tie(self, deadline: float) -> None:
         """Connect to the one above, and take the connections of those below."""
-        # At a process's end an engine may wait for the others, who are to hear before that it has left.
+        # When a process ends, an engine may wait for the others: they must have heard by then that it has left.
         atexit.register(self.cut)
         rank = self._world.rank
         below = [one for one in (2 * rank + 1, 2 * rank + 2) if one < self._world.size]

@@ -1,4 +1,4 @@
-"""What each worker computes by streams of its own, and what becomes the same in all of them."""
+"""What each worker computes from random streams of its own, and what becomes the same in all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["of_own_stream", "together"]
 def of_own_stream(
     gradients: Callable[..., Any], rank: Any, program: Any, ps: Any, st: Any, scale: Any, data: Any, **options: Any
 ) -> tuple[Any, Array, Any, Any]:
-    """Compute gradients with the streams of one rank; the states that come back have the keys of before."""
+    """Compute gradients with the random streams of one rank; the states that come back have the keys of before."""
     grads, loss, stats, new = gradients(program, ps, _fold(st, rank), scale, data, **options)
     return grads, loss, stats, _with_keys_of(new, st)
 

@@ -23,7 +23,7 @@ _rows: ContextVar[Mapping[int, Row] | None] = ContextVar("luxport_rows", default
 
 @contextmanager
 def known_rows(rows: Mapping[int, Row]) -> Iterator[None]:
-    """Tell, by the ids of rows, which stacks they were cut from: all rows of one in order are that stack again."""
+    """Let `call_alike` know, by the ids of rows, which stack each was cut from: all its rows in order are the stack."""
     token = _rows.set(rows)
     try:
         yield
@@ -32,8 +32,8 @@ def known_rows(rows: Mapping[int, Row]) -> Iterator[None]:
 
 
 def runs_of(layers: Mapping[str, Layer]) -> list[tuple[Layer, list[str]]]:
-    """List layers with the names of all that follow and are equal."""
-    # Written out, for PyTorch's compiler, which groups by few kinds of keys.
+    """Group equal layers that follow each other: each layer once, with the names of its run."""
+    # Written out: PyTorch's compiler cannot follow `groupby` with keys such as these.
     runs: list[tuple[Layer, list[str]]] = []
     for name, layer in layers.items():
         if runs and runs[-1][0] == layer:

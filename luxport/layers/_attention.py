@@ -29,7 +29,7 @@ class MultiHeadAttention(ContainerLayer):
 
     The input is x (queries, keys and values alike), ``(q, kv)``, ``(q, k, v)``, ``(q, k, v, mask)`` or
     ``(q, k, v, mask, bias)``, where mask and bias may be None. A key is seen where the mask is true. A query that
-    sees none gets what the last `Dense` makes of 0.
+    sees no key gets what the last `Dense` makes of zeros.
 
     Args:
         in_dims: the size of the last axes of q, k and v: an int for all of them or a tuple of three
@@ -124,7 +124,7 @@ class MultiHeadAttention(ContainerLayer):
 
 
 def _hide(key: Array, value: Array, mask: Array) -> tuple[Array, Array]:
-    """Put zeros where no query looks: NaN hidden by the mask would spread in the gradients of the projections."""
+    """Put zeros in keys that no query sees: a hidden NaN would spread in the gradients of the projections."""
     xp = namespace(key, mask)
     seen = xp.expand_dims(seen_keys(xp, mask), axis=-1)
     cleared = xp.where(seen, key, xp.zeros_like(key))

@@ -221,7 +221,7 @@ class CompactLayer(WrapperLayer):
         return self.layers
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # Under a decorated function's name pickle would find the layer, which it is then restored as.
+        # Where a decorated function's name leads to this very layer, pickle needs only the name.
         where = self.function.__module__, self.function.__qualname__
         return (_find, where) if _find(*where) is self else super().__reduce_ex__(protocol)
 

@@ -112,8 +112,8 @@ class InstanceNorm(_Tracking):
     """Normalize each channel of each sample over its positions, then scale, shift and activate.
 
     ``y = activation((x - mean) / sqrt(var + epsilon) * scale + bias)``, as `BatchNorm`, but with a mean and a variance
-    for each sample. Where running ones are tracked, they follow the means of the samples' and are used in testing; else
-    testing is as training.
+    for each sample. Where running statistics are tracked, they follow the means over the samples and are used in
+    testing; else testing is as training.
 
     Args:
         channels: how many channels x has

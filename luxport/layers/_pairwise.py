@@ -121,7 +121,7 @@ def _build(
     named: Mapping[str, Any],
     name: str | None,
 ) -> None:
-    """Set the fields; not an `__init__` to inherit, which type checkers would take the one of a dataclass for."""
+    """Set the fields. (Type checkers would take an inherited `__init__` for that of a dataclass.)"""
     kind = type(layer).__name__
     found = read_layers(kind, layers, named, reserved=("name", "layers", "connection"), name=name)
     if not found:

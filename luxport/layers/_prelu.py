@@ -65,6 +65,6 @@ class PReLU(Layer):
         elif self.shape != 1:
             check_axis(x, 1, self.shape, "(N, {}, ...)")
             weight = xp.reshape(weight, (-1, *[1] * (len(x.shape) - 2)))
-        # An infinity above 0 times the weight would make NaN of the weight's gradient, in which it has no part.
+        # The weight's gradient sees only what is below 0: an infinity above, times 0, would make it NaN.
         below = xp.where(x > 0, xp.zeros_like(x), x)
         return xp.where(x > 0, x, times(xp, below, weight)), st

@@ -1,4 +1,4 @@
-"""What layers share that draw in training: their state, and that they are nothing where they would change nothing."""
+"""What layers that draw in training share: their state, and that with a strength of 0 they are a `NoOpLayer`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class RandomLayer(Layer):
     """A layer that draws in training. Its first option says how much it changes: with 0 a `NoOpLayer` is built."""
 
     def __new__(cls, /, *args: Any, **options: Any) -> Any:
-        """Return a `NoOpLayer` if nothing is ever changed; `__init__` refuses wrong options of it, too."""
+        """Return a `NoOpLayer` if nothing is ever changed; wrong options are refused all the same."""
         layer: Any = super().__new__(cls)
         strength = args[0] if args else options.get(fields(cls)[0].name)
         if not isinstance(strength, Real) or strength != 0:
             return layer
-        layer.__init__(*args, **options)  # Python asks it itself only where the class is that of what is returned
+        layer.__init__(*args, **options)  # Python calls it itself only where an instance of this class is returned
         return NoOpLayer()
 
     def __getnewargs__(self) -> tuple[Any, ...]:

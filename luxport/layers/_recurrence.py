@@ -41,7 +41,7 @@ class Recurrence(WrapperLayer):
         cell: a `RecurrentCell`, such as `LSTMCell`
         return_sequence: whether all outputs are returned, in one array, and not the last one alone
         return_state: whether the last carry is returned too: (y, carry)
-        reverse: whether time runs backwards; each output stays at its place
+        reverse: whether time runs backward; each output stays at its place
         time_major: whether time is the first axis of x and the batch the second, and not the other way round
         masked: whether the input has a mask, lengths or a flag for each step: (x, mask)
 
@@ -150,7 +150,7 @@ class StatefulRecurrentCell(WrapperLayer):
         if self.batch_size is None:
             return {"cell": cell, "carry": None}
         x = np.zeros((self.batch_size, getattr(self.cell, "in_dims", 1)), np.float32)
-        # Of the parameters only the shapes matter: the carry is not trained.
+        # Only the shapes of the parameters matter here: the carry is not trained.
         return {"cell": cell, "carry": self.cell.initial_carry(x, self.cell.initial_parameters(Rng(0)), cell)}
 
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Any, States]:
@@ -173,14 +173,14 @@ def _check_batch(x: Array, carry: Any) -> None:
 
 
 class BidirectionalRNN(ContainerLayer):
-    """Two cells run over a sequence, one forwards and one backwards in time, and their outputs joined.
+    """Two cells run over a sequence, one forward and one backward in time, and their outputs joined.
 
     ``y[t] = merge(forward(x[0], …, x[t]), backward(x[T - 1], …, x[t]))``: both return a sequence in the order of
     the input.
 
     Args:
-        cell: the `RecurrentCell` that runs forwards, such as `LSTMCell`
-        backward_cell: the one that runs backwards; None for one like the first, with initial values of its own
+        cell: the `RecurrentCell` that runs forward, such as `LSTMCell`
+        backward_cell: the one that runs backward; None for one like the first, with initial values of its own
         merge_mode: "concat" on the last axis, "sum", "mul", "ave", a function of both outputs, or None for a pair
         return_sequence: whether all outputs are returned, in one array, and not the last one alone
         return_state: whether the last carry is returned too: (y, carry)
@@ -230,7 +230,7 @@ class BidirectionalRNN(ContainerLayer):
         }
         backward = Recurrence(cell if backward_cell is None else backward_cell, reverse=True, **options)
         object.__setattr__(self, "forward_rnn", Recurrence(cell, **options))
-        # Lux has a chain here, between whose reversals the cell runs forwards: the path of its parameters is ours.
+        # Lux has a chain here, between whose reversals the cell runs forward: the path of its parameters is ours.
         object.__setattr__(self, "backward_rnn", NamedLayers({"rnn": backward}))
         object.__setattr__(self, "merge_mode", merge_mode)
 

@@ -24,7 +24,7 @@ _RANK = {"bilinear": 2, "trilinear": 3}
 class Upsample(Layer):
     """More elements along the spatial axes: repeated ("nearest"), or interpolated ("linear", "bilinear", "trilinear").
 
-    Either `scale` or `size` says how many. "nearest" makes any number m of n elements: element i is the one at
+    Either `scale` or `size` says how many. "nearest" makes m elements of n: element i is the one at
     ``floor(i n / m)``. By default the corner elements keep their values, as in every model of Flux and Lux. In
     PyTorch, JAX and Keras they do not: there elements are cells that are cut up evenly.
 

@@ -281,9 +281,9 @@ def join_heads(xp: Any, x: Array) -> Array:
 def without_hidden(
     xp: Any, query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None
 ) -> tuple[Array, Array, Array]:
-    """Put zeros where nothing is looked at, or looks: what a mask, or a bias of -inf, hides may hold NaN.
+    """Put zeros in keys and values that no query sees, and in queries that see none: what is hidden may hold NaN.
 
-    A product with 0 would keep it, in a result or in a gradient.
+    A mask hides, and so does a bias of -inf. A product with 0 would keep a NaN, in a result or in a gradient.
 
     Shapes: query, key, value (..., heads, length, features)
     """

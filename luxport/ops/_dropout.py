@@ -91,7 +91,7 @@ def keep_mask(key: Array, counter: Array, *, shape: tuple[int, ...], p: float) -
     Raises: ValueError unless 0 <= p <= 1
     """
     bits = random_bits(key, counter, shape=shape)
-    # 2^32 of 2^32 words are below the threshold at p = 1: one more than an int32 can be compared to.
+    # At p = 1 the threshold is above every word, and one more than an int32 can be compared to.
     return bits >= round(p * 2**32) - 2**31 if p < 1 - 2**-33 else bits != bits
 
 

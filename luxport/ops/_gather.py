@@ -180,7 +180,7 @@ reduce_segments = segment_reduce
 
 
 def _expect_segments(src: Array, segments: Array, *, op: str, size: int) -> None:
-    """Expect arrays that fit: which numbers segments have, whoever calls has seen, and looking costs as much again."""
+    """Expect arrays that fit. The caller has checked the numbers of the segments; to look again would cost as much."""
     if len(segments.shape) != 1 or not src.shape or not same_shape(segments.shape, tuple(src.shape)[:1]):
         raise LayerError(f"expects src (m, ...) and segments (m), got {shape_text(src)} and {shape_text(segments)}")
     expect_integers(segments, "segments")
@@ -203,7 +203,7 @@ def _expect_numbers_of_segments(src: Array, segments: Array, *, op: str, size: i
     early=False,
 )
 def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) -> Array:
-    """Reduce the slices of each segment as `segment_reduce` does, which has seen to it that numbers are in range.
+    """Reduce the slices of each segment as `segment_reduce` does, which has checked that they are in range.
 
     Args:
         op: "sum", "prod", "max" or "min"
@@ -218,7 +218,7 @@ def reduce_known_segments(src: Array, segments: Array, *, op: str, size: int) ->
     here = numbers[:, None] == segments[None, :]
     here = xp.reshape(here, (size, -1, *[1] * (len(src.shape) - 1)))
     neutral = xp.full_like(src, empty_segment(xp, src, op))
-    # Every slice stands in every segment: short to say and exact, and why backends have their own.
+    # Every slice is compared with every segment: short and exact, but slow, so that backends have their own.
     slices = xp.where(here, src[None, ...], neutral[None, ...])
     if op in ("sum", "prod"):
         slices = single_or_double(xp, slices)

@@ -36,7 +36,7 @@ def _of_channels(x: str) -> str:
 
 
 def _expect_channels(x: Array, axis: int, **parameters: Array | None) -> None:
-    """Expect parameters of each channel's: definitions ask, where one of another shape or dtype would pass."""
+    """Expect one parameter for each channel: definitions check, since another shape would broadcast unseen."""
     size = x.shape[axis]
     for name, parameter in parameters.items():
         if parameter is None:
@@ -55,7 +55,7 @@ def _expect_pair(
     running_var: Array | None = None,
     **options: Any,
 ) -> None:
-    """Expect both running statistics or neither: definitions ask too, where one alone would pass."""
+    """Expect both running statistics or neither: definitions check, since one alone would pass unseen."""
     if (running_mean is None) != (running_var is None):
         raise LayerTypeError("expects running_mean and running_var, or neither, got one of them")
 
@@ -252,7 +252,7 @@ def layer_norm(
 def rms_norm(
     x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float | None = None
 ) -> Array:
-    """``x / sqrt(mean(x²) + epsilon) * scale``, the mean taken over these axes.
+    """Return ``x / sqrt(mean(x²) + epsilon) * scale``, the mean taken over these axes.
 
     Args:
         axes: the axes to take the mean over

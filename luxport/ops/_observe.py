@@ -17,7 +17,7 @@ Observer = Callable[[Array], None]
 def observe(x: Array, *, forward: Observer | None = None, backward: Observer | None = None) -> Array:
     """Return x, having shown it to one function, and in a backward pass its gradient to another.
 
-    In a compiled program neither is called. What they raise leaves the pass. On JAX an array with a `backward` has
+    In a compiled program neither is called. What they raise ends the pass. On JAX an array with a `backward` has
     reverse-mode derivatives only.
 
     Args:

@@ -66,7 +66,7 @@ def rnn_sweep(
 
     Args:
         activation: the function in the cell's formula
-        reverse: whether time runs backwards; each output stays at its place
+        reverse: whether time runs backward; each output stays at its place
 
     Shapes: x (T, N, in), weight_ih (in, out), weight_hh (out, out), biases (out,) or None, hidden (N, out),
             mask (T, N) bool or None -> (T, N, out), (N, out)
@@ -98,7 +98,7 @@ def lstm_sweep(
     """Run an LSTM over time: return all outputs, the last hidden state and the last memory.
 
     Args:
-        reverse: whether time runs backwards; each output stays at its place
+        reverse: whether time runs backward; each output stays at its place
 
     Shapes: x (T, N, in), weight_ih (in, 4 out), weight_hh (out, 4 out), biases (4 out,) or None,
             hidden and memory (N, out), mask (T, N) bool or None -> (T, N, out), (N, out), (N, out)
@@ -133,7 +133,7 @@ def gru_sweep(
     """Run a GRU over time: return all outputs and the last hidden state.
 
     Args:
-        reverse: whether time runs backwards; each output stays at its place
+        reverse: whether time runs backward; each output stays at its place
 
     Shapes: x (T, N, in), weight_ih (in, 3 out), weight_hh (out, 3 out), biases (3 out,) or None, hidden (N, out),
             mask (T, N) bool or None -> (T, N, out), (N, out)
@@ -162,7 +162,7 @@ def gru_v3_sweep(
     """Run a GRU with its reset gate before the product over time: return all outputs and the last hidden state.
 
     Args:
-        reverse: whether time runs backwards; each output stays at its place
+        reverse: whether time runs backward; each output stays at its place
 
     Shapes: x (T, N, in), weight_ih (in, 3 out), weight_hh (out, 3 out) with its last third unused, weight_hn
             (out, out), bias (3 out,) or None, hidden (N, out), mask (T, N) bool or None -> (T, N, out), (N, out)
@@ -224,7 +224,7 @@ def gru_v3_step(projected: Array, hidden: Array, weight_hh: Array, weight_hn: Ar
 
 def split_gates(values: Array, gates: int) -> tuple[Array, ...]:
     """Split the last axis into equal parts."""
-    # One operation, not a slice a gate: the gradient of each slice is as large as the whole.
+    # One operation, not one slice for each gate: the gradient of each slice is as large as the whole.
     leading = [-1 if size is None else size for size in values.shape[:-1]]
     xp = namespace(values)
     return xp.unstack(xp.reshape(values, (*leading, gates, values.shape[-1] // gates)), axis=-2)

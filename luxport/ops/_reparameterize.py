@@ -25,7 +25,7 @@ def _expect_sizes(direction: Array, size: Array) -> None:
             f"expects a size of as many axes as the direction {shape_text(direction)}, each as long or 1, "
             f"got {shape_text(size)}"
         )
-    if None in tuple(size.shape):  # of an axis that may be of 1 nobody can tell whether the norm is along it
+    if None in tuple(size.shape):  # an axis that may have one element may be one that the norm is along, or not
         raise LayerError(
             f"expects a size whose axes are known where a program is compiled, got {shape_text(size)}: "
             "tell the compiler more"
@@ -34,7 +34,7 @@ def _expect_sizes(direction: Array, size: Array) -> None:
 
 @operation(takes="direction floating, size floating", check=_expect_sizes)
 def weight_norm(direction: Array, size: Array) -> Array:
-    """``size direction / norm(direction)``, with a norm along all axes along which there is but one size.
+    """Return ``size direction / norm(direction)``, with a norm along all axes along which there is but one size.
 
     A direction of zeros gives zeros.
 

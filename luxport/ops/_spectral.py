@@ -337,8 +337,7 @@ def melscale_filterbanks(
 ) -> Array:
     """Return triangles over the frequencies 0 to ``sample_rate / 2``, with peaks of 1 evenly spaced in mels.
 
-    ``mel = 2595 log10(1 + f / 700)``. A spectrogram's mels are
-    ``spectrogram @ filterbanks.T``.
+    ``mel = 2595 log10(1 + f / 700)``. A spectrogram's mels are ``spectrogram @ filterbanks.T``.
 
     Args:
         n_freqs: how many frequencies there are

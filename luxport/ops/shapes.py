@@ -23,8 +23,8 @@ __all__ = [
 def sizes_of(x: Array) -> tuple[Any, ...]:
     """Return the sizes of x to compute with: ints, or where only the running program knows one, a scalar array.
 
-    What is made of these, slices and shapes included, is right for every size; Python may branch on those alone
-    that are ints.
+    What is made of these, slices and shapes included, is right for every size. Python may branch only on those that are
+    ints.
 
     >>> import numpy as np
     >>> sizes_of(np.ones((2, 3)))
@@ -95,7 +95,7 @@ def spreads_over(shape: Any, other: Any) -> bool:
 
 @operation
 def running_sizes(x: Array) -> tuple[Any, ...]:
-    """Return the sizes of x, as scalar arrays where they are unknown: a backend has a version that has such."""
+    """Return the sizes of x, as scalar arrays where they are unknown; a backend that has such sizes overrides this."""
     return tuple(x.shape)
 
 

@@ -118,7 +118,7 @@ class AdamW(Clocked, Batched):
         return next_powers(self.beta, clock)
 
     def apply_at(self, clock: Powers, state: Moments, x: Array, dx: Array) -> tuple[Moments, Array]:
-        """Step as `Adam`, and towards 0."""
+        """Step as `Adam`, and toward 0."""
         m, v, step = adam_step(dx, *state, powers=clock, eta=self.eta, beta=self.beta, epsilon=self.epsilon)
         return (m, v), step + self._decay(x) * x
 

@@ -78,7 +78,7 @@ def update(state: tree.Tree, ps: tree.Tree, grads: tree.Tree, *more: tree.Tree) 
 
     A None among the gradients, for an array or a whole subtree, leaves parameters and state as they are; so does
     whatever stands where ps has no floating array. A parameter that is tied to others takes one step, by the sum of
-    their gradients, and stands in all their places afterwards. Gradients of integers or booleans are taken as numbers.
+    their gradients, and stands in all their places afterward. Gradients of integers or booleans are taken as numbers.
 
     Args:
         state: what `setup` returned

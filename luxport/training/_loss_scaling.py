@@ -20,7 +20,7 @@ __all__ = ["DynamicLossScale", "all_finite", "select"]
 class DynamicLossScale:
     """A factor for the loss that is as large as float16 allows, found while training, by pure functions.
 
-    The loss is multiplied before it is differentiated and the gradients divided afterwards. Gradients that overflow
+    The loss is multiplied before it is differentiated and the gradients divided afterward. Gradients that overflow
     make no step, and the factor smaller; after `interval` steps in a row without, it grows. bfloat16 has the range of
     float32 and needs none.
 

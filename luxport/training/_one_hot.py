@@ -221,7 +221,7 @@ def _of_array(data: Array, known: list[Any], default: int | None, dtype: str, po
     xp = backend.xp
     if not is_floating(data):
         data = as_indices(xp, data)
-    # Compared one by one, so that nothing is made anew on a device; no integer is a number between two.
+    # Compared one by one, so that no array of labels is made on a device; no integer equals a label between integers.
     nowhere = data != data
     hot = xp.stack([data == label if is_floating(data) or label == int(label) else nowhere for label in known], axis=-1)
     there = xp.any(hot, axis=-1)

@@ -55,7 +55,7 @@ class TrainState(_Fields):
     ``opt_state``, ``step`` (how many steps were taken), ``skipped`` (how many were not, for a loss or gradient that was
     not finite) and ``scale`` (the state of a `DynamicLossScale`, or None); ``model`` is beside them.
 
-    `train_step` takes a state over, as a donated buffer of JAX: its arrays are gone afterwards, and using it raises one
+    `train_step` takes a state over, as a donated buffer of JAX: its arrays are gone afterward, and using it raises one
     line that says so.
 
     >>> import luxport

@@ -107,7 +107,7 @@ def train_step(
     Args:
         objective: ``objective(model, ps, st, data) -> (loss, st, stats)``, such as ``luxport.losses.MSELoss()``
         data: what the objective takes, such as a pair of arrays
-        state: the state, which is taken over: its memory is used again, and it is of no use afterwards
+        state: the state, which is taken over: its memory is used again, and it is of no use afterward
         jit: compile; False runs the framework's operations one by one
         donate: whether the state is taken over; False keeps it
         accumulate: into how many parts the data are cut, see `compute_gradients`

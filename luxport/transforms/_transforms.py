@@ -165,7 +165,7 @@ def jit(f: F, *, donate: int | tuple[int, ...] = ()) -> F:
     Args:
         f: the function
         donate: the positions of arguments of which the program may use the memory again, so that they are of no use
-            afterwards. JAX does so; on other backends nothing happens
+            afterward. JAX does so; on other backends nothing happens
 
     Raises: what f raises when it is compiled; TypeError if arrays of two backends meet
 

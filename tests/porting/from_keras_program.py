@@ -250,7 +250,7 @@ def masked():
 
 
 def other_cells():
-    """Recurrent layers with other functions in the gates, backwards, and on images."""
+    """Recurrent layers with other functions in the gates, backward, and on images."""
     k: Any = import_module("keras.layers")
     series = values(2, 7, 4)
     gates = {"activation": "elu", "recurrent_activation": "hard_sigmoid"}

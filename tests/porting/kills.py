@@ -63,7 +63,7 @@ def kill_one(work: Callable[[], object], seconds: float) -> None:
 
 
 def run(count: int, seed: int = 0) -> Counter[str]:
-    """Kill so many, and count what was found afterwards."""
+    """Kill so many, and count what was found afterward."""
     found: Counter[str] = Counter()
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as place:
@@ -111,7 +111,7 @@ def restored(folder: Path) -> int:
 
 
 def run_checkpoints(count: int, seed: int = 0) -> Counter[str]:
-    """Kill so many that write checkpoints, and count what was found afterwards."""
+    """Kill so many that write checkpoints, and count what was found afterward."""
     found: Counter[str] = Counter()
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as place:

@@ -54,7 +54,7 @@ NUMBERS = {
     "b * a^n": 147,
     "a^n + b": 52,
     "a ÷ n^2": 1,
-    "-a ÷ n": -3,  # the sign first, then towards zero
+    "-a ÷ n": -3,  # the sign first, then toward zero
     "-(a ÷ n)": -3,
     "a ÷ -n": -3,
     "-a % b": -1,

@@ -16,7 +16,7 @@ Step = Callable[..., tuple[Any, Any]]
 def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any, Any]:
     """Loop as `jax.lax.scan` does, over rows whose number is a symbol of `jax.export`.
 
-    The gradient is a loop as well, backwards through the carries that the first one keeps.
+    The gradient is a loop as well, backward through the carries that the first one keeps.
     """
     first = jax.tree.map(lambda x: x[0, ...], xs)
     step, constants = jax.closure_convert(step, init, first)

@@ -14,7 +14,7 @@ from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
 from luxport.tree.static import Static
-from luxport_tf.ops.layout import cancelling
+from luxport_tf.ops.layout import cancel_moves
 from luxport_tf.shortcuts import has_effects, relying
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
@@ -35,7 +35,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable)
-            with cancelling(tape):
+            with cancel_moves(tape):
                 result = f(*replaced, **kwargs)
         found = _gradient(tape, result[0] if has_aux else result, variables)
         gradients = tree.unflatten(tree.structure(wrt), iter(found))

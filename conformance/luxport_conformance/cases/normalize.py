@@ -47,7 +47,7 @@ _, TRAINING = _initial(RELU_FIVE)
 
 
 def _slopes_both_ways(x: Any, direction: Any, ps: Any, st: Any) -> Any:
-    """The gradient of the sum of the outputs' squares, and the slope along a direction, taken forwards."""
+    """The gradient of the sum of the outputs' squares, and the slope along a direction, taken forward."""
 
     def squares(x: Any) -> Any:
         y, _ = RELU_FIVE(x, ps, st)

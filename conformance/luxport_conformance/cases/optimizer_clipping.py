@@ -60,7 +60,7 @@ def _norms_of_extremes(x: Any) -> Any:
 
 
 def _together(rule: Any) -> Callable[..., Any]:
-    """Two updates; in the first one parameter has no gradient, and is in a group of its own afterwards."""
+    """Two updates; in the first one parameter has no gradient, and is in a group of its own afterward."""
 
     def program(ps: Any, grads: Any) -> Any:
         state, once = optimizers.update(optimizers.setup(rule, ps), ps, {**grads, "a": None})

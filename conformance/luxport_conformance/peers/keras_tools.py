@@ -29,7 +29,7 @@ def activation_of(layer: Any) -> str:
 
 
 def stateless(built: Any, weights: Sequence[Any], held: Sequence[Any], x: Any, *others: Any, **options: Any) -> Any:
-    """Call a layer with these weights in the dtype of x; return its outputs, and its other variables afterwards.
+    """Call a layer with these weights in the dtype of x; return its outputs, and its other variables afterward.
 
     Keras computes in what a layer was made with, float32: half types are asked mixed, as it advises, and by a call,
     as `stateless_call` casts no weights.

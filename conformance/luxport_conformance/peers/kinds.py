@@ -34,7 +34,7 @@ KINDS: Mapping[str, str] = {
     "gelu by tanh": "gelu is its approximation by tanh unless told otherwise, luxport's gelu is told by name",
     "gelu by another sigmoid": "fast gelu is x sigmoid(1.702 x), luxport's gelu_sigmoid is gelu_tanh in other words",
     "constants of few digits": "the formula's constants have five or six digits, luxport's all that the dtype has",
-    "epsilon hat": "Adam's epsilon is added before the bias of the moments is corrected, luxport's afterwards",
+    "epsilon hat": "Adam's epsilon is added before the bias of the moments is corrected, luxport's afterward",
     "clipped probabilities": "probabilities are clipped by epsilon, luxport adds epsilon to them",
     "epsilon of the dtype": "luxport adds the dtype's own epsilon to probabilities: float32's answer is not float64's",
     "probabilities made to add up": "probabilities are divided by their sum first, and so is the gradient",

@@ -132,7 +132,7 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
 
         return _moved(run, x)
 
-    return Counterpart(call, "cuts by a rule of its own: cut afterwards", ("channels last",))
+    return Counterpart(call, "cuts by a rule of its own: cut afterward", ("channels last",))
 
 
 def _max_pool(layer: Any, x: Any, st: Any) -> Counterpart:

@@ -93,7 +93,7 @@ def _conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
             y = y.narrow(axis, low, y.shape[axis] - low - high)
         return y
 
-    return Counterpart(cut, "cuts both sides alike: cut afterwards")
+    return Counterpart(cut, "cuts both sides alike: cut afterward")
 
 
 def _max_pool(layer: Any, x: Any, st: Any) -> Counterpart:

@@ -34,7 +34,7 @@ def activation_of(layer: Any) -> Callable[[Any], Any]:
 def called(built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: {}, layer: Any = None) -> Counterpart:
     """Call a module with parameters by PyTorch's names, those that are not None, and then luxport's layer's activation.
 
-    The module is put out of training; whoever wants it in training puts it there afterwards.
+    The module is put out of training; whoever wants it in training puts it there afterward.
     """
     import torch
 

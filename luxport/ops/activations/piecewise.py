@@ -77,7 +77,7 @@ def trelu(x: Array, *, theta: float = 1) -> Array:
     xp = namespace(x)
     x = reals_or_integers(xp, x, "trelu")
     if is_integer(x) and isinstance(theta, float) and math.isfinite(theta):
-        theta = math.floor(theta)  # above the one is above the other
+        theta = math.floor(theta)  # an integer is above theta where it is above its floor
     return xp.where(x <= theta, 0, x)
 
 

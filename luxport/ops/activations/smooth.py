@@ -1,8 +1,8 @@
 """Smooth activation functions. Where one is analytic it takes complex numbers too.
 
-Exponentials are of ``-abs(x)``, so that none overflows; it is written with `where`, since the derivative of abs at 0
-is 0, or 1, by the library. Those that subtract what is nearly equal take half types as float32 and round once: what
-is left of two numbers of 8 or 11 bits may be wholly wrong.
+Exponentials are of ``-abs(x)``, so that none overflows; it is written with `where`, since libraries differ on
+the derivative of abs at 0. Those that subtract numbers that are nearly equal take half types as float32 and round once:
+a difference of two numbers of 8 or 11 bits may be wholly wrong.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def _right_half(xp: Any, x: Array) -> Array:
 
 
 def _gate(xp: Any, x: Array, gate: Activation, far: float) -> Array:
-    """Return x times a gate between 0 and 1 that is one of these beyond `far`, so that there it is 0 or x.
+    """Return x times a gate between 0 and 1. Beyond `far` the gate is 0 or 1, and the result 0 or x.
 
     The product itself never sees what is that far: 0 times infinity, and its gradient, would be NaN.
     """

@@ -95,7 +95,7 @@ def bidirectional(layer: Any) -> Step:
     if any(part.stateful or part.return_state for part in parts) or parts[0].go_backwards:
         raise ValueError("stateful=True, return_state=True or go_backwards=True")
     if not parts[1].go_backwards:
-        raise ValueError("a backward_layer that goes forwards")
+        raise ValueError("a backward_layer that goes forward")
     (forward, ps), (backward, others) = (_cell(part.cell) for part in parts)
     both = luxport.BidirectionalRNN(
         forward, backward, merge_mode=layer.merge_mode, return_sequence=parts[0].return_sequences

@@ -122,7 +122,7 @@ HELPERS: Mapping[str, str] = {
     """Return what Flux hands a loss of a batch: the entries of a tuple, or the batch."""
     return batch if isinstance(batch, tuple) else (batch,)''',
     "quotient": '''def quotient(a, b):
-    """Divide whole numbers and round towards zero, as Julia's ÷ does."""
+    """Divide whole numbers and round toward zero, as Julia's ÷ does."""
     whole = abs(a) // abs(b)
     return whole if (a < 0) == (b < 0) else -whole''',
     "remainder": '''def remainder(a, b):

@@ -14,7 +14,7 @@ __all__ = ["NUMBERS", "PIPED", "if_else", "of_numbers", "rounded", "truncated"]
 
 
 def truncated(here: Scope, symbol: str, a: Code, b: Code) -> Code:
-    """``÷`` and ``%``, which round towards zero, as Python's do for numbers that are not negative."""
+    """``÷`` and ``%``, which round toward zero, as Python's do for numbers that are not negative."""
     if _is_positive(a) and _is_positive(b):
         return Code(f"{operand(a)} {'//' if symbol == '÷' else '%'} {operand(b)}", "number", True)
     return here.helper("quotient" if symbol == "÷" else "remainder", [a, b]).of_kind("number")

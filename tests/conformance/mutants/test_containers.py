@@ -12,7 +12,7 @@ MUTANTS: Mutants = {
         edited(luxport.Parallel, "_(self.layers, x, ps, st)", "_(self.layers, (x[0],) * len(x), ps, st)"),
         case("parallel.two_inputs"),
     ),
-    "Parallel deals its inputs out backwards": (
+    "Parallel deals its inputs out backward": (
         edited(
             luxport.Parallel,
             "zip(layers.items(), inputs, strict=True)",

@@ -85,7 +85,7 @@ MUTANTS: Mutants = {
         ),
         case("recurrence.orders_masks_and_directions"),
     ),
-    "reverse runs forwards": (
+    "reverse runs forward": (
         edited(ops.gru_sweep, "reverse=reverse", "reverse=False"),
         case("recurrence.orders_masks_and_directions"),
     ),

@@ -246,7 +246,7 @@ def round(x: Array, /) -> Array:
 
 @folding
 def trunc(x: Array, /) -> Array:
-    """Round towards 0."""
+    """Round toward 0."""
     return multiply(sign(x), floor(abs(x))) if _floating(x) else x
 
 

@@ -15,13 +15,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import record  # type: ignore[import-untyped]
 
-__all__ = ["cancelling", "channels_first", "channels_last", "elementwise"]
+__all__ = ["cancel_moves", "channels_first", "channels_last", "elementwise"]
 
 _tape: ContextVar[Any] = ContextVar("luxport_tf_tape", default=None)
 
 
 @contextmanager
-def cancelling(tape: Any) -> Iterator[None]:
+def cancel_moves(tape: Any) -> Iterator[None]:
     """Let moves cancel in what this tape records."""
     token = _tape.set(tape)
     try:
