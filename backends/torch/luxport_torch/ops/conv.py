@@ -8,11 +8,13 @@ from torch.nn import functional
 from luxport import ops
 from luxport.ops.windows import Pairs, Sizes, transposed_padding
 from luxport_torch.casting import casts
+from luxport_torch.looking import may_look
 
 __all__ = ["conv_nd", "conv_transpose_nd"]
 
 _CONV = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 _TRANSPOSE = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}
+_HAS_KERNELS = torch.backends.mkldnn.is_available()
 _definition = ops.definition_of(ops.conv_nd)
 _transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 
@@ -43,6 +45,8 @@ def conv_nd(
         around = tuple(low for low, _ in padding)
     else:
         x, around = pad_axes(x, padding, 0.0), (0,) * len(stride)
+    if _is_faster_channels_last(x, weight):
+        x = x.to(memory_format=torch.channels_last)
     y = correlate(x, weight, bias, stride, around, dilation, groups)
     return y if dtype is kind else y.to(kind)
 
@@ -101,6 +105,16 @@ def _dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> 
 def sums_in_half(x: torch.Tensor) -> bool:
     """Tell whether the library's gradients would add up in a half type: on the CPU they do, elsewhere in float32."""
     return x.is_cpu and x.is_floating_point() and x.dtype.itemsize < 4
+
+
+def _is_faster_channels_last(x: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Tell whether the library's kernels, those of pooling and norms after this one too, want channels last in memory.
+
+    What comes out lies so as well: a chain of layers converts its input once. A kernel of one place, or a single image,
+    is not worth the conversion; in programs the compiler chooses.
+    """
+    several = x.ndim == 4 and x.shape[0] > 1 and weight.shape[2:].numel() > 1
+    return several and x.dtype is torch.float32 and _HAS_KERNELS and may_look(x)
 
 
 def pad_axes(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:
