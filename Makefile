@@ -30,7 +30,7 @@ help:
 	@echo "make wrong-calls  120,000 wrong calls of layers, operations, losses and rules in child processes: no crash, no raw message"
 	@echo "make huge-sizes   every whole number of layers and operations made huge: one line at once, or a result"
 	@echo "make meshes       every layer on JAX with its batch spread over four devices (LAYERS='Dense Conv --eager' for some)"
-	@echo "make compile-counts  how often torch.compile compiles each layer and loss over 12 sizes: twice at most"
+	@echo "make compile-counts  how often torch.compile compiles each layer, loss and operation over 12 sizes: twice at most"
 	@echo "make halves       sums of thousands in half types, and masks that hide NaN: every operation, layer, loss and rule on every backend"
 	@echo "make integers     every operation, layer and loss with integers and booleans, on every backend, eager and compiled"
 	@echo "make distributed  2 and 4 processes on each engine: operations, training, one that hangs or ends; the example"

@@ -187,8 +187,8 @@ def multigate(x: Array, n: int) -> tuple[Array, ...]:
     >>> multigate(np.arange(6.0), 3)[1]
     array([2., 3.])
     """
-    size, left = divmod(x.shape[-1], n)
-    if left:
+    size = x.shape[-1] // n
+    if x.shape[-1] % n:  # `divmod` takes no symbols
         raise LayerError(f"expects a last axis that {n} divides, got {tuple(x.shape)}")
     return tuple([x[..., i * size : (i + 1) * size] for i in range(n)])
 

@@ -159,13 +159,10 @@ def imrotate(
     expect_floating(x)
     sizes = tuple(x.shape)[2:]
     center = tuple(n // 2 for n in sizes) if rotation_center is None else rotation_center
-    places = _find_sources(sizes, angle, center)
     flat = xp.reshape(x, (_batch(x), x.shape[1], math.prod(sizes)))
     total = xp.zeros_like(flat)
-    for above in itertools.product((0, 1), repeat=2) if method == "bilinear" else (None,):
-        indices, weights = _taps(places, sizes, above)
-        values = xp.take(flat, xp.asarray(indices, dtype=xp.int32, device=array_device(x)), axis=2)
-        weights = xp.asarray(weights, dtype=x.dtype, device=array_device(x))
+    for weights, indices in rotation_taps(x, angle=angle, center=center, bilinear=method == "bilinear"):
+        values = xp.take(flat, indices, axis=2)
         # Not a product alone, which makes NaN of an infinity that is outside.
         total = total + xp.where(weights == 0, xp.zeros_like(values), values * weights)
     return xp.reshape(total, (_batch(x), x.shape[1], *sizes))
@@ -180,27 +177,54 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2 and all([is_finite(n) for n in value])
 
 
-def _find_sources(sizes: tuple[int, ...], angle: float, center: tuple[float, ...]) -> np.ndarray:
-    """Return where each element of the result, in C order, comes from: (2, H * W)."""
+@operation
+def rotation_taps(
+    x: Array, *, angle: float, center: tuple[float, float], bilinear: bool
+) -> tuple[tuple[Array, Array], ...]:
+    """Return what a rotated image is made of: weights (H * W,) and places of elements, int32, four times or once.
+
+    A table that NumPy makes in double precision; a backend that has it, and keeps sizes open, may use `make_taps`.
+    """
+    xp, device = namespace(x), array_device(x)
+    taps = make_taps(np, tuple(x.shape)[2:], angle, center, bilinear)
+    return tuple(
+        [
+            (xp.asarray(weights, dtype=x.dtype, device=device), xp.asarray(indices, dtype=xp.int32, device=device))
+            for weights, indices in taps
+        ]
+    )
+
+
+def make_taps(
+    xp: Any, sizes: tuple[int, ...], angle: float, center: tuple[float, float], bilinear: bool, **where: Any
+) -> list[tuple[Array, Array]]:
+    """Return weights and places of the elements around each of a rotated image, or of the nearest; 0 if outside."""
     sin, cos = math.sin(angle), math.cos(angle)
-    dh, dw = np.indices(sizes).reshape(2, -1) - np.array(center, np.float64)[:, None]
-    places = np.stack([sin * dw + cos * dh + center[0], cos * dw - sin * dh + center[1]])
+    h, w = (xp.arange(n, dtype=xp.float64, **where) for n in sizes)
+    dh, dw = xp.reshape(h - center[0], (-1, 1)), xp.reshape(w - center[1], (1, -1))
+    places = [xp.reshape(place, (-1,)) for place in (sin * dw + cos * dh + center[0], cos * dw - sin * dh + center[1])]
     # The sine of a quarter turn is off by rounding, which must not put a place outside.
-    return np.where(np.abs(places - np.round(places)) < 1e-9, np.round(places), places)
+    places = [xp.where(xp.abs(at - xp.round(at)) < 1e-9, xp.round(at), at) for at in places]
+    if not bilinear:
+        return [_tap(xp, sizes, [xp.floor(at + 0.5) for at in places], [xp.ones_like(at) for at in places])]
+    inside = [xp.astype((at >= 0) & (at <= n - 1), xp.float64) for at, n in zip(places, sizes, strict=True)]
+    below = [xp.floor(at) for at in places]
+    shares = [
+        ((1.0 - (at - low)) * there, (at - low) * there) for at, low, there in zip(places, below, inside, strict=True)
+    ]
+    return [
+        _tap(
+            xp,
+            sizes,
+            [low + step for low, step in zip(below, above, strict=True)],
+            [s[i] for s, i in zip(shares, above, strict=True)],
+        )
+        for above in itertools.product((0, 1), repeat=2)
+    ]
 
 
-def _taps(places: np.ndarray, sizes: tuple[int, ...], above: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return one of the elements around each place, or the nearest, and its weight; both 0 if outside."""
-    last = np.array(sizes)[:, None] - 1
-    if above is None:
-        at = np.floor(places + 0.5).astype(np.int64)
-        shares, inside = np.ones_like(places), (at >= 0) & (at <= last)
-    else:
-        step = np.array(above)[:, None]
-        below = np.floor(places)
-        at = below.astype(np.int64) + step
-        shares = np.where(step == 1, places - below, 1.0 - (places - below))
-        inside = (places >= 0) & (places <= last)
-    weights = shares.prod(axis=0) * inside.all(axis=0)
-    h, w = np.where(weights == 0, 0, at)
-    return h * sizes[1] + w, weights
+def _tap(xp: Any, sizes: tuple[int, ...], at: list[Array], shares: list[Array]) -> tuple[Array, Array]:
+    inside = [(place >= 0) & (place <= n - 1) for place, n in zip(at, sizes, strict=True)]
+    weights = shares[0] * shares[1] * xp.astype(inside[0] & inside[1], xp.float64)
+    indices = at[0] * sizes[1] + at[1]
+    return weights, xp.astype(xp.where(weights == 0, xp.zeros_like(indices), indices), xp.int32)

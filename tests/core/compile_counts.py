@@ -1,8 +1,8 @@
-"""How often `torch.compile` compiles a layer or a loss whose sizes change: ``make compile-counts``.
+"""How often `torch.compile` compiles a layer, a loss or an operation whose sizes change: ``make compile-counts``.
 
 A program is compiled for the first sizes, and once more for all others. Each public layer is called with 12 sizes of
-its batch, and, if it takes images or sequences, with 12 sizes of these; each loss with 12 sizes of its batch. It fails
-where one needs more programs than `MOST` and no reason is known.
+its batch, and, if it takes images or sequences, with 12 sizes of these; each loss with 12 sizes of its batch; each
+operation with 12 sizes of each axis. It fails where one needs more programs than `MOST` and no reason is known.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from compile_counts_of_operations import grown_operations
 from torch._dynamo.testing import CompileCounter
 
 import luxport
@@ -117,7 +118,7 @@ def _calls_of_loss(name: str) -> Iterator[tuple[Any, ...]]:
 
 
 def main(wanted: list[str]) -> int:
-    """Print the counts of all layers and losses, or of those named; return how many need too many programs."""
+    """Print the counts of all layers, losses and operations, or of those named; return 1 if one needs too many."""
     programs = [
         (name, f"{kind} {number}", example.layer, calls_of(example, axes))
         for name, examples in EXAMPLES.items()
@@ -125,9 +126,10 @@ def main(wanted: list[str]) -> int:
         for kind, axes in sizes_that_change(name, example).items()
     ]
     programs += [(name, "batch", loss, calls) for name, loss, calls in losses()]
+    programs += [(grown.name, grown.kind, grown, grown.calls()) for grown in grown_operations()]
     unknown = set(wanted) - {name for name, *_ in programs}
     if unknown:
-        print(f"no layer and no loss: {', '.join(sorted(unknown))}")
+        print(f"no layer, loss or operation: {', '.join(sorted(unknown))}")
         return 1
     failures = 0
     for name, kind, f, calls in programs:
@@ -137,11 +139,11 @@ def main(wanted: list[str]) -> int:
             count = compilations(f, calls)
         except (luxport.LayerError, ValueError, RuntimeError, TypeError) as error:
             failures += 1
-            print(f"{name:24} {kind:8}    not counted: {str(error).splitlines()[0][:90]}", flush=True)
+            print(f"{name:24} {kind:10}    not counted: {str(error).splitlines()[0][:90]}", flush=True)
             continue
         failures += count > MOST and name not in KNOWN
         text = "gave up" if count == GAVE_UP else str(count)
-        print(f"{name:24} {kind:8} {text:>7}", "" if count <= MOST else KNOWN.get(name, "TOO MANY"), flush=True)
+        print(f"{name:24} {kind:10} {text:>7}", "" if count <= MOST else KNOWN.get(name, "TOO MANY"), flush=True)
     print(f"{failures} need more than {MOST} programs without a reason")
     return int(failures > 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from compile_counts import MOST, calls_of, compilations, losses, sizes_that_change
+from compile_counts_of_operations import grown_operations
 
 import luxport as lp
 from luxport_conformance.examples import EXAMPLES
@@ -45,9 +46,15 @@ def test_numbers_of_classes_and_of_bags_stay_symbolic():
     assert 0 < compilations(bags, calls) <= MOST
 
 
-def test_images_that_are_sampled_stay_symbolic():
-    images = ((torch.rand(n, 1, 3 + n, 4), torch.rand(n, 2, 2, 2)) for n in range(2, 5))
-    assert 0 < compilations(lp.ops.grid_sample, images) <= MOST
+def test_images_that_are_sampled_or_rotated_stay_symbolic():
+    images = [(torch.rand(n, 1, 3 + n, 4 + n), torch.rand(n, 2, 2, 2)) for n in range(2, 6)]
+    assert 0 < compilations(lp.ops.grid_sample, iter(images)) <= MOST
+    assert 0 < compilations(lambda x, _: lp.ops.imrotate(x, angle=0.3), iter(images)) <= MOST
+
+
+def test_an_operation_is_compiled_twice():
+    grown = list(grown_operations("multigate"))
+    assert all(0 < compilations(one, one.calls()) <= MOST for one in grown) and grown
 
 
 def test_what_is_written_out_for_each_size_is_counted():

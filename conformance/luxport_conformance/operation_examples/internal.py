@@ -62,6 +62,10 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     ),
     "reliance": (OverrideExample((draw(2, 3),), tells=True),),
     "reshape_samples": (OverrideExample((draw(2, 6),), {"sizes": (3, 2)}),),
+    "rotation_taps": tuple(
+        OverrideExample((draw(1, 1, 5, 4),), {"angle": 0.7, "center": (2, 1.5), "bilinear": bilinear})
+        for bilinear in (True, False)
+    ),
     "running_sizes": (OverrideExample((draw(2, 3),), tells=True), OverrideExample((draw(),), tells=True)),
     "split_vector": (
         OverrideExample((draw(9),), {"sizes": (2, 0, 3, 4)}),

@@ -1,0 +1,19 @@
+"""Rotated images by PyTorch, whose compiler keeps sizes open where no table is made on the host."""
+
+from __future__ import annotations
+
+import torch
+
+from luxport.ops._sampling import make_taps
+from luxport_torch import xp
+
+__all__ = ["rotation_taps"]
+
+
+def rotation_taps(
+    x: torch.Tensor, *, angle: float, center: tuple[float, float], bilinear: bool
+) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """The table by PyTorch's own arithmetic, in double precision as NumPy's."""
+    host = x.device.type == "mps"  # which has no double precision
+    taps = make_taps(xp, tuple(x.shape)[2:], angle, center, bilinear, device="cpu" if host else x.device)
+    return tuple([(weights.to(x.device, x.dtype), indices.to(x.device)) for weights, indices in taps])
