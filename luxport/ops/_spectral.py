@@ -187,6 +187,7 @@ def hann_window(
         device: the device of the result; None for the backend's default
 
     Shapes: -> (length,)
+    Raises: ValueError if the length is below 1
     Source: NNlib ``hann_window``
 
     >>> hann_window(4)
