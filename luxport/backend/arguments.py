@@ -1,11 +1,6 @@
-"""What a function of arrays takes, written in one line, and the error for a call that gives something else.
+"""What a function takes, and the error for a call that gives something else.
 
-``"x (T, N, in), weight (in, 4 out), bias (4 out)?, mask bool (T, N)?"``: names of arrays in their order, with the
-kind of numbers they hold (see `_KINDS`; nothing for any) and their shapes. A name is a size that agrees wherever it
-stands, alone or times a number; ``...`` stands for any number of axes, a question mark after the shape for an array
-that may be absent. ``like x`` asks for the dtype of x; ``or number`` lets a Python number stand for the array. Several
-such lines are alternatives.
-
+Its arrays are told by a line, or several as alternatives (see `luxport.backend.array_patterns`), its options by rules.
 Where nothing is declared, the annotations of the function tell which arguments are arrays, numbers and flags. They
 explain a call that has failed; they refuse none that a kernel takes.
 """
@@ -14,13 +9,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from luxport.backend._dtype_names import dtype_name
-from luxport.backend._registry import backend_of, casts, find_owner
+from luxport.backend._registry import backend_of, find_owner
+from luxport.backend.array_patterns import Takes, find_problem, fit, parse
 from luxport.backend.memory import explain_memory
 from luxport.backend.option_rules import ANNOTATED, Rule, is_int, is_number
 from luxport.backend.undecided import explain_undecided
@@ -33,35 +27,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Check = Callable[..., None]
 """A further test of arrays and options, called as the function is: it raises a LayerError."""
-
-
-@dataclass(frozen=True)
-class _Takes:
-    """One array of a pattern: its name, kind and shape. A size is (factor, name), or (factor, "") for a number."""
-
-    name: str
-    kind: str
-    shape: str
-    optional: bool
-    or_number: bool
-    like: str
-    head: tuple[tuple[int, str], ...]
-    tail: tuple[tuple[int, str], ...]
-    open: bool
-
-    def fits(self, shape: Any, sizes: dict[str, Any]) -> bool:
-        """Compare with a shape, and note the sizes that it tells; a size that is not known yet passes."""
-        rank = len(shape)
-        wanted = len(self.head) + len(self.tail)
-        if rank < wanted or (rank > wanted and not self.open):
-            return False
-        for i, (factor, name) in enumerate(self.head):
-            if not _agrees(factor, name, shape[i], sizes):
-                return False
-        for i, (factor, name) in enumerate(self.tail, start=rank - len(self.tail)):
-            if not _agrees(factor, name, shape[i], sizes):
-                return False
-        return True
 
 
 class Arguments:
@@ -95,9 +60,9 @@ class Arguments:
         return [name for name, p in self.parameters.items() if p.kind is not p.KEYWORD_ONLY]
 
     @functools.cached_property
-    def patterns(self) -> tuple[tuple[_Takes, ...], ...]:
+    def patterns(self) -> tuple[tuple[Takes, ...], ...]:
         """The alternatives of arrays that were declared."""
-        return tuple([_parse(pattern) for pattern in self.takes])
+        return tuple([parse(pattern) for pattern in self.takes])
 
     @functools.cached_property
     def every_rule(self) -> dict[str, Rule]:
@@ -113,7 +78,7 @@ class Arguments:
 
         Raises: LayerError
         """
-        if self.patterns and not any([_fit(pattern, arrays) for pattern in self.patterns]):
+        if self.patterns and not any([fit(pattern, arrays) for pattern in self.patterns]):
             problem = self._problem_of_arrays(dict(zip(self.positional, arrays, strict=False)))
             if problem is not None:
                 raise problem
@@ -186,7 +151,7 @@ class Arguments:
     def _problem_of_arrays(self, named: Mapping[str, Any]) -> LayerError | None:
         found: tuple[int, LayerError] | None = None
         for pattern in self.patterns or (_assume_arrays(self.parameters, self.positional),):
-            problem = _problem_of_pattern(pattern, named)
+            problem = find_problem(pattern, named)
             if problem is None:
                 return None
             # The alternative that gets furthest is the one that was meant.
@@ -246,93 +211,15 @@ def arrays_of(function: Callable[..., Any]) -> tuple[Sequence[str], int]:
     return names, len(names) - len(inner.__defaults__ or ())
 
 
-# Kinds of numbers, by the beginnings of the names of their dtypes.
-_REAL = ("float", "bfloat", "int", "uint")
-_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "": ("numbers or booleans", (*_REAL, "complex", "bool")),
-    "numbers": ("numbers", (*_REAL, "complex")),
-    "real": ("real numbers", _REAL),
-    "inexact": ("floating or complex numbers", ("float", "bfloat", "complex")),
-    "complex": ("complex numbers", ("complex",)),
-    "floating": ("floating numbers", ("float", "bfloat")),
-    "ordered": ("real numbers or booleans", (*_REAL, "bool")),
-    "int": ("integers", ("int", "uint")),
-    "int32": ("int32", ("int32",)),
-    "bool": ("booleans", ("bool",)),
-}
-
-_ARRAY = re.compile(r"\s*(\w+)(?: (like \w+|(?!or number)\w+))?(?: \(([^)]*)\))?(\?)?( or number)?\s*")
-
-
-def _parse(pattern: str) -> tuple[_Takes, ...]:
-    rules = []
-    for part in re.split(r",\s*(?![^(]*\))", pattern):
-        match = _ARRAY.fullmatch(part)
-        assert match is not None, part
-        name, kind, shape, absent, or_number = match.groups()
-        kind = kind or ""
-        like = kind.removeprefix("like ") if kind.startswith("like ") else ""
-        sizes = ["..."] if shape is None else [size for size in re.split(r",\s*", shape) if size]
-        at = sizes.index("...") if "..." in sizes else len(sizes)
-        rules.append(
-            _Takes(
-                *(name, "" if like else kind, "" if shape is None else f"({shape})", absent is not None),
-                or_number=or_number is not None,
-                like=like,
-                head=tuple([_size(size) for size in sizes[:at]]),
-                tail=tuple([_size(size) for size in sizes[at + 1 :]]),
-                open=at < len(sizes),
-            )
-        )
-    return tuple(rules)
-
-
-def _assume_arrays(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[_Takes, ...]:
+def _assume_arrays(parameters: Mapping[str, inspect.Parameter], positional: Sequence[str]) -> tuple[Takes, ...]:
     """Expect arrays of any numbers and shape where an argument is annotated as an array."""
     arrays = [name for name in positional if str(parameters[name].annotation).startswith("Array")]
     optional = [name for name in arrays if "None" in str(parameters[name].annotation)]
-    return _parse(", ".join([f"{name} (...)?" if name in optional else name for name in arrays])) if arrays else ()
+    return parse(", ".join([f"{name} (...)?" if name in optional else name for name in arrays])) if arrays else ()
 
 
 def _assume_rules(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Rule]:
     return {name: ANNOTATED[str(p.annotation)] for name, p in parameters.items() if str(p.annotation) in ANNOTATED}
-
-
-def _size(text: str) -> tuple[int, str]:
-    factor, _, name = text.rpartition(" ")
-    return (int(name), "") if name.isdigit() else (int(factor or 1), name)
-
-
-def _agrees(factor: int, name: str, size: Any, sizes: dict[str, Any]) -> bool:
-    if size is None:
-        return True
-    if not name:
-        return size == factor
-    if name in sizes:
-        return size == factor * sizes[name]
-    if factor != 1:
-        if size % factor:
-            return False
-        size //= factor
-    sizes[name] = size
-    return True
-
-
-def _fit(pattern: tuple[_Takes, ...], arrays: tuple[Any, ...]) -> bool:
-    """Tell whether arrays fit a pattern, as quickly as may be."""
-    sizes: dict[str, Any] = {}
-    for takes, array in zip(pattern, arrays, strict=False):
-        if array is None:
-            if not takes.optional:
-                return False
-            continue
-        if not takes.fits(array.shape, sizes) or (
-            takes.like and array.dtype != arrays[0].dtype and not casts(array, arrays[0])
-        ):
-            return False
-        if takes.kind and not dtype_name(array).startswith(_KINDS[takes.kind][1]):
-            return False
-    return True
 
 
 def _explain_unsigned(error: Exception, given: tuple[Any, ...]) -> LayerError | None:
@@ -361,44 +248,6 @@ def _explain_unknown(error: Exception, given: tuple[Any, ...], options: Mapping[
         return None
     known = " and ".join(map(str, shapes))
     return LayerError(f"expects sizes that are known where a program is compiled, got {known}: tell the compiler more")
-
-
-def _problem_of_pattern(pattern: tuple[_Takes, ...], named: Mapping[str, Any]) -> tuple[int, LayerError] | None:
-    """Return how many arrays fit, and what is wrong with the next."""
-    sizes: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    for i, takes in enumerate(pattern):
-        array = named.get(takes.name)
-        if array is None and (takes.optional or takes.name not in named):
-            continue
-        if takes.or_number and isinstance(array, (bool, int, float)):
-            continue
-        if array is None or find_owner(type(array)) is None:
-            got = "None" if array is None else type(array).__name__
-            return i, LayerTypeError(f"expects an array as {takes.name}, got {got}: make one with luxport.asarray")
-        try:
-            backend_of(named.get(pattern[0].name), array)
-        except LayerError as error:
-            return i, error
-        wanted, names = _KINDS[takes.kind]
-        if not dtype_name(array).startswith(names):
-            return i, LayerTypeError(f"expects {wanted} as {takes.name}, got {dtype_name(array)}")
-        before = dict(sizes)
-        if not takes.fits(array.shape, sizes):
-            known = [
-                f"{name} = {before[name]} as in {sources[name]}"
-                for _, name in (*takes.head, *takes.tail)
-                if name in before
-            ]
-            given = f" with {' and '.join(dict.fromkeys(known))}" if known else ""
-            return i, LayerError(f"expects {takes.name} {takes.shape}{given}, got {shape_text(array)}")
-        sources.update({name: takes.name for name in sizes if name not in before})
-        if takes.like and array.dtype != named[takes.like].dtype and not casts(array, named[takes.like]):
-            want, got = dtype_name(named[takes.like]), dtype_name(array)
-            return i, LayerTypeError(
-                f"expects {takes.name} in {want} as {takes.like}, got {got}: convert one with luxport.to(..., dtype=)"
-            )
-    return None
 
 
 def expect_options(rules: Mapping[str, Rule], options: Mapping[str, Any], x: Any) -> None:

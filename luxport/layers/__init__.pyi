@@ -9,6 +9,7 @@ from ._adaptive_pooling import GlobalMeanPool as GlobalMeanPool
 from ._alternate_precision import AlternatePrecision as AlternatePrecision
 from ._attention import MultiHeadAttention as MultiHeadAttention
 from ._bilinear import Bilinear as Bilinear
+from ._cell_base import RecurrentCell as RecurrentCell
 from ._compact import CompactLayer as CompactLayer
 from ._compact import compact as compact
 from ._compact import non_trainable as non_trainable
@@ -64,7 +65,6 @@ from ._recurrent import GRUv3 as GRUv3
 from ._recurrent_cells import GRUCell as GRUCell
 from ._recurrent_cells import GRUv3Cell as GRUv3Cell
 from ._recurrent_cells import LSTMCell as LSTMCell
-from ._recurrent_cells import RecurrentCell as RecurrentCell
 from ._recurrent_cells import RNNCell as RNNCell
 from ._reparameterize import SpectralNorm as SpectralNorm
 from ._reparameterize import WeightNorm as WeightNorm

@@ -15,7 +15,7 @@ from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.containers import ContainerLayer, WrapperLayer
 from luxport.core.input_checks import check_sizes, shape_of, shape_text
 from luxport.errors import LayerError, LayerIndexError
-from luxport.layers._recurrent_cells import RecurrentCell, outline
+from luxport.layers._cell_base import RecurrentCell, outline
 from luxport.ops._recurrent import zero_masked
 from luxport.ops.indices import value_range
 from luxport.random import Rng

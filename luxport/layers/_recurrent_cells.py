@@ -1,199 +1,24 @@
-"""Recurrent cells, one step in time: `RNNCell`, `LSTMCell`, `GRUCell`, `GRUv3Cell`, and what makes a layer a cell."""
+"""Recurrent cells, one step in time: `RNNCell`, `LSTMCell`, `GRUCell`, `GRUv3Cell`."""
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import KW_ONLY
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
-from luxport import ops, tree
-from luxport.backend import Array, array_device, dtype_name, namespace
-from luxport.backend.dtypes import is_floating, plus
-from luxport.core.abstract_arrays import AbstractArray
+from luxport import ops
+from luxport.backend import Array
 from luxport.core.anatomy import Parameters, States
-from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_text
-from luxport.core.layer import Layer
-from luxport.errors import LayerError
 from luxport.initializers import Initializer, zeros
+from luxport.layers._cell_base import GatedCell
 from luxport.ops import Activation, tanh
-from luxport.ops._recurrent import gru_step, gru_v3_step, hold_masked, lstm_step, rnn_step, sum_of_biases, zero_masked
-from luxport.ops.shapes import spreads_over
+from luxport.ops._recurrent import gru_step, gru_v3_step, lstm_step, rnn_step, sum_of_biases
 from luxport.random import Rng
-from luxport.transforms._loops import scan
 
-__all__ = ["GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell", "RecurrentCell"]
-
-GateInitializer: TypeAlias = "Initializer | tuple[Initializer, ...] | None"
-"""An initializer for each gate, one for all of them, or None for U(-a, a) with a = 1 / sqrt(out_dims)."""
+__all__ = ["GRUCell", "GRUv3Cell", "LSTMCell", "RNNCell"]
 
 
-class RecurrentCell(Layer):
-    """What is run over time: ``(y, carry), st = cell((x, carry), ps, st)``.
-
-    The carry is a tuple of arrays; without one, ``cell(x, ps, st)`` starts from `initial_carry`. A cell of one's
-    own gives `initial_carry` and `step`, and runs in `Recurrence` and the other wrappers like those here.
-
-    Shapes: x (N, in), a carry of arrays (N, ...) -> y (N, out), a carry of the same shapes
-    Params: the cell's own
-    State:  the cell's own
-    Source: Lux.jl ``AbstractRecurrentCell``
-
-    >>> import numpy as np, luxport
-    >>> class Sum(RecurrentCell):
-    ...     def initial_carry(self, x, ps, st):
-    ...         return (0.0 * x,)
-    ...     def step(self, x, carry, ps, st):
-    ...         total = carry[0] + x
-    ...         return (total, (total,)), st
-    >>> y, _ = luxport.Recurrence(Sum(), return_sequence=True)(np.ones((1, 3, 1)), {}, {})
-    >>> y[0, :, 0]
-    array([1., 2., 3.])
-    """
-
-    _is_cell: ClassVar[bool] = True
-
-    def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[tuple[Any, Any], States]:
-        """Take one step, from the carry in a pair (x, carry) or else from the initial one."""
-        if isinstance(x, tuple) and len(x) != 2:
-            raise LayerError(f"expects x or (x, carry), got a tuple of {len(x)}")
-        x, carry = x if isinstance(x, tuple) else (x, None)
-        return self.step(x, self.initial_carry(x, ps, st) if carry is None else carry, ps, st)
-
-    @abstractmethod
-    def initial_carry(self, x: Any, ps: Parameters, st: States) -> tuple[Any, ...]:
-        """Return the carry before the first step, for inputs like this one."""
-
-    @abstractmethod
-    def step(self, x: Any, carry: Any, ps: Parameters, st: States) -> tuple[tuple[Any, Any], States]:
-        """Return the output, the next carry and the next state."""
-
-    def sweep(
-        self, x: Any, carry: Any, ps: Parameters, st: States, mask: Array | None = None, *, reverse: bool = False
-    ) -> tuple[Any, Any, States]:
-        """Take all steps of x (T, ...): return the outputs (T, ...), the last carry and the last state.
-
-        Where the mask (T, N) is false, the carry stays as it is and the output is zero.
-        """
-
-        def step(loop: Any, inputs: Any) -> tuple[Any, Any]:
-            carry, st = loop
-            x, keep = inputs
-            (y, new), st = self.step(x, carry, ps, st)
-            return (hold_masked(keep, new, carry), st), zero_masked(keep, y)
-
-        (carry, st), y = scan(step, (carry, st), (zero_masked(mask, x), mask), reverse=reverse)
-        return y, carry, st
-
-
-class _Cell(RecurrentCell):
-    """What the cells here share: weights for input and hidden state with the gates side by side."""
-
-    in_dims: int
-    out_dims: int
-    _: KW_ONLY
-    use_bias: bool = True
-    train_state: bool = False
-    init_weight: GateInitializer = None
-    init_recurrent_weight: GateInitializer = None
-    init_bias: GateInitializer = None
-    init_state: Initializer = zeros
-
-    gates: ClassVar[int]
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        check_sizes(name, in_dims=self.in_dims, out_dims=self.out_dims)
-        for option in ("init_weight", "init_recurrent_weight", "init_bias"):
-            value = getattr(self, option)
-            if isinstance(value, (tuple, list)):
-                if len(value) != self.gates:
-                    raise ValueError(f"{name} expects an initializer for each of {self.gates} gates as {option}, "
-                                     f"got {len(value)}")  # fmt: skip
-                object.__setattr__(self, option, tuple(value))
-
-    def initial_parameters(self, rng: Rng) -> dict[str, Any]:
-        """Draw the weights, the biases, and the initial state if it is trained."""
-        recurrent = self.init_weight if self.init_recurrent_weight is None else self.init_recurrent_weight
-        ps = {
-            "weight_ih": self._draw(rng, self.init_weight, (self.in_dims,)),
-            "weight_hh": self._draw(rng, recurrent, (self.out_dims,)),
-        }
-        for name in self._biases():
-            ps[name] = self._draw(rng, self.init_bias, ())
-        return ps | self._draw_trained(rng)
-
-    def initial_states(self, rng: Rng) -> dict[str, Any]:
-        """Draw the key from which an initial state is drawn that is random and not trained."""
-        return {"rng": {"key": rng.key()}}
-
-    def initial_carry(self, x: Array, ps: Parameters, st: States) -> tuple[Array, ...]:
-        """Return the trained initial state for each sample, or one made by `init_state`."""
-        check_axis(x, -1, self.in_dims, "(..., {})")
-        check_dtype(x, ps["weight_ih"])
-        trained = ps["hidden_state"] if self.train_state else None
-        return (self._start(x, ps["weight_hh"], self.init_state, trained, st, 0),)
-
-    def _draw_trained(self, rng: Rng) -> dict[str, Any]:
-        return {"hidden_state": self.init_state(rng, (self.out_dims,))} if self.train_state else {}
-
-    def _biases(self) -> tuple[str, ...]:
-        recurrent = getattr(self, "use_recurrent_bias", False)
-        return (("bias_ih", "bias_hh") if recurrent else ("bias_ih",)) if self.use_bias else ()
-
-    def _draw(self, rng: Rng, init: GateInitializer, rows: tuple[int, ...]) -> Any:
-        shape = (*rows, self.gates * self.out_dims)
-        if init is None:
-            bound = 1.0 / math.sqrt(max(self.out_dims, 1))
-            return rng.uniform(shape, -bound, bound)
-        each = init if isinstance(init, tuple) else (init,) * self.gates
-        parts = [draw(rng, (*rows, self.out_dims)) for draw in each]
-        if any(isinstance(part, AbstractArray) for part in parts):
-            return AbstractArray(shape)
-        return namespace(*parts).concat(parts, axis=-1)
-
-    def _start(
-        self, x: Array, weight_hh: Array, init: Initializer, trained: Array | None, st: States, index: int
-    ) -> Array:
-        xp = namespace(x)
-        samples = xp.zeros_like(x[..., :1])
-        if trained is not None:
-            return plus(xp, samples, trained)
-        if init == zeros:
-            return samples + xp.zeros_like(weight_hh[0, : self.out_dims])
-        draws = _KeyRng(st["rng"]["key"], index)
-        return xp.astype(xp.asarray(init(draws, (*x.shape[:-1], self.out_dims))), x.dtype)
-
-    def _weights(self, x: Array, carry: Any, ps: Parameters, size: int = 1) -> tuple[Any, ...]:
-        """Check the inputs; return the weights and the biases."""
-        check_axis(x, -1, self.in_dims, "(..., {})")
-        check_dtype(x, ps["weight_ih"])
-        if not isinstance(carry, (tuple, list)) or len(carry) != size:
-            wanted = "(hidden,)" if size == 1 else "(hidden, memory)"
-            raise LayerError(f"expects a tuple {wanted} as its carry, got {outline(carry)}")
-        for part in carry:
-            check_axis(part, -1, self.out_dims, "a carry (..., {})")
-            if len(part.shape) > len(x.shape) or not is_floating(part):
-                raise LayerError(
-                    f"expects a carry (..., {self.out_dims}) of floating numbers with no more axes than "
-                    f"{shape_text(x)}, got {dtype_name(part)} {shape_text(part)}"
-                )
-            if not spreads_over(part.shape[:-1], x.shape[:-1]):
-                raise LayerError(
-                    f"expects a carry of as many samples as x {shape_text(x)}, got {shape_text(part)}: "
-                    "another batch starts anew, without a carry"
-                )
-        biases = self._biases()
-        return (
-            ps["weight_ih"],
-            ps["weight_hh"],
-            ps["bias_ih"] if "bias_ih" in biases else None,
-            ps["bias_hh"] if "bias_hh" in biases else None,
-        )
-
-
-class RNNCell(_Cell):
+class RNNCell(GatedCell):
     """Elman's cell: ``h = activation(x @ weight_ih + bias_ih + h @ weight_hh + bias_hh)``; the output is h.
 
     Called with x, or with (x, (h,)); returns (y, (h,)). Without ``use_recurrent_bias`` this is Flux's cell, whose
@@ -252,7 +77,7 @@ class RNNCell(_Cell):
         return y, (hidden,), st
 
 
-class LSTMCell(_Cell):
+class LSTMCell(GatedCell):
     """The long short-term memory; the output is h.
 
     ``i, f, g, o = x @ weight_ih + bias_ih + h @ weight_hh + bias_hh``, four parts of the last axis;
@@ -321,7 +146,7 @@ class LSTMCell(_Cell):
         return super()._draw_trained(rng) | memory
 
 
-class GRUCell(_Cell):
+class GRUCell(GatedCell):
     """The gated recurrent unit with its reset gate behind the product; the output is h.
 
     ``r_x, z_x, n_x = x @ weight_ih + bias_ih`` and ``r_h, z_h, n_h = h @ weight_hh + bias_hh``, three parts of the
@@ -376,7 +201,7 @@ class GRUCell(_Cell):
         return y, (hidden,), st
 
 
-class GRUv3Cell(_Cell):
+class GRUv3Cell(GatedCell):
     """The gated recurrent unit with its reset gate before the product; the output is h.
 
     As `GRUCell`, but ``n = tanh(n_x + (r h) @ weight_hn)``, with one bias. Keras calls it ``reset_after=False``.
@@ -434,29 +259,3 @@ class GRUv3Cell(_Cell):
         weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
         y, hidden = ops.gru_v3_sweep(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0], mask, reverse=reverse)
         return y, (hidden,), st
-
-
-class _KeyRng(Rng):
-    """A generator for initial states that draws from a key, on the key's device, the same numbers at each call."""
-
-    def __init__(self, key: Array, counter: int) -> None:
-        super().__init__(0)
-        self._key, self._counter = key, counter
-
-    def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Array:
-        """Draw float32 values from [low, high)."""
-        return self._draw(ops.uniform, shape) * (high - low) + low
-
-    def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> Array:
-        """Draw float32 values from the normal distribution."""
-        return self._draw(ops.normal, shape) * std + mean
-
-    def _draw(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
-        xp = namespace(self._key)
-        counter = xp.asarray(self._counter, dtype=xp.int32, device=array_device(self._key))
-        self._counter += 2  # hidden state and memory take the even and the odd ones
-        return draw(self._key, counter, shape=shape)
-
-
-def outline(carry: Any) -> str:
-    return str(tree.map(lambda leaf: "*", carry)).replace("'*'", "*")

@@ -1,9 +1,8 @@
-"""Convolution on arrays, its transpose, and the windows that both are made of."""
+"""Convolution on arrays, and its transpose."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from luxport.backend import Array, dtype_name, namespace, same_size
 from luxport.backend.arguments import checked, short
@@ -20,10 +19,8 @@ from luxport.ops.windows import (
     PerSide,
     Sizes,
     add_windows,
-    check_padding,
     check_room,
     check_written_out,
-    output_sizes,
     pad_spatial,
     per_axis,
     transposed_padding,
@@ -32,7 +29,7 @@ from luxport.ops.windows import (
     write_out,
 )
 
-__all__ = ["conv", "conv_nd", "conv_transpose", "conv_transpose_nd", "fold", "fold_nd", "unfold", "unfold_nd"]
+__all__ = ["conv", "conv_nd", "conv_transpose", "conv_transpose_nd"]
 
 
 def _check(
@@ -81,25 +78,6 @@ def _check_transpose(
         raise LayerError(f"expects an input of which its padding leaves something, got {shape_text(x)}")
     for axis, (n, new) in enumerate(zip(places, made, strict=True), start=2):
         check_growth(axis, n, new)
-
-
-def _check_windows(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool) -> None:
-    check_room(x, window, stride, padding, dilation)
-
-
-def _check_columns(columns: Array, *, output_size: Sizes, window: Sizes, flip: bool, **windows: Any) -> None:
-    """Expect what `unfold` makes; a size that is not known yet passes."""
-    shape = columns.shape
-    check_written_out(len(window), windows["padding"], window, output_size, windows["stride"], windows["dilation"])
-    check_padding(windows["padding"])
-    places = output_sizes(output_size, window, **windows)
-    entries, wanted = math.prod(window), math.prod(places)
-    fits = len(shape) == 3 and min(places) > 0 and same_size(shape[2], wanted)
-    if not fits or (shape[1] is not None and (shape[1] == 0 or shape[1] % entries)):
-        raise LayerError(
-            f"expects columns (N, C * {entries}, {wanted}) for {places} places of the window {window}, "
-            f"got {shape_text(columns)}"
-        )
 
 
 def _check_weight(x: Array, weight: Array, channels: int, groups: int, pattern: str) -> None:
@@ -313,135 +291,3 @@ def conv_transpose(
     windows = {"stride": stride, "padding": padding, "dilation": dilation}
     more = per_axis("output_padding", output_padding, rank, least=0)
     return conv_transpose_nd(x, weight, bias, **windows, output_padding=more, groups=groups, flip=flip)
-
-
-@operation(takes="x (N, C, ...)", rules=WRITTEN_OUT, early=False, guard=_check_windows)
-@in_single_or_double  # an element's gradients, one for each window that sees it, add up in float32
-def unfold_nd(x: Array, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, flip: bool) -> Array:
-    """Copy windows out as `unfold` does, with every option given, for each spatial axis.
-
-    Args:
-        window: the sizes of the window, one for each spatial axis
-        stride: the distance between places, one for each spatial axis
-        padding: a pair (low, high) for each spatial axis
-        dilation: the distance between elements of the window, one for each spatial axis
-        flip: whether each window is copied back to front
-
-    Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places))
-    """
-    xp = namespace(x)
-    slices = list(window_slices(pad_spatial(x, padding), window, stride=stride, dilation=dilation))
-    columns = xp.stack(slices[::-1] if flip else slices, axis=2)
-    shape = sizes_of(columns)
-    return xp.reshape(columns, (-1, shape[1] * shape[2], math.prod(shape[3:])))
-
-
-@checked("x (N, C, ...)", rules={"flip": FLAG}, canonical=unfold_nd)
-def unfold(
-    x: Array,
-    *,
-    window: PerAxis,
-    stride: PerAxis = 1,
-    padding: PerSide = 0,
-    dilation: PerAxis = 1,
-    flip: bool = False,
-) -> Array:
-    """Copy out what each place of a window sees, one column a place.
-
-    A convolution is a product with these columns. x is 0 outside.
-
-    Args:
-        window: the sizes of the window: an int for all spatial axes, or one each
-        stride: the distance between windows: an int for all spatial axes, or one each
-        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
-        flip: whether each window is copied back to front
-
-    Shapes: x (N, C, *spatial) -> (N, C * math.prod(window), math.prod(places)), see `output_sizes`; the channels
-            slowest, both parts in C order
-    Source: NNlib ``unfold``, whose ``flipped=true`` is ``flip=False``
-
-    >>> import numpy as np
-    >>> x = np.arange(1.0, 5.0)[None, None]
-    >>> unfold(x, window=2)
-    array([[[1., 2., 3.],
-            [2., 3., 4.]]])
-    """
-    rank = len(x.shape) - 2
-    window = per_axis("window", window, rank)
-    stride, padding, dilation = write_out(rank, stride, padding, dilation)
-    return unfold_nd(x, window=window, stride=stride, padding=padding, dilation=dilation, flip=flip)
-
-
-@operation(takes="columns numbers (N, rows, places)", rules=WRITTEN_OUT, check=_check_columns)
-@in_single_or_double
-def fold_nd(
-    columns: Array,
-    *,
-    output_size: Sizes,
-    window: Sizes,
-    stride: Sizes,
-    padding: Pairs,
-    dilation: Sizes,
-    flip: bool,
-) -> Array:
-    """Add columns up as `fold` does, with every option given, for each spatial axis.
-
-    Args:
-        output_size: the sizes of the spatial axes of the result
-        window: the sizes of the window, one for each spatial axis
-        stride: the distance between places, one for each spatial axis
-        padding: a pair (low, high) for each spatial axis
-        dilation: the distance between elements of the window, one for each spatial axis
-        flip: whether each window was copied back to front
-
-    Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)
-    """
-    xp = namespace(columns)
-    places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
-    columns = xp.reshape(columns, (-1, columns.shape[1] // math.prod(window), *window, *places))
-    if flip:
-        columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
-    y = add_windows(columns, window, stride=stride, dilation=dilation)
-    # What lies in the padding is dropped, and what no window sees is 0.
-    covered = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True)]
-    missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
-    return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
-
-
-@checked("columns numbers (N, rows, places)", rules={"flip": FLAG}, canonical=fold_nd)
-def fold(
-    columns: Array,
-    *,
-    output_size: Sizes,
-    window: PerAxis,
-    stride: PerAxis = 1,
-    padding: PerSide = 0,
-    dilation: PerAxis = 1,
-    flip: bool = False,
-) -> Array:
-    """Add columns up where `unfold` took them from: its transpose, not its inverse.
-
-    Args:
-        output_size: the sizes of the spatial axes of the result
-        window: the sizes of the window: an int for all spatial axes, or one each
-        stride: the distance between windows: an int for all spatial axes, or one each
-        padding: an int for all sides, or a tuple of an int or a pair (low, high) for each spatial axis
-        dilation: the distance between elements of a window: an int for all spatial axes, or one each
-        flip: whether each window was copied back to front
-
-    Shapes: columns (N, C * math.prod(window), math.prod(places)) -> (N, C, *output_size)
-    Source: NNlib ``fold``
-
-    >>> import numpy as np
-    >>> columns = np.asarray([[[1.0, 2.0, 3.0], [20.0, 30.0, 40.0]]])
-    >>> fold(columns, output_size=(4,), window=2)
-    array([[[ 1., 22., 33., 40.]]])
-    """
-    if not isinstance(output_size, tuple):
-        raise LayerTypeError(f"expects output_size as a tuple, one per spatial axis, got {short(output_size)}")
-    rank = len(output_size)
-    size, window = per_axis("output_size", output_size, rank), per_axis("window", window, rank)
-    stride, padding, dilation = write_out(rank, stride, padding, dilation)
-    windows = {"stride": stride, "padding": padding, "dilation": dilation}
-    return fold_nd(columns, output_size=size, window=window, **windows, flip=flip)

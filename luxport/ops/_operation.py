@@ -50,7 +50,7 @@ def operation(
     A wrong call raises one line, the same on every backend.
 
     Args:
-        takes: which arrays the operation takes, see `luxport.backend.arguments`
+        takes: which arrays the operation takes, see `luxport.backend.array_patterns`
         rules: what its options may be, by name; an option that is given is checked in every call
         check: what neither of them can say, a function called as the operation is
         early: whether arrays are checked before any kernel sees them, or, where wrong ones always fail, only then

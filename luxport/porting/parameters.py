@@ -3,63 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
-
-import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.flat import Layout
-from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
-from luxport.core.surgery import named_modules
-from luxport.layers._tying import Tied
 from luxport.porting import julia
-from luxport.porting.errors import FileFormatError, refusing, shown
+from luxport.porting.errors import FileFormatError, refusing
 from luxport.porting.files.reading import read
-from luxport.porting.flux.fields import keeps_deviation, number, variance_of
+from luxport.porting.fitting import draw_initial, essential_shape, fit, fit_states
 from luxport.porting.julia.entries import entries_inside, entry_at, is_enclosure, states_beside
-from luxport.porting.julia.generation import FIRST, LAST, version_told, versions_for
-from luxport.porting.julia.nodes import arrays_of, entries_of, is_array, is_node, type_of, unwrapped
+from luxport.porting.julia.generation import version_told, versions_for
+from luxport.porting.julia.nodes import is_array
 from luxport.porting.loading import placed
 from luxport.porting.other_activations import warn_of_other_activations
-from luxport.text import warn
-from luxport.tree import paths
 
-__all__ = ["fit", "load_parameters"]
+__all__ = ["load_parameters"]
 
-_ALIASES: Mapping[str, tuple[str, ...]] = {
-    "bias": ("bias", "b", "β"),
-    "bias_ih": ("bias_ih", "b", "bias"),
-    "fusion": ("fusion", "connection"),
-    "hidden_state": ("hidden_state", "state0", "h"),
-    "memory": ("memory", "c"),
-    "running_mean": ("running_mean", "μ"),
-    "running_var": ("running_var", "σ²"),
-    "scale": ("scale", "γ", "α"),
-    "weight": ("weight", "W", "scale", "α"),
-    "weight_hh": ("weight_hh", "Wh"),
-    "weight_hn": ("weight_hn", "Wh_h̃"),
-    "weight_ih": ("weight_ih", "Wi"),
-}
-"""What Flux has called a parameter of ours."""
-
-_INSIDE = ("layers", "cell", "diag", "over", "layer")
-"""Fields of Flux around a layer's own."""
 
 _DEEPEST = 3
 """How far inside a file's entries parameters are looked for, where there are several."""
 
 _MOST_LEVELS = 100
-
-_INITIAL = ("state0", "h", "c")
-"""What a cell of Flux starts from, trained until 0.14. Zeros are what a cell here starts from."""
-
-_KEPT_OUT = ("state", "init", "σ", "active", "rng", "training", "carry")
 
 
 @says_what_it_takes
@@ -98,7 +66,7 @@ def load_parameters(
             is no version
     """
     told = None if flux is None else version_told("load_parameters", flux)
-    values, initial = read(path).values, _initial(model)
+    values, initial = read(path).values, draw_initial(model)
     with refusing(str(path)):
         ps, st = _choose(values, model, initial, name, told, str(path))
     return placed((ps, st), backend, device, dtype)
@@ -150,7 +118,7 @@ def _choose(
     warn_of_other_activations(model, value, parent, file)
     states = states_beside(parent, value)
     if states is not None:
-        st = _states(states, st)
+        st = fit_states(states, st)
     return ps, st
 
 
@@ -171,222 +139,11 @@ def _fitting(
 
 def _distance(value: Any, wanted: dict[str, Any]) -> int:
     """Return how many arrays a value has too few or too many for a model's parameters, by their shapes."""
-    there = Counter(_essential(found) for found in julia.every(value) if is_array(found))
-    here = Counter(_essential(leaf) for leaf in tree.leaves(wanted))
+    there = Counter(essential_shape(found) for found in julia.every(value) if is_array(found))
+    here = Counter(essential_shape(leaf) for leaf in tree.leaves(wanted))
     return 2 * (here - there).total() + (there - here).total()
 
 
 def _complaint(key: str, problems: list[str]) -> str:
     more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
     return f"{key or 'the file'}: {'; '.join(problems[:8])}{more}"
-
-
-def _initial(model: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
-    if isinstance(model, Tied):
-        return _initial(model.layer)
-    return initial_parameters(0, model), initial_states(0, model)
-
-
-def fit(
-    model: Layer,
-    value: Any,
-    initial: tuple[dict[str, Any], dict[str, Any]] | None = None,
-    versions: tuple[int, int] | None = (FIRST, LAST),
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Fit a value of the readers to a model: parameters, states and what did not fit.
-
-    `initial` are the values of parameters and states that the model begins with, if they are at hand; `versions` the
-    first and the last minor version of Flux that can have written the value, None to take its numbers as they are.
-    A bias that is absent, ``false``, and a bias of zeros are the same. What a `Tied` model has once the value has in
-    all its places, with the same numbers.
-    """
-    ps, st = _initial(model) if initial is None else initial
-    if isinstance(model, Tied):
-        return _fit_tied(model, value, (ps, st), versions)
-    value = unwrapped(value)
-    problems: list[str] = []
-    if isinstance(value, np.ndarray) and value.ndim == 1:
-        return _by_layout(ps, value, problems), st, problems
-    if isinstance(value, (list, tuple)) and value and all(is_array(unwrapped(entry)) for entry in value):
-        return _by_order(ps, [unwrapped(entry) for entry in value], problems), st, problems
-    if not is_node(value):
-        return ps, st, [f"parameters expected, got {type_of(value)}"]
-    crossing = {".".join(path) for path, layer in named_modules(model) if getattr(layer, "cross_correlation", False)}
-    ps, st = _by_path(ps, st, value, "", _Fit(crossing, versions, problems))
-    return ps, st, problems
-
-
-def _fit_tied(
-    model: Tied, value: Any, initial: tuple[dict[str, Any], dict[str, Any]], versions: tuple[int, int] | None
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    full, st, problems = fit(model.layer, value, initial, versions)
-    later = []
-    for first, *others in model.groups:
-        wanted = tree.leaves(paths.entry(full, first))
-        for place in others:
-            later.append(place)
-            if not all(map(np.array_equal, wanted, tree.leaves(paths.entry(full, place)))):
-                problems.append(f"{'.'.join(place)} differs from {'.'.join(first)}, to which it is tied")
-    return paths.leave_out(full, later), st, problems
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What is known of model and file, and what did not fit."""
-
-    crossing: set[str]
-    """Where the model has layers that do not flip their kernels."""
-    versions: tuple[int, int] | None
-    problems: list[str]
-
-
-def _by_path(ps: Any, st: Any, value: Any, path: str, known: _Fit) -> tuple[Any, Any]:
-    node, problems = _with_variance(value, entries_of(value), path, known), known.problems
-    for inside in _INSIDE:
-        if inside in node and inside not in ps:
-            return _by_path(ps, st, node[inside], path, known)
-    new_ps, new_st, used = dict(ps), dict(st), set()
-    for side, new in ((ps, new_ps), (st, new_st)):
-        for name, wanted in side.items():
-            here = f"{path}.{name}" if path else name
-            found = next((alias for alias in _ALIASES.get(name, (name,)) if alias in node), None)
-            if isinstance(wanted, Mapping):
-                used.add(name)
-                if side is st and name in ps:
-                    continue  # goes with the parameters of the same name
-                inner = ps.get(name, {}), st.get(name, {})
-                if found is not None:
-                    used.add(found)
-                    filled = _by_path(*inner, node[found], here, known)
-                    new_ps |= {name: filled[0]} if name in ps else {}
-                    new_st |= {name: filled[1]} if name in st else {}
-                elif next(_arrays(inner[0]), None) is not None:
-                    problems.append(f"{here} is missing")
-            elif found is not None:
-                used.add(found)
-                new[name] = _check(unwrapped(node[found]), wanted, here, problems)
-                if name == "weight" and path in known.crossing and _convolves(value, node):
-                    new[name] = np.ascontiguousarray(np.flip(new[name], tuple(range(2, np.ndim(new[name])))))
-            elif side is ps:
-                problems.append(f"{here} is missing")
-    for name, entry in node.items():
-        if name in used or name in _KEPT_OUT or _no_bias(name, entry):
-            continue
-        if any(arrays_of(entry)):
-            problems.append(f"{f'{path}.{name}' if path else name} is left over")
-    return new_ps, new_st
-
-
-def _convolves(value: Any, node: Mapping[str, Any]) -> bool:
-    """Tell whether Flux flips the kernels of a layer: a struct says so by its name, a state by having groups."""
-    kind = _flux_name(value)
-    return kind != "CrossCor" if kind else "groups" in node
-
-
-def _with_variance(value: Any, node: dict[str, Any], path: str, known: _Fit) -> dict[str, Any]:
-    """Turn the moving standard deviation that Flux kept until 0.6 into the variance that it keeps since."""
-    deviation = unwrapped(node.get("σ²"))
-    if known.versions is None or _flux_name(value) != "BatchNorm" or not is_array(deviation):
-        return node
-    try:
-        deviates, sure = keeps_deviation(value, node, known.versions)
-        variance = variance_of(deviation, number(node["ϵ"], "ϵ")) if deviates else deviation
-    except FileFormatError as error:
-        known.problems.append(f"{path}.{error.reason}" if path else error.reason)
-        return node
-    if not sure:
-        warn(
-            f"{shown(path) or 'the model'}: a BatchNorm that has a standard deviation until Flux 0.6 and a variance "
-            f"since; the file does not say which, and {'a standard deviation' if deviates else 'a variance'} is taken: "
-            "name the version, as load_parameters(..., flux='0.6')",
-            stacklevel=2,
-        )
-    return {**node, "σ²": variance}
-
-
-def _flux_name(value: Any) -> str:
-    """Return the name of a struct of Flux, nothing for any other value."""
-    struct = isinstance(value, julia.Struct) and isinstance(value.type, julia.TypeName)
-    return value.type.name if struct and "Flux" in value.type.module else ""
-
-
-def _by_order(ps: Any, arrays: list[Any], problems: list[str]) -> Any:
-    """Flux lists the parameters layer by layer, of a norm the bias first, of a cell what it starts from last."""
-    wanted = list(tree.leaves_with_path(ps))
-    arrays = _without_zeros(arrays, [leaf for _, leaf in wanted])
-    if len(wanted) != len(arrays):
-        problems.append(f"{len(wanted)} arrays expected, got {len(arrays)}")
-        return ps
-    given = {
-        path: _check(found, leaf, ".".join(path), problems) for (path, leaf), found in zip(wanted, arrays, strict=True)
-    }
-    return _fill(ps, given.__getitem__)
-
-
-def _without_zeros(arrays: list[Any], wanted: list[Any]) -> list[Any]:
-    """Leave out vectors of zeros that have no place, as biases and initial states that were never trained."""
-    kept: list[Any] = []
-    for position, found in enumerate(arrays):
-        left, places = len(arrays) - position, len(wanted) - len(kept)
-        fits = places > 0 and _essential(found) == _essential(wanted[len(kept)])
-        if fits or left <= places or len(_essential(found)) > 1 or np.any(found):
-            kept.append(found)
-    return kept
-
-
-def _essential(array: Any) -> tuple[int, ...]:
-    return tuple([n for n in array.shape if n != 1])
-
-
-def _by_layout(ps: Any, vector: Any, problems: list[str]) -> Any:
-    layout = Layout.of(dict(tree.leaves_with_path(ps)))
-    if layout.size != vector.size:
-        problems.append(f"a vector of {layout.size} numbers expected, got {vector.size}")
-        return ps
-    return _fill(ps, layout.build(vector, restore=False).__getitem__)
-
-
-def _fill(ps: Any, value_at: Callable[[tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:
-    return {
-        name: _fill(entry, value_at, (*path, name)) if isinstance(entry, Mapping) else value_at((*path, name))
-        for name, entry in ps.items()
-    }
-
-
-def _states(value: Any, st: dict[str, Any]) -> dict[str, Any]:
-    """Take the running statistics that a Lux state has."""
-    node, new = entries_of(value), dict(st)
-    for name, entry in st.items():
-        if name in node and isinstance(entry, Mapping):
-            new[name] = _states(node[name], dict(entry))
-        elif name in node and is_array(node[name]) and np.shape(node[name]) == np.shape(entry):
-            new[name] = node[name]
-    return new
-
-
-def _no_bias(name: str, entry: Any) -> bool:
-    """Tell whether adding this, or starting from it, changes nothing."""
-    entry = unwrapped(entry)
-    return name in (*_ALIASES["bias"], *_INITIAL) and is_array(entry) and not np.any(entry)
-
-
-def _check(found: Any, wanted: Any, path: str, problems: list[str]) -> Any:
-    if found is False:
-        return np.zeros_like(wanted)
-    if not is_array(found):
-        problems.append(f"{path}: an array expected, got {type_of(found)}")
-        return wanted
-    if found.shape != wanted.shape and _essential(found) == _essential(wanted):
-        found = found.reshape(wanted.shape)  # Lux keeps a bias of one axis with an axis of 1 in some versions
-    if found.shape != wanted.shape:
-        problems.append(f"{path}: shape {wanted.shape} expected, got {found.shape}")
-        return wanted
-    return found
-
-
-def _arrays(ps: Any) -> Iterator[Any]:
-    for entry in ps.values():
-        if isinstance(entry, Mapping):
-            yield from _arrays(entry)
-        else:
-            yield entry

@@ -16,7 +16,7 @@ import luxport
 from luxport import BatchNorm, Chain, Conv, Dense, Dropout, MaxPool, Parallel, Tied, ops, relu, tree
 from luxport.core.layer import Layer
 from luxport.porting import FileFormatError, load_parameters
-from luxport.porting.parameters import fit
+from luxport.porting.fitting import fit
 from luxport.tree.static import Static
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, fails, function

@@ -1,4 +1,4 @@
-"""Examples of the operations in `luxport.ops._spectral`."""
+"""Examples of the operations in `luxport.ops._spectral` and `luxport.ops._spectrogram`."""
 
 from __future__ import annotations
 

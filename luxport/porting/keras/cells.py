@@ -10,7 +10,8 @@ from luxport.backend import Array, namespace
 from luxport.core.anatomy import NamedLayers, Parameters, States
 from luxport.core.initial_values import initial_parameters, initial_states
 from luxport.core.layer import Layer
-from luxport.layers._recurrent_cells import GRUCell, GRUv3Cell, LSTMCell, RecurrentCell
+from luxport.layers._cell_base import RecurrentCell
+from luxport.layers._recurrent_cells import GRUCell, GRUv3Cell, LSTMCell
 from luxport.ops._recurrent import split_gates, sum_of_biases
 from luxport.porting.keras.functions import move_channels
 from luxport.random import Rng

@@ -11,8 +11,8 @@ from luxport.backend import Array, namespace
 from luxport.core.anatomy import Parameters, States
 from luxport.core.containers import WrapperLayer
 from luxport.core.layer import Layer
+from luxport.layers._cell_base import RecurrentCell
 from luxport.layers._recurrent import _Levels
-from luxport.layers._recurrent_cells import RecurrentCell
 from luxport.porting.torch.arrays import Ported, host
 from luxport.porting.torch.conventions import recurrent_weight
 from luxport.random import Rng

@@ -10,101 +10,42 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import luxport
-from luxport.porting.translate.tables import INITIALIZERS
+from luxport.porting.translate.counted_names import (
+    BINARY,
+    BUILTINS,
+    COMPARED,
+    GIVEN,
+    INITIALIZER_FUNCTIONS,
+    MAKERS,
+    METHODS,
+    OPERATORS,
+    UNARY,
+)
+from luxport.porting.translate.counted_values import (
+    Broken,
+    Budget,
+    Class,
+    Continued,
+    Late,
+    Names,
+    Raised,
+    Record,
+    Returned,
+    TooMuch,
+)
 
-__all__ = ["Budget", "Raised", "Run", "TooMuch"]
+__all__ = ["Run"]
 
 _BITS = 4096
 _LONGEST = 10_000
 _DEEPEST = 40
 _LAYER, _CLASS, _COMPACT, _AGAIN = 100, 1000, 400, 100
 """Some microseconds that making one of these takes, and looking at each layer in one that is used again."""
-
-
-class TooMuch(Exception):
-    """More than an import may compute, or something whose cost nobody knows."""
-
-
-class Raised(Exception):
-    """What Python would raise, and the name that it would look for in vain."""
-
-    def __init__(self, why: str, missing: str = "") -> None:
-        super().__init__(why)
-        self.missing = missing
-
-
-class Budget:
-    """Steps that are left."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def spend(self, steps: int) -> None:
-        """Raise if more is spent than there is."""
-        self.left -= steps
-        if self.left < 0:
-            raise TooMuch("it computes too much when it is imported")
-
-
-class _Returned(Exception):
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-class _Broken(Exception):
-    """A ``break``."""
-
-
-class _Continued(Exception):
-    """A ``continue``."""
-
-
-class _Own(luxport.Layer):
-    """What stands for a layer of a class that the module defines."""
-
-    title: str
-
-    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        raise TooMuch(f"{self.title} is called")
-
-
-class _Record:
-    """What stands for an object of a dataclass that the module defines: its fields."""
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.fields = fields
-
-
-class _Class:
-    """What stands for a class: how it is called, and what draws up the defaults of its fields."""
-
-    def __init__(self, name: str, layer: bool, signature: inspect.Signature) -> None:
-        self.name = name
-        self.layer = layer
-        self.signature = signature
-
-    def made(self, given: list[Any], named: dict[str, Any]) -> _Own | _Record:
-        bound = self.signature.bind(*given, **named)
-        bound.apply_defaults()
-        values = {key: value() if isinstance(value, _Late) else value for key, value in bound.arguments.items()}
-        return _Own(self.name) if self.layer else _Record(values)
-
-
-class _Late:
-    """A default that is made for each object."""
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make = make
-
-    def __call__(self) -> Any:
-        return self.make()
 
 
 class Run:
@@ -128,7 +69,7 @@ class Run:
         self.depth = 0
         try:
             self._statement(node, self.names)
-        except (_Returned, _Broken, _Continued):
+        except (Returned, Broken, Continued):
             raise Raised("a form that Python has not") from None
         except (Raised, TooMuch):
             self._undo()
@@ -165,7 +106,7 @@ class Run:
             case ast.Expr():
                 self.value(node.value, names)
             case ast.Return():
-                raise _Returned(None if node.value is None else self.value(node.value, names))
+                raise Returned(None if node.value is None else self.value(node.value, names))
             case ast.Raise():
                 raise Raised("an error of the source's own")
             case ast.If():
@@ -183,9 +124,9 @@ class Run:
             case ast.ClassDef():
                 names[node.name] = self._class(node, names)
             case ast.Break():
-                raise _Broken
+                raise Broken
             case ast.Continue():
-                raise _Continued
+                raise Continued
             case ast.Pass() | ast.Import():
                 pass
             case _:
@@ -198,9 +139,9 @@ class Run:
                 self._bind(node.target, entry, names)
             try:
                 self._block(node.body, names)
-            except _Continued:
+            except Continued:
                 continue
-            except _Broken:
+            except Broken:
                 return
 
     def _bind(self, target: ast.expr, value: Any, names: dict[str, Any]) -> None:
@@ -253,17 +194,17 @@ class Run:
         if self.depth > _DEEPEST:
             raise TooMuch("functions that call each other too deep")
         try:
-            names = _Scope(around, bound.arguments)
+            names = Names(around, bound.arguments)
             if isinstance(body, ast.expr):
                 return self.value(body, names)
             self._block(body, names)
-        except _Returned as returned:
+        except Returned as returned:
             return returned.value
         finally:
             self.depth -= 1
         return None
 
-    def _class(self, node: ast.ClassDef, names: dict[str, Any]) -> _Class:
+    def _class(self, node: ast.ClassDef, names: dict[str, Any]) -> Class:
         self.budget.spend(_CLASS)
         by_keyword = any(isinstance(one, ast.Call) and one.keywords for one in node.decorator_list)
         kind = inspect.Parameter.KEYWORD_ONLY if by_keyword else inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -275,12 +216,12 @@ class Run:
                     fields.append(inspect.Parameter(name, kind, default=default))
                 case ast.FunctionDef():
                     self._function(part.name, part.args, part.body, names)
-        return _Class(node.name, bool(node.bases), inspect.Signature(fields))
+        return Class(node.name, bool(node.bases), inspect.Signature(fields))
 
     def _default(self, node: ast.expr, names: dict[str, Any]) -> Any:
         match node:
             case ast.Call(func=ast.Attribute(attr="field"), keywords=[ast.keyword(value=ast.Lambda(body=body))]):
-                return _Late(lambda: self.value(body, names))
+                return Late(lambda: self.value(body, names))
         return self.value(node, names)
 
     def value(self, node: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -297,8 +238,8 @@ class Run:
                     return names[name]
                 if name in self.names:
                     return self.names[name]
-                if name in _BUILTINS:
-                    return _BUILTINS[name]
+                if name in BUILTINS:
+                    return BUILTINS[name]
                 raise Raised(f"{name} is not there yet", name)
             case ast.Attribute():
                 return self._attribute(node, names)
@@ -318,7 +259,7 @@ class Run:
                         break
                 return value
             case ast.UnaryOp(op=op):
-                return _UNARY[type(op)](self._plain(self.value(node.operand, names)))
+                return UNARY[type(op)](self._plain(self.value(node.operand, names)))
             case ast.BinOp(op=op):
                 return self.binary(type(op), self.value(node.left, names), self.value(node.right, names))
             case ast.Compare():
@@ -330,10 +271,10 @@ class Run:
                 return slice(*ends)
             case ast.ListComp():
                 found: list[Any] = []
-                self._comprehension(node.generators, node.elt, _Scope(names, {}), found)
+                self._comprehension(node.generators, node.elt, Names(names, {}), found)
                 return found
             case ast.Lambda():
-                return self._function("lambda", node.args, node.body, _Scope(names, {}))
+                return self._function("lambda", node.args, node.body, Names(names, {}))
             case ast.Call():
                 return self._call(node, names)
         raise TooMuch(f"nobody knows what a {type(node).__name__} costs")
@@ -393,16 +334,16 @@ class Run:
 
     def _attribute(self, node: ast.Attribute, names: Mapping[str, Any]) -> Any:
         path = ast.unparse(node)
-        if path in _GIVEN:
-            return _GIVEN[path]
+        if path in GIVEN:
+            return GIVEN[path]
         if path.startswith("luxport."):  # one of a list, which `checked` has compared it with
             return functools.reduce(getattr, path.split(".")[1:], luxport)
         value = self.value(node.value, names)
-        if isinstance(value, _Record):
+        if isinstance(value, Record):
             return value.fields[node.attr]
-        if isinstance(value, list) and node.attr in _METHODS[:2]:
+        if isinstance(value, list) and node.attr in METHODS[:2]:
             return lambda given: self._add(value, [given] if node.attr == "append" else self._whole(given))
-        if isinstance(value, dict) and node.attr in _METHODS[2:]:
+        if isinstance(value, dict) and node.attr in METHODS[2:]:
             return value.get if node.attr == "get" else lambda: list(self._mapping(value).items())
         raise Raised(f"a {type(value).__name__} has no {node.attr} here")
 
@@ -443,14 +384,14 @@ class Run:
             raise Raised(f"{type(left).__name__} and {type(right).__name__} are no numbers")
         if op is ast.Pow and _whole(left).bit_length() * abs(_whole(right)) > _BITS:
             raise TooMuch("a power that grows too long")
-        return self._plain(_BINARY[op](left, right))
+        return self._plain(BINARY[op](left, right))
 
     def _compare(self, node: ast.Compare, names: Mapping[str, Any]) -> bool:
         left = self.value(node.left, names)
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part, names)
             self._weigh([left, right])
-            if not _COMPARED[type(op)](left, right):
+            if not COMPARED[type(op)](left, right):
                 return False
             left = right
         return True
@@ -488,13 +429,13 @@ class Run:
             named |= self._mapping(value) if one.arg is None else {one.arg: value}
         if isinstance(node.func, ast.Name) and node.func.id == "not_ported":
             raise Raised("")
-        if function in _OPERATORS:
-            return self.binary(_OPERATORS[function], *given)
+        if function in OPERATORS:
+            return self.binary(OPERATORS[function], *given)
         if function in self.bodies:
             return self._run_function(function, given, named)
         if isinstance(node.func, ast.Name) and node.func.id in _COUNTED:
             return _COUNTED[node.func.id](self, *given, **named)
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
             return function(*given)
         path = ast.unparse(node.func) if isinstance(node.func, ast.Attribute) else ""
         if path in _COUNTED:
@@ -506,9 +447,9 @@ class Run:
     def _make(self, function: Any, given: list[Any], named: dict[str, Any]) -> Any:
         """A layer, or what one is made with."""
         layer = isinstance(function, type) and issubclass(function, luxport.Layer)
-        if isinstance(function, _Class):
-            function, layer = lambda *values, made=function.made, **others: made(list(values), others), True
-        if not layer and function not in _MAKERS and not (function in _INITIALIZERS and not given):
+        if isinstance(function, Class):
+            function, layer = lambda *values, made=function.make, **others: made(list(values), others), True
+        if not layer and function not in MAKERS and not (function in INITIALIZER_FUNCTIONS and not given):
             raise TooMuch(f"{getattr(function, '__name__', 'what is called')} is no constructor")
         self.budget.spend(_LAYER)
         weighed = [*given, *named.values()]
@@ -519,7 +460,7 @@ class Run:
 
     def reduced(self, function: Any, values: Any) -> Any:
         """``functools.reduce``."""
-        op = _OPERATORS[function]
+        op = OPERATORS[function]
         first, *rest = self._whole(values)
         for value in rest:
             first = self.binary(op, first, value)
@@ -558,36 +499,6 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
-class _Scope(dict[str, Any]):
-    """The names of a function, and those around it."""
-
-    def __init__(self, around: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-        super().__init__(own)
-        self.around = around
-
-    def __missing__(self, name: str) -> Any:
-        return self.around[name]
-
-    def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in self.around
-
-
-_BUILTINS: dict[str, Any] = {
-    **{kind.__name__: kind for kind in (abs, enumerate, float, getattr, int, isinstance, len, list, max, min, range)},
-    **{kind.__name__: kind for kind in (bool, dict, reversed, round, slice, str, sum, tuple, zip)},
-    "__name__": "ported",
-}
-_GIVEN = {
-    **{f"math.{name}": getattr(math, name) for name in ("ceil", "exp", "floor", "inf", "log", "log2", "pi", "sqrt")},
-    **{f"math.{name}": getattr(math, name) for name in ("gcd", "isqrt", "lcm")},
-    **{f"operator.{name}": getattr(operator, name) for name in ("add", "mul", "sub")},
-    "functools.reduce": None,
-    "math.prod": math.prod,
-}
-_OPERATORS: dict[Any, type[ast.operator]] = {operator.add: ast.Add, operator.mul: ast.Mult, operator.sub: ast.Sub}
-_METHODS = ("append", "extend", "get", "items")
-_INITIALIZERS = {getattr(luxport.initializers, name) for name in INITIALIZERS.values()}
-_MAKERS = {luxport.SamePad, luxport.compact, luxport.initializers.constant, luxport.non_trainable, luxport.parameter}
 _COUNTED: dict[str, Callable[..., Any]] = {
     "abs": lambda run, value: abs(run._plain(value)),
     "enumerate": lambda run, values, start=0: list(enumerate(run._whole(values), start)),
@@ -609,33 +520,4 @@ _COUNTED: dict[str, Callable[..., Any]] = {
     "sum": lambda run, values, start=0: run.total(values, ast.Add, start),
     "tuple": lambda run, values=(): tuple(run._whole(values)),
     "zip": lambda run, *sequences, strict=False: run.zipped(sequences, strict),
-}
-_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.Not: operator.not_,
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-}
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Mult: operator.mul,
-    ast.Pow: operator.pow,
-    ast.Sub: operator.sub,
-}
-_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda a, b: a in b,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.NotEq: operator.ne,
-    ast.NotIn: lambda a, b: a not in b,
 }

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from luxport.porting.translate.checked import names_bound
-from luxport.porting.translate.counted_run import Budget, Raised, Run, TooMuch
+from luxport.porting.translate.counted_run import Run
+from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
 
 __all__ = ["held_back"]
 

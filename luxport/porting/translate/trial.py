@@ -12,7 +12,8 @@ from typing import Any
 
 import luxport
 from luxport.porting import load_parameters
-from luxport.porting.translate.counted_run import Budget, Raised, Run, TooMuch
+from luxport.porting.translate.counted_run import Run
+from luxport.porting.translate.counted_values import Budget, Raised, TooMuch
 from luxport.porting.translate.module import Translation
 from luxport.porting.translate.own_calls import OwnCall
 from luxport.porting.translate.own_inputs import Drawn, DrawnInputs

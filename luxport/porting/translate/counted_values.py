@@ -1,0 +1,109 @@
+"""What a counted run works with: its steps, how statements end, and what stands for classes and their objects."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import luxport
+
+__all__ = ["Broken", "Budget", "Class", "Continued", "Late", "Names", "Own", "Raised", "Record", "Returned", "TooMuch"]
+
+
+class TooMuch(Exception):
+    """More than an import may compute, or something whose cost nobody knows."""
+
+
+class Raised(Exception):
+    """What Python would raise, and the name that it would look for in vain."""
+
+    def __init__(self, why: str, missing: str = "") -> None:
+        super().__init__(why)
+        self.missing = missing
+
+
+class Budget:
+    """Steps that are left."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def spend(self, steps: int) -> None:
+        """Raise if more is spent than there is."""
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuch("it computes too much when it is imported")
+
+
+class Returned(Exception):
+    """A ``return``, with its value."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Broken(Exception):
+    """A ``break``."""
+
+
+class Continued(Exception):
+    """A ``continue``."""
+
+
+class Own(luxport.Layer):
+    """What stands for a layer of a class that the module defines."""
+
+    title: str
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        """Refuse: an import calls no layer."""
+        raise TooMuch(f"{self.title} is called")
+
+
+class Record:
+    """What stands for an object of a dataclass that the module defines: its fields."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+
+
+class Class:
+    """What stands for a class: how it is called, and what draws up the defaults of its fields."""
+
+    def __init__(self, name: str, layer: bool, signature: inspect.Signature) -> None:
+        self.name = name
+        self.layer = layer
+        self.signature = signature
+
+    def make(self, given: list[Any], named: dict[str, Any]) -> Own | Record:
+        """Make an object of it."""
+        bound = self.signature.bind(*given, **named)
+        bound.apply_defaults()
+        values = {key: value() if isinstance(value, Late) else value for key, value in bound.arguments.items()}
+        return Own(self.name) if self.layer else Record(values)
+
+
+class Late:
+    """A default that is made for each object."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    def __call__(self) -> Any:
+        """Make it."""
+        return self.make()
+
+
+class Names(dict[str, Any]):
+    """The names of a function, and those around it."""
+
+    def __init__(self, around: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+        super().__init__(own)
+        self.around = around
+
+    def __missing__(self, name: str) -> Any:
+        return self.around[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.around
