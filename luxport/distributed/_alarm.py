@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
-__all__ = ["LOOK", "Alarm", "by_a_store", "silent_ranks"]
-
-LOOK = 0.5
-"""After so many seconds of waiting, again and again, a process looks whether another one has given up."""
-
-_LISTEN = 4 * LOOK
-"""So long the first that gives up listens for those that wait: some are slow where a machine has much to do."""
+__all__ = ["Alarm", "by_a_store", "silent_ranks"]
 
 _QUICK = 0.1
 """So many seconds a store may take that has what is asked for."""
+
+_AT_ONCE = 0.02
+"""A store is asked for so many seconds where the time is over: what is there it tells."""
 
 
 @dataclass
@@ -30,6 +29,7 @@ class Alarm:
 
     Args:
         world: the place of this process
+        budget: how much time all of it may take
         prefix: what the keys begin with
         put: a function ``(key, text)`` that writes where nothing is, and tells whether it has
         there: a function ``(key)`` that tells whether something is there
@@ -38,6 +38,7 @@ class Alarm:
     """
 
     world: World
+    budget: Budget
     prefix: str
     put: Callable[[str, str], bool]
     there: Callable[[str], bool]
@@ -54,7 +55,7 @@ class Alarm:
         if self._looking is None or not self._looking.is_alive():
             self._looking = threading.Thread(target=self._look, daemon=True)
             self._looking.start()
-        self._looking.join(_QUICK)
+        self._looking.join(min(_QUICK, self.budget.look / 2))
         return self._seen
 
     def _look(self) -> None:
@@ -64,41 +65,61 @@ class Alarm:
     def missing(self) -> list[int]:
         """Return the ranks that did not wait, after a failure."""
         if self._looking is not None:
-            self._looking.join(LOOK)
+            self._looking.join(self.budget.look)
             if self._looking.is_alive():
                 return [0]
-        longest = _LISTEN + _QUICK * self.world.size
-        return by_a_store(lambda: self._found(longest), self.failures, longest + _QUICK * self.world.size + LOOK)
+        longest = self.budget.listening + self.budget.look
+        found = by_a_store(self._found, self.failures, longest + self.budget.ending)
+        if self.world.rank == 0:
+            self._stay(found)
+        return found
 
-    def _found(self, longest: float) -> list[int]:
+    def _stay(self, found: list[int]) -> None:
+        """Wait briefly until all know: with this process its store may go."""
+        there = [rank for rank in range(self.world.size) if rank not in found]
+
+        def hear() -> list[int]:
+            return silent_ranks(self.world, lambda rank, s: self._told(rank, there, s), self.budget.look)
+
+        by_a_store(hear, self.failures, self.budget.look)
+
+    def _told(self, rank: int, there: list[int], seconds: float) -> None:
+        if rank in there:
+            self.get(f"{self.prefix}/knows/{rank}", seconds)
+
+    def _found(self) -> list[int]:
+        found = self._agreed()
+        self.put(f"{self.prefix}/knows/{self.world.rank}", "1")
+        return found
+
+    def _agreed(self) -> list[int]:
         self.put(f"{self.prefix}/waits/{self.world.rank}", "1")
         first = self.put(f"{self.prefix}/alarm", "1")
-        patience = _LISTEN
+        patience = self.budget.listening
         if not first:
             try:
-                return json.loads(self.get(f"{self.prefix}/missing", longest))
+                return json.loads(self.get(f"{self.prefix}/missing", patience + self.budget.look))
             except TimeoutError:  # the first one is gone, too
-                patience = _QUICK
+                patience = 0.0
         found = silent_ranks(self.world, lambda rank, s: self.get(f"{self.prefix}/waits/{rank}", s), patience)
         self.put(f"{self.prefix}/missing", json.dumps(found))
         return found
 
 
 def silent_ranks(world: World, hear: Callable[[int, float], object], seconds: float) -> list[int]:
-    """Return the ranks that do not answer in time; after the first of them the others are given less time.
+    """Return the ranks that do not answer in time.
 
     Args:
         world: the place of this process
         hear: a function ``(rank, seconds)`` that waits for what a rank tells, and raises TimeoutError
-        seconds: how long it may take
+        seconds: how long all of them together may take
     """
-    silent = []
+    silent, deadline = [], time.monotonic() + seconds
     for rank in [rank for rank in range(world.size) if rank != world.rank]:
         try:
-            hear(rank, seconds)
+            hear(rank, max(deadline - time.monotonic(), _AT_ONCE))
         except TimeoutError:
             silent.append(rank)
-            seconds = min(seconds, _QUICK)
     return silent
 
 

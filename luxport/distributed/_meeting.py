@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from luxport.distributed._arrivals import arrivals
+from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
 __all__ = ["meet", "place_of_rank_0"]
@@ -37,10 +38,11 @@ def meet(world: World, timeout: float) -> list[str]:
         own.bind(("", 0))  # kept until everyone has one, so that no two on a host get the same
         port = own.getsockname()[1]
         host, meeting = place_of_rank_0(world)
-        deadline = time.monotonic() + timeout
+        begin = time.monotonic()
         if world.rank:
-            return _ask(host, meeting, world, port, deadline)
-        return _answer(host, meeting, world, port, deadline, open_until_then)
+            return _ask(host, meeting, world, port, begin + timeout)
+        # Rank 0 says who did not come, while those that did still listen.
+        return _answer(host, meeting, world, port, begin + Budget(timeout).waiting, open_until_then)
 
 
 def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> list[str]:
@@ -55,8 +57,7 @@ def _ask(host: str, meeting: int, world: World, port: int, deadline: float) -> l
                 raise TimeoutError(f"rank 0 did not come to {host}:{meeting}") from None
             time.sleep(0.05)
     with connection, connection.makefile(encoding="utf-8") as stream:
-        # Rank 0 waits as long, and says then who did not come.
-        connection.settimeout(max(deadline - time.monotonic(), 0.0) + 2)
+        connection.settimeout(max(deadline - time.monotonic(), 0.1))
         connection.sendall(world.token + b"".join([_written(number) for number in (world.rank, world.size, port)]))
         try:
             reply = json.loads(stream.readline() or "[]")

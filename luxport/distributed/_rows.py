@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 
 __all__ = ["StoredRows", "all_the_same", "in_numbers"]
@@ -17,7 +18,7 @@ class StoredRows:
 
     Args:
         world: the place of this process
-        timeout: how many seconds the others may take
+        budget: how much time the others may take
         prefix: what the keys begin with
         write: a function ``(key, row)``
         read: a function ``(key, milliseconds, rank) -> row`` that waits, and raises if nothing comes of that rank
@@ -25,7 +26,7 @@ class StoredRows:
     """
 
     world: World
-    timeout: float
+    budget: Budget
     prefix: str
     write: Callable[[str, bytes], object]
     read: Callable[[str, int, int], bytes]
@@ -35,7 +36,7 @@ class StoredRows:
     def gather(self, row: bytes) -> list[bytes]:
         """Return the rows of all, by rank."""
         self._round += 1
-        deadline = time.monotonic() + self.timeout
+        deadline = time.monotonic() + self.budget.waiting
         self.write(self._key(self._round, self.world.rank), row)
         rows = []
         for rank in range(self.world.size):

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from luxport.distributed._alarm import LOOK
 from luxport.distributed._arrivals import TOKEN, arrivals
 from luxport.distributed._rows import StoredRows
 
@@ -35,10 +34,19 @@ class Ties:
     """
 
     def __init__(self, rows: StoredRows, given_up: Callable[[], bool]) -> None:
-        self._rows, self._world, self._timeout, self._given_up = rows, rows.world, rows.timeout, given_up
+        self._rows, self._world, self._budget, self._given_up = rows, rows.world, rows.budget, given_up
         self._up: socket.socket | None = None
         self._down: list[socket.socket] = []
         self._tied = self._broken = False
+        self._seen_cut = False
+
+    def left(self) -> bool:
+        """Tell whether another process has ended; not at first, as what it sent before may still be on its way."""
+        before, self._seen_cut = self._seen_cut, any([_is_cut(one) for one in self._all()])
+        return before and self._seen_cut
+
+    def _all(self) -> list[socket.socket]:
+        return [*self._down, *([self._up] if self._up is not None else [])]
 
     def agree(self, digest: bytes) -> bool:
         """Tell whether every process asks with the same digest.
@@ -48,7 +56,7 @@ class Ties:
         if self._broken:
             raise ConnectionError("the connections of these processes are cut")
         try:
-            return self._asked(digest, time.monotonic() + self._timeout)
+            return self._asked(digest, time.monotonic() + self._budget.waiting)
         except OSError:
             self._broken = True
             self.cut()  # so that others need not find out by themselves
@@ -72,7 +80,7 @@ class Ties:
     def cut(self) -> None:
         """Close all connections."""
         atexit.unregister(self.cut)
-        for one in (*self._down, *([self._up] if self._up is not None else [])):
+        for one in self._all():
             one.close()
         self._up, self._down, self._tied = None, [], False
 
@@ -111,7 +119,7 @@ class Ties:
         """
         found = b""
         while len(found) < length:
-            one.settimeout(min(_left(deadline), LOOK))
+            one.settimeout(min(_left(deadline), self._budget.look))
             try:
                 part = one.recv(length - len(found))
             except TimeoutError:
@@ -155,6 +163,16 @@ def _own_place(address: str) -> tuple[Any, str]:
 def _quick(one: socket.socket) -> socket.socket:
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return one
+
+
+def _is_cut(one: socket.socket) -> bool:
+    one.settimeout(0)
+    try:
+        return not one.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _written(rank: int) -> bytes:

@@ -92,7 +92,7 @@ def test_runs_have_their_launchers_names() -> None:
 
 
 def test_ranks_that_do_not_come_are_named(port: int) -> None:
-    found = met(worlds(port, 4)[:2], timeout=0.3)
+    found = met(worlds(port, 4)[:2], timeout=1.0)
     assert [str(one) for one in found] == [f"rank 2, 3 did not come to 127.0.0.1:{port}"] * 2
 
 

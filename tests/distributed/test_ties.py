@@ -12,6 +12,7 @@ import pytest
 from threads import in_threads
 
 from luxport.distributed import _arrivals
+from luxport.distributed._budget import Budget
 from luxport.distributed._launch import World
 from luxport.distributed._rows import StoredRows
 from luxport.distributed._ties import Ties
@@ -45,7 +46,7 @@ def agreements(store: Store, digests: list[bytes], timeout: float = 20.0) -> lis
         Ties(
             StoredRows(
                 World(rank, rank, len(digests), "nothing", "127.0.0.1:1"),
-                timeout,
+                Budget(timeout),
                 "test",
                 store.write,
                 store.read,
@@ -146,7 +147,12 @@ def test_nobody_waits_on_where_another_has_given_up() -> None:
     ties = [
         Ties(
             StoredRows(
-                World(i, i, 2, "nothing", "127.0.0.1:1"), 60.0, "test", store.write, store.read, lambda key: None
+                World(i, i, 2, "nothing", "127.0.0.1:1"),
+                Budget(60.0),
+                "test",
+                store.write,
+                store.read,
+                lambda key: None,
             ),
             given_up.is_set,
         )
@@ -167,10 +173,22 @@ def test_nobody_waits_on_where_another_has_given_up() -> None:
         ties[0].agree(b"a" * 24)
 
 
+def test_whoever_ends_is_missed_a_while_later() -> None:
+    store = Store()
+    worlds = [World(i, i, 2, "nothing", "127.0.0.1:1") for i in range(2)]
+    rows = [StoredRows(world, Budget(9.0), "test", store.write, store.read, lambda key: None) for world in worlds]
+    here, there = [Ties(one, lambda: False) for one in rows]
+    assert in_threads([lambda: here.agree(b"a" * 24), lambda: there.agree(b"a" * 24)]) == [True, True]
+    assert [here.left() for _ in range(3)] == [False] * 3
+    there.cut()
+    assert [here.left() for _ in range(3)] == [False, True, True]
+    here.cut()
+
+
 def test_a_process_that_does_not_come_is_named() -> None:
     """Only the first of three asks."""
     store = Store()
     world = World(0, 0, 3, "nothing", "127.0.0.1:1")
-    ties = Ties(StoredRows(world, 0.2, "test", store.write, store.read, lambda key: None), lambda: False)
+    ties = Ties(StoredRows(world, Budget(0.2), "test", store.write, store.read, lambda key: None), lambda: False)
     with pytest.raises(TimeoutError, match="no connection came from rank 1, 2"):
         ties.agree(b"a" * 24)

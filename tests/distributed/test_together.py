@@ -15,7 +15,7 @@ from what_is_there import needed
 START = runpy.run_path(str(Path(__file__).with_name("start.py")))
 ROUNDS = {
     "torch": "collectives+upstream+out_of_step+training+stepping+accumulating+unusual+resuming+stepping_out+wrapping"
-    ",hanging,leaving",
+    ",hanging,killed_between",
     # JAX and TensorFlow meet others once in a process's life.
     "jax": "few_collectives+upstream+out_of_step+stepping+accumulating+unusual+resuming+stepping_out",
     "tf": "few_collectives+upstream+out_of_step+stepping+accumulating+unusual+resuming+stepping_out",
@@ -70,27 +70,25 @@ def test_two_hosts_whose_link_is_cut(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["jax", "mpi"])
-@pytest.mark.parametrize(
-    "blow", ["raising_inside", "terminated_inside", "hung_inside", "killed_inside", "stopped_inside"]
-)
-def test_a_process_that_is_struck_inside_a_step_is_named(engine: str, blow: str) -> None:
+@pytest.mark.parametrize("kind", ["raising", "terminated", "hung", "killed", "stopped"])
+def test_a_process_that_fails_inside_a_step_is_named(engine: str, kind: str) -> None:
     if engine == "mpi":
         needed("mpi4py", "pip install 'luxport-nn[mpi]'")
-    said = START["finished"](engine, START["begin"](engine, blow, 2))
+    said = START["finished"](engine, START["begin"](engine, kind, 2))
     assert not said, said
 
 
 @pytest.mark.parametrize("engine", ["torch", "jax"])
 def test_of_four_processes_only_the_one_that_is_lost_is_named(engine: str) -> None:
     """Not all of the others hear of it at the same time."""
-    said = START["finished"](engine, START["begin"](engine, "raising_inside", 4))
+    said = START["finished"](engine, START["begin"](engine, "raising", 4))
     assert not said, said
 
 
 @pytest.mark.parametrize("engine", ["jax", "tf"])
 def test_a_process_that_ends_by_itself_is_missed_at_once(engine: str) -> None:
     """JAX waits at the end of a process for the others, which would wait as long for that one."""
-    said = START["finished"](engine, START["begin"](engine, "returning", 2))
+    said = START["finished"](engine, START["begin"](engine, "leaving_early", 2))
     assert not said, said
 
 

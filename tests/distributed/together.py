@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import Any
 
+import failing
 import numpy as np
 import stepping
 
@@ -153,37 +153,6 @@ def training(backend: str, timeout: float) -> None:
     expect(distributed.synchronize(bits) == bits, bits)
 
 
-def hanging(backend: str, timeout: float) -> None:
-    """Let rank 1 sleep longer than the others wait."""
-    x = luxport.asarray(np.zeros(2), backend=backend, dtype="float32")
-    if distributed.rank() == 1:
-        time.sleep(timeout + 1)
-        return
-    begin = time.monotonic()
-    try:
-        distributed.allreduce(x)
-    except distributed.DistributedError as error:
-        expect("lost rank" in str(error) and "\n" not in str(error), error)
-        expect(time.monotonic() - begin < timeout + 4, "it took too long")
-    else:
-        expect(False, "a process that hangs was not noticed")
-
-
-def raising(backend: str, timeout: float) -> None:
-    """Let rank 1 end by an error."""
-    x = luxport.asarray(np.zeros(2), backend=backend, dtype="float32")
-    if distributed.rank() == 1:
-        print("done", flush=True)
-        os._exit(1)
-    try:
-        for _ in range(2):
-            distributed.allreduce(x)
-    except distributed.DistributedError as error:
-        expect("lost rank" in str(error), error)
-    else:
-        expect(False, "a process that ended was not noticed")
-
-
 def expect(condition: Any, said: Any) -> None:
     if not condition:
         raise AssertionError(said)
@@ -202,7 +171,7 @@ def main() -> None:
     backend = engine if engine != "mpi" else "numpy" if sys.argv[2].startswith("collectives") else "torch"
     port = int(os.environ.get("MASTER_PORT", 0))
     for i, rounds in enumerate(sessions):
-        timeout = 5.0 if rounds in ENDS else 60.0
+        timeout = failing.TIMEOUT if rounds in ENDS else 60.0
         os.environ["MASTER_PORT"] = str(port + i)
         distributed.initialize(engine, timeout=timeout)
         expect(distributed.total_workers() == size, distributed.total_workers())
@@ -210,7 +179,8 @@ def main() -> None:
             ROUNDS[name](backend, timeout)
         distributed.shutdown()
     print("done", flush=True)
-    os._exit(0)  # without waiting for those that left
+    if engine != "mpi":  # whose end ends those that still wait
+        os._exit(0)  # without waiting for those that left
 
 
 def wrapping(backend: str, timeout: float) -> None:
@@ -220,44 +190,22 @@ def wrapping(backend: str, timeout: float) -> None:
     wrapping(backend, timeout)
 
 
-ENDS = (
-    "hanging",
-    "raising",
-    "leaving",
-    "returning",
-    "sleeping",
-    "killed_inside",
-    "stopped_inside",
-    "raising_inside",
-    "hung_inside",
-    "terminated_inside",
-    "cut_off",
-)
+ENDS = {**failing.KINDS, **failing.OTHERS}
 ROUNDS: dict[str, Any] = {
     "collectives": collectives,
     "few_collectives": few_collectives,
     "upstream": upstream,
     "out_of_step": out_of_step,
     "training": training,
-    "hanging": hanging,
-    "raising": raising,
     "stepping": stepping.stepping,
     "accumulating": stepping.accumulating,
     "unusual": stepping.unusual,
     "resuming": stepping.resuming,
     "stepping_out": stepping.stepping_out,
-    "leaving": stepping.leaving,
-    "returning": stepping.returning,
-    "sleeping": stepping.sleeping,
-    "killed_inside": stepping.killed_inside,
-    "stopped_inside": stepping.stopped_inside,
-    "terminated_inside": stepping.terminated_inside,
-    "frozen": stepping.frozen,
-    "cut_off": stepping.cut_off,
-    "raising_inside": stepping.raising_inside,
-    "hung_inside": stepping.hung_inside,
     "wrapping": wrapping,
     "doubles": stepping.doubles,
+    "frozen": failing.frozen,
+    **ENDS,
     "compiled": lambda backend, timeout: stepping.stepping(backend, timeout, jit=True),
 }
 

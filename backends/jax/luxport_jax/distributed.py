@@ -15,6 +15,7 @@ from jax._src.xla_bridge import backends_are_initialized  # which `jax.distribut
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from luxport.distributed._alarm import Alarm, by_a_store, silent_ranks
+from luxport.distributed._budget import Budget
 from luxport.distributed._errors import (
     DistributedError,
     first_line,
@@ -97,14 +98,21 @@ class JaxEngine:
         self._client: Any = global_state.client
         self._lost = False
         client = self._client
+        budget = Budget(timeout)
         self._alarm = Alarm(
-            world, "luxport", self._put, lambda key: _is_there(client, key), self._get, (jax.errors.JaxRuntimeError,)
+            world,
+            budget,
+            "luxport",
+            self._put,
+            lambda key: _is_there(client, key),
+            self._get,
+            (jax.errors.JaxRuntimeError,),
         )
-        self.patience = Patience(timeout, self._alarm.raised)
         self._rows = StoredRows(
-            world, timeout, "luxport", client.key_value_set_bytes, self._row_of, client.key_value_delete
+            world, budget, "luxport", client.key_value_set_bytes, self._row_of, client.key_value_delete
         )
         self._ties = Ties(self._rows, self._alarm.raised)
+        self.patience = Patience(budget, lambda: self._alarm.raised() or self._ties.left())
         firsts = first_devices(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from luxport.distributed._alarm import LOOK
+from luxport.distributed._budget import Budget
 
 __all__ = ["Patience"]
 
@@ -18,8 +18,8 @@ __all__ = ["Patience"]
 class Patience:
     """Waits for arrays by a thread of its own: JAX's waiting has no end where another process stands still."""
 
-    def __init__(self, timeout: float, given_up: Callable[[], bool]) -> None:
-        self._timeout, self._given_up = timeout, given_up
+    def __init__(self, budget: Budget, given_up: Callable[[], bool]) -> None:
+        self._budget, self._given_up = budget, given_up
         self._begin()
 
     def _begin(self) -> None:
@@ -33,16 +33,16 @@ class Patience:
         Raises: TimeoutError
         """
         self._asked.put(arrays)
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self._budget.waiting
         while True:
             left = deadline - time.monotonic()
             try:
-                error = self._answers.get(timeout=max(min(left, LOOK), 1e-3))
+                error = self._answers.get(timeout=max(min(left, self._budget.look), 1e-3))
                 break
             except Empty:
                 if left < 0 or self._given_up():
                     self._begin()  # whoever waits still goes on doing so
-                    raise TimeoutError(f"no answer within {self._timeout:g} s") from None
+                    raise TimeoutError(f"no answer within {self._budget.timeout:g} s") from None
         if error is not None:
             raise error
 

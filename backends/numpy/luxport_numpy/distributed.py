@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from luxport.backend import backend_of
+from luxport.distributed._budget import Budget
 from luxport.distributed._errors import DistributedError, inside_a_program
 from luxport.distributed._launch import World
 from luxport.distributed._rows import all_the_same, in_numbers
@@ -39,7 +40,7 @@ def start_collectives(world: World, timeout: float) -> MPIEngine:
             f"the engine mpi is rank {comm.rank} of {comm.size}, and {world.launcher} started rank {world.rank} of "
             f"{world.size}: start it by the mpiexec of mpi4py's MPI, {library}"
         )
-    return MPIEngine(MPI, world, timeout)
+    return MPIEngine(MPI, world, Budget(timeout))
 
 
 class MPIEngine:
@@ -49,11 +50,13 @@ class MPIEngine:
     failures: tuple[type[Exception], ...]
     late_failures: tuple[type[Exception], ...]
 
-    def __init__(self, mpi: Any, world: World, timeout: float) -> None:
-        self.mpi, self.world, self.timeout = mpi, world, timeout
+    def __init__(self, mpi: Any, world: World, budget: Budget) -> None:
+        self.mpi, self.world, self._budget = mpi, world, budget
         self.workers, self.late_failures = world.size, ()
         self.comm: Any = mpi.COMM_WORLD.Dup()  # so that a program's own messages are not in the way
         self.failures = (mpi.Exception, TimeoutError)
+        # MPI's own end comes later, and waits for the others without a sign.
+        atexit.register(self._say_that_it_leaves)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce small arrays of one dtype as one."""
@@ -106,7 +109,7 @@ class MPIEngine:
         others = [rank for rank in range(self.world.size) if rank != self.world.rank]
         said = [self.comm.Isend(np.zeros(1, np.uint8), rank, _THERE) for rank in others]
         heard = {rank: self.comm.Irecv(np.zeros(1, np.uint8), rank, _THERE) for rank in others}
-        deadline = time.monotonic() + 1
+        deadline = time.monotonic() + self._budget.listening
         missing = others
         while missing and time.monotonic() < deadline:
             missing = [rank for rank in missing if not heard[rank].Test()]
@@ -114,22 +117,34 @@ class MPIEngine:
             time.sleep(1e-3)
         return missing
 
+    def _say_that_it_leaves(self) -> None:
+        for rank in range(self.world.size):
+            if rank != self.world.rank:
+                self.comm.Isend(np.zeros(1, np.uint8), rank, _LEAVES).Test()
+
     def stop(self) -> None:
         """Leave the communicator; MPI itself stays until the process ends."""
+        atexit.unregister(self._say_that_it_leaves)
         if not _failed:
             self.comm.Free()
 
     def _wait(self, request: Any) -> None:
         """Wait for a request, at first without giving the processor away."""
-        deadline, tries = time.monotonic() + self.timeout, 0
+        begin, tries = time.monotonic(), 0
+        deadline, look = begin + self._budget.waiting, begin + self._budget.look
         while not request.Test():
             tries += 1
             if tries > 200:
                 time.sleep(2e-5)
-                given_up = tries % 1000 == 0 and self.comm.Iprobe(self.mpi.ANY_SOURCE, _THERE)
-                if given_up or time.monotonic() > deadline:
+                now = time.monotonic()
+                if now < look:
+                    continue
+                look = now + self._budget.look
+                if self.comm.Iprobe(self.mpi.ANY_SOURCE, _LEAVES):
+                    deadline = min(deadline, look)  # what was sent before may still be on its way
+                if now > deadline or self.comm.Iprobe(self.mpi.ANY_SOURCE, _THERE):
                     _give_up(self.comm)
-                    raise TimeoutError(f"no answer within {self.timeout:g} s")
+                    raise TimeoutError(f"no answer within {self._budget.timeout:g} s")
 
 
 LARGE = 2**20
@@ -137,6 +152,9 @@ LARGE = 2**20
 
 _THERE = 77
 """The tag of messages that say nothing but that a process is there."""
+
+_LEAVES = 78
+"""The tag of messages that say that a process ends without `shutdown`."""
 
 _failed = False
 

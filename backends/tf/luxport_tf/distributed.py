@@ -16,6 +16,7 @@ from tensorflow.core.protobuf import tensorflow_server_pb2
 from tensorflow.python.eager import context as eager  # where TensorFlow's own strategies start their servers
 
 from luxport.distributed._alarm import Alarm
+from luxport.distributed._budget import Budget
 from luxport.distributed._engine import LocalEngine, current
 from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place, too_late
 from luxport.distributed._launch import World
@@ -125,20 +126,21 @@ class TfEngine:
     late_failures: tuple[type[Exception], ...] = _GONE
 
     def __init__(self, world: World, timeout: float) -> None:
-        self.world, self.timeout, self.workers = world, timeout, world.size
+        self.world, self.workers = world, world.size
+        budget = Budget(timeout)
         prefix = f"luxport/{next(_sessions)}"
         store = _context()
-        self._alarm = Alarm(world, prefix, _put, _is_there, _get, (tf.errors.OpError,))
-        self.patience = Patience(timeout, self._alarm.raised)
+        self._alarm = Alarm(world, budget, prefix, _put, _is_there, _get, (tf.errors.OpError,))
         self._rows = StoredRows(
             world,
-            timeout,
+            budget,
             prefix,
             lambda key, row: store.set_config_key_value(key, base64.b64encode(row).decode()),
             lambda key, milliseconds, _: base64.b64decode(store.get_config_key_value(key, milliseconds)),
             store.delete_config_key_value,
         )
         self._ties = Ties(self._rows, self._alarm.raised)
+        self.patience = Patience(budget, lambda: self._alarm.raised() or self._ties.left())
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets.

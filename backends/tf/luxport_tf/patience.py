@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.eager import context as eager
 
-from luxport.distributed._alarm import LOOK
+from luxport.distributed._budget import Budget
 
 __all__ = ["Patience"]
 
@@ -22,30 +22,30 @@ class Patience(threading.Thread):
     Operations have a time-out of their own, after which TensorFlow may still write into what it has given back.
     """
 
-    def __init__(self, timeout: float, given_up: Callable[[], bool]) -> None:
+    def __init__(self, budget: Budget, given_up: Callable[[], bool]) -> None:
         super().__init__(name="luxport's patience with other processes", daemon=True)
-        self._timeout, self._given_up = timeout, given_up
+        self._budget, self._given_up = budget, given_up
         self._deadline, self._look, self._ended = math.inf, math.inf, threading.Event()
         self.start()
 
     def run(self) -> None:
         """Look at the clock now and then, and whether another process has given up."""
-        while not self._ended.wait(min(0.2, self._timeout / 4)):
+        while not self._ended.wait(self._budget.look / 2):
             now, waited_for = time.monotonic(), self._deadline
             late = now > waited_for
             if now > self._look:
-                self._look = now + LOOK
+                self._look = now + self._budget.look
                 late = self._given_up() or late
             if late and self._deadline == waited_for:
                 self.pause()
-                text = f"no answer within {self._timeout:g} s"
+                text = f"no answer within {self._budget.timeout:g} s"
                 context: Any = eager.context()
                 context.abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, text)
 
     def begin(self) -> None:
         """Wait from now on."""
         now = time.monotonic()
-        self._deadline, self._look = now + self._timeout, now + LOOK
+        self._deadline, self._look = now + self._budget.waiting, now + self._budget.look
 
     def pause(self) -> None:
         """Wait no longer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -11,7 +12,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from luxport.distributed._alarm import LOOK, Alarm
+from luxport.distributed._alarm import Alarm
+from luxport.distributed._budget import Budget
 from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
@@ -46,11 +48,11 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
             store=_store(world, timedelta(seconds=timeout)),
             rank=world.rank,
             world_size=world.size,
-            timeout=timedelta(seconds=timeout),
+            timeout=timedelta(seconds=Budget(timeout).waiting),
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise met_not_all("torch", world, world.address, timeout, error) from error
-    return TorchEngine(world)
+    return TorchEngine(world, Budget(timeout))
 
 
 def _store(world: World, timeout: timedelta) -> Any:
@@ -73,8 +75,8 @@ class TorchEngine:
 
     late_failures: tuple[type[Exception], ...] = ()
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, budget: Budget) -> None:
+        self.world, self._budget = world, budget
         self.workers = world.size
         self._on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
         store: Any = dist.distributed_c10d._get_default_store()
@@ -90,6 +92,7 @@ class TorchEngine:
         own = f"{world.rank} "
         self._alarm = Alarm(
             world,
+            budget,
             "luxport",
             lambda key, text: store.compare_set(key, "", own + text) == (own + text).encode(),
             lambda key: store.check([key]),
@@ -161,15 +164,16 @@ class TorchEngine:
         if self._on_gpus:
             work.wait()
             return
+        deadline = time.monotonic() + self._budget.waiting
         while True:
             try:
-                work.wait(timedelta(seconds=LOOK))
+                work.wait(timedelta(seconds=self._budget.look))
                 return
             except RuntimeError:
                 if work.is_completed():
                     work.wait()
                     return
-                if self._alarm.raised():
+                if self._alarm.raised() or time.monotonic() > deadline:
                     raise
 
     def stop(self) -> None:

@@ -1,0 +1,41 @@
+"""`Budget`: how a timeout is spent, so that the error comes within it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Budget"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Shares of a timeout: the most of it for waiting, the rest for finding out who is lost.
+
+    Args:
+        timeout: what the user gives: so many seconds after an operation began its error is there
+
+    >>> Budget(300.0).waiting, round(Budget(5.0).waiting, 2)
+    (296.5, 3.4)
+    """
+
+    timeout: float
+
+    @property
+    def waiting(self) -> float:
+        """So many seconds an operation waits for the others."""
+        return self.timeout - self.listening - 2 * self.look - self.ending
+
+    @property
+    def look(self) -> float:
+        """After so many seconds of waiting, again and again, a process looks whether another one has given up."""
+        return min(0.5, 0.04 * self.timeout)
+
+    @property
+    def listening(self) -> float:
+        """So long the first that gives up listens for those that wait: some are slow where a machine has much to do."""
+        return min(2.0, 0.2 * self.timeout)
+
+    @property
+    def ending(self) -> float:
+        """So long it may take until an engine has given an operation up."""
+        return min(0.5, 0.04 * self.timeout)
