@@ -9,6 +9,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, dtype_name, find_owner
+from luxport.backend.option_rules import is_int
 from luxport.call_arguments import says_what_it_takes
 from luxport.distributed._engine import Session, current
 from luxport.distributed._errors import DistributedError, first_line
@@ -76,6 +77,7 @@ def bcast(values: tree.Tree, *, root: int = 0) -> tree.Tree:
     Source: Lux.jl ``DistributedUtils.bcast!``
     """
     session = current("bcast")
+    _expect_tree("bcast", values)
     _expect_rank("bcast", session, root)
     return _move("bcast", values, f"root={root}", lambda arrays: session.engine.broadcast(arrays, root))
 
@@ -128,10 +130,12 @@ def average(arrays: Sequence[Array]) -> list[Array]:
 
 def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) -> tree.Tree:
     session = current(caller)
-    if op not in OPERATIONS:
+    _expect_tree(caller, values)
+    if not isinstance(op, str) or op not in OPERATIONS:
         raise ValueError(f"{caller} expects an op among {', '.join(OPERATIONS)}, got {shown(op)}")
     for path, leaf in _arrays(values):
         kind = dtype_name(leaf)
+        _expect_numbers(caller, kind, path)
         taken = "mean sum" if "complex" in kind else "mean sum max min" if "float" in kind else "sum max min"
         taken = "max min" if kind == "bool" else taken
         if op not in taken.split():
@@ -151,6 +155,7 @@ def _move(caller: str, values: tree.Tree, detail: str, move: Callable[[list[Arra
     found = _arrays(values)
     for path, leaf in found:
         expect_own(caller, session, find_owner(type(leaf)), path)
+        _expect_numbers(caller, dtype_name(leaf), path)
     described = [f"{caller} {detail}"]
     if session.world.size > 1:
         described += [f"{'.'.join(path) or 'array'} {dtype_name(leaf)} {shape_text(leaf)}" for path, leaf in found]
@@ -241,8 +246,26 @@ def expect_own(caller: str, session: Session, owner: Any, path: tuple[str, ...])
 
 
 def _expect_rank(caller: str, session: Session, root: Any) -> None:
-    if isinstance(root, bool) or not isinstance(root, int) or not 0 <= root < session.world.size:
+    if not is_int(root) or not 0 <= root < session.world.size:
         raise ValueError(f"{caller} expects a rank from 0 to {session.world.size - 1} as root, got {shown(root)}")
+
+
+def _expect_tree(caller: str, values: tree.Tree) -> None:
+    """Expect that something can move: what is no array passes through, but not instead of a tree."""
+    if any(
+        [
+            not path and leaf is not None and find_owner(type(leaf)) is None
+            for path, leaf in tree.leaves_with_path(values)
+        ]
+    ):
+        raise LayerTypeError(
+            f"expects an array, or a tree of arrays, got {shown(values)}: luxport.asarray first", culprit=caller
+        )
+
+
+def _expect_numbers(caller: str, kind: str, path: tuple[str, ...]) -> None:
+    if kind != "bool" and not any([word in kind for word in ("float", "int", "complex")]):
+        raise LayerTypeError(f"expects arrays of numbers, got {kind}{_at(path)}", culprit=caller)
 
 
 def _arrays(values: tree.Tree) -> list[tuple[tuple[str, ...], Array]]:

@@ -6,9 +6,11 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import find_owner
+from luxport.backend.option_rules import is_int
 from luxport.call_arguments import built_in_own_words
-from luxport.distributed._engine import current
+from luxport.distributed._engine import place
 from luxport.errors import LayerTypeError
+from luxport.text import shown
 from luxport.training._batching import first_size
 
 __all__ = ["DistributedDataContainer"]
@@ -39,11 +41,15 @@ class DistributedDataContainer:
     """
 
     def __init__(self, data: tree.Tree) -> None:
-        world = current("DistributedDataContainer").world
+        world = place("DistributedDataContainer")
         for path, leaf in tree.leaves_with_path(data):
             if find_owner(type(leaf)) is None:
-                place = f" at {'.'.join(path)}" if path else ""
-                raise LayerTypeError(f"expects arrays, got {type(leaf).__name__}{place}", culprit=type(self).__name__)
+                at = f" at {'.'.join(path)}" if path else ""
+                raise LayerTypeError(
+                    f"expects arrays, got {type(leaf).__name__}{at}: stack its samples into arrays, or let each "
+                    "process choose its own by rank() and total_workers()",
+                    culprit=type(self).__name__,
+                )
         size = first_size("DistributedDataContainer", data)
         length = -(-size // world.size)
         begins = [min(part * length, size) for part in range(world.size + 1)]
@@ -64,7 +70,9 @@ class DistributedDataContainer:
 
     def __getitem__(self, index: Any) -> tree.Tree:
         """Return a sample of the share, or those of a slice."""
-        if isinstance(index, int) and not -self._length <= index < self._length:
+        if index is None or isinstance(index, (bool, str, float)):
+            raise TypeError(f"DistributedDataContainer expects an index or a slice, got {shown(index)}")
+        if is_int(index) and not -self._length <= index < self._length:
             raise IndexError(f"DistributedDataContainer has {self._length} samples, got the index {index}")
         return tree.map(lambda leaf: leaf[index, ...], self.data)
 

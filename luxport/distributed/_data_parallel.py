@@ -18,6 +18,7 @@ from luxport.distributed._optimizer import DistributedOptimizer
 from luxport.distributed._workers import of_own_stream, together
 from luxport.errors import shape_text
 from luxport.optimizers._rule import Compound, Rule
+from luxport.text import shown
 from luxport.training._state import TrainState
 from luxport.transforms._transforms import jit as compile_program
 from luxport.tree.static import Static
@@ -65,6 +66,8 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     session = current("data_parallel")
     if not isinstance(state, TrainState):
         raise TypeError(f"data_parallel expects a TrainState, got {type(state).__name__}")
+    if not isinstance(sync_batch_norm, bool):
+        raise TypeError(f"data_parallel expects sync_batch_norm as True or False, got {shown(sync_batch_norm)}")
     state.expect_kept()
     rules = [_rule_text(group.rule.value) for group in state.opt_state.groups]
     if any([DistributedOptimizer.__name__ in text for text in rules]):

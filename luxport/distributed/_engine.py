@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from luxport.backend import Array, can, default_backend, get_backend, require
+from luxport.backend.option_rules import is_number
 from luxport.call_arguments import says_what_it_takes
 from luxport.distributed._errors import DistributedError
 from luxport.distributed._launch import World, read_world
@@ -22,6 +23,7 @@ __all__ = [
     "initialize",
     "initialized",
     "local_rank",
+    "place",
     "rank",
     "shutdown",
     "total_workers",
@@ -109,6 +111,7 @@ class Session:
     engine: Engine
     world: World
     timeout: float
+    process: int = field(default_factory=os.getpid)
 
 
 class LocalEngine:
@@ -164,11 +167,13 @@ ENGINES = ("auto", "jax", "torch", "tf", "mpi", "local")
 _OWNERS = {"mpi": "numpy"}
 """The backends that start engines of other names than their own."""
 
+DEFAULT_TIMEOUT = 300.0
+
 _session: Session | None = None
 
 
 @says_what_it_takes
-def initialize(engine: str = "auto", *, timeout: float = 300.0) -> None:
+def initialize(engine: str = "auto", *, timeout: float = DEFAULT_TIMEOUT) -> None:
     """Meet the processes that were started together with this one: once, before the first array.
 
     torchrun, mpiexec, srun, or whoever sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, tell each process its place.
@@ -181,8 +186,8 @@ def initialize(engine: str = "auto", *, timeout: float = 300.0) -> None:
         timeout: after how many seconds without another process an operation raises a `DistributedError`
 
     Raises: ValueError for another name, or a timeout that is not positive; DistributedError if another engine is there
-            already, if nobody comes within the timeout, if the engine finds fewer processes than were started;
-            BackendNotFoundError if it is not installed
+            already, or the same with another timeout, if nobody comes within the timeout, if the engine finds fewer
+            processes than were started; BackendNotFoundError if it is not installed
     Source: Lux.jl ``DistributedUtils.initialize``
 
     >>> initialize("local")
@@ -193,13 +198,19 @@ def initialize(engine: str = "auto", *, timeout: float = 300.0) -> None:
     global _session
     if engine not in ENGINES:
         raise ValueError(f"initialize expects an engine among {', '.join(ENGINES)}, got {shown(engine)}")
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < 1e6:
+    if not is_number(timeout) or not 0 < timeout < 1e6:
         raise ValueError(f"initialize expects a positive number of seconds as timeout, got {shown(timeout)}")
     world = read_world(os.environ)
     name = _choose(world) if engine == "auto" else engine
     if _session is not None:
-        if name == _session.name:
+        _expect_own_process("initialize", _session)
+        if name == _session.name and timeout in (_session.timeout, DEFAULT_TIMEOUT):
             return
+        if name == _session.name:
+            raise DistributedError(
+                f"initialize({name!r}, timeout={timeout:g}) comes after initialize({name!r}, "
+                f"timeout={_session.timeout:g}): one timeout at a time, shutdown() first"
+            )
         raise DistributedError(
             f"initialize({name!r}) comes after initialize({_session.name!r}): one engine at a time, shutdown() first"
         )
@@ -254,11 +265,33 @@ def initialized() -> bool:
 def current(caller: str) -> Session:
     """Return what was started.
 
-    Raises: DistributedError if nothing was
+    Raises: DistributedError if nothing was, or if it was in the process that this one was forked from
     """
+    session = _started(caller)
+    _expect_own_process(caller, session)
+    return session
+
+
+def place(caller: str) -> World:
+    """Return the place of this process; one that was forked from it has the same.
+
+    Raises: DistributedError if no engine was started
+    """
+    return _started(caller).world
+
+
+def _started(caller: str) -> Session:
     if _session is None:
         raise DistributedError(f"{caller} comes before an engine is there: luxport.distributed.initialize() first")
     return _session
+
+
+def _expect_own_process(caller: str, session: Session) -> None:
+    if session.process != os.getpid():
+        raise DistributedError(
+            f"{caller} in a process that was forked from rank {session.world.rank}, whose engine stays there: "
+            "call it in that one, and let others have what it returns"
+        )
 
 
 @says_what_it_takes
@@ -267,7 +300,7 @@ def rank() -> int:
 
     Raises: DistributedError before `initialize`
     """
-    return current("rank").world.rank
+    return place("rank").rank
 
 
 @says_what_it_takes
@@ -277,7 +310,7 @@ def local_rank() -> int:
     Raises: DistributedError before `initialize`
     Source: Lux.jl ``DistributedUtils.local_rank``, which is `rank` here
     """
-    return current("local_rank").world.local_rank
+    return place("local_rank").local_rank
 
 
 @says_what_it_takes
@@ -287,7 +320,7 @@ def total_workers() -> int:
     Raises: DistributedError before `initialize`
     Source: Lux.jl ``DistributedUtils.total_workers``
     """
-    return current("total_workers").world.size
+    return place("total_workers").size
 
 
 @says_what_it_takes
@@ -295,5 +328,5 @@ def shutdown() -> None:
     """Leave the other processes; afterward another engine may be started. Without an engine it does nothing."""
     global _session
     session, _session = _session, None
-    if session is not None:
+    if session is not None and session.process == os.getpid():
         session.engine.stop()

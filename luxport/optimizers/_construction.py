@@ -41,10 +41,7 @@ def check_rule(given: Any) -> None:
 
     if is_compiling():  # a compiler cannot follow this, and says in its own words what is wrong
         return
-    for name in ("init", "apply"):
-        if isinstance(given, type) or not callable(getattr(given, name, None)):
-            got = f"the class {given.__name__}: call it" if isinstance(given, type) else type(given).__name__
-            raise TypeError(f"optimizers.setup expects a rule, such as luxport.optimizers.Adam(0.001), got {got}")
+    _expect_rule("optimizers.setup", given)
     if isinstance(given, Compound):
         for inner in given.inner_rules:
             check_rule(inner)
@@ -54,6 +51,13 @@ def check_rule(given: Any) -> None:
             raise TypeError(wrong)
         if any(isinstance(value, list) for value in vars(given).values()):
             raise TypeError(f"{type(given).__name__} expects tuples, got a list in {given}")
+
+
+def _expect_rule(caller: str, given: Any) -> None:
+    for name in ("init", "apply"):
+        if isinstance(given, type) or not callable(getattr(given, name, None)):
+            got = f"the class {given.__name__}: call it" if isinstance(given, type) else type(given).__name__
+            raise TypeError(f"{caller} expects a rule, such as luxport.optimizers.Adam(0.001), got {got}")
 
 
 def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., None]:
@@ -68,8 +72,18 @@ def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., No
             for value in (*args, *options.values()):
                 _refuse_schedule(name, value)
         explaining(self, *args, **options)
+        _expect_inner_rules(self)
 
     return wrapper
+
+
+def _expect_inner_rules(rule: Any) -> None:
+    """Expect rules inside of a rule as soon as it is made, where one sees which is wrong."""
+    from luxport.optimizers._rule import Compound
+
+    if isinstance(rule, Compound):
+        for inner in rule.inner_rules:
+            _expect_rule(type(rule).__name__, inner)
 
 
 def _refuse_schedule(name: str, value: Any) -> None:

@@ -145,7 +145,10 @@ def fit(
                     over = False
                     break
             if not steps:
-                raise ValueError("fit expects data with a batch, got none: an iterator can be gone through only once")
+                raise ValueError(
+                    "fit expects data with a batch, got none: an iterator can be gone through only once, and a loader "
+                    "with partial=False leaves out what is less than a batch"
+                )
             seconds = time.perf_counter() - began
             logs = means.values() | {"steps_per_second": steps / seconds, "samples_per_second": means.count / seconds}
             if held_out is not None and over:

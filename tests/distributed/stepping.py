@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from typing import Any
 
@@ -21,6 +22,12 @@ INSIDE = ("jax", "tf")
 def expect(condition: Any, said: Any) -> None:
     if not condition:
         raise AssertionError(said)
+
+
+def say(line: str) -> None:
+    """Print a line by one write: those of several processes may come by one pipe."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def squares(model: Any, ps: Any, st: Any, data: Any) -> Any:

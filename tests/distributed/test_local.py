@@ -1,12 +1,14 @@
 """One process: the same interface, the variables of those who start several, and what is said of wrong calls."""
 
 import doctest
+import multiprocessing
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import misusing
 import numpy as np
 import pytest
 
@@ -125,40 +127,40 @@ def share_of_nothing() -> Any:
 
 
 F32 = np.ones(2, np.float32)
-AVERAGING = luxport.optimizers.OptimizerChain(
-    luxport.optimizers.ClipNorm(1.0), distributed.DistributedOptimizer(luxport.optimizers.Descent(0.1))
-)
-WRONG: dict[str, Any] = {
-    "initialize expects an engine among auto, jax, torch, tf, mpi, local, got 'nccl'": lambda: distributed.initialize(
-        "nccl"
-    ),
-    "initialize expects a positive number of seconds as timeout, got 0": lambda: distributed.initialize(timeout=0),
-    "allreduce expects an op among mean, sum, max, min, got 'avg'": lambda: distributed.allreduce(F32, "avg"),
-    "allreduce of int32 takes sum or max or min, got 'mean' at n": lambda: distributed.allreduce({"n": np.int32(1)}),
-    "reduce of bool takes max or min, got 'sum'": lambda: distributed.reduce(np.array(True), "sum"),
-    "allreduce of complex64 takes mean or sum, got 'max'": lambda: distributed.allreduce(np.complex64(1), "max"),
-    "bcast expects a rank from 0 to 0 as root, got 1": lambda: distributed.bcast(F32, root=1),
-    "synchronize expects a rank from 0 to 0 as root, got True": lambda: distributed.synchronize(F32, root=True),
-    "DistributedDataContainer expects arrays with one first size, got 2 at x, 3 at y": (
-        lambda: distributed.DistributedDataContainer({"x": np.ones(2), "y": np.ones(3)})
-    ),
+SHARES = {
     "DistributedDataContainer has 2 samples, got the index 2": lambda: distributed.DistributedDataContainer(F32)[2],
     "rank 3 would have none": share_of_nothing,
-    "DistributedDataContainer expects arrays, got int at 0": lambda: distributed.DistributedDataContainer([1, 2]),
-    "expects a plain rule, got OptimizerChain(ClipNorm, DistributedOptimizer(Descent)): Train": lambda: (
-        distributed.data_parallel(TrainState.create(luxport.Dense(1, 1), AVERAGING, backend="torch"))
-    ),
-    "data_parallel expects a TrainState, got dict": lambda: distributed.data_parallel(cast("Any", {})),
 }
 
 
-@pytest.mark.parametrize("line", WRONG)
-def test_a_wrong_call_is_one_line(line: str) -> None:
-    if not line.startswith("initialize"):
-        distributed.initialize("local")
-    with pytest.raises((ValueError, TypeError, IndexError)) as raised:
-        WRONG[line]()
+@pytest.mark.parametrize("line", SHARES)
+def test_a_wrong_share_is_one_line(line: str) -> None:
+    distributed.initialize("local")
+    with pytest.raises((ValueError, IndexError)) as raised:
+        SHARES[line]()
     assert line in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_wrong_call_is_one_line() -> None:
+    """As with several processes of each engine, see `misusing`."""
+    distributed.initialize("local")
+    misusing.misusing("torch", 1.0)
+
+
+def test_a_process_that_was_forked_has_no_engine() -> None:
+    distributed.initialize("local")
+    child = multiprocessing.get_context("fork").Pool(1)
+    with child, pytest.raises(RuntimeError, match="^allreduce in a process that was forked from rank 0, whose engine"):
+        child.apply(_allreduce_of_child)
+    assert distributed.allreduce(F32).tolist() == [1, 1]
+
+
+def _allreduce_of_child() -> None:
+    assert (distributed.rank(), distributed.total_workers()) == (0, 1)
+    try:
+        distributed.allreduce(F32)
+    finally:
+        distributed.shutdown()  # of what is not the child's
 
 
 @pytest.mark.parametrize("name", ["rank", "local_rank", "total_workers", "barrier"])

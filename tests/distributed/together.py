@@ -10,8 +10,10 @@ import sys
 from typing import Any
 
 import failing
+import misusing
 import numpy as np
 import stepping
+from stepping import say
 
 import luxport
 from luxport import distributed, optimizers, tree
@@ -178,7 +180,7 @@ def main() -> None:
         for name in rounds.split("+"):
             ROUNDS[name](backend, timeout)
         distributed.shutdown()
-    print("done", flush=True)
+    say("done")
     if engine != "mpi":  # whose end ends those that still wait
         os._exit(0)  # without waiting for those that left
 
@@ -196,6 +198,7 @@ ROUNDS: dict[str, Any] = {
     "few_collectives": few_collectives,
     "upstream": upstream,
     "out_of_step": out_of_step,
+    "misusing": misusing.misusing,
     "training": training,
     "stepping": stepping.stepping,
     "accumulating": stepping.accumulating,

@@ -1,0 +1,116 @@
+"""Wrong uses of `luxport.distributed`: one line each, the same by every engine and in every process."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+import luxport
+from luxport import distributed, optimizers
+from luxport.losses import MSELoss
+from luxport.training import TrainState, fit
+
+AVERAGING = optimizers.OptimizerChain(
+    optimizers.ClipNorm(1.0), distributed.DistributedOptimizer(optimizers.Descent(0.1))
+)
+
+
+class Endless(torch.utils.data.IterableDataset[int]):
+    """A dataset without a length."""
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count()
+
+
+def wrong_uses(backend: str) -> dict[str, Callable[[], object]]:
+    """Return calls by what is said of them."""
+    distributed_any: Any = distributed  # types would refuse most of these
+    last, size = distributed.total_workers() - 1, distributed.total_workers()
+
+    def made(values: Any, dtype: str = "float32") -> Any:
+        return luxport.asarray(np.asarray(values), backend=backend, dtype=dtype)
+
+    def state(rule: Any = None, **options: Any) -> Any:
+        own = "torch" if backend == "numpy" else backend
+        created = TrainState.create(luxport.Dense(1, 1), rule or optimizers.Descent(0.1), backend=own)
+        return distributed_any.data_parallel(created, **options)
+
+    def in_few_samples() -> None:
+        share = distributed.DistributedDataContainer(np.ones((2 * size, 1), np.float32)).data
+        loader = luxport.training.DataLoader((share, share), 3, partial=False)
+        fit(MSELoss(), state(), loader, jit=False, show=None)
+
+    reduce, bcast, synchronize = distributed_any.allreduce, distributed_any.bcast, distributed_any.synchronize
+    container, own_rule = distributed_any.DistributedDataContainer, distributed_any.DistributedOptimizer
+    x, samples = made([1.0, 2.0]), container(np.ones((2 * size, 1)))
+    initialize = distributed_any.initialize
+    return {
+        "initialize expects an engine among auto, jax, torch, tf, mpi, local, got 'nccl'": lambda: initialize("nccl"),
+        "initialize expects an engine among auto, jax, torch, tf, mpi, local, got None": lambda: initialize(None),
+        "initialize expects a positive number of seconds as timeout, got 0": lambda: initialize(timeout=0),
+        "initialize expects a positive number of seconds as timeout, got nan": lambda: initialize(timeout=np.nan),
+        "one timeout at a time, shutdown() first": lambda: initialize(
+            distributed._engine.current("").name,
+            timeout=17.0,  # type: ignore[attr-defined]
+        ),
+        "allreduce expects an op among mean, sum, max, min, got 'avg'": lambda: reduce(x, "avg"),
+        "allreduce expects an op among mean, sum, max, min, got ['mean']": lambda: reduce(x, ["mean"]),
+        "allreduce of int32 takes sum or max or min, got 'mean' at n": lambda: reduce({"n": made([1], "int32")}),
+        "reduce of bool takes max or min, got 'sum'": lambda: distributed_any.reduce(made([True], "bool"), "sum"),
+        "allreduce of complex64 takes mean or sum, got 'max'": lambda: reduce(made([1j], "complex64"), "max"),
+        "allreduce expects an array, or a tree of arrays, got 'weights': luxport.asarray": lambda: reduce("weights"),
+        "allreduce expects an array, or a tree of arrays, got 0.5: luxport.asarray first": lambda: reduce(0.5),
+        "bcast expects an array, or a tree of arrays, got Dense(1, 1): luxport": lambda: bcast(luxport.Dense(1, 1)),
+        f"bcast expects a rank from 0 to {last} as root, got {size}": lambda: bcast(x, root=size),
+        f"reduce expects a rank from 0 to {last} as root, got -1": lambda: distributed_any.reduce(x, root=-1),
+        f"synchronize expects a rank from 0 to {last} as root, got True": lambda: synchronize(x, root=True),
+        "allreduce is called as allreduce(values, op=...), got no values": lambda: reduce(),
+        "barrier is called as barrier(), got 1 arguments by position": lambda: distributed_any.barrier(1),
+        "expects arrays with one first size, got 2 at x, 3 at y": lambda: container({"x": np.ones(2), "y": np.ones(3)}),
+        "DistributedDataContainer expects arrays, got generator: stack its samples": lambda: container(
+            i for i in range(9)
+        ),
+        "DistributedDataContainer expects arrays, got Endless: stack its samples": lambda: container(Endless()),
+        "DistributedDataContainer expects arrays, got int at 0: stack": lambda: container([1, 2]),
+        "expects arrays with one first size, got no array": lambda: container({}),
+        f"expects a sample for each of {size} processes, got 0 samples": lambda: container(np.ones((0, 2))),
+        "DistributedDataContainer expects an index or a slice, got 'a'": lambda: samples["a"],
+        "DistributedDataContainer has 2 samples, got the index 2": lambda: samples[2],
+        "with partial=False leaves out what is less than a batch": in_few_samples,
+        "DistributedOptimizer expects a rule, such as luxport.optimizers.Adam(0.001), got NoneType": lambda: own_rule(
+            None
+        ),
+        "DistributedOptimizer expects a rule, such as luxport.optimizers.Adam(0.001), got the class Adam": lambda: (
+            own_rule(optimizers.Adam)
+        ),
+        "expects a plain rule, got OptimizerChain(ClipNorm, DistributedOptimizer(Descent)): Tr": lambda: state(
+            AVERAGING
+        ),
+        "data_parallel expects a TrainState, got dict": lambda: distributed_any.data_parallel({}),
+        "data_parallel expects sync_batch_norm as True or False, got 'yes'": lambda: state(sync_batch_norm="yes"),
+    }
+
+
+def misusing(backend: str, timeout: float) -> None:
+    """Call them all; what follows is as if nothing had been."""
+    for line, call in wrong_uses(backend).items():
+        try:
+            call()
+        except (ValueError, TypeError, IndexError, distributed.DistributedError) as error:
+            assert line in str(error) and "\n" not in str(error), (line, str(error))
+        else:
+            raise AssertionError(f"nothing was said where {line}")
+    x = luxport.asarray(np.ones(2), backend=backend, dtype="float32")
+    assert luxport.to_numpy(distributed.allreduce(x)).tolist() == [1, 1]
+    nothing: Any = ({}, [], None, {"name": "Dense", "none": None})
+    assert distributed.allreduce(nothing) == nothing  # not even an array
+    for half in ("float16", "bfloat16"):
+        ones = luxport.asarray(np.ones(3), backend=backend, dtype=half)
+        total = distributed.allreduce({"h": ones}, "sum")["h"]
+        assert luxport.backend.dtype_name(total) == half
+        found = luxport.to_numpy(total).astype(np.float32).tolist()
+        assert found == [distributed.total_workers()] * 3, found
