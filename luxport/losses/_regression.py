@@ -9,9 +9,10 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import is_complex
 from luxport.backend.option_rules import NON_NEGATIVE
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
+from luxport.ops._operation import operation
 from luxport.transforms._stop_gradient import stop_gradient
 
-__all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss"]
+__all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss", "squared_error"]
 
 
 @loss_function()
@@ -30,6 +31,15 @@ def mse(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
     0.01
     """
     _, y_hat, y = match_target("mse", y_hat, y, complex_too=True)
+    return agg(squared_error(y_hat, y, agg=None)) if callable(agg) else squared_error(y_hat, y, agg=agg)
+
+
+@operation(takes="y_hat inexact (...), y like y_hat (...)", early=False)
+def squared_error(y_hat: Array, y: Array, *, agg: str | None) -> Array:
+    """Return `mse` of arrays of one shape and dtype, for a mean, a sum or all losses.
+
+    Shapes: y_hat, y (...) -> (), or (...) if agg is None
+    """
     return aggregate(_square(y_hat - y), agg)
 
 

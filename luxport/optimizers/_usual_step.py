@@ -28,7 +28,7 @@ def step_together(state: OptimizerState, ps: Any, grads: Any, *, in_place: bool)
     old: list[Any] = []
     xs: list[Array] = []
     dxs: list[Array] = []
-    if not _gather(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not xs:
+    if not _gather(leaves, ps, grads, old, xs, dxs) or len(xs) != group.size.value or not _fit(xs, dxs):
         return None
     rule = fill_in(group.rule.value, group.values)
     if dtype_name(xs[0]) not in _WIDE or clips_together(rule) or not keeps_kind(old[0], xs[0]):
@@ -60,16 +60,22 @@ def _gather(state: Any, x: Any, dx: Any, states: list[Any], xs: list[Array], dxs
             own, remainder, number, frozen = leaf
             if remainder is not None or number is not None or frozen is not None:
                 return False
-            if getattr(gradient, "shape", None) != value.shape or gradient.dtype != value.dtype:
-                return False
-            if xs and value.dtype != xs[0].dtype:
-                return False
             states.append(own)
             xs.append(value)
             dxs.append(gradient)
         elif not _gather(leaf, value, gradient, states, xs, dxs):
             return False
     return True
+
+
+def _fit(xs: list[Array], dxs: list[Any]) -> bool:
+    """Tell whether there are arrays, all of one dtype, and each gradient is like its own."""
+    try:
+        dtypes = [x.dtype for x in xs]
+        alike = dtypes.count(dtypes[0]) == len(xs) and [dx.dtype for dx in dxs] == dtypes
+        return alike and [dx.shape for dx in dxs] == [x.shape for x in xs]
+    except (AttributeError, IndexError):  # a gradient is None; there are no arrays
+        return False
 
 
 def _rebuild(state: Any, x: Any, states: Iterator[Any], xs: Iterator[Array]) -> tuple[Any, Any]:

@@ -526,3 +526,25 @@ def test_forward_mode_of_tensorflow() -> None:
         np.testing.assert_allclose(
             backend.to_numpy(forward), backend.to_numpy(reverse), rtol=1e-12, atol=1e-13, err_msg=name
         )
+
+
+@pytest.mark.parametrize("lying", ["in a row", "apart"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["gelu_erf", "gelu_tanh", "lisht", "mish", "softsign", "swish"])
+def test_gates_of_pytorch_far_out(name: str, dtype: str, lying: str) -> None:
+    """One look decides for all numbers of an array: arrays of every size of numbers are tried, each by itself."""
+    import torch
+
+    op = getattr(ops, name)
+    sizes = [1.0, 25.0, 35.0, 700.0, 1e3, 9e5, 2e6, 1e9, 1e19, 1e30, 1e38, math.inf]
+    for size in sizes:
+        x = torch.tensor([[-size, 0.5], [-0.5, size]], dtype=getattr(torch, dtype))
+        x = x.mT if lying == "apart" else x
+        found = []
+        for f in (op, definition_of(op)):
+            variable = x.clone(memory_format=torch.preserve_format).requires_grad_()
+            y = f(variable)
+            (slope,) = torch.autograd.grad(y.sum(), variable, create_graph=True)
+            (second,) = torch.autograd.grad(slope.sum(), variable)
+            found.append((y.detach(), slope.detach(), second if size < 1e7 else torch.zeros(())))
+        torch.testing.assert_close(*found, rtol=2e-5, atol=2e-6)

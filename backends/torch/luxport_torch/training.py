@@ -61,8 +61,7 @@ def _compile(gradients: Callable[..., Any]) -> Callable[..., Any]:
 def _at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
     """Differentiate with respect to the parameters themselves, which belong to the step, and not to copies of them."""
     leaves: list[torch.Tensor] = []
-    known = type(ps) is dict and not _followed() and _collect(ps, leaves)
-    if not known or not leaves or len(set(map(id, leaves))) < len(leaves):
+    if type(ps) is not dict or _followed() or not _collect(ps, leaves) or not _plain(leaves):
         return value_and_grad(f, has_aux=True)(ps)
     try:
         for leaf in leaves:
@@ -95,20 +94,23 @@ def _followed() -> bool:
 
 
 def _collect(ps: Any, found: list[torch.Tensor]) -> bool:
-    """List the leaves of nested dicts; False where there is anything else than plain tensors of inexact numbers."""
+    """List the leaves of nested dicts; False where there is anything else than plain tensors."""
     for value in ps.values():
-        if type(value) is dict:
-            if not _collect(value, found):
-                return False
-        elif (
-            type(value) is torch.Tensor
-            and (value.is_floating_point() or value.is_complex())
-            and not (value.requires_grad or value.is_inference())
-        ):
+        kind = type(value)
+        if kind is torch.Tensor:
             found.append(value)
-        else:
+        elif kind is not dict or not _collect(value, found):
             return False
     return True
+
+
+def _plain(leaves: list[torch.Tensor]) -> bool:
+    """Tell whether there are tensors, each another, of inexact numbers that nothing follows yet."""
+    return (
+        0 < len(leaves) == len(set(map(id, leaves)))
+        and all([leaf.is_floating_point() or leaf.is_complex() for leaf in leaves])
+        and not any([leaf.requires_grad or leaf.is_inference() for leaf in leaves])
+    )
 
 
 def _like(ps: Any, found: Any) -> Any:

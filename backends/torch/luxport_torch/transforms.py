@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -69,15 +68,17 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
     return transformed
 
 
-@contextmanager
-def differentiating() -> Iterator[None]:
+class differentiating:
     """Record what is computed; gradients that are taken inside know that they may be differentiated."""
-    token = _depth.set(_depth.get() + 1)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        _depth.reset(token)
+
+    def __enter__(self) -> None:
+        self._token = _depth.set(_depth.get() + 1)
+        self._recorded = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+
+    def __exit__(self, *raised: object) -> None:
+        torch.set_grad_enabled(self._recorded)
+        _depth.reset(self._token)
 
 
 def _functional(

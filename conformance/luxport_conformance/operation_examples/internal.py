@@ -18,6 +18,7 @@ _EQUAL = np.asarray([[2.0, 5.0, 5.0], [7.0, 7.0, -1.0]])
 _LOGITS, _LABELS = draw(4, 3, seed=11), np.asarray([0, 2, 1, 2], np.int64)
 _SHARES = np.asarray([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5], [0.0, 1.0, 0.0], [0.0, 0.5, 0.5]])
 _FAR = np.asarray([[1.0, -np.inf, 2.0], [30.0, -30.0, 5.0], [-np.inf, 0.0, 1.0], [-np.inf, 4.0, 1.0]])
+_APART = np.asarray([[1e25, -np.inf, 0.0], [np.nan, 1e-30, -0.0]])
 _INTEGERS = tuple(np.asarray([[3, -2, 9]], dtype) for dtype in (np.int32, np.int64))
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
@@ -72,4 +73,9 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
         OverrideExample((draw(3),), {"sizes": (3,)}),
     ),
     "value_range": tuple(OverrideExample((values,), looks=True) for values in (*_INTEGERS, np.zeros((0, 2), np.int32))),
+    "squared_error": tuple(
+        OverrideExample(arrays, {"agg": agg}, Tolerance(reduction=12))
+        for arrays in ((draw(3, 4), draw(3, 4, seed=4)), (_APART, np.zeros_like(_APART)), (draw(0, 3), draw(0, 3)))
+        for agg in ("mean", "sum", None)
+    ),
 }

@@ -15,6 +15,7 @@ from luxport_torch.ops.optimizers import *
 from luxport_torch.ops.pooling import *
 from luxport_torch.ops.random_bits import *
 from luxport_torch.ops.recurrent import *
+from luxport_torch.ops.regression import *
 from luxport_torch.ops.sampling import *
 from luxport_torch.ops.segments import *
 from luxport_torch.ops.shapes import *

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,16 +40,18 @@ def batch_norm(
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     if not _native(x, (running_mean, running_var), scale, bias):
         return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
-    expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
+    if x.numel() < 2 * x.shape[1]:
+        expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
     if not training and running_mean is not None:
         y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), False, momentum, epsilon, True)
         return y, running_mean, running_var
-    if _seen_by_none(x):
+    looks = may_look(x)
+    if not looks and _seen_by_none(x):
         return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
     new_mean, new_var = running_mean, running_var
     if running_mean is not None and running_var is not None:
         new_mean, new_var = running_mean.clone(), running_var.clone()
-    if not may_look(x):
+    if not looks:
         y = torch.batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon, True)
         return y, new_mean, new_var
     y, means, factors = torch.native_batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon)
@@ -127,13 +130,19 @@ def layer_norm(
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
     shape = x.shape[x.ndim - len(axes) :]
-    trailing = sorted([axis - x.ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
-    shaped = all(parameter is None or parameter.shape == shape for parameter in (scale, bias))
-    if trailing and shaped and _one_dtype(x, scale, bias) and not sums_in_half(x) and not _seen_by_none(x):
-        y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
-        if not may_look(x) or _usual(means, factors, epsilon):
-            return y
+    shaped = all([parameter is None or parameter.shape == shape for parameter in (scale, bias)])
+    if shaped and _are_last(axes, x.ndim) and _one_dtype(x, scale, bias) and not sums_in_half(x):
+        looks = may_look(x)
+        if looks or not _seen_by_none(x):
+            y, means, factors = torch.native_layer_norm(x, shape, scale, bias, epsilon)
+            if not looks or _usual(means, factors, epsilon):
+                return y
     return _define_layer_norm(x, scale, bias, axes=axes, epsilon=epsilon)
+
+
+def _are_last(axes: tuple[int, ...], ndim: int) -> bool:
+    """Tell whether these are all axes from some one on."""
+    return axes == (-1,) or sorted([axis - ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
 
 
 def _seen_by_none(x: torch.Tensor) -> bool:
@@ -154,20 +163,25 @@ def _usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
     if factors.numel() == 0:
         return True
     bound = _USUAL[factors.dtype]
-    factors, means = factors.detach().reshape(-1), means.detach().reshape(-1)
+    factors, means = _row(factors), _row(means)
     if not factors.min().item() * bound > 1 or (epsilon * bound**2 < 1 and factors.max().item() >= bound):
         return False
     square = torch.dot(means, means).item()  # no mean is larger than the root of this
     if square <= FAR * epsilon:
         return True
-    return square < bound**2 and (means * factors).abs().max().item() ** 2 <= FAR
+    return square < bound**2 and torch.linalg.vector_norm(means * factors, math.inf).item() ** 2 <= FAR
+
+
+def _row(x: torch.Tensor) -> torch.Tensor:
+    x = x.detach() if x.requires_grad else x
+    return x if x.ndim == 1 else x.reshape(-1)
 
 
 _USUAL = {torch.float32: 2.0**40, torch.float64: 2.0**320}
 
 
 def _one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
-    return all(parameter is None or parameter.dtype == x.dtype for parameter in parameters)
+    return all([parameter is None or parameter.dtype == x.dtype for parameter in parameters])
 
 
 def _native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: torch.Tensor | None) -> bool:

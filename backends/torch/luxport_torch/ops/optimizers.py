@@ -166,17 +166,13 @@ def _plain(tensors: Sequence[torch.Tensor], first: int, last: int) -> bool:
     """
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    differentiated = torch.is_grad_enabled()
     dtype = tensors[0].dtype
     if dtype is not torch.float32 and dtype is not torch.float64:
         return False
-    for i, tensor in enumerate(tensors):
-        if (
-            type(tensor) is not torch.Tensor
-            or tensor.dtype is not dtype
-            or not tensor.is_cpu
-            or not (tensor.is_contiguous() or first <= i < last)
-            or (differentiated and tensor.requires_grad)
-        ):
-            return False
-    return True
+    return (
+        all([type(tensor) is torch.Tensor for tensor in tensors])
+        and all([tensor.dtype is dtype for tensor in tensors])
+        and all([tensor.is_cpu for tensor in tensors])
+        and all([tensor.is_contiguous() for tensor in (*tensors[:first], *tensors[last:])])
+        and not (torch.is_grad_enabled() and any([tensor.requires_grad for tensor in tensors]))
+    )
