@@ -59,6 +59,7 @@ class Abilities:
     compiles: bool = True
     dtypes: tuple[str, ...] = ("float16", "bfloat16", "float32", "float64")
     complex: bool = True
+    integers: tuple[str, ...] = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
     looks: bool = True
     """Numbers are at hand when a layer is called: it does not only record what is to be computed."""
 
@@ -67,7 +68,8 @@ class Abilities:
         lacks = [what for what in ("gradients", "complex") if not getattr(self, what)]
         lacks += [] if self.compiles else ["a compiler"]
         lacks += [] if self.looks else ["numbers at hand"]
-        return [*lacks, *[dtype for dtype in Abilities.dtypes if dtype not in self.dtypes]]
+        lacks += [dtype for dtype in Abilities.dtypes if dtype not in self.dtypes]
+        return [*lacks, *[dtype for dtype in Abilities.integers if dtype not in self.integers]]
 
 
 _KNOWN = {
@@ -125,12 +127,23 @@ def probes(backend: Backend) -> dict[str, Callable[[], bool]]:
             return False
         return dtype_name(backend.asarray([1.0], dtype=dtype)) == dtype
 
+    def takes(dtype: str) -> bool:
+        """A type that is named is taken; one that is not may be taken for a narrower one."""
+        try:
+            backend.asarray([1], dtype=dtype)
+        except Exception:
+            if getattr(backend.xp, dtype, None) is None:
+                return False
+            raise
+        return True
+
     return {
         "gradients": gradients,
         "compiles": compiles,
         "complex": lambda: holds("complex64"),
         "looks": lambda: not can(backend, "recording"),
         **{dtype: partial(holds, dtype) for dtype in Abilities.dtypes},
+        **{dtype: partial(takes, dtype) for dtype in Abilities.integers},
     }
 
 
@@ -146,7 +159,8 @@ def _found(backend: Backend) -> Abilities:
 
     found = {name: able(name, probe) for name, probe in probes(backend).items()}
     dtypes = tuple([dtype for dtype in Abilities.dtypes if found.pop(dtype)])
-    return Abilities(**found, dtypes=dtypes)
+    integers = tuple([dtype for dtype in Abilities.integers if found.pop(dtype)])
+    return Abilities(**found, dtypes=dtypes, integers=integers)
 
 
 def selected(chosen: list[str] | None = None, excluded: list[str] | None = None) -> list[str]:

@@ -54,7 +54,8 @@ class Case:
     that matches `message`. `subject` is the layer or operation, the row of the table that the case counts for.
     `traces`: it can be compiled, which a program that looks at its numbers, or calls a compiler itself, cannot.
     `compiles`: it is compiled also where that takes longer than running it. `complex_inside`: real numbers become
-    complex ones on the way. `looks`: what it asks for depends on numbers of its inputs, as an error for an index does.
+    complex ones on the way. `integers`: types of integers that it asks for by name, which a framework need not have.
+    `looks`: what it asks for depends on numbers of its inputs, as an error for an index does.
     `source` says where the expectation comes from: ``flux:layers/conv.jl:139`` for an assertion of the account.
     """
 
@@ -72,6 +73,7 @@ class Case:
     compiles: bool = True
     traces: bool = True
     complex_inside: bool = False
+    integers: tuple[str, ...] = ()
     looks: bool = False
 
     @property

@@ -309,7 +309,7 @@ def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool, s
         for backend in [HOST] if case.on_host else backends:
             able = abilities(backend)
             needs = (case.differentiates, able.gradients), (case.is_complex, able.complex), (case.looks, able.looks)
-            if any([needed and not has for needed, has in needs]):
+            if any([needed and not has for needed, has in needs]) or not set(case.integers) <= set(able.integers):
                 continue
             for mode, dtype in ways(
                 backend, case.dtypes, compiles=case.may_compile, traces=case.may_trace, thorough=thorough

@@ -29,9 +29,9 @@ incomplete = SimpleNamespace(name="incomplete")
 
 
 class _Narrow:
-    """A namespace without double precision and complex numbers."""
+    """A namespace without double precision, complex numbers and wide unsigned integers."""
 
-    missing = ("float64", "complex64", "complex128")
+    missing = ("float64", "complex64", "complex128", "uint16", "uint32", "uint64")
 
     def __getattr__(self, name: str) -> Any:
         if name in self.missing:

@@ -41,7 +41,12 @@ LOSSES = {
     for name in losses.__all__
     if callable(loss := getattr(losses, name)) and not isinstance(loss, type) and name not in OTHERS
 }
-TARGET_KINDS = (*KINDS, "int64", "uint16")
+# The last two are types that a framework need not have.
+TARGET_KINDS = {"": KINDS, "_int64": ("int64",), "_uint16": ("uint16",)}
+
+
+def _integers(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([kind for kind in kinds if kind != "bool"])
 
 
 def _loss(name: str, y_hat: Any, y: Any) -> Any:
@@ -113,20 +118,22 @@ CASES: list[Case] = [
     ),
     *(
         Case(
-            id=f"not_floating.{name}_targets",
+            id=f"not_floating.{name}_targets{which}",
             subject=name,
             source=("a target of integers or booleans is the same as that of floating numbers",),
             program=lambda y_hat, y, *integers, name=name: _differences(name, y_hat, y, *integers),
             inputs={
                 "y_hat": np.abs(draw(4, 3)) / 4.0 + 0.1,
                 "y": FLAGS,
-                **{kind: FLAGS.astype(kind) for kind in TARGET_KINDS},
+                **{kind: FLAGS.astype(kind) for kind in kinds},
             },
-            expected=(np.array(0.0),) * len(TARGET_KINDS),
+            expected=(np.array(0.0),) * len(kinds),
             dtypes=("float32",),
             traces=False,
+            integers=_integers(kinds),
         )
         for name in LOSSES
+        for which, kinds in TARGET_KINDS.items()
     ),
     *(
         Case(
@@ -161,18 +168,20 @@ CASES: list[Case] = [
     ),
     *(
         Case(
-            id=f"not_floating.{name}_gradients",
+            id=f"not_floating.{name}_gradients{which}",
             subject=name,
             source=("a gradient of integers or booleans is the same as that of floating numbers",),
             program=lambda x, dx, *integers, rule=rule: tuple(
                 [y - _step(rule, x, dx)[0] for y in _step(rule, x, *integers)]
             ),
-            inputs={"x": draw(4, 3), "dx": FLAGS, **{kind: FLAGS.astype(kind) for kind in TARGET_KINDS}},
-            expected=(np.zeros((4, 3)),) * len(TARGET_KINDS),
+            inputs={"x": draw(4, 3), "dx": FLAGS, **{kind: FLAGS.astype(kind) for kind in kinds}},
+            expected=(np.zeros((4, 3)),) * len(kinds),
             dtypes=("float32",),
             traces=False,
+            integers=_integers(kinds),
         )
         for name, rule in RULES.items()
+        for which, kinds in TARGET_KINDS.items()
     ),
     *(
         Case(
