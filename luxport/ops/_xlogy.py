@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from luxport.backend import Array, namespace
-from luxport.backend.dtypes import numbers, promote
+from luxport.backend.dtypes import in_single_or_double, is_complex, numbers, promote
 from luxport.errors import LayerError, shape_text
 from luxport.ops._operation import operation
 from luxport.ops.shapes import spread_alike
+from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["xlogx", "xlogy"]
 
@@ -22,8 +25,11 @@ def xlogx(x: Array) -> Array:
     >>> xlogx(np.array([0.0, 1.0]))
     array([0., 0.])
     """
-    x = numbers(namespace(x), x, "xlogx")
-    return xlogy(x, x)
+    xp = namespace(x)
+    x = numbers(xp, x, "xlogx")
+    # The slope at infinity is that of the logarithm times 1: infinity over infinity would be no number.
+    factor = x if is_complex(x) else xp.where(x == math.inf, stop_gradient(x), x)
+    return xlogy(x, factor)
 
 
 def _expect_fit(x: Array, y: Array) -> None:
@@ -44,6 +50,13 @@ def xlogy(x: Array, y: Array) -> Array:
     """
     xp = namespace(x, y)
     x, y = promote(xp, numbers(xp, x, "xlogy"), numbers(xp, y, "xlogy"))
+    return _xlogy(x, y)
+
+
+# Half types are too short for the square of an inverse, which the second derivative of a logarithm is.
+@in_single_or_double
+def _xlogy(x: Array, y: Array) -> Array:
+    xp = namespace(x, y)
     zero = x == 0
     # The logarithm itself must not see a zero: its infinite slope times 0 would be a NaN.
     result = x * xp.log(xp.where(zero, xp.ones_like(y), y))

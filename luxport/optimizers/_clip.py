@@ -10,7 +10,8 @@ from luxport.backend import Array, dtype_name, namespace
 from luxport.backend.dtypes import single_or_double
 from luxport.ops._operation import operation
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._rule import check_real, in_dtype_of, is_number
+from luxport.optimizers._rule import check_real, in_dtype_of
+from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, euclidean
 
 __all__ = ["ClipGrad", "ClipNorm", "finite_norm", "norm"]
 
@@ -79,19 +80,16 @@ class ClipNorm:
         size = norm(near, self.p)
         if self.throw:
             size = finite_norm(size, p=self.p, shape=tuple(dx.shape))
-        omega = self.omega if is_number(self.omega) else xp.astype(self.omega, size.dtype)
-        # NaN is not below 1 and must not become 1.
-        within = omega * unit >= size
-        scale = omega / xp.where(within, xp.ones_like(size), size)
-        clipped = xp.where(within, wide, near * xp.astype(scale, wide.dtype))
-        return state, xp.astype(clipped, dx.dtype)
+        scaled = ScaledNorm(size, unit)
+        clipped = near * xp.astype(scaled.factor(self.omega), wide.dtype)
+        return state, xp.astype(xp.where(scaled.is_within(self.omega), wide, clipped), dx.dtype)
 
 
 def _least_unit(xp: Any, x: Array) -> Array:
     """Return a power of 2 that brings the largest numbers there are, whose norm or its inverse none can hold, lower."""
     size = xp.abs(x)
     largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)
-    bound = 2.0**500 if dtype_name(size) == "float64" else 2.0**62
+    bound = 2.0**500 if dtype_name(size) == "float64" else LARGE
     return xp.where(largest > bound, xp.ones_like(largest) / bound, xp.ones_like(largest))
 
 
@@ -114,23 +112,14 @@ def norm(x: Array, p: float) -> Array:
     if p == 1:
         return xp.sum(size)
     largest = xp.max(size) if math.prod(size.shape) else xp.zeros((), dtype=size.dtype)
-    if p == 2:
-        return _euclidean(size, largest)
+    if p == 2 and math.prod(size.shape):
+        root, unit = euclidean([size])
+        return root / unit
     plain = xp.sum(size**p) ** (1.0 / p)
     # Powers of numbers that are divided by the largest do not overflow, and do not all vanish.
     unit = xp.where(xp.logical_and(largest > 0, xp.isfinite(largest)), largest, xp.ones_like(largest))
     scaled = unit * xp.sum((size / unit) ** p) ** (1.0 / p)
     return xp.where(xp.logical_and(xp.isfinite(plain), plain > 0), plain, scaled)
-
-
-def _euclidean(size: Array, largest: Array) -> Array:
-    """Return the 2-norm; numbers whose squares might overflow or vanish are scaled by a power of 2, which is exact."""
-    xp = namespace(size)
-    large, small = (1e150, 2.0**-600) if dtype_name(size) == "float64" else (1e15, 2.0**-100)
-    one = xp.ones_like(largest)
-    unit = xp.where(largest > large, one * small, xp.where(largest < 1.0 / large, one / small, one))
-    size = size * unit
-    return xp.sqrt(xp.sum(size * size)) / unit
 
 
 @operation

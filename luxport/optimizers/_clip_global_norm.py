@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from luxport.backend import Array, namespace
 from luxport.optimizers._chain import MixedPrecision, OptimizerChain
 from luxport.optimizers._construction import explains_itself
-from luxport.optimizers._norms import global_norm
 from luxport.optimizers._rule import Clocked, Compound, Rule, StepIf, apply_at, is_number, scalar_like
+from luxport.optimizers._scaled_norm import LARGE, ScaledNorm, norm_of_all, scaled_by
 from luxport.optimizers._scheduler import Scheduler
 from luxport.tree import Tree
 
@@ -63,23 +63,23 @@ class ClipGlobalNorm(Clocked):
         """Keep what was found."""
         return clock
 
-    def look(self, clock: tuple[Array, Array], norm: Array) -> tuple[Array, Array]:
-        """Note a norm, and by which factor it is brought down."""
+    def look(self, clock: tuple[Array, Array], norm: Array, scaled: ScaledNorm) -> tuple[Array, Array]:
+        """Note a norm, and by which factor it is brought down, after what `scaled_by` does itself."""
         xp = namespace(norm)
-        norm = xp.astype(norm, clock[0].dtype)
-        omega = xp.zeros_like(norm) + (self.omega if is_number(self.omega) else xp.astype(self.omega, norm.dtype))
-        within = norm <= omega
-        # NaN is not within, and must not become 1; infinity must not become 0.
-        factor = xp.where(within, xp.ones_like(norm), omega / xp.where(within, xp.ones_like(norm), norm))
-        return norm, xp.where(xp.isfinite(norm), factor, xp.full_like(norm, math.nan))
+        # Infinity must not become 0.
+        factor = xp.where(xp.isfinite(scaled.size), scaled.factor(self.omega), xp.full_like(norm, math.nan))
+        return xp.astype(norm, clock[0].dtype), xp.astype(factor, clock[1].dtype)
 
     def apply_at(self, clock: tuple[Array, Array], state: None, x: Array, dx: Array) -> tuple[None, Array]:
         """Scale."""
-        return state, dx * namespace(dx).astype(clock[1], dx.dtype)
+        norm, factor = clock
+        omega = self.omega if is_number(self.omega) else namespace(norm).astype(self.omega, norm.dtype)
+        is_large = namespace(norm).logical_and(norm > LARGE, norm > omega)
+        return state, scaled_by(dx, is_large, factor)
 
     def apply(self, state: Any, x: Array, dx: Array) -> tuple[Any, Array]:  # type: ignore[override]
         """Scale an array that is alone."""
-        clock = self.look(state[1], global_norm([dx]))
+        clock = self.look(state[1], *norm_of_all([dx]))
         return (None, clock), self.apply_at(clock, None, x, dx)[1]
 
 
@@ -104,8 +104,8 @@ def look_at_all(rules: Sequence[Rule], clocks: Sequence[Tree], flows: Sequence[F
         return list(clocks)
     each: Any = list(zip(rules, clocks, flows, strict=True))
     if isinstance(kind, ClipGlobalNorm):
-        norm = global_norm([dx for flow in flows for dx in flow.dxs])
-        return [rule.look(clock, norm) for rule, clock, _ in each]
+        found = norm_of_all([dx for flow in flows for dx in flow.dxs])
+        return [rule.look(clock, *found) for rule, clock, _ in each]
     if isinstance(kind, MixedPrecision):
         inner = [Flow([own for _, own in states], [copy for copy, _ in states], dxs) for _, _, (states, _, dxs) in each]
         return look_at_all([rule.rule for rule, _, _ in each], clocks, inner)

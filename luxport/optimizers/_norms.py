@@ -8,9 +8,10 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, is_inexact, namespace
-from luxport.backend.dtypes import is_double, single_or_double, widest
+from luxport.backend.dtypes import single_or_double
 from luxport.call_arguments import says_what_it_takes
 from luxport.errors import LayerError
+from luxport.optimizers._scaled_norm import LARGE, norm_of_all, scaled_by
 from luxport.text import shown
 
 __all__ = ["clip_by_global_norm", "global_norm"]
@@ -21,7 +22,7 @@ def global_norm(grads: tree.Tree) -> Array:
     """Return the Euclidean norm of all the numbers in a tree, as of one vector.
 
     Half precision is summed in float32. Where squares would overflow or vanish and the norm does not, it is right:
-    the numbers are divided by the largest first.
+    the numbers are multiplied by a power of 2 first.
 
     Args:
         grads: a tree of gradients
@@ -33,17 +34,7 @@ def global_norm(grads: tree.Tree) -> Array:
     >>> print(global_norm({"weight": np.array([3e30, 0.0], np.float32), "bias": np.array([4e30], np.float32)}))
     5e+30
     """
-    arrays = [leaf for leaf in tree.leaves(grads) if is_inexact(leaf)]
-    if not arrays:
-        raise LayerError("global_norm expects a tree with floating arrays, got none")
-    xp = namespace(*arrays)
-    wide = widest(xp) if any([is_double(x) for x in arrays]) else xp.float32
-    sizes = [xp.astype(xp.abs(single_or_double(xp, x)), wide) for x in arrays if math.prod(x.shape)]
-    if not sizes:
-        return xp.zeros((), dtype=wide)
-    largest = xp.max(xp.stack([xp.max(size) for size in sizes]))
-    unit = xp.where(xp.logical_and(largest > 0, xp.isfinite(largest)), largest, xp.ones_like(largest))
-    return unit * xp.sqrt(xp.sum(xp.stack([xp.sum((size / unit) ** 2) for size in sizes])))
+    return norm_of_all(_floating("global_norm", grads))[0]
 
 
 @says_what_it_takes
@@ -69,16 +60,24 @@ def clip_by_global_norm(grads: tree.Tree, largest: float | Array) -> tree.Tree:
     number = isinstance(largest, Real) and not isinstance(largest, bool)
     if not (0 < given < 1e300 if number else getattr(given, "shape", None) == ()):
         raise LayerError(f"clip_by_global_norm expects a positive norm, got {shown(largest)}")
-    norm = global_norm(grads)
+    norm, scaled = norm_of_all(_floating("clip_by_global_norm", grads))
     xp = namespace(norm)
-    # NaN is not below 1, and must not become 1; infinity must not become 0.
-    scale = largest / xp.where(norm > largest, norm, xp.full_like(norm, 1.0) * largest)
-    scale = xp.where(xp.isfinite(norm), scale, xp.full_like(norm, math.nan))
+    within, factor = scaled.is_within(largest), scaled.factor(largest)
+    # Infinity must not become 0.
+    factor = xp.where(xp.isfinite(scaled.size), factor, xp.full_like(norm, math.nan))
+    is_large = xp.logical_and(norm > LARGE, ~within)
 
     def scale_leaf(x: Any) -> Any:
         if not is_inexact(x):
             return x
         wide = single_or_double(xp, x)
-        return xp.astype(wide * xp.astype(scale, wide.dtype), x.dtype)
+        return xp.astype(scaled_by(wide, is_large, factor), x.dtype)
 
     return tree.map(scale_leaf, grads)
+
+
+def _floating(caller: str, grads: tree.Tree) -> list[Array]:
+    arrays = [leaf for leaf in tree.leaves(grads) if is_inexact(leaf)]
+    if not arrays:
+        raise LayerError(f"{caller} expects a tree with floating arrays, got none")
+    return arrays

@@ -13,7 +13,16 @@ import torch._dynamo.testing
 import luxport
 from luxport import optimizers
 from luxport.backend import get_backend
-from luxport.optimizers import AccumGrad, Adam, ClipNorm, Descent, MixedPrecision, Momentum, OptimizerChain
+from luxport.optimizers import (
+    AccumGrad,
+    Adam,
+    ClipGlobalNorm,
+    ClipNorm,
+    Descent,
+    MixedPrecision,
+    Momentum,
+    OptimizerChain,
+)
 from luxport.tree.static import Static
 
 PS = {"a": {"w": np.ones(2)}, "b": [np.ones(1), np.ones(3)]}
@@ -162,25 +171,58 @@ def test_accumulated_gradients_around_a_copy():
     assert x.dtype == np.float16
 
 
+ENGINES = [("numpy", False), ("jax", False), ("jax", True), ("torch", False), ("tf", False), ("tf", True)]
+LARGEST = (("float32", 3e38, 1e-5), ("bfloat16", 3e38, 2.0**-8), ("float16", 6e4, 2.0**-11))
+
+
 @pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0, math.inf])
-@pytest.mark.parametrize(
-    ("name", "compiled"),
-    [("numpy", False), ("jax", False), ("jax", True), ("torch", False), ("tf", False), ("tf", True)],
-)
+@pytest.mark.parametrize(("name", "compiled"), ENGINES)
 def test_clipping_where_the_norm_is_larger_than_any_number(name, p, compiled):
     """Expected: the formula, in NumPy's longdouble."""
-    backend, rule = get_backend(name), ClipNorm(2.0, p)
+    expect_clipped(name, p, compiled, lambda x: ClipNorm(2.0, p).apply(None, x, x)[1])
 
-    def clip(x):
-        return rule.apply(None, x, x)[1]
 
+@pytest.mark.parametrize(("name", "compiled"), ENGINES)
+def test_clipping_together_where_the_norm_is_larger_than_any_number(name, compiled):
+    """Expected: the formula, in NumPy's longdouble, of two arrays as of one."""
+
+    def by_rule(x):
+        rule = OptimizerChain(ClipGlobalNorm(2.0), Descent(1.0))
+        zeros = parts(x * 0.0)
+        return {
+            name: -leaf for name, leaf in optimizers.update(optimizers.setup(rule, zeros), zeros, parts(x))[1].items()
+        }
+
+    def parts(x):
+        return {"a": x[:2], "b": x[2:]}
+
+    def joined(found):
+        return luxport.namespace(found["a"]).concat([found["a"], found["b"]])
+
+    expect_clipped(name, 2.0, compiled, lambda x: joined(by_rule(x)))
+    expect_clipped(name, 2.0, compiled, lambda x: joined(optimizers.clip_by_global_norm(parts(x), 2.0)))
+
+
+def expect_clipped(name, p, compiled, clip):
+    backend = get_backend(name)
     program = luxport.jit(clip) if compiled else clip
-    for dtype, size, eps in (("float32", 3e38, 1e-5), ("bfloat16", 3e38, 2.0**-8), ("float16", 6e4, 2.0**-11)):
+    for dtype, size, eps in LARGEST:
         x = luxport.asarray(np.array([0.75, -1.0, 0.0]) * size, backend=name, dtype=dtype)
         exact = backend.to_numpy(luxport.f32(x)).astype(np.longdouble)
         norm = abs(exact).max() if math.isinf(p) else np.sum(abs(exact) ** p) ** (1 / np.longdouble(p))
         want = (exact * (2.0 / norm)).astype(float)
         np.testing.assert_allclose(backend.to_numpy(luxport.f32(program(x))), want, rtol=1.01 * eps, atol=0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
+def test_a_large_norm_that_is_allowed_leaves_what_is_small(backend):
+    x = luxport.asarray(np.array([1e30, 1e-30], np.float32), backend=backend)
+    rule = OptimizerChain(ClipGlobalNorm(1e31), Descent(1.0))
+    for found in (
+        optimizers.clip_by_global_norm(x, 1e31),
+        -optimizers.update(optimizers.setup(rule, x * 0.0), x * 0.0, x)[1],
+    ):
+        np.testing.assert_array_equal(get_backend(backend).to_numpy(found), get_backend(backend).to_numpy(x))
 
 
 def test_clipping_in_half_precision_does_not_overflow():

@@ -20,6 +20,7 @@ from luxport.ops._operation import operation
 from luxport.ops.looking import reliance
 from luxport.ops.moments import usual_bound
 from luxport.ops.shapes import is_number, sizes_of
+from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = [
     "Activation",
@@ -196,7 +197,8 @@ def softsign(x: Array) -> Array:
     xp = namespace(x)
     x = real_numbers(xp, x, "softsign")
     finite = xp.where(xp.abs(x) == math.inf, 0.0, x)
-    y = finite / (1.0 + xp.abs(finite))
+    # Frameworks disagree about the slope of abs at 0, which the second derivative has.
+    y = finite / (1.0 + finite * stop_gradient(xp.sign(finite)))
     return xp.where(x == math.inf, 1.0, xp.where(x == -math.inf, -1.0, y))
 
 
