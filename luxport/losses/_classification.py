@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from luxport import ops
 from luxport.backend import Array, namespace
@@ -211,8 +212,8 @@ def hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> Array:
 
     Source: Flux.jl ``hinge_loss``; Lux.jl ``HingeLoss``
     """
-    _, y_hat, y = match_target("hinge_loss", y_hat, y)
-    return aggregate(ops.relu(1.0 - y_hat * y), agg)
+    xp, y_hat, y = match_target("hinge_loss", y_hat, y)
+    return aggregate(_shortfall(xp, y_hat, y), agg)
 
 
 @loss_function()
@@ -226,9 +227,15 @@ def squared_hinge_loss(y_hat: Array, y: Array, *, agg: Aggregation = "mean") -> 
 
     Source: Flux.jl ``squared_hinge_loss``; Lux.jl ``SquaredHingeLoss``
     """
-    _, y_hat, y = match_target("squared_hinge_loss", y_hat, y)
-    margin = ops.relu(1.0 - y_hat * y)
-    return aggregate(margin * margin, agg)
+    xp, y_hat, y = match_target("squared_hinge_loss", y_hat, y)
+    shortfall = _shortfall(xp, y_hat, y)
+    return aggregate(shortfall * shortfall, agg)
+
+
+def _shortfall(xp: Any, y_hat: Array, y: Array) -> Array:
+    """Return ``max(0, 1 - y_hat y)``, whose slope to y is 0 where it is 0, even if y_hat is infinite there."""
+    enough = y_hat * y >= 1.0
+    return xp.where(enough, 0.0, 1.0 - xp.where(enough, 0.0, y_hat) * y)
 
 
 def _power(base: Array, exponent: float) -> Array:

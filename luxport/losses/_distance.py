@@ -59,7 +59,7 @@ def cosine_similarity_loss(
     least = epsilon_of(y_hat, epsilon)
 
     def with_norm(x: Array) -> tuple[Array, Array]:
-        x, total, size = squares(xp, x, axis)
+        x, total, size = squares(xp, x, axis, least)
         bound = xp.full_like(total, least**2) if size is None else (least / size) ** 2
         return x, xp.sqrt(xp.where(total < bound, bound, total))
 

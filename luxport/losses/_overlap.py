@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import functools
+from typing import Any, TypeAlias
 
 from luxport.backend import Array
 from luxport.backend.option_rules import AXES
 from luxport.losses._common import Aggregation, aggregate, loss_function, match_target
+from luxport.ops.looking import may_look
+from luxport.ops.moments import usual_variance
+from luxport.ops.scaling import size_of
 
 __all__ = ["dice_coeff_loss", "tversky_loss"]
 
@@ -31,9 +35,16 @@ def dice_coeff_loss(
     Source: Flux.jl ``dice_coeff_loss``; F. Milletari et al., "V-Net" (2016)
     """
     xp, y_hat, y = match_target("dice_coeff_loss", y_hat, y)
-    common = xp.sum(y * y_hat, axis=axis)
-    both = xp.sum(y * y, axis=axis) + xp.sum(y_hat * y_hat, axis=axis)
-    return aggregate(1.0 - (2.0 * common + smooth) / (both + smooth), agg)
+
+    def parts(y_hat: Array, y: Array, smooth: Any) -> tuple[Array, Array]:
+        common, squares = [xp.sum(z, axis=axis, keepdims=True) for z in (y * y_hat, y * y + y_hat * y_hat)]
+        return 2.0 * common + smooth, squares + smooth
+
+    over, under = parts(y_hat, y, smooth)
+    if 0 not in y_hat.shape and _may_overflow(xp, under):
+        size = _size(xp, axis, 2.0, y_hat, y)
+        over, under = parts(y_hat / size, y / size, smooth / size / size)
+    return aggregate(1.0 - _without_axes(xp, over / under, axis), agg)
 
 
 @loss_function(axis=AXES)
@@ -53,6 +64,29 @@ def tversky_loss(y_hat: Array, y: Array, *, beta: float = 0.7, axis: Axes = None
     Source: Flux.jl ``tversky_loss``; S. Salehi et al., "Tversky loss function for image segmentation" (2017)
     """
     xp, y_hat, y = match_target("tversky_loss", y_hat, y)
-    common = xp.sum(y * y_hat, axis=axis)
-    weighted = common + xp.sum(beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (1.0 - y_hat), axis=axis)
-    return aggregate(1.0 - (common + 1.0) / (weighted + 1.0), agg)
+
+    def parts(y_hat: Array, y: Array, one: Any) -> tuple[Array, Array]:
+        common = xp.sum(y * y_hat, axis=axis, keepdims=True)
+        false = beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (one - y_hat)
+        return common + one, common + xp.sum(false, axis=axis, keepdims=True) + one
+
+    over, under = parts(y_hat, y, 1.0)
+    if 0 not in y_hat.shape and _may_overflow(xp, under):
+        size = _size(xp, axis, 1.0, y_hat)
+        over, under = parts(y_hat / size, y, 1.0 / size)
+    return aggregate(1.0 - _without_axes(xp, over / under, axis), agg)
+
+
+def _may_overflow(xp: Any, total: Array) -> bool:
+    """Tell whether a sum may be too large, or nobody can see that it is not: then above and below are scaled alike."""
+    return not (may_look(total) and usual_variance(xp, xp.abs(total), 1.0))
+
+
+def _size(xp: Any, axis: Axes, power: float, *arrays: Array) -> Array:
+    """Return what to divide by so that powers of the numbers do not overflow: 1 where they would not."""
+    sizes = [size_of(xp, array, axis, power) for array in arrays]
+    return functools.reduce(xp.maximum, sizes, xp.ones_like(sizes[0]))
+
+
+def _without_axes(xp: Any, x: Array, axis: Axes) -> Array:
+    return xp.squeeze(x, axis=tuple(range(len(x.shape))) if axis is None else axis)

@@ -10,6 +10,7 @@ from luxport.backend.dtypes import is_complex
 from luxport.backend.option_rules import NON_NEGATIVE
 from luxport.losses._common import Aggregation, aggregate, epsilon_of, loss_function, match_target
 from luxport.ops._operation import operation
+from luxport.ops.moments import usual_bound
 from luxport.transforms._stop_gradient import stop_gradient
 
 __all__ = ["gaussian_nll", "huber_loss", "mae", "mse", "msle", "poisson_loss", "squared_error"]
@@ -84,9 +85,10 @@ def msle(y_hat: Array, y: Array, *, agg: Aggregation = "mean", epsilon: float | 
     # Where one of the two is infinite the loss is flat.
     infinite = (over == math.inf) != (under == math.inf)
     over, under = xp.where(infinite, 1.0, over), xp.where(infinite, 1.0, under)
-    # The logarithm of the quotient is the more exact, where there is a quotient.
-    smallest = float(xp.finfo(y_hat.dtype).smallest_normal)
-    normal = (over / under > smallest) & (over / under * smallest < 1.0)
+    # The logarithm of the quotient is the more exact, where neither it nor its slope may overflow.
+    bound = usual_bound(xp, y_hat)
+    least = xp.where(over < under, over, under)
+    normal = (xp.where(over < under, under, over) < bound) & (least * bound > 1.0)
     ratio = xp.where(normal, over, 1.0) / xp.where(normal, under, 1.0)
     logarithm = xp.where(normal, xp.log(ratio), xp.log(over) - xp.log(under))
     return aggregate(xp.where(infinite, math.inf, logarithm * logarithm), agg)

@@ -13,15 +13,19 @@ from luxport.transforms._stop_gradient import stop_gradient
 __all__ = ["size_of", "squares"]
 
 
-def squares(xp: Any, x: Array, axes: int | tuple[int, ...] | None) -> tuple[Array, Array, Array | None]:
+def squares(
+    xp: Any, x: Array, axes: int | tuple[int, ...] | None, least: float = 0.0
+) -> tuple[Array, Array, Array | None]:
     """Return x, the sum of its squares along axes, which stay, and None.
 
-    Where these might overflow or vanish, both are those of x divided by a size, which comes in place of None.
+    Where these might overflow or vanish, both are those of x divided by a size, which comes in place of None. It is
+    no smaller than the least norm that is of interest.
     """
     total = xp.sum(x * x, axis=axes, keepdims=True)
     if 0 in x.shape or (may_look(total) and usual_variance(xp, total, 0.0)):
         return x, total, None
     size = size_of(xp, x, axes, 2.0)
+    size = xp.where(size < least, xp.full_like(size, least), size)
     x = x / size
     return x, xp.sum(x * x, axis=axes, keepdims=True), size
 

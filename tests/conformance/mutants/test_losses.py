@@ -64,7 +64,7 @@ MUTANTS: Mutants = {
         case("losses.kldivergence"),
     ),
     "hinge for labels 0 and 1": (
-        edited(losses.hinge_loss, "y_hat * y", "y_hat * (2.0 * y - 1.0)"),
+        edited(losses.hinge_loss, "xp.where(enough, 0.0, y_hat) * y", "xp.where(enough, 0.0, y_hat) * (2.0 * y - 1.0)"),
         case("losses.hinge_loss"),
     ),
     "Huber's line from the origin": (
@@ -81,14 +81,14 @@ MUTANTS: Mutants = {
         case("losses.mse_complex"),
     ),
     "dice without its smoothing below": (
-        edited(losses.dice_coeff_loss, "(both + smooth)", "both"),
+        edited(losses.dice_coeff_loss, "squares + smooth", "squares"),
         case("losses.dice_coeff_loss"),
     ),
     "Tversky's beta on the negatives": (
         edited(
             losses.tversky_loss,
-            "beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (1.0 - y_hat)",
-            "(1.0 - beta) * (1.0 - y) * y_hat + beta * y * (1.0 - y_hat)",
+            "beta * (1.0 - y) * y_hat + (1.0 - beta) * y * (one - y_hat)",
+            "(1.0 - beta) * (1.0 - y) * y_hat + beta * y * (one - y_hat)",
         ),
         case("losses.tversky_loss_beta"),
     ),

@@ -72,11 +72,11 @@ MUTANTS: Mutants = {
         case("optimizers.sign_decay_signs"),
     ),
     "clip norm over an axis": (
-        edited(optimizers.ClipNorm, "xp.sqrt(xp.sum(size * size))", "xp.sqrt(xp.max(xp.sum(size * size, axis=-1)))"),
+        edited(optimizers.ClipNorm, "xp.sum((size * unit) ** 2)", "xp.max(xp.sum((size * unit) ** 2, axis=-1))"),
         case("optimizers.clip_norm_of_matrix_steps"),
     ),
     "clip norm scales up": (
-        edited(optimizers.ClipNorm, "omega * unit >= size", "size < 0.0"),
+        edited(optimizers.ClipNorm, "omega * self.unit >= self.size", "self.size < 0.0"),
         case("optimizers.clip_norm"),
     ),
     "clipping loses the sign": (

@@ -1,7 +1,7 @@
 """Activation functions by TensorFlow: its own where values and derivatives, at kinks too, are the definition's.
 
-Its selu takes another derivative at 0, its softsign has no second one, and its silu and gelu are slower than the
-definitions.
+Its selu takes another derivative at 0, its softsign has no second one, its elu subtracts 1 from an exponential, which
+near 0 leaves nothing, and its silu and gelu are slower than the definitions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from luxport_tf.ops.layout import elementwise
 from luxport_tf.shortcuts import may_rely, rely_on
 
 __all__ = [
-    "elu",
     "erf",
     "hardsigmoid",
     "hardswish",
@@ -55,13 +54,6 @@ relu6 = _of_floats(ops.relu6)(tf.nn.relu6)
 sigmoid = _of_floats(ops.sigmoid)(tf.math.sigmoid)
 softplus = _of_floats(ops.softplus)(tf.math.softplus)
 tanh = _of_floats(ops.tanh)(tf.math.tanh)
-
-
-@_of_floats(ops.elu)
-@in_single_or_double
-def elu(x: Any, *, alpha: float = 1.0) -> Any:
-    """One call, which knows no other alpha."""
-    return tf.nn.elu(x) if alpha == 1.0 else definition_of(ops.elu)(x, alpha=alpha)
 
 
 @_of_floats(ops.erf)
