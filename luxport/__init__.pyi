@@ -3,6 +3,7 @@ __all__: list[str]
 from . import backend as backend
 from . import devices as devices
 from . import distributed as distributed
+from . import errors as errors
 from . import initializers as initializers
 from . import layers as layers
 from . import losses as losses

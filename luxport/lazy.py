@@ -55,7 +55,8 @@ def lazy_names(
         return value
 
     def listing() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *place_of})
+        # Modules that stand in the package because something imported them are no public names.
+        return sorted({*place_of, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
 
     beginnings = tuple(at_once)
     names = [name for name, place in place_of.items() if place.startswith(beginnings)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.abstract_rng import AbstractRng
+from luxport.core.abstract_arrays import AbstractRng
 from luxport.core.anatomy import Parameters, States
 from luxport.core.counts import state_length
 from luxport.core.initial_values import initial_states

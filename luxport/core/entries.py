@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from luxport.backend import dtype_name, find_owner, is_array
 from luxport.backend.dtypes import is_floating
-from luxport.core.abstract_arrays import AbstractArray
-from luxport.core.abstract_rng import AbstractRng
+from luxport.core.abstract_arrays import AbstractArray, AbstractRng
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.errors import LayerError, LayerTypeError
 from luxport.text import kind_of, safe_to_show, shown

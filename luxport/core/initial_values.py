@@ -7,8 +7,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.call_arguments import says_what_it_takes
-from luxport.core.abstract_arrays import AbstractArray, ValuesNeededError
-from luxport.core.abstract_rng import AbstractRng
+from luxport.core.abstract_arrays import AbstractArray, AbstractRng, ValuesNeededError
 from luxport.core.anatomy import LayerBase, by_name
 from luxport.errors import LayerMemoryError
 from luxport.random import Rng

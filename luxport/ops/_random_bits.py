@@ -11,9 +11,11 @@ from typing import Any
 from luxport.backend import Array, array_device, namespace
 from luxport.backend.option_rules import SHAPE
 from luxport.ops._operation import operation
-from luxport.ops.threefry_on_host import ROTATIONS
 
-__all__ = ["KEY_AND_COUNTER", "normal", "random_bits", "threefry_2x32", "uniform"]
+__all__ = ["KEY_AND_COUNTER", "ROTATIONS", "normal", "random_bits", "threefry_2x32", "uniform"]
+
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+"""How far Threefry-2x32 turns its words, for groups of four rounds in turn."""
 
 
 KEY_AND_COUNTER = "key int32 (2), counter int32 ()"

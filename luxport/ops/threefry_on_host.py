@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ROTATIONS", "random_bits", "threefry_2x32"]
+from luxport.ops._random_bits import ROTATIONS
 
-ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-"""How far Threefry-2x32 turns its words, for groups of four rounds in turn."""
+__all__ = ["random_bits", "threefry_2x32"]
 
 _PIECE = 2**16
 

@@ -213,6 +213,8 @@ def test_layers_wait_until_they_are_used():
     )
     assert run(code) == "False True"
     assert run("import luxport; print('Conv' in dir(luxport), 'Conv' in dir(luxport.layers))") == "True True"
+    others = "[name for name in dir(luxport) if name not in luxport.__all__ and not name.startswith('__')]"
+    assert run(f"import luxport, luxport.core.flat; print({others})") == "[]"
     assert run("from luxport import *; print(Conv((3,), 1, 1))") == str(lp.Conv((3,), 1, 1))
     with pytest.raises(AttributeError, match="'luxport' has no attribute 'Konv'"):
         lp.Konv  # noqa: B018

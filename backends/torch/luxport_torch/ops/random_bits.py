@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from luxport.ops import threefry_on_host as host
+from luxport.ops._random_bits import ROTATIONS
 
 __all__ = ["random_bits", "threefry_2x32"]
 
@@ -82,7 +83,7 @@ def _encrypt(key: torch.Tensor, counters: torch.Tensor) -> torch.Tensor:
     keys = (k0, k1, k0 ^ k1 ^ 0x1BD11BDA)
     x0, x1 = counters[..., 0] + k0, counters[..., 1] + k1
     for group in range(5):
-        for rotation in host.ROTATIONS[group % 2]:
+        for rotation in ROTATIONS[group % 2]:
             x0.add_(x1)
             # int32 shifts its sign in from the left, which the mask takes out; alpha shifts to the left.
             right = (x1 >> (32 - rotation)).bitwise_and_((1 << rotation) - 1)
