@@ -29,21 +29,21 @@ _RULES = {"output_size": SPATIAL_SIZES, "variable_windows": FLAG}
 
 
 @operation(takes="x real (N, C, ...)", rules=_RULES, check=_check_elements)
-def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
+def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False) -> Array:
     """Return the largest element of each of as many windows as wanted; the gradient goes to the first of equal ones.
 
-    Of n elements and o windows, variable window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``;
-    windows of one size have ``n - (o - 1) s``, at steps of ``s = n // o``.
+    Of n elements and o windows, all windows have ``n - (o - 1) s`` elements, at steps of ``s = n // o``; variable
+    windows are PyTorch's instead: window i has those from ``floor(i n / o)`` to below ``ceil((i + 1) n / o)``.
 
     Args:
         output_size: how many windows there are, a number for each spatial axis: (7, 7) for images
         variable_windows: whether windows may have different sizes, as PyTorch's
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
-    Source: PyTorch ``adaptive_max_pool2d``
+    Source: Lux.jl ``AdaptiveMaxPool``; variable windows as PyTorch's ``adaptive_max_pool2d``
 
     >>> import numpy as np
-    >>> adaptive_max_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
+    >>> adaptive_max_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,), variable_windows=True)
     array([[[5., 4., 4.]]])
     """
     if not are_fixed(x):
@@ -55,7 +55,7 @@ def adaptive_max_pool(x: Array, *, output_size: Sizes, variable_windows: bool = 
 
 @operation(takes="x (N, C, ...)", rules=_RULES, check=_check_elements)
 @in_single_or_double
-def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True) -> Array:
+def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False) -> Array:
     """Return the mean of each of as many windows as wanted, which lie as those of `adaptive_max_pool`.
 
     Args:
@@ -63,10 +63,10 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
         variable_windows: whether windows may have different sizes, as PyTorch's
 
     Shapes: x (N, C, *spatial) -> (N, C, *output_size)
-    Source: PyTorch ``adaptive_avg_pool2d``
+    Source: Lux.jl ``AdaptiveMeanPool``; variable windows as PyTorch's ``adaptive_avg_pool2d``
 
     >>> import numpy as np
-    >>> adaptive_mean_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,))
+    >>> adaptive_mean_pool(np.asarray([[[5.0, 1.0, 2.0, 4.0, 3.0]]]), output_size=(3,), variable_windows=True)
     array([[[3.        , 2.33333333, 3.5       ]]])
     """
     expect_floating(x)
@@ -86,7 +86,7 @@ def adaptive_mean_pool(x: Array, *, output_size: Sizes, variable_windows: bool =
 
 @operation(takes="x (N, C, ...)", rules={**_RULES, "p": POSITIVE}, check=_check_elements)
 @in_single_or_double
-def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = True, p: float = 2) -> Array:
+def adaptive_lp_pool(x: Array, *, output_size: Sizes, variable_windows: bool = False, p: float = 2) -> Array:
     """Return ``(sum of x^p)^(1 / p)`` of each of as many windows as wanted, which lie as for `adaptive_max_pool`.
 
     Args:

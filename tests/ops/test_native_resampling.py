@@ -60,8 +60,9 @@ def test_unfold_and_fold() -> None:
 def test_variable_windows(places: tuple[int, int]) -> None:
     # torch.nn.functional.adaptive_max_pool2d, adaptive_avg_pool2d
     x = draw(2, 3, 7, 5)
-    expect_equal(ops.adaptive_max_pool(x, output_size=places), functional.adaptive_max_pool2d(x, places), x)
-    expect_equal(ops.adaptive_mean_pool(x, output_size=places), functional.adaptive_avg_pool2d(x, places), x)
+    options = {"output_size": places, "variable_windows": True}
+    expect_equal(ops.adaptive_max_pool(x, **options), functional.adaptive_max_pool2d(x, places), x)
+    expect_equal(ops.adaptive_mean_pool(x, **options), functional.adaptive_avg_pool2d(x, places), x)
 
 
 def test_powers() -> None:

@@ -29,7 +29,12 @@ OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "global_mean_pool": (OverrideExample((draw(2, 3, 3, 4),)),),
     "global_lp_pool": (OverrideExample((draw(2, 3, 3, 4),)),),
     **{
-        name: (OverrideExample((draw(2, 2, 5, 4),), {"output_size": (3, 2)}),)
+        name: tuple(
+            [
+                OverrideExample((draw(2, 2, 5, 4),), {"output_size": (3, 2), "variable_windows": variable})
+                for variable in (True, False)
+            ]
+        )
         for name in ("adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool")
     },
 }
