@@ -51,11 +51,11 @@ class LayerBase(ExactlyEqual):
 class NamedLayers(ExactlyEqual, Mapping[str, Any]):
     """An immutable, hashable, ordered mapping of names to layers: the field of a container that has many."""
 
-    __slots__ = ("_items", "_layers")
+    __slots__ = ("_layers", "pairs")
 
     def __init__(self, layers: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
         self._layers = dict(layers)
-        self._items = tuple(self._layers.items())
+        self.pairs = tuple(self._layers.items())  # what a mapping's `items` makes one by one in every call
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._layers:
@@ -66,13 +66,13 @@ class NamedLayers(ExactlyEqual, Mapping[str, Any]):
         return iter(self._layers)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.pairs)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, NamedLayers) and self._items == other._items
+        return isinstance(other, NamedLayers) and self.pairs == other.pairs
 
     def __hash__(self) -> int:
-        return hash(self._items)
+        return hash(self.pairs)
 
     def __repr__(self) -> str:
         return f"NamedLayers({self._layers!r})"

@@ -75,7 +75,7 @@ class Chain(LayersByName, WrapperLayer):
         if self.scan and have_loops(x):
             return self._by_runs(x, ps, st)
         new_st = {}
-        for name, layer in self.layers.items():
+        for name, layer in self.layers.pairs:
             x, new_st[name] = layer(x, ps[name], st[name])
         return x, new_st
 

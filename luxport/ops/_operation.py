@@ -9,11 +9,14 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from luxport.backend import backend_of
+from luxport.backend._registry import KNOWN
 from luxport.backend.arguments import Arguments, Check, arrays_of
 from luxport.backend.host_bfloat16 import call_in_single, host_bfloat16
 from luxport.backend.option_rules import Rule
 
 __all__ = ["definition_of", "operation"]
+
+_owners = KNOWN.by_type  # most calls need no more than this look
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,7 +94,7 @@ def _make_dispatch(definition: Callable[..., Any], arguments: Arguments, expect:
             if options and len(arrays) < len(names):
                 arrays = _by_position(arrays, options, names, least)
             kind = type(arrays[0])
-            native = getattr(backend_of(arrays[0]).ops, name, definition)
+            native = getattr((_owners.get(kind) or backend_of(arrays[0])).ops, name, definition)
             for array in arrays[1:]:
                 if type(array) is not kind and array is not None:
                     backend_of(*arrays)

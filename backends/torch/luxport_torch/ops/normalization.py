@@ -37,27 +37,29 @@ def batch_norm(
     """The library's kernel, which changes the running statistics in place, on copies of them."""
     if epsilon is None:
         epsilon = epsilon_of(x, epsilon)
-    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     if not _native(x, (running_mean, running_var), scale, bias):
-        return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
+        return _define_batch_norm(
+            *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
+        )
     if x.numel() < 2 * x.shape[1]:
         expect_several_values(x, (0, *range(2, x.ndim)), training, running_mean)
     if not training and running_mean is not None:
         y = torch.batch_norm(*(x, scale, bias, running_mean, running_var), False, momentum, epsilon, True)
         return y, running_mean, running_var
     looks = may_look(x)
-    if not looks and _seen_by_none(x):
-        return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
-    new_mean, new_var = running_mean, running_var
-    if running_mean is not None and running_var is not None:
-        new_mean, new_var = running_mean.clone(), running_var.clone()
-    if not looks:
-        y = torch.batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon, True)
-        return y, new_mean, new_var
-    y, means, factors = torch.native_batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon)
-    if _usual(means, factors, epsilon):
-        return y, new_mean, new_var
-    return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
+    if looks or not _seen_by_none(x):
+        new_mean, new_var = running_mean, running_var
+        if running_mean is not None and running_var is not None:
+            new_mean, new_var = running_mean.clone(), running_var.clone()
+        if not looks:
+            y = torch.batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon, True)
+            return y, new_mean, new_var
+        y, means, factors = torch.native_batch_norm(*(x, scale, bias, new_mean, new_var), True, momentum, epsilon)
+        if _usual(means, factors, epsilon):
+            return y, new_mean, new_var
+    return _define_batch_norm(
+        *(x, scale, bias, running_mean, running_var), training=training, momentum=momentum, epsilon=epsilon
+    )
 
 
 def instance_norm(
@@ -193,6 +195,6 @@ def _native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: to
         return False
     shape, kind = x.shape[1:2], x.dtype
     for parameter in (*running, *others):
-        if parameter is not None and (parameter.dtype != kind or parameter.shape != shape):
+        if parameter is not None and (parameter.dtype is not kind or parameter.shape != shape):
             return False
     return not any([part is not None and part.requires_grad for part in running])

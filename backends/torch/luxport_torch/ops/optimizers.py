@@ -22,6 +22,7 @@ _define_descent_update = definition_of(descent.descent_update)
 _define_finite_norm = definition_of(clip.finite_norm)
 _define_momentum_update = definition_of(descent.momentum_update)
 _LATE = torch.tensor(1e9)
+_KINDS = {torch.Tensor}
 _torch: Any = torch
 """Its functions of many tensors, which are not declared."""
 
@@ -170,9 +171,9 @@ def _plain(tensors: Sequence[torch.Tensor], first: int, last: int) -> bool:
     if dtype is not torch.float32 and dtype is not torch.float64:
         return False
     return (
-        all([type(tensor) is torch.Tensor for tensor in tensors])
-        and all([tensor.dtype is dtype for tensor in tensors])
-        and all([tensor.is_cpu for tensor in tensors])
-        and all([tensor.is_contiguous() for tensor in (*tensors[:first], *tensors[last:])])
+        set(map(type, tensors)) == _KINDS
+        and [tensor.dtype for tensor in tensors].count(dtype) == len(tensors)
+        and False not in [tensor.is_cpu for tensor in tensors]
+        and all(map(torch.Tensor.is_contiguous, (*tensors[:first], *tensors[last:])))
         and not (torch.is_grad_enabled() and any([tensor.requires_grad for tensor in tensors]))
     )
