@@ -76,9 +76,13 @@ def kind_of(value: Any) -> str:
     """Name what a value is: an array by its shape, on every backend alike, and else by the name of its type.
 
     >>> import numpy as np
-    >>> kind_of(np.zeros((2, 3))), kind_of(None), kind_of("x")
-    ('an array (2, 3)', 'NoneType', 'str')
+    >>> kind_of(np.zeros((2, 3))), kind_of(None), kind_of("x"), kind_of((1, 2)), kind_of(dict)
+    ('an array (2, 3)', 'NoneType', 'str', 'a tuple of 2', 'the class dict')
     """
+    if isinstance(value, type):
+        return f"the class {safe_to_show(value.__name__, 60)}"
+    if type(value) is tuple:
+        return f"a tuple of {len(value)}"
     shape = _shape_of_array(value)
     return _type_name(value) if shape is None else f"an array {shape}"
 

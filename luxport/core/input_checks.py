@@ -57,8 +57,12 @@ def check_dtype(x: Array, parameter: Array) -> None:
             remedy = f"the input or the parameters with luxport.to(..., dtype={want!r})"
         elif "complex" in got:
             remedy = f"the parameters with luxport.to(..., dtype={got!r})"
-        else:
+        elif got.startswith(("int", "uint", "bool")):
             remedy = f"the input to {want}"
+        else:
+            raise LayerTypeError(
+                f"expects {want} as its parameters, got {got}, whose entries are no numbers of one type"
+            )
         raise LayerTypeError(f"expects {want} as its parameters, got {got}: convert {remedy}")
 
 

@@ -91,8 +91,9 @@ def _expect_fields_for_layers(kind: type) -> None:
 def check_layer(function: str, model: Any) -> None:
     """Expect a layer."""
     if not isinstance(model, Layer):
-        swapped = ": the seed comes first, setup(0, model)" if function == "setup" and isinstance(model, int) else ""
-        raise TypeError(f"{function} expects a layer, got {kind_of(model)}{swapped}")
+        cure = ": the seed comes first, setup(0, model)" if function == "setup" and isinstance(model, int) else ""
+        cure = ": call it" if isinstance(model, type) else cure
+        raise TypeError(f"{function} expects a layer, got {kind_of(model)}{cure}")
     check_places(function, model)
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend import Array, dtype_name, namespace, same_shape
-from luxport.backend.dtypes import expect_floating, single_or_double
+from luxport.backend.dtypes import expect_floating, is_floating, single_or_double
 from luxport.core.anatomy import Parameters, States
 from luxport.core.input_checks import check_axis, check_dtype, check_sizes, shape_of, shape_text
 from luxport.core.layer import Layer
-from luxport.errors import LayerError, LayerIndexError
+from luxport.errors import LayerError, LayerIndexError, LayerTypeError
 from luxport.initializers import Initializer, normal
 from luxport.ops._gather import reduce_known_segments
 from luxport.ops.indices import expect_integers, mark_missing, value_range
@@ -87,7 +87,9 @@ class Embedding(Layer):
     def __call__(self, x: Any, ps: Parameters, st: States) -> tuple[Array, States]:
         """Look up."""
         weight = ps["weight"]
-        if isinstance(x, (tuple, list)) or isinstance(self.in_dims, tuple):
+        if isinstance(x, list) and not isinstance(self.in_dims, tuple):
+            raise LayerTypeError("expects an array of integers, got list: make one with luxport.asarray")
+        if isinstance(x, tuple) or isinstance(self.in_dims, tuple):
             return _rows_of_axes(weight, x, self._sizes), st
         return _rows(weight, x, self._sizes[0], self.padding_idx), st
 
@@ -199,6 +201,8 @@ def _rows(weight: Array, x: Any, size: int, padding_idx: int | None) -> Array:
         if padding_idx is None:
             return rows
         return xp.where(xp.expand_dims(x == padding_idx, axis=-1), xp.zeros_like(rows), rows)
+    if not is_floating(x) and dtype_name(x) != "bool":
+        raise LayerTypeError(f"expects integers, or one-hot booleans or floats, got {dtype_name(x)}")
     check_axis(x, -1, size, "(..., {}), one-hot, or integers")
     if dtype_name(x) == "bool":
         x = xp.astype(x, weight.dtype)

@@ -9,6 +9,7 @@ from luxport import tree
 from luxport.backend import Array, asarray, find_owner, namespace
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.input_checks import shape_of
+from luxport.text import kind_of
 
 __all__ = ["batch", "unbatch"]
 
@@ -55,8 +56,13 @@ def unbatch(batch: Any) -> list[Any]:
 def first_size(caller: str, batch: tree.Tree) -> int:
     """Return the number of samples in a batch.
 
-    Raises: ValueError if the first axes of the arrays differ in size
+    Raises: ValueError if the first axes of the arrays differ in size; TypeError for what is no array
     """
+    for leaf in tree.leaves(batch):
+        if find_owner(type(leaf)) is None:
+            raise TypeError(
+                f"{caller} expects arrays, or a tree of them, got {kind_of(leaf)}: make them with luxport.asarray"
+            )
     sizes = {".".join(path) or "data": shape_of(leaf)[:1] for path, leaf in tree.leaves_with_path(batch)}
     if len(set(sizes.values())) != 1 or () in sizes.values():
         got = ", ".join([f"{size[0] if size else 'no axis'} at {path}" for path, size in sizes.items()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial, reduce
-from inspect import isfunction
+from inspect import CO_VARARGS, isfunction
 from typing import Any, NamedTuple
 
 from luxport import tree
@@ -12,6 +12,7 @@ from luxport.backend import Array, backend_of, can, find_owner, is_inexact, name
 from luxport.call_arguments import says_what_it_takes
 from luxport.ops.looking import may_look
 from luxport.optimizers._updates import update, update_in_place
+from luxport.text import kind_of
 from luxport.training._batching import first_size
 from luxport.training._loop import run_steps
 from luxport.training._loss_scaling import all_finite, select
@@ -369,7 +370,7 @@ def _of_batch(
     def scaled(ps: tree.Tree) -> tuple[Array, Any]:
         result = objective(model, ps, st, data)
         if not isinstance(result, tuple) or len(result) != 3:
-            raise TypeError(f"an objective returns (loss, st, stats), got {_kind(result)}")
+            raise TypeError(f"an objective returns (loss, st, stats), got {kind_of(result)}")
         loss = result[0]
         return loss if program.scaling is None else program.scaling.scale(scale, loss), result
 
@@ -412,18 +413,23 @@ def _mean_statistics(gathered: Sequence[Any], share: float | None = None) -> Any
 
 
 def _expect_objective(objective: Any) -> None:
+    wanted = "train_step expects an objective, a function of (model, ps, st, data)"
+    if isinstance(objective, type):
+        raise TypeError(f"{wanted}, got {kind_of(objective)}: call it, {objective.__name__}()")
     if not callable(objective) or isinstance(objective, Mapping):
-        raise TypeError(f"train_step expects an objective, a function of (model, ps, st, data), got {_kind(objective)}")
-    if isfunction(objective) and objective.__module__.startswith("luxport.losses."):
+        raise TypeError(f"{wanted}, got {kind_of(objective)}")
+    if not isfunction(objective):
+        return
+    if objective.__module__.startswith("luxport.losses."):
         raise TypeError(
-            "train_step expects an objective, a function of (model, ps, st, data), got the loss "
+            f"{wanted}, got the loss "
             f"{objective.__name__} of (y_hat, y): luxport.losses has objects for it, such as MSELoss() and "
             "SparseCrossEntropyLoss(logits=True)"
         )
-
-
-def _kind(value: Any) -> str:
-    return f"a tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
+    code, given = objective.__code__, len(objective.__defaults__ or ())
+    if not code.co_flags & CO_VARARGS and not code.co_argcount - given <= 4 <= code.co_argcount:
+        taken = ", ".join(code.co_varnames[: code.co_argcount])
+        raise TypeError(f"{wanted} that returns (loss, st, stats), got one of ({taken})")
 
 
 def _tell(loss: Array) -> Any:

@@ -225,6 +225,25 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         lambda: called(lp.LSTM(3, 2, masked=True), (np.ones((1, 4, 3), np.float32), np.array([9]))),
         "from 0 to 4, got 9",
     ),
+    "a class for a layer": (lambda: lp.setup(0, lp.Dense), "setup expects a layer, got the class Dense: call it"),
+    "words": (lambda: MODEL(np.array([["a", "b", "c"]]), PS, ST), "got str32, whose entries are no numbers"),
+    "objects": (lambda: MODEL(X.astype(object), PS, ST), "got object, whose entries are no numbers"),
+    "a list of tokens": (lambda: called(lp.Embedding(9, 2), [1, 2]), "got list: make one with luxport.asarray"),
+    "words as tokens": (lambda: called(lp.Embedding(9, 2), np.array(["a"])), "expects integers, or one-hot booleans"),
+    "a class of losses": (
+        lambda: training.train_step(losses.MSELoss, (X, X), torch_state()),
+        "got the class MSELoss: call it, MSELoss()",
+    ),
+    "a loss of outputs": (
+        lambda: training.train_step(lambda y_hat, y: 0.0, (X, X), torch_state()),
+        "(model, ps, st, data) that returns (loss, st, stats), got one of (y_hat, y)",
+    ),
+    "three arrays": (
+        lambda: training.train_step(MSE, (X, X, X), torch_state()),
+        "a pair (x, y) as data, got a tuple of 3",
+    ),
+    "a data set": (lambda: training.DataLoader(range(3), 2), "DataLoader expects arrays, or a tree of them, got range"),
+    "lists of numbers": (lambda: training.DataLoader(([1.0], [2.0]), 2), "got float: make them with luxport.asarray"),
 }
 
 
