@@ -13,6 +13,7 @@ from luxport.backend.option_rules import is_int
 from luxport.call_arguments import says_what_it_takes
 from luxport.distributed._engine import Session, current
 from luxport.distributed._errors import DistributedError, first_line
+from luxport.distributed._halves import in_single, mean_by
 from luxport.errors import LayerTypeError, shape_text
 from luxport.text import safe_to_show, shown
 
@@ -143,9 +144,11 @@ def _reduce(caller: str, values: tree.Tree, op: str, root: int | None = None) ->
     size, engine = session.world.size, session.engine
 
     def move(arrays: list[Array]) -> list[Array]:
-        if op != "mean":
-            return engine.all_reduce(arrays, op)
-        return engine.all_reduce([array / size for array in arrays] if size > 1 else arrays, "sum")
+        if size == 1 or op in ("max", "min"):
+            return engine.all_reduce(arrays, "sum" if op == "mean" else op)
+        if op == "sum":
+            return in_single(lambda wide: engine.all_reduce(wide, op), arrays)
+        return mean_by(engine.all_reduce, arrays, size)
 
     return _move(caller, values, op if root is None else f"{op} root={root}", move)
 

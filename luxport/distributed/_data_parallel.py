@@ -14,6 +14,7 @@ from luxport.core.surgery import layer_map
 from luxport.distributed._batch_norm import synchronize_layer
 from luxport.distributed._collectives import attempt, begin_agreement, expect_agreement, expect_own, synchronize
 from luxport.distributed._engine import Session, current
+from luxport.distributed._halves import mean_by
 from luxport.distributed._optimizer import DistributedOptimizer
 from luxport.distributed._workers import of_own_stream, together
 from luxport.errors import shape_text
@@ -211,8 +212,7 @@ def _of_engine(
     def mean(arrays: list[Any]) -> list[Any]:
         if not arrays:
             return []
-        scaled = [array / world.size for array in arrays]
-        return attempt("train_step", session, lambda: engine.all_reduce(scaled, "sum"))
+        return attempt("train_step", session, lambda: mean_by(engine.all_reduce, arrays, world.size))
 
     def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
         look.settle()

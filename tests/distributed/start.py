@@ -15,7 +15,7 @@ import two_hosts
 
 HERE = Path(__file__).parent
 ALL = "collectives+upstream+out_of_step+misusing"
-STEPS = "training+stepping+accumulating+unusual+resuming+stepping_out"
+STEPS = "halving+training+stepping+accumulating+unusual+resuming+stepping_out"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 EXAMPLE = HERE.parents[1] / "examples" / "distributed.py"
 

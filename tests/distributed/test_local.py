@@ -15,6 +15,7 @@ import pytest
 import luxport
 from luxport import distributed
 from luxport.distributed import _engine
+from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World, read_world
 from luxport.training import TrainState, train_step
 
@@ -63,6 +64,16 @@ def test_one_process_has_the_same_interface() -> None:
     distributed.barrier()
     distributed.initialize("local")  # the same again
     assert distributed.initialized()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax", "torch", "tf"])
+def test_means_of_half_types_are_rounded_once(backend: str) -> None:
+    """Of one number in three processes it is that number: a third of it is none of the type."""
+    for dtype, numbers in (("float16", [2.0**-24, 1.0009765625, 60000.0]), ("bfloat16", [1.0078125, 3e38])):
+        x = luxport.asarray(np.array(numbers), backend=backend, dtype=dtype)
+        found = mean_by(lambda arrays, op: [one + one + one for one in arrays], [x], 3)[0]
+        assert luxport.backend.dtype_name(found) == dtype
+        assert luxport.to_numpy(found).tolist() == luxport.to_numpy(x).tolist()
 
 
 @pytest.mark.parametrize("rule", [luxport.optimizers.Adam(0.1), luxport.optimizers.Nesterov(0.1)], ids=repr)

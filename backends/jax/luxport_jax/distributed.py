@@ -24,6 +24,7 @@ from luxport.distributed._errors import (
     needs_a_place,
     too_late,
 )
+from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
@@ -165,7 +166,7 @@ class JaxEngine:
         """Take the mean, inside of a program of several workers by one of its operations."""
         if isinstance(array, jax.core.Tracer):
             return mean_inside(array)
-        return self.all_reduce([array / self.world.size], "sum")[0]
+        return mean_by(self.all_reduce, [array], self.world.size)[0]
 
     def overlapping(self) -> None:
         """Have nothing of the kind: compilers see to that."""

@@ -13,6 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from luxport import tree
 from luxport.distributed._engine import LocalEngine, current
 from luxport.distributed._errors import first_line, inside_a_program
+from luxport.distributed._halves import in_single
 from luxport.distributed._launch import World
 from luxport_jax.order import as_given, skeleton
 from luxport_jax.programs import hide, jit
@@ -70,7 +71,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
     own = devices[0 if one_process else world.rank]
 
     def mean(arrays: list[Any]) -> list[Any]:
-        return jax.lax.pmean(arrays, WORKERS)
+        return in_single(lambda wide: jax.lax.pmean(wide, WORKERS), arrays)
 
     def program(data: Any, state: Any) -> Any:
         order: Any = None
@@ -155,6 +156,6 @@ def connected(program: Callable[..., Any], *args: Any) -> Any:
 def mean_inside(array: Any) -> Any:
     """Take the mean over workers, inside a program of theirs."""
     try:
-        return jax.lax.pmean(array, WORKERS)
+        return in_single(lambda wide: jax.lax.pmean(wide, WORKERS), [array])[0]
     except NameError as error:  # a program without workers
         raise inside_a_program("jax") from error

@@ -12,6 +12,7 @@ import numpy as np
 from luxport.backend import backend_of
 from luxport.distributed._budget import Budget
 from luxport.distributed._errors import DistributedError, inside_a_program
+from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._rows import all_the_same, in_numbers
 from luxport.errors import BackendNotFoundError
@@ -99,7 +100,7 @@ class MPIEngine:
 
     def mean(self, array: Any) -> Any:
         """Take the mean between programs."""
-        return self.all_reduce([array / self.world.size], "sum")[0]
+        return mean_by(self.all_reduce, [array], self.world.size)[0]
 
     def overlapping(self) -> None:
         """Have nothing of the kind."""

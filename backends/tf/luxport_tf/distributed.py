@@ -19,6 +19,7 @@ from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
 from luxport.distributed._engine import LocalEngine, current
 from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place, too_late
+from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import StoredRows
@@ -200,7 +201,7 @@ class TfEngine:
 
     def means(self, arrays: Sequence[Any]) -> list[Any]:
         """Take the mean of each."""
-        return self.all_reduce([array / self.world.size for array in arrays], "sum")
+        return mean_by(self.all_reduce, arrays, self.world.size)
 
     def overlapping(self) -> None:
         """Have nothing of the kind: a graph sends what is there."""

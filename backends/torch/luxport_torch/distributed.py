@@ -15,6 +15,7 @@ import torch.distributed as dist
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
 from luxport.distributed._errors import DistributedError, first_line, met_not_all, needs_a_place
+from luxport.distributed._halves import mean_by
 from luxport.distributed._launch import World
 from luxport.distributed._meeting import meet
 from luxport.distributed._rows import all_the_same, in_numbers
@@ -129,7 +130,7 @@ class TorchEngine:
 
     def mean(self, array: Any) -> Any:
         """Take the mean at once."""
-        return self.all_reduce([array / self.world.size], "sum")[0]
+        return mean_by(self.all_reduce, [array], self.world.size)[0]
 
     def overlapping(self) -> Overlapping:
         """Add eager gradients up in buckets, each as soon as it is full."""
@@ -219,16 +220,18 @@ class Overlapping:
         self._came_already.add(i)
         number, at = self._place[i]
         place = self._parts(number)[at]
-        torch.mul(gradient, 1 / self.size, out=place)
+        torch.mul(gradient.to(place.dtype), 1 / self.size, out=place)
         self._left[number] -= 1
         while self._next < len(self._left) and self._left[self._next] == 0:
             self._send()
-        return place
+        return place if place.dtype == gradient.dtype else gradient
 
     def _parts(self, number: int) -> list[Any]:
         if self._memory[number] is None:
             shapes = [self._kinds[member][0] for member in self._buckets[number]]
             _, dtype, device = self._kinds[self._buckets[number][0]]
+            # Half types are added up in float32, and rounded once, in `arrived`.
+            dtype = torch.float32 if dtype in _HALVES else dtype
             joined = torch.zeros(sum([shape.numel() for shape in shapes]), dtype=dtype, device=device)
             parts = torch.split(joined, [shape.numel() for shape in shapes])
             self._memory[number] = joined, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
@@ -264,13 +267,17 @@ class Overlapping:
         self._wait()
         if self._failure is not None:
             raise self._failure
-        if len(self._came_already) == len(gradients):
-            return gradients
-        places = [self._place[i] for i in range(len(gradients))]
         return [
-            one if i in self._came_already else self._memory[number][1][at]
-            for i, (one, (number, at)) in enumerate(zip(gradients, places, strict=True))
+            one if i in self._came_already and one.dtype not in _HALVES else self._mean_of(i)
+            for i, one in enumerate(gradients)
         ]
+
+    def _mean_of(self, i: int) -> Any:
+        number, at = self._place[i]
+        return self._memory[number][1][at].to(self._kinds[i][1])
+
+
+_HALVES = (torch.float16, torch.bfloat16)
 
 
 def _buckets(arrays: Sequence[Any]) -> list[list[int]]:

@@ -1,0 +1,26 @@
+"""Sums and means over processes: half types are added up in float32, and rounded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from luxport.backend import Array, namespace
+from luxport.backend.dtypes import single_or_double
+
+__all__ = ["in_single", "mean_by"]
+
+
+def in_single(reduce: Callable[[list[Array]], list[Array]], arrays: Sequence[Array]) -> list[Array]:
+    """Reduce arrays, those of half types as float32."""
+    wide = [single_or_double(namespace(array), array) for array in arrays]
+    return [
+        found if found.dtype == array.dtype else namespace(found).astype(found, array.dtype)
+        for found, array in zip(reduce(wide), arrays, strict=True)
+    ]
+
+
+def mean_by(
+    all_reduce: Callable[[Sequence[Array], str], list[Array]], arrays: Sequence[Array], size: int
+) -> list[Array]:
+    """Return the means of the arrays of some processes, by sums of their shares: sums alone might overflow."""
+    return in_single(lambda wide: all_reduce([array / size for array in wide], "sum"), arrays)
