@@ -36,7 +36,7 @@ _LONGEST = (
     "packaging/test_distribution.py",
     "layers/test_conv.py",
     "layers/test_pooling.py",
-    "toplevel/test_training_protocol.py",
+    "training/test_training_protocol.py",
     "core/test_transforms.py",
     "core/test_import.py",
     "core/test_nested_jvp.py",
