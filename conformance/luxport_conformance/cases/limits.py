@@ -126,6 +126,8 @@ def _losses_far_away(x: Any, small: Any) -> Any:
         return {"value": value, "slope": slope}
 
     at_infinity, huge = x[:2], x[2:3]
+    largest, one = 128.0 * huge, 0.0 * huge + 1.0
+    xp = luxport.namespace(x)
     return {
         "huber": both(lambda x, agg: losses.huber_loss(x, 0.0, agg=agg), at_infinity),
         "msle": both(lambda x, agg: losses.msle(x, 1.0, agg=agg), at_infinity[:1]),
@@ -133,12 +135,24 @@ def _losses_far_away(x: Any, small: Any) -> Any:
         "siamese, apart": both(lambda x, agg: losses.siamese_contrastive_loss(x, 1.0, agg=agg), at_infinity[:1]),
         "siamese, one": both(lambda x, agg: losses.siamese_contrastive_loss(x, 0.0, agg=agg), -at_infinity[:1]),
         "msle, huge": both(lambda x, agg: losses.msle(x, small, agg=agg, epsilon=0.0), huge),
+        "msle, distant": both(lambda x, agg: losses.msle(x, largest, agg=agg, epsilon=0.0), 128.0 * one),
         "gaussian, huge": both(lambda v, agg: losses.gaussian_nll(huge, huge / 2.0, v, agg=agg), huge),
+        "dice, huge": both(lambda x, agg: losses.dice_coeff_loss(x, 1.0, agg=agg), huge),
+        "tversky, huge": both(
+            lambda x, agg: losses.tversky_loss(x, 1.0, agg=agg), xp.concat([largest, largest, -largest])
+        ),
+        "cosine, below epsilon": both(
+            lambda x, agg: losses.cosine_similarity_loss(x, xp.concat([one, one]), agg=agg, epsilon=SMALL),
+            xp.concat([one / huge, 0.0 * one]),
+        ),
+        "hinge, by the label": both(lambda y, agg: losses.hinge_loss(at_infinity[:1], y, agg=agg), one),
     }
 
 
 HUGE, SMALL = 2.0**120, 2.0**-20
-LOG = 140 * math.log(2.0)
+FLAT = Property("less than float32 holds", lambda slope: bool((np.abs(slope) < 2.0**-126).all()))
+LOG2 = math.log(2.0)
+LOG = 140 * LOG2
 
 CASES: list[Case] = [
     *(
@@ -190,6 +204,14 @@ CASES: list[Case] = [
             "siamese, apart": {"value": np.array(0.0), "slope": np.array([0.0])},
             "siamese, one": {"value": np.array(INF), "slope": np.array([-INF])},
             "msle, huge": {"value": np.array(LOG**2), "slope": np.array([2 * LOG / HUGE])},
+            "msle, distant": {"value": np.array((120 * LOG2) ** 2), "slope": np.array([-240 * LOG2 / 128])},
+            "dice, huge": {"value": np.array(1.0), "slope": FLAT},
+            "tversky, huge": {"value": np.array(1 - 1 / 0.7), "slope": FLAT},
+            "cosine, below epsilon": {
+                "value": np.array(1.0),
+                "slope": np.array([-1.0, -1.0]) / SMALL / math.sqrt(2.0),
+            },
+            "hinge, by the label": {"value": np.array(0.0), "slope": np.array([0.0])},
             "gaussian, huge": {
                 "value": np.array((math.log(HUGE) + HUGE / 4) / 2),
                 "slope": np.array([-0.125]),
