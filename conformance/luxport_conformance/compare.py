@@ -12,7 +12,7 @@ import numpy as np
 from luxport import tree
 from luxport.tree.static import Static
 
-__all__ = ["EPSILON", "Tolerance", "Violation", "compare", "compare_trees"]
+__all__ = ["EPSILON", "Tolerance", "Violation", "compare", "compare_trees", "sort_keys"]
 
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 """The distance from 1 to the next number of a dtype."""
@@ -79,7 +79,7 @@ def compare_trees(got: Any, want: Any, dtype: str, tolerance: Tolerance) -> floa
 
     Raises: Violation
     """
-    got, want = _sorted(got), _sorted(want)
+    got, want = sort_keys(got), sort_keys(want)
     if tree.structure(got) != tree.structure(want):
         raise Violation(f"a result like {tree.structure(want)} expected, got {tree.structure(got)}")
     return max(
@@ -91,10 +91,11 @@ def compare_trees(got: Any, want: Any, dtype: str, tolerance: Tolerance) -> floa
     )
 
 
-def _sorted(values: Any) -> Any:
+def sort_keys(values: Any) -> Any:
+    """Put the keys of dicts in order: JAX sorts them."""
     if isinstance(values, Mapping):
-        return {key: _sorted(values[key]) for key in sorted(values)}
-    return tuple(map(_sorted, values)) if isinstance(values, (tuple, list)) else values
+        return {key: sort_keys(values[key]) for key in sorted(values)}
+    return tuple(map(sort_keys, values)) if isinstance(values, (tuple, list)) else values
 
 
 def _compare_leaf(got: Any, want: Any, dtype: str, tolerance: Tolerance, path: str) -> float:

@@ -22,7 +22,7 @@ from luxport.tree.ordered_keys import in_order
 from luxport.tree.places import check_size
 from luxport.tree.static import Static, tell_optree
 
-__all__ = ["FlatParameters", "flatten"]
+__all__ = ["FlatParameters", "find_entry", "flatten"]
 
 
 @says_what_it_takes
@@ -181,7 +181,7 @@ class Layout:
 
     def flatten(self, ps: tree.Tree) -> Array:
         """Make the vector of a tree that is laid out like this one, whatever the order of its dicts."""
-        arrays = [(part, _at(ps, part.path)) for part in self.parts if not part.repeated]
+        arrays = [(part, find_entry(ps, part.path)) for part in self.parts if not part.repeated]
         if not arrays:
             return asarray([], dtype="float32")
         for part, array in arrays:
@@ -199,7 +199,7 @@ class Layout:
         xp = namespace(like)
         sums: dict[int, Array] = {}
         for part in self.parts:
-            dx = _at(grads, part.path)
+            dx = find_entry(grads, part.path)
             if dx is not None:
                 dx = xp.astype(xp.reshape(dx, (-1,)), like.dtype)
                 sums[part.index] = sums[part.index] + dx if part.index in sums else dx
@@ -236,7 +236,7 @@ class Layout:
             tree.map(lambda leaf, x: None, self.template, ps)
         firsts: dict[int, Any] = {}
         for part in self.parts:
-            array = _at(ps, part.path)
+            array = find_entry(ps, part.path)
             if firsts.setdefault(part.index, array) is not array and not isinstance(ps, FlatParameters):
                 raise ValueError(
                     f"flatten expects at {'.'.join(map(str, part.path))} the array that stands in an earlier place, "
@@ -356,7 +356,8 @@ def _cast(xp: Any, array: Array, dtype: str) -> Array:
     return xp.astype(array, getattr(xp, dtype))
 
 
-def _at(values: Any, path: tuple[Any, ...]) -> Any:
+def find_entry(values: Any, path: tuple[Any, ...]) -> Any:
+    """Return what stands at a path, or None if there is a None on the way."""
     for key in path:
         if values is None:
             return None

@@ -10,7 +10,7 @@ from luxport import tree
 from luxport.backend import Array, backend_of, dtype_name, is_array, is_inexact, namespace, same_shape
 from luxport.call_arguments import says_what_it_takes
 from luxport.core.anatomy import expect_no_layer
-from luxport.core.flat import FlatParameters
+from luxport.core.flat import FlatParameters, find_entry
 from luxport.core.input_checks import shape_text
 from luxport.optimizers._chain import MixedPrecision
 from luxport.optimizers._clip_global_norm import Flow, clips_together, expect_all_together, look_at_all
@@ -172,9 +172,9 @@ def _step(
     ties = _ties(leaves)
     sums: dict[Path, Any] = {}
     for place, first in ties:
-        dx = _find(grads, place)
+        dx = find_entry(grads, place)
         if dx is not None:
-            dx = _fit(dx, _find(ps, first), place)
+            dx = _fit(dx, find_entry(ps, first), place)
             sums[first] = dx if first not in sums else sums[first] + dx
     work = [_Work([], [], [], [], []) for _ in groups]
     plan = _gather(leaves, ps, grads, more, path, len(path), sums, work)
@@ -201,7 +201,7 @@ def _step(
         done[number] = ([leaf._replace(group=moved) for leaf in done[number][0]], done[number][1])
     new_leaves, new_ps = _rebuild(plan, leaves, ps, done)
     for place, first in ties:
-        new_ps = _put(new_ps, place, _find(new_ps, first))
+        new_ps = _put(new_ps, place, find_entry(new_ps, first))
     return OptimizerState(tuple(new_groups), new_leaves), new_ps
 
 
@@ -330,15 +330,6 @@ def _ties(state: Any, path: Path = ()) -> list[tuple[Path, Path]]:
     else:
         return []
     return [tie for key, child in children for tie in _ties(child, (*path, key))]
-
-
-def _find(values: Any, path: Path) -> Any:
-    """Return what stands at a path, or None if there is a None on the way."""
-    for key in path:
-        if values is None:
-            return None
-        values = values[key]
-    return values
 
 
 def _put(values: Any, path: Path, value: Any) -> Any:

@@ -14,7 +14,7 @@ from luxport import tree
 from luxport.backend import get_backend
 from luxport_conformance import backends
 from luxport_conformance.arrays import dtype_name, on_backend, on_host
-from luxport_conformance.compare import EPSILON
+from luxport_conformance.compare import EPSILON, sort_keys
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.operation_examples import OPERATIONS
 from luxport_conformance.peers import edges
@@ -147,7 +147,7 @@ def _compared(
         told = [counterpart.remark, f"gives {', '.join(other)} for {dtype}" if other else ""]
         evidence.remark = "; ".join(filter(None, told))
         evidence.differences = (*counterpart.differences, *_lost_limits(question.x, got, want, counterpart))
-    return _distance(_sorted(got), _sorted(want), question.magnitude, dtype)
+    return _distance(sort_keys(got), sort_keys(want), question.magnitude, dtype)
 
 
 def _lost_limits(x: Any, got: Any, want: Any, counterpart: Counterpart) -> tuple[str, ...]:
@@ -205,13 +205,6 @@ def _leaf_distance(got: Any, want: Any, magnitude: float, dtype: str) -> float:
     if not apart:
         return 0.0
     return apart / (EPSILON[dtype] * scale) if scale and np.isfinite(apart) else float("inf")
-
-
-def _sorted(values: Any) -> Any:
-    """Put the keys of dicts in order: JAX sorts them."""
-    if isinstance(values, Mapping):
-        return {key: _sorted(values[key]) for key in sorted(values)}
-    return tuple(map(_sorted, values)) if isinstance(values, (tuple, list)) else values
 
 
 def _check(
