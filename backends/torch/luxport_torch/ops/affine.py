@@ -8,6 +8,7 @@ from torch.nn import functional
 from luxport import ops
 from luxport.ops import definition_of
 from luxport_torch.casting import casts
+from luxport_torch.looking import may_look
 
 __all__ = ["dense"]
 
@@ -24,9 +25,15 @@ def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = Non
     ) and not _is_served(x, weight, bias):
         return _define_dense(x, weight, bias)
     if x.ndim == 2:
-        # Unlike that of `linear`, whose weight is (out, in), this product's gradient is in C order.
-        return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
+        return _multiply(x, weight, bias)
+    if x.ndim > 2 and x.numel() > 0 and x.is_contiguous() and may_look(x):
+        return _multiply(x.view(-1, x.shape[-1]), weight, bias).view(*x.shape[:-1], weight.shape[1])
     return functional.linear(x, weight.mT, bias)
+
+
+def _multiply(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Multiply matrices: unlike that of `linear`, whose weight is (out, in), this weight's gradient is in C order."""
+    return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
 
 
 def _is_served(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
