@@ -1,0 +1,90 @@
+"""Gradients at 0, at ties and at kinks, where libraries differ: every backend has those of the definition.
+
+Every operation's examples, with numbers that are all 0, all 1, or rounded, so that many are equal; what is expected is
+what PyTorch makes of the definition in float64.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import tree
+from luxport.backend import get_backend
+from luxport.ops import definition_of
+from luxport_conformance.arrays import on_backend
+from luxport_conformance.backends import prepared
+from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.operations import every_operation
+
+SPECIAL: dict[str, Callable[[Any], Any]] = {
+    "zeros": np.zeros_like,
+    "ones": np.ones_like,
+    "whole numbers": np.round,
+    "halves": lambda array: np.round(2.0 * array) / 2.0,
+}
+# Infinity times 0, which a derivative through a step from nothing has: of the root of a mean of squares that is 0.
+UNDEFINED = {("adam_update", "zeros")}
+# One of so many is asked in every run: TensorFlow takes loops step by step, and JAX compiles each program.
+SHARES = {"torch": 11, "tf": 61, "jax": 199}
+
+
+def is_real(array: Any) -> bool:
+    return array is not None and array.dtype.kind == "f"
+
+
+CALLS = [
+    (name, position, kind)
+    for name, examples in OPERATIONS.items()
+    for position, example in enumerate(examples)
+    if name in every_operation() and not example.looks and not example.tells
+    if any([is_real(array) for array in example.arrays])
+    for kind in SPECIAL
+    if (name, kind) not in UNDEFINED
+]
+
+
+@pytest.mark.parametrize("backend", SHARES)
+def test_gradients_where_libraries_differ(backend: str) -> None:
+    check(backend, CALLS[:: SHARES[backend]])
+
+
+@pytest.mark.parametrize("backend", SHARES)
+def test_every_gradient_where_libraries_differ(backend: str) -> None:
+    check(backend, CALLS)
+
+
+def check(backend: str, calls: list[tuple[str, int, str]]) -> None:
+    for call in calls:
+        name, position, kind = call
+        got = derivatives(backend, every_operation()[name], *call, "float32")
+        want = derivatives("torch", definition_of(every_operation()[name]), *call, "float64")
+        for leaf, wanted in zip(got, want, strict=True):
+            size = np.max(np.abs(wanted), where=np.isfinite(wanted), initial=1.0)
+            message = f"{name} {position}, {kind}"
+            np.testing.assert_allclose(leaf, wanted, rtol=2e-5, atol=2e-5 * size, err_msg=message)
+
+
+def derivatives(backend: str, version: Any, name: str, position: int, kind: str, dtype: str) -> list[Any]:
+    """Return a weighted sum of what an operation returns first, and its gradients."""
+    example, owner = OPERATIONS[name][position], get_backend(backend)
+    arrays = [SPECIAL[kind](array) if is_real(array) else array for array in example.arrays]
+    places = tuple([i for i, array in enumerate(arrays) if is_real(array)])
+    total = functools.partial(weighted, version, example.options)
+    program = prepared(owner, lambda *arrays: luxport.value_and_grad(total, places)(*arrays))
+    found = program(*[on_backend(array, owner, dtype) for array in arrays])
+    return [owner.to_numpy(leaf) for leaf in tree.leaves(found)]
+
+
+def weighted(version: Any, options: Any, *arrays: Any) -> Any:
+    y = tree.leaves(version(*arrays, **options))[0]
+    xp = luxport.namespace(y)
+    real = xp.real(y) + 2.0 * xp.imag(y) if "complex" in str(y.dtype) else y
+    weights = np.cos(np.arange(float(np.prod(y.shape)))).reshape(y.shape)
+    kind = luxport.backend.dtype_name(real)
+    return xp.sum(real * luxport.asarray(weights, backend=luxport.backend_of(y), dtype=kind))
