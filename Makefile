@@ -13,7 +13,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Tests start many processes: each module is compiled to bytecode once, not anew in every one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves integers distributed bench-distributed gpu mlx onnx docs docs-full dist clean
+.PHONY: help env env-hashes demo test quick quick-tests lint types types-inside types-outside tests conformance slow-tests conformance-full array-api-tests bench fuzz kills wrong-calls huge-sizes meshes compile-counts halves integers distributed bench-distributed gpu mlx onnx oldest docs docs-full dist clean
 
 help:
 	@echo "make demo         train one model on real digits with every backend and compare"
@@ -38,6 +38,7 @@ help:
 	@echo "make gpu          the suite, the bits of masks and training steps on a GPU, in eight minutes (docs/gpu.json); without one it says so"
 	@echo "make mlx          the whole conformance suite on MLX, which make test runs a sample of"
 	@echo "make onnx         every layer as an ONNX graph in onnxruntime: float32, float16, opsets (NETWORKS=folder for PEtab SciML networks)"
+	@echo "make oldest       the conformance suite on the oldest NumPy, JAX and TensorFlow that pyproject.toml admits"
 	@echo "make docs         the site in docs/_build/html, warnings are errors; docs/names.md, the page of all public names"
 	@echo "make docs-full    the site with every example of the gallery run (LUXPORT_BACKEND=torch for another than jax)"
 	@echo "make dist         wheel and sdist in dist/"
@@ -156,6 +157,12 @@ onnx: env
 
 SITE := $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
+# PyTorch is not among them: its wheels of old bring gigabytes for GPUs.
+oldest:
+	$(PYTHON) -m venv .oldest
+	.oldest/bin/python -m pip install --quiet --disable-pip-version-check -c tests/packaging/oldest.txt '.[jax,tf,petab,safetensors,conformance]'
+	for backend in numpy jax tf; do .oldest/bin/luxport conformance --backend $$backend || exit 1; done
+
 docs: env
 	$(BIN)/python docs/names.py
 	$(SITE)
@@ -168,4 +175,4 @@ dist: env
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) dist build docs/_build docs/reference docs/gallery .pytest_cache .ruff_cache
+	rm -rf $(VENV) .oldest dist build docs/_build docs/reference docs/gallery .pytest_cache .ruff_cache

@@ -37,7 +37,7 @@ _UNSIGNED = "expects numbers that torch computes with"
 
 _INNER = (
     *("adam_step", "adam_update", "descent_update", "momentum_update"),
-    *("crossentropy_of_labels", "crossentropy_of_logits"),
+    *("crossentropy_of_labels", "crossentropy_of_logits", "squared_error"),
 )
 """What rules and losses call after they have asked for floating numbers: a backend may compute what another refuses."""
 

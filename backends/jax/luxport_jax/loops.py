@@ -92,13 +92,19 @@ def _is_slow(program: Any) -> bool:
 
 
 def _convolves(program: Any) -> bool:
-    inner = jax.extend.core.jaxprs_in_params
     return any(
         [
-            eqn.primitive.name == "conv_general_dilated" or any(map(_convolves, inner(eqn.params)))
+            eqn.primitive.name == "conv_general_dilated" or any(map(_convolves, _programs_in(eqn.params)))
             for eqn in program.eqns
         ]
     )
+
+
+def _programs_in(params: dict[str, Any]) -> list[Any]:
+    """List the programs among an equation's parameters; JAX has had its own function for it in three places."""
+    values = [one for value in params.values() for one in (value if isinstance(value, (tuple, list)) else (value,))]
+    closed = [one.jaxpr for one in values if isinstance(one, jax.extend.core.ClosedJaxpr)]
+    return closed + [one for one in values if isinstance(one, jax.extend.core.Jaxpr)]
 
 
 class _NotAlike(Exception):
