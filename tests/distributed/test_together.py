@@ -60,8 +60,10 @@ def test_processes_that_hear_of_different_sizes(engine: str) -> None:
     assert said.count("rank 1 of 3 came to rank 0 of 2: start all of them together") >= 2, said
 
 
-@pytest.mark.parametrize("engine", ["torch", "jax"])
+@pytest.mark.parametrize("engine", ["torch", "jax", "mpi"])
 def test_two_hosts_whose_link_is_cut(engine: str) -> None:
+    if engine == "mpi":
+        needed("mpi4py", "pip install 'luxport-nn[mpi]'")
     two_hosts = runpy.run_path(str(Path(__file__).with_name("two_hosts.py")))
     code, said = two_hosts["apart"](engine)
     if code == two_hosts["NOT_ALLOWED"]:

@@ -1,8 +1,8 @@
 """Two hosts on one machine, and the link between them, which is cut in the middle: ``python two_hosts.py [ENGINE …]``.
 
 Each host is a namespace of the network with a name of its own, so that this needs no rights but those of `unshare`.
-PyTorch's processes are started by a torchrun on each host, the others by their variables. Where the link is cut each
-process must name the other one within the timeout. Where namespaces are not allowed, a line says so.
+PyTorch's processes are started by a torchrun on each host, MPI's by one mpiexec, the others by their variables. Where
+the link is cut each process must name the other one within the timeout. Where namespaces are not allowed, a line says so.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 PLACES = ("10.77.0.1", "10.77.0.2")
-ENGINES = ("torch", "tf", "jax")
+ENGINES = ("torch", "tf", "jax", "mpi")
 NOT_ALLOWED = 77
 HERE = Path(__file__)
 
@@ -60,8 +61,10 @@ def _inside(engine: str) -> int:
                 _run(*host, f"ip addr add {place}/24 dev {name}")
                 _run(*host, f"ip link set {name} up")
                 _run(*host, "ip link set lo up")
-            processes = [_started(engine, rank, host) for rank, host in enumerate(([], on_other))]
-            return _cut(processes)
+            if engine == "mpi":
+                with tempfile.TemporaryDirectory() as folder:
+                    return _cut(_started_by_mpiexec(on_other, Path(folder)))
+            return _cut([_started(engine, rank, host) for rank, host in enumerate(([], on_other))])
         finally:
             other.kill()
 
@@ -70,9 +73,38 @@ def _run(*words: str) -> None:
     subprocess.run([part for word in words for part in word.split()], check=True)
 
 
+_VARIABLES = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def _started_by_mpiexec(on_other: Sequence[str], folder: Path) -> list[subprocess.Popen[str]]:
+    """Start processes by one mpiexec, which would take ssh; return what hears each, as the link carries words, too."""
+    there = folder / "there"
+    there.write_text(
+        f"""#!/bin/sh
+while [ "${{1#-}}" != "$1" ]; do shift; done
+[ "$1" = {PLACES[1]} ] && on="{" ".join(on_other)}"
+shift
+exec $on sh -c "$*"
+"""
+    )
+    there.chmod(0o700)
+    hearing = []
+    for rank in range(len(PLACES)):
+        os.mkfifo(folder / str(rank))
+        hearing.append(subprocess.Popen(["cat", str(folder / str(rank))], stdout=subprocess.PIPE, text=True))
+    options = ["-disable-auto-cleanup", "-launcher", "ssh", "-launcher-exec", str(there), "-hosts", ",".join(PLACES)]
+    program = f"exec {sys.executable} {HERE.with_name('together.py')} mpi cut_off 2 > {folder}/$PMI_RANK 2>&1"
+    beside = Path(sys.executable).with_name("mpiexec")
+    mpiexec = str(beside) if beside.exists() else "mpiexec"
+    # It would see that both hosts are one machine, and take memory that they share.
+    environment = os.environ | _VARIABLES | {"MPIR_CVAR_CH4_NETMOD": "ofi", "FI_PROVIDER": "tcp"}
+    subprocess.Popen([mpiexec, *options, "-ppn", "1", "-n", "2", "sh", "-c", program], env=environment)
+    return hearing
+
+
 def _started(engine: str, rank: int, host: Sequence[str]) -> subprocess.Popen[str]:
     program = [str(HERE.with_name("together.py")), engine, "cut_off", "2"]
-    variables = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "MASTER_ADDR": PLACES[0], "MASTER_PORT": "29400"}
+    variables = {**_VARIABLES, "MASTER_ADDR": PLACES[0], "MASTER_PORT": "29400"}
     command = [*host, sys.executable]
     if engine == "torch":
         place = ["--node-rank", str(rank), "--master-addr", PLACES[0], "--master-port", "29500"]
