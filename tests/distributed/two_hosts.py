@@ -2,7 +2,8 @@
 
 Each host is a namespace of the network with a name of its own, so that this needs no rights but those of `unshare`.
 PyTorch's processes are started by a torchrun on each host, MPI's by one mpiexec, the others by their variables. Where
-the link is cut each process must name the other one within the timeout. Where namespaces are not allowed, a line says so.
+the link is cut each process must name the other one within the timeout. Where namespaces are not allowed, a line says
+so.
 """
 
 from __future__ import annotations
