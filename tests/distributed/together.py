@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+import equaling
 import failing
 import halving
 import misusing
@@ -200,6 +201,8 @@ ROUNDS: dict[str, Any] = {
     "upstream": upstream,
     "out_of_step": out_of_step,
     "misusing": misusing.misusing,
+    "equaling": equaling.equaling,
+    "of_another_number": equaling.of_another_number,
     "training": training,
     "stepping": stepping.stepping,
     "accumulating": stepping.accumulating,
