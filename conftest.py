@@ -51,7 +51,7 @@ _SLOW_TESTS = (
     *("test_every_layer_learns_one_size_late", "test_every_layer_learns_late_that_nothing_came"),
     "test_every_layer_has_one_free_size",
     "test_all_numbers_may_be_symbols",
-    "test_every_gradient_where_libraries_differ",
+    *("test_every_gradient_where_libraries_differ", "test_every_second_gradient"),
     # Beside Keras on PyTorch, which every run asks.
     *("test_a_layer_on_each_backend_of_keras[jax]", "test_a_layer_on_each_backend_of_keras[tensorflow]"),
 )

@@ -230,8 +230,7 @@ class Overlapping:
         if self._memory[number] is None:
             shapes = [self._kinds[member][0] for member in self._buckets[number]]
             _, dtype, device = self._kinds[self._buckets[number][0]]
-            # Half types are added up in float32, and rounded once, in `arrived`.
-            dtype = torch.float32 if dtype in _HALVES else dtype
+            dtype = torch.float32 if dtype in _HALVES else dtype  # rounded once, in `arrived`
             joined = torch.zeros(sum([shape.numel() for shape in shapes]), dtype=dtype, device=device)
             parts = torch.split(joined, [shape.numel() for shape in shapes])
             self._memory[number] = joined, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -6,7 +6,8 @@ more than an element: `rrelu` draws random slopes, `glu` halves an axis.
 Integers become float32, but `relu`, `relu6`, `hardtanh` and `trelu` keep them. Complex numbers pass where the
 function is analytic; the others raise TypeError. NaN stays NaN. At a kink the derivative is NNlib's on every backend:
 `relu`, `relu6`, `hardtanh`, `hardsigmoid`, `trelu` and `softshrink` take 0, `leakyrelu` and `rrelu` the slope on the
-left, `selu` its left limit, `elu` 1, and `hardswish` the line between its kinks.
+left, `selu` its left limit, `elu` 1, and `hardswish` the line between its kinks. Second derivatives at a kink are
+those of one side, or 0: no two libraries agree, and none is right. At 0 that of `softsign`, which jumps, is 0.
 
 Source: NNlib's activations, by NNlib's names
 """

@@ -1,0 +1,96 @@
+"""Second gradients of every operation, on every backend.
+
+What is expected are the differences of PyTorch's first gradients of the definition, in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import luxport
+from luxport import tree
+from luxport.backend import get_backend
+from luxport.ops import definition_of
+from luxport_conformance.arrays import on_backend
+from luxport_conformance.backends import holding, prepared
+from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.operations import every_operation
+
+# Examples with infinities, ties or logarithms of 0, beside which there are no differences; and one that takes an
+# argument for a constant.
+WITHOUT = {
+    *(("crossentropy_of_logits", 3), ("largest_along", 1), ("squared_error", 3), ("squared_error", 4)),
+    *(("squared_error", 5), ("xlogx", 0), ("xlogy", 0), ("spectral_norm", 0)),
+}
+SHARES = {"torch": 11, "tf": 31, "jax": 97}
+
+
+def is_real(array: Any) -> bool:
+    return array is not None and array.dtype.kind == "f"
+
+
+CALLS = [
+    (name, position)
+    for name, examples in OPERATIONS.items()
+    for position, example in enumerate(examples)
+    if name in every_operation() and not example.looks and not example.tells and (name, position) not in WITHOUT
+    if any([is_real(array) for array in example.arrays])
+    if not any([array is not None and array.dtype.kind == "c" for array in example.arrays])
+]
+
+
+@pytest.mark.parametrize("backend", SHARES)
+def test_second_gradients(backend: str) -> None:
+    check(backend, CALLS[:: SHARES[backend]])
+
+
+@pytest.mark.parametrize("backend", SHARES)
+def test_every_second_gradient(backend: str) -> None:
+    check(backend, CALLS)
+
+
+def check(backend: str, calls: list[tuple[str, int]]) -> None:
+    for name, position in calls:
+        operation, arrays = every_operation()[name], OPERATIONS[name][position].arrays
+        options = OPERATIONS[name][position].options
+        moves = [
+            None if array is None else np.cos(np.arange(float(array.size))).reshape(array.shape) for array in arrays
+        ]
+        places = tuple([i for i, array in enumerate(arrays) if is_real(array)])
+
+        def slopes(version: Any, *arrays: Any, options: Any = options, places: Any = places) -> Any:
+            def total(*arrays: Any) -> Any:
+                y = tree.leaves(version(*arrays, **options))[0]
+                xp = luxport.namespace(y)
+                return weighted(xp.real(y) + 2.0 * xp.imag(y) if "complex" in str(y.dtype) else y)
+
+            return luxport.grad(total, places)(*arrays)
+
+        def seconds(*arrays: Any, operation: Any = operation, places: Any = places, slopes: Any = slopes) -> Any:
+            return luxport.grad(lambda *xs: sum([weighted(slope) for slope in slopes(operation, *xs)]), places)(*arrays)
+
+        def moved(step: float, arrays: Any = arrays, moves: Any = moves) -> list[Any]:
+            return [a + step * move if is_real(a) else a for a, move in zip(arrays, moves, strict=True)]
+
+        def first(step: float, operation: Any = operation, moved: Any = moved, slopes: Any = slopes) -> list[Any]:
+            torch = get_backend("torch")
+            given = [on_backend(array, torch, "float64") for array in moved(step)]
+            return [torch.to_numpy(leaf) for leaf in slopes(definition_of(operation), *given)]
+
+        owner, h = get_backend(backend), 1e-4
+        with holding(owner, "float64"):
+            found = prepared(owner, seconds)(*[on_backend(array, owner, "float64") for array in arrays])
+            got = [owner.to_numpy(leaf) for leaf in found]
+        for leaf, *near in zip(got, first(h), first(-h), first(2 * h), first(-2 * h), strict=True):
+            want = (8 * (near[0] - near[1]) - (near[2] - near[3])) / (12 * h)
+            size = max(1.0, np.max(np.abs(want), initial=0.0))
+            np.testing.assert_allclose(leaf, want, rtol=1e-5, atol=1e-5 * size, err_msg=f"{name} {position}")
+
+
+def weighted(y: Any) -> Any:
+    weights = np.cos(np.arange(float(np.prod(y.shape)))).reshape(y.shape)
+    kind = luxport.backend.dtype_name(y)
+    return luxport.namespace(y).sum(y * luxport.asarray(weights, backend=luxport.backend_of(y), dtype=kind))
