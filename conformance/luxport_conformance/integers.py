@@ -37,9 +37,12 @@ _UNSIGNED = "expects numbers that torch computes with"
 
 _INNER = (
     *("adam_step", "adam_update", "descent_update", "momentum_update"),
-    *("crossentropy_of_labels", "crossentropy_of_logits", "squared_error"),
+    *("crossentropy_of_labels", "crossentropy_of_logits"),
 )
 """What rules and losses call after they have asked for floating numbers: a backend may compute what another refuses."""
+
+_GIVEN_FLOATING = ("squared_error", "rotation_taps")
+"""What `mse` and `imrotate` call with arrays of one floating dtype; they themselves are asked of integers."""
 
 _ROUNDED = {"upsample_linear": 0.5, "Upsample": 0.5}
 """What says of itself that it rounds to integers, and by how much."""
@@ -137,6 +140,8 @@ def _places(arrays: tuple[Any, ...]) -> list[tuple[int, ...]]:
 
 def _operations() -> Iterator[Call]:
     for name, operation in sorted(every_operation().items()):
+        if name in _GIVEN_FLOATING:
+            continue
         for example in OPERATIONS.get(name, ()):
             if not example.looks and not example.tells:
                 for places in _places(example.arrays):
