@@ -7,7 +7,7 @@ last axis. Where a mask (T, N) is false the step does not count: the state stays
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from luxport import tree
@@ -197,37 +197,46 @@ def rnn_step(projected: Array, hidden: Array, weight_hh: Array, activation: Acti
     return activation(dense(hidden, weight_hh, None) + projected)
 
 
-def lstm_step(projected: Array, hidden: Array, memory: Array, weight_hh: Array) -> tuple[Array, Array]:
-    """Return the next hidden state and memory; the gates are input, forget, candidate, output."""
-    i, f, g, o = split_gates(dense(hidden, weight_hh, None) + projected, 4)
-    memory = sigmoid(f) * memory + sigmoid(i) * tanh(g)
-    return sigmoid(o) * tanh(memory), memory
-
-
-def gru_step(projected: Array, hidden: Array, weight_hh: Array, bias_hh: Array | None) -> Array:
-    """Return the next hidden state; the gates are reset, update, candidate."""
-    r_x, z_x, n_x = split_gates(projected, 3)
-    r_h, z_h, n_h = split_gates(dense(hidden, weight_hh, bias_hh), 3)
-    z = sigmoid(z_x + z_h)
-    n = tanh(n_x + sigmoid(r_x + r_h) * n_h)
-    return (1 - z) * n + z * hidden
-
-
-def gru_v3_step(projected: Array, hidden: Array, weight_hh: Array, weight_hn: Array) -> Array:
-    """Return the next hidden state; the reset gate comes before the product with weight_hn."""
-    r_x, z_x, n_x = split_gates(projected, 3)
-    r_h, z_h, _ = split_gates(dense(hidden, weight_hh, None), 3)
-    z = sigmoid(z_x + z_h)
-    n = tanh(n_x + dense(sigmoid(r_x + r_h) * hidden, weight_hn, None))
-    return (1 - z) * n + z * hidden
-
-
 def split_gates(values: Array, gates: int) -> tuple[Array, ...]:
     """Split the last axis into equal parts."""
     # One operation, not one slice for each gate: the gradient of each slice is as large as the whole.
     leading = [-1 if size is None else size for size in values.shape[:-1]]
     xp = namespace(values)
     return xp.unstack(xp.reshape(values, (*leading, gates, values.shape[-1] // gates)), axis=-2)
+
+
+Split = Callable[[Array, int], Sequence[Array]]
+
+
+def lstm_step(
+    projected: Array, hidden: Array, memory: Array, weight_hh: Array, split: Split = split_gates
+) -> tuple[Array, Array]:
+    """Return the next hidden state and memory; the gates are input, forget, candidate, output."""
+    i, f, g, o = split(dense(hidden, weight_hh, None) + projected, 4)
+    memory = sigmoid(f) * memory + sigmoid(i) * tanh(g)
+    return sigmoid(o) * tanh(memory), memory
+
+
+def gru_step(
+    projected: Array, hidden: Array, weight_hh: Array, bias_hh: Array | None, split: Split = split_gates
+) -> Array:
+    """Return the next hidden state; the gates are reset, update, candidate."""
+    r_x, z_x, n_x = split(projected, 3)
+    r_h, z_h, n_h = split(dense(hidden, weight_hh, bias_hh), 3)
+    z = sigmoid(z_x + z_h)
+    n = tanh(n_x + sigmoid(r_x + r_h) * n_h)
+    return (1 - z) * n + z * hidden
+
+
+def gru_v3_step(
+    projected: Array, hidden: Array, weight_hh: Array, weight_hn: Array, split: Split = split_gates
+) -> Array:
+    """Return the next hidden state; the reset gate comes before the product with weight_hn."""
+    r_x, z_x, n_x = split(projected, 3)
+    r_h, z_h, _ = split(dense(hidden, weight_hh, None), 3)
+    z = sigmoid(z_x + z_h)
+    n = tanh(n_x + dense(sigmoid(r_x + r_h) * hidden, weight_hn, None))
+    return (1 - z) * n + z * hidden
 
 
 def hold_masked(keep: Array | None, new: Any, old: Any) -> Any:

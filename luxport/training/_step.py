@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial, reduce
 from inspect import CO_VARARGS, isfunction
+from operator import is_
 from typing import Any, NamedTuple
 
 from luxport import tree
@@ -26,6 +27,10 @@ __all__ = ["NonFiniteError", "Objective", "apply_gradients", "compute_gradients"
 
 Objective = Callable[[Any, tree.Tree, tree.Tree, Any], tuple[Array, tree.Tree, Any]]
 """``objective(model, ps, st, data) -> (loss, st, stats)``; luxport's loss objects are such functions."""
+
+
+StepProgram = Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]
+"""What takes data and a state to the loss, statistics, the next state, and whether all was finite."""
 
 
 class NonFiniteError(FloatingPointError):
@@ -135,10 +140,7 @@ def train_step(
     """
     expect_state("train_step(objective, data, state)", state)
     state.expect_kept()
-    key = Static((objective, jit, donate, accumulate, steps_per_call, nonfinite))
-    program = _PROGRAMS.get(key)
-    if program is None:
-        program = _find_program(key)
+    program = _find_program((objective, jit, donate, accumulate, steps_per_call, nonfinite))
     loss, stats, new, finite = program(data, state)
     if donate:
         state.take()
@@ -163,10 +165,26 @@ class _Plan(NamedTuple):
 
 
 MOST_PLANS = 64
-_PROGRAMS: dict[Static[tuple[Any, ...]], Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]] = {}
+_PROGRAMS: dict[Static[tuple[Any, ...]], StepProgram] = {}
+_RECENT: dict[int, tuple[tuple[Any, ...], StepProgram]] = {}
+"""The last program of each objective, by its identity: to compare all of a key takes time in every step."""
 
 
-def _find_program(key: Static[tuple[Any, ...]]) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+def _find_program(wanted: tuple[Any, ...]) -> StepProgram:
+    known = _RECENT.get(id(wanted[0]))
+    if known is not None and all(map(is_, known[0], wanted)):
+        return known[1]
+    key = Static(wanted)
+    program = _PROGRAMS.get(key)
+    if program is None:
+        program = _make_program(key)
+    if len(_RECENT) >= MOST_PLANS:
+        _RECENT.clear()
+    _RECENT[id(wanted[0])] = wanted, program
+    return program
+
+
+def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:
     plan = _Plan(*key.value)
     _expect_objective(plan.objective)
     if plan.nonfinite not in ("ignore", "skip", "raise"):
@@ -180,7 +198,7 @@ def _find_program(key: Static[tuple[Any, ...]]) -> Callable[[Any, TrainState], t
     return program
 
 
-def _program(plan: _Plan) -> Callable[[Any, TrainState], tuple[Array, Any, TrainState, Any]]:
+def _program(plan: _Plan) -> StepProgram:
     by_place: dict[Any, Callable[..., Any]] = {}
     gradients = _gradients_of(Static((plan.objective, plan.accumulate)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from luxport import tree
@@ -272,17 +272,28 @@ def _differentiating(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _first_array(value: Any) -> Any:
-    if isinstance(value, Static):
+    kind = type(value)
+    if kind is tuple or kind is list:  # what most calls have: to ask for a Mapping takes a microsecond
+        return _first_of(value)
+    if kind is dict:
+        return _first_of(value.values())
+    if value is None or isinstance(value, Static):
         return None
     if isinstance(value, tree.VectorTree):
         return _first_array(value.vector)
-    if isinstance(value, (dict, tuple, list, Mapping)):
-        for inner in value.values() if isinstance(value, Mapping) else value:
-            leaf = _first_array(inner)
-            if leaf is not None:
-                return leaf
-        return None
-    return None if value is None or find_owner(type(value)) is None else value
+    if isinstance(value, Mapping):
+        return _first_of(value.values())
+    if isinstance(value, (tuple, list)):
+        return _first_of(value)
+    return None if find_owner(kind) is None else value
+
+
+def _first_of(values: Iterable[Any]) -> Any:
+    for value in values:
+        leaf = _first_array(value)
+        if leaf is not None:
+            return leaf
+    return None
 
 
 def cut(argument: Any) -> Any:

@@ -218,6 +218,7 @@ TABLES = {
     "when_imported._waiting": "packages that are waited for",
     "source._layouts": "no more than 1,000 forms",
     "_step._PROGRAMS": "the oldest of 64 goes",
+    "_step._RECENT": "all of 64 go",
     "_packing._LAYOUTS": "the oldest of 256 goes",
     "_operators._before": "operators of TensorFlow's",
     "distributed._numbers": "kinds of arrays that processes send, of which TensorFlow keeps one each",

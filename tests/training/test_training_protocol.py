@@ -48,6 +48,19 @@ def near(one, other, tolerance=1e-5):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
+def test_the_last_program_of_an_objective_is_that_of_the_same_options():
+    batch, state = data("torch"), start("torch", PLAIN)
+    parts: Any
+    for parts in (1, 2, 1):
+        _, _, state = train_step(LOSS, batch, state, jit=False, accumulate=parts)
+    for parts in (True, 1.0):  # which Python calls equal to 1
+        with pytest.raises(ValueError, match="a positive int as accumulate"):
+            train_step(LOSS, batch, state, jit=False, accumulate=parts)
+    before = train_step(LOSS, batch, state, jit=False, donate=False)[0]
+    assert float(train_step(losses.MAELoss(), batch, state, jit=False, donate=False)[0]) != float(before)
+    assert float(train_step(LOSS, batch, state, jit=False, donate=False)[0]) == float(before)
+
+
 def test_a_step_is_gradient_and_update(differentiating):
     batch = data(differentiating)
     state = start(differentiating)
