@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from luxport import ops
+from luxport.backend.dtypes import expect_no_booleans
 from luxport.ops import definition_of
 from luxport_torch.casting import casts
 from luxport_torch.looking import may_look
@@ -18,6 +19,8 @@ _define_dense = definition_of(ops.dense)
 def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """One call of the library, which adds the bias while it multiplies."""
     dtype = x.dtype
+    if dtype is torch.bool:  # which a compiler multiplies
+        expect_no_booleans(x)
     # The library itself refuses any other bias of one axis that does not fit.
     if (
         dtype is not weight.dtype

@@ -189,9 +189,10 @@ def _one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
 def _native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: torch.Tensor | None) -> bool:
     """Tell whether the kernel takes these: one dtype, no gradient nor transform that forbids changes in place.
 
-    And one number for each channel: it reads beyond the memory of fewer. The definition says what is wrong.
+    They are floating, which a compiler does not ask for, and there is one number for each channel: the kernel reads
+    beyond the memory of fewer. The definition says what is wrong.
     """
-    if x.ndim < 2 or sums_in_half(x) or torch._C._are_functorch_transforms_active():
+    if x.ndim < 2 or not x.is_floating_point() or sums_in_half(x) or torch._C._are_functorch_transforms_active():
         return False
     shape, kind = x.shape[1:2], x.dtype
     for parameter in (*running, *others):
