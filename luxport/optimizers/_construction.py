@@ -11,7 +11,7 @@ from luxport.backend import is_compiling
 from luxport.core.construction import explain_failures
 from luxport.core.option_types import wrong_option
 from luxport.schedules._schedule import Schedule
-from luxport.text import shown
+from luxport.text import kind_of, shown
 
 __all__ = ["check_rule", "explains_itself"]
 
@@ -56,8 +56,10 @@ def check_rule(given: Any) -> None:
 def _expect_rule(caller: str, given: Any) -> None:
     for name in ("init", "apply"):
         if isinstance(given, type) or not callable(getattr(given, name, None)):
-            got = f"the class {given.__name__}: call it" if isinstance(given, type) else type(given).__name__
-            raise TypeError(f"{caller} expects a rule, such as luxport.optimizers.Adam(0.001), got {got}")
+            cure = ": call it" if isinstance(given, type) else ""
+            raise TypeError(
+                f"{caller} expects a rule, such as luxport.optimizers.Adam(0.001), got {kind_of(given)}{cure}"
+            )
 
 
 def _without_schedules(name: str, init: Callable[..., None]) -> Callable[..., None]:

@@ -139,7 +139,7 @@ def test_what_no_graph_can_do_is_one_line() -> None:
         luxport.to_onnx(None, looking, ps, st, ("N", 5))
     with pytest.raises(TypeError, match="onnx differentiates nothing"):
         luxport.grad(lambda x: x.sum())(luxport.asarray([1.0], backend="onnx"))
-    with pytest.raises(TypeError, match=r"to_onnx\(path, model, ps, st, inputs\), got tuple and dict as"):
+    with pytest.raises(TypeError, match=r"to_onnx\(path, model, ps, st, inputs\), got a tuple of 2 and dict as"):
         luxport.to_onnx(None, dropout, cast("Any", ("N", 4)), ps, st)
     with pytest.raises(ValueError, match="expects an opset from 18"):
         luxport.to_onnx(None, dropout, ps, st, ("N", 4), opset=9)

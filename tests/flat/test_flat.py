@@ -234,7 +234,7 @@ def test_what_does_not_fit():
         FlatParameters(np.ones((3, 1)), unflatten)
     with pytest.raises(ValueError, match=r"^flatten expects an array of shape \(1,\) at b, got \(2,\)$"):
         unflatten.flatten({"a": np.ones(2), "b": np.ones(2)})
-    with pytest.raises(TypeError, match="^FlatParameters expects the layout of a mapping, got tuple$"):
+    with pytest.raises(TypeError, match="^FlatParameters expects the layout of a mapping, got a tuple of 1$"):
         FlatParameters(*flatten((np.ones(1),)))
     with pytest.raises(TypeError, match="arrays of one backend, got numpy and torch together"):
         flatten({"a": np.ones(2), "b": torch.ones(1)})
