@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from functools import lru_cache, partial, reduce
 from inspect import CO_VARARGS, isfunction
 from operator import is_
@@ -180,8 +181,15 @@ def _find_program(wanted: tuple[Any, ...]) -> StepProgram:
         program = _make_program(key)
     if len(_RECENT) >= MOST_PLANS:
         _RECENT.clear()
-    _RECENT[id(wanted[0])] = wanted, program
+    if _stays(wanted[0]):
+        _RECENT[id(wanted[0])] = wanted, program
     return program
+
+
+def _stays(objective: Any) -> bool:
+    """Tell whether an objective is equal to what it was for as long as it is the same one."""
+    kind = type(objective)
+    return kind.__hash__ is object.__hash__ or (is_dataclass(kind) and kind.__dataclass_params__.frozen)
 
 
 def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -89,6 +90,25 @@ def test_parameters_that_require_a_gradient_keep_no_graph():
     assert bits(entries(one)) == bits(entries(other))
     assert not any([leaf.requires_grad for leaf in lp.tree.leaves((other.ps, other.opt_state))])
     assert all([leaf.requires_grad and leaf.grad is None for leaf in lp.tree.leaves(leaves)])
+
+
+def test_an_objective_that_is_changed_is_another_program(differentiating):
+    """By a hash of its fields, it is not the one it was: the compiled step computes with the new number."""
+
+    @dataclass(unsafe_hash=True)
+    class Scaled:
+        factor: float
+
+        def __call__(self, model, ps, st, batch):
+            loss, st, stats = LOSS(model, ps, st, batch)
+            return loss * self.factor, st, stats
+
+    objective, batch, values = Scaled(1.0), data(differentiating), []
+    for factor in (1.0, 3.0):
+        objective.factor = factor
+        jit = differentiating.name != "torch"  # whose compiler would take long to say the same
+        values.append(train_step(objective, batch, start(differentiating, PLAIN), jit=jit)[0])
+    np.testing.assert_allclose(*[lp.to_numpy(value) for value in (values[1], 3 * values[0])], rtol=1e-6)
 
 
 def test_parts_and_several_steps_of_a_call(differentiating):
