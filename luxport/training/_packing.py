@@ -24,7 +24,7 @@ from luxport.optimizers._state import Group, Leaf, OptimizerState
 from luxport.training._state import TrainState
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import jit as compile_program
-from luxport.tree.static import Static
+from luxport.tree.static import Static, drop_oldest
 
 __all__ = ["Kept", "Layout", "layout_of"]
 
@@ -240,7 +240,7 @@ def layout_of(state: TrainState, most: int) -> Layout:
     layout = _LAYOUTS.get(key)
     if layout is None:
         if len(_LAYOUTS) >= MOST_LAYOUTS:
-            del _LAYOUTS[next(iter(_LAYOUTS))]
+            drop_oldest(_LAYOUTS)
         layout = _LAYOUTS[key] = Layout(state, most)
     return layout
 

@@ -22,7 +22,7 @@ from luxport.training._packing import Kept, layout_of
 from luxport.training._state import Program, TrainState, expect_state, in_precision, kept_state
 from luxport.transforms import value_and_grad
 from luxport.transforms._transforms import jit as compile_program
-from luxport.tree.static import Static
+from luxport.tree.static import Static, drop_oldest
 
 __all__ = ["NonFiniteError", "Objective", "apply_gradients", "compute_gradients", "train_step"]
 
@@ -201,7 +201,7 @@ def _make_program(key: Static[tuple[Any, ...]]) -> StepProgram:
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"train_step expects a positive int as {name}, got {count!r}")
     if len(_PROGRAMS) >= MOST_PLANS:
-        del _PROGRAMS[next(iter(_PROGRAMS))]
+        drop_oldest(_PROGRAMS)
     program = _PROGRAMS[key] = _program(plan)
     return program
 

@@ -13,7 +13,7 @@ import numpy as np
 from luxport.text import shown
 from luxport.when_imported import when_imported
 
-__all__ = ["ExactlyEqual", "Static", "hashable", "is_same_constant"]
+__all__ = ["ExactlyEqual", "Static", "drop_oldest", "hashable", "is_same_constant"]
 
 T = TypeVar("T", bound=Hashable)
 
@@ -143,3 +143,10 @@ def tell_optree(kind: type, flatten: Callable[..., Any], unflatten: Callable[...
 
 
 tell_optree(Static, flatten_static, unflatten_static)
+
+
+def drop_oldest(table: dict[Any, Any]) -> None:
+    """Drop the first entry of a table of programs, even if what its key holds was changed and has another hash now."""
+    kept = list(table.items())[1:]
+    table.clear()
+    table.update(kept)

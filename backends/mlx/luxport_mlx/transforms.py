@@ -11,7 +11,7 @@ import mlx.core as mx
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
-from luxport.tree.static import Static
+from luxport.tree.static import Static, drop_oldest
 
 __all__ = ["checkpoint", "custom_vjp", "jacobian", "jit", "jvp", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -201,7 +201,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         found = programs.get(signature)
         if found is None:
             if len(programs) >= MOST_PROGRAMS:
-                del programs[next(iter(programs))]
+                drop_oldest(programs)
                 warn_of_many_programs()
             found = programs[signature] = _compile(f, signature[0], leaves)
         compiled, result = found

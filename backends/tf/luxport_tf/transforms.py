@@ -13,7 +13,7 @@ from tensorflow.python.eager.record import could_possibly_record  # type: ignore
 from luxport import tree
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
-from luxport.tree.static import Static
+from luxport.tree.static import Static, drop_oldest
 from luxport_tf.ops.layout import cancel_moves
 from luxport_tf.shortcuts import has_effects, relying
 
@@ -180,7 +180,7 @@ def jit(f: Callable[..., Any], agree: Callable[[Any], Any] | None = None) -> Cal
         graph = graphs.get(signature)
         if graph is None:
             if len(graphs) >= MOST_PROGRAMS:
-                del graphs[next(iter(graphs))]
+                drop_oldest(graphs)
                 warn_of_many_programs()
             graph = graphs[signature] = _trace(f, signature[0], leaves, agree, shortcuts=not forward)
         try:

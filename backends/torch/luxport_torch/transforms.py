@@ -19,7 +19,7 @@ from luxport import tree
 from luxport.initializers import zeros
 from luxport.transforms._custom_gradient import CustomCall, CustomGradient
 from luxport.transforms.program_limit import MOST_PROGRAMS, warn_of_many_programs
-from luxport.tree.static import Static
+from luxport.tree.static import Static, drop_oldest
 from luxport.when_imported import when_imported
 
 __all__ = [
@@ -264,7 +264,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
         program = programs.get(key)
         if program is None:
             if len(programs) >= MOST_PROGRAMS:
-                del programs[next(iter(programs))]
+                drop_oldest(programs)
                 warn_of_many_programs()
             program = programs[key] = _program(f)
         try:
