@@ -123,7 +123,9 @@ def fit(
         raise TypeError(
             f'fit expects metrics as functions by name, such as {{"accuracy": accuracy}}, got {shown(metrics)}'
         )
-    history, number, largest = place.history, place.steps, 1
+    history, number = place.history, place.steps
+    # Known before the first batch, which may be a smaller one where a training is resumed.
+    largest = batches.batch_size if isinstance(batches, DataLoader) else 1
     with _interruptions() as interrupted, show_progress(show, batches, epochs - place.epochs) as (write, advance):
         for epoch in range(place.epochs + 1, epochs + 1):
             if schedules and schedule_each == "epoch":
@@ -136,7 +138,7 @@ def fit(
                     state = _follow(schedules, number, state)
                 samples = _samples(batch)
                 largest = max(largest, samples)
-                parts = -(-samples * accumulate // largest) if accumulate > 1 else accumulate
+                parts = -(-max(samples, 1) * accumulate // largest) if accumulate > 1 else accumulate
                 loss, stats, state = train_step(objective, batch, state, jit=jit, nonfinite=nonfinite, accumulate=parts)
                 means.add({"loss": loss, **(stats if isinstance(stats, Mapping) else {})}, samples)
                 steps += 1

@@ -405,6 +405,11 @@ def test_fit_goes_on_where_it_was(tmp_path):
         assert bits(entries(resumed)) == bits(entries(whole)) and len(again) == 3
         assert [logs["loss"] for logs in again] == pytest.approx([logs["loss"] for logs in history], rel=1e-12)
     assert bits(entries(run(start("torch"), folder, resume=True)[0])) == bits(entries(whole))
+    # The first batch after the end is the smaller one, and is cut into no more parts than before.
+    whole, _ = run(start("torch"), accumulate=2)
+    run(start("torch"), tmp_path / "cut", 5, accumulate=2, resume=True)
+    resumed, _ = run(start("torch"), tmp_path / "cut", accumulate=2, resume=True)
+    assert bits(entries(resumed)) == bits(entries(whole))
     with pytest.raises(ValueError, match="a folder as checkpoint to resume from"):
         run(start("torch"), resume=True)
 
