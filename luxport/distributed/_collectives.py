@@ -255,12 +255,8 @@ def _expect_rank(caller: str, session: Session, root: Any) -> None:
 
 def _expect_tree(caller: str, values: tree.Tree) -> None:
     """Expect that something can move: what is no array passes through, but not instead of a tree."""
-    if any(
-        [
-            not path and leaf is not None and find_owner(type(leaf)) is None
-            for path, leaf in tree.leaves_with_path(values)
-        ]
-    ):
+    path, leaf = next(iter(tree.leaves_with_path(values)), ((), None))
+    if not path and leaf is not None and find_owner(type(leaf)) is None:
         raise LayerTypeError(
             f"expects an array, or a tree of arrays, got {shown(values)}: luxport.asarray first", culprit=caller
         )

@@ -22,6 +22,7 @@ from luxport.ops.windows import (
     check_padding,
     check_room,
     check_written_out,
+    covered_sizes,
     output_sizes,
     pad_spatial,
     per_axis,
@@ -140,7 +141,7 @@ def fold_nd(
         columns = xp.flip(columns, axis=tuple(range(2, len(window) + 2)))
     y = add_windows(columns, window, stride=stride, dilation=dilation)
     # What lies in the padding is dropped, and what no window sees is 0.
-    covered = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True)]
+    covered = covered_sizes(places, window, stride=stride, dilation=dilation)
     missing = [n + low - reach for n, (low, _), reach in zip(output_size, padding, covered, strict=True)]
     return pad_spatial(y, tuple([(-low, high) for (low, _), high in zip(padding, missing, strict=True)]))
 

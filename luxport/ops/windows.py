@@ -26,6 +26,7 @@ __all__ = [
     "check_padding",
     "check_room",
     "check_written_out",
+    "covered_sizes",
     "fold_windows",
     "output_sizes",
     "pad_axis",
@@ -181,10 +182,13 @@ def transposed_sizes(
     >>> transposed_sizes((4,), (3,), stride=(2,), padding=((1, 0),), dilation=(2,), output_padding=(0,))
     (10,)
     """
-    return tuple(
-        (n - 1) * s + d * (k - 1) + 1 - low - high + more
-        for n, k, s, (low, high), d, more in zip(places, window, stride, padding, dilation, output_padding, strict=True)
-    )
+    covered = covered_sizes(places, window, stride=stride, dilation=dilation)
+    return tuple(n - low - high + more for n, (low, high), more in zip(covered, padding, output_padding, strict=True))
+
+
+def covered_sizes(places: Sizes, window: Sizes, *, stride: Sizes, dilation: Sizes) -> Sizes:
+    """Return the sizes of what the windows at these places reach over: ``(n - 1) s + d (k - 1) + 1``."""
+    return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True))
 
 
 def transposed_padding(padding: Pairs, output_padding: Sizes) -> Pairs:

@@ -66,15 +66,16 @@ class MovingAverage:
         Raises: ValueError if ps is another tree than it began with
         """
         updates = state["updates"] + 1
+        shares: dict[Any, Array] = {}
 
         def averaged(old: Any, new: Any) -> Any:
             if not is_inexact(new):
                 return new
-            xp = namespace(old)
+            xp, kind = namespace(old), old.dtype
+            if kind not in shares:
+                shares[kind] = xp.astype(self._share(xp, updates, widest_like(xp, old)), kind)
             # As a difference: what has converged stays to the last bit.
-            return old + xp.astype(self._share(xp, updates, widest_like(xp, old)), old.dtype) * (
-                xp.astype(new, old.dtype) - old
-            )
+            return old + shares[kind] * (xp.astype(new, kind) - old)
 
         return {"average": tree.map(averaged, state["average"], ps), "updates": updates}
 

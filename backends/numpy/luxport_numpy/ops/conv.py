@@ -10,7 +10,7 @@ import numpy as np
 
 from luxport import ops
 from luxport.backend.dtypes import single_or_double
-from luxport.ops.windows import Pairs, Sizes, output_sizes, pad_axis, pad_spatial, window_slices
+from luxport.ops.windows import Pairs, Sizes, covered_sizes, output_sizes, pad_axis, pad_spatial, window_slices
 
 __all__ = ["conv_nd", "fold_nd"]
 
@@ -60,7 +60,7 @@ def fold_nd(
     """Sums in place, over all of what the windows reach."""
     places = output_sizes(output_size, window, stride=stride, padding=padding, dilation=dilation)
     columns = columns.reshape(len(columns), columns.shape[1] // math.prod(window), math.prod(window), *places)
-    reach = tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(places, window, stride, dilation, strict=True))
+    reach = covered_sizes(places, window, stride=stride, dilation=dilation)
     kind, columns = columns.dtype, single_or_double(xp, columns)
     y = np.zeros((*columns.shape[:2], *reach), columns.dtype)
     for tap, part in enumerate(window_slices(y, window, stride=stride, dilation=dilation)):
