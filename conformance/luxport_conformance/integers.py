@@ -156,7 +156,7 @@ def _operations() -> Iterator[Call]:
 
 def _layers() -> Iterator[Call]:
     for name, examples in EXAMPLES.items():
-        if name == "CompactLayer":  # whose product is the user's own, and the framework's
+        if name in ("CompactLayer", "WrappedFunction"):  # whose product is the user's own, and the framework's
             continue
         for example in examples:
             x, ps, st = example.values()
