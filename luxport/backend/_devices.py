@@ -103,14 +103,14 @@ def cpu_device(backend: str | Backend | None = None) -> Device:
 
 
 @says_what_it_takes
-def gpu_device(index: int | None = None, *, backend: str | Backend | None = None, force: bool = False) -> Device:
+def gpu_device(backend: str | Backend | None = None, *, index: int | None = None, force: bool = False) -> Device:
     """Return an accelerator of a backend: the first, or the one of a number.
 
     Where there is none, it is the CPU, with a warning; with `force`, and for a number that is not there, an error.
 
     Args:
-        index: which, counted from 0; None for the first
         backend: whose accelerator; that of the default backend if None
+        index: which, counted from 0; None for the first
         force: whether to raise where there is none, and not to warn and return the CPU
 
     Raises: ValueError, naming the devices that there are

@@ -21,7 +21,7 @@ LayerFunction = Callable[[Layer, Any, Any, tuple[str, ...]], tuple[Layer, Any, A
 
 @says_what_it_takes
 def layer_map(
-    f: LayerFunction, layer: Layer, ps: Parameters, st: States
+    f: LayerFunction, model: Layer, ps: Parameters, st: States
 ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     """Replace every layer that holds no others, with its parameters and states: ``f(layer, ps, st, path)``.
 
@@ -39,11 +39,11 @@ def layer_map(
     >>> model
     Chain(FrozenLayer(Dense(2, 3)), BatchNorm(3))
     """
-    return _walk(f, layer, ps, st, ())
+    return _walk(f, model, ps, st, ())
 
 
 @says_what_it_takes
-def modules(layer: Layer) -> Iterator[Layer]:
+def modules(model: Layer) -> Iterator[Layer]:
     """Yield a layer and all layers inside it, depth first.
 
     Source: Flux.jl ``modules``
@@ -52,20 +52,20 @@ def modules(layer: Layer) -> Iterator[Layer]:
     >>> [type(one).__name__ for one in modules(luxport.Chain(luxport.Dense(2, 3), luxport.NoOpLayer()))]
     ['Chain', 'Dense', 'NoOpLayer']
     """
-    return (one for _, one in named_modules(layer))
+    return (one for _, one in named_modules(model))
 
 
 @says_what_it_takes
-def named_modules(layer: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
+def named_modules(model: Layer, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Layer]]:
     """Yield ``(path, layer)`` for a layer and all layers inside it, depth first; paths are the parameters'.
 
     Args:
-        layer: a layer
+        model: a layer
         path: what each path begins with
     """
-    if not isinstance(layer, LayerBase):
-        raise TypeError(f"named_modules expects a layer, got {kind_of(layer)}")
-    return _named_modules(layer, path)
+    if not isinstance(model, LayerBase):
+        raise TypeError(f"named_modules expects a layer, got {kind_of(model)}")
+    return _named_modules(model, path)
 
 
 def _named_modules(layer: Layer, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Layer]]:

@@ -75,17 +75,17 @@ class FrozenLayer(Layer):
 
 
 @overload
-def freeze(layer: Layer, *, which: str | Iterable[Path] | None = None) -> FrozenLayer: ...
+def freeze(model: Layer, *, which: str | Iterable[Path] | None = None) -> FrozenLayer: ...
 @overload
 def freeze(
-    layer: Layer, ps: Parameters, st: States, which: str | Iterable[Path] | None = None
+    model: Layer, ps: Parameters, st: States, which: str | Iterable[Path] | None = None
 ) -> tuple[FrozenLayer, dict[str, Any], dict[str, Any]]: ...
 @says_what_it_takes
-def freeze(layer: Layer, ps: Any = None, st: Any = None, which: str | Iterable[Path] | None = None) -> Any:
-    """Freeze parameters of a layer: return the layer, or with its parameters and states ``layer, ps, st``.
+def freeze(model: Layer, ps: Any = None, st: Any = None, which: str | Iterable[Path] | None = None) -> Any:
+    """Freeze parameters of a layer: return the layer, or with its parameters and states ``model, ps, st``.
 
     Args:
-        layer: a layer
+        model: a layer
         ps: its parameters, whose values the frozen ones keep
         st: its states
         which: paths of the parameters to freeze, such as ``("layer_1", "layer_2.weight")``; None for all
@@ -101,35 +101,35 @@ def freeze(layer: Layer, ps: Any = None, st: Any = None, which: str | Iterable[P
     """
     if isinstance(which, Iterable) and not isinstance(which, (str, range)) and not is_array(which):
         which = tuple(which)
-    frozen = FrozenLayer(layer, which)  # type: ignore[arg-type]
+    frozen = FrozenLayer(model, which)  # type: ignore[arg-type]
     if ps is None:
         return frozen
     if not isinstance(ps, Mapping):
-        raise TypeError(f"freeze expects the parameters of {type(layer).__name__}, got {kind_of(ps)}")
+        raise TypeError(f"freeze expects the parameters of {type(model).__name__}, got {kind_of(ps)}")
     kept, fixed = frozen._split(ps)
     return frozen, kept, {"frozen_params": fixed, "states": st}
 
 
 @overload
-def unfreeze(layer: FrozenLayer) -> Layer: ...
+def unfreeze(model: FrozenLayer) -> Layer: ...
 @overload
-def unfreeze(layer: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
+def unfreeze(model: FrozenLayer, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], dict[str, Any]]: ...
 @says_what_it_takes
-def unfreeze(layer: FrozenLayer, ps: Parameters | None = None, st: States | None = None) -> Any:
+def unfreeze(model: FrozenLayer, ps: Parameters | None = None, st: States | None = None) -> Any:
     """Undo `freeze`: return the layer inside; with parameters and states, all of them in their first order.
 
     Args:
-        layer: what `freeze` returned
+        model: what `freeze` returned
         ps: its parameters
         st: its states
 
     Source: Lux.jl ``Experimental.unfreeze``
     """
-    if not isinstance(layer, FrozenLayer):
-        raise TypeError(f"unfreeze expects a FrozenLayer, got {kind_of(layer)}")
+    if not isinstance(model, FrozenLayer):
+        raise TypeError(f"unfreeze expects a FrozenLayer, got {kind_of(model)}")
     if ps is None:
-        return layer.layer
+        return model.layer
     if not isinstance(st, Mapping) or set(st) != {"frozen_params", "states"}:
         raise TypeError(f"unfreeze expects the state that freeze returned, got {shown(st)}")
-    described = abstract_values(initial_parameters, layer.layer)
-    return layer.layer, paths.sort_like(paths.merge(ps, st["frozen_params"]), described), st["states"]
+    described = abstract_values(initial_parameters, model.layer)
+    return model.layer, paths.sort_like(paths.merge(ps, st["frozen_params"]), described), st["states"]

@@ -73,12 +73,12 @@ class Tied(Layer):
 
 @says_what_it_takes
 def tie(
-    layer: Layer, ps: Parameters, st: States, groups: Groups
+    model: Layer, ps: Parameters, st: States, groups: Groups
 ) -> tuple[Tied, dict[str, Any], dict[str, Any] | States]:
     """Return `Tied` with parameters and states: those at the first path of each group stay.
 
     Args:
-        layer: a layer
+        model: a layer
         ps: its parameters
         st: its states
         groups: lists of paths of parameters; what is at the paths of one list becomes the same
@@ -89,23 +89,23 @@ def tie(
     >>> list(ps)
     ['layer_1']
     """
-    tied = Tied(layer, tuple(map(tuple, groups)))  # type: ignore[arg-type]
+    tied = Tied(model, tuple(map(tuple, groups)))  # type: ignore[arg-type]
     return tied, paths.leave_out(ps, _later(tied.groups)), st
 
 
 @says_what_it_takes
-def untie(layer: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
+def untie(model: Tied, ps: Parameters, st: States) -> tuple[Layer, dict[str, Any], States]:
     """Undo `tie`: return the layer inside, with the same arrays in all places.
 
     Args:
-        layer: what `tie` returned
+        model: what `tie` returned
         ps: its parameters
         st: its states
     """
-    if not isinstance(layer, Tied):
-        raise TypeError(f"untie expects a Tied layer, got {kind_of(layer)}")
-    full = _spread(ps, layer.groups)
-    return layer.layer, paths.sort_like(full, abstract_values(initial_parameters, layer.layer)), st
+    if not isinstance(model, Tied):
+        raise TypeError(f"untie expects a Tied layer, got {kind_of(model)}")
+    full = _spread(ps, model.groups)
+    return model.layer, paths.sort_like(full, abstract_values(initial_parameters, model.layer)), st
 
 
 @says_what_it_takes

@@ -196,7 +196,7 @@ class CrossEntropyLoss(Loss):
     Args:
         axis: the axis of the classes
         logits: whether y_hat holds the numbers before the softmax, and not probabilities
-        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
@@ -232,7 +232,7 @@ class SparseCrossEntropyLoss(Loss):
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
-        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
 
     Source: Keras ``SparseCategoricalCrossentropy``; PyTorch ``CrossEntropyLoss`` for ignore_index
     """
@@ -243,7 +243,7 @@ class SparseCrossEntropyLoss(Loss):
     agg: Aggregation = "mean"
     epsilon: float | None = None
     class_weights: tuple[float, ...] | None = None
-    label_smoothing: float = 0.0
+    label_smoothing: float | None = None
 
     def of(self, y_hat: Array, y: Any) -> Array:
         """Return the loss of a prediction."""
@@ -259,7 +259,7 @@ class BinaryCrossEntropyLoss(Loss):
 
     Args:
         logits: whether y_hat holds the numbers before the sigmoid, and not probabilities
-        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 
@@ -329,7 +329,7 @@ class KLDivergenceLoss(Loss):
 
     Args:
         axis: the axis of the classes
-        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
 

@@ -71,7 +71,7 @@ def sparse_crossentropy(
     epsilon: float | None = None,
     ignore_index: int | None = None,
     class_weights: Any = None,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | None = None,
 ) -> Array:
     """Return `crossentropy` for labels that are indices of classes: ``agg(-log(y_hat[y] + epsilon))``.
 
@@ -83,7 +83,7 @@ def sparse_crossentropy(
         epsilon: a small number added to what has a logarithm; None for the dtype's distance from 1 to the next number
         ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
-        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: as `nll_loss`
@@ -105,7 +105,7 @@ def sparse_logitcrossentropy(
     agg: Aggregation = "mean",
     ignore_index: int | None = None,
     class_weights: Any = None,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | None = None,
 ) -> Array:
     """Return `logitcrossentropy` for labels that are indices of classes: ``agg(-logsoftmax(y_hat)[y])``.
 
@@ -119,7 +119,7 @@ def sparse_logitcrossentropy(
         agg: how many losses become one: "mean", "sum", a function of their array, or None to return the array
         ignore_index: a label whose losses are 0 and do not count in a mean; None for no such label
         class_weights: a number for each class, by which its losses are multiplied; a mean is divided by their sum
-        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes
+        label_smoothing: the share of the label, from 0 to 1, that is spread over all classes; None for 0
 
     Shapes: y_hat (..., classes), y (...) of integers; the losses (...)
     Raises: as `nll_loss`; ValueError for another label_smoothing
@@ -160,7 +160,7 @@ def _from_logarithms(
     agg: Aggregation,
     ignore_index: int | None,
     class_weights: Any = None,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | None = None,
 ) -> Array:
     kept = None if ignore_index is None else y != ignore_index
     labels = y if kept is None else xp.where(kept, y, xp.zeros_like(y))

@@ -1,10 +1,14 @@
-"""An option of a layer has the default that the operation of its name has."""
+"""Arguments of one name have one order and one default, in layers, operations, losses and all other functions."""
 
 import inspect
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from luxport import layers, ops
+import pytest
+
+import luxport
+from luxport import devices, layers, losses, ops, training
 
 OTHERWISE = {
     # LuxLib's operations take one that depends on the dtype, its layers 1e-5.
@@ -33,3 +37,78 @@ def test_a_layer_and_its_operation_have_the_same_defaults() -> None:
                 different[layer, name] = ours[name], theirs[name]
     assert compared > 15
     assert different == {}
+
+
+# What differs in the libraries that the losses are from.
+LOSSES_OTHERWISE = {("PoissonLoss", "epsilon"): (None, 0.0)}
+
+
+def test_a_loss_and_its_function_have_the_same_defaults() -> None:
+    compared, different = 0, {}
+    for name in losses.__all__:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("Loss")).lower()
+        forms = (words, f"{words}_loss", words.replace("_", ""))
+        function = next((getattr(losses, form) for form in forms if form in losses.__all__), None)
+        if function is None or not isinstance(getattr(losses, name), type):
+            continue
+        ours, theirs = defaults(getattr(losses, name)), defaults(function)
+        for option in ours.keys() & theirs.keys():
+            compared += 1
+            pair = ours[option], theirs[option]
+            if pair[0] != pair[1] and LOSSES_OTHERWISE.get((name, option)) != pair:
+                different[name, option] = pair
+    assert compared > 25
+    assert different == {}
+
+
+def test_an_option_of_losses_has_one_default() -> None:
+    found: dict[str, dict[Any, list[str]]] = {}
+    for name in losses.__all__:
+        if callable(getattr(losses, name)) and name != "Aggregation":
+            for option, value in defaults(getattr(losses, name)).items():
+                found.setdefault(option, {}).setdefault(value, []).append(name)
+    several = {option: values for option, values in found.items() if len(values) > 1}
+    assert several.pop("axis") == {
+        -1: several_names(found["axis"], -1),
+        None: ["dice_coeff_loss", "tversky_loss"],  # of all axes, as Flux's, or of one
+    }
+    assert several.pop("epsilon").keys() == {None, 0.0, 1e-6}  # 0.0: Flux's Poisson; 1e-6: a variance's and a norm's
+    assert several == {}
+
+
+def several_names(values: dict[Any, list[str]], default: Any) -> list[str]:
+    """Return who has a default, where several have it."""
+    assert len(values[default]) > 1
+    return values[default]
+
+
+ORDER = ("f", "tree", "rng", "model", "x", "ps", "st")
+
+
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the public functions outside of operations and losses, by their names."""
+    for module in (luxport, devices, luxport.optimizers, training, luxport.porting, luxport.tree, luxport.transforms):
+        for name in dir(module):
+            if name[0] != "_" and inspect.isfunction(value := getattr(module, name)):
+                yield f"{module.__name__}.{name}", value
+
+
+def test_arguments_have_one_order() -> None:
+    names = dict(functions())
+    assert len(names) > 100
+    for name, function in names.items():
+        given = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        known = [ORDER.index(argument) for argument in given if argument in ORDER]
+        assert known == sorted(known), name
+
+
+def test_what_is_handed_to_a_function_with_parameters_is_a_model() -> None:
+    for name, function in functions():
+        given = list(inspect.signature(function).parameters)
+        if {"ps", "st"} <= set(given) and not name.endswith((".save", ".create")):
+            assert "model" in given, name
+
+
+@pytest.mark.parametrize("function", [devices.cpu_device, devices.gpu_device, devices.list_devices])
+def test_a_device_is_asked_of_a_backend(function: Callable[..., Any]) -> None:
+    assert next(iter(inspect.signature(function).parameters)) == "backend"

@@ -52,19 +52,19 @@ def test_no_accelerator(backend):
     if len(backend.devices()) > 1:
         return  # there is one here
     with pytest.warns(UserWarning, match=f"{backend.name} has the device cpu, and no accelerator: using the CPU"):
-        assert lp.devices.gpu_device(backend=backend) == lp.devices.cpu_device(backend)
+        assert lp.devices.gpu_device(backend) == lp.devices.cpu_device(backend)
     with pytest.raises(ValueError, match=f"^{backend.name} has the device cpu, and no accelerator$"):
-        lp.devices.gpu_device(backend=backend, force=True)
+        lp.devices.gpu_device(backend, force=True)
     with pytest.raises(ValueError, match="'?cpu'?, got 'gpu:1'"):
         lp.devices.Device("gpu:1", backend.name)(np.ones(2, np.float32))
 
 
 def test_choosing_an_accelerator():
     pretended = TwoAccelerators()
-    assert lp.devices.gpu_device(backend=pretended).name == "gpu:0"
-    assert lp.devices.gpu_device(1, backend=pretended).name == "gpu:1"
+    assert lp.devices.gpu_device(pretended).name == "gpu:0"
+    assert lp.devices.gpu_device(pretended, index=1).name == "gpu:1"
     with pytest.raises(ValueError, match="pretended has the devices cpu, gpu:0, gpu:1, and no accelerator 2"):
-        lp.devices.gpu_device(2, backend=pretended)
+        lp.devices.gpu_device(pretended, index=2)
 
 
 def test_a_layer_stays():

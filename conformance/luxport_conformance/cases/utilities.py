@@ -167,7 +167,7 @@ def _moved() -> list[bool]:
     x = np.random.Generator(np.random.Philox(0)).uniform(size=(10, 10)).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        gpu = devices.gpu_device(backend="numpy")
+        gpu = devices.gpu_device("numpy")
     cpu = devices.cpu_device()
     return [
         bool((gpu(x) == x).all()),
