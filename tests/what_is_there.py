@@ -16,6 +16,17 @@ def leave_out(reason: str) -> NoReturn:
     pytest.skip(reason, allow_module_level=True)
 
 
+def leave_out_libraries(missing: list[str]) -> NoReturn:
+    """Skip a test for other libraries that are not there; a failure in CI, unless the extra dev has none."""
+    if set(missing) <= _IN_PEERS_ALONE:
+        pytest.skip(f"not installed: {', '.join(missing)}: pip install 'luxport-nn[peers]'")
+    leave_out(f"not installed: {', '.join(missing)}: pip install 'luxport-nn[dev]'")
+
+
+_IN_PEERS_ALONE = {"flax", "haiku"}
+"""What the extra dev has not: what is said of them is tested by formulas, too."""
+
+
 def needed(module: str, cure: str) -> Any:
     """Import a package that is an extra of luxport's."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ def _made(arrays: list[Any], backend: str) -> Any:
 def of_another_number(backend: str, timeout: float) -> None:
     """Go on from the checkpoint of another number of processes, if one is there, and save one: as one process alone."""
     rank, size, jit = distributed.rank(), distributed.total_workers(), backend in INSIDE
-    folder = Path(os.environ.get("CHECKPOINTS", tempfile.gettempdir()))
+    folder = Path(os.environ["CHECKPOINTS"])
 
     def created(put: Callable[[Any], Any] = lambda state: state) -> Any:
         return put(TrainState.create(model_with(), Adam(0.01), 0, backend=backend))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from typing import Any
@@ -135,6 +136,9 @@ def resuming(backend: str, timeout: float) -> None:
     data = batches(size, 6)
     model = model_with(luxport.Dropout(0.5))
     folder = os.path.join(tempfile.gettempdir(), f"luxport_{os.environ['MASTER_PORT']}_{backend}")
+    if rank == 0:  # what a run that met at the same port may have left
+        shutil.rmtree(folder, ignore_errors=True)
+    distributed.barrier()
 
     def created() -> Any:
         return distributed.data_parallel(TrainState.create(model, Momentum(0.05), 0, backend=backend))
@@ -173,6 +177,8 @@ def resuming(backend: str, timeout: float) -> None:
     means = tree.map(lambda *leaves: sum(leaves[1:], leaves[0]) / size, *steps)
     expect(apart(one.ps, means) < 1e-6 and apart(steps[0], steps[1]) > 1e-4, apart(one.ps, means))
     distributed.barrier()
+    if rank == 0:
+        shutil.rmtree(folder)
     if rank == 0:
         for entry in os.listdir(folder):
             os.unlink(os.path.join(folder, entry))

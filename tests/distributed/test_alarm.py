@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -84,12 +85,24 @@ def test_all_that_are_lost_are_named() -> None:
     assert in_threads([ranks[0].missing, ranks[4].missing]) == [[1, 2, 3], [1, 2, 3]]
 
 
+def seconds(f: Callable[[], object], enough: float) -> float:
+    """Return how long f takes: the least of three times, if the first is not enough, as a busy machine stands still."""
+    took = []
+    while not took or (took[-1] >= enough and len(took) < 3):
+        begin = time.monotonic()
+        f()
+        took.append(time.monotonic() - begin)
+    return min(took)
+
+
 def test_whoever_gave_up_first_may_be_lost_then() -> None:
-    store = Store()
-    store.put("test/alarm", "1")
-    begin = time.monotonic()
-    assert alarms(store, 3)[1].missing() == [0, 2]
-    assert time.monotonic() - begin < BUDGET.timeout - BUDGET.waiting
+    def ask() -> None:
+        store = Store()
+        store.put("test/alarm", "1")
+        assert alarms(store, 3)[1].missing() == [0, 2]
+
+    bound = BUDGET.timeout - BUDGET.waiting
+    assert seconds(ask, bound) < bound
 
 
 class OutOfReach(Store):
@@ -116,17 +129,20 @@ class Gone(Store):
 
 @pytest.mark.parametrize("looks", [True, False])
 def test_a_store_out_of_reach_holds_nobody_up(looks: bool) -> None:
-    store = OutOfReach()
-    alarm = alarms(store, 2)[1]
-    begin = time.monotonic()
-    assert not (looks and alarm.raised())
-    assert alarm.missing() == [0]
-    assert time.monotonic() - begin < BUDGET.timeout - BUDGET.waiting
-    store.end.set()
+    def ask() -> None:
+        store = OutOfReach()
+        alarm = alarms(store, 2)[1]
+        assert not (looks and alarm.raised())
+        assert alarm.missing() == [0]
+        store.end.set()
+
+    bound = BUDGET.timeout - BUDGET.waiting
+    assert seconds(ask, bound) < bound
 
 
 def test_without_its_store_rank_0_is_missed() -> None:
-    alarm = alarms(Gone(), 2)[1]
-    begin = time.monotonic()
-    assert not alarm.raised() and alarm.missing() == [0]
-    assert time.monotonic() - begin < BUDGET.look
+    def ask() -> None:
+        alarm = alarms(Gone(), 2)[1]
+        assert not alarm.raised() and alarm.missing() == [0]
+
+    assert seconds(ask, BUDGET.look) < BUDGET.look

@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -128,7 +129,8 @@ def test_numbers(name):
     np.testing.assert_allclose(values, [formula(t) for t in STEPS], rtol=1e-11, atol=1e-13)
     iterated = [value for value, _ in zip(schedule, STEPS, strict=False)]
     assert iterated == values
-    assert hash(schedule) == hash(schedule) and schedule == schedule
+    equal = copy.deepcopy(schedule)
+    assert equal is not schedule and equal == schedule and hash(equal) == hash(schedule)
 
 
 def all_at(t):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 
 import pytest
 
 import luxport as lp
+from luxport_conformance.timers import timers_by_hand
 
 
 def test_the_best_score_moves_only_when_it_is_beaten():
@@ -36,20 +38,25 @@ def test_a_score_of_nan_counts_as_no_stop():
     assert not stop(math.nan)
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 5.0
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    return condition()
-
-
 def test_throttle_returns_the_last_result():
     calls = []
-    f = lp.training.throttle(lambda x: calls.append(x) or len(calls), 0.05, trailing=True)
-    assert [f(1), f(2), f(3)] == [1, 1, 1]
-    assert wait_for(lambda: calls == [1, 3])
-    assert f(4) == 2  # within the timeout that the call at its end began
-    assert wait_for(lambda: calls == [1, 3, 4])
+    with timers_by_hand() as end_timeout:
+        f = lp.training.throttle(lambda x: calls.append(x) or len(calls), 60.0, trailing=True)
+        assert [f(1), f(2), f(3)] == [1, 1, 1]
+        end_timeout()
+        assert calls == [1, 3]
+        assert f(4) == 2  # within the timeout that the call at its end began
+        end_timeout()
+        assert calls == [1, 3, 4]
+
+
+def test_throttle_waits_for_its_timeout():
+    last = threading.Event()
+    began = time.monotonic()
+    f = lp.training.throttle(lambda done: last.set() if done else None, 0.05, trailing=True)
+    f(False)
+    f(True)
+    assert last.wait(60.0) and time.monotonic() - began >= 0.05
 
 
 def test_throttle_goes_on_after_an_error():

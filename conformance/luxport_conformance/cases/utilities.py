@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import time
 import warnings
 from typing import Any
 
@@ -14,51 +13,21 @@ from luxport import BatchNorm, Bilinear, Chain, Conv, Dense, LayerNorm, Parallel
 from luxport.backend import dtype_name
 from luxport_conformance.case import Case
 from luxport_conformance.cases.declare import at, fact, function, gradient
+from luxport_conformance.timers import timers_by_hand
 
 UTILS = "flux:utils.jl"
-TIMEOUT = 0.05
 
 
-def _throttle_leading() -> list[int]:
-    calls: list[float] = []
-    f = training.throttle(lambda: calls.append(0.0), TIMEOUT)
-    seen = []
-    for wait in (False, False, True, False):
-        if wait:
-            time.sleep(3 * TIMEOUT)
-        f()
-        seen.append(len(calls))
-    return seen
-
-
-def _throttle_trailing() -> list[int]:
-    calls: list[float] = []
-    f = training.throttle(lambda: calls.append(0.0), TIMEOUT, leading=False, trailing=True)
-    seen = []
-    for _ in range(2):
-        f()
-        seen.append(len(calls))
-    return [*seen, _settled(calls, 1)]
-
-
-def _throttle_arguments() -> list[list[int]]:
+def _throttled(*steps: int | None, **options: bool) -> str:
+    """Throttle a function, call it with each number, end its timeout at each None, and write down its calls by then."""
     calls: list[int] = []
-    f = training.throttle(calls.append, TIMEOUT, leading=True, trailing=True)
     seen = []
-    for x in (1, 2, 3):
-        f(x)
-        seen.append(list(calls))
-    _settled(calls, 2)
-    return [*seen, list(calls)]
-
-
-def _settled(calls: list[Any], count: int) -> int:
-    """Wait for that many calls, a machine under load as long as it takes, and for one too many a little."""
-    deadline = time.monotonic() + 5.0
-    while len(calls) < count and time.monotonic() < deadline:
-        time.sleep(TIMEOUT / 10)
-    time.sleep(2 * TIMEOUT)
-    return len(calls)
+    with timers_by_hand() as end_timeout:
+        f = training.throttle(calls.append, 60.0, **options)
+        for step in steps:
+            end_timeout() if step is None else f(step)
+            seen.append(calls.copy())
+    return repr(seen)
 
 
 def _until(stop: Any, scores: Any) -> int:
@@ -203,14 +172,26 @@ def _kinds() -> dict[str, list[str]]:
 
 
 CASES: list[Case] = [
-    fact("utilities.throttle", at(UTILS, 9, 16, 18, 21), "throttle", _throttle_leading, [1, 1, 2, 2]),
-    fact("utilities.throttle_trailing", at(UTILS, 28, 30, 32), "throttle", _throttle_trailing, [0, 0, 1]),
+    fact(
+        "utilities.throttle",
+        at(UTILS, 9, 16, 18, 21),
+        "throttle",
+        lambda: _throttled(1, 2, None, 3, 4, None),
+        "[[1], [1], [1], [1, 3], [1, 3], [1, 3]]",
+    ),
+    fact(
+        "utilities.throttle_trailing",
+        at(UTILS, 28, 30, 32),
+        "throttle",
+        lambda: _throttled(1, 2, None, None, leading=False, trailing=True),
+        "[[], [], [2], [2]]",
+    ),
     fact(
         "utilities.throttle_arguments",
         at(UTILS, 39, 41, 43, 45),
         "throttle",
-        lambda: repr(_throttle_arguments()),
-        "[[1], [1], [1], [1, 3]]",
+        lambda: _throttled(1, 2, 3, None, None, leading=True, trailing=True),
+        "[[1], [1], [1], [1, 3], [1, 3]]",
     ),
     fact(
         "utilities.patience",

@@ -1,0 +1,30 @@
+"""Timers that end when they are told to: what waits for one is tested at once, however busy the machine is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+__all__ = ["timers_by_hand"]
+
+
+@contextmanager
+def timers_by_hand() -> Iterator[Callable[[], None]]:
+    """Let `threading.Timer` wait for a call of what is yielded, which ends all that wait, and not for its time."""
+    waiting: list[Callable[[], Any]] = []
+
+    class ByHand(threading.Timer):
+        def start(self) -> None:
+            waiting.append(lambda: self.function(*self.args, **self.kwargs))
+
+    def end() -> None:
+        ended = waiting.copy()
+        waiting.clear()
+        for function in ended:
+            function()
+
+    with mock.patch.object(threading, "Timer", ByHand):
+        yield end
