@@ -24,7 +24,7 @@ def synchronize_layer(layer: Any) -> Any:
 
 
 class SyncBatchNorm(BatchNorm):
-    """`BatchNorm` whose statistics in training are those of all processes' batches, which are of one size.
+    """`BatchNorm` whose statistics in training are those of all processes' batches.
 
     `data_parallel` puts it in the place of `BatchNorm`; parameters and states are the same.
 
@@ -40,7 +40,8 @@ class SyncBatchNorm(BatchNorm):
 
     def __call__(self, x: Array, ps: Parameters, st: States) -> tuple[Array, States]:
         """Normalize by the statistics of all, where there are several."""
-        size = current("SyncBatchNorm").engine.workers
+        session = current("SyncBatchNorm")
+        size = 1 if session.step.has_all_samples else session.engine.workers
         if size == 1 or (not st["training"] and self.track_stats):
             return super().__call__(x, ps, st)
         xp = namespace(x)
@@ -56,9 +57,10 @@ class SyncBatchNorm(BatchNorm):
             y = y * xp.reshape(ps["scale"], channels) + xp.reshape(ps["bias"], channels)
         new = dict(st)
         if self.track_stats:
-            count = size
+            own = 1
             for axis in over:
-                count *= x.shape[axis]
+                own *= x.shape[axis]
+            count = round(size * own / session.step.weight)
             found = {"running_mean": mean, "running_var": var * (count / (count - 1))}
             for name, value in found.items():
                 flat = xp.astype(xp.reshape(stop_gradient(value), (-1,)), st[name].dtype)
@@ -69,10 +71,13 @@ class SyncBatchNorm(BatchNorm):
 def mean_over_workers(x: Array) -> Array:
     """Return the mean of every process's array, in each; its cotangents are averaged likewise.
 
-    That is its gradient where each process differentiates its own loss, and the gradients are averaged afterward.
+    That is its gradient where each process differentiates its own loss, and the gradients are averaged afterward: by
+    the same weights, where processes have different numbers of samples.
     """
     return custom_vjp(_mean, forward=lambda x: (_mean(x), ()), backward=lambda kept, cotangent: (_mean(cotangent),))(x)
 
 
 def _mean(x: Array) -> Array:
-    return current("SyncBatchNorm").engine.mean(x)
+    session = current("SyncBatchNorm")
+    weight = session.step.weight
+    return session.engine.mean(x if weight == 1 else x * weight)

@@ -174,15 +174,29 @@ def expect_agreement(caller: str, session: Session, described: list[str]) -> Non
     begin_agreement(caller, session, described)()
 
 
-def begin_agreement(caller: str, session: Session, described: list[str]) -> Callable[[], None]:
-    """Begin to ask whether every process is about to do the same; what is returned waits, and names what differs."""
-    text = "\n".join(described)
+def begin_agreement(caller: str, session: Session, described: list[str], own: str = "") -> Callable[[], list[str]]:
+    """Begin to ask whether every process is about to do the same; what is returned waits, and names what differs.
+
+    Args:
+        caller: what the user has called
+        session: the engine
+        described: what is to be the same in all of them, in lines
+        own: a line that may differ: what is returned returns those of all, or none where they are the same
+    """
+    text = "\n".join([own, *described])
     same = _begin_comparing(caller, session, text)
-    return lambda: None if same() else _expect_same(caller, session, _all_texts(caller, session, text))
+
+    def settle() -> list[str]:
+        if same():
+            return []
+        lines = [one.split("\n") for one in _all_texts(caller, session, text)]
+        _expect_same(caller, session, [line[1:] for line in lines])
+        return [line[0] for line in lines]
+
+    return settle
 
 
-def _expect_same(caller: str, session: Session, texts: list[str]) -> None:
-    lines = [text.split("\n") for text in texts]
+def _expect_same(caller: str, session: Session, lines: list[list[str]]) -> None:
     most = max(map(len, lines))
     for place in range(most):
         entries = [line[place] if place < len(line) else "nothing more" for line in lines]

@@ -16,6 +16,7 @@ from luxport.distributed._collectives import attempt, begin_agreement, expect_ag
 from luxport.distributed._engine import Session, current
 from luxport.distributed._halves import mean_by
 from luxport.distributed._optimizer import DistributedOptimizer
+from luxport.distributed._whole_batch import with_all_samples
 from luxport.distributed._workers import of_own_stream, together
 from luxport.errors import shape_text
 from luxport.optimizers._rule import Compound, Rule
@@ -31,9 +32,10 @@ __all__ = ["data_parallel"]
 def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainState:
     """Return rank 0's state in every process; `train_step` from there is one step of all processes together.
 
-    Each process gives `train_step` a batch of its own, of one size everywhere, and gets what one process would get for
-    all of them: the mean loss, the state after a step by the mean gradient. Statistics of the objective are means of
-    floating arrays, sums of integers. The state is the same in every process after each step:
+    Each process gives `train_step` a batch of its own, and gets what one process would get for all of them: the mean
+    loss, the state after a step by the mean gradient. Statistics of the objective are means of floating arrays, sums of
+    integers. Where batches are of different sizes, means are those over all samples, of losses that are means
+    themselves. The state is the same in every process after each step:
 
     - dropout of rank r draws from a stream of its own, ``random.fold_in(key, r)`` of the key in the state
     - BatchNorm takes the mean and variance of its process's batch, or with `sync_batch_norm` of all; entries of a
@@ -42,9 +44,9 @@ def data_parallel(state: TrainState, *, sync_batch_norm: bool = False) -> TrainS
     - whether a step is skipped because a number is not finite is decided by the means, so everywhere alike
 
     `save_checkpoint` writes in rank 0 alone, and `restore` reads in each. With the engine "jax" in one process the
-    workers are its devices, and a batch is cut into equal parts for them. PyTorch adds gradients up while the others
-    are computed, if not compiled; JAX's and TensorFlow's own engines within the compiled step; the others between two
-    programs.
+    workers are its devices, and a batch is cut into equal parts for as many of them as it has. PyTorch adds gradients
+    up while the others are computed, if not compiled; JAX's and TensorFlow's own engines within the compiled step; the
+    others between two programs.
 
     Args:
         state: what `TrainState.create` made, with a plain rule
@@ -119,6 +121,7 @@ class DataParallel:
         jit: bool,
         donate: bool,
         told: str,
+        accumulate: int,
     ) -> Callable[[Any, TrainState], Any]:
         """Return a step of all processes as a function of data and state.
 
@@ -131,19 +134,29 @@ class DataParallel:
             jit: compile
             donate: whether the state may be written over
             told: the options, which are to be the same in every process
+            accumulate: into how many parts this process cuts its batch
         """
         session = self.place()
         look = _Look()
+        between = partial(_of_engine, session, look, backend, objective, gradients_of, finish, overlaps=overlaps)
+        uneven: Callable[[Any, TrainState], Any] | None = None
         own_engine = session.engine.backend == backend.name
         if own_engine and jit and can(backend, "parallel program"):
             gradients = gradients_of(objective)
 
-            def inside(data: Any, state: TrainState, rank: Any, mean: Callable[[list[Any]], list[Any]]) -> Any:
+            def inside(
+                data: Any, state: TrainState, rank: Any, size: int, mean: Callable[[list[Any]], list[Any]]
+            ) -> Any:
                 found = of_own_stream(gradients, rank, state.program, state.ps, state.st, state.scale, data)
-                grads, loss, stats, st = together(mean, session.world.size, *found)
+                grads, loss, stats, st = together(mean, size, *found)
                 return finish(state, state._replace(st=st), grads, loss, stats, in_place=False)
 
             program = backend.parallel_program(inside, session.world, donate=donate)
+            # One program of all processes has arrays of one shape in all of them.
+            uneven = between(jit=True, donate=donate)
+            if self.sync_batch_norm:
+                alone = partial(of_own_stream, gradients, 0)
+                uneven = with_all_samples(session, _between(backend, alone, finish, None, jit=True, donate=donate))
         elif self.sync_batch_norm and jit and session.world.size > 1:
             raise ValueError(
                 f"sync_batch_norm moves arrays inside the step, which the engine {session.name} cannot do in a "
@@ -152,18 +165,21 @@ class DataParallel:
         elif session.world.size == 1:
             program = _between(backend, gradients_of(objective), finish, None, jit=jit, donate=donate)
         else:
-            program = _of_engine(
-                session, look, backend, objective, gradients_of, finish, overlaps=overlaps, jit=jit, donate=donate
-            )
+            program = between(jit=jit, donate=donate)
             # Synchronized layers move arrays before gradients are there.
             look.waits = self.sync_batch_norm
         if session.world.size == 1:
             return program
 
         def step(data: Any, state: TrainState) -> Any:
-            look.begin(begin_agreement("train_step", session, _described("train_step", session, told, data, state)))
+            samples = _samples(data)
+            described = _described("train_step", session, told, data, state, samples)
+            own = session.step.text(samples, accumulate)
+            settle = begin_agreement("train_step", session, described, own)
+            look.begin(lambda: session.step.hear(settle(), alike=self.sync_batch_norm))
+            chosen = uneven if uneven is not None and session.step.counts else program
             try:
-                return attempt("train_step", session, lambda: program(data, state), session.engine.late_failures)
+                return attempt("train_step", session, lambda: chosen(data, state), session.engine.late_failures)
             finally:
                 look.settle()  # if this process alone fails, the reason may be that it does something else
 
@@ -206,27 +222,32 @@ def _of_engine(
     world, engine = session.world, session.engine
     overlap = engine.overlapping() if overlaps and not jit and engine.backend == backend.name else None
     if overlap is not None:
-        objective = partial(_watch, overlap, look, objective)
+        objective = partial(_watch, session, overlap, look, objective)
     gradients = partial(of_own_stream, gradients_of(objective), world.rank)
 
-    def mean(arrays: list[Any]) -> list[Any]:
+    def mean(arrays: list[Any], weight: float | None = None) -> list[Any]:
         if not arrays:
             return []
-        return attempt("train_step", session, lambda: mean_by(engine.all_reduce, arrays, world.size))
+        weight = session.step.weight if weight is None else weight
+        return attempt("train_step", session, lambda: mean_by(engine.all_reduce, arrays, world.size, weight))
 
     def exchange(grads: Any, loss: Any, stats: Any, st: Any) -> Any:
         look.settle()
         if overlap is None:
-            return together(mean, world.size, grads, loss, stats, st)
+            return together(mean, world.size, grads, loss, stats, st, partial(mean, weight=1.0))
         means = attempt("train_step", session, partial(overlap.arrived, tree.leaves(grads)))
         grads = tree.unflatten(tree.structure(grads), iter(means))
-        return grads, *together(mean, world.size, None, loss, stats, st)[1:]
+        return grads, *together(mean, world.size, None, loss, stats, st, partial(mean, weight=1.0))[1:]
 
     return _between(backend, gradients, finish, exchange, jit=jit, donate=donate)
 
 
-def _watch(overlap: Any, look: _Look, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
-    overlap.watch(tree.leaves(ps), look.settle)
+def _watch(session: Session, overlap: Any, look: _Look, objective: Any, model: Any, ps: Any, st: Any, data: Any) -> Any:
+    def settle() -> float:
+        look.settle()
+        return session.step.weight
+
+    overlap.watch(tree.leaves(ps), settle)
     return objective(model, ps, st, data)
 
 
@@ -264,12 +285,24 @@ def _rule_text(rule: Rule) -> str:
     return type(rule).__name__ + (f"({', '.join(inner)})" if inner else "")
 
 
-def _described(caller: str, session: Session, told: str, data: Any, state: TrainState) -> list[str]:
+def _described(
+    caller: str, session: Session, told: str, data: Any, state: TrainState, samples: int | None = None
+) -> list[str]:
+    """Describe what is to be the same everywhere; not, if the data have `samples`, how many these are."""
     described = [told]
     for name, values in (("data", data), ("parameter", state.ps)):
         for path, leaf in tree.leaves_with_path(values):
             owner = find_owner(type(leaf))
             if owner is not None:
                 expect_own(caller, session, owner, path)
-                described.append(f"{name} {'.'.join(path)} {dtype_name(leaf)} {shape_text(leaf)}")
+                shape = shape_text(leaf)
+                if name == "data" and samples is not None and len(leaf.shape):
+                    shape = "(n" + shape[1 + len(str(samples)) :]
+                described.append(f"{name} {'.'.join(path)} {dtype_name(leaf)} {shape}")
     return described
+
+
+def _samples(data: Any) -> int | None:
+    """Return the first size of all arrays that have one, if it is the same."""
+    sizes = {leaf.shape[0] for leaf in tree.leaves(data) if find_owner(type(leaf)) is not None and len(leaf.shape)}
+    return int(sizes.pop()) if len(sizes) == 1 else None

@@ -12,6 +12,7 @@ from luxport.backend.option_rules import is_number
 from luxport.call_arguments import says_what_it_takes
 from luxport.distributed._errors import DistributedError
 from luxport.distributed._launch import World, read_world
+from luxport.distributed._shared_step import SharedStep
 from luxport.text import shown
 
 __all__ = [
@@ -94,8 +95,8 @@ class Engine(Protocol):
 class Overlap(Protocol):
     """What adds gradients up while others are computed."""
 
-    def watch(self, variables: list[Array], settle: Callable[[], None]) -> None:
-        """Take the gradients of these as they come, and settle before anything is sent."""
+    def watch(self, variables: list[Array], settle: Callable[[], float]) -> None:
+        """Take the gradients of these as they come; before anything is sent, settle, which returns their weight."""
         ...
 
     def arrived(self, gradients: list[Array]) -> list[Array]:
@@ -112,6 +113,10 @@ class Session:
     world: World
     timeout: float
     process: int = field(default_factory=os.getpid)
+    step: SharedStep = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step", SharedStep(self.world))
 
 
 class LocalEngine:

@@ -20,7 +20,20 @@ def in_single(reduce: Callable[[list[Array]], list[Array]], arrays: Sequence[Arr
 
 
 def mean_by(
-    all_reduce: Callable[[Sequence[Array], str], list[Array]], arrays: Sequence[Array], size: int
+    all_reduce: Callable[[Sequence[Array], str], list[Array]], arrays: Sequence[Array], size: int, weight: float = 1.0
 ) -> list[Array]:
-    """Return the means of the arrays of some processes, by sums of their shares: sums alone might overflow."""
-    return in_single(lambda wide: all_reduce([array / size for array in wide], "sum"), arrays)
+    """Return the means of the arrays of some processes, by sums of their shares: sums alone might overflow.
+
+    Args:
+        all_reduce: what adds them up
+        arrays: this process's
+        size: how many processes there are
+        weight: what this process's count for, by the average
+    """
+    return in_single(lambda wide: all_reduce([_share(array, size, weight) for array in wide], "sum"), arrays)
+
+
+def _share(array: Array, size: int, weight: float) -> Array:
+    if weight == 1:
+        return array / size
+    return array * (weight / size) if weight else namespace(array).zeros_like(array)  # means of nothing are NaN

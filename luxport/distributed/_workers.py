@@ -42,9 +42,25 @@ def _with_keys_of(new: Any, old: Any) -> Any:
 
 
 def together(
-    mean: Callable[[list[Any]], list[Any]], size: int, grads: Any, loss: Any, stats: Any, st: Any
+    mean: Callable[[list[Any]], list[Any]],
+    size: int,
+    grads: Any,
+    loss: Any,
+    stats: Any,
+    st: Any,
+    unweighted: Callable[[list[Any]], list[Any]] | None = None,
 ) -> tuple[Any, Any, Any, Any]:
-    """Return the means over all workers, taken at once, of what is to be the same in each."""
+    """Return the means over all workers, taken at once, of what is to be the same in each, and sums of integers.
+
+    Args:
+        mean: takes the means, in which a worker may count for more than another
+        size: how many workers there are
+        grads: the gradients, and so on
+        loss: the loss
+        stats: the objective's statistics
+        st: the layers' states
+        unweighted: takes means in which all count for the same, where that is not `mean`
+    """
     whole = (grads, loss, stats, st)
     shared: list[int] = []
     integers: dict[int, str] = {}
@@ -62,7 +78,7 @@ def together(
         # Counts are exact in float32 up to 16 million, and the engine need not know of sums here.
         xps = {i: namespace(flat[i][1]) for i in integers}
         rows = [xps[i].astype(flat[i][1], xps[i].float32) for i in integers]
-        for i, row in zip(integers, mean(rows), strict=True):
+        for i, row in zip(integers, (unweighted or mean)(rows), strict=True):
             means[i] = xps[i].astype(xps[i].round(row * size), flat[i][1].dtype)
     count = iter(range(len(flat)))
 

@@ -225,7 +225,8 @@ def _program(plan: _Plan) -> StepProgram:
                 overlaps=plan.accumulate == 1 and state.program.value.scaling is None,
                 jit=plan.jit,
                 donate=plan.donate,
-                told=f"train_step accumulate={plan.accumulate} steps_per_call={plan.steps} nonfinite={plan.nonfinite}",
+                told=f"train_step steps_per_call={plan.steps} nonfinite={plan.nonfinite}",
+                accumulate=plan.accumulate,
             )
             return partial(_steps, plan, one)
         if can(backend, "training program") and plan.steps == 1:
@@ -244,7 +245,9 @@ def _program(plan: _Plan) -> StepProgram:
     def program(data: Any, state: TrainState) -> tuple[Array, Any, TrainState, Any]:
         place: Any = backend_of(state.step) if state.kept is None else state.kept.place
         parallel = state.program.value.parallel
-        key = place.name if parallel is None else (place.name, parallel.place())  # a backend need not be hashable
+        key = (
+            place.name if parallel is None else (place.name, parallel, parallel.place())
+        )  # a backend need not be hashable
         found = by_place.get(key)
         if found is None:
             found = by_place[key] = made(place, state)

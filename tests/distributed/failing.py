@@ -169,7 +169,7 @@ KINDS: dict[str, Callable[[str, float], None]] = {
     "hung": lambda backend, timeout: _fails_inside(backend, timeout, lambda: _hang(timeout)),
     "raising": lambda backend, timeout: _fails_inside(backend, timeout, _raise),
     "other_tree": lambda backend, timeout: _differs(backend, timeout, lambda batch: (batch[0], {"y": batch[1]})),
-    "other_shape": lambda backend, timeout: _differs(backend, timeout, lambda batch: (batch[0][1:], batch[1][1:])),
+    "other_shape": lambda backend, timeout: _differs(backend, timeout, lambda batch: (batch[0][:, 1:], batch[1])),
     "other_dtype": lambda backend, timeout: _differs(
         backend, timeout, lambda batch: luxport.to(batch, dtype="float16")
     ),

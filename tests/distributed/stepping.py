@@ -198,15 +198,16 @@ def stepping_out(backend: str, timeout: float) -> None:
         expect("rank 0 has the rule Descent, rank 1 has the rule Momentum" in str(error), error)
     else:
         expect(False, "nothing was said of other rules")
-    less = (x[1:], y[1:]) if rank == 1 else (x, y)
+    less = (x[:, 1:], y[1:]) if rank == 1 else (x, y)
     named = (x, {"y": y}) if rank == 1 else (x, y)
     calls = {
-        "rank 0 has data 0 float32 (4, 3), rank 1 has data 0 float32 (3, 3)": (less, {}),
-        "nonfinite=ignore, rank 1 has train_step accumulate=1 steps_per_call=1 nonfinite=skip": (
+        "rank 0 has data 0 float32 (n, 3), rank 1 has data 0 float32 (4, 2)": (less, {}),
+        "rank 0 has accumulate=1, rank 1 has accumulate=2": ((x, y), {"accumulate": 1 + (rank == 1)}),
+        "nonfinite=ignore, rank 1 has train_step steps_per_call=1 nonfinite=skip": (
             (x, y),
             {"nonfinite": "skip" if rank == 1 else "ignore"},
         ),
-        "rank 0 has data 1 float32 (4, 3), rank 1 has data 1.y float32": (named, {}),
+        "rank 0 has data 1 float32 (n, 3), rank 1 has data 1.y float32": (named, {}),
     }
     for said, (batch, options) in calls.items():
         try:

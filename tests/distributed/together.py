@@ -15,6 +15,7 @@ import halving
 import misusing
 import numpy as np
 import stepping
+import uneven
 from stepping import say
 
 import luxport
@@ -210,6 +211,7 @@ ROUNDS: dict[str, Any] = {
     "resuming": stepping.resuming,
     "stepping_out": stepping.stepping_out,
     "halving": halving.halving,
+    "uneven": uneven.uneven,
     "wrapping": wrapping,
     "doubles": stepping.doubles,
     "frozen": failing.frozen,

@@ -45,8 +45,11 @@ class JaxDevices(LocalEngine):
 
     @property
     def workers(self) -> int:
-        """Count the devices."""
-        return jax.local_device_count()
+        """Count the devices, inside a program those that it is for."""
+        try:
+            return jax.lax.axis_size(WORKERS)
+        except NameError:
+            return jax.local_device_count()
 
     def mean(self, array: Any) -> Any:
         """Take the mean over devices."""
@@ -59,13 +62,31 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
     The workers are one device of each process, or all devices of one process.
 
     Args:
-        step: from data, state, the worker's number and a function that takes means over workers, to a tree that is the
-            same in each of them
+        step: from data, state, the worker's number, how many there are and a function that takes means over workers,
+            to a tree that is the same in each of them
         world: the processes
         donate: whether the state's memory may be used again
     """
+    if world.size > 1:
+        return _program_on(first_devices(world), step, world, donate=donate)
+    devices = jax.local_devices()
+    programs: dict[int, Callable[[Any, Any], Any]] = {}
+
+    def call(data: Any, state: Any) -> Any:
+        # The last batch of an epoch may be of fewer samples, which not all devices have equal parts of.
+        sizes = [leaf.shape[0] for leaf in tree.leaves(data) if isinstance(leaf, jax.Array) and leaf.ndim]
+        count = next(n for n in range(len(devices), 0, -1) if not any([size % n for size in sizes]))
+        if count not in programs:
+            programs[count] = _program_on(devices[:count], step, world, donate=donate)
+        return programs[count](data, state)
+
+    return call
+
+
+def _program_on(
+    devices: list[Any], step: Callable[..., Any], world: World, *, donate: bool
+) -> Callable[[Any, Any], Any]:
     one_process = world.size == 1
-    devices = jax.local_devices() if one_process else first_devices(world)
     mesh = Mesh(np.array(devices), (WORKERS,))
     cut, whole = NamedSharding(mesh, PartitionSpec(WORKERS)), NamedSharding(mesh, PartitionSpec())
     own = devices[0 if one_process else world.rank]
@@ -78,7 +99,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
 
         def inside(parts: Any, same: Any) -> Any:
             nonlocal order
-            result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), mean)
+            result = step(as_given(parts, data), as_given(same, state), jax.lax.axis_index(WORKERS), len(devices), mean)
             order = skeleton(result)
             return jax.tree_util.tree_map(hide, result), work_of_worker()
 
@@ -98,16 +119,8 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         shape = (row.shape[0] * world.size, *row.shape[1:]) if sharding is cut else row.shape
         return jax.make_array_from_single_device_arrays(shape, sharding, [row])
 
-    def whole_batch(array: Any) -> Any:
-        if one_process and array.ndim and array.shape[0] % len(devices):
-            raise ValueError(
-                f"train_step on {len(devices)} devices expects a multiple of {len(devices)} samples, "
-                f"got {array.shape[0]}"
-            )
-        return spread(array, cut if array.ndim else whole)
-
     def call(data: Any, state: Any) -> Any:
-        data = tree.map(lambda x: whole_batch(x) if isinstance(x, jax.Array) else x, data)
+        data = tree.map(lambda x: spread(x, cut if x.ndim else whole) if isinstance(x, jax.Array) else x, data)
         state = tree.map(lambda x: spread(x, whole) if isinstance(x, jax.Array) else x, state)
         if one_process:
             return compiled(data, state)[0]

@@ -250,7 +250,8 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
     """Return a compiled step of several processes, as a function of data and state, that moves arrays itself.
 
     Args:
-        step: from data, state, the process's number and a function that takes means over processes, to a tree
+        step: from data, state, the process's number, how many there are and a function that takes means over
+            processes, to a tree
         world: the processes
         donate: a graph has memory of its own
     """
@@ -260,13 +261,13 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         return arrays if world.size == 1 else engine.means(arrays)
 
     if world.size == 1:
-        return jit(lambda data, state: step(data, state, 0, mean))
+        return jit(lambda data, state: step(data, state, 0, 1, mean))
 
     def traced(data: Any, state: Any) -> Any:
         # Making a graph takes its time, and nobody waits for another process meanwhile.
         engine.patience.pause()
         try:
-            return step(data, state, world.rank, mean)
+            return step(data, state, world.rank, world.size, mean)
         finally:
             engine.patience.begin()
 

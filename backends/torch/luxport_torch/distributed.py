@@ -195,8 +195,8 @@ class Overlapping:
         self._place: dict[int, tuple[int, int]] = {}
         self._failure: Exception | None = None
 
-    def watch(self, variables: list[Any], settle: Callable[[], None]) -> None:
-        """Take the gradients of these as they come, and settle before anything is sent."""
+    def watch(self, variables: list[Any], settle: Callable[[], float]) -> None:
+        """Take the gradients of these as they come; before anything is sent, settle, which returns their weight."""
         self._settle = settle
         kinds = [(one.shape, one.dtype, one.device) for one in variables]
         if kinds != self._kinds:
@@ -239,9 +239,12 @@ class Overlapping:
     def _send(self) -> None:
         number = self._next
         if number == 0:
-            self._settle()
+            self._weight = self._settle()
         self._next += 1
         self._parts(number)
+        if self._weight != 1:
+            joined = self._memory[number][0]
+            _ = joined.mul_(self._weight) if self._weight else joined.zero_()  # means of nothing are NaN
         try:
             self._sent.append(dist.all_reduce(_as_sent(self._memory[number][0]), async_op=True))
         except RuntimeError as error:
