@@ -139,3 +139,21 @@ FILES = {
     "jld2_values": jld2_values(),
     "jld2_zstd": jld2_zstd(),
 }
+
+CONVNET = """
+using Flux
+using Flux: flatten
+function LeNet5(; imgsize=(28, 28, 1), nclasses=10)
+    out_conv_size = (imgsize[1] ÷ 4 - 3, imgsize[2] ÷ 4 - 3, 16)
+    return Chain(
+        Conv((5, 5), imgsize[end] => 6, relu),   # 28 to 24
+        MaxPool((2, 2)),
+        Conv((5, 5), 6 => 16, relu), MaxPool((2, 2)),
+        flatten,
+        Dense(prod(out_conv_size), 120, relu),
+        Dense(120 => 84, relu),
+        Dense(84 => nclasses),
+    )
+end
+model = LeNet5() |> gpu
+"""
