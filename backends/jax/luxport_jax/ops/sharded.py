@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec
 from luxport import ops
 from luxport.ops import definition_of, shapes
 from luxport_jax.ops.indices import embedding as checked_embedding
+from luxport_jax.ops.normalization import batch_norm as compiled_batch_norm
 from luxport_jax.ops.random_bits import alpha_dropout as compiled_alpha_dropout
 from luxport_jax.ops.random_bits import dropout as compiled_dropout
 
@@ -84,7 +85,7 @@ dropout = _spread(compiled_dropout, keeps=None)
 alpha_dropout = _spread(compiled_alpha_dropout, keeps=None)
 embedding = _spread(checked_embedding, keeps=None, like=1)
 gather = _spread(definition_of(ops.gather), keeps=None, like=1)
-batch_norm = _spread(definition_of(ops.batch_norm), keeps=None)
+batch_norm = _spread(compiled_batch_norm, keeps=None)
 group_norm = _spread(definition_of(ops.group_norm), keeps=None)
 normalize = _spread(definition_of(ops.normalize), keeps=None)
 apply_rotary_embedding = _spread(definition_of(ops.apply_rotary_embedding), keeps=None)
