@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from luxport import ops
 from luxport.backend import Array
+from luxport.backend.dtypes import in_single_or_double
 from luxport.core.anatomy import Parameters, States
 from luxport.initializers import Initializer, zeros
 from luxport.layers._cell_base import GatedCell
@@ -62,8 +63,7 @@ class RNNCell(GatedCell):
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
-        projected = ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh))
-        y = rnn_step(projected, carry[0], weight_hh, self.activation)
+        y = _take_rnn_step(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0], activation=self.activation)
         return (y, (y,)), st
 
     def sweep(
@@ -128,8 +128,7 @@ class LSTMCell(GatedCell):
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps, 2)
-        projected = ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh))
-        hidden, memory = lstm_step(projected, carry[0], carry[1], weight_hh)
+        hidden, memory = _take_lstm_step(x, weight_ih, weight_hh, bias_ih, bias_hh, *carry)
         return (hidden, (hidden, memory)), st
 
     def sweep(
@@ -189,7 +188,7 @@ class GRUCell(GatedCell):
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
         weight_ih, weight_hh, bias_ih, bias_hh = self._weights(x, carry, ps)
-        y = gru_step(ops.dense(x, weight_ih, bias_ih), carry[0], weight_hh, bias_hh)
+        y = _take_gru_step(x, weight_ih, weight_hh, bias_ih, bias_hh, carry[0])
         return (y, (y,)), st
 
     def sweep(
@@ -249,7 +248,7 @@ class GRUv3Cell(GatedCell):
     def step(self, x: Array, carry: Any, ps: Parameters, st: States) -> tuple[Any, States]:
         """Take one step."""
         weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
-        y = gru_v3_step(ops.dense(x, weight_ih, bias_ih), carry[0], weight_hh, ps["weight_hn"])
+        y = _take_gru_v3_step(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0])
         return (y, (y,)), st
 
     def sweep(
@@ -259,3 +258,29 @@ class GRUv3Cell(GatedCell):
         weight_ih, weight_hh, bias_ih, _ = self._weights(x, carry, ps)
         y, hidden = ops.gru_v3_sweep(x, weight_ih, weight_hh, ps["weight_hn"], bias_ih, carry[0], mask, reverse=reverse)
         return y, (hidden,), st
+
+
+# Half types in float32, as sweeps take them: the sum before a gate may be larger than float16 holds, and one infinity
+# less another is no number.
+@in_single_or_double
+def _take_rnn_step(x: Array, *arrays: Any, activation: Activation) -> Array:
+    weight_ih, weight_hh, bias_ih, bias_hh, hidden = arrays
+    return rnn_step(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, weight_hh, activation)
+
+
+@in_single_or_double
+def _take_lstm_step(x: Array, *arrays: Any) -> tuple[Array, Array]:
+    weight_ih, weight_hh, bias_ih, bias_hh, hidden, memory = arrays
+    return lstm_step(ops.dense(x, weight_ih, sum_of_biases(bias_ih, bias_hh)), hidden, memory, weight_hh)
+
+
+@in_single_or_double
+def _take_gru_step(x: Array, *arrays: Any) -> Array:
+    weight_ih, weight_hh, bias_ih, bias_hh, hidden = arrays
+    return gru_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, bias_hh)
+
+
+@in_single_or_double
+def _take_gru_v3_step(x: Array, *arrays: Any) -> Array:
+    weight_ih, weight_hh, weight_hn, bias_ih, hidden = arrays
+    return gru_v3_step(ops.dense(x, weight_ih, bias_ih), hidden, weight_hh, weight_hn)
