@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from luxport_conformance import backends
-from luxport_conformance.runner import Check, checks
+from luxport_conformance.crossing import checks
+from luxport_conformance.runner import Check
 
 HERE = Path(__file__).parent
 # A file a kind, for pytest-xdist gives whole files to its processes.

@@ -1,54 +1,40 @@
-"""Crossing cases and laws with backends, modes and dtypes, and running what comes of it."""
+"""Running one check: a case, a law, a probe or an operation of a backend's own."""
 
 from __future__ import annotations
 
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from luxport import tree
 from luxport.backend import Backend, get_backend
-from luxport_conformance.arrays import has_complex, on_backend, on_host, widened
-from luxport_conformance.backends import (
-    HOST,
-    abilities,
-    broken_probes,
-    compiled,
-    compiles_operations,
-    holding,
-    load,
-    probes,
-    ways,
-)
+from luxport_conformance.arrays import on_backend, on_host, widened
+from luxport_conformance.backends import HOST, compiled, holding, load, probes, ways
 from luxport_conformance.case import Case
-from luxport_conformance.cases import CASES
 from luxport_conformance.compare import Violation, compare
 from luxport_conformance.evaluation import Evaluations
-from luxport_conformance.examples import EXAMPLES, Example
-from luxport_conformance.half_layers import every_spread
-from luxport_conformance.half_sums import HALVES, half_sums
-from luxport_conformance.laws import LAWS, Law
-from luxport_conformance.operation_examples import OPERATIONS
+from luxport_conformance.examples import Example
+from luxport_conformance.laws import Law
 from luxport_conformance.operations import Overrides, expect_held
 from luxport_conformance.together import Together
 
 __all__ = [
+    "Batch",
     "Check",
     "Evidence",
     "Outcome",
-    "checks",
     "run",
     "run_case",
     "run_held",
     "run_law",
     "run_override",
     "run_probe",
+    "shorten",
 ]
 
 
@@ -88,7 +74,7 @@ class Evidence:
 
     def note(self, expected: Any, got: Any) -> None:
         """Write both down, in short."""
-        self.expected, self.got = _short(expected), _short(got)
+        self.expected, self.got = shorten(expected), shorten(got)
 
 
 @dataclass(frozen=True)
@@ -99,35 +85,6 @@ class Outcome:
     deviation: float
     complaint: str | None
     seconds: float
-
-
-def checks(
-    backends: list[str],
-    cases: tuple[Case, ...] = CASES,
-    *,
-    pattern: str = "",
-    thorough: bool = False,
-    share: bool = False,
-) -> Iterator[Check]:
-    """Yield every check of these cases, and of all laws, on these backends.
-
-    `pattern` is a regular expression that a subject (a layer or operation) or a check's id must contain. With
-    `thorough` cases run in both modes, and in each dtype, and what sums does so over thousands in half types; without
-    it a few that take long are left out. With `share`,
-    where operations are not compiled by themselves, the first case of a subject is compiled and a layer's first
-    example, and other dtypes than float32 are asked of that example alone: compiling takes most of the time, and
-    programs are traced much alike.
-    """
-    for check in (
-        *_probe_checks(backends),
-        *_case_checks(backends, cases, thorough, share),
-        *_law_checks(backends, thorough, share),
-        *_override_checks(backends, thorough),
-        *(_half_checks(backends) if thorough else ()),
-    ):
-        raises = check.kind == "probe" and check.name in broken_probes(check.backend)
-        if raises or re.search(pattern, check.subject) or re.search(pattern, check.id):
-            yield check
 
 
 def run(check: Check, evidence: Evidence | None = None) -> Outcome:
@@ -147,7 +104,7 @@ def run_case(
     backend_name: str,
     mode: str = "eager",
     dtype: str = "float32",
-    batch: _Batch | None = None,
+    batch: Batch | None = None,
     evidence: Evidence | None = None,
 ) -> float:
     """Run a case on a backend and return the deviation in units of eps; compiled, with the others of its batch.
@@ -161,7 +118,7 @@ def run_case(
             if case.raises is not None:
                 return _expect_error(case, inputs)
             if mode == "jit" and backend is not None:
-                results = (batch or _Batch((case,))).compiled(backend, dtype)[case.id]
+                results = (batch or Batch((case,))).compiled(backend, dtype)[case.id]
             else:
                 results = case.program(*inputs)
             got = on_host(results, backend)
@@ -191,7 +148,7 @@ def run_law(
             raise Violation(f"{law.name} of {example} on {backend_name}: {violation}") from None
 
 
-class _Batch:
+class Batch:
     """Cases whose programs are compiled as one on a backend and in a dtype: those that are compiled in it at all."""
 
     def __init__(self, cases: tuple[Case, ...], *, thorough: bool = False) -> None:
@@ -212,7 +169,7 @@ class _Batch:
         return self._results[key]
 
 
-def _short(value: Any) -> str:
+def shorten(value: Any) -> str:
     """Write values down in a line, long arrays by their ends."""
     text = repr(tree.map(_rounded, value)) if isinstance(value, (dict, tuple, list)) else repr(_rounded(value))
     return text if len(text) <= _LINE else f"{text[:_LINE]}…"
@@ -238,31 +195,6 @@ class _Text(str):
 _LINE = 400
 
 
-def _drawn(example: Example) -> str:
-    return f"{example} on {example.x}: x by Philox(7), parameters from seed 1 and moved, weights by Philox(11)"
-
-
-def _chosen(cases: tuple[Case, ...]) -> set[str]:
-    """Return the id of the first case of each subject that can be compiled."""
-    first: dict[str, str] = {}
-    for case in cases:
-        if case.may_compile and not case.on_host:
-            first.setdefault(case.subject, case.id)
-    return set(first.values())
-
-
-def _batches(cases: tuple[Case, ...], chosen: set[str], thorough: bool) -> dict[str, _Batch]:
-    """Put each case that can be compiled in a batch with its neighbors, with those that are chosen if it is."""
-    able = [case for case in cases if case.may_compile and not case.on_host]
-    halves = [case for case in able if case.id in chosen], [case for case in able if case.id not in chosen]
-    groups = [tuple(half[i : i + _BATCH]) for half in halves for i in range(0, len(half), _BATCH)]
-    return {case.id: batch for group in groups for batch in [_Batch(group, thorough=thorough)] for case in group}
-
-
-_BATCH = 12
-"""More at a time saves little: a compiler's work grows with the program."""
-
-
 def _expect_error(case: Case, inputs: list[Any]) -> float:
     assert case.raises is not None
     try:
@@ -272,19 +204,6 @@ def _expect_error(case: Case, inputs: list[Any]) -> float:
             raise Violation(f"an error like {case.message!r} expected, got {str(error)!r}") from error
         return 0.0
     raise Violation(f"{case.raises.__name__} expected, got a result")
-
-
-def _probe_checks(backends: list[str]) -> Iterator[Check]:
-    for backend in backends:
-        for name in probes(get_backend(backend)):
-            yield Check(
-                id=f"probe.{name}-{backend}",
-                kind="probe",
-                subject="abilities",
-                name=name,
-                backend=backend,
-                run=partial(run_probe, name, backend),
-            )
 
 
 def run_probe(name: str, backend_name: str) -> float:
@@ -300,110 +219,6 @@ def run_probe(name: str, backend_name: str) -> float:
         told = traceback.format_exc()
         raise Violation(f"{backend_name} does not say whether it has {name}:\n{told}") from None
     return 0.0
-
-
-def _case_checks(backends: list[str], cases: tuple[Case, ...], thorough: bool, share: bool) -> Iterator[Check]:
-    chosen = _chosen(cases) if share else {case.id for case in cases}
-    batches = _batches(cases, chosen, thorough)
-    for case in cases:
-        for backend in [HOST] if case.on_host else backends:
-            able = abilities(backend)
-            needs = (case.differentiates, able.gradients), (case.is_complex, able.complex), (case.looks, able.looks)
-            if any([needed and not has for needed, has in needs]) or not set(case.integers) <= set(able.integers):
-                continue
-            for mode, dtype in ways(
-                backend, case.dtypes, compiles=case.may_compile, traces=case.may_trace, thorough=thorough
-            ):
-                if mode == "jit" and case.id not in chosen and not compiles_operations(backend):
-                    continue
-                yield Check(
-                    id=case.id if case.on_host else f"{case.id}-{backend}-{mode}-{dtype}",
-                    kind="case",
-                    subject=case.subject,
-                    name=case.id,
-                    backend=backend,
-                    run=partial(run_case, case, backend, mode, dtype, batches.get(case.id)),
-                    mode=mode,
-                    dtype=dtype,
-                    of="backward" if case.differentiates else "forward",
-                    source=case.source,
-                    inputs=partial(_short, case.inputs),
-                )
-
-
-def _law_checks(backends: list[str], thorough: bool, share: bool) -> Iterator[Check]:
-    evaluations = Evaluations(thorough=thorough, share=share)
-    for subject, examples in EXAMPLES.items():
-        for law in LAWS.values():
-            for backend in [HOST] if law.on_host else backends:
-                able = abilities(backend)
-                if (law.gradients and not able.gradients) or (law.compiles and not able.compiles):
-                    continue
-                few = law.compiles and share and not compiles_operations(backend)
-                for position, example in enumerate(examples[:1] if few else examples, start=1):
-                    dtypes = [dtype for dtype in law.dtypes if dtype in able.dtypes and dtype in example.dtypes]
-                    if share and position > 1 and "float32" in dtypes:
-                        dtypes = ["float32"]
-                    for dtype in [HOST] if law.on_host else dtypes:
-                        yield Check(
-                            id=f"{law.name}-{subject}_{position}-{backend}" + ("" if law.on_host else f"-{dtype}"),
-                            kind="law",
-                            subject=subject,
-                            name=law.name,
-                            backend=backend,
-                            run=partial(run_law, law, example, backend, dtype, evaluations),
-                            mode="jit" if law.compiles else "eager",
-                            dtype=dtype,
-                            of="backward" if law.gradients and not law.compiles else "forward",
-                            inputs=partial(_drawn, example),
-                        )
-
-
-def _override_checks(backends: list[str], thorough: bool) -> Iterator[Check]:
-    for backend in backends:
-        yield Check(
-            id=f"overrides_are_held-{backend}",
-            kind="override",
-            subject="ops",
-            name="overrides_are_held",
-            backend=backend,
-            run=partial(run_held, backend),
-        )
-    overrides = Overrides()
-    for name, examples in OPERATIONS.items():
-        for backend in backends:
-            dtypes = {dtype for _, dtype in ways(backend, ("float32", "float64"), thorough=thorough)}
-            for position, example in enumerate(examples):
-                if has_complex(example.arrays) and not abilities(backend).complex:
-                    continue
-                if example.looks and not abilities(backend).looks:
-                    continue
-                for dtype in sorted(dtypes):
-                    yield Check(
-                        id=f"override_is_definition-{name}_{position + 1}-{backend}-{dtype}",
-                        kind="override",
-                        subject=name,
-                        name="override_is_definition",
-                        backend=backend,
-                        run=partial(run_override, name, position, backend, dtype, overrides),
-                        dtype=dtype,
-                    )
-
-
-def _half_checks(backends: list[str]) -> Iterator[Check]:
-    for backend in backends:
-        for dtype in [dtype for dtype in HALVES if dtype in abilities(backend).dtypes]:
-            for spread in every_spread():
-                yield Check(
-                    id=f"half_sums-{re.sub('[^0-9A-Za-z_]+', '_', spread.name)}-{backend}-{dtype}",
-                    kind="half",
-                    subject=spread.subject,
-                    name="half_sums",
-                    backend=backend,
-                    run=partial(half_sums, spread, get_backend(backend), dtype),
-                    dtype=dtype,
-                    of="backward" if abilities(backend).gradients else "forward",
-                )
 
 
 def run_held(backend_name: str) -> float:

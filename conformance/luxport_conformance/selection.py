@@ -12,9 +12,10 @@ from typing import Any
 from luxport.backend import register_backend
 from luxport_conformance import arrays, backends
 from luxport_conformance.cases import CASES
+from luxport_conformance.crossing import checks
 from luxport_conformance.peers import find_peer
 from luxport_conformance.peers.checks import peer_checks
-from luxport_conformance.runner import Check, checks
+from luxport_conformance.runner import Check
 
 __all__ = ["Selection"]
 

@@ -10,7 +10,8 @@ import pytest
 from what_is_there import needed
 
 import luxport
-from luxport_conformance.runner import Check, checks
+from luxport_conformance.crossing import checks
+from luxport_conformance.runner import Check
 from luxport_conformance.selection import Selection
 
 mx = needed("mlx.core", "pip install 'luxport-nn[mlx]'")

@@ -6,10 +6,10 @@ import pytest
 
 from luxport.backend import get_backend
 from luxport_conformance.cases import CASES
+from luxport_conformance.crossing import checks
 from luxport_conformance.examples import EXAMPLES
 from luxport_conformance.exported import REFUSED, check_export, main
 from luxport_conformance.gaps import gaps
-from luxport_conformance.runner import checks
 
 
 def test_every_layer_is_exported_or_refused_with_a_reason() -> None:

@@ -1,4 +1,4 @@
-"""Cases of the layers that run side by side, take up inputs step by step, or repeat."""
+"""Cases of `Parallel` and `BranchLayer`, whose layers run side by side."""
 
 from __future__ import annotations
 
@@ -9,93 +9,15 @@ from typing import Any
 import numpy as np
 
 import luxport
-from luxport import (
-    Bilinear,
-    BranchLayer,
-    Chain,
-    Dense,
-    Dropout,
-    Maxout,
-    NoOpLayer,
-    PairwiseFold,
-    PairwiseFusion,
-    Parallel,
-    RepeatedLayer,
-    ReverseSequence,
-    SkipConnection,
-    identity,
-)
+from luxport import Bilinear, BranchLayer, Chain, Dense, Dropout, NoOpLayer, Parallel, identity
 from luxport_conformance.case import Case, Shape
 from luxport_conformance.cases.declare import at, draw, fact, fails, forward, gradient
 from luxport_conformance.cases.dense import affine
+from luxport_conformance.cases.functions import absolute, below, cosine, double, half, logarithm, nothing, sine, stacked
 from luxport_conformance.compare import Tolerance
 
 BASIC = "flux:layers/basic.jl"
 TEN = Tolerance(reduction=10)
-
-
-def double(x: Any) -> Any:
-    """Return 2 x."""
-    return 2.0 * x
-
-
-def half(x: Any) -> Any:
-    """Return x / 2."""
-    return 0.5 * x
-
-
-def nothing(x: Any) -> Any:
-    """Return zeros."""
-    return luxport.namespace(x).zeros_like(x)
-
-
-def absolute(x: Any) -> Any:
-    """Return |x|."""
-    return luxport.namespace(x).abs(x)
-
-
-def sine(x: Any) -> Any:
-    """Return sin x."""
-    return luxport.namespace(x).sin(x)
-
-
-def cosine(x: Any) -> Any:
-    """Return cos x."""
-    return luxport.namespace(x).cos(x)
-
-
-def logarithm(x: Any) -> Any:
-    """Return log x."""
-    return luxport.namespace(x).log(x)
-
-
-def side_by_side(*parts: Any) -> Any:
-    """Join along the last axis, Julia's `vcat`."""
-    return luxport.namespace(*parts).concat(list(parts), axis=-1)
-
-
-def below(*parts: Any) -> Any:
-    """Join along the first axis, Julia's `hcat`."""
-    return luxport.namespace(*parts).concat(list(parts), axis=0)
-
-
-def stacked(*parts: Any) -> Any:
-    """Join along a new axis, Julia's `vcat` of numbers."""
-    return luxport.namespace(*parts).stack(list(parts))
-
-
-def scaled_pair(a: float, b: float) -> Any:
-    """Return a function that multiplies by the row [a, b]."""
-
-    def scale(x: Any) -> Any:
-        xp = luxport.namespace(x)
-        return xp.concat([a * x, b * x], axis=-1)
-
-    return scale
-
-
-def _initial_count(layer: Any) -> int:
-    return len(luxport.tree.leaves(luxport.setup(0, layer, backend="numpy")[0]))
 
 
 def _added(*products: str) -> Any:
@@ -124,17 +46,11 @@ def _calls(*layers: Any, x: Any) -> dict[str, int]:
 
 # PyTorch's compiler cannot follow the building of a layer.
 _PRODUCTS = Parallel(operator.add, a=Dense(3, 2, use_bias=False), b=Dense(3, 2, use_bias=False))
-_INTERACTIONS = Bilinear(3, 2)
 
 
 def _sum_of_products(x: Any, y: Any, ps: Any) -> Any:
     out, _ = _PRODUCTS((x, y), ps, {"a": {}, "b": {}})
     return luxport.namespace(out).sum(out)
-
-
-def _sum_of_interactions(x: Any, ps: Any) -> Any:
-    y, _ = _INTERACTIONS(x, ps, {})
-    return luxport.namespace(y).sum(y)
 
 
 def _refused(id: str, line: int, make: Any, message: str, kind: type[Exception] = ValueError) -> Case:
@@ -144,75 +60,7 @@ def _refused(id: str, line: int, make: Any, message: str, kind: type[Exception] 
 NAMED = Parallel(below, one=Dense(10, 10), two=identity)
 THREE = (draw(10), draw(5, seed=1), draw(4, seed=2))
 ONE = np.float64(1.0)
-
-MAXOUT: list[Case] = [
-    forward("maxout.of_equal", at(BASIC, 142), Maxout(lambda: identity, 4), draw(40), y=lambda x, ps, st: x),
-    forward(
-        "maxout.of_multiples",
-        at(BASIC, 148),
-        Maxout(identity, double, half),
-        np.abs(draw(40)),
-        y=lambda x, ps, st: 2 * x,
-    ),
-    forward(
-        "maxout.of_columns",
-        at(BASIC, 155),
-        Maxout(scaled_pair(0.5, 0.1), scaled_pair(0.2, 0.7)),
-        [[3.0], [2.0]],
-        y=[[1.5, 2.1], [1.0, 1.4]],
-    ),
-    fact(
-        "maxout.parameters", at(BASIC, 161), "Maxout", lambda: _initial_count(Maxout(lambda: Dense(32, 64), 4)), 4 * 2
-    ),
-    fact(
-        "maxout.makes_every_layer",
-        ("flux: Maxout(f, n) calls f n times",),
-        "Maxout",
-        lambda: Maxout(iter([Dense(3, 2), Dense(3, 2, luxport.tanh)]).__next__, 2)[1] == Dense(3, 2, luxport.tanh),
-    ),
-]
-
-SKIP: list[Case] = [
-    forward(
-        "skip.of_zeros",
-        at(BASIC, 168),
-        SkipConnection(nothing, operator.add),
-        draw(3, 4, 5, 6),
-        y=lambda x, ps, st: x,
-    ),
-    forward("skip.concat", at(BASIC, 173), SkipConnection(Dense(10, 10), below), draw(2, 10), y=Shape(4, 10)),
-    forward(
-        "skip.order",
-        ("lux: SkipConnection calls connection(layers(x), x)",),
-        SkipConnection(double, operator.truediv),
-        [1.0, -3.0],
-        y=[2.0, 2.0],
-    ),
-    forward(
-        "skip.bilinear",
-        at(BASIC, 183),
-        SkipConnection(Dense(10, 10), Bilinear((10, 10), 5)),
-        draw(9, 10),
-        y=lambda x, ps, st: np.einsum(
-            "ni,jio,nj->no", affine(x, ps["layers"], {}), ps["connection"]["weight"], x, optimize=True
-        ),
-        tolerance=Tolerance(reduction=10 + 100),
-    ),
-    fact(
-        "skip.keys",
-        ("lux: a connection that is a layer has an entry of its own",),
-        "SkipConnection",
-        lambda: (
-            (
-                list(luxport.setup(0, SkipConnection(Dense(2, 2), operator.add))[0])
-                + list(luxport.setup(0, SkipConnection(Dense(2, 2), Bilinear(2, 2)))[0])
-            )
-            == ["weight", "bias", "layers", "connection"]
-        ),
-    ),
-]
-
-PARALLEL: list[Case] = [
+CASES: list[Case] = [
     forward(
         "parallel.zero_sum",
         at(BASIC, 226),
@@ -394,158 +242,3 @@ PARALLEL: list[Case] = [
         message=r"Dense at layer_1.two expects \(..., 3\), got \(4, 2\)",
     ),
 ]
-
-FUSION: list[Case] = [
-    forward(
-        "fusion.two_inputs",
-        at(BASIC, 507, 508, 509),
-        PairwiseFusion(operator.add, Dense(1, 30), Dense(30, 10)),
-        (draw(10, 1), draw(10, 30)),
-        y=(Shape(10, 30), Shape(10, 10)),
-    ),
-    forward(
-        "fusion.one_input",
-        at(BASIC, 514, 515, 516),
-        PairwiseFusion(operator.add, Dense(1, 10), Dense(10, 1)),
-        draw(10, 1),
-        y=(Shape(10, 10), Shape(10, 1)),
-    ),
-    forward(
-        "fusion.numbers",
-        at(BASIC, 518),
-        PairwiseFusion(side_by_side, lambda x: x + 1.0, lambda x: x + 2.0, lambda x: x**3),
-        (np.asarray([2.0]), np.asarray([10.0]), np.asarray([20.0])),
-        y=([3.0], [5.0, 12.0], [125.0, 1728.0, 8000.0]),
-    ),
-    forward(
-        "fusion.one_number",
-        at(BASIC, 519),
-        PairwiseFusion(side_by_side, lambda x: x + 1.0, lambda x: x + 2.0, lambda x: x**3),
-        np.asarray([7.0]),
-        y=([8.0], [10.0, 9.0], [1000.0, 729.0, 343.0]),
-    ),
-    forward(
-        "fold.order",
-        ("lux: PairwiseFusion in its code, y = connection(layer(y), x)",),
-        PairwiseFold(operator.sub, double, double),
-        (np.asarray([1.0]), np.asarray([10.0]), np.asarray([100.0])),
-        y=[(1 * 2 - 10) * 2 - 100.0],
-    ),
-    forward(
-        "fold.one_input",
-        ("lux: PairwiseFusion uses a single input at every step",),
-        PairwiseFold(operator.sub, double, double),
-        [3.0],
-        y=[(3 * 2 - 3) * 2 - 3.0],
-    ),
-    fails(
-        "fold.too_few",
-        ("luxport",),
-        PairwiseFold(operator.sub, double, double),
-        (ONE, ONE),
-        message="PairwiseFold expects a tuple of 3 inputs, one more than layers, or an array for all, got a tuple of 2",
-    ),
-]
-
-REPEATED: list[Case] = [
-    forward(
-        "repeated.feeds_back",
-        ("lux: documentation of RepeatedLayer, res = model(res) repeats times",),
-        RepeatedLayer(double, repeats=3),
-        [1.0, -2.0],
-        y=[8.0, -16.0],
-    ),
-    forward(
-        "repeated.injection",
-        ("lux: documentation of RepeatedLayer, res = model((res, x)) repeats times",),
-        RepeatedLayer(lambda pair: 2.0 * pair[0] + pair[1], repeats=3, input_injection=True),
-        [1.0, -2.0],
-        y=[15.0, -30.0],
-    ),
-    forward(
-        "repeated.state_goes_on",
-        ("lux: the state of a call is the next call's",),
-        RepeatedLayer(Dropout(0.5), repeats=3),
-        np.ones(4),
-        training=True,
-        state={"rng": {"counter": np.asarray(3)}},
-    ),
-    forward(
-        "reverse.time",
-        ("lux: ReverseSequence reverses the last axis but one of (features, time, batch)",),
-        ReverseSequence(),
-        np.arange(24.0).reshape(2, 3, 4),
-        y=np.arange(24.0).reshape(2, 3, 4)[:, ::-1],
-    ),
-    forward("reverse.vector", ("lux: ReverseSequence of a vector",), ReverseSequence(), [1.0, 2.0, 3.0], y=[3.0, 2, 1]),
-    forward(
-        "reverse.first",
-        ("lux: ReverseSequence(dim) of the last Julia axis",),
-        ReverseSequence(0),
-        [[1.0, 2.0], [3.0, 4.0]],
-        y=[[3.0, 4.0], [1.0, 2.0]],
-    ),
-    fails(
-        "reverse.no_such_axis",
-        ("luxport",),
-        ReverseSequence(2),
-        np.ones((2, 3)),
-        message=r"ReverseSequence expects an axis 2, got \(2, 3\)",
-    ),
-]
-
-BILINEAR: list[Case] = [
-    forward(
-        "bilinear.two_streams",
-        at(BASIC, 190, 191),
-        Bilinear((10, 2), 3),
-        (np.zeros((9, 10)), np.zeros((9, 2))),
-        y=np.zeros((9, 3)),
-    ),
-    forward(
-        "bilinear.one_stream",
-        at(BASIC, 197),
-        Bilinear(11, 3),
-        draw(7, 11),
-        y=lambda x, ps, st: np.einsum("ni,jio,nj->no", x, ps["weight"], x, optimize=True),
-        tolerance=Tolerance(reduction=121),
-    ),
-    gradient(
-        "bilinear.gradient",
-        at(BASIC, 198),
-        "Bilinear",
-        _sum_of_interactions,
-        {"x": draw(4, 3), "ps": {"weight": draw(3, 3, 2), "bias": draw(2)}},
-        expected=lambda x, ps: (
-            np.einsum("jio,nj->ni", ps["weight"], x) + np.einsum("jio,ni->nj", ps["weight"], x),
-            {"weight": np.repeat((x.T @ x)[..., None], 2, axis=-1), "bias": np.full(2, 4.0)},
-        ),
-        wrt=(0, 1),
-        tolerance=Tolerance(reduction=12),
-    ),
-    forward(
-        "bilinear.axes",
-        ("definition: z_o = sum_ij x1_i W_oij x2_j + b_o, the weight's axes reversed",),
-        Bilinear((2, 3), 2),
-        (np.asarray([1.0, 2.0]), np.asarray([1.0, 0.0, -1.0])),
-        ps={"weight": np.arange(12.0).reshape(3, 2, 2), "bias": np.asarray([0.5, -0.5])},
-        # x1 (weight[0] - weight[2]) = [1, 2] [[-8, -8], [-8, -8]]
-        y=[-23.5, -24.5],
-    ),
-    fails(
-        "bilinear.batches_differ",
-        ("flux: Bilinear's inputs agree on the number of columns",),
-        Bilinear((2, 3), 2),
-        (np.ones((4, 2)), np.ones((5, 3))),
-        message=r"Bilinear expects inputs with the same leading axes, got \(4, 2\) and \(5, 3\)",
-    ),
-    fails(
-        "bilinear.wrong_size",
-        ("luxport",),
-        Bilinear((2, 3), 2),
-        (np.ones((4, 2)), np.ones((4, 2))),
-        message=r"Bilinear expects an input \(..., 3\), got \(4, 2\)",
-    ),
-]
-
-CASES: list[Case] = [*MAXOUT, *SKIP, *PARALLEL, *FUSION, *REPEATED, *BILINEAR]
