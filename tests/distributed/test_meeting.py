@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from threads import in_threads
+from threads import in_threads, is_closed
 
 from luxport.distributed import _arrivals, _meeting
 from luxport.distributed._launch import World, read_world
@@ -66,15 +66,12 @@ def test_strangers_hold_nobody_up(port: int) -> None:
     rank_0.join()
     assert others == [found[0], found[0]]
     assert time.monotonic() - start < _arrivals._PATIENCE
-    for one in strangers:
-        one.settimeout(5)
-        with suppress(ConnectionResetError), one:
-            assert one.recv(1) == b""
+    assert [is_closed(one) for one in strangers] == [True] * 4
 
 
 def test_a_process_of_another_run_hears_that_it_is_one(port: int) -> None:
     own, other = worlds(port, 2, LUXPORT_TOKEN="a"), worlds(port, 2, LUXPORT_TOKEN="b")
-    first, second = met([own[0], other[1]], timeout=0.5)
+    first, second = met([own[0], other[1]], timeout=1.0)
     assert str(first) == f"rank 1 did not come to 127.0.0.1:{port}"
     assert str(second).startswith(f"rank 0 at 127.0.0.1:{port} closed the connection: it has ended, or belongs to anot")
 

@@ -46,16 +46,12 @@ def backwards(array: Any) -> Any:
 
 
 def outcome(f: Any, arrays: Any) -> Any:
-    """Return what f makes of arrays and the gradients of a weighted sum of that, or its error."""
+    """Return what f makes of arrays and the gradients of a weighted sum of that."""
     variables = [
         x.clone().requires_grad_() if isinstance(x, torch.Tensor) and x.is_floating_point() else x for x in arrays
     ]
     wrt = [x for x in variables if isinstance(x, torch.Tensor) and x.requires_grad]
-    try:
-        result = f(*variables)
-    except Exception as error:
-        return str(error)
-    leaves = [x for x in tree.leaves(result) if isinstance(x, torch.Tensor)]
+    leaves = [x for x in tree.leaves(f(*variables)) if isinstance(x, torch.Tensor)]
     ends = [x for x in leaves if x.requires_grad]
     slopes = ()
     if ends:
@@ -65,10 +61,6 @@ def outcome(f: Any, arrays: Any) -> Any:
 
 
 def expect_alike(one: Any, other: Any) -> None:
-    assert isinstance(one, str) == isinstance(other, str), (one, other)
-    if isinstance(one, str):
-        assert one == other
-        return
     for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True):
         assert (a is None) == (b is None)
         if a is not None:
